@@ -1,0 +1,9 @@
+//! Saddle trains adversarial generative models on any GPU.
+pub mod checkpoint;
+pub mod cli;
+pub mod cpu;
+pub mod data;
+pub mod error;
+pub mod report;
+pub mod run;
+pub mod settings;
