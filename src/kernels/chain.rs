@@ -1,0 +1,171 @@
+//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of `pointwise`.
+//!
+//! Register 0 is the accumulator that the host kernel supplies, registers 1.. are the operands at the current element, and
+//! each instruction writes the next register after those. The chain's value is the last register written (or the
+//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight code.
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::real;
+
+/// Operands that a chain can read: 5 leave room for a product's own three bindings among 8.
+pub const OPERANDS: usize = 5;
+/// Instructions that a chain can hold.
+pub const LENGTH: usize = 24;
+/// Digits that an operand's index can be made of.
+pub const DIGITS: usize = 4;
+
+/// One digit of the element number n: `(n / div) % extent`, worth `stride` elements of the operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Digit {
+    pub div: usize,
+    pub extent: usize,
+    pub stride: usize,
+}
+
+/// Where an operand's element for element n lies: `offset + sum of digits`; no digits at all mean n itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Index {
+    pub offset: usize,
+    /// `None`: operand element n for element n.
+    pub digits: Option<Vec<Digit>>,
+}
+
+impl Index {
+    pub fn at(&self, n: usize) -> usize {
+        let digit = |d: &Digit| (n / d.div) % d.extent * d.stride;
+        self.offset + self.digits.as_ref().map_or(n, |digits| digits.iter().map(digit).sum())
+    }
+}
+
+/// What an instruction computes of registers a and b and the immediate c.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u32)]
+pub enum Code {
+    /// a + b
+    Add = 0,
+    /// a * b
+    Mul,
+    /// a + c
+    AddC,
+    /// a * c
+    MulC,
+    /// a - b
+    Sub,
+    Exp,
+    Log,
+    Sqrt,
+    Recip,
+    Tanh,
+    Sigmoid,
+    Softplus,
+    Step,
+    Abs,
+    Sin,
+    Cos,
+    /// a > 0 ? a : c * a
+    Leaky,
+    /// min(max(a, -c), c)
+    Clamp,
+    /// b > 0 ? a : c * a, the gradient of `Leaky` by its result b
+    Mask,
+    /// c
+    Const,
+}
+
+/// One instruction; c is kept as bits so that chains can be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Instr {
+    pub code: Code,
+    pub a: usize,
+    pub b: usize,
+    pub c: u32,
+}
+
+impl Instr {
+    pub fn c(&self) -> f32 {
+        f32::from_bits(self.c)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Chain {
+    pub operands: Vec<Index>,
+    pub instrs: Vec<Instr>,
+}
+
+impl Chain {
+    /// The value for element n.
+    pub fn eval<F: Float>(&self, n: usize, acc: F, operands: &[&[F]]) -> F {
+        let mut r = vec![acc];
+        r.extend(self.operands.iter().zip(operands).map(|(index, x)| x[index.at(n)]));
+        for i in &self.instrs {
+            r.push(step(i.code, r[i.a], r[i.b], real(i.c() as f64)));
+        }
+        if self.instrs.is_empty() { acc } else { r[r.len() - 1] }
+    }
+
+    /// Least number of elements that each operand's buffer must have for elements 0..count.
+    pub fn operand_lens(&self, count: usize) -> Vec<usize> {
+        let len = |i: &Index| match &i.digits {
+            None => i.offset + count,
+            Some(digits) => i.offset + 1 + digits.iter().map(|d| (d.extent - 1) * d.stride).sum::<usize>(),
+        };
+        self.operands.iter().map(len).collect()
+    }
+
+    /// Pipeline constants of `shaders/chain.wgsl`. Registers of instructions follow all operand places, used or not.
+    pub fn overrides(&self) -> Vec<(String, f64)> {
+        let mut list = vec![("OPERANDS".into(), self.operands.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
+        for (j, index) in self.operands.iter().enumerate() {
+            list.push((format!("X{j}_OFFSET"), index.offset as f64));
+            list.push((format!("X{j}_DIGITS"), index.digits.as_ref().map_or(0, |d| d.len().max(1)) as f64));
+            for (k, d) in index.digits.iter().flatten().enumerate() {
+                list.push((format!("X{j}_DIV{k}"), d.div as f64));
+                list.push((format!("X{j}_EXTENT{k}"), d.extent as f64));
+                list.push((format!("X{j}_STRIDE{k}"), d.stride as f64));
+            }
+        }
+        let register = |r: usize| if r <= self.operands.len() { r } else { r - self.operands.len() + OPERANDS } as f64;
+        for (k, i) in self.instrs.iter().enumerate() {
+            list.push((format!("CODE{k}"), i.code as u32 as f64));
+            list.push((format!("A{k}"), register(i.a)));
+            list.push((format!("B{k}"), register(i.b)));
+            list.push((format!("C{k}"), i.c() as f64));
+        }
+        list
+    }
+
+    /// Floating-point operations for each element, a transcendental function counted as one.
+    pub fn flops(&self) -> f64 {
+        self.instrs.len() as f64
+    }
+}
+
+/// One instruction's value.
+pub fn step<F: Float>(code: Code, a: F, b: F, c: F) -> F {
+    let (zero, one) = (F::zero(), F::one());
+    match code {
+        Code::Add => a + b,
+        Code::Mul => a * b,
+        Code::AddC => a + c,
+        Code::MulC => a * c,
+        Code::Sub => a - b,
+        Code::Exp => a.exp(),
+        Code::Log => a.ln(),
+        Code::Sqrt => a.sqrt(),
+        Code::Recip => a.recip(),
+        Code::Tanh => a.tanh(),
+        Code::Sigmoid => one / (one + (-a).exp()),
+        Code::Softplus => a.max(zero) + (-a.abs()).exp().ln_1p(),
+        Code::Step => if a > zero { one } else { zero },
+        Code::Abs => a.abs(),
+        Code::Sin => a.sin(),
+        Code::Cos => a.cos(),
+        Code::Leaky => if a > zero { a } else { c * a },
+        Code::Clamp => a.max(-c).min(c),
+        Code::Mask => if b > zero { a } else { c * a },
+        Code::Const => c,
+    }
+}

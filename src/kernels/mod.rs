@@ -1,0 +1,183 @@
+//! Every kernel: a WGSL file in `shaders/` and a module of the same name here.
+//!
+//! A kernel's module holds its parameters, the only launch geometry, an honest twin on the CPU that is generic over the
+//! float type, and its cost. Nothing else knows a tile size.
+//!
+//! Bindings of group 0 are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
+//! and the words it writes. Group 1 holds the operands of the fused pointwise [`chain`], where the kernel has one.
+
+pub mod adam;
+pub mod chain;
+pub mod conv2d;
+pub mod conv2d_filter;
+pub mod conv_transpose2d;
+pub mod cross_entropy;
+pub mod gather;
+pub mod matmul;
+pub mod moments;
+pub mod norm_sums;
+pub mod pad;
+pub mod pointwise;
+pub mod random;
+pub mod record;
+pub mod reduce;
+pub mod rmsprop;
+pub mod sgd;
+pub mod softmax;
+pub mod tick;
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+pub use adam::Adam;
+pub use chain::{Chain, Index};
+pub use conv_transpose2d::ConvTranspose2d;
+pub use conv2d::{Conv2d, Geometry};
+pub use conv2d_filter::Conv2dFilter;
+pub use cross_entropy::CrossEntropy;
+pub use gather::Gather;
+pub use matmul::MatMul;
+pub use moments::Moments;
+pub use norm_sums::NormSums;
+pub use pad::Pad;
+pub use pointwise::Pointwise;
+pub use random::Random;
+pub use record::Record;
+pub use reduce::Reduce;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
+pub use softmax::Softmax;
+pub use tick::Tick;
+
+/// What an adapter offers, as far as a launch or a plan depends on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caps {
+    /// Bytes that one storage binding may span.
+    pub max_binding: u64,
+    /// Workgroups along one axis of a dispatch.
+    pub max_groups: u32,
+    /// Whether subgroup operations may be used.
+    pub subgroups: bool,
+}
+
+impl Default for Caps {
+    /// What every WebGPU implementation offers.
+    fn default() -> Self {
+        Self { max_binding: 128 << 20, max_groups: 65_535, subgroups: false }
+    }
+}
+
+/// How to run a kernel once: pipeline constants and the number of workgroups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    pub overrides: Vec<(String, f64)>,
+    pub groups: [u32; 3],
+}
+
+impl Launch {
+    /// `groups` workgroups, folded over x and y; a shader unfolds them as `wg.x + wg.y * num_groups.x` and must
+    /// ignore the excess.
+    pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
+        let rows = groups.div_ceil(caps.max_groups as usize).max(1);
+        let groups = [groups.div_ceil(rows).max(1) as u32, rows as u32, 1];
+        Self { overrides, groups }
+    }
+}
+
+/// Pairs of override name and value.
+#[macro_export]
+macro_rules! overrides {
+    ($($name:ident = $value:expr),* $(,)?) => { vec![$((stringify!($name).to_string(), ($value) as f64)),*] };
+}
+
+/// Arithmetic and traffic of one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    pub flops: f64,
+    /// Bytes that must be read and written at least once.
+    pub bytes: f64,
+}
+
+/// Number of elements in each binding, by kind, in the order of the bindings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Buffers {
+    pub reads: Vec<usize>,
+    pub words: Vec<usize>,
+    pub writes: Vec<usize>,
+    pub words_out: Vec<usize>,
+}
+
+/// The slices that a twin runs on; `operands` are the chain's.
+pub struct Io<'a, F> {
+    pub reads: Vec<&'a [F]>,
+    pub words: Vec<&'a [u32]>,
+    pub writes: Vec<&'a mut [F]>,
+    pub words_out: Vec<&'a mut [u32]>,
+    pub operands: Vec<&'a [F]>,
+}
+
+/// What each kernel's module supplies.
+pub trait Spec {
+    /// File name of the shader without `.wgsl`.
+    const NAME: &'static str;
+    /// The WGSL files whose concatenation is the module.
+    const SOURCES: &'static [&'static str];
+    fn buffers(&self) -> Buffers;
+    fn launch(&self, caps: &Caps) -> Launch;
+    /// The same result as the shader's, by plain loops.
+    fn twin<F: Float>(&self, io: Io<F>);
+    fn cost(&self) -> Cost;
+    /// The fused pointwise chain, where the kernel has one.
+    fn chain(&self) -> Option<&Chain> {
+        None
+    }
+}
+
+macro_rules! kernels {
+    ($($name:ident),* $(,)?) => {
+        /// Any kernel with its parameters: plain data.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum Kernel { $($name($name)),* }
+
+        impl Kernel {
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $name::NAME),* }
+            }
+            pub fn sources(&self) -> &'static [&'static str] {
+                match self { $(Self::$name(_) => $name::SOURCES),* }
+            }
+            pub fn buffers(&self) -> Buffers {
+                match self { $(Self::$name(k) => k.buffers()),* }
+            }
+            pub fn launch(&self, caps: &Caps) -> Launch {
+                match self { $(Self::$name(k) => {
+                    let mut launch = k.launch(caps);
+                    if let Some(chain) = k.chain() {
+                        launch.overrides.extend(chain.overrides());
+                    }
+                    launch
+                }),* }
+            }
+            pub fn twin<F: Float>(&self, io: Io<F>) {
+                match self { $(Self::$name(k) => k.twin(io)),* }
+            }
+            pub fn cost(&self) -> Cost {
+                match self { $(Self::$name(k) => k.cost()),* }
+            }
+            pub fn chain(&self) -> Option<&Chain> {
+                match self { $(Self::$name(k) => k.chain()),* }
+            }
+        }
+        $(impl From<$name> for Kernel { fn from(k: $name) -> Self { Self::$name(k) } })*
+    };
+}
+
+kernels!(
+    Adam, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, MatMul, Moments, NormSums, Pad, Pointwise, Random,
+    Record, Reduce, RmsProp, Sgd, Softmax, Tick
+);
+
+/// A constant of the twin's float type.
+pub(crate) fn real<F: Float>(value: f64) -> F {
+    F::from(value).expect("a finite constant fits every float type")
+}

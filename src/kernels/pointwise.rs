@@ -1,0 +1,46 @@
+//! y(n) = chain(n): any fused run of pointwise operations, with broadcast, permuted and sliced operands.
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
+use crate::overrides;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pointwise {
+    pub len: usize,
+    /// Whether the chain's accumulator is what y held before; otherwise it is 0.
+    pub in_place: bool,
+    pub chain: Chain,
+}
+
+const SIZE: usize = 256;
+
+impl Spec for Pointwise {
+    const NAME: &'static str = "pointwise";
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/pointwise.wgsl"), include_str!("../../shaders/chain.wgsl")];
+
+    fn buffers(&self) -> Buffers {
+        Buffers { writes: vec![self.len], ..Default::default() }
+    }
+
+    fn launch(&self, caps: &Caps) -> Launch {
+        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, IN_PLACE = self.in_place as u32))
+    }
+
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        for (n, y) in io.writes[0].iter_mut().enumerate() {
+            let acc = if self.in_place { *y } else { F::zero() };
+            *y = self.chain.eval(n, acc, &io.operands);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let reads: usize = self.chain.operand_lens(self.len).iter().sum::<usize>() + self.len * self.in_place as usize;
+        Cost { flops: self.chain.flops() * self.len as f64, bytes: 4.0 * (reads + self.len) as f64 }
+    }
+
+    fn chain(&self) -> Option<&Chain> {
+        Some(&self.chain)
+    }
+}

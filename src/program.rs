@@ -1,0 +1,138 @@
+//! The plan as plain data: buffers and the launches that run on them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    graph::{Init, Shape},
+    kernels::{Cost, Kernel},
+};
+
+/// Position of a buffer in [`Program::buffers`].
+pub type BufferId = usize;
+
+/// Where the contents of a buffer come from and how long they live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Content {
+    /// Shared by temporaries whose lifetimes do not overlap.
+    Slot,
+    /// A state group's flat buffer (or one of its optimiser's moments): lives across rounds and programs under this name.
+    State(String),
+    /// The packed gradients of a group: zero-filled once, so that gaps stay zero.
+    Gradients(String),
+    /// Written by the host before a run.
+    Input(String),
+    /// One constant, filled once.
+    Constant(f32),
+    /// `[step, seed low, seed high, 0]`, words.
+    Clock,
+    /// The packed data set, words.
+    Items,
+    /// One class per item of the data set, words.
+    Classes,
+    /// `[rows, metrics]`, one row a round.
+    Ring,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Buffer {
+    pub content: Content,
+    /// Elements of 4 bytes.
+    pub len: usize,
+}
+
+/// A range of a buffer, in elements; offsets are multiples of 64 elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Range {
+    pub buffer: BufferId,
+    pub offset: usize,
+    pub len: usize,
+}
+
+/// One launch of a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub kernel: Kernel,
+    /// Group 0, in the kernel's binding order: reads, words, writes, words out.
+    pub bindings: Vec<Range>,
+    /// Group 1: the chain's operands.
+    pub operands: Vec<Range>,
+    /// What it makes, for people.
+    pub label: String,
+}
+
+/// One named tensor of a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateItem {
+    /// `group.name`, the key in a checkpoint.
+    pub name: String,
+    pub shape: Shape,
+    pub init: Init,
+    /// Name of the state buffer and the first element in it.
+    pub state: String,
+    pub offset: usize,
+}
+
+/// A whole run of a graph: what a runner replays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    pub buffers: Vec<Buffer>,
+    pub steps: Vec<Step>,
+    /// All tensors of all states that the program touches.
+    pub items: Vec<StateItem>,
+    /// Names of the metrics, in the order of a ring row.
+    pub metrics: Vec<String>,
+    /// Tensors that the host may read after a run.
+    pub outputs: Vec<Output>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    pub name: String,
+    pub shape: Shape,
+    pub range: Range,
+}
+
+impl Program {
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|b| 4 * b.len).sum()
+    }
+
+    /// Arithmetic and traffic of one run.
+    pub fn cost(&self) -> Cost {
+        self.steps.iter().map(|s| s.kernel.cost()).fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "b{}", self.buffer)?;
+        if self.offset > 0 {
+            write!(f, "+{}", self.offset)?;
+        }
+        write!(f, "[{}]", self.len)
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let cost = self.cost();
+        let mib = self.bytes() as f64 / (1 << 20) as f64;
+        writeln!(f, "{} launches, {} buffers, {mib:.1} MiB, {:.3} GFLOP", self.steps.len(), self.buffers.len(), cost.flops / 1e9)?;
+        for (i, b) in self.buffers.iter().enumerate() {
+            writeln!(f, "  b{i}: {} {:?}", b.len, b.content)?;
+        }
+        for (i, s) in self.steps.iter().enumerate() {
+            let list = |r: &[Range]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");
+            let cost = s.kernel.cost();
+            write!(f, "{i:4} {:<18} {:<28} {:>10.3} MFLOP  {}", s.kernel.name(), s.label, cost.flops / 1e6, list(&s.bindings))?;
+            if !s.operands.is_empty() {
+                write!(f, " | {}", list(&s.operands))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
