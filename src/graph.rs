@@ -89,7 +89,7 @@ pub enum Form {
 }
 
 /// The slot of a trilinear form that a node produces from the other two.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Role {
     X,
     W,

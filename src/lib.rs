@@ -1,12 +1,16 @@
 //! Saddle trains adversarial generative models on any GPU.
 pub mod checkpoint;
 pub mod cli;
+pub mod composite;
 pub mod cpu;
 pub mod data;
 pub mod error;
+pub mod grad;
 pub mod graph;
 pub mod kernels;
+pub mod plan;
 pub mod program;
+pub mod reference;
 pub mod report;
 pub mod run;
 pub mod settings;

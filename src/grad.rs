@@ -1,0 +1,114 @@
+//! Reverse-mode differentiation: graph in, graph out, one rule per primitive, so gradients of any order are more graph.
+
+use std::collections::HashMap;
+
+use crate::graph::{Form, Id, Map, Op, Role, T};
+
+/// Gradients of a scalar with respect to tensors it depends on, one for each of `wrt`, of the same shape.
+///
+/// What lies below a tensor of `wrt` is not looked at; a tensor that the scalar does not depend on gets zeros.
+#[track_caller]
+pub fn grad<'g>(loss: T<'g>, wrt: &[T<'g>]) -> Vec<T<'g>> {
+    assert!(loss.shape().is_empty(), "grad: wants a scalar, got {:?}", loss.shape());
+    let g = loss.graph();
+    let depends = dependents(loss, wrt);
+    let mut cotangents: HashMap<Id, T<'g>> = HashMap::from([(loss.id(), g.scalar(1.0))]);
+    for id in (0..=loss.id()).rev() {
+        if !depends[id] || wrt.iter().any(|t| t.id() == id) {
+            continue;
+        }
+        let Some(dy) = cotangents.remove(&id) else { continue };
+        let y = g.at(id);
+        let x = y.inputs();
+        let wanted: Vec<bool> = x.iter().map(|t| depends[t.id()]).collect();
+        for (t, dx) in x.iter().zip(rule(y, &x, dy, &wanted)) {
+            if let Some(dx) = dx.filter(|_| depends[t.id()]) {
+                let sum = cotangents.get(&t.id()).map_or(dx, |&other| other + dx);
+                cotangents.insert(t.id(), sum);
+            }
+        }
+    }
+    wrt.iter().map(|t| cotangents.get(&t.id()).copied().unwrap_or_else(|| g.full(0.0, &t.shape()))).collect()
+}
+
+/// For each node up to the loss, whether a tensor of `wrt` reaches it.
+fn dependents(loss: T, wrt: &[T]) -> Vec<bool> {
+    let g = loss.graph();
+    let mut depends = vec![false; loss.id() + 1];
+    for id in 0..=loss.id() {
+        let t = g.at(id);
+        let blocked = matches!(t.op(), Op::Detach | Op::Map(Map::Step));
+        depends[id] = wrt.iter().any(|w| w.id() == id) || (!blocked && t.inputs().iter().any(|i| depends[i.id()]));
+    }
+    depends
+}
+
+/// Cotangents of a node's inputs; only the `wanted` ones need to be made.
+fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'g>>> {
+    let one = |t: T<'g>| vec![Some(t)];
+    match y.op() {
+        Op::Add => vec![Some(dy), Some(dy)],
+        Op::Mul => vec![wanted[0].then(|| dy * x[1]), wanted[1].then(|| dy * x[0])],
+        Op::Map(f) => one(map_rule(f, x[0], y, dy)),
+        Op::Sum(axes) => one(dy.broadcast(&x[0].shape(), &axes)),
+        Op::Max(axes) => {
+            // Shared equally among ties.
+            let spread = |t: T<'g>| t.broadcast(&x[0].shape(), &axes);
+            let mask = 1.0 - (spread(y) - x[0]).step();
+            let ties = mask.sum(&axes).recip();
+            one(mask * spread(dy * ties))
+        }
+        Op::Broadcast(axes) => one(dy.sum(&axes)),
+        Op::Slice(start) => one(dy.pad(&start, &x[0].shape())),
+        Op::Pad(before) => one(dy.slice(&before, &x[0].shape())),
+        Op::Reshape => one(dy.reshape(&x[0].shape())),
+        Op::Permute(perm) => {
+            let mut inverse = vec![0; perm.len()];
+            perm.iter().enumerate().for_each(|(i, &p)| inverse[p] = i);
+            one(dy.permute(&inverse))
+        }
+        Op::Contract { form, role } => contract_rule(form, role, x, dy, wanted),
+        Op::Composite(c) => c.vjp(x, y, dy).unwrap_or_else(|| {
+            // Second order: through the definition, up to the composite's own inputs.
+            let inner = (c.define(x) * dy).sum_all();
+            grad(inner, x).into_iter().map(Some).collect()
+        }),
+        op => panic!("grad: {op:?} cannot be differentiated"),
+    }
+}
+
+fn map_rule<'g>(f: Map, x: T<'g>, y: T<'g>, dy: T<'g>) -> T<'g> {
+    match f {
+        Map::Exp => dy * y,
+        Map::Log => dy * x.recip(),
+        Map::Sqrt => dy * y.recip() * 0.5,
+        Map::Recip => -(dy * y * y),
+        Map::Tanh => dy * (1.0 - y * y),
+        Map::Sigmoid => dy * (y * (1.0 - y)),
+        Map::Softplus => dy * x.sigmoid(),
+        Map::Step => dy * 0.0,
+        Map::Abs => dy * (x.step() * 2.0 - 1.0),
+        Map::Sin => dy * x.cos(),
+        Map::Cos => -(dy * x.sin()),
+        // By the result's sign, which is the argument's: the argument itself need not be kept.
+        Map::Leaky(slope) => dy * (y.step() * (1.0 - slope.get()) + slope.get()),
+        Map::Clamp(limit) => dy * (1.0 - (x.abs() - limit.get()).step()),
+    }
+}
+
+/// The one rule of trilinear forms: the gradient of a node of role r with respect to slot s is the same form with role
+/// s, the cotangent in slot r.
+fn contract_rule<'g>(form: Form, role: Role, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'g>>> {
+    let slots = match role {
+        Role::X => [Role::W, Role::Y],
+        Role::W => [Role::X, Role::Y],
+        Role::Y => [Role::X, Role::W],
+    };
+    let with = |slot: usize| {
+        let (target, other) = (slots[slot], (slots[1 - slot], x[1 - slot]));
+        let cotangent = (role, dy);
+        let (a, b) = if other.0 < cotangent.0 { (other.1, dy) } else { (dy, other.1) };
+        a.contract(form, target, b, x[slot].shape())
+    };
+    (0..2).map(|slot| wanted[slot].then(|| with(slot))).collect()
+}

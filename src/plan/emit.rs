@@ -1,0 +1,581 @@
+//! Launches and places: the last part of planning.
+
+use std::collections::HashMap;
+
+use super::{
+    RING_ROWS, Tensors,
+    fuse::{Group, is_pointwise, is_view},
+    slots::{self, Lifetime},
+};
+use crate::{
+    error::{Error, Result},
+    graph::{self, ALIGN, Composite, Form, Id, Init, Node, Op, Optimizer, Role, numel},
+    kernels::{chain::Index, gather::Data, *},
+    program::{Buffer, BufferId, Content, Output, Program, Range, StateItem, Step},
+};
+
+/// Where a tensor lies, before temporaries have their slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    base: Base,
+    offset: usize,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Base {
+    Temporary(usize),
+    Buffer(BufferId),
+}
+
+struct Draft {
+    kernel: Kernel,
+    bindings: Vec<Place>,
+    operands: Vec<Place>,
+    label: String,
+}
+
+pub struct Emitter<'a> {
+    t: &'a Tensors,
+    groups: Vec<Option<Group>>,
+    states: Vec<graph::Group>,
+    caps: &'a Caps,
+    data: Option<Data>,
+    program: Program,
+    buffers: HashMap<String, BufferId>,
+    places: HashMap<Id, Place>,
+    labels: HashMap<Id, String>,
+    temporaries: Vec<usize>,
+    /// Temporaries that the host reads, or that gather metrics: alive to the end.
+    kept: Vec<usize>,
+    drafts: Vec<Draft>,
+}
+
+/// A matrix that is stored as the transpose of what is asked for: the stored one, and whether it is.
+pub fn untransposed(nodes: &[Node], form: Form, id: Id) -> (Id, bool) {
+    if let (Form::MatMul, Op::Permute(perm)) = (form, &nodes[id].op) {
+        let r = perm.len();
+        let swapped = r >= 2 && perm[r - 1] == r - 2 && perm[r - 2] == r - 1 && perm[..r - 2].iter().copied().eq(0..r - 2);
+        if swapped {
+            return (nodes[id].inputs[0], true);
+        }
+    }
+    (id, false)
+}
+
+/// Whether the kernel of a node can run a chain on its result.
+pub fn has_epilogue(op: &Op) -> bool {
+    match op {
+        Op::Contract { form: Form::MatMul, .. } => true,
+        Op::Contract { role, .. } => *role != Role::W,
+        _ => false,
+    }
+}
+
+impl<'a> Emitter<'a> {
+    pub fn new(t: &'a Tensors, groups: Vec<Option<Group>>, states: Vec<graph::Group>, caps: &'a Caps, data: Option<Data>) -> Self {
+        let program = Program::default();
+        let (buffers, places, labels) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { t, groups, states, caps, data, program, buffers, places, labels, temporaries: vec![], kept: vec![], drafts: vec![] }
+    }
+
+    pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
+        let anchored: Vec<Id> = self.groups.iter().enumerate().filter(|(id, _)| !matches!(self.t.nodes[*id].op, Op::Assign { .. })).filter_map(|(_, g)| g.as_ref()?.anchor).collect();
+        let scaled = self.scaled_reductions();
+        let table = self.place_metrics(metrics);
+        self.place_gradients();
+        for id in 0..self.t.nodes.len() {
+            let skip = anchored.contains(&id) || scaled.values().any(|s| *s == id);
+            if self.t.live[id] && !self.t.is_inline(id) && !skip {
+                self.emit(id, scaled.get(&id).copied())?;
+            }
+        }
+        self.record(metrics, table);
+        for (name, id) in outputs {
+            let base = self.t.base(*id);
+            let place = self.place(base);
+            if let Base::Temporary(t) = place.base {
+                self.kept.push(t);
+            }
+            let (shape, range) = (self.t.nodes[*id].shape.clone(), Range { buffer: 0, offset: base, len: 0 });
+            self.program.outputs.push(Output { name: name.clone(), shape, range });
+        }
+        self.finish()
+    }
+
+    /// Roots that only scale a reduction that nobody else reads: the reduction's kernel does that.
+    fn scaled_reductions(&self) -> HashMap<Id, Id> {
+        let mut found = HashMap::new();
+        for (id, group) in self.groups.iter().enumerate().filter_map(|(id, g)| Some((id, g.as_ref()?))) {
+            let one_operand = group.operands.len() == 1 && group.chain.operands[0] == Index::default();
+            let one_scale = group.chain.instrs.len() == 1 && group.chain.instrs[0].code == chain::Code::MulC;
+            if one_operand && one_scale && is_pointwise(&self.t.nodes[id].op) {
+                let sum = group.operands[0];
+                if matches!(self.t.nodes[sum].op, Op::Sum(_)) && !self.t.stored[sum] && self.users(sum) == [id] {
+                    found.insert(id, sum);
+                }
+            }
+        }
+        found
+    }
+
+    /// The nodes that use a tensor's memory, renamings looked through.
+    fn users(&self, id: Id) -> Vec<Id> {
+        let nodes = &self.t.nodes;
+        let uses = |u: &Id| self.t.live[*u] && self.t.base(*u) == *u && nodes[*u].inputs.iter().any(|&i| self.t.base(i) == id);
+        (0..nodes.len()).filter(uses).collect()
+    }
+
+    fn shape(&self, id: Id) -> &'a [usize] {
+        &self.t.nodes[id].shape
+    }
+
+    fn len(&self, id: Id) -> usize {
+        numel(self.shape(id))
+    }
+
+    // Places.
+
+    fn buffer(&mut self, key: String, content: Content, len: usize) -> BufferId {
+        *self.buffers.entry(key).or_insert_with(|| {
+            self.program.buffers.push(Buffer { content, len });
+            self.program.buffers.len() - 1
+        })
+    }
+
+    fn whole(&mut self, key: String, content: Content, len: usize) -> Place {
+        Place { base: Base::Buffer(self.buffer(key, content, len)), offset: 0, len }
+    }
+
+    fn temporary(&mut self, len: usize) -> Place {
+        self.temporaries.push(len);
+        Place { base: Base::Temporary(self.temporaries.len() - 1), offset: 0, len }
+    }
+
+    fn clock(&mut self) -> Place {
+        self.whole("clock".into(), Content::Clock, 4)
+    }
+
+    /// A state group's flat buffer, or one of its moments.
+    fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
+        let g = self.states[group].clone();
+        let name = moment.map_or(g.name.clone(), |m| format!("{}.{m}", g.name));
+        let key = format!("state {name}");
+        if !self.buffers.contains_key(&key) {
+            for item in &g.items {
+                let init = if moment.is_some() { Init::Const(0.0) } else { item.init };
+                let full = format!("{name}.{}", item.name);
+                self.program.items.push(StateItem { name: full, shape: item.shape.clone(), init, state: name.clone(), offset: item.offset });
+            }
+        }
+        self.whole(key, Content::State(name), g.len)
+    }
+
+    fn item(&mut self, group: usize, item: usize) -> Place {
+        let flat = self.state(group, None);
+        let i = &self.states[group].items[item];
+        Place { offset: i.offset, len: numel(&i.shape), ..flat }
+    }
+
+    fn gradients(&mut self, group: usize) -> Place {
+        let (name, len) = (self.states[group].name.clone(), self.states[group].len);
+        self.whole(format!("gradients {name}"), Content::Gradients(name), len)
+    }
+
+    /// Where a stored tensor lies; gives it a place on first sight.
+    fn place(&mut self, id: Id) -> Place {
+        if let Some(&place) = self.places.get(&id) {
+            return place;
+        }
+        let place = match &self.t.nodes[id].op {
+            Op::State { group, item, .. } => self.item(*group, *item),
+            Op::Input(name) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.len(id)),
+            Op::Const(c) => self.whole(format!("constant {}", c.get()), Content::Constant(c.get() as f32), 1),
+            Op::Clock => self.clock(),
+            Op::Pack { group } => self.gradients(*group),
+            _ => self.temporary(self.len(id)),
+        };
+        self.places.insert(id, place);
+        place
+    }
+
+    fn read(&mut self, id: Id) -> Place {
+        self.place(self.t.base(id))
+    }
+
+    /// The place of a tensor that a launch of its own makes and nobody has placed yet.
+    fn placeable(&self, id: Id) -> Option<Id> {
+        let base = self.t.base(id);
+        let op = &self.t.nodes[base].op;
+        let leaf = matches!(op, Op::Const(_) | Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
+        (!leaf && !self.t.is_inline(base) && !self.places.contains_key(&base)).then_some(base)
+    }
+
+    /// Gradients that only their pack reads are written where the optimiser wants them.
+    fn place_gradients(&mut self) {
+        for id in (0..self.t.nodes.len()).filter(|&id| self.t.live[id]) {
+            let Op::Pack { group } = self.t.nodes[id].op else { continue };
+            let flat = self.gradients(group);
+            for (item, &g) in self.t.nodes[id].inputs.iter().enumerate() {
+                let i = self.states[group].items[item].clone();
+                if let Some(base) = self.placeable(g).filter(|&b| self.users(b) == [id]) {
+                    self.places.insert(base, Place { offset: i.offset, len: numel(&i.shape), ..flat });
+                    self.labels.insert(base, format!("gradient of {}.{}", self.states[group].name, i.name));
+                }
+            }
+        }
+    }
+
+    /// Metrics that nothing else reads are written straight into the table that is recorded.
+    fn place_metrics(&mut self, metrics: &[(String, Id)]) -> Option<Place> {
+        if metrics.is_empty() {
+            return None;
+        }
+        let table = self.temporary((metrics.len() - 1) * ALIGN + 1);
+        if let Base::Temporary(t) = table.base {
+            self.kept.push(t);
+        }
+        for (row, (name, id)) in metrics.iter().enumerate() {
+            if let Some(base) = self.placeable(*id).filter(|&b| self.users(b).is_empty()) {
+                self.places.insert(base, Place { offset: row * ALIGN, len: 1, ..table });
+                self.labels.insert(base, format!("metric {name}"));
+            }
+        }
+        Some(table)
+    }
+
+    // Launches.
+
+    fn push(&mut self, kernel: impl Into<Kernel>, bindings: Vec<Place>, operands: Vec<Place>, label: String) {
+        self.drafts.push(Draft { kernel: kernel.into(), bindings, operands, label });
+    }
+
+    fn label(&self, id: Id) -> String {
+        self.labels.get(&id).cloned().unwrap_or_else(|| format!("%{id} {:?}", self.shape(id)))
+    }
+
+    fn operands(&mut self, group: &Group) -> (Chain, Vec<Place>) {
+        let mut chain = group.chain.clone();
+        let places = group.operands.iter().map(|&id| self.place(id)).collect();
+        for (index, &id) in chain.operands.iter_mut().zip(&group.operands) {
+            if self.t.nodes[id].op == Op::Clock {
+                // The clock's last word is the step as a float.
+                *index = Index { offset: 3, digits: Some(vec![]) };
+            }
+        }
+        (chain, places)
+    }
+
+    fn pointwise(&mut self, group: &Group, y: Place, in_place: bool, label: String) {
+        let (chain, operands) = self.operands(group);
+        self.push(Pointwise { len: y.len, in_place, chain }, vec![y], operands, label);
+    }
+
+    fn emit(&mut self, id: Id, scaled: Option<Id>) -> Result<()> {
+        let node = &self.t.nodes[id];
+        let group = self.groups[id].clone();
+        match &node.op {
+            Op::Const(_) | Op::Input(_) | Op::State { .. } | Op::Clock => {}
+            Op::Random { stream, dist } => {
+                let (clock, y) = (self.clock(), self.place(id));
+                self.push(Random { stream: *stream, dist: *dist, len: y.len }, vec![clock, y], vec![], self.label(id));
+            }
+            Op::Batch { draw, field } => self.gather(id, *draw, *field)?,
+            op if is_pointwise(op) || is_view(op) => {
+                let group = group.expect("every root has a chain");
+                match (scaled, group.anchor) {
+                    (Some(sum), _) => {
+                        let scale = group.chain.instrs[0].c();
+                        self.reduce(sum, id, scale);
+                    }
+                    (None, Some(product)) => {
+                        let (chain, operands) = self.operands(&group);
+                        self.product(product, id, chain, operands);
+                    }
+                    (None, None) => {
+                        let y = self.place(id);
+                        self.pointwise(&group, y, false, self.label(id));
+                    }
+                }
+            }
+            Op::Sum(_) | Op::Max(_) => self.reduce(id, id, 1.0),
+            Op::Pad(before) => {
+                let (x, y) = (self.read(node.inputs[0]), self.place(id));
+                let (from, to) = (self.shape(node.inputs[0]).to_vec(), node.shape.clone());
+                if to.len() > 4 {
+                    return Err(Error::failure(format!("plan: pad to {to:?}: at most 4 axes")));
+                }
+                self.push(Pad { from, to, before: before.clone() }, vec![x, y], vec![], self.label(id));
+            }
+            Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
+            Op::Composite(c) => self.composite(id, c),
+            Op::Pack { group } => self.pack(id, *group)?,
+            Op::Update { group, optimizer, count, of } => self.update(id, *group, *optimizer, (*count, *of)),
+            Op::Assign { group: g, item } => {
+                let y = self.item(*g, *item);
+                let label = format!("{}.{}", self.states[*g].name, self.states[*g].items[*item].name);
+                self.pointwise(&group.expect("every assignment has a chain"), y, true, label);
+            }
+            op => unreachable!("{op:?} is pointwise or a view"),
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, id: Id, draw: u32, field: graph::Field) -> Result<()> {
+        let data = self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
+        let draws = 1 + self.t.nodes.iter().filter_map(|n| if let Op::Batch { draw, .. } = n.op { Some(draw) } else { None }).max().unwrap_or(0);
+        let batch = self.shape(id)[0];
+        let words = if data.bytes { (data.count * data.item_len).div_ceil(4) } else { data.count * data.item_len };
+        let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, words));
+        let classes = self.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
+        let y = self.place(id);
+        self.push(Gather { field, draw, draws, batch, data }, vec![clock, items, classes, y], vec![], self.label(id));
+        Ok(())
+    }
+
+    /// A product or convolution that node `root` is the (epilogue's) result of.
+    fn product(&mut self, id: Id, root: Id, chain: Chain, operands: Vec<Place>) {
+        let node = &self.t.nodes[id];
+        let Op::Contract { form, role } = node.op else { unreachable!("not a product: {:?}", node.op) };
+        let (first, second) = (node.inputs[0], node.inputs[1]);
+        let label = self.label(root);
+        match form {
+            Form::MatMul => {
+                let (a, b, ta, tb) = match role {
+                    Role::Y => (first, second, false, false),
+                    Role::X => (second, first, false, true),
+                    Role::W => (first, second, true, false),
+                };
+                let r = node.shape.len();
+                let (m, n) = (node.shape[r - 2], node.shape[r - 1]);
+                let k = self.shape(a)[if ta { r - 2 } else { r - 1 }];
+                let ((a, fa), (b, fb)) = (untransposed(&self.t.nodes, form, a), untransposed(&self.t.nodes, form, b));
+                let (a, b) = (self.read(a), self.read(b));
+                let y = self.place(root);
+                let kernel = MatMul { batch: numel(&node.shape[..r - 2]), m, n, k, a_transposed: ta != fa, b_transposed: tb != fb, chain };
+                self.push(kernel, vec![a, b, y], operands, label);
+            }
+            Form::Conv2d { stride, pad } => {
+                let (x, w, y) = match role {
+                    Role::X => (id, first, second),
+                    Role::W => (first, id, second),
+                    Role::Y => (first, second, id),
+                };
+                let (xs, ws, ys) = (self.shape(x), self.shape(w), self.shape(y));
+                let geometry = Geometry { b: xs[0], c: xs[1], h: xs[2], w: xs[3], k: ws[0], r: ws[2], s: ws[3], p: ys[2], q: ys[3], stride, pad };
+                match role {
+                    Role::Y => {
+                        let bindings = vec![self.read(x), self.read(w), self.place(root)];
+                        self.push(Conv2d { geometry, chain }, bindings, operands, label);
+                    }
+                    Role::X => {
+                        let bindings = vec![self.read(y), self.read(w), self.place(root)];
+                        self.push(ConvTranspose2d { geometry, chain }, bindings, operands, label);
+                    }
+                    Role::W => self.filter_gradient(geometry, x, y, root, label),
+                }
+            }
+        }
+    }
+
+    fn filter_gradient(&mut self, geometry: Geometry, x: Id, y: Id, root: Id, label: String) {
+        let (x, y, w) = (self.read(x), self.read(y), self.place(root));
+        let splits = Conv2dFilter::splits_for(&geometry, self.caps);
+        if splits == 1 {
+            self.push(Conv2dFilter { geometry, splits }, vec![x, y, w], vec![], label);
+            return;
+        }
+        let partial = self.temporary(splits * w.len);
+        self.push(Conv2dFilter { geometry, splits }, vec![x, y, partial], vec![], format!("{label}, partial"));
+        self.sum_of_partials(partial, w, splits, false, 1.0, label);
+    }
+
+    /// y = scale * sum (or max) over the rows of `[splits, len]`.
+    fn sum_of_partials(&mut self, partial: Place, y: Place, splits: usize, max: bool, scale: f32, label: String) {
+        let copy = chain::Instr { code: chain::Code::MulC, a: 1, b: 1, c: 1f32.to_bits() };
+        let chain = Chain { operands: vec![Index::default()], instrs: vec![copy] };
+        let kernel = Reduce { max, outer: vec![(y.len, 1)], inner: vec![(splits, y.len)], scale, splits: 1, chain };
+        self.push(kernel, vec![y], vec![partial], label);
+    }
+
+    /// The reduction `id`, scaled, as the value of `root`.
+    fn reduce(&mut self, id: Id, root: Id, scale: f32) {
+        let node = &self.t.nodes[id];
+        let (axes, max) = match &node.op {
+            Op::Sum(axes) => (axes, false),
+            Op::Max(axes) => (axes, true),
+            op => unreachable!("not a reduction: {op:?}"),
+        };
+        let (outer, inner) = dims(self.shape(node.inputs[0]), axes);
+        let group = self.groups[id].clone().expect("every reduction has a prologue");
+        let (chain, operands) = self.operands(&group);
+        let (y, label) = (self.place(root), self.label(root));
+        let length = inner.iter().map(|d| d.0).product();
+        let splits = Reduce::splits_for(y.len, length, self.caps);
+        if splits == 1 {
+            self.push(Reduce { max, outer, inner, scale, splits, chain }, vec![y], operands, label);
+            return;
+        }
+        let partial = self.temporary(splits * y.len);
+        self.push(Reduce { max, outer, inner, scale: 1.0, splits, chain }, vec![partial], operands, format!("{label}, partial"));
+        self.sum_of_partials(partial, y, splits, max, scale, label);
+    }
+
+    fn composite(&mut self, id: Id, c: &Composite) {
+        let node = &self.t.nodes[id];
+        let mut bindings: Vec<Place> = node.inputs.iter().map(|&i| self.read(i)).collect();
+        bindings.push(self.place(id));
+        let shape = self.shape(node.inputs[0]);
+        let kernel: Kernel = match c {
+            Composite::Moments { axes } => {
+                let (outer, inner) = dims(shape, axes);
+                Moments { outer, inner }.into()
+            }
+            Composite::NormSums { axes } => {
+                let (outer, inner) = dims(shape, axes);
+                NormSums { outer, inner }.into()
+            }
+            Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
+            Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),
+            Composite::Normalize { .. } => unreachable!("expanded before planning"),
+        };
+        self.push(kernel, bindings, vec![], self.label(id));
+    }
+
+    /// Copies the gradients that could not be written in place.
+    fn pack(&mut self, id: Id, group: usize) -> Result<()> {
+        let flat = self.gradients(group);
+        for (item, &g) in self.t.nodes[id].inputs.iter().enumerate() {
+            let i = self.states[group].items[item].clone();
+            let y = Place { offset: i.offset, len: numel(&i.shape), ..flat };
+            if self.places.get(&self.t.base(g)) != Some(&y) {
+                self.copy(g, y, format!("gradient of {}.{}", self.states[group].name, i.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, id: Id, y: Place, label: String) -> Result<()> {
+        let shape = self.shape(id);
+        let group = Group::of(self.t, id, None, false);
+        let group = group.map_err(|_| Error::failure(format!("plan: {label} of shape {shape:?} cannot be read in one launch")))?;
+        self.pointwise(&group, y, false, label);
+        Ok(())
+    }
+
+    fn update(&mut self, id: Id, group: usize, optimizer: Optimizer, (count, of): (usize, usize)) {
+        let inputs = &self.t.nodes[id].inputs;
+        let (g, rate, clock) = (self.read(inputs[0]), self.read(inputs[1]), self.clock());
+        let p = self.state(group, None);
+        let moments: Vec<Place> = optimizer.moments().iter().map(|m| self.state(group, Some(m))).collect();
+        let len = p.len;
+        let (kernel, reads): (Kernel, Vec<Place>) = match optimizer {
+            Optimizer::Adam { beta1, beta2, eps } => {
+                (Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(), vec![g, rate, clock])
+            }
+            Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![g, rate]),
+            Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![g, rate]),
+        };
+        let label = format!("{}, update {}", self.states[group].name, count + 1);
+        self.push(kernel, [reads, vec![p], moments].concat(), vec![], label);
+    }
+
+    /// Copies the metrics that are not in the table, records its row and advances the clock.
+    fn record(&mut self, metrics: &[(String, Id)], table: Option<Place>) {
+        let is_round = table.is_some() || self.t.nodes.iter().any(|n| matches!(n.op, Op::Update { .. } | Op::Assign { .. }));
+        if let Some(table) = table {
+            for (row, (name, id)) in metrics.iter().enumerate() {
+                let y = Place { offset: row * ALIGN, len: 1, ..table };
+                if self.places.get(&self.t.base(*id)) != Some(&y) {
+                    self.copy(*id, y, format!("metric {name}")).expect("a scalar has no digits");
+                }
+            }
+            let count = metrics.len();
+            let ring = self.whole("ring".into(), Content::Ring, RING_ROWS * count);
+            let clock = self.clock();
+            self.push(Record { count, stride: ALIGN, rows: RING_ROWS }, vec![table, clock, ring], vec![], "metrics".into());
+            self.program.metrics = metrics.iter().map(|(name, _)| name.clone()).collect();
+        }
+        if is_round {
+            let clock = self.clock();
+            self.push(Tick {}, vec![clock], vec![], "clock".into());
+        }
+    }
+
+    /// Gives temporaries their slots and checks the limits.
+    fn finish(mut self) -> Result<Program> {
+        let last = self.drafts.len();
+        let mut lives: Vec<Lifetime> = self.temporaries.iter().map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 }).collect();
+        for (step, d) in self.drafts.iter().enumerate() {
+            for place in d.bindings.iter().chain(&d.operands) {
+                if let Base::Temporary(t) = place.base {
+                    lives[t].first = lives[t].first.min(step);
+                    lives[t].last = step;
+                }
+            }
+        }
+        for &t in &self.kept {
+            lives[t].first = 0;
+            lives[t].last = last;
+        }
+        let (slot_of, slot_lens) = slots::assign(&lives);
+        let first_slot = self.program.buffers.len();
+        self.program.buffers.extend(slot_lens.iter().map(|&len| Buffer { content: Content::Slot, len }));
+        let range = |p: &Place| {
+            let buffer = match p.base {
+                Base::Buffer(b) => b,
+                Base::Temporary(t) => first_slot + slot_of[t],
+            };
+            Range { buffer, offset: p.offset, len: p.len }
+        };
+        for d in &self.drafts {
+            let ranges = |places: &[Place]| places.iter().map(range).collect::<Vec<_>>();
+            let step = Step { kernel: d.kernel.clone(), bindings: ranges(&d.bindings), operands: ranges(&d.operands), label: d.label.clone() };
+            check(&step, self.caps)?;
+            self.program.steps.push(step);
+        }
+        for output in &mut self.program.outputs {
+            output.range = range(&self.places[&output.range.offset]);
+        }
+        Ok(self.program)
+    }
+}
+
+/// Limits of the adapter, and that no launch writes what it also binds otherwise.
+fn check(step: &Step, caps: &Caps) -> Result<()> {
+    let buffers = step.kernel.buffers();
+    let read_only = buffers.reads.len() + buffers.words.len();
+    for range in step.bindings.iter().chain(&step.operands) {
+        if 4 * range.len as u64 > caps.max_binding {
+            let (mib, limit) = (4 * range.len as u64 >> 20, caps.max_binding >> 20);
+            return Err(Error::failure(format!(
+                "{} ({}) takes {mib} MiB, but a binding of this adapter holds at most {limit} MiB: use a smaller batch or size",
+                step.label,
+                step.kernel.name()
+            )));
+        }
+    }
+    for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
+        let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
+        for other in others {
+            assert!(other.buffer != written.buffer, "plan: {} binds buffer {} twice, once to write", step.label, written.buffer);
+        }
+    }
+    Ok(())
+}
+
+/// (extent, stride) of the kept and of the reduced axes, neighbours merged.
+fn dims(shape: &[usize], axes: &[usize]) -> (Vec<(usize, usize)>, Vec<(usize, usize)>) {
+    let pick = |kept: bool| {
+        let mut list: Vec<(usize, usize)> = vec![];
+        for a in (0..shape.len()).filter(|a| axes.contains(a) != kept) {
+            let (extent, stride) = (shape[a], numel(&shape[a + 1..]));
+            match list.last_mut() {
+                Some(high) if high.1 == extent * stride => *high = (high.0 * extent, stride),
+                _ => list.push((extent, stride)),
+            }
+        }
+        if list.is_empty() { vec![(1, 1)] } else { list }
+    };
+    (pick(true), pick(false))
+}

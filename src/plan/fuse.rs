@@ -1,0 +1,313 @@
+//! Which pointwise nodes run inside whose kernel, and the chain of each such kernel.
+
+use std::collections::HashMap;
+
+use super::{Tensors, index::Coords};
+use crate::{
+    graph::{Id, Map, Node, Op, numel},
+    kernels::chain::{Chain, Code, Index, Instr, LENGTH, OPERANDS, step},
+};
+
+/// Nodes of fewer elements than this whose value takes few instructions are computed again wherever they are used.
+const CHEAP_ELEMENTS: usize = 4096;
+const CHEAP_INSTRS: usize = 4;
+
+/// A chain with the tensors that it reads, and the product whose epilogue it is.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    pub chain: Chain,
+    pub operands: Vec<Id>,
+    pub anchor: Option<Id>,
+    /// Fused nodes whose values the chain computes.
+    pub inlined: Vec<Id>,
+}
+
+/// Why a group could not be built, and the node to compute on its own instead.
+pub struct Unfuse(pub Id);
+
+pub fn is_view(op: &Op) -> bool {
+    matches!(op, Op::Reshape | Op::Permute(_) | Op::Slice(_) | Op::Broadcast(_) | Op::Detach)
+}
+
+pub fn is_pointwise(op: &Op) -> bool {
+    matches!(op, Op::Add | Op::Mul | Op::Map(_))
+}
+
+/// Whether a node evaluates its inputs through a chain, rather than reading whole buffers.
+pub fn takes_chain(op: &Op) -> bool {
+    is_pointwise(op) || matches!(op, Op::Sum(_) | Op::Max(_) | Op::Assign { .. })
+}
+
+/// Marks the nodes that are computed inside their consumers: pointwise nodes that are not stored, all of whose uses
+/// end in one kernel, and small cheap ones wherever they are used.
+pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<bool> {
+    let uses = uses(nodes, live, stored);
+    let mut fused = vec![false; nodes.len()];
+    let mut root: Vec<Option<Id>> = vec![None; nodes.len()];
+    let mut size = vec![0; nodes.len()];
+    for id in 0..nodes.len() {
+        if is_pointwise(&nodes[id].op) && !stored[id] {
+            size[id] = 1 + nodes[id].inputs.iter().map(|&i| size[i]).sum::<usize>();
+        } else if is_view(&nodes[id].op) {
+            size[id] = size[nodes[id].inputs[0]];
+        }
+    }
+    for id in (0..nodes.len()).rev().filter(|&id| live[id]) {
+        let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
+        let one = roots.first().copied().flatten().filter(|r| roots.iter().all(|x| *x == Some(*r)));
+        if !is_pointwise(&nodes[id].op) || stored[id] || uses[id].is_empty() {
+            continue;
+        }
+        let cheap = numel(&nodes[id].shape) <= CHEAP_ELEMENTS && size[id] <= CHEAP_INSTRS && uses[id].iter().all(|&u| takes_chain(&nodes[u].op) || is_view(&nodes[u].op));
+        let into_chain = one.is_some_and(|r| takes_chain(&nodes[r].op) || is_view(&nodes[r].op));
+        fused[id] = into_chain || cheap;
+        root[id] = one;
+    }
+    fused
+}
+
+/// For each node, the nodes that use its value, views looked through unless they are stored themselves.
+fn uses(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<Vec<Id>> {
+    let mut uses: Vec<Vec<Id>> = vec![vec![]; nodes.len()];
+    for id in (0..nodes.len()).rev().filter(|&id| live[id]) {
+        let through = is_view(&nodes[id].op) && !stored[id];
+        let ends = if through { uses[id].clone() } else { vec![id] };
+        for &input in &nodes[id].inputs {
+            uses[input].extend(&ends);
+        }
+    }
+    uses.iter_mut().for_each(|u| {
+        u.sort();
+        u.dedup();
+    });
+    uses
+}
+
+/// Builds one chain.
+struct Builder<'a> {
+    tensors: &'a Tensors,
+    count: usize,
+    /// The tensor that arrives in register 0: a product, or the state that is assigned to.
+    accumulator: Option<Id>,
+    registers: HashMap<(Id, Coords), Value>,
+    drafts: Vec<Draft>,
+    group: Group,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Value {
+    Register(Slot),
+    Constant(f64),
+}
+
+/// A register before the number of operands is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Slot {
+    Accumulator,
+    Operand(usize),
+    Instr(usize),
+}
+
+/// An instruction before the number of operands is known.
+type Draft = (Code, Slot, Slot, f64);
+
+impl Group {
+    /// The chain that yields a tensor: `compute` its own operation here, or take it as it is.
+    pub fn of(tensors: &Tensors, value: Id, accumulator: Option<Id>, compute: bool) -> Result<Self, Unfuse> {
+        let shape = &tensors.nodes[value].shape;
+        let count = numel(shape);
+        let mut b = Builder { tensors, count, accumulator, registers: HashMap::new(), drafts: vec![], group: Group::default() };
+        let coords = Coords::identity(shape);
+        let result = if compute { b.compute(value, coords)? } else { b.value(value, coords)? };
+        match result {
+            Value::Constant(c) => b.drafts.push((Code::Const, Slot::Accumulator, Slot::Accumulator, c)),
+            Value::Register(Slot::Instr(_) | Slot::Accumulator) => {}
+            // The chain's value is its last instruction; a bare operand needs one.
+            Value::Register(slot) => b.drafts.push((Code::MulC, slot, slot, 1.0)),
+        }
+        b.finish(value)
+    }
+}
+
+impl Builder<'_> {
+    fn finish(mut self, root: Id) -> Result<Group, Unfuse> {
+        let operands = self.group.operands.len();
+        if operands > OPERANDS || self.drafts.len() > LENGTH {
+            return Err(Unfuse(self.half(root)));
+        }
+        let register = |s: Slot| match s {
+            Slot::Accumulator => 0,
+            Slot::Operand(i) => 1 + i,
+            Slot::Instr(i) => 1 + operands + i,
+        };
+        let instr = |&(code, a, b, c): &Draft| Instr { code, a: register(a), b: register(b), c: (c as f32).to_bits() };
+        self.group.chain.instrs = self.drafts.iter().map(instr).collect();
+        self.group.anchor = self.accumulator;
+        Ok(self.group)
+    }
+
+    /// Of the inlined nodes below the root, the one whose part is nearest to half of the chain.
+    fn half(&self, root: Id) -> Id {
+        let inlined = &self.group.inlined;
+        let distance = |&id: &Id| (2 * self.inlined_below(id)).abs_diff(inlined.len());
+        inlined.iter().copied().filter(|&id| id != root).min_by_key(distance).expect("a single operation fits a chain")
+    }
+
+    fn inlined_below(&self, id: Id) -> usize {
+        let (mut seen, mut stack) = (vec![], vec![id]);
+        while let Some(id) = stack.pop() {
+            let passes = self.group.inlined.contains(&id) || is_view(&self.tensors.nodes[id].op);
+            if passes && !seen.contains(&id) {
+                seen.push(id);
+                stack.extend(&self.tensors.nodes[id].inputs);
+            }
+        }
+        seen.iter().filter(|id| self.group.inlined.contains(id)).count()
+    }
+
+    /// A tensor at the given coordinates: a constant, computed here, or an operand.
+    fn value(&mut self, id: Id, coords: Coords) -> Result<Value, Unfuse> {
+        let key = (id, coords);
+        if let Some(&value) = self.registers.get(&key) {
+            return Ok(value);
+        }
+        let node = &self.tensors.nodes[id];
+        let value = if let Op::Const(c) = node.op {
+            Value::Constant(c.get())
+        } else if self.accumulator == Some(id) && key.1.index(&node.shape, self.count) == Some(Index::default()) {
+            Value::Register(Slot::Accumulator)
+        } else if self.tensors.is_inline(id) {
+            self.compute(id, key.1.clone())?
+        } else {
+            self.operand(id, &key.1)?
+        };
+        self.registers.insert(key, value);
+        Ok(value)
+    }
+
+    fn operand(&mut self, id: Id, coords: &Coords) -> Result<Value, Unfuse> {
+        let index = coords.index(&self.tensors.nodes[id].shape, self.count).ok_or(Unfuse(id))?;
+        let (operands, indices) = (&mut self.group.operands, &mut self.group.chain.operands);
+        let same = (0..operands.len()).find(|&i| operands[i] == id && indices[i] == index);
+        let place = same.unwrap_or_else(|| {
+            operands.push(id);
+            indices.push(index);
+            operands.len() - 1
+        });
+        Ok(Value::Register(Slot::Operand(place)))
+    }
+
+    fn compute(&mut self, id: Id, coords: Coords) -> Result<Value, Unfuse> {
+        let node = &self.tensors.nodes[id];
+        if is_view(&node.op) {
+            let input = node.inputs[0];
+            let inner = coords.through(&node.op, &self.tensors.nodes[input].shape, &node.shape);
+            // Where digits cannot express the view, one of its sides has to lie in memory as it is.
+            let stuck = Unfuse(if self.tensors.is_inline(input) { input } else { id });
+            let value = inner.ok_or(Unfuse(input)).and_then(|inner| self.value(input, inner));
+            return value.map_err(|Unfuse(at)| if at == input { stuck } else { Unfuse(at) });
+        }
+        if !is_pointwise(&node.op) {
+            return self.operand(id, &coords);
+        }
+        self.group.inlined.push(id);
+        let (a, b) = (node.inputs[0], node.inputs.get(1).copied());
+        match node.op {
+            Op::Map(f) => {
+                let (code, c) = code(f);
+                match self.value(a, coords)? {
+                    Value::Register(a) => Ok(self.push(code, a, a, c)),
+                    Value::Constant(x) => Ok(Value::Constant(step(code, x, x, c))),
+                }
+            }
+            Op::Add => {
+                let b = b.expect("Add has two inputs");
+                if let Some(negated) = self.negated(b) {
+                    return self.binary(Code::Sub, a, negated, 0.0, coords);
+                }
+                if let Some(negated) = self.negated(a) {
+                    return self.binary(Code::Sub, b, negated, 0.0, coords);
+                }
+                self.binary(Code::Add, a, b, 0.0, coords)
+            }
+            _ => {
+                let b = b.expect("Mul has two inputs");
+                if let Some((of, slope)) = self.mask(b) {
+                    return self.binary(Code::Mask, a, of, slope, coords);
+                }
+                if let Some((of, slope)) = self.mask(a) {
+                    return self.binary(Code::Mask, b, of, slope, coords);
+                }
+                self.binary(Code::Mul, a, b, 0.0, coords)
+            }
+        }
+    }
+
+    fn push(&mut self, code: Code, a: Slot, b: Slot, c: f64) -> Value {
+        self.drafts.push((code, a, b, c));
+        Value::Register(Slot::Instr(self.drafts.len() - 1))
+    }
+
+    fn binary(&mut self, code: Code, a: Id, b: Id, c: f64, coords: Coords) -> Result<Value, Unfuse> {
+        let (a, b) = (self.value(a, coords.clone())?, self.value(b, coords)?);
+        Ok(match (code, a, b) {
+            (_, Value::Register(a), Value::Register(b)) => self.push(code, a, b, c),
+            (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(step(code, a, b, c)),
+            (Code::Add, Value::Register(r), Value::Constant(k)) | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
+            (Code::Mul, Value::Register(r), Value::Constant(k)) | (Code::Mul, Value::Constant(k), Value::Register(r)) => self.push(Code::MulC, r, r, k),
+            (_, a, b) => {
+                // Rare: a mask or difference with one constant side.
+                let mut register = |v| match v {
+                    Value::Register(r) => r,
+                    Value::Constant(k) => match self.push(Code::Const, Slot::Accumulator, Slot::Accumulator, k) {
+                        Value::Register(r) => r,
+                        Value::Constant(_) => unreachable!("push yields a register"),
+                    },
+                };
+                let (a, b) = (register(a), register(b));
+                self.push(code, a, b, c)
+            }
+        })
+    }
+
+    /// The negated tensor, where a node is one that is computed here.
+    fn negated(&self, id: Id) -> Option<Id> {
+        let (x, c) = self.with_constant(id, &Op::Mul)?;
+        (c == -1.0).then_some(x)
+    }
+
+    /// y and slope, where a node is the derivative of leaky ReLU by its result y: step(y) * (1 - slope) + slope.
+    fn mask(&self, id: Id) -> Option<(Id, f64)> {
+        let (scaled, slope) = self.with_constant(id, &Op::Add).unwrap_or((id, 0.0));
+        let (step, scale) = self.with_constant(scaled, &Op::Mul).unwrap_or((scaled, 1.0));
+        let is_step = self.tensors.nodes[step].op == Op::Map(Map::Step) && self.tensors.is_inline(step);
+        (is_step && scale == 1.0 - slope).then(|| (self.tensors.nodes[step].inputs[0], slope))
+    }
+
+    /// The parts of an inlined `x op constant`.
+    fn with_constant(&self, id: Id, op: &Op) -> Option<(Id, f64)> {
+        let node = &self.tensors.nodes[id];
+        let fits = node.op == *op && self.tensors.is_inline(id);
+        let c = if fits { self.tensors.constant(node.inputs[1]) } else { None };
+        c.map(|c| (node.inputs[0], c))
+    }
+}
+
+/// The instruction of a map and its immediate.
+pub fn code(f: Map) -> (Code, f64) {
+    match f {
+        Map::Exp => (Code::Exp, 0.0),
+        Map::Log => (Code::Log, 0.0),
+        Map::Sqrt => (Code::Sqrt, 0.0),
+        Map::Recip => (Code::Recip, 0.0),
+        Map::Tanh => (Code::Tanh, 0.0),
+        Map::Sigmoid => (Code::Sigmoid, 0.0),
+        Map::Softplus => (Code::Softplus, 0.0),
+        Map::Step => (Code::Step, 0.0),
+        Map::Abs => (Code::Abs, 0.0),
+        Map::Sin => (Code::Sin, 0.0),
+        Map::Cos => (Code::Cos, 0.0),
+        Map::Leaky(c) => (Code::Leaky, c.get()),
+        Map::Clamp(c) => (Code::Clamp, c.get()),
+    }
+}
