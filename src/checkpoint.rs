@@ -1,1 +1,238 @@
-//! TODO
+//! Everything a resume needs, in one safetensors file that is complete or refused.
+//!
+//! The header's metadata has one entry, `saddle`: a JSON object with the `sha256` of the whole file, taken
+//! while the digest's own digits are zeros, and the checkpoint's `meta`.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View, serialize};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::files;
+
+const ENTRY: &str = "saddle";
+
+/// How the header of a checkpoint begins, up to the digest.
+const OPENING: &[u8] = br#"{"__metadata__":{"saddle":"{\"sha256\":\""#;
+
+/// Where OPENING and the digest lie in the file: after the header's length.
+const OPENING_AT: Range<usize> = 8..8 + OPENING.len();
+const DIGEST_AT: Range<usize> = OPENING_AT.end..OPENING_AT.end + NO_DIGEST.len();
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The state of a run at one step.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Parameters, optimiser moments and other states by name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// What is not a tensor (step, seed), as text.
+    pub meta: BTreeMap<String, String>,
+}
+
+/// A dense row-major array.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Tensor {
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// As many values as the extents multiply to.
+    pub data: Vec<f32>,
+}
+
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        bytemuck::cast_slice(&self.data).into()
+    }
+    fn data_len(&self) -> usize {
+        size_of_val(self.data.as_slice())
+    }
+}
+
+/// The metadata entry: one, because safetensors writes several in a random order.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    sha256: String,
+    meta: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Writes the file whole or, on any error, not at all.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let bytes = self.to_bytes().map_err(|error| {
+            Error::failure(format!(
+                "cannot write checkpoint `{}`: {error}",
+                path.display()
+            ))
+        })?;
+        files::write_atomically(path, &bytes)
+    }
+
+    /// Reads a file that [`Checkpoint::save`] wrote; refuses one that changed since in any byte.
+    pub fn load(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let bytes = std::fs::read(path)
+            .map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
+        Self::from_bytes(&bytes)
+            .map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))
+    }
+
+    /// The value of `meta` under `key`, parsed.
+    pub fn meta<T: std::str::FromStr>(&self, key: &str) -> Result<T> {
+        match self.meta.get(key) {
+            Some(text) => text.parse().map_err(|_| {
+                Error::failure(format!("the checkpoint's `{key}` cannot be `{text}`"))
+            }),
+            None => Err(Error::failure(format!("the checkpoint has no `{key}`"))),
+        }
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, SafeTensorError> {
+        let entry = Entry {
+            sha256: NO_DIGEST.into(),
+            meta: self.meta.clone(),
+        };
+        let metadata = HashMap::from([(ENTRY.to_string(), serde_json::to_string(&entry)?)]);
+        let mut bytes = serialize(&self.tensors, Some(metadata))?;
+        let digest = digest(&bytes);
+        bytes[DIGEST_AT].copy_from_slice(digest.as_bytes());
+        Ok(bytes)
+    }
+
+    /// The error completes the sentence "checkpoint `path` ...".
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        const DAMAGED: &str = "is damaged: its content does not match its sha256";
+        let file = SafeTensors::deserialize(bytes).map_err(|error| match error {
+            SafeTensorError::MetadataIncompleteBuffer => {
+                "is damaged: its length is not what its header says".into()
+            }
+            error => format!("is not a readable safetensors file: {error}"),
+        })?;
+        if bytes.get(OPENING_AT) != Some(OPENING) || bytes.len() < DIGEST_AT.end {
+            return Err("is a safetensors file, but not one that saddle wrote".into());
+        }
+        if bytes[DIGEST_AT] != *digest(bytes).as_bytes() {
+            return Err(DAMAGED.into());
+        }
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| DAMAGED)?;
+        let entry = header
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get(ENTRY))
+            .ok_or(DAMAGED)?;
+        let Entry { meta, .. } = serde_json::from_str(entry).map_err(|_| DAMAGED)?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(format!(
+                    "holds `{name}` as {}; saddle reads F32 only",
+                    view.dtype()
+                ));
+            }
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&value| f32::from_le_bytes(value));
+            tensors.insert(
+                name.to_string(),
+                Tensor {
+                    shape: view.shape().to_vec(),
+                    data: values.collect(),
+                },
+            );
+        }
+        Ok(Self { tensors, meta })
+    }
+}
+
+/// The sha256 of a checkpoint's bytes, its own digits taken as zeros.
+fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::new()
+        .chain_update(&bytes[..DIGEST_AT.start])
+        .chain_update(NO_DIGEST)
+        .chain_update(&bytes[DIGEST_AT.end..])
+        .finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The file name of the checkpoint after `step` steps.
+pub fn file_name(step: u64) -> String {
+    format!("step-{step:06}.safetensors")
+}
+
+/// The step that a checkpoint's file name tells; none for other files.
+pub fn step_of(path: &Path) -> Option<u64> {
+    let step = path
+        .file_name()?
+        .to_str()?
+        .strip_prefix("step-")?
+        .strip_suffix(".safetensors")?
+        .parse()
+        .ok()?;
+    (path.file_name()?.to_str()? == file_name(step)).then_some(step)
+}
+
+/// The newest checkpoint of a folder that is whole, with a warning about each newer one that is not.
+///
+/// None where there is no checkpoint; an error where all are damaged.
+pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
+    let paths = oldest_first(folder)?;
+    for path in paths.iter().rev() {
+        match Checkpoint::load(path) {
+            Ok(checkpoint) => return Ok(Some((path.clone(), checkpoint))),
+            Err(error) => tracing::warn!("{error}; falling back to the one before"),
+        }
+    }
+    match paths.len() {
+        0 => Ok(None),
+        count => {
+            let folder = folder.display();
+            Err(Error::failure(format!(
+                "none of the {count} checkpoints in `{folder}` can be read; start a new run"
+            )))
+        }
+    }
+}
+
+/// Removes all but the newest `keep` checkpoints (at least one stays) and what a killed process left half-written.
+///
+/// Only the process that holds the run's lock may call this.
+pub fn prune(folder: &Path, keep: usize) -> Result<()> {
+    let checkpoints = oldest_first(folder)?;
+    let outdated = checkpoints.len().saturating_sub(keep.max(1));
+    let unfinished = files::names(folder)?
+        .into_iter()
+        .filter(|name| name.starts_with(files::UNFINISHED));
+    for path in checkpoints
+        .into_iter()
+        .take(outdated)
+        .chain(unfinished.map(|name| folder.join(name)))
+    {
+        std::fs::remove_file(&path).map_err(|error| {
+            Error::failure(format!("cannot remove `{}`: {error}", path.display()))
+        })?;
+    }
+    Ok(())
+}
+
+fn oldest_first(folder: &Path) -> Result<Vec<PathBuf>> {
+    let paths = files::names(folder)?
+        .into_iter()
+        .map(|name| folder.join(name));
+    let mut steps: Vec<_> = paths
+        .filter_map(|path| Some((step_of(&path)?, path)))
+        .collect();
+    steps.sort();
+    Ok(steps.into_iter().map(|(_, path)| path).collect())
+}

@@ -5,6 +5,7 @@ pub mod composite;
 pub mod cpu;
 pub mod data;
 pub mod error;
+pub mod files;
 pub mod grad;
 pub mod graph;
 pub mod kernels;

@@ -1,1 +1,32 @@
-fn main() {}
+//! The `saddle` command.
+
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+
+use clap::Parser;
+use saddle::cli::{Cli, run};
+use tracing_subscriber::EnvFilter;
+
+/// What reaches stderr unless `RUST_LOG` says otherwise: warnings, and from the graphics stack errors only.
+const LOGGED: &str = "warn,wgpu=error,wgpu_core=error,wgpu_hal=error,naga=error";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)),
+        )
+        .with_writer(stderr)
+        .without_time()
+        .with_target(false)
+        .log_internal_errors(false)
+        .init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `eprintln!`, which panics when stderr is closed; there is nobody left to tell.
+            let _ = writeln!(stderr(), "error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

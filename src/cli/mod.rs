@@ -1,1 +1,34 @@
-//! TODO
+//! The command line: arguments in `args`, one file per command.
+
+mod args;
+mod devices;
+mod sample;
+mod train;
+mod variants;
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+pub use args::{Cli, Command, DevicesArgs, SampleArgs, TrainArgs, VariantsArgs};
+
+use crate::error::{Error, Result};
+
+/// Carries out a parsed command line.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Train(args) => train::train(&args),
+        Command::Sample(args) => sample::sample(&args),
+        Command::Devices(args) => devices::devices(&args),
+        Command::Variants(args) => variants::variants(&args),
+    }
+}
+
+/// Prints a result and a line feed; unlike `println!`, it does not panic when the reader has gone (`| head`).
+pub fn print(text: impl Display) -> Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::failure(format!(
+            "cannot write to the standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}

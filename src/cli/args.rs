@@ -1,0 +1,179 @@
+//! What can be written after `saddle`.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Result;
+use crate::settings::{Layer, Settings};
+
+/// Trains adversarial generative models on any GPU.
+#[derive(Debug, Parser)]
+#[command(name = "saddle", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  saddle train                              dcgan on drawn digits, on the best device
+  saddle sample runs/dcgan-digits-001       a PNG of new samples
+  saddle devices                            what it can run on";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model
+    Train(Box<TrainArgs>),
+    /// Draw samples from a trained model
+    Sample(SampleArgs),
+    /// List the devices that can train
+    Devices(DevicesArgs),
+    /// List the models, or one model's settings and presets
+    Variants(VariantsArgs),
+}
+
+const TRAIN_EXAMPLES: &str = "\
+Later layers win: defaults, preset, --config, flags and --set. `saddle variants NAME` lists every setting.
+
+Examples:
+  saddle train
+  saddle train gan --data ring --steps 5000 --seed 1
+  saddle train dcgan --data photos/ --size 32 --set objective=relativistic --set r1=0.05
+  saddle train --config runs/dcgan-digits-001/run.toml
+  saddle train --out runs/dcgan-digits-001 --resume --steps 4000";
+
+/// `saddle train`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = TRAIN_EXAMPLES)]
+pub struct TrainArgs {
+    #[arg(help = help("variant"))]
+    variant: Option<String>,
+    #[arg(long, value_name = "NAME|PATH", help = help("data"))]
+    data: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("steps"))]
+    steps: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("batch"))]
+    batch: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("seed"))]
+    seed: Option<String>,
+    #[arg(long, value_name = "INDEX|NAME", help = help("adapter"))]
+    adapter: Option<String>,
+    #[arg(long, value_name = "NAME", help = help("preset"))]
+    preset: Option<String>,
+    #[arg(long, help = help("conditional"))]
+    conditional: bool,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
+    stack: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("size"))]
+    size: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("keep"))]
+    keep: Option<String>,
+    /// TOML file of settings, such as the run.toml of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set any setting; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the run, new or empty [default: runs/VARIANT-DATA-NNN]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Continue the run in --out from its newest good checkpoint
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Check and print the settings without training
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the program that would run, without training
+    #[arg(long)]
+    pub explain: bool,
+}
+
+impl TrainArgs {
+    /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.
+    pub fn layers(&self) -> Result<Vec<Layer>> {
+        let mut layers = Vec::new();
+        if let Some(file) = &self.config {
+            layers.push(Layer::from_file(file)?);
+        }
+        let mut flags = Layer::default();
+        let given = [
+            ("variant", &self.variant, ""),
+            ("data", &self.data, "--data"),
+            ("steps", &self.steps, "--steps"),
+            ("batch", &self.batch, "--batch"),
+            ("seed", &self.seed, "--seed"),
+            ("adapter", &self.adapter, "--adapter"),
+            ("preset", &self.preset, "--preset"),
+            ("stack", &self.stack, "--stack"),
+            ("size", &self.size, "--size"),
+            ("keep", &self.keep, "--keep"),
+        ];
+        for (key, value, flag) in given {
+            if let Some(value) = value {
+                flags.set(key, value, flag);
+            }
+        }
+        if self.conditional {
+            flags.set("conditional", "true", "--conditional");
+        }
+        for assignment in &self.set {
+            flags.assign(assignment)?;
+        }
+        layers.push(flags);
+        Ok(layers)
+    }
+}
+
+/// `saddle sample`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png"
+)]
+pub struct SampleArgs {
+    /// Folder of the run
+    pub run: PathBuf,
+    /// How many samples
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    pub count: usize,
+    /// Start of the random stream
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// File to write; its ending chooses the format: png, csv or npy
+    #[arg(long, value_name = "FILE", default_value = "samples.png")]
+    pub out: PathBuf,
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Class to draw, for a conditional model [default: all in turn]
+    #[arg(long, value_name = "N")]
+    pub class: Option<usize>,
+}
+
+/// `saddle devices`.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `saddle variants`.
+#[derive(Debug, Args)]
+pub struct VariantsArgs {
+    /// Model to tell about
+    pub name: Option<String>,
+}
+
+/// The help line of the flag that sets `key`.
+fn help(key: &str) -> String {
+    let key = Settings::describe()
+        .iter()
+        .find(|candidate| candidate.name == key);
+    key.map_or(String::new(), |key| {
+        format!("{} [default: {}]", key.help, key.default)
+    })
+}

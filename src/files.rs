@@ -1,0 +1,63 @@
+//! Files that are either complete or absent.
+
+use std::fs;
+#[cfg(unix)]
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// How the names of half-written files begin: whatever still has one belongs to a process that died.
+pub(crate) const UNFINISHED: &str = ".unfinished-";
+
+/// Writes `path` so that a crash or a full disk leaves the old file or the new one, never a part.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes)
+        .map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // A rename is durable only once its folder is; Windows cannot open one and needs no such step.
+    #[cfg(unix)]
+    let folder_on_disk = File::open(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666)); // less the umask, like any other file
+    }
+    // The full error would name the temporary file; the caller names the one that matters.
+    let mut file = builder
+        .tempfile_in(folder)
+        .map_err(|error| io::Error::from(error.kind()))?;
+    file.as_file_mut().write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    #[cfg(unix)]
+    folder_on_disk.sync_all()?;
+    Ok(())
+}
+
+/// The names in a folder; a folder that does not exist has none.
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
+    let listed = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.and_then(|entries| entries.collect::<io::Result<Vec<_>>>()),
+    };
+    match listed {
+        Ok(entries) => Ok(entries
+            .iter()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect()),
+        Err(error) => Err(Error::failure(format!(
+            "cannot list `{}`: {error}",
+            folder.display()
+        ))),
+    }
+}

@@ -1,0 +1,345 @@
+//! Every setting of a run, where its value comes from, and what it may be.
+//!
+//! Layers, each over the one before: built-in defaults, the variant's preset, `--config`, flags and `--set`.
+
+mod layer;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result, nearest, unknown};
+pub use layer::Layer;
+pub use rule::{LatentDist, Norm, Objective, Optimizer, Rule, Schedule};
+use rule::{MAX, Value};
+
+/// What `saddle variants` and the error messages say about one setting.
+#[derive(Debug)]
+pub struct Key {
+    /// The name in TOML files and after `--set`.
+    pub name: &'static str,
+    /// The heading that it stands under.
+    pub group: &'static str,
+    /// The built-in default, as text.
+    pub default: &'static str,
+    /// What it accepts.
+    pub rule: Rule,
+    /// One line on what it does.
+    pub help: &'static str,
+}
+
+/// A preset: its name and its `(key, value)` pairs.
+pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+
+/// The preset that every variant has; empty where the variant does not define it.
+pub const DEFAULT_PRESET: &str = "default";
+
+/// The settings that a resumed run may change; any other would make it a different run.
+const RESUMABLE: &[&str] = &[
+    "steps",
+    "adapter",
+    "log_every",
+    "sample_every",
+    "checkpoint_every",
+    "keep",
+    "samples",
+];
+
+macro_rules! settings {
+    ($($group:literal { $($(#[doc = $help:literal])+ $name:ident: $type:ty = $default:literal, $rule:expr;)+ })+) => {
+        /// Every setting of a run, resolved.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        pub struct Settings {
+            $($($(#[doc = $help])+ pub $name: $type,)+)+
+        }
+
+        const KEYS: &[Key] = &[$($(Key {
+            name: stringify!($name),
+            group: $group,
+            default: $default,
+            rule: $rule,
+            help: concat!($($help),+).trim_ascii_start(),
+        }),+),+];
+
+        impl Texts {
+            fn build(&self) -> Result<Settings> {
+                Ok(Settings { $($($name: self.value(stringify!($name))?,)+)+ })
+            }
+        }
+
+        impl Settings {
+            /// One entry per setting, in the order of the table: its value as plain text and as TOML.
+            fn values(&self) -> Vec<(String, String)> {
+                vec![$($((self.$name.text(), self.$name.toml())),+),+]
+            }
+        }
+    };
+}
+
+settings! {
+    "What is trained, and on what" {
+        /// Model to train
+        variant: String = "dcgan", Rule::Text;
+        /// The variant's named group of settings to start from
+        preset: String = "default", Rule::Text;
+        /// Built-in set, or path of an IDX folder, image folder or CSV file
+        data: String = "digits", Rule::Text;
+        /// Draws laid over each other as colour channels (3: 1000 modes from digits)
+        stack: usize = "1", Rule::OneOf(&["1", "3"]);
+        /// Side of the images in pixels; auto: that of the data
+        size: Option<usize> = "auto", Rule::Auto(&Rule::Multiple(4, 8, 128));
+        /// Colour channels; auto: those of the data
+        channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
+        /// Learn to generate a chosen class, from the data's labels
+        conditional: bool = "false", Rule::Switch;
+    }
+    "The run" {
+        /// Training steps, one generator update each
+        steps: u64 = "2000", Rule::Whole(1, MAX);
+        /// Samples per step; a multiple of pack
+        batch: usize = "64", Rule::Whole(1, 65536);
+        /// Start of every random stream
+        seed: u64 = "0", Rule::Whole(0, MAX);
+        /// Device by index or name, or cpu; auto: the best one
+        adapter: Option<String> = "auto", Rule::Auto(&Rule::Text);
+    }
+    "Objective" {
+        /// Game between the two networks
+        objective: Objective = "non-saturating", Rule::OneOf(Objective::WORDS);
+        /// Weight of the penalty on the discriminator's gradient at real samples; 0: off
+        r1: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Weight of the penalty on the discriminator's gradient at generated samples; 0: off
+        r2: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Weight of the gradient penalty between real and generated samples, target norm 1; 0: off
+        gp: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Bound on every weight of the critic after its update (WGAN); 0: off
+        clip: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Discriminator updates per generator update
+        critic_steps: usize = "1", Rule::Whole(1, 1000);
+        /// One-sided label smoothing: real samples have the target 1 - smooth; 0: off
+        smooth: f32 = "0.0", Rule::Below(0.5);
+        /// Standard deviation of the noise on the discriminator's input at the start, falling to 0 over the run; 0: off
+        noise: f32 = "0.0", Rule::Below(f32::INFINITY);
+    }
+    "Optimiser" {
+        /// Update rule of both networks
+        optimizer: Optimizer = "adam", Rule::OneOf(Optimizer::WORDS);
+        /// Learning rate of the generator
+        lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY);
+        /// Learning rate of the discriminator
+        lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY);
+        /// Decay of the first moment (adam)
+        beta1: f32 = "0.5", Rule::Below(1.0);
+        /// Decay of the second moment (adam, rmsprop)
+        beta2: f32 = "0.999", Rule::Below(1.0);
+        /// Momentum (sgd)
+        momentum: f32 = "0.9", Rule::Below(1.0);
+        /// Course of the learning rates over the run
+        schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS);
+        /// Largest norm of a network's gradient; 0: off
+        grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Decay per step of the averaged generator that samples are drawn from; 0: off
+        ema: f32 = "0.0", Rule::Below(1.0);
+    }
+    "Networks" {
+        /// Width of the latent vector z
+        latent: usize = "100", Rule::Whole(1, 65536);
+        /// Distribution of z
+        latent_dist: LatentDist = "normal", Rule::OneOf(LatentDist::WORDS);
+        /// Base channel count of convolutional networks
+        width: usize = "64", Rule::Whole(1, 4096);
+        /// Hidden widths of a dense generator, input side first
+        hidden_g: Vec<usize> = "256,512", Rule::Widths;
+        /// Hidden widths of a dense discriminator, input side first
+        hidden_d: Vec<usize> = "512,256", Rule::Widths;
+        /// Normalisation in the generator
+        norm_g: Norm = "batch", Rule::OneOf(Norm::WORDS);
+        /// Normalisation in the discriminator
+        norm_d: Norm = "batch", Rule::OneOf(Norm::WORDS);
+        /// Spectral normalisation of the discriminator's weights
+        spectral: bool = "false", Rule::Switch;
+        /// Samples that the discriminator judges together (PacGAN)
+        pack: usize = "1", Rule::Whole(1, 64);
+    }
+    "What is written" {
+        /// Steps between lines of metrics.jsonl
+        log_every: u64 = "10", Rule::Whole(1, MAX);
+        /// Steps between sample images; 0: only at the end
+        sample_every: u64 = "200", Rule::Whole(0, MAX);
+        /// Steps between checkpoints; 0: only at the end
+        checkpoint_every: u64 = "200", Rule::Whole(0, MAX);
+        /// Newest checkpoints to keep
+        keep: usize = "3", Rule::Whole(1, MAX);
+        /// Samples in each image
+        samples: usize = "64", Rule::Whole(1, 10000);
+    }
+}
+
+/// The text of every setting and where it came from: what layers are applied to.
+struct Texts(BTreeMap<&'static str, (String, String)>);
+
+impl Texts {
+    fn defaults() -> Self {
+        Self(
+            KEYS.iter()
+                .map(|key| (key.name, (key.default.into(), String::new())))
+                .collect(),
+        )
+    }
+
+    fn set(&mut self, name: &str, text: &str, origin: &str) -> Result<()> {
+        let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+            return Err(unknown("setting", name, KEYS.iter().map(|key| key.name)).at(origin));
+        };
+        if !key.rule.accepts(text) {
+            return Err(key.refuse(text).at(origin));
+        }
+        self.0.insert(key.name, (text.into(), origin.into()));
+        Ok(())
+    }
+
+    fn apply(&mut self, layers: &[Layer]) -> Result<()> {
+        layers
+            .iter()
+            .flat_map(|layer| &layer.entries)
+            .try_for_each(|e| self.set(&e.key, &e.text, &e.origin))
+    }
+
+    fn value<T: Value>(&self, name: &str) -> Result<T> {
+        let (text, origin) = &self.0[name];
+        let wrong = || {
+            KEYS.iter()
+                .find(|key| key.name == name)
+                .expect("every field is a key")
+                .refuse(text)
+                .at(origin)
+        };
+        T::parse(text).ok_or_else(wrong)
+    }
+
+    fn finish(&self) -> Result<Settings> {
+        let settings = self.build()?;
+        if !settings.batch.is_multiple_of(settings.pack) {
+            let (batch, pack) = (settings.batch, settings.pack);
+            return Err(Error::usage(format!(
+                "`batch` takes a multiple of `pack`, and {batch} is not one of {pack}"
+            )));
+        }
+        Ok(settings)
+    }
+}
+
+impl Key {
+    fn refuse(&self, text: &str) -> Error {
+        let hint = nearest(text, self.rule.words().iter().copied());
+        let hint = hint.map_or(String::new(), |word| format!("; did you mean `{word}`?"));
+        Error::usage(format!(
+            "`{}` takes {}, not `{text}`{hint}",
+            self.name,
+            self.rule.describe()
+        ))
+    }
+}
+
+impl Settings {
+    /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
+    ///
+    /// `variants` holds each variant's name and presets.
+    pub fn resolve(variants: &[(&str, &[Preset])], layers: &[Layer]) -> Result<Self> {
+        let mut texts = Texts::defaults();
+        texts.apply(layers)?;
+        let (variant, origin) = &texts.0["variant"];
+        let Some((_, presets)) = variants.iter().find(|(name, _)| name == variant) else {
+            return Err(
+                unknown("variant", variant, variants.iter().map(|(name, _)| *name)).at(origin),
+            );
+        };
+        let (preset, origin) = &texts.0["preset"];
+        let values = match presets.iter().find(|(name, _)| name == preset) {
+            Some((_, values)) => *values,
+            None if preset == DEFAULT_PRESET => &[],
+            None => {
+                let others = presets
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .filter(|name| *name != DEFAULT_PRESET);
+                let names = [DEFAULT_PRESET].into_iter().chain(others);
+                return Err(unknown(&format!("preset of {variant}"), preset, names).at(origin));
+            }
+        };
+        let origin = format!("preset {preset} of {variant}");
+        let mut texts = Texts::defaults();
+        values
+            .iter()
+            .try_for_each(|(key, value)| texts.set(key, value, &origin))?;
+        texts.apply(layers)?;
+        texts.finish()
+    }
+
+    /// Reads back what [`Settings::to_toml`] wrote; `name` stands for it in error messages.
+    pub fn from_toml(text: &str, name: &str) -> Result<Self> {
+        let mut texts = Texts::defaults();
+        texts.apply(&[Layer::from_toml(text, name)?])?;
+        texts.finish()
+    }
+
+    /// Reads a `run.toml`.
+    pub fn load(path: &Path) -> Result<Self> {
+        let mut texts = Texts::defaults();
+        texts.apply(&[Layer::from_file(path)?])?;
+        texts.finish()
+    }
+
+    /// These settings with `layers` on top, for a resumed run: refuses what would make it a different run.
+    pub fn resumed(&self, layers: &[Layer]) -> Result<Self> {
+        let own = KEYS
+            .iter()
+            .zip(self.values())
+            .map(|(key, (text, _))| (key.name, (text, String::new())));
+        let mut texts = Texts(own.collect());
+        texts.apply(layers)?;
+        let settings = texts.finish()?;
+        for ((key, (old, _)), (new, _)) in KEYS.iter().zip(self.values()).zip(settings.values()) {
+            if old != new && !RESUMABLE.contains(&key.name) {
+                let (name, can) = (key.name, RESUMABLE.join(", "));
+                let sentence = format!(
+                    "`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}"
+                );
+                return Err(Error::usage(sentence).at(&texts.0[name].1));
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Every setting as TOML, grouped, with its help line.
+    pub fn to_toml(&self) -> String {
+        let mut toml = String::from(
+            "# Every setting of this run; `saddle train --config` on this file repeats it.\n",
+        );
+        let mut group = "";
+        for (key, (_, value)) in KEYS.iter().zip(self.values()) {
+            if key.group != group {
+                group = key.group;
+                toml += &format!("\n# {group}\n");
+            }
+            let assignment = format!("{} = {value}", key.name);
+            toml += &format!("{assignment:<30} # {}\n", key.help);
+        }
+        toml
+    }
+
+    /// Every setting there is, for listings and help texts.
+    pub fn describe() -> &'static [Key] {
+        KEYS
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Texts::defaults()
+            .finish()
+            .expect("the built-in defaults follow their own rules")
+    }
+}

@@ -1,0 +1,258 @@
+//! What a setting accepts, and how its value is read from text and written back.
+
+use serde::Serialize;
+
+/// The largest whole number of a setting: TOML's integers are signed 64-bit.
+pub(super) const MAX: u64 = i64::MAX as u64;
+
+/// The text that stands for `None`.
+const AUTO: &str = "auto";
+
+/// The values that a setting accepts.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// Any text but the empty one.
+    Text,
+    /// `true` or `false`.
+    Switch,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// A whole number from the first to the second.
+    Whole(u64, u64),
+    /// A multiple of the first from the second to the third.
+    Multiple(u64, u64, u64),
+    /// A finite number, 0 or more and below this.
+    Below(f32),
+    /// A list of layer widths.
+    Widths,
+    /// `auto`, or what the inner rule accepts.
+    Auto(&'static Rule),
+}
+
+impl Rule {
+    /// Whether `text` is an acceptable value.
+    pub fn accepts(&self, text: &str) -> bool {
+        let whole = |range: std::ops::RangeInclusive<u64>| {
+            text.parse().is_ok_and(|n: u64| range.contains(&n))
+        };
+        match *self {
+            Self::Text => !text.is_empty(),
+            Self::Switch => bool::parse(text).is_some(),
+            Self::OneOf(words) => words.contains(&text),
+            Self::Whole(min, max) => whole(min..=max),
+            Self::Multiple(of, min, max) => {
+                whole(min..=max) && text.parse().is_ok_and(|n: u64| n.is_multiple_of(of))
+            }
+            Self::Below(limit) => f32::parse(text).is_some_and(|x| x >= 0.0 && x < limit),
+            Self::Widths => Vec::<usize>::parse(text).is_some_and(|widths| {
+                widths.len() <= 16 && widths.iter().all(|width| (1..=65536).contains(width))
+            }),
+            Self::Auto(inner) => text == AUTO || inner.accepts(text),
+        }
+    }
+
+    /// The accepted values in words, to follow "takes".
+    pub fn describe(&self) -> String {
+        match *self {
+            Self::Text => "a text".into(),
+            Self::Switch => "true or false".into(),
+            Self::OneOf(words) => match words {
+                [first @ .., last] if !first.is_empty() => {
+                    format!("{} or {last}", first.join(", "))
+                }
+                _ => words.concat(),
+            },
+            Self::Whole(min, MAX) => format!("a whole number, {min} or more"),
+            Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Multiple(of, min, max) => format!("a multiple of {of} from {min} to {max}"),
+            Self::Below(f32::INFINITY) => "a number, 0 or more".into(),
+            Self::Below(limit) => format!("a number from 0 up to but not {limit}"),
+            Self::Widths => "1 to 16 widths such as 256,512, each from 1 to 65536".into(),
+            Self::Auto(inner) => format!("{AUTO} or {}", inner.describe()),
+        }
+    }
+
+    /// The words among the accepted values.
+    pub(super) fn words(&self) -> &'static [&'static str] {
+        match *self {
+            Self::OneOf(words) => words,
+            Self::Switch => &["true", "false"],
+            Self::Auto(_) => &[AUTO],
+            _ => &[],
+        }
+    }
+}
+
+/// A setting's type: read from text, written as text, written as TOML.
+pub(super) trait Value: Sized {
+    fn parse(text: &str) -> Option<Self>;
+    fn text(&self) -> String;
+    fn toml(&self) -> String {
+        self.text()
+    }
+}
+
+macro_rules! plain_values {
+    ($($type:ty),*) => {$(
+        impl Value for $type {
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+            fn text(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+plain_values!(u64, usize, bool);
+
+impl Value for f32 {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+    fn text(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Value for String {
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.into())
+    }
+    fn text(&self) -> String {
+        self.clone()
+    }
+    fn toml(&self) -> String {
+        toml::Value::from(self.as_str()).to_string()
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    fn parse(text: &str) -> Option<Self> {
+        if text == AUTO {
+            Some(None)
+        } else {
+            T::parse(text).map(Some)
+        }
+    }
+    fn text(&self) -> String {
+        self.as_ref().map_or(AUTO.into(), T::text)
+    }
+    fn toml(&self) -> String {
+        self.as_ref()
+            .map_or_else(|| AUTO.to_string().toml(), T::toml)
+    }
+}
+
+impl Value for Vec<usize> {
+    fn parse(text: &str) -> Option<Self> {
+        text.split(',')
+            .map(|width| width.trim().parse().ok())
+            .collect()
+    }
+    fn text(&self) -> String {
+        self.iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+    fn toml(&self) -> String {
+        format!(
+            "[{}]",
+            self.iter()
+                .map(usize::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    }
+}
+
+/// Enums whose values are words.
+macro_rules! words {
+    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $help:literal])+ $variant:ident = $word:literal,)+ })+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        pub enum $name {
+            $($(#[doc = $help])+ #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every word, in the order of the enum.
+            pub const WORDS: &[&str] = &[$($word),+];
+
+            /// The word that stands for this value in settings.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl Value for $name {
+            fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+            fn text(&self) -> String {
+                self.word().into()
+            }
+            fn toml(&self) -> String {
+                format!("\"{}\"", self.word())
+            }
+        }
+    )+};
+}
+
+words! {
+    /// The game that the two networks play.
+    Objective {
+        /// The value function with logs; the generator's side saturates.
+        Minimax = "minimax",
+        /// The generator maximises log D(G(z)).
+        NonSaturating = "non-saturating",
+        /// Least squares.
+        Lsgan = "lsgan",
+        /// Wasserstein distance through a critic.
+        Wgan = "wgan",
+        /// Margins of one around zero.
+        Hinge = "hinge",
+        /// Real and generated samples compared in pairs.
+        Relativistic = "relativistic",
+    }
+    /// The update rule of both networks.
+    Optimizer {
+        /// Adaptive moments.
+        Adam = "adam",
+        /// Gradient descent with momentum.
+        Sgd = "sgd",
+        /// Steps divided by a running root mean square.
+        Rmsprop = "rmsprop",
+    }
+    /// How the learning rates change over the run.
+    Schedule {
+        /// Not at all.
+        Constant = "constant",
+        /// Down to 0 in a straight line.
+        Linear = "linear",
+        /// Down to 0 along half a cosine.
+        Cosine = "cosine",
+    }
+    /// What the latent vector is drawn from.
+    LatentDist {
+        /// Independent standard normals.
+        Normal = "normal",
+        /// Independent uniforms on [-1, 1].
+        Uniform = "uniform",
+    }
+    /// The normalisation of a network's layers.
+    Norm {
+        /// Over the batch.
+        Batch = "batch",
+        /// Over each sample.
+        Layer = "layer",
+        /// None.
+        None = "none",
+    }
+}

@@ -1,0 +1,423 @@
+//! Settings: layers, sentences, round trip; the run's folder; the command line's exit statuses.
+
+use assert_cmd::Command;
+use proptest::prelude::*;
+use saddle::error::{Error, Result, nearest, unknown};
+use saddle::run::Run;
+use saddle::settings::{Layer, Objective, Optimizer, Preset, Settings};
+
+const PRESETS: &[Preset] = &[
+    ("default", &[("latent", "64"), ("objective", "hinge")]),
+    ("article", &[("lr_g", "0.001"), ("hidden_g", "256,800")]),
+    ("broken", &[("latent", "none")]),
+];
+const VARIANTS: &[(&str, &[Preset])] = &[("dcgan", &[]), ("gan", PRESETS)];
+
+fn layer(assignments: &[&str]) -> Layer {
+    let mut layer = Layer::default();
+    assignments.iter().for_each(|a| layer.assign(a).unwrap());
+    layer
+}
+
+fn set(assignments: &[&str]) -> Result<Settings> {
+    Settings::resolve(VARIANTS, &[layer(assignments)])
+}
+
+fn toml(text: &str) -> Result<Settings> {
+    Settings::resolve(VARIANTS, &[Layer::from_toml(text, "a.toml")?])
+}
+
+#[track_caller]
+fn says<T: std::fmt::Debug>(result: Result<T>, sentence: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.to_string(), sentence);
+    assert_eq!(
+        error.exit_code(),
+        if matches!(error, Error::Usage(_)) {
+            2
+        } else {
+            1
+        }
+    );
+}
+
+#[test]
+fn each_layer_wins_over_the_one_before() {
+    assert_eq!(set(&[]).unwrap(), Settings::default());
+    let file = Layer::from_toml(
+        "variant = 'gan'\nlr_g = 0.01\nlr_d = 1e-3\nhidden_d = [8, 0x10]\nseed = 1_000",
+        "a.toml",
+    )
+    .unwrap();
+    let settings = Settings::resolve(
+        VARIANTS,
+        &[
+            file,
+            layer(&["lr_g=0.1", "spectral=true", "size=28", "size=auto"]),
+        ],
+    )
+    .unwrap();
+    assert_eq!(
+        (settings.latent, settings.objective),
+        (64, Objective::Hinge),
+        "preset over default"
+    );
+    assert_eq!(
+        (settings.lr_g, settings.lr_d),
+        (0.1, 0.001),
+        "--set over file"
+    );
+    assert_eq!((settings.hidden_d, settings.seed), (vec![8, 16], 1000));
+    assert_eq!(
+        (settings.spectral, settings.size, settings.optimizer),
+        (true, None, Optimizer::Adam)
+    );
+
+    let article = set(&["variant=gan", "preset=article", "hidden_g=1, 2"]).unwrap();
+    assert_eq!(
+        (article.lr_g, article.hidden_g, article.latent),
+        (0.001, vec![1, 2], 100)
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_sentence() {
+    says(
+        set(&["stpes=5"]),
+        "--set: unknown setting `stpes`; did you mean `steps`?",
+    );
+    says(
+        set(&["lr=5"]),
+        "--set: unknown setting `lr`; did you mean `lr_g`?",
+    );
+    says(
+        set(&["steps=0"]),
+        "--set: `steps` takes a whole number, 1 or more, not `0`",
+    );
+    says(
+        set(&["steps=-1"]),
+        "--set: `steps` takes a whole number, 1 or more, not `-1`",
+    );
+    says(
+        set(&["latent="]),
+        "--set: `latent` takes a whole number from 1 to 65536, not ``",
+    );
+    says(
+        set(&["beta1=1"]),
+        "--set: `beta1` takes a number from 0 up to but not 1, not `1`",
+    );
+    says(
+        set(&["gp=nan"]),
+        "--set: `gp` takes a number, 0 or more, not `nan`",
+    );
+    says(
+        set(&["gp=1e39"]),
+        "--set: `gp` takes a number, 0 or more, not `1e39`",
+    );
+    says(
+        set(&["size=30"]),
+        "--set: `size` takes auto or a multiple of 4 from 8 to 128, not `30`",
+    );
+    says(
+        set(&["channels=2"]),
+        "--set: `channels` takes auto, 1 or 3, not `2`",
+    );
+    says(
+        set(&["spectral=ture"]),
+        "--set: `spectral` takes true or false, not `ture`; did you mean `true`?",
+    );
+    says(
+        set(&["norm_g=bacth"]),
+        "--set: `norm_g` takes batch, layer or none, not `bacth`; did you mean `batch`?",
+    );
+    says(
+        set(&["hidden_g=2,0"]),
+        "--set: `hidden_g` takes 1 to 16 widths such as 256,512, each from 1 to 65536, not `2,0`",
+    );
+    says(
+        set(&["batch=10", "pack=4"]),
+        "`batch` takes a multiple of `pack`, and 10 is not one of 4",
+    );
+    says(
+        set(&["variant=dgan"]),
+        "--set: unknown variant `dgan`; did you mean `dcgan`?",
+    );
+    says(
+        set(&["variant=x"]),
+        "--set: unknown variant `x`; the valid ones are dcgan, gan",
+    );
+    says(
+        set(&["variant=gan", "preset=artcle"]),
+        "--set: unknown preset of gan `artcle`; did you mean `article`?",
+    );
+    says(
+        set(&["variant=gan", "preset=broken"]),
+        "preset broken of gan: `latent` takes a whole number from 1 to 65536, not `none`",
+    );
+    says(
+        Layer::default().assign("steps"),
+        "--set: `steps` has no `=`; write KEY=VALUE, such as lr_g=0.0001",
+    );
+
+    says(
+        toml("steps = 5\n\nbatch = 'many'"),
+        "a.toml:3: `batch` takes a whole number from 1 to 65536, not `many`",
+    );
+    says(
+        toml("# é\nstep = 5"),
+        "a.toml:2: unknown setting `step`; did you mean `steps`?",
+    );
+    says(
+        toml("steps = 1.5"),
+        "a.toml:1: `steps` takes a whole number, 1 or more, not `1.5`",
+    );
+    says(
+        toml("seed = 99999999999999999999"),
+        "a.toml:1: `seed` takes a whole number, 0 or more, not `99999999999999999999`",
+    );
+    says(
+        toml("[optimizer]\nlr_g = 1"),
+        "a.toml:1: `optimizer` is a table; settings are plain `key = value` lines",
+    );
+    let broken = toml("steps = 5\nsteps = 6").unwrap_err().to_string();
+    assert!(
+        broken.starts_with("a.toml:2: not valid TOML, ") && !broken.contains('\n'),
+        "{broken}"
+    );
+    let broken = toml("steps = \n\nbatch = 7").unwrap_err().to_string();
+    assert!(
+        broken.starts_with("a.toml:1: not valid TOML, ") && !broken.contains('\n'),
+        "{broken}"
+    );
+    says(
+        Layer::from_file("none.toml".as_ref()),
+        "cannot read the settings `none.toml`: No such file or directory (os error 2)",
+    );
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_answered_with_the_nearest() {
+    assert_eq!(nearest("digts", ["grid", "digits"]), Some("digits"));
+    assert_eq!(nearest("DIGITS", ["grid", "digits"]), Some("digits"));
+    assert_eq!(nearest("qqq", ["grid", "digits"]), None);
+    assert_eq!(nearest("", []), None);
+    assert_eq!(
+        unknown("data set", "digts", ["digits"]).to_string(),
+        "unknown data set `digts`; did you mean `digits`?"
+    );
+}
+
+#[test]
+fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
+    let old = set(&["variant=gan", "latent=32"]).unwrap();
+    let longer = old
+        .resumed(&[layer(&["steps=9", "latent=32", "lr_g=0.00020"])])
+        .unwrap();
+    assert_eq!(
+        longer,
+        Settings {
+            steps: 9,
+            ..old.clone()
+        }
+    );
+    says(
+        old.resumed(&[layer(&["latent=33"])]),
+        "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
+         steps, adapter, log_every, sample_every, checkpoint_every, keep, samples",
+    );
+}
+
+#[test]
+fn every_key_is_described_and_its_default_accepted() {
+    let toml = Settings::default().to_toml();
+    for key in Settings::describe() {
+        assert!(key.rule.accepts(key.default), "{key:?}");
+        assert!(!key.help.starts_with(' ') && key.help.len() > 5, "{key:?}");
+        assert!(toml.contains(&format!("\n{} = ", key.name)), "{key:?}");
+    }
+    let json = serde_json::to_value(Settings::default()).unwrap();
+    assert_eq!(
+        (json["objective"].as_str(), json["size"].is_null()),
+        (Some("non-saturating"), true)
+    );
+}
+
+proptest! {
+    #[test]
+    fn toml_reads_back_as_the_same_settings(
+        data in "[^\\x00]{1,20}", adapter in proptest::option::of("[a-zA-Z \"'\\\\#]{1,12}"), rates in any::<[f32; 2]>(),
+        seed in 0..i64::MAX as u64, widths in proptest::collection::vec(1usize..65536, 1..16), word in 0..6usize,
+        size in proptest::option::of(2usize..32),
+    ) {
+        prop_assume!(rates.iter().all(|r| r.is_finite()) && adapter.as_deref() != Some("auto"));
+        let objective = [Objective::Minimax, Objective::NonSaturating, Objective::Lsgan, Objective::Wgan, Objective::Hinge, Objective::Relativistic][word];
+        let settings = Settings {
+            data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective, size: size.map(|s| s * 4),
+            ..Settings::default()
+        };
+        prop_assert_eq!(Settings::from_toml(&settings.to_toml(), "run.toml").unwrap(), settings);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,60}", key in 0usize..60) {
+        let _ = toml(&text);
+        let name = Settings::describe().get(key).map_or("", |key| key.name);
+        let _ = toml(&format!("{name} = {text}"));
+        let _ = set(&[&format!("{name}={text}")]);
+    }
+}
+
+#[test]
+fn a_run_folder_is_made_locked_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("deep/run");
+    let name = out.display();
+    let settings = set(&["variant=gan", "latent=32"]).unwrap();
+
+    let run = Run::create(Some(&out), &settings).unwrap();
+    assert_eq!(
+        run.checkpoint_path(200),
+        out.join("checkpoints/step-000200.safetensors")
+    );
+    assert_eq!(
+        run.sample_path(1234567),
+        out.join("samples/step-1234567.png")
+    );
+    assert!(run.checkpoints().is_dir() && out.join("samples").is_dir());
+    assert_eq!(
+        Run::open(&out).unwrap().settings(),
+        &settings,
+        "reading needs no lock"
+    );
+    let busy = format!("the run `{name}` is being trained by another process");
+    says(Run::resume(&out, &[]), &busy);
+    drop(run);
+
+    let taken = format!(
+        "--out: `{name}` already holds a run; continue it with --resume or name another folder"
+    );
+    says(Run::create(Some(&out), &settings), &taken);
+    let resumed = Run::resume(&out, &[layer(&["steps=9"])]).unwrap();
+    assert_eq!(resumed.settings().steps, 9);
+    assert_eq!(Run::open(&out).unwrap().settings().steps, 9);
+
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let (root, file) = (folder.path(), file.as_path());
+    says(
+        Run::create(Some(root), &settings),
+        &format!(
+            "--out: `{}` is not empty; name a folder that is empty or does not exist",
+            root.display()
+        ),
+    );
+    assert!(!root.join(".lock").exists());
+    says(
+        Run::create(Some(file), &settings),
+        &format!(
+            "--out: `{}` is a file; name a folder that is empty or does not exist",
+            file.display()
+        ),
+    );
+    says(
+        Run::open("none".as_ref()),
+        "cannot open the run `none`: it does not exist",
+    );
+    says(
+        Run::open(root),
+        &format!(
+            "cannot open the run `{}`: it has no run.toml, so it is not the folder of a run",
+            root.display()
+        ),
+    );
+    says(
+        Run::open(file),
+        &format!(
+            "cannot open the run `{}`: it is a file, and a run is a folder such as runs/dcgan-digits-001",
+            file.display()
+        ),
+    );
+}
+
+#[test]
+fn metrics_go_on_after_a_torn_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run::create(Some(&folder.path().join("run")), &Settings::default()).unwrap();
+    let line = serde_json::json!({"step": 1, "d_loss": 0.5})
+        .as_object()
+        .unwrap()
+        .clone();
+    run.metrics().unwrap().append(&line).unwrap();
+    let whole = "{\"d_loss\":0.5,\"step\":1}\n";
+    assert_eq!(std::fs::read_to_string(run.metrics_path()).unwrap(), whole);
+    std::fs::write(run.metrics_path(), format!("{whole}{{\"d_lo")).unwrap();
+    let mut metrics = run.metrics().unwrap();
+    metrics.append(&line).unwrap();
+    metrics.append(&line).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(run.metrics_path()).unwrap(),
+        format!("{whole}{{\"d_lo\n{whole}{whole}")
+    );
+}
+
+fn saddle(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_saddle"));
+    command.args(arguments);
+    command
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_help_with_0() {
+    for arguments in [
+        &[][..],
+        &["trian"],
+        &["train", "--stpes", "3"],
+        &["train", "--resume"],
+        &["sample"],
+        &["sample", "x", "--count", "0"],
+        &["devices", "x"],
+    ] {
+        let output = saddle(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+    }
+    for command in ["train", "sample", "devices", "variants"] {
+        saddle(&[command, "--help"]).assert().success();
+    }
+    let version = saddle(&["--version"]).output().unwrap();
+    assert_eq!(
+        version.stdout,
+        format!("saddle {}\n", env!("CARGO_PKG_VERSION")).as_bytes()
+    );
+}
+
+#[test]
+fn flags_become_settings() {
+    use clap::Parser;
+    use saddle::cli::{Cli, Command};
+    let parse = |line: &str| match Cli::try_parse_from(line.split(' ')).unwrap().command {
+        Command::Train(args) => Settings::resolve(VARIANTS, &args.layers()?),
+        other => panic!("{other:?}"),
+    };
+    let settings = parse("saddle train gan --steps 7 --set steps=8 --set hidden_g=3,4 --conditional --size 32 --preset article").unwrap();
+    assert_eq!(
+        (settings.steps, settings.hidden_g, settings.conditional),
+        (8, vec![3, 4], true)
+    );
+    assert_eq!(
+        (settings.size, settings.variant.as_str(), settings.lr_g),
+        (Some(32), "gan", 0.001)
+    );
+    says(
+        parse("saddle train --steps -5"),
+        "--steps: `steps` takes a whole number, 1 or more, not `-5`",
+    );
+    says(
+        parse("saddle train dcgn"),
+        "unknown variant `dcgn`; did you mean `dcgan`?",
+    );
+    says(
+        parse("saddle train --set batch"),
+        "--set: `batch` has no `=`; write KEY=VALUE, such as lr_g=0.0001",
+    );
+}
