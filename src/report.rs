@@ -1,1 +1,220 @@
-//! TODO
+//! Pictures for people: grids of images, clouds of points, and PNG files that are never half written.
+
+use std::fs::File;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use tempfile::Builder;
+
+use crate::error::{Error, Result};
+
+/// Pixels between the cells of a grid and around it.
+const GAP: u32 = 2;
+/// Smaller images are enlarged by a whole factor until a cell is at least this wide and high.
+const MIN_CELL: u32 = 56;
+const SEPARATOR: Rgb<u8> = Rgb([64, 64, 72]);
+/// Side of a scatter plot.
+const PLOT: u32 = 512;
+const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
+const REAL: [f32; 3] = [150.0, 160.0, 175.0];
+const GENERATED: [f32; 3] = [200.0, 30.0, 60.0];
+
+/// Lays `images`, `[N, C, H, W]` in -1 to 1, out row by row in `columns`; `shape` is `[C, H, W]`, C 1 or 3.
+///
+/// # Errors
+/// `Failure` if `shape` is not that of images or does not divide `images`, or if there is nothing to show.
+pub fn grid(images: &[f32], shape: &[usize], columns: usize) -> Result<RgbImage> {
+    let (&[channels @ (1 | 3), height, width], len) = (shape, shape.iter().product::<usize>())
+    else {
+        return Err(Error::failure(format!(
+            "shape {shape:?} is not that of images: [1 or 3, height, width]"
+        )));
+    };
+    if len == 0 || images.is_empty() || columns == 0 || !images.len().is_multiple_of(len) {
+        return Err(Error::failure(format!(
+            "{} values are no grid of images {shape:?} in {columns} columns",
+            images.len()
+        )));
+    }
+    let scale = MIN_CELL.div_ceil(height.min(width) as u32);
+    let count = images.len() / len;
+    let columns = columns.min(count);
+    let (cell_width, cell_height) = (width as u32 * scale + GAP, height as u32 * scale + GAP);
+    let rows = count.div_ceil(columns) as u32;
+    let mut picture = RgbImage::from_pixel(
+        columns as u32 * cell_width + GAP,
+        rows * cell_height + GAP,
+        SEPARATOR,
+    );
+    for (i, image) in images.chunks(len).enumerate() {
+        let (left, top) = (
+            (i % columns) as u32 * cell_width + GAP,
+            (i / columns) as u32 * cell_height + GAP,
+        );
+        for y in 0..cell_height - GAP {
+            for x in 0..cell_width - GAP {
+                let at = (y / scale) as usize * width + (x / scale) as usize;
+                let pixel = [0, 1, 2]
+                    .map(|channel| byte(image[channel.min(channels - 1) * height * width + at]));
+                picture.put_pixel(left + x, top + y, Rgb(pixel));
+            }
+        }
+    }
+    Ok(picture)
+}
+
+fn byte(value: f32) -> u8 {
+    ((value + 1.0) * 127.5).round() as u8
+}
+
+/// Plots `points` over `real`, both `[N, 2]` back to back, y upwards. The plot shows -`extent` to `extent` on both
+/// axes; without one, all of `real` and a margin.
+pub fn scatter(points: &[f32], real: &[f32], extent: Option<f32>) -> RgbImage {
+    let farthest = |values: &[f32]| {
+        values
+            .iter()
+            .filter(|v| v.is_finite())
+            .fold(0f32, |far, v| far.max(v.abs()))
+    };
+    let extent =
+        extent.unwrap_or_else(|| 1.15 * farthest(if real.is_empty() { points } else { real }));
+    let extent = if extent > 0.0 { extent } else { 1.0 };
+    let mut picture = RgbImage::from_pixel(PLOT, PLOT, PAPER);
+    for (cloud, colour, opacity, radius) in
+        [(real, REAL, 0.35, 1.2), (points, GENERATED, 0.75, 1.8)]
+    {
+        for point in cloud
+            .chunks_exact(2)
+            .filter(|point| point.iter().all(|value| value.is_finite()))
+        {
+            let to_pixel = |value: f32| (value / extent + 1.0) * 0.5 * PLOT as f32;
+            disc(
+                &mut picture,
+                [to_pixel(point[0]), to_pixel(-point[1])],
+                radius,
+                colour,
+                opacity,
+            );
+        }
+    }
+    picture
+}
+
+/// Blends a disc with soft edges into `picture`; what lies outside is left out.
+fn disc(picture: &mut RgbImage, centre: [f32; 2], radius: f32, colour: [f32; 3], opacity: f32) {
+    let reach = radius + 1.0;
+    let covered = |axis: usize| {
+        let first = (centre[axis] - reach).max(0.0);
+        let end = (centre[axis] + reach).min(PLOT as f32);
+        first as u32..end.max(0.0) as u32
+    };
+    for y in covered(1) {
+        for x in covered(0) {
+            let distance = (x as f32 + 0.5 - centre[0]).hypot(y as f32 + 0.5 - centre[1]);
+            let share = opacity * (radius + 0.5 - distance).clamp(0.0, 1.0);
+            let pixel = picture.get_pixel_mut(x, y);
+            for (old, new) in pixel.0.iter_mut().zip(colour) {
+                *old = (f32::from(*old) * (1.0 - share) + new * share).round() as u8;
+            }
+        }
+    }
+}
+
+/// Writes `picture` to `path` as PNG, whole or not at all.
+///
+/// # Errors
+/// `Failure` naming the path, if its folder is missing or cannot be written.
+pub fn save_png(path: &Path, picture: &RgbImage) -> Result<()> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::failure(format!("`{}` cannot be written: {error}", path.display()))
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut png = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut png, ImageFormat::Png)
+        .map_err(|error| failed(&error))?;
+    // tempfile's own files can be read by their owner only, even once renamed.
+    let create = |path: &Path| File::options().write(true).create_new(true).open(path);
+    let mut file = Builder::new()
+        .make_in(folder, create)
+        .map_err(|error| failed(&error))?;
+    file.write_all(png.get_ref())
+        .map_err(|error| failed(&error))?;
+    file.as_file().sync_all().map_err(|error| failed(&error))?;
+    file.persist(path).map_err(|error| failed(&error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grid_places_images_row_by_row() {
+        let images: Vec<f32> = [-1.0, 1.0, 0.0]
+            .iter()
+            .flat_map(|value| [*value; 28 * 28])
+            .collect();
+        let picture = grid(&images, &[1, 28, 28], 2).unwrap();
+        assert_eq!(picture.dimensions(), (2 * 58 + 2, 2 * 58 + 2));
+        let at = |x, y| picture.get_pixel(x, y).0;
+        assert_eq!(
+            (at(2, 2), at(57, 57), at(60, 2)),
+            ([0; 3], [0; 3], [255; 3])
+        );
+        assert_eq!(
+            (at(2, 60), at(60, 60), at(0, 0)),
+            ([128; 3], SEPARATOR.0, SEPARATOR.0)
+        );
+    }
+
+    #[test]
+    fn grid_keeps_colours() {
+        let picture = grid(&[1.0, -1.0, 0.0], &[3, 1, 1], 8).unwrap();
+        assert_eq!(
+            (picture.width(), picture.get_pixel(30, 30).0),
+            (60, [255, 0, 128])
+        );
+    }
+
+    #[test]
+    fn grid_refuses_what_is_no_image() {
+        for (values, shape, columns) in [
+            (4, vec![2], 1),
+            (4, vec![1, 3, 1], 1),
+            (0, vec![1, 2, 2], 1),
+            (4, vec![1, 2, 2], 0),
+            (0, vec![1, 0, 0], 1),
+        ] {
+            assert!(grid(&vec![0.0; values], &shape, columns).is_err());
+        }
+    }
+
+    #[test]
+    fn scatter_marks_points_and_survives_bad_ones() {
+        let points = [0.5, 0.5, f32::NAN, 0.0, f32::INFINITY, 0.0, 1e30, -1e30];
+        let picture = scatter(&points, &[-0.5, -0.5], Some(1.0));
+        let is_paper = |x, y| *picture.get_pixel(x, y) == PAPER;
+        assert!(!is_paper(384, 128) && !is_paper(128, 384) && is_paper(128, 128));
+        assert!(picture.pixels().filter(|pixel| **pixel != PAPER).count() < 40);
+        assert_eq!(scatter(&[], &[], None).dimensions(), (PLOT, PLOT));
+    }
+
+    #[test]
+    fn png_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        for value in [3, 4] {
+            let picture = RgbImage::from_pixel(5, 7, Rgb([value; 3]));
+            save_png(&path, &picture).unwrap();
+            assert_eq!(image::open(&path).unwrap().into_rgb8(), picture);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = save_png(&folder.path().join("none/a.png"), &RgbImage::new(1, 1)).unwrap_err();
+        assert!(error.to_string().contains("none/a.png"));
+    }
+}

@@ -1,1 +1,282 @@
-//! TODO
+//! Data sets: built in and drawn by code, or read from IDX files and folders of images.
+
+mod digits;
+mod folder;
+mod idx;
+mod images;
+mod points;
+mod random;
+mod shapes;
+mod stroke;
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use images::Images;
+use random::Root;
+
+pub use points::{ModeScore, Modes, count_modes, modes};
+
+/// The built-in sets: name, and what it is in one line.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    (
+        "digits",
+        "20,000 drawn handwritten digits, 28x28 grey, ten classes",
+    ),
+    (
+        "shapes",
+        "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes",
+    ),
+    (
+        "ring",
+        "100,000 points from 8 Gaussians on a circle, radius 1, deviation 0.01",
+    ),
+    (
+        "grid",
+        "100,000 points from 25 Gaussians on a 5x5 grid, step 2, deviation 0.05",
+    ),
+];
+
+/// The largest side that an image may be asked to have.
+const MAX_SIZE: usize = 1024;
+/// The most bytes that the examples of one set may take.
+const MAX_BYTES: usize = 16 << 30;
+
+/// Examples to learn from.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The built-in name, or the last part of the path.
+    pub name: String,
+    /// Shape of one example: `[C, H, W]` for images, `[D]` for points.
+    pub shape: Vec<usize>,
+    /// The items, back to back; an item is an example unless `stack` is 3.
+    pub items: Items,
+    /// The class of each item, where known.
+    pub labels: Option<Labels>,
+    /// 1, or 3: an RGB example is three grey items `[1, H, W]` drawn independently, and `shape` says `[3, H, W]`.
+    pub stack: usize,
+}
+
+/// Items back to back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Items {
+    /// Pixels, 0 to 255 for -1 to 1.
+    Bytes(Vec<u8>),
+    /// Values as they are.
+    Floats(Vec<f32>),
+}
+
+/// The class of each item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// One class per item, each below `names.len()`.
+    pub ids: Vec<u32>,
+    /// The name of each class.
+    pub names: Vec<String>,
+}
+
+/// Which part of a set to open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Split {
+    /// The examples to learn from.
+    #[default]
+    Train,
+    /// Others of the same kind, held out.
+    Test,
+}
+
+/// How to open a set.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Side of the square images, 1 to 1024; without it images keep their size (folders: 64).
+    pub size: Option<usize>,
+    /// 1 for grey, 3 for RGB; without it as stored.
+    pub channels: Option<usize>,
+    /// 1, or 3 to make RGB examples of three grey items each.
+    pub stack: usize,
+    /// Seed of the drawn sets.
+    pub seed: u64,
+    /// Which part to open.
+    pub split: Split,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: None,
+            channels: None,
+            stack: 1,
+            seed: 0,
+            split: Split::Train,
+        }
+    }
+}
+
+/// Opens a built-in set by name, or a path: an IDX file, a folder of IDX files, or a folder of images.
+///
+/// IDX images asked for in another `size` are padded when it is at most 8 pixels more, else resampled.
+///
+/// # Errors
+/// `Usage` for an unknown name or path and for options that do not fit the set; `Failure` for files that
+/// cannot be used, naming the file and what would be right.
+pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
+    check(options)?;
+    let (images, labels) = match spec {
+        "ring" | "grid" => return points::open(spec, options),
+        "digits" => digits::draw(options),
+        "shapes" => shapes::draw(options),
+        _ => open_path(spec, options)?,
+    };
+    Ok(Dataset::of_images(set_name(spec), images, labels, options))
+}
+
+fn check(options: &Options) -> Result<()> {
+    if let Some(size) = options.size.filter(|size| !(1..=MAX_SIZE).contains(size)) {
+        return Err(Error::usage(format!(
+            "image size {size} is out of range: 1 to {MAX_SIZE} pixels"
+        )));
+    }
+    if let Some(channels) = options
+        .channels
+        .filter(|channels| ![1, 3].contains(channels))
+    {
+        return Err(Error::usage(format!(
+            "{channels} channels is not possible: 1 for grey or 3 for RGB"
+        )));
+    }
+    match (options.stack, options.channels) {
+        (1, _) | (3, None | Some(3)) => Ok(()),
+        (3, _) => Err(Error::usage(
+            "a stack of 3 makes RGB examples: leave out the 1 channel",
+        )),
+        (stack, _) => Err(Error::usage(format!(
+            "a stack of {stack} is not possible: 1 or 3"
+        ))),
+    }
+}
+
+fn open_path(spec: &str, options: &Options) -> Result<(Images, Option<Labels>)> {
+    let path = Path::new(spec);
+    if !path.exists() {
+        return Err(unknown(spec));
+    }
+    let idx = if path.is_dir() {
+        idx::in_folder(path, options.split)?
+    } else {
+        Some(idx::file_of(path, options.split)?)
+    };
+    let Some(file) = idx else {
+        return folder::read(path, options);
+    };
+    let (images, labels) = idx::read(&file)?;
+    let images = match options.size {
+        Some(size) => {
+            check_memory(path, images.count(), images.channels * size * size)?;
+            images.fit(size)
+        }
+        None => images,
+    };
+    Ok((images, labels))
+}
+
+fn check_memory(path: &Path, count: usize, item_len: usize) -> Result<()> {
+    match count.checked_mul(item_len) {
+        Some(bytes) if bytes <= MAX_BYTES => Ok(()),
+        _ => Err(Error::failure(format!(
+            "{count} images of {item_len} bytes from `{}` take more than {} GiB: ask for a smaller size",
+            path.display(),
+            MAX_BYTES >> 30
+        ))),
+    }
+}
+
+fn unknown(spec: &str) -> Error {
+    if Path::new(spec).components().count() > 1 {
+        return Error::usage(format!("the path `{spec}` does not exist"));
+    }
+    let names = BUILT_IN.iter().map(|(name, _)| *name);
+    let all = names.clone().collect::<Vec<_>>().join(", ");
+    let nearest = names
+        .min_by_key(|name| strsim::damerau_levenshtein(name, spec))
+        .unwrap_or_default();
+    Error::usage(format!(
+        "`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"
+    ))
+}
+
+fn set_name(spec: &str) -> String {
+    match Path::new(spec).file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => spec.to_owned(),
+    }
+}
+
+impl Dataset {
+    fn of_images(name: String, images: Images, labels: Option<Labels>, options: &Options) -> Self {
+        let channels = if options.stack == 3 {
+            1
+        } else {
+            options.channels.unwrap_or(images.channels)
+        };
+        let images = images.with_channels(channels);
+        Self {
+            name,
+            shape: vec![channels * options.stack, images.height, images.width],
+            items: Items::Bytes(images.pixels),
+            labels,
+            stack: options.stack,
+        }
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        let values = match &self.items {
+            Items::Bytes(bytes) => bytes.len(),
+            Items::Floats(floats) => floats.len(),
+        };
+        values / self.item_len()
+    }
+
+    /// Whether there is no item: never for a set that `open` gave.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many values one item has: a `stack`-th of an example.
+    pub fn item_len(&self) -> usize {
+        self.shape.iter().product::<usize>() / self.stack
+    }
+
+    /// How many classes there are; 0 without labels.
+    pub fn classes(&self) -> usize {
+        self.labels.as_ref().map_or(0, |labels| labels.names.len())
+    }
+
+    /// The items that make up example `i`: itself, or three drawn independently in a stacked set.
+    pub fn members(&self, i: usize) -> Vec<usize> {
+        if self.stack == 1 {
+            return vec![i];
+        }
+        let mut stream = Root::new("stack", 0, Split::Train).stream(i);
+        (0..self.stack).map(|_| stream.below(self.len())).collect()
+    }
+
+    /// Example `i`, laid out as `shape`; pixels lie in -1 to 1. For tests and evaluation: training reads `items`.
+    ///
+    /// # Panics
+    /// If `i` is not below `len()`.
+    pub fn example(&self, i: usize) -> Vec<f32> {
+        let len = self.item_len();
+        let item = |item: usize| match &self.items {
+            Items::Bytes(bytes) => bytes[item * len..][..len]
+                .iter()
+                .map(|&byte| f32::from(byte) / 127.5 - 1.0)
+                .collect(),
+            Items::Floats(floats) => floats[item * len..][..len].to_vec(),
+        };
+        self.members(i)
+            .into_iter()
+            .flat_map(item)
+            .collect::<Vec<f32>>()
+    }
+}

@@ -1,0 +1,73 @@
+//! Random streams that give the same numbers on every machine and with every version of `rand`.
+
+use std::f32::consts::TAU;
+use std::ops::Range;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
+
+use super::Split;
+
+/// The root of one data set's streams: every example has its own, so examples can be drawn in any order.
+#[derive(Clone, Copy)]
+pub(super) struct Root(u64);
+
+impl Root {
+    /// A different root for each set, seed and split.
+    pub fn new(set: &str, seed: u64, split: Split) -> Self {
+        let name = set.bytes().fold(0, |key, byte| mix(key ^ u64::from(byte)));
+        Self(mix(mix(name ^ seed) ^ split as u64))
+    }
+
+    /// The stream of example `index`.
+    pub fn stream(self, index: usize) -> Stream {
+        Stream(Xoshiro256PlusPlus::seed_from_u64(
+            mix(self.0 ^ index as u64),
+        ))
+    }
+}
+
+/// The finaliser of SplitMix64: every output bit depends on every input bit.
+fn mix(key: u64) -> u64 {
+    let key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ (key >> 31)
+}
+
+/// A stream of random numbers.
+pub(super) struct Stream(Xoshiro256PlusPlus);
+
+impl Stream {
+    /// Uniform in `[0, 1)`.
+    pub fn unit(&mut self) -> f32 {
+        (self.0.next_u64() >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    /// Uniform in `range`.
+    pub fn within(&mut self, range: Range<f32>) -> f32 {
+        range.start + (range.end - range.start) * self.unit()
+    }
+
+    /// Uniform in `0..count`; the bias is below `count / 2^64`.
+    pub fn below(&mut self, count: usize) -> usize {
+        ((u128::from(self.0.next_u64()) * count as u128) >> 64) as usize
+    }
+
+    /// True with probability `share`.
+    pub fn chance(&mut self, share: f32) -> bool {
+        self.unit() < share
+    }
+
+    /// Two independent standard normals (Box and Muller).
+    pub fn normals(&mut self) -> [f32; 2] {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        let (sin, cos) = (TAU * self.unit()).sin_cos();
+        [radius * cos, radius * sin]
+    }
+
+    /// Normal with the given mean and deviation.
+    pub fn normal(&mut self, mean: f32, deviation: f32) -> f32 {
+        mean + deviation * self.normals()[0]
+    }
+}
