@@ -140,7 +140,7 @@ pub enum Op {
     Const(Real),
     /// Written by the host before a run.
     Input(String),
-    /// Tensor `item` of state `group`, as it is after `version` updates.
+    /// Tensor `item` of state `group` (or [`WHOLE`]), as it is after `version` updates.
     State { group: usize, item: usize, version: usize },
     /// Counter-based noise, keyed by (seed, stream, step, element).
     Random { stream: u32, dist: Dist },
@@ -216,8 +216,23 @@ pub struct Group {
     updates: usize,
 }
 
+impl Group {
+    /// `group.item`, as checkpoints and messages have it.
+    pub fn item_name(&self, item: usize) -> String {
+        self.items.get(item).map_or(self.name.clone(), |i| format!("{}.{}", self.name, i.name))
+    }
+
+    /// First element and shape of an item.
+    pub fn span(&self, item: usize) -> (usize, Shape) {
+        self.items.get(item).map_or((0, vec![self.len]), |i| (i.offset, i.shape.clone()))
+    }
+}
+
 /// Elements between two items of a group are rounded up to this, so that each can be bound on its own (256 bytes).
 pub const ALIGN: usize = 64;
+
+/// The item that stands for a whole group, gaps included.
+pub const WHOLE: usize = usize::MAX;
 
 /// Number of elements of a shape.
 pub fn numel(shape: &[usize]) -> usize {
@@ -295,7 +310,7 @@ impl Graph {
     }
 
     /// A tensor filled with one value.
-    pub fn full(&self, value: f64, shape: &[usize]) -> T<'_> {
+    pub fn full<'g>(&'g self, value: f64, shape: &[usize]) -> T<'g> {
         self.scalar(value).expand(shape)
     }
 
@@ -361,6 +376,12 @@ impl Graph {
         let g = self.groups.borrow()[group].clone();
         let read = |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
         g.items.iter().enumerate().map(read).collect()
+    }
+
+    /// The whole flat buffer of a group, complete by now, at its current version.
+    pub fn flat(&self, group: usize) -> T<'_> {
+        let (version, len) = (self.groups.borrow()[group].version, self.groups.borrow()[group].len);
+        self.node(Op::State { group, item: WHOLE, version }, &[], vec![len])
     }
 
     /// Gradients of a group's tensors, in order, as one flat vector with the group's layout.
@@ -781,6 +802,13 @@ impl<'g> Mul<f64> for T<'g> {
     type Output = T<'g>;
     fn mul(self, c: f64) -> T<'g> {
         self * self.graph.scalar(c)
+    }
+}
+
+impl<'g> Mul<f32> for T<'g> {
+    type Output = T<'g>;
+    fn mul(self, c: f32) -> T<'g> {
+        self * f64::from(c)
     }
 }
 

@@ -61,9 +61,9 @@ impl Reference {
             Op::Input(name) => self.inputs[name].clone(),
             Op::State { group, item, .. } => {
                 let g = &graph.groups()[*group];
-                let i = &g.items[*item];
+                let (offset, shape) = g.span(*item);
                 let flat = self.states.entry(g.name.clone()).or_insert_with(|| vec![0.0; g.len]);
-                flat[i.offset..i.offset + numel(&i.shape)].to_vec()
+                flat[offset..offset + numel(&shape)].to_vec()
             }
             Op::Random { stream, dist } => {
                 run(Random { stream: *stream, dist: *dist, len: numel(shape) }, &[], &[&self.clock])
@@ -120,9 +120,9 @@ impl Reference {
             }
             Op::Assign { group, item } => {
                 let g = &graph.groups()[*group];
-                let i = &g.items[*item];
+                let (offset, shape) = g.span(*item);
                 let flat = self.states.entry(g.name.clone()).or_insert_with(|| vec![0.0; g.len]);
-                flat[i.offset..i.offset + numel(&i.shape)].copy_from_slice(x(0));
+                flat[offset..offset + numel(&shape)].copy_from_slice(x(0));
                 vec![]
             }
         }

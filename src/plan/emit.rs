@@ -173,8 +173,8 @@ impl<'a> Emitter<'a> {
 
     fn item(&mut self, group: usize, item: usize) -> Place {
         let flat = self.state(group, None);
-        let i = &self.states[group].items[item];
-        Place { offset: i.offset, len: numel(&i.shape), ..flat }
+        let (offset, shape) = self.states[group].span(item);
+        Place { offset, len: numel(&shape), ..flat }
     }
 
     fn gradients(&mut self, group: usize) -> Place {
@@ -220,7 +220,7 @@ impl<'a> Emitter<'a> {
                 let i = self.states[group].items[item].clone();
                 if let Some(base) = self.placeable(g).filter(|&b| self.users(b) == [id]) {
                     self.places.insert(base, Place { offset: i.offset, len: numel(&i.shape), ..flat });
-                    self.labels.insert(base, format!("gradient of {}.{}", self.states[group].name, i.name));
+                    self.labels.insert(base, format!("gradient of {}", self.states[group].item_name(item)));
                 }
             }
         }
@@ -313,7 +313,7 @@ impl<'a> Emitter<'a> {
             Op::Update { group, optimizer, count, of } => self.update(id, *group, *optimizer, (*count, *of)),
             Op::Assign { group: g, item } => {
                 let y = self.item(*g, *item);
-                let label = format!("{}.{}", self.states[*g].name, self.states[*g].items[*item].name);
+                let label = self.states[*g].item_name(*item);
                 self.pointwise(&group.expect("every assignment has a chain"), y, true, label);
             }
             op => unreachable!("{op:?} is pointwise or a view"),
@@ -449,7 +449,7 @@ impl<'a> Emitter<'a> {
             let i = self.states[group].items[item].clone();
             let y = Place { offset: i.offset, len: numel(&i.shape), ..flat };
             if self.places.get(&self.t.base(g)) != Some(&y) {
-                self.copy(g, y, format!("gradient of {}.{}", self.states[group].name, i.name))?;
+                self.copy(g, y, format!("gradient of {}", self.states[group].item_name(item)))?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ mod slots;
 
 use crate::{
     error::{Error, Result},
-    graph::{Composite, Graph, Id, Node, Op, T},
+    graph::{Composite, Graph, Id, Node, Op, T, WHOLE},
     kernels::{Caps, gather::Data},
     program::Program,
 };
@@ -165,7 +165,7 @@ fn build_groups(t: &Tensors, expiry: &[Option<Id>]) -> Result<Vec<Option<Group>>
 fn expiry(nodes: &[Node]) -> Vec<Option<Id>> {
     let touches = |node: &Node, group: usize, item: usize| match node.op {
         Op::Update { group: g, .. } => g == group,
-        Op::Assign { group: g, item: i } => g == group && i == item,
+        Op::Assign { group: g, item: i } => g == group && (i == item || i == WHOLE || item == WHOLE),
         _ => false,
     };
     let end = |node: &Node| {
@@ -183,8 +183,8 @@ fn check_order(t: &Tensors, expiry: &[Option<Id>], graph: &Graph) -> Result<()> 
         for &state in t.nodes[id].inputs.iter().filter(|s| expiry[**s].is_some_and(|end| id > end)) {
             let Op::State { group, item, .. } = t.nodes[state].op else { continue };
             let g = &graph.groups()[group];
-            let name = &g.items[item].name;
-            return Err(Error::failure(format!("plan: {:?} reads {}.{name} after it was overwritten", t.nodes[id].op, g.name)));
+            let name = g.item_name(item);
+            return Err(Error::failure(format!("plan: {:?} reads {name} after it was overwritten", t.nodes[id].op)));
         }
     }
     Ok(())

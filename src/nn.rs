@@ -1,0 +1,171 @@
+//! Layers. A [`Net`] owns the names and initial values of its parameters; its layers only build graph.
+
+use crate::{
+    graph::{Dist, Form, Graph, Init, Role, T},
+    settings::{LatentDist, Norm},
+};
+
+/// Denominator guard of normalisation layers (Ioffe and Szegedy 2015; PyTorch's default).
+pub const NORM_EPS: f64 = 1e-5;
+/// Share of the newest batch in running statistics (PyTorch's sense of momentum).
+const RUNNING: f64 = 0.1;
+
+/// How weights start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// Uniform(-1/sqrt(fan in), 1/sqrt(fan in)): PyTorch's default.
+    Uniform,
+    /// Normal(0, 0.02), norm scales Normal(1, 0.02): DCGAN (Radford et al. 2016, section 4).
+    Dcgan,
+}
+
+/// What batch norm normalises with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode {
+    /// The batch's own moments.
+    Train,
+    /// The batch's own moments, which also move the running ones.
+    Track,
+    /// The batch's own moments, averaged equally over all rounds into the running ones.
+    Calibrate,
+    /// The running moments.
+    Eval,
+}
+
+/// A network's parameters, by name.
+#[derive(Clone)]
+pub struct Net<'g> {
+    pub graph: &'g Graph,
+    /// State group of the parameters.
+    pub params: usize,
+    stats: usize,
+    powers: usize,
+    start: Start,
+    pub mode: Mode,
+    /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
+    pub spectral: bool,
+}
+
+impl<'g> Net<'g> {
+    pub fn new(graph: &'g Graph, name: &str, start: Start, mode: Mode) -> Self {
+        let stats = graph.group(&format!("{name}.stats"));
+        let powers = graph.group(&format!("{name}.powers"));
+        Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false }
+    }
+
+    /// The parameters as they are now, to differentiate with respect to.
+    pub fn parameters(&self) -> Vec<T<'g>> {
+        self.graph.items(self.params)
+    }
+
+    fn init(&self, fan_in: usize) -> Init {
+        match self.start {
+            Start::Uniform => Init::Uniform(1.0 / (fan_in as f32).sqrt()),
+            Start::Dcgan => Init::Normal(0.0, 0.02),
+        }
+    }
+
+    fn weight(&self, name: &str, shape: &[usize], fan_in: usize) -> T<'g> {
+        let w = self.graph.state(self.params, &format!("{name}.weight"), shape, self.init(fan_in));
+        if self.spectral { self.spectral_norm(name, w) } else { w }
+    }
+
+    fn bias(&self, name: &str, len: usize, fan_in: usize) -> T<'g> {
+        let init = if self.start == Start::Dcgan { Init::Const(0.0) } else { self.init(fan_in) };
+        self.graph.state(self.params, &format!("{name}.bias"), &[len], init)
+    }
+
+    /// w / sigma, sigma by one step of a persistent power iteration; the singular vectors are constants of the gradient.
+    fn spectral_norm(&self, name: &str, w: T<'g>) -> T<'g> {
+        let (rows, cols) = (w.dim(0), w.len() / w.dim(0));
+        let matrix = w.reshape(&[rows, cols]);
+        let unit = |t: T<'g>| t * (t.square().sum_all() + 1e-12).sqrt().recip();
+        let old = self.graph.state(self.powers, name, &[1, rows], Init::Normal(0.0, 1.0));
+        let v = unit(old.matmul(matrix.detach())).detach();
+        let u = unit(v.matmul(matrix.detach().transpose())).detach();
+        if self.mode != Mode::Eval {
+            self.graph.assign(old, u);
+        }
+        let sigma = (u.matmul(matrix) * v).sum_all();
+        w * sigma.recip()
+    }
+
+    /// x `[B, in]` -> x wᵀ + b, `[B, out]`.
+    #[track_caller]
+    pub fn dense(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
+        let y = self.dense_without_bias(name, x, out);
+        y + self.bias(name, out, x.dim(1)).along(1, &y.shape())
+    }
+
+    /// x `[B, in]` -> x wᵀ, `[B, out]`.
+    #[track_caller]
+    pub fn dense_without_bias(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
+        assert_eq!(x.rank(), 2, "dense {name}: wants [B, in], got {:?}", x.shape());
+        let w = self.weight(name, &[out, x.dim(1)], x.dim(1));
+        // Role x of the product takes w as it is stored, so that its gradient needs no transposing either.
+        w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
+    }
+
+    /// x `[B, C, H, W]` -> `[B, out, P, Q]`, filter side `k`.
+    #[track_caller]
+    pub fn conv2d(&self, name: &str, x: T<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> T<'g> {
+        let fan_in = x.dim(1) * k * k;
+        let y = x.conv2d(self.weight(name, &[out, x.dim(1), k, k], fan_in), stride, pad);
+        if bias { y + self.bias(name, out, fan_in).along(1, &y.shape()) } else { y }
+    }
+
+    /// x `[B, C, H, W]` -> `[B, out, (H-1)*stride - 2*pad + k, ..]`.
+    #[track_caller]
+    pub fn conv_transpose2d(&self, name: &str, x: T<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> T<'g> {
+        let fan_in = out * k * k;
+        let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fan_in), stride, pad);
+        if bias { y + self.bias(name, out, fan_in).along(1, &y.shape()) } else { y }
+    }
+
+    /// Normalisation with scale and shift per channel (axis 1) of `[B, C, ..]`.
+    pub fn norm(&self, kind: Norm, name: &str, x: T<'g>) -> T<'g> {
+        match kind {
+            Norm::None => x,
+            Norm::Batch => self.batch_norm(name, x),
+            Norm::Layer => self.layer_norm(name, x),
+        }
+    }
+
+    /// Batch norm over all axes but the channels (Ioffe and Szegedy 2015).
+    pub fn batch_norm(&self, name: &str, x: T<'g>) -> T<'g> {
+        let channels = x.dim(1);
+        let axes: Vec<usize> = (0..x.rank()).filter(|&a| a != 1).collect();
+        let running = || self.graph.state(self.stats, name, &[2, channels], Init::Const(0.0));
+        let moments = if self.mode == Mode::Eval { running() } else { x.moments(&axes) };
+        match self.mode {
+            Mode::Track => self.graph.assign(running(), running() * (1.0 - RUNNING) + moments.detach() * RUNNING),
+            Mode::Calibrate => {
+                let share = (self.graph.clock() + 1.0).recip();
+                self.graph.assign(running(), running() + (moments.detach() - running()) * share);
+            }
+            Mode::Train | Mode::Eval => {}
+        }
+        self.affine(name, x.normalize(moments, &axes, NORM_EPS))
+    }
+
+    /// Layer norm over all axes but the batch (Ba et al. 2016), scale and shift per channel.
+    pub fn layer_norm(&self, name: &str, x: T<'g>) -> T<'g> {
+        let axes: Vec<usize> = (1..x.rank()).collect();
+        self.affine(name, x.normalize(x.moments(&axes), &axes, NORM_EPS))
+    }
+
+    fn affine(&self, name: &str, x: T<'g>) -> T<'g> {
+        let scale = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
+        let scale = self.graph.state(self.params, &format!("{name}.weight"), &[x.dim(1)], scale);
+        let shift = self.graph.state(self.params, &format!("{name}.bias"), &[x.dim(1)], Init::Const(0.0));
+        x * scale.along(1, &x.shape()) + shift.along(1, &x.shape())
+    }
+}
+
+/// A batch of latent vectors.
+pub fn latent<'g>(graph: &'g Graph, dist: LatentDist, shape: &[usize]) -> T<'g> {
+    match dist {
+        LatentDist::Normal => graph.random(Dist::Normal, shape),
+        LatentDist::Uniform => graph.random(Dist::Uniform, shape) * 2.0 - 1.0,
+    }
+}

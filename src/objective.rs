@@ -1,0 +1,57 @@
+//! The two sides of the game, and penalties on the critic's gradient. D gives logits `[B, 1]`; softplus(-d) is
+//! -log D and softplus(d) is -log(1 - D).
+
+use crate::{
+    grad::grad,
+    graph::{Dist, T},
+    settings::Objective,
+};
+
+/// The discriminator's loss on logits of real and of generated samples. `smooth` takes this much off the target of
+/// real ones (Salimans et al. 2016, section 3.4), for the objectives that have targets.
+pub fn d_loss<'g>(objective: Objective, real: T<'g>, fake: T<'g>, smooth: f64) -> T<'g> {
+    match objective {
+        // Goodfellow et al. 2014, section 3; the two differ in the generator's loss.
+        Objective::Minimax | Objective::NonSaturating => {
+            (real * -1.0).softplus().mean_all() + real.mean_all() * smooth + fake.softplus().mean_all()
+        }
+        // Mao et al. 2017, equation 9.
+        Objective::Lsgan => (real - (1.0 - smooth)).square().mean_all() * 0.5 + fake.square().mean_all() * 0.5,
+        // Arjovsky et al. 2017, equation 2.
+        Objective::Wgan => fake.mean_all() - real.mean_all(),
+        // Lim and Ye 2017; Miyato et al. 2018, equation 16.
+        Objective::Hinge => (1.0 - real).relu().mean_all() + (fake + 1.0).relu().mean_all(),
+        // RpGAN: Jolicoeur-Martineau 2019; paired by position as in R3GAN (Huang et al. 2024).
+        Objective::Relativistic => (fake - real).softplus().mean_all(),
+    }
+}
+
+/// The generator's loss; only the relativistic one looks at the real samples.
+pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> T<'g>, fake: T<'g>) -> T<'g> {
+    match objective {
+        Objective::Minimax => -fake.softplus().mean_all(),
+        Objective::NonSaturating => (fake * -1.0).softplus().mean_all(),
+        Objective::Lsgan => (fake - 1.0).square().mean_all() * 0.5,
+        Objective::Wgan | Objective::Hinge => -fake.mean_all(),
+        Objective::Relativistic => (real() - fake).softplus().mean_all(),
+    }
+}
+
+/// Squared norm per sample `[B]` of the gradient of the logits with respect to the samples they were computed from.
+fn squared_norms<'g>(logits: T<'g>, x: T<'g>) -> T<'g> {
+    let dx = grad(logits.sum_all(), &[x])[0];
+    dx.square().sum(&(1..x.rank()).collect::<Vec<_>>())
+}
+
+/// R1 on real, R2 on generated samples: half the mean squared gradient norm (Mescheder et al. 2018, equation 9).
+pub fn zero_centred<'g>(logits: T<'g>, x: T<'g>) -> T<'g> {
+    squared_norms(logits, x).mean_all() * 0.5
+}
+
+/// The mean of (norm - 1)² at points between real and generated samples, one per pair (Gulrajani et al. 2017, equation 3).
+pub fn one_centred<'g>(critic: impl FnOnce(T<'g>) -> T<'g>, real: T<'g>, fake: T<'g>) -> T<'g> {
+    let share = real.graph().random(Dist::Uniform, &[real.dim(0)]).along(0, &real.shape());
+    let between = real * share + fake * (1.0 - share);
+    let norm = (squared_norms(critic(between), between) + 1e-12).sqrt();
+    (norm - 1.0).square().mean_all()
+}
