@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod files;
+pub mod gpu;
 pub mod grad;
 pub mod graph;
 pub mod kernels;
