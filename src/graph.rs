@@ -805,13 +805,6 @@ impl<'g> Mul<f64> for T<'g> {
     }
 }
 
-impl<'g> Mul<f32> for T<'g> {
-    type Output = T<'g>;
-    fn mul(self, c: f32) -> T<'g> {
-        self * f64::from(c)
-    }
-}
-
 impl<'g> Sub<T<'g>> for f64 {
     type Output = T<'g>;
     fn sub(self, t: T<'g>) -> T<'g> {

@@ -18,4 +18,5 @@ pub mod program;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod runner;
 pub mod settings;

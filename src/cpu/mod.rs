@@ -1,2 +1,247 @@
-//! TODO
+//! The CPU runner: the kernels' twins in f32 on all cores, with vectorised chains and reductions and a GEMM crate's products.
+
+mod chain;
+mod math;
 pub mod products;
+mod reduce;
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::{
+    error::{Error, Result},
+    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd},
+    program::{Content, Program, Range, Step},
+    runner::{ProgramId, Runner},
+};
+use products::{Conv, Matmul, Scratch};
+use reduce::with_registers;
+
+/// Elements of one task of a pointwise kernel.
+const TASK: usize = 1 << 14;
+
+/// States, data and programs in main memory.
+#[derive(Default)]
+pub struct Cpu {
+    programs: Vec<Loaded>,
+    /// Buffers of all programs; those with a name are shared.
+    memory: Vec<Vec<f32>>,
+    shared: HashMap<String, usize>,
+    scratch: Scratch,
+}
+
+struct Loaded {
+    program: Program,
+    /// Place in `memory` of each of the program's buffers.
+    places: Vec<usize>,
+    recorded: u64,
+}
+
+impl Cpu {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What plans for this runner may assume.
+    pub fn caps() -> Caps {
+        Caps { max_binding: 1 << 40, split_sums: false, ..Caps::default() }
+    }
+
+    fn allocate(&mut self, name: Option<String>, len: usize) -> usize {
+        let memory = &mut self.memory;
+        let mut add = || {
+            memory.push(vec![0.0; len]);
+            memory.len() - 1
+        };
+        match name {
+            Some(name) => *self.shared.entry(name).or_insert_with(add),
+            None => add(),
+        }
+    }
+
+    fn named(&mut self, name: &str) -> Result<&mut Vec<f32>> {
+        let place = self.shared.get(name).ok_or_else(|| Error::failure(format!("no loaded program has the {name}")))?;
+        Ok(&mut self.memory[*place])
+    }
+
+    fn clock(&self) -> [u32; 4] {
+        let place = self.shared.get("clock");
+        place.map_or([0; 4], |p| std::array::from_fn(|i| self.memory[*p][i].to_bits()))
+    }
+
+    fn step(&mut self, step: &Step, places: &[usize]) {
+        let counts = step.kernel.buffers();
+        let read = counts.reads.len() + counts.words.len();
+        // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
+        let written = &step.bindings[read..];
+        let mut taken: Vec<Vec<f32>> = written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
+        let memory = &self.memory;
+        let slice = |r: &Range| &memory[places[r.buffer]][r.offset..r.offset + r.len];
+        let reads: Vec<&[f32]> = step.bindings[..counts.reads.len()].iter().map(slice).collect();
+        let words: Vec<&[u32]> = step.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
+        let operands: Vec<&[f32]> = step.operands.iter().map(slice).collect();
+        let mut writes: Vec<&mut [f32]> = taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
+        launch(&step.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
+        for (vec, r) in taken.into_iter().zip(written) {
+            self.memory[places[r.buffer]] = vec;
+        }
+    }
+}
+
+/// Runs one kernel on slices.
+fn launch(kernel: &Kernel, reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], operands: &[&[f32]], scratch: &mut Scratch) {
+    let epilogue = |chain: &Chain, start: usize, y: &mut [f32]| {
+        if !chain.instrs.is_empty() {
+            with_registers(|r| chain::run(chain, start, y, operands, r));
+        }
+    };
+    match kernel {
+        Kernel::Pointwise(k) => writes[0].par_chunks_mut(TASK).enumerate().for_each(|(i, y)| {
+            if !k.in_place {
+                y.fill(0.0);
+            }
+            epilogue(&k.chain, i * TASK, y);
+        }),
+        Kernel::MatMul(k) => {
+            let a_strides = if k.a_transposed { (1, k.m) } else { (k.k, 1) };
+            let b_strides = if k.b_transposed { (1, k.k) } else { (k.n, 1) };
+            let shape = Matmul { batch: k.batch, m: k.m, k: k.k, n: k.n, a_strides, b_strides };
+            products::matmul(&shape, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+        }
+        Kernel::Conv2d(k) => {
+            products::conv2d(&Conv::from(&k.geometry), reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+        }
+        Kernel::ConvTranspose2d(k) => {
+            let conv = Conv::from(&k.geometry);
+            products::conv2d_input(&conv, reads[1], reads[0], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+        }
+        Kernel::Conv2dFilter(k) if k.splits == 1 => {
+            products::conv2d_filter(&Conv::from(&k.geometry), reads[0], reads[1], writes[0], scratch, products::nothing);
+        }
+        Kernel::Reduce(k) if k.splits == 1 => reduce::reduce(k, operands, writes[0]),
+        Kernel::Moments(k) => reduce::moments(k, reads[0], writes[0]),
+        Kernel::NormSums(k) => reduce::norm_sums(k, reads[0], reads[1], reads[2], writes[0]),
+        Kernel::Adam(k) => in_parts(reads, words, writes, |len| Adam { len, ..k.clone() }.into()),
+        Kernel::Sgd(k) => in_parts(reads, words, writes, |len| Sgd { len, ..k.clone() }.into()),
+        Kernel::RmsProp(k) => in_parts(reads, words, writes, |len| RmsProp { len, ..k.clone() }.into()),
+        Kernel::Tick(k) => {
+            use crate::kernels::Spec;
+            let words_out = vec![bytemuck::cast_slice_mut(&mut *writes[0])];
+            k.twin(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
+        }
+        kernel => {
+            let writes = writes.iter_mut().map(|w| &mut **w).collect();
+            kernel.twin(Io { reads: reads.to_vec(), words: words.to_vec(), writes, words_out: vec![], operands: operands.to_vec() });
+        }
+    }
+}
+
+/// An optimiser's twin on parts of its flat group: reads are the gradient and the rate.
+fn in_parts(reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], kernel: impl Fn(usize) -> Kernel + Sync) {
+    let (g, rate) = (reads[0], reads[1]);
+    let mut parts: Vec<(&[f32], Vec<&mut [f32]>)> = g.chunks(TASK).map(|g| (g, vec![])).collect();
+    for write in writes.iter_mut() {
+        write.chunks_mut(TASK).zip(&mut parts).for_each(|(w, part)| part.1.push(w));
+    }
+    parts.into_par_iter().for_each(|(g, writes)| {
+        kernel(g.len()).twin(Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] });
+    });
+}
+
+impl Runner for Cpu {
+    fn load(&mut self, program: &Program) -> Result<ProgramId> {
+        let mut places = vec![];
+        for buffer in &program.buffers {
+            let name = match &buffer.content {
+                Content::State(name) => Some(format!("state {name}")),
+                Content::Clock => Some("clock".into()),
+                Content::Items => Some("items".into()),
+                Content::Classes => Some("classes".into()),
+                _ => None,
+            };
+            let place = self.allocate(name, buffer.len);
+            if let Content::Constant(value) = buffer.content {
+                self.memory[place].fill(value);
+            }
+            if self.memory[place].len() < buffer.len {
+                return Err(Error::failure(format!("the {:?} holds {} elements, and the program needs {}", buffer.content, self.memory[place].len(), buffer.len)));
+            }
+            places.push(place);
+        }
+        self.programs.push(Loaded { program: program.clone(), places, recorded: self.clock()[0].into() });
+        Ok(self.programs.len() - 1)
+    }
+
+    fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
+        let Loaded { program, places, .. } = &mut self.programs[id];
+        let (steps, places) = (std::mem::take(&mut program.steps), std::mem::take(places));
+        rayon::in_place_scope(|_| {
+            for _ in 0..times {
+                steps.iter().for_each(|s| self.step(s, &places));
+            }
+        });
+        self.programs[id].program.steps = steps;
+        self.programs[id].places = places;
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn write_state(&mut self, state: &str, offset: usize, data: &[f32]) -> Result<()> {
+        self.named(&format!("state {state}"))?[offset..offset + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+
+    fn read_state(&mut self, state: &str, offset: usize, len: usize) -> Result<Vec<f32>> {
+        Ok(self.named(&format!("state {state}"))?[offset..offset + len].to_vec())
+    }
+
+    fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()> {
+        let Loaded { program, places, .. } = &self.programs[id];
+        let found = program.buffers.iter().position(|b| b.content == Content::Input(name.into()));
+        let at = found.ok_or_else(|| Error::failure(format!("the program has no input {name}")))?;
+        self.memory[places[at]].copy_from_slice(data);
+        Ok(())
+    }
+
+    fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>> {
+        let Loaded { program, places, .. } = &self.programs[id];
+        let found = program.outputs.iter().find(|o| o.name == name);
+        let r = found.ok_or_else(|| Error::failure(format!("the program has no output {name}")))?.range;
+        Ok(self.memory[places[r.buffer]][r.offset..r.offset + r.len].to_vec())
+    }
+
+    fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
+        for (name, words) in [("items", items), ("classes", classes)] {
+            let place = self.allocate(Some(name.into()), 0);
+            self.memory[place] = bytemuck::cast_slice(words).to_vec();
+        }
+        Ok(())
+    }
+
+    fn set_clock(&mut self, step: u32, seed: u64) -> Result<()> {
+        let place = self.allocate(Some("clock".into()), 4);
+        let words = [step, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
+        self.memory[place].copy_from_slice(bytemuck::cast_slice(&words));
+        self.programs.iter_mut().for_each(|p| p.recorded = step.into());
+        Ok(())
+    }
+
+    fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
+        let now = u64::from(self.clock()[0]);
+        let Loaded { program, places, recorded } = &mut self.programs[id];
+        let columns = program.metrics.len();
+        let Some(ring) = program.buffers.iter().position(|b| b.content == Content::Ring) else { return Ok(vec![]) };
+        let (ring, rows) = (&self.memory[places[ring]], program.buffers[ring].len / columns);
+        let first = (*recorded).max(now.saturating_sub(rows as u64));
+        *recorded = now;
+        Ok((first..now).map(|step| ring[step as usize % rows * columns..][..columns].to_vec()).collect())
+    }
+
+    fn describe(&self) -> String {
+        format!("cpu, {} threads", rayon::current_num_threads())
+    }
+}

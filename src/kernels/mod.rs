@@ -58,12 +58,14 @@ pub struct Caps {
     pub max_groups: u32,
     /// Whether subgroup operations may be used.
     pub subgroups: bool,
+    /// Whether long sums with few results are split to keep many workgroups busy.
+    pub split_sums: bool,
 }
 
 impl Default for Caps {
     /// What every WebGPU implementation offers.
     fn default() -> Self {
-        Self { max_binding: 128 << 20, max_groups: 65_535, subgroups: false }
+        Self { max_binding: 128 << 20, max_groups: 65_535, subgroups: false, split_sums: true }
     }
 }
 

@@ -110,13 +110,13 @@ impl<'g> Round<'_, 'g> {
         let game = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
         let mut loss = game;
         if s.r1 > 0.0 {
-            loss = loss + objective::zero_centred(on_real, real) * s.r1;
+            loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
         }
         if s.r2 > 0.0 {
-            loss = loss + objective::zero_centred(on_fake, fake) * s.r2;
+            loss = loss + objective::zero_centred(on_fake, fake) * f64::from(s.r2);
         }
         if s.gp > 0.0 {
-            loss = loss + objective::one_centred(judge, real, fake) * s.gp;
+            loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
         }
         if report {
             g.metric("d_loss", loss);
@@ -144,7 +144,7 @@ impl<'g> Round<'_, 'g> {
         if self.s.noise == 0.0 {
             return x;
         }
-        x + self.graph.random(Dist::Normal, &x.shape()) * (self.remaining() * self.s.noise)
+        x + self.graph.random(Dist::Normal, &x.shape()) * (self.remaining() * f64::from(self.s.noise))
     }
 
     /// Logits for samples `[B, ..]`, with their classes as further channels, and packed in groups (Lin et al. 2018).
@@ -183,8 +183,8 @@ impl<'g> Round<'_, 'g> {
         };
         let rate = match s.schedule {
             Schedule::Constant => g.scalar(rate.into()),
-            Schedule::Linear => self.remaining() * rate,
-            Schedule::Cosine => (1.0 - (self.remaining() * std::f64::consts::PI).cos()) * (0.5 * rate),
+            Schedule::Linear => self.remaining() * f64::from(rate),
+            Schedule::Cosine => (1.0 - (self.remaining() * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
         };
         g.update(net.params, rule, flat, rate);
     }

@@ -1,0 +1,158 @@
+//! Reductions on the CPU: runs of consecutive elements, evaluated block by block, added in an order fixed by the shape.
+
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use super::chain::{self, BLOCK, Registers};
+use crate::kernels::{Chain, Moments, NormSums, Reduce};
+
+thread_local! {
+    static REGISTERS: RefCell<Registers> = RefCell::default();
+}
+
+/// Calls `f` with this thread's registers.
+pub fn with_registers<R>(f: impl FnOnce(&mut Registers) -> R) -> R {
+    REGISTERS.with_borrow_mut(f)
+}
+
+type Dims = [(usize, usize)];
+
+fn numel(dims: &Dims) -> usize {
+    dims.iter().map(|d| d.0).product()
+}
+
+/// Place of the i-th element of dims, in row-major order.
+fn place(dims: &Dims, mut i: usize) -> usize {
+    let mut at = 0;
+    for &(extent, stride) in dims.iter().rev() {
+        at += i % extent * stride;
+        i /= extent;
+    }
+    at
+}
+
+/// Length of the runs of consecutive elements that the last dimension makes, and the dimensions that count the runs.
+fn runs(dims: &Dims) -> (usize, &Dims) {
+    match dims.split_last() {
+        Some((&(extent, 1), rest)) => (extent, rest),
+        _ => (1, dims),
+    }
+}
+
+/// Elements of one partial sum of a reduction to few results.
+const PART: usize = 1 << 15;
+/// Results whose columns one task adds up.
+const COLUMNS: usize = 256;
+
+pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
+    let Reduce { max, outer, inner, scale, chain, .. } = kernel;
+    let (run, counted) = runs(inner);
+    let start = if *max { f32::NEG_INFINITY } else { 0.0 };
+    let columns = outer.last().is_some_and(|d| d.1 == 1) && numel(outer) > 1 && run == 1;
+    if columns {
+        let (width, rows) = runs(outer);
+        y.par_chunks_mut(width).enumerate().for_each(|(row, y)| {
+            let base = place(rows, row);
+            y.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, y)| {
+                let mut block = [0.0; COLUMNS];
+                let block = &mut block[..y.len()];
+                y.fill(start);
+                with_registers(|r| {
+                    for i in 0..numel(inner) {
+                        block.fill(0.0);
+                        chain::run(chain, base + chunk * COLUMNS + place(inner, i), block, operands, r);
+                        y.iter_mut().zip(&*block).for_each(|(y, v)| *y = if *max { y.max(*v) } else { *y + *v });
+                    }
+                });
+                y.iter_mut().for_each(|y| *y *= scale);
+            });
+        });
+        return;
+    }
+    let one = |o: usize| {
+        let base = place(outer, o);
+        let part = |p: usize| {
+            let (first, last) = (p * PART, ((p + 1) * PART).min(run));
+            (0..numel(counted)).map(|c| fold(chain, base + place(counted, c) + first, last - first, operands, *max)).fold(start as f64, |a, b| if *max { a.max(b) } else { a + b })
+        };
+        let parts = run.div_ceil(PART);
+        let total = if parts > 1 {
+            let parts: Vec<f64> = (0..parts).into_par_iter().map(part).collect();
+            parts.into_iter().fold(start as f64, |a, b| if *max { a.max(b) } else { a + b })
+        } else {
+            part(0)
+        };
+        total as f32 * scale
+    };
+    y.par_iter_mut().enumerate().for_each(|(o, y)| *y = one(o));
+}
+
+/// Sum or maximum of the chain's values on a run of elements.
+fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool) -> f64 {
+    with_registers(|r| {
+        let mut block = [0.0; BLOCK];
+        let mut total = if max { f64::NEG_INFINITY } else { 0.0 };
+        for at in (0..len).step_by(BLOCK) {
+            let block = &mut block[..BLOCK.min(len - at)];
+            block.fill(0.0);
+            chain::run(chain, start + at, block, operands, r);
+            total = if max { block.iter().fold(total, |a, &b| a.max(b as f64)) } else { total + lanes(block, |v| v) as f64 };
+        }
+        total
+    })
+}
+
+/// A sum in 16 lanes, which the compiler turns into vectors.
+fn lanes(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; 16];
+    let chunks = x.chunks_exact(16);
+    let rest: f32 = chunks.remainder().iter().map(|&v| f(v)).sum();
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(s, &v)| *s += f(v));
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+/// Sum of f over a run of x, in blocks.
+fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f64 {
+    x.chunks(BLOCK).map(|block| lanes(block, &f) as f64).sum()
+}
+
+pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
+    let (run, counted) = runs(&kernel.inner);
+    let (count, outs) = (numel(&kernel.inner) as f64, numel(&kernel.outer));
+    let (means, variances) = y.split_at_mut(outs);
+    means.par_iter_mut().zip(variances).enumerate().for_each(|(o, (mean, variance))| {
+        let base = place(&kernel.outer, o);
+        let total = |f: &dyn Fn(&[f32]) -> f64| (0..numel(counted)).map(|c| f(&x[base + place(counted, c)..][..run])).sum::<f64>() / count;
+        *mean = total(&|x| sum(x, |v| v)) as f32;
+        let m = *mean;
+        *variance = total(&|x| sum(x, |v| (v - m) * (v - m))) as f32;
+    });
+}
+
+pub fn norm_sums(kernel: &NormSums, dy: &[f32], x: &[f32], moments: &[f32], y: &mut [f32]) {
+    let (run, counted) = runs(&kernel.inner);
+    let outs = numel(&kernel.outer);
+    let (plain, weighted) = y.split_at_mut(outs);
+    plain.par_iter_mut().zip(weighted).enumerate().for_each(|(o, (plain, weighted))| {
+        let (base, mean) = (place(&kernel.outer, o), moments[o]);
+        let (mut a, mut b) = (0.0, 0.0);
+        for c in 0..numel(counted) {
+            let at = base + place(counted, c);
+            for (dy, x) in dy[at..at + run].chunks(BLOCK).zip(x[at..at + run].chunks(BLOCK)) {
+                let (mut sums, mut products) = ([0.0f32; 16], [0.0f32; 16]);
+                for (dy, x) in dy.chunks(16).zip(x.chunks(16)) {
+                    for i in 0..dy.len() {
+                        sums[i] += dy[i];
+                        products[i] += dy[i] * (x[i] - mean);
+                    }
+                }
+                a += sums.iter().sum::<f32>() as f64;
+                b += products.iter().sum::<f32>() as f64;
+            }
+        }
+        (*plain, *weighted) = (a as f32, b as f32);
+    });
+}
