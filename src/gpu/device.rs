@@ -1,0 +1,135 @@
+//! An open adapter: memory, waiting and errors.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use wgpu::{Adapter, AdapterInfo, Buffer, BufferUsages, ErrorFilter, Features, MapMode, PollError, PollType, SubmissionIndex};
+
+use crate::{
+    error::{Error, Result},
+    kernels::Caps,
+};
+
+/// Nothing that one submission does may take longer.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A wgpu device and its queue.
+pub struct Device {
+    pub raw: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub info: AdapterInfo,
+    pub caps: Caps,
+    /// Whether shaders keep their run-time checks.
+    pub checked: bool,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Device {
+    /// Opens an adapter with all that it offers.
+    pub fn open(adapter: &Adapter, checked: bool) -> Result<Self> {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let wanted = Features::SUBGROUP
+            | Features::SHADER_F16
+            | Features::PIPELINE_CACHE
+            | Features::TIMESTAMP_QUERY
+            | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
+            | Features::TIMESTAMP_QUERY_INSIDE_PASSES;
+        let features = adapter.features() & wanted;
+        let caps = Caps {
+            max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            max_groups: limits.max_compute_workgroups_per_dimension,
+            subgroups: features.contains(Features::SUBGROUP),
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("saddle"),
+            required_features: features,
+            required_limits: limits,
+            ..Default::default()
+        };
+        let (raw, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|e| Error::failure(format!("{}: cannot be opened: {e}", info.name)))?;
+
+        let trouble = Arc::new(Mutex::new(None));
+        let note = |trouble: &Arc<Mutex<Option<String>>>, text: String| {
+            trouble.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(text);
+        };
+        let lost = trouble.clone();
+        raw.set_device_lost_callback(move |reason, text| note(&lost, format!("the GPU was lost ({reason:?}): {text}")));
+        let uncaptured = trouble.clone();
+        raw.on_uncaptured_error(Arc::new(move |e| note(&uncaptured, one_line(&e))));
+        Ok(Self { raw, queue, info, caps, checked, trouble })
+    }
+
+    /// Runs what makes GPU objects; an error that it causes is returned with `label` before it.
+    pub fn scoped<R>(&self, label: impl FnOnce() -> String, make: impl FnOnce() -> R) -> Result<R> {
+        let scopes = [ErrorFilter::Internal, ErrorFilter::Validation, ErrorFilter::OutOfMemory].map(|f| self.raw.push_error_scope(f));
+        let made = make();
+        // Scopes must be popped in reverse order.
+        let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
+        match errors.first() {
+            Some(e) => Err(Error::failure(format!("{}: {}", label(), one_line(e)))),
+            None => Ok(made),
+        }
+    }
+
+    /// A zero-filled buffer.
+    pub fn buffer(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
+        let what = || format!("{label}: {bytes} bytes ({:.1} MiB) on {}", bytes as f64 / (1 << 20) as f64, self.info.name);
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes.max(4), usage, mapped_at_creation: false };
+        self.scoped(what, || self.raw.create_buffer(&descriptor))
+    }
+
+    /// A copy of part of a buffer, in bytes. Waits for all work before it.
+    pub fn read(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        if bytes == 0 {
+            return Ok(vec![]);
+        }
+        let staging = self.buffer("read-back", bytes, BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
+        let submission = self.scoped(
+            || "read-back".into(),
+            || {
+                let mut encoder = self.raw.create_command_encoder(&Default::default());
+                encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+                self.queue.submit([encoder.finish()])
+            },
+        )?;
+        self.map(&staging, submission, |data| data.to_vec())
+    }
+
+    /// Waits for a submission and shows what a mappable buffer holds after it.
+    pub fn map<R>(&self, staging: &Buffer, submission: SubmissionIndex, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        let (send, receive) = std::sync::mpsc::channel();
+        staging.map_async(MapMode::Read, .., move |mapped| {
+            send.send(mapped).ok();
+        });
+        self.wait(Some(submission))?;
+        let mapped = receive.try_recv().map_err(|_| Error::failure("read-back: the buffer was not mapped in time"))?;
+        mapped.map_err(|e| Error::failure(format!("read-back: {e}")))?;
+        let seen = look(&staging.get_mapped_range(..).map_err(|e| Error::failure(format!("read-back: {e}")))?);
+        staging.unmap();
+        Ok(seen)
+    }
+
+    /// Waits for a submission, or for all of them.
+    pub fn wait(&self, submission: Option<SubmissionIndex>) -> Result<()> {
+        match self.raw.poll(PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) }) {
+            Err(PollError::Timeout) => Err(Error::failure(format!("{} did not answer for {} s", self.info.name, PATIENCE.as_secs()))),
+            Err(e) => Err(Error::failure(e)),
+            Ok(_) => self.health(),
+        }
+    }
+
+    /// The first error that no scope caught, such as the loss of the device.
+    pub fn health(&self) -> Result<()> {
+        match &*self.trouble.lock().unwrap_or_else(|e| e.into_inner()) {
+            Some(text) => Err(Error::failure(text)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn one_line(e: &wgpu::Error) -> String {
+    e.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

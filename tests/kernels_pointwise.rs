@@ -1,0 +1,185 @@
+//! The pointwise kernel and the chain that it shares with others.
+mod common;
+
+use common::{Bound, Inputs, Rng, chain_error, check_with, device};
+use saddle::kernels::{
+    Caps, Chain, Index, Pointwise,
+    chain::{Code, Digit, Instr, LENGTH, OPERANDS},
+};
+
+fn instr(code: Code, a: usize, b: usize, c: f32) -> Instr {
+    Instr { code, a, b, c: c.to_bits() }
+}
+
+fn plain(offset: usize) -> Index {
+    Index { offset, digits: None }
+}
+
+/// `(div, extent, stride)` of each digit.
+fn digits(offset: usize, list: &[(usize, usize, usize)]) -> Index {
+    let digit = |&(div, extent, stride): &_| Digit { div, extent, stride };
+    Index { offset, digits: Some(list.iter().map(digit).collect()) }
+}
+
+/// Runs a chain over `len` elements and holds it to the error that WGSL allows.
+fn check_chain_with(caps: &Caps, len: usize, in_place: bool, chain: Chain, range: (f32, f32)) -> f64 {
+    let mut rng = Rng(len as u64 + 1);
+    let operands: Vec<Vec<f32>> = chain.operand_lens(len).iter().map(|&n| rng.uniform(n, range.0, range.1)).collect();
+    let before = rng.uniform(len, range.0, range.1);
+    let acc = |n: usize| if in_place { f64::from(before[n]) } else { 0.0 };
+    let bounds = (0..len).map(|n| chain_error(&chain, n, (acc(n), 0.0), &operands).1 + common::TINY).collect();
+    let mut inputs = Inputs::random(0).operands(operands);
+    if in_place {
+        inputs = inputs.writes(vec![before]);
+    }
+    check_with(caps, Pointwise { len, in_place, chain }, inputs, Bound::Each(vec![bounds]))
+}
+
+fn check_chain(len: usize, in_place: bool, chain: Chain, range: (f32, f32)) -> f64 {
+    check_chain_with(&device().0.caps, len, in_place, chain, range)
+}
+
+/// 0.5 * (x0 + x1) - x1^2.
+fn sample_chain() -> Chain {
+    let instrs = vec![instr(Code::Add, 1, 2, 0.0), instr(Code::MulC, 3, 0, 0.5), instr(Code::Mul, 2, 2, 0.0), instr(Code::Sub, 4, 5, 0.0)];
+    Chain { operands: vec![plain(0), plain(3)], instrs }
+}
+
+#[test]
+fn awkward_lengths() {
+    for len in [1, 2, 3, 7, 31, 63, 64, 65, 127, 251, 255, 256, 257, 509, 511, 512, 513, 1021, 4099, 65_535, 65_536, 65_537, 131_071] {
+        check_chain(len, false, sample_chain(), (-1.0, 1.0));
+    }
+}
+
+#[test]
+fn folded_over_two_axes() {
+    for (len, max_groups) in [(256 * 7, 7), (256 * 7 + 1, 7), (256 * 8, 7), (100_003, 13), (1 << 16, 1), (5000, 2)] {
+        let caps = Caps { max_groups, ..device().0.caps.clone() };
+        check_chain_with(&caps, len, false, sample_chain(), (-1.0, 1.0));
+    }
+}
+
+#[test]
+fn every_code() {
+    use Code::*;
+    let positive = (0.01, 20.0);
+    let signed = (-3.0, 3.0);
+    let list = [
+        (Add, signed), (Mul, signed), (AddC, signed), (MulC, signed), (Sub, signed), (Exp, (-20.0, 20.0)), (Log, positive), (Sqrt, positive),
+        (Recip, positive), (Recip, (-20.0, -0.01)), (Tanh, (-200.0, 200.0)), (Tanh, signed), (Sigmoid, (-30.0, 30.0)), (Softplus, (-100.0, 100.0)),
+        (Softplus, signed), (Step, signed), (Abs, signed), (Sin, signed), (Cos, signed), (Leaky, signed), (Clamp, signed), (Mask, signed), (Const, signed),
+    ];
+    for (code, range) in list {
+        for c in [0.0, 0.2, -1.5, 1.0] {
+            if code == Clamp && c < 0.0 {
+                continue;
+            }
+            let chain = Chain { operands: vec![plain(0), plain(0)], instrs: vec![instr(code, 1, 2, c)] };
+            let ratio = check_chain(1000, false, chain, range);
+            println!("    {code:?} on {range:?} with {c}: {ratio:.3}");
+        }
+    }
+}
+
+#[test]
+fn zeros_and_signs() {
+    let values = vec![0.0, -0.0, 1.0, -1.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, f32::MAX, -f32::MAX];
+    for code in [Code::Step, Code::Abs, Code::Leaky, Code::Clamp, Code::Mask, Code::Const] {
+        let chain = Chain { operands: vec![plain(0)], instrs: vec![instr(code, 1, 1, 0.5)] };
+        let inputs = Inputs::random(0).operands(vec![values.clone()]);
+        check_with(&device().0.caps, Pointwise { len: values.len(), in_place: false, chain }, inputs, Bound::Within { absolute: 0.0, relative: common::EPS });
+    }
+}
+
+#[test]
+fn digit_patterns() {
+    let (b, c, h, w) = (3, 5, 7, 4);
+    let len = b * c * h * w;
+    let patterns = [
+        ("scalar", digits(0, &[])),
+        ("scalar at an offset", digits(5, &[])),
+        ("vector along the channels", digits(0, &[(h * w, c, 1)])),
+        ("vector along the last axis", digits(2, &[(1, w, 1)])),
+        ("vector along the first axis", digits(0, &[(c * h * w, b, 1)])),
+        ("two axes", digits(0, &[(1, w, 1), (c * h * w, b, w)])),
+        ("transposed to b h w c", digits(0, &[(c * h * w, b, c * h * w), (h * w, c, 1), (w, h, w * c), (1, w, c)])),
+        ("the window of a larger tensor", digits(1 + 9 * 2, &[(c * h * w, b, 9 * 9 * 9), (h * w, c, 81), (w, h, 9), (1, w, 1)])),
+        ("three axes with a repeated one", digits(0, &[(h * w, c, 7), (w, h, 1), (c * h * w, b, 35)])),
+        ("itself at an offset", plain(11)),
+    ];
+    for (name, index) in patterns {
+        let chain = Chain { operands: vec![index.clone()], instrs: vec![instr(Code::AddC, 1, 0, 0.0)] };
+        let operand_len = chain.operand_lens(len)[0];
+        let operand: Vec<f32> = (0..operand_len).map(|i| i as f32).collect();
+        let inputs = Inputs::random(0).operands(vec![operand]);
+        println!("{name}");
+        check_with(&device().0.caps, Pointwise { len, in_place: false, chain }, inputs, Bound::Exact);
+    }
+}
+
+#[test]
+fn five_operands_each_indexed_in_its_own_way() {
+    let (rows, columns) = (37, 19);
+    let operands = vec![
+        plain(0),
+        digits(0, &[(1, columns, 1)]),
+        digits(1, &[(columns, rows, 1)]),
+        digits(0, &[(1, columns, rows), (columns, rows, 1)]),
+        digits(4, &[]),
+    ];
+    let sum = |k: usize| instr(if k % 2 == 0 { Code::Add } else { Code::Mul }, k + if k == 1 { 0 } else { OPERANDS - 1 }, k, 0.0);
+    let mut instrs = vec![instr(Code::Add, 1, 2, 0.0)];
+    instrs.extend((3..=OPERANDS).map(|k| instr(sum(k).code, OPERANDS + k - 2, k, 0.0)));
+    check_chain(rows * columns, false, Chain { operands, instrs }, (-1.0, 1.0));
+}
+
+#[test]
+fn in_place() {
+    for len in [1, 255, 1000] {
+        check_chain(len, true, Chain { operands: vec![], instrs: vec![instr(Code::MulC, 0, 0, 0.9)] }, (-1.0, 1.0));
+        let chain = Chain { operands: vec![plain(0)], instrs: vec![instr(Code::MulC, 1, 0, 0.1), instr(Code::Add, 0, 2, 0.0)] };
+        check_chain(len, true, chain, (-1.0, 1.0));
+    }
+}
+
+#[test]
+fn no_instruction_returns_the_accumulator() {
+    check_chain(300, true, Chain::default(), (-1.0, 1.0));
+    check_chain(300, false, Chain::default(), (-1.0, 1.0));
+}
+
+/// A chain of every length whose values stay near 1, reading registers far back.
+fn long_chain(length: usize, rng: &mut Rng) -> Chain {
+    let operands = (0..OPERANDS).map(plain).collect::<Vec<_>>();
+    let mut instrs: Vec<Instr> = vec![];
+    while instrs.len() < length {
+        let last = OPERANDS + instrs.len();
+        let (a, b) = (1 + rng.below(last), 1 + rng.below(last));
+        let code = [Code::Add, Code::Mul, Code::Sub, Code::Tanh, Code::Sigmoid, Code::Softplus, Code::Leaky, Code::Clamp, Code::MulC, Code::AddC, Code::Abs];
+        instrs.push(instr(code[rng.below(code.len())], a, b, 0.75));
+    }
+    Chain { operands, instrs }
+}
+
+#[test]
+fn every_length() {
+    let mut rng = Rng(7);
+    for length in 1..=LENGTH {
+        check_chain(513, false, long_chain(length, &mut rng), (0.1, 1.0));
+    }
+}
+
+#[test]
+fn the_longest_chain_compiles_fast() {
+    let (device, pipelines) = device();
+    let mut rng = Rng(11);
+    let mut times = vec![];
+    for len in 0..8 {
+        let kernel = Pointwise { len: 1000 + len, in_place: true, chain: long_chain(LENGTH, &mut rng) }.into();
+        let start = std::time::Instant::now();
+        pipelines.get(device, &[(&kernel, saddle::kernels::Kernel::launch(&kernel, &device.caps))]).unwrap();
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    println!("compiling a chain of {LENGTH}: {times:.1?} ms");
+}
