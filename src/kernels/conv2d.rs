@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2d {
@@ -44,25 +45,68 @@ impl Geometry {
     pub fn macs(&self) -> f64 {
         self.y_len() as f64 * (self.c * self.r * self.s) as f64
     }
+
+    /// Row and column of x that filter place (r, s) meets for the output at (p, q), unless they lie outside.
+    pub fn meets(&self, [p, q]: [usize; 2], [r, s]: [usize; 2]) -> Option<[usize; 2]> {
+        let down = (p * self.stride[0] + r).checked_sub(self.pad[0]).filter(|&h| h < self.h)?;
+        let across = (q * self.stride[1] + s).checked_sub(self.pad[1]).filter(|&w| w < self.w)?;
+        Some([down, across])
+    }
+
+    /// Pipeline constants of the three convolution shaders.
+    pub(super) fn overrides(&self) -> Vec<(String, f64)> {
+        let &Self { b, c, h, w, k, r, s, p, q, stride, pad } = self;
+        overrides!(
+            B = b, C = c, H = h, W = w, K = k, R = r, S = s, P = p, Q = q,
+            STRIDE_H = stride[0], STRIDE_W = stride[1], PAD_H = pad[0], PAD_W = pad[1],
+        )
+    }
 }
 
 impl Spec for Conv2d {
     const NAME: &'static str = "conv2d";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/conv2d.wgsl"),
+        include_str!("../../shaders/product.wgsl"),
+        include_str!("../../shaders/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let g = &self.geometry;
+        Buffers { reads: vec![g.x_len(), g.w_len()], writes: vec![g.y_len()], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        let g = &self.geometry;
+        let product = Product { batch: 1, m: g.k, n: g.b * g.p * g.q, k: g.c * g.r * g.s, a_along_k: true, b_along_k: false };
+        product.launch(caps, g.overrides())
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let g = &self.geometry;
+        let (x, w) = (io.reads[0], io.reads[1]);
+        for n in 0..g.y_len() {
+            let (b, k, p, q) = (n / (g.k * g.p * g.q), n / (g.p * g.q) % g.k, n / g.q % g.p, n % g.q);
+            let mut sum = F::zero();
+            for c in 0..g.c {
+                for r in 0..g.r {
+                    for s in 0..g.s {
+                        if let Some([down, across]) = g.meets([p, q], [r, s]) {
+                            let pixel = x[((b * g.c + c) * g.h + down) * g.w + across];
+                            sum = sum + pixel * w[((k * g.c + c) * g.r + r) * g.s + s];
+                        }
+                    }
+                }
+            }
+            io.writes[0][n] = self.chain.eval(n, sum, &io.operands);
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        product::cost(self.geometry.macs(), &self.buffers(), Some(&self.chain))
+    }
+
+    fn chain(&self) -> Option<&Chain> {
+        Some(&self.chain)
     }
 }

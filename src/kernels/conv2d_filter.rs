@@ -4,7 +4,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, product::{self, Product}};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2dFilter {
@@ -12,23 +13,50 @@ pub struct Conv2dFilter {
     pub splits: usize,
 }
 
+impl Conv2dFilter {
+    /// Places (b, p, q) that one partial sum runs over; the last ones may run over fewer, or none.
+    fn span(&self) -> usize {
+        let g = &self.geometry;
+        (g.b * g.p * g.q).div_ceil(self.splits)
+    }
+}
+
 impl Spec for Conv2dFilter {
     const NAME: &'static str = "conv2d_filter";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/conv2d_filter.wgsl"), include_str!("../../shaders/product.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let g = &self.geometry;
+        Buffers { reads: vec![g.x_len(), g.y_len()], writes: vec![self.splits * g.w_len()], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        let g = &self.geometry;
+        let product = Product { batch: self.splits, m: g.k, n: g.c * g.r * g.s, k: self.span(), a_along_k: true, b_along_k: true };
+        let mut overrides = overrides!(SPAN = self.span());
+        overrides.extend(g.overrides());
+        product.launch(caps, overrides)
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let g = &self.geometry;
+        let (x, y) = (io.reads[0], io.reads[1]);
+        let places = g.b * g.p * g.q;
+        for (n, w) in io.writes[0].iter_mut().enumerate() {
+            let (i, k, c, r, s) = (n / g.w_len(), n / (g.c * g.r * g.s) % g.k, n / (g.r * g.s) % g.c, n / g.s % g.r, n % g.s);
+            *w = F::zero();
+            for place in i * self.span()..places.min((i + 1) * self.span()) {
+                let (b, p, q) = (place / (g.p * g.q), place / g.q % g.p, place % g.q);
+                if let Some([down, across]) = g.meets([p, q], [r, s]) {
+                    let pixel = x[((b * g.c + c) * g.h + down) * g.w + across];
+                    *w = *w + y[((b * g.k + k) * g.p + p) * g.q + q] * pixel;
+                }
+            }
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        product::cost(self.geometry.macs(), &self.buffers(), None)
     }
 }

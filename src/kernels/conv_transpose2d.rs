@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConvTranspose2d {
@@ -15,21 +15,60 @@ pub struct ConvTranspose2d {
 
 impl Spec for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/conv_transpose2d.wgsl"),
+        include_str!("../../shaders/product.wgsl"),
+        include_str!("../../shaders/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let g = &self.geometry;
+        Buffers { reads: vec![g.y_len(), g.w_len()], writes: vec![g.x_len()], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    /// One product for each of the stride's phases.
+    fn launch(&self, caps: &Caps) -> Launch {
+        let g = &self.geometry;
+        let [down, across] = g.stride;
+        let product = Product {
+            batch: down * across,
+            m: g.c,
+            n: g.b * g.h.div_ceil(down) * g.w.div_ceil(across),
+            k: g.k * g.r.div_ceil(down) * g.s.div_ceil(across),
+            a_along_k: true,
+            b_along_k: false,
+        };
+        product.launch(caps, g.overrides())
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let g = &self.geometry;
+        let (y, w) = (io.reads[0], io.reads[1]);
+        let x = &mut io.writes[0];
+        x.fill(F::zero());
+        for (n, &y) in y.iter().enumerate() {
+            let (b, k, p, q) = (n / (g.k * g.p * g.q), n / (g.p * g.q) % g.k, n / g.q % g.p, n % g.q);
+            for c in 0..g.c {
+                for r in 0..g.r {
+                    for s in 0..g.s {
+                        if let Some([down, across]) = g.meets([p, q], [r, s]) {
+                            let pixel = &mut x[((b * g.c + c) * g.h + down) * g.w + across];
+                            *pixel = *pixel + y * w[((k * g.c + c) * g.r + r) * g.s + s];
+                        }
+                    }
+                }
+            }
+        }
+        for (n, x) in x.iter_mut().enumerate() {
+            *x = self.chain.eval(n, *x, &io.operands);
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        product::cost(self.geometry.macs(), &self.buffers(), Some(&self.chain))
+    }
+
+    fn chain(&self) -> Option<&Chain> {
+        Some(&self.chain)
     }
 }

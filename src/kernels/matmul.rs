@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatMul {
@@ -22,21 +23,45 @@ pub struct MatMul {
 
 impl Spec for MatMul {
     const NAME: &'static str = "matmul";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/matmul.wgsl"),
+        include_str!("../../shaders/product.wgsl"),
+        include_str!("../../shaders/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let &Self { batch, m, n, k, .. } = self;
+        Buffers { reads: vec![batch * m * k, batch * k * n], writes: vec![batch * m * n], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        let &Self { batch, m, n, k, a_transposed, b_transposed, .. } = self;
+        let product = Product { batch, m, n, k, a_along_k: !a_transposed, b_along_k: b_transposed };
+        product.launch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let &Self { batch, m: rows, n: columns, k: depth, .. } = self;
+        let (a, b) = (io.reads[0], io.reads[1]);
+        let a = |i: usize, m: usize, k: usize| a[if self.a_transposed { (i * depth + k) * rows + m } else { (i * rows + m) * depth + k }];
+        let b = |i: usize, k: usize, n: usize| b[if self.b_transposed { (i * columns + n) * depth + k } else { (i * depth + k) * columns + n }];
+        for i in 0..batch {
+            for m in 0..rows {
+                for n in 0..columns {
+                    let sum = (0..depth).fold(F::zero(), |sum, k| sum + a(i, m, k) * b(i, k, n));
+                    let at = (i * rows + m) * columns + n;
+                    io.writes[0][at] = self.chain.eval(at, sum, &io.operands);
+                }
+            }
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        let &Self { batch, m, n, k, .. } = self;
+        product::cost((batch * m * n * k) as f64, &self.buffers(), Some(&self.chain))
+    }
+
+    fn chain(&self) -> Option<&Chain> {
+        Some(&self.chain)
     }
 }

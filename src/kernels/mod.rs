@@ -19,6 +19,7 @@ pub mod moments;
 pub mod norm_sums;
 pub mod pad;
 pub mod pointwise;
+mod product;
 pub mod random;
 pub mod record;
 pub mod reduce;

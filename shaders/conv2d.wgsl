@@ -1,0 +1,51 @@
+// y[b, k, p, q] = chain(sum over c, r, s of x[b, c, p * STRIDE_H + r - PAD_H, q * STRIDE_W + s - PAD_W] * w[k, c, r, s])
+//
+// x is zero outside its extents.
+// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never written down.
+
+override B: u32 = 1u;
+override C: u32 = 1u;
+override H: u32 = 1u;
+override W: u32 = 1u;
+override K: u32 = 1u;
+override R: u32 = 1u;
+override S: u32 = 1u;
+override P: u32 = 1u;
+override Q: u32 = 1u;
+override STRIDE_H: u32 = 1u;
+override STRIDE_W: u32 = 1u;
+override PAD_H: u32 = 0u;
+override PAD_W: u32 = 0u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [B, C, H, W]
+@group(0) @binding(1) var<storage, read> w: array<f32>; // [K, C, R, S]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [B, K, P, Q]
+
+fn depth(i: u32) -> u32 {
+    return C * R * S;
+}
+
+fn load_a(i: u32, k: u32, crs: u32) -> f32 {
+    return w[k * C * R * S + crs];
+}
+
+fn load_b(i: u32, crs: u32, bpq: u32) -> f32 {
+    let s = crs % S;
+    let r = crs / S % R;
+    let c = crs / (R * S);
+    let q = bpq % Q;
+    let p = bpq / Q % P;
+    let b = bpq / (P * Q);
+    // Left of zero these wrap to large numbers, which are outside as well.
+    let across = q * STRIDE_W + s - PAD_W;
+    let down = p * STRIDE_H + r - PAD_H;
+    if down >= H || across >= W {
+        return 0.0;
+    }
+    return x[((b * C + c) * H + down) * W + across];
+}
+
+fn store(i: u32, k: u32, bpq: u32, value: f32) {
+    let n = (bpq / (P * Q) * K + k) * P * Q + bpq % (P * Q);
+    y[n] = chain(n, value);
+}

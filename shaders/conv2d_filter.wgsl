@@ -1,0 +1,55 @@
+// w[i, k, c, r, s] = sum over b, p, q of y[b, k, p, q] * x[b, c, p * STRIDE_H + r - PAD_H, q * STRIDE_W + s - PAD_W]
+//
+// The adjoint of conv2d in w; x is zero outside its extents. The filter is small and the sum is long, so it is cut into
+// SPLITS runs of SPAN places each, in the order of b, p, q; i counts the runs, whose sums are added up elsewhere.
+// Work: a batch of products (product.wgsl), one per run, of y [K, SPAN] with the patches [SPAN, C R S].
+
+override SPAN: u32 = 1u;
+override B: u32 = 1u;
+override C: u32 = 1u;
+override H: u32 = 1u;
+override W: u32 = 1u;
+override K: u32 = 1u;
+override R: u32 = 1u;
+override S: u32 = 1u;
+override P: u32 = 1u;
+override Q: u32 = 1u;
+override STRIDE_H: u32 = 1u;
+override STRIDE_W: u32 = 1u;
+override PAD_H: u32 = 0u;
+override PAD_W: u32 = 0u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [B, C, H, W]
+@group(0) @binding(1) var<storage, read> y: array<f32>; // [B, K, P, Q]
+@group(0) @binding(2) var<storage, read_write> w: array<f32>; // [SPLITS, K, C, R, S]
+
+// The last runs may be short or empty.
+fn depth(i: u32) -> u32 {
+    return min(SPAN, B * P * Q - min(i * SPAN, B * P * Q));
+}
+
+fn load_a(i: u32, k: u32, place: u32) -> f32 {
+    let bpq = i * SPAN + place;
+    return y[(bpq / (P * Q) * K + k) * P * Q + bpq % (P * Q)];
+}
+
+fn load_b(i: u32, place: u32, crs: u32) -> f32 {
+    let bpq = i * SPAN + place;
+    let s = crs % S;
+    let r = crs / S % R;
+    let c = crs / (R * S);
+    let q = bpq % Q;
+    let p = bpq / Q % P;
+    let b = bpq / (P * Q);
+    // Left of zero these wrap to large numbers, which are outside as well.
+    let across = q * STRIDE_W + s - PAD_W;
+    let down = p * STRIDE_H + r - PAD_H;
+    if down >= H || across >= W {
+        return 0.0;
+    }
+    return x[((b * C + c) * H + down) * W + across];
+}
+
+fn store(i: u32, k: u32, crs: u32, value: f32) {
+    w[(i * K + k) * C * R * S + crs] = value;
+}

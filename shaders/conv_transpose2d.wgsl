@@ -1,0 +1,99 @@
+// x[b, c, h, w] = chain(sum over k, r, s of y[b, k, p, q] * w[k, c, r, s],
+//                       where p * STRIDE_H + r - PAD_H = h and q * STRIDE_W + s - PAD_W = w)
+//
+// The adjoint of conv2d in x. Pixels whose h + PAD_H has the same remainder by STRIDE_H meet the same filter rows, those
+// with that remainder; likewise across. So the image falls into STRIDE_H * STRIDE_W phases, each a dense convolution:
+//
+//     phase (i, j)     h = u * STRIDE_H + i - PAD_H,  r = t * STRIDE_H + i,  p = u - t
+//
+// Work: a batch of products (product.wgsl), one per phase, of the phase's filter taps [C, K T_R T_S] with the patches
+// [K T_R T_S, B U V], U and V being the pixels of a phase down and across.
+
+override B: u32 = 1u;
+override C: u32 = 1u;
+override H: u32 = 1u;
+override W: u32 = 1u;
+override K: u32 = 1u;
+override R: u32 = 1u;
+override S: u32 = 1u;
+override P: u32 = 1u;
+override Q: u32 = 1u;
+override STRIDE_H: u32 = 1u;
+override STRIDE_W: u32 = 1u;
+override PAD_H: u32 = 0u;
+override PAD_W: u32 = 0u;
+
+override U: u32 = (H + STRIDE_H - 1u) / STRIDE_H;
+override V: u32 = (W + STRIDE_W - 1u) / STRIDE_W;
+
+@group(0) @binding(0) var<storage, read> y: array<f32>; // [B, K, P, Q]
+@group(0) @binding(1) var<storage, read> w: array<f32>; // [K, C, R, S]
+@group(0) @binding(2) var<storage, read_write> x: array<f32>; // [B, C, H, W]
+
+// A phase as its first filter row and column.
+fn phase(number: u32) -> vec2u {
+    return vec2u(number / STRIDE_W, number % STRIDE_W);
+}
+
+// Filter rows and columns of a phase: R / STRIDE_H, rounded down or up.
+fn taps(first: vec2u) -> vec2u {
+    return vec2u(R, S) / vec2u(STRIDE_H, STRIDE_W) + vec2u(first < vec2u(R, S) % vec2u(STRIDE_H, STRIDE_W));
+}
+
+// The first u of a phase that lies in the image: the least with u * stride + first >= pad.
+fn start(first: vec2u) -> vec2u {
+    let stride = vec2u(STRIDE_H, STRIDE_W);
+    return (max(vec2u(PAD_H, PAD_W), first) - first + stride - 1u) / stride;
+}
+
+// value / divisor, where divisor is low or low + 1: by constants, which a compiler turns into products.
+fn divide(value: u32, divisor: u32, low: u32) -> u32 {
+    if divisor == low {
+        return value / max(low, 1u);
+    }
+    return value / (low + 1u);
+}
+
+// (k, t_r, t_s) of a place along the product's depth, the last running fastest.
+fn tap(place: u32, taps: vec2u) -> vec3u {
+    let row = divide(place, taps.y, S / STRIDE_W);
+    let k = divide(row, taps.x, R / STRIDE_H);
+    return vec3u(k, row - k * taps.x, place - row * taps.y);
+}
+
+fn depth(i: u32) -> u32 {
+    let t = taps(phase(i));
+    return K * t.x * t.y;
+}
+
+fn load_a(i: u32, c: u32, place: u32) -> f32 {
+    let first = phase(i);
+    let t = tap(place, taps(first));
+    let r = t.y * STRIDE_H + first.x;
+    let s = t.z * STRIDE_W + first.y;
+    return w[((t.x * C + c) * R + r) * S + s];
+}
+
+fn load_b(i: u32, place: u32, buv: u32) -> f32 {
+    let first = phase(i);
+    let t = tap(place, taps(first));
+    let b = buv / (U * V);
+    // Above zero these wrap to large numbers, which are outside as well.
+    let p = buv / V % U + start(first).x - t.y;
+    let q = buv % V + start(first).y - t.z;
+    if p >= P || q >= Q {
+        return 0.0;
+    }
+    return y[((b * K + t.x) * P + p) * Q + q];
+}
+
+fn store(i: u32, c: u32, buv: u32, value: f32) {
+    let first = phase(i);
+    let b = buv / (U * V);
+    let h = (buv / V % U + start(first).x) * STRIDE_H + first.x - PAD_H;
+    let w = (buv % V + start(first).y) * STRIDE_W + first.y - PAD_W;
+    if h < H && w < W {
+        let n = ((b * C + c) * H + h) * W + w;
+        x[n] = chain(n, value);
+    }
+}
