@@ -12,11 +12,12 @@
 //! Every function takes an `epilogue(start, elements)`, called with each finished block of the result while that block is
 //! still in cache, exactly once for each element; `start` is the index of the block's first element. [`nothing`] is the empty one.
 
-mod columns;
 mod convolution;
 mod gemm;
 mod matmul;
+mod pixels;
 mod scratch;
+mod taps;
 #[cfg(test)]
 mod tests;
 

@@ -1,9 +1,10 @@
 //! Convolutions as matrix products over groups of images.
 
-use super::columns::{Taps, Tile, scatter};
-use super::gemm::{View, gemm, transpose};
+use super::gemm::{View, gemm, spread};
 use super::matmul::{Matmul, matmul};
-use super::scratch::{Buffer, LINE, Scratch};
+use super::pixels::{Pixels, Window, by_position};
+use super::scratch::{LINE, PerThread, Scratch};
+use super::taps::Taps;
 use rayon::prelude::*;
 
 /// The shape of a convolution between x\[B,C,H,W\], filters w\[K,C,R,S\] and y\[B,K,P,Q\]:
@@ -24,14 +25,14 @@ pub struct Conv {
     pub pad: [usize; 2],
 }
 
-/// Positions that a product is made for at a time: enough columns for the GEMM, few enough to stay in the second-level cache.
-const POSITIONS: usize = 224;
-/// Rows of taps that are laid out at a time, for the same two reasons.
-const TAPS: usize = 512;
+/// Positions that a product is made for at least, if there are enough images: enough rows for the GEMM.
+const POSITIONS: usize = 128;
+/// Channels whose filter gradient is one task's work.
+const CHANNELS: usize = 64;
 /// Multiply-adds that are worth a task of the filter gradient, which costs a partial sum.
-const FILTER_TASK: usize = 1 << 25;
+const FILTER_TASK: usize = 1 << 27;
 /// Tasks of the filter gradient at most, whatever its size.
-const FILTER_TASKS: usize = 32;
+const FILTER_TASKS: usize = 16;
 
 impl Conv {
     /// Elements of x, w and y.
@@ -59,9 +60,10 @@ impl Conv {
         assert!(self.stride[0] > 0 && self.stride[1] > 0, "{self:?}");
     }
 
-    fn taps(&self) -> Taps {
-        let Conv { c, h, w, r, s, p, q, stride, pad, .. } = *self;
-        Taps { c, h, w, r, s, p, q, stride, pad: pad.map(|pad| pad as isize) }
+    /// The filters' window over channels-last images of `c` of the channels.
+    fn window(&self, c: usize) -> Window {
+        let Conv { r, s, p, q, stride, pad, .. } = *self;
+        Window { c, r, s, p, q, stride, pad: pad.map(|pad| pad as isize) }
     }
 
     /// A filter as large as its image is a matrix product y\[B,K\] = x\[B,CHW\] wT\[CHW,K\].
@@ -79,7 +81,7 @@ impl Conv {
 
     /// Images that form one task: their positions fill a product, and there are tasks for several cores.
     fn group(&self, positions: usize) -> usize {
-        (POSITIONS / positions.max(1)).clamp(1, self.b.div_ceil(8).max(1))
+        POSITIONS.div_ceil(positions).clamp(1, self.b.div_ceil(8))
     }
 }
 
@@ -108,19 +110,42 @@ pub fn conv2d(conv: &Conv, x: &[f32], w: &[f32], y: &mut [f32], scratch: &mut Sc
         mirror_filters(k, c, conv.r * conv.s, w, mirrored);
         return add_taps(&mirror, mirrored, x, y, threads, epilogue);
     }
-    let (taps, positions) = (conv.taps(), conv.p * conv.q);
-    let group = conv.group(positions);
+    let filters = shared.take(w.len());
+    pack_filters(conv, w, filters);
+    let (window, filters) = (conv.window(c), &*filters);
+    let (group, width) = (conv.group(conv.p * conv.q), window.width(conv.w));
     y.par_chunks_mut(group * conv.output_len()).enumerate().for_each(|(i, y)| {
-        let x = &x[i * group * conv.image_len()..];
+        let (x, images) = (&x[i * group * conv.image_len()..], y.len() / conv.output_len());
         threads.with(|buffer| {
-            correlate(&taps, y.len() / conv.output_len(), k, x, w, buffer, |tile, k, from| {
-                for (image, from) in from.chunks(tile.rows * conv.q).take(tile.images).enumerate() {
-                    let start = (image * conv.k + k) * positions + tile.p * conv.q;
-                    y[start..start + from.len()].copy_from_slice(from);
-                }
-            })
+            let taps_len = window.taps_len(images, window.rows_at_a_time(images));
+            let [pixels, outputs, taps] = buffer.split([images * conv.h * width.1 * c, y.len(), taps_len]);
+            let pixels = Pixels::new(x, images, conv.image_len(), [0, c], [conv.h, conv.w], width, pixels);
+            if images == 1 && window.is_shallow() {
+                return window.convolve_to_channels(&pixels, k, filters, y, taps);
+            }
+            window.convolve(&pixels, k, filters, outputs, taps);
+            for (row, outputs) in outputs.chunks(conv.q * k).enumerate() {
+                let (p, image) = (row / images, row % images);
+                spread(conv.q, k, outputs, &mut y[image * conv.output_len() + p * conv.q..], conv.p * conv.q, 1);
+            }
         });
         epilogue(i * group * conv.output_len(), y);
+    });
+}
+
+/// packed\[r,s,c,k\] = w\[k,c,r,s\]
+fn pack_filters(conv: &Conv, w: &[f32], packed: &mut [f32]) {
+    let Conv { c, k, r: rows, s: cols, .. } = *conv;
+    packed.par_chunks_mut(cols * c * k).enumerate().for_each(|(r, packed)| {
+        for first in (0..k).step_by(LINE) {
+            let count = LINE.min(k - first);
+            let filters = &w[first * conv.filter_len()..];
+            for (c_i, s) in (0..c).flat_map(|c_i| (0..cols).map(move |s| (c_i, s))) {
+                let packed = &mut packed[(s * c + c_i) * k + first..][..count];
+                let taps = filters[(c_i * rows + r) * cols + s..].iter().step_by(conv.filter_len());
+                packed.iter_mut().zip(taps).for_each(|(packed, w)| *packed = *w);
+            }
+        }
     });
 }
 
@@ -139,24 +164,34 @@ pub fn conv2d_input(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], scratch: &
     }
     let filters = shared.take(w.len());
     let phases = pack_phases(conv, w, filters);
-    let (positions, group) = (conv.h * conv.w, conv.group(conv.p * conv.q));
+    let (filters, c) = (&*filters, conv.c);
+    let widths = phases.iter().map(|phase| phase.window.width(conv.q));
+    let width = widths.clone().map(|width| width.0).max().unwrap_or(0);
+    let width = (width, widths.map(|(left, all)| width - left + all).max().unwrap_or(conv.q));
+    let group = conv.group((conv.h * conv.w).div_ceil(conv.stride[0] * conv.stride[1]));
     x.par_chunks_mut(group * conv.image_len()).enumerate().for_each(|(i, x)| {
-        let y = &y[i * group * conv.output_len()..];
-        let images = x.len() / conv.image_len();
+        let (y, images) = (&y[i * group * conv.output_len()..], x.len() / conv.image_len());
         if phases.len() < conv.stride[0] * conv.stride[1] {
             x.fill(0.0);
         }
         threads.with(|buffer| {
-            for phase in &phases {
-                let w = &filters[phase.filters..][..conv.c * phase.taps.c * phase.taps.r * phase.taps.s];
-                correlate(&phase.taps, images, conv.c, y, w, buffer, |tile, c, from| {
-                    for (row, from) in from.chunks(phase.taps.q).take(tile.images * tile.rows).enumerate() {
-                        let (image, row) = (row / tile.rows, tile.p + row % tile.rows);
-                        let channel = &mut x[(image * conv.c + c) * positions..][..positions];
-                        let h = phase.first[0] + row * conv.stride[0];
-                        scatter(&mut channel[h * conv.w..][phase.first[1]..conv.w], from, conv.stride[1]);
-                    }
-                });
+            let pixels_len = images * conv.p * width.1 * conv.k;
+            let taps_len = |window: &Window| window.taps_len(images, window.rows_at_a_time(images));
+            let taps_len = phases.iter().map(|phase| taps_len(&phase.window)).max().unwrap_or(0);
+            let [pixels, outputs, taps] = buffer.split([pixels_len, x.len(), taps_len]);
+            let pixels = Pixels::new(y, images, conv.output_len(), [0, conv.k], [conv.p, conv.q], width, pixels);
+            for Phase { window, first, filters: start } in &phases {
+                if images == 1 && window.is_shallow() && conv.stride == [1, 1] {
+                    window.convolve_to_channels(&pixels, c, filters, x, taps);
+                    continue;
+                }
+                let outputs = &mut outputs[..images * window.p * window.q * c];
+                window.convolve(&pixels, c, &filters[*start..], outputs, taps);
+                for (row, outputs) in outputs.chunks(window.q * c).enumerate() {
+                    let (h, image) = (first[0] + row / images * conv.stride[0], row % images);
+                    let x = &mut x[image * conv.image_len() + h * conv.w + first[1]..];
+                    spread(window.q, c, outputs, x, conv.h * conv.w, conv.stride[1]);
+                }
             }
         });
         epilogue(i * group * conv.image_len(), x);
@@ -165,7 +200,7 @@ pub fn conv2d_input(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], scratch: &
 
 /// The elements of x that one residue of the stride reaches: a convolution of y at stride 1 with every stride-th tap.
 struct Phase {
-    taps: Taps,
+    window: Window,
     /// Row and column of x that its first position is.
     first: [usize; 2],
     /// Where its filters \[C,(K,taps)\] start.
@@ -190,71 +225,36 @@ fn pack_phases(conv: &Conv, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
         let len = c * k * taps_h * taps_w;
         let (packed, rest) = filters.split_at_mut(len);
         filters = rest;
-        packed.par_chunks_mut(k * taps_h * taps_w).enumerate().for_each(|(c_i, packed)| {
-            for (k_i, packed) in packed.chunks_mut(taps_h * taps_w).enumerate() {
-                let filter = &w[(k_i * c + c_i) * r * s..][..r * s];
-                for (i, to) in packed.iter_mut().rev().enumerate() {
-                    *to = filter[(fh + i / taps_w * sh) * s + fw + i % taps_w * sw];
-                }
+        packed.par_chunks_mut((k * c).max(1)).enumerate().for_each(|(tap, packed)| {
+            let tap = taps_h * taps_w - 1 - tap;
+            let tap = (fh + tap / taps_w * sh) * s + fw + tap % taps_w * sw;
+            for (packed, filter) in packed.chunks_mut(c).zip(w.chunks(c * r * s)) {
+                let taps = filter[tap..].iter().step_by(r * s);
+                packed.iter_mut().zip(taps).for_each(|(packed, w)| *packed = *w);
             }
         });
         if p * q > 0 {
-            let taps = Taps { c: k, h: conv.p, w: conv.q, r: taps_h, s: taps_w, p, q, stride: [1, 1], pad: [pad_h, pad_w] };
-            phases.push(Phase { taps, first: [first_h, first_w], filters: start });
+            let window = Window { c: k, r: taps_h, s: taps_w, p, q, stride: [1, 1], pad: [pad_h, pad_w] };
+            phases.push(Phase { window, first: [first_h, first_w], filters: start });
         }
         start += len;
     }
     phases
 }
 
-/// Convolves a group of images with the filters w\[K, taps\], and calls `store(tile, k, positions)` with each finished row of
-/// outputs \[image, p, q\] (followed by padding).
-fn correlate(taps: &Taps, images: usize, k: usize, x: &[f32], w: &[f32], buffer: &mut Buffer, mut store: impl FnMut(Tile, usize, &[f32])) {
-    let (window, rows) = (taps.r * taps.s, rows_per_tile(taps, images));
-    let channels = (TAPS / window).clamp(1, taps.c);
-    let longest = row_len(images * rows * taps.q);
-    let [columns, outputs, planes] = buffer.split([channels * window * longest, k * longest, taps.planes_len(rows)]);
-    for p in (0..taps.p).step_by(rows) {
-        let tile = Tile { images, p, rows: rows.min(taps.p - p) };
-        let positions = images * tile.rows * taps.q;
-        let (width, row_len) = (positions.next_multiple_of(LINE), row_len(positions));
-        for c in (0..taps.c).step_by(channels) {
-            let channels = c..taps.c.min(c + channels);
-            let columns = &mut columns[..channels.len() * window * row_len];
-            taps.fill(x, tile, channels.clone(), columns, row_len, &mut planes[..taps.planes_len(tile.rows)]);
-            let w = View::rows(&w[c * window..], taps.c * window);
-            gemm(k, width, channels.len() * window, w, View::rows(columns, row_len), outputs, row_len, c > 0);
-        }
-        for (k, outputs) in outputs.chunks(row_len).take(k).enumerate() {
-            store(tile, k, &outputs[..positions]);
-        }
-    }
-}
-
-/// Rows of positions that one product takes from each of `images` images, about equal parts of them.
-fn rows_per_tile(taps: &Taps, images: usize) -> usize {
-    let tiles = (images * taps.p * taps.q).div_ceil(POSITIONS * 5 / 4).clamp(1, taps.p);
-    taps.p.div_ceil(tiles)
-}
-
-/// Distance between rows of `len` positions: room for [`Taps::fill`] to write past the end, and an odd number of cache lines,
-/// so that the rows of a column do not share cache sets.
-fn row_len(len: usize) -> usize {
-    ((len.div_ceil(LINE) + 1) | 1) * LINE
-}
-
 /// x = the transposed convolution, by the transposed steps: what each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], and then their sums.
 /// Quickest where C is small, for it lays out the taps of C channels rather than of K.
-fn add_taps(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], threads: &super::scratch::PerThread, epilogue: impl Fn(usize, &mut [f32]) + Sync) {
-    let (taps, window, positions) = (conv.taps(), conv.r * conv.s, conv.p * conv.q);
+fn add_taps(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], threads: &PerThread, epilogue: impl Fn(usize, &mut [f32]) + Sync) {
+    let Conv { h, w: width, r, s, p, q, stride, pad, .. } = *conv;
+    let (taps, positions) = (Taps { h, w: width, r, s, p, q, stride, pad }, p * q);
     x.par_chunks_mut(conv.image_len()).enumerate().for_each(|(i, x)| {
         let y = View::rows(&y[i * conv.output_len()..][..conv.output_len()], positions);
         threads.with(|buffer| {
-            let [columns, planes] = buffer.split([conv.filter_len() * positions, taps.planes_len(taps.p)]);
+            let [columns, planes] = buffer.split([conv.filter_len() * positions, taps.planes_len()]);
             let w = View::rows(w, conv.filter_len()).transposed();
             gemm(conv.filter_len(), positions, conv.k, w, y, columns, positions, false);
-            for (channel, columns) in x.chunks_mut(conv.h * conv.w).zip(columns.chunks(window * positions)) {
-                taps.add(columns, positions, channel, planes);
+            for (channel, columns) in x.chunks_mut(h * width).zip(columns.chunks(r * s * positions)) {
+                taps.add(columns, channel, planes);
             }
         });
         epilogue(i * conv.image_len(), x);
@@ -290,19 +290,17 @@ struct FilterTasks {
     /// Images of a part.
     images: usize,
     parts: usize,
-    /// Floats of a task's sum \[taps,K\] or \[K,taps\].
+    /// Floats of a task's sum \[(R,S,channels), K\].
     sum_len: usize,
 }
 
 fn filter_tasks(conv: &Conv) -> FilterTasks {
-    let window = conv.r * conv.s;
-    let channels = (TAPS / window).clamp(1, conv.c);
-    let blocks = conv.c.div_ceil(channels);
+    let blocks = conv.c.div_ceil(CHANNELS);
     let channels = conv.c.div_ceil(blocks);
     let work = conv.lens()[2] * conv.filter_len();
-    let tasks = (work / FILTER_TASK).clamp(8, FILTER_TASKS);
-    let images = conv.b.div_ceil(tasks.div_ceil(blocks)).max(1);
-    FilterTasks { channels, blocks, images, parts: conv.b.div_ceil(images), sum_len: channels * window * conv.k }
+    let tasks = (work / FILTER_TASK).clamp(4, FILTER_TASKS);
+    let images = conv.b.div_ceil(tasks.div_ceil(blocks));
+    FilterTasks { channels, blocks, images, parts: conv.b.div_ceil(images), sum_len: channels * conv.r * conv.s * conv.k }
 }
 
 fn filter_sums_len(conv: &Conv) -> usize {
@@ -316,81 +314,57 @@ fn filter_gradient(
     y: &[f32],
     w: &mut [f32],
     sums: &mut [f32],
-    threads: &super::scratch::PerThread,
+    threads: &PerThread,
     epilogue: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let (k, taps, window) = (conv.k, conv.taps(), conv.r * conv.s);
+    let k = conv.k;
     let FilterTasks { channels, blocks, images, parts, sum_len } = filter_tasks(conv);
-    // The product sums over positions, so one side has to be laid out with positions as its rows: the one with fewer columns.
-    let outputs_transposed = k <= channels * window;
     let group = conv.group(conv.p * conv.q).min(images);
+    let of_block = |block: usize| block * channels..conv.c.min((block + 1) * channels);
     sums.par_chunks_mut(sum_len).enumerate().for_each(|(task, sum)| {
-        let (block, part) = (task / parts, task % parts);
-        let channels = block * channels..conv.c.min((block + 1) * channels);
-        let rows_of_taps = channels.len() * window;
-        let last = conv.b.min((part + 1) * images);
+        let (block, part) = (of_block(task / parts), task % parts);
+        let (c, last) = (block.len(), conv.b.min((part + 1) * images));
+        let window = conv.window(c);
+        let width = window.width(conv.w);
         sum.fill(0.0);
         threads.with(|buffer| {
             for first in (part * images..last).step_by(group) {
                 let images = group.min(last - first);
                 let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
-                let rows = rows_per_tile(&taps, images);
-                for p in (0..conv.p).step_by(rows) {
-                    let tile = Tile { images, p, rows: rows.min(conv.p - p) };
-                    let per_image = tile.rows * conv.q;
-                    let positions = images * per_image;
-                    let row_len = row_len(positions);
-                    let small = if outputs_transposed { k } else { rows_of_taps };
-                    let planes_len = taps.planes_len(tile.rows);
-                    let [columns, by_position, outputs, planes] =
-                        buffer.split([rows_of_taps * row_len, positions * small, k * positions, planes_len]);
-                    taps.fill(x, tile, channels.clone(), columns, row_len, planes);
-                    let image = |i: usize| &y[i * conv.output_len() + p * conv.q..];
-                    if outputs_transposed {
-                        for (i, to) in by_position.chunks_mut(per_image * k).enumerate() {
-                            transpose(k, per_image, image(i), conv.p * conv.q, to, k);
-                        }
-                        let (columns, outputs) = (View::rows(columns, row_len), View::rows(by_position, k));
-                        gemm(rows_of_taps, k, positions, columns, outputs, sum, k, true);
-                    } else {
-                        transpose(rows_of_taps, positions, columns, row_len, by_position, rows_of_taps);
-                        for (k, to) in outputs.chunks_mut(positions).enumerate() {
-                            for (i, to) in to.chunks_mut(per_image).enumerate() {
-                                to.copy_from_slice(&image(i)[k * conv.p * conv.q..][..per_image]);
-                            }
-                        }
-                        let (outputs, columns) = (View::rows(outputs, positions), View::rows(by_position, rows_of_taps));
-                        gemm(k, rows_of_taps, positions, outputs, columns, sum, rows_of_taps, true);
+                let rows_at_a_time = window.rows_at_a_time(images);
+                let positions = rows_at_a_time * images * conv.q;
+                let lens = [images * conv.h * width.1 * c, positions * k, window.taps_len(images, rows_at_a_time)];
+                let [pixels, outputs, taps] = buffer.split(lens);
+                let pixels = Pixels::new(x, images, conv.image_len(), [block.start, c], [conv.h, conv.w], width, pixels);
+                for p in (0..conv.p).step_by(rows_at_a_time) {
+                    let rows = rows_at_a_time.min(conv.p - p);
+                    by_position(y, images, k, [conv.p, conv.q], p, rows, outputs);
+                    window.lay_out(&pixels, p, rows, taps);
+                    for (r, depth, start) in window.products(images, rows) {
+                        let sum = &mut sum[r * conv.s * c * k..][..depth * k];
+                        let seen = View::rows(&taps[start..], depth).transposed();
+                        gemm(depth, k, rows * images * conv.q, seen, View::rows(outputs, k), sum, k, true);
                     }
                 }
             }
         });
     });
-    // Add the parts, in order, for sixteen filters at a time: that is a cache line of a sum with K last.
-    let sums = &*sums;
+    // Add the parts, in order, for sixteen filters at a time: that is a cache line of each sum.
+    let (sums, window) = (&*sums, conv.r * conv.s);
     w.par_chunks_mut(LINE * conv.filter_len()).enumerate().for_each(|(i, w)| {
         let filters = i * LINE..i * LINE + w.len() / conv.filter_len();
         for block in 0..blocks {
-            let first = block * channels * window;
-            let count = (conv.filter_len() - first).min(channels * window);
-            let parts = sums[block * parts * sum_len..][..parts * sum_len].chunks(sum_len);
-            if outputs_transposed {
-                for tap in 0..count {
-                    let mut total = [0.0; LINE];
-                    for part in parts.clone() {
-                        let part = &part[tap * k..][filters.clone()];
-                        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-                    }
-                    w.iter_mut().skip(first + tap).step_by(conv.filter_len()).zip(total).for_each(|(w, total)| *w = total);
+            let channels = of_block(block);
+            let sums = &sums[block * parts * sum_len..][..parts * sum_len];
+            for (c, tap) in channels.clone().flat_map(|c| (0..window).map(move |tap| (c, tap))) {
+                let row = tap * channels.len() + c - channels.start;
+                let mut total = [0.0; LINE];
+                for sum in sums.chunks(sum_len) {
+                    let sum = &sum[row * k..][filters.clone()];
+                    total.iter_mut().zip(sum).for_each(|(total, sum)| *total += sum);
                 }
-            } else {
-                for (w, k) in w.chunks_mut(conv.filter_len()).zip(filters.clone()) {
-                    let w = &mut w[first..first + count];
-                    w.fill(0.0);
-                    for part in parts.clone() {
-                        w.iter_mut().zip(&part[k * count..][..count]).for_each(|(w, part)| *w += part);
-                    }
-                }
+                let to = w[c * window + tap..].iter_mut().step_by(conv.filter_len());
+                to.zip(total).for_each(|(w, total)| *w = total);
             }
         }
         epilogue(i * LINE * conv.filter_len(), w);

@@ -80,3 +80,27 @@ pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize,
         }
     }
 }
+
+/// to\[c * to_row + i * step\] = from\[i, c\] for `count` rows of `cols` elements: channels last to channels first.
+pub(super) fn spread(count: usize, cols: usize, from: &[f32], to: &mut [f32], to_row: usize, step: usize) {
+    const TILE: usize = 16;
+    let reach = (count - 1) * step + 1;
+    let (whole, mut rest) = (cols / TILE * TILE, to);
+    for c in (0..whole).step_by(TILE) {
+        let mut lines: [&mut [f32]; TILE] = std::array::from_fn(|_| {
+            let line = std::mem::take(&mut rest);
+            let (line, tail) = line.split_at_mut(to_row.min(line.len()));
+            rest = tail;
+            &mut line[..reach]
+        });
+        for i in 0..count {
+            let values: &[f32; TILE] = from[i * cols + c..][..TILE].try_into().expect("a tile's width");
+            lines.iter_mut().zip(values).for_each(|(line, value)| line[i * step] = *value);
+        }
+    }
+    for c in whole..cols {
+        for i in 0..count {
+            rest[(c - whole) * to_row + i * step] = from[i * cols + c];
+        }
+    }
+}

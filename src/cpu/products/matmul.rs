@@ -41,7 +41,7 @@ const TASKS: usize = 16;
 /// Rows of each task's part of an \[m,n\] product over k.
 fn rows_per_task(m: usize, n: usize, k: usize) -> usize {
     let tasks = (m * n * k / TASK).clamp(1, TASKS);
-    m.div_ceil(tasks).next_multiple_of(8)
+    m.div_ceil(tasks).next_multiple_of(32)
 }
 
 /// y\[b,m,n\] = sum over k of a\[b,m,k\] b\[b,k,n\]
