@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::{
     error::{Error, Result},
-    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd},
+    kernels::{Adam, Caps, Chain, Geometry, Io, Kernel, RmsProp, Sgd},
     program::{Content, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
@@ -147,6 +147,13 @@ fn in_parts(reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], kerne
     parts.into_par_iter().for_each(|(g, writes)| {
         kernel(g.len()).twin(Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] });
     });
+}
+
+impl From<&Geometry> for Conv {
+    fn from(g: &Geometry) -> Self {
+        let Geometry { b, c, h, w, k, r, s, p, q, stride, pad } = *g;
+        Conv { b, c, h, w, k, r, s, p, q, stride, pad }
+    }
 }
 
 impl Runner for Cpu {

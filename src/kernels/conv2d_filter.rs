@@ -13,7 +13,19 @@ pub struct Conv2dFilter {
     pub splits: usize,
 }
 
+/// Workgroups that a filter gradient should have, and places that are worth one.
+const ENOUGH: usize = 128;
+const WORTH: usize = 512;
+
 impl Conv2dFilter {
+    /// Partial sums worth making: the filters alone are few tiles, the places that each sums over are many.
+    pub fn splits_for(g: &super::Geometry) -> usize {
+        let (tiles, places) = (g.k.div_ceil(64) * (g.c * g.r * g.s).div_ceil(64), g.b * g.p * g.q);
+        let needed = places.div_ceil(32_768);
+        let wanted = ENOUGH.div_ceil(tiles).min(places / WORTH).max(needed).max(1);
+        places.div_ceil(places.div_ceil(wanted))
+    }
+
     /// Places (b, p, q) that one partial sum runs over; the last ones may run over fewer, or none.
     fn span(&self) -> usize {
         let g = &self.geometry;

@@ -1,4 +1,4 @@
-//! clock[0] += 1: ends a round. Words out: the clock [step, seed low, seed high, 0].
+//! clock[0] += 1: ends a round. Words out: the clock [step, seed low, seed high, bits of the step as f32].
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,9 @@ impl Spec for Tick {
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let step = &mut io.words_out[0][0];
-        *step = step.wrapping_add(1);
+        let clock = &mut io.words_out[0];
+        clock[0] = clock[0].wrapping_add(1);
+        clock[3] = (clock[0] as f32).to_bits();
     }
 
     fn cost(&self) -> Cost {

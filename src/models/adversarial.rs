@@ -84,7 +84,7 @@ impl<'g> Round<'_, 'g> {
         let mut dis = Net::new(g, "d", self.start, Mode::Train);
         dis.spectral = s.spectral;
         let gen_tracking = Net::new(g, "g", self.start, Mode::Track);
-        let gen_plain = Net { mode: Mode::Train, ..gen_tracking.clone() };
+        let gen_plain = Net::new(g, "g", self.start, Mode::Train);
         for step in 0..s.critic_steps {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
