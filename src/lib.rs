@@ -19,4 +19,5 @@ pub mod reference;
 pub mod report;
 pub mod run;
 pub mod runner;
+pub mod session;
 pub mod settings;

@@ -2,6 +2,7 @@
 
 mod args;
 mod devices;
+mod progress;
 mod sample;
 mod train;
 mod variants;

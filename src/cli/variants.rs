@@ -1,8 +1,35 @@
 //! `saddle variants`.
 
-use super::VariantsArgs;
-use crate::error::{Error, Result};
+use super::{VariantsArgs, print};
+use crate::{
+    data,
+    error::Result,
+    models::{self, VARIANTS},
+    settings::Settings,
+};
 
-pub(super) fn variants(_args: &VariantsArgs) -> Result<()> {
-    Err(Error::failure("`saddle variants` is not connected yet"))
+/// Lists the variants, or the settings and presets of one.
+pub fn variants(args: &VariantsArgs) -> Result<()> {
+    let Some(name) = &args.name else {
+        for v in VARIANTS {
+            print(format!("{:<10} {}", v.name, v.about))?;
+        }
+        print("\nbuilt-in data:")?;
+        return data::BUILT_IN.iter().try_for_each(|(name, what)| print(format!("{name:<10} {what}")));
+    };
+    let v = models::variant(name)?;
+    print(format!("{}: {}", v.name, v.about))?;
+    for (preset, values) in v.presets {
+        let values: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        print(format!("preset {preset}: {}", values.join(" ")))?;
+    }
+    let mut group = "";
+    for key in Settings::describe() {
+        if key.group != group {
+            group = key.group;
+            print(format!("\n{group}"))?;
+        }
+        print(format!("  {:<17} {}; {} [{}]", key.name, key.help, key.rule.describe(), key.default))?;
+    }
+    Ok(())
 }

@@ -21,6 +21,8 @@ pub const PURPOSE_RANDOM: u32 = 0;
 pub const PURPOSE_GATHER: u32 = 1;
 /// See [`PURPOSE_RANDOM`]: initial values, made on the host.
 pub const PURPOSE_INIT: u32 = 2;
+/// See [`PURPOSE_RANDOM`]: latent vectors of samples, made on the host.
+pub const PURPOSE_SAMPLE: u32 = 3;
 
 /// Four random words for each counter and key.
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {

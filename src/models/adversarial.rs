@@ -1,6 +1,6 @@
 //! What every pair of generator and discriminator shares: the round, its options and the sampling graph.
 
-use super::{Examples, Model};
+use super::{Examples, Model, sample_rows};
 use crate::{
     error::{Error, Result},
     grad::grad,
@@ -26,8 +26,9 @@ pub fn model(s: &Settings, examples: &Examples, start: Start, generator: Generat
     let sample = Graph::new();
     {
         let net = Net::new(&sample, weights, start, Mode::Eval);
-        let z = sample.input("z", &[s.samples, s.latent]);
-        let z = if s.conditional { z.concat(sample.input("classes", &[s.samples, examples.classes]), 1) } else { z };
+        let rows = sample_rows(s, examples);
+        let z = sample.input("z", &[rows, s.latent]);
+        let z = if s.conditional { z.concat(sample.input("classes", &[rows, examples.classes]), 1) } else { z };
         sample.output("samples", generator(&net, s, z, &examples.shape));
     }
     let calibrate = (averaged && s.norm_g == Norm::Batch).then(|| {

@@ -47,6 +47,11 @@ pub fn variant(name: &str) -> Result<&'static Variant> {
     VARIANTS.iter().find(|v| v.name == name).ok_or_else(|| crate::error::unknown("variant", name, names()))
 }
 
+/// Samples that the sampling graph makes at once: points are many, as they are cheap and shown together.
+pub fn sample_rows(settings: &Settings, examples: &Examples) -> usize {
+    if examples.shape.len() == 1 { settings.samples.max(2500) } else { settings.samples }
+}
+
 /// The image shape, or a sentence that says what the variant trains on.
 fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     let &[c, h, w] = examples.shape.as_slice() else {
