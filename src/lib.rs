@@ -10,4 +10,5 @@ pub mod kernels;
 pub mod program;
 pub mod report;
 pub mod run;
+pub mod runner;
 pub mod settings;
