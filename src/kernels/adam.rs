@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
@@ -17,23 +18,66 @@ pub struct Adam {
     pub eps: f64,
 }
 
+const SIZE: usize = 256;
+
 impl Spec for Adam {
     const NAME: &'static str = "adam";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/adam.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        Buffers { reads: vec![self.len, 1], words: vec![4], writes: vec![self.len; 3], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        // ln 0 is infinite, which no shader may hold: e^(-10^4) is 0 all the same
+        let ln = |beta: f64| beta.ln().max(-1e4);
+        let constants = overrides!(
+            N = self.len,
+            COUNT = self.count,
+            OF = self.of,
+            BETA2 = self.beta2,
+            ONE_MINUS_BETA1 = 1.0 - self.beta1,
+            ONE_MINUS_BETA2 = 1.0 - self.beta2,
+            LN_BETA1 = ln(self.beta1),
+            LN_BETA2 = ln(self.beta2),
+            EPS = self.eps,
+        );
+        Launch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let (g, rate) = (io.reads[0], io.reads[1][0]);
+        let t = (io.words[0][0] as usize * self.of + self.count + 1) as f64;
+        let [p, m, v] = &mut io.writes[..] else { panic!("adam writes p, m and v") };
+        let correction = |beta: f64| real::<F>(-(t * beta.ln()).exp_m1());
+        let (c1, c2) = (correction(self.beta1), correction(self.beta2));
+        for n in 0..self.len {
+            m[n] = m[n] + real::<F>(1.0 - self.beta1) * (g[n] - m[n]);
+            v[n] = real::<F>(self.beta2) * v[n] + real::<F>(1.0 - self.beta2) * g[n] * g[n];
+            p[n] = p[n] - rate / c1 * m[n] / (v[n].sqrt() / c2.sqrt() + real(self.eps));
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        Cost { flops: 13.0 * self.len as f64, bytes: 28.0 * self.len as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A constant gradient has m / c1 = g and v / c2 = g^2, so that each step is the rate.
+    #[test]
+    fn steps_of_a_constant_gradient_are_the_rate() {
+        let adam = Adam { len: 2, count: 0, of: 1, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
+        let (mut p, mut m, mut v) = (vec![1.0f64, -1.0], vec![0.0; 2], vec![0.0; 2]);
+        for step in 0..3 {
+            let (g, clock) = ([0.3, -20.0], [step, 0, 0, 0]);
+            let writes: Vec<&mut [f64]> = vec![&mut p, &mut m, &mut v];
+            adam.twin(Io { reads: vec![&g, &[0.01]], words: vec![&clock], writes, words_out: vec![], operands: vec![] });
+            let expected = 0.01 * (step + 1) as f64;
+            assert!((p[0] - (1.0 - expected)).abs() < 1e-8 && (p[1] - (-1.0 + expected)).abs() < 1e-8, "{p:?}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrossEntropy {
@@ -13,21 +14,28 @@ pub struct CrossEntropy {
 
 impl Spec for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let len = self.rows * self.cols;
+        Buffers { reads: vec![len, len], writes: vec![self.rows], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        Launch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let rows = io.reads[0].chunks(self.cols).zip(io.reads[1].chunks(self.cols));
+        for ((x, t), y) in rows.zip(io.writes[0].iter_mut()) {
+            let top = x.iter().fold(x[0], |a, &x| a.max(x));
+            let log_sum = x.iter().fold(F::zero(), |a, &x| a + (x - top).exp()).ln();
+            *y = x.iter().zip(t).fold(F::zero(), |a, (&x, &t)| a + t * (log_sum - (x - top)));
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        let len = (self.rows * self.cols) as f64;
+        Cost { flops: 8.0 * len, bytes: 8.0 * len + 4.0 * self.rows as f64 }
     }
 }

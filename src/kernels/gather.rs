@@ -3,7 +3,12 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{
+    Buffers, Caps, Cost, Io, Launch, Spec, lanes,
+    random::{PURPOSE_GATHER, philox},
+    real,
+};
+use crate::{graph::Field, overrides};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gather {
@@ -30,23 +35,227 @@ pub struct Data {
     pub classes: usize,
 }
 
+impl Data {
+    /// Elements of all items.
+    pub fn len(&self) -> usize {
+        self.count * self.item_len
+    }
+
+    /// Words that hold them.
+    pub fn words(&self) -> usize {
+        if self.bytes { self.len().div_ceil(4) } else { self.len() }
+    }
+
+    /// Element n as a float: bytes 0..=255 become -1..=1 with one rounding, the same on every adapter.
+    pub fn element<F: Float>(&self, items: &[u32], n: usize) -> F {
+        match self.bytes {
+            true => (real::<F>((items[n / 4] >> (8 * (n % 4)) & 0xff) as f64) - real(127.5)) * real(1.0 / 127.5),
+            false => real(f32::from_bits(items[n]) as f64),
+        }
+    }
+
+    /// Bits of the smallest power of two that holds all items, in two halves.
+    fn bits(&self) -> (u32, u32) {
+        let bits = self.count.next_power_of_two().trailing_zeros();
+        (bits / 2, bits - bits / 2)
+    }
+
+    /// A permutation of the items: a Feistel network of eight rounds on the next power of two, walked until it lands inside.
+    pub fn permute(&self, i: usize, key: [u32; 4]) -> usize {
+        let (left_bits, right_bits) = self.bits();
+        let (left_mask, right_mask) = ((1 << left_bits) - 1, (1 << right_bits) - 1);
+        let (mut left, mut right) = (i as u32 >> right_bits, i as u32 & right_mask);
+        loop {
+            for key in key {
+                left ^= hash(right.wrapping_add(key)) & left_mask;
+                right ^= hash(left.wrapping_add(!key)) & right_mask;
+            }
+            let place = (left << right_bits | right) as usize;
+            if place < self.count {
+                return place;
+            }
+        }
+    }
+}
+
+/// A hash of 32 bits (Wellons' lowbias32).
+fn hash(mut x: u32) -> u32 {
+    x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
+    x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
+    x ^ x >> 16
+}
+
+impl Gather {
+    /// The item for place b of the batch and member s of its stack, by the clock `[step, seed low, seed high, 0]`.
+    ///
+    /// Places follow one another through rounds and draws in an endless stream; each epoch of it goes through all items
+    /// once, in the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.
+    pub fn pick(&self, clock: &[u32], b: usize, s: usize) -> usize {
+        let draw = clock[0] as u64 * self.draws as u64 + self.draw as u64;
+        let e = draw * self.batch as u64 + b as u64;
+        let (epoch, i) = (e / self.data.count as u64, e % self.data.count as u64);
+        let key = philox([epoch as u32, s as u32, 0, PURPOSE_GATHER], [clock[1], clock[2]]);
+        self.data.permute(i as usize, key)
+    }
+
+    /// Rows of the result as the shader sees them, and their elements.
+    fn rows(&self) -> (usize, usize) {
+        match self.field {
+            Field::Items => (self.batch * self.data.stack, self.data.item_len),
+            Field::OneHot => (self.batch, self.data.classes),
+        }
+    }
+}
+
 impl Spec for Gather {
     const NAME: &'static str = "gather";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let (rows, len) = self.rows();
+        let classes = if self.data.classes > 0 { self.data.count } else { 1 };
+        Buffers { words: vec![4, self.data.words(), classes], writes: vec![rows * len], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        let (rows, len) = self.rows();
+        let (count, round) = (self.data.count, self.draws as usize * self.batch);
+        assert!(0 < count && count < 1 << 31 && round < 1 << 31, "gather: {count} items, {round} drawn a round");
+        let (left, right) = self.data.bits();
+        let one_hot = self.field == Field::OneHot;
+        let constants = overrides!(
+            LANES = lanes(len),
+            ROWS = rows,
+            STACK = if one_hot { 1 } else { self.data.stack },
+            LEN = len,
+            ONE_HOT = one_hot as u32,
+            BYTES = self.data.bytes as u32,
+            COUNT = count,
+            EPOCHS_PER_STEP = round / count,
+            REST_PER_STEP = round % count,
+            FIRST = self.draw as usize * self.batch,
+            LEFT_BITS = left,
+            RIGHT_BITS = right,
+        );
+        Launch::folded(rows, caps, constants)
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let (clock, items, classes) = (io.words[0], io.words[1], io.words[2]);
+        let (_, len) = self.rows();
+        for (row, y) in io.writes[0].chunks_mut(len).enumerate() {
+            match self.field {
+                Field::Items => {
+                    let item = self.pick(clock, row / self.data.stack, row % self.data.stack);
+                    for (j, y) in y.iter_mut().enumerate() {
+                        *y = self.data.element(items, item * len + j);
+                    }
+                }
+                Field::OneHot => {
+                    let class = classes[self.pick(clock, row, 0)] as usize;
+                    for (k, y) in y.iter_mut().enumerate() {
+                        *y = if k == class { F::one() } else { F::zero() };
+                    }
+                }
+            }
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        let (rows, len) = self.rows();
+        let read = match self.field {
+            Field::Items if self.data.bytes => len,
+            Field::Items => 4 * len,
+            Field::OneHot => 4,
+        };
+        let flops = if self.data.bytes { 2 * rows * len } else { 0 };
+        Cost { flops: flops as f64, bytes: (rows * (read + 4 * len)) as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(count: usize) -> Data {
+        Data { count, item_len: 1, bytes: false, stack: 3, classes: 0 }
+    }
+
+    #[test]
+    fn every_epoch_visits_every_item_once() {
+        for count in [1, 2, 3, 5, 8, 60, 255, 256, 257, 1000, 4097] {
+            for (draws, batch) in [(1, 1), (2, 7), (3, 64)] {
+                let places = 5 * count;
+                for s in 0..3 {
+                    let stream: Vec<usize> = (0..places)
+                        .map(|e| {
+                            let (step, rest) = (e / (draws * batch), e % (draws * batch));
+                            let gather = Gather { field: Field::Items, draw: (rest / batch) as u32, draws: draws as u32, batch, data: data(count) };
+                            gather.pick(&[step as u32, 9, 10, 0], rest % batch, s)
+                        })
+                        .collect();
+                    for epoch in stream.chunks(count) {
+                        let mut seen = epoch.to_vec();
+                        seen.sort();
+                        assert!(seen.into_iter().eq(0..count), "{count} items, {draws} draws of {batch}");
+                    }
+                    if count > 50 {
+                        assert_ne!(stream[..count], stream[count..2 * count], "epochs differ");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_and_members_shuffle_apart() {
+        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: 500, data: data(500) };
+        let order = |seed, s| (0..500).map(|b| gather.pick(&[0, seed, 0, 0], b, s)).collect::<Vec<_>>();
+        let orders = [order(1, 0), order(1, 1), order(1, 2), order(2, 0)];
+        for (k, a) in orders.iter().enumerate() {
+            for b in &orders[..k] {
+                let same = a.iter().zip(b).filter(|(a, b)| a == b).count();
+                assert!(same < 10, "{same} of 500 places agree; 1 is expected");
+            }
+        }
+    }
+
+    /// Over many epochs every item comes to every place, and every item follows every other, about equally often.
+    #[test]
+    fn places_and_neighbours_are_even() {
+        for count in [2, 3, 7, 16, 20, 33] {
+            let epochs = 4000;
+            let (mut places, mut follows) = (vec![0.0; count * count], vec![0.0; count * count]);
+            for epoch in 0..epochs {
+                let key = philox([epoch, 0, 0, PURPOSE_GATHER], [77, 0]);
+                let order: Vec<usize> = (0..count).map(|i| data(count).permute(i, key)).collect();
+                for i in 0..count {
+                    places[i * count + order[i]] += 1.0;
+                    if i > 0 {
+                        follows[order[i - 1] * count + order[i]] += 1.0;
+                    }
+                }
+            }
+            let chi2 = |cells: &[f64], expected: f64, used: f64| {
+                let sum: f64 = cells.iter().filter(|&&c| c > 0.0).map(|c| (c - expected).powi(2) / expected).sum();
+                (sum - used) / (2.0 * used).sqrt()
+            };
+            let n = count as f64;
+            let place = chi2(&places, epochs as f64 / n, (n - 1.0) * (n - 1.0));
+            let follow = chi2(&follows, epochs as f64 / n, n * (n - 1.0));
+            assert!(place.abs() < 5.0 && follow.abs() < 5.0, "{count} items: {place:.1} and {follow:.1} standard deviations");
+        }
+    }
+
+    #[test]
+    fn bytes_span_minus_one_to_one() {
+        let data = Data { bytes: true, ..data(1) };
+        let word = [0x00ff_807fu32];
+        assert_eq!(data.element::<f32>(&word, 3), -1.0);
+        assert_eq!(data.element::<f32>(&word, 2), 1.0);
+        for byte in 0..=255u32 {
+            let exact = byte as f64 / 127.5 - 1.0;
+            assert!((data.element::<f32>(&[byte], 0) as f64 - exact).abs() <= 1.2e-7 * exact.abs());
+        }
     }
 }

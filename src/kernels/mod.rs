@@ -12,6 +12,7 @@ pub mod conv2d;
 pub mod conv2d_filter;
 pub mod conv_transpose2d;
 pub mod cross_entropy;
+mod fold;
 pub mod gather;
 pub mod matmul;
 pub mod moments;
@@ -180,4 +181,9 @@ kernels!(
 /// A constant of the twin's float type.
 pub(crate) fn real<F: Float>(value: f64) -> F {
     F::from(value).expect("a finite constant fits every float type")
+}
+
+/// Lanes of a workgroup that takes one row: a power of two, no more than the row can use and a workgroup can have.
+pub(crate) fn lanes(row: usize) -> usize {
+    row.next_power_of_two().clamp(32, 256)
 }

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
@@ -15,21 +15,29 @@ pub struct Moments {
 
 impl Spec for Moments {
     const NAME: &'static str = "moments";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/moments.wgsl"), include_str!("../../shaders/fold.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let outer = fold::len(&self.outer);
+        Buffers { reads: vec![outer * fold::len(&self.inner)], writes: vec![2 * outer], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
+        let (x, count) = (io.reads[0], real::<F>(inner.len() as f64));
+        let (means, variances) = io.writes[0].split_at_mut(outer.len());
+        for ((&o, mean), variance) in outer.iter().zip(means).zip(variances) {
+            *mean = fold::sum(&inner, |i| x[o + i]) / count;
+            *variance = fold::sum(&inner, |i| (x[o + i] - *mean).powi(2)) / count;
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        let (outer, inner) = (fold::len(&self.outer) as f64, fold::len(&self.inner) as f64);
+        Cost { flops: 4.0 * outer * inner, bytes: 4.0 * (outer * inner + 2.0 * outer) }
     }
 }

@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NormSums {
@@ -16,21 +16,29 @@ pub struct NormSums {
 
 impl Spec for NormSums {
     const NAME: &'static str = "norm_sums";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/norm_sums.wgsl"), include_str!("../../shaders/fold.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let (outer, inner) = (fold::len(&self.outer), fold::len(&self.inner));
+        Buffers { reads: vec![outer * inner, outer * inner, 2 * outer], writes: vec![2 * outer], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
+        let (dy, x, means) = (io.reads[0], io.reads[1], io.reads[2]);
+        let (sums, products) = io.writes[0].split_at_mut(outer.len());
+        for (j, &o) in outer.iter().enumerate() {
+            sums[j] = fold::sum(&inner, |i| dy[o + i]);
+            products[j] = fold::sum(&inner, |i| dy[o + i] * (x[o + i] - means[j]));
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        let (outer, inner) = (fold::len(&self.outer) as f64, fold::len(&self.inner) as f64);
+        Cost { flops: 4.0 * outer * inner, bytes: 4.0 * (2.0 * outer * inner + 3.0 * outer) }
     }
 }

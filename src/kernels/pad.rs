@@ -4,6 +4,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use crate::{graph::numel, overrides};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pad {
@@ -12,23 +13,44 @@ pub struct Pad {
     pub before: Vec<usize>,
 }
 
+const SIZE: usize = 256;
+
 impl Spec for Pad {
     const NAME: &'static str = "pad";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/pad.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        Buffers { reads: vec![numel(&self.from)], writes: vec![numel(&self.to)], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        let rank = self.to.len();
+        assert!(rank <= 4, "pad: {:?} has more than 4 axes", self.to);
+        let mut constants = overrides!();
+        for a in 0..rank {
+            let k = 4 - rank + a;
+            constants.push((format!("FROM{k}"), self.from[a] as f64));
+            constants.push((format!("TO{k}"), self.to[a] as f64));
+            constants.push((format!("BEFORE{k}"), self.before[a] as f64));
+        }
+        Launch::folded(numel(&self.to).div_ceil(SIZE), caps, constants)
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let x = io.reads[0];
+        for (n, y) in io.writes[0].iter_mut().enumerate() {
+            // from the innermost axis outwards: the coordinate in y, and where that is in x
+            let (mut rest, mut stride, mut at) = (n, 1, Some(0));
+            for ((from, to), before) in self.from.iter().zip(&self.to).zip(&self.before).rev() {
+                let inside = (rest % to).checked_sub(*before).filter(|a| a < from);
+                at = at.zip(inside).map(|(at, a)| at + a * stride);
+                (rest, stride) = (rest / to, stride * from);
+            }
+            *y = at.map_or(F::zero(), |at| x[at]);
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        Cost { flops: 0.0, bytes: 4.0 * (numel(&self.from) + numel(&self.to)) as f64 }
     }
 }

@@ -4,6 +4,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -12,23 +13,30 @@ pub struct Record {
     pub rows: usize,
 }
 
+const SIZE: usize = 64;
+
 impl Spec for Record {
     const NAME: &'static str = "record";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/record.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let x = (self.count - 1) * self.stride + 1;
+        Buffers { reads: vec![x], words: vec![4], writes: vec![self.rows * self.count], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        Launch::folded(self.count.div_ceil(SIZE), caps, overrides!(N = self.count, STRIDE = self.stride, ROWS = self.rows))
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let row = io.words[0][0] as usize % self.rows;
+        let ring = &mut io.writes[0][row * self.count..][..self.count];
+        for (j, y) in ring.iter_mut().enumerate() {
+            *y = io.reads[0][j * self.stride];
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        Cost { flops: 0.0, bytes: 8.0 * self.count as f64 }
     }
 }

@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RmsProp {
@@ -12,23 +13,31 @@ pub struct RmsProp {
     pub eps: f64,
 }
 
+const SIZE: usize = 256;
+
 impl Spec for RmsProp {
     const NAME: &'static str = "rmsprop";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/rmsprop.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        Buffers { reads: vec![self.len, 1], writes: vec![self.len; 2], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        let constants = overrides!(N = self.len, DECAY = self.decay, ONE_MINUS_DECAY = 1.0 - self.decay, EPS = self.eps);
+        Launch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let (g, rate) = (io.reads[0], io.reads[1][0]);
+        let [p, s] = &mut io.writes[..] else { panic!("rmsprop writes p and s") };
+        for n in 0..self.len {
+            s[n] = real::<F>(self.decay) * s[n] + real::<F>(1.0 - self.decay) * g[n] * g[n];
+            p[n] = p[n] - rate * g[n] / (s[n].sqrt() + real(self.eps));
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        Cost { flops: 9.0 * self.len as f64, bytes: 20.0 * self.len as f64 }
     }
 }

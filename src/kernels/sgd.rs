@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
@@ -11,23 +12,30 @@ pub struct Sgd {
     pub momentum: f64,
 }
 
+const SIZE: usize = 256;
+
 impl Spec for Sgd {
     const NAME: &'static str = "sgd";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/sgd.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        Buffers { reads: vec![self.len, 1], writes: vec![self.len; 2], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, MOMENTUM = self.momentum))
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let (g, rate) = (io.reads[0], io.reads[1][0]);
+        let [p, v] = &mut io.writes[..] else { panic!("sgd writes p and v") };
+        for n in 0..self.len {
+            v[n] = real::<F>(self.momentum) * v[n] + g[n];
+            p[n] = p[n] - rate * v[n];
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        Cost { flops: 4.0 * self.len as f64, bytes: 20.0 * self.len as f64 }
     }
 }

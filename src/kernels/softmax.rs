@@ -3,7 +3,8 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes};
+use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Softmax {
@@ -13,21 +14,29 @@ pub struct Softmax {
 
 impl Spec for Softmax {
     const NAME: &'static str = "softmax";
-    const SOURCES: &'static [&'static str] = &[];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        todo!()
+        let len = self.rows * self.cols;
+        Buffers { reads: vec![len], writes: vec![len], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        todo!()
+    fn launch(&self, caps: &Caps) -> Launch {
+        Launch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
-    fn twin<F: Float>(&self, _io: Io<F>) {
-        todo!()
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        for (x, y) in io.reads[0].chunks(self.cols).zip(io.writes[0].chunks_mut(self.cols)) {
+            let top = x.iter().fold(x[0], |a, &x| a.max(x));
+            let sum = x.iter().fold(F::zero(), |a, &x| a + (x - top).exp());
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = (x - top).exp() / sum;
+            }
+        }
     }
 
     fn cost(&self) -> Cost {
-        todo!()
+        let len = (self.rows * self.cols) as f64;
+        Cost { flops: 7.0 * len, bytes: 8.0 * len }
     }
 }

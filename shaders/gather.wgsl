@@ -1,0 +1,115 @@
+// y[b, s * ITEM_LEN + j] = items[pick(b, s), j]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
+//
+// pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT goes
+// through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
+// A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, low byte first, items back to back.
+
+override LANES: u32 = 256u;
+override ROWS: u32 = 1u; // batch * stack, or batch
+override STACK: u32 = 1u; // rows of one example
+override LEN: u32 = 1u; // elements of a row: ITEM_LEN, or the number of classes
+override ONE_HOT: u32 = 0u;
+override BYTES: u32 = 0u;
+override COUNT: u32 = 1u;
+// draws * batch = EPOCHS_PER_STEP * COUNT + REST_PER_STEP; draw * batch = FIRST
+override EPOCHS_PER_STEP: u32 = 0u;
+override REST_PER_STEP: u32 = 0u;
+override FIRST: u32 = 0u;
+// COUNT <= 2^(LEFT_BITS + RIGHT_BITS) < 2 * COUNT
+override LEFT_BITS: u32 = 0u;
+override RIGHT_BITS: u32 = 0u;
+
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, 0
+@group(0) @binding(1) var<storage, read> items: array<u32>; // [COUNT, ITEM_LEN] bytes or bits of f32
+@group(0) @binding(2) var<storage, read> classes: array<u32>; // [COUNT]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
+
+var<workgroup> picked: u32;
+
+// Quotient and remainder of the 64-bit number (high, low) by d, bit by bit; needs high < d < 2^31.
+fn divide(high: u32, low: u32, d: u32) -> vec2<u32> {
+    var quotient = 0u;
+    var rest = high;
+    for (var bit = 0u; bit < 32u; bit += 1u) {
+        rest = (rest << 1u) | ((low << bit) >> 31u);
+        quotient = quotient << 1u;
+        if rest >= d {
+            rest -= d;
+            quotient |= 1u;
+        }
+    }
+    return vec2(quotient, rest);
+}
+
+// A hash of 32 bits (Wellons' lowbias32).
+fn hash(value: u32) -> u32 {
+    var x = value;
+    x = (x ^ (x >> 16u)) * 0x7feb352du;
+    x = (x ^ (x >> 15u)) * 0x846ca68bu;
+    return x ^ (x >> 16u);
+}
+
+// A permutation of 0..COUNT: a Feistel network of eight rounds on the next power of two, walked until it lands inside.
+fn permute(i: u32, key: vec4<u32>) -> u32 {
+    let left_mask = (1u << LEFT_BITS) - 1u;
+    let right_mask = (1u << RIGHT_BITS) - 1u;
+    var left = i >> RIGHT_BITS;
+    var right = i & right_mask;
+    loop {
+        for (var round = 0u; round < 4u; round += 1u) {
+            left ^= hash(right + key[round]) & left_mask;
+            right ^= hash(left + ~key[round]) & right_mask;
+        }
+        let place = (left << RIGHT_BITS) | right;
+        if place < COUNT {
+            return place;
+        }
+    }
+}
+
+fn pick(b: u32, s: u32) -> u32 {
+    // e = step * EPOCHS_PER_STEP * COUNT + (step * REST_PER_STEP + FIRST + b)
+    let step = clock[0];
+    let place = FIRST + b;
+    let low = step * REST_PER_STEP + place;
+    let high = mulhi(step, REST_PER_STEP) + select(0u, 1u, low < place);
+    let part = divide(high, low, COUNT);
+    let epoch = step * EPOCHS_PER_STEP + part.x;
+    let key = philox(vec4(epoch, s, 0u, PURPOSE_GATHER), vec2(clock[1], clock[2]));
+    return permute(part.y, key);
+}
+
+fn element(n: u32) -> f32 {
+    if BYTES == 0u {
+        return bitcast<f32>(items[n]);
+    }
+    let byte = (items[n / 4u] >> (n % 4u * 8u)) & 0xffu;
+    return (f32(byte) - 127.5) * (1.0 / 127.5); // one rounding: the same bits on every adapter
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) wg: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = wg.x + wg.y * groups.x;
+    if row >= ROWS {
+        return; // the whole workgroup
+    }
+    if lane == 0u {
+        picked = pick(row / STACK, row % STACK);
+    }
+    workgroupBarrier();
+    let item = picked;
+    if ONE_HOT != 0u {
+        let class_of_item = classes[item];
+        for (var k = lane; k < LEN; k += LANES) {
+            y[row * LEN + k] = select(0.0, 1.0, k == class_of_item);
+        }
+    } else {
+        for (var j = lane; j < LEN; j += LANES) {
+            y[row * LEN + j] = element(item * LEN + j);
+        }
+    }
+}

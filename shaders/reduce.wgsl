@@ -1,0 +1,41 @@
+// y[s, o] = SCALE * sum (or max) over i in range s of chain(n(o, i))
+//
+// A tile of outputs per workgroup (fold.wgsl), the tiles of one range after those of another. The SPLITS ranges are SPAN
+// elements long, so that a long reduction with few outputs still fills the device; a second run joins the partial results.
+
+override MAX: u32 = 0u;
+override SCALE: f32 = 1.0;
+override SPLITS: u32 = 1u;
+override SPAN: u32 = 1u;
+
+@group(0) @binding(0) var<storage, read_write> y: array<f32>; // [SPLITS, OUTER]
+
+alias Value = f32;
+
+fn identity() -> Value {
+    return select(0.0, -3.4028234e38, MAX != 0u);
+}
+
+fn join(a: Value, b: Value) -> Value {
+    return select(a + b, max(a, b), MAX != 0u);
+}
+
+fn term(n: u32, centre: f32) -> Value {
+    return chain(n, centre);
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) wg: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let g = wg.x + wg.y * groups.x;
+    let tiles = (OUTER + COLS - 1u) / COLS;
+    let s = g / tiles;
+    let o = g % tiles * COLS + col(lane);
+    let result = fold(lane, o, s * SPAN, min((s + 1u) * SPAN, INNER), 0.0);
+    if s < SPLITS && o < OUTER && row(lane) == 0u {
+        y[s * OUTER + o] = SCALE * result;
+    }
+}

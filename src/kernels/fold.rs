@@ -1,0 +1,136 @@
+//! The body of reductions: how `shaders/fold.wgsl` lays out its work, and the loops of the twins.
+
+use num_traits::Float;
+
+use super::{Caps, Launch};
+use crate::overrides;
+
+/// Extents and strides, outermost first.
+pub type Axes = [(usize, usize)];
+
+/// Lanes of a workgroup.
+const SIZE: usize = 256;
+/// Iterations that no invocation may exceed: some drivers cut long loops short.
+pub const ITERATIONS: usize = 32_768;
+/// Workgroups that fill a device.
+pub const ENOUGH: usize = 64;
+
+/// The tile of one workgroup: outputs by lanes that share the elements of each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tile {
+    cols: usize,
+    rows: usize,
+    inner_first: bool,
+}
+
+/// Number of elements that the axes count.
+pub fn len(axes: &Axes) -> usize {
+    axes.iter().map(|a| a.0).product()
+}
+
+/// Where each of the elements lies.
+pub fn offsets(axes: &Axes) -> Vec<usize> {
+    axes.iter().fold(vec![0], |at, &(extent, stride)| at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect())
+}
+
+/// A sum in blocks, so that rounding grows with the square root of the length at most.
+pub fn sum<F: Float>(terms: &[usize], term: impl Fn(usize) -> F) -> F {
+    let block = |b: &[usize]| b.iter().fold(F::zero(), |a, &n| a + term(n));
+    terms.chunks(512).fold(F::zero(), |a, b| a + block(b))
+}
+
+impl Tile {
+    /// Lanes follow the axes with the smallest stride, so that neighbours read neighbours. Along i, a lane takes at least
+    /// four elements before more lanes join; along o, a tile is 32 outputs wide, or 8 where there would be too few tiles.
+    fn of(outer: &Axes, inner: &Axes, span: usize) -> Self {
+        let smallest = |axes: &Axes| axes.iter().filter(|a| a.0 > 1).map(|a| a.1).min().unwrap_or(usize::MAX);
+        if smallest(inner) <= smallest(outer) {
+            let rows = span.div_ceil(4).next_power_of_two().min(SIZE);
+            return Self { cols: SIZE / rows, rows, inner_first: true };
+        }
+        let mut cols = len(outer).next_power_of_two().min(32);
+        while cols > 8 && len(outer).div_ceil(cols) < ENOUGH && span * cols > 64 * SIZE {
+            cols /= 2;
+        }
+        let rows = (SIZE / cols).min(span.next_power_of_two());
+        Self { cols: SIZE / rows, rows, inner_first: false }
+    }
+}
+
+/// A launch of `splits` ranges of the inner elements, each `span` long.
+pub fn launch(outer: &Axes, inner: &Axes, splits: usize, span: usize, caps: &Caps, constants: Vec<(String, f64)>) -> Launch {
+    let tile = Tile::of(outer, inner, span);
+    let turns = span.div_ceil(tile.rows);
+    assert!(turns / 4 + 4 <= ITERATIONS, "a reduction over {span} elements needs splits: {inner:?} for each of {outer:?}");
+    let mut list = constants;
+    list.extend(overrides!(
+        OUTER = len(outer),
+        INNER = len(inner),
+        COLS = tile.cols,
+        ROWS = tile.rows,
+        INNER_FIRST = tile.inner_first as u32,
+    ));
+    digits("OUTER", outer, &mut list);
+    digits("INNER", inner, &mut list);
+    Launch::folded(len(outer).div_ceil(tile.cols) * splits, caps, list)
+}
+
+/// The constants of an index: the innermost stride, and for each further axis after how many steps it moves on and how far
+/// that jumps, as the wrapping difference from where the axes below it end.
+fn digits(name: &str, axes: &Axes, list: &mut Vec<(String, f64)>) {
+    let digits: Vec<_> = axes.iter().rev().filter(|a| a.0 > 1).copied().collect();
+    assert!(digits.len() <= 4, "a reduction over {axes:?}: more than 4 axes");
+    let Some(&(extent, stride)) = digits.first() else { return };
+    list.push((format!("{name}_STRIDE"), stride as f64));
+    let (mut div, mut end) = (extent, extent * stride);
+    for (k, &(extent, stride)) in digits.iter().enumerate().skip(1) {
+        list.push((format!("{name}_DIV{k}"), div as f64));
+        list.push((format!("{name}_JUMP{k}"), (stride as u32).wrapping_sub(end as u32) as f64));
+        (div, end) = (div * extent, extent * stride);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The index as the shader computes it.
+    fn at(list: &[(String, f64)], i: u32) -> u32 {
+        let get = |name: &str, default| list.iter().find(|c| c.0 == name).map_or(default, |c| c.1 as u32);
+        let jump = |k| (i / get(&format!("I_DIV{k}"), 1)).wrapping_mul(get(&format!("I_JUMP{k}"), 0));
+        (1..4).fold(i.wrapping_mul(get("I_STRIDE", 0)), |n, k| n.wrapping_add(jump(k)))
+    }
+
+    #[test]
+    fn an_index_counts_through_its_axes() {
+        let cases: [&Axes; 8] = [
+            &[],
+            &[(1, 7)],
+            &[(7, 3)],
+            &[(4, 15), (5, 3)],
+            &[(5, 3), (4, 15)],
+            &[(3, 1), (4, 100), (2, 7)],
+            &[(2, 1), (3, 2), (4, 6), (5, 24)],
+            &[(3, 60), (1, 9), (4, 15), (5, 3), (2, 1)],
+        ];
+        for axes in cases {
+            let mut list = vec![];
+            digits("I", axes, &mut list);
+            let computed: Vec<usize> = (0..len(axes)).map(|i| at(&list, i as u32) as usize).collect();
+            assert_eq!(computed, offsets(axes), "{axes:?} {list:?}");
+        }
+    }
+
+    #[test]
+    fn tiles_follow_the_smallest_stride() {
+        let tile = |cols, rows, inner_first| Tile { cols, rows, inner_first };
+        assert_eq!(Tile::of(&[(64, 1000)], &[(1000, 1)], 1000), tile(1, 256, true), "rows");
+        assert_eq!(Tile::of(&[(4096, 10)], &[(10, 1)], 10), tile(64, 4, true), "short rows");
+        assert_eq!(Tile::of(&[(512, 1)], &[(64, 512)], 64), tile(32, 8, false), "bias gradient");
+        assert_eq!(Tile::of(&[(64, 1024)], &[(32, 65_536), (1024, 1)], 32_768), tile(1, 256, true), "batch norm");
+        assert_eq!(Tile::of(&[(64, 1)], &[(65_536, 64)], 65_536), tile(8, 32, false), "few outputs, long columns");
+        assert_eq!(Tile::of(&[(100_000, 1)], &[(3, 100_000)], 3), tile(64, 4, false), "short columns");
+        assert_eq!(Tile::of(&[], &[(70_000, 1)], 70_000), tile(1, 256, true), "everything");
+        assert_eq!(Tile::of(&[(5, 1)], &[(1, 5)], 1).rows, 1, "nothing to reduce");
+    }
+}
