@@ -1,4 +1,5 @@
 //! Saddle trains adversarial generative models on any GPU.
+
 pub mod checkpoint;
 pub mod cli;
 pub mod composite;

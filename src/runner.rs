@@ -1,28 +1,37 @@
-//! What runs programs: the GPU, or the CPU.
+//! What replays a [`Program`]: the interface that the GPU and the CPU runner share.
 
 use crate::{error::Result, program::Program};
 
-/// Position of a loaded program.
-pub type ProgramId = usize;
+/// A program that a runner has made ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramId(pub usize);
 
-/// Holds states and the data set, and replays programs on them. States are shared by name between programs.
+/// Replays programs. States, the data set and the clock are shared by all programs that one runner has loaded.
+///
+/// Calls that read wait for the rounds before them; [`Runner::run`] does not wait for its own.
 pub trait Runner {
-    /// Makes a program ready to run.
+    /// Makes a program ready to run. States are found by name; new ones are zero.
     fn load(&mut self, program: &Program) -> Result<ProgramId>;
-    /// Runs a program some times.
+    /// Runs rounds of a program, one after the other.
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()>;
-    /// Waits for all that was submitted.
-    fn wait(&mut self) -> Result<()>;
-    /// Writes elements of a state's flat buffer.
+    /// Writes elements of a state's flat buffer, from `offset` on.
     fn write_state(&mut self, state: &str, offset: usize, data: &[f32]) -> Result<()>;
+    /// Reads elements of a state's flat buffer.
     fn read_state(&mut self, state: &str, offset: usize, len: usize) -> Result<Vec<f32>>;
+    /// Writes all of an input.
     fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()>;
+    /// Reads an output as the last round left it.
     fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>>;
-    /// Packed items and classes; to be set before a program that draws batches is loaded.
+    /// Stores the packed data set and its classes; before the programs that use them are loaded.
     fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()>;
-    fn set_clock(&mut self, step: u32, seed: u64) -> Result<()>;
-    /// Rows of metrics of all rounds since the last call, oldest first.
+    /// Sets the number of rounds done and the seed.
+    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()>;
+    /// The number of rounds done.
+    fn clock(&self) -> u64;
+    /// One row of metrics for each round since the last call, oldest first.
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>>;
-    /// The device, for people.
+    /// Waits for all rounds.
+    fn wait(&mut self) -> Result<()>;
+    /// The device and its driver, for people.
     fn describe(&self) -> String;
 }

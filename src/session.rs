@@ -102,8 +102,8 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
     match choice {
         Choice::Cpu { .. } => Ok((Box::new(Cpu::new()), Cpu::caps(), reason)),
         Choice::Gpu { adapter, .. } => {
-            let runner = gpu::Gpu::open(&adapter)?;
-            let caps = runner.caps().clone();
+            let runner = gpu::Gpu::open(&adapter, false)?;
+            let caps = runner.device().caps.clone();
             Ok((Box::new(runner), caps, reason))
         }
     }

@@ -65,11 +65,6 @@ impl Cpu {
         Ok(&mut self.memory[*place])
     }
 
-    fn clock(&self) -> [u32; 4] {
-        let place = self.shared.get("clock");
-        place.map_or([0; 4], |p| std::array::from_fn(|i| self.memory[*p][i].to_bits()))
-    }
-
     fn step(&mut self, step: &Step, places: &[usize]) {
         let counts = step.kernel.buffers();
         let read = counts.reads.len() + counts.words.len();
@@ -176,20 +171,20 @@ impl Runner for Cpu {
             }
             places.push(place);
         }
-        self.programs.push(Loaded { program: program.clone(), places, recorded: self.clock()[0].into() });
-        Ok(self.programs.len() - 1)
+        self.programs.push(Loaded { program: program.clone(), places, recorded: self.clock() });
+        Ok(ProgramId(self.programs.len() - 1))
     }
 
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
-        let Loaded { program, places, .. } = &mut self.programs[id];
+        let Loaded { program, places, .. } = &mut self.programs[id.0];
         let (steps, places) = (std::mem::take(&mut program.steps), std::mem::take(places));
         rayon::in_place_scope(|_| {
             for _ in 0..times {
                 steps.iter().for_each(|s| self.step(s, &places));
             }
         });
-        self.programs[id].program.steps = steps;
-        self.programs[id].places = places;
+        self.programs[id.0].program.steps = steps;
+        self.programs[id.0].places = places;
         Ok(())
     }
 
@@ -207,7 +202,7 @@ impl Runner for Cpu {
     }
 
     fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()> {
-        let Loaded { program, places, .. } = &self.programs[id];
+        let Loaded { program, places, .. } = &self.programs[id.0];
         let found = program.buffers.iter().position(|b| b.content == Content::Input(name.into()));
         let at = found.ok_or_else(|| Error::failure(format!("the program has no input {name}")))?;
         self.memory[places[at]].copy_from_slice(data);
@@ -215,7 +210,7 @@ impl Runner for Cpu {
     }
 
     fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>> {
-        let Loaded { program, places, .. } = &self.programs[id];
+        let Loaded { program, places, .. } = &self.programs[id.0];
         let found = program.outputs.iter().find(|o| o.name == name);
         let r = found.ok_or_else(|| Error::failure(format!("the program has no output {name}")))?.range;
         Ok(self.memory[places[r.buffer]][r.offset..r.offset + r.len].to_vec())
@@ -229,17 +224,21 @@ impl Runner for Cpu {
         Ok(())
     }
 
-    fn set_clock(&mut self, step: u32, seed: u64) -> Result<()> {
+    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
         let place = self.allocate(Some("clock".into()), 4);
-        let words = [step, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
+        let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
         self.memory[place].copy_from_slice(bytemuck::cast_slice(&words));
-        self.programs.iter_mut().for_each(|p| p.recorded = step.into());
+        self.programs.iter_mut().for_each(|p| p.recorded = step);
         Ok(())
     }
 
+    fn clock(&self) -> u64 {
+        self.shared.get("clock").map_or(0, |&place| self.memory[place][0].to_bits().into())
+    }
+
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
-        let now = u64::from(self.clock()[0]);
-        let Loaded { program, places, recorded } = &mut self.programs[id];
+        let now = self.clock();
+        let Loaded { program, places, recorded } = &mut self.programs[id.0];
         let columns = program.metrics.len();
         let Some(ring) = program.buffers.iter().position(|b| b.content == Content::Ring) else { return Ok(vec![]) };
         let (ring, rows) = (&self.memory[places[ring]], program.buffers[ring].len / columns);

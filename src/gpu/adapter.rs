@@ -50,6 +50,17 @@ pub struct Listed {
     pub picked: Option<String>,
 }
 
+/// Keeps Mesa's device-selection layer from complaining on stderr where there is no display.
+///
+/// # Safety
+/// Call it before any other thread is started: it sets an environment variable.
+pub unsafe fn quiet_loader() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() && std::env::var_os("NODEVICE_SELECT").is_none() {
+        // SAFETY: the caller promises that no other thread reads the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
 /// All adapters, best first. `WGPU_BACKEND` narrows them down; GLES is looked at only when it asks for it.
 pub fn adapters() -> Vec<Adapter> {
     let backends = Backends::from_env().unwrap_or(Backends::PRIMARY);

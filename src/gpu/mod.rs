@@ -2,8 +2,11 @@
 
 mod adapter;
 mod device;
+mod pace;
 mod pipeline;
+mod runner;
 
-pub use adapter::{Choice, Listed, adapters, choose, list};
+pub use adapter::{Choice, Listed, adapters, choose, list, quiet_loader};
 pub use device::Device;
 pub use pipeline::{Binding, Pipeline, Pipelines};
+pub use runner::Gpu;

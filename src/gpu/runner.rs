@@ -1,0 +1,426 @@
+//! Replays programs on the GPU: everything is made at loading, a round only encodes and submits.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ops,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, SubmissionIndex};
+
+use super::{Binding, Device, Pipeline, Pipelines, pace::Pace};
+use crate::{
+    error::{Error, Result},
+    kernels::Kernel,
+    program::{Content, Output, Program, Range, Step},
+    runner::{ProgramId, Runner},
+};
+
+/// Submissions that may be in flight at once: one runs while the next is encoded.
+const IN_FLIGHT: usize = 2;
+
+/// The runner of programs on a GPU.
+pub struct Gpu {
+    device: Device,
+    pipelines: Pipelines,
+    /// The buffers that programs share.
+    shared: HashMap<Shared, Buffer>,
+    programs: Vec<Loaded>,
+    in_flight: VecDeque<Submission>,
+    last_done: Instant,
+    submission_time: Duration,
+    step: u64,
+    seed: u64,
+}
+
+/// What identifies a buffer that programs share.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Shared {
+    State(String),
+    Clock,
+    Items,
+    Classes,
+}
+
+struct Submission {
+    index: SubmissionIndex,
+    program: usize,
+    launches: usize,
+    submitted: Instant,
+}
+
+struct Loaded {
+    launches: Vec<Launch>,
+    buffers: Vec<Buffer>,
+    inputs: HashMap<String, (Buffer, usize)>,
+    outputs: Vec<Output>,
+    ring: Option<Ring>,
+    /// Whether a round ends with a tick of the clock.
+    ticks: bool,
+    pace: Pace,
+}
+
+struct Launch {
+    pipeline: Arc<Pipeline>,
+    /// Whether the launch before it has set the same pipeline.
+    repeats: bool,
+    bound: Vec<BindGroup>,
+    groups: [u32; 3],
+}
+
+struct Ring {
+    buffer: Buffer,
+    rows: u64,
+    columns: usize,
+    /// Steps whose rows lie in the buffer and were not read yet.
+    pending: ops::Range<u64>,
+    /// Rows that had to be read before anyone asked for them.
+    read: Vec<Vec<f32>>,
+}
+
+impl Gpu {
+    /// Opens an adapter. With `checked`, shaders keep their run-time checks.
+    pub fn open(adapter: &Adapter, checked: bool) -> Result<Self> {
+        let device = Device::open(adapter, checked)?;
+        let pipelines = Pipelines::new(&device)?;
+        let mut gpu = Self {
+            device,
+            pipelines,
+            shared: HashMap::new(),
+            programs: vec![],
+            in_flight: VecDeque::new(),
+            last_done: Instant::now(),
+            submission_time: Duration::from_millis(50),
+            step: 0,
+            seed: 0,
+        };
+        gpu.shared(Shared::Clock, 4)?;
+        gpu.set_clock(0, 0)?;
+        Ok(gpu)
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// How long a submission should take at most. Results do not depend on it.
+    pub fn set_submission_time(&mut self, target: Duration) {
+        self.submission_time = target;
+    }
+
+    /// Time that the host spends on one launch when it replays a program, measured over some rounds that are not run.
+    pub fn encode_cost(&self, id: ProgramId, rounds: usize) -> Result<Duration> {
+        let loaded = self.loaded(id)?;
+        let count = rounds * loaded.launches.len();
+        let start = Instant::now();
+        self.encode(loaded, 0..count);
+        Ok(start.elapsed() / count.max(1) as u32)
+    }
+
+    fn loaded(&self, id: ProgramId) -> Result<&Loaded> {
+        self.programs.get(id.0).ok_or_else(|| Error::failure(format!("program {} is not loaded", id.0)))
+    }
+
+    fn storage(&self, label: &str, len: usize) -> Result<Buffer> {
+        let bytes = 4 * len as u64;
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
+        let limit = self.device.raw.limits().max_buffer_size;
+        if bytes > limit {
+            return Err(Error::failure(format!("{label}: {bytes} bytes; {} allows {limit} in one buffer", self.device.info.name)));
+        }
+        self.device.buffer(label, bytes, usage)
+    }
+
+    /// Finds a shared buffer, or makes it.
+    fn shared(&mut self, key: Shared, len: usize) -> Result<Buffer> {
+        if let Some(buffer) = self.shared.get(&key) {
+            let there = (buffer.size() / 4) as usize;
+            return match there >= len {
+                true => Ok(buffer.clone()),
+                false => Err(Error::failure(format!("{key:?} has {there} elements, a program wants {len}"))),
+            };
+        }
+        if matches!(key, Shared::Items | Shared::Classes) && len > 0 {
+            return Err(Error::failure(format!("{key:?}: the program reads a data set and none was set")));
+        }
+        let buffer = self.storage(&format!("{key:?}"), len)?;
+        self.shared.insert(key, buffer.clone());
+        Ok(buffer)
+    }
+
+    fn make_buffer(&mut self, content: &Content, len: usize) -> Result<Buffer> {
+        match content {
+            Content::State(name) => self.shared(Shared::State(name.clone()), len),
+            Content::Clock => self.shared(Shared::Clock, len),
+            Content::Items => self.shared(Shared::Items, len),
+            Content::Classes => self.shared(Shared::Classes, len),
+            Content::Constant(value) => {
+                let buffer = self.storage("constant", len)?;
+                self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![*value; len]));
+                Ok(buffer)
+            }
+            Content::Slot | Content::Gradients(_) | Content::Input(_) | Content::Ring => self.storage(&format!("{content:?}"), len),
+        }
+    }
+
+    /// Bind groups of every step, each tried once without running it: an error names the step.
+    fn launches(&self, steps: &[Step], buffers: &[Buffer]) -> Result<Vec<Launch>> {
+        let wanted: Vec<_> = steps.iter().map(|s| (&s.kernel, s.kernel.launch(&self.device.caps))).collect();
+        let pipelines = self.pipelines.get(&self.device, &wanted)?;
+        let mut launches: Vec<Launch> = vec![];
+        for ((step, pipeline), (_, launch)) in steps.iter().zip(pipelines).zip(&wanted) {
+            let label = format!("{} ({})", step.label, step.kernel.name());
+            let bindings = bindings(&step.bindings, buffers, &label)?;
+            let operands = self::bindings(&step.operands, buffers, &label)?;
+            let launch = Launch {
+                bound: self.pipelines.bind(&self.device, &pipeline, &label, &bindings, &operands)?,
+                repeats: launches.last().is_some_and(|before| Arc::ptr_eq(&before.pipeline, &pipeline)),
+                pipeline,
+                groups: launch.groups,
+            };
+            let try_it = || {
+                let mut encoder = self.device.raw.create_command_encoder(&Default::default());
+                launch.encode(&mut encoder.begin_compute_pass(&Default::default()), true);
+                encoder.finish()
+            };
+            self.device.scoped(|| label.clone(), try_it)?;
+            launches.push(launch);
+        }
+        Ok(launches)
+    }
+
+    /// Launches `span` of a program that is repeated without end.
+    fn encode(&self, loaded: &Loaded, span: ops::Range<usize>) -> CommandBuffer {
+        let mut encoder = self.device.raw.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let (first, count) = (span.start, loaded.launches.len());
+        for i in span {
+            let launch = &loaded.launches[i % count];
+            launch.encode(&mut pass, i == first || !launch.repeats);
+        }
+        drop(pass);
+        encoder.finish()
+    }
+
+    /// Waits for the oldest submission and learns from the time that it took.
+    fn finish_oldest(&mut self) -> Result<()> {
+        let Some(oldest) = self.in_flight.pop_front() else { return Ok(()) };
+        let looked = Instant::now();
+        self.device.wait(Some(oldest.index))?;
+        let spent = self.last_done.max(oldest.submitted).elapsed();
+        self.programs[oldest.program].pace.learn(oldest.launches, spent, looked.elapsed(), self.submission_time);
+        self.last_done = Instant::now();
+        Ok(())
+    }
+
+    /// Submits whole rounds, in pieces that the device is quick to finish.
+    fn submit(&mut self, id: ProgramId, rounds: usize) -> Result<()> {
+        let total = rounds * self.loaded(id)?.launches.len();
+        let mut next = 0;
+        while next < total {
+            while self.in_flight.len() >= IN_FLIGHT {
+                self.finish_oldest()?;
+            }
+            let loaded = self.loaded(id)?;
+            let launches = loaded.pace.launches().min(total - next);
+            let commands = self.encode(loaded, next..next + launches);
+            let submitted = Instant::now();
+            let index = self.device.queue.submit([commands]);
+            self.device.health()?;
+            self.in_flight.push_back(Submission { index, program: id.0, launches, submitted });
+            next += launches;
+        }
+        Ok(())
+    }
+
+    /// Moves the rows that wait in a ring to the host.
+    fn drain(&mut self, id: ProgramId) -> Result<()> {
+        if self.loaded(id)?.ring.as_ref().is_none_or(|ring| ring.pending.is_empty()) {
+            return Ok(());
+        }
+        self.wait()?;
+        let Self { device, programs, .. } = self;
+        if let Some(ring) = &mut programs[id.0].ring {
+            let all: Vec<f32> = bytemuck::pod_collect_to_vec(&device.read(&ring.buffer, 0, ring.buffer.size())?);
+            let row = |step: u64| {
+                let start = (step % ring.rows) as usize * ring.columns;
+                all[start..start + ring.columns].to_vec()
+            };
+            ring.read.extend(ring.pending.clone().map(row));
+            ring.pending = 0..0;
+        }
+        Ok(())
+    }
+
+    fn state(&self, name: &str, offset: usize, len: usize) -> Result<&Buffer> {
+        let buffer = self.shared.get(&Shared::State(name.into())).ok_or_else(|| Error::failure(format!("there is no state `{name}`")))?;
+        let there = (buffer.size() / 4) as usize;
+        match offset.checked_add(len).is_some_and(|end| end <= there) {
+            true => Ok(buffer),
+            false => Err(Error::failure(format!("state `{name}` has {there} elements, not {len} from {offset} on"))),
+        }
+    }
+
+    fn read_floats(&mut self, buffer: &Buffer, offset: usize, len: usize) -> Result<Vec<f32>> {
+        self.wait()?;
+        Ok(bytemuck::pod_collect_to_vec(&self.device.read(buffer, 4 * offset as u64, 4 * len as u64)?))
+    }
+}
+
+impl Ring {
+    /// How many more rounds may write rows before those that wait must be read.
+    fn room(&self, step: u64, ticks: bool) -> u64 {
+        let waiting = self.pending.end - self.pending.start;
+        match (waiting, ticks) {
+            (0, true) => self.rows,
+            (_, true) if self.pending.end == step => self.rows - waiting,
+            // Without a tick, all rounds write the same row.
+            (0, false) => u64::MAX,
+            (_, false) if self.pending.start == step => u64::MAX,
+            // Another program has moved the clock.
+            _ => 0,
+        }
+    }
+}
+
+impl Launch {
+    fn encode(&self, pass: &mut wgpu::ComputePass, set_pipeline: bool) {
+        if set_pipeline {
+            pass.set_pipeline(&self.pipeline.raw);
+        }
+        for (i, group) in self.bound.iter().enumerate() {
+            pass.set_bind_group(i as u32, group, &[]);
+        }
+        pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
+    }
+}
+
+fn bindings<'a>(ranges: &[Range], buffers: &'a [Buffer], label: &str) -> Result<Vec<Binding<'a>>> {
+    let binding = |r: &Range| {
+        let buffer = buffers.get(r.buffer).ok_or_else(|| Error::failure(format!("{label}: there is no buffer {}", r.buffer)))?;
+        Ok(Binding { buffer, offset: 4 * r.offset as u64, bytes: 4 * r.len as u64 })
+    };
+    ranges.iter().map(binding).collect()
+}
+
+impl Runner for Gpu {
+    fn load(&mut self, program: &Program) -> Result<ProgramId> {
+        let buffers = program.buffers.iter().map(|b| self.make_buffer(&b.content, b.len)).collect::<Result<Vec<_>>>()?;
+        let launches = self.launches(&program.steps, &buffers)?;
+        let mut inputs = HashMap::new();
+        let mut ring = None;
+        for (described, buffer) in program.buffers.iter().zip(&buffers) {
+            match &described.content {
+                Content::Input(name) => {
+                    inputs.insert(name.clone(), (buffer.clone(), described.len));
+                }
+                Content::Ring if !program.metrics.is_empty() => {
+                    let columns = program.metrics.len();
+                    let rows = (described.len / columns) as u64;
+                    if rows == 0 {
+                        return Err(Error::failure(format!("a ring of {} elements has no room for {columns} metrics", described.len)));
+                    }
+                    ring = Some(Ring { buffer: buffer.clone(), rows, columns, pending: 0..0, read: vec![] });
+                }
+                _ => {}
+            }
+        }
+        let ticks = program.steps.iter().any(|s| matches!(s.kernel, Kernel::Tick(_)));
+        self.programs.push(Loaded { launches, buffers, inputs, outputs: program.outputs.clone(), ring, ticks, pace: Pace::new() });
+        Ok(ProgramId(self.programs.len() - 1))
+    }
+
+    fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
+        let mut left = times;
+        while left > 0 {
+            let loaded = self.loaded(id)?;
+            let (ticks, step) = (loaded.ticks, self.step);
+            let room = loaded.ring.as_ref().map_or(u64::MAX, |ring| ring.room(step, ticks));
+            if room == 0 {
+                self.drain(id)?;
+                continue;
+            }
+            let rounds = left.min(room.try_into().unwrap_or(usize::MAX));
+            self.submit(id, rounds)?;
+            if ticks {
+                self.step += rounds as u64;
+            }
+            if let Some(ring) = &mut self.programs[id.0].ring {
+                let start = if ring.pending.is_empty() { step } else { ring.pending.start };
+                ring.pending = start..self.step.max(step + 1);
+            }
+            left -= rounds;
+        }
+        Ok(())
+    }
+
+    fn write_state(&mut self, state: &str, offset: usize, data: &[f32]) -> Result<()> {
+        let buffer = self.state(state, offset, data.len())?;
+        self.device.queue.write_buffer(buffer, 4 * offset as u64, bytemuck::cast_slice(data));
+        self.device.health()
+    }
+
+    fn read_state(&mut self, state: &str, offset: usize, len: usize) -> Result<Vec<f32>> {
+        let buffer = self.state(state, offset, len)?.clone();
+        self.read_floats(&buffer, offset, len)
+    }
+
+    fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()> {
+        let inputs = &self.loaded(id)?.inputs;
+        let (buffer, len) = inputs.get(name).ok_or_else(|| Error::failure(format!("there is no input `{name}`")))?;
+        if *len != data.len() {
+            return Err(Error::failure(format!("input `{name}` has {len} elements, not {}", data.len())));
+        }
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(data));
+        self.device.health()
+    }
+
+    fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>> {
+        let loaded = self.loaded(id)?;
+        let output = loaded.outputs.iter().find(|o| o.name == name).ok_or_else(|| Error::failure(format!("there is no output `{name}`")))?;
+        let range = output.range;
+        let buffer = loaded.buffers.get(range.buffer).cloned().ok_or_else(|| Error::failure(format!("output `{name}` has no buffer")))?;
+        self.read_floats(&buffer, range.offset, range.len)
+    }
+
+    fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
+        for (key, words) in [(Shared::Items, items), (Shared::Classes, classes)] {
+            let buffer = self.storage(&format!("{key:?}"), words.len())?;
+            self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+            self.shared.insert(key, buffer);
+        }
+        self.device.health()
+    }
+
+    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
+        for id in 0..self.programs.len() {
+            self.drain(ProgramId(id))?;
+        }
+        (self.step, self.seed) = (step, seed);
+        let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
+        self.device.queue.write_buffer(&self.shared[&Shared::Clock], 0, bytemuck::cast_slice(&words));
+        self.device.health()
+    }
+
+    fn clock(&self) -> u64 {
+        self.step
+    }
+
+    fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
+        self.drain(id)?;
+        Ok(self.programs[id.0].ring.as_mut().map(|ring| std::mem::take(&mut ring.read)).unwrap_or_default())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        while !self.in_flight.is_empty() {
+            self.finish_oldest()?;
+        }
+        self.device.health()
+    }
+
+    fn describe(&self) -> String {
+        let info = &self.device.info;
+        format!("{} ({}, {} {})", info.name, info.backend, info.driver, info.driver_info)
+    }
+}
