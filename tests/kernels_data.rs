@@ -83,9 +83,9 @@ fn any_place_of_the_endless_stream() {
                 out[at.x] = pick(at.x / MEMBERS, at.x % MEMBERS);
             }
         }";
-    for count in [1, 2, 3, 1000, 60_000, 1 << 20, (1 << 30) + 7, (1 << 31) - 1] {
+    for count in [1, 3, 1000, 60_000, (1 << 30) + 7, (1 << 31) - 1] {
         let data = Data { count, item_len: 1, bytes: true, stack: 3, classes: 0 };
-        for (draw, draws, batch) in [(0, 1, 64), (2, 3, 1021), (6, 7, 1 << 20), (0, 1, (1 << 31) - 1)] {
+        for (draw, draws, batch) in [(2, 3, 1021), (6, 7, 1 << 20), (0, 1, (1 << 31) - 1)] {
             let gather = Gather { field: Field::Items, draw, draws, batch, data };
             let mut constants = gather.launch(&Caps::default()).overrides;
             constants.push(("MEMBERS".into(), 3.0));

@@ -23,43 +23,34 @@ fn offsets(axes: &Axes) -> Vec<usize> {
     axes.iter().fold(vec![0], |at, &(extent, stride)| at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect())
 }
 
-const SHAPES: [(&[usize], &[usize]); 37] = [
+const SHAPES: [(&[usize], &[usize]); 28] = [
     (&[1], &[0]),
     (&[1, 1], &[]),
-    (&[7], &[]),
     (&[2], &[0]),
     (&[3, 1], &[1]),
-    (&[1, 5], &[0]),
     (&[31, 1, 37], &[1]),
     (&[255], &[0]),
-    (&[256], &[0]),
     (&[257], &[0]),
     (&[1021], &[0]),
-    (&[1025], &[0]),
     (&[70_000], &[0]),
     (&[300_000], &[0]),
     (&[3, 70_000], &[1]),
     (&[70_000, 3], &[0]),
     (&[9_377, 33], &[0]),
     (&[64, 10], &[1]),
-    (&[64, 10], &[0]),
     (&[1000, 3], &[1]),
-    (&[3, 1000], &[0]),
     (&[255, 257], &[0]),
     (&[257, 255], &[1]),
     (&[128, 512], &[0]),
     (&[5, 7, 11], &[1]),
     (&[5, 7, 11], &[0, 2]),
     (&[5, 7, 11], &[0]),
-    (&[5, 7, 11], &[1, 2]),
-    (&[4, 3, 8, 8], &[0, 2, 3]),
     (&[16, 32, 7, 7], &[0, 2, 3]),
     (&[3, 5, 17, 19], &[0, 2, 3]),
     (&[64, 16, 28, 28], &[0, 2, 3]),
     (&[3, 5, 7, 9], &[1, 3]),
     (&[3, 5, 7, 9], &[0, 2]),
     (&[3, 5, 7, 9], &[1]),
-    (&[2, 3, 5, 7], &[0, 1, 2, 3]),
     (&[33, 1, 1, 65], &[0, 1, 2]),
 ];
 
@@ -111,7 +102,7 @@ fn sums_in_ranges() {
     for (k, (shape, reduced)) in SHAPES.into_iter().enumerate() {
         let (outer, inner) = axes(shape, reduced);
         let wanted = Reduce::splits_for(offsets(&outer).len(), offsets(&inner).len());
-        if wanted > 1 || k % 5 == 0 {
+        if wanted > 1 || k % 9 == 0 {
             let operands = random_operands(&product(), numel(shape), k as u64);
             let reduce = Reduce { max: false, outer, inner, scale: 0.5, splits: wanted.max(3), chain: product() };
             check_sum(&device().0.caps, reduce, operands);
@@ -122,8 +113,8 @@ fn sums_in_ranges() {
 #[test]
 fn maxima() {
     let chain = Chain { operands: vec![Index::default()], instrs: vec![instr(Code::AddC, 1, 0, 0.0)] };
-    // the mapping of work is that of sums: every third shape will do
-    for (k, (shape, reduced)) in SHAPES.into_iter().enumerate().step_by(3) {
+    // the mapping of work is that of sums: every fourth shape will do
+    for (k, (shape, reduced)) in SHAPES.into_iter().enumerate().step_by(4) {
         let (outer, inner) = axes(shape, reduced);
         let operands = vec![Rng(k as u64).uniform(numel(shape), -9.0, -1.0)];
         let reduce = Reduce { max: true, outer, inner, scale: 1.0, splits: 1 + k % 4, chain: chain.clone() };
