@@ -36,14 +36,10 @@ pub struct Data {
 }
 
 impl Data {
-    /// Elements of all items.
-    pub fn len(&self) -> usize {
-        self.count * self.item_len
-    }
-
-    /// Words that hold them.
+    /// Words that hold all items.
     pub fn words(&self) -> usize {
-        if self.bytes { self.len().div_ceil(4) } else { self.len() }
+        let elements = self.count * self.item_len;
+        if self.bytes { elements.div_ceil(4) } else { elements }
     }
 
     /// Element n as a float: bytes 0..=255 become -1..=1 with one rounding, the same on every adapter.
