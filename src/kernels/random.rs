@@ -70,7 +70,7 @@ pub fn normal<F: Float>(bits: u32) -> F {
     let x = two * uniform(bits) - one;
     let w = -((one - x) * (one + x)).ln();
     let (w, p) = if w < real(5.0) { (w - real(2.5), CENTRE) } else { (w.sqrt() - real(3.0), TAIL) };
-    real::<F>(1.41421356) * (p.iter().fold(F::zero(), |sum, &c| real::<F>(c) + sum * w) * x)
+    real::<F>(std::f64::consts::SQRT_2) * (p.iter().fold(F::zero(), |sum, &c| real::<F>(c) + sum * w) * x)
 }
 
 impl Spec for Random {
