@@ -25,7 +25,7 @@ const LANES: usize = 256;
 const MEMORY: usize = 16 << 10;
 /// Bytes of that for the slabs: less than all, so that a core can hold several workgroups.
 const SLABS: usize = 10 << 10;
-/// Lanes that run in step on most GPUs: fewer in a workgroup would idle.
+/// Lanes that run in step on most GPUs: with fewer in a workgroup, some idle.
 const SUBGROUP: usize = 32;
 /// Workgroups that keep a GPU busy.
 const ENOUGH: usize = 64;
@@ -57,13 +57,12 @@ impl Product {
         Launch::folded(self.groups(&tile), caps, overrides)
     }
 
-    /// The largest tile of which there are enough to fill a GPU, else the smallest.
+    /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
     fn tile(&self) -> Tile {
         let sizes = [(2, LANES), (1, LANES), (1, LANES / 4), (1, LANES / 16), (1, LANES / 64), (1, 1)];
-        let tiles = || sizes.iter().map(|&(blocks, area)| self.cut(blocks, area));
-        let enough = |t: &Tile| self.groups(t) >= ENOUGH && t.lanes.iter().product::<usize>() >= SUBGROUP;
-        let smallest = || tiles().rev().find(|t| t.lanes.iter().product::<usize>() >= SUBGROUP);
-        tiles().find(enough).or_else(smallest).unwrap_or_else(|| self.cut(1, LANES))
+        let tiles = || sizes.iter().map(|&(blocks, area)| self.cut(blocks, area)).filter(|t| t.lanes.iter().product::<usize>() >= SUBGROUP);
+        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= 2.0;
+        tiles().find(good).or_else(|| tiles().last()).unwrap_or_else(|| self.cut(1, LANES))
     }
 
     /// A tile of `area` lanes, as square as the product allows; lanes that are left over share its k.
@@ -79,6 +78,13 @@ impl Product {
     fn groups(&self, tile: &Tile) -> usize {
         let [m, n, _] = tile.lanes.map(|lanes| 4 * tile.blocks * lanes);
         self.batch * self.m.div_ceil(m) * self.n.div_ceil(n)
+    }
+
+    /// How many times the work of 4x4 blocks the tiles do, for reaching over the edges.
+    fn waste(&self, tile: &Tile) -> f64 {
+        let [m, n, _] = tile.lanes.map(|lanes| lanes * tile.blocks);
+        let (blocks_m, blocks_n) = (self.m.div_ceil(4), self.n.div_ceil(4));
+        (blocks_m.next_multiple_of(m) * blocks_n.next_multiple_of(n)) as f64 / (blocks_m * blocks_n) as f64
     }
 
     /// How much of k is staged at once: a power of two that leaves every slice of lanes something to do.
