@@ -13,6 +13,7 @@
 //! still in cache, exactly once for each element; `start` is the index of the block's first element. [`nothing`] is the empty one.
 
 mod convolution;
+mod filter;
 mod gemm;
 mod matmul;
 mod pixels;

@@ -1,8 +1,9 @@
 //! Convolutions as matrix products over groups of images.
 
+use super::filter::{filter_gradient, filter_sums_len};
 use super::gemm::{View, gemm, spread};
 use super::matmul::{Matmul, matmul};
-use super::pixels::{Pixels, Window, by_position};
+use super::pixels::{Pixels, Window};
 use super::scratch::{LINE, PerThread, Scratch};
 use super::taps::Taps;
 use rayon::prelude::*;
@@ -27,31 +28,28 @@ pub struct Conv {
 
 /// Positions that a product is made for at least, if there are enough images: enough rows for the GEMM.
 const POSITIONS: usize = 128;
-/// Channels whose filter gradient is one task's work.
-const CHANNELS: usize = 64;
-/// Multiply-adds that are worth a task of the filter gradient, which costs a partial sum.
-const FILTER_TASK: usize = 1 << 27;
-/// Tasks of the filter gradient at most, whatever its size.
-const FILTER_TASKS: usize = 16;
-
 impl Conv {
     /// Elements of x, w and y.
     pub fn lens(&self) -> [usize; 3] {
-        [self.b * self.image_len(), self.k * self.filter_len(), self.b * self.output_len()]
+        [
+            self.b * self.image_len(),
+            self.k * self.filter_len(),
+            self.b * self.output_len(),
+        ]
     }
 
     /// Elements of one image of x.
-    fn image_len(&self) -> usize {
+    pub(super) fn image_len(&self) -> usize {
         self.c * self.h * self.w
     }
 
     /// Elements of one image of y.
-    fn output_len(&self) -> usize {
+    pub(super) fn output_len(&self) -> usize {
         self.k * self.p * self.q
     }
 
     /// Elements of one filter.
-    fn filter_len(&self) -> usize {
+    pub(super) fn filter_len(&self) -> usize {
         self.c * self.r * self.s
     }
 
@@ -61,9 +59,25 @@ impl Conv {
     }
 
     /// The filters' window over channels-last images of `c` of the channels.
-    fn window(&self, c: usize) -> Window {
-        let Conv { r, s, p, q, stride, pad, .. } = *self;
-        Window { c, r, s, p, q, stride, pad: pad.map(|pad| pad as isize) }
+    pub(super) fn window(&self, c: usize) -> Window {
+        let Conv {
+            r,
+            s,
+            p,
+            q,
+            stride,
+            pad,
+            ..
+        } = *self;
+        Window {
+            c,
+            r,
+            s,
+            p,
+            q,
+            stride,
+            pad: pad.map(|pad| pad as isize),
+        }
     }
 
     /// A filter as large as its image is a matrix product y\[B,K\] = x\[B,CHW\] wT\[CHW,K\].
@@ -74,13 +88,25 @@ impl Conv {
     /// At stride 1, y and x may change places if the filters are turned around: `mirror` is that convolution from y to x. It
     /// moves the work of laying out taps from the C channels of x to the K of y.
     fn mirror(&self) -> Option<Conv> {
-        let pad = [self.r.checked_sub(1 + self.pad[0])?, self.s.checked_sub(1 + self.pad[1])?];
+        let pad = [
+            self.r.checked_sub(1 + self.pad[0])?,
+            self.s.checked_sub(1 + self.pad[1])?,
+        ];
         let few = self.k * 4 <= self.c && self.stride == [1, 1];
-        few.then_some(Conv { c: self.k, h: self.p, w: self.q, k: self.c, p: self.h, q: self.w, pad, ..*self })
+        few.then_some(Conv {
+            c: self.k,
+            h: self.p,
+            w: self.q,
+            k: self.c,
+            p: self.h,
+            q: self.w,
+            pad,
+            ..*self
+        })
     }
 
     /// Images that form one task: their positions fill a product, and there are tasks for several cores.
-    fn group(&self, positions: usize) -> usize {
+    pub(super) fn group(&self, positions: usize) -> usize {
         POSITIONS.div_ceil(positions).clamp(1, self.b.div_ceil(8))
     }
 }
@@ -90,19 +116,35 @@ fn mirror_filters(k: usize, c: usize, taps: usize, from: &[f32], to: &mut [f32])
     for (i, to) in to.chunks_mut(taps).enumerate() {
         let (c_i, k_i) = (i / k, i % k);
         let from = &from[(k_i * c + c_i) * taps..][..taps];
-        to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
+        to.iter_mut()
+            .zip(from.iter().rev())
+            .for_each(|(to, from)| *to = *from);
     }
 }
 
 /// y = the convolution of x with the filters w.
-pub fn conv2d(conv: &Conv, x: &[f32], w: &[f32], y: &mut [f32], scratch: &mut Scratch, epilogue: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn conv2d(
+    conv: &Conv,
+    x: &[f32],
+    w: &[f32],
+    y: &mut [f32],
+    scratch: &mut Scratch,
+    epilogue: impl Fn(usize, &mut [f32]) + Sync,
+) {
     conv.check(x, w, y);
     if y.is_empty() {
         return;
     }
     let Conv { b, c, k, .. } = *conv;
     if conv.is_matmul() {
-        return matmul(&Matmul::new(b, conv.filter_len(), k).transposed_b(), x, w, y, scratch, epilogue);
+        return matmul(
+            &Matmul::new(b, conv.filter_len(), k).transposed_b(),
+            x,
+            w,
+            y,
+            scratch,
+            epilogue,
+        );
     }
     let Scratch { shared, threads } = scratch;
     if let Some(mirror) = conv.mirror() {
@@ -114,49 +156,98 @@ pub fn conv2d(conv: &Conv, x: &[f32], w: &[f32], y: &mut [f32], scratch: &mut Sc
     pack_filters(conv, w, filters);
     let (window, filters) = (conv.window(c), &*filters);
     let (group, width) = (conv.group(conv.p * conv.q), window.width(conv.w));
-    y.par_chunks_mut(group * conv.output_len()).enumerate().for_each(|(i, y)| {
-        let (x, images) = (&x[i * group * conv.image_len()..], y.len() / conv.output_len());
-        threads.with(|buffer| {
-            let taps_len = window.taps_len(images, window.rows_at_a_time(images));
-            let [pixels, outputs, taps] = buffer.split([images * conv.h * width.1 * c, y.len(), taps_len]);
-            let pixels = Pixels::new(x, images, conv.image_len(), [0, c], [conv.h, conv.w], width, pixels);
-            if images == 1 && window.is_shallow() {
-                return window.convolve_to_channels(&pixels, k, filters, y, taps);
-            }
-            window.convolve(&pixels, k, filters, outputs, taps);
-            for (row, outputs) in outputs.chunks(conv.q * k).enumerate() {
-                let (p, image) = (row / images, row % images);
-                spread(conv.q, k, outputs, &mut y[image * conv.output_len() + p * conv.q..], conv.p * conv.q, 1);
-            }
+    y.par_chunks_mut(group * conv.output_len())
+        .enumerate()
+        .for_each(|(i, y)| {
+            let (x, images) = (
+                &x[i * group * conv.image_len()..],
+                y.len() / conv.output_len(),
+            );
+            threads.with(|buffer| {
+                let taps_len = window.taps_len(images, window.rows_at_a_time(images));
+                let [pixels, outputs, taps] =
+                    buffer.split([images * conv.h * width.1 * c, y.len(), taps_len]);
+                let pixels = Pixels::new(
+                    x,
+                    images,
+                    conv.image_len(),
+                    [0, c],
+                    [conv.h, conv.w],
+                    width,
+                    pixels,
+                );
+                if images == 1 && window.is_shallow() {
+                    return window.convolve_to_channels(&pixels, k, filters, y, taps);
+                }
+                window.convolve(&pixels, k, filters, outputs, taps);
+                for (row, outputs) in outputs.chunks(conv.q * k).enumerate() {
+                    let (p, image) = (row / images, row % images);
+                    spread(
+                        conv.q,
+                        k,
+                        outputs,
+                        &mut y[image * conv.output_len() + p * conv.q..],
+                        conv.p * conv.q,
+                        1,
+                    );
+                }
+            });
+            epilogue(i * group * conv.output_len(), y);
         });
-        epilogue(i * group * conv.output_len(), y);
-    });
 }
 
 /// packed\[r,s,c,k\] = w\[k,c,r,s\]
 fn pack_filters(conv: &Conv, w: &[f32], packed: &mut [f32]) {
-    let Conv { c, k, r: rows, s: cols, .. } = *conv;
-    packed.par_chunks_mut(cols * c * k).enumerate().for_each(|(r, packed)| {
-        for first in (0..k).step_by(LINE) {
-            let count = LINE.min(k - first);
-            let filters = &w[first * conv.filter_len()..];
-            for (c_i, s) in (0..c).flat_map(|c_i| (0..cols).map(move |s| (c_i, s))) {
-                let packed = &mut packed[(s * c + c_i) * k + first..][..count];
-                let taps = filters[(c_i * rows + r) * cols + s..].iter().step_by(conv.filter_len());
-                packed.iter_mut().zip(taps).for_each(|(packed, w)| *packed = *w);
+    let Conv {
+        c,
+        k,
+        r: rows,
+        s: cols,
+        ..
+    } = *conv;
+    packed
+        .par_chunks_mut(cols * c * k)
+        .enumerate()
+        .for_each(|(r, packed)| {
+            for first in (0..k).step_by(LINE) {
+                let count = LINE.min(k - first);
+                let filters = &w[first * conv.filter_len()..];
+                for (c_i, s) in (0..c).flat_map(|c_i| (0..cols).map(move |s| (c_i, s))) {
+                    let packed = &mut packed[(s * c + c_i) * k + first..][..count];
+                    let taps = filters[(c_i * rows + r) * cols + s..]
+                        .iter()
+                        .step_by(conv.filter_len());
+                    packed
+                        .iter_mut()
+                        .zip(taps)
+                        .for_each(|(packed, w)| *packed = *w);
+                }
             }
-        }
-    });
+        });
 }
 
 /// x = the transposed convolution of y with the filters w: the gradient with respect to the input.
-pub fn conv2d_input(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], scratch: &mut Scratch, epilogue: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn conv2d_input(
+    conv: &Conv,
+    w: &[f32],
+    y: &[f32],
+    x: &mut [f32],
+    scratch: &mut Scratch,
+    epilogue: impl Fn(usize, &mut [f32]) + Sync,
+) {
     conv.check(x, w, y);
     if x.is_empty() {
         return;
     }
     if conv.is_matmul() {
-        return matmul(&Matmul::new(conv.b, conv.k, conv.filter_len()), y, w, x, scratch, epilogue);
+        return matmul(
+            &Matmul::new(conv.b, conv.k, conv.filter_len()),
+            y,
+            w,
+            x,
+            scratch,
+            epilogue,
+        );
     }
     let Scratch { shared, threads } = scratch;
     if conv.c * 4 <= conv.k {
@@ -167,35 +258,64 @@ pub fn conv2d_input(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], scratch: &
     let (filters, c) = (&*filters, conv.c);
     let widths = phases.iter().map(|phase| phase.window.width(conv.q));
     let width = widths.clone().map(|width| width.0).max().unwrap_or(0);
-    let width = (width, widths.map(|(left, all)| width - left + all).max().unwrap_or(conv.q));
+    let width = (
+        width,
+        widths
+            .map(|(left, all)| width - left + all)
+            .max()
+            .unwrap_or(conv.q),
+    );
     let group = conv.group((conv.h * conv.w).div_ceil(conv.stride[0] * conv.stride[1]));
-    x.par_chunks_mut(group * conv.image_len()).enumerate().for_each(|(i, x)| {
-        let (y, images) = (&y[i * group * conv.output_len()..], x.len() / conv.image_len());
-        if phases.len() < conv.stride[0] * conv.stride[1] {
-            x.fill(0.0);
-        }
-        threads.with(|buffer| {
-            let pixels_len = images * conv.p * width.1 * conv.k;
-            let taps_len = |window: &Window| window.taps_len(images, window.rows_at_a_time(images));
-            let taps_len = phases.iter().map(|phase| taps_len(&phase.window)).max().unwrap_or(0);
-            let [pixels, outputs, taps] = buffer.split([pixels_len, x.len(), taps_len]);
-            let pixels = Pixels::new(y, images, conv.output_len(), [0, conv.k], [conv.p, conv.q], width, pixels);
-            for Phase { window, first, filters: start } in &phases {
-                if images == 1 && window.is_shallow() && conv.stride == [1, 1] {
-                    window.convolve_to_channels(&pixels, c, filters, x, taps);
-                    continue;
-                }
-                let outputs = &mut outputs[..images * window.p * window.q * c];
-                window.convolve(&pixels, c, &filters[*start..], outputs, taps);
-                for (row, outputs) in outputs.chunks(window.q * c).enumerate() {
-                    let (h, image) = (first[0] + row / images * conv.stride[0], row % images);
-                    let x = &mut x[image * conv.image_len() + h * conv.w + first[1]..];
-                    spread(window.q, c, outputs, x, conv.h * conv.w, conv.stride[1]);
-                }
+    x.par_chunks_mut(group * conv.image_len())
+        .enumerate()
+        .for_each(|(i, x)| {
+            let (y, images) = (
+                &y[i * group * conv.output_len()..],
+                x.len() / conv.image_len(),
+            );
+            if phases.len() < conv.stride[0] * conv.stride[1] {
+                x.fill(0.0);
             }
+            threads.with(|buffer| {
+                let pixels_len = images * conv.p * width.1 * conv.k;
+                let taps_len =
+                    |window: &Window| window.taps_len(images, window.rows_at_a_time(images));
+                let taps_len = phases
+                    .iter()
+                    .map(|phase| taps_len(&phase.window))
+                    .max()
+                    .unwrap_or(0);
+                let [pixels, outputs, taps] = buffer.split([pixels_len, x.len(), taps_len]);
+                let pixels = Pixels::new(
+                    y,
+                    images,
+                    conv.output_len(),
+                    [0, conv.k],
+                    [conv.p, conv.q],
+                    width,
+                    pixels,
+                );
+                for Phase {
+                    window,
+                    first,
+                    filters: start,
+                } in &phases
+                {
+                    if images == 1 && window.is_shallow() && conv.stride == [1, 1] {
+                        window.convolve_to_channels(&pixels, c, filters, x, taps);
+                        continue;
+                    }
+                    let outputs = &mut outputs[..images * window.p * window.q * c];
+                    window.convolve(&pixels, c, &filters[*start..], outputs, taps);
+                    for (row, outputs) in outputs.chunks(window.q * c).enumerate() {
+                        let (h, image) = (first[0] + row / images * conv.stride[0], row % images);
+                        let x = &mut x[image * conv.image_len() + h * conv.w + first[1]..];
+                        spread(window.q, c, outputs, x, conv.h * conv.w, conv.stride[1]);
+                    }
+                }
+            });
+            epilogue(i * group * conv.image_len(), x);
         });
-        epilogue(i * group * conv.image_len(), x);
-    });
 }
 
 /// The elements of x that one residue of the stride reaches: a convolution of y at stride 1 with every stride-th tap.
@@ -209,13 +329,25 @@ struct Phase {
 
 /// The phases that any tap reaches, and their filters.
 fn pack_phases(conv: &Conv, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
-    let Conv { c, k, r, s, stride: [sh, sw], .. } = *conv;
+    let Conv {
+        c,
+        k,
+        r,
+        s,
+        stride: [sh, sw],
+        ..
+    } = *conv;
     // Along one axis: taps, positions, first x index, and top padding for residue `phase` of x + pad.
     let axis = |phase: usize, stride: usize, taps: usize, pad: usize, len: usize| {
         let taps = (taps - phase).div_ceil(stride);
         let first = (phase + stride - pad % stride) % stride;
         let lag = (first + pad - phase) / stride;
-        (taps, len.saturating_sub(first).div_ceil(stride), first, taps as isize - 1 - lag as isize)
+        (
+            taps,
+            len.saturating_sub(first).div_ceil(stride),
+            first,
+            taps as isize - 1 - lag as isize,
+        )
     };
     let mut phases = vec![];
     let mut start = 0;
@@ -225,17 +357,35 @@ fn pack_phases(conv: &Conv, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
         let len = c * k * taps_h * taps_w;
         let (packed, rest) = filters.split_at_mut(len);
         filters = rest;
-        packed.par_chunks_mut((k * c).max(1)).enumerate().for_each(|(tap, packed)| {
-            let tap = taps_h * taps_w - 1 - tap;
-            let tap = (fh + tap / taps_w * sh) * s + fw + tap % taps_w * sw;
-            for (packed, filter) in packed.chunks_mut(c).zip(w.chunks(c * r * s)) {
-                let taps = filter[tap..].iter().step_by(r * s);
-                packed.iter_mut().zip(taps).for_each(|(packed, w)| *packed = *w);
-            }
-        });
+        packed
+            .par_chunks_mut((k * c).max(1))
+            .enumerate()
+            .for_each(|(tap, packed)| {
+                let tap = taps_h * taps_w - 1 - tap;
+                let tap = (fh + tap / taps_w * sh) * s + fw + tap % taps_w * sw;
+                for (packed, filter) in packed.chunks_mut(c).zip(w.chunks(c * r * s)) {
+                    let taps = filter[tap..].iter().step_by(r * s);
+                    packed
+                        .iter_mut()
+                        .zip(taps)
+                        .for_each(|(packed, w)| *packed = *w);
+                }
+            });
         if p * q > 0 {
-            let window = Window { c: k, r: taps_h, s: taps_w, p, q, stride: [1, 1], pad: [pad_h, pad_w] };
-            phases.push(Phase { window, first: [first_h, first_w], filters: start });
+            let window = Window {
+                c: k,
+                r: taps_h,
+                s: taps_w,
+                p,
+                q,
+                stride: [1, 1],
+                pad: [pad_h, pad_w],
+            };
+            phases.push(Phase {
+                window,
+                first: [first_h, first_w],
+                filters: start,
+            });
         }
         start += len;
     }
@@ -244,32 +394,90 @@ fn pack_phases(conv: &Conv, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
 
 /// x = the transposed convolution, by the transposed steps: what each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], and then their sums.
 /// Quickest where C is small, for it lays out the taps of C channels rather than of K.
-fn add_taps(conv: &Conv, w: &[f32], y: &[f32], x: &mut [f32], threads: &PerThread, epilogue: impl Fn(usize, &mut [f32]) + Sync) {
-    let Conv { h, w: width, r, s, p, q, stride, pad, .. } = *conv;
-    let (taps, positions) = (Taps { h, w: width, r, s, p, q, stride, pad }, p * q);
-    x.par_chunks_mut(conv.image_len()).enumerate().for_each(|(i, x)| {
-        let y = View::rows(&y[i * conv.output_len()..][..conv.output_len()], positions);
-        threads.with(|buffer| {
-            let [columns, planes] = buffer.split([conv.filter_len() * positions, taps.planes_len()]);
-            let w = View::rows(w, conv.filter_len()).transposed();
-            gemm(conv.filter_len(), positions, conv.k, w, y, columns, positions, false);
-            for (channel, columns) in x.chunks_mut(h * width).zip(columns.chunks(r * s * positions)) {
-                taps.add(columns, channel, planes);
-            }
+fn add_taps(
+    conv: &Conv,
+    w: &[f32],
+    y: &[f32],
+    x: &mut [f32],
+    threads: &PerThread,
+    epilogue: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let Conv {
+        h,
+        w: width,
+        r,
+        s,
+        p,
+        q,
+        stride,
+        pad,
+        ..
+    } = *conv;
+    let (taps, positions) = (
+        Taps {
+            h,
+            w: width,
+            r,
+            s,
+            p,
+            q,
+            stride,
+            pad,
+        },
+        p * q,
+    );
+    x.par_chunks_mut(conv.image_len())
+        .enumerate()
+        .for_each(|(i, x)| {
+            let y = View::rows(&y[i * conv.output_len()..][..conv.output_len()], positions);
+            threads.with(|buffer| {
+                let [columns, planes] =
+                    buffer.split([conv.filter_len() * positions, taps.planes_len()]);
+                let w = View::rows(w, conv.filter_len()).transposed();
+                gemm(
+                    conv.filter_len(),
+                    positions,
+                    conv.k,
+                    w,
+                    y,
+                    columns,
+                    positions,
+                    false,
+                );
+                for (channel, columns) in x
+                    .chunks_mut(h * width)
+                    .zip(columns.chunks(r * s * positions))
+                {
+                    taps.add(columns, channel, planes);
+                }
+            });
+            epilogue(i * conv.image_len(), x);
         });
-        epilogue(i * conv.image_len(), x);
-    });
 }
 
 /// w = the gradient with respect to the filters: the sum over images and positions of y times what each tap saw.
-pub fn conv2d_filter(conv: &Conv, x: &[f32], y: &[f32], w: &mut [f32], scratch: &mut Scratch, epilogue: impl Fn(usize, &mut [f32]) + Sync) {
+pub fn conv2d_filter(
+    conv: &Conv,
+    x: &[f32],
+    y: &[f32],
+    w: &mut [f32],
+    scratch: &mut Scratch,
+    epilogue: impl Fn(usize, &mut [f32]) + Sync,
+) {
     conv.check(x, w, y);
     if w.is_empty() {
         return;
     }
     let Conv { b, c, k, .. } = *conv;
     if conv.is_matmul() {
-        return matmul(&Matmul::new(k, b, conv.filter_len()).transposed_a(), y, x, w, scratch, epilogue);
+        return matmul(
+            &Matmul::new(k, b, conv.filter_len()).transposed_a(),
+            y,
+            x,
+            w,
+            scratch,
+            epilogue,
+        );
     }
     let window = conv.r * conv.s;
     let Scratch { shared, threads } = scratch;
@@ -279,94 +487,13 @@ pub fn conv2d_filter(conv: &Conv, x: &[f32], y: &[f32], w: &mut [f32], scratch: 
         mirror_filters(c, k, window, mirrored, w);
         return epilogue(0, w);
     }
-    filter_gradient(conv, x, y, w, shared.take(filter_sums_len(conv)), threads, epilogue);
-}
-
-/// How the filter gradient is cut into tasks: blocks of channels times parts of the batch.
-struct FilterTasks {
-    /// Channels of a block.
-    channels: usize,
-    blocks: usize,
-    /// Images of a part.
-    images: usize,
-    parts: usize,
-    /// Floats of a task's sum \[(R,S,channels), K\].
-    sum_len: usize,
-}
-
-fn filter_tasks(conv: &Conv) -> FilterTasks {
-    let blocks = conv.c.div_ceil(CHANNELS);
-    let channels = conv.c.div_ceil(blocks);
-    let work = conv.lens()[2] * conv.filter_len();
-    let tasks = (work / FILTER_TASK).clamp(4, FILTER_TASKS);
-    let images = conv.b.div_ceil(tasks.div_ceil(blocks));
-    FilterTasks { channels, blocks, images, parts: conv.b.div_ceil(images), sum_len: channels * conv.r * conv.s * conv.k }
-}
-
-fn filter_sums_len(conv: &Conv) -> usize {
-    let tasks = filter_tasks(conv);
-    tasks.blocks * tasks.parts * tasks.sum_len
-}
-
-fn filter_gradient(
-    conv: &Conv,
-    x: &[f32],
-    y: &[f32],
-    w: &mut [f32],
-    sums: &mut [f32],
-    threads: &PerThread,
-    epilogue: impl Fn(usize, &mut [f32]) + Sync,
-) {
-    let k = conv.k;
-    let FilterTasks { channels, blocks, images, parts, sum_len } = filter_tasks(conv);
-    let group = conv.group(conv.p * conv.q).min(images);
-    let of_block = |block: usize| block * channels..conv.c.min((block + 1) * channels);
-    sums.par_chunks_mut(sum_len).enumerate().for_each(|(task, sum)| {
-        let (block, part) = (of_block(task / parts), task % parts);
-        let (c, last) = (block.len(), conv.b.min((part + 1) * images));
-        let window = conv.window(c);
-        let width = window.width(conv.w);
-        sum.fill(0.0);
-        threads.with(|buffer| {
-            for first in (part * images..last).step_by(group) {
-                let images = group.min(last - first);
-                let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
-                let rows_at_a_time = window.rows_at_a_time(images);
-                let positions = rows_at_a_time * images * conv.q;
-                let lens = [images * conv.h * width.1 * c, positions * k, window.taps_len(images, rows_at_a_time)];
-                let [pixels, outputs, taps] = buffer.split(lens);
-                let pixels = Pixels::new(x, images, conv.image_len(), [block.start, c], [conv.h, conv.w], width, pixels);
-                for p in (0..conv.p).step_by(rows_at_a_time) {
-                    let rows = rows_at_a_time.min(conv.p - p);
-                    by_position(y, images, k, [conv.p, conv.q], p, rows, outputs);
-                    window.lay_out(&pixels, p, rows, taps);
-                    for (r, depth, start) in window.products(images, rows) {
-                        let sum = &mut sum[r * conv.s * c * k..][..depth * k];
-                        let seen = View::rows(&taps[start..], depth).transposed();
-                        gemm(depth, k, rows * images * conv.q, seen, View::rows(outputs, k), sum, k, true);
-                    }
-                }
-            }
-        });
-    });
-    // Add the parts, in order, for sixteen filters at a time: that is a cache line of each sum.
-    let (sums, window) = (&*sums, conv.r * conv.s);
-    w.par_chunks_mut(LINE * conv.filter_len()).enumerate().for_each(|(i, w)| {
-        let filters = i * LINE..i * LINE + w.len() / conv.filter_len();
-        for block in 0..blocks {
-            let channels = of_block(block);
-            let sums = &sums[block * parts * sum_len..][..parts * sum_len];
-            for (c, tap) in channels.clone().flat_map(|c| (0..window).map(move |tap| (c, tap))) {
-                let row = tap * channels.len() + c - channels.start;
-                let mut total = [0.0; LINE];
-                for sum in sums.chunks(sum_len) {
-                    let sum = &sum[row * k..][filters.clone()];
-                    total.iter_mut().zip(sum).for_each(|(total, sum)| *total += sum);
-                }
-                let to = w[c * window + tap..].iter_mut().step_by(conv.filter_len());
-                to.zip(total).for_each(|(w, total)| *w = total);
-            }
-        }
-        epilogue(i * LINE * conv.filter_len(), w);
-    });
+    filter_gradient(
+        conv,
+        x,
+        y,
+        w,
+        shared.take(filter_sums_len(conv)),
+        threads,
+        epilogue,
+    );
 }

@@ -1,5 +1,9 @@
 //! Single-threaded matrix products, and the transposes around them.
 
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
 /// A matrix inside a slice: element (i, j) is `data[i * row + j * col]`.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -15,62 +19,164 @@ impl<'a> View<'a> {
     }
 
     pub fn transposed(self) -> Self {
-        View { data: self.data, row: self.col, col: self.row }
+        View {
+            data: self.data,
+            row: self.col,
+            col: self.row,
+        }
     }
 
     fn assert_holds(&self, rows: usize, cols: usize) {
-        assert!((rows - 1) * self.row + (cols - 1) * self.col < self.data.len(), "matrix reaches past its data");
+        assert!(
+            (rows - 1) * self.row + (cols - 1) * self.col < self.data.len(),
+            "matrix reaches past its data"
+        );
+    }
+}
+
+/// A block of columns of a row-major matrix, such that several threads can write blocks of one matrix.
+pub(super) struct Columns<'a> {
+    first: *mut f32,
+    rows: usize,
+    cols: usize,
+    /// Distance between rows.
+    row: usize,
+    matrix: PhantomData<&'a mut [f32]>,
+}
+
+impl<'a> Columns<'a> {
+    /// All columns of a matrix whose rows are `row` apart.
+    pub fn all(y: &'a mut [f32], [rows, cols]: [usize; 2], row: usize) -> Self {
+        assert!(
+            rows > 0 && cols <= row && (rows - 1) * row + cols <= y.len(),
+            "matrix reaches past its data"
+        );
+        Columns {
+            first: y.as_mut_ptr(),
+            rows,
+            cols,
+            row,
+            matrix: PhantomData,
+        }
+    }
+
+    /// The blocks of `width` columns of a matrix with `cols` contiguous columns, each with its first column.
+    pub fn for_each_block(
+        y: &'a mut [f32],
+        cols: usize,
+        width: usize,
+        task: impl Fn(usize, Columns) + Sync,
+    ) {
+        let (rows, matrix) = (y.len() / cols, AtomicPtr::new(y.as_mut_ptr()));
+        (0..cols.div_ceil(width)).into_par_iter().for_each(|i| {
+            let start = i * width;
+            let first = matrix.load(Ordering::Relaxed).wrapping_add(start);
+            task(
+                start,
+                Columns {
+                    first,
+                    rows,
+                    cols: width.min(cols - start),
+                    row: cols,
+                    matrix: PhantomData,
+                },
+            );
+        });
+    }
+
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let Columns {
+            first,
+            rows,
+            cols,
+            row,
+            ..
+        } = *self;
+        // SAFETY: the rows lie inside the matrix, which `all` asserts and `for_each_block` sees to, and apart from each other;
+        // blocks of one matrix share no columns.
+        (0..rows).map(move |i| unsafe { std::slice::from_raw_parts_mut(first.add(i * row), cols) })
+    }
+
+    /// Makes the block a\[m,k\] b\[k,n\], or adds that to it if `accumulate`.
+    pub fn product(&mut self, k: usize, a: View, b: View, accumulate: bool) {
+        let (m, n) = (self.rows, self.cols);
+        if m == 0 || n == 0 {
+            return;
+        }
+        if k == 0 {
+            return if !accumulate {
+                self.rows_mut().for_each(|row| row.fill(0.0))
+            };
+        }
+        a.assert_holds(m, k);
+        b.assert_holds(k, n);
+        let (a_steps, b_steps) = (
+            [a.row as isize, a.col as isize],
+            [b.row as isize, b.col as isize],
+        );
+        let (keep, parallelism) = (if accumulate { 1.0 } else { 0.0 }, gemm::Parallelism::None);
+        // SAFETY: a and b hold every element that is read, as asserted; the block's elements are as in `rows_mut`, and are
+        // borrowed mutably, so they overlap neither a nor b.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                self.first,
+                1,
+                self.row as isize,
+                accumulate,
+                a.data.as_ptr(),
+                a_steps[1],
+                a_steps[0],
+                b.data.as_ptr(),
+                b_steps[1],
+                b_steps[0],
+                keep,
+                1.0f32,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
     }
 }
 
 /// y\[m,n\] = a\[m,k\] b\[k,n\], or y += a b if `accumulate`; rows of y are `y_row` apart.
 #[allow(clippy::too_many_arguments, reason = "three sizes, three matrices")]
-pub(super) fn gemm(m: usize, n: usize, k: usize, a: View, b: View, y: &mut [f32], y_row: usize, accumulate: bool) {
-    if m == 0 || n == 0 || k == 0 {
-        if !accumulate {
-            (0..m).for_each(|i| y[i * y_row..][..n].fill(0.0));
-        }
-        return;
-    }
-    a.assert_holds(m, k);
-    b.assert_holds(k, n);
-    assert!((m - 1) * y_row + n <= y.len() && n <= y_row, "matrix reaches past its data");
-    let beta = if accumulate { 1.0 } else { 0.0 };
-    // SAFETY: the assertions above keep every element of the three matrices inside its slice and rows of y apart from each
-    // other; y is borrowed mutably, so it overlaps neither a nor b.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            y.as_mut_ptr(),
-            1,
-            y_row as isize,
-            accumulate,
-            a.data.as_ptr(),
-            a.col as isize,
-            a.row as isize,
-            b.data.as_ptr(),
-            b.col as isize,
-            b.row as isize,
-            beta,
-            1.0f32,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
+pub(super) fn gemm(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: View,
+    b: View,
+    y: &mut [f32],
+    y_row: usize,
+    accumulate: bool,
+) {
+    if m > 0 {
+        Columns::all(y, [m, n], y_row).product(k, a, b, accumulate);
     }
 }
 
 /// to\[cols,rows\] = from\[rows,cols\] transposed; rows are `from_row` and `to_row` apart.
-pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
+pub(super) fn transpose(
+    rows: usize,
+    cols: usize,
+    from: &[f32],
+    from_row: usize,
+    to: &mut [f32],
+    to_row: usize,
+) {
     const TILE: usize = 16;
     let whole = rows / TILE * TILE;
     for i in (0..whole).step_by(TILE) {
         let lines: [&[f32]; TILE] = std::array::from_fn(|t| &from[(i + t) * from_row..][..cols]);
         for j in 0..cols {
-            let line: &mut [f32; TILE] = (&mut to[j * to_row + i..][..TILE]).try_into().expect("a tile's width");
+            let line: &mut [f32; TILE] = (&mut to[j * to_row + i..][..TILE])
+                .try_into()
+                .expect("a tile's width");
             *line = std::array::from_fn(|t| lines[t][j]);
         }
     }
@@ -82,7 +188,14 @@ pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize,
 }
 
 /// to\[c * to_row + i * step\] = from\[i, c\] for `count` rows of `cols` elements: channels last to channels first.
-pub(super) fn spread(count: usize, cols: usize, from: &[f32], to: &mut [f32], to_row: usize, step: usize) {
+pub(super) fn spread(
+    count: usize,
+    cols: usize,
+    from: &[f32],
+    to: &mut [f32],
+    to_row: usize,
+    step: usize,
+) {
     const TILE: usize = 16;
     let reach = (count - 1) * step + 1;
     let (whole, mut rest) = (cols / TILE * TILE, to);
@@ -94,8 +207,13 @@ pub(super) fn spread(count: usize, cols: usize, from: &[f32], to: &mut [f32], to
             &mut line[..reach]
         });
         for i in 0..count {
-            let values: &[f32; TILE] = from[i * cols + c..][..TILE].try_into().expect("a tile's width");
-            lines.iter_mut().zip(values).for_each(|(line, value)| line[i * step] = *value);
+            let values: &[f32; TILE] = from[i * cols + c..][..TILE]
+                .try_into()
+                .expect("a tile's width");
+            lines
+                .iter_mut()
+                .zip(values)
+                .for_each(|(line, value)| line[i * step] = *value);
         }
     }
     for c in whole..cols {
