@@ -1,5 +1,6 @@
 //! Times the CPU runner's products at the shapes of the reference networks. Arguments select names that contain any of them.
 
+use saddle::kernels::Geometry;
 use saddle::cpu::products::*;
 use std::time::{Duration, Instant};
 
@@ -46,7 +47,7 @@ fn main() {
             ("dcgan64 100<-512 4x4 k4 s1 p0", 512, 4, 100, 4, 1, 0),
         ] {
             let p = (h + 2 * pad - r) / stride + 1;
-            let conv = Conv {
+            let conv = Geometry {
                 b: 64,
                 c,
                 h,
@@ -115,7 +116,7 @@ impl Bench {
         });
     }
 
-    fn conv(&mut self, name: &str, conv: &Conv) {
+    fn conv(&mut self, name: &str, conv: &Geometry) {
         let [mut x, mut w, mut y] = conv.lens().map(numbers);
         let flops = 2 * conv.lens()[2] * conv.c * conv.r * conv.s;
         self.time(&format!("{name} y"), flops, |scratch| {

@@ -11,11 +11,11 @@ use rayon::prelude::*;
 
 use crate::{
     error::{Error, Result},
-    kernels::{Adam, Caps, Chain, Geometry, Io, Kernel, RmsProp, Sgd},
+    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd},
     program::{Content, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
-use products::{Conv, Matmul, Scratch};
+use products::{Matmul, Scratch};
 use reduce::with_registers;
 
 /// Elements of one task of a pointwise kernel.
@@ -105,14 +105,13 @@ fn launch(kernel: &Kernel, reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mu
             products::matmul(&shape, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
         }
         Kernel::Conv2d(k) => {
-            products::conv2d(&Conv::from(&k.geometry), reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+            products::conv2d(&k.geometry, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
         }
         Kernel::ConvTranspose2d(k) => {
-            let conv = Conv::from(&k.geometry);
-            products::conv2d_input(&conv, reads[1], reads[0], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+            products::conv2d_input(&k.geometry, reads[1], reads[0], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
         }
         Kernel::Conv2dFilter(k) if k.splits == 1 => {
-            products::conv2d_filter(&Conv::from(&k.geometry), reads[0], reads[1], writes[0], scratch, products::nothing);
+            products::conv2d_filter(&k.geometry, reads[0], reads[1], writes[0], scratch, products::nothing);
         }
         Kernel::Reduce(k) if k.splits == 1 => reduce::reduce(k, operands, writes[0]),
         Kernel::Moments(k) => reduce::moments(k, reads[0], writes[0]),
@@ -142,13 +141,6 @@ fn in_parts(reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], kerne
     parts.into_par_iter().for_each(|(g, writes)| {
         kernel(g.len()).twin(Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] });
     });
-}
-
-impl From<&Geometry> for Conv {
-    fn from(g: &Geometry) -> Self {
-        let Geometry { b, c, h, w, k, r, s, p, q, stride, pad } = *g;
-        Conv { b, c, h, w, k, r, s, p, q, stride, pad }
-    }
 }
 
 impl Runner for Cpu {

@@ -22,7 +22,7 @@ mod taps;
 #[cfg(test)]
 mod tests;
 
-pub use convolution::{Conv, conv2d, conv2d_filter, conv2d_input};
+pub use convolution::{conv2d, conv2d_filter, conv2d_input};
 pub use matmul::{Matmul, matmul};
 pub use scratch::Scratch;
 

@@ -6,29 +6,12 @@ use super::matmul::{Matmul, matmul};
 use super::pixels::{Pixels, Window};
 use super::scratch::{LINE, PerThread, Scratch};
 use super::taps::Taps;
+use crate::kernels::Geometry;
 use rayon::prelude::*;
-
-/// The shape of a convolution between x\[B,C,H,W\], filters w\[K,C,R,S\] and y\[B,K,P,Q\]:
-/// y\[b,k,p,q\] = sum over c, r, s of w\[k,c,r,s\] x\[b, c, p*stride + r - pad, q*stride + s - pad\].
-/// Only the padding above and to the left is given: p and q say how far the filters move below and to the right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conv {
-    pub b: usize,
-    pub c: usize,
-    pub h: usize,
-    pub w: usize,
-    pub k: usize,
-    pub r: usize,
-    pub s: usize,
-    pub p: usize,
-    pub q: usize,
-    pub stride: [usize; 2],
-    pub pad: [usize; 2],
-}
 
 /// Positions that a product is made for at least, if there are enough images: enough rows for the GEMM.
 const POSITIONS: usize = 128;
-impl Conv {
+impl Geometry {
     /// Elements of x, w and y.
     pub fn lens(&self) -> [usize; 3] {
         [
@@ -60,7 +43,7 @@ impl Conv {
 
     /// The filters' window over channels-last images of `c` of the channels.
     pub(super) fn window(&self, c: usize) -> Window {
-        let Conv {
+        let Geometry {
             r,
             s,
             p,
@@ -87,13 +70,13 @@ impl Conv {
 
     /// At stride 1, y and x may change places if the filters are turned around: `mirror` is that convolution from y to x. It
     /// moves the work of laying out taps from the C channels of x to the K of y.
-    fn mirror(&self) -> Option<Conv> {
+    fn mirror(&self) -> Option<Geometry> {
         let pad = [
             self.r.checked_sub(1 + self.pad[0])?,
             self.s.checked_sub(1 + self.pad[1])?,
         ];
         let few = self.k * 4 <= self.c && self.stride == [1, 1];
-        few.then_some(Conv {
+        few.then_some(Geometry {
             c: self.k,
             h: self.p,
             w: self.q,
@@ -124,7 +107,7 @@ fn mirror_filters(k: usize, c: usize, taps: usize, from: &[f32], to: &mut [f32])
 
 /// y = the convolution of x with the filters w.
 pub fn conv2d(
-    conv: &Conv,
+    conv: &Geometry,
     x: &[f32],
     w: &[f32],
     y: &mut [f32],
@@ -135,7 +118,7 @@ pub fn conv2d(
     if y.is_empty() {
         return;
     }
-    let Conv { b, c, k, .. } = *conv;
+    let Geometry { b, c, k, .. } = *conv;
     if conv.is_matmul() {
         return matmul(
             &Matmul::new(b, conv.filter_len(), k).transposed_b(),
@@ -197,8 +180,8 @@ pub fn conv2d(
 }
 
 /// packed\[r,s,c,k\] = w\[k,c,r,s\]
-fn pack_filters(conv: &Conv, w: &[f32], packed: &mut [f32]) {
-    let Conv {
+fn pack_filters(conv: &Geometry, w: &[f32], packed: &mut [f32]) {
+    let Geometry {
         c,
         k,
         r: rows,
@@ -228,7 +211,7 @@ fn pack_filters(conv: &Conv, w: &[f32], packed: &mut [f32]) {
 
 /// x = the transposed convolution of y with the filters w: the gradient with respect to the input.
 pub fn conv2d_input(
-    conv: &Conv,
+    conv: &Geometry,
     w: &[f32],
     y: &[f32],
     x: &mut [f32],
@@ -328,8 +311,8 @@ struct Phase {
 }
 
 /// The phases that any tap reaches, and their filters.
-fn pack_phases(conv: &Conv, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
-    let Conv {
+fn pack_phases(conv: &Geometry, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
+    let Geometry {
         c,
         k,
         r,
@@ -395,14 +378,14 @@ fn pack_phases(conv: &Conv, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
 /// x = the transposed convolution, by the transposed steps: what each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], and then their sums.
 /// Quickest where C is small, for it lays out the taps of C channels rather than of K.
 fn add_taps(
-    conv: &Conv,
+    conv: &Geometry,
     w: &[f32],
     y: &[f32],
     x: &mut [f32],
     threads: &PerThread,
     epilogue: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let Conv {
+    let Geometry {
         h,
         w: width,
         r,
@@ -457,7 +440,7 @@ fn add_taps(
 
 /// w = the gradient with respect to the filters: the sum over images and positions of y times what each tap saw.
 pub fn conv2d_filter(
-    conv: &Conv,
+    conv: &Geometry,
     x: &[f32],
     y: &[f32],
     w: &mut [f32],
@@ -468,7 +451,7 @@ pub fn conv2d_filter(
     if w.is_empty() {
         return;
     }
-    let Conv { b, c, k, .. } = *conv;
+    let Geometry { b, c, k, .. } = *conv;
     if conv.is_matmul() {
         return matmul(
             &Matmul::new(k, b, conv.filter_len()).transposed_a(),

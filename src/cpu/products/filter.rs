@@ -1,6 +1,6 @@
 //! The filter gradient: partial sums of blocks of channels and parts of the batch, added in a fixed order.
 
-use super::convolution::Conv;
+use crate::kernels::Geometry;
 use super::gemm::{View, gemm};
 use super::pixels::{Pixels, by_position};
 use super::scratch::{LINE, PerThread};
@@ -25,7 +25,7 @@ struct FilterTasks {
     sum_len: usize,
 }
 
-fn filter_tasks(conv: &Conv) -> FilterTasks {
+fn filter_tasks(conv: &Geometry) -> FilterTasks {
     let blocks = conv.c.div_ceil(CHANNELS);
     let channels = conv.c.div_ceil(blocks);
     let work = conv.lens()[2] * conv.filter_len();
@@ -41,14 +41,14 @@ fn filter_tasks(conv: &Conv) -> FilterTasks {
 }
 
 /// Floats of all tasks' sums.
-pub(super) fn filter_sums_len(conv: &Conv) -> usize {
+pub(super) fn filter_sums_len(conv: &Geometry) -> usize {
     let tasks = filter_tasks(conv);
     tasks.blocks * tasks.parts * tasks.sum_len
 }
 
 /// w = the filter gradient, by way of `sums`.
 pub(super) fn filter_gradient(
-    conv: &Conv,
+    conv: &Geometry,
     x: &[f32],
     y: &[f32],
     w: &mut [f32],

@@ -1,5 +1,6 @@
 //! Against plain loops in f64, on awkward shapes.
 
+use crate::kernels::Geometry;
 use super::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -145,7 +146,7 @@ fn indices([a, b, c, d]: [usize; 4]) -> impl Iterator<Item = (usize, usize, usiz
 }
 
 /// Calls `each(x index, w index, y index)` for every product of a convolution.
-fn each_product(conv: &Conv, mut each: impl FnMut(usize, usize, usize)) {
+fn each_product(conv: &Geometry, mut each: impl FnMut(usize, usize, usize)) {
     for (b, k, p, q) in indices([conv.b, conv.k, conv.p, conv.q]) {
         for (c, r, s, _) in indices([conv.c, conv.r, conv.s, 1]) {
             let h = (p * conv.stride[0] + r) as isize - conv.pad[0] as isize;
@@ -162,7 +163,7 @@ fn each_product(conv: &Conv, mut each: impl FnMut(usize, usize, usize)) {
     }
 }
 
-fn check_conv(conv: Conv, rng: &mut StdRng) {
+fn check_conv(conv: Geometry, rng: &mut StdRng) {
     let lens = conv.lens();
     let [x, w, y] = lens.map(|len| random(rng, len));
     let [mut for_x, mut for_w, mut for_y] = lens.map(Reference::new);
@@ -194,12 +195,12 @@ fn conv(
     [r, s]: [usize; 2],
     stride: [usize; 2],
     pad: [usize; 2],
-) -> Conv {
+) -> Geometry {
     let (p, q) = (
         (h + 2 * pad[0] - r) / stride[0] + 1,
         (w + 2 * pad[1] - s) / stride[1] + 1,
     );
-    Conv {
+    Geometry {
         b,
         c,
         h,
@@ -249,37 +250,37 @@ fn awkward_convolutions_agree_with_loops() {
         conv(2, 600, [3, 3], 2, [1, 1], [1, 1], [0, 0]),
         conv(2, 70, [5, 5], 33, [3, 3], [1, 1], [1, 1]),
         conv(1, 2, [40, 41], 3, [3, 3], [1, 1], [1, 1]),
-        Conv {
+        Geometry {
             pad: [0, 2],
             p: 6,
             q: 5,
             ..plain
         },
-        Conv {
+        Geometry {
             pad: [2, 0],
             p: 3,
             q: 9,
             ..plain
         },
-        Conv {
+        Geometry {
             p: 1,
             q: 1,
             ..plain
         },
-        Conv {
+        Geometry {
             pad: [9, 9],
             p: 2,
             q: 2,
             ..plain
         },
-        Conv {
+        Geometry {
             stride: [2, 2],
             p: 4,
             q: 4,
             pad: [1, 0],
             ..plain
         },
-        Conv {
+        Geometry {
             stride: [2, 1],
             p: 3,
             q: 5,
@@ -296,7 +297,7 @@ fn random_convolutions_agree_with_loops() {
     let mut rng = StdRng::seed_from_u64(4);
     for _ in 0..150 {
         let mut up_to = |max: usize| rng.random_range(1..=max);
-        let shape = Conv {
+        let shape = Geometry {
             b: up_to(4),
             c: up_to(9),
             h: up_to(12),
