@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 const LOGGED: &str = "warn,wgpu=error,wgpu_core=error,wgpu_hal=error,naga=error";
 
 fn main() -> ExitCode {
+    // SAFETY: no other thread runs yet.
+    unsafe { saddle::gpu::quiet_loader() };
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
