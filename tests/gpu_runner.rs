@@ -53,7 +53,12 @@ fn counting(rows: usize) -> Program {
         ],
         steps: vec![
             step(in_place(Code::Add, 0.0, true, LEN), vec![range(0, LEN)], vec![range(1, LEN)], "net += x"),
-            step(Record { count: 2, stride: 1, rows }, vec![range(0, 2), range(2, 4), range(3, 2 * rows)], vec![], "metrics"),
+            step(
+                Record { count: 2, stride: 1, rows },
+                vec![range(0, 2), range(2, 4), range(3, 2 * rows)],
+                vec![],
+                "metrics",
+            ),
             step(Tick {}, vec![range(2, 4)], vec![], "tick"),
         ],
         metrics: vec!["first".into(), "second".into()],
@@ -63,7 +68,8 @@ fn counting(rows: usize) -> Program {
 
 /// Reads the state, doubles a copy: another program on the same state, without a clock.
 fn doubling() -> Program {
-    let copy = Pointwise { len: LEN, in_place: false, chain: Chain { operands: vec![Index::default()], instrs: vec![] } };
+    let copy =
+        Pointwise { len: LEN, in_place: false, chain: Chain { operands: vec![Index::default()], instrs: vec![] } };
     let twice = Instr { code: Code::MulC, a: 1, b: 0, c: 2f32.to_bits() };
     let copy = Pointwise { chain: Chain { instrs: vec![twice], ..copy.chain }, ..copy };
     Program {
@@ -162,8 +168,9 @@ fn a_launch_is_encoded_fast() {
     let steps = program.steps.clone();
     program.steps = steps.iter().cycle().take(400).cloned().collect();
     let id = gpu.load(&program).unwrap();
-    gpu.encode_cost(id, 5).unwrap();
-    println!("{}: {:.2?} to encode a launch", gpu.describe(), gpu.encode_cost(id, 25).unwrap());
+    // The least of several: other processes only ever add to it.
+    let cost = (0..20).map(|_| gpu.encode_cost(id, 5).unwrap()).min().unwrap();
+    println!("{}: {cost:.2?} to encode a launch", gpu.describe());
 }
 
 #[track_caller]
@@ -223,4 +230,14 @@ fn unknown_adapters_are_named_with_the_nearest() {
     let (listed, reason) = saddle::gpu::list().unwrap();
     assert!(!listed.is_empty() && !reason.is_empty());
     println!("{listed:#?} {reason}");
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    let mut gpu = gpu();
+    let id = gpu.load(&counting(8)).unwrap();
+    gpu.run(id, 3).unwrap();
+    gpu.device().raw.destroy();
+    refused(gpu.run(id, 3).and_then(|()| gpu.wait()), &["lost"]);
+    refused(gpu.read_state("net", 0, LEN), &["lost"]);
 }
