@@ -17,6 +17,10 @@ impl Composite {
                 let scale = (variance + eps.get()).sqrt().recip();
                 (x[0] - spread(mean, x[0], axes)) * spread(scale, x[0], axes)
             }
+            Self::BatchNorm { axes, eps } => {
+                let normal = Self::Normalize { axes: axes.clone(), eps: *eps }.define(&x[..2]);
+                normal * spread(x[2], x[0], axes) + spread(x[3], x[0], axes)
+            }
             Self::NormSums { axes } => {
                 let (dy, x, mean) = (x[0], x[1], x[2].index(0));
                 stack(dy.sum(axes), (dy * (x - spread(mean, x, axes))).sum(axes))
@@ -45,7 +49,8 @@ impl Composite {
                 let count = axes.iter().map(|&a| x[0].dim(a)).product::<usize>() as f64;
                 let spread = |t: T<'g>| spread(t, x[0], axes);
                 let (dmean, dvariance) = (dy.index(0) * (1.0 / count), dy.index(1) * (2.0 / count));
-                Some(vec![Some(spread(dmean) + spread(dvariance) * (x[0] - spread(y.index(0))))])
+                // Written as a x + b, with a and b for each kept place.
+                Some(vec![Some(x[0] * spread(dvariance) + spread(dmean - dvariance * y.index(0)))])
             }
             // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
             Self::Normalize { axes, eps } => {
@@ -53,6 +58,14 @@ impl Composite {
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
                 let dmoments = stack(-(s * sums.index(0)), s * s * s * sums.index(1) * -0.5);
                 Some(vec![Some(dy * spread(s, x[0], axes)), Some(dmoments)])
+            }
+            // The same with scale and shift, whose cotangents are these two sums as well.
+            Self::BatchNorm { axes, eps } => {
+                let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone() }, &[dy, x[0], x[1]]);
+                let s = (x[1].index(1) + eps.get()).sqrt().recip();
+                let scaled = s * x[2];
+                let dmoments = stack(-(scaled * sums.index(0)), s * s * scaled * sums.index(1) * -0.5);
+                Some(vec![Some(dy * spread(scaled, x[0], axes)), Some(dmoments), Some(s * sums.index(1)), Some(sums.index(0))])
             }
             Self::Softmax => {
                 let inner = (y * dy).sum(&[1]).along(0, &y.shape());
@@ -75,7 +88,7 @@ impl Graph {
     pub fn composite<'g>(&'g self, c: Composite, x: &[T<'g>]) -> T<'g> {
         let shape = match &c {
             Composite::Moments { axes } | Composite::NormSums { axes } => [vec![2], without(&x[0].shape(), axes)].concat(),
-            Composite::Normalize { .. } | Composite::Softmax => x[0].shape(),
+            Composite::Normalize { .. } | Composite::BatchNorm { .. } | Composite::Softmax => x[0].shape(),
             Composite::CrossEntropy => vec![x[0].dim(0)],
         };
         self.node(Op::Composite(c), x, shape)
@@ -91,6 +104,12 @@ impl<'g> T<'g> {
     /// (x - mean) / sqrt(variance + eps) with moments of the given axes.
     pub fn normalize(self, moments: T<'g>, axes: &[usize], eps: f64) -> T<'g> {
         self.graph().composite(Composite::Normalize { axes: axes.to_vec(), eps: Real::new(eps) }, &[self, moments])
+    }
+
+    /// Batch norm with moments, scale and shift of the kept axes.
+    pub fn batch_norm(self, moments: T<'g>, scale: T<'g>, shift: T<'g>, axes: &[usize], eps: f64) -> T<'g> {
+        let c = Composite::BatchNorm { axes: axes.to_vec(), eps: Real::new(eps) };
+        self.graph().composite(c, &[self, moments, scale, shift])
     }
 
     /// Softmax over the last axis of `[B, N]`.

@@ -103,6 +103,8 @@ pub enum Composite {
     Moments { axes: Vec<usize> },
     /// (x, moments) -> (x - mean) / sqrt(variance + eps), shape of x.
     Normalize { axes: Vec<usize>, eps: Real },
+    /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept axes.
+    BatchNorm { axes: Vec<usize>, eps: Real },
     /// (dy, x, moments) -> `[2, kept..]`: the sums of dy and of dy * (x - mean) over the axes.
     NormSums { axes: Vec<usize> },
     /// Softmax over the last axis of `[B, N]`.
@@ -634,7 +636,23 @@ impl<'g> T<'g> {
         if from == shape {
             return self;
         }
-        self.graph.node(Op::Slice(start.to_vec()), &[self], shape.to_vec())
+        self.slice_of_sum(start, shape)
+            .unwrap_or_else(|| self.graph.node(Op::Slice(start.to_vec()), &[self], shape.to_vec()))
+    }
+
+    /// The slice of a sum of padded tensors (a concatenation) that lies within one of them.
+    fn slice_of_sum(self, start: &[usize], shape: &[usize]) -> Option<T<'g>> {
+        let part = |t: T<'g>| {
+            let Op::Pad(before) = t.op() else { return None };
+            let inner = t.inputs()[0];
+            let end = |a: usize| before[a] + inner.dim(a);
+            let outside = (0..shape.len()).any(|a| start[a] + shape[a] <= before[a] || start[a] >= end(a));
+            let inside = (0..shape.len()).all(|a| start[a] >= before[a] && start[a] + shape[a] <= end(a));
+            let shifted = || start.iter().zip(&before).map(|(s, b)| s - b).collect::<Vec<_>>();
+            if outside { Some(self.graph.full(0.0, shape)) } else { inside.then(|| inner.slice(&shifted(), shape)) }
+        };
+        let terms = if self.op() == Op::Add { self.inputs() } else { return None };
+        Some(part(terms[0])? + part(terms[1])?)
     }
 
     /// One index of the first axis, which disappears.

@@ -145,20 +145,22 @@ impl<'g> Net<'g> {
             }
             Mode::Train | Mode::Eval => {}
         }
-        self.affine(name, x.normalize(moments, &axes, NORM_EPS))
+        let (scale, shift) = self.affine(name, channels);
+        x.batch_norm(moments, scale, shift, &axes, NORM_EPS)
     }
 
     /// Layer norm over all axes but the batch (Ba et al. 2016), scale and shift per channel.
     pub fn layer_norm(&self, name: &str, x: T<'g>) -> T<'g> {
         let axes: Vec<usize> = (1..x.rank()).collect();
-        self.affine(name, x.normalize(x.moments(&axes), &axes, NORM_EPS))
+        let (scale, shift) = self.affine(name, x.dim(1));
+        x.normalize(x.moments(&axes), &axes, NORM_EPS) * scale.along(1, &x.shape()) + shift.along(1, &x.shape())
     }
 
-    fn affine(&self, name: &str, x: T<'g>) -> T<'g> {
-        let scale = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
-        let scale = self.graph.state(self.params, &format!("{name}.weight"), &[x.dim(1)], scale);
-        let shift = self.graph.state(self.params, &format!("{name}.bias"), &[x.dim(1)], Init::Const(0.0));
-        x * scale.along(1, &x.shape()) + shift.along(1, &x.shape())
+    /// Scale and shift of a normalisation.
+    fn affine(&self, name: &str, channels: usize) -> (T<'g>, T<'g>) {
+        let init = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
+        let scale = self.graph.state(self.params, &format!("{name}.weight"), &[channels], init);
+        (scale, self.graph.state(self.params, &format!("{name}.bias"), &[channels], Init::Const(0.0)))
     }
 }
 

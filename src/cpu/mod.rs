@@ -45,7 +45,7 @@ impl Cpu {
 
     /// What plans for this runner may assume.
     pub fn caps() -> Caps {
-        Caps { max_binding: 1 << 40, split_sums: false, ..Caps::default() }
+        Caps { max_binding: 1 << 40, wide: false, ..Caps::default() }
     }
 
     fn allocate(&mut self, name: Option<String>, len: usize) -> usize {

@@ -43,7 +43,7 @@ impl Device {
             max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             max_groups: limits.max_compute_workgroups_per_dimension,
             subgroups: features.contains(Features::SUBGROUP),
-            split_sums: true,
+            wide: true,
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("saddle"),

@@ -60,14 +60,15 @@ pub struct Caps {
     pub max_groups: u32,
     /// Whether subgroup operations may be used.
     pub subgroups: bool,
-    /// Whether long sums with few results are split to keep many workgroups busy.
-    pub split_sums: bool,
+    /// Many lanes and dear launches: long sums with few results are split, small tensors are computed again in each kernel
+    /// that uses them.
+    pub wide: bool,
 }
 
 impl Default for Caps {
     /// What every WebGPU implementation offers.
     fn default() -> Self {
-        Self { max_binding: 128 << 20, max_groups: 65_535, subgroups: false, split_sums: true }
+        Self { max_binding: 128 << 20, max_groups: 65_535, subgroups: false, wide: true }
     }
 }
 

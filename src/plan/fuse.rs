@@ -8,9 +8,11 @@ use crate::{
     kernels::chain::{Chain, Code, Index, Instr, LENGTH, OPERANDS, step},
 };
 
-/// Nodes of fewer elements than this whose value takes few instructions are computed again wherever they are used.
-const CHEAP_ELEMENTS: usize = 4096;
-const CHEAP_INSTRS: usize = 4;
+/// A node of at most this many instructions is computed again wherever it is used, if that reads no more memory than its
+/// stored value would.
+const CHEAP_INSTRS: usize = 6;
+/// A tensor this many times smaller than the one it is repeated into counts as no memory.
+const SMALLER: usize = 8;
 
 /// A chain with the tensors that it reads, and the product whose epilogue it is.
 #[derive(Clone, Debug, Default)]
@@ -38,32 +40,58 @@ pub fn takes_chain(op: &Op) -> bool {
     is_pointwise(op) || matches!(op, Op::Sum(_) | Op::Max(_) | Op::Assign { .. })
 }
 
-/// Marks the nodes that are computed inside their consumers: pointwise nodes that are not stored, all of whose uses
-/// end in one kernel, and small cheap ones wherever they are used.
-pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<bool> {
+/// Marks the nodes that are computed inside their consumers: pointwise nodes that are not stored, all of whose uses end
+/// in one kernel, and cheap ones wherever they are used. Unless the device is `wide`, what is repeated into something
+/// much larger is computed once.
+pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec<bool> {
     let uses = uses(nodes, live, stored);
     let mut fused = vec![false; nodes.len()];
     let mut root: Vec<Option<Id>> = vec![None; nodes.len()];
-    let mut size = vec![0; nodes.len()];
-    for id in 0..nodes.len() {
-        if is_pointwise(&nodes[id].op) && !stored[id] {
-            size[id] = 1 + nodes[id].inputs.iter().map(|&i| size[i]).sum::<usize>();
-        } else if is_view(&nodes[id].op) {
-            size[id] = size[nodes[id].inputs[0]];
-        }
-    }
+    let costs = costs(nodes, stored);
+    let in_chain = |id: Id| takes_chain(&nodes[id].op) || is_view(&nodes[id].op);
     for id in (0..nodes.len()).rev().filter(|&id| live[id]) {
-        let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
-        let one = roots.first().copied().flatten().filter(|r| roots.iter().all(|x| *x == Some(*r)));
         if !is_pointwise(&nodes[id].op) || stored[id] || uses[id].is_empty() {
             continue;
         }
-        let cheap = numel(&nodes[id].shape) <= CHEAP_ELEMENTS && size[id] <= CHEAP_INSTRS && uses[id].iter().all(|&u| takes_chain(&nodes[u].op) || is_view(&nodes[u].op));
-        let into_chain = one.is_some_and(|r| takes_chain(&nodes[r].op) || is_view(&nodes[r].op));
-        fused[id] = into_chain || cheap;
-        root[id] = one;
+        let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
+        root[id] = roots[0].filter(|_| roots.iter().all(|r| *r == roots[0]));
+        let (instrs, large) = &costs[id];
+        let repeated = !wide && *instrs > 1 && uses[id].iter().all(|&u| elements(nodes, u) >= SMALLER * numel(&nodes[id].shape));
+        let cheap = *instrs <= CHEAP_INSTRS && large.len() <= 1 && uses[id].iter().all(|&u| in_chain(u));
+        fused[id] = !repeated && (root[id].is_some_and(in_chain) || cheap);
     }
     fused
+}
+
+/// Elements that a consumer visits.
+fn elements(nodes: &[Node], id: Id) -> usize {
+    match nodes[id].op {
+        Op::Sum(_) | Op::Max(_) => numel(&nodes[nodes[id].inputs[0]].shape),
+        _ => numel(&nodes[id].shape),
+    }
+}
+
+/// For each node, the instructions that computing it takes, and the tensors of about its size that are read for that.
+fn costs(nodes: &[Node], stored: &[bool]) -> Vec<(usize, Vec<Id>)> {
+    let mut costs: Vec<(usize, Vec<Id>)> = vec![];
+    for (id, node) in nodes.iter().enumerate() {
+        let own = is_pointwise(&node.op) as usize;
+        let cost = if stored[id] || !(own == 1 || is_view(&node.op)) {
+            let leaf = !matches!(node.op, Op::Const(_));
+            (0, if leaf { vec![id] } else { vec![] })
+        } else {
+            let instrs = own + node.inputs.iter().map(|&i| costs[i].0).sum::<usize>();
+            let mut leaves: Vec<Id> = node.inputs.iter().flat_map(|&i| costs[i].1.clone()).collect();
+            leaves.retain(|&l| SMALLER * numel(&nodes[l].shape) > numel(&node.shape));
+            leaves.sort();
+            leaves.dedup();
+            // More leaves than this make nothing cheap, and the lists would grow with the graph.
+            leaves.truncate(2);
+            (instrs.min(2 * CHEAP_INSTRS), leaves)
+        };
+        costs.push(cost);
+    }
+    costs
 }
 
 /// For each node, the nodes that use its value, views looked through unless they are stored themselves.
@@ -133,7 +161,7 @@ impl Builder<'_> {
     fn finish(mut self, root: Id) -> Result<Group, Unfuse> {
         let operands = self.group.operands.len();
         if operands > OPERANDS || self.drafts.len() > LENGTH {
-            return Err(Unfuse(self.half(root)));
+            return Err(Unfuse(self.small_part(root).unwrap_or_else(|| self.half(root))));
         }
         let register = |s: Slot| match s {
             Slot::Accumulator => 0,
@@ -144,6 +172,14 @@ impl Builder<'_> {
         self.group.chain.instrs = self.drafts.iter().map(instr).collect();
         self.group.anchor = self.accumulator;
         Ok(self.group)
+    }
+
+    /// The largest part that is computed on far fewer elements than the root: a launch of its own costs next to nothing.
+    fn small_part(&self, root: Id) -> Option<Id> {
+        let nodes = self.tensors.nodes.as_slice();
+        let small = |id: &Id| SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[root].shape);
+        let parts = self.group.inlined.iter().copied().filter(small).map(|id| (self.inlined_below(id), id));
+        parts.max().filter(|(instrs, _)| *instrs > 1).map(|(_, id)| id)
     }
 
     /// Of the inlined nodes below the root, the one whose part is nearest to half of the chain.

@@ -70,7 +70,7 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
         need(&t.nodes, &mut stored, *id);
     }
     mark_buffers(&t.nodes, &t.live, &mut stored);
-    t.fused = fuse::choose(&t.nodes, &t.live, &stored);
+    t.fused = fuse::choose(&t.nodes, &t.live, &stored, caps.wide);
     t.stored = stored;
     let expiry = expiry(&t.nodes);
     check_order(&t, &expiry, graph)?;
@@ -93,7 +93,7 @@ fn expand(graph: &Graph) -> (Vec<Node>, Vec<(String, Id)>, Vec<(String, Id)>) {
     for node in graph.nodes() {
         let inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
         let t = match &node.op {
-            Op::Composite(c @ Composite::Normalize { .. }) => c.define(&inputs),
+            Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
             op => lowered.node(op.clone(), &inputs, node.shape.clone()),
         };
         map.push(t.id());
