@@ -1,5 +1,5 @@
-//! Fused operations, each *defined* in primitives. The definition is the documentation, the reference and the meaning
-//! at second order; a first-order `vjp` and a kernel exist only for speed.
+//! Fused operations, each *defined* in primitives: that is the documentation and the reference. A kernel exists only for
+//! speed, and so does the shorter way to the gradient, which is graph again and so has gradients of its own.
 
 use crate::graph::{Composite, Graph, Op, Real, T, numel, without};
 
@@ -40,9 +40,8 @@ impl Composite {
         }
     }
 
-    /// Cotangents of the inputs for the cotangent `dy` of the result, where a shorter way than through
-    /// [`Composite::define`] is known. `None` for an input means zero.
-    pub fn vjp<'g>(&self, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Option<Vec<Option<T<'g>>>> {
+    /// Cotangents of the inputs for the cotangent `dy` of the result.
+    pub fn vjp<'g>(&self, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Vec<T<'g>> {
         match self {
             // d mean / dx = 1 / n; d variance / dx = 2 (x - mean) / n, the mean's own share being zero.
             Self::Moments { axes } => {
@@ -50,14 +49,14 @@ impl Composite {
                 let spread = |t: T<'g>| spread(t, x[0], axes);
                 let (dmean, dvariance) = (dy.index(0) * (1.0 / count), dy.index(1) * (2.0 / count));
                 // Written as a x + b, with a and b for each kept place.
-                Some(vec![Some(x[0] * spread(dvariance) + spread(dmean - dvariance * y.index(0)))])
+                vec![x[0] * spread(dvariance) + spread(dmean - dvariance * y.index(0))]
             }
             // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
             Self::Normalize { axes, eps } => {
                 let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone() }, &[dy, x[0], x[1]]);
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
                 let dmoments = stack(-(s * sums.index(0)), s * s * s * sums.index(1) * -0.5);
-                Some(vec![Some(dy * spread(s, x[0], axes)), Some(dmoments)])
+                vec![dy * spread(s, x[0], axes), dmoments]
             }
             // The same with scale and shift, whose cotangents are these two sums as well.
             Self::BatchNorm { axes, eps } => {
@@ -65,20 +64,28 @@ impl Composite {
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
                 let scaled = s * x[2];
                 let dmoments = stack(-(scaled * sums.index(0)), s * s * scaled * sums.index(1) * -0.5);
-                Some(vec![Some(dy * spread(scaled, x[0], axes)), Some(dmoments), Some(s * sums.index(1)), Some(sums.index(0))])
+                vec![dy * spread(scaled, x[0], axes), dmoments, s * sums.index(1), sums.index(0)]
             }
             Self::Softmax => {
                 let inner = (y * dy).sum(&[1]).along(0, &y.shape());
-                Some(vec![Some(y * (dy - inner))])
+                vec![y * (dy - inner)]
             }
             Self::CrossEntropy => {
                 let (logits, targets) = (x[0], x[1]);
                 let across = |t: T<'g>| t.along(0, &logits.shape());
                 let softmax = logits.softmax();
                 let dlogits = across(dy) * (softmax * across(targets.sum(&[1])) - targets);
-                Some(vec![Some(dlogits), Some(across(dy) * -softmax.log())])
+                vec![dlogits, across(dy) * -softmax.log()]
             }
-            Self::NormSums { .. } => None,
+            // For cotangents a, b of the sums of g and of g (x - mean): dg = a + b (x - mean), dx = b g, dmean = -b sum(g).
+            Self::NormSums { axes } => {
+                let (g, x, mean) = (x[0], x[1], x[2].index(0));
+                let (a, b) = (dy.index(0), dy.index(1));
+                let spread = |t: T<'g>| spread(t, x, axes);
+                let dmean = -(b * y.index(0));
+                let dmoments = stack(dmean, dmean * 0.0);
+                vec![spread(a) + spread(b) * (x - spread(mean)), spread(b) * g, dmoments]
+            }
         }
     }
 }
