@@ -1,5 +1,5 @@
-//! Fused operations, each *defined* in primitives. The definition is the documentation, the reference and the meaning
-//! at second order; a first-order `vjp` and a kernel exist only for speed.
+//! Fused operations, each *defined* in primitives. The definition is the documentation and the reference; `vjp`, made of
+//! primitives and composites, and a kernel exist only for speed.
 
 use crate::graph::{Composite, Graph, Op, Real, T, numel, without};
 
@@ -36,36 +36,43 @@ impl Composite {
         }
     }
 
-    /// Cotangents of the inputs for the cotangent `dy` of the result, where a shorter way than through
-    /// [`Composite::define`] is known. `None` for an input means zero.
-    pub fn vjp<'g>(&self, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Option<Vec<Option<T<'g>>>> {
+    /// Cotangents of the inputs for the cotangent `dy` of the result; `None` means zero.
+    pub fn vjp<'g>(&self, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Vec<Option<T<'g>>> {
         match self {
             // d mean / dx = 1 / n; d variance / dx = 2 (x - mean) / n, the mean's own share being zero.
             Self::Moments { axes } => {
                 let count = axes.iter().map(|&a| x[0].dim(a)).product::<usize>() as f64;
                 let spread = |t: T<'g>| spread(t, x[0], axes);
                 let (dmean, dvariance) = (dy.index(0) * (1.0 / count), dy.index(1) * (2.0 / count));
-                Some(vec![Some(spread(dmean) + spread(dvariance) * (x[0] - spread(y.index(0))))])
+                vec![Some(spread(dmean) + spread(dvariance) * (x[0] - spread(y.index(0))))]
             }
             // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
             Self::Normalize { axes, eps } => {
                 let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone() }, &[dy, x[0], x[1]]);
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
                 let dmoments = stack(-(s * sums.index(0)), s * s * s * sums.index(1) * -0.5);
-                Some(vec![Some(dy * spread(s, x[0], axes)), Some(dmoments)])
+                vec![Some(dy * spread(s, x[0], axes)), Some(dmoments)]
+            }
+            // With z, x and moments for the inputs: sum(z) and sum(z (x - mean)) are linear in z, x and the mean.
+            Self::NormSums { axes } => {
+                let (z, x, mean) = (x[0], x[1], x[2].index(0));
+                let spread = |t: T<'g>| spread(t, x, axes);
+                let (dsum, dproduct) = (dy.index(0), dy.index(1));
+                let dmean = -(dproduct * z.sum(axes));
+                let dmoments = stack(dmean, dmean * 0.0);
+                vec![Some(spread(dsum) + spread(dproduct) * (x - spread(mean))), Some(spread(dproduct) * z), Some(dmoments)]
             }
             Self::Softmax => {
                 let inner = (y * dy).sum(&[1]).along(0, &y.shape());
-                Some(vec![Some(y * (dy - inner))])
+                vec![Some(y * (dy - inner))]
             }
             Self::CrossEntropy => {
                 let (logits, targets) = (x[0], x[1]);
                 let across = |t: T<'g>| t.along(0, &logits.shape());
                 let softmax = logits.softmax();
                 let dlogits = across(dy) * (softmax * across(targets.sum(&[1])) - targets);
-                Some(vec![Some(dlogits), Some(across(dy) * -softmax.log())])
+                vec![Some(dlogits), Some(across(dy) * -softmax.log())]
             }
-            Self::NormSums { .. } => None,
         }
     }
 }
