@@ -1,0 +1,372 @@
+//! Gradients against central differences of the f64 interpreter, by the policy of PyTorch's gradcheck: a step of 1e-6, an
+//! error of at most 1e-5 + 1e-3 |gradient|.
+
+mod common;
+
+use common::Rng;
+use saddle::{
+    grad::grad,
+    graph::{Composite, Form, Graph, Map, Node, Op, Real, Role, T, WHOLE, numel, without},
+    kernels::gather::Data,
+    models::{self, Examples},
+    nn::{Mode, Net, Start},
+    objective,
+    reference::Reference,
+    settings::{Layer, Objective, Settings},
+};
+
+const STEP: f64 = 1e-6;
+const ABSOLUTE: f64 = 1e-5;
+const RELATIVE: f64 = 1e-3;
+/// Leaves of at most this many elements are also checked one element at a time.
+const SMALL: usize = 24;
+
+/// Where the reference keeps a leaf's contents.
+fn contents<'r>(r: &'r mut Reference, leaf: T) -> &'r mut [f64] {
+    match leaf.op() {
+        Op::Input(name) => r.inputs.entry(name).or_insert_with(|| vec![0.0; leaf.len()]),
+        Op::State { group, item, .. } => {
+            let group = &leaf.graph().groups()[group];
+            let (offset, shape) = group.span(item);
+            let flat = r.states.entry(group.name.clone()).or_insert_with(|| vec![0.0; group.len]);
+            &mut flat[offset..offset + numel(&shape)]
+        }
+        op => panic!("not a leaf: {op:?}"),
+    }
+}
+
+/// (f(leaf + STEP direction) - f(leaf - STEP direction)) / (2 STEP).
+fn difference(r: &Reference, loss: T, leaf: T, direction: &[f64]) -> f64 {
+    let moved = |step: f64| {
+        let mut r = r.clone();
+        contents(&mut r, leaf).iter_mut().zip(direction).for_each(|(x, d)| *x += step * d);
+        r.value(loss)[0]
+    };
+    (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
+}
+
+/// Counts of checks and the largest error as a fraction of what is allowed.
+#[derive(Default)]
+struct Checks {
+    /// Checks of first-, second- and third-order gradients that are not zero.
+    orders: [usize; 3],
+    worst: f64,
+    seed: u64,
+}
+
+impl Checks {
+    fn noise(&mut self, count: usize) -> Vec<f64> {
+        self.seed += 1;
+        Rng(self.seed).uniform(count, -1.0, 1.0).into_iter().map(f64::from).collect()
+    }
+
+    /// Signed values of a size between 0.2 and 1, so that none lies next to a kink at 0.
+    fn values(&mut self, count: usize) -> Vec<f64> {
+        self.noise(count).into_iter().map(|x| x.signum() * (0.2 + 0.8 * x.abs())).collect()
+    }
+
+    fn close(&mut self, what: &str, got: f64, want: f64) {
+        let error = (got - want).abs() / (ABSOLUTE + RELATIVE * want.abs());
+        // Written so that NaN fails.
+        assert!(error <= 1.0, "{what}: {got:e}, but the difference quotient is {want:e}");
+        self.worst = self.worst.max(error);
+    }
+
+    /// Gradients of a scalar along a random direction and, for small leaves, in each element. Whether one is not zero.
+    fn gradients(&mut self, what: &str, r: &Reference, loss: T, leaves: &[T], small: usize) -> bool {
+        let mut largest = 0.0f64;
+        for (i, (leaf, g)) in leaves.iter().zip(grad(loss, leaves)).enumerate() {
+            let gradient = r.value(g);
+            assert_eq!(gradient.len(), leaf.len(), "{what}");
+            largest = gradient.iter().fold(largest, |a, g| a.max(g.abs()));
+            let direction = self.noise(leaf.len());
+            let along = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
+            self.close(&format!("{what}, leaf {i}"), along, difference(r, loss, *leaf, &direction));
+            for n in (0..leaf.len()).filter(|_| leaf.len() <= small) {
+                let unit: Vec<f64> = (0..leaf.len()).map(|k| f64::from(k == n)).collect();
+                self.close(&format!("{what}, leaf {i}[{n}]"), gradient[n], difference(r, loss, *leaf, &unit));
+            }
+        }
+        largest > 1e-3
+    }
+
+    /// Checks `orders` orders of gradients of (y . random), each a gradient of (gradient . random) of the one before.
+    fn check(&mut self, what: &str, orders: usize, build: impl for<'g> Fn(&'g Graph) -> (T<'g>, Vec<T<'g>>)) {
+        let graph = Graph::new();
+        let (y, leaves) = build(&graph);
+        let mut r = Reference::default();
+        for leaf in &leaves {
+            let values = self.values(leaf.len());
+            contents(&mut r, *leaf).copy_from_slice(&values);
+        }
+        let mut terms = vec![y];
+        for order in 0..orders {
+            let mut loss = graph.scalar(0.0);
+            for (i, term) in terms.iter().enumerate() {
+                let weights = graph.input(&format!("weights {order} {i}"), &term.shape());
+                r.inputs.insert(format!("weights {order} {i}"), self.noise(term.len()));
+                loss = loss + (*term * weights).sum_all();
+            }
+            if loss.constant().is_some() {
+                break;
+            }
+            let what = format!("{what}, order {}", order + 1);
+            self.orders[order] += usize::from(self.gradients(&what, &r, loss, &leaves, SMALL));
+            terms = grad(loss, &leaves);
+        }
+    }
+
+    /// [`Checks::check`] to the third order of a function of inputs.
+    fn function(&mut self, what: &str, shapes: &[&[usize]], f: impl for<'g> Fn(&[T<'g>]) -> T<'g>) {
+        self.check(&format!("{what} {shapes:?}"), 3, |g| {
+            let x: Vec<T> = shapes.iter().enumerate().map(|(i, shape)| g.input(&format!("x{i}"), shape)).collect();
+            (f(&x), x)
+        });
+    }
+}
+
+#[test]
+fn every_operation_is_differentiated() {
+    let mut checks = Checks::default();
+    pointwise(&mut checks);
+    movement(&mut checks);
+    products(&mut checks);
+    composites(&mut checks);
+    layers(&mut checks);
+    objectives(&mut checks);
+    let [first, second, third] = checks.orders;
+    println!("{first} first-order, {second} second-order, {third} third-order checks; worst error / allowed {:.2e}", checks.worst);
+    assert!(first >= 100 && second >= 20, "{first} first-order and {second} second-order checks");
+}
+
+fn pointwise(c: &mut Checks) {
+    for shape in [&[][..], &[1], &[7], &[2, 3, 5]] {
+        c.function("add", &[shape, shape], |x| x[0] + x[1]);
+        c.function("multiply", &[shape, shape], |x| x[0] * x[1]);
+        c.function("square", &[shape], |x| x[0].square());
+    }
+    for shape in [&[1][..], &[11], &[3, 5]] {
+        for map in [Map::Exp, Map::Tanh, Map::Sigmoid, Map::Softplus, Map::Sin, Map::Cos, Map::Abs] {
+            c.function(&format!("{map:?}"), &[shape], |x| x[0].map(map));
+        }
+        for map in [Map::Leaky(Real::new(0.2)), Map::Leaky(Real::new(0.0)), Map::Clamp(Real::new(0.6))] {
+            c.function(&format!("{map:?}"), &[shape], |x| x[0].map(map) * x[0]);
+        }
+        for map in [Map::Log, Map::Sqrt, Map::Recip] {
+            c.function(&format!("{map:?}"), &[shape], |x| (x[0].square() + 0.1).map(map));
+        }
+        c.function("step", &[shape], |x| x[0].step() * x[0]);
+        c.function("elu", &[shape], |x| x[0].elu());
+        c.function("gelu", &[shape], |x| x[0].gelu());
+        c.function("leaky_relu", &[shape], |x| (x[0].leaky_relu(0.2) - 0.1).square());
+    }
+}
+
+fn movement(c: &mut Checks) {
+    for shape in [[1, 1, 1], [2, 3, 5], [7, 1, 2]] {
+        for axes in [&[0][..], &[1], &[2], &[0, 2], &[0, 1, 2]] {
+            c.function(&format!("sum over {axes:?}"), &[&shape], |x| x[0].sum(axes).square());
+            c.function(&format!("mean over {axes:?}"), &[&shape], |x| x[0].mean(axes).exp());
+            c.function(&format!("max over {axes:?}"), &[&shape], |x| x[0].max(axes).square());
+            let kept = without(&shape, axes);
+            c.function(&format!("broadcast along {axes:?}"), &[&kept, &shape], |x| x[0].broadcast(&shape, axes) * x[1]);
+        }
+        c.function("reshape", &[&shape], |x| x[0].reshape(&[x[0].len()]).tanh());
+        for perm in [[0, 2, 1], [1, 2, 0], [2, 1, 0]] {
+            c.function(&format!("permute by {perm:?}"), &[&shape], |x| x[0].permute(&perm).sin());
+        }
+        c.function("slice", &[&shape], |x| x[0].slice(&[shape[0] - 1, 0, shape[2] / 2], &[1, shape[1], 1]).exp());
+        c.function("pad", &[&shape], |x| x[0].square().pad(&[1, 0, 2], &[shape[0] + 1, shape[1] + 3, shape[2] + 2]));
+        c.function("concat", &[&shape, &shape], |x| x[0].concat(x[1], 1).exp());
+        c.function("index", &[&shape], |x| x[0].index(shape[0] - 1).square());
+    }
+}
+
+fn products(c: &mut Checks) {
+    for [batch, m, k, n] in [[0, 1, 1, 1], [0, 2, 3, 5], [0, 7, 1, 4], [1, 3, 2, 1], [3, 2, 5, 2]] {
+        let shape = |a: usize, b: usize| if batch == 0 { vec![a, b] } else { vec![batch, a, b] };
+        contraction(c, Form::MatMul, [shape(m, k), shape(k, n), shape(m, n)]);
+    }
+    let conv = |stride, pad| Form::Conv2d { stride, pad };
+    // x [B, C, H, W], w [K, C, R, S], y [B, K, P, Q]; strides that leave rows over, padding on one side only, holes.
+    contraction(c, conv([1, 1], [0, 0]), [vec![1, 1, 1, 1], vec![1, 1, 1, 1], vec![1, 1, 1, 1]]);
+    contraction(c, conv([1, 1], [1, 1]), [vec![2, 2, 3, 5], vec![3, 2, 3, 3], vec![2, 3, 3, 5]]);
+    contraction(c, conv([2, 2], [1, 1]), [vec![2, 1, 4, 6], vec![2, 1, 4, 4], vec![2, 2, 2, 3]]);
+    contraction(c, conv([2, 3], [0, 1]), [vec![1, 2, 7, 5], vec![1, 2, 3, 2], vec![1, 1, 3, 2]]);
+    contraction(c, conv([2, 2], [0, 0]), [vec![1, 1, 5, 5], vec![2, 1, 2, 2], vec![1, 2, 3, 3]]);
+    contraction(c, conv([3, 3], [2, 0]), [vec![2, 1, 5, 7], vec![1, 1, 2, 2], vec![2, 1, 3, 3]]);
+    for [stride, pad] in [[1, 0], [1, 1], [2, 1], [3, 1]] {
+        let name = format!("stride {stride}, padding {pad}");
+        c.function(&format!("conv2d, {name}"), &[&[2, 2, 5, 5], &[3, 2, 3, 3]], |x| x[0].conv2d(x[1], stride, pad).square());
+        c.function(&format!("conv_transpose2d, {name}"), &[&[1, 2, 3, 2], &[2, 3, 4, 4]], |x| {
+            x[0].conv_transpose2d(x[1], stride, pad).square()
+        });
+    }
+}
+
+/// A trilinear form in its three roles.
+fn contraction(c: &mut Checks, form: Form, [x, w, y]: [Vec<usize>; 3]) {
+    for (role, [a, b], out) in [(Role::Y, [&x, &w], &y), (Role::X, [&w, &y], &x), (Role::W, [&x, &y], &w)] {
+        c.function(&format!("{form:?} in role {role:?}"), &[a, b], |t| t[0].contract(form, role, t[1], out.clone()));
+    }
+}
+
+fn composites(c: &mut Checks) {
+    for (shape, axes) in [
+        (&[6, 3][..], &[0][..]),
+        (&[3, 2, 2, 3], &[0, 2, 3]),
+        (&[2, 3, 2, 2], &[1, 2, 3]),
+        (&[5, 7], &[1]),
+        (&[1, 4], &[1]),
+        (&[4, 1, 1, 1], &[0, 2, 3]),
+    ] {
+        let kept = [vec![2], without(shape, axes)].concat();
+        c.function(&format!("moments over {axes:?}"), &[shape], |x| x[0].moments(axes).square());
+        // With moments of its own, squared to be positive, and with those of the tensor itself.
+        c.function(&format!("normalize over {axes:?}"), &[shape, &kept], |x| x[0].normalize(x[1].square(), axes, 0.1).square());
+        c.function(&format!("norm over {axes:?}"), &[shape], |x| x[0].normalize(x[0].moments(axes), axes, 0.1).square());
+        c.function(&format!("norm_sums over {axes:?}"), &[shape, shape, &kept], |x| {
+            x[0].graph().composite(Composite::NormSums { axes: axes.to_vec() }, x).square()
+        });
+        // The cotangent is the argument itself, and one argument stands in two places.
+        c.function(&format!("norm_sums of one tensor over {axes:?}"), &[shape], |x| {
+            let moments = x[0].moments(axes);
+            x[0].graph().composite(Composite::NormSums { axes: axes.to_vec() }, &[x[0], x[0], moments]).square()
+        });
+    }
+    for shape in [[1, 1], [1, 5], [3, 2], [2, 7]] {
+        c.function("softmax", &[&shape], |x| (x[0] * 2.0).softmax().square());
+        c.function("cross_entropy", &[&shape, &shape], |x| x[0].cross_entropy(x[1]).square());
+        c.function("cross_entropy of classes", &[&shape, &shape], |x| x[0].cross_entropy(x[1].softmax()));
+    }
+}
+
+/// A layer of a network: with respect to its input and all of its parameters.
+fn layer(c: &mut Checks, what: &str, shape: &[usize], f: impl for<'g> Fn(&Net<'g>, T<'g>) -> T<'g>) {
+    c.check(&format!("{what} of {shape:?}"), 2, |g| {
+        let net = Net::new(g, "net", Start::Uniform, Mode::Train);
+        let x = g.input("x", shape);
+        let y = f(&net, x);
+        (y, [vec![x], net.parameters()].concat())
+    });
+}
+
+fn layers(c: &mut Checks) {
+    for batch in [1, 3] {
+        layer(c, "dense", &[batch, 5], |n, x| n.dense("a", x, 3).tanh());
+        layer(c, "conv2d", &[batch, 2, 5, 5], |n, x| n.conv2d("a", x, 3, [4, 2, 1], true).tanh());
+        layer(c, "conv_transpose2d", &[batch, 2, 2, 3], |n, x| n.conv_transpose2d("a", x, 2, [4, 2, 1], true).tanh());
+        layer(c, "batch norm", &[batch + 2, 3], |n, x| n.batch_norm("a", x * 2.0).tanh());
+        layer(c, "batch norm", &[batch, 2, 2, 3], |n, x| n.batch_norm("a", x * 2.0).leaky_relu(0.2));
+        layer(c, "layer norm", &[batch, 3, 2, 2], |n, x| n.layer_norm("a", x * 2.0).leaky_relu(0.2));
+        layer(c, "layer norm", &[batch, 5], |n, x| n.layer_norm("a", x).softplus());
+    }
+    spectral_norm(c);
+}
+
+/// The singular vectors are constants of the gradient, which is exact where the power iteration has converged.
+fn spectral_norm(c: &mut Checks) {
+    for shape in [vec![3, 2], vec![5, 3], vec![2, 2, 3, 3]] {
+        let g = Graph::new();
+        let mut net = Net::new(&g, "net", Start::Uniform, Mode::Train);
+        net.spectral = true;
+        let x = g.input("x", &shape);
+        let y = if shape.len() == 2 { net.dense("a", x, 4) } else { net.conv2d("a", x, 4, [3, 1, 1], true) };
+        let loss = y.tanh().square().sum_all();
+        let leaves = [vec![x], net.parameters()].concat();
+        g.commit();
+        let mut r = Reference::default();
+        for leaf in &leaves {
+            let values = c.values(leaf.len());
+            contents(&mut r, *leaf).copy_from_slice(&values);
+        }
+        r.states.insert("net.powers".into(), c.noise(64));
+        for _ in 0..1000 {
+            r.run(&g);
+        }
+        assert!(c.gradients(&format!("spectral norm, {shape:?}"), &r, loss, &leaves, SMALL));
+        c.orders[0] += 1;
+    }
+}
+
+const OBJECTIVES: [Objective; 6] = [
+    Objective::Minimax,
+    Objective::NonSaturating,
+    Objective::Lsgan,
+    Objective::Wgan,
+    Objective::Hinge,
+    Objective::Relativistic,
+];
+
+fn objectives(c: &mut Checks) {
+    for o in OBJECTIVES {
+        for batch in [1, 7] {
+            for smooth in [0.0, 0.1] {
+                let what = format!("{o:?}, smoothed by {smooth}");
+                c.function(&what, &[&[batch, 1], &[batch, 1]], |x| objective::d_loss(o, x[0] * 1.7, x[1] * 1.7, smooth));
+            }
+            c.function(&format!("{o:?}, generator"), &[&[batch, 1], &[batch, 1]], |x| objective::g_loss(o, || x[0] * 1.7, x[1] * 1.7));
+        }
+    }
+}
+
+#[test]
+fn detach_blocks_and_what_is_not_reached_gets_zeros() {
+    let g = Graph::new();
+    let (x, y) = (g.input("x", &[3]), g.input("y", &[2, 1]));
+    let r = Reference { inputs: [("x".into(), vec![1.0, -2.0, 3.0])].into(), ..Default::default() };
+    let loss = (x * x.detach()).sum_all() + x.square().detach().sum_all() + (x.step() * 2.0).sum_all();
+    let gradients = grad(loss, &[x, y]);
+    assert_eq!(r.value(gradients[0]), [1.0, -2.0, 3.0]);
+    assert_eq!((gradients[1].shape(), r.value(gradients[1])), (vec![2, 1], vec![0.0, 0.0]));
+    // A tensor on the way is a leaf of the question; the same tensor may be asked for twice.
+    let middle = x * 3.0;
+    let gradients = grad(middle.square().sum_all(), &[middle, x, middle]);
+    assert_eq!(r.value(gradients[0]), [6.0, -12.0, 18.0]);
+    assert_eq!(r.value(gradients[1]), [0.0; 3], "what lies below a tensor that is asked for is not looked at");
+    assert_eq!(r.value(gradients[2]), r.value(gradients[0]));
+    // The largest ones share equally.
+    let tied = (x.square() + x * x.detach() * -1.0).max(&[0]);
+    let r = Reference { inputs: [("x".into(), vec![6.0, -3.0, 3.0])].into(), ..Default::default() };
+    assert_eq!(r.value(grad(tied, &[x])[0]), [2.0, -1.0, 1.0]);
+}
+
+/// The gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in the round
+/// that a model trains by.
+fn critic(assignments: &[&str]) {
+    let common = ["size=16", "batch=3", "latent=2", "width=2", "norm_g=none", "norm_d=none"];
+    let mut layer = Layer::default();
+    common.iter().chain(assignments).for_each(|a| layer.assign(a).unwrap());
+    let s = Settings::resolve(&[("dcgan", models::dcgan::VARIANT.presets)], &[layer]).unwrap();
+    let examples = Examples { shape: vec![1, 16, 16], classes: 0 };
+    let model = (models::dcgan::VARIANT.build)(&s, &examples).unwrap();
+    let g = &model.round;
+    let mut checks = Checks::default();
+    let mut rng = Rng(5);
+    let data = Data { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };
+    let mut r = Reference { clock: [0, 3, 0, 0], data: Some((data, rng.words(data.words()), vec![0])), ..Default::default() };
+    let groups = g.groups();
+    let first = |n: &Node| matches!(n.op, Op::State { item, version: 0, .. } if item != WHOLE);
+    let states: Vec<T> = g.nodes().iter().enumerate().filter(|(_, n)| first(n)).map(|(id, _)| g.at(id)).collect();
+    for state in &states {
+        // Of a size that keeps the signal's: penalties of vanishing gradients would show nothing.
+        let fan_in = (state.len() / state.shape()[0]).max(4) as f64;
+        let values: Vec<f64> = checks.noise(state.len()).iter().map(|v| v * 2.5 / fan_in.sqrt()).collect();
+        contents(&mut r, *state).copy_from_slice(&values);
+    }
+    let in_critic = |t: &T| matches!(t.op(), Op::State { group, .. } if groups[group].name == "d");
+    let parameters: Vec<T> = states.into_iter().filter(in_critic).collect();
+    let loss = g.at(g.metrics().iter().find(|(name, _)| name == "d_loss").unwrap().1);
+    assert!(checks.gradients(&format!("{assignments:?}"), &r, loss, &parameters, usize::MAX));
+    let count: usize = parameters.iter().map(|p| p.len()).sum();
+    println!("{assignments:?}: {count} parameters, loss {:.3}, worst error / allowed {:.2e}", r.value(loss)[0], checks.worst);
+}
+
+#[test]
+fn penalties_of_a_whole_critic_are_differentiated() {
+    for norm in ["norm_d=none", "norm_d=layer"] {
+        critic(&["objective=wgan", "gp=10", norm]);
+        critic(&["r1=10", norm]);
+        critic(&["objective=relativistic", "r1=1", "r2=2", norm]);
+    }
+}
