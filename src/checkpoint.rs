@@ -205,6 +205,24 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     }
 }
 
+/// Renames what lies in `folder` for steps after `step` to `*.damaged`, and returns the new paths.
+///
+/// For a run that fell back to `step`: left where they are, damaged files would count as the newest when pruning.
+pub fn set_aside(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
+    let newer = oldest_first(folder)?
+        .into_iter()
+        .filter(|path| step_of(path) > Some(step));
+    newer
+        .map(|path| {
+            let aside = path.with_extension("safetensors.damaged");
+            std::fs::rename(&path, &aside).map_err(|error| {
+                Error::failure(format!("cannot rename `{}`: {error}", path.display()))
+            })?;
+            Ok(aside)
+        })
+        .collect()
+}
+
 /// Removes all but the newest `keep` checkpoints (at least one stays) and what a killed process left half-written.
 ///
 /// Only the process that holds the run's lock may call this.

@@ -1,13 +1,12 @@
 //! Pictures for people: grids of images, clouds of points, and PNG files that are never half written.
 
-use std::fs::File;
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use tempfile::Builder;
 
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 
 /// Pixels between the cells of a grid and around it.
 const GAP: u32 = 2;
@@ -126,27 +125,11 @@ fn disc(picture: &mut RgbImage, centre: [f32; 2], radius: f32, colour: [f32; 3],
 /// # Errors
 /// `Failure` naming the path, if its folder is missing or cannot be written.
 pub fn save_png(path: &Path, picture: &RgbImage) -> Result<()> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::failure(format!("`{}` cannot be written: {error}", path.display()))
-    };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let mut png = Cursor::new(Vec::new());
     picture
         .write_to(&mut png, ImageFormat::Png)
-        .map_err(|error| failed(&error))?;
-    // tempfile's own files can be read by their owner only, even once renamed.
-    let create = |path: &Path| File::options().write(true).create_new(true).open(path);
-    let mut file = Builder::new()
-        .make_in(folder, create)
-        .map_err(|error| failed(&error))?;
-    file.write_all(png.get_ref())
-        .map_err(|error| failed(&error))?;
-    file.as_file().sync_all().map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error.error))?;
-    Ok(())
+        .map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))?;
+    write_atomically(path, png.get_ref())
 }
 
 #[cfg(test)]

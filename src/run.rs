@@ -43,7 +43,7 @@ impl Run {
             settings: settings.clone(),
             _lock: Some(lock),
         };
-        run.write_settings()?;
+        run.save_settings()?;
         Ok(run)
     }
 
@@ -73,12 +73,11 @@ impl Run {
         )))
     }
 
-    /// Opens a run to train it further, locked, with `layers` over its settings.
+    /// Opens a run to train it further, locked, with `layers` over its settings; [`Run::save_settings`] makes them stay.
     pub fn resume(folder: &Path, layers: &[Layer]) -> Result<Self> {
         let mut run = Self::open(folder)?;
         run._lock = Some(lock(folder)?);
         run.settings = run.settings.resumed(layers)?;
-        run.write_settings()?;
         Ok(run)
     }
 
@@ -119,7 +118,8 @@ impl Run {
         Metrics::open(self.metrics_path())
     }
 
-    fn write_settings(&self) -> Result<()> {
+    /// Writes the settings to `run.toml`.
+    pub fn save_settings(&self) -> Result<()> {
         write_atomically(
             &self.folder.join(SETTINGS),
             self.settings.to_toml().as_bytes(),

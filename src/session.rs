@@ -162,7 +162,7 @@ impl Session {
         for (i, row) in rows.iter().enumerate() {
             if let Some(bad) = row.iter().position(|v| !v.is_finite()) {
                 let (step, name, value) = (first + i as u64 + 1, &self.metrics[bad], row[bad]);
-                return Err(Error::failure(format!("{name} became {value} at step {step}")));
+                return Err(diverged(format!("{name} became {value} at step {step}")));
             }
         }
         self.step += rounds;
@@ -214,7 +214,7 @@ impl Session {
         for item in &self.items {
             let data = self.runner.read_state(&item.state, item.offset, numel(&item.shape))?;
             if data.iter().any(|v| !v.is_finite()) {
-                return Err(Error::failure(format!("{} is no longer finite at step {}", item.name, self.step)));
+                return Err(diverged(format!("{} is no longer finite at step {}", item.name, self.step)));
             }
             tensors.insert(item.name.clone(), Tensor { shape: item.shape.clone(), data });
         }
@@ -252,6 +252,11 @@ impl Session {
         self.step = checkpoint.meta("step")?;
         self.runner.set_clock(self.step, self.settings.seed)
     }
+}
+
+/// The sentence for a training that blew up.
+fn diverged(what: String) -> Error {
+    Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
 }
 
 /// Initial values, a function of the seed and the tensor's name alone.

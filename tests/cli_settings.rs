@@ -299,6 +299,8 @@ fn a_run_folder_is_made_locked_and_found_again() {
     says(Run::create(Some(&out), &settings), &taken);
     let resumed = Run::resume(&out, &[layer(&["steps=9"])]).unwrap();
     assert_eq!(resumed.settings().steps, 9);
+    assert_ne!(Run::open(&out).unwrap().settings().steps, 9);
+    resumed.save_settings().unwrap();
     assert_eq!(Run::open(&out).unwrap().settings().steps, 9);
 
     let file = folder.path().join("file");

@@ -24,6 +24,11 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
+/// Tells the person at the keyboard; unlike `eprintln!`, it does not panic when nobody listens any more.
+fn tell(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints a result and a line feed; unlike `println!`, it does not panic when the reader has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
     match writeln!(io::stdout(), "{text}") {

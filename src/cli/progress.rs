@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::tell;
+
 /// Least time between two plain lines.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,7 +35,7 @@ impl Progress {
                 bar.set_position(step);
             }
             None if step == self.total || self.last.is_none_or(|t| t.elapsed() > PAUSE) => {
-                eprintln!("step {step}/{}  {text}", self.total);
+                tell(format_args!("step {step}/{}  {text}", self.total));
                 self.last = Some(Instant::now());
             }
             None => {}
@@ -43,8 +45,8 @@ impl Progress {
     /// A sentence that stays.
     pub fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 

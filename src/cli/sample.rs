@@ -13,9 +13,13 @@ use crate::{
     session::{self, Plans, Session},
 };
 
+/// The most images in one picture.
+const MAX_CELLS: usize = 10_000;
+
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
-    let ending = args.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let ending = ending.as_str();
     if !["png", "csv", "npy"].contains(&ending) {
         return Err(Error::usage(format!("--out `{}`: the ending says the format, and it is one of png, csv, npy", args.out.display())));
     }
@@ -31,6 +35,12 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
             return Err(Error::usage(format!("--class {class}: the model has classes 0 to {}", examples.classes - 1)));
         }
         _ => {}
+    }
+    if ending == "png" && examples.shape.len() > 1 && args.count > MAX_CELLS {
+        return Err(Error::usage(format!("--count {}: a png shows {MAX_CELLS} images at most; csv and npy take more", args.count)));
+    }
+    if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
+        return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
     let model = (models::variant(&settings.variant)?.build)(settings, &examples)?;
     let (runner, caps, _) = session::open_device(args.adapter.as_deref())?;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::{
     TrainArgs, print,
     progress::{Progress, duration},
+    tell,
 };
 use crate::{
     checkpoint,
@@ -51,26 +52,40 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     if args.dry_run {
         return dry_run(&settings, &dataset, &plans);
     }
-    let run = match resumed {
-        Some(run) => run,
-        None => Run::create(args.out.as_deref(), &settings)?,
-    };
     session::upload(runner.as_mut(), &dataset)?;
     let mut session = Session::new(runner, &settings, examples, &plans)?;
-    eprintln!("{} on {} ({}), {}: {reason}", settings.variant, dataset.name, shape(&dataset), session.describe());
-    let mut step = 0;
-    if args.resume {
-        match checkpoint::latest(&run.checkpoints())? {
-            Some((path, checkpoint)) => {
-                session.restore(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
-                step = session.step();
-                eprintln!("resumed at step {step} from {}", path.display());
-            }
-            None => eprintln!("no checkpoint yet: starting anew"),
+    tell(format_args!("{} on {} ({}), {}: {reason}", settings.variant, dataset.name, shape(&dataset), session.describe()));
+    // Nothing is written before everything is known to fit.
+    let run = match resumed {
+        Some(run) => {
+            take_up(&run, &mut session)?;
+            run.save_settings()?;
+            run
         }
+        None => Run::create(args.out.as_deref(), &settings)?,
+    };
+    let (first, since) = (session.step(), Instant::now());
+    let progress = Progress::new(first, settings.steps);
+    Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since }.go()
+}
+
+/// Brings a session to where the run's newest good checkpoint is.
+fn take_up(run: &Run, session: &mut Session) -> Result<()> {
+    let Some((path, checkpoint)) = checkpoint::latest(&run.checkpoints())? else {
+        tell("no checkpoint yet: starting anew");
+        return Ok(());
+    };
+    session.restore(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
+    let (step, steps) = (session.step(), run.settings().steps);
+    if step >= steps {
+        let folder = run.folder().display();
+        return Err(Error::usage(format!("the run `{folder}` is at step {step} of {steps} already; train it further with a higher --steps")));
     }
-    let training = Training { metrics: run.metrics()?, run, settings, dataset, session, first: step, since: Instant::now() };
-    training.go()
+    tell(format_args!("resumed at step {step} from {}", path.display()));
+    for aside in checkpoint::set_aside(&run.checkpoints(), step)? {
+        tell(format_args!("the damaged checkpoint is now {}", aside.display()));
+    }
+    Ok(())
 }
 
 fn shape(dataset: &Dataset) -> String {
@@ -98,6 +113,7 @@ struct Training {
     settings: Settings,
     dataset: Dataset,
     session: Session,
+    progress: Progress,
     /// Step that this process started from, and when.
     first: u64,
     since: Instant,
@@ -115,7 +131,6 @@ impl Training {
         })
         .map_err(|e| Error::failure(format!("cannot watch for Ctrl-C: {e}")))?;
         let s = self.settings.clone();
-        let mut progress = Progress::new(self.first, s.steps);
         let mut rows: Vec<Vec<f32>> = vec![];
         let mut slice = 1;
         while self.session.step() < s.steps && !stop.load(Ordering::SeqCst) {
@@ -125,28 +140,30 @@ impl Training {
             let begun = Instant::now();
             let trained = self.session.train(slice.min(next - step));
             rows.extend(trained.map_err(|e| self.unusable(e))?);
-            slice = if begun.elapsed() < SLICE / 2 { slice * 2 } else if begun.elapsed() > SLICE { (slice / 2).max(1) } else { slice };
+            slice = if begun.elapsed() < SLICE / 2 { (slice * 2).min(s.steps) } else if begun.elapsed() > SLICE { (slice / 2).max(1) } else { slice };
             let step = self.session.step();
             let due = |every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
             if due(s.log_every) {
-                self.log(&rows, &mut progress)?;
-                rows.clear();
+                self.log(&mut rows);
             }
             if due(s.sample_every) {
                 self.draw()?;
             }
             if due(s.checkpoint_every) {
-                self.keep(&mut progress)?;
+                self.keep(step == s.steps)?;
             }
         }
-        if stop.load(Ordering::SeqCst) && self.session.step() < s.steps {
-            self.keep(&mut progress)?;
-            progress.finish();
+        if self.session.step() < s.steps {
+            if !rows.is_empty() {
+                self.log(&mut rows);
+            }
+            self.keep(true)?;
+            self.progress.finish();
             let (folder, step) = (self.run.folder().display(), self.session.step());
-            eprintln!("stopped at step {step}; go on with: saddle train --out {folder} --resume");
+            tell(format_args!("stopped at step {step}; go on with: saddle train --out {folder} --resume"));
             return Ok(());
         }
-        progress.finish();
+        self.progress.finish();
         self.conclude()
     }
 
@@ -157,11 +174,18 @@ impl Training {
             Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
             None => "there is no checkpoint yet".into(),
         };
-        Error::failure(format!("{error}; {back}; a lower learning rate or a gradient penalty may help"))
+        Error::failure(format!("{error}; {back}"))
+    }
+
+    /// Lets the run outlive a file that could not be written, as on a full disk.
+    fn tolerate(&self, written: Result<()>) {
+        if let Err(error) = written {
+            self.progress.note(&format!("warning: {error}; the run goes on"));
+        }
     }
 
     /// One line of metrics: means over the steps since the last line.
-    fn log(&mut self, rows: &[Vec<f32>], progress: &mut Progress) -> Result<()> {
+    fn log(&mut self, rows: &mut Vec<Vec<f32>>) {
         let seconds = self.since.elapsed().as_secs_f64();
         let rate = (self.session.step() - self.first) as f64 / seconds;
         let mut line = Map::new();
@@ -175,8 +199,10 @@ impl Training {
             text += &format!("{name} {mean:.3}  ");
         }
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
-        progress.report(self.session.step(), &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64));
-        self.metrics.append(&line)
+        self.progress.report(self.session.step(), &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64));
+        rows.clear();
+        let written = self.metrics.append(&line);
+        self.tolerate(written);
     }
 
     fn samples(&mut self) -> Result<Vec<f32>> {
@@ -187,26 +213,31 @@ impl Training {
 
     fn draw(&mut self) -> Result<()> {
         let samples = self.samples()?;
-        let picture = if self.dataset.shape.len() == 1 {
-            let real: Vec<f32> = (0..2500.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
-            report::scatter(&samples, &real, None)
-        } else {
-            let columns = if self.settings.conditional { self.dataset.classes() } else { (self.settings.samples as f64).sqrt().ceil() as usize };
-            report::grid(&samples, &self.dataset.shape, columns)?
+        let picture = match self.dataset.shape[..] {
+            [2] => {
+                let real: Vec<f32> = (0..2500.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
+                report::scatter(&samples, &real, None)
+            }
+            [_, _, _] => {
+                let columns = if self.settings.conditional { self.dataset.classes() } else { (self.settings.samples as f64).sqrt().ceil() as usize };
+                report::grid(&samples, &self.dataset.shape, columns)?
+            }
+            _ => return Ok(()), // no plane to show them in
         };
-        report::save_png(&self.run.sample_path(self.session.step()), &picture)
+        self.tolerate(report::save_png(&self.run.sample_path(self.session.step()), &picture));
+        Ok(())
     }
 
-    /// Writes a checkpoint. A full disk does not end a run: it goes on, and the older checkpoints stay.
-    fn keep(&mut self, progress: &mut Progress) -> Result<()> {
+    /// Writes a checkpoint. Where that fails the older ones stay, and only the `last` one is worth ending the run for.
+    fn keep(&mut self, last: bool) -> Result<()> {
         let checkpoint = self.session.checkpoint().map_err(|e| self.unusable(e))?;
-        match checkpoint.save(&self.run.checkpoint_path(self.session.step())) {
-            Ok(()) => checkpoint::prune(&self.run.checkpoints(), self.settings.keep),
-            Err(error) if self.session.step() < self.settings.steps => {
-                progress.note(&format!("warning: {error}; the older checkpoints stay, and the run goes on"));
+        let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
+        match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
+            Err(error) if last => Err(self.unusable(error)),
+            kept => {
+                self.tolerate(kept);
                 Ok(())
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -225,6 +256,7 @@ impl Training {
             ))?;
         }
         print(format!("run     {}", self.run.folder().display()))?;
-        print(format!("samples {}", self.run.sample_path(step).display()))
+        let samples = self.run.sample_path(step);
+        if samples.exists() { print(format!("samples {}", samples.display())) } else { Ok(()) }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Examples, Model, Variant, adversarial, image_shape};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     graph::T,
     nn::{Net, Start},
     settings::Settings,
@@ -21,6 +21,10 @@ pub const VARIANT: Variant = Variant {
 fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
     image_shape("dcgan", examples)?;
     if settings.preset == "article" {
+        let side = examples.shape[1];
+        if side % 8 != 0 {
+            return Err(Error::usage(format!("the article's dcgan takes images with a side that is a multiple of 8, not {side}: choose one with --size")));
+        }
         return adversarial::model(settings, examples, Start::Dcgan, article_generator, article_discriminator);
     }
     adversarial::model(settings, examples, Start::Dcgan, generator, discriminator)

@@ -84,7 +84,7 @@ settings! {
         variant: String = "dcgan", Rule::Text;
         /// The variant's named group of settings to start from
         preset: String = "default", Rule::Text;
-        /// Built-in set, or path of an IDX folder, image folder or CSV file
+        /// Built-in set, or path of an IDX file, a folder of IDX files or images, or a CSV file of points
         data: String = "digits", Rule::Text;
         /// Draws laid over each other as colour channels (3: 1000 modes from digits)
         stack: usize = "1", Rule::OneOf(&["1", "3"]);
@@ -226,6 +226,11 @@ impl Texts {
             return Err(Error::usage(format!(
                 "`batch` takes a multiple of `pack`, and {batch} is not one of {pack}"
             )));
+        }
+        if settings.conditional && settings.stack > 1 {
+            return Err(Error::usage(
+                "`conditional` takes stack=1: the draws that a stack is made of are of several classes",
+            ));
         }
         Ok(settings)
     }
