@@ -20,18 +20,27 @@ pub type Id = usize;
 /// A scalar function of one argument. The real-valued parameters are stored as bits so that nodes can be hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Map {
+    /// e^x.
     Exp,
+    /// Natural logarithm.
     Log,
+    /// Square root; its gradient at 0 is infinite, hence `sqrt(sum + eps)` wherever a norm is taken.
     Sqrt,
+    /// 1 / x.
     Recip,
+    /// Hyperbolic tangent.
     Tanh,
+    /// 1 / (1 + e^-x).
     Sigmoid,
     /// ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).
     Softplus,
     /// 1 where x > 0, else 0.
     Step,
+    /// |x|; its gradient at 0 is -1.
     Abs,
+    /// Sine.
     Sin,
+    /// Cosine.
     Cos,
     /// x where x > 0, else slope * x. Slope 0 is ReLU.
     Leaky(Real),
@@ -44,9 +53,11 @@ pub enum Map {
 pub struct Real(u64);
 
 impl Real {
+    /// Wraps a number.
     pub const fn new(value: f64) -> Self {
         Self(value.to_bits())
     }
+    /// The number.
     pub const fn get(self) -> f64 {
         f64::from_bits(self.0)
     }
@@ -85,19 +96,28 @@ pub enum Form {
     MatMul,
     /// x `[B, C, H, W]`, w `[K, C, R, S]`, y `[B, K, P, Q]`: y(p, q) sums x(p*stride + r - pad, ..) w(r, ..).
     /// The bottom and right padding are whatever P and Q need.
-    Conv2d { stride: [usize; 2], pad: [usize; 2] },
+    Conv2d {
+        /// Steps of the filter, down and across.
+        stride: [usize; 2],
+        /// Zeros above and to the left of x.
+        pad: [usize; 2],
+    },
 }
 
 /// The slot of a trilinear form that a node produces from the other two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Role {
+    /// The input of a convolution, the left factor of a product.
     X,
+    /// The filters of a convolution, the right factor of a product.
     W,
+    /// The result of a convolution or product.
     Y,
 }
 
 /// A fused operation that is *defined* in primitives; see [`crate::composite`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the equations speak of the fields")]
 pub enum Composite {
     /// x -> `[2, kept..]`: mean and biased variance over the axes.
     Moments { axes: Vec<usize> },
@@ -117,11 +137,26 @@ pub enum Composite {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Optimizer {
     /// Adam (Kingma and Ba 2015, algorithm 1), two moments.
-    Adam { beta1: Real, beta2: Real, eps: Real },
+    Adam {
+        /// Decay of the first moment.
+        beta1: Real,
+        /// Decay of the second moment.
+        beta2: Real,
+        /// Added to the root of the second moment.
+        eps: Real,
+    },
     /// v = momentum * v + g; p -= rate * v, one moment (PyTorch's form).
-    Sgd { momentum: Real },
+    Sgd {
+        /// Share of the old velocity that stays.
+        momentum: Real,
+    },
     /// s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + eps), one moment.
-    RmsProp { decay: Real, eps: Real },
+    RmsProp {
+        /// Decay of the mean square.
+        decay: Real,
+        /// Added to its root.
+        eps: Real,
+    },
 }
 
 impl Optimizer {
@@ -143,15 +178,35 @@ pub enum Op {
     /// Written by the host before a run.
     Input(String),
     /// Tensor `item` of state `group` (or [`WHOLE`]), as it is after `version` updates.
-    State { group: usize, item: usize, version: usize },
+    State {
+        /// Position of the state group.
+        group: usize,
+        /// Position of the tensor in its group.
+        item: usize,
+        /// Updates and commits of the group before this read.
+        version: usize,
+    },
     /// Counter-based noise, keyed by (seed, stream, step, element).
-    Random { stream: u32, dist: Dist },
+    Random {
+        /// Tells the streams of a graph apart.
+        stream: u32,
+        /// What is drawn.
+        dist: Dist,
+    },
     /// A batch gathered from the data set; equal `draw`s pick equal examples.
-    Batch { draw: u32, field: Field },
+    Batch {
+        /// Which draw of the round it is.
+        draw: u32,
+        /// The examples themselves, or their classes.
+        field: Field,
+    },
     /// The number of rounds done, a scalar.
     Clock,
+    /// Sum of two tensors of one shape.
     Add,
+    /// Product, element by element, of two tensors of one shape.
     Mul,
+    /// A function of each element.
     Map(Map),
     /// Sum over the axes, which disappear.
     Sum(Vec<usize>),
@@ -163,33 +218,61 @@ pub enum Op {
     Slice(Vec<usize>),
     /// Zeros of the node's shape with the input beginning here.
     Pad(Vec<usize>),
+    /// The same elements in row-major order under another shape.
     Reshape,
     /// Axis i of the result is axis `perm[i]` of the input.
     Permute(Vec<usize>),
     /// The identity, through which no gradient flows.
     Detach,
     /// A trilinear form: inputs are the two slots other than the role, in the order x, w, y.
-    Contract { form: Form, role: Role },
+    Contract {
+        /// The trilinear form.
+        form: Form,
+        /// The slot that this node produces.
+        role: Role,
+    },
+    /// A fused operation; see [`crate::composite`].
     Composite(Composite),
     /// One gradient per tensor of the group, flat, in the group's layout.
-    Pack { group: usize },
+    Pack {
+        /// The group whose layout it takes.
+        group: usize,
+    },
     /// (flat gradient, rate) -> the group's next version, in place.
-    Update { group: usize, optimizer: Optimizer, count: usize, of: usize },
+    Update {
+        /// The group that changes.
+        group: usize,
+        /// How.
+        optimizer: Optimizer,
+        /// Updates of the group in this round before this one.
+        count: usize,
+        /// Updates of the group in a round.
+        of: usize,
+    },
     /// value -> one tensor of a group, in place.
-    Assign { group: usize, item: usize },
+    Assign {
+        /// The group that changes.
+        group: usize,
+        /// Its tensor that changes, or [`WHOLE`].
+        item: usize,
+    },
 }
 
 /// An operation, its inputs and the shape of its result.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Node {
+    /// What it does.
     pub op: Op,
+    /// What it does it to; always earlier nodes.
     pub inputs: Vec<Id>,
+    /// Shape of the result.
     pub shape: Shape,
 }
 
 /// How the host fills a state before the first round.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Init {
+    /// One value everywhere.
     Const(f32),
     /// Normal with this mean and standard deviation.
     Normal(f32, f32),
@@ -200,8 +283,11 @@ pub enum Init {
 /// One named tensor of a state group.
 #[derive(Clone, Debug)]
 pub struct Item {
+    /// Its name: of an item, within the group.
     pub name: String,
+    /// Shape of the result.
     pub shape: Shape,
+    /// How it starts.
     pub init: Init,
     /// First element within the group's flat buffer.
     pub offset: usize,
@@ -210,7 +296,9 @@ pub struct Item {
 /// Named tensors that live in one flat buffer across rounds: a network's parameters, its moments, running statistics.
 #[derive(Clone, Debug)]
 pub struct Group {
+    /// Its name: of an item, within the group.
     pub name: String,
+    /// Its tensors, in the order of their declaration.
     pub items: Vec<Item>,
     /// Elements of the flat buffer, gaps included.
     pub len: usize,
@@ -265,6 +353,7 @@ pub struct T<'g> {
 }
 
 impl Graph {
+    /// An empty graph.
     pub fn new() -> Self {
         Self::default()
     }
@@ -295,18 +384,22 @@ impl Graph {
         self.nodes.borrow().clone()
     }
 
+    /// A copy of the state groups.
     pub fn groups(&self) -> Vec<Group> {
         self.groups.borrow().clone()
     }
 
+    /// The metrics, in the order in which they were declared.
     pub fn metrics(&self) -> Vec<(String, Id)> {
         self.metrics.borrow().clone()
     }
 
+    /// The outputs, in the order in which they were declared.
     pub fn outputs(&self) -> Vec<(String, Id)> {
         self.outputs.borrow().clone()
     }
 
+    /// A constant without axes.
     pub fn scalar(&self, value: f64) -> T<'_> {
         self.node(Op::Const(Real::new(value)), &[], vec![])
     }
@@ -446,27 +539,35 @@ impl Graph {
 }
 
 impl<'g> T<'g> {
+    /// The graph that it belongs to.
     pub fn graph(self) -> &'g Graph {
         self.graph
     }
+    /// Position of its node.
     pub fn id(self) -> Id {
         self.id
     }
+    /// A copy of its node's operation.
     pub fn op(self) -> Op {
         self.graph.nodes.borrow()[self.id].op.clone()
     }
+    /// Its extents.
     pub fn shape(self) -> Shape {
         self.graph.nodes.borrow()[self.id].shape.clone()
     }
+    /// Number of axes.
     pub fn rank(self) -> usize {
         self.graph.nodes.borrow()[self.id].shape.len()
     }
+    /// Extent of one axis.
     pub fn dim(self, axis: usize) -> usize {
         self.graph.nodes.borrow()[self.id].shape[axis]
     }
+    /// Number of elements.
     pub fn len(self) -> usize {
         numel(&self.shape())
     }
+    /// What its node is computed from.
     pub fn inputs(self) -> Vec<T<'g>> {
         self.graph.nodes.borrow()[self.id].inputs.iter().map(|&id| self.graph.at(id)).collect()
     }
@@ -511,51 +612,67 @@ impl<'g> T<'g> {
         self.graph.node(op, &[a, b], a.shape())
     }
 
+    /// A function of each element.
     pub fn map(self, f: Map) -> T<'g> {
         self.graph.node(Op::Map(f), &[self], self.shape())
     }
+    /// See [`Map::Exp`].
     pub fn exp(self) -> T<'g> {
         self.map(Map::Exp)
     }
+    /// See [`Map::Log`].
     pub fn log(self) -> T<'g> {
         self.map(Map::Log)
     }
+    /// See [`Map::Sqrt`].
     pub fn sqrt(self) -> T<'g> {
         self.map(Map::Sqrt)
     }
+    /// See [`Map::Recip`].
     pub fn recip(self) -> T<'g> {
         self.map(Map::Recip)
     }
+    /// See [`Map::Tanh`].
     pub fn tanh(self) -> T<'g> {
         self.map(Map::Tanh)
     }
+    /// See [`Map::Sigmoid`].
     pub fn sigmoid(self) -> T<'g> {
         self.map(Map::Sigmoid)
     }
+    /// See [`Map::Softplus`].
     pub fn softplus(self) -> T<'g> {
         self.map(Map::Softplus)
     }
+    /// See [`Map::Step`].
     pub fn step(self) -> T<'g> {
         self.map(Map::Step)
     }
+    /// See [`Map::Abs`].
     pub fn abs(self) -> T<'g> {
         self.map(Map::Abs)
     }
+    /// See [`Map::Sin`].
     pub fn sin(self) -> T<'g> {
         self.map(Map::Sin)
     }
+    /// See [`Map::Cos`].
     pub fn cos(self) -> T<'g> {
         self.map(Map::Cos)
     }
+    /// max(x, 0).
     pub fn relu(self) -> T<'g> {
         self.leaky_relu(0.0)
     }
+    /// See [`Map::Leaky`].
     pub fn leaky_relu(self, slope: f64) -> T<'g> {
         self.map(Map::Leaky(Real::new(slope)))
     }
+    /// See [`Map::Clamp`].
     pub fn clamp(self, limit: f64) -> T<'g> {
         self.map(Map::Clamp(Real::new(limit)))
     }
+    /// x * x.
     pub fn square(self) -> T<'g> {
         self * self
     }
@@ -583,15 +700,18 @@ impl<'g> T<'g> {
         self.graph.node(Op::Sum(axes.to_vec()), &[self], shape)
     }
 
+    /// Sum of all elements.
     pub fn sum_all(self) -> T<'g> {
         self.sum(&(0..self.rank()).collect::<Vec<_>>())
     }
 
+    /// Mean over the axes, which disappear.
     pub fn mean(self, axes: &[usize]) -> T<'g> {
         let count: usize = axes.iter().map(|&a| self.dim(a)).product();
         self.sum(axes) * (1.0 / count as f64)
     }
 
+    /// Mean of all elements.
     pub fn mean_all(self) -> T<'g> {
         self.mean(&(0..self.rank()).collect::<Vec<_>>())
     }
@@ -628,6 +748,7 @@ impl<'g> T<'g> {
         self.broadcast(shape, &(0..shape.len()).filter(|&a| a != axis).collect::<Vec<_>>())
     }
 
+    /// The window of this shape that begins at `start`.
     #[track_caller]
     pub fn slice(self, start: &[usize], shape: &[usize]) -> T<'g> {
         let from = self.shape();
@@ -663,6 +784,7 @@ impl<'g> T<'g> {
         self.slice(&start, &shape).reshape(&shape[1..])
     }
 
+    /// Zeros of this shape, with the tensor beginning at `before`.
     #[track_caller]
     pub fn pad(self, before: &[usize], shape: &[usize]) -> T<'g> {
         let from = self.shape();
@@ -685,6 +807,7 @@ impl<'g> T<'g> {
         first + other.pad(&before, &shape)
     }
 
+    /// The same elements in row-major order under another shape.
     #[track_caller]
     pub fn reshape(self, shape: &[usize]) -> T<'g> {
         assert_eq!(self.len(), numel(shape), "reshape: {:?} to {shape:?}", self.shape());
@@ -716,6 +839,7 @@ impl<'g> T<'g> {
         self.permute(&perm)
     }
 
+    /// The same value, through which no gradient flows.
     pub fn detach(self) -> T<'g> {
         self.graph.node(Op::Detach, &[self], self.shape())
     }

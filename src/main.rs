@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 /// What reaches stderr unless `RUST_LOG` says otherwise: warnings, and from the graphics stack errors only.
 const LOGGED: &str = "warn,wgpu=error,wgpu_core=error,wgpu_hal=error,naga=error";
 
+#[expect(unsafe_code, reason = "an environment variable has to be set before any thread starts")]
 fn main() -> ExitCode {
     // SAFETY: no other thread runs yet.
     unsafe { saddle::gpu::quiet_loader() };

@@ -35,18 +35,21 @@ pub enum Mode {
 /// A network's parameters, by name.
 #[derive(Clone)]
 pub struct Net<'g> {
+    /// Where its layers are built.
     pub graph: &'g Graph,
     /// State group of the parameters.
     pub params: usize,
     stats: usize,
     powers: usize,
     start: Start,
+    /// What batch norm normalises with.
     pub mode: Mode,
     /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
     pub spectral: bool,
 }
 
 impl<'g> Net<'g> {
+    /// A network whose parameters are the state group `name`.
     pub fn new(graph: &'g Graph, name: &str, start: Start, mode: Mode) -> Self {
         let stats = graph.group(&format!("{name}.stats"));
         let powers = graph.group(&format!("{name}.powers"));

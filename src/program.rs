@@ -35,8 +35,10 @@ pub enum Content {
     Ring,
 }
 
+/// Memory that launches bind ranges of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Buffer {
+    /// Where its contents come from.
     pub content: Content,
     /// Elements of 4 bytes.
     pub len: usize,
@@ -45,14 +47,18 @@ pub struct Buffer {
 /// A range of a buffer, in elements; offsets are multiples of 64 elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Range {
+    /// The buffer.
     pub buffer: BufferId,
+    /// First element in the state's buffer.
     pub offset: usize,
+    /// Number of elements.
     pub len: usize,
 }
 
 /// One launch of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
+    /// What runs.
     pub kernel: Kernel,
     /// Group 0, in the kernel's binding order: reads, words, writes, words out.
     pub bindings: Vec<Range>,
@@ -67,17 +73,22 @@ pub struct Step {
 pub struct StateItem {
     /// `group.name`, the key in a checkpoint.
     pub name: String,
+    /// Its extents.
     pub shape: Shape,
+    /// How it starts.
     pub init: Init,
     /// Name of the state buffer and the first element in it.
     pub state: String,
+    /// First element in the state's buffer.
     pub offset: usize,
 }
 
 /// A whole run of a graph: what a runner replays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Program {
+    /// All memory that it takes.
     pub buffers: Vec<Buffer>,
+    /// The launches, in order.
     pub steps: Vec<Step>,
     /// All tensors of all states that the program touches.
     pub items: Vec<StateItem>,
@@ -87,10 +98,14 @@ pub struct Program {
     pub outputs: Vec<Output>,
 }
 
+/// A tensor that the host may read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
+    /// What the graph calls it.
     pub name: String,
+    /// Its extents.
     pub shape: Shape,
+    /// Where it lies.
     pub range: Range,
 }
 

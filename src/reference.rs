@@ -7,7 +7,7 @@ use crate::{
     graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, T, numel, without},
     kernels::{
         Adam, Buffers, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random, RmsProp, Sgd,
-        chain::step, gather::Data,
+        chain::{Code, step}, gather::Data,
     },
 };
 
@@ -16,9 +16,11 @@ use crate::{
 pub struct Reference {
     /// Flat contents of state groups and moments, by buffer name.
     pub states: HashMap<String, Vec<f64>>,
+    /// Contents of the graph's inputs, by name.
     pub inputs: HashMap<String, Vec<f64>>,
     /// `[step, seed low, seed high, 0]`.
     pub clock: [u32; 4],
+    /// The data set: its layout, its packed items and its classes.
     pub data: Option<(Data, Vec<u32>, Vec<u32>)>,
 }
 
@@ -77,7 +79,7 @@ impl Reference {
             Op::Add => x(0).iter().zip(x(1)).map(|(a, b)| a + b).collect(),
             Op::Mul => x(0).iter().zip(x(1)).map(|(a, b)| a * b).collect(),
             Op::Map(f) => {
-                let (code, c) = crate::plan::code(*f);
+                let (code, c) = Code::of(*f);
                 x(0).iter().map(|&a| step(code, a, a, c)).collect()
             }
             Op::Sum(axes) => reduce(x(0), &shape_of(0), axes, 0.0, |a, b| a + b),

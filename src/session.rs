@@ -28,7 +28,9 @@ const CALIBRATION_ROUNDS: usize = 32;
 pub struct Plans {
     /// None where the model is only sampled.
     pub round: Option<Program>,
+    /// Fits running statistics; see [`Model::calibrate`].
     pub calibrate: Option<Program>,
+    /// Latent vectors to samples.
     pub sample: Program,
 }
 
@@ -142,10 +144,12 @@ impl Session {
         &self.metrics
     }
 
+    /// Rounds done.
     pub fn step(&self) -> u64 {
         self.step
     }
 
+    /// The device and its driver, for people.
     pub fn describe(&self) -> String {
         self.runner.describe()
     }

@@ -39,6 +39,7 @@ struct Loaded {
 }
 
 impl Cpu {
+    /// A runner with nothing loaded.
     pub fn new() -> Self {
         Self::default()
     }

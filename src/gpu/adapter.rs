@@ -11,11 +11,22 @@ const STORAGE_BUFFERS: u32 = 8;
 /// Where to run, and why there.
 #[derive(Debug)]
 pub enum Choice {
-    Cpu { reason: String },
-    Gpu { adapter: Box<Adapter>, reason: String },
+    /// On the CPU runner.
+    Cpu {
+        /// Why.
+        reason: String,
+    },
+    /// On this adapter.
+    Gpu {
+        /// The adapter.
+        adapter: Box<Adapter>,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Choice {
+    /// Why, in half a sentence.
     pub fn reason(&self) -> &str {
         match self {
             Self::Cpu { reason } | Self::Gpu { reason, .. } => reason,
@@ -28,21 +39,31 @@ impl Choice {
 pub struct Listed {
     /// What `--adapter` takes.
     pub index: usize,
+    /// The name that its driver gives.
     pub name: String,
+    /// The interface that it is driven through: Vulkan, Metal, DX12.
     pub backend: String,
     /// discrete, integrated, virtual, software or other.
     pub kind: &'static str,
+    /// Driver and version.
     pub driver: String,
     /// Bytes that one storage binding may span.
     pub max_binding: u64,
     /// Bytes that one buffer may have.
     pub max_buffer: u64,
+    /// Bytes of memory that a workgroup shares.
     pub workgroup_memory: u32,
+    /// Most invocations of a workgroup.
     pub workgroup_invocations: u32,
+    /// Fewest and most invocations of a subgroup.
     pub subgroup_size: [u32; 2],
+    /// Whether shaders can compute in half precision.
     pub f16: bool,
+    /// Whether shaders have subgroup operations.
     pub subgroups: bool,
+    /// Whether shaders reach its matrix units.
     pub cooperative_matrix: bool,
+    /// Whether it can time its own work.
     pub timestamps: bool,
     /// Why it cannot be used, if it cannot.
     pub unfit: Option<String>,
@@ -54,6 +75,7 @@ pub struct Listed {
 ///
 /// # Safety
 /// Call it before any other thread is started: it sets an environment variable.
+#[expect(unsafe_code, reason = "the environment is shared by all threads")]
 pub unsafe fn quiet_loader() {
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() && std::env::var_os("NODEVICE_SELECT").is_none() {
         // SAFETY: the caller promises that no other thread reads the environment.

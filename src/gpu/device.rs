@@ -19,9 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A wgpu device and its queue.
 pub struct Device {
+    /// What wgpu calls the device.
     pub raw: wgpu::Device,
+    /// Where work is submitted.
     pub queue: wgpu::Queue,
+    /// What it is, and its driver.
     pub info: AdapterInfo,
+    /// What plans and launches may assume of it.
     pub caps: Caps,
     /// Whether shaders keep their run-time checks.
     pub checked: bool,

@@ -8,5 +8,7 @@ mod runner;
 
 pub use adapter::{Choice, Listed, adapters, choose, list, quiet_loader};
 pub use device::Device;
-pub use pipeline::{Binding, Pipeline, Pipelines};
+pub use pipeline::{Binding, Pipeline, Pipelines, Shader};
 pub use runner::Gpu;
+/// The version of wgpu that these types come from.
+pub use wgpu;

@@ -14,8 +14,32 @@ use wgpu::{
 use super::Device;
 use crate::{
     error::Result,
-    kernels::{Buffers, Kernel, Launch, chain},
+    kernels::{Buffers, Kernel, Launch, Spec, chain},
 };
+
+/// What a pipeline has to know of a kernel: of one of [`Kernel`]'s, or of any other that has a [`Spec`].
+#[derive(Clone)]
+pub struct Shader {
+    name: &'static str,
+    sources: &'static [&'static str],
+    buffers: Buffers,
+    chain: bool,
+    /// Whether the run-time checks may be left out.
+    trusted: bool,
+}
+
+impl From<&Kernel> for Shader {
+    fn from(k: &Kernel) -> Self {
+        Self { name: k.name(), sources: k.sources(), buffers: k.buffers(), chain: k.chain().is_some(), trusted: true }
+    }
+}
+
+/// A kernel of the caller's own keeps its run-time checks: nobody has vouched for it.
+impl<K: Spec> From<&K> for Shader {
+    fn from(k: &K) -> Self {
+        Self { name: K::NAME, sources: K::SOURCES, buffers: k.buffers(), chain: k.chain().is_some(), trusted: false }
+    }
+}
 
 /// What distinguishes one pipeline from another; constants are kept as bits so that they can be hashed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -25,23 +49,26 @@ struct Key {
     reads: usize,
     writes: usize,
     chain: bool,
+    checked: bool,
 }
 
 impl Key {
-    fn new(kernel: &Kernel, launch: &Launch) -> Self {
-        let Buffers { reads, words, writes, words_out } = kernel.buffers();
+    fn new(device: &Device, shader: &Shader, launch: &Launch) -> Self {
+        let Buffers { reads, words, writes, words_out } = &shader.buffers;
         Self {
-            source: kernel.sources().concat(),
+            source: shader.sources.concat(),
             constants: launch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
             reads: reads.len() + words.len(),
             writes: writes.len() + words_out.len(),
-            chain: kernel.chain().is_some(),
+            chain: shader.chain,
+            checked: device.checked || !shader.trusted,
         }
     }
 }
 
 /// A compiled kernel and the layouts of its bind groups.
 pub struct Pipeline {
+    /// What wgpu calls the pipeline.
     pub raw: ComputePipeline,
     bindings: BindGroupLayout,
     operands: Option<BindGroupLayout>,
@@ -50,65 +77,70 @@ pub struct Pipeline {
 /// Part of a buffer, in bytes.
 #[derive(Clone, Copy)]
 pub struct Binding<'a> {
+    /// The buffer.
     pub buffer: &'a Buffer,
+    /// First byte.
     pub offset: u64,
+    /// Number of bytes.
     pub bytes: u64,
 }
 
 /// The pipelines of one device.
 pub struct Pipelines {
-    modules: Mutex<HashMap<String, Arc<ShaderModule>>>,
+    /// By source, and whether it has run-time checks.
+    modules: Mutex<HashMap<(String, bool), Arc<ShaderModule>>>,
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
     /// Stands in for the operands that a chain does not have.
     dummy: Buffer,
 }
 
 impl Pipelines {
+    /// None yet.
     pub fn new(device: &Device) -> Result<Self> {
         let dummy = device.buffer("no operand", 256, BufferUsages::STORAGE)?;
         Ok(Self { modules: Default::default(), made: Default::default(), dummy })
     }
 
-    /// The pipelines of these launches; those that are not there yet are compiled, on all cores.
-    pub fn get(&self, device: &Device, launches: &[(&Kernel, Launch)]) -> Result<Vec<Arc<Pipeline>>> {
-        let keys: Vec<Key> = launches.iter().map(|(kernel, launch)| Key::new(kernel, launch)).collect();
-        let mut missing: HashMap<&Key, &Kernel> = HashMap::new();
+    /// The pipelines of these launches; those that are not there yet are compiled, on all cores. The kernel of each is a
+    /// `&Kernel`, or a reference to any other type that implements [`Spec`].
+    pub fn get<S>(&self, device: &Device, launches: &[(S, Launch)]) -> Result<Vec<Arc<Pipeline>>>
+    where
+        S: Copy + Into<Shader>,
+    {
+        let shaders: Vec<Shader> = launches.iter().map(|&(shader, _)| shader.into()).collect();
+        let keys: Vec<Key> = shaders.iter().zip(launches).map(|(s, (_, launch))| Key::new(device, s, launch)).collect();
+        let mut missing: HashMap<&Key, &str> = HashMap::new();
         {
             let made = lock(&self.made);
-            missing.extend(
-                keys.iter()
-                    .zip(launches)
-                    .filter(|(key, _)| !made.contains_key(key))
-                    .map(|(key, (kernel, _))| (key, *kernel)),
-            );
+            let named = keys.iter().zip(&shaders).map(|(key, shader)| (key, shader.name));
+            missing.extend(named.filter(|(key, _)| !made.contains_key(key)));
         }
         let missing: Vec<_> = missing.into_iter().collect();
-        let compile =
-            |&(key, kernel): &(&Key, &Kernel)| Ok((key.clone(), Arc::new(self.compile(device, key, kernel)?)));
+        let compile = |&(key, name): &(&Key, &str)| Ok((key.clone(), Arc::new(self.compile(device, key, name)?)));
         let compiled: Vec<_> = missing.par_iter().map(compile).collect::<Result<_>>()?;
         let mut made = lock(&self.made);
         made.extend(compiled);
         Ok(keys.iter().map(|key| made[key].clone()).collect())
     }
 
-    fn compile(&self, device: &Device, key: &Key, kernel: &Kernel) -> Result<Pipeline> {
-        let module = self.module(device, key, kernel)?;
+    fn compile(&self, device: &Device, key: &Key, name: &str) -> Result<Pipeline> {
+        let module = self.module(device, key, name)?;
         let constants: Vec<(&str, f64)> =
             key.constants.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(*bits))).collect();
         let options =
             wgpu::PipelineCompilationOptions { constants: &constants, zero_initialize_workgroup_memory: false };
-        let label = || format!("{} with {constants:?}", kernel.name());
+        let label = || format!("{name} with {constants:?}");
         device.scoped(label, || {
             let bindings = layout(device, key.reads, key.writes);
             let operands = key.chain.then(|| layout(device, chain::OPERANDS, 0));
             let groups: Vec<_> = [Some(&bindings), operands.as_ref()].into_iter().filter(Option::is_some).collect();
             let layout = wgpu::PipelineLayoutDescriptor {
-                label: Some(kernel.name()),
+                label: Some(name),
                 bind_group_layouts: &groups,
                 immediate_size: 0,
             };
             let raw = device.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(kernel.name()),
+                label: Some(name),
                 layout: Some(&device.raw.create_pipeline_layout(&layout)),
                 module: &module,
                 entry_point: Some("main"),
@@ -119,19 +151,21 @@ impl Pipelines {
         })
     }
 
-    fn module(&self, device: &Device, key: &Key, kernel: &Kernel) -> Result<Arc<ShaderModule>> {
+    fn module(&self, device: &Device, key: &Key, name: &str) -> Result<Arc<ShaderModule>> {
         // Held while parsing: a second thread that wants the same module must wait for it.
         let mut modules = lock(&self.modules);
-        if let Some(module) = modules.get(&key.source) {
+        let known = (key.source.clone(), key.checked);
+        if let Some(module) = modules.get(&known) {
             return Ok(module.clone());
         }
         let source = wgpu::ShaderSource::Wgsl(key.source.as_str().into());
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name()), source };
-        let checks = if device.checked { ShaderRuntimeChecks::checked() } else { ShaderRuntimeChecks::unchecked() };
-        // SAFETY: the shaders are our own; tests run each of them between guard bands.
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source };
+        let checks = if key.checked { ShaderRuntimeChecks::checked() } else { ShaderRuntimeChecks::unchecked() };
+        // SAFETY: only our own shaders go unchecked; tests run each of them between guard bands.
+        #[expect(unsafe_code, reason = "checks on every access and loop would cost much of the speed")]
         let make = || unsafe { device.raw.create_shader_module_trusted(descriptor, checks) };
-        let module = Arc::new(device.scoped(|| format!("{}.wgsl", kernel.name()), make)?);
-        modules.insert(key.source.clone(), module.clone());
+        let module = Arc::new(device.scoped(|| format!("{name}.wgsl"), make)?);
+        modules.insert(known, module.clone());
         Ok(module)
     }
 

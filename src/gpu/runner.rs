@@ -100,6 +100,7 @@ impl Gpu {
         Ok(gpu)
     }
 
+    /// The device that it runs on.
     pub fn device(&self) -> &Device {
         &self.device
     }

@@ -6,15 +6,20 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
 use crate::overrides;
 
+/// One update of a flat group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
     /// Elements of the flat group.
     pub len: usize,
     /// This is update number `count` of `of` in a round: t = step * of + count + 1.
     pub count: usize,
+    /// Updates of this group in a round.
     pub of: usize,
+    /// Decay of the first moment.
     pub beta1: f64,
+    /// Decay of the second moment.
     pub beta2: f64,
+    /// Added to the root of the second moment.
     pub eps: f64,
 }
 

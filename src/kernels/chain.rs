@@ -8,6 +8,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::real;
+use crate::graph::Map;
 
 /// Operands that a chain can read: 5 leave room for a product's own three bindings among 8.
 pub const OPERANDS: usize = 5;
@@ -19,20 +20,25 @@ pub const DIGITS: usize = 4;
 /// One digit of the element number n: `(n / div) % extent`, worth `stride` elements of the operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Digit {
+    /// After how many elements the digit moves on.
     pub div: usize,
+    /// How many values it takes before it starts again.
     pub extent: usize,
+    /// Elements of the operand that one step of it is worth.
     pub stride: usize,
 }
 
 /// Where an operand's element for element n lies: `offset + sum of digits`; no digits at all mean n itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Index {
+    /// The place of element 0.
     pub offset: usize,
     /// `None`: operand element n for element n.
     pub digits: Option<Vec<Digit>>,
 }
 
 impl Index {
+    /// The place for element n.
     pub fn at(&self, n: usize) -> usize {
         let digit = |d: &Digit| (n / d.div) % d.extent * d.stride;
         self.offset + self.digits.as_ref().map_or(n, |digits| digits.iter().map(digit).sum())
@@ -53,16 +59,27 @@ pub enum Code {
     MulC,
     /// a - b
     Sub,
+    /// e^a
     Exp,
+    /// ln a
     Log,
+    /// sqrt(a)
     Sqrt,
+    /// 1 / a
     Recip,
+    /// tanh a
     Tanh,
+    /// 1 / (1 + e^-a)
     Sigmoid,
+    /// max(a, 0) + ln(1 + e^-|a|)
     Softplus,
+    /// a > 0 ? 1 : 0
     Step,
+    /// |a|
     Abs,
+    /// sin a
     Sin,
+    /// cos a
     Cos,
     /// a > 0 ? a : c * a
     Leaky,
@@ -74,24 +91,53 @@ pub enum Code {
     Const,
 }
 
+impl Code {
+    /// The instruction of a map, and its immediate.
+    pub fn of(f: Map) -> (Self, f64) {
+        match f {
+            Map::Exp => (Self::Exp, 0.0),
+            Map::Log => (Self::Log, 0.0),
+            Map::Sqrt => (Self::Sqrt, 0.0),
+            Map::Recip => (Self::Recip, 0.0),
+            Map::Tanh => (Self::Tanh, 0.0),
+            Map::Sigmoid => (Self::Sigmoid, 0.0),
+            Map::Softplus => (Self::Softplus, 0.0),
+            Map::Step => (Self::Step, 0.0),
+            Map::Abs => (Self::Abs, 0.0),
+            Map::Sin => (Self::Sin, 0.0),
+            Map::Cos => (Self::Cos, 0.0),
+            Map::Leaky(c) => (Self::Leaky, c.get()),
+            Map::Clamp(c) => (Self::Clamp, c.get()),
+        }
+    }
+}
+
 /// One instruction; c is kept as bits so that chains can be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Instr {
+    /// What it computes.
     pub code: Code,
+    /// Register of the first argument.
     pub a: usize,
+    /// Register of the second argument; of no account where the code takes one.
     pub b: usize,
+    /// Bits of the immediate.
     pub c: u32,
 }
 
 impl Instr {
+    /// The immediate.
     pub fn c(&self) -> f32 {
         f32::from_bits(self.c)
     }
 }
 
+/// What it reads and what it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chain {
+    /// Where each operand's element lies.
     pub operands: Vec<Index>,
+    /// The instructions, in order.
     pub instrs: Vec<Instr>,
 }
 

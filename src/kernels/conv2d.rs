@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
 use crate::overrides;
 
+/// A convolution with its epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2d {
+    /// All extents.
     pub geometry: Geometry,
     /// Epilogue: the product is its accumulator, n the row-major position in y.
     pub chain: Chain,
@@ -18,26 +20,40 @@ pub struct Conv2d {
 /// `pad` is top and left; what bottom and right need follows from P and Q.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Geometry {
+    /// Batch.
     pub b: usize,
+    /// Channels of x.
     pub c: usize,
+    /// Rows of x.
     pub h: usize,
+    /// Columns of x.
     pub w: usize,
+    /// Channels of y: the number of filters.
     pub k: usize,
+    /// Rows of a filter.
     pub r: usize,
+    /// Columns of a filter.
     pub s: usize,
+    /// Rows of y.
     pub p: usize,
+    /// Columns of y.
     pub q: usize,
+    /// Steps of the filter, down and across.
     pub stride: [usize; 2],
+    /// Zeros above and to the left of x.
     pub pad: [usize; 2],
 }
 
 impl Geometry {
+    /// Elements of x.
     pub fn x_len(&self) -> usize {
         self.b * self.c * self.h * self.w
     }
+    /// Elements of w.
     pub fn w_len(&self) -> usize {
         self.k * self.c * self.r * self.s
     }
+    /// Elements of y.
     pub fn y_len(&self) -> usize {
         self.b * self.k * self.p * self.q
     }

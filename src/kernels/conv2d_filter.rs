@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, product::{self, Product}};
 use crate::overrides;
 
+/// A filter gradient, whole or in partial sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2dFilter {
+    /// All extents.
     pub geometry: super::Geometry,
+    /// Partial sums; 1 writes the gradient itself.
     pub splits: usize,
 }
 

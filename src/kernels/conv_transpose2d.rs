@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
 
+/// A transposed convolution with its epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConvTranspose2d {
+    /// All extents, of the convolution that this is the adjoint of.
     pub geometry: super::Geometry,
     /// Epilogue: the product is its accumulator, n the row-major position in x.
     pub chain: Chain,

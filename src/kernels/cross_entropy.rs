@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes};
 use crate::overrides;
 
+/// One loss a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrossEntropy {
+    /// Examples.
     pub rows: usize,
+    /// Classes.
     pub cols: usize,
 }
 

@@ -10,13 +10,18 @@ use super::{
 };
 use crate::{graph::Field, overrides};
 
+/// A batch of the data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gather {
+    /// The examples themselves, or their classes.
     pub field: crate::graph::Field,
     /// Which of the round's draws, of how many.
     pub draw: u32,
+    /// Draws in a round.
     pub draws: u32,
+    /// Examples of the batch.
     pub batch: usize,
+    /// The data set that they come from.
     pub data: Data,
 }
 

@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
 use crate::overrides;
 
+/// Products of a batch of matrices, with their epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatMul {
     /// Products of the batch.
     pub batch: usize,
+    /// Rows of a and y.
     pub m: usize,
+    /// Columns of b and y.
     pub n: usize,
+    /// Columns of a, rows of b.
     pub k: usize,
     /// Whether a is stored as [batch, K, M].
     pub a_transposed: bool,

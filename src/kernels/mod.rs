@@ -75,7 +75,9 @@ impl Default for Caps {
 /// How to run a kernel once: pipeline constants and the number of workgroups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
+    /// Name and value of each pipeline constant; those left out keep the shader's default.
     pub overrides: Vec<(String, f64)>,
+    /// Workgroups along x, y and z.
     pub groups: [u32; 3],
 }
 
@@ -98,6 +100,7 @@ macro_rules! overrides {
 /// Arithmetic and traffic of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
+    /// Floating-point operations, a multiply-add counted as two.
     pub flops: f64,
     /// Bytes that must be read and written at least once.
     pub bytes: f64,
@@ -106,18 +109,27 @@ pub struct Cost {
 /// Number of elements in each binding, by kind, in the order of the bindings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Buffers {
+    /// Tensors that are only read.
     pub reads: Vec<usize>,
+    /// Words that are only read: the clock, the data set.
     pub words: Vec<usize>,
+    /// Tensors that are written, or read and written.
     pub writes: Vec<usize>,
+    /// Words that are written.
     pub words_out: Vec<usize>,
 }
 
 /// The slices that a twin runs on; `operands` are the chain's.
 pub struct Io<'a, F> {
+    /// See [`Buffers::reads`].
     pub reads: Vec<&'a [F]>,
+    /// See [`Buffers::words`].
     pub words: Vec<&'a [u32]>,
+    /// See [`Buffers::writes`].
     pub writes: Vec<&'a mut [F]>,
+    /// See [`Buffers::words_out`].
     pub words_out: Vec<&'a mut [u32]>,
+    /// Group 1.
     pub operands: Vec<&'a [F]>,
 }
 
@@ -127,10 +139,13 @@ pub trait Spec {
     const NAME: &'static str;
     /// The WGSL files whose concatenation is the module.
     const SOURCES: &'static [&'static str];
+    /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
+    /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::launch`].
     fn launch(&self, caps: &Caps) -> Launch;
     /// The same result as the shader's, by plain loops.
     fn twin<F: Float>(&self, io: Io<F>);
+    /// Arithmetic and least traffic of one run.
     fn cost(&self) -> Cost;
     /// The fused pointwise chain, where the kernel has one.
     fn chain(&self) -> Option<&Chain> {
@@ -142,18 +157,27 @@ macro_rules! kernels {
     ($($name:ident),* $(,)?) => {
         /// Any kernel with its parameters: plain data.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        pub enum Kernel { $($name($name)),* }
+        pub enum Kernel {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($name),
+            )*
+        }
 
         impl Kernel {
+            /// See [`Spec::NAME`].
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $name::NAME),* }
             }
+            /// See [`Spec::SOURCES`].
             pub fn sources(&self) -> &'static [&'static str] {
                 match self { $(Self::$name(_) => $name::SOURCES),* }
             }
+            /// See [`Spec::buffers`].
             pub fn buffers(&self) -> Buffers {
                 match self { $(Self::$name(k) => k.buffers()),* }
             }
+            /// See [`Spec::launch`]; with the constants of the chain.
             pub fn launch(&self, caps: &Caps) -> Launch {
                 match self { $(Self::$name(k) => {
                     let mut launch = k.launch(caps);
@@ -163,12 +187,15 @@ macro_rules! kernels {
                     launch
                 }),* }
             }
+            /// See [`Spec::twin`].
             pub fn twin<F: Float>(&self, io: Io<F>) {
                 match self { $(Self::$name(k) => k.twin(io)),* }
             }
+            /// See [`Spec::cost`].
             pub fn cost(&self) -> Cost {
                 match self { $(Self::$name(k) => k.cost()),* }
             }
+            /// See [`Spec::chain`].
             pub fn chain(&self) -> Option<&Chain> {
                 match self { $(Self::$name(k) => k.chain()),* }
             }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
 
+/// Mean and variance over the reduced axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.

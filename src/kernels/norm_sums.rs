@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold};
 
+/// The two sums that the gradient of a normalisation takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NormSums {
     /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.

@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec};
 use crate::{graph::numel, overrides};
 
+/// Zeros around a tensor of at most four axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pad {
+    /// Shape of x.
     pub from: Vec<usize>,
+    /// Shape of y.
     pub to: Vec<usize>,
+    /// Where x begins in y.
     pub before: Vec<usize>,
 }
 

@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
 use crate::overrides;
 
+/// A chain on its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pointwise {
+    /// Elements of y.
     pub len: usize,
     /// Whether the chain's accumulator is what y held before; otherwise it is 0.
     pub in_place: bool,
+    /// What is computed.
     pub chain: Chain,
 }
 

@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
 use crate::{graph::Dist, overrides};
 
+/// Noise of one stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Random {
+    /// Tells the streams of a graph apart.
     pub stream: u32,
+    /// What is drawn.
     pub dist: crate::graph::Dist,
+    /// Elements of y.
     pub len: usize,
 }
 

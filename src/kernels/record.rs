@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec};
 use crate::overrides;
 
+/// A row of metrics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Metrics.
     pub count: usize,
+    /// Elements from one metric to the next in x.
     pub stride: usize,
+    /// Rows of the ring.
     pub rows: usize,
 }
 

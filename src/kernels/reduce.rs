@@ -7,15 +7,20 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, fold, real};
 use crate::overrides;
 
+/// A sum or maximum, with its prologue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reduce {
+    /// Whether it is a maximum.
     pub max: bool,
     /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
     pub outer: Vec<(usize, usize)>,
     /// The same of the reduced axes.
     pub inner: Vec<(usize, usize)>,
+    /// Factor of the result.
     pub scale: f32,
+    /// Partial results; 1 writes the result itself.
     pub splits: usize,
+    /// Prologue: what is reduced.
     pub chain: Chain,
 }
 

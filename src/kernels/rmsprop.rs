@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
 use crate::overrides;
 
+/// One update of a flat group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RmsProp {
+    /// Elements of the flat group.
     pub len: usize,
+    /// Decay of the mean square.
     pub decay: f64,
+    /// Added to its root.
     pub eps: f64,
 }
 

@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
 use crate::overrides;
 
+/// One update of a flat group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
+    /// Elements of the flat group.
     pub len: usize,
+    /// Share of the old velocity that stays.
     pub momentum: f64,
 }
 

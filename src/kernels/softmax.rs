@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes};
 use crate::overrides;
 
+/// A softmax of each row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Softmax {
+    /// Rows.
     pub rows: usize,
+    /// Columns.
     pub cols: usize,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Cost, Io, Launch, Spec};
 
+/// The end of a round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tick {
 }

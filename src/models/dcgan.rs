@@ -8,6 +8,7 @@ use crate::{
     settings::Settings,
 };
 
+/// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "dcgan",
     about: "convolutional generator and discriminator (Radford et al. 2016), for images",

@@ -8,6 +8,7 @@ use crate::{
     settings::Settings,
 };
 
+/// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "gan",
     about: "dense generator and discriminator (Goodfellow et al. 2014), for images and points",

@@ -31,10 +31,13 @@ pub struct Model {
 
 /// A kind of model that can be trained.
 pub struct Variant {
+    /// What the command line calls it.
     pub name: &'static str,
     /// One line.
     pub about: &'static str,
+    /// Named groups of settings; `default` applies where none is named.
     pub presets: &'static [Preset<'static>],
+    /// Its graphs, or a sentence on what the settings or the data lack.
     pub build: fn(&Settings, &Examples) -> Result<Model>,
 }
 

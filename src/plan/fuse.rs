@@ -250,7 +250,7 @@ impl Builder<'_> {
         let (a, b) = (node.inputs[0], node.inputs.get(1).copied());
         match node.op {
             Op::Map(f) => {
-                let (code, c) = code(f);
+                let (code, c) = Code::of(f);
                 match self.value(a, coords)? {
                     Value::Register(a) => Ok(self.push(code, a, a, c)),
                     Value::Constant(x) => Ok(Value::Constant(step(code, x, x, c))),
@@ -326,24 +326,5 @@ impl Builder<'_> {
         let fits = node.op == *op && self.tensors.is_inline(id);
         let c = if fits { self.tensors.constant(node.inputs[1]) } else { None };
         c.map(|c| (node.inputs[0], c))
-    }
-}
-
-/// The instruction of a map and its immediate.
-pub fn code(f: Map) -> (Code, f64) {
-    match f {
-        Map::Exp => (Code::Exp, 0.0),
-        Map::Log => (Code::Log, 0.0),
-        Map::Sqrt => (Code::Sqrt, 0.0),
-        Map::Recip => (Code::Recip, 0.0),
-        Map::Tanh => (Code::Tanh, 0.0),
-        Map::Sigmoid => (Code::Sigmoid, 0.0),
-        Map::Softplus => (Code::Softplus, 0.0),
-        Map::Step => (Code::Step, 0.0),
-        Map::Abs => (Code::Abs, 0.0),
-        Map::Sin => (Code::Sin, 0.0),
-        Map::Cos => (Code::Cos, 0.0),
-        Map::Leaky(c) => (Code::Leaky, c.get()),
-        Map::Clamp(c) => (Code::Clamp, c.get()),
     }
 }

@@ -15,7 +15,6 @@ use crate::{
     kernels::{Caps, gather::Data},
     program::Program,
 };
-pub(crate) use fuse::code;
 use fuse::{Group, Unfuse, is_pointwise, is_view};
 
 /// Rounds whose metrics are kept on the device.

@@ -1,4 +1,5 @@
 //! Single-threaded matrix products, and the transposes around them.
+#![expect(unsafe_code, reason = "blocks of one matrix are written by several threads, and the GEMM crate takes pointers")]
 
 use rayon::prelude::*;
 use std::marker::PhantomData;

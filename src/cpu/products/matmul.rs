@@ -8,11 +8,17 @@ use rayon::prelude::*;
 /// `(row, column)` strides say how it lies: `(k, 1)` for `a` as written, `(1, m)` for one stored as its transpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Matmul {
+    /// Products.
     pub batch: usize,
+    /// Rows of a and y.
     pub m: usize,
+    /// Columns of a, rows of b.
     pub k: usize,
+    /// Columns of b and y.
     pub n: usize,
+    /// Elements from a row of a to the next, and from a column to the next.
     pub a_strides: (usize, usize),
+    /// The same of b.
     pub b_strides: (usize, usize),
 }
 

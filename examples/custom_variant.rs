@@ -1,0 +1,79 @@
+//! A variant of one's own in one file: residual dense networks, trained on a ring of eight Gaussians through the library.
+//!
+//! `cargo run --release --example custom_variant -- [STEPS] [ADAPTER]`: 2000 steps on the best device, if nothing is said.
+
+use saddle::{
+    data,
+    error::Result,
+    graph::{T, numel},
+    models::{Examples, Model, Variant, adversarial},
+    nn::{Net, Start},
+    session::{self, Plans, Session},
+    settings::{Layer, Settings},
+};
+
+/// Put it into `models::VARIANTS`, and the command line has it too.
+const VARIANT: Variant = Variant {
+    name: "residual",
+    about: "dense networks whose hidden layers add to what they get, for points",
+    presets: &[("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
+    build,
+};
+
+const WIDTH: usize = 128;
+
+fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
+    adversarial::model(settings, examples, Start::Uniform, generator, discriminator)
+}
+
+/// h + leaky(h w1 + b1) w2: the layers of both networks.
+fn block<'g>(net: &Net<'g>, name: &str, h: T<'g>) -> T<'g> {
+    let inner = net.dense(&format!("{name}.in"), h, WIDTH).leaky_relu(0.2);
+    h + net.dense_without_bias(&format!("{name}.out"), inner, WIDTH)
+}
+
+/// z `[B, latent]` -> `[B, ..shape]`.
+fn generator<'g>(net: &Net<'g>, _: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+    let h = net.dense("in", z, WIDTH);
+    let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
+    net.dense("out", h, numel(shape)).reshape(&[&[z.dim(0)], shape].concat())
+}
+
+/// x `[B, ..]` -> logits `[B, 1]`.
+fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: T<'g>) -> T<'g> {
+    let h = net.dense("in", x.reshape(&[x.dim(0), x.len() / x.dim(0)]), WIDTH);
+    let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
+    net.dense("out", h, 1)
+}
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut layer = Layer::default();
+    layer.set("steps", &arguments.next().unwrap_or("2000".into()), "STEPS");
+    layer.set("adapter", &arguments.next().unwrap_or("auto".into()), "ADAPTER");
+    for (key, value) in [("variant", VARIANT.name), ("data", "ring"), ("batch", "256"), ("lr_g", "5e-4"), ("lr_d", "5e-4")] {
+        layer.set(key, value, "");
+    }
+    let settings = Settings::resolve(&[(VARIANT.name, VARIANT.presets)], &[layer])?;
+
+    // Graphs, then programs for one device, then a session that runs them.
+    let dataset = session::open_data(&settings)?;
+    let examples = session::examples(&dataset);
+    let model = (VARIANT.build)(&settings, &examples)?;
+    let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
+    let plans = Plans::new(&model, &caps, Some(session::layout(&dataset)))?;
+    session::upload(runner.as_mut(), &dataset)?;
+    let mut session = Session::new(runner, &settings, examples, &plans)?;
+    println!("{} on {}: {reason}", VARIANT.name, session.describe());
+
+    let modes = data::modes("ring").expect("ring has known modes");
+    while session.step() < settings.steps {
+        let rows = session.train(250.min(settings.steps - session.step()))?;
+        let last = session.metrics().iter().zip(rows.last().expect("a row for each round"));
+        let losses: Vec<String> = last.map(|(name, value)| format!("{name} {value:.3}")).collect();
+        let score = data::count_modes(&session.generate(2500, 0, None)?, &modes);
+        let (found, good) = (score.modes, 100.0 * score.high_quality_share);
+        println!("step {:5}  {}  modes {found}/8, high quality {good:.1} %", session.step(), losses.join("  "));
+    }
+    Ok(())
+}
