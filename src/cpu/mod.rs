@@ -171,7 +171,7 @@ impl Runner for Cpu {
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
         let Loaded { program, places, .. } = &mut self.programs[id.0];
         let (steps, places) = (std::mem::take(&mut program.steps), std::mem::take(places));
-        rayon::in_place_scope(|_| {
+        rayon::scope(|_| {
             for _ in 0..times {
                 steps.iter().for_each(|s| self.step(s, &places));
             }

@@ -1,0 +1,44 @@
+//! Microseconds of host time per launch that replaying a training round costs: `cargo bench --bench encode`.
+//! The best of 30, on the first GPU adapter (software ones will do: nothing is run).
+
+use saddle::{
+    gpu::{self, Gpu},
+    models,
+    runner::Runner,
+    session::{self, Plans},
+    settings::{Layer, Preset, Settings},
+};
+
+fn main() -> saddle::error::Result<()> {
+    // SAFETY: no other thread runs yet.
+    unsafe { gpu::quiet_loader() };
+    let Some(adapter) = gpu::adapters().into_iter().next() else {
+        return Err(saddle::error::Error::failure("no GPU adapter: install a Vulkan driver"));
+    };
+    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
+    for variant in ["gan", "dcgan"] {
+        let mut layer = Layer::default();
+        layer.set("variant", variant, "");
+        let settings = Settings::resolve(&presets, &[layer])?;
+        let dataset = session::open_data(&settings)?;
+        let model = (models::variant(variant)?.build)(&settings, &session::examples(&dataset))?;
+        let mut gpu = Gpu::open(&adapter, false)?;
+        let plans = Plans::new(&model, &gpu.device().caps.clone(), Some(session::layout(&dataset)))?;
+        session::upload(&mut gpu, &dataset)?;
+        let round = plans.round.expect("a plan to train has a round");
+        let id = gpu.load(&round)?;
+        let mut costs = vec![];
+        for _ in 0..30 {
+            costs.push(gpu.encode_cost(id, 10)?.as_secs_f64() * 1e6);
+        }
+        costs.sort_by(f64::total_cmp);
+        println!(
+            "{variant}: {} launches a round, {:.2} us each (median {:.2}), {}",
+            round.steps.len(),
+            costs[0],
+            costs[15],
+            gpu.describe()
+        );
+    }
+    Ok(())
+}
