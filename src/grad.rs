@@ -70,7 +70,7 @@ fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'
         Op::Contract { form, role } => contract_rule(form, role, x, dy, wanted),
         Op::Composite(c) => c.vjp(x, y, dy).unwrap_or_else(|| {
             // Second order: through the definition, up to the composite's own inputs.
-            let inner = (c.define(x) * dy).sum_all();
+            let inner = (c.define(x) * dy.detach()).sum_all();
             grad(inner, x).into_iter().map(Some).collect()
         }),
         op => panic!("grad: {op:?} cannot be differentiated"),
