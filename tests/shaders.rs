@@ -171,7 +171,7 @@ fn planned() -> Vec<(Kernel, Launch)> {
         let settings = Settings::resolve(&presets, &[layer]).unwrap();
         let examples = Examples { shape: shape.to_vec(), classes };
         let model = (models::variant(variant).unwrap().build)(&settings, &examples).unwrap();
-        let data = Data { count: 20_000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
+        let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
         let plans = Plans::new(&model, &caps, Some(data)).unwrap();
         for step in plans.programs().flat_map(|p| &p.steps) {
             let launch = step.kernel.launch(&caps);
