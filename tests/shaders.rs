@@ -1,0 +1,241 @@
+//! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways, and
+//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use naga::{
+    AddressSpace, Expression, GlobalVariable, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner,
+    back::{self, PipelineConstants, glsl, hlsl, msl, spv},
+    front::wgsl,
+    proc::{BoundsCheckPolicies, Layouter},
+    valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
+};
+use rayon::prelude::*;
+use saddle::{
+    graph::{Dist, Field, Real},
+    kernels::{
+        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Index, Kernel, Launch, MatMul,
+        Moments, NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sgd, Softmax, Tick,
+        chain::{Code, DIGITS, Digit, Instr, LENGTH, OPERANDS},
+        gather::Data,
+    },
+    models::{self, Examples},
+    session::Plans,
+    settings::{Layer, Preset, Settings},
+};
+
+/// What every WebGPU implementation offers.
+const INVOCATIONS: u32 = 256;
+const WORKGROUP_MEMORY: u32 = 16 << 10;
+const STORAGE_BUFFERS: usize = 8;
+
+/// A chain that uses every constant there is.
+fn full_chain() -> Chain {
+    let digits = |j: usize| (0..DIGITS).map(|d| Digit { div: 1 + d, extent: 2, stride: 1 + j }).collect();
+    let operand = |j: usize| Index { offset: j, digits: Some(digits(j)) };
+    let instr = |k: usize| Instr { code: Code::Add, a: k, b: k + 1, c: 1f32.to_bits() };
+    Chain { operands: (0..OPERANDS).map(operand).collect(), instrs: (0..LENGTH).map(instr).collect() }
+}
+
+/// One of every kernel, with everything that it can use.
+fn every_kernel() -> Vec<Kernel> {
+    let chain = full_chain();
+    let geometry =
+        Geometry { b: 2, c: 3, h: 9, w: 8, k: 4, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
+    let data = Data { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
+    let axes = |first: usize| (0..4).map(|a| (2, first << (2 * a))).rev().collect::<Vec<_>>();
+    let (outer, inner) = (axes(2), axes(1));
+    vec![
+        Adam { len: 5, count: 0, of: 1, beta1: 0.5, beta2: 0.999, eps: 1e-8 }.into(),
+        Conv2d { geometry, chain: chain.clone() }.into(),
+        Conv2dFilter { geometry, splits: 2 }.into(),
+        ConvTranspose2d { geometry, chain: chain.clone() }.into(),
+        CrossEntropy { rows: 3, cols: 5 }.into(),
+        Gather { field: Field::Items, draw: 0, draws: 1, batch: 4, data }.into(),
+        MatMul { batch: 2, m: 5, n: 6, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
+        Moments { outer: outer.clone(), inner: inner.clone() }.into(),
+        NormSums { outer: outer.clone(), inner: inner.clone() }.into(),
+        Pad { from: vec![1, 2, 3, 4], to: vec![2, 3, 4, 5], before: vec![1, 0, 1, 0] }.into(),
+        Pointwise { len: 7, in_place: true, chain: chain.clone() }.into(),
+        Random { stream: 1, dist: Dist::Bernoulli(Real::new(0.5)), len: 9 }.into(),
+        Record { count: 3, stride: 64, rows: 4 }.into(),
+        Reduce { max: false, outer, inner, scale: 0.5, splits: 2, chain }.into(),
+        RmsProp { len: 5, decay: 0.9, eps: 1e-8 }.into(),
+        Sgd { len: 5, momentum: 0.9 }.into(),
+        Softmax { rows: 3, cols: 5 }.into(),
+        Tick {}.into(),
+    ]
+}
+
+fn parse(kernel: &Kernel) -> Module {
+    let source = kernel.sources().concat();
+    wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", kernel.name(), e.emit_to_string(&source)))
+}
+
+fn validate(name: &str, module: &Module) -> ModuleInfo {
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    validator.validate(module).unwrap_or_else(|e| panic!("{name}: {e:?}"))
+}
+
+#[test]
+fn every_shader_has_its_kernel_here() {
+    let stem = |entry: std::fs::DirEntry| entry.path().file_stem().unwrap().to_string_lossy().into_owned();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let files: BTreeSet<String> = folder.read_dir().unwrap().map(|e| stem(e.unwrap())).collect();
+    let kernels = every_kernel();
+    let text = |name: &String| std::fs::read_to_string(folder.join(format!("{name}.wgsl"))).unwrap();
+    let shared = |name: &String| kernels.iter().any(|k| k.sources().contains(&text(name).as_str()));
+    for name in &files {
+        assert!(shared(name), "shaders/{name}.wgsl is part of no kernel of `every_kernel`");
+    }
+    for kernel in &kernels {
+        assert!(files.contains(kernel.name()), "{}: there is no shader of this name", kernel.name());
+        assert_eq!(kernel.sources()[0], text(&kernel.name().to_string()), "{}: its own file comes first", kernel.name());
+    }
+}
+
+/// A storage binding as the pipeline layout wants it: whether it is written, and whether it holds floats.
+fn binding(module: &Module, variable: &GlobalVariable) -> (bool, bool) {
+    let AddressSpace::Storage { access } = variable.space else { panic!("{:?}: not a storage buffer", variable.name) };
+    let TypeInner::Array { base, .. } = module.types[variable.ty].inner else { panic!("{:?}: not an array", variable.name) };
+    let TypeInner::Scalar(scalar) = module.types[base].inner else { panic!("{:?}: not of scalars", variable.name) };
+    assert_eq!(scalar.width, 4, "{:?}", variable.name);
+    (access.contains(StorageAccess::STORE), scalar.kind == ScalarKind::Float)
+}
+
+#[test]
+fn bindings_are_what_the_kernel_says() {
+    for kernel in every_kernel() {
+        let (name, module) = (kernel.name(), parse(&kernel));
+        let mut found: BTreeMap<(u32, u32), (bool, bool)> = BTreeMap::new();
+        for (_, variable) in module.global_variables.iter() {
+            if let Some(at) = &variable.binding {
+                let twice = found.insert((at.group, at.binding), binding(&module, variable));
+                assert!(twice.is_none(), "{name}: two variables at {at:?}");
+            }
+        }
+        let b = kernel.buffers();
+        let kinds = [(b.reads.len(), (false, true)), (b.words.len(), (false, false)), (b.writes.len(), (true, true)), (b.words_out.len(), (true, false))];
+        let bindings = kinds.iter().flat_map(|&(count, kind)| std::iter::repeat_n(kind, count));
+        let operands = if kernel.chain().is_some() { OPERANDS } else { 0 };
+        let expected: BTreeMap<(u32, u32), (bool, bool)> = (0..)
+            .map(|i| (0, i))
+            .zip(bindings)
+            .chain((0..operands as u32).map(|i| ((1, i), (false, true))))
+            .collect();
+        assert_eq!(found, expected, "{name}: (group, binding): (written, floats)");
+        assert!(found.len() <= STORAGE_BUFFERS, "{name}: {} storage buffers", found.len());
+    }
+}
+
+#[test]
+fn pipeline_constants_are_what_the_launch_sets() {
+    for kernel in every_kernel() {
+        let (name, module) = (kernel.name(), parse(&kernel));
+        let launch = kernel.launch(&Caps::default());
+        let set: BTreeSet<&str> = launch.overrides.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(set.len(), launch.overrides.len(), "{name}: a constant is set twice");
+        // Constants that are computed from others are the shader's own affair.
+        let literal = |init| matches!(module.global_expressions[init], Expression::Literal(_));
+        let declared: BTreeSet<&str> = module
+            .overrides
+            .iter()
+            .filter(|(_, o)| o.init.is_none_or(literal))
+            .map(|(_, o)| o.name.as_deref().expect("every override has a name"))
+            .collect();
+        assert_eq!(set, declared, "{name}: set by the launch, and declared in the shader");
+    }
+}
+
+/// All launches of models that between them have every option, each pipeline once.
+fn planned() -> Vec<(Kernel, Launch)> {
+    let cases: &[(&str, &[usize], usize, &[(&str, &str)])] = &[
+        ("gan", &[2], 0, &[("batch", "256"), ("objective", "wgan"), ("clip", "0.01"), ("optimizer", "rmsprop"), ("critic_steps", "2")]),
+        ("gan", &[2], 8, &[("pack", "2"), ("conditional", "true"), ("objective", "relativistic"), ("r1", "0.1"), ("r2", "0.1")]),
+        ("gan", &[1, 28, 28], 10, &[("preset", "article"), ("optimizer", "sgd"), ("objective", "minimax"), ("smooth", "0.1")]),
+        ("dcgan", &[1, 28, 28], 10, &[]),
+        ("dcgan", &[3, 32, 32], 0, &[("norm_d", "none"), ("spectral", "true"), ("objective", "hinge"), ("noise", "0.1")]),
+        ("dcgan", &[3, 64, 64], 10, &[("ema", "0.999"), ("norm_d", "layer"), ("objective", "wgan"), ("gp", "10"), ("grad_clip", "1")]),
+        ("dcgan", &[1, 28, 28], 10, &[("conditional", "true"), ("objective", "lsgan"), ("schedule", "cosine"), ("latent_dist", "uniform")]),
+    ];
+    let caps = Caps::default();
+    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
+    let mut distinct: BTreeMap<String, (Kernel, Launch)> = BTreeMap::new();
+    for &(variant, shape, classes, settings) in cases {
+        let mut layer = Layer::default();
+        layer.set("variant", variant, "");
+        settings.iter().for_each(|(key, value)| layer.set(key, value, ""));
+        let settings = Settings::resolve(&presets, &[layer]).unwrap();
+        let examples = Examples { shape: shape.to_vec(), classes };
+        let model = (models::variant(variant).unwrap().build)(&settings, &examples).unwrap();
+        let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
+        let plans = Plans::new(&model, &caps, Some(data)).unwrap();
+        for step in plans.programs().flat_map(|p| &p.steps) {
+            let launch = step.kernel.launch(&caps);
+            let key = format!("{} {:?}", step.kernel.name(), launch.overrides);
+            distinct.entry(key).or_insert_with(|| (step.kernel.clone(), launch));
+        }
+    }
+    distinct.into_values().collect()
+}
+
+/// Applies the constants as a driver's front end does, and writes the result in each shading language.
+fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Launch) {
+    let name = kernel.name();
+    let entry = Some((ShaderStage::Compute, "main"));
+    let mut constants = PipelineConstants::default();
+    constants.extend(launch.overrides.iter().cloned());
+    let specialised = back::pipeline_constants::process_overrides(module, info, entry, &constants);
+    let (module, info) = specialised.unwrap_or_else(|e| panic!("{name} with {:?}: {e}", launch.overrides));
+
+    let size = module.entry_points[0].workgroup_size;
+    assert!(size.iter().product::<u32>() <= INVOCATIONS && size[2] <= 64, "{name}: {size:?} invocations");
+    let mut layouter = Layouter::default();
+    layouter.update(module.to_ctx()).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
+    let memory: u32 = shared.map(|(_, v)| layouter[v.ty].size).sum();
+    assert!(memory <= WORKGROUP_MEMORY, "{name}: {memory} bytes of workgroup memory");
+    assert!(launch.groups.iter().all(|&g| (1..=65_535).contains(&g)), "{name}: {:?} workgroups", launch.groups);
+
+    let point = || Some((ShaderStage::Compute, "main".to_string()));
+    spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|e| panic!("{name} in SPIR-V: {e}"));
+    let options = msl::PipelineOptions { entry_point: point(), ..Default::default() };
+    let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
+    msl::write_string(&module, &info, &metal, &options).unwrap_or_else(|e| panic!("{name} in MSL: {e}"));
+    let options = hlsl::PipelineOptions { entry_point: point() };
+    let mut text = String::new();
+    let direct = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..Default::default() };
+    hlsl::Writer::new(&mut text, &direct, &options).write(&module, &info, None).unwrap_or_else(|e| panic!("{name} in HLSL: {e}"));
+    let options = glsl::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into(), multiview: None };
+    let mut text = String::new();
+    let written = glsl::Writer::new(&mut text, &module, &info, &glsl::Options::default(), &options, BoundsCheckPolicies::default())
+        .and_then(|mut writer| writer.write().map(|_| ()));
+    written.unwrap_or_else(|e| panic!("{name} in GLSL: {e}"));
+}
+
+#[test]
+fn every_launch_is_written_in_every_language() {
+    let planned = planned();
+    let own = every_kernel().into_iter().map(|k| (k.launch(&Caps::default()), k)).map(|(launch, k)| (k, launch));
+    let all: Vec<(Kernel, Launch)> = planned.into_iter().chain(own).collect();
+    let modules: BTreeMap<&str, (Module, ModuleInfo)> = all
+        .iter()
+        .map(|(kernel, _)| kernel)
+        .map(|kernel| (kernel.name(), kernel))
+        .collect::<BTreeMap<_, _>>()
+        .into_par_iter()
+        .map(|(name, kernel)| {
+            let module = parse(kernel);
+            let info = validate(name, &module);
+            (name, (module, info))
+        })
+        .collect();
+    all.par_iter().for_each(|(kernel, launch)| {
+        let (module, info) = &modules[kernel.name()];
+        specialise(module, info, kernel, launch);
+    });
+    println!("{} pipelines of {} kernels", all.len(), modules.len());
+}
