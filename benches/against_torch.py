@@ -3,7 +3,8 @@
 
 usage: python benches/against_torch.py [--repeats N] [--threads N]      (needs torch; builds the `rounds` bench)
 
-The nets are those of `saddle train gan` and `saddle train dcgan` at 28x28, batch 64, Adam 2e-4 (0.5, 0.999). Quote the
+The nets are those of `saddle train gan` and, 64 channels wide, `saddle train dcgan` at 28x28, batch 64, Adam 2e-4
+(0.5, 0.999). Quote the
 ratio of medians: the speed of a shared machine can change by half within minutes.
 """
 import argparse
@@ -67,7 +68,7 @@ def torch_median(step, seconds=6.0):
 
 
 def saddle_median(bench, variant):
-    out = subprocess.run([bench, variant], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run([bench, variant, "width=64", "ema=0"], check=True, capture_output=True, text=True).stdout
     return float(re.search(r"median ([\d.]+) ms", out)[1])
 
 

@@ -10,8 +10,6 @@ use saddle::{
 };
 
 fn main() -> saddle::error::Result<()> {
-    // SAFETY: no other thread runs yet.
-    unsafe { gpu::quiet_loader() };
     let Some(adapter) = gpu::adapters().into_iter().next() else {
         return Err(saddle::error::Error::failure("no GPU adapter: install a Vulkan driver"));
     };

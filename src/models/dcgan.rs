@@ -13,6 +13,8 @@ pub const VARIANT: Variant = Variant {
     name: "dcgan",
     about: "convolutional generator and discriminator (Radford et al. 2016), for images",
     presets: &[
+        // Half of the usual width and an averaged generator: recognisable digits within minutes on two CPU cores.
+        ("default", &[("width", "32"), ("ema", "0.995")]),
         // Dense 128, dense 7x7x256, three transposed convolutions (128, 64, 3) to 56x56; two convolutions (64, 128).
         ("article", &[("size", "56"), ("channels", "3")]),
     ],
