@@ -5,28 +5,15 @@ use std::collections::HashMap;
 use super::{
     RING_ROWS, Tensors,
     fuse::{Group, is_pointwise, is_view},
+    place::{Base, Place},
     slots::{self, Lifetime},
 };
 use crate::{
     error::{Error, Result},
-    graph::{self, ALIGN, Composite, Form, Id, Init, Node, Op, Optimizer, Role, numel},
+    graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, numel},
     kernels::{chain::Index, gather::Data, *},
-    program::{Buffer, BufferId, Content, Output, Program, Range, StateItem, Step},
+    program::{Buffer, BufferId, Content, Output, Program, Range, Step},
 };
-
-/// Where a tensor lies, before temporaries have their slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Place {
-    base: Base,
-    offset: usize,
-    len: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Base {
-    Temporary(usize),
-    Buffer(BufferId),
-}
 
 struct Draft {
     kernel: Kernel,
@@ -36,18 +23,18 @@ struct Draft {
 }
 
 pub struct Emitter<'a> {
-    t: &'a Tensors,
-    groups: Vec<Option<Group>>,
-    states: Vec<graph::Group>,
-    caps: &'a Caps,
-    data: Option<Data>,
-    program: Program,
-    buffers: HashMap<String, BufferId>,
-    places: HashMap<Id, Place>,
-    labels: HashMap<Id, String>,
-    temporaries: Vec<usize>,
+    pub(super) t: &'a Tensors,
+    pub(super) groups: Vec<Option<Group>>,
+    pub(super) states: Vec<graph::Group>,
+    pub(super) caps: &'a Caps,
+    pub(super) data: Option<Data>,
+    pub(super) program: Program,
+    pub(super) buffers: HashMap<String, BufferId>,
+    pub(super) places: HashMap<Id, Place>,
+    pub(super) labels: HashMap<Id, String>,
+    pub(super) temporaries: Vec<usize>,
     /// Temporaries that the host reads, or that gather metrics: alive to the end.
-    kept: Vec<usize>,
+    pub(super) kept: Vec<usize>,
     drafts: Vec<Draft>,
 }
 
@@ -120,131 +107,19 @@ impl<'a> Emitter<'a> {
     }
 
     /// The nodes that use a tensor's memory, renamings looked through.
-    fn users(&self, id: Id) -> Vec<Id> {
+    pub(super) fn users(&self, id: Id) -> Vec<Id> {
         let nodes = &self.t.nodes;
         let uses = |u: &Id| self.t.live[*u] && self.t.base(*u) == *u && nodes[*u].inputs.iter().any(|&i| self.t.base(i) == id);
         (0..nodes.len()).filter(uses).collect()
     }
 
-    fn shape(&self, id: Id) -> &'a [usize] {
+    pub(super) fn shape(&self, id: Id) -> &'a [usize] {
         &self.t.nodes[id].shape
     }
 
-    fn len(&self, id: Id) -> usize {
+    pub(super) fn len(&self, id: Id) -> usize {
         numel(self.shape(id))
     }
-
-    // Places.
-
-    fn buffer(&mut self, key: String, content: Content, len: usize) -> BufferId {
-        *self.buffers.entry(key).or_insert_with(|| {
-            self.program.buffers.push(Buffer { content, len });
-            self.program.buffers.len() - 1
-        })
-    }
-
-    fn whole(&mut self, key: String, content: Content, len: usize) -> Place {
-        Place { base: Base::Buffer(self.buffer(key, content, len)), offset: 0, len }
-    }
-
-    fn temporary(&mut self, len: usize) -> Place {
-        self.temporaries.push(len);
-        Place { base: Base::Temporary(self.temporaries.len() - 1), offset: 0, len }
-    }
-
-    fn clock(&mut self) -> Place {
-        self.whole("clock".into(), Content::Clock, 4)
-    }
-
-    /// A state group's flat buffer, or one of its moments.
-    fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
-        let g = self.states[group].clone();
-        let name = moment.map_or(g.name.clone(), |m| format!("{}.{m}", g.name));
-        let key = format!("state {name}");
-        if !self.buffers.contains_key(&key) {
-            for item in &g.items {
-                let init = if moment.is_some() { Init::Const(0.0) } else { item.init };
-                let full = format!("{name}.{}", item.name);
-                self.program.items.push(StateItem { name: full, shape: item.shape.clone(), init, state: name.clone(), offset: item.offset });
-            }
-        }
-        self.whole(key, Content::State(name), g.len)
-    }
-
-    fn item(&mut self, group: usize, item: usize) -> Place {
-        let flat = self.state(group, None);
-        let (offset, shape) = self.states[group].span(item);
-        Place { offset, len: numel(&shape), ..flat }
-    }
-
-    fn gradients(&mut self, group: usize) -> Place {
-        let (name, len) = (self.states[group].name.clone(), self.states[group].len);
-        self.whole(format!("gradients {name}"), Content::Gradients(name), len)
-    }
-
-    /// Where a stored tensor lies; gives it a place on first sight.
-    fn place(&mut self, id: Id) -> Place {
-        if let Some(&place) = self.places.get(&id) {
-            return place;
-        }
-        let place = match &self.t.nodes[id].op {
-            Op::State { group, item, .. } => self.item(*group, *item),
-            Op::Input(name) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.len(id)),
-            Op::Const(c) => self.whole(format!("constant {}", c.get()), Content::Constant(c.get() as f32), 1),
-            Op::Clock => self.clock(),
-            Op::Pack { group } => self.gradients(*group),
-            _ => self.temporary(self.len(id)),
-        };
-        self.places.insert(id, place);
-        place
-    }
-
-    fn read(&mut self, id: Id) -> Place {
-        self.place(self.t.base(id))
-    }
-
-    /// The place of a tensor that a launch of its own makes and nobody has placed yet.
-    fn placeable(&self, id: Id) -> Option<Id> {
-        let base = self.t.base(id);
-        let op = &self.t.nodes[base].op;
-        let leaf = matches!(op, Op::Const(_) | Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
-        (!leaf && !self.t.is_inline(base) && !self.places.contains_key(&base)).then_some(base)
-    }
-
-    /// Gradients that only their pack reads are written where the optimiser wants them.
-    fn place_gradients(&mut self) {
-        for id in (0..self.t.nodes.len()).filter(|&id| self.t.live[id]) {
-            let Op::Pack { group } = self.t.nodes[id].op else { continue };
-            let flat = self.gradients(group);
-            for (item, &g) in self.t.nodes[id].inputs.iter().enumerate() {
-                let i = self.states[group].items[item].clone();
-                if let Some(base) = self.placeable(g).filter(|&b| self.users(b) == [id]) {
-                    self.places.insert(base, Place { offset: i.offset, len: numel(&i.shape), ..flat });
-                    self.labels.insert(base, format!("gradient of {}", self.states[group].item_name(item)));
-                }
-            }
-        }
-    }
-
-    /// Metrics that nothing else reads are written straight into the table that is recorded.
-    fn place_metrics(&mut self, metrics: &[(String, Id)]) -> Option<Place> {
-        if metrics.is_empty() {
-            return None;
-        }
-        let table = self.temporary((metrics.len() - 1) * ALIGN + 1);
-        if let Base::Temporary(t) = table.base {
-            self.kept.push(t);
-        }
-        for (row, (name, id)) in metrics.iter().enumerate() {
-            if let Some(base) = self.placeable(*id).filter(|&b| self.users(b).is_empty()) {
-                self.places.insert(base, Place { offset: row * ALIGN, len: 1, ..table });
-                self.labels.insert(base, format!("metric {name}"));
-            }
-        }
-        Some(table)
-    }
-
-    // Launches.
 
     fn push(&mut self, kernel: impl Into<Kernel>, bindings: Vec<Place>, operands: Vec<Place>, label: String) {
         self.drafts.push(Draft { kernel: kernel.into(), bindings, operands, label });

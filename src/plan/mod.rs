@@ -7,6 +7,7 @@
 mod emit;
 mod fuse;
 mod index;
+mod place;
 mod slots;
 
 use crate::{

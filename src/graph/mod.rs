@@ -1,0 +1,266 @@
+//! The graph: nodes, shapes, hash-consing and the `Copy` handle [`T`] with operators.
+//!
+//! The op set is closed under differentiation: a gradient of any order is just more graph. What a graph
+//! does to the world is the list of its effects: updates and assignments of states, metrics, outputs.
+
+mod op;
+mod tensor;
+
+use std::{cell::RefCell, collections::HashMap};
+
+pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Role, Shape, numel, without};
+pub use tensor::T;
+
+/// How the host fills a state before the first round.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Init {
+    /// One value everywhere.
+    Const(f32),
+    /// Normal with this mean and standard deviation.
+    Normal(f32, f32),
+    /// Uniform on (-a, a).
+    Uniform(f32),
+}
+
+/// One named tensor of a state group.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name: of an item, within the group.
+    pub name: String,
+    /// Shape of the result.
+    pub shape: Shape,
+    /// How it starts.
+    pub init: Init,
+    /// First element within the group's flat buffer.
+    pub offset: usize,
+}
+
+/// Named tensors that live in one flat buffer across rounds: a network's parameters, its moments, running statistics.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name: of an item, within the group.
+    pub name: String,
+    /// Its tensors, in the order of their declaration.
+    pub items: Vec<Item>,
+    /// Elements of the flat buffer, gaps included.
+    pub len: usize,
+    version: usize,
+    updates: usize,
+}
+
+impl Group {
+    /// `group.item`, as checkpoints and messages have it.
+    pub fn item_name(&self, item: usize) -> String {
+        self.items.get(item).map_or(self.name.clone(), |i| format!("{}.{}", self.name, i.name))
+    }
+
+    /// First element and shape of an item.
+    pub fn span(&self, item: usize) -> (usize, Shape) {
+        self.items.get(item).map_or((0, vec![self.len]), |i| (i.offset, i.shape.clone()))
+    }
+}
+
+/// Elements between two items of a group are rounded up to this, so that each can be bound on its own (256 bytes).
+pub const ALIGN: usize = 64;
+
+/// The item that stands for a whole group, gaps included.
+pub const WHOLE: usize = usize::MAX;
+
+/// A graph under construction. Build it with [`T`]s; hand it to `grad`, `plan` or `reference`.
+#[derive(Default)]
+pub struct Graph {
+    nodes: RefCell<Vec<Node>>,
+    memo: RefCell<HashMap<Node, Id>>,
+    groups: RefCell<Vec<Group>>,
+    pending: RefCell<Vec<(usize, usize, Id)>>,
+    metrics: RefCell<Vec<(String, Id)>>,
+    outputs: RefCell<Vec<(String, Id)>>,
+    streams: RefCell<u32>,
+    draws: RefCell<u32>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a node, or finds the equal one that is there.
+    pub fn node(&self, op: Op, inputs: &[T], shape: Shape) -> T<'_> {
+        let inputs: Vec<Id> = inputs.iter().map(|t| t.id).collect();
+        let node = Node { op, inputs, shape };
+        let effect = matches!(node.op, Op::Update { .. } | Op::Assign { .. });
+        if !effect && let Some(&id) = self.memo.borrow().get(&node) {
+            return T { graph: self, id };
+        }
+        let id = self.nodes.borrow().len();
+        if !effect {
+            self.memo.borrow_mut().insert(node.clone(), id);
+        }
+        self.nodes.borrow_mut().push(node);
+        T { graph: self, id }
+    }
+
+    /// The handle of a node.
+    pub fn at(&self, id: Id) -> T<'_> {
+        T { graph: self, id }
+    }
+
+    /// A copy of all nodes, in creation order, which is a topological order.
+    pub fn nodes(&self) -> Vec<Node> {
+        self.nodes.borrow().clone()
+    }
+
+    /// A copy of the state groups.
+    pub fn groups(&self) -> Vec<Group> {
+        self.groups.borrow().clone()
+    }
+
+    /// The metrics, in the order in which they were declared.
+    pub fn metrics(&self) -> Vec<(String, Id)> {
+        self.metrics.borrow().clone()
+    }
+
+    /// The outputs, in the order in which they were declared.
+    pub fn outputs(&self) -> Vec<(String, Id)> {
+        self.outputs.borrow().clone()
+    }
+
+    /// A constant without axes.
+    pub fn scalar(&self, value: f64) -> T<'_> {
+        self.node(Op::Const(Real::new(value)), &[], vec![])
+    }
+
+    /// A tensor filled with one value.
+    pub fn full<'g>(&'g self, value: f64, shape: &[usize]) -> T<'g> {
+        self.scalar(value).expand(shape)
+    }
+
+    /// A tensor that the host writes before each run.
+    pub fn input(&self, name: &str, shape: &[usize]) -> T<'_> {
+        self.node(Op::Input(name.into()), &[], shape.to_vec())
+    }
+
+    /// Fresh noise: another stream on each call.
+    pub fn random(&self, dist: Dist, shape: &[usize]) -> T<'_> {
+        let stream = self.streams.replace_with(|s| *s + 1);
+        self.node(Op::Random { stream, dist }, &[], shape.to_vec())
+    }
+
+    /// A fresh draw of `count` examples: the number that [`Graph::batch`] wants.
+    pub fn draw(&self) -> u32 {
+        self.draws.replace_with(|d| *d + 1)
+    }
+
+    /// Examples (or their one-hot classes) of a draw; `shape` includes the batch.
+    pub fn batch(&self, draw: u32, field: Field, shape: &[usize]) -> T<'_> {
+        self.node(Op::Batch { draw, field }, &[], shape.to_vec())
+    }
+
+    /// Number of draws per round so far.
+    pub fn draws(&self) -> u32 {
+        *self.draws.borrow()
+    }
+
+    /// The number of rounds done, as a scalar.
+    pub fn clock(&self) -> T<'_> {
+        self.node(Op::Clock, &[], vec![])
+    }
+
+    /// Declares (or finds) a state group.
+    pub fn group(&self, name: &str) -> usize {
+        let mut groups = self.groups.borrow_mut();
+        groups.iter().position(|g| g.name == name).unwrap_or_else(|| {
+            groups.push(Group { name: name.into(), items: vec![], len: 0, version: 0, updates: 0 });
+            groups.len() - 1
+        })
+    }
+
+    /// Declares (or finds) a named tensor of a group and reads its current version.
+    #[track_caller]
+    pub fn state(&self, group: usize, name: &str, shape: &[usize], init: Init) -> T<'_> {
+        let (item, version) = {
+            let g = &mut self.groups.borrow_mut()[group];
+            let item = g.items.iter().position(|i| i.name == name).unwrap_or_else(|| {
+                let offset = g.len;
+                g.len += numel(shape).next_multiple_of(ALIGN);
+                g.items.push(Item { name: name.into(), shape: shape.to_vec(), init, offset });
+                g.items.len() - 1
+            });
+            assert_eq!(g.items[item].shape, shape, "state {}.{name}: declared with one shape, asked for with another", g.name);
+            (item, g.version)
+        };
+        self.node(Op::State { group, item, version }, &[], shape.to_vec())
+    }
+
+    /// All tensors of a group at its current version.
+    pub fn items(&self, group: usize) -> Vec<T<'_>> {
+        let g = self.groups.borrow()[group].clone();
+        let read = |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
+        g.items.iter().enumerate().map(read).collect()
+    }
+
+    /// The whole flat buffer of a group, complete by now, at its current version.
+    pub fn flat(&self, group: usize) -> T<'_> {
+        let (version, len) = (self.groups.borrow()[group].version, self.groups.borrow()[group].len);
+        self.node(Op::State { group, item: WHOLE, version }, &[], vec![len])
+    }
+
+    /// Gradients of a group's tensors, in order, as one flat vector with the group's layout.
+    pub fn pack(&self, group: usize, gradients: &[T]) -> T<'_> {
+        let len = self.groups.borrow()[group].len;
+        self.node(Op::Pack { group }, gradients, vec![len])
+    }
+
+    /// Updates a group in place by a flat gradient; what is read from the group afterwards is the new version.
+    /// A group may be updated several times a round. Pending assignments are carried out first.
+    pub fn update(&self, group: usize, optimizer: Optimizer, gradient: T, rate: T) {
+        self.commit();
+        let count = {
+            let g = &mut self.groups.borrow_mut()[group];
+            g.version += 1;
+            g.updates += 1;
+            g.updates - 1
+        };
+        self.node(Op::Update { group, optimizer, count, of: 0 }, &[gradient, rate], vec![]);
+        for node in self.nodes.borrow_mut().iter_mut() {
+            if let Op::Update { group: g, of, .. } = &mut node.op
+                && *g == group
+            {
+                *of = count + 1;
+            }
+        }
+    }
+
+    /// Gives a state a new value. It takes effect at the next [`Graph::update`] or [`Graph::commit`]: reads before that see the old one.
+    #[track_caller]
+    pub fn assign(&self, state: T, value: T) {
+        let node = self.nodes.borrow()[state.id].clone();
+        let Op::State { group, item, .. } = node.op else { panic!("assign: not a state: {:?}", node.op) };
+        assert_eq!(node.shape, value.shape(), "assign: state and value differ in shape");
+        self.pending.borrow_mut().push((group, item, value.id));
+    }
+
+    /// Carries out the pending assignments.
+    pub fn commit(&self) {
+        let pending = self.pending.take();
+        for &(group, item, value) in &pending {
+            self.node(Op::Assign { group, item }, &[self.at(value)], vec![]);
+        }
+        for (group, ..) in pending {
+            self.groups.borrow_mut()[group].version += 1;
+        }
+    }
+
+    /// Records a scalar each round under this name.
+    #[track_caller]
+    pub fn metric(&self, name: &str, value: T) {
+        assert!(value.shape().is_empty(), "metric {name}: not a scalar but {:?}", value.shape());
+        self.metrics.borrow_mut().push((name.into(), value.id));
+    }
+
+    /// Keeps a tensor for the host to read after a run.
+    pub fn output(&self, name: &str, value: T) {
+        self.outputs.borrow_mut().push((name.into(), value.id));
+    }
+}

@@ -1,0 +1,272 @@
+//! The closed op set, and the plain data that operations are made of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Extents of a tensor, outermost first; rank 0 is a scalar.
+pub type Shape = Vec<usize>;
+/// Position of a node in its graph.
+pub type Id = usize;
+
+/// A scalar function of one argument. The real-valued parameters are stored as bits so that nodes can be hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Map {
+    /// e^x.
+    Exp,
+    /// Natural logarithm.
+    Log,
+    /// Square root; its gradient at 0 is infinite, hence `sqrt(sum + eps)` wherever a norm is taken.
+    Sqrt,
+    /// 1 / x.
+    Recip,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + e^-x).
+    Sigmoid,
+    /// ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).
+    Softplus,
+    /// 1 where x > 0, else 0.
+    Step,
+    /// |x|; its gradient at 0 is -1.
+    Abs,
+    /// Sine.
+    Sin,
+    /// Cosine.
+    Cos,
+    /// x where x > 0, else slope * x. Slope 0 is ReLU.
+    Leaky(Real),
+    /// min(max(x, -c), c).
+    Clamp(Real),
+}
+
+/// A constant with a total equality, so that it can be part of a hashed node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Real(u64);
+
+impl Real {
+    /// Wraps a number.
+    pub const fn new(value: f64) -> Self {
+        Self(value.to_bits())
+    }
+    /// The number.
+    pub const fn get(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
+
+impl fmt::Debug for Real {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.get())
+    }
+}
+
+/// Distribution of a [`Op::Random`] tensor.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Dist {
+    /// Uniform on (0, 1).
+    Uniform,
+    /// Standard normal.
+    Normal,
+    /// 1 with this probability, else 0.
+    Bernoulli(Real),
+}
+
+/// What a [`Op::Batch`] leaf delivers of each drawn example.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Field {
+    /// The example itself, `[B, ..example shape]`; bytes become [-1, 1].
+    Items,
+    /// Its class as one-hot rows `[B, classes]`.
+    OneHot,
+}
+
+/// The trilinear forms T(x, w, y); see [`Op::Contract`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Form {
+    /// x `[.., M, K]`, w `[.., K, N]`, y `[.., M, N]`; the leading extents are a shared batch.
+    MatMul,
+    /// x `[B, C, H, W]`, w `[K, C, R, S]`, y `[B, K, P, Q]`: y(p, q) sums x(p*stride + r - pad, ..) w(r, ..).
+    /// The bottom and right padding are whatever P and Q need.
+    Conv2d {
+        /// Steps of the filter, down and across.
+        stride: [usize; 2],
+        /// Zeros above and to the left of x.
+        pad: [usize; 2],
+    },
+}
+
+/// The slot of a trilinear form that a node produces from the other two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Role {
+    /// The input of a convolution, the left factor of a product.
+    X,
+    /// The filters of a convolution, the right factor of a product.
+    W,
+    /// The result of a convolution or product.
+    Y,
+}
+
+/// A fused operation that is *defined* in primitives; see [`crate::composite`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the equations speak of the fields")]
+pub enum Composite {
+    /// x -> `[2, kept..]`: mean and biased variance over the axes.
+    Moments { axes: Vec<usize> },
+    /// (x, moments) -> (x - mean) / sqrt(variance + eps), shape of x.
+    Normalize { axes: Vec<usize>, eps: Real },
+    /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept axes.
+    BatchNorm { axes: Vec<usize>, eps: Real },
+    /// (dy, x, moments) -> `[2, kept..]`: the sums of dy and of dy * (x - mean) over the axes.
+    NormSums { axes: Vec<usize> },
+    /// Softmax over the last axis of `[B, N]`.
+    Softmax,
+    /// (logits `[B, N]`, targets `[B, N]`) -> `[B]`: -sum(targets * log softmax(logits)).
+    CrossEntropy,
+}
+
+/// How [`Op::Update`] turns a flat gradient into new parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Optimizer {
+    /// Adam (Kingma and Ba 2015, algorithm 1), two moments.
+    Adam {
+        /// Decay of the first moment.
+        beta1: Real,
+        /// Decay of the second moment.
+        beta2: Real,
+        /// Added to the root of the second moment.
+        eps: Real,
+    },
+    /// v = momentum * v + g; p -= rate * v, one moment (PyTorch's form).
+    Sgd {
+        /// Share of the old velocity that stays.
+        momentum: Real,
+    },
+    /// s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + eps), one moment.
+    RmsProp {
+        /// Decay of the mean square.
+        decay: Real,
+        /// Added to its root.
+        eps: Real,
+    },
+}
+
+impl Optimizer {
+    /// Names of the flat moment buffers that it keeps beside the parameters.
+    pub fn moments(&self) -> &'static [&'static str] {
+        match self {
+            Self::Adam { .. } => &["m", "v"],
+            Self::Sgd { .. } => &["v"],
+            Self::RmsProp { .. } => &["s"],
+        }
+    }
+}
+
+/// One operation. Shapes that cannot be derived from the inputs are the node's own shape.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// A scalar.
+    Const(Real),
+    /// Written by the host before a run.
+    Input(String),
+    /// Tensor `item` of state `group` (or [`WHOLE`]), as it is after `version` updates.
+    State {
+        /// Position of the state group.
+        group: usize,
+        /// Position of the tensor in its group.
+        item: usize,
+        /// Updates and commits of the group before this read.
+        version: usize,
+    },
+    /// Counter-based noise, keyed by (seed, stream, step, element).
+    Random {
+        /// Tells the streams of a graph apart.
+        stream: u32,
+        /// What is drawn.
+        dist: Dist,
+    },
+    /// A batch gathered from the data set; equal `draw`s pick equal examples.
+    Batch {
+        /// Which draw of the round it is.
+        draw: u32,
+        /// The examples themselves, or their classes.
+        field: Field,
+    },
+    /// The number of rounds done, a scalar.
+    Clock,
+    /// Sum of two tensors of one shape.
+    Add,
+    /// Product, element by element, of two tensors of one shape.
+    Mul,
+    /// A function of each element.
+    Map(Map),
+    /// Sum over the axes, which disappear.
+    Sum(Vec<usize>),
+    /// Maximum over the axes, which disappear.
+    Max(Vec<usize>),
+    /// New axes at these positions of the result, along which the input repeats.
+    Broadcast(Vec<usize>),
+    /// The window of the node's shape that begins here.
+    Slice(Vec<usize>),
+    /// Zeros of the node's shape with the input beginning here.
+    Pad(Vec<usize>),
+    /// The same elements in row-major order under another shape.
+    Reshape,
+    /// Axis i of the result is axis `perm[i]` of the input.
+    Permute(Vec<usize>),
+    /// The identity, through which no gradient flows.
+    Detach,
+    /// A trilinear form: inputs are the two slots other than the role, in the order x, w, y.
+    Contract {
+        /// The trilinear form.
+        form: Form,
+        /// The slot that this node produces.
+        role: Role,
+    },
+    /// A fused operation; see [`crate::composite`].
+    Composite(Composite),
+    /// One gradient per tensor of the group, flat, in the group's layout.
+    Pack {
+        /// The group whose layout it takes.
+        group: usize,
+    },
+    /// (flat gradient, rate) -> the group's next version, in place.
+    Update {
+        /// The group that changes.
+        group: usize,
+        /// How.
+        optimizer: Optimizer,
+        /// Updates of the group in this round before this one.
+        count: usize,
+        /// Updates of the group in a round.
+        of: usize,
+    },
+    /// value -> one tensor of a group, in place.
+    Assign {
+        /// The group that changes.
+        group: usize,
+        /// Its tensor that changes, or [`WHOLE`].
+        item: usize,
+    },
+}
+
+/// An operation, its inputs and the shape of its result.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Node {
+    /// What it does.
+    pub op: Op,
+    /// What it does it to; always earlier nodes.
+    pub inputs: Vec<Id>,
+    /// Shape of the result.
+    pub shape: Shape,
+}
+
+/// Number of elements of a shape.
+pub fn numel(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
+/// A shape without some of its axes.
+pub fn without(shape: &[usize], axes: &[usize]) -> Shape {
+    shape.iter().enumerate().filter(|(a, _)| !axes.contains(a)).map(|(_, &n)| n).collect()
+}

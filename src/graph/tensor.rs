@@ -1,0 +1,429 @@
+//! The handle of a node: operators, functions and views that build graph.
+
+use std::{
+    fmt,
+    ops::{Add, Mul, Neg, Sub},
+};
+
+use super::{Form, Graph, Id, Map, Op, Real, Role, Shape, numel, without};
+
+/// A tensor: a node of a graph. Copy it freely.
+///
+/// Operators want equal shapes, or a scalar on one side; everything else is said with [`T::broadcast`].
+/// A mismatch panics with the operation and both shapes: it is a mistake in the program, not in its input.
+#[derive(Clone, Copy)]
+pub struct T<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) id: Id,
+}
+
+impl<'g> T<'g> {
+    /// The graph that it belongs to.
+    pub fn graph(self) -> &'g Graph {
+        self.graph
+    }
+    /// Position of its node.
+    pub fn id(self) -> Id {
+        self.id
+    }
+    /// A copy of its node's operation.
+    pub fn op(self) -> Op {
+        self.graph.nodes.borrow()[self.id].op.clone()
+    }
+    /// Its extents.
+    pub fn shape(self) -> Shape {
+        self.graph.nodes.borrow()[self.id].shape.clone()
+    }
+    /// Number of axes.
+    pub fn rank(self) -> usize {
+        self.graph.nodes.borrow()[self.id].shape.len()
+    }
+    /// Extent of one axis.
+    pub fn dim(self, axis: usize) -> usize {
+        self.graph.nodes.borrow()[self.id].shape[axis]
+    }
+    /// Number of elements.
+    pub fn len(self) -> usize {
+        numel(&self.shape())
+    }
+    /// What its node is computed from.
+    pub fn inputs(self) -> Vec<T<'g>> {
+        self.graph.nodes.borrow()[self.id].inputs.iter().map(|&id| self.graph.at(id)).collect()
+    }
+
+    /// The value, if every element is this one constant.
+    pub fn constant(self) -> Option<f64> {
+        match self.op() {
+            Op::Const(c) => Some(c.get()),
+            Op::Broadcast(_) | Op::Reshape | Op::Detach => self.inputs()[0].constant(),
+            _ => None,
+        }
+    }
+
+    #[track_caller]
+    fn binary(self, op: Op, other: T<'g>) -> T<'g> {
+        let (a, b) = match (self.rank(), other.rank()) {
+            (0, _) => (self.expand(&other.shape()), other),
+            (_, 0) => (self, other.expand(&self.shape())),
+            _ => (self, other),
+        };
+        assert_eq!(a.shape(), b.shape(), "{op:?}: the shapes differ");
+        // Constants go last, so that equal sums and products meet in the memo.
+        let (a, b) = if a.constant().is_some() || (b.constant().is_none() && a.id > b.id) { (b, a) } else { (a, b) };
+        if let Some(c) = b.constant() {
+            let full = |v| self.graph.full(v, &a.shape());
+            match (&op, a.constant()) {
+                (Op::Add, Some(k)) => return full(k + c),
+                (Op::Mul, Some(k)) => return full(k * c),
+                (Op::Add, _) if c == 0.0 => return a,
+                (Op::Mul, _) if c == 1.0 => return a,
+                (Op::Mul, _) if c == 0.0 => return full(0.0),
+                _ => {}
+            }
+            // (x op k) op c is x op (k op c).
+            if a.op() == op
+                && let Some(k) = a.inputs()[1].constant()
+            {
+                let folded = if op == Op::Add { k + c } else { k * c };
+                return a.inputs()[0].binary(op, full(folded));
+            }
+        }
+        self.graph.node(op, &[a, b], a.shape())
+    }
+
+    /// A function of each element.
+    pub fn map(self, f: Map) -> T<'g> {
+        self.graph.node(Op::Map(f), &[self], self.shape())
+    }
+    /// See [`Map::Exp`].
+    pub fn exp(self) -> T<'g> {
+        self.map(Map::Exp)
+    }
+    /// See [`Map::Log`].
+    pub fn log(self) -> T<'g> {
+        self.map(Map::Log)
+    }
+    /// See [`Map::Sqrt`].
+    pub fn sqrt(self) -> T<'g> {
+        self.map(Map::Sqrt)
+    }
+    /// See [`Map::Recip`].
+    pub fn recip(self) -> T<'g> {
+        self.map(Map::Recip)
+    }
+    /// See [`Map::Tanh`].
+    pub fn tanh(self) -> T<'g> {
+        self.map(Map::Tanh)
+    }
+    /// See [`Map::Sigmoid`].
+    pub fn sigmoid(self) -> T<'g> {
+        self.map(Map::Sigmoid)
+    }
+    /// See [`Map::Softplus`].
+    pub fn softplus(self) -> T<'g> {
+        self.map(Map::Softplus)
+    }
+    /// See [`Map::Step`].
+    pub fn step(self) -> T<'g> {
+        self.map(Map::Step)
+    }
+    /// See [`Map::Abs`].
+    pub fn abs(self) -> T<'g> {
+        self.map(Map::Abs)
+    }
+    /// See [`Map::Sin`].
+    pub fn sin(self) -> T<'g> {
+        self.map(Map::Sin)
+    }
+    /// See [`Map::Cos`].
+    pub fn cos(self) -> T<'g> {
+        self.map(Map::Cos)
+    }
+    /// max(x, 0).
+    pub fn relu(self) -> T<'g> {
+        self.leaky_relu(0.0)
+    }
+    /// See [`Map::Leaky`].
+    pub fn leaky_relu(self, slope: f64) -> T<'g> {
+        self.map(Map::Leaky(Real::new(slope)))
+    }
+    /// See [`Map::Clamp`].
+    pub fn clamp(self, limit: f64) -> T<'g> {
+        self.map(Map::Clamp(Real::new(limit)))
+    }
+    /// x * x.
+    pub fn square(self) -> T<'g> {
+        self * self
+    }
+    /// x where x > 0, else e^x - 1.
+    pub fn elu(self) -> T<'g> {
+        let positive = self.step();
+        self * positive + ((self * (1.0 - positive)).exp() - 1.0)
+    }
+    /// Gaussian error linear unit, the tanh form (Hendrycks and Gimpel 2016, section 2).
+    pub fn gelu(self) -> T<'g> {
+        let inner = (self + self * self * self * 0.044715) * (2.0 / std::f64::consts::PI).sqrt();
+        self * 0.5 * (inner.tanh() + 1.0)
+    }
+
+    /// Sum over the axes, which disappear.
+    pub fn sum(self, axes: &[usize]) -> T<'g> {
+        if axes.is_empty() {
+            return self;
+        }
+        let shape = without(&self.shape(), axes);
+        if let Some(c) = self.constant() {
+            let count: usize = axes.iter().map(|&a| self.dim(a)).product();
+            return self.graph.full(c * count as f64, &shape);
+        }
+        self.graph.node(Op::Sum(axes.to_vec()), &[self], shape)
+    }
+
+    /// Sum of all elements.
+    pub fn sum_all(self) -> T<'g> {
+        self.sum(&(0..self.rank()).collect::<Vec<_>>())
+    }
+
+    /// Mean over the axes, which disappear.
+    pub fn mean(self, axes: &[usize]) -> T<'g> {
+        let count: usize = axes.iter().map(|&a| self.dim(a)).product();
+        self.sum(axes) * (1.0 / count as f64)
+    }
+
+    /// Mean of all elements.
+    pub fn mean_all(self) -> T<'g> {
+        self.mean(&(0..self.rank()).collect::<Vec<_>>())
+    }
+
+    /// Maximum over the axes, which disappear.
+    pub fn max(self, axes: &[usize]) -> T<'g> {
+        self.graph.node(Op::Max(axes.to_vec()), &[self], without(&self.shape(), axes))
+    }
+
+    /// Repeats along new axes at the positions `axes` of `shape`.
+    #[track_caller]
+    pub fn broadcast(self, shape: &[usize], axes: &[usize]) -> T<'g> {
+        assert_eq!(self.shape(), without(shape, axes), "broadcast: to {shape:?} along new axes {axes:?}");
+        if axes.is_empty() {
+            return self;
+        }
+        if self.rank() > 0
+            && let Some(c) = self.constant()
+        {
+            return self.graph.full(c, shape);
+        }
+        self.graph.node(Op::Broadcast(axes.to_vec()), &[self], shape.to_vec())
+    }
+
+    /// A scalar at every position of `shape`.
+    #[track_caller]
+    pub fn expand(self, shape: &[usize]) -> T<'g> {
+        self.broadcast(shape, &(0..shape.len()).collect::<Vec<_>>())
+    }
+
+    /// A vector along one axis of `shape`, repeated along all others.
+    #[track_caller]
+    pub fn along(self, axis: usize, shape: &[usize]) -> T<'g> {
+        self.broadcast(shape, &(0..shape.len()).filter(|&a| a != axis).collect::<Vec<_>>())
+    }
+
+    /// The window of this shape that begins at `start`.
+    #[track_caller]
+    pub fn slice(self, start: &[usize], shape: &[usize]) -> T<'g> {
+        let from = self.shape();
+        let fits = from.len() == start.len() && (0..from.len()).all(|a| start[a] + shape[a] <= from[a]);
+        assert!(fits, "slice: {shape:?} from {start:?} of {from:?}");
+        if from == shape {
+            return self;
+        }
+        self.slice_of_sum(start, shape)
+            .unwrap_or_else(|| self.graph.node(Op::Slice(start.to_vec()), &[self], shape.to_vec()))
+    }
+
+    /// The slice of a sum of padded tensors (a concatenation) that lies within one of them.
+    fn slice_of_sum(self, start: &[usize], shape: &[usize]) -> Option<T<'g>> {
+        let part = |t: T<'g>| {
+            let Op::Pad(before) = t.op() else { return None };
+            let inner = t.inputs()[0];
+            let end = |a: usize| before[a] + inner.dim(a);
+            let outside = (0..shape.len()).any(|a| start[a] + shape[a] <= before[a] || start[a] >= end(a));
+            let inside = (0..shape.len()).all(|a| start[a] >= before[a] && start[a] + shape[a] <= end(a));
+            let shifted = || start.iter().zip(&before).map(|(s, b)| s - b).collect::<Vec<_>>();
+            if outside { Some(self.graph.full(0.0, shape)) } else { inside.then(|| inner.slice(&shifted(), shape)) }
+        };
+        let terms = if self.op() == Op::Add { self.inputs() } else { return None };
+        Some(part(terms[0])? + part(terms[1])?)
+    }
+
+    /// One index of the first axis, which disappears.
+    #[track_caller]
+    pub fn index(self, i: usize) -> T<'g> {
+        let (mut start, mut shape) = (vec![0; self.rank()], self.shape());
+        (start[0], shape[0]) = (i, 1);
+        self.slice(&start, &shape).reshape(&shape[1..])
+    }
+
+    /// Zeros of this shape, with the tensor beginning at `before`.
+    #[track_caller]
+    pub fn pad(self, before: &[usize], shape: &[usize]) -> T<'g> {
+        let from = self.shape();
+        let fits = from.len() == before.len() && (0..from.len()).all(|a| before[a] + from[a] <= shape[a]);
+        assert!(fits, "pad: {from:?} at {before:?} of {shape:?}");
+        if from == shape {
+            return self;
+        }
+        self.graph.node(Op::Pad(before.to_vec()), &[self], shape.to_vec())
+    }
+
+    /// Joins along an axis.
+    #[track_caller]
+    pub fn concat(self, other: T<'g>, axis: usize) -> T<'g> {
+        let mut shape = self.shape();
+        shape[axis] += other.dim(axis);
+        let mut before = vec![0; shape.len()];
+        let first = self.pad(&before, &shape);
+        before[axis] = self.dim(axis);
+        first + other.pad(&before, &shape)
+    }
+
+    /// The same elements in row-major order under another shape.
+    #[track_caller]
+    pub fn reshape(self, shape: &[usize]) -> T<'g> {
+        assert_eq!(self.len(), numel(shape), "reshape: {:?} to {shape:?}", self.shape());
+        if self.shape() == shape {
+            return self;
+        }
+        match self.op() {
+            Op::Reshape => self.inputs()[0].reshape(shape),
+            _ => self.graph.node(Op::Reshape, &[self], shape.to_vec()),
+        }
+    }
+
+    /// Axis i of the result is axis `perm[i]` of this.
+    #[track_caller]
+    pub fn permute(self, perm: &[usize]) -> T<'g> {
+        assert_eq!(self.rank(), perm.len(), "permute: {:?} by {perm:?}", self.shape());
+        if perm.iter().copied().eq(0..perm.len()) {
+            return self;
+        }
+        let shape = perm.iter().map(|&a| self.dim(a)).collect();
+        self.graph.node(Op::Permute(perm.to_vec()), &[self], shape)
+    }
+
+    /// Swaps the last two axes.
+    pub fn transpose(self) -> T<'g> {
+        let mut perm: Vec<usize> = (0..self.rank()).collect();
+        let last = perm.len() - 1;
+        perm.swap(last, last - 1);
+        self.permute(&perm)
+    }
+
+    /// The same value, through which no gradient flows.
+    pub fn detach(self) -> T<'g> {
+        self.graph.node(Op::Detach, &[self], self.shape())
+    }
+
+    /// Matrix product `[.., M, K]` x `[.., K, N]` -> `[.., M, N]`; the leading extents are equal.
+    #[track_caller]
+    pub fn matmul(self, w: T<'g>) -> T<'g> {
+        let (a, b) = (self.shape(), w.shape());
+        let r = a.len();
+        let fits = r >= 2 && b.len() == r && a[..r - 2] == b[..r - 2] && a[r - 1] == b[r - 2];
+        assert!(fits, "matmul: {a:?} times {b:?}");
+        let mut shape = a.clone();
+        shape[r - 1] = b[r - 1];
+        self.contract(Form::MatMul, Role::Y, w, shape)
+    }
+
+    /// Convolution (correlation, as the field has it) of x `[B, C, H, W]` with w `[K, C, R, S]`, equally padded.
+    #[track_caller]
+    pub fn conv2d(self, w: T<'g>, stride: usize, pad: usize) -> T<'g> {
+        let (x, f) = (self.shape(), w.shape());
+        let fits = x.len() == 4 && f.len() == 4 && x[1] == f[1] && x[2] + 2 * pad >= f[2] && x[3] + 2 * pad >= f[3];
+        assert!(fits, "conv2d: {x:?} with filter {f:?}, stride {stride}, padding {pad}");
+        let out = |h: usize, r: usize| (h + 2 * pad - r) / stride + 1;
+        let shape = vec![x[0], f[0], out(x[2], f[2]), out(x[3], f[3])];
+        self.contract(Form::Conv2d { stride: [stride; 2], pad: [pad; 2] }, Role::Y, w, shape)
+    }
+
+    /// Transposed convolution of y `[B, K, P, Q]` with w `[K, C, R, S]` to `[B, C, (P-1)*stride - 2*pad + R, ..]`.
+    #[track_caller]
+    pub fn conv_transpose2d(self, w: T<'g>, stride: usize, pad: usize) -> T<'g> {
+        let (y, f) = (self.shape(), w.shape());
+        let fits = y.len() == 4 && f.len() == 4 && y[1] == f[0] && (y[2] - 1) * stride + f[2] > 2 * pad;
+        assert!(fits, "conv_transpose2d: {y:?} with filter {f:?}, stride {stride}, padding {pad}");
+        let out = |p: usize, r: usize| (p - 1) * stride + r - 2 * pad;
+        let shape = vec![y[0], f[1], out(y[2], f[2]), out(y[3], f[3])];
+        w.contract(Form::Conv2d { stride: [stride; 2], pad: [pad; 2] }, Role::X, self, shape)
+    }
+
+    /// The node of a trilinear form in `role`, from the other two slots in the order x, w, y.
+    pub fn contract(self, form: Form, role: Role, second: T<'g>, shape: Shape) -> T<'g> {
+        self.graph.node(Op::Contract { form, role }, &[self, second], shape)
+    }
+}
+
+impl fmt::Debug for T<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "%{} {:?}{:?}", self.id, self.op(), self.shape())
+    }
+}
+
+impl<'g> Add for T<'g> {
+    type Output = T<'g>;
+    #[track_caller]
+    fn add(self, other: T<'g>) -> T<'g> {
+        self.binary(Op::Add, other)
+    }
+}
+
+impl<'g> Mul for T<'g> {
+    type Output = T<'g>;
+    #[track_caller]
+    fn mul(self, other: T<'g>) -> T<'g> {
+        self.binary(Op::Mul, other)
+    }
+}
+
+impl<'g> Sub for T<'g> {
+    type Output = T<'g>;
+    #[track_caller]
+    fn sub(self, other: T<'g>) -> T<'g> {
+        self + -other
+    }
+}
+
+impl<'g> Neg for T<'g> {
+    type Output = T<'g>;
+    fn neg(self) -> T<'g> {
+        self * -1.0
+    }
+}
+
+impl<'g> Add<f64> for T<'g> {
+    type Output = T<'g>;
+    fn add(self, c: f64) -> T<'g> {
+        self + self.graph.scalar(c)
+    }
+}
+
+impl<'g> Sub<f64> for T<'g> {
+    type Output = T<'g>;
+    fn sub(self, c: f64) -> T<'g> {
+        self + -c
+    }
+}
+
+impl<'g> Mul<f64> for T<'g> {
+    type Output = T<'g>;
+    fn mul(self, c: f64) -> T<'g> {
+        self * self.graph.scalar(c)
+    }
+}
+
+impl<'g> Sub<T<'g>> for f64 {
+    type Output = T<'g>;
+    fn sub(self, t: T<'g>) -> T<'g> {
+        -t + self
+    }
+}

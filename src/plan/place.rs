@@ -1,0 +1,131 @@
+//! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries.
+
+use super::emit::Emitter;
+use crate::{
+    graph::{ALIGN, Id, Init, Op, numel},
+    program::{Buffer, BufferId, Content, StateItem},
+};
+
+/// Where a tensor lies, before temporaries have their slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub base: Base,
+    pub offset: usize,
+    pub len: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Base {
+    Temporary(usize),
+    Buffer(BufferId),
+}
+
+impl Emitter<'_> {
+    pub(super) fn buffer(&mut self, key: String, content: Content, len: usize) -> BufferId {
+        *self.buffers.entry(key).or_insert_with(|| {
+            self.program.buffers.push(Buffer { content, len });
+            self.program.buffers.len() - 1
+        })
+    }
+
+    pub(super) fn whole(&mut self, key: String, content: Content, len: usize) -> Place {
+        Place { base: Base::Buffer(self.buffer(key, content, len)), offset: 0, len }
+    }
+
+    pub(super) fn temporary(&mut self, len: usize) -> Place {
+        self.temporaries.push(len);
+        Place { base: Base::Temporary(self.temporaries.len() - 1), offset: 0, len }
+    }
+
+    pub(super) fn clock(&mut self) -> Place {
+        self.whole("clock".into(), Content::Clock, 4)
+    }
+
+    /// A state group's flat buffer, or one of its moments.
+    pub(super) fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
+        let g = self.states[group].clone();
+        let name = moment.map_or(g.name.clone(), |m| format!("{}.{m}", g.name));
+        let key = format!("state {name}");
+        if !self.buffers.contains_key(&key) {
+            for item in &g.items {
+                let init = if moment.is_some() { Init::Const(0.0) } else { item.init };
+                let full = format!("{name}.{}", item.name);
+                self.program.items.push(StateItem { name: full, shape: item.shape.clone(), init, state: name.clone(), offset: item.offset });
+            }
+        }
+        self.whole(key, Content::State(name), g.len)
+    }
+
+    pub(super) fn item(&mut self, group: usize, item: usize) -> Place {
+        let flat = self.state(group, None);
+        let (offset, shape) = self.states[group].span(item);
+        Place { offset, len: numel(&shape), ..flat }
+    }
+
+    pub(super) fn gradients(&mut self, group: usize) -> Place {
+        let (name, len) = (self.states[group].name.clone(), self.states[group].len);
+        self.whole(format!("gradients {name}"), Content::Gradients(name), len)
+    }
+
+    /// Where a stored tensor lies; gives it a place on first sight.
+    pub(super) fn place(&mut self, id: Id) -> Place {
+        if let Some(&place) = self.places.get(&id) {
+            return place;
+        }
+        let place = match &self.t.nodes[id].op {
+            Op::State { group, item, .. } => self.item(*group, *item),
+            Op::Input(name) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.len(id)),
+            Op::Const(c) => self.whole(format!("constant {}", c.get()), Content::Constant(c.get() as f32), 1),
+            Op::Clock => self.clock(),
+            Op::Pack { group } => self.gradients(*group),
+            _ => self.temporary(self.len(id)),
+        };
+        self.places.insert(id, place);
+        place
+    }
+
+    pub(super) fn read(&mut self, id: Id) -> Place {
+        self.place(self.t.base(id))
+    }
+
+    /// The place of a tensor that a launch of its own makes and nobody has placed yet.
+    pub(super) fn placeable(&self, id: Id) -> Option<Id> {
+        let base = self.t.base(id);
+        let op = &self.t.nodes[base].op;
+        let leaf = matches!(op, Op::Const(_) | Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
+        (!leaf && !self.t.is_inline(base) && !self.places.contains_key(&base)).then_some(base)
+    }
+
+    /// Gradients that only their pack reads are written where the optimiser wants them.
+    pub(super) fn place_gradients(&mut self) {
+        for id in (0..self.t.nodes.len()).filter(|&id| self.t.live[id]) {
+            let Op::Pack { group } = self.t.nodes[id].op else { continue };
+            let flat = self.gradients(group);
+            for (item, &g) in self.t.nodes[id].inputs.iter().enumerate() {
+                let i = self.states[group].items[item].clone();
+                if let Some(base) = self.placeable(g).filter(|&b| self.users(b) == [id]) {
+                    self.places.insert(base, Place { offset: i.offset, len: numel(&i.shape), ..flat });
+                    self.labels.insert(base, format!("gradient of {}", self.states[group].item_name(item)));
+                }
+            }
+        }
+    }
+
+    /// Metrics that nothing else reads are written straight into the table that is recorded.
+    pub(super) fn place_metrics(&mut self, metrics: &[(String, Id)]) -> Option<Place> {
+        if metrics.is_empty() {
+            return None;
+        }
+        let table = self.temporary((metrics.len() - 1) * ALIGN + 1);
+        if let Base::Temporary(t) = table.base {
+            self.kept.push(t);
+        }
+        for (row, (name, id)) in metrics.iter().enumerate() {
+            if let Some(base) = self.placeable(*id).filter(|&b| self.users(b).is_empty()) {
+                self.places.insert(base, Place { offset: row * ALIGN, len: 1, ..table });
+                self.labels.insert(base, format!("metric {name}"));
+            }
+        }
+        Some(table)
+    }
+}
