@@ -536,6 +536,7 @@ impl Graph {
     }
 }
 
+#[expect(clippy::len_without_is_empty, reason = "no tensor is empty")]
 impl<'g> T<'g> {
     /// The graph that it belongs to.
     pub fn graph(self) -> &'g Graph {
