@@ -201,3 +201,18 @@ fn a_tensor_beyond_the_binding_limit_is_named() {
     let message = plan(&g, &Caps::default(), None).unwrap_err().to_string();
     assert!(message.contains("256 MiB") && message.contains("at most 128 MiB"), "{message}");
 }
+
+/// Two biases of one sum have the same gradient, and a value can be recorded under two names.
+#[test]
+fn one_tensor_goes_to_two_places() {
+    let g = Graph::new();
+    let p = g.group("p");
+    let (a, b) = (g.state(p, "a", &[5], Init::Const(0.0)), g.state(p, "b", &[5], Init::Const(0.0)));
+    let y = g.input("x", &[3, 5]) + a.along(1, &[3, 5]) + b.along(1, &[3, 5]);
+    let loss = y.square().sum_all();
+    let flat = g.pack(p, &grad(loss, &g.items(p)));
+    g.update(p, Optimizer::Sgd { momentum: Real::new(0.5) }, flat, g.scalar(0.1));
+    g.metric("loss", loss);
+    g.metric("again", loss);
+    agrees(&g, 2, 1e-5);
+}

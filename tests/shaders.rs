@@ -150,9 +150,12 @@ fn pipeline_constants_are_what_the_launch_sets() {
     }
 }
 
+/// Variant, shape of an example, classes, settings.
+type Case<'a> = (&'a str, &'a [usize], usize, &'a [(&'a str, &'a str)]);
+
 /// All launches of models that between them have every option, each pipeline once.
 fn planned() -> Vec<(Kernel, Launch)> {
-    let cases: &[(&str, &[usize], usize, &[(&str, &str)])] = &[
+    let cases: &[Case] = &[
         ("gan", &[2], 0, &[("batch", "256"), ("objective", "wgan"), ("clip", "0.01"), ("optimizer", "rmsprop"), ("critic_steps", "2")]),
         ("gan", &[2], 8, &[("pack", "2"), ("conditional", "true"), ("objective", "relativistic"), ("r1", "0.1"), ("r2", "0.1")]),
         ("gan", &[1, 28, 28], 10, &[("preset", "article"), ("optimizer", "sgd"), ("objective", "minimax"), ("smooth", "0.1")]),

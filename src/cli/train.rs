@@ -135,7 +135,7 @@ impl Training {
         let mut slice = 1;
         while self.session.step() < s.steps && !stop.load(Ordering::SeqCst) {
             let step = self.session.step();
-            let until = |every: u64| if every == 0 { s.steps } else { (step / every + 1) * every };
+            let until = |every: u64| step.checked_div(every).map_or(s.steps, |done| (done + 1) * every);
             let next = [s.steps, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)].into_iter().min().unwrap_or(s.steps);
             let begun = Instant::now();
             let trained = self.session.train(slice.min(next - step));

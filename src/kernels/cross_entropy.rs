@@ -1,4 +1,4 @@
-//! y[r] = sum over c of t[r, c] * (logsumexp(x[r, :]) - x[r, c]). Reads x (logits), t (targets).
+//! `y[r] = sum over c of t[r, c] * (logsumexp(x[r, :]) - x[r, c])`. Reads x (logits), t (targets).
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

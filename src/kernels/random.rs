@@ -1,4 +1,4 @@
-//! y[n] = noise, a function of (seed, stream, step, n) alone: Philox4x32-10 (Salmon et al. 2011). Words: the clock.
+//! `y[n]` = noise, a function of (seed, stream, step, n) alone: Philox4x32-10 (Salmon et al. 2011). Words: the clock.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + eps). Reads g, rate [1]. Writes p, s.
+//! s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + eps). Reads g, rate `[1]`. Writes p, s.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

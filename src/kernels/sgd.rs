@@ -1,4 +1,4 @@
-//! v = momentum * v + g; p -= rate * v. Reads g, rate [1]. Writes p, v.
+//! v = momentum * v + g; p -= rate * v. Reads g, rate `[1]`. Writes p, v.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! clock[0] += 1: ends a round. Words out: the clock [step, seed low, seed high, bits of the step as f32].
+//! `clock[0] += 1`: ends a round. Words out: the clock `[step, seed low, seed high, bits of the step as f32]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -35,7 +35,7 @@ fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
 
 /// The smallest plane of the networks: the side halved while it is even and above 7.
 fn stages(side: usize) -> (usize, usize) {
-    let halvings = (0..).take_while(|i| side >> i > 7 && (side >> i) % 2 == 0).count();
+    let halvings = (0..).take_while(|i| side >> i > 7 && (side >> i).is_multiple_of(2)).count();
     (side >> halvings, halvings)
 }
 

@@ -422,7 +422,7 @@ fn check(step: &Step, caps: &Caps) -> Result<()> {
     let read_only = buffers.reads.len() + buffers.words.len();
     for range in step.bindings.iter().chain(&step.operands) {
         if 4 * range.len as u64 > caps.max_binding {
-            let (mib, limit) = (4 * range.len as u64 >> 20, caps.max_binding >> 20);
+            let (mib, limit) = ((4 * range.len as u64) >> 20, caps.max_binding >> 20);
             return Err(Error::failure(format!(
                 "{} ({}) takes {mib} MiB, but a binding of this adapter holds at most {limit} MiB: use a smaller batch or size",
                 step.label,
@@ -439,8 +439,11 @@ fn check(step: &Step, caps: &Caps) -> Result<()> {
     Ok(())
 }
 
+/// (extent, stride) of axes, outermost first.
+type Dims = Vec<(usize, usize)>;
+
 /// (extent, stride) of the kept and of the reduced axes, neighbours merged.
-fn dims(shape: &[usize], axes: &[usize]) -> (Vec<(usize, usize)>, Vec<(usize, usize)>) {
+fn dims(shape: &[usize], axes: &[usize]) -> (Dims, Dims) {
     let pick = |kept: bool| {
         let mut list: Vec<(usize, usize)> = vec![];
         for a in (0..shape.len()).filter(|a| axes.contains(a) != kept) {

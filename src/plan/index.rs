@@ -137,7 +137,7 @@ fn split(flat: Axis, shape: &[usize]) -> Option<Vec<Axis>> {
                 rest.push(t);
             } else {
                 let low = stride / t.weight;
-                if stride % t.weight != 0 || t.extent % low != 0 {
+                if !stride.is_multiple_of(t.weight) || !t.extent.is_multiple_of(low) {
                     return None;
                 }
                 axis.terms.push(Term { div: t.div * low, extent: t.extent / low, weight: 1 });

@@ -86,8 +86,11 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
     emit::Emitter::new(&t, groups, graph.groups(), caps, data).program(&metrics, &outputs)
 }
 
+/// Tensors with the names that the host knows them by.
+type Named = Vec<(String, Id)>;
+
 /// The nodes with every composite that has no kernel replaced by its definition, and the metrics and outputs among them.
-fn expand(graph: &Graph) -> (Vec<Node>, Vec<(String, Id)>, Vec<(String, Id)>) {
+fn expand(graph: &Graph) -> (Vec<Node>, Named, Named) {
     let lowered = Graph::new();
     let mut map: Vec<Id> = vec![];
     for node in graph.nodes() {
@@ -152,7 +155,7 @@ fn build_groups(t: &Tensors, expiry: &[Option<Id>]) -> Result<Vec<Option<Group>>
             ref op if is_view(op) => Group::of(t, id, None, true)?,
             _ => continue,
         };
-        for &state in group.operands.iter().filter(|s| expiry[**s].is_some_and(|end| id > end)) {
+        if let Some(&state) = group.operands.iter().find(|s| expiry[**s].is_some_and(|end| id > end)) {
             let reader = group.inlined.iter().copied().find(|&i| i != id && reads(t, i, state));
             return Err(Unfuse(reader.expect("direct reads were checked")));
         }
