@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint;
 use crate::error::{Error, Result};
-use crate::files::{names, write_atomically};
+use crate::files::{UNFINISHED, names, write_atomically};
 use crate::settings::{Layer, Settings};
 
 const SETTINGS: &str = "run.toml";
@@ -35,15 +35,14 @@ impl Run {
         make(&folder)?;
         let lock = lock(&folder)?;
         refuse_used(&folder)?;
-        for part in ["samples", "checkpoints"] {
-            make(&folder.join(part))?;
-        }
         let run = Self {
             folder,
             settings: settings.clone(),
             _lock: Some(lock),
         };
+        // First of all, so that a process killed at any moment leaves a run to resume or a folder to start anew in.
         run.save_settings()?;
+        run.make_parts()?;
         Ok(run)
     }
 
@@ -78,6 +77,7 @@ impl Run {
         let mut run = Self::open(folder)?;
         run._lock = Some(lock(folder)?);
         run.settings = run.settings.resumed(layers)?;
+        run.make_parts()?;
         Ok(run)
     }
 
@@ -116,6 +116,10 @@ impl Run {
     /// Opens the metrics to append to.
     pub fn metrics(&self) -> Result<Metrics> {
         Metrics::open(self.metrics_path())
+    }
+
+    fn make_parts(&self) -> Result<()> {
+        ["samples", "checkpoints"].iter().try_for_each(|part| make(&self.folder.join(part)))
     }
 
     /// Writes the settings to `run.toml`.
@@ -234,7 +238,7 @@ fn refuse_used(folder: &Path) -> Result<()> {
             "--out: `{name}` is a file; name a folder that is empty or does not exist"
         )));
     }
-    let used = names(folder)?.iter().any(|name| name != LOCK);
+    let used = names(folder)?.iter().any(|name| name != LOCK && !name.starts_with(UNFINISHED));
     if used && folder.join(SETTINGS).exists() {
         return Err(Error::usage(format!(
             "--out: `{name}` already holds a run; continue it with --resume or name another folder"

@@ -84,7 +84,7 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint
     #[arg(long, requires = "out")]
     pub resume: bool,
-    /// Check and print the settings without training
+    /// Print the settings, parameters, memory and FLOPs of the run, without training
     #[arg(long)]
     pub dry_run: bool,
     /// Print the program that would run, without training

@@ -33,7 +33,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
             }
         }
         if fields.len() != columns {
-            return Err(Error::failure(format!("{file}:{line}: {} values where the first row has {columns}", fields.len())));
+            return Err(Error::failure(format!(
+                "{file}:{line}: {} values where the first row has {columns}",
+                fields.len()
+            )));
         }
         for field in fields {
             match field.parse::<f32>() {

@@ -54,7 +54,7 @@ impl Rule {
     /// The accepted values in words, to follow "takes".
     pub fn describe(&self) -> String {
         match *self {
-            Self::Text => "a text".into(),
+            Self::Text => "a name".into(),
             Self::Switch => "true or false".into(),
             Self::OneOf(words) => match words {
                 [first @ .., last] if !first.is_empty() => {
