@@ -17,6 +17,7 @@ pub struct T<'g> {
     pub(super) id: Id,
 }
 
+#[expect(clippy::len_without_is_empty, reason = "no tensor is empty")]
 impl<'g> T<'g> {
     /// The graph that it belongs to.
     pub fn graph(self) -> &'g Graph {
