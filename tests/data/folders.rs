@@ -3,7 +3,7 @@
 use std::fs;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use saddle::data::{Options, Split};
+use saddle::data::{Items, Options, Split};
 use tempfile::TempDir;
 
 use crate::{assert_failure, bytes, folder_of, open_at};
@@ -167,9 +167,11 @@ fn folders_without_images_are_explained() {
         open_at(broken.path(), &Options::default()),
         &["no image that can be read"],
     );
-    let text = folder_of(&[("a.csv", b"1,2\n3,4\n")]);
+    let text = folder_of(&[("a.txt", b"1,2\n3,4\n"), ("a.csv", b"x,y\n1,2\n3,4\n")]);
     assert_failure(
-        open_at(&text.path().join("a.csv"), &Options::default()),
-        &["a.csv", "0x312c320a", "0x00000803"],
+        open_at(&text.path().join("a.txt"), &Options::default()),
+        &["a.txt", "0x312c320a", "0x00000803"],
     );
+    let points = open_at(&text.path().join("a.csv"), &Options::default()).unwrap();
+    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![1.0, 2.0, 3.0, 4.0])));
 }
