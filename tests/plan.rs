@@ -182,6 +182,19 @@ fn states_update_in_order() {
 }
 
 #[test]
+fn a_view_from_before_an_update_keeps_the_old_value() {
+    let g = Graph::new();
+    let s = g.group("s");
+    let w = g.state(s, "w", &[3, 2], Init::Const(0.0));
+    let (old, sum) = (w.transpose(), w.sum(&[0]));
+    g.assign(w, w * 2.0 + 1.0);
+    g.commit();
+    g.output("difference", g.items(s)[0].transpose() - old);
+    g.output("sum", sum.along(1, &[4, 2]) + old.sum(&[1]).along(1, &[4, 2]));
+    agrees(&g, 2, 1e-6);
+}
+
+#[test]
 fn a_stale_read_is_refused() {
     let g = Graph::new();
     let s = g.group("s");

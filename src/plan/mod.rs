@@ -156,7 +156,8 @@ fn build_groups(t: &Tensors, expiry: &[Option<Id>]) -> Result<Vec<Option<Group>>
             _ => continue,
         };
         if let Some(&state) = group.operands.iter().find(|s| expiry[**s].is_some_and(|end| id > end)) {
-            let reader = group.inlined.iter().copied().find(|&i| i != id && reads(t, i, state));
+            let mut parts = group.inlined.iter().chain(&node.inputs).copied();
+            let reader = parts.find(|&i| i != id && t.is_inline(i) && reads(t, i, state));
             return Err(Unfuse(reader.expect("direct reads were checked")));
         }
         groups[id] = Some(group);
