@@ -101,9 +101,12 @@ impl Emitter<'_> {
         for id in (0..self.t.nodes.len()).filter(|&id| self.t.live[id]) {
             let Op::Pack { group } = self.t.nodes[id].op else { continue };
             let flat = self.gradients(group);
-            for (item, &g) in self.t.nodes[id].inputs.iter().enumerate() {
+            let (tensors, inputs) = (self.t, &self.t.nodes[id].inputs);
+            // Two tensors can have one gradient: it cannot lie in both places.
+            let once = |b: Id| inputs.iter().filter(|&&i| tensors.base(i) == b).count() == 1;
+            for (item, &g) in inputs.iter().enumerate() {
                 let i = self.states[group].items[item].clone();
-                if let Some(base) = self.placeable(g).filter(|&b| self.users(b) == [id]) {
+                if let Some(base) = self.placeable(g).filter(|&b| once(b) && self.users(b) == [id]) {
                     self.places.insert(base, Place { offset: i.offset, len: numel(&i.shape), ..flat });
                     self.labels.insert(base, format!("gradient of {}", self.states[group].item_name(item)));
                 }
@@ -120,8 +123,10 @@ impl Emitter<'_> {
         if let Base::Temporary(t) = table.base {
             self.kept.push(t);
         }
+        let tensors = self.t;
+        let once = |b: Id| metrics.iter().filter(|(_, id)| tensors.base(*id) == b).count() == 1;
         for (row, (name, id)) in metrics.iter().enumerate() {
-            if let Some(base) = self.placeable(*id).filter(|&b| self.users(b).is_empty()) {
+            if let Some(base) = self.placeable(*id).filter(|&b| once(b) && self.users(b).is_empty()) {
                 self.places.insert(base, Place { offset: row * ALIGN, len: 1, ..table });
                 self.labels.insert(base, format!("metric {name}"));
             }
