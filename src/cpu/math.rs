@@ -19,6 +19,7 @@ pub fn exp(x: f32) -> f32 {
     let half = (k * 0.5) as i32;
     let power = |k: i32| f32::from_bits(((k + 127) << 23) as u32);
     let e = e * power(half) * power(k as i32 - half);
+    let e = if x > 88.722_84 { f32::INFINITY } else { e };
     if x < -103.9 { 0.0 } else { e }
 }
 
