@@ -79,7 +79,8 @@ fn main() -> Result<()> {
     kernel.twin(Io { reads, words: vec![], writes, words_out: vec![], operands: vec![] });
 
     // WGSL grants exp 3 + 2 |x| units in the last place, a product or sum half a one, and a division 2.5.
-    let bound = |x: f32, y: f64| f64::from(f32::EPSILON) * (7.0 + 3.0 * kernel.beta * f64::from(x).abs()) * y.abs() + 1e-37;
+    let bound =
+        |x: f32, y: f64| f64::from(f32::EPSILON) * (7.0 + 3.0 * kernel.beta * f64::from(x).abs()) * y.abs() + 1e-37;
     let errors = on_gpu(&device, &kernel, &x)?.into_iter().zip(&expected).map(|(y, e)| (f64::from(y) - e).abs());
     let worst = errors.zip(x.iter().zip(&expected)).map(|(error, (&x, &y))| error / bound(x, y)).fold(0.0, f64::max);
     println!("swish on {}: error at most {worst:.2} of the bound", device.info.name);

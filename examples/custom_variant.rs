@@ -51,7 +51,9 @@ fn main() -> Result<()> {
     let mut layer = Layer::default();
     layer.set("steps", &arguments.next().unwrap_or("2000".into()), "STEPS");
     layer.set("adapter", &arguments.next().unwrap_or("auto".into()), "ADAPTER");
-    for (key, value) in [("variant", VARIANT.name), ("data", "ring"), ("batch", "256"), ("lr_g", "5e-4"), ("lr_d", "5e-4")] {
+    for (key, value) in
+        [("variant", VARIANT.name), ("data", "ring"), ("batch", "256"), ("lr_g", "5e-4"), ("lr_d", "5e-4")]
+    {
         layer.set(key, value, "");
     }
     let settings = Settings::resolve(&[(VARIANT.name, VARIANT.presets)], &[layer])?;

@@ -94,7 +94,9 @@ impl Graph {
     /// A composite's node.
     pub fn composite<'g>(&'g self, c: Composite, x: &[T<'g>]) -> T<'g> {
         let shape = match &c {
-            Composite::Moments { axes } | Composite::NormSums { axes } => [vec![2], without(&x[0].shape(), axes)].concat(),
+            Composite::Moments { axes } | Composite::NormSums { axes } => {
+                [vec![2], without(&x[0].shape(), axes)].concat()
+            }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } | Composite::Softmax => x[0].shape(),
             Composite::CrossEntropy => vec![x[0].dim(0)],
         };

@@ -167,7 +167,12 @@ fn five_operands_each_indexed_in_its_own_way() {
         digits(4, &[]),
     ];
     let sum = |k: usize| {
-        instr(if k.is_multiple_of(2) { Code::Add } else { Code::Mul }, k + if k == 1 { 0 } else { OPERANDS - 1 }, k, 0.0)
+        instr(
+            if k.is_multiple_of(2) { Code::Add } else { Code::Mul },
+            k + if k == 1 { 0 } else { OPERANDS - 1 },
+            k,
+            0.0,
+        )
     };
     let mut instrs = vec![instr(Code::Add, 1, 2, 0.0)];
     instrs.extend((3..=OPERANDS).map(|k| instr(sum(k).code, OPERANDS + k - 2, k, 0.0)));

@@ -50,7 +50,11 @@ fn a_penalty_through_layer_norm_has_its_gradient() {
             };
             // The third derivative is of order one: the differences are good to a step squared, and rounding to 1e-16 / step.
             let difference = (moved(step) - moved(-step)) / (2.0 * step);
-            assert!((exact - difference).abs() < 1e-6 * (1.0 + exact.abs()), "{} {i}: {exact} and {difference}", item.name);
+            assert!(
+                (exact - difference).abs() < 1e-6 * (1.0 + exact.abs()),
+                "{} {i}: {exact} and {difference}",
+                item.name
+            );
         }
     }
 }

@@ -17,8 +17,8 @@ use rayon::prelude::*;
 use saddle::{
     graph::{Dist, Field, Real},
     kernels::{
-        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Index, Kernel, Launch, MatMul,
-        Moments, NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sgd, Softmax, Tick,
+        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Index, Kernel,
+        Launch, MatMul, Moments, NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, OPERANDS},
         gather::Data,
     },
@@ -43,8 +43,7 @@ fn full_chain() -> Chain {
 /// One of every kernel, with everything that it can use.
 fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
-    let geometry =
-        Geometry { b: 2, c: 3, h: 9, w: 8, k: 4, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
+    let geometry = Geometry { b: 2, c: 3, h: 9, w: 8, k: 4, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
     let data = Data { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
     let axes = |first: usize| (0..4).map(|a| (2, first << (2 * a))).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
@@ -93,14 +92,21 @@ fn every_shader_has_its_kernel_here() {
     }
     for kernel in &kernels {
         assert!(files.contains(kernel.name()), "{}: there is no shader of this name", kernel.name());
-        assert_eq!(kernel.sources()[0], text(&kernel.name().to_string()), "{}: its own file comes first", kernel.name());
+        assert_eq!(
+            kernel.sources()[0],
+            text(&kernel.name().to_string()),
+            "{}: its own file comes first",
+            kernel.name()
+        );
     }
 }
 
 /// A storage binding as the pipeline layout wants it: whether it is written, and whether it holds floats.
 fn binding(module: &Module, variable: &GlobalVariable) -> (bool, bool) {
     let AddressSpace::Storage { access } = variable.space else { panic!("{:?}: not a storage buffer", variable.name) };
-    let TypeInner::Array { base, .. } = module.types[variable.ty].inner else { panic!("{:?}: not an array", variable.name) };
+    let TypeInner::Array { base, .. } = module.types[variable.ty].inner else {
+        panic!("{:?}: not an array", variable.name)
+    };
     let TypeInner::Scalar(scalar) = module.types[base].inner else { panic!("{:?}: not of scalars", variable.name) };
     assert_eq!(scalar.width, 4, "{:?}", variable.name);
     (access.contains(StorageAccess::STORE), scalar.kind == ScalarKind::Float)
@@ -118,14 +124,16 @@ fn bindings_are_what_the_kernel_says() {
             }
         }
         let b = kernel.buffers();
-        let kinds = [(b.reads.len(), (false, true)), (b.words.len(), (false, false)), (b.writes.len(), (true, true)), (b.words_out.len(), (true, false))];
+        let kinds = [
+            (b.reads.len(), (false, true)),
+            (b.words.len(), (false, false)),
+            (b.writes.len(), (true, true)),
+            (b.words_out.len(), (true, false)),
+        ];
         let bindings = kinds.iter().flat_map(|&(count, kind)| std::iter::repeat_n(kind, count));
         let operands = if kernel.chain().is_some() { OPERANDS } else { 0 };
-        let expected: BTreeMap<(u32, u32), (bool, bool)> = (0..)
-            .map(|i| (0, i))
-            .zip(bindings)
-            .chain((0..operands as u32).map(|i| ((1, i), (false, true))))
-            .collect();
+        let expected: BTreeMap<(u32, u32), (bool, bool)> =
+            (0..).map(|i| (0, i)).zip(bindings).chain((0..operands as u32).map(|i| ((1, i), (false, true)))).collect();
         assert_eq!(found, expected, "{name}: (group, binding): (written, floats)");
         assert!(found.len() <= STORAGE_BUFFERS, "{name}: {} storage buffers", found.len());
     }
@@ -156,13 +164,49 @@ type Case<'a> = (&'a str, &'a [usize], usize, &'a [(&'a str, &'a str)]);
 /// All launches of models that between them have every option, each pipeline once.
 fn planned() -> Vec<(Kernel, Launch)> {
     let cases: &[Case] = &[
-        ("gan", &[2], 0, &[("batch", "256"), ("objective", "wgan"), ("clip", "0.01"), ("optimizer", "rmsprop"), ("critic_steps", "2")]),
-        ("gan", &[2], 8, &[("pack", "2"), ("conditional", "true"), ("objective", "relativistic"), ("r1", "0.1"), ("r2", "0.1")]),
-        ("gan", &[1, 28, 28], 10, &[("preset", "article"), ("optimizer", "sgd"), ("objective", "minimax"), ("smooth", "0.1")]),
+        (
+            "gan",
+            &[2],
+            0,
+            &[
+                ("batch", "256"),
+                ("objective", "wgan"),
+                ("clip", "0.01"),
+                ("optimizer", "rmsprop"),
+                ("critic_steps", "2"),
+            ],
+        ),
+        (
+            "gan",
+            &[2],
+            8,
+            &[("pack", "2"), ("conditional", "true"), ("objective", "relativistic"), ("r1", "0.1"), ("r2", "0.1")],
+        ),
+        (
+            "gan",
+            &[1, 28, 28],
+            10,
+            &[("preset", "article"), ("optimizer", "sgd"), ("objective", "minimax"), ("smooth", "0.1")],
+        ),
         ("dcgan", &[1, 28, 28], 10, &[]),
-        ("dcgan", &[3, 32, 32], 0, &[("norm_d", "none"), ("spectral", "true"), ("objective", "hinge"), ("noise", "0.1")]),
-        ("dcgan", &[3, 64, 64], 10, &[("ema", "0.999"), ("norm_d", "layer"), ("objective", "wgan"), ("gp", "10"), ("grad_clip", "1")]),
-        ("dcgan", &[1, 28, 28], 10, &[("conditional", "true"), ("objective", "lsgan"), ("schedule", "cosine"), ("latent_dist", "uniform")]),
+        (
+            "dcgan",
+            &[3, 32, 32],
+            0,
+            &[("norm_d", "none"), ("spectral", "true"), ("objective", "hinge"), ("noise", "0.1")],
+        ),
+        (
+            "dcgan",
+            &[3, 64, 64],
+            10,
+            &[("ema", "0.999"), ("norm_d", "layer"), ("objective", "wgan"), ("gp", "10"), ("grad_clip", "1")],
+        ),
+        (
+            "dcgan",
+            &[1, 28, 28],
+            10,
+            &[("conditional", "true"), ("objective", "lsgan"), ("schedule", "cosine"), ("latent_dist", "uniform")],
+        ),
     ];
     let caps = Caps::default();
     let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
@@ -211,11 +255,21 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
     let options = hlsl::PipelineOptions { entry_point: point() };
     let mut text = String::new();
     let direct = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..Default::default() };
-    hlsl::Writer::new(&mut text, &direct, &options).write(&module, &info, None).unwrap_or_else(|e| panic!("{name} in HLSL: {e}"));
-    let options = glsl::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into(), multiview: None };
+    hlsl::Writer::new(&mut text, &direct, &options)
+        .write(&module, &info, None)
+        .unwrap_or_else(|e| panic!("{name} in HLSL: {e}"));
+    let options =
+        glsl::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: "main".into(), multiview: None };
     let mut text = String::new();
-    let written = glsl::Writer::new(&mut text, &module, &info, &glsl::Options::default(), &options, BoundsCheckPolicies::default())
-        .and_then(|mut writer| writer.write().map(|_| ()));
+    let written = glsl::Writer::new(
+        &mut text,
+        &module,
+        &info,
+        &glsl::Options::default(),
+        &options,
+        BoundsCheckPolicies::default(),
+    )
+    .and_then(|mut writer| writer.write().map(|_| ()));
     written.unwrap_or_else(|e| panic!("{name} in GLSL: {e}"));
 }
 

@@ -122,7 +122,10 @@ fn the_table_lists_the_modules_bottom_up() {
     for (i, (module, uses)) in table.iter().enumerate() {
         let below: BTreeSet<&String> = table[..i].iter().map(|(module, _)| module).collect();
         for used in uses {
-            assert!(below.contains(used), "ARCHITECTURE.md lets {module} use {used}, which does not stand above it in the table");
+            assert!(
+                below.contains(used),
+                "ARCHITECTURE.md lets {module} use {used}, which does not stand above it in the table"
+            );
         }
     }
 }
@@ -163,5 +166,9 @@ fn a_kernel_is_two_files_of_one_name() {
     }
     let text = fs::read_to_string(root().join("src/kernels/mod.rs")).unwrap();
     let list = text.split("\nkernels!(").nth(1).unwrap().split(')').next().unwrap();
-    assert_eq!(count, list.split(',').filter(|name| !name.trim().is_empty()).count(), "modules, and entries of `kernels!`");
+    assert_eq!(
+        count,
+        list.split(',').filter(|name| !name.trim().is_empty()).count(),
+        "modules, and entries of `kernels!`"
+    );
 }

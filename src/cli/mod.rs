@@ -32,9 +32,9 @@ fn tell(text: impl Display) {
 /// Prints a result and a line feed; unlike `println!`, it does not panic when the reader has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
     match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::failure(format!(
-            "cannot write to the standard output: {error}"
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::failure(format!("cannot write to the standard output: {error}")))
+        }
         _ => Ok(()),
     }
 }

@@ -21,7 +21,10 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let ending = ending.as_str();
     if !["png", "csv", "npy"].contains(&ending) {
-        return Err(Error::usage(format!("--out `{}`: the ending says the format, and it is one of png, csv, npy", args.out.display())));
+        return Err(Error::usage(format!(
+            "--out `{}`: the ending says the format, and it is one of png, csv, npy",
+            args.out.display()
+        )));
     }
     let run = Run::open(&args.run)?;
     let settings = run.settings();
@@ -30,14 +33,19 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     };
     let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
     match args.class {
-        Some(_) if !settings.conditional => return Err(Error::usage("--class needs a model trained with --conditional")),
+        Some(_) if !settings.conditional => {
+            return Err(Error::usage("--class needs a model trained with --conditional"));
+        }
         Some(class) if class >= examples.classes => {
             return Err(Error::usage(format!("--class {class}: the model has classes 0 to {}", examples.classes - 1)));
         }
         _ => {}
     }
     if ending == "png" && examples.shape.len() > 1 && args.count > MAX_CELLS {
-        return Err(Error::usage(format!("--count {}: a png shows {MAX_CELLS} images at most; csv and npy take more", args.count)));
+        return Err(Error::usage(format!(
+            "--count {}: a png shows {MAX_CELLS} images at most; csv and npy take more",
+            args.count
+        )));
     }
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
@@ -75,7 +83,8 @@ fn npy(samples: &[f32], count: usize, shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
     let shape: Vec<u64> = [vec![count], shape.to_vec()].concat().into_iter().map(|n| n as u64).collect();
     let mut bytes = vec![];
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
     writer.extend(samples.iter().copied()).map_err(fail)?;
     writer.finish().map_err(fail)?;
     Ok(bytes)

@@ -54,7 +54,13 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     }
     session::upload(runner.as_mut(), &dataset)?;
     let mut session = Session::new(runner, &settings, examples, &plans)?;
-    tell(format_args!("{} on {} ({}), {}: {reason}", settings.variant, dataset.name, shape(&dataset), session.describe()));
+    tell(format_args!(
+        "{} on {} ({}), {}: {reason}",
+        settings.variant,
+        dataset.name,
+        shape(&dataset),
+        session.describe()
+    ));
     // Nothing is written before everything is known to fit.
     let run = match resumed {
         Some(run) => {
@@ -79,7 +85,9 @@ fn take_up(run: &Run, session: &mut Session) -> Result<()> {
     let (step, steps) = (session.step(), run.settings().steps);
     if step >= steps {
         let folder = run.folder().display();
-        return Err(Error::usage(format!("the run `{folder}` is at step {step} of {steps} already; train it further with a higher --steps")));
+        return Err(Error::usage(format!(
+            "the run `{folder}` is at step {step} of {steps} already; train it further with a higher --steps"
+        )));
     }
     tell(format_args!("resumed at step {step} from {}", path.display()));
     for aside in checkpoint::set_aside(&run.checkpoints(), step)? {
@@ -136,11 +144,20 @@ impl Training {
         while self.session.step() < s.steps && !stop.load(Ordering::SeqCst) {
             let step = self.session.step();
             let until = |every: u64| step.checked_div(every).map_or(s.steps, |done| (done + 1) * every);
-            let next = [s.steps, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)].into_iter().min().unwrap_or(s.steps);
+            let next = [s.steps, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)]
+                .into_iter()
+                .min()
+                .unwrap_or(s.steps);
             let begun = Instant::now();
             let trained = self.session.train(slice.min(next - step));
             rows.extend(trained.map_err(|e| self.unusable(e))?);
-            slice = if begun.elapsed() < SLICE / 2 { (slice * 2).min(s.steps) } else if begun.elapsed() > SLICE { (slice / 2).max(1) } else { slice };
+            slice = if begun.elapsed() < SLICE / 2 {
+                (slice * 2).min(s.steps)
+            } else if begun.elapsed() > SLICE {
+                (slice / 2).max(1)
+            } else {
+                slice
+            };
             let step = self.session.step();
             let due = |every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
             if due(s.log_every) {
@@ -199,7 +216,10 @@ impl Training {
             text += &format!("{name} {mean:.3}  ");
         }
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
-        self.progress.report(self.session.step(), &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64));
+        self.progress.report(
+            self.session.step(),
+            &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64),
+        );
         rows.clear();
         let written = self.metrics.append(&line);
         self.tolerate(written);
@@ -219,7 +239,11 @@ impl Training {
                 report::scatter(&samples, &real, None)
             }
             [_, _, _] => {
-                let columns = if self.settings.conditional { self.dataset.classes() } else { (self.settings.samples as f64).sqrt().ceil() as usize };
+                let columns = if self.settings.conditional {
+                    self.dataset.classes()
+                } else {
+                    (self.settings.samples as f64).sqrt().ceil() as usize
+                };
                 report::grid(&samples, &self.dataset.shape, columns)?
             }
             _ => return Ok(()), // no plane to show them in

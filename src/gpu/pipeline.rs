@@ -134,11 +134,8 @@ impl Pipelines {
             let bindings = layout(device, key.reads, key.writes);
             let operands = key.chain.then(|| layout(device, chain::OPERANDS, 0));
             let groups: Vec<_> = [Some(&bindings), operands.as_ref()].into_iter().filter(Option::is_some).collect();
-            let layout = wgpu::PipelineLayoutDescriptor {
-                label: Some(name),
-                bind_group_layouts: &groups,
-                immediate_size: 0,
-            };
+            let layout =
+                wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts: &groups, immediate_size: 0 };
             let raw = device.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(name),
                 layout: Some(&device.raw.create_pipeline_layout(&layout)),

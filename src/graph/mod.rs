@@ -187,7 +187,11 @@ impl Graph {
                 g.items.push(Item { name: name.into(), shape: shape.to_vec(), init, offset });
                 g.items.len() - 1
             });
-            assert_eq!(g.items[item].shape, shape, "state {}.{name}: declared with one shape, asked for with another", g.name);
+            assert_eq!(
+                g.items[item].shape, shape,
+                "state {}.{name}: declared with one shape, asked for with another",
+                g.name
+            );
             (item, g.version)
         };
         self.node(Op::State { group, item, version }, &[], shape.to_vec())
@@ -196,7 +200,8 @@ impl Graph {
     /// All tensors of a group at its current version.
     pub fn items(&self, group: usize) -> Vec<T<'_>> {
         let g = self.groups.borrow()[group].clone();
-        let read = |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
+        let read =
+            |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
         g.items.iter().enumerate().map(read).collect()
     }
 

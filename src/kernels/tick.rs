@@ -7,8 +7,7 @@ use super::{Buffers, Caps, Cost, Io, Launch, Spec};
 
 /// The end of a round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
-}
+pub struct Tick {}
 
 impl Spec for Tick {
     const NAME: &'static str = "tick";

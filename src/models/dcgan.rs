@@ -26,7 +26,9 @@ fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
     if settings.preset == "article" {
         let side = examples.shape[1];
         if !side.is_multiple_of(8) {
-            return Err(Error::usage(format!("the article's dcgan takes images with a side that is a multiple of 8, not {side}: choose one with --size")));
+            return Err(Error::usage(format!(
+                "the article's dcgan takes images with a side that is a multiple of 8, not {side}: choose one with --size"
+            )));
         }
         return adversarial::model(settings, examples, Start::Dcgan, article_generator, article_discriminator);
     }

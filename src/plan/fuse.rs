@@ -56,7 +56,8 @@ pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec
         let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
         root[id] = roots[0].filter(|_| roots.iter().all(|r| *r == roots[0]));
         let (instrs, large) = &costs[id];
-        let repeated = !wide && *instrs > 1 && uses[id].iter().all(|&u| elements(nodes, u) >= SMALLER * numel(&nodes[id].shape));
+        let repeated =
+            !wide && *instrs > 1 && uses[id].iter().all(|&u| elements(nodes, u) >= SMALLER * numel(&nodes[id].shape));
         let cheap = *instrs <= CHEAP_INSTRS && large.len() <= 1 && uses[id].iter().all(|&u| in_chain(u));
         fused[id] = !repeated && (root[id].is_some_and(in_chain) || cheap);
     }
@@ -144,7 +145,8 @@ impl Group {
     pub fn of(tensors: &Tensors, value: Id, accumulator: Option<Id>, compute: bool) -> Result<Self, Unfuse> {
         let shape = &tensors.nodes[value].shape;
         let count = numel(shape);
-        let mut b = Builder { tensors, count, accumulator, registers: HashMap::new(), drafts: vec![], group: Group::default() };
+        let mut b =
+            Builder { tensors, count, accumulator, registers: HashMap::new(), drafts: vec![], group: Group::default() };
         let coords = Coords::identity(shape);
         let result = if compute { b.compute(value, coords)? } else { b.value(value, coords)? };
         match result {
@@ -289,8 +291,10 @@ impl Builder<'_> {
         Ok(match (code, a, b) {
             (_, Value::Register(a), Value::Register(b)) => self.push(code, a, b, c),
             (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(step(code, a, b, c)),
-            (Code::Add, Value::Register(r), Value::Constant(k)) | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
-            (Code::Mul, Value::Register(r), Value::Constant(k)) | (Code::Mul, Value::Constant(k), Value::Register(r)) => self.push(Code::MulC, r, r, k),
+            (Code::Add, Value::Register(r), Value::Constant(k))
+            | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
+            (Code::Mul, Value::Register(r), Value::Constant(k))
+            | (Code::Mul, Value::Constant(k), Value::Register(r)) => self.push(Code::MulC, r, r, k),
             (_, a, b) => {
                 // Rare: a mask or difference with one constant side.
                 let mut register = |v| match v {

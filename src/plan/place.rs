@@ -50,7 +50,13 @@ impl Emitter<'_> {
             for item in &g.items {
                 let init = if moment.is_some() { Init::Const(0.0) } else { item.init };
                 let full = format!("{name}.{}", item.name);
-                self.program.items.push(StateItem { name: full, shape: item.shape.clone(), init, state: name.clone(), offset: item.offset });
+                self.program.items.push(StateItem {
+                    name: full,
+                    shape: item.shape.clone(),
+                    init,
+                    state: name.clone(),
+                    offset: item.offset,
+                });
             }
         }
         self.whole(key, Content::State(name), g.len)
