@@ -1,24 +1,15 @@
 //! Times the CPU runner's products at the shapes of the reference networks. Arguments select names that contain any of them.
 
-use saddle::kernels::Geometry;
 use saddle::cpu::products::*;
+use saddle::kernels::Geometry;
 use std::time::{Duration, Instant};
 
 fn main() {
-    let threads = std::env::var("RAYON_NUM_THREADS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(2);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a thread pool");
+    let threads = std::env::var("RAYON_NUM_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
     pool.install(|| {
         let mut bench = Bench {
-            wanted: std::env::args()
-                .skip(1)
-                .filter(|a| !a.starts_with('-'))
-                .collect(),
+            wanted: std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect(),
             scratch: Scratch::new(),
         };
         for (m, k, n) in [
@@ -47,19 +38,7 @@ fn main() {
             ("dcgan64 100<-512 4x4 k4 s1 p0", 512, 4, 100, 4, 1, 0),
         ] {
             let p = (h + 2 * pad - r) / stride + 1;
-            let conv = Geometry {
-                b: 64,
-                c,
-                h,
-                w: h,
-                k,
-                r,
-                s: r,
-                p,
-                q: p,
-                stride: [stride; 2],
-                pad: [pad; 2],
-            };
+            let conv = Geometry { b: 64, c, h, w: h, k, r, s: r, p, q: p, stride: [stride; 2], pad: [pad; 2] };
             bench.conv(name, &conv);
         }
     });
@@ -73,18 +52,12 @@ struct Bench {
 
 impl Bench {
     fn time(&mut self, name: &str, flops: usize, mut product: impl FnMut(&mut Scratch)) {
-        if !self.wanted.is_empty()
-            && !self
-                .wanted
-                .iter()
-                .any(|wanted| name.contains(wanted.as_str()))
-        {
+        if !self.wanted.is_empty() && !self.wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
             return;
         }
         (0..3).for_each(|_| product(&mut self.scratch));
         let (mut times, start) = (vec![], Instant::now());
-        while times.len() < 9 || (start.elapsed() < Duration::from_millis(400) && times.len() < 400)
-        {
+        while times.len() < 9 || (start.elapsed() < Duration::from_millis(400) && times.len() < 400) {
             let start = Instant::now();
             product(&mut self.scratch);
             times.push(start.elapsed().as_secs_f64());
@@ -92,11 +65,7 @@ impl Bench {
         times.sort_by(f64::total_cmp);
         let (median, min) = (times[times.len() / 2], times[0]);
         let rate = flops as f64 / median / 1e9;
-        println!(
-            "{name:40} median {:9.4} ms  min {:9.4} ms {rate:7.1} GFLOP/s",
-            median * 1e3,
-            min * 1e3
-        );
+        println!("{name:40} median {:9.4} ms  min {:9.4} ms {rate:7.1} GFLOP/s", median * 1e3, min * 1e3);
     }
 
     /// x\[m,k\] w\[k,n\] and its two gradients.
@@ -107,32 +76,20 @@ impl Bench {
             matmul(&Matmul::new(m, k, n), &x, &w, &mut y, scratch, nothing)
         });
         let shape = Matmul::new(m, n, k).transposed_b();
-        self.time(&format!("{name} NT"), flops, |scratch| {
-            matmul(&shape, &y, &w, &mut x, scratch, nothing)
-        });
+        self.time(&format!("{name} NT"), flops, |scratch| matmul(&shape, &y, &w, &mut x, scratch, nothing));
         let shape = Matmul::new(k, m, n).transposed_a();
-        self.time(&format!("{name} TN"), flops, |scratch| {
-            matmul(&shape, &x, &y, &mut w, scratch, nothing)
-        });
+        self.time(&format!("{name} TN"), flops, |scratch| matmul(&shape, &x, &y, &mut w, scratch, nothing));
     }
 
     fn conv(&mut self, name: &str, conv: &Geometry) {
         let [mut x, mut w, mut y] = conv.lens().map(numbers);
         let flops = 2 * conv.lens()[2] * conv.c * conv.r * conv.s;
-        self.time(&format!("{name} y"), flops, |scratch| {
-            conv2d(conv, &x, &w, &mut y, scratch, nothing)
-        });
-        self.time(&format!("{name} x"), flops, |scratch| {
-            conv2d_input(conv, &w, &y, &mut x, scratch, nothing)
-        });
-        self.time(&format!("{name} w"), flops, |scratch| {
-            conv2d_filter(conv, &x, &y, &mut w, scratch, nothing)
-        });
+        self.time(&format!("{name} y"), flops, |scratch| conv2d(conv, &x, &w, &mut y, scratch, nothing));
+        self.time(&format!("{name} x"), flops, |scratch| conv2d_input(conv, &w, &y, &mut x, scratch, nothing));
+        self.time(&format!("{name} w"), flops, |scratch| conv2d_filter(conv, &x, &y, &mut w, scratch, nothing));
     }
 }
 
 fn numbers(len: usize) -> Vec<f32> {
-    (0..len)
-        .map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.5)
-        .collect()
+    (0..len).map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.5).collect()
 }

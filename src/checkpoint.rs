@@ -68,39 +68,32 @@ struct Entry {
 impl Checkpoint {
     /// Writes the file whole or, on any error, not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes().map_err(|error| {
-            Error::failure(format!(
-                "cannot write checkpoint `{}`: {error}",
-                path.display()
-            ))
-        })?;
+        let bytes = self
+            .to_bytes()
+            .map_err(|error| Error::failure(format!("cannot write checkpoint `{}`: {error}", path.display())))?;
         files::write_atomically(path, &bytes)
     }
 
     /// Reads a file that [`Checkpoint::save`] wrote; refuses one that changed since in any byte.
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
-        let bytes = std::fs::read(path)
-            .map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
-        Self::from_bytes(&bytes)
-            .map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))
+        let bytes =
+            std::fs::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
+        Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))
     }
 
     /// The value of `meta` under `key`, parsed.
     pub fn meta<T: std::str::FromStr>(&self, key: &str) -> Result<T> {
         match self.meta.get(key) {
-            Some(text) => text.parse().map_err(|_| {
-                Error::failure(format!("the checkpoint's `{key}` cannot be `{text}`"))
-            }),
+            Some(text) => {
+                text.parse().map_err(|_| Error::failure(format!("the checkpoint's `{key}` cannot be `{text}`")))
+            }
             None => Err(Error::failure(format!("the checkpoint has no `{key}`"))),
         }
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, SafeTensorError> {
-        let entry = Entry {
-            sha256: NO_DIGEST.into(),
-            meta: self.meta.clone(),
-        };
+        let entry = Entry { sha256: NO_DIGEST.into(), meta: self.meta.clone() };
         let metadata = HashMap::from([(ENTRY.to_string(), serde_json::to_string(&entry)?)]);
         let mut bytes = serialize(&self.tensors, Some(metadata))?;
         let digest = digest(&bytes);
@@ -112,9 +105,7 @@ impl Checkpoint {
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         const DAMAGED: &str = "is damaged: its content does not match its sha256";
         let file = SafeTensors::deserialize(bytes).map_err(|error| match error {
-            SafeTensorError::MetadataIncompleteBuffer => {
-                "is damaged: its length is not what its header says".into()
-            }
+            SafeTensorError::MetadataIncompleteBuffer => "is damaged: its length is not what its header says".into(),
             error => format!("is not a readable safetensors file: {error}"),
         })?;
         if bytes.get(OPENING_AT) != Some(OPENING) || bytes.len() < DIGEST_AT.end {
@@ -124,33 +115,15 @@ impl Checkpoint {
             return Err(DAMAGED.into());
         }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| DAMAGED)?;
-        let entry = header
-            .metadata()
-            .as_ref()
-            .and_then(|metadata| metadata.get(ENTRY))
-            .ok_or(DAMAGED)?;
+        let entry = header.metadata().as_ref().and_then(|metadata| metadata.get(ENTRY)).ok_or(DAMAGED)?;
         let Entry { meta, .. } = serde_json::from_str(entry).map_err(|_| DAMAGED)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             if view.dtype() != Dtype::F32 {
-                return Err(format!(
-                    "holds `{name}` as {}; saddle reads F32 only",
-                    view.dtype()
-                ));
+                return Err(format!("holds `{name}` as {}; saddle reads F32 only", view.dtype()));
             }
-            let values = view
-                .data()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|&value| f32::from_le_bytes(value));
-            tensors.insert(
-                name.to_string(),
-                Tensor {
-                    shape: view.shape().to_vec(),
-                    data: values.collect(),
-                },
-            );
+            let values = view.data().as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value));
+            tensors.insert(name.to_string(), Tensor { shape: view.shape().to_vec(), data: values.collect() });
         }
         Ok(Self { tensors, meta })
     }
@@ -173,13 +146,7 @@ pub fn file_name(step: u64) -> String {
 
 /// The step that a checkpoint's file name tells; none for other files.
 pub fn step_of(path: &Path) -> Option<u64> {
-    let step = path
-        .file_name()?
-        .to_str()?
-        .strip_prefix("step-")?
-        .strip_suffix(".safetensors")?
-        .parse()
-        .ok()?;
+    let step = path.file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()?;
     (path.file_name()?.to_str()? == file_name(step)).then_some(step)
 }
 
@@ -198,9 +165,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
         0 => Ok(None),
         count => {
             let folder = folder.display();
-            Err(Error::failure(format!(
-                "none of the {count} checkpoints in `{folder}` can be read; start a new run"
-            )))
+            Err(Error::failure(format!("none of the {count} checkpoints in `{folder}` can be read; start a new run")))
         }
     }
 }
@@ -211,28 +176,17 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
 pub fn prune(folder: &Path, keep: usize) -> Result<()> {
     let checkpoints = oldest_first(folder)?;
     let outdated = checkpoints.len().saturating_sub(keep.max(1));
-    let unfinished = files::names(folder)?
-        .into_iter()
-        .filter(|name| name.starts_with(files::UNFINISHED));
-    for path in checkpoints
-        .into_iter()
-        .take(outdated)
-        .chain(unfinished.map(|name| folder.join(name)))
-    {
-        std::fs::remove_file(&path).map_err(|error| {
-            Error::failure(format!("cannot remove `{}`: {error}", path.display()))
-        })?;
+    let unfinished = files::names(folder)?.into_iter().filter(|name| name.starts_with(files::UNFINISHED));
+    for path in checkpoints.into_iter().take(outdated).chain(unfinished.map(|name| folder.join(name))) {
+        std::fs::remove_file(&path)
+            .map_err(|error| Error::failure(format!("cannot remove `{}`: {error}", path.display())))?;
     }
     Ok(())
 }
 
 fn oldest_first(folder: &Path) -> Result<Vec<PathBuf>> {
-    let paths = files::names(folder)?
-        .into_iter()
-        .map(|name| folder.join(name));
-    let mut steps: Vec<_> = paths
-        .filter_map(|path| Some((step_of(&path)?, path)))
-        .collect();
+    let paths = files::names(folder)?.into_iter().map(|name| folder.join(name));
+    let mut steps: Vec<_> = paths.filter_map(|path| Some((step_of(&path)?, path))).collect();
     steps.sort();
     Ok(steps.into_iter().map(|(_, path)| path).collect())
 }

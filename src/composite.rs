@@ -60,7 +60,11 @@ impl Composite {
                 let (dsum, dproduct) = (dy.index(0), dy.index(1));
                 let dmean = -(dproduct * z.sum(axes));
                 let dmoments = stack(dmean, dmean * 0.0);
-                vec![Some(spread(dsum) + spread(dproduct) * (x - spread(mean))), Some(spread(dproduct) * z), Some(dmoments)]
+                vec![
+                    Some(spread(dsum) + spread(dproduct) * (x - spread(mean))),
+                    Some(spread(dproduct) * z),
+                    Some(dmoments),
+                ]
             }
             Self::Softmax => {
                 let inner = (y * dy).sum(&[1]).along(0, &y.shape());
@@ -81,7 +85,9 @@ impl Graph {
     /// A composite's node.
     pub fn composite<'g>(&'g self, c: Composite, x: &[T<'g>]) -> T<'g> {
         let shape = match &c {
-            Composite::Moments { axes } | Composite::NormSums { axes } => [vec![2], without(&x[0].shape(), axes)].concat(),
+            Composite::Moments { axes } | Composite::NormSums { axes } => {
+                [vec![2], without(&x[0].shape(), axes)].concat()
+            }
             Composite::Normalize { .. } | Composite::Softmax => x[0].shape(),
             Composite::CrossEntropy => vec![x[0].dim(0)],
         };

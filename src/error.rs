@@ -58,10 +58,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     };
     // The first of equals wins, hence `rev` before `max_by`.
     let scored: Vec<_> = candidates.into_iter().map(|c| (likeness(c), c)).collect();
-    let (score, best) = scored
-        .into_iter()
-        .rev()
-        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let (score, best) = scored.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
     (score >= ALIKE).then_some(best)
 }
 

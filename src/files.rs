@@ -13,8 +13,7 @@ pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 /// Writes `path` so that a crash or a full disk leaves the old file or the new one, never a part.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, bytes)
-        .map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
+    replace(path, bytes).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -33,9 +32,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         builder.permissions(fs::Permissions::from_mode(0o666)); // less the umask, like any other file
     }
     // The full error would name the temporary file; the caller names the one that matters.
-    let mut file = builder
-        .tempfile_in(folder)
-        .map_err(|error| io::Error::from(error.kind()))?;
+    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -51,13 +48,7 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
         other => other.and_then(|entries| entries.collect::<io::Result<Vec<_>>>()),
     };
     match listed {
-        Ok(entries) => Ok(entries
-            .iter()
-            .map(|e| e.file_name().to_string_lossy().into_owned())
-            .collect()),
-        Err(error) => Err(Error::failure(format!(
-            "cannot list `{}`: {error}",
-            folder.display()
-        ))),
+        Ok(entries) => Ok(entries.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect()),
+        Err(error) => Err(Error::failure(format!("cannot list `{}`: {error}", folder.display()))),
     }
 }

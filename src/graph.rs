@@ -141,11 +141,21 @@ pub enum Op {
     /// Written by the host before a run.
     Input(String),
     /// Tensor `item` of state `group` (or [`WHOLE`]), as it is after `version` updates.
-    State { group: usize, item: usize, version: usize },
+    State {
+        group: usize,
+        item: usize,
+        version: usize,
+    },
     /// Counter-based noise, keyed by (seed, stream, step, element).
-    Random { stream: u32, dist: Dist },
+    Random {
+        stream: u32,
+        dist: Dist,
+    },
     /// A batch gathered from the data set; equal `draw`s pick equal examples.
-    Batch { draw: u32, field: Field },
+    Batch {
+        draw: u32,
+        field: Field,
+    },
     /// The number of rounds done, a scalar.
     Clock,
     Add,
@@ -167,14 +177,27 @@ pub enum Op {
     /// The identity, through which no gradient flows.
     Detach,
     /// A trilinear form: inputs are the two slots other than the role, in the order x, w, y.
-    Contract { form: Form, role: Role },
+    Contract {
+        form: Form,
+        role: Role,
+    },
     Composite(Composite),
     /// One gradient per tensor of the group, flat, in the group's layout.
-    Pack { group: usize },
+    Pack {
+        group: usize,
+    },
     /// (flat gradient, rate) -> the group's next version, in place.
-    Update { group: usize, optimizer: Optimizer, count: usize, of: usize },
+    Update {
+        group: usize,
+        optimizer: Optimizer,
+        count: usize,
+        of: usize,
+    },
     /// value -> one tensor of a group, in place.
-    Assign { group: usize, item: usize },
+    Assign {
+        group: usize,
+        item: usize,
+    },
 }
 
 /// An operation, its inputs and the shape of its result.
@@ -365,7 +388,11 @@ impl Graph {
                 g.items.push(Item { name: name.into(), shape: shape.to_vec(), init, offset });
                 g.items.len() - 1
             });
-            assert_eq!(g.items[item].shape, shape, "state {}.{name}: declared with one shape, asked for with another", g.name);
+            assert_eq!(
+                g.items[item].shape, shape,
+                "state {}.{name}: declared with one shape, asked for with another",
+                g.name
+            );
             (item, g.version)
         };
         self.node(Op::State { group, item, version }, &[], shape.to_vec())
@@ -374,7 +401,8 @@ impl Graph {
     /// All tensors of a group at its current version.
     pub fn items(&self, group: usize) -> Vec<T<'_>> {
         let g = self.groups.borrow()[group].clone();
-        let read = |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
+        let read =
+            |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
         g.items.iter().enumerate().map(read).collect()
     }
 

@@ -15,9 +15,7 @@ fn main() -> ExitCode {
     unsafe { saddle::gpu::quiet_loader() };
     let cli = Cli::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)),
-        )
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
         .with_writer(stderr)
         .without_time()
         .with_target(false)

@@ -116,7 +116,14 @@ impl<'g> Net<'g> {
 
     /// x `[B, C, H, W]` -> `[B, out, (H-1)*stride - 2*pad + k, ..]`.
     #[track_caller]
-    pub fn conv_transpose2d(&self, name: &str, x: T<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> T<'g> {
+    pub fn conv_transpose2d(
+        &self,
+        name: &str,
+        x: T<'g>,
+        out: usize,
+        [k, stride, pad]: [usize; 3],
+        bias: bool,
+    ) -> T<'g> {
         let fan_in = out * k * k;
         let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fan_in), stride, pad);
         if bias { y + self.bias(name, out, fan_in).along(1, &y.shape()) } else { y }

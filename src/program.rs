@@ -102,7 +102,10 @@ impl Program {
 
     /// Arithmetic and traffic of one run.
     pub fn cost(&self) -> Cost {
-        self.steps.iter().map(|s| s.kernel.cost()).fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
+        self.steps
+            .iter()
+            .map(|s| s.kernel.cost())
+            .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
     }
 }
 
@@ -120,14 +123,27 @@ impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let cost = self.cost();
         let mib = self.bytes() as f64 / (1 << 20) as f64;
-        writeln!(f, "{} launches, {} buffers, {mib:.1} MiB, {:.3} GFLOP", self.steps.len(), self.buffers.len(), cost.flops / 1e9)?;
+        writeln!(
+            f,
+            "{} launches, {} buffers, {mib:.1} MiB, {:.3} GFLOP",
+            self.steps.len(),
+            self.buffers.len(),
+            cost.flops / 1e9
+        )?;
         for (i, b) in self.buffers.iter().enumerate() {
             writeln!(f, "  b{i}: {} {:?}", b.len, b.content)?;
         }
         for (i, s) in self.steps.iter().enumerate() {
             let list = |r: &[Range]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");
             let cost = s.kernel.cost();
-            write!(f, "{i:4} {:<18} {:<28} {:>10.3} MFLOP  {}", s.kernel.name(), s.label, cost.flops / 1e6, list(&s.bindings))?;
+            write!(
+                f,
+                "{i:4} {:<18} {:<28} {:>10.3} MFLOP  {}",
+                s.kernel.name(),
+                s.label,
+                cost.flops / 1e6,
+                list(&s.bindings)
+            )?;
             if !s.operands.is_empty() {
                 write!(f, " | {}", list(&s.operands))?;
             }

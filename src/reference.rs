@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::{
     graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, T, numel, without},
     kernels::{
-        Adam, Buffers, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random, RmsProp, Sgd,
-        chain::step, gather::Data,
+        Adam, Buffers, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random,
+        RmsProp, Sgd, chain::step, gather::Data,
     },
 };
 
@@ -85,7 +85,9 @@ impl Reference {
             Op::Broadcast(axes) => indices(shape).map(|i| x(0)[flat(&without(&i, axes), &shape_of(0))]).collect(),
             Op::Slice(start) => {
                 let from = shape_of(0);
-                indices(shape).map(|i| x(0)[flat(&i.iter().zip(start).map(|(i, s)| i + s).collect::<Vec<_>>(), &from)]).collect()
+                indices(shape)
+                    .map(|i| x(0)[flat(&i.iter().zip(start).map(|(i, s)| i + s).collect::<Vec<_>>(), &from)])
+                    .collect()
             }
             Op::Pad(before) => {
                 let mut y = vec![0.0; numel(shape)];
@@ -132,19 +134,24 @@ impl Reference {
     fn composite(&self, c: &Composite, node: &Node, graph: &Graph, values: &[Vec<f64>]) -> Vec<f64> {
         let inner = Graph::new();
         let names: Vec<String> = (0..node.inputs.len()).map(|i| i.to_string()).collect();
-        let inputs: Vec<T> = names.iter().zip(&node.inputs).map(|(n, &i)| inner.input(n, &graph.at(i).shape())).collect();
+        let inputs: Vec<T> =
+            names.iter().zip(&node.inputs).map(|(n, &i)| inner.input(n, &graph.at(i).shape())).collect();
         let contents = names.iter().zip(&node.inputs).map(|(n, &i)| (n.clone(), values[i].clone())).collect();
         Reference { inputs: contents, ..Default::default() }.value(c.define(&inputs))
     }
 
     fn update(&mut self, group: &str, optimizer: Optimizer, (count, of): (usize, usize), g: &[f64], rate: &[f64]) {
-        let names: Vec<String> = std::iter::once(group.to_string()).chain(optimizer.moments().iter().map(|m| format!("{group}.{m}"))).collect();
+        let names: Vec<String> = std::iter::once(group.to_string())
+            .chain(optimizer.moments().iter().map(|m| format!("{group}.{m}")))
+            .collect();
         let len = g.len();
-        let mut flats: Vec<Vec<f64>> = names.iter().map(|n| self.states.remove(n).unwrap_or_else(|| vec![0.0; len])).collect();
+        let mut flats: Vec<Vec<f64>> =
+            names.iter().map(|n| self.states.remove(n).unwrap_or_else(|| vec![0.0; len])).collect();
         let (kernel, words): (Kernel, Vec<&[u32]>) = match optimizer {
-            Optimizer::Adam { beta1, beta2, eps } => {
-                (Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(), vec![&self.clock])
-            }
+            Optimizer::Adam { beta1, beta2, eps } => (
+                Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
+                vec![&self.clock],
+            ),
             Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![]),
             Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![]),
         };
@@ -168,7 +175,13 @@ fn run(kernel: impl Into<Kernel>, reads: &[&[f64]], words: &[&[u32]]) -> Vec<f64
     let kernel = kernel.into();
     let Buffers { writes, .. } = kernel.buffers();
     let mut y = vec![0.0; writes[0]];
-    kernel.twin(Io { reads: reads.to_vec(), words: words.to_vec(), writes: vec![&mut y], words_out: vec![], operands: vec![] });
+    kernel.twin(Io {
+        reads: reads.to_vec(),
+        words: words.to_vec(),
+        writes: vec![&mut y],
+        words_out: vec![],
+        operands: vec![],
+    });
     y
 }
 
@@ -192,7 +205,19 @@ fn contract(form: Form, role: Role, x: [&[f64]; 2], shapes: [&[usize]; 2], shape
                 Role::W => (shapes[0], shape, shapes[1]),
                 Role::Y => (shapes[0], shapes[1], shape),
             };
-            let geometry = Geometry { b: xs[0], c: xs[1], h: xs[2], w: xs[3], k: ws[0], r: ws[2], s: ws[3], p: ys[2], q: ys[3], stride, pad };
+            let geometry = Geometry {
+                b: xs[0],
+                c: xs[1],
+                h: xs[2],
+                w: xs[3],
+                k: ws[0],
+                r: ws[2],
+                s: ws[3],
+                p: ys[2],
+                q: ys[3],
+                stride,
+                pad,
+            };
             match role {
                 Role::X => run(ConvTranspose2d { geometry, chain: chain() }, &[x[1], x[0]], &[]),
                 Role::W => run(Conv2dFilter { geometry, splits: 1 }, &x, &[]),

@@ -25,11 +25,8 @@ const GENERATED: [f32; 3] = [200.0, 30.0, 60.0];
 /// # Errors
 /// `Failure` if `shape` is not that of images or does not divide `images`, or if there is nothing to show.
 pub fn grid(images: &[f32], shape: &[usize], columns: usize) -> Result<RgbImage> {
-    let (&[channels @ (1 | 3), height, width], len) = (shape, shape.iter().product::<usize>())
-    else {
-        return Err(Error::failure(format!(
-            "shape {shape:?} is not that of images: [1 or 3, height, width]"
-        )));
+    let (&[channels @ (1 | 3), height, width], len) = (shape, shape.iter().product::<usize>()) else {
+        return Err(Error::failure(format!("shape {shape:?} is not that of images: [1 or 3, height, width]")));
     };
     if len == 0 || images.is_empty() || columns == 0 || !images.len().is_multiple_of(len) {
         return Err(Error::failure(format!(
@@ -42,21 +39,13 @@ pub fn grid(images: &[f32], shape: &[usize], columns: usize) -> Result<RgbImage>
     let columns = columns.min(count);
     let (cell_width, cell_height) = (width as u32 * scale + GAP, height as u32 * scale + GAP);
     let rows = count.div_ceil(columns) as u32;
-    let mut picture = RgbImage::from_pixel(
-        columns as u32 * cell_width + GAP,
-        rows * cell_height + GAP,
-        SEPARATOR,
-    );
+    let mut picture = RgbImage::from_pixel(columns as u32 * cell_width + GAP, rows * cell_height + GAP, SEPARATOR);
     for (i, image) in images.chunks(len).enumerate() {
-        let (left, top) = (
-            (i % columns) as u32 * cell_width + GAP,
-            (i / columns) as u32 * cell_height + GAP,
-        );
+        let (left, top) = ((i % columns) as u32 * cell_width + GAP, (i / columns) as u32 * cell_height + GAP);
         for y in 0..cell_height - GAP {
             for x in 0..cell_width - GAP {
                 let at = (y / scale) as usize * width + (x / scale) as usize;
-                let pixel = [0, 1, 2]
-                    .map(|channel| byte(image[channel.min(channels - 1) * height * width + at]));
+                let pixel = [0, 1, 2].map(|channel| byte(image[channel.min(channels - 1) * height * width + at]));
                 picture.put_pixel(left + x, top + y, Rgb(pixel));
             }
         }
@@ -71,31 +60,14 @@ fn byte(value: f32) -> u8 {
 /// Plots `points` over `real`, both `[N, 2]` back to back, y upwards. The plot shows -`extent` to `extent` on both
 /// axes; without one, all of `real` and a margin.
 pub fn scatter(points: &[f32], real: &[f32], extent: Option<f32>) -> RgbImage {
-    let farthest = |values: &[f32]| {
-        values
-            .iter()
-            .filter(|v| v.is_finite())
-            .fold(0f32, |far, v| far.max(v.abs()))
-    };
-    let extent =
-        extent.unwrap_or_else(|| 1.15 * farthest(if real.is_empty() { points } else { real }));
+    let farthest = |values: &[f32]| values.iter().filter(|v| v.is_finite()).fold(0f32, |far, v| far.max(v.abs()));
+    let extent = extent.unwrap_or_else(|| 1.15 * farthest(if real.is_empty() { points } else { real }));
     let extent = if extent > 0.0 { extent } else { 1.0 };
     let mut picture = RgbImage::from_pixel(PLOT, PLOT, PAPER);
-    for (cloud, colour, opacity, radius) in
-        [(real, REAL, 0.35, 1.2), (points, GENERATED, 0.75, 1.8)]
-    {
-        for point in cloud
-            .chunks_exact(2)
-            .filter(|point| point.iter().all(|value| value.is_finite()))
-        {
+    for (cloud, colour, opacity, radius) in [(real, REAL, 0.35, 1.2), (points, GENERATED, 0.75, 1.8)] {
+        for point in cloud.chunks_exact(2).filter(|point| point.iter().all(|value| value.is_finite())) {
             let to_pixel = |value: f32| (value / extent + 1.0) * 0.5 * PLOT as f32;
-            disc(
-                &mut picture,
-                [to_pixel(point[0]), to_pixel(-point[1])],
-                radius,
-                colour,
-                opacity,
-            );
+            disc(&mut picture, [to_pixel(point[0]), to_pixel(-point[1])], radius, colour, opacity);
         }
     }
     picture
@@ -126,24 +98,18 @@ fn disc(picture: &mut RgbImage, centre: [f32; 2], radius: f32, colour: [f32; 3],
 /// # Errors
 /// `Failure` naming the path, if its folder is missing or cannot be written.
 pub fn save_png(path: &Path, picture: &RgbImage) -> Result<()> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::failure(format!("`{}` cannot be written: {error}", path.display()))
-    };
+    let failed =
+        |error: &dyn std::fmt::Display| Error::failure(format!("`{}` cannot be written: {error}", path.display()));
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let mut png = Cursor::new(Vec::new());
-    picture
-        .write_to(&mut png, ImageFormat::Png)
-        .map_err(|error| failed(&error))?;
+    picture.write_to(&mut png, ImageFormat::Png).map_err(|error| failed(&error))?;
     // tempfile's own files can be read by their owner only, even once renamed.
     let create = |path: &Path| File::options().write(true).create_new(true).open(path);
-    let mut file = Builder::new()
-        .make_in(folder, create)
-        .map_err(|error| failed(&error))?;
-    file.write_all(png.get_ref())
-        .map_err(|error| failed(&error))?;
+    let mut file = Builder::new().make_in(folder, create).map_err(|error| failed(&error))?;
+    file.write_all(png.get_ref()).map_err(|error| failed(&error))?;
     file.as_file().sync_all().map_err(|error| failed(&error))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
     Ok(())
@@ -155,30 +121,18 @@ mod tests {
 
     #[test]
     fn grid_places_images_row_by_row() {
-        let images: Vec<f32> = [-1.0, 1.0, 0.0]
-            .iter()
-            .flat_map(|value| [*value; 28 * 28])
-            .collect();
+        let images: Vec<f32> = [-1.0, 1.0, 0.0].iter().flat_map(|value| [*value; 28 * 28]).collect();
         let picture = grid(&images, &[1, 28, 28], 2).unwrap();
         assert_eq!(picture.dimensions(), (2 * 58 + 2, 2 * 58 + 2));
         let at = |x, y| picture.get_pixel(x, y).0;
-        assert_eq!(
-            (at(2, 2), at(57, 57), at(60, 2)),
-            ([0; 3], [0; 3], [255; 3])
-        );
-        assert_eq!(
-            (at(2, 60), at(60, 60), at(0, 0)),
-            ([128; 3], SEPARATOR.0, SEPARATOR.0)
-        );
+        assert_eq!((at(2, 2), at(57, 57), at(60, 2)), ([0; 3], [0; 3], [255; 3]));
+        assert_eq!((at(2, 60), at(60, 60), at(0, 0)), ([128; 3], SEPARATOR.0, SEPARATOR.0));
     }
 
     #[test]
     fn grid_keeps_colours() {
         let picture = grid(&[1.0, -1.0, 0.0], &[3, 1, 1], 8).unwrap();
-        assert_eq!(
-            (picture.width(), picture.get_pixel(30, 30).0),
-            (60, [255, 0, 128])
-        );
+        assert_eq!((picture.width(), picture.get_pixel(30, 30).0), (60, [255, 0, 128]));
     }
 
     #[test]

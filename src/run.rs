@@ -38,11 +38,7 @@ impl Run {
         for part in ["samples", "checkpoints"] {
             make(&folder.join(part))?;
         }
-        let run = Self {
-            folder,
-            settings: settings.clone(),
-            _lock: Some(lock),
-        };
+        let run = Self { folder, settings: settings.clone(), _lock: Some(lock) };
         run.write_settings()?;
         Ok(run)
     }
@@ -53,24 +49,16 @@ impl Run {
         let problem = match fs::metadata(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => "it does not exist".into(),
             Err(error) => error.to_string(),
-            Ok(found) if !found.is_dir() => {
-                "it is a file, and a run is a folder such as runs/dcgan-digits-001".into()
-            }
+            Ok(found) if !found.is_dir() => "it is a file, and a run is a folder such as runs/dcgan-digits-001".into(),
             Ok(_) if !folder.join(SETTINGS).exists() => {
                 format!("it has no {SETTINGS}, so it is not the folder of a run")
             }
             Ok(_) => {
                 let settings = Settings::load(&folder.join(SETTINGS))?;
-                return Ok(Self {
-                    folder: folder.to_path_buf(),
-                    settings,
-                    _lock: None,
-                });
+                return Ok(Self { folder: folder.to_path_buf(), settings, _lock: None });
             }
         };
-        Err(Error::usage(format!(
-            "cannot open the run `{name}`: {problem}"
-        )))
+        Err(Error::usage(format!("cannot open the run `{name}`: {problem}")))
     }
 
     /// Opens a run to train it further, locked, with `layers` over its settings.
@@ -104,9 +92,7 @@ impl Run {
 
     /// Where the samples after `step` steps go.
     pub fn sample_path(&self, step: u64) -> PathBuf {
-        self.folder
-            .join("samples")
-            .join(format!("step-{step:06}.png"))
+        self.folder.join("samples").join(format!("step-{step:06}.png"))
     }
 
     /// Where the metrics lie.
@@ -120,10 +106,7 @@ impl Run {
     }
 
     fn write_settings(&self) -> Result<()> {
-        write_atomically(
-            &self.folder.join(SETTINGS),
-            self.settings.to_toml().as_bytes(),
-        )
+        write_atomically(&self.folder.join(SETTINGS), self.settings.to_toml().as_bytes())
     }
 }
 
@@ -139,11 +122,7 @@ pub struct Metrics {
 impl Metrics {
     fn open(path: PathBuf) -> Result<Self> {
         let open = || -> io::Result<(File, bool)> {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .append(true)
-                .create(true)
-                .open(&path)?;
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
             let mut last = [b'\n'];
             if file.metadata()?.len() > 0 {
                 file.seek(SeekFrom::End(-1))?;
@@ -153,10 +132,7 @@ impl Metrics {
         };
         match open() {
             Ok((file, torn)) => Ok(Self { path, file, torn }),
-            Err(error) => Err(Error::failure(format!(
-                "cannot open `{}`: {error}",
-                path.display()
-            ))),
+            Err(error) => Err(Error::failure(format!("cannot open `{}`: {error}", path.display()))),
         }
     }
 
@@ -167,29 +143,20 @@ impl Metrics {
         line.push('\n');
         let written = self.file.write_all(line.as_bytes());
         self.torn = written.is_err();
-        written.map_err(|error| {
-            Error::failure(format!("cannot write `{}`: {error}", self.path.display()))
-        })
+        written.map_err(|error| Error::failure(format!("cannot write `{}`: {error}", self.path.display())))
     }
 }
 
 fn make(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|error| {
-        Error::failure(format!(
-            "cannot create the folder `{}`: {error}",
-            folder.display()
-        ))
-    })
+    fs::create_dir_all(folder)
+        .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))
 }
 
 /// Makes `parent/<variant>-<data>-NNN` with the number after the highest one there.
 fn next_free(parent: &Path, settings: &Settings) -> Result<PathBuf> {
     make(parent)?;
     let stem = format!("{}-{}-", settings.variant, data_name(&settings.data));
-    let taken = names(parent)?
-        .iter()
-        .filter_map(|name| name.strip_prefix(&stem)?.parse().ok())
-        .max();
+    let taken = names(parent)?.iter().filter_map(|name| name.strip_prefix(&stem)?.parse().ok()).max();
     let mut number: u32 = taken.unwrap_or(0);
     loop {
         number = number.saturating_add(1);
@@ -199,9 +166,7 @@ fn next_free(parent: &Path, settings: &Settings) -> Result<PathBuf> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < u32::MAX => {}
             Err(error) => {
                 let name = folder.display();
-                return Err(Error::failure(format!(
-                    "cannot create the folder `{name}`: {error}"
-                )));
+                return Err(Error::failure(format!("cannot create the folder `{name}`: {error}")));
             }
         }
     }
@@ -209,16 +174,9 @@ fn next_free(parent: &Path, settings: &Settings) -> Result<PathBuf> {
 
 /// A data set's name, or that of its file or folder, as part of a file name.
 fn data_name(data: &str) -> String {
-    let stem = Path::new(data)
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
+    let stem = Path::new(data).file_stem().unwrap_or_default().to_string_lossy();
     let tame = |c: char| {
-        if c.is_alphanumeric() || c == '_' {
-            c
-        } else {
-            '-'
-        }
+        if c.is_alphanumeric() || c == '_' { c } else { '-' }
     };
     let name: String = stem.to_lowercase().chars().map(tame).take(40).collect();
     match name.trim_matches('-') {
@@ -230,9 +188,7 @@ fn data_name(data: &str) -> String {
 fn refuse_used(folder: &Path) -> Result<()> {
     let name = folder.display();
     if folder.exists() && !folder.is_dir() {
-        return Err(Error::usage(format!(
-            "--out: `{name}` is a file; name a folder that is empty or does not exist"
-        )));
+        return Err(Error::usage(format!("--out: `{name}` is a file; name a folder that is empty or does not exist")));
     }
     let used = names(folder)?.iter().any(|name| name != LOCK);
     if used && folder.join(SETTINGS).exists() {
@@ -250,19 +206,12 @@ fn refuse_used(folder: &Path) -> Result<()> {
 
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join(LOCK));
-    let file =
-        file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
+    let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            return Err(Error::failure(format!(
-                "the run `{name}` is being trained by another process"
-            )));
+            return Err(Error::failure(format!("the run `{name}` is being trained by another process")));
         }
         // Some network file systems have no locks; a run there is better than none.
         Err(TryLockError::Error(error)) => tracing::warn!("cannot lock the run `{name}`: {error}"),
@@ -278,10 +227,7 @@ mod tests {
     fn runs_are_numbered() {
         let parent = tempfile::tempdir().unwrap();
         let made = |data: &str| {
-            let settings = Settings {
-                data: data.into(),
-                ..Settings::default()
-            };
+            let settings = Settings { data: data.into(), ..Settings::default() };
             let folder = next_free(&parent.path().join("runs"), &settings).unwrap();
             folder.file_name().unwrap().to_str().unwrap().to_string()
         };
@@ -294,15 +240,8 @@ mod tests {
 
         let folders = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| made("grid"))).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect::<std::collections::BTreeSet<_>>()
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<std::collections::BTreeSet<_>>()
         });
-        assert_eq!(
-            folders.len(),
-            8,
-            "two threads were given one folder: {folders:?}"
-        );
+        assert_eq!(folders.len(), 8, "two threads were given one folder: {folders:?}");
     }
 }

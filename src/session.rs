@@ -51,7 +51,8 @@ impl Plans {
     /// All tensors of all states, once each, by name.
     pub fn items(&self) -> Vec<StateItem> {
         let all = self.programs();
-        let named: BTreeMap<String, StateItem> = all.flat_map(|p| &p.items).map(|i| (i.name.clone(), i.clone())).collect();
+        let named: BTreeMap<String, StateItem> =
+            all.flat_map(|p| &p.items).map(|i| (i.name.clone(), i.clone())).collect();
         named.into_values().collect()
     }
 }
@@ -188,7 +189,11 @@ impl Session {
                 let classes = self.examples.classes;
                 let class = |row: usize| class.unwrap_or((batch * rows + row) % classes);
                 let one_hot = |n: usize| if class(n / classes) == n % classes { 1.0 } else { 0.0 };
-                self.runner.write_input(self.sample, "classes", &(0..rows * classes).map(one_hot).collect::<Vec<f32>>())?;
+                self.runner.write_input(
+                    self.sample,
+                    "classes",
+                    &(0..rows * classes).map(one_hot).collect::<Vec<f32>>(),
+                )?;
             }
             self.runner.run(self.sample, 1)?;
             samples.extend(self.runner.read_output(self.sample, "samples")?);
@@ -238,15 +243,23 @@ impl Session {
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let variant: String = checkpoint.meta("variant")?;
         if variant != self.settings.variant {
-            return Err(Error::failure(format!("the checkpoint is of a {variant}, and this run is a {}", self.settings.variant)));
+            return Err(Error::failure(format!(
+                "the checkpoint is of a {variant}, and this run is a {}",
+                self.settings.variant
+            )));
         }
         for item in &self.items {
             let Some(tensor) = checkpoint.tensors.get(&item.name) else {
-                return Err(Error::failure(format!("the checkpoint has no {}: it belongs to other settings", item.name)));
+                return Err(Error::failure(format!(
+                    "the checkpoint has no {}: it belongs to other settings",
+                    item.name
+                )));
             };
             if tensor.shape != item.shape {
                 let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
-                return Err(Error::failure(format!("the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}")));
+                return Err(Error::failure(format!(
+                    "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
+                )));
             }
             self.runner.write_state(&item.state, item.offset, &tensor.data)?;
         }

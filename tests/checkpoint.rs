@@ -10,48 +10,22 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use saddle::checkpoint::{Checkpoint, Tensor, file_name, latest, prune, step_of};
 
 fn checkpoint(step: u64, values: usize) -> Checkpoint {
-    let weights = Tensor {
-        shape: vec![values / 2, 2],
-        data: (0..values).map(|i| (i as f32).sin()).collect(),
-    };
+    let weights = Tensor { shape: vec![values / 2, 2], data: (0..values).map(|i| (i as f32).sin()).collect() };
     let odd = [f32::NEG_INFINITY, f32::MIN_POSITIVE / 2.0, -0.0];
     Checkpoint {
         tensors: BTreeMap::from([
             ("g.0.weight".to_string(), weights),
-            (
-                "g.\"é\\".to_string(),
-                Tensor {
-                    shape: vec![3],
-                    data: odd.to_vec(),
-                },
-            ),
-            (
-                "scalar".to_string(),
-                Tensor {
-                    shape: vec![],
-                    data: vec![7.0],
-                },
-            ),
-            (
-                "none".to_string(),
-                Tensor {
-                    shape: vec![0, 4],
-                    data: vec![],
-                },
-            ),
+            ("g.\"é\\".to_string(), Tensor { shape: vec![3], data: odd.to_vec() }),
+            ("scalar".to_string(), Tensor { shape: vec![], data: vec![7.0] }),
+            ("none".to_string(), Tensor { shape: vec![0, 4], data: vec![] }),
         ]),
-        meta: BTreeMap::from([
-            ("step".into(), step.to_string()),
-            ("seed".into(), u64::MAX.to_string()),
-        ]),
+        meta: BTreeMap::from([("step".into(), step.to_string()), ("seed".into(), u64::MAX.to_string())]),
     }
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -59,10 +33,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[track_caller]
 fn refused(path: &Path, why: &str) {
     let sentence = Checkpoint::load(path).unwrap_err().to_string();
-    assert!(
-        sentence.contains(why) && sentence.contains(path.to_str().unwrap()),
-        "{sentence}"
-    );
+    assert!(sentence.contains(why) && sentence.contains(path.to_str().unwrap()), "{sentence}");
 }
 
 #[test]
@@ -74,31 +45,16 @@ fn what_is_saved_is_loaded_and_the_bytes_are_the_same_every_time() {
     saved.save(&b).unwrap();
     let loaded = Checkpoint::load(&a).unwrap();
     assert_eq!(loaded, saved);
-    let bits = |c: &Checkpoint| {
-        c.tensors["g.\"é\\"]
-            .data
-            .iter()
-            .map(|x| x.to_bits())
-            .collect::<Vec<_>>()
-    };
+    let bits = |c: &Checkpoint| c.tensors["g.\"é\\"].data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&loaded), bits(&saved));
     assert_eq!(fs::read(&a).unwrap(), fs::read(&b).unwrap());
     assert_eq!(names(folder.path()), ["a", "b"]);
-    assert_eq!(
-        (
-            loaded.meta::<u64>("step").unwrap(),
-            loaded.meta::<u64>("seed").unwrap()
-        ),
-        (200, u64::MAX)
-    );
+    assert_eq!((loaded.meta::<u64>("step").unwrap(), loaded.meta::<u64>("seed").unwrap()), (200, u64::MAX));
     assert_eq!(
         loaded.meta::<u8>("seed").unwrap_err().to_string(),
         "the checkpoint's `seed` cannot be `18446744073709551615`"
     );
-    assert_eq!(
-        loaded.meta::<u8>("x").unwrap_err().to_string(),
-        "the checkpoint has no `x`"
-    );
+    assert_eq!(loaded.meta::<u8>("x").unwrap_err().to_string(), "the checkpoint has no `x`");
     assert_eq!(Checkpoint::default(), {
         Checkpoint::default().save(&a).unwrap();
         Checkpoint::load(&a).unwrap()
@@ -134,11 +90,7 @@ fn a_changed_byte_is_refused_wherever_it_is() {
     }
     // Bytes that mean the same to a JSON parser: padding, the case of a digest's digits.
     let mut changed = whole.clone();
-    let padding = whole
-        .windows(2)
-        .position(|w| w == b"} ")
-        .expect("a padded header")
-        + 1;
+    let padding = whole.windows(2).position(|w| w == b"} ").expect("a padded header") + 1;
     changed[padding] = b'\n';
     fs::write(&path, &changed).unwrap();
     refused(&path, "is damaged: its content does not match its sha256");
@@ -152,31 +104,12 @@ fn other_files_are_refused_by_what_they_are() {
     refused(folder.path(), "cannot read checkpoint");
     fs::write(&path, b"\x89PNG\r\n\x1a\n................").unwrap();
     refused(&path, "is not a readable safetensors file");
-    let view =
-        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![40], &[0; 160]).unwrap();
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![40], &[0; 160]).unwrap();
     fs::write(&path, safetensors::serialize([("w", view)], None).unwrap()).unwrap();
-    refused(
-        &path,
-        "is a safetensors file, but not one that saddle wrote",
-    );
-    let tensors = BTreeMap::from([(
-        "w".into(),
-        Tensor {
-            shape: vec![3],
-            data: vec![1.0],
-        },
-    )]);
-    let misshapen = Checkpoint {
-        tensors,
-        ..Checkpoint::default()
-    };
-    assert!(
-        misshapen
-            .save(&path)
-            .unwrap_err()
-            .to_string()
-            .starts_with("cannot write checkpoint")
-    );
+    refused(&path, "is a safetensors file, but not one that saddle wrote");
+    let tensors = BTreeMap::from([("w".into(), Tensor { shape: vec![3], data: vec![1.0] })]);
+    let misshapen = Checkpoint { tensors, ..Checkpoint::default() };
+    assert!(misshapen.save(&path).unwrap_err().to_string().starts_with("cannot write checkpoint"));
 }
 
 #[test]
@@ -186,54 +119,25 @@ fn the_newest_good_one_is_found_and_old_ones_are_pruned() {
     assert_eq!(latest(folder).unwrap(), None);
     assert_eq!(latest(&folder.join("none")).unwrap(), None);
     for step in [9, 200, 999_999, 1_000_000, 1_000_001] {
-        checkpoint(step, 4)
-            .save(&folder.join(file_name(step)))
-            .unwrap();
+        checkpoint(step, 4).save(&folder.join(file_name(step))).unwrap();
     }
-    for stranger in [
-        "notes.txt",
-        "step-7.safetensors",
-        "step-x.safetensors",
-        "step-+00200.safetensors",
-    ] {
+    for stranger in ["notes.txt", "step-7.safetensors", "step-x.safetensors", "step-+00200.safetensors"] {
         fs::write(folder.join(stranger), "x").unwrap();
         assert_eq!(step_of(stranger.as_ref()), None);
     }
     fs::write(folder.join(file_name(1_000_001)), "torn").unwrap();
     let (path, found) = latest(folder).unwrap().unwrap();
-    assert_eq!(
-        (path, found),
-        (
-            folder.join("step-1000000.safetensors"),
-            checkpoint(1_000_000, 4)
-        )
-    );
+    assert_eq!((path, found), (folder.join("step-1000000.safetensors"), checkpoint(1_000_000, 4)));
 
     fs::write(folder.join(".unfinished-abc"), "half").unwrap();
     prune(folder, 2).unwrap();
-    let strangers = [
-        "notes.txt",
-        "step-+00200.safetensors",
-        "step-1000000.safetensors",
-        "step-1000001.safetensors",
-    ];
-    assert_eq!(
-        names(folder),
-        [
-            &strangers[..],
-            &["step-7.safetensors", "step-x.safetensors"]
-        ]
-        .concat()
-    );
+    let strangers = ["notes.txt", "step-+00200.safetensors", "step-1000000.safetensors", "step-1000001.safetensors"];
+    assert_eq!(names(folder), [&strangers[..], &["step-7.safetensors", "step-x.safetensors"]].concat());
     prune(folder, 0).unwrap();
-    assert!(
-        folder.join("step-1000001.safetensors").exists(),
-        "the newest one always stays"
-    );
+    assert!(folder.join("step-1000001.safetensors").exists(), "the newest one always stays");
     let sentence = latest(folder).unwrap_err().to_string();
     assert!(
-        sentence.starts_with("none of the 1 checkpoints in")
-            && sentence.ends_with("start a new run"),
+        sentence.starts_with("none of the 1 checkpoints in") && sentence.ends_with("start a new run"),
         "{sentence}"
     );
 }
@@ -251,11 +155,7 @@ fn a_full_disk_leaves_the_old_checkpoint() {
     let child = Command::new("unshare")
         .args(["-rm", "sh", "-c", mount])
         .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_full_disk_leaves_the_old_checkpoint",
-            "--nocapture",
-        ])
+        .args(["--exact", "a_full_disk_leaves_the_old_checkpoint", "--nocapture"])
         .env(SMALL_DISK, disk.path())
         .output();
     match child {
@@ -264,11 +164,7 @@ fn a_full_disk_leaves_the_old_checkpoint() {
             panic!("{}", String::from_utf8_lossy(&output.stderr))
         }
         // Not `eprintln!`, which the harness hides when a test passes.
-        other => writeln!(
-            stderr(),
-            "SKIPPED: no small disk could be mounted: {other:?}"
-        )
-        .unwrap(),
+        other => writeln!(stderr(), "SKIPPED: no small disk could be mounted: {other:?}").unwrap(),
     }
 }
 
@@ -276,14 +172,8 @@ fn fill(disk: &Path) {
     let path = disk.join(file_name(1));
     checkpoint(1, 4000).save(&path).unwrap();
     for (path, step) in [(disk.join(file_name(2)), 2), (path.clone(), 1)] {
-        let sentence = checkpoint(step, 40_000)
-            .save(&path)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            sentence.starts_with(&format!("cannot write `{}`: No space left", path.display())),
-            "{sentence}"
-        );
+        let sentence = checkpoint(step, 40_000).save(&path).unwrap_err().to_string();
+        assert!(sentence.starts_with(&format!("cannot write `{}`: No space left", path.display())), "{sentence}");
         assert_eq!(names(disk), ["step-000001.safetensors"]);
     }
     assert_eq!(latest(disk).unwrap().unwrap(), (path, checkpoint(1, 4000)));
@@ -292,12 +182,6 @@ fn fill(disk: &Path) {
 
 #[test]
 fn an_unwritable_place_is_named() {
-    let sentence = checkpoint(1, 4)
-        .save("none/c".as_ref())
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        sentence,
-        "cannot write `none/c`: No such file or directory (os error 2)"
-    );
+    let sentence = checkpoint(1, 4).save("none/c".as_ref()).unwrap_err().to_string();
+    assert_eq!(sentence, "cannot write `none/c`: No such file or directory (os error 2)");
 }

@@ -31,164 +31,66 @@ fn toml(text: &str) -> Result<Settings> {
 fn says<T: std::fmt::Debug>(result: Result<T>, sentence: &str) {
     let error = result.unwrap_err();
     assert_eq!(error.to_string(), sentence);
-    assert_eq!(
-        error.exit_code(),
-        if matches!(error, Error::Usage(_)) {
-            2
-        } else {
-            1
-        }
-    );
+    assert_eq!(error.exit_code(), if matches!(error, Error::Usage(_)) { 2 } else { 1 });
 }
 
 #[test]
 fn each_layer_wins_over_the_one_before() {
     assert_eq!(set(&[]).unwrap(), Settings::default());
-    let file = Layer::from_toml(
-        "variant = 'gan'\nlr_g = 0.01\nlr_d = 1e-3\nhidden_d = [8, 0x10]\nseed = 1_000",
-        "a.toml",
-    )
-    .unwrap();
-    let settings = Settings::resolve(
-        VARIANTS,
-        &[
-            file,
-            layer(&["lr_g=0.1", "spectral=true", "size=28", "size=auto"]),
-        ],
-    )
-    .unwrap();
-    assert_eq!(
-        (settings.latent, settings.objective),
-        (64, Objective::Hinge),
-        "preset over default"
-    );
-    assert_eq!(
-        (settings.lr_g, settings.lr_d),
-        (0.1, 0.001),
-        "--set over file"
-    );
+    let file =
+        Layer::from_toml("variant = 'gan'\nlr_g = 0.01\nlr_d = 1e-3\nhidden_d = [8, 0x10]\nseed = 1_000", "a.toml")
+            .unwrap();
+    let settings =
+        Settings::resolve(VARIANTS, &[file, layer(&["lr_g=0.1", "spectral=true", "size=28", "size=auto"])]).unwrap();
+    assert_eq!((settings.latent, settings.objective), (64, Objective::Hinge), "preset over default");
+    assert_eq!((settings.lr_g, settings.lr_d), (0.1, 0.001), "--set over file");
     assert_eq!((settings.hidden_d, settings.seed), (vec![8, 16], 1000));
-    assert_eq!(
-        (settings.spectral, settings.size, settings.optimizer),
-        (true, None, Optimizer::Adam)
-    );
+    assert_eq!((settings.spectral, settings.size, settings.optimizer), (true, None, Optimizer::Adam));
 
     let article = set(&["variant=gan", "preset=article", "hidden_g=1, 2"]).unwrap();
-    assert_eq!(
-        (article.lr_g, article.hidden_g, article.latent),
-        (0.001, vec![1, 2], 100)
-    );
+    assert_eq!((article.lr_g, article.hidden_g, article.latent), (0.001, vec![1, 2], 100));
 }
 
 #[test]
 fn what_is_wrong_is_said_in_one_sentence() {
-    says(
-        set(&["stpes=5"]),
-        "--set: unknown setting `stpes`; did you mean `steps`?",
-    );
-    says(
-        set(&["lr=5"]),
-        "--set: unknown setting `lr`; did you mean `lr_g`?",
-    );
-    says(
-        set(&["steps=0"]),
-        "--set: `steps` takes a whole number, 1 or more, not `0`",
-    );
-    says(
-        set(&["steps=-1"]),
-        "--set: `steps` takes a whole number, 1 or more, not `-1`",
-    );
-    says(
-        set(&["latent="]),
-        "--set: `latent` takes a whole number from 1 to 65536, not ``",
-    );
-    says(
-        set(&["beta1=1"]),
-        "--set: `beta1` takes a number from 0 up to but not 1, not `1`",
-    );
-    says(
-        set(&["gp=nan"]),
-        "--set: `gp` takes a number, 0 or more, not `nan`",
-    );
-    says(
-        set(&["gp=1e39"]),
-        "--set: `gp` takes a number, 0 or more, not `1e39`",
-    );
-    says(
-        set(&["size=30"]),
-        "--set: `size` takes auto or a multiple of 4 from 8 to 128, not `30`",
-    );
-    says(
-        set(&["channels=2"]),
-        "--set: `channels` takes auto, 1 or 3, not `2`",
-    );
-    says(
-        set(&["spectral=ture"]),
-        "--set: `spectral` takes true or false, not `ture`; did you mean `true`?",
-    );
-    says(
-        set(&["norm_g=bacth"]),
-        "--set: `norm_g` takes batch, layer or none, not `bacth`; did you mean `batch`?",
-    );
+    says(set(&["stpes=5"]), "--set: unknown setting `stpes`; did you mean `steps`?");
+    says(set(&["lr=5"]), "--set: unknown setting `lr`; did you mean `lr_g`?");
+    says(set(&["steps=0"]), "--set: `steps` takes a whole number, 1 or more, not `0`");
+    says(set(&["steps=-1"]), "--set: `steps` takes a whole number, 1 or more, not `-1`");
+    says(set(&["latent="]), "--set: `latent` takes a whole number from 1 to 65536, not ``");
+    says(set(&["beta1=1"]), "--set: `beta1` takes a number from 0 up to but not 1, not `1`");
+    says(set(&["gp=nan"]), "--set: `gp` takes a number, 0 or more, not `nan`");
+    says(set(&["gp=1e39"]), "--set: `gp` takes a number, 0 or more, not `1e39`");
+    says(set(&["size=30"]), "--set: `size` takes auto or a multiple of 4 from 8 to 128, not `30`");
+    says(set(&["channels=2"]), "--set: `channels` takes auto, 1 or 3, not `2`");
+    says(set(&["spectral=ture"]), "--set: `spectral` takes true or false, not `ture`; did you mean `true`?");
+    says(set(&["norm_g=bacth"]), "--set: `norm_g` takes batch, layer or none, not `bacth`; did you mean `batch`?");
     says(
         set(&["hidden_g=2,0"]),
         "--set: `hidden_g` takes 1 to 16 widths such as 256,512, each from 1 to 65536, not `2,0`",
     );
-    says(
-        set(&["batch=10", "pack=4"]),
-        "`batch` takes a multiple of `pack`, and 10 is not one of 4",
-    );
-    says(
-        set(&["variant=dgan"]),
-        "--set: unknown variant `dgan`; did you mean `dcgan`?",
-    );
-    says(
-        set(&["variant=x"]),
-        "--set: unknown variant `x`; the valid ones are dcgan, gan",
-    );
-    says(
-        set(&["variant=gan", "preset=artcle"]),
-        "--set: unknown preset of gan `artcle`; did you mean `article`?",
-    );
+    says(set(&["batch=10", "pack=4"]), "`batch` takes a multiple of `pack`, and 10 is not one of 4");
+    says(set(&["variant=dgan"]), "--set: unknown variant `dgan`; did you mean `dcgan`?");
+    says(set(&["variant=x"]), "--set: unknown variant `x`; the valid ones are dcgan, gan");
+    says(set(&["variant=gan", "preset=artcle"]), "--set: unknown preset of gan `artcle`; did you mean `article`?");
     says(
         set(&["variant=gan", "preset=broken"]),
         "preset broken of gan: `latent` takes a whole number from 1 to 65536, not `none`",
     );
-    says(
-        Layer::default().assign("steps"),
-        "--set: `steps` has no `=`; write KEY=VALUE, such as lr_g=0.0001",
-    );
+    says(Layer::default().assign("steps"), "--set: `steps` has no `=`; write KEY=VALUE, such as lr_g=0.0001");
 
-    says(
-        toml("steps = 5\n\nbatch = 'many'"),
-        "a.toml:3: `batch` takes a whole number from 1 to 65536, not `many`",
-    );
-    says(
-        toml("# é\nstep = 5"),
-        "a.toml:2: unknown setting `step`; did you mean `steps`?",
-    );
-    says(
-        toml("steps = 1.5"),
-        "a.toml:1: `steps` takes a whole number, 1 or more, not `1.5`",
-    );
+    says(toml("steps = 5\n\nbatch = 'many'"), "a.toml:3: `batch` takes a whole number from 1 to 65536, not `many`");
+    says(toml("# é\nstep = 5"), "a.toml:2: unknown setting `step`; did you mean `steps`?");
+    says(toml("steps = 1.5"), "a.toml:1: `steps` takes a whole number, 1 or more, not `1.5`");
     says(
         toml("seed = 99999999999999999999"),
         "a.toml:1: `seed` takes a whole number, 0 or more, not `99999999999999999999`",
     );
-    says(
-        toml("[optimizer]\nlr_g = 1"),
-        "a.toml:1: `optimizer` is a table; settings are plain `key = value` lines",
-    );
+    says(toml("[optimizer]\nlr_g = 1"), "a.toml:1: `optimizer` is a table; settings are plain `key = value` lines");
     let broken = toml("steps = 5\nsteps = 6").unwrap_err().to_string();
-    assert!(
-        broken.starts_with("a.toml:2: not valid TOML, ") && !broken.contains('\n'),
-        "{broken}"
-    );
+    assert!(broken.starts_with("a.toml:2: not valid TOML, ") && !broken.contains('\n'), "{broken}");
     let broken = toml("steps = \n\nbatch = 7").unwrap_err().to_string();
-    assert!(
-        broken.starts_with("a.toml:1: not valid TOML, ") && !broken.contains('\n'),
-        "{broken}"
-    );
+    assert!(broken.starts_with("a.toml:1: not valid TOML, ") && !broken.contains('\n'), "{broken}");
     says(
         Layer::from_file("none.toml".as_ref()),
         "cannot read the settings `none.toml`: No such file or directory (os error 2)",
@@ -210,16 +112,8 @@ fn a_name_that_does_not_exist_is_answered_with_the_nearest() {
 #[test]
 fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
     let old = set(&["variant=gan", "latent=32"]).unwrap();
-    let longer = old
-        .resumed(&[layer(&["steps=9", "latent=32", "lr_g=0.00020"])])
-        .unwrap();
-    assert_eq!(
-        longer,
-        Settings {
-            steps: 9,
-            ..old.clone()
-        }
-    );
+    let longer = old.resumed(&[layer(&["steps=9", "latent=32", "lr_g=0.00020"])]).unwrap();
+    assert_eq!(longer, Settings { steps: 9, ..old.clone() });
     says(
         old.resumed(&[layer(&["latent=33"])]),
         "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
@@ -236,10 +130,7 @@ fn every_key_is_described_and_its_default_accepted() {
         assert!(toml.contains(&format!("\n{} = ", key.name)), "{key:?}");
     }
     let json = serde_json::to_value(Settings::default()).unwrap();
-    assert_eq!(
-        (json["objective"].as_str(), json["size"].is_null()),
-        (Some("non-saturating"), true)
-    );
+    assert_eq!((json["objective"].as_str(), json["size"].is_null()), (Some("non-saturating"), true));
 }
 
 proptest! {
@@ -275,27 +166,15 @@ fn a_run_folder_is_made_locked_and_found_again() {
     let settings = set(&["variant=gan", "latent=32"]).unwrap();
 
     let run = Run::create(Some(&out), &settings).unwrap();
-    assert_eq!(
-        run.checkpoint_path(200),
-        out.join("checkpoints/step-000200.safetensors")
-    );
-    assert_eq!(
-        run.sample_path(1234567),
-        out.join("samples/step-1234567.png")
-    );
+    assert_eq!(run.checkpoint_path(200), out.join("checkpoints/step-000200.safetensors"));
+    assert_eq!(run.sample_path(1234567), out.join("samples/step-1234567.png"));
     assert!(run.checkpoints().is_dir() && out.join("samples").is_dir());
-    assert_eq!(
-        Run::open(&out).unwrap().settings(),
-        &settings,
-        "reading needs no lock"
-    );
+    assert_eq!(Run::open(&out).unwrap().settings(), &settings, "reading needs no lock");
     let busy = format!("the run `{name}` is being trained by another process");
     says(Run::resume(&out, &[]), &busy);
     drop(run);
 
-    let taken = format!(
-        "--out: `{name}` already holds a run; continue it with --resume or name another folder"
-    );
+    let taken = format!("--out: `{name}` already holds a run; continue it with --resume or name another folder");
     says(Run::create(Some(&out), &settings), &taken);
     let resumed = Run::resume(&out, &[layer(&["steps=9"])]).unwrap();
     assert_eq!(resumed.settings().steps, 9);
@@ -306,29 +185,17 @@ fn a_run_folder_is_made_locked_and_found_again() {
     let (root, file) = (folder.path(), file.as_path());
     says(
         Run::create(Some(root), &settings),
-        &format!(
-            "--out: `{}` is not empty; name a folder that is empty or does not exist",
-            root.display()
-        ),
+        &format!("--out: `{}` is not empty; name a folder that is empty or does not exist", root.display()),
     );
     assert!(!root.join(".lock").exists());
     says(
         Run::create(Some(file), &settings),
-        &format!(
-            "--out: `{}` is a file; name a folder that is empty or does not exist",
-            file.display()
-        ),
+        &format!("--out: `{}` is a file; name a folder that is empty or does not exist", file.display()),
     );
-    says(
-        Run::open("none".as_ref()),
-        "cannot open the run `none`: it does not exist",
-    );
+    says(Run::open("none".as_ref()), "cannot open the run `none`: it does not exist");
     says(
         Run::open(root),
-        &format!(
-            "cannot open the run `{}`: it has no run.toml, so it is not the folder of a run",
-            root.display()
-        ),
+        &format!("cannot open the run `{}`: it has no run.toml, so it is not the folder of a run", root.display()),
     );
     says(
         Run::open(file),
@@ -343,10 +210,7 @@ fn a_run_folder_is_made_locked_and_found_again() {
 fn metrics_go_on_after_a_torn_line() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::create(Some(&folder.path().join("run")), &Settings::default()).unwrap();
-    let line = serde_json::json!({"step": 1, "d_loss": 0.5})
-        .as_object()
-        .unwrap()
-        .clone();
+    let line = serde_json::json!({"step": 1, "d_loss": 0.5}).as_object().unwrap().clone();
     run.metrics().unwrap().append(&line).unwrap();
     let whole = "{\"d_loss\":0.5,\"step\":1}\n";
     assert_eq!(std::fs::read_to_string(run.metrics_path()).unwrap(), whole);
@@ -354,10 +218,7 @@ fn metrics_go_on_after_a_torn_line() {
     let mut metrics = run.metrics().unwrap();
     metrics.append(&line).unwrap();
     metrics.append(&line).unwrap();
-    assert_eq!(
-        std::fs::read_to_string(run.metrics_path()).unwrap(),
-        format!("{whole}{{\"d_lo\n{whole}{whole}")
-    );
+    assert_eq!(std::fs::read_to_string(run.metrics_path()).unwrap(), format!("{whole}{{\"d_lo\n{whole}{whole}"));
 }
 
 fn saddle(arguments: &[&str]) -> Command {
@@ -385,10 +246,7 @@ fn wrong_usage_exits_with_2_and_help_with_0() {
         saddle(&[command, "--help"]).assert().success();
     }
     let version = saddle(&["--version"]).output().unwrap();
-    assert_eq!(
-        version.stdout,
-        format!("saddle {}\n", env!("CARGO_PKG_VERSION")).as_bytes()
-    );
+    assert_eq!(version.stdout, format!("saddle {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
 }
 
 #[test]
@@ -399,25 +257,12 @@ fn flags_become_settings() {
         Command::Train(args) => Settings::resolve(VARIANTS, &args.layers()?),
         other => panic!("{other:?}"),
     };
-    let settings = parse("saddle train gan --steps 7 --set steps=8 --set hidden_g=3,4 --conditional --size 32 --preset article").unwrap();
-    assert_eq!(
-        (settings.steps, settings.hidden_g, settings.conditional),
-        (8, vec![3, 4], true)
-    );
-    assert_eq!(
-        (settings.size, settings.variant.as_str(), settings.lr_g),
-        (Some(32), "gan", 0.001)
-    );
-    says(
-        parse("saddle train --steps -5"),
-        "--steps: `steps` takes a whole number, 1 or more, not `-5`",
-    );
-    says(
-        parse("saddle train dcgn"),
-        "unknown variant `dcgn`; did you mean `dcgan`?",
-    );
-    says(
-        parse("saddle train --set batch"),
-        "--set: `batch` has no `=`; write KEY=VALUE, such as lr_g=0.0001",
-    );
+    let settings =
+        parse("saddle train gan --steps 7 --set steps=8 --set hidden_g=3,4 --conditional --size 32 --preset article")
+            .unwrap();
+    assert_eq!((settings.steps, settings.hidden_g, settings.conditional), (8, vec![3, 4], true));
+    assert_eq!((settings.size, settings.variant.as_str(), settings.lr_g), (Some(32), "gan", 0.001));
+    says(parse("saddle train --steps -5"), "--steps: `steps` takes a whole number, 1 or more, not `-5`");
+    says(parse("saddle train dcgn"), "unknown variant `dcgn`; did you mean `dcgan`?");
+    says(parse("saddle train --set batch"), "--set: `batch` has no `=`; write KEY=VALUE, such as lr_g=0.0001");
 }

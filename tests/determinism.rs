@@ -38,7 +38,9 @@ fn same(a: &Checkpoint, b: &Checkpoint) {
 #[test]
 fn the_same_seed_gives_the_same_bits() {
     for device in Device::ALL {
-        for (s, before, after) in [(gan(), &[1, 3, 16], &[80, 100]), (dcgan(), &[1, 2, 4], &[5, 8]), (everything(), &[1, 1, 1], &[2, 2])] {
+        for (s, before, after) in
+            [(gan(), &[1, 3, 16], &[80, 100]), (dcgan(), &[1, 2, 4], &[5, 8]), (everything(), &[1, 1, 1], &[2, 2])]
+        {
             let whole = trained(device, &s, before.iter().chain(after).sum());
             let mut slices = device.session(&s, &discs(SIDE));
             before.iter().for_each(|&n| drop(slices.train(n).unwrap()));
@@ -75,8 +77,22 @@ fn threads_change_nothing() {
 /// All options that go together.
 fn everything() -> Settings {
     settings(&[
-        "variant=dcgan", "size=16", "batch=8", "latent=5", "width=3", "steps=10", "conditional=true", "pack=2", "spectral=true",
-        "ema=0.9", "noise=0.2", "smooth=0.1", "grad_clip=0.5", "schedule=cosine", "critic_steps=2", "latent_dist=uniform",
+        "variant=dcgan",
+        "size=16",
+        "batch=8",
+        "latent=5",
+        "width=3",
+        "steps=10",
+        "conditional=true",
+        "pack=2",
+        "spectral=true",
+        "ema=0.9",
+        "noise=0.2",
+        "smooth=0.1",
+        "grad_clip=0.5",
+        "schedule=cosine",
+        "critic_steps=2",
+        "latent_dist=uniform",
     ])
 }
 

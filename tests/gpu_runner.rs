@@ -53,7 +53,12 @@ fn counting(rows: usize) -> Program {
         ],
         steps: vec![
             step(in_place(Code::Add, 0.0, true, LEN), vec![range(0, LEN)], vec![range(1, LEN)], "net += x"),
-            step(Record { count: 2, stride: 1, rows }, vec![range(0, 2), range(2, 4), range(3, 2 * rows)], vec![], "metrics"),
+            step(
+                Record { count: 2, stride: 1, rows },
+                vec![range(0, 2), range(2, 4), range(3, 2 * rows)],
+                vec![],
+                "metrics",
+            ),
             step(Tick {}, vec![range(2, 4)], vec![], "tick"),
         ],
         metrics: vec!["first".into(), "second".into()],
@@ -63,7 +68,8 @@ fn counting(rows: usize) -> Program {
 
 /// Reads the state, doubles a copy: another program on the same state, without a clock.
 fn doubling() -> Program {
-    let copy = Pointwise { len: LEN, in_place: false, chain: Chain { operands: vec![Index::default()], instrs: vec![] } };
+    let copy =
+        Pointwise { len: LEN, in_place: false, chain: Chain { operands: vec![Index::default()], instrs: vec![] } };
     let twice = Instr { code: Code::MulC, a: 1, b: 0, c: 2f32.to_bits() };
     let copy = Pointwise { chain: Chain { instrs: vec![twice], ..copy.chain }, ..copy };
     Program {

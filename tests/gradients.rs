@@ -135,7 +135,10 @@ fn every_operation_is_differentiated() {
     layers(&mut checks);
     objectives(&mut checks);
     let [first, second, third] = checks.orders;
-    println!("{first} first-order, {second} second-order, {third} third-order checks; worst error / allowed {:.2e}", checks.worst);
+    println!(
+        "{first} first-order, {second} second-order, {third} third-order checks; worst error / allowed {:.2e}",
+        checks.worst
+    );
     assert!(first >= 100 && second >= 20, "{first} first-order and {second} second-order checks");
 }
 
@@ -197,7 +200,9 @@ fn products(c: &mut Checks) {
     contraction(c, conv([3, 3], [2, 0]), [vec![2, 1, 5, 7], vec![1, 1, 2, 2], vec![2, 1, 3, 3]]);
     for [stride, pad] in [[1, 0], [1, 1], [2, 1], [3, 1]] {
         let name = format!("stride {stride}, padding {pad}");
-        c.function(&format!("conv2d, {name}"), &[&[2, 2, 5, 5], &[3, 2, 3, 3]], |x| x[0].conv2d(x[1], stride, pad).square());
+        c.function(&format!("conv2d, {name}"), &[&[2, 2, 5, 5], &[3, 2, 3, 3]], |x| {
+            x[0].conv2d(x[1], stride, pad).square()
+        });
         c.function(&format!("conv_transpose2d, {name}"), &[&[1, 2, 3, 2], &[2, 3, 4, 4]], |x| {
             x[0].conv_transpose2d(x[1], stride, pad).square()
         });
@@ -223,8 +228,12 @@ fn composites(c: &mut Checks) {
         let kept = [vec![2], without(shape, axes)].concat();
         c.function(&format!("moments over {axes:?}"), &[shape], |x| x[0].moments(axes).square());
         // With moments of its own, squared to be positive, and with those of the tensor itself.
-        c.function(&format!("normalize over {axes:?}"), &[shape, &kept], |x| x[0].normalize(x[1].square(), axes, 0.1).square());
-        c.function(&format!("norm over {axes:?}"), &[shape], |x| x[0].normalize(x[0].moments(axes), axes, 0.1).square());
+        c.function(&format!("normalize over {axes:?}"), &[shape, &kept], |x| {
+            x[0].normalize(x[1].square(), axes, 0.1).square()
+        });
+        c.function(&format!("norm over {axes:?}"), &[shape], |x| {
+            x[0].normalize(x[0].moments(axes), axes, 0.1).square()
+        });
         c.function(&format!("norm_sums over {axes:?}"), &[shape, shape, &kept], |x| {
             x[0].graph().composite(Composite::NormSums { axes: axes.to_vec() }, x).square()
         });
@@ -303,9 +312,13 @@ fn objectives(c: &mut Checks) {
         for batch in [1, 7] {
             for smooth in [0.0, 0.1] {
                 let what = format!("{o:?}, smoothed by {smooth}");
-                c.function(&what, &[&[batch, 1], &[batch, 1]], |x| objective::d_loss(o, x[0] * 1.7, x[1] * 1.7, smooth));
+                c.function(&what, &[&[batch, 1], &[batch, 1]], |x| {
+                    objective::d_loss(o, x[0] * 1.7, x[1] * 1.7, smooth)
+                });
             }
-            c.function(&format!("{o:?}, generator"), &[&[batch, 1], &[batch, 1]], |x| objective::g_loss(o, || x[0] * 1.7, x[1] * 1.7));
+            c.function(&format!("{o:?}, generator"), &[&[batch, 1], &[batch, 1]], |x| {
+                objective::g_loss(o, || x[0] * 1.7, x[1] * 1.7)
+            });
         }
     }
 }
@@ -344,7 +357,8 @@ fn critic(assignments: &[&str]) {
     let mut checks = Checks::default();
     let mut rng = Rng(5);
     let data = Data { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };
-    let mut r = Reference { clock: [0, 3, 0, 0], data: Some((data, rng.words(data.words()), vec![0])), ..Default::default() };
+    let mut r =
+        Reference { clock: [0, 3, 0, 0], data: Some((data, rng.words(data.words()), vec![0])), ..Default::default() };
     let groups = g.groups();
     let first = |n: &Node| matches!(n.op, Op::State { item, version: 0, .. } if item != WHOLE);
     let states: Vec<T> = g.nodes().iter().enumerate().filter(|(_, n)| first(n)).map(|(id, _)| g.at(id)).collect();
@@ -359,7 +373,11 @@ fn critic(assignments: &[&str]) {
     let loss = g.at(g.metrics().iter().find(|(name, _)| name == "d_loss").unwrap().1);
     assert!(checks.gradients(&format!("{assignments:?}"), &r, loss, &parameters, usize::MAX));
     let count: usize = parameters.iter().map(|p| p.len()).sum();
-    println!("{assignments:?}: {count} parameters, loss {:.3}, worst error / allowed {:.2e}", r.value(loss)[0], checks.worst);
+    println!(
+        "{assignments:?}: {count} parameters, loss {:.3}, worst error / allowed {:.2e}",
+        r.value(loss)[0],
+        checks.worst
+    );
 }
 
 #[test]

@@ -67,7 +67,12 @@ fn gathers_fold_over_two_axes() {
     let data = Data { count: 50, item_len: 10, bytes: true, stack: 2, classes: 10 };
     let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
     for (field, batch) in [(Field::Items, 7), (Field::Items, 25), (Field::OneHot, 8), (Field::OneHot, 49)] {
-        check_with(&caps, Gather { field, draw: 0, draws: 1, batch, data }, Inputs::random(0).words(words(data, 3)), Bound::Exact);
+        check_with(
+            &caps,
+            Gather { field, draw: 0, draws: 1, batch, data },
+            Inputs::random(0).words(words(data, 3)),
+            Bound::Exact,
+        );
     }
 }
 

@@ -33,9 +33,15 @@ fn check_adam(caps: &Caps, adam: Adam, step: u32) {
     let mut rng = Rng(adam.len as u64 + 3);
     let rate = 2e-4f32;
     let reads = vec![rng.uniform(adam.len, -1.0, 1.0), vec![rate]];
-    let writes = vec![rng.uniform(adam.len, -1.0, 1.0), rng.uniform(adam.len, -0.1, 0.1), rng.uniform(adam.len, 0.0, 0.1)];
+    let writes =
+        vec![rng.uniform(adam.len, -1.0, 1.0), rng.uniform(adam.len, -0.1, 0.1), rng.uniform(adam.len, 0.0, 0.1)];
     let bounds = adam_bounds(&adam, &reads, &writes, rate as f64, step);
-    check_with(caps, adam, Inputs::random(0).reads(reads).writes(writes).words(vec![vec![step, 1, 2, 0]]), Bound::Each(bounds));
+    check_with(
+        caps,
+        adam,
+        Inputs::random(0).reads(reads).writes(writes).words(vec![vec![step, 1, 2, 0]]),
+        Bound::Each(bounds),
+    );
 }
 
 #[test]
@@ -44,7 +50,11 @@ fn adam_at_awkward_lengths() {
     for (k, len) in LENGTHS.into_iter().enumerate() {
         let (beta1, beta2) = [(0.9, 0.999), (0.5, 0.999), (0.0, 0.9), (0.0, 0.99)][k % 4];
         let of = 1 + k % 5;
-        check_adam(caps, Adam { len, count: k % of, of, beta1, beta2, eps: 1e-8 }, [0, 1, 10, 1000, 100_000, 1 << 24][k % 6]);
+        check_adam(
+            caps,
+            Adam { len, count: k % of, of, beta1, beta2, eps: 1e-8 },
+            [0, 1, 10, 1000, 100_000, 1 << 24][k % 6],
+        );
     }
 }
 
@@ -60,7 +70,10 @@ fn adam_folded_over_two_axes() {
 #[test]
 fn adam_leaves_zeros_alone() {
     let adam = Adam { len: 300, count: 0, of: 1, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-    let inputs = Inputs::random(0).reads(vec![vec![0.0; 300], vec![0.1]]).writes(vec![vec![0.0; 300]; 3]).words(vec![vec![5, 0, 0, 0]]);
+    let inputs = Inputs::random(0)
+        .reads(vec![vec![0.0; 300], vec![0.1]])
+        .writes(vec![vec![0.0; 300]; 3])
+        .words(vec![vec![5, 0, 0, 0]]);
     check(adam, inputs, Bound::Exact);
 }
 
@@ -109,7 +122,12 @@ fn sgd_at_awkward_lengths() {
             bounds[1].push(error_v);
         }
         let caps = Caps { max_groups: [65_535, 5][k % 2], ..device().0.caps.clone() };
-        check_with(&caps, Sgd { len, momentum }, Inputs::random(0).reads(vec![g, vec![rate]]).writes(vec![p, v]), Bound::Each(bounds));
+        check_with(
+            &caps,
+            Sgd { len, momentum },
+            Inputs::random(0).reads(vec![g, vec![rate]]).writes(vec![p, v]),
+            Bound::Each(bounds),
+        );
     }
 }
 
@@ -129,6 +147,11 @@ fn rmsprop_at_awkward_lengths() {
             bounds[1].push(4.0 * EPS * new_s + TINY);
         }
         let caps = Caps { max_groups: [65_535, 5][k % 2], ..device().0.caps.clone() };
-        check_with(&caps, RmsProp { len, decay, eps }, Inputs::random(0).reads(vec![g, vec![rate]]).writes(vec![p, s]), Bound::Each(bounds));
+        check_with(
+            &caps,
+            RmsProp { len, decay, eps },
+            Inputs::random(0).reads(vec![g, vec![rate]]).writes(vec![p, s]),
+            Bound::Each(bounds),
+        );
     }
 }

@@ -43,13 +43,21 @@ fn check_chain(len: usize, in_place: bool, chain: Chain, range: (f32, f32)) -> f
 
 /// 0.5 * (x0 + x1) - x1^2.
 fn sample_chain() -> Chain {
-    let instrs = vec![instr(Code::Add, 1, 2, 0.0), instr(Code::MulC, 3, 0, 0.5), instr(Code::Mul, 2, 2, 0.0), instr(Code::Sub, 4, 5, 0.0)];
+    let instrs = vec![
+        instr(Code::Add, 1, 2, 0.0),
+        instr(Code::MulC, 3, 0, 0.5),
+        instr(Code::Mul, 2, 2, 0.0),
+        instr(Code::Sub, 4, 5, 0.0),
+    ];
     Chain { operands: vec![plain(0), plain(3)], instrs }
 }
 
 #[test]
 fn awkward_lengths() {
-    for len in [1, 2, 3, 7, 31, 63, 64, 65, 127, 251, 255, 256, 257, 509, 511, 512, 513, 1021, 4099, 65_535, 65_536, 65_537, 131_071] {
+    for len in [
+        1, 2, 3, 7, 31, 63, 64, 65, 127, 251, 255, 256, 257, 509, 511, 512, 513, 1021, 4099, 65_535, 65_536, 65_537,
+        131_071,
+    ] {
         check_chain(len, false, sample_chain(), (-1.0, 1.0));
     }
 }
@@ -68,9 +76,29 @@ fn every_code() {
     let positive = (0.01, 20.0);
     let signed = (-3.0, 3.0);
     let list = [
-        (Add, signed), (Mul, signed), (AddC, signed), (MulC, signed), (Sub, signed), (Exp, (-20.0, 20.0)), (Log, positive), (Sqrt, positive),
-        (Recip, positive), (Recip, (-20.0, -0.01)), (Tanh, (-200.0, 200.0)), (Tanh, signed), (Sigmoid, (-30.0, 30.0)), (Softplus, (-100.0, 100.0)),
-        (Softplus, signed), (Step, signed), (Abs, signed), (Sin, signed), (Cos, signed), (Leaky, signed), (Clamp, signed), (Mask, signed), (Const, signed),
+        (Add, signed),
+        (Mul, signed),
+        (AddC, signed),
+        (MulC, signed),
+        (Sub, signed),
+        (Exp, (-20.0, 20.0)),
+        (Log, positive),
+        (Sqrt, positive),
+        (Recip, positive),
+        (Recip, (-20.0, -0.01)),
+        (Tanh, (-200.0, 200.0)),
+        (Tanh, signed),
+        (Sigmoid, (-30.0, 30.0)),
+        (Softplus, (-100.0, 100.0)),
+        (Softplus, signed),
+        (Step, signed),
+        (Abs, signed),
+        (Sin, signed),
+        (Cos, signed),
+        (Leaky, signed),
+        (Clamp, signed),
+        (Mask, signed),
+        (Const, signed),
     ];
     for (code, range) in list {
         for c in [0.0, 0.2, -1.5, 1.0] {
@@ -90,7 +118,12 @@ fn zeros_and_signs() {
     for code in [Code::Step, Code::Abs, Code::Leaky, Code::Clamp, Code::Mask, Code::Const] {
         let chain = Chain { operands: vec![plain(0)], instrs: vec![instr(code, 1, 1, 0.5)] };
         let inputs = Inputs::random(0).operands(vec![values.clone()]);
-        check_with(&device().0.caps, Pointwise { len: values.len(), in_place: false, chain }, inputs, Bound::Within { absolute: 0.0, relative: common::EPS });
+        check_with(
+            &device().0.caps,
+            Pointwise { len: values.len(), in_place: false, chain },
+            inputs,
+            Bound::Within { absolute: 0.0, relative: common::EPS },
+        );
     }
 }
 
@@ -106,7 +139,10 @@ fn digit_patterns() {
         ("vector along the first axis", digits(0, &[(c * h * w, b, 1)])),
         ("two axes", digits(0, &[(1, w, 1), (c * h * w, b, w)])),
         ("transposed to b h w c", digits(0, &[(c * h * w, b, c * h * w), (h * w, c, 1), (w, h, w * c), (1, w, c)])),
-        ("the window of a larger tensor", digits(1 + 9 * 2, &[(c * h * w, b, 9 * 9 * 9), (h * w, c, 81), (w, h, 9), (1, w, 1)])),
+        (
+            "the window of a larger tensor",
+            digits(1 + 9 * 2, &[(c * h * w, b, 9 * 9 * 9), (h * w, c, 81), (w, h, 9), (1, w, 1)]),
+        ),
         ("three axes with a repeated one", digits(0, &[(h * w, c, 7), (w, h, 1), (c * h * w, b, 35)])),
         ("itself at an offset", plain(11)),
     ];
@@ -130,7 +166,9 @@ fn five_operands_each_indexed_in_its_own_way() {
         digits(0, &[(1, columns, rows), (columns, rows, 1)]),
         digits(4, &[]),
     ];
-    let sum = |k: usize| instr(if k % 2 == 0 { Code::Add } else { Code::Mul }, k + if k == 1 { 0 } else { OPERANDS - 1 }, k, 0.0);
+    let sum = |k: usize| {
+        instr(if k % 2 == 0 { Code::Add } else { Code::Mul }, k + if k == 1 { 0 } else { OPERANDS - 1 }, k, 0.0)
+    };
     let mut instrs = vec![instr(Code::Add, 1, 2, 0.0)];
     instrs.extend((3..=OPERANDS).map(|k| instr(sum(k).code, OPERANDS + k - 2, k, 0.0)));
     check_chain(rows * columns, false, Chain { operands, instrs }, (-1.0, 1.0));
@@ -140,7 +178,8 @@ fn five_operands_each_indexed_in_its_own_way() {
 fn in_place() {
     for len in [1, 255, 1000] {
         check_chain(len, true, Chain { operands: vec![], instrs: vec![instr(Code::MulC, 0, 0, 0.9)] }, (-1.0, 1.0));
-        let chain = Chain { operands: vec![plain(0)], instrs: vec![instr(Code::MulC, 1, 0, 0.1), instr(Code::Add, 0, 2, 0.0)] };
+        let chain =
+            Chain { operands: vec![plain(0)], instrs: vec![instr(Code::MulC, 1, 0, 0.1), instr(Code::Add, 0, 2, 0.0)] };
         check_chain(len, true, chain, (-1.0, 1.0));
     }
 }
@@ -158,7 +197,19 @@ fn long_chain(length: usize, rng: &mut Rng) -> Chain {
     while instrs.len() < length {
         let last = OPERANDS + instrs.len();
         let (a, b) = (1 + rng.below(last), 1 + rng.below(last));
-        let code = [Code::Add, Code::Mul, Code::Sub, Code::Tanh, Code::Sigmoid, Code::Softplus, Code::Leaky, Code::Clamp, Code::MulC, Code::AddC, Code::Abs];
+        let code = [
+            Code::Add,
+            Code::Mul,
+            Code::Sub,
+            Code::Tanh,
+            Code::Sigmoid,
+            Code::Softplus,
+            Code::Leaky,
+            Code::Clamp,
+            Code::MulC,
+            Code::AddC,
+            Code::Abs,
+        ];
         instrs.push(instr(code[rng.below(code.len())], a, b, 0.75));
     }
     Chain { operands, instrs }

@@ -33,7 +33,8 @@ fn check_matmul(kernel: MatMul) {
 type Shape = (usize, usize, [usize; 2], usize, [usize; 2], [usize; 2], [usize; 2], [isize; 2]);
 
 fn geometry((b, c, [h, w], k, [r, s], stride, pad, more): Shape) -> Geometry {
-    let out = |h: usize, r: usize, i: usize| ((h + 2 * pad[i] - r) / stride[i] + 1).checked_add_signed(more[i]).unwrap();
+    let out =
+        |h: usize, r: usize, i: usize| ((h + 2 * pad[i] - r) / stride[i] + 1).checked_add_signed(more[i]).unwrap();
     Geometry { b, c, h, w, k, r, s, p: out(h, r, 0), q: out(w, s, 1), stride, pad }
 }
 
@@ -69,10 +70,32 @@ const SHAPES: [Shape; 26] = [
 #[test]
 fn matmul_of_awkward_shapes() {
     let shapes = [
-        (1, 1, 1, 1), (1, 1, 1, 2), (1, 2, 3, 5), (1, 7, 11, 13), (1, 15, 17, 16), (1, 16, 16, 16), (1, 17, 15, 33), (1, 31, 33, 8),
-        (1, 64, 1, 100), (1, 1, 64, 100), (1, 64, 100, 1), (1, 1, 1, 1009), (1, 5, 1, 6272), (1, 63, 65, 64), (1, 64, 64, 100),
-        (1, 65, 63, 127), (1, 129, 127, 31), (1, 3, 500, 3), (1, 500, 3, 7), (1, 256, 128, 2), (1, 257, 1, 100), (2, 13, 8, 4), (3, 1, 1, 7),
-        (5, 9, 33, 17), (64, 4, 4, 3), (7, 40, 20, 65),
+        (1, 1, 1, 1),
+        (1, 1, 1, 2),
+        (1, 2, 3, 5),
+        (1, 7, 11, 13),
+        (1, 15, 17, 16),
+        (1, 16, 16, 16),
+        (1, 17, 15, 33),
+        (1, 31, 33, 8),
+        (1, 64, 1, 100),
+        (1, 1, 64, 100),
+        (1, 64, 100, 1),
+        (1, 1, 1, 1009),
+        (1, 5, 1, 6272),
+        (1, 63, 65, 64),
+        (1, 64, 64, 100),
+        (1, 65, 63, 127),
+        (1, 129, 127, 31),
+        (1, 3, 500, 3),
+        (1, 500, 3, 7),
+        (1, 256, 128, 2),
+        (1, 257, 1, 100),
+        (2, 13, 8, 4),
+        (3, 1, 1, 7),
+        (5, 9, 33, 17),
+        (64, 4, 4, 3),
+        (7, 40, 20, 65),
     ];
     for (i, (batch, m, n, k)) in shapes.into_iter().enumerate() {
         let chain = if i % 3 == 0 { bias_and_leaky(1, n) } else { Chain::default() };
@@ -92,12 +115,24 @@ fn matmul_epilogues() {
 fn every_tile() {
     let mut seen = std::collections::BTreeSet::new();
     for (batch, m, n, k) in [
-        (64, 90, 91, 5), (64, 65, 67, 9), (64, 5, 300, 9), (1, 2000, 36, 20), (64, 33, 34, 9), (16, 60, 61, 6), (8, 60, 61, 40), (4, 60, 61, 300),
-        (1, 37, 37, 600), (1, 9, 10, 600), (1, 2, 700, 40), (1, 700, 2, 40), (1, 2, 2, 2),
+        (64, 90, 91, 5),
+        (64, 65, 67, 9),
+        (64, 5, 300, 9),
+        (1, 2000, 36, 20),
+        (64, 33, 34, 9),
+        (16, 60, 61, 6),
+        (8, 60, 61, 40),
+        (4, 60, 61, 300),
+        (1, 37, 37, 600),
+        (1, 9, 10, 600),
+        (1, 2, 700, 40),
+        (1, 700, 2, 40),
+        (1, 2, 2, 2),
     ] {
         let kernel = matmul(batch, m, n, k);
         let overrides = Kernel::from(kernel.clone()).launch(&device().0.caps).overrides;
-        let tile = ["LANES_M", "LANES_N", "LANES_K", "BLOCKS_M"].map(|o| overrides.iter().find(|(name, _)| name == o).unwrap().1 as usize);
+        let tile = ["LANES_M", "LANES_N", "LANES_K", "BLOCKS_M"]
+            .map(|o| overrides.iter().find(|(name, _)| name == o).unwrap().1 as usize);
         println!("{batch} x [{m}, {k}] [{k}, {n}]: {tile:?}");
         seen.insert(tile);
         check_matmul(kernel);
@@ -133,7 +168,11 @@ fn conv2d_of_awkward_shapes() {
 fn conv_transpose2d_of_awkward_shapes() {
     for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
         let chain = if i % 2 == 0 { bias_and_leaky(geometry.h * geometry.w, geometry.c) } else { Chain::default() };
-        check(ConvTranspose2d { geometry, chain }, Inputs::random(i as u64), bound(geometry.k * geometry.r * geometry.s));
+        check(
+            ConvTranspose2d { geometry, chain },
+            Inputs::random(i as u64),
+            bound(geometry.k * geometry.r * geometry.s),
+        );
     }
 }
 
@@ -141,7 +180,11 @@ fn conv_transpose2d_of_awkward_shapes() {
 fn conv2d_filter_of_awkward_shapes() {
     for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
         let splits = [1, 2, 7][i % 3];
-        check(Conv2dFilter { geometry, splits }, Inputs::random(i as u64), bound((geometry.b * geometry.p * geometry.q).div_ceil(splits)));
+        check(
+            Conv2dFilter { geometry, splits },
+            Inputs::random(i as u64),
+            bound((geometry.b * geometry.p * geometry.q).div_ceil(splits)),
+        );
     }
 }
 
@@ -157,7 +200,13 @@ fn splits_of_one_filter() {
 fn twin(kernel: impl Into<Kernel>, reads: [&[f64]; 2]) -> Vec<f64> {
     let kernel = kernel.into();
     let mut out = vec![f64::NAN; kernel.buffers().writes[0]];
-    kernel.twin(Io { reads: reads.to_vec(), words: vec![], writes: vec![&mut out], words_out: vec![], operands: vec![] });
+    kernel.twin(Io {
+        reads: reads.to_vec(),
+        words: vec![],
+        writes: vec![&mut out],
+        words_out: vec![],
+        operands: vec![],
+    });
     out
 }
 

@@ -69,7 +69,11 @@ fn a_million_normals() {
 fn edges_of_clock_stream_and_probability() {
     for step in [0, 1, u32::MAX] {
         for stream in [0, 1, u32::MAX] {
-            check(Random { stream, dist: Dist::Uniform, len: 1000 }, Inputs::random(0).words(clock(step)), Bound::Exact);
+            check(
+                Random { stream, dist: Dist::Uniform, len: 1000 },
+                Inputs::random(0).words(clock(step)),
+                Bound::Exact,
+            );
         }
     }
     for p in [0.0, 1e-6, 0.5, 1.0 - 1e-6, 1.0] {
@@ -82,6 +86,11 @@ fn edges_of_clock_stream_and_probability() {
 fn folded_over_two_axes() {
     for (len, max_groups) in [(1024 * 7, 7), (1024 * 7 + 1, 7), (50_001, 3)] {
         let caps = Caps { max_groups, ..device().0.caps.clone() };
-        check_with(&caps, Random { stream: 2, dist: Dist::Uniform, len }, Inputs::random(0).words(clock(9)), Bound::Exact);
+        check_with(
+            &caps,
+            Random { stream: 2, dist: Dist::Uniform, len },
+            Inputs::random(0).words(clock(9)),
+            Bound::Exact,
+        );
     }
 }

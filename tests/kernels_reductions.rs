@@ -15,12 +15,15 @@ type Axes = Vec<(usize, usize)>;
 /// Extents and strides of the kept and of the reduced axes.
 fn axes(shape: &[usize], reduced: &[usize]) -> (Axes, Axes) {
     let all: Vec<_> = (0..shape.len()).map(|a| (shape[a], numel(&shape[a + 1..]))).collect();
-    let pick = |keep: bool| all.iter().enumerate().filter(|(a, _)| reduced.contains(a) != keep).map(|(_, &x)| x).collect();
+    let pick =
+        |keep: bool| all.iter().enumerate().filter(|(a, _)| reduced.contains(a) != keep).map(|(_, &x)| x).collect();
     (pick(true), pick(false))
 }
 
 fn offsets(axes: &Axes) -> Vec<usize> {
-    axes.iter().fold(vec![0], |at, &(extent, stride)| at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect())
+    axes.iter().fold(vec![0], |at, &(extent, stride)| {
+        at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect()
+    })
 }
 
 const SHAPES: [(&[usize], &[usize]); 28] = [
@@ -136,16 +139,23 @@ fn prologues() {
     for reduced in [&[0usize][..], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]] {
         let (outer, inner) = axes(&[b, c, w], reduced);
         let operands = random_operands(&chain, b * c * w, 4);
-        check_sum(&device().0.caps, Reduce { max: false, outer, inner, scale: 2.0, splits: 2, chain: chain.clone() }, operands);
+        check_sum(
+            &device().0.caps,
+            Reduce { max: false, outer, inner, scale: 2.0, splits: 2, chain: chain.clone() },
+            operands,
+        );
     }
 }
 
 #[test]
 fn folded_over_two_axes() {
-    for (shape, reduced, splits) in [(&[70, 300], &[1], 1), (&[300, 70], &[0], 5), (&[1000, 3], &[1], 2), (&[29, 1000], &[1], 3)] {
+    for (shape, reduced, splits) in
+        [(&[70, 300], &[1], 1), (&[300, 70], &[0], 5), (&[1000, 3], &[1], 2), (&[29, 1000], &[1], 3)]
+    {
         let (outer, inner): (Axes, Axes) = axes(shape, reduced);
         let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
-        let reduce = Reduce { max: false, outer: outer.clone(), inner: inner.clone(), scale: 1.0, splits, chain: product() };
+        let reduce =
+            Reduce { max: false, outer: outer.clone(), inner: inner.clone(), scale: 1.0, splits, chain: product() };
         check_sum(&caps, reduce, random_operands(&product(), numel(shape), 1));
         check_moments(&caps, shape, reduced, 0.0);
         check_norm_sums(&caps, shape, reduced);
@@ -182,7 +192,9 @@ fn moments() {
 /// A large mean beside a small variance, where one pass would lose all digits.
 #[test]
 fn moments_far_from_zero() {
-    for (shape, reduced) in [(&[300_000][..], &[0usize][..]), (&[64, 16, 28, 28], &[0, 2, 3]), (&[4096, 64], &[0]), (&[64, 1000], &[1])] {
+    for (shape, reduced) in
+        [(&[300_000][..], &[0usize][..]), (&[64, 16, 28, 28], &[0, 2, 3]), (&[4096, 64], &[0]), (&[64, 1000], &[1])]
+    {
         check_moments(&device().0.caps, shape, reduced, 10_000.0);
     }
 }
@@ -198,7 +210,9 @@ fn check_norm_sums(caps: &Caps, shape: &[usize], reduced: &[usize]) {
     for (j, o) in offsets(&outer).into_iter().enumerate() {
         let dy = |i: &usize| (dy[o + i] as f64).abs();
         sums.push(grows * members.iter().map(dy).sum::<f64>() + TINY);
-        products.push(grows * members.iter().map(|i| dy(i) * (x[o + i] as f64 - moments[j] as f64).abs()).sum::<f64>() + TINY);
+        products.push(
+            grows * members.iter().map(|i| dy(i) * (x[o + i] as f64 - moments[j] as f64).abs()).sum::<f64>() + TINY,
+        );
     }
     let bounds = Bound::Each(vec![[sums, products].concat()]);
     check_with(caps, NormSums { outer, inner }, Inputs::random(0).reads(vec![dy, x, moments]), bounds);
@@ -212,8 +226,30 @@ fn norm_sums() {
 }
 
 const ROWS: [(usize, usize); 24] = [
-    (1, 1), (1, 2), (2, 1), (3, 3), (5, 7), (64, 10), (17, 31), (16, 32), (15, 33), (9, 63), (8, 64), (7, 65), (128, 128), (3, 251),
-    (4, 255), (4, 256), (4, 257), (2, 1021), (2, 4099), (1, 70_000), (1, 300_000), (1000, 5), (257, 100), (2, 65_537),
+    (1, 1),
+    (1, 2),
+    (2, 1),
+    (3, 3),
+    (5, 7),
+    (64, 10),
+    (17, 31),
+    (16, 32),
+    (15, 33),
+    (9, 63),
+    (8, 64),
+    (7, 65),
+    (128, 128),
+    (3, 251),
+    (4, 255),
+    (4, 256),
+    (4, 257),
+    (2, 1021),
+    (2, 4099),
+    (1, 70_000),
+    (1, 300_000),
+    (1000, 5),
+    (257, 100),
+    (2, 65_537),
 ];
 
 /// z = x - max, its exponential with the error that WGSL allows, and their sum with its relative error.

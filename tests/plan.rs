@@ -1,6 +1,5 @@
 //! Programs against the f64 interpreter of their graphs: fusion, placement and order change nothing.
 
-
 use saddle::{
     cpu::Cpu,
     grad::grad,
@@ -35,7 +34,9 @@ fn agrees(graph: &Graph, rounds: usize, tolerance: f64) {
                 reference.inputs.insert(name.clone(), data.iter().map(|&v| v as f64).collect());
             }
         }
-        for (g, group) in graph.groups().iter().enumerate().filter(|(_, g)| program.items.iter().any(|i| i.state == g.name)) {
+        for (g, group) in
+            graph.groups().iter().enumerate().filter(|(_, g)| program.items.iter().any(|i| i.state == g.name))
+        {
             let mut flat = vec![0.0; group.len];
             for item in &group.items {
                 let n: usize = item.shape.iter().product();

@@ -130,9 +130,7 @@ impl TrainArgs {
 
 /// `saddle sample`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png"
-)]
+#[command(after_help = "Example:\n  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png")]
 pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
@@ -170,10 +168,6 @@ pub struct VariantsArgs {
 
 /// The help line of the flag that sets `key`.
 fn help(key: &str) -> String {
-    let key = Settings::describe()
-        .iter()
-        .find(|candidate| candidate.name == key);
-    key.map_or(String::new(), |key| {
-        format!("{} [default: {}]", key.help, key.default)
-    })
+    let key = Settings::describe().iter().find(|candidate| candidate.name == key);
+    key.map_or(String::new(), |key| format!("{} [default: {}]", key.help, key.default))
 }

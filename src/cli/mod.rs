@@ -27,9 +27,9 @@ pub fn run(cli: Cli) -> Result<()> {
 /// Prints a result and a line feed; unlike `println!`, it does not panic when the reader has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
     match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::failure(format!(
-            "cannot write to the standard output: {error}"
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::failure(format!("cannot write to the standard output: {error}")))
+        }
         _ => Ok(()),
     }
 }

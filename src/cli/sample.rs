@@ -17,7 +17,10 @@ use crate::{
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let ending = args.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if !["png", "csv", "npy"].contains(&ending) {
-        return Err(Error::usage(format!("--out `{}`: the ending says the format, and it is one of png, csv, npy", args.out.display())));
+        return Err(Error::usage(format!(
+            "--out `{}`: the ending says the format, and it is one of png, csv, npy",
+            args.out.display()
+        )));
     }
     let run = Run::open(&args.run)?;
     let settings = run.settings();
@@ -26,7 +29,9 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     };
     let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
     match args.class {
-        Some(_) if !settings.conditional => return Err(Error::usage("--class needs a model trained with --conditional")),
+        Some(_) if !settings.conditional => {
+            return Err(Error::usage("--class needs a model trained with --conditional"));
+        }
         Some(class) if class >= examples.classes => {
             return Err(Error::usage(format!("--class {class}: the model has classes 0 to {}", examples.classes - 1)));
         }
@@ -65,7 +70,8 @@ fn npy(samples: &[f32], count: usize, shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
     let shape: Vec<u64> = [vec![count], shape.to_vec()].concat().into_iter().map(|n| n as u64).collect();
     let mut bytes = vec![];
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
     writer.extend(samples.iter().copied()).map_err(fail)?;
     writer.finish().map_err(fail)?;
     Ok(bytes)

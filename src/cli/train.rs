@@ -69,7 +69,8 @@ pub fn train(args: &TrainArgs) -> Result<()> {
             None => eprintln!("no checkpoint yet: starting anew"),
         }
     }
-    let training = Training { metrics: run.metrics()?, run, settings, dataset, session, first: step, since: Instant::now() };
+    let training =
+        Training { metrics: run.metrics()?, run, settings, dataset, session, first: step, since: Instant::now() };
     training.go()
 }
 
@@ -121,11 +122,20 @@ impl Training {
         while self.session.step() < s.steps && !stop.load(Ordering::SeqCst) {
             let step = self.session.step();
             let until = |every: u64| if every == 0 { s.steps } else { (step / every + 1) * every };
-            let next = [s.steps, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)].into_iter().min().unwrap_or(s.steps);
+            let next = [s.steps, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)]
+                .into_iter()
+                .min()
+                .unwrap_or(s.steps);
             let begun = Instant::now();
             let trained = self.session.train(slice.min(next - step));
             rows.extend(trained.map_err(|e| self.unusable(e))?);
-            slice = if begun.elapsed() < SLICE / 2 { slice * 2 } else if begun.elapsed() > SLICE { (slice / 2).max(1) } else { slice };
+            slice = if begun.elapsed() < SLICE / 2 {
+                slice * 2
+            } else if begun.elapsed() > SLICE {
+                (slice / 2).max(1)
+            } else {
+                slice
+            };
             let step = self.session.step();
             let due = |every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
             if due(s.log_every) {
@@ -175,7 +185,10 @@ impl Training {
             text += &format!("{name} {mean:.3}  ");
         }
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
-        progress.report(self.session.step(), &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64));
+        progress.report(
+            self.session.step(),
+            &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64),
+        );
         self.metrics.append(&line)
     }
 
@@ -191,7 +204,11 @@ impl Training {
             let real: Vec<f32> = (0..2500.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
             report::scatter(&samples, &real, None)
         } else {
-            let columns = if self.settings.conditional { self.dataset.classes() } else { (self.settings.samples as f64).sqrt().ceil() as usize };
+            let columns = if self.settings.conditional {
+                self.dataset.classes()
+            } else {
+                (self.settings.samples as f64).sqrt().ceil() as usize
+            };
             report::grid(&samples, &self.dataset.shape, columns)?
         };
         report::save_png(&self.run.sample_path(self.session.step()), &picture)

@@ -74,7 +74,8 @@ fn load(index: &Index, start: usize, x: &[f32], out: &mut [f32]) {
     while at < out.len() {
         // Within a run the lowest digit counts up, or everything stands still.
         let n = start + at;
-        let (run, stride) = if low.div == 1 { (low.extent - n % low.extent, low.stride) } else { (low.div - n % low.div, 0) };
+        let (run, stride) =
+            if low.div == 1 { (low.extent - n % low.extent, low.stride) } else { (low.div - n % low.div, 0) };
         let run = run.min(out.len() - at);
         let from = index.at(n);
         let out = &mut out[at..at + run];

@@ -70,13 +70,16 @@ impl Cpu {
         let read = counts.reads.len() + counts.words.len();
         // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
         let written = &step.bindings[read..];
-        let mut taken: Vec<Vec<f32>> = written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
+        let mut taken: Vec<Vec<f32>> =
+            written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
         let memory = &self.memory;
         let slice = |r: &Range| &memory[places[r.buffer]][r.offset..r.offset + r.len];
         let reads: Vec<&[f32]> = step.bindings[..counts.reads.len()].iter().map(slice).collect();
-        let words: Vec<&[u32]> = step.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
+        let words: Vec<&[u32]> =
+            step.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
         let operands: Vec<&[f32]> = step.operands.iter().map(slice).collect();
-        let mut writes: Vec<&mut [f32]> = taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
+        let mut writes: Vec<&mut [f32]> =
+            taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
         launch(&step.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
         for (vec, r) in taken.into_iter().zip(written) {
             self.memory[places[r.buffer]] = vec;
@@ -85,7 +88,14 @@ impl Cpu {
 }
 
 /// Runs one kernel on slices.
-fn launch(kernel: &Kernel, reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], operands: &[&[f32]], scratch: &mut Scratch) {
+fn launch(
+    kernel: &Kernel,
+    reads: &[&[f32]],
+    words: &[&[u32]],
+    writes: &mut [&mut [f32]],
+    operands: &[&[f32]],
+    scratch: &mut Scratch,
+) {
     let epilogue = |chain: &Chain, start: usize, y: &mut [f32]| {
         if !chain.instrs.is_empty() {
             with_registers(|r| chain::run(chain, start, y, operands, r));
@@ -105,10 +115,14 @@ fn launch(kernel: &Kernel, reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mu
             products::matmul(&shape, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
         }
         Kernel::Conv2d(k) => {
-            products::conv2d(&k.geometry, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+            products::conv2d(&k.geometry, reads[0], reads[1], writes[0], scratch, |start, y| {
+                epilogue(&k.chain, start, y)
+            });
         }
         Kernel::ConvTranspose2d(k) => {
-            products::conv2d_input(&k.geometry, reads[1], reads[0], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+            products::conv2d_input(&k.geometry, reads[1], reads[0], writes[0], scratch, |start, y| {
+                epilogue(&k.chain, start, y)
+            });
         }
         Kernel::Conv2dFilter(k) if k.splits == 1 => {
             products::conv2d_filter(&k.geometry, reads[0], reads[1], writes[0], scratch, products::nothing);
@@ -126,7 +140,13 @@ fn launch(kernel: &Kernel, reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mu
         }
         kernel => {
             let writes = writes.iter_mut().map(|w| &mut **w).collect();
-            kernel.twin(Io { reads: reads.to_vec(), words: words.to_vec(), writes, words_out: vec![], operands: operands.to_vec() });
+            kernel.twin(Io {
+                reads: reads.to_vec(),
+                words: words.to_vec(),
+                writes,
+                words_out: vec![],
+                operands: operands.to_vec(),
+            });
         }
     }
 }
@@ -139,7 +159,13 @@ fn in_parts(reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], kerne
         write.chunks_mut(TASK).zip(&mut parts).for_each(|(w, part)| part.1.push(w));
     }
     parts.into_par_iter().for_each(|(g, writes)| {
-        kernel(g.len()).twin(Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] });
+        kernel(g.len()).twin(Io {
+            reads: vec![g, rate],
+            words: words.to_vec(),
+            writes,
+            words_out: vec![],
+            operands: vec![],
+        });
     });
 }
 
@@ -159,7 +185,12 @@ impl Runner for Cpu {
                 self.memory[place].fill(value);
             }
             if self.memory[place].len() < buffer.len {
-                return Err(Error::failure(format!("the {:?} holds {} elements, and the program needs {}", buffer.content, self.memory[place].len(), buffer.len)));
+                return Err(Error::failure(format!(
+                    "the {:?} holds {} elements, and the program needs {}",
+                    buffer.content,
+                    self.memory[place].len(),
+                    buffer.len
+                )));
             }
             places.push(place);
         }

@@ -74,7 +74,9 @@ pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
         let base = place(outer, o);
         let part = |p: usize| {
             let (first, last) = (p * PART, ((p + 1) * PART).min(run));
-            (0..numel(counted)).map(|c| fold(chain, base + place(counted, c) + first, last - first, operands, *max)).fold(start as f64, |a, b| if *max { a.max(b) } else { a + b })
+            (0..numel(counted))
+                .map(|c| fold(chain, base + place(counted, c) + first, last - first, operands, *max))
+                .fold(start as f64, |a, b| if *max { a.max(b) } else { a + b })
         };
         let parts = run.div_ceil(PART);
         let total = if parts > 1 {
@@ -97,7 +99,11 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
             let block = &mut block[..BLOCK.min(len - at)];
             block.fill(0.0);
             chain::run(chain, start + at, block, operands, r);
-            total = if max { block.iter().fold(total, |a, &b| a.max(b as f64)) } else { total + lanes(block, |v| v) as f64 };
+            total = if max {
+                block.iter().fold(total, |a, &b| a.max(b as f64))
+            } else {
+                total + lanes(block, |v| v) as f64
+            };
         }
         total
     })
@@ -125,7 +131,9 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     let (means, variances) = y.split_at_mut(outs);
     means.par_iter_mut().zip(variances).enumerate().for_each(|(o, (mean, variance))| {
         let base = place(&kernel.outer, o);
-        let total = |f: &dyn Fn(&[f32]) -> f64| (0..numel(counted)).map(|c| f(&x[base + place(counted, c)..][..run])).sum::<f64>() / count;
+        let total = |f: &dyn Fn(&[f32]) -> f64| {
+            (0..numel(counted)).map(|c| f(&x[base + place(counted, c)..][..run])).sum::<f64>() / count
+        };
         *mean = total(&|x| sum(x, |v| v)) as f32;
         let m = *mean;
         *variance = total(&|x| sum(x, |v| (v - m) * (v - m))) as f32;

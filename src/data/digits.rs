@@ -17,11 +17,7 @@ const DEFAULT_SIZE: usize = 28;
 
 /// Draws the digits; item `i` shows the digit `i % 10`.
 pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
-    let count = if options.split == Split::Train {
-        TRAIN_DIGITS
-    } else {
-        TEST_DIGITS
-    };
+    let count = if options.split == Split::Train { TRAIN_DIGITS } else { TEST_DIGITS };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
     let root = Root::new("digits", options.seed, options.split);
     let mut pixels = vec![0; count * size * size];
@@ -33,47 +29,24 @@ pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
         ids: (0..count as u32).map(|i| i % 10).collect(),
         names: (0..10).map(|digit| digit.to_string()).collect(),
     };
-    (
-        Images {
-            pixels,
-            channels: 1,
-            height: size,
-            width: size,
-        },
-        Some(labels),
-    )
+    (Images { pixels, channels: 1, height: size, width: size }, Some(labels))
 }
 
 /// Writes `digit` once into `image`.
 fn write(digit: usize, stream: &mut Stream, size: usize, image: &mut [u8]) {
     let unsteadiness = stream.within(0.008..0.042);
-    let mut lines: Vec<Vec<Point>> = strokes(digit, stream)
-        .iter()
-        .map(|stroke| spline(&shaken(stroke, unsteadiness, stream)))
-        .collect();
+    let mut lines: Vec<Vec<Point>> =
+        strokes(digit, stream).iter().map(|stroke| spline(&shaken(stroke, unsteadiness, stream))).collect();
     Hand::random(digit, stream).bend(&mut lines);
     let scale = size as f32 / 28.0;
-    fit(
-        &mut lines,
-        20.0 * scale * stream.normal(0.99, 0.03).clamp(0.9, 1.08),
-        size,
-    );
+    fit(&mut lines, 20.0 * scale * stream.normal(0.99, 0.03).clamp(0.9, 1.08), size);
 
     let mut canvas = vec![0.0; size * size];
     let pen = Pen::random(stream);
     for line in &lines {
-        ink(
-            &mut canvas,
-            size,
-            &pen.dots(line, scale),
-            pen.softness * scale.max(0.5),
-        );
+        ink(&mut canvas, size, &pen.dots(line, scale), pen.softness * scale.max(0.5));
     }
-    for (byte, value) in image
-        .iter_mut()
-        .zip(canvas)
-        .filter(|(_, value)| *value > 0.0)
-    {
+    for (byte, value) in image.iter_mut().zip(canvas).filter(|(_, value)| *value > 0.0) {
         *byte = (value * stream.within(244.0..255.0) + 0.5) as u8;
     }
 }
@@ -84,11 +57,7 @@ fn shaken(stroke: &[Point], deviation: f32, stream: &mut Stream) -> Vec<Point> {
     for (i, point) in stroke.iter().enumerate() {
         let noise = stream.normals();
         let is_corner = i > 0 && stroke[i - 1] == *point;
-        shaken.push(if is_corner {
-            shaken[i - 1]
-        } else {
-            [0, 1].map(|axis| point[axis] + deviation * noise[axis])
-        });
+        shaken.push(if is_corner { shaken[i - 1] } else { [0, 1].map(|axis| point[axis] + deviation * noise[axis]) });
     }
     shaken
 }
@@ -106,9 +75,7 @@ impl Hand {
     fn random(digit: usize, stream: &mut Stream) -> Self {
         let wobble = if digit == 1 { 0.012 } else { 0.028 };
         Self {
-            slant: stream
-                .normal(if digit == 1 { 0.25 } else { 0.14 }, 0.2)
-                .clamp(-0.35, 0.75),
+            slant: stream.normal(if digit == 1 { 0.25 } else { 0.14 }, 0.2).clamp(-0.35, 0.75),
             turn: stream.normal(0.0, 0.09).clamp(-0.25, 0.25),
             width: stream.normal(1.0, 0.15).clamp(0.65, 1.4),
             wave: [stream.normal(0.0, wobble), stream.normal(0.0, wobble)],
@@ -120,8 +87,7 @@ impl Hand {
         let (sin, cos) = self.turn.sin_cos();
         for point in lines.iter_mut().flatten() {
             let [x, y] = *point;
-            let x =
-                self.width * (x + self.wave[0] * (4.5 * y + self.phase[0]).sin()) - self.slant * y;
+            let x = self.width * (x + self.wave[0] * (4.5 * y + self.phase[0]).sin()) - self.slant * y;
             let y = y + self.wave[1] * (4.5 * x + self.phase[1]).sin();
             *point = [cos * x - sin * y, sin * x + cos * y];
         }
@@ -132,9 +98,8 @@ impl Hand {
 fn fit(lines: &mut [Vec<Point>], extent: f32, size: usize) {
     let points = || lines.iter().flatten();
     let span = |axis: usize| {
-        let (low, high) = points().fold((f32::MAX, f32::MIN), |(low, high), point| {
-            (low.min(point[axis]), high.max(point[axis]))
-        });
+        let (low, high) =
+            points().fold((f32::MAX, f32::MIN), |(low, high), point| (low.min(point[axis]), high.max(point[axis])));
         high - low
     };
     let scale = extent / span(0).max(span(1));
@@ -178,13 +143,7 @@ impl Pen {
             let lift = 1.0 - self.taper * ((t - 0.75) / 0.25).max(0.0);
             self.radius * scale * lift * (1.0 + self.swell * (6.0 * t + self.phase).sin())
         };
-        line.iter()
-            .enumerate()
-            .map(|(i, &at)| Dot {
-                at,
-                radius: radius(i),
-            })
-            .collect()
+        line.iter().enumerate().map(|(i, &at)| Dot { at, radius: radius(i) }).collect()
     }
 }
 
@@ -211,10 +170,7 @@ fn arc(centre: Point, radii: Point, from: f32, turns: f32, drift: f32) -> Vec<Po
         let t = i as f32 / count as f32;
         let (sin, cos) = (TAU * (from + t * turns)).sin_cos();
         let grown = 1.0 + drift * t;
-        [
-            centre[0] - radii[0] * grown * sin,
-            centre[1] - radii[1] * grown * cos,
-        ]
+        [centre[0] - radii[0] * grown * sin, centre[1] - radii[1] * grown * cos]
     };
     (0..=count).map(point).collect()
 }
@@ -222,13 +178,7 @@ fn arc(centre: Point, radii: Point, from: f32, turns: f32, drift: f32) -> Vec<Po
 fn zero(s: &mut Stream) -> Vec<Point> {
     let radii = [s.within(0.26..0.46), 0.5];
     let direction = if s.chance(0.85) { 1.0 } else { -1.0 };
-    arc(
-        [0.4, 0.5],
-        radii,
-        s.within(-0.12..0.08),
-        direction * s.within(0.94..1.12),
-        s.within(-0.14..0.1),
-    )
+    arc([0.4, 0.5], radii, s.within(-0.12..0.08), direction * s.within(0.94..1.12), s.within(-0.14..0.1))
 }
 
 fn one(s: &mut Stream) -> Vec<Vec<Point>> {
@@ -248,25 +198,11 @@ fn one(s: &mut Stream) -> Vec<Vec<Point>> {
 }
 
 fn two(s: &mut Stream) -> Vec<Point> {
-    let (belly, reach, rise) = (
-        s.within(0.58..0.72),
-        s.within(0.65..0.95),
-        s.within(-0.06..0.06),
-    );
-    let mut line = vec![
-        [s.within(0.02..0.12), s.within(0.16..0.32)],
-        [0.32, 0.01],
-        [belly, 0.2],
-        [belly - 0.1, 0.48],
-    ];
+    let (belly, reach, rise) = (s.within(0.58..0.72), s.within(0.65..0.95), s.within(-0.06..0.06));
+    let mut line = vec![[s.within(0.02..0.12), s.within(0.16..0.32)], [0.32, 0.01], [belly, 0.2], [belly - 0.1, 0.48]];
     if s.chance(0.45) {
         let loop_height = s.within(0.03..0.16);
-        line.extend([
-            [0.2, 0.9],
-            [0.04, 0.95],
-            [0.08, 0.92 - loop_height],
-            [0.36, 0.92],
-        ]);
+        line.extend([[0.2, 0.9], [0.04, 0.95], [0.08, 0.92 - loop_height], [0.36, 0.92]]);
     } else {
         let foot = [s.within(-0.02..0.08), 0.96];
         line.extend([[0.3, 0.76], foot, foot, [0.36, 0.95]]);
@@ -278,22 +214,12 @@ fn two(s: &mut Stream) -> Vec<Point> {
 fn three(s: &mut Stream) -> Vec<Point> {
     let (top, bottom) = (s.within(0.5..0.64), s.within(0.58..0.74));
     let waist = [s.within(0.2..0.36), s.within(0.42..0.5)];
-    let mut line = vec![
-        [s.within(0.02..0.14), s.within(0.06..0.2)],
-        [0.34, 0.0],
-        [top, 0.18],
-        [top - 0.1, 0.36],
-        waist,
-    ];
+    let mut line =
+        vec![[s.within(0.02..0.14), s.within(0.06..0.2)], [0.34, 0.0], [top, 0.18], [top - 0.1, 0.36], waist];
     if s.chance(0.65) {
         line.push(waist);
     }
-    line.extend([
-        [bottom - 0.12, 0.52],
-        [bottom, 0.74],
-        [0.36, 0.99],
-        [s.within(-0.02..0.1), s.within(0.82..0.96)],
-    ]);
+    line.extend([[bottom - 0.12, 0.52], [bottom, 0.74], [0.36, 0.99], [s.within(-0.02..0.1), s.within(0.82..0.96)]]);
     line
 }
 
@@ -311,14 +237,7 @@ fn four(s: &mut Stream) -> Vec<Vec<Point>> {
             [end, bar - 0.04],
         ];
         let top = s.within(0.48..0.62);
-        vec![
-            left,
-            vec![
-                [top, s.within(0.0..0.14)],
-                [0.5 * (top + foot) + 0.02, 0.5],
-                [foot, 1.0],
-            ],
-        ]
+        vec![left, vec![[top, s.within(0.0..0.14)], [0.5 * (top + foot) + 0.02, 0.5], [foot, 1.0]]]
     } else {
         let (apex, corner) = ([s.within(0.44..0.56), 0.0], [0.0, bar]);
         vec![
@@ -329,10 +248,7 @@ fn four(s: &mut Stream) -> Vec<Vec<Point>> {
 }
 
 fn five(s: &mut Stream) -> Vec<Vec<Point>> {
-    let (neck, belly) = (
-        [s.within(0.14..0.24), s.within(0.36..0.46)],
-        s.within(0.56..0.74),
-    );
+    let (neck, belly) = ([s.within(0.14..0.24), s.within(0.36..0.46)], s.within(0.56..0.74));
     let shoulder = [s.within(0.2..0.32), 0.03];
     let bar_end = [s.within(0.56..0.86), s.within(-0.05..0.06)];
     let bowl = [
@@ -346,22 +262,12 @@ fn five(s: &mut Stream) -> Vec<Vec<Point>> {
         kind if kind < 0.5 => {
             vec![[[bar_end, shoulder, shoulder, neck, neck].as_slice(), &bowl].concat()]
         }
-        kind if kind < 0.8 => vec![
-            [[shoulder, neck, neck].as_slice(), &bowl].concat(),
-            vec![shoulder, [0.42, 0.02], bar_end],
-        ],
+        kind if kind < 0.8 => {
+            vec![[[shoulder, neck, neck].as_slice(), &bowl].concat(), vec![shoulder, [0.42, 0.02], bar_end]]
+        }
         _ => vec![
-            [
-                [
-                    bar_end,
-                    [0.4, 0.03],
-                    [shoulder[0] - 0.04, 0.16],
-                    [neck[0] + 0.02, neck[1] - 0.04],
-                ]
-                .as_slice(),
-                &bowl,
-            ]
-            .concat(),
+            [[bar_end, [0.4, 0.03], [shoulder[0] - 0.04, 0.16], [neck[0] + 0.02, neck[1] - 0.04]].as_slice(), &bowl]
+                .concat(),
         ],
     }
 }
@@ -370,13 +276,7 @@ fn six(s: &mut Stream) -> Vec<Point> {
     let (height, width) = (s.within(0.2..0.28), s.within(0.22..0.33));
     let centre = [0.08 + width, 1.0 - height];
     let start = [s.within(0.36..0.66), s.within(0.0..0.06)];
-    let bowl = arc(
-        centre,
-        [width, height],
-        0.22,
-        s.within(0.9..1.1),
-        s.within(-0.25..0.0),
-    );
+    let bowl = arc(centre, [width, height], 0.22, s.within(0.9..1.1), s.within(-0.25..0.0));
     [[start, [0.5 * start[0] + 0.06, 0.26]].as_slice(), &bowl].concat()
 }
 
@@ -390,19 +290,12 @@ fn seven(s: &mut Stream) -> Vec<Vec<Point>> {
     }
     line.extend([knee, foot]);
     if s.chance(0.2) {
-        line.splice(
-            0..0,
-            [[start[0] + 0.01, start[1] + s.within(0.1..0.2)], start],
-        );
+        line.splice(0..0, [[start[0] + 0.01, start[1] + s.within(0.1..0.2)], start]);
     }
     let mut strokes = vec![line];
     if s.chance(0.22) {
         let (tilt, half) = (s.within(-0.06..0.06), s.within(0.14..0.24));
-        strokes.push(vec![
-            [knee[0] - half, knee[1] + tilt],
-            knee,
-            [knee[0] + half, knee[1] - tilt],
-        ]);
+        strokes.push(vec![[knee[0] - half, knee[1] + tilt], knee, [knee[0] + half, knee[1] - tilt]]);
     }
     strokes
 }
@@ -412,16 +305,7 @@ fn eight(s: &mut Stream) -> Vec<Vec<Point>> {
     let waist = s.within(0.42..0.52);
     if s.chance(0.15) {
         let upper = arc([0.36, 0.5 * waist], [top, 0.5 * waist], 0.05, 1.02, 0.0);
-        return vec![
-            upper,
-            arc(
-                [0.36, 0.5 * (1.0 + waist)],
-                [bottom, 0.5 * (1.0 - waist)],
-                -0.02,
-                1.02,
-                0.0,
-            ),
-        ];
+        return vec![upper, arc([0.36, 0.5 * (1.0 + waist)], [bottom, 0.5 * (1.0 - waist)], -0.02, 1.02, 0.0)];
     }
     let close = s.within(-0.06..0.08);
     vec![vec![
@@ -441,13 +325,7 @@ fn eight(s: &mut Stream) -> Vec<Vec<Point>> {
 fn nine(s: &mut Stream) -> Vec<Point> {
     let (height, width) = (s.within(0.18..0.26), s.within(0.22..0.32));
     let right = 0.08 + 2.0 * width;
-    let mut line = arc(
-        [0.08 + width, height],
-        [width, height],
-        s.within(-0.2..-0.06),
-        s.within(0.93..1.02),
-        0.0,
-    );
+    let mut line = arc([0.08 + width, height], [width, height], s.within(-0.2..-0.06), s.within(0.93..1.02), 0.0);
     if s.chance(0.5) {
         let corner = [right, s.within(0.04..0.16)];
         line.extend([corner, corner]);
@@ -455,11 +333,7 @@ fn nine(s: &mut Stream) -> Vec<Point> {
     if s.chance(0.7) {
         line.extend([[right - 0.04, 0.55], [right - s.within(0.02..0.2), 1.0]]);
     } else {
-        line.extend([
-            [right, 0.6],
-            [right - 0.14, 0.94],
-            [s.within(0.06..0.2), s.within(0.9..1.0)],
-        ]);
+        line.extend([[right, 0.6], [right - 0.14, 0.94], [s.within(0.06..0.2), s.within(0.9..1.0)]]);
     }
     line
 }

@@ -29,10 +29,7 @@ pub(super) fn read(folder: &Path, options: &Options) -> Result<(Images, Option<L
     let mut paths = Vec::new();
     list(folder, &mut paths)?;
     if paths.is_empty() {
-        return Err(Error::failure(format!(
-            "`{}` holds no PNG or JPEG images and no IDX files",
-            folder.display()
-        )));
+        return Err(Error::failure(format!("`{}` holds no PNG or JPEG images and no IDX files", folder.display())));
     }
     paths.sort();
     let size = options.size.unwrap_or(DEFAULT_SIZE);
@@ -46,27 +43,13 @@ pub(super) fn read(folder: &Path, options: &Options) -> Result<(Images, Option<L
     };
     let squares: Vec<(PathBuf, DynamicImage)> = paths.into_par_iter().filter_map(read).collect();
     if squares.is_empty() {
-        return Err(Error::failure(format!(
-            "`{}` holds no image that can be read",
-            folder.display()
-        )));
+        return Err(Error::failure(format!("`{}` holds no image that can be read", folder.display())));
     }
     let labels = labels(folder, &squares);
     let all_grey = squares.iter().all(|(_, image)| !image.color().has_color());
     let channels = options.channels.unwrap_or(if all_grey { 1 } else { 3 });
-    let pixels = squares
-        .into_par_iter()
-        .flat_map_iter(|(_, image)| planar(image, channels))
-        .collect();
-    Ok((
-        Images {
-            pixels,
-            channels,
-            height: size,
-            width: size,
-        },
-        labels,
-    ))
+    let pixels = squares.into_par_iter().flat_map_iter(|(_, image)| planar(image, channels)).collect();
+    Ok((Images { pixels, channels, height: size, width: size }, labels))
 }
 
 /// The sub-folder of `split` where all sub-folders are splits, else `folder` itself for training.
@@ -74,22 +57,14 @@ fn split_folder(folder: &Path, split: Split) -> Result<PathBuf> {
     let names: BTreeSet<String> = entries(folder)?
         .into_iter()
         .filter(|path| path.is_dir())
-        .map(|path| {
-            path.file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
         .collect();
     let known = [TRAIN_NAMES.as_slice(), &TEST_NAMES, &OTHER_NAMES].concat();
-    let are_splits =
-        names.contains(TRAIN_NAMES[0]) && names.iter().all(|name| known.contains(&name.as_str()));
+    let are_splits = names.contains(TRAIN_NAMES[0]) && names.iter().all(|name| known.contains(&name.as_str()));
     match split {
         Split::Train if are_splits => Ok(folder.join(TRAIN_NAMES[0])),
         Split::Train => Ok(folder.to_owned()),
-        Split::Test if are_splits && names.contains(TEST_NAMES[0]) => {
-            Ok(folder.join(TEST_NAMES[0]))
-        }
+        Split::Test if are_splits && names.contains(TEST_NAMES[0]) => Ok(folder.join(TEST_NAMES[0])),
         Split::Test => Err(Error::failure(format!(
             "`{}` has no test images: they would be in its sub-folder `test`, beside `train`",
             folder.display()
@@ -113,8 +88,7 @@ fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
 
 /// What lies in `folder`, hidden files left out.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable =
-        |error| Error::failure(format!("`{}` cannot be read: {error}", folder.display()));
+    let unreadable = |error| Error::failure(format!("`{}` cannot be read: {error}", folder.display()));
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -126,11 +100,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_image(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     ["png", "jpg", "jpeg"].contains(&extension.as_str())
 }
 
@@ -154,11 +124,7 @@ fn square(path: &Path, size: usize) -> ImageResult<DynamicImage> {
 fn opaque(image: DynamicImage) -> DynamicImage {
     let color = image.color();
     if !color.has_alpha() {
-        return if color.has_color() {
-            image.into_rgb8().into()
-        } else {
-            image.into_luma8().into()
-        };
+        return if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() };
     }
     let mut over_white: RgbaImage = image.into_rgba8();
     for Rgba([r, g, b, a]) in over_white.pixels_mut() {
@@ -169,11 +135,7 @@ fn opaque(image: DynamicImage) -> DynamicImage {
         *a = 255;
     }
     let over_white = DynamicImage::from(over_white);
-    if color.has_color() {
-        over_white.into_rgb8().into()
-    } else {
-        over_white.into_luma8().into()
-    }
+    if color.has_color() { over_white.into_rgb8().into() } else { over_white.into_luma8().into() }
 }
 
 /// The pixels of `image`, one channel after the other.
@@ -182,10 +144,7 @@ fn planar(image: DynamicImage, channels: usize) -> Vec<u8> {
         return image.into_luma8().into_raw();
     }
     let rgb = image.into_rgb8().into_raw();
-    (0..3)
-        .flat_map(|channel| rgb.iter().skip(channel).step_by(3))
-        .copied()
-        .collect()
+    (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect()
 }
 
 /// The first folder below `folder` on the way to each image, where every image has one and they differ.
@@ -195,16 +154,8 @@ fn labels(folder: &Path, images: &[(PathBuf, DynamicImage)]) -> Option<Labels> {
         let first = below.components().next()?.as_os_str();
         (Path::new(first) != below).then(|| first.to_string_lossy().into_owned())
     };
-    let classes: Vec<String> = images
-        .iter()
-        .map(|(path, _)| class(path))
-        .collect::<Option<_>>()?;
-    let names: Vec<String> = classes
-        .iter()
-        .cloned()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let classes: Vec<String> = images.iter().map(|(path, _)| class(path)).collect::<Option<_>>()?;
+    let names: Vec<String> = classes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let id = |class: &String| names.binary_search(class).map_or(0, |id| id as u32);
     let ids = classes.iter().map(id).collect();
     (names.len() > 1).then_some(Labels { ids, names })

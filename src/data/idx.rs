@@ -51,35 +51,20 @@ pub(super) fn in_folder(folder: &Path, split: Split) -> Result<Option<PathBuf>> 
     if by_stem.is_empty() {
         return Ok(None);
     }
-    let fitting: Vec<_> = by_stem
-        .into_iter()
-        .filter(|(stem, _)| split_of(stem) == Some(split))
-        .collect();
+    let fitting: Vec<_> = by_stem.into_iter().filter(|(stem, _)| split_of(stem) == Some(split)).collect();
     match fitting.as_slice() {
         [(_, path)] => Ok(Some(path.clone())),
         [] => Err(Error::failure(format!(
             "`{}` has IDX files, but none for {}: it would be called `{}`",
             folder.display(),
-            if split == Split::Train {
-                "training"
-            } else {
-                "testing"
-            },
-            if split == Split::Train {
-                "train-images-idx3-ubyte"
-            } else {
-                "t10k-images-idx3-ubyte"
-            },
+            if split == Split::Train { "training" } else { "testing" },
+            if split == Split::Train { "train-images-idx3-ubyte" } else { "t10k-images-idx3-ubyte" },
         ))),
         several => Err(Error::failure(format!(
             "`{}` has {} IDX files that fit ({}): name one of them",
             folder.display(),
             several.len(),
-            several
-                .iter()
-                .map(|(stem, _)| stem.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
+            several.iter().map(|(stem, _)| stem.as_str()).collect::<Vec<_>>().join(", "),
         ))),
     }
 }
@@ -91,16 +76,9 @@ pub(super) fn file_of(path: &Path, split: Split) -> Result<PathBuf> {
         return Ok(path.to_owned());
     }
     let siblings = ["t10k", "test"].map(|test| stem.replace("train", test));
-    let found = siblings
-        .iter()
-        .filter(|name| **name != stem)
-        .find_map(|name| sibling(path, name));
+    let found = siblings.iter().filter(|name| **name != stem).find_map(|name| sibling(path, name));
     found.ok_or_else(|| {
-        Error::failure(format!(
-            "`{}` has no test set beside it: it would be called `{}`",
-            path.display(),
-            siblings[0]
-        ))
+        Error::failure(format!("`{}` has no test set beside it: it would be called `{}`", path.display(), siblings[0]))
     })
 }
 
@@ -108,10 +86,7 @@ pub(super) fn file_of(path: &Path, split: Split) -> Result<PathBuf> {
 pub(super) fn read(path: &Path) -> Result<(Images, Option<Labels>)> {
     let (dims, pixels) = load(path, Kind::Images)?;
     let &[count, height, width] = dims.as_slice() else {
-        return Err(Error::failure(format!(
-            "`{}` does not hold images",
-            path.display()
-        )));
+        return Err(Error::failure(format!("`{}` does not hold images", path.display())));
     };
     if pixels.is_empty() {
         return Err(Error::failure(format!(
@@ -122,23 +97,9 @@ pub(super) fn read(path: &Path) -> Result<(Images, Option<Labels>)> {
     }
     let name = stem(path);
     let labels = name.replace("images", "labels").replace("idx3", "idx1");
-    let labels = if labels == name {
-        None
-    } else {
-        sibling(path, &labels)
-    };
-    let labels = labels
-        .map(|labels| read_labels(&labels, path, count))
-        .transpose()?;
-    Ok((
-        Images {
-            pixels,
-            channels: 1,
-            height,
-            width,
-        },
-        labels,
-    ))
+    let labels = if labels == name { None } else { sibling(path, &labels) };
+    let labels = labels.map(|labels| read_labels(&labels, path, count)).transpose()?;
+    Ok((Images { pixels, channels: 1, height, width }, labels))
 }
 
 fn read_labels(path: &Path, images: &Path, count: usize) -> Result<Labels> {
@@ -187,10 +148,8 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
     let (mut source, plain_len) = source(path, kind)?;
     let header_len = 4 + 4 * kind.rank();
     let header = read_up_to(&mut source, header_len as u64, path)?;
-    let words: Vec<u32> = header
-        .chunks_exact(4)
-        .map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]))
-        .collect();
+    let words: Vec<u32> =
+        header.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]])).collect();
     match words.first() {
         Some(&magic) if magic != kind as u32 => {
             return Err(Error::failure(format!(
@@ -211,9 +170,7 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
     }
     let dims: Vec<usize> = words[1..].iter().map(|&dim| dim as usize).collect();
     let declared: u128 = dims.iter().map(|&dim| dim as u128).product();
-    let limit = u64::try_from(declared)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
+    let limit = u64::try_from(declared).unwrap_or(u64::MAX).saturating_add(1);
     let bytes = read_up_to(&mut source, limit, path)?;
     if bytes.len() as u128 != declared {
         let is_long = bytes.len() as u128 > declared;
@@ -251,21 +208,13 @@ fn source(path: &Path, kind: Kind) -> Result<(Box<dyn Read>, Option<u64>)> {
         return Ok((Box::new(MultiGzDecoder::new(file)), None));
     }
     if path.extension().is_some_and(|extension| extension == "gz") {
-        let hex: String = start
-            .iter()
-            .take(2)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex: String = start.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
         return Err(Error::failure(format!(
             "`{}` is not gzipped, though its name says so: it starts with 0x{hex}, gzip with 0x1f8b",
             path.display()
         )));
     }
-    let len = file
-        .get_ref()
-        .metadata()
-        .map(|metadata| metadata.len())
-        .ok();
+    let len = file.get_ref().metadata().map(|metadata| metadata.len()).ok();
     Ok((Box::new(file), len))
 }
 
@@ -274,21 +223,14 @@ fn read_up_to(source: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>>
     let mut bytes = Vec::new();
     match source.take(limit).read_to_end(&mut bytes) {
         Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-            Err(Error::failure(format!(
-                "`{}` is damaged after {} bytes: {error}",
-                path.display(),
-                bytes.len()
-            )))
+            Err(Error::failure(format!("`{}` is damaged after {} bytes: {error}", path.display(), bytes.len())))
         }
         _ => Ok(bytes),
     }
 }
 
 fn product(dims: &[usize]) -> String {
-    dims.iter()
-        .map(usize::to_string)
-        .collect::<Vec<_>>()
-        .join(" x ")
+    dims.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {

@@ -28,23 +28,11 @@ impl Images {
     pub fn with_channels(self, channels: usize) -> Self {
         let plane = self.height * self.width;
         let pixels = match (self.channels, channels) {
-            (1, 3) => self
-                .pixels
-                .par_chunks(plane)
-                .flat_map_iter(|grey| grey.repeat(3))
-                .collect(),
-            (3, 1) => self
-                .pixels
-                .par_chunks(3 * plane)
-                .flat_map_iter(|rgb| luminance(rgb, plane))
-                .collect(),
+            (1, 3) => self.pixels.par_chunks(plane).flat_map_iter(|grey| grey.repeat(3)).collect(),
+            (3, 1) => self.pixels.par_chunks(3 * plane).flat_map_iter(|rgb| luminance(rgb, plane)).collect(),
             _ => self.pixels,
         };
-        Self {
-            pixels,
-            channels,
-            ..self
-        }
+        Self { pixels, channels, ..self }
     }
 
     /// The same grey images, `size` on a side: padded with the background where that adds few pixels, else resampled.
@@ -53,25 +41,14 @@ impl Images {
             return self;
         }
         let (short, long) = (self.height.min(self.width), self.height.max(self.width));
-        let pixels = if size >= long && size - short <= MAX_PADDING {
-            self.padded(size)
-        } else {
-            self.resampled(size)
-        };
-        Self {
-            pixels,
-            height: size,
-            width: size,
-            ..self
-        }
+        let pixels = if size >= long && size - short <= MAX_PADDING { self.padded(size) } else { self.resampled(size) };
+        Self { pixels, height: size, width: size, ..self }
     }
 
     fn padded(&self, size: usize) -> Vec<u8> {
         let (top, left) = ((size - self.height) / 2, (size - self.width) / 2);
         let mut padded = vec![self.background(); self.count() * size * size];
-        let pairs = padded
-            .par_chunks_mut(size * size)
-            .zip(self.pixels.par_chunks(self.item_len()));
+        let pairs = padded.par_chunks_mut(size * size).zip(self.pixels.par_chunks(self.item_len()));
         pairs.for_each(|(to, from)| {
             for (y, row) in from.chunks(self.width).enumerate() {
                 to[(top + y) * size + left..][..self.width].copy_from_slice(row);
@@ -89,22 +66,15 @@ impl Images {
                 seen[usize::from(item[corner])] += 1;
             }
         }
-        (0..=255)
-            .max_by_key(|&byte| seen[usize::from(byte)])
-            .unwrap_or(0)
+        (0..=255).max_by_key(|&byte| seen[usize::from(byte)]).unwrap_or(0)
     }
 
     fn resampled(&self, size: usize) -> Vec<u8> {
         let resample = |item: &[u8]| {
             GrayImage::from_raw(self.width as u32, self.height as u32, item.to_vec())
-                .map_or_else(Vec::new, |grey| {
-                    cover(DynamicImage::from(grey), size).into_bytes()
-                })
+                .map_or_else(Vec::new, |grey| cover(DynamicImage::from(grey), size).into_bytes())
         };
-        self.pixels
-            .par_chunks(self.item_len())
-            .flat_map_iter(resample)
-            .collect()
+        self.pixels.par_chunks(self.item_len()).flat_map_iter(resample).collect()
     }
 }
 

@@ -19,22 +19,10 @@ pub use points::{ModeScore, Modes, count_modes, modes};
 
 /// The built-in sets: name, and what it is in one line.
 pub const BUILT_IN: &[(&str, &str)] = &[
-    (
-        "digits",
-        "20,000 drawn handwritten digits, 28x28 grey, ten classes",
-    ),
-    (
-        "shapes",
-        "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes",
-    ),
-    (
-        "ring",
-        "100,000 points from 8 Gaussians on a circle, radius 1, deviation 0.01",
-    ),
-    (
-        "grid",
-        "100,000 points from 25 Gaussians on a 5x5 grid, step 2, deviation 0.05",
-    ),
+    ("digits", "20,000 drawn handwritten digits, 28x28 grey, ten classes"),
+    ("shapes", "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes"),
+    ("ring", "100,000 points from 8 Gaussians on a circle, radius 1, deviation 0.01"),
+    ("grid", "100,000 points from 25 Gaussians on a 5x5 grid, step 2, deviation 0.05"),
 ];
 
 /// The largest side that an image may be asked to have.
@@ -102,13 +90,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            size: None,
-            channels: None,
-            stack: 1,
-            seed: 0,
-            split: Split::Train,
-        }
+        Self { size: None, channels: None, stack: 1, seed: 0, split: Split::Train }
     }
 }
 
@@ -132,26 +114,15 @@ pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
 
 fn check(options: &Options) -> Result<()> {
     if let Some(size) = options.size.filter(|size| !(1..=MAX_SIZE).contains(size)) {
-        return Err(Error::usage(format!(
-            "image size {size} is out of range: 1 to {MAX_SIZE} pixels"
-        )));
+        return Err(Error::usage(format!("image size {size} is out of range: 1 to {MAX_SIZE} pixels")));
     }
-    if let Some(channels) = options
-        .channels
-        .filter(|channels| ![1, 3].contains(channels))
-    {
-        return Err(Error::usage(format!(
-            "{channels} channels is not possible: 1 for grey or 3 for RGB"
-        )));
+    if let Some(channels) = options.channels.filter(|channels| ![1, 3].contains(channels)) {
+        return Err(Error::usage(format!("{channels} channels is not possible: 1 for grey or 3 for RGB")));
     }
     match (options.stack, options.channels) {
         (1, _) | (3, None | Some(3)) => Ok(()),
-        (3, _) => Err(Error::usage(
-            "a stack of 3 makes RGB examples: leave out the 1 channel",
-        )),
-        (stack, _) => Err(Error::usage(format!(
-            "a stack of {stack} is not possible: 1 or 3"
-        ))),
+        (3, _) => Err(Error::usage("a stack of 3 makes RGB examples: leave out the 1 channel")),
+        (stack, _) => Err(Error::usage(format!("a stack of {stack} is not possible: 1 or 3"))),
     }
 }
 
@@ -160,11 +131,8 @@ fn open_path(spec: &str, options: &Options) -> Result<(Images, Option<Labels>)> 
     if !path.exists() {
         return Err(unknown(spec));
     }
-    let idx = if path.is_dir() {
-        idx::in_folder(path, options.split)?
-    } else {
-        Some(idx::file_of(path, options.split)?)
-    };
+    let idx =
+        if path.is_dir() { idx::in_folder(path, options.split)? } else { Some(idx::file_of(path, options.split)?) };
     let Some(file) = idx else {
         return folder::read(path, options);
     };
@@ -196,12 +164,8 @@ fn unknown(spec: &str) -> Error {
     }
     let names = BUILT_IN.iter().map(|(name, _)| *name);
     let all = names.clone().collect::<Vec<_>>().join(", ");
-    let nearest = names
-        .min_by_key(|name| strsim::damerau_levenshtein(name, spec))
-        .unwrap_or_default();
-    Error::usage(format!(
-        "`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"
-    ))
+    let nearest = names.min_by_key(|name| strsim::damerau_levenshtein(name, spec)).unwrap_or_default();
+    Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"))
 }
 
 fn set_name(spec: &str) -> String {
@@ -213,11 +177,7 @@ fn set_name(spec: &str) -> String {
 
 impl Dataset {
     fn of_images(name: String, images: Images, labels: Option<Labels>, options: &Options) -> Self {
-        let channels = if options.stack == 3 {
-            1
-        } else {
-            options.channels.unwrap_or(images.channels)
-        };
+        let channels = if options.stack == 3 { 1 } else { options.channels.unwrap_or(images.channels) };
         let images = images.with_channels(channels);
         Self {
             name,
@@ -268,15 +228,11 @@ impl Dataset {
     pub fn example(&self, i: usize) -> Vec<f32> {
         let len = self.item_len();
         let item = |item: usize| match &self.items {
-            Items::Bytes(bytes) => bytes[item * len..][..len]
-                .iter()
-                .map(|&byte| f32::from(byte) / 127.5 - 1.0)
-                .collect(),
+            Items::Bytes(bytes) => {
+                bytes[item * len..][..len].iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect()
+            }
             Items::Floats(floats) => floats[item * len..][..len].to_vec(),
         };
-        self.members(i)
-            .into_iter()
-            .flat_map(item)
-            .collect::<Vec<f32>>()
+        self.members(i).into_iter().flat_map(item).collect::<Vec<f32>>()
     }
 }

@@ -39,17 +39,11 @@ pub fn modes(name: &str) -> Option<Modes> {
     match name {
         "ring" => {
             let centre = |k: usize| TAU * k as f32 / 8.0;
-            Some(Modes {
-                centres: (0..8).map(|k| [centre(k).cos(), centre(k).sin()]).collect(),
-                std: 0.01,
-            })
+            Some(Modes { centres: (0..8).map(|k| [centre(k).cos(), centre(k).sin()]).collect(), std: 0.01 })
         }
         "grid" => {
             let step = |k: usize| 2.0 * k as f32 - 4.0;
-            Some(Modes {
-                centres: (0..25).map(|k| [step(k / 5), step(k % 5)]).collect(),
-                std: 0.05,
-            })
+            Some(Modes { centres: (0..25).map(|k| [step(k / 5), step(k % 5)]).collect(), std: 0.05 })
         }
         _ => None,
     }
@@ -60,12 +54,7 @@ pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
     let mut hits = vec![0usize; target.centres.len()];
     for point in points.chunks_exact(2) {
         let distance = |centre: &[f32; 2]| (point[0] - centre[0]).hypot(point[1] - centre[1]);
-        let nearest = target
-            .centres
-            .iter()
-            .map(distance)
-            .enumerate()
-            .min_by(|a, b| a.1.total_cmp(&b.1));
+        let nearest = target.centres.iter().map(distance).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
         if let Some((mode, distance)) = nearest
             && distance < 3.0 * target.std
         {
@@ -74,11 +63,7 @@ pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
     }
     let good: usize = hits.iter().sum();
     let share = |count: usize, of: usize| {
-        if of == 0 {
-            0.0
-        } else {
-            count as f64 / of as f64
-        }
+        if of == 0 { 0.0 } else { count as f64 / of as f64 }
     };
     let surprise = |&count: &usize| share(count, good) * share(count, good).ln();
     let negative_entropy: f64 = hits.iter().filter(|count| **count > 0).map(surprise).sum();
@@ -92,17 +77,10 @@ pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
 /// Draws the points of `name`; the class of a point is its mode.
 pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
     if options.size.is_some() || options.channels.is_some() || options.stack != 1 {
-        return Err(Error::usage(format!(
-            "`{name}` holds points: leave out size, channels and stack"
-        )));
+        return Err(Error::usage(format!("`{name}` holds points: leave out size, channels and stack")));
     }
-    let modes =
-        modes(name).ok_or_else(|| Error::usage(format!("`{name}` is not a set of points")))?;
-    let count = if options.split == Split::Train {
-        TRAIN_POINTS
-    } else {
-        TEST_POINTS
-    };
+    let modes = modes(name).ok_or_else(|| Error::usage(format!("`{name}` is not a set of points")))?;
+    let count = if options.split == Split::Train { TRAIN_POINTS } else { TEST_POINTS };
     let root = Root::new(name, options.seed, options.split);
     let draw = |i| {
         let mut stream = root.stream(i);
@@ -116,12 +94,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
         name: name.to_owned(),
         shape: vec![2],
         items: Items::Floats(points.into_flattened()),
-        labels: Some(Labels {
-            ids,
-            names: (0..modes.centres.len())
-                .map(|mode| mode.to_string())
-                .collect(),
-        }),
+        labels: Some(Labels { ids, names: (0..modes.centres.len()).map(|mode| mode.to_string()).collect() }),
         stack: 1,
     })
 }
@@ -131,10 +104,7 @@ mod tests {
     use super::*;
 
     fn sample(name: &str, seed: u64) -> Vec<f32> {
-        let options = Options {
-            seed,
-            ..Options::default()
-        };
+        let options = Options { seed, ..Options::default() };
         match open(name, &options).unwrap().items {
             Items::Floats(points) => points,
             Items::Bytes(_) => unreachable!("points are floats"),
@@ -146,20 +116,12 @@ mod tests {
         for (name, count, floor) in [("ring", 8, 0.0014), ("grid", 25, 0.0048)] {
             let target = modes(name).unwrap();
             let points = sample(name, 1);
-            let scores: Vec<_> = points
-                .chunks(2 * 2500)
-                .map(|sample| count_modes(sample, &target))
-                .collect();
-            let mean = |of: fn(&ModeScore) -> f64| {
-                scores.iter().map(of).sum::<f64>() / scores.len() as f64
-            };
+            let scores: Vec<_> = points.chunks(2 * 2500).map(|sample| count_modes(sample, &target)).collect();
+            let mean = |of: fn(&ModeScore) -> f64| scores.iter().map(of).sum::<f64>() / scores.len() as f64;
             assert_eq!(scores.len(), 40);
             assert!(scores.iter().all(|score| score.modes == count));
             // 40 samples: the mean share is within 4 * sqrt(0.011 / 100,000), the mean KL within 5 standard errors.
-            assert!(
-                (mean(|score| score.high_quality_share) - 0.98889).abs() < 0.0014,
-                "{name}"
-            );
+            assert!((mean(|score| score.high_quality_share) - 0.98889).abs() < 0.0014, "{name}");
             let error = 5.0 * floor * (2.0 / (count as f64 - 1.0) / 40.0).sqrt();
             assert!(
                 (mean(|score| score.reverse_kl) - floor).abs() < error,
@@ -171,10 +133,7 @@ mod tests {
 
     #[test]
     fn counting_follows_the_definition() {
-        let target = Modes {
-            centres: vec![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]],
-            std: 0.1,
-        };
+        let target = Modes { centres: vec![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], std: 0.1 };
         let points = [0.0, 0.0, 0.29, 0.0, 0.31, 0.0, 1.0, 0.0, f32::NAN, 0.0];
         let score = count_modes(&points, &target);
         assert_eq!(score.modes, 2);
@@ -187,11 +146,7 @@ mod tests {
     fn no_good_point_scores_worst() {
         let target = modes("ring").unwrap();
         for points in [[].as_slice(), &[9.0, 9.0]] {
-            let worst = ModeScore {
-                modes: 0,
-                high_quality_share: 0.0,
-                reverse_kl: 8f64.ln(),
-            };
+            let worst = ModeScore { modes: 0, high_quality_share: 0.0, reverse_kl: 8f64.ln() };
             assert_eq!(count_modes(points, &target), worst);
         }
     }

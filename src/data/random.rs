@@ -21,9 +21,7 @@ impl Root {
 
     /// The stream of example `index`.
     pub fn stream(self, index: usize) -> Stream {
-        Stream(Xoshiro256PlusPlus::seed_from_u64(
-            mix(self.0 ^ index as u64),
-        ))
+        Stream(Xoshiro256PlusPlus::seed_from_u64(mix(self.0 ^ index as u64)))
     }
 }
 

@@ -13,9 +13,7 @@ const TRAIN_SHAPES: usize = 20_000;
 const TEST_SHAPES: usize = 4_000;
 const DEFAULT_SIZE: usize = 32;
 /// The class of each shape.
-const NAMES: [&str; 8] = [
-    "circle", "ring", "crescent", "triangle", "square", "hexagon", "star", "cross",
-];
+const NAMES: [&str; 8] = ["circle", "ring", "crescent", "triangle", "square", "hexagon", "star", "cross"];
 /// The least distance between the colours of a shape and its background, of at most sqrt(3).
 const CONTRAST: f32 = 0.5;
 
@@ -23,11 +21,7 @@ type Colour = [f32; 3];
 
 /// Draws the shapes; item `i` shows the shape `i % 8`.
 pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
-    let count = if options.split == Split::Train {
-        TRAIN_SHAPES
-    } else {
-        TEST_SHAPES
-    };
+    let count = if options.split == Split::Train { TRAIN_SHAPES } else { TEST_SHAPES };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
     let root = Root::new("shapes", options.seed, options.split);
     let mut pixels = vec![0; count * 3 * size * size];
@@ -37,15 +31,7 @@ pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
         ids: (0..count).map(|i| (i % NAMES.len()) as u32).collect(),
         names: NAMES.map(str::to_owned).to_vec(),
     };
-    (
-        Images {
-            pixels,
-            channels: 3,
-            height: size,
-            width: size,
-        },
-        Some(labels),
-    )
+    (Images { pixels, channels: 3, height: size, width: size }, Some(labels))
 }
 
 /// Paints one shape into `image`, `[3, size, size]`.
@@ -68,11 +54,7 @@ fn paint(name: &str, stream: &mut Stream, size: usize, image: &mut [u8]) {
         // Every shape lies within its circle: beyond it there is nothing to look up.
         let beyond = ((dx * dx + dy * dy).sqrt() - 1.0) * scale;
         let turned = [cos * dx + sin * dy, cos * dy - sin * dx];
-        let distance = if beyond > 0.5 {
-            beyond
-        } else {
-            outline.distance(turned) * scale
-        };
+        let distance = if beyond > 0.5 { beyond } else { outline.distance(turned) * scale };
         let share = (0.5 - distance).clamp(0.0, 1.0);
         let (inside, outside) = (paint.at([x, y]), background.at([x, y]));
         for channel in 0..3 {
@@ -93,72 +75,35 @@ impl Gradient {
     fn random(stream: &mut Stream, colours: fn(&mut Stream) -> [Colour; 2]) -> Self {
         let [from, to] = colours(stream);
         let (sin, cos) = stream.within(0.0..TAU).sin_cos();
-        Self {
-            from,
-            to,
-            direction: [cos, sin],
-        }
+        Self { from, to, direction: [cos, sin] }
     }
 
     fn at(&self, [x, y]: Point) -> Colour {
-        let t =
-            (0.5 + (x - 0.5) * self.direction[0] + (y - 0.5) * self.direction[1]).clamp(0.0, 1.0);
+        let t = (0.5 + (x - 0.5) * self.direction[0] + (y - 0.5) * self.direction[1]).clamp(0.0, 1.0);
         [0, 1, 2].map(|channel| self.from[channel] + t * (self.to[channel] - self.from[channel]))
     }
 
     /// The least distance between an end of `self` and an end of `other`.
     fn contrast(&self, other: &Self) -> f32 {
-        let distance = |a: Colour, b: Colour| {
-            a.iter()
-                .zip(b)
-                .map(|(a, b)| (a - b).powi(2))
-                .sum::<f32>()
-                .sqrt()
-        };
-        let ends = [
-            (self.from, other.from),
-            (self.from, other.to),
-            (self.to, other.from),
-            (self.to, other.to),
-        ];
-        ends.into_iter()
-            .map(|(a, b)| distance(a, b))
-            .fold(f32::MAX, f32::min)
+        let distance = |a: Colour, b: Colour| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+        let ends = [(self.from, other.from), (self.from, other.to), (self.to, other.from), (self.to, other.to)];
+        ends.into_iter().map(|(a, b)| distance(a, b)).fold(f32::MAX, f32::min)
     }
 }
 
 /// Two shades of a dull colour, dark or light.
 fn backdrop(stream: &mut Stream) -> [Colour; 2] {
-    let (hue, saturation, value) = (
-        stream.unit(),
-        stream.within(0.1..0.5),
-        stream.within(0.1..0.95),
-    );
+    let (hue, saturation, value) = (stream.unit(), stream.within(0.1..0.5), stream.within(0.1..0.95));
     let shade = |stream: &mut Stream| {
-        rgb(
-            hue + stream.within(-0.08..0.08),
-            saturation,
-            (value + stream.within(-0.2..0.2)).clamp(0.0, 1.0),
-        )
+        rgb(hue + stream.within(-0.08..0.08), saturation, (value + stream.within(-0.2..0.2)).clamp(0.0, 1.0))
     };
     [shade(stream), shade(stream)]
 }
 
 /// Two shades of a strong colour.
 fn vivid(stream: &mut Stream) -> [Colour; 2] {
-    let (hue, saturation, value) = (
-        stream.unit(),
-        stream.within(0.65..1.0),
-        stream.within(0.75..1.0),
-    );
-    [
-        rgb(hue, saturation, value),
-        rgb(
-            hue + stream.within(-0.04..0.04),
-            saturation,
-            value - stream.within(0.0..0.2),
-        ),
-    ]
+    let (hue, saturation, value) = (stream.unit(), stream.within(0.65..1.0), stream.within(0.75..1.0));
+    [rgb(hue, saturation, value), rgb(hue + stream.within(-0.04..0.04), saturation, value - stream.within(0.0..0.2))]
 }
 
 /// The colour of a hue in turns, a saturation and a value in 0 to 1.
@@ -181,12 +126,8 @@ impl Outline {
     fn random(name: &str, stream: &mut Stream) -> Self {
         match name {
             "circle" => Self::Circle,
-            "ring" => Self::Ring {
-                hole: stream.within(0.45..0.72),
-            },
-            "crescent" => Self::Crescent {
-                bite: stream.within(0.45..0.65),
-            },
+            "ring" => Self::Ring { hole: stream.within(0.45..0.72) },
+            "crescent" => Self::Crescent { bite: stream.within(0.45..0.65) },
             "triangle" => Self::Polygon(regular(&[1.0; 3])),
             "square" => Self::Polygon(regular(&[1.0; 4])),
             "hexagon" => Self::Polygon(regular(&[1.0; 6])),

@@ -43,10 +43,7 @@ pub(super) fn ink(canvas: &mut [f32], size: usize, line: &[Dot], softness: f32) 
     for ends in line.windows(2) {
         let reach = ends[0].radius.max(ends[1].radius) + softness;
         let covered = |axis: usize| {
-            let (low, high) = (
-                ends[0].at[axis].min(ends[1].at[axis]),
-                ends[0].at[axis].max(ends[1].at[axis]),
-            );
+            let (low, high) = (ends[0].at[axis].min(ends[1].at[axis]), ends[0].at[axis].max(ends[1].at[axis]));
             let first = (low - reach).max(0.0) as usize;
             first..((high + reach).max(0.0) as usize + 1).min(size)
         };

@@ -64,7 +64,8 @@ pub unsafe fn quiet_loader() {
 /// All adapters, best first. `WGPU_BACKEND` narrows them down; GLES is looked at only when it asks for it.
 pub fn adapters() -> Vec<Adapter> {
     let backends = Backends::from_env().unwrap_or(Backends::PRIMARY);
-    let instance = Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle().with_env() });
+    let instance =
+        Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle().with_env() });
     let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
     adapters.sort_by_key(|a| (unfit(a).is_some(), rank(a)));
     adapters
@@ -120,7 +121,9 @@ pub fn choose(requested: Option<&str>) -> Result<Choice> {
 fn best(adapters: Vec<Adapter>) -> Choice {
     let software = adapters.iter().find(|a| is_software(a)).map(title);
     match adapters.into_iter().find(|a| !is_software(a) && unfit(a).is_none()) {
-        Some(adapter) => Choice::Gpu { reason: format!("the best GPU here: {}", title(&adapter)), adapter: Box::new(adapter) },
+        Some(adapter) => {
+            Choice::Gpu { reason: format!("the best GPU here: {}", title(&adapter)), adapter: Box::new(adapter) }
+        }
         None => Choice::Cpu {
             reason: match software {
                 Some(name) => format!("no GPU here, and the CPU runner is faster than {name}"),
@@ -145,12 +148,15 @@ fn pick(adapters: Vec<Adapter>, request: &str, source: &str) -> Result<Choice> {
     let adapter = adapters.into_iter().nth(index).expect("an index that was just found");
     match unfit(&adapter) {
         Some(why) => Err(Error::usage(format!("{source} {request}: {} cannot be used: {why}", title(&adapter)))),
-        None => Ok(Choice::Gpu { reason: format!("{source} asks for {}", title(&adapter)), adapter: Box::new(adapter) }),
+        None => {
+            Ok(Choice::Gpu { reason: format!("{source} asks for {}", title(&adapter)), adapter: Box::new(adapter) })
+        }
     }
 }
 
 fn unknown(adapters: &[Adapter], request: &str, source: &str) -> String {
-    let there: Vec<String> = adapters.iter().enumerate().map(|(i, a)| format!("{i}: {}", title(a))).chain(["cpu".into()]).collect();
+    let there: Vec<String> =
+        adapters.iter().enumerate().map(|(i, a)| format!("{i}: {}", title(a))).chain(["cpu".into()]).collect();
     let names = adapters.iter().map(|a| a.get_info().name).chain(["cpu".into()]);
     let likeness = |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &request.to_lowercase());
     let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();

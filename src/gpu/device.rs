@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use wgpu::{Adapter, AdapterInfo, Buffer, BufferUsages, ErrorFilter, Features, MapMode, PollError, PollType, SubmissionIndex};
+use wgpu::{
+    Adapter, AdapterInfo, Buffer, BufferUsages, ErrorFilter, Features, MapMode, PollError, PollType, SubmissionIndex,
+};
 
 use crate::{
     error::{Error, Result},
@@ -65,7 +67,8 @@ impl Device {
 
     /// Runs what makes GPU objects; an error that it causes is returned with `label` before it.
     pub fn scoped<R>(&self, label: impl FnOnce() -> String, make: impl FnOnce() -> R) -> Result<R> {
-        let scopes = [ErrorFilter::Internal, ErrorFilter::Validation, ErrorFilter::OutOfMemory].map(|f| self.raw.push_error_scope(f));
+        let scopes = [ErrorFilter::Internal, ErrorFilter::Validation, ErrorFilter::OutOfMemory]
+            .map(|f| self.raw.push_error_scope(f));
         let made = make();
         // Scopes must be popped in reverse order.
         let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
@@ -77,8 +80,10 @@ impl Device {
 
     /// A zero-filled buffer.
     pub fn buffer(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
-        let what = || format!("{label}: {bytes} bytes ({:.1} MiB) on {}", bytes as f64 / (1 << 20) as f64, self.info.name);
-        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes.max(4), usage, mapped_at_creation: false };
+        let what =
+            || format!("{label}: {bytes} bytes ({:.1} MiB) on {}", bytes as f64 / (1 << 20) as f64, self.info.name);
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size: bytes.max(4), usage, mapped_at_creation: false };
         self.scoped(what, || self.raw.create_buffer(&descriptor))
     }
 
@@ -116,7 +121,9 @@ impl Device {
     /// Waits for a submission, or for all of them.
     pub fn wait(&self, submission: Option<SubmissionIndex>) -> Result<()> {
         match self.raw.poll(PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) }) {
-            Err(PollError::Timeout) => Err(Error::failure(format!("{} did not answer for {} s", self.info.name, PATIENCE.as_secs()))),
+            Err(PollError::Timeout) => {
+                Err(Error::failure(format!("{} did not answer for {} s", self.info.name, PATIENCE.as_secs())))
+            }
             Err(e) => Err(Error::failure(e)),
             Ok(_) => self.health(),
         }

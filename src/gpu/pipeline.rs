@@ -7,8 +7,8 @@ use std::{
 
 use rayon::prelude::*;
 use wgpu::{
-    BindGroupLayout, BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, BufferUsages, ComputePipeline, ShaderModule,
-    ShaderRuntimeChecks, ShaderStages,
+    BindGroupLayout, BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, BufferUsages, ComputePipeline,
+    ShaderModule, ShaderRuntimeChecks, ShaderStages,
 };
 
 use super::Device;
@@ -75,10 +75,16 @@ impl Pipelines {
         let mut missing: HashMap<&Key, &Kernel> = HashMap::new();
         {
             let made = lock(&self.made);
-            missing.extend(keys.iter().zip(launches).filter(|(key, _)| !made.contains_key(key)).map(|(key, (kernel, _))| (key, *kernel)));
+            missing.extend(
+                keys.iter()
+                    .zip(launches)
+                    .filter(|(key, _)| !made.contains_key(key))
+                    .map(|(key, (kernel, _))| (key, *kernel)),
+            );
         }
         let missing: Vec<_> = missing.into_iter().collect();
-        let compile = |&(key, kernel): &(&Key, &Kernel)| Ok((key.clone(), Arc::new(self.compile(device, key, kernel)?)));
+        let compile =
+            |&(key, kernel): &(&Key, &Kernel)| Ok((key.clone(), Arc::new(self.compile(device, key, kernel)?)));
         let compiled: Vec<_> = missing.par_iter().map(compile).collect::<Result<_>>()?;
         let mut made = lock(&self.made);
         made.extend(compiled);
@@ -87,14 +93,20 @@ impl Pipelines {
 
     fn compile(&self, device: &Device, key: &Key, kernel: &Kernel) -> Result<Pipeline> {
         let module = self.module(device, key, kernel)?;
-        let constants: Vec<(&str, f64)> = key.constants.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(*bits))).collect();
-        let options = wgpu::PipelineCompilationOptions { constants: &constants, zero_initialize_workgroup_memory: false };
+        let constants: Vec<(&str, f64)> =
+            key.constants.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(*bits))).collect();
+        let options =
+            wgpu::PipelineCompilationOptions { constants: &constants, zero_initialize_workgroup_memory: false };
         let label = || format!("{} with {constants:?}", kernel.name());
         device.scoped(label, || {
             let bindings = layout(device, key.reads, key.writes);
             let operands = key.chain.then(|| layout(device, chain::OPERANDS, 0));
             let groups: Vec<_> = [Some(&bindings), operands.as_ref()].into_iter().filter(Option::is_some).collect();
-            let layout = wgpu::PipelineLayoutDescriptor { label: Some(kernel.name()), bind_group_layouts: &groups, immediate_size: 0 };
+            let layout = wgpu::PipelineLayoutDescriptor {
+                label: Some(kernel.name()),
+                bind_group_layouts: &groups,
+                immediate_size: 0,
+            };
             let raw = device.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(kernel.name()),
                 layout: Some(&device.raw.create_pipeline_layout(&layout)),
@@ -124,11 +136,27 @@ impl Pipelines {
     }
 
     /// The bind groups of one launch: its bindings, and its operands where the kernel has a chain.
-    pub fn bind(&self, device: &Device, pipeline: &Pipeline, label: &str, bindings: &[Binding], operands: &[Binding]) -> Result<Vec<wgpu::BindGroup>> {
+    pub fn bind(
+        &self,
+        device: &Device,
+        pipeline: &Pipeline,
+        label: &str,
+        bindings: &[Binding],
+        operands: &[Binding],
+    ) -> Result<Vec<wgpu::BindGroup>> {
         let dummy = Binding { buffer: &self.dummy, offset: 0, bytes: self.dummy.size() };
-        let operands: Vec<Binding> = operands.iter().copied().chain(std::iter::repeat(dummy)).take(chain::OPERANDS.max(operands.len())).collect();
-        let groups = std::iter::once((&pipeline.bindings, bindings)).chain(pipeline.operands.as_ref().map(|layout| (layout, &operands[..])));
-        device.scoped(|| label.to_string(), || groups.map(|(layout, bindings)| bind_group(device, label, layout, bindings)).collect())
+        let operands: Vec<Binding> = operands
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(dummy))
+            .take(chain::OPERANDS.max(operands.len()))
+            .collect();
+        let groups = std::iter::once((&pipeline.bindings, bindings))
+            .chain(pipeline.operands.as_ref().map(|layout| (layout, &operands[..])));
+        device.scoped(
+            || label.to_string(),
+            || groups.map(|(layout, bindings)| bind_group(device, label, layout, bindings)).collect(),
+        )
     }
 }
 
@@ -154,7 +182,11 @@ fn layout(device: &Device, reads: usize, writes: usize) -> BindGroupLayout {
 fn bind_group<'a>(device: &Device, label: &str, layout: &BindGroupLayout, bindings: &[Binding<'a>]) -> wgpu::BindGroup {
     let entry = |(i, b): (usize, &Binding<'a>)| wgpu::BindGroupEntry {
         binding: i as u32,
-        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: b.buffer, offset: b.offset, size: wgpu::BufferSize::new(b.bytes) }),
+        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: b.buffer,
+            offset: b.offset,
+            size: wgpu::BufferSize::new(b.bytes),
+        }),
     };
     let entries: Vec<_> = bindings.iter().enumerate().map(entry).collect();
     device.raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })

@@ -127,7 +127,10 @@ impl Gpu {
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
         let limit = self.device.raw.limits().max_buffer_size;
         if bytes > limit {
-            return Err(Error::failure(format!("{label}: {bytes} bytes; {} allows {limit} in one buffer", self.device.info.name)));
+            return Err(Error::failure(format!(
+                "{label}: {bytes} bytes; {} allows {limit} in one buffer",
+                self.device.info.name
+            )));
         }
         self.device.buffer(label, bytes, usage)
     }
@@ -160,7 +163,9 @@ impl Gpu {
                 self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![*value; len]));
                 Ok(buffer)
             }
-            Content::Slot | Content::Gradients(_) | Content::Input(_) | Content::Ring => self.storage(&format!("{content:?}"), len),
+            Content::Slot | Content::Gradients(_) | Content::Input(_) | Content::Ring => {
+                self.storage(&format!("{content:?}"), len)
+            }
         }
     }
 
@@ -254,7 +259,10 @@ impl Gpu {
     }
 
     fn state(&self, name: &str, offset: usize, len: usize) -> Result<&Buffer> {
-        let buffer = self.shared.get(&Shared::State(name.into())).ok_or_else(|| Error::failure(format!("there is no state `{name}`")))?;
+        let buffer = self
+            .shared
+            .get(&Shared::State(name.into()))
+            .ok_or_else(|| Error::failure(format!("there is no state `{name}`")))?;
         let there = (buffer.size() / 4) as usize;
         match offset.checked_add(len).is_some_and(|end| end <= there) {
             true => Ok(buffer),
@@ -298,7 +306,8 @@ impl Launch {
 
 fn bindings<'a>(ranges: &[Range], buffers: &'a [Buffer], label: &str) -> Result<Vec<Binding<'a>>> {
     let binding = |r: &Range| {
-        let buffer = buffers.get(r.buffer).ok_or_else(|| Error::failure(format!("{label}: there is no buffer {}", r.buffer)))?;
+        let buffer =
+            buffers.get(r.buffer).ok_or_else(|| Error::failure(format!("{label}: there is no buffer {}", r.buffer)))?;
         Ok(Binding { buffer, offset: 4 * r.offset as u64, bytes: 4 * r.len as u64 })
     };
     ranges.iter().map(binding).collect()
@@ -306,7 +315,8 @@ fn bindings<'a>(ranges: &[Range], buffers: &'a [Buffer], label: &str) -> Result<
 
 impl Runner for Gpu {
     fn load(&mut self, program: &Program) -> Result<ProgramId> {
-        let buffers = program.buffers.iter().map(|b| self.make_buffer(&b.content, b.len)).collect::<Result<Vec<_>>>()?;
+        let buffers =
+            program.buffers.iter().map(|b| self.make_buffer(&b.content, b.len)).collect::<Result<Vec<_>>>()?;
         let launches = self.launches(&program.steps, &buffers)?;
         let mut inputs = HashMap::new();
         let mut ring = None;
@@ -319,7 +329,10 @@ impl Runner for Gpu {
                     let columns = program.metrics.len();
                     let rows = (described.len / columns) as u64;
                     if rows == 0 {
-                        return Err(Error::failure(format!("a ring of {} elements has no room for {columns} metrics", described.len)));
+                        return Err(Error::failure(format!(
+                            "a ring of {} elements has no room for {columns} metrics",
+                            described.len
+                        )));
                     }
                     ring = Some(Ring { buffer: buffer.clone(), rows, columns, pending: 0..0, read: vec![] });
                 }
@@ -327,7 +340,15 @@ impl Runner for Gpu {
             }
         }
         let ticks = program.steps.iter().any(|s| matches!(s.kernel, Kernel::Tick(_)));
-        self.programs.push(Loaded { launches, buffers, inputs, outputs: program.outputs.clone(), ring, ticks, pace: Pace::new() });
+        self.programs.push(Loaded {
+            launches,
+            buffers,
+            inputs,
+            outputs: program.outputs.clone(),
+            ring,
+            ticks,
+            pace: Pace::new(),
+        });
         Ok(ProgramId(self.programs.len() - 1))
     }
 
@@ -378,9 +399,17 @@ impl Runner for Gpu {
 
     fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>> {
         let loaded = self.loaded(id)?;
-        let output = loaded.outputs.iter().find(|o| o.name == name).ok_or_else(|| Error::failure(format!("there is no output `{name}`")))?;
+        let output = loaded
+            .outputs
+            .iter()
+            .find(|o| o.name == name)
+            .ok_or_else(|| Error::failure(format!("there is no output `{name}`")))?;
         let range = output.range;
-        let buffer = loaded.buffers.get(range.buffer).cloned().ok_or_else(|| Error::failure(format!("output `{name}` has no buffer")))?;
+        let buffer = loaded
+            .buffers
+            .get(range.buffer)
+            .cloned()
+            .ok_or_else(|| Error::failure(format!("output `{name}` has no buffer")))?;
         self.read_floats(&buffer, range.offset, range.len)
     }
 

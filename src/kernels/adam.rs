@@ -75,7 +75,13 @@ mod tests {
         for step in 0..3 {
             let (g, clock) = ([0.3, -20.0], [step, 0, 0, 0]);
             let writes: Vec<&mut [f64]> = vec![&mut p, &mut m, &mut v];
-            adam.twin(Io { reads: vec![&g, &[0.01]], words: vec![&clock], writes, words_out: vec![], operands: vec![] });
+            adam.twin(Io {
+                reads: vec![&g, &[0.01]],
+                words: vec![&clock],
+                writes,
+                words_out: vec![],
+                operands: vec![],
+            });
             let expected = 0.01 * (step + 1) as f64;
             assert!((p[0] - (1.0 - expected)).abs() < 1e-8 && (p[1] - (-1.0 + expected)).abs() < 1e-8, "{p:?}");
         }

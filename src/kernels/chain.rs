@@ -117,7 +117,8 @@ impl Chain {
 
     /// Pipeline constants of `shaders/chain.wgsl`. Registers of instructions follow all operand places, used or not.
     pub fn overrides(&self) -> Vec<(String, f64)> {
-        let mut list = vec![("OPERANDS".into(), self.operands.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
+        let mut list =
+            vec![("OPERANDS".into(), self.operands.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
         for (j, index) in self.operands.iter().enumerate() {
             list.push((format!("X{j}_OFFSET"), index.offset as f64));
             list.push((format!("X{j}_DIGITS"), index.digits.as_ref().map_or(0, |d| d.len().max(1)) as f64));
@@ -159,13 +160,31 @@ pub fn step<F: Float>(code: Code, a: F, b: F, c: F) -> F {
         Code::Tanh => a.tanh(),
         Code::Sigmoid => one / (one + (-a).exp()),
         Code::Softplus => a.max(zero) + (-a.abs()).exp().ln_1p(),
-        Code::Step => if a > zero { one } else { zero },
+        Code::Step => {
+            if a > zero {
+                one
+            } else {
+                zero
+            }
+        }
         Code::Abs => a.abs(),
         Code::Sin => a.sin(),
         Code::Cos => a.cos(),
-        Code::Leaky => if a > zero { a } else { c * a },
+        Code::Leaky => {
+            if a > zero {
+                a
+            } else {
+                c * a
+            }
+        }
         Code::Clamp => a.max(-c).min(c),
-        Code::Mask => if b > zero { a } else { c * a },
+        Code::Mask => {
+            if b > zero {
+                a
+            } else {
+                c * a
+            }
+        }
         Code::Const => c,
     }
 }

@@ -3,7 +3,10 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
+use super::{
+    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    product::{self, Product},
+};
 use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,8 +60,19 @@ impl Geometry {
     pub(super) fn overrides(&self) -> Vec<(String, f64)> {
         let &Self { b, c, h, w, k, r, s, p, q, stride, pad } = self;
         overrides!(
-            B = b, C = c, H = h, W = w, K = k, R = r, S = s, P = p, Q = q,
-            STRIDE_H = stride[0], STRIDE_W = stride[1], PAD_H = pad[0], PAD_W = pad[1],
+            B = b,
+            C = c,
+            H = h,
+            W = w,
+            K = k,
+            R = r,
+            S = s,
+            P = p,
+            Q = q,
+            STRIDE_H = stride[0],
+            STRIDE_W = stride[1],
+            PAD_H = pad[0],
+            PAD_W = pad[1],
         )
     }
 }
@@ -78,7 +92,8 @@ impl Spec for Conv2d {
 
     fn launch(&self, caps: &Caps) -> Launch {
         let g = &self.geometry;
-        let product = Product { batch: 1, m: g.k, n: g.b * g.p * g.q, k: g.c * g.r * g.s, a_along_k: true, b_along_k: false };
+        let product =
+            Product { batch: 1, m: g.k, n: g.b * g.p * g.q, k: g.c * g.r * g.s, a_along_k: true, b_along_k: false };
         product.launch(caps, g.overrides())
     }
 

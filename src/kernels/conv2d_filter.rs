@@ -4,7 +4,10 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, product::{self, Product}};
+use super::{
+    Buffers, Caps, Cost, Io, Launch, Spec,
+    product::{self, Product},
+};
 use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +48,14 @@ impl Spec for Conv2dFilter {
 
     fn launch(&self, caps: &Caps) -> Launch {
         let g = &self.geometry;
-        let product = Product { batch: self.splits, m: g.k, n: g.c * g.r * g.s, k: self.span(), a_along_k: true, b_along_k: true };
+        let product = Product {
+            batch: self.splits,
+            m: g.k,
+            n: g.c * g.r * g.s,
+            k: self.span(),
+            a_along_k: true,
+            b_along_k: true,
+        };
         let mut overrides = overrides!(SPAN = self.span());
         overrides.extend(g.overrides());
         product.launch(caps, overrides)
@@ -56,7 +66,8 @@ impl Spec for Conv2dFilter {
         let (x, y) = (io.reads[0], io.reads[1]);
         let places = g.b * g.p * g.q;
         for (n, w) in io.writes[0].iter_mut().enumerate() {
-            let (i, k, c, r, s) = (n / g.w_len(), n / (g.c * g.r * g.s) % g.k, n / (g.r * g.s) % g.c, n / g.s % g.r, n % g.s);
+            let (i, k, c, r, s) =
+                (n / g.w_len(), n / (g.c * g.r * g.s) % g.k, n / (g.r * g.s) % g.c, n / g.s % g.r, n % g.s);
             *w = F::zero();
             for place in i * self.span()..places.min((i + 1) * self.span()) {
                 let (b, p, q) = (place / (g.p * g.q), place / g.q % g.p, place % g.q);

@@ -4,7 +4,10 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
+use super::{
+    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    product::{self, Product},
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConvTranspose2d {

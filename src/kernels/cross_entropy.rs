@@ -14,7 +14,8 @@ pub struct CrossEntropy {
 
 impl Spec for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
-    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/row.wgsl")];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let len = self.rows * self.cols;

@@ -30,7 +30,9 @@ pub fn len(axes: &Axes) -> usize {
 
 /// Where each of the elements lies.
 pub fn offsets(axes: &Axes) -> Vec<usize> {
-    axes.iter().fold(vec![0], |at, &(extent, stride)| at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect())
+    axes.iter().fold(vec![0], |at, &(extent, stride)| {
+        at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect()
+    })
 }
 
 /// A sum in blocks, so that rounding grows with the square root of the length at most.
@@ -58,10 +60,20 @@ impl Tile {
 }
 
 /// A launch of `splits` ranges of the inner elements, each `span` long.
-pub fn launch(outer: &Axes, inner: &Axes, splits: usize, span: usize, caps: &Caps, constants: Vec<(String, f64)>) -> Launch {
+pub fn launch(
+    outer: &Axes,
+    inner: &Axes,
+    splits: usize,
+    span: usize,
+    caps: &Caps,
+    constants: Vec<(String, f64)>,
+) -> Launch {
     let tile = Tile::of(outer, inner, span);
     let turns = span.div_ceil(tile.rows);
-    assert!(turns / 4 + 4 <= ITERATIONS, "a reduction over {span} elements needs splits: {inner:?} for each of {outer:?}");
+    assert!(
+        turns / 4 + 4 <= ITERATIONS,
+        "a reduction over {span} elements needs splits: {inner:?} for each of {outer:?}"
+    );
     let mut list = constants;
     list.extend(overrides!(
         OUTER = len(outer),

@@ -107,7 +107,8 @@ impl Gather {
 
 impl Spec for Gather {
     const NAME: &'static str = "gather";
-    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/philox.wgsl")];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let (rows, len) = self.rows();
@@ -188,7 +189,13 @@ mod tests {
                     let stream: Vec<usize> = (0..places)
                         .map(|e| {
                             let (step, rest) = (e / (draws * batch), e % (draws * batch));
-                            let gather = Gather { field: Field::Items, draw: (rest / batch) as u32, draws: draws as u32, batch, data: data(count) };
+                            let gather = Gather {
+                                field: Field::Items,
+                                draw: (rest / batch) as u32,
+                                draws: draws as u32,
+                                batch,
+                                data: data(count),
+                            };
                             gather.pick(&[step as u32, 9, 10, 0], rest % batch, s)
                         })
                         .collect();
@@ -241,7 +248,10 @@ mod tests {
             let n = count as f64;
             let place = chi2(&places, epochs as f64 / n, (n - 1.0) * (n - 1.0));
             let follow = chi2(&follows, epochs as f64 / n, n * (n - 1.0));
-            assert!(place.abs() < 5.0 && follow.abs() < 5.0, "{count} items: {place:.1} and {follow:.1} standard deviations");
+            assert!(
+                place.abs() < 5.0 && follow.abs() < 5.0,
+                "{count} items: {place:.1} and {follow:.1} standard deviations"
+            );
         }
     }
 

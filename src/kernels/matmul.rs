@@ -3,7 +3,10 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, product::{self, Product}};
+use super::{
+    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    product::{self, Product},
+};
 use crate::overrides;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,8 +46,12 @@ impl Spec for MatMul {
     fn twin<F: Float>(&self, mut io: Io<F>) {
         let &Self { batch, m: rows, n: columns, k: depth, .. } = self;
         let (a, b) = (io.reads[0], io.reads[1]);
-        let a = |i: usize, m: usize, k: usize| a[if self.a_transposed { (i * depth + k) * rows + m } else { (i * rows + m) * depth + k }];
-        let b = |i: usize, k: usize, n: usize| b[if self.b_transposed { (i * columns + n) * depth + k } else { (i * depth + k) * columns + n }];
+        let a = |i: usize, m: usize, k: usize| {
+            a[if self.a_transposed { (i * depth + k) * rows + m } else { (i * rows + m) * depth + k }]
+        };
+        let b = |i: usize, k: usize, n: usize| {
+            b[if self.b_transposed { (i * columns + n) * depth + k } else { (i * depth + k) * columns + n }]
+        };
         for i in 0..batch {
             for m in 0..rows {
                 for n in 0..columns {

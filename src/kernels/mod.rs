@@ -177,8 +177,24 @@ macro_rules! kernels {
 }
 
 kernels!(
-    Adam, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, MatMul, Moments, NormSums, Pad, Pointwise, Random,
-    Record, Reduce, RmsProp, Sgd, Softmax, Tick
+    Adam,
+    Conv2d,
+    Conv2dFilter,
+    ConvTranspose2d,
+    CrossEntropy,
+    Gather,
+    MatMul,
+    Moments,
+    NormSums,
+    Pad,
+    Pointwise,
+    Random,
+    Record,
+    Reduce,
+    RmsProp,
+    Sgd,
+    Softmax,
+    Tick
 );
 
 /// A constant of the twin's float type.

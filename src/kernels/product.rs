@@ -60,7 +60,12 @@ impl Product {
     /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
     fn tile(&self) -> Tile {
         let sizes = [(2, LANES), (1, LANES), (1, LANES / 4), (1, LANES / 16), (1, LANES / 64), (1, 1)];
-        let tiles = || sizes.iter().map(|&(blocks, area)| self.cut(blocks, area)).filter(|t| t.lanes.iter().product::<usize>() >= SUBGROUP);
+        let tiles = || {
+            sizes
+                .iter()
+                .map(|&(blocks, area)| self.cut(blocks, area))
+                .filter(|t| t.lanes.iter().product::<usize>() >= SUBGROUP)
+        };
         let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= 2.0;
         tiles().find(good).or_else(|| tiles().last()).unwrap_or_else(|| self.cut(1, LANES))
     }

@@ -75,7 +75,8 @@ pub fn normal<F: Float>(bits: u32) -> F {
 
 impl Spec for Random {
     const NAME: &'static str = "random";
-    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/philox.wgsl")];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
         Buffers { words: vec![4], writes: vec![self.len], ..Default::default() }
@@ -87,7 +88,11 @@ impl Spec for Random {
             Dist::Normal => (1, 0.0),
             Dist::Bernoulli(p) => (2, p.get()),
         };
-        Launch::folded(self.len.div_ceil(4 * SIZE), caps, overrides!(N = self.len, STREAM = self.stream, DIST = dist, P = p))
+        Launch::folded(
+            self.len.div_ceil(4 * SIZE),
+            caps,
+            overrides!(N = self.len, STREAM = self.stream, DIST = dist, P = p),
+        )
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -95,7 +100,13 @@ impl Spec for Random {
         let value = |bits| match self.dist {
             Dist::Uniform => uniform(bits),
             Dist::Normal => normal(bits),
-            Dist::Bernoulli(p) => if uniform::<f32>(bits) < p.get() as f32 { F::one() } else { F::zero() },
+            Dist::Bernoulli(p) => {
+                if uniform::<f32>(bits) < p.get() as f32 {
+                    F::one()
+                } else {
+                    F::zero()
+                }
+            }
         };
         for (block, y) in io.writes[0].chunks_mut(4).enumerate() {
             let bits = philox([block as u32, self.stream, clock[0], PURPOSE_RANDOM], [clock[1], clock[2]]);
@@ -175,7 +186,13 @@ mod tests {
         let draw = |dist, seed| {
             let mut y = vec![0.0f32; count];
             let random = Random { stream: 3, dist, len: count };
-            random.twin(Io { reads: vec![], words: vec![&[5, seed, 0, 0]], writes: vec![&mut y], words_out: vec![], operands: vec![] });
+            random.twin(Io {
+                reads: vec![],
+                words: vec![&[5, seed, 0, 0]],
+                writes: vec![&mut y],
+                words_out: vec![],
+                operands: vec![],
+            });
             y.into_iter().map(f64::from).collect::<Vec<_>>()
         };
         let moment = |y: &[f64], k| y.iter().map(|y| y.powi(k)).sum::<f64>() / count as f64;

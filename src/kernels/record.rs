@@ -25,7 +25,11 @@ impl Spec for Record {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.count.div_ceil(SIZE), caps, overrides!(N = self.count, STRIDE = self.stride, ROWS = self.rows))
+        Launch::folded(
+            self.count.div_ceil(SIZE),
+            caps,
+            overrides!(N = self.count, STRIDE = self.stride, ROWS = self.rows),
+        )
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -40,8 +40,11 @@ impl Reduce {
 
 impl Spec for Reduce {
     const NAME: &'static str = "reduce";
-    const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/reduce.wgsl"), include_str!("../../shaders/fold.wgsl"), include_str!("../../shaders/chain.wgsl")];
+    const SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/reduce.wgsl"),
+        include_str!("../../shaders/fold.wgsl"),
+        include_str!("../../shaders/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
         Buffers { writes: vec![self.splits * fold::len(&self.outer)], ..Default::default() }
@@ -69,7 +72,10 @@ impl Spec for Reduce {
     fn cost(&self) -> Cost {
         let (outer, inner) = (fold::len(&self.outer), fold::len(&self.inner));
         let reads: usize = self.chain.operand_lens(outer * inner).iter().sum();
-        Cost { flops: (self.chain.flops() + 1.0) * (outer * inner) as f64, bytes: 4.0 * (reads + self.splits * outer) as f64 }
+        Cost {
+            flops: (self.chain.flops() + 1.0) * (outer * inner) as f64,
+            bytes: 4.0 * (reads + self.splits * outer) as f64,
+        }
     }
 
     fn chain(&self) -> Option<&Chain> {

@@ -24,7 +24,8 @@ impl Spec for RmsProp {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        let constants = overrides!(N = self.len, DECAY = self.decay, ONE_MINUS_DECAY = 1.0 - self.decay, EPS = self.eps);
+        let constants =
+            overrides!(N = self.len, DECAY = self.decay, ONE_MINUS_DECAY = 1.0 - self.decay, EPS = self.eps);
         Launch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 

@@ -14,7 +14,8 @@ pub struct Softmax {
 
 impl Spec for Softmax {
     const NAME: &'static str = "softmax";
-    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/row.wgsl")];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let len = self.rows * self.cols;

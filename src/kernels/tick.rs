@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Io, Launch, Spec};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
-}
+pub struct Tick {}
 
 impl Spec for Tick {
     const NAME: &'static str = "tick";

@@ -19,7 +19,13 @@ pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, T<'g>) -> T<'g>;
 ///
 /// # Errors
 /// Settings that contradict each other or the data.
-pub fn model(s: &Settings, examples: &Examples, start: Start, generator: Generator, discriminator: Discriminator) -> Result<Model> {
+pub fn model(
+    s: &Settings,
+    examples: &Examples,
+    start: Start,
+    generator: Generator,
+    discriminator: Discriminator,
+) -> Result<Model> {
     check(s, examples)?;
     let averaged = s.ema > 0.0;
     let weights = if averaged { "ema" } else { "g" };
@@ -57,7 +63,9 @@ fn check(s: &Settings, examples: &Examples) -> Result<()> {
         ));
     }
     if s.smooth > 0.0 && !matches!(s.objective, Objective::Minimax | Objective::NonSaturating | Objective::Lsgan) {
-        return Err(Error::usage("`smooth` goes with the objectives that have targets: minimax, non-saturating, lsgan"));
+        return Err(Error::usage(
+            "`smooth` goes with the objectives that have targets: minimax, non-saturating, lsgan",
+        ));
     }
     Ok(())
 }

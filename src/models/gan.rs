@@ -14,7 +14,10 @@ pub const VARIANT: Variant = Variant {
     presets: &[
         ("default", &[("norm_g", "none"), ("norm_d", "none")]),
         // 100-256-800-784 and 784-512-1; tanh on [-1, 1] is the article's sigmoid on [0, 1].
-        ("article", &[("norm_g", "none"), ("norm_d", "none"), ("hidden_g", "256,800"), ("hidden_d", "512"), ("batch", "32")]),
+        (
+            "article",
+            &[("norm_g", "none"), ("norm_d", "none"), ("hidden_g", "256,800"), ("hidden_d", "512"), ("batch", "32")],
+        ),
     ],
     build,
 };

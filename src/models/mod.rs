@@ -55,10 +55,15 @@ pub fn sample_rows(settings: &Settings, examples: &Examples) -> usize {
 /// The image shape, or a sentence that says what the variant trains on.
 fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     let &[c, h, w] = examples.shape.as_slice() else {
-        return Err(Error::usage(format!("{variant} generates images, and an example of this data set has shape {:?}; `gan` takes any shape", examples.shape)));
+        return Err(Error::usage(format!(
+            "{variant} generates images, and an example of this data set has shape {:?}; `gan` takes any shape",
+            examples.shape
+        )));
     };
     if h != w || !(8..=128).contains(&h) || h % 4 != 0 {
-        return Err(Error::usage(format!("{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: choose one with --size")));
+        return Err(Error::usage(format!(
+            "{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: choose one with --size"
+        )));
     }
     Ok([c, h, w])
 }

@@ -55,7 +55,8 @@ pub struct Emitter<'a> {
 pub fn untransposed(nodes: &[Node], form: Form, id: Id) -> (Id, bool) {
     if let (Form::MatMul, Op::Permute(perm)) = (form, &nodes[id].op) {
         let r = perm.len();
-        let swapped = r >= 2 && perm[r - 1] == r - 2 && perm[r - 2] == r - 1 && perm[..r - 2].iter().copied().eq(0..r - 2);
+        let swapped =
+            r >= 2 && perm[r - 1] == r - 2 && perm[r - 2] == r - 1 && perm[..r - 2].iter().copied().eq(0..r - 2);
         if swapped {
             return (nodes[id].inputs[0], true);
         }
@@ -73,14 +74,39 @@ pub fn has_epilogue(op: &Op) -> bool {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(t: &'a Tensors, groups: Vec<Option<Group>>, states: Vec<graph::Group>, caps: &'a Caps, data: Option<Data>) -> Self {
+    pub fn new(
+        t: &'a Tensors,
+        groups: Vec<Option<Group>>,
+        states: Vec<graph::Group>,
+        caps: &'a Caps,
+        data: Option<Data>,
+    ) -> Self {
         let program = Program::default();
         let (buffers, places, labels) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { t, groups, states, caps, data, program, buffers, places, labels, temporaries: vec![], kept: vec![], drafts: vec![] }
+        Self {
+            t,
+            groups,
+            states,
+            caps,
+            data,
+            program,
+            buffers,
+            places,
+            labels,
+            temporaries: vec![],
+            kept: vec![],
+            drafts: vec![],
+        }
     }
 
     pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
-        let anchored: Vec<Id> = self.groups.iter().enumerate().filter(|(id, _)| !matches!(self.t.nodes[*id].op, Op::Assign { .. })).filter_map(|(_, g)| g.as_ref()?.anchor).collect();
+        let anchored: Vec<Id> = self
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(id, _)| !matches!(self.t.nodes[*id].op, Op::Assign { .. }))
+            .filter_map(|(_, g)| g.as_ref()?.anchor)
+            .collect();
         let scaled = self.scaled_reductions();
         let table = self.place_metrics(metrics);
         self.place_gradients();
@@ -122,7 +148,8 @@ impl<'a> Emitter<'a> {
     /// The nodes that use a tensor's memory, renamings looked through.
     fn users(&self, id: Id) -> Vec<Id> {
         let nodes = &self.t.nodes;
-        let uses = |u: &Id| self.t.live[*u] && self.t.base(*u) == *u && nodes[*u].inputs.iter().any(|&i| self.t.base(i) == id);
+        let uses =
+            |u: &Id| self.t.live[*u] && self.t.base(*u) == *u && nodes[*u].inputs.iter().any(|&i| self.t.base(i) == id);
         (0..nodes.len()).filter(uses).collect()
     }
 
@@ -165,7 +192,13 @@ impl<'a> Emitter<'a> {
             for item in &g.items {
                 let init = if moment.is_some() { Init::Const(0.0) } else { item.init };
                 let full = format!("{name}.{}", item.name);
-                self.program.items.push(StateItem { name: full, shape: item.shape.clone(), init, state: name.clone(), offset: item.offset });
+                self.program.items.push(StateItem {
+                    name: full,
+                    shape: item.shape.clone(),
+                    init,
+                    state: name.clone(),
+                    offset: item.offset,
+                });
             }
         }
         self.whole(key, Content::State(name), g.len)
@@ -322,8 +355,15 @@ impl<'a> Emitter<'a> {
     }
 
     fn gather(&mut self, id: Id, draw: u32, field: graph::Field) -> Result<()> {
-        let data = self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
-        let draws = 1 + self.t.nodes.iter().filter_map(|n| if let Op::Batch { draw, .. } = n.op { Some(draw) } else { None }).max().unwrap_or(0);
+        let data =
+            self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
+        let draws = 1 + self
+            .t
+            .nodes
+            .iter()
+            .filter_map(|n| if let Op::Batch { draw, .. } = n.op { Some(draw) } else { None })
+            .max()
+            .unwrap_or(0);
         let batch = self.shape(id)[0];
         let words = if data.bytes { (data.count * data.item_len).div_ceil(4) } else { data.count * data.item_len };
         let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, words));
@@ -352,7 +392,15 @@ impl<'a> Emitter<'a> {
                 let ((a, fa), (b, fb)) = (untransposed(&self.t.nodes, form, a), untransposed(&self.t.nodes, form, b));
                 let (a, b) = (self.read(a), self.read(b));
                 let y = self.place(root);
-                let kernel = MatMul { batch: numel(&node.shape[..r - 2]), m, n, k, a_transposed: ta != fa, b_transposed: tb != fb, chain };
+                let kernel = MatMul {
+                    batch: numel(&node.shape[..r - 2]),
+                    m,
+                    n,
+                    k,
+                    a_transposed: ta != fa,
+                    b_transposed: tb != fb,
+                    chain,
+                };
                 self.push(kernel, vec![a, b, y], operands, label);
             }
             Form::Conv2d { stride, pad } => {
@@ -362,7 +410,19 @@ impl<'a> Emitter<'a> {
                     Role::Y => (first, second, id),
                 };
                 let (xs, ws, ys) = (self.shape(x), self.shape(w), self.shape(y));
-                let geometry = Geometry { b: xs[0], c: xs[1], h: xs[2], w: xs[3], k: ws[0], r: ws[2], s: ws[3], p: ys[2], q: ys[3], stride, pad };
+                let geometry = Geometry {
+                    b: xs[0],
+                    c: xs[1],
+                    h: xs[2],
+                    w: xs[3],
+                    k: ws[0],
+                    r: ws[2],
+                    s: ws[3],
+                    p: ys[2],
+                    q: ys[3],
+                    stride,
+                    pad,
+                };
                 match role {
                     Role::Y => {
                         let bindings = vec![self.read(x), self.read(w), self.place(root)];
@@ -417,7 +477,12 @@ impl<'a> Emitter<'a> {
             return;
         }
         let partial = self.temporary(splits * y.len);
-        self.push(Reduce { max, outer, inner, scale: 1.0, splits, chain }, vec![partial], operands, format!("{label}, partial"));
+        self.push(
+            Reduce { max, outer, inner, scale: 1.0, splits, chain },
+            vec![partial],
+            operands,
+            format!("{label}, partial"),
+        );
         self.sum_of_partials(partial, y, splits, max, scale, label);
     }
 
@@ -458,7 +523,8 @@ impl<'a> Emitter<'a> {
     fn copy(&mut self, id: Id, y: Place, label: String) -> Result<()> {
         let shape = self.shape(id);
         let group = Group::of(self.t, id, None, false);
-        let group = group.map_err(|_| Error::failure(format!("plan: {label} of shape {shape:?} cannot be read in one launch")))?;
+        let group = group
+            .map_err(|_| Error::failure(format!("plan: {label} of shape {shape:?} cannot be read in one launch")))?;
         self.pointwise(&group, y, false, label);
         Ok(())
     }
@@ -470,11 +536,14 @@ impl<'a> Emitter<'a> {
         let moments: Vec<Place> = optimizer.moments().iter().map(|m| self.state(group, Some(m))).collect();
         let len = p.len;
         let (kernel, reads): (Kernel, Vec<Place>) = match optimizer {
-            Optimizer::Adam { beta1, beta2, eps } => {
-                (Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(), vec![g, rate, clock])
-            }
+            Optimizer::Adam { beta1, beta2, eps } => (
+                Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
+                vec![g, rate, clock],
+            ),
             Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![g, rate]),
-            Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![g, rate]),
+            Optimizer::RmsProp { decay, eps } => {
+                (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![g, rate])
+            }
         };
         let label = format!("{}, update {}", self.states[group].name, count + 1);
         self.push(kernel, [reads, vec![p], moments].concat(), vec![], label);
@@ -482,7 +551,8 @@ impl<'a> Emitter<'a> {
 
     /// Copies the metrics that are not in the table, records its row and advances the clock.
     fn record(&mut self, metrics: &[(String, Id)], table: Option<Place>) {
-        let is_round = table.is_some() || self.t.nodes.iter().any(|n| matches!(n.op, Op::Update { .. } | Op::Assign { .. }));
+        let is_round =
+            table.is_some() || self.t.nodes.iter().any(|n| matches!(n.op, Op::Update { .. } | Op::Assign { .. }));
         if let Some(table) = table {
             for (row, (name, id)) in metrics.iter().enumerate() {
                 let y = Place { offset: row * ALIGN, len: 1, ..table };
@@ -493,7 +563,12 @@ impl<'a> Emitter<'a> {
             let count = metrics.len();
             let ring = self.whole("ring".into(), Content::Ring, RING_ROWS * count);
             let clock = self.clock();
-            self.push(Record { count, stride: ALIGN, rows: RING_ROWS }, vec![table, clock, ring], vec![], "metrics".into());
+            self.push(
+                Record { count, stride: ALIGN, rows: RING_ROWS },
+                vec![table, clock, ring],
+                vec![],
+                "metrics".into(),
+            );
             self.program.metrics = metrics.iter().map(|(name, _)| name.clone()).collect();
         }
         if is_round {
@@ -505,7 +580,11 @@ impl<'a> Emitter<'a> {
     /// Gives temporaries their slots and checks the limits.
     fn finish(mut self) -> Result<Program> {
         let last = self.drafts.len();
-        let mut lives: Vec<Lifetime> = self.temporaries.iter().map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 }).collect();
+        let mut lives: Vec<Lifetime> = self
+            .temporaries
+            .iter()
+            .map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 })
+            .collect();
         for (step, d) in self.drafts.iter().enumerate() {
             for place in d.bindings.iter().chain(&d.operands) {
                 if let Base::Temporary(t) = place.base {
@@ -530,7 +609,12 @@ impl<'a> Emitter<'a> {
         };
         for d in &self.drafts {
             let ranges = |places: &[Place]| places.iter().map(range).collect::<Vec<_>>();
-            let step = Step { kernel: d.kernel.clone(), bindings: ranges(&d.bindings), operands: ranges(&d.operands), label: d.label.clone() };
+            let step = Step {
+                kernel: d.kernel.clone(),
+                bindings: ranges(&d.bindings),
+                operands: ranges(&d.operands),
+                label: d.label.clone(),
+            };
             check(&step, self.caps)?;
             self.program.steps.push(step);
         }
@@ -558,7 +642,12 @@ fn check(step: &Step, caps: &Caps) -> Result<()> {
     for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
         let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
         for other in others {
-            assert!(other.buffer != written.buffer, "plan: {} binds buffer {} twice, once to write", step.label, written.buffer);
+            assert!(
+                other.buffer != written.buffer,
+                "plan: {} binds buffer {} twice, once to write",
+                step.label,
+                written.buffer
+            );
         }
     }
     Ok(())

@@ -58,7 +58,9 @@ pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<bool> {
         if !is_pointwise(&nodes[id].op) || stored[id] || uses[id].is_empty() {
             continue;
         }
-        let cheap = numel(&nodes[id].shape) <= CHEAP_ELEMENTS && size[id] <= CHEAP_INSTRS && uses[id].iter().all(|&u| takes_chain(&nodes[u].op) || is_view(&nodes[u].op));
+        let cheap = numel(&nodes[id].shape) <= CHEAP_ELEMENTS
+            && size[id] <= CHEAP_INSTRS
+            && uses[id].iter().all(|&u| takes_chain(&nodes[u].op) || is_view(&nodes[u].op));
         let into_chain = one.is_some_and(|r| takes_chain(&nodes[r].op) || is_view(&nodes[r].op));
         fused[id] = into_chain || cheap;
         root[id] = one;
@@ -116,7 +118,8 @@ impl Group {
     pub fn of(tensors: &Tensors, value: Id, accumulator: Option<Id>, compute: bool) -> Result<Self, Unfuse> {
         let shape = &tensors.nodes[value].shape;
         let count = numel(shape);
-        let mut b = Builder { tensors, count, accumulator, registers: HashMap::new(), drafts: vec![], group: Group::default() };
+        let mut b =
+            Builder { tensors, count, accumulator, registers: HashMap::new(), drafts: vec![], group: Group::default() };
         let coords = Coords::identity(shape);
         let result = if compute { b.compute(value, coords)? } else { b.value(value, coords)? };
         match result {
@@ -253,8 +256,10 @@ impl Builder<'_> {
         Ok(match (code, a, b) {
             (_, Value::Register(a), Value::Register(b)) => self.push(code, a, b, c),
             (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(step(code, a, b, c)),
-            (Code::Add, Value::Register(r), Value::Constant(k)) | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
-            (Code::Mul, Value::Register(r), Value::Constant(k)) | (Code::Mul, Value::Constant(k), Value::Register(r)) => self.push(Code::MulC, r, r, k),
+            (Code::Add, Value::Register(r), Value::Constant(k))
+            | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
+            (Code::Mul, Value::Register(r), Value::Constant(k))
+            | (Code::Mul, Value::Constant(k), Value::Register(r)) => self.push(Code::MulC, r, r, k),
             (_, a, b) => {
                 // Rare: a mask or difference with one constant side.
                 let mut register = |v| match v {

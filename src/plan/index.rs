@@ -43,9 +43,12 @@ impl Coords {
         let axes = &self.0;
         match view {
             Op::Detach => Some(self.clone()),
-            Op::Broadcast(new) => Some(Self((0..axes.len()).filter(|a| !new.contains(a)).map(|a| axes[a].clone()).collect())),
+            Op::Broadcast(new) => {
+                Some(Self((0..axes.len()).filter(|a| !new.contains(a)).map(|a| axes[a].clone()).collect()))
+            }
             Op::Slice(start) => {
-                let shifted = axes.iter().zip(start).map(|(axis, s)| Axis { offset: axis.offset + s, terms: axis.terms.clone() });
+                let shifted =
+                    axes.iter().zip(start).map(|(axis, s)| Axis { offset: axis.offset + s, terms: axis.terms.clone() });
                 Some(Self(shifted.collect()))
             }
             Op::Permute(perm) => {
@@ -160,7 +163,13 @@ mod tests {
 
     #[test]
     fn reshape_of_the_identity_is_the_identity() {
-        for (from, to) in [(vec![6, 4], vec![24]), (vec![24], vec![2, 3, 4]), (vec![4, 6], vec![2, 2, 6, 1]), (vec![1, 5], vec![5]), (vec![], vec![1])] {
+        for (from, to) in [
+            (vec![6, 4], vec![24]),
+            (vec![24], vec![2, 3, 4]),
+            (vec![4, 6], vec![2, 2, 6, 1]),
+            (vec![1, 5], vec![5]),
+            (vec![], vec![1]),
+        ] {
             let coords = Coords::identity(&to).through(&Op::Reshape, &from, &to).unwrap();
             assert_eq!(coords.index(&from, numel(&from)), Some(Index::default()), "{from:?} -> {to:?}");
         }

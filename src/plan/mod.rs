@@ -78,7 +78,10 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
         match build_groups(&t, &expiry) {
             Ok(groups) => break groups,
             Err(Unfuse(id)) if t.stored[id] => {
-                return Err(Error::failure(format!("plan: {:?} of shape {:?} takes more digits than an operand has", t.nodes[id].op, t.nodes[id].shape)));
+                return Err(Error::failure(format!(
+                    "plan: {:?} of shape {:?} takes more digits than an operand has",
+                    t.nodes[id].op, t.nodes[id].shape
+                )));
             }
             Err(Unfuse(id)) => t.stored[id] = true,
         }
@@ -124,7 +127,9 @@ fn mark_buffers(nodes: &[Node], live: &[bool], stored: &mut [bool]) {
                     need(nodes, stored, emit::untransposed(nodes, *form, input).0);
                 }
             }
-            Op::Composite(_) | Op::Pad(_) | Op::Update { .. } => node.inputs.iter().for_each(|&i| need(nodes, stored, i)),
+            Op::Composite(_) | Op::Pad(_) | Op::Update { .. } => {
+                node.inputs.iter().for_each(|&i| need(nodes, stored, i))
+            }
             _ => {}
         }
     }
@@ -211,13 +216,16 @@ fn assignment(t: &Tensors, id: Id, group: usize, item: usize) -> Result<Group, U
 /// The same chain as the epilogue of a product that nobody else reads.
 fn epilogue(t: &Tensors, root: Id, plain: &Group, expiry: &[Option<Id>]) -> Result<Option<Group>, Unfuse> {
     let only_here = |id: Id| {
-        let mut users = (0..t.nodes.len()).filter(|&u| t.live[u] && t.nodes[u].inputs.iter().any(|&i| t.base(i) == id) && !is_alias(t, u));
+        let mut users = (0..t.nodes.len())
+            .filter(|&u| t.live[u] && t.nodes[u].inputs.iter().any(|&i| t.base(i) == id) && !is_alias(t, u));
         users.all(|u| u == root || (plain.inlined.contains(&u) && t.fused[u] && single_group(t, u, root, plain)))
     };
     let in_time = |id: Id| t.nodes[id].inputs.iter().all(|&i| expiry[t.base(i)].is_none_or(|end| root <= end));
     let candidates = plain.operands.iter().zip(&plain.chain.operands).filter(|(id, index)| {
         let node = &t.nodes[**id];
-        **index == Default::default() && emit::has_epilogue(&node.op) && node.shape.iter().product::<usize>() == t.nodes[root].shape.iter().product::<usize>()
+        **index == Default::default()
+            && emit::has_epilogue(&node.op)
+            && node.shape.iter().product::<usize>() == t.nodes[root].shape.iter().product::<usize>()
     });
     for (&id, _) in candidates {
         if !t.stored[id] && only_here(id) && in_time(id) {
@@ -238,5 +246,9 @@ fn is_alias(t: &Tensors, id: Id) -> bool {
 /// Whether a fused node is used by no other launch than the root's.
 fn single_group(t: &Tensors, id: Id, root: Id, plain: &Group) -> bool {
     let mut users = (0..t.nodes.len()).filter(|&u| t.live[u] && t.nodes[u].inputs.contains(&id));
-    users.all(|u| u == root || ((plain.inlined.contains(&u) || (is_view(&t.nodes[u].op) && t.is_inline(u))) && single_group(t, u, root, plain)))
+    users.all(|u| {
+        u == root
+            || ((plain.inlined.contains(&u) || (is_view(&t.nodes[u].op) && t.is_inline(u)))
+                && single_group(t, u, root, plain))
+    })
 }

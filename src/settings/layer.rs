@@ -24,19 +24,13 @@ pub(super) struct Entry {
 impl Layer {
     /// Adds `key = text`, found at `origin` (`--steps`; empty where the message needs no place).
     pub fn set(&mut self, key: &str, text: &str, origin: &str) {
-        self.entries.push(Entry {
-            key: key.into(),
-            text: text.into(),
-            origin: origin.into(),
-        });
+        self.entries.push(Entry { key: key.into(), text: text.into(), origin: origin.into() });
     }
 
     /// Adds a `--set KEY=VALUE` argument.
     pub fn assign(&mut self, argument: &str) -> Result<()> {
         let Some((key, value)) = argument.split_once('=') else {
-            return Err(Error::usage(format!(
-                "--set: `{argument}` has no `=`; write KEY=VALUE, such as lr_g=0.0001"
-            )));
+            return Err(Error::usage(format!("--set: `{argument}` has no `=`; write KEY=VALUE, such as lr_g=0.0001")));
         };
         self.set(key.trim(), value.trim(), "--set");
         Ok(())
@@ -52,23 +46,11 @@ impl Layer {
 
     /// Reads TOML text; `name` stands for it in error messages.
     pub fn from_toml(text: &str, name: &str) -> Result<Self> {
-        let place = |offset: usize| {
-            format!(
-                "{name}:{}",
-                1 + text
-                    .bytes()
-                    .take(offset)
-                    .filter(|&byte| byte == b'\n')
-                    .count()
-            )
-        };
+        let place =
+            |offset: usize| format!("{name}:{}", 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count());
         let table = DeTable::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            Error::usage(format!(
-                "not valid TOML, {}",
-                error.message().replace('\n', ", ")
-            ))
-            .at(&place(offset))
+            Error::usage(format!("not valid TOML, {}", error.message().replace('\n', ", "))).at(&place(offset))
         })?;
         let mut assignments: Vec<_> = table.get_ref().iter().collect();
         assignments.sort_by_key(|(key, _)| key.span().start);
@@ -76,10 +58,7 @@ impl Layer {
         for (key, value) in assignments {
             let place = place(key.span().start);
             let Some(text) = flat(value.get_ref()) else {
-                let sentence = format!(
-                    "`{}` is a table; settings are plain `key = value` lines",
-                    key.get_ref()
-                );
+                let sentence = format!("`{}` is a table; settings are plain `key = value` lines", key.get_ref());
                 return Err(Error::usage(sentence).at(&place));
             };
             layer.set(key.get_ref(), &text, &place);
@@ -99,11 +78,7 @@ fn flat(value: &DeValue) -> Option<String> {
         DeValue::Float(number) => number.to_string(),
         DeValue::Boolean(switch) => switch.to_string(),
         DeValue::Datetime(date) => date.to_string(),
-        DeValue::Array(items) => items
-            .iter()
-            .map(|item| flat(item.get_ref()))
-            .collect::<Option<Vec<_>>>()?
-            .join(","),
+        DeValue::Array(items) => items.iter().map(|item| flat(item.get_ref())).collect::<Option<Vec<_>>>()?.join(","),
         DeValue::Table(_) => return None,
     })
 }

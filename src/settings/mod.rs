@@ -37,15 +37,7 @@ pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 pub const DEFAULT_PRESET: &str = "default";
 
 /// The settings that a resumed run may change; any other would make it a different run.
-const RESUMABLE: &[&str] = &[
-    "steps",
-    "adapter",
-    "log_every",
-    "sample_every",
-    "checkpoint_every",
-    "keep",
-    "samples",
-];
+const RESUMABLE: &[&str] = &["steps", "adapter", "log_every", "sample_every", "checkpoint_every", "keep", "samples"];
 
 macro_rules! settings {
     ($($group:literal { $($(#[doc = $help:literal])+ $name:ident: $type:ty = $default:literal, $rule:expr;)+ })+) => {
@@ -182,11 +174,7 @@ struct Texts(BTreeMap<&'static str, (String, String)>);
 
 impl Texts {
     fn defaults() -> Self {
-        Self(
-            KEYS.iter()
-                .map(|key| (key.name, (key.default.into(), String::new())))
-                .collect(),
-        )
+        Self(KEYS.iter().map(|key| (key.name, (key.default.into(), String::new()))).collect())
     }
 
     fn set(&mut self, name: &str, text: &str, origin: &str) -> Result<()> {
@@ -201,21 +189,12 @@ impl Texts {
     }
 
     fn apply(&mut self, layers: &[Layer]) -> Result<()> {
-        layers
-            .iter()
-            .flat_map(|layer| &layer.entries)
-            .try_for_each(|e| self.set(&e.key, &e.text, &e.origin))
+        layers.iter().flat_map(|layer| &layer.entries).try_for_each(|e| self.set(&e.key, &e.text, &e.origin))
     }
 
     fn value<T: Value>(&self, name: &str) -> Result<T> {
         let (text, origin) = &self.0[name];
-        let wrong = || {
-            KEYS.iter()
-                .find(|key| key.name == name)
-                .expect("every field is a key")
-                .refuse(text)
-                .at(origin)
-        };
+        let wrong = || KEYS.iter().find(|key| key.name == name).expect("every field is a key").refuse(text).at(origin);
         T::parse(text).ok_or_else(wrong)
     }
 
@@ -223,9 +202,7 @@ impl Texts {
         let settings = self.build()?;
         if !settings.batch.is_multiple_of(settings.pack) {
             let (batch, pack) = (settings.batch, settings.pack);
-            return Err(Error::usage(format!(
-                "`batch` takes a multiple of `pack`, and {batch} is not one of {pack}"
-            )));
+            return Err(Error::usage(format!("`batch` takes a multiple of `pack`, and {batch} is not one of {pack}")));
         }
         Ok(settings)
     }
@@ -235,11 +212,7 @@ impl Key {
     fn refuse(&self, text: &str) -> Error {
         let hint = nearest(text, self.rule.words().iter().copied());
         let hint = hint.map_or(String::new(), |word| format!("; did you mean `{word}`?"));
-        Error::usage(format!(
-            "`{}` takes {}, not `{text}`{hint}",
-            self.name,
-            self.rule.describe()
-        ))
+        Error::usage(format!("`{}` takes {}, not `{text}`{hint}", self.name, self.rule.describe()))
     }
 }
 
@@ -252,28 +225,21 @@ impl Settings {
         texts.apply(layers)?;
         let (variant, origin) = &texts.0["variant"];
         let Some((_, presets)) = variants.iter().find(|(name, _)| name == variant) else {
-            return Err(
-                unknown("variant", variant, variants.iter().map(|(name, _)| *name)).at(origin),
-            );
+            return Err(unknown("variant", variant, variants.iter().map(|(name, _)| *name)).at(origin));
         };
         let (preset, origin) = &texts.0["preset"];
         let values = match presets.iter().find(|(name, _)| name == preset) {
             Some((_, values)) => *values,
             None if preset == DEFAULT_PRESET => &[],
             None => {
-                let others = presets
-                    .iter()
-                    .map(|(name, _)| *name)
-                    .filter(|name| *name != DEFAULT_PRESET);
+                let others = presets.iter().map(|(name, _)| *name).filter(|name| *name != DEFAULT_PRESET);
                 let names = [DEFAULT_PRESET].into_iter().chain(others);
                 return Err(unknown(&format!("preset of {variant}"), preset, names).at(origin));
             }
         };
         let origin = format!("preset {preset} of {variant}");
         let mut texts = Texts::defaults();
-        values
-            .iter()
-            .try_for_each(|(key, value)| texts.set(key, value, &origin))?;
+        values.iter().try_for_each(|(key, value)| texts.set(key, value, &origin))?;
         texts.apply(layers)?;
         texts.finish()
     }
@@ -294,19 +260,15 @@ impl Settings {
 
     /// These settings with `layers` on top, for a resumed run: refuses what would make it a different run.
     pub fn resumed(&self, layers: &[Layer]) -> Result<Self> {
-        let own = KEYS
-            .iter()
-            .zip(self.values())
-            .map(|(key, (text, _))| (key.name, (text, String::new())));
+        let own = KEYS.iter().zip(self.values()).map(|(key, (text, _))| (key.name, (text, String::new())));
         let mut texts = Texts(own.collect());
         texts.apply(layers)?;
         let settings = texts.finish()?;
         for ((key, (old, _)), (new, _)) in KEYS.iter().zip(self.values()).zip(settings.values()) {
             if old != new && !RESUMABLE.contains(&key.name) {
                 let (name, can) = (key.name, RESUMABLE.join(", "));
-                let sentence = format!(
-                    "`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}"
-                );
+                let sentence =
+                    format!("`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}");
                 return Err(Error::usage(sentence).at(&texts.0[name].1));
             }
         }
@@ -315,9 +277,7 @@ impl Settings {
 
     /// Every setting as TOML, grouped, with its help line.
     pub fn to_toml(&self) -> String {
-        let mut toml = String::from(
-            "# Every setting of this run; `saddle train --config` on this file repeats it.\n",
-        );
+        let mut toml = String::from("# Every setting of this run; `saddle train --config` on this file repeats it.\n");
         let mut group = "";
         for (key, (_, value)) in KEYS.iter().zip(self.values()) {
             if key.group != group {
@@ -338,8 +298,6 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Texts::defaults()
-            .finish()
-            .expect("the built-in defaults follow their own rules")
+        Texts::defaults().finish().expect("the built-in defaults follow their own rules")
     }
 }

@@ -32,21 +32,16 @@ pub enum Rule {
 impl Rule {
     /// Whether `text` is an acceptable value.
     pub fn accepts(&self, text: &str) -> bool {
-        let whole = |range: std::ops::RangeInclusive<u64>| {
-            text.parse().is_ok_and(|n: u64| range.contains(&n))
-        };
+        let whole = |range: std::ops::RangeInclusive<u64>| text.parse().is_ok_and(|n: u64| range.contains(&n));
         match *self {
             Self::Text => !text.is_empty(),
             Self::Switch => bool::parse(text).is_some(),
             Self::OneOf(words) => words.contains(&text),
             Self::Whole(min, max) => whole(min..=max),
-            Self::Multiple(of, min, max) => {
-                whole(min..=max) && text.parse().is_ok_and(|n: u64| n.is_multiple_of(of))
-            }
+            Self::Multiple(of, min, max) => whole(min..=max) && text.parse().is_ok_and(|n: u64| n.is_multiple_of(of)),
             Self::Below(limit) => f32::parse(text).is_some_and(|x| x >= 0.0 && x < limit),
-            Self::Widths => Vec::<usize>::parse(text).is_some_and(|widths| {
-                widths.len() <= 16 && widths.iter().all(|width| (1..=65536).contains(width))
-            }),
+            Self::Widths => Vec::<usize>::parse(text)
+                .is_some_and(|widths| widths.len() <= 16 && widths.iter().all(|width| (1..=65536).contains(width))),
             Self::Auto(inner) => text == AUTO || inner.accepts(text),
         }
     }
@@ -129,41 +124,25 @@ impl Value for String {
 
 impl<T: Value> Value for Option<T> {
     fn parse(text: &str) -> Option<Self> {
-        if text == AUTO {
-            Some(None)
-        } else {
-            T::parse(text).map(Some)
-        }
+        if text == AUTO { Some(None) } else { T::parse(text).map(Some) }
     }
     fn text(&self) -> String {
         self.as_ref().map_or(AUTO.into(), T::text)
     }
     fn toml(&self) -> String {
-        self.as_ref()
-            .map_or_else(|| AUTO.to_string().toml(), T::toml)
+        self.as_ref().map_or_else(|| AUTO.to_string().toml(), T::toml)
     }
 }
 
 impl Value for Vec<usize> {
     fn parse(text: &str) -> Option<Self> {
-        text.split(',')
-            .map(|width| width.trim().parse().ok())
-            .collect()
+        text.split(',').map(|width| width.trim().parse().ok()).collect()
     }
     fn text(&self) -> String {
-        self.iter()
-            .map(usize::to_string)
-            .collect::<Vec<_>>()
-            .join(",")
+        self.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
     }
     fn toml(&self) -> String {
-        format!(
-            "[{}]",
-            self.iter()
-                .map(usize::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        )
+        format!("[{}]", self.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
     }
 }
 

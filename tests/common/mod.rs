@@ -74,12 +74,16 @@ impl Inputs {
         let lens = kernel.buffers();
         let operand_lens = kernel.chain().map_or(vec![], |c| c.operand_lens(lens.writes.first().copied().unwrap_or(0)));
         let mut rng = Rng(self.seed);
-        let mut random = |lens: &[usize]| lens.iter().map(|&n| rng.uniform(n, self.range.0, self.range.1)).collect::<Vec<_>>();
+        let mut random =
+            |lens: &[usize]| lens.iter().map(|&n| rng.uniform(n, self.range.0, self.range.1)).collect::<Vec<_>>();
         let data = Data {
             reads: self.reads.clone().unwrap_or_else(|| random(&lens.reads)),
             operands: self.operands.clone().unwrap_or_else(|| random(&operand_lens)),
             words: self.words.clone().unwrap_or_else(|| lens.words.iter().map(|&n| rng.words(n)).collect()),
-            writes: self.writes.clone().unwrap_or_else(|| lens.writes.iter().map(|&n| vec![f32::from_bits(POISON); n]).collect()),
+            writes: self
+                .writes
+                .clone()
+                .unwrap_or_else(|| lens.writes.iter().map(|&n| vec![f32::from_bits(POISON); n]).collect()),
             words_out: self.words_out.clone().unwrap_or_else(|| lens.words_out.iter().map(|&n| vec![0; n]).collect()),
         };
         let count = |v: &[Vec<f32>]| v.iter().map(Vec::len).collect::<Vec<_>>();
@@ -115,7 +119,11 @@ impl Data {
         self.twin(kernel, |x| f64::from(x.abs())).0
     }
 
-    fn twin<F: num_traits::Float>(&self, kernel: &Kernel, convert: impl Fn(f32) -> F + Copy) -> (Vec<Vec<F>>, Vec<Vec<u32>>) {
+    fn twin<F: num_traits::Float>(
+        &self,
+        kernel: &Kernel,
+        convert: impl Fn(f32) -> F + Copy,
+    ) -> (Vec<Vec<F>>, Vec<Vec<u32>>) {
         let all = |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|&x| convert(x)).collect()).collect::<Vec<Vec<F>>>();
         let (reads, operands, mut writes) = (all(&self.reads), all(&self.operands), all(&self.writes));
         let mut words_out = self.words_out.clone();
@@ -188,7 +196,10 @@ fn worst(kernel: &Kernel, who: &str, got: &[Vec<f32>], want: &[Vec<f64>], bounds
             let (x, y, bound) = (f64::from(got[w][i]), want[w][i], bounds[w][i]);
             let ratio = if x.is_nan() && y.is_nan() || x == y { 0.0 } else { (x - y).abs() / bound };
             // Written so that NaN fails.
-            assert!(ratio <= 1.0, "{kernel:?}: output {w}[{i}] of {who} is {x:e}, not {y:e}: {ratio:.2} of the bound {bound:e}");
+            assert!(
+                ratio <= 1.0,
+                "{kernel:?}: output {w}[{i}] of {who} is {x:e}, not {y:e}: {ratio:.2} of the bound {bound:e}"
+            );
             worst = worst.max(ratio);
         }
     }
@@ -202,7 +213,8 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> (Vec<Vec<f32>>, Vec<Vec
     let groups = launch.groups;
     let pipeline = pipelines.get(device, &[(kernel, launch)]).unwrap_or_else(|e| panic!("{kernel:?}: {e}")).remove(0);
 
-    let bits = |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()).collect::<Vec<_>>();
+    let bits =
+        |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()).collect::<Vec<_>>();
     let floats = |v: Vec<Vec<u32>>| v.into_iter().map(|x| guarded(device, &x, POISON)).collect::<Vec<_>>();
     let words = |v: &[Vec<u32>]| v.iter().map(|x| guarded(device, x, GUARD_WORD)).collect::<Vec<_>>();
     let (reads, operands, words_in) = (floats(bits(&data.reads)), floats(bits(&data.operands)), words(&data.words));
@@ -210,7 +222,9 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> (Vec<Vec<f32>>, Vec<Vec
 
     let bindings: Vec<Binding> = reads.iter().chain(&words_in).chain(&writes).chain(&words_out).map(inner).collect();
     let operands: Vec<Binding> = operands.iter().map(inner).collect();
-    let bound = pipelines.bind(device, &pipeline, kernel.name(), &bindings, &operands).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+    let bound = pipelines
+        .bind(device, &pipeline, kernel.name(), &bindings, &operands)
+        .unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
     let dispatch = || {
         let mut encoder = device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -6,7 +6,10 @@ use wgpu::BufferUsages;
 /// words at binding 6.
 pub fn probe(device: &Device, source: &str, constants: &[(String, f64)], words: &[u32], count: usize) -> Vec<u32> {
     let constants: Vec<(&str, f64)> = constants.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    let module = device.raw.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(source.into()) });
+    let module = device.raw.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
     let pipeline = device.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some("probe"),
         layout: None,

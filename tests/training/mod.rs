@@ -39,7 +39,13 @@ pub fn discs(side: usize) -> Dataset {
         ids.push(class as u32);
     }
     let labels = Labels { ids, names: vec!["small".into(), "large".into()] };
-    Dataset { name: "discs".into(), shape: vec![1, side, side], items: Items::Bytes(pixels), labels: Some(labels), stack: 1 }
+    Dataset {
+        name: "discs".into(),
+        shape: vec![1, side, side],
+        items: Items::Bytes(pixels),
+        labels: Some(labels),
+        stack: 1,
+    }
 }
 
 pub fn model(s: &Settings, dataset: &Dataset) -> Model {

@@ -19,18 +19,11 @@ impl<'a> View<'a> {
     }
 
     pub fn transposed(self) -> Self {
-        View {
-            data: self.data,
-            row: self.col,
-            col: self.row,
-        }
+        View { data: self.data, row: self.col, col: self.row }
     }
 
     fn assert_holds(&self, rows: usize, cols: usize) {
-        assert!(
-            (rows - 1) * self.row + (cols - 1) * self.col < self.data.len(),
-            "matrix reaches past its data"
-        );
+        assert!((rows - 1) * self.row + (cols - 1) * self.col < self.data.len(), "matrix reaches past its data");
     }
 }
 
@@ -47,51 +40,22 @@ pub(super) struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// All columns of a matrix whose rows are `row` apart.
     pub fn all(y: &'a mut [f32], [rows, cols]: [usize; 2], row: usize) -> Self {
-        assert!(
-            rows > 0 && cols <= row && (rows - 1) * row + cols <= y.len(),
-            "matrix reaches past its data"
-        );
-        Columns {
-            first: y.as_mut_ptr(),
-            rows,
-            cols,
-            row,
-            matrix: PhantomData,
-        }
+        assert!(rows > 0 && cols <= row && (rows - 1) * row + cols <= y.len(), "matrix reaches past its data");
+        Columns { first: y.as_mut_ptr(), rows, cols, row, matrix: PhantomData }
     }
 
     /// The blocks of `width` columns of a matrix with `cols` contiguous columns, each with its first column.
-    pub fn for_each_block(
-        y: &'a mut [f32],
-        cols: usize,
-        width: usize,
-        task: impl Fn(usize, Columns) + Sync,
-    ) {
+    pub fn for_each_block(y: &'a mut [f32], cols: usize, width: usize, task: impl Fn(usize, Columns) + Sync) {
         let (rows, matrix) = (y.len() / cols, AtomicPtr::new(y.as_mut_ptr()));
         (0..cols.div_ceil(width)).into_par_iter().for_each(|i| {
             let start = i * width;
             let first = matrix.load(Ordering::Relaxed).wrapping_add(start);
-            task(
-                start,
-                Columns {
-                    first,
-                    rows,
-                    cols: width.min(cols - start),
-                    row: cols,
-                    matrix: PhantomData,
-                },
-            );
+            task(start, Columns { first, rows, cols: width.min(cols - start), row: cols, matrix: PhantomData });
         });
     }
 
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        let Columns {
-            first,
-            rows,
-            cols,
-            row,
-            ..
-        } = *self;
+        let Columns { first, rows, cols, row, .. } = *self;
         // SAFETY: the rows lie inside the matrix, which `all` asserts and `for_each_block` sees to, and apart from each other;
         // blocks of one matrix share no columns.
         (0..rows).map(move |i| unsafe { std::slice::from_raw_parts_mut(first.add(i * row), cols) })
@@ -110,10 +74,7 @@ impl<'a> Columns<'a> {
         }
         a.assert_holds(m, k);
         b.assert_holds(k, n);
-        let (a_steps, b_steps) = (
-            [a.row as isize, a.col as isize],
-            [b.row as isize, b.col as isize],
-        );
+        let (a_steps, b_steps) = ([a.row as isize, a.col as isize], [b.row as isize, b.col as isize]);
         let (keep, parallelism) = (if accumulate { 1.0 } else { 0.0 }, gemm::Parallelism::None);
         // SAFETY: a and b hold every element that is read, as asserted; the block's elements are as in `rows_mut`, and are
         // borrowed mutably, so they overlap neither a nor b.
@@ -145,38 +106,20 @@ impl<'a> Columns<'a> {
 
 /// y\[m,n\] = a\[m,k\] b\[k,n\], or y += a b if `accumulate`; rows of y are `y_row` apart.
 #[allow(clippy::too_many_arguments, reason = "three sizes, three matrices")]
-pub(super) fn gemm(
-    m: usize,
-    n: usize,
-    k: usize,
-    a: View,
-    b: View,
-    y: &mut [f32],
-    y_row: usize,
-    accumulate: bool,
-) {
+pub(super) fn gemm(m: usize, n: usize, k: usize, a: View, b: View, y: &mut [f32], y_row: usize, accumulate: bool) {
     if m > 0 {
         Columns::all(y, [m, n], y_row).product(k, a, b, accumulate);
     }
 }
 
 /// to\[cols,rows\] = from\[rows,cols\] transposed; rows are `from_row` and `to_row` apart.
-pub(super) fn transpose(
-    rows: usize,
-    cols: usize,
-    from: &[f32],
-    from_row: usize,
-    to: &mut [f32],
-    to_row: usize,
-) {
+pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
     const TILE: usize = 16;
     let whole = rows / TILE * TILE;
     for i in (0..whole).step_by(TILE) {
         let lines: [&[f32]; TILE] = std::array::from_fn(|t| &from[(i + t) * from_row..][..cols]);
         for j in 0..cols {
-            let line: &mut [f32; TILE] = (&mut to[j * to_row + i..][..TILE])
-                .try_into()
-                .expect("a tile's width");
+            let line: &mut [f32; TILE] = (&mut to[j * to_row + i..][..TILE]).try_into().expect("a tile's width");
             *line = std::array::from_fn(|t| lines[t][j]);
         }
     }
@@ -188,14 +131,7 @@ pub(super) fn transpose(
 }
 
 /// to\[c * to_row + i * step\] = from\[i, c\] for `count` rows of `cols` elements: channels last to channels first.
-pub(super) fn spread(
-    count: usize,
-    cols: usize,
-    from: &[f32],
-    to: &mut [f32],
-    to_row: usize,
-    step: usize,
-) {
+pub(super) fn spread(count: usize, cols: usize, from: &[f32], to: &mut [f32], to_row: usize, step: usize) {
     const TILE: usize = 16;
     let reach = (count - 1) * step + 1;
     let (whole, mut rest) = (cols / TILE * TILE, to);
@@ -207,13 +143,8 @@ pub(super) fn spread(
             &mut line[..reach]
         });
         for i in 0..count {
-            let values: &[f32; TILE] = from[i * cols + c..][..TILE]
-                .try_into()
-                .expect("a tile's width");
-            lines
-                .iter_mut()
-                .zip(values)
-                .for_each(|(line, value)| line[i * step] = *value);
+            let values: &[f32; TILE] = from[i * cols + c..][..TILE].try_into().expect("a tile's width");
+            lines.iter_mut().zip(values).for_each(|(line, value)| line[i * step] = *value);
         }
     }
     for c in whole..cols {

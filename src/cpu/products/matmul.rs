@@ -19,30 +19,17 @@ pub struct Matmul {
 impl Matmul {
     /// One product of two matrices as written (NN).
     pub fn new(m: usize, k: usize, n: usize) -> Self {
-        Matmul {
-            batch: 1,
-            m,
-            k,
-            n,
-            a_strides: (k, 1),
-            b_strides: (n, 1),
-        }
+        Matmul { batch: 1, m, k, n, a_strides: (k, 1), b_strides: (n, 1) }
     }
 
     /// The same with `a` stored as its transpose \[K,M\] (TN).
     pub fn transposed_a(self) -> Self {
-        Matmul {
-            a_strides: (1, self.m),
-            ..self
-        }
+        Matmul { a_strides: (1, self.m), ..self }
     }
 
     /// The same with `b` stored as its transpose \[N,K\] (NT).
     pub fn transposed_b(self) -> Self {
-        Matmul {
-            b_strides: (1, self.k),
-            ..self
-        }
+        Matmul { b_strides: (1, self.k), ..self }
     }
 }
 
@@ -58,9 +45,7 @@ const WIDEST: usize = 12 * BLOCK;
 
 /// Tasks that an \[m,n\] product over k is worth.
 fn tasks(m: usize, n: usize, k: usize) -> usize {
-    (m * n * k / TASK)
-        .max((m * k + k * n + m * n) / TASK_ELEMENTS)
-        .clamp(1, TASKS)
+    (m * n * k / TASK).max((m * k + k * n + m * n) / TASK_ELEMENTS).clamp(1, TASKS)
 }
 
 /// y\[b,m,n\] = sum over k of a\[b,m,k\] b\[b,k,n\]
@@ -73,34 +58,18 @@ pub fn matmul(
     epilogue: impl Fn(usize, &mut [f32]) + Sync,
 ) {
     let Matmul { batch, m, k, n, .. } = *shape;
-    assert_eq!(
-        (a.len(), b.len(), y.len()),
-        (batch * m * k, batch * k * n, batch * m * n),
-        "{shape:?}"
-    );
+    assert_eq!((a.len(), b.len(), y.len()), (batch * m * k, batch * k * n, batch * m * n), "{shape:?}");
     if y.is_empty() {
         return;
     }
     let matrix = |i: usize| {
         let (a, b) = (&a[i * m * k..][..m * k], &b[i * k * n..][..k * n]);
-        let a = View {
-            data: a,
-            row: shape.a_strides.0,
-            col: shape.a_strides.1,
-        };
-        (
-            a,
-            View {
-                data: b,
-                row: shape.b_strides.0,
-                col: shape.b_strides.1,
-            },
-        )
+        let a = View { data: a, row: shape.a_strides.0, col: shape.a_strides.1 };
+        (a, View { data: b, row: shape.b_strides.0, col: shape.b_strides.1 })
     };
     // The GEMM wants the columns of b next to each other. A b stored as its transpose is as good when it stands on the left:
     // yT[n,m] = bT[n,k] aT[k,m], which costs two transposes of matrices that are small if m is.
-    let transposed =
-        batch == 1 && n > 1 && k > 8 && shape.b_strides.1 != 1 && shape.a_strides.1 == 1 && m < 512;
+    let transposed = batch == 1 && n > 1 && k > 8 && shape.b_strides.1 != 1 && shape.a_strides.1 == 1 && m < 512;
     if transposed {
         let (a, b) = matrix(0);
         let [at, yt] = scratch.shared.split([k * m, n * m]);
@@ -108,11 +77,7 @@ pub fn matmul(
         let rows = n.div_ceil(tasks(n, m, k)).next_multiple_of(BLOCK / 2);
         let at = View::rows(at, m);
         yt.par_chunks_mut(rows * m).enumerate().for_each(|(i, yt)| {
-            let bt = View {
-                data: &b.data[i * rows * b.col..],
-                ..b
-            }
-            .transposed();
+            let bt = View { data: &b.data[i * rows * b.col..], ..b }.transposed();
             gemm(yt.len() / m, m, k, bt, at, yt, m, false);
         });
         let rows = m.div_ceil(((m * n) >> 14).clamp(1, TASKS));
@@ -128,23 +93,15 @@ pub fn matmul(
         if n >= 2 * BLOCK {
             let width = (n.div_ceil(tasks * BLOCK) * BLOCK).clamp(BLOCK, WIDEST);
             Columns::for_each_block(y, n, width, |first, mut y| {
-                let b = View {
-                    data: &b.data[(first * b.col).min(b.data.len())..],
-                    ..b
-                };
+                let b = View { data: &b.data[(first * b.col).min(b.data.len())..], ..b };
                 y.product(k, a, b, false);
-                y.rows_mut()
-                    .enumerate()
-                    .for_each(|(row, y)| epilogue((i * m + row) * n + first, y));
+                y.rows_mut().enumerate().for_each(|(row, y)| epilogue((i * m + row) * n + first, y));
             });
         } else {
             let rows = m.div_ceil(tasks).next_multiple_of(BLOCK / 2);
             y.par_chunks_mut(rows * n).enumerate().for_each(|(j, y)| {
                 let start = j * rows;
-                let a = View {
-                    data: &a.data[(start * a.row).min(a.data.len())..],
-                    ..a
-                };
+                let a = View { data: &a.data[(start * a.row).min(a.data.len())..], ..a };
                 gemm(y.len() / n, n, k, a, b, y, n, false);
                 epilogue((i * m + start) * n, y);
             });

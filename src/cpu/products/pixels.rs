@@ -51,10 +51,7 @@ impl Window {
     }
 
     fn layout(&self, rows: usize) -> Layout {
-        let (joined, lines_of_all) = (
-            self.is_shallow(),
-            self.stride[0].min(self.r) * self.plane_lines(rows),
-        );
+        let (joined, lines_of_all) = (self.is_shallow(), self.stride[0].min(self.r) * self.plane_lines(rows));
         Layout {
             joined,
             lines: if joined { rows } else { lines_of_all },
@@ -70,9 +67,7 @@ impl Window {
     /// Rows of positions that are worked on at a time.
     pub fn rows_at_a_time(&self, images: usize) -> usize {
         let Layout { lines, depth, .. } = self.layout(self.p);
-        let parts = (lines * images * self.q * depth)
-            .div_ceil(LAID_OUT)
-            .clamp(1, self.p);
+        let parts = (lines * images * self.q * depth).div_ceil(LAID_OUT).clamp(1, self.p);
         self.p.div_ceil(parts)
     }
 
@@ -86,29 +81,14 @@ impl Window {
     /// (p, image, q) is a row of the matrix and all rows are the same distance apart. Unless `joined`, filter rows r and
     /// r + stride share lines: the one sees at p + 1 what the other saw at p.
     pub fn lay_out(&self, pixels: &Pixels, p: usize, rows: usize, taps: &mut [f32]) {
-        let Layout {
-            joined,
-            lines,
-            depth,
-        } = self.layout(rows);
+        let Layout { joined, lines, depth } = self.layout(rows);
         let (sh, segment) = (self.stride[0], self.s * self.c);
-        for (line, taps) in taps
-            .chunks_mut(pixels.images * self.q * depth)
-            .take(lines)
-            .enumerate()
-        {
+        for (line, taps) in taps.chunks_mut(pixels.images * self.q * depth).take(lines).enumerate() {
             let (u, residue) = (line % self.plane_lines(rows), line / self.plane_lines(rows));
             for r in 0..if joined { self.r } else { 1 } {
-                let h = if joined {
-                    (p + line) * sh + r
-                } else {
-                    (p + u) * sh + residue
-                } as isize
-                    - self.pad[0];
+                let h = if joined { (p + line) * sh + r } else { (p + u) * sh + residue } as isize - self.pad[0];
                 for (image, taps) in taps.chunks_mut(self.q * depth).enumerate() {
-                    let taps = taps
-                        .chunks_mut(depth)
-                        .map(|taps| &mut taps[r * segment..][..segment]);
+                    let taps = taps.chunks_mut(depth).map(|taps| &mut taps[r * segment..][..segment]);
                     if !(0..pixels.h as isize).contains(&h) {
                         taps.for_each(|taps| taps.fill(0.0));
                         continue;
@@ -116,9 +96,7 @@ impl Window {
                     let row = (image * pixels.h + h as usize) * pixels.width;
                     let first = row + (pixels.left as isize - self.pad[1]) as usize;
                     for (q, taps) in taps.enumerate() {
-                        taps.copy_from_slice(
-                            &pixels.data[(first + q * self.stride[1]) * self.c..][..segment],
-                        );
+                        taps.copy_from_slice(&pixels.data[(first + q * self.stride[1]) * self.c..][..segment]);
                     }
                 }
             }
@@ -127,19 +105,10 @@ impl Window {
 
     /// For each matrix product that the convolution consists of: the first row of filter taps, the number of taps times
     /// channels, and where in the laid out taps its matrix starts (the product's rows are that many floats apart).
-    pub fn products(
-        &self,
-        images: usize,
-        rows: usize,
-    ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+    pub fn products(&self, images: usize, rows: usize) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let Layout { joined, depth, .. } = self.layout(rows);
-        let (sh, plane, line) = (
-            self.stride[0],
-            self.plane_lines(rows),
-            images * self.q * depth,
-        );
-        (0..if joined { 1 } else { self.r })
-            .map(move |r| (r, depth, ((r % sh) * plane + r / sh) * line))
+        let (sh, plane, line) = (self.stride[0], self.plane_lines(rows), images * self.q * depth);
+        (0..if joined { 1 } else { self.r }).map(move |r| (r, depth, ((r % sh) * plane + r / sh) * line))
     }
 
     /// y\[(p,image,q), K\] = the convolution of the pixels with w\[(R,S,C), K\].
@@ -151,16 +120,7 @@ impl Window {
             self.lay_out(pixels, p, rows, taps);
             for (r, depth, start) in self.products(images, rows) {
                 let w = View::rows(&w[r * self.s * self.c * k..], k);
-                gemm(
-                    rows * images * self.q,
-                    k,
-                    depth,
-                    View::rows(&taps[start..], depth),
-                    w,
-                    y,
-                    k,
-                    r > 0,
-                );
+                gemm(rows * images * self.q, k, depth, View::rows(&taps[start..], depth), w, y, k, r > 0);
             }
         }
     }
@@ -168,33 +128,14 @@ impl Window {
 
 impl Window {
     /// y\[K,P,Q\] = the convolution of one image with w\[(R,S,C), K\], for shallow filters.
-    pub fn convolve_to_channels(
-        &self,
-        pixels: &Pixels,
-        k: usize,
-        w: &[f32],
-        y: &mut [f32],
-        taps: &mut [f32],
-    ) {
+    pub fn convolve_to_channels(&self, pixels: &Pixels, k: usize, w: &[f32], y: &mut [f32], taps: &mut [f32]) {
         let rows_at_a_time = self.rows_at_a_time(1);
         let depth = self.layout(1).depth;
         for p in (0..self.p).step_by(rows_at_a_time) {
             let rows = rows_at_a_time.min(self.p - p);
             self.lay_out(pixels, p, rows, taps);
-            let (w, taps) = (
-                View::rows(w, k).transposed(),
-                View::rows(taps, depth).transposed(),
-            );
-            gemm(
-                k,
-                rows * self.q,
-                depth,
-                w,
-                taps,
-                &mut y[p * self.q..],
-                self.p * self.q,
-                false,
-            );
+            let (w, taps) = (View::rows(w, k).transposed(), View::rows(taps, depth).transposed());
+            gemm(k, rows * self.q, depth, w, taps, &mut y[p * self.q..], self.p * self.q, false);
         }
     }
 }
@@ -223,13 +164,7 @@ impl<'a> Pixels<'a> {
                 }
             }
         }
-        Pixels {
-            data,
-            images,
-            h,
-            width,
-            left,
-        }
+        Pixels { data, images, h, width, left }
     }
 }
 
@@ -245,13 +180,6 @@ pub(super) fn by_position(
 ) {
     for (i, to) in to.chunks_mut(q * k).take(rows * images).enumerate() {
         let (row, image) = (p + i / images, i % images);
-        transpose(
-            k,
-            q,
-            &y[image * k * full_p * q + row * q..],
-            full_p * q,
-            to,
-            k,
-        );
+        transpose(k, q, &y[image * k * full_p * q + row * q..], full_p * q, to, k);
     }
 }

@@ -48,13 +48,8 @@ pub(super) struct PerThread(Vec<Mutex<Buffer>>);
 impl Scratch {
     /// Working memory for the threads of the current rayon pool.
     pub fn new() -> Self {
-        let threads = (0..rayon::current_num_threads())
-            .map(|_| Mutex::default())
-            .collect();
-        Scratch {
-            shared: Buffer::default(),
-            threads: PerThread(threads),
-        }
+        let threads = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
+        Scratch { shared: Buffer::default(), threads: PerThread(threads) }
     }
 }
 
@@ -70,10 +65,6 @@ impl PerThread {
     pub fn with<T>(&self, task: impl FnOnce(&mut Buffer) -> T) -> T {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.0.len();
         // A poisoned buffer is as good as any: no task reads what another left.
-        task(
-            &mut self.0[thread]
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner()),
-        )
+        task(&mut self.0[thread].lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 }

@@ -56,10 +56,7 @@ impl Taps {
         for (plane, values) in planes.chunks(rows * cols).enumerate() {
             let (fh, fw) = (plane / phases[1], plane % phases[1]);
             // Rows and columns of the plane that lie left of the image or above it.
-            let (u, v) = (
-                pad_h.saturating_sub(fh).div_ceil(sh),
-                pad_w.saturating_sub(fw).div_ceil(sw),
-            );
+            let (u, v) = (pad_h.saturating_sub(fh).div_ceil(sh), pad_w.saturating_sub(fw).div_ceil(sw));
             if v >= cols || v * sw + fw - pad_w >= self.w {
                 continue;
             }
@@ -79,17 +76,11 @@ impl Taps {
 fn spread(to: &mut [f32], from: &[f32], step: usize) {
     if step == 2 {
         let (pairs, last) = to.as_chunks_mut::<2>();
-        pairs
-            .iter_mut()
-            .zip(from)
-            .for_each(|(pair, from)| pair[0] = *from);
+        pairs.iter_mut().zip(from).for_each(|(pair, from)| pair[0] = *from);
         if let ([last], Some(from)) = (last, from.get(pairs.len())) {
             *last = *from;
         }
     } else {
-        to.iter_mut()
-            .step_by(step)
-            .zip(from)
-            .for_each(|(to, from)| *to = *from);
+        to.iter_mut().step_by(step).zip(from).for_each(|(to, from)| *to = *from);
     }
 }

@@ -1,7 +1,7 @@
 //! Against plain loops in f64, on awkward shapes.
 
-use crate::kernels::Geometry;
 use super::*;
+use crate::kernels::Geometry;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,11 +19,7 @@ struct Reference {
 
 impl Reference {
     fn new(len: usize) -> Self {
-        Reference {
-            sums: vec![0.0; len],
-            magnitudes: vec![0.0; len],
-            terms: vec![0; len],
-        }
+        Reference { sums: vec![0.0; len], magnitudes: vec![0.0; len], terms: vec![0; len] }
     }
 
     fn add(&mut self, at: usize, a: f32, b: f32) {
@@ -37,27 +33,17 @@ impl Reference {
         for (i, &got) in got.iter().enumerate() {
             let bound = 2.0 * f32::EPSILON as f64 * self.terms[i] as f64 * self.magnitudes[i];
             let error = (got as f64 - self.sums[i]).abs();
-            assert!(
-                error <= bound,
-                "{what}: element {i} is {got}, not {}: error {error:e} > {bound:e}",
-                self.sums[i]
-            );
+            assert!(error <= bound, "{what}: element {i} is {got}, not {}: error {error:e} > {bound:e}", self.sums[i]);
         }
     }
 }
 
 /// Runs a product on pools of 1, 2 and 3 threads and twice with the same scratch; asserts equal bits, one epilogue for each
 /// element with that element's final value, and returns the result.
-fn run(
-    len: usize,
-    product: impl Fn(&mut [f32], &mut Scratch, &(dyn Fn(usize, &mut [f32]) + Sync)) + Sync,
-) -> Vec<f32> {
+fn run(len: usize, product: impl Fn(&mut [f32], &mut Scratch, &(dyn Fn(usize, &mut [f32]) + Sync)) + Sync) -> Vec<f32> {
     let mut results: Vec<Vec<f32>> = vec![];
     for threads in [1, 2, 3] {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut scratch = Scratch::new();
             for _ in 0..2 {
@@ -69,26 +55,13 @@ fn run(
                         *value *= 2.0;
                     }
                 });
-                assert!(
-                    seen.iter().all(|seen| seen.load(Ordering::Relaxed) == 1),
-                    "epilogue calls"
-                );
+                assert!(seen.iter().all(|seen| seen.load(Ordering::Relaxed) == 1), "epilogue calls");
                 results.push(result.iter().map(|value| value / 2.0).collect());
             }
         });
     }
-    let bits = |result: &[f32]| {
-        result
-            .iter()
-            .map(|value| value.to_bits())
-            .collect::<Vec<_>>()
-    };
-    assert!(
-        results
-            .iter()
-            .all(|result| bits(result) == bits(&results[0])),
-        "results differ between runs"
-    );
+    let bits = |result: &[f32]| result.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert!(results.iter().all(|result| bits(result) == bits(&results[0])), "results differ between runs");
     results.swap_remove(0)
 }
 
@@ -110,32 +83,15 @@ fn matmul_agrees_with_loops() {
         (2, 3, 0, 4),
     ];
     for (batch, m, k, n) in shapes {
-        let (a, b) = (
-            random(&mut rng, batch * m * k),
-            random(&mut rng, batch * k * n),
-        );
-        let plain = Matmul {
-            batch,
-            ..Matmul::new(m, k, n)
-        };
-        for shape in [
-            plain,
-            plain.transposed_a(),
-            plain.transposed_b(),
-            plain.transposed_a().transposed_b(),
-        ] {
+        let (a, b) = (random(&mut rng, batch * m * k), random(&mut rng, batch * k * n));
+        let plain = Matmul { batch, ..Matmul::new(m, k, n) };
+        for shape in [plain, plain.transposed_a(), plain.transposed_b(), plain.transposed_a().transposed_b()] {
             let ((ar, ac), (br, bc)) = (shape.a_strides, shape.b_strides);
             let mut reference = Reference::new(batch * m * n);
             for (i, j, l, o) in indices([batch, m, n, k]) {
-                reference.add(
-                    (i * m + j) * n + l,
-                    a[i * m * k + j * ar + o * ac],
-                    b[i * k * n + o * br + l * bc],
-                );
+                reference.add((i * m + j) * n + l, a[i * m * k + j * ar + o * ac], b[i * k * n + o * br + l * bc]);
             }
-            let y = run(batch * m * n, |y, scratch, epilogue| {
-                matmul(&shape, &a, &b, y, scratch, epilogue)
-            });
+            let y = run(batch * m * n, |y, scratch, epilogue| matmul(&shape, &a, &b, y, scratch, epilogue));
             reference.assert_near(&y, &format!("{shape:?}"));
         }
     }
@@ -153,11 +109,7 @@ fn each_product(conv: &Geometry, mut each: impl FnMut(usize, usize, usize)) {
             let w = (q * conv.stride[1] + s) as isize - conv.pad[1] as isize;
             if (0..conv.h as isize).contains(&h) && (0..conv.w as isize).contains(&w) {
                 let x = ((b * conv.c + c) * conv.h + h as usize) * conv.w + w as usize;
-                each(
-                    x,
-                    ((k * conv.c + c) * conv.r + r) * conv.s + s,
-                    ((b * conv.k + k) * conv.p + p) * conv.q + q,
-                );
+                each(x, ((k * conv.c + c) * conv.r + r) * conv.s + s, ((b * conv.k + k) * conv.p + p) * conv.q + q);
             }
         }
     }
@@ -172,17 +124,11 @@ fn check_conv(conv: Geometry, rng: &mut StdRng) {
         for_w.add(j, x[i], y[l]);
         for_y.add(l, x[i], w[j]);
     });
-    let got = run(lens[2], |y, scratch, epilogue| {
-        conv2d(&conv, &x, &w, y, scratch, epilogue)
-    });
+    let got = run(lens[2], |y, scratch, epilogue| conv2d(&conv, &x, &w, y, scratch, epilogue));
     for_y.assert_near(&got, &format!("y of {conv:?}"));
-    let got = run(lens[0], |x, scratch, epilogue| {
-        conv2d_input(&conv, &w, &y, x, scratch, epilogue)
-    });
+    let got = run(lens[0], |x, scratch, epilogue| conv2d_input(&conv, &w, &y, x, scratch, epilogue));
     for_x.assert_near(&got, &format!("x of {conv:?}"));
-    let got = run(lens[1], |w, scratch, epilogue| {
-        conv2d_filter(&conv, &x, &y, w, scratch, epilogue)
-    });
+    let got = run(lens[1], |w, scratch, epilogue| conv2d_filter(&conv, &x, &y, w, scratch, epilogue));
     for_w.assert_near(&got, &format!("w of {conv:?}"));
 }
 
@@ -196,23 +142,8 @@ fn conv(
     stride: [usize; 2],
     pad: [usize; 2],
 ) -> Geometry {
-    let (p, q) = (
-        (h + 2 * pad[0] - r) / stride[0] + 1,
-        (w + 2 * pad[1] - s) / stride[1] + 1,
-    );
-    Geometry {
-        b,
-        c,
-        h,
-        w,
-        k,
-        r,
-        s,
-        p,
-        q,
-        stride,
-        pad,
-    }
+    let (p, q) = ((h + 2 * pad[0] - r) / stride[0] + 1, (w + 2 * pad[1] - s) / stride[1] + 1);
+    Geometry { b, c, h, w, k, r, s, p, q, stride, pad }
 }
 
 #[test]
@@ -250,43 +181,12 @@ fn awkward_convolutions_agree_with_loops() {
         conv(2, 600, [3, 3], 2, [1, 1], [1, 1], [0, 0]),
         conv(2, 70, [5, 5], 33, [3, 3], [1, 1], [1, 1]),
         conv(1, 2, [40, 41], 3, [3, 3], [1, 1], [1, 1]),
-        Geometry {
-            pad: [0, 2],
-            p: 6,
-            q: 5,
-            ..plain
-        },
-        Geometry {
-            pad: [2, 0],
-            p: 3,
-            q: 9,
-            ..plain
-        },
-        Geometry {
-            p: 1,
-            q: 1,
-            ..plain
-        },
-        Geometry {
-            pad: [9, 9],
-            p: 2,
-            q: 2,
-            ..plain
-        },
-        Geometry {
-            stride: [2, 2],
-            p: 4,
-            q: 4,
-            pad: [1, 0],
-            ..plain
-        },
-        Geometry {
-            stride: [2, 1],
-            p: 3,
-            q: 5,
-            c: 1,
-            ..plain
-        },
+        Geometry { pad: [0, 2], p: 6, q: 5, ..plain },
+        Geometry { pad: [2, 0], p: 3, q: 9, ..plain },
+        Geometry { p: 1, q: 1, ..plain },
+        Geometry { pad: [9, 9], p: 2, q: 2, ..plain },
+        Geometry { stride: [2, 2], p: 4, q: 4, pad: [1, 0], ..plain },
+        Geometry { stride: [2, 1], p: 3, q: 5, c: 1, ..plain },
     ] {
         check_conv(shape, &mut rng);
     }
