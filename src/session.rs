@@ -90,7 +90,8 @@ pub fn layout(dataset: &Dataset) -> Data {
     Data { count: dataset.len(), item_len: dataset.item_len(), bytes, stack: dataset.stack, classes: dataset.classes() }
 }
 
-fn packed(items: &Items) -> Vec<u32> {
+/// Items as the words that devices keep.
+pub fn packed(items: &Items) -> Vec<u32> {
     let word = |b: &[u8]| b.iter().rev().fold(0, |w, &b| w << 8 | u32::from(b));
     match items {
         Items::Bytes(bytes) => bytes.chunks(4).map(word).collect(),

@@ -536,7 +536,8 @@ fn a_loss_that_is_no_number_ends_the_run() {
 #[test]
 fn damaged_checkpoints_are_passed_over() {
     let place = Place::new();
-    let harm: [(&str, fn(&mut Vec<u8>)); 3] = [
+    type Harm = fn(&mut Vec<u8>);
+    let harm: [(&str, Harm); 3] = [
         ("flipped", |bytes| *bytes.last_mut().unwrap() ^= 4),
         ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
         ("emptied", |bytes| bytes.clear()),

@@ -1,0 +1,98 @@
+//! Small training runs on either runner, and the f64 interpreter in the same state.
+#![allow(dead_code)] // no test uses all of it
+
+use std::collections::HashMap;
+
+use saddle::{
+    checkpoint::Checkpoint,
+    cpu::Cpu,
+    data::{Dataset, Items, Labels},
+    gpu::Gpu,
+    kernels::Caps,
+    models::{self, Model},
+    reference::Reference,
+    runner::Runner,
+    session::{self, Plans, Session},
+    settings::{Layer, Preset, Settings},
+};
+
+use crate::common;
+
+/// Settings by `KEY=VALUE`, over the variant's preset.
+pub fn settings(assignments: &[&str]) -> Settings {
+    let mut layer = Layer::default();
+    assignments.iter().for_each(|a| layer.assign(a).unwrap());
+    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
+    Settings::resolve(&presets, &[layer]).unwrap()
+}
+
+/// 64 grey images of one disc each, small ones and large ones; in integers, the same everywhere.
+pub fn discs(side: usize) -> Dataset {
+    let mut rng = common::Rng(1);
+    let (mut pixels, mut ids) = (vec![], vec![]);
+    for i in 0..64 {
+        let class = i % 2;
+        let radius = side * (2 + class) / 10;
+        let (x, y) = (radius + rng.below(side - 2 * radius), radius + rng.below(side - 2 * radius));
+        let inside = |p: usize| (p % side).abs_diff(x).pow(2) + (p / side).abs_diff(y).pow(2) <= radius * radius;
+        pixels.extend((0..side * side).map(|p| if inside(p) { 230 } else { 20 + (p % 7) as u8 }));
+        ids.push(class as u32);
+    }
+    let labels = Labels { ids, names: vec!["small".into(), "large".into()] };
+    Dataset {
+        name: "discs".into(),
+        shape: vec![1, side, side],
+        items: Items::Bytes(pixels),
+        labels: Some(labels),
+        stack: 1,
+    }
+}
+
+pub fn model(s: &Settings, dataset: &Dataset) -> Model {
+    (models::variant(&s.variant).unwrap().build)(s, &session::examples(dataset)).unwrap()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Device {
+    Cpu,
+    Gpu,
+}
+
+impl Device {
+    pub const ALL: [Self; 2] = [Self::Cpu, Self::Gpu];
+
+    fn open(self) -> (Box<dyn Runner>, Caps) {
+        match self {
+            Self::Cpu => (Box::new(Cpu::new()), Cpu::caps()),
+            Self::Gpu => {
+                let gpu = Gpu::open(&common::adapter(), false).unwrap_or_else(|e| panic!("{e}"));
+                let caps = gpu.device().caps.clone();
+                (Box::new(gpu), caps)
+            }
+        }
+    }
+
+    /// A session before its first round.
+    pub fn session(self, s: &Settings, dataset: &Dataset) -> Session {
+        let (mut runner, caps) = self.open();
+        let plans = Plans::new(&model(s, dataset), &caps, Some(session::layout(dataset))).unwrap();
+        session::upload(runner.as_mut(), dataset).unwrap();
+        Session::new(runner, s, session::examples(dataset), &plans).unwrap()
+    }
+}
+
+/// The interpreter of a model's round, with the states of a checkpoint at step 0.
+pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpoint) -> Reference {
+    let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
+    let data = Some((session::layout(dataset), session::packed(&dataset.items), classes));
+    let mut states = HashMap::new();
+    for group in model.round.groups() {
+        let mut flat = vec![0.0; group.len];
+        for (n, item) in group.items.iter().enumerate() {
+            let values = start.tensors.get(&group.item_name(n)).into_iter().flat_map(|t| &t.data);
+            flat[item.offset..].iter_mut().zip(values).for_each(|(x, v)| *x = f64::from(*v));
+        }
+        states.insert(group.name, flat);
+    }
+    Reference { states, data, clock: [0, s.seed as u32, (s.seed >> 32) as u32, 0], ..Default::default() }
+}
