@@ -26,7 +26,7 @@ const BETWEEN_RUNNERS: f64 = 1e-4;
 const CASES: &[(&str, &[&str], bool)] = &[
     ("gan", &["variant=gan", "batch=16"], true),
     ("dcgan", &["variant=dcgan", "batch=16", "width=16"], true),
-    ("dcgan-wide", &["variant=dcgan", "optimizer=sgd", "lr_g=0.00005", "lr_d=0.00005"], false),
+    ("dcgan-wide", &["variant=dcgan", "width=64", "optimizer=sgd", "lr_g=0.00005", "lr_d=0.00005"], false),
     (
         "wgan-gp",
         &[

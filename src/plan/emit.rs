@@ -1,4 +1,4 @@
-//! Launches and places: the last part of planning.
+//! Launches: the last part of planning.
 
 use std::collections::HashMap;
 
@@ -6,20 +6,19 @@ use super::{
     RING_ROWS, Tensors,
     fuse::{Group, is_pointwise, is_view},
     place::{Base, Place},
-    slots::{self, Lifetime},
 };
 use crate::{
     error::{Error, Result},
     graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, numel},
     kernels::{chain::Index, gather::Data, *},
-    program::{Buffer, BufferId, Content, Output, Program, Range, Step},
+    program::{BufferId, Content, Output, Program, Range},
 };
 
-struct Draft {
-    kernel: Kernel,
-    bindings: Vec<Place>,
-    operands: Vec<Place>,
-    label: String,
+pub(super) struct Draft {
+    pub kernel: Kernel,
+    pub bindings: Vec<Place>,
+    pub operands: Vec<Place>,
+    pub label: String,
 }
 
 pub struct Emitter<'a> {
@@ -35,7 +34,7 @@ pub struct Emitter<'a> {
     pub(super) temporaries: Vec<usize>,
     /// Temporaries that the host reads, or that gather metrics: alive to the end.
     pub(super) kept: Vec<usize>,
-    drafts: Vec<Draft>,
+    pub(super) drafts: Vec<Draft>,
 }
 
 /// A matrix that is stored as the transpose of what is asked for: the stored one, and whether it is.
@@ -445,81 +444,6 @@ impl<'a> Emitter<'a> {
             self.push(Tick {}, vec![clock], vec![], "clock".into());
         }
     }
-
-    /// Gives temporaries their slots and checks the limits.
-    fn finish(mut self) -> Result<Program> {
-        let last = self.drafts.len();
-        let mut lives: Vec<Lifetime> = self
-            .temporaries
-            .iter()
-            .map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 })
-            .collect();
-        for (step, d) in self.drafts.iter().enumerate() {
-            for place in d.bindings.iter().chain(&d.operands) {
-                if let Base::Temporary(t) = place.base {
-                    lives[t].first = lives[t].first.min(step);
-                    lives[t].last = step;
-                }
-            }
-        }
-        for &t in &self.kept {
-            lives[t].first = 0;
-            lives[t].last = last;
-        }
-        let (slot_of, slot_lens) = slots::assign(&lives);
-        let first_slot = self.program.buffers.len();
-        self.program.buffers.extend(slot_lens.iter().map(|&len| Buffer { content: Content::Slot, len }));
-        let range = |p: &Place| {
-            let buffer = match p.base {
-                Base::Buffer(b) => b,
-                Base::Temporary(t) => first_slot + slot_of[t],
-            };
-            Range { buffer, offset: p.offset, len: p.len }
-        };
-        for d in &self.drafts {
-            let ranges = |places: &[Place]| places.iter().map(range).collect::<Vec<_>>();
-            let step = Step {
-                kernel: d.kernel.clone(),
-                bindings: ranges(&d.bindings),
-                operands: ranges(&d.operands),
-                label: d.label.clone(),
-            };
-            check(&step, self.caps)?;
-            self.program.steps.push(step);
-        }
-        for output in &mut self.program.outputs {
-            output.range = range(&self.places[&output.range.offset]);
-        }
-        Ok(self.program)
-    }
-}
-
-/// Limits of the adapter, and that no launch writes what it also binds otherwise.
-fn check(step: &Step, caps: &Caps) -> Result<()> {
-    let buffers = step.kernel.buffers();
-    let read_only = buffers.reads.len() + buffers.words.len();
-    for range in step.bindings.iter().chain(&step.operands) {
-        if 4 * range.len as u64 > caps.max_binding {
-            let (mib, limit) = ((4 * range.len as u64) >> 20, caps.max_binding >> 20);
-            return Err(Error::failure(format!(
-                "{} ({}) takes {mib} MiB, but a binding of this adapter holds at most {limit} MiB: use a smaller batch or size",
-                step.label,
-                step.kernel.name()
-            )));
-        }
-    }
-    for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
-        let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
-        for other in others {
-            assert!(
-                other.buffer != written.buffer,
-                "plan: {} binds buffer {} twice, once to write",
-                step.label,
-                written.buffer
-            );
-        }
-    }
-    Ok(())
 }
 
 /// (extent, stride) of axes, outermost first.

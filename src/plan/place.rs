@@ -1,9 +1,15 @@
-//! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries.
+//! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries in slots; and whether
+//! the adapter can hold them.
 
-use super::emit::Emitter;
+use super::{
+    emit::Emitter,
+    slots::{self, Lifetime},
+};
 use crate::{
+    error::{Error, Result},
     graph::{ALIGN, Id, Init, Op, numel},
-    program::{Buffer, BufferId, Content, StateItem},
+    kernels::Caps,
+    program::{Buffer, BufferId, Content, Program, Range, StateItem, Step},
 };
 
 /// Where a tensor lies, before temporaries have their slots.
@@ -139,4 +145,79 @@ impl Emitter<'_> {
         }
         Some(table)
     }
+
+    /// Gives temporaries their slots and checks the limits.
+    pub(super) fn finish(mut self) -> Result<Program> {
+        let last = self.drafts.len();
+        let mut lives: Vec<Lifetime> = self
+            .temporaries
+            .iter()
+            .map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 })
+            .collect();
+        for (step, d) in self.drafts.iter().enumerate() {
+            for place in d.bindings.iter().chain(&d.operands) {
+                if let Base::Temporary(t) = place.base {
+                    lives[t].first = lives[t].first.min(step);
+                    lives[t].last = step;
+                }
+            }
+        }
+        for &t in &self.kept {
+            lives[t].first = 0;
+            lives[t].last = last;
+        }
+        let (slot_of, slot_lens) = slots::assign(&lives);
+        let first_slot = self.program.buffers.len();
+        self.program.buffers.extend(slot_lens.iter().map(|&len| Buffer { content: Content::Slot, len }));
+        let range = |p: &Place| {
+            let buffer = match p.base {
+                Base::Buffer(b) => b,
+                Base::Temporary(t) => first_slot + slot_of[t],
+            };
+            Range { buffer, offset: p.offset, len: p.len }
+        };
+        for d in &self.drafts {
+            let ranges = |places: &[Place]| places.iter().map(range).collect::<Vec<_>>();
+            let step = Step {
+                kernel: d.kernel.clone(),
+                bindings: ranges(&d.bindings),
+                operands: ranges(&d.operands),
+                label: d.label.clone(),
+            };
+            check(&step, self.caps)?;
+            self.program.steps.push(step);
+        }
+        for output in &mut self.program.outputs {
+            output.range = range(&self.places[&output.range.offset]);
+        }
+        Ok(self.program)
+    }
+}
+
+/// Limits of the adapter, and that no launch writes what it also binds otherwise.
+fn check(step: &Step, caps: &Caps) -> Result<()> {
+    let buffers = step.kernel.buffers();
+    let read_only = buffers.reads.len() + buffers.words.len();
+    for range in step.bindings.iter().chain(&step.operands) {
+        if 4 * range.len as u64 > caps.max_binding {
+            let (mib, limit) = ((4 * range.len as u64) >> 20, caps.max_binding >> 20);
+            return Err(Error::failure(format!(
+                "{} ({}) takes {mib} MiB, but a binding of this adapter holds at most {limit} MiB: use a smaller batch or size",
+                step.label,
+                step.kernel.name()
+            )));
+        }
+    }
+    for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
+        let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
+        for other in others {
+            assert!(
+                other.buffer != written.buffer,
+                "plan: {} binds buffer {} twice, once to write",
+                step.label,
+                written.buffer
+            );
+        }
+    }
+    Ok(())
 }
