@@ -57,7 +57,7 @@ fn on_gpu(device: &Device, kernel: &Swish, x: &[f32]) -> Result<Vec<f32>> {
     let mut encoder = device.raw.create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());
     pass.set_pipeline(&pipeline.raw);
-    pass.set_bind_group(0, &bound[0], &[]);
+    pass.set_bind_group(0, &bound, &[]);
     pass.dispatch_workgroups(columns, rows, layers);
     drop(pass);
     device.queue.submit([encoder.finish()]);

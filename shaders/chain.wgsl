@@ -6,11 +6,11 @@
 override OPERANDS: u32 = 0u;
 override LENGTH: u32 = 0u;
 
-@group(1) @binding(0) var<storage, read> x0: array<f32>;
-@group(1) @binding(1) var<storage, read> x1: array<f32>;
-@group(1) @binding(2) var<storage, read> x2: array<f32>;
-@group(1) @binding(3) var<storage, read> x3: array<f32>;
-@group(1) @binding(4) var<storage, read> x4: array<f32>;
+@group(0) @binding(8) var<storage, read> x0: array<f32>;
+@group(0) @binding(9) var<storage, read> x1: array<f32>;
+@group(0) @binding(10) var<storage, read> x2: array<f32>;
+@group(0) @binding(11) var<storage, read> x3: array<f32>;
+@group(0) @binding(12) var<storage, read> x4: array<f32>;
 
 // Operand j of element n is at OFFSET + the sum of (n / DIV) % EXTENT * STRIDE; with no digits, at OFFSET + n.
 override X0_OFFSET: u32 = 0u; override X0_DIGITS: u32 = 0u;

@@ -60,9 +60,9 @@ pub struct Range {
 pub struct Step {
     /// What runs.
     pub kernel: Kernel,
-    /// Group 0, in the kernel's binding order: reads, words, writes, words out.
+    /// In the kernel's binding order: reads, words, writes, words out.
     pub bindings: Vec<Range>,
-    /// Group 1: the chain's operands.
+    /// The chain's operands.
     pub operands: Vec<Range>,
     /// What it makes, for people.
     pub label: String,

@@ -132,8 +132,11 @@ fn bindings_are_what_the_kernel_says() {
         ];
         let bindings = kinds.iter().flat_map(|&(count, kind)| std::iter::repeat_n(kind, count));
         let operands = if kernel.chain().is_some() { OPERANDS } else { 0 };
-        let expected: BTreeMap<(u32, u32), (bool, bool)> =
-            (0..).map(|i| (0, i)).zip(bindings).chain((0..operands as u32).map(|i| ((1, i), (false, true)))).collect();
+        let expected: BTreeMap<(u32, u32), (bool, bool)> = (0..)
+            .map(|i| (0, i))
+            .zip(bindings)
+            .chain((8..8 + operands as u32).map(|i| ((0, i), (false, true))))
+            .collect();
         assert_eq!(found, expected, "{name}: (group, binding): (written, floats)");
         assert!(found.len() <= STORAGE_BUFFERS, "{name}: {} storage buffers", found.len());
     }

@@ -66,12 +66,12 @@ impl Key {
     }
 }
 
-/// A compiled kernel and the layouts of its bind groups.
+/// A compiled kernel and the layout of its bind group.
 pub struct Pipeline {
     /// What wgpu calls the pipeline.
     pub raw: ComputePipeline,
-    bindings: BindGroupLayout,
-    operands: Option<BindGroupLayout>,
+    layout: BindGroupLayout,
+    chain: bool,
 }
 
 /// Part of a buffer, in bytes.
@@ -131,11 +131,12 @@ impl Pipelines {
             wgpu::PipelineCompilationOptions { constants: &constants, zero_initialize_workgroup_memory: false };
         let label = || format!("{name} with {constants:?}");
         device.scoped(label, || {
-            let bindings = layout(device, key.reads, key.writes);
-            let operands = key.chain.then(|| layout(device, chain::OPERANDS, 0));
-            let groups: Vec<_> = [Some(&bindings), operands.as_ref()].into_iter().filter(Option::is_some).collect();
-            let layout =
-                wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts: &groups, immediate_size: 0 };
+            let bindings = layout(device, key);
+            let layout = wgpu::PipelineLayoutDescriptor {
+                label: Some(name),
+                bind_group_layouts: &[Some(&bindings)],
+                immediate_size: 0,
+            };
             let raw = device.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(name),
                 layout: Some(&device.raw.create_pipeline_layout(&layout)),
@@ -144,7 +145,7 @@ impl Pipelines {
                 compilation_options: options,
                 cache: None,
             });
-            Pipeline { raw, bindings, operands }
+            Pipeline { raw, layout: bindings, chain: key.chain }
         })
     }
 
@@ -166,7 +167,7 @@ impl Pipelines {
         Ok(module)
     }
 
-    /// The bind groups of one launch: its bindings, and its operands where the kernel has a chain.
+    /// The bind group of one launch: its bindings, and its operands where the kernel has a chain.
     pub fn bind(
         &self,
         device: &Device,
@@ -174,20 +175,14 @@ impl Pipelines {
         label: &str,
         bindings: &[Binding],
         operands: &[Binding],
-    ) -> Result<Vec<wgpu::BindGroup>> {
+    ) -> Result<wgpu::BindGroup> {
         let dummy = Binding { buffer: &self.dummy, offset: 0, bytes: self.dummy.size() };
-        let operands: Vec<Binding> = operands
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(dummy))
-            .take(chain::OPERANDS.max(operands.len()))
-            .collect();
-        let groups = std::iter::once((&pipeline.bindings, bindings))
-            .chain(pipeline.operands.as_ref().map(|layout| (layout, &operands[..])));
-        device.scoped(
-            || label.to_string(),
-            || groups.map(|(layout, bindings)| bind_group(device, label, layout, bindings)).collect(),
-        )
+        let places = if pipeline.chain { chain::OPERANDS } else { 0 };
+        let operands = operands.iter().copied().chain(std::iter::repeat(dummy)).take(places.max(operands.len()));
+        let own = bindings.iter().copied().enumerate().map(entry);
+        let entries: Vec<_> = own.chain((chain::FIRST_BINDING..).zip(operands).map(entry)).collect();
+        let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
+        device.scoped(|| label.to_string(), || device.raw.create_bind_group(&descriptor))
     }
 }
 
@@ -195,30 +190,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-fn layout(device: &Device, reads: usize, writes: usize) -> BindGroupLayout {
-    let entry = |binding: usize| BindGroupLayoutEntry {
+fn entry<'a>((place, b): (usize, Binding<'a>)) -> wgpu::BindGroupEntry<'a> {
+    let size = wgpu::BufferSize::new(b.bytes);
+    let range = wgpu::BufferBinding { buffer: b.buffer, offset: b.offset, size };
+    wgpu::BindGroupEntry { binding: place as u32, resource: wgpu::BindingResource::Buffer(range) }
+}
+
+fn layout(device: &Device, key: &Key) -> BindGroupLayout {
+    let entry = |(binding, read_only): (usize, bool)| BindGroupLayoutEntry {
         binding: binding as u32,
         visibility: ShaderStages::COMPUTE,
         ty: BindingType::Buffer {
-            ty: BufferBindingType::Storage { read_only: binding < reads },
+            ty: BufferBindingType::Storage { read_only },
             has_dynamic_offset: false,
             min_binding_size: None,
         },
         count: None,
     };
-    let entries: Vec<_> = (0..reads + writes).map(entry).collect();
+    let own = (0..key.reads + key.writes).map(|i| (i, i < key.reads));
+    let operands = if key.chain { chain::OPERANDS } else { 0 };
+    let operands = (chain::FIRST_BINDING..).take(operands).map(|i| (i, true));
+    let entries: Vec<_> = own.chain(operands).map(entry).collect();
     device.raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
-}
-
-fn bind_group<'a>(device: &Device, label: &str, layout: &BindGroupLayout, bindings: &[Binding<'a>]) -> wgpu::BindGroup {
-    let entry = |(i, b): (usize, &Binding<'a>)| wgpu::BindGroupEntry {
-        binding: i as u32,
-        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: b.buffer,
-            offset: b.offset,
-            size: wgpu::BufferSize::new(b.bytes),
-        }),
-    };
-    let entries: Vec<_> = bindings.iter().enumerate().map(entry).collect();
-    device.raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })
 }

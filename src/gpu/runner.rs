@@ -65,7 +65,7 @@ struct Launch {
     pipeline: Arc<Pipeline>,
     /// Whether the launch before it has set the same pipeline.
     repeats: bool,
-    bound: Vec<BindGroup>,
+    bound: BindGroup,
     groups: [u32; 3],
 }
 
@@ -298,9 +298,7 @@ impl Launch {
         if set_pipeline {
             pass.set_pipeline(&self.pipeline.raw);
         }
-        for (i, group) in self.bound.iter().enumerate() {
-            pass.set_bind_group(i as u32, group, &[]);
-        }
+        pass.set_bind_group(0, &self.bound, &[]);
         pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
     }
 }

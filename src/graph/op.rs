@@ -169,7 +169,7 @@ pub enum Op {
     Const(Real),
     /// Written by the host before a run.
     Input(String),
-    /// Tensor `item` of state `group` (or [`WHOLE`]), as it is after `version` updates.
+    /// Tensor `item` of state `group` (or [`super::WHOLE`]), as it is after `version` updates.
     State {
         /// Position of the state group.
         group: usize,
@@ -245,7 +245,7 @@ pub enum Op {
     Assign {
         /// The group that changes.
         group: usize,
-        /// Its tensor that changes, or [`WHOLE`].
+        /// Its tensor that changes, or [`super::WHOLE`].
         item: usize,
     },
 }

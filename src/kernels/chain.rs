@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::real;
 use crate::graph::Map;
 
+/// Binding of the first operand: the host kernel's own come before it.
+pub const FIRST_BINDING: usize = 8;
 /// Operands that a chain can read: 5 leave room for a product's own three bindings among 8.
 pub const OPERANDS: usize = 5;
 /// Instructions that a chain can hold.

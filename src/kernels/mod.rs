@@ -3,8 +3,8 @@
 //! A kernel's module holds its parameters, the only launch geometry, an honest twin on the CPU that is generic over the
 //! float type, and its cost. Nothing else knows a tile size.
 //!
-//! Bindings of group 0 are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
-//! and the words it writes. Group 1 holds the operands of the fused pointwise [`chain`], where the kernel has one.
+//! The bindings are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
+//! and the words it writes; from binding 8 on, the operands of the fused pointwise [`chain`], where the kernel has one.
 
 pub mod adam;
 pub mod chain;
@@ -129,7 +129,7 @@ pub struct Io<'a, F> {
     pub writes: Vec<&'a mut [F]>,
     /// See [`Buffers::words_out`].
     pub words_out: Vec<&'a mut [u32]>,
-    /// Group 1.
+    /// The chain's, from binding 8 on.
     pub operands: Vec<&'a [F]>,
 }
 

@@ -229,7 +229,7 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> (Vec<Vec<f32>>, Vec<Vec
         let mut encoder = device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&pipeline.raw);
-        bound.iter().enumerate().for_each(|(i, group)| pass.set_bind_group(i as u32, group, &[]));
+        pass.set_bind_group(0, &bound, &[]);
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         drop(pass);
         device.queue.submit([encoder.finish()]);
