@@ -1,5 +1,7 @@
 //! Layers. A [`Net`] owns the names and initial values of its parameters; its layers only build graph.
 
+use std::f32::consts::PI;
+
 use crate::{
     graph::{Dist, Form, Graph, Init, Role, T},
     settings::{LatentDist, Norm},
@@ -15,6 +17,8 @@ const RUNNING: f64 = 0.1;
 pub enum Start {
     /// Uniform(-1/sqrt(fan in), 1/sqrt(fan in)): PyTorch's default.
     Uniform,
+    /// Uniform(-sqrt(6 / fan in), sqrt(6 / fan in)), which keeps variances through ReLUs (He et al. 2015, section 2.2).
+    He,
     /// Normal(0, 0.02), norm scales Normal(1, 0.02): DCGAN (Radford et al. 2016, section 4).
     Dcgan,
 }
@@ -56,6 +60,11 @@ impl<'g> Net<'g> {
         Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false }
     }
 
+    /// The same network, with another start for the layers to come.
+    pub fn starting(&self, start: Start) -> Self {
+        Self { start, ..self.clone() }
+    }
+
     /// The parameters as they are now, to differentiate with respect to.
     pub fn parameters(&self) -> Vec<T<'g>> {
         self.graph.items(self.params)
@@ -64,6 +73,7 @@ impl<'g> Net<'g> {
     fn init(&self, fan_in: usize) -> Init {
         match self.start {
             Start::Uniform => Init::Uniform(1.0 / (fan_in as f32).sqrt()),
+            Start::He => Init::Uniform((6.0 / fan_in as f32).sqrt()),
             Start::Dcgan => Init::Normal(0.0, 0.02),
         }
     }
@@ -107,6 +117,18 @@ impl<'g> Net<'g> {
         let w = self.weight(name, &[out, x.dim(1)], x.dim(1));
         // Role x of the product takes w as it is stored, so that its gradient needs no transposing either.
         w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
+    }
+
+    /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007) whose frequencies,
+    /// uniform up to `frequency` at the start, are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
+    #[track_caller]
+    pub fn waves(&self, name: &str, x: T<'g>, out: usize, frequency: f32) -> T<'g> {
+        let state = |part, shape: &[usize], reach| {
+            self.graph.state(self.params, &format!("{name}.{part}"), shape, Init::Uniform(reach))
+        };
+        let w = state("weight", &[out, x.dim(1)], frequency);
+        let y = w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out]);
+        (y + state("bias", &[out], PI).along(1, &y.shape())).cos()
     }
 
     /// x `[B, C, H, W]` -> `[B, out, P, Q]`, filter side `k`.

@@ -21,7 +21,9 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
     print(format!("{}: {}", v.name, v.about))?;
     for (preset, values) in v.presets {
         let values: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        print(format!("preset {preset}: {}", values.join(" ")))?;
+        let for_data = data::BUILT_IN.iter().any(|(name, _)| name == preset);
+        let when = if for_data { format!(" (for data {preset}, unless another is named)") } else { String::new() };
+        print(format!("preset {preset}{when}: {}", values.join(" ")))?;
     }
     let mut group = "";
     for key in Settings::describe() {

@@ -8,6 +8,56 @@ use crate::{
     settings::Settings,
 };
 
+/// Points of small spread: R3GAN's game (Huang et al. 2024) with a critic that sees waves, rates that fall to 0.
+const RING: &[(&str, &str)] = &[
+    ("norm_g", "none"),
+    ("norm_d", "none"),
+    ("objective", "relativistic"),
+    ("batch", "128"),
+    ("steps", "20000"),
+    ("latent", "4"),
+    ("hidden_g", "64,64,64,64,64,64"),
+    ("hidden_d", "64,64"),
+    ("waves", "64"),
+    ("beta2", "0.99"),
+    ("schedule", "cosine"),
+    ("ema", "0.999"),
+    ("sample_every", "5000"),
+    ("checkpoint_every", "5000"),
+    ("log_every", "100"),
+    ("frequency", "8"),
+    ("lr_g", "0.005"),
+    ("lr_d", "0.005"),
+    ("r1", "0.01"),
+    ("r2", "0.01"),
+    ("beta1", "0"),
+];
+
+/// The same for five times the spread and four times the extent.
+const GRID: &[(&str, &str)] = &[
+    ("norm_g", "none"),
+    ("norm_d", "none"),
+    ("objective", "relativistic"),
+    ("batch", "128"),
+    ("steps", "20000"),
+    ("latent", "4"),
+    ("hidden_g", "64,64,64,64,64,64"),
+    ("hidden_d", "64,64"),
+    ("waves", "64"),
+    ("beta2", "0.99"),
+    ("schedule", "cosine"),
+    ("ema", "0.999"),
+    ("sample_every", "5000"),
+    ("checkpoint_every", "5000"),
+    ("log_every", "100"),
+    ("frequency", "3"),
+    ("lr_g", "0.003"),
+    ("lr_d", "0.003"),
+    ("r1", "0.1"),
+    ("r2", "0.1"),
+    ("beta1", "0.5"),
+];
+
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "gan",
@@ -19,6 +69,8 @@ pub const VARIANT: Variant = Variant {
             "article",
             &[("norm_g", "none"), ("norm_d", "none"), ("hidden_g", "256,800"), ("hidden_d", "512"), ("batch", "32")],
         ),
+        ("ring", RING),
+        ("grid", GRID),
     ],
     build,
 };
@@ -41,6 +93,12 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
 /// x `[B, ..]` -> logits `[B, 1]`.
 fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
     let mut h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
+    let mut net = net.clone();
+    if s.waves > 0 {
+        // The waves look alike everywhere; the coordinates beside them call samples back from afar.
+        h = net.waves("waves", h, s.waves, s.frequency).concat(h, 1);
+        net = net.starting(Start::He);
+    }
     for (i, &width) in s.hidden_d.iter().enumerate() {
         h = net.norm(s.norm_d, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2);
     }

@@ -33,7 +33,7 @@ pub struct Key {
 /// A preset: its name and its `(key, value)` pairs.
 pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
-/// The preset that every variant has; empty where the variant does not define it.
+/// The preset where no other is chosen, which every variant has; empty where the variant does not define it.
 pub const DEFAULT_PRESET: &str = "default";
 
 /// The settings that a resumed run may change; any other would make it a different run.
@@ -74,7 +74,7 @@ settings! {
     "What is trained, and on what" {
         /// Model to train
         variant: String = "dcgan", Rule::Text;
-        /// The variant's named group of settings to start from
+        /// The variant's named group of settings to start from; unless given, the one named as the data, if any
         preset: String = "default", Rule::Text;
         /// Built-in set, or path of an IDX file, a folder of IDX files or images, or a CSV file of points
         data: String = "digits", Rule::Text;
@@ -146,6 +146,10 @@ settings! {
         hidden_g: Vec<usize> = "256,512", Rule::Widths;
         /// Hidden widths of a dense discriminator, input side first
         hidden_d: Vec<usize> = "512,256", Rule::Widths;
+        /// Cosines in front of a dense discriminator, which show it fine detail in few coordinates; 0: none
+        waves: usize = "0", Rule::Whole(0, 65536);
+        /// Largest frequency of the waves at the start, in radians per unit of a coordinate
+        frequency: f32 = "3.0", Rule::Below(f32::INFINITY);
         /// Normalisation in the generator
         norm_g: Norm = "batch", Rule::OneOf(Norm::WORDS);
         /// Normalisation in the discriminator
@@ -224,7 +228,8 @@ impl Key {
 impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
     ///
-    /// `variants` holds each variant's name and presets.
+    /// `variants` holds each variant's name and presets. Where no layer names a preset, one with the name of the data
+    /// is taken: `data = ring` takes the preset `ring` of a variant that has it.
     pub fn resolve(variants: &[(&str, &[Preset])], layers: &[Layer]) -> Result<Self> {
         let mut texts = Texts::defaults();
         texts.apply(layers)?;
@@ -232,18 +237,24 @@ impl Settings {
         let Some((_, presets)) = variants.iter().find(|(name, _)| name == variant) else {
             return Err(unknown("variant", variant, variants.iter().map(|(name, _)| *name)).at(origin));
         };
-        let (preset, origin) = &texts.0["preset"];
-        let values = match presets.iter().find(|(name, _)| name == preset) {
-            Some((_, values)) => *values,
+        let values = |name: &str| presets.iter().find(|(preset, _)| *preset == name).map(|(_, values)| *values);
+        let data = &texts.0["data"].0;
+        let (preset, origin) = match &texts.0["preset"] {
+            (_, none) if none.is_empty() && values(data).is_some() => (data.clone(), format!("data {data}")),
+            chosen => chosen.clone(),
+        };
+        let values = match values(&preset) {
+            Some(values) => values,
             None if preset == DEFAULT_PRESET => &[],
             None => {
                 let others = presets.iter().map(|(name, _)| *name).filter(|name| *name != DEFAULT_PRESET);
                 let names = [DEFAULT_PRESET].into_iter().chain(others);
-                return Err(unknown(&format!("preset of {variant}"), preset, names).at(origin));
+                return Err(unknown(&format!("preset of {variant}"), &preset, names).at(&origin));
             }
         };
         let origin = format!("preset {preset} of {variant}");
         let mut texts = Texts::defaults();
+        texts.set("preset", &preset, &origin)?;
         values.iter().try_for_each(|(key, value)| texts.set(key, value, &origin))?;
         texts.apply(layers)?;
         texts.finish()
