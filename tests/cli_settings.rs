@@ -10,6 +10,7 @@ const PRESETS: &[Preset] = &[
     ("default", &[("latent", "64"), ("objective", "hinge")]),
     ("article", &[("lr_g", "0.001"), ("hidden_g", "256,800")]),
     ("broken", &[("latent", "none")]),
+    ("ring", &[("latent", "2"), ("steps", "9")]),
 ];
 const VARIANTS: &[(&str, &[Preset])] = &[("dcgan", &[]), ("gan", PRESETS)];
 
@@ -49,6 +50,18 @@ fn each_layer_wins_over_the_one_before() {
 
     let article = set(&["variant=gan", "preset=article", "hidden_g=1, 2"]).unwrap();
     assert_eq!((article.lr_g, article.hidden_g, article.latent), (0.001, vec![1, 2], 100));
+}
+
+#[test]
+fn a_preset_named_as_the_data_is_taken_unless_one_is_named() {
+    let ring = set(&["variant=gan", "data=ring", "steps=7"]).unwrap();
+    assert_eq!((ring.preset.as_str(), ring.latent, ring.steps), ("ring", 2, 7));
+    let named = set(&["variant=gan", "data=ring", "preset=default"]).unwrap();
+    assert_eq!((named.preset.as_str(), named.latent), ("default", 64));
+    let other = set(&["data=ring"]).unwrap();
+    assert_eq!((other.preset.as_str(), other.latent), ("default", 100), "a variant without such a preset");
+    let again = Settings::resolve(VARIANTS, &[Layer::from_toml(&named.to_toml(), "run.toml").unwrap()]);
+    assert_eq!(again.unwrap(), named, "run.toml repeats the run");
 }
 
 #[test]
