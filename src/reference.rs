@@ -209,19 +209,7 @@ fn contract(form: Form, role: Role, x: [&[f64]; 2], shapes: [&[usize]; 2], shape
                 Role::W => (shapes[0], shape, shapes[1]),
                 Role::Y => (shapes[0], shapes[1], shape),
             };
-            let geometry = Geometry {
-                b: xs[0],
-                c: xs[1],
-                h: xs[2],
-                w: xs[3],
-                k: ws[0],
-                r: ws[2],
-                s: ws[3],
-                p: ys[2],
-                q: ys[3],
-                stride,
-                pad,
-            };
+            let geometry = Geometry::of(xs, ws, ys, stride, pad);
             match role {
                 Role::X => run(ConvTranspose2d { geometry, chain: chain() }, &[x[1], x[0]], &[]),
                 Role::W => run(Conv2dFilter { geometry, splits: 1 }, &x, &[]),

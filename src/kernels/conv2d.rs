@@ -48,6 +48,14 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// The extents of x, w and y by their shapes.
+    pub fn of(x: &[usize], w: &[usize], y: &[usize], stride: [usize; 2], pad: [usize; 2]) -> Self {
+        let (&[b, c, h, width], &[k, _, r, s], &[_, _, p, q]) = (x, w, y) else {
+            panic!("a convolution ties three tensors of four axes: {x:?}, {w:?}, {y:?}")
+        };
+        Self { b, c, h, w: width, k, r, s, p, q, stride, pad }
+    }
+
     /// Elements of x.
     pub fn x_len(&self) -> usize {
         self.b * self.c * self.h * self.w

@@ -8,55 +8,35 @@ use crate::{
     settings::Settings,
 };
 
-/// Points of small spread: R3GAN's game (Huang et al. 2024) with a critic that sees waves, rates that fall to 0.
-const RING: &[(&str, &str)] = &[
-    ("norm_g", "none"),
-    ("norm_d", "none"),
-    ("objective", "relativistic"),
-    ("batch", "128"),
-    ("steps", "20000"),
-    ("latent", "4"),
-    ("hidden_g", "64,64,64,64,64,64"),
-    ("hidden_d", "64,64"),
-    ("waves", "64"),
-    ("beta2", "0.99"),
-    ("schedule", "cosine"),
-    ("ema", "0.999"),
-    ("sample_every", "5000"),
-    ("checkpoint_every", "5000"),
-    ("log_every", "100"),
-    ("frequency", "8"),
-    ("lr_g", "0.005"),
-    ("lr_d", "0.005"),
-    ("r1", "0.01"),
-    ("r2", "0.01"),
-    ("beta1", "0"),
-];
+/// Points: R3GAN's game (Huang et al. 2024) with a critic that sees waves, rates that fall to 0, and what depends on the data.
+macro_rules! points {
+    ($($own:expr),*) => {
+        &[
+            ("norm_g", "none"),
+            ("norm_d", "none"),
+            ("objective", "relativistic"),
+            ("batch", "128"),
+            ("steps", "20000"),
+            ("latent", "4"),
+            ("hidden_g", "64,64,64,64,64,64"),
+            ("hidden_d", "64,64"),
+            ("waves", "64"),
+            ("beta2", "0.99"),
+            ("schedule", "cosine"),
+            ("ema", "0.999"),
+            ("sample_every", "5000"),
+            ("checkpoint_every", "5000"),
+            ("log_every", "100"),
+            $($own),*
+        ]
+    };
+}
 
-/// The same for five times the spread and four times the extent.
-const GRID: &[(&str, &str)] = &[
-    ("norm_g", "none"),
-    ("norm_d", "none"),
-    ("objective", "relativistic"),
-    ("batch", "128"),
-    ("steps", "20000"),
-    ("latent", "4"),
-    ("hidden_g", "64,64,64,64,64,64"),
-    ("hidden_d", "64,64"),
-    ("waves", "64"),
-    ("beta2", "0.99"),
-    ("schedule", "cosine"),
-    ("ema", "0.999"),
-    ("sample_every", "5000"),
-    ("checkpoint_every", "5000"),
-    ("log_every", "100"),
-    ("frequency", "3"),
-    ("lr_g", "0.003"),
-    ("lr_d", "0.003"),
-    ("r1", "0.1"),
-    ("r2", "0.1"),
-    ("beta1", "0.5"),
-];
+const RING: &[(&str, &str)] =
+    points![("frequency", "8"), ("lr_g", "0.005"), ("lr_d", "0.005"), ("r1", "0.01"), ("r2", "0.01"), ("beta1", "0")];
+/// Five times the spread and four times the extent of the ring.
+const GRID: &[(&str, &str)] =
+    points![("frequency", "3"), ("lr_g", "0.003"), ("lr_d", "0.003"), ("r1", "0.1"), ("r2", "0.1"), ("beta1", "0.5")];
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {

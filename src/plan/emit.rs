@@ -233,8 +233,7 @@ impl<'a> Emitter<'a> {
             .max()
             .unwrap_or(0);
         let batch = self.shape(id)[0];
-        let words = if data.bytes { (data.count * data.item_len).div_ceil(4) } else { data.count * data.item_len };
-        let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, words));
+        let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, data.words()));
         let classes = self.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
         let y = self.place(id);
         self.push(Gather { field, draw, draws, batch, data }, vec![clock, items, classes, y], vec![], self.label(id));
@@ -278,19 +277,7 @@ impl<'a> Emitter<'a> {
                     Role::Y => (first, second, id),
                 };
                 let (xs, ws, ys) = (self.shape(x), self.shape(w), self.shape(y));
-                let geometry = Geometry {
-                    b: xs[0],
-                    c: xs[1],
-                    h: xs[2],
-                    w: xs[3],
-                    k: ws[0],
-                    r: ws[2],
-                    s: ws[3],
-                    p: ys[2],
-                    q: ys[3],
-                    stride,
-                    pad,
-                };
+                let geometry = Geometry::of(xs, ws, ys, stride, pad);
                 match role {
                     Role::Y => {
                         let bindings = vec![self.read(x), self.read(w), self.place(root)];
