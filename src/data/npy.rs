@@ -1,10 +1,10 @@
 //! NumPy's arrays, in npy and npz files: images, sequences or points by their rank and type.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
+use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
 use num_traits::AsPrimitive;
 use zip::ZipArchive;
 
@@ -55,7 +55,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
             options.refuse_windows(&place, "sequences of one length")?;
             let values: Vec<f64> = finite(&place, &shape, values)?.into_iter().map(f64::from).collect();
             let names = (0..features).map(|feature| format!("x{feature}")).collect();
-            let columns: Columns = windows::ranges(path, names, &values)?;
+            let columns: Columns = windows::ranges(&place, names, &values)?;
             let values = windows::scale(&values, &columns);
             let series = Some(Series::Columns(columns));
             Ok(Dataset { labels, ..Dataset::of_floats(name, vec![steps, features], values, series) })
@@ -127,7 +127,11 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Array> {
     if shape.is_empty() || shape.contains(&0) {
         return Err(Error::failure(format!("{place} holds no examples: its shape is [{}]", product(&shape))));
     }
-    let size = kind.num_bytes().unwrap_or(0);
+    let Some((decode, size)) = decoder(&kind).zip(kind.num_bytes()) else {
+        return Err(Error::failure(format!(
+            "{place} holds values of type {kind}: save it as uint8, float32 or another whole or real number"
+        )));
+    };
     let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
     if declared > MAX_BYTES as u128 {
         return Err(Error::failure(format!(
@@ -144,24 +148,7 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Array> {
             if bytes.len() as u128 > declared { "more".to_owned() } else { bytes.len().to_string() }
         )));
     }
-    let file = NpyFile::with_header(header, bytes.as_slice());
-    let values = match (kind.type_char(), size) {
-        (TypeChar::Uint, 1) => Ok(Values::Bytes(bytes)),
-        (TypeChar::Uint, 2) => floats::<u16>(file),
-        (TypeChar::Uint, 4) => floats::<u32>(file),
-        (TypeChar::Uint, 8) => floats::<u64>(file),
-        (TypeChar::Int, 1) => floats::<i8>(file),
-        (TypeChar::Int, 2) => floats::<i16>(file),
-        (TypeChar::Int, 4) => floats::<i32>(file),
-        (TypeChar::Int, 8) => floats::<i64>(file),
-        (TypeChar::Float, 4) => floats::<f32>(file),
-        (TypeChar::Float, 8) => floats::<f64>(file),
-        _ => {
-            return Err(Error::failure(format!(
-                "{place} holds values of type {kind}: save it as uint8, float32 or another whole or real number"
-            )));
-        }
-    };
+    let values = decode(NpyFile::with_header(header, bytes.as_slice()));
     let values = values.map_err(|error| Error::failure(format!("{place} cannot be read: {error}")))?;
     Ok(Array { place, shape, values })
 }
@@ -188,9 +175,28 @@ fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<NpyHeader> 
     NpyHeader::from_reader(bytes.as_slice()).map_err(|error| refused(&error.to_string().replace('\n', " ")))
 }
 
-fn floats<T: Deserialize + AsPrimitive<f32>>(file: NpyFile<&[u8]>) -> std::io::Result<Values> {
-    let values = file.data::<T>().map_err(|error| std::io::Error::other(error.to_string()))?;
-    values.map(|value| value.map(T::as_)).collect::<std::io::Result<_>>().map(Values::Floats)
+type Decoder = fn(NpyFile<&[u8]>) -> io::Result<Values>;
+
+/// What reads values of a type; none for those that are no plain numbers.
+fn decoder(kind: &TypeStr) -> Option<Decoder> {
+    Some(match (kind.type_char(), kind.size_field()) {
+        (TypeChar::Uint, 1) => |file| file.into_vec().map(Values::Bytes),
+        (TypeChar::Uint, 2) => floats::<u16>,
+        (TypeChar::Uint, 4) => floats::<u32>,
+        (TypeChar::Uint, 8) => floats::<u64>,
+        (TypeChar::Int, 1) => floats::<i8>,
+        (TypeChar::Int, 2) => floats::<i16>,
+        (TypeChar::Int, 4) => floats::<i32>,
+        (TypeChar::Int, 8) => floats::<i64>,
+        (TypeChar::Float, 4) => floats::<f32>,
+        (TypeChar::Float, 8) => floats::<f64>,
+        _ => return None,
+    })
+}
+
+fn floats<T: Deserialize + AsPrimitive<f32>>(file: NpyFile<&[u8]>) -> io::Result<Values> {
+    let values = file.data::<T>().map_err(|error| io::Error::other(error.to_string()))?;
+    values.map(|value| value.map(T::as_)).collect::<io::Result<_>>().map(Values::Floats)
 }
 
 /// The values, if all of them are finite.

@@ -1,9 +1,9 @@
 //! CSV tables, gzipped or not: rows are points, or with a window the steps of one long series.
 
-use std::io::ErrorKind;
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::unpack::{source, unreadable};
 use super::windows;
@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 struct Column {
     /// Whether any cell is a finite number.
     has_numbers: bool,
-    /// The first cell that is none, and its line.
-    flaw: Option<(u64, String)>,
+    /// The first cell that is none, and where its row is.
+    flaw: Option<(Position, String)>,
 }
 
 /// The numbers of a table, row by row.
@@ -50,17 +50,24 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
 fn load(path: &Path) -> Result<Table> {
     let (source, _) = source(path)?;
     let mut csv = ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(source);
-    let failed = |error| refused(path, error);
+    let mut next = |record: &mut StringRecord| -> Result<Option<Position>> {
+        while csv.read_record(record).map_err(|error| refused(path, error))? {
+            if record.iter().ne([""]) {
+                return Ok(Some(record.position().cloned().unwrap_or_else(Position::new)));
+            }
+        }
+        Ok(None)
+    };
     let (mut first, mut record) = (StringRecord::new(), StringRecord::new());
-    csv.read_record(&mut first).map_err(failed)?;
+    let first_row = next(&mut first)?;
     let mut columns = vec![Column::default(); first.len()];
     let mut values: Vec<f64> = first.iter().map(number).collect();
-    while csv.read_record(&mut record).map_err(failed)? {
-        let line = record.position().map_or(0, csv::Position::line);
+    while let Some(row) = next(&mut record)? {
         if record.len() != columns.len() {
             return Err(Error::failure(format!(
-                "{}:{line}: {} values where the first row has {}",
+                "{}:{}: {} values where the first row has {}",
                 path.display(),
+                line(path, &row),
                 record.len(),
                 columns.len()
             )));
@@ -69,7 +76,7 @@ fn load(path: &Path) -> Result<Table> {
             let value = number(cell);
             column.has_numbers |= value.is_finite();
             if !value.is_finite() && column.flaw.is_none() {
-                column.flaw = Some((line, cell.to_owned()));
+                column.flaw = Some((row.clone(), cell.to_owned()));
             }
             values.push(value);
         }
@@ -81,12 +88,11 @@ fn load(path: &Path) -> Result<Table> {
     let has_header = first.iter().zip(&columns).any(|(cell, column)| is_title(cell) && column.has_numbers);
     if has_header {
         values.drain(..columns.len());
-    } else {
-        let line = first.position().map_or(1, csv::Position::line);
+    } else if let Some(row) = first_row {
         for (cell, column) in first.iter().zip(&mut columns) {
             match number(cell).is_finite() {
                 true => column.has_numbers = true,
-                false => column.flaw = Some((line, cell.to_owned())),
+                false => column.flaw = Some((row.clone(), cell.to_owned())),
             }
         }
     }
@@ -99,10 +105,13 @@ fn load(path: &Path) -> Result<Table> {
 fn select(path: &Path, names: Vec<String>, columns: &[Column], values: Vec<f64>) -> Result<Table> {
     let file = path.display();
     let flaws = columns.iter().zip(&names).filter(|(column, _)| column.has_numbers);
-    let flaws = flaws.filter_map(|(column, name)| column.flaw.as_ref().map(|(line, cell)| (line, cell, name)));
-    if let Some((line, cell, name)) = flaws.min_by_key(|(line, _, _)| *line) {
+    let flaws = flaws.filter_map(|(column, name)| column.flaw.as_ref().map(|(row, cell)| (row, cell, name)));
+    if let Some((row, cell, name)) = flaws.min_by_key(|(row, _, _)| row.byte()) {
         let what = if cell.is_empty() { "an empty cell".to_owned() } else { format!("`{cell}`") };
-        return Err(Error::failure(format!("{file}:{line}: {what} is not a finite number (column `{name}`)")));
+        return Err(Error::failure(format!(
+            "{file}:{}: {what} is not a finite number (column `{name}`)",
+            line(path, row)
+        )));
     }
     if !columns.iter().any(|column| column.has_numbers) {
         return Err(Error::failure(format!("`{file}` holds no points: a row is one, such as 0.5,-1.25")));
@@ -127,6 +136,14 @@ fn select(path: &Path, names: Vec<String>, columns: &[Column], values: Vec<f64>)
 fn number(cell: &str) -> f64 {
     let value = cell.parse().unwrap_or(f64::NAN);
     if (value as f32).is_finite() { value } else { f64::NAN }
+}
+
+/// The line of a row: the reader's own count ends before the blank lines above it.
+fn line(path: &Path, row: &Position) -> u64 {
+    let Ok((source, _)) = source(path) else { return row.line() };
+    let after = BufReader::new(source).bytes().map_while(|byte| byte.ok()).skip(row.byte() as usize);
+    let line_ends = after.take_while(|byte| b"\r\n".contains(byte)).filter(|byte| *byte == b'\n');
+    row.line() + line_ends.count() as u64
 }
 
 fn refused(path: &Path, error: csv::Error) -> Error {

@@ -35,7 +35,7 @@ pub(super) fn of_table(
     }
     let count = count(rows - 1, window, stride);
     check_memory(path, "windows", count, 4 * window * width, "a larger stride")?;
-    let columns = ranges(path, names, values)?;
+    let columns = ranges(&format!("`{}`", path.display()), names, values)?;
     let scaled = scale(values, &columns);
     let windows = (0..count).flat_map(|i| &scaled[i * stride * width..][..window * width]).copied().collect();
     let name = set_name(&path.to_string_lossy());
@@ -43,7 +43,7 @@ pub(super) fn of_table(
 }
 
 /// The range of each column; one without a range is an error.
-pub(super) fn ranges(path: &Path, names: Vec<String>, values: &[f64]) -> Result<Columns> {
+pub(super) fn ranges(place: &str, names: Vec<String>, values: &[f64]) -> Result<Columns> {
     let width = names.len();
     let (mut min, mut max) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
     for row in values.chunks_exact(width) {
@@ -54,10 +54,8 @@ pub(super) fn ranges(path: &Path, names: Vec<String>, values: &[f64]) -> Result<
     }
     match (0..width).find(|&column| min[column] >= max[column]) {
         Some(column) => Err(Error::failure(format!(
-            "`{}`: column `{}` is {} in every row, which teaches nothing: take it out",
-            path.display(),
-            names[column],
-            min[column]
+            "{place}: column `{}` is {} in every row, which teaches nothing: take it out",
+            names[column], min[column]
         ))),
         None => Ok(Columns { names, min, max }),
     }
