@@ -39,6 +39,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 
 /// The largest side that an image may be asked to have.
 const MAX_SIZE: usize = 1024;
+/// The most steps that a sequence may have.
+const MAX_WINDOW: usize = 1 << 16;
 /// The most bytes that the examples of one set may take.
 const MAX_BYTES: usize = 16 << 30;
 
@@ -98,7 +100,7 @@ pub struct Options {
     pub channels: Option<usize>,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
-    /// Steps of a sequence, 2 or more; without it a CSV file holds points, symbols come in windows of 64, and drawn
+    /// Steps of a sequence, 2 to 65,536; without it a CSV file holds points, symbols come in windows of 64, and drawn
     /// sequences have the length of their definition.
     pub window: Option<usize>,
     /// Steps from one window to the next; without it 1 for tables and half a window for symbols.
@@ -172,8 +174,10 @@ fn check(options: &Options) -> Result<()> {
     if let Some(channels) = options.channels.filter(|channels| ![1, 3].contains(channels)) {
         return Err(Error::usage(format!("{channels} channels is not possible: 1 for grey or 3 for RGB")));
     }
-    if let Some(window) = options.window.filter(|window| *window < 2) {
-        return Err(Error::usage(format!("a window of {window} is not possible: a sequence has 2 steps or more")));
+    if let Some(window) = options.window.filter(|window| !(2..=MAX_WINDOW).contains(window)) {
+        return Err(Error::usage(format!(
+            "a window of {window} is not possible: a sequence has 2 to {MAX_WINDOW} steps"
+        )));
     }
     if options.stride == Some(0) {
         return Err(Error::usage("a stride of 0 is not possible: windows begin 1 step apart or more"));

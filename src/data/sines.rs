@@ -1,12 +1,11 @@
 //! Sine waves, by the two definitions that the literature on generated series compares by.
 
 use std::f32::consts::{PI, TAU};
-use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::random::{Root, Stream};
-use super::{Columns, Dataset, Options, Series, Split, check_memory};
+use super::{Columns, Dataset, Options, Series, Split};
 use crate::error::{Error, Result};
 
 /// One of the definitions.
@@ -62,7 +61,6 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
     let waves = if name == "sines" { TIMEGAN } else { RCGAN };
     let steps = options.window.unwrap_or(waves.steps);
     let count = if options.split == Split::Train { waves.train } else { waves.test };
-    check_memory(Path::new(name), "sequences", count, 4 * steps.saturating_mul(waves.features), "a smaller window")?;
     let root = Root::new(name, options.seed, options.split);
     let mut values = vec![0.0; count * steps * waves.features];
     values.par_chunks_mut(steps * waves.features).enumerate().for_each(|(i, sequence)| {

@@ -34,11 +34,11 @@ type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     let [steps, features] = shape;
     let len = steps * features;
-    if steps < 2 || features == 0 || generated.len() % len != 0 || real.len() % len != 0 {
+    if steps < 2 || features == 0 || ![generated, real].iter().all(|values| values.len().is_multiple_of(len)) {
         return Err(unfit(&[generated, real], shape));
     }
     let panels = features.min(MAX_PANELS);
-    let (columns, rows) = (panels.min(COLUMNS) as u32, panels.div_ceil(COLUMNS) as u32);
+    let [columns, rows] = layout(panels);
     let (width, height) = (columns * (PANEL[0] + MARGIN) + MARGIN, rows * (PANEL[1] + MARGIN) + MARGIN);
     let large = (OVERSAMPLING * width, OVERSAMPLING * height);
     let mut picture = RgbImage::from_pixel(large.0, large.1, PAPER);
@@ -46,8 +46,8 @@ pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbI
     for panel in 0..panels {
         let curve = |values: &[f32]| values.iter().skip(panel).step_by(features).copied().collect();
         let curves = |values: &[f32]| -> Vec<Vec<f32>> { values.chunks_exact(len).take(CURVES).map(curve).collect() };
-        let [left, top] = [(panel % COLUMNS, 0), (panel / COLUMNS, 1)]
-            .map(|(cell, axis)| OVERSAMPLING * (MARGIN + cell as u32 * (PANEL[axis] + MARGIN)));
+        let [left, top] = [(panel as u32 % columns, 0), (panel as u32 / columns, 1)]
+            .map(|(cell, axis)| OVERSAMPLING * (MARGIN + cell * (PANEL[axis] + MARGIN)));
         let area = page.clone().shrink((left, top), (OVERSAMPLING * PANEL[0], OVERSAMPLING * PANEL[1]));
         plot(&area, &curves(real), &curves(generated))
             .map_err(|error| Error::failure(format!("the curves cannot be drawn: {error}")))?;
@@ -86,16 +86,16 @@ fn plot(area: &Area, real: &[Vec<f32>], generated: &[Vec<f32>]) -> std::result::
 pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     let [steps, alphabet] = shape;
     let len = steps * alphabet;
-    if len == 0 || samples.is_empty() || samples.len() % len != 0 {
+    if len == 0 || samples.is_empty() || !samples.len().is_multiple_of(len) {
         return Err(unfit(&[samples], shape));
     }
     let panels = (samples.len() / len).min(MAX_PANELS);
-    let (columns, rows) = (panels.min(COLUMNS) as u32, panels.div_ceil(COLUMNS) as u32);
+    let [columns, rows] = layout(panels);
     let cell = [(PANEL[0], steps), (PANEL[1], alphabet)].map(|(pixels, count)| (pixels / count as u32).max(1));
     let panel = [cell[0] * steps as u32 + GAP, cell[1] * alphabet as u32 + GAP];
     let mut picture = RgbImage::from_pixel(columns * panel[0] + GAP, rows * panel[1] + GAP, SEPARATOR);
-    for (i, sample) in samples.chunks_exact(len).enumerate().take(panels) {
-        let (left, top) = ((i % COLUMNS) as u32 * panel[0] + GAP, (i / COLUMNS) as u32 * panel[1] + GAP);
+    for (i, sample) in (0..).zip(samples.chunks_exact(len).take(panels)) {
+        let (left, top) = (i % columns * panel[0] + GAP, i / columns * panel[1] + GAP);
         for y in 0..panel[1] - GAP {
             for x in 0..panel[0] - GAP {
                 let (step, symbol) = ((x / cell[0]) as usize, alphabet - 1 - (y / cell[1]) as usize);
@@ -106,6 +106,12 @@ pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
         }
     }
     Ok(picture)
+}
+
+/// Columns and rows for so many panels, the last row as full as can be.
+fn layout(panels: usize) -> [u32; 2] {
+    let rows = panels.div_ceil(COLUMNS);
+    [panels.div_ceil(rows) as u32, rows as u32]
 }
 
 fn unfit(values: &[&[f32]], shape: [usize; 2]) -> Error {
