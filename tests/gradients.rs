@@ -351,7 +351,7 @@ fn critic(assignments: &[&str]) {
     let mut layer = Layer::default();
     common.iter().chain(assignments).for_each(|a| layer.assign(a).unwrap());
     let s = Settings::resolve(&[models::dcgan::VARIANT.menu()], &[layer]).unwrap();
-    let examples = Examples { shape: vec![1, 16, 16], classes: 0 };
+    let examples = Examples { shape: vec![1, 16, 16], ..Default::default() };
     let model = (models::dcgan::VARIANT.build)(&s, &examples).unwrap();
     let g = model.round();
     let mut checks = Checks::default();

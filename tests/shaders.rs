@@ -218,7 +218,7 @@ fn planned() -> Vec<(Kernel, Launch)> {
         layer.set("variant", variant, "");
         settings.iter().for_each(|(key, value)| layer.set(key, value, ""));
         let settings = Settings::resolve(&models::menu(), &[layer]).unwrap();
-        let examples = Examples { shape: shape.to_vec(), classes };
+        let examples = Examples { shape: shape.to_vec(), classes, series: None };
         let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
         let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
         let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();

@@ -167,6 +167,11 @@ pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     Dataset::of_images(spec.to_owned(), images, labels, options)
 }
 
+/// Whether this is a CSV file: points, or sequences if a window is asked for.
+pub fn is_table(spec: &str) -> bool {
+    unpack::ending(Path::new(spec)) == "csv"
+}
+
 fn check(options: &Options) -> Result<()> {
     if let Some(size) = options.size.filter(|size| !(1..=MAX_SIZE).contains(size)) {
         return Err(Error::usage(format!("image size {size} is out of range: 1 to {MAX_SIZE} pixels")));
