@@ -1,6 +1,8 @@
 //! The variants. Each is one file that says what its networks are; what they share is in [`adversarial`].
 
 pub mod adversarial;
+pub mod boltzmann;
+pub mod dbm;
 pub mod dcgan;
 pub mod gan;
 pub mod training;
@@ -98,7 +100,7 @@ pub enum Kind {
 }
 
 /// Every variant, in the order in which they are listed.
-pub const VARIANTS: &[Variant] = &[gan::VARIANT, dcgan::VARIANT];
+pub const VARIANTS: &[Variant] = &[gan::VARIANT, dcgan::VARIANT, dbm::VARIANT];
 
 /// The variants as the settings see them.
 pub fn menu() -> Vec<Menu<'static>> {

@@ -7,6 +7,9 @@ use crate::{
     settings::{Optimizer, Schedule, Settings},
 };
 
+/// What a geometric schedule divides a rate by in all.
+const GEOMETRIC: f64 = 100.0;
+
 /// The training that settings ask for, in the graph of one round.
 pub struct Training<'a, 'g> {
     /// The round.
@@ -23,10 +26,16 @@ impl<'g> Training<'_, 'g> {
 
     /// A rate at this step of the run, by the schedule.
     pub fn rate(&self, rate: f32) -> T<'g> {
+        self.course(rate, self.remaining())
+    }
+
+    /// A rate by the schedule, where `remaining` falls from 1 to 0.
+    pub fn course(&self, rate: f32, remaining: T<'g>) -> T<'g> {
         match self.s.schedule {
             Schedule::Constant => self.graph.scalar(rate.into()),
-            Schedule::Linear => self.remaining() * f64::from(rate),
-            Schedule::Cosine => (1.0 - (self.remaining() * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
+            Schedule::Linear => remaining * f64::from(rate),
+            Schedule::Cosine => (1.0 - (remaining * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
+            Schedule::Geometric => ((remaining - 1.0) * GEOMETRIC.ln()).exp() * f64::from(rate),
         }
     }
 

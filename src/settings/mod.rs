@@ -191,6 +191,34 @@ settings! {
         /// Samples that the discriminator judges together (PacGAN)
         pack: usize = "1", Rule::Whole(1, 64);
     }
+    "Boltzmann machine" {
+        /// Widths of its hidden layers, from below; 3 at most
+        layers: Vec<usize> = "500,1000", Rule::Widths;
+        /// Steps of each stage before the game; 0: none
+        pretrain: u64 = "0", Rule::Whole(0, MAX);
+        /// Gibbs sweeps of contrastive divergence in the pretraining; several: one after the other, in equal parts
+        cd: Vec<usize> = "1", Rule::Widths;
+        /// Learning rate of the pretraining, divided by the number of sweeps
+        lr_rbm: f32 = "0.05", Rule::Below(f32::INFINITY);
+        /// Rounds of mean-field updates that infer the hidden layers
+        mean_field: usize = "10", Rule::Whole(0, 1000);
+        /// Persistent chains, which stand for the model's own distribution
+        chains: usize = "100", Rule::Whole(1, 65536);
+        /// Gibbs sweeps of the chains at each step
+        gibbs: usize = "1", Rule::Whole(1, 100);
+        /// Learn from what differs from the units' running means (Montavon and Müller 2012)
+        centring: bool = "true", Rule::Switch;
+        /// Draw each pixel as black or white by its grey level, anew at every step
+        binarize: bool = "false", Rule::Switch;
+        /// Decay of the weights
+        l2: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Pull of the hidden units' means to a target; 0: off
+        sparsity: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// That target
+        activity: f32 = "0.1", Rule::Below(1.0);
+        /// Largest norm of what a hidden unit gets from the layer below; 0: any
+        max_norm: f32 = "0.0", Rule::Below(f32::INFINITY);
+    }
     "What is written" {
         /// Steps between lines of metrics.jsonl
         log_every: u64 = "10", Rule::Whole(1, MAX);

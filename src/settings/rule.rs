@@ -217,6 +217,8 @@ words! {
         Linear = "linear",
         /// Down to 0 along half a cosine.
         Cosine = "cosine",
+        /// Down to a hundredth by the same factor at each step.
+        Geometric = "geometric",
     }
     /// What the latent vector is drawn from.
     LatentDist {
