@@ -13,6 +13,8 @@ use crate::{
 pub type Generator = for<'g> fn(&Net<'g>, &Settings, T<'g>, &[usize]) -> T<'g>;
 /// (net, settings, samples) -> logits `[B, 1]`.
 pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, T<'g>) -> T<'g>;
+/// (graph, rows) -> what the generator starts from, `[rows, latent]`.
+pub type Prior<'a> = &'a dyn for<'g> Fn(&'g Graph, usize) -> T<'g>;
 
 /// A GAN of these two networks with all options of the settings.
 ///
@@ -26,6 +28,31 @@ pub fn model(
     discriminator: Discriminator,
 ) -> Result<Model> {
     check(s, examples)?;
+    let graphs = sampling(s, examples, start, generator);
+    Ok(Model::new(round(s, examples, start, (generator, discriminator), &noise(s), 0), graphs))
+}
+
+/// One round of a game that starts at the step `from`: critic steps, then a generator step.
+pub fn round(
+    s: &Settings,
+    examples: &Examples,
+    start: Start,
+    (generator, discriminator): (Generator, Discriminator),
+    prior: Prior,
+    from: u64,
+) -> Graph {
+    let graph = Graph::new();
+    Round { graph: &graph, s, examples, start, generator, discriminator, prior, from }.build();
+    graph
+}
+
+/// The latent vectors that the settings ask for.
+fn noise(s: &Settings) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
+    |graph, rows| latent(graph, s.latent_dist, &[rows, s.latent])
+}
+
+/// The graphs that draw samples from a generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need it.
+pub fn sampling(s: &Settings, examples: &Examples, start: Start, generator: Generator) -> Vec<(&'static str, Graph)> {
     let sample = Graph::new();
     {
         let net = Net::new(&sample, sampled(s), start, Mode::Eval);
@@ -37,15 +64,15 @@ pub fn model(
     let mut graphs = vec![(SAMPLE, sample)];
     if s.ema > 0.0 && s.norm_g == Norm::Batch {
         let calibrate = Graph::new();
-        let net = Net::new(&calibrate, sampled(s), start, Mode::Calibrate);
-        let (z, _) = conditioned_latent(&calibrate, s, examples, calibrate.draw());
-        generator(&net, s, z, &examples.shape);
-        calibrate.commit();
+        {
+            let net = Net::new(&calibrate, sampled(s), start, Mode::Calibrate);
+            let (z, _) = conditioned(&calibrate, s, examples, calibrate.draw(), &noise(s));
+            generator(&net, s, z, &examples.shape);
+            calibrate.commit();
+        }
         graphs.push((CALIBRATE, calibrate));
     }
-    let round = Graph::new();
-    Round { graph: &round, s, examples, start, generator, discriminator }.build();
-    Ok(Model::new(round, graphs))
+    graphs
 }
 
 /// The weights that samples are drawn with.
@@ -53,7 +80,8 @@ pub fn sampled(s: &Settings) -> &'static str {
     if s.ema > 0.0 { "ema" } else { "g" }
 }
 
-fn check(s: &Settings, examples: &Examples) -> Result<()> {
+/// Refuses settings that contradict each other or the data.
+pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
     if s.conditional && examples.classes == 0 {
         return Err(Error::usage("`conditional` needs classes, and this data set has none"));
     }
@@ -72,10 +100,31 @@ fn check(s: &Settings, examples: &Examples) -> Result<()> {
 }
 
 /// Latent vectors, with the classes of a draw behind them in a conditional model.
-fn conditioned_latent<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw: u32) -> (T<'g>, Option<T<'g>>) {
-    let z = latent(g, s.latent_dist, &[s.batch, s.latent]);
+fn conditioned<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw: u32, prior: Prior) -> (T<'g>, Option<T<'g>>) {
+    let z = prior(g, s.batch);
     let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, examples.classes]));
     (classes.map_or(z, |c| z.concat(c, 1)), classes)
+}
+
+/// The critic's loss with its penalties, and its logits for real and for generated samples.
+pub fn critic_loss<'g>(
+    s: &Settings,
+    judge: impl Fn(T<'g>) -> T<'g>,
+    real: T<'g>,
+    fake: T<'g>,
+) -> (T<'g>, T<'g>, T<'g>) {
+    let (on_real, on_fake) = (judge(real), judge(fake));
+    let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
+    if s.r1 > 0.0 {
+        loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
+    }
+    if s.r2 > 0.0 {
+        loss = loss + objective::zero_centred(on_fake, fake) * f64::from(s.r2);
+    }
+    if s.gp > 0.0 {
+        loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
+    }
+    (loss, on_real, on_fake)
 }
 
 struct Round<'a, 'g> {
@@ -85,6 +134,8 @@ struct Round<'a, 'g> {
     start: Start,
     generator: Generator,
     discriminator: Discriminator,
+    prior: Prior<'a>,
+    from: u64,
 }
 
 impl<'g> Round<'_, 'g> {
@@ -103,7 +154,7 @@ impl<'g> Round<'_, 'g> {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
             let real = g.batch(draw, Field::Items, &[vec![s.batch], self.examples.shape.clone()].concat());
-            let (z, classes) = conditioned_latent(g, s, self.examples, draw);
+            let (z, classes) = conditioned(g, s, self.examples, draw, self.prior);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, s, z, &self.examples.shape);
             self.train_discriminator(&dis, real, fake.detach(), classes, last);
             if last {
@@ -118,25 +169,14 @@ impl<'g> Round<'_, 'g> {
         let (g, s) = (self.graph, self.s);
         let (real, fake) = (self.blurred(real), self.blurred(fake));
         let judge = |x| self.judge(dis, x, classes);
-        let (on_real, on_fake) = (judge(real), judge(fake));
-        let game = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
-        let mut loss = game;
-        if s.r1 > 0.0 {
-            loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
-        }
-        if s.r2 > 0.0 {
-            loss = loss + objective::zero_centred(on_fake, fake) * f64::from(s.r2);
-        }
-        if s.gp > 0.0 {
-            loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
-        }
+        let (loss, on_real, on_fake) = critic_loss(s, judge, real, fake);
         if report {
             g.metric("d_loss", loss);
             let probability = |logits: T<'g>| logits.sigmoid().mean_all();
             g.metric("d_real", probability(on_real));
             g.metric("d_fake", probability(on_fake));
         }
-        self.training().descend(dis, loss, s.lr_d);
+        self.descend(dis, loss, s.lr_d);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
             g.commit();
@@ -148,7 +188,12 @@ impl<'g> Round<'_, 'g> {
         let judge = |x| self.judge(dis, self.blurred(x), classes);
         let loss = objective::g_loss(s.objective, || judge(real), judge(fake));
         self.graph.metric("g_loss", loss);
-        self.training().descend(net, loss, s.lr_g);
+        self.descend(net, loss, s.lr_g);
+    }
+
+    fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: f32) {
+        let training = self.training();
+        training.descend_together(&[(net, loss, training.rate(rate) * training.late(self.from))]);
     }
 
     /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).

@@ -15,7 +15,7 @@ pub const VARIANT: Variant = Variant {
     name: "dbm",
     about: "deep Boltzmann machine (Salakhutdinov and Hinton 2009), for grey images",
     kind: Kind::Single,
-    options: &["Images", "Boltzmann machine"],
+    options: &["size", "channels", "Boltzmann machine", "pretrain", "binarize"],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
         ("default", DEFAULT),
@@ -29,7 +29,6 @@ macro_rules! machine {
     ($($own:expr),*) => {
         &[
             ("optimizer", "sgd"),
-            ("momentum", "0.9"),
             ("schedule", "linear"),
             ("batch", "100"),
             ("sample_every", "1000"),
@@ -59,7 +58,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         last.until = u64::MAX;
     }
     let graphs = vec![(SAMPLE, sample(s, &widths, examples)), (RECONSTRUCT, reconstruct(s, &widths, examples))];
-    Ok(Model { phases, graphs })
+    Ok(Model { phases, graphs, calibration: 0 })
 }
 
 /// The persistent chains, moved on: probabilities of the visible units.
@@ -67,10 +66,9 @@ fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     let graph = Graph::new();
     {
         let machine = Machine::new(&graph, MACHINE, widths);
-        let (_, drawn) = machine.advance(s.chains, SWEEPS);
         let rows = sample_rows(s, examples).min(s.chains);
-        let shown = drawn[0].slice(&[0, 0], &[rows, widths[0]]);
-        graph.output("samples", to_examples(shown, &examples.shape));
+        let (_, drawn) = machine.advance(s.chains, rows, SWEEPS);
+        graph.output("samples", to_examples(drawn[0], &examples.shape));
         graph.commit();
     }
     graph

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, nearest, unknown};
 pub use layer::Layer;
-pub use rule::{LatentDist, Norm, Objective, Optimizer, Rule, Schedule};
+pub use rule::{Architecture, Fusion, LatentDist, Likelihood, Norm, Objective, Optimizer, Prior, Rule, Schedule};
 use rule::{MAX, Value};
 
 /// What `saddle variants` and the error messages say about one setting.
@@ -194,8 +194,6 @@ settings! {
     "Boltzmann machine" {
         /// Widths of its hidden layers, from below; 3 at most
         layers: Vec<usize> = "500,1000", Rule::Widths;
-        /// Steps of each stage before the game; 0: none
-        pretrain: u64 = "0", Rule::Whole(0, MAX);
         /// Gibbs sweeps of contrastive divergence in the pretraining; several: one after the other, in equal parts
         cd: Vec<usize> = "1", Rule::Widths;
         /// Learning rate of the pretraining, divided by the number of sweeps
@@ -208,16 +206,62 @@ settings! {
         gibbs: usize = "1", Rule::Whole(1, 100);
         /// Learn from what differs from the units' running means (Montavon and Müller 2012)
         centring: bool = "true", Rule::Switch;
-        /// Draw each pixel as black or white by its grey level, anew at every step
-        binarize: bool = "false", Rule::Switch;
         /// Decay of the weights
         l2: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Pull of the hidden units' means to a target; 0: off
         sparsity: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// That target
         activity: f32 = "0.1", Rule::Below(1.0);
-        /// Largest norm of what a hidden unit gets from the layer below; 0: any
+        /// Largest norm of the weights from the layer below to a hidden unit; 0: any
         max_norm: f32 = "0.0", Rule::Below(f32::INFINITY);
+    }
+    "Boltzmann machine in a game" {
+        /// What the generator starts from: the machine's top layer, or noise as wide
+        prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
+        /// Standard deviation of the noise on the top layer's means
+        smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
+        /// Steps in which all layers of the machine learn before the game
+        joint: u64 = "2000", Rule::Whole(1, MAX);
+        /// Learning rate of the machine
+        lr_dbm: f32 = "0.005", Rule::Below(f32::INFINITY);
+    }
+    "Autoencoder" {
+        /// Layers of the encoder, the decoder and what judges them
+        net: Architecture = "dense", Rule::OneOf(Architecture::WORDS);
+        /// Hidden widths of a dense encoder, input side first; the decoder has them in reverse
+        hidden_e: Vec<usize> = "512,256", Rule::Widths;
+        /// What the decoder says about each value
+        likelihood: Likelihood = "bernoulli", Rule::OneOf(Likelihood::WORDS);
+        /// Draw each pixel as black or white by its grey level, anew at every step
+        binarize: bool = "false", Rule::Switch;
+    }
+    "Variational bound" {
+        /// Weight of the divergence from the prior
+        beta: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Steps over which that weight rises from 0; 0: none
+        warmup: u64 = "0", Rule::Whole(0, MAX);
+        /// Nats of each latent variable that cost nothing
+        free_bits: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Latent vectors drawn for each example; more than 1: the importance-weighted bound
+        importance: usize = "1", Rule::Whole(1, 1000);
+    }
+    "Fusion" {
+        /// Steps of each stage of the pretraining; 0: none
+        pretrain: u64 = "0", Rule::Whole(0, MAX);
+        /// How encoder and decoder take part in the game
+        fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
+        /// Weight of the reconstruction in the decoder's loss
+        gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Cost at which discriminator and decoder are in balance
+        equilibrium: f32 = "0.68", Rule::Below(f32::INFINITY);
+        /// Distance from it at which the stronger side waits; 0: neither ever does
+        margin: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Weight of the divergence of generated samples (introspective)
+        beta_neg: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Error of generated samples over that of real ones (boundary)
+        diversity: f32 = "0.5", Rule::Below(f32::INFINITY);
+        /// Rate at which the balance is corrected (boundary)
+        gain: f32 = "0.001", Rule::Below(f32::INFINITY);
     }
     "What is written" {
         /// Steps between lines of metrics.jsonl

@@ -220,12 +220,48 @@ words! {
         /// Down to a hundredth by the same factor at each step.
         Geometric = "geometric",
     }
+    /// The kind of layers that a network is made of.
+    Architecture {
+        /// Dense layers.
+        Dense = "dense",
+        /// Strided convolutions and their transposes.
+        Conv = "conv",
+    }
+    /// What a decoder says about each value of an example.
+    Likelihood {
+        /// A probability: for values that are 0 or 1.
+        Bernoulli = "bernoulli",
+        /// A mean, with one learned deviation for all.
+        Gaussian = "gaussian",
+    }
+    /// How the encoder and the decoder of an autoencoder take part in the game.
+    Fusion {
+        /// The discriminator's trunk encodes, the generator decodes.
+        Trunk = "trunk",
+        /// The encoder judges by its own bound, the decoder generates (Soft-IntroVAE).
+        Introspective = "introspective",
+        /// The discriminator is an autoencoder that judges by its error (BEGAN).
+        Boundary = "boundary",
+    }
     /// What the latent vector is drawn from.
     LatentDist {
         /// Independent standard normals.
         Normal = "normal",
         /// Independent uniforms on [-1, 1].
         Uniform = "uniform",
+    }
+    /// What the generator on top of a Boltzmann machine starts from.
+    Prior {
+        /// The machine's top layer; the machine stays as it is.
+        Frozen = "frozen",
+        /// The machine's top layer, while the machine goes on learning slowly.
+        Refreshed = "refreshed",
+        /// Standard normals, as many as the top layer has units.
+        Normal = "normal",
+        /// Uniforms on [-1, 1].
+        Uniform = "uniform",
+        /// Fair coins.
+        Bernoulli = "bernoulli",
     }
     /// The normalisation of a network's layers.
     Norm {

@@ -4,7 +4,7 @@
 use super::{MACHINE, Machine, bernoulli, layer_name, to_units, up_weight};
 use crate::{
     error::{Error, Result},
-    graph::{Field, Form, Graph, Init, Role, T},
+    graph::{Field, Form, Graph, Init, Optimizer, Real, Role, T},
     models::{Phase, training::Training},
     settings::Settings,
 };
@@ -189,7 +189,7 @@ impl<'g> Learning<'_, 'g> {
         let (g, s) = (self.graph, self.s);
         let machine = Machine::new(g, MACHINE, self.widths);
         let data = machine.mean_field(self.visible(s.batch), s.mean_field);
-        let (states, drawn) = machine.advance(s.chains, s.gibbs);
+        let (states, drawn) = machine.advance(s.chains, s.chains, s.gibbs);
         // The odd layers' probabilities given states of the even ones: the same expectation with less noise.
         let model: Vec<T> = (0..states.len()).map(|l| if l % 2 == 1 { drawn[l] } else { states[l] }).collect();
         let positive = Statistics::of(&data);
@@ -248,8 +248,8 @@ impl<'g> Learning<'_, 'g> {
             _ => (data.means[l] - f64::from(s.activity)) * f64::from(s.sparsity) - biases[l],
         });
         let descent: Vec<T> = decayed.chain(sparse).collect();
-        let training = Training { graph: g, s };
-        training.follow(&machine.net, &descent, self.course(&training));
+        let rule = Optimizer::Sgd { momentum: Real::new(s.momentum.into()) };
+        g.update(machine.net.params, rule, g.pack(machine.net.params, &descent), self.course());
         if s.max_norm > 0.0 {
             (0..top).for_each(|l| limit_columns(g, machine.weight(l), s.max_norm.into()));
             g.commit();
@@ -257,12 +257,12 @@ impl<'g> Learning<'_, 'g> {
     }
 
     /// The learning rate at this step of the phase.
-    fn course(&self, training: &Training<'_, 'g>) -> T<'g> {
+    fn course(&self) -> T<'g> {
         let done = self.graph.clock() - self.from as f64;
         let remaining = (1.0 - done * (1.0 / (self.until - self.from) as f64)).relu();
         // min(1, r) = 1 - relu(1 - r)
         let rise = 1.0 - (0.8 - done * (0.8 / RISE)).relu();
-        training.course(self.rate, remaining) * rise
+        Training { graph: self.graph, s: self.s }.course(self.rate, remaining) * rise
     }
 }
 

@@ -167,13 +167,17 @@ impl<'g> Machine<'g> {
         self.widths.iter().enumerate().map(state).collect()
     }
 
-    /// Moves the persistent chains on by some sweeps, which the next commit carries out. Returns their new states, and the
-    /// probabilities that each layer was last drawn with.
-    pub fn advance(&self, chains: usize, sweeps: usize) -> (Vec<T<'g>>, Vec<T<'g>>) {
-        let old = self.chains(chains);
-        let mut x = old.clone();
-        let drawn = (0..sweeps).map(|_| self.sweep(&mut x)).last().unwrap_or_else(|| old.clone());
-        old.into_iter().zip(&x).for_each(|(state, &x)| self.graph().assign(state, x));
+    /// Moves the first `rows` of the persistent chains on by some sweeps and puts them behind the others, which the next
+    /// commit carries out. Returns their new states, and the probabilities that each layer was last drawn with.
+    pub fn advance(&self, chains: usize, rows: usize, sweeps: usize) -> (Vec<T<'g>>, Vec<T<'g>>) {
+        let all = self.chains(chains);
+        let mut x: Vec<T> = all.iter().map(|x| x.slice(&[0, 0], &[rows, x.dim(1)])).collect();
+        let drawn = (0..sweeps).map(|_| self.sweep(&mut x)).last().unwrap_or_else(|| x.clone());
+        for (state, &new) in all.into_iter().zip(&x) {
+            let (others, n) = (chains - rows, state.dim(1));
+            let behind = |new: T<'g>| state.slice(&[rows, 0], &[others, n]).concat(new, 0);
+            self.graph().assign(state, if others > 0 { behind(new) } else { new });
+        }
         (x, drawn)
     }
 }
