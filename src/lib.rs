@@ -12,6 +12,7 @@ pub mod gpu;
 pub mod grad;
 pub mod graph;
 pub mod kernels;
+pub mod likelihood;
 pub mod models;
 pub mod nn;
 pub mod objective;

@@ -13,6 +13,8 @@ use crate::{
 pub type Generator = for<'g> fn(&Net<'g>, &Settings, T<'g>, &[usize]) -> T<'g>;
 /// (net, settings, samples) -> logits `[B, 1]`.
 pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, T<'g>) -> T<'g>;
+/// (graph, rows) -> what the generator starts from, `[rows, latent]`.
+pub type Prior<'a> = &'a dyn for<'g> Fn(&'g Graph, usize) -> T<'g>;
 
 /// A GAN of these two networks with all options of the settings.
 ///
@@ -27,9 +29,26 @@ pub fn model(
 ) -> Result<Model> {
     check(s, examples)?;
     let graphs = sampling(s, examples, start, generator);
-    let round = Graph::new();
-    Round { graph: &round, s, examples, start, generator, discriminator }.build();
-    Ok(Model::new(round, graphs))
+    Ok(Model::new(round(s, examples, start, (generator, discriminator), &noise(s), 0), graphs))
+}
+
+/// One round of a game that starts at the step `from`: critic steps, then a generator step.
+pub fn round(
+    s: &Settings,
+    examples: &Examples,
+    start: Start,
+    (generator, discriminator): (Generator, Discriminator),
+    prior: Prior,
+    from: u64,
+) -> Graph {
+    let graph = Graph::new();
+    Round { graph: &graph, s, examples, start, generator, discriminator, prior, from }.build();
+    graph
+}
+
+/// The latent vectors that the settings ask for.
+fn noise(s: &Settings) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
+    |graph, rows| latent(graph, s.latent_dist, &[rows, s.latent])
 }
 
 /// The graphs that draw samples from a generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need it.
@@ -47,7 +66,7 @@ pub fn sampling(s: &Settings, examples: &Examples, start: Start, generator: Gene
         let calibrate = Graph::new();
         {
             let net = Net::new(&calibrate, sampled(s), start, Mode::Calibrate);
-            let (z, _) = conditioned_latent(&calibrate, s, examples, calibrate.draw());
+            let (z, _) = conditioned(&calibrate, s, examples, calibrate.draw(), &noise(s));
             generator(&net, s, z, &examples.shape);
             calibrate.commit();
         }
@@ -81,8 +100,8 @@ pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
 }
 
 /// Latent vectors, with the classes of a draw behind them in a conditional model.
-fn conditioned_latent<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw: u32) -> (T<'g>, Option<T<'g>>) {
-    let z = latent(g, s.latent_dist, &[s.batch, s.latent]);
+fn conditioned<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw: u32, prior: Prior) -> (T<'g>, Option<T<'g>>) {
+    let z = prior(g, s.batch);
     let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, examples.classes]));
     (classes.map_or(z, |c| z.concat(c, 1)), classes)
 }
@@ -115,6 +134,8 @@ struct Round<'a, 'g> {
     start: Start,
     generator: Generator,
     discriminator: Discriminator,
+    prior: Prior<'a>,
+    from: u64,
 }
 
 impl<'g> Round<'_, 'g> {
@@ -133,7 +154,7 @@ impl<'g> Round<'_, 'g> {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
             let real = g.batch(draw, Field::Items, &[vec![s.batch], self.examples.shape.clone()].concat());
-            let (z, classes) = conditioned_latent(g, s, self.examples, draw);
+            let (z, classes) = conditioned(g, s, self.examples, draw, self.prior);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, s, z, &self.examples.shape);
             self.train_discriminator(&dis, real, fake.detach(), classes, last);
             if last {
@@ -155,7 +176,7 @@ impl<'g> Round<'_, 'g> {
             g.metric("d_real", probability(on_real));
             g.metric("d_fake", probability(on_fake));
         }
-        self.training().descend(dis, loss, s.lr_d);
+        self.descend(dis, loss, s.lr_d);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
             g.commit();
@@ -167,7 +188,12 @@ impl<'g> Round<'_, 'g> {
         let judge = |x| self.judge(dis, self.blurred(x), classes);
         let loss = objective::g_loss(s.objective, || judge(real), judge(fake));
         self.graph.metric("g_loss", loss);
-        self.training().descend(net, loss, s.lr_g);
+        self.descend(net, loss, s.lr_g);
+    }
+
+    fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: f32) {
+        let training = self.training();
+        training.descend_together(&[(net, loss, training.rate(rate) * training.late(self.from))]);
     }
 
     /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).

@@ -88,7 +88,7 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
 }
 
 /// x `[B, ..]` -> logits `[B, 1]`.
-fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
     let mut h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
     let mut net = net.clone();
     if s.waves > 0 {

@@ -4,6 +4,9 @@ pub mod adversarial;
 pub mod ae;
 pub mod ae_gan;
 pub mod autoencoder;
+pub mod boltzmann;
+pub mod dbm;
+pub mod dbm_gan;
 pub mod dcgan;
 pub mod gan;
 pub mod training;
@@ -118,8 +121,16 @@ pub enum Kind {
 }
 
 /// Every variant, in the order in which they are listed.
-pub const VARIANTS: &[Variant] =
-    &[gan::VARIANT, dcgan::VARIANT, ae::VARIANT, vae::VARIANT, vae_gan::VARIANT, ae_gan::VARIANT];
+pub const VARIANTS: &[Variant] = &[
+    gan::VARIANT,
+    dcgan::VARIANT,
+    ae::VARIANT,
+    vae::VARIANT,
+    vae_gan::VARIANT,
+    ae_gan::VARIANT,
+    dbm::VARIANT,
+    dbm_gan::VARIANT,
+];
 
 /// The variants as the settings see them.
 pub fn menu() -> Vec<Menu<'static>> {

@@ -7,6 +7,9 @@ use crate::{
     settings::{Optimizer, Schedule, Settings},
 };
 
+/// What a geometric schedule divides a rate by in all.
+const GEOMETRIC: f64 = 100.0;
+
 /// The training that settings ask for, in the graph of one round.
 pub struct Training<'a, 'g> {
     /// The round.
@@ -23,11 +26,31 @@ impl<'g> Training<'_, 'g> {
 
     /// A rate at this step of the run, by the schedule.
     pub fn rate(&self, rate: f32) -> T<'g> {
+        self.course(rate, self.remaining())
+    }
+
+    /// A rate by the schedule, where `remaining` falls from 1 to 0.
+    pub fn course(&self, rate: f32, remaining: T<'g>) -> T<'g> {
         match self.s.schedule {
             Schedule::Constant => self.graph.scalar(rate.into()),
-            Schedule::Linear => self.remaining() * f64::from(rate),
-            Schedule::Cosine => (1.0 - (self.remaining() * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
+            Schedule::Linear => remaining * f64::from(rate),
+            Schedule::Cosine => (1.0 - (remaining * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
+            Schedule::Geometric => ((remaining - 1.0) * GEOMETRIC.ln()).exp() * f64::from(rate),
         }
+    }
+
+    /// What a rate is multiplied by for a network that learns from the step `from` on. Adam counts its steps from the start of
+    /// the run, takes the moments, which are still near 0, for settled ones, and would begin with steps many times too long.
+    pub fn late(&self, from: u64) -> T<'g> {
+        if from == 0 || self.s.optimizer != Optimizer::Adam {
+            return self.graph.scalar(1.0);
+        }
+        // 1 - beta^t for t steps.
+        let share = |beta: f32, t: T<'g>| 1.0 - (t * f64::from(beta).ln().max(-1e4)).exp();
+        let steps = self.graph.clock() + 1.0;
+        let own = steps - from as f64;
+        let factor = |t: T<'g>| share(self.s.beta2, t).sqrt() * share(self.s.beta1, t).recip();
+        factor(own) * factor(steps).recip()
     }
 
     /// One update of a network by the gradient of a loss.

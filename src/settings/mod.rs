@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, nearest, unknown};
 pub use layer::Layer;
-pub use rule::{Architecture, Fusion, LatentDist, Likelihood, Norm, Objective, Optimizer, Rule, Schedule};
+pub use rule::{Architecture, Fusion, LatentDist, Likelihood, Norm, Objective, Optimizer, Prior, Rule, Schedule};
 use rule::{MAX, Value};
 
 /// What `saddle variants` and the error messages say about one setting.
@@ -191,6 +191,40 @@ settings! {
         /// Samples that the discriminator judges together (PacGAN)
         pack: usize = "1", Rule::Whole(1, 64);
     }
+    "Boltzmann machine" {
+        /// Widths of its hidden layers, from below; 3 at most
+        layers: Vec<usize> = "500,1000", Rule::Widths;
+        /// Gibbs sweeps of contrastive divergence in the pretraining; several: one after the other, in equal parts
+        cd: Vec<usize> = "1", Rule::Widths;
+        /// Learning rate of the pretraining, divided by the number of sweeps
+        lr_rbm: f32 = "0.05", Rule::Below(f32::INFINITY);
+        /// Rounds of mean-field updates that infer the hidden layers
+        mean_field: usize = "10", Rule::Whole(0, 1000);
+        /// Persistent chains, which stand for the model's own distribution
+        chains: usize = "100", Rule::Whole(1, 65536);
+        /// Gibbs sweeps of the chains at each step
+        gibbs: usize = "1", Rule::Whole(1, 100);
+        /// Learn from what differs from the units' running means (Montavon and Müller 2012)
+        centring: bool = "true", Rule::Switch;
+        /// Decay of the weights
+        l2: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Pull of the hidden units' means to a target; 0: off
+        sparsity: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// That target
+        activity: f32 = "0.1", Rule::Below(1.0);
+        /// Largest norm of the weights from the layer below to a hidden unit; 0: any
+        max_norm: f32 = "0.0", Rule::Below(f32::INFINITY);
+    }
+    "Boltzmann machine in a game" {
+        /// What the generator starts from: the machine's top layer, or noise as wide
+        prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
+        /// Standard deviation of the noise on the top layer's means
+        smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
+        /// Steps in which all layers of the machine learn before the game
+        joint: u64 = "2000", Rule::Whole(1, MAX);
+        /// Learning rate of the machine
+        lr_dbm: f32 = "0.005", Rule::Below(f32::INFINITY);
+    }
     "Autoencoder" {
         /// Layers of the encoder, the decoder and what judges them
         net: Architecture = "dense", Rule::OneOf(Architecture::WORDS);
@@ -212,7 +246,7 @@ settings! {
         importance: usize = "1", Rule::Whole(1, 1000);
     }
     "Fusion" {
-        /// Steps of each stage before the game; 0: none
+        /// Steps of each stage of the pretraining; 0: none
         pretrain: u64 = "0", Rule::Whole(0, MAX);
         /// How encoder and decoder take part in the game
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);

@@ -217,6 +217,8 @@ words! {
         Linear = "linear",
         /// Down to 0 along half a cosine.
         Cosine = "cosine",
+        /// Down to a hundredth by the same factor at each step.
+        Geometric = "geometric",
     }
     /// The kind of layers that a network is made of.
     Architecture {
@@ -247,6 +249,19 @@ words! {
         Normal = "normal",
         /// Independent uniforms on [-1, 1].
         Uniform = "uniform",
+    }
+    /// What the generator on top of a Boltzmann machine starts from.
+    Prior {
+        /// The machine's top layer; the machine stays as it is.
+        Frozen = "frozen",
+        /// The machine's top layer, while the machine goes on learning slowly.
+        Refreshed = "refreshed",
+        /// Standard normals, as many as the top layer has units.
+        Normal = "normal",
+        /// Uniforms on [-1, 1].
+        Uniform = "uniform",
+        /// Fair coins.
+        Bernoulli = "bernoulli",
     }
     /// The normalisation of a network's layers.
     Norm {

@@ -1,0 +1,87 @@
+//! Deep Boltzmann machine (Salakhutdinov and Hinton 2009): an energy over layers of binary units that learns grey images.
+
+use super::{
+    Examples, Kind, Model, RECONSTRUCT, SAMPLE, Variant,
+    boltzmann::{self, MACHINE, Machine, to_examples, to_units},
+    sample_rows,
+};
+use crate::{error::Result, graph::Graph, settings::Settings};
+
+/// Sweeps of the chains between two pictures of samples.
+const SWEEPS: usize = 50;
+
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "dbm",
+    about: "deep Boltzmann machine (Salakhutdinov and Hinton 2009), for grey images",
+    kind: Kind::Single,
+    options: &["size", "channels", "Boltzmann machine", "pretrain", "binarize"],
+    presets: &[
+        // Centred and without pretraining, in minutes on two CPU cores.
+        ("default", DEFAULT),
+        // Layer by layer first, as the paper has it.
+        ("article", ARTICLE),
+    ],
+    build,
+};
+
+macro_rules! machine {
+    ($($own:expr),*) => {
+        &[
+            ("optimizer", "sgd"),
+            ("schedule", "linear"),
+            ("batch", "100"),
+            ("sample_every", "1000"),
+            ("checkpoint_every", "1000"),
+            ("log_every", "100"),
+            $($own),*
+        ]
+    };
+}
+
+const DEFAULT: &[(&str, &str)] =
+    machine![("steps", "10000"), ("lr_g", "0.005"), ("mean_field", "5"), ("layers", "256,256")];
+const ARTICLE: &[(&str, &str)] = machine![
+    ("steps", "80000"),
+    ("pretrain", "20000"),
+    ("cd", "1,5"),
+    ("lr_g", "0.002"),
+    ("gibbs", "5"),
+    ("l2", "0.0002"),
+    ("centring", "false")
+];
+
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    let widths = boltzmann::widths(s, examples)?;
+    let mut phases = boltzmann::phases(s, &widths, s.lr_g, s.steps)?;
+    if let Some(last) = phases.last_mut() {
+        last.until = u64::MAX;
+    }
+    let graphs = vec![(SAMPLE, sample(s, &widths, examples)), (RECONSTRUCT, reconstruct(s, &widths, examples))];
+    Ok(Model { phases, graphs, calibration: 0 })
+}
+
+/// The persistent chains, moved on: probabilities of the visible units.
+fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
+    let graph = Graph::new();
+    {
+        let machine = Machine::new(&graph, MACHINE, widths);
+        let rows = sample_rows(s, examples).min(s.chains);
+        let (_, drawn) = machine.advance(s.chains, rows, SWEEPS);
+        graph.output("samples", to_examples(drawn[0], &examples.shape));
+        graph.commit();
+    }
+    graph
+}
+
+/// Examples, inferred and drawn back: probabilities of the visible units given the hidden ones' means.
+fn reconstruct(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
+    let graph = Graph::new();
+    {
+        let machine = Machine::new(&graph, MACHINE, widths);
+        let x = graph.input("x", &[&[s.batch], examples.shape.as_slice()].concat());
+        let means = machine.mean_field(to_units(x), s.mean_field);
+        graph.output("samples", to_examples(machine.conditional(0, &means), &examples.shape));
+    }
+    graph
+}

@@ -1,0 +1,176 @@
+//! DBM-GAN: a deep Boltzmann machine learns the images first; then a generator that starts as the machine's own way down
+//! from its top layer plays against a discriminator, with the machine's top layer as its prior.
+
+use super::{
+    Examples, Kind, Model, Phase, SAMPLE, Variant,
+    adversarial::{self, Prior, sampled},
+    boltzmann::{self, Learning, MACHINE, Machine, bernoulli},
+    gan, sample_rows,
+};
+use crate::{
+    error::{Error, Result},
+    graph::{Dist, Graph, Init, T, numel},
+    nn::{Mode, Net, Start},
+    settings::{self, Settings},
+};
+
+/// Sweeps of the chains between two pictures of samples.
+const SWEEPS: usize = 20;
+/// Share of the machine's learning rate with which it goes on learning during the game.
+const REFRESHMENT: f32 = 0.1;
+/// Name of the one round that makes the generator out of the machine.
+const CONNECTION: &str = "connection";
+/// Name of the phase of the game.
+const GAME: &str = "game";
+
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "dbm-gan",
+    about: "deep Boltzmann machine whose top layer is the prior of a GAN, for grey images",
+    kind: Kind::Single,
+    options: &[
+        "size",
+        "channels",
+        "Objective",
+        "Boltzmann machine",
+        "Boltzmann machine in a game",
+        "pretrain",
+        "binarize",
+        "hidden_g",
+        "hidden_d",
+        "norm_d",
+        "spectral",
+        "ema",
+        "pack",
+    ],
+    presets: &[
+        ("default", DEFAULT),
+        // The discriminator of the article's `gan`.
+        ("article", ARTICLE),
+    ],
+    build,
+};
+
+macro_rules! game {
+    ($($own:expr),*) => {
+        &[
+            ("norm_d", "none"),
+            ("chains", "100"),
+            ("batch", "100"),
+            ("log_every", "100"),
+            ("sample_every", "1000"),
+            ("checkpoint_every", "1000"),
+            $($own),*
+        ]
+    };
+}
+
+const DEFAULT: &[(&str, &str)] =
+    game![("layers", "256,256"), ("steps", "8000"), ("joint", "4000"), ("hidden_g", "256")];
+const ARTICLE: &[(&str, &str)] =
+    game![("pretrain", "4000"), ("joint", "12000"), ("steps", "40000"), ("hidden_g", "256,800"), ("hidden_d", "512")];
+
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    let widths = boltzmann::widths(s, examples)?;
+    adversarial::check(s, examples)?;
+    if s.chains < s.batch {
+        return Err(Error::usage(format!(
+            "`chains` takes at least as many as `batch` has samples, and {} are fewer than {}",
+            s.chains, s.batch
+        )));
+    }
+    let learned = s.pretrain * (widths.len() as u64 - 1) + 1 + s.joint;
+    if s.steps <= learned + 1 {
+        return Err(Error::usage(format!(
+            "the machine learns for {learned} of {} steps, and one more connects it: choose more steps for the game, or fewer of `pretrain` or `joint`",
+            s.steps
+        )));
+    }
+    let mut phases = boltzmann::phases(s, &widths, s.lr_dbm, learned)?;
+    phases.push(Phase { name: CONNECTION, until: learned + 1, round: connection(s, &widths, examples) });
+    let prior = |sweeps| prior(s, &widths, sweeps);
+    let round =
+        adversarial::round(s, examples, Start::Uniform, (generator, gan::discriminator), &prior(s.gibbs), learned + 1);
+    if s.prior == settings::Prior::Refreshed {
+        let (from, until, rate) = (learned, s.steps, s.lr_dbm * REFRESHMENT);
+        Learning { graph: &round, s, widths: &widths, from, until, rate }.follow_likelihood();
+        round.commit();
+    }
+    phases.push(Phase { name: GAME, until: u64::MAX, round });
+    Ok(Model { phases, graphs: vec![(SAMPLE, sample(s, examples, &prior(SWEEPS)))], calibration: 0 })
+}
+
+/// What the generator starts from, `[rows, n_L]`: means of the machine's top layer in its chains, moved on, with noise
+/// that makes them continuous; or other noise.
+fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
+    move |graph, rows| {
+        let shape = [rows, widths[widths.len() - 1]];
+        match s.prior {
+            settings::Prior::Frozen | settings::Prior::Refreshed => {
+                let machine = Machine::new(graph, MACHINE, widths);
+                let (_, drawn) = machine.advance(s.chains, rows, sweeps);
+                drawn[machine.top()] + graph.random(Dist::Normal, &shape) * f64::from(s.smoothing)
+            }
+            settings::Prior::Normal => graph.random(Dist::Normal, &shape),
+            settings::Prior::Uniform => graph.random(Dist::Uniform, &shape) * 2.0 - 1.0,
+            settings::Prior::Bernoulli => bernoulli(graph.full(0.5, &shape)),
+        }
+    }
+}
+
+fn sample(s: &Settings, examples: &Examples, prior: Prior) -> Graph {
+    let graph = Graph::new();
+    {
+        let net = Net::new(&graph, sampled(s), Start::Uniform, Mode::Eval);
+        let rows = sample_rows(s, examples).min(s.chains);
+        graph.output("samples", generator(&net, s, prior(&graph, rows), &examples.shape));
+        graph.commit();
+    }
+    graph
+}
+
+/// z `[B, n_L]` -> images in (-1, 1): the machine's layers downwards, and a dense network beside them that corrects.
+fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+    let mut h = z;
+    for (i, &width) in s.layers.iter().rev().enumerate().skip(1) {
+        h = net.dense(&format!("down{i}"), h, width).sigmoid();
+    }
+    let down = net.dense("down", h, numel(shape));
+    let correcting = net.starting(Start::Dcgan);
+    let mut h = h;
+    for (i, &width) in s.hidden_g.iter().enumerate() {
+        h = correcting.dense(&format!("dense{i}"), h, width).leaky_relu(0.2);
+    }
+    // 2 σ(a) - 1 = tanh(a / 2).
+    let logits = down + correcting.dense("out", h, numel(shape));
+    (logits * 0.5).tanh().reshape(&[&[z.dim(0)], shape].concat())
+}
+
+/// The round that gives the generator's layers the machine's weights and biases. A layer between two others gets twice
+/// what comes from above, in place of what it would get from below.
+fn connection(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
+    let graph = Graph::new();
+    {
+        let g = &graph;
+        let machine = Machine::new(g, MACHINE, widths);
+        let net = Net::new(g, "g", Start::Uniform, Mode::Train);
+        generator(&net, s, g.full(0.0, &[1, widths[machine.top()]]), &examples.shape);
+        for l in 0..machine.top() {
+            let name = if l == 0 { "down".into() } else { format!("down{}", machine.top() - l) };
+            let doubled = if l == 0 { 1.0 } else { 2.0 };
+            for (part, value) in [("weight", machine.weight(l) * doubled), ("bias", machine.bias(l))] {
+                let own = g.state(net.params, &format!("{name}.{part}"), &value.shape(), Init::Const(0.0));
+                g.assign(own, value);
+            }
+        }
+        g.commit();
+        if s.ema > 0.0 {
+            let averaged = Net::new(g, sampled(s), Start::Uniform, Mode::Train);
+            generator(&averaged, s, g.full(0.0, &[1, widths[machine.top()]]), &examples.shape);
+            g.assign(g.flat(averaged.params), g.flat(net.params));
+        }
+        g.metric("norm", (g.flat(net.params).square().sum_all() + 1e-12).sqrt());
+        g.commit();
+    }
+    graph
+}
