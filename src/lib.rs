@@ -11,6 +11,7 @@ pub mod gpu;
 pub mod grad;
 pub mod graph;
 pub mod kernels;
+pub mod metrics;
 pub mod models;
 pub mod nn;
 pub mod objective;
