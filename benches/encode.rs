@@ -2,28 +2,28 @@
 //! The best of 30, on the first GPU adapter (software ones will do: nothing is run).
 
 use saddle::{
+    engine::Plans,
     gpu::{self, Gpu},
     models,
     runner::Runner,
-    session::{self, Plans},
-    settings::{Layer, Preset, Settings},
+    session,
+    settings::{Layer, Settings},
 };
 
 fn main() -> saddle::error::Result<()> {
     let Some(adapter) = gpu::adapters().into_iter().next() else {
         return Err(saddle::error::Error::failure("no GPU adapter: install a Vulkan driver"));
     };
-    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
     for variant in ["gan", "dcgan"] {
         let mut layer = Layer::default();
         layer.set("variant", variant, "");
-        let settings = Settings::resolve(&presets, &[layer])?;
+        let settings = Settings::resolve(&models::menu(), &[layer])?;
         let dataset = session::open_data(&settings)?;
-        let model = (models::variant(variant)?.build)(&settings, &session::examples(&dataset))?;
+        let model = models::variant(variant)?.model(&settings, &session::examples(&dataset))?;
         let mut gpu = Gpu::open(&adapter, false)?;
-        let plans = Plans::new(&model, &gpu.device().caps.clone(), Some(session::layout(&dataset)))?;
+        let plans = Plans::new(model.training(), &gpu.device().caps.clone(), Some(session::layout(&dataset)))?;
         session::upload(&mut gpu, &dataset)?;
-        let round = plans.round.expect("a plan to train has a round");
+        let round = plans.get("round").expect("a plan to train has a round").clone();
         let id = gpu.load(&round)?;
         let mut costs = vec![];
         for _ in 0..30 {

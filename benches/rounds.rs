@@ -4,9 +4,10 @@
 use std::time::Instant;
 
 use saddle::{
+    engine::Plans,
     models,
-    session::{self, Plans, Session},
-    settings::{Layer, Preset, Settings},
+    session::{self, Session},
+    settings::{Layer, Settings},
 };
 
 fn main() -> saddle::error::Result<()> {
@@ -19,15 +20,15 @@ fn main() -> saddle::error::Result<()> {
             None => layer.set("variant", arg, "the command line"),
         }
     }
-    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
-    let settings = Settings::resolve(&presets, &[layer])?;
+    let settings = Settings::resolve(&models::menu(), &[layer])?;
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
-    let model = (models::variant(&settings.variant)?.build)(&settings, &examples)?;
+    let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, _) = session::open_device(settings.adapter.as_deref())?;
-    let plans = Plans::new(&model, &caps, Some(session::layout(&dataset)))?;
+    let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
+    let flops = plans.get("round").map_or(0.0, |round| round.cost().flops);
     session::upload(runner.as_mut(), &dataset)?;
-    let mut session = Session::new(runner, &settings, examples, &plans)?;
+    let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     session.train(3)?;
     let begun = Instant::now();
     let mut times = vec![];
@@ -38,7 +39,7 @@ fn main() -> saddle::error::Result<()> {
     }
     times.sort_by(f64::total_cmp);
     let (median, last) = (times[times.len() / 2], times[times.len() - 1]);
-    let gflops = plans.round.as_ref().map_or(0.0, |p| p.cost().flops) / median / 1e6;
+    let gflops = flops / median / 1e6;
     println!(
         "{} batch {}: median {median:.3} ms, {:.3} to {last:.3}, {} rounds, {gflops:.0} GFLOP/s, {}",
         settings.variant,

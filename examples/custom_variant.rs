@@ -4,11 +4,12 @@
 
 use saddle::{
     data,
+    engine::Plans,
     error::Result,
     graph::{T, numel},
-    models::{Examples, Model, Variant, adversarial},
+    models::{Examples, Kind, Model, Variant, adversarial},
     nn::{Net, Start},
-    session::{self, Plans, Session},
+    session::{self, Session},
     settings::{Layer, Settings},
 };
 
@@ -16,6 +17,8 @@ use saddle::{
 const VARIANT: Variant = Variant {
     name: "residual",
     about: "dense networks whose hidden layers add to what they get, for points",
+    kind: Kind::Single,
+    options: &["Objective", "latent", "norm_g", "norm_d"],
     presets: &[("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
     build,
 };
@@ -56,16 +59,16 @@ fn main() -> Result<()> {
     {
         layer.set(key, value, "");
     }
-    let settings = Settings::resolve(&[(VARIANT.name, VARIANT.presets)], &[layer])?;
+    let settings = Settings::resolve(&[VARIANT.menu()], &[layer])?;
 
     // Graphs, then programs for one device, then a session that runs them.
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
-    let model = (VARIANT.build)(&settings, &examples)?;
+    let model = VARIANT.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let plans = Plans::new(&model, &caps, Some(session::layout(&dataset)))?;
+    let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
     session::upload(runner.as_mut(), &dataset)?;
-    let mut session = Session::new(runner, &settings, examples, &plans)?;
+    let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     println!("{} on {}: {reason}", VARIANT.name, session.describe());
 
     let modes = data::modes("ring").expect("ring has known modes");

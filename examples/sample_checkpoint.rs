@@ -6,11 +6,12 @@ use std::path::Path;
 
 use saddle::{
     checkpoint,
+    engine::Plans,
     error::{Error, Result},
     graph::numel,
     models, report,
     run::Run,
-    session::{self, Plans, Session},
+    session::{self, Session},
 };
 
 const COUNT: usize = 64;
@@ -26,12 +27,12 @@ fn main() -> Result<()> {
     let newest = checkpoint::latest(&run.checkpoints())?;
     let (path, checkpoint) = newest.ok_or_else(|| Error::failure("the run has no checkpoint yet"))?;
     let examples = session::examples_of(&checkpoint)?;
-    let model = (models::variant(&settings.variant)?.build)(settings, &examples)?;
+    let model = models::variant(&settings.variant)?.model(settings, &examples)?;
 
     // Without a data set there is only the sampling program.
     let (runner, caps, _) = session::open_device(None)?;
-    let plans = Plans::new(&model, &caps, None)?;
-    let mut session = Session::new(runner, settings, examples.clone(), &plans)?;
+    let plans = Plans::new(model.named(&[models::SAMPLE]), &caps, None)?;
+    let mut session = Session::new(runner, settings, examples.clone(), &model, plans)?;
     session.restore(&checkpoint)?;
     let samples = session.generate(COUNT, 7, None)?;
 

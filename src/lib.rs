@@ -5,6 +5,7 @@ pub mod cli;
 pub mod composite;
 pub mod cpu;
 pub mod data;
+pub mod engine;
 pub mod error;
 pub mod files;
 pub mod gpu;

@@ -115,6 +115,11 @@ impl Program {
         self.buffers.iter().map(|b| 4 * b.len).sum()
     }
 
+    /// Number of elements of an input, if the program has it.
+    pub fn input(&self, name: &str) -> Option<usize> {
+        self.buffers.iter().find(|b| b.content == Content::Input(name.into())).map(|b| b.len)
+    }
+
     /// Arithmetic and traffic of one run.
     pub fn cost(&self) -> Cost {
         self.steps

@@ -1,4 +1,4 @@
-//! A model on a device with its states: what `train` and `sample` have in common.
+//! A model on a device with its states: what `train`, `sample` and `eval` have in common.
 
 use std::collections::BTreeMap;
 
@@ -6,58 +6,24 @@ use crate::{
     checkpoint::{Checkpoint, Tensor},
     cpu::Cpu,
     data::{self, Dataset, Items},
+    engine::{Engine, Plans, diverged},
     error::{Error, Result},
     gpu::{self, Choice},
-    graph::{Init, numel},
+    graph::numel,
     kernels::{
         Caps,
         gather::Data,
-        random::{PURPOSE_INIT, PURPOSE_SAMPLE, normal, philox, uniform},
+        random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
-    models::{self, Examples, Model},
-    plan::plan,
-    program::{Program, StateItem},
-    runner::{ProgramId, Runner},
+    models::{CALIBRATE, Examples, Model, RECONSTRUCT, SAMPLE},
+    runner::Runner,
     settings::{LatentDist, Settings},
 };
 
 /// Rounds that fit the statistics of an averaged generator before it is sampled.
-const CALIBRATION_ROUNDS: usize = 32;
-
-/// A planned model: everything that is known before a device does anything.
-pub struct Plans {
-    /// None where the model is only sampled.
-    pub round: Option<Program>,
-    /// Fits running statistics; see [`Model::calibrate`].
-    pub calibrate: Option<Program>,
-    /// Latent vectors to samples.
-    pub sample: Program,
-}
-
-impl Plans {
-    /// For training on data of this layout; without one, for sampling only.
-    pub fn new(model: &Model, caps: &Caps, data: Option<Data>) -> Result<Self> {
-        let sample = plan(&model.sample, caps, None)?;
-        if data.is_none() {
-            return Ok(Self { round: None, calibrate: None, sample });
-        }
-        let calibrate = model.calibrate.as_ref().map(|g| plan(g, caps, data)).transpose()?;
-        Ok(Self { round: Some(plan(&model.round, caps, data)?), calibrate, sample })
-    }
-
-    /// The programs there are.
-    pub fn programs(&self) -> impl Iterator<Item = &Program> {
-        [self.round.as_ref(), self.calibrate.as_ref(), Some(&self.sample)].into_iter().flatten()
-    }
-
-    /// All tensors of all states, once each, by name.
-    pub fn items(&self) -> Vec<StateItem> {
-        let all = self.programs();
-        let named: BTreeMap<String, StateItem> =
-            all.flat_map(|p| &p.items).map(|i| (i.name.clone(), i.clone())).collect();
-        named.into_values().collect()
-    }
-}
+const CALIBRATION_ROUNDS: u64 = 32;
+/// What the seed of sampling differs by from that of training.
+const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
 /// Opens the data set that the settings name.
 pub fn open_data(s: &Settings) -> Result<Dataset> {
@@ -113,37 +79,34 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
     }
 }
 
-/// A model's programs, loaded.
+/// A model on a device: trained, asked, saved and restored.
 pub struct Session {
-    runner: Box<dyn Runner>,
+    engine: Engine,
     settings: Settings,
     examples: Examples,
-    items: Vec<StateItem>,
-    round: Option<ProgramId>,
-    sample: ProgramId,
-    calibrate: Option<ProgramId>,
-    metrics: Vec<String>,
+    phases: Vec<(&'static str, u64)>,
+    /// The phase of the last round, or of the first one to come.
+    phase: usize,
     step: u64,
 }
 
 impl Session {
-    /// Loads programs, and gives every state its initial value.
-    pub fn new(mut runner: Box<dyn Runner>, settings: &Settings, examples: Examples, plans: &Plans) -> Result<Self> {
-        let round = plans.round.as_ref().map(|p| runner.load(p)).transpose()?;
-        let calibrate = plans.calibrate.as_ref().map(|p| runner.load(p)).transpose()?;
-        let sample = runner.load(&plans.sample)?;
-        let metrics = plans.round.as_ref().map_or(vec![], |p| p.metrics.clone());
-        let settings = settings.clone();
-        runner.set_clock(0, settings.seed)?;
-        for item in plans.items() {
-            runner.write_state(&item.state, item.offset, &initial(&item, settings.seed))?;
-        }
-        Ok(Self { runner, settings, examples, items: plans.items(), round, sample, calibrate, metrics, step: 0 })
+    /// Loads a model's plans, all of its graphs or some, and gives every state its initial value.
+    pub fn new(
+        runner: Box<dyn Runner>,
+        settings: &Settings,
+        examples: Examples,
+        model: &Model,
+        plans: Plans,
+    ) -> Result<Self> {
+        let phases = model.phases.iter().map(|phase| (phase.name, phase.until)).collect();
+        let engine = Engine::new(runner, plans, settings.seed)?;
+        Ok(Self { engine, settings: settings.clone(), examples, phases, phase: 0, step: 0 })
     }
 
-    /// Names of the metrics, in the order of their rows.
+    /// Names of the metrics of the last round's phase, in the order of their rows.
     pub fn metrics(&self) -> &[String] {
-        &self.metrics
+        self.engine.program(self.phases[self.phase].0).map_or(&[], |program| &program.metrics)
     }
 
     /// Rounds done.
@@ -151,67 +114,130 @@ impl Session {
         self.step
     }
 
-    /// The device and its driver, for people.
-    pub fn describe(&self) -> String {
-        self.runner.describe()
+    /// The last round's phase, if there are several.
+    pub fn phase(&self) -> Option<&'static str> {
+        (self.phases.len() > 1).then(|| self.phases[self.phase].0)
     }
 
-    /// Trains for some rounds and returns each one's metrics.
+    /// The step at which the phase of the next round ends.
+    pub fn phase_end(&self) -> u64 {
+        self.phases[self.phase_of(self.step)].1
+    }
+
+    fn phase_of(&self, step: u64) -> usize {
+        self.phases.iter().position(|(_, until)| step < *until).unwrap_or(self.phases.len() - 1)
+    }
+
+    /// The device and its driver, for people.
+    pub fn describe(&self) -> String {
+        self.engine.describe()
+    }
+
+    /// Trains for some rounds, no further than to the end of a phase, and returns each one's metrics.
     ///
     /// # Errors
     /// A metric that is not finite: the states are lost then, and the sentence names the step and the metric.
     pub fn train(&mut self, rounds: u64) -> Result<Vec<Vec<f32>>> {
-        let round = self.round.expect("a session that trains has a round");
-        self.runner.run(round, rounds as usize)?;
-        let rows = self.runner.metrics(round)?;
-        let first = self.step + rounds - rows.len() as u64;
-        for (i, row) in rows.iter().enumerate() {
-            if let Some(bad) = row.iter().position(|v| !v.is_finite()) {
-                let (step, name, value) = (first + i as u64 + 1, &self.metrics[bad], row[bad]);
-                return Err(diverged(format!("{name} became {value} at step {step}")));
-            }
-        }
+        self.phase = self.phase_of(self.step);
+        let (name, until) = self.phases[self.phase];
+        let rounds = rounds.min(until - self.step);
+        let rows = self.engine.run(name, rounds)?;
         self.step += rounds;
         Ok(rows)
     }
 
-    /// Number of samples that the device makes at once.
-    fn rows(&self) -> usize {
-        models::sample_rows(&self.settings, &self.examples)
+    /// Whether the model has a graph of this name, and it is loaded.
+    pub fn has(&self, graph: &str) -> bool {
+        self.engine.program(graph).is_some()
     }
 
     /// Generates `count` samples, back to back; the same ones for the same seed and states. `class` wants one class of a
     /// conditional model, otherwise they come in turn.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
+        let size = self.latent_size();
+        let latent = |batch: usize| noise(self.settings.latent_dist, batch * size..(batch + 1) * size, seed);
+        let rows = self.rows(SAMPLE, "samples");
+        let z: Vec<f32> = (0..count.div_ceil(rows)).flat_map(latent).collect();
+        self.decode(&z, count, seed, class)
+    }
+
+    /// Values of the latent input for one run of the sampling graph; 0 for a model whose samples start otherwise.
+    pub fn latent_size(&self) -> usize {
+        self.engine.program(SAMPLE).and_then(|p| p.input("z")).unwrap_or(0)
+    }
+
+    /// Samples from latent vectors, back to back; those that are missing are zeros.
+    pub fn decode(&mut self, z: &[f32], count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
         self.calibrate()?;
-        let (rows, latent, len) = (self.rows(), self.settings.latent, numel(&self.examples.shape));
-        let mut samples = vec![];
-        for batch in 0..count.div_ceil(rows) {
-            let z = noise(self.settings.latent_dist, batch * rows * latent..(batch + 1) * rows * latent, seed);
-            self.runner.write_input(self.sample, "z", &z)?;
-            if self.settings.conditional {
-                let classes = self.examples.classes;
+        let (rows, size) = (self.rows(SAMPLE, "samples"), self.latent_size());
+        let (len, classes) = (numel(&self.examples.shape), self.examples.classes);
+        let mut samples = self.engine.aside(SAMPLE, |engine| {
+            // Noise that the graph draws itself is of another stream than that of training with this seed.
+            engine.set_clock(0, seed ^ SAMPLING)?;
+            let mut samples = vec![];
+            for batch in 0..count.div_ceil(rows) {
+                let mut latent: Vec<f32> = z.iter().skip(batch * size).take(size).copied().collect();
+                latent.resize(size, 0.0);
                 let class = |row: usize| class.unwrap_or((batch * rows + row) % classes);
                 let one_hot = |n: usize| if class(n / classes) == n % classes { 1.0 } else { 0.0 };
-                self.runner.write_input(
-                    self.sample,
-                    "classes",
-                    &(0..rows * classes).map(one_hot).collect::<Vec<f32>>(),
-                )?;
+                let one_hot: Vec<f32> = (0..rows * classes).map(one_hot).collect();
+                let inputs = [("z", latent.as_slice()), ("classes", one_hot.as_slice())];
+                samples.extend(engine.ask(SAMPLE, &inputs)?);
+                engine.set_clock(batch as u64 + 1, seed ^ SAMPLING)?;
             }
-            self.runner.run(self.sample, 1)?;
-            samples.extend(self.runner.read_output(self.sample, "samples")?);
-        }
+            Ok(samples)
+        })?;
         samples.truncate(count * len);
         Ok(samples)
     }
 
+    /// Encodes and decodes examples `[N, ..shape]`: their reconstructions, in the same layout.
+    pub fn reconstruct(&mut self, x: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.answers(RECONSTRUCT, &["samples"], x, 0)?.remove(0))
+    }
+
+    /// Runs a graph on examples `x` `[N, ..shape]` and returns these of its outputs for all of them. What the graph draws
+    /// follows from the seed.
+    pub fn answers(&mut self, graph: &str, outputs: &[&str], x: &[f32], seed: u64) -> Result<Vec<Vec<f32>>> {
+        self.calibrate()?;
+        let len = numel(&self.examples.shape);
+        let rows = self.rows(graph, outputs[0]);
+        let count = x.len() / len;
+        self.engine.aside(graph, |engine| {
+            let mut all = vec![vec![]; outputs.len()];
+            for (batch, x) in x.chunks(rows * len).enumerate() {
+                let mut padded = x.to_vec();
+                padded.resize(rows * len, 0.0);
+                engine.set_clock(batch as u64, seed ^ SAMPLING)?;
+                engine.feed(graph, &[("x", &padded)])?;
+                for (all, output) in all.iter_mut().zip(outputs) {
+                    all.extend(engine.output(graph, output)?);
+                }
+            }
+            all.iter_mut().for_each(|values| values.truncate(values.len() / (count.div_ceil(rows) * rows) * count));
+            Ok(all)
+        })
+    }
+
+    /// Rows of a graph's output.
+    fn rows(&self, graph: &str, output: &str) -> usize {
+        let outputs = self.engine.program(graph).map_or(&[][..], |program| &program.outputs);
+        outputs.iter().find(|o| o.name == output).map_or(1, |o| o.shape[0])
+    }
+
+    /// Samples of one run of the sampling graph.
+    pub fn sample_rows(&self) -> usize {
+        self.rows(SAMPLE, "samples")
+    }
+
     /// Fits the statistics of an averaged generator, a function of its weights and the seed alone.
     fn calibrate(&mut self) -> Result<()> {
-        let Some(calibrate) = self.calibrate else { return Ok(()) };
-        self.runner.set_clock(0, self.settings.seed)?;
-        self.runner.run(calibrate, CALIBRATION_ROUNDS)?;
-        self.runner.set_clock(self.step, self.settings.seed)
+        if !self.has(CALIBRATE) {
+            return Ok(());
+        }
+        self.engine.set_clock(0, self.settings.seed)?;
+        self.engine.run(CALIBRATE, CALIBRATION_ROUNDS)?;
+        self.engine.set_clock(self.step, self.settings.seed)
     }
 
     /// Everything that a resume or a sampler needs.
@@ -221,12 +247,12 @@ impl Session {
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
         let mut tensors = BTreeMap::new();
-        for item in &self.items {
-            let data = self.runner.read_state(&item.state, item.offset, numel(&item.shape))?;
+        for item in self.engine.items().to_vec() {
+            let data = self.engine.read(&item)?;
             if data.iter().any(|v| !v.is_finite()) {
                 return Err(diverged(format!("{} is no longer finite at step {}", item.name, self.step)));
             }
-            tensors.insert(item.name.clone(), Tensor { shape: item.shape.clone(), data });
+            tensors.insert(item.name, Tensor { shape: item.shape, data });
         }
         let s = &self.settings;
         let shape = self.examples.shape.iter().map(|n| n.to_string()).collect::<Vec<_>>().join("x");
@@ -252,7 +278,7 @@ impl Session {
                 self.settings.variant
             )));
         }
-        for item in &self.items {
+        for item in self.engine.items().to_vec() {
             let Some(tensor) = checkpoint.tensors.get(&item.name) else {
                 return Err(Error::failure(format!(
                     "the checkpoint has no {}: it belongs to other settings",
@@ -265,28 +291,12 @@ impl Session {
                     "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
                 )));
             }
-            self.runner.write_state(&item.state, item.offset, &tensor.data)?;
+            self.engine.write(&item, &tensor.data)?;
         }
         self.step = checkpoint.meta("step")?;
-        self.runner.set_clock(self.step, self.settings.seed)
+        self.phase = self.phase_of(self.step.saturating_sub(1));
+        self.engine.set_clock(self.step, self.settings.seed)
     }
-}
-
-/// The sentence for a training that blew up.
-fn diverged(what: String) -> Error {
-    Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
-}
-
-/// Initial values, a function of the seed and the tensor's name alone.
-fn initial(item: &StateItem, seed: u64) -> Vec<f32> {
-    let name = crc32fast::hash(item.name.as_bytes());
-    let bits = |n: usize| philox([(n / 4) as u32, name, 0, PURPOSE_INIT], [seed as u32, (seed >> 32) as u32])[n % 4];
-    let value = |n: usize| match item.init {
-        Init::Const(c) => c,
-        Init::Normal(mean, deviation) => mean + deviation * normal::<f32>(bits(n)),
-        Init::Uniform(a) => a * (2.0 * uniform::<f32>(bits(n)) - 1.0),
-    };
-    (0..numel(&item.shape)).map(value).collect()
 }
 
 /// Latent values number `range` of the endless sequence of a seed.

@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use proptest::prelude::*;
 use saddle::error::{Error, Result, nearest, unknown};
 use saddle::run::Run;
-use saddle::settings::{Layer, Objective, Optimizer, Preset, Settings};
+use saddle::settings::{Layer, Menu, Objective, Optimizer, Preset, Settings};
 
 const PRESETS: &[Preset] = &[
     ("default", &[("latent", "64"), ("objective", "hinge")]),
@@ -12,7 +12,9 @@ const PRESETS: &[Preset] = &[
     ("broken", &[("latent", "none")]),
     ("ring", &[("latent", "2"), ("steps", "9")]),
 ];
-const VARIANTS: &[(&str, &[Preset])] = &[("dcgan", &[]), ("gan", PRESETS)];
+const OPTIONS: &[&str] = &["Images", "Sequences", "Objective", "Networks"];
+const VARIANTS: &[Menu] =
+    &[Menu { name: "dcgan", presets: &[], options: OPTIONS }, Menu { name: "gan", presets: PRESETS, options: OPTIONS }];
 
 fn layer(assignments: &[&str]) -> Layer {
     let mut layer = Layer::default();

@@ -104,9 +104,9 @@ fn all_options_at_once_do_what_the_graph_says() {
     let mut r = reference(&s, &dataset, &model, &session.checkpoint().unwrap());
     let mut worst = 0.0f64;
     for round in 1..=3 {
-        let values = r.run(&model.round);
+        let values = r.run(model.round());
         let got = session.train(1).unwrap().remove(0);
-        for ((name, node), got) in model.round.metrics().iter().zip(got) {
+        for ((name, node), got) in model.round().metrics().iter().zip(got) {
             let want = values[*node][0];
             let error = (f64::from(got) - want).abs() / want.abs();
             assert!(error <= 1e-3, "{name} of round {round} is {got}, not {want}");
@@ -116,7 +116,7 @@ fn all_options_at_once_do_what_the_graph_says() {
     println!("metrics: largest relative difference {worst:.1e}");
     let end = session.checkpoint().unwrap();
     let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|v| v * v).sum::<f64>().sqrt();
-    for group in model.round.groups() {
+    for group in model.round().groups() {
         for (n, item) in group.items.iter().enumerate() {
             let name = group.item_name(n);
             let want = &r.states[&group.name][item.offset..];

@@ -350,10 +350,10 @@ fn critic(assignments: &[&str]) {
     let common = ["size=16", "batch=3", "latent=2", "width=2", "norm_g=none", "norm_d=none"];
     let mut layer = Layer::default();
     common.iter().chain(assignments).for_each(|a| layer.assign(a).unwrap());
-    let s = Settings::resolve(&[("dcgan", models::dcgan::VARIANT.presets)], &[layer]).unwrap();
+    let s = Settings::resolve(&[models::dcgan::VARIANT.menu()], &[layer]).unwrap();
     let examples = Examples { shape: vec![1, 16, 16], classes: 0 };
     let model = (models::dcgan::VARIANT.build)(&s, &examples).unwrap();
-    let g = &model.round;
+    let g = model.round();
     let mut checks = Checks::default();
     let mut rng = Rng(5);
     let data = Data { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };

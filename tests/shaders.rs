@@ -15,6 +15,7 @@ use naga::{
 };
 use rayon::prelude::*;
 use saddle::{
+    engine::Plans,
     graph::{Dist, Field, Real},
     kernels::{
         Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Index, Kernel,
@@ -23,8 +24,7 @@ use saddle::{
         gather::Data,
     },
     models::{self, Examples},
-    session::Plans,
-    settings::{Layer, Preset, Settings},
+    settings::{Layer, Settings},
 };
 
 /// What every WebGPU implementation offers.
@@ -212,18 +212,17 @@ fn planned() -> Vec<(Kernel, Launch)> {
         ),
     ];
     let caps = Caps::default();
-    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
     let mut distinct: BTreeMap<String, (Kernel, Launch)> = BTreeMap::new();
     for &(variant, shape, classes, settings) in cases {
         let mut layer = Layer::default();
         layer.set("variant", variant, "");
         settings.iter().for_each(|(key, value)| layer.set(key, value, ""));
-        let settings = Settings::resolve(&presets, &[layer]).unwrap();
+        let settings = Settings::resolve(&models::menu(), &[layer]).unwrap();
         let examples = Examples { shape: shape.to_vec(), classes };
-        let model = (models::variant(variant).unwrap().build)(&settings, &examples).unwrap();
+        let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
         let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
-        let plans = Plans::new(&model, &caps, Some(data)).unwrap();
-        for step in plans.programs().flat_map(|p| &p.steps) {
+        let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();
+        for step in plans.0.iter().flat_map(|(_, p)| &p.steps) {
             let launch = step.kernel.launch(&caps);
             let key = format!("{} {:?}", step.kernel.name(), launch.overrides);
             distinct.entry(key).or_insert_with(|| (step.kernel.clone(), launch));

@@ -125,13 +125,13 @@ fn export_for_torch() {
         let mut tensors = start.tensors;
         for round in 0..ROUNDS {
             r.clock[0] = round as u32;
-            for (id, node) in model.round.nodes().into_iter().enumerate() {
+            for (id, node) in model.round().nodes().into_iter().enumerate() {
                 let leaf = match node.op {
                     Op::Batch { draw, field: Field::Items } => format!("real{draw}"),
                     Op::Random { stream, .. } => format!("random{stream}"),
                     _ => continue,
                 };
-                let data = r.value(model.round.at(id)).into_iter().map(|v| v as f32).collect();
+                let data = r.value(model.round().at(id)).into_iter().map(|v| v as f32).collect();
                 tensors.insert(format!("round{round}.{leaf}"), Tensor { shape: node.shape, data });
             }
         }

@@ -5,12 +5,13 @@ use npyz::WriterBuilder;
 use super::{SampleArgs, print};
 use crate::{
     checkpoint,
+    engine::Plans,
     error::{Error, Result},
     files::write_atomically,
     graph::numel,
     models, report,
     run::Run,
-    session::{self, Plans, Session},
+    session::{self, Session},
 };
 
 /// The most images in one picture.
@@ -50,10 +51,10 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
-    let model = (models::variant(&settings.variant)?.build)(settings, &examples)?;
+    let model = models::variant(&settings.variant)?.model(settings, &examples)?;
     let (runner, caps, _) = session::open_device(args.adapter.as_deref())?;
-    let plans = Plans::new(&model, &caps, None)?;
-    let mut session = Session::new(runner, settings, examples.clone(), &plans)?;
+    let plans = Plans::new(model.named(&[models::SAMPLE]), &caps, None)?;
+    let mut session = Session::new(runner, settings, examples.clone(), &model, plans)?;
     session.restore(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
     let samples = session.generate(args.count, args.seed, args.class)?;
     match (ending, examples.shape.len()) {

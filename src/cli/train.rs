@@ -1,6 +1,7 @@
 //! `saddle train`.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,12 +19,14 @@ use super::{
 use crate::{
     checkpoint,
     data::{self, Dataset},
+    engine::Plans,
     error::{Error, Result},
     graph::numel,
-    models, report,
+    models::{self, Model},
+    report,
     run::{Metrics, Run},
-    session::{self, Plans, Session},
-    settings::{Preset, Settings},
+    session::{self, Session},
+    settings::Settings,
 };
 
 /// Longest time between two looks at the clock and at Ctrl-C.
@@ -32,28 +35,27 @@ const SLICE: Duration = Duration::from_millis(250);
 /// Trains a model, new or resumed.
 pub fn train(args: &TrainArgs) -> Result<()> {
     let layers = args.layers()?;
-    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
     let resumed = match (&args.out, args.resume) {
         (Some(folder), true) => Some(Run::resume(folder, &layers)?),
         _ => None,
     };
     let settings = match &resumed {
         Some(run) => run.settings().clone(),
-        None => Settings::resolve(&presets, &layers)?,
+        None => Settings::resolve(&models::menu(), &layers)?,
     };
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
-    let model = (models::variant(&settings.variant)?.build)(&settings, &examples)?;
+    let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let plans = Plans::new(&model, &caps, Some(session::layout(&dataset)))?;
+    let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
     if args.explain {
-        return plans.programs().try_for_each(print);
+        return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));
     }
     if args.dry_run {
-        return dry_run(&settings, &dataset, &plans);
+        return dry_run(&settings, &dataset, &model, &plans);
     }
     session::upload(runner.as_mut(), &dataset)?;
-    let mut session = Session::new(runner, &settings, examples, &plans)?;
+    let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(
         "{} on {} ({}), {}: {reason}",
         settings.variant,
@@ -101,17 +103,25 @@ fn shape(dataset: &Dataset) -> String {
     format!("{} examples of {}", dataset.len(), extents.join("x"))
 }
 
-fn dry_run(settings: &Settings, dataset: &Dataset, plans: &Plans) -> Result<()> {
+fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans) -> Result<()> {
     print(settings.to_toml())?;
-    let round = plans.round.as_ref().expect("a plan to train has a round");
-    for state in ["g", "d"] {
-        let count: usize = round.items.iter().filter(|i| i.state == state).map(|i| numel(&i.shape)).sum();
-        print(format!("# parameters of {state}: {count}"))?;
+    let rounds: Vec<_> = model.phases.iter().filter_map(|phase| plans.get(phase.name)).collect();
+    let mut parameters: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for item in rounds.iter().flat_map(|round| &round.items).filter(|item| !item.state.contains('.')) {
+        parameters.entry(&item.state).or_default().insert(&item.name, numel(&item.shape));
+    }
+    for (state, items) in parameters {
+        print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
     }
     let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     print(format!("# data: {}, {}", dataset.name, shape(dataset)))?;
-    print(format!("# memory: {:.1} MiB on the device, data included", mib(round.bytes())))?;
-    print(format!("# a round: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))
+    let bytes = rounds.iter().map(|round| round.bytes()).max().unwrap_or(0);
+    print(format!("# memory: {:.1} MiB on the device, data included", mib(bytes)))?;
+    for (phase, round) in model.phases.iter().zip(rounds) {
+        let name = if model.phases.len() > 1 { format!("{} round", phase.name) } else { "round".into() };
+        print(format!("# a {name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;
+    }
+    Ok(())
 }
 
 /// A run under way.
@@ -144,7 +154,8 @@ impl Training {
         while self.session.step() < s.steps && !stop.load(Ordering::SeqCst) {
             let step = self.session.step();
             let until = |every: u64| step.checked_div(every).map_or(s.steps, |done| (done + 1) * every);
-            let next = [s.steps, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)]
+            let phase_end = self.session.phase_end();
+            let next = [s.steps, phase_end, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)]
                 .into_iter()
                 .min()
                 .unwrap_or(s.steps);
@@ -160,7 +171,7 @@ impl Training {
             };
             let step = self.session.step();
             let due = |every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
-            if due(s.log_every) {
+            if due(s.log_every) || step == phase_end {
                 self.log(&mut rows);
             }
             if due(s.sample_every) {
@@ -210,6 +221,10 @@ impl Training {
         line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));
         line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
         let mut text = String::new();
+        if let Some(phase) = self.session.phase() {
+            line.insert("phase".into(), phase.into());
+            text = format!("{phase}: ");
+        }
         for (i, name) in self.session.metrics().iter().enumerate() {
             let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
             line.insert(name.clone(), Value::from(mean as f32));
@@ -226,9 +241,7 @@ impl Training {
     }
 
     fn samples(&mut self) -> Result<Vec<f32>> {
-        let examples = session::examples(&self.dataset);
-        let count = models::sample_rows(&self.settings, &examples);
-        self.session.generate(count, self.settings.seed, None)
+        self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
     fn draw(&mut self) -> Result<()> {

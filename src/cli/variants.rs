@@ -26,7 +26,7 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
         print(format!("preset {preset}{when}: {}", values.join(" ")))?;
     }
     let mut group = "";
-    for key in Settings::describe() {
+    for key in Settings::describe().iter().filter(|key| v.menu().has(key)) {
         if key.group != group {
             group = key.group;
             print(format!("\n{group}"))?;

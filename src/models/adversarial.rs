@@ -1,13 +1,12 @@
 //! What every pair of generator and discriminator shares: the round, its options and the sampling graph.
 
-use super::{Examples, Model, sample_rows};
+use super::{CALIBRATE, Examples, Model, SAMPLE, sample_rows, training::Training};
 use crate::{
     error::{Error, Result},
-    grad::grad,
-    graph::{Dist, Field, Graph, Optimizer as Rule, Real, T},
+    graph::{Dist, Field, Graph, T},
     nn::{Mode, Net, Start, latent},
     objective,
-    settings::{Norm, Objective, Optimizer, Schedule, Settings},
+    settings::{Norm, Objective, Settings},
 };
 
 /// (net, settings, z `[B, latent (+ classes)]`, example shape) -> samples.
@@ -27,29 +26,31 @@ pub fn model(
     discriminator: Discriminator,
 ) -> Result<Model> {
     check(s, examples)?;
-    let averaged = s.ema > 0.0;
-    let weights = if averaged { "ema" } else { "g" };
     let sample = Graph::new();
     {
-        let net = Net::new(&sample, weights, start, Mode::Eval);
+        let net = Net::new(&sample, sampled(s), start, Mode::Eval);
         let rows = sample_rows(s, examples);
         let z = sample.input("z", &[rows, s.latent]);
         let z = if s.conditional { z.concat(sample.input("classes", &[rows, examples.classes]), 1) } else { z };
         sample.output("samples", generator(&net, s, z, &examples.shape));
     }
-    let calibrate = (averaged && s.norm_g == Norm::Batch).then(|| {
-        let graph = Graph::new();
-        {
-            let net = Net::new(&graph, weights, start, Mode::Calibrate);
-            let (z, _) = conditioned_latent(&graph, s, examples, graph.draw());
-            generator(&net, s, z, &examples.shape);
-            graph.commit();
-        }
-        graph
-    });
+    let mut graphs = vec![(SAMPLE, sample)];
+    if s.ema > 0.0 && s.norm_g == Norm::Batch {
+        let calibrate = Graph::new();
+        let net = Net::new(&calibrate, sampled(s), start, Mode::Calibrate);
+        let (z, _) = conditioned_latent(&calibrate, s, examples, calibrate.draw());
+        generator(&net, s, z, &examples.shape);
+        calibrate.commit();
+        graphs.push((CALIBRATE, calibrate));
+    }
     let round = Graph::new();
     Round { graph: &round, s, examples, start, generator, discriminator }.build();
-    Ok(Model { round, sample, calibrate })
+    Ok(Model::new(round, graphs))
+}
+
+/// The weights that samples are drawn with.
+pub fn sampled(s: &Settings) -> &'static str {
+    if s.ema > 0.0 { "ema" } else { "g" }
 }
 
 fn check(s: &Settings, examples: &Examples) -> Result<()> {
@@ -87,6 +88,10 @@ struct Round<'a, 'g> {
 }
 
 impl<'g> Round<'_, 'g> {
+    fn training(&self) -> Training<'_, 'g> {
+        Training { graph: self.graph, s: self.s }
+    }
+
     /// Critic steps, then one generator step against the newest critic with the last critic step's latent vectors.
     fn build(&self) {
         let (g, s) = (self.graph, self.s);
@@ -105,9 +110,7 @@ impl<'g> Round<'_, 'g> {
                 self.train_generator(&gen_tracking, &dis, real, fake, classes);
             }
         }
-        if s.ema > 0.0 {
-            self.average(&gen_tracking);
-        }
+        self.training().average(&gen_tracking);
         g.commit();
     }
 
@@ -133,7 +136,7 @@ impl<'g> Round<'_, 'g> {
             g.metric("d_real", probability(on_real));
             g.metric("d_fake", probability(on_fake));
         }
-        self.descend(dis, loss, s.lr_d);
+        self.training().descend(dis, loss, s.lr_d);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
             g.commit();
@@ -145,7 +148,7 @@ impl<'g> Round<'_, 'g> {
         let judge = |x| self.judge(dis, self.blurred(x), classes);
         let loss = objective::g_loss(s.objective, || judge(real), judge(fake));
         self.graph.metric("g_loss", loss);
-        self.descend(net, loss, s.lr_g);
+        self.training().descend(net, loss, s.lr_g);
     }
 
     /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).
@@ -153,7 +156,7 @@ impl<'g> Round<'_, 'g> {
         if self.s.noise == 0.0 {
             return x;
         }
-        x + self.graph.random(Dist::Normal, &x.shape()) * (self.remaining() * f64::from(self.s.noise))
+        x + self.graph.random(Dist::Normal, &x.shape()) * (self.training().remaining() * f64::from(self.s.noise))
     }
 
     /// Logits for samples `[B, ..]`, with their classes as further channels, and packed in groups (Lin et al. 2018).
@@ -167,48 +170,5 @@ impl<'g> Round<'_, 'g> {
         let mut shape = x.shape();
         (shape[0], shape[1]) = (shape[0] / self.s.pack, shape[1] * self.s.pack);
         (self.discriminator)(dis, self.s, x.reshape(&shape))
-    }
-
-    /// 1 at the start of the run, 0 at its end.
-    fn remaining(&self) -> T<'g> {
-        (1.0 - self.graph.clock() * (1.0 / self.s.steps as f64)).relu()
-    }
-
-    /// One update of a network by the gradient of a loss.
-    fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: f32) {
-        let (g, s) = (self.graph, self.s);
-        let gradients = grad(loss, &net.parameters());
-        let mut flat = g.pack(net.params, &gradients);
-        if s.grad_clip > 0.0 {
-            // c / max(norm, c), with max(a, c) = c + relu(a - c).
-            let (norm, c) = ((flat.square().sum_all() + 1e-12).sqrt(), f64::from(s.grad_clip));
-            flat = flat * (((norm - c).relu() + c).recip() * c);
-        }
-        let real = |x: f32| Real::new(x.into());
-        let rule = match s.optimizer {
-            Optimizer::Adam => Rule::Adam { beta1: real(s.beta1), beta2: real(s.beta2), eps: Real::new(1e-8) },
-            Optimizer::Sgd => Rule::Sgd { momentum: real(s.momentum) },
-            Optimizer::Rmsprop => Rule::RmsProp { decay: real(s.beta2), eps: Real::new(1e-8) },
-        };
-        let rate = match s.schedule {
-            Schedule::Constant => g.scalar(rate.into()),
-            Schedule::Linear => self.remaining() * f64::from(rate),
-            Schedule::Cosine => (1.0 - (self.remaining() * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
-        };
-        g.update(net.params, rule, flat, rate);
-    }
-
-    /// The averaged generator, whose decay starts low: min(ema, (1 + t) / (10 + t)).
-    fn average(&self, net: &Net<'g>) {
-        let g = self.graph;
-        let ema = g.group("ema");
-        for item in &g.groups()[net.params].items {
-            g.state(ema, &item.name, &item.shape, item.init);
-        }
-        let ramp = (g.clock() + 1.0) * (g.clock() + 10.0).recip();
-        let limit = f64::from(self.s.ema);
-        let decay = limit - (limit - ramp).relu();
-        let (old, new) = (g.flat(ema), g.flat(net.params));
-        g.assign(old, new + (old - new) * decay);
     }
 }

@@ -1,6 +1,6 @@
 //! DCGAN (Radford et al. 2016): convolutional networks for square images.
 
-use super::{Examples, Model, Variant, adversarial, image_shape};
+use super::{Examples, Kind, Model, Variant, adversarial, image_shape};
 use crate::{
     error::{Error, Result},
     graph::T,
@@ -12,6 +12,20 @@ use crate::{
 pub const VARIANT: Variant = Variant {
     name: "dcgan",
     about: "convolutional generator and discriminator (Radford et al. 2016), for images",
+    kind: Kind::Single,
+    options: &[
+        "Images",
+        "Objective",
+        "conditional",
+        "latent",
+        "latent_dist",
+        "width",
+        "norm_g",
+        "norm_d",
+        "spectral",
+        "ema",
+        "pack",
+    ],
     presets: &[
         // Half of the usual width and an averaged generator: recognisable digits within minutes on two CPU cores.
         ("default", &[("width", "32"), ("ema", "0.995")]),

@@ -1,6 +1,6 @@
 //! GAN (Goodfellow et al. 2014) with dense networks: images or points.
 
-use super::{Examples, Model, Variant, adversarial};
+use super::{Examples, Kind, Model, Variant, adversarial};
 use crate::{
     error::Result,
     graph::{T, numel},
@@ -42,6 +42,23 @@ const GRID: &[(&str, &str)] =
 pub const VARIANT: Variant = Variant {
     name: "gan",
     about: "dense generator and discriminator (Goodfellow et al. 2014), for images and points",
+    kind: Kind::Single,
+    options: &[
+        "Images",
+        "Objective",
+        "conditional",
+        "latent",
+        "latent_dist",
+        "hidden_g",
+        "hidden_d",
+        "waves",
+        "frequency",
+        "norm_g",
+        "norm_d",
+        "spectral",
+        "ema",
+        "pack",
+    ],
     presets: &[
         ("default", &[("norm_g", "none"), ("norm_d", "none")]),
         // 100-256-800-784 and 784-512-1; tanh on [-1, 1] is the article's sigmoid on [0, 1].

@@ -3,11 +3,12 @@
 pub mod adversarial;
 pub mod dcgan;
 pub mod gan;
+pub mod training;
 
 use crate::{
     error::{Error, Result},
     graph::Graph,
-    settings::{Preset, Settings},
+    settings::{Menu, Preset, Settings},
 };
 
 /// The examples that a model learns from.
@@ -19,14 +20,56 @@ pub struct Examples {
     pub classes: usize,
 }
 
+/// Name of the graph that generates: inputs `z` (any shape, rows first) and, if conditional, `classes` (one-hot), where
+/// it has them -> output `samples` `[rows, ..example shape]`.
+pub const SAMPLE: &str = "sample";
+/// Name of the graph that is run some times before sampling, to fit running statistics to averaged weights.
+pub const CALIBRATE: &str = "calibrate";
+/// Name of the graph that encodes and decodes: input `x` `[rows, ..example shape]` -> output `samples`, the same shape.
+pub const RECONSTRUCT: &str = "reconstruct";
+/// Name of the graph that bounds likelihoods: input `x` -> outputs `elbo` and `log_weight`, `[rows]`, in nats; every
+/// run draws one latent vector for each row, and the weights of many runs make an importance-weighted estimate.
+pub const BOUND: &str = "bound";
+
+/// One stage of a training: most variants have a single one.
+pub struct Phase {
+    /// What it is called in metrics and messages; no other graph of the model has this name.
+    pub name: &'static str,
+    /// The training step at which it ends; the last one goes on to the end of the run.
+    pub until: u64,
+    /// One round.
+    pub round: Graph,
+}
+
 /// The graphs of a model. They share states by name.
 pub struct Model {
-    /// One training round.
-    pub round: Graph,
-    /// Input `z` `[samples, latent]` (and `classes`, one-hot, if conditional) -> output `samples`.
-    pub sample: Graph,
-    /// Run some times before sampling: fits the statistics that `sample` normalises with to the averaged weights.
-    pub calibrate: Option<Graph>,
+    /// What training goes through, in order.
+    pub phases: Vec<Phase>,
+    /// What is asked of the model, by name: [`SAMPLE`] always, others where they make sense.
+    pub graphs: Vec<(&'static str, Graph)>,
+}
+
+impl Model {
+    /// A model that is trained by one kind of round.
+    pub fn new(round: Graph, graphs: Vec<(&'static str, Graph)>) -> Self {
+        Self { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs }
+    }
+
+    /// Graphs that are run in training: all phases, and what draws the pictures.
+    pub fn training(&self) -> impl Iterator<Item = (&str, &Graph)> {
+        let phases = self.phases.iter().map(|phase| (phase.name, &phase.round));
+        phases.chain(self.named(&[SAMPLE, CALIBRATE, RECONSTRUCT]))
+    }
+
+    /// Those of these graphs that the model has.
+    pub fn named(&self, names: &[&str]) -> impl Iterator<Item = (&str, &Graph)> {
+        self.graphs.iter().filter(move |(name, _)| names.contains(name)).map(|(name, graph)| (*name, graph))
+    }
+
+    /// The round of the last phase, which most of the training is.
+    pub fn round(&self) -> &Graph {
+        &self.phases.last().expect("a model has a phase").round
+    }
 }
 
 /// A kind of model that can be trained.
@@ -35,14 +78,58 @@ pub struct Variant {
     pub name: &'static str,
     /// One line.
     pub about: &'static str,
+    /// What it learns from.
+    pub kind: Kind,
+    /// Groups of settings, or single ones, that it has besides those of every variant.
+    pub options: &'static [&'static str],
     /// Named groups of settings; `default` applies where none is named.
     pub presets: &'static [Preset<'static>],
     /// Its graphs, or a sentence on what the settings or the data lack.
     pub build: fn(&Settings, &Examples) -> Result<Model>,
 }
 
+/// What a variant learns from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Examples `[C, H, W]` or `[D]`.
+    Single,
+    /// Examples `[T, F]`.
+    Sequences,
+}
+
 /// Every variant, in the order in which they are listed.
 pub const VARIANTS: &[Variant] = &[gan::VARIANT, dcgan::VARIANT];
+
+/// The variants as the settings see them.
+pub fn menu() -> Vec<Menu<'static>> {
+    VARIANTS.iter().map(Variant::menu).collect()
+}
+
+impl Variant {
+    /// What the settings know of it.
+    pub const fn menu(&self) -> Menu<'static> {
+        Menu { name: self.name, presets: self.presets, options: self.options }
+    }
+
+    /// The model for these settings and examples.
+    ///
+    /// # Errors
+    /// Examples of another kind, or settings that contradict each other or the data.
+    pub fn model(&self, settings: &Settings, examples: &Examples) -> Result<Model> {
+        let sequences = examples.shape.len() == 2;
+        match self.kind {
+            Kind::Single if sequences => Err(Error::usage(format!(
+                "{} learns from images or points, and this data set has sequences: `lstm-gan` and `rvae` learn from those",
+                self.name
+            ))),
+            Kind::Sequences if !sequences => Err(Error::usage(format!(
+                "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, text, MIDI or an npy array [N, T, F] have sequences",
+                self.name, examples.shape
+            ))),
+            _ => (self.build)(settings, examples),
+        }
+    }
+}
 
 /// The variant of this name; `Settings::resolve` has checked that there is one.
 pub fn variant(name: &str) -> Result<&'static Variant> {

@@ -33,6 +33,27 @@ pub struct Key {
 /// A preset: its name and its `(key, value)` pairs.
 pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
+/// A variant as the settings see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Menu<'a> {
+    /// What the command line calls it.
+    pub name: &'a str,
+    /// Its named groups of settings.
+    pub presets: &'a [Preset<'a>],
+    /// Groups of settings, or single ones, that it has besides those of [`COMMON`].
+    pub options: &'a [&'a str],
+}
+
+impl Menu<'_> {
+    /// Whether the variant has this setting.
+    pub fn has(&self, key: &Key) -> bool {
+        COMMON.contains(&key.group) || self.options.contains(&key.group) || self.options.contains(&key.name)
+    }
+}
+
+/// The groups of settings that every variant has.
+pub const COMMON: &[&str] = &["What is trained, and on what", "The run", "Optimiser", "What is written"];
+
 /// The preset where no other is chosen, which every variant has; empty where the variant does not define it.
 pub const DEFAULT_PRESET: &str = "default";
 
@@ -45,6 +66,9 @@ macro_rules! settings {
         #[derive(Debug, Clone, PartialEq, Serialize)]
         pub struct Settings {
             $($($(#[doc = $help])+ pub $name: $type,)+)+
+            /// The settings that the variant has: only they are written down.
+            #[serde(skip)]
+            pub relevant: Vec<&'static str>,
         }
 
         const KEYS: &[Key] = &[$($(Key {
@@ -57,7 +81,7 @@ macro_rules! settings {
 
         impl Texts {
             fn build(&self) -> Result<Settings> {
-                Ok(Settings { $($($name: self.value(stringify!($name))?,)+)+ })
+                Ok(Settings { $($($name: self.value(stringify!($name))?,)+)+ relevant: self.relevant.clone() })
             }
         }
 
@@ -78,14 +102,6 @@ settings! {
         preset: String = "default", Rule::Text;
         /// Built-in set, or path of an IDX file, a folder of IDX files or images, or a CSV file of points
         data: String = "digits", Rule::Text;
-        /// Draws laid over each other as colour channels (3: 1000 modes from digits)
-        stack: usize = "1", Rule::OneOf(&["1", "3"]);
-        /// Side of the images in pixels; auto: that of the data
-        size: Option<usize> = "auto", Rule::Auto(&Rule::Multiple(4, 8, 128));
-        /// Colour channels; auto: those of the data
-        channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
-        /// Learn to generate a chosen class, from the data's labels
-        conditional: bool = "false", Rule::Switch;
     }
     "The run" {
         /// Training steps, one generator update each
@@ -96,6 +112,36 @@ settings! {
         seed: u64 = "0", Rule::Whole(0, MAX);
         /// Device by index or name, or cpu; auto: the best one
         adapter: Option<String> = "auto", Rule::Auto(&Rule::Text);
+    }
+    "Optimiser" {
+        /// Update rule of both networks
+        optimizer: Optimizer = "adam", Rule::OneOf(Optimizer::WORDS);
+        /// Learning rate: of the generator, where there are two networks
+        lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY);
+        /// Decay of the first moment (adam)
+        beta1: f32 = "0.5", Rule::Below(1.0);
+        /// Decay of the second moment (adam, rmsprop)
+        beta2: f32 = "0.999", Rule::Below(1.0);
+        /// Momentum (sgd)
+        momentum: f32 = "0.9", Rule::Below(1.0);
+        /// Course of the learning rates over the run
+        schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS);
+        /// Largest norm of a network's gradient; 0: off
+        grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY);
+    }
+    "Images" {
+        /// Draws laid over each other as colour channels (3: 1000 modes from digits)
+        stack: usize = "1", Rule::OneOf(&["1", "3"]);
+        /// Side of the images in pixels; auto: that of the data
+        size: Option<usize> = "auto", Rule::Auto(&Rule::Multiple(4, 8, 128));
+        /// Colour channels; auto: those of the data
+        channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
+    }
+    "Sequences" {
+        /// Rows of a sequence; auto: 24 of a table, else what is natural for the data
+        window: Option<usize> = "auto", Rule::Auto(&Rule::Whole(2, 4096));
+        /// Rows from one sequence of a table to the next; auto: 1, or half a window of symbols
+        stride: Option<usize> = "auto", Rule::Auto(&Rule::Whole(1, 4096));
     }
     "Objective" {
         /// Game between the two networks
@@ -114,28 +160,12 @@ settings! {
         smooth: f32 = "0.0", Rule::Below(0.5);
         /// Standard deviation of the noise on the discriminator's input at the start, falling to 0 over the run; 0: off
         noise: f32 = "0.0", Rule::Below(f32::INFINITY);
-    }
-    "Optimiser" {
-        /// Update rule of both networks
-        optimizer: Optimizer = "adam", Rule::OneOf(Optimizer::WORDS);
-        /// Learning rate of the generator
-        lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY);
         /// Learning rate of the discriminator
         lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY);
-        /// Decay of the first moment (adam)
-        beta1: f32 = "0.5", Rule::Below(1.0);
-        /// Decay of the second moment (adam, rmsprop)
-        beta2: f32 = "0.999", Rule::Below(1.0);
-        /// Momentum (sgd)
-        momentum: f32 = "0.9", Rule::Below(1.0);
-        /// Course of the learning rates over the run
-        schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS);
-        /// Largest norm of a network's gradient; 0: off
-        grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Decay per step of the averaged generator that samples are drawn from; 0: off
-        ema: f32 = "0.0", Rule::Below(1.0);
     }
     "Networks" {
+        /// Learn to generate a chosen class, from the data's labels
+        conditional: bool = "false", Rule::Switch;
         /// Width of the latent vector z
         latent: usize = "100", Rule::Whole(1, 65536);
         /// Distribution of z
@@ -156,6 +186,8 @@ settings! {
         norm_d: Norm = "batch", Rule::OneOf(Norm::WORDS);
         /// Spectral normalisation of the discriminator's weights
         spectral: bool = "false", Rule::Switch;
+        /// Decay per step of the averaged generator that samples are drawn from; 0: off
+        ema: f32 = "0.0", Rule::Below(1.0);
         /// Samples that the discriminator judges together (PacGAN)
         pack: usize = "1", Rule::Whole(1, 64);
     }
@@ -174,11 +206,16 @@ settings! {
 }
 
 /// The text of every setting and where it came from: what layers are applied to.
-struct Texts(BTreeMap<&'static str, (String, String)>);
+struct Texts {
+    values: BTreeMap<&'static str, (String, String)>,
+    relevant: Vec<&'static str>,
+}
 
 impl Texts {
-    fn defaults() -> Self {
-        Self(KEYS.iter().map(|key| (key.name, (key.default.into(), String::new()))).collect())
+    /// The defaults, of which those for which `has` holds are relevant.
+    fn defaults(has: impl Fn(&Key) -> bool) -> Self {
+        let values = KEYS.iter().map(|key| (key.name, (key.default.into(), String::new()))).collect();
+        Self { values, relevant: KEYS.iter().filter(|key| has(key)).map(|key| key.name).collect() }
     }
 
     fn set(&mut self, name: &str, text: &str, origin: &str) -> Result<()> {
@@ -188,7 +225,12 @@ impl Texts {
         if !key.rule.accepts(text) {
             return Err(key.refuse(text).at(origin));
         }
-        self.0.insert(key.name, (text.into(), origin.into()));
+        if !self.relevant.contains(&key.name) {
+            let variant = &self.values["variant"].0;
+            let sentence = format!("`{name}` is no option of {variant}: `saddle variants {variant}` lists those");
+            return Err(Error::usage(sentence).at(origin));
+        }
+        self.values.insert(key.name, (text.into(), origin.into()));
         Ok(())
     }
 
@@ -197,7 +239,7 @@ impl Texts {
     }
 
     fn value<T: Value>(&self, name: &str) -> Result<T> {
-        let (text, origin) = &self.0[name];
+        let (text, origin) = &self.values[name];
         let wrong = || KEYS.iter().find(|key| key.name == name).expect("every field is a key").refuse(text).at(origin);
         T::parse(text).ok_or_else(wrong)
     }
@@ -228,18 +270,18 @@ impl Key {
 impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
     ///
-    /// `variants` holds each variant's name and presets. Where no layer names a preset, one with the name of the data
-    /// is taken: `data = ring` takes the preset `ring` of a variant that has it.
-    pub fn resolve(variants: &[(&str, &[Preset])], layers: &[Layer]) -> Result<Self> {
-        let mut texts = Texts::defaults();
+    /// Where no layer names a preset, one with the name of the data is taken: `data = ring` takes the preset `ring` of a
+    /// variant that has it.
+    pub fn resolve(variants: &[Menu], layers: &[Layer]) -> Result<Self> {
+        let mut texts = Texts::defaults(|_| true);
         texts.apply(layers)?;
-        let (variant, origin) = &texts.0["variant"];
-        let Some((_, presets)) = variants.iter().find(|(name, _)| name == variant) else {
-            return Err(unknown("variant", variant, variants.iter().map(|(name, _)| *name)).at(origin));
+        let (variant, origin) = &texts.values["variant"];
+        let Some(menu) = variants.iter().find(|menu| menu.name == variant) else {
+            return Err(unknown("variant", variant, variants.iter().map(|menu| menu.name)).at(origin));
         };
-        let values = |name: &str| presets.iter().find(|(preset, _)| *preset == name).map(|(_, values)| *values);
-        let data = &texts.0["data"].0;
-        let (preset, origin) = match &texts.0["preset"] {
+        let values = |name: &str| menu.presets.iter().find(|(preset, _)| *preset == name).map(|(_, values)| *values);
+        let data = &texts.values["data"].0;
+        let (preset, origin) = match &texts.values["preset"] {
             (_, none) if none.is_empty() && values(data).is_some() => (data.clone(), format!("data {data}")),
             chosen => chosen.clone(),
         };
@@ -247,13 +289,14 @@ impl Settings {
             Some(values) => values,
             None if preset == DEFAULT_PRESET => &[],
             None => {
-                let others = presets.iter().map(|(name, _)| *name).filter(|name| *name != DEFAULT_PRESET);
+                let others = menu.presets.iter().map(|(name, _)| *name).filter(|name| *name != DEFAULT_PRESET);
                 let names = [DEFAULT_PRESET].into_iter().chain(others);
                 return Err(unknown(&format!("preset of {variant}"), &preset, names).at(&origin));
             }
         };
         let origin = format!("preset {preset} of {variant}");
-        let mut texts = Texts::defaults();
+        let mut texts = Texts::defaults(|key| menu.has(key));
+        texts.set("variant", menu.name, "")?;
         texts.set("preset", &preset, &origin)?;
         values.iter().try_for_each(|(key, value)| texts.set(key, value, &origin))?;
         texts.apply(layers)?;
@@ -262,22 +305,26 @@ impl Settings {
 
     /// Reads back what [`Settings::to_toml`] wrote; `name` stands for it in error messages.
     pub fn from_toml(text: &str, name: &str) -> Result<Self> {
-        let mut texts = Texts::defaults();
-        texts.apply(&[Layer::from_toml(text, name)?])?;
-        texts.finish()
+        Self::from_layer(Layer::from_toml(text, name)?)
     }
 
     /// Reads a `run.toml`.
     pub fn load(path: &Path) -> Result<Self> {
-        let mut texts = Texts::defaults();
-        texts.apply(&[Layer::from_file(path)?])?;
+        Self::from_layer(Layer::from_file(path)?)
+    }
+
+    /// Settings that were written down: those that are there are those that the variant has.
+    fn from_layer(layer: Layer) -> Result<Self> {
+        let mut texts = Texts::defaults(|_| true);
+        texts.apply(std::slice::from_ref(&layer))?;
+        texts.relevant.retain(|key| layer.entries.iter().any(|entry| entry.key == *key));
         texts.finish()
     }
 
     /// These settings with `layers` on top, for a resumed run: refuses what would make it a different run.
     pub fn resumed(&self, layers: &[Layer]) -> Result<Self> {
         let own = KEYS.iter().zip(self.values()).map(|(key, (text, _))| (key.name, (text, String::new())));
-        let mut texts = Texts(own.collect());
+        let mut texts = Texts { values: own.collect(), relevant: self.relevant.clone() };
         texts.apply(layers)?;
         let settings = texts.finish()?;
         for ((key, (old, _)), (new, _)) in KEYS.iter().zip(self.values()).zip(settings.values()) {
@@ -285,17 +332,17 @@ impl Settings {
                 let (name, can) = (key.name, RESUMABLE.join(", "));
                 let sentence =
                     format!("`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}");
-                return Err(Error::usage(sentence).at(&texts.0[name].1));
+                return Err(Error::usage(sentence).at(&texts.values[name].1));
             }
         }
         Ok(settings)
     }
 
-    /// Every setting as TOML, grouped, with its help line.
+    /// Every setting that the variant has as TOML, grouped, with its help line.
     pub fn to_toml(&self) -> String {
         let mut toml = String::from("# Every setting of this run; `saddle train --config` on this file repeats it.\n");
         let mut group = "";
-        for (key, (_, value)) in KEYS.iter().zip(self.values()) {
+        for (key, (_, value)) in KEYS.iter().zip(self.values()).filter(|(key, _)| self.relevant.contains(&key.name)) {
             if key.group != group {
                 group = key.group;
                 toml += &format!("\n# {group}\n");
@@ -314,6 +361,6 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Texts::defaults().finish().expect("the built-in defaults follow their own rules")
+        Texts::defaults(|_| true).finish().expect("the built-in defaults follow their own rules")
     }
 }

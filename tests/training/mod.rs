@@ -7,13 +7,14 @@ use saddle::{
     checkpoint::Checkpoint,
     cpu::Cpu,
     data::{Dataset, Items, Labels},
+    engine::Plans,
     gpu::Gpu,
     kernels::Caps,
     models::{self, Model},
     reference::Reference,
     runner::Runner,
-    session::{self, Plans, Session},
-    settings::{Layer, Preset, Settings},
+    session::{self, Session},
+    settings::{Layer, Settings},
 };
 
 use crate::common;
@@ -22,8 +23,7 @@ use crate::common;
 pub fn settings(assignments: &[&str]) -> Settings {
     let mut layer = Layer::default();
     assignments.iter().for_each(|a| layer.assign(a).unwrap());
-    let presets: Vec<(&str, &[Preset])> = models::VARIANTS.iter().map(|v| (v.name, v.presets)).collect();
-    Settings::resolve(&presets, &[layer]).unwrap()
+    Settings::resolve(&models::menu(), &[layer]).unwrap()
 }
 
 /// 64 grey images of one disc each, small ones and large ones; in integers, the same everywhere.
@@ -49,7 +49,7 @@ pub fn discs(side: usize) -> Dataset {
 }
 
 pub fn model(s: &Settings, dataset: &Dataset) -> Model {
-    (models::variant(&s.variant).unwrap().build)(s, &session::examples(dataset)).unwrap()
+    models::variant(&s.variant).unwrap().model(s, &session::examples(dataset)).unwrap()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,9 +75,10 @@ impl Device {
     /// A session before its first round.
     pub fn session(self, s: &Settings, dataset: &Dataset) -> Session {
         let (mut runner, caps) = self.open();
-        let plans = Plans::new(&model(s, dataset), &caps, Some(session::layout(dataset))).unwrap();
+        let model = model(s, dataset);
+        let plans = Plans::new(model.training(), &caps, Some(session::layout(dataset))).unwrap();
         session::upload(runner.as_mut(), dataset).unwrap();
-        Session::new(runner, s, session::examples(dataset), &plans).unwrap()
+        Session::new(runner, s, session::examples(dataset), &model, plans).unwrap()
     }
 }
 
@@ -86,7 +87,7 @@ pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpo
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
     let data = Some((session::layout(dataset), session::packed(&dataset.items), classes));
     let mut states = HashMap::new();
-    for group in model.round.groups() {
+    for group in model.round().groups() {
         let mut flat = vec![0.0; group.len];
         for (n, item) in group.items.iter().enumerate() {
             let values = start.tensors.get(&group.item_name(n)).into_iter().flat_map(|t| &t.data);

@@ -1,0 +1,195 @@
+//! Programs on a device that share states by name: what trains, and what answers questions about what was trained.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    error::{Error, Result},
+    graph::{Graph, Init, numel},
+    kernels::{
+        Caps,
+        gather::Data,
+        random::{PURPOSE_INIT, normal, philox, uniform},
+    },
+    plan::plan,
+    program::{Content, Program, StateItem},
+    runner::{ProgramId, Runner},
+};
+
+/// Planned graphs by name: everything that is known before a device does anything.
+pub struct Plans(pub Vec<(String, Program)>);
+
+impl Plans {
+    /// Plans graphs for a device, and for data of this layout where one of them draws batches.
+    ///
+    /// # Errors
+    /// A tensor that the device cannot hold.
+    pub fn new<'a>(
+        graphs: impl IntoIterator<Item = (&'a str, &'a Graph)>,
+        caps: &Caps,
+        data: Option<Data>,
+    ) -> Result<Self> {
+        let planned = graphs.into_iter().map(|(name, graph)| Ok((name.to_string(), plan(graph, caps, data)?)));
+        Ok(Self(planned.collect::<Result<_>>()?))
+    }
+
+    /// The program of this name.
+    pub fn get(&self, name: &str) -> Option<&Program> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, p)| p)
+    }
+
+    /// All tensors of all states, once each, by name.
+    fn items(&self) -> Vec<StateItem> {
+        let all = self.0.iter().flat_map(|(_, program)| &program.items);
+        let named: BTreeMap<String, StateItem> = all.map(|i| (i.name.clone(), i.clone())).collect();
+        named.into_values().collect()
+    }
+}
+
+/// See the module.
+pub struct Engine {
+    runner: Box<dyn Runner>,
+    programs: BTreeMap<String, (ProgramId, Program)>,
+    items: Vec<StateItem>,
+    seed: u64,
+}
+
+impl Engine {
+    /// Loads programs, and gives every state its initial value. Data that they draw from is on the device already
+    /// ([`Runner::set_data`]).
+    pub fn new(mut runner: Box<dyn Runner>, plans: Plans, seed: u64) -> Result<Self> {
+        let items = plans.items();
+        let mut programs = BTreeMap::new();
+        for (name, program) in plans.0 {
+            programs.insert(name, (runner.load(&program)?, program));
+        }
+        runner.set_clock(0, seed)?;
+        for item in &items {
+            runner.write_state(&item.state, item.offset, &initial(item, seed))?;
+        }
+        Ok(Self { runner, programs, items, seed })
+    }
+
+    /// The program of this name, if it is loaded.
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.programs.get(name).map(|(_, program)| program)
+    }
+
+    fn loaded(&self, name: &str) -> Result<&(ProgramId, Program)> {
+        self.programs.get(name).ok_or_else(|| Error::failure(format!("this model has no `{name}`")))
+    }
+
+    /// Runs rounds of a program and returns each one's metrics (the last 256 at most), in the order of
+    /// [`Program::metrics`].
+    ///
+    /// # Errors
+    /// A metric that is not finite: the states are lost then, and the sentence names the step and the metric.
+    pub fn run(&mut self, name: &str, rounds: u64) -> Result<Vec<Vec<f32>>> {
+        let id = self.loaded(name)?.0;
+        let before = self.runner.clock();
+        self.runner.run(id, rounds as usize)?;
+        let rows = self.runner.metrics(id)?;
+        let first = before + rounds - rows.len() as u64;
+        for (i, row) in rows.iter().enumerate() {
+            if let Some(bad) = row.iter().position(|v| !v.is_finite()) {
+                let (step, metric, value) = (first + i as u64 + 1, &self.loaded(name)?.1.metrics[bad], row[bad]);
+                return Err(diverged(format!("{metric} became {value} at step {step}")));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Runs a program once on those of these inputs that it has; read what it made with [`Engine::output`].
+    pub fn feed(&mut self, name: &str, inputs: &[(&str, &[f32])]) -> Result<()> {
+        let (id, program) = self.loaded(name)?;
+        let (id, had) = (*id, inputs.iter().filter(|(input, _)| program.input(input).is_some()).collect::<Vec<_>>());
+        had.into_iter().try_for_each(|(input, values)| self.runner.write_input(id, input, values))?;
+        self.runner.run(id, 1)
+    }
+
+    /// An output as the program's last run left it.
+    pub fn output(&mut self, name: &str, output: &str) -> Result<Vec<f32>> {
+        let id = self.loaded(name)?.0;
+        self.runner.read_output(id, output)
+    }
+
+    /// Runs a program once on these inputs and returns its first output.
+    pub fn ask(&mut self, name: &str, inputs: &[(&str, &[f32])]) -> Result<Vec<f32>> {
+        self.feed(name, inputs)?;
+        let first = self.loaded(name)?.1.outputs.first().map(|o| o.name.clone());
+        self.output(name, &first.ok_or_else(|| Error::failure(format!("`{name}` has no output")))?)
+    }
+
+    /// Rounds done since the clock was set, plus what it was set to.
+    pub fn clock(&self) -> u64 {
+        self.runner.clock()
+    }
+
+    /// Sets the number of rounds done and the seed that noise and batches follow from.
+    pub fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
+        self.runner.set_clock(step, seed)
+    }
+
+    /// Does something that leaves no trace: what the named program overwrites, and the clock, are put back afterwards.
+    pub fn aside<R>(&mut self, name: &str, what: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let step = self.runner.clock();
+        let written = self.loaded(name).map(|(_, program)| written_states(program))?;
+        let saved = written.iter().map(|(state, len)| self.runner.read_state(state, 0, *len));
+        let saved = saved.collect::<Result<Vec<_>>>()?;
+        let result = what(self);
+        for ((state, _), values) in written.iter().zip(&saved) {
+            self.runner.write_state(state, 0, values)?;
+        }
+        self.runner.set_clock(step, self.seed)?;
+        result
+    }
+
+    /// Every tensor of every state of the loaded programs, by name.
+    pub fn items(&self) -> &[StateItem] {
+        &self.items
+    }
+
+    /// The values of a state's tensor.
+    pub fn read(&mut self, item: &StateItem) -> Result<Vec<f32>> {
+        self.runner.read_state(&item.state, item.offset, numel(&item.shape))
+    }
+
+    /// Gives a state's tensor new values.
+    pub fn write(&mut self, item: &StateItem, values: &[f32]) -> Result<()> {
+        self.runner.write_state(&item.state, item.offset, values)
+    }
+
+    /// The device and its driver, for people.
+    pub fn describe(&self) -> String {
+        self.runner.describe()
+    }
+}
+
+/// Name and length of the states that a program's launches write.
+fn written_states(program: &Program) -> BTreeMap<String, usize> {
+    let written = program.steps.iter().flat_map(|step| {
+        let buffers = step.kernel.buffers();
+        step.bindings.iter().skip(buffers.reads.len() + buffers.words.len())
+    });
+    let state = |buffer: usize| match &program.buffers[buffer].content {
+        Content::State(name) => Some((name.clone(), program.buffers[buffer].len)),
+        _ => None,
+    };
+    written.filter_map(|range| state(range.buffer)).collect()
+}
+
+/// The sentence for a training that blew up.
+pub(crate) fn diverged(what: String) -> Error {
+    Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
+}
+
+/// Initial values, a function of the seed and the tensor's name alone.
+fn initial(item: &StateItem, seed: u64) -> Vec<f32> {
+    let name = crc32fast::hash(item.name.as_bytes());
+    let bits = |n: usize| philox([(n / 4) as u32, name, 0, PURPOSE_INIT], [seed as u32, (seed >> 32) as u32])[n % 4];
+    let value = |n: usize| match item.init {
+        Init::Const(c) => c,
+        Init::Normal(mean, deviation) => mean + deviation * normal::<f32>(bits(n)),
+        Init::Uniform(a) => a * (2.0 * uniform::<f32>(bits(n)) - 1.0),
+    };
+    (0..numel(&item.shape)).map(value).collect()
+}

@@ -1,0 +1,73 @@
+//! What every variant trains with: rates that fall over the run, updates, the averaged generator.
+
+use crate::{
+    grad::grad,
+    graph::{Graph, Optimizer as Rule, Real, T},
+    nn::Net,
+    settings::{Optimizer, Schedule, Settings},
+};
+
+/// The training that settings ask for, in the graph of one round.
+pub struct Training<'a, 'g> {
+    /// The round.
+    pub graph: &'g Graph,
+    /// The settings of the run.
+    pub s: &'a Settings,
+}
+
+impl<'g> Training<'_, 'g> {
+    /// 1 at the start of the run, 0 at its end.
+    pub fn remaining(&self) -> T<'g> {
+        (1.0 - self.graph.clock() * (1.0 / self.s.steps as f64)).relu()
+    }
+
+    /// A rate at this step of the run, by the schedule.
+    pub fn rate(&self, rate: f32) -> T<'g> {
+        match self.s.schedule {
+            Schedule::Constant => self.graph.scalar(rate.into()),
+            Schedule::Linear => self.remaining() * f64::from(rate),
+            Schedule::Cosine => (1.0 - (self.remaining() * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
+        }
+    }
+
+    /// One update of a network by the gradient of a loss.
+    pub fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: f32) {
+        self.follow(net, &grad(loss, &net.parameters()), self.rate(rate));
+    }
+
+    /// One update of a network by gradients of its parameters, in order.
+    pub fn follow(&self, net: &Net<'g>, gradients: &[T<'g>], rate: T<'g>) {
+        let (g, s) = (self.graph, self.s);
+        let mut flat = g.pack(net.params, gradients);
+        if s.grad_clip > 0.0 {
+            // c / max(norm, c), with max(a, c) = c + relu(a - c).
+            let (norm, c) = ((flat.square().sum_all() + 1e-12).sqrt(), f64::from(s.grad_clip));
+            flat = flat * (((norm - c).relu() + c).recip() * c);
+        }
+        let real = |x: f32| Real::new(x.into());
+        let rule = match s.optimizer {
+            Optimizer::Adam => Rule::Adam { beta1: real(s.beta1), beta2: real(s.beta2), eps: Real::new(1e-8) },
+            Optimizer::Sgd => Rule::Sgd { momentum: real(s.momentum) },
+            Optimizer::Rmsprop => Rule::RmsProp { decay: real(s.beta2), eps: Real::new(1e-8) },
+        };
+        g.update(net.params, rule, flat, rate);
+    }
+
+    /// Moves the averaged network, the group `ema`, where the settings want one. Its decay starts low:
+    /// min(ema, (1 + t) / (10 + t)).
+    pub fn average(&self, net: &Net<'g>) {
+        if self.s.ema == 0.0 {
+            return;
+        }
+        let g = self.graph;
+        let ema = g.group("ema");
+        for item in &g.groups()[net.params].items {
+            g.state(ema, &item.name, &item.shape, item.init);
+        }
+        let ramp = (g.clock() + 1.0) * (g.clock() + 10.0).recip();
+        let limit = f64::from(self.s.ema);
+        let decay = limit - (limit - ramp).relu();
+        let (old, new) = (g.flat(ema), g.flat(net.params));
+        g.assign(old, new + (old - new) * decay);
+    }
+}
