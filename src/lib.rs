@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod data;
 pub mod engine;
 pub mod error;
+pub mod eval;
 pub mod files;
 pub mod gpu;
 pub mod grad;
