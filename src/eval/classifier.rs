@@ -7,13 +7,15 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Setup, descend};
+use super::{Setup, check_samples, descend, set_of};
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     data::{Dataset, Items, Labels},
     engine::{Engine, Plans},
     error::{Error, Result},
     graph::{Dist, Field, Graph, Real, T, numel},
+    kernels::gather::Data,
+    metrics::Points,
     nn::{Mode, Net, Start},
     session::{layout, upload},
 };
@@ -25,7 +27,7 @@ pub const FEATURES: usize = 128;
 /// Images per update.
 const BATCH: usize = 128;
 /// Updates of a training.
-pub const ROUNDS: u64 = 4000;
+const ROUNDS: u64 = 4000;
 /// Updates that the device makes before the next piece is handed to it.
 const PIECE: u64 = 200;
 /// Images that are looked at together.
@@ -52,6 +54,11 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// The features as points.
+    pub fn points(&self) -> Points<'_> {
+        Points::new(&self.features, FEATURES)
+    }
+
     /// Share of the images whose class is the wanted one.
     pub fn accuracy(&self, wanted: &[u32]) -> f64 {
         let right = self.classes.iter().zip(wanted).filter(|(a, b)| a == b).count();
@@ -75,7 +82,8 @@ impl Classifier {
     /// A set that is not of images, or without labels and not square.
     pub fn of(train: &Dataset, setup: &Setup) -> Result<Self> {
         let shape = item_shape(train)?;
-        let path = setup.cache.as_ref().map(|folder| cached_path(folder, train, &shape));
+        let rounds = setup.updates(ROUNDS);
+        let path = setup.cache.as_ref().map(|folder| cached_path(folder, train, &shape, rounds));
         if let Some(path) = path.as_ref().filter(|path| path.exists()) {
             match Checkpoint::load(path).and_then(|checkpoint| Self::open(&checkpoint, &shape, setup)) {
                 Err(error) => tracing::warn!("{error}; training the classifier anew"),
@@ -89,7 +97,7 @@ impl Classifier {
             turns = quarter_turns(train)?;
             &turns
         };
-        let mut checkpoint = fit(labelled, &shape, ROUNDS, setup)?;
+        let mut checkpoint = fit(labelled, &shape, rounds, setup)?;
         checkpoint.meta.insert("turns".into(), train.labels.is_none().to_string());
         if let Some(path) = path
             && let Err(error) = keep(&checkpoint, &path)
@@ -143,7 +151,7 @@ impl Classifier {
     /// # Errors
     /// Values that are no whole number of images.
     pub fn look_at(&mut self, images: &[f32]) -> Result<Answers> {
-        super::check_samples(images, self.item_len)?;
+        check_samples(images, self.item_len)?;
         let count = images.len() / self.item_len;
         let (mut features, mut probabilities) = (vec![], vec![]);
         for some in images.chunks(ROWS * self.item_len) {
@@ -203,7 +211,9 @@ fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Resul
     }
     let (mut runner, caps) = (setup.device)()?;
     upload(runner.as_mut(), train)?;
-    let plans = Plans::new([("round", &graph)], &caps, Some(layout(train)))?;
+    // Items by themselves, also of a stacked set.
+    let layout = Data { stack: 1, ..layout(train) };
+    let plans = Plans::new([("round", &graph)], &caps, Some(layout))?;
     let mut engine = Engine::new(runner, plans, setup.seed)?;
     for done in (0..rounds).step_by(PIECE as usize) {
         engine.run("round", PIECE.min(rounds - done))?;
@@ -253,17 +263,11 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
     let items: Vec<u8> = bytes.chunks_exact(train.item_len()).flat_map(item).collect();
     let ids = (0..4 * train.len() as u32).map(|n| n % 4).collect();
     let names = (0..4).map(|turn| format!("{} degrees", 90 * turn)).collect();
-    Ok(Dataset {
-        name: train.name.clone(),
-        shape: shape.to_vec(),
-        items: Items::Bytes(items),
-        labels: Some(Labels { ids, names }),
-        stack: 1,
-    })
+    Ok(set_of(&train.name, &shape, Items::Bytes(items), Labels { ids, names }))
 }
 
 /// Where the classifier of a set lies in a cache: a name for everything that it follows from.
-fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3]) -> PathBuf {
+fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
     let mut hash = Sha256::new();
     match &train.items {
         Items::Bytes(bytes) => hash.update(bytes),
@@ -273,7 +277,8 @@ fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3]) -> PathBuf {
     let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
     let name = train.name.replace(|c: char| !c.is_alphanumeric(), "-");
-    folder.join("classifiers").join(format!("{name}-{}-{digest}-v{RECIPE}.safetensors", extents.join("x")))
+    let file = format!("{name}-{}-{digest}-{rounds}-v{RECIPE}.safetensors", extents.join("x"));
+    folder.join("classifiers").join(file)
 }
 
 /// Saves a classifier, with its folder.

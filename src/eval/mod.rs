@@ -4,16 +4,19 @@
 //! seed and the device.
 
 pub mod classifier;
-//pub mod images;
-//pub mod likelihood;
-//pub mod modes;
+pub mod images;
+pub mod likelihood;
+pub mod modes;
 mod report;
+mod scorer;
+pub mod sequences;
 
 pub use report::{Better, Report, Row};
 
 use std::path::PathBuf;
 
 use crate::{
+    data::{Dataset, Items, Labels},
     error::{Error, Result},
     grad::grad,
     graph::{Graph, Optimizer, Real, T},
@@ -30,6 +33,15 @@ pub struct Setup<'a> {
     pub cache: Option<PathBuf>,
     /// Seed of batches, subsets and initial values.
     pub seed: u64,
+    /// Share of the updates that networks are trained for: 1, and less only where nobody looks at the scores.
+    pub effort: f64,
+}
+
+impl Setup<'_> {
+    /// Updates of a network for which `full` are right.
+    fn updates(&self, full: u64) -> u64 {
+        ((full as f64 * self.effort) as u64).max(1)
+    }
 }
 
 /// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has one.
@@ -47,6 +59,19 @@ fn descend<'g>(net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
     let rule = Optimizer::Adam { beta1: Real::new(0.9), beta2: Real::new(0.999), eps: Real::new(1e-8) };
     graph.update(net.params, rule, graph.pack(net.params, &gradients), rate);
     graph.metric("loss", loss);
+}
+
+/// A set of unstacked items.
+fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset {
+    Dataset { name: name.to_string(), shape: shape.to_vec(), items, labels: Some(labels), stack: 1 }
+}
+
+/// All items of a set, pixels in -1 to 1.
+fn items(set: &Dataset) -> Vec<f32> {
+    match &set.items {
+        Items::Bytes(bytes) => bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect(),
+        Items::Floats(floats) => floats.clone(),
+    }
 }
 
 /// Values as the measures take them.

@@ -151,9 +151,13 @@ pub fn choose(count: usize, of: usize, seed: u64) -> Vec<usize> {
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut numbers: Vec<usize> = (0..of).collect();
     for i in 0..count.min(of) {
-        let below = ((u128::from(stream.next_u64()) * (of - i) as u128) >> 64) as usize;
-        numbers.swap(i, i + below);
+        numbers.swap(i, i + below(&mut stream, of - i));
     }
     numbers.truncate(count);
     numbers
+}
+
+/// Uniform in `0..count`; the bias is below `count / 2^64`.
+pub fn below(stream: &mut impl Rng, count: usize) -> usize {
+    ((u128::from(stream.next_u64()) * count as u128) >> 64) as usize
 }
