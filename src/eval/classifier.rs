@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Setup, check_samples, descend, set_of};
+use super::{Setup, check_samples, descend, item, set_of};
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     data::{Dataset, Items, Labels},
@@ -152,12 +152,21 @@ impl Classifier {
     /// Values that are no whole number of images.
     pub fn look_at(&mut self, images: &[f32]) -> Result<Answers> {
         check_samples(images, self.item_len)?;
-        let count = images.len() / self.item_len;
-        let (mut features, mut probabilities) = (vec![], vec![]);
-        for some in images.chunks(ROWS * self.item_len) {
-            let mut some = some.to_vec();
-            some.resize(ROWS * self.item_len, 0.0);
-            self.engine.feed("answer", &[("images", &some)])?;
+        self.answer(images.chunks(ROWS * self.item_len).map(<[f32]>::to_vec))
+    }
+
+    /// What it says of the items of a set at these places.
+    pub fn look_at_items(&mut self, set: &Dataset, places: &[usize]) -> Result<Answers> {
+        self.answer(places.chunks(ROWS).map(|some| some.iter().flat_map(|&place| item(set, place)).collect()))
+    }
+
+    /// Answers to pieces of at most ROWS images, all but the last of exactly so many.
+    fn answer(&mut self, pieces: impl Iterator<Item = Vec<f32>>) -> Result<Answers> {
+        let (mut features, mut probabilities, mut count) = (vec![], vec![], 0);
+        for mut piece in pieces {
+            count += piece.len() / self.item_len;
+            piece.resize(ROWS * self.item_len, 0.0);
+            self.engine.feed("answer", &[("images", &piece)])?;
             features.extend(self.engine.output("answer", "features")?.into_iter().map(f64::from));
             probabilities.extend(self.engine.output("answer", "probabilities")?);
         }
@@ -207,7 +216,6 @@ fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Resul
         let (_, logits) = network(&net, x, classes);
         let remaining = (1.0 - graph.clock() * (1.0 / rounds as f64)).relu();
         descend(&net, logits.cross_entropy(wanted).mean_all(), remaining * RATE);
-        graph.commit();
     }
     let (mut runner, caps) = (setup.device)()?;
     upload(runner.as_mut(), train)?;
@@ -256,11 +264,11 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
         let pixel = |n: usize| place(turn, n / side, n % side);
         (0..side * side).map(|n| plane[pixel(n).0 * side + pixel(n).1]).collect::<Vec<u8>>()
     };
-    let item = |item: &[u8]| {
+    let all_turns = |item: &[u8]| {
         let turns = (0..4).map(|turn| item.chunks_exact(side * side).flat_map(|plane| turned(plane, turn)).collect());
         turns.collect::<Vec<Vec<u8>>>().concat()
     };
-    let items: Vec<u8> = bytes.chunks_exact(train.item_len()).flat_map(item).collect();
+    let items: Vec<u8> = bytes.chunks_exact(train.item_len()).flat_map(all_turns).collect();
     let ids = (0..4 * train.len() as u32).map(|n| n % 4).collect();
     let names = (0..4).map(|turn| format!("{} degrees", 90 * turn)).collect();
     Ok(set_of(&train.name, &shape, Items::Bytes(items), Labels { ids, names }))

@@ -3,7 +3,7 @@
 use super::{
     Better, Report, Row, Setup, check_samples,
     classifier::{Answers, Classifier, FEATURES},
-    items, set_of,
+    item, set_of,
 };
 use crate::{
     data::{Dataset, Items, Labels},
@@ -33,32 +33,40 @@ pub struct Images<'a> {
     pub wanted: Option<&'a [u32]>,
 }
 
-/// Real images, with their classes where the set has labels.
-struct Part {
-    images: Vec<f32>,
-    classes: Vec<u32>,
+/// Some images of a set.
+struct Part<'a> {
+    set: &'a Dataset,
+    places: Vec<usize>,
 }
 
-impl Part {
-    fn of(set: &Dataset, places: &[usize]) -> Self {
-        let class = |&i: &usize| set.labels.as_ref().map_or(0, |labels| labels.ids[i]);
-        Self {
-            images: places.iter().flat_map(|&i| set.example(i)).collect(),
-            classes: places.iter().map(class).collect(),
-        }
+impl Part<'_> {
+    fn look(&self, classifier: &mut Classifier) -> Result<Answers> {
+        classifier.look_at_items(self.set, &self.places)
+    }
+
+    /// The classes of the images, of a set with labels.
+    fn classes(&self) -> Vec<u32> {
+        let labels = self.set.labels.as_ref().map_or(&[][..], |labels| &labels.ids);
+        self.places.iter().map(|&place| labels[place]).collect()
+    }
+
+    fn images(&self) -> Vec<f32> {
+        self.places.iter().flat_map(|&place| item(self.set, place)).collect()
     }
 }
 
 /// Equally many images to compare with each other.
-struct Parts {
+struct Parts<'a> {
     count: usize,
-    first: Part,
-    second: Part,
-    held_out: Part,
+    generated: &'a [f32],
+    wanted: Option<&'a [u32]>,
+    first: Part<'a>,
+    second: Part<'a>,
+    held_out: Part<'a>,
 }
 
-impl Parts {
-    fn of(input: &Images, seed: u64) -> Result<Self> {
+impl<'a> Parts<'a> {
+    fn of(input: &Images<'a>, seed: u64) -> Result<Self> {
         let available = input.generated.len() / numel(&input.train.shape);
         let count = match input.test {
             Some(test) => available.min(test.len()).min(input.train.len() / 2),
@@ -71,12 +79,15 @@ impl Parts {
             )));
         }
         let order = choose(3 * count, input.train.len(), seed);
+        let part = |n: usize| Part { set: input.train, places: order[n * count..][..count].to_vec() };
         let held_out = match input.test {
-            Some(test) => Part::of(test, &choose(count, test.len(), seed)),
-            None => Part::of(input.train, &order[2 * count..]),
+            Some(test) => Part { set: test, places: choose(count, test.len(), seed) },
+            None => part(2),
         };
-        let [first, second] = [0, 1].map(|n| Part::of(input.train, &order[n * count..][..count]));
-        Ok(Self { count, first, second, held_out })
+        let (first, second) = (part(0), part(1));
+        let generated = &input.generated[..count * numel(&input.train.shape)];
+        let wanted = input.wanted.map(|wanted| &wanted[..count]);
+        Ok(Self { count, generated, wanted, first, second, held_out })
     }
 }
 
@@ -87,22 +98,24 @@ impl Parts {
 /// # Errors
 /// Sets that are not of images, samples that are not finite, and too few of either.
 pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
-    check_samples(input.generated, numel(&input.train.shape))?;
+    let len = numel(&input.train.shape);
+    check_samples(input.generated, len)?;
+    if input.wanted.is_some_and(|wanted| wanted.len() * len != input.generated.len()) {
+        return Err(Error::failure("samples and the classes that they were to be of differ in number"));
+    }
     if input.train.stack != 1 {
         return Err(Error::usage("stacked examples are measured by their modes"));
     }
     let parts = Parts::of(input, setup.seed)?;
-    let generated = &input.generated[..parts.count * numel(&input.train.shape)];
     let mut classifier = Classifier::of(input.train, setup)?;
-    let mut look = |images: &[f32]| classifier.look_at(images);
-    let [samples, first, second, held_out] =
-        [look(generated)?, look(&parts.first.images)?, look(&parts.second.images)?, look(&parts.held_out.images)?];
+    let samples = classifier.look_at(parts.generated)?;
+    let mut look = |part: &Part| part.look(&mut classifier);
+    let (first, second, held_out) = (look(&parts.first)?, look(&parts.second)?, look(&parts.held_out)?);
     let mut rows = distances(&samples, &first, &second, &held_out, setup.seed);
-    if input.train.labels.is_some() && input.test.is_none_or(|test| test.labels.is_some()) {
-        rows.extend(accuracies(input, &parts, generated, &samples, &held_out, setup)?);
-    }
+    rows.extend(accuracies(&parts, &samples, &held_out, setup)?);
     if input.test.is_some() {
-        rows.push(memorised(&samples, &held_out, &classifier.look_at(&items(input.train))?));
+        let everything: Vec<usize> = (0..input.train.len()).collect();
+        rows.push(memorised(&samples, &held_out, &classifier.look_at_items(input.train, &everything)?));
     }
     let set = &input.train.name;
     let mut notes = vec![
@@ -154,45 +167,33 @@ fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &An
     measures.into_iter().enumerate().map(row).collect()
 }
 
-/// GAN-train and GAN-test accuracy (Shmelkov et al. 2018).
-fn accuracies(
-    input: &Images,
-    parts: &Parts,
-    generated: &[f32],
-    samples: &Answers,
-    held_out: &Answers,
-    setup: &Setup,
-) -> Result<Vec<Row>> {
-    let trained_on = |images: &[f32], classes: &[u32]| -> Result<f64> {
-        let labels = Labels { ids: classes.to_vec(), ..input.train.labels.clone().expect("a set with labels") };
-        let set = set_of(&input.train.name, &input.train.shape, Items::Floats(images.to_vec()), labels);
+/// GAN-train and GAN-test accuracy (Shmelkov et al. 2018, section 3), where real images have labels.
+fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setup) -> Result<Vec<Row>> {
+    let (Some(Labels { names, .. }), Some(_)) = (&parts.first.set.labels, &parts.held_out.set.labels) else {
+        return Ok(vec![]);
+    };
+    let truth = parts.held_out.classes();
+    let trained_on = |images: Vec<f32>, ids: Vec<u32>| -> Result<f64> {
+        let Dataset { name, shape, .. } = parts.first.set;
+        let set = set_of(name, shape, Items::Floats(images), Labels { ids, names: names.clone() });
         let mut scorer = Classifier::train(&set, setup.updates(SCORER_ROUNDS), setup)?;
-        Ok(scorer.look_at(&parts.held_out.images)?.accuracy(&parts.held_out.classes))
+        Ok(parts.held_out.look(&mut scorer)?.accuracy(&truth))
     };
-    let wanted = input.wanted.map(|wanted| &wanted[..parts.count]);
-    let real = trained_on(&parts.first.images, &parts.first.classes)?;
-    let train = Row::new(
-        "GAN-train accuracy",
-        trained_on(generated, wanted.unwrap_or(&samples.classes))?,
-        Better::Higher,
-    )
-    .real(real)
-    .note(match wanted {
-        Some(_) => "a classifier trained on the samples is tested on held-out images",
-        None => {
-            "a classifier trained on the samples, labelled by the one of real images as the model has no classes, is \
-                 tested on held-out images"
-        }
-    });
-    let test = match wanted {
-        Some(wanted) => Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher)
-            .real(held_out.accuracy(&parts.held_out.classes))
-            .note("how often the classifier of real images finds the class that was asked for"),
-        None => Row::new("GAN-test confidence", samples.confidence(), Better::Higher)
-            .real(held_out.confidence())
-            .note("how sure the classifier of real images is of a sample's class, as the model has no classes"),
+    let classes = parts.wanted.unwrap_or(&samples.classes);
+    let gan_train = trained_on(parts.generated.to_vec(), classes.to_vec())?;
+    let real_train = trained_on(parts.first.images(), parts.first.classes())?;
+    let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train);
+    let Some(wanted) = parts.wanted else {
+        let train = train.note(
+            "of a classifier trained on the samples, on held-out images; the model has no classes, so the classifier of real \
+             images says what the samples are",
+        );
+        let test = Row::new("GAN-test confidence", samples.confidence(), Better::Higher).real(held_out.confidence());
+        return Ok(vec![train, test.note("of the classifier of real images in the classes that it sees in samples")]);
     };
-    Ok(vec![train, test])
+    let train = train.note("of a classifier trained on the samples, on held-out images");
+    let test = Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher).real(held_out.accuracy(&truth));
+    Ok(vec![train, test.note("of the classifier of real images, on samples")])
 }
 
 /// Whether samples lie nearer to training examples than held-out images do.

@@ -66,11 +66,12 @@ fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset 
     Dataset { name: name.to_string(), shape: shape.to_vec(), items, labels: Some(labels), stack: 1 }
 }
 
-/// All items of a set, pixels in -1 to 1.
-fn items(set: &Dataset) -> Vec<f32> {
+/// One item of a set, pixels in -1 to 1.
+fn item(set: &Dataset, place: usize) -> Vec<f32> {
+    let len = set.item_len();
     match &set.items {
-        Items::Bytes(bytes) => bytes.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect(),
-        Items::Floats(floats) => floats.clone(),
+        Items::Bytes(bytes) => bytes[place * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
+        Items::Floats(floats) => floats[place * len..][..len].to_vec(),
     }
 }
 

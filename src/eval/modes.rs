@@ -2,7 +2,7 @@
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use super::{Better, Report, Row, Setup, check_samples, classifier::Classifier, items};
+use super::{Better, Report, Row, Setup, check_samples, classifier::Classifier};
 use crate::{
     data::{self, Dataset, Items, ModeScore, Options, Split, count_modes},
     error::{Error, Result},
@@ -87,7 +87,8 @@ pub fn stacked(train: &Dataset, test: Option<&Dataset>, generated: &[f32], setup
         counts
     };
     let found = triples(&classifier.look_at(generated)?.classes);
-    let singles = classifier.look_at(&items(test.unwrap_or(train)))?.classes;
+    let singles = test.unwrap_or(train);
+    let singles = classifier.look_at_items(singles, &(0..singles.len()).collect::<Vec<usize>>())?.classes;
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(setup.seed);
     let real: Vec<u32> = (0..3 * count).map(|_| singles[below(&mut stream, singles.len())]).collect();
     let real = triples(&real);

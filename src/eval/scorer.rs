@@ -77,18 +77,16 @@ pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setu
         let (train, test) = order.split_at(windows.trained());
         (windows.pick(train), windows.pick(test))
     });
-    let [train_first, train_second] = [&parts[0].0, &parts[1].0].map(|values| Windows::new(values, first.shape));
+    let train_windows = [&parts[0].0, &parts[1].0].map(|values| Windows::new(values, first.shape));
     let round = Graph::new();
     {
         let net = Net::new(&round, "scorer", Start::Uniform, Mode::Train);
-        let kind = |name, windows: Windows| {
-            let x = round.input(name, &windows.batch(BATCH));
-            logits_of_last(&net, x)
-        };
-        let (on_first, on_second) = (kind(KINDS[0], train_first), kind(KINDS[1], train_second));
+        let [first, second] = [0, 1].map(|n| round.input(KINDS[n], &train_windows[n].batch(BATCH)));
+        let logits = logits_of_last(&net, first.concat(second, 0));
+        let on_first = logits.slice(&[0, 0], &[first.dim(0), 1]);
+        let on_second = logits.slice(&[first.dim(0), 0], &[second.dim(0), 1]);
         let loss = (-on_first).softplus().mean_all() + on_second.softplus().mean_all();
         descend(&net, loss, round.scalar(RATE));
-        round.commit();
     }
     let answer = Graph::new();
     {
@@ -96,7 +94,7 @@ pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setu
         answer.output("answers", logits_of_last(&net, answer.input(KINDS[0], &[ROWS, first.shape[0], first.shape[1]])));
     }
     let mut engine = engine(&round, &answer, setup, seed)?;
-    train(&mut engine, setup.updates(DISCRIMINATIVE_ROUNDS), &[train_first, train_second], seed)?;
+    train(&mut engine, setup.updates(DISCRIMINATIVE_ROUNDS), &train_windows, seed)?;
     let mut right = 0;
     for ((_, test), is_first) in parts.iter().zip([true, false]) {
         let logits = answers(&mut engine, Windows::new(test, first.shape), 1)?;
@@ -116,7 +114,6 @@ pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup,
         let x = round.input(KINDS[0], &trained.batch(BATCH));
         let truth = x.slice(&[0, 1, features - 1], &[x.dim(0), steps - 1, 1]);
         descend(&net, (foretold(&net, x) - truth).abs().mean_all(), round.scalar(RATE));
-        round.commit();
     }
     let answer = Graph::new();
     {
