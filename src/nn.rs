@@ -65,6 +65,11 @@ impl<'g> Net<'g> {
         Self { start, ..self.clone() }
     }
 
+    /// The same network, which leaves running statistics as they are.
+    pub fn untracked(&self) -> Self {
+        Self { mode: if self.mode == Mode::Track { Mode::Train } else { self.mode }, ..self.clone() }
+    }
+
     /// The parameters as they are now, to differentiate with respect to.
     pub fn parameters(&self) -> Vec<T<'g>> {
         self.graph.items(self.params)

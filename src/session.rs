@@ -20,8 +20,6 @@ use crate::{
     settings::{LatentDist, Settings},
 };
 
-/// Rounds that fit the statistics of an averaged generator before it is sampled.
-const CALIBRATION_ROUNDS: u64 = 32;
 /// What the seed of sampling differs by from that of training.
 const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
@@ -85,6 +83,7 @@ pub struct Session {
     settings: Settings,
     examples: Examples,
     phases: Vec<(&'static str, u64)>,
+    calibration: u64,
     /// The phase of the last round, or of the first one to come.
     phase: usize,
     step: u64,
@@ -101,7 +100,15 @@ impl Session {
     ) -> Result<Self> {
         let phases = model.phases.iter().map(|phase| (phase.name, phase.until)).collect();
         let engine = Engine::new(runner, plans, settings.seed)?;
-        Ok(Self { engine, settings: settings.clone(), examples, phases, phase: 0, step: 0 })
+        Ok(Self {
+            engine,
+            settings: settings.clone(),
+            examples,
+            phases,
+            calibration: model.calibration,
+            phase: 0,
+            step: 0,
+        })
     }
 
     /// Names of the metrics of the last round's phase, in the order of their rows.
@@ -236,7 +243,7 @@ impl Session {
             return Ok(());
         }
         self.engine.set_clock(0, self.settings.seed)?;
-        self.engine.run(CALIBRATE, CALIBRATION_ROUNDS)?;
+        self.engine.run(CALIBRATE, self.calibration)?;
         self.engine.set_clock(self.step, self.settings.seed)
     }
 

@@ -26,6 +26,14 @@ pub fn model(
     discriminator: Discriminator,
 ) -> Result<Model> {
     check(s, examples)?;
+    let graphs = sampling(s, examples, start, generator);
+    let round = Graph::new();
+    Round { graph: &round, s, examples, start, generator, discriminator }.build();
+    Ok(Model::new(round, graphs))
+}
+
+/// The graphs that draw samples from a generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need it.
+pub fn sampling(s: &Settings, examples: &Examples, start: Start, generator: Generator) -> Vec<(&'static str, Graph)> {
     let sample = Graph::new();
     {
         let net = Net::new(&sample, sampled(s), start, Mode::Eval);
@@ -37,15 +45,15 @@ pub fn model(
     let mut graphs = vec![(SAMPLE, sample)];
     if s.ema > 0.0 && s.norm_g == Norm::Batch {
         let calibrate = Graph::new();
-        let net = Net::new(&calibrate, sampled(s), start, Mode::Calibrate);
-        let (z, _) = conditioned_latent(&calibrate, s, examples, calibrate.draw());
-        generator(&net, s, z, &examples.shape);
-        calibrate.commit();
+        {
+            let net = Net::new(&calibrate, sampled(s), start, Mode::Calibrate);
+            let (z, _) = conditioned_latent(&calibrate, s, examples, calibrate.draw());
+            generator(&net, s, z, &examples.shape);
+            calibrate.commit();
+        }
         graphs.push((CALIBRATE, calibrate));
     }
-    let round = Graph::new();
-    Round { graph: &round, s, examples, start, generator, discriminator }.build();
-    Ok(Model::new(round, graphs))
+    graphs
 }
 
 /// The weights that samples are drawn with.
@@ -53,7 +61,8 @@ pub fn sampled(s: &Settings) -> &'static str {
     if s.ema > 0.0 { "ema" } else { "g" }
 }
 
-fn check(s: &Settings, examples: &Examples) -> Result<()> {
+/// Refuses settings that contradict each other or the data.
+pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
     if s.conditional && examples.classes == 0 {
         return Err(Error::usage("`conditional` needs classes, and this data set has none"));
     }
@@ -76,6 +85,27 @@ fn conditioned_latent<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw:
     let z = latent(g, s.latent_dist, &[s.batch, s.latent]);
     let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, examples.classes]));
     (classes.map_or(z, |c| z.concat(c, 1)), classes)
+}
+
+/// The critic's loss with its penalties, and its logits for real and for generated samples.
+pub fn critic_loss<'g>(
+    s: &Settings,
+    judge: impl Fn(T<'g>) -> T<'g>,
+    real: T<'g>,
+    fake: T<'g>,
+) -> (T<'g>, T<'g>, T<'g>) {
+    let (on_real, on_fake) = (judge(real), judge(fake));
+    let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
+    if s.r1 > 0.0 {
+        loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
+    }
+    if s.r2 > 0.0 {
+        loss = loss + objective::zero_centred(on_fake, fake) * f64::from(s.r2);
+    }
+    if s.gp > 0.0 {
+        loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
+    }
+    (loss, on_real, on_fake)
 }
 
 struct Round<'a, 'g> {
@@ -118,18 +148,7 @@ impl<'g> Round<'_, 'g> {
         let (g, s) = (self.graph, self.s);
         let (real, fake) = (self.blurred(real), self.blurred(fake));
         let judge = |x| self.judge(dis, x, classes);
-        let (on_real, on_fake) = (judge(real), judge(fake));
-        let game = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
-        let mut loss = game;
-        if s.r1 > 0.0 {
-            loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
-        }
-        if s.r2 > 0.0 {
-            loss = loss + objective::zero_centred(on_fake, fake) * f64::from(s.r2);
-        }
-        if s.gp > 0.0 {
-            loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
-        }
+        let (loss, on_real, on_fake) = critic_loss(s, judge, real, fake);
         if report {
             g.metric("d_loss", loss);
             let probability = |logits: T<'g>| logits.sigmoid().mean_all();

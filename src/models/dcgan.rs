@@ -60,8 +60,13 @@ fn channels(width: usize, above: usize) -> usize {
     width << above.min(3)
 }
 
-/// z `[B, latent]` -> `[B, C, H, W]` in (-1, 1): dense to the smallest plane, a doubling per stage, then 3x3 to colours.
+/// z `[B, latent]` -> `[B, C, H, W]` in (-1, 1).
 fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+    decoder(net, s, z, shape).tanh()
+}
+
+/// z `[B, latent]` -> `[B, C, H, W]`: dense to the smallest plane, a doubling per stage, then 3x3 to colours.
+pub(super) fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
     let (side, stages) = stages(shape[1]);
     let c = channels(s.width, stages);
     let h = net.dense_without_bias("dense", z, c * side * side).reshape(&[z.dim(0), c, side, side]);
@@ -70,17 +75,22 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
         h = net.conv_transpose2d(&format!("up{i}"), h, channels(s.width, stages - i), [4, 2, 1], false);
         h = net.norm(s.norm_g, &format!("norm{i}"), h).relu();
     }
-    net.conv2d("out", h, shape[0], [3, 1, 1], true).tanh()
+    net.conv2d("out", h, shape[0], [3, 1, 1], true)
 }
 
-/// x `[B, C, H, W]` -> logits `[B, 1]`: a halving per stage, no normalisation at the input, then dense.
+/// x `[B, C, H, W]` -> logits `[B, 1]`.
 fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+    net.dense("out", trunk(net, s, x), 1)
+}
+
+/// x `[B, C, H, W]` -> features `[B, F]`: a halving per stage, no normalisation at the input.
+pub(super) fn trunk<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
     let mut h = x;
     for i in 0..stages(x.dim(2)).1 {
         h = net.conv2d(&format!("down{i}"), h, channels(s.width, i), [4, 2, 1], i == 0);
         h = if i == 0 { h } else { net.norm(s.norm_d, &format!("norm{i}"), h) }.leaky_relu(0.2);
     }
-    net.dense("out", h.reshape(&[x.dim(0), h.len() / x.dim(0)]), 1)
+    h.reshape(&[x.dim(0), h.len() / x.dim(0)])
 }
 
 fn article_generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {

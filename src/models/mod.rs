@@ -1,9 +1,14 @@
 //! The variants. Each is one file that says what its networks are; what they share is in [`adversarial`].
 
 pub mod adversarial;
+pub mod ae;
+pub mod ae_gan;
+pub mod autoencoder;
 pub mod dcgan;
 pub mod gan;
 pub mod training;
+pub mod vae;
+pub mod vae_gan;
 
 use crate::{
     error::{Error, Result},
@@ -31,6 +36,9 @@ pub const RECONSTRUCT: &str = "reconstruct";
 /// run draws one latent vector for each row, and the weights of many runs make an importance-weighted estimate.
 pub const BOUND: &str = "bound";
 
+/// Rounds that fit running statistics to averaged weights.
+const CALIBRATION: u64 = 32;
+
 /// One stage of a training: most variants have a single one.
 pub struct Phase {
     /// What it is called in metrics and messages; no other graph of the model has this name.
@@ -47,12 +55,14 @@ pub struct Model {
     pub phases: Vec<Phase>,
     /// What is asked of the model, by name: [`SAMPLE`] always, others where they make sense.
     pub graphs: Vec<(&'static str, Graph)>,
+    /// Rounds of [`CALIBRATE`] that fit what it fits.
+    pub calibration: u64,
 }
 
 impl Model {
     /// A model that is trained by one kind of round.
     pub fn new(round: Graph, graphs: Vec<(&'static str, Graph)>) -> Self {
-        Self { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs }
+        Self { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs, calibration: CALIBRATION }
     }
 
     /// Graphs that are run in training: all phases, and what draws the pictures.
@@ -98,7 +108,8 @@ pub enum Kind {
 }
 
 /// Every variant, in the order in which they are listed.
-pub const VARIANTS: &[Variant] = &[gan::VARIANT, dcgan::VARIANT];
+pub const VARIANTS: &[Variant] =
+    &[gan::VARIANT, dcgan::VARIANT, ae::VARIANT, vae::VARIANT, vae_gan::VARIANT, ae_gan::VARIANT];
 
 /// The variants as the settings see them.
 pub fn menu() -> Vec<Menu<'static>> {

@@ -32,25 +32,37 @@ impl<'g> Training<'_, 'g> {
 
     /// One update of a network by the gradient of a loss.
     pub fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: f32) {
-        self.follow(net, &grad(loss, &net.parameters()), self.rate(rate));
+        self.update(net, self.gradient(net, loss), self.rate(rate));
     }
 
-    /// One update of a network by gradients of its parameters, in order.
-    pub fn follow(&self, net: &Net<'g>, gradients: &[T<'g>], rate: T<'g>) {
+    /// One update of several networks, all by gradients at where they are now.
+    pub fn descend_together(&self, steps: &[(&Net<'g>, T<'g>, T<'g>)]) {
+        let gradients: Vec<T> = steps.iter().map(|(net, loss, _)| self.gradient(net, *loss)).collect();
+        steps.iter().zip(gradients).for_each(|((net, _, rate), gradient)| self.update(net, gradient, *rate));
+    }
+
+    /// The gradient of a loss with respect to all parameters of a network, flat, its norm limited.
+    fn gradient(&self, net: &Net<'g>, loss: T<'g>) -> T<'g> {
         let (g, s) = (self.graph, self.s);
-        let mut flat = g.pack(net.params, gradients);
+        let mut flat = g.pack(net.params, &grad(loss, &net.parameters()));
         if s.grad_clip > 0.0 {
             // c / max(norm, c), with max(a, c) = c + relu(a - c).
             let (norm, c) = ((flat.square().sum_all() + 1e-12).sqrt(), f64::from(s.grad_clip));
             flat = flat * (((norm - c).relu() + c).recip() * c);
         }
+        flat
+    }
+
+    /// One update of a network by its flat gradient.
+    fn update(&self, net: &Net<'g>, gradient: T<'g>, rate: T<'g>) {
+        let s = self.s;
         let real = |x: f32| Real::new(x.into());
         let rule = match s.optimizer {
             Optimizer::Adam => Rule::Adam { beta1: real(s.beta1), beta2: real(s.beta2), eps: Real::new(1e-8) },
             Optimizer::Sgd => Rule::Sgd { momentum: real(s.momentum) },
             Optimizer::Rmsprop => Rule::RmsProp { decay: real(s.beta2), eps: Real::new(1e-8) },
         };
-        g.update(net.params, rule, flat, rate);
+        self.graph.update(net.params, rule, gradient, rate);
     }
 
     /// Moves the averaged network, the group `ema`, where the settings want one. Its decay starts low:

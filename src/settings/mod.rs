@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, nearest, unknown};
 pub use layer::Layer;
-pub use rule::{LatentDist, Norm, Objective, Optimizer, Rule, Schedule};
+pub use rule::{Architecture, Fusion, LatentDist, Likelihood, Norm, Objective, Optimizer, Rule, Schedule};
 use rule::{MAX, Value};
 
 /// What `saddle variants` and the error messages say about one setting.
@@ -190,6 +190,44 @@ settings! {
         ema: f32 = "0.0", Rule::Below(1.0);
         /// Samples that the discriminator judges together (PacGAN)
         pack: usize = "1", Rule::Whole(1, 64);
+    }
+    "Autoencoder" {
+        /// Layers of the encoder, the decoder and what judges them
+        net: Architecture = "dense", Rule::OneOf(Architecture::WORDS);
+        /// Hidden widths of a dense encoder, input side first; the decoder has them in reverse
+        hidden_e: Vec<usize> = "512,256", Rule::Widths;
+        /// What the decoder says about each value
+        likelihood: Likelihood = "bernoulli", Rule::OneOf(Likelihood::WORDS);
+        /// Draw each pixel as black or white by its grey level, anew at every step
+        binarize: bool = "false", Rule::Switch;
+    }
+    "Variational bound" {
+        /// Weight of the divergence from the prior
+        beta: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Steps over which that weight rises from 0; 0: none
+        warmup: u64 = "0", Rule::Whole(0, MAX);
+        /// Nats of each latent variable that cost nothing
+        free_bits: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Latent vectors drawn for each example; more than 1: the importance-weighted bound
+        importance: usize = "1", Rule::Whole(1, 1000);
+    }
+    "Fusion" {
+        /// Steps of each stage before the game; 0: none
+        pretrain: u64 = "0", Rule::Whole(0, MAX);
+        /// How encoder and decoder take part in the game
+        fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
+        /// Weight of the reconstruction in the decoder's loss
+        gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Cost at which discriminator and decoder are in balance
+        equilibrium: f32 = "0.68", Rule::Below(f32::INFINITY);
+        /// Distance from it at which the stronger side waits; 0: neither ever does
+        margin: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Weight of the divergence of generated samples (introspective)
+        beta_neg: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Error of generated samples over that of real ones (boundary)
+        diversity: f32 = "0.5", Rule::Below(f32::INFINITY);
+        /// Rate at which the balance is corrected (boundary)
+        gain: f32 = "0.001", Rule::Below(f32::INFINITY);
     }
     "What is written" {
         /// Steps between lines of metrics.jsonl

@@ -218,6 +218,29 @@ words! {
         /// Down to 0 along half a cosine.
         Cosine = "cosine",
     }
+    /// The kind of layers that a network is made of.
+    Architecture {
+        /// Dense layers.
+        Dense = "dense",
+        /// Strided convolutions and their transposes.
+        Conv = "conv",
+    }
+    /// What a decoder says about each value of an example.
+    Likelihood {
+        /// A probability: for values that are 0 or 1.
+        Bernoulli = "bernoulli",
+        /// A mean, with one learned deviation for all.
+        Gaussian = "gaussian",
+    }
+    /// How the encoder and the decoder of an autoencoder take part in the game.
+    Fusion {
+        /// The discriminator's trunk encodes, the generator decodes.
+        Trunk = "trunk",
+        /// The encoder judges by its own bound, the decoder generates (Soft-IntroVAE).
+        Introspective = "introspective",
+        /// The discriminator is an autoencoder that judges by its error (BEGAN).
+        Boundary = "boundary",
+    }
     /// What the latent vector is drawn from.
     LatentDist {
         /// Independent standard normals.

@@ -1,0 +1,265 @@
+//! AE-GAN: an autoencoder's encoder takes part in judging, its decoder generates. Three classical forms of that idea.
+
+use super::{
+    CALIBRATION, Examples, Kind, Model, Phase, Variant,
+    adversarial::{self, critic_loss},
+    autoencoder::{self, Posterior, batch, decoder, encoder, expected, log_likelihood},
+    training::Training,
+};
+use crate::{
+    error::Result,
+    graph::{Graph, Init, T},
+    nn::{Mode, Net, latent},
+    objective,
+    settings::{Fusion, Settings},
+};
+
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "ae-gan",
+    about: "GAN whose discriminator contains an encoder, and whose generator is its decoder",
+    kind: Kind::Single,
+    options: &[
+        "Images",
+        "Objective",
+        "Autoencoder",
+        "latent",
+        "latent_dist",
+        "width",
+        "norm_g",
+        "norm_d",
+        "ema",
+        "pretrain",
+        "fusion",
+        "gamma",
+        "beta",
+        "beta_neg",
+        "diversity",
+        "gain",
+    ],
+    presets: &[
+        (
+            "default",
+            &[
+                ("net", "conv"),
+                ("width", "32"),
+                ("latent", "32"),
+                ("pretrain", "300"),
+                ("gamma", "0.01"),
+                ("ema", "0.995"),
+            ],
+        ),
+        (
+            "article",
+            &[("latent", "32"), ("hidden_e", "128"), ("pretrain", "500"), ("gamma", "0.01"), ("norm_d", "none")],
+        ),
+        // Daniel and Tamar 2021, for digits.
+        (
+            "introspective",
+            &[
+                ("fusion", "introspective"),
+                ("net", "conv"),
+                ("width", "32"),
+                ("latent", "32"),
+                ("norm_g", "batch"),
+                ("norm_d", "batch"),
+                ("beta_neg", "256"),
+                ("pretrain", "300"),
+                ("beta1", "0.9"),
+            ],
+        ),
+        // Berthelot et al. 2017.
+        (
+            "boundary",
+            &[
+                ("fusion", "boundary"),
+                ("net", "conv"),
+                ("width", "32"),
+                ("latent", "64"),
+                ("latent_dist", "uniform"),
+                ("norm_g", "none"),
+                ("norm_d", "none"),
+                ("lr_g", "0.0001"),
+                ("lr_d", "0.0001"),
+            ],
+        ),
+    ],
+    build,
+};
+
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    autoencoder::check(s, examples)?;
+    adversarial::check(s, examples)?;
+    let mut phases = vec![];
+    if s.pretrain > 0 && s.fusion != Fusion::Boundary {
+        phases.push(phase("autoencoder", s.pretrain, s, examples, |round| round.autoencoder()));
+    }
+    let game: fn(&Round) = match s.fusion {
+        Fusion::Trunk => |round| round.trunk(),
+        Fusion::Introspective => |round| round.introspective(),
+        Fusion::Boundary => |round| round.boundary(),
+    };
+    phases.push(phase("round", u64::MAX, s, examples, game));
+    let mut graphs = adversarial::sampling(s, examples, autoencoder::start(s), autoencoder::generator);
+    match s.fusion {
+        Fusion::Trunk => graphs.push(autoencoder::reconstruct(s, examples, |e, s, x| code(e, s, encoder(e, s, x)))),
+        Fusion::Introspective => {
+            graphs.push(autoencoder::reconstruct(s, examples, |e, s, x| Posterior::of(e, s, encoder(e, s, x)).mean));
+        }
+        Fusion::Boundary => {}
+    }
+    Ok(Model { phases, graphs, calibration: CALIBRATION })
+}
+
+fn phase(name: &'static str, until: u64, s: &Settings, examples: &Examples, build: fn(&Round)) -> Phase {
+    let graph = Graph::new();
+    {
+        let training = Training { graph: &graph, s };
+        let [e, g, d] = ["e", "g", "d"].map(|name| Net::new(&graph, name, autoencoder::start(s), Mode::Track));
+        build(&Round { training, s, examples, x: batch(&graph, s, examples), e, g, d });
+        graph.commit();
+    }
+    Phase { name, until, round: graph }
+}
+
+/// Features of the trunk -> codes `[B, latent]` of mean 0 and variance 1 in each row: near where N(0, I) lies.
+fn code<'g>(e: &Net<'g>, s: &Settings, features: T<'g>) -> T<'g> {
+    let code = e.dense("code", features, s.latent);
+    code.normalize(code.moments(&[1]), &[1], 1e-5)
+}
+
+/// The networks and the batch of one round: encoder (or trunk) e, decoder g, and d, the head or the other autoencoder.
+struct Round<'a, 'g> {
+    training: Training<'a, 'g>,
+    s: &'a Settings,
+    examples: &'a Examples,
+    x: T<'g>,
+    e: Net<'g>,
+    g: Net<'g>,
+    d: Net<'g>,
+}
+
+impl<'g> Round<'_, 'g> {
+    fn decode(&self, z: T<'g>) -> T<'g> {
+        decoder(&self.g.untracked(), self.s, z, &self.examples.shape)
+    }
+
+    /// A sample, with whose statistics samples are normalised later.
+    fn sample(&self, z: T<'g>) -> T<'g> {
+        expected(decoder(&self.g, self.s, z, &self.examples.shape))
+    }
+
+    fn prior(&self) -> T<'g> {
+        latent(self.x.graph(), self.s.latent_dist, &[self.s.batch, self.s.latent])
+    }
+
+    fn metric(&self, name: &str, value: T<'g>) {
+        self.x.graph().metric(name, value);
+    }
+
+    /// The stage before the game: reconstruction alone, with the divergence where the encoder has one.
+    fn autoencoder(&self) {
+        let (s, features) = (self.s, encoder(&self.e, self.s, self.x));
+        let (z, cost) = if s.fusion == Fusion::Introspective {
+            let q = Posterior::of(&self.e, s, features);
+            (q.draw(), q.divergence().sum(&[1]).mean_all() * f64::from(s.beta))
+        } else {
+            (code(&self.e, s, features), self.x.graph().scalar(0.0))
+        };
+        let loss = cost - log_likelihood(&self.g, s, self.x, self.decode(z)).mean_all();
+        self.metric("reconstruction", loss);
+        let rate = self.training.rate(s.lr_g);
+        self.training.descend_together(&[(&self.e, loss, rate), (&self.g, loss, rate)]);
+        self.training.average(&self.g);
+    }
+
+    /// The discriminator is a head on the encoder's trunk. The trunk learns to judge and to reconstruct; the generator's
+    /// game stops at its own weights, or the trunk would learn to be fooled.
+    fn trunk(&self) {
+        let (s, x) = (self.s, self.x);
+        let judge = |x| self.d.dense("head", encoder(&self.e.untracked(), s, x), 1);
+        let decoded = self.decode(code(&self.e, s, encoder(&self.e, s, x)));
+        let reconstruction = -log_likelihood(&self.g, s, x, decoded).mean_all();
+        let fake = self.sample(self.prior());
+        let (d_loss, ..) = critic_loss(s, judge, x, fake.detach());
+        let g_loss = objective::g_loss(s.objective, || judge(x), judge(fake));
+        self.metric("d_loss", d_loss);
+        self.metric("g_loss", g_loss);
+        self.metric("reconstruction", reconstruction);
+        let weighted = reconstruction * f64::from(s.gamma);
+        let (rate_g, rate_d) = (self.training.rate(s.lr_g), self.training.rate(s.lr_d));
+        self.training.descend_together(&[
+            (&self.e, d_loss + weighted, rate_d),
+            (&self.d, d_loss, rate_d),
+            (&self.g, g_loss + weighted, rate_g),
+        ]);
+        self.training.average(&self.g);
+    }
+
+    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder holds the bound of real samples up
+    /// and that of generated ones down, the decoder holds both up.
+    fn introspective(&self) {
+        let (s, x) = (self.s, self.x);
+        let scale = 1.0 / (x.len() / x.dim(0)) as f64;
+        let (beta, beta_neg) = (f64::from(s.beta), f64::from(s.beta_neg));
+        let posterior = |x| Posterior::of(&self.e, s, encoder(&self.e.untracked(), s, x));
+        encoder(&self.e, s, x);
+        // Reconstruction error and divergence of each row.
+        let terms = |x: T<'g>, target: T<'g>| {
+            let q = posterior(x);
+            (-log_likelihood(&self.g, s, target, self.decode(q.draw())), q.divergence().sum(&[1]))
+        };
+        let z = self.prior();
+        let (error, divergence) = terms(x, x);
+        let fake = self.sample(z).detach();
+        let (fake_error, fake_divergence) = terms(fake, fake);
+        let bound = (fake_error + fake_divergence * beta_neg) * (-2.0 * scale);
+        let e_loss = (error + divergence * beta).mean_all() * scale + bound.exp().mean_all() * 0.5;
+        self.metric("e_loss", e_loss);
+        self.metric("reconstruction", error.mean_all());
+        self.metric("divergence", divergence.mean_all());
+        self.metric("fake_divergence", fake_divergence.mean_all());
+        self.training.descend(&self.e, e_loss, s.lr_d);
+
+        // The decoder's turn, against the encoder as it is now.
+        let q = posterior(x);
+        let error = -log_likelihood(&self.g, s, x, self.decode(q.draw().detach()));
+        let fake = self.sample(z);
+        let (fake_error, fake_divergence) = terms(fake, fake.detach());
+        let own = fake_error * 1e-8 + fake_divergence * beta;
+        let g_loss = (error + own).mean_all() * scale;
+        self.metric("g_loss", g_loss);
+        self.training.descend(&self.g, g_loss, s.lr_g);
+        self.training.average(&self.g);
+    }
+
+    /// BEGAN (Berthelot et al. 2017, equation 5): the discriminator is an autoencoder, and k keeps the error of generated
+    /// samples at `diversity` times that of real ones.
+    fn boundary(&self) {
+        let (s, graph) = (self.s, self.x.graph());
+        let error = |x: T<'g>| {
+            let code = self.e.dense("code", encoder(&self.e.untracked(), s, x), s.latent);
+            (x - expected(decoder(&self.d.untracked(), s, code, &self.examples.shape))).abs().mean_all()
+        };
+        let k = graph.state(graph.group("balance"), "k", &[1], Init::Const(0.0));
+        let fake = self.sample(self.prior());
+        let (real, of_fake) = (error(self.x), error(fake));
+        let held = k.reshape(&[]);
+        let d_loss = real - held * error(fake.detach());
+        let off = real * f64::from(s.diversity) - of_fake;
+        self.metric("d_loss", d_loss);
+        self.metric("g_loss", of_fake);
+        self.metric("balance", held);
+        self.metric("convergence", real + off.abs());
+        // min(max(k, 0), 1).
+        let next = 1.0 - (1.0 - (held + off * f64::from(s.gain)).relu()).relu();
+        graph.assign(k, next.detach().reshape(&[1]));
+        let (rate_g, rate_d) = (self.training.rate(s.lr_g), self.training.rate(s.lr_d));
+        self.training.descend_together(&[
+            (&self.e, d_loss, rate_d),
+            (&self.d, d_loss, rate_d),
+            (&self.g, of_fake, rate_g),
+        ]);
+        self.training.average(&self.g);
+    }
+}
