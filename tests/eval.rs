@@ -14,7 +14,10 @@ use saddle::{
         modes,
         sequences::{Layout, Sequences, picture, sequences},
     },
-    kernels::Caps,
+    kernels::{
+        Caps,
+        random::{normal, philox},
+    },
     runner::Runner,
 };
 
@@ -180,13 +183,15 @@ fn importance_weights_approach_a_known_likelihood() {
     let truth: f64 = x.iter().map(|&x| ln_normal(x, 0.0, 2.0)).sum::<f64>() / 3.0;
     let divergence = 0.5 * (2.0 - 1.0 - 2f64.ln());
     let mut bound = |seed: u64| {
-        let word = |n| saddle::kernels::random::philox([n, 0, 0, 0], [seed as u32, 0])[0];
-        let weight = |(n, &x): (usize, &f64)| {
-            let z = x / 2.0 + saddle::kernels::random::normal::<f64>(word(n as u32));
-            (ln_normal(z, 0.0, 1.0) + ln_normal(x, z, 1.0) - ln_normal(z, x / 2.0, 1.0)) as f32
-        };
-        let weights: Vec<f32> = x.iter().enumerate().map(weight).collect();
-        Ok([weights.clone(), weights])
+        let noise = |n: usize| philox([n as u32, 0, 0, 0], [seed as u32, 0]).map(normal::<f64>);
+        let weights = x.iter().enumerate().flat_map(|(n, &x)| {
+            noise(n).map(|e| {
+                let z = x / 2.0 + e;
+                (ln_normal(z, 0.0, 1.0) + ln_normal(x, z, 1.0) - ln_normal(z, x / 2.0, 1.0)) as f32
+            })
+        });
+        let weights: Vec<f32> = weights.collect();
+        Ok([weights.chunks(4).map(|some| some.iter().sum::<f32>() / 4.0).collect(), weights])
     };
     let report = likelihood("binarized_mnist", &[200, 5000], 1, &mut bound).unwrap();
     let value = |measure| row(&report, measure).value;
@@ -201,7 +206,7 @@ fn importance_weights_approach_a_known_likelihood() {
 
 /// Sines of random phase, `[count, 6, 2]`, in 0 to 1.
 fn waves(count: usize, frequency: f32, seed: u64) -> Vec<f32> {
-    let phase = |i: usize| saddle::kernels::random::philox([i as u32, 0, 0, 0], [seed as u32, 0])[0] as f32 / 4e9 * 6.0;
+    let phase = |i: usize| philox([i as u32, 0, 0, 0], [seed as u32, 0])[0] as f32 / 4e9 * 6.0;
     let value = |n: usize| 0.5 + 0.4 * (frequency * (n / 2 % 6) as f32 + phase(n / 12) + (n % 2) as f32).sin();
     (0..count * 12).map(value).collect()
 }

@@ -1,6 +1,6 @@
 //! How likely held-out examples are to a model with latent variables.
 
-use super::{Better, Report, Row};
+use super::{Better, Report, Row, widened};
 use crate::{
     error::{Error, Result},
     metrics::mean,
@@ -15,7 +15,8 @@ const PUBLISHED: [(&str, usize, &str); 2] = [
     ("binarized_mnist", IMPORTANCE_SAMPLES[1], "IWAE 50, 2 x 200 units 86.82"),
 ];
 
-/// Of each example, a lower bound of ln p(x), and the ln weight p(x, z) / q(z | x) of one z drawn from q with this seed.
+/// Of N examples, lower bounds of ln p(x), `[N]`, and the ln weights p(x, z) / q(z | x) of some z drawn from q with this
+/// seed, `[N, draws]`: a model's graph [`crate::models::BOUND`].
 pub type Bound<'a> = dyn FnMut(u64) -> Result<[Vec<f32>; 2]> + 'a;
 
 /// Evidence lower bound and importance-weighted negative log-likelihood in nats (Burda et al. 2016, equation 8), means over
@@ -24,26 +25,30 @@ pub type Bound<'a> = dyn FnMut(u64) -> Result<[Vec<f32>; 2]> + 'a;
 /// # Errors
 /// What `bound` gives; values that are not finite.
 pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mut Bound) -> Result<Report> {
-    let most = importance_samples.iter().copied().max().unwrap_or(1).max(1);
-    let mut totals: Vec<LogSum> = vec![];
-    let mut bounds = vec![];
-    let mut rows = vec![];
-    for drawn in 1..=most {
+    let most = importance_samples.iter().copied().max().unwrap_or(1);
+    let (mut totals, mut bounds, mut rows, mut drawn) = (vec![], vec![], vec![], 0);
+    while drawn < most {
         let [elbo, log_weights] = bound(seed.wrapping_add(drawn as u64))?;
-        let log_weights: Vec<f64> = super::widened(&log_weights);
-        bounds.push(mean(&super::widened(&elbo)));
-        if !bounds[drawn - 1].is_finite() || log_weights.iter().any(|w| w.is_nan()) {
-            return Err(Error::failure(format!(
-                "the bound of `{set}` is not a number after {drawn} importance samples"
-            )));
+        let [elbo, log_weights] = [widened(&elbo), widened(&log_weights)];
+        if elbo.is_empty() || log_weights.is_empty() || !log_weights.len().is_multiple_of(elbo.len()) {
+            return Err(Error::failure(format!("{} weights of {} examples", log_weights.len(), elbo.len())));
         }
-        totals.resize(log_weights.len(), LogSum::default());
-        totals.iter_mut().zip(log_weights).for_each(|(total, weight)| total.add(weight));
-        if importance_samples.contains(&drawn) {
-            let estimates: Vec<f64> = totals.iter().map(|total| (drawn as f64).ln() - total.value()).collect();
-            let row = Row::new(format!("NLL, {drawn} importance samples"), mean(&estimates), Better::Lower);
-            let published = PUBLISHED.iter().find(|(name, count, _)| *name == set && *count == drawn);
-            rows.push(published.into_iter().fold(row, |row, (.., published)| row.published(*published)));
+        let draws = log_weights.len() / elbo.len();
+        bounds.push(mean(&elbo));
+        totals.resize(elbo.len(), LogSum::default());
+        for draw in 0..draws {
+            let weights = log_weights[draw..].iter().step_by(draws);
+            totals.iter_mut().zip(weights).for_each(|(total, &weight)| total.add(weight));
+            drawn += 1;
+            if importance_samples.contains(&drawn) {
+                let estimates: Vec<f64> = totals.iter().map(|total| (drawn as f64).ln() - total.value()).collect();
+                let row = Row::new(format!("NLL, {drawn} importance samples"), mean(&estimates), Better::Lower);
+                let published = PUBLISHED.iter().find(|(name, count, _)| *name == set && *count == drawn);
+                rows.push(published.into_iter().fold(row, |row, (.., published)| row.published(*published)));
+            }
+        }
+        if elbo.iter().chain(&log_weights).any(|v| v.is_nan()) {
+            return Err(Error::failure(format!("the bound of `{set}` is not a number")));
         }
     }
     rows.insert(0, Row::new("evidence lower bound", mean(&bounds), Better::Higher));
