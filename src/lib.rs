@@ -10,6 +10,7 @@ pub mod files;
 pub mod gpu;
 pub mod grad;
 pub mod graph;
+pub mod initial;
 pub mod kernels;
 pub mod models;
 pub mod nn;

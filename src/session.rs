@@ -8,11 +8,12 @@ use crate::{
     data::{self, Dataset, Items},
     error::{Error, Result},
     gpu::{self, Choice},
-    graph::{Init, numel},
+    graph::numel,
+    initial,
     kernels::{
         Caps,
         gather::Data,
-        random::{PURPOSE_INIT, PURPOSE_SAMPLE, normal, philox, uniform},
+        random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
     models::{self, Examples, Model},
     plan::plan,
@@ -136,7 +137,7 @@ impl Session {
         let settings = settings.clone();
         runner.set_clock(0, settings.seed)?;
         for item in plans.items() {
-            runner.write_state(&item.state, item.offset, &initial(&item, settings.seed))?;
+            runner.write_state(&item.state, item.offset, &initial::values(&item, settings.seed))?;
         }
         Ok(Self { runner, settings, examples, items: plans.items(), round, sample, calibrate, metrics, step: 0 })
     }
@@ -275,18 +276,6 @@ impl Session {
 /// The sentence for a training that blew up.
 fn diverged(what: String) -> Error {
     Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
-}
-
-/// Initial values, a function of the seed and the tensor's name alone.
-fn initial(item: &StateItem, seed: u64) -> Vec<f32> {
-    let name = crc32fast::hash(item.name.as_bytes());
-    let bits = |n: usize| philox([(n / 4) as u32, name, 0, PURPOSE_INIT], [seed as u32, (seed >> 32) as u32])[n % 4];
-    let value = |n: usize| match item.init {
-        Init::Const(c) => c,
-        Init::Normal(mean, deviation) => mean + deviation * normal::<f32>(bits(n)),
-        Init::Uniform(a) => a * (2.0 * uniform::<f32>(bits(n)) - 1.0),
-    };
-    (0..numel(&item.shape)).map(value).collect()
 }
 
 /// Latent values number `range` of the endless sequence of a seed.
