@@ -32,8 +32,9 @@ fn rz_term(at: u32, k: u32, j: u32) -> mat2x4<f32> {
 fn rz_product(at: u32, j: u32) -> mat2x4<f32> {
     var sum = mat2x4<f32>();
     var k = 0u;
-    for (; k + 3u < H; k += 4u) {
+    for (; k + 7u < H; k += 8u) {
         sum += rz_term(at, k, j) + rz_term(at, k + 1u, j) + rz_term(at, k + 2u, j) + rz_term(at, k + 3u, j);
+        sum += rz_term(at, k + 4u, j) + rz_term(at, k + 5u, j) + rz_term(at, k + 6u, j) + rz_term(at, k + 7u, j);
     }
     for (; k < H; k += 1u) {
         sum += rz_term(at, k, j);
@@ -49,8 +50,9 @@ fn n_term(at: u32, k: u32, j: u32) -> Rows {
 fn n_product(at: u32, j: u32) -> Rows {
     var sum = Rows();
     var k = 0u;
-    for (; k + 3u < H; k += 4u) {
+    for (; k + 7u < H; k += 8u) {
         sum += n_term(at, k, j) + n_term(at, k + 1u, j) + n_term(at, k + 2u, j) + n_term(at, k + 3u, j);
+        sum += n_term(at, k + 4u, j) + n_term(at, k + 5u, j) + n_term(at, k + 6u, j) + n_term(at, k + 7u, j);
     }
     for (; k < H; k += 1u) {
         sum += n_term(at, k, j);

@@ -25,14 +25,19 @@ override RESET_BEFORE: u32 = 0u;
 
 var<workgroup> du: array<Rows, GATES>; // [3, H]: cotangents of u
 
+// What du[k] to du[k + 3] add to du W^T of unit j.
+fn four_terms(k: u32, j: u32) -> Rows {
+    let w = k * H + j;
+    return du[k] * transposed[w] + du[k + 1u] * transposed[w + H]
+        + du[k + 2u] * transposed[w + 2u * H] + du[k + 3u] * transposed[w + 3u * H];
+}
+
 // The sum of du[k] * W^T[k, j] over begin <= k < end.
 fn product(begin: u32, end: u32, j: u32) -> Rows {
     var sum = Rows();
     var k = begin;
-    for (; k + 3u < end; k += 4u) {
-        let w = k * H + j;
-        sum += du[k] * transposed[w] + du[k + 1u] * transposed[w + H]
-            + du[k + 2u] * transposed[w + 2u * H] + du[k + 3u] * transposed[w + 3u * H];
+    for (; k + 15u < end; k += 16u) {
+        sum += four_terms(k, j) + four_terms(k + 4u, j) + four_terms(k + 8u, j) + four_terms(k + 12u, j);
     }
     for (; k < end; k += 1u) {
         sum += du[k] * transposed[k * H + j];

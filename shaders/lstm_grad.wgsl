@@ -21,6 +21,13 @@ override GATES: u32 = 4u * H;
 
 var<workgroup> da: array<Rows, GATES>; // [4, H]
 
+// What da[k] to da[k + 3] add to da W^T of unit j.
+fn four_terms(k: u32, j: u32) -> Rows {
+    let w = k * H + j;
+    return da[k] * transposed[w] + da[k + 1u] * transposed[w + H]
+        + da[k + 2u] * transposed[w + 2u * H] + da[k + 3u] * transposed[w + 3u * H];
+}
+
 @compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) wg: vec3<u32>,
@@ -89,10 +96,12 @@ fn main(
         workgroupBarrier();
         for (var j = lane; j < H; j += LANES) {
             var dh = Rows();
-            for (var k = 0u; k < GATES; k += 4u) {
-                let w = k * H + j;
-                dh += da[k] * transposed[w] + da[k + 1u] * transposed[w + H]
-                    + da[k + 2u] * transposed[w + 2u * H] + da[k + 3u] * transposed[w + 3u * H];
+            var k = 0u;
+            for (; k + 15u < GATES; k += 16u) {
+                dh += four_terms(k, j) + four_terms(k + 4u, j) + four_terms(k + 8u, j) + four_terms(k + 12u, j);
+            }
+            for (; k < GATES; k += 4u) {
+                dh += four_terms(k, j);
             }
             for (var e = 0u; e < ROWS && first + e < B; e += 1u) {
                 result[dh_at + (first + e) * H + j] += dh[e];

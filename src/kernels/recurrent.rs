@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::{Caps, Launch, lanes};
 use crate::overrides;
 
-/// Units that the workgroup memory of these kernels is made for.
+/// Units that the workgroup memory of these kernels has room for.
 pub const UNITS: usize = 512;
+
+/// Rounds of all its loops together that an invocation may take: software adapters stop at 65,535, in silence.
+const ROUNDS: usize = 60_000;
 
 /// A batch of sequences, time first, and the state that runs along them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,18 @@ impl Sequence {
         let Self { steps, reverse, .. } = *self;
         let at = move |s: usize| if reverse { steps - 1 - s } else { s };
         (0..steps).map(move |s| (at(s), s.checked_sub(1).map(at)))
+    }
+
+    /// Why the kernels cannot run it, where they cannot.
+    pub fn obstacle(&self) -> Option<String> {
+        let Self { steps, units, .. } = *self;
+        // The products advance by four units a round at least; what is left over takes up to 15 rounds.
+        let rounds = steps * units.div_ceil(lanes(units)) * (units / 4 + 16);
+        if units > UNITS {
+            return Some(format!("a recurrent layer of {units} units, where a workgroup has room for {UNITS}"));
+        }
+        (rounds > ROUNDS)
+            .then(|| format!("{steps} steps of a recurrent layer of {units} units: too long for one launch"))
     }
 
     /// A workgroup for each `rows` examples, its lanes along the units.

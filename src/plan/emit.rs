@@ -375,13 +375,11 @@ impl<'a> Emitter<'a> {
     fn sequence(&self, id: Id, state: usize, reverse: bool) -> Result<Sequence> {
         let inputs = &self.t.nodes[id].inputs;
         let (steps, [batch, units]) = (self.shape(inputs[0])[0], [0, 1].map(|a| self.shape(inputs[state])[a]));
-        if units > recurrent::UNITS {
-            let most = recurrent::UNITS;
-            return Err(Error::usage(format!(
-                "a recurrent layer has {units} units, and at most {most} fit a workgroup"
-            )));
+        let sequence = Sequence { steps, batch, units, reverse };
+        match sequence.obstacle().filter(|_| self.caps.wide) {
+            Some(obstacle) => Err(Error::usage(format!("plan: {obstacle}"))),
+            None => Ok(sequence),
         }
-        Ok(Sequence { steps, batch, units, reverse })
     }
 
     /// Copies the gradients that could not be written in place.
