@@ -2,6 +2,7 @@
 
 mod chain;
 mod math;
+mod pad;
 pub mod products;
 mod recurrent;
 mod reduce;
@@ -129,6 +130,7 @@ fn launch(
         Kernel::Conv2dFilter(k) if k.splits == 1 => {
             products::conv2d_filter(&k.geometry, reads[0], reads[1], writes[0], scratch, products::nothing);
         }
+        Kernel::Pad(k) => pad::pad(k, reads[0], writes[0]),
         Kernel::Lstm(k) => recurrent::lstm(k, reads, writes[0], scratch),
         Kernel::LstmGrad(k) => recurrent::lstm_grad(k, reads, writes[0], scratch),
         Kernel::Gru(k) => recurrent::gru(k, reads, writes[0], scratch),
