@@ -51,6 +51,8 @@ fn dashes(count: usize, seed: u64, labelled: bool, stack: usize) -> Dataset {
         items: Items::Bytes(pixels),
         labels: labelled.then_some(labels),
         stack,
+        series: None,
+        notes: vec![],
     }
 }
 
