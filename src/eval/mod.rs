@@ -63,7 +63,15 @@ fn descend<'g>(net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
 
 /// A set of unstacked items.
 fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset {
-    Dataset { name: name.to_string(), shape: shape.to_vec(), items, labels: Some(labels), stack: 1, series: None, notes: vec![] }
+    Dataset {
+        name: name.to_string(),
+        shape: shape.to_vec(),
+        items,
+        labels: Some(labels),
+        stack: 1,
+        series: None,
+        notes: vec![],
+    }
 }
 
 /// One item of a set, pixels in -1 to 1.
