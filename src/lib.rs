@@ -12,6 +12,7 @@ pub mod files;
 pub mod gpu;
 pub mod grad;
 pub mod graph;
+pub mod initial;
 pub mod kernels;
 pub mod likelihood;
 pub mod metrics;
