@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Milliseconds per training round, Saddle's CPU runner against PyTorch, both sides in turn on one machine.
 
-usage: python benches/against_torch.py [--repeats N] [--threads N]      (needs torch; builds the `rounds` bench)
+usage: python benches/against_torch.py [--repeats N] [--threads N]      (needs torch; builds two benches)
 
 The nets are those of `saddle train gan` and, 64 channels wide, `saddle train dcgan` at 28x28, batch 64, Adam 2e-4
-(0.5, 0.999). Quote the
-ratio of medians: the speed of a shared machine can change by half within minutes.
+(0.5, 0.999). A recurrent layer goes forward and back once: steps x examples, inputs -> units. Quote the ratio of medians:
+the speed of a shared machine can change by half within minutes.
 """
 import argparse
 import os
@@ -56,6 +56,17 @@ def torch_round(nets, batch=64):
     return step
 
 
+def torch_recurrent(layer, shape):
+    steps, batch, inputs, units = shape
+    net, x = layer(inputs, units), torch.randn(steps, batch, inputs)
+
+    def step():
+        net.zero_grad()
+        net(x)[0].square().mean().backward()
+
+    return step
+
+
 def torch_median(step, seconds=6.0):
     for _ in range(3):
         step()
@@ -67,13 +78,13 @@ def torch_median(step, seconds=6.0):
     return statistics.median(times)
 
 
-def saddle_median(bench, variant):
-    out = subprocess.run([bench, variant, "width=64", "ema=0"], check=True, capture_output=True, text=True).stdout
-    return float(re.search(r"median ([\d.]+) ms", out)[1])
+def saddle_median(*command):
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(re.search(r"median +([\d.]+) ms", out)[1])
 
 
-def build():
-    out = subprocess.run(["cargo", "bench", "--bench", "rounds", "--no-run"], check=True, capture_output=True, text=True)
+def build(bench):
+    out = subprocess.run(["cargo", "bench", "--bench", bench, "--no-run"], check=True, capture_output=True, text=True)
     return re.search(r"Executable .*\((.*)\)", out.stderr)[1]
 
 
@@ -84,14 +95,18 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     os.environ["RAYON_NUM_THREADS"] = str(args.threads)
-    bench = build()
+    rounds, recurrent = build("rounds"), build("recurrent")
     print(f"torch {torch.__version__}, {args.threads} threads, {args.repeats} turns each\n")
     print("| round | saddle, ms | PyTorch, ms | saddle / PyTorch |\n|---|---|---|---|")
-    for name, nets in (("gan", gan), ("dcgan", dcgan)):
+    cases = [(name, (rounds, name, "width=64", "ema=0"), torch_round(nets)) for name, nets in (("gan", gan), ("dcgan", dcgan))]
+    for name, layer, shape in (("lstm 24x128 6->64", nn.LSTM, (24, 128, 6, 64)), ("lstm 100x64 6->256", nn.LSTM, (100, 64, 6, 256)),
+                               ("gru 24x128 6->64", nn.GRU, (24, 128, 6, 64)), ("gru 100x64 6->256", nn.GRU, (100, 64, 6, 256))):
+        cases.append((name, (recurrent, name), torch_recurrent(layer, shape)))
+    for name, command, step in cases:
         ours, theirs = [], []
         for _ in range(args.repeats):
-            ours.append(saddle_median(bench, name))
-            theirs.append(torch_median(torch_round(nets)))
+            ours.append(saddle_median(*command))
+            theirs.append(torch_median(step))
         a, b = statistics.median(ours), statistics.median(theirs)
         spread = lambda v: f"{statistics.median(v):.2f} ({min(v):.2f} to {max(v):.2f})"
         print(f"| {name} | {spread(ours)} | {spread(theirs)} | {a / b:.2f} |", flush=True)

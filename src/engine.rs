@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     error::{Error, Result},
-    graph::{Graph, Init, numel},
-    kernels::{
-        Caps,
-        gather::Data,
-        random::{PURPOSE_INIT, normal, philox, uniform},
-    },
+    graph::{Graph, numel},
+    initial,
+    kernels::{Caps, gather::Data},
     plan::plan,
     program::{Content, Program, StateItem},
     runner::{ProgramId, Runner},
@@ -64,7 +61,7 @@ impl Engine {
         }
         runner.set_clock(0, seed)?;
         for item in &items {
-            runner.write_state(&item.state, item.offset, &initial(item, seed))?;
+            runner.write_state(&item.state, item.offset, &initial::values(item, seed))?;
         }
         Ok(Self { runner, programs, items, seed })
     }
@@ -180,16 +177,4 @@ fn written_states(program: &Program) -> BTreeMap<String, usize> {
 /// The sentence for a training that blew up.
 pub(crate) fn diverged(what: String) -> Error {
     Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
-}
-
-/// Initial values, a function of the seed and the tensor's name alone.
-fn initial(item: &StateItem, seed: u64) -> Vec<f32> {
-    let name = crc32fast::hash(item.name.as_bytes());
-    let bits = |n: usize| philox([(n / 4) as u32, name, 0, PURPOSE_INIT], [seed as u32, (seed >> 32) as u32])[n % 4];
-    let value = |n: usize| match item.init {
-        Init::Const(c) => c,
-        Init::Normal(mean, deviation) => mean + deviation * normal::<f32>(bits(n)),
-        Init::Uniform(a) => a * (2.0 * uniform::<f32>(bits(n)) - 1.0),
-    };
-    (0..numel(&item.shape)).map(value).collect()
 }

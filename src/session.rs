@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     cpu::Cpu,
-    data::{self, Dataset, Items},
+    data::{self, Dataset, Items, Split},
     engine::{Engine, Plans, diverged},
     error::{Error, Result},
     gpu::{self, Choice},
@@ -15,23 +15,32 @@ use crate::{
         gather::Data,
         random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
-    models::{CALIBRATE, Examples, Model, RECONSTRUCT, SAMPLE},
+    models::{self, CALIBRATE, Examples, Kind, Model, RECONSTRUCT, SAMPLE},
     runner::Runner,
     settings::{LatentDist, Settings},
 };
 
+/// Rows of a table's sequences, unless another window is set: as in TimeGAN's experiments.
+const WINDOW: usize = 24;
 /// What the seed of sampling differs by from that of training.
 const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
 /// Opens the data set that the settings name.
 pub fn open_data(s: &Settings) -> Result<Dataset> {
-    let options = data::Options { size: s.size, channels: s.channels, stack: s.stack, ..Default::default() };
-    data::open(&s.data, &options)
+    open_split(s, Split::Train)
+}
+
+/// Opens a part of the data set that the settings name.
+pub fn open_split(s: &Settings, split: Split) -> Result<Dataset> {
+    let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
+    let window = s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW));
+    let (size, channels, stack, stride) = (s.size, s.channels, s.stack, s.stride);
+    data::open(&s.data, &data::Options { size, channels, stack, window, stride, split, ..Default::default() })
 }
 
 /// What a data set's examples are to a model.
 pub fn examples(dataset: &Dataset) -> Examples {
-    Examples { shape: dataset.shape.clone(), classes: dataset.classes() }
+    Examples { shape: dataset.shape.clone(), classes: dataset.classes(), series: dataset.series.clone() }
 }
 
 /// The examples that a checkpoint's model was trained on.
@@ -39,7 +48,10 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
     let text: String = checkpoint.meta("shape")?;
     let shape: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
     let shape = shape.map_err(|_| Error::failure(format!("the checkpoint's `shape` cannot be `{text}`")))?;
-    Ok(Examples { shape, classes: checkpoint.meta("classes")? })
+    let series: String = checkpoint.meta("series")?;
+    let series =
+        serde_json::from_str(&series).map_err(|e| Error::failure(format!("the checkpoint's `series`: {e}")))?;
+    Ok(Examples { shape, classes: checkpoint.meta("classes")?, series })
 }
 
 /// Puts a data set on the device.
@@ -161,22 +173,39 @@ impl Session {
     /// Generates `count` samples, back to back; the same ones for the same seed and states. `class` wants one class of a
     /// conditional model, otherwise they come in turn.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
-        let size = self.latent_size();
-        let latent = |batch: usize| noise(self.settings.latent_dist, batch * size..(batch + 1) * size, seed);
-        let rows = self.rows(SAMPLE, "samples");
-        let z: Vec<f32> = (0..count.div_ceil(rows)).flat_map(latent).collect();
+        let z = noise(self.settings.latent_dist, 0..count * self.latent_size(), seed);
         self.decode(&z, count, seed, class)
     }
 
-    /// Values of the latent input for one run of the sampling graph; 0 for a model whose samples start otherwise.
+    /// Latent vectors that are `steps` places on the way from one random vector to another, for each of `pairs`; along
+    /// the sphere for normal ones.
+    pub fn interpolated(&self, pairs: usize, steps: usize, seed: u64) -> Vec<f32> {
+        let (size, dist) = (self.latent_size(), self.settings.latent_dist);
+        let between = |pair: usize| {
+            let [a, b] = [2 * pair, 2 * pair + 1].map(|n| noise(dist, n * size..(n + 1) * size, seed));
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+            let angle = (dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()).clamp(-1.0, 1.0).acos();
+            (0..steps).flat_map(move |step| {
+                let t = step as f32 / (steps - 1) as f32;
+                let along = |t: f32| if dist == LatentDist::Normal { (t * angle).sin() / angle.sin() } else { t };
+                let [from, to] = [along(1.0 - t), along(t)];
+                a.iter().zip(&b).map(|(x, y)| from * x + to * y).collect::<Vec<_>>()
+            })
+        };
+        (0..pairs).flat_map(between).collect()
+    }
+
+    /// Values of one sample's latent input; 0 for a model whose samples start otherwise.
     pub fn latent_size(&self) -> usize {
-        self.engine.program(SAMPLE).and_then(|p| p.input("z")).unwrap_or(0)
+        let z = self.engine.program(SAMPLE).and_then(|p| p.input("z"));
+        z.map_or(0, |len| len / self.sample_rows())
     }
 
     /// Samples from latent vectors, back to back; those that are missing are zeros.
     pub fn decode(&mut self, z: &[f32], count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
         self.calibrate()?;
-        let (rows, size) = (self.rows(SAMPLE, "samples"), self.latent_size());
+        let rows = self.sample_rows();
+        let size = rows * self.latent_size();
         let (len, classes) = (numel(&self.examples.shape), self.examples.classes);
         let mut samples = self.engine.aside(SAMPLE, |engine| {
             // Noise that the graph draws itself is of another stream than that of training with this seed.
@@ -269,6 +298,7 @@ impl Session {
             ("seed", s.seed.to_string()),
             ("shape", shape),
             ("classes", self.examples.classes.to_string()),
+            ("series", serde_json::to_string(&self.examples.series).expect("names and numbers are JSON")),
         ];
         Ok(Checkpoint { tensors, meta: meta.map(|(k, v)| (k.to_string(), v)).into() })
     }

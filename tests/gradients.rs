@@ -6,10 +6,10 @@ mod common;
 use common::Rng;
 use saddle::{
     grad::grad,
-    graph::{Composite, Form, Graph, Map, Node, Op, Real, Role, T, WHOLE, numel, without},
+    graph::{Composite, Form, Graph, Map, Node, Op, Real, Reset, Role, T, WHOLE, numel, without},
     kernels::gather::Data,
     models::{self, Examples},
-    nn::{Mode, Net, Start},
+    nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     objective,
     reference::Reference,
     settings::{Layer, Objective, Settings},
@@ -132,6 +132,7 @@ fn every_operation_is_differentiated() {
     movement(&mut checks);
     products(&mut checks);
     composites(&mut checks);
+    recurrences(&mut checks);
     layers(&mut checks);
     objectives(&mut checks);
     let [first, second, third] = checks.orders;
@@ -250,6 +251,39 @@ fn composites(c: &mut Checks) {
     }
 }
 
+/// A mask of `[T, B]`: all steps of the first example count, and one step, the first, of the others.
+fn mask<'g>(g: &'g Graph, [steps, batch]: [usize; 2]) -> T<'g> {
+    let first = g.full(1.0, &[1, batch]).pad(&[0, 0], &[steps, batch]);
+    if steps == 1 { first } else { first + g.full(1.0, &[steps - 1, 1]).pad(&[1, 0], &[steps, batch]) }
+}
+
+fn recurrences(c: &mut Checks) {
+    for [t, b, h] in [[1, 1, 1], [1, 2, 3], [3, 2, 1], [3, 1, 2], [3, 2, 3]] {
+        for (reverse, reset) in [(false, Reset::After), (true, Reset::Before)] {
+            let g = |gates: usize| vec![t, b, gates * h];
+            let (state, both) = (vec![b, h], vec![2, t, b, h]);
+            let mut composite =
+                |what: &str, orders: usize, kind: Composite, mask_at: usize, shapes: Vec<Vec<usize>>| {
+                    c.check(&format!("{what}, [T, B, H] = {:?}, {reverse}, {reset:?}", [t, b, h]), orders, |graph| {
+                        let leaf = |(i, shape): (usize, &Vec<usize>)| graph.input(&format!("x{i}"), shape);
+                        let leaves: Vec<T> = shapes.iter().enumerate().map(leaf).collect();
+                        let mut x = leaves.clone();
+                        x.insert(mask_at, mask(graph, [t, b]));
+                        (graph.composite(kind.clone(), &x), leaves)
+                    });
+                };
+            let lstm = vec![g(4), vec![h, 4 * h], state.clone(), state.clone()];
+            composite("lstm", 3, Composite::Lstm { reverse }, 4, lstm);
+            let grad = vec![g(4), both.clone(), state.clone(), vec![4 * h, h], both];
+            composite("lstm_grad", 2, Composite::LstmGrad { reverse }, 4, grad);
+            let gru = vec![g(3), vec![h, 3 * h], vec![h], state.clone()];
+            composite("gru", 3, Composite::Gru { reverse, reset }, 4, gru);
+            let grad = vec![g(3), g(3), g(1), state, vec![3 * h, h], g(1)];
+            composite("gru_grad", 2, Composite::GruGrad { reverse, reset }, 5, grad);
+        }
+    }
+}
+
 /// A layer of a network: with respect to its input and all of its parameters.
 fn layer(c: &mut Checks, what: &str, shape: &[usize], f: impl for<'g> Fn(&Net<'g>, T<'g>) -> T<'g>) {
     c.check(&format!("{what} of {shape:?}"), 2, |g| {
@@ -270,6 +304,23 @@ fn layers(c: &mut Checks) {
         layer(c, "layer norm", &[batch, 3, 2, 2], |n, x| n.layer_norm("a", x * 2.0).leaky_relu(0.2));
         layer(c, "layer norm", &[batch, 5], |n, x| n.layer_norm("a", x).softplus());
     }
+    for cell in [Cell::Lstm, Cell::Gru(Reset::After), Cell::Gru(Reset::Before), Cell::TensorFlowGru] {
+        layer(c, &format!("{cell:?}"), &[3, 2, 2], |n, x| n.recurrent(cell, "a", x, 3, &Recurrence::default()));
+        layer(c, &format!("two layers of {cell:?}, both ways, to the last step"), &[3, 2, 1], |n, x| {
+            let mask = mask(n.graph, [3, 2]);
+            let r = Recurrence { mask: Some(mask), ..Default::default() };
+            last_step(n.stacked("a", x, 2, |name, x| n.bidirectional(cell, name, x, 2, &r)), Some(mask))
+        });
+    }
+    layer(c, "steps of an LSTM", &[2, 3], |n, x| {
+        let start = n.graph.full(0.0, &[2, 3]);
+        let [h, state] = n.lstm_step("a", x, [start, start]);
+        n.lstm_step("a", h, [h, state])[0]
+    });
+    layer(c, "steps of a GRU", &[2, 3], |n, x| {
+        let h = n.gru_step("a", x, n.graph.full(0.0, &[2, 3]), Reset::After);
+        n.gru_step("a", h, h, Reset::After)
+    });
     spectral_norm(c);
 }
 
@@ -351,7 +402,7 @@ fn critic(assignments: &[&str]) {
     let mut layer = Layer::default();
     common.iter().chain(assignments).for_each(|a| layer.assign(a).unwrap());
     let s = Settings::resolve(&[models::dcgan::VARIANT.menu()], &[layer]).unwrap();
-    let examples = Examples { shape: vec![1, 16, 16], classes: 0 };
+    let examples = Examples { shape: vec![1, 16, 16], ..Default::default() };
     let model = (models::dcgan::VARIANT.build)(&s, &examples).unwrap();
     let g = model.round();
     let mut checks = Checks::default();

@@ -16,12 +16,14 @@ use naga::{
 use rayon::prelude::*;
 use saddle::{
     engine::Plans,
-    graph::{Dist, Field, Real},
+    graph::{Dist, Field, Real, Reset},
     kernels::{
-        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Index, Kernel,
-        Launch, MatMul, Moments, NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sgd, Softmax, Tick,
+        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Gru, GruGrad, Index,
+        Kernel, Launch, Lstm, LstmGrad, MatMul, Moments, NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp,
+        Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, OPERANDS},
         gather::Data,
+        recurrent,
     },
     models::{self, Examples},
     settings::{Layer, Settings},
@@ -47,6 +49,7 @@ fn every_kernel() -> Vec<Kernel> {
     let data = Data { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
     let axes = |first: usize| (0..4).map(|a| (2, first << (2 * a))).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
+    let sequence = Sequence { steps: 3, batch: 5, units: recurrent::UNITS, reverse: true };
     vec![
         Adam { len: 5, count: 0, of: 1, beta1: 0.5, beta2: 0.999, eps: 1e-8 }.into(),
         Conv2d { geometry, chain: chain.clone() }.into(),
@@ -54,6 +57,10 @@ fn every_kernel() -> Vec<Kernel> {
         ConvTranspose2d { geometry, chain: chain.clone() }.into(),
         CrossEntropy { rows: 3, cols: 5 }.into(),
         Gather { field: Field::Items, draw: 0, draws: 1, batch: 4, data }.into(),
+        Gru { sequence, reset: Reset::Before }.into(),
+        GruGrad { sequence, reset: Reset::After }.into(),
+        Lstm { sequence }.into(),
+        LstmGrad { sequence }.into(),
         MatMul { batch: 2, m: 5, n: 6, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
         Moments { outer: outer.clone(), inner: inner.clone() }.into(),
         NormSums { outer: outer.clone(), inner: inner.clone() }.into(),
@@ -218,7 +225,7 @@ fn planned() -> Vec<(Kernel, Launch)> {
         layer.set("variant", variant, "");
         settings.iter().for_each(|(key, value)| layer.set(key, value, ""));
         let settings = Settings::resolve(&models::menu(), &[layer]).unwrap();
-        let examples = Examples { shape: shape.to_vec(), classes };
+        let examples = Examples { shape: shape.to_vec(), classes, series: None };
         let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
         let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
         let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();

@@ -18,15 +18,15 @@ const TOLERANCE: f64 = 1e-3;
 /// Two runners of one program.
 const BETWEEN_RUNNERS: f64 = 1e-4;
 
-/// Name, settings, and whether it is small enough for a software adapter.
+/// Name, settings, metrics that are compared, and whether it is small enough for a software adapter.
 ///
 /// The game magnifies rounding: some unit lies so near to the kink of its ReLU that it falls on either side, and Adam makes
 /// a full step of the smallest gradient. PyTorch's own f32 leaves its f64 by 5e-3 within ten rounds of `dcgan` as it is by
 /// default. Hence slow plain descent there, and the low rates where a penalty looks at the slopes themselves.
-const CASES: &[(&str, &[&str], bool)] = &[
-    ("gan", &["variant=gan", "batch=16"], true),
-    ("dcgan", &["variant=dcgan", "batch=16", "width=16"], true),
-    ("dcgan-wide", &["variant=dcgan", "width=64", "optimizer=sgd", "lr_g=0.00005", "lr_d=0.00005"], false),
+const CASES: &[(&str, &[&str], &[&str], bool)] = &[
+    ("gan", &["variant=gan", "batch=16"], GAME, true),
+    ("dcgan", &["variant=dcgan", "batch=16", "width=16"], GAME, true),
+    ("dcgan-wide", &["variant=dcgan", "width=64", "optimizer=sgd", "lr_g=0.00005", "lr_d=0.00005"], GAME, false),
     (
         "wgan-gp",
         &[
@@ -42,9 +42,15 @@ const CASES: &[(&str, &[&str], bool)] = &[
             "lr_g=0.0001",
             "lr_d=0.0001",
         ],
+        GAME,
         true,
     ),
-    ("r1", &["variant=dcgan", "batch=16", "width=16", "norm_d=layer", "r1=10", "lr_g=0.00005", "lr_d=0.00005"], true),
+    (
+        "r1",
+        &["variant=dcgan", "batch=16", "width=16", "norm_d=layer", "r1=10", "lr_g=0.00005", "lr_d=0.00005"],
+        GAME,
+        true,
+    ),
     (
         "r3",
         &[
@@ -57,35 +63,80 @@ const CASES: &[(&str, &[&str], bool)] = &[
             "lr_g=0.00005",
             "lr_d=0.00005",
         ],
+        GAME,
+        true,
+    ),
+    ("ae", &["variant=ae", "batch=16", "hidden_e=64,32"], &["reconstruction", "squared_error"], true),
+    ("ae-conv", &["variant=ae", "batch=16", "net=conv", "width=8"], &["reconstruction", "squared_error"], true),
+    (
+        "vae",
+        &["variant=vae", "batch=16", "hidden_e=64,32", "binarize=true", "beta=0.5"],
+        &["bound", "divergence"],
+        true,
+    ),
+    (
+        "vae-gaussian",
+        &["variant=vae", "batch=16", "likelihood=gaussian", "net=conv", "width=8", "lr_g=0.0001"],
+        &["bound", "divergence"],
+        true,
+    ),
+    ("iwae", &["variant=vae", "batch=16", "hidden_e=64", "importance=5"], &["bound", "divergence"], true),
+    (
+        "vae-gan",
+        &["variant=vae-gan", "batch=16", "width=8", "ema=0", "lr_g=0.0001", "lr_d=0.0001"],
+        &["d_loss", "g_loss", "feature_error", "divergence", "squared_error"],
+        true,
+    ),
+    (
+        "ae-gan",
+        &["variant=ae-gan", "batch=16", "width=8", "pretrain=0", "lr_g=0.0001", "lr_d=0.0001"],
+        &["d_loss", "g_loss", "reconstruction"],
+        true,
+    ),
+    (
+        "introspective",
+        &["variant=ae-gan", "preset=introspective", "batch=16", "width=8", "pretrain=0", "lr_g=0.0001", "lr_d=0.0001"],
+        &["e_loss", "g_loss"],
+        true,
+    ),
+    (
+        "boundary",
+        &["variant=ae-gan", "preset=boundary", "latent_dist=normal", "batch=16", "width=8"],
+        &["d_loss", "g_loss", "convergence"],
         true,
     ),
 ];
+
+const GAME: &[&str] = &["d_loss", "g_loss"];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}.json"))
 }
 
-/// Rows of (d_loss, g_loss) of a run.
-fn losses(device: Device, assignments: &[&str]) -> Vec<[f64; 2]> {
+/// Rows of these metrics of a run.
+fn rows(device: Device, assignments: &[&str], metrics: &[&str]) -> Vec<Vec<f64>> {
     let mut session = device.session(&settings(assignments), &discs(28));
-    let places = ["d_loss", "g_loss"].map(|name| session.metrics().iter().position(|m| m == name).unwrap());
+    let place = |name: &&str| session.metrics().iter().position(|m| m == name).unwrap_or_else(|| panic!("no {name}"));
+    let places: Vec<usize> = metrics.iter().map(place).collect();
     let rows = session.train(ROUNDS).unwrap();
-    rows.iter().map(|row| places.map(|place| f64::from(row[place]))).collect()
+    rows.iter().map(|row| places.iter().map(|&place| f64::from(row[place])).collect()).collect()
 }
 
-fn torch(name: &str, assignments: &[&str]) -> Vec<[f64; 2]> {
+fn torch(name: &str, assignments: &[&str], metrics: &[&str]) -> Vec<Vec<f64>> {
     let text = std::fs::read_to_string(fixture(name)).unwrap_or_else(|e| panic!("{name}.json: {e}"));
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(json["settings"], serde_json::json!(assignments), "{name}.json is of other settings: make it anew");
-    serde_json::from_value(json["losses"].clone()).unwrap()
+    let about = serde_json::json!([assignments, metrics]);
+    assert_eq!(serde_json::json!([json["settings"], json["metrics"]]), about, "{name}.json is of others: make it anew");
+    serde_json::from_value(json["rows"].clone()).unwrap()
 }
 
 /// The largest relative difference, which must be in tolerance.
-fn compare(what: &str, got: &[[f64; 2]], want: &[[f64; 2]], tolerance: f64) {
+fn compare(what: &str, metrics: &[&str], got: &[Vec<f64>], want: &[Vec<f64>], tolerance: f64) {
     assert_eq!((got.len(), want.len()), (ROUNDS as usize, ROUNDS as usize), "{what}");
     let mut worst = 0.0f64;
     for (round, (got, want)) in got.iter().zip(want).enumerate() {
-        for (name, (got, want)) in ["d_loss", "g_loss"].iter().zip(got.iter().zip(want)) {
+        assert_eq!((got.len(), want.len()), (metrics.len(), metrics.len()), "{what}");
+        for (name, (got, want)) in metrics.iter().zip(got.iter().zip(want)) {
             let error = (got - want).abs() / want.abs();
             // Written so that NaN fails.
             assert!(error <= tolerance, "{what}: {name} of round {} is {got}, not {want}", round + 1);
@@ -97,17 +148,19 @@ fn compare(what: &str, got: &[[f64; 2]], want: &[[f64; 2]], tolerance: f64) {
 
 #[test]
 fn the_cpu_runner_agrees_with_pytorch() {
-    for (name, assignments, _) in CASES {
-        compare(&format!("{name} on the CPU"), &losses(Device::Cpu, assignments), &torch(name, assignments), TOLERANCE);
+    for (name, assignments, metrics, _) in CASES {
+        let (got, want) = (rows(Device::Cpu, assignments, metrics), torch(name, assignments, metrics));
+        compare(&format!("{name} on the CPU"), metrics, &got, &want, TOLERANCE);
     }
 }
 
 #[test]
 fn the_gpu_runner_agrees_with_pytorch_and_the_cpu_runner() {
-    for (name, assignments, _) in CASES.iter().filter(|(_, _, small)| *small) {
-        let gpu = losses(Device::Gpu, assignments);
-        compare(&format!("{name} on the GPU"), &gpu, &torch(name, assignments), TOLERANCE);
-        compare(&format!("{name}, GPU against CPU"), &gpu, &losses(Device::Cpu, assignments), BETWEEN_RUNNERS);
+    for (name, assignments, metrics, _) in CASES.iter().filter(|(.., small)| *small) {
+        let gpu = rows(Device::Gpu, assignments, metrics);
+        compare(&format!("{name} on the GPU"), metrics, &gpu, &torch(name, assignments, metrics), TOLERANCE);
+        let cpu = rows(Device::Cpu, assignments, metrics);
+        compare(&format!("{name}, GPU against CPU"), metrics, &gpu, &cpu, BETWEEN_RUNNERS);
     }
 }
 
@@ -117,7 +170,7 @@ fn the_gpu_runner_agrees_with_pytorch_and_the_cpu_runner() {
 fn export_for_torch() {
     let folder = PathBuf::from(std::env::var("SADDLE_TORCH_DIR").expect("SADDLE_TORCH_DIR: a folder to write to"));
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, assignments, _) in CASES {
+    for (name, assignments, metrics, _) in CASES {
         let (s, dataset) = (settings(assignments), discs(28));
         let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
         let model = model(&s, &dataset);
@@ -136,7 +189,7 @@ fn export_for_torch() {
             }
         }
         Checkpoint { tensors, ..Default::default() }.save(&folder.join(format!("{name}.safetensors"))).unwrap();
-        let about = serde_json::json!({ "settings": assignments, "resolved": s, "rounds": ROUNDS });
+        let about = serde_json::json!({ "settings": assignments, "resolved": s, "metrics": metrics, "rounds": ROUNDS });
         std::fs::write(folder.join(format!("{name}.json")), about.to_string()).unwrap();
     }
 }

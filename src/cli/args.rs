@@ -140,7 +140,7 @@ pub struct SampleArgs {
     /// Start of the random stream
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// File to write; its ending chooses the format: png, csv or npy
+    /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for a melody
     #[arg(long, value_name = "FILE", default_value = "samples.png")]
     pub out: PathBuf,
     /// Device by index or name, or cpu [default: the best one]
@@ -149,6 +149,12 @@ pub struct SampleArgs {
     /// Class to draw, for a conditional model [default: all in turn]
     #[arg(long, value_name = "N")]
     pub class: Option<usize>,
+    /// Go from one sample to another in this many steps, once in each row
+    #[arg(long, value_name = "STEPS", value_parser = RangedU64ValueParser::<usize>::new().range(2..=64))]
+    pub interpolate: Option<usize>,
+    /// Encode and decode held-out examples instead; a png shows each row below its originals
+    #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
+    pub reconstruct: bool,
 }
 
 /// `saddle devices`.

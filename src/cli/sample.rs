@@ -1,38 +1,67 @@
 //! `saddle sample`.
 
+use image::RgbImage;
 use npyz::WriterBuilder;
 
 use super::{SampleArgs, print};
 use crate::{
-    checkpoint,
+    checkpoint::{self, Checkpoint},
+    data::{Series, Split, SymbolKind},
     engine::Plans,
     error::{Error, Result},
     files::write_atomically,
     graph::numel,
-    models, report,
+    models::{self, Examples, RECONSTRUCT, SAMPLE},
+    report,
     run::Run,
     session::{self, Session},
+    settings::Settings,
 };
 
 /// The most images in one picture.
 const MAX_CELLS: usize = 10_000;
+/// Columns of a picture of reconstructions.
+const COLUMNS: usize = 16;
+
+/// What is drawn, `[count, ..shape]`, and how a picture lays it out.
+struct Drawn {
+    samples: Vec<f32>,
+    /// What the samples are to be compared with: their originals.
+    originals: Vec<f32>,
+    columns: usize,
+    what: &'static str,
+}
 
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let ending = ending.as_str();
-    if !["png", "csv", "npy"].contains(&ending) {
-        return Err(Error::usage(format!(
-            "--out `{}`: the ending says the format, and it is one of png, csv, npy",
-            args.out.display()
-        )));
-    }
     let run = Run::open(&args.run)?;
     let settings = run.settings();
     let Some((path, checkpoint)) = checkpoint::latest(&run.checkpoints())? else {
         return Err(Error::failure(format!("`{}` has no checkpoint to sample from yet", args.run.display())));
     };
     let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
+    check(args, &ending, settings, &examples)?;
+    let mut session = open(args, settings, &examples, &checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
+    let drawn = draw(args, settings, &examples, &mut session)?;
+    let count = drawn.samples.len() / numel(&examples.shape);
+    write(args, &ending, &examples, &drawn)?;
+    print(format!("{count} {} of step {} in {}", drawn.what, session.step(), args.out.display()))
+}
+
+fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Examples) -> Result<()> {
+    let possible: &[&str] = match &examples.series {
+        Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Midi => &["png", "csv", "npy", "txt", "mid"],
+        Some(Series::Symbols(_)) => &["png", "csv", "npy", "txt"],
+        _ => &["png", "csv", "npy"],
+    };
+    if !possible.contains(&ending) {
+        return Err(Error::usage(format!(
+            "--out `{}`: the ending says the format, and it is one of {}",
+            args.out.display(),
+            possible.join(", ")
+        )));
+    }
     match args.class {
         Some(_) if !settings.conditional => {
             return Err(Error::usage("--class needs a model trained with --conditional"));
@@ -42,7 +71,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         }
         _ => {}
     }
-    if ending == "png" && examples.shape.len() > 1 && args.count > MAX_CELLS {
+    if ending == "png" && examples.shape.len() == 3 && args.count > MAX_CELLS {
         return Err(Error::usage(format!(
             "--count {}: a png shows {MAX_CELLS} images at most; csv and npy take more",
             args.count
@@ -51,22 +80,99 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
-    let model = models::variant(&settings.variant)?.model(settings, &examples)?;
-    let (runner, caps, _) = session::open_device(args.adapter.as_deref())?;
-    let plans = Plans::new(model.named(&[models::SAMPLE]), &caps, None)?;
-    let mut session = Session::new(runner, settings, examples.clone(), &model, plans)?;
-    session.restore(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
-    let samples = session.generate(args.count, args.seed, args.class)?;
-    match (ending, examples.shape.len()) {
-        ("png", 1) => report::save_png(&args.out, &report::scatter(&samples, &[], None))?,
-        ("png", _) => {
-            let columns = (args.count as f64).sqrt().ceil() as usize;
-            report::save_png(&args.out, &report::grid(&samples, &examples.shape, columns)?)?;
-        }
-        ("csv", _) => write_atomically(&args.out, &csv(&samples, numel(&examples.shape)))?,
-        _ => write_atomically(&args.out, &npy(&samples, args.count, &examples.shape)?)?,
+    Ok(())
+}
+
+/// The model with the weights of the checkpoint.
+fn open(args: &SampleArgs, settings: &Settings, examples: &Examples, checkpoint: &Checkpoint) -> Result<Session> {
+    let model = models::variant(&settings.variant)?.model(settings, examples)?;
+    let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
+    if model.named(&[graph]).next().is_none() {
+        return Err(Error::usage(format!(
+            "a {} of this kind encodes nothing: leave out --reconstruct",
+            settings.variant
+        )));
     }
-    print(format!("{} samples of step {} in {}", args.count, session.step(), args.out.display()))
+    let (runner, caps, _) = session::open_device(args.adapter.as_deref())?;
+    let plans = Plans::new(model.named(&[graph]), &caps, None)?;
+    let mut session = Session::new(runner, settings, examples.clone(), &model, plans)?;
+    session.restore(checkpoint)?;
+    Ok(session)
+}
+
+fn draw(args: &SampleArgs, settings: &Settings, examples: &Examples, session: &mut Session) -> Result<Drawn> {
+    if args.reconstruct {
+        // Held-out examples where there are any.
+        let dataset = session::open_split(settings, Split::Test).or_else(|_| session::open_data(settings))?;
+        if dataset.shape != examples.shape {
+            let (found, wanted) = (&dataset.shape, &examples.shape);
+            return Err(Error::failure(format!(
+                "the data has examples {found:?} now, and the model was trained on {wanted:?}"
+            )));
+        }
+        let originals: Vec<f32> = (0..args.count.min(dataset.len())).flat_map(|i| dataset.example(i)).collect();
+        let samples = session.reconstruct(&originals)?;
+        return Ok(Drawn { samples, originals, columns: COLUMNS, what: "reconstructions" });
+    }
+    if let Some(steps) = args.interpolate {
+        if session.latent_size() == 0 {
+            return Err(Error::usage(format!(
+                "the samples of a {} have no latent vector to go along",
+                settings.variant
+            )));
+        }
+        let pairs = args.count.div_ceil(steps);
+        let z = session.interpolated(pairs, steps, args.seed);
+        let class = settings.conditional.then(|| args.class.unwrap_or(0));
+        let samples = session.decode(&z, pairs * steps, args.seed, class)?;
+        return Ok(Drawn { samples, originals: vec![], columns: steps, what: "interpolations" });
+    }
+    let samples = session.generate(args.count, args.seed, args.class)?;
+    // A row of each class of a conditional model has one column a class.
+    let columns = match (settings.conditional, args.class) {
+        (true, None) => examples.classes,
+        _ => (args.count as f64).sqrt().ceil() as usize,
+    };
+    Ok(Drawn { samples, originals: vec![], columns, what: "samples" })
+}
+
+fn write(args: &SampleArgs, ending: &str, examples: &Examples, drawn: &Drawn) -> Result<()> {
+    let (shape, samples) = (&examples.shape, &drawn.samples);
+    let bytes = match (ending, &examples.series) {
+        ("png", _) => return report::save_png(&args.out, &picture(examples, drawn)?),
+        ("npy", _) => npy(samples, shape)?,
+        ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(samples, shape[0]).into_bytes(),
+        ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&samples[..numel(shape)])?,
+        (_, Some(series)) => series.to_csv(samples, shape[0]),
+        _ => csv(samples, numel(shape)),
+    };
+    write_atomically(&args.out, &bytes)
+}
+
+fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
+    let Drawn { samples, originals, columns, .. } = drawn;
+    match examples.shape[..] {
+        [_, _, _] if originals.is_empty() => report::grid(samples, &examples.shape, *columns),
+        [_, _, _] => {
+            // A row of originals above each row of reconstructions; the last ones are filled up with black.
+            let len = numel(&examples.shape);
+            let columns = (*columns).min(samples.len() / len);
+            let rows = |values: &[f32]| {
+                let mut values = values.to_vec();
+                values.resize(values.len().next_multiple_of(columns * len), -1.0);
+                values.chunks(columns * len).map(<[f32]>::to_vec).collect::<Vec<_>>()
+            };
+            let woven: Vec<f32> = rows(originals)
+                .into_iter()
+                .zip(rows(samples))
+                .flat_map(|(above, below)| [above, below].concat())
+                .collect();
+            report::grid(&woven, &examples.shape, columns)
+        }
+        [steps, features] if examples.symbols() => report::symbols(samples, [steps, features]),
+        [steps, features] => report::series(samples, originals, [steps, features]),
+        _ => Ok(report::scatter(samples, originals, None)),
+    }
 }
 
 /// One sample a row.
@@ -80,9 +186,10 @@ fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
 }
 
 /// `[N, ..shape]`, f32.
-fn npy(samples: &[f32], count: usize, shape: &[usize]) -> Result<Vec<u8>> {
+fn npy(samples: &[f32], shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
-    let shape: Vec<u64> = [vec![count], shape.to_vec()].concat().into_iter().map(|n| n as u64).collect();
+    let count = samples.len() / numel(shape);
+    let shape: Vec<u64> = [&[count], shape].concat().into_iter().map(|n| n as u64).collect();
     let mut bytes = vec![];
     let mut writer =
         npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;

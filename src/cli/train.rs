@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     checkpoint,
-    data::{self, Dataset},
+    data::{self, Dataset, Series},
     engine::Plans,
     error::{Error, Result},
     graph::numel,
@@ -45,6 +45,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     };
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
+    dataset.notes.iter().for_each(tell);
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
@@ -259,6 +260,13 @@ impl Training {
                 };
                 report::grid(&samples, &self.dataset.shape, columns)?
             }
+            [steps, features] => match self.dataset.series {
+                Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,
+                _ => {
+                    let real: Vec<f32> = (0..8.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
+                    report::series(&samples, &real, [steps, features])?
+                }
+            },
             _ => return Ok(()), // no plane to show them in
         };
         self.tolerate(report::save_png(&self.run.sample_path(self.session.step()), &picture));

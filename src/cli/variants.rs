@@ -15,7 +15,7 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
             print(format!("{:<10} {}", v.name, v.about))?;
         }
         print("\nbuilt-in data:")?;
-        return data::BUILT_IN.iter().try_for_each(|(name, what)| print(format!("{name:<10} {what}")));
+        return data::BUILT_IN.iter().try_for_each(|(name, what)| print(format!("{name:<12} {what}")));
     };
     let v = models::variant(name)?;
     print(format!("{}: {}", v.name, v.about))?;

@@ -2,7 +2,9 @@
 
 mod chain;
 mod math;
+mod pad;
 pub mod products;
+mod recurrent;
 mod reduce;
 
 use std::collections::HashMap;
@@ -128,6 +130,11 @@ fn launch(
         Kernel::Conv2dFilter(k) if k.splits == 1 => {
             products::conv2d_filter(&k.geometry, reads[0], reads[1], writes[0], scratch, products::nothing);
         }
+        Kernel::Pad(k) => pad::pad(k, reads[0], writes[0]),
+        Kernel::Lstm(k) => recurrent::lstm(k, reads, writes[0], scratch),
+        Kernel::LstmGrad(k) => recurrent::lstm_grad(k, reads, writes[0], scratch),
+        Kernel::Gru(k) => recurrent::gru(k, reads, writes[0], scratch),
+        Kernel::GruGrad(k) => recurrent::gru_grad(k, reads, writes[0], scratch),
         Kernel::Reduce(k) if k.splits == 1 => reduce::reduce(k, operands, writes[0]),
         Kernel::Moments(k) => reduce::moments(k, reads[0], writes[0]),
         Kernel::NormSums(k) => reduce::norm_sums(k, reads[0], reads[1], reads[2], writes[0]),

@@ -25,6 +25,7 @@ mod tests;
 pub use convolution::{conv2d, conv2d_filter, conv2d_input};
 pub use matmul::{Matmul, matmul};
 pub use scratch::Scratch;
+pub(super) use scratch::{Buffer, PerThread};
 
 /// The epilogue that does nothing.
 pub fn nothing(_start: usize, _elements: &mut [f32]) {}

@@ -27,13 +27,16 @@ const OTHER_NAMES: [&str; 3] = ["val", "valid", "validation"];
 pub(super) fn read(folder: &Path, options: &Options) -> Result<(Images, Option<Labels>)> {
     let folder = &split_folder(folder, options.split)?;
     let mut paths = Vec::new();
-    list(folder, &mut paths)?;
+    list(folder, is_image, &mut paths)?;
     if paths.is_empty() {
-        return Err(Error::failure(format!("`{}` holds no PNG or JPEG images and no IDX files", folder.display())));
+        return Err(Error::failure(format!(
+            "`{}` holds no PNG or JPEG images, IDX files or MIDI files",
+            folder.display()
+        )));
     }
     paths.sort();
     let size = options.size.unwrap_or(DEFAULT_SIZE);
-    check_memory(folder, paths.len(), 3 * size * size)?;
+    check_memory(folder, "images", paths.len(), 3 * size * size, "a smaller size")?;
     let read = |path: PathBuf| match square(&path, size) {
         Ok(image) => Some((path, image)),
         Err(error) => {
@@ -72,14 +75,14 @@ fn split_folder(folder: &Path, split: Split) -> Result<PathBuf> {
     }
 }
 
-/// Adds every image file under `folder` to `paths`. Links to folders are not followed: they may form a loop.
-fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
+/// Adds every wanted file under `folder` to `paths`. Links to folders are not followed: they may form a loop.
+pub(super) fn list(folder: &Path, is_wanted: fn(&Path) -> bool, paths: &mut Vec<PathBuf>) -> Result<()> {
     for path in entries(folder)? {
         if path.is_dir() {
             if !path.is_symlink() {
-                list(&path, paths)?;
+                list(&path, is_wanted, paths)?;
             }
-        } else if is_image(&path) {
+        } else if is_wanted(&path) {
             paths.push(path);
         }
     }
@@ -99,7 +102,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn is_image(path: &Path) -> bool {
+pub(super) fn is_image(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     ["png", "jpg", "jpeg"].contains(&extension.as_str())
 }

@@ -1,17 +1,13 @@
 //! IDX files, the format of MNIST and its kin, gzipped or not.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::images::Images;
-use super::{Labels, Split};
+use super::unpack::{read_up_to, source, stem, unreadable};
+use super::{Labels, Split, product};
 use crate::error::{Error, Result};
-
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What an IDX file holds, by its first four bytes: unsigned bytes in three dimensions, or in one.
 #[derive(Clone, Copy)]
@@ -119,12 +115,6 @@ fn read_labels(path: &Path, images: &Path, count: usize) -> Result<Labels> {
     })
 }
 
-/// The file name without `.gz`.
-fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_suffix(".gz").unwrap_or(&name).to_owned()
-}
-
 /// The file called `stem` in the folder of `path`, unpacked or not.
 fn sibling(path: &Path, stem: &str) -> Option<PathBuf> {
     [stem.to_owned(), format!("{stem}.gz")]
@@ -145,7 +135,7 @@ fn split_of(stem: &str) -> Option<Split> {
 
 /// The dimensions and the bytes of an IDX file. Memory grows with the bytes really there, never with the header's claim.
 fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
-    let (mut source, plain_len) = source(path, kind)?;
+    let (mut source, plain_len) = source(path)?;
     let header_len = 4 + 4 * kind.rank();
     let header = read_up_to(&mut source, header_len as u64, path)?;
     let words: Vec<u32> =
@@ -154,6 +144,14 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
         Some(&magic) if magic != kind as u32 => {
             return Err(Error::failure(format!(
                 "`{}` starts with 0x{magic:08x}, but an IDX file of {} starts with 0x{:08x}",
+                path.display(),
+                kind.noun(),
+                kind as u32,
+            )));
+        }
+        _ if header.is_empty() => {
+            return Err(Error::failure(format!(
+                "`{}` is empty, but an IDX file of {} starts with 0x{:08x}",
                 path.display(),
                 kind.noun(),
                 kind as u32,
@@ -190,49 +188,4 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
         )));
     }
     Ok((dims, bytes))
-}
-
-/// The unpacked bytes of `path`, and their number unless they are gzipped.
-fn source(path: &Path, kind: Kind) -> Result<(Box<dyn Read>, Option<u64>)> {
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
-    let mut file = BufReader::new(file);
-    let start = file.fill_buf().map_err(|error| unreadable(path, error))?;
-    if start.is_empty() {
-        let (noun, magic) = (kind.noun(), kind as u32);
-        return Err(Error::failure(format!(
-            "`{}` is empty, but an IDX file of {noun} starts with 0x{magic:08x}",
-            path.display()
-        )));
-    }
-    if start.starts_with(&GZIP) {
-        return Ok((Box::new(MultiGzDecoder::new(file)), None));
-    }
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        let hex: String = start.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
-        return Err(Error::failure(format!(
-            "`{}` is not gzipped, though its name says so: it starts with 0x{hex}, gzip with 0x1f8b",
-            path.display()
-        )));
-    }
-    let len = file.get_ref().metadata().map(|metadata| metadata.len()).ok();
-    Ok((Box::new(file), len))
-}
-
-/// At most `limit` bytes; fewer where the file ends, gzip's own end cut off or not.
-fn read_up_to(source: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match source.take(limit).read_to_end(&mut bytes) {
-        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-            Err(Error::failure(format!("`{}` is damaged after {} bytes: {error}", path.display(), bytes.len())))
-        }
-        _ => Ok(bytes),
-    }
-}
-
-fn product(dims: &[usize]) -> String {
-    dims.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::failure(format!("`{}` cannot be read: {error}", path.display()))
 }

@@ -35,7 +35,7 @@ impl Images {
         Self { pixels, channels, ..self }
     }
 
-    /// The same grey images, `size` on a side: padded with the background where that adds few pixels, else resampled.
+    /// The same images, `size` on a side: padded with the background where that adds few pixels, else resampled.
     pub fn fit(self, size: usize) -> Self {
         if (self.height, self.width) == (size, size) {
             return self;
@@ -47,8 +47,8 @@ impl Images {
 
     fn padded(&self, size: usize) -> Vec<u8> {
         let (top, left) = ((size - self.height) / 2, (size - self.width) / 2);
-        let mut padded = vec![self.background(); self.count() * size * size];
-        let pairs = padded.par_chunks_mut(size * size).zip(self.pixels.par_chunks(self.item_len()));
+        let mut padded = vec![self.background(); self.count() * self.channels * size * size];
+        let pairs = padded.par_chunks_mut(size * size).zip(self.pixels.par_chunks(self.height * self.width));
         pairs.for_each(|(to, from)| {
             for (y, row) in from.chunks(self.width).enumerate() {
                 to[(top + y) * size + left..][..self.width].copy_from_slice(row);
@@ -57,24 +57,24 @@ impl Images {
         padded
     }
 
-    /// The commonest byte in the corners of all images.
+    /// The commonest byte in the corners of all planes.
     fn background(&self) -> u8 {
         let (h, w) = (self.height, self.width);
         let mut seen = [0usize; 256];
-        for item in self.pixels.chunks(self.item_len()) {
+        for plane in self.pixels.chunks(h * w) {
             for corner in [0, w - 1, (h - 1) * w, h * w - 1] {
-                seen[usize::from(item[corner])] += 1;
+                seen[usize::from(plane[corner])] += 1;
             }
         }
         (0..=255).max_by_key(|&byte| seen[usize::from(byte)]).unwrap_or(0)
     }
 
     fn resampled(&self, size: usize) -> Vec<u8> {
-        let resample = |item: &[u8]| {
-            GrayImage::from_raw(self.width as u32, self.height as u32, item.to_vec())
+        let resample = |plane: &[u8]| {
+            GrayImage::from_raw(self.width as u32, self.height as u32, plane.to_vec())
                 .map_or_else(Vec::new, |grey| cover(DynamicImage::from(grey), size).into_bytes())
         };
-        self.pixels.par_chunks(self.item_len()).flat_map_iter(resample).collect()
+        self.pixels.par_chunks(self.height * self.width).flat_map_iter(resample).collect()
     }
 }
 

@@ -1,15 +1,23 @@
-//! Data sets: built in and drawn by code, or read from IDX files, folders of images and CSV files.
+//! Data sets: built in and drawn by code, or read from files: images, points, and sequences of numbers or symbols.
 
-mod csv;
 mod digits;
 mod folder;
 mod idx;
 mod images;
+mod midi;
+mod npy;
 mod points;
 mod random;
+mod series;
 mod shapes;
+mod sines;
 mod stroke;
+mod table;
+mod text;
+mod unpack;
+mod windows;
 
+use std::fmt::Display;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -17,6 +25,7 @@ use images::Images;
 use random::Root;
 
 pub use points::{ModeScore, Modes, count_modes, modes};
+pub use series::{Columns, Series, SymbolKind, Symbols};
 
 /// The built-in sets: name, and what it is in one line.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -24,10 +33,14 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("shapes", "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes"),
     ("ring", "100,000 points from 8 Gaussians on a circle, radius 1, deviation 0.01"),
     ("grid", "100,000 points from 25 Gaussians on a 5x5 grid, step 2, deviation 0.05"),
+    ("sines", "10,000 sequences of 24 steps of 5 sine waves, as TimeGAN's code draws them"),
+    ("sines-rcgan", "14,000 sequences of 30 steps of 1 sine wave, as RCGAN draws them"),
 ];
 
 /// The largest side that an image may be asked to have.
 const MAX_SIZE: usize = 1024;
+/// The most steps that a sequence may have.
+const MAX_WINDOW: usize = 1 << 16;
 /// The most bytes that the examples of one set may take.
 const MAX_BYTES: usize = 16 << 30;
 
@@ -36,7 +49,7 @@ const MAX_BYTES: usize = 16 << 30;
 pub struct Dataset {
     /// The built-in name, or the last part of the path.
     pub name: String,
-    /// Shape of one example: `[C, H, W]` for images, `[D]` for points.
+    /// Shape of one example: `[C, H, W]` for images, `[D]` for points, `[T, F]` for sequences of T steps.
     pub shape: Vec<usize>,
     /// The items, back to back; an item is an example unless `stack` is 3.
     pub items: Items,
@@ -44,6 +57,10 @@ pub struct Dataset {
     pub labels: Option<Labels>,
     /// 1, or 3: an RGB example is three grey items `[1, H, W]` drawn independently, and `shape` says `[3, H, W]`.
     pub stack: usize,
+    /// What the features of sequences are; of other examples nothing.
+    pub series: Option<Series>,
+    /// What was left out of the files, a sentence each, for the person who named them.
+    pub notes: Vec<String>,
 }
 
 /// Items back to back.
@@ -51,7 +68,7 @@ pub struct Dataset {
 pub enum Items {
     /// Pixels, 0 to 255 for -1 to 1.
     Bytes(Vec<u8>),
-    /// Values as they are.
+    /// Values as they are: points in the data's units, features of sequences in 0 to 1.
     Floats(Vec<f32>),
 }
 
@@ -83,6 +100,11 @@ pub struct Options {
     pub channels: Option<usize>,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
+    /// Steps of a sequence, 2 to 65,536; without it a CSV file holds points, symbols come in windows of 64, and drawn
+    /// sequences have the length of their definition.
+    pub window: Option<usize>,
+    /// Steps from one window to the next; without it 1 for tables and half a window for symbols.
+    pub stride: Option<usize>,
     /// Seed of the drawn sets.
     pub seed: u64,
     /// Which part to open.
@@ -91,13 +113,44 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { size: None, channels: None, stack: 1, seed: 0, split: Split::Train }
+        Self { size: None, channels: None, stack: 1, window: None, stride: None, seed: 0, split: Split::Train }
     }
 }
 
-/// Opens a built-in set by name, or a path: an IDX file, a folder of IDX files, a folder of images, or a CSV file of points.
+impl Options {
+    /// Refuses what only images have for `place`, a set of `what`.
+    fn refuse_image_options(&self, place: &dyn Display, what: &str) -> Result<()> {
+        if self.size.is_some() || self.channels.is_some() || self.stack != 1 {
+            return Err(Error::usage(format!("{place} holds {what}: leave out size, channels and stack")));
+        }
+        Ok(())
+    }
+
+    /// Refuses what only series have for `place`, a set of `what`.
+    fn refuse_windows(&self, place: &dyn Display, what: &str) -> Result<()> {
+        if self.window.is_some() || self.stride.is_some() {
+            return Err(Error::usage(format!("{place} holds {what}: leave out window and stride")));
+        }
+        Ok(())
+    }
+
+    /// Refuses the held-out part for `place`, which has none.
+    fn refuse_test(&self, place: &dyn Display) -> Result<()> {
+        if self.split == Split::Test {
+            return Err(Error::failure(format!("{place} has no part to test with")));
+        }
+        Ok(())
+    }
+}
+
+/// Opens a built-in set by name, or a path by its ending (`.gz` aside):
+/// * an IDX file, a folder of them, or a folder of PNG and JPEG images: images;
+/// * `.csv`: points, or with a window sequences;
+/// * `.npy`, `.npz`: images `[N, H, W]` of uint8 or `[N, H, W, C]`, sequences `[N, T, F]`, points `[N, D]`;
+/// * `.txt`: sequences of characters;
+/// * `.mid`, `.midi`, or a folder of them: melodies.
 ///
-/// IDX images asked for in another `size` are padded when it is at most 8 pixels more, else resampled.
+/// IDX and NumPy images asked for in another `size` are padded when it is at most 8 pixels more, else resampled.
 ///
 /// # Errors
 /// `Usage` for an unknown name or path and for options that do not fit the set; `Failure` for files that
@@ -106,12 +159,17 @@ pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     check(options)?;
     let (images, labels) = match spec {
         "ring" | "grid" => return points::open(spec, options),
-        path if csv::is_csv(path.as_ref()) => return csv::read(path.as_ref(), options),
+        "sines" | "sines-rcgan" => return sines::open(spec, options),
         "digits" => digits::draw(options),
         "shapes" => shapes::draw(options),
-        _ => open_path(spec, options)?,
+        _ => return open_path(spec, options),
     };
-    Ok(Dataset::of_images(set_name(spec), images, labels, options))
+    Dataset::of_images(spec.to_owned(), images, labels, options)
+}
+
+/// Whether this is a CSV file: points, or sequences if a window is asked for.
+pub fn is_table(spec: &str) -> bool {
+    unpack::ending(Path::new(spec)) == "csv"
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -121,6 +179,14 @@ fn check(options: &Options) -> Result<()> {
     if let Some(channels) = options.channels.filter(|channels| ![1, 3].contains(channels)) {
         return Err(Error::usage(format!("{channels} channels is not possible: 1 for grey or 3 for RGB")));
     }
+    if let Some(window) = options.window.filter(|window| !(2..=MAX_WINDOW).contains(window)) {
+        return Err(Error::usage(format!(
+            "a window of {window} is not possible: a sequence has 2 to {MAX_WINDOW} steps"
+        )));
+    }
+    if options.stride == Some(0) {
+        return Err(Error::usage("a stride of 0 is not possible: windows begin 1 step apart or more"));
+    }
     match (options.stack, options.channels) {
         (1, _) | (3, None | Some(3)) => Ok(()),
         (3, _) => Err(Error::usage("a stack of 3 makes RGB examples: leave out channels=1")),
@@ -128,36 +194,50 @@ fn check(options: &Options) -> Result<()> {
     }
 }
 
-fn open_path(spec: &str, options: &Options) -> Result<(Images, Option<Labels>)> {
+fn open_path(spec: &str, options: &Options) -> Result<Dataset> {
     let path = Path::new(spec);
     if !path.exists() {
         return Err(unknown(spec));
     }
-    let idx =
-        if path.is_dir() { idx::in_folder(path, options.split)? } else { Some(idx::file_of(path, options.split)?) };
-    let Some(file) = idx else {
-        return folder::read(path, options);
+    let ending = if path.is_file() { unpack::ending(path) } else { String::new() };
+    let (images, labels) = match ending.as_str() {
+        "csv" => return table::read(path, options),
+        "txt" => return text::read(path, options),
+        "npy" | "npz" => return npy::read(path, options),
+        "mid" | "midi" => return midi::read(path, options),
+        _ if path.is_file() => idx::read(&idx::file_of(path, options.split)?)?,
+        _ => match idx::in_folder(path, options.split)? {
+            Some(file) => idx::read(&file)?,
+            None if midi::in_folder(path)? => return midi::read(path, options),
+            None => folder::read(path, options)?,
+        },
     };
-    let (images, labels) = idx::read(&file)?;
-    let images = match options.size {
-        Some(size) => {
-            check_memory(path, images.count(), images.channels * size * size)?;
-            images.fit(size)
-        }
-        None => images,
-    };
-    Ok((images, labels))
+    Dataset::of_images(set_name(spec), resized(path, images, options)?, labels, options)
 }
 
-fn check_memory(path: &Path, count: usize, item_len: usize) -> Result<()> {
-    match count.checked_mul(item_len) {
+/// The images in the size that was asked for.
+fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
+    let Some(size) = options.size else {
+        return Ok(images);
+    };
+    check_memory(path, "images", images.count(), images.channels * size * size, "a smaller size")?;
+    Ok(images.fit(size))
+}
+
+/// Refuses `count` examples of `len` bytes where they take too much; `advice` is what to ask for instead.
+fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str) -> Result<()> {
+    match count.checked_mul(len) {
         Some(bytes) if bytes <= MAX_BYTES => Ok(()),
         _ => Err(Error::failure(format!(
-            "{count} images of {item_len} bytes from `{}` take more than {} GiB: ask for a smaller size",
+            "{count} {noun} of {len} bytes from `{}` take more than {} GiB: ask for {advice}",
             path.display(),
             MAX_BYTES >> 30
         ))),
     }
+}
+
+fn product(extents: &[usize]) -> String {
+    extents.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
 }
 
 fn unknown(spec: &str) -> Error {
@@ -178,16 +258,24 @@ fn set_name(spec: &str) -> String {
 }
 
 impl Dataset {
-    fn of_images(name: String, images: Images, labels: Option<Labels>, options: &Options) -> Self {
+    fn of_images(name: String, images: Images, labels: Option<Labels>, options: &Options) -> Result<Self> {
+        options.refuse_windows(&format_args!("`{name}`"), "images")?;
         let channels = if options.stack == 3 { 1 } else { options.channels.unwrap_or(images.channels) };
         let images = images.with_channels(channels);
-        Self {
+        Ok(Self {
             name,
             shape: vec![channels * options.stack, images.height, images.width],
             items: Items::Bytes(images.pixels),
             labels,
             stack: options.stack,
-        }
+            series: None,
+            notes: vec![],
+        })
+    }
+
+    /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.
+    fn of_floats(name: String, shape: Vec<usize>, values: Vec<f32>, series: Option<Series>) -> Self {
+        Self { name, shape, items: Items::Floats(values), labels: None, stack: 1, series, notes: vec![] }
     }
 
     /// How many items there are.

@@ -76,9 +76,8 @@ pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
 
 /// Draws the points of `name`; the class of a point is its mode.
 pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
-    if options.size.is_some() || options.channels.is_some() || options.stack != 1 {
-        return Err(Error::usage(format!("`{name}` holds points: leave out size, channels and stack")));
-    }
+    options.refuse_image_options(&format_args!("`{name}`"), "points")?;
+    options.refuse_windows(&format_args!("`{name}`"), "points")?;
     let modes = modes(name).ok_or_else(|| Error::usage(format!("`{name}` is not a set of points")))?;
     let count = if options.split == Split::Train { TRAIN_POINTS } else { TEST_POINTS };
     let root = Root::new(name, options.seed, options.split);
@@ -96,6 +95,8 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
         items: Items::Floats(points.into_flattened()),
         labels: Some(Labels { ids, names: (0..modes.centres.len()).map(|mode| mode.to_string()).collect() }),
         stack: 1,
+        series: None,
+        notes: vec![],
     })
 }
 

@@ -8,7 +8,7 @@ mod tensor;
 
 use std::{cell::RefCell, collections::HashMap};
 
-pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Role, Shape, numel, without};
+pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without};
 pub use tensor::T;
 
 /// How the host fills a state before the first round.
@@ -20,6 +20,17 @@ pub enum Init {
     Normal(f32, f32),
     /// Uniform on (-a, a).
     Uniform(f32),
+    /// This value at the elements from `start` to `end`, zero elsewhere: the bias of one gate of several.
+    Span {
+        /// First element.
+        start: usize,
+        /// Behind the last one.
+        end: usize,
+        /// What they hold.
+        value: f32,
+    },
+    /// A matrix of orthonormal rows or columns, whichever are fewer, times this gain (Saxe et al. 2014).
+    Orthogonal(f32),
 }
 
 /// One named tensor of a state group.

@@ -123,6 +123,28 @@ pub enum Composite {
     Softmax,
     /// (logits `[B, N]`, targets `[B, N]`) -> `[B]`: -sum(targets * log softmax(logits)).
     CrossEntropy,
+    /// (gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`) -> `[2, T, B, H]`: h and c of an LSTM
+    /// after each step. Gates are what the inputs add to the gates i, f, g, o; where the mask is 0, h and c stay.
+    Lstm { reverse: bool },
+    /// (pre-activations `[T, B, 4H]`, result `[2, T, B, H]`, c0, weight's transpose `[4H, H]`, mask, dy `[2, T, B, H]`) ->
+    /// the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
+    LstmGrad { reverse: bool },
+    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> `[T, B, H]`:
+    /// h of a GRU after each step. Gates are what the inputs add to r, z, n; where the mask is 0, h stays.
+    Gru { reverse: bool, reset: Reset },
+    /// (gates `[T, B, 3H]`, recurrent part of the pre-activations `[T, B, 3H]`, result `[T, B, H]`, h0, weight's transpose
+    /// `[3H, H]`, mask, dy `[T, B, H]`) -> the cotangents of the gates and of h0, flat and back to back.
+    GruGrad { reverse: bool, reset: Reset },
+}
+
+/// Where the reset gate of a GRU acts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Reset {
+    /// On the state, before its product with the weight: Cho et al. 2014; TensorFlow 1's `GRUCell`.
+    Before,
+    /// On the product, after it: cuDNN, PyTorch.
+    #[default]
+    After,
 }
 
 /// How [`Op::Update`] turns a flat gradient into new parameters.

@@ -273,6 +273,9 @@ impl<'g> T<'g> {
         if from == shape {
             return self;
         }
+        if self.constant() == Some(0.0) {
+            return self.graph.full(0.0, shape);
+        }
         self.graph.node(Op::Pad(before.to_vec()), &[self], shape.to_vec())
     }
 

@@ -14,6 +14,10 @@ pub mod conv_transpose2d;
 pub mod cross_entropy;
 mod fold;
 pub mod gather;
+pub mod gru;
+pub mod gru_grad;
+pub mod lstm;
+pub mod lstm_grad;
 pub mod matmul;
 pub mod moments;
 pub mod norm_sums;
@@ -22,6 +26,7 @@ pub mod pointwise;
 mod product;
 pub mod random;
 pub mod record;
+pub mod recurrent;
 pub mod reduce;
 pub mod rmsprop;
 pub mod sgd;
@@ -38,6 +43,10 @@ pub use conv2d::{Conv2d, Geometry};
 pub use conv2d_filter::Conv2dFilter;
 pub use cross_entropy::CrossEntropy;
 pub use gather::Gather;
+pub use gru::Gru;
+pub use gru_grad::GruGrad;
+pub use lstm::Lstm;
+pub use lstm_grad::LstmGrad;
 pub use matmul::MatMul;
 pub use moments::Moments;
 pub use norm_sums::NormSums;
@@ -45,6 +54,7 @@ pub use pad::Pad;
 pub use pointwise::Pointwise;
 pub use random::Random;
 pub use record::Record;
+pub use recurrent::Sequence;
 pub use reduce::Reduce;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
@@ -211,6 +221,10 @@ kernels!(
     ConvTranspose2d,
     CrossEntropy,
     Gather,
+    Gru,
+    GruGrad,
+    Lstm,
+    LstmGrad,
     MatMul,
     Moments,
     NormSums,

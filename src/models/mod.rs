@@ -14,18 +14,28 @@ pub mod vae;
 pub mod vae_gan;
 
 use crate::{
+    data::Series,
     error::{Error, Result},
     graph::Graph,
     settings::{Menu, Preset, Settings},
 };
 
 /// The examples that a model learns from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Examples {
-    /// Shape of one: `[C, H, W]` or `[D]`.
+    /// Shape of one: images `[C, H, W]` in [-1, 1], points `[D]`, sequences `[T, F]` in [0, 1].
     pub shape: Vec<usize>,
     /// Number of classes, 0 without labels.
     pub classes: usize,
+    /// What the features of sequences are.
+    pub series: Option<Series>,
+}
+
+impl Examples {
+    /// Whether sequences are of symbols, one-hot.
+    pub fn symbols(&self) -> bool {
+        matches!(self.series, Some(Series::Symbols(_)))
+    }
 }
 
 /// Name of the graph that generates: inputs `z` (any shape, rows first) and, if conditional, `classes` (one-hot), where

@@ -209,7 +209,7 @@ impl<'a> Emitter<'a> {
                 self.push(Pad { from, to, before: before.clone() }, vec![x, y], vec![], self.label(id));
             }
             Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
-            Op::Composite(c) => self.composite(id, c),
+            Op::Composite(c) => self.composite(id, c)?,
             Op::Pack { group } => self.pack(id, *group)?,
             Op::Update { group, optimizer, count, of } => self.update(id, *group, *optimizer, (*count, *of)),
             Op::Assign { group: g, item } => {
@@ -341,7 +341,7 @@ impl<'a> Emitter<'a> {
         self.sum_of_partials(partial, y, splits, max, scale, label);
     }
 
-    fn composite(&mut self, id: Id, c: &Composite) {
+    fn composite(&mut self, id: Id, c: &Composite) -> Result<()> {
         let node = &self.t.nodes[id];
         let mut bindings: Vec<Place> = node.inputs.iter().map(|&i| self.read(i)).collect();
         bindings.push(self.place(id));
@@ -357,9 +357,29 @@ impl<'a> Emitter<'a> {
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
             Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),
+            Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 2, *reverse)? }.into(),
+            Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 2, *reverse)? }.into(),
+            Composite::Gru { reverse, reset } => {
+                Gru { sequence: self.sequence(id, 3, *reverse)?, reset: *reset }.into()
+            }
+            Composite::GruGrad { reverse, reset } => {
+                GruGrad { sequence: self.sequence(id, 3, *reverse)?, reset: *reset }.into()
+            }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } => unreachable!("expanded before planning"),
         };
         self.push(kernel, bindings, vec![], self.label(id));
+        Ok(())
+    }
+
+    /// The sequence of a recurrent composite: its first input is `[T, B, ..]`, input number `state` is `[B, H]`.
+    fn sequence(&self, id: Id, state: usize, reverse: bool) -> Result<Sequence> {
+        let inputs = &self.t.nodes[id].inputs;
+        let (steps, [batch, units]) = (self.shape(inputs[0])[0], [0, 1].map(|a| self.shape(inputs[state])[a]));
+        let sequence = Sequence { steps, batch, units, reverse };
+        match sequence.obstacle().filter(|_| self.caps.wide) {
+            Some(obstacle) => Err(Error::usage(format!("plan: {obstacle}"))),
+            None => Ok(sequence),
+        }
     }
 
     /// Copies the gradients that could not be written in place.

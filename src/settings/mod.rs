@@ -100,7 +100,7 @@ settings! {
         variant: String = "dcgan", Rule::Text;
         /// The variant's named group of settings to start from; unless given, the one named as the data, if any
         preset: String = "default", Rule::Text;
-        /// Built-in set, or path of an IDX file, a folder of IDX files or images, or a CSV file of points
+        /// Built-in set, or path: IDX, images, CSV, npy, npz, txt, MIDI; `saddle variants` lists the built-in ones
         data: String = "digits", Rule::Text;
     }
     "The run" {

@@ -2,7 +2,7 @@
 
 use saddle::data::{BUILT_IN, Options, Split, open};
 
-use crate::{assert_usage, bytes};
+use crate::{assert_usage, bytes, floats};
 
 #[test]
 fn wrong_requests_are_explained() {
@@ -13,13 +13,22 @@ fn wrong_requests_are_explained() {
     };
     assert_usage(open("digist", &Options::default()), &["`digist`", "did you mean `digits`?"]);
     assert_usage(open("/no/such/folder", &Options::default()), &["`/no/such/folder` does not exist"]);
-    assert_usage(open("", &Options::default()), &["digits, shapes, ring, grid"]);
+    assert_usage(open("", &Options::default()), &["digits, shapes, ring, grid, sines, sines-rcgan"]);
     assert_usage(open("digits", &with(|o| o.size = Some(0))), &["size 0", "1 to 1024"]);
     assert_usage(open("digits", &with(|o| o.size = Some(usize::MAX))), &["1 to 1024"]);
     assert_usage(open("digits", &with(|o| o.channels = Some(2))), &["2 channels", "1 for grey or 3 for RGB"]);
     assert_usage(open("digits", &with(|o| o.stack = 2)), &["stack of 2", "1 or 3"]);
     assert_usage(open("digits", &with(|o| (o.stack, o.channels) = (3, Some(1)))), &["stack of 3", "channel"]);
     assert_usage(open("ring", &with(|o| o.size = Some(28))), &["`ring` holds points"]);
+    assert_usage(open("ring", &with(|o| o.window = Some(28))), &["`ring` holds points", "window"]);
+    assert_usage(open("digits", &with(|o| o.stride = Some(2))), &["`digits` holds images", "window and stride"]);
+    assert_usage(open("sines", &with(|o| o.size = Some(28))), &["`sines` holds sequences", "size"]);
+    assert_usage(open("sines", &with(|o| o.stride = Some(2))), &["`sines` is drawn", "stride"]);
+    for window in [0, 1, 65_537, usize::MAX] {
+        let options = Options { window: Some(window), ..Options::default() };
+        assert_usage(open("sines", &options), &[&format!("window of {window} is not possible"), "2 to 65536 steps"]);
+    }
+    assert_usage(open("x.csv", &with(|o| o.stride = Some(0))), &["stride of 0 is not possible"]);
 }
 
 #[test]
@@ -33,7 +42,10 @@ fn built_in_sets_are_balanced_and_follow_the_seed() {
         assert!(test.len() < set.len());
         assert_ne!(test.example(0), set.example(0), "{name}");
 
-        let labels = set.labels.as_ref().unwrap();
+        let Some(labels) = set.labels.as_ref() else {
+            assert!(name.starts_with("sines"), "{name}");
+            continue;
+        };
         assert_eq!(labels.ids.len(), set.len());
         let fair = set.len() as f64 / set.classes() as f64;
         for class in 0..set.classes() as u32 {
@@ -41,6 +53,45 @@ fn built_in_sets_are_balanced_and_follow_the_seed() {
             assert!((count - fair).abs() < 5.0 * fair.sqrt(), "{name}: class {class} has {count}");
         }
     }
+}
+
+#[test]
+fn drawn_waves_obey_their_equations() {
+    for (name, count, steps, features) in [("sines", 10_000, 24, 5), ("sines-rcgan", 14_000, 30, 1)] {
+        let set = open(name, &Options::default()).unwrap();
+        assert_eq!((set.shape.as_slice(), set.len()), ([steps, features].as_slice(), count));
+        assert!(floats(&set).iter().all(|value| (0.0..=1.0).contains(value)), "{name}");
+        let (mut least, mut greatest) = (f64::MAX, 0f64);
+        for wave in (0..500).flat_map(|i| (0..features).map(move |feature| (i, feature))).map(|(i, feature)| {
+            set.example(i)
+                .into_iter()
+                .skip(feature)
+                .step_by(features)
+                .map(|v| f64::from(2.0 * v - 1.0))
+                .collect::<Vec<_>>()
+        }) {
+            // A sine obeys s(t-1) + s(t+1) = 2 cos(step) s(t): where s is large enough, that tells the frequency.
+            let at = (1..steps - 1).max_by(|&a, &b| wave[a].abs().total_cmp(&wave[b].abs())).unwrap();
+            let twice_cos = (wave[at - 1] + wave[at + 1]) / wave[at];
+            for t in 1..steps - 1 {
+                let error = wave[t - 1] + wave[t + 1] - twice_cos * wave[t];
+                assert!(error.abs() < 1e-5, "{name}: {error} at step {t}");
+            }
+            let step = (twice_cos / 2.0).clamp(-1.0, 1.0).acos();
+            (least, greatest) = (least.min(step), greatest.max(step));
+        }
+        let turn = std::f64::consts::TAU / 30.0;
+        let [low, high] = if name == "sines" { [0.0, 0.1] } else { [turn, 5.0 * turn] };
+        let air = 0.05 * (high - low);
+        assert!(
+            (low - 1e-3..low + air).contains(&least) && (high - air..high + 1e-3).contains(&greatest),
+            "{name}: {least}..{greatest}"
+        );
+    }
+    let long = open("sines-rcgan", &Options { window: Some(7), split: Split::Test, ..Options::default() }).unwrap();
+    assert_eq!((long.shape.as_slice(), long.len()), ([7, 1].as_slice(), 2_800));
+    let csv = String::from_utf8(long.series.unwrap().to_csv(&[0.0, 0.5, 1.0], 7)).unwrap();
+    assert_eq!(csv, "series,step,x0\n0,0,-1\n0,1,0\n0,2,1\n");
 }
 
 #[test]

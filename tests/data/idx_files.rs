@@ -1,26 +1,17 @@
 //! IDX files, plain and gzipped.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::PathBuf;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use saddle::data::{Dataset, Options, Split};
 
-use crate::{assert_failure, bytes, folder_of, open_at};
+use crate::{assert_failure, bytes, folder_of, gzip, open_at};
 
 fn idx(magic: u32, dims: &[u32], bytes: &[u8]) -> Vec<u8> {
     let mut file = magic.to_be_bytes().to_vec();
     file.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
     file.extend(bytes);
     file
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// Two images of 2 x 3 with pixels 0 to 11.

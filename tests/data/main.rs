@@ -1,12 +1,19 @@
-//! Data sets as users open them: built in, IDX files and folders of images, sound and broken.
+//! Data sets as users open them: built in and from files of all formats, sound and broken.
 
+mod arrays;
 mod built_in;
+mod damage;
 mod folders;
 mod idx_files;
+mod symbols;
+mod tables;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use saddle::data::{Dataset, Items, Options, open};
 use saddle::error::Error;
 use tempfile::TempDir;
@@ -20,6 +27,30 @@ fn bytes(set: &Dataset) -> &[u8] {
         Items::Bytes(bytes) => bytes,
         Items::Floats(_) => panic!("images are bytes"),
     }
+}
+
+fn floats(set: &Dataset) -> &[f32] {
+    match &set.items {
+        Items::Floats(floats) => floats,
+        Items::Bytes(_) => panic!("points and sequences are floats"),
+    }
+}
+
+/// Opens a file of this name and content.
+fn open_file(name: &str, content: impl AsRef<[u8]>, options: &Options) -> Result<Dataset, Error> {
+    let folder = folder_of(&[(name, content.as_ref())]);
+    open_at(&folder.path().join(name), options)
+}
+
+/// The options of sequences.
+fn windows(window: usize, stride: Option<usize>) -> Options {
+    Options { window: Some(window), stride, ..Options::default() }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn folder_of(files: &[(&str, &[u8])]) -> TempDir {

@@ -45,6 +45,8 @@ pub fn discs(side: usize) -> Dataset {
         items: Items::Bytes(pixels),
         labels: Some(labels),
         stack: 1,
+        series: None,
+        notes: vec![],
     }
 }
 

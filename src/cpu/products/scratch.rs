@@ -8,11 +8,11 @@ use std::sync::Mutex;
 struct Line([f32; LINE]);
 
 /// Floats in a cache line.
-pub(super) const LINE: usize = 16;
+pub(in crate::cpu) const LINE: usize = 16;
 
 /// An aligned buffer of floats.
 #[derive(Default)]
-pub(super) struct Buffer(Vec<Line>);
+pub(in crate::cpu) struct Buffer(Vec<Line>);
 
 impl Buffer {
     /// The first `len` floats, whatever they held before.
@@ -38,12 +38,12 @@ impl Buffer {
 /// The working memory of the products. Keep one for as long as products are computed: it grows to what the largest needs.
 pub struct Scratch {
     /// Written before the tasks of a product start (or by them, each its own part).
-    pub(super) shared: Buffer,
-    pub(super) threads: PerThread,
+    pub(in crate::cpu) shared: Buffer,
+    pub(in crate::cpu) threads: PerThread,
 }
 
 /// One buffer for each thread of the pool. A lock is only contended if several pools share one `Scratch`.
-pub(super) struct PerThread(Vec<Mutex<Buffer>>);
+pub(in crate::cpu) struct PerThread(Vec<Mutex<Buffer>>);
 
 impl Scratch {
     /// Working memory for the threads of the current rayon pool.

@@ -1,4 +1,6 @@
-//! Pictures for people: grids of images, clouds of points, and PNG files that are never half written.
+//! Pictures for people: grids of images, clouds of points, curves, and PNG files that are never half written.
+
+mod series;
 
 use std::io::Cursor;
 use std::path::Path;
@@ -7,6 +9,8 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
+
+pub use series::{series, symbols};
 
 /// Pixels between the cells of a grid and around it.
 const GAP: u32 = 2;

@@ -1,11 +1,14 @@
 //! Layers. A [`Net`] owns the names and initial values of its parameters; its layers only build graph.
 
+mod recurrent;
+
 use std::f32::consts::PI;
 
 use crate::{
-    graph::{Dist, Form, Graph, Init, Role, T},
+    graph::{Dist, Form, Graph, Init, Real, Role, T},
     settings::{LatentDist, Norm},
 };
+pub use recurrent::{Cell, Recurrence, last_step};
 
 /// Denominator guard of normalisation layers (Ioffe and Szegedy 2015; PyTorch's default).
 pub const NORM_EPS: f64 = 1e-5;
@@ -19,11 +22,13 @@ pub enum Start {
     Uniform,
     /// Uniform(-sqrt(6 / fan in), sqrt(6 / fan in)), which keeps variances through ReLUs (He et al. 2015, section 2.2).
     He,
+    /// Uniform(-sqrt(6 / (fan in + fan out)), ..), biases 0 (Glorot and Bengio 2010, equation 16): TensorFlow's default.
+    Xavier,
     /// Normal(0, 0.02), norm scales Normal(1, 0.02): DCGAN (Radford et al. 2016, section 4).
     Dcgan,
 }
 
-/// What batch norm normalises with.
+/// What batch norm normalises with, and whether dropout drops.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
     /// The batch's own moments.
@@ -32,7 +37,7 @@ pub enum Mode {
     Track,
     /// The batch's own moments, averaged equally over all rounds into the running ones.
     Calibrate,
-    /// The running moments.
+    /// The running moments; nothing is dropped.
     Eval,
 }
 
@@ -46,7 +51,7 @@ pub struct Net<'g> {
     stats: usize,
     powers: usize,
     start: Start,
-    /// What batch norm normalises with.
+    /// What batch norm normalises with, and whether dropout drops.
     pub mode: Mode,
     /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
     pub spectral: bool,
@@ -75,22 +80,28 @@ impl<'g> Net<'g> {
         self.graph.items(self.params)
     }
 
-    fn init(&self, fan_in: usize) -> Init {
+    fn init(&self, [fan_in, fan_out]: [usize; 2]) -> Init {
         match self.start {
             Start::Uniform => Init::Uniform(1.0 / (fan_in as f32).sqrt()),
             Start::He => Init::Uniform((6.0 / fan_in as f32).sqrt()),
+            Start::Xavier => xavier(fan_in, fan_out),
             Start::Dcgan => Init::Normal(0.0, 0.02),
         }
     }
 
-    fn weight(&self, name: &str, shape: &[usize], fan_in: usize) -> T<'g> {
-        let w = self.graph.state(self.params, &format!("{name}.weight"), shape, self.init(fan_in));
+    fn weight(&self, name: &str, shape: &[usize], fans: [usize; 2]) -> T<'g> {
+        let w = self.parameter(name, "weight", shape, self.init(fans));
         if self.spectral { self.spectral_norm(name, w) } else { w }
     }
 
-    fn bias(&self, name: &str, len: usize, fan_in: usize) -> T<'g> {
-        let init = if self.start == Start::Dcgan { Init::Const(0.0) } else { self.init(fan_in) };
-        self.graph.state(self.params, &format!("{name}.bias"), &[len], init)
+    fn bias(&self, name: &str, len: usize, fans: [usize; 2]) -> T<'g> {
+        let zero = matches!(self.start, Start::Dcgan | Start::Xavier);
+        self.parameter(name, "bias", &[len], if zero { Init::Const(0.0) } else { self.init(fans) })
+    }
+
+    /// The tensor `part` of the layer `name`.
+    fn parameter(&self, name: &str, part: &str, shape: &[usize], init: Init) -> T<'g> {
+        self.graph.state(self.params, &format!("{name}.{part}"), shape, init)
     }
 
     /// w / sigma, sigma by one step of a persistent power iteration; the singular vectors are constants of the gradient.
@@ -112,14 +123,14 @@ impl<'g> Net<'g> {
     #[track_caller]
     pub fn dense(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
         let y = self.dense_without_bias(name, x, out);
-        y + self.bias(name, out, x.dim(1)).along(1, &y.shape())
+        y + self.bias(name, out, [x.dim(1), out]).along(1, &y.shape())
     }
 
     /// x `[B, in]` -> x wᵀ, `[B, out]`.
     #[track_caller]
     pub fn dense_without_bias(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
         assert_eq!(x.rank(), 2, "dense {name}: wants [B, in], got {:?}", x.shape());
-        let w = self.weight(name, &[out, x.dim(1)], x.dim(1));
+        let w = self.weight(name, &[out, x.dim(1)], [x.dim(1), out]);
         // Role x of the product takes w as it is stored, so that its gradient needs no transposing either.
         w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
     }
@@ -128,9 +139,7 @@ impl<'g> Net<'g> {
     /// uniform up to `frequency` at the start, are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
     #[track_caller]
     pub fn waves(&self, name: &str, x: T<'g>, out: usize, frequency: f32) -> T<'g> {
-        let state = |part, shape: &[usize], reach| {
-            self.graph.state(self.params, &format!("{name}.{part}"), shape, Init::Uniform(reach))
-        };
+        let state = |part, shape: &[usize], reach| self.parameter(name, part, shape, Init::Uniform(reach));
         let w = state("weight", &[out, x.dim(1)], frequency);
         let y = w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out]);
         (y + state("bias", &[out], PI).along(1, &y.shape())).cos()
@@ -139,9 +148,9 @@ impl<'g> Net<'g> {
     /// x `[B, C, H, W]` -> `[B, out, P, Q]`, filter side `k`.
     #[track_caller]
     pub fn conv2d(&self, name: &str, x: T<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> T<'g> {
-        let fan_in = x.dim(1) * k * k;
-        let y = x.conv2d(self.weight(name, &[out, x.dim(1), k, k], fan_in), stride, pad);
-        if bias { y + self.bias(name, out, fan_in).along(1, &y.shape()) } else { y }
+        let fans = [x.dim(1) * k * k, out * k * k];
+        let y = x.conv2d(self.weight(name, &[out, x.dim(1), k, k], fans), stride, pad);
+        if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
     }
 
     /// x `[B, C, H, W]` -> `[B, out, (H-1)*stride - 2*pad + k, ..]`.
@@ -154,9 +163,9 @@ impl<'g> Net<'g> {
         [k, stride, pad]: [usize; 3],
         bias: bool,
     ) -> T<'g> {
-        let fan_in = out * k * k;
-        let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fan_in), stride, pad);
-        if bias { y + self.bias(name, out, fan_in).along(1, &y.shape()) } else { y }
+        let fans = [out * k * k, x.dim(1) * k * k];
+        let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fans), stride, pad);
+        if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
     }
 
     /// Normalisation with scale and shift per channel (axis 1) of `[B, C, ..]`.
@@ -196,9 +205,25 @@ impl<'g> Net<'g> {
     /// Scale and shift of a normalisation.
     fn affine(&self, name: &str, channels: usize) -> (T<'g>, T<'g>) {
         let init = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
-        let scale = self.graph.state(self.params, &format!("{name}.weight"), &[channels], init);
-        (scale, self.graph.state(self.params, &format!("{name}.bias"), &[channels], Init::Const(0.0)))
+        let scale = self.parameter(name, "weight", &[channels], init);
+        (scale, self.parameter(name, "bias", &[channels], Init::Const(0.0)))
     }
+
+    /// Each element zero with probability p, else divided by 1 - p (Srivastava et al. 2014, in PyTorch's form); x itself where
+    /// the network is evaluated.
+    pub fn dropout(&self, x: T<'g>, p: f64) -> T<'g> {
+        assert!((0.0..1.0).contains(&p), "dropout: a probability below 1, not {p}");
+        if self.mode == Mode::Eval || p == 0.0 {
+            return x;
+        }
+        let kept = self.graph.random(Dist::Bernoulli(Real::new(1.0 - p)), &x.shape());
+        x * kept * (1.0 / (1.0 - p))
+    }
+}
+
+/// See [`Start::Xavier`].
+fn xavier(fan_in: usize, fan_out: usize) -> Init {
+    Init::Uniform((6.0 / (fan_in + fan_out) as f32).sqrt())
 }
 
 /// A batch of latent vectors.

@@ -1,7 +1,12 @@
 //! Fused operations, each *defined* in primitives: that is the documentation and the reference. A kernel exists only for
 //! speed, and so does the shorter way to the gradient, which is graph again and so has gradients of its own.
 
-use crate::graph::{Composite, Graph, Op, Real, T, numel, without};
+mod recurrent;
+
+use crate::{
+    grad::grad,
+    graph::{Composite, Graph, Op, Real, T, numel, without},
+};
 
 impl Composite {
     /// The composite in primitives.
@@ -37,6 +42,10 @@ impl Composite {
                 let total = shifted.exp().sum(&[1]).log().along(0, &logits.shape());
                 (targets * (total - shifted)).sum(&[1])
             }
+            Self::Lstm { reverse } => recurrent::lstm(*reverse, x),
+            Self::LstmGrad { reverse } => recurrent::lstm_grad(*reverse, x),
+            Self::Gru { reverse, reset } => recurrent::gru(*reverse, *reset, x),
+            Self::GruGrad { reverse, reset } => recurrent::gru_grad(*reverse, *reset, x),
         }
     }
 
@@ -86,8 +95,39 @@ impl Composite {
                 let dmoments = stack(dmean, dmean * 0.0);
                 vec![spread(a) + spread(b) * (x - spread(mean)), spread(b) * g, dmoments]
             }
+            Self::Lstm { reverse } => recurrent::lstm_vjp(*reverse, x, y, dy),
+            Self::Gru { reverse, reset } => recurrent::gru_vjp(*reverse, *reset, x, y, dy),
+            Self::LstmGrad { .. } | Self::GruGrad { .. } => self.vjp_of_definition(x, dy),
         }
     }
+
+    /// Cotangents of the inputs, by differentiating the definition.
+    fn vjp_of_definition<'g>(&self, x: &[T<'g>], dy: T<'g>) -> Vec<T<'g>> {
+        // In a graph of its own, where the inputs are leaves, distinct ones and nothing but that.
+        let inner = Graph::new();
+        let leaf = |(i, t): (usize, &T)| inner.input(&i.to_string(), &t.shape());
+        let leaves: Vec<T> = x.iter().chain([&dy]).enumerate().map(leaf).collect();
+        let loss = (self.define(&leaves[..x.len()]) * leaves[x.len()]).sum_all();
+        let gradients = grad(loss, &leaves[..x.len()]);
+        splice(&inner, &gradients, &[x, &[dy]].concat())
+    }
+}
+
+/// Tensors of a graph whose first nodes are its leaves, computed in the graph of the tensors that take the leaves' places.
+fn splice<'g>(inner: &Graph, wanted: &[T], leaves: &[T<'g>]) -> Vec<T<'g>> {
+    let nodes = inner.nodes();
+    let mut needed = vec![false; nodes.len()];
+    wanted.iter().for_each(|t| needed[t.id()] = true);
+    for (id, node) in nodes.iter().enumerate().rev() {
+        node.inputs.iter().for_each(|&i| needed[i] |= needed[id]);
+    }
+    let mut here = leaves.to_vec();
+    for (id, node) in nodes.into_iter().enumerate().skip(leaves.len()) {
+        let inputs: Vec<T> = node.inputs.iter().map(|&i| here[i]).collect();
+        // A node that nobody needs only keeps its place in the list.
+        here.push(if needed[id] { leaves[0].graph().node(node.op, &inputs, node.shape) } else { leaves[0] });
+    }
+    wanted.iter().map(|t| here[t.id()]).collect()
 }
 
 impl Graph {
@@ -99,6 +139,10 @@ impl Graph {
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } | Composite::Softmax => x[0].shape(),
             Composite::CrossEntropy => vec![x[0].dim(0)],
+            Composite::Lstm { .. } => [vec![2], x[0].shape()[..2].to_vec(), vec![x[2].dim(1)]].concat(),
+            Composite::LstmGrad { .. } => vec![x[0].len() + 2 * x[2].len()],
+            Composite::Gru { .. } => [x[0].shape()[..2].to_vec(), vec![x[3].dim(1)]].concat(),
+            Composite::GruGrad { .. } => vec![x[0].len() + x[3].len()],
         };
         self.node(Op::Composite(c), x, shape)
     }

@@ -1,0 +1,139 @@
+// h of a GRU after each step:
+//
+//     r, z = sigmoid(gates + h W)                  each its own third of the columns, in the order r, z, n
+//     n = tanh(gates + r * (h W + bias))           or, with RESET_BEFORE, tanh(gates + (r * h) W + bias)
+//     h = (1 - z) * n + z * h                      where the mask is 1; where it is 0, h stays
+//
+// Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and z
+// waits at h's place in the result, where nobody but the lane of its unit looks.
+
+alias Rows = vec4<f32>;
+const ROWS = 4u;
+override STATES: u32 = 2u * H;
+override RESET_BEFORE: u32 = 0u;
+
+@group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 3, H]
+@group(0) @binding(1) var<storage, read> weight: array<f32>; // [H, 3, H]
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // [H]
+@group(0) @binding(3) var<storage, read> h0: array<f32>; // [B, H]
+@group(0) @binding(4) var<storage, read> mask: array<f32>; // [T, B]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>; // [T, B, H]
+
+var<workgroup> h: array<Rows, STATES>; // [2, H]
+
+// What the k-th value from `at` on adds to the gates r and z of unit j.
+fn rz_term(at: u32, k: u32, j: u32) -> mat2x4<f32> {
+    let value = h[at + k];
+    let w = k * 3u * H + j;
+    return mat2x4(value * weight[w], value * weight[w + H]);
+}
+
+// The products of h, from `at` on, with the columns of r and z of unit j.
+fn rz_product(at: u32, j: u32) -> mat2x4<f32> {
+    var sum = mat2x4<f32>();
+    var k = 0u;
+    for (; k + 7u < H; k += 8u) {
+        sum += rz_term(at, k, j) + rz_term(at, k + 1u, j) + rz_term(at, k + 2u, j) + rz_term(at, k + 3u, j);
+        sum += rz_term(at, k + 4u, j) + rz_term(at, k + 5u, j) + rz_term(at, k + 6u, j) + rz_term(at, k + 7u, j);
+    }
+    for (; k < H; k += 1u) {
+        sum += rz_term(at, k, j);
+    }
+    return sum;
+}
+
+fn n_term(at: u32, k: u32, j: u32) -> Rows {
+    return h[at + k] * weight[(k * 3u + 2u) * H + j];
+}
+
+// The product of h, or of r * h, from `at` on, with the column of n of unit j.
+fn n_product(at: u32, j: u32) -> Rows {
+    var sum = Rows();
+    var k = 0u;
+    for (; k + 7u < H; k += 8u) {
+        sum += n_term(at, k, j) + n_term(at, k + 1u, j) + n_term(at, k + 2u, j) + n_term(at, k + 3u, j);
+        sum += n_term(at, k + 4u, j) + n_term(at, k + 5u, j) + n_term(at, k + 6u, j) + n_term(at, k + 7u, j);
+    }
+    for (; k < H; k += 1u) {
+        sum += n_term(at, k, j);
+    }
+    return sum;
+}
+
+fn gate_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
+    var rows: Rows;
+    for (var i = 0u; i < ROWS; i += 1u) {
+        rows[i] = gates[((t * B + example(first, i)) * 3u + gate) * H + j];
+    }
+    return rows;
+}
+
+fn mask_at(t: u32, first: u32) -> Rows {
+    var rows: Rows;
+    for (var i = 0u; i < ROWS; i += 1u) {
+        rows[i] = mask[t * B + example(first, i)];
+    }
+    return rows;
+}
+
+fn store(t: u32, first: u32, j: u32, rows: Rows) {
+    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
+        y[(t * B + first + i) * H + j] = rows[i];
+    }
+}
+
+fn load(t: u32, first: u32, j: u32) -> Rows {
+    var rows: Rows;
+    for (var i = 0u; i < ROWS; i += 1u) {
+        rows[i] = y[(t * B + example(first, i)) * H + j];
+    }
+    return rows;
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) wg: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = (wg.x + wg.y * groups.x) * ROWS;
+    if first >= B {
+        return; // the whole workgroup
+    }
+    for (var j = lane; j < H; j += LANES) {
+        for (var i = 0u; i < ROWS; i += 1u) {
+            h[j][i] = h0[example(first, i) * H + j];
+        }
+    }
+    workgroupBarrier();
+    for (var s = 0u; s < T; s += 1u) {
+        let t = time(s);
+        let m = mask_at(t, first);
+        if RESET_BEFORE != 0u {
+            for (var j = lane; j < H; j += LANES) {
+                let u = rz_product(0u, j);
+                h[H + j] = sigmoid(gate_at(t, first, 0u, j) + u[0]) * h[j];
+                store(t, first, j, sigmoid(gate_at(t, first, 1u, j) + u[1]));
+            }
+            workgroupBarrier();
+            for (var j = lane; j < H; j += LANES) {
+                let n = squash(gate_at(t, first, 2u, j) + n_product(H, j) + bias[j]);
+                let z = load(t, first, j);
+                h[j] = choose(m, (1.0 - z) * n + z * h[j], h[j]);
+                store(t, first, j, h[j]);
+            }
+        } else {
+            let old = s % 2u * H;
+            for (var j = lane; j < H; j += LANES) {
+                let u = rz_product(old, j);
+                let r = sigmoid(gate_at(t, first, 0u, j) + u[0]);
+                let z = sigmoid(gate_at(t, first, 1u, j) + u[1]);
+                let n = squash(gate_at(t, first, 2u, j) + r * (n_product(old, j) + bias[j]));
+                let new_h = choose(m, (1.0 - z) * n + z * h[old + j], h[old + j]);
+                h[H - old + j] = new_h;
+                store(t, first, j, new_h);
+            }
+        }
+        workgroupBarrier();
+    }
+}

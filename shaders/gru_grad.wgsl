@@ -1,0 +1,144 @@
+// Cotangents of a GRU, from its last step to its first. With that of h after a step, dh, where the mask is 1:
+//
+//     da_z = dh * (h_before - n) * z (1 - z)        da_n = dh * (1 - z) * (1 - n^2)
+//     da_r = da_n * u_n * r (1 - r)                 dh_before = dh * z + (da_r, da_z, da_n * r) W^T
+//
+// or, with RESET_BEFORE and d = da_n W_n^T, da_r = d * h_before * r (1 - r) and dh_before = dh * z + d * r + (da_r, da_z) W^T;
+// u is the recurrent part of the pre-activations.
+//
+// Work: recurrent.wgsl. What the products take lies in workgroup memory; what is carried from step to step lies at its place
+// in the result, where nobody but the lane of its unit looks.
+
+alias Rows = vec2<f32>;
+const ROWS = 2u;
+override GATES: u32 = 3u * H;
+override RESET_BEFORE: u32 = 0u;
+
+@group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 3, H]
+@group(0) @binding(1) var<storage, read> u: array<f32>; // [T, B, 3, H]
+@group(0) @binding(2) var<storage, read> y: array<f32>; // [T, B, H]
+@group(0) @binding(3) var<storage, read> h0: array<f32>; // [B, H]
+@group(0) @binding(4) var<storage, read> transposed: array<f32>; // [3, H, H]
+@group(0) @binding(5) var<storage, read> mask: array<f32>; // [T, B]
+@group(0) @binding(6) var<storage, read> dy: array<f32>; // [T, B, H]
+@group(0) @binding(7) var<storage, read_write> result: array<f32>; // da [T, B, 3, H], dh0 [B, H]
+
+var<workgroup> du: array<Rows, GATES>; // [3, H]: cotangents of u
+
+// What du[k] to du[k + 3] add to du W^T of unit j.
+fn four_terms(k: u32, j: u32) -> Rows {
+    let w = k * H + j;
+    return du[k] * transposed[w] + du[k + 1u] * transposed[w + H]
+        + du[k + 2u] * transposed[w + 2u * H] + du[k + 3u] * transposed[w + 3u * H];
+}
+
+// The sum of du[k] * W^T[k, j] over begin <= k < end.
+fn product(begin: u32, end: u32, j: u32) -> Rows {
+    var sum = Rows();
+    var k = begin;
+    for (; k + 15u < end; k += 16u) {
+        sum += four_terms(k, j) + four_terms(k + 4u, j) + four_terms(k + 8u, j) + four_terms(k + 12u, j);
+    }
+    for (; k < end; k += 1u) {
+        sum += du[k] * transposed[k * H + j];
+    }
+    return sum;
+}
+
+fn gate_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
+    let at = gate * H + j;
+    let n = vec2(t * B + example(first, 0u), t * B + example(first, 1u)) * GATES + at;
+    return vec2(gates[n.x], gates[n.y]);
+}
+
+fn u_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
+    let at = gate * H + j;
+    let n = vec2(t * B + example(first, 0u), t * B + example(first, 1u)) * GATES + at;
+    return vec2(u[n.x], u[n.y]);
+}
+
+// h before the s-th step.
+fn h_before(s: u32, first: u32, j: u32) -> Rows {
+    let b = vec2(example(first, 0u), example(first, 1u));
+    if s == 0u {
+        return vec2(h0[b.x * H + j], h0[b.y * H + j]);
+    }
+    let n = (time(s - 1u) * B + b) * H + j;
+    return vec2(y[n.x], y[n.y]);
+}
+
+fn store_da(t: u32, first: u32, gate: u32, j: u32, rows: Rows) {
+    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
+        result[(t * B + first + i) * GATES + gate * H + j] = rows[i];
+    }
+}
+
+fn carried(first: u32, j: u32) -> Rows {
+    let n = T * B * GATES + vec2(example(first, 0u), example(first, 1u)) * H + j;
+    return vec2(result[n.x], result[n.y]);
+}
+
+fn carry(first: u32, j: u32, rows: Rows) {
+    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
+        result[T * B * GATES + (first + i) * H + j] = rows[i];
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) wg: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = (wg.x + wg.y * groups.x) * ROWS;
+    if first >= B {
+        return; // the whole workgroup
+    }
+    for (var s = T; s > 0u; s -= 1u) {
+        let t = time(s - 1u);
+        let b = vec2(example(first, 0u), example(first, 1u));
+        let m = vec2(mask[t * B + b.x], mask[t * B + b.y]);
+        for (var j = lane; j < H; j += LANES) {
+            let r = sigmoid(gate_at(t, first, 0u, j) + u_at(t, first, 0u, j));
+            let z = sigmoid(gate_at(t, first, 1u, j) + u_at(t, first, 1u, j));
+            let u_n = u_at(t, first, 2u, j);
+            let n = squash(gate_at(t, first, 2u, j) + select(r * u_n, u_n, RESET_BEFORE != 0u));
+            var dh = vec2(dy[(t * B + b.x) * H + j], dy[(t * B + b.y) * H + j]);
+            if s < T {
+                dh += carried(first, j);
+            }
+            let new_dh = m * dh;
+            let da_z = new_dh * (h_before(s - 1u, first, j) - n) * slope(z);
+            let da_n = new_dh * (1.0 - z) * (1.0 - n * n);
+            store_da(t, first, 1u, j, da_z);
+            store_da(t, first, 2u, j, da_n);
+            carry(first, j, (1.0 - m) * dh + new_dh * z);
+            du[H + j] = da_z;
+            if RESET_BEFORE != 0u {
+                du[2u * H + j] = da_n;
+            } else {
+                let da_r = da_n * u_n * slope(r);
+                store_da(t, first, 0u, j, da_r);
+                du[j] = da_r;
+                du[2u * H + j] = da_n * r;
+            }
+        }
+        workgroupBarrier();
+        if RESET_BEFORE != 0u {
+            for (var j = lane; j < H; j += LANES) {
+                let d = product(2u * H, GATES, j);
+                let r = sigmoid(gate_at(t, first, 0u, j) + u_at(t, first, 0u, j));
+                let da_r = d * h_before(s - 1u, first, j) * slope(r);
+                store_da(t, first, 0u, j, da_r);
+                carry(first, j, carried(first, j) + d * r);
+                du[j] = da_r;
+            }
+            workgroupBarrier();
+        }
+        let end = select(GATES, 2u * H, RESET_BEFORE != 0u);
+        for (var j = lane; j < H; j += LANES) {
+            carry(first, j, carried(first, j) + product(0u, end, j));
+        }
+        workgroupBarrier();
+    }
+}

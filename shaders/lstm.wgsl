@@ -1,0 +1,84 @@
+// h and c of an LSTM after each step:
+//
+//     i, f, o = sigmoid(gates + h W)    g = tanh(gates + h W)    each its own quarter of the columns, in the order i, f, g, o
+//     c = f * c + i * g                 h = o * tanh(c)          where the mask is 1; where it is 0, both stay
+//
+// Work: recurrent.wgsl. h lies in workgroup memory twice, before and after the step. A unit's c is read by nobody but the
+// lane that wrote it, from the result.
+
+alias Rows = vec4<f32>;
+const ROWS = 4u;
+override STATES: u32 = 2u * H;
+
+@group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 4, H]
+@group(0) @binding(1) var<storage, read> weight: array<f32>; // [H, 4, H]
+@group(0) @binding(2) var<storage, read> h0: array<f32>; // [B, H]
+@group(0) @binding(3) var<storage, read> c0: array<f32>; // [B, H]
+@group(0) @binding(4) var<storage, read> mask: array<f32>; // [T, B]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>; // [2, T, B, H]: h, c
+
+var<workgroup> h: array<Rows, STATES>; // [2, H]
+
+// What unit k before the step, at `old + k` of h, adds to the four gates of unit j.
+fn term(old: u32, k: u32, j: u32) -> mat4x4<f32> {
+    let value = h[old + k];
+    let w = k * 4u * H + j;
+    return mat4x4(value * weight[w], value * weight[w + H], value * weight[w + 2u * H], value * weight[w + 3u * H]);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) wg: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = (wg.x + wg.y * groups.x) * ROWS;
+    if first >= B {
+        return; // the whole workgroup
+    }
+    for (var j = lane; j < H; j += LANES) {
+        for (var i = 0u; i < ROWS; i += 1u) {
+            h[j][i] = h0[example(first, i) * H + j];
+        }
+    }
+    workgroupBarrier();
+    for (var s = 0u; s < T; s += 1u) {
+        let t = time(s);
+        let old = s % 2u * H;
+        for (var j = lane; j < H; j += LANES) {
+            var a = mat4x4<f32>();
+            var c: Rows;
+            var m: Rows;
+            for (var i = 0u; i < ROWS; i += 1u) {
+                let b = example(first, i);
+                let gate = (t * B + b) * 4u * H + j;
+                a[0][i] = gates[gate];
+                a[1][i] = gates[gate + H];
+                a[2][i] = gates[gate + 2u * H];
+                a[3][i] = gates[gate + 3u * H];
+                m[i] = mask[t * B + b];
+                if s == 0u {
+                    c[i] = c0[b * H + j];
+                } else {
+                    c[i] = y[((T + time(s - 1u)) * B + b) * H + j];
+                }
+            }
+            var k = 0u;
+            for (; k + 3u < H; k += 4u) {
+                a += term(old, k, j) + term(old, k + 1u, j) + term(old, k + 2u, j) + term(old, k + 3u, j);
+            }
+            for (; k < H; k += 1u) {
+                a += term(old, k, j);
+            }
+            let new_c = sigmoid(a[1]) * c + sigmoid(a[0]) * squash(a[2]);
+            let new_h = choose(m, sigmoid(a[3]) * squash(new_c), h[old + j]);
+            c = choose(m, new_c, c);
+            h[H - old + j] = new_h;
+            for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
+                y[(t * B + first + i) * H + j] = new_h[i];
+                y[((T + t) * B + first + i) * H + j] = c[i];
+            }
+        }
+        workgroupBarrier();
+    }
+}

@@ -1,0 +1,112 @@
+// Cotangents of an LSTM, from its last step to its first. With those of h and c after a step, dh and dc, where the mask is 1:
+//
+//     dc += dh * o * (1 - tanh(c)^2)
+//     da = dc * g * i (1 - i),  dc * c_before * f (1 - f),  dc * i * (1 - g^2),  dh * tanh(c) * o (1 - o)
+//     dh_before = da W^T        dc_before = dc * f
+//
+// Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; what is carried from step to step lies at
+// its place in the result, where nobody but the lane of its unit looks.
+
+alias Rows = vec2<f32>;
+const ROWS = 2u;
+override GATES: u32 = 4u * H;
+
+@group(0) @binding(0) var<storage, read> a: array<f32>; // [T, B, 4, H] pre-activations
+@group(0) @binding(1) var<storage, read> y: array<f32>; // [2, T, B, H]: h, c
+@group(0) @binding(2) var<storage, read> c0: array<f32>; // [B, H]
+@group(0) @binding(3) var<storage, read> transposed: array<f32>; // [4, H, H]
+@group(0) @binding(4) var<storage, read> mask: array<f32>; // [T, B]
+@group(0) @binding(5) var<storage, read> dy: array<f32>; // [2, T, B, H]
+@group(0) @binding(6) var<storage, read_write> result: array<f32>; // da [T, B, 4, H], dh0 [B, H], dc0 [B, H]
+
+var<workgroup> da: array<Rows, GATES>; // [4, H]
+
+// What da[k] to da[k + 3] add to da W^T of unit j.
+fn four_terms(k: u32, j: u32) -> Rows {
+    let w = k * H + j;
+    return da[k] * transposed[w] + da[k + 1u] * transposed[w + H]
+        + da[k + 2u] * transposed[w + 2u * H] + da[k + 3u] * transposed[w + 3u * H];
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) wg: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = (wg.x + wg.y * groups.x) * ROWS;
+    if first >= B {
+        return; // the whole workgroup
+    }
+    let dh_at = T * B * GATES;
+    let dc_at = dh_at + B * H;
+    for (var s = T; s > 0u; s -= 1u) {
+        let t = time(s - 1u);
+        for (var j = lane; j < H; j += LANES) {
+            var i: Rows;
+            var f: Rows;
+            var g: Rows;
+            var o: Rows;
+            var c: Rows;
+            var m: Rows;
+            var dh: Rows;
+            var dc: Rows;
+            for (var e = 0u; e < ROWS; e += 1u) {
+                let b = example(first, e);
+                let gate = (t * B + b) * GATES + j;
+                i[e] = a[gate];
+                f[e] = a[gate + H];
+                g[e] = a[gate + 2u * H];
+                o[e] = a[gate + 3u * H];
+                m[e] = mask[t * B + b];
+                dh[e] = dy[(t * B + b) * H + j];
+                dc[e] = dy[((T + t) * B + b) * H + j];
+                if s < T {
+                    dh[e] += result[dh_at + b * H + j];
+                    dc[e] += result[dc_at + b * H + j];
+                }
+                if s == 1u {
+                    c[e] = c0[b * H + j];
+                } else {
+                    c[e] = y[((T + time(s - 2u)) * B + b) * H + j];
+                }
+            }
+            i = sigmoid(i);
+            f = sigmoid(f);
+            g = squash(g);
+            o = sigmoid(o);
+            let tanh_c = squash(f * c + i * g);
+            let new_dh = m * dh;
+            let new_dc = m * dc + new_dh * o * (1.0 - tanh_c * tanh_c);
+            da[j] = new_dc * g * slope(i);
+            da[H + j] = new_dc * c * slope(f);
+            da[2u * H + j] = new_dc * i * (1.0 - g * g);
+            da[3u * H + j] = new_dh * tanh_c * slope(o);
+            dh = (1.0 - m) * dh;
+            dc = (1.0 - m) * dc + new_dc * f;
+            for (var e = 0u; e < ROWS && first + e < B; e += 1u) {
+                let b = first + e;
+                for (var gate = 0u; gate < 4u; gate += 1u) {
+                    result[(t * B + b) * GATES + gate * H + j] = da[gate * H + j][e];
+                }
+                result[dh_at + b * H + j] = dh[e];
+                result[dc_at + b * H + j] = dc[e];
+            }
+        }
+        workgroupBarrier();
+        for (var j = lane; j < H; j += LANES) {
+            var dh = Rows();
+            var k = 0u;
+            for (; k + 15u < GATES; k += 16u) {
+                dh += four_terms(k, j) + four_terms(k + 4u, j) + four_terms(k + 8u, j) + four_terms(k + 12u, j);
+            }
+            for (; k < GATES; k += 4u) {
+                dh += four_terms(k, j);
+            }
+            for (var e = 0u; e < ROWS && first + e < B; e += 1u) {
+                result[dh_at + (first + e) * H + j] += dh[e];
+            }
+        }
+        workgroupBarrier();
+    }
+}

@@ -1,0 +1,145 @@
+//! LSTM, forward and back.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{Panels, Part, Scratch, by_example, by_gate, for_each_part, keep, spread};
+use crate::{
+    cpu::{
+        math::{sigmoid, tanh},
+        products::Buffer,
+    },
+    kernels::{Lstm, LstmGrad, Sequence},
+};
+
+/// See [`Lstm`].
+pub fn lstm(kernel: &Lstm, reads: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
+    let s = kernel.sequence;
+    let (hs, cs) = y.split_at_mut(s.states());
+    let panels = Panels::new(reads[1], s.units, s.units, &mut scratch.shared);
+    for_each_part(s, 4, vec![(hs, s.units), (cs, s.units)], &scratch.threads, |part, mut written, buffer| {
+        let (hs, cs) = written.split_at_mut(s.steps);
+        Arch::new().dispatch(Forward { part, reads, panels, hs, cs, buffer });
+    });
+}
+
+struct Forward<'a, 'w> {
+    part: Part,
+    reads: &'a [&'a [f32]],
+    panels: Panels<'a>,
+    /// The part's rows of the result for each step.
+    hs: &'a mut [&'w mut [f32]],
+    cs: &'a mut [&'w mut [f32]],
+    buffer: &'a mut Buffer,
+}
+
+impl WithSimd for Forward<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part, reads, panels, hs, cs, buffer } = self;
+        let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
+        let [mut h, mut c, mut new_h, mut new_c, a] = buffer.split([n, n, n, n, 4 * n]);
+        h.copy_from_slice(part.of_state(reads[2]));
+        c.copy_from_slice(part.of_state(reads[3]));
+        for (t, _) in part.sequence.order() {
+            by_gate(part.rows(reads[0], t, 4 * units), 4, units, a);
+            for (gate, a) in a.chunks_exact_mut(n).enumerate() {
+                panels.add_product(simd, gate, (0, units), (h, units), a);
+            }
+            cell(a, c, new_h, new_c);
+            let mask = &reads[4][t * batch + part.first..][..part.examples];
+            keep(mask, units, h, new_h);
+            keep(mask, units, c, new_c);
+            hs[t].copy_from_slice(new_h);
+            cs[t].copy_from_slice(new_c);
+            (h, new_h, c, new_c) = (new_h, h, new_c, c);
+        }
+    }
+}
+
+/// h and c after a step from its pre-activations and c before.
+#[inline(always)]
+fn cell(a: &[f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
+    let n = c.len();
+    let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &a[gate * n..][..n]);
+    let (new_h, new_c) = (&mut new_h[..n], &mut new_c[..n]);
+    for k in 0..n {
+        new_c[k] = sigmoid(f[k]) * c[k] + sigmoid(i[k]) * tanh(g[k]);
+    }
+    for k in 0..n {
+        new_h[k] = sigmoid(o[k]) * tanh(new_c[k]);
+    }
+}
+
+/// See [`LstmGrad`].
+pub fn lstm_grad(kernel: &LstmGrad, reads: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
+    let s = kernel.sequence;
+    let (das, carried) = result.split_at_mut(4 * s.states());
+    let (dh, dc) = carried.split_at_mut(s.state());
+    let panels = Panels::new(reads[3], 4 * s.units, s.units, &mut scratch.shared);
+    let tables = vec![(das, 4 * s.units), (dh, s.units), (dc, s.units)];
+    for_each_part(s, 4, tables, &scratch.threads, |part, mut written, buffer| {
+        let (das, carried) = written.split_at_mut(s.steps);
+        let [dh, dc] = carried else { unreachable!("two tables of one step") };
+        Arch::new().dispatch(Backward { part, reads, panels, das, dh, dc, buffer });
+    });
+}
+
+struct Backward<'a, 'w> {
+    part: Part,
+    reads: &'a [&'a [f32]],
+    panels: Panels<'a>,
+    /// The part's rows of the result for each step.
+    das: &'a mut [&'w mut [f32]],
+    dh: &'a mut [f32],
+    dc: &'a mut [f32],
+    buffer: &'a mut Buffer,
+}
+
+impl WithSimd for Backward<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part, reads, panels, das, dh, dc, buffer } = self;
+        let (s, n) = (part.sequence, part.state());
+        let Sequence { units, batch, .. } = s;
+        let (cs, (dhs, dcs)) = (&reads[1][s.states()..], reads[5].split_at(s.states()));
+        let [a, m] = buffer.split([4 * n, n]);
+        dh.fill(0.0);
+        dc.fill(0.0);
+        for (t, before) in s.order().rev() {
+            by_gate(part.rows(reads[0], t, 4 * units), 4, units, a);
+            spread(&reads[4][t * batch + part.first..][..part.examples], units, m);
+            let given = [part.rows(dhs, t, units), part.rows(dcs, t, units)];
+            cell_grad(a, part.before(cs, reads[2], before), m, given, dh, dc);
+            by_example(a, 4, units, das[t]);
+            panels.add_product(simd, 0, (0, 4 * units), (das[t], 4 * units), dh);
+        }
+    }
+}
+
+/// Turns pre-activations into their cotangents, and takes dh and dc through the step but for the product.
+#[inline(always)]
+fn cell_grad(a: &mut [f32], c: &[f32], m: &[f32], given: [&[f32]; 2], dh: &mut [f32], dc: &mut [f32]) {
+    let n = c.len();
+    let (i, rest) = a.split_at_mut(n);
+    let (f, rest) = rest.split_at_mut(n);
+    let (g, o) = rest.split_at_mut(n);
+    let (o, m, given_h, given_c) = (&mut o[..n], &m[..n], &given[0][..n], &given[1][..n]);
+    let (dh, dc) = (&mut dh[..n], &mut dc[..n]);
+    for k in 0..n {
+        let (si, sf, tg, so) = (sigmoid(i[k]), sigmoid(f[k]), tanh(g[k]), sigmoid(o[k]));
+        let tanh_c = tanh(sf * c[k] + si * tg);
+        let (all_dh, all_dc) = (given_h[k] + dh[k], given_c[k] + dc[k]);
+        let new_dh = m[k] * all_dh;
+        let new_dc = m[k] * all_dc + new_dh * so * (1.0 - tanh_c * tanh_c);
+        i[k] = new_dc * tg * si * (1.0 - si);
+        f[k] = new_dc * c[k] * sf * (1.0 - sf);
+        g[k] = new_dc * si * (1.0 - tg * tg);
+        o[k] = new_dh * tanh_c * so * (1.0 - so);
+        dh[k] = (1.0 - m[k]) * all_dh;
+        dc[k] = (1.0 - m[k]) * all_dc + new_dc * sf;
+    }
+}

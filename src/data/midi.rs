@@ -1,0 +1,205 @@
+//! MIDI files as melodies of one voice on a grid of sixteenth notes, and melodies as MIDI files.
+
+use std::path::{Path, PathBuf};
+
+use midly::num::{u4, u7, u15, u24, u28};
+use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
+
+use super::unpack::{ending, read as bytes_of};
+use super::{Dataset, Options, SymbolKind, Symbols, folder, windows};
+use crate::error::{Error, Result};
+
+/// Steps in a beat, which is a quarter note.
+const STEPS: u64 = 4;
+/// The most steps of one melody, about two hours: what is longer is a damaged file.
+const MAX_STEPS: u64 = 1 << 16;
+/// The channel of drums, counted from 0: its keys are no pitches.
+const DRUMS: u4 = u4::from_int_lossy(9);
+
+/// The symbols of a melody before its alphabet is known: these two, then the 128 pitches.
+const REST: u8 = 0;
+const HOLD: u8 = 1;
+const PITCHES: u8 = 2;
+const NAMES: [&str; PITCHES as usize] = ["rest", "hold"];
+
+/// Ticks of a step in the files written here.
+const TICKS: u32 = 120;
+/// Microseconds of a beat in the files written here.
+const TEMPO: u24 = u24::from_int_lossy(500_000);
+const VELOCITY: u7 = u7::from_int_lossy(90);
+
+/// Whether `path` is named like a MIDI file.
+pub(super) fn is_midi(path: &Path) -> bool {
+    ["mid", "midi"].contains(&ending(path).as_str())
+}
+
+/// Whether a folder holds MIDI files and no images.
+pub(super) fn in_folder(path: &Path) -> Result<bool> {
+    let (mut images, mut midis) = (vec![], vec![]);
+    folder::list(path, folder::is_image, &mut images)?;
+    folder::list(path, is_midi, &mut midis)?;
+    Ok(images.is_empty() && !midis.is_empty())
+}
+
+/// The melodies of a MIDI file, or of all in a folder: the highest voice, drums aside. The alphabet is rest, hold and
+/// the pitches in use; a step is the pitch that begins there, or the last one held, or a rest. Windows do not cross from
+/// one melody into the next; rests are added to a melody shorter than a window.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
+    let place = format!("`{}`", path.display());
+    options.refuse_image_options(&place, "melodies")?;
+    options.refuse_test(&place)?;
+    let mut files: Vec<PathBuf> = vec![];
+    if path.is_dir() {
+        folder::list(path, is_midi, &mut files)?;
+        files.sort();
+    } else {
+        files.push(path.to_owned());
+    }
+    let (mut melodies, mut refused) = (vec![], vec![]);
+    for file in &files {
+        match load(file) {
+            Ok(melody) => melodies.push(melody),
+            Err(error) => refused.push(error),
+        }
+    }
+    let count = refused.len();
+    let notes = match refused.into_iter().next() {
+        Some(first) if melodies.is_empty() => return Err(first),
+        Some(first) => vec![format!("{count} of the {} MIDI files in {place} are left out: {first}", files.len())],
+        None => vec![],
+    };
+    let used: Vec<u8> =
+        (0..=u8::MAX).filter(|id| *id < PITCHES || melodies.iter().any(|melody| melody.contains(id))).collect();
+    for melody in &mut melodies {
+        melody.resize(melody.len().max(windows::symbol_window(options)), REST);
+        melody.iter_mut().for_each(|id| *id = used.binary_search(id).map_or(REST, |id| id as u8));
+    }
+    let pitches = used.iter().skip(NAMES.len()).map(|id| (id - PITCHES).to_string());
+    let names = NAMES.map(str::to_owned).into_iter().chain(pitches).collect();
+    let set = windows::of_symbols(path, &melodies, Symbols { names, kind: SymbolKind::Midi }, options)?;
+    Ok(Dataset { notes, ..set })
+}
+
+/// The melody in `path`.
+fn load(path: &Path) -> Result<Vec<u8>> {
+    melody(&bytes_of(path)?).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))
+}
+
+/// The melody of a MIDI file's highest voice; or what is wrong with it.
+fn melody(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    if let Some((complete, promised)) = track_counts(bytes).filter(|(complete, promised)| complete < promised) {
+        return Err(format!("is cut short: {complete} of its {promised} tracks are complete"));
+    }
+    let midi = Smf::parse(bytes).map_err(|error| format!("is no MIDI file: {error}"))?;
+    let ticks = match midi.header.timing {
+        Timing::Metrical(ticks) if ticks > 0 => u64::from(ticks.as_int()),
+        _ => return Err("counts time in frames, which have no sixteenth notes: it must count ticks of a beat".into()),
+    };
+    let step = |tick: u64| (tick * STEPS + ticks / 2) / ticks;
+    let mut changes: Vec<(u64, bool, usize)> = vec![];
+    for (start, end, pitch) in midi.tracks.iter().flat_map(|track| notes(track)) {
+        changes.push((step(start), true, pitch));
+        changes.push((step(end).max(step(start) + 1), false, pitch));
+    }
+    changes.sort_unstable();
+    match changes.last() {
+        None => Err("holds no notes".into()),
+        Some(&(steps, ..)) if steps > MAX_STEPS => {
+            Err(format!("is {steps} sixteenth notes long, more than the {MAX_STEPS} that a melody may have"))
+        }
+        Some(&(steps, ..)) => Ok(highest_voice(&changes, steps)),
+    }
+}
+
+/// How many tracks are complete, and how many the header promises; none where there is no plain header.
+fn track_counts(bytes: &[u8]) -> Option<(usize, usize)> {
+    let promised = u16::from_be_bytes(bytes.strip_prefix(b"MThd")?.get(6..8)?.try_into().ok()?);
+    let (mut rest, mut complete) = (bytes, 0);
+    while let Some((head, after)) = rest.split_at_checked(8)
+        && let Some((_, next)) =
+            after.split_at_checked(u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize)
+    {
+        complete += usize::from(head.starts_with(b"MTrk"));
+        rest = next;
+    }
+    Some((complete, promised.into()))
+}
+
+/// The notes of a track: first tick, last tick, pitch. One that is never released lasts until the track ends.
+fn notes(track: &[TrackEvent]) -> Vec<(u64, u64, usize)> {
+    let mut begun = [[None; 128]; 16];
+    let (mut notes, mut now) = (vec![], 0);
+    for event in track {
+        now += u64::from(event.delta.as_int());
+        let TrackEventKind::Midi { channel, message } = event.kind else { continue };
+        let (key, sounds) = match message {
+            MidiMessage::NoteOn { key, vel } => (key, vel > 0),
+            MidiMessage::NoteOff { key, .. } => (key, false),
+            _ => continue,
+        };
+        let pitch = usize::from(key.as_int());
+        let next = (sounds && channel != DRUMS).then_some(now);
+        let last = std::mem::replace(&mut begun[usize::from(channel.as_int())][pitch], next);
+        notes.extend(last.map(|start| (start, now, pitch)));
+    }
+    let held = begun.iter().flat_map(|channel| channel.iter().enumerate());
+    notes.extend(held.filter_map(|(pitch, start)| start.map(|start| (start, now, pitch))));
+    notes
+}
+
+/// What the highest sounding pitch does at each of `steps`, by the sorted changes: step, whether a note begins, pitch.
+fn highest_voice(changes: &[(u64, bool, usize)], steps: u64) -> Vec<u8> {
+    let mut sounding = [0u32; 128];
+    let (mut changes, mut last) = (changes.iter().peekable(), None);
+    let symbol = |now| {
+        let mut begins = [false; 128];
+        while let Some(&(_, is_start, pitch)) = changes.next_if(|(step, ..)| *step == now) {
+            begins[pitch] |= is_start;
+            sounding[pitch] = if is_start { sounding[pitch] + 1 } else { sounding[pitch] - 1 };
+        }
+        let highest = (0..128).rev().find(|&pitch| sounding[pitch] > 0);
+        let is_held = highest == std::mem::replace(&mut last, highest);
+        match highest {
+            None => REST,
+            Some(pitch) if is_held && !begins[pitch] => HOLD,
+            Some(pitch) => PITCHES + pitch as u8,
+        }
+    };
+    (0..steps).map(symbol).collect()
+}
+
+/// A MIDI file of the melody that symbols spell, at 120 beats a minute. A hold after no pitch is a rest.
+pub(super) fn write(symbols: &[&str]) -> Result<Vec<u8>> {
+    let mut track = vec![];
+    let (mut sounding, mut waited) = (None, 0);
+    let mut push = |waited: &mut u32, kind| {
+        track.push(TrackEvent { delta: u28::from_int_lossy(*waited), kind });
+        *waited = 0;
+    };
+    let play = |message| TrackEventKind::Midi { channel: u4::from_int_lossy(0), message };
+    let end = |key| play(MidiMessage::NoteOff { key, vel: u7::from_int_lossy(0) });
+    push(&mut waited, TrackEventKind::Meta(MetaMessage::Tempo(TEMPO)));
+    for &symbol in symbols {
+        if symbol != NAMES[usize::from(HOLD)] {
+            if let Some(key) = sounding.take() {
+                push(&mut waited, end(key));
+            }
+            if symbol != NAMES[usize::from(REST)] {
+                let key = symbol.parse().ok().and_then(u7::try_from);
+                let key = key.ok_or_else(|| Error::failure(format!("`{symbol}` is no MIDI pitch from 0 to 127")))?;
+                push(&mut waited, play(MidiMessage::NoteOn { key, vel: VELOCITY }));
+                sounding = Some(key);
+            }
+        }
+        waited += TICKS;
+    }
+    if let Some(key) = sounding {
+        push(&mut waited, end(key));
+    }
+    push(&mut waited, TrackEventKind::Meta(MetaMessage::EndOfTrack));
+    let timing = Timing::Metrical(u15::from_int_lossy((u64::from(TICKS) * STEPS) as u16));
+    let midi = Smf { header: Header::new(Format::SingleTrack, timing), tracks: vec![track] };
+    let mut bytes = vec![];
+    midi.write(&mut bytes).map_err(|error| Error::failure(format!("the melody makes no MIDI file: {error}")))?;
+    Ok(bytes)
+}

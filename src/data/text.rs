@@ -1,0 +1,37 @@
+//! Text files, gzipped or not, as sequences of characters.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Dataset, Options, SymbolKind, Symbols, unpack, windows};
+use crate::error::{Error, Result};
+
+/// The most characters of an alphabet.
+const MAX_ALPHABET: usize = 256;
+
+/// The windows of the text in `path`. Its alphabet is the characters that occur, in order of their code; every line
+/// ends in one line feed.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
+    let file = format!("`{}`", path.display());
+    options.refuse_image_options(&file, "text")?;
+    options.refuse_test(&file)?;
+    let text = String::from_utf8(unpack::read(path)?).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        Error::failure(format!("{file} is not UTF-8 text: what follows its first {valid} bytes is no character"))
+    })?;
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    if text.is_empty() {
+        return Err(Error::failure(format!("{file} is empty")));
+    }
+    let alphabet: Vec<char> = text.chars().collect::<BTreeSet<_>>().into_iter().collect();
+    if alphabet.len() > MAX_ALPHABET {
+        return Err(Error::failure(format!(
+            "{file} has {} different characters, more than the {MAX_ALPHABET} that an alphabet may have",
+            alphabet.len()
+        )));
+    }
+    let id = |character| alphabet.binary_search(&character).map_or(0, |id| id as u8);
+    let piece: Vec<u8> = text.chars().map(id).collect();
+    let symbols = Symbols { names: alphabet.iter().map(char::to_string).collect(), kind: SymbolKind::Text };
+    windows::of_symbols(path, &[piece], symbols, options)
+}

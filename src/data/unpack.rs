@@ -1,0 +1,69 @@
+//! The bytes of a file, gzipped or not.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::MAX_BYTES;
+use crate::error::{Error, Result};
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The unpacked bytes of `path`, and their number unless they are gzipped.
+pub(super) fn source(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let mut file = BufReader::new(file);
+    let start = file.fill_buf().map_err(|error| unreadable(path, error))?;
+    if start.starts_with(&GZIP) {
+        return Ok((Box::new(MultiGzDecoder::new(file)), None));
+    }
+    if !start.is_empty() && path.extension().is_some_and(|extension| extension == "gz") {
+        let hex: String = start.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+        return Err(Error::failure(format!(
+            "`{}` is not gzipped, though its name says so: it starts with 0x{hex}, gzip with 0x1f8b",
+            path.display()
+        )));
+    }
+    let len = file.get_ref().metadata().map(|metadata| metadata.len()).ok();
+    Ok((Box::new(file), len))
+}
+
+/// At most `limit` bytes; fewer where the file ends, gzip's own end cut off or not.
+pub(super) fn read_up_to(source: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match source.take(limit).read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
+            Err(Error::failure(format!("`{}` is damaged after {} bytes: {error}", path.display(), bytes.len())))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// All bytes of `path`, complete: a gzip stream that ends early is refused.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (source, _) = source(path)?;
+    source.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::failure(format!("`{}` is larger than {} GiB", path.display(), MAX_BYTES >> 30)));
+    }
+    Ok(bytes)
+}
+
+/// The file name without `.gz`.
+pub(super) fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(".gz").unwrap_or(&name).to_owned()
+}
+
+/// What the file name ends with after its last dot, in lower case and without `.gz`.
+pub(super) fn ending(path: &Path) -> String {
+    Path::new(&stem(path)).extension().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
+/// The error of a file or folder that the system does not give.
+pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::failure(format!("`{}` cannot be read: {error}", path.display()))
+}

@@ -1,0 +1,299 @@
+//! A small convolutional classifier of images: whose features the measures of images see, and which counts digits.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{Setup, check_samples, descend, item, set_of};
+use crate::{
+    checkpoint::{Checkpoint, Tensor},
+    data::{Dataset, Items, Labels},
+    engine::{Engine, Plans},
+    error::{Error, Result},
+    graph::{Dist, Field, Graph, Real, T, numel},
+    kernels::gather::Data,
+    metrics::Points,
+    nn::{Mode, Net, Start},
+    session::{layout, upload},
+};
+
+/// Changes whenever a classifier trained by this file would differ: cached ones of other versions are not looked at.
+const RECIPE: u32 = 1;
+/// Length of the features.
+pub const FEATURES: usize = 128;
+/// Images per update.
+const BATCH: usize = 128;
+/// Updates of a training.
+const ROUNDS: u64 = 4000;
+/// Updates that the device makes before the next piece is handed to it.
+const PIECE: u64 = 200;
+/// Images that are looked at together.
+const ROWS: usize = 250;
+const RATE: f64 = 1e-3;
+
+/// A trained classifier, and what it was trained to tell apart.
+pub struct Classifier {
+    engine: Engine,
+    item_len: usize,
+    classes: usize,
+    /// Whether its classes are quarter turns of the images, for want of labels.
+    pub of_turns: bool,
+}
+
+/// What a classifier says of N images.
+pub struct Answers {
+    /// Activations before the last layer, `[N, FEATURES]`.
+    pub features: Vec<f64>,
+    /// Probabilities of the classes, `[N, classes]`.
+    pub probabilities: Vec<f32>,
+    /// The likeliest class of each.
+    pub classes: Vec<u32>,
+}
+
+impl Answers {
+    /// The features as points.
+    pub fn points(&self) -> Points<'_> {
+        Points::new(&self.features, FEATURES)
+    }
+
+    /// Share of the images whose class is the wanted one.
+    pub fn accuracy(&self, wanted: &[u32]) -> f64 {
+        let right = self.classes.iter().zip(wanted).filter(|(a, b)| a == b).count();
+        right as f64 / self.classes.len() as f64
+    }
+
+    /// Mean probability of the likeliest class.
+    pub fn confidence(&self) -> f64 {
+        let width = self.probabilities.len() / self.classes.len();
+        let peak = |row: &[f32]| f64::from(row.iter().copied().fold(0.0, f32::max));
+        self.probabilities.chunks_exact(width).map(peak).sum::<f64>() / self.classes.len() as f64
+    }
+}
+
+impl Classifier {
+    /// The classifier of a set's items: from the cache if it has been trained before, else trained and kept there.
+    ///
+    /// Without labels it tells quarter turns of the images apart, which teaches features too (Gidaris et al. 2018).
+    ///
+    /// # Errors
+    /// A set that is not of images, or without labels and not square.
+    pub fn of(train: &Dataset, setup: &Setup) -> Result<Self> {
+        let shape = item_shape(train)?;
+        let rounds = setup.updates(ROUNDS);
+        let path = setup.cache.as_ref().map(|folder| cached_path(folder, train, &shape, rounds));
+        if let Some(path) = path.as_ref().filter(|path| path.exists()) {
+            match Checkpoint::load(path).and_then(|checkpoint| Self::open(&checkpoint, &shape, setup)) {
+                Err(error) => tracing::warn!("{error}; training the classifier anew"),
+                classifier => return classifier,
+            }
+        }
+        let turns;
+        let labelled = if train.labels.is_some() {
+            train
+        } else {
+            turns = quarter_turns(train)?;
+            &turns
+        };
+        let mut checkpoint = fit(labelled, &shape, rounds, setup)?;
+        checkpoint.meta.insert("turns".into(), train.labels.is_none().to_string());
+        if let Some(path) = path
+            && let Err(error) = keep(&checkpoint, &path)
+        {
+            tracing::warn!("{error}; the classifier will be trained again next time");
+        }
+        Self::open(&checkpoint, &shape, setup)
+    }
+
+    /// A classifier of labelled images, trained for some rounds and not kept.
+    ///
+    /// # Errors
+    /// A set that is not of images or has no labels.
+    pub fn train(train: &Dataset, rounds: u64, setup: &Setup) -> Result<Self> {
+        let shape = item_shape(train)?;
+        if train.labels.is_none() {
+            return Err(Error::usage(format!("`{}` has no labels to train a classifier with", train.name)));
+        }
+        Self::open(&fit(train, &shape, rounds, setup)?, &shape, setup)
+    }
+
+    fn open(checkpoint: &Checkpoint, shape: &[usize; 3], setup: &Setup) -> Result<Self> {
+        let classes: usize = checkpoint.meta("classes")?;
+        let graph = Graph::new();
+        {
+            let net = Net::new(&graph, "classifier", Start::He, Mode::Eval);
+            let x = graph.input("images", &[&[ROWS], &shape[..]].concat());
+            let (features, logits) = network(&net, x, classes);
+            graph.output("features", features);
+            graph.output("probabilities", logits.softmax());
+        }
+        let (runner, caps) = (setup.device)()?;
+        let mut engine = Engine::new(runner, Plans::new([("answer", &graph)], &caps, None)?, setup.seed)?;
+        for item in engine.items().to_vec() {
+            match checkpoint.tensors.get(&item.name) {
+                Some(tensor) if tensor.shape == item.shape => engine.write(&item, &tensor.data)?,
+                _ => return Err(Error::failure(format!("the classifier's {} is missing or misshapen", item.name))),
+            }
+        }
+        let of_turns = checkpoint.meta.get("turns").is_some_and(|turns| turns == "true");
+        Ok(Self { engine, item_len: numel(shape), classes, of_turns })
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// What it says of images, `[N, C, H, W]` in -1 to 1.
+    ///
+    /// # Errors
+    /// Values that are no whole number of images.
+    pub fn look_at(&mut self, images: &[f32]) -> Result<Answers> {
+        check_samples(images, self.item_len)?;
+        self.answer(images.chunks(ROWS * self.item_len).map(<[f32]>::to_vec))
+    }
+
+    /// What it says of the items of a set at these places.
+    pub fn look_at_items(&mut self, set: &Dataset, places: &[usize]) -> Result<Answers> {
+        self.answer(places.chunks(ROWS).map(|some| some.iter().flat_map(|&place| item(set, place)).collect()))
+    }
+
+    /// Answers to pieces of at most ROWS images, all but the last of exactly so many.
+    fn answer(&mut self, pieces: impl Iterator<Item = Vec<f32>>) -> Result<Answers> {
+        let (mut features, mut probabilities, mut count) = (vec![], vec![], 0);
+        for mut piece in pieces {
+            count += piece.len() / self.item_len;
+            piece.resize(ROWS * self.item_len, 0.0);
+            self.engine.feed("answer", &[("images", &piece)])?;
+            features.extend(self.engine.output("answer", "features")?.into_iter().map(f64::from));
+            probabilities.extend(self.engine.output("answer", "probabilities")?);
+        }
+        features.truncate(count * FEATURES);
+        probabilities.truncate(count * self.classes);
+        // The first of equals wins, hence `rev` before `max_by`.
+        let likeliest =
+            |row: &[f32]| (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0) as u32;
+        let classes = probabilities.chunks_exact(self.classes).map(likeliest).collect();
+        Ok(Answers { features, probabilities, classes })
+    }
+}
+
+/// x `[B, C, H, W]` -> features `[B, FEATURES]` and logits `[B, classes]`: the classifier of PacGAN's experiments (Lin et
+/// al. 2018, `train_mnist.py`: 32 and 64 channels, pooling, dropout 0.25, dense 128, dropout 0.5) with strides in the
+/// place of pooling, and one of them first, so that the last maps are at most 7 wide at a tenth of the cost.
+fn network<'g>(net: &Net<'g>, x: T<'g>, classes: usize) -> (T<'g>, T<'g>) {
+    let mut h = x;
+    let mut stage = 0;
+    while h.dim(2).max(h.dim(3)) > 14 {
+        h = net.conv2d(&format!("conv{stage}"), h, 32, [3, 2, 1], true).relu();
+        stage += 1;
+    }
+    let h = net.conv2d(&format!("conv{stage}"), h, 64, [3, 2, 1], true).relu();
+    let h = dropout(net, h, 0.25);
+    let features = net.dense("dense", h.reshape(&[h.dim(0), h.len() / h.dim(0)]), FEATURES).relu();
+    (features, net.dense("classes", dropout(net, features, 0.5), classes))
+}
+
+/// Zeros for a share of the values, the others as much larger; nothing where the network is only asked.
+fn dropout<'g>(net: &Net<'g>, x: T<'g>, share: f64) -> T<'g> {
+    if net.mode == Mode::Eval {
+        return x;
+    }
+    x * net.graph.random(Dist::Bernoulli(Real::new(1.0 - share)), &x.shape()) * (1.0 / (1.0 - share))
+}
+
+/// Trains on labelled items; what is left is their classifier's parameters.
+fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Result<Checkpoint> {
+    let classes = train.classes();
+    let graph = Graph::new();
+    {
+        let net = Net::new(&graph, "classifier", Start::He, Mode::Train);
+        let draw = graph.draw();
+        let x = graph.batch(draw, Field::Items, &[&[BATCH], &shape[..]].concat());
+        let wanted = graph.batch(draw, Field::OneHot, &[BATCH, classes]);
+        let (_, logits) = network(&net, x, classes);
+        let remaining = (1.0 - graph.clock() * (1.0 / rounds as f64)).relu();
+        descend(&net, logits.cross_entropy(wanted).mean_all(), remaining * RATE);
+    }
+    let (mut runner, caps) = (setup.device)()?;
+    upload(runner.as_mut(), train)?;
+    // Items by themselves, also of a stacked set.
+    let layout = Data { stack: 1, ..layout(train) };
+    let plans = Plans::new([("round", &graph)], &caps, Some(layout))?;
+    let mut engine = Engine::new(runner, plans, setup.seed)?;
+    for done in (0..rounds).step_by(PIECE as usize) {
+        engine.run("round", PIECE.min(rounds - done))?;
+    }
+    let mut tensors = BTreeMap::new();
+    for item in engine.items().to_vec().into_iter().filter(|item| item.state == "classifier") {
+        let data = engine.read(&item)?;
+        tensors.insert(item.name, Tensor { shape: item.shape, data });
+    }
+    Ok(Checkpoint { tensors, meta: [("classes".into(), classes.to_string())].into() })
+}
+
+/// `[C, H, W]` of one item.
+fn item_shape(train: &Dataset) -> Result<[usize; 3]> {
+    match train.shape[..] {
+        [channels, height, width] => Ok([channels / train.stack, height, width]),
+        _ => Err(Error::usage(format!("`{}` is not a set of images", train.name))),
+    }
+}
+
+/// Each image four times, turned by 0 to 3 quarters; the turn is its class.
+fn quarter_turns(train: &Dataset) -> Result<Dataset> {
+    let shape = item_shape(train)?;
+    let (Items::Bytes(bytes), [_, side, width]) = (&train.items, shape) else {
+        return Err(Error::usage(format!("`{}` has neither labels nor bytes to turn", train.name)));
+    };
+    if side != width {
+        return Err(Error::usage(format!(
+            "`{}` has no labels, and features are learned without them from square images only, not {width}x{side}: choose a size with --size",
+            train.name
+        )));
+    }
+    let place = |turn: usize, y: usize, x: usize| match turn {
+        0 => (y, x),
+        1 => (x, side - 1 - y),
+        2 => (side - 1 - y, side - 1 - x),
+        _ => (side - 1 - x, y),
+    };
+    let turned = |plane: &[u8], turn: usize| {
+        let pixel = |n: usize| place(turn, n / side, n % side);
+        (0..side * side).map(|n| plane[pixel(n).0 * side + pixel(n).1]).collect::<Vec<u8>>()
+    };
+    let all_turns = |item: &[u8]| {
+        let turns = (0..4).map(|turn| item.chunks_exact(side * side).flat_map(|plane| turned(plane, turn)).collect());
+        turns.collect::<Vec<Vec<u8>>>().concat()
+    };
+    let items: Vec<u8> = bytes.chunks_exact(train.item_len()).flat_map(all_turns).collect();
+    let ids = (0..4 * train.len() as u32).map(|n| n % 4).collect();
+    let names = (0..4).map(|turn| format!("{} degrees", 90 * turn)).collect();
+    Ok(set_of(&train.name, &shape, Items::Bytes(items), Labels { ids, names }))
+}
+
+/// Where the classifier of a set lies in a cache: a name for everything that it follows from.
+fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
+    let mut hash = Sha256::new();
+    match &train.items {
+        Items::Bytes(bytes) => hash.update(bytes),
+        Items::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),
+    }
+    hash.update(bytemuck::cast_slice::<u32, u8>(train.labels.as_ref().map_or(&[], |labels| &labels.ids)));
+    let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let name = train.name.replace(|c: char| !c.is_alphanumeric(), "-");
+    let file = format!("{name}-{}-{digest}-{rounds}-v{RECIPE}.safetensors", extents.join("x"));
+    folder.join("classifiers").join(file)
+}
+
+/// Saves a classifier, with its folder.
+fn keep(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        let refused = |error| Error::failure(format!("cannot make the folder `{}`: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(refused)?;
+    }
+    checkpoint.save(path)
+}

@@ -1,0 +1,207 @@
+//! Measures of generated images, on the features of a classifier that is trained here.
+
+use super::{
+    Better, Report, Row, Setup, check_samples,
+    classifier::{Answers, Classifier, FEATURES},
+    item, set_of,
+};
+use crate::{
+    data::{Dataset, Items, Labels},
+    error::{Error, Result},
+    graph::numel,
+    metrics::{
+        Estimate, KID_SUBSET, KID_SUBSETS, choose, frechet_distance, kid, memorised_share, nearest_distances, prdc,
+    },
+};
+
+/// Samples that are measured at most.
+pub const SAMPLES: usize = 10_000;
+/// Neighbours of precision, recall, density and coverage.
+const NEIGHBOURS: usize = 5;
+/// Updates of a classifier that is trained on samples, and of the one beside it that is trained on as many real images.
+const SCORER_ROUNDS: u64 = 1500;
+
+/// What images are measured with.
+pub struct Images<'a> {
+    /// What the model learned from.
+    pub train: &'a Dataset,
+    /// Examples held out; without any, a part of `train` stands in, and the report says so.
+    pub test: Option<&'a Dataset>,
+    /// Samples `[N, C, H, W]` in -1 to 1, shaped as the examples are.
+    pub generated: &'a [f32],
+    /// The class that each sample was to be of, if the model is conditional.
+    pub wanted: Option<&'a [u32]>,
+}
+
+/// Some images of a set.
+struct Part<'a> {
+    set: &'a Dataset,
+    places: Vec<usize>,
+}
+
+impl Part<'_> {
+    fn look(&self, classifier: &mut Classifier) -> Result<Answers> {
+        classifier.look_at_items(self.set, &self.places)
+    }
+
+    /// The classes of the images, of a set with labels.
+    fn classes(&self) -> Vec<u32> {
+        let labels = self.set.labels.as_ref().map_or(&[][..], |labels| &labels.ids);
+        self.places.iter().map(|&place| labels[place]).collect()
+    }
+
+    fn images(&self) -> Vec<f32> {
+        self.places.iter().flat_map(|&place| item(self.set, place)).collect()
+    }
+}
+
+/// Equally many images to compare with each other.
+struct Parts<'a> {
+    count: usize,
+    generated: &'a [f32],
+    wanted: Option<&'a [u32]>,
+    first: Part<'a>,
+    second: Part<'a>,
+    held_out: Part<'a>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(input: &Images<'a>, seed: u64) -> Result<Self> {
+        let available = input.generated.len() / numel(&input.train.shape);
+        let count = match input.test {
+            Some(test) => available.min(test.len()).min(input.train.len() / 2),
+            None => available.min(input.train.len() / 3),
+        };
+        let count = count.min(SAMPLES);
+        if count <= NEIGHBOURS {
+            return Err(Error::failure(format!(
+                "{count} images to compare are too few: measures want more than {NEIGHBOURS} samples and real images"
+            )));
+        }
+        let order = choose(3 * count, input.train.len(), seed);
+        let part = |n: usize| Part { set: input.train, places: order[n * count..][..count].to_vec() };
+        let held_out = match input.test {
+            Some(test) => Part { set: test, places: choose(count, test.len(), seed) },
+            None => part(2),
+        };
+        let (first, second) = (part(0), part(1));
+        let generated = &input.generated[..count * numel(&input.train.shape)];
+        let wanted = input.wanted.map(|wanted| &wanted[..count]);
+        Ok(Self { count, generated, wanted, first, second, held_out })
+    }
+}
+
+/// Fréchet and kernel distance, precision, recall, density and coverage of samples, by their features; if the set has
+/// labels, also how well a classifier does that was trained on the samples, and what one of real images says of them;
+/// whether training examples are repeated.
+///
+/// # Errors
+/// Sets that are not of images, samples that are not finite, and too few of either.
+pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
+    let len = numel(&input.train.shape);
+    check_samples(input.generated, len)?;
+    if input.wanted.is_some_and(|wanted| wanted.len() * len != input.generated.len()) {
+        return Err(Error::failure("samples and the classes that they were to be of differ in number"));
+    }
+    if input.train.stack != 1 {
+        return Err(Error::usage("stacked examples are measured by their modes"));
+    }
+    let parts = Parts::of(input, setup.seed)?;
+    let mut classifier = Classifier::of(input.train, setup)?;
+    let samples = classifier.look_at(parts.generated)?;
+    let mut look = |part: &Part| part.look(&mut classifier);
+    let (first, second, held_out) = (look(&parts.first)?, look(&parts.second)?, look(&parts.held_out)?);
+    let mut rows = distances(&samples, &first, &second, &held_out, setup.seed);
+    rows.extend(accuracies(&parts, &samples, &held_out, setup)?);
+    if input.test.is_some() {
+        let everything: Vec<usize> = (0..input.train.len()).collect();
+        rows.push(memorised(&samples, &held_out, &classifier.look_at_items(input.train, &everything)?));
+    }
+    let set = &input.train.name;
+    let mut notes = vec![
+        format!("{} samples against as many held-out images of `{set}`", parts.count),
+        "perfect: training images against others; real: training images against the held-out ones".into(),
+        format!("features are the {FEATURES} of a classifier trained here on `{set}`, not Inception's"),
+    ];
+    if classifier.of_turns {
+        notes.push("the set has no labels: the classifier tells quarter turns of its images apart".into());
+    }
+    if input.test.is_none() {
+        notes.push(
+            "the set has no held-out part: training images stand in for it, and memorisation is not looked for".into(),
+        );
+    }
+    Ok(Report { title: format!("Images of `{set}`"), rows, notes })
+}
+
+/// The measures that compare features.
+fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &Answers, seed: u64) -> Vec<Row> {
+    let subset = KID_SUBSET.min(samples.classes.len() / 2);
+    let measured = |reference: &Answers, samples: &Answers| {
+        let (reference, samples) = (reference.points(), samples.points());
+        let kernel = kid(reference, samples, KID_SUBSETS, subset, seed);
+        let shares = prdc(reference, samples, NEIGHBOURS);
+        let exact = |mean| Estimate { mean, deviation: 0.0, count: 1 };
+        let shares = [shares.precision, shares.recall, shares.density, shares.coverage].map(exact);
+        [&[exact(frechet_distance(reference, samples)), kernel], &shares[..]].concat()
+    };
+    let values = measured(held_out, samples);
+    let (floors, reals) = (measured(second, first), measured(held_out, first));
+    let measures = [
+        ("Fréchet distance", Better::Lower),
+        ("kernel distance", Better::Lower),
+        ("precision", Better::Higher),
+        ("recall", Better::Higher),
+        ("density", Better::Higher),
+        ("coverage", Better::Higher),
+    ];
+    let row = |(n, (measure, better)): (usize, (&str, Better))| {
+        let row = Row::new(measure, values[n].mean, better).floor(floors[n].mean).real(reals[n].mean);
+        match values[n].count {
+            1 => row,
+            count => row
+                .deviation(values[n].standard_error())
+                .note(format!("± is the standard error over {count} subsets of {subset}")),
+        }
+    };
+    measures.into_iter().enumerate().map(row).collect()
+}
+
+/// GAN-train and GAN-test accuracy (Shmelkov et al. 2018, section 3), where real images have labels.
+fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setup) -> Result<Vec<Row>> {
+    let (Some(Labels { names, .. }), Some(_)) = (&parts.first.set.labels, &parts.held_out.set.labels) else {
+        return Ok(vec![]);
+    };
+    let truth = parts.held_out.classes();
+    let trained_on = |images: Vec<f32>, ids: Vec<u32>| -> Result<f64> {
+        let Dataset { name, shape, .. } = parts.first.set;
+        let set = set_of(name, shape, Items::Floats(images), Labels { ids, names: names.clone() });
+        let mut scorer = Classifier::train(&set, setup.updates(SCORER_ROUNDS), setup)?;
+        Ok(parts.held_out.look(&mut scorer)?.accuracy(&truth))
+    };
+    let classes = parts.wanted.unwrap_or(&samples.classes);
+    let gan_train = trained_on(parts.generated.to_vec(), classes.to_vec())?;
+    let real_train = trained_on(parts.first.images(), parts.first.classes())?;
+    let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train);
+    let Some(wanted) = parts.wanted else {
+        let train = train.note(
+            "of a classifier trained on the samples, on held-out images; the model has no classes, so the classifier of real \
+             images says what the samples are",
+        );
+        let test = Row::new("GAN-test confidence", samples.confidence(), Better::Higher).real(held_out.confidence());
+        return Ok(vec![train, test.note("of the classifier of real images in the classes that it sees in samples")]);
+    };
+    let train = train.note("of a classifier trained on the samples, on held-out images");
+    let test = Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher).real(held_out.accuracy(&truth));
+    Ok(vec![train, test.note("of the classifier of real images, on samples")])
+}
+
+/// Whether samples lie nearer to training examples than held-out images do.
+fn memorised(samples: &Answers, held_out: &Answers, train: &Answers) -> Row {
+    let nearest = |answers: &Answers| nearest_distances(answers.points(), train.points());
+    let held_out = nearest(held_out);
+    Row::new("memorised share", memorised_share(&nearest(samples), &held_out), Better::Lower)
+        .floor(0.01)
+        .real(memorised_share(&held_out, &held_out))
+        .note("samples nearer to a training image than all but 1 % of the held-out images are")
+}

@@ -1,0 +1,90 @@
+//! How likely held-out examples are to a model with latent variables.
+
+use super::{Better, Report, Row, widened};
+use crate::{
+    error::{Error, Result},
+    metrics::mean,
+};
+
+/// Numbers of importance samples that the literature reports.
+pub const IMPORTANCE_SAMPLES: [usize; 2] = [200, 5000];
+
+/// Set, number of importance samples, and what pythae's reproductions scored there.
+const PUBLISHED: [(&str, usize, &str); 2] = [
+    ("binarized_mnist", IMPORTANCE_SAMPLES[0], "VAE 784-400-40 89.78"),
+    ("binarized_mnist", IMPORTANCE_SAMPLES[1], "IWAE 50, 2 x 200 units 86.82"),
+];
+
+/// Of N examples, lower bounds of ln p(x), `[N]`, and the ln weights p(x, z) / q(z | x) of some z drawn from q with this
+/// seed, `[N, draws]`: a model's graph [`crate::models::BOUND`].
+pub type Bound<'a> = dyn FnMut(u64) -> Result<[Vec<f32>; 2]> + 'a;
+
+/// Evidence lower bound and importance-weighted negative log-likelihood in nats (Burda et al. 2016, equation 8), means over
+/// the examples that `bound` sees, with each of these numbers of samples.
+///
+/// # Errors
+/// What `bound` gives; values that are not finite.
+pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mut Bound) -> Result<Report> {
+    let most = importance_samples.iter().copied().max().unwrap_or(1);
+    let (mut totals, mut bounds, mut rows, mut drawn) = (vec![], vec![], vec![], 0);
+    while drawn < most {
+        let [elbo, log_weights] = bound(seed.wrapping_add(drawn as u64))?;
+        let [elbo, log_weights] = [widened(&elbo), widened(&log_weights)];
+        if elbo.is_empty() || log_weights.is_empty() || !log_weights.len().is_multiple_of(elbo.len()) {
+            return Err(Error::failure(format!("{} weights of {} examples", log_weights.len(), elbo.len())));
+        }
+        let draws = log_weights.len() / elbo.len();
+        bounds.push(mean(&elbo));
+        totals.resize(elbo.len(), LogSum::default());
+        for draw in 0..draws {
+            let weights = log_weights[draw..].iter().step_by(draws);
+            totals.iter_mut().zip(weights).for_each(|(total, &weight)| total.add(weight));
+            drawn += 1;
+            if importance_samples.contains(&drawn) {
+                let estimates: Vec<f64> = totals.iter().map(|total| (drawn as f64).ln() - total.value()).collect();
+                let row = Row::new(format!("NLL, {drawn} importance samples"), mean(&estimates), Better::Lower);
+                let published = PUBLISHED.iter().find(|(name, count, _)| *name == set && *count == drawn);
+                rows.push(published.into_iter().fold(row, |row, (.., published)| row.published(*published)));
+            }
+        }
+        if elbo.iter().chain(&log_weights).any(|v| v.is_nan()) {
+            return Err(Error::failure(format!("the bound of `{set}` is not a number")));
+        }
+    }
+    rows.insert(0, Row::new("evidence lower bound", mean(&bounds), Better::Higher));
+    let notes = vec![
+        format!("{} examples of `{set}`, in nats", totals.len()),
+        "a bound from above that tightens with the number of importance samples; what a perfect model scores, the entropy of \
+         the data, is not known".into(),
+    ];
+    Ok(Report { title: format!("Likelihood of `{set}`"), rows, notes })
+}
+
+/// ln of a sum of exponentials, one at a time.
+#[derive(Clone, Copy)]
+struct LogSum {
+    peak: f64,
+    /// In units of e^peak.
+    sum: f64,
+}
+
+impl Default for LogSum {
+    fn default() -> Self {
+        Self { peak: f64::NEG_INFINITY, sum: 0.0 }
+    }
+}
+
+impl LogSum {
+    fn add(&mut self, log: f64) {
+        if log > self.peak {
+            self.sum = self.sum * (self.peak - log).exp() + 1.0;
+            self.peak = log;
+        } else if log > f64::NEG_INFINITY {
+            self.sum += (log - self.peak).exp();
+        }
+    }
+
+    fn value(self) -> f64 {
+        self.peak + self.sum.ln()
+    }
+}

@@ -1,0 +1,212 @@
+//! TimeGAN's two scorers (Yoon et al. 2019; `metrics/*.py` of their code): a small recurrent network each, trained anew.
+
+use super::{Setup, check_samples, descend};
+use crate::{
+    engine::{Engine, Plans},
+    error::Result,
+    graph::{Graph, Init, T},
+    metrics::{choose, mean},
+    nn::{Mode, Net, Start},
+};
+
+/// Windows per update, of each kind.
+const BATCH: usize = 128;
+/// Windows that are tested together.
+const ROWS: usize = 500;
+const RATE: f64 = 1e-3;
+const DISCRIMINATIVE_ROUNDS: u64 = 2000;
+const PREDICTIVE_ROUNDS: u64 = 5000;
+/// Names of the inputs.
+const KINDS: [&str; 2] = ["first", "second"];
+/// Sets the seeds of splits apart from those of batches.
+const SPLIT: u64 = 1 << 31;
+
+/// Windows of series, `[N, T, F]` row-major.
+#[derive(Clone, Copy)]
+pub(super) struct Windows<'a> {
+    pub values: &'a [f32],
+    /// `[T, F]`.
+    pub shape: [usize; 2],
+}
+
+impl<'a> Windows<'a> {
+    pub fn new(values: &'a [f32], shape: [usize; 2]) -> Self {
+        Self { values, shape }
+    }
+
+    /// Values of one window.
+    pub fn len(&self) -> usize {
+        self.shape[0] * self.shape[1]
+    }
+
+    pub fn count(&self) -> usize {
+        self.values.len() / self.len()
+    }
+
+    /// Number of windows that train, the first four fifths of a random order; the others test.
+    fn trained(&self) -> usize {
+        self.count() * 4 / 5
+    }
+
+    /// Number of windows that test.
+    pub fn tested(&self) -> usize {
+        self.count() - self.trained()
+    }
+
+    /// Shape of a batch of at most so many.
+    fn batch(&self, most: usize) -> [usize; 3] {
+        [most.min(self.count()), self.shape[0], self.shape[1]]
+    }
+
+    /// The values of the first windows.
+    pub fn first(&self, count: usize) -> &'a [f32] {
+        &self.values[..count.min(self.count()) * self.len()]
+    }
+
+    /// The values of the windows at these places.
+    pub fn pick(&self, places: &[usize]) -> Vec<f32> {
+        places.iter().flat_map(|&i| &self.values[i * self.len()..][..self.len()]).copied().collect()
+    }
+}
+
+/// |accuracy - 1/2| on a fifth of the windows of a network that learned from the others to tell two kinds apart.
+pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setup, repetition: u64) -> Result<f64> {
+    let seed = seed(setup, repetition);
+    let parts = [(first, seed.wrapping_add(SPLIT)), (second, seed.wrapping_add(SPLIT + 1))].map(|(windows, seed)| {
+        let order = choose(windows.count(), windows.count(), seed);
+        let (train, test) = order.split_at(windows.trained());
+        (windows.pick(train), windows.pick(test))
+    });
+    let train_windows = [&parts[0].0, &parts[1].0].map(|values| Windows::new(values, first.shape));
+    let round = Graph::new();
+    {
+        let net = Net::new(&round, "scorer", Start::Uniform, Mode::Train);
+        let [first, second] = [0, 1].map(|n| round.input(KINDS[n], &train_windows[n].batch(BATCH)));
+        let logits = logits_of_last(&net, first.concat(second, 0));
+        let on_first = logits.slice(&[0, 0], &[first.dim(0), 1]);
+        let on_second = logits.slice(&[first.dim(0), 0], &[second.dim(0), 1]);
+        let loss = (-on_first).softplus().mean_all() + on_second.softplus().mean_all();
+        descend(&net, loss, round.scalar(RATE));
+    }
+    let answer = Graph::new();
+    {
+        let net = Net::new(&answer, "scorer", Start::Uniform, Mode::Eval);
+        answer.output("answers", logits_of_last(&net, answer.input(KINDS[0], &[ROWS, first.shape[0], first.shape[1]])));
+    }
+    let mut engine = engine(&round, &answer, setup, seed)?;
+    train(&mut engine, setup.updates(DISCRIMINATIVE_ROUNDS), &train_windows, seed)?;
+    let mut right = 0;
+    for ((_, test), is_first) in parts.iter().zip([true, false]) {
+        let logits = answers(&mut engine, Windows::new(test, first.shape), 1)?;
+        right += logits.iter().filter(|&&logit| (logit > 0.0) == is_first).count();
+    }
+    Ok((right as f64 / (first.tested() + second.tested()) as f64 - 0.5).abs())
+}
+
+/// Mean absolute error on windows of a network that learned from others to foretell the last feature, a step ahead, from
+/// the features before it.
+pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup, repetition: u64) -> Result<f64> {
+    let [steps, features] = trained.shape;
+    let seed = seed(setup, repetition);
+    let round = Graph::new();
+    {
+        let net = Net::new(&round, "scorer", Start::Uniform, Mode::Train);
+        let x = round.input(KINDS[0], &trained.batch(BATCH));
+        let truth = x.slice(&[0, 1, features - 1], &[x.dim(0), steps - 1, 1]);
+        descend(&net, (foretold(&net, x) - truth).abs().mean_all(), round.scalar(RATE));
+    }
+    let answer = Graph::new();
+    {
+        let net = Net::new(&answer, "scorer", Start::Uniform, Mode::Eval);
+        answer.output("answers", foretold(&net, answer.input(KINDS[0], &[ROWS, steps, features])));
+    }
+    let mut engine = engine(&round, &answer, setup, seed)?;
+    train(&mut engine, setup.updates(PREDICTIVE_ROUNDS), &[trained], seed)?;
+    let foretold = answers(&mut engine, tested, steps - 1)?;
+    let truth = tested.values.chunks_exact(features).map(|step| step[features - 1]).enumerate();
+    let truth = truth.filter(|(n, _)| n % steps > 0).map(|(_, truth)| truth);
+    let errors: Vec<f64> = foretold.iter().zip(truth).map(|(a, b)| f64::from((a - b).abs())).collect();
+    Ok(mean(&errors))
+}
+
+/// x `[B, T, F]` -> logits `[B, 1]` from the last state.
+fn logits_of_last<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
+    let hidden = (x.dim(2) / 2).max(1);
+    let states = gru(net, x.permute(&[1, 0, 2]), hidden);
+    net.dense("dense", states.index(x.dim(1) - 1), 1)
+}
+
+/// x `[B, T, F]` -> in (0, 1) `[B, T - 1, 1]`, step t for the last feature at t + 1 from the others up to t.
+fn foretold<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
+    let [rows, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
+    let hidden = (features / 2).max(1);
+    let seen = x.slice(&[0; 3], &[rows, steps - 1, features - 1]);
+    let states = gru(net, seen.permute(&[1, 0, 2]), hidden).permute(&[1, 0, 2]);
+    let logits = net.dense("dense", states.reshape(&[rows * (steps - 1), hidden]), 1);
+    logits.sigmoid().reshape(&[rows, steps - 1, 1])
+}
+
+/// x `[T, B, F]` -> states `[T, B, hidden]` of TensorFlow 1's GRU cell: the reset gate applies to the state before its
+/// product, gates have bias 1, weights are Glorot's.
+fn gru<'g>(net: &Net<'g>, x: T<'g>, hidden: usize) -> T<'g> {
+    let [steps, rows, features] = [0, 1, 2].map(|axis| x.dim(axis));
+    let layer = |name: &str, width: usize, bias: f32| {
+        let inputs = features + hidden;
+        let reach = (6.0 / (inputs + width) as f32).sqrt();
+        let w = net.graph.state(net.params, &format!("{name}.weight"), &[inputs, width], Init::Uniform(reach));
+        let b = net.graph.state(net.params, &format!("{name}.bias"), &[width], Init::Const(bias));
+        let of_x = x.reshape(&[steps * rows, features]).matmul(w.slice(&[0, 0], &[features, width]));
+        let of_x = (of_x + b.along(1, &of_x.shape())).reshape(&[steps, rows, width]);
+        (of_x, w.slice(&[features, 0], &[hidden, width]))
+    };
+    let ((gates_of_x, gates_of_h), (new_of_x, new_of_h)) = (layer("gates", 2 * hidden, 1.0), layer("new", hidden, 0.0));
+    let mut h = net.graph.full(0.0, &[rows, hidden]);
+    let mut states = net.graph.full(0.0, &[steps, rows, hidden]);
+    for step in 0..steps {
+        let gates = (gates_of_x.index(step) + h.matmul(gates_of_h)).sigmoid();
+        let reset = gates.slice(&[0, 0], &[rows, hidden]);
+        let keep = gates.slice(&[0, hidden], &[rows, hidden]);
+        let new = (new_of_x.index(step) + (reset * h).matmul(new_of_h)).tanh();
+        h = keep * h + (1.0 - keep) * new;
+        states = states + h.reshape(&[1, rows, hidden]).pad(&[step, 0, 0], &[steps, rows, hidden]);
+    }
+    states
+}
+
+fn seed(setup: &Setup, repetition: u64) -> u64 {
+    setup.seed.wrapping_add(repetition << 32)
+}
+
+fn engine(round: &Graph, answer: &Graph, setup: &Setup, seed: u64) -> Result<Engine> {
+    let (runner, caps) = (setup.device)()?;
+    Engine::new(runner, Plans::new([("round", round), ("answer", answer)], &caps, None)?, seed)
+}
+
+/// Updates by batches that the host draws as TimeGAN's code does: all different within a batch, each batch by itself.
+fn train(engine: &mut Engine, rounds: u64, kinds: &[Windows], seed: u64) -> Result<()> {
+    for draw in (0..rounds).map(|round| seed.wrapping_add(round * kinds.len() as u64)) {
+        let batch = |(n, windows): (usize, &Windows)| {
+            windows.pick(&choose(windows.batch(BATCH)[0], windows.count(), draw.wrapping_add(n as u64)))
+        };
+        let batches: Vec<Vec<f32>> = kinds.iter().enumerate().map(batch).collect();
+        let inputs: Vec<(&str, &[f32])> = KINDS.into_iter().zip(batches.iter().map(Vec::as_slice)).collect();
+        engine.feed("round", &inputs)?;
+    }
+    Ok(())
+}
+
+/// What the network says of windows, `each` values of every one.
+///
+/// # Errors
+/// Answers that are not finite: the training blew up.
+fn answers(engine: &mut Engine, windows: Windows, each: usize) -> Result<Vec<f32>> {
+    let mut answers = vec![];
+    for some in windows.values.chunks(ROWS * windows.len()) {
+        let mut some = some.to_vec();
+        some.resize(ROWS * windows.len(), 0.0);
+        answers.extend(engine.ask("answer", &[(KINDS[0], &some)])?);
+    }
+    answers.truncate(windows.count() * each);
+    check_samples(&answers, each)?;
+    Ok(answers)
+}

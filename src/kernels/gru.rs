@@ -1,0 +1,78 @@
+//! y = h of a GRU after each step. Reads gates [T, B, 3H], weight [H, 3H], bias [H], h0 [B, H], mask [T, B].
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Buffers, Caps, Cost, Io, Launch, Spec,
+    recurrent::{Sequence, choose, dot, sigmoid},
+};
+use crate::graph::Reset;
+
+/// All steps of a GRU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gru {
+    /// What it runs along.
+    pub sequence: Sequence,
+    /// Where the reset gate acts.
+    pub reset: Reset,
+}
+
+/// Examples of a workgroup.
+const ROWS: usize = 4;
+
+impl Spec for Gru {
+    const NAME: &'static str = "gru";
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/gru.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+
+    fn buffers(&self) -> Buffers {
+        let s = &self.sequence;
+        let reads = vec![3 * s.states(), 3 * s.units * s.units, s.units, s.state(), s.steps * s.batch];
+        Buffers { reads, writes: vec![s.states()], ..Default::default() }
+    }
+
+    fn launch(&self, caps: &Caps) -> Launch {
+        let mut launch = self.sequence.launch(ROWS, caps);
+        launch.overrides.push(reset_constant(self.reset));
+        launch
+    }
+
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let [gates, weight, bias, h0, mask] = io.reads[..] else { panic!("gru reads five tensors") };
+        let (s, units, one) = (self.sequence, self.sequence.units, F::one());
+        let mut h = h0.to_vec();
+        for (t, _) in s.order() {
+            for b in 0..s.batch {
+                let (h, m) = (&mut h[b * units..(b + 1) * units], mask[t * s.batch + b]);
+                let x = |k: usize, j: usize| gates[(t * s.batch + b) * 3 * units + k * units + j];
+                let product = |v: &[F], k: usize, j: usize| dot(v, weight, 0, 3 * units, k * units + j);
+                let r: Vec<F> = (0..units).map(|j| sigmoid(x(0, j) + product(h, 0, j))).collect();
+                let reset_h: Vec<F> = r.iter().zip(&*h).map(|(&r, &h)| r * h).collect();
+                let new = |j: usize| {
+                    let z = sigmoid(x(1, j) + product(h, 1, j));
+                    let u = match self.reset {
+                        Reset::Before => product(&reset_h, 2, j) + bias[j],
+                        Reset::After => r[j] * (product(h, 2, j) + bias[j]),
+                    };
+                    choose(m, (one - z) * (x(2, j) + u).tanh() + z * h[j], h[j])
+                };
+                let new: Vec<F> = (0..units).map(new).collect();
+                h.copy_from_slice(&new);
+            }
+            io.writes[0][t * s.state()..][..s.state()].copy_from_slice(&h);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let s = &self.sequence;
+        let Buffers { reads, writes, .. } = self.buffers();
+        let elements: usize = reads.iter().chain(&writes).sum();
+        Cost { flops: s.states() as f64 * (6.0 * s.units as f64 + 25.0), bytes: 4.0 * elements as f64 }
+    }
+}
+
+/// The pipeline constant that says where the reset gate acts.
+pub(super) fn reset_constant(reset: Reset) -> (String, f64) {
+    ("RESET_BEFORE".into(), f64::from(u8::from(reset == Reset::Before)))
+}

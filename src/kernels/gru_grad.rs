@@ -1,0 +1,96 @@
+//! Cotangents of a GRU's gates and of h0, back to back. Reads gates [T, B, 3H], the recurrent part u of the pre-activations
+//! [T, B, 3H], the result y [T, B, H], h0 [B, H], the weight's transpose [3H, H], mask [T, B], dy [T, B, H].
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Buffers, Caps, Cost, Io, Launch, Spec,
+    gru::reset_constant,
+    recurrent::{Sequence, dot, sigmoid, slope},
+};
+use crate::graph::Reset;
+
+/// All steps of a GRU, backwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GruGrad {
+    /// What the GRU ran along.
+    pub sequence: Sequence,
+    /// Where its reset gate acts.
+    pub reset: Reset,
+}
+
+/// Examples of a workgroup: as many as the cotangents of all gates leave room for.
+const ROWS: usize = 2;
+
+impl Spec for GruGrad {
+    const NAME: &'static str = "gru_grad";
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/gru_grad.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+
+    fn buffers(&self) -> Buffers {
+        let s = &self.sequence;
+        let (states, weight) = (s.states(), 3 * s.units * s.units);
+        let reads = vec![3 * states, 3 * states, states, s.state(), weight, s.steps * s.batch, states];
+        Buffers { reads, writes: vec![3 * states + s.state()], ..Default::default() }
+    }
+
+    fn launch(&self, caps: &Caps) -> Launch {
+        let mut launch = self.sequence.launch(ROWS, caps);
+        launch.overrides.push(reset_constant(self.reset));
+        launch
+    }
+
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let [gates, u, y, h0, transposed, mask, dy] = io.reads[..] else { panic!("gru_grad reads seven tensors") };
+        let (s, units, one) = (self.sequence, self.sequence.units, F::one());
+        let (das, dh) = io.writes[0].split_at_mut(3 * s.states());
+        dh.fill(F::zero());
+        for (t, before) in s.order().rev() {
+            let old_h = before.map_or(h0, |t| &y[t * s.state()..][..s.state()]);
+            for b in 0..s.batch {
+                let (at_row, m) = ((t * s.batch + b) * 3 * units, mask[t * s.batch + b]);
+                let da = &mut das[at_row..at_row + 3 * units];
+                let dh = &mut dh[b * units..(b + 1) * units];
+                let old_h = &old_h[b * units..(b + 1) * units];
+                let at = |k: usize, j: usize| at_row + k * units + j;
+                let r = |j: usize| sigmoid(gates[at(0, j)] + u[at(0, j)]);
+                for j in 0..units {
+                    let z = sigmoid(gates[at(1, j)] + u[at(1, j)]);
+                    let reset_u = if self.reset == Reset::After { r(j) * u[at(2, j)] } else { u[at(2, j)] };
+                    let n = (gates[at(2, j)] + reset_u).tanh();
+                    let all_dh = dy[t * s.state() + b * units + j] + dh[j];
+                    let new_dh = m * all_dh;
+                    da[units + j] = new_dh * (old_h[j] - n) * slope(z);
+                    da[2 * units + j] = new_dh * (one - z) * (one - n * n);
+                    dh[j] = (one - m) * all_dh + new_dh * z;
+                }
+                let du_n: Vec<F> = match self.reset {
+                    Reset::Before => {
+                        for j in 0..units {
+                            let through = dot(&da[2 * units..], transposed, 2 * units, units, j);
+                            da[j] = through * old_h[j] * slope(r(j));
+                            dh[j] = dh[j] + through * r(j);
+                        }
+                        vec![F::zero(); units]
+                    }
+                    Reset::After => {
+                        (0..units).for_each(|j| da[j] = da[2 * units + j] * u[at(2, j)] * slope(r(j)));
+                        (0..units).map(|j| da[2 * units + j] * r(j)).collect()
+                    }
+                };
+                for (j, dh) in dh.iter_mut().enumerate() {
+                    let gates = dot(&da[..2 * units], transposed, 0, units, j);
+                    *dh = *dh + gates + dot(&du_n, transposed, 2 * units, units, j);
+                }
+            }
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let s = &self.sequence;
+        let Buffers { reads, writes, .. } = self.buffers();
+        let elements: usize = reads.iter().chain(&writes).sum();
+        Cost { flops: s.states() as f64 * (6.0 * s.units as f64 + 45.0), bytes: 4.0 * elements as f64 }
+    }
+}

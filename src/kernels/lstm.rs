@@ -1,0 +1,68 @@
+//! y = h and c of an LSTM after each step. Reads gates [T, B, 4H], weight [H, 4H], h0 [B, H], c0 [B, H], mask [T, B].
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Buffers, Caps, Cost, Io, Launch, Spec,
+    recurrent::{Sequence, choose, dot, sigmoid},
+};
+
+/// All steps of an LSTM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lstm {
+    /// What it runs along.
+    pub sequence: Sequence,
+}
+
+/// Examples of a workgroup.
+const ROWS: usize = 4;
+
+impl Spec for Lstm {
+    const NAME: &'static str = "lstm";
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/lstm.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+
+    fn buffers(&self) -> Buffers {
+        let s = &self.sequence;
+        let reads = vec![4 * s.states(), 4 * s.units * s.units, s.state(), s.state(), s.steps * s.batch];
+        Buffers { reads, writes: vec![2 * s.states()], ..Default::default() }
+    }
+
+    fn launch(&self, caps: &Caps) -> Launch {
+        self.sequence.launch(ROWS, caps)
+    }
+
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let [gates, weight, h0, c0, mask] = io.reads[..] else { panic!("lstm reads five tensors") };
+        let (s, units) = (self.sequence, self.sequence.units);
+        let (hs, cs) = io.writes[0].split_at_mut(s.states());
+        let (mut h, mut c) = (h0.to_vec(), c0.to_vec());
+        for (t, _) in s.order() {
+            for b in 0..s.batch {
+                let (row, m) = (b * units..(b + 1) * units, mask[t * s.batch + b]);
+                let old_h = h[row.clone()].to_vec();
+                for j in 0..units {
+                    let gate = |k: usize| {
+                        let x = gates[(t * s.batch + b) * 4 * units + k * units + j];
+                        x + dot(&old_h, weight, 0, 4 * units, k * units + j)
+                    };
+                    let (i, f, g, o) = (sigmoid(gate(0)), sigmoid(gate(1)), gate(2).tanh(), sigmoid(gate(3)));
+                    let at = b * units + j;
+                    let new_c = f * c[at] + i * g;
+                    h[at] = choose(m, o * new_c.tanh(), h[at]);
+                    c[at] = choose(m, new_c, c[at]);
+                }
+            }
+            hs[t * s.state()..][..s.state()].copy_from_slice(&h);
+            cs[t * s.state()..][..s.state()].copy_from_slice(&c);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let s = &self.sequence;
+        let Buffers { reads, writes, .. } = self.buffers();
+        let elements: usize = reads.iter().chain(&writes).sum();
+        Cost { flops: s.states() as f64 * (8.0 * s.units as f64 + 30.0), bytes: 4.0 * elements as f64 }
+    }
+}

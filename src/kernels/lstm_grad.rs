@@ -1,0 +1,82 @@
+//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads pre-activations [T, B, 4H], the result y
+//! [2, T, B, H], c0 [B, H], the weight's transpose [4H, H], mask [T, B], dy [2, T, B, H].
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Buffers, Caps, Cost, Io, Launch, Spec,
+    recurrent::{Sequence, dot, sigmoid, slope},
+};
+
+/// All steps of an LSTM, backwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LstmGrad {
+    /// What the LSTM ran along.
+    pub sequence: Sequence,
+}
+
+/// Examples of a workgroup: as many as the cotangents of all gates leave room for.
+const ROWS: usize = 2;
+
+impl Spec for LstmGrad {
+    const NAME: &'static str = "lstm_grad";
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/lstm_grad.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+
+    fn buffers(&self) -> Buffers {
+        let s = &self.sequence;
+        let (states, weight) = (s.states(), 4 * s.units * s.units);
+        let reads = vec![4 * states, 2 * states, s.state(), weight, s.steps * s.batch, 2 * states];
+        Buffers { reads, writes: vec![4 * states + 2 * s.state()], ..Default::default() }
+    }
+
+    fn launch(&self, caps: &Caps) -> Launch {
+        self.sequence.launch(ROWS, caps)
+    }
+
+    fn twin<F: Float>(&self, mut io: Io<F>) {
+        let [a, y, c0, transposed, mask, dy] = io.reads[..] else { panic!("lstm_grad reads six tensors") };
+        let (s, units, one) = (self.sequence, self.sequence.units, F::one());
+        let (cs, (dhs, dcs)) = (&y[s.states()..], dy.split_at(s.states()));
+        let (das, carried) = io.writes[0].split_at_mut(4 * s.states());
+        let (dh, dc) = carried.split_at_mut(s.state());
+        dh.fill(F::zero());
+        dc.fill(F::zero());
+        for (t, before) in s.order().rev() {
+            let old_c = before.map_or(c0, |t| &cs[t * s.state()..][..s.state()]);
+            for b in 0..s.batch {
+                let (at_row, m) = ((t * s.batch + b) * 4 * units, mask[t * s.batch + b]);
+                for j in 0..units {
+                    let gate = |k: usize| a[at_row + k * units + j];
+                    let (i, f, g, o) = (sigmoid(gate(0)), sigmoid(gate(1)), gate(2).tanh(), sigmoid(gate(3)));
+                    let at = b * units + j;
+                    let tanh_c = (f * old_c[at] + i * g).tanh();
+                    let (all_dh, all_dc) = (dhs[t * s.state() + at] + dh[at], dcs[t * s.state() + at] + dc[at]);
+                    let new_dh = m * all_dh;
+                    let new_dc = m * all_dc + new_dh * o * (one - tanh_c * tanh_c);
+                    let da = [
+                        new_dc * g * slope(i),
+                        new_dc * old_c[at] * slope(f),
+                        new_dc * i * (one - g * g),
+                        new_dh * tanh_c * slope(o),
+                    ];
+                    (0..4).for_each(|k| das[at_row + k * units + j] = da[k]);
+                    dh[at] = (one - m) * all_dh;
+                    dc[at] = (one - m) * all_dc + new_dc * f;
+                }
+                let da = &das[at_row..at_row + 4 * units];
+                for j in 0..units {
+                    dh[b * units + j] = dh[b * units + j] + dot(da, transposed, 0, units, j);
+                }
+            }
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let s = &self.sequence;
+        let Buffers { reads, writes, .. } = self.buffers();
+        let elements: usize = reads.iter().chain(&writes).sum();
+        Cost { flops: s.states() as f64 * (8.0 * s.units as f64 + 55.0), bytes: 4.0 * elements as f64 }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the kernels of recurrent layers share: the sequence, its order, and the launch.
+
+use num_traits::Float;
+use serde::{Deserialize, Serialize};
+
+use super::{Caps, Launch, lanes};
+use crate::overrides;
+
+/// Units that the workgroup memory of these kernels has room for.
+pub const UNITS: usize = 512;
+
+/// Rounds of all its loops together that an invocation may take: software adapters stop at 65,535, in silence.
+const ROUNDS: usize = 60_000;
+
+/// A batch of sequences, time first, and the state that runs along them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Steps T.
+    pub steps: usize,
+    /// Examples B.
+    pub batch: usize,
+    /// Units H.
+    pub units: usize,
+    /// Whether the recurrence runs from the last step to the first.
+    pub reverse: bool,
+}
+
+impl Sequence {
+    /// Elements of one state, `[B, H]`.
+    pub fn state(&self) -> usize {
+        self.batch * self.units
+    }
+
+    /// Elements of the states of all steps, `[T, B, H]`.
+    pub fn states(&self) -> usize {
+        self.steps * self.state()
+    }
+
+    /// The steps in the order of the recurrence, each with its predecessor.
+    pub fn order(&self) -> impl DoubleEndedIterator<Item = (usize, Option<usize>)> + use<> {
+        let Self { steps, reverse, .. } = *self;
+        let at = move |s: usize| if reverse { steps - 1 - s } else { s };
+        (0..steps).map(move |s| (at(s), s.checked_sub(1).map(at)))
+    }
+
+    /// Why the kernels cannot run it, where they cannot.
+    pub fn obstacle(&self) -> Option<String> {
+        let Self { steps, units, .. } = *self;
+        // The products advance by four units a round at least; what is left over takes up to 15 rounds.
+        let rounds = steps * units.div_ceil(lanes(units)) * (units / 4 + 16);
+        if units > UNITS {
+            return Some(format!("a recurrent layer of {units} units, where a workgroup has room for {UNITS}"));
+        }
+        (rounds > ROUNDS)
+            .then(|| format!("{steps} steps of a recurrent layer of {units} units: too long for one launch"))
+    }
+
+    /// A workgroup for each `rows` examples, its lanes along the units.
+    pub(super) fn launch(&self, rows: usize, caps: &Caps) -> Launch {
+        let Self { steps, batch, units, reverse } = *self;
+        let constants = overrides!(T = steps, B = batch, H = units, REVERSE = reverse as u32, LANES = lanes(units));
+        Launch::folded(batch.div_ceil(rows), caps, constants)
+    }
+}
+
+pub(super) fn sigmoid<F: Float>(x: F) -> F {
+    (F::one() + (-x).exp()).recip()
+}
+
+/// s (1 - s): the derivative of the sigmoid by its value.
+pub(super) fn slope<F: Float>(s: F) -> F {
+    s * (F::one() - s)
+}
+
+/// `new` where the mask is 1, `old` where it is 0.
+pub(super) fn choose<F: Float>(mask: F, new: F, old: F) -> F {
+    mask * new + (F::one() - mask) * old
+}
+
+/// The sum of `vector[k] * matrix[(first + k) * cols + col]`.
+pub(super) fn dot<F: Float>(vector: &[F], matrix: &[F], first: usize, cols: usize, col: usize) -> F {
+    vector.iter().enumerate().fold(F::zero(), |sum, (k, &v)| sum + v * matrix[(first + k) * cols + col])
+}

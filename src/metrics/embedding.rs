@@ -1,0 +1,120 @@
+//! Points in the plane, for pictures of real against generated.
+
+use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
+
+use super::{Points, frechet::Moments, map_distances};
+
+/// The two directions of largest variance.
+pub struct Pca {
+    mean: DVector<f64>,
+    /// `[D, 2]`.
+    directions: DMatrix<f64>,
+}
+
+impl Pca {
+    /// Principal components of points of at least two coordinates. A direction's sign is that of its largest entry.
+    pub fn fit(points: Points) -> Self {
+        let Moments { mean, covariance } = Moments::of(points);
+        let eigen = covariance.symmetric_eigen();
+        let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
+        order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+        let mut directions = eigen.eigenvectors.select_columns(&order[..2]);
+        for mut direction in directions.column_iter_mut() {
+            let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+            direction *= largest.signum();
+        }
+        Self { mean, directions }
+    }
+
+    /// Coordinates of points along the two directions, `[N, 2]`.
+    pub fn project(&self, points: Points) -> Vec<f64> {
+        let offset = self.directions.tr_mul(&self.mean);
+        let mut plane = self.directions.transpose() * points.columns();
+        plane.column_iter_mut().for_each(|mut column| column -= &offset);
+        plane.as_slice().to_vec()
+    }
+}
+
+/// Steps of t-SNE's descent, and those at its beginning that exaggerate what is near.
+const STEPS: usize = 500;
+const EXAGGERATED_STEPS: usize = 250;
+const EXAGGERATION: f64 = 12.0;
+
+/// t-SNE (van der Maaten and Hinton 2008) without approximations: `[N, 2]`, a function of the points alone.
+///
+/// It starts from the principal components and goes by the usual schedule: 250 steps of momentum 0.5 with near pairs
+/// exaggerated 12 times, then 250 of 0.8, at the rate N / 12 (Belkina et al. 2019, whose gradient lacks the factor 4). Wants
+/// time as N² does.
+pub fn tsne(points: Points, perplexity: f64) -> Vec<f64> {
+    let count = points.count();
+    let near = joint_probabilities(points, perplexity);
+    let mut places = Pca::fit(points).project(points);
+    let spread = (places.iter().step_by(2).map(|v| v * v).sum::<f64>() / count as f64).sqrt();
+    places.iter_mut().for_each(|v| *v *= 1e-4 / spread.max(f64::MIN_POSITIVE));
+    let rate = count as f64 / (4.0 * EXAGGERATION);
+    let mut velocity = vec![0.0; 2 * count];
+    for step in 0..STEPS {
+        let (exaggeration, momentum) = if step < EXAGGERATED_STEPS { (EXAGGERATION, 0.5) } else { (1.0, 0.8) };
+        let slopes = tsne_gradient(&near, &places, exaggeration);
+        for ((v, place), slope) in velocity.iter_mut().zip(&mut places).zip(slopes.as_flattened()) {
+            *v = momentum * *v - rate * slope;
+            *place += *v;
+        }
+    }
+    places
+}
+
+/// The gradient of t-SNE's divergence (equation 5): 4 sum_j (p_ij - q_ij) w_ij (y_i - y_j), w = 1 / (1 + |y_i - y_j|²),
+/// q = w / sum(w).
+fn tsne_gradient(near: &[f64], places: &[f64], exaggeration: f64) -> Vec<[f64; 2]> {
+    let count = places.len() / 2;
+    let offsets = |i: usize| {
+        let here = [places[2 * i], places[2 * i + 1]];
+        places.chunks_exact(2).map(move |there| {
+            let offset = [here[0] - there[0], here[1] - there[1]];
+            (offset, 1.0 / (1.0 + offset[0] * offset[0] + offset[1] * offset[1]))
+        })
+    };
+    // A point's weight with itself is 1 and does not count.
+    let sums: Vec<f64> = (0..count).into_par_iter().map(|i| offsets(i).map(|(_, w)| w).sum::<f64>() - 1.0).collect();
+    let total: f64 = sums.iter().sum();
+    let slope = |i: usize| {
+        let pulls = offsets(i).zip(&near[i * count..]);
+        pulls.fold([0.0; 2], |slope, ((offset, w), p)| {
+            let force = 4.0 * (exaggeration * p - w / total) * w;
+            [slope[0] + force * offset[0], slope[1] + force * offset[1]]
+        })
+    };
+    (0..count).into_par_iter().map(slope).collect()
+}
+
+/// p_ij = (p_j|i + p_i|j) / 2N, `[N, N]`: Gaussians around each point, as wide as gives them the perplexity.
+fn joint_probabilities(points: Points, perplexity: f64) -> Vec<f64> {
+    let count = points.count();
+    let given: Vec<f64> = map_distances(points, points, |i, row| conditional(i, row, perplexity.ln())).concat();
+    let joint = |n: usize| (given[n] + given[n % count * count + n / count]) / (2 * count) as f64;
+    (0..count * count).map(joint).collect()
+}
+
+/// p_j|i for the squared distances from point i, of this entropy in nats, by bisection of the precision.
+fn conditional(i: usize, squares: &[f64], entropy: f64) -> Vec<f64> {
+    let nearest = squares.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, d)| *d).fold(f64::INFINITY, f64::min);
+    let weights = |precision: f64| -> Vec<f64> {
+        let weight = |(j, d): (usize, &f64)| if j == i { 0.0 } else { (precision * (nearest - d)).exp() };
+        let weights: Vec<f64> = squares.iter().enumerate().map(weight).collect();
+        let total: f64 = weights.iter().sum();
+        weights.iter().map(|w| w / total).collect()
+    };
+    let surprise = |p: &f64| if *p > 0.0 { -p * p.ln() } else { 0.0 };
+    let (mut low, mut high, mut precision) = (0.0, f64::INFINITY, 1.0);
+    for _ in 0..64 {
+        if weights(precision).iter().map(surprise).sum::<f64>() > entropy {
+            low = precision;
+        } else {
+            high = precision;
+        }
+        precision = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * precision };
+    }
+    weights(precision)
+}

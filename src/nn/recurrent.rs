@@ -1,0 +1,157 @@
+//! Recurrent layers over sequences `[T, B, F]`, time first.
+
+use super::{Net, xavier};
+use crate::graph::{Form, Init, Reset, Role, T};
+
+/// How a recurrent layer runs along its sequence; by default forwards, all steps counting, from a state of zeros.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recurrence<'g> {
+    /// `[T, B]`, 1 where a step counts and 0 where the state stays as it is.
+    pub mask: Option<T<'g>>,
+    /// From the last step to the first.
+    pub reverse: bool,
+    /// The state `[B, H]` before the first step.
+    pub h0: Option<T<'g>>,
+    /// An LSTM's cells `[B, H]` before the first step.
+    pub c0: Option<T<'g>>,
+}
+
+/// A kind of recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// See [`Net::lstm`].
+    Lstm,
+    /// See [`Net::gru`].
+    Gru(Reset),
+    /// See [`Net::tensorflow_gru`].
+    TensorFlowGru,
+}
+
+impl<'g> Net<'g> {
+    /// h and c `[T, B, H]` of an LSTM. Recurrent weights start orthogonal, the forget gate's bias at 1 (Jozefowicz et al. 2015).
+    #[track_caller]
+    pub fn lstm(&self, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> [T<'g>; 2] {
+        let gates = self.input_gates(name, x, 4 * units, Init::Span { start: units, end: 2 * units, value: 1.0 });
+        let weight = self.recurrent_weight(name, units, 4);
+        let initial = [r.h0, r.c0].map(|state| state.unwrap_or_else(|| self.zeros(x, units)));
+        self.graph.lstm(gates, weight, initial, self.mask(x, r), r.reverse)
+    }
+
+    /// h `[T, B, H]` of a GRU. Recurrent weights start orthogonal; r and z have one bias, n has one for each of its parts.
+    #[track_caller]
+    pub fn gru(&self, name: &str, x: T<'g>, units: usize, reset: Reset, r: &Recurrence<'g>) -> T<'g> {
+        let gates = self.input_gates(name, x, 3 * units, Init::Const(0.0));
+        let bias = self.parameter(name, "candidate_bias", &[units], Init::Const(0.0));
+        let h0 = r.h0.unwrap_or_else(|| self.zeros(x, units));
+        let weights = [self.recurrent_weight(name, units, 3), bias];
+        self.graph.gru(gates, weights, h0, self.mask(x, r), r.reverse, reset)
+    }
+
+    /// h `[T, B, H]` of TensorFlow 1's `GRUCell`: reset before the product, parameters and their start as there, that is, input
+    /// and recurrent weights in one matrix `[F + H, 2H]` for the gates and one `[F + H, H]` for the candidate, Xavier-uniform,
+    /// the gates' biases 1.
+    #[track_caller]
+    pub fn tensorflow_gru(&self, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> T<'g> {
+        let inputs = x.dim(2);
+        let part = |part: &str, len: usize, bias: f32| {
+            let name = format!("{name}.{part}");
+            let weight = self.parameter(&name, "weight", &[inputs + units, len], xavier(inputs + units, len));
+            (weight, self.parameter(&name, "bias", &[len], Init::Const(bias)))
+        };
+        let ((gates, gates_bias), (candidate, bias)) = (part("gates", 2 * units, 1.0), part("candidate", units, 0.0));
+        let weight = gates.concat(candidate, 1);
+        let rows = |first: usize, count: usize| weight.slice(&[first, 0], &[count, 3 * units]);
+        let gates = by_step(x).matmul(rows(0, inputs));
+        let gates = gates + gates_bias.pad(&[0], &[3 * units]).along(1, &gates.shape());
+        let h0 = r.h0.unwrap_or_else(|| self.zeros(x, units));
+        let weights = [rows(inputs, units), bias];
+        self.graph.gru(over_time(gates, x), weights, h0, self.mask(x, r), r.reverse, Reset::Before)
+    }
+
+    /// The states `[T, B, H]` of a layer of this kind.
+    #[track_caller]
+    pub fn recurrent(&self, cell: Cell, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> T<'g> {
+        match cell {
+            Cell::Lstm => self.lstm(name, x, units, r)[0],
+            Cell::Gru(reset) => self.gru(name, x, units, reset, r),
+            Cell::TensorFlowGru => self.tensorflow_gru(name, x, units, r),
+        }
+    }
+
+    /// The states `[T, B, 2H]` of two layers (Schuster and Paliwal 1997), `name.forward` and `name.backward`.
+    #[track_caller]
+    pub fn bidirectional(&self, cell: Cell, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> T<'g> {
+        let [forward, backward] = [("forward", r.reverse), ("backward", !r.reverse)].map(|(side, reverse)| {
+            self.recurrent(cell, &format!("{name}.{side}"), x, units, &Recurrence { reverse, ..*r })
+        });
+        forward.concat(backward, 2)
+    }
+
+    /// Layers `name.0`, `name.1`, .. one on the other: each is made from its name and the states below it.
+    pub fn stacked(&self, name: &str, x: T<'g>, layers: usize, layer: impl Fn(&str, T<'g>) -> T<'g>) -> T<'g> {
+        (0..layers).fold(x, |x, i| layer(&format!("{name}.{i}"), x))
+    }
+
+    /// h and c `[B, H]` of the LSTM `name` after one more step, of input `[B, F]`: for what feeds on its own results.
+    #[track_caller]
+    pub fn lstm_step(&self, name: &str, x: T<'g>, [h, c]: [T<'g>; 2]) -> [T<'g>; 2] {
+        let r = Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
+        self.lstm(name, one_step(x), h.dim(1), &r).map(|t| t.index(0))
+    }
+
+    /// h `[B, H]` of the GRU `name` after one more step, of input `[B, F]`.
+    #[track_caller]
+    pub fn gru_step(&self, name: &str, x: T<'g>, h: T<'g>, reset: Reset) -> T<'g> {
+        self.gru(name, one_step(x), h.dim(1), reset, &Recurrence { h0: Some(h), ..Default::default() }).index(0)
+    }
+
+    /// What the inputs add to the gates, `[T, B, len]`.
+    #[track_caller]
+    fn input_gates(&self, name: &str, x: T<'g>, len: usize, bias: Init) -> T<'g> {
+        assert_eq!(x.rank(), 3, "recurrent layer {name}: wants [T, B, F], got {:?}", x.shape());
+        let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
+        let gates = weight.contract(Form::MatMul, Role::X, by_step(x), vec![x.dim(0) * x.dim(1), len]);
+        over_time(gates + self.parameter(name, "bias", &[len], bias).along(1, &gates.shape()), x)
+    }
+
+    fn recurrent_weight(&self, name: &str, units: usize, gates: usize) -> T<'g> {
+        let weight = self.parameter(name, "recurrent", &[units, gates * units], Init::Orthogonal(1.0));
+        if self.spectral { self.spectral_norm(&format!("{name}.recurrent"), weight) } else { weight }
+    }
+
+    fn zeros(&self, x: T<'g>, units: usize) -> T<'g> {
+        self.graph.full(0.0, &[x.dim(1), units])
+    }
+
+    fn mask(&self, x: T<'g>, r: &Recurrence<'g>) -> T<'g> {
+        r.mask.unwrap_or_else(|| self.graph.full(1.0, &x.shape()[..2]))
+    }
+}
+
+/// Each example's last step that counts, `[B, F]` of `[T, B, F]`; the steps that count come first. A forward layer's state is
+/// there in the sequence's last step as well.
+pub fn last_step<'g>(x: T<'g>, mask: Option<T<'g>>) -> T<'g> {
+    let steps = x.dim(0);
+    match mask.filter(|_| steps > 1) {
+        None => x.index(steps - 1),
+        Some(mask) => {
+            let next = mask.slice(&[1, 0], &[steps - 1, x.dim(1)]).pad(&[0, 0], &mask.shape());
+            (x * (mask - next).broadcast(&x.shape(), &[2])).sum(&[0])
+        }
+    }
+}
+
+/// Steps and examples as the rows of one matrix.
+fn by_step<'g>(x: T<'g>) -> T<'g> {
+    x.reshape(&[x.dim(0) * x.dim(1), x.dim(2)])
+}
+
+/// The way back of [`by_step`], with the steps of `like`.
+fn over_time<'g>(rows: T<'g>, like: T<'g>) -> T<'g> {
+    rows.reshape(&[like.dim(0), like.dim(1), rows.dim(1)])
+}
+
+/// `[B, F]` as a sequence of one step.
+fn one_step<'g>(x: T<'g>) -> T<'g> {
+    x.reshape(&[1, x.dim(0), x.dim(1)])
+}

@@ -1,0 +1,65 @@
+//! Layers by what they compute: dropout, the last step, and how weights start.
+
+use saddle::{
+    graph::{Graph, Init, Reset, T},
+    initial,
+    nn::{Cell, Mode, Net, Recurrence, Start, last_step},
+    program::StateItem,
+    reference::Reference,
+};
+
+#[test]
+fn dropout_keeps_the_mean_and_does_nothing_in_evaluation() {
+    let g = Graph::new();
+    let x = g.full(3.0, &[200, 50]);
+    let y = Reference::default().value(Net::new(&g, "n", Start::Uniform, Mode::Train).dropout(x, 0.25));
+    let zeros = y.iter().filter(|y| **y == 0.0).count() as f64 / y.len() as f64;
+    assert!(y.iter().all(|&y| y == 0.0 || y == 4.0));
+    // Four standard deviations of 10,000 draws.
+    assert!((zeros - 0.25).abs() < 4.0 * (0.25f64 * 0.75 / 1e4).sqrt(), "{zeros} of all elements are zero");
+    assert_eq!(Net::new(&g, "n", Start::Uniform, Mode::Eval).dropout(x, 0.25).id(), x.id());
+}
+
+#[test]
+fn the_last_step_that_counts() {
+    let g = Graph::new();
+    let (x, mask) = (g.input("x", &[3, 2, 1]), g.input("mask", &[3, 2]));
+    let inputs =
+        [("x".into(), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), ("mask".into(), vec![1.0, 1.0, 1.0, 0.0, 1.0, 0.0])];
+    let r = Reference { inputs: inputs.into(), ..Default::default() };
+    assert_eq!(r.value(last_step(x, None)), [5.0, 6.0]);
+    assert_eq!(r.value(last_step(x, Some(mask))), [5.0, 2.0]);
+    let first =
+        |t: T, rows: usize| r.value(last_step(t.slice(&[0, 0, 0], &[rows, 2, 1]), Some(g.full(1.0, &[rows, 2]))));
+    assert_eq!(first(x, 1), [1.0, 2.0]);
+}
+
+/// Names, shapes and starts of a layer's parameters.
+fn parameters(cell: Cell) -> Vec<StateItem> {
+    let g = Graph::new();
+    let net = Net::new(&g, "n", Start::Xavier, Mode::Train);
+    net.recurrent(cell, "a", g.input("x", &[2, 3, 5]), 4, &Recurrence::default());
+    net.dense("d", g.input("z", &[3, 5]), 7);
+    let group = g.groups().remove(net.params);
+    let item = |i: saddle::graph::Item| {
+        let (state, offset) = ("n".into(), i.offset);
+        StateItem { name: i.name, shape: i.shape, init: i.init, state, offset }
+    };
+    group.items.into_iter().map(item).collect()
+}
+
+#[test]
+fn recurrent_layers_start_as_they_say() {
+    let find = |cell: Cell, name: &str| parameters(cell).into_iter().find(|i| i.name == name).unwrap();
+    let bias = initial::values(&find(Cell::Lstm, "a.bias"), 1);
+    assert_eq!(bias, [[0.0; 4], [1.0; 4], [0.0; 4], [0.0; 4]].concat(), "the forget gate is open");
+    assert_eq!(find(Cell::Gru(Reset::After), "a.recurrent").init, Init::Orthogonal(1.0));
+    assert_eq!(find(Cell::TensorFlowGru, "a.gates.bias").init, Init::Const(1.0));
+    for (name, shape, fans) in
+        [("a.gates.weight", [9, 8], 17), ("a.candidate.weight", [9, 4], 13), ("d.weight", [7, 5], 12)]
+    {
+        let item = find(Cell::TensorFlowGru, name);
+        assert_eq!((item.shape, item.init), (shape.to_vec(), Init::Uniform((6.0 / fans as f32).sqrt())), "{name}");
+    }
+    assert_eq!(find(Cell::Lstm, "d.bias").init, Init::Const(0.0));
+}
