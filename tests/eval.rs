@@ -322,3 +322,35 @@ fn training_images_are_measured_in_the_place_of_samples() {
         println!("{}after {:.0} s\n", report.table(), start.elapsed().as_secs_f64());
     }
 }
+
+/// Windows of 24 steps of a table, `[N, 24, F]`, where it lies beside the project.
+fn windows(table: &str) -> Option<(Vec<f32>, [usize; 2])> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/timegan").join(table);
+    if !path.exists() {
+        println!("skipped: there is no {}", path.display());
+        return None;
+    }
+    let set = data::open(path.to_str().unwrap(), &Options { window: Some(24), ..Default::default() }).unwrap();
+    Some((examples(&set, 0..set.len()), [set.shape[0], set.shape[1]]))
+}
+
+/// TimeGAN's paper has 0.036 for the predictive score of the original data.
+#[test]
+#[ignore = "trains 40 networks on stock prices for minutes"]
+fn real_stock_scores_as_published() {
+    let Some((real, shape)) = windows("stock_data.csv") else { return };
+    let start = std::time::Instant::now();
+    let input = Sequences { set: "stock_data.csv", real: &real, generated: &real, shape };
+    let report = sequences(&input, &setup()).unwrap();
+    println!("{}after {:.0} s", report.table(), start.elapsed().as_secs_f64());
+    let predictive = row(&report, "predictive score");
+    assert!((predictive.value - 0.036).abs() < 0.003, "{predictive:?}");
+    let discriminative = row(&report, "discriminative score");
+    assert!(discriminative.value < 0.03, "{discriminative:?}");
+    let folder = std::env::temp_dir();
+    for layout in [Layout::Pca, Layout::Tsne] {
+        let path = folder.join(format!("saddle-stock-{layout:?}.png"));
+        saddle::report::save_png(&path, &picture(&input, layout, 1).unwrap()).unwrap();
+        println!("{}", path.display());
+    }
+}

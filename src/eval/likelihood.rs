@@ -3,7 +3,7 @@
 use super::{Better, Report, Row, widened};
 use crate::{
     error::{Error, Result},
-    metrics::mean,
+    metrics::{LogMeanExp, mean},
 };
 
 /// Numbers of importance samples that the literature reports.
@@ -35,13 +35,13 @@ pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mu
         }
         let draws = log_weights.len() / elbo.len();
         bounds.push(mean(&elbo));
-        totals.resize(elbo.len(), LogSum::default());
+        totals.resize(elbo.len(), LogMeanExp::default());
         for draw in 0..draws {
             let weights = log_weights[draw..].iter().step_by(draws);
             totals.iter_mut().zip(weights).for_each(|(total, &weight)| total.add(weight));
             drawn += 1;
             if importance_samples.contains(&drawn) {
-                let estimates: Vec<f64> = totals.iter().map(|total| (drawn as f64).ln() - total.value()).collect();
+                let estimates: Vec<f64> = totals.iter().map(|total| -total.value()).collect();
                 let row = Row::new(format!("NLL, {drawn} importance samples"), mean(&estimates), Better::Lower);
                 let published = PUBLISHED.iter().find(|(name, count, _)| *name == set && *count == drawn);
                 rows.push(published.into_iter().fold(row, |row, (.., published)| row.published(*published)));
@@ -58,33 +58,4 @@ pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mu
          the data, is not known".into(),
     ];
     Ok(Report { title: format!("Likelihood of `{set}`"), rows, notes })
-}
-
-/// ln of a sum of exponentials, one at a time.
-#[derive(Clone, Copy)]
-struct LogSum {
-    peak: f64,
-    /// In units of e^peak.
-    sum: f64,
-}
-
-impl Default for LogSum {
-    fn default() -> Self {
-        Self { peak: f64::NEG_INFINITY, sum: 0.0 }
-    }
-}
-
-impl LogSum {
-    fn add(&mut self, log: f64) {
-        if log > self.peak {
-            self.sum = self.sum * (self.peak - log).exp() + 1.0;
-            self.peak = log;
-        } else if log > f64::NEG_INFINITY {
-            self.sum += (log - self.peak).exp();
-        }
-    }
-
-    fn value(self) -> f64 {
-        self.peak + self.sum.ln()
-    }
 }

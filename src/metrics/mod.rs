@@ -128,11 +128,42 @@ pub fn mean(values: &[f64]) -> f64 {
 
 /// ln(mean(e^v)), without overflow: the importance-weighted bound of log weights (Burda et al. 2016, equation 8).
 pub fn log_mean_exp(values: &[f64]) -> f64 {
-    let peak = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if peak.is_infinite() {
-        return peak;
+    let mut total = LogMeanExp::default();
+    values.iter().for_each(|&value| total.add(value));
+    total.value()
+}
+
+/// [`log_mean_exp`] of one value at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct LogMeanExp {
+    peak: f64,
+    /// In units of e^peak.
+    sum: f64,
+    count: f64,
+}
+
+impl Default for LogMeanExp {
+    fn default() -> Self {
+        Self { peak: f64::NEG_INFINITY, sum: 0.0, count: 0.0 }
     }
-    peak + mean(&values.iter().map(|v| (v - peak).exp()).collect::<Vec<f64>>()).ln()
+}
+
+impl LogMeanExp {
+    /// Takes one more value.
+    pub fn add(&mut self, value: f64) {
+        if value > self.peak {
+            self.sum = self.sum * (self.peak - value).exp() + 1.0;
+            self.peak = value;
+        } else if value > f64::NEG_INFINITY {
+            self.sum += (value - self.peak).exp();
+        }
+        self.count += 1.0;
+    }
+
+    /// Of the values so far.
+    pub fn value(&self) -> f64 {
+        self.peak + self.sum.ln() - self.count.ln()
+    }
 }
 
 /// KL divergence in nats from a histogram to the uniform distribution over its K bins, ln K - entropy; ln K, the worst
