@@ -37,6 +37,14 @@ pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> T<'g>, fake: T<'g
     }
 }
 
+/// Mean distance between the means and the deviations of two batches, value by value (Yoon et al. 2019, their code's V).
+pub fn moment_distance<'g>(real: T<'g>, fake: T<'g>) -> T<'g> {
+    let (real, fake) = (real.moments(&[0]), fake.moments(&[0]));
+    let deviation = |moments: T<'g>| (moments.index(1) + 1e-6).sqrt();
+    let distance = |a: T<'g>, b: T<'g>| (a - b).abs().mean_all();
+    distance(real.index(0), fake.index(0)) + distance(deviation(real), deviation(fake))
+}
+
 /// Squared norm per sample `[B]` of the gradient of the logits with respect to the samples they were computed from.
 fn squared_norms<'g>(logits: T<'g>, x: T<'g>) -> T<'g> {
     let dx = grad(logits.sum_all(), &[x])[0];

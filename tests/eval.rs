@@ -18,6 +18,7 @@ use saddle::{
         Caps,
         random::{normal, philox},
     },
+    report::save_png,
     runner::Runner,
 };
 
@@ -347,10 +348,18 @@ fn real_stock_scores_as_published() {
     assert!((predictive.value - 0.036).abs() < 0.003, "{predictive:?}");
     let discriminative = row(&report, "discriminative score");
     assert!(discriminative.value < 0.03, "{discriminative:?}");
-    let folder = std::env::temp_dir();
+}
+
+/// Real windows in grey and, in red, others with half of the deviation from their column's mean.
+#[test]
+#[ignore = "writes pictures, to be looked at, into the folder for temporary files"]
+fn pictures_of_stock() {
+    let Some((real, shape)) = windows("stock_data.csv") else { return };
+    let generated: Vec<f32> = real.iter().map(|v| 0.5 * v + 0.1).collect();
+    let input = Sequences { set: "stock_data.csv", real: &real, generated: &generated, shape };
     for layout in [Layout::Pca, Layout::Tsne] {
-        let path = folder.join(format!("saddle-stock-{layout:?}.png"));
-        saddle::report::save_png(&path, &picture(&input, layout, 1).unwrap()).unwrap();
+        let path = std::env::temp_dir().join(format!("saddle-stock-{layout:?}.png"));
+        save_png(&path, &picture(&input, layout, 1).unwrap()).unwrap();
         println!("{}", path.display());
     }
 }

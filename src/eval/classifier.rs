@@ -13,7 +13,7 @@ use crate::{
     data::{Dataset, Items, Labels},
     engine::{Engine, Plans},
     error::{Error, Result},
-    graph::{Dist, Field, Graph, Real, T, numel},
+    graph::{Field, Graph, T, numel},
     kernels::gather::Data,
     metrics::Points,
     nn::{Mode, Net, Start},
@@ -191,17 +191,9 @@ fn network<'g>(net: &Net<'g>, x: T<'g>, classes: usize) -> (T<'g>, T<'g>) {
         stage += 1;
     }
     let h = net.conv2d(&format!("conv{stage}"), h, 64, [3, 2, 1], true).relu();
-    let h = dropout(net, h, 0.25);
+    let h = net.dropout(h, 0.25);
     let features = net.dense("dense", h.reshape(&[h.dim(0), h.len() / h.dim(0)]), FEATURES).relu();
-    (features, net.dense("classes", dropout(net, features, 0.5), classes))
-}
-
-/// Zeros for a share of the values, the others as much larger; nothing where the network is only asked.
-fn dropout<'g>(net: &Net<'g>, x: T<'g>, share: f64) -> T<'g> {
-    if net.mode == Mode::Eval {
-        return x;
-    }
-    x * net.graph.random(Dist::Bernoulli(Real::new(1.0 - share)), &x.shape()) * (1.0 / (1.0 - share))
+    (features, net.dense("classes", net.dropout(features, 0.5), classes))
 }
 
 /// Trains on labelled items; what is left is their classifier's parameters.

@@ -4,9 +4,9 @@ use super::{Setup, check_samples, descend};
 use crate::{
     engine::{Engine, Plans},
     error::Result,
-    graph::{Graph, Init, T},
+    graph::{Graph, T},
     metrics::{choose, mean},
-    nn::{Mode, Net, Start},
+    nn::{Mode, Net, Recurrence, Start, last_step},
 };
 
 /// Windows per update, of each kind.
@@ -80,7 +80,7 @@ pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setu
     let train_windows = [&parts[0].0, &parts[1].0].map(|values| Windows::new(values, first.shape));
     let round = Graph::new();
     {
-        let net = Net::new(&round, "scorer", Start::Uniform, Mode::Train);
+        let net = Net::new(&round, "scorer", Start::Xavier, Mode::Train);
         let [first, second] = [0, 1].map(|n| round.input(KINDS[n], &train_windows[n].batch(BATCH)));
         let logits = logits_of_last(&net, first.concat(second, 0));
         let on_first = logits.slice(&[0, 0], &[first.dim(0), 1]);
@@ -90,7 +90,7 @@ pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setu
     }
     let answer = Graph::new();
     {
-        let net = Net::new(&answer, "scorer", Start::Uniform, Mode::Eval);
+        let net = Net::new(&answer, "scorer", Start::Xavier, Mode::Eval);
         answer.output("answers", logits_of_last(&net, answer.input(KINDS[0], &[ROWS, first.shape[0], first.shape[1]])));
     }
     let mut engine = engine(&round, &answer, setup, seed)?;
@@ -110,14 +110,14 @@ pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup,
     let seed = seed(setup, repetition);
     let round = Graph::new();
     {
-        let net = Net::new(&round, "scorer", Start::Uniform, Mode::Train);
+        let net = Net::new(&round, "scorer", Start::Xavier, Mode::Train);
         let x = round.input(KINDS[0], &trained.batch(BATCH));
         let truth = x.slice(&[0, 1, features - 1], &[x.dim(0), steps - 1, 1]);
         descend(&net, (foretold(&net, x) - truth).abs().mean_all(), round.scalar(RATE));
     }
     let answer = Graph::new();
     {
-        let net = Net::new(&answer, "scorer", Start::Uniform, Mode::Eval);
+        let net = Net::new(&answer, "scorer", Start::Xavier, Mode::Eval);
         answer.output("answers", foretold(&net, answer.input(KINDS[0], &[ROWS, steps, features])));
     }
     let mut engine = engine(&round, &answer, setup, seed)?;
@@ -132,8 +132,8 @@ pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup,
 /// x `[B, T, F]` -> logits `[B, 1]` from the last state.
 fn logits_of_last<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
     let hidden = (x.dim(2) / 2).max(1);
-    let states = gru(net, x.permute(&[1, 0, 2]), hidden);
-    net.dense("dense", states.index(x.dim(1) - 1), 1)
+    let states = net.tensorflow_gru("gru", x.permute(&[1, 0, 2]), hidden, &Recurrence::default());
+    net.dense("dense", last_step(states, None), 1)
 }
 
 /// x `[B, T, F]` -> in (0, 1) `[B, T - 1, 1]`, step t for the last feature at t + 1 from the others up to t.
@@ -141,36 +141,10 @@ fn foretold<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
     let [rows, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let hidden = (features / 2).max(1);
     let seen = x.slice(&[0; 3], &[rows, steps - 1, features - 1]);
-    let states = gru(net, seen.permute(&[1, 0, 2]), hidden).permute(&[1, 0, 2]);
+    let states = net.tensorflow_gru("gru", seen.permute(&[1, 0, 2]), hidden, &Recurrence::default());
+    let states = states.permute(&[1, 0, 2]);
     let logits = net.dense("dense", states.reshape(&[rows * (steps - 1), hidden]), 1);
     logits.sigmoid().reshape(&[rows, steps - 1, 1])
-}
-
-/// x `[T, B, F]` -> states `[T, B, hidden]` of TensorFlow 1's GRU cell: the reset gate applies to the state before its
-/// product, gates have bias 1, weights are Glorot's.
-fn gru<'g>(net: &Net<'g>, x: T<'g>, hidden: usize) -> T<'g> {
-    let [steps, rows, features] = [0, 1, 2].map(|axis| x.dim(axis));
-    let layer = |name: &str, width: usize, bias: f32| {
-        let inputs = features + hidden;
-        let reach = (6.0 / (inputs + width) as f32).sqrt();
-        let w = net.graph.state(net.params, &format!("{name}.weight"), &[inputs, width], Init::Uniform(reach));
-        let b = net.graph.state(net.params, &format!("{name}.bias"), &[width], Init::Const(bias));
-        let of_x = x.reshape(&[steps * rows, features]).matmul(w.slice(&[0, 0], &[features, width]));
-        let of_x = (of_x + b.along(1, &of_x.shape())).reshape(&[steps, rows, width]);
-        (of_x, w.slice(&[features, 0], &[hidden, width]))
-    };
-    let ((gates_of_x, gates_of_h), (new_of_x, new_of_h)) = (layer("gates", 2 * hidden, 1.0), layer("new", hidden, 0.0));
-    let mut h = net.graph.full(0.0, &[rows, hidden]);
-    let mut states = net.graph.full(0.0, &[steps, rows, hidden]);
-    for step in 0..steps {
-        let gates = (gates_of_x.index(step) + h.matmul(gates_of_h)).sigmoid();
-        let reset = gates.slice(&[0, 0], &[rows, hidden]);
-        let keep = gates.slice(&[0, hidden], &[rows, hidden]);
-        let new = (new_of_x.index(step) + (reset * h).matmul(new_of_h)).tanh();
-        h = keep * h + (1.0 - keep) * new;
-        states = states + h.reshape(&[1, rows, hidden]).pad(&[step, 0, 0], &[steps, rows, hidden]);
-    }
-    states
 }
 
 fn seed(setup: &Setup, repetition: u64) -> u64 {

@@ -170,7 +170,20 @@ pub fn picture(input: &Sequences, layout: Layout, seed: u64) -> Result<RgbImage>
             tsne(all, PERPLEXITY.min(all.count() as f64 / 4.0))
         }
     };
+    let plane = filled(&plane);
     let (real, generated) = plane.split_at(2 * real.len() / steps);
-    let narrowed = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
-    Ok(report::scatter(&narrowed(generated), &narrowed(real), None))
+    Ok(report::scatter(generated, real, Some(1.1)))
+}
+
+/// Points in the plane, either axis stretched to reach from -1 to 1.
+fn filled(plane: &[f64]) -> Vec<f32> {
+    let reach = [0, 1].map(|axis| {
+        let values = || plane.iter().skip(axis).step_by(2).copied();
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+    });
+    let fill = |(n, v): (usize, &f64)| {
+        let (low, high) = reach[n % 2];
+        if high > low { (2.0 * (v - low) / (high - low) - 1.0) as f32 } else { 0.0 }
+    };
+    plane.iter().enumerate().map(fill).collect()
 }

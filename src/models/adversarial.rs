@@ -176,7 +176,8 @@ impl<'g> Round<'_, 'g> {
             g.metric("d_real", probability(on_real));
             g.metric("d_fake", probability(on_fake));
         }
-        self.descend(dis, loss, s.lr_d);
+        let learns = if s.hold > 0.0 { (loss - f64::from(s.hold)).step() } else { g.scalar(1.0) };
+        self.descend(dis, loss, self.training().rate(s.lr_d) * learns);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
             g.commit();
@@ -188,12 +189,18 @@ impl<'g> Round<'_, 'g> {
         let judge = |x| self.judge(dis, self.blurred(x), classes);
         let loss = objective::g_loss(s.objective, || judge(real), judge(fake));
         self.graph.metric("g_loss", loss);
-        self.descend(net, loss, s.lr_g);
+        let loss = if s.moments > 0.0 {
+            let distance = objective::moment_distance(real, fake);
+            self.graph.metric("moments", distance);
+            loss + distance * f64::from(s.moments)
+        } else {
+            loss
+        };
+        self.descend(net, loss, self.training().rate(s.lr_g));
     }
 
-    fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: f32) {
-        let training = self.training();
-        training.descend_together(&[(net, loss, training.rate(rate) * training.late(self.from))]);
+    fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
+        self.training().descend_together(&[(net, loss, rate * self.training().late(self.from))]);
     }
 
     /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).

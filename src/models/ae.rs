@@ -51,7 +51,7 @@ pub fn round(graph: &Graph, s: &Settings, examples: &Examples) {
     let decoded = decoder(&g, s, code(&e, s, x), &examples.shape);
     let loss = -log_likelihood(&g, s, x, decoded).mean_all();
     graph.metric("reconstruction", loss);
-    graph.metric("squared_error", (x - autoencoder::expected(decoded)).square().mean_all());
+    graph.metric("squared_error", (x - autoencoder::expected(s, decoded)).square().mean_all());
     let rate = training.rate(s.lr_g);
     training.descend_together(&[(&e, loss, rate), (&g, loss, rate)]);
     graph.commit();

@@ -146,7 +146,7 @@ impl<'g> Round<'_, 'g> {
 
     /// A sample, with whose statistics samples are normalised later.
     fn sample(&self, z: T<'g>) -> T<'g> {
-        expected(decoder(&self.g, self.s, z, &self.examples.shape))
+        expected(self.s, decoder(&self.g, self.s, z, &self.examples.shape))
     }
 
     fn prior(&self) -> T<'g> {
@@ -190,7 +190,7 @@ impl<'g> Round<'_, 'g> {
         let (rate_g, rate_d) = (self.training.rate(s.lr_g), self.training.rate(s.lr_d));
         self.training.descend_together(&[
             (&self.e, d_loss + weighted, rate_d),
-            (&self.d, d_loss, rate_d),
+            (&self.d, d_loss, rate_d * self.training.late(s.pretrain)),
             (&self.g, g_loss + weighted, rate_g),
         ]);
         self.training.average(&self.g);
@@ -239,7 +239,7 @@ impl<'g> Round<'_, 'g> {
         let (s, graph) = (self.s, self.x.graph());
         let error = |x: T<'g>| {
             let code = self.e.dense("code", encoder(&self.e.untracked(), s, x), s.latent);
-            (x - expected(decoder(&self.d.untracked(), s, code, &self.examples.shape))).abs().mean_all()
+            (x - expected(s, decoder(&self.d.untracked(), s, code, &self.examples.shape))).abs().mean_all()
         };
         let k = graph.state(graph.group("balance"), "k", &[1], Init::Const(0.0));
         let fake = self.sample(self.prior());

@@ -1,6 +1,6 @@
 //! What autoencoders share: the two networks, likelihoods, posteriors and their graphs.
 
-use super::{Examples, RECONSTRUCT, dcgan, image_shape, sample_rows};
+use super::{Examples, RECONSTRUCT, dcgan, image_shape, sample_rows, sequences};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Field, Graph, Init, T, numel},
@@ -13,7 +13,11 @@ const LOG_VARIANCE: f64 = 10.0;
 
 /// How the weights of an architecture start.
 pub fn start(s: &Settings) -> Start {
-    if s.net == Architecture::Conv { Start::Dcgan } else { Start::Uniform }
+    match s.likelihood {
+        Likelihood::Categorical => Start::Xavier,
+        _ if s.net == Architecture::Conv => Start::Dcgan,
+        _ => Start::Uniform,
+    }
 }
 
 /// Refuses examples that the networks cannot take.
@@ -38,8 +42,10 @@ pub fn batch<'g>(g: &'g Graph, s: &Settings, examples: &Examples) -> T<'g> {
 
 /// x `[B, ..]` -> features `[B, F]`.
 pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
-    if s.net == Architecture::Conv {
-        return dcgan::trunk(net, s, x);
+    match (x.rank(), s.net) {
+        (3, _) => return sequences::encoder(net, s, x),
+        (_, Architecture::Conv) => return dcgan::trunk(net, s, x),
+        _ => {}
     }
     let x = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
     s.hidden_e.iter().enumerate().fold(x, |h, (i, &width)| net.dense(&format!("dense{i}"), h, width).relu())
@@ -47,8 +53,10 @@ pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
 
 /// z `[B, latent]` -> what the likelihood is made of, `[B, ..shape]`: logits of pixels, means of points.
 pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
-    if s.net == Architecture::Conv {
-        return dcgan::decoder(net, s, z, shape);
+    match (shape.len(), s.net) {
+        (2, _) => return sequences::decoder(net, s, z, shape),
+        (_, Architecture::Conv) => return dcgan::decoder(net, s, z, shape),
+        _ => {}
     }
     let widths = s.hidden_e.iter().rev().enumerate();
     let h = widths.fold(z, |h, (i, &width)| net.dense(&format!("dense{i}"), h, width).relu());
@@ -57,12 +65,21 @@ pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<
 
 /// Decoded examples: images in (-1, 1), where tanh(l / 2) is 2 sigmoid(l) - 1.
 pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
-    expected(decoder(net, s, z, shape))
+    drawn(s, decoder(net, s, z, shape))
 }
 
 /// What a decoder's result stands for: the mean of each value.
-pub fn expected(decoded: T) -> T {
-    if decoded.rank() == 4 { (decoded * 0.5).tanh() } else { decoded }
+pub fn expected<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+    match decoded.rank() {
+        4 => (decoded * 0.5).tanh(),
+        3 => sequences::expected(s, decoded),
+        _ => decoded,
+    }
+}
+
+/// What others see of a decoder's result: the mean, but of symbols a soft draw.
+pub fn drawn<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+    if decoded.rank() == 3 { sequences::relaxed(s, decoded) } else { expected(s, decoded) }
 }
 
 /// log p(x | z) of each row `[B]` in nats, for x in the data's own units: images in [-1, 1] are 0 to 1 to a Bernoulli.
@@ -70,12 +87,27 @@ pub fn log_likelihood<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, decoded: T<'g>)
     let each = match s.likelihood {
         Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
         Likelihood::Gaussian => {
-            let v = net.graph.state(net.params, "log_variance", &[1], Init::Const(0.0)).reshape(&[]);
-            let v = v.clamp(LOG_VARIANCE).expand(&x.shape());
-            ((x - expected(decoded)).square() * (v * -1.0).exp() + v + (2.0 * std::f64::consts::PI).ln()) * -0.5
+            let v = log_variance(net, &x.shape());
+            ((x - expected(s, decoded)).square() * (v * -1.0).exp() + v + (2.0 * std::f64::consts::PI).ln()) * -0.5
+        }
+        Likelihood::Categorical => {
+            let (shape, rows) = (x.shape(), [x.len() / x.dim(2), x.dim(2)]);
+            return -decoded.reshape(&rows).cross_entropy(x.reshape(&rows)).reshape(&shape[..2]).sum(&[1]);
         }
     };
     each.sum(&(1..x.rank()).collect::<Vec<_>>())
+}
+
+/// The Gaussian's learned log variance: one for all values of an example, or one for each feature of sequences.
+fn log_variance<'g>(net: &Net<'g>, shape: &[usize]) -> T<'g> {
+    let features = if shape.len() == 3 { shape[2] } else { 1 };
+    let v = net.graph.state(net.params, "log_variance", &[features], Init::Const(0.0)).clamp(LOG_VARIANCE);
+    if shape.len() == 3 { v.along(2, shape) } else { v.reshape(&[]).expand(shape) }
+}
+
+/// The Gaussian's deviation of each feature of sequences, for one step `[B, F]`.
+pub fn deviation<'g>(net: &Net<'g>, shape: &[usize; 2]) -> T<'g> {
+    (log_variance(net, &[1, shape[0], shape[1]]) * 0.5).exp().index(0)
 }
 
 /// A diagonal Gaussian q(z | x), `[B, latent]` each.

@@ -9,6 +9,11 @@ pub mod dbm;
 pub mod dbm_gan;
 pub mod dcgan;
 pub mod gan;
+pub mod lstm;
+pub mod lstm_gan;
+pub mod rvae;
+pub mod rvae_gan;
+pub mod sequences;
 pub mod training;
 pub mod vae;
 pub mod vae_gan;
@@ -130,6 +135,10 @@ pub const VARIANTS: &[Variant] = &[
     ae_gan::VARIANT,
     dbm::VARIANT,
     dbm_gan::VARIANT,
+    lstm::VARIANT,
+    lstm_gan::VARIANT,
+    rvae::VARIANT,
+    rvae_gan::VARIANT,
 ];
 
 /// The variants as the settings see them.

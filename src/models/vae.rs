@@ -32,7 +32,8 @@ pub const VARIANT: Variant = Variant {
     build,
 };
 
-fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+/// The model, of any examples that [`autoencoder`] has networks for.
+pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     autoencoder::check(s, examples)?;
     let round = Graph::new();
     self::round(&round, s, examples);

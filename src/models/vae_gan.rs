@@ -3,7 +3,8 @@
 use super::{
     BOUND, CALIBRATION, Examples, Kind, Model, Phase, Variant,
     adversarial::{self, critic_loss},
-    autoencoder::{self, Posterior, batch, decoder, encoder, expected},
+    autoencoder::{self, Posterior, batch, decoder, drawn, encoder},
+    sequences,
     training::Training,
     vae,
 };
@@ -69,7 +70,8 @@ pub const VARIANT: Variant = Variant {
     build,
 };
 
-fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+/// The model, of any examples that [`autoencoder`] has networks for.
+pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     autoencoder::check(s, examples)?;
     adversarial::check(s, examples)?;
     let mut phases = vec![];
@@ -102,8 +104,8 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
     let x = batch(graph, s, examples);
     let q = Posterior::of(&e, s, encoder(&e, s, x));
     // The statistics that samples are normalised with are those of samples.
-    let reconstructed = expected(decoder(&g.untracked(), s, q.draw(), &examples.shape));
-    let sampled = expected(decoder(&g, s, latent(graph, s.latent_dist, &[s.batch, s.latent]), &examples.shape));
+    let reconstructed = drawn(s, decoder(&g.untracked(), s, q.draw(), &examples.shape));
+    let sampled = drawn(s, decoder(&g, s, latent(graph, s.latent_dist, &[s.batch, s.latent]), &examples.shape));
 
     // Half of the discriminator's generated samples come from the prior, half from the posterior.
     let (on_sampled, on_real, _) = critic_loss(s, judge, x, sampled.detach());
@@ -122,7 +124,7 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
     graph.metric("squared_error", (x - reconstructed).square().mean_all());
 
     let (learns_g, learns_d) = equilibrium(s, on_real, [judge(sampled), judge(reconstructed)]);
-    let (rate_g, rate_d) = (training.rate(s.lr_g), training.rate(s.lr_d) * learns_d);
+    let (rate_g, rate_d) = (training.rate(s.lr_g), training.rate(s.lr_d) * learns_d * training.late(s.pretrain));
     let discriminator = (&d, d_loss, rate_d);
     if all {
         let decoder_loss = error * f64::from(s.gamma) + g_loss;
@@ -136,7 +138,7 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
 
 /// x `[B, ..]` -> the features whose errors count, `[B, F]`: the discriminator's last hidden layer.
 fn features<'g>(d: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
-    encoder(d, s, x)
+    if x.rank() == 3 { sequences::features(d, s, x) } else { encoder(d, s, x) }
 }
 
 /// Whether decoder and discriminator learn in this round, 1 or 0: the discriminator waits while either of its costs is

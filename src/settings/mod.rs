@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, nearest, unknown};
 pub use layer::Layer;
-pub use rule::{Architecture, Fusion, LatentDist, Likelihood, Norm, Objective, Optimizer, Prior, Rule, Schedule};
+pub use rule::{
+    Architecture, Cell, Critic, Fusion, LatentDist, Likelihood, Norm, Objective, Optimizer, Prior, Rule, Schedule,
+};
 use rule::{MAX, Value};
 
 /// What `saddle variants` and the error messages say about one setting.
@@ -160,6 +162,10 @@ settings! {
         smooth: f32 = "0.0", Rule::Below(0.5);
         /// Standard deviation of the noise on the discriminator's input at the start, falling to 0 over the run; 0: off
         noise: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Weight of the distance between the batches' means and deviations, value by value, in the generator's loss; 0: off
+        moments: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// The discriminator waits while its loss is below this; 0: never
+        hold: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Learning rate of the discriminator
         lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY);
     }
@@ -231,9 +237,27 @@ settings! {
         /// Hidden widths of a dense encoder, input side first; the decoder has them in reverse
         hidden_e: Vec<usize> = "512,256", Rule::Widths;
         /// What the decoder says about each value
-        likelihood: Likelihood = "bernoulli", Rule::OneOf(Likelihood::WORDS);
+        likelihood: Likelihood = "bernoulli", Rule::OneOf(&["bernoulli", "gaussian"]);
         /// Draw each pixel as black or white by its grey level, anew at every step
         binarize: bool = "false", Rule::Switch;
+    }
+    "Recurrent" {
+        /// Kind of recurrent layers
+        cell: Cell = "lstm", Rule::OneOf(Cell::WORDS);
+        /// Units of each of them; channels of a convolutional critic
+        units: usize = "64", Rule::Whole(1, 512);
+        /// How many of them lie on each other
+        depth: usize = "1", Rule::Whole(1, 8);
+        /// Whether encoders and critics run in both directions
+        bidirectional: bool = "true", Rule::Switch;
+        /// Layers of the critic
+        critic: Critic = "recurrent", Rule::OneOf(Critic::WORDS);
+        /// Whether a recurrent critic judges each step, not the whole
+        each_step: bool = "false", Rule::Switch;
+        /// Whether the generator sees its own last output
+        feedback: bool = "false", Rule::Switch;
+        /// How random drawn symbols are: 1 as the model says, less for likelier ones
+        temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
     }
     "Variational bound" {
         /// Weight of the divergence from the prior

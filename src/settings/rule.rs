@@ -233,6 +233,22 @@ words! {
         Bernoulli = "bernoulli",
         /// A mean, with one learned deviation for all.
         Gaussian = "gaussian",
+        /// A probability of each symbol: what sequences of symbols have, and nothing else.
+        Categorical = "categorical",
+    }
+    /// The kind of recurrent layers.
+    Cell {
+        /// Long short-term memory.
+        Lstm = "lstm",
+        /// Gated recurrent units, reset after the product.
+        Gru = "gru",
+    }
+    /// What judges sequences.
+    Critic {
+        /// Recurrent layers.
+        Recurrent = "recurrent",
+        /// Convolutions along time.
+        Conv = "conv",
     }
     /// How the encoder and the decoder of an autoencoder take part in the game.
     Fusion {

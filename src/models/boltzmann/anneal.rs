@@ -105,24 +105,21 @@ impl<'g> Path<'g> {
 /// negative energy plus entropy (Salakhutdinov and Hinton 2009, equation 6), with the even hidden layers summed out
 /// given the odd ones. It is linear in the visible units, so that grey ones give the mean over what they may turn out.
 pub fn bound<'g>(machine: &Machine<'g>, visible: T<'g>, rounds: usize) -> T<'g> {
-    let x = machine.mean_field(visible, rounds);
-    let biased = |l: usize, x: T<'g>| (x * machine.bias(l).along(1, &x.shape())).sum(&[1]);
-    let mut bound = biased(0, x[0]);
-    for l in 1..=machine.top() {
-        if l % 2 == 0 {
-            let total = machine.from_neighbours(l, &x);
-            bound = bound + (total + machine.bias(l).along(1, &total.shape())).softplus().sum(&[1]);
-        } else {
-            bound = bound + biased(l, x[l]) + entropy(x[l]).sum(&[1]);
-        }
+    let mut x = machine.mean_field(visible, rounds);
+    let total = |l: usize, x: &[T<'g>]| {
+        let neighbours = machine.from_neighbours(l, x);
+        neighbours + machine.bias(l).along(1, &neighbours.shape())
+    };
+    let mut bound = (x[0] * machine.bias(0).along(1, &x[0].shape())).sum(&[1]);
+    for l in (1..=machine.top()).step_by(2) {
+        let a = total(l, &x);
+        x[l] = a.sigmoid();
+        // The entropy of σ(a) is softplus(a) - a σ(a).
+        let biased = x[l] * machine.bias(l).along(1, &a.shape());
+        bound = bound + (biased + a.softplus() - a * x[l]).sum(&[1]);
+    }
+    for l in (2..=machine.top()).step_by(2) {
+        bound = bound + total(l, &x).softplus().sum(&[1]);
     }
     bound + (machine.from_below(1, x[0]) * x[1]).sum(&[1])
-}
-
-/// Entropy in nats of units that are 1 with these probabilities.
-fn entropy(p: T) -> T {
-    let q = 1.0 - p;
-    // A probability of 0 has the logarithm of this instead, times 0.
-    let least = 1e-30;
-    -(p * (p + least).log() + q * (q + least).log())
 }

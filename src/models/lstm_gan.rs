@@ -1,0 +1,74 @@
+//! LSTM-GAN: a recurrent generator with noise at every step against a critic of sequences (Mogren 2016; Esteban et al. 2017).
+
+use super::{Examples, Kind, Model, Variant, adversarial, sequences};
+use crate::{error::Result, nn::Start, settings::Settings};
+
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "lstm-gan",
+    about: "recurrent generator and critic (Mogren 2016; Esteban et al. 2017), for series and symbols",
+    kind: Kind::Sequences,
+    options: &["Sequences", "Objective", "Recurrent", "latent", "latent_dist", "spectral", "ema"],
+    presets: &[
+        // R3GAN's game (Huang et al. 2024) with a convolutional critic, whose penalties are cheap.
+        (
+            "default",
+            &[
+                ("critic", "conv"),
+                ("objective", "relativistic"),
+                ("r1", "0.1"),
+                ("r2", "0.1"),
+                ("latent", "8"),
+                ("units", "64"),
+                ("batch", "128"),
+                ("lr_g", "0.001"),
+                ("lr_d", "0.001"),
+                ("beta1", "0"),
+                ("beta2", "0.99"),
+                ("schedule", "cosine"),
+                ("ema", "0.999"),
+                ("moments", "1"),
+                ("steps", "5000"),
+                ("log_every", "50"),
+                ("sample_every", "1000"),
+                ("checkpoint_every", "1000"),
+            ],
+        ),
+        // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients clipped.
+        (
+            "c-rnn-gan",
+            &[
+                ("feedback", "true"),
+                ("depth", "2"),
+                ("units", "100"),
+                ("each_step", "true"),
+                ("latent_dist", "uniform"),
+                ("lr_g", "0.001"),
+                ("lr_d", "0.0005"),
+                ("grad_clip", "5"),
+                ("moments", "1"),
+            ],
+        ),
+        // Esteban et al. 2017: a logit for each step, 100 units, plain descent for the critic's part at rate 0.1.
+        (
+            "rcgan",
+            &[
+                ("each_step", "true"),
+                ("bidirectional", "false"),
+                ("units", "100"),
+                ("latent", "5"),
+                ("batch", "28"),
+                ("lr_g", "0.001"),
+                ("lr_d", "0.001"),
+            ],
+        ),
+        ("article", &[("latent", "16"), ("bidirectional", "false")]),
+    ],
+    build,
+};
+
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    // The latent vector of a sequence is the noise of all its steps.
+    let s = Settings { latent: s.latent * examples.shape[0], ..sequences::suited(s, examples) };
+    adversarial::model(&s, examples, Start::Xavier, sequences::generator, sequences::judge)
+}

@@ -1,0 +1,31 @@
+//! R-VAE (Fabius and van Amersfoort 2014): a variational autoencoder of whole sequences with recurrent networks.
+
+use super::{Examples, Kind, Model, Variant, sequences, vae};
+use crate::{error::Result, settings::Settings};
+
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "rvae",
+    about: "recurrent variational autoencoder (Fabius and van Amersfoort 2014), for series and symbols",
+    kind: Kind::Sequences,
+    options: &["Sequences", "Variational bound", "latent", "cell", "units", "depth", "bidirectional", "ema"],
+    presets: &[
+        (
+            "default",
+            &[
+                ("latent", "16"),
+                ("units", "128"),
+                ("lr_g", "0.002"),
+                ("beta1", "0.9"),
+                ("grad_clip", "5"),
+                ("warmup", "500"),
+            ],
+        ),
+        ("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
+    ],
+    build,
+};
+
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    vae::build(&sequences::suited(s, examples), examples)
+}

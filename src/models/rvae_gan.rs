@@ -1,0 +1,49 @@
+//! R-VAE-GAN: a recurrent variational autoencoder whose errors a critic of sequences measures, by Larsen's rules (2016).
+
+use super::{Examples, Kind, Model, Variant, sequences, vae_gan};
+use crate::{error::Result, settings::Settings};
+
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "rvae-gan",
+    about: "recurrent VAE that reconstructs a critic's features, and its generator's game, for series and symbols",
+    kind: Kind::Sequences,
+    options: &[
+        "Sequences",
+        "Objective",
+        "Recurrent",
+        "latent",
+        "latent_dist",
+        "spectral",
+        "ema",
+        "beta",
+        "warmup",
+        "free_bits",
+        "pretrain",
+        "gamma",
+        "equilibrium",
+        "margin",
+    ],
+    presets: &[
+        (
+            "default",
+            &[
+                ("critic", "conv"),
+                ("latent", "16"),
+                ("units", "64"),
+                ("batch", "128"),
+                ("lr_g", "0.001"),
+                ("lr_d", "0.001"),
+                ("gamma", "1"),
+                ("pretrain", "500"),
+                ("ema", "0.995"),
+            ],
+        ),
+        ("article", &[("latent", "20"), ("units", "100"), ("pretrain", "500")]),
+    ],
+    build,
+};
+
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    vae_gan::build(&sequences::suited(s, examples), examples)
+}

@@ -1,0 +1,177 @@
+//! Recurrent networks over sequences `[B, T, F]`: what encodes, generates and judges them.
+
+use super::Examples;
+use crate::{
+    graph::{Dist, Graph, Reset, T},
+    nn::{Cell, Net, Recurrence},
+    settings::{self, Critic, Likelihood, Norm, Settings},
+};
+
+/// The settings with what follows from the data: symbols have probabilities; recurrent networks have no normalisation.
+pub fn suited(s: &Settings, examples: &Examples) -> Settings {
+    let likelihood = if examples.symbols() { Likelihood::Categorical } else { Likelihood::Gaussian };
+    Settings { likelihood, norm_g: Norm::None, norm_d: Norm::None, ..s.clone() }
+}
+
+/// `[B, T, F]` -> `[T, B, F]`, and back.
+pub fn by_time(x: T) -> T {
+    x.permute(&[1, 0, 2])
+}
+
+fn cell(s: &Settings) -> Cell {
+    match s.cell {
+        settings::Cell::Lstm => Cell::Lstm,
+        settings::Cell::Gru => Cell::Gru(Reset::After),
+    }
+}
+
+/// x `[T, B, F]` -> states `[T, B, units]`, or twice as many in both directions; `h0` is the first layer's first state.
+pub fn states<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, h0: Option<T<'g>>, both: bool) -> T<'g> {
+    (0..s.depth).fold(x, |x, i| {
+        let (name, r) = (format!("layer{i}"), Recurrence { h0: h0.filter(|_| i == 0), ..Default::default() });
+        match both {
+            true => net.bidirectional(cell(s), &name, x, s.units, &r),
+            false => net.recurrent(cell(s), &name, x, s.units, &r),
+        }
+    })
+}
+
+/// x `[B, T, F]` -> features `[B, ..]`: the state after the last step, and in both directions that after the first.
+pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+    let states = states(net, s, by_time(x), None, s.bidirectional);
+    let (last, batch) = (states.dim(0) - 1, x.dim(0));
+    if !s.bidirectional {
+        return states.index(last);
+    }
+    let half = |step: usize, from: usize| states.index(step).slice(&[0, from], &[batch, s.units]);
+    half(last, 0).concat(half(0, s.units), 1)
+}
+
+/// z `[B, latent]` -> `[B, T, F]`: z is the first state and every step's input (Fabius and van Amersfoort 2014, with z at
+/// each step, so that it cannot be ignored).
+pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+    let h0 = net.dense("h0", z, s.units).tanh();
+    let inputs = z.broadcast(&[shape[0], z.dim(0), z.dim(1)], &[0]);
+    head(net, states(net, s, inputs, Some(h0), false), shape[1])
+}
+
+/// States `[T, B, H]` -> `[B, T, out]`, by one dense layer for all steps.
+pub fn head<'g>(net: &Net<'g>, states: T<'g>, out: usize) -> T<'g> {
+    let [steps, batch, units] = [0, 1, 2].map(|axis| states.dim(axis));
+    by_time(net.dense("out", states.reshape(&[steps * batch, units]), out).reshape(&[steps, batch, out]))
+}
+
+/// A critic's features `[B, ..]` of sequences.
+pub fn features<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+    match s.critic {
+        Critic::Recurrent => encoder(net, s, x),
+        Critic::Conv => convolved(net, s, x),
+    }
+}
+
+/// Three convolutions along time, the second and the third of stride 2.
+fn convolved<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+    let [batch, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
+    let mut h = x.permute(&[0, 2, 1]).reshape(&[batch, features, steps, 1]);
+    for (i, stride) in [1, 2, 2].into_iter().enumerate() {
+        h = net.conv2d(&format!("conv{i}"), h, s.units, [3, stride, 1], true).leaky_relu(0.2);
+    }
+    h.reshape(&[batch, h.len() / batch])
+}
+
+/// x `[B, T, F]` -> logits: `[B, 1]` for whole sequences, or `[T * B, 1]` for each step (Esteban et al. 2017).
+pub fn judge<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+    if !s.each_step {
+        return net.dense("out", features(net, s, x), 1);
+    }
+    let states = states(net, s, by_time(x), None, s.bidirectional);
+    net.dense("out", states.reshape(&[x.dim(0) * x.dim(1), states.dim(2)]), 1)
+}
+
+/// The mean of what a head says about each value: probabilities of symbols, values in (0, 1).
+pub fn expected<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+    if s.likelihood != Likelihood::Categorical {
+        return decoded.sigmoid();
+    }
+    let shape = decoded.shape();
+    let symbols = shape[shape.len() - 1];
+    decoded.reshape(&[decoded.len() / symbols, symbols]).softmax().reshape(&shape)
+}
+
+/// What a critic sees of it: symbols are drawn, softly, so that gradients pass: Gumbel-softmax (Jang et al. 2017, equation 2).
+pub fn relaxed<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+    match s.likelihood {
+        Likelihood::Categorical => {
+            expected(s, (decoded + gumbel(decoded.graph(), &decoded.shape())) * f64::from(s.temperature).recip())
+        }
+        _ => expected(s, decoded),
+    }
+}
+
+/// Gumbel noise: the likeliest of logits with it is a draw from their softmax.
+pub fn gumbel<'g>(graph: &'g Graph, shape: &[usize]) -> T<'g> {
+    -(-graph.random(Dist::Uniform, shape).log()).log()
+}
+
+/// The likeliest symbols, one-hot.
+pub fn likeliest(decoded: T) -> T {
+    let axis = decoded.rank() - 1;
+    1.0 - (decoded.max(&[axis]).broadcast(&decoded.shape(), &[axis]) - decoded).step()
+}
+
+/// Noise for each step `[B, T, latent]`, flat in z -> sequences `[B, T, F]`; a generator that feeds back sees its own last
+/// output too (Mogren 2016).
+pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+    let (batch, steps) = (z.dim(0), shape[0]);
+    let z = by_time(z.reshape(&[batch, steps, z.dim(1) / steps]));
+    if !s.feedback {
+        return relaxed(s, head(net, states(net, s, z, None, false), shape[1]));
+    }
+    unrolled(
+        net,
+        s,
+        [steps, batch, shape[1]],
+        |step, last| z.index(step).concat(last, 1),
+        |_, decoded| relaxed(s, decoded),
+    )
+}
+
+/// Sequences `[B, T, F]` step by step: `input` makes a step's input from the last step's result (at first zeros), `output` its
+/// result from what the head says, all `[B, ..]`.
+pub fn unrolled<'g>(
+    net: &Net<'g>,
+    s: &Settings,
+    [steps, batch, features]: [usize; 3],
+    input: impl Fn(usize, T<'g>) -> T<'g>,
+    output: impl Fn(usize, T<'g>) -> T<'g>,
+) -> T<'g> {
+    let zeros = |width: usize| net.graph.full(0.0, &[batch, width]);
+    let mut layers = vec![[zeros(s.units); 2]; s.depth];
+    let mut results = vec![];
+    let mut last = zeros(features);
+    for step in 0..steps {
+        let mut x = input(step, last);
+        for (i, layer) in layers.iter_mut().enumerate() {
+            let name = format!("layer{i}");
+            *layer = match s.cell {
+                settings::Cell::Lstm => net.lstm_step(&name, x, *layer),
+                settings::Cell::Gru => [net.gru_step(&name, x, layer[0], Reset::After), layer[1]],
+            };
+            x = layer[0];
+        }
+        last = output(step, net.dense("out", x, features));
+        results.push(last.reshape(&[1, batch, features]));
+    }
+    by_time(joined(&results))
+}
+
+/// Tensors one after the other along their first axis.
+fn joined<'g>(parts: &[T<'g>]) -> T<'g> {
+    match parts {
+        [only] => *only,
+        _ => {
+            let (first, second) = parts.split_at(parts.len() / 2);
+            joined(first).concat(joined(second), 0)
+        }
+    }
+}
