@@ -9,7 +9,7 @@ use crate::{
     data::{self, Dataset, Items, Series},
     error::{Error, Result},
     eval::{
-        self, Report, Setup, binarized,
+        self, Better, Report, Row, Setup, binarized,
         boltzmann::boltzmann,
         images::{self, Images},
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
@@ -96,10 +96,6 @@ impl Evaluation<'_> {
         if has_machine(self.trained) && self.args.temperatures != Some(0) {
             reports.push(self.machine()?);
         }
-        if self.args.effort < 1.0 {
-            let note = format!("networks that score had {} of their training: a quick look", self.args.effort);
-            reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
-        }
         if reports.is_empty() {
             return Err(Error::failure(format!("nothing of what is measured fits `{}`", self.trained.settings().data)));
         }
@@ -108,15 +104,21 @@ impl Evaluation<'_> {
 
     /// The report on samples, by the shape of the examples.
     fn samples(&mut self) -> Result<Option<Report>> {
-        match self.train.shape[..] {
+        let mut report = match self.train.shape[..] {
             [_, _, _] if self.train.stack > 1 => {
                 let generated = self.generate(modes::STACKED)?;
-                modes::stacked(&self.train, self.test.as_ref(), &generated, &self.setup).map(Some)
+                Some(modes::stacked(&self.train, self.test.as_ref(), &generated, &self.setup)?)
             }
-            [_, _, _] => self.images().map(Some),
-            [steps, features] => self.sequences([steps, features]),
-            _ => self.points(),
+            [_, _, _] => Some(self.images()?),
+            [steps, features] => self.sequences([steps, features])?,
+            _ => return self.points(),
+        };
+        if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0) {
+            report
+                .notes
+                .push(format!("the networks that score had {} of their training: a quick look", self.args.effort));
         }
+        Ok(report)
     }
 
     /// As many samples as wanted, at most those that were asked for.
@@ -174,35 +176,59 @@ impl Evaluation<'_> {
         (0..count).flat_map(|i| set.example(i)).collect()
     }
 
+    /// Held-out examples that the model has a likelihood of, and what has to be said about it.
+    fn likely(&self) -> Option<(Vec<f32>, Option<&'static str>)> {
+        let examples = self.held_out();
+        match (&self.train.items, &self.train.series) {
+            (Items::Bytes(_), _) if self.trained.settings().likelihood == Likelihood::Gaussian => {
+                tell("likelihoods are not measured: a Gaussian has a density, and whole grey levels have none");
+                None
+            }
+            (Items::Bytes(_), _) => {
+                let grey: Vec<f32> = examples.iter().map(|x| (x + 1.0) / 2.0).collect();
+                let binary = binarized(&grey);
+                let drawn = (binary != grey).then_some("of images that were binarised once, by a fixed seed");
+                Some((binary.iter().map(|x| x * 2.0 - 1.0).collect(), drawn))
+            }
+            (_, Some(Series::Symbols(_))) => Some((examples, None)),
+            (_, Some(_)) => Some((examples, Some("a density of values scaled to 0 to 1: it can be above 1"))),
+            _ => Some((examples, Some("a density: it can be above 1"))),
+        }
+    }
+
     /// The report on likelihoods, if the model has one of such data.
     fn likelihood(&mut self) -> Result<Option<Report>> {
-        let (mut examples, mut note) = (self.held_out(), None);
-        if let Items::Bytes(_) = self.train.items {
-            if self.trained.settings().likelihood == Likelihood::Gaussian {
-                tell(
-                    "likelihoods are not measured: a Gaussian has a density, and whole grey levels have none to compare it with",
-                );
-                return Ok(None);
-            }
-            let grey: Vec<f32> = examples.iter().map(|x| (x + 1.0) / 2.0).collect();
-            let binary = binarized(&grey);
-            if binary != grey {
-                note = Some("of images that were binarised once, by a fixed seed".to_string());
-            }
-            examples = binary.iter().map(|x| x * 2.0 - 1.0).collect();
-        }
-        let most = self.args.importance.unwrap_or(IMPORTANCE_SAMPLES[0]);
-        let mut numbers: Vec<usize> = IMPORTANCE_SAMPLES.into_iter().filter(|number| *number < most).collect();
-        numbers.push(most);
-        tell(format_args!("{most} importance samples of each held-out example"));
+        let Some((examples, note)) = self.likely() else {
+            return Ok(None);
+        };
+        let numbers = self.importance_samples();
+        tell(format_args!("likelihoods of held-out examples, {} samples of each", numbers.last().unwrap_or(&1)));
         let session = &mut self.session;
         let mut bound = |seed| {
             let answers = session.answers(BOUND, &["elbo", "log_weight"], &examples, seed)?;
             answers.try_into().map_err(|_| Error::failure("the bound has two outputs"))
         };
         let mut report = likelihood(&self.train.name, &numbers, self.args.seed, &mut bound)?;
-        report.notes.extend(note);
+        let mut nll = report.rows.last().map_or(0.0, |row| row.value);
+        if numbers.is_empty() {
+            report.rows[0].measure = "log-likelihood".into();
+            report.notes.truncate(1);
+            nll = -nll;
+        }
+        if let [steps, _] = self.train.shape[..] {
+            report.rows.push(Row::new("NLL per step", nll / steps as f64, Better::Lower));
+        }
+        report.notes.extend(note.map(String::from));
         Ok(Some(report))
+    }
+
+    /// Numbers of importance samples to report; none of a model whose likelihood is exact.
+    fn importance_samples(&self) -> Vec<usize> {
+        if self.session.latent_size() == 0 {
+            return vec![];
+        }
+        let most = self.args.importance.unwrap_or(IMPORTANCE_SAMPLES[0]);
+        IMPORTANCE_SAMPLES.into_iter().filter(|number| *number < most).chain([most]).collect()
     }
 
     fn machine(&self) -> Result<Report> {

@@ -104,6 +104,40 @@ fn likelihoods_are_of_binary_images() {
 }
 
 #[test]
+fn sequences_are_measured_and_pictured() {
+    let place = place();
+    let rows: String = (0..70).map(|t| format!("{},{}\n", (t as f32 * 0.4).sin(), (t as f32 * 0.4).cos())).collect();
+    place.write("waves.csv", rows.as_bytes());
+    place.write("letters.txt", "abcabdabcabd".repeat(20).as_bytes());
+    let train = |variant: &str, data: &str| {
+        let line =
+            format!("train {variant} --data {data} --set window=8 --set units=6 --batch 8 --steps 6 --adapter cpu");
+        let said = place.saddle(&format!("{line} --out {variant}-{data}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+    };
+    train("lstm-gan", "waves.csv");
+    let report = reports(&place, "lstm-gan-waves.csv").remove(0);
+    for measure in ["discriminative score", "predictive score", "MMD²"] {
+        assert!(row(&report, measure)["value"].as_f64().unwrap() >= 0.0, "{report}");
+    }
+    assert_eq!(place.names("lstm-gan-waves.csv/eval"), ["pca.png", "report.json", "report.txt", "tsne.png"]);
+    assert_eq!(image::image_dimensions(place.path("lstm-gan-waves.csv/eval/tsne.png")).unwrap(), (512, 512));
+
+    // Symbols have likelihoods only; that of an lstm is exact.
+    train("lstm", "letters.txt");
+    let report = reports(&place, "lstm-letters.txt").remove(0);
+    let value = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();
+    assert!((value("log-likelihood") + 8.0 * value("NLL per step")).abs() < 1e-9, "{report}");
+    assert!((0.5..2.0).contains(&value("NLL per step")), "four symbols, hardly learned: {report}");
+    train("rvae", "letters.txt");
+    let report = reports(&place, "rvae-letters.txt --importance 50").remove(0);
+    let nll = row(&report, "NLL, 50 importance samples")["value"].as_f64().unwrap();
+    assert!(-row(&report, "evidence lower bound")["value"].as_f64().unwrap() > nll, "{report}");
+    train("lstm-gan", "letters.txt");
+    refused(&place, "eval lstm-gan-letters.txt --adapter cpu", 1, &["nothing of what is measured fits `letters.txt`"]);
+}
+
+#[test]
 fn a_machine_is_measured_by_annealing() {
     let place = place();
     trained(&place, "dbm --set layers=6,4 --set chains=30 --out dbm");

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Write, stderr},
-    process::Command as Process,
+    process::{Command as Process, Stdio},
     time::Duration,
 };
 
@@ -73,7 +73,7 @@ fn a_checkpoint_of_another_model_is_refused() {
 fn a_run_has_one_trainer_and_any_number_of_readers() {
     let place = Place::new();
     let child = place.start("--out a --steps 100000000", "a/checkpoints/step-000010.safetensors");
-    refused(&place, "train --config tiny.toml --out a", 2, &["already holds a run"]);
+    refused(&place, "train --config gan.toml --out a", 2, &["already holds a run"]);
     refused(&place, "train --out a --resume", 1, &["the run `a` is being trained by another process"]);
     assert_eq!(place.saddle("sample a --adapter cpu").code, Some(0));
     signal(&child, "-TERM");
@@ -109,6 +109,55 @@ fn an_interrupted_run_says_how_to_go_on_and_ends_the_same() {
     assert!(place.result("whole") == place.result("a"), "stopped at step {step}");
     let steps: Vec<u64> = metrics(&place.read("a/metrics.jsonl")).iter().map(|l| l["step"].as_u64().unwrap()).collect();
     assert!(steps.contains(&step) && steps.windows(2).all(|s| s[0] < s[1]) && steps.last() == Some(&3000));
+}
+
+#[test]
+fn a_run_goes_on_in_the_phase_where_it_stopped() {
+    let place = Place::new();
+    let common = "--data train-images-idx3-ubyte --batch 8 --adapter cpu --set log_every=1 --set checkpoint_every=1 \
+        --set sample_every=0 --keep 99";
+    for (variant, own, phases) in [
+        ("vae-gan", "--preset article --set pretrain=4 --set hidden_e=9 --steps 12", 3),
+        ("ae-gan", "--preset article --set pretrain=4 --set hidden_e=9 --steps 8", 2),
+        ("dbm", "--set pretrain=3 --set layers=7,5 --set chains=8 --steps 11", 4),
+        ("dbm-gan", "--set pretrain=3 --set layers=7,5 --set chains=8 --set joint=3 --steps 15 --set hidden_g=6", 6),
+    ] {
+        let said = place.saddle(&format!("train {variant} {common} {own} --out {variant}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+        let lines = metrics(&place.read(&format!("{variant}/metrics.jsonl")));
+        let mut names: Vec<&str> = lines.iter().map(|line| line["phase"].as_str().unwrap()).collect();
+        names.dedup();
+        assert_eq!(names.len(), phases, "{variant}: {names:?}");
+        for checkpoint in place.names(&format!("{variant}/checkpoints")).iter().rev().skip(1) {
+            let resumed = format!("{variant}-{checkpoint}");
+            for name in ["run.toml", &format!("checkpoints/{checkpoint}")] {
+                place.write(&format!("{resumed}/{name}"), &place.read(&format!("{variant}/{name}")));
+            }
+            let said = place.saddle(&format!("train --out {resumed} --resume"));
+            assert_eq!(said.code, Some(0), "{resumed}: {}", said.err);
+            assert!(place.result(variant) == place.result(&resumed), "{resumed} ends otherwise");
+        }
+    }
+}
+
+#[test]
+fn a_pretraining_can_be_interrupted() {
+    let place = Place::new();
+    let line = "vae-gan --preset article --set pretrain=1000000 --set hidden_e=9 --steps 3000000 --data train-images-idx3-ubyte";
+    let mut process = place.process(&format!("train {line} --batch 8 --adapter cpu --set log_every=1 --out a"));
+    let child = process.stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("metrics", || fs::read(place.path("a/metrics.jsonl")).is_ok_and(|bytes| bytes.len() > 1000));
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("autoencoder: bound ") && text.contains("; go on with: "),
+        "{text}"
+    );
+    let last = place.names("a/checkpoints").pop().unwrap();
+    let step = saddle::checkpoint::step_of(last.as_ref()).unwrap();
+    let said = place.saddle(&format!("train --out a --resume --steps {}", step + 3));
+    assert!(said.code == Some(0) && said.err.contains(&format!("resumed at step {step} ")), "{}", said.err);
 }
 
 /// Kills runs of `steps` steps at ten moments spread over them, goes on, and compares with the run that was left alone.
@@ -158,7 +207,7 @@ fn killed_runs_end_the_same_on_the_first_gpu() {
 #[test]
 fn a_run_outlives_a_full_disk() {
     let place = Place::new();
-    let line = "train --config tiny.toml --steps 4000 --set checkpoint_every=20 --set sample_every=100";
+    let line = "train --config gan.toml --steps 4000 --set checkpoint_every=20 --set sample_every=100";
     assert_eq!(place.saddle(&format!("{line} --out whole")).code, Some(0));
     let script = format!(
         r#"

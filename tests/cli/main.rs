@@ -23,17 +23,13 @@ use tempfile::TempDir;
 
 const SADDLE: &str = env!("CARGO_BIN_EXE_saddle");
 
-/// Settings of runs that take a moment; every test's folder has them as `tiny.toml`.
+/// Settings of runs that take a moment; every test's folder has them, with those of each variant, as `gan.toml` and `dcgan.toml`.
 const TINY: &str = "
-variant = 'gan'
 data = 'train-images-idx3-ubyte'
 adapter = 'cpu'
 steps = 20
 batch = 8
 latent = 8
-width = 4
-hidden_g = [16]
-hidden_d = [16]
 samples = 16
 checkpoint_every = 5
 sample_every = 10
@@ -44,7 +40,7 @@ log_every = 2
 const STATEFUL: &str = "--conditional --set norm_g=batch --set norm_d=batch --set ema=0.9 --set noise=0.1 --set schedule=linear \
     --set spectral=true --set critic_steps=2 --set pack=2";
 
-/// A folder with `tiny.toml` and 40 labelled images of 8x8.
+/// A folder with the tiny settings and 40 labelled images of 8x8.
 struct Place(TempDir);
 
 struct Said {
@@ -56,7 +52,8 @@ struct Said {
 impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
-        place.write("tiny.toml", TINY.as_bytes());
+        place.write("gan.toml", format!("variant = 'gan'\nhidden_g = [16]\nhidden_d = [16]{TINY}").as_bytes());
+        place.write("dcgan.toml", format!("variant = 'dcgan'\nwidth = 4{TINY}").as_bytes());
         place.write("train-images-idx3-ubyte", &idx(0x803, &[40, 8, 8]));
         place.write(
             "train-labels-idx1-ubyte",
@@ -103,10 +100,10 @@ impl Place {
         said
     }
 
-    /// `saddle train` with the tiny settings.
+    /// `saddle train` with the tiny settings of the variant that the line names, or of a gan.
     #[track_caller]
     fn train(&self, line: &str) -> Said {
-        self.saddle(&format!("train --config tiny.toml {line}"))
+        self.saddle(&tiny(line))
     }
 
     /// The same where it must succeed.
@@ -119,7 +116,7 @@ impl Place {
 
     /// Starts `saddle train` with the tiny settings, and returns once `file` is there.
     fn start(&self, line: &str, file: &str) -> Child {
-        let mut process = self.process(&format!("train --config tiny.toml {line}"));
+        let mut process = self.process(&tiny(line));
         let child = process.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         wait_for(file, || self.path(file).exists());
         child
@@ -132,6 +129,12 @@ impl Place {
             self.read(&format!("{folder}/{}", self.names(&folder).last().unwrap()))
         })
     }
+}
+
+/// The command that trains with the tiny settings of the variant that the line names, or of a gan.
+fn tiny(line: &str) -> String {
+    let variant = if line.split(' ').any(|word| word == "dcgan") { "dcgan" } else { "gan" };
+    format!("train --config {variant}.toml {line}")
 }
 
 #[track_caller]

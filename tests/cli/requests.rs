@@ -1,6 +1,6 @@
 //! Wrong requests and files that cannot be used: one sentence, the right exit status, nothing left behind.
 
-use super::{Place, gzip, idx, refused};
+use super::{Place, gzip, idx, refused, tiny};
 
 #[test]
 fn files_that_cannot_be_used_are_explained() {
@@ -40,7 +40,7 @@ fn files_that_cannot_be_used_are_explained() {
         ("header.csv", &["`header.csv` holds no points"]),
         ("latin.csv", &["`latin.csv` cannot be read"]),
     ] {
-        refused(&place, &format!("train --config tiny.toml --data {data}"), 1, words);
+        refused(&place, &format!("train --config gan.toml --data {data}"), 1, words);
     }
 }
 
@@ -65,6 +65,8 @@ fn wrong_requests_are_explained() {
         ("--data ring --size 32", &["`ring` holds points"]),
         ("--stack 2", &["--stack", "1 or 3"]),
         ("--stack 3 --set channels=1", &["a stack of 3 makes RGB examples"]),
+        ("--data sines", &["gan learns from images or points, and this data set has sequences"]),
+        ("--data sines --size 32", &["sequences"]),
         // names
         ("dcgna", &["unknown variant `dcgna`; did you mean `dcgan`?"]),
         ("--data digts", &["`digts`", "did you mean `digits`?"]),
@@ -103,11 +105,18 @@ fn wrong_requests_are_explained() {
         ("--out bare --resume", &["it has no run.toml, so it is not the folder of a run"]),
         ("--out file --resume", &["it is a file"]),
     ] {
-        let config = if line.contains("--config") { "" } else { "--config tiny.toml " };
-        refused(&place, &format!("train {config}{line}"), 2, words);
+        let line = if line.contains("--config") { format!("train {line}") } else { tiny(line) };
+        refused(&place, &line, 2, words);
     }
     for (line, words) in [
-        ("sample none", &["cannot open the run `none`"][..]),
+        ("train lstm --data ring --adapter cpu", &["lstm learns from sequences", "has shape [2]"][..]),
+        ("train lstm-gan --adapter cpu", &["lstm-gan learns from sequences", "[1, 28, 28]", "`sines`"]),
+        ("train vae --set gp=3", &["--set: `gp` is no option of vae: `saddle variants vae` lists those"]),
+        ("train lstm --stack 3", &["--stack: `stack` is no option of lstm"]),
+        ("train dbm --conditional", &["--conditional: `conditional` is no option of dbm"]),
+        ("train dbm --data shapes --adapter cpu", &["dbm learns grey images", "channels=1"]),
+        ("train ae --data ring --adapter cpu", &["likelihood=gaussian"]),
+        ("sample none", &["cannot open the run `none`"]),
         ("sample none --out x.jpg", &["png, csv, npy"]),
         ("sample none --out x", &["png, csv, npy"]),
         ("variants gna", &["did you mean `gan`?"]),
@@ -124,7 +133,7 @@ fn an_existing_run_is_not_harmed_by_a_wrong_request() {
     let state = || (place.read("a/run.toml"), place.read("a/metrics.jsonl"), place.result("a"));
     let before = state();
     for (line, words) in [
-        ("train --config tiny.toml --out a", &["`a` already holds a run; continue it with --resume"][..]),
+        ("train --config gan.toml --out a", &["`a` already holds a run; continue it with --resume"][..]),
         ("train --out a --resume", &["is at step 20 of 20 already", "--steps"]),
         ("train --out a --resume --steps 10", &["is at step 20 of 10 already"]),
         ("train --out a --resume --set latent=9", &["`latent` is 8 in this run and cannot become 9", "steps"]),

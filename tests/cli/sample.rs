@@ -118,3 +118,48 @@ fn reconstructions_stand_below_their_originals() {
     );
     assert_eq!(place.saddle("sample m --reconstruct --count 9 --adapter cpu").code, Some(0));
 }
+
+#[test]
+fn sequences_come_as_tables_text_melodies_and_curves() {
+    let place = Place::new();
+    let rows: String = (0..60).map(|t| format!("{},{}\n", 100 + t % 7, (t as f32 * 0.4).cos())).collect();
+    place.write("waves.csv", format!("price,wave\n{rows}").as_bytes());
+    place.write("letters.txt", "abcabdabcabd".repeat(20).as_bytes());
+    for (variant, data, own) in
+        [("lstm-gan", "waves.csv", ""), ("lstm", "letters.txt", ""), ("rvae", "waves.csv", "--set latent=3")]
+    {
+        let line = format!(
+            "train {variant} --data {data} --set window=8 --set units=6 --batch 8 --steps 6 --adapter cpu {own}"
+        );
+        let said = place.saddle(&format!("{line} --out {variant}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+        assert!(place.path(&format!("{variant}/samples/step-000006.png")).exists());
+        assert_eq!(place.saddle(&format!("sample {variant} --count 5 --adapter cpu --out x.png")).code, Some(0));
+        assert_eq!(place.saddle(&format!("sample {variant} --count 5 --adapter cpu --out x.npy")).code, Some(0));
+        assert!(npyz::NpyFile::new(&place.read("x.npy")[..]).unwrap().shape().starts_with(&[5, 8]));
+    }
+    let sample = |line: &str| {
+        let said = place.saddle(&format!("sample {line} --adapter cpu"));
+        assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+    };
+    sample("lstm-gan --count 5 --out x.csv");
+    let table = String::from_utf8(place.read("x.csv")).unwrap();
+    assert!(table.lines().next().unwrap().ends_with("price,wave"), "{table}");
+    assert_eq!(table.lines().filter(|line| !line.is_empty()).count(), 1 + 5 * 8);
+    let prices = table.lines().skip(1).filter(|line| !line.is_empty());
+    let price = |line: &str| line.split(',').rev().nth(1).unwrap().parse::<f32>().unwrap();
+    assert!(prices.map(price).all(|price| (99.9..106.1).contains(&price)), "in the data's own units: {table}");
+    sample("lstm --count 5 --out x.txt");
+    let text = String::from_utf8(place.read("x.txt")).unwrap();
+    assert!(text.chars().all(|c| "abcd\n".contains(c)) && text.chars().filter(|c| *c != '\n').count() == 40, "{text}");
+    sample("rvae --reconstruct --count 5 --out x.csv");
+    sample("rvae --interpolate 4 --count 8 --out x.png");
+    refused(&place, "sample lstm-gan --out x.txt --adapter cpu", 2, &["png, csv, npy"]);
+    refused(&place, "sample lstm --out x.mid --adapter cpu", 2, &["png, csv, npy, txt"]);
+    refused(
+        &place,
+        "sample lstm --interpolate 3 --adapter cpu",
+        2,
+        &["--interpolate: the samples of a lstm have no latent"],
+    );
+}
