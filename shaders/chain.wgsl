@@ -155,6 +155,17 @@ fn index4(n: u32) -> u32 {
     return i;
 }
 
+// tanh, whose error near 0 is absolute, hence a series there, and which is NaN far out on some drivers.
+fn tanh_all(a: f32) -> f32 {
+    let s = a * a;
+    return select(tanh(clamp(a, -10.0, 10.0)), a * (1.0 - s * (1.0 / 3.0 - s * (2.0 / 15.0))), s < 0.01);
+}
+
+// ln(1 + e) for 0 <= e <= 1. The error of a logarithm near 1 is absolute, hence a series for small e.
+fn log_1p(e: f32) -> f32 {
+    return select(log(1.0 + e), e * (1.0 - e * (0.5 - e * (1.0 / 3.0))), e < 0.01);
+}
+
 // One instruction. Numbers are those of `Code` in chain.rs.
 fn step_value(code: u32, a: f32, b: f32, c: f32) -> f32 {
     switch code {
@@ -167,9 +178,9 @@ fn step_value(code: u32, a: f32, b: f32, c: f32) -> f32 {
         case 6u: { return log(a); }
         case 7u: { return sqrt(a); }
         case 8u: { return 1.0 / a; }
-        case 9u: { return tanh(clamp(a, -10.0, 10.0)); } // NaN far out on some drivers
+        case 9u: { return tanh_all(a); }
         case 10u: { return 1.0 / (1.0 + exp(-a)); }
-        case 11u: { return max(a, 0.0) + log(1.0 + exp(-abs(a))); }
+        case 11u: { return max(a, 0.0) + log_1p(exp(-abs(a))); }
         case 12u: { return select(0.0, 1.0, a > 0.0); }
         case 13u: { return abs(a); }
         case 14u: { return sin(a); }

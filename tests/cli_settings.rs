@@ -12,7 +12,18 @@ const PRESETS: &[Preset] = &[
     ("broken", &[("latent", "none")]),
     ("ring", &[("latent", "2"), ("steps", "9")]),
 ];
-const OPTIONS: &[&str] = &["Images", "Sequences", "Objective", "Networks"];
+const OPTIONS: &[&str] = &[
+    "Images",
+    "Sequences",
+    "Objective",
+    "Networks",
+    "Boltzmann machine",
+    "Boltzmann machine in a game",
+    "Autoencoder",
+    "Recurrent",
+    "Variational bound",
+    "Fusion",
+];
 const VARIANTS: &[Menu] =
     &[Menu { name: "dcgan", presets: &[], options: OPTIONS }, Menu { name: "gan", presets: PRESETS, options: OPTIONS }];
 

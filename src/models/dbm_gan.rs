@@ -137,7 +137,6 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
     }
     let down = net.dense("down", h, numel(shape));
     let correcting = net.starting(Start::Dcgan);
-    let mut h = h;
     for (i, &width) in s.hidden_g.iter().enumerate() {
         h = correcting.dense(&format!("dense{i}"), h, width).leaky_relu(0.2);
     }

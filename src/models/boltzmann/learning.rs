@@ -70,9 +70,9 @@ pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<V
         phases.push(Phase { name, until, round: graph });
     };
     if s.pretrain > 0 {
-        for l in 0..widths.len() - 1 {
+        for (l, names) in PRETRAINING.iter().enumerate().take(widths.len() - 1) {
             let end_of = |part: u64| l as u64 * s.pretrain + part * s.pretrain / parts;
-            for (part, (&sweeps, name)) in s.cd.iter().zip(PRETRAINING[l]).enumerate() {
+            for (part, (&sweeps, name)) in s.cd.iter().zip(names).enumerate() {
                 let (from, until) = (end_of(part as u64), end_of(part as u64 + 1));
                 phase(name, from, until, s.lr_rbm / sweeps as f32, &|learning| learning.contrast(l, sweeps));
             }
