@@ -264,13 +264,19 @@ fn wrong_usage_exits_with_2_and_help_with_0() {
         &["train", "--resume"],
         &["sample"],
         &["sample", "x", "--count", "0"],
+        &["sample", "x", "--interpolate", "1"],
+        &["sample", "x", "--interpolate", "4", "--reconstruct"],
+        &["eval"],
+        &["eval", "x", "--effort", "0"],
+        &["eval", "x", "--effort", "2"],
+        &["eval", "x", "--count", "0"],
         &["devices", "x"],
     ] {
         let output = saddle(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
     }
-    for command in ["train", "sample", "devices", "variants"] {
+    for command in ["train", "sample", "eval", "devices", "variants"] {
         saddle(&[command, "--help"]).assert().success();
     }
     let version = saddle(&["--version"]).output().unwrap();
