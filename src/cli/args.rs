@@ -48,6 +48,8 @@ Examples:
   saddle train
   saddle train gan --data ring --steps 5000 --seed 1
   saddle train dcgan --data photos/ --size 32 --set objective=relativistic --set r1=0.05
+  saddle train vae-gan --preset article
+  saddle train lstm-gan --data sines
   saddle train --config runs/dcgan-digits-001/run.toml
   saddle train --out runs/dcgan-digits-001 --resume --steps 4000";
 
@@ -133,9 +135,16 @@ impl TrainArgs {
     }
 }
 
+const SAMPLE_EXAMPLES: &str = "\
+Examples:
+  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png
+  saddle sample runs/vae-digits-001 --interpolate 8
+  saddle sample runs/vae-digits-001 --reconstruct --count 32
+  saddle sample runs/lstm-poems-001 --out poems.txt";
+
 /// `saddle sample`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png")]
+#[command(after_help = SAMPLE_EXAMPLES)]
 pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
@@ -160,7 +169,7 @@ pub struct SampleArgs {
     /// Go from one sample to another in this many steps, once in each row
     #[arg(long, value_name = "STEPS", value_parser = RangedU64ValueParser::<usize>::new().range(2..=64))]
     pub interpolate: Option<usize>,
-    /// Encode and decode held-out examples instead; a png shows each row below its originals
+    /// Encode and decode held-out examples instead; a png shows their originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,
 }

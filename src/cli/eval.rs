@@ -1,7 +1,8 @@
 //! `saddle eval`.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
+use image::RgbImage;
 use serde::Serialize;
 
 use super::{EvalArgs, print, tell, trained::Trained};
@@ -45,8 +46,8 @@ struct Evaluation<'a> {
     train: Dataset,
     test: Option<Dataset>,
     setup: Setup<'a>,
-    /// Where pictures go.
-    folder: PathBuf,
+    /// File names and pictures, to be written with the reports.
+    pictures: Vec<(&'static str, RgbImage)>,
 }
 
 /// Measures the model of a run, prints what it scores and writes it down.
@@ -55,30 +56,33 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let model = trained.model()?;
     let variant = &trained.settings().variant;
     if args.importance.is_some() && model.named(&[BOUND]).next().is_none() {
-        return Err(Error::usage(format!("--importance: a {variant} has no likelihood to bound")));
+        return Err(Error::usage(format!("--importance: `{variant}` has no likelihood to bound")));
     }
     if args.temperatures.is_some() && !has_machine(&trained) {
-        return Err(Error::usage(format!("--temperatures: a {variant} has no Boltzmann machine")));
+        return Err(Error::usage(format!("--temperatures: `{variant}` has no Boltzmann machine")));
     }
     let train = trained.data()?;
     let test = trained.held_out()?;
     let session = trained.session(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
     let setup = Setup { device: &device, cache: eval::cache_folder(), seed: args.seed, effort: args.effort };
-    let folder = trained.run.folder().join("eval");
-    fs::create_dir_all(&folder)
-        .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;
-    let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, folder };
+    let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
     let reports = evaluation.reports()?;
     let step = evaluation.session.step();
     let measured: Vec<Measured> = reports.iter().map(|report| Measured { step, seed: args.seed, report }).collect();
     let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
     let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
     print(if args.json { json.as_str() } else { tables.trim_end() })?;
+    let folder = trained.run.folder().join("eval");
+    fs::create_dir_all(&folder)
+        .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;
     for (name, text) in [("report.json", &json), ("report.txt", &tables)] {
-        write_atomically(&evaluation.folder.join(name), text.as_bytes())?;
+        write_atomically(&folder.join(name), text.as_bytes())?;
     }
-    tell(format_args!("written to {}", evaluation.folder.display()));
+    for (name, picture) in &evaluation.pictures {
+        report::save_png(&folder.join(name), picture)?;
+    }
+    tell(format_args!("written to {}", folder.display()));
     Ok(())
 }
 
@@ -164,7 +168,7 @@ impl Evaluation<'_> {
         };
         let input = Sequences { set: &self.train.name, real, generated: &generated, shape };
         for (name, layout) in [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)] {
-            report::save_png(&self.folder.join(name), &sequences::picture(&input, layout, self.args.seed)?)?;
+            self.pictures.push((name, sequences::picture(&input, layout, self.args.seed)?));
         }
         sequences::sequences(&input, &self.setup).map(Some)
     }

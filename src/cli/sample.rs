@@ -38,7 +38,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let model = trained.model()?;
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
     if model.named(&[graph]).next().is_none() {
-        return Err(Error::usage(format!("--reconstruct: a {} encodes nothing", settings.variant)));
+        return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
     let mut session = trained.session(&model, &[graph], args.adapter.as_deref())?;
     let drawn = draw(args, &trained, &mut session)?;
@@ -92,7 +92,7 @@ fn draw(args: &SampleArgs, trained: &Trained, session: &mut Session) -> Result<D
     if let Some(steps) = args.interpolate {
         if session.latent_size() == 0 {
             let sentence =
-                format!("--interpolate: the samples of a {} have no latent vector to go along", settings.variant);
+                format!("--interpolate: the samples of `{}` have no latent vector to go along", settings.variant);
             return Err(Error::usage(sentence));
         }
         let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed);
@@ -129,28 +129,28 @@ fn write(args: &SampleArgs, ending: &str, examples: &Examples, drawn: &Drawn) ->
 
 fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
     let Drawn { samples, originals, columns, .. } = drawn;
+    let len = numel(&examples.shape);
     match examples.shape[..] {
         [_, _, _] if originals.is_empty() => report::grid(samples, &examples.shape, *columns),
         [_, _, _] => {
-            // A row of originals above each row of reconstructions; the last ones are filled up with black.
-            let len = numel(&examples.shape);
             let columns = (*columns).min(samples.len() / len);
-            let rows = |values: &[f32]| {
-                let mut values = values.to_vec();
-                values.resize(values.len().next_multiple_of(columns * len), -1.0);
-                values.chunks(columns * len).map(<[f32]>::to_vec).collect::<Vec<_>>()
-            };
-            let woven: Vec<f32> = rows(originals)
-                .into_iter()
-                .zip(rows(samples))
-                .flat_map(|(above, below)| [above, below].concat())
-                .collect();
-            report::grid(&woven, &examples.shape, columns)
+            report::grid(&woven(originals, samples, columns * len), &examples.shape, columns)
         }
-        [steps, features] if examples.symbols() => report::symbols(samples, [steps, features]),
+        [steps, features] if examples.symbols() && originals.is_empty() => report::symbols(samples, [steps, features]),
+        [steps, features] if examples.symbols() => report::symbols(&woven(originals, samples, len), [steps, features]),
         [steps, features] => report::series(samples, originals, [steps, features]),
         _ => Ok(report::scatter(samples, originals, None)),
     }
+}
+
+/// Rows of originals and of samples, `row` values each, in turn; the last ones are filled up with black.
+fn woven(originals: &[f32], samples: &[f32], row: usize) -> Vec<f32> {
+    let filled = |part: &[f32]| [part, &vec![-1.0; row - part.len()]].concat();
+    originals
+        .chunks(row)
+        .zip(samples.chunks(row))
+        .flat_map(|(above, below)| [filled(above), filled(below)].concat())
+        .collect()
 }
 
 /// One sample a row.

@@ -157,8 +157,8 @@ fn what_cannot_be_measured_is_explained() {
     place.trained("--out a");
     for (line, words) in [
         ("eval none", &["cannot open the run `none`"][..]),
-        ("eval a --importance 5", &["--importance: a gan has no likelihood to bound"]),
-        ("eval a --temperatures 5", &["--temperatures: a gan has no Boltzmann machine"]),
+        ("eval a --importance 5", &["--importance: `gan` has no likelihood to bound"]),
+        ("eval a --temperatures 5", &["--temperatures: `gan` has no Boltzmann machine"]),
         ("eval a --checkpoint 7", &["--checkpoint 7: the run has no such checkpoint; it has 10, 15, 20"]),
         ("eval a --adapter none", &["no such adapter"]),
     ] {

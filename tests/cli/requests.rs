@@ -117,8 +117,6 @@ fn wrong_requests_are_explained() {
         ("train dbm --data shapes --adapter cpu", &["dbm learns grey images", "channels=1"]),
         ("train ae --data ring --adapter cpu", &["likelihood=gaussian"]),
         ("sample none", &["cannot open the run `none`"]),
-        ("sample none --out x.jpg", &["png, csv, npy"]),
-        ("sample none --out x", &["png, csv, npy"]),
         ("variants gna", &["did you mean `gan`?"]),
     ] {
         refused(&place, line, 2, words);
@@ -141,6 +139,8 @@ fn an_existing_run_is_not_harmed_by_a_wrong_request() {
         ("train --out a --resume --steps 40 --adapter none", &["--adapter none: no such adapter"]),
         ("sample a --class 1", &["--class needs a model trained with --conditional"]),
         ("sample c --class 4", &["--class 4: the model has classes 0 to 3"]),
+        ("sample a --out x.jpg", &["`x.jpg`: the ending says the format", "png, csv, npy"]),
+        ("sample a --out x", &["png, csv, npy"]),
         ("sample a --count 20000", &["a png shows 10000 images at most"]),
         ("sample a --adapter none", &["no such adapter"]),
     ] {

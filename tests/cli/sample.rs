@@ -103,7 +103,7 @@ fn reconstructions_stand_below_their_originals() {
         }
     }
     place.trained("--out a");
-    refused(&place, "sample a --reconstruct --adapter cpu", 2, &["--reconstruct: a gan encodes nothing"]);
+    refused(&place, "sample a --reconstruct --adapter cpu", 2, &["--reconstruct: `gan` encodes nothing"]);
     refused(&place, "sample a --checkpoint 7", 2, &["--checkpoint 7: the run has no such checkpoint"]);
     let said = place.saddle("sample a --checkpoint 15 --adapter cpu");
     assert_eq!(said.out, "64 samples of step 15 in samples.png\n");
@@ -114,7 +114,7 @@ fn reconstructions_stand_below_their_originals() {
         &place,
         "sample m --interpolate 4 --adapter cpu",
         2,
-        &["--interpolate: the samples of a dbm have no latent"],
+        &["--interpolate: the samples of `dbm` have no latent"],
     );
     assert_eq!(place.saddle("sample m --reconstruct --count 9 --adapter cpu").code, Some(0));
 }
@@ -151,7 +151,9 @@ fn sequences_come_as_tables_text_melodies_and_curves() {
     assert!(prices.map(price).all(|price| (99.9..106.1).contains(&price)), "in the data's own units: {table}");
     sample("lstm --count 5 --out x.txt");
     let text = String::from_utf8(place.read("x.txt")).unwrap();
-    assert!(text.chars().all(|c| "abcd\n".contains(c)) && text.chars().filter(|c| *c != '\n').count() == 40, "{text}");
+    let samples: Vec<&str> = text.split("\n---\n").map(str::trim_end).collect();
+    assert_eq!(samples.iter().map(|sample| sample.len()).collect::<Vec<_>>(), [8; 5], "{text}");
+    assert!(samples.concat().chars().all(|c| "abcd".contains(c)), "{text}");
     sample("rvae --reconstruct --count 5 --out x.csv");
     sample("rvae --interpolate 4 --count 8 --out x.png");
     refused(&place, "sample lstm-gan --out x.txt --adapter cpu", 2, &["png, csv, npy"]);
@@ -160,6 +162,6 @@ fn sequences_come_as_tables_text_melodies_and_curves() {
         &place,
         "sample lstm --interpolate 3 --adapter cpu",
         2,
-        &["--interpolate: the samples of a lstm have no latent"],
+        &["--interpolate: the samples of `lstm` have no latent"],
     );
 }
