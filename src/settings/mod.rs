@@ -258,6 +258,8 @@ settings! {
         each_step: bool = "false", Rule::Switch;
         /// Whether the generator sees its own last output
         feedback: bool = "false", Rule::Switch;
+        /// Play between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
+        embedding: bool = "false", Rule::Switch;
         /// How random drawn symbols are: 1 as the model says, less for likelier ones
         temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
     }
