@@ -263,7 +263,8 @@ impl Training {
             [steps, features] => match self.dataset.series {
                 Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,
                 _ => {
-                    let real: Vec<f32> = (0..8.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
+                    let real: Vec<f32> =
+                        (0..8).flat_map(|i| self.dataset.example(i * self.dataset.len() / 8)).collect();
                     report::series(&samples, &real, [steps, features])?
                 }
             },

@@ -79,6 +79,9 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
             s.chains, s.batch
         )));
     }
+    if s.opinion > 0.0 && (s.prior != settings::Prior::Refreshed || s.pack > 1) {
+        return Err(Error::usage("`opinion` goes with prior=refreshed and pack=1"));
+    }
     let learned = s.pretrain * (widths.len() as u64 - 1) + 1 + s.joint;
     if s.steps <= learned + 1 {
         return Err(Error::usage(format!(
@@ -92,9 +95,8 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let round =
         adversarial::round(s, examples, Start::Uniform, (generator, gan::discriminator), &prior(s.gibbs), learned + 1);
     if s.prior == settings::Prior::Refreshed {
-        let (from, until, rate) = (learned, s.steps, s.lr_dbm * REFRESHMENT);
-        Learning { graph: &round, s, widths: &widths, from, until, rate }.follow_likelihood();
-        round.commit();
+        let (from, until, rate) = (learned + 1, s.steps, s.lr_dbm * REFRESHMENT);
+        refresh(&Learning { graph: &round, s, widths: &widths, from, until, rate }, examples);
     }
     phases.push(Phase { name: GAME, until: u64::MAX, round });
     Ok(Model { phases, graphs: vec![(SAMPLE, sample(s, examples, &prior(SWEEPS)))], calibration: 0 })
@@ -116,6 +118,20 @@ fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g G
             settings::Prior::Bernoulli => bernoulli(graph.full(0.5, &shape)),
         }
     }
+}
+
+/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator says
+/// about what the generator makes of its states.
+fn refresh<'g>(learning: &Learning<'_, 'g>, examples: &Examples) {
+    let (graph, s) = (learning.graph, learning.s);
+    let [g, d] = ["g", "d"].map(|name| Net::new(graph, name, Start::Uniform, Mode::Train));
+    let machine = Machine::new(graph, MACHINE, learning.widths);
+    let critic = |x: &[T<'g>]| {
+        let samples = generator(&g, s, machine.conditional(machine.top(), x), &examples.shape);
+        gan::discriminator(&d, s, samples).reshape(&[s.chains])
+    };
+    learning.follow_likelihood((s.opinion > 0.0).then_some(&critic));
+    graph.commit();
 }
 
 fn sample(s: &Settings, examples: &Examples, prior: Prior) -> Graph {

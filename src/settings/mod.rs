@@ -226,6 +226,8 @@ settings! {
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
         /// Standard deviation of the noise on the top layer's means
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
+        /// Share of the discriminator's opinion in what a refreshed machine learns from (BEAM)
+        opinion: f32 = "0.0", Rule::Below(1.0);
         /// Steps in which all layers of the machine learn before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
         /// Learning rate of the machine
