@@ -64,6 +64,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let train = trained.data()?;
     let test = trained.held_out()?;
     let session = trained.session(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
+    if args.importance.is_some() && session.latent_size() == 0 {
+        return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
+    }
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
     let setup = Setup { device: &device, cache: eval::cache_folder(), seed: args.seed, effort: args.effort };
     let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
