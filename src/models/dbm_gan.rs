@@ -55,7 +55,14 @@ macro_rules! game {
     ($($own:expr),*) => {
         &[
             ("norm_d", "none"),
-            ("chains", "100"),
+            ("objective", "relativistic"),
+            ("r1", "0.5"),
+            ("r2", "0.5"),
+            ("lr_g", "0.0005"),
+            ("lr_d", "0.0005"),
+            ("beta1", "0"),
+            ("beta2", "0.99"),
+            ("ema", "0.995"),
             ("batch", "100"),
             ("log_every", "100"),
             ("sample_every", "1000"),
@@ -66,7 +73,7 @@ macro_rules! game {
 }
 
 const DEFAULT: &[(&str, &str)] =
-    game![("layers", "256,256"), ("steps", "8000"), ("joint", "4000"), ("hidden_g", "256")];
+    game![("layers", "256,256"), ("pretrain", "1000"), ("joint", "3000"), ("steps", "12000"), ("hidden_g", "256,512")];
 const ARTICLE: &[(&str, &str)] =
     game![("pretrain", "4000"), ("joint", "12000"), ("steps", "40000"), ("hidden_g", "256,800"), ("hidden_d", "512")];
 
