@@ -28,6 +28,7 @@ pub const VARIANT: Variant = Variant {
         (
             "default",
             &[
+                ("data", "sines"),
                 ("critic", "conv"),
                 ("objective", "relativistic"),
                 ("r1", "0.1"),
@@ -52,6 +53,7 @@ pub const VARIANT: Variant = Variant {
         (
             "c-rnn-gan",
             &[
+                ("data", "sines"),
                 ("feedback", "true"),
                 ("depth", "2"),
                 ("units", "100"),
@@ -67,6 +69,7 @@ pub const VARIANT: Variant = Variant {
         (
             "rcgan",
             &[
+                ("data", "sines"),
                 ("each_step", "true"),
                 ("bidirectional", "false"),
                 ("units", "100"),
@@ -80,6 +83,7 @@ pub const VARIANT: Variant = Variant {
         (
             "timegan",
             &[
+                ("data", "sines"),
                 ("embedding", "true"),
                 ("cell", "gru"),
                 ("units", "24"),
@@ -96,7 +100,7 @@ pub const VARIANT: Variant = Variant {
                 ("steps", "10000"),
             ],
         ),
-        ("article", &[("latent", "16"), ("bidirectional", "false")]),
+        ("article", &[("data", "sines"), ("latent", "16"), ("bidirectional", "false")]),
     ],
     build,
 };
