@@ -34,6 +34,22 @@ impl Plans {
         self.0.iter().find(|(n, _)| n == name).map(|(_, p)| p)
     }
 
+    /// Makes every program see the whole of its states: one that does not use the last tensors of a state takes it for shorter.
+    fn share_states(&mut self) {
+        let mut lengths: BTreeMap<String, usize> = BTreeMap::new();
+        for buffer in self.0.iter().flat_map(|(_, program)| &program.buffers) {
+            if let Content::State(name) = &buffer.content {
+                let length = lengths.entry(name.clone()).or_default();
+                *length = buffer.len.max(*length);
+            }
+        }
+        for buffer in self.0.iter_mut().flat_map(|(_, program)| &mut program.buffers) {
+            if let Content::State(name) = &buffer.content {
+                buffer.len = lengths[name];
+            }
+        }
+    }
+
     /// All tensors of all states, once each, by name.
     fn items(&self) -> Vec<StateItem> {
         let all = self.0.iter().flat_map(|(_, program)| &program.items);
@@ -53,7 +69,8 @@ pub struct Engine {
 impl Engine {
     /// Loads programs, and gives every state its initial value. Data that they draw from is on the device already
     /// ([`Runner::set_data`]).
-    pub fn new(mut runner: Box<dyn Runner>, plans: Plans, seed: u64) -> Result<Self> {
+    pub fn new(mut runner: Box<dyn Runner>, mut plans: Plans, seed: u64) -> Result<Self> {
+        plans.share_states();
         let items = plans.items();
         let mut programs = BTreeMap::new();
         for (name, program) in plans.0 {

@@ -12,7 +12,18 @@ const PRESETS: &[Preset] = &[
     ("broken", &[("latent", "none")]),
     ("ring", &[("latent", "2"), ("steps", "9")]),
 ];
-const OPTIONS: &[&str] = &["Images", "Sequences", "Objective", "Networks"];
+const OPTIONS: &[&str] = &[
+    "Images",
+    "Sequences",
+    "Objective",
+    "Networks",
+    "Boltzmann machine",
+    "Boltzmann machine in a game",
+    "Autoencoder",
+    "Recurrent",
+    "Variational bound",
+    "Fusion",
+];
 const VARIANTS: &[Menu] =
     &[Menu { name: "dcgan", presets: &[], options: OPTIONS }, Menu { name: "gan", presets: PRESETS, options: OPTIONS }];
 
@@ -253,13 +264,19 @@ fn wrong_usage_exits_with_2_and_help_with_0() {
         &["train", "--resume"],
         &["sample"],
         &["sample", "x", "--count", "0"],
+        &["sample", "x", "--interpolate", "1"],
+        &["sample", "x", "--interpolate", "4", "--reconstruct"],
+        &["eval"],
+        &["eval", "x", "--effort", "0"],
+        &["eval", "x", "--effort", "2"],
+        &["eval", "x", "--count", "0"],
         &["devices", "x"],
     ] {
         let output = saddle(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
     }
-    for command in ["train", "sample", "devices", "variants"] {
+    for command in ["train", "sample", "eval", "devices", "variants"] {
         saddle(&[command, "--help"]).assert().success();
     }
     let version = saddle(&["--version"]).output().unwrap();

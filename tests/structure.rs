@@ -10,10 +10,6 @@ use std::{
 /// Lines that a file may have.
 const LINES: usize = 500;
 
-/// Files that may have more, and why.
-const LONG: &[(&str, &str)] =
-    &[("tests/cli.rs", "the program as a process: a file for each command would start with the same helpers")];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -145,9 +141,8 @@ fn arrows_go_where_the_table_says() {
 fn files_can_be_read_at_a_sitting() {
     let folders = [("src", "rs"), ("shaders", "wgsl"), ("tests", "rs"), ("examples", "rs"), ("benches", "rs")];
     for (path, text) in folders.iter().flat_map(|(folder, ending)| files(folder, ending)) {
-        let (lines, excused) = (text.lines().count(), LONG.iter().any(|(name, _)| *name == path));
-        assert!(lines <= LINES || excused, "{path} has {lines} lines, more than {LINES}");
-        assert!(lines > LINES || !excused, "{path} has {lines} lines: it needs no exception any more");
+        let lines = text.lines().count();
+        assert!(lines <= LINES, "{path} has {lines} lines, more than {LINES}");
     }
 }
 

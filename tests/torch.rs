@@ -10,7 +10,7 @@ use saddle::{
     checkpoint::{Checkpoint, Tensor},
     graph::{Field, Op},
 };
-use training::{Device, discs, model, reference, settings};
+use training::{Device, model, reference, settings, suited};
 
 const ROUNDS: u64 = 10;
 /// f32 against PyTorch's f64.
@@ -66,8 +66,8 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
         GAME,
         true,
     ),
-    ("ae", &["variant=ae", "batch=16", "hidden_e=64,32"], &["reconstruction", "squared_error"], true),
-    ("ae-conv", &["variant=ae", "batch=16", "net=conv", "width=8"], &["reconstruction", "squared_error"], true),
+    ("ae", &["variant=ae", "batch=16", "hidden_e=64,32"], &["reconstruction", "squared_error"], false),
+    ("ae-conv", &["variant=ae", "batch=16", "net=conv", "width=8"], &["reconstruction", "squared_error"], false),
     (
         "vae",
         &["variant=vae", "batch=16", "hidden_e=64,32", "binarize=true", "beta=0.5"],
@@ -78,35 +78,73 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
         "vae-gaussian",
         &["variant=vae", "batch=16", "likelihood=gaussian", "net=conv", "width=8", "lr_g=0.0001"],
         &["bound", "divergence"],
-        true,
+        false,
     ),
-    ("iwae", &["variant=vae", "batch=16", "hidden_e=64", "importance=5"], &["bound", "divergence"], true),
+    ("iwae", &["variant=vae", "batch=16", "hidden_e=64", "importance=5"], &["bound", "divergence"], false),
     (
         "vae-gan",
         &["variant=vae-gan", "batch=16", "width=8", "ema=0", "lr_g=0.0001", "lr_d=0.0001"],
         &["d_loss", "g_loss", "feature_error", "divergence", "squared_error"],
-        true,
+        false,
     ),
     (
         "ae-gan",
         &["variant=ae-gan", "batch=16", "width=8", "pretrain=0", "lr_g=0.0001", "lr_d=0.0001"],
         &["d_loss", "g_loss", "reconstruction"],
-        true,
+        false,
     ),
     (
         "introspective",
         &["variant=ae-gan", "preset=introspective", "batch=16", "width=8", "pretrain=0", "lr_g=0.0001", "lr_d=0.0001"],
         &["e_loss", "g_loss"],
-        true,
+        false,
     ),
     (
         "boundary",
         &["variant=ae-gan", "preset=boundary", "latent_dist=normal", "batch=16", "width=8"],
         &["d_loss", "g_loss", "convergence"],
+        false,
+    ),
+    ("lstm", &["variant=lstm", "batch=16", "units=7", "depth=2"], &["nats_per_step"], true),
+    (
+        "lstm-gan",
+        &["variant=lstm-gan", "batch=16", "units=7", "ema=0", "steps=10"],
+        &["d_loss", "g_loss", "moments"],
         true,
+    ),
+    (
+        "c-rnn-gan",
+        &["variant=lstm-gan", "preset=c-rnn-gan", "latent_dist=normal", "batch=16", "units=5", "latent=3"],
+        &["d_loss", "g_loss", "moments"],
+        false,
+    ),
+    ("rcgan", &["variant=lstm-gan", "preset=rcgan", "batch=16", "units=7", "cell=gru"], GAME, false),
+    (
+        "timegan",
+        &[
+            "variant=lstm-gan",
+            "preset=timegan",
+            "batch=16",
+            "units=5",
+            "latent=3",
+            "latent_dist=normal",
+            "pretrain=0",
+            "lr_g=0.0001",
+            "lr_d=0.0001",
+        ],
+        &["g_loss", "supervision", "moments", "d_loss"],
+        false,
+    ),
+    ("rvae", &["variant=rvae", "batch=16", "units=7", "latent=3", "warmup=0"], &["bound", "divergence"], false),
+    (
+        "rvae-gan",
+        &["variant=rvae-gan", "batch=16", "units=7", "latent=3", "pretrain=0", "ema=0", "critic=recurrent"],
+        &["d_loss", "g_loss", "feature_error", "divergence", "squared_error"],
+        false,
     ),
 ];
 
+/// Losses of a game.
 const GAME: &[&str] = &["d_loss", "g_loss"];
 
 fn fixture(name: &str) -> PathBuf {
@@ -115,7 +153,8 @@ fn fixture(name: &str) -> PathBuf {
 
 /// Rows of these metrics of a run.
 fn rows(device: Device, assignments: &[&str], metrics: &[&str]) -> Vec<Vec<f64>> {
-    let mut session = device.session(&settings(assignments), &discs(28));
+    let s = settings(assignments);
+    let mut session = device.session(&s, &suited(&s));
     let place = |name: &&str| session.metrics().iter().position(|m| m == name).unwrap_or_else(|| panic!("no {name}"));
     let places: Vec<usize> = metrics.iter().map(place).collect();
     let rows = session.train(ROUNDS).unwrap();
@@ -171,7 +210,8 @@ fn export_for_torch() {
     let folder = PathBuf::from(std::env::var("SADDLE_TORCH_DIR").expect("SADDLE_TORCH_DIR: a folder to write to"));
     std::fs::create_dir_all(&folder).unwrap();
     for (name, assignments, metrics, _) in CASES {
-        let (s, dataset) = (settings(assignments), discs(28));
+        let s = settings(assignments);
+        let dataset = suited(&s);
         let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
         let model = model(&s, &dataset);
         let mut r = reference(&s, &dataset, &model, &start);

@@ -21,6 +21,9 @@ const EXAMPLES: &str = "\
 Examples:
   saddle train                              dcgan on drawn digits, on the best device
   saddle sample runs/dcgan-digits-001       a PNG of new samples
+  saddle eval runs/dcgan-digits-001         how good they are
+  saddle variants                           the models, and the built-in data
+  saddle variants vae                       one model's presets and settings
   saddle devices                            what it can run on";
 
 /// The commands.
@@ -30,6 +33,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Draw samples from a trained model
     Sample(SampleArgs),
+    /// Measure how good a trained model is
+    Eval(EvalArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
     /// List the models, or one model's settings and presets
@@ -43,6 +48,8 @@ Examples:
   saddle train
   saddle train gan --data ring --steps 5000 --seed 1
   saddle train dcgan --data photos/ --size 32 --set objective=relativistic --set r1=0.05
+  saddle train vae-gan --preset article
+  saddle train lstm-gan --data sines
   saddle train --config runs/dcgan-digits-001/run.toml
   saddle train --out runs/dcgan-digits-001 --resume --steps 4000";
 
@@ -128,9 +135,16 @@ impl TrainArgs {
     }
 }
 
+const SAMPLE_EXAMPLES: &str = "\
+Examples:
+  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png
+  saddle sample runs/vae-digits-001 --interpolate 8
+  saddle sample runs/vae-digits-001 --reconstruct --count 32
+  saddle sample runs/lstm-poems-001 --out poems.txt";
+
 /// `saddle sample`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png")]
+#[command(after_help = SAMPLE_EXAMPLES)]
 pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
@@ -146,15 +160,65 @@ pub struct SampleArgs {
     /// Device by index or name, or cpu [default: the best one]
     #[arg(long, value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
+    /// Checkpoint after this step [default: the newest]
+    #[arg(long, value_name = "STEP")]
+    pub checkpoint: Option<u64>,
     /// Class to draw, for a conditional model [default: all in turn]
     #[arg(long, value_name = "N")]
     pub class: Option<usize>,
     /// Go from one sample to another in this many steps, once in each row
     #[arg(long, value_name = "STEPS", value_parser = RangedU64ValueParser::<usize>::new().range(2..=64))]
     pub interpolate: Option<usize>,
-    /// Encode and decode held-out examples instead; a png shows each row below its originals
+    /// Encode and decode held-out examples instead; a png shows their originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,
+}
+
+const EVAL_EXAMPLES: &str = "\
+Prints what the model scores beside a perfect sampler and real data, and writes it to the folder RUN/eval.
+Scores of images are of features of a classifier that is trained once for the data, in minutes on a CPU.
+
+Examples:
+  saddle eval runs/dcgan-digits-001
+  saddle eval runs/vae-binarized_mnist-001 --importance 5000
+  saddle eval runs/dcgan-digits-001 --count 1000 --effort 0.1 --json";
+
+/// `saddle eval`.
+#[derive(Debug, Args)]
+#[command(after_help = EVAL_EXAMPLES)]
+pub struct EvalArgs {
+    /// Folder of the run
+    pub run: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The most samples, and the most held-out examples, to measure [default: as many as published]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    pub count: Option<usize>,
+    /// Start of the random streams
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Checkpoint after this step [default: the newest]
+    #[arg(long, value_name = "STEP")]
+    pub checkpoint: Option<u64>,
+    /// Importance samples of the likelihood of a variational autoencoder; 0: leave it out [default: 200]
+    #[arg(long, value_name = "K", value_parser = RangedU64ValueParser::<usize>::new().range(0..=1_000_000))]
+    pub importance: Option<usize>,
+    /// Temperatures of the annealing that measures a Boltzmann machine; 0: leave it out [default: 20000]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(0..=10_000_000))]
+    pub temperatures: Option<usize>,
+    /// Share of the training of the networks that score, for a quick look
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
+    pub effort: f64,
+}
+
+/// A number above 0 and at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| "a share is a number above 0 and at most 1".into())
 }
 
 /// `saddle devices`.

@@ -2,15 +2,17 @@
 
 mod args;
 mod devices;
+mod eval;
 mod progress;
 mod sample;
 mod train;
+mod trained;
 mod variants;
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, DevicesArgs, SampleArgs, TrainArgs, VariantsArgs};
+pub use args::{Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
 
 use crate::error::{Error, Result};
 
@@ -19,6 +21,7 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train::train(&args),
         Command::Sample(args) => sample::sample(&args),
+        Command::Eval(args) => eval::eval(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
     }

@@ -3,18 +3,15 @@
 use image::RgbImage;
 use npyz::WriterBuilder;
 
-use super::{SampleArgs, print};
+use super::{SampleArgs, print, trained::Trained};
 use crate::{
-    checkpoint::{self, Checkpoint},
-    data::{Series, Split, SymbolKind},
-    engine::Plans,
+    data::{Series, SymbolKind},
     error::{Error, Result},
     files::write_atomically,
     graph::numel,
-    models::{self, Examples, RECONSTRUCT, SAMPLE},
+    models::{Examples, RECONSTRUCT, SAMPLE},
     report,
-    run::Run,
-    session::{self, Session},
+    session::Session,
     settings::Settings,
 };
 
@@ -35,17 +32,18 @@ struct Drawn {
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let run = Run::open(&args.run)?;
-    let settings = run.settings();
-    let Some((path, checkpoint)) = checkpoint::latest(&run.checkpoints())? else {
-        return Err(Error::failure(format!("`{}` has no checkpoint to sample from yet", args.run.display())));
-    };
-    let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
-    check(args, &ending, settings, &examples)?;
-    let mut session = open(args, settings, &examples, &checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
-    let drawn = draw(args, settings, &examples, &mut session)?;
+    let trained = Trained::open(&args.run, args.checkpoint)?;
+    let (settings, examples) = (trained.settings(), &trained.examples);
+    check(args, &ending, settings, examples)?;
+    let model = trained.model()?;
+    let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
+    if model.named(&[graph]).next().is_none() {
+        return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
+    }
+    let mut session = trained.session(&model, &[graph], args.adapter.as_deref())?;
+    let drawn = draw(args, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.shape);
-    write(args, &ending, &examples, &drawn)?;
+    write(args, &ending, examples, &drawn)?;
     print(format!("{count} {} of step {} in {}", drawn.what, session.step(), args.out.display()))
 }
 
@@ -83,48 +81,28 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
     Ok(())
 }
 
-/// The model with the weights of the checkpoint.
-fn open(args: &SampleArgs, settings: &Settings, examples: &Examples, checkpoint: &Checkpoint) -> Result<Session> {
-    let model = models::variant(&settings.variant)?.model(settings, examples)?;
-    let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
-    if model.named(&[graph]).next().is_none() {
-        return Err(Error::usage(format!(
-            "a {} of this kind encodes nothing: leave out --reconstruct",
-            settings.variant
-        )));
-    }
-    let (runner, caps, _) = session::open_device(args.adapter.as_deref())?;
-    let plans = Plans::new(model.named(&[graph]), &caps, None)?;
-    let mut session = Session::new(runner, settings, examples.clone(), &model, plans)?;
-    session.restore(checkpoint)?;
-    Ok(session)
-}
-
-fn draw(args: &SampleArgs, settings: &Settings, examples: &Examples, session: &mut Session) -> Result<Drawn> {
+fn draw(args: &SampleArgs, trained: &Trained, session: &mut Session) -> Result<Drawn> {
+    let (settings, examples) = (trained.settings(), &trained.examples);
     if args.reconstruct {
-        // Held-out examples where there are any.
-        let dataset = session::open_split(settings, Split::Test).or_else(|_| session::open_data(settings))?;
-        if dataset.shape != examples.shape {
-            let (found, wanted) = (&dataset.shape, &examples.shape);
-            return Err(Error::failure(format!(
-                "the data has examples {found:?} now, and the model was trained on {wanted:?}"
-            )));
-        }
+        let dataset = trained.held_out()?.map_or_else(|| trained.data(), Ok)?;
         let originals: Vec<f32> = (0..args.count.min(dataset.len())).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
         return Ok(Drawn { samples, originals, columns: COLUMNS, what: "reconstructions" });
     }
     if let Some(steps) = args.interpolate {
         if session.latent_size() == 0 {
-            return Err(Error::usage(format!(
-                "the samples of a {} have no latent vector to go along",
-                settings.variant
-            )));
+            let sentence =
+                format!("--interpolate: the samples of `{}` have no latent vector to go along", settings.variant);
+            return Err(Error::usage(sentence));
         }
-        let pairs = args.count.div_ceil(steps);
-        let z = session.interpolated(pairs, steps, args.seed);
-        let class = settings.conditional.then(|| args.class.unwrap_or(0));
-        let samples = session.decode(&z, pairs * steps, args.seed, class)?;
+        let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed);
+        // Each way stays in one class.
+        let ways = z.chunks(if settings.conditional { steps * session.latent_size() } else { z.len() });
+        let class = |way: usize| settings.conditional.then(|| args.class.unwrap_or(way % examples.classes));
+        let mut samples = vec![];
+        for (n, z) in ways.enumerate() {
+            samples.extend(session.decode(z, z.len() / session.latent_size(), args.seed, class(n))?);
+        }
         return Ok(Drawn { samples, originals: vec![], columns: steps, what: "interpolations" });
     }
     let samples = session.generate(args.count, args.seed, args.class)?;
@@ -151,28 +129,28 @@ fn write(args: &SampleArgs, ending: &str, examples: &Examples, drawn: &Drawn) ->
 
 fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
     let Drawn { samples, originals, columns, .. } = drawn;
+    let len = numel(&examples.shape);
     match examples.shape[..] {
         [_, _, _] if originals.is_empty() => report::grid(samples, &examples.shape, *columns),
         [_, _, _] => {
-            // A row of originals above each row of reconstructions; the last ones are filled up with black.
-            let len = numel(&examples.shape);
             let columns = (*columns).min(samples.len() / len);
-            let rows = |values: &[f32]| {
-                let mut values = values.to_vec();
-                values.resize(values.len().next_multiple_of(columns * len), -1.0);
-                values.chunks(columns * len).map(<[f32]>::to_vec).collect::<Vec<_>>()
-            };
-            let woven: Vec<f32> = rows(originals)
-                .into_iter()
-                .zip(rows(samples))
-                .flat_map(|(above, below)| [above, below].concat())
-                .collect();
-            report::grid(&woven, &examples.shape, columns)
+            report::grid(&woven(originals, samples, columns * len), &examples.shape, columns)
         }
-        [steps, features] if examples.symbols() => report::symbols(samples, [steps, features]),
+        [steps, features] if examples.symbols() && originals.is_empty() => report::symbols(samples, [steps, features]),
+        [steps, features] if examples.symbols() => report::symbols(&woven(originals, samples, len), [steps, features]),
         [steps, features] => report::series(samples, originals, [steps, features]),
         _ => Ok(report::scatter(samples, originals, None)),
     }
+}
+
+/// Rows of originals and of samples, `row` values each, in turn; the last ones are filled up with black.
+fn woven(originals: &[f32], samples: &[f32], row: usize) -> Vec<f32> {
+    let filled = |part: &[f32]| [part, &vec![-1.0; row - part.len()]].concat();
+    originals
+        .chunks(row)
+        .zip(samples.chunks(row))
+        .flat_map(|(above, below)| [filled(above), filled(below)].concat())
+        .collect()
 }
 
 /// One sample a row.

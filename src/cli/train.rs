@@ -119,8 +119,8 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     let bytes = rounds.iter().map(|round| round.bytes()).max().unwrap_or(0);
     print(format!("# memory: {:.1} MiB on the device, data included", mib(bytes)))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
-        let name = if model.phases.len() > 1 { format!("{} round", phase.name) } else { "round".into() };
-        print(format!("# a {name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;
+        let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
+        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;
     }
     Ok(())
 }
@@ -263,7 +263,8 @@ impl Training {
             [steps, features] => match self.dataset.series {
                 Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,
                 _ => {
-                    let real: Vec<f32> = (0..8.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
+                    let real: Vec<f32> =
+                        (0..8).flat_map(|i| self.dataset.example(i * self.dataset.len() / 8)).collect();
                     report::series(&samples, &real, [steps, features])?
                 }
             },

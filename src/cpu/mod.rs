@@ -37,7 +37,8 @@ struct Loaded {
     program: Program,
     /// Place in `memory` of each of the program's buffers.
     places: Vec<usize>,
-    recorded: u64,
+    /// Its newest rounds without a round of another program in between, whose metrics nobody has read.
+    unread: std::ops::Range<u64>,
 }
 
 impl Cpu {
@@ -202,12 +203,15 @@ impl Runner for Cpu {
             }
             places.push(place);
         }
-        self.programs.push(Loaded { program: program.clone(), places, recorded: self.clock() });
+        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0 });
         Ok(ProgramId(self.programs.len() - 1))
     }
 
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
-        let Loaded { program, places, .. } = &mut self.programs[id.0];
+        let now = self.clock();
+        let Loaded { program, places, unread } = &mut self.programs[id.0];
+        let first = if unread.end == now { unread.start } else { now };
+        *unread = first..now + times as u64;
         let (steps, places) = (std::mem::take(&mut program.steps), std::mem::take(places));
         rayon::scope(|_| {
             for _ in 0..times {
@@ -259,7 +263,7 @@ impl Runner for Cpu {
         let place = self.allocate(Some("clock".into()), 4);
         let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
         self.memory[place].copy_from_slice(bytemuck::cast_slice(&words));
-        self.programs.iter_mut().for_each(|p| p.recorded = step);
+        self.programs.iter_mut().for_each(|p| p.unread = 0..0);
         Ok(())
     }
 
@@ -268,14 +272,13 @@ impl Runner for Cpu {
     }
 
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
-        let now = self.clock();
-        let Loaded { program, places, recorded } = &mut self.programs[id.0];
+        let Loaded { program, places, unread } = &mut self.programs[id.0];
         let columns = program.metrics.len();
         let Some(ring) = program.buffers.iter().position(|b| b.content == Content::Ring) else { return Ok(vec![]) };
         let (ring, rows) = (&self.memory[places[ring]], program.buffers[ring].len / columns);
-        let first = (*recorded).max(now.saturating_sub(rows as u64));
-        *recorded = now;
-        Ok((first..now).map(|step| ring[step as usize % rows * columns..][..columns].to_vec()).collect())
+        let std::ops::Range { start, end } = std::mem::take(unread);
+        let first = start.max(end.saturating_sub(rows as u64));
+        Ok((first..end).map(|step| ring[step as usize % rows * columns..][..columns].to_vec()).collect())
     }
 
     fn describe(&self) -> String {

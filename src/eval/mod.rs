@@ -3,6 +3,8 @@
 //! The classifiers and scorers are graphs of this crate, trained by its engine. Everything is a function of its inputs, the
 //! seed and the device.
 
+mod binary;
+pub mod boltzmann;
 pub mod classifier;
 pub mod images;
 pub mod likelihood;
@@ -11,6 +13,7 @@ mod report;
 mod scorer;
 pub mod sequences;
 
+pub use binary::binarized;
 pub use report::{Better, Report, Row};
 
 use std::path::PathBuf;

@@ -10,6 +10,8 @@ pub enum Better {
     Higher,
     /// Less is better.
     Lower,
+    /// It says something about the model, and nothing about how good it is.
+    Neither,
 }
 
 /// One measure.
@@ -111,10 +113,14 @@ impl Report {
 
 /// A row of the table: an arrow says which way the measure improves.
 fn cells(row: &Row) -> [String; 6] {
-    let arrow = if row.better == Better::Higher { '↑' } else { '↓' };
+    let arrow = match row.better {
+        Better::Higher => " ↑",
+        Better::Lower => " ↓",
+        Better::Neither => "",
+    };
     let optional = |value: Option<f64>| value.map_or(String::new(), number);
     [
-        format!("{} {arrow}", row.measure),
+        format!("{}{arrow}", row.measure),
         number(row.value),
         row.deviation.map_or(String::new(), |deviation| format!("± {}", number(deviation))),
         optional(row.floor),

@@ -1,4 +1,4 @@
-//! y = h of a GRU after each step. Reads gates [T, B, 3H], weight [H, 3H], bias [H], h0 [B, H], mask [T, B].
+//! y = h of a GRU after each step. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0 `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

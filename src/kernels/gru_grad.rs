@@ -1,5 +1,5 @@
-//! Cotangents of a GRU's gates and of h0, back to back. Reads gates [T, B, 3H], the recurrent part u of the pre-activations
-//! [T, B, 3H], the result y [T, B, H], h0 [B, H], the weight's transpose [3H, H], mask [T, B], dy [T, B, H].
+//! Cotangents of a GRU's gates and of h0, back to back. Reads gates `[T, B, 3H]`, the recurrent part u of the pre-activations
+//! `[T, B, 3H]`, the result y `[T, B, H]`, h0 `[B, H]`, the weight's transpose `[3H, H]`, mask `[T, B]`, dy `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

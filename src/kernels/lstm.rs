@@ -1,4 +1,4 @@
-//! y = h and c of an LSTM after each step. Reads gates [T, B, 4H], weight [H, 4H], h0 [B, H], c0 [B, H], mask [T, B].
+//! y = h and c of an LSTM after each step. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

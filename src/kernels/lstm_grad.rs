@@ -1,5 +1,5 @@
-//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads pre-activations [T, B, 4H], the result y
-//! [2, T, B, H], c0 [B, H], the weight's transpose [4H, H], mask [T, B], dy [2, T, B, H].
+//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads pre-activations `[T, B, 4H]`, the result y
+//! `[2, T, B, H]`, c0 `[B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dy `[2, T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,8 @@ use crate::{
 
 /// Largest |log variance|: beyond it lie infinities, not models.
 const LOG_VARIANCE: f64 = 10.0;
+/// Log variance of sequences, which fill 0 to 1, at the start.
+const SEQUENCE_LOG_VARIANCE: f32 = -4.0;
 
 /// How the weights of an architecture start.
 pub fn start(s: &Settings) -> Start {
@@ -101,7 +103,8 @@ pub fn log_likelihood<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, decoded: T<'g>)
 /// The Gaussian's learned log variance: one for all values of an example, or one for each feature of sequences.
 fn log_variance<'g>(net: &Net<'g>, shape: &[usize]) -> T<'g> {
     let features = if shape.len() == 3 { shape[2] } else { 1 };
-    let v = net.graph.state(net.params, "log_variance", &[features], Init::Const(0.0)).clamp(LOG_VARIANCE);
+    let start = if shape.len() == 3 { SEQUENCE_LOG_VARIANCE } else { 0.0 };
+    let v = net.graph.state(net.params, "log_variance", &[features], Init::Const(start)).clamp(LOG_VARIANCE);
     if shape.len() == 3 { v.along(2, shape) } else { v.reshape(&[]).expand(shape) }
 }
 

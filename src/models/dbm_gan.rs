@@ -55,7 +55,14 @@ macro_rules! game {
     ($($own:expr),*) => {
         &[
             ("norm_d", "none"),
-            ("chains", "100"),
+            ("objective", "relativistic"),
+            ("r1", "0.5"),
+            ("r2", "0.5"),
+            ("lr_g", "0.0005"),
+            ("lr_d", "0.0005"),
+            ("beta1", "0"),
+            ("beta2", "0.99"),
+            ("ema", "0.995"),
             ("batch", "100"),
             ("log_every", "100"),
             ("sample_every", "1000"),
@@ -66,7 +73,7 @@ macro_rules! game {
 }
 
 const DEFAULT: &[(&str, &str)] =
-    game![("layers", "256,256"), ("steps", "8000"), ("joint", "4000"), ("hidden_g", "256")];
+    game![("layers", "256,256"), ("pretrain", "1000"), ("joint", "3000"), ("steps", "12000"), ("hidden_g", "256,512")];
 const ARTICLE: &[(&str, &str)] =
     game![("pretrain", "4000"), ("joint", "12000"), ("steps", "40000"), ("hidden_g", "256,800"), ("hidden_d", "512")];
 
@@ -78,6 +85,9 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
             "`chains` takes at least as many as `batch` has samples, and {} are fewer than {}",
             s.chains, s.batch
         )));
+    }
+    if s.opinion > 0.0 && (s.prior != settings::Prior::Refreshed || s.pack > 1) {
+        return Err(Error::usage("`opinion` goes with prior=refreshed and pack=1"));
     }
     let learned = s.pretrain * (widths.len() as u64 - 1) + 1 + s.joint;
     if s.steps <= learned + 1 {
@@ -92,9 +102,8 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let round =
         adversarial::round(s, examples, Start::Uniform, (generator, gan::discriminator), &prior(s.gibbs), learned + 1);
     if s.prior == settings::Prior::Refreshed {
-        let (from, until, rate) = (learned, s.steps, s.lr_dbm * REFRESHMENT);
-        Learning { graph: &round, s, widths: &widths, from, until, rate }.follow_likelihood();
-        round.commit();
+        let (from, until, rate) = (learned + 1, s.steps, s.lr_dbm * REFRESHMENT);
+        refresh(&Learning { graph: &round, s, widths: &widths, from, until, rate }, examples);
     }
     phases.push(Phase { name: GAME, until: u64::MAX, round });
     Ok(Model { phases, graphs: vec![(SAMPLE, sample(s, examples, &prior(SWEEPS)))], calibration: 0 })
@@ -118,6 +127,20 @@ fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g G
     }
 }
 
+/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator says
+/// about what the generator makes of its states.
+fn refresh<'g>(learning: &Learning<'_, 'g>, examples: &Examples) {
+    let (graph, s) = (learning.graph, learning.s);
+    let [g, d] = ["g", "d"].map(|name| Net::new(graph, name, Start::Uniform, Mode::Train));
+    let machine = Machine::new(graph, MACHINE, learning.widths);
+    let critic = |x: &[T<'g>]| {
+        let samples = generator(&g, s, machine.conditional(machine.top(), x), &examples.shape);
+        gan::discriminator(&d, s, samples).reshape(&[s.chains])
+    };
+    learning.follow_likelihood((s.opinion > 0.0).then_some(&critic));
+    graph.commit();
+}
+
 fn sample(s: &Settings, examples: &Examples, prior: Prior) -> Graph {
     let graph = Graph::new();
     {
@@ -137,7 +160,6 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
     }
     let down = net.dense("down", h, numel(shape));
     let correcting = net.starting(Start::Dcgan);
-    let mut h = h;
     for (i, &width) in s.hidden_g.iter().enumerate() {
         h = correcting.dense(&format!("dense{i}"), h, width).leaky_relu(0.2);
     }

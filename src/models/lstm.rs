@@ -20,8 +20,8 @@ pub const VARIANT: Variant = Variant {
     kind: Kind::Sequences,
     options: &["Sequences", "cell", "units", "depth", "temperature"],
     presets: &[
-        ("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
-        ("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
+        ("default", &[("data", "sines"), ("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
+        ("article", &[("data", "sines"), ("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
     ],
     build,
 };

@@ -1,19 +1,34 @@
 //! LSTM-GAN: a recurrent generator with noise at every step against a critic of sequences (Mogren 2016; Esteban et al. 2017).
 
-use super::{Examples, Kind, Model, Variant, adversarial, sequences};
-use crate::{error::Result, nn::Start, settings::Settings};
+use super::{Examples, Kind, Model, Variant, adversarial, sequences, timegan};
+use crate::{
+    error::{Error, Result},
+    nn::Start,
+    settings::{Objective, Settings},
+};
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "lstm-gan",
     about: "recurrent generator and critic (Mogren 2016; Esteban et al. 2017), for series and symbols",
     kind: Kind::Sequences,
-    options: &["Sequences", "Objective", "Recurrent", "latent", "latent_dist", "spectral", "ema"],
+    options: &[
+        "Sequences",
+        "Objective",
+        "Recurrent",
+        "latent",
+        "latent_dist",
+        "spectral",
+        "ema",
+        "pretrain",
+        "embedding",
+    ],
     presets: &[
         // R3GAN's game (Huang et al. 2024) with a convolutional critic, whose penalties are cheap.
         (
             "default",
             &[
+                ("data", "sines"),
                 ("critic", "conv"),
                 ("objective", "relativistic"),
                 ("r1", "0.1"),
@@ -38,6 +53,7 @@ pub const VARIANT: Variant = Variant {
         (
             "c-rnn-gan",
             &[
+                ("data", "sines"),
                 ("feedback", "true"),
                 ("depth", "2"),
                 ("units", "100"),
@@ -53,6 +69,7 @@ pub const VARIANT: Variant = Variant {
         (
             "rcgan",
             &[
+                ("data", "sines"),
                 ("each_step", "true"),
                 ("bidirectional", "false"),
                 ("units", "100"),
@@ -62,7 +79,28 @@ pub const VARIANT: Variant = Variant {
                 ("lr_d", "0.001"),
             ],
         ),
-        ("article", &[("latent", "16"), ("bidirectional", "false")]),
+        // Yoon et al. 2019, as their code has it; 50,000 steps of each phase there.
+        (
+            "timegan",
+            &[
+                ("data", "sines"),
+                ("embedding", "true"),
+                ("cell", "gru"),
+                ("units", "24"),
+                ("depth", "3"),
+                ("latent", "6"),
+                ("latent_dist", "uniform"),
+                ("batch", "128"),
+                ("lr_g", "0.001"),
+                ("lr_d", "0.001"),
+                ("beta1", "0.9"),
+                ("moments", "100"),
+                ("hold", "0.15"),
+                ("pretrain", "2000"),
+                ("steps", "10000"),
+            ],
+        ),
+        ("article", &[("data", "sines"), ("latent", "16"), ("bidirectional", "false")]),
     ],
     build,
 };
@@ -70,5 +108,11 @@ pub const VARIANT: Variant = Variant {
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     // The latent vector of a sequence is the noise of all its steps.
     let s = Settings { latent: s.latent * examples.shape[0], ..sequences::suited(s, examples) };
+    if s.embedding {
+        if s.objective != Objective::NonSaturating || examples.symbols() {
+            return Err(Error::usage("`embedding` takes the non-saturating objective, and series of numbers"));
+        }
+        return Ok(timegan::model(&s, examples));
+    }
     adversarial::model(&s, examples, Start::Xavier, sequences::generator, sequences::judge)
 }

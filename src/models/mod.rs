@@ -14,6 +14,7 @@ pub mod lstm_gan;
 pub mod rvae;
 pub mod rvae_gan;
 pub mod sequences;
+pub mod timegan;
 pub mod training;
 pub mod vae;
 pub mod vae_gan;

@@ -13,6 +13,7 @@ pub const VARIANT: Variant = Variant {
         (
             "default",
             &[
+                ("data", "sines"),
                 ("latent", "16"),
                 ("units", "128"),
                 ("lr_g", "0.002"),
@@ -21,7 +22,10 @@ pub const VARIANT: Variant = Variant {
                 ("warmup", "500"),
             ],
         ),
-        ("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
+        (
+            "article",
+            &[("data", "sines"), ("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")],
+        ),
     ],
     build,
 };

@@ -28,6 +28,7 @@ pub const VARIANT: Variant = Variant {
         (
             "default",
             &[
+                ("data", "sines"),
                 ("critic", "conv"),
                 ("latent", "16"),
                 ("units", "64"),
@@ -39,7 +40,7 @@ pub const VARIANT: Variant = Variant {
                 ("ema", "0.995"),
             ],
         ),
-        ("article", &[("latent", "20"), ("units", "100"), ("pretrain", "500")]),
+        ("article", &[("data", "sines"), ("latent", "20"), ("units", "100"), ("pretrain", "500")]),
     ],
     build,
 };

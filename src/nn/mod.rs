@@ -187,7 +187,8 @@ impl<'g> Net<'g> {
             Mode::Track => self.graph.assign(running(), running() * (1.0 - RUNNING) + moments.detach() * RUNNING),
             Mode::Calibrate => {
                 let share = (self.graph.clock() + 1.0).recip();
-                self.graph.assign(running(), running() + (moments.detach() - running()) * share);
+                // In this form the first round forgets what was there to the bit.
+                self.graph.assign(running(), running() * (1.0 - share) + moments.detach() * share);
             }
             Mode::Train | Mode::Eval => {}
         }

@@ -226,6 +226,8 @@ settings! {
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
         /// Standard deviation of the noise on the top layer's means
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
+        /// Share of the discriminator's opinion in what a refreshed machine learns from (BEAM)
+        opinion: f32 = "0.0", Rule::Below(1.0);
         /// Steps in which all layers of the machine learn before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
         /// Learning rate of the machine
@@ -256,6 +258,8 @@ settings! {
         each_step: bool = "false", Rule::Switch;
         /// Whether the generator sees its own last output
         feedback: bool = "false", Rule::Switch;
+        /// Play between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
+        embedding: bool = "false", Rule::Switch;
         /// How random drawn symbols are: 1 as the model says, less for likelier ones
         temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
     }

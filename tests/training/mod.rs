@@ -50,6 +50,33 @@ pub fn discs(side: usize) -> Dataset {
     }
 }
 
+/// 64 sequences of 6 steps of 3 features on 0 to 1; in integers, the same everywhere.
+pub fn steps() -> Dataset {
+    let mut rng = common::Rng(2);
+    let mut values = vec![];
+    for _ in 0..64 {
+        let (start, slope) = (rng.below(40), rng.below(8));
+        values.extend((0..18).map(|n| ((start + (n / 3) * slope + 7 * (n % 3)) % 101) as f32 / 100.0));
+    }
+    Dataset {
+        name: "steps".into(),
+        shape: vec![6, 3],
+        items: Items::Floats(values),
+        labels: None,
+        stack: 1,
+        series: None,
+        notes: vec![],
+    }
+}
+
+/// What a variant learns from in tests.
+pub fn suited(s: &Settings) -> Dataset {
+    match models::variant(&s.variant).unwrap().kind {
+        models::Kind::Single => discs(28),
+        models::Kind::Sequences => steps(),
+    }
+}
+
 pub fn model(s: &Settings, dataset: &Dataset) -> Model {
     models::variant(&s.variant).unwrap().model(s, &session::examples(dataset)).unwrap()
 }

@@ -70,20 +70,20 @@ pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<V
         phases.push(Phase { name, until, round: graph });
     };
     if s.pretrain > 0 {
-        for l in 0..widths.len() - 1 {
+        for (l, names) in PRETRAINING.iter().enumerate().take(widths.len() - 1) {
             let end_of = |part: u64| l as u64 * s.pretrain + part * s.pretrain / parts;
-            for (part, (&sweeps, name)) in s.cd.iter().zip(PRETRAINING[l]).enumerate() {
+            for (part, (&sweeps, name)) in s.cd.iter().zip(names).enumerate() {
                 let (from, until) = (end_of(part as u64), end_of(part as u64 + 1));
                 phase(name, from, until, s.lr_rbm / sweeps as f32, &|learning| learning.contrast(l, sweeps));
             }
         }
     }
     phase(ASSEMBLY, pretrained, pretrained + 1, 0.0, &|learning| learning.assemble());
-    phase(JOINT, pretrained + 1, until, rate, &|learning| learning.follow_likelihood());
+    phase(JOINT, pretrained + 1, until, rate, &|learning| learning.follow_likelihood(None));
     Ok(phases)
 }
 
-/// Averages that a gradient is the difference of: under the data, or under the model.
+/// Averages that gradients are made of: under the data, under the model, or weighted by what a critic says.
 struct Statistics<'g> {
     /// ⟨x_l x_{l+1}ᵀ⟩, `[n_l, n_{l+1}]`.
     products: Vec<T<'g>>,
@@ -100,7 +100,26 @@ impl<'g> Statistics<'g> {
         };
         Self { products: x.windows(2).map(product).collect(), means: x.iter().map(|x| x.mean(&[0])).collect() }
     }
+
+    /// Covariances, over the rows, of the products and of the layers with scores `[rows]` of mean 0.
+    fn with(x: &[T<'g>], scores: T<'g>) -> Self {
+        let weighted: Vec<T> = x.iter().map(|x| *x * scores.along(0, &x.shape())).collect();
+        let product = |pair: (&T<'g>, &T<'g>)| Self::of(&[*pair.0, *pair.1]).products[0];
+        Self {
+            products: weighted.iter().zip(&x[1..]).map(product).collect(),
+            means: weighted.iter().map(|x| x.mean(&[0])).collect(),
+        }
+    }
+
+    /// These averages times a factor, plus others times another.
+    fn blend(&self, factor: f64, other: &Self, share: f64) -> Self {
+        let blend = |a: &[T<'g>], b: &[T<'g>]| a.iter().zip(b).map(|(a, b)| *a * factor + *b * share).collect();
+        Self { products: blend(&self.products, &other.products), means: blend(&self.means, &other.means) }
+    }
 }
+
+/// A critic of a machine's states: states `[rows, n_l]` of all layers -> scores `[rows]`, the higher the better.
+pub type Critic<'a, 'g> = &'a dyn Fn(&[T<'g>]) -> T<'g>;
 
 impl<'g> Learning<'_, 'g> {
     /// A batch of visible units `[rows, n_0]`.
@@ -141,7 +160,8 @@ impl<'g> Learning<'_, 'g> {
         self.graph.metric("error", (data - down(hidden)).square().mean_all());
         self.graph.metric("mean1", hidden.mean_all());
         let offsets = [0, 1].map(|l| self.graph.full(0.0, &[pair.widths[l]]));
-        self.learn(&pair, &Statistics::of(&[data, hidden]), &Statistics::of(&end), &offsets);
+        let data = Statistics::of(&[data, hidden]);
+        self.learn(&pair, &data.blend(1.0, &Statistics::of(&end), -1.0), &data.means, &offsets);
     }
 
     /// A machine of the trained pairs, in which shared layers get the mean of their two biases; or, without pairs, one
@@ -185,7 +205,10 @@ impl<'g> Learning<'_, 'g> {
     }
 
     /// One round of persistent contrastive divergence (Tieleman 2008) with a mean-field positive phase.
-    pub fn follow_likelihood(&self) {
+    ///
+    /// A critic takes the share `opinion` of the gradient: the covariance of its scores with the statistics under the model,
+    /// which is the gradient of the mean score (BEAM, Fisher et al. 2018). Nothing is differentiated through the sampling.
+    pub fn follow_likelihood(&self, critic: Option<Critic<'_, 'g>>) {
         let (g, s) = (self.graph, self.s);
         let machine = Machine::new(g, MACHINE, self.widths);
         let data = machine.mean_field(self.visible(s.batch), s.mean_field);
@@ -193,6 +216,15 @@ impl<'g> Learning<'_, 'g> {
         // The odd layers' probabilities given states of the even ones: the same expectation with less noise.
         let model: Vec<T> = (0..states.len()).map(|l| if l % 2 == 1 { drawn[l] } else { states[l] }).collect();
         let positive = Statistics::of(&data);
+        let mut ascent = positive.blend(1.0, &Statistics::of(&model), -1.0);
+        if let Some(critic) = critic {
+            let scores = critic(&states).detach();
+            let centred = scores - scores.mean_all();
+            let scaled = centred * (centred.square().mean_all() + 1e-6).sqrt().recip();
+            g.metric("score", scores.mean_all());
+            let share = f64::from(s.opinion);
+            ascent = ascent.blend(1.0 - share, &Statistics::with(&states, scaled), share);
+        }
         let means = self.means();
         for (&state, &new) in means.iter().zip(&positive.means) {
             g.assign(state, state + (new - state) * NEWEST);
@@ -203,49 +235,49 @@ impl<'g> Learning<'_, 'g> {
         }
         let zero = |n: &usize| g.full(0.0, &[*n]);
         let offsets = if s.centring { means } else { self.widths.iter().map(zero).collect() };
-        self.learn(&machine, &positive, &Statistics::of(&model), &offsets);
+        self.learn(&machine, &ascent, &positive.means, &offsets);
     }
 
-    /// One update of a machine by the difference of the statistics, with its layers centred at the offsets `[n_l]`
-    /// (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3).
-    fn learn(&self, machine: &Machine<'g>, data: &Statistics<'g>, model: &Statistics<'g>, offsets: &[T<'g>]) {
+    /// One update of a machine, up along these differences of statistics, with its layers centred at the offsets `[n_l]`
+    /// (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3). `active`
+    /// are the means of all layers under the data, `[n_l]`.
+    fn learn(&self, machine: &Machine<'g>, ascent: &Statistics<'g>, active: &[T<'g>], offsets: &[T<'g>]) {
         let (g, s, top) = (self.graph, self.s, machine.top());
         let outer = |a: T<'g>, b: T<'g>| {
             let shape = [a.len(), b.len()];
             a.along(0, &shape) * b.along(1, &shape)
         };
-        let shift: Vec<T> = (0..=top).map(|l| data.means[l] - model.means[l]).collect();
+        let shift = &ascent.means;
         let weight = |l: usize| {
-            let gradient = data.products[l] - model.products[l];
+            let gradient = ascent.products[l];
             if s.centring {
                 gradient - outer(shift[l], offsets[l + 1]) - outer(offsets[l], shift[l + 1])
             } else {
                 gradient
             }
         };
-        let likelihood: Vec<T> = (0..top).map(weight).collect();
+        let weights: Vec<T> = (0..top).map(weight).collect();
         let row = |x: T<'g>| x.reshape(&[1, x.len()]);
         let bias = |l: usize| {
             let mut gradient = shift[l];
             if s.centring && l > 0 {
-                gradient = gradient - row(offsets[l - 1]).matmul(likelihood[l - 1]).reshape(&[machine.widths[l]]);
+                gradient = gradient - row(offsets[l - 1]).matmul(weights[l - 1]).reshape(&[machine.widths[l]]);
             }
             if s.centring && l < top {
-                gradient = gradient - up_weight(likelihood[l], row(offsets[l + 1])).reshape(&[machine.widths[l]]);
+                gradient = gradient - up_weight(weights[l], row(offsets[l + 1])).reshape(&[machine.widths[l]]);
             }
             gradient
         };
         let biases: Vec<T> = (0..=top).map(bias).collect();
-        let ascent: Vec<T> = likelihood.iter().chain(&biases).copied().collect();
-        let flat = g.pack(machine.net.params, &ascent);
+        let flat = g.pack(machine.net.params, &[weights.as_slice(), &biases].concat());
         // The energy is linear in the parameters, with the statistics as coefficients.
         g.metric("gap", (flat * g.flat(machine.net.params)).sum_all());
         g.metric("gradient", (flat.square().sum_all() + 1e-20).sqrt());
 
-        let decayed = (0..top).map(|l| machine.weight(l) * f64::from(s.l2) - likelihood[l]);
+        let decayed = (0..top).map(|l| machine.weight(l) * f64::from(s.l2) - weights[l]);
         let sparse = (0..=top).map(|l| match l {
             0 => -biases[0],
-            _ => (data.means[l] - f64::from(s.activity)) * f64::from(s.sparsity) - biases[l],
+            _ => (active[l] - f64::from(s.activity)) * f64::from(s.sparsity) - biases[l],
         });
         let descent: Vec<T> = decayed.chain(sparse).collect();
         let rule = Optimizer::Sgd { momentum: Real::new(s.momentum.into()) };

@@ -1,0 +1,249 @@
+//! `saddle eval`.
+
+use std::fs;
+
+use image::RgbImage;
+use serde::Serialize;
+
+use super::{EvalArgs, print, tell, trained::Trained};
+use crate::{
+    data::{self, Dataset, Items, Series},
+    error::{Error, Result},
+    eval::{
+        self, Better, Report, Row, Setup, binarized,
+        boltzmann::boltzmann,
+        images::{self, Images},
+        likelihood::{IMPORTANCE_SAMPLES, likelihood},
+        modes,
+        sequences::{self, Layout, Sequences},
+    },
+    files::write_atomically,
+    graph::numel,
+    likelihood::{Annealing, Parameters},
+    models::{BOUND, SAMPLE},
+    report,
+    session::{self, Session},
+    settings::Likelihood,
+};
+
+/// Points that are generated for measures of modes.
+const POINTS: usize = 10 * modes::POINTS;
+
+/// A report, and what it is of.
+#[derive(Serialize)]
+struct Measured<'a> {
+    step: u64,
+    seed: u64,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+/// A model that is being measured.
+struct Evaluation<'a> {
+    args: &'a EvalArgs,
+    trained: &'a Trained,
+    session: Session,
+    train: Dataset,
+    test: Option<Dataset>,
+    setup: Setup<'a>,
+    /// File names and pictures, to be written with the reports.
+    pictures: Vec<(&'static str, RgbImage)>,
+}
+
+/// Measures the model of a run, prints what it scores and writes it down.
+pub fn eval(args: &EvalArgs) -> Result<()> {
+    let trained = Trained::open(&args.run, args.checkpoint)?;
+    let model = trained.model()?;
+    let variant = &trained.settings().variant;
+    if args.importance.is_some() && model.named(&[BOUND]).next().is_none() {
+        return Err(Error::usage(format!("--importance: `{variant}` has no likelihood to bound")));
+    }
+    if args.temperatures.is_some() && !has_machine(&trained) {
+        return Err(Error::usage(format!("--temperatures: `{variant}` has no Boltzmann machine")));
+    }
+    let train = trained.data()?;
+    let test = trained.held_out()?;
+    let session = trained.session(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
+    if args.importance.is_some() && session.latent_size() == 0 {
+        return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
+    }
+    let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
+    let setup = Setup { device: &device, cache: eval::cache_folder(), seed: args.seed, effort: args.effort };
+    let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
+    let reports = evaluation.reports()?;
+    let step = evaluation.session.step();
+    let measured: Vec<Measured> = reports.iter().map(|report| Measured { step, seed: args.seed, report }).collect();
+    let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
+    let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
+    print(if args.json { json.as_str() } else { tables.trim_end() })?;
+    let folder = trained.run.folder().join("eval");
+    fs::create_dir_all(&folder)
+        .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;
+    for (name, text) in [("report.json", &json), ("report.txt", &tables)] {
+        write_atomically(&folder.join(name), text.as_bytes())?;
+    }
+    for (name, picture) in &evaluation.pictures {
+        report::save_png(&folder.join(name), picture)?;
+    }
+    tell(format_args!("written to {}", folder.display()));
+    Ok(())
+}
+
+/// Whether the checkpoint holds a Boltzmann machine.
+fn has_machine(trained: &Trained) -> bool {
+    Parameters::of(&trained.checkpoint).is_ok()
+}
+
+impl Evaluation<'_> {
+    fn reports(&mut self) -> Result<Vec<Report>> {
+        let mut reports: Vec<Report> = self.samples()?.into_iter().collect();
+        if self.session.has(BOUND) && self.args.importance != Some(0) {
+            reports.extend(self.likelihood()?);
+        }
+        if has_machine(self.trained) && self.args.temperatures != Some(0) {
+            reports.push(self.machine()?);
+        }
+        if reports.is_empty() {
+            return Err(Error::failure(format!("nothing of what is measured fits `{}`", self.trained.settings().data)));
+        }
+        Ok(reports)
+    }
+
+    /// The report on samples, by the shape of the examples.
+    fn samples(&mut self) -> Result<Option<Report>> {
+        let mut report = match self.train.shape[..] {
+            [_, _, _] if self.train.stack > 1 => {
+                let generated = self.generate(modes::STACKED)?;
+                Some(modes::stacked(&self.train, self.test.as_ref(), &generated, &self.setup)?)
+            }
+            [_, _, _] => Some(self.images()?),
+            [steps, features] => self.sequences([steps, features])?,
+            _ => return self.points(),
+        };
+        if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0) {
+            report
+                .notes
+                .push(format!("the networks that score had {} of their training: a quick look", self.args.effort));
+        }
+        Ok(report)
+    }
+
+    /// As many samples as wanted, at most those that were asked for.
+    fn generate(&mut self, wanted: usize) -> Result<Vec<f32>> {
+        let count = self.args.count.map_or(wanted, |most| most.min(wanted));
+        tell(format_args!("{count} samples of step {}", self.session.step()));
+        self.session.generate(count, self.args.seed, None)
+    }
+
+    fn images(&mut self) -> Result<Report> {
+        let real = self.test.as_ref().map_or(self.train.len() / 3, Dataset::len);
+        let generated = self.generate(real.min(images::SAMPLES))?;
+        let count = generated.len() / numel(&self.train.shape);
+        let classes = self.train.classes() as u32;
+        // Samples of a conditional model come in turn.
+        let wanted: Option<Vec<u32>> =
+            self.trained.settings().conditional.then(|| (0..count as u32).map(|n| n % classes).collect());
+        let input =
+            Images { train: &self.train, test: self.test.as_ref(), generated: &generated, wanted: wanted.as_deref() };
+        images::images(&input, &self.setup)
+    }
+
+    fn points(&mut self) -> Result<Option<Report>> {
+        let name = &self.trained.settings().data;
+        if data::modes(name).is_none() {
+            tell(format_args!(
+                "samples are not measured: points are by their modes, which are known of `ring` and `grid`"
+            ));
+            return Ok(None);
+        }
+        let generated = self.generate(POINTS)?;
+        modes::points(name, &generated, &self.setup).map(Some)
+    }
+
+    fn sequences(&mut self, shape: [usize; 2]) -> Result<Option<Report>> {
+        if let Some(Series::Symbols(_)) = self.train.series {
+            tell("samples are not measured: the scores of sequences are of numbers, and these are of symbols");
+            return Ok(None);
+        }
+        let generated = self.generate(self.train.len())?;
+        let Items::Floats(real) = &self.train.items else {
+            return Err(Error::failure(format!("`{}` holds no numbers", self.train.name)));
+        };
+        let input = Sequences { set: &self.train.name, real, generated: &generated, shape };
+        for (name, layout) in [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)] {
+            self.pictures.push((name, sequences::picture(&input, layout, self.args.seed)?));
+        }
+        sequences::sequences(&input, &self.setup).map(Some)
+    }
+
+    /// Held-out examples, back to back.
+    fn held_out(&self) -> Vec<f32> {
+        let set = self.test.as_ref().unwrap_or(&self.train);
+        let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
+        (0..count).flat_map(|i| set.example(i)).collect()
+    }
+
+    /// Held-out examples that the model has a likelihood of, and what has to be said about it.
+    fn likely(&self) -> Option<(Vec<f32>, Option<&'static str>)> {
+        let examples = self.held_out();
+        match (&self.train.items, &self.train.series) {
+            (Items::Bytes(_), _) if self.trained.settings().likelihood == Likelihood::Gaussian => {
+                tell("likelihoods are not measured: a Gaussian has a density, and whole grey levels have none");
+                None
+            }
+            (Items::Bytes(_), _) => {
+                let grey: Vec<f32> = examples.iter().map(|x| (x + 1.0) / 2.0).collect();
+                let binary = binarized(&grey);
+                let drawn = (binary != grey).then_some("of images that were binarised once, by a fixed seed");
+                Some((binary.iter().map(|x| x * 2.0 - 1.0).collect(), drawn))
+            }
+            (_, Some(Series::Symbols(_))) => Some((examples, None)),
+            (_, Some(_)) => Some((examples, Some("a density of values scaled to 0 to 1: it can be above 1"))),
+            _ => Some((examples, Some("a density: it can be above 1"))),
+        }
+    }
+
+    /// The report on likelihoods, if the model has one of such data.
+    fn likelihood(&mut self) -> Result<Option<Report>> {
+        let Some((examples, note)) = self.likely() else {
+            return Ok(None);
+        };
+        let numbers = self.importance_samples();
+        tell(format_args!("likelihoods of held-out examples, {} samples of each", numbers.last().unwrap_or(&1)));
+        let session = &mut self.session;
+        let mut bound = |seed| {
+            let answers = session.answers(BOUND, &["elbo", "log_weight"], &examples, seed)?;
+            answers.try_into().map_err(|_| Error::failure("the bound has two outputs"))
+        };
+        let mut report = likelihood(&self.train.name, &numbers, self.args.seed, &mut bound)?;
+        let mut nll = report.rows.last().map_or(0.0, |row| row.value);
+        if numbers.is_empty() {
+            report.rows[0].measure = "log-likelihood".into();
+            report.notes.truncate(1);
+            nll = -nll;
+        }
+        if let [steps, _] = self.train.shape[..] {
+            report.rows.push(Row::new("NLL per step", nll / steps as f64, Better::Lower));
+        }
+        report.notes.extend(note.map(String::from));
+        Ok(Some(report))
+    }
+
+    /// Numbers of importance samples to report; none of a model whose likelihood is exact.
+    fn importance_samples(&self) -> Vec<usize> {
+        if self.session.latent_size() == 0 {
+            return vec![];
+        }
+        let most = self.args.importance.unwrap_or(IMPORTANCE_SAMPLES[0]);
+        IMPORTANCE_SAMPLES.into_iter().filter(|number| *number < most).chain([most]).collect()
+    }
+
+    fn machine(&self) -> Result<Report> {
+        let grey: Vec<f32> = self.held_out().iter().map(|x| (x + 1.0) / 2.0).collect();
+        let defaults = Annealing::default();
+        let temperatures = self.args.temperatures.unwrap_or(defaults.temperatures);
+        tell(format_args!("annealing through {temperatures} temperatures"));
+        let annealing = Annealing { temperatures, seed: self.args.seed, ..defaults };
+        boltzmann(&self.train.name, &self.trained.checkpoint, &grey, annealing, &self.setup)
+    }
+}

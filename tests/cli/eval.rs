@@ -1,0 +1,176 @@
+//! `saddle eval` on a tiny run of each kind: what is measured, where it is written, and what cannot be.
+
+use std::fs;
+
+use saddle::{checkpoint, likelihood::Parameters};
+use serde_json::Value;
+
+use super::{Place, idx, refused};
+
+/// A place whose images have held-out ones beside them.
+fn place() -> Place {
+    let place = Place::new();
+    let images = idx(0x803, &[60, 8, 8]);
+    let header = idx(0x803, &[20, 8, 8])[..16].to_vec();
+    place.write("t10k-images-idx3-ubyte", &[&header, &images[16 + 40 * 64..]].concat());
+    let labels = [idx(0x801, &[20])[..8].to_vec(), (0..20).map(|i| i % 4).collect()].concat();
+    place.write("t10k-labels-idx1-ubyte", &labels);
+    place
+}
+
+/// Trains a variant that has not the settings of `tiny.toml`.
+#[track_caller]
+fn trained(place: &Place, line: &str) {
+    let said = place.saddle(&format!("train {line} --data train-images-idx3-ubyte --steps 20 --batch 8 --adapter cpu"));
+    assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+}
+
+/// The reports that `saddle eval LINE` prints, by hasty networks.
+#[track_caller]
+fn reports(place: &Place, line: &str) -> Vec<Value> {
+    let said = place.saddle(&format!("eval {line} --effort 0.01 --adapter cpu --json"));
+    assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+    serde_json::from_str(&said.out).unwrap()
+}
+
+/// The row of a measure.
+#[track_caller]
+fn row<'a>(report: &'a Value, measure: &str) -> &'a Value {
+    let rows = report["rows"].as_array().unwrap();
+    rows.iter().find(|row| row["measure"] == measure).unwrap_or_else(|| panic!("no {measure} in {report}"))
+}
+
+#[test]
+fn images_are_measured_and_reports_written() {
+    let place = place();
+    place.trained("--out a --conditional");
+    let line = "eval a --count 12 --effort 0.01 --adapter cpu";
+    let said = place.saddle(line);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.starts_with("Images of `train-images-idx3-ubyte`\n\n"), "{}", said.out);
+    for part in
+        ["Fréchet distance ↓", "coverage ↑", "GAN-test accuracy ↑", "12 samples against", "0.01 of their training"]
+    {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    assert_eq!(place.names("a/eval"), ["report.json", "report.txt"]);
+    assert_eq!(place.read("a/eval/report.txt"), said.out.as_bytes());
+    let json = place.saddle(&format!("{line} --json"));
+    assert_eq!(json.out.trim_end().as_bytes(), place.read("a/eval/report.json"));
+    let reports: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&reports[0]["step"], &reports[0]["seed"]), (&20.into(), &0.into()));
+    assert_eq!(reports.as_array().unwrap().len(), 1);
+    assert!(place.path("cache/classifiers").exists(), "the classifier is kept");
+    let older = self::reports(&place, "a --count 12 --checkpoint 15");
+    assert_eq!(older[0]["step"], 15);
+    assert_ne!(older[0]["rows"], reports[0]["rows"]);
+}
+
+#[test]
+fn modes_are_counted_of_points_and_stacks() {
+    let place = place();
+    place.trained("--data ring --out ring");
+    assert!(row(&reports(&place, "ring --count 5000")[0], "modes of 8")["floor"] == 8.0);
+    place.trained("--stack 3 --out stacked");
+    let modes = reports(&place, "stacked --count 50").remove(0);
+    let found = row(&modes, "modes of 64")["value"].as_f64().unwrap();
+    assert!((1.0..=50.0).contains(&found), "{modes}");
+
+    place.write("points.csv", b"x,y\n0.5,1\n-1,2\n3,4\n");
+    place.trained("--data points.csv --out points");
+    refused(&place, "eval points --adapter cpu", 1, &["nothing of what is measured fits `points.csv`"]);
+}
+
+#[test]
+fn likelihoods_are_of_binary_images() {
+    let place = place();
+    trained(&place, "vae --set latent=2 --set hidden_e=16 --out vae");
+    let report = reports(&place, "vae --importance 210").remove(1);
+    let value = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();
+    let (few, many) = (value("NLL, 200 importance samples"), value("NLL, 210 importance samples"));
+    assert!(-value("evidence lower bound") > few && (few - many).abs() < 0.1, "{report}");
+    assert!(report["notes"].to_string().contains("binarised once"), "{report}");
+    assert_eq!(reports(&place, "vae --importance 0").len(), 1, "images only");
+
+    trained(&place, "vae --set latent=2 --set hidden_e=16 --set likelihood=gaussian --out dense");
+    let said = place.saddle("eval dense --effort 0.01 --adapter cpu");
+    assert!(said.code == Some(0) && said.err.contains("a Gaussian has a density"), "{}", said.err);
+    assert!(!said.out.contains("Likelihood"), "{}", said.out);
+
+    // Without held-out images, those that it learned from stand in.
+    fs::remove_file(place.path("t10k-images-idx3-ubyte")).unwrap();
+    let said = place.saddle("eval vae --effort 0.01 --adapter cpu");
+    assert!(said.code == Some(0) && said.err.contains("what the model learned from stands in"), "{}", said.err);
+}
+
+#[test]
+fn sequences_are_measured_and_pictured() {
+    let place = place();
+    let rows: String = (0..70).map(|t| format!("{},{}\n", (t as f32 * 0.4).sin(), (t as f32 * 0.4).cos())).collect();
+    place.write("waves.csv", rows.as_bytes());
+    place.write("letters.txt", "abcabdabcabd".repeat(20).as_bytes());
+    let train = |variant: &str, data: &str| {
+        let line =
+            format!("train {variant} --data {data} --set window=8 --set units=6 --batch 8 --steps 6 --adapter cpu");
+        let said = place.saddle(&format!("{line} --out {variant}-{data}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+    };
+    train("lstm-gan", "waves.csv");
+    let report = reports(&place, "lstm-gan-waves.csv").remove(0);
+    for measure in ["discriminative score", "predictive score", "MMD²"] {
+        assert!(row(&report, measure)["value"].as_f64().unwrap() >= 0.0, "{report}");
+    }
+    assert_eq!(place.names("lstm-gan-waves.csv/eval"), ["pca.png", "report.json", "report.txt", "tsne.png"]);
+    assert_eq!(image::image_dimensions(place.path("lstm-gan-waves.csv/eval/tsne.png")).unwrap(), (512, 512));
+
+    // Symbols have likelihoods only; that of an lstm is exact.
+    train("lstm", "letters.txt");
+    let report = reports(&place, "lstm-letters.txt").remove(0);
+    let value = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();
+    assert!((value("log-likelihood") + 8.0 * value("NLL per step")).abs() < 1e-9, "{report}");
+    assert!((0.5..2.0).contains(&value("NLL per step")), "four symbols, hardly learned: {report}");
+    refused(&place, "eval lstm-letters.txt --importance 9 --adapter cpu", 2, &["the likelihood of `lstm` is exact"]);
+    train("rvae", "letters.txt");
+    let report = reports(&place, "rvae-letters.txt --importance 50").remove(0);
+    let nll = row(&report, "NLL, 50 importance samples")["value"].as_f64().unwrap();
+    assert!(-row(&report, "evidence lower bound")["value"].as_f64().unwrap() > nll, "{report}");
+    train("lstm-gan", "letters.txt");
+    refused(&place, "eval lstm-gan-letters.txt --adapter cpu", 1, &["nothing of what is measured fits `letters.txt`"]);
+}
+
+#[test]
+fn a_machine_is_measured_by_annealing() {
+    let place = place();
+    trained(&place, "dbm --set layers=6,4 --set chains=30 --out dbm");
+    let report = reports(&place, "dbm --temperatures 1000").remove(1);
+    let (_, newest) = checkpoint::latest(&place.path("dbm/checkpoints")).unwrap().unwrap();
+    let exact = Parameters::of(&newest).unwrap().exact_log_z().unwrap();
+    let annealed = row(&report, "log Z")["value"].as_f64().unwrap();
+    assert!((annealed - exact).abs() < 0.05, "{annealed} is not {exact}");
+    let bound = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();
+    assert!(bound("bound on log p") < 0.0 && bound("bound on log p, binarised") < 0.0, "{report}");
+    assert_eq!(reports(&place, "dbm --temperatures 0").len(), 1);
+}
+
+#[test]
+fn what_cannot_be_measured_is_explained() {
+    let place = place();
+    place.trained("--out a");
+    for (line, words) in [
+        ("eval none", &["cannot open the run `none`"][..]),
+        ("eval a --importance 5", &["--importance: `gan` has no likelihood to bound"]),
+        ("eval a --temperatures 5", &["--temperatures: `gan` has no Boltzmann machine"]),
+        ("eval a --checkpoint 7", &["--checkpoint 7: the run has no such checkpoint; it has 10, 15, 20"]),
+        ("eval a --adapter none", &["no such adapter"]),
+    ] {
+        refused(&place, line, 2, words);
+    }
+    refused(&place, "eval a --count 3 --adapter cpu", 1, &["3 images to compare are too few"]);
+    place.write("train-images-idx3-ubyte", &idx(0x803, &[40, 12, 12]));
+    refused(&place, "eval a --adapter cpu", 1, &["examples of shape [1, 12, 12] now", "learned from [1, 8, 8]"]);
+    fs::remove_file(place.path("train-images-idx3-ubyte")).unwrap();
+    refused(&place, "eval a --adapter cpu", 2, &["the data of the run: ", "`train-images-idx3-ubyte`"]);
+    fs::remove_dir_all(place.path("a/checkpoints")).unwrap();
+    refused(&place, "eval a", 1, &["`a` has no checkpoint yet"]);
+    assert!(!place.path("a/eval").exists(), "nothing was written");
+}

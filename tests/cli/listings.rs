@@ -1,0 +1,62 @@
+//! `saddle devices` and `saddle variants`, for people, programs and readers that leave.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use saddle::{models::VARIANTS, settings::Settings};
+use serde_json::Value;
+
+use super::Place;
+
+#[test]
+fn listings_can_be_read_by_people_and_programs() {
+    let place = Place::new();
+    let variants = place.saddle("variants");
+    assert!(
+        ["gan ", "dcgan ", "digits ", "ring "].iter().all(|name| variants.out.lines().any(|l| l.starts_with(name)))
+    );
+    let gan = place.saddle("variants gan");
+    assert!(gan.out.contains("preset article") && gan.out.contains("  lr_g "), "{}", gan.out);
+    for variant in VARIANTS {
+        let said = place.saddle(&format!("variants {}", variant.name));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let listed = |key: &str| said.out.lines().any(|line| line.starts_with(&format!("  {key} ")));
+        for key in Settings::describe() {
+            assert_eq!(listed(key.name), variant.menu().has(key), "`{}` of {}", key.name, variant.name);
+        }
+        for (preset, _) in variant.presets {
+            assert!(said.out.contains(&format!("\npreset {preset}")), "{preset} of {}", variant.name);
+        }
+        assert!(variants.out.lines().any(|line| line.starts_with(&format!("{} ", variant.name))), "{}", variant.name);
+    }
+    let devices = place.saddle("devices");
+    assert!(
+        devices.out.contains("cpu  this machine's processor") && devices.out.contains("would train on: "),
+        "{}",
+        devices.out
+    );
+    let json: Value = serde_json::from_str(&place.saddle("devices --json").out).unwrap();
+    assert!(json["devices"].is_array() && json["reason"].is_string());
+}
+
+#[test]
+fn a_reader_that_leaves_stops_nothing() {
+    let place = Place::new();
+    for line in ["variants gan", "devices", "train --config gan.toml --dry-run", "train --config gan.toml --explain"] {
+        let mut child = place.process(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{line}");
+    }
+    // train 2>&1 | head -1
+    let mut child =
+        place.process("train --config gan.toml --out a").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut first = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("gan on "), "{first}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(place.path("a/checkpoints/step-000020.safetensors").exists());
+}

@@ -1,0 +1,167 @@
+//! `saddle sample`: every format and every way to draw.
+
+use super::{Place, refused};
+
+#[test]
+fn samples_come_as_picture_table_and_array() {
+    let place = Place::new();
+    place.trained("--out a");
+    let said = place.saddle("sample a --count 9 --seed 3 --out a.PNG --adapter cpu");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "9 samples of step 20 in a.PNG\n"));
+    let png = image::load_from_memory(&place.read("a.PNG")).unwrap();
+    assert_eq!((png.width(), png.height()), (3 * 58 + 2, 3 * 58 + 2));
+    for out in ["a.csv", "a.npy", "b.csv"] {
+        assert_eq!(place.saddle(&format!("sample a --count 40 --seed 3 --adapter cpu --out {out}")).code, Some(0));
+    }
+    assert_eq!(place.read("a.csv"), place.read("b.csv"));
+    let csv = String::from_utf8(place.read("a.csv")).unwrap();
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!((rows.len(), rows[0].split(',').next_back()), (41, Some("x63")));
+    let values: Vec<f32> = rows[1..].iter().flat_map(|r| r.split(',')).map(|v| v.parse().unwrap()).collect();
+    let npy = place.read("a.npy");
+    let npy = npyz::NpyFile::new(&npy[..]).unwrap();
+    assert_eq!(npy.shape(), [40, 1, 8, 8]);
+    assert_eq!(npy.into_vec::<f32>().unwrap(), values, "more samples than one batch of 16, and the same in both");
+    assert!(values.iter().all(|v| (-1.0..=1.0).contains(v)));
+}
+
+#[test]
+fn a_conditional_model_draws_the_class_asked_for() {
+    let place = Place::new();
+    place.trained("--out a --conditional");
+    let rows = |line: &str| {
+        assert_eq!(place.saddle(&format!("sample a --count 8 --out x.csv --adapter cpu {line}")).code, Some(0));
+        let text = String::from_utf8(place.read("x.csv")).unwrap();
+        text.lines().skip(1).map(str::to_string).collect::<Vec<_>>()
+    };
+    let in_turn = rows("");
+    for class in 0..4 {
+        let one = rows(&format!("--class {class}"));
+        for row in 0..8 {
+            assert_eq!(one[row] == in_turn[row], row % 4 == class, "row {row} of class {class}");
+        }
+    }
+}
+
+/// The rows of a CSV file without its header.
+fn rows(place: &Place, name: &str) -> Vec<Vec<f32>> {
+    let text = String::from_utf8(place.read(name)).unwrap();
+    text.lines().skip(1).map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect()
+}
+
+#[test]
+fn a_row_of_interpolations_goes_from_one_sample_to_another() {
+    let place = Place::new();
+    place.trained("--out a");
+    for line in [
+        "--count 14 --interpolate 7 --out way.csv",
+        "--count 4 --out ends.csv",
+        "--count 10 --interpolate 7 --out way.png",
+    ] {
+        assert_eq!(place.saddle(&format!("sample a --adapter cpu {line}")).code, Some(0), "{line}");
+    }
+    let (way, ends) = (rows(&place, "way.csv"), rows(&place, "ends.csv"));
+    for (at, end) in [(0, 0), (6, 1), (7, 2), (13, 3)] {
+        let furthest = way[at].iter().zip(&ends[end]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(furthest < 1e-4, "place {at} of the ways is {furthest} from sample {end}");
+    }
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+    assert!((0..6).all(|n| distance(&way[n], &way[n + 1]) < distance(&way[0], &way[6])), "the steps are small ones");
+    assert_eq!(image::image_dimensions(place.path("way.png")).unwrap(), (7 * 58 + 2, 2 * 58 + 2), "whole rows");
+
+    // Each way of a conditional model stays in one class.
+    place.trained("--out c --conditional");
+    for line in ["--count 9 --out all.csv", "--count 3 --class 2 --out third.csv"] {
+        assert_eq!(place.saddle(&format!("sample c --interpolate 3 --adapter cpu {line}")).code, Some(0), "{line}");
+    }
+    assert_ne!(rows(&place, "all.csv")[..3], rows(&place, "third.csv"), "the first way is of class 0");
+}
+
+#[test]
+fn reconstructions_stand_below_their_originals() {
+    let place = Place::new();
+    let line = "--data train-images-idx3-ubyte --batch 8 --adapter cpu --set hidden_e=32";
+    for (variant, own) in [("ae", "--set latent=16 --set lr_g=0.01 --steps 300"), ("vae", "--set latent=2 --steps 3")] {
+        let said = place.saddle(&format!("train {variant} --out {variant} {line} {own}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+        for out in ["x.csv", "x.png"] {
+            let said = place.saddle(&format!("sample {variant} --reconstruct --count 20 --adapter cpu --out {out}"));
+            assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+            assert!(
+                said.out.starts_with("20 reconstructions of step ") && said.err.contains("stands in"),
+                "{}",
+                said.err
+            );
+        }
+        assert_eq!(image::image_dimensions(place.path("x.png")).unwrap(), (16 * 58 + 2, 4 * 58 + 2));
+        if variant == "ae" {
+            let (originals, found) = (&place.read("train-images-idx3-ubyte")[16..], rows(&place, "x.csv"));
+            let errors =
+                found.concat().into_iter().zip(originals).map(|(x, &b)| (x - f32::from(b) / 127.5 + 1.0).powi(2));
+            let error = errors.sum::<f32>() / found.concat().len() as f32;
+            assert!(error < 0.1, "a mean squared error of {error}");
+        }
+    }
+    place.trained("--out a");
+    refused(&place, "sample a --reconstruct --adapter cpu", 2, &["--reconstruct: `gan` encodes nothing"]);
+    refused(&place, "sample a --checkpoint 7", 2, &["--checkpoint 7: the run has no such checkpoint"]);
+    let said = place.saddle("sample a --checkpoint 15 --adapter cpu");
+    assert_eq!(said.out, "64 samples of step 15 in samples.png\n");
+    let said = place
+        .saddle("train dbm --set layers=5,4 --data train-images-idx3-ubyte --batch 8 --steps 4 --adapter cpu --out m");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    refused(
+        &place,
+        "sample m --interpolate 4 --adapter cpu",
+        2,
+        &["--interpolate: the samples of `dbm` have no latent"],
+    );
+    assert_eq!(place.saddle("sample m --reconstruct --count 9 --adapter cpu").code, Some(0));
+}
+
+#[test]
+fn sequences_come_as_tables_text_melodies_and_curves() {
+    let place = Place::new();
+    let rows: String = (0..60).map(|t| format!("{},{}\n", 100 + t % 7, (t as f32 * 0.4).cos())).collect();
+    place.write("waves.csv", format!("price,wave\n{rows}").as_bytes());
+    place.write("letters.txt", "abcabdabcabd".repeat(20).as_bytes());
+    for (variant, data, own) in
+        [("lstm-gan", "waves.csv", ""), ("lstm", "letters.txt", ""), ("rvae", "waves.csv", "--set latent=3")]
+    {
+        let line = format!(
+            "train {variant} --data {data} --set window=8 --set units=6 --batch 8 --steps 6 --adapter cpu {own}"
+        );
+        let said = place.saddle(&format!("{line} --out {variant}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+        assert!(place.path(&format!("{variant}/samples/step-000006.png")).exists());
+        assert_eq!(place.saddle(&format!("sample {variant} --count 5 --adapter cpu --out x.png")).code, Some(0));
+        assert_eq!(place.saddle(&format!("sample {variant} --count 5 --adapter cpu --out x.npy")).code, Some(0));
+        assert!(npyz::NpyFile::new(&place.read("x.npy")[..]).unwrap().shape().starts_with(&[5, 8]));
+    }
+    let sample = |line: &str| {
+        let said = place.saddle(&format!("sample {line} --adapter cpu"));
+        assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+    };
+    sample("lstm-gan --count 5 --out x.csv");
+    let table = String::from_utf8(place.read("x.csv")).unwrap();
+    assert!(table.lines().next().unwrap().ends_with("price,wave"), "{table}");
+    assert_eq!(table.lines().filter(|line| !line.is_empty()).count(), 1 + 5 * 8);
+    let prices = table.lines().skip(1).filter(|line| !line.is_empty());
+    let price = |line: &str| line.split(',').rev().nth(1).unwrap().parse::<f32>().unwrap();
+    assert!(prices.map(price).all(|price| (99.9..106.1).contains(&price)), "in the data's own units: {table}");
+    sample("lstm --count 5 --out x.txt");
+    let text = String::from_utf8(place.read("x.txt")).unwrap();
+    let samples: Vec<&str> = text.split("\n---\n").map(str::trim_end).collect();
+    assert_eq!(samples.iter().map(|sample| sample.len()).collect::<Vec<_>>(), [8; 5], "{text}");
+    assert!(samples.concat().chars().all(|c| "abcd".contains(c)), "{text}");
+    sample("rvae --reconstruct --count 5 --out x.csv");
+    sample("rvae --interpolate 4 --count 8 --out x.png");
+    refused(&place, "sample lstm-gan --out x.txt --adapter cpu", 2, &["png, csv, npy"]);
+    refused(&place, "sample lstm --out x.mid --adapter cpu", 2, &["png, csv, npy, txt"]);
+    refused(
+        &place,
+        "sample lstm --interpolate 3 --adapter cpu",
+        2,
+        &["--interpolate: the samples of `lstm` have no latent"],
+    );
+}

@@ -1,0 +1,143 @@
+//! `saddle train`: what a run leaves behind.
+
+use std::fs;
+
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+
+use super::{Place, STATEFUL, metrics, refused};
+
+#[test]
+fn a_run_leaves_what_was_promised() {
+    let place = Place::new();
+    let said = place.trained("--out a --keep 2");
+    assert!(said.out.ends_with("run     a\nsamples a/samples/step-000020.png\n"), "{}", said.out);
+    assert_eq!(place.names("a"), [".lock", "checkpoints", "metrics.jsonl", "run.toml", "samples"]);
+    assert_eq!(place.names("a/checkpoints"), ["step-000015.safetensors", "step-000020.safetensors"]);
+    assert_eq!(place.names("a/samples"), ["step-000010.png", "step-000020.png"]);
+    let picture = image::open(place.path("a/samples/step-000020.png")).unwrap();
+    assert_eq!((picture.width(), picture.height()), (4 * 58 + 2, 4 * 58 + 2));
+
+    let lines = metrics(&place.read("a/metrics.jsonl"));
+    assert_eq!(
+        lines.iter().map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>(),
+        (2..=20).step_by(2).collect::<Vec<_>>()
+    );
+    for key in ["seconds", "samples_per_second", "d_loss", "g_loss"] {
+        assert!(lines.iter().all(|l| l[key].as_f64().unwrap().is_finite()), "{key}");
+    }
+    assert!(lines.windows(2).all(|l| l[0]["seconds"].as_f64() <= l[1]["seconds"].as_f64()));
+
+    // What a process killed while it began leaves behind is no obstacle.
+    place.write("begun/.lock", b"");
+    place.write("begun/.unfinished-x", b"");
+    place.trained("--out begun --steps 1");
+    // Written as often as never: only at the end.
+    place.trained("--out end --set checkpoint_every=0 --set sample_every=0");
+    assert_eq!((place.names("end/checkpoints").len(), place.names("end/samples").len()), (1, 1));
+    // Without --out, runs are numbered.
+    place.trained("--steps 1");
+    place.trained("--steps 1");
+    assert_eq!(place.names("runs"), ["gan-train-images-idx3-ubyte-001", "gan-train-images-idx3-ubyte-002"]);
+}
+
+#[test]
+fn the_same_settings_give_the_same_bytes() {
+    let place = Place::new();
+    place.trained(&format!("--out a {STATEFUL}"));
+    assert_eq!(place.saddle("train --config a/run.toml --out b").code, Some(0));
+    assert_eq!(place.read("a/run.toml"), place.read("b/run.toml"));
+    assert!(place.result("a") == place.result("b"));
+    place.trained(&format!("--out c --seed 1 {STATEFUL}"));
+    assert!(place.result("a") != place.result("c"));
+}
+
+#[test]
+fn a_look_beforehand_leaves_nothing() {
+    let place = Place::new();
+    let before = place.names(".");
+    let dry = place.trained("--dry-run --out a");
+    for part in [
+        "variant = \"gan\"",
+        "steps = 20",
+        "# parameters of g: 1232",
+        "# parameters of d: 1057",
+        "MiB on the device",
+        "GFLOP",
+    ] {
+        assert!(dry.out.contains(part), "{part}: {}", dry.out);
+    }
+    let explained = place.trained("--explain --out a");
+    assert!(explained.out.contains("launches") && explained.out.contains("GFLOP"), "{}", explained.out);
+    assert_eq!(place.names("."), before);
+    // What a dry run prints is a settings file.
+    place.write("dry.toml", dry.out.as_bytes());
+    assert_eq!(place.saddle("train --config dry.toml --out a").code, Some(0));
+}
+
+#[test]
+fn data_of_every_kind_trains() {
+    let place = Place::new();
+    let rgb = |w, h| DynamicImage::from(RgbImage::from_fn(w, h, |x, y| Rgb([(x * 9) as u8, (y * 9) as u8, 90])));
+    place.write("photos/cats/bad.jpeg", b"\xff\xd8\xff\xe0 cut off");
+    for (name, image) in [
+        ("photos/cats/a.png", rgb(40, 30)),
+        ("photos/cats/b.jpg", rgb(17, 64)),
+        ("photos/dogs/c.JPG", DynamicImage::from(GrayImage::from_pixel(50, 50, Luma([77])))),
+        ("photos/dogs/d.png", rgb(8, 8).into_rgba16().into()),
+    ] {
+        fs::create_dir_all(place.path(name).parent().unwrap()).unwrap();
+        image.save(place.path(name)).unwrap();
+    }
+    place.write("points.csv", b"x,y\n0.5,1\n-1, 2.5e-1\r\n\n3,4\n");
+    place.write("sequences.csv", b"1,2,3\n4,5,6\n");
+    for (line, shape) in [
+        ("dcgan --data photos --size 16", "photos (4 examples of 3x16x16)"),
+        ("dcgan --data photos --size 16 --set channels=1 --conditional", "photos (4 examples of 1x16x16)"),
+        ("--data digits --stack 3", "digits (20000 examples of 3x28x28)"),
+        ("dcgan --data shapes --size 8", "shapes (20000 examples of 3x8x8)"),
+        ("--data points.csv", "points.csv (3 examples of 2)"),
+        ("--data sequences.csv", "sequences.csv (2 examples of 3)"),
+        ("dcgan --batch 64", "(40 examples of 1x8x8)"), // fewer than a batch
+        ("dcgan --batch 1 --set norm_d=none", "(40 examples of 1x8x8)"),
+    ] {
+        let said = place.trained(&format!("--steps 4 {line}"));
+        assert!(said.err.contains(shape), "{line}: {}", said.err);
+        assert_eq!(
+            said.err.contains("`photos/cats/bad.jpeg` is left out"),
+            line.contains("photos"),
+            "{line}: {}",
+            said.err
+        );
+    }
+    let stacked = image::open(place.path("runs/gan-digits-001/samples/step-000004.png")).unwrap().into_rgb8();
+    assert!(stacked.pixels().any(|p| p[0] != p[1] || p[1] != p[2]), "a stack is coloured");
+    assert!(!place.path("runs/gan-sequences-001/samples/step-000004.png").exists(), "there is no picture of triples");
+    refused(&place, "sample runs/gan-sequences-001", 2, &["use csv or npy"]);
+
+    let said = place.trained("--data ring --out ring");
+    assert!(said.out.contains("modes ") && said.out.contains("/8, high quality "), "{}", said.out);
+    for picture in ["ring/samples/step-000020.png", "ring.png"] {
+        if picture == "ring.png" {
+            assert_eq!(place.saddle("sample ring --count 3000 --out ring.png --adapter cpu").code, Some(0));
+        }
+        assert_eq!(image::image_dimensions(place.path(picture)).unwrap(), (512, 512));
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run() {
+    let place = Place::new();
+    let wild = "--set objective=wgan --set optimizer=sgd --set checkpoint_every=2";
+    let said = place.train(&format!("--out a --steps 500 {wild} --set lr_g=1 --set lr_d=1"));
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let sentence = said.err.lines().find(|l| l.starts_with("error: ")).unwrap();
+    let last = place.names("a/checkpoints").pop().unwrap();
+    let parts = ["_loss became ", " at step ", &format!("the last good checkpoint is a/checkpoints/{last}")];
+    assert!(parts.iter().all(|part| sentence.contains(part)), "{sentence}");
+    // It can still be sampled.
+    assert_eq!(place.saddle("sample a --adapter cpu").code, Some(0));
+
+    let said = place.train(&format!("--out b {wild} --set lr_g=1e38 --set lr_d=1e38"));
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("at step 1, ") && said.err.contains("there is no checkpoint yet"), "{}", said.err);
+}
