@@ -204,15 +204,22 @@ pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[T<'g>], y: T<'g>, dy
     let [gates, weight, bias, h0, mask] = x[..] else { panic!("a GRU has five inputs") };
     let (width, gates_rows) = (h0.dim(1), rows(gates));
     let h = rows(shifted(y, h0, reverse));
-    let on_n = |t: T<'g>| t + bias.along(1, &t.shape());
-    let [ur, uz] = [0, 1].map(|gate| h.matmul(blocks(weight, gate, 1, width)));
-    let r = (blocks(gates_rows, 0, 1, width) + ur).sigmoid();
-    let from = match reset {
-        Reset::Before => r * h,
-        Reset::After => h,
+    let reset_gate = |u: T<'g>| (blocks(gates_rows, 0, 1, width) + blocks(u, 0, 1, width)).sigmoid();
+    // u: the recurrent part of all pre-activations; from: what n's comes from.
+    let (u, r, from) = match reset {
+        Reset::Before => {
+            let rz = h.matmul(blocks(weight, 0, 2, width));
+            let r = reset_gate(rz);
+            let n = (r * h).matmul(blocks(weight, 2, 1, width));
+            (rz.concat(n + bias.along(1, &n.shape()), 1), r, r * h)
+        }
+        Reset::After => {
+            let u = h.matmul(weight);
+            let u = u + bias.pad(&[2 * width], &[3 * width]).along(1, &u.shape());
+            (u, reset_gate(u), h)
+        }
     };
-    let un = on_n(from.matmul(blocks(weight, 2, 1, width)));
-    let u = join(&[ur, uz, un], 1).reshape(&gates.shape());
+    let u = u.reshape(&gates.shape());
     let inputs = [gates, u, y, h0, weight.transpose(), mask, dy];
     let all = y.graph().composite(Composite::GruGrad { reverse, reset }, &inputs);
     let da = part(all, 0, &gates.shape());

@@ -6,7 +6,9 @@ pub fn exp(x: f32) -> f32 {
     // Beyond these the result is 0 or infinity; NaN stays NaN.
     let y = if x < -87.3 { -87.3 } else { x };
     let y = if y > 88.7 { 88.7 } else { y };
-    let k = (y * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0;
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits: a cast would be one element at a time.
+    let shifted = y * std::f32::consts::LOG2_E + 12_582_912.0;
+    let (k, whole) = (shifted - 12_582_912.0, shifted.to_bits() as i32 - 0x4b40_0000);
     let r = y - k * 0.693_359_4 + k * 2.121_944_4e-4;
     let p = 1.987_569_2e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -16,9 +18,9 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 5e-1;
     let e = p * r * r + r + 1.0;
     // 2^k in two factors, as k may be 128.
-    let half = (k * 0.5) as i32;
+    let half = whole >> 1;
     let power = |k: i32| f32::from_bits(((k + 127) << 23) as u32);
-    let e = e * power(half) * power(k as i32 - half);
+    let e = e * power(half) * power(whole - half);
     let e = if x > 88.722_84 { f32::INFINITY } else { e };
     if x < -103.9 { 0.0 } else { e }
 }
