@@ -49,7 +49,10 @@ pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
         (_, Architecture::Conv) => return dcgan::trunk(net, s, x),
         _ => {}
     }
+    // Dense layers learn faster from images in 0 to 1, where the background is nothing.
+    let images = x.rank() == 4;
     let x = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
+    let x = if images { (x + 1.0) * 0.5 } else { x };
     s.hidden_e.iter().enumerate().fold(x, |h, (i, &width)| net.dense(&format!("dense{i}"), h, width).relu())
 }
 
