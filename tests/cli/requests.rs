@@ -110,7 +110,7 @@ fn wrong_requests_are_explained() {
     }
     for (line, words) in [
         ("train lstm --data ring --adapter cpu", &["lstm learns from sequences", "has shape [2]"][..]),
-        ("train lstm-gan --adapter cpu", &["lstm-gan learns from sequences", "[1, 28, 28]", "`sines`"]),
+        ("train lstm-gan --data digits --adapter cpu", &["lstm-gan learns from sequences", "[1, 28, 28]", "`sines`"]),
         ("train vae --set gp=3", &["--set: `gp` is no option of vae: `saddle variants vae` lists those"]),
         ("train lstm --stack 3", &["--stack: `stack` is no option of lstm"]),
         ("train dbm --conditional", &["--conditional: `conditional` is no option of dbm"]),
