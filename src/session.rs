@@ -208,8 +208,6 @@ impl Session {
         let size = rows * self.latent_size();
         let (len, classes) = (numel(&self.examples.shape), self.examples.classes);
         let mut samples = self.engine.aside(SAMPLE, |engine| {
-            // Noise that the graph draws itself is of another stream than that of training with this seed.
-            engine.set_clock(0, seed ^ SAMPLING)?;
             let mut samples = vec![];
             for batch in 0..count.div_ceil(rows) {
                 let mut latent: Vec<f32> = z.iter().skip(batch * size).take(size).copied().collect();
@@ -218,8 +216,9 @@ impl Session {
                 let one_hot = |n: usize| if class(n / classes) == n % classes { 1.0 } else { 0.0 };
                 let one_hot: Vec<f32> = (0..rows * classes).map(one_hot).collect();
                 let inputs = [("z", latent.as_slice()), ("classes", one_hot.as_slice())];
+                // Noise that the graph draws itself is of another stream than that of training with this seed.
+                engine.set_clock(batch as u64, seed ^ SAMPLING)?;
                 samples.extend(engine.ask(SAMPLE, &inputs)?);
-                engine.set_clock(batch as u64 + 1, seed ^ SAMPLING)?;
             }
             Ok(samples)
         })?;

@@ -15,7 +15,7 @@ use saddle::{
     settings::Settings,
 };
 use serde_json::Value;
-use training::{Device, discs, settings};
+use training::{Device, discs, same, settings};
 
 /// Grey images.
 fn images(shape: [usize; 3], pixels: Vec<u8>) -> Dataset {
@@ -117,14 +117,6 @@ fn the_assembly_takes_up_the_pairs() {
     assert!(of("dbm.chains.layer1").iter().all(|&x| x == 0.0 || x == 1.0), "a chain is not binary");
 }
 
-fn same(a: &Checkpoint, b: &Checkpoint) {
-    assert_eq!(a.meta, b.meta);
-    let bits = |t: &Tensor| t.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    for (name, tensor) in &a.tensors {
-        assert!(bits(tensor) == bits(&b.tensors[name]), "{name} differs");
-    }
-}
-
 fn train_to(session: &mut Session, step: u64) {
     while session.step() < step {
         session.train(step - session.step()).unwrap();
@@ -148,7 +140,7 @@ fn a_resume_gives_the_same_bits_in_every_phase() {
             let mut second = device.session(s, &discs(8));
             second.restore(&first.checkpoint().unwrap()).unwrap();
             train_to(&mut second, s.steps);
-            same(&second.checkpoint().unwrap(), &end);
+            same(&second.checkpoint().unwrap(), &end, &s.variant);
         }
     }
 }

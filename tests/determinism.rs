@@ -5,7 +5,7 @@ mod common;
 mod training;
 
 use saddle::{checkpoint::Checkpoint, settings::Settings};
-use training::{Device, discs, model, reference, settings};
+use training::{Device, discs, model, reference, same, settings};
 
 const SIDE: usize = 16;
 
@@ -24,17 +24,6 @@ fn trained(device: Device, s: &Settings, rounds: u64) -> Checkpoint {
     session.checkpoint().unwrap()
 }
 
-#[track_caller]
-fn same(a: &Checkpoint, b: &Checkpoint) {
-    let bits = |c: &Checkpoint| -> Vec<(String, Vec<u32>)> {
-        c.tensors.iter().map(|(name, t)| (name.clone(), t.data.iter().map(|v| v.to_bits()).collect())).collect()
-    };
-    assert_eq!(a.meta, b.meta);
-    for ((name, a), (other, b)) in bits(a).into_iter().zip(bits(b)) {
-        assert!(name == other && a == b, "{name} differs");
-    }
-}
-
 #[test]
 fn the_same_seed_gives_the_same_bits() {
     for device in Device::ALL {
@@ -49,7 +38,7 @@ fn the_same_seed_gives_the_same_bits() {
             restored.restore(&middle).unwrap();
             for mut session in [slices, restored] {
                 after.iter().for_each(|&n| drop(session.train(n).unwrap()));
-                same(&session.checkpoint().unwrap(), &whole);
+                same(&session.checkpoint().unwrap(), &whole, &s.variant);
             }
         }
     }
@@ -67,11 +56,11 @@ fn threads_change_nothing() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| trained(Device::Cpu, s, rounds))
     };
-    same(&on(1, &gan(), 200), &on(2, &gan(), 200));
-    same(&on(1, &dcgan(), 20), &on(2, &dcgan(), 20));
+    same(&on(1, &gan(), 200), &on(2, &gan(), 200), "gan");
+    same(&on(1, &dcgan(), 20), &on(2, &dcgan(), 20), "dcgan");
     // Large enough to be cut into parts.
     let wide = settings(&["variant=dcgan", "size=16", "batch=32", "width=32"]);
-    same(&on(1, &wide, 2), &on(2, &wide, 2));
+    same(&on(1, &wide, 2), &on(2, &wide, 2), "wide dcgan");
 }
 
 /// All options that go together.

@@ -154,7 +154,7 @@ fn fixture(name: &str) -> PathBuf {
 /// Rows of these metrics of a run.
 fn rows(device: Device, assignments: &[&str], metrics: &[&str]) -> Vec<Vec<f64>> {
     let s = settings(assignments);
-    let mut session = device.session(&s, &suited(&s));
+    let mut session = device.session(&s, &suited(&s, 28));
     let place = |name: &&str| session.metrics().iter().position(|m| m == name).unwrap_or_else(|| panic!("no {name}"));
     let places: Vec<usize> = metrics.iter().map(place).collect();
     let rows = session.train(ROUNDS).unwrap();
@@ -211,7 +211,7 @@ fn export_for_torch() {
     std::fs::create_dir_all(&folder).unwrap();
     for (name, assignments, metrics, _) in CASES {
         let s = settings(assignments);
-        let dataset = suited(&s);
+        let dataset = suited(&s, 28);
         let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
         let model = model(&s, &dataset);
         let mut r = reference(&s, &dataset, &model, &start);

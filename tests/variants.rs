@@ -4,8 +4,8 @@
 mod common;
 mod training;
 
-use saddle::{checkpoint::Checkpoint, data::Dataset, models::VARIANTS, session::Session, settings::Settings};
-use training::{Device, discs, settings, steps};
+use saddle::{data::Dataset, models::VARIANTS, session::Session, settings::Settings};
+use training::{Device, same, settings, suited};
 
 /// What makes each variant small, rounds that lie in all of its phases, and their number.
 const SMALL: &[(&[&str], u64)] = &[
@@ -45,8 +45,7 @@ const BETWEEN_RUNNERS: f32 = 1e-3;
 
 fn small(assignments: &[&str]) -> (Settings, Dataset) {
     let s = settings(&[assignments, &["batch=8", "samples=5"]].concat());
-    let sequences = s.variant.starts_with("lstm") || s.variant.starts_with("rvae");
-    let dataset = if sequences { steps() } else { discs(SIDE) };
+    let dataset = suited(&s, SIDE);
     (s, dataset)
 }
 
@@ -58,16 +57,6 @@ fn train(session: &mut Session, until: u64) -> Vec<(Vec<String>, Vec<Vec<f32>>)>
         phases.push((session.metrics().to_vec(), rows));
     }
     phases
-}
-
-#[track_caller]
-fn same(a: &Checkpoint, b: &Checkpoint, what: &str) {
-    assert_eq!(a.meta, b.meta, "{what}");
-    assert_eq!(a.tensors.len(), b.tensors.len(), "{what}");
-    for ((name, a), (other, b)) in a.tensors.iter().zip(&b.tensors) {
-        let bits = |data: &[f32]| data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        assert!(name == other && bits(&a.data) == bits(&b.data), "{what}: {name} differs");
-    }
 }
 
 #[test]

@@ -24,26 +24,15 @@ fn blocks<'g>(t: T<'g>, first: usize, count: usize, width: usize) -> T<'g> {
     t.slice(&start, &shape)
 }
 
-/// All tensors one behind the other along an axis: halves are joined, so that each element is moved few times.
-fn join<'g>(parts: &[T<'g>], axis: usize) -> T<'g> {
-    match parts {
-        [one] => *one,
-        _ => {
-            let (left, right) = parts.split_at(parts.len() / 2);
-            join(left, axis).concat(join(right, axis), axis)
-        }
-    }
-}
-
 /// Tensors of one shape along a new first axis.
 fn stack<'g>(rows: &[T<'g>]) -> T<'g> {
     let row = [vec![1], rows[0].shape()].concat();
-    join(&rows.iter().map(|t| t.reshape(&row)).collect::<Vec<_>>(), 0)
+    T::joined(&rows.iter().map(|t| t.reshape(&row)).collect::<Vec<_>>(), 0)
 }
 
 /// All elements of the tensors, back to back.
 fn flat<'g>(parts: &[T<'g>]) -> T<'g> {
-    join(&parts.iter().map(|t| t.reshape(&[t.len()])).collect::<Vec<_>>(), 0)
+    T::joined(&parts.iter().map(|t| t.reshape(&[t.len()])).collect::<Vec<_>>(), 0)
 }
 
 /// The tensor of this shape that begins at an element of a flat one.
@@ -119,7 +108,7 @@ pub(super) fn lstm_grad<'g>(reverse: bool, x: &[T<'g>]) -> T<'g> {
             new_dc * i * (1.0 - g.square()),
             new_dh * tanh_c * slope(o),
         ];
-        das[t] = join(&da, 1);
+        das[t] = T::joined(&da, 1);
         (dh, dc) = (kept_dh + das[t].matmul(transposed), kept_dc + new_dc * f);
     }
     flat(&[stack(&das), dh, dc])
@@ -186,13 +175,13 @@ pub(super) fn gru_grad<'g>(reverse: bool, reset: Reset, x: &[T<'g>]) -> T<'g> {
             Reset::Before => {
                 let through = da_n.matmul(to_h(2, 1));
                 let da_r = through * old_h * r * (1.0 - r);
-                das[t] = join(&[da_r, da_z, da_n], 1);
-                dh = kept + through * r + join(&[da_r, da_z], 1).matmul(to_h(0, 2));
+                das[t] = T::joined(&[da_r, da_z, da_n], 1);
+                dh = kept + through * r + T::joined(&[da_r, da_z], 1).matmul(to_h(0, 2));
             }
             Reset::After => {
                 let da_r = da_n * un * r * (1.0 - r);
-                das[t] = join(&[da_r, da_z, da_n], 1);
-                dh = kept + join(&[da_r, da_z, da_n * r], 1).matmul(transposed);
+                das[t] = T::joined(&[da_r, da_z, da_n], 1);
+                dh = kept + T::joined(&[da_r, da_z, da_n * r], 1).matmul(transposed);
             }
         }
     }

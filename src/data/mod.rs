@@ -316,13 +316,18 @@ impl Dataset {
     /// # Panics
     /// If `i` is not below `len()`.
     pub fn example(&self, i: usize) -> Vec<f32> {
+        self.members(i).into_iter().flat_map(|i| self.item(i)).collect()
+    }
+
+    /// Item `i`, of a stack one draw; pixels lie in -1 to 1.
+    ///
+    /// # Panics
+    /// If `i` is not below `len()`.
+    pub fn item(&self, i: usize) -> Vec<f32> {
         let len = self.item_len();
-        let item = |item: usize| match &self.items {
-            Items::Bytes(bytes) => {
-                bytes[item * len..][..len].iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect()
-            }
-            Items::Floats(floats) => floats[item * len..][..len].to_vec(),
-        };
-        self.members(i).into_iter().flat_map(item).collect::<Vec<f32>>()
+        match &self.items {
+            Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
+            Items::Floats(floats) => floats[i * len..][..len].to_vec(),
+        }
     }
 }

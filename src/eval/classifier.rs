@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Setup, check_samples, descend, item, set_of};
+use super::{Setup, check_samples, descend, set_of};
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     data::{Dataset, Items, Labels},
@@ -157,7 +157,7 @@ impl Classifier {
 
     /// What it says of the items of a set at these places.
     pub fn look_at_items(&mut self, set: &Dataset, places: &[usize]) -> Result<Answers> {
-        self.answer(places.chunks(ROWS).map(|some| some.iter().flat_map(|&place| item(set, place)).collect()))
+        self.answer(places.chunks(ROWS).map(|some| some.iter().flat_map(|&place| set.item(place)).collect()))
     }
 
     /// Answers to pieces of at most ROWS images, all but the last of exactly so many.

@@ -3,7 +3,7 @@
 use super::{
     Better, Report, Row, Setup, check_samples,
     classifier::{Answers, Classifier, FEATURES},
-    item, set_of,
+    set_of,
 };
 use crate::{
     data::{Dataset, Items, Labels},
@@ -51,7 +51,7 @@ impl Part<'_> {
     }
 
     fn images(&self) -> Vec<f32> {
-        self.places.iter().flat_map(|&place| item(self.set, place)).collect()
+        self.places.iter().flat_map(|&place| self.set.item(place)).collect()
     }
 }
 

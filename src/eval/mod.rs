@@ -77,15 +77,6 @@ fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset 
     }
 }
 
-/// One item of a set, pixels in -1 to 1.
-fn item(set: &Dataset, place: usize) -> Vec<f32> {
-    let len = set.item_len();
-    match &set.items {
-        Items::Bytes(bytes) => bytes[place * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
-        Items::Floats(floats) => floats[place * len..][..len].to_vec(),
-    }
-}
-
 /// Values as the measures take them.
 fn widened(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| f64::from(v)).collect()

@@ -290,6 +290,18 @@ impl<'g> T<'g> {
         first + other.pad(&before, &shape)
     }
 
+    /// Joins several along an axis, half by half, so that each element is moved few times.
+    #[track_caller]
+    pub fn joined(parts: &[T<'g>], axis: usize) -> T<'g> {
+        match parts {
+            [only] => *only,
+            _ => {
+                let (first, second) = parts.split_at(parts.len() / 2);
+                T::joined(first, axis).concat(T::joined(second, axis), axis)
+            }
+        }
+    }
+
     /// The same elements in row-major order under another shape.
     #[track_caller]
     pub fn reshape(self, shape: &[usize]) -> T<'g> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Graph, Init, T},
+    graph::{Init, T},
     nn::{Mode, Net, latent},
     objective,
     settings::{Fusion, Settings},
@@ -112,14 +112,12 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 fn phase(name: &'static str, until: u64, s: &Settings, examples: &Examples, build: fn(&Round)) -> Phase {
-    let graph = Graph::new();
-    {
-        let training = Training { graph: &graph, s };
-        let [e, g, d] = ["e", "g", "d"].map(|name| Net::new(&graph, name, autoencoder::start(s), Mode::Track));
-        build(&Round { training, s, examples, x: batch(&graph, s, examples), e, g, d });
+    Phase::new(name, until, |graph| {
+        let training = Training { graph, s };
+        let [e, g, d] = ["e", "g", "d"].map(|name| Net::new(graph, name, autoencoder::start(s), Mode::Track));
+        build(&Round { training, s, examples, x: batch(graph, s, examples), e, g, d });
         graph.commit();
-    }
-    Phase { name, until, round: graph }
+    })
 }
 
 /// Features of the trunk -> codes `[B, latent]` of mean 0 and variance 1 in each row: near where N(0, I) lies.

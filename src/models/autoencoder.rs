@@ -1,9 +1,9 @@
 //! What autoencoders share: the two networks, likelihoods, posteriors and their graphs.
 
-use super::{Examples, RECONSTRUCT, dcgan, image_shape, sample_rows, sequences};
+use super::{Examples, RECONSTRUCT, dcgan, image_shape, sample_rows, sequences, training::Training};
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Field, Graph, Init, T, numel},
+    graph::{Dist, Graph, Init, T, numel},
     nn::{Mode, Net, Start},
     settings::{Architecture, Likelihood, Settings},
 };
@@ -38,7 +38,7 @@ pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
 
 /// A batch of examples, binarised if the settings say so.
 pub fn batch<'g>(g: &'g Graph, s: &Settings, examples: &Examples) -> T<'g> {
-    let x = g.batch(g.draw(), Field::Items, &[vec![s.batch], examples.shape.clone()].concat());
+    let x = Training { graph: g, s }.batch(examples);
     if s.binarize { ((x + 1.0) * 0.5 - g.random(Dist::Uniform, &x.shape())).step() * 2.0 - 1.0 } else { x }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Dist, Field, Graph, T},
+    graph::{Dist, Graph, T},
     nn::{Mode, Net, Start},
     settings::{Likelihood, Settings},
 };
@@ -32,7 +32,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     {
         let training = Training { graph: &round, s };
         let net = Net::new(&round, "g", Start::Xavier, Mode::Train);
-        let x = round.batch(round.draw(), Field::Items, &[&[s.batch], examples.shape.as_slice()].concat());
+        let x = training.batch(examples);
         let log_p = log_likelihood(&net, s, x, predictions(&net, s, x));
         round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
         training.descend(&net, -log_p.mean_all(), s.lr_g);

@@ -51,8 +51,8 @@ pub const SAMPLE: &str = "sample";
 pub const CALIBRATE: &str = "calibrate";
 /// Name of the graph that encodes and decodes: input `x` `[rows, ..example shape]` -> output `samples`, the same shape.
 pub const RECONSTRUCT: &str = "reconstruct";
-/// Name of the graph that bounds likelihoods: input `x` -> outputs `elbo` and `log_weight`, `[rows]`, in nats; every
-/// run draws one latent vector for each row, and the weights of many runs make an importance-weighted estimate.
+/// Name of the graph that bounds likelihoods: input `x` -> outputs `elbo` `[rows]` and `log_weight`
+/// `[rows, draws]`, in nats; the weights of many runs make an importance-weighted estimate.
 pub const BOUND: &str = "bound";
 
 /// Rounds that fit running statistics to averaged weights.
@@ -66,6 +66,15 @@ pub struct Phase {
     pub until: u64,
     /// One round.
     pub round: Graph,
+}
+
+impl Phase {
+    /// A stage whose round is what `build` puts into a graph.
+    pub fn new(name: &'static str, until: u64, build: impl FnOnce(&Graph)) -> Self {
+        let round = Graph::new();
+        build(&round);
+        Self { name, until, round }
+    }
 }
 
 /// The graphs of a model. They share states by name.

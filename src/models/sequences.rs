@@ -162,16 +162,5 @@ pub fn unrolled<'g>(
         last = output(step, net.dense("out", x, features));
         results.push(last.reshape(&[1, batch, features]));
     }
-    by_time(joined(&results))
-}
-
-/// Tensors one after the other along their first axis.
-fn joined<'g>(parts: &[T<'g>]) -> T<'g> {
-    match parts {
-        [only] => *only,
-        _ => {
-            let (first, second) = parts.split_at(parts.len() / 2);
-            joined(first).concat(joined(second), 0)
-        }
-    }
+    by_time(T::joined(&results, 0))
 }

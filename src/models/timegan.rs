@@ -7,7 +7,7 @@ use super::{
     training::Training,
 };
 use crate::{
-    graph::{Field, Graph, T},
+    graph::{Graph, T},
     nn::{Mode, Net, Start, latent},
     objective::{d_loss, g_loss, moment_distance},
     settings::Settings,
@@ -18,11 +18,7 @@ const GENERATOR_STEPS: usize = 2;
 
 /// The model, whose `pretrain` steps each go to the embedding and to the supervisor first; `latent` is of all steps.
 pub fn model(s: &Settings, examples: &Examples) -> Model {
-    let stage = |name, until, build: fn(&Nets)| {
-        let graph = Graph::new();
-        build(&Nets::new(&graph, s, examples));
-        Phase { name, until, round: graph }
-    };
+    let stage = |name, until, build: fn(&Nets)| Phase::new(name, until, |graph| build(&Nets::new(graph, s, examples)));
     let mut phases = vec![];
     if s.pretrain > 0 {
         phases.push(stage("embedding", s.pretrain, |nets| nets.embedding()));
@@ -93,8 +89,7 @@ impl<'a, 'g> Nets<'a, 'g> {
     }
 
     fn batch(&self) -> T<'g> {
-        let graph = self.training.graph;
-        graph.batch(graph.draw(), Field::Items, &[&[self.s.batch], self.examples.shape.as_slice()].concat())
+        self.training.batch(self.examples)
     }
 
     /// Mean squared error of the supervisor's prediction of each next code.

@@ -1,8 +1,9 @@
 //! What every variant trains with: rates that fall over the run, updates, the averaged generator.
 
+use super::Examples;
 use crate::{
     grad::grad,
-    graph::{Graph, Optimizer as Rule, Real, T},
+    graph::{Field, Graph, Optimizer as Rule, Real, T},
     nn::Net,
     settings::{Optimizer, Schedule, Settings},
 };
@@ -19,6 +20,12 @@ pub struct Training<'a, 'g> {
 }
 
 impl<'g> Training<'_, 'g> {
+    /// A fresh batch of examples, `[B, ..example shape]`.
+    pub fn batch(&self, examples: &Examples) -> T<'g> {
+        let shape = [&[self.s.batch], examples.shape.as_slice()].concat();
+        self.graph.batch(self.graph.draw(), Field::Items, &shape)
+    }
+
     /// 1 at the start of the run, 0 at its end.
     pub fn remaining(&self) -> T<'g> {
         (1.0 - self.graph.clock() * (1.0 / self.s.steps as f64)).relu()

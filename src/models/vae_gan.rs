@@ -75,16 +75,11 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     autoencoder::check(s, examples)?;
     adversarial::check(s, examples)?;
     let mut phases = vec![];
-    let mut stage = |name, until, build: &dyn Fn(&Graph)| {
-        let round = Graph::new();
-        build(&round);
-        phases.push(Phase { name, until, round });
-    };
     if s.pretrain > 0 {
-        stage("autoencoder", s.pretrain, &|graph| vae::round(graph, s, examples));
-        stage("discriminator", 2 * s.pretrain, &|graph| round(graph, s, examples, false));
+        phases.push(Phase::new("autoencoder", s.pretrain, |graph| vae::round(graph, s, examples)));
+        phases.push(Phase::new("discriminator", 2 * s.pretrain, |graph| round(graph, s, examples, false)));
     }
-    stage("round", u64::MAX, &|graph| round(graph, s, examples, true));
+    phases.push(Phase::new("round", u64::MAX, |graph| round(graph, s, examples, true)));
     let mut graphs = adversarial::sampling(s, examples, autoencoder::start(s), autoencoder::generator);
     graphs.push(autoencoder::reconstruct(s, examples, |e, s, x| Posterior::of(e, s, encoder(e, s, x)).mean));
     graphs.push((BOUND, vae::bound(s, examples)));
@@ -151,9 +146,8 @@ fn equilibrium<'g>(s: &Settings, on_real: T<'g>, on_fake: [T<'g>; 2]) -> (T<'g>,
     let real = (on_real * -1.0).softplus().mean_all();
     let fake = (on_fake[0].softplus().mean_all() + on_fake[1].softplus().mean_all()) * 0.5;
     let (low, high) = (f64::from(s.equilibrium - s.margin), f64::from(s.equilibrium + s.margin));
-    let both = |a: T<'g>, b: T<'g>| a * b;
-    let d = both((real - low).step(), (fake - low).step());
-    let g = both((high - real).step(), (high - fake).step());
+    let d = (real - low).step() * (fake - low).step();
+    let g = (high - real).step() * (high - fake).step();
     let neither = (1.0 - d) * (1.0 - g);
     (g + neither, d + neither)
 }

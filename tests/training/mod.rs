@@ -69,10 +69,10 @@ pub fn steps() -> Dataset {
     }
 }
 
-/// What a variant learns from in tests.
-pub fn suited(s: &Settings) -> Dataset {
+/// What a variant learns from in tests: images of this side, or sequences.
+pub fn suited(s: &Settings, side: usize) -> Dataset {
     match models::variant(&s.variant).unwrap().kind {
-        models::Kind::Single => discs(28),
+        models::Kind::Single => discs(side),
         models::Kind::Sequences => steps(),
     }
 }
@@ -108,6 +108,17 @@ impl Device {
         let plans = Plans::new(model.training(), &caps, Some(session::layout(dataset))).unwrap();
         session::upload(runner.as_mut(), dataset).unwrap();
         Session::new(runner, s, session::examples(dataset), &model, plans).unwrap()
+    }
+}
+
+/// Demands that two checkpoints are equal to the bit.
+#[track_caller]
+pub fn same(a: &Checkpoint, b: &Checkpoint, what: &str) {
+    assert_eq!(a.meta, b.meta, "{what}");
+    assert_eq!(a.tensors.len(), b.tensors.len(), "{what}");
+    for ((name, a), (other, b)) in a.tensors.iter().zip(&b.tensors) {
+        let bits = |data: &[f32]| data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert!(name == other && bits(&a.data) == bits(&b.data), "{what}: {name} differs");
     }
 }
 

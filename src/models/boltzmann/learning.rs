@@ -65,9 +65,8 @@ pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<V
     }
     let mut phases: Vec<Phase> = vec![];
     let mut phase = |name, from, until, rate, build: &dyn Fn(&Learning)| {
-        let graph = Graph::new();
-        build(&Learning { graph: &graph, s, widths, from, until, rate });
-        phases.push(Phase { name, until, round: graph });
+        let learning = |graph: &Graph| build(&Learning { graph, s, widths, from, until, rate });
+        phases.push(Phase::new(name, until, learning));
     };
     if s.pretrain > 0 {
         for (l, names) in PRETRAINING.iter().enumerate().take(widths.len() - 1) {
