@@ -7,7 +7,10 @@ use saddle::{
     engine::Plans,
     error::Result,
     graph::{T, numel},
-    models::{Examples, Kind, Model, Variant, adversarial},
+    models::{
+        Examples, Kind, Model, Variant,
+        adversarial::{self, Judgement},
+    },
     nn::{Net, Start},
     session::{self, Session},
     settings::{Layer, Settings},
@@ -18,7 +21,7 @@ const VARIANT: Variant = Variant {
     name: "residual",
     about: "dense networks whose hidden layers add to what they get, for points",
     kind: Kind::Single,
-    options: &["Objective", "latent", "norm_g", "norm_d"],
+    options: &["Objective", "Game", "latent", "norm_g", "norm_d"],
     presets: &[("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
     build,
 };
@@ -42,11 +45,11 @@ fn generator<'g>(net: &Net<'g>, _: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
     net.dense("out", h, numel(shape)).reshape(&[&[z.dim(0)], shape].concat())
 }
 
-/// x `[B, ..]` -> logits `[B, 1]`.
-fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: T<'g>) -> T<'g> {
+/// x `[B, ..]` -> logits `[B, 1]`, with the features `[B, WIDTH]` that they are made of.
+fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: T<'g>) -> Judgement<'g> {
     let h = net.dense("in", x.reshape(&[x.dim(0), x.len() / x.dim(0)]), WIDTH);
     let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
-    net.dense("out", h, 1)
+    Judgement::of(net, h)
 }
 
 fn main() -> Result<()> {

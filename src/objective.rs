@@ -45,6 +45,11 @@ pub fn moment_distance<'g>(real: T<'g>, fake: T<'g>) -> T<'g> {
     distance(real.index(0), fake.index(0)) + distance(deviation(real), deviation(fake))
 }
 
+/// Squared distance between the means of a discriminator's features `[B, F]` (Salimans et al. 2016, section 3.1).
+pub fn feature_distance<'g>(real: T<'g>, fake: T<'g>) -> T<'g> {
+    (real.mean(&[0]) - fake.mean(&[0])).square().sum_all()
+}
+
 /// Squared norm per sample `[B]` of the gradient of the logits with respect to the samples they were computed from.
 fn squared_norms<'g>(logits: T<'g>, x: T<'g>) -> T<'g> {
     let dx = grad(logits.sum_all(), &[x])[0];

@@ -16,6 +16,7 @@ const OPTIONS: &[&str] = &[
     "Images",
     "Sequences",
     "Objective",
+    "Game",
     "Networks",
     "Boltzmann machine",
     "Boltzmann machine in a game",
@@ -24,8 +25,10 @@ const OPTIONS: &[&str] = &[
     "Variational bound",
     "Fusion",
 ];
-const VARIANTS: &[Menu] =
-    &[Menu { name: "dcgan", presets: &[], options: OPTIONS }, Menu { name: "gan", presets: PRESETS, options: OPTIONS }];
+const VARIANTS: &[Menu] = &[
+    Menu { name: "dcgan", data: "digits", presets: &[], options: OPTIONS },
+    Menu { name: "gan", data: "digits", presets: PRESETS, options: OPTIONS },
+];
 
 fn layer(assignments: &[&str]) -> Layer {
     let mut layer = Layer::default();
@@ -83,7 +86,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     says(set(&["lr=5"]), "--set: unknown setting `lr`; did you mean `lr_g`?");
     says(set(&["steps=0"]), "--set: `steps` takes a whole number, 1 or more, not `0`");
     says(set(&["steps=-1"]), "--set: `steps` takes a whole number, 1 or more, not `-1`");
-    says(set(&["latent="]), "--set: `latent` takes a whole number from 1 to 65536, not ``");
+    says(set(&["latent="]), "--set: `latent` takes a whole number from 0 to 65536, not ``");
     says(set(&["beta1=1"]), "--set: `beta1` takes a number from 0 up to but not 1, not `1`");
     says(set(&["gp=nan"]), "--set: `gp` takes a number, 0 or more, not `nan`");
     says(set(&["gp=1e39"]), "--set: `gp` takes a number, 0 or more, not `1e39`");
@@ -101,7 +104,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     says(set(&["variant=gan", "preset=artcle"]), "--set: unknown preset of gan `artcle`; did you mean `article`?");
     says(
         set(&["variant=gan", "preset=broken"]),
-        "preset broken of gan: `latent` takes a whole number from 1 to 65536, not `none`",
+        "preset broken of gan: `latent` takes a whole number from 0 to 65536, not `none`",
     );
     says(Layer::default().assign("steps"), "--set: `steps` has no `=`; write KEY=VALUE, such as lr_g=0.0001");
 

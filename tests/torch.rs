@@ -114,8 +114,16 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
     ),
     (
         "c-rnn-gan",
-        &["variant=lstm-gan", "preset=c-rnn-gan", "latent_dist=normal", "batch=16", "units=5", "latent=3"],
-        &["d_loss", "g_loss", "moments"],
+        &[
+            "variant=lstm-gan",
+            "preset=c-rnn-gan",
+            "latent_dist=normal",
+            "batch=16",
+            "units=5",
+            "latent=3",
+            "latent_static=2",
+        ],
+        GAME,
         false,
     ),
     ("rcgan", &["variant=lstm-gan", "preset=rcgan", "batch=16", "units=7", "cell=gru"], GAME, false),

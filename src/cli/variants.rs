@@ -31,7 +31,8 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
             group = key.group;
             print(format!("\n{group}"))?;
         }
-        print(format!("  {:<17} {}; {} [{}]", key.name, key.help, key.rule.describe(), key.default))?;
+        let default = if key.name == "data" { v.menu().data } else { key.default };
+        print(format!("  {:<17} {}; {} [{default}]", key.name, key.help, key.rule.describe()))?;
     }
     Ok(())
 }

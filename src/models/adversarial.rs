@@ -11,10 +11,26 @@ use crate::{
 
 /// (net, settings, z `[B, latent (+ classes)]`, example shape) -> samples.
 pub type Generator = for<'g> fn(&Net<'g>, &Settings, T<'g>, &[usize]) -> T<'g>;
-/// (net, settings, samples) -> logits `[B, 1]`.
-pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, T<'g>) -> T<'g>;
+/// (net, settings, samples) -> what the network thinks of them.
+pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, T<'g>) -> Judgement<'g>;
 /// (graph, rows) -> what the generator starts from, `[rows, latent]`.
 pub type Prior<'a> = &'a dyn for<'g> Fn(&'g Graph, usize) -> T<'g>;
+
+/// What a discriminator thinks of samples.
+#[derive(Clone, Copy)]
+pub struct Judgement<'g> {
+    /// Features `[B, F]`.
+    pub features: T<'g>,
+    /// Logits `[B, 1]`, of the features: the higher, the more real.
+    pub logits: T<'g>,
+}
+
+impl<'g> Judgement<'g> {
+    /// The judgement of features `[B, F]`, by the layer `out` of the network.
+    pub fn of(net: &Net<'g>, features: T<'g>) -> Self {
+        Self { features, logits: net.dense("out", features, 1) }
+    }
+}
 
 /// A GAN of these two networks with all options of the settings.
 ///
@@ -168,7 +184,7 @@ impl<'g> Round<'_, 'g> {
     fn train_discriminator(&self, dis: &Net<'g>, real: T<'g>, fake: T<'g>, classes: Option<T<'g>>, report: bool) {
         let (g, s) = (self.graph, self.s);
         let (real, fake) = (self.blurred(real), self.blurred(fake));
-        let judge = |x| self.judge(dis, x, classes);
+        let judge = |x| self.judge(dis, x, classes).logits;
         let (loss, on_real, on_fake) = critic_loss(s, judge, real, fake);
         if report {
             g.metric("d_loss", loss);
@@ -187,7 +203,10 @@ impl<'g> Round<'_, 'g> {
     fn train_generator(&self, net: &Net<'g>, dis: &Net<'g>, real: T<'g>, fake: T<'g>, classes: Option<T<'g>>) {
         let s = self.s;
         let judge = |x| self.judge(dis, self.blurred(x), classes);
-        let loss = objective::g_loss(s.objective, || judge(real), judge(fake));
+        let loss = match s.matching {
+            true => objective::feature_distance(judge(real).features, judge(fake).features),
+            false => objective::g_loss(s.objective, || judge(real).logits, judge(fake).logits),
+        };
         self.graph.metric("g_loss", loss);
         let loss = if s.moments > 0.0 {
             let distance = objective::moment_distance(real, fake);
@@ -211,8 +230,8 @@ impl<'g> Round<'_, 'g> {
         x + self.graph.random(Dist::Normal, &x.shape()) * (self.training().remaining() * f64::from(self.s.noise))
     }
 
-    /// Logits for samples `[B, ..]`, with their classes as further channels, and packed in groups (Lin et al. 2018).
-    fn judge(&self, dis: &Net<'g>, x: T<'g>, classes: Option<T<'g>>) -> T<'g> {
+    /// Judges samples `[B, ..]`, with their classes as further channels, and packed in groups (Lin et al. 2018).
+    fn judge(&self, dis: &Net<'g>, x: T<'g>, classes: Option<T<'g>>) -> Judgement<'g> {
         let mut x = x;
         if let Some(classes) = classes {
             let mut shape = x.shape();

@@ -3,7 +3,8 @@
 
 use super::{
     Examples, Kind, Model, Phase, SAMPLE, Variant,
-    adversarial::{self, Prior, sampled},
+    adversarial::{self, Generator, Prior, sampled},
+    associative,
     boltzmann::{self, Learning, MACHINE, Machine, bernoulli},
     gan, sample_rows,
 };
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Sweeps of the chains between two pictures of samples.
-const SWEEPS: usize = 20;
+pub(super) const SWEEPS: usize = 20;
 /// Share of the machine's learning rate with which it goes on learning during the game.
 const REFRESHMENT: f32 = 0.1;
 /// Name of the one round that makes the generator out of the machine.
@@ -23,34 +24,7 @@ const CONNECTION: &str = "connection";
 /// Name of the phase of the game.
 const GAME: &str = "game";
 
-/// The entry in [`super::VARIANTS`].
-pub const VARIANT: Variant = Variant {
-    name: "dbm-gan",
-    about: "deep Boltzmann machine whose top layer is the prior of a GAN, for grey images",
-    kind: Kind::Single,
-    options: &[
-        "size",
-        "channels",
-        "Objective",
-        "Boltzmann machine",
-        "Boltzmann machine in a game",
-        "pretrain",
-        "binarize",
-        "hidden_g",
-        "hidden_d",
-        "norm_d",
-        "spectral",
-        "ema",
-        "pack",
-    ],
-    presets: &[
-        ("default", DEFAULT),
-        // The discriminator of the article's `gan`.
-        ("article", ARTICLE),
-    ],
-    build,
-};
-
+/// Settings of the game, which follow R3GAN (Huang et al. 2024).
 macro_rules! game {
     ($($own:expr),*) => {
         &[
@@ -72,6 +46,36 @@ macro_rules! game {
     };
 }
 
+/// The entry in [`super::VARIANTS`].
+pub const VARIANT: Variant = Variant {
+    name: "dbm-gan",
+    about: "deep Boltzmann machine whose top layer is the prior of a GAN, for grey images",
+    kind: Kind::Single,
+    options: &[
+        "size",
+        "channels",
+        "Objective",
+        "Game",
+        "Boltzmann machine",
+        "Boltzmann machine in a game",
+        "pretrain",
+        "binarize",
+        "hidden_g",
+        "hidden_d",
+        "norm_d",
+        "spectral",
+        "ema",
+        "pack",
+    ],
+    presets: &[
+        ("default", DEFAULT),
+        // The discriminator of the article's `gan`.
+        ("article", ARTICLE),
+        ("associative", game![("prior", "features"), ("layers", "256,256"), ("steps", "6000")]),
+    ],
+    build,
+};
+
 const DEFAULT: &[(&str, &str)] =
     game![("layers", "256,256"), ("pretrain", "1000"), ("joint", "3000"), ("steps", "12000"), ("hidden_g", "256,512")];
 const ARTICLE: &[(&str, &str)] =
@@ -88,6 +92,9 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     if s.opinion > 0.0 && (s.prior != settings::Prior::Refreshed || s.pack > 1) {
         return Err(Error::usage("`opinion` goes with prior=refreshed and pack=1"));
+    }
+    if s.prior == settings::Prior::Features {
+        return associative::model(s, examples);
     }
     let learned = s.pretrain * (widths.len() as u64 - 1) + 1 + s.joint;
     if s.steps <= learned + 1 {
@@ -106,19 +113,20 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         refresh(&Learning { graph: &round, s, widths: &widths, from, until, rate }, examples);
     }
     phases.push(Phase { name: GAME, until: u64::MAX, round });
-    Ok(Model { phases, graphs: vec![(SAMPLE, sample(s, examples, &prior(SWEEPS)))], calibration: 0 })
+    Ok(Model { phases, graphs: vec![(SAMPLE, sample(s, examples, generator, &prior(SWEEPS)))], calibration: 0 })
 }
 
 /// What the generator starts from, `[rows, n_L]`: means of the machine's top layer in its chains, moved on, with noise
-/// that makes them continuous; or other noise.
-fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
+/// that makes them continuous; or other noise. Features are states of the machine's visible layer, `[rows, n_0]`.
+pub(super) fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
     move |graph, rows| {
         let shape = [rows, widths[widths.len() - 1]];
         match s.prior {
-            settings::Prior::Frozen | settings::Prior::Refreshed => {
+            settings::Prior::Frozen | settings::Prior::Refreshed | settings::Prior::Features => {
                 let machine = Machine::new(graph, MACHINE, widths);
-                let (_, drawn) = machine.advance(s.chains, rows, sweeps);
-                drawn[machine.top()] + graph.random(Dist::Normal, &shape) * f64::from(s.smoothing)
+                let (states, drawn) = machine.advance(s.chains, rows, sweeps);
+                let z = if s.prior == settings::Prior::Features { states[0] } else { drawn[machine.top()] };
+                z + graph.random(Dist::Normal, &z.shape()) * f64::from(s.smoothing)
             }
             settings::Prior::Normal => graph.random(Dist::Normal, &shape),
             settings::Prior::Uniform => graph.random(Dist::Uniform, &shape) * 2.0 - 1.0,
@@ -135,13 +143,14 @@ fn refresh<'g>(learning: &Learning<'_, 'g>, examples: &Examples) {
     let machine = Machine::new(graph, MACHINE, learning.widths);
     let critic = |x: &[T<'g>]| {
         let samples = generator(&g, s, machine.conditional(machine.top(), x), &examples.shape);
-        gan::discriminator(&d, s, samples).reshape(&[s.chains])
+        gan::discriminator(&d, s, samples).logits.reshape(&[s.chains])
     };
-    learning.follow_likelihood((s.opinion > 0.0).then_some(&critic));
+    learning.follow_likelihood(learning.visible(s.batch), (s.opinion > 0.0).then_some(&critic));
     graph.commit();
 }
 
-fn sample(s: &Settings, examples: &Examples, prior: Prior) -> Graph {
+/// The graph that draws samples from a generator with its own prior.
+pub(super) fn sample(s: &Settings, examples: &Examples, generator: Generator, prior: Prior) -> Graph {
     let graph = Graph::new();
     {
         let net = Net::new(&graph, sampled(s), Start::Uniform, Mode::Eval);

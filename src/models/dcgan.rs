@@ -1,6 +1,10 @@
 //! DCGAN (Radford et al. 2016): convolutional networks for square images.
 
-use super::{Examples, Kind, Model, Variant, adversarial, image_shape};
+use super::{
+    Examples, Kind, Model, Variant,
+    adversarial::{self, Judgement},
+    image_shape,
+};
 use crate::{
     error::{Error, Result},
     graph::T,
@@ -16,6 +20,7 @@ pub const VARIANT: Variant = Variant {
     options: &[
         "Images",
         "Objective",
+        "Game",
         "conditional",
         "latent",
         "latent_dist",
@@ -78,9 +83,9 @@ pub(super) fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]
     net.conv2d("out", h, shape[0], [3, 1, 1], true)
 }
 
-/// x `[B, C, H, W]` -> logits `[B, 1]`.
-fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
-    net.dense("out", trunk(net, s, x), 1)
+/// Judges x `[B, C, H, W]`.
+fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
+    Judgement::of(net, trunk(net, s, x))
 }
 
 /// x `[B, C, H, W]` -> features `[B, F]`: a halving per stage, no normalisation at the input.
@@ -102,8 +107,8 @@ fn article_generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize])
     net.conv_transpose2d("up3", h, shape[0], [4, 2, 1], true).tanh()
 }
 
-fn article_discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+fn article_discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
     let h = net.conv2d("down0", x, 64, [4, 2, 1], true).leaky_relu(0.2);
     let h = net.norm(s.norm_d, "norm1", net.conv2d("down1", h, 128, [4, 2, 1], false)).leaky_relu(0.2);
-    net.dense("out", h.reshape(&[x.dim(0), h.len() / x.dim(0)]), 1)
+    Judgement::of(net, h.reshape(&[x.dim(0), h.len() / x.dim(0)]))
 }

@@ -1,6 +1,9 @@
 //! GAN (Goodfellow et al. 2014) with dense networks: images or points.
 
-use super::{Examples, Kind, Model, Variant, adversarial};
+use super::{
+    Examples, Kind, Model, Variant,
+    adversarial::{self, Judgement},
+};
 use crate::{
     error::Result,
     graph::{T, numel},
@@ -46,6 +49,7 @@ pub const VARIANT: Variant = Variant {
     options: &[
         "Images",
         "Objective",
+        "Game",
         "conditional",
         "latent",
         "latent_dist",
@@ -77,7 +81,7 @@ fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 /// z `[B, latent]` -> `[B, ..shape]`; images end in tanh, points are unbounded.
-fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub(super) fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
     let mut h = z;
     for (i, &width) in s.hidden_g.iter().enumerate() {
         h = net.norm(s.norm_g, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2);
@@ -87,8 +91,8 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
     y.reshape(&[vec![z.dim(0)], shape.to_vec()].concat())
 }
 
-/// x `[B, ..]` -> logits `[B, 1]`.
-pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+/// Judges x `[B, ..]`.
+pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
     let mut h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
     let mut net = net.clone();
     if s.waves > 0 {
@@ -96,8 +100,13 @@ pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> 
         h = net.waves("waves", h, s.waves, s.frequency).concat(h, 1);
         net = net.starting(Start::He);
     }
-    for (i, &width) in s.hidden_d.iter().enumerate() {
-        h = net.norm(s.norm_d, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2);
-    }
-    net.dense("out", h, 1)
+    Judgement::of(&net, hidden(&net, s, h, &s.hidden_d))
+}
+
+/// The hidden layers of a discriminator: x `[B, ..]` -> `[B, the last of the widths]`.
+pub(super) fn hidden<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, widths: &[usize]) -> T<'g> {
+    let h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
+    widths.iter().enumerate().fold(h, |h, (i, &width)| {
+        net.norm(s.norm_d, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2)
+    })
 }

@@ -20,8 +20,8 @@ pub const VARIANT: Variant = Variant {
     kind: Kind::Sequences,
     options: &["Sequences", "cell", "units", "depth", "temperature"],
     presets: &[
-        ("default", &[("data", "sines"), ("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
-        ("article", &[("data", "sines"), ("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
+        ("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
+        ("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
     ],
     build,
 };
@@ -64,7 +64,7 @@ fn sample(s: &Settings, examples: &Examples) -> Graph {
                 sequences::expected(s, decoded) + noise * deviation(&net, &shape)
             }
         };
-        graph.output("samples", sequences::unrolled(&net, s, [steps, rows, features], |_, last| last, draw));
+        graph.output("samples", sequences::unrolled(&net, s, [steps, rows, features], None, |_, last| last, draw));
     }
     graph
 }

@@ -7,6 +7,30 @@ use crate::{
     settings::{Objective, Settings},
 };
 
+/// R3GAN's game (Huang et al. 2024) with a convolutional critic, whose penalties are cheap.
+macro_rules! r3gan {
+    ($($own:expr),*) => {
+        &[
+            ("critic", "conv"),
+            ("objective", "relativistic"),
+            ("units", "64"),
+            ("batch", "128"),
+            ("lr_g", "0.001"),
+            ("lr_d", "0.001"),
+            ("beta1", "0"),
+            ("beta2", "0.99"),
+            ("schedule", "cosine"),
+            ("ema", "0.999"),
+            ("moments", "1"),
+            ("steps", "5000"),
+            ("log_every", "50"),
+            ("sample_every", "1000"),
+            ("checkpoint_every", "1000"),
+            $($own),*
+        ]
+    };
+}
+
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "lstm-gan",
@@ -15,8 +39,10 @@ pub const VARIANT: Variant = Variant {
     options: &[
         "Sequences",
         "Objective",
+        "Game",
         "Recurrent",
         "latent",
+        "latent_static",
         "latent_dist",
         "spectral",
         "ema",
@@ -24,36 +50,13 @@ pub const VARIANT: Variant = Variant {
         "embedding",
     ],
     presets: &[
-        // R3GAN's game (Huang et al. 2024) with a convolutional critic, whose penalties are cheap.
-        (
-            "default",
-            &[
-                ("data", "sines"),
-                ("critic", "conv"),
-                ("objective", "relativistic"),
-                ("r1", "0.1"),
-                ("r2", "0.1"),
-                ("latent", "8"),
-                ("units", "64"),
-                ("batch", "128"),
-                ("lr_g", "0.001"),
-                ("lr_d", "0.001"),
-                ("beta1", "0"),
-                ("beta2", "0.99"),
-                ("schedule", "cosine"),
-                ("ema", "0.999"),
-                ("moments", "1"),
-                ("steps", "5000"),
-                ("log_every", "50"),
-                ("sample_every", "1000"),
-                ("checkpoint_every", "1000"),
-            ],
-        ),
+        ("default", r3gan![("latent", "8"), ("r1", "0.1"), ("r2", "0.1")]),
+        // Smooth curves: noise at every step would have to be unlearned.
+        ("sines", r3gan![("latent", "0"), ("latent_static", "16"), ("r1", "0.01"), ("r2", "0.01")]),
         // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients clipped.
         (
             "c-rnn-gan",
             &[
-                ("data", "sines"),
                 ("feedback", "true"),
                 ("depth", "2"),
                 ("units", "100"),
@@ -62,14 +65,13 @@ pub const VARIANT: Variant = Variant {
                 ("lr_g", "0.001"),
                 ("lr_d", "0.0005"),
                 ("grad_clip", "5"),
-                ("moments", "1"),
+                ("matching", "true"),
             ],
         ),
         // Esteban et al. 2017: a logit for each step, 100 units, plain descent for the critic's part at rate 0.1.
         (
             "rcgan",
             &[
-                ("data", "sines"),
                 ("each_step", "true"),
                 ("bidirectional", "false"),
                 ("units", "100"),
@@ -83,7 +85,6 @@ pub const VARIANT: Variant = Variant {
         (
             "timegan",
             &[
-                ("data", "sines"),
                 ("embedding", "true"),
                 ("cell", "gru"),
                 ("units", "24"),
@@ -100,17 +101,20 @@ pub const VARIANT: Variant = Variant {
                 ("steps", "10000"),
             ],
         ),
-        ("article", &[("data", "sines"), ("latent", "16"), ("bidirectional", "false")]),
+        ("article", &[("latent", "16"), ("bidirectional", "false")]),
     ],
     build,
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    // The latent vector of a sequence is the noise of all its steps.
-    let s = Settings { latent: s.latent * examples.shape[0], ..sequences::suited(s, examples) };
+    // The latent vector of a sequence: what all its steps share, then the noise of each.
+    let latent = s.latent_static + s.latent * examples.shape[0];
+    let s = Settings { latent, ..sequences::suited(s, examples) };
     if s.embedding {
-        if s.objective != Objective::NonSaturating || examples.symbols() {
-            return Err(Error::usage("`embedding` takes the non-saturating objective, and series of numbers"));
+        if s.objective != Objective::NonSaturating || s.matching || s.latent_static > 0 || examples.symbols() {
+            return Err(Error::usage(
+                "`embedding` takes the non-saturating objective, matching=false, latent_static=0, and series of numbers",
+            ));
         }
         return Ok(timegan::model(&s, examples));
     }

@@ -3,6 +3,7 @@
 pub mod adversarial;
 pub mod ae;
 pub mod ae_gan;
+mod associative;
 pub mod autoencoder;
 pub mod boltzmann;
 pub mod dbm;
@@ -135,6 +136,16 @@ pub enum Kind {
     Sequences,
 }
 
+impl Kind {
+    /// The built-in data set that is learned where no other is named.
+    const fn data(self) -> &'static str {
+        match self {
+            Self::Single => "digits",
+            Self::Sequences => "sines",
+        }
+    }
+}
+
 /// Every variant, in the order in which they are listed.
 pub const VARIANTS: &[Variant] = &[
     gan::VARIANT,
@@ -159,7 +170,7 @@ pub fn menu() -> Vec<Menu<'static>> {
 impl Variant {
     /// What the settings know of it.
     pub const fn menu(&self) -> Menu<'static> {
-        Menu { name: self.name, presets: self.presets, options: self.options }
+        Menu { name: self.name, data: self.kind.data(), presets: self.presets, options: self.options }
     }
 
     /// The model for these settings and examples.
@@ -177,6 +188,9 @@ impl Variant {
                 "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, text, MIDI or an npy array [N, T, F] have sequences",
                 self.name, examples.shape
             ))),
+            _ if settings.latent + settings.latent_static == 0 => {
+                Err(Error::usage("`latent` is 0: a sample needs at least one latent value"))
+            }
             _ => (self.build)(settings, examples),
         }
     }

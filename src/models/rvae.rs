@@ -13,7 +13,6 @@ pub const VARIANT: Variant = Variant {
         (
             "default",
             &[
-                ("data", "sines"),
                 ("latent", "16"),
                 ("units", "128"),
                 ("lr_g", "0.002"),
@@ -22,10 +21,7 @@ pub const VARIANT: Variant = Variant {
                 ("warmup", "500"),
             ],
         ),
-        (
-            "article",
-            &[("data", "sines"), ("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")],
-        ),
+        ("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
     ],
     build,
 };

@@ -28,7 +28,6 @@ pub const VARIANT: Variant = Variant {
         (
             "default",
             &[
-                ("data", "sines"),
                 ("critic", "conv"),
                 ("latent", "16"),
                 ("units", "64"),
@@ -40,7 +39,7 @@ pub const VARIANT: Variant = Variant {
                 ("ema", "0.995"),
             ],
         ),
-        ("article", &[("data", "sines"), ("latent", "20"), ("units", "100"), ("pretrain", "500")]),
+        ("article", &[("latent", "20"), ("units", "100"), ("pretrain", "500")]),
     ],
     build,
 };

@@ -1,6 +1,6 @@
 //! Recurrent networks over sequences `[B, T, F]`: what encodes, generates and judges them.
 
-use super::Examples;
+use super::{Examples, adversarial::Judgement};
 use crate::{
     graph::{Dist, Graph, Reset, T},
     nn::{Cell, Net, Recurrence},
@@ -69,23 +69,27 @@ pub fn features<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
     }
 }
 
-/// Three convolutions along time, the second and the third of stride 2.
+/// Three convolutions along time, the second and the third of stride 2, over values and their slopes per window: what is
+/// wrong with a smooth curve hardly shows in its values.
 fn convolved<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
     let [batch, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
-    let mut h = x.permute(&[0, 2, 1]).reshape(&[batch, features, steps, 1]);
+    let x = x.permute(&[0, 2, 1]);
+    let part = |from| x.slice(&[0, 0, from], &[batch, features, steps - 1]);
+    let slopes = ((part(1) - part(0)) * steps as f64).pad(&[0, 0, 1], &x.shape());
+    let mut h = x.concat(slopes, 1).reshape(&[batch, 2 * features, steps, 1]);
     for (i, stride) in [1, 2, 2].into_iter().enumerate() {
         h = net.conv2d(&format!("conv{i}"), h, s.units, [3, stride, 1], true).leaky_relu(0.2);
     }
     h.reshape(&[batch, h.len() / batch])
 }
 
-/// x `[B, T, F]` -> logits: `[B, 1]` for whole sequences, or `[T * B, 1]` for each step (Esteban et al. 2017).
-pub fn judge<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+/// Judges x `[B, T, F]`: whole sequences, or each of the `[T * B]` steps (Esteban et al. 2017).
+pub fn judge<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
     if !s.each_step {
-        return net.dense("out", features(net, s, x), 1);
+        return Judgement::of(net, features(net, s, x));
     }
     let states = states(net, s, by_time(x), None, s.bidirectional);
-    net.dense("out", states.reshape(&[x.dim(0) * x.dim(1), states.dim(2)]), 1)
+    Judgement::of(net, states.reshape(&[x.dim(0) * x.dim(1), states.dim(2)]))
 }
 
 /// The mean of what a head says about each value: probabilities of symbols, values in (0, 1).
@@ -119,34 +123,48 @@ pub fn likeliest(decoded: T) -> T {
     1.0 - (decoded.max(&[axis]).broadcast(&decoded.shape(), &[axis]) - decoded).step()
 }
 
-/// Noise for each step `[B, T, latent]`, flat in z -> sequences `[B, T, F]`; a generator that feeds back sees its own last
-/// output too (Mogren 2016).
+/// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static values
+/// are part of every step's input and make the first state; a generator that feeds back sees its own last output too
+/// (Mogren 2016).
 pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
-    let (batch, steps) = (z.dim(0), shape[0]);
-    let z = by_time(z.reshape(&[batch, steps, z.dim(1) / steps]));
+    let (batch, steps, fixed) = (z.dim(0), shape[0], s.latent_static);
+    let fresh = z.dim(1) - fixed;
+    let (mut inputs, mut h0) = (vec![], None);
+    if fresh > 0 {
+        inputs.push(by_time(z.slice(&[0, fixed], &[batch, fresh]).reshape(&[batch, steps, fresh / steps])));
+    }
+    if fixed > 0 {
+        let shared = z.slice(&[0, 0], &[batch, fixed]);
+        inputs.push(shared.broadcast(&[steps, batch, fixed], &[0]));
+        h0 = Some(net.dense("h0", shared, s.units).tanh());
+    }
+    let z = T::joined(&inputs, 2);
     if !s.feedback {
-        return relaxed(s, head(net, states(net, s, z, None, false), shape[1]));
+        return relaxed(s, head(net, states(net, s, z, h0, false), shape[1]));
     }
     unrolled(
         net,
         s,
         [steps, batch, shape[1]],
+        h0,
         |step, last| z.index(step).concat(last, 1),
         |_, decoded| relaxed(s, decoded),
     )
 }
 
-/// Sequences `[B, T, F]` step by step: `input` makes a step's input from the last step's result (at first zeros), `output` its
+/// Sequences `[B, T, F]` step by step from the first layer's first state `h0`: `input` makes a step's input from the last step's result (at first zeros), `output` its
 /// result from what the head says, all `[B, ..]`.
 pub fn unrolled<'g>(
     net: &Net<'g>,
     s: &Settings,
     [steps, batch, features]: [usize; 3],
+    h0: Option<T<'g>>,
     input: impl Fn(usize, T<'g>) -> T<'g>,
     output: impl Fn(usize, T<'g>) -> T<'g>,
 ) -> T<'g> {
     let zeros = |width: usize| net.graph.full(0.0, &[batch, width]);
     let mut layers = vec![[zeros(s.units); 2]; s.depth];
+    layers[0][0] = h0.unwrap_or(layers[0][0]);
     let mut results = vec![];
     let mut last = zeros(features);
     for step in 0..steps {

@@ -95,19 +95,23 @@ impl<'g> Training<'_, 'g> {
         self.graph.update(net.params, rule, gradient, rate);
     }
 
-    /// Moves the averaged network, the group `ema`, where the settings want one. Its decay starts low:
-    /// min(ema, (1 + t) / (10 + t)).
+    /// Moves the averaged network, the group `ema`, where the settings want one.
     pub fn average(&self, net: &Net<'g>) {
-        if self.s.ema == 0.0 {
-            return;
+        if self.s.ema > 0.0 {
+            self.follow("ema", net, self.s.ema);
         }
+    }
+
+    /// Moves the group `name` towards the parameters of a network, as their average with a decay that starts low:
+    /// min(decay, (1 + t) / (10 + t)).
+    pub fn follow(&self, name: &str, net: &Net<'g>, decay: f32) {
         let g = self.graph;
-        let ema = g.group("ema");
+        let ema = g.group(name);
         for item in &g.groups()[net.params].items {
             g.state(ema, &item.name, &item.shape, item.init);
         }
         let ramp = (g.clock() + 1.0) * (g.clock() + 10.0).recip();
-        let limit = f64::from(self.s.ema);
+        let limit = f64::from(decay);
         let decay = limit - (limit - ramp).relu();
         let (old, new) = (g.flat(ema), g.flat(net.params));
         g.assign(old, new + (old - new) * decay);

@@ -40,6 +40,8 @@ pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 pub struct Menu<'a> {
     /// What the command line calls it.
     pub name: &'a str,
+    /// The data that it learns from where no other is named.
+    pub data: &'a str,
     /// Its named groups of settings.
     pub presets: &'a [Preset<'a>],
     /// Groups of settings, or single ones, that it has besides those of [`COMMON`].
@@ -154,26 +156,32 @@ settings! {
         r2: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Weight of the gradient penalty between real and generated samples, target norm 1; 0: off
         gp: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Bound on every weight of the critic after its update (WGAN); 0: off
-        clip: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Discriminator updates per generator update
-        critic_steps: usize = "1", Rule::Whole(1, 1000);
         /// One-sided label smoothing: real samples have the target 1 - smooth; 0: off
         smooth: f32 = "0.0", Rule::Below(0.5);
+        /// Learning rate of the discriminator
+        lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY);
+    }
+    "Game" {
+        /// Discriminator updates per generator update
+        critic_steps: usize = "1", Rule::Whole(1, 1000);
+        /// Bound on every weight of the critic after its update (WGAN); 0: off
+        clip: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Standard deviation of the noise on the discriminator's input at the start, falling to 0 over the run; 0: off
         noise: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Weight of the distance between the batches' means and deviations, value by value, in the generator's loss; 0: off
         moments: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// The generator matches the discriminator's mean features of real samples, in place of its objective
+        matching: bool = "false", Rule::Switch;
         /// The discriminator waits while its loss is below this; 0: never
         hold: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Learning rate of the discriminator
-        lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY);
     }
     "Networks" {
         /// Learn to generate a chosen class, from the data's labels
         conditional: bool = "false", Rule::Switch;
-        /// Width of the latent vector z
-        latent: usize = "100", Rule::Whole(1, 65536);
+        /// Width of the latent vector z; of each step's, for sequences from a GAN
+        latent: usize = "100", Rule::Whole(0, 65536);
+        /// Latent values of a sequence that all its steps share, beside the `latent` ones of each step
+        latent_static: usize = "0", Rule::Whole(0, 65536);
         /// Distribution of z
         latent_dist: LatentDist = "normal", Rule::OneOf(LatentDist::WORDS);
         /// Base channel count of convolutional networks
@@ -222,9 +230,10 @@ settings! {
         max_norm: f32 = "0.0", Rule::Below(f32::INFINITY);
     }
     "Boltzmann machine in a game" {
-        /// What the generator starts from: the machine's top layer, or noise as wide
+        /// What the generator starts from: the machine's top layer, or noise as wide; features: the discriminator's, which
+        /// the machine learns in the game, without learning before it
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
-        /// Standard deviation of the noise on the top layer's means
+        /// Standard deviation of the noise on what the machine gives
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
         /// Share of the discriminator's opinion in what a refreshed machine learns from (BEAM)
         opinion: f32 = "0.0", Rule::Below(1.0);
@@ -380,9 +389,12 @@ impl Settings {
             return Err(unknown("variant", variant, variants.iter().map(|menu| menu.name)).at(origin));
         };
         let values = |name: &str| menu.presets.iter().find(|(preset, _)| *preset == name).map(|(_, values)| *values);
-        let data = &texts.values["data"].0;
+        let data = match &texts.values["data"] {
+            (_, none) if none.is_empty() => menu.data,
+            (data, _) => data,
+        };
         let (preset, origin) = match &texts.values["preset"] {
-            (_, none) if none.is_empty() && values(data).is_some() => (data.clone(), format!("data {data}")),
+            (_, none) if none.is_empty() && values(data).is_some() => (data.to_owned(), format!("data {data}")),
             chosen => chosen.clone(),
         };
         let values = match values(&preset) {
@@ -397,6 +409,7 @@ impl Settings {
         let origin = format!("preset {preset} of {variant}");
         let mut texts = Texts::defaults(|key| menu.has(key));
         texts.set("variant", menu.name, "")?;
+        texts.set("data", menu.data, "")?;
         texts.set("preset", &preset, &origin)?;
         values.iter().try_for_each(|(key, value)| texts.set(key, value, &origin))?;
         texts.apply(layers)?;

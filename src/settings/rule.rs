@@ -272,6 +272,8 @@ words! {
         Frozen = "frozen",
         /// The machine's top layer, while the machine goes on learning slowly.
         Refreshed = "refreshed",
+        /// The discriminator's features, which a machine learns while the game is on.
+        Features = "features",
         /// Standard normals, as many as the top layer has units.
         Normal = "normal",
         /// Uniforms on [-1, 1].

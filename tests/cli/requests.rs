@@ -65,6 +65,7 @@ fn wrong_requests_are_explained() {
         ("--data ring --size 32", &["`ring` holds points"]),
         ("--stack 2", &["--stack", "1 or 3"]),
         ("--stack 3 --set channels=1", &["a stack of 3 makes RGB examples"]),
+        ("--set latent=0", &["`latent` is 0: a sample needs at least one latent value"]),
         ("--data sines", &["gan learns from images or points, and this data set has sequences"]),
         ("--data sines --size 32", &["sequences"]),
         // names

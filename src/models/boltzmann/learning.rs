@@ -78,7 +78,7 @@ pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<V
         }
     }
     phase(ASSEMBLY, pretrained, pretrained + 1, 0.0, &|learning| learning.assemble());
-    phase(JOINT, pretrained + 1, until, rate, &|learning| learning.follow_likelihood(None));
+    phase(JOINT, pretrained + 1, until, rate, &|learning| learning.follow_likelihood(learning.visible(s.batch), None));
     Ok(phases)
 }
 
@@ -121,8 +121,8 @@ impl<'g> Statistics<'g> {
 pub type Critic<'a, 'g> = &'a dyn Fn(&[T<'g>]) -> T<'g>;
 
 impl<'g> Learning<'_, 'g> {
-    /// A batch of visible units `[rows, n_0]`.
-    fn visible(&self, rows: usize) -> T<'g> {
+    /// A batch of examples as visible units `[rows, n_0]`.
+    pub fn visible(&self, rows: usize) -> T<'g> {
         let x = to_units(self.graph.batch(self.graph.draw(), Field::Items, &[rows, self.widths[0]]));
         if self.s.binarize { bernoulli(x) } else { x }
     }
@@ -203,14 +203,15 @@ impl<'g> Learning<'_, 'g> {
         self.widths.iter().enumerate().map(state).collect()
     }
 
-    /// One round of persistent contrastive divergence (Tieleman 2008) with a mean-field positive phase.
+    /// One round of persistent contrastive divergence (Tieleman 2008) on visible units `[rows, n_0]`, with a mean-field
+    /// positive phase.
     ///
     /// A critic takes the share `opinion` of the gradient: the covariance of its scores with the statistics under the model,
     /// which is the gradient of the mean score (BEAM, Fisher et al. 2018). Nothing is differentiated through the sampling.
-    pub fn follow_likelihood(&self, critic: Option<Critic<'_, 'g>>) {
+    pub fn follow_likelihood(&self, visible: T<'g>, critic: Option<Critic<'_, 'g>>) {
         let (g, s) = (self.graph, self.s);
         let machine = Machine::new(g, MACHINE, self.widths);
-        let data = machine.mean_field(self.visible(s.batch), s.mean_field);
+        let data = machine.mean_field(visible, s.mean_field);
         let (states, drawn) = machine.advance(s.chains, s.chains, s.gibbs);
         // The odd layers' probabilities given states of the even ones: the same expectation with less noise.
         let model: Vec<T> = (0..states.len()).map(|l| if l % 2 == 1 { drawn[l] } else { states[l] }).collect();

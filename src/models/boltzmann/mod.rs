@@ -47,10 +47,16 @@ pub fn widths(s: &Settings, examples: &Examples) -> Result<Vec<usize>> {
             s.variant, examples.shape
         )));
     };
+    check_layers(s)?;
+    Ok([&[height * width], s.layers.as_slice()].concat())
+}
+
+/// Refuses more layers than a machine may have.
+pub fn check_layers(s: &Settings) -> Result<()> {
     if s.layers.len() > LAYERS {
         return Err(Error::usage(format!("`layers` takes at most {LAYERS} widths, not {}", s.layers.len())));
     }
-    Ok([&[height * width], s.layers.as_slice()].concat())
+    Ok(())
 }
 
 /// A machine's weights and biases, a state group of a graph, and what follows from them.
