@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Milliseconds per training round, Saddle's CPU runner against PyTorch, both sides in turn on one machine.
 
-usage: python benches/against_torch.py [--repeats N] [--threads N]      (needs torch; builds two benches)
+usage: python benches/against_torch.py [--repeats N] [--threads N]      (needs torch; builds saddle and a bench)
 
-The nets are those of `saddle train gan` and, 64 channels wide, `saddle train dcgan` at 28x28, batch 64, Adam 2e-4
-(0.5, 0.999). A recurrent layer goes forward and back once: steps x examples, inputs -> units. Quote the ratio of medians:
+The nets are those of `saddle bench`, with Adam 2e-4 (0.5, 0.999). A recurrent layer goes forward and back once: steps x examples, inputs -> units. Quote the ratio of medians:
 the speed of a shared machine can change by half within minutes.
 """
 import argparse
+import json
 import os
 import re
 import statistics
 import subprocess
+import tempfile
 import time
 
 import torch
@@ -19,30 +20,69 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
+def leaky():
+    return nn.LeakyReLU(0.2)
+
+
 def gan():
-    leaky = lambda: nn.LeakyReLU(0.2)
     g = nn.Sequential(nn.Linear(100, 256), leaky(), nn.Linear(256, 512), leaky(), nn.Linear(512, 784), nn.Tanh())
     d = nn.Sequential(nn.Linear(784, 512), leaky(), nn.Linear(512, 256), leaky(), nn.Linear(256, 1))
-    return g, d, (784,)
+    return torch_round(g, d, (64, 784), (64, 100))
+
+
+def decoder(side, widths, colours, latent=100):
+    """From a dense layer to `side` x `side`, a doubling for each further width, then 3x3 to colours."""
+    layers = [nn.Linear(latent, widths[0] * side * side, bias=False), nn.Unflatten(1, (widths[0], side, side)),
+              nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    for i, o in zip(widths, widths[1:]):
+        layers += [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], colours, 3, 1, 1), nn.Tanh())
+
+
+def trunk(widths, colours):
+    """A halving for each width."""
+    layers = [nn.Conv2d(colours, widths[0], 4, 2, 1), leaky()]
+    for i, o in zip(widths, widths[1:]):
+        layers += [nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), leaky()]
+    return nn.Sequential(*layers, nn.Flatten())
 
 
 def dcgan():
-    up = lambda i, o: [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
-    g = nn.Sequential(nn.Linear(100, 12544, bias=False), nn.Unflatten(1, (256, 7, 7)), nn.BatchNorm2d(256), nn.ReLU(),
-                      *up(256, 128), *up(128, 64), nn.Conv2d(64, 1, 3, 1, 1), nn.Tanh())
-    d = nn.Sequential(nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-                      nn.BatchNorm2d(128), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(6272, 1))
-    return g, d, (1, 28, 28)
+    d = nn.Sequential(trunk((64, 128), 1), nn.Linear(6272, 1))
+    return torch_round(decoder(7, (256, 128, 64), 1), d, (64, 1, 28, 28), (64, 100))
 
 
-def torch_round(nets, batch=64):
-    g, d, shape = nets()
-    adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
+def dcgan64():
+    d = nn.Sequential(trunk((64, 128, 256, 512), 3), nn.Linear(8192, 1))
+    return torch_round(decoder(4, (512, 512, 256, 128, 64), 3), d, (64, 3, 64, 64), (64, 100))
+
+
+class Recurrent(nn.Module):
+    """An LSTM and a dense layer, on each step or on the last."""
+
+    def __init__(self, inputs, units, outputs, last):
+        super().__init__()
+        self.lstm, self.out, self.last = nn.LSTM(inputs, units), nn.Linear(units, outputs), last
+
+    def forward(self, x):
+        y, _ = self.lstm(x)
+        return self.out(y[-1]) if self.last else torch.sigmoid(self.out(y))
+
+
+def lstm_gan():
+    return torch_round(Recurrent(16, 64, 5, False), Recurrent(5, 64, 1, True), (24, 128, 5), (24, 128, 16))
+
+
+def adam(*nets):
+    return torch.optim.Adam([p for net in nets for p in net.parameters()], lr=2e-4, betas=(0.5, 0.999))
+
+
+def torch_round(g, d, real_shape, latent_shape):
     opt_g, opt_d = adam(g), adam(d)
-    real = torch.rand(batch, *shape) * 2 - 1
+    real = torch.rand(real_shape) * 2 - 1
 
     def step():
-        fake = g(torch.randn(batch, 100))
+        fake = g(torch.randn(latent_shape))
         opt_d.zero_grad()
         loss = F.softplus(-d(real)).mean() + F.softplus(d(fake.detach())).mean()
         loss.backward()
@@ -52,6 +92,39 @@ def torch_round(nets, batch=64):
         loss.backward()
         opt_g.step()
         return loss.item()
+
+    return step
+
+
+def vae_gan():
+    """Larsen et al. 2016: three gradients, each for its own network, of one set of losses."""
+    e, mean, log_variance = trunk((64, 128), 1), nn.Linear(6272, 100), nn.Linear(6272, 100)
+    g, features, head = decoder(7, (256, 128, 64), 1), trunk((64, 128), 1), nn.Linear(6272, 1)
+    encoder = [p for net in (e, mean, log_variance) for p in net.parameters()]
+    opt_e, opt_g, opt_d = adam(e, mean, log_variance), adam(g), adam(features, head)
+    x = torch.rand(64, 1, 28, 28) * 2 - 1
+
+    def step():
+        h = e(x)
+        m, v = mean(h), log_variance(h).clamp(-10, 10)
+        again, sampled = g(m + (v / 2).exp() * torch.randn_like(m)), g(torch.randn(64, 100))
+        on_x, on_again, on_sampled = features(x), features(again), features(sampled)
+        error = (on_x - on_again).square().sum(1).mean() / 2
+        divergence = ((m.square() + v.exp() - v - 1) / 2).sum(1).mean()
+        fooled = (F.softplus(-head(on_again)) + F.softplus(-head(on_sampled))).mean() / 2
+        own = list(g.parameters())
+        shared = torch.autograd.grad(error, encoder + own, retain_graph=True)
+        for p, a, b in zip(encoder, shared, torch.autograd.grad(divergence, encoder, retain_graph=True)):
+            p.grad = a + b
+        for p, a, b in zip(own, shared[len(encoder):], torch.autograd.grad(fooled, own)):
+            p.grad = 0.01 * a + b
+        opt_d.zero_grad()
+        judge = lambda x: head(features(x))
+        fakes = (F.softplus(judge(again.detach())) + F.softplus(judge(sampled.detach()))).mean() / 2
+        (F.softplus(-judge(x)).mean() + fakes).backward()
+        for optimiser in (opt_e, opt_g, opt_d):
+            optimiser.step()
+        return error.item()
 
     return step
 
@@ -78,9 +151,18 @@ def torch_median(step, seconds=6.0):
     return statistics.median(times)
 
 
-def saddle_median(*command):
+def recurrent_median(command):
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(re.search(r"median +([\d.]+) ms", out)[1])
+
+
+def round_median(name):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "report.json")
+        command = ["target/release/saddle", "bench", "--adapter", "cpu", "--only", name, "--launches", "0", "--seconds", "1"]
+        subprocess.run([*command, "--json", file], check=True, capture_output=True)
+        with open(file) as report:
+            return json.load(report)["rounds"][0]["milliseconds"]["median"]
 
 
 def build(bench):
@@ -95,17 +177,19 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     os.environ["RAYON_NUM_THREADS"] = str(args.threads)
-    rounds, recurrent = build("rounds"), build("recurrent")
+    subprocess.run(["cargo", "build", "--release"], check=True)
+    recurrent = build("recurrent")
     print(f"torch {torch.__version__}, {args.threads} threads, {args.repeats} turns each\n")
     print("| round | saddle, ms | PyTorch, ms | saddle / PyTorch |\n|---|---|---|---|")
-    cases = [(name, (rounds, name, "width=64", "ema=0"), torch_round(nets)) for name, nets in (("gan", gan), ("dcgan", dcgan))]
+    rounds = [("gan", gan), ("dcgan", dcgan), ("dcgan-64", dcgan64), ("vae-gan", vae_gan), ("lstm-gan", lstm_gan)]
+    cases = [(name, lambda name=name: round_median(name), round()) for name, round in rounds]
     for name, layer, shape in (("lstm 24x128 6->64", nn.LSTM, (24, 128, 6, 64)), ("lstm 100x64 6->256", nn.LSTM, (100, 64, 6, 256)),
                                ("gru 24x128 6->64", nn.GRU, (24, 128, 6, 64)), ("gru 100x64 6->256", nn.GRU, (100, 64, 6, 256))):
-        cases.append((name, (recurrent, name), torch_recurrent(layer, shape)))
-    for name, command, step in cases:
+        cases.append((name, lambda name=name: recurrent_median((recurrent, name)), torch_recurrent(layer, shape)))
+    for name, ours_median, step in cases:
         ours, theirs = [], []
         for _ in range(args.repeats):
-            ours.append(saddle_median(*command))
+            ours.append(ours_median())
             theirs.append(torch_median(step))
         a, b = statistics.median(ours), statistics.median(theirs)
         spread = lambda v: f"{statistics.median(v):.2f} ({min(v):.2f} to {max(v):.2f})"

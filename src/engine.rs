@@ -1,6 +1,6 @@
 //! Programs on a device that share states by name: what trains, and what answers questions about what was trained.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     error::{Error, Result},
@@ -170,6 +170,17 @@ impl Engine {
     /// Gives a state's tensor new values.
     pub fn write(&mut self, item: &StateItem, values: &[f32]) -> Result<()> {
         self.runner.write_state(&item.state, item.offset, values)
+    }
+
+    /// See [`Runner::time`].
+    pub fn time(&mut self, name: &str, launch: usize, times: usize) -> Result<Duration> {
+        let id = self.loaded(name)?.0;
+        self.runner.time(id, launch, times)
+    }
+
+    /// See [`Runner::encode_cost`].
+    pub fn encode_cost(&self, name: &str) -> Result<Option<Duration>> {
+        self.runner.encode_cost(self.loaded(name)?.0)
     }
 
     /// The device and its driver, for people.

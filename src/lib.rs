@@ -1,5 +1,6 @@
 //! Saddle trains adversarial generative models on any GPU.
 
+pub mod bench;
 pub mod checkpoint;
 pub mod cli;
 pub mod composite;

@@ -1,5 +1,7 @@
 //! What replays a [`Program`]: the interface that the GPU and the CPU runner share.
 
+use std::time::Duration;
+
 use crate::{error::Result, program::Program};
 
 /// A program that a runner has made ready.
@@ -32,6 +34,11 @@ pub trait Runner {
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>>;
     /// Waits for all rounds.
     fn wait(&mut self) -> Result<()>;
+    /// Time that launch number `launch` of a program takes, so many times in a row, by the device's own clock where it has one.
+    /// What the launch writes is of no use afterwards.
+    fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration>;
+    /// Time that the host spends on one launch when it replays a program; none where launches are calls.
+    fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
     /// The device and its driver, for people.
     fn describe(&self) -> String;
 }

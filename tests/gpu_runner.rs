@@ -161,18 +161,6 @@ fn results_do_not_depend_on_the_pace() {
     assert_eq!(run(Duration::from_micros(1)), run(Duration::from_secs(1)));
 }
 
-#[test]
-fn a_launch_is_encoded_fast() {
-    let mut gpu = gpu();
-    let mut program = doubling();
-    let steps = program.steps.clone();
-    program.steps = steps.iter().cycle().take(400).cloned().collect();
-    let id = gpu.load(&program).unwrap();
-    // The least of several: other processes only ever add to it.
-    let cost = (0..20).map(|_| gpu.encode_cost(id, 5).unwrap()).min().unwrap();
-    println!("{}: {cost:.2?} to encode a launch", gpu.describe());
-}
-
 #[track_caller]
 fn refused<T>(result: saddle::error::Result<T>, parts: &[&str]) {
     let Err(e) = result else { panic!("accepted, but {parts:?}") };

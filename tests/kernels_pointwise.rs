@@ -3,10 +3,11 @@ mod common;
 
 use std::time::Instant;
 
-use common::{Bound, Inputs, Rng, chain_error, check_with, device};
+use common::{Bound, EPS, Inputs, Rng, chain_error, check, check_with, device};
 use saddle::kernels::{
-    Caps, Chain, Index, Kernel, Pointwise,
+    Caps, Chain, Index, Kernel, MultiplyAdd, Pointwise,
     chain::{Code, Digit, Instr, LENGTH, OPERANDS},
+    multiply_add::CHAINS,
 };
 
 fn instr(code: Code, a: usize, b: usize, c: f32) -> Instr {
@@ -245,5 +246,17 @@ fn the_longest_chain_compiles_fast() {
         });
         runs[0] = runs[0].saturating_sub(runs[1]);
         println!("a chain of {length}: {compiled:.1?} to compile, {:.1?} more in its first run", runs[0]);
+    }
+}
+
+/// Each step rounds twice at most and shrinks what was wrong before; then comes the mean.
+#[test]
+fn multiply_adds() {
+    let (m, c) = (0.75, 0.5);
+    for (len, rounds) in [(1, 1), (2, 0), (255, 7), (256, 31), (257, 2), (1009, 13)] {
+        let largest = CHAINS as f64 + 1.0;
+        let bound = Bound::Within { absolute: largest * EPS * (1.0 / (1.0 - m as f64) + CHAINS as f64), relative: 0.0 };
+        let a = Rng(len as u64).uniform(len, -1.0, 1.0);
+        check(MultiplyAdd { len, rounds }, Inputs::random(0).reads(vec![a, vec![m, c]]), bound);
     }
 }

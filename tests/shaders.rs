@@ -19,8 +19,8 @@ use saddle::{
     graph::{Dist, Field, Real, Reset},
     kernels::{
         Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Gru, GruGrad, Index,
-        Kernel, Launch, Lstm, LstmGrad, MatMul, Moments, NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp,
-        Sequence, Sgd, Softmax, Tick,
+        Kernel, Launch, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
+        RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, OPERANDS},
         gather::Data,
         recurrent,
@@ -63,6 +63,7 @@ fn every_kernel() -> Vec<Kernel> {
         LstmGrad { sequence }.into(),
         MatMul { batch: 2, m: 5, n: 6, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
         Moments { outer: outer.clone(), inner: inner.clone() }.into(),
+        MultiplyAdd { len: 7, rounds: 3 }.into(),
         NormSums { outer: outer.clone(), inner: inner.clone() }.into(),
         Pad { from: vec![1, 2, 3, 4], to: vec![2, 3, 4, 5], before: vec![1, 0, 1, 0] }.into(),
         Pointwise { len: 7, in_place: true, chain: chain.clone() }.into(),

@@ -24,7 +24,8 @@ Examples:
   saddle eval runs/dcgan-digits-001         how good they are
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
-  saddle devices                            what it can run on";
+  saddle devices                            what it can run on
+  saddle bench                              how fast that is";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,8 @@ pub enum Command {
     Sample(SampleArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
+    /// Measure how fast devices are, or compare what was measured
+    Bench(BenchArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
     /// List the models, or one model's settings and presets
@@ -172,6 +175,56 @@ pub struct SampleArgs {
     /// Encode and decode held-out examples instead; a png shows their originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,
+}
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  saddle bench
+  saddle bench --adapter all --json here.json
+  saddle bench --adapter cpu --only gan,dcgan --launches 0
+  saddle bench compare here-0.json there.json";
+
+/// `saddle bench`.
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct BenchArgs {
+    /// Something else than to measure.
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
+    /// Device by index or name, or cpu; all: one after the other [default: the best one]
+    #[arg(long, value_name = "INDEX|NAME|all")]
+    pub adapter: Option<String>,
+    /// File for the results; of several devices, one file each
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Rounds to measure [default: all]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Seconds of each measurement, of which there are five
+    #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = seconds)]
+    pub seconds: f64,
+    /// Launches of each round to time one by one, the dearest first
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub launches: usize,
+}
+
+/// What else `saddle bench` does.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Put results side by side, with ratios to the first
+    Compare {
+        /// Results of `saddle bench --json`
+        #[arg(value_name = "FILE", num_args = 2.., required = true)]
+        files: Vec<PathBuf>,
+        /// Page of charts to write
+        #[arg(long, value_name = "FILE", default_value = "compare.html")]
+        out: PathBuf,
+    },
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let valid = text.parse().ok().filter(|seconds| (0.001..=60.0).contains(seconds));
+    valid.ok_or_else(|| "a number from 0.001 to 60 is right".into())
 }
 
 const EVAL_EXAMPLES: &str = "\

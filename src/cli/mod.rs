@@ -1,6 +1,7 @@
 //! The command line: arguments in `args`, one file per command.
 
 mod args;
+mod bench;
 mod devices;
 mod eval;
 mod progress;
@@ -12,7 +13,7 @@ mod variants;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use args::{Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
+pub use args::{BenchArgs, BenchCommand, Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
 
 use crate::error::{Error, Result};
 
@@ -22,6 +23,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
     }

@@ -7,7 +7,10 @@ pub mod products;
 mod recurrent;
 mod reduce;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use rayon::prelude::*;
 
@@ -279,6 +282,18 @@ impl Runner for Cpu {
         let std::ops::Range { start, end } = std::mem::take(unread);
         let first = start.max(end.saturating_sub(rows as u64));
         Ok((first..end).map(|step| ring[step as usize % rows * columns..][..columns].to_vec()).collect())
+    }
+
+    fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
+        let Loaded { program, places, .. } = &self.programs[id.0];
+        let (step, places) = (program.steps[launch].clone(), places.clone());
+        let start = Instant::now();
+        rayon::scope(|_| (0..times).for_each(|_| self.step(&step, &places)));
+        Ok(start.elapsed())
+    }
+
+    fn encode_cost(&self, _: ProgramId) -> Result<Option<Duration>> {
+        Ok(None)
     }
 
     fn describe(&self) -> String {

@@ -20,6 +20,7 @@ pub mod lstm;
 pub mod lstm_grad;
 pub mod matmul;
 pub mod moments;
+pub mod multiply_add;
 pub mod norm_sums;
 pub mod pad;
 pub mod pointwise;
@@ -49,6 +50,7 @@ pub use lstm::Lstm;
 pub use lstm_grad::LstmGrad;
 pub use matmul::MatMul;
 pub use moments::Moments;
+pub use multiply_add::MultiplyAdd;
 pub use norm_sums::NormSums;
 pub use pad::Pad;
 pub use pointwise::Pointwise;
@@ -227,6 +229,7 @@ kernels!(
     LstmGrad,
     MatMul,
     Moments,
+    MultiplyAdd,
     NormSums,
     Pad,
     Pointwise,

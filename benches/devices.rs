@@ -1,0 +1,10 @@
+//! `saddle bench` for those who look for it here: `cargo bench --bench devices -- [OPTIONS]`.
+
+use clap::Parser;
+use saddle::cli::{Cli, run};
+
+fn main() -> saddle::error::Result<()> {
+    // Cargo adds `--bench`.
+    let given = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    run(Cli::parse_from(["saddle", "bench"].into_iter().map(String::from).chain(given)))
+}

@@ -1,0 +1,127 @@
+//! What was measured, as data: the file format of `saddle bench --json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::Cost;
+
+/// Version of the file format.
+pub const SCHEMA: u32 = 1;
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// See [`SCHEMA`].
+    pub schema: u32,
+    /// Version of Saddle.
+    pub saddle: String,
+    /// The device and its driver.
+    pub device: String,
+    /// What the adapter offers, as `saddle devices --json` has it; null for the processor.
+    pub adapter: serde_json::Value,
+    /// What it can do at most.
+    pub ceilings: Ceilings,
+    /// Rounds of variants.
+    pub rounds: Vec<RoundTime>,
+}
+
+/// What a device can do at most.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ceilings {
+    /// f32 multiply-adds, in GFLOP/s, each counted as two operations.
+    pub multiply_add: f64,
+    /// Reading and writing, in GB/s, both counted.
+    pub bandwidth: f64,
+    /// Microseconds of a launch that does nothing, among others.
+    pub dispatch: f64,
+    /// Microseconds from a submission of one such launch to the news of its end.
+    pub submit: f64,
+    /// Microseconds to read one number back.
+    pub read_back: f64,
+}
+
+impl Ceilings {
+    /// Seconds that work takes at least (Williams et al. 2009, the roofline).
+    pub fn least(&self, cost: Cost) -> f64 {
+        (cost.flops / self.multiply_add).max(cost.bytes / self.bandwidth) / 1e9
+    }
+}
+
+/// Median, least and most of some measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Half of them are below.
+    pub median: f64,
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+}
+
+impl Spread {
+    /// Of at least one measurement.
+    pub fn of(mut all: Vec<f64>) -> Self {
+        all.sort_by(f64::total_cmp);
+        Self { median: all[all.len() / 2], least: all[0], most: all[all.len() - 1] }
+    }
+
+    /// In another unit.
+    pub fn times(self, factor: f64) -> Self {
+        Self { median: self.median * factor, least: self.least * factor, most: self.most * factor }
+    }
+}
+
+/// Training rounds of one variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundTime {
+    /// What the case is called.
+    pub name: String,
+    /// How its settings differ from the variant's own.
+    pub settings: String,
+    /// Samples in a round.
+    pub batch: usize,
+    /// Of a round, from the host's view, metrics read.
+    pub milliseconds: Spread,
+    /// Seconds from opening the device to the end of the first round: plan, compilation, upload.
+    pub first: f64,
+    /// Launches in a round.
+    pub launches: usize,
+    /// Operations of a round, in 10⁹.
+    pub gflop: f64,
+    /// Memory that the round's program takes, data included.
+    pub bytes: usize,
+    /// Microseconds of the host's time that replaying a launch takes, where the host submits launches.
+    pub encoding: Option<f64>,
+    /// Its launches that take longest by the ceilings, equal ones together.
+    pub dearest: Vec<LaunchTime>,
+}
+
+/// One kind of launch in a round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchTime {
+    /// Name of the kernel.
+    pub kernel: String,
+    /// What it makes: operation and shape.
+    pub makes: String,
+    /// How often it is in a round.
+    pub count: usize,
+    /// Of one launch, among others of its kind.
+    pub milliseconds: Spread,
+    /// Operations a second, in 10⁹.
+    pub gflops: f64,
+    /// Bytes that must be moved, a second, in 10⁹.
+    pub gigabytes: f64,
+    /// Least time by the ceilings over the time that it takes.
+    pub share: f64,
+}
+
+impl RoundTime {
+    /// Training samples a second.
+    pub fn samples_per_second(&self) -> f64 {
+        self.batch as f64 / self.milliseconds.median * 1e3
+    }
+
+    /// What has to be equal for two devices to be compared: name, settings and batch.
+    pub fn case(&self) -> (&str, &str, usize) {
+        (&self.name, &self.settings, self.batch)
+    }
+}

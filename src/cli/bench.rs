@@ -1,0 +1,102 @@
+//! `saddle bench`.
+
+use std::path::{Path, PathBuf};
+
+use super::{BenchArgs, BenchCommand, print, tell};
+use crate::{
+    bench::{self, CASES, Effort, Report, SCHEMA},
+    error::{Error, Result, unknown},
+    files::write_atomically,
+    gpu::{self, Listed},
+    session,
+};
+
+/// Measures devices, or compares what was measured.
+pub fn bench(args: &BenchArgs) -> Result<()> {
+    if let Some(BenchCommand::Compare { files, out }) = &args.command {
+        return compare(files, out);
+    }
+    let cases = cases(args)?;
+    let (list, _) = gpu::list()?;
+    let usable = list.iter().filter(|listed| listed.unfit.is_none());
+    let adapters: Vec<Option<String>> = match args.adapter.as_deref() {
+        Some("all") => usable.map(|listed| Some(listed.index.to_string())).chain([Some("cpu".into())]).collect(),
+        one => vec![one.map(String::from)],
+    };
+    for adapter in &adapters {
+        let report = measured(args, adapter.as_deref(), &list, &cases)?;
+        print(bench::table(&report))?;
+        if let Some(file) = &args.json {
+            let name = adapter.as_deref().filter(|_| adapters.len() > 1);
+            let file = name.map_or(file.clone(), |name| numbered(file, name));
+            let json = serde_json::to_string_pretty(&report).expect("plain data is JSON");
+            write_atomically(&file, json.as_bytes())?;
+            tell(format_args!("written to {}", file.display()));
+        }
+    }
+    Ok(())
+}
+
+/// The cases that were asked for; all, if none was.
+fn cases(args: &BenchArgs) -> Result<Vec<&'static bench::Case>> {
+    let find = |name: &String| {
+        let found = CASES.iter().find(|case| case.name == name);
+        found.ok_or_else(|| unknown("case", name, CASES.iter().map(|case| case.name)).at("--only"))
+    };
+    match args.only.is_empty() {
+        true => Ok(CASES.iter().collect()),
+        false => args.only.iter().map(find).collect(),
+    }
+}
+
+/// The file for one of several devices: its name with the device's before the ending.
+fn numbered(file: &Path, device: &str) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = file.extension().map_or(String::new(), |ending| format!(".{}", ending.to_string_lossy()));
+    file.with_file_name(format!("{stem}-{device}{ending}"))
+}
+
+fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&bench::Case]) -> Result<Report> {
+    let open = || session::open_device(adapter).map(|(runner, caps, _)| (runner, caps));
+    let device = open()?.0.describe();
+    let listed = list.iter().find(|listed| device.starts_with(&listed.name));
+    let effort = Effort { seconds: args.seconds, launches: args.launches };
+    tell(format_args!("{device}: what it can do at most"));
+    let ceilings = bench::ceilings(&open, effort)?;
+    let mut rounds = vec![];
+    for (i, case) in cases.iter().enumerate() {
+        tell(format_args!("{device}: {} ({} of {})", case.name, i + 1, cases.len()));
+        rounds.push(bench::round(&open, effort, &ceilings, case)?);
+    }
+    Ok(Report {
+        schema: SCHEMA,
+        saddle: env!("CARGO_PKG_VERSION").into(),
+        adapter: serde_json::to_value(listed).expect("plain data is JSON"),
+        device,
+        ceilings,
+        rounds,
+    })
+}
+
+fn compare(files: &[PathBuf], out: &Path) -> Result<()> {
+    let reports: Vec<Report> = files.iter().map(|file| read(file)).collect::<Result<_>>()?;
+    print(bench::compared(&reports))?;
+    write_atomically(out, bench::html(&reports).as_bytes())?;
+    tell(format_args!("written to {}", out.display()));
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Report> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|e| Error::usage(format!("`{name}` cannot be read: {e}")))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| Error::usage(format!("`{name}` is not JSON: {e}")))?;
+    match value["schema"].as_u64() {
+        Some(schema) if schema == u64::from(SCHEMA) => {}
+        Some(schema) => {
+            return Err(Error::usage(format!("`{name}` has schema {schema}, and this Saddle reads schema {SCHEMA}")));
+        }
+        None => return Err(Error::usage(format!("`{name}` is no report of `saddle bench --json`"))),
+    }
+    serde_json::from_value(value).map_err(|e| Error::usage(format!("`{name}` is damaged: {e}")))
+}
