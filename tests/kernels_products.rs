@@ -1,11 +1,26 @@
 //! The kernels over `shaders/product.wgsl`: matrix product, convolution and its two adjoints.
 mod common;
 
-use common::{Bound, Inputs, Rng, check, check_with, device};
+use common::{Bound, Inputs, Rng, check_with, device};
 use saddle::kernels::{
     Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Index, Io, Kernel, MatMul,
     chain::{Code, Digit, Instr},
 };
+
+/// What holds for the adapter, but for subgroups.
+fn tiled() -> Caps {
+    Caps { subgroup: 0, ..device().0.caps.clone() }
+}
+
+/// Checks every form that launches of a kernel have on the adapter.
+fn check(kernel: impl Into<Kernel>, inputs: Inputs, bound: Bound) {
+    let kernel = kernel.into();
+    let caps = &device().0.caps;
+    if kernel.launch(caps).subgroups {
+        check_with(caps, kernel.clone(), inputs.clone(), bound.clone());
+    }
+    check_with(&tiled(), kernel, inputs, bound);
+}
 
 /// leaky(acc + bias), where the bias has `extent` values that repeat each `div` elements.
 fn bias_and_leaky(div: usize, extent: usize) -> Chain {
@@ -130,7 +145,7 @@ fn every_tile() {
         (1, 2, 2, 2),
     ] {
         let kernel = matmul(batch, m, n, k);
-        let overrides = Kernel::from(kernel.clone()).launch(&device().0.caps).overrides;
+        let overrides = Kernel::from(kernel.clone()).launch(&tiled()).overrides;
         let tile = ["LANES_M", "LANES_N", "LANES_K", "BLOCKS_M"]
             .map(|o| overrides.iter().find(|(name, _)| name == o).unwrap().1 as usize);
         println!("{batch} x [{m}, {k}] [{k}, {n}]: {tile:?}");
@@ -138,6 +153,20 @@ fn every_tile() {
         check_matmul(kernel);
     }
     assert!(seen.len() >= 8 && seen.iter().any(|t| t[3] == 2), "{seen:?}");
+}
+
+/// Tiles of 32 x 32 for subgroups of 8: edges on one side and on both, many steps and one.
+#[test]
+fn tiles_of_subgroups() {
+    let caps = Caps { subgroup: 8, ..Caps::default() };
+    for (batch, m, n, k) in [(1, 32, 32, 1), (1, 31, 40, 7), (2, 63, 65, 40), (3, 29, 100, 5), (1, 97, 64, 784)] {
+        let chain = bias_and_leaky(1, n);
+        let kernel = MatMul { a_transposed: m % 2 == 1, b_transposed: n % 2 == 1, chain, ..matmul(batch, m, n, k) };
+        assert!(Kernel::from(kernel.clone()).launch(&caps).subgroups, "[{m}, {k}] [{k}, {n}]");
+        check_matmul(kernel);
+    }
+    let narrow: Kernel = matmul(1, 5, 300, 9).into();
+    assert!(!narrow.launch(&caps).subgroups, "most of its tiles would be empty");
 }
 
 #[test]
@@ -149,10 +178,12 @@ fn long_sums_are_not_cut() {
 #[test]
 fn folded_over_two_axes() {
     for max_groups in [1, 3, 7] {
-        let caps = Caps { max_groups, ..device().0.caps.clone() };
-        check_with(&caps, matmul(3, 33, 50, 12), Inputs::random(1), bound(12));
-        let geometry = geometry((16, 16, [7, 7], 20, [3, 3], [2, 2], [1, 1], [0, 0]));
-        check_with(&caps, ConvTranspose2d { geometry, chain: Chain::default() }, Inputs::random(2), bound(20 * 4));
+        for caps in [tiled(), device().0.caps.clone()] {
+            let caps = Caps { max_groups, ..caps };
+            check_with(&caps, matmul(3, 33, 50, 12), Inputs::random(1), bound(12));
+            let geometry = geometry((16, 16, [7, 7], 20, [3, 3], [2, 2], [1, 1], [0, 0]));
+            check_with(&caps, ConvTranspose2d { geometry, chain: Chain::default() }, Inputs::random(2), bound(20 * 4));
+        }
     }
 }
 

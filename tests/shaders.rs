@@ -45,7 +45,7 @@ fn full_chain() -> Chain {
 /// One of every kernel, with everything that it can use.
 fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
-    let geometry = Geometry { b: 2, c: 3, h: 9, w: 8, k: 4, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
+    let geometry = Geometry { b: 8, c: 16, h: 9, w: 8, k: 24, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
     let data = Data { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
     let axes = |first: usize| (0..4).map(|a| (2, first << (2 * a))).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
@@ -61,7 +61,7 @@ fn every_kernel() -> Vec<Kernel> {
         GruGrad { sequence, reset: Reset::After }.into(),
         Lstm { sequence }.into(),
         LstmGrad { sequence }.into(),
-        MatMul { batch: 2, m: 5, n: 6, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
+        MatMul { batch: 2, m: 30, n: 60, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
         Moments { outer: outer.clone(), inner: inner.clone() }.into(),
         MultiplyAdd { len: 7, rounds: 3 }.into(),
         NormSums { outer: outer.clone(), inner: inner.clone() }.into(),
@@ -77,13 +77,26 @@ fn every_kernel() -> Vec<Kernel> {
     ]
 }
 
-fn parse(kernel: &Kernel) -> Module {
-    let source = kernel.sources().concat();
+/// What plans may assume of devices, so that launches differ.
+fn every_caps() -> [Caps; 2] {
+    [Caps::default(), Caps { subgroup: 8, ..Caps::default() }]
+}
+
+/// A launch of each kernel, and one of its form for subgroups where it has one.
+fn every_launch() -> Vec<(Kernel, Launch)> {
+    let launched = |caps: &Caps| every_kernel().into_iter().map(|k| (k.launch(caps), k)).map(|(l, k)| (k, l)).collect();
+    let [mut all, others]: [Vec<(Kernel, Launch)>; 2] = every_caps().each_ref().map(launched);
+    all.extend(others.into_iter().filter(|(_, launch)| launch.subgroups));
+    all
+}
+
+fn parse(kernel: &Kernel, subgroups: bool) -> Module {
+    let source = kernel.sources(subgroups).concat();
     wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", kernel.name(), e.emit_to_string(&source)))
 }
 
 fn validate(name: &str, module: &Module) -> ModuleInfo {
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
     validator.validate(module).unwrap_or_else(|e| panic!("{name}: {e:?}"))
 }
 
@@ -92,20 +105,17 @@ fn every_shader_has_its_kernel_here() {
     let stem = |entry: std::fs::DirEntry| entry.path().file_stem().unwrap().to_string_lossy().into_owned();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
     let files: BTreeSet<String> = folder.read_dir().unwrap().map(|e| stem(e.unwrap())).collect();
-    let kernels = every_kernel();
+    let launches = every_launch();
     let text = |name: &String| std::fs::read_to_string(folder.join(format!("{name}.wgsl"))).unwrap();
-    let shared = |name: &String| kernels.iter().any(|k| k.sources().contains(&text(name).as_str()));
+    let sources = |(kernel, launch): &(Kernel, Launch)| kernel.sources(launch.subgroups);
     for name in &files {
-        assert!(shared(name), "shaders/{name}.wgsl is part of no kernel of `every_kernel`");
+        let used = launches.iter().any(|launch| sources(launch).contains(&text(name).as_str()));
+        assert!(used, "shaders/{name}.wgsl is part of no kernel of `every_kernel`");
     }
-    for kernel in &kernels {
-        assert!(files.contains(kernel.name()), "{}: there is no shader of this name", kernel.name());
-        assert_eq!(
-            kernel.sources()[0],
-            text(&kernel.name().to_string()),
-            "{}: its own file comes first",
-            kernel.name()
-        );
+    for (kernel, launch) in &launches {
+        let name = kernel.name().to_string();
+        assert!(files.contains(&name), "{name}: there is no shader of this name");
+        assert_eq!(kernel.sources(launch.subgroups)[0], text(&name), "{name}: its own file comes first");
     }
 }
 
@@ -122,8 +132,8 @@ fn binding(module: &Module, variable: &GlobalVariable) -> (bool, bool) {
 
 #[test]
 fn bindings_are_what_the_kernel_says() {
-    for kernel in every_kernel() {
-        let (name, module) = (kernel.name(), parse(&kernel));
+    for (kernel, launch) in every_launch() {
+        let (name, module) = (kernel.name(), parse(&kernel, launch.subgroups));
         let mut found: BTreeMap<(u32, u32), (bool, bool)> = BTreeMap::new();
         for (_, variable) in module.global_variables.iter() {
             if let Some(at) = &variable.binding {
@@ -152,9 +162,8 @@ fn bindings_are_what_the_kernel_says() {
 
 #[test]
 fn pipeline_constants_are_what_the_launch_sets() {
-    for kernel in every_kernel() {
-        let (name, module) = (kernel.name(), parse(&kernel));
-        let launch = kernel.launch(&Caps::default());
+    for (kernel, launch) in every_launch() {
+        let (name, module) = (kernel.name(), parse(&kernel, launch.subgroups));
         let set: BTreeSet<&str> = launch.overrides.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(set.len(), launch.overrides.len(), "{name}: a constant is set twice");
         // Constants that are computed from others are the shader's own affair.
@@ -230,7 +239,8 @@ fn planned() -> Vec<(Kernel, Launch)> {
         let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
         let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
         let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();
-        for step in plans.0.iter().flat_map(|(_, p)| &p.steps) {
+        for (step, caps) in plans.0.iter().flat_map(|(_, p)| &p.steps).flat_map(|s| every_caps().map(|caps| (s, caps)))
+        {
             let launch = step.kernel.launch(&caps);
             let key = format!("{} {:?}", step.kernel.name(), launch.overrides);
             distinct.entry(key).or_insert_with(|| (step.kernel.clone(), launch));
@@ -286,22 +296,20 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
 #[test]
 fn every_launch_is_written_in_every_language() {
     let planned = planned();
-    let own = every_kernel().into_iter().map(|k| (k.launch(&Caps::default()), k)).map(|(launch, k)| (k, launch));
-    let all: Vec<(Kernel, Launch)> = planned.into_iter().chain(own).collect();
-    let modules: BTreeMap<&str, (Module, ModuleInfo)> = all
+    let all: Vec<(Kernel, Launch)> = planned.into_iter().chain(every_launch()).collect();
+    let modules: BTreeMap<(&str, bool), (Module, ModuleInfo)> = all
         .iter()
-        .map(|(kernel, _)| kernel)
-        .map(|kernel| (kernel.name(), kernel))
+        .map(|(kernel, launch)| ((kernel.name(), launch.subgroups), kernel))
         .collect::<BTreeMap<_, _>>()
         .into_par_iter()
-        .map(|(name, kernel)| {
-            let module = parse(kernel);
+        .map(|((name, subgroups), kernel)| {
+            let module = parse(kernel, subgroups);
             let info = validate(name, &module);
-            (name, (module, info))
+            ((name, subgroups), (module, info))
         })
         .collect();
     all.par_iter().for_each(|(kernel, launch)| {
-        let (module, info) = &modules[kernel.name()];
+        let (module, info) = &modules[&(kernel.name(), launch.subgroups)];
         specialise(module, info, kernel, launch);
     });
     println!("{} pipelines of {} kernels", all.len(), modules.len());

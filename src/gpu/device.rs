@@ -46,7 +46,10 @@ impl Device {
         let caps = Caps {
             max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             max_groups: limits.max_compute_workgroups_per_dimension,
-            subgroups: features.contains(Features::SUBGROUP),
+            subgroup: match info.subgroup_min_size {
+                size if size == info.subgroup_max_size && features.contains(Features::SUBGROUP) => size,
+                _ => 0,
+            },
             wide: true,
         };
         let descriptor = wgpu::DeviceDescriptor {

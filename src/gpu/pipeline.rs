@@ -22,6 +22,7 @@ use crate::{
 pub struct Shader {
     name: &'static str,
     sources: &'static [&'static str],
+    subgroup_sources: &'static [&'static str],
     buffers: Buffers,
     chain: bool,
     /// Whether the run-time checks may be left out.
@@ -30,14 +31,18 @@ pub struct Shader {
 
 impl From<&Kernel> for Shader {
     fn from(k: &Kernel) -> Self {
-        Self { name: k.name(), sources: k.sources(), buffers: k.buffers(), chain: k.chain().is_some(), trusted: true }
+        let [sources, subgroup_sources] = [false, true].map(|subgroups| k.sources(subgroups));
+        let (buffers, chain) = (k.buffers(), k.chain().is_some());
+        Self { name: k.name(), sources, subgroup_sources, buffers, chain, trusted: true }
     }
 }
 
 /// A kernel of the caller's own keeps its run-time checks: nobody has vouched for it.
 impl<K: Spec> From<&K> for Shader {
     fn from(k: &K) -> Self {
-        Self { name: K::NAME, sources: K::SOURCES, buffers: k.buffers(), chain: k.chain().is_some(), trusted: false }
+        let (sources, subgroup_sources) = (K::SOURCES, K::SUBGROUP_SOURCES);
+        let (buffers, chain) = (k.buffers(), k.chain().is_some());
+        Self { name: K::NAME, sources, subgroup_sources, buffers, chain, trusted: false }
     }
 }
 
@@ -56,7 +61,7 @@ impl Key {
     fn new(device: &Device, shader: &Shader, launch: &Launch) -> Self {
         let Buffers { reads, words, writes, words_out } = &shader.buffers;
         Self {
-            source: shader.sources.concat(),
+            source: if launch.subgroups { shader.subgroup_sources } else { shader.sources }.concat(),
             constants: launch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
             reads: reads.len() + words.len(),
             writes: writes.len() + words_out.len(),

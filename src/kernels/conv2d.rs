@@ -108,6 +108,11 @@ impl Spec for Conv2d {
         include_str!("../../shaders/product.wgsl"),
         include_str!("../../shaders/chain.wgsl"),
     ];
+    const SUBGROUP_SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/conv2d.wgsl"),
+        include_str!("../../shaders/product_subgroup.wgsl"),
+        include_str!("../../shaders/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

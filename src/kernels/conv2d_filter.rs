@@ -43,6 +43,8 @@ impl Spec for Conv2dFilter {
     const NAME: &'static str = "conv2d_filter";
     const SOURCES: &'static [&'static str] =
         &[include_str!("../../shaders/conv2d_filter.wgsl"), include_str!("../../shaders/product.wgsl")];
+    const SUBGROUP_SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/conv2d_filter.wgsl"), include_str!("../../shaders/product_subgroup.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

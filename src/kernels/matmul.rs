@@ -35,6 +35,11 @@ impl Spec for MatMul {
         include_str!("../../shaders/product.wgsl"),
         include_str!("../../shaders/chain.wgsl"),
     ];
+    const SUBGROUP_SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/matmul.wgsl"),
+        include_str!("../../shaders/product_subgroup.wgsl"),
+        include_str!("../../shaders/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
         let &Self { batch, m, n, k, .. } = self;

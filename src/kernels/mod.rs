@@ -70,8 +70,8 @@ pub struct Caps {
     pub max_binding: u64,
     /// Workgroups along one axis of a dispatch.
     pub max_groups: u32,
-    /// Whether subgroup operations may be used.
-    pub subgroups: bool,
+    /// Lanes of a subgroup, where subgroup operations may be used and all have the same number; else 0.
+    pub subgroup: u32,
     /// Many lanes and dear launches: long sums with few results are split, small tensors are computed again in each kernel
     /// that uses them.
     pub wide: bool,
@@ -80,13 +80,15 @@ pub struct Caps {
 impl Default for Caps {
     /// What every WebGPU implementation offers.
     fn default() -> Self {
-        Self { max_binding: 128 << 20, max_groups: 65_535, subgroups: false, wide: true }
+        Self { max_binding: 128 << 20, max_groups: 65_535, subgroup: 0, wide: true }
     }
 }
 
 /// How to run a kernel once: pipeline constants and the number of workgroups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
+    /// Whether the sources that use subgroups run, [`Spec::SUBGROUP_SOURCES`].
+    pub subgroups: bool,
     /// Name and value of each pipeline constant; those left out keep the shader's default.
     pub overrides: Vec<(String, f64)>,
     /// Workgroups along x, y and z.
@@ -99,7 +101,7 @@ impl Launch {
     pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
         let rows = groups.div_ceil(caps.max_groups as usize).max(1);
         let groups = [groups.div_ceil(rows).max(1) as u32, rows as u32, 1];
-        Self { overrides, groups }
+        Self { subgroups: false, overrides, groups }
     }
 }
 
@@ -151,6 +153,8 @@ pub trait Spec {
     const NAME: &'static str;
     /// The WGSL files whose concatenation is the module.
     const SOURCES: &'static [&'static str];
+    /// Those for launches that use subgroups, where there are any.
+    const SUBGROUP_SOURCES: &'static [&'static str] = Self::SOURCES;
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
     /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::launch`].
@@ -181,9 +185,12 @@ macro_rules! kernels {
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $name::NAME),* }
             }
-            /// See [`Spec::SOURCES`].
-            pub fn sources(&self) -> &'static [&'static str] {
-                match self { $(Self::$name(_) => $name::SOURCES),* }
+            /// See [`Spec::SOURCES`] and [`Spec::SUBGROUP_SOURCES`].
+            pub fn sources(&self, subgroups: bool) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name(_) if subgroups => $name::SUBGROUP_SOURCES,)*
+                    $(Self::$name(_) => $name::SOURCES),*
+                }
             }
             /// See [`Spec::buffers`].
             pub fn buffers(&self) -> Buffers {

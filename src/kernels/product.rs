@@ -1,4 +1,5 @@
-//! The launch of `shaders/product.wgsl`, the tiled product that matmul and the convolutions share, and its cost.
+//! The launch of the product that matmul and the convolutions share, `shaders/product.wgsl` or `shaders/product_subgroup.wgsl`,
+//! and its cost.
 
 use super::{Buffers, Caps, Chain, Cost, Launch};
 use crate::overrides;
@@ -29,12 +30,23 @@ const SLABS: usize = 10 << 10;
 const SUBGROUP: usize = 32;
 /// Workgroups that keep a GPU busy.
 const ENOUGH: usize = 64;
+/// Lanes of a subgroup, and side of its tile, in `product_subgroup.wgsl`.
+const SUBGROUP_LANES: u32 = 8;
+const SUBGROUP_TILE: usize = 32;
+/// How many times the work tiles may do, for reaching over the edges.
+const EXCESS: f64 = 2.0;
 /// Longest loop of one invocation: some drivers cut loops at 65,535 without a word.
 const LOOP: usize = 32_768;
 
 impl Product {
     /// The launch, with a kernel's `own` pipeline constants.
     pub fn launch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Launch {
+        if caps.subgroup == SUBGROUP_LANES && self.k <= LOOP && self.excess(SUBGROUP_TILE, SUBGROUP_TILE) <= EXCESS {
+            let mut overrides = overrides!(BATCH = self.batch, M = self.m, N = self.n);
+            overrides.extend(own);
+            let groups = self.batch * self.m.div_ceil(SUBGROUP_TILE) * self.n.div_ceil(SUBGROUP_TILE);
+            return Launch { subgroups: true, ..Launch::folded(groups, caps, overrides) };
+        }
         let tile = self.tile();
         let [lanes_m, lanes_n, lanes_k] = tile.lanes;
         let depth = self.depth(&tile);
@@ -66,7 +78,7 @@ impl Product {
                 .map(|&(blocks, area)| self.cut(blocks, area))
                 .filter(|t| t.lanes.iter().product::<usize>() >= SUBGROUP)
         };
-        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= 2.0;
+        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= EXCESS;
         tiles().find(good).or_else(|| tiles().next_back()).unwrap_or_else(|| self.cut(1, LANES))
     }
 
@@ -88,8 +100,13 @@ impl Product {
     /// How many times the work of 4x4 blocks the tiles do, for reaching over the edges.
     fn waste(&self, tile: &Tile) -> f64 {
         let [m, n, _] = tile.lanes.map(|lanes| lanes * tile.blocks);
-        let (blocks_m, blocks_n) = (self.m.div_ceil(4), self.n.div_ceil(4));
-        (blocks_m.next_multiple_of(m) * blocks_n.next_multiple_of(n)) as f64 / (blocks_m * blocks_n) as f64
+        let blocks = Self { m: self.m.div_ceil(4), n: self.n.div_ceil(4), ..*self };
+        blocks.excess(m, n)
+    }
+
+    /// How many times the elements of a product tiles of m x n have.
+    fn excess(&self, m: usize, n: usize) -> f64 {
+        (self.m.next_multiple_of(m) * self.n.next_multiple_of(n)) as f64 / (self.m * self.n) as f64
     }
 
     /// How much of k is staged at once: a power of two that leaves every slice of lanes something to do.

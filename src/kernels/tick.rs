@@ -18,7 +18,7 @@ impl Spec for Tick {
     }
 
     fn launch(&self, _caps: &Caps) -> Launch {
-        Launch { overrides: vec![], groups: [1; 3] }
+        Launch { subgroups: false, overrides: vec![], groups: [1; 3] }
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
