@@ -1,11 +1,14 @@
 //! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways, and
 //! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language.
 
+mod common;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
+use common::browser;
 use naga::{
     AddressSpace, Expression, GlobalVariable, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner,
     back::{self, PipelineConstants, glsl, hlsl, msl, spv},
@@ -247,6 +250,18 @@ fn planned() -> Vec<(Kernel, Launch)> {
         }
     }
     distinct.into_values().collect()
+}
+
+/// Tint is stricter than naga in places, such as where barriers may stand. Only with SADDLE_TEST_BROWSER.
+#[test]
+fn every_launch_compiles_in_a_browser() {
+    if browser::wanted().is_none() {
+        return;
+    }
+    for (kernel, launch) in &every_launch() {
+        let job = browser::Job { kernel, launch, bindings: &[], operands: &[], reads: 0, offset: 0 };
+        browser::run(&job).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+    }
 }
 
 /// Applies the constants as a driver's front end does, and writes the result in each shading language.

@@ -13,6 +13,9 @@ macro_rules! r3gan {
         &[
             ("critic", "conv"),
             ("objective", "relativistic"),
+            ("r1", "0.01"),
+            ("r2", "0.01"),
+            ("latent_static", "16"),
             ("units", "64"),
             ("batch", "128"),
             ("lr_g", "0.001"),
@@ -50,9 +53,9 @@ pub const VARIANT: Variant = Variant {
         "embedding",
     ],
     presets: &[
-        ("default", r3gan![("latent", "8"), ("r1", "0.1"), ("r2", "0.1")]),
+        ("default", r3gan![("latent", "4")]),
         // Smooth curves: noise at every step would have to be unlearned.
-        ("sines", r3gan![("latent", "0"), ("latent_static", "16"), ("r1", "0.01"), ("r2", "0.01")]),
+        ("sines", r3gan![("latent", "0")]),
         // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients clipped.
         (
             "c-rnn-gan",

@@ -4,7 +4,10 @@
 //! band: a stray read returns NaN, a stray write damages the band. Outputs start as NaN: what is not written is seen.
 //!
 //! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters included.
+//! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]).
 #![allow(dead_code)] // no test uses all of it
+
+pub mod browser;
 
 use std::sync::OnceLock;
 
@@ -206,25 +209,64 @@ fn worst(kernel: &Kernel, who: &str, got: &[Vec<f32>], want: &[Vec<f64>], bounds
     worst
 }
 
-/// Runs a kernel once on the GPU between guard bands.
+/// Runs a kernel once, on the GPU or in a browser, between guard bands.
 pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
+    let bits =
+        |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()).collect::<Vec<_>>();
+    let floats = |v: &[Vec<f32>]| bits(v).iter().map(|x| guarded(x, POISON)).collect::<Vec<_>>();
+    let words = |v: &[Vec<u32>]| v.iter().map(|x| guarded(x, GUARD_WORD)).collect::<Vec<_>>();
+    let reads = [floats(&data.reads), words(&data.words)].concat();
+    let bindings = [reads.clone(), floats(&data.writes), words(&data.words_out)].concat();
+    let execute = if browser::wanted().is_some() { in_browser } else { on_gpu };
+    let written = execute(caps, kernel, &bindings, &floats(&data.operands), reads.len());
+    let written = written.unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+
+    let mut rest = written.as_slice();
+    let mut take = |lens: Vec<usize>, guard: u32, what: &str| -> Vec<Vec<u32>> {
+        let take = |(i, len): (usize, usize)| {
+            let (before, others) = rest.split_at(GUARD);
+            let (inside, others) = others.split_at(len);
+            let (after, others) = others.split_at(GUARD);
+            rest = others;
+            assert!(before.iter().all(|&w| w == guard), "{kernel:?}: wrote before {what} {i}");
+            assert!(after.iter().all(|&w| w == guard), "{kernel:?}: wrote behind {what} {i}");
+            inside.to_vec()
+        };
+        lens.into_iter().enumerate().map(take).collect()
+    };
+    let floats = take(data.writes.iter().map(Vec::len).collect(), POISON, "output");
+    let words = take(data.words_out.iter().map(Vec::len).collect(), GUARD_WORD, "output words");
+    (floats.into_iter().map(|x| x.into_iter().map(f32::from_bits).collect()).collect(), words)
+}
+
+/// Contents between two guard bands.
+fn guarded(words: &[u32], guard: u32) -> Vec<u32> {
+    let band = [guard; GUARD];
+    [&band, words, &band].concat()
+}
+
+/// What the bindings from `reads` on hold after a run, one after the other, with their bands.
+fn on_gpu(
+    caps: &Caps,
+    kernel: &Kernel,
+    bindings: &[Vec<u32>],
+    operands: &[Vec<u32>],
+    reads: usize,
+) -> Result<Vec<u32>, String> {
     let (device, pipelines) = device();
     let launch = kernel.launch(caps);
     let groups = launch.groups;
-    let pipeline = pipelines.get(device, &[(kernel, launch)]).unwrap_or_else(|e| panic!("{kernel:?}: {e}")).remove(0);
-
-    let bits =
-        |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()).collect::<Vec<_>>();
-    let floats = |v: Vec<Vec<u32>>| v.into_iter().map(|x| guarded(device, &x, POISON)).collect::<Vec<_>>();
-    let words = |v: &[Vec<u32>]| v.iter().map(|x| guarded(device, x, GUARD_WORD)).collect::<Vec<_>>();
-    let (reads, operands, words_in) = (floats(bits(&data.reads)), floats(bits(&data.operands)), words(&data.words));
-    let (writes, words_out) = (floats(bits(&data.writes)), words(&data.words_out));
-
-    let bindings: Vec<Binding> = reads.iter().chain(&words_in).chain(&writes).chain(&words_out).map(inner).collect();
-    let operands: Vec<Binding> = operands.iter().map(inner).collect();
-    let bound = pipelines
-        .bind(device, &pipeline, kernel.name(), &bindings, &operands)
-        .unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+    let pipeline = pipelines.get(device, &[(kernel, launch)]).map_err(|e| e.to_string())?.remove(0);
+    let buffer = |words: &Vec<u32>| {
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
+        let buffer = device.buffer("guarded", 4 * words.len() as u64, usage).map_err(|e| e.to_string())?;
+        device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+        Ok(buffer)
+    };
+    let buffers: Vec<wgpu::Buffer> = bindings.iter().map(buffer).collect::<Result<_, String>>()?;
+    let operands: Vec<wgpu::Buffer> = operands.iter().map(buffer).collect::<Result<_, String>>()?;
+    let [bound, operands]: [Vec<Binding>; 2] = [&buffers, &operands].map(|all| all.iter().map(inner).collect());
+    let bound = pipelines.bind(device, &pipeline, kernel.name(), &bound, &operands).map_err(|e| e.to_string())?;
     let dispatch = || {
         let mut encoder = device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -234,32 +276,24 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> (Vec<Vec<f32>>, Vec<Vec
         drop(pass);
         device.queue.submit([encoder.finish()]);
     };
-    device.scoped(|| kernel.name().into(), dispatch).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
-
-    let unguard = |buffers: &[wgpu::Buffer], guard: u32, what: &str| -> Vec<Vec<u32>> {
-        let read = |(i, buffer): (usize, &wgpu::Buffer)| {
-            let bytes = device.read(buffer, 0, buffer.size()).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
-            let all: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
-            let (before, rest) = all.split_at(GUARD);
-            let (inside, after) = rest.split_at(rest.len() - GUARD);
-            assert!(before.iter().all(|&w| w == guard), "{kernel:?}: wrote before {what} {i}");
-            assert!(after.iter().all(|&w| w == guard), "{kernel:?}: wrote behind {what} {i}");
-            inside.to_vec()
-        };
-        buffers.iter().enumerate().map(read).collect()
+    device.scoped(|| kernel.name().into(), dispatch).map_err(|e| e.to_string())?;
+    let read = |buffer: &wgpu::Buffer| -> Result<Vec<u32>, String> {
+        let bytes = device.read(buffer, 0, buffer.size()).map_err(|e| e.to_string())?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
     };
-    let floats = unguard(&writes, POISON, "output");
-    let words = unguard(&words_out, GUARD_WORD, "output words");
-    (floats.into_iter().map(|x| x.into_iter().map(f32::from_bits).collect()).collect(), words)
+    Ok(buffers[reads..].iter().map(read).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-fn guarded(device: &Device, words: &[u32], guard: u32) -> wgpu::Buffer {
-    let band = [guard; GUARD];
-    let all = [&band, words, &band].concat();
-    let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
-    let buffer = device.buffer("guarded", 4 * all.len() as u64, usage).unwrap_or_else(|e| panic!("{e}"));
-    device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&all));
-    buffer
+/// The same in a browser, whose subgroups are not those of the adapter.
+fn in_browser(
+    caps: &Caps,
+    kernel: &Kernel,
+    bindings: &[Vec<u32>],
+    operands: &[Vec<u32>],
+    reads: usize,
+) -> Result<Vec<u32>, String> {
+    let launch = kernel.launch(&Caps { subgroup: 0, ..caps.clone() });
+    browser::run(&browser::Job { kernel, launch: &launch, bindings, operands, reads, offset: 4 * GUARD })
 }
 
 /// The contents and the band behind them: inside the binding, since drivers drop accesses outside it.
