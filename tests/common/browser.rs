@@ -93,14 +93,17 @@ fn start(program: &str) -> Sender<Sent> {
     let server = Server::http("127.0.0.1:0").expect("a port of this machine");
     let page = format!("http://{}/", server.server_addr());
     let parent = std::process::id().to_string();
-    Command::new("sh")
+    let mut browser = Command::new("sh")
         .args(["-c", SCRIPT, "browser", program, &page, &parent])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("a shell");
     let (send, receive) = channel();
-    std::thread::spawn(move || serve(&server, &receive));
+    std::thread::spawn(move || {
+        serve(&server, &receive);
+        browser.wait().ok();
+    });
     send
 }
 
