@@ -32,6 +32,9 @@ pub trait Runner {
     fn clock(&self) -> u64;
     /// One row of metrics for each round since the last call, oldest first.
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>>;
+    /// How long a submission should take at most, where there are any; for machines that stop what takes long. Results do
+    /// not depend on it.
+    fn set_submission_time(&mut self, most: Duration);
     /// Waits for all rounds.
     fn wait(&mut self) -> Result<()>;
     /// Time that launch number `launch` of a program takes, so many times in a row, by the device's own clock where it has one.

@@ -57,7 +57,7 @@ Examples:
   saddle train --out runs/dcgan-digits-001 --resume --steps 4000";
 
 /// `saddle train`.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 #[command(after_help = TRAIN_EXAMPLES)]
 pub struct TrainArgs {
     #[arg(help = help("variant"))]
@@ -94,6 +94,9 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint
     #[arg(long, requires = "out")]
     pub resume: bool,
+    /// Longest time that one submission to a GPU should take, for machines that stop what takes long
+    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub max_dispatch_ms: u64,
     /// Print the settings, parameters, memory and FLOPs of the run, without training
     #[arg(long)]
     pub dry_run: bool,

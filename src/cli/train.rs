@@ -55,6 +55,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     if args.dry_run {
         return dry_run(&settings, &dataset, &model, &plans);
     }
+    runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
     session::upload(runner.as_mut(), &dataset)?;
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(

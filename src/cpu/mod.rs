@@ -226,6 +226,8 @@ impl Runner for Cpu {
         Ok(())
     }
 
+    fn set_submission_time(&mut self, _: Duration) {}
+
     fn wait(&mut self) -> Result<()> {
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::{
     kernels::Caps,
 };
 
-/// Nothing that one submission does may take longer.
+/// Nothing that one submission does may take longer, unless more patience is asked for.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A wgpu device and its queue.
@@ -29,6 +29,8 @@ pub struct Device {
     pub caps: Caps,
     /// Whether shaders keep their run-time checks.
     pub checked: bool,
+    /// How long to wait for a submission before the device counts as hung.
+    pub patience: Duration,
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -69,7 +71,7 @@ impl Device {
         raw.set_device_lost_callback(move |reason, text| note(&lost, format!("the GPU was lost ({reason:?}): {text}")));
         let uncaptured = trouble.clone();
         raw.on_uncaptured_error(Arc::new(move |e| note(&uncaptured, one_line(&e))));
-        Ok(Self { raw, queue, info, caps, checked, trouble })
+        Ok(Self { raw, queue, info, caps, checked, patience: PATIENCE, trouble })
     }
 
     /// Runs what makes GPU objects; an error that it causes is returned with `label` before it.
@@ -119,7 +121,7 @@ impl Device {
         });
         self.wait(Some(submission))?;
         // Another thread's poll may be the one that delivers it.
-        let mapped = receive.recv_timeout(PATIENCE).map_err(|e| Error::failure(format!("read-back: {e}")))?;
+        let mapped = receive.recv_timeout(self.patience).map_err(|e| Error::failure(format!("read-back: {e}")))?;
         mapped.map_err(|e| Error::failure(format!("read-back: {e}")))?;
         let seen = look(&staging.get_mapped_range(..).map_err(|e| Error::failure(format!("read-back: {e}")))?);
         staging.unmap();
@@ -128,9 +130,12 @@ impl Device {
 
     /// Waits for a submission, or for all of them.
     pub fn wait(&self, submission: Option<SubmissionIndex>) -> Result<()> {
-        match self.raw.poll(PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) }) {
+        match self.raw.poll(PollType::Wait { submission_index: submission, timeout: Some(self.patience) }) {
             Err(PollError::Timeout) => {
-                Err(Error::failure(format!("{} did not answer for {} s", self.info.name, PATIENCE.as_secs())))
+                // To drop a device or its queue is to wait for its work without end: these stay.
+                std::mem::forget((self.raw.clone(), self.queue.clone()));
+                let seconds = self.patience.as_secs();
+                Err(Error::failure(format!("{} is hung: no answer for {seconds} s", self.info.name)))
             }
             Err(e) => {
                 // A lost device refuses submissions without a word; polling delivers the news.

@@ -108,9 +108,9 @@ impl Gpu {
         &self.device
     }
 
-    /// How long a submission should take at most. Results do not depend on it.
-    pub fn set_submission_time(&mut self, target: Duration) {
-        self.submission_time = target;
+    /// How long to wait for a submission before the device counts as hung; five minutes, if nothing is said.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.device.patience = patience;
     }
 
     fn loaded(&self, id: ProgramId) -> Result<&Loaded> {
@@ -454,6 +454,10 @@ impl Runner for Gpu {
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
         self.drain(id)?;
         Ok(self.programs[id.0].ring.as_mut().map(|ring| std::mem::take(&mut ring.read)).unwrap_or_default())
+    }
+
+    fn set_submission_time(&mut self, most: Duration) {
+        self.submission_time = most;
     }
 
     fn wait(&mut self) -> Result<()> {
