@@ -2,11 +2,12 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use wgpu::{
-    Adapter, AdapterInfo, Buffer, BufferUsages, ErrorFilter, Features, MapMode, PollError, PollType, SubmissionIndex,
+    Adapter, AdapterInfo, Buffer, BufferUsages, ComputePass, ErrorFilter, Features, MapMode, PollError, PollType,
+    SubmissionIndex,
 };
 
 use crate::{
@@ -145,6 +146,32 @@ impl Device {
             }
             Ok(_) => self.health(),
         }
+    }
+
+    /// Time that a pass takes, by the device's own clock where it has one.
+    pub fn time(&self, fill: impl FnOnce(&mut ComputePass)) -> Result<Duration> {
+        let mut encoder = self.raw.create_command_encoder(&Default::default());
+        if !self.raw.features().contains(Features::TIMESTAMP_QUERY) {
+            fill(&mut encoder.begin_compute_pass(&Default::default()));
+            let start = Instant::now();
+            self.wait(Some(self.queue.submit([encoder.finish()])))?;
+            return Ok(start.elapsed());
+        }
+        let queries = wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count: 2 };
+        let queries = self.raw.create_query_set(&queries);
+        let ticks = self.buffer("timestamps", 16, BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC)?;
+        let writes = wgpu::ComputePassTimestampWrites {
+            query_set: &queries,
+            beginning_of_pass_write_index: Some(0),
+            end_of_pass_write_index: Some(1),
+        };
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
+        fill(&mut encoder.begin_compute_pass(&descriptor));
+        encoder.resolve_query_set(&queries, 0..2, &ticks, 0);
+        self.queue.submit([encoder.finish()]);
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read(&ticks, 0, 16)?);
+        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
+        Ok(Duration::from_nanos(nanoseconds as u64))
     }
 
     /// The first error that no scope caught, such as the loss of the device.

@@ -203,28 +203,6 @@ impl Gpu {
         encoder.finish()
     }
 
-    /// Nanoseconds, by the device's clock, that a launch takes so many times in a row.
-    fn clocked(&self, launch: &Launch, times: usize) -> Result<f64> {
-        let device = &self.device;
-        let queries = wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count: 2 };
-        let queries = device.raw.create_query_set(&queries);
-        let ticks = device.buffer("timestamps", 16, BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC)?;
-        let mut encoder = device.raw.create_command_encoder(&Default::default());
-        let writes = wgpu::ComputePassTimestampWrites {
-            query_set: &queries,
-            beginning_of_pass_write_index: Some(0),
-            end_of_pass_write_index: Some(1),
-        };
-        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
-        let mut pass = encoder.begin_compute_pass(&descriptor);
-        (0..times).for_each(|i| launch.encode(&mut pass, i == 0));
-        drop(pass);
-        encoder.resolve_query_set(&queries, 0..2, &ticks, 0);
-        device.queue.submit([encoder.finish()]);
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&device.read(&ticks, 0, 16)?);
-        Ok(ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(device.queue.get_timestamp_period()))
-    }
-
     /// Waits for the oldest submission and learns from the time that it took.
     fn finish_oldest(&mut self) -> Result<()> {
         let Some(oldest) = self.in_flight.pop_front() else { return Ok(()) };
@@ -470,17 +448,7 @@ impl Runner for Gpu {
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         self.wait()?;
         let launch = &self.loaded(id)?.launches[launch];
-        if self.device.raw.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-            return Ok(Duration::from_nanos(self.clocked(launch, times)? as u64));
-        }
-        let start = Instant::now();
-        let mut encoder = self.device.raw.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        (0..times).for_each(|i| launch.encode(&mut pass, i == 0));
-        drop(pass);
-        let submission = self.device.queue.submit([encoder.finish()]);
-        self.device.wait(Some(submission))?;
-        Ok(start.elapsed())
+        self.device.time(|pass| (0..times).for_each(|i| launch.encode(pass, i == 0)))
     }
 
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {
