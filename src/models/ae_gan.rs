@@ -53,7 +53,7 @@ pub const VARIANT: Variant = Variant {
             "article",
             &[("latent", "32"), ("hidden_e", "128"), ("pretrain", "500"), ("gamma", "0.01"), ("norm_d", "none")],
         ),
-        // Daniel and Tamar 2021, for digits.
+        // Daniel and Tamar 2021, for digits. The game starts when the decoder paints white: before that, grey strokes stay grey.
         (
             "introspective",
             &[
@@ -64,7 +64,9 @@ pub const VARIANT: Variant = Variant {
                 ("norm_g", "batch"),
                 ("norm_d", "batch"),
                 ("beta_neg", "256"),
-                ("pretrain", "300"),
+                ("pretrain", "900"),
+                ("lr_g", "0.001"),
+                ("lr_d", "0.001"),
                 ("beta1", "0.9"),
             ],
         ),
