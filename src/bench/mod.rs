@@ -142,12 +142,14 @@ pub fn round(open: Open, effort: Effort, ceilings: &Ceilings, case: &Case) -> Re
     let dataset = session::open_data(&settings)?;
     let model = models::variant(case.variant)?.model(&settings, &session::examples(&dataset))?;
     let phase = model.phases.last().expect("a model has a phase").name;
+    let from = model.phases.iter().rev().nth(1).map_or(0, |before| before.until);
 
     let begun = Instant::now();
     let (mut runner, caps) = open()?;
     let plans = Plans::new([(phase, model.round())], &caps, Some(session::layout(&dataset)))?;
     session::upload(runner.as_mut(), &dataset)?;
     let mut engine = Engine::new(runner, plans, settings.seed)?;
+    engine.set_clock(from, settings.seed)?;
     engine.run(phase, 1)?;
     let first = begun.elapsed().as_secs_f64();
 
