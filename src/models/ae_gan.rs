@@ -70,7 +70,7 @@ pub const VARIANT: Variant = Variant {
                 ("beta1", "0.9"),
             ],
         ),
-        // Berthelot et al. 2017.
+        // Berthelot et al. 2017, with normalisation: without it, small autoencoders stay at black, the median, for long.
         (
             "boundary",
             &[
@@ -79,10 +79,11 @@ pub const VARIANT: Variant = Variant {
                 ("width", "32"),
                 ("latent", "64"),
                 ("latent_dist", "uniform"),
-                ("norm_g", "none"),
-                ("norm_d", "none"),
-                ("lr_g", "0.0001"),
-                ("lr_d", "0.0001"),
+                ("norm_g", "batch"),
+                ("norm_d", "batch"),
+                ("gain", "0.01"),
+                ("lr_g", "0.0005"),
+                ("lr_d", "0.0005"),
             ],
         ),
     ],
