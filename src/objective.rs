@@ -10,20 +10,19 @@ use crate::{
 /// The discriminator's loss on logits of real and of generated samples. `smooth` takes this much off the target of
 /// real ones (Salimans et al. 2016, section 3.4), for the objectives that have targets.
 pub fn d_loss<'g>(objective: Objective, real: T<'g>, fake: T<'g>, smooth: f64) -> T<'g> {
-    match objective {
+    let each = match objective {
         // Goodfellow et al. 2014, section 3; the two differ in the generator's loss.
-        Objective::Minimax | Objective::NonSaturating => {
-            (real * -1.0).softplus().mean_all() + real.mean_all() * smooth + fake.softplus().mean_all()
-        }
+        Objective::Minimax | Objective::NonSaturating => (real * -1.0).softplus() + real * smooth + fake.softplus(),
         // Mao et al. 2017, equation 9.
-        Objective::Lsgan => (real - (1.0 - smooth)).square().mean_all() * 0.5 + fake.square().mean_all() * 0.5,
+        Objective::Lsgan => ((real - (1.0 - smooth)).square() + fake.square()) * 0.5,
         // Arjovsky et al. 2017, equation 2.
-        Objective::Wgan => fake.mean_all() - real.mean_all(),
+        Objective::Wgan => fake - real,
         // Lim and Ye 2017; Miyato et al. 2018, equation 16.
-        Objective::Hinge => (1.0 - real).relu().mean_all() + (fake + 1.0).relu().mean_all(),
+        Objective::Hinge => (1.0 - real).relu() + (fake + 1.0).relu(),
         // RpGAN: Jolicoeur-Martineau 2019; paired by position as in R3GAN (Huang et al. 2024).
-        Objective::Relativistic => (fake - real).softplus().mean_all(),
-    }
+        Objective::Relativistic => (fake - real).softplus(),
+    };
+    each.mean_all()
 }
 
 /// The generator's loss; only the relativistic one looks at the real samples.

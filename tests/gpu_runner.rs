@@ -39,7 +39,7 @@ fn step(kernel: impl Into<Kernel>, bindings: Vec<Range>, operands: Vec<Range>, l
 fn in_place(code: Code, c: f32, operand: bool, len: usize) -> Pointwise {
     let operands = if operand { vec![Index::default()] } else { vec![] };
     let instr = Instr { code, a: 0, b: operand as usize, c: c.to_bits() };
-    Pointwise { len, in_place: true, chain: Chain { operands, instrs: vec![instr] } }
+    Pointwise { len, in_place: true, chain: Chain::new(operands, vec![instr]) }
 }
 
 /// A round that adds an input to a state, records the state's first two elements and ticks.
@@ -68,8 +68,7 @@ fn counting(rows: usize) -> Program {
 
 /// Reads the state, doubles a copy: another program on the same state, without a clock.
 fn doubling() -> Program {
-    let copy =
-        Pointwise { len: LEN, in_place: false, chain: Chain { operands: vec![Index::default()], instrs: vec![] } };
+    let copy = Pointwise { len: LEN, in_place: false, chain: Chain::new(vec![Index::default()], vec![]) };
     let twice = Instr { code: Code::MulC, a: 1, b: 0, c: 2f32.to_bits() };
     let copy = Pointwise { chain: Chain { instrs: vec![twice], ..copy.chain }, ..copy };
     Program {

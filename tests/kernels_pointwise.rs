@@ -6,7 +6,7 @@ use std::time::Instant;
 use common::{Bound, EPS, Inputs, Rng, chain_error, check, check_with, device};
 use saddle::kernels::{
     Caps, Chain, Index, Kernel, MultiplyAdd, Pointwise,
-    chain::{Code, Digit, Instr, LENGTH, OPERANDS},
+    chain::{Code, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
     multiply_add::CHAINS,
 };
 
@@ -50,7 +50,7 @@ fn sample_chain() -> Chain {
         instr(Code::Mul, 2, 2, 0.0),
         instr(Code::Sub, 4, 5, 0.0),
     ];
-    Chain { operands: vec![plain(0), plain(3)], instrs }
+    Chain::new(vec![plain(0), plain(3)], instrs)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn every_code() {
             if code == Clamp && c < 0.0 {
                 continue;
             }
-            let chain = Chain { operands: vec![plain(0), plain(0)], instrs: vec![instr(code, 1, 2, c)] };
+            let chain = Chain::new(vec![plain(0), plain(0)], vec![instr(code, 1, 2, c)]);
             let ratio = check_chain(1000, false, chain, range);
             println!("    {code:?} on {range:?} with {c}: {ratio:.3}");
         }
@@ -117,7 +117,7 @@ fn every_code() {
 fn zeros_and_signs() {
     let values = vec![0.0, -0.0, 1.0, -1.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, f32::MAX, -f32::MAX];
     for code in [Code::Step, Code::Abs, Code::Leaky, Code::Clamp, Code::Mask, Code::Const] {
-        let chain = Chain { operands: vec![plain(0)], instrs: vec![instr(code, 1, 1, 0.5)] };
+        let chain = Chain::new(vec![plain(0)], vec![instr(code, 1, 1, 0.5)]);
         let inputs = Inputs::random(0).operands(vec![values.clone()]);
         check_with(
             &device().0.caps,
@@ -148,7 +148,7 @@ fn digit_patterns() {
         ("itself at an offset", plain(11)),
     ];
     for (name, index) in patterns {
-        let chain = Chain { operands: vec![index.clone()], instrs: vec![instr(Code::AddC, 1, 0, 0.0)] };
+        let chain = Chain::new(vec![index.clone()], vec![instr(Code::AddC, 1, 0, 0.0)]);
         let operand_len = chain.operand_lens(len)[0];
         let operand: Vec<f32> = (0..operand_len).map(|i| i as f32).collect();
         let inputs = Inputs::random(0).operands(vec![operand]);
@@ -158,34 +158,31 @@ fn digit_patterns() {
 }
 
 #[test]
-fn five_operands_each_indexed_in_its_own_way() {
+fn every_load_finds_its_own_element() {
     let (rows, columns) = (37, 19);
-    let operands = vec![
-        plain(0),
-        digits(0, &[(1, columns, 1)]),
-        digits(1, &[(columns, rows, 1)]),
-        digits(0, &[(1, columns, rows), (columns, rows, 1)]),
-        digits(4, &[]),
+    let loads = [
+        (0, plain(0)),
+        (1, digits(0, &[(1, columns, 1)])),
+        (2, digits(1, &[(columns, rows, 1)])),
+        (3, digits(0, &[(1, columns, rows), (columns, rows, 1)])),
+        (4, digits(4, &[])),
+        (1, digits(columns, &[(1, columns, 1)])),
+        (2, digits(40, &[(columns, rows, 1)])),
+        (4, digits(7, &[])),
     ];
-    let sum = |k: usize| {
-        instr(
-            if k.is_multiple_of(2) { Code::Add } else { Code::Mul },
-            k + if k == 1 { 0 } else { OPERANDS - 1 },
-            k,
-            0.0,
-        )
-    };
+    let loads: Vec<Load> = loads.into_iter().map(|(operand, index)| Load { operand, index }).collect();
+    assert_eq!(loads.len(), LOADS);
+    let code = |k: usize| if k.is_multiple_of(2) { Code::Add } else { Code::Mul };
     let mut instrs = vec![instr(Code::Add, 1, 2, 0.0)];
-    instrs.extend((3..=OPERANDS).map(|k| instr(sum(k).code, OPERANDS + k - 2, k, 0.0)));
-    check_chain(rows * columns, false, Chain { operands, instrs }, (-1.0, 1.0));
+    instrs.extend((3..=LOADS).map(|k| instr(code(k), LOADS + k - 2, k, 0.0)));
+    check_chain(rows * columns, false, Chain { loads, instrs }, (-1.0, 1.0));
 }
 
 #[test]
 fn in_place() {
     for len in [1, 255, 1000] {
-        check_chain(len, true, Chain { operands: vec![], instrs: vec![instr(Code::MulC, 0, 0, 0.9)] }, (-1.0, 1.0));
-        let chain =
-            Chain { operands: vec![plain(0)], instrs: vec![instr(Code::MulC, 1, 0, 0.1), instr(Code::Add, 0, 2, 0.0)] };
+        check_chain(len, true, Chain::new(vec![], vec![instr(Code::MulC, 0, 0, 0.9)]), (-1.0, 1.0));
+        let chain = Chain::new(vec![plain(0)], vec![instr(Code::MulC, 1, 0, 0.1), instr(Code::Add, 0, 2, 0.0)]);
         check_chain(len, true, chain, (-1.0, 1.0));
     }
 }
@@ -218,7 +215,7 @@ fn long_chain(length: usize, rng: &mut Rng) -> Chain {
         ];
         instrs.push(instr(code[rng.below(code.len())], a, b, 0.75));
     }
-    Chain { operands, instrs }
+    Chain::new(operands, instrs)
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn bias_and_leaky(div: usize, extent: usize) -> Chain {
     let bias = Index { offset: 0, digits: Some(vec![Digit { div, extent, stride: 1 }]) };
     let add = Instr { code: Code::Add, a: 0, b: 1, c: 0 };
     let leaky = Instr { code: Code::Leaky, a: 2, b: 0, c: 0.2f32.to_bits() };
-    Chain { operands: vec![bias], instrs: vec![add, leaky] }
+    Chain::new(vec![bias], vec![add, leaky])
 }
 
 /// Each term and the epilogue round a few times, in any order.

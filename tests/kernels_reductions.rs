@@ -64,7 +64,7 @@ fn instr(code: Code, a: usize, b: usize, c: f32) -> Instr {
 /// x0 * x1: a sum of products, so that the bound is a dot product's.
 fn product() -> Chain {
     let plain = Index::default();
-    Chain { operands: vec![plain.clone(), plain], instrs: vec![instr(Code::Mul, 1, 2, 0.0)] }
+    Chain::new(vec![plain.clone(), plain], vec![instr(Code::Mul, 1, 2, 0.0)])
 }
 
 /// Runs a sum of `chain`, whose value has at most two roundings of its own, and holds it to 2 eps sqrt(K) sum |term|.
@@ -115,7 +115,7 @@ fn sums_in_ranges() {
 
 #[test]
 fn maxima() {
-    let chain = Chain { operands: vec![Index::default()], instrs: vec![instr(Code::AddC, 1, 0, 0.0)] };
+    let chain = Chain::new(vec![Index::default()], vec![instr(Code::AddC, 1, 0, 0.0)]);
     // the mapping of work is that of sums: every fourth shape will do
     for (k, (shape, reduced)) in SHAPES.into_iter().enumerate().step_by(4) {
         let (outer, inner) = axes(shape, reduced);
@@ -135,7 +135,7 @@ fn prologues() {
         Index { offset: 0, digits: Some(vec![digit(1, w, b * c), digit(w, b * c, 1)]) },
         Index { offset: 5, digits: None },
     ];
-    let chain = Chain { operands, instrs: vec![instr(Code::Mul, 1, 2, 0.0), instr(Code::Mul, 4, 3, 0.0)] };
+    let chain = Chain::new(operands, vec![instr(Code::Mul, 1, 2, 0.0), instr(Code::Mul, 4, 3, 0.0)]);
     for reduced in [&[0usize][..], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &[0, 1, 2]] {
         let (outer, inner) = axes(&[b, c, w], reduced);
         let operands = random_operands(&chain, b * c * w, 4);

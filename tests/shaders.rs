@@ -24,7 +24,7 @@ use saddle::{
         Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Gru, GruGrad, Index,
         Kernel, Launch, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
         RmsProp, Sequence, Sgd, Softmax, Tick,
-        chain::{Code, DIGITS, Digit, Instr, LENGTH, OPERANDS},
+        chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
         gather::Data,
         recurrent,
     },
@@ -40,9 +40,9 @@ const STORAGE_BUFFERS: usize = 8;
 /// A chain that uses every constant there is.
 fn full_chain() -> Chain {
     let digits = |j: usize| (0..DIGITS).map(|d| Digit { div: 1 + d, extent: 2, stride: 1 + j }).collect();
-    let operand = |j: usize| Index { offset: j, digits: Some(digits(j)) };
+    let load = |j: usize| Load { operand: j % OPERANDS, index: Index { offset: j, digits: Some(digits(j)) } };
     let instr = |k: usize| Instr { code: Code::Add, a: k, b: k + 1, c: 1f32.to_bits() };
-    Chain { operands: (0..OPERANDS).map(operand).collect(), instrs: (0..LENGTH).map(instr).collect() }
+    Chain { loads: (0..LOADS).map(load).collect(), instrs: (0..LENGTH).map(instr).collect() }
 }
 
 /// One of every kernel, with everything that it can use.

@@ -5,10 +5,10 @@ use pulp::{Arch, NullaryFnOnce};
 use super::math;
 use crate::kernels::{
     Chain, Index,
-    chain::{Code, Instr, LENGTH, OPERANDS},
+    chain::{Code, Instr, LENGTH, LOADS},
 };
 
-/// Elements of a block: all registers of a full chain take 60 KiB.
+/// Elements of a block: all registers of a full chain take 66 KiB.
 pub const BLOCK: usize = 512;
 
 /// Registers of one thread.
@@ -16,7 +16,7 @@ pub struct Registers(Box<[[f32; BLOCK]]>);
 
 impl Default for Registers {
     fn default() -> Self {
-        Self(vec![[0.0; BLOCK]; 1 + OPERANDS + LENGTH].into_boxed_slice())
+        Self(vec![[0.0; BLOCK]; 1 + LOADS + LENGTH].into_boxed_slice())
     }
 }
 
@@ -45,10 +45,10 @@ impl NullaryFnOnce for Block<'_> {
     fn call(self) {
         let Self { chain, start, y, operands, r } = self;
         let n = y.len();
-        for (j, (index, x)) in chain.operands.iter().zip(operands).enumerate() {
-            load(index, start, x, &mut r[1 + j][..n]);
+        for (l, r) in chain.loads.iter().zip(&mut r[1..]) {
+            load(&l.index, start, operands[l.operand], &mut r[..n]);
         }
-        let first = 1 + operands.len();
+        let first = 1 + chain.loads.len();
         for (k, instr) in chain.instrs.iter().enumerate() {
             let (before, after) = r.split_at_mut(first + k);
             let register = |i: usize| if i == 0 { &y[..n] } else { &before[i][..n] };

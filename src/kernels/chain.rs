@@ -1,6 +1,6 @@
 //! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of `pointwise`.
 //!
-//! Register 0 is the accumulator that the host kernel supplies, registers 1.. are the operands at the current element, and
+//! Register 0 is the accumulator that the host kernel supplies, registers 1.. are loads, elements of the operands, and
 //! each instruction writes the next register after those. The chain's value is the last register written (or the
 //! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight code.
 
@@ -14,6 +14,8 @@ use crate::graph::Map;
 pub const FIRST_BINDING: usize = 8;
 /// Operands that a chain can read: 5 leave room for a product's own three bindings among 8.
 pub const OPERANDS: usize = 5;
+/// Loads that a chain can make: an operand may be read in several places, such as the mean and the variance of moments.
+pub const LOADS: usize = 8;
 /// Instructions that a chain can hold.
 pub const LENGTH: usize = 24;
 /// Digits that an operand's index can be made of.
@@ -30,7 +32,7 @@ pub struct Digit {
     pub stride: usize,
 }
 
-/// Where an operand's element for element n lies: `offset + sum of digits`; no digits at all mean n itself.
+/// Where the element that is loaded for element n lies: `offset + sum of digits`; no digits at all mean n itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Index {
     /// The place of element 0.
@@ -45,6 +47,15 @@ impl Index {
         let digit = |d: &Digit| (n / d.div) % d.extent * d.stride;
         self.offset + self.digits.as_ref().map_or(n, |digits| digits.iter().map(digit).sum())
     }
+}
+
+/// One element of an operand for each element n.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Load {
+    /// Which operand.
+    pub operand: usize,
+    /// Where in it.
+    pub index: Index,
 }
 
 /// What an instruction computes of registers a and b and the immediate c.
@@ -137,17 +148,23 @@ impl Instr {
 /// What it reads and what it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chain {
-    /// Where each operand's element lies.
-    pub operands: Vec<Index>,
+    /// What the registers after the accumulator hold.
+    pub loads: Vec<Load>,
     /// The instructions, in order.
     pub instrs: Vec<Instr>,
 }
 
 impl Chain {
+    /// A chain that loads one element of each operand.
+    pub fn new(places: Vec<Index>, instrs: Vec<Instr>) -> Self {
+        let loads = places.into_iter().enumerate().map(|(operand, index)| Load { operand, index }).collect();
+        Self { loads, instrs }
+    }
+
     /// The value for element n.
     pub fn eval<F: Float>(&self, n: usize, acc: F, operands: &[&[F]]) -> F {
         let mut r = vec![acc];
-        r.extend(self.operands.iter().zip(operands).map(|(index, x)| x[index.at(n)]));
+        r.extend(self.loads.iter().map(|l| operands[l.operand][l.index.at(n)]));
         for i in &self.instrs {
             r.push(step(i.code, r[i.a], r[i.b], real(i.c() as f64)));
         }
@@ -160,14 +177,16 @@ impl Chain {
             None => i.offset + count,
             Some(digits) => i.offset + 1 + digits.iter().map(|d| (d.extent - 1) * d.stride).sum::<usize>(),
         };
-        self.operands.iter().map(len).collect()
+        let mut lens = vec![0; self.loads.iter().map(|l| l.operand + 1).max().unwrap_or(0)];
+        self.loads.iter().for_each(|l| lens[l.operand] = len(&l.index).max(lens[l.operand]));
+        lens
     }
 
-    /// Pipeline constants of `shaders/chain.wgsl`. Registers of instructions follow all operand places, used or not.
+    /// Pipeline constants of `shaders/chain.wgsl`. Registers of instructions follow all places of loads, used or not.
     pub fn overrides(&self) -> Vec<(String, f64)> {
-        let mut list =
-            vec![("OPERANDS".into(), self.operands.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
-        for (j, index) in self.operands.iter().enumerate() {
+        let mut list = vec![("LOADS".into(), self.loads.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
+        for (j, Load { operand, index }) in self.loads.iter().enumerate() {
+            list.push((format!("X{j}_OPERAND"), *operand as f64));
             list.push((format!("X{j}_OFFSET"), index.offset as f64));
             list.push((format!("X{j}_DIGITS"), index.digits.as_ref().map_or(0, |d| d.len().max(1)) as f64));
             for (k, d) in index.digits.iter().flatten().enumerate() {
@@ -176,7 +195,7 @@ impl Chain {
                 list.push((format!("X{j}_STRIDE{k}"), d.stride as f64));
             }
         }
-        let register = |r: usize| if r <= self.operands.len() { r } else { r - self.operands.len() + OPERANDS } as f64;
+        let register = |r: usize| if r <= self.loads.len() { r } else { r - self.loads.len() + LOADS } as f64;
         for (k, i) in self.instrs.iter().enumerate() {
             list.push((format!("CODE{k}"), i.code as u32 as f64));
             list.push((format!("A{k}"), register(i.a)));

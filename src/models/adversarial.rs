@@ -101,8 +101,7 @@ pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
     if s.conditional && examples.classes == 0 {
         return Err(Error::usage("`conditional` needs classes, and this data set has none"));
     }
-    let penalised = s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0;
-    if penalised && s.norm_d == Norm::Batch {
+    if penalised(s) && s.norm_d == Norm::Batch {
         return Err(Error::usage(
             "a gradient penalty (gp, r1, r2) needs a discriminator that judges each sample alone: set norm_d=none or norm_d=layer",
         ));
@@ -122,14 +121,18 @@ fn conditioned<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw: u32, p
     (classes.map_or(z, |c| z.concat(c, 1)), classes)
 }
 
-/// The critic's loss with its penalties, and its logits for real and for generated samples.
+/// Whether the settings ask for a penalty on the critic's gradient.
+fn penalised(s: &Settings) -> bool {
+    s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
+}
+
+/// The critic's loss on logits of real and generated samples, with its penalties.
 pub fn critic_loss<'g>(
     s: &Settings,
     judge: impl Fn(T<'g>) -> T<'g>,
-    real: T<'g>,
-    fake: T<'g>,
-) -> (T<'g>, T<'g>, T<'g>) {
-    let (on_real, on_fake) = (judge(real), judge(fake));
+    [real, fake]: [T<'g>; 2],
+    [on_real, on_fake]: [T<'g>; 2],
+) -> T<'g> {
     let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
     if s.r1 > 0.0 {
         loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
@@ -140,7 +143,7 @@ pub fn critic_loss<'g>(
     if s.gp > 0.0 {
         loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
     }
-    (loss, on_real, on_fake)
+    loss
 }
 
 struct Round<'a, 'g> {
@@ -185,7 +188,11 @@ impl<'g> Round<'_, 'g> {
         let (g, s) = (self.graph, self.s);
         let (real, fake) = (self.blurred(real), self.blurred(fake));
         let judge = |x| self.judge(dis, x, classes).logits;
-        let (loss, on_real, on_fake) = critic_loss(s, judge, real, fake);
+        // A penalty needs the gradient of each pass alone.
+        let logits =
+            if penalised(s) { [real, fake].map(judge) } else { self.judge_together(dis, [real, fake], classes) };
+        let [on_real, on_fake] = logits;
+        let loss = critic_loss(s, judge, [real, fake], logits);
         if report {
             g.metric("d_loss", loss);
             let probability = |logits: T<'g>| logits.sigmoid().mean_all();
@@ -241,5 +248,14 @@ impl<'g> Round<'_, 'g> {
         let mut shape = x.shape();
         (shape[0], shape[1]) = (shape[0] / self.s.pack, shape[1] * self.s.pack);
         (self.discriminator)(dis, self.s, x.reshape(&shape))
+    }
+
+    /// The logits of two batches in one pass, as if each had one: half the launches, twice the work in each.
+    fn judge_together(&self, dis: &Net<'g>, [a, b]: [T<'g>; 2], classes: Option<T<'g>>) -> [T<'g>; 2] {
+        let logits = self.judge(&dis.of_batches(2), a.concat(b, 0), classes.map(|c| c.concat(c, 0))).logits;
+        // A critic of each step has logits [T * 2 B, 1].
+        let (rows, half) = (logits.len(), a.dim(0) / self.s.pack);
+        let by_step = logits.reshape(&[rows / (2 * half), 2 * half]);
+        [0, half].map(|from| by_step.slice(&[0, from], &[rows / (2 * half), half]).reshape(&[rows / 2, 1]))
     }
 }

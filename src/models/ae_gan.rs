@@ -182,8 +182,9 @@ impl<'g> Round<'_, 'g> {
         let decoded = self.decode(code(&self.e, s, encoder(&self.e, s, x)));
         let reconstruction = -log_likelihood(&self.g, s, x, decoded).mean_all();
         let fake = self.sample(self.prior());
-        let (d_loss, ..) = critic_loss(s, judge, x, fake.detach());
-        let g_loss = objective::g_loss(s.objective, || judge(x), judge(fake));
+        let logits = [x, fake].map(judge);
+        let d_loss = critic_loss(s, judge, [x, fake], logits);
+        let g_loss = objective::g_loss(s.objective, || logits[0], logits[1]);
         self.metric("d_loss", d_loss);
         self.metric("g_loss", g_loss);
         self.metric("reconstruction", reconstruction);

@@ -103,13 +103,14 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
     let sampled = drawn(s, decoder(&g, s, latent(graph, s.latent_dist, &[s.batch, s.latent]), &examples.shape));
 
     // Half of the discriminator's generated samples come from the prior, half from the posterior.
-    let (on_sampled, on_real, _) = critic_loss(s, judge, x, sampled.detach());
-    let (on_reconstructed, ..) = critic_loss(s, judge, x, reconstructed.detach());
-    let d_loss = (on_sampled + on_reconstructed) * 0.5;
+    let [on_real, on_sampled, on_reconstructed] = [x, sampled, reconstructed].map(judge);
+    let d_loss = (critic_loss(s, judge, [x, sampled], [on_real, on_sampled])
+        + critic_loss(s, judge, [x, reconstructed], [on_real, on_reconstructed]))
+        * 0.5;
 
     let error = (features(&d, s, x) - features(&d, s, reconstructed)).square().sum(&[1]).mean_all() * 0.5;
-    let fool = |fake| objective::g_loss(s.objective, || judge(x), judge(fake));
-    let g_loss = (fool(sampled) + fool(reconstructed)) * 0.5;
+    let fool = |on_fake| objective::g_loss(s.objective, || on_real, on_fake);
+    let g_loss = (fool(on_sampled) + fool(on_reconstructed)) * 0.5;
     let e_loss = vae::divergence_cost(&training, q) + error;
 
     graph.metric("d_loss", d_loss);
@@ -118,7 +119,7 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
     graph.metric("divergence", q.divergence().sum(&[1]).mean_all());
     graph.metric("squared_error", (x - reconstructed).square().mean_all());
 
-    let (learns_g, learns_d) = equilibrium(s, on_real, [judge(sampled), judge(reconstructed)]);
+    let (learns_g, learns_d) = equilibrium(s, on_real, [on_sampled, on_reconstructed]);
     let (rate_g, rate_d) = (training.rate(s.lr_g), training.rate(s.lr_d) * learns_d * training.late(s.pretrain));
     let discriminator = (&d, d_loss, rate_d);
     if all {

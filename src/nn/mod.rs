@@ -55,6 +55,7 @@ pub struct Net<'g> {
     pub mode: Mode,
     /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
     pub spectral: bool,
+    batches: usize,
 }
 
 impl<'g> Net<'g> {
@@ -62,7 +63,7 @@ impl<'g> Net<'g> {
     pub fn new(graph: &'g Graph, name: &str, start: Start, mode: Mode) -> Self {
         let stats = graph.group(&format!("{name}.stats"));
         let powers = graph.group(&format!("{name}.powers"));
-        Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false }
+        Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false, batches: 1 }
     }
 
     /// The same network, with another start for the layers to come.
@@ -73,6 +74,11 @@ impl<'g> Net<'g> {
     /// The same network, which leaves running statistics as they are.
     pub fn untracked(&self) -> Self {
         Self { mode: if self.mode == Mode::Track { Mode::Train } else { self.mode }, ..self.clone() }
+    }
+
+    /// The same network, for several batches behind one another: batch norm normalises each by its own moments.
+    pub fn of_batches(&self, batches: usize) -> Self {
+        Self { batches, ..self.clone() }
     }
 
     /// The parameters as they are now, to differentiate with respect to.
@@ -180,7 +186,16 @@ impl<'g> Net<'g> {
     /// Batch norm over all axes but the channels (Ioffe and Szegedy 2015).
     pub fn batch_norm(&self, name: &str, x: T<'g>) -> T<'g> {
         let channels = x.dim(1);
-        let axes: Vec<usize> = (0..x.rank()).filter(|&a| a != 1).collect();
+        let (scale, shift) = self.affine(name, channels);
+        if self.batches > 1 {
+            let apart = [&[self.batches, x.dim(0) / self.batches], &x.shape()[1..]].concat();
+            let (split, axes) = (x.reshape(&apart), all_but(apart.len(), &[0, 2]));
+            let each = |t: T<'g>| t.along(1, &[self.batches, channels]);
+            return split
+                .batch_norm(split.moments(&axes), each(scale), each(shift), &axes, NORM_EPS)
+                .reshape(&x.shape());
+        }
+        let axes = all_but(x.rank(), &[1]);
         let running = || self.graph.state(self.stats, name, &[2, channels], Init::Const(0.0));
         let moments = if self.mode == Mode::Eval { running() } else { x.moments(&axes) };
         match self.mode {
@@ -192,7 +207,6 @@ impl<'g> Net<'g> {
             }
             Mode::Train | Mode::Eval => {}
         }
-        let (scale, shift) = self.affine(name, channels);
         x.batch_norm(moments, scale, shift, &axes, NORM_EPS)
     }
 
@@ -220,6 +234,11 @@ impl<'g> Net<'g> {
         let kept = self.graph.random(Dist::Bernoulli(Real::new(1.0 - p)), &x.shape());
         x * kept * (1.0 / (1.0 - p))
     }
+}
+
+/// The axes of a tensor without those that are kept.
+fn all_but(rank: usize, kept: &[usize]) -> Vec<usize> {
+    (0..rank).filter(|a| !kept.contains(a)).collect()
 }
 
 /// See [`Start::Xavier`].

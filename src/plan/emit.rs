@@ -10,7 +10,11 @@ use super::{
 use crate::{
     error::{Error, Result},
     graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, numel},
-    kernels::{chain::Index, gather::Data, *},
+    kernels::{
+        chain::{Index, Load},
+        gather::Data,
+        *,
+    },
     program::{BufferId, Content, Output, Program, Range},
 };
 
@@ -96,8 +100,9 @@ impl<'a> Emitter<'a> {
         let scaled = self.scaled_reductions();
         let table = self.place_metrics(metrics);
         self.place_gradients();
+        let joined = self.place_parts();
         for id in 0..self.t.nodes.len() {
-            let skip = anchored.contains(&id) || scaled.values().any(|s| *s == id);
+            let skip = anchored.contains(&id) || joined.contains(&id) || scaled.values().any(|s| *s == id);
             if self.t.live[id] && !self.t.is_inline(id) && !skip {
                 self.emit(id, scaled.get(&id).copied())?;
             }
@@ -119,9 +124,9 @@ impl<'a> Emitter<'a> {
     fn scaled_reductions(&self) -> HashMap<Id, Id> {
         let mut found = HashMap::new();
         for (id, group) in self.groups.iter().enumerate().filter_map(|(id, g)| Some((id, g.as_ref()?))) {
-            let one_operand = group.operands.len() == 1 && group.chain.operands[0] == Index::default();
+            let one_load = group.chain.loads == [Load::default()];
             let one_scale = group.chain.instrs.len() == 1 && group.chain.instrs[0].code == chain::Code::MulC;
-            if one_operand && one_scale && is_pointwise(&self.t.nodes[id].op) {
+            if one_load && one_scale && is_pointwise(&self.t.nodes[id].op) {
                 let sum = group.operands[0];
                 if matches!(self.t.nodes[sum].op, Op::Sum(_)) && !self.t.stored[sum] && self.users(sum) == [id] {
                     found.insert(id, sum);
@@ -158,10 +163,10 @@ impl<'a> Emitter<'a> {
     fn operands(&mut self, group: &Group) -> (Chain, Vec<Place>) {
         let mut chain = group.chain.clone();
         let places = group.operands.iter().map(|&id| self.place(id)).collect();
-        for (index, &id) in chain.operands.iter_mut().zip(&group.operands) {
-            if self.t.nodes[id].op == Op::Clock {
+        for load in &mut chain.loads {
+            if self.t.nodes[group.operands[load.operand]].op == Op::Clock {
                 // The clock's last word is the step as a float.
-                *index = Index { offset: 3, digits: Some(vec![]) };
+                load.index = Index { offset: 3, digits: Some(vec![]) };
             }
         }
         (chain, places)
@@ -308,7 +313,7 @@ impl<'a> Emitter<'a> {
     /// y = scale * sum (or max) over the rows of `[splits, len]`.
     fn sum_of_partials(&mut self, partial: Place, y: Place, splits: usize, max: bool, scale: f32, label: String) {
         let copy = chain::Instr { code: chain::Code::MulC, a: 1, b: 1, c: 1f32.to_bits() };
-        let chain = Chain { operands: vec![Index::default()], instrs: vec![copy] };
+        let chain = Chain::new(vec![Index::default()], vec![copy]);
         let kernel = Reduce { max, outer: vec![(y.len, 1)], inner: vec![(splits, y.len)], scale, splits: 1, chain };
         self.push(kernel, vec![y], vec![partial], label);
     }

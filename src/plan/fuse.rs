@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Tensors, index::Coords};
 use crate::{
     graph::{Id, Map, Node, Op, numel},
-    kernels::chain::{Chain, Code, Index, Instr, LENGTH, OPERANDS, step},
+    kernels::chain::{Chain, Code, Index, Instr, LENGTH, LOADS, Load, OPERANDS, step},
 };
 
 /// A node of at most this many instructions is computed again wherever it is used, if that reads no more memory than its
@@ -13,6 +13,9 @@ use crate::{
 const CHEAP_INSTRS: usize = 6;
 /// A tensor this many times smaller than the one it is repeated into counts as no memory.
 const SMALLER: usize = 8;
+
+/// On a wide device, a tensor of at most this many elements is computed again wherever it is used: the launch would cost more.
+const SMALL: usize = 4096;
 
 /// A chain with the tensors that it reads, and the product whose epilogue it is.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +61,9 @@ pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec
         let (instrs, large) = &costs[id];
         let repeated =
             !wide && *instrs > 1 && uses[id].iter().all(|&u| elements(nodes, u) >= SMALLER * numel(&nodes[id].shape));
-        let cheap = *instrs <= CHEAP_INSTRS && large.len() <= 1 && uses[id].iter().all(|&u| in_chain(u));
+        let small = wide && numel(&nodes[id].shape) <= SMALL;
+        let cheap = small || (*instrs <= CHEAP_INSTRS && large.len() <= 1);
+        let cheap = cheap && uses[id].iter().all(|&u| in_chain(u));
         fused[id] = !repeated && (root[id].is_some_and(in_chain) || cheap);
     }
     fused
@@ -129,15 +134,15 @@ enum Value {
     Constant(f64),
 }
 
-/// A register before the number of operands is known.
+/// A register before the number of loads is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Slot {
     Accumulator,
-    Operand(usize),
+    Load(usize),
     Instr(usize),
 }
 
-/// An instruction before the number of operands is known.
+/// An instruction before the number of loads is known.
 type Draft = (Code, Slot, Slot, f64);
 
 impl Group {
@@ -161,14 +166,14 @@ impl Group {
 
 impl Builder<'_> {
     fn finish(mut self, root: Id) -> Result<Group, Unfuse> {
-        let operands = self.group.operands.len();
-        if operands > OPERANDS || self.drafts.len() > LENGTH {
+        let loads = self.group.chain.loads.len();
+        if self.group.operands.len() > OPERANDS || loads > LOADS || self.drafts.len() > LENGTH {
             return Err(Unfuse(self.small_part(root).unwrap_or_else(|| self.half(root))));
         }
         let register = |s: Slot| match s {
             Slot::Accumulator => 0,
-            Slot::Operand(i) => 1 + i,
-            Slot::Instr(i) => 1 + operands + i,
+            Slot::Load(i) => 1 + i,
+            Slot::Instr(i) => 1 + loads + i,
         };
         let instr = |&(code, a, b, c): &Draft| Instr { code, a: register(a), b: register(b), c: (c as f32).to_bits() };
         self.group.chain.instrs = self.drafts.iter().map(instr).collect();
@@ -225,14 +230,10 @@ impl Builder<'_> {
 
     fn operand(&mut self, id: Id, coords: &Coords) -> Result<Value, Unfuse> {
         let index = coords.index(&self.tensors.nodes[id].shape, self.count).ok_or(Unfuse(id))?;
-        let (operands, indices) = (&mut self.group.operands, &mut self.group.chain.operands);
-        let same = (0..operands.len()).find(|&i| operands[i] == id && indices[i] == index);
-        let place = same.unwrap_or_else(|| {
-            operands.push(id);
-            indices.push(index);
-            operands.len() - 1
-        });
-        Ok(Value::Register(Slot::Operand(place)))
+        let Group { chain, operands, .. } = &mut self.group;
+        let operand = position_or_push(operands, id);
+        let load = position_or_push(&mut chain.loads, Load { operand, index });
+        Ok(Value::Register(Slot::Load(load)))
     }
 
     fn compute(&mut self, id: Id, coords: Coords) -> Result<Value, Unfuse> {
@@ -331,4 +332,12 @@ impl Builder<'_> {
         let c = if fits { self.tensors.constant(node.inputs[1]) } else { None };
         c.map(|c| (node.inputs[0], c))
     }
+}
+
+/// The place of a value in a list, at its end if it is new.
+fn position_or_push<V: PartialEq>(list: &mut Vec<V>, value: V) -> usize {
+    list.iter().position(|v| *v == value).unwrap_or_else(|| {
+        list.push(value);
+        list.len() - 1
+    })
 }

@@ -225,13 +225,13 @@ fn epilogue(t: &Tensors, root: Id, plain: &Group, expiry: &[Option<Id>]) -> Resu
         users.all(|u| u == root || (plain.inlined.contains(&u) && t.fused[u] && single_group(t, u, root, plain)))
     };
     let in_time = |id: Id| t.nodes[id].inputs.iter().all(|&i| expiry[t.base(i)].is_none_or(|end| root <= end));
-    let candidates = plain.operands.iter().zip(&plain.chain.operands).filter(|(id, index)| {
-        let node = &t.nodes[**id];
+    let candidates = plain.chain.loads.iter().map(|l| (plain.operands[l.operand], &l.index)).filter(|(id, index)| {
+        let node = &t.nodes[*id];
         **index == Default::default()
             && emit::has_epilogue(&node.op)
             && node.shape.iter().product::<usize>() == t.nodes[root].shape.iter().product::<usize>()
     });
-    for (&id, _) in candidates {
+    for (id, _) in candidates {
         if !t.stored[id] && only_here(id) && in_time(id) {
             let group = Group::of(t, root, Some(id), true)?;
             if !group.operands.contains(&id) {

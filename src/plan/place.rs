@@ -1,6 +1,8 @@
 //! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries in slots; and whether
 //! the adapter can hold them.
 
+use std::collections::HashSet;
+
 use super::{
     emit::Emitter,
     slots::{self, Lifetime},
@@ -24,6 +26,13 @@ pub(super) struct Place {
 pub(super) enum Base {
     Temporary(usize),
     Buffer(BufferId),
+}
+
+/// One of two tensors that are joined: the node that pads it, and its first element in the whole.
+struct Part {
+    pad: Id,
+    id: Id,
+    offset: usize,
 }
 
 impl Emitter<'_> {
@@ -124,6 +133,57 @@ impl Emitter<'_> {
                 }
             }
         }
+    }
+
+    /// Tensors that are joined along their first axis are written where their parts of the whole lie. Returns the nodes that
+    /// take no launches then: the sum of two padded parts, and the paddings.
+    pub(super) fn place_parts(&mut self) -> HashSet<Id> {
+        let mut joined = HashSet::new();
+        for whole in (0..self.t.nodes.len()).filter(|&id| self.t.live[id] && !self.t.is_inline(id)) {
+            let Some(parts) = self.parts(whole) else { continue };
+            let place = self.place(whole);
+            for Part { pad, id, offset } in parts {
+                self.places.insert(id, Place { offset, len: self.len(id), ..place });
+                joined.insert(pad);
+            }
+            joined.insert(whole);
+        }
+        joined
+    }
+
+    /// The parts of a tensor that two others fill, where both can be written in place: aligned, and by launches that do not
+    /// read the other, since none may bind what it writes a second time.
+    fn parts(&self, whole: Id) -> Option<[Part; 2]> {
+        let node = &self.t.nodes[whole];
+        if node.op != Op::Add || self.places.contains_key(&whole) {
+            return None;
+        }
+        let part = |pad: Id| {
+            let Op::Pad(before) = &self.t.nodes[pad].op else { return None };
+            let id = self.placeable(self.t.nodes[pad].inputs[0])?;
+            let first = node.shape.iter().take_while(|&&n| n == 1).count();
+            let offset = before[first] * numel(&node.shape[first + 1..]);
+            let rows = before[first + 1..].iter().all(|&b| b == 0) && self.users(pad) == [whole];
+            (rows && offset.is_multiple_of(ALIGN)).then_some(Part { pad, id, offset })
+        };
+        let mut parts = [part(node.inputs[0])?, part(node.inputs[1])?];
+        parts.sort_by_key(|p| p.offset);
+        let [a, b] = &parts;
+        let filled = a.offset == 0 && b.offset == self.len(a.id) && b.offset + self.len(b.id) == self.len(whole);
+        let apart = a.id != b.id && !self.reads(a.id).contains(&b.id) && !self.reads(b.id).contains(&a.id);
+        (filled && apart).then_some(parts)
+    }
+
+    /// What the launch that makes a tensor reads.
+    fn reads(&self, id: Id) -> Vec<Id> {
+        let mut reads = self.t.nodes[id].inputs.clone();
+        if let Some(group) = &self.groups[id] {
+            // A product under a chain and a reduction under a scale are one launch with them.
+            let below = group.operands.iter().chain(&group.anchor);
+            reads.extend(below.flat_map(|&i| [vec![i], self.t.nodes[i].inputs.clone()].concat()));
+            reads.extend(group.operands.iter().filter_map(|&i| self.groups[i].as_ref()).flat_map(|g| &g.operands));
+        }
+        reads.into_iter().map(|i| self.t.base(i)).collect()
     }
 
     /// Metrics that nothing else reads are written straight into the table that is recorded.

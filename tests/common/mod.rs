@@ -333,7 +333,7 @@ pub fn adapter() -> wgpu::Adapter {
 /// `acc` is the accumulator with its own error.
 pub fn chain_error(chain: &Chain, n: usize, acc: (f64, f64), operands: &[Vec<f32>]) -> (f64, f64) {
     let mut registers = vec![acc];
-    registers.extend(chain.operands.iter().zip(operands).map(|(index, x)| (f64::from(x[index.at(n)]), 0.0)));
+    registers.extend(chain.loads.iter().map(|l| (f64::from(operands[l.operand][l.index.at(n)]), 0.0)));
     for i in &chain.instrs {
         registers.push(instruction_error(i.code, registers[i.a], registers[i.b], f64::from(i.c())));
     }
