@@ -3,8 +3,8 @@
 // x is zero outside its extents.
 // Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never written down.
 
-override B: u32 = 1u;
-override C: u32 = 1u;
+override IMAGES: u32 = 1u;
+override CHANNELS: u32 = 1u;
 override H: u32 = 1u;
 override W: u32 = 1u;
 override K: u32 = 1u;
@@ -22,11 +22,11 @@ override PAD_W: u32 = 0u;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>; // [B, K, P, Q]
 
 fn depth(i: u32) -> u32 {
-    return C * R * S;
+    return CHANNELS * R * S;
 }
 
 fn load_a(i: u32, k: u32, crs: u32) -> f32 {
-    return w[k * C * R * S + crs];
+    return w[k * CHANNELS * R * S + crs];
 }
 
 fn load_b(i: u32, crs: u32, bpq: u32) -> f32 {
@@ -42,7 +42,7 @@ fn load_b(i: u32, crs: u32, bpq: u32) -> f32 {
     if down >= H || across >= W {
         return 0.0;
     }
-    return x[((b * C + c) * H + down) * W + across];
+    return x[((b * CHANNELS + c) * H + down) * W + across];
 }
 
 fn store(i: u32, k: u32, bpq: u32, value: f32) {

@@ -5,8 +5,8 @@
 // Work: a batch of products (product.wgsl), one per run, of y [K, SPAN] with the patches [SPAN, C R S].
 
 override SPAN: u32 = 1u;
-override B: u32 = 1u;
-override C: u32 = 1u;
+override IMAGES: u32 = 1u;
+override CHANNELS: u32 = 1u;
 override H: u32 = 1u;
 override W: u32 = 1u;
 override K: u32 = 1u;
@@ -25,7 +25,7 @@ override PAD_W: u32 = 0u;
 
 // The last runs may be short or empty.
 fn depth(i: u32) -> u32 {
-    return min(SPAN, B * P * Q - min(i * SPAN, B * P * Q));
+    return min(SPAN, IMAGES * P * Q - min(i * SPAN, IMAGES * P * Q));
 }
 
 fn load_a(i: u32, k: u32, place: u32) -> f32 {
@@ -47,9 +47,9 @@ fn load_b(i: u32, place: u32, crs: u32) -> f32 {
     if down >= H || across >= W {
         return 0.0;
     }
-    return x[((b * C + c) * H + down) * W + across];
+    return x[((b * CHANNELS + c) * H + down) * W + across];
 }
 
 fn store(i: u32, k: u32, crs: u32, value: f32) {
-    w[(i * K + k) * C * R * S + crs] = value;
+    w[(i * K + k) * CHANNELS * R * S + crs] = value;
 }

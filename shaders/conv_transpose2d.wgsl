@@ -9,8 +9,8 @@
 // Work: a batch of products (product.wgsl), one per phase, of the phase's filter taps [C, K T_R T_S] with the patches
 // [K T_R T_S, B U V], U and V being the pixels of a phase down and across.
 
-override B: u32 = 1u;
-override C: u32 = 1u;
+override IMAGES: u32 = 1u;
+override CHANNELS: u32 = 1u;
 override H: u32 = 1u;
 override W: u32 = 1u;
 override K: u32 = 1u;
@@ -71,7 +71,7 @@ fn load_a(i: u32, c: u32, place: u32) -> f32 {
     let t = tap(place, taps(first));
     let r = t.y * STRIDE_H + first.x;
     let s = t.z * STRIDE_W + first.y;
-    return w[((t.x * C + c) * R + r) * S + s];
+    return w[((t.x * CHANNELS + c) * R + r) * S + s];
 }
 
 fn load_b(i: u32, place: u32, buv: u32) -> f32 {
@@ -93,7 +93,7 @@ fn store(i: u32, c: u32, buv: u32, value: f32) {
     let h = (buv / V % U + start(first).x) * STRIDE_H + first.x - PAD_H;
     let w = (buv % V + start(first).y) * STRIDE_W + first.y - PAD_W;
     if h < H && w < W {
-        let n = ((b * C + c) * H + h) * W + w;
+        let n = ((b * CHANNELS + c) * H + h) * W + w;
         x[n] = chain(n, value);
     }
 }

@@ -1,5 +1,6 @@
 // y[n] = the mean of x after ROUNDS steps x <- x m + c, for CHAINS values x that start at a[n], a[n] + 1, ..
 //
+// Real is one of the real_*.wgsl.
 // A lane per element; its chains do not depend on each other, so that the units that multiply and add never wait.
 
 override N: u32 = 1u;
@@ -22,11 +23,11 @@ fn main(
     if n >= N {
         return;
     }
-    let m = vec4(step[0]);
-    let c = vec4(step[1]);
-    var x: array<vec4<f32>, VECTORS>;
+    let m = vec4(Real(step[0]));
+    let c = vec4(Real(step[1]));
+    var x: array<vec4<Real>, VECTORS>;
     for (var i = 0u; i < VECTORS; i++) {
-        x[i] = vec4(a[n] + f32(4u * i)) + vec4(0.0, 1.0, 2.0, 3.0);
+        x[i] = vec4<Real>(vec4(a[n] + f32(4u * i)) + vec4(0.0, 1.0, 2.0, 3.0));
     }
     for (var round = 0u; round < ROUNDS; round++) {
         x[0] = fma(x[0], m, c);
@@ -40,7 +41,7 @@ fn main(
     }
     var sum = vec4(0.0);
     for (var i = 0u; i < VECTORS; i++) {
-        sum += x[i];
+        sum += vec4<f32>(x[i]);
     }
     y[n] = dot(sum, vec4(1.0 / f32(4u * VECTORS)));
 }

@@ -4,7 +4,7 @@ use std::fs;
 #[cfg(unix)]
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -39,6 +39,14 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     folder_on_disk.sync_all()?;
     Ok(())
+}
+
+/// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has one.
+pub fn cache_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let platform = || variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA"));
+    let home = || variable("HOME").map(|home| home.join(".cache"));
+    variable("SADDLE_CACHE").or_else(|| platform().or_else(home).map(|folder| folder.join("saddle")))
 }
 
 /// The names in a folder; a folder that does not exist has none.

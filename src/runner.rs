@@ -35,6 +35,9 @@ pub trait Runner {
     /// How long a submission should take at most, where there are any; for machines that stop what takes long. Results do
     /// not depend on it.
     fn set_submission_time(&mut self, most: Duration);
+    /// Lets products that are loaded from now on round their operands to half precision, where that is what the device multiplies
+    /// fastest; whether it is.
+    fn allow_half(&mut self) -> Result<bool>;
     /// Waits for all rounds.
     fn wait(&mut self) -> Result<()>;
     /// Time that launch number `launch` of a program takes, so many times in a row, by the device's own clock where it has one.

@@ -1,25 +1,33 @@
 //! The kernels over `shaders/product.wgsl`: matrix product, convolution and its two adjoints.
 mod common;
 
-use common::{Bound, Inputs, Rng, browser, check_with, device};
-use saddle::kernels::{
-    Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Index, Io, Kernel, MatMul,
-    chain::{Code, Digit, Instr},
+use common::{Bound, Inputs, Rng, adapter, browser, check_with, device};
+use saddle::{
+    gpu,
+    kernels::{
+        Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Index, Io, Kernel, MatMul, Matrix,
+        chain::{Code, Digit, Instr},
+    },
 };
 
-/// What holds for the adapter, but for subgroups.
-fn tiled() -> Caps {
-    Caps { subgroup: 0, ..device().0.caps.clone() }
+/// What holds for the adapter, with another body of products.
+fn with(product: Body) -> Caps {
+    Caps { product, ..device().0.caps.clone() }
 }
 
-/// Checks every form that launches of a kernel have on the adapter.
-fn check(kernel: impl Into<Kernel>, inputs: Inputs, bound: Bound) {
+/// The bodies that run on the adapter, or in the browser.
+fn bodies() -> Vec<Body> {
+    let own = if browser::wanted().is_some() { vec![] } else { gpu::bodies(&adapter(), true) };
+    [Body::Plain, Body::Tiled].into_iter().chain(own.into_iter().filter(|&body| body != Body::Tiled)).collect()
+}
+
+/// Checks a kernel with every body.
+fn check(kernel: impl Into<Kernel>, inputs: Inputs, terms: usize) {
     let kernel = kernel.into();
-    let caps = &device().0.caps;
-    if kernel.launch(caps).subgroups && browser::wanted().is_none() {
-        check_with(caps, kernel.clone(), inputs.clone(), bound.clone());
+    for body in bodies() {
+        let is_half = matches!(body, Body::Matrix(matrix) if matrix.is_half());
+        check_with(&with(body), kernel.clone(), inputs.clone(), if is_half { half(terms) } else { bound(terms) });
     }
-    check_with(&tiled(), kernel, inputs, bound);
 }
 
 /// leaky(acc + bias), where the bias has `extent` values that repeat each `div` elements.
@@ -35,13 +43,18 @@ fn bound(terms: usize) -> Bound {
     Bound::Sum { c: 2.0, terms }
 }
 
+/// The same, where both operands of each term were rounded to half precision first.
+fn half(terms: usize) -> Bound {
+    Bound::Half { terms }
+}
+
 fn matmul(batch: usize, m: usize, n: usize, k: usize) -> MatMul {
     MatMul { batch, m, n, k, a_transposed: false, b_transposed: false, chain: Chain::default() }
 }
 
 fn check_matmul(kernel: MatMul) {
     let terms = kernel.k;
-    check(kernel, Inputs::random(terms as u64), bound(terms));
+    check(kernel, Inputs::random(terms as u64), terms);
 }
 
 /// b, c, [h, w], k, [r, s], stride, pad and what P and Q are short of (or beyond) an equally padded convolution.
@@ -145,7 +158,7 @@ fn every_tile() {
         (1, 2, 2, 2),
     ] {
         let kernel = matmul(batch, m, n, k);
-        let overrides = Kernel::from(kernel.clone()).launch(&tiled()).overrides;
+        let overrides = Kernel::from(kernel.clone()).launch(&with(Body::Tiled)).overrides;
         let tile = ["LANES_M", "LANES_N", "LANES_K", "BLOCKS_M"]
             .map(|o| overrides.iter().find(|(name, _)| name == o).unwrap().1 as usize);
         println!("{batch} x [{m}, {k}] [{k}, {n}]: {tile:?}");
@@ -155,18 +168,26 @@ fn every_tile() {
     assert!(seen.len() >= 8 && seen.iter().any(|t| t[3] == 2), "{seen:?}");
 }
 
-/// Tiles of 32 x 32 for subgroups of 8: edges on one side and on both, many steps and one.
+/// Edges on one side and on both, many steps and one: every body but the tiled one, where its tiles fit.
 #[test]
-fn tiles_of_subgroups() {
-    let caps = Caps { subgroup: 8, ..Caps::default() };
-    for (batch, m, n, k) in [(1, 32, 32, 1), (1, 31, 40, 7), (2, 63, 65, 40), (3, 29, 100, 5), (1, 97, 64, 784)] {
+fn tiles_of_other_bodies() {
+    let matrices = [Matrix::Single8, Matrix::Half8, Matrix::Half16].map(Body::Matrix);
+    let fits = |body: Body, kernel: &MatMul| {
+        let tiled = Caps::default();
+        let launch = |caps| Kernel::from(kernel.clone()).launch(caps);
+        launch(&Caps { product: body, ..tiled.clone() }).body != launch(&tiled).body
+    };
+    for (batch, m, n, k) in
+        [(1, 32, 32, 1), (1, 31, 40, 7), (2, 63, 65, 40), (3, 29, 100, 5), (1, 97, 64, 784), (70, 60, 64, 33)]
+    {
         let chain = bias_and_leaky(1, n);
         let kernel = MatMul { a_transposed: m % 2 == 1, b_transposed: n % 2 == 1, chain, ..matmul(batch, m, n, k) };
-        assert!(Kernel::from(kernel.clone()).launch(&caps).subgroups, "[{m}, {k}] [{k}, {n}]");
+        assert!(fits(Body::Subgroup, &kernel) && fits(matrices[0], &kernel), "[{m}, {k}] [{k}, {n}]");
         check_matmul(kernel);
     }
-    let narrow: Kernel = matmul(1, 5, 300, 9).into();
-    assert!(!narrow.launch(&caps).subgroups, "most of its tiles would be empty");
+    let narrow = matmul(1, 5, 300, 9);
+    let others = matrices.into_iter().chain([Body::Subgroup]);
+    assert!(others.into_iter().all(|body| !fits(body, &narrow)), "most of its tiles would be empty");
 }
 
 #[test]
@@ -178,8 +199,8 @@ fn long_sums_are_not_cut() {
 #[test]
 fn folded_over_two_axes() {
     for max_groups in [1, 3, 7] {
-        for caps in [tiled(), device().0.caps.clone()] {
-            let caps = Caps { max_groups, ..caps };
+        for body in bodies().into_iter().filter(|body| !matches!(body, Body::Matrix(_))) {
+            let caps = Caps { max_groups, ..with(body) };
             check_with(&caps, matmul(3, 33, 50, 12), Inputs::random(1), bound(12));
             let geometry = geometry((16, 16, [7, 7], 20, [3, 3], [2, 2], [1, 1], [0, 0]));
             check_with(&caps, ConvTranspose2d { geometry, chain: Chain::default() }, Inputs::random(2), bound(20 * 4));
@@ -191,7 +212,7 @@ fn folded_over_two_axes() {
 fn conv2d_of_awkward_shapes() {
     for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
         let chain = if i % 2 == 0 { bias_and_leaky(geometry.p * geometry.q, geometry.k) } else { Chain::default() };
-        check(Conv2d { geometry, chain }, Inputs::random(i as u64), bound(geometry.c * geometry.r * geometry.s));
+        check(Conv2d { geometry, chain }, Inputs::random(i as u64), geometry.c * geometry.r * geometry.s);
     }
 }
 
@@ -199,11 +220,7 @@ fn conv2d_of_awkward_shapes() {
 fn conv_transpose2d_of_awkward_shapes() {
     for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
         let chain = if i % 2 == 0 { bias_and_leaky(geometry.h * geometry.w, geometry.c) } else { Chain::default() };
-        check(
-            ConvTranspose2d { geometry, chain },
-            Inputs::random(i as u64),
-            bound(geometry.k * geometry.r * geometry.s),
-        );
+        check(ConvTranspose2d { geometry, chain }, Inputs::random(i as u64), geometry.k * geometry.r * geometry.s);
     }
 }
 
@@ -214,7 +231,7 @@ fn conv2d_filter_of_awkward_shapes() {
         check(
             Conv2dFilter { geometry, splits },
             Inputs::random(i as u64),
-            bound((geometry.b * geometry.p * geometry.q).div_ceil(splits)),
+            (geometry.b * geometry.p * geometry.q).div_ceil(splits),
         );
     }
 }
@@ -223,7 +240,7 @@ fn conv2d_filter_of_awkward_shapes() {
 fn splits_of_one_filter() {
     let geometry = geometry((3, 2, [6, 6], 5, [4, 4], [2, 2], [1, 1], [0, 0]));
     for splits in [1, 2, 7, 26, 27, 40] {
-        check(Conv2dFilter { geometry, splits }, Inputs::random(3), bound(27usize.div_ceil(splits)));
+        check(Conv2dFilter { geometry, splits }, Inputs::random(3), 27usize.div_ceil(splits));
     }
 }
 

@@ -16,14 +16,13 @@ use naga::{
     proc::{BoundsCheckPolicies, Layouter},
     valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
 };
-use rayon::prelude::*;
 use saddle::{
     engine::Plans,
     graph::{Dist, Field, Real, Reset},
     kernels::{
-        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Gru, GruGrad, Index,
-        Kernel, Launch, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
-        RmsProp, Sequence, Sgd, Softmax, Tick,
+        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Gru, GruGrad,
+        Index, Kernel, Launch, Lstm, LstmGrad, MatMul, Matrix, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random,
+        Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
         gather::Data,
         recurrent,
@@ -36,6 +35,8 @@ use saddle::{
 const INVOCATIONS: u32 = 256;
 const WORKGROUP_MEMORY: u32 = 16 << 10;
 const STORAGE_BUFFERS: usize = 8;
+/// Workgroup memory of adapters that have matrix units.
+const MATRIX_MEMORY: u32 = 32 << 10;
 
 /// A chain that uses every constant there is.
 fn full_chain() -> Chain {
@@ -64,7 +65,7 @@ fn every_kernel() -> Vec<Kernel> {
         GruGrad { sequence, reset: Reset::After }.into(),
         Lstm { sequence }.into(),
         LstmGrad { sequence }.into(),
-        MatMul { batch: 2, m: 30, n: 60, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
+        MatMul { batch: 2, m: 60, n: 50, k: 7, a_transposed: true, b_transposed: false, chain: chain.clone() }.into(),
         Moments { outer: outer.clone(), inner: inner.clone() }.into(),
         MultiplyAdd { len: 7, rounds: 3 }.into(),
         NormSums { outer: outer.clone(), inner: inner.clone() }.into(),
@@ -80,26 +81,46 @@ fn every_kernel() -> Vec<Kernel> {
     ]
 }
 
+/// The bodies that products can have.
+const BODIES: [Body; 6] = [
+    Body::Tiled,
+    Body::Plain,
+    Body::Subgroup,
+    Body::Matrix(Matrix::Single8),
+    Body::Matrix(Matrix::Half8),
+    Body::Matrix(Matrix::Half16),
+];
+
 /// What plans may assume of devices, so that launches differ.
-fn every_caps() -> [Caps; 2] {
-    [Caps::default(), Caps { subgroup: 8, ..Caps::default() }]
+fn every_caps() -> [Caps; BODIES.len()] {
+    BODIES.map(|product| Caps { product, ..Caps::default() })
 }
 
-/// A launch of each kernel, and one of its form for subgroups where it has one.
+/// A launch of each kernel, with each body that it can have.
 fn every_launch() -> Vec<(Kernel, Launch)> {
-    let launched = |caps: &Caps| every_kernel().into_iter().map(|k| (k.launch(caps), k)).map(|(l, k)| (k, l)).collect();
-    let [mut all, others]: [Vec<(Kernel, Launch)>; 2] = every_caps().each_ref().map(launched);
-    all.extend(others.into_iter().filter(|(_, launch)| launch.subgroups));
+    let mut all: Vec<(Kernel, Launch)> = vec![];
+    for (caps, kernel) in every_caps().iter().flat_map(|caps| every_kernel().into_iter().map(move |k| (caps, k))) {
+        let launch = kernel.launch(caps);
+        if !all.iter().any(|(k, l)| *k == kernel && l.body == launch.body) {
+            all.push((kernel, launch));
+        }
+    }
     all
 }
 
-fn parse(kernel: &Kernel, subgroups: bool) -> Module {
-    let source = kernel.sources(subgroups).concat();
+/// Matrix units are wgpu's own extension: of shading languages only SPIR-V has all of them, and no browser has any.
+fn is_portable(launch: &Launch) -> bool {
+    !launch.body.concat().contains("coop_mat")
+}
+
+fn parse(kernel: &Kernel, launch: &Launch) -> Module {
+    let source = kernel.source(launch);
     wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", kernel.name(), e.emit_to_string(&source)))
 }
 
 fn validate(name: &str, module: &Module) -> ModuleInfo {
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+    let capabilities = Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     validator.validate(module).unwrap_or_else(|e| panic!("{name}: {e:?}"))
 }
 
@@ -110,15 +131,16 @@ fn every_shader_has_its_kernel_here() {
     let files: BTreeSet<String> = folder.read_dir().unwrap().map(|e| stem(e.unwrap())).collect();
     let launches = every_launch();
     let text = |name: &String| std::fs::read_to_string(folder.join(format!("{name}.wgsl"))).unwrap();
-    let sources = |(kernel, launch): &(Kernel, Launch)| kernel.sources(launch.subgroups);
     for name in &files {
-        let used = launches.iter().any(|launch| sources(launch).contains(&text(name).as_str()));
+        let has =
+            |(kernel, launch): &(Kernel, Launch)| [launch.body, kernel.sources()].concat().contains(&&*text(name));
+        let used = launches.iter().any(has);
         assert!(used, "shaders/{name}.wgsl is part of no kernel of `every_kernel`");
     }
-    for (kernel, launch) in &launches {
+    for (kernel, _) in &launches {
         let name = kernel.name().to_string();
         assert!(files.contains(&name), "{name}: there is no shader of this name");
-        assert_eq!(kernel.sources(launch.subgroups)[0], text(&name), "{name}: its own file comes first");
+        assert_eq!(kernel.sources()[0], text(&name), "{name}: its own file comes first");
     }
 }
 
@@ -136,7 +158,7 @@ fn binding(module: &Module, variable: &GlobalVariable) -> (bool, bool) {
 #[test]
 fn bindings_are_what_the_kernel_says() {
     for (kernel, launch) in every_launch() {
-        let (name, module) = (kernel.name(), parse(&kernel, launch.subgroups));
+        let (name, module) = (kernel.name(), parse(&kernel, &launch));
         let mut found: BTreeMap<(u32, u32), (bool, bool)> = BTreeMap::new();
         for (_, variable) in module.global_variables.iter() {
             if let Some(at) = &variable.binding {
@@ -166,7 +188,7 @@ fn bindings_are_what_the_kernel_says() {
 #[test]
 fn pipeline_constants_are_what_the_launch_sets() {
     for (kernel, launch) in every_launch() {
-        let (name, module) = (kernel.name(), parse(&kernel, launch.subgroups));
+        let (name, module) = (kernel.name(), parse(&kernel, &launch));
         let set: BTreeSet<&str> = launch.overrides.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(set.len(), launch.overrides.len(), "{name}: a constant is set twice");
         // Constants that are computed from others are the shader's own affair.
@@ -245,7 +267,7 @@ fn planned() -> Vec<(Kernel, Launch)> {
         for (step, caps) in plans.0.iter().flat_map(|(_, p)| &p.steps).flat_map(|s| every_caps().map(|caps| (s, caps)))
         {
             let launch = step.kernel.launch(&caps);
-            let key = format!("{} {:?}", step.kernel.name(), launch.overrides);
+            let key = format!("{} {:?} {:?}", step.kernel.name(), launch.body.as_ptr(), launch.overrides);
             distinct.entry(key).or_insert_with(|| (step.kernel.clone(), launch));
         }
     }
@@ -258,7 +280,7 @@ fn every_launch_compiles_in_a_browser() {
     if browser::wanted().is_none() {
         return;
     }
-    for (kernel, launch) in &every_launch() {
+    for (kernel, launch) in every_launch().iter().filter(|(_, launch)| is_portable(launch)) {
         let job = browser::Job { kernel, launch, bindings: &[], operands: &[], reads: 0, offset: 0 };
         browser::run(&job).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
     }
@@ -279,14 +301,19 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
     layouter.update(module.to_ctx()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
     let memory: u32 = shared.map(|(_, v)| layouter[v.ty].size).sum();
-    assert!(memory <= WORKGROUP_MEMORY, "{name}: {memory} bytes of workgroup memory");
+    let available = if is_portable(launch) { WORKGROUP_MEMORY } else { MATRIX_MEMORY };
+    assert!(memory <= available, "{name}: {memory} bytes of workgroup memory");
     assert!(launch.groups.iter().all(|&g| (1..=65_535).contains(&g)), "{name}: {:?} workgroups", launch.groups);
 
     let point = || Some((ShaderStage::Compute, "main".to_string()));
     spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|e| panic!("{name} in SPIR-V: {e}"));
     let options = msl::PipelineOptions { entry_point: point(), ..Default::default() };
     let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
-    msl::write_string(&module, &info, &metal, &options).unwrap_or_else(|e| panic!("{name} in MSL: {e}"));
+    let written = msl::write_string(&module, &info, &metal, &options);
+    if !is_portable(launch) {
+        return; // Metal has 8 x 8 only, and the others have none
+    }
+    written.unwrap_or_else(|e| panic!("{name} in MSL: {e}"));
     let options = hlsl::PipelineOptions { entry_point: point() };
     let mut text = String::new();
     let direct = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..Default::default() };
@@ -312,20 +339,17 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
 fn every_launch_is_written_in_every_language() {
     let planned = planned();
     let all: Vec<(Kernel, Launch)> = planned.into_iter().chain(every_launch()).collect();
-    let modules: BTreeMap<(&str, bool), (Module, ModuleInfo)> = all
-        .iter()
-        .map(|(kernel, launch)| ((kernel.name(), launch.subgroups), kernel))
-        .collect::<BTreeMap<_, _>>()
-        .into_par_iter()
-        .map(|((name, subgroups), kernel)| {
-            let module = parse(kernel, subgroups);
-            let info = validate(name, &module);
-            ((name, subgroups), (module, info))
-        })
-        .collect();
-    all.par_iter().for_each(|(kernel, launch)| {
-        let (module, info) = &modules[&(kernel.name(), launch.subgroups)];
-        specialise(module, info, kernel, launch);
+    let key = |(kernel, launch): &(Kernel, Launch)| (kernel.name(), launch.body.as_ptr());
+    let modules: BTreeMap<_, _> = all.iter().map(|one| (key(one), one)).collect();
+    let parsed = |(_, (kernel, launch)): (_, &(Kernel, Launch))| {
+        let module = parse(kernel, launch);
+        let info = validate(kernel.name(), &module);
+        (key(&(kernel.clone(), launch.clone())), (module, info))
+    };
+    let modules: BTreeMap<_, (Module, ModuleInfo)> = modules.into_iter().map(parsed).collect();
+    all.iter().for_each(|one| {
+        let (module, info) = &modules[&key(one)];
+        specialise(module, info, &one.0, &one.1);
     });
-    println!("{} pipelines of {} kernels", all.len(), modules.len());
+    println!("{} pipelines of {} modules", all.len(), modules.len());
 }

@@ -10,14 +10,14 @@ use crate::{
     data::{self, Dataset, Items, Series},
     error::{Error, Result},
     eval::{
-        self, Better, Report, Row, Setup, binarized,
+        Better, Report, Row, Setup, binarized,
         boltzmann::boltzmann,
         images::{self, Images},
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
         modes,
         sequences::{self, Layout, Sequences},
     },
-    files::write_atomically,
+    files::{cache_folder, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
     models::{BOUND, SAMPLE},
@@ -68,7 +68,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
-    let setup = Setup { device: &device, cache: eval::cache_folder(), seed: args.seed, effort: args.effort };
+    let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort };
     let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
     let reports = evaluation.reports()?;
     let step = evaluation.session.step();

@@ -48,6 +48,9 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     dataset.notes.iter().for_each(tell);
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
+    if settings.half && !runner.allow_half()? {
+        tell("half: products stay in single precision, which is as fast or faster on this device");
+    }
     let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
     if args.explain {
         return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));

@@ -228,6 +228,10 @@ impl Runner for Cpu {
 
     fn set_submission_time(&mut self, _: Duration) {}
 
+    fn allow_half(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
     fn wait(&mut self) -> Result<()> {
         Ok(())
     }

@@ -47,14 +47,6 @@ impl Setup<'_> {
     }
 }
 
-/// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has one.
-pub fn cache_folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let platform = || variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA"));
-    let home = || variable("HOME").map(|home| home.join(".cache"));
-    variable("SADDLE_CACHE").or_else(|| platform().or_else(home).map(|folder| folder.join("saddle")))
-}
-
 /// One update of a network by Adam with its authors' defaults (Kingma and Ba 2015).
 fn descend<'g>(net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
     let graph: &'g Graph = net.graph;

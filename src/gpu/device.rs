@@ -6,10 +6,11 @@ use std::{
 };
 
 use wgpu::{
-    Adapter, AdapterInfo, Buffer, BufferUsages, ComputePass, ErrorFilter, Features, MapMode, PollError, PollType,
-    SubmissionIndex,
+    Adapter, AdapterInfo, Buffer, BufferUsages, ComputePass, ErrorFilter, ExperimentalFeatures, Features, MapMode,
+    PollError, PollType, SubmissionIndex,
 };
 
+use super::body;
 use crate::{
     error::{Error, Result},
     kernels::Caps,
@@ -41,24 +42,27 @@ impl Device {
         let (info, limits) = (adapter.get_info(), adapter.limits());
         let wanted = Features::SUBGROUP
             | Features::SHADER_F16
+            | Features::EXPERIMENTAL_COOPERATIVE_MATRIX
             | Features::PIPELINE_CACHE
             | Features::TIMESTAMP_QUERY
             | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
             | Features::TIMESTAMP_QUERY_INSIDE_PASSES;
         let features = adapter.features() & wanted;
+        let bodies = body::bodies(adapter, false);
         let caps = Caps {
             max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             max_groups: limits.max_compute_workgroups_per_dimension,
-            subgroup: match info.subgroup_min_size {
-                size if size == info.subgroup_max_size && features.contains(Features::SUBGROUP) => size,
-                _ => 0,
-            },
+            product: bodies[0],
             wide: true,
         };
+        // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are tested.
+        #[expect(unsafe_code, reason = "wgpu wants to be told that experimental features may be unsound")]
+        let experimental_features = unsafe { ExperimentalFeatures::enabled() };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("saddle"),
             required_features: features,
             required_limits: limits,
+            experimental_features,
             ..Default::default()
         };
         let (raw, queue) = pollster::block_on(adapter.request_device(&descriptor))

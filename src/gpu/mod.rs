@@ -1,12 +1,14 @@
 //! The GPU: adapters, pipelines and the runner. The only module that names wgpu.
 
 mod adapter;
+mod body;
 mod device;
 mod pace;
 mod pipeline;
 mod runner;
 
 pub use adapter::{Choice, Listed, adapters, choose, list, quiet_loader};
+pub use body::bodies;
 pub use device::Device;
 pub use pipeline::{Binding, Pipeline, Pipelines, Shader};
 pub use runner::Gpu;

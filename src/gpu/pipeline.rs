@@ -22,7 +22,6 @@ use crate::{
 pub struct Shader {
     name: &'static str,
     sources: &'static [&'static str],
-    subgroup_sources: &'static [&'static str],
     buffers: Buffers,
     chain: bool,
     /// Whether the run-time checks may be left out.
@@ -31,18 +30,16 @@ pub struct Shader {
 
 impl From<&Kernel> for Shader {
     fn from(k: &Kernel) -> Self {
-        let [sources, subgroup_sources] = [false, true].map(|subgroups| k.sources(subgroups));
         let (buffers, chain) = (k.buffers(), k.chain().is_some());
-        Self { name: k.name(), sources, subgroup_sources, buffers, chain, trusted: true }
+        Self { name: k.name(), sources: k.sources(), buffers, chain, trusted: true }
     }
 }
 
 /// A kernel of the caller's own keeps its run-time checks: nobody has vouched for it.
 impl<K: Spec> From<&K> for Shader {
     fn from(k: &K) -> Self {
-        let (sources, subgroup_sources) = (K::SOURCES, K::SUBGROUP_SOURCES);
         let (buffers, chain) = (k.buffers(), k.chain().is_some());
-        Self { name: K::NAME, sources, subgroup_sources, buffers, chain, trusted: false }
+        Self { name: K::NAME, sources: K::SOURCES, buffers, chain, trusted: false }
     }
 }
 
@@ -61,7 +58,7 @@ impl Key {
     fn new(device: &Device, shader: &Shader, launch: &Launch) -> Self {
         let Buffers { reads, words, writes, words_out } = &shader.buffers;
         Self {
-            source: if launch.subgroups { shader.subgroup_sources } else { shader.sources }.concat(),
+            source: launch.joined(shader.sources),
             constants: launch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
             reads: reads.len() + words.len(),
             writes: writes.len() + words_out.len(),

@@ -9,10 +9,10 @@ use std::{
 
 use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, SubmissionIndex};
 
-use super::{Binding, Device, Pipeline, Pipelines, pace::Pace};
+use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
 use crate::{
     error::{Error, Result},
-    kernels::Kernel,
+    kernels::{Body, Kernel},
     program::{Content, Output, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
@@ -25,6 +25,7 @@ const ENCODED: usize = 1000;
 
 /// The runner of programs on a GPU.
 pub struct Gpu {
+    adapter: Adapter,
     device: Device,
     pipelines: Pipelines,
     /// The buffers that programs share.
@@ -85,9 +86,11 @@ struct Ring {
 impl Gpu {
     /// Opens an adapter. With `checked`, shaders keep their run-time checks.
     pub fn open(adapter: &Adapter, checked: bool) -> Result<Self> {
-        let device = Device::open(adapter, checked)?;
+        let mut device = Device::open(adapter, checked)?;
         let pipelines = Pipelines::new(&device)?;
+        device.caps.product = body::fastest(&device, &pipelines, &body::bodies(adapter, false))?;
         let mut gpu = Self {
+            adapter: adapter.clone(),
             device,
             pipelines,
             shared: HashMap::new(),
@@ -436,6 +439,11 @@ impl Runner for Gpu {
 
     fn set_submission_time(&mut self, most: Duration) {
         self.submission_time = most;
+    }
+
+    fn allow_half(&mut self) -> Result<bool> {
+        self.device.caps.product = body::fastest(&self.device, &self.pipelines, &body::bodies(&self.adapter, true))?;
+        Ok(matches!(self.device.caps.product, Body::Matrix(matrix) if matrix.is_half()))
     }
 
     fn wait(&mut self) -> Result<()> {

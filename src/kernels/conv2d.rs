@@ -84,8 +84,8 @@ impl Geometry {
     pub(super) fn overrides(&self) -> Vec<(String, f64)> {
         let &Self { b, c, h, w, k, r, s, p, q, stride, pad } = self;
         overrides!(
-            B = b,
-            C = c,
+            IMAGES = b,
+            CHANNELS = c,
             H = h,
             W = w,
             K = k,
@@ -103,16 +103,8 @@ impl Geometry {
 
 impl Spec for Conv2d {
     const NAME: &'static str = "conv2d";
-    const SOURCES: &'static [&'static str] = &[
-        include_str!("../../shaders/conv2d.wgsl"),
-        include_str!("../../shaders/product.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
-    ];
-    const SUBGROUP_SOURCES: &'static [&'static str] = &[
-        include_str!("../../shaders/conv2d.wgsl"),
-        include_str!("../../shaders/product_subgroup.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
-    ];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/conv2d.wgsl"), include_str!("../../shaders/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

@@ -41,10 +41,7 @@ impl Conv2dFilter {
 
 impl Spec for Conv2dFilter {
     const NAME: &'static str = "conv2d_filter";
-    const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv2d_filter.wgsl"), include_str!("../../shaders/product.wgsl")];
-    const SUBGROUP_SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv2d_filter.wgsl"), include_str!("../../shaders/product_subgroup.wgsl")];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/conv2d_filter.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

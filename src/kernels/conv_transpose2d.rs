@@ -20,16 +20,8 @@ pub struct ConvTranspose2d {
 
 impl Spec for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
-    const SOURCES: &'static [&'static str] = &[
-        include_str!("../../shaders/conv_transpose2d.wgsl"),
-        include_str!("../../shaders/product.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
-    ];
-    const SUBGROUP_SOURCES: &'static [&'static str] = &[
-        include_str!("../../shaders/conv_transpose2d.wgsl"),
-        include_str!("../../shaders/product_subgroup.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
-    ];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/conv_transpose2d.wgsl"), include_str!("../../shaders/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

@@ -30,16 +30,8 @@ pub struct MatMul {
 
 impl Spec for MatMul {
     const NAME: &'static str = "matmul";
-    const SOURCES: &'static [&'static str] = &[
-        include_str!("../../shaders/matmul.wgsl"),
-        include_str!("../../shaders/product.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
-    ];
-    const SUBGROUP_SOURCES: &'static [&'static str] = &[
-        include_str!("../../shaders/matmul.wgsl"),
-        include_str!("../../shaders/product_subgroup.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
-    ];
+    const SOURCES: &'static [&'static str] =
+        &[include_str!("../../shaders/matmul.wgsl"), include_str!("../../shaders/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let &Self { batch, m, n, k, .. } = self;

@@ -19,6 +19,7 @@ pub mod gru_grad;
 pub mod lstm;
 pub mod lstm_grad;
 pub mod matmul;
+pub mod matrix_multiply_add;
 pub mod moments;
 pub mod multiply_add;
 pub mod norm_sums;
@@ -49,11 +50,13 @@ pub use gru_grad::GruGrad;
 pub use lstm::Lstm;
 pub use lstm_grad::LstmGrad;
 pub use matmul::MatMul;
+pub use matrix_multiply_add::MatrixMultiplyAdd;
 pub use moments::Moments;
 pub use multiply_add::MultiplyAdd;
 pub use norm_sums::NormSums;
 pub use pad::Pad;
 pub use pointwise::Pointwise;
+pub use product::{Body, Matrix};
 pub use random::Random;
 pub use record::Record;
 pub use recurrent::Sequence;
@@ -70,8 +73,8 @@ pub struct Caps {
     pub max_binding: u64,
     /// Workgroups along one axis of a dispatch.
     pub max_groups: u32,
-    /// Lanes of a subgroup, where subgroup operations may be used and all have the same number; else 0.
-    pub subgroup: u32,
+    /// What computes products, where its tiles fit.
+    pub product: Body,
     /// Many lanes and dear launches: long sums with few results are split, small tensors are computed again in each kernel
     /// that uses them.
     pub wide: bool,
@@ -80,15 +83,15 @@ pub struct Caps {
 impl Default for Caps {
     /// What every WebGPU implementation offers.
     fn default() -> Self {
-        Self { max_binding: 128 << 20, max_groups: 65_535, subgroup: 0, wide: true }
+        Self { max_binding: 128 << 20, max_groups: 65_535, product: Body::Tiled, wide: true }
     }
 }
 
 /// How to run a kernel once: pipeline constants and the number of workgroups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
-    /// Whether the sources that use subgroups run, [`Spec::SUBGROUP_SOURCES`].
-    pub subgroups: bool,
+    /// WGSL that follows the kernel's own.
+    pub body: &'static [&'static str],
     /// Name and value of each pipeline constant; those left out keep the shader's default.
     pub overrides: Vec<(String, f64)>,
     /// Workgroups along x, y and z.
@@ -101,7 +104,14 @@ impl Launch {
     pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
         let rows = groups.div_ceil(caps.max_groups as usize).max(1);
         let groups = [groups.div_ceil(rows).max(1) as u32, rows as u32, 1];
-        Self { subgroups: false, overrides, groups }
+        Self { body: &[], overrides, groups }
+    }
+
+    /// A kernel's files and the body in one module, whose directives come first.
+    pub fn joined(&self, own: &[&str]) -> String {
+        let lines = || own.iter().chain(self.body).flat_map(|file| file.lines());
+        let directive = |line: &&str| line.starts_with("enable ");
+        lines().filter(directive).chain(lines().filter(|line| !directive(line))).flat_map(|line| [line, "\n"]).collect()
     }
 }
 
@@ -151,10 +161,8 @@ pub struct Io<'a, F> {
 pub trait Spec {
     /// File name of the shader without `.wgsl`.
     const NAME: &'static str;
-    /// The WGSL files whose concatenation is the module.
+    /// The WGSL files that are the module, together with the launch's body.
     const SOURCES: &'static [&'static str];
-    /// Those for launches that use subgroups, where there are any.
-    const SUBGROUP_SOURCES: &'static [&'static str] = Self::SOURCES;
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
     /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::launch`].
@@ -185,12 +193,13 @@ macro_rules! kernels {
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $name::NAME),* }
             }
-            /// See [`Spec::SOURCES`] and [`Spec::SUBGROUP_SOURCES`].
-            pub fn sources(&self, subgroups: bool) -> &'static [&'static str] {
-                match self {
-                    $(Self::$name(_) if subgroups => $name::SUBGROUP_SOURCES,)*
-                    $(Self::$name(_) => $name::SOURCES),*
-                }
+            /// See [`Spec::SOURCES`].
+            pub fn sources(&self) -> &'static [&'static str] {
+                match self { $(Self::$name(_) => $name::SOURCES),* }
+            }
+            /// The WGSL of a launch.
+            pub fn source(&self, launch: &Launch) -> String {
+                launch.joined(self.sources())
             }
             /// See [`Spec::buffers`].
             pub fn buffers(&self) -> Buffers {
@@ -235,6 +244,7 @@ kernels!(
     Lstm,
     LstmGrad,
     MatMul,
+    MatrixMultiplyAdd,
     Moments,
     MultiplyAdd,
     NormSums,

@@ -14,6 +14,8 @@ pub struct MultiplyAdd {
     pub len: usize,
     /// Steps of each chain.
     pub rounds: usize,
+    /// Whether the values are of half precision.
+    pub half: bool,
 }
 
 const SIZE: usize = 256;
@@ -29,7 +31,12 @@ impl Spec for MultiplyAdd {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, ROUNDS = self.rounds))
+        let body: &[&str] = match self.half {
+            true => &[include_str!("../../shaders/real_half.wgsl")],
+            false => &[include_str!("../../shaders/real_single.wgsl")],
+        };
+        let overrides = overrides!(N = self.len, ROUNDS = self.rounds);
+        Launch { body, ..Launch::folded(self.len.div_ceil(SIZE), caps, overrides) }
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -1,8 +1,59 @@
-//! The launch of the product that matmul and the convolutions share, `shaders/product.wgsl` or `shaders/product_subgroup.wgsl`,
-//! and its cost.
+//! The product that matmul and the convolutions share: the bodies that it can have, its launch and its cost.
+
+use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Chain, Cost, Launch};
 use crate::overrides;
+
+/// What computes a product: which WGSL is joined to the kernel's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Body {
+    /// One invocation for each result, `product_plain.wgsl`: what the others are measured against.
+    Plain,
+    /// Tiles in workgroup memory and blocks in registers, `product.wgsl`: for every adapter.
+    Tiled,
+    /// Tiles of subgroups of 8 lanes, `product_subgroup.wgsl`: for drivers on processors.
+    Subgroup,
+    /// Tiles of matrix units, `product_matrix.wgsl`.
+    Matrix(Matrix),
+}
+
+/// Square matrices that an adapter's units multiply, with sums in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Matrix {
+    /// 8 x 8 of f32.
+    Single8,
+    /// 8 x 8 of f16.
+    Half8,
+    /// 16 x 16 of f16.
+    Half16,
+}
+
+impl Matrix {
+    /// Rows and columns.
+    pub fn side(self) -> usize {
+        match self {
+            Self::Single8 | Self::Half8 => 8,
+            Self::Half16 => 16,
+        }
+    }
+
+    /// Whether operands are rounded to half precision.
+    pub fn is_half(self) -> bool {
+        self != Self::Single8
+    }
+}
+
+impl Body {
+    fn sources(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[include_str!("../../shaders/product_plain.wgsl")],
+            Self::Tiled => &[include_str!("../../shaders/product.wgsl")],
+            Self::Subgroup => &[include_str!("../../shaders/product_subgroup.wgsl")],
+            Self::Matrix(matrix) => matrix.sources(),
+        }
+    }
+}
 
 /// Products of `[m, k]` with `[k, n]`, as many as `batch`; `k` is the longest where they differ.
 pub(super) struct Product {
@@ -30,43 +81,71 @@ const SLABS: usize = 10 << 10;
 const SUBGROUP: usize = 32;
 /// Workgroups that keep a GPU busy.
 const ENOUGH: usize = 64;
-/// Lanes of a subgroup, and side of its tile, in `product_subgroup.wgsl`.
-const SUBGROUP_LANES: u32 = 8;
+/// Side of a workgroup's tile in `product_plain.wgsl` and in `product_subgroup.wgsl`.
+const PLAIN_TILE: usize = 16;
 const SUBGROUP_TILE: usize = 32;
+/// Blocks along m and n of a workgroup's tile in `product_matrix.wgsl`, and matrices along m and n of a block.
+const MATRIX_BLOCKS: [[usize; 2]; 2] = [[2, 4], [1, 2]];
+const MATRIX_BLOCK: [usize; 2] = [4, 2];
 /// How many times the work tiles may do, for reaching over the edges.
 const EXCESS: f64 = 2.0;
 /// Longest loop of one invocation: some drivers cut loops at 65,535 without a word.
 const LOOP: usize = 32_768;
 
 impl Product {
-    /// The launch, with a kernel's `own` pipeline constants.
+    /// The launch, with a kernel's `own` pipeline constants: of the adapter's body, where its tiles fit.
     pub fn launch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Launch {
-        if caps.subgroup == SUBGROUP_LANES && self.k <= LOOP && self.excess(SUBGROUP_TILE, SUBGROUP_TILE) <= EXCESS {
-            let mut overrides = overrides!(BATCH = self.batch, M = self.m, N = self.n);
-            overrides.extend(own);
-            let groups = self.batch * self.m.div_ceil(SUBGROUP_TILE) * self.n.div_ceil(SUBGROUP_TILE);
-            return Launch { subgroups: true, ..Launch::folded(groups, caps, overrides) };
+        let (body, (groups, mut overrides)) = match self.untiled(caps.product) {
+            Some(launch) => (caps.product, launch),
+            None => (Body::Tiled, self.tiled()),
+        };
+        overrides.extend(overrides!(BATCH = self.batch, M = self.m, N = self.n));
+        overrides.extend(own);
+        Launch { body: body.sources(), ..Launch::folded(groups, caps, overrides) }
+    }
+
+    /// Workgroups and constants of another body than the tiled one, if its tiles fit.
+    fn untiled(&self, body: Body) -> Option<(usize, Vec<(String, f64)>)> {
+        let square = |side: usize| (self.tiles([side; 2]), vec![]);
+        match body {
+            _ if self.k > LOOP => None,
+            Body::Tiled => None,
+            Body::Plain => Some(square(PLAIN_TILE)),
+            Body::Subgroup => self.fits([SUBGROUP_TILE; 2]).then(|| square(SUBGROUP_TILE)),
+            Body::Matrix(matrix) => {
+                let tile = |blocks: [usize; 2]| [0, 1].map(|i| blocks[i] * MATRIX_BLOCK[i] * matrix.side());
+                let good = |&blocks: &[usize; 2]| self.fits(tile(blocks)) && self.tiles(tile(blocks)) >= ENOUGH;
+                let [_, small] = MATRIX_BLOCKS;
+                let blocks =
+                    MATRIX_BLOCKS.into_iter().find(good).or_else(|| self.fits(tile(small)).then_some(small))?;
+                let mut overrides = overrides!(BLOCKS_M = blocks[0], BLOCKS_N = blocks[1]);
+                overrides.extend(self.along_k());
+                Some((self.tiles(tile(blocks)), overrides))
+            }
         }
+    }
+
+    /// Workgroups and constants of the tiled body.
+    fn tiled(&self) -> (usize, Vec<(String, f64)>) {
         let tile = self.tile();
         let [lanes_m, lanes_n, lanes_k] = tile.lanes;
         let depth = self.depth(&tile);
         let steps = self.k.div_ceil(depth);
         assert!(steps <= LOOP, "a product over {} terms needs {steps} steps: split it", self.k);
         let mut overrides = overrides!(
-            BATCH = self.batch,
-            M = self.m,
-            N = self.n,
             LANES_M = lanes_m,
             LANES_N = lanes_n,
             LANES_K = lanes_k,
             BLOCKS_M = tile.blocks,
             BLOCKS_N = tile.blocks,
             DEPTH = depth,
-            A_ALONG_K = self.a_along_k as u32,
-            B_ALONG_K = self.b_along_k as u32,
         );
-        overrides.extend(own);
-        Launch::folded(self.groups(&tile), caps, overrides)
+        overrides.extend(self.along_k());
+        (self.groups(&tile), overrides)
+    }
+
+    fn along_k(&self) -> Vec<(String, f64)> {
+        overrides!(A_ALONG_K = self.a_along_k as u32, B_ALONG_K = self.b_along_k as u32)
     }
 
     /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
@@ -94,6 +173,10 @@ impl Product {
 
     fn groups(&self, tile: &Tile) -> usize {
         let [m, n, _] = tile.lanes.map(|lanes| 4 * tile.blocks * lanes);
+        self.tiles([m, n])
+    }
+
+    fn tiles(&self, [m, n]: [usize; 2]) -> usize {
         self.batch * self.m.div_ceil(m) * self.n.div_ceil(n)
     }
 
@@ -102,6 +185,10 @@ impl Product {
         let [m, n, _] = tile.lanes.map(|lanes| lanes * tile.blocks);
         let blocks = Self { m: self.m.div_ceil(4), n: self.n.div_ceil(4), ..*self };
         blocks.excess(m, n)
+    }
+
+    fn fits(&self, [m, n]: [usize; 2]) -> bool {
+        self.excess(m, n) <= EXCESS
     }
 
     /// How many times the elements of a product tiles of m x n have.

@@ -18,7 +18,7 @@ impl Spec for Tick {
     }
 
     fn launch(&self, _caps: &Caps) -> Launch {
-        Launch { subgroups: false, overrides: vec![], groups: [1; 3] }
+        Launch { body: &[], overrides: vec![], groups: [1; 3] }
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -116,6 +116,8 @@ settings! {
         seed: u64 = "0", Rule::Whole(0, MAX);
         /// Device by index or name, or cpu; auto: the best one
         adapter: Option<String> = "auto", Rule::Auto(&Rule::Text);
+        /// Let matrix units multiply in half precision, where the device has them; sums stay in single precision
+        half: bool = "false", Rule::Switch;
     }
     "Optimiser" {
         /// Update rule of both networks

@@ -64,12 +64,12 @@ pub fn run(job: &Job) -> Result<Vec<u32>, String> {
 impl Job<'_> {
     /// Length of the header, the header in JSON, padded to whole words, the words.
     fn bytes(&self) -> Vec<u8> {
-        let subgroups = self.launch.subgroups;
+        let code = self.kernel.source(self.launch);
         let lens = |all: &[Vec<u32>]| all.iter().map(Vec::len).collect::<Vec<_>>();
         let header = serde_json::json!({
             "name": self.kernel.name(),
             // Browsers want to be told; naga does not know the word.
-            "code": (if subgroups { "enable subgroups;\n" } else { "" }).to_string() + &self.kernel.sources(subgroups).concat(),
+            "code": (if code.contains("subgroup") { "enable subgroups;\n" } else { "" }).to_string() + &code,
             "constants": self.launch.overrides.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "groups": self.launch.groups,
             "reads": self.reads,

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use saddle::{
     gpu::{self, Binding, Choice, Device, Pipelines},
-    kernels::{Caps, Chain, Io, Kernel, chain::Code},
+    kernels::{Body, Caps, Chain, Io, Kernel, chain::Code},
 };
 use wgpu::BufferUsages;
 
@@ -148,6 +148,9 @@ pub enum Bound {
     Exact,
     /// c * eps * sqrt(terms) * S + tiny, where S is the twin on absolute values: kernels that add `terms` products.
     Sum { c: f64, terms: usize },
+    /// The same for operands that were rounded to half precision: each term is off by two roundings of 2^-11, or by less than
+    /// 2^-24 where an operand has no normal half.
+    Half { terms: usize },
     /// absolute + relative * |reference|.
     Within { absolute: f64, relative: f64 },
     /// A bound for each element of each output, derived by the test; see [`chain_error`].
@@ -180,6 +183,10 @@ pub fn check_with(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs, bound:
         Bound::Sum { c, terms } => {
             let scale = c * EPS * (terms as f64).sqrt();
             data.magnitude(&kernel).iter().map(|s| s.iter().map(|s| scale * s + TINY).collect()).collect()
+        }
+        Bound::Half { terms } => {
+            let (relative, absolute) = (2f64.powi(-10) + EPS * terms as f64, terms as f64 * 2f64.powi(-24));
+            data.magnitude(&kernel).iter().map(|s| s.iter().map(|s| relative * s + absolute).collect()).collect()
         }
         Bound::Within { absolute, relative } => {
             exact.iter().map(|y| y.iter().map(|y| absolute + relative * y.abs() + TINY).collect()).collect()
@@ -292,7 +299,8 @@ fn in_browser(
     operands: &[Vec<u32>],
     reads: usize,
 ) -> Result<Vec<u32>, String> {
-    let launch = kernel.launch(&Caps { subgroup: 0, ..caps.clone() });
+    let product = if caps.product == Body::Plain { Body::Plain } else { Body::Tiled };
+    let launch = kernel.launch(&Caps { product, ..caps.clone() });
     browser::run(&browser::Job { kernel, launch: &launch, bindings, operands, reads, offset: 4 * GUARD })
 }
 

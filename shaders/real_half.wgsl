@@ -1,0 +1,5 @@
+// Numbers in half precision.
+
+enable f16;
+
+alias Real = f16;

@@ -1,0 +1,3 @@
+// Numbers in single precision.
+
+alias Real = f32;
