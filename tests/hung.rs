@@ -16,7 +16,7 @@ use saddle::{
 
 /// Work for half an hour on a processor.
 fn endless() -> Program {
-    let kernel = MultiplyAdd { len: 1 << 24, rounds: 60_000 };
+    let kernel = MultiplyAdd { len: 1 << 24, rounds: 60_000, half: false };
     let lens = [kernel.len, 2, kernel.len];
     let bindings = (0..3).map(|buffer| Range { buffer, offset: 0, len: lens[buffer] }).collect();
     let step = Step { kernel: kernel.into(), bindings, operands: vec![], label: "endless".into() };

@@ -3,7 +3,7 @@ mod common;
 
 use std::time::Instant;
 
-use common::{Bound, EPS, Inputs, Rng, chain_error, check, check_with, device};
+use common::{Bound, EPS, Inputs, Rng, browser, chain_error, check, check_with, device};
 use saddle::kernels::{
     Caps, Chain, Index, Kernel, MultiplyAdd, Pointwise,
     chain::{Code, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
@@ -246,14 +246,22 @@ fn the_longest_chain_compiles_fast() {
     }
 }
 
-/// Each step rounds twice at most and shrinks what was wrong before; then comes the mean.
+/// Each step rounds twice at most and shrinks what was wrong before; then comes the mean. The inputs are rounded, too.
 #[test]
 fn multiply_adds() {
     let (m, c) = (0.75, 0.5);
-    for (len, rounds) in [(1, 1), (2, 0), (255, 7), (256, 31), (257, 2), (1009, 13)] {
-        let largest = CHAINS as f64 + 1.0;
-        let bound = Bound::Within { absolute: largest * EPS * (1.0 / (1.0 - m as f64) + CHAINS as f64), relative: 0.0 };
-        let a = Rng(len as u64).uniform(len, -1.0, 1.0);
-        check(MultiplyAdd { len, rounds }, Inputs::random(0).reads(vec![a, vec![m, c]]), bound);
+    let has_half = device().0.raw.features().contains(wgpu::Features::SHADER_F16) && browser::wanted().is_none();
+    for (half, eps) in [(false, EPS), (true, 2f64.powi(-10))] {
+        if half && !has_half {
+            println!("no half precision on {}", device().0.info.name);
+            continue;
+        }
+        for (len, rounds) in [(1, 1), (2, 0), (255, 7), (256, 31), (257, 2), (1009, 13)] {
+            let largest = CHAINS as f64 + 1.0;
+            let absolute = largest * (eps * (1.0 + 1.0 / (1.0 - m as f64)) + EPS * CHAINS as f64);
+            let a = Rng(len as u64).uniform(len, -1.0, 1.0);
+            let inputs = Inputs::random(0).reads(vec![a, vec![m, c]]);
+            check(MultiplyAdd { len, rounds, half }, inputs, Bound::Within { absolute, relative: 0.0 });
+        }
     }
 }

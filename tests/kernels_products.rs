@@ -6,6 +6,7 @@ use saddle::{
     gpu,
     kernels::{
         Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Index, Io, Kernel, MatMul, Matrix,
+        MatrixMultiplyAdd,
         chain::{Code, Digit, Instr},
     },
 };
@@ -188,6 +189,24 @@ fn tiles_of_other_bodies() {
     let narrow = matmul(1, 5, 300, 9);
     let others = matrices.into_iter().chain([Body::Subgroup]);
     assert!(others.into_iter().all(|body| !fits(body, &narrow)), "most of its tiles would be empty");
+}
+
+/// What shows how fast matrix units are, on those that the adapter has.
+#[test]
+fn matrix_multiply_adds() {
+    for body in bodies() {
+        let Body::Matrix(matrix) = body else { continue };
+        for (groups, rounds) in [(1, 128), (3, 256)] {
+            let terms = rounds * matrix.side();
+            let kernel = MatrixMultiplyAdd { matrix, groups, rounds };
+            check_with(
+                &with(body),
+                kernel,
+                Inputs::random(1),
+                if matrix.is_half() { half(terms) } else { bound(terms) },
+            );
+        }
+    }
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn arithmetic(caps: &Caps) -> Result<Program> {
         graph.output("y", a.matmul(b));
         return plan(&graph, caps, None);
     }
-    let kernel = MultiplyAdd { len: 1 << 18, rounds: 256 };
+    let kernel = MultiplyAdd { len: 1 << 18, rounds: 256, half: false };
     let lens = [kernel.len, 2, kernel.len];
     let range = |buffer| Range { buffer, offset: 0, len: lens[buffer] };
     let steps = vec![Step {
