@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use wgpu::{Adapter, BufferUsages, CooperativeScalarType, DeviceType, Features};
+use wgpu::{Adapter, CooperativeMatrixProperties, CooperativeScalarType, DeviceType, Features};
 
-use super::{Binding, Device, Pipelines};
+use super::{Device, Pipelines};
 use crate::{
     error::Result,
     files,
-    kernels::{Body, Caps, Chain, Kernel, MatMul, Matrix},
+    kernels::{Body, Caps, Chain, MatMul, Matrix},
 };
 
 /// Lanes of the subgroups that [`Body::Subgroup`] is for.
@@ -22,26 +22,32 @@ const ENOUGH: Duration = Duration::from_millis(20);
 /// How much faster another body must be than the first one, so that chance does not choose.
 const FASTER: f64 = 1.1;
 
-/// The bodies that suit an adapter, among them, with `half`, those that round operands to half precision. Where there are several,
-/// only a measurement can tell which is the fastest.
-pub fn bodies(adapter: &Adapter, half: bool) -> Vec<Body> {
-    let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
-    let narrow = [info.subgroup_min_size, info.subgroup_max_size] == [SUBGROUP; 2];
-    let on_processor = info.device_type == DeviceType::Cpu && narrow && features.contains(Features::SUBGROUP);
+/// What an adapter's matrix units multiply, where kernels can use them.
+pub fn matrices(adapter: &Adapter) -> Vec<Matrix> {
+    let (limits, features) = (adapter.limits(), adapter.features());
     let roomy = limits.max_compute_workgroup_storage_size >= MEMORY
         && limits.max_compute_invocations_per_workgroup >= LANES
         && features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
-    let multiplies = |matrix: Matrix| {
-        let element = if matrix.is_half() { CooperativeScalarType::F16 } else { CooperativeScalarType::F32 };
-        let side = matrix.side() as u32;
-        adapter.cooperative_matrix_properties().iter().any(|p| {
-            [p.m_size, p.n_size, p.k_size] == [side; 3]
+    let properties = adapter.cooperative_matrix_properties();
+    let multiplies = |matrix: &Matrix| {
+        let half = matrix.is_half();
+        let element = if half { CooperativeScalarType::F16 } else { CooperativeScalarType::F32 };
+        let fits = |p: &CooperativeMatrixProperties| {
+            [p.m_size, p.n_size, p.k_size] == [matrix.side() as u32; 3]
                 && (p.ab_type, p.cr_type) == (element, CooperativeScalarType::F32)
-        })
+        };
+        roomy && (!half || features.contains(Features::SHADER_F16)) && properties.iter().any(fits)
     };
-    let wanted = |matrix: Matrix| !matrix.is_half() || (half && features.contains(Features::SHADER_F16));
-    let matrices = [Matrix::Single8, Matrix::Half8, Matrix::Half16].into_iter();
-    let matrices = matrices.filter(|&matrix| roomy && wanted(matrix) && multiplies(matrix)).map(Body::Matrix);
+    [Matrix::Single8, Matrix::Half8, Matrix::Half16].into_iter().filter(multiplies).collect()
+}
+
+/// The bodies that suit an adapter, among them, with `half`, those that round operands to half precision. Where there are several,
+/// only a measurement can tell which is the fastest.
+pub fn bodies(adapter: &Adapter, half: bool) -> Vec<Body> {
+    let info = adapter.get_info();
+    let narrow = [info.subgroup_min_size, info.subgroup_max_size] == [SUBGROUP; 2];
+    let on_processor = info.device_type == DeviceType::Cpu && narrow && adapter.features().contains(Features::SUBGROUP);
+    let matrices = matrices(adapter).into_iter().filter(|matrix| half || !matrix.is_half()).map(Body::Matrix);
     [if on_processor { Body::Subgroup } else { Body::Tiled }].into_iter().chain(matrices).collect()
 }
 
@@ -73,28 +79,8 @@ pub fn fastest(device: &Device, pipelines: &Pipelines, bodies: &[Body]) -> Resul
 /// The least time that a product takes.
 fn time(device: &Device, pipelines: &Pipelines, body: Body) -> Result<Duration> {
     let (a_transposed, b_transposed, chain) = (false, false, Chain::default());
-    let kernel: Kernel = MatMul { batch: 1, m: SIDE, n: SIDE, k: SIDE, a_transposed, b_transposed, chain }.into();
-    let launch = kernel.launch(&Caps { product: body, ..device.caps.clone() });
-    let groups = launch.groups;
-    let pipeline = pipelines.get(device, &[(&kernel, launch)])?.remove(0);
-    let bytes = 4 * (SIDE * SIDE) as u64;
-    let buffer = |name| device.buffer(name, bytes, BufferUsages::STORAGE);
-    let buffers = [buffer("a")?, buffer("b")?, buffer("y")?];
-    let bindings = buffers.each_ref().map(|buffer| Binding { buffer, offset: 0, bytes });
-    let bound = pipelines.bind(device, &pipeline, "measured", &bindings, &[])?;
-    let once = || {
-        device.time(|pass| {
-            pass.set_pipeline(&pipeline.raw);
-            pass.set_bind_group(0, &bound, &[]);
-            pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
-        })
-    };
-    let (mut least, mut total) = (once()?, Duration::ZERO);
-    while total < ENOUGH {
-        let time = once()?;
-        (least, total) = (least.min(time), total + time.max(ENOUGH / 100));
-    }
-    Ok(least)
+    let kernel = MatMul { batch: 1, m: SIDE, n: SIDE, k: SIDE, a_transposed, b_transposed, chain };
+    pipelines.time(device, &kernel.into(), &Caps { product: body, ..device.caps.clone() }, ENOUGH)
 }
 
 fn path() -> Option<PathBuf> {

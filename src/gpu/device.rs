@@ -48,11 +48,12 @@ impl Device {
             | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
             | Features::TIMESTAMP_QUERY_INSIDE_PASSES;
         let features = adapter.features() & wanted;
-        let bodies = body::bodies(adapter, false);
         let caps = Caps {
             max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             max_groups: limits.max_compute_workgroups_per_dimension,
-            product: bodies[0],
+            product: body::bodies(adapter, false)[0],
+            half: features.contains(Features::SHADER_F16),
+            matrices: body::matrices(adapter),
             wide: true,
         };
         // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are tested.

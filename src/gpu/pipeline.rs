@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use rayon::prelude::*;
@@ -14,7 +15,7 @@ use wgpu::{
 use super::Device;
 use crate::{
     error::Result,
-    kernels::{Buffers, Kernel, Launch, Spec, chain},
+    kernels::{Buffers, Caps, Kernel, Launch, Spec, chain},
 };
 
 /// What a pipeline has to know of a kernel: of one of [`Kernel`]'s, or of any other that has a [`Spec`].
@@ -185,6 +186,40 @@ impl Pipelines {
         let entries: Vec<_> = own.chain((chain::FIRST_BINDING..).zip(operands).map(entry)).collect();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
         device.scoped(|| label.to_string(), || device.raw.create_bind_group(&descriptor))
+    }
+
+    /// The least time that a kernel takes by itself, of runs that add up to `enough`; on zeros.
+    ///
+    /// # Errors
+    /// What keeps it from running.
+    pub fn time(&self, device: &Device, kernel: &Kernel, caps: &Caps, enough: Duration) -> Result<Duration> {
+        let launch = kernel.launch(caps);
+        let groups = launch.groups;
+        let pipeline = self.get(device, &[(kernel, launch)])?.remove(0);
+        let Buffers { reads, words, writes, words_out } = kernel.buffers();
+        let operands = kernel.chain().map_or(vec![], |chain| chain.operand_lens(writes.iter().sum()));
+        let buffers = |lens: &[usize]| {
+            let buffer = |&len: &usize| device.buffer(kernel.name(), 4 * len as u64, BufferUsages::STORAGE);
+            lens.iter().map(buffer).collect::<Result<Vec<_>>>()
+        };
+        let (own, operands) = (buffers(&[reads, words, writes, words_out].concat())?, buffers(&operands)?);
+        let [own, operands] = [&own, &operands].map(|all| {
+            all.iter().map(|buffer| Binding { buffer, offset: 0, bytes: buffer.size() }).collect::<Vec<_>>()
+        });
+        let bound = self.bind(device, &pipeline, kernel.name(), &own, &operands)?;
+        let once = || {
+            device.time(|pass| {
+                pass.set_pipeline(&pipeline.raw);
+                pass.set_bind_group(0, &bound, &[]);
+                pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+            })
+        };
+        let (mut least, mut total) = (once()?, Duration::ZERO);
+        while total < enough {
+            let time = once()?;
+            (least, total) = (least.min(time), total + time.max(enough / 100));
+        }
+        Ok(least)
     }
 }
 

@@ -75,6 +75,10 @@ pub struct Caps {
     pub max_groups: u32,
     /// What computes products, where its tiles fit.
     pub product: Body,
+    /// Whether shaders can compute in half precision.
+    pub half: bool,
+    /// What matrix units multiply.
+    pub matrices: Vec<Matrix>,
     /// Many lanes and dear launches: long sums with few results are split, small tensors are computed again in each kernel
     /// that uses them.
     pub wide: bool,
@@ -83,7 +87,14 @@ pub struct Caps {
 impl Default for Caps {
     /// What every WebGPU implementation offers.
     fn default() -> Self {
-        Self { max_binding: 128 << 20, max_groups: 65_535, product: Body::Tiled, wide: true }
+        Self {
+            max_binding: 128 << 20,
+            max_groups: 65_535,
+            product: Body::Tiled,
+            half: false,
+            matrices: vec![],
+            wide: true,
+        }
     }
 }
 
