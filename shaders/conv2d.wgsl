@@ -25,24 +25,28 @@ fn depth(i: u32) -> u32 {
     return CHANNELS * R * S;
 }
 
-fn load_a(i: u32, k: u32, crs: u32) -> f32 {
-    return w[k * CHANNELS * R * S + crs];
+// crs as the place of its channel, its filter row and column, and itself.
+fn term(i: u32, crs: u32) -> vec4u {
+    return vec4u(crs / (R * S) * H * W, crs / S % R, crs % S, crs);
 }
 
-fn load_b(i: u32, crs: u32, bpq: u32) -> f32 {
-    let s = crs % S;
-    let r = crs / S % R;
-    let c = crs / (R * S);
-    let q = bpq % Q;
-    let p = bpq / Q % P;
-    let b = bpq / (P * Q);
-    // Left of zero these wrap to large numbers, which are outside as well.
-    let across = q * STRIDE_W + s - PAD_W;
-    let down = p * STRIDE_H + r - PAD_H;
+// bpq as the place of its image, and the row and column of the patch's first pixel. Left of zero these wrap to large numbers,
+// which are outside as well.
+fn column(i: u32, bpq: u32) -> vec3u {
+    return vec3u(bpq / (P * Q) * CHANNELS * H * W, bpq / Q % P * STRIDE_H - PAD_H, bpq % Q * STRIDE_W - PAD_W);
+}
+
+fn load_a(i: u32, k: u32, term: vec4u) -> f32 {
+    return w[k * CHANNELS * R * S + term.w];
+}
+
+fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
+    let down = column.y + term.y;
+    let across = column.z + term.z;
     if down >= H || across >= W {
         return 0.0;
     }
-    return x[((b * CHANNELS + c) * H + down) * W + across];
+    return x[column.x + term.x + down * W + across];
 }
 
 fn store(i: u32, k: u32, bpq: u32, value: f32) {

@@ -28,26 +28,32 @@ fn depth(i: u32) -> u32 {
     return min(SPAN, IMAGES * P * Q - min(i * SPAN, IMAGES * P * Q));
 }
 
-fn load_a(i: u32, k: u32, place: u32) -> f32 {
+// Place (b, p, q) as that of its image in x, the row and column of the patch's first pixel, and its place in y. Left of zero rows
+// and columns wrap to large numbers, which are outside as well.
+fn term(i: u32, place: u32) -> vec4u {
     let bpq = i * SPAN + place;
-    return y[(bpq / (P * Q) * K + k) * P * Q + bpq % (P * Q)];
+    let b = bpq / (P * Q);
+    let down = bpq / Q % P * STRIDE_H - PAD_H;
+    let across = bpq % Q * STRIDE_W - PAD_W;
+    return vec4u(b * CHANNELS * H * W, down, across, b * K * P * Q + bpq % (P * Q));
 }
 
-fn load_b(i: u32, place: u32, crs: u32) -> f32 {
-    let bpq = i * SPAN + place;
-    let s = crs % S;
-    let r = crs / S % R;
-    let c = crs / (R * S);
-    let q = bpq % Q;
-    let p = bpq / Q % P;
-    let b = bpq / (P * Q);
-    // Left of zero these wrap to large numbers, which are outside as well.
-    let across = q * STRIDE_W + s - PAD_W;
-    let down = p * STRIDE_H + r - PAD_H;
+// crs as the place of its channel, and its filter row and column.
+fn column(i: u32, crs: u32) -> vec3u {
+    return vec3u(crs / (R * S) * H * W, crs / S % R, crs % S);
+}
+
+fn load_a(i: u32, k: u32, term: vec4u) -> f32 {
+    return y[term.w + k * P * Q];
+}
+
+fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
+    let down = term.y + column.y;
+    let across = term.z + column.z;
     if down >= H || across >= W {
         return 0.0;
     }
-    return x[((b * CHANNELS + c) * H + down) * W + across];
+    return x[term.x + column.x + down * W + across];
 }
 
 fn store(i: u32, k: u32, crs: u32, value: f32) {

@@ -66,25 +66,33 @@ fn depth(i: u32) -> u32 {
     return K * t.x * t.y;
 }
 
-fn load_a(i: u32, c: u32, place: u32) -> f32 {
+// A place along the depth as that of its channel in y, its taps, and its place in the filters.
+fn term(i: u32, place: u32) -> vec4u {
     let first = phase(i);
     let t = tap(place, taps(first));
     let r = t.y * STRIDE_H + first.x;
     let s = t.z * STRIDE_W + first.y;
-    return w[((t.x * CHANNELS + c) * R + r) * S + s];
+    return vec4u(t.x * P * Q, t.y, t.z, (t.x * CHANNELS * R + r) * S + s);
 }
 
-fn load_b(i: u32, place: u32, buv: u32) -> f32 {
-    let first = phase(i);
-    let t = tap(place, taps(first));
-    let b = buv / (U * V);
+// buv as the place of its image in y, and the p and q that its first taps meet.
+fn column(i: u32, buv: u32) -> vec3u {
+    let first = start(phase(i));
+    return vec3u(buv / (U * V) * K * P * Q, buv / V % U + first.x, buv % V + first.y);
+}
+
+fn load_a(i: u32, c: u32, term: vec4u) -> f32 {
+    return w[term.w + c * R * S];
+}
+
+fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
     // Above zero these wrap to large numbers, which are outside as well.
-    let p = buv / V % U + start(first).x - t.y;
-    let q = buv % V + start(first).y - t.z;
+    let p = column.y - term.y;
+    let q = column.z - term.z;
     if p >= P || q >= Q {
         return 0.0;
     }
-    return y[((b * K + t.x) * P + p) * Q + q];
+    return y[column.x + term.x + p * Q + q];
 }
 
 fn store(i: u32, c: u32, buv: u32, value: f32) {

@@ -15,14 +15,25 @@ fn depth(i: u32) -> u32 {
     return K;
 }
 
-fn load_a(i: u32, m: u32, k: u32) -> f32 {
+fn term(i: u32, k: u32) -> vec4u {
+    return vec4u(k);
+}
+
+fn column(i: u32, n: u32) -> vec3u {
+    return vec3u(n);
+}
+
+fn load_a(i: u32, m: u32, term: vec4u) -> f32 {
+    let k = term.x;
     if A_TRANSPOSED {
         return a[(i * K + k) * M + m];
     }
     return a[(i * M + m) * K + k];
 }
 
-fn load_b(i: u32, k: u32, n: u32) -> f32 {
+fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
+    let k = term.x;
+    let n = column.x;
     if B_TRANSPOSED {
         return b[(i * N + n) * K + k];
     }

@@ -1,7 +1,8 @@
-// The tiled product, shared by concatenation: store(i, m, n, sum over k of load_a(i, m, k) * load_b(i, k, n))
+// The tiled product, shared by concatenation: store(i, m, n, sum over k of a[i, m, k] * b[i, k, n])
 //
-// Each kernel supplies load_a, load_b and store, which see only positions inside the product, and depth(i), how far
-// k runs in product i.
+// Each kernel supplies store and depth(i), how far k runs in product i, and the loads: term(i, k) and column(i, n) are what they
+// want to know of k and of n, worked out once for many of them, a is load_a(i, m, term), b is load_b(i, term, column). All see only
+// positions inside the product.
 //
 // A workgroup makes one tile of TILE_M x TILE_N. It walks k in steps of DEPTH: all lanes stage a slab of a and of b in
 // workgroup memory, four neighbours along m or n to a vector, then each lane takes the outer products of its vectors.
@@ -51,16 +52,16 @@ fn staged(i: u32, vectors: u32, along_k: bool) -> vec2u {
     return vec2u(i / vectors, i % vectors);
 }
 
-fn a_or_zero(i: u32, m: u32, k: u32, end: u32) -> f32 {
+fn a_or_zero(i: u32, m: u32, k: u32, term: vec4u, end: u32) -> f32 {
     if m < M && k < end {
-        return load_a(i, m, k);
+        return load_a(i, m, term);
     }
     return 0.0;
 }
 
-fn b_or_zero(i: u32, k: u32, n: u32, end: u32) -> f32 {
+fn b_or_zero(i: u32, k: u32, term: vec4u, n: u32, end: u32) -> f32 {
     if n < N && k < end {
-        return load_b(i, k, n);
+        return load_b(i, term, column(i, n));
     }
     return 0.0;
 }
@@ -93,18 +94,20 @@ fn main(
         for (var j = lane_index; j < DEPTH * A_VECTORS; j += LANES) {
             let at = staged(j, A_VECTORS, A_ALONG_K);
             let k = k0 + at.x;
+            let t = term(i, k);
             let m = m0 + 4u * at.y;
             slab[at.x * A_PITCH + at.y] = vec4f(
-                a_or_zero(i, m, k, end), a_or_zero(i, m + 1u, k, end),
-                a_or_zero(i, m + 2u, k, end), a_or_zero(i, m + 3u, k, end));
+                a_or_zero(i, m, k, t, end), a_or_zero(i, m + 1u, k, t, end),
+                a_or_zero(i, m + 2u, k, t, end), a_or_zero(i, m + 3u, k, t, end));
         }
         for (var j = lane_index; j < DEPTH * B_VECTORS; j += LANES) {
             let at = staged(j, B_VECTORS, B_ALONG_K);
             let k = k0 + at.x;
+            let t = term(i, k);
             let n = n0 + 4u * at.y;
             slab[B_SLAB + at.x * B_PITCH + at.y] = vec4f(
-                b_or_zero(i, k, n, end), b_or_zero(i, k, n + 1u, end),
-                b_or_zero(i, k, n + 2u, end), b_or_zero(i, k, n + 3u, end));
+                b_or_zero(i, k, t, n, end), b_or_zero(i, k, t, n + 1u, end),
+                b_or_zero(i, k, t, n + 2u, end), b_or_zero(i, k, t, n + 3u, end));
         }
         workgroupBarrier();
 

@@ -25,8 +25,10 @@ fn main(
     }
     var sum = 0.0;
     let end = depth(i);
+    let column = column(i, n);
     for (var k = 0u; k < end; k++) {
-        sum = fma(load_a(i, m, k), load_b(i, k, n), sum);
+        let term = term(i, k);
+        sum = fma(load_a(i, m, term), load_b(i, term, column), sum);
     }
     store(i, m, n, sum);
 }

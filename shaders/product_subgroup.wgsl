@@ -1,5 +1,6 @@
 // The product of product.wgsl for subgroups of 8 lanes, without workgroup memory: for drivers on a processor, whose loads
-// from it cost as much as any others, and which run the lanes of a subgroup as one vector.
+// from it cost as much as any others, which run the lanes of a subgroup as one vector, and whose compilers leave in a loop what
+// could be worked out before it.
 //
 // A workgroup is one subgroup and makes a tile of 32 x 32. At each k, lane l loads a at the rows l, l + 8, l + 16 and l + 24
 // and b at the four columns from 4 l on; every a is broadcast to all lanes, so that a load serves 16 multiply-adds.
@@ -16,16 +17,16 @@ override TILES_N: u32 = (N + TILE - 1u) / TILE;
 
 var<workgroup> sums: array<array<vec4f, TILE>, LANES>;
 
-fn a_or_zero(i: u32, m: u32, k: u32) -> f32 {
+fn a_or_zero(i: u32, m: u32, term: vec4u) -> f32 {
     if m < M {
-        return load_a(i, m, k);
+        return load_a(i, m, term);
     }
     return 0.0;
 }
 
-fn b_or_zero(i: u32, k: u32, n: u32) -> f32 {
+fn b_or_zero(i: u32, term: vec4u, n: u32, column: vec3u) -> f32 {
     if n < N {
-        return load_b(i, k, n);
+        return load_b(i, term, column);
     }
     return 0.0;
 }
@@ -60,14 +61,20 @@ fn main(
     var c1: array<vec4f, LANES>;
     var c2: array<vec4f, LANES>;
     var c3: array<vec4f, LANES>;
+    let column0 = column(i, n0);
+    let column1 = column(i, n0 + 1u);
+    let column2 = column(i, n0 + 2u);
+    let column3 = column(i, n0 + 3u);
     let end = depth(i);
     for (var k = 0u; k < end; k++) {
+        let t = term(i, k);
         let b = vec4f(
-            b_or_zero(i, k, n0), b_or_zero(i, k, n0 + 1u), b_or_zero(i, k, n0 + 2u), b_or_zero(i, k, n0 + 3u));
-        add_outer(&c0, a_or_zero(i, m0 + lane, k), b);
-        add_outer(&c1, a_or_zero(i, m0 + LANES + lane, k), b);
-        add_outer(&c2, a_or_zero(i, m0 + 2u * LANES + lane, k), b);
-        add_outer(&c3, a_or_zero(i, m0 + 3u * LANES + lane, k), b);
+            b_or_zero(i, t, n0, column0), b_or_zero(i, t, n0 + 1u, column1),
+            b_or_zero(i, t, n0 + 2u, column2), b_or_zero(i, t, n0 + 3u, column3));
+        add_outer(&c0, a_or_zero(i, m0 + lane, t), b);
+        add_outer(&c1, a_or_zero(i, m0 + LANES + lane, t), b);
+        add_outer(&c2, a_or_zero(i, m0 + 2u * LANES + lane, t), b);
+        add_outer(&c3, a_or_zero(i, m0 + 3u * LANES + lane, t), b);
     }
 
     // A lane takes back what it put there: registers cannot be indexed by a variable.
