@@ -1,7 +1,7 @@
 //! The launch of the product that matmul and the convolutions share, `shaders/product.wgsl` or `shaders/product_subgroup.wgsl`,
 //! and its cost.
 
-use super::{Buffers, Caps, Chain, Cost, Launch};
+use super::{Buffers, Caps, Chain, Cost, LOOP, Launch};
 use crate::overrides;
 
 /// Products of `[m, k]` with `[k, n]`, as many as `batch`; `k` is the longest where they differ.
@@ -35,8 +35,6 @@ const SUBGROUP_LANES: u32 = 8;
 const SUBGROUP_TILE: usize = 32;
 /// How many times the work tiles may do, for reaching over the edges.
 const EXCESS: f64 = 2.0;
-/// Longest loop of one invocation: some drivers cut loops at 65,535 without a word.
-const LOOP: usize = 32_768;
 
 impl Product {
     /// The launch, with a kernel's `own` pipeline constants.
@@ -50,8 +48,6 @@ impl Product {
         let tile = self.tile();
         let [lanes_m, lanes_n, lanes_k] = tile.lanes;
         let depth = self.depth(&tile);
-        let steps = self.k.div_ceil(depth);
-        assert!(steps <= LOOP, "a product over {} terms needs {steps} steps: split it", self.k);
         let mut overrides = overrides!(
             BATCH = self.batch,
             M = self.m,
@@ -67,6 +63,12 @@ impl Product {
         );
         overrides.extend(own);
         Launch::folded(self.groups(&tile), caps, overrides)
+    }
+
+    /// Why one launch cannot make it, where it cannot.
+    pub fn obstacle(&self) -> Option<String> {
+        let steps = self.k.div_ceil(self.depth(&self.tile()));
+        (steps > LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
     }
 
     /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
