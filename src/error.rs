@@ -11,6 +11,9 @@ pub enum Error {
     /// The request was fine and could not be carried out.
     #[error("{0}")]
     Failure(String),
+    /// The device gave up on a right request: out of memory, lost, hung. It can be tried again.
+    #[error("{0}")]
+    Device(String),
 }
 
 /// The crate's result.
@@ -27,11 +30,16 @@ impl Error {
         Self::Failure(sentence.to_string())
     }
 
+    /// A device that gave up.
+    pub fn device(sentence: impl Display) -> Self {
+        Self::Device(sentence.to_string())
+    }
+
     /// The process's exit status: 2 for a wrong request, 1 for a failure.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Failure(_) => 1,
+            Self::Failure(_) | Self::Device(_) => 1,
         }
     }
 
@@ -43,6 +51,7 @@ impl Error {
         match self {
             Self::Usage(sentence) => Self::Usage(format!("{place}: {sentence}")),
             Self::Failure(sentence) => Self::Failure(format!("{place}: {sentence}")),
+            Self::Device(sentence) => Self::Device(format!("{place}: {sentence}")),
         }
     }
 }

@@ -109,6 +109,13 @@ pub struct Output {
     pub range: Range,
 }
 
+impl Step {
+    /// What it makes, and by which kernel.
+    pub fn title(&self) -> String {
+        format!("{} ({})", self.label, self.kernel.name())
+    }
+}
+
 impl Program {
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
@@ -120,12 +127,39 @@ impl Program {
         self.buffers.iter().find(|b| b.content == Content::Input(name.into())).map(|b| b.len)
     }
 
+    /// What a buffer is, for people: of one that temporaries share, the largest of them.
+    pub fn title(&self, buffer: BufferId) -> String {
+        let used = |step: &Step| step.bindings.iter().filter(|r| r.buffer == buffer).map(|r| r.len).max();
+        // Backwards, as the last of equals wins and the first to use a tensor is the one that makes it.
+        let largest = self.steps.iter().rev().filter_map(|step| Some((used(step)?, step))).max_by_key(|(len, _)| *len);
+        match (&self.buffers[buffer].content, largest) {
+            (Content::Slot, Some((_, step))) => step.title(),
+            (content, _) => content.to_string(),
+        }
+    }
+
     /// Arithmetic and traffic of one run.
     pub fn cost(&self) -> Cost {
         self.steps
             .iter()
             .map(|s| s.kernel.cost())
             .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Slot => write!(f, "temporary tensors"),
+            Self::State(name) => write!(f, "state `{name}`"),
+            Self::Gradients(name) => write!(f, "gradients of `{name}`"),
+            Self::Input(name) => write!(f, "input `{name}`"),
+            Self::Constant(value) => write!(f, "constant {value}"),
+            Self::Clock => write!(f, "clock"),
+            Self::Items => write!(f, "data set"),
+            Self::Classes => write!(f, "classes of the data set"),
+            Self::Ring => write!(f, "metrics"),
+        }
     }
 }
 

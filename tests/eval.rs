@@ -65,7 +65,7 @@ fn row<'a>(report: &'a Report, measure: &str) -> &'a Row {
 #[track_caller]
 fn assert_refused<T>(result: Result<T>, part: &str) {
     match result {
-        Err(Error::Usage(sentence) | Error::Failure(sentence)) => {
+        Err(Error::Usage(sentence) | Error::Failure(sentence) | Error::Device(sentence)) => {
             assert!(sentence.contains(part) && !sentence.contains('\n'), "{sentence}")
         }
         Ok(_) => panic!("nothing was refused"),

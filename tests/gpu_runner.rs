@@ -204,7 +204,7 @@ fn bad_programs_are_errors_that_name_the_step() {
     refused(gpu.load(&larger), &["net", "600"]);
     let mut huge = doubling();
     huge.buffers[1].len = 1 << 40;
-    refused(gpu.load(&huge), &["Slot", "4398046511104"]);
+    refused(gpu.load(&huge), &["2 net (pointwise), 4194304.0 MiB", "holds at most"]);
     gpu.load(&doubling()).unwrap();
 }
 

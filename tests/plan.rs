@@ -3,8 +3,8 @@
 use saddle::{
     cpu::Cpu,
     grad::grad,
-    graph::{Graph, Init, Optimizer, Real, T},
-    kernels::Caps,
+    graph::{Field, Graph, Init, Optimizer, Real, T},
+    kernels::{Caps, gather::Data},
     plan::plan,
     reference::Reference,
     runner::Runner,
@@ -208,12 +208,98 @@ fn a_stale_read_is_refused() {
 }
 
 #[test]
-fn a_tensor_beyond_the_binding_limit_is_named() {
+fn sums_of_many_products_are_cut_into_ranges() {
+    // 70,000 terms in three ranges, with zeros after the last; 65,536 in two.
+    for terms in [70_000, 65_536] {
+        let g = Graph::new();
+        let (x, w) = (g.input("x", &[2, 3, terms]), g.input("w", &[2, terms, 4]));
+        let y = x.matmul(w);
+        g.output("y", (y + 1.0).tanh());
+        g.output("left transposed", g.input("x'", &[terms, 3]).permute(&[1, 0]).matmul(g.input("w'", &[terms, 2])));
+        g.output("right transposed", g.input("a", &[3, terms]).matmul(g.input("b", &[2, terms]).permute(&[1, 0])));
+        // The gradient of a product in x sums over n, and in w over m.
+        let (long, seed) = (g.input("long", &[3, 2]), g.input("seed", &[3, terms]));
+        let wide = long.matmul(g.input("wide", &[2, terms]));
+        g.output("gradient", grad((wide * seed).sum_all(), &[long])[0] + long);
+        let (tall, seed) = (g.input("tall", &[terms, 2]), g.input("tall seed", &[terms, 3]));
+        let w = g.input("w of tall", &[2, 3]);
+        g.output("gradient of w", grad((tall.matmul(w) * seed).sum_all(), &[w])[0] + w);
+        let program = plan(&g, &Caps::default(), None).unwrap();
+        assert!(program.steps.iter().all(|step| step.kernel.obstacle().is_none()), "{program}");
+        agrees(&g, 1, 1e-4);
+    }
+}
+
+#[test]
+fn groups_beyond_the_binding_limit_are_updated_in_parts() {
+    let build = |g: &Graph| {
+        let p = g.group("p");
+        g.state(p, "a", &[500], Init::Const(0.5));
+        g.state(p, "b", &[7, 90], Init::Const(0.25));
+        let loss = g.items(p).into_iter().map(|t| (t * t * t).mean_all()).reduce(|a, b| a + b).unwrap();
+        let flat = g.pack(p, &grad(loss, &g.items(p)));
+        let adam = Optimizer::Adam { beta1: Real::new(0.5), beta2: Real::new(0.9), eps: Real::new(1e-8) };
+        g.update(p, adam, flat, g.scalar(0.1));
+        g.metric("loss", loss);
+    };
+    let result = |max_binding| {
+        let g = Graph::new();
+        build(&g);
+        let program = plan(&g, &Caps { max_binding, ..Cpu::caps() }, None).unwrap();
+        let updates = program.steps.iter().filter(|step| step.kernel.name() == "adam").count();
+        let mut cpu = Cpu::new();
+        let id = cpu.load(&program).unwrap();
+        cpu.write_state("p", 0, &noise(1142, 1)).unwrap();
+        cpu.run(id, 3).unwrap();
+        (updates, cpu.read_state("p", 0, 1142).unwrap(), cpu.metrics(id).unwrap())
+    };
+    let (whole, parts) = (result(1 << 20), result(2560));
+    assert_eq!((whole.0, parts.0), (1, 2));
+    assert!(whole.1 == parts.1 && whole.2 == parts.2);
+}
+
+/// The sentence for what no launch can do.
+#[track_caller]
+fn refused(caps: &Caps, data: Option<Data>, words: &[&str], build: impl Fn(&Graph)) {
     let g = Graph::new();
-    let x = g.input("x", &[1 << 20, 64]);
-    g.output("y", x.exp());
-    let message = plan(&g, &Caps::default(), None).unwrap_err().to_string();
-    assert!(message.contains("256 MiB") && message.contains("at most 128 MiB"), "{message}");
+    build(&g);
+    let sentence = plan(&g, caps, data).unwrap_err().to_string();
+    assert!(words.iter().all(|word| sentence.contains(word)), "{words:?} are not all in: {sentence}");
+}
+
+#[test]
+fn what_outgrows_a_device_is_refused_by_name() {
+    let (least, large) = (Caps::default(), Caps { max_binding: u32::MAX.into(), ..Caps::default() });
+    refused(&least, None, &["[1048576, 64] (matmul) takes 256.0 MiB", "at most 128.0 MiB", "smaller batch"], |g| {
+        g.output("y", g.input("x", &[1 << 20, 1]).matmul(g.input("w", &[1, 64])));
+    });
+    let data = Data { count: 60_000, item_len: 3 << 14, bytes: true, stack: 1, classes: 0 };
+    let batch = |g: &Graph| g.output("x", g.batch(0, Field::Items, &[4, 3, 128, 128]));
+    refused(&least, Some(data), &["data set takes 2812.5 MiB", "at most 128.0 MiB", "fewer or smaller"], batch);
+    let data = Data { count: 1 << 31, item_len: 1, bytes: true, stack: 1, classes: 0 };
+    refused(&large, Some(data), &["2147483648 examples"], |g| g.output("x", g.batch(0, Field::Items, &[4, 1])));
+    refused(&large, None, &["(conv2d): a sum of 16777216 products"], |g| {
+        g.output("y", g.input("x", &[1, 1 << 24, 1, 1]).conv2d(g.input("w", &[1, 1 << 24, 1, 1]), 1, 0));
+    });
+    refused(&large, None, &["(moments): a reduction over 33554432 elements"], |g| {
+        g.output("y", g.input("x", &[1 << 25, 2]).moments(&[0]));
+    });
+    refused(&large, None, &["(softmax): rows of 16777216 values"], |g| {
+        g.output("y", g.input("x", &[1, 1 << 24]).softmax());
+    });
+    refused(&large, None, &["(reduce", "where 4 axes of either"], |g| {
+        g.output("y", g.input("x", &[2, 3, 2, 3, 2, 3, 2, 3, 2, 3]).sum(&[1, 3, 5, 7, 9]));
+    });
+    refused(&large, None, &["(reduce): a reduction of 4294967296 elements"], |g| {
+        let square = [1 << 16, 1 << 16];
+        g.output(
+            "y",
+            (g.input("a", &[1 << 16]).along(0, &square) * g.input("b", &[1 << 16]).along(1, &square)).sum_all(),
+        );
+    });
+    refused(&Caps { max_groups: 3, ..large }, None, &["(pointwise): 12 workgroups, where this adapter runs 9"], |g| {
+        g.output("y", g.input("x", &[10 * 256]).exp());
+    });
 }
 
 /// Two biases of one sum have the same gradient, and a value can be recorded under two names.

@@ -94,7 +94,7 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint
     #[arg(long, requires = "out")]
     pub resume: bool,
-    /// Longest time that one submission to a GPU should take, for machines that stop what takes long
+    /// Longest time that one submission to a GPU should take, for machines that stop what takes long; no launch is cut
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub max_dispatch_ms: u64,
     /// Print the settings, parameters, memory and FLOPs of the run, without training

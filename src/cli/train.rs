@@ -51,7 +51,14 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     if settings.half && !runner.allow_half()? {
         tell("half: products stay in single precision, which is as fast or faster on this device");
     }
-    let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
+    let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
+    let plans = plan(&model).map_err(|error| match resumed {
+        // The batch of a run cannot change.
+        Some(_) => error,
+        None => with_fitting_batch(error, &settings, |smaller| {
+            models::variant(&smaller.variant).and_then(|v| v.model(smaller, &examples)).and_then(|m| plan(&m)).is_ok()
+        }),
+    })?;
     if args.explain {
         return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));
     }
@@ -80,6 +87,21 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let (first, since) = (session.step(), Instant::now());
     let progress = Progress::new(first, settings.steps);
     Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since }.go()
+}
+
+/// The sentence for settings that do not fit a device, with the largest smaller batch that does, if there is one.
+fn with_fitting_batch(error: Error, settings: &Settings, fits: impl Fn(&Settings) -> bool) -> Error {
+    let batch = |groups: usize| groups * settings.pack;
+    let (mut fitting, mut excess) = (0, settings.batch / settings.pack);
+    while fitting + 1 < excess {
+        let middle = fitting.midpoint(excess);
+        let fits = fits(&Settings { batch: batch(middle), ..settings.clone() });
+        *(if fits { &mut fitting } else { &mut excess }) = middle;
+    }
+    match batch(fitting) {
+        0 => error,
+        batch => Error::failure(format!("{error}; `--batch {batch}` fits")),
+    }
 }
 
 /// Brings a session to where the run's newest good checkpoint is.
@@ -153,6 +175,18 @@ impl Training {
             }
         })
         .map_err(|e| Error::failure(format!("cannot watch for Ctrl-C: {e}")))?;
+        self.rounds(&stop).map_err(|e| with_way_back(e, &self.run))?;
+        self.progress.finish();
+        if self.session.step() < self.settings.steps {
+            let step = self.session.step();
+            tell(format_args!("stopped at step {step}; go on with: {}", resumption(&self.run)));
+            return Ok(());
+        }
+        self.conclude()
+    }
+
+    /// Trains to the last step, or until `stop` is set.
+    fn rounds(&mut self, stop: &AtomicBool) -> Result<()> {
         let s = self.settings.clone();
         let mut rows: Vec<Vec<f32>> = vec![];
         let mut slice = 1;
@@ -165,8 +199,7 @@ impl Training {
                 .min()
                 .unwrap_or(s.steps);
             let begun = Instant::now();
-            let trained = self.session.train(slice.min(next - step));
-            rows.extend(trained.map_err(|e| self.unusable(e))?);
+            rows.extend(self.session.train(slice.min(next - step))?);
             slice = if begun.elapsed() < SLICE / 2 {
                 (slice * 2).min(s.steps)
             } else if begun.elapsed() > SLICE {
@@ -191,23 +224,8 @@ impl Training {
                 self.log(&mut rows);
             }
             self.keep(true)?;
-            self.progress.finish();
-            let (folder, step) = (self.run.folder().display(), self.session.step());
-            tell(format_args!("stopped at step {step}; go on with: saddle train --out {folder} --resume"));
-            return Ok(());
         }
-        self.progress.finish();
-        self.conclude()
-    }
-
-    /// The sentence for a run that cannot go on, with the way back.
-    fn unusable(&self, error: Error) -> Error {
-        let last = checkpoint::latest(&self.run.checkpoints()).ok().flatten();
-        let back = match last {
-            Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
-            None => "there is no checkpoint yet".into(),
-        };
-        Error::failure(format!("{error}; {back}"))
+        Ok(())
     }
 
     /// Lets the run outlive a file that could not be written, as on a full disk.
@@ -280,10 +298,10 @@ impl Training {
 
     /// Writes a checkpoint. Where that fails the older ones stay, and only the `last` one is worth ending the run for.
     fn keep(&mut self, last: bool) -> Result<()> {
-        let checkpoint = self.session.checkpoint().map_err(|e| self.unusable(e))?;
+        let checkpoint = self.session.checkpoint()?;
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
-            Err(error) if last => Err(self.unusable(error)),
+            Err(error) if last => Err(error),
             kept => {
                 self.tolerate(kept);
                 Ok(())
@@ -308,5 +326,54 @@ impl Training {
         print(format!("run     {}", self.run.folder().display()))?;
         let samples = self.run.sample_path(step);
         if samples.exists() { print(format!("samples {}", samples.display())) } else { Ok(()) }
+    }
+}
+
+/// The command that goes on with a run.
+fn resumption(run: &Run) -> String {
+    format!("saddle train --out {} --resume", run.folder().display())
+}
+
+/// The sentence for a run that cannot go on, with the way back.
+fn with_way_back(error: Error, run: &Run) -> Error {
+    let last = checkpoint::latest(&run.checkpoints()).ok().flatten();
+    let back = match last {
+        Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
+        None => "there is no checkpoint yet".into(),
+    };
+    match error {
+        Error::Device(sentence) => Error::device(format!("{sentence}; {back}; go on with: {}", resumption(run))),
+        // A loss that was no number once is none the next time.
+        error => Error::failure(format!("{error}; {back}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Checkpoint;
+
+    #[test]
+    fn what_a_failed_device_has_stopped_can_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::create(Some(&folder.path().join("a")), &Settings::default()).unwrap();
+        let name = run.folder().display();
+        let lost = || Error::device("the GPU was lost");
+        assert_eq!(
+            with_way_back(lost(), &run).to_string(),
+            format!("the GPU was lost; there is no checkpoint yet; go on with: saddle train --out {name} --resume")
+        );
+        Checkpoint { tensors: BTreeMap::new(), meta: BTreeMap::new() }.save(&run.checkpoint_path(7)).unwrap();
+        let last = format!("the last good checkpoint is {name}/checkpoints/step-000007.safetensors");
+        let error = with_way_back(lost(), &run);
+        assert_eq!(error.exit_code(), 1);
+        assert_eq!(
+            error.to_string(),
+            format!("the GPU was lost; {last}; go on with: saddle train --out {name} --resume")
+        );
+        assert_eq!(
+            with_way_back(Error::failure("d_loss is no number"), &run).to_string(),
+            format!("d_loss is no number; {last}")
+        );
     }
 }

@@ -55,16 +55,20 @@ impl Cpu {
         Caps { max_binding: 1 << 40, wide: false, ..Caps::default() }
     }
 
-    fn allocate(&mut self, name: Option<String>, len: usize) -> usize {
-        let memory = &mut self.memory;
-        let mut add = || {
-            memory.push(vec![0.0; len]);
-            memory.len() - 1
-        };
-        match name {
-            Some(name) => *self.shared.entry(name).or_insert_with(add),
-            None => add(),
+    /// The place of a buffer of zeros, or of the one that is there under this name.
+    fn allocate(&mut self, name: Option<String>, len: usize) -> Result<usize> {
+        if let Some(place) = name.as_ref().and_then(|name| self.shared.get(name)) {
+            return Ok(*place);
         }
+        let (place, mut zeros) = (self.memory.len(), vec![]);
+        zeros.try_reserve_exact(len).map_err(|_| {
+            let mib = len as f64 / f64::from(1 << 18);
+            Error::device(format!("there is no memory for {mib:.1} MiB; a smaller batch or model takes less"))
+        })?;
+        zeros.resize(len, 0.0);
+        self.memory.push(zeros);
+        self.shared.extend(name.map(|name| (name, place)));
+        Ok(place)
     }
 
     fn named(&mut self, name: &str) -> Result<&mut Vec<f32>> {
@@ -184,7 +188,7 @@ fn in_parts(reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], kerne
 impl Runner for Cpu {
     fn load(&mut self, program: &Program) -> Result<ProgramId> {
         let mut places = vec![];
-        for buffer in &program.buffers {
+        for (id, buffer) in program.buffers.iter().enumerate() {
             let name = match &buffer.content {
                 Content::State(name) => Some(format!("state {name}")),
                 Content::Clock => Some("clock".into()),
@@ -192,7 +196,7 @@ impl Runner for Cpu {
                 Content::Classes => Some("classes".into()),
                 _ => None,
             };
-            let place = self.allocate(name, buffer.len);
+            let place = self.allocate(name, buffer.len).map_err(|e| e.at(&program.title(id)))?;
             if let Content::Constant(value) = buffer.content {
                 self.memory[place].fill(value);
             }
@@ -262,14 +266,14 @@ impl Runner for Cpu {
 
     fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
         for (name, words) in [("items", items), ("classes", classes)] {
-            let place = self.allocate(Some(name.into()), 0);
+            let place = self.allocate(Some(name.into()), 0)?;
             self.memory[place] = bytemuck::cast_slice(words).to_vec();
         }
         Ok(())
     }
 
     fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
-        let place = self.allocate(Some("clock".into()), 4);
+        let place = self.allocate(Some("clock".into()), 4)?;
         let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
         self.memory[place].copy_from_slice(bytemuck::cast_slice(&words));
         self.programs.iter_mut().for_each(|p| p.unread = 0..0);

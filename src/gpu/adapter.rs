@@ -132,9 +132,9 @@ fn title(adapter: &Adapter) -> String {
 pub fn choose(requested: Option<&str>) -> Result<Choice> {
     let named = std::env::var("WGPU_ADAPTER_NAME").ok().filter(|name| !name.is_empty());
     match requested {
-        Some(request) => pick(adapters(), request, "--adapter"),
+        Some(request) => pick(request, "--adapter"),
         None => match named {
-            Some(name) => pick(adapters(), &name, "WGPU_ADAPTER_NAME"),
+            Some(name) => pick(&name, "WGPU_ADAPTER_NAME"),
             None => Ok(best(adapters())),
         },
     }
@@ -155,11 +155,12 @@ fn best(adapters: Vec<Adapter>) -> Choice {
     }
 }
 
-fn pick(adapters: Vec<Adapter>, request: &str, source: &str) -> Result<Choice> {
+fn pick(request: &str, source: &str) -> Result<Choice> {
     let wanted = request.trim().to_lowercase();
     if wanted == "cpu" {
         return Ok(Choice::Cpu { reason: format!("{source} asks for it") });
     }
+    let adapters = adapters();
     let found = match wanted.parse::<usize>() {
         Ok(index) => (index < adapters.len()).then_some(index),
         Err(_) => adapters.iter().position(|a| !wanted.is_empty() && title(a).to_lowercase().contains(&wanted)),

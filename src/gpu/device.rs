@@ -49,7 +49,8 @@ impl Device {
             | Features::TIMESTAMP_QUERY_INSIDE_PASSES;
         let features = adapter.features() & wanted;
         let caps = Caps {
-            max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            // Shaders count in 32 bits, bytes where a data set is of bytes.
+            max_binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u32::MAX.into()),
             max_groups: limits.max_compute_workgroups_per_dimension,
             product: body::bodies(adapter, false)[0],
             half: features.contains(Features::SHADER_F16),
@@ -88,6 +89,10 @@ impl Device {
         // Scopes must be popped in reverse order.
         let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
         match errors.first() {
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                let name = &self.info.name;
+                Err(Error::device(format!("{}: {name} is out of memory; a smaller batch or model takes less", label())))
+            }
             Some(e) => Err(Error::failure(format!("{}: {}", label(), one_line(e)))),
             None => Ok(made),
         }
@@ -95,8 +100,12 @@ impl Device {
 
     /// A zero-filled buffer.
     pub fn buffer(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
-        let what =
-            || format!("{label}: {bytes} bytes ({:.1} MiB) on {}", bytes as f64 / (1 << 20) as f64, self.info.name);
+        let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+        let (what, limit) = (|| format!("{label}, {:.1} MiB", mib(bytes)), self.raw.limits().max_buffer_size);
+        if bytes > limit {
+            let (name, limit) = (&self.info.name, mib(limit));
+            return Err(Error::failure(format!("{}: a buffer of {name} holds at most {limit:.1} MiB", what())));
+        }
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size: bytes.max(4), usage, mapped_at_creation: false };
         self.scoped(what, || self.raw.create_buffer(&descriptor))
@@ -127,8 +136,8 @@ impl Device {
         });
         self.wait(Some(submission))?;
         // Another thread's poll may be the one that delivers it.
-        let mapped = receive.recv_timeout(self.patience).map_err(|e| Error::failure(format!("read-back: {e}")))?;
-        mapped.map_err(|e| Error::failure(format!("read-back: {e}")))?;
+        let mapped = receive.recv_timeout(self.patience).map_err(|e| Error::device(format!("read-back: {e}")))?;
+        mapped.map_err(|e| Error::device(format!("read-back: {e}")))?;
         let seen = look(&staging.get_mapped_range(..).map_err(|e| Error::failure(format!("read-back: {e}")))?);
         staging.unmap();
         Ok(seen)
@@ -141,13 +150,13 @@ impl Device {
                 // To drop a device or its queue is to wait for its work without end: these stay.
                 std::mem::forget((self.raw.clone(), self.queue.clone()));
                 let seconds = self.patience.as_secs();
-                Err(Error::failure(format!("{} is hung: no answer for {seconds} s", self.info.name)))
+                Err(Error::device(format!("{} is hung: no answer for {seconds} s", self.info.name)))
             }
             Err(e) => {
                 // A lost device refuses submissions without a word; polling delivers the news.
                 self.raw.poll(PollType::Poll).ok();
                 self.health()?;
-                Err(Error::failure(format!("{} stopped: {e}", self.info.name)))
+                Err(Error::device(format!("{} stopped: {e}", self.info.name)))
             }
             Ok(_) => self.health(),
         }
@@ -182,7 +191,7 @@ impl Device {
     /// The first error that no scope caught, such as the loss of the device.
     pub fn health(&self) -> Result<()> {
         match &*self.trouble.lock().unwrap_or_else(|e| e.into_inner()) {
-            Some(text) => Err(Error::failure(text)),
+            Some(text) => Err(Error::device(text)),
             None => Ok(()),
         }
     }

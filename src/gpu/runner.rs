@@ -13,7 +13,7 @@ use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
 use crate::{
     error::{Error, Result},
     kernels::{Body, Kernel},
-    program::{Content, Output, Program, Range, Step},
+    program::{self, BufferId, Content, Output, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
 
@@ -28,8 +28,8 @@ pub struct Gpu {
     adapter: Adapter,
     device: Device,
     pipelines: Pipelines,
-    /// The buffers that programs share.
-    shared: HashMap<Shared, Buffer>,
+    /// The buffers that programs share, by what they hold.
+    shared: HashMap<String, Buffer>,
     programs: Vec<Loaded>,
     in_flight: VecDeque<Submission>,
     last_done: Instant,
@@ -38,19 +38,10 @@ pub struct Gpu {
     seed: u64,
 }
 
-/// What identifies a buffer that programs share.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Shared {
-    State(String),
-    Clock,
-    Items,
-    Classes,
-}
-
 struct Submission {
     index: SubmissionIndex,
     program: usize,
-    launches: usize,
+    weight: f64,
     submitted: Instant,
 }
 
@@ -101,7 +92,7 @@ impl Gpu {
             step: 0,
             seed: 0,
         };
-        gpu.shared(Shared::Clock, 4)?;
+        gpu.shared(&Content::Clock, 4)?;
         gpu.set_clock(0, 0)?;
         Ok(gpu)
     }
@@ -121,48 +112,39 @@ impl Gpu {
     }
 
     fn storage(&self, label: &str, len: usize) -> Result<Buffer> {
-        let bytes = 4 * len as u64;
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
-        let limit = self.device.raw.limits().max_buffer_size;
-        if bytes > limit {
-            return Err(Error::failure(format!(
-                "{label}: {bytes} bytes; {} allows {limit} in one buffer",
-                self.device.info.name
-            )));
-        }
-        self.device.buffer(label, bytes, usage)
+        self.device.buffer(label, 4 * len as u64, usage)
     }
 
     /// Finds a shared buffer, or makes it.
-    fn shared(&mut self, key: Shared, len: usize) -> Result<Buffer> {
+    fn shared(&mut self, content: &Content, len: usize) -> Result<Buffer> {
+        let key = content.to_string();
         if let Some(buffer) = self.shared.get(&key) {
             let there = (buffer.size() / 4) as usize;
             return match there >= len {
                 true => Ok(buffer.clone()),
-                false => Err(Error::failure(format!("{key:?} has {there} elements, a program wants {len}"))),
+                false => Err(Error::failure(format!("{key} has {there} elements, a program wants {len}"))),
             };
         }
-        if matches!(key, Shared::Items | Shared::Classes) && len > 0 {
-            return Err(Error::failure(format!("{key:?}: the program reads a data set and none was set")));
+        if matches!(content, Content::Items | Content::Classes) && len > 0 {
+            return Err(Error::failure(format!("{key}: the program reads a data set and none was set")));
         }
-        let buffer = self.storage(&format!("{key:?}"), len)?;
+        let buffer = self.storage(&key, len)?;
         self.shared.insert(key, buffer.clone());
         Ok(buffer)
     }
 
-    fn make_buffer(&mut self, content: &Content, len: usize) -> Result<Buffer> {
+    fn make_buffer(&mut self, program: &Program, id: BufferId) -> Result<Buffer> {
+        let program::Buffer { content, len } = &program.buffers[id];
         match content {
-            Content::State(name) => self.shared(Shared::State(name.clone()), len),
-            Content::Clock => self.shared(Shared::Clock, len),
-            Content::Items => self.shared(Shared::Items, len),
-            Content::Classes => self.shared(Shared::Classes, len),
-            Content::Constant(value) => {
-                let buffer = self.storage("constant", len)?;
-                self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![*value; len]));
-                Ok(buffer)
-            }
+            Content::State(_) | Content::Clock | Content::Items | Content::Classes => self.shared(content, *len),
             Content::Slot | Content::Gradients(_) | Content::Input(_) | Content::Ring => {
-                self.storage(&format!("{content:?}"), len)
+                self.storage(&program.title(id), *len)
+            }
+            Content::Constant(value) => {
+                let buffer = self.storage(&program.title(id), *len)?;
+                self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![*value; *len]));
+                Ok(buffer)
             }
         }
     }
@@ -173,7 +155,7 @@ impl Gpu {
         let pipelines = self.pipelines.get(&self.device, &wanted)?;
         let mut launches: Vec<Launch> = vec![];
         for ((step, pipeline), (_, launch)) in steps.iter().zip(pipelines).zip(&wanted) {
-            let label = format!("{} ({})", step.label, step.kernel.name());
+            let label = step.title();
             let bindings = bindings(&step.bindings, buffers, &label)?;
             let operands = self::bindings(&step.operands, buffers, &label)?;
             let launch = Launch {
@@ -212,7 +194,7 @@ impl Gpu {
         let looked = Instant::now();
         self.device.wait(Some(oldest.index))?;
         let spent = self.last_done.max(oldest.submitted).elapsed();
-        self.programs[oldest.program].pace.learn(oldest.launches, spent, looked.elapsed(), self.submission_time);
+        self.programs[oldest.program].pace.learn(oldest.weight, spent, looked.elapsed(), self.submission_time);
         self.last_done = Instant::now();
         Ok(())
     }
@@ -226,12 +208,12 @@ impl Gpu {
                 self.finish_oldest()?;
             }
             let loaded = self.loaded(id)?;
-            let launches = loaded.pace.launches().min(total - next);
+            let (launches, weight) = loaded.pace.next(next, total);
             let commands = self.encode(loaded, next..next + launches);
             let submitted = Instant::now();
             let index = self.device.queue.submit([commands]);
             self.device.health()?;
-            self.in_flight.push_back(Submission { index, program: id.0, launches, submitted });
+            self.in_flight.push_back(Submission { index, program: id.0, weight, submitted });
             next += launches;
         }
         Ok(())
@@ -259,7 +241,7 @@ impl Gpu {
     fn state(&self, name: &str, offset: usize, len: usize) -> Result<&Buffer> {
         let buffer = self
             .shared
-            .get(&Shared::State(name.into()))
+            .get(&Content::State(name.into()).to_string())
             .ok_or_else(|| Error::failure(format!("there is no state `{name}`")))?;
         let there = (buffer.size() / 4) as usize;
         match offset.checked_add(len).is_some_and(|end| end <= there) {
@@ -311,8 +293,7 @@ fn bindings<'a>(ranges: &[Range], buffers: &'a [Buffer], label: &str) -> Result<
 
 impl Runner for Gpu {
     fn load(&mut self, program: &Program) -> Result<ProgramId> {
-        let buffers =
-            program.buffers.iter().map(|b| self.make_buffer(&b.content, b.len)).collect::<Result<Vec<_>>>()?;
+        let buffers = (0..program.buffers.len()).map(|id| self.make_buffer(program, id)).collect::<Result<Vec<_>>>()?;
         let launches = self.launches(&program.steps, &buffers)?;
         let mut inputs = HashMap::new();
         let mut ring = None;
@@ -343,7 +324,7 @@ impl Runner for Gpu {
             outputs: program.outputs.clone(),
             ring,
             ticks,
-            pace: Pace::new(),
+            pace: Pace::new(program.steps.iter().map(|step| step.kernel.cost())),
         });
         Ok(ProgramId(self.programs.len() - 1))
     }
@@ -410,8 +391,9 @@ impl Runner for Gpu {
     }
 
     fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
-        for (key, words) in [(Shared::Items, items), (Shared::Classes, classes)] {
-            let buffer = self.storage(&format!("{key:?}"), words.len())?;
+        for (content, words) in [(Content::Items, items), (Content::Classes, classes)] {
+            let key = content.to_string();
+            let buffer = self.storage(&key, words.len())?;
             self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
             self.shared.insert(key, buffer);
         }
@@ -424,7 +406,7 @@ impl Runner for Gpu {
         }
         (self.step, self.seed) = (step, seed);
         let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
-        self.device.queue.write_buffer(&self.shared[&Shared::Clock], 0, bytemuck::cast_slice(&words));
+        self.device.queue.write_buffer(&self.shared[&Content::Clock.to_string()], 0, bytemuck::cast_slice(&words));
         self.device.health()
     }
 

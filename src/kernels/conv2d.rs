@@ -101,6 +101,13 @@ impl Geometry {
     }
 }
 
+impl Conv2d {
+    fn product(&self) -> Product {
+        let g = &self.geometry;
+        Product { batch: 1, m: g.k, n: g.b * g.p * g.q, k: g.c * g.r * g.s, a_along_k: true, b_along_k: false }
+    }
+}
+
 impl Spec for Conv2d {
     const NAME: &'static str = "conv2d";
     const SOURCES: &'static [&'static str] =
@@ -112,10 +119,7 @@ impl Spec for Conv2d {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        let g = &self.geometry;
-        let product =
-            Product { batch: 1, m: g.k, n: g.b * g.p * g.q, k: g.c * g.r * g.s, a_along_k: true, b_along_k: false };
-        product.launch(caps, g.overrides())
+        self.product().launch(caps, self.geometry.overrides())
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -144,5 +148,9 @@ impl Spec for Conv2d {
 
     fn chain(&self) -> Option<&Chain> {
         Some(&self.chain)
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        self.product().obstacle()
     }
 }

@@ -5,7 +5,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Io, LOOP, Launch, Spec,
     product::{self, Product},
 };
 use crate::overrides;
@@ -27,7 +27,7 @@ impl Conv2dFilter {
     /// Partial sums worth making: the filters alone are few tiles, the places that each sums over are many.
     pub fn splits_for(g: &super::Geometry) -> usize {
         let (tiles, places) = (g.k.div_ceil(64) * (g.c * g.r * g.s).div_ceil(64), g.b * g.p * g.q);
-        let needed = places.div_ceil(32_768);
+        let needed = places.div_ceil(LOOP);
         let wanted = ENOUGH.div_ceil(tiles).min(places / WORTH).max(needed).max(1);
         places.div_ceil(places.div_ceil(wanted))
     }
@@ -36,6 +36,12 @@ impl Conv2dFilter {
     fn span(&self) -> usize {
         let g = &self.geometry;
         (g.b * g.p * g.q).div_ceil(self.splits)
+    }
+
+    fn product(&self) -> Product {
+        let g = &self.geometry;
+        let n = g.c * g.r * g.s;
+        Product { batch: self.splits, m: g.k, n, k: self.span(), a_along_k: true, b_along_k: true }
     }
 }
 
@@ -49,18 +55,9 @@ impl Spec for Conv2dFilter {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        let g = &self.geometry;
-        let product = Product {
-            batch: self.splits,
-            m: g.k,
-            n: g.c * g.r * g.s,
-            k: self.span(),
-            a_along_k: true,
-            b_along_k: true,
-        };
         let mut overrides = overrides!(SPAN = self.span());
-        overrides.extend(g.overrides());
-        product.launch(caps, overrides)
+        overrides.extend(self.geometry.overrides());
+        self.product().launch(caps, overrides)
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -83,5 +80,9 @@ impl Spec for Conv2dFilter {
 
     fn cost(&self) -> Cost {
         product::cost(self.geometry.macs(), &self.buffers(), None)
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        self.product().obstacle()
     }
 }

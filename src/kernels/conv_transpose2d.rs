@@ -18,6 +18,22 @@ pub struct ConvTranspose2d {
     pub chain: Chain,
 }
 
+impl ConvTranspose2d {
+    /// One product for each of the stride's phases.
+    fn product(&self) -> Product {
+        let g = &self.geometry;
+        let [down, across] = g.stride;
+        Product {
+            batch: down * across,
+            m: g.c,
+            n: g.b * g.h.div_ceil(down) * g.w.div_ceil(across),
+            k: g.k * g.r.div_ceil(down) * g.s.div_ceil(across),
+            a_along_k: true,
+            b_along_k: false,
+        }
+    }
+}
+
 impl Spec for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
     const SOURCES: &'static [&'static str] =
@@ -28,19 +44,8 @@ impl Spec for ConvTranspose2d {
         Buffers { reads: vec![g.y_len(), g.w_len()], writes: vec![g.x_len()], ..Default::default() }
     }
 
-    /// One product for each of the stride's phases.
     fn launch(&self, caps: &Caps) -> Launch {
-        let g = &self.geometry;
-        let [down, across] = g.stride;
-        let product = Product {
-            batch: down * across,
-            m: g.c,
-            n: g.b * g.h.div_ceil(down) * g.w.div_ceil(across),
-            k: g.k * g.r.div_ceil(down) * g.s.div_ceil(across),
-            a_along_k: true,
-            b_along_k: false,
-        };
-        product.launch(caps, g.overrides())
+        self.product().launch(caps, self.geometry.overrides())
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -72,5 +77,9 @@ impl Spec for ConvTranspose2d {
 
     fn chain(&self) -> Option<&Chain> {
         Some(&self.chain)
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        self.product().obstacle()
     }
 }

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes, row_obstacle};
 use crate::overrides;
 
 /// One loss a row.
@@ -41,5 +41,9 @@ impl Spec for CrossEntropy {
     fn cost(&self) -> Cost {
         let len = (self.rows * self.cols) as f64;
         Cost { flops: 8.0 * len, bytes: 8.0 * len + 4.0 * self.rows as f64 }
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        row_obstacle(self.cols)
     }
 }

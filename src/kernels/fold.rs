@@ -2,7 +2,7 @@
 
 use num_traits::Float;
 
-use super::{Caps, Launch};
+use super::{Caps, INDICES, LOOP, Launch};
 use crate::overrides;
 
 /// Extents and strides, outermost first.
@@ -10,8 +10,8 @@ pub type Axes = [(usize, usize)];
 
 /// Lanes of a workgroup.
 const SIZE: usize = 256;
-/// Iterations that no invocation may exceed: some drivers cut long loops short.
-pub const ITERATIONS: usize = 32_768;
+/// Axes that an index counts through.
+const AXES: usize = 4;
 /// Workgroups that fill a device.
 pub const ENOUGH: usize = 64;
 
@@ -59,6 +59,22 @@ impl Tile {
     }
 }
 
+/// Why one launch cannot reduce ranges of `span` inner elements, where it cannot.
+pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
+    let elements = len(outer) * len(inner);
+    if [outer, inner].iter().any(|axes| axes.iter().filter(|a| a.0 > 1).count() > AXES) {
+        return Some(format!(
+            "a reduction of {inner:?} for each of {outer:?}, where {AXES} axes of either can be told apart"
+        ));
+    }
+    if elements >= INDICES {
+        return Some(format!("a reduction of {elements} elements, where a shader counts to {INDICES}"));
+    }
+    // Four elements a round, and what is left over.
+    let rounds = span.div_ceil(Tile::of(outer, inner, span).rows) / 4 + 4;
+    (rounds > LOOP).then(|| format!("a reduction over {span} elements is too long for one launch"))
+}
+
 /// A launch of `splits` ranges of the inner elements, each `span` long.
 pub fn launch(
     outer: &Axes,
@@ -69,11 +85,6 @@ pub fn launch(
     constants: Vec<(String, f64)>,
 ) -> Launch {
     let tile = Tile::of(outer, inner, span);
-    let turns = span.div_ceil(tile.rows);
-    assert!(
-        turns / 4 + 4 <= ITERATIONS,
-        "a reduction over {span} elements needs splits: {inner:?} for each of {outer:?}"
-    );
     let mut list = constants;
     list.extend(overrides!(
         OUTER = len(outer),
@@ -91,7 +102,6 @@ pub fn launch(
 /// that jumps, as the wrapping difference from where the axes below it end.
 fn digits(name: &str, axes: &Axes, list: &mut Vec<(String, f64)>) {
     let digits: Vec<_> = axes.iter().rev().filter(|a| a.0 > 1).copied().collect();
-    assert!(digits.len() <= 4, "a reduction over {axes:?}: more than 4 axes");
     let Some(&(extent, stride)) = digits.first() else { return };
     list.push((format!("{name}_STRIDE"), stride as f64));
     let (mut div, mut end) = (extent, extent * stride);

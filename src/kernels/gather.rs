@@ -4,9 +4,9 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec, lanes,
+    Buffers, Caps, Cost, INDICES, Io, Launch, Spec, lanes,
     random::{PURPOSE_GATHER, philox},
-    real,
+    real, row_obstacle,
 };
 use crate::{graph::Field, overrides};
 
@@ -124,7 +124,6 @@ impl Spec for Gather {
     fn launch(&self, caps: &Caps) -> Launch {
         let (rows, len) = self.rows();
         let (count, round) = (self.data.count, self.draws as usize * self.batch);
-        assert!(0 < count && count < 1 << 31 && round < 1 << 31, "gather: {count} items, {round} drawn a round");
         let (left, right) = self.data.bits();
         let one_hot = self.field == Field::OneHot;
         let constants = overrides!(
@@ -174,6 +173,17 @@ impl Spec for Gather {
         };
         let flops = if self.data.bytes { 2 * rows * len } else { 0 };
         Cost { flops: flops as f64, bytes: (rows * (read + 4 * len)) as f64 }
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        let (count, round, (_, len)) = (self.data.count, self.draws as usize * self.batch, self.rows());
+        let most = INDICES / 2 - 1;
+        if count.max(round) > most {
+            return Some(format!(
+                "a set of {count} examples, {round} drawn a round, where either may be {most} at most"
+            ));
+        }
+        row_obstacle(len)
     }
 }
 

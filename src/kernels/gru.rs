@@ -70,6 +70,10 @@ impl Spec for Gru {
         let elements: usize = reads.iter().chain(&writes).sum();
         Cost { flops: s.states() as f64 * (6.0 * s.units as f64 + 25.0), bytes: 4.0 * elements as f64 }
     }
+
+    fn obstacle(&self) -> Option<String> {
+        self.sequence.obstacle()
+    }
 }
 
 /// The pipeline constant that says where the reset gate acts.

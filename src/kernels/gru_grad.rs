@@ -93,4 +93,8 @@ impl Spec for GruGrad {
         let elements: usize = reads.iter().chain(&writes).sum();
         Cost { flops: s.states() as f64 * (6.0 * s.units as f64 + 45.0), bytes: 4.0 * elements as f64 }
     }
+
+    fn obstacle(&self) -> Option<String> {
+        self.sequence.obstacle()
+    }
 }

@@ -79,4 +79,8 @@ impl Spec for LstmGrad {
         let elements: usize = reads.iter().chain(&writes).sum();
         Cost { flops: s.states() as f64 * (8.0 * s.units as f64 + 55.0), bytes: 4.0 * elements as f64 }
     }
+
+    fn obstacle(&self) -> Option<String> {
+        self.sequence.obstacle()
+    }
 }

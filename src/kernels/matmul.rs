@@ -28,6 +28,13 @@ pub struct MatMul {
     pub chain: Chain,
 }
 
+impl MatMul {
+    fn product(&self) -> Product {
+        let &Self { batch, m, n, k, a_transposed, b_transposed, .. } = self;
+        Product { batch, m, n, k, a_along_k: !a_transposed, b_along_k: b_transposed }
+    }
+}
+
 impl Spec for MatMul {
     const NAME: &'static str = "matmul";
     const SOURCES: &'static [&'static str] =
@@ -39,9 +46,9 @@ impl Spec for MatMul {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        let &Self { batch, m, n, k, a_transposed, b_transposed, .. } = self;
-        let product = Product { batch, m, n, k, a_along_k: !a_transposed, b_along_k: b_transposed };
-        product.launch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
+        let &Self { k, a_transposed, b_transposed, .. } = self;
+        self.product()
+            .launch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -71,5 +78,9 @@ impl Spec for MatMul {
 
     fn chain(&self) -> Option<&Chain> {
         Some(&self.chain)
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        self.product().obstacle()
     }
 }

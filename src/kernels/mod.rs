@@ -126,6 +126,11 @@ impl Launch {
     }
 }
 
+/// Rounds that no loop of an invocation may exceed: some drivers stop at 65,535 without a word.
+pub const LOOP: usize = 32_768;
+/// Numbers that an index in a shader tells apart.
+pub const INDICES: usize = 1 << 32;
+
 /// Pairs of override name and value.
 #[macro_export]
 macro_rules! overrides {
@@ -186,6 +191,10 @@ pub trait Spec {
     fn chain(&self) -> Option<&Chain> {
         None
     }
+    /// Why no GPU can run it in one launch, where none can.
+    fn obstacle(&self) -> Option<String> {
+        None
+    }
 }
 
 macro_rules! kernels {
@@ -238,6 +247,10 @@ macro_rules! kernels {
             pub fn chain(&self) -> Option<&Chain> {
                 match self { $(Self::$name(k) => k.chain()),* }
             }
+            /// See [`Spec::obstacle`]; [`Kernel::launch`] is for kernels that have none.
+            pub fn obstacle(&self) -> Option<String> {
+                match self { $(Self::$name(k) => k.obstacle()),* }
+            }
         }
         $(impl From<$name> for Kernel { fn from(k: $name) -> Self { Self::$name(k) } })*
     };
@@ -273,6 +286,11 @@ kernels!(
 /// A constant of the twin's float type.
 pub(crate) fn real<F: Float>(value: f64) -> F {
     F::from(value).expect("a finite constant fits every float type")
+}
+
+/// Why a workgroup cannot take a row, where it cannot.
+pub(crate) fn row_obstacle(row: usize) -> Option<String> {
+    (row.div_ceil(lanes(row)) > LOOP).then(|| format!("rows of {row} values are too long for one launch"))
 }
 
 /// Lanes of a workgroup that takes one row: a power of two, no more than the row can use and a workgroup can have.

@@ -42,4 +42,8 @@ impl Spec for Moments {
         let (outer, inner) = (fold::len(&self.outer) as f64, fold::len(&self.inner) as f64);
         Cost { flops: 4.0 * outer * inner, bytes: 4.0 * (outer * inner + 2.0 * outer) }
     }
+
+    fn obstacle(&self) -> Option<String> {
+        fold::obstacle(&self.outer, &self.inner, fold::len(&self.inner))
+    }
 }

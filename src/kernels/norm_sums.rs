@@ -43,4 +43,8 @@ impl Spec for NormSums {
         let (outer, inner) = (fold::len(&self.outer) as f64, fold::len(&self.inner) as f64);
         Cost { flops: 4.0 * outer * inner, bytes: 4.0 * (2.0 * outer * inner + 3.0 * outer) }
     }
+
+    fn obstacle(&self) -> Option<String> {
+        fold::obstacle(&self.outer, &self.inner, fold::len(&self.inner))
+    }
 }

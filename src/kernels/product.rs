@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Launch};
+use super::{Buffers, Caps, Chain, Cost, LOOP, Launch};
 use crate::overrides;
 
 /// What computes a product: which WGSL is joined to the kernel's own.
@@ -105,8 +105,6 @@ const MATRIX_BLOCKS: [[usize; 2]; 2] = [[2, 4], [1, 2]];
 const MATRIX_BLOCK: [usize; 2] = [4, 2];
 /// How many times the work tiles may do, for reaching over the edges.
 const EXCESS: f64 = 2.0;
-/// Longest loop of one invocation: some drivers cut loops at 65,535 without a word.
-const LOOP: usize = 32_768;
 
 impl Product {
     /// The launch, with a kernel's `own` pipeline constants: of the adapter's body, where its tiles fit.
@@ -146,8 +144,6 @@ impl Product {
         let tile = self.tile();
         let [lanes_m, lanes_n, lanes_k] = tile.lanes;
         let depth = self.depth(&tile);
-        let steps = self.k.div_ceil(depth);
-        assert!(steps <= LOOP, "a product over {} terms needs {steps} steps: split it", self.k);
         let mut overrides = overrides!(
             LANES_M = lanes_m,
             LANES_N = lanes_n,
@@ -162,6 +158,12 @@ impl Product {
 
     fn along_k(&self) -> Vec<(String, f64)> {
         overrides!(A_ALONG_K = self.a_along_k as u32, B_ALONG_K = self.b_along_k as u32)
+    }
+
+    /// Why one launch cannot make it, where it cannot.
+    pub fn obstacle(&self) -> Option<String> {
+        let steps = self.k.div_ceil(self.depth(&self.tile()));
+        (steps > LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
     }
 
     /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.

@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Chain, Cost, Io, LOOP, Launch, Spec, fold, real};
 use crate::overrides;
 
 /// A sum or maximum, with its prologue.
@@ -32,7 +32,7 @@ impl Reduce {
     pub fn splits_for(outer_len: usize, inner_len: usize) -> usize {
         let tiles = outer_len.div_ceil(32);
         let wanted = fold::ENOUGH.div_ceil(tiles).min(inner_len / WORTH);
-        let needed = inner_len.div_ceil(8 * fold::ITERATIONS);
+        let needed = inner_len.div_ceil(8 * LOOP);
         let span = inner_len.div_ceil(wanted.max(needed).max(1)).max(1);
         inner_len.div_ceil(span).max(1)
     }
@@ -86,6 +86,10 @@ impl Spec for Reduce {
     fn chain(&self) -> Option<&Chain> {
         Some(&self.chain)
     }
+
+    fn obstacle(&self) -> Option<String> {
+        fold::obstacle(&self.outer, &self.inner, self.span())
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +107,7 @@ mod tests {
             let splits = Reduce::splits_for(outer, inner);
             let span = inner.div_ceil(splits);
             assert!(inner == 0 || span * (splits - 1) < inner, "no range is empty: {outer} {inner} {splits}");
-            assert!(span <= 8 * fold::ITERATIONS, "{outer} {inner} {splits}");
+            assert!(span <= 8 * LOOP, "{outer} {inner} {splits}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes, row_obstacle};
 use crate::overrides;
 
 /// A softmax of each row.
@@ -42,5 +42,9 @@ impl Spec for Softmax {
     fn cost(&self) -> Cost {
         let len = (self.rows * self.cols) as f64;
         Cost { flops: 7.0 * len, bytes: 8.0 * len }
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        row_obstacle(self.cols)
     }
 }

@@ -174,7 +174,16 @@ impl<'a> Emitter<'a> {
 
     fn pointwise(&mut self, group: &Group, y: Place, in_place: bool, label: String) {
         let (chain, operands) = self.operands(group);
-        self.push(Pointwise { len: y.len, in_place, chain }, vec![y], operands, label);
+        // What is larger than a binding is made in parts, where all operands are read in order.
+        if chain.loads.iter().any(|load| load.index != Index::default()) {
+            self.push(Pointwise { len: y.len, in_place, chain }, vec![y], operands, label);
+            return;
+        }
+        for part in self.parts_of(y.len) {
+            let operands = operands.iter().map(|operand| operand.part(&part)).collect();
+            let kernel = Pointwise { len: part.len(), in_place, chain: chain.clone() };
+            self.push(kernel, vec![y.part(&part)], operands, label.clone());
+        }
     }
 
     fn emit(&mut self, id: Id, scaled: Option<Id>) -> Result<()> {
@@ -214,7 +223,7 @@ impl<'a> Emitter<'a> {
                 self.push(Pad { from, to, before: before.clone() }, vec![x, y], vec![], self.label(id));
             }
             Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
-            Op::Composite(c) => self.composite(id, c)?,
+            Op::Composite(c) => self.composite(id, c),
             Op::Pack { group } => self.pack(id, *group)?,
             Op::Update { group, optimizer, count, of } => self.update(id, *group, *optimizer, (*count, *of)),
             Op::Assign { group: g, item } => {
@@ -346,7 +355,7 @@ impl<'a> Emitter<'a> {
         self.sum_of_partials(partial, y, splits, max, scale, label);
     }
 
-    fn composite(&mut self, id: Id, c: &Composite) -> Result<()> {
+    fn composite(&mut self, id: Id, c: &Composite) {
         let node = &self.t.nodes[id];
         let mut bindings: Vec<Place> = node.inputs.iter().map(|&i| self.read(i)).collect();
         bindings.push(self.place(id));
@@ -362,29 +371,22 @@ impl<'a> Emitter<'a> {
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
             Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),
-            Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 2, *reverse)? }.into(),
-            Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 2, *reverse)? }.into(),
-            Composite::Gru { reverse, reset } => {
-                Gru { sequence: self.sequence(id, 3, *reverse)?, reset: *reset }.into()
-            }
+            Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 2, *reverse) }.into(),
+            Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 2, *reverse) }.into(),
+            Composite::Gru { reverse, reset } => Gru { sequence: self.sequence(id, 3, *reverse), reset: *reset }.into(),
             Composite::GruGrad { reverse, reset } => {
-                GruGrad { sequence: self.sequence(id, 3, *reverse)?, reset: *reset }.into()
+                GruGrad { sequence: self.sequence(id, 3, *reverse), reset: *reset }.into()
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } => unreachable!("expanded before planning"),
         };
         self.push(kernel, bindings, vec![], self.label(id));
-        Ok(())
     }
 
     /// The sequence of a recurrent composite: its first input is `[T, B, ..]`, input number `state` is `[B, H]`.
-    fn sequence(&self, id: Id, state: usize, reverse: bool) -> Result<Sequence> {
+    fn sequence(&self, id: Id, state: usize, reverse: bool) -> Sequence {
         let inputs = &self.t.nodes[id].inputs;
         let (steps, [batch, units]) = (self.shape(inputs[0])[0], [0, 1].map(|a| self.shape(inputs[state])[a]));
-        let sequence = Sequence { steps, batch, units, reverse };
-        match sequence.obstacle().filter(|_| self.caps.wide) {
-            Some(obstacle) => Err(Error::usage(format!("plan: {obstacle}"))),
-            None => Ok(sequence),
-        }
+        Sequence { steps, batch, units, reverse }
     }
 
     /// Copies the gradients that could not be written in place.
@@ -414,19 +416,22 @@ impl<'a> Emitter<'a> {
         let (g, rate, clock) = (self.read(inputs[0]), self.read(inputs[1]), self.clock());
         let p = self.state(group, None);
         let moments: Vec<Place> = optimizer.moments().iter().map(|m| self.state(group, Some(m))).collect();
-        let len = p.len;
-        let (kernel, reads): (Kernel, Vec<Place>) = match optimizer {
-            Optimizer::Adam { beta1, beta2, eps } => (
-                Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
-                vec![g, rate, clock],
-            ),
-            Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![g, rate]),
-            Optimizer::RmsProp { decay, eps } => {
-                (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![g, rate])
-            }
-        };
-        let label = format!("{}, update {}", self.states[group].name, count + 1);
-        self.push(kernel, [reads, vec![p], moments].concat(), vec![], label);
+        for part in self.parts_of(p.len) {
+            let (len, g) = (part.len(), g.part(&part));
+            let (kernel, reads): (Kernel, Vec<Place>) = match optimizer {
+                Optimizer::Adam { beta1, beta2, eps } => (
+                    Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
+                    vec![g, rate, clock],
+                ),
+                Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![g, rate]),
+                Optimizer::RmsProp { decay, eps } => {
+                    (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![g, rate])
+                }
+            };
+            let label = format!("{}, update {}", self.states[group].name, count + 1);
+            let written = [vec![p], moments.clone()].concat().into_iter().map(|whole| whole.part(&part));
+            self.push(kernel, reads.into_iter().chain(written).collect(), vec![], label);
+        }
     }
 
     /// Copies the metrics that are not in the table, records its row and advances the clock.

@@ -7,6 +7,7 @@
 mod emit;
 mod fuse;
 mod index;
+mod limits;
 mod place;
 mod slots;
 
@@ -61,7 +62,7 @@ impl Tensors {
 /// # Errors
 /// A tensor that outgrows a limit of the adapter, and a state that is read after it was overwritten.
 pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
-    let (nodes, metrics, outputs) = expand(graph);
+    let (nodes, metrics, outputs) = expand(graph, caps);
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
     let live = live(&nodes, roots);
     let mut stored = vec![false; nodes.len()];
@@ -92,15 +93,19 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
 /// Tensors with the names that the host knows them by.
 type Named = Vec<(String, Id)>;
 
-/// The nodes with every composite that has no kernel replaced by its definition, and the metrics and outputs among them.
-fn expand(graph: &Graph) -> (Vec<Node>, Named, Named) {
+/// The nodes with every composite that has no kernel, and every product that is too long for one, replaced by what it is
+/// in others; and the metrics and outputs among them.
+fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
     let lowered = Graph::new();
     let mut map: Vec<Id> = vec![];
     for node in graph.nodes() {
         let inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
         let t = match &node.op {
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
-            op => lowered.node(op.clone(), &inputs, node.shape.clone()),
+            op => {
+                let shortened = if caps.wide { limits::shortened(&lowered, &node, &inputs) } else { None };
+                shortened.unwrap_or_else(|| lowered.node(op.clone(), &inputs, node.shape.clone()))
+            }
         };
         map.push(t.id());
     }

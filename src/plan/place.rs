@@ -1,16 +1,15 @@
-//! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries in slots; and whether
-//! the adapter can hold them.
+//! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries in slots.
 
 use std::collections::HashSet;
 
 use super::{
     emit::Emitter,
+    limits,
     slots::{self, Lifetime},
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     graph::{ALIGN, Id, Init, Op, numel},
-    kernels::Caps,
     program::{Buffer, BufferId, Content, Program, Range, StateItem, Step},
 };
 
@@ -20,6 +19,13 @@ pub(super) struct Place {
     pub base: Base,
     pub offset: usize,
     pub len: usize,
+}
+
+impl Place {
+    /// A range of its elements.
+    pub fn part(&self, range: &std::ops::Range<usize>) -> Self {
+        Self { offset: self.offset + range.start, len: range.len(), ..*self }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +56,12 @@ impl Emitter<'_> {
     pub(super) fn temporary(&mut self, len: usize) -> Place {
         self.temporaries.push(len);
         Place { base: Base::Temporary(self.temporaries.len() - 1), offset: 0, len }
+    }
+
+    /// The parts of a tensor that can each be bound.
+    pub(super) fn parts_of(&self, len: usize) -> Vec<std::ops::Range<usize>> {
+        let most = ((self.caps.max_binding / 4) as usize / ALIGN * ALIGN).max(ALIGN);
+        (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
     }
 
     pub(super) fn clock(&mut self) -> Place {
@@ -244,7 +256,7 @@ impl Emitter<'_> {
                 operands: ranges(&d.operands),
                 label: d.label.clone(),
             };
-            check(&step, self.caps)?;
+            limits::check(&step, &self.program.buffers, self.caps)?;
             self.program.steps.push(step);
         }
         for output in &mut self.program.outputs {
@@ -252,32 +264,4 @@ impl Emitter<'_> {
         }
         Ok(self.program)
     }
-}
-
-/// Limits of the adapter, and that no launch writes what it also binds otherwise.
-fn check(step: &Step, caps: &Caps) -> Result<()> {
-    let buffers = step.kernel.buffers();
-    let read_only = buffers.reads.len() + buffers.words.len();
-    for range in step.bindings.iter().chain(&step.operands) {
-        if 4 * range.len as u64 > caps.max_binding {
-            let (mib, limit) = ((4 * range.len as u64) >> 20, caps.max_binding >> 20);
-            return Err(Error::failure(format!(
-                "{} ({}) takes {mib} MiB, but a binding of this adapter holds at most {limit} MiB: use a smaller batch or size",
-                step.label,
-                step.kernel.name()
-            )));
-        }
-    }
-    for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
-        let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
-        for other in others {
-            assert!(
-                other.buffer != written.buffer,
-                "plan: {} binds buffer {} twice, once to write",
-                step.label,
-                written.buffer
-            );
-        }
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod eval;
 mod interruptions;
+mod limits;
 mod listings;
 mod requests;
 mod sample;

@@ -31,7 +31,7 @@ fn damage(name: &str, content: &[u8], options: &Options) {
             Err(Error::Failure(sentence)) => {
                 assert!(!sentence.contains('\n') && sentence.contains(name), "{name}: {sentence}");
             }
-            Err(Error::Usage(sentence)) => panic!("{name}: {sentence} for {content:?}"),
+            Err(error) => panic!("{name}: {error} for {content:?}"),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! What outgrows a launch or an adapter: long matrix products become several, and the rest is refused.
+
+use crate::{
+    error::{Error, Result},
+    graph::{Form, Graph, Node, Op, Role, T, numel},
+    kernels::{Caps, LOOP},
+    program::{Buffer, Content, Step},
+};
+
+/// A matrix product over more terms than a loop may have: the sum of a batch of shorter ones, over ranges of the terms.
+///
+/// Its inputs are `[L, M, K]` and `[L, K, N]`, or their transposes, by its role.
+pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[T<'g>]) -> Option<T<'g>> {
+    let Op::Contract { form: form @ Form::MatMul, role } = node.op else { return None };
+    // Which axis of each input the terms lie along: the last one, or the one before it.
+    let terms_last = match role {
+        Role::Y => [true, false],
+        Role::X => [true, true],
+        Role::W => [false, false],
+    };
+    let rank = node.shape.len();
+    let terms = inputs[0].dim(rank - 1 - usize::from(!terms_last[0]));
+    let ranges = terms.div_ceil(LOOP);
+    if ranges == 1 {
+        return None;
+    }
+    let span = terms.div_ceil(ranges);
+    let products = numel(&node.shape[..rank - 2]);
+    let split = |t: T<'g>, last: bool| {
+        let other = t.len() / products / terms;
+        let (from, to) = match last {
+            true => ([products, other, terms], [products, other, ranges * span]),
+            false => ([products, terms, other], [products, ranges * span, other]),
+        };
+        let t = t.reshape(&from);
+        let t = if from == to { t } else { t.pad(&[0, 0, 0], &to) };
+        match last {
+            true => t.reshape(&[products, other, ranges, span]).permute(&[0, 2, 1, 3]),
+            false => t.reshape(&[products, ranges, span, other]),
+        }
+    };
+    let parts = [split(inputs[0], terms_last[0]), split(inputs[1], terms_last[1])];
+    let (m, n) = (node.shape[rank - 2], node.shape[rank - 1]);
+    let partial = graph.node(Op::Contract { form, role }, &parts, vec![products, ranges, m, n]);
+    Some(partial.sum(&[1]).reshape(&node.shape))
+}
+
+/// Limits of kernels and of the adapter, and that no launch writes what it also binds otherwise.
+pub(super) fn check(step: &Step, buffers: &[Buffer], caps: &Caps) -> Result<()> {
+    let refused = |why: String| Err(Error::failure(format!("{}: {why}", step.title())));
+    // The CPU runner has neither workgroups nor indices of 32 bits.
+    if caps.wide {
+        if let Some(obstacle) = step.kernel.obstacle() {
+            return refused(obstacle);
+        }
+        let [across, down, _] = step.kernel.launch(caps).groups;
+        if down > caps.max_groups {
+            let most = u64::from(caps.max_groups).pow(2);
+            return refused(format!(
+                "{} workgroups, where this adapter runs {most}",
+                u64::from(across) * u64::from(down)
+            ));
+        }
+    }
+    for range in step.bindings.iter().chain(&step.operands) {
+        let bytes = 4 * range.len as u64;
+        if bytes > caps.max_binding {
+            let (what, advice) = match &buffers[range.buffer].content {
+                content @ (Content::Items | Content::Classes) => (content.to_string(), "fewer or smaller examples"),
+                content @ (Content::State(_) | Content::Gradients(_)) => (content.to_string(), "a smaller model"),
+                _ => (step.title(), "a smaller batch or size"),
+            };
+            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            return Err(Error::failure(format!(
+                "{what} takes {:.1} MiB, but a binding of this adapter holds at most {:.1} MiB: use {advice}",
+                mib(bytes),
+                mib(caps.max_binding)
+            )));
+        }
+    }
+    let read_only = step.kernel.buffers();
+    let read_only = read_only.reads.len() + read_only.words.len();
+    for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
+        let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
+        for other in others {
+            assert!(
+                other.buffer != written.buffer,
+                "plan: {} binds buffer {} twice, once to write",
+                step.title(),
+                written.buffer
+            );
+        }
+    }
+    Ok(())
+}
