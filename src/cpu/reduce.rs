@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::chain::{self, BLOCK, Registers};
@@ -43,7 +44,7 @@ fn runs(dims: &Dims) -> (usize, &Dims) {
 /// Elements of one partial sum of a reduction to few results.
 const PART: usize = 1 << 15;
 /// Results whose columns one task adds up.
-const COLUMNS: usize = 256;
+const COLUMNS: usize = 128;
 
 pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
     let Reduce { max, outer, inner, scale, chain, .. } = kernel;
@@ -102,27 +103,57 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
             total = if max {
                 block.iter().fold(total, |a, &b| a.max(b as f64))
             } else {
-                total + lanes(block, |v| v) as f64
+                let [sum] = sums(std::iter::once([&*block; 2]), |[v, _]| [v]);
+                total + sum
             };
         }
         total
     })
 }
 
-/// A sum in 16 lanes, which the compiler turns into vectors.
-fn lanes(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0; 16];
-    let chunks = x.chunks_exact(16);
-    let rest: f32 = chunks.remainder().iter().map(|&v| f(v)).sum();
-    for chunk in chunks {
-        sums.iter_mut().zip(chunk).for_each(|(s, &v)| *s += f(v));
-    }
-    sums.iter().sum::<f32>() + rest
+/// Lanes that sums are kept in.
+const LANES: usize = 16;
+
+/// Sums of f over pairs of runs: in lanes, of which the compiler makes vectors, and beyond some [`BLOCK`] elements in f64.
+fn sums<'a, const N: usize>(runs: impl Iterator<Item = [&'a [f32]; 2]>, f: impl Fn([f32; 2]) -> [f32; N]) -> [f64; N] {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let (mut totals, mut lanes, mut rest) = ([0.0; N], [[0.0f32; LANES]; N], [0.0f32; N]);
+            let mut held = 0;
+            for [a, b] in runs {
+                for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+                    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+                    for (a, b) in a.iter().zip(b) {
+                        for lane in 0..LANES {
+                            let values = f([a[lane], b[lane]]);
+                            (0..N).for_each(|n| lanes[n][lane] += values[n]);
+                        }
+                    }
+                    for (&a, &b) in a_rest.iter().zip(b_rest) {
+                        let values = f([a, b]);
+                        (0..N).for_each(|n| rest[n] += values[n]);
+                    }
+                    held += a.len() * LANES + a_rest.len();
+                    if held >= BLOCK {
+                        add_lanes(&mut totals, &mut lanes, &mut rest);
+                        held = 0;
+                    }
+                }
+            }
+            add_lanes(&mut totals, &mut lanes, &mut rest);
+            totals
+        },
+    )
 }
 
-/// Sum of f over a run of x, in blocks.
-fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f64 {
-    x.chunks(BLOCK).map(|block| lanes(block, &f) as f64).sum()
+/// Moves what lanes hold to the totals.
+#[inline(always)]
+fn add_lanes<const N: usize>(totals: &mut [f64; N], lanes: &mut [[f32; LANES]; N], rest: &mut [f32; N]) {
+    for n in 0..N {
+        totals[n] += (lanes[n].iter().sum::<f32>() + rest[n]) as f64;
+        (lanes[n], rest[n]) = ([0.0; LANES], 0.0);
+    }
 }
 
 pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
@@ -131,12 +162,11 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     let (means, variances) = y.split_at_mut(outs);
     means.par_iter_mut().zip(variances).enumerate().for_each(|(o, (mean, variance))| {
         let base = place(&kernel.outer, o);
-        let total = |f: &dyn Fn(&[f32]) -> f64| {
-            (0..numel(counted)).map(|c| f(&x[base + place(counted, c)..][..run])).sum::<f64>() / count
-        };
-        *mean = total(&|x| sum(x, |v| v)) as f32;
-        let m = *mean;
-        *variance = total(&|x| sum(x, |v| (v - m) * (v - m))) as f32;
+        let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
+        let [total] = sums(runs(), |[v, _]| [v]);
+        let m = (total / count) as f32;
+        let [total] = sums(runs(), |[v, _]| [(v - m) * (v - m)]);
+        (*mean, *variance) = (m, (total / count) as f32);
     });
 }
 
@@ -146,21 +176,9 @@ pub fn norm_sums(kernel: &NormSums, dy: &[f32], x: &[f32], moments: &[f32], y: &
     let (plain, weighted) = y.split_at_mut(outs);
     plain.par_iter_mut().zip(weighted).enumerate().for_each(|(o, (plain, weighted))| {
         let (base, mean) = (place(&kernel.outer, o), moments[o]);
-        let (mut a, mut b) = (0.0, 0.0);
-        for c in 0..numel(counted) {
-            let at = base + place(counted, c);
-            for (dy, x) in dy[at..at + run].chunks(BLOCK).zip(x[at..at + run].chunks(BLOCK)) {
-                let (mut sums, mut products) = ([0.0f32; 16], [0.0f32; 16]);
-                for (dy, x) in dy.chunks(16).zip(x.chunks(16)) {
-                    for i in 0..dy.len() {
-                        sums[i] += dy[i];
-                        products[i] += dy[i] * (x[i] - mean);
-                    }
-                }
-                a += sums.iter().sum::<f32>() as f64;
-                b += products.iter().sum::<f32>() as f64;
-            }
-        }
+        let at = |c| base + place(counted, c);
+        let runs = (0..numel(counted)).map(|c| [&dy[at(c)..][..run], &x[at(c)..][..run]]);
+        let [a, b] = sums(runs, |[dy, x]| [dy, dy * (x - mean)]);
         (*plain, *weighted) = (a as f32, b as f32);
     });
 }
