@@ -8,7 +8,7 @@ use crate::kernels::{
     chain::{Code, Digit, Instr, LENGTH, LOADS},
 };
 
-/// Elements of a block: all registers of a full chain take 66 KiB.
+/// Elements of a block: all registers of a full chain take 64 KiB.
 pub const BLOCK: usize = 512;
 
 /// Registers of one thread.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::chain::{self, BLOCK, Registers};
@@ -44,7 +44,7 @@ fn runs(dims: &Dims) -> (usize, &Dims) {
 /// Elements of one partial sum of a reduction to few results.
 const PART: usize = 1 << 15;
 /// Results whose columns one task adds up.
-const COLUMNS: usize = 128;
+const COLUMNS: usize = 256;
 
 pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
     let Reduce { max, outer, inner, scale, chain, .. } = kernel;
@@ -103,7 +103,7 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
             total = if max {
                 block.iter().fold(total, |a, &b| a.max(b as f64))
             } else {
-                let [sum] = sums(std::iter::once([&*block; 2]), |[v, _]| [v]);
+                let [sum] = sums(std::iter::once([&*block; 2]), Plain);
                 total + sum
             };
         }
@@ -111,50 +111,86 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
     })
 }
 
-/// Lanes that sums are kept in.
-const LANES: usize = 16;
-
-/// Sums of f over pairs of runs: in lanes, of which the compiler makes vectors, and beyond some [`BLOCK`] elements in f64.
-fn sums<'a, const N: usize>(runs: impl Iterator<Item = [&'a [f32]; 2]>, f: impl Fn([f32; 2]) -> [f32; N]) -> [f64; N] {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let (mut totals, mut lanes, mut rest) = ([0.0; N], [[0.0f32; LANES]; N], [0.0f32; N]);
-            let mut held = 0;
-            for [a, b] in runs {
-                for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
-                    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-                    for (a, b) in a.iter().zip(b) {
-                        for lane in 0..LANES {
-                            let values = f([a[lane], b[lane]]);
-                            (0..N).for_each(|n| lanes[n][lane] += values[n]);
-                        }
-                    }
-                    for (&a, &b) in a_rest.iter().zip(b_rest) {
-                        let values = f([a, b]);
-                        (0..N).for_each(|n| rest[n] += values[n]);
-                    }
-                    held += a.len() * LANES + a_rest.len();
-                    if held >= BLOCK {
-                        add_lanes(&mut totals, &mut lanes, &mut rest);
-                        held = 0;
-                    }
-                }
-            }
-            add_lanes(&mut totals, &mut lanes, &mut rest);
-            totals
-        },
-    )
+/// What is summed of each pair of elements.
+trait Terms<const N: usize>: Copy {
+    fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; N];
 }
 
-/// Moves what lanes hold to the totals.
-#[inline(always)]
-fn add_lanes<const N: usize>(totals: &mut [f64; N], lanes: &mut [[f32; LANES]; N], rest: &mut [f32; N]) {
-    for n in 0..N {
-        totals[n] += (lanes[n].iter().sum::<f32>() + rest[n]) as f64;
-        (lanes[n], rest[n]) = ([0.0; LANES], 0.0);
+/// a
+#[derive(Clone, Copy)]
+struct Plain;
+/// (a - mean)^2
+#[derive(Clone, Copy)]
+struct Squares(f32);
+/// a and a (b - mean)
+#[derive(Clone, Copy)]
+struct Weighted(f32);
+
+impl Terms<1> for Plain {
+    #[inline(always)]
+    fn of<S: Simd>(self, _: S, a: S::f32s, _: S::f32s) -> [S::f32s; 1] {
+        [a]
     }
 }
+
+impl Terms<1> for Squares {
+    #[inline(always)]
+    fn of<S: Simd>(self, simd: S, a: S::f32s, _: S::f32s) -> [S::f32s; 1] {
+        let d = simd.sub_f32s(a, simd.splat_f32s(self.0));
+        [simd.mul_f32s(d, d)]
+    }
+}
+
+impl Terms<2> for Weighted {
+    #[inline(always)]
+    fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; 2] {
+        [a, simd.mul_f32s(a, simd.sub_f32s(b, simd.splat_f32s(self.0)))]
+    }
+}
+
+/// Sums over pairs of runs: in vectors, and beyond some [`BLOCK`] elements in f64.
+struct Sums<R, T, const N: usize>(R, T);
+
+fn sums<'a, const N: usize>(runs: impl Iterator<Item = [&'a [f32]; 2]>, terms: impl Terms<N>) -> [f64; N] {
+    Arch::new().dispatch(Sums::<_, _, N>(runs, terms))
+}
+
+impl<'a, R: Iterator<Item = [&'a [f32]; 2]>, T: Terms<N>, const N: usize> WithSimd for Sums<R, T, N> {
+    type Output = [f64; N];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [f64; N] {
+        let Sums(runs, terms) = self;
+        let (mut totals, mut sums, mut held) = ([0.0; N], [simd.splat_f32s(0.0); N], 0);
+        for [a, b] in runs {
+            for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+                let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
+                for (&a, &b) in a.iter().zip(b) {
+                    let values = terms.of(simd, a, b);
+                    (0..N).for_each(|n| sums[n] = simd.add_f32s(sums[n], values[n]));
+                }
+                if !a_rest.is_empty() {
+                    let values = terms.of(simd, simd.partial_load_f32s(a_rest), simd.partial_load_f32s(b_rest));
+                    let mut rest = [0.0; LANES];
+                    for n in 0..N {
+                        simd.partial_store_f32s(&mut rest[..a_rest.len()], values[n]);
+                        totals[n] += rest[..a_rest.len()].iter().sum::<f32>() as f64;
+                    }
+                }
+                held += a.len() * S::F32_LANES;
+                if held >= BLOCK {
+                    (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
+                    (sums, held) = ([simd.splat_f32s(0.0); N], 0);
+                }
+            }
+        }
+        (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
+        totals
+    }
+}
+
+/// Lanes of the widest vectors.
+const LANES: usize = 16;
 
 pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     let (run, counted) = runs(&kernel.inner);
@@ -163,9 +199,9 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     means.par_iter_mut().zip(variances).enumerate().for_each(|(o, (mean, variance))| {
         let base = place(&kernel.outer, o);
         let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
-        let [total] = sums(runs(), |[v, _]| [v]);
+        let [total] = sums(runs(), Plain);
         let m = (total / count) as f32;
-        let [total] = sums(runs(), |[v, _]| [(v - m) * (v - m)]);
+        let [total] = sums(runs(), Squares(m));
         (*mean, *variance) = (m, (total / count) as f32);
     });
 }
@@ -178,7 +214,7 @@ pub fn norm_sums(kernel: &NormSums, dy: &[f32], x: &[f32], moments: &[f32], y: &
         let (base, mean) = (place(&kernel.outer, o), moments[o]);
         let at = |c| base + place(counted, c);
         let runs = (0..numel(counted)).map(|c| [&dy[at(c)..][..run], &x[at(c)..][..run]]);
-        let [a, b] = sums(runs, |[dy, x]| [dy, dy * (x - mean)]);
+        let [a, b] = sums(runs, Weighted(mean));
         (*plain, *weighted) = (a as f32, b as f32);
     });
 }
