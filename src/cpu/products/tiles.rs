@@ -147,7 +147,7 @@ impl<'a> Tiles<'a> {
     /// The tiles of a convolution that is quicker by them.
     pub fn of(conv: &'a Geometry) -> Option<Self> {
         let tiles = Tiles { conv, rows: conv.p.div_ceil(2), cols: conv.q.div_ceil(2) };
-        let fits = [conv.r, conv.s] == conv.stride.map(|stride| 2 * stride) && (conv.c | conv.k) % LINE == 0;
+        let fits = [conv.r, conv.s] == conv.stride.map(|stride| 2 * stride) && (conv.c | conv.k).is_multiple_of(LINE);
         let whole = (0..2).all(|axis| [conv.h, conv.w][axis] + conv.pad[axis] <= tiles.padded()[axis]);
         // The last tiles may be half empty, and what is saved has to pay for the turns.
         let pays = 5 * POINTS * tiles.count() < 16 * conv.p * conv.q;
