@@ -5,10 +5,10 @@ use pulp::{Arch, NullaryFnOnce};
 use super::math;
 use crate::kernels::{
     Chain, Index,
-    chain::{Code, Instr, LENGTH, LOADS},
+    chain::{Code, Digit, Instr, LENGTH, LOADS},
 };
 
-/// Elements of a block: all registers of a full chain take 66 KiB.
+/// Elements of a block: all registers of a full chain take 64 KiB.
 pub const BLOCK: usize = 512;
 
 /// Registers of one thread.
@@ -16,7 +16,7 @@ pub struct Registers(Box<[[f32; BLOCK]]>);
 
 impl Default for Registers {
     fn default() -> Self {
-        Self(vec![[0.0; BLOCK]; 1 + LOADS + LENGTH].into_boxed_slice())
+        Self(vec![[0.0; BLOCK]; LOADS + LENGTH].into_boxed_slice())
     }
 }
 
@@ -43,32 +43,39 @@ impl NullaryFnOnce for Block<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { chain, start, y, operands, r } = self;
-        let n = y.len();
-        for (l, r) in chain.loads.iter().zip(&mut r[1..]) {
-            load(&l.index, start, operands[l.operand], &mut r[..n]);
+        let Self { chain, start, mut y, operands, r } = self;
+        let (n, loads) = (y.len(), chain.loads.len());
+        let mut free = r.iter_mut().map(|r| &mut r[..n]);
+        let mut next = || free.next().expect("registers for a full chain");
+        // What the registers after the accumulator hold. Consecutive elements are read where they lie.
+        let mut values = [&[] as &[f32]; LOADS + LENGTH];
+        for (l, value) in chain.loads.iter().zip(&mut values) {
+            let (index, x) = (&l.index, operands[l.operand]);
+            *value = match &index.digits {
+                None => &x[index.offset + start..][..n],
+                Some(digits) => load(index, digits, start, x, next()),
+            };
         }
-        let first = 1 + chain.loads.len();
         for (k, instr) in chain.instrs.iter().enumerate() {
-            let (before, after) = r.split_at_mut(first + k);
-            let register = |i: usize| if i == 0 { &y[..n] } else { &before[i][..n] };
-            step(instr, register(instr.a), register(instr.b), &mut after[0][..n]);
+            // The last result goes straight to y, unless it is made of what y holds.
+            let last = k + 1 == chain.instrs.len() && instr.a > 0 && instr.b > 0;
+            let out = if last { std::mem::take(&mut y) } else { next() };
+            let register = |i: usize| if i == 0 { &*y } else { values[i - 1] };
+            step(instr, register(instr.a), register(instr.b), out);
+            values[loads + k] = out;
         }
-        y.copy_from_slice(&r[first + chain.instrs.len() - 1][..n]);
+        if !y.is_empty() {
+            y.copy_from_slice(values[loads + chain.instrs.len() - 1]);
+        }
     }
 }
 
-/// The operand's elements for n = start.. .
+/// The operand's elements for n = start.., which these digits pick.
 #[inline(always)]
-fn load(index: &Index, start: usize, x: &[f32], out: &mut [f32]) {
-    let Some(digits) = &index.digits else {
-        let from = index.offset + start;
-        out.copy_from_slice(&x[from..from + out.len()]);
-        return;
-    };
+fn load<'a>(index: &Index, digits: &[Digit], start: usize, x: &[f32], out: &'a mut [f32]) -> &'a [f32] {
     let Some(low) = digits.last() else {
         out.fill(x[index.offset]);
-        return;
+        return out;
     };
     let mut at = 0;
     while at < out.len() {
@@ -86,6 +93,7 @@ fn load(index: &Index, start: usize, x: &[f32], out: &mut [f32]) {
         }
         at += run;
     }
+    out
 }
 
 #[inline(always)]

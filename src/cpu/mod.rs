@@ -12,11 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
     error::{Error, Result},
-    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd},
+    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd, Spec},
     program::{Content, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
@@ -25,6 +26,9 @@ use reduce::with_registers;
 
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
+
+/// Elements of one task of noise, which is dear.
+const NOISE: usize = 1 << 12;
 
 /// States, data and programs in main memory.
 #[derive(Default)]
@@ -114,7 +118,7 @@ fn launch(
     };
     match kernel {
         Kernel::Pointwise(k) => writes[0].par_chunks_mut(TASK).enumerate().for_each(|(i, y)| {
-            if !k.in_place {
+            if !k.in_place && k.chain.accumulates() {
                 y.fill(0.0);
             }
             epilogue(&k.chain, i * TASK, y);
@@ -138,6 +142,9 @@ fn launch(
         Kernel::Conv2dFilter(k) if k.splits == 1 => {
             products::conv2d_filter(&k.geometry, reads[0], reads[1], writes[0], scratch, products::nothing);
         }
+        Kernel::Random(k) => writes[0].par_chunks_mut(NOISE).enumerate().for_each(|(i, y)| {
+            k.fill(words[0], i * NOISE / 4, y);
+        }),
         Kernel::Pad(k) => pad::pad(k, reads[0], writes[0]),
         Kernel::Lstm(k) => recurrent::lstm(k, reads, writes[0], scratch),
         Kernel::LstmGrad(k) => recurrent::lstm_grad(k, reads, writes[0], scratch),
@@ -146,11 +153,10 @@ fn launch(
         Kernel::Reduce(k) if k.splits == 1 => reduce::reduce(k, operands, writes[0]),
         Kernel::Moments(k) => reduce::moments(k, reads[0], writes[0]),
         Kernel::NormSums(k) => reduce::norm_sums(k, reads[0], reads[1], reads[2], writes[0]),
-        Kernel::Adam(k) => in_parts(reads, words, writes, |len| Adam { len, ..k.clone() }.into()),
-        Kernel::Sgd(k) => in_parts(reads, words, writes, |len| Sgd { len, ..k.clone() }.into()),
-        Kernel::RmsProp(k) => in_parts(reads, words, writes, |len| RmsProp { len, ..k.clone() }.into()),
+        Kernel::Adam(k) => in_parts(reads, words, writes, |len| Adam { len, ..k.clone() }),
+        Kernel::Sgd(k) => in_parts(reads, words, writes, |len| Sgd { len, ..k.clone() }),
+        Kernel::RmsProp(k) => in_parts(reads, words, writes, |len| RmsProp { len, ..k.clone() }),
         Kernel::Tick(k) => {
-            use crate::kernels::Spec;
             let words_out = vec![bytemuck::cast_slice_mut(&mut *writes[0])];
             k.twin(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
         }
@@ -167,21 +173,21 @@ fn launch(
     }
 }
 
-/// An optimiser's twin on parts of its flat group: reads are the gradient and the rate.
-fn in_parts(reads: &[&[f32]], words: &[&[u32]], writes: &mut [&mut [f32]], kernel: impl Fn(usize) -> Kernel + Sync) {
+/// An optimiser's twin, vectorised, on parts of its flat group: reads are the gradient and the rate.
+fn in_parts<K: Spec>(
+    reads: &[&[f32]],
+    words: &[&[u32]],
+    writes: &mut [&mut [f32]],
+    kernel: impl Fn(usize) -> K + Sync,
+) {
     let (g, rate) = (reads[0], reads[1]);
     let mut parts: Vec<(&[f32], Vec<&mut [f32]>)> = g.chunks(TASK).map(|g| (g, vec![])).collect();
     for write in writes.iter_mut() {
         write.chunks_mut(TASK).zip(&mut parts).for_each(|(w, part)| part.1.push(w));
     }
     parts.into_par_iter().for_each(|(g, writes)| {
-        kernel(g.len()).twin(Io {
-            reads: vec![g, rate],
-            words: words.to_vec(),
-            writes,
-            words_out: vec![],
-            operands: vec![],
-        });
+        let io = Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] };
+        Arch::new().dispatch(|| kernel(g.len()).twin(io));
     });
 }
 

@@ -21,6 +21,7 @@ mod scratch;
 mod taps;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
 pub use convolution::{conv2d, conv2d_filter, conv2d_input};
 pub use matmul::{Matmul, matmul};

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::chain::{self, BLOCK, Registers};
@@ -102,28 +103,94 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
             total = if max {
                 block.iter().fold(total, |a, &b| a.max(b as f64))
             } else {
-                total + lanes(block, |v| v) as f64
+                let [sum] = sums(std::iter::once([&*block; 2]), Plain);
+                total + sum
             };
         }
         total
     })
 }
 
-/// A sum in 16 lanes, which the compiler turns into vectors.
-fn lanes(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0; 16];
-    let chunks = x.chunks_exact(16);
-    let rest: f32 = chunks.remainder().iter().map(|&v| f(v)).sum();
-    for chunk in chunks {
-        sums.iter_mut().zip(chunk).for_each(|(s, &v)| *s += f(v));
-    }
-    sums.iter().sum::<f32>() + rest
+/// What is summed of each pair of elements.
+trait Terms<const N: usize>: Copy {
+    fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; N];
 }
 
-/// Sum of f over a run of x, in blocks.
-fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f64 {
-    x.chunks(BLOCK).map(|block| lanes(block, &f) as f64).sum()
+/// a
+#[derive(Clone, Copy)]
+struct Plain;
+/// (a - mean)^2
+#[derive(Clone, Copy)]
+struct Squares(f32);
+/// a and a (b - mean)
+#[derive(Clone, Copy)]
+struct Weighted(f32);
+
+impl Terms<1> for Plain {
+    #[inline(always)]
+    fn of<S: Simd>(self, _: S, a: S::f32s, _: S::f32s) -> [S::f32s; 1] {
+        [a]
+    }
 }
+
+impl Terms<1> for Squares {
+    #[inline(always)]
+    fn of<S: Simd>(self, simd: S, a: S::f32s, _: S::f32s) -> [S::f32s; 1] {
+        let d = simd.sub_f32s(a, simd.splat_f32s(self.0));
+        [simd.mul_f32s(d, d)]
+    }
+}
+
+impl Terms<2> for Weighted {
+    #[inline(always)]
+    fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; 2] {
+        [a, simd.mul_f32s(a, simd.sub_f32s(b, simd.splat_f32s(self.0)))]
+    }
+}
+
+/// Sums over pairs of runs: in vectors, and beyond some [`BLOCK`] elements in f64.
+struct Sums<R, T, const N: usize>(R, T);
+
+fn sums<'a, const N: usize>(runs: impl Iterator<Item = [&'a [f32]; 2]>, terms: impl Terms<N>) -> [f64; N] {
+    Arch::new().dispatch(Sums::<_, _, N>(runs, terms))
+}
+
+impl<'a, R: Iterator<Item = [&'a [f32]; 2]>, T: Terms<N>, const N: usize> WithSimd for Sums<R, T, N> {
+    type Output = [f64; N];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [f64; N] {
+        let Sums(runs, terms) = self;
+        let (mut totals, mut sums, mut held) = ([0.0; N], [simd.splat_f32s(0.0); N], 0);
+        for [a, b] in runs {
+            for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+                let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
+                for (&a, &b) in a.iter().zip(b) {
+                    let values = terms.of(simd, a, b);
+                    (0..N).for_each(|n| sums[n] = simd.add_f32s(sums[n], values[n]));
+                }
+                if !a_rest.is_empty() {
+                    let values = terms.of(simd, simd.partial_load_f32s(a_rest), simd.partial_load_f32s(b_rest));
+                    let mut rest = [0.0; LANES];
+                    for n in 0..N {
+                        simd.partial_store_f32s(&mut rest[..a_rest.len()], values[n]);
+                        totals[n] += rest[..a_rest.len()].iter().sum::<f32>() as f64;
+                    }
+                }
+                held += a.len() * S::F32_LANES;
+                if held >= BLOCK {
+                    (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
+                    (sums, held) = ([simd.splat_f32s(0.0); N], 0);
+                }
+            }
+        }
+        (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
+        totals
+    }
+}
+
+/// Lanes of the widest vectors.
+const LANES: usize = 16;
 
 pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     let (run, counted) = runs(&kernel.inner);
@@ -131,12 +198,11 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     let (means, variances) = y.split_at_mut(outs);
     means.par_iter_mut().zip(variances).enumerate().for_each(|(o, (mean, variance))| {
         let base = place(&kernel.outer, o);
-        let total = |f: &dyn Fn(&[f32]) -> f64| {
-            (0..numel(counted)).map(|c| f(&x[base + place(counted, c)..][..run])).sum::<f64>() / count
-        };
-        *mean = total(&|x| sum(x, |v| v)) as f32;
-        let m = *mean;
-        *variance = total(&|x| sum(x, |v| (v - m) * (v - m))) as f32;
+        let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
+        let [total] = sums(runs(), Plain);
+        let m = (total / count) as f32;
+        let [total] = sums(runs(), Squares(m));
+        (*mean, *variance) = (m, (total / count) as f32);
     });
 }
 
@@ -146,21 +212,9 @@ pub fn norm_sums(kernel: &NormSums, dy: &[f32], x: &[f32], moments: &[f32], y: &
     let (plain, weighted) = y.split_at_mut(outs);
     plain.par_iter_mut().zip(weighted).enumerate().for_each(|(o, (plain, weighted))| {
         let (base, mean) = (place(&kernel.outer, o), moments[o]);
-        let (mut a, mut b) = (0.0, 0.0);
-        for c in 0..numel(counted) {
-            let at = base + place(counted, c);
-            for (dy, x) in dy[at..at + run].chunks(BLOCK).zip(x[at..at + run].chunks(BLOCK)) {
-                let (mut sums, mut products) = ([0.0f32; 16], [0.0f32; 16]);
-                for (dy, x) in dy.chunks(16).zip(x.chunks(16)) {
-                    for i in 0..dy.len() {
-                        sums[i] += dy[i];
-                        products[i] += dy[i] * (x[i] - mean);
-                    }
-                }
-                a += sums.iter().sum::<f32>() as f64;
-                b += products.iter().sum::<f32>() as f64;
-            }
-        }
+        let at = |c| base + place(counted, c);
+        let runs = (0..numel(counted)).map(|c| [&dy[at(c)..][..run], &x[at(c)..][..run]]);
+        let [a, b] = sums(runs, Weighted(mean));
         (*plain, *weighted) = (a as f32, b as f32);
     });
 }

@@ -50,16 +50,20 @@ impl Spec for Adam {
         Launch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
+    #[inline(always)]
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let (g, rate) = (io.reads[0], io.reads[1][0]);
+        let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let t = (io.words[0][0] as usize * self.of + self.count + 1) as f64;
         let [p, m, v] = &mut io.writes[..] else { panic!("adam writes p, m and v") };
+        let (p, m, v) = (&mut p[..self.len], &mut m[..self.len], &mut v[..self.len]);
         let correction = |beta: f64| real::<F>(-(t * beta.ln()).exp_m1());
         let (c1, c2) = (correction(self.beta1), correction(self.beta2));
+        let (step, root, eps) = (rate / c1, c2.sqrt(), real::<F>(self.eps));
+        let (beta2, rest1, rest2) = (real::<F>(self.beta2), real::<F>(1.0 - self.beta1), real::<F>(1.0 - self.beta2));
         for n in 0..self.len {
-            m[n] = m[n] + real::<F>(1.0 - self.beta1) * (g[n] - m[n]);
-            v[n] = real::<F>(self.beta2) * v[n] + real::<F>(1.0 - self.beta2) * g[n] * g[n];
-            p[n] = p[n] - rate / c1 * m[n] / (v[n].sqrt() / c2.sqrt() + real(self.eps));
+            m[n] = m[n] + rest1 * (g[n] - m[n]);
+            v[n] = beta2 * v[n] + rest2 * g[n] * g[n];
+            p[n] = p[n] - step * m[n] / (v[n].sqrt() / root + eps);
         }
     }
 

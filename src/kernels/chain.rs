@@ -161,6 +161,11 @@ impl Chain {
         Self { loads, instrs }
     }
 
+    /// Whether any instruction reads the accumulator.
+    pub fn accumulates(&self) -> bool {
+        self.instrs.iter().any(|i| i.a == 0 || i.b == 0)
+    }
+
     /// The value for element n.
     pub fn eval<F: Float>(&self, n: usize, acc: F, operands: &[&[F]]) -> F {
         let mut r = vec![acc];

@@ -77,6 +77,29 @@ pub fn normal<F: Float>(bits: u32) -> F {
     real::<F>(std::f64::consts::SQRT_2) * (p.iter().fold(F::zero(), |sum, &c| real::<F>(c) + sum * w) * x)
 }
 
+impl Random {
+    /// The elements from 4 `first` on.
+    pub fn fill<F: Float>(&self, clock: &[u32], first: usize, y: &mut [F]) {
+        let value = |bits| match self.dist {
+            Dist::Uniform => uniform(bits),
+            Dist::Normal => normal(bits),
+            Dist::Bernoulli(p) => {
+                if uniform::<f32>(bits) < p.get() as f32 {
+                    F::one()
+                } else {
+                    F::zero()
+                }
+            }
+        };
+        for (block, y) in y.chunks_mut(4).enumerate() {
+            let counter = [(first + block) as u32, self.stream, clock[0], PURPOSE_RANDOM];
+            for (y, bits) in y.iter_mut().zip(philox(counter, [clock[1], clock[2]])) {
+                *y = value(bits);
+            }
+        }
+    }
+}
+
 impl Spec for Random {
     const NAME: &'static str = "random";
     const SOURCES: &'static [&'static str] =
@@ -100,24 +123,7 @@ impl Spec for Random {
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let clock = io.words[0];
-        let value = |bits| match self.dist {
-            Dist::Uniform => uniform(bits),
-            Dist::Normal => normal(bits),
-            Dist::Bernoulli(p) => {
-                if uniform::<f32>(bits) < p.get() as f32 {
-                    F::one()
-                } else {
-                    F::zero()
-                }
-            }
-        };
-        for (block, y) in io.writes[0].chunks_mut(4).enumerate() {
-            let bits = philox([block as u32, self.stream, clock[0], PURPOSE_RANDOM], [clock[1], clock[2]]);
-            for (y, bits) in y.iter_mut().zip(bits) {
-                *y = value(bits);
-            }
-        }
+        self.fill(io.words[0], 0, io.writes[0]);
     }
 
     fn cost(&self) -> Cost {

@@ -33,9 +33,11 @@ impl Spec for RmsProp {
         Launch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
+    #[inline(always)]
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let (g, rate) = (io.reads[0], io.reads[1][0]);
+        let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let [p, s] = &mut io.writes[..] else { panic!("rmsprop writes p and s") };
+        let (p, s) = (&mut p[..self.len], &mut s[..self.len]);
         for n in 0..self.len {
             s[n] = real::<F>(self.decay) * s[n] + real::<F>(1.0 - self.decay) * g[n] * g[n];
             p[n] = p[n] - rate * g[n] / (s[n].sqrt() + real(self.eps));

@@ -29,9 +29,11 @@ impl Spec for Sgd {
         Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, MOMENTUM = self.momentum))
     }
 
+    #[inline(always)]
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let (g, rate) = (io.reads[0], io.reads[1][0]);
+        let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let [p, v] = &mut io.writes[..] else { panic!("sgd writes p and v") };
+        let (p, v) = (&mut p[..self.len], &mut v[..self.len]);
         for n in 0..self.len {
             v[n] = real::<F>(self.momentum) * v[n] + g[n];
             p[n] = p[n] - rate * v[n];

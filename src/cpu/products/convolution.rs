@@ -6,6 +6,7 @@ use super::matmul::{Matmul, matmul};
 use super::pixels::{Pixels, Window};
 use super::scratch::{LINE, PerThread, Scratch};
 use super::taps::Taps;
+use super::tiles::Tiles;
 use crate::kernels::Geometry;
 use rayon::prelude::*;
 
@@ -88,6 +89,9 @@ pub fn conv2d(
     if conv.is_matmul() {
         return matmul(&Matmul::new(b, conv.filter_len(), k).transposed_b(), x, w, y, scratch, epilogue);
     }
+    if let Some(tiles) = Tiles::of(conv) {
+        return tiles.conv2d(x, w, y, scratch, epilogue);
+    }
     let Scratch { shared, threads } = scratch;
     if let Some(mirror) = conv.mirror() {
         let mirrored = shared.take(w.len());
@@ -118,7 +122,7 @@ pub fn conv2d(
 }
 
 /// packed\[r,s,c,k\] = w\[k,c,r,s\]
-fn pack_filters(conv: &Geometry, w: &[f32], packed: &mut [f32]) {
+pub(super) fn pack_filters(conv: &Geometry, w: &[f32], packed: &mut [f32]) {
     let Geometry { c, k, r: rows, s: cols, .. } = *conv;
     packed.par_chunks_mut(cols * c * k).enumerate().for_each(|(r, packed)| {
         for first in (0..k).step_by(LINE) {
@@ -148,6 +152,9 @@ pub fn conv2d_input(
     }
     if conv.is_matmul() {
         return matmul(&Matmul::new(conv.b, conv.k, conv.filter_len()), y, w, x, scratch, epilogue);
+    }
+    if let Some(tiles) = Tiles::of(conv) {
+        return tiles.conv2d_input(w, y, x, scratch, epilogue);
     }
     let Scratch { shared, threads } = scratch;
     if conv.c * 4 <= conv.k {

@@ -1,10 +1,12 @@
 //! The filter gradient: partial sums of blocks of channels and parts of the batch, added in a fixed order.
 
-use super::gemm::{View, gemm};
+use super::gemm::{Columns, View, gemm};
 use super::pixels::{Pixels, by_position};
-use super::scratch::{LINE, PerThread};
+use super::scratch::{Buffer, LINE, PerThread};
+use super::tiles::Tiles;
 use crate::kernels::Geometry;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Channels whose filter gradient is one task's work.
 const CHANNELS: usize = 64;
@@ -14,36 +16,63 @@ const FILTER_TASK: usize = 1 << 27;
 const FILTER_TASKS: usize = 16;
 
 /// How the filter gradient is cut into tasks: blocks of channels times parts of the batch.
-struct FilterTasks {
-    /// Channels of a block.
+struct FilterTasks<'a> {
+    conv: &'a Geometry,
+    /// `None`: by whole filters.
+    tiles: Option<Tiles<'a>>,
+    /// Channels of a block, but for the last.
     channels: usize,
     blocks: usize,
     /// Images of a part.
     images: usize,
     parts: usize,
-    /// Floats of a task's sum \[(R,S,channels), K\].
-    sum_len: usize,
 }
 
-fn filter_tasks(conv: &Geometry) -> FilterTasks {
-    let blocks = conv.c.div_ceil(CHANNELS);
-    let channels = conv.c.div_ceil(blocks);
-    let work = conv.lens()[2] * conv.filter_len();
-    let tasks = (work / FILTER_TASK).clamp(4, FILTER_TASKS);
-    let images = conv.b.div_ceil(tasks.div_ceil(blocks));
-    FilterTasks {
-        channels,
-        blocks,
-        images,
-        parts: conv.b.div_ceil(images),
-        sum_len: channels * conv.r * conv.s * conv.k,
+impl<'a> FilterTasks<'a> {
+    fn of(conv: &'a Geometry) -> Self {
+        let (tiles, blocks) = (Tiles::of(conv), conv.c.div_ceil(CHANNELS));
+        let work = conv.lens()[2] * conv.filter_len();
+        let tasks = (tiles.map_or(work, |tiles| tiles.work()) / FILTER_TASK).clamp(4, FILTER_TASKS);
+        let images = conv.b.div_ceil(tasks.div_ceil(blocks));
+        FilterTasks {
+            conv,
+            tiles,
+            channels: conv.c.div_ceil(blocks).next_multiple_of(LINE).min(conv.c),
+            blocks,
+            images,
+            parts: conv.b.div_ceil(images),
+        }
+    }
+
+    /// Channels of a block.
+    fn block(&self, block: usize) -> Range<usize> {
+        block * self.channels..self.conv.c.min((block + 1) * self.channels)
+    }
+
+    /// Images of a part.
+    fn part(&self, part: usize) -> Range<usize> {
+        part * self.images..self.conv.b.min((part + 1) * self.images)
+    }
+
+    /// Floats of a task's sum: rows \[K\] for each channel of the block and tap, or phase and point of its tiles.
+    fn sum_len(&self) -> usize {
+        let rows = self.tiles.map_or(self.conv.r * self.conv.s, |tiles| tiles.rows());
+        rows * self.channels * self.conv.k
+    }
+
+    /// The rows of a task's sum that add up to the gradient of a tap of channel `c` of a block.
+    fn rows(&self, block: usize, c: usize, tap: usize) -> impl Iterator<Item = usize> + use<> {
+        let channels = self.block(block).len();
+        let whole = self.tiles.is_none().then_some(tap);
+        let points = self.tiles.map(|tiles| tiles.rows_of(tap));
+        whole.into_iter().chain(points.into_iter().flatten()).map(move |row| row * channels + c)
     }
 }
 
 /// Floats of all tasks' sums.
 pub(super) fn filter_sums_len(conv: &Geometry) -> usize {
-    let tasks = filter_tasks(conv);
-    tasks.blocks * tasks.parts * tasks.sum_len
+    let tasks = FilterTasks::of(conv);
+    tasks.blocks * tasks.parts * tasks.sum_len()
 }
 
 /// w = the filter gradient, by way of `sums`.
@@ -56,57 +85,68 @@ pub(super) fn filter_gradient(
     threads: &PerThread,
     epilogue: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let k = conv.k;
-    let FilterTasks { channels, blocks, images, parts, sum_len } = filter_tasks(conv);
-    let group = conv.group(conv.p * conv.q).min(images);
-    let of_block = |block: usize| block * channels..conv.c.min((block + 1) * channels);
+    let (k, tasks) = (conv.k, FilterTasks::of(conv));
+    let (parts, sum_len) = (tasks.parts, tasks.sum_len());
     sums.par_chunks_mut(sum_len).enumerate().for_each(|(task, sum)| {
-        let (block, part) = (of_block(task / parts), task % parts);
-        let (c, last) = (block.len(), conv.b.min((part + 1) * images));
-        let window = conv.window(c);
-        let width = window.width(conv.w);
-        sum.fill(0.0);
-        threads.with(|buffer| {
-            for first in (part * images..last).step_by(group) {
-                let images = group.min(last - first);
-                let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
-                let rows_at_a_time = window.rows_at_a_time(images);
-                let positions = rows_at_a_time * images * conv.q;
-                let lens = [images * conv.h * width.1 * c, positions * k, window.taps_len(images, rows_at_a_time)];
-                let [pixels, outputs, taps] = buffer.split(lens);
-                let pixels =
-                    Pixels::new(x, images, conv.image_len(), [block.start, c], [conv.h, conv.w], width, pixels);
-                for p in (0..conv.p).step_by(rows_at_a_time) {
-                    let rows = rows_at_a_time.min(conv.p - p);
-                    by_position(y, images, k, [conv.p, conv.q], p, rows, outputs);
-                    window.lay_out(&pixels, p, rows, taps);
-                    for (r, depth, start) in window.products(images, rows) {
-                        let sum = &mut sum[r * conv.s * c * k..][..depth * k];
-                        let seen = View::rows(&taps[start..], depth).transposed();
-                        gemm(depth, k, rows * images * conv.q, seen, View::rows(outputs, k), sum, k, true);
-                    }
-                }
-            }
+        let (channels, images) = (tasks.block(task / parts), tasks.part(task % parts));
+        threads.with(|buffer| match tasks.tiles {
+            Some(tiles) => tiles.filter_sum(x, y, images, channels, sum, buffer),
+            None => filter_sum(conv, x, y, images, channels, sum, buffer),
         });
     });
-    // Add the parts, in order, for sixteen filters at a time: that is a cache line of each sum.
+    // Add the parts, in order, and turn the sums of each channel around.
     let (sums, window) = (&*sums, conv.r * conv.s);
-    w.par_chunks_mut(LINE * conv.filter_len()).enumerate().for_each(|(i, w)| {
-        let filters = i * LINE..i * LINE + w.len() / conv.filter_len();
-        for block in 0..blocks {
-            let channels = of_block(block);
-            let sums = &sums[block * parts * sum_len..][..parts * sum_len];
-            for (c, tap) in channels.clone().flat_map(|c| (0..window).map(move |tap| (c, tap))) {
-                let row = tap * channels.len() + c - channels.start;
-                let mut total = [0.0; LINE];
-                for sum in sums.chunks(sum_len) {
-                    let sum = &sum[row * k..][filters.clone()];
-                    total.iter_mut().zip(sum).for_each(|(total, sum)| *total += sum);
+    Columns::for_each_block(w, conv.filter_len(), window, |first, mut w| {
+        let (block, c) = (first / window / tasks.channels, first / window % tasks.channels);
+        let sums = &sums[block * parts * sum_len..][..parts * sum_len];
+        threads.with(|buffer| {
+            let totals = buffer.take(window * k);
+            for (tap, total) in totals.chunks_mut(k).enumerate() {
+                total.fill(0.0);
+                for (sum, row) in
+                    sums.chunks(sum_len).flat_map(|sum| tasks.rows(block, c, tap).map(move |row| (sum, row)))
+                {
+                    total.iter_mut().zip(&sum[row * k..]).for_each(|(total, sum)| *total += sum);
                 }
-                let to = w[c * window + tap..].iter_mut().step_by(conv.filter_len());
-                to.zip(total).for_each(|(w, total)| *w = total);
+            }
+            for (filter, w) in w.rows_mut().enumerate() {
+                w.iter_mut().zip(totals[filter..].iter().step_by(k)).for_each(|(w, total)| *w = *total);
+            }
+        });
+        w.rows_mut().enumerate().for_each(|(filter, w)| epilogue(filter * conv.filter_len() + first, w));
+    });
+}
+
+/// sum\[(R,S,C), K\] = the gradient of some channels' filters, of these images.
+fn filter_sum(
+    conv: &Geometry,
+    x: &[f32],
+    y: &[f32],
+    images: Range<usize>,
+    channels: Range<usize>,
+    sum: &mut [f32],
+    buffer: &mut Buffer,
+) {
+    let (k, c, window) = (conv.k, channels.len(), conv.window(channels.len()));
+    let (group, width) = (conv.group(conv.p * conv.q).min(images.len()), window.width(conv.w));
+    sum.fill(0.0);
+    for first in images.clone().step_by(group) {
+        let images = group.min(images.end - first);
+        let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
+        let rows_at_a_time = window.rows_at_a_time(images);
+        let positions = rows_at_a_time * images * conv.q;
+        let lens = [images * conv.h * width.1 * c, positions * k, window.taps_len(images, rows_at_a_time)];
+        let [pixels, outputs, taps] = buffer.split(lens);
+        let pixels = Pixels::new(x, images, conv.image_len(), [channels.start, c], [conv.h, conv.w], width, pixels);
+        for p in (0..conv.p).step_by(rows_at_a_time) {
+            let rows = rows_at_a_time.min(conv.p - p);
+            by_position(y, images, k, [conv.p, conv.q], p, rows, outputs);
+            window.lay_out(&pixels, p, rows, taps);
+            for (r, depth, start) in window.products(images, rows) {
+                let sum = &mut sum[r * conv.s * c * k..][..depth * k];
+                let seen = View::rows(&taps[start..], depth).transposed();
+                gemm(depth, k, rows * images * conv.q, seen, View::rows(outputs, k), sum, k, true);
             }
         }
-        epilogue(i * LINE * conv.filter_len(), w);
-    });
+    }
 }

@@ -118,24 +118,32 @@ pub(super) fn gemm(m: usize, n: usize, k: usize, a: View, b: View, y: &mut [f32]
 
 /// to\[cols,rows\] = from\[rows,cols\] transposed; rows are `from_row` and `to_row` apart.
 pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
-    const TILE: usize = 16;
-    let whole = rows / TILE * TILE;
-    for i in (0..whole).step_by(TILE) {
-        let lines: [&[f32]; TILE] = std::array::from_fn(|t| &from[(i + t) * from_row..][..cols]);
-        for j in 0..cols {
-            let line: &mut [f32; TILE] = (&mut to[j * to_row + i..][..TILE]).try_into().expect("a tile's width");
-            *line = std::array::from_fn(|t| lines[t][j]);
+    // Blocks that a few shuffles turn around; as many rows as make a cache line of the result before the next columns.
+    const BLOCK: usize = 4;
+    const LINE: usize = 16;
+    let (whole_rows, whole_cols) = (rows / BLOCK * BLOCK, cols / BLOCK * BLOCK);
+    for line in (0..whole_rows).step_by(LINE) {
+        for j in (0..whole_cols).step_by(BLOCK) {
+            for i in (line..whole_rows.min(line + LINE)).step_by(BLOCK) {
+                let block: [[f32; BLOCK]; BLOCK] =
+                    std::array::from_fn(|t| *from[(i + t) * from_row + j..].first_chunk().expect("a block's width"));
+                for c in 0..BLOCK {
+                    let to = to[(j + c) * to_row + i..].first_chunk_mut().expect("a block's width");
+                    *to = block.map(|row| row[c]);
+                }
+            }
         }
     }
-    for i in whole..rows {
-        for (j, &value) in from[i * from_row..][..cols].iter().enumerate() {
-            to[j * to_row + i] = value;
-        }
-    }
+    let mut one = |i: usize, j: usize| to[j * to_row + i] = from[i * from_row + j];
+    (0..whole_rows).for_each(|i| (whole_cols..cols).for_each(|j| one(i, j)));
+    (whole_rows..rows).for_each(|i| (0..cols).for_each(|j| one(i, j)));
 }
 
 /// to\[c * to_row + i * step\] = from\[i, c\] for `count` rows of `cols` elements: channels last to channels first.
 pub(super) fn spread(count: usize, cols: usize, from: &[f32], to: &mut [f32], to_row: usize, step: usize) {
+    if step == 1 {
+        return transpose(count, cols, from, cols, to, to_row);
+    }
     const TILE: usize = 16;
     let reach = (count - 1) * step + 1;
     let (whole, mut rest) = (cols / TILE * TILE, to);

@@ -48,6 +48,8 @@ const TASKS: usize = 8;
 const BLOCK: usize = 64;
 /// Columns beyond which a GEMM slows down.
 const WIDEST: usize = 12 * BLOCK;
+/// Elements of a and y that a task of whole rows works on: half of a common second-level cache.
+const ROWS: usize = 1 << 17;
 
 /// Tasks that an \[m,n\] product over k is worth.
 fn tasks(m: usize, n: usize, k: usize) -> usize {
@@ -96,7 +98,8 @@ pub fn matmul(
     let tasks = tasks(m, n, k);
     y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {
         let (a, b) = matrix(i);
-        if n >= 2 * BLOCK {
+        // Few rows are cut by columns, as every task reads the whole of what is not cut.
+        if n >= 2 * BLOCK && m < 2 * n {
             let width = (n.div_ceil(tasks * BLOCK) * BLOCK).clamp(BLOCK, WIDEST);
             Columns::for_each_block(y, n, width, |first, mut y| {
                 let b = View { data: &b.data[(first * b.col).min(b.data.len())..], ..b };
@@ -104,7 +107,7 @@ pub fn matmul(
                 y.rows_mut().enumerate().for_each(|(row, y)| epilogue((i * m + row) * n + first, y));
             });
         } else {
-            let rows = m.div_ceil(tasks).next_multiple_of(BLOCK / 2);
+            let rows = m.div_ceil(tasks).min(ROWS / (k + n)).next_multiple_of(BLOCK / 2);
             y.par_chunks_mut(rows * n).enumerate().for_each(|(j, y)| {
                 let start = j * rows;
                 let a = View { data: &a.data[(start * a.row).min(a.data.len())..], ..a };

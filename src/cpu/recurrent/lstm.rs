@@ -62,12 +62,12 @@ impl WithSimd for Forward<'_, '_> {
 #[inline(always)]
 fn cell(a: &[f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
     let n = c.len();
-    let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &a[gate * n..][..n]);
-    let (new_h, new_c) = (&mut new_h[..n], &mut new_c[..n]);
+    let (i, rest) = a.split_at(n);
+    let (f, rest) = rest.split_at(n);
+    let (g, o) = rest.split_at(n);
+    let (o, new_h, new_c) = (&o[..n], &mut new_h[..n], &mut new_c[..n]);
     for k in 0..n {
         new_c[k] = sigmoid(f[k]) * c[k] + sigmoid(i[k]) * tanh(g[k]);
-    }
-    for k in 0..n {
         new_h[k] = sigmoid(o[k]) * tanh(new_c[k]);
     }
 }

@@ -20,7 +20,7 @@ const TASK: usize = 1 << 17;
 /// See [`TASK`].
 const FUNCTIONS: usize = 40;
 /// Tasks that one launch is cut into at most.
-const TASKS: usize = 8;
+const TASKS: usize = 16;
 /// Examples that are worth going through the panels for.
 const EXAMPLES: usize = 16;
 
