@@ -7,17 +7,17 @@ The nets are those of `saddle bench`, with Adam 2e-4 (0.5, 0.999). A recurrent l
 the speed of a shared machine can change by half within minutes.
 """
 import argparse
-import json
 import os
 import re
 import statistics
 import subprocess
-import tempfile
 import time
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+import ours
 
 
 def leaky():
@@ -156,20 +156,6 @@ def recurrent_median(command):
     return float(re.search(r"median +([\d.]+) ms", out)[1])
 
 
-def round_median(name):
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "report.json")
-        command = ["target/release/saddle", "bench", "--adapter", "cpu", "--only", name, "--launches", "0", "--seconds", "1"]
-        subprocess.run([*command, "--json", file], check=True, capture_output=True)
-        with open(file) as report:
-            return json.load(report)["rounds"][0]["milliseconds"]["median"]
-
-
-def build(bench):
-    out = subprocess.run(["cargo", "bench", "--bench", bench, "--no-run"], check=True, capture_output=True, text=True)
-    return re.search(r"Executable .*\((.*)\)", out.stderr)[1]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
@@ -177,23 +163,19 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     os.environ["RAYON_NUM_THREADS"] = str(args.threads)
-    subprocess.run(["cargo", "build", "--release"], check=True)
-    recurrent = build("recurrent")
+    recurrent = ours.build("recurrent")
     print(f"torch {torch.__version__}, {args.threads} threads, {args.repeats} turns each\n")
     print("| round | saddle, ms | PyTorch, ms | saddle / PyTorch |\n|---|---|---|---|")
     rounds = [("gan", gan), ("dcgan", dcgan), ("dcgan-64", dcgan64), ("vae-gan", vae_gan), ("lstm-gan", lstm_gan)]
-    cases = [(name, lambda name=name: round_median(name), round()) for name, round in rounds]
+    cases = [(name, lambda name=name: ours.round_of(name, "cpu")["milliseconds"]["median"], round()) for name, round in rounds]
     for name, layer, shape in (("lstm 24x128 6->64", nn.LSTM, (24, 128, 6, 64)), ("lstm 100x64 6->256", nn.LSTM, (100, 64, 6, 256)),
                                ("gru 24x128 6->64", nn.GRU, (24, 128, 6, 64)), ("gru 100x64 6->256", nn.GRU, (100, 64, 6, 256))):
         cases.append((name, lambda name=name: recurrent_median((recurrent, name)), torch_recurrent(layer, shape)))
-    for name, ours_median, step in cases:
-        ours, theirs = [], []
-        for _ in range(args.repeats):
-            ours.append(ours_median())
-            theirs.append(torch_median(step))
-        a, b = statistics.median(ours), statistics.median(theirs)
-        spread = lambda v: f"{statistics.median(v):.2f} ({min(v):.2f} to {max(v):.2f})"
-        print(f"| {name} | {spread(ours)} | {spread(theirs)} | {a / b:.2f} |", flush=True)
+    for name, saddle_median, step in cases:
+        turns = [(saddle_median(), torch_median(step)) for _ in range(args.repeats)]
+        a, b = zip(*turns)
+        ratio = statistics.median(a) / statistics.median(b)
+        print(f"| {name} | {ours.spread(a)} | {ours.spread(b)} | {ratio:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -183,6 +183,11 @@ impl Engine {
         self.runner.encode_cost(self.loaded(name)?.0)
     }
 
+    /// See [`Runner::allocated`].
+    pub fn allocated(&self) -> Option<u64> {
+        self.runner.allocated()
+    }
+
     /// The device and its driver, for people.
     pub fn describe(&self) -> String {
         self.runner.describe()

@@ -45,6 +45,8 @@ pub trait Runner {
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration>;
     /// Time that the host spends on one launch when it replays a program; none where launches are calls.
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
+    /// Bytes of memory that it has allocated, where that is known.
+    fn allocated(&self) -> Option<u64>;
     /// The device and its driver, for people.
     fn describe(&self) -> String;
 }

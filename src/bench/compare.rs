@@ -1,53 +1,87 @@
 //! Reports as text, and several side by side as a page that opens without a network.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
-use super::{Report, RoundTime};
+use super::{KernelTime, Report, RoundTime};
 
 /// A report as text.
 pub fn table(report: &Report) -> String {
     let c = &report.ceilings;
     let mut text = format!(
-        "{}\n  {:.0} GFLOP/s of multiply-adds, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
-        report.device, c.multiply_add, c.bandwidth, c.dispatch, c.submit, c.read_back
+        "{}, on {}; saddle {}, wgpu {}\n  {:.0} GFLOP/s of multiply-adds, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
+        report.device,
+        report.host,
+        report.saddle,
+        report.wgpu,
+        c.multiply_add,
+        c.bandwidth,
+        c.dispatch,
+        c.submit,
+        c.read_back
     );
-    let head = ["round", "batch", "ms", "", "samples/s", "GFLOP/s", "launches", "us/launch", "MiB", "first, s"];
+    let mebibytes = |bytes: f64| format!("{:.1}", bytes / f64::from(1 << 20));
+    let head = [
+        "round",
+        "batch",
+        "ms",
+        "",
+        "rounds/s",
+        "samples/s",
+        "GFLOP/s",
+        "launches",
+        "us to encode one",
+        "MiB planned",
+        "allocated",
+        "first, s",
+    ];
     let rows = report.rounds.iter().map(|round| {
-        let RoundTime { milliseconds: ms, batch, launches, .. } = round;
+        let ms = round.milliseconds;
         vec![
             round.name.clone(),
-            batch.to_string(),
-            format!("{:.3}", ms.median),
-            format!("{:.3} to {:.3}", ms.least, ms.most),
-            format!("{:.0}", round.samples_per_second()),
-            format!("{:.1}", round.gflop / ms.median * 1e3),
-            launches.to_string(),
-            round.encoding.map_or("-".into(), |us| format!("{us:.2}")),
-            format!("{:.1}", round.bytes as f64 / f64::from(1 << 20)),
-            format!("{:.2}", round.first),
+            round.batch.to_string(),
+            rounded(ms.median),
+            format!("{} to {}", rounded(ms.least), rounded(ms.most)),
+            rounded(round.per_second()),
+            rounded(round.samples_per_second()),
+            rounded(round.gflop * round.per_second()),
+            round.launches.to_string(),
+            round.encoding.map_or("-".into(), rounded),
+            mebibytes(round.planned as f64),
+            round.allocated.map_or("-".into(), |bytes| mebibytes(bytes as f64)),
+            rounded(round.first),
         ]
     });
-    text += &aligned(&head, rows);
-    let head = ["launch", "of", "times", "ms", "GFLOP/s", "GB/s", "of ceiling"];
-    let rows = report.rounds.iter().flat_map(|round| {
-        round.dearest.iter().map(|launch| {
-            vec![
-                format!("{} {}", launch.kernel, launch.makes),
-                round.name.clone(),
-                launch.count.to_string(),
-                format!("{:.4}", launch.milliseconds.median),
-                format!("{:.1}", launch.gflops),
-                format!("{:.1}", launch.gigabytes),
-                format!("{:.0} %", 100.0 * launch.share),
-            ]
-        })
+    text += &aligned(&head, 1, rows);
+    let head = ["kernel", "shape", "in", "ms", "", "GFLOP/s", "GB/s", "of ceiling"];
+    let rows = report.kernels.iter().map(|kernel| {
+        let ms = kernel.milliseconds;
+        vec![
+            kernel.kernel.clone(),
+            kernel.shape.clone(),
+            uses(kernel),
+            rounded(ms.median),
+            format!("{} to {}", rounded(ms.least), rounded(ms.most)),
+            rounded(kernel.gflops),
+            rounded(kernel.gigabytes),
+            format!("{:.0} %", 100.0 * kernel.share),
+        ]
     });
-    text += &aligned(&head, rows);
+    text += &aligned(&head, 3, rows);
     text
 }
 
-/// Columns under their heads: the first to the left, the others to the right.
-fn aligned(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// The rounds that a kernel is in: one by name, and how many others.
+fn uses(kernel: &KernelTime) -> String {
+    let most = kernel.rounds.iter().max_by_key(|(_, times)| **times);
+    let named = most.map_or(String::new(), |(round, times)| format!("{times} x {round}"));
+    match kernel.rounds.len() {
+        0 | 1 => named,
+        rounds => format!("{named} +{}", rounds - 1),
+    }
+}
+
+/// Columns under their heads: the first few to the left, the others to the right.
+fn aligned(head: &[&str], left: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.collect();
     if rows.is_empty() {
         return String::new();
@@ -58,9 +92,9 @@ fn aligned(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut text = String::from("\n");
     for row in all() {
-        let cell = |(i, cell): (usize, &String)| match i {
-            0 => format!("  {cell:<w$}", w = widths[i]),
-            _ => format!("  {cell:>w$}", w = widths[i]),
+        let cell = |(i, cell): (usize, &String)| match i < left {
+            true => format!("  {cell:<w$}", w = widths[i]),
+            false => format!("  {cell:>w$}", w = widths[i]),
         };
         text += row.iter().enumerate().map(cell).collect::<String>().trim_end();
         text.push('\n');
@@ -72,8 +106,19 @@ fn aligned(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 struct Measure {
     group: &'static str,
     name: String,
+    /// What of it was measured: a batch, a shape.
+    detail: String,
     unit: &'static str,
     values: Vec<Option<f64>>,
+}
+
+impl Measure {
+    /// A device's value, with its ratio to that of the first device.
+    fn cell(&self, device: usize) -> String {
+        let first = self.values[0].filter(|_| device > 0);
+        let ratio = |value: f64| first.map_or(String::new(), |first| format!(" ({}x)", rounded(value / first)));
+        self.values[device].map_or("-".into(), |value| rounded(value) + &ratio(value))
+    }
 }
 
 /// Everything that the devices can be compared by; more is better in all of it.
@@ -81,6 +126,7 @@ fn measures(reports: &[Report]) -> Vec<Measure> {
     let ceiling = |name: &str, unit, value: &dyn Fn(&Report) -> f64| Measure {
         group: "Ceilings",
         name: name.into(),
+        detail: String::new(),
         unit,
         values: reports.iter().map(|report| Some(value(report))).collect(),
     };
@@ -91,47 +137,59 @@ fn measures(reports: &[Report]) -> Vec<Measure> {
         ceiling("submissions", "1/s", &|report| 1e6 / report.ceilings.submit),
         ceiling("read-backs", "1/s", &|report| 1e6 / report.ceilings.read_back),
     ];
-    let mut cases: Vec<(&str, &str, usize)> = vec![];
-    for round in reports.iter().flat_map(|report| &report.rounds) {
-        let case = round.case();
-        if !cases.contains(&case) {
-            cases.push(case);
-        }
-    }
-    all.extend(cases.into_iter().map(|case| {
+    let rounds = distinct(reports.iter().flat_map(|report| &report.rounds), RoundTime::case);
+    all.extend(rounds.into_iter().map(|round| {
         let of = |report: &Report| {
-            report.rounds.iter().find(|round| round.case() == case).map(RoundTime::samples_per_second)
+            report.rounds.iter().find(|other| other.case() == round.case()).map(RoundTime::samples_per_second)
         };
         Measure {
             group: "Training rounds",
-            name: format!("{}, batch {}", case.0, case.2),
+            name: round.name.clone(),
+            detail: format!("batch {}", round.batch),
             unit: "samples/s",
             values: reports.iter().map(of).collect(),
         }
     }));
+    let kernels = distinct(reports.iter().flat_map(|report| &report.kernels), KernelTime::kind);
+    all.extend(kernels.into_iter().map(|kernel| {
+        let (unit, speed): (_, fn(&KernelTime) -> f64) = match kernel.is_arithmetic() {
+            true => ("GFLOP/s", |kernel| kernel.gflops),
+            false => ("GB/s", |kernel| kernel.gigabytes),
+        };
+        let of = |report: &Report| report.kernels.iter().find(|other| other.kind() == kernel.kind()).map(speed);
+        Measure {
+            group: "Kernels",
+            name: kernel.kernel.clone(),
+            detail: kernel.shape.clone(),
+            unit,
+            values: reports.iter().map(of).collect(),
+        }
+    }));
+    // Plans for different kinds of devices differ, and so do their kernels.
+    all.retain(|measure| measure.group != "Kernels" || measure.values.iter().flatten().count() > 1);
     all
+}
+
+/// The first of those that are alike, in order.
+fn distinct<'a, R, K: Ord>(all: impl Iterator<Item = &'a R>, key: impl Fn(&'a R) -> K) -> Vec<&'a R> {
+    let mut seen = BTreeSet::new();
+    all.filter(|one| seen.insert(key(one))).collect()
 }
 
 /// Several reports side by side as text, with ratios to the first.
 pub fn compared(reports: &[Report]) -> String {
     let mut text = String::new();
     for (i, report) in reports.iter().enumerate() {
-        writeln!(text, "{}  {}", letter(i), report.device).expect("a string takes everything");
+        writeln!(text, "{}  {}, on {}", letter(i), report.device, report.host).expect("a string takes everything");
     }
     let letters: Vec<String> = (0..reports.len()).map(|i| letter(i).to_string()).collect();
-    let mut head = vec!["", "unit"];
+    let mut head = vec!["", "", ""];
     head.extend(letters.iter().map(String::as_str));
     let rows = measures(reports).into_iter().map(|measure| {
-        let first = measure.values[0];
-        let cell = |(i, value): (usize, &Option<f64>)| match (value, first) {
-            (None, _) => "-".into(),
-            (Some(value), Some(first)) if i > 0 => format!("{} ({:.2}x)", rounded(*value), value / first),
-            (Some(value), _) => rounded(*value),
-        };
-        let values = measure.values.iter().enumerate().map(cell);
-        [measure.name, measure.unit.into()].into_iter().chain(values).collect()
+        let values: Vec<String> = (0..reports.len()).map(|device| measure.cell(device)).collect();
+        [measure.name, measure.detail, measure.unit.into()].into_iter().chain(values).collect()
     });
-    text + &aligned(&head, rows)
+    text + &aligned(&head, 3, rows)
 }
 
 fn letter(i: usize) -> char {
@@ -140,20 +198,18 @@ fn letter(i: usize) -> char {
 
 /// Three digits, or all of a whole number.
 fn rounded(value: f64) -> String {
-    match value {
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    }
+    let digits = if value > 0.0 { (2.0 - value.log10().floor()).clamp(0.0, 6.0) } else { 0.0 };
+    format!("{value:.0$}", digits as usize)
 }
 
 const STYLE: &str = "\
-body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+body{font:14px/1.4 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-.measure{margin:.7rem 0}.name{font-weight:600}.unit{color:#777}
-.row{display:grid;grid-template-columns:2rem 1fr 9rem;align-items:center;gap:.5rem}
-.bar{height:.9rem;border-radius:2px}.value{text-align:right;font-variant-numeric:tabular-nums}
-table{border-collapse:collapse}td,th{padding:.15rem .6rem;text-align:left}";
+.measure{display:grid;grid-template-columns:minmax(9rem,19rem) 1fr;gap:1rem;padding:.35rem 0;border-top:1px solid #eee}
+.unit{color:#777}
+.row{display:grid;grid-template-columns:1rem 1fr 9rem;align-items:center;gap:.5rem}
+.bar{height:.8rem;border-radius:2px}.value{text-align:right;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse}td,th{padding:.15rem .6rem .15rem 0;text-align:left;vertical-align:top}";
 
 /// Colours of devices that people who do not tell red from green can tell apart (Okabe and Ito 2008).
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
@@ -167,11 +223,13 @@ pub fn html(reports: &[Report]) -> String {
     );
     for (i, report) in reports.iter().enumerate() {
         page += &format!(
-            "<tr><th style=\"color:{}\">{}<td>{}<td>saddle {}",
+            "<tr><th style=\"color:{}\">{}<td>{}<td>{}<td>saddle {}, wgpu {}",
             COLOURS[i % COLOURS.len()],
             letter(i),
             escaped(&report.device),
-            escaped(&report.saddle)
+            escaped(&report.host),
+            escaped(&report.saddle),
+            escaped(&report.wgpu)
         );
     }
     page += "</table>\n<p>Longer is better. Each bar is a share of the fastest device; in brackets, how many times device A.\n";
@@ -183,23 +241,22 @@ pub fn html(reports: &[Report]) -> String {
         }
         let most = measure.values.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
         page += &format!(
-            "<div class=\"measure\"><span class=\"name\">{}</span> <span class=\"unit\">{}</span>\n",
+            "<div class=\"measure\"><div><b>{}</b> {}<br><span class=\"unit\">{}</span></div><div>\n",
             escaped(&measure.name),
+            escaped(&measure.detail),
             measure.unit
         );
         for (i, value) in measure.values.iter().enumerate() {
             let Some(value) = value else { continue };
-            let ratio =
-                measure.values[0].filter(|_| i > 0).map_or(String::new(), |first| format!(" ({:.2}x)", value / first));
             page += &format!(
-                "<div class=\"row\"><span>{}</span><span><div class=\"bar\" style=\"width:{:.2}%;background:{}\"></div></span><span class=\"value\">{}{ratio}</span></div>\n",
+                "<div class=\"row\"><span>{}</span><span><div class=\"bar\" style=\"width:{:.2}%;background:{}\"></div></span><span class=\"value\">{}</span></div>\n",
                 letter(i),
                 100.0 * value / most,
                 COLOURS[i % COLOURS.len()],
-                rounded(*value)
+                measure.cell(i)
             );
         }
-        page += "</div>\n";
+        page += "</div></div>\n";
     }
     page
 }

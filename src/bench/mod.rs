@@ -1,51 +1,25 @@
-//! How fast a device is: its own ceilings, every launch of every variant's round beside them, and whole rounds.
+//! How fast a device is: its own ceilings, whole rounds, and the kernels of these rounds beside the ceilings.
 
 mod compare;
+mod kernels;
 mod report;
+mod rounds;
 
 pub use compare::{compared, html, table};
-pub use report::{Ceilings, LaunchTime, Report, RoundTime, SCHEMA, Spread};
+pub use kernels::{Kind, kinds};
+pub use report::{Ceilings, KernelTime, Report, RoundTime, SCHEMA, Spread, host};
+pub use rounds::{CASES, Case, Planned};
 
 use std::time::Instant;
 
 use crate::{
-    engine::{Engine, Plans},
     error::Result,
     graph::Graph,
     kernels::{Caps, MultiplyAdd},
-    models,
     plan::plan,
     program::{Buffer, Content, Program, Range, Step},
     runner::Runner,
-    session,
-    settings::{Layer, Settings},
 };
-
-/// A round that is measured.
-pub struct Case {
-    /// What it is called.
-    pub name: &'static str,
-    variant: &'static str,
-    settings: &'static [&'static str],
-}
-
-/// The nets that other systems are timed with, and the other variants as they come.
-pub const CASES: &[Case] = &[
-    Case { name: "gan", variant: "gan", settings: &[] },
-    Case { name: "dcgan", variant: "dcgan", settings: &["width=64", "ema=0"] },
-    Case { name: "dcgan-64", variant: "dcgan", settings: &["size=64", "channels=3", "width=64", "ema=0"] },
-    Case { name: "ae", variant: "ae", settings: &[] },
-    Case { name: "vae", variant: "vae", settings: &[] },
-    Case { name: "vae-gan", variant: "vae-gan", settings: &["width=64", "latent=100", "ema=0"] },
-    Case { name: "ae-gan", variant: "ae-gan", settings: &[] },
-    Case { name: "dbm", variant: "dbm", settings: &[] },
-    Case { name: "dbm-gan", variant: "dbm-gan", settings: &[] },
-    Case { name: "lstm", variant: "lstm", settings: &[] },
-    Case { name: "lstm-gan", variant: "lstm-gan", settings: &["preset=article", "batch=128"] },
-    Case { name: "lstm-gan-conv", variant: "lstm-gan", settings: &[] },
-    Case { name: "rvae", variant: "rvae", settings: &[] },
-    Case { name: "rvae-gan", variant: "rvae-gan", settings: &[] },
-];
 
 /// Measurements that a median is taken of.
 const SAMPLES: usize = 5;
@@ -57,20 +31,32 @@ const COPIED: usize = 1 << 26;
 pub struct Effort {
     /// Seconds of one measurement; a median is taken of five.
     pub seconds: f64,
-    /// Launches of a round to time one by one, the dearest first; 0: none.
-    pub launches: usize,
+    /// Seconds after which fewer measurements have to do.
+    pub limit: f64,
 }
 
 /// Opens a device: called for each part, so that each starts with nothing loaded.
 pub type Open<'a> = &'a dyn Fn() -> Result<(Box<dyn Runner>, Caps)>;
 
-/// Times `run`, which does something so many times and says how many seconds that took: seconds for each.
+/// Times `run`, which does something so many times and says how many seconds that took: seconds for each. The first run does
+/// not count.
 fn measure(effort: Effort, mut run: impl FnMut(usize) -> Result<f64>) -> Result<Spread> {
+    let begun = Instant::now();
     run(1)?;
     let once = run(1)?.max(1e-9);
     let times = (effort.seconds / once).clamp(1.0, 1e5) as usize;
-    let samples: Result<Vec<f64>> = (0..SAMPLES).map(|_| Ok(run(times)? / times as f64)).collect();
-    Ok(Spread::of(samples?))
+    let mut samples = if times == 1 { vec![once] } else { vec![] };
+    while samples.is_empty() || (samples.len() < SAMPLES && begun.elapsed().as_secs_f64() < effort.limit) {
+        samples.push(run(times)? / times as f64);
+    }
+    Ok(Spread::of(samples))
+}
+
+/// Times a program's first launch, among others of its kind and with nothing else on the device: seconds.
+fn time(open: Open, effort: Effort, program: &Program) -> Result<Spread> {
+    let mut runner = open()?.0;
+    let id = runner.load(program)?;
+    measure(effort, |times| Ok(runner.time(id, 0, times)?.as_secs_f64()))
 }
 
 /// What the device can do at most.
@@ -80,11 +66,6 @@ pub fn ceilings(open: Open, effort: Effort) -> Result<Ceilings> {
     let len = COPIED.min(caps.max_binding as usize / 4);
     let copied = doubled(&caps, len)?;
     let small = doubled(&caps, 1)?;
-    let time = |program: &Program| {
-        let mut runner = open()?.0;
-        let id = runner.load(program)?;
-        Ok(measure(effort, |times| Ok(runner.time(id, 0, times)?.as_secs_f64()))?.median)
-    };
     let (mut runner, _) = open()?;
     let id = runner.load(&small)?;
     let mut host = |what: &dyn Fn(&mut dyn Runner) -> Result<()>| {
@@ -96,9 +77,9 @@ pub fn ceilings(open: Open, effort: Effort) -> Result<Ceilings> {
         Ok(measure(effort, run)?.median * 1e6)
     };
     Ok(Ceilings {
-        multiply_add: work.cost().flops / time(&work)? / 1e9,
-        bandwidth: 8.0 * len as f64 / time(&copied)? / 1e9,
-        dispatch: time(&small)? * 1e6,
+        multiply_add: work.cost().flops / time(open, effort, &work)?.median / 1e9,
+        bandwidth: 8.0 * len as f64 / time(open, effort, &copied)?.median / 1e9,
+        dispatch: time(open, effort, &small)?.median * 1e6,
         submit: host(&|runner| runner.run(id, 1).and_then(|()| runner.wait()))?,
         read_back: host(&|runner| runner.read_output(id, "y").map(drop))?,
     })
@@ -131,80 +112,4 @@ fn arithmetic(caps: &Caps) -> Result<Program> {
     }];
     let buffers = lens.into_iter().map(|len| Buffer { content: Content::Constant(0.5), len }).collect();
     Ok(Program { buffers, steps, ..Default::default() })
-}
-
-/// The rounds of a case: whole, and launch by launch beside what the device can do.
-pub fn round(open: Open, effort: Effort, ceilings: &Ceilings, case: &Case) -> Result<RoundTime> {
-    let mut layer = Layer::default();
-    layer.set("variant", case.variant, "");
-    case.settings.iter().try_for_each(|assignment| layer.assign(assignment))?;
-    let settings = Settings::resolve(&models::menu(), &[layer])?;
-    let dataset = session::open_data(&settings)?;
-    let model = models::variant(case.variant)?.model(&settings, &session::examples(&dataset))?;
-    let phase = model.phases.last().expect("a model has a phase").name;
-    let from = model.phases.iter().rev().nth(1).map_or(0, |before| before.until);
-
-    let begun = Instant::now();
-    let (mut runner, caps) = open()?;
-    let plans = Plans::new([(phase, model.round())], &caps, Some(session::layout(&dataset)))?;
-    session::upload(runner.as_mut(), &dataset)?;
-    let mut engine = Engine::new(runner, plans, settings.seed)?;
-    engine.set_clock(from, settings.seed)?;
-    engine.run(phase, 1)?;
-    let first = begun.elapsed().as_secs_f64();
-
-    let rounds = measure(effort, |times| {
-        let start = Instant::now();
-        engine.run(phase, times as u64)?;
-        Ok(start.elapsed().as_secs_f64())
-    })?;
-    let encoding = engine.encode_cost(phase)?.map(|cost| cost.as_secs_f64() * 1e6);
-    let program = engine.program(phase).expect("it was loaded").clone();
-    let launches = launches(&mut engine, phase, &program, effort, ceilings)?;
-    Ok(RoundTime {
-        name: case.name.into(),
-        settings: case.settings.join(" "),
-        batch: settings.batch,
-        milliseconds: rounds.times(1e3),
-        first,
-        launches: program.steps.len(),
-        gflop: program.cost().flops / 1e9,
-        bytes: program.bytes(),
-        encoding,
-        dearest: launches,
-    })
-}
-
-/// The dearest launches of a program, equal ones together.
-fn launches(
-    engine: &mut Engine,
-    name: &str,
-    program: &Program,
-    effort: Effort,
-    ceilings: &Ceilings,
-) -> Result<Vec<LaunchTime>> {
-    // Place of the first of equal launches, and how many there are.
-    let mut kinds: Vec<(usize, usize)> = vec![];
-    for (i, step) in program.steps.iter().enumerate() {
-        match kinds.iter_mut().find(|(first, _)| program.steps[*first].kernel == step.kernel) {
-            Some((_, count)) => *count += 1,
-            None => kinds.push((i, 1)),
-        }
-    }
-    let least = |i: usize| ceilings.least(program.steps[i].kernel.cost());
-    kinds.sort_by(|a, b| (least(b.0) * b.1 as f64).total_cmp(&(least(a.0) * a.1 as f64)));
-    let time = |&(i, count): &(usize, usize)| {
-        let (step, cost) = (&program.steps[i], program.steps[i].kernel.cost());
-        let seconds = measure(effort, |times| Ok(engine.time(name, i, times)?.as_secs_f64()))?;
-        Ok(LaunchTime {
-            kernel: step.kernel.name().into(),
-            makes: step.label.clone(),
-            count,
-            milliseconds: seconds.times(1e3),
-            gflops: cost.flops / seconds.median / 1e9,
-            gigabytes: cost.bytes / seconds.median / 1e9,
-            share: least(i) / seconds.median,
-        })
-    };
-    kinds.iter().take(effort.launches).map(time).collect()
 }

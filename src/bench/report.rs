@@ -1,11 +1,16 @@
 //! What was measured, as data: the file format of `saddle bench --json`.
 
+use std::{
+    collections::BTreeMap,
+    env::consts::{ARCH, OS},
+};
+
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::Cost;
 
 /// Version of the file format.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// One device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,17 +19,32 @@ pub struct Report {
     pub schema: u32,
     /// Version of Saddle.
     pub saddle: String,
+    /// Version of wgpu.
+    pub wgpu: String,
+    /// The machine, see [`host`].
+    pub host: String,
     /// The device and its driver.
     pub device: String,
     /// What the adapter offers, as `saddle devices --json` has it; null for the processor.
     pub adapter: serde_json::Value,
+    /// What plans and launches assume of it: [`crate::kernels::Caps`].
+    pub caps: serde_json::Value,
     /// What it can do at most.
     pub ceilings: Ceilings,
     /// Rounds of variants.
     pub rounds: Vec<RoundTime>,
+    /// The kernels of these rounds, each on its own.
+    pub kernels: Vec<KernelTime>,
 }
 
-/// What a device can do at most.
+/// System, architecture and, where it is known, processor of this machine.
+pub fn host() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
+    [Some(&*format!("{OS} {ARCH}")), model].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What a device can do at most. A ceiling that only some devices have is an `Option` that defaults to none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
     /// f32 multiply-adds, in GFLOP/s, each counted as two operations.
@@ -87,23 +107,23 @@ pub struct RoundTime {
     pub launches: usize,
     /// Operations of a round, in 10⁹.
     pub gflop: f64,
-    /// Memory that the round's program takes, data included.
-    pub bytes: usize,
+    /// Bytes of memory that the round's program takes, data included.
+    pub planned: usize,
+    /// Bytes that are allocated after the first rounds, where that is known.
+    pub allocated: Option<u64>,
     /// Microseconds of the host's time that replaying a launch takes, where the host submits launches.
     pub encoding: Option<f64>,
-    /// Its launches that take longest by the ceilings, equal ones together.
-    pub dearest: Vec<LaunchTime>,
 }
 
-/// One kind of launch in a round.
+/// Launches of one kernel at one shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LaunchTime {
-    /// Name of the kernel.
+pub struct KernelTime {
+    /// Name of the kernel; of a product also which of its factors are transposed, as they are in gradients.
     pub kernel: String,
-    /// What it makes: operation and shape.
-    pub makes: String,
-    /// How often it is in a round.
-    pub count: usize,
+    /// Its extents.
+    pub shape: String,
+    /// The rounds that have such launches, and how many.
+    pub rounds: BTreeMap<String, usize>,
     /// Of one launch, among others of its kind.
     pub milliseconds: Spread,
     /// Operations a second, in 10⁹.
@@ -115,13 +135,30 @@ pub struct LaunchTime {
 }
 
 impl RoundTime {
+    /// Rounds a second.
+    pub fn per_second(&self) -> f64 {
+        1e3 / self.milliseconds.median
+    }
+
     /// Training samples a second.
     pub fn samples_per_second(&self) -> f64 {
-        self.batch as f64 / self.milliseconds.median * 1e3
+        self.batch as f64 * self.per_second()
     }
 
     /// What has to be equal for two devices to be compared: name, settings and batch.
     pub fn case(&self) -> (&str, &str, usize) {
         (&self.name, &self.settings, self.batch)
+    }
+}
+
+impl KernelTime {
+    /// What has to be equal for two devices to be compared: kernel and shape.
+    pub fn kind(&self) -> (&str, &str) {
+        (&self.kernel, &self.shape)
+    }
+
+    /// Whether its speed is better told in operations than in bytes: there are several for each byte.
+    pub fn is_arithmetic(&self) -> bool {
+        self.gflops >= 4.0 * self.gigabytes
     }
 }

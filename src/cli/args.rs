@@ -184,7 +184,7 @@ const BENCH_EXAMPLES: &str = "\
 Examples:
   saddle bench
   saddle bench --adapter all --json here.json
-  saddle bench --adapter cpu --only gan,dcgan --launches 0
+  saddle bench --adapter cpu --only gan,dcgan --shapes 0
   saddle bench compare here-0.json there.json";
 
 /// `saddle bench`.
@@ -206,9 +206,12 @@ pub struct BenchArgs {
     /// Seconds of each measurement, of which there are five
     #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = seconds)]
     pub seconds: f64,
-    /// Launches of each round to time one by one, the dearest first
+    /// Seconds after which fewer measurements have to do; a round that would take longer is left out
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds)]
+    pub limit: f64,
+    /// Shapes of each kernel to time, the dearest of the rounds first
     #[arg(long, value_name = "N", default_value_t = 8)]
-    pub launches: usize,
+    pub shapes: usize,
 }
 
 /// What else `saddle bench` does.
@@ -226,8 +229,8 @@ pub enum BenchCommand {
 }
 
 fn seconds(text: &str) -> std::result::Result<f64, String> {
-    let valid = text.parse().ok().filter(|seconds| (0.001..=60.0).contains(seconds));
-    valid.ok_or_else(|| "a number from 0.001 to 60 is right".into())
+    let valid = text.parse().ok().filter(|seconds| (0.001..=3600.0).contains(seconds));
+    valid.ok_or_else(|| "a number from 0.001 to 3600 is right".into())
 }
 
 const EVAL_EXAMPLES: &str = "\

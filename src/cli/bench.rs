@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BenchArgs, BenchCommand, print, tell};
+use super::{BenchArgs, BenchCommand, print, progress::Progress, tell};
 use crate::{
     bench::{self, CASES, Effort, Report, SCHEMA},
     error::{Error, Result, unknown},
@@ -58,23 +58,52 @@ fn numbered(file: &Path, device: &str) -> PathBuf {
 
 fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&bench::Case]) -> Result<Report> {
     let open = || session::open_device(adapter).map(|(runner, caps, _)| (runner, caps));
-    let device = open()?.0.describe();
+    let (runner, caps) = open()?;
+    let device = runner.describe();
+    drop(runner);
     let listed = list.iter().find(|listed| device.starts_with(&listed.name));
-    let effort = Effort { seconds: args.seconds, launches: args.launches };
+    let effort = Effort { seconds: args.seconds, limit: args.limit };
     tell(format_args!("{device}: what it can do at most"));
     let ceilings = bench::ceilings(&open, effort)?;
-    let mut rounds = vec![];
+    let (mut rounds, mut programs) = (vec![], vec![]);
     for (i, case) in cases.iter().enumerate() {
         tell(format_args!("{device}: {} ({} of {})", case.name, i + 1, cases.len()));
-        rounds.push(bench::round(&open, effort, &ceilings, case)?);
+        let planned = match case.plan(&caps) {
+            Ok(planned) => planned,
+            Err(error) => {
+                tell(format_args!("{} is left out: {error}", case.name));
+                continue;
+            }
+        };
+        programs.push((case.name, planned.program().clone()));
+        let least = planned.least(&ceilings);
+        if least > args.limit {
+            tell(format_args!(
+                "{} is left out: two rounds take {least:.0} s or more (--limit {})",
+                case.name, args.limit
+            ));
+            continue;
+        }
+        rounds.push(planned.measure(&open, effort)?);
+    }
+    let kinds = bench::kinds(&programs, &ceilings, args.shapes);
+    let mut progress = Progress::new(0, kinds.len() as u64);
+    let mut kernels = vec![];
+    for (i, kind) in kinds.iter().enumerate() {
+        progress.report(i as u64 + 1, &format!("{} {}", kind.kernel, kind.shape));
+        kernels.push(kind.measure(&open, effort, &ceilings)?);
     }
     Ok(Report {
         schema: SCHEMA,
         saddle: env!("CARGO_PKG_VERSION").into(),
+        wgpu: gpu::wgpu_version().into(),
+        host: bench::host(),
         adapter: serde_json::to_value(listed).expect("plain data is JSON"),
         device,
+        caps: serde_json::to_value(caps).expect("plain data is JSON"),
         ceilings,
         rounds,
+        kernels,
     })
 }
 

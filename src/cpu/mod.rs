@@ -312,6 +312,11 @@ impl Runner for Cpu {
         Ok(None)
     }
 
+    fn allocated(&self) -> Option<u64> {
+        let floats = self.memory.iter().map(Vec::len).sum::<usize>() + self.scratch.floats();
+        Some(4 * floats as u64)
+    }
+
     fn describe(&self) -> String {
         format!("cpu, {} threads", rayon::current_num_threads())
     }

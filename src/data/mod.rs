@@ -287,6 +287,16 @@ impl Dataset {
         values / self.item_len()
     }
 
+    /// Keeps the first items, `len` at most.
+    pub fn truncate(&mut self, len: usize) {
+        let values = len * self.item_len();
+        match &mut self.items {
+            Items::Bytes(bytes) => bytes.truncate(values),
+            Items::Floats(floats) => floats.truncate(values),
+        }
+        self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
+    }
+
     /// Whether there is no item: never for a set that `open` gave.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -453,6 +453,10 @@ impl Runner for Gpu {
         Ok(costs.min())
     }
 
+    fn allocated(&self) -> Option<u64> {
+        self.device.raw.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
     fn describe(&self) -> String {
         let info = &self.device.info;
         format!("{} ({}, {} {})", info.name, info.backend, info.driver, info.driver_info)

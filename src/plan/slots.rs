@@ -9,27 +9,25 @@ pub struct Lifetime {
 }
 
 /// Gives every temporary a slot such that two that are alive in one step never share one.
-/// Returns the slot of each and the length of each slot: best fit, growing the largest free one before adding another.
+/// Returns the slot of each and the length of each slot: the largest first, each into the smallest slot that is free for its
+/// lifetime, as the largest decide how much there must be.
 pub fn assign(temporaries: &[Lifetime]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..temporaries.len()).collect();
-    order.sort_by_key(|&t| (temporaries[t].first, std::cmp::Reverse(temporaries[t].len)));
-    let mut slots: Vec<usize> = vec![];
-    let mut busy_until: Vec<usize> = vec![];
+    order.sort_by_key(|&t| std::cmp::Reverse(temporaries[t].len));
+    // What lies in each slot; the first is the largest, and slots grow no larger than those before them.
+    let mut slots: Vec<Vec<Lifetime>> = vec![];
     let mut slot_of = vec![0; temporaries.len()];
     for t in order {
-        let Lifetime { len, first, last } = temporaries[t];
-        let free = (0..slots.len()).filter(|&s| busy_until[s] < first);
-        let fits = free.clone().filter(|&s| slots[s] >= len).min_by_key(|&s| slots[s]);
-        let slot = fits.or_else(|| free.max_by_key(|&s| slots[s])).unwrap_or_else(|| {
-            slots.push(0);
-            busy_until.push(0);
+        let new = temporaries[t];
+        let apart = |old: &Lifetime| old.last < new.first || new.last < old.first;
+        let free = slots.iter().rposition(|slot| slot.iter().all(apart));
+        slot_of[t] = free.unwrap_or_else(|| {
+            slots.push(vec![]);
             slots.len() - 1
         });
-        slots[slot] = slots[slot].max(len);
-        busy_until[slot] = last;
-        slot_of[t] = slot;
+        slots[slot_of[t]].push(new);
     }
-    (slot_of, slots)
+    (slot_of, slots.iter().map(|slot| slot[0].len).collect())
 }
 
 #[cfg(test)]

@@ -51,6 +51,13 @@ impl Scratch {
         let threads = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
         Scratch { shared: Buffer::default(), threads: PerThread(threads) }
     }
+
+    /// Floats that it has grown to.
+    pub fn floats(&self) -> usize {
+        let PerThread(threads) = &self.threads;
+        let own = |buffer: &Mutex<Buffer>| buffer.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0.len();
+        LINE * (self.shared.0.len() + threads.iter().map(own).sum::<usize>())
+    }
 }
 
 impl Default for Scratch {

@@ -1,0 +1,136 @@
+//! The kernels of rounds, each on its own beside what the device can do.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Ceilings, Effort, KernelTime, Open, time};
+use crate::{
+    error::Result,
+    kernels::{Conv2d, Conv2dFilter, ConvTranspose2d, Gru, GruGrad, Kernel, Lstm, LstmGrad},
+    program::{Buffer, BufferId, Content, Program, Range, Step},
+};
+
+/// Launches that differ in nothing that their speed depends on.
+pub struct Kind {
+    /// Name of the kernel; of a product also which of its factors are transposed, as they are in gradients.
+    pub kernel: String,
+    /// Its extents.
+    pub shape: String,
+    rounds: BTreeMap<String, usize>,
+    /// One such launch alone.
+    program: Program,
+}
+
+/// The kinds of launches in named rounds, of each kernel the `most` that take longest by the ceilings.
+pub fn kinds(rounds: &[(&str, Program)], ceilings: &Ceilings, most: usize) -> Vec<Kind> {
+    let mut kinds: BTreeMap<[String; 2], Kind> = BTreeMap::new();
+    for (round, program) in rounds {
+        for step in &program.steps {
+            let [kernel, shape] = [form(&step.kernel), shape(&step.kernel)];
+            let kind = kinds.entry([kernel.clone(), shape.clone()]).or_insert_with(|| Kind {
+                kernel,
+                shape,
+                rounds: BTreeMap::new(),
+                program: alone(program, step),
+            });
+            *kind.rounds.entry(round.to_string()).or_default() += 1;
+        }
+    }
+    let mut kinds: Vec<Kind> = kinds.into_values().collect();
+    let least = |kind: &Kind| ceilings.least(kind.program.cost());
+    kinds.sort_by(|a, b| a.kernel.cmp(&b.kernel).then(least(b).total_cmp(&least(a))));
+    let mut ranks: HashMap<String, usize> = HashMap::new();
+    kinds.retain(|kind| {
+        let rank = ranks.entry(kind.kernel.clone()).or_default();
+        *rank += 1;
+        *rank <= most
+    });
+    kinds
+}
+
+impl Kind {
+    /// Times it.
+    pub fn measure(&self, open: Open, effort: Effort, ceilings: &Ceilings) -> Result<KernelTime> {
+        let (seconds, cost) = (time(open, effort, &self.program)?, self.program.cost());
+        Ok(KernelTime {
+            kernel: self.kernel.clone(),
+            shape: self.shape.clone(),
+            rounds: self.rounds.clone(),
+            milliseconds: seconds.times(1e3),
+            gflops: cost.flops / seconds.median / 1e9,
+            gigabytes: cost.bytes / seconds.median / 1e9,
+            share: ceilings.least(cost) / seconds.median,
+        })
+    }
+}
+
+/// One launch with the buffers that it binds; all floats are 0.5, as multiplying zeros takes a device less power.
+fn alone(program: &Program, step: &Step) -> Program {
+    let mut kept: Vec<BufferId> = vec![];
+    let mut moved = |range: &Range| {
+        let buffer = kept.iter().position(|&kept| kept == range.buffer).unwrap_or_else(|| {
+            kept.push(range.buffer);
+            kept.len() - 1
+        });
+        Range { buffer, ..*range }
+    };
+    let bindings = step.bindings.iter().map(&mut moved).collect();
+    let operands = step.operands.iter().map(&mut moved).collect();
+    let filled = |&id: &BufferId| {
+        let Buffer { content, len } = &program.buffers[id];
+        let words = matches!(content, Content::Clock | Content::Items | Content::Classes);
+        Buffer { content: Content::Constant(if words { 0.0 } else { 0.5 }), len: *len }
+    };
+    Program {
+        buffers: kept.iter().map(filled).collect(),
+        steps: vec![Step { bindings, operands, ..step.clone() }],
+        ..Default::default()
+    }
+}
+
+/// See [`Kind::kernel`].
+fn form(kernel: &Kernel) -> String {
+    match kernel {
+        Kernel::MatMul(k) => {
+            let transposed = |transposed| if transposed { "T" } else { "" };
+            format!("matmul a{} b{}", transposed(k.a_transposed), transposed(k.b_transposed))
+        }
+        kernel => kernel.name().into(),
+    }
+}
+
+/// See [`Kind::shape`].
+fn shape(kernel: &Kernel) -> String {
+    let folded = |outer: &[(usize, usize)], inner: &[(usize, usize)]| {
+        let [outer, inner] = [outer, inner].map(|axes| axes.iter().map(|axis| axis.0).product::<usize>());
+        format!("{outer} of {inner}")
+    };
+    match kernel {
+        Kernel::MatMul(k) => {
+            let batch = if k.batch > 1 { format!("{} of ", k.batch) } else { String::new() };
+            format!("{batch}{}x{} {}x{}", k.m, k.k, k.k, k.n)
+        }
+        Kernel::Conv2d(Conv2d { geometry: g, .. })
+        | Kernel::Conv2dFilter(Conv2dFilter { geometry: g, .. })
+        | Kernel::ConvTranspose2d(ConvTranspose2d { geometry: g, .. }) => {
+            let [down, across] = g.stride;
+            format!("{}x{}x{}x{} {}x{}x{}x{} /{down}x{across}", g.b, g.c, g.h, g.w, g.k, g.c, g.r, g.s)
+        }
+        Kernel::Lstm(Lstm { sequence: s })
+        | Kernel::LstmGrad(LstmGrad { sequence: s })
+        | Kernel::Gru(Gru { sequence: s, .. })
+        | Kernel::GruGrad(GruGrad { sequence: s, .. }) => format!("{}x{}x{}", s.steps, s.batch, s.units),
+        Kernel::Moments(k) => folded(&k.outer, &k.inner),
+        Kernel::NormSums(k) => folded(&k.outer, &k.inner),
+        Kernel::Reduce(k) => format!("{}, {} loads", folded(&k.outer, &k.inner), k.chain.loads.len()),
+        Kernel::Pointwise(k) => {
+            format!("{}, {} loads, {} operations", k.len, k.chain.loads.len(), k.chain.instrs.len())
+        }
+        Kernel::Random(k) => format!("{}, {:?}", k.len, k.dist).to_lowercase(),
+        Kernel::Softmax(k) => format!("{}x{}", k.rows, k.cols),
+        Kernel::CrossEntropy(k) => format!("{}x{}", k.rows, k.cols),
+        kernel => {
+            let buffers = kernel.buffers();
+            buffers.writes.iter().chain(&buffers.words_out).max().map_or(String::new(), usize::to_string)
+        }
+    }
+}
