@@ -1,11 +1,14 @@
 //! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways, and
-//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language.
+//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language; SPIR-V
+//! is shown to Khronos's validator, where it is installed.
 
 mod common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write,
     path::Path,
+    process::{Command, Stdio},
 };
 
 use common::browser;
@@ -264,8 +267,33 @@ fn every_launch_compiles_in_a_browser() {
     }
 }
 
+/// The oldest Vulkan with subgroups and a new one, as `spirv-val` calls them, and the SPIR-V that wgpu writes for their drivers.
+const VULKAN: [(&str, (u8, u8)); 2] = [("vulkan1.1", (1, 3)), ("vulkan1.3", (1, 6))];
+
+/// Whether the validator is here. With SADDLE_TEST_SPIRV_VAL it has to be.
+fn has_spirv_val() -> bool {
+    let found = Command::new("spirv-val").arg("--version").output().is_ok();
+    assert!(found || std::env::var_os("SADDLE_TEST_SPIRV_VAL").is_none(), "no spirv-val here: it is in spirv-tools");
+    found
+}
+
+fn pass_spirv_val(name: &str, environment: &str, words: &[u32]) {
+    let mut validator = Command::new("spirv-val")
+        .args(["--target-env", environment])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("spirv-val starts");
+    // It reads to the end before it says anything.
+    validator.stdin.take().expect("a pipe").write_all(bytemuck::cast_slice(words)).expect("spirv-val reads");
+    let output = validator.wait_with_output().expect("spirv-val ends");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{name} for {environment}: {said}");
+}
+
 /// Applies the constants as a driver's front end does, and writes the result in each shading language.
-fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Launch) {
+fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Launch, spirv_val: bool) {
     let name = kernel.name();
     let entry = Some((ShaderStage::Compute, "main"));
     let mut constants = PipelineConstants::default();
@@ -283,7 +311,22 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
     assert!(launch.groups.iter().all(|&g| (1..=65_535).contains(&g)), "{name}: {:?} workgroups", launch.groups);
 
     let point = || Some((ShaderStage::Compute, "main".to_string()));
-    spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|e| panic!("{name} in SPIR-V: {e}"));
+    for (environment, lang_version) in VULKAN {
+        // Without run-time checks, as the kernels run.
+        let zero_initialize_workgroup_memory = spv::ZeroInitializeWorkgroupMemoryMode::None;
+        let options = spv::Options {
+            lang_version,
+            zero_initialize_workgroup_memory,
+            force_loop_bounding: false,
+            emit_int_div_checks: false,
+            ..Default::default()
+        };
+        let words = spv::write_vec(&module, &info, &options, None);
+        let words = words.unwrap_or_else(|e| panic!("{name} in SPIR-V for {environment}: {e}"));
+        if spirv_val {
+            pass_spirv_val(name, environment, &words);
+        }
+    }
     let options = msl::PipelineOptions { entry_point: point(), ..Default::default() };
     let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
     msl::write_string(&module, &info, &metal, &options).unwrap_or_else(|e| panic!("{name} in MSL: {e}"));
@@ -323,9 +366,11 @@ fn every_launch_is_written_in_every_language() {
             ((name, subgroups), (module, info))
         })
         .collect();
+    let spirv_val = has_spirv_val();
     all.par_iter().for_each(|(kernel, launch)| {
         let (module, info) = &modules[&(kernel.name(), launch.subgroups)];
-        specialise(module, info, kernel, launch);
+        specialise(module, info, kernel, launch, spirv_val);
     });
-    println!("{} pipelines of {} kernels", all.len(), modules.len());
+    let validated = if spirv_val { "passed by spirv-val" } else { "not shown to spirv-val, which is not here" };
+    println!("{} launches of {} modules, {validated}", all.len(), modules.len());
 }
