@@ -17,10 +17,10 @@ use rayon::prelude::*;
 const TESTS: [(&str, &str, &str); 8] = [
     ("fold", "kernels_reductions", "moments"),
     ("gather", "kernels_data", "examples_and_classes"),
-    ("gru", "kernels_recurrent", "kernels_against_their_twins"),
-    ("gru_grad", "kernels_recurrent", "kernels_against_their_twins"),
-    ("lstm", "kernels_recurrent", "kernels_against_their_twins"),
-    ("lstm_grad", "kernels_recurrent", "kernels_against_their_twins"),
+    ("gru", "kernels_recurrent", "gru"),
+    ("gru_grad", "kernels_recurrent", "gru_grad"),
+    ("lstm", "kernels_recurrent", "lstm"),
+    ("lstm_grad", "kernels_recurrent", "lstm_grad"),
     ("product", "kernels_products", "every_tile"),
     ("row", "kernels_reductions", "cross_entropy"),
 ];
