@@ -1,11 +1,14 @@
 //! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways, and
-//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language.
+//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language; SPIR-V
+//! is shown to Khronos's validator, where it is installed.
 
 mod common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write,
     path::Path,
+    process::{Command, Stdio},
 };
 
 use common::browser;
@@ -289,8 +292,33 @@ fn every_launch_compiles_in_a_browser() {
     }
 }
 
+/// The oldest Vulkan with subgroups and a new one, as `spirv-val` calls them, and the SPIR-V that wgpu writes for their drivers.
+const VULKAN: [(&str, (u8, u8)); 2] = [("vulkan1.1", (1, 3)), ("vulkan1.3", (1, 6))];
+
+/// Whether the validator is here. With SADDLE_TEST_SPIRV_VAL it has to be.
+fn has_spirv_val() -> bool {
+    let found = Command::new("spirv-val").arg("--version").output().is_ok();
+    assert!(found || std::env::var_os("SADDLE_TEST_SPIRV_VAL").is_none(), "no spirv-val here: it is in spirv-tools");
+    found
+}
+
+fn pass_spirv_val(name: &str, environment: &str, words: &[u32]) {
+    let mut validator = Command::new("spirv-val")
+        .args(["--target-env", environment])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("spirv-val starts");
+    // It reads to the end before it says anything.
+    validator.stdin.take().expect("a pipe").write_all(bytemuck::cast_slice(words)).expect("spirv-val reads");
+    let output = validator.wait_with_output().expect("spirv-val ends");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{name} for {environment}: {said}");
+}
+
 /// Applies the constants as a driver's front end does, and writes the result in each shading language.
-fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Launch) {
+fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Launch, spirv_val: bool) {
     let name = kernel.name();
     let entry = Some((ShaderStage::Compute, "main"));
     let mut constants = PipelineConstants::default();
@@ -309,7 +337,23 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
     assert!(launch.groups.iter().all(|&g| (1..=65_535).contains(&g)), "{name}: {:?} workgroups", launch.groups);
 
     let point = || Some((ShaderStage::Compute, "main".to_string()));
-    spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|e| panic!("{name} in SPIR-V: {e}"));
+    for (environment, lang_version) in VULKAN {
+        // Without run-time checks, as the kernels run.
+        let zero_initialize_workgroup_memory = spv::ZeroInitializeWorkgroupMemoryMode::None;
+        let options = spv::Options {
+            lang_version,
+            zero_initialize_workgroup_memory,
+            force_loop_bounding: false,
+            emit_int_div_checks: false,
+            ..Default::default()
+        };
+        let words = spv::write_vec(&module, &info, &options, None);
+        let words = words.unwrap_or_else(|e| panic!("{name} in SPIR-V for {environment}: {e}"));
+        // Validators of today's distributions are older than the extension for matrix units.
+        if spirv_val && is_portable(launch) {
+            pass_spirv_val(name, environment, &words);
+        }
+    }
     let options = msl::PipelineOptions { entry_point: point(), ..Default::default() };
     let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
     let written = msl::write_string(&module, &info, &metal, &options);
@@ -342,17 +386,19 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
 fn every_launch_is_written_in_every_language() {
     let planned = planned();
     let all: Vec<(Kernel, Launch)> = planned.into_iter().chain(every_launch()).collect();
-    let key = |(kernel, launch): &(Kernel, Launch)| (kernel.name(), launch.body.as_ptr());
-    let modules: BTreeMap<_, _> = all.iter().map(|one| (key(one), one)).collect();
-    let parsed = |(_, (kernel, launch)): (_, &(Kernel, Launch))| {
+    let key = |(kernel, launch): &(Kernel, Launch)| (kernel.name(), launch.body.as_ptr() as usize);
+    let first: BTreeMap<_, _> = all.iter().map(|one| (key(one), one)).collect();
+    let parsed = |(key, (kernel, launch)): ((&'static str, usize), &(Kernel, Launch))| {
         let module = parse(kernel, launch);
         let info = validate(kernel.name(), &module);
-        (key(&(kernel.clone(), launch.clone())), (module, info))
+        (key, (module, info))
     };
-    let modules: BTreeMap<_, (Module, ModuleInfo)> = modules.into_iter().map(parsed).collect();
-    all.iter().for_each(|one| {
+    let modules: BTreeMap<_, (Module, ModuleInfo)> = first.into_par_iter().map(parsed).collect();
+    let spirv_val = has_spirv_val();
+    all.par_iter().for_each(|one| {
         let (module, info) = &modules[&key(one)];
-        specialise(module, info, &one.0, &one.1);
+        specialise(module, info, &one.0, &one.1, spirv_val);
     });
-    println!("{} pipelines of {} modules", all.len(), modules.len());
+    let validated = if spirv_val { "passed by spirv-val" } else { "not shown to spirv-val, which is not here" };
+    println!("{} launches of {} modules, {validated}", all.len(), modules.len());
 }

@@ -4,12 +4,13 @@
 //! band: a stray read returns NaN, a stray write damages the band. Outputs start as NaN: what is not written is seen.
 //!
 //! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters included.
-//! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]).
+//! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG names gets a line
+//! for each run, to count what was tested.
 #![allow(dead_code)] // no test uses all of it
 
 pub mod browser;
 
-use std::sync::OnceLock;
+use std::{fs::File, io::Write, sync::OnceLock};
 
 use saddle::{
     gpu::{self, Binding, Choice, Device, Pipelines},
@@ -227,6 +228,10 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> (Vec<Vec<f32>>, Vec<Vec
     let execute = if browser::wanted().is_some() { in_browser } else { on_gpu };
     let written = execute(caps, kernel, &bindings, &floats(&data.operands), reads.len());
     let written = written.unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+    if let Some(log) = std::env::var_os("SADDLE_TEST_LOG") {
+        let mut log = File::options().create(true).append(true).open(log).expect("SADDLE_TEST_LOG can be written");
+        log.write_all(format!("{kernel:?}\n").as_bytes()).expect("SADDLE_TEST_LOG can be written");
+    }
 
     let mut rest = written.as_slice();
     let mut take = |lens: Vec<usize>, guard: u32, what: &str| -> Vec<Vec<u32>> {

@@ -1,0 +1,127 @@
+//! Each barrier of the shaders deleted in turn: the tests of kernels have to notice, be it a race or a wrong result.
+//!
+//! Test programs hold the text of the shaders. A mutant is a copy of one in which a barrier is blanked out: nothing is
+//! compiled again, and what is tested needs no hook. `.ci/races` runs it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use rayon::prelude::*;
+
+/// Each shader that has barriers, and the test that takes it through all its branches: program and name.
+const TESTS: [(&str, &str, &str); 8] = [
+    ("fold", "kernels_reductions", "moments"),
+    ("gather", "kernels_data", "examples_and_classes"),
+    ("gru", "kernels_recurrent", "gru"),
+    ("gru_grad", "kernels_recurrent", "gru_grad"),
+    ("lstm", "kernels_recurrent", "lstm"),
+    ("lstm_grad", "kernels_recurrent", "lstm_grad"),
+    ("product", "kernels_products", "every_tile"),
+    ("row", "kernels_reductions", "cross_entropy"),
+];
+
+/// Shaders for matrix units, which the drivers that have a race detector do not have.
+const ELSEWHERE: [&str; 2] = ["product_matrix", "matrix_multiply_add"];
+
+/// Percent of the mutants that must be noticed.
+const NOTICED: usize = 95;
+
+/// A shader with a barrier less.
+struct Mutant {
+    shader: &'static str,
+    program: &'static str,
+    test: &'static str,
+    text: String,
+    barrier: Range<usize>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Race,
+    WrongResult,
+    Unnoticed,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn mutants() -> Vec<Mutant> {
+    let mut all = vec![];
+    for entry in root().join("shaders").read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        let (name, text) = (path.file_stem().unwrap().to_str().unwrap(), fs::read_to_string(&path).unwrap());
+        if ELSEWHERE.contains(&name) {
+            continue;
+        }
+        for (at, end) in text.match_indices("Barrier();") {
+            let row = TESTS.iter().find(|(shader, ..)| *shader == name);
+            let &(shader, program, test) =
+                row.unwrap_or_else(|| panic!("{name}.wgsl has barriers: which test runs it?"));
+            let start = text[..at].rfind(|c: char| !c.is_alphanumeric()).unwrap() + 1;
+            all.push(Mutant { shader, program, test, text: text.clone(), barrier: start..at + end.len() });
+        }
+    }
+    all.sort_by_key(|m| (m.shader, m.barrier.start));
+    all
+}
+
+/// The program of each file of tests, compiled if need be.
+fn programs() -> BTreeMap<String, PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["test", "--release", "--no-run", "--message-format=json"]);
+    cargo.args(TESTS.iter().flat_map(|(_, program, _)| ["--test", program]));
+    let output = cargo.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = output.stdout.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let program = |message: serde_json::Value| {
+        let path = message["executable"].as_str()?;
+        Some((message["target"]["name"].as_str()?.to_string(), path.into()))
+    };
+    messages.filter_map(program).collect()
+}
+
+impl Mutant {
+    /// Runs the test in a copy of its program, where the text of the shader may lie more than once.
+    fn outcome(&self, program: &Path) -> Outcome {
+        let (text, mut bytes) = (self.text.as_bytes(), fs::read(program).unwrap());
+        let copies = bytes.windows(text.len()).enumerate().filter(|(_, window)| *window == text);
+        let copies: Vec<usize> = copies.map(|(at, _)| at).collect();
+        assert!(!copies.is_empty(), "{} does not hold {}.wgsl as it is", program.display(), self.shader);
+        copies.into_iter().for_each(|at| bytes[at..][self.barrier.clone()].fill(b' '));
+
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join(self.program);
+        fs::copy(program, &copy).unwrap(); // with its permissions
+        fs::write(&copy, bytes).unwrap();
+        let run = Command::new(root().join(".ci/races")).arg(copy).args(["--exact", self.test]).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stdout);
+        match () {
+            () if said.contains("SharedMemoryDataRace") => Outcome::Race,
+            () if said.contains("test result: FAILED. 0 passed; 1 failed") => Outcome::WrongResult,
+            () if said.contains("test result: ok. 1 passed") => Outcome::Unnoticed,
+            () => panic!("{} neither passed nor failed:\n{said}{}", self.test, String::from_utf8_lossy(&run.stderr)),
+        }
+    }
+}
+
+#[test]
+#[ignore = "wants the race detector: .ci/run runs it"]
+fn every_barrier_is_missed() {
+    let (mutants, programs) = (mutants(), programs());
+    let outcomes: Vec<Outcome> = mutants.par_iter().map(|m| m.outcome(&programs[m.program])).collect();
+    for (m, outcome) in mutants.iter().zip(&outcomes) {
+        let line = m.text[..m.barrier.start].lines().count();
+        println!("without the barrier in line {line} of {}.wgsl: {outcome:?}", m.shader);
+    }
+    let count = |wanted| outcomes.iter().filter(|&outcome| *outcome == wanted).count();
+    let (races, wrong) = (count(Outcome::Race), count(Outcome::WrongResult));
+    println!("{} of {} missing barriers noticed: {races} as races, {wrong} by results", races + wrong, mutants.len());
+    assert!(100 * (races + wrong) >= NOTICED * mutants.len());
+    assert!(races > 0, "the race detector sees nothing");
+}
