@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use saddle::{bench::CASES, kernels::Caps};
 
-/// All kernels but the one that only measures the device, by the files that they live in.
+/// All kernels but those that only measure the device, by the files that they live in.
 #[test]
 fn every_kernel_is_in_a_measured_round() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels");
@@ -12,7 +12,7 @@ fn every_kernel_is_in_a_measured_round() {
     let kernels = paths.filter(|path| fs::read_to_string(path).unwrap().contains("impl Spec for"));
     let mut kernels: BTreeSet<String> =
         kernels.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    kernels.remove("multiply_add");
+    kernels.retain(|name| !name.ends_with("multiply_add"));
     for case in CASES {
         let planned = case.plan(&Caps::default()).unwrap();
         kernels.retain(|name| planned.program().steps.iter().all(|step| step.kernel.name() != name));

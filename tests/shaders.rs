@@ -19,6 +19,7 @@ use naga::{
     proc::{BoundsCheckPolicies, Layouter},
     valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
 };
+use rayon::prelude::*;
 use saddle::{
     engine::Plans,
     graph::{Dist, Field, Real, Reset},

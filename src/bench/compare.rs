@@ -2,18 +2,21 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use super::{KernelTime, Report, RoundTime};
+use super::{Ceilings, KernelTime, Report, RoundTime};
 
 /// A report as text.
 pub fn table(report: &Report) -> String {
     let c = &report.ceilings;
+    let also = |rate: Option<f64>, of: &str| rate.map_or(String::new(), |rate| format!(" ({rate:.0} {of})"));
     let mut text = format!(
-        "{}, on {}; saddle {}, wgpu {}\n  {:.0} GFLOP/s of multiply-adds, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
+        "{}, on {}; saddle {}, wgpu {}\n  {:.0} GFLOP/s of multiply-adds{}{}, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
         report.device,
         report.host,
         report.saddle,
         report.wgpu,
         c.multiply_add,
+        also(c.half, "in f16"),
+        also(c.matrix, "of matrix units"),
         c.bandwidth,
         c.dispatch,
         c.submit,
@@ -123,19 +126,21 @@ impl Measure {
 
 /// Everything that the devices can be compared by; more is better in all of it.
 fn measures(reports: &[Report]) -> Vec<Measure> {
-    let ceiling = |name: &str, unit, value: &dyn Fn(&Report) -> f64| Measure {
+    let ceiling = |name: &str, unit, value: &dyn Fn(&Ceilings) -> Option<f64>| Measure {
         group: "Ceilings",
         name: name.into(),
         detail: String::new(),
         unit,
-        values: reports.iter().map(|report| Some(value(report))).collect(),
+        values: reports.iter().map(|report| value(&report.ceilings)).collect(),
     };
     let mut all = vec![
-        ceiling("multiply-adds", "GFLOP/s", &|report| report.ceilings.multiply_add),
-        ceiling("copies", "GB/s", &|report| report.ceilings.bandwidth),
-        ceiling("launches", "1/s", &|report| 1e6 / report.ceilings.dispatch),
-        ceiling("submissions", "1/s", &|report| 1e6 / report.ceilings.submit),
-        ceiling("read-backs", "1/s", &|report| 1e6 / report.ceilings.read_back),
+        ceiling("multiply-adds", "GFLOP/s", &|c| Some(c.multiply_add)),
+        ceiling("multiply-adds in f16", "GFLOP/s", &|c| c.half),
+        ceiling("multiply-adds of matrix units", "GFLOP/s", &|c| c.matrix),
+        ceiling("copies", "GB/s", &|c| Some(c.bandwidth)),
+        ceiling("launches", "1/s", &|c| Some(1e6 / c.dispatch)),
+        ceiling("submissions", "1/s", &|c| Some(1e6 / c.submit)),
+        ceiling("read-backs", "1/s", &|c| Some(1e6 / c.read_back)),
     ];
     let rounds = distinct(reports.iter().flat_map(|report| &report.rounds), RoundTime::case);
     all.extend(rounds.into_iter().map(|round| {
@@ -165,8 +170,8 @@ fn measures(reports: &[Report]) -> Vec<Measure> {
             values: reports.iter().map(of).collect(),
         }
     }));
-    // Plans for different kinds of devices differ, and so do their kernels.
-    all.retain(|measure| measure.group != "Kernels" || measure.values.iter().flatten().count() > 1);
+    // Plans for different kinds of devices differ, and so do their kernels; and some ceilings no device has.
+    all.retain(|measure| measure.values.iter().flatten().count() > usize::from(measure.group == "Kernels"));
     all
 }
 

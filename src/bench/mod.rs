@@ -15,7 +15,7 @@ use std::time::Instant;
 use crate::{
     error::Result,
     graph::Graph,
-    kernels::{Caps, MultiplyAdd},
+    kernels::{Caps, Kernel, Matrix, MatrixMultiplyAdd, MultiplyAdd},
     plan::plan,
     program::{Buffer, Content, Program, Range, Step},
     runner::Runner,
@@ -76,8 +76,13 @@ pub fn ceilings(open: Open, effort: Effort) -> Result<Ceilings> {
         };
         Ok(measure(effort, run)?.median * 1e6)
     };
+    let rate = |work: &Program| Ok(work.cost().flops / time(open, effort, work)?.median / 1e9);
+    let half = MultiplyAdd { len: 1 << 18, rounds: 256, half: true };
+    let matrix = caps.matrices.iter().map(|&matrix| rate(&matrix_arithmetic(matrix))).collect::<Result<Vec<f64>>>()?;
     Ok(Ceilings {
-        multiply_add: work.cost().flops / time(open, effort, &work)?.median / 1e9,
+        multiply_add: rate(&work)?,
+        half: if caps.half { Some(rate(&alone(half))?) } else { None },
+        matrix: matrix.into_iter().reduce(f64::max),
         bandwidth: 8.0 * len as f64 / time(open, effort, &copied)?.median / 1e9,
         dispatch: time(open, effort, &small)?.median * 1e6,
         submit: host(&|runner| runner.run(id, 1).and_then(|()| runner.wait()))?,
@@ -101,15 +106,21 @@ fn arithmetic(caps: &Caps) -> Result<Program> {
         graph.output("y", a.matmul(b));
         return plan(&graph, caps, None);
     }
-    let kernel = MultiplyAdd { len: 1 << 18, rounds: 256, half: false };
-    let lens = [kernel.len, 2, kernel.len];
-    let range = |buffer| Range { buffer, offset: 0, len: lens[buffer] };
-    let steps = vec![Step {
-        bindings: (0..lens.len()).map(range).collect(),
-        kernel: kernel.into(),
-        operands: vec![],
-        label: "multiply_add".into(),
-    }];
+    Ok(alone(MultiplyAdd { len: 1 << 18, rounds: 256, half: false }))
+}
+
+/// Matrix units at work, and nothing else.
+fn matrix_arithmetic(matrix: Matrix) -> Program {
+    alone(MatrixMultiplyAdd { matrix, groups: 1024, rounds: 1024 })
+}
+
+/// A kernel that only reads and writes floats, as a program.
+fn alone(kernel: impl Into<Kernel>) -> Program {
+    let kernel = kernel.into();
+    let buffers = kernel.buffers();
+    let lens = [buffers.reads, buffers.writes].concat();
+    let bindings = lens.iter().enumerate().map(|(buffer, &len)| Range { buffer, offset: 0, len }).collect();
+    let steps = vec![Step { bindings, label: kernel.name().into(), kernel, operands: vec![] }];
     let buffers = lens.into_iter().map(|len| Buffer { content: Content::Constant(0.5), len }).collect();
-    Ok(Program { buffers, steps, ..Default::default() })
+    Program { buffers, steps, ..Default::default() }
 }

@@ -49,6 +49,12 @@ pub fn host() -> String {
 pub struct Ceilings {
     /// f32 multiply-adds, in GFLOP/s, each counted as two operations.
     pub multiply_add: f64,
+    /// The same in f16, where shaders have it.
+    #[serde(default)]
+    pub half: Option<f64>,
+    /// The same of the fastest matrix units that kernels can use, if there are any.
+    #[serde(default)]
+    pub matrix: Option<f64>,
     /// Reading and writing, in GB/s, both counted.
     pub bandwidth: f64,
     /// Microseconds of a launch that does nothing, among others.

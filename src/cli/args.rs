@@ -200,6 +200,9 @@ pub struct BenchArgs {
     /// File for the results; of several devices, one file each
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Let products round their operands to half precision, where that is faster
+    #[arg(long)]
+    pub half: bool,
     /// Rounds to measure [default: all]
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub only: Vec<String>,

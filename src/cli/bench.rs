@@ -57,9 +57,16 @@ fn numbered(file: &Path, device: &str) -> PathBuf {
 }
 
 fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&bench::Case]) -> Result<Report> {
-    let open = || session::open_device(adapter).map(|(runner, caps, _)| (runner, caps));
-    let (runner, caps) = open()?;
-    let device = runner.describe();
+    let open = || {
+        let (mut runner, caps, _) = session::open_device(adapter)?;
+        if args.half {
+            runner.allow_half()?;
+        }
+        Ok((runner, caps))
+    };
+    let (mut runner, caps) = open()?;
+    let half = if args.half && runner.allow_half()? { ", products in half precision" } else { "" };
+    let device = runner.describe() + half;
     drop(runner);
     let listed = list.iter().find(|listed| device.starts_with(&listed.name));
     let effort = Effort { seconds: args.seconds, limit: args.limit };
