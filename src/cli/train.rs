@@ -48,9 +48,6 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     dataset.notes.iter().for_each(tell);
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    if settings.half && !runner.allow_half()? {
-        tell("half: products stay in single precision, which is as fast or faster on this device");
-    }
     let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
     let plans = plan(&model).map_err(|error| match resumed {
         // The batch of a run cannot change.
@@ -64,6 +61,9 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     }
     if args.dry_run {
         return dry_run(&settings, &dataset, &model, &plans);
+    }
+    if settings.half && !runner.allow_half()? {
+        tell("half: products stay in single precision, which is as fast or faster on this device");
     }
     runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
     session::upload(runner.as_mut(), &dataset)?;
