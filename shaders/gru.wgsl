@@ -1,15 +1,16 @@
-// h of a GRU after each step:
+// All steps of a GRU, and what its gradient wants; u is n's recurrent part:
 //
 //     r, z = sigmoid(gates + h W)                  each its own third of the columns, in the order r, z, n
-//     n = tanh(gates + r * (h W + bias))           or, with RESET_BEFORE, tanh(gates + (r * h) W + bias)
+//     n = tanh(gates + r * u), u = h W + bias      or, with RESET_BEFORE, tanh(gates + u), u = (r * h) W + bias
 //     h = (1 - z) * n + z * h                      where the mask is 1; where it is 0, h stays
 //
 // Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and z
-// waits at h's place in the result, where nobody but the lane of its unit looks.
+// waits at its place in the result, where nobody but the lane of its unit looks.
 
 alias Rows = vec4<f32>;
 const ROWS = 4u;
 override STATES: u32 = 2u * H;
+override VALUES: u32 = (T + 1u) * B * H; // where r, z, n, u begin in the result
 override RESET_BEFORE: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 3, H]
@@ -17,7 +18,7 @@ override RESET_BEFORE: u32 = 0u;
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // [H]
 @group(0) @binding(3) var<storage, read> h0: array<f32>; // [B, H]
 @group(0) @binding(4) var<storage, read> mask: array<f32>; // [T, B]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // [T, B, H]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>; // h [T + 1, B, H], r, z, n, u [T, B, 4, H]
 
 var<workgroup> h: array<Rows, STATES>; // [2, H]
 
@@ -76,16 +77,23 @@ fn mask_at(t: u32, first: u32) -> Rows {
     return rows;
 }
 
-fn store(t: u32, first: u32, j: u32, rows: Rows) {
+// Stores h as the state at a place among all T + 1.
+fn store_h(place: u32, first: u32, j: u32, rows: Rows) {
     for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-        y[(t * B + first + i) * H + j] = rows[i];
+        y[(place * B + first + i) * H + j] = rows[i];
     }
 }
 
-fn load(t: u32, first: u32, j: u32) -> Rows {
+fn store(t: u32, first: u32, value: u32, j: u32, rows: Rows) {
+    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
+        y[VALUES + ((t * B + first + i) * 4u + value) * H + j] = rows[i];
+    }
+}
+
+fn load(t: u32, first: u32, value: u32, j: u32) -> Rows {
     var rows: Rows;
     for (var i = 0u; i < ROWS; i += 1u) {
-        rows[i] = y[(t * B + example(first, i)) * H + j];
+        rows[i] = y[VALUES + ((t * B + example(first, i)) * 4u + value) * H + j];
     }
     return rows;
 }
@@ -104,6 +112,7 @@ fn main(
         for (var i = 0u; i < ROWS; i += 1u) {
             h[j][i] = h0[example(first, i) * H + j];
         }
+        store_h(initial(), first, j, h[j]);
     }
     workgroupBarrier();
     for (var s = 0u; s < T; s += 1u) {
@@ -111,27 +120,37 @@ fn main(
         let m = mask_at(t, first);
         if RESET_BEFORE != 0u {
             for (var j = lane; j < H; j += LANES) {
-                let u = rz_product(0u, j);
-                h[H + j] = sigmoid(gate_at(t, first, 0u, j) + u[0]) * h[j];
-                store(t, first, j, sigmoid(gate_at(t, first, 1u, j) + u[1]));
+                let rz = rz_product(0u, j);
+                let r = sigmoid(gate_at(t, first, 0u, j) + rz[0]);
+                h[H + j] = r * h[j];
+                store(t, first, 0u, j, r);
+                store(t, first, 1u, j, sigmoid(gate_at(t, first, 1u, j) + rz[1]));
             }
             workgroupBarrier();
             for (var j = lane; j < H; j += LANES) {
-                let n = squash(gate_at(t, first, 2u, j) + n_product(H, j) + bias[j]);
-                let z = load(t, first, j);
+                let u = n_product(H, j) + bias[j];
+                let n = squash(gate_at(t, first, 2u, j) + u);
+                let z = load(t, first, 1u, j);
                 h[j] = choose(m, (1.0 - z) * n + z * h[j], h[j]);
-                store(t, first, j, h[j]);
+                store(t, first, 2u, j, n);
+                store(t, first, 3u, j, u);
+                store_h(after(t), first, j, h[j]);
             }
         } else {
             let old = s % 2u * H;
             for (var j = lane; j < H; j += LANES) {
-                let u = rz_product(old, j);
-                let r = sigmoid(gate_at(t, first, 0u, j) + u[0]);
-                let z = sigmoid(gate_at(t, first, 1u, j) + u[1]);
-                let n = squash(gate_at(t, first, 2u, j) + r * (n_product(old, j) + bias[j]));
+                let rz = rz_product(old, j);
+                let r = sigmoid(gate_at(t, first, 0u, j) + rz[0]);
+                let z = sigmoid(gate_at(t, first, 1u, j) + rz[1]);
+                let u = n_product(old, j) + bias[j];
+                let n = squash(gate_at(t, first, 2u, j) + r * u);
                 let new_h = choose(m, (1.0 - z) * n + z * h[old + j], h[old + j]);
                 h[H - old + j] = new_h;
-                store(t, first, j, new_h);
+                store(t, first, 0u, j, r);
+                store(t, first, 1u, j, z);
+                store(t, first, 2u, j, n);
+                store(t, first, 3u, j, u);
+                store_h(after(t), first, j, new_h);
             }
         }
         workgroupBarrier();

@@ -1,10 +1,10 @@
 // Cotangents of a GRU, from its last step to its first. With that of h after a step, dh, where the mask is 1:
 //
 //     da_z = dh * (h_before - n) * z (1 - z)        da_n = dh * (1 - z) * (1 - n^2)
-//     da_r = da_n * u_n * r (1 - r)                 dh_before = dh * z + (da_r, da_z, da_n * r) W^T
+//     da_r = da_n * u * r (1 - r)                   dh_before = dh * z + (da_r, da_z, da_n * r) W^T
 //
 // or, with RESET_BEFORE and d = da_n W_n^T, da_r = d * h_before * r (1 - r) and dh_before = dh * z + d * r + (da_r, da_z) W^T;
-// u is the recurrent part of the pre-activations.
+// u is n's recurrent part.
 //
 // Work: recurrent.wgsl. What the products take lies in workgroup memory; what is carried from step to step lies at its place
 // in the result, where nobody but the lane of its unit looks.
@@ -14,16 +14,14 @@ const ROWS = 2u;
 override GATES: u32 = 3u * H;
 override RESET_BEFORE: u32 = 0u;
 
-@group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 3, H]
-@group(0) @binding(1) var<storage, read> u: array<f32>; // [T, B, 3, H]
-@group(0) @binding(2) var<storage, read> y: array<f32>; // [T, B, H]
-@group(0) @binding(3) var<storage, read> h0: array<f32>; // [B, H]
-@group(0) @binding(4) var<storage, read> transposed: array<f32>; // [3, H, H]
-@group(0) @binding(5) var<storage, read> mask: array<f32>; // [T, B]
-@group(0) @binding(6) var<storage, read> dy: array<f32>; // [T, B, H]
-@group(0) @binding(7) var<storage, read_write> result: array<f32>; // da [T, B, 3, H], dh0 [B, H]
+@group(0) @binding(0) var<storage, read> values: array<f32>; // [T, B, 4, H]: r, z, n, u
+@group(0) @binding(1) var<storage, read> states: array<f32>; // [T + 1, B, H]: h
+@group(0) @binding(2) var<storage, read> transposed: array<f32>; // [3, H, H]
+@group(0) @binding(3) var<storage, read> mask: array<f32>; // [T, B]
+@group(0) @binding(4) var<storage, read> given: array<f32>; // [T, B, H]: dh from outside
+@group(0) @binding(5) var<storage, read_write> result: array<f32>; // da [T, B, 3, H], dh0 [B, H]
 
-var<workgroup> du: array<Rows, GATES>; // [3, H]: cotangents of u
+var<workgroup> du: array<Rows, GATES>; // [3, H]: cotangents of the recurrent parts
 
 // What du[k] to du[k + 3] add to du W^T of unit j.
 fn four_terms(k: u32, j: u32) -> Rows {
@@ -45,26 +43,14 @@ fn product(begin: u32, end: u32, j: u32) -> Rows {
     return sum;
 }
 
-fn gate_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
-    let at = gate * H + j;
-    let n = vec2(t * B + example(first, 0u), t * B + example(first, 1u)) * GATES + at;
-    return vec2(gates[n.x], gates[n.y]);
+fn value_at(t: u32, first: u32, value: u32, j: u32) -> Rows {
+    let n = (vec2(t * B + example(first, 0u), t * B + example(first, 1u)) * 4u + value) * H + j;
+    return vec2(values[n.x], values[n.y]);
 }
 
-fn u_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
-    let at = gate * H + j;
-    let n = vec2(t * B + example(first, 0u), t * B + example(first, 1u)) * GATES + at;
-    return vec2(u[n.x], u[n.y]);
-}
-
-// h before the s-th step.
-fn h_before(s: u32, first: u32, j: u32) -> Rows {
-    let b = vec2(example(first, 0u), example(first, 1u));
-    if s == 0u {
-        return vec2(h0[b.x * H + j], h0[b.y * H + j]);
-    }
-    let n = (time(s - 1u) * B + b) * H + j;
-    return vec2(y[n.x], y[n.y]);
+fn h_before(t: u32, first: u32, j: u32) -> Rows {
+    let n = (before(t) * B + vec2(example(first, 0u), example(first, 1u))) * H + j;
+    return vec2(states[n.x], states[n.y]);
 }
 
 fn store_da(t: u32, first: u32, gate: u32, j: u32, rows: Rows) {
@@ -99,16 +85,14 @@ fn main(
         let b = vec2(example(first, 0u), example(first, 1u));
         let m = vec2(mask[t * B + b.x], mask[t * B + b.y]);
         for (var j = lane; j < H; j += LANES) {
-            let r = sigmoid(gate_at(t, first, 0u, j) + u_at(t, first, 0u, j));
-            let z = sigmoid(gate_at(t, first, 1u, j) + u_at(t, first, 1u, j));
-            let u_n = u_at(t, first, 2u, j);
-            let n = squash(gate_at(t, first, 2u, j) + select(r * u_n, u_n, RESET_BEFORE != 0u));
-            var dh = vec2(dy[(t * B + b.x) * H + j], dy[(t * B + b.y) * H + j]);
+            let z = value_at(t, first, 1u, j);
+            let n = value_at(t, first, 2u, j);
+            var dh = vec2(given[(t * B + b.x) * H + j], given[(t * B + b.y) * H + j]);
             if s < T {
                 dh += carried(first, j);
             }
             let new_dh = m * dh;
-            let da_z = new_dh * (h_before(s - 1u, first, j) - n) * slope(z);
+            let da_z = new_dh * (h_before(t, first, j) - n) * slope(z);
             let da_n = new_dh * (1.0 - z) * (1.0 - n * n);
             store_da(t, first, 1u, j, da_z);
             store_da(t, first, 2u, j, da_n);
@@ -117,7 +101,8 @@ fn main(
             if RESET_BEFORE != 0u {
                 du[2u * H + j] = da_n;
             } else {
-                let da_r = da_n * u_n * slope(r);
+                let r = value_at(t, first, 0u, j);
+                let da_r = da_n * value_at(t, first, 3u, j) * slope(r);
                 store_da(t, first, 0u, j, da_r);
                 du[j] = da_r;
                 du[2u * H + j] = da_n * r;
@@ -127,8 +112,8 @@ fn main(
         if RESET_BEFORE != 0u {
             for (var j = lane; j < H; j += LANES) {
                 let d = product(2u * H, GATES, j);
-                let r = sigmoid(gate_at(t, first, 0u, j) + u_at(t, first, 0u, j));
-                let da_r = d * h_before(s - 1u, first, j) * slope(r);
+                let r = value_at(t, first, 0u, j);
+                let da_r = d * h_before(t, first, j) * slope(r);
                 store_da(t, first, 0u, j, da_r);
                 carry(first, j, carried(first, j) + d * r);
                 du[j] = da_r;

@@ -1,4 +1,4 @@
-// h and c of an LSTM after each step:
+// All steps of an LSTM, and what its gradient wants:
 //
 //     i, f, o = sigmoid(gates + h W)    g = tanh(gates + h W)    each its own quarter of the columns, in the order i, f, g, o
 //     c = f * c + i * g                 h = o * tanh(c)          where the mask is 1; where it is 0, both stay
@@ -9,13 +9,14 @@
 alias Rows = vec4<f32>;
 const ROWS = 4u;
 override STATES: u32 = 2u * H;
+override C: u32 = (T + 1u) * B * H; // where c begins in the result; the gates at twice that
 
 @group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 4, H]
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // [H, 4, H]
 @group(0) @binding(2) var<storage, read> h0: array<f32>; // [B, H]
 @group(0) @binding(3) var<storage, read> c0: array<f32>; // [B, H]
 @group(0) @binding(4) var<storage, read> mask: array<f32>; // [T, B]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // [2, T, B, H]: h, c
+@group(0) @binding(5) var<storage, read_write> y: array<f32>; // h and c [T + 1, B, H], i, f, g, o [T, B, 4, H]
 
 var<workgroup> h: array<Rows, STATES>; // [2, H]
 
@@ -38,7 +39,10 @@ fn main(
     }
     for (var j = lane; j < H; j += LANES) {
         for (var i = 0u; i < ROWS; i += 1u) {
-            h[j][i] = h0[example(first, i) * H + j];
+            let b = example(first, i);
+            h[j][i] = h0[b * H + j];
+            y[(initial() * B + b) * H + j] = h0[b * H + j];
+            y[C + (initial() * B + b) * H + j] = c0[b * H + j];
         }
     }
     workgroupBarrier();
@@ -57,11 +61,7 @@ fn main(
                 a[2][i] = gates[gate + 2u * H];
                 a[3][i] = gates[gate + 3u * H];
                 m[i] = mask[t * B + b];
-                if s == 0u {
-                    c[i] = c0[b * H + j];
-                } else {
-                    c[i] = y[((T + time(s - 1u)) * B + b) * H + j];
-                }
+                c[i] = y[C + (before(t) * B + b) * H + j];
             }
             var k = 0u;
             for (; k + 3u < H; k += 4u) {
@@ -70,13 +70,18 @@ fn main(
             for (; k < H; k += 1u) {
                 a += term(old, k, j);
             }
-            let new_c = sigmoid(a[1]) * c + sigmoid(a[0]) * squash(a[2]);
-            let new_h = choose(m, sigmoid(a[3]) * squash(new_c), h[old + j]);
+            a = mat4x4(sigmoid(a[0]), sigmoid(a[1]), squash(a[2]), sigmoid(a[3]));
+            let new_c = a[1] * c + a[0] * a[2];
+            let new_h = choose(m, a[3] * squash(new_c), h[old + j]);
             c = choose(m, new_c, c);
             h[H - old + j] = new_h;
             for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-                y[(t * B + first + i) * H + j] = new_h[i];
-                y[((T + t) * B + first + i) * H + j] = c[i];
+                let at = (after(t) * B + first + i) * H + j;
+                y[at] = new_h[i];
+                y[C + at] = c[i];
+                for (var gate = 0u; gate < 4u; gate += 1u) {
+                    y[2u * C + ((t * B + first + i) * 4u + gate) * H + j] = a[gate][i];
+                }
             }
         }
         workgroupBarrier();

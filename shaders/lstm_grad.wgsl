@@ -11,12 +11,12 @@ alias Rows = vec2<f32>;
 const ROWS = 2u;
 override GATES: u32 = 4u * H;
 
-@group(0) @binding(0) var<storage, read> a: array<f32>; // [T, B, 4, H] pre-activations
-@group(0) @binding(1) var<storage, read> y: array<f32>; // [2, T, B, H]: h, c
-@group(0) @binding(2) var<storage, read> c0: array<f32>; // [B, H]
-@group(0) @binding(3) var<storage, read> transposed: array<f32>; // [4, H, H]
-@group(0) @binding(4) var<storage, read> mask: array<f32>; // [T, B]
-@group(0) @binding(5) var<storage, read> dy: array<f32>; // [2, T, B, H]
+@group(0) @binding(0) var<storage, read> values: array<f32>; // [T, B, 4, H]: i, f, g, o
+@group(0) @binding(1) var<storage, read> cells: array<f32>; // [T + 1, B, H]: c
+@group(0) @binding(2) var<storage, read> transposed: array<f32>; // [4, H, H]
+@group(0) @binding(3) var<storage, read> mask: array<f32>; // [T, B]
+@group(0) @binding(4) var<storage, read> given_h: array<f32>; // [T, B, H]: dh from outside
+@group(0) @binding(5) var<storage, read> given_c: array<f32>; // [T, B, H]: dc from outside
 @group(0) @binding(6) var<storage, read_write> result: array<f32>; // da [T, B, 4, H], dh0 [B, H], dc0 [B, H]
 
 var<workgroup> da: array<Rows, GATES>; // [4, H]
@@ -54,27 +54,19 @@ fn main(
             for (var e = 0u; e < ROWS; e += 1u) {
                 let b = example(first, e);
                 let gate = (t * B + b) * GATES + j;
-                i[e] = a[gate];
-                f[e] = a[gate + H];
-                g[e] = a[gate + 2u * H];
-                o[e] = a[gate + 3u * H];
+                i[e] = values[gate];
+                f[e] = values[gate + H];
+                g[e] = values[gate + 2u * H];
+                o[e] = values[gate + 3u * H];
+                c[e] = cells[(before(t) * B + b) * H + j];
                 m[e] = mask[t * B + b];
-                dh[e] = dy[(t * B + b) * H + j];
-                dc[e] = dy[((T + t) * B + b) * H + j];
+                dh[e] = given_h[(t * B + b) * H + j];
+                dc[e] = given_c[(t * B + b) * H + j];
                 if s < T {
                     dh[e] += result[dh_at + b * H + j];
                     dc[e] += result[dc_at + b * H + j];
                 }
-                if s == 1u {
-                    c[e] = c0[b * H + j];
-                } else {
-                    c[e] = y[((T + time(s - 2u)) * B + b) * H + j];
-                }
             }
-            i = sigmoid(i);
-            f = sigmoid(f);
-            g = squash(g);
-            o = sigmoid(o);
             let tanh_c = squash(f * c + i * g);
             let new_dh = m * dh;
             let new_dc = m * dc + new_dh * o * (1.0 - tanh_c * tanh_c);

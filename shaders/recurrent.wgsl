@@ -12,6 +12,19 @@ fn time(s: u32) -> u32 {
     return select(s, T - 1u - s, REVERSE != 0u);
 }
 
+// Where the states before and after step t lie among all T + 1, in the order of time, and the one before the first step.
+fn before(t: u32) -> u32 {
+    return t + REVERSE;
+}
+
+fn after(t: u32) -> u32 {
+    return t + 1u - REVERSE;
+}
+
+fn initial() -> u32 {
+    return REVERSE * T;
+}
+
 // The i-th example of a workgroup; behind the batch's end the last one is read again.
 fn example(first: u32, i: u32) -> u32 {
     return min(first + i, B - 1u);

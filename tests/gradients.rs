@@ -261,7 +261,7 @@ fn recurrences(c: &mut Checks) {
     for [t, b, h] in [[1, 1, 1], [1, 2, 3], [3, 2, 1], [3, 1, 2], [3, 2, 3]] {
         for (reverse, reset) in [(false, Reset::After), (true, Reset::Before)] {
             let g = |gates: usize| vec![t, b, gates * h];
-            let (state, both) = (vec![b, h], vec![2, t, b, h]);
+            let (state, states) = (vec![b, h], vec![t + 1, b, h]);
             let mut composite =
                 |what: &str, orders: usize, kind: Composite, mask_at: usize, shapes: Vec<Vec<usize>>| {
                     c.check(&format!("{what}, [T, B, H] = {:?}, {reverse}, {reset:?}", [t, b, h]), orders, |graph| {
@@ -274,12 +274,12 @@ fn recurrences(c: &mut Checks) {
                 };
             let lstm = vec![g(4), vec![h, 4 * h], state.clone(), state.clone()];
             composite("lstm", 3, Composite::Lstm { reverse }, 4, lstm);
-            let grad = vec![g(4), both.clone(), state.clone(), vec![4 * h, h], both];
-            composite("lstm_grad", 2, Composite::LstmGrad { reverse }, 4, grad);
-            let gru = vec![g(3), vec![h, 3 * h], vec![h], state.clone()];
+            let grad = vec![g(4), states.clone(), vec![4 * h, h], g(1), g(1)];
+            composite("lstm_grad", 2, Composite::LstmGrad { reverse }, 3, grad);
+            let gru = vec![g(3), vec![h, 3 * h], vec![h], state];
             composite("gru", 3, Composite::Gru { reverse, reset }, 4, gru);
-            let grad = vec![g(3), g(3), g(1), state, vec![3 * h, h], g(1)];
-            composite("gru_grad", 2, Composite::GruGrad { reverse, reset }, 5, grad);
+            let grad = vec![g(4), states, vec![3 * h, h], g(1)];
+            composite("gru_grad", 2, Composite::GruGrad { reverse, reset }, 3, grad);
         }
     }
 }

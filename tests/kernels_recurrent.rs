@@ -38,7 +38,7 @@ struct Case {
 
 fn cases(s: Sequence, reset: Reset) -> [Case; 4] {
     let Sequence { steps: t, batch: b, units: h, reverse } = s;
-    let (state, mask, both) = (vec![b, h], vec![t, b], vec![2, t, b, h]);
+    let (state, states, mask) = (vec![b, h], vec![t + 1, b, h], vec![t, b]);
     let steps = |gates: usize| vec![t, b, gates * h];
     let case = |kernel, composite, shapes, weight, mask| Case { kernel, composite, shapes, weight, mask };
     [
@@ -52,23 +52,23 @@ fn cases(s: Sequence, reset: Reset) -> [Case; 4] {
         case(
             LstmGrad { sequence: s }.into(),
             Composite::LstmGrad { reverse },
-            vec![steps(4), both.clone(), state.clone(), vec![4 * h, h], mask.clone(), both],
+            vec![steps(4), states.clone(), vec![4 * h, h], mask.clone(), steps(1), steps(1)],
+            2,
             3,
-            4,
         ),
         case(
             Gru { sequence: s, reset }.into(),
             Composite::Gru { reverse, reset },
-            vec![steps(3), vec![h, 3 * h], vec![h], state.clone(), mask.clone()],
+            vec![steps(3), vec![h, 3 * h], vec![h], state, mask.clone()],
             1,
             4,
         ),
         case(
             GruGrad { sequence: s, reset }.into(),
             Composite::GruGrad { reverse, reset },
-            vec![steps(3), steps(3), steps(1), state, vec![3 * h, h], mask, steps(1)],
-            4,
-            5,
+            vec![steps(4), states, vec![3 * h, h], mask, steps(1)],
+            2,
+            3,
         ),
     ]
 }

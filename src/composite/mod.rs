@@ -139,10 +139,10 @@ impl Graph {
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } | Composite::Softmax => x[0].shape(),
             Composite::CrossEntropy => vec![x[0].dim(0)],
-            Composite::Lstm { .. } => [vec![2], x[0].shape()[..2].to_vec(), vec![x[2].dim(1)]].concat(),
-            Composite::LstmGrad { .. } => vec![x[0].len() + 2 * x[2].len()],
-            Composite::Gru { .. } => [x[0].shape()[..2].to_vec(), vec![x[3].dim(1)]].concat(),
-            Composite::GruGrad { .. } => vec![x[0].len() + x[3].len()],
+            Composite::Lstm { .. } => vec![2 * (x[0].dim(0) + 1) * x[2].len() + x[0].len()],
+            Composite::LstmGrad { .. } => vec![x[0].len() + 2 * x[0].dim(1) * x[2].dim(1)],
+            Composite::Gru { .. } => vec![(x[0].dim(0) + 1) * x[3].len() + 4 * x[0].dim(0) * x[3].len()],
+            Composite::GruGrad { .. } => vec![(3 * x[0].dim(0) + 1) * x[0].dim(1) * x[2].dim(1)],
         };
         self.node(Op::Composite(c), x, shape)
     }

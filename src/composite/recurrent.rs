@@ -1,8 +1,8 @@
 //! LSTM and GRU over whole sequences, time first, and the cotangents of their gates.
 //!
-//! What the inputs add to the gates is one product for all steps and comes from outside. So do both products of the backward
-//! pass that do not wait for another step: with h of every step at hand, all pre-activations are computed again at once, and
-//! the gradient of the weight is one product over all steps. What remains is the recurrence itself, forward and back.
+//! What the inputs add to the gates is one product for all steps and comes from outside. So does the gradient of the weight, one
+//! product over all steps. What remains is the recurrence itself, forward and back. Forward, it leaves what the way back needs
+//! in one flat result ([`Tape`]): nothing is computed twice, and nothing copied, as all of it can be read in place.
 
 use crate::graph::{Composite, Graph, Reset, T};
 
@@ -11,9 +11,71 @@ fn order(steps: usize, reverse: bool) -> Vec<usize> {
     if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
 }
 
-/// The step before `t` in the order of the recurrence.
-fn before(t: usize, steps: usize, reverse: bool) -> Option<usize> {
-    if reverse { Some(t + 1).filter(|&t| t < steps) } else { t.checked_sub(1) }
+/// Where a recurrence's result holds what: for each of its states `[T + 1, B, H]`, in the order of time, the one before the first
+/// step included; then values of gates, `[T, B, ..]`.
+#[derive(Clone, Copy)]
+struct Tape {
+    steps: usize,
+    batch: usize,
+    width: usize,
+    reverse: bool,
+}
+
+impl Tape {
+    /// Of gates `[T, B, ..]` and states `width` wide.
+    fn new(gates: T, width: usize, reverse: bool) -> Self {
+        Self { steps: gates.dim(0), batch: gates.dim(1), width, reverse }
+    }
+
+    /// The place among the T + 1 states of the one before step `t`.
+    fn before(&self, t: usize) -> usize {
+        t + usize::from(self.reverse)
+    }
+
+    /// The place among the T + 1 states of the one after step `t`.
+    fn after(&self, t: usize) -> usize {
+        t + usize::from(!self.reverse)
+    }
+
+    /// The place of the one before the first step.
+    fn first(&self) -> usize {
+        if self.reverse { self.steps } else { 0 }
+    }
+
+    /// `count` states of the kind `n`, from a place on: `[count, B, H]`.
+    fn states<'g>(&self, tape: T<'g>, n: usize, place: usize, count: usize) -> T<'g> {
+        let shape = [count, self.batch, self.width];
+        part(tape, (n * (self.steps + 1) + place) * self.batch * self.width, &shape)
+    }
+
+    /// The states before each step.
+    fn befores<'g>(&self, tape: T<'g>, n: usize) -> T<'g> {
+        self.states(tape, n, self.before(0), self.steps)
+    }
+
+    /// The states after each step.
+    fn afters<'g>(&self, tape: T<'g>, n: usize) -> T<'g> {
+        self.states(tape, n, self.after(0), self.steps)
+    }
+
+    /// The state `[B, H]` before the first step.
+    fn initial<'g>(&self, tape: T<'g>, n: usize) -> T<'g> {
+        self.states(tape, n, self.first(), 1).reshape(&[self.batch, self.width])
+    }
+
+    /// What comes `[T B, H]` to the states before each step, as what comes to those after each step, and to the initial one.
+    fn spread<'g>(&self, befores: T<'g>) -> [T<'g>; 2] {
+        let Self { steps, batch, width, .. } = *self;
+        let all = befores.reshape(&[steps, batch, width]).pad(&[self.before(0), 0, 0], &[steps + 1, batch, width]);
+        let part = |place: usize, count: usize| all.slice(&[place, 0, 0], &[count, batch, width]);
+        [part(self.after(0), steps), part(self.first(), 1).reshape(&[batch, width])]
+    }
+
+    /// The values of `count` gates behind `states` kinds of state, `[T, B, count H]`.
+    fn gates<'g>(&self, tape: T<'g>, states: usize, count: usize) -> T<'g> {
+        let start = states * (self.steps + 1) * self.batch * self.width;
+        part(tape, start, &[self.steps, self.batch, count * self.width])
+    }
 }
 
 /// Blocks `first` to `first + count` of the last axis, each of `width` elements.
@@ -30,6 +92,11 @@ fn stack<'g>(rows: &[T<'g>]) -> T<'g> {
     T::joined(&rows.iter().map(|t| t.reshape(&row)).collect::<Vec<_>>(), 0)
 }
 
+/// s (1 - s): the derivative of the sigmoid by its value.
+fn slope(s: T) -> T {
+    s * (1.0 - s)
+}
+
 /// All elements of the tensors, back to back.
 fn flat<'g>(parts: &[T<'g>]) -> T<'g> {
     T::joined(&parts.iter().map(|t| t.reshape(&[t.len()])).collect::<Vec<_>>(), 0)
@@ -40,20 +107,14 @@ fn part<'g>(flat: T<'g>, start: usize, shape: &[usize]) -> T<'g> {
     flat.slice(&[start], &[shape.iter().product()]).reshape(shape)
 }
 
-/// The states `[T, B, H]` that the steps begin with: each one's predecessor's, `initial` for the first.
-fn shifted<'g>(states: T<'g>, initial: T<'g>, reverse: bool) -> T<'g> {
-    let [steps, batch, hidden] = states.shape()[..] else { panic!("states are [T, B, H]: {states:?}") };
-    let first = initial.reshape(&[1, batch, hidden]);
-    if steps == 1 {
-        return first;
-    }
-    let rest = states.slice(&[usize::from(reverse), 0, 0], &[steps - 1, batch, hidden]);
-    if reverse { rest.concat(first, 0) } else { first.concat(rest, 0) }
-}
-
 /// Steps and examples as the rows of one matrix.
 fn rows<'g>(t: T<'g>) -> T<'g> {
     t.reshape(&[t.dim(0) * t.dim(1), t.dim(2)])
+}
+
+/// `count` rows of a matrix, from row `first` on.
+fn rows_of<'g>(matrix: T<'g>, first: usize, count: usize) -> T<'g> {
+    matrix.slice(&[first, 0], &[count, matrix.dim(1)])
 }
 
 /// The mask of one step, for each element of a state.
@@ -69,39 +130,36 @@ fn choose<'g>(mask: T<'g>, new: T<'g>, old: T<'g>) -> T<'g> {
 /// See [`Composite::Lstm`].
 pub(super) fn lstm<'g>(reverse: bool, x: &[T<'g>]) -> T<'g> {
     let [gates, weight, h0, c0, mask] = x[..] else { panic!("an LSTM has five inputs") };
-    let (steps, width) = (gates.dim(0), h0.dim(1));
-    let (mut h, mut c) = (h0, c0);
-    let (mut hs, mut cs) = (vec![h; steps], vec![c; steps]);
-    for t in order(steps, reverse) {
+    let tape = Tape::new(gates, h0.dim(1), reverse);
+    let (mut hs, mut cs, mut values) = (vec![h0; tape.steps + 1], vec![c0; tape.steps + 1], vec![gates; tape.steps]);
+    for t in order(tape.steps, reverse) {
+        let (h, c) = (hs[tape.before(t)], cs[tape.before(t)]);
         let a = gates.index(t) + h.matmul(weight);
-        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(a, gate, 1, width));
-        let new_c = f.sigmoid() * c + i.sigmoid() * g.tanh();
-        let new_h = o.sigmoid() * new_c.tanh();
+        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(a, gate, 1, tape.width));
+        let [i, f, g, o] = [i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()];
+        let new_c = f * c + i * g;
         let m = counts(mask, t, h);
-        (h, c) = (choose(m, new_h, h), choose(m, new_c, c));
-        (hs[t], cs[t]) = (h, c);
+        hs[tape.after(t)] = choose(m, o * new_c.tanh(), h);
+        cs[tape.after(t)] = choose(m, new_c, c);
+        values[t] = T::joined(&[i, f, g, o], 1);
     }
-    stack(&[stack(&hs), stack(&cs)])
+    flat(&[stack(&hs), stack(&cs), stack(&values)])
 }
 
 /// See [`Composite::LstmGrad`].
 pub(super) fn lstm_grad<'g>(reverse: bool, x: &[T<'g>]) -> T<'g> {
-    let [a, y, c0, transposed, mask, dy] = x[..] else { panic!("the gradient of an LSTM has six inputs") };
-    let (steps, width) = (a.dim(0), c0.dim(1));
-    let (c, dhs, dcs) = (y.index(1), dy.index(0), dy.index(1));
-    let zero = a.graph().full(0.0, &c0.shape());
-    let (mut dh, mut dc) = (zero, zero);
-    let mut das = vec![zero; steps];
-    for t in order(steps, reverse).into_iter().rev() {
-        let old_c = before(t, steps, reverse).map_or(c0, |t| c.index(t));
-        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(a.index(t), gate, 1, width));
-        let (i, f, g, o) = (i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid());
+    let [values, cs, transposed, mask, dhs, dcs] = x[..] else { panic!("the gradient of an LSTM has six inputs") };
+    let tape = Tape::new(values, transposed.dim(1), reverse);
+    let zero = values.graph().full(0.0, &[tape.batch, tape.width]);
+    let (mut dh, mut dc, mut das) = (zero, zero, vec![zero; tape.steps]);
+    for t in order(tape.steps, reverse).into_iter().rev() {
+        let old_c = cs.index(tape.before(t));
+        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(values.index(t), gate, 1, tape.width));
         let tanh_c = (f * old_c + i * g).tanh();
-        let m = counts(mask, t, c0);
+        let m = counts(mask, t, zero);
         (dh, dc) = (dhs.index(t) + dh, dcs.index(t) + dc);
         let (new_dh, kept_dh, kept_dc) = (m * dh, (1.0 - m) * dh, (1.0 - m) * dc);
         let new_dc = m * dc + new_dh * o * (1.0 - tanh_c.square());
-        let slope = |s: T<'g>| s * (1.0 - s);
         let da = [
             new_dc * g * slope(i),
             new_dc * old_c * slope(f),
@@ -117,71 +175,76 @@ pub(super) fn lstm_grad<'g>(reverse: bool, x: &[T<'g>]) -> T<'g> {
 /// The cotangents of an LSTM's inputs.
 pub(super) fn lstm_vjp<'g>(reverse: bool, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Vec<T<'g>> {
     let [gates, weight, h0, c0, mask] = x[..] else { panic!("an LSTM has five inputs") };
-    let h = rows(shifted(y.index(0), h0, reverse));
-    let a = gates + h.matmul(weight).reshape(&gates.shape());
-    let inputs = [a, y, c0, weight.transpose(), mask, dy];
+    let tape = Tape::new(gates, h0.dim(1), reverse);
+    let (values, transposed) = (tape.gates(y, 2, 4), weight.transpose());
+    let cs = tape.states(y, 1, 0, tape.steps + 1);
+    // What reaches the values of the gates themselves: nothing, but in gradients of gradients.
+    let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(values, gate, 1, tape.width));
+    let own = tape.gates(dy, 2, 4) * T::joined(&[slope(i), slope(f), 1.0 - g.square(), slope(o)], 2);
+    let [after, initial] = tape.spread(rows(own).matmul(transposed));
+    let inputs = [values, cs, transposed, mask, tape.afters(dy, 0) + after, tape.afters(dy, 1)];
     let all = y.graph().composite(Composite::LstmGrad { reverse }, &inputs);
-    let da = part(all, 0, &gates.shape());
-    let dh0 = part(all, gates.len(), &h0.shape());
-    let dc0 = part(all, gates.len() + h0.len(), &c0.shape());
-    vec![da, h.transpose().matmul(rows(da)), dh0, dc0, mask * 0.0]
+    let da = part(all, 0, &gates.shape()) + own;
+    let dh0 = part(all, gates.len(), &h0.shape()) + tape.initial(dy, 0) + initial;
+    let dc0 = part(all, gates.len() + h0.len(), &c0.shape()) + tape.initial(dy, 1);
+    vec![da, rows(tape.befores(y, 0)).transpose().matmul(rows(da)), dh0, dc0, mask * 0.0]
 }
 
 /// See [`Composite::Gru`].
 pub(super) fn gru<'g>(reverse: bool, reset: Reset, x: &[T<'g>]) -> T<'g> {
     let [gates, weight, bias, h0, mask] = x[..] else { panic!("a GRU has five inputs") };
-    let (steps, width) = (gates.dim(0), h0.dim(1));
-    let mut h = h0;
-    let mut hs = vec![h; steps];
-    for t in order(steps, reverse) {
-        let u = h.matmul(blocks(weight, 0, 2, width));
-        let [r, z] = [0, 1].map(|gate| (blocks(gates.index(t), gate, 1, width) + blocks(u, gate, 1, width)).sigmoid());
-        let (candidate, bias) = (blocks(weight, 2, 1, width), bias.along(1, &h.shape()));
-        let u = match reset {
-            Reset::Before => (r * h).matmul(candidate) + bias,
-            Reset::After => r * (h.matmul(candidate) + bias),
+    let tape = Tape::new(gates, h0.dim(1), reverse);
+    let (mut hs, mut values) = (vec![h0; tape.steps + 1], vec![gates; tape.steps]);
+    for t in order(tape.steps, reverse) {
+        let h = hs[tape.before(t)];
+        let x = |gate: usize| blocks(gates.index(t), gate, 1, tape.width);
+        let product = |h: T<'g>, gate: usize| h.matmul(blocks(weight, gate, 1, tape.width));
+        let [r, z] = [0, 1].map(|gate| (x(gate) + product(h, gate)).sigmoid());
+        let bias = bias.along(1, &h.shape());
+        let (u, n) = match reset {
+            Reset::Before => {
+                let u = product(r * h, 2) + bias;
+                (u, x(2) + u)
+            }
+            Reset::After => {
+                let u = product(h, 2) + bias;
+                (u, x(2) + r * u)
+            }
         };
-        let n = (blocks(gates.index(t), 2, 1, width) + u).tanh();
-        h = choose(counts(mask, t, h), (1.0 - z) * n + z * h, h);
-        hs[t] = h;
+        let n = n.tanh();
+        hs[tape.after(t)] = choose(counts(mask, t, h), (1.0 - z) * n + z * h, h);
+        values[t] = T::joined(&[r, z, n, u], 1);
     }
-    stack(&hs)
+    flat(&[stack(&hs), stack(&values)])
 }
 
 /// See [`Composite::GruGrad`].
 pub(super) fn gru_grad<'g>(reverse: bool, reset: Reset, x: &[T<'g>]) -> T<'g> {
-    let [gates, u, y, h0, transposed, mask, dy] = x[..] else { panic!("the gradient of a GRU has seven inputs") };
-    let (steps, width) = (gates.dim(0), h0.dim(1));
-    let to_h = |first: usize, count: usize| transposed.slice(&[first * width, 0], &[count * width, width]);
-    let mut dh = gates.graph().full(0.0, &h0.shape());
-    let mut das = vec![dh; steps];
-    for t in order(steps, reverse).into_iter().rev() {
-        let old_h = before(t, steps, reverse).map_or(h0, |t| y.index(t));
-        let x = |gate: usize| blocks(gates.index(t), gate, 1, width);
-        let [ur, uz, un] = [0, 1, 2].map(|gate| blocks(u.index(t), gate, 1, width));
-        let (r, z) = ((x(0) + ur).sigmoid(), (x(1) + uz).sigmoid());
-        let n = match reset {
-            Reset::Before => x(2) + un,
-            Reset::After => x(2) + r * un,
-        };
-        let n = n.tanh();
-        let m = counts(mask, t, h0);
-        dh = dy.index(t) + dh;
+    let [values, hs, transposed, mask, dhs] = x[..] else { panic!("the gradient of a GRU has five inputs") };
+    let tape = Tape::new(values, transposed.dim(1), reverse);
+    let to_h = |da: T<'g>, first: usize| da.matmul(rows_of(transposed, first * tape.width, da.dim(1)));
+    let mut dh = values.graph().full(0.0, &[tape.batch, tape.width]);
+    let mut das = vec![dh; tape.steps];
+    for t in order(tape.steps, reverse).into_iter().rev() {
+        let old_h = hs.index(tape.before(t));
+        let [r, z, n, u] = [0, 1, 2, 3].map(|gate| blocks(values.index(t), gate, 1, tape.width));
+        let m = counts(mask, t, dh);
+        dh = dhs.index(t) + dh;
         let new_dh = m * dh;
-        let da_z = new_dh * (old_h - n) * z * (1.0 - z);
+        let da_z = new_dh * (old_h - n) * slope(z);
         let da_n = new_dh * (1.0 - z) * (1.0 - n.square());
         let kept = (1.0 - m) * dh + new_dh * z;
         match reset {
             Reset::Before => {
-                let through = da_n.matmul(to_h(2, 1));
-                let da_r = through * old_h * r * (1.0 - r);
+                let through = to_h(da_n, 2);
+                let da_r = through * old_h * slope(r);
                 das[t] = T::joined(&[da_r, da_z, da_n], 1);
-                dh = kept + through * r + T::joined(&[da_r, da_z], 1).matmul(to_h(0, 2));
+                dh = kept + through * r + to_h(da_r.concat(da_z, 1), 0);
             }
             Reset::After => {
-                let da_r = da_n * un * r * (1.0 - r);
+                let da_r = da_n * u * slope(r);
                 das[t] = T::joined(&[da_r, da_z, da_n], 1);
-                dh = kept + T::joined(&[da_r, da_z, da_n * r], 1).matmul(transposed);
+                dh = kept + to_h(T::joined(&[da_r, da_z, da_n * r], 1), 0);
             }
         }
     }
@@ -190,35 +253,42 @@ pub(super) fn gru_grad<'g>(reverse: bool, reset: Reset, x: &[T<'g>]) -> T<'g> {
 
 /// The cotangents of a GRU's inputs.
 pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Vec<T<'g>> {
-    let [gates, weight, bias, h0, mask] = x[..] else { panic!("a GRU has five inputs") };
-    let (width, gates_rows) = (h0.dim(1), rows(gates));
-    let h = rows(shifted(y, h0, reverse));
-    let reset_gate = |u: T<'g>| (blocks(gates_rows, 0, 1, width) + blocks(u, 0, 1, width)).sigmoid();
-    // u: the recurrent part of all pre-activations; from: what n's comes from.
-    let (u, r, from) = match reset {
+    let [gates, weight, _, h0, mask] = x[..] else { panic!("a GRU has five inputs") };
+    let tape = Tape::new(gates, h0.dim(1), reverse);
+    let (values, hs, transposed) = (tape.gates(y, 1, 4), tape.states(y, 0, 0, tape.steps + 1), weight.transpose());
+    let [r, z, n, u] = [0, 1, 2, 3].map(|gate| blocks(values, gate, 1, tape.width));
+    let h = tape.befores(y, 0);
+    // What reaches the values themselves: nothing, but in gradients of gradients.
+    let [dr, dz, dn, du] = [0, 1, 2, 3].map(|gate| blocks(tape.gates(dy, 1, 4), gate, 1, tape.width));
+    let to_h = |da: T<'g>, first: usize| rows(da).matmul(rows_of(transposed, first * tape.width, da.dim(2)));
+    let own_n = dn * (1.0 - n.square());
+    let (own_u, dr, dh) = match reset {
         Reset::Before => {
-            let rz = h.matmul(blocks(weight, 0, 2, width));
-            let r = reset_gate(rz);
-            let n = (r * h).matmul(blocks(weight, 2, 1, width));
-            (rz.concat(n + bias.along(1, &n.shape()), 1), r, r * h)
+            let own_u = du + own_n;
+            let through = to_h(own_u, 2).reshape(&h.shape());
+            (own_u, dr + through * h, through * r)
         }
         Reset::After => {
-            let u = h.matmul(weight);
-            let u = u + bias.pad(&[2 * width], &[3 * width]).along(1, &u.shape());
-            (u, reset_gate(u), h)
+            let own_u = du + own_n * r;
+            (own_u, dr + own_n * u, to_h(own_u, 2).reshape(&h.shape()))
         }
     };
-    let u = u.reshape(&gates.shape());
-    let inputs = [gates, u, y, h0, weight.transpose(), mask, dy];
+    let own_rz = (dr * slope(r)).concat(dz * slope(z), 2);
+    let [after, initial] = tape.spread(rows(dh) + to_h(own_rz, 0));
+    let inputs = [values, hs, transposed, mask, tape.afters(dy, 0) + after];
     let all = y.graph().composite(Composite::GruGrad { reverse, reset }, &inputs);
     let da = part(all, 0, &gates.shape());
-    let [da_rz, da_n] = [(0, 2), (2, 1)].map(|(first, count)| blocks(rows(da), first, count, width));
-    let du_n = match reset {
-        Reset::Before => da_n,
-        Reset::After => da_n * r,
+    let da_n = blocks(da, 2, 1, tape.width);
+    // What the columns of n are multiplied with, and the cotangent of that product.
+    let (from, du) = match reset {
+        Reset::Before => (r * h, da_n + own_u),
+        Reset::After => (h, da_n * r + own_u),
     };
-    let dweight = h.transpose().matmul(da_rz).concat(from.transpose().matmul(du_n), 1);
-    vec![da, dweight, du_n.sum(&[0]), part(all, gates.len(), &h0.shape()), mask * 0.0]
+    let da_rz = blocks(da, 0, 2, tape.width) + own_rz;
+    let product = |x: T<'g>, dy: T<'g>| rows(x).transpose().matmul(rows(dy));
+    let dh0 = part(all, gates.len(), &h0.shape()) + tape.initial(dy, 0) + initial;
+    let dweight = product(h, da_rz).concat(product(from, du), 1);
+    vec![da + own_rz.concat(own_n, 2), dweight, rows(du).sum(&[0]), dh0, mask * 0.0]
 }
 
 impl Graph {
@@ -235,8 +305,9 @@ impl Graph {
     ) -> [T<'g>; 2] {
         check("lstm", 4, gates, weight, h0, mask);
         assert_eq!(h0.shape(), c0.shape(), "lstm: h0 and c0 differ in shape");
+        let tape = Tape::new(gates, h0.dim(1), reverse);
         let y = self.composite(Composite::Lstm { reverse }, &[gates, weight, h0, c0, mask]);
-        [y.index(0), y.index(1)]
+        [0, 1].map(|n| tape.afters(y, n))
     }
 
     /// h `[T, B, H]` of a GRU (Cho et al. 2014) after each step; `bias` `[H]` is that of n's recurrent part. The mask is a
@@ -253,7 +324,8 @@ impl Graph {
     ) -> T<'g> {
         check("gru", 3, gates, weight, h0, mask);
         assert_eq!(bias.shape(), h0.shape()[1..], "gru: the bias is [H]");
-        self.composite(Composite::Gru { reverse, reset }, &[gates, weight, bias, h0, mask])
+        let y = self.composite(Composite::Gru { reverse, reset }, &[gates, weight, bias, h0, mask]);
+        Tape::new(gates, h0.dim(1), reverse).afters(y, 0)
     }
 }
 

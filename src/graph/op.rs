@@ -123,17 +123,18 @@ pub enum Composite {
     Softmax,
     /// (logits `[B, N]`, targets `[B, N]`) -> `[B]`: -sum(targets * log softmax(logits)).
     CrossEntropy,
-    /// (gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`) -> `[2, T, B, H]`: h and c of an LSTM
-    /// after each step. Gates are what the inputs add to the gates i, f, g, o; where the mask is 0, h and c stay.
+    /// (gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`) -> flat and back to back, an LSTM's h and
+    /// c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the values of its gates i, f, g, o
+    /// `[T, B, 4H]`. What it is given of the gates is what the inputs add to them; where the mask is 0, h and c stay.
     Lstm { reverse: bool },
-    /// (pre-activations `[T, B, 4H]`, result `[2, T, B, H]`, c0, weight's transpose `[4H, H]`, mask, dy `[2, T, B, H]`) ->
-    /// the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
+    /// (values of the gates `[T, B, 4H]`, c `[T + 1, B, H]`, weight's transpose `[4H, H]`, mask, dh `[T, B, H]`, dc `[T, B, H]`)
+    /// -> the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
     LstmGrad { reverse: bool },
-    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> `[T, B, H]`:
-    /// h of a GRU after each step. Gates are what the inputs add to r, z, n; where the mask is 0, h stays.
+    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> flat and back to
+    /// back, a GRU's h `[T + 1, B, H]`, as in [`Self::Lstm`], and the values of r, z, n and of n's recurrent part `[T, B, 4H]`.
     Gru { reverse: bool, reset: Reset },
-    /// (gates `[T, B, 3H]`, recurrent part of the pre-activations `[T, B, 3H]`, result `[T, B, H]`, h0, weight's transpose
-    /// `[3H, H]`, mask, dy `[T, B, H]`) -> the cotangents of the gates and of h0, flat and back to back.
+    /// (values `[T, B, 4H]`, h `[T + 1, B, H]`, weight's transpose `[3H, H]`, mask, dh `[T, B, H]`) -> the cotangents of the
+    /// gates and of h0, flat and back to back.
     GruGrad { reverse: bool, reset: Reset },
 }
 

@@ -237,23 +237,30 @@ impl<'g> T<'g> {
         if from == shape {
             return self;
         }
-        self.slice_of_sum(start, shape)
+        if let Some(c) = self.constant() {
+            return self.graph.full(c, shape);
+        }
+        self.slice_of_padded(start, shape)
             .unwrap_or_else(|| self.graph.node(Op::Slice(start.to_vec()), &[self], shape.to_vec()))
     }
 
-    /// The slice of a sum of padded tensors (a concatenation) that lies within one of them.
-    fn slice_of_sum(self, start: &[usize], shape: &[usize]) -> Option<T<'g>> {
-        let part = |t: T<'g>| {
-            let Op::Pad(before) = t.op() else { return None };
-            let inner = t.inputs()[0];
-            let end = |a: usize| before[a] + inner.dim(a);
-            let outside = (0..shape.len()).any(|a| start[a] + shape[a] <= before[a] || start[a] >= end(a));
-            let inside = (0..shape.len()).all(|a| start[a] >= before[a] && start[a] + shape[a] <= end(a));
-            let shifted = || start.iter().zip(&before).map(|(s, b)| s - b).collect::<Vec<_>>();
-            if outside { Some(self.graph.full(0.0, shape)) } else { inside.then(|| inner.slice(&shifted(), shape)) }
-        };
-        let terms = if self.op() == Op::Add { self.inputs() } else { return None };
-        Some(part(terms[0])? + part(terms[1])?)
+    /// The slice of a padded tensor, or of a sum of such (a concatenation), where it lies within each or outside.
+    fn slice_of_padded(self, start: &[usize], shape: &[usize]) -> Option<T<'g>> {
+        match self.op() {
+            Op::Pad(before) => {
+                let inner = self.inputs()[0];
+                let end = |a: usize| before[a] + inner.dim(a);
+                let outside = (0..shape.len()).any(|a| start[a] + shape[a] <= before[a] || start[a] >= end(a));
+                let inside = (0..shape.len()).all(|a| start[a] >= before[a] && start[a] + shape[a] <= end(a));
+                let shifted = || start.iter().zip(&before).map(|(s, b)| s - b).collect::<Vec<_>>();
+                if outside { Some(self.graph.full(0.0, shape)) } else { inside.then(|| inner.slice(&shifted(), shape)) }
+            }
+            Op::Add => {
+                let terms = self.inputs();
+                Some(terms[0].slice_of_padded(start, shape)? + terms[1].slice_of_padded(start, shape)?)
+            }
+            _ => None,
+        }
     }
 
     /// One index of the first axis, which disappears.
@@ -375,6 +382,9 @@ impl<'g> T<'g> {
 
     /// The node of a trilinear form in `role`, from the other two slots in the order x, w, y.
     pub fn contract(self, form: Form, role: Role, second: T<'g>, shape: Shape) -> T<'g> {
+        if [self, second].iter().any(|t| t.constant() == Some(0.0)) {
+            return self.graph.full(0.0, &shape);
+        }
         self.graph.node(Op::Contract { form, role }, &[self, second], shape)
     }
 }

@@ -1,4 +1,5 @@
-//! y = h of a GRU after each step. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0 `[B, H]`, mask `[T, B]`.
+//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values of r, z, n
+//! and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0 `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ impl Spec for Gru {
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
         let reads = vec![3 * s.states(), 3 * s.units * s.units, s.units, s.state(), s.steps * s.batch];
-        Buffers { reads, writes: vec![s.states()], ..Default::default() }
+        Buffers { reads, writes: vec![s.all_states() + 4 * s.states()], ..Default::default() }
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
@@ -41,26 +42,35 @@ impl Spec for Gru {
     fn twin<F: Float>(&self, mut io: Io<F>) {
         let [gates, weight, bias, h0, mask] = io.reads[..] else { panic!("gru reads five tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
-        let mut h = h0.to_vec();
-        for (t, _) in s.order() {
+        let (hs, values) = io.writes[0].split_at_mut(s.all_states());
+        hs[s.first() * s.state()..][..s.state()].copy_from_slice(h0);
+        for t in s.order() {
             for b in 0..s.batch {
-                let (h, m) = (&mut h[b * units..(b + 1) * units], mask[t * s.batch + b]);
-                let x = |k: usize, j: usize| gates[(t * s.batch + b) * 3 * units + k * units + j];
+                let (row, m) = (t * s.batch + b, mask[t * s.batch + b]);
+                let [before, after] = s.around(t).map(|place| (place * s.batch + b) * units);
+                let h = hs[before..before + units].to_vec();
+                let x = |k: usize, j: usize| gates[row * 3 * units + k * units + j];
                 let product = |v: &[F], k: usize, j: usize| dot(v, weight, 0, 3 * units, k * units + j);
-                let r: Vec<F> = (0..units).map(|j| sigmoid(x(0, j) + product(h, 0, j))).collect();
-                let reset_h: Vec<F> = r.iter().zip(&*h).map(|(&r, &h)| r * h).collect();
-                let new = |j: usize| {
-                    let z = sigmoid(x(1, j) + product(h, 1, j));
-                    let u = match self.reset {
-                        Reset::Before => product(&reset_h, 2, j) + bias[j],
-                        Reset::After => r[j] * (product(h, 2, j) + bias[j]),
+                let r: Vec<F> = (0..units).map(|j| sigmoid(x(0, j) + product(&h, 0, j))).collect();
+                let reset_h: Vec<F> = r.iter().zip(&h).map(|(&r, &h)| r * h).collect();
+                for j in 0..units {
+                    let z = sigmoid(x(1, j) + product(&h, 1, j));
+                    let (u, reset_u) = match self.reset {
+                        Reset::Before => {
+                            let u = product(&reset_h, 2, j) + bias[j];
+                            (u, u)
+                        }
+                        Reset::After => {
+                            let u = product(&h, 2, j) + bias[j];
+                            (u, r[j] * u)
+                        }
                     };
-                    choose(m, (one - z) * (x(2, j) + u).tanh() + z * h[j], h[j])
-                };
-                let new: Vec<F> = (0..units).map(new).collect();
-                h.copy_from_slice(&new);
+                    let n = (x(2, j) + reset_u).tanh();
+                    hs[after + j] = choose(m, (one - z) * n + z * h[j], h[j]);
+                    let kept = [r[j], z, n, u];
+                    kept.into_iter().enumerate().for_each(|(k, v)| values[row * 4 * units + k * units + j] = v);
+                }
             }
-            io.writes[0][t * s.state()..][..s.state()].copy_from_slice(&h);
         }
     }
 

@@ -1,5 +1,5 @@
-//! Cotangents of a GRU's gates and of h0, back to back. Reads gates `[T, B, 3H]`, the recurrent part u of the pre-activations
-//! `[T, B, 3H]`, the result y `[T, B, H]`, h0 `[B, H]`, the weight's transpose `[3H, H]`, mask `[T, B]`, dy `[T, B, H]`.
+//! Cotangents of a GRU's gates and of h0, back to back. Reads the values of r, z, n and u `[T, B, 4H]`, h `[T + 1, B, H]`, the
+//! weight's transpose `[3H, H]`, mask `[T, B]`, dh `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Buffers, Caps, Cost, Io, Launch, Spec,
     gru::reset_constant,
-    recurrent::{Sequence, dot, sigmoid, slope},
+    recurrent::{Sequence, dot, slope},
 };
 use crate::graph::Reset;
 
@@ -31,7 +31,7 @@ impl Spec for GruGrad {
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
         let (states, weight) = (s.states(), 3 * s.units * s.units);
-        let reads = vec![3 * states, 3 * states, states, s.state(), weight, s.steps * s.batch, states];
+        let reads = vec![4 * states, s.all_states(), weight, s.steps * s.batch, states];
         Buffers { reads, writes: vec![3 * states + s.state()], ..Default::default() }
     }
 
@@ -42,24 +42,21 @@ impl Spec for GruGrad {
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let [gates, u, y, h0, transposed, mask, dy] = io.reads[..] else { panic!("gru_grad reads seven tensors") };
+        let [values, hs, transposed, mask, dhs] = io.reads[..] else { panic!("gru_grad reads five tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (das, dh) = io.writes[0].split_at_mut(3 * s.states());
         dh.fill(F::zero());
-        for (t, before) in s.order().rev() {
-            let old_h = before.map_or(h0, |t| &y[t * s.state()..][..s.state()]);
+        for t in s.order().rev() {
             for b in 0..s.batch {
-                let (at_row, m) = ((t * s.batch + b) * 3 * units, mask[t * s.batch + b]);
-                let da = &mut das[at_row..at_row + 3 * units];
+                let (row, m) = (t * s.batch + b, mask[t * s.batch + b]);
+                let da = &mut das[row * 3 * units..][..3 * units];
                 let dh = &mut dh[b * units..(b + 1) * units];
-                let old_h = &old_h[b * units..(b + 1) * units];
-                let at = |k: usize, j: usize| at_row + k * units + j;
-                let r = |j: usize| sigmoid(gates[at(0, j)] + u[at(0, j)]);
+                let old_h = &hs[(s.around(t)[0] * s.batch + b) * units..][..units];
+                let value = |k: usize, j: usize| values[row * 4 * units + k * units + j];
+                let r = |j: usize| value(0, j);
                 for j in 0..units {
-                    let z = sigmoid(gates[at(1, j)] + u[at(1, j)]);
-                    let reset_u = if self.reset == Reset::After { r(j) * u[at(2, j)] } else { u[at(2, j)] };
-                    let n = (gates[at(2, j)] + reset_u).tanh();
-                    let all_dh = dy[t * s.state() + b * units + j] + dh[j];
+                    let (z, n) = (value(1, j), value(2, j));
+                    let all_dh = dhs[row * units + j] + dh[j];
                     let new_dh = m * all_dh;
                     da[units + j] = new_dh * (old_h[j] - n) * slope(z);
                     da[2 * units + j] = new_dh * (one - z) * (one - n * n);
@@ -75,7 +72,7 @@ impl Spec for GruGrad {
                         vec![F::zero(); units]
                     }
                     Reset::After => {
-                        (0..units).for_each(|j| da[j] = da[2 * units + j] * u[at(2, j)] * slope(r(j)));
+                        (0..units).for_each(|j| da[j] = da[2 * units + j] * value(3, j) * slope(r(j)));
                         (0..units).map(|j| da[2 * units + j] * r(j)).collect()
                     }
                 };

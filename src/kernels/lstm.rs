@@ -1,4 +1,5 @@
-//! y = h and c of an LSTM after each step. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`.
+//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the values of
+//! its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ impl Spec for Lstm {
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
         let reads = vec![4 * s.states(), 4 * s.units * s.units, s.state(), s.state(), s.steps * s.batch];
-        Buffers { reads, writes: vec![2 * s.states()], ..Default::default() }
+        Buffers { reads, writes: vec![2 * s.all_states() + 4 * s.states()], ..Default::default() }
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
@@ -36,26 +37,26 @@ impl Spec for Lstm {
     fn twin<F: Float>(&self, mut io: Io<F>) {
         let [gates, weight, h0, c0, mask] = io.reads[..] else { panic!("lstm reads five tensors") };
         let (s, units) = (self.sequence, self.sequence.units);
-        let (hs, cs) = io.writes[0].split_at_mut(s.states());
-        let (mut h, mut c) = (h0.to_vec(), c0.to_vec());
-        for (t, _) in s.order() {
+        let (hs, rest) = io.writes[0].split_at_mut(s.all_states());
+        let (cs, values) = rest.split_at_mut(s.all_states());
+        hs[s.first() * s.state()..][..s.state()].copy_from_slice(h0);
+        cs[s.first() * s.state()..][..s.state()].copy_from_slice(c0);
+        for t in s.order() {
             for b in 0..s.batch {
-                let (row, m) = (b * units..(b + 1) * units, mask[t * s.batch + b]);
-                let old_h = h[row.clone()].to_vec();
+                let (row, m) = ((t * s.batch + b) * 4 * units, mask[t * s.batch + b]);
+                let [before, after] = s.around(t).map(|place| (place * s.batch + b) * units);
                 for j in 0..units {
                     let gate = |k: usize| {
-                        let x = gates[(t * s.batch + b) * 4 * units + k * units + j];
-                        x + dot(&old_h, weight, 0, 4 * units, k * units + j)
+                        gates[row + k * units + j] + dot(&hs[before..before + units], weight, 0, 4 * units, k * units + j)
                     };
-                    let (i, f, g, o) = (sigmoid(gate(0)), sigmoid(gate(1)), gate(2).tanh(), sigmoid(gate(3)));
-                    let at = b * units + j;
-                    let new_c = f * c[at] + i * g;
-                    h[at] = choose(m, o * new_c.tanh(), h[at]);
-                    c[at] = choose(m, new_c, c[at]);
+                    let [i, f, g, o] = [sigmoid(gate(0)), sigmoid(gate(1)), gate(2).tanh(), sigmoid(gate(3))];
+                    let (h, c) = (hs[before + j], cs[before + j]);
+                    let new_c = f * c + i * g;
+                    hs[after + j] = choose(m, o * new_c.tanh(), h);
+                    cs[after + j] = choose(m, new_c, c);
+                    [i, f, g, o].into_iter().enumerate().for_each(|(k, v)| values[row + k * units + j] = v);
                 }
             }
-            hs[t * s.state()..][..s.state()].copy_from_slice(&h);
-            cs[t * s.state()..][..s.state()].copy_from_slice(&c);
         }
     }
 

@@ -1,12 +1,12 @@
-//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads pre-activations `[T, B, 4H]`, the result y
-//! `[2, T, B, H]`, c0 `[B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dy `[2, T, B, H]`.
+//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads the values of the gates `[T, B, 4H]`, c
+//! `[T + 1, B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dh and dc `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Buffers, Caps, Cost, Io, Launch, Spec,
-    recurrent::{Sequence, dot, sigmoid, slope},
+    recurrent::{Sequence, dot, slope},
 };
 
 /// All steps of an LSTM, backwards.
@@ -27,7 +27,7 @@ impl Spec for LstmGrad {
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
         let (states, weight) = (s.states(), 4 * s.units * s.units);
-        let reads = vec![4 * states, 2 * states, s.state(), weight, s.steps * s.batch, 2 * states];
+        let reads = vec![4 * states, s.all_states(), weight, s.steps * s.batch, states, states];
         Buffers { reads, writes: vec![4 * states + 2 * s.state()], ..Default::default() }
     }
 
@@ -36,20 +36,18 @@ impl Spec for LstmGrad {
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
-        let [a, y, c0, transposed, mask, dy] = io.reads[..] else { panic!("lstm_grad reads six tensors") };
+        let [values, cs, transposed, mask, dhs, dcs] = io.reads[..] else { panic!("lstm_grad reads six tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
-        let (cs, (dhs, dcs)) = (&y[s.states()..], dy.split_at(s.states()));
         let (das, carried) = io.writes[0].split_at_mut(4 * s.states());
         let (dh, dc) = carried.split_at_mut(s.state());
         dh.fill(F::zero());
         dc.fill(F::zero());
-        for (t, before) in s.order().rev() {
-            let old_c = before.map_or(c0, |t| &cs[t * s.state()..][..s.state()]);
+        for t in s.order().rev() {
+            let old_c = &cs[s.around(t)[0] * s.state()..][..s.state()];
             for b in 0..s.batch {
                 let (at_row, m) = ((t * s.batch + b) * 4 * units, mask[t * s.batch + b]);
                 for j in 0..units {
-                    let gate = |k: usize| a[at_row + k * units + j];
-                    let (i, f, g, o) = (sigmoid(gate(0)), sigmoid(gate(1)), gate(2).tanh(), sigmoid(gate(3)));
+                    let [i, f, g, o] = [0, 1, 2, 3].map(|k| values[at_row + k * units + j]);
                     let at = b * units + j;
                     let tanh_c = (f * old_c[at] + i * g).tanh();
                     let (all_dh, all_dc) = (dhs[t * s.state() + at] + dh[at], dcs[t * s.state() + at] + dc[at]);

@@ -36,11 +36,25 @@ impl Sequence {
         self.steps * self.state()
     }
 
-    /// The steps in the order of the recurrence, each with its predecessor.
-    pub fn order(&self) -> impl DoubleEndedIterator<Item = (usize, Option<usize>)> + use<> {
+    /// Elements of the states of all steps and of the one before the first, `[T + 1, B, H]`.
+    pub fn all_states(&self) -> usize {
+        (self.steps + 1) * self.state()
+    }
+
+    /// The steps in the order of the recurrence.
+    pub fn order(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
         let Self { steps, reverse, .. } = *self;
-        let at = move |s: usize| if reverse { steps - 1 - s } else { s };
-        (0..steps).map(move |s| (at(s), s.checked_sub(1).map(at)))
+        (0..steps).map(move |s| if reverse { steps - 1 - s } else { s })
+    }
+
+    /// The places, among all T + 1 states in the order of time, of those before and after a step.
+    pub fn around(&self, t: usize) -> [usize; 2] {
+        if self.reverse { [t + 1, t] } else { [t, t + 1] }
+    }
+
+    /// The place of the state before the first step.
+    pub fn first(&self) -> usize {
+        if self.reverse { self.steps } else { 0 }
     }
 
     /// Why the kernels cannot run it, where they cannot.

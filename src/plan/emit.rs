@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, numel},
+    graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, Shape, numel},
     kernels::{
         chain::{Index, Load},
         gather::Data,
         *,
     },
-    program::{BufferId, Content, Output, Program, Range},
+    program::{BufferId, Content, Program},
 };
 
 pub(super) struct Draft {
@@ -39,6 +39,8 @@ pub struct Emitter<'a> {
     /// Temporaries that the host reads, or that gather metrics: alive to the end.
     pub(super) kept: Vec<usize>,
     pub(super) drafts: Vec<Draft>,
+    /// What the host reads: its name, its extents, and where it lies.
+    pub(super) outputs: Vec<(String, Shape, Place)>,
 }
 
 /// A matrix that is stored as the transpose of what is asked for: the stored one, and whether it is.
@@ -86,6 +88,7 @@ impl<'a> Emitter<'a> {
             temporaries: vec![],
             kept: vec![],
             drafts: vec![],
+            outputs: vec![],
         }
     }
 
@@ -109,13 +112,11 @@ impl<'a> Emitter<'a> {
         }
         self.record(metrics, table);
         for (name, id) in outputs {
-            let base = self.t.base(*id);
-            let place = self.place(base);
+            let place = self.read(*id);
             if let Base::Temporary(t) = place.base {
                 self.kept.push(t);
             }
-            let (shape, range) = (self.t.nodes[*id].shape.clone(), Range { buffer: 0, offset: base, len: 0 });
-            self.program.outputs.push(Output { name: name.clone(), shape, range });
+            self.outputs.push((name.clone(), self.shape(*id).to_vec(), place));
         }
         self.finish()
     }
@@ -190,7 +191,8 @@ impl<'a> Emitter<'a> {
         let node = &self.t.nodes[id];
         let group = self.groups[id].clone();
         match &node.op {
-            Op::Const(_) | Op::Input(_) | Op::State { .. } | Op::Clock => {}
+            _ if self.t.constant(id).is_some() => {}
+            Op::Input(_) | Op::State { .. } | Op::Clock => {}
             Op::Random { stream, dist } => {
                 let (clock, y) = (self.clock(), self.place(id));
                 self.push(Random { stream: *stream, dist: *dist, len: y.len }, vec![clock, y], vec![], self.label(id));
@@ -371,22 +373,21 @@ impl<'a> Emitter<'a> {
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
             Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),
-            Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 2, *reverse) }.into(),
-            Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 2, *reverse) }.into(),
+            Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 4, *reverse) }.into(),
+            Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 4, *reverse) }.into(),
             Composite::Gru { reverse, reset } => Gru { sequence: self.sequence(id, 3, *reverse), reset: *reset }.into(),
             Composite::GruGrad { reverse, reset } => {
-                GruGrad { sequence: self.sequence(id, 3, *reverse), reset: *reset }.into()
+                GruGrad { sequence: self.sequence(id, 4, *reverse), reset: *reset }.into()
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } => unreachable!("expanded before planning"),
         };
         self.push(kernel, bindings, vec![], self.label(id));
     }
 
-    /// The sequence of a recurrent composite: its first input is `[T, B, ..]`, input number `state` is `[B, H]`.
-    fn sequence(&self, id: Id, state: usize, reverse: bool) -> Sequence {
-        let inputs = &self.t.nodes[id].inputs;
-        let (steps, [batch, units]) = (self.shape(inputs[0])[0], [0, 1].map(|a| self.shape(inputs[state])[a]));
-        Sequence { steps, batch, units, reverse }
+    /// The sequence of a recurrent composite, whose first input is `[T, B, gates H]`.
+    fn sequence(&self, id: Id, gates: usize, reverse: bool) -> Sequence {
+        let shape = self.shape(self.t.nodes[id].inputs[0]);
+        Sequence { steps: shape[0], batch: shape[1], units: shape[2] / gates, reverse }
     }
 
     /// Copies the gradients that could not be written in place.

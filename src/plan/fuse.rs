@@ -215,8 +215,8 @@ impl Builder<'_> {
             return Ok(value);
         }
         let node = &self.tensors.nodes[id];
-        let value = if let Op::Const(c) = node.op {
-            Value::Constant(c.get())
+        let value = if let Some(c) = self.tensors.constant(id) {
+            Value::Constant(c)
         } else if self.accumulator == Some(id) && key.1.index(&node.shape, self.count) == Some(Index::default()) {
             Value::Register(Slot::Accumulator)
         } else if self.tensors.is_inline(id) {

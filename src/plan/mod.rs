@@ -13,7 +13,7 @@ mod slots;
 
 use crate::{
     error::{Error, Result},
-    graph::{Composite, Graph, Id, Node, Op, T, WHOLE},
+    graph::{ALIGN, Composite, Graph, Id, Node, Op, T, WHOLE, numel},
     kernels::{Caps, gather::Data},
     program::Program,
 };
@@ -46,12 +46,45 @@ impl Tensors {
         }
     }
 
+    /// The tensor whose memory a node shares, and the node's first element in it.
+    pub fn range(&self, id: Id) -> (Id, usize) {
+        match renames(&self.nodes, id).filter(|_| !self.stored[id]) {
+            None => (id, 0),
+            Some(start) => {
+                let (base, first) = self.range(self.nodes[id].inputs[0]);
+                (base, first + start)
+            }
+        }
+    }
+
     /// The tensor whose memory a node shares.
     pub fn base(&self, id: Id) -> Id {
-        match self.nodes[id].op {
-            Op::Reshape | Op::Detach if !self.stored[id] => self.base(self.nodes[id].inputs[0]),
-            _ => id,
+        self.range(id).0
+    }
+}
+
+/// Where a node only names memory of its input anew, its first element there: the same elements, or a range that can be bound of
+/// what a kernel leaves in memory anyway. A range of a state is copied, as the state may be overwritten before it is read.
+fn renames(nodes: &[Node], id: Id) -> Option<usize> {
+    let node = &nodes[id];
+    match &node.op {
+        Op::Reshape | Op::Detach => Some(0),
+        Op::Slice(start) => {
+            let (from, to) = (&nodes[node.inputs[0]].shape, &node.shape);
+            let axis = (0..to.len()).find(|&a| to[a] > 1).unwrap_or(to.len());
+            let whole = (axis + 1..to.len()).all(|a| to[a] == from[a]);
+            let first: usize = start.iter().enumerate().map(|(a, s)| s * numel(&from[a + 1..])).sum();
+            (whole && first.is_multiple_of(ALIGN) && in_memory(nodes, node.inputs[0])).then_some(first)
         }
+        _ => None,
+    }
+}
+
+/// Whether a kernel leaves a tensor in memory whoever wants it.
+fn in_memory(nodes: &[Node], id: Id) -> bool {
+    match nodes[id].op {
+        Op::Composite(_) | Op::Contract { .. } | Op::Pad(_) | Op::Random { .. } | Op::Batch { .. } | Op::Input(_) => true,
+        _ => renames(nodes, id).is_some_and(|_| in_memory(nodes, nodes[id].inputs[0])),
     }
 }
 
@@ -144,9 +177,9 @@ fn mark_buffers(nodes: &[Node], live: &[bool], stored: &mut [bool]) {
 }
 
 fn need(nodes: &[Node], stored: &mut [bool], id: Id) {
-    match nodes[id].op {
-        Op::Reshape | Op::Detach => need(nodes, stored, nodes[id].inputs[0]),
-        _ => stored[id] = true,
+    match renames(nodes, id) {
+        Some(_) => need(nodes, stored, nodes[id].inputs[0]),
+        None => stored[id] = true,
     }
 }
 
@@ -249,7 +282,7 @@ fn epilogue(t: &Tensors, root: Id, plain: &Group, expiry: &[Option<Id>]) -> Resu
 
 /// A node that only renames memory.
 fn is_alias(t: &Tensors, id: Id) -> bool {
-    matches!(t.nodes[id].op, Op::Reshape | Op::Detach) && !t.stored[id]
+    !t.stored[id] && renames(&t.nodes, id).is_some()
 }
 
 /// Whether a fused node is used by no other launch than the root's.

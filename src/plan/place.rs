@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::Result,
     graph::{ALIGN, Id, Init, Op, numel},
-    program::{Buffer, BufferId, Content, Program, Range, StateItem, Step},
+    program::{Buffer, BufferId, Content, Output, Program, Range, StateItem, Step},
 };
 
 /// Where a tensor lies, before temporaries have their slots.
@@ -43,10 +43,13 @@ struct Part {
 
 impl Emitter<'_> {
     pub(super) fn buffer(&mut self, key: String, content: Content, len: usize) -> BufferId {
-        *self.buffers.entry(key).or_insert_with(|| {
-            self.program.buffers.push(Buffer { content, len });
-            self.program.buffers.len() - 1
-        })
+        let buffers = &mut self.program.buffers;
+        let id = *self.buffers.entry(key).or_insert_with(|| {
+            buffers.push(Buffer { content, len: 0 });
+            buffers.len() - 1
+        });
+        buffers[id].len = buffers[id].len.max(len);
+        id
     }
 
     pub(super) fn whole(&mut self, key: String, content: Content, len: usize) -> Place {
@@ -105,12 +108,12 @@ impl Emitter<'_> {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let place = match &self.t.nodes[id].op {
-            Op::State { group, item, .. } => self.item(*group, *item),
-            Op::Input(name) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.len(id)),
-            Op::Const(c) => self.whole(format!("constant {}", c.get()), Content::Constant(c.get() as f32), 1),
-            Op::Clock => self.clock(),
-            Op::Pack { group } => self.gradients(*group),
+        let place = match (&self.t.nodes[id].op, self.t.constant(id)) {
+            (_, Some(c)) => self.whole(format!("constant {c}"), Content::Constant(c as f32), self.len(id)),
+            (Op::State { group, item, .. }, _) => self.item(*group, *item),
+            (Op::Input(name), _) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.len(id)),
+            (Op::Clock, _) => self.clock(),
+            (Op::Pack { group }, _) => self.gradients(*group),
             _ => self.temporary(self.len(id)),
         };
         self.places.insert(id, place);
@@ -118,15 +121,18 @@ impl Emitter<'_> {
     }
 
     pub(super) fn read(&mut self, id: Id) -> Place {
-        self.place(self.t.base(id))
+        let (base, first) = self.t.range(id);
+        let len = self.len(id);
+        self.place(base).part(&(first..first + len))
     }
 
-    /// The place of a tensor that a launch of its own makes and nobody has placed yet.
+    /// The tensor whose memory this is, whole, if a launch of its own makes it and nobody has placed it yet.
     pub(super) fn placeable(&self, id: Id) -> Option<Id> {
         let base = self.t.base(id);
         let op = &self.t.nodes[base].op;
-        let leaf = matches!(op, Op::Const(_) | Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
-        (!leaf && !self.t.is_inline(base) && !self.places.contains_key(&base)).then_some(base)
+        let leaf = matches!(op, Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
+        let made = !leaf && self.t.constant(base).is_none() && !self.t.is_inline(base);
+        (made && self.len(base) == self.len(id) && !self.places.contains_key(&base)).then_some(base)
     }
 
     /// Gradients that only their pack reads are written where the optimiser wants them.
@@ -259,8 +265,9 @@ impl Emitter<'_> {
             limits::check(&step, &self.program.buffers, self.caps)?;
             self.program.steps.push(step);
         }
-        for output in &mut self.program.outputs {
-            output.range = range(&self.places[&output.range.offset]);
+        for (name, shape, place) in &self.outputs {
+            let output = Output { name: name.clone(), shape: shape.clone(), range: range(place) };
+            self.program.outputs.push(output);
         }
         Ok(self.program)
     }

@@ -15,9 +15,12 @@ use crate::{
 /// See [`Gru`].
 pub fn gru(kernel: &Gru, reads: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
     let (s, reset) = (kernel.sequence, kernel.reset);
+    let (hs, values) = y.split_at_mut(s.all_states());
     let panels = Panels::new(reads[1], s.units, s.units, &mut scratch.shared);
-    for_each_part(s, 3, vec![(y, s.units)], &scratch.threads, |part, mut hs, buffer| {
-        Arch::new().dispatch(Forward { part, reset, reads, panels, hs: &mut hs, buffer });
+    let tables = vec![(hs, s.units), (values, 4 * s.units)];
+    for_each_part(s, 3, tables, &scratch.threads, |part, mut written, buffer| {
+        let (hs, values) = written.split_at_mut(s.steps + 1);
+        Arch::new().dispatch(Forward { part, reset, reads, panels, hs, values, buffer });
     });
 }
 
@@ -26,8 +29,9 @@ struct Forward<'a, 'w> {
     reset: Reset,
     reads: &'a [&'a [f32]],
     panels: Panels<'a>,
-    /// The part's rows of the result for each step.
+    /// The part's rows of all T + 1 states, and of r, z, n and u of each step.
     hs: &'a mut [&'w mut [f32]],
+    values: &'a mut [&'w mut [f32]],
     buffer: &'a mut Buffer,
 }
 
@@ -36,14 +40,14 @@ impl WithSimd for Forward<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { part, reset, reads, panels, hs, buffer } = self;
+        let Self { part, reset, reads, panels, hs, values, buffer } = self;
         let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
-        let [mut h, mut new_h, reset_h, u, a] = buffer.split([n, n, n, n, 3 * n]);
-        h.copy_from_slice(part.of_state(reads[3]));
-        for (t, _) in part.sequence.order() {
-            by_gate(part.rows(reads[0], t, 3 * units), 3, units, a);
-            let (rz, x) = a.split_at_mut(2 * n);
-            let (r, z) = rz.split_at_mut(n);
+        let [reset_h, a] = buffer.split([n, 4 * n]);
+        hs[part.sequence.first()].copy_from_slice(part.of_state(reads[3]));
+        for t in part.sequence.order() {
+            let [h, new_h] = part.around(hs, t);
+            by_gate(part.rows(reads[0], t, 3 * units), 3, units, &mut a[..3 * n]);
+            let [r, z, x, u] = quarters(a);
             panels.add_product(simd, 0, (0, units), (h, units), r);
             panels.add_product(simd, 1, (0, units), (h, units), z);
             u.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(reads[2]));
@@ -55,11 +59,18 @@ impl WithSimd for Forward<'_, '_> {
                 Reset::After => panels.add_product(simd, 2, (0, units), (h, units), u),
             }
             cell(reset, [r, z, x, u], h, new_h);
+            by_example(a, 4, units, values[t]);
             keep(&reads[4][t * batch + part.first..][..part.examples], units, h, new_h);
-            hs[t].copy_from_slice(new_h);
-            (h, new_h) = (new_h, h);
         }
     }
+}
+
+/// Four parts of equal length.
+#[inline(always)]
+fn quarters(all: &mut [f32]) -> [&mut [f32]; 4] {
+    let (first, second) = all.split_at_mut(all.len() / 2);
+    let ((a, b), (c, d)) = (first.split_at_mut(first.len() / 2), second.split_at_mut(second.len() / 2));
+    [a, b, c, d]
 }
 
 /// The state times the reset gate of these pre-activations.
@@ -68,18 +79,18 @@ fn reset_by(r: &[f32], h: &[f32], reset_h: &mut [f32]) {
     reset_h.iter_mut().zip(r).zip(h).for_each(|((y, &r), &h)| *y = sigmoid(r) * h);
 }
 
-/// h after a step from the pre-activations r and z, the inputs' part x of n, its recurrent part u, and h before.
+/// Turns the pre-activations r and z and the inputs' part x of n into the values r, z, n; h after the step from these, n's
+/// recurrent part u, and h before.
 #[inline(always)]
-fn cell(reset: Reset, [r, z, x, u]: [&[f32]; 4], h: &[f32], new_h: &mut [f32]) {
+fn cell(reset: Reset, [r, z, x, u]: [&mut [f32]; 4], h: &[f32], new_h: &mut [f32]) {
     let n = h.len();
-    let (r, z, x, u, new_h) = (&r[..n], &z[..n], &x[..n], &u[..n], &mut new_h[..n]);
-    let mut mix = |k: usize, candidate: f32| {
-        let z = sigmoid(z[k]);
-        new_h[k] = (1.0 - z) * tanh(candidate) + z * h[k];
-    };
-    match reset {
-        Reset::Before => (0..n).for_each(|k| mix(k, x[k] + u[k])),
-        Reset::After => (0..n).for_each(|k| mix(k, x[k] + sigmoid(r[k]) * u[k])),
+    let (r, z, x, u, new_h) = (&mut r[..n], &mut z[..n], &mut x[..n], &u[..n], &mut new_h[..n]);
+    let reset_after = f32::from(u8::from(reset == Reset::After));
+    for k in 0..n {
+        (r[k], z[k]) = (sigmoid(r[k]), sigmoid(z[k]));
+        let share = reset_after * r[k] + (1.0 - reset_after);
+        x[k] = tanh(x[k] + share * u[k]);
+        new_h[k] = (1.0 - z[k]) * x[k] + z[k] * h[k];
     }
 }
 
@@ -87,7 +98,7 @@ fn cell(reset: Reset, [r, z, x, u]: [&[f32]; 4], h: &[f32], new_h: &mut [f32]) {
 pub fn gru_grad(kernel: &GruGrad, reads: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
     let (s, reset) = (kernel.sequence, kernel.reset);
     let (das, dh) = result.split_at_mut(3 * s.states());
-    let panels = Panels::new(reads[4], 3 * s.units, s.units, &mut scratch.shared);
+    let panels = Panels::new(reads[2], 3 * s.units, s.units, &mut scratch.shared);
     for_each_part(s, 3, vec![(das, 3 * s.units), (dh, s.units)], &scratch.threads, |part, mut written, buffer| {
         let (das, carried) = written.split_at_mut(s.steps);
         Arch::new().dispatch(Backward { part, reset, reads, panels, das, dh: carried[0], buffer });
@@ -112,56 +123,48 @@ impl WithSimd for Backward<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, reset, reads, panels, das, dh, buffer } = self;
         let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
-        let width = 3 * units;
         // du_n is the cotangent of what the product with n's columns gave.
-        let [a, u, m, du_n] = buffer.split([3 * n, 3 * n, n, n]);
+        let [values, da, m, du_n] = buffer.split([4 * n, 3 * n, n, n]);
         dh.fill(0.0);
-        for (t, before) in part.sequence.order().rev() {
-            by_gate(part.rows(reads[0], t, width), 3, units, a);
-            by_gate(part.rows(reads[1], t, width), 3, units, u);
-            spread(&reads[5][t * batch + part.first..][..part.examples], units, m);
-            let old_h = part.before(reads[2], reads[3], before);
-            cell_grad(reset, a, u, old_h, m, part.rows(reads[6], t, units), dh);
-            let (r, da_n) = (&mut u[..n], &a[2 * n..]);
+        for t in part.sequence.order().rev() {
+            by_gate(part.rows(reads[0], t, 4 * units), 4, units, values);
+            spread(&reads[3][t * batch + part.first..][..part.examples], units, m);
+            let h = part.before(reads[1], t);
+            cell_grad(values, da, h, m, part.rows(reads[4], t, units), dh);
+            let (r, da_n) = (&values[..n], &da[2 * n..]);
             match reset {
                 Reset::Before => {
                     du_n.fill(0.0);
                     panels.add_product(simd, 0, (2 * units, units), (da_n, units), du_n);
-                    reset_grad(&mut a[..n], r, old_h, du_n, dh);
+                    reset_grad(&mut da[..n], r, h, du_n, dh);
                 }
                 Reset::After => {
-                    du_n.iter_mut().zip(&*r).zip(da_n).for_each(|((d, r), da)| *d = r * da);
+                    du_n.iter_mut().zip(r).zip(da_n).for_each(|((d, r), da)| *d = r * da);
                     panels.add_product(simd, 0, (2 * units, units), (du_n, units), dh);
                 }
             }
-            by_example(a, 3, units, das[t]);
-            panels.add_product(simd, 0, (0, 2 * units), (das[t], width), dh);
+            by_example(da, 3, units, das[t]);
+            panels.add_product(simd, 0, (0, 2 * units), (das[t], 3 * units), dh);
         }
     }
 }
 
-/// Turns the inputs' part a of the pre-activations into their cotangents (but for r's, where it resets before the product),
-/// u's first block into r, and takes dh through the step but for the products.
+/// The cotangents of the pre-activations (r's as they are where it resets after the product), and dh through the step but for
+/// the products.
 #[inline(always)]
-fn cell_grad(reset: Reset, a: &mut [f32], u: &mut [f32], h: &[f32], m: &[f32], given: &[f32], dh: &mut [f32]) {
+fn cell_grad(values: &[f32], da: &mut [f32], h: &[f32], m: &[f32], given: &[f32], dh: &mut [f32]) {
     let n = h.len();
-    let (a_r, rest) = a.split_at_mut(n);
-    let (a_z, a_n) = rest.split_at_mut(n);
-    let (u_r, rest) = u.split_at_mut(n);
-    let (u_z, u_n) = rest.split_at(n);
-    let (a_n, u_n, m, given, dh) = (&mut a_n[..n], &u_n[..n], &m[..n], &given[..n], &mut dh[..n]);
+    let [r, z, candidate, u] = [0, 1, 2, 3].map(|k| &values[k * n..][..n]);
+    let (da_r, rest) = da.split_at_mut(n);
+    let (da_z, da_n) = rest.split_at_mut(n);
+    let (da_n, m, given, dh) = (&mut da_n[..n], &m[..n], &given[..n], &mut dh[..n]);
     for k in 0..n {
-        let (r, z) = (sigmoid(a_r[k] + u_r[k]), sigmoid(a_z[k] + u_z[k]));
-        let share = if reset == Reset::After { r } else { 1.0 };
-        let candidate = tanh(a_n[k] + share * u_n[k]);
         let all_dh = given[k] + dh[k];
         let new_dh = m[k] * all_dh;
-        let da_n = new_dh * (1.0 - z) * (1.0 - candidate * candidate);
-        a_r[k] = da_n * u_n[k] * r * (1.0 - r);
-        a_z[k] = new_dh * (h[k] - candidate) * z * (1.0 - z);
-        a_n[k] = da_n;
-        u_r[k] = r;
-        dh[k] = (1.0 - m[k]) * all_dh + new_dh * z;
+        da_n[k] = new_dh * (1.0 - z[k]) * (1.0 - candidate[k] * candidate[k]);
+        da_r[k] = da_n[k] * u[k] * r[k] * (1.0 - r[k]);
+        da_z[k] = new_dh * (h[k] - candidate[k]) * z[k] * (1.0 - z[k]);
+        dh[k] = (1.0 - m[k]) * all_dh + new_dh * z[k];
     }
 }
 

@@ -14,11 +14,14 @@ use crate::{
 /// See [`Lstm`].
 pub fn lstm(kernel: &Lstm, reads: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
     let s = kernel.sequence;
-    let (hs, cs) = y.split_at_mut(s.states());
+    let (hs, rest) = y.split_at_mut(s.all_states());
+    let (cs, values) = rest.split_at_mut(s.all_states());
     let panels = Panels::new(reads[1], s.units, s.units, &mut scratch.shared);
-    for_each_part(s, 4, vec![(hs, s.units), (cs, s.units)], &scratch.threads, |part, mut written, buffer| {
-        let (hs, cs) = written.split_at_mut(s.steps);
-        Arch::new().dispatch(Forward { part, reads, panels, hs, cs, buffer });
+    let tables = vec![(hs, s.units), (cs, s.units), (values, 4 * s.units)];
+    for_each_part(s, 4, tables, &scratch.threads, |part, mut written, buffer| {
+        let (hs, rest) = written.split_at_mut(s.steps + 1);
+        let (cs, values) = rest.split_at_mut(s.steps + 1);
+        Arch::new().dispatch(Forward { part, reads, panels, hs, cs, values, buffer });
     });
 }
 
@@ -26,9 +29,10 @@ struct Forward<'a, 'w> {
     part: Part,
     reads: &'a [&'a [f32]],
     panels: Panels<'a>,
-    /// The part's rows of the result for each step.
+    /// The part's rows of all T + 1 states, and of the gates of each step.
     hs: &'a mut [&'w mut [f32]],
     cs: &'a mut [&'w mut [f32]],
+    values: &'a mut [&'w mut [f32]],
     buffer: &'a mut Buffer,
 }
 
@@ -37,38 +41,38 @@ impl WithSimd for Forward<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { part, reads, panels, hs, cs, buffer } = self;
+        let Self { part, reads, panels, hs, cs, values, buffer } = self;
         let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
-        let [mut h, mut c, mut new_h, mut new_c, a] = buffer.split([n, n, n, n, 4 * n]);
-        h.copy_from_slice(part.of_state(reads[2]));
-        c.copy_from_slice(part.of_state(reads[3]));
-        for (t, _) in part.sequence.order() {
+        let [a] = buffer.split([4 * n]);
+        hs[part.sequence.first()].copy_from_slice(part.of_state(reads[2]));
+        cs[part.sequence.first()].copy_from_slice(part.of_state(reads[3]));
+        for t in part.sequence.order() {
+            let ([h, new_h], [c, new_c]) = (part.around(hs, t), part.around(cs, t));
             by_gate(part.rows(reads[0], t, 4 * units), 4, units, a);
             for (gate, a) in a.chunks_exact_mut(n).enumerate() {
                 panels.add_product(simd, gate, (0, units), (h, units), a);
             }
             cell(a, c, new_h, new_c);
+            by_example(a, 4, units, values[t]);
             let mask = &reads[4][t * batch + part.first..][..part.examples];
             keep(mask, units, h, new_h);
             keep(mask, units, c, new_c);
-            hs[t].copy_from_slice(new_h);
-            cs[t].copy_from_slice(new_c);
-            (h, new_h, c, new_c) = (new_h, h, new_c, c);
         }
     }
 }
 
-/// h and c after a step from its pre-activations and c before.
+/// Turns pre-activations into the values of the gates; h and c after the step from these and c before.
 #[inline(always)]
-fn cell(a: &[f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
+fn cell(a: &mut [f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
     let n = c.len();
-    let (i, rest) = a.split_at(n);
-    let (f, rest) = rest.split_at(n);
-    let (g, o) = rest.split_at(n);
-    let (o, new_h, new_c) = (&o[..n], &mut new_h[..n], &mut new_c[..n]);
+    let (i, rest) = a.split_at_mut(n);
+    let (f, rest) = rest.split_at_mut(n);
+    let (g, o) = rest.split_at_mut(n);
+    let (o, new_h, new_c) = (&mut o[..n], &mut new_h[..n], &mut new_c[..n]);
     for k in 0..n {
-        new_c[k] = sigmoid(f[k]) * c[k] + sigmoid(i[k]) * tanh(g[k]);
-        new_h[k] = sigmoid(o[k]) * tanh(new_c[k]);
+        (i[k], f[k], g[k], o[k]) = (sigmoid(i[k]), sigmoid(f[k]), tanh(g[k]), sigmoid(o[k]));
+        new_c[k] = f[k] * c[k] + i[k] * g[k];
+        new_h[k] = o[k] * tanh(new_c[k]);
     }
 }
 
@@ -77,7 +81,7 @@ pub fn lstm_grad(kernel: &LstmGrad, reads: &[&[f32]], result: &mut [f32], scratc
     let s = kernel.sequence;
     let (das, carried) = result.split_at_mut(4 * s.states());
     let (dh, dc) = carried.split_at_mut(s.state());
-    let panels = Panels::new(reads[3], 4 * s.units, s.units, &mut scratch.shared);
+    let panels = Panels::new(reads[2], 4 * s.units, s.units, &mut scratch.shared);
     let tables = vec![(das, 4 * s.units), (dh, s.units), (dc, s.units)];
     for_each_part(s, 4, tables, &scratch.threads, |part, mut written, buffer| {
         let (das, carried) = written.split_at_mut(s.steps);
@@ -103,24 +107,22 @@ impl WithSimd for Backward<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, reads, panels, das, dh, dc, buffer } = self;
-        let (s, n) = (part.sequence, part.state());
-        let Sequence { units, batch, .. } = s;
-        let (cs, (dhs, dcs)) = (&reads[1][s.states()..], reads[5].split_at(s.states()));
+        let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
         let [a, m] = buffer.split([4 * n, n]);
         dh.fill(0.0);
         dc.fill(0.0);
-        for (t, before) in s.order().rev() {
+        for t in part.sequence.order().rev() {
             by_gate(part.rows(reads[0], t, 4 * units), 4, units, a);
-            spread(&reads[4][t * batch + part.first..][..part.examples], units, m);
-            let given = [part.rows(dhs, t, units), part.rows(dcs, t, units)];
-            cell_grad(a, part.before(cs, reads[2], before), m, given, dh, dc);
+            spread(&reads[3][t * batch + part.first..][..part.examples], units, m);
+            let given = [4, 5].map(|read| part.rows(reads[read], t, units));
+            cell_grad(a, part.before(reads[1], t), m, given, dh, dc);
             by_example(a, 4, units, das[t]);
             panels.add_product(simd, 0, (0, 4 * units), (das[t], 4 * units), dh);
         }
     }
 }
 
-/// Turns pre-activations into their cotangents, and takes dh and dc through the step but for the product.
+/// Turns the values of the gates into the cotangents of their pre-activations, and takes dh and dc through the step but for the product.
 #[inline(always)]
 fn cell_grad(a: &mut [f32], c: &[f32], m: &[f32], given: [&[f32]; 2], dh: &mut [f32], dc: &mut [f32]) {
     let n = c.len();
@@ -130,7 +132,7 @@ fn cell_grad(a: &mut [f32], c: &[f32], m: &[f32], given: [&[f32]; 2], dh: &mut [
     let (o, m, given_h, given_c) = (&mut o[..n], &m[..n], &given[0][..n], &given[1][..n]);
     let (dh, dc) = (&mut dh[..n], &mut dc[..n]);
     for k in 0..n {
-        let (si, sf, tg, so) = (sigmoid(i[k]), sigmoid(f[k]), tanh(g[k]), sigmoid(o[k]));
+        let (si, sf, tg, so) = (i[k], f[k], g[k], o[k]);
         let tanh_c = tanh(sf * c[k] + si * tg);
         let (all_dh, all_dc) = (given_h[k] + dh[k], given_c[k] + dc[k]);
         let new_dh = m[k] * all_dh;

@@ -48,9 +48,15 @@ impl Part {
         self.rows(x, 0, self.sequence.units)
     }
 
-    /// The part's state before a step whose predecessor is `before`, from those of all steps.
-    fn before<'a>(&self, states: &'a [f32], initial: &'a [f32], before: Option<usize>) -> &'a [f32] {
-        before.map_or(self.of_state(initial), |t| self.rows(states, t, self.sequence.units))
+    /// The part's state before a step, from all T + 1.
+    fn before<'a>(&self, states: &'a [f32], t: usize) -> &'a [f32] {
+        self.rows(states, self.sequence.around(t)[0], self.sequence.units)
+    }
+
+    /// The part's states before and after a step, of its rows of all T + 1.
+    fn around<'a>(&self, states: &'a mut [&mut [f32]], t: usize) -> [&'a mut [f32]; 2] {
+        let places = states.get_disjoint_mut(self.sequence.around(t)).expect("two places of T + 1");
+        places.map(|state| &mut **state)
     }
 }
 
