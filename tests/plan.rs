@@ -97,6 +97,41 @@ fn views_and_broadcasts_are_read_in_place() {
 }
 
 #[test]
+fn ranges_that_can_be_bound_are_read_where_they_lie() {
+    let g = Graph::new();
+    let (x, w) = (g.input("x", &[6, 5]), g.input("w", &[5, 64]));
+    let y = x.matmul(w);
+    let rows = |first: usize, count: usize| y.slice(&[first, 0], &[count, 64]);
+    g.output("gram", rows(1, 2).matmul(rows(3, 2).transpose()));
+    g.output("row", rows(5, 1).reshape(&[64]));
+    g.output("part of a part", rows(2, 3).slice(&[1, 0], &[2, 64]).reshape(&[8, 16]).matmul(w.reshape(&[16, 20])));
+    let program = plan(&g, &Cpu::caps(), None).unwrap();
+    assert_eq!(program.steps.len(), 3, "{program}");
+    agrees(&g, 1, 1e-5);
+    // Neither a range that begins where nothing can be bound, nor columns.
+    g.output("odd", x.matmul(w.slice(&[0, 0], &[5, 20])).slice(&[1, 0], &[5, 20]).matmul(w.reshape(&[20, 16])));
+    g.output("columns", y.slice(&[0, 0], &[6, 5]).matmul(w));
+    let program = plan(&g, &Cpu::caps(), None).unwrap();
+    assert_eq!(program.steps.len(), 3 + 6, "{program}");
+    agrees(&g, 1, 1e-5);
+}
+
+#[test]
+fn constants_are_filled_once() {
+    let g = Graph::new();
+    let (x, ones) = (g.input("x", &[3, 4]), g.full(1.0, &[4, 5]));
+    let y = x.matmul(ones);
+    g.output("y", y);
+    g.output("more", y.matmul(g.full(1.0, &[5, 7])));
+    g.output("zero", y.matmul(g.full(0.0, &[5, 7])));
+    g.output("joined", g.full(1.0, &[2, 5]).concat(y, 0));
+    let program = plan(&g, &Cpu::caps(), None).unwrap();
+    // Two products; the joined one is made by two paddings and a sum.
+    assert_eq!(program.steps.len(), 2 + 3, "{program}");
+    agrees(&g, 2, 1e-5);
+}
+
+#[test]
 fn long_chains_are_cut() {
     let g = Graph::new();
     let inputs: Vec<T> = (0..12).map(|i| g.input(&format!("x{i}"), &[33])).collect();
@@ -192,6 +227,23 @@ fn a_view_from_before_an_update_keeps_the_old_value() {
     g.commit();
     g.output("difference", g.items(s)[0].transpose() - old);
     g.output("sum", sum.along(1, &[4, 2]) + old.sum(&[1]).along(1, &[4, 2]));
+    agrees(&g, 2, 1e-6);
+}
+
+/// What names a state's memory anew has no memory of its own, unless the state changes before it is read.
+#[test]
+fn a_renamed_state_from_before_an_update_keeps_the_old_value() {
+    let g = Graph::new();
+    let s = g.group("s");
+    let w = g.state(s, "w", &[2, 64], Init::Const(0.0));
+    let x = g.input("x", &[1, 2]);
+    let (old, row) = (w.reshape(&[2, 64]).reshape(&[64, 2]), w.slice(&[1, 0], &[1, 64]).reshape(&[64, 1]));
+    g.output("early", old.matmul(x.reshape(&[2, 1])));
+    g.assign(w, w * 2.0 + 1.0);
+    g.commit();
+    g.output("late", old.matmul(x.reshape(&[2, 1]) * 2.0));
+    g.output("late row", row.matmul(x));
+    g.output("new row", g.items(s)[0].slice(&[1, 0], &[1, 64]).reshape(&[64, 1]).matmul(x));
     agrees(&g, 2, 1e-6);
 }
 

@@ -53,7 +53,11 @@ impl NullaryFnOnce for Block<'_> {
             let (index, x) = (&l.index, operands[l.operand]);
             *value = match &index.digits {
                 None => &x[index.offset + start..][..n],
-                Some(digits) => load(index, digits, start, x, next()),
+                Some(digits) => {
+                    let register = next();
+                    load(index, digits, start, x, register);
+                    register
+                }
             };
         }
         for (k, instr) in chain.instrs.iter().enumerate() {
@@ -72,28 +76,32 @@ impl NullaryFnOnce for Block<'_> {
 
 /// The operand's elements for n = start.., which these digits pick.
 #[inline(always)]
-fn load<'a>(index: &Index, digits: &[Digit], start: usize, x: &[f32], out: &'a mut [f32]) -> &'a [f32] {
-    let Some(low) = digits.last() else {
-        out.fill(x[index.offset]);
-        return out;
+fn load(index: &Index, digits: &[Digit], start: usize, x: &[f32], out: &mut [f32]) {
+    let Some(low) = digits.last() else { return out.fill(x[index.offset]) };
+    // Runs within which the lowest digit counts up, or everything stands still, and the digit that counts the runs.
+    let (length, stride, runs) = match (low.div, digits.len().checked_sub(2).map(|second| digits[second])) {
+        (1, Some(second)) if second.div == low.extent => (low.extent, low.stride, second),
+        (1, _) => (low.extent, low.stride, Digit { div: low.extent, extent: 1, stride: 0 }),
+        _ => (low.div, 0, *low),
     };
-    let mut at = 0;
-    while at < out.len() {
-        // Within a run the lowest digit counts up, or everything stands still.
+    let (mut at, len) = (0, out.len());
+    while at < len {
         let n = start + at;
-        let (run, stride) =
-            if low.div == 1 { (low.extent - n % low.extent, low.stride) } else { (low.div - n % low.div, 0) };
-        let run = run.min(out.len() - at);
-        let from = index.at(n);
-        let out = &mut out[at..at + run];
-        match stride {
-            0 => out.fill(x[from]),
-            1 => out.copy_from_slice(&x[from..from + run]),
-            _ => out.iter_mut().zip(x[from..].iter().step_by(stride)).for_each(|(o, v)| *o = *v),
+        let (mut from, mut skipped) = (index.at(n), n % length);
+        for _ in n / length % runs.extent..runs.extent {
+            let end = len.min(at + length - skipped);
+            let out = &mut out[at..end];
+            match stride {
+                0 => out.fill(x[from]),
+                1 => out.copy_from_slice(&x[from..from + out.len()]),
+                _ => out.iter_mut().zip(x[from..].iter().step_by(stride)).for_each(|(o, v)| *o = *v),
+            }
+            if end == len {
+                return;
+            }
+            (from, at, skipped) = (from + runs.stride - skipped * stride, end, 0);
         }
-        at += run;
     }
-    out
 }
 
 #[inline(always)]

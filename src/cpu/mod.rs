@@ -4,6 +4,7 @@ mod chain;
 mod math;
 mod pad;
 pub mod products;
+mod random;
 mod recurrent;
 mod reduce;
 
@@ -26,9 +27,6 @@ use reduce::with_registers;
 
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
-
-/// Elements of one task of noise, which is dear.
-const NOISE: usize = 1 << 12;
 
 /// States, data and programs in main memory.
 #[derive(Default)]
@@ -142,9 +140,7 @@ fn launch(
         Kernel::Conv2dFilter(k) if k.splits == 1 => {
             products::conv2d_filter(&k.geometry, reads[0], reads[1], writes[0], scratch, products::nothing);
         }
-        Kernel::Random(k) => writes[0].par_chunks_mut(NOISE).enumerate().for_each(|(i, y)| {
-            k.fill(words[0], i * NOISE / 4, y);
-        }),
+        Kernel::Random(k) => random::random(k, words[0], writes[0]),
         Kernel::Pad(k) => pad::pad(k, reads[0], writes[0]),
         Kernel::Lstm(k) => recurrent::lstm(k, reads, writes[0], scratch),
         Kernel::LstmGrad(k) => recurrent::lstm_grad(k, reads, writes[0], scratch),

@@ -1,6 +1,6 @@
 //! Reductions on the CPU: runs of consecutive elements, evaluated block by block, added in an order fixed by the shape.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Range};
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -43,8 +43,9 @@ fn runs(dims: &Dims) -> (usize, &Dims) {
 
 /// Elements of one partial sum of a reduction to few results.
 const PART: usize = 1 << 15;
-/// Results whose columns one task adds up.
+/// Results whose columns one task adds up, and parts that these are cut into at most.
 const COLUMNS: usize = 256;
+const PARTS: usize = 16;
 
 pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
     let Reduce { max, outer, inner, scale, chain, .. } = kernel;
@@ -53,19 +54,29 @@ pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
     let columns = outer.last().is_some_and(|d| d.1 == 1) && numel(outer) > 1 && run == 1;
     if columns {
         let (width, rows) = runs(outer);
+        let add = |y: &mut f32, v: f32| *y = if *max { y.max(v) } else { *y + v };
         y.par_chunks_mut(width).enumerate().for_each(|(row, y)| {
             let base = place(rows, row);
             y.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, y)| {
-                let mut block = [0.0; COLUMNS];
-                let block = &mut block[..y.len()];
+                let (first, count, width) = (base + chunk * COLUMNS, numel(inner), y.len());
+                let part = |lines: Range<usize>, y: &mut [f32]| {
+                    y.fill(start);
+                    with_registers(|r| {
+                        let mut block = [0.0; COLUMNS];
+                        let block = &mut block[..width];
+                        for i in lines {
+                            block.fill(0.0);
+                            chain::run(chain, first + place(inner, i), block, operands, r);
+                            y.iter_mut().zip(&*block).for_each(|(y, v)| add(y, *v));
+                        }
+                    });
+                };
+                let lines = count.div_ceil((count * width).div_ceil(PART).min(PARTS));
+                let mut parts = vec![0.0; count.div_ceil(lines) * width];
+                let each = parts.par_chunks_mut(width).enumerate();
+                each.for_each(|(p, y)| part(p * lines..count.min((p + 1) * lines), y));
                 y.fill(start);
-                with_registers(|r| {
-                    for i in 0..numel(inner) {
-                        block.fill(0.0);
-                        chain::run(chain, base + chunk * COLUMNS + place(inner, i), block, operands, r);
-                        y.iter_mut().zip(&*block).for_each(|(y, v)| *y = if *max { y.max(*v) } else { *y + *v });
-                    }
-                });
+                parts.chunks(width).for_each(|part| y.iter_mut().zip(part).for_each(|(y, v)| add(y, *v)));
                 y.iter_mut().for_each(|y| *y *= scale);
             });
         });

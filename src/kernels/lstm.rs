@@ -47,7 +47,8 @@ impl Spec for Lstm {
                 let [before, after] = s.around(t).map(|place| (place * s.batch + b) * units);
                 for j in 0..units {
                     let gate = |k: usize| {
-                        gates[row + k * units + j] + dot(&hs[before..before + units], weight, 0, 4 * units, k * units + j)
+                        gates[row + k * units + j]
+                            + dot(&hs[before..before + units], weight, 0, 4 * units, k * units + j)
                     };
                     let [i, f, g, o] = [sigmoid(gate(0)), sigmoid(gate(1)), gate(2).tanh(), sigmoid(gate(3))];
                     let (h, c) = (hs[before + j], cs[before + j]);

@@ -284,6 +284,7 @@ kernels!(
 );
 
 /// A constant of the twin's float type.
+#[inline(always)]
 pub(crate) fn real<F: Float>(value: f64) -> F {
     F::from(value).expect("a finite constant fits every float type")
 }

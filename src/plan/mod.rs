@@ -64,7 +64,7 @@ impl Tensors {
 }
 
 /// Where a node only names memory of its input anew, its first element there: the same elements, or a range that can be bound of
-/// what a kernel leaves in memory anyway. A range of a state is copied, as the state may be overwritten before it is read.
+/// what a kernel leaves in memory anyway.
 fn renames(nodes: &[Node], id: Id) -> Option<usize> {
     let node = &nodes[id];
     match &node.op {
@@ -83,7 +83,8 @@ fn renames(nodes: &[Node], id: Id) -> Option<usize> {
 /// Whether a kernel leaves a tensor in memory whoever wants it.
 fn in_memory(nodes: &[Node], id: Id) -> bool {
     match nodes[id].op {
-        Op::Composite(_) | Op::Contract { .. } | Op::Pad(_) | Op::Random { .. } | Op::Batch { .. } | Op::Input(_) => true,
+        Op::Composite(_) | Op::Contract { .. } | Op::Pad(_) | Op::Random { .. } | Op::Batch { .. } => true,
+        Op::Input(_) | Op::State { .. } => true,
         _ => renames(nodes, id).is_some_and(|_| in_memory(nodes, nodes[id].inputs[0])),
     }
 }
@@ -98,15 +99,10 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
     let (nodes, metrics, outputs) = expand(graph, caps);
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
     let live = live(&nodes, roots);
-    let mut stored = vec![false; nodes.len()];
-    let mut t = Tensors { stored: vec![], fused: vec![], nodes, live };
-    for (_, id) in outputs.iter().chain(&metrics) {
-        need(&t.nodes, &mut stored, *id);
-    }
-    mark_buffers(&t.nodes, &t.live, &mut stored);
-    t.fused = fuse::choose(&t.nodes, &t.live, &stored, caps.wide);
-    t.stored = stored;
-    let expiry = expiry(&t.nodes);
+    let expiry = expiry(&nodes);
+    let stored = in_buffers(&nodes, &live, outputs.iter().chain(&metrics).map(|(_, id)| *id), &expiry);
+    let fused = fuse::choose(&nodes, &live, &stored, caps.wide);
+    let mut t = Tensors { nodes, live, stored, fused };
     check_order(&t, &expiry, graph)?;
     let groups = loop {
         match build_groups(&t, &expiry) {
@@ -158,29 +154,28 @@ fn live(nodes: &[Node], roots: impl Iterator<Item = Id>) -> Vec<bool> {
     live
 }
 
-/// Marks the tensors that kernels read as plain memory.
-fn mark_buffers(nodes: &[Node], live: &[bool], stored: &mut [bool]) {
-    for id in (0..nodes.len()).filter(|&id| live[id]) {
-        let node = &nodes[id];
+/// The tensors that kernels, or the host, read as plain memory.
+fn in_buffers(nodes: &[Node], live: &[bool], kept: impl Iterator<Item = Id>, expiry: &[Option<Id>]) -> Vec<bool> {
+    let mut stored = vec![false; nodes.len()];
+    let mut need = |id: Id, reader: Id| stored[readable(nodes, expiry, id, reader)] = true;
+    kept.for_each(|id| need(id, nodes.len()));
+    for (reader, node) in nodes.iter().enumerate().filter(|(id, _)| live[*id]) {
         match &node.op {
             Op::Contract { form, .. } => {
-                for &input in &node.inputs {
-                    need(nodes, stored, emit::untransposed(nodes, *form, input).0);
-                }
+                node.inputs.iter().for_each(|&i| need(emit::untransposed(nodes, *form, i).0, reader))
             }
-            Op::Composite(_) | Op::Pad(_) | Op::Update { .. } => {
-                node.inputs.iter().for_each(|&i| need(nodes, stored, i))
-            }
+            Op::Composite(_) | Op::Pad(_) | Op::Update { .. } => node.inputs.iter().for_each(|&i| need(i, reader)),
             _ => {}
         }
     }
+    stored
 }
 
-fn need(nodes: &[Node], stored: &mut [bool], id: Id) {
-    match renames(nodes, id) {
-        Some(_) => need(nodes, stored, nodes[id].inputs[0]),
-        None => stored[id] = true,
-    }
+/// The tensor whose memory a reader of this one can read: the one that it renames, but for a state that is overwritten by then.
+fn readable(nodes: &[Node], expiry: &[Option<Id>], id: Id, reader: Id) -> Id {
+    let Some(_) = renames(nodes, id) else { return id };
+    let base = readable(nodes, expiry, nodes[id].inputs[0], reader);
+    if expiry[base].is_some_and(|end| reader > end) { id } else { base }
 }
 
 /// The chain of every root that has one, or the node that must be computed on its own first.

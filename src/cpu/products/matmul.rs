@@ -48,6 +48,8 @@ const TASKS: usize = 8;
 const BLOCK: usize = 64;
 /// Columns beyond which a GEMM slows down.
 const WIDEST: usize = 12 * BLOCK;
+/// Columns of b that are few.
+const NARROW: usize = 16;
 /// Elements of a and y that a task of whole rows works on: half of a common second-level cache.
 const ROWS: usize = 1 << 17;
 
@@ -94,6 +96,17 @@ pub fn matmul(
             epilogue(i * rows * n, y);
         });
         return;
+    }
+    // Few columns of a b on the right, and an a stored as its transpose, which is what a GEMM wants there: yT = bT aT.
+    if batch == 1 && n <= NARROW && n < m && k > NARROW && shape.a_strides.1 != 1 {
+        let ((a, b), [yt]) = (matrix(0), scratch.shared.split([n * m]));
+        let width = m.div_ceil(tasks(n, m, k)).next_multiple_of(BLOCK);
+        Columns::for_each_block(yt, m, width, |first, mut yt| {
+            let at = View { data: &a.data[first * a.row..], ..a }.transposed();
+            yt.product(k, b.transposed(), at, false);
+        });
+        transpose(n, m, yt, m, y, n);
+        return epilogue(0, y);
     }
     let tasks = tasks(m, n, k);
     y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {

@@ -47,7 +47,7 @@ impl WithSimd for Forward<'_, '_> {
         for t in part.sequence.order() {
             let [h, new_h] = part.around(hs, t);
             by_gate(part.rows(reads[0], t, 3 * units), 3, units, &mut a[..3 * n]);
-            let [r, z, x, u] = quarters(a);
+            let [r, z, _, u] = quarters(a);
             panels.add_product(simd, 0, (0, units), (h, units), r);
             panels.add_product(simd, 1, (0, units), (h, units), z);
             u.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(reads[2]));
@@ -58,7 +58,7 @@ impl WithSimd for Forward<'_, '_> {
                 }
                 Reset::After => panels.add_product(simd, 2, (0, units), (h, units), u),
             }
-            cell(reset, [r, z, x, u], h, new_h);
+            cell(reset, a, h, new_h);
             by_example(a, 4, units, values[t]);
             keep(&reads[4][t * batch + part.first..][..part.examples], units, h, new_h);
         }
@@ -79,19 +79,19 @@ fn reset_by(r: &[f32], h: &[f32], reset_h: &mut [f32]) {
     reset_h.iter_mut().zip(r).zip(h).for_each(|((y, &r), &h)| *y = sigmoid(r) * h);
 }
 
-/// Turns the pre-activations r and z and the inputs' part x of n into the values r, z, n; h after the step from these, n's
-/// recurrent part u, and h before.
+/// Turns the pre-activations r and z and the inputs' part of n into the values r, z, n; h after the step from these, n's
+/// recurrent part, which is the last quarter, and h before.
 #[inline(always)]
-fn cell(reset: Reset, [r, z, x, u]: [&mut [f32]; 4], h: &[f32], new_h: &mut [f32]) {
+fn cell(reset: Reset, a: &mut [f32], h: &[f32], new_h: &mut [f32]) {
     let n = h.len();
-    let (r, z, x, u, new_h) = (&mut r[..n], &mut z[..n], &mut x[..n], &u[..n], &mut new_h[..n]);
-    let reset_after = f32::from(u8::from(reset == Reset::After));
-    for k in 0..n {
-        (r[k], z[k]) = (sigmoid(r[k]), sigmoid(z[k]));
-        let share = reset_after * r[k] + (1.0 - reset_after);
-        x[k] = tanh(x[k] + share * u[k]);
-        new_h[k] = (1.0 - z[k]) * x[k] + z[k] * h[k];
+    a[..2 * n].iter_mut().for_each(|x| *x = sigmoid(*x));
+    let [r, z, x, u] = quarters(a);
+    match reset {
+        Reset::Before => x.iter_mut().zip(&*u).for_each(|(x, u)| *x = tanh(*x + u)),
+        Reset::After => x.iter_mut().zip(&*r).zip(&*u).for_each(|((x, r), u)| *x = tanh(*x + r * u)),
     }
+    let (z, x, new_h) = (&z[..n], &x[..n], &mut new_h[..n]);
+    (0..n).for_each(|k| new_h[k] = (1.0 - z[k]) * x[k] + z[k] * h[k]);
 }
 
 /// See [`GruGrad`].

@@ -65,12 +65,12 @@ impl WithSimd for Forward<'_, '_> {
 #[inline(always)]
 fn cell(a: &mut [f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
     let n = c.len();
-    let (i, rest) = a.split_at_mut(n);
-    let (f, rest) = rest.split_at_mut(n);
-    let (g, o) = rest.split_at_mut(n);
-    let (o, new_h, new_c) = (&mut o[..n], &mut new_h[..n], &mut new_c[..n]);
+    a[..2 * n].iter_mut().for_each(|x| *x = sigmoid(*x));
+    a[2 * n..3 * n].iter_mut().for_each(|x| *x = tanh(*x));
+    a[3 * n..].iter_mut().for_each(|x| *x = sigmoid(*x));
+    let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &a[gate * n..][..n]);
+    let (new_h, new_c) = (&mut new_h[..n], &mut new_c[..n]);
     for k in 0..n {
-        (i[k], f[k], g[k], o[k]) = (sigmoid(i[k]), sigmoid(f[k]), tanh(g[k]), sigmoid(o[k]));
         new_c[k] = f[k] * c[k] + i[k] * g[k];
         new_h[k] = o[k] * tanh(new_c[k]);
     }
