@@ -22,6 +22,7 @@ mod taps;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod transpose;
 
 pub use convolution::{conv2d, conv2d_filter, conv2d_input};
 pub use matmul::{Matmul, matmul};

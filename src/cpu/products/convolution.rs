@@ -1,12 +1,13 @@
 //! Convolutions as matrix products over groups of images.
 
 use super::filter::{filter_gradient, filter_sums_len};
-use super::gemm::{View, gemm, spread};
+use super::gemm::{View, gemm};
 use super::matmul::{Matmul, matmul};
 use super::pixels::{Pixels, Window};
 use super::scratch::{LINE, PerThread, Scratch};
 use super::taps::Taps;
 use super::tiles::Tiles;
+use super::transpose::spread;
 use crate::kernels::Geometry;
 use rayon::prelude::*;
 

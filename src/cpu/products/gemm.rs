@@ -1,4 +1,4 @@
-//! Single-threaded matrix products, and the transposes around them.
+//! Single-threaded matrix products.
 #![expect(
     unsafe_code,
     reason = "blocks of one matrix are written by several threads, and the GEMM crate takes pointers"
@@ -113,55 +113,5 @@ impl<'a> Columns<'a> {
 pub(super) fn gemm(m: usize, n: usize, k: usize, a: View, b: View, y: &mut [f32], y_row: usize, accumulate: bool) {
     if m > 0 {
         Columns::all(y, [m, n], y_row).product(k, a, b, accumulate);
-    }
-}
-
-/// to\[cols,rows\] = from\[rows,cols\] transposed; rows are `from_row` and `to_row` apart.
-pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
-    // Blocks that a few shuffles turn around; as many rows as make a cache line of the result before the next columns.
-    const BLOCK: usize = 4;
-    const LINE: usize = 16;
-    let (whole_rows, whole_cols) = (rows / BLOCK * BLOCK, cols / BLOCK * BLOCK);
-    for line in (0..whole_rows).step_by(LINE) {
-        for j in (0..whole_cols).step_by(BLOCK) {
-            for i in (line..whole_rows.min(line + LINE)).step_by(BLOCK) {
-                let block: [[f32; BLOCK]; BLOCK] =
-                    std::array::from_fn(|t| *from[(i + t) * from_row + j..].first_chunk().expect("a block's width"));
-                for c in 0..BLOCK {
-                    let to = to[(j + c) * to_row + i..].first_chunk_mut().expect("a block's width");
-                    *to = block.map(|row| row[c]);
-                }
-            }
-        }
-    }
-    let mut one = |i: usize, j: usize| to[j * to_row + i] = from[i * from_row + j];
-    (0..whole_rows).for_each(|i| (whole_cols..cols).for_each(|j| one(i, j)));
-    (whole_rows..rows).for_each(|i| (0..cols).for_each(|j| one(i, j)));
-}
-
-/// to\[c * to_row + i * step\] = from\[i, c\] for `count` rows of `cols` elements: channels last to channels first.
-pub(super) fn spread(count: usize, cols: usize, from: &[f32], to: &mut [f32], to_row: usize, step: usize) {
-    if step == 1 {
-        return transpose(count, cols, from, cols, to, to_row);
-    }
-    const TILE: usize = 16;
-    let reach = (count - 1) * step + 1;
-    let (whole, mut rest) = (cols / TILE * TILE, to);
-    for c in (0..whole).step_by(TILE) {
-        let mut lines: [&mut [f32]; TILE] = std::array::from_fn(|_| {
-            let line = std::mem::take(&mut rest);
-            let (line, tail) = line.split_at_mut(to_row.min(line.len()));
-            rest = tail;
-            &mut line[..reach]
-        });
-        for i in 0..count {
-            let values: &[f32; TILE] = from[i * cols + c..][..TILE].try_into().expect("a tile's width");
-            lines.iter_mut().zip(values).for_each(|(line, value)| line[i * step] = *value);
-        }
-    }
-    for c in whole..cols {
-        for i in 0..count {
-            rest[(c - whole) * to_row + i * step] = from[i * cols + c];
-        }
     }
 }

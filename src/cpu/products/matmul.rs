@@ -1,7 +1,8 @@
 //! Batches of matrix products.
 
 use super::Scratch;
-use super::gemm::{Columns, View, gemm, transpose};
+use super::gemm::{Columns, View, gemm};
+use super::transpose::transpose;
 use rayon::prelude::*;
 
 /// The shape of y\[B,M,N\] = a\[B,M,K\] b\[B,K,N\]. The matrices of a batch follow each other without gaps; within one,

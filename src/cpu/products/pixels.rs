@@ -1,6 +1,7 @@
 //! Convolutions as matrix products, with channels last.
 
-use super::gemm::{View, gemm, transpose};
+use super::gemm::{View, gemm};
+use super::transpose::transpose;
 
 /// Floats of laid out taps that a product works on at a time: half of a common second-level cache.
 const LAID_OUT: usize = 1 << 18;

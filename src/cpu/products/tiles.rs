@@ -12,9 +12,10 @@
 //! matrix product over all channels and phases gives what the outputs are added up from. The gradients are the transposed steps.
 
 use super::convolution::pack_filters;
-use super::gemm::{View, gemm, spread};
+use super::gemm::{View, gemm};
 use super::pixels::Pixels;
 use super::scratch::{Buffer, LINE, Scratch};
+use super::transpose::spread;
 use crate::kernels::Geometry;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
