@@ -182,13 +182,11 @@ impl<'a, R: Iterator<Item = [&'a [f32]; 2]>, T: Terms<N>, const N: usize> WithSi
                 }
                 if !a_rest.is_empty() {
                     let values = terms.of(simd, simd.partial_load_f32s(a_rest), simd.partial_load_f32s(b_rest));
-                    let mut rest = [0.0; LANES];
-                    for n in 0..N {
-                        simd.partial_store_f32s(&mut rest[..a_rest.len()], values[n]);
-                        totals[n] += rest[..a_rest.len()].iter().sum::<f32>() as f64;
-                    }
+                    // Lanes behind the end hold terms of zeros.
+                    let inside = simd.partial_load_f32s(&[1.0; LANES][..a_rest.len()]);
+                    (0..N).for_each(|n| sums[n] = simd.mul_add_f32s(values[n], inside, sums[n]));
                 }
-                held += a.len() * S::F32_LANES;
+                held += a.len() * S::F32_LANES + a_rest.len();
                 if held >= BLOCK {
                     (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
                     (sums, held) = ([simd.splat_f32s(0.0); N], 0);
