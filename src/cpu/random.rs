@@ -42,6 +42,7 @@ impl NullaryFnOnce for Task<'_> {
         for (block, y) in y.chunks_mut(4 * COUNTERS).enumerate() {
             let first = first + (block * COUNTERS) as u32;
             let mut words = [[0; COUNTERS]; 4];
+            #[expect(clippy::needless_range_loop, reason = "four arrays at one place: what the compiler vectorises")]
             for i in 0..COUNTERS {
                 let of_counter = philox([first + i as u32, stream, step, PURPOSE_RANDOM], key);
                 (0..4).for_each(|w| words[w][i] = of_counter[w]);
