@@ -109,10 +109,12 @@ fn main(
         return; // the whole workgroup
     }
     for (var j = lane; j < H; j += LANES) {
+        var start: Rows;
         for (var i = 0u; i < ROWS; i += 1u) {
-            h[j][i] = h0[example(first, i) * H + j];
+            start[i] = h0[example(first, i) * H + j];
         }
-        store_h(initial(), first, j, h[j]);
+        h[j] = start;
+        store_h(initial(), first, j, start);
     }
     workgroupBarrier();
     for (var s = 0u; s < T; s += 1u) {
@@ -131,10 +133,12 @@ fn main(
                 let u = n_product(H, j) + bias[j];
                 let n = squash(gate_at(t, first, 2u, j) + u);
                 let z = load(t, first, 1u, j);
-                h[j] = choose(m, (1.0 - z) * n + z * h[j], h[j]);
+                let old_h = h[j];
+                let new_h = choose(m, (1.0 - z) * n + z * old_h, old_h);
+                h[j] = new_h;
                 store(t, first, 2u, j, n);
                 store(t, first, 3u, j, u);
-                store_h(after(t), first, j, h[j]);
+                store_h(after(t), first, j, new_h);
             }
         } else {
             let old = s % 2u * H;
