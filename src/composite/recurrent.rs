@@ -201,17 +201,9 @@ pub(super) fn gru<'g>(reverse: bool, reset: Reset, x: &[T<'g>]) -> T<'g> {
         let product = |h: T<'g>, gate: usize| h.matmul(blocks(weight, gate, 1, tape.width));
         let [r, z] = [0, 1].map(|gate| (x(gate) + product(h, gate)).sigmoid());
         let bias = bias.along(1, &h.shape());
-        let (u, n) = match reset {
-            Reset::Before => {
-                let u = product(r * h, 2) + bias;
-                (u, x(2) + u)
-            }
-            Reset::After => {
-                let u = product(h, 2) + bias;
-                (u, x(2) + r * u)
-            }
-        };
-        let n = n.tanh();
+        let from = if reset == Reset::Before { r * h } else { h };
+        let u = product(from, 2) + bias;
+        let n = (x(2) + if reset == Reset::Before { u } else { r * u }).tanh();
         hs[tape.after(t)] = choose(counts(mask, t, h), (1.0 - z) * n + z * h, h);
         values[t] = T::joined(&[r, z, n, u], 1);
     }

@@ -55,17 +55,12 @@ impl Spec for Gru {
                 let reset_h: Vec<F> = r.iter().zip(&h).map(|(&r, &h)| r * h).collect();
                 for j in 0..units {
                     let z = sigmoid(x(1, j) + product(&h, 1, j));
-                    let (u, reset_u) = match self.reset {
-                        Reset::Before => {
-                            let u = product(&reset_h, 2, j) + bias[j];
-                            (u, u)
-                        }
-                        Reset::After => {
-                            let u = product(&h, 2, j) + bias[j];
-                            (u, r[j] * u)
-                        }
+                    let (from, share) = match self.reset {
+                        Reset::Before => (&reset_h, one),
+                        Reset::After => (&h, r[j]),
                     };
-                    let n = (x(2, j) + reset_u).tanh();
+                    let u = product(from, 2, j) + bias[j];
+                    let n = (x(2, j) + share * u).tanh();
                     hs[after + j] = choose(m, (one - z) * n + z * h[j], h[j]);
                     let kept = [r[j], z, n, u];
                     kept.into_iter().enumerate().for_each(|(k, v)| values[row * 4 * units + k * units + j] = v);
