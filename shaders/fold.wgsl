@@ -63,11 +63,13 @@ fn fold(lane: u32, o: u32, begin: u32, end: u32, centre: f32) -> Value {
     }
 
     let place = row(lane) * COLS + col(lane);
-    tile[place] = join(join(a, b), join(c, d));
+    var part = join(join(a, b), join(c, d));
+    tile[place] = part;
     workgroupBarrier();
     for (var half = 128u; half >= COLS; half /= 2u) {
         if place < half {
-            tile[place] = join(tile[place], tile[place + half]);
+            part = join(part, tile[place + half]);
+            tile[place] = part;
         }
         workgroupBarrier();
     }

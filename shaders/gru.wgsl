@@ -79,18 +79,26 @@ fn mask_at(t: u32, first: u32) -> Rows {
 
 // Stores h as the state at a place among all T + 1.
 fn store_h(place: u32, first: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-        y[(place * B + first + i) * H + j] = rows[i];
+    for (var i = 0u; i < ROWS; i += 1u) {
+        y[(place * B + example(first, i)) * H + j] = rows[i];
     }
 }
 
-fn store(t: u32, first: u32, value: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-        y[VALUES + ((t * B + first + i) * 4u + value) * H + j] = rows[i];
+fn load_h(place: u32, first: u32, j: u32) -> Rows {
+    var rows: Rows;
+    for (var i = 0u; i < ROWS; i += 1u) {
+        rows[i] = y[(place * B + example(first, i)) * H + j];
+    }
+    return rows;
+}
+
+fn store_value(t: u32, first: u32, value: u32, j: u32, rows: Rows) {
+    for (var i = 0u; i < ROWS; i += 1u) {
+        y[VALUES + ((t * B + example(first, i)) * 4u + value) * H + j] = rows[i];
     }
 }
 
-fn load(t: u32, first: u32, value: u32, j: u32) -> Rows {
+fn load_value(t: u32, first: u32, value: u32, j: u32) -> Rows {
     var rows: Rows;
     for (var i = 0u; i < ROWS; i += 1u) {
         rows[i] = y[VALUES + ((t * B + example(first, i)) * 4u + value) * H + j];
@@ -125,19 +133,19 @@ fn main(
                 let rz = rz_product(0u, j);
                 let r = sigmoid(gate_at(t, first, 0u, j) + rz[0]);
                 h[H + j] = r * h[j];
-                store(t, first, 0u, j, r);
-                store(t, first, 1u, j, sigmoid(gate_at(t, first, 1u, j) + rz[1]));
+                store_value(t, first, 0u, j, r);
+                store_value(t, first, 1u, j, sigmoid(gate_at(t, first, 1u, j) + rz[1]));
             }
             workgroupBarrier();
             for (var j = lane; j < H; j += LANES) {
                 let u = n_product(H, j) + bias[j];
                 let n = squash(gate_at(t, first, 2u, j) + u);
-                let z = load(t, first, 1u, j);
-                let old_h = h[j];
+                let z = load_value(t, first, 1u, j);
+                let old_h = load_h(before(t), first, j);
                 let new_h = choose(m, (1.0 - z) * n + z * old_h, old_h);
                 h[j] = new_h;
-                store(t, first, 2u, j, n);
-                store(t, first, 3u, j, u);
+                store_value(t, first, 2u, j, n);
+                store_value(t, first, 3u, j, u);
                 store_h(after(t), first, j, new_h);
             }
         } else {
@@ -150,10 +158,10 @@ fn main(
                 let n = squash(gate_at(t, first, 2u, j) + r * u);
                 let new_h = choose(m, (1.0 - z) * n + z * h[old + j], h[old + j]);
                 h[H - old + j] = new_h;
-                store(t, first, 0u, j, r);
-                store(t, first, 1u, j, z);
-                store(t, first, 2u, j, n);
-                store(t, first, 3u, j, u);
+                store_value(t, first, 0u, j, r);
+                store_value(t, first, 1u, j, z);
+                store_value(t, first, 2u, j, n);
+                store_value(t, first, 3u, j, u);
                 store_h(after(t), first, j, new_h);
             }
         }

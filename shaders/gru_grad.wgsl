@@ -54,8 +54,8 @@ fn h_before(t: u32, first: u32, j: u32) -> Rows {
 }
 
 fn store_da(t: u32, first: u32, gate: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-        result[(t * B + first + i) * GATES + gate * H + j] = rows[i];
+    for (var i = 0u; i < ROWS; i += 1u) {
+        result[(t * B + example(first, i)) * GATES + gate * H + j] = rows[i];
     }
 }
 
@@ -65,8 +65,8 @@ fn carried(first: u32, j: u32) -> Rows {
 }
 
 fn carry(first: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-        result[T * B * GATES + (first + i) * H + j] = rows[i];
+    for (var i = 0u; i < ROWS; i += 1u) {
+        result[T * B * GATES + example(first, i) * H + j] = rows[i];
     }
 }
 

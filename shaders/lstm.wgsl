@@ -75,13 +75,16 @@ fn main(
             let new_h = choose(m, a[3] * squash(new_c), h[old + j]);
             c = choose(m, new_c, c);
             h[H - old + j] = new_h;
-            for (var i = 0u; i < ROWS && first + i < B; i += 1u) {
-                let at = (after(t) * B + first + i) * H + j;
+            for (var i = 0u; i < ROWS; i += 1u) {
+                let b = example(first, i);
+                let at = (after(t) * B + b) * H + j;
                 y[at] = new_h[i];
                 y[C + at] = c[i];
-                for (var gate = 0u; gate < 4u; gate += 1u) {
-                    y[2u * C + ((t * B + first + i) * 4u + gate) * H + j] = a[gate][i];
-                }
+                let gate = 2u * C + (t * B + b) * 4u * H + j;
+                y[gate] = a[0][i];
+                y[gate + H] = a[1][i];
+                y[gate + 2u * H] = a[2][i];
+                y[gate + 3u * H] = a[3][i];
             }
         }
         workgroupBarrier();

@@ -70,24 +70,33 @@ fn main(
             let tanh_c = squash(f * c + i * g);
             let new_dh = m * dh;
             let new_dc = m * dc + new_dh * o * (1.0 - tanh_c * tanh_c);
-            da[j] = new_dc * g * slope(i);
-            da[H + j] = new_dc * c * slope(f);
-            da[2u * H + j] = new_dc * i * (1.0 - g * g);
-            da[3u * H + j] = new_dh * tanh_c * slope(o);
+            let da_i = new_dc * g * slope(i);
+            let da_f = new_dc * c * slope(f);
+            let da_g = new_dc * i * (1.0 - g * g);
+            let da_o = new_dh * tanh_c * slope(o);
+            da[j] = da_i;
+            da[H + j] = da_f;
+            da[2u * H + j] = da_g;
+            da[3u * H + j] = da_o;
             dh = (1.0 - m) * dh;
             dc = (1.0 - m) * dc + new_dc * f;
-            for (var e = 0u; e < ROWS && first + e < B; e += 1u) {
-                let b = first + e;
-                for (var gate = 0u; gate < 4u; gate += 1u) {
-                    result[(t * B + b) * GATES + gate * H + j] = da[gate * H + j][e];
-                }
+            for (var e = 0u; e < ROWS; e += 1u) {
+                let b = example(first, e);
+                let gate = (t * B + b) * GATES + j;
+                result[gate] = da_i[e];
+                result[gate + H] = da_f[e];
+                result[gate + 2u * H] = da_g[e];
+                result[gate + 3u * H] = da_o[e];
                 result[dh_at + b * H + j] = dh[e];
                 result[dc_at + b * H + j] = dc[e];
             }
         }
         workgroupBarrier();
         for (var j = lane; j < H; j += LANES) {
-            var dh = Rows();
+            var dh: Rows;
+            for (var e = 0u; e < ROWS; e += 1u) {
+                dh[e] = result[dh_at + example(first, e) * H + j];
+            }
             var k = 0u;
             for (; k + 15u < GATES; k += 16u) {
                 dh += four_terms(k, j) + four_terms(k + 4u, j) + four_terms(k + 8u, j) + four_terms(k + 12u, j);
@@ -95,8 +104,8 @@ fn main(
             for (; k < GATES; k += 4u) {
                 dh += four_terms(k, j);
             }
-            for (var e = 0u; e < ROWS && first + e < B; e += 1u) {
-                result[dh_at + (first + e) * H + j] += dh[e];
+            for (var e = 0u; e < ROWS; e += 1u) {
+                result[dh_at + example(first, e) * H + j] = dh[e];
             }
         }
         workgroupBarrier();

@@ -5,11 +5,13 @@ override LANES: u32 = 256u; // a power of two
 var<workgroup> row: array<f32, LANES>;
 
 fn row_max(lane: u32, value: f32) -> f32 {
-    row[lane] = value;
+    var top = value;
+    row[lane] = top;
     workgroupBarrier();
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         if lane < half {
-            row[lane] = max(row[lane], row[lane + half]);
+            top = max(top, row[lane + half]);
+            row[lane] = top;
         }
         workgroupBarrier();
     }
@@ -19,11 +21,13 @@ fn row_max(lane: u32, value: f32) -> f32 {
 }
 
 fn row_sum(lane: u32, value: f32) -> f32 {
-    row[lane] = value;
+    var sum = value;
+    row[lane] = sum;
     workgroupBarrier();
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         if lane < half {
-            row[lane] += row[lane + half];
+            sum += row[lane + half];
+            row[lane] = sum;
         }
         workgroupBarrier();
     }
