@@ -2,9 +2,14 @@
 //!
 //! Test programs hold the text of the shaders. A mutant is a copy of one in which a barrier is blanked out: nothing is
 //! compiled again, and what is tested needs no hook. `.ci/races` runs it.
+//!
+//! Mutants of shaders for matrix units need `SADDLE_TEST_MATRIX_DRIVER`: a program that runs the rest of its command line on a
+//! driver that has such units.
 
 use std::{
     collections::BTreeMap,
+    env,
+    ffi::OsString,
     fs,
     ops::Range,
     path::{Path, PathBuf},
@@ -14,19 +19,21 @@ use std::{
 use rayon::prelude::*;
 
 /// Each shader that has barriers, and the test that takes it through all its branches: program and name.
-const TESTS: [(&str, &str, &str); 8] = [
+const TESTS: [(&str, &str, &str); 10] = [
     ("fold", "kernels_reductions", "moments"),
     ("gather", "kernels_data", "examples_and_classes"),
     ("gru", "kernels_recurrent", "gru"),
     ("gru_grad", "kernels_recurrent", "gru_grad"),
     ("lstm", "kernels_recurrent", "lstm"),
     ("lstm_grad", "kernels_recurrent", "lstm_grad"),
+    ("matrix_multiply_add", "kernels_products", "matrix_multiply_adds"),
     ("product", "kernels_products", "every_tile"),
+    ("product_matrix", "kernels_products", "tiles_of_other_bodies"),
     ("row", "kernels_reductions", "cross_entropy"),
 ];
 
-/// Shaders for matrix units, which the drivers that have a race detector do not have.
-const ELSEWHERE: [&str; 2] = ["product_matrix", "matrix_multiply_add"];
+/// Shaders for matrix units.
+const MATRIX: [&str; 2] = ["matrix_multiply_add", "product_matrix"];
 
 /// Percent of the mutants that must be noticed.
 const NOTICED: usize = 95;
@@ -51,12 +58,17 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn matrix_driver() -> Option<OsString> {
+    env::var_os("SADDLE_TEST_MATRIX_DRIVER")
+}
+
 fn mutants() -> Vec<Mutant> {
     let mut all = vec![];
     for entry in root().join("shaders").read_dir().unwrap() {
         let path = entry.unwrap().path();
         let (name, text) = (path.file_stem().unwrap().to_str().unwrap(), fs::read_to_string(&path).unwrap());
-        if ELSEWHERE.contains(&name) {
+        if MATRIX.contains(&name) && matrix_driver().is_none() {
+            println!("without a driver that has matrix units {name}.wgsl is left out");
             continue;
         }
         for (at, end) in text.match_indices("Barrier();") {
@@ -99,7 +111,11 @@ impl Mutant {
         let copy = folder.path().join(self.program);
         fs::copy(program, &copy).unwrap(); // with its permissions
         fs::write(&copy, bytes).unwrap();
-        let run = Command::new(root().join(".ci/races")).arg(copy).args(["--exact", self.test]).output().unwrap();
+        let mut races = Command::new(root().join(".ci/races"));
+        if MATRIX.contains(&self.shader) {
+            races.args(matrix_driver());
+        }
+        let run = races.arg(copy).args(["--exact", self.test]).output().unwrap();
         let said = String::from_utf8_lossy(&run.stdout);
         match () {
             () if said.contains("SharedMemoryDataRace") => Outcome::Race,
