@@ -444,8 +444,8 @@ impl Runner for Gpu {
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {
         let loaded = self.loaded(id)?;
         let count = ENCODED.div_ceil(loaded.launches.len().max(1)) * loaded.launches.len();
-        // The least of several: what else the machine does only adds.
-        let costs = (0..8).map(|_| {
+        // The least of many: what else the machine does only adds.
+        let costs = (0..64).map(|_| {
             let start = Instant::now();
             self.encode(loaded, 0..count);
             start.elapsed() / count.max(1) as u32
