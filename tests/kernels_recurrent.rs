@@ -139,13 +139,17 @@ fn gru_grad() {
     against_its_twin("gru_grad");
 }
 
-#[test]
-fn the_largest_state() {
-    let s = Sequence { steps: 2, batch: 5, units: UNITS, reverse: false };
+/// The four kernels in one shape.
+fn all_against_their_twins(s: Sequence) {
     for case in cases(s, Reset::Before) {
-        let inputs = Inputs::random(0).reads(case.reads(UNITS, 9));
+        let inputs = Inputs::random(0).reads(case.reads(s.units, 9));
         check_with(&device().0.caps, case.kernel, inputs, Bound::Within { absolute: bound(s), relative: 0.0 });
     }
+}
+
+#[test]
+fn the_largest_state() {
+    all_against_their_twins(Sequence { steps: 2, batch: 5, units: UNITS, reverse: false });
 }
 
 /// As many rounds of the loops as a launch may take, with the most that a product can leave over and with the largest state;
@@ -154,11 +158,7 @@ fn the_largest_state() {
 fn the_longest_sequences() {
     for units in [1, 31, UNITS] {
         let s = |steps| Sequence { steps, batch: 1, units, reverse: false };
-        let s = s((1..).find(|&steps| s(steps + 1).obstacle().is_some()).unwrap());
-        for case in cases(s, Reset::Before) {
-            let inputs = Inputs::random(0).reads(case.reads(units, 9));
-            check_with(&device().0.caps, case.kernel, inputs, Bound::Within { absolute: bound(s), relative: 0.0 });
-        }
+        all_against_their_twins(s((1..).find(|&steps| s(steps + 1).obstacle().is_some()).unwrap()));
     }
 }
 

@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io::Write,
     path::Path,
     process::{Command, Stdio},
@@ -323,21 +323,21 @@ impl SpirvVal {
     fn knows(&self, launch: &Launch) -> bool {
         self.recent || is_portable(launch)
     }
-}
 
-fn pass_spirv_val(program: &OsStr, name: &str, environment: &str, words: &[u32]) {
-    let mut validator = Command::new(program)
-        .args(["--target-env", environment])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("spirv-val starts");
-    // It reads to the end before it says anything.
-    validator.stdin.take().expect("a pipe").write_all(bytemuck::cast_slice(words)).expect("spirv-val reads");
-    let output = validator.wait_with_output().expect("spirv-val ends");
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.is_empty(), "{name} for {environment}: {said}");
+    fn pass(&self, name: &str, environment: &str, words: &[u32]) {
+        let mut validator = Command::new(&self.program)
+            .args(["--target-env", environment])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("spirv-val starts");
+        // It reads to the end before it says anything.
+        validator.stdin.take().expect("a pipe").write_all(bytemuck::cast_slice(words)).expect("spirv-val reads");
+        let output = validator.wait_with_output().expect("spirv-val ends");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{name} for {environment}: {said}");
+    }
 }
 
 /// Applies the constants as a driver's front end does, and writes the result in each shading language.
@@ -374,7 +374,7 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
         let words = words.unwrap_or_else(|e| panic!("{name} in {spirv}: {e}"));
         if let Some(validator) = validator.filter(|v| v.knows(launch)) {
             let environment = if validator.recent { spirv } else { vulkan };
-            pass_spirv_val(&validator.program, name, environment, &words);
+            validator.pass(name, environment, &words);
         }
     }
     let options = msl::PipelineOptions { entry_point: point(), ..Default::default() };

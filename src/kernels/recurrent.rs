@@ -61,8 +61,8 @@ impl Sequence {
     pub fn obstacle(&self) -> Option<String> {
         let Self { steps, units, .. } = *self;
         // A product takes 8 or 16 terms a round, and what is left over one by one; the loops around take at most 16 rounds.
-        let rounds = |terms: usize, at_once: usize| terms / at_once + terms % at_once;
-        let products = (2 * rounds(units, 8)).max(rounds(2 * units, 16) + rounds(units, 16));
+        let product = |terms: usize, at_once: usize| terms / at_once + terms % at_once;
+        let products = (2 * product(units, 8)).max(product(2 * units, 16) + product(units, 16));
         let rounds = steps * units.div_ceil(lanes(units)) * (products + 16);
         if units > UNITS {
             return Some(format!("a recurrent layer of {units} units, where a workgroup has room for {UNITS}"));
