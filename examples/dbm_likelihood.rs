@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     };
     let temperatures = arguments.get(2).and_then(|t| t.parse().ok()).unwrap_or(20_000);
     let adapter = arguments.get(3).map(String::as_str);
-    let run = Run::open(folder.as_ref())?;
+    let run = Run::open(folder.as_ref(), &saddle::models::menu())?;
     let (path, checkpoint) =
         checkpoint::latest(&run.checkpoints())?.ok_or_else(|| Error::usage("the run has no checkpoint"))?;
     let machine = Parameters::of(&checkpoint)?;

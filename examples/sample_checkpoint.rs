@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let picture = arguments.next().unwrap_or("samples.png".into());
 
     // The run's settings say how its networks are built, the checkpoint what is in them.
-    let run = Run::open(Path::new(&folder))?;
+    let run = Run::open(Path::new(&folder), &saddle::models::menu())?;
     let settings = run.settings();
     let newest = checkpoint::latest(&run.checkpoints())?;
     let (path, checkpoint) = newest.ok_or_else(|| Error::failure("the run has no checkpoint yet"))?;

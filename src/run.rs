@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::files::{UNFINISHED, names, write_atomically};
-use crate::settings::{Layer, Settings};
+use crate::settings::{Layer, Menu, Settings};
 
 const SETTINGS: &str = "run.toml";
 const LOCK: &str = ".lock";
@@ -43,7 +43,9 @@ impl Run {
     }
 
     /// Opens a run to read from, also while it trains.
-    pub fn open(folder: &Path) -> Result<Self> {
+    ///
+    /// `variants` are those that there are.
+    pub fn open(folder: &Path, variants: &[Menu]) -> Result<Self> {
         let name = folder.display();
         let problem = match fs::metadata(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => "it does not exist".into(),
@@ -53,7 +55,7 @@ impl Run {
                 format!("it has no {SETTINGS}, so it is not the folder of a run")
             }
             Ok(_) => {
-                let settings = Settings::load(&folder.join(SETTINGS))?;
+                let settings = Settings::load(variants, &folder.join(SETTINGS))?;
                 return Ok(Self { folder: folder.to_path_buf(), settings, _lock: None });
             }
         };
@@ -61,8 +63,8 @@ impl Run {
     }
 
     /// Opens a run to train it further, locked, with `layers` over its settings; [`Run::save_settings`] makes them stay.
-    pub fn resume(folder: &Path, layers: &[Layer]) -> Result<Self> {
-        let mut run = Self::open(folder)?;
+    pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Self> {
+        let mut run = Self::open(folder, variants)?;
         run._lock = Some(lock(folder)?);
         run.settings = run.settings.resumed(layers)?;
         run.make_parts()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     cpu::Cpu,
-    data::{self, Dataset, Items, Split},
+    data::{self, Dataset, Items, Split, Wanted},
     engine::{Engine, Plans, diverged},
     error::{Error, Result},
     gpu::{self, Choice},
@@ -32,10 +32,32 @@ pub fn open_data(s: &Settings) -> Result<Dataset> {
 
 /// Opens a part of the data set that the settings name.
 pub fn open_split(s: &Settings, split: Split) -> Result<Dataset> {
+    data::open(&s.data, &data_options(s, split))
+}
+
+/// How the settings want their data read.
+fn data_options(s: &Settings, split: Split) -> data::Options {
     let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
-    let window = s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW));
-    let (size, channels, stack, stride) = (s.size, s.channels, s.stack, s.stride);
-    data::open(&s.data, &data::Options { size, channels, stack, window, stride, split, ..Default::default() })
+    data::Options {
+        size: s.size,
+        channels: s.channels,
+        stack: s.stack,
+        window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
+        stride: s.stride,
+        seed: 0, // drawn sets are the same whatever the seed of the run
+        split,
+        wanted: if sequences { Wanted::Sequences } else { Wanted::Single },
+        layout: s.layout,
+        parts: s.split,
+        holdout: s.holdout,
+        range: s.range,
+        header: s.header,
+        separator: s.separator,
+        decimal: s.decimal,
+        columns: s.columns.clone(),
+        group: s.group.clone(),
+        scale: s.scale,
+    }
 }
 
 /// What a data set's examples are to a model.

@@ -175,7 +175,7 @@ proptest! {
             data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective, size: size.map(|s| s * 4),
             ..Settings::default()
         };
-        prop_assert_eq!(Settings::from_toml(&settings.to_toml(), "run.toml").unwrap(), settings);
+        prop_assert_eq!(Settings::from_toml(VARIANTS, &settings.to_toml(), "run.toml").unwrap(), settings);
     }
 
     #[test]
@@ -198,18 +198,18 @@ fn a_run_folder_is_made_locked_and_found_again() {
     assert_eq!(run.checkpoint_path(200), out.join("checkpoints/step-000200.safetensors"));
     assert_eq!(run.sample_path(1234567), out.join("samples/step-1234567.png"));
     assert!(run.checkpoints().is_dir() && out.join("samples").is_dir());
-    assert_eq!(Run::open(&out).unwrap().settings(), &settings, "reading needs no lock");
+    assert_eq!(Run::open(&out, VARIANTS).unwrap().settings(), &settings, "reading needs no lock");
     let busy = format!("the run `{name}` is being trained by another process");
-    says(Run::resume(&out, &[]), &busy);
+    says(Run::resume(&out, VARIANTS, &[]), &busy);
     drop(run);
 
     let taken = format!("--out: `{name}` already holds a run; continue it with --resume or name another folder");
     says(Run::create(Some(&out), &settings), &taken);
-    let resumed = Run::resume(&out, &[layer(&["steps=9"])]).unwrap();
+    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])]).unwrap();
     assert_eq!(resumed.settings().steps, 9);
-    assert_ne!(Run::open(&out).unwrap().settings().steps, 9);
+    assert_ne!(Run::open(&out, VARIANTS).unwrap().settings().steps, 9);
     resumed.save_settings().unwrap();
-    assert_eq!(Run::open(&out).unwrap().settings().steps, 9);
+    assert_eq!(Run::open(&out, VARIANTS).unwrap().settings().steps, 9);
 
     let file = folder.path().join("file");
     std::fs::write(&file, "x").unwrap();
@@ -223,13 +223,13 @@ fn a_run_folder_is_made_locked_and_found_again() {
         Run::create(Some(file), &settings),
         &format!("--out: `{}` is a file; name a folder that is empty or does not exist", file.display()),
     );
-    says(Run::open("none".as_ref()), "cannot open the run `none`: it does not exist");
+    says(Run::open("none".as_ref(), VARIANTS), "cannot open the run `none`: it does not exist");
     says(
-        Run::open(root),
+        Run::open(root, VARIANTS),
         &format!("cannot open the run `{}`: it has no run.toml, so it is not the folder of a run", root.display()),
     );
     says(
-        Run::open(file),
+        Run::open(file, VARIANTS),
         &format!(
             "cannot open the run `{}`: it is a file, and a run is a folder such as runs/dcgan-digits-001",
             file.display()

@@ -53,7 +53,7 @@ fn dashes(count: usize, seed: u64, labelled: bool, stack: usize) -> Dataset {
         labels: labelled.then_some(labels),
         stack,
         series: None,
-        notes: vec![],
+        about: Default::default(),
     }
 }
 

@@ -36,7 +36,7 @@ const SLICE: Duration = Duration::from_millis(250);
 pub fn train(args: &TrainArgs) -> Result<()> {
     let layers = args.layers()?;
     let resumed = match (&args.out, args.resume) {
-        (Some(folder), true) => Some(Run::resume(folder, &layers)?),
+        (Some(folder), true) => Some(Run::resume(folder, &models::menu(), &layers)?),
         _ => None,
     };
     let settings = match &resumed {
@@ -45,7 +45,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     };
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
-    dataset.notes.iter().for_each(tell);
+    tell(&dataset);
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));

@@ -26,7 +26,7 @@ pub struct Trained {
 impl Trained {
     /// Opens a run and its checkpoint after so many steps, or its newest good one.
     pub fn open(folder: &Path, step: Option<u64>) -> Result<Self> {
-        let run = Run::open(folder)?;
+        let run = Run::open(folder, &models::menu())?;
         let (path, checkpoint) = match step {
             Some(step) => at_step(&run, step)?,
             None => checkpoint::latest(&run.checkpoints())?

@@ -6,7 +6,7 @@ use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
 use super::unpack::{ending, read as bytes_of};
-use super::{Dataset, Options, SymbolKind, Symbols, folder, windows};
+use super::{About, Dataset, Options, SymbolKind, Symbols, folder, windows};
 use crate::error::{Error, Result};
 
 /// Steps in a beat, which is a quarter note.
@@ -77,7 +77,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
     let pitches = used.iter().skip(NAMES.len()).map(|id| (id - PITCHES).to_string());
     let names = NAMES.map(str::to_owned).into_iter().chain(pitches).collect();
     let set = windows::of_symbols(path, &melodies, Symbols { names, kind: SymbolKind::Midi }, options)?;
-    Ok(Dataset { notes, ..set })
+    Ok(Dataset { about: About { notes, ..About::default() }, ..set })
 }
 
 /// The melody in `path`.

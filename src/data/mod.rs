@@ -1,5 +1,6 @@
 //! Data sets: built in and drawn by code, or read from files: images, points, and sequences of numbers or symbols.
 
+mod about;
 mod digits;
 mod folder;
 mod idx;
@@ -21,9 +22,11 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::settings::{Decimal, Layout, Range, Scale, Separator};
 use images::Images;
 use random::Root;
 
+pub use about::{About, LeftOut};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Series, SymbolKind, Symbols};
 
@@ -57,10 +60,10 @@ pub struct Dataset {
     pub labels: Option<Labels>,
     /// 1, or 3: an RGB example is three grey items `[1, H, W]` drawn independently, and `shape` says `[3, H, W]`.
     pub stack: usize,
-    /// What the features of sequences are; of other examples nothing.
+    /// What the features of sequences are, and the columns of points that come from a file; of other examples nothing.
     pub series: Option<Series>,
-    /// What was left out of the files, a sentence each, for the person who named them.
-    pub notes: Vec<String>,
+    /// How the files were understood, for the person who named them.
+    pub about: About,
 }
 
 /// Items back to back.
@@ -105,15 +108,69 @@ pub struct Options {
     pub window: Option<usize>,
     /// Steps from one window to the next; without it 1 for tables and half a window for symbols.
     pub stride: Option<usize>,
-    /// Seed of the drawn sets.
+    /// Seed of the drawn sets, and of the choice of what is held out.
     pub seed: u64,
     /// Which part to open.
     pub split: Split,
+    /// What the model learns from: it decides between several readings of one file.
+    pub wanted: Wanted,
+    /// What the examples are, whatever else they look like.
+    pub layout: Option<Layout>,
+    /// Whether folders, files and members named train and test are parts of the data; else they are like any other.
+    pub parts: bool,
+    /// Share of the examples that is held out where the data has no part to test with, 0 to 0.9: the last ones of a
+    /// series, else drawn by `seed`.
+    pub holdout: f32,
+    /// The values of black and white; without it by what occurs.
+    pub range: Option<Range>,
+    /// Whether a table's first row holds names; without it by what it looks like.
+    pub header: Option<bool>,
+    /// What stands between cells; without it by what the first rows look like.
+    pub separator: Option<Separator>,
+    /// What stands before decimals; without it by what the cells look like.
+    pub decimal: Option<Decimal>,
+    /// Names of the columns to learn, with commas between them; without it all that measure something.
+    pub columns: Option<String>,
+    /// Name of the column that says which series a row belongs to, or `none`; without it one that looks like it.
+    pub group: Option<String>,
+    /// Scaling of columns; without it mean 0 and deviation 1 for points, 0 to 1 for sequences.
+    pub scale: Option<Scale>,
+}
+
+/// What a model learns from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// Anything.
+    #[default]
+    Any,
+    /// Images or points.
+    Single,
+    /// Sequences.
+    Sequences,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { size: None, channels: None, stack: 1, window: None, stride: None, seed: 0, split: Split::Train }
+        Self {
+            size: None,
+            channels: None,
+            stack: 1,
+            window: None,
+            stride: None,
+            seed: 0,
+            split: Split::Train,
+            wanted: Wanted::Any,
+            layout: None,
+            parts: true,
+            holdout: 0.0,
+            range: None,
+            header: None,
+            separator: None,
+            decimal: None,
+            columns: None,
+            group: None,
+            scale: None,
+        }
     }
 }
 
@@ -269,13 +326,13 @@ impl Dataset {
             labels,
             stack: options.stack,
             series: None,
-            notes: vec![],
+            about: About::default(),
         })
     }
 
     /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.
     fn of_floats(name: String, shape: Vec<usize>, values: Vec<f32>, series: Option<Series>) -> Self {
-        Self { name, shape, items: Items::Floats(values), labels: None, stack: 1, series, notes: vec![] }
+        Self { name, shape, items: Items::Floats(values), labels: None, stack: 1, series, about: About::default() }
     }
 
     /// How many items there are.

@@ -7,7 +7,7 @@ use std::f32::consts::TAU;
 use rayon::prelude::*;
 
 use super::random::Root;
-use super::{Dataset, Items, Labels, Options, Split};
+use super::{About, Dataset, Items, Labels, Options, Split};
 use crate::error::{Error, Result};
 
 const TRAIN_POINTS: usize = 100_000;
@@ -96,7 +96,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
         labels: Some(Labels { ids, names: (0..modes.centres.len()).map(|mode| mode.to_string()).collect() }),
         stack: 1,
         series: None,
-        notes: vec![],
+        about: About::default(),
     })
 }
 

@@ -7,7 +7,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::unpack::{source, unreadable};
 use super::windows;
-use super::{Dataset, MAX_BYTES, Options, set_name};
+use super::{About, Dataset, MAX_BYTES, Options, set_name};
 use crate::error::{Error, Result};
 
 /// What is known of a column, its first row aside: that may be the header.
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
             Dataset::of_floats(set_name(&path.to_string_lossy()), vec![names.len()], values, None)
         }
     };
-    Ok(Dataset { notes, ..set })
+    Ok(Dataset { about: About { notes, ..About::default() }, ..set })
 }
 
 /// Reads the table. Its first row is a header if any of its cells is no number while the column has numbers; columns

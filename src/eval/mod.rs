@@ -65,7 +65,7 @@ fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset 
         labels: Some(labels),
         stack: 1,
         series: None,
-        notes: vec![],
+        about: crate::data::About::default(),
     }
 }
 

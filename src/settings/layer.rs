@@ -6,10 +6,15 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
 
+/// How every `run.toml` begins.
+pub(super) const RUN_HEADING: &str = "# Every setting of this run";
+
 /// Assignments in the order in which they apply.
 #[derive(Debug, Default, Clone)]
 pub struct Layer {
     pub(super) entries: Vec<Entry>,
+    /// Whether these are the settings of a whole run, as `run.toml` has them: what is missing was not there yet.
+    pub(super) is_run: bool,
 }
 
 /// One assignment, not yet checked.
@@ -54,7 +59,7 @@ impl Layer {
         })?;
         let mut assignments: Vec<_> = table.get_ref().iter().collect();
         assignments.sort_by_key(|(key, _)| key.span().start);
-        let mut layer = Self::default();
+        let mut layer = Self { is_run: text.starts_with(RUN_HEADING), ..Self::default() };
         for (key, value) in assignments {
             let place = place(key.span().start);
             let Some(text) = flat(value.get_ref()) else {

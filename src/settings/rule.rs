@@ -159,6 +159,9 @@ macro_rules! words {
             /// Every word, in the order of the enum.
             pub const WORDS: &[&str] = &[$($word),+];
 
+            /// `auto`, and every word: what a setting accepts that may be left to the data.
+            pub const OPTIONS: &[&str] = &[AUTO, $($word),+];
+
             /// The word that stands for this value in settings.
             pub fn word(self) -> &'static str {
                 match self {
@@ -280,6 +283,55 @@ words! {
         Uniform = "uniform",
         /// Fair coins.
         Bernoulli = "bernoulli",
+    }
+    /// What the examples of a data set are.
+    Layout {
+        /// Images.
+        Images = "images",
+        /// Points: rows of numbers without order.
+        Points = "points",
+        /// Sequences of steps.
+        Sequences = "sequences",
+    }
+    /// The values that stand for black and white.
+    Range {
+        /// 0 and 1.
+        Unit = "0..1",
+        /// -1 and 1.
+        Symmetric = "-1..1",
+        /// 0 and 255, whatever the type.
+        Byte = "0..255",
+        /// 0 and 65,535.
+        Word = "0..65535",
+        /// The least and the greatest value that occur in the data.
+        Data = "data",
+    }
+    /// What stands between the cells of a table.
+    Separator {
+        /// `,`
+        Comma = "comma",
+        /// `;`
+        Semicolon = "semicolon",
+        /// A tabulator.
+        Tab = "tab",
+        /// `|`
+        Pipe = "pipe",
+    }
+    /// What stands before the decimals of a number.
+    Decimal {
+        /// `.`
+        Point = "point",
+        /// `,`
+        Comma = "comma",
+    }
+    /// How the columns of a table are scaled for the model.
+    Scale {
+        /// Not at all.
+        None = "none",
+        /// 0 for the least value of a column, 1 for the greatest.
+        Range = "range",
+        /// Mean 0 and standard deviation 1.
+        Standard = "standard",
     }
     /// The normalisation of a network's layers.
     Norm {

@@ -46,7 +46,7 @@ pub fn discs(side: usize) -> Dataset {
         labels: Some(labels),
         stack: 1,
         series: None,
-        notes: vec![],
+        about: Default::default(),
     }
 }
 
@@ -65,7 +65,7 @@ pub fn steps() -> Dataset {
         labels: None,
         stack: 1,
         series: None,
-        notes: vec![],
+        about: Default::default(),
     }
 }
 
