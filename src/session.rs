@@ -79,22 +79,13 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
 /// Puts a data set on the device.
 pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
-    runner.set_data(&packed(&dataset.items), &classes)
+    runner.set_data(&dataset.items, &classes)
 }
 
 /// The data set's shape on the device.
 pub fn layout(dataset: &Dataset) -> Data {
     let bytes = matches!(dataset.items, Items::Bytes(_));
     Data { count: dataset.len(), item_len: dataset.item_len(), bytes, stack: dataset.stack, classes: dataset.classes() }
-}
-
-/// Items as the words that devices keep.
-pub fn packed(items: &Items) -> Vec<u32> {
-    let word = |b: &[u8]| b.iter().rev().fold(0, |w, &b| w << 8 | u32::from(b));
-    match items {
-        Items::Bytes(bytes) => bytes.chunks(4).map(word).collect(),
-        Items::Floats(floats) => floats.iter().map(|v| v.to_bits()).collect(),
-    }
 }
 
 /// The runner for a device, what plans for it may assume, and why it was chosen.

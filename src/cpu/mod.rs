@@ -10,6 +10,7 @@ mod reduce;
 
 use std::{
     collections::HashMap,
+    ops::{Deref, DerefMut},
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
+    data::Items,
     error::{Error, Result},
     kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd, Spec},
     program::{Content, Program, Range, Step},
@@ -33,9 +35,41 @@ const TASK: usize = 1 << 14;
 pub struct Cpu {
     programs: Vec<Loaded>,
     /// Buffers of all programs; those with a name are shared.
-    memory: Vec<Vec<f32>>,
+    memory: Vec<Memory>,
     shared: HashMap<String, usize>,
     scratch: Scratch,
+}
+
+/// What a buffer lies in: memory of its own, or that of the data set, which others share.
+enum Memory {
+    Own(Vec<f32>),
+    Data(Items),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Own(vec![])
+    }
+}
+
+impl Deref for Memory {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Own(floats) => floats,
+            Self::Data(items) => bytemuck::cast_slice(items.words()),
+        }
+    }
+}
+
+impl DerefMut for Memory {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        match self {
+            Self::Own(floats) => floats,
+            Self::Data(_) => unreachable!("nothing writes the data set"),
+        }
+    }
 }
 
 struct Loaded {
@@ -68,12 +102,12 @@ impl Cpu {
             Error::device(format!("there is no memory for {mib:.1} MiB; a smaller batch or model takes less"))
         })?;
         zeros.resize(len, 0.0);
-        self.memory.push(zeros);
+        self.memory.push(Memory::Own(zeros));
         self.shared.extend(name.map(|name| (name, place)));
         Ok(place)
     }
 
-    fn named(&mut self, name: &str) -> Result<&mut Vec<f32>> {
+    fn named(&mut self, name: &str) -> Result<&mut [f32]> {
         let place = self.shared.get(name).ok_or_else(|| Error::failure(format!("no loaded program has the {name}")))?;
         Ok(&mut self.memory[*place])
     }
@@ -83,7 +117,7 @@ impl Cpu {
         let read = counts.reads.len() + counts.words.len();
         // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
         let written = &step.bindings[read..];
-        let mut taken: Vec<Vec<f32>> =
+        let mut taken: Vec<Memory> =
             written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
         let memory = &self.memory;
         let slice = |r: &Range| &memory[places[r.buffer]][r.offset..r.offset + r.len];
@@ -94,8 +128,8 @@ impl Cpu {
         let mut writes: Vec<&mut [f32]> =
             taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
         launch(&step.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
-        for (vec, r) in taken.into_iter().zip(written) {
-            self.memory[places[r.buffer]] = vec;
+        for (memory, r) in taken.into_iter().zip(written) {
+            self.memory[places[r.buffer]] = memory;
         }
     }
 }
@@ -266,10 +300,11 @@ impl Runner for Cpu {
         Ok(self.memory[places[r.buffer]][r.offset..r.offset + r.len].to_vec())
     }
 
-    fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
-        for (name, words) in [("items", items), ("classes", classes)] {
+    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()> {
+        let classes = Memory::Own(bytemuck::cast_slice(classes).to_vec());
+        for (name, memory) in [("items", Memory::Data(items.clone())), ("classes", classes)] {
             let place = self.allocate(Some(name.into()), 0)?;
-            self.memory[place] = bytemuck::cast_slice(words).to_vec();
+            self.memory[place] = memory;
         }
         Ok(())
     }
@@ -309,7 +344,7 @@ impl Runner for Cpu {
     }
 
     fn allocated(&self) -> Option<u64> {
-        let floats = self.memory.iter().map(Vec::len).sum::<usize>() + self.scratch.floats();
+        let floats = self.memory.iter().map(|memory| memory.len()).sum::<usize>() + self.scratch.floats();
         Some(4 * floats as u64)
     }
 

@@ -5,6 +5,7 @@ mod digits;
 mod folder;
 mod idx;
 mod images;
+mod items;
 mod midi;
 mod npy;
 mod points;
@@ -20,6 +21,7 @@ mod windows;
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Layout, Range, Scale, Separator};
@@ -27,6 +29,7 @@ use images::Images;
 use random::Root;
 
 pub use about::{About, LeftOut};
+pub use items::{Bytes, Items};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Series, SymbolKind, Symbols};
 
@@ -64,15 +67,6 @@ pub struct Dataset {
     pub series: Option<Series>,
     /// How the files were understood, for the person who named them.
     pub about: About,
-}
-
-/// Items back to back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Items {
-    /// Pixels, 0 to 255 for -1 to 1.
-    Bytes(Vec<u8>),
-    /// Values as they are: points in the data's units, features of sequences in 0 to 1.
-    Floats(Vec<f32>),
 }
 
 /// The class of each item.
@@ -322,7 +316,7 @@ impl Dataset {
         Ok(Self {
             name,
             shape: vec![channels * options.stack, images.height, images.width],
-            items: Items::Bytes(images.pixels),
+            items: Items::Bytes(images.pixels.into()),
             labels,
             stack: options.stack,
             series: None,
@@ -332,7 +326,7 @@ impl Dataset {
 
     /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.
     fn of_floats(name: String, shape: Vec<usize>, values: Vec<f32>, series: Option<Series>) -> Self {
-        Self { name, shape, items: Items::Floats(values), labels: None, stack: 1, series, about: About::default() }
+        Self { name, shape, items: Items::Floats(values.into()), labels: None, stack: 1, series, about: About::default() }
     }
 
     /// How many items there are.
@@ -348,8 +342,8 @@ impl Dataset {
     pub fn truncate(&mut self, len: usize) {
         let values = len * self.item_len();
         match &mut self.items {
-            Items::Bytes(bytes) => bytes.truncate(values),
-            Items::Floats(floats) => floats.truncate(values),
+            Items::Bytes(bytes) => *bytes = bytes[..values.min(bytes.len())].to_vec().into(),
+            Items::Floats(floats) => Arc::make_mut(floats).truncate(values),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
     }
