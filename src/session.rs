@@ -25,18 +25,21 @@ const WINDOW: usize = 24;
 /// What the seed of sampling differs by from that of training.
 const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
-/// Opens the data set that the settings name.
+/// Opens the data set that the settings name: the part to learn from.
 pub fn open_data(s: &Settings) -> Result<Dataset> {
-    open_split(s, Split::Train)
+    data::open(&s.data, &data_options(s, Split::Train))
 }
 
-/// Opens a part of the data set that the settings name.
-pub fn open_split(s: &Settings, split: Split) -> Result<Dataset> {
-    data::open(&s.data, &data_options(s, split))
+/// Opens the held-out part of the data set that the settings name; nothing, where it has none.
+///
+/// # Errors
+/// A part that is there and cannot be used.
+pub fn open_held_out(s: &Settings) -> Result<Option<Dataset>> {
+    data::open_test(&s.data, &data_options(s, Split::Test))
 }
 
 /// How the settings want their data read.
-fn data_options(s: &Settings, split: Split) -> data::Options {
+pub fn data_options(s: &Settings, split: Split) -> data::Options {
     let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
     data::Options {
         size: s.size,

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod data;
 mod devices;
 mod eval;
 mod progress;
@@ -13,7 +14,7 @@ mod variants;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use args::{BenchArgs, BenchCommand, Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
+pub use args::{BenchArgs, BenchCommand, Cli, Command, DataArgs, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
 
 use crate::error::{Error, Result};
 
@@ -23,6 +24,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Data(args) => data::data(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),

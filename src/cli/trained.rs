@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::tell;
 use crate::{
     checkpoint::{self, Checkpoint},
-    data::{Dataset, Split},
+    data::Dataset,
     engine::Plans,
     error::{Error, Result},
     files::names,
@@ -60,12 +60,13 @@ impl Trained {
 
     /// The held-out examples of the run's data, if it has any; else a sentence tells people so.
     pub fn held_out(&self) -> Result<Option<Dataset>> {
-        match session::open_split(self.settings(), Split::Test) {
-            Err(Error::Failure(reason)) => {
-                tell(format_args!("{reason}; what the model learned from stands in"));
+        match session::open_held_out(self.settings()).transpose() {
+            None => {
+                let data = &self.settings().data;
+                tell(format_args!("`{data}` has no part to test with; what the model learned from stands in"));
                 Ok(None)
             }
-            opened => self.checked(opened).map(Some),
+            Some(opened) => self.checked(opened).map(Some),
         }
     }
 

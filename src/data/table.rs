@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
         Some(window) => windows::of_table(path, names, &values, window, options.stride.unwrap_or(1))?,
         None => {
             let values = values.into_iter().map(|value| value as f32).collect();
-            Dataset::of_floats(set_name(&path.to_string_lossy()), vec![names.len()], values, None)
+            Dataset::of_floats(set_name(path), vec![names.len()], values, None)
         }
     };
     Ok(Dataset { about: About { notes, ..About::default() }, ..set })

@@ -18,7 +18,7 @@ fn a_table_without_a_window_holds_points_in_their_units() {
     for text in ["x,y\n0.5,1\n-1, 2.5e-1\r\n\n3,4\n", "\u{feff}0.5,1\n-1,0.25\n3,\"4\""] {
         let set = open_file("a.csv", text, &Options::default()).unwrap();
         assert_eq!((set.shape.as_slice(), floats(&set)), ([2].as_slice(), [0.5, 1.0, -1.0, 0.25, 3.0, 4.0].as_slice()));
-        assert_eq!((set.series, set.notes), (None, vec![]));
+        assert_eq!((set.series, set.about.notes), (None, vec![]));
     }
 }
 
@@ -48,8 +48,12 @@ fn generated_windows_return_in_units_with_names() {
     let text =
         "day,\"price, EUR\",volume\n2020-01-01,-2.5,44994500\n2020-01-02,7.5,12345678\n2020-01-03,0.5,20000000\n";
     let set = open_file("a.csv", text, &windows(2, None)).unwrap();
-    assert_eq!(set.notes.len(), 1);
-    assert!(set.notes[0].contains("`day`") && set.notes[0].contains("a.csv") && set.notes[0].contains("left out"));
+    assert_eq!(set.about.notes.len(), 1);
+    assert!(
+        set.about.notes[0].contains("`day`")
+            && set.about.notes[0].contains("a.csv")
+            && set.about.notes[0].contains("left out")
+    );
     let series = set.series.as_ref().unwrap();
     let csv = String::from_utf8(series.to_csv(&set.example(0), 2)).unwrap();
     assert_eq!(csv, "series,step,\"price, EUR\",volume\n0,0,-2.5,44994500\n0,1,7.5,12345678\n");
@@ -64,7 +68,7 @@ fn a_header_is_known_by_its_columns_of_numbers() {
     assert_eq!(names(",b\n3,4\n5,6\n7,8\n"), ["x0", "b"]);
     assert_eq!(names("1990,b\n3,4\n5,6\n7,8\n"), ["1990", "b"]);
     let points = open_file("a.csv", "2020-01-01,1\n2020-01-02,2\n", &Options::default()).unwrap();
-    assert_eq!((floats(&points), points.notes.len()), ([1.0, 2.0].as_slice(), 1));
+    assert_eq!((floats(&points), points.about.notes.len()), ([1.0, 2.0].as_slice(), 1));
 }
 
 #[test]
@@ -125,7 +129,7 @@ fn the_series_of_timegan_open_where_they_are_present() {
         let set = open_at(&path, &windows(24, None)).unwrap();
         assert_eq!((set.shape.as_slice(), set.len()), ([24, features].as_slice(), rows - 24));
         assert!(floats(&set).iter().all(|value| (0.0..=1.0).contains(value)));
-        assert_eq!(set.notes, [""; 0]);
+        assert_eq!(set.about.notes, [""; 0]);
         let csv = String::from_utf8(set.series.as_ref().unwrap().to_csv(&set.example(1), 24)).unwrap();
         let original = std::fs::read_to_string(&path).unwrap();
         let numbers = |row: &str, skip: usize| {
