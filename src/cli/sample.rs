@@ -1,7 +1,7 @@
 //! `saddle sample`.
 
 use image::RgbImage;
-use npyz::WriterBuilder;
+use npyz::{AutoSerialize, WriterBuilder};
 
 use super::{SampleArgs, print, trained::Trained};
 use crate::{
@@ -118,9 +118,11 @@ fn write(args: &SampleArgs, ending: &str, examples: &Examples, drawn: &Drawn) ->
     let (shape, samples) = (&examples.shape, &drawn.samples);
     let bytes = match (ending, &examples.series) {
         ("png", _) => return report::save_png(&args.out, &picture(examples, drawn)?),
-        ("npy", _) => npy(samples, shape)?,
+        ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
+        ("npy", _) => npy(samples.clone(), shape)?,
         ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(samples, shape[0]).into_bytes(),
         ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&samples[..numel(shape)])?,
+        (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),
     };
@@ -163,15 +165,15 @@ fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// `[N, ..shape]`, f32.
-fn npy(samples: &[f32], shape: &[usize]) -> Result<Vec<u8>> {
+/// `[N, ..shape]`.
+fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
     let count = samples.len() / numel(shape);
     let shape: Vec<u64> = [&[count], shape].concat().into_iter().map(|n| n as u64).collect();
     let mut bytes = vec![];
     let mut writer =
         npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
-    writer.extend(samples.iter().copied()).map_err(fail)?;
+    writer.extend(samples).map_err(fail)?;
     writer.finish().map_err(fail)?;
     Ok(bytes)
 }

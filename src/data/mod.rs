@@ -1,7 +1,11 @@
 //! Data sets: built in and drawn by code, or read from files: images, points, and sequences of numbers or symbols.
 
 mod about;
+mod cells;
+mod columns;
+mod dialect;
 mod digits;
+mod encoding;
 mod folder;
 mod idx;
 mod images;
@@ -202,7 +206,7 @@ impl Options {
 
 /// Opens a built-in set by name, or a path by its ending (`.gz` aside):
 /// * an IDX file, a folder of them, or a folder of PNG and JPEG images: images;
-/// * `.csv`: points, or with a window sequences;
+/// * `.csv`, `.tsv`, `.tab`, `.psv`, `.dat`: points, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]` of uint8 or `[N, H, W, C]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`: sequences of characters;
 /// * `.mid`, `.midi`, or a folder of them: melodies.
@@ -224,9 +228,9 @@ pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     Dataset::of_images(spec.to_owned(), images, labels, options)
 }
 
-/// Whether this is a CSV file: points, or sequences if a window is asked for.
+/// Whether this is a table of text, such as a CSV file: points, or sequences if a window is asked for.
 pub fn is_table(spec: &str) -> bool {
-    unpack::ending(Path::new(spec)) == "csv"
+    table::ENDINGS.contains(&unpack::ending(Path::new(spec)).as_str())
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -258,7 +262,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Dataset> {
     }
     let ending = if path.is_file() { unpack::ending(path) } else { String::new() };
     let (images, labels) = match ending.as_str() {
-        "csv" => return table::read(path, options),
+        table if table::ENDINGS.contains(&table) => return table::read(path, options),
         "txt" => return text::read(path, options),
         "npy" | "npz" => return npy::read(path, options),
         "mid" | "midi" => return midi::read(path, options),

@@ -65,5 +65,8 @@ pub(super) fn ending(path: &Path) -> String {
 
 /// The error of a file or folder that the system does not give.
 pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    if error.kind() == ErrorKind::UnexpectedEof {
+        return Error::failure(format!("`{}` is cut short: its gzip stream has no end", path.display()));
+    }
     Error::failure(format!("`{}` cannot be read: {error}", path.display()))
 }

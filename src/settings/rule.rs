@@ -316,6 +316,8 @@ words! {
         Tab = "tab",
         /// `|`
         Pipe = "pipe",
+        /// One blank or several.
+        Blank = "blank",
     }
     /// What stands before the decimals of a number.
     Decimal {
