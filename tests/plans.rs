@@ -1,0 +1,51 @@
+//! Plans stay as they are: the programs of five variants, for the CPU runner and for a wide device, as `--explain` prints
+//! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it did.
+
+mod common;
+mod training;
+
+use std::{fs, path::Path};
+
+use saddle::{cpu::Cpu, engine::Plans, kernels::Caps, program::Program, session};
+use sha2::{Digest, Sha256};
+use training::{model, settings, suited};
+
+/// What makes each variant small.
+const SMALL: &[&[&str]] = &[
+    &["variant=gan", "hidden_g=16", "hidden_d=16"],
+    &["variant=dcgan", "width=4"],
+    &["variant=vae-gan", "width=4"],
+    &["variant=lstm-gan", "units=6"],
+    &["variant=dbm", "layers=12,9", "chains=16", "mean_field=2", "gibbs=1"],
+];
+const SIDE: usize = 16;
+
+/// A program as it is printed, and a digest of the kernels with their chains, which are not printed.
+fn text(name: &str, program: &Program) -> String {
+    let kernels: Vec<_> = program.steps.iter().map(|step| &step.kernel).collect();
+    let digest: String = Sha256::digest(format!("{kernels:?}")).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("{name}: {program}     kernels {digest}\n")
+}
+
+#[test]
+fn plans_are_those_on_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let update = std::env::var_os("SADDLE_UPDATE_PLANS").is_some_and(|v| v == "1");
+    for assignments in SMALL {
+        let s = settings(&[assignments, &["batch=8", "samples=5", "steps=9"][..]].concat());
+        let dataset = suited(&s, SIDE);
+        let model = model(&s, &dataset);
+        for (device, caps) in [("cpu", Cpu::caps()), ("wide", Caps::default())] {
+            let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset))).unwrap();
+            let now: String = plans.0.iter().map(|(name, program)| text(name, program)).collect();
+            let file = folder.join(format!("{}-{device}.txt", s.variant));
+            if update {
+                fs::write(&file, &now).unwrap();
+            }
+            let before = fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
+            let changed = before.lines().zip(now.lines()).find(|(a, b)| a != b);
+            let file = file.display();
+            assert!(before == now, "{file} differs, first in (before, now): {changed:#?}; see tests/plans.rs");
+        }
+    }
+}
