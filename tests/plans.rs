@@ -1,4 +1,4 @@
-//! Plans stay as they are: the programs of five variants, for the CPU runner and for a wide device, as `--explain` prints
+//! Plans stay as they are: the rounds of five variants, for the CPU runner and for a wide device, as `--explain` prints
 //! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it did.
 
 mod common;
@@ -36,7 +36,8 @@ fn plans_are_those_on_file() {
         let dataset = suited(&s, SIDE);
         let model = model(&s, &dataset);
         for (device, caps) in [("cpu", Cpu::caps()), ("wide", Caps::default())] {
-            let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset))).unwrap();
+            let rounds = model.phases.iter().map(|phase| (phase.name, &phase.round));
+            let plans = Plans::new(rounds, &caps, Some(session::layout(&dataset))).unwrap();
             let now: String = plans.0.iter().map(|(name, program)| text(name, program)).collect();
             let file = folder.join(format!("{}-{device}.txt", s.variant));
             if update {
