@@ -18,6 +18,25 @@ pub struct Pad {
 }
 
 const SIZE: usize = 256;
+/// Axes that the shader has.
+const AXES: usize = 4;
+
+impl Pad {
+    /// Zeros around a tensor of any number of axes, where those that nothing is added to merge with the ones outside of them
+    /// to four or fewer.
+    pub fn of(from: &[usize], to: &[usize], before: &[usize]) -> Option<Self> {
+        let mut pad = Self { from: from.to_vec(), to: to.to_vec(), before: before.to_vec() };
+        for a in (1..to.len()).rev().filter(|&a| from[a] == to[a]) {
+            if pad.to.len() <= AXES {
+                break;
+            }
+            [&mut pad.from, &mut pad.to].into_iter().for_each(|shape| shape[a - 1] *= shape.remove(a));
+            pad.before.remove(a);
+            pad.before[a - 1] *= from[a];
+        }
+        (pad.to.len() <= AXES).then_some(pad)
+    }
+}
 
 impl Spec for Pad {
     const NAME: &'static str = "pad";
@@ -29,10 +48,10 @@ impl Spec for Pad {
 
     fn launch(&self, caps: &Caps) -> Launch {
         let rank = self.to.len();
-        assert!(rank <= 4, "pad: {:?} has more than 4 axes", self.to);
+        assert!(rank <= AXES, "pad: {:?} has more than {AXES} axes", self.to);
         let mut constants = overrides!();
         for a in 0..rank {
-            let k = 4 - rank + a;
+            let k = AXES - rank + a;
             constants.push((format!("FROM{k}"), self.from[a] as f64));
             constants.push((format!("TO{k}"), self.to[a] as f64));
             constants.push((format!("BEFORE{k}"), self.before[a] as f64));

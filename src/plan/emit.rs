@@ -217,11 +217,11 @@ impl<'a> Emitter<'a> {
             Op::Sum(_) | Op::Max(_) => self.reduce(id, id, 1.0),
             Op::Pad(before) => {
                 let (x, y) = (self.read(node.inputs[0]), self.place(id));
-                let (from, to) = (self.shape(node.inputs[0]).to_vec(), node.shape.clone());
-                if to.len() > 4 {
-                    return Err(Error::failure(format!("plan: pad to {to:?}: at most 4 axes")));
-                }
-                self.push(Pad { from, to, before: before.clone() }, vec![x, y], vec![], self.label(id));
+                let kernel = Pad::of(self.shape(node.inputs[0]), &node.shape, before).ok_or_else(|| {
+                    let shape = &node.shape;
+                    Error::failure(format!("plan: a pad to {shape:?} along more axes than 4: do it in several steps"))
+                })?;
+                self.push(kernel, vec![x, y], vec![], self.label(id));
             }
             Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
             Op::Composite(c) => self.composite(id, c),

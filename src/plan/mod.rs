@@ -56,7 +56,13 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
     let lowered = Graph::new();
     let mut map: Vec<Id> = vec![];
     for node in graph.nodes() {
-        let inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
+        let mut inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
+        if let (Op::Assign { group, .. }, Some(value)) = (&node.op, inputs.first_mut())
+            && matches!(value.op(), Op::State { group: from, .. } if from == *group)
+        {
+            // One launch cannot read and write the same buffer: this can be computed on its own.
+            *value = value.detach();
+        }
         let t = match &node.op {
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
             op => {
