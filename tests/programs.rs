@@ -294,8 +294,7 @@ impl<'g> Maker<'g> {
 
     /// A new value for a state, which cannot be read directly any more.
     fn assign(&mut self) {
-        let states: Vec<T> =
-            self.pool.iter().copied().filter(|t| matches!(t.op(), Op::State { .. })).collect();
+        let states: Vec<T> = self.pool.iter().copied().filter(|t| matches!(t.op(), Op::State { .. })).collect();
         if states.is_empty() {
             return;
         }
@@ -323,8 +322,6 @@ fn make(g: &Graph, seed: u64, length: usize, trigonometry: bool) -> String {
     }
     for n in 0..3 {
         let t = if n == 0 { m.pool[m.pool.len() - 1] } else { m.any() };
-        // A state from before an assignment that came later may not be read any more: a view of it is no direct read.
-        let t = t.reshape(&[t.len()]);
         g.output(&format!("o{n}"), t);
         writeln!(m.said, "o{n} is %{}", t.id()).unwrap();
     }
@@ -460,7 +457,12 @@ fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, roundin
 }
 
 /// Judges programs of these seeds, and panics at the end where one was refused or wrong. Prints how many were judged.
-fn all(seeds: impl Iterator<Item = u64>, longest: usize, trigonometry: bool, on: &mut dyn FnMut(&Graph, u64) -> Verdict) {
+fn all(
+    seeds: impl Iterator<Item = u64>,
+    longest: usize,
+    trigonometry: bool,
+    on: &mut dyn FnMut(&Graph, u64) -> Verdict,
+) {
     let [mut count, mut undecided, mut refused, mut wrong] = [0; 4];
     let mut first = String::new();
     for seed in seeds {
@@ -489,7 +491,10 @@ fn all(seeds: impl Iterator<Item = u64>, longest: usize, trigonometry: bool, on:
             Err(panic) => {
                 wrong += 1;
                 let text = panic.downcast_ref::<String>().cloned();
-                format!("panicked: {}", text.or(panic.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default())
+                format!(
+                    "panicked: {}",
+                    text.or(panic.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default()
+                )
             }
         };
         if number < 3 {

@@ -50,11 +50,12 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     dataset.notes.iter().for_each(tell);
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
-    let (model, plans) = said_when_slow("planning the round: many critic steps or unrolled steps take a while", || {
-        let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
-        let plans = plan(&model);
-        Ok::<_, Error>((model, plans))
-    })?;
+    let (model, plans) =
+        said_when_slow("planning the round: many critic steps or unrolled steps take a while", || {
+            let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
+            let plans = plan(&model);
+            Ok::<_, Error>((model, plans))
+        })?;
     let plans = plans.map_err(|error| match resumed {
         // The batch of a run cannot change.
         Some(_) => error,

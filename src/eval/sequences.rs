@@ -52,7 +52,9 @@ pub fn sequences(input: &Sequences, setup: &Setup) -> Result<Report> {
     check_samples(input.real, len)?;
     let count = input.real.len().min(input.generated.len()) / len;
     if count < 20 {
-        return Err(Error::failure(format!("{count} windows are too few to measure: at least 20 real and generated ones")));
+        return Err(Error::failure(format!(
+            "{count} windows are too few to measure: at least 20 real and generated ones"
+        )));
     }
     let all_real = Windows::new(input.real, input.shape);
     let [real, generated] = [all_real, Windows::new(input.generated, input.shape)]

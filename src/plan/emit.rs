@@ -244,7 +244,12 @@ impl<'a> Emitter<'a> {
         let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, data.words()));
         let classes = self.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
         let y = self.place(id);
-        self.push(Gather { field, draw, draws: self.draws, batch, data }, vec![clock, items, classes, y], vec![], self.label(id));
+        self.push(
+            Gather { field, draw, draws: self.draws, batch, data },
+            vec![clock, items, classes, y],
+            vec![],
+            self.label(id),
+        );
         Ok(())
     }
 

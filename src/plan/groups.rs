@@ -116,7 +116,9 @@ fn epilogue(
 ) -> Result<Option<Group>, Unfuse> {
     let candidates = plain.chain.loads.iter().map(|l| (plain.operands[l.operand], &l.index)).filter(|(id, index)| {
         let node = &t.nodes[*id];
-        **index == Default::default() && emit::has_epilogue(&node.op) && numel(&node.shape) == numel(&t.nodes[root].shape)
+        **index == Default::default()
+            && emit::has_epilogue(&node.op)
+            && numel(&node.shape) == numel(&t.nodes[root].shape)
     });
     for (id, _) in candidates {
         if !t.stored[id] && only_here(t, id, root, plain, seen) && in_time(t, states, id, root, seen) {

@@ -16,6 +16,8 @@ mod slots;
 mod states;
 mod tensors;
 
+use std::collections::HashMap;
+
 use crate::{
     error::Result,
     graph::{Composite, Graph, Id, Node, Op, T},
@@ -53,9 +55,13 @@ type Named = Vec<(String, Id)>;
 /// The nodes with every composite that has no kernel, and every product that is too long for one, replaced by what it is
 /// in others; and the metrics and outputs among them.
 fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
-    let lowered = Graph::new();
+    let (lowered, nodes) = (Graph::new(), graph.nodes());
+    let (states, metrics, outputs) = (States::new(&nodes), graph.metrics(), graph.outputs());
+    // What the host reads at the end of a state that is overwritten before is a copy.
+    let lost = |(_, id): &&(String, Id)| states.expired(*id, nodes.len());
+    let mut copies: HashMap<Id, Id> = metrics.iter().chain(&outputs).filter(lost).map(|(_, id)| (*id, *id)).collect();
     let mut map: Vec<Id> = vec![];
-    for node in graph.nodes() {
+    for (id, node) in nodes.iter().enumerate() {
         let mut inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
         if let (Op::Assign { group, .. }, Some(value)) = (&node.op, inputs.first_mut())
             && matches!(value.op(), Op::State { group: from, .. } if from == *group)
@@ -66,14 +72,16 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
         let t = match &node.op {
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
             op => {
-                let shortened = if caps.wide { limits::shortened(&lowered, &node, &inputs) } else { None };
+                let shortened = if caps.wide { limits::shortened(&lowered, node, &inputs) } else { None };
                 shortened.unwrap_or_else(|| lowered.node(op.clone(), &inputs, node.shape.clone()))
             }
         };
         map.push(t.id());
+        copies.entry(id).and_modify(|copy| *copy = t.detach().id());
     }
-    let rename = |list: Vec<(String, Id)>| list.into_iter().map(|(name, id)| (name, map[id])).collect();
-    (lowered.nodes(), rename(graph.metrics()), rename(graph.outputs()))
+    let place = |id: Id| copies.get(&id).copied().unwrap_or(map[id]);
+    let rename = |list: Vec<(String, Id)>| list.into_iter().map(|(name, id)| (name, place(id))).collect();
+    (lowered.nodes(), rename(metrics), rename(outputs))
 }
 
 fn live(nodes: &[Node], roots: impl Iterator<Item = Id>) -> Vec<bool> {

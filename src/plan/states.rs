@@ -74,7 +74,10 @@ impl States {
             for &state in t.nodes[id].inputs.iter().filter(|s| self.expired(**s, id)) {
                 let Op::State { group, item, .. } = t.nodes[state].op else { continue };
                 let name = graph.groups()[group].item_name(item);
-                return Err(Error::failure(format!("plan: {:?} reads {name} after it was overwritten", t.nodes[id].op)));
+                return Err(Error::failure(format!(
+                    "plan: {:?} reads {name} after it was overwritten",
+                    t.nodes[id].op
+                )));
             }
         }
         Ok(())

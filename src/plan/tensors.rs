@@ -1,10 +1,6 @@
 //! The nodes of a graph, where their values live, and who reads them.
 
-use super::{
-    emit,
-    fuse::is_view,
-    states::States,
-};
+use super::{emit, fuse::is_view, states::States};
 use crate::graph::{ALIGN, Id, Node, Op, numel};
 
 /// Nodes and where their values live.
