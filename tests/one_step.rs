@@ -27,8 +27,8 @@ fn one_step() -> Dataset {
     Dataset { name: "one step".into(), shape: vec![1, 3], items: saddle::data::Items::Floats(values), ..six }
 }
 
-fn trains(device: Device) {
-    for case in CASES {
+fn trains(device: Device, cases: &[&[&str]]) {
+    for case in cases {
         let small = ["batch=4", "samples=5", "units=3", "steps=6"];
         let (s, dataset, what) = (settings(&[case, &small[..]].concat()), one_step(), case.join(" "));
         let mut session = device.session(&s, &dataset);
@@ -44,10 +44,11 @@ fn trains(device: Device) {
 
 #[test]
 fn they_train_on_the_cpu() {
-    trains(Device::Cpu);
+    trains(Device::Cpu, CASES);
 }
 
 #[test]
 fn they_train_on_the_adapter() {
-    trains(Device::Gpu);
+    // A software adapter takes its time to compile what every case is made of.
+    trains(Device::Gpu, &[CASES[0], CASES[2], CASES[5], CASES[6], CASES[7]]);
 }

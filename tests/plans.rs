@@ -4,11 +4,22 @@
 mod common;
 mod training;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use saddle::{cpu::Cpu, engine::Plans, kernels::Caps, program::Program, session};
+use saddle::{
+    cpu::Cpu,
+    data::{Dataset, Items},
+    engine::Plans,
+    kernels::Caps,
+    program::Program,
+    session,
+};
 use sha2::{Digest, Sha256};
-use training::{model, settings, suited};
+use training::{discs, model, settings, suited};
 
 /// What makes each variant small.
 const SMALL: &[&[&str]] = &[
@@ -48,5 +59,28 @@ fn plans_are_those_on_file() {
             let file = file.display();
             assert!(before == now, "{file} differs, first in (before, now): {changed:#?}; see tests/plans.rs");
         }
+    }
+}
+
+/// Graphs with many nodes: what took minutes when the planner looked at all of them for each takes about a second.
+#[test]
+fn many_critic_steps_and_long_recurrences_are_planned_in_time() {
+    let six = training::steps();
+    let Items::Floats(values) = &six.items else { panic!("not floats") };
+    let long = Dataset { shape: vec![100, 3], items: Items::Floats(values[..900].to_vec()), ..six.clone() };
+    let critic = ["objective=wgan", "gp=10", "width=4", "size=16", "batch=8", "norm_d=layer", "critic_steps=100"];
+    let recurrent = ["preset=article", "units=6", "batch=8", "r2=0.001"];
+    for (variant, assignments, dataset) in [
+        ("variant=dcgan", &critic[..], discs(SIDE)),
+        ("variant=rvae-gan", &recurrent[..], long.clone()),
+        ("variant=lstm-gan", &recurrent[..], long),
+    ] {
+        let since = Instant::now();
+        let s = settings(&[&[variant][..], assignments].concat());
+        let model = model(&s, &dataset);
+        for caps in [Cpu::caps(), Caps::default()] {
+            Plans::new(model.training(), &caps, Some(session::layout(&dataset))).unwrap();
+        }
+        assert!(since.elapsed() < Duration::from_secs(30), "{variant}: {:?}", since.elapsed());
     }
 }
