@@ -250,9 +250,14 @@ fn a_renamed_state_from_before_an_update_keeps_the_old_value() {
     let x = g.input("x", &[1, 2]);
     let (old, row) = (w.reshape(&[2, 64]).reshape(&[64, 2]), w.slice(&[1, 0], &[1, 64]).reshape(&[64, 1]));
     g.output("early", old.matmul(x.reshape(&[2, 1])));
+    // A product reads what is transposed where it lies.
+    let transposed = w.transpose();
+    let early = transposed.matmul(x.reshape(&[2, 1]) * 4.0);
     g.assign(w, w * 2.0 + 1.0);
     g.commit();
     g.output("late", old.matmul(x.reshape(&[2, 1]) * 2.0));
+    g.output("late transpose", transposed.matmul(x.reshape(&[2, 1]) * 3.0));
+    g.output("late epilogue", early + g.items(s)[0].slice(&[0, 0], &[1, 1]).reshape(&[]) * 2.0);
     g.output("late row", row.matmul(x));
     g.output("new row", g.items(s)[0].slice(&[1, 0], &[1, 64]).reshape(&[64, 1]).matmul(x));
     agrees(&g, 2, 1e-6);
@@ -303,6 +308,7 @@ fn every_reshape_pad_slice_and_permutation_of_four_axes_plans() {
     across(six.permute(&[3, 4, 5, 0, 1, 2]), &[9, 16]);
     across(six.slice(&[0, 0, 1, 0, 0, 0], &[2, 3, 1, 2, 3, 2]), &[8, 9]);
     across(six.pad(&[0, 0, 1, 0, 0, 0], &[2, 3, 4, 2, 3, 2]), &[32, 9]);
+    across(six.pad(&[0, 0, 0, 1, 0, 0], &[2, 3, 2, 4, 3, 2]), &[9, 32]);
     agrees(&g, 1, 1e-5);
 }
 

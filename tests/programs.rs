@@ -358,7 +358,9 @@ fn with_factors<'r>(graph: &Graph, off: &'r Graph) -> Vec<T<'r>> {
         let rounds = match node.op {
             Op::Mul => !exact(0) && !exact(1),
             Op::Map(Map::Step | Map::Abs | Map::Clamp(_)) => false,
-            Op::Add | Op::Map(_) | Op::Sum(_) | Op::Contract { .. } | Op::Composite(_) | Op::Input(_) => true,
+            Op::Add | Op::Map(_) | Op::Sum(_) | Op::Contract { .. } | Op::Composite(_) => true,
+            // Sums of leaves lose digits too.
+            Op::Input(_) | Op::State { .. } => true,
             _ => false,
         };
         let factor = || off.node(Op::Input(format!("factor {id}")), &[], node.shape.clone());

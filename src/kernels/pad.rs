@@ -30,9 +30,10 @@ impl Pad {
             if pad.to.len() <= AXES {
                 break;
             }
-            [&mut pad.from, &mut pad.to].into_iter().for_each(|shape| shape[a - 1] *= shape.remove(a));
+            let whole = pad.from.remove(a);
+            pad.to.remove(a);
             pad.before.remove(a);
-            pad.before[a - 1] *= from[a];
+            [&mut pad.from, &mut pad.to, &mut pad.before].into_iter().for_each(|list| list[a - 1] *= whole);
         }
         (pad.to.len() <= AXES).then_some(pad)
     }

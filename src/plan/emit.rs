@@ -46,19 +46,6 @@ pub struct Emitter<'a> {
     pub(super) outputs: Vec<(String, Shape, Place)>,
 }
 
-/// A matrix that is stored as the transpose of what is asked for: the stored one, and whether it is.
-pub fn untransposed(nodes: &[Node], form: Form, id: Id) -> (Id, bool) {
-    if let (Form::MatMul, Op::Permute(perm)) = (form, &nodes[id].op) {
-        let r = perm.len();
-        let swapped =
-            r >= 2 && perm[r - 1] == r - 2 && perm[r - 2] == r - 1 && perm[..r - 2].iter().copied().eq(0..r - 2);
-        if swapped {
-            return (nodes[id].inputs[0], true);
-        }
-    }
-    (id, false)
-}
-
 /// Whether the kernel of a node can run a chain on its result.
 pub fn has_epilogue(op: &Op) -> bool {
     match op {
@@ -269,7 +256,7 @@ impl<'a> Emitter<'a> {
                 let r = node.shape.len();
                 let (m, n) = (node.shape[r - 2], node.shape[r - 1]);
                 let k = self.shape(a)[if ta { r - 2 } else { r - 1 }];
-                let ((a, fa), (b, fb)) = (untransposed(&self.t.nodes, form, a), untransposed(&self.t.nodes, form, b));
+                let ((a, fa), (b, fb)) = (self.t.factor(id, a), self.t.factor(id, b));
                 let (a, b) = (self.read(a), self.read(b));
                 let y = self.place(root);
                 let kernel = MatMul {

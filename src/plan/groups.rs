@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::{
     emit,
     fuse::{Group, Unfuse, is_pointwise, is_view},
-    states::States,
     tensors::Tensors,
 };
 use crate::{
@@ -16,14 +15,14 @@ use crate::{
 
 /// Builds the chains, in the order of the nodes. A node that does not fit into the chains it was to be part of is stored: it
 /// gets a launch of its own, and what was built in view of it is built again.
-pub fn build(t: &mut Tensors, states: &States) -> Result<Vec<Option<Group>>> {
+pub fn build(t: &mut Tensors) -> Result<Vec<Option<Group>>> {
     let mut groups: Vec<Option<Group>> = vec![None; t.nodes.len()];
     // For an inline node, the launches that were built in view of it.
     let mut dependents: HashMap<Id, Vec<Id>> = HashMap::new();
     let mut open: BTreeSet<Id> = (0..t.nodes.len()).filter(|&id| t.live[id] && !t.is_inline(id)).collect();
     while let Some(id) = open.pop_first() {
         let mut seen = HashSet::new();
-        match group(t, states, id, &mut seen) {
+        match group(t, id, &mut seen) {
             Ok(group) => {
                 groups[id] = group;
                 seen.into_iter().for_each(|node| dependents.entry(node).or_default().push(id));
@@ -47,11 +46,11 @@ pub fn build(t: &mut Tensors, states: &States) -> Result<Vec<Option<Group>>> {
 
 /// The chain of a launch, if it has one, or the node that must be computed on its own first. `seen` gets the inline nodes
 /// whose being inline it depends on.
-fn group(t: &Tensors, states: &States, id: Id, seen: &mut HashSet<Id>) -> Result<Option<Group>, Unfuse> {
+fn group(t: &Tensors, id: Id, seen: &mut HashSet<Id>) -> Result<Option<Group>, Unfuse> {
     let node = &t.nodes[id];
     let group = match node.op {
         Op::Sum(_) | Op::Max(_) => Group::of(t, node.inputs[0], None, false, seen)?,
-        Op::Assign { group, item } => assignment(t, states, id, (group, item), seen)?,
+        Op::Assign { group, item } => assignment(t, id, (group, item), seen)?,
         Op::Pack { .. } => {
             // What cannot be written in place is copied by a chain.
             node.inputs.iter().try_for_each(|&i| Group::of(t, i, None, false, seen).map(drop))?;
@@ -59,12 +58,12 @@ fn group(t: &Tensors, states: &States, id: Id, seen: &mut HashSet<Id>) -> Result
         }
         ref op if is_pointwise(op) => {
             let plain = Group::of(t, id, None, true, seen)?;
-            epilogue(t, states, id, &plain, seen)?.unwrap_or(plain)
+            epilogue(t, id, &plain, seen)?.unwrap_or(plain)
         }
         ref op if is_view(op) => Group::of(t, id, None, true, seen)?,
         _ => return Ok(None),
     };
-    if let Some(&state) = group.operands.iter().find(|s| states.expired(**s, id)) {
+    if let Some(&state) = group.operands.iter().find(|s| t.states.expired(**s, id)) {
         let mut parts = group.inlined.iter().chain(&node.inputs).copied();
         let reader = parts.find(|&i| i != id && t.is_inline(i) && reads(t, i, state));
         return Err(Unfuse(reader.expect("direct reads were checked")));
@@ -89,15 +88,9 @@ fn reads(t: &Tensors, id: Id, tensor: Id) -> bool {
 }
 
 /// An assignment's chain, with the old value of the state as its accumulator.
-fn assignment(
-    t: &Tensors,
-    states: &States,
-    id: Id,
-    (group, item): (usize, usize),
-    seen: &mut HashSet<Id>,
-) -> Result<Group, Unfuse> {
+fn assignment(t: &Tensors, id: Id, (group, item): (usize, usize), seen: &mut HashSet<Id>) -> Result<Group, Unfuse> {
     let value = t.nodes[id].inputs[0];
-    let chain = Group::of(t, value, states.read_before(group, item, id), false, seen)?;
+    let chain = Group::of(t, value, t.states.read_before(group, item, id), false, seen)?;
     let same_buffer = |s: &Id| matches!(t.nodes[*s].op, Op::State { group: g, .. } if g == group);
     // One launch cannot read and write the same buffer.
     if chain.operands.iter().any(same_buffer) {
@@ -107,13 +100,7 @@ fn assignment(
 }
 
 /// The same chain as the epilogue of a product that nobody else reads.
-fn epilogue(
-    t: &Tensors,
-    states: &States,
-    root: Id,
-    plain: &Group,
-    seen: &mut HashSet<Id>,
-) -> Result<Option<Group>, Unfuse> {
+fn epilogue(t: &Tensors, root: Id, plain: &Group, seen: &mut HashSet<Id>) -> Result<Option<Group>, Unfuse> {
     let candidates = plain.chain.loads.iter().map(|l| (plain.operands[l.operand], &l.index)).filter(|(id, index)| {
         let node = &t.nodes[*id];
         **index == Default::default()
@@ -121,7 +108,7 @@ fn epilogue(
             && numel(&node.shape) == numel(&t.nodes[root].shape)
     });
     for (id, _) in candidates {
-        if !t.stored[id] && only_here(t, id, root, plain, seen) && in_time(t, states, id, root, seen) {
+        if !t.stored[id] && only_here(t, id, root, plain, seen) && in_time(t, id, root, seen) {
             let group = Group::of(t, root, Some(id), true, seen)?;
             if !group.operands.contains(&id) {
                 return Ok(Some(group));
@@ -132,15 +119,16 @@ fn epilogue(
 }
 
 /// Whether the inputs of a product can still be read at the root's launch.
-fn in_time(t: &Tensors, states: &States, product: Id, root: Id, seen: &mut HashSet<Id>) -> bool {
+fn in_time(t: &Tensors, product: Id, root: Id, seen: &mut HashSet<Id>) -> bool {
     t.nodes[product].inputs.iter().all(|&input| {
+        let input = t.factor(product, input).0;
         let base = t.base(input);
         let mut alias = input;
         while alias != base {
             seen.insert(alias);
             alias = t.nodes[alias].inputs[0];
         }
-        states.end(base).is_none_or(|end| root <= end)
+        t.states.end(base).is_none_or(|end| root <= end)
     })
 }
 

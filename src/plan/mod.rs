@@ -40,12 +40,11 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
     let (nodes, metrics, outputs) = expand(graph, caps);
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
     let live = live(&nodes, roots.clone());
-    let states = States::new(&nodes);
     let mut t = Tensors::new(nodes, live);
-    states.check_order(&t, graph)?;
-    t.store(roots, &states);
+    t.states.check_order(&t, graph)?;
+    t.store(roots);
     t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.wide);
-    let groups = groups::build(&mut t, &states)?;
+    let groups = groups::build(&mut t)?;
     emit::Emitter::new(&t, groups, graph.groups(), caps, data).program(&metrics, &outputs)
 }
 

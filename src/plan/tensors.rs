@@ -1,7 +1,7 @@
 //! The nodes of a graph, where their values live, and who reads them.
 
-use super::{emit, fuse::is_view, states::States};
-use crate::graph::{ALIGN, Id, Node, Op, numel};
+use super::{fuse::is_view, states::States};
+use crate::graph::{ALIGN, Form, Id, Node, Op, numel};
 
 /// Nodes and where their values live.
 pub struct Tensors {
@@ -11,6 +11,8 @@ pub struct Tensors {
     pub stored: Vec<bool>,
     /// Computed inside the kernels that use it.
     pub fused: Vec<bool>,
+    /// When states are overwritten.
+    pub states: States,
     /// Where a node only names memory of its input anew, its first element there.
     renamed: Vec<Option<usize>>,
     /// The live nodes that have a node as an input, once each, in order.
@@ -20,6 +22,7 @@ pub struct Tensors {
 impl Tensors {
     /// Nothing is stored or fused yet.
     pub fn new(nodes: Vec<Node>, live: Vec<bool>) -> Self {
+        let states = States::new(&nodes);
         let renamed = renamed(&nodes);
         let mut users: Vec<Vec<Id>> = vec![vec![]; nodes.len()];
         for (id, node) in nodes.iter().enumerate().filter(|(id, _)| live[*id]) {
@@ -30,36 +33,50 @@ impl Tensors {
             }
         }
         let nothing = vec![false; nodes.len()];
-        Self { nodes, live, stored: nothing.clone(), fused: nothing, renamed, users }
+        Self { nodes, live, stored: nothing.clone(), fused: nothing, states, renamed, users }
     }
 
     /// Marks the tensors that kernels, or the host, which wants those of `kept`, read as plain memory.
-    pub fn store(&mut self, kept: impl Iterator<Item = Id>, states: &States) {
+    pub fn store(&mut self, kept: impl Iterator<Item = Id>) {
         for id in kept {
-            let id = self.readable(states, id, self.nodes.len());
+            let id = self.readable(id, self.nodes.len());
             self.stored[id] = true;
         }
         for reader in (0..self.nodes.len()).filter(|&id| self.live[id]).collect::<Vec<_>>() {
             for i in 0..self.nodes[reader].inputs.len() {
                 let id = self.nodes[reader].inputs[i];
                 let id = match self.nodes[reader].op {
-                    Op::Contract { form, .. } => emit::untransposed(&self.nodes, form, id).0,
+                    Op::Contract { .. } => self.factor(reader, id).0,
                     Op::Composite(_) | Op::Pad(_) | Op::Update { .. } => id,
                     _ => continue,
                 };
-                let id = self.readable(states, id, reader);
+                let id = self.readable(id, reader);
                 self.stored[id] = true;
             }
         }
     }
 
     /// The tensor whose memory a reader of this one can read: the one that it renames, but for a state that is overwritten by then.
-    fn readable(&self, states: &States, id: Id, reader: Id) -> Id {
+    fn readable(&self, id: Id, reader: Id) -> Id {
         if self.renamed[id].is_none() {
             return id;
         }
-        let base = self.readable(states, self.nodes[id].inputs[0], reader);
-        if states.expired(base, reader) { id } else { base }
+        let base = self.readable(self.nodes[id].inputs[0], reader);
+        if self.states.expired(base, reader) { id } else { base }
+    }
+
+    /// What a product reads of one of its inputs: a matrix that is the transpose of another is read as that one, and it is said
+    /// that it is one, unless the other is a state that is overwritten by then.
+    pub fn factor(&self, product: Id, input: Id) -> (Id, bool) {
+        let (op, node) = (&self.nodes[product].op, &self.nodes[input]);
+        if let (Op::Contract { form: Form::MatMul, .. }, Op::Permute(perm)) = (op, &node.op) {
+            let r = perm.len();
+            let swapped = r >= 2 && perm[r - 2..] == [r - 1, r - 2] && perm[..r - 2].iter().copied().eq(0..r - 2);
+            if swapped && !self.states.expired(node.inputs[0], product) {
+                return (node.inputs[0], true);
+            }
+        }
+        (input, false)
     }
 
     /// Whether consumers compute a node (or look through it) themselves.
