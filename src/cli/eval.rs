@@ -170,7 +170,9 @@ impl Evaluation<'_> {
             return Err(Error::failure(format!("`{}` holds no numbers", self.train.name)));
         };
         let input = Sequences { set: &self.train.name, real, generated: &generated, shape };
-        for (name, layout) in [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)] {
+        // Windows of one step have no two directions to show.
+        let layouts = [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)].into_iter().filter(|_| shape[0] > 1);
+        for (name, layout) in layouts {
             self.pictures.push((name, sequences::picture(&input, layout, self.args.seed)?));
         }
         sequences::sequences(&input, &self.setup).map(Some)

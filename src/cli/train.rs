@@ -5,7 +5,9 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -46,10 +48,15 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
     tell(&dataset);
-    let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
-    let plans = plan(&model).map_err(|error| match resumed {
+    let (model, plans) =
+        said_when_slow("planning the round: many critic steps or unrolled steps take a while", || {
+            let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
+            let plans = plan(&model);
+            Ok::<_, Error>((model, plans))
+        })?;
+    let plans = plans.map_err(|error| match resumed {
         // The batch of a run cannot change.
         Some(_) => error,
         None => with_fitting_batch(error, &settings, |smaller| {
@@ -87,6 +94,23 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let (first, since) = (session.step(), Instant::now());
     let progress = Progress::new(first, settings.steps);
     Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since }.go()
+}
+
+/// Does something, and says what it is where it takes longer than a second.
+fn said_when_slow<R>(what: &str, work: impl FnOnce() -> R) -> R {
+    let (done, waiting) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let wait = move || {
+            if waiting.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                tell(what);
+            }
+        };
+        // Where no thread can be started, it is done without a word.
+        let waiter = thread::Builder::new().spawn_scoped(scope, wait);
+        let result = work();
+        drop((done, waiter));
+        result
+    })
 }
 
 /// The sentence for settings that do not fit a device, with the largest smaller batch that does, if there is one.

@@ -17,7 +17,7 @@ pub struct T<'g> {
     pub(super) id: Id,
 }
 
-#[expect(clippy::len_without_is_empty, reason = "no tensor is empty")]
+#[expect(clippy::len_without_is_empty, reason = "an empty tensor is a constant that nobody asks for")]
 impl<'g> T<'g> {
     /// The graph that it belongs to.
     pub fn graph(self) -> &'g Graph {
@@ -185,10 +185,10 @@ impl<'g> T<'g> {
         self.sum(&(0..self.rank()).collect::<Vec<_>>())
     }
 
-    /// Mean over the axes, which disappear.
+    /// Mean over the axes, which disappear; of no elements, 0.
     pub fn mean(self, axes: &[usize]) -> T<'g> {
         let count: usize = axes.iter().map(|&a| self.dim(a)).product();
-        self.sum(axes) * (1.0 / count as f64)
+        self.sum(axes) * (1.0 / count.max(1) as f64)
     }
 
     /// Mean of all elements.
@@ -228,7 +228,7 @@ impl<'g> T<'g> {
         self.broadcast(shape, &(0..shape.len()).filter(|&a| a != axis).collect::<Vec<_>>())
     }
 
-    /// The window of this shape that begins at `start`.
+    /// The window of this shape that begins at `start`; one without elements is a constant, of which nothing is computed.
     #[track_caller]
     pub fn slice(self, start: &[usize], shape: &[usize]) -> T<'g> {
         let from = self.shape();
@@ -236,6 +236,9 @@ impl<'g> T<'g> {
         assert!(fits, "slice: {shape:?} from {start:?} of {from:?}");
         if from == shape {
             return self;
+        }
+        if numel(shape) == 0 {
+            return self.graph.full(0.0, shape);
         }
         if let Some(c) = self.constant() {
             return self.graph.full(c, shape);

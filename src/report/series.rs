@@ -34,7 +34,7 @@ type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     let [steps, features] = shape;
     let len = steps * features;
-    if steps < 2 || features == 0 || ![generated, real].iter().all(|values| values.len().is_multiple_of(len)) {
+    if len == 0 || ![generated, real].iter().all(|values| values.len().is_multiple_of(len)) {
         return Err(unfit(&[generated, real], shape));
     }
     let panels = features.min(MAX_PANELS);
@@ -44,7 +44,10 @@ pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbI
     let mut picture = RgbImage::from_pixel(large.0, large.1, PAPER);
     let page = BitMapBackend::with_buffer(&mut picture, large).into_drawing_area();
     for panel in 0..panels {
-        let curve = |values: &[f32]| values.iter().skip(panel).step_by(features).copied().collect();
+        let curve = |values: &[f32]| {
+            let curve: Vec<f32> = values.iter().skip(panel).step_by(features).copied().collect();
+            if steps == 1 { curve.repeat(2) } else { curve }
+        };
         let curves = |values: &[f32]| -> Vec<Vec<f32>> { values.chunks_exact(len).take(CURVES).map(curve).collect() };
         let [left, top] = [(panel as u32 % columns, 0), (panel as u32 / columns, 1)]
             .map(|(cell, axis)| OVERSAMPLING * (MARGIN + cell * (PANEL[axis] + MARGIN)));
@@ -141,11 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn a_single_step_is_a_level_line() {
+        let picture = series(&[0.2, 0.5, 0.8, 0.5], &[0.4, 0.5], [1, 2]).unwrap();
+        assert_eq!(picture.dimensions(), (2 * 292 + 12, 182 + 12));
+        assert!(tinted(&picture, 0, 2) > 1000);
+    }
+
+    #[test]
     fn curves_survive_bad_values() {
         for bad in [[f32::NAN; 6], [f32::INFINITY; 6], [7.0; 6], [0.0, f32::NAN, f32::MAX, f32::MIN, 0.0, 0.0]] {
             assert!(series(&bad, &bad, [3, 2]).is_ok());
         }
-        for (values, shape) in [(5, [3, 2]), (2, [1, 2]), (0, [3, 0])] {
+        for (values, shape) in [(5, [3, 2]), (2, [0, 2]), (0, [3, 0])] {
             assert!(series(&vec![0.0; values], &[], shape).is_err());
         }
     }
