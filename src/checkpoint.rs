@@ -17,6 +17,13 @@ use crate::files;
 
 const ENTRY: &str = "saddle";
 
+/// The entry of [`Checkpoint::meta`] with the run's settings, as its `run.toml` has them.
+pub const SETTINGS: &str = "settings";
+/// The entry with the version of the checkpoint's own format; there is none in the first.
+pub const FORMAT: &str = "format";
+/// The newest format, which this version writes.
+pub const NEWEST_FORMAT: u64 = 2;
+
 /// How the header of a checkpoint begins, up to the digest.
 const OPENING: &[u8] = br#"{"__metadata__":{"saddle":"{\"sha256\":\""#;
 
@@ -79,7 +86,14 @@ impl Checkpoint {
         let name = path.display();
         let bytes =
             std::fs::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
-        Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))
+        let checkpoint =
+            Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))?;
+        match (step_of(path), checkpoint.meta.get("step")) {
+            (Some(named), Some(step)) if named.to_string() != *step => {
+                Err(Error::failure(format!("checkpoint `{name}` is of step {step:.20}, whatever its name says")))
+            }
+            _ => Ok(checkpoint),
+        }
     }
 
     /// The value of `meta` under `key`, parsed.

@@ -51,7 +51,7 @@ impl Plans {
     }
 
     /// All tensors of all states, once each, by name.
-    fn items(&self) -> Vec<StateItem> {
+    pub fn items(&self) -> Vec<StateItem> {
         let all = self.0.iter().flat_map(|(_, program)| &program.items);
         let named: BTreeMap<String, StateItem> = all.map(|i| (i.name.clone(), i.clone())).collect();
         named.into_values().collect()
@@ -209,5 +209,5 @@ fn written_states(program: &Program) -> BTreeMap<String, usize> {
 
 /// The sentence for a training that blew up.
 pub(crate) fn diverged(what: String) -> Error {
-    Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
+    Error::Diverged(format!("{what}, where a lower learning rate or a gradient penalty may help"))
 }

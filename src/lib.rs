@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod models;
 pub mod nn;
 pub mod objective;
+pub mod origin;
 pub mod plan;
 pub mod program;
 pub mod reference;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    checkpoint::{Checkpoint, Tensor},
+    checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},
     cpu::Cpu,
-    data::{self, Dataset, Items, Split, Wanted},
+    data::{self, Columns, Dataset, Items, Series, Split, Wanted},
     engine::{Engine, Plans, diverged},
     error::{Error, Result},
     gpu::{self, Choice},
@@ -22,6 +22,8 @@ use crate::{
 
 /// Rows of a table's sequences, unless another window is set: as in TimeGAN's experiments.
 const WINDOW: usize = 24;
+/// How data says that it has no held-out part.
+const ABSENT: [&str; 3] = ["no part to test with", "no test set beside it", "but none for testing"];
 /// What the seed of sampling differs by from that of training.
 const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
@@ -33,6 +35,17 @@ pub fn open_data(s: &Settings) -> Result<Dataset> {
 /// Opens a part of the data set that the settings name.
 pub fn open_split(s: &Settings, split: Split) -> Result<Dataset> {
     data::open(&s.data, &data_options(s, split))
+}
+
+/// Opens the held-out part of the data set that the settings name; nothing, where it has none.
+///
+/// # Errors
+/// A part that is there and cannot be used.
+pub fn open_held_out(s: &Settings) -> Result<Option<Dataset>> {
+    match open_split(s, Split::Test) {
+        Err(Error::Failure(reason)) if ABSENT.iter().any(|words| reason.contains(words)) => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// How the settings want their data read.
@@ -65,15 +78,73 @@ pub fn examples(dataset: &Dataset) -> Examples {
     Examples { shape: dataset.shape.clone(), classes: dataset.classes(), series: dataset.series.clone() }
 }
 
+/// The greatest extent of an example, and the most values: what a checkpoint's text may ask for.
+const MAX_EXTENT: usize = 1 << 20;
+const MAX_VALUES: usize = 1 << 26;
+/// The most classes, and the most bytes of a name.
+const MAX_CLASSES: usize = 1 << 16;
+const MAX_NAME: usize = 1 << 12;
+
 /// The examples that a checkpoint's model was trained on.
+///
+/// # Errors
+/// A format of a later version; a shape, classes or series that no data set has.
 pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
+    let format = if checkpoint.meta.contains_key(FORMAT) { checkpoint.meta(FORMAT)? } else { 1 };
+    if !(1..=NEWEST_FORMAT).contains(&format) {
+        return Err(Error::failure(format!(
+            "the checkpoint has format {format}, and this version knows 1 to {NEWEST_FORMAT}"
+        )));
+    }
     let text: String = checkpoint.meta("shape")?;
-    let shape: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
-    let shape = shape.map_err(|_| Error::failure(format!("the checkpoint's `shape` cannot be `{text}`")))?;
+    let shape: Result<Vec<usize>, _> = text.split('x').take(4).map(str::parse).collect();
+    let is_fit = |shape: &Vec<usize>| {
+        let values = shape.iter().try_fold(1usize, |values, extent| values.checked_mul(*extent));
+        let extents = shape.iter().all(|extent| (1..=MAX_EXTENT).contains(extent));
+        shape.len() <= 3 && extents && values.is_some_and(|values| values <= MAX_VALUES)
+    };
+    let wrong = |key: &str, why: &str| Error::failure(format!("the checkpoint's `{key}` cannot be right: {why}"));
+    let shape = shape.ok().filter(is_fit).ok_or_else(|| {
+        wrong("shape", &format!("`{:.40}` is not 1 to 3 extents of {MAX_VALUES} values together at most", text))
+    })?;
+    let classes: usize = checkpoint.meta("classes")?;
+    if classes > MAX_CLASSES {
+        return Err(wrong("classes", &format!("{classes} is more than {MAX_CLASSES}")));
+    }
     let series: String = checkpoint.meta("series")?;
-    let series =
+    let series: Option<Series> =
         serde_json::from_str(&series).map_err(|e| Error::failure(format!("the checkpoint's `series`: {e}")))?;
-    Ok(Examples { shape, classes: checkpoint.meta("classes")?, series })
+    if let Some(series) = &series {
+        let (names, features) = (series.names(), *shape.last().unwrap_or(&0));
+        let ranged = |columns: &Columns| [&columns.min, &columns.max].iter().all(|range| range.len() == features);
+        if names.len() != features || matches!(series, Series::Columns(columns) if !ranged(columns)) {
+            return Err(wrong("series", &format!("it is not of {features} features")));
+        }
+        if names.iter().any(|name| name.len() > MAX_NAME) {
+            return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));
+        }
+    }
+    Ok(Examples { shape, classes, series })
+}
+
+/// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are no numbers; before anything is
+/// made on a device.
+pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
+    for item in plans.items() {
+        let Some(tensor) = checkpoint.tensors.get(&item.name) else {
+            return Err(Error::failure(format!("the checkpoint has no {}: it belongs to other settings", item.name)));
+        };
+        if tensor.shape != item.shape {
+            let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
+            return Err(Error::failure(format!(
+                "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
+            )));
+        }
+    }
+    match checkpoint.tensors.iter().find(|(_, tensor)| tensor.data.iter().any(|value| !value.is_finite())) {
+        Some((name, _)) => Err(Error::failure(format!("the checkpoint's {name} holds values that are not finite"))),
+        None => Ok(()),
+    }
 }
 
 /// Puts a data set on the device.
@@ -314,6 +385,7 @@ impl Session {
         let s = &self.settings;
         let shape = self.examples.shape.iter().map(|n| n.to_string()).collect::<Vec<_>>().join("x");
         let meta = [
+            (FORMAT, NEWEST_FORMAT.to_string()),
             ("variant", s.variant.clone()),
             ("step", self.step.to_string()),
             ("seed", s.seed.to_string()),
@@ -327,7 +399,7 @@ impl Session {
     /// Takes up the states of a checkpoint.
     ///
     /// # Errors
-    /// Another variant, or tensors of other names or shapes.
+    /// Another variant or seed, or tensors of other names or shapes ([`check_states`] says which).
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let variant: String = checkpoint.meta("variant")?;
         if variant != self.settings.variant {
@@ -336,22 +408,23 @@ impl Session {
                 self.settings.variant
             )));
         }
+        let seed: u64 = checkpoint.meta("seed")?;
+        if seed != self.settings.seed {
+            let ours = self.settings.seed;
+            return Err(Error::failure(format!(
+                "the checkpoint is of a run with seed {seed}, and this one has {ours}"
+            )));
+        }
+        let step: u64 = checkpoint.meta("step")?;
+        if step > i64::MAX as u64 {
+            return Err(Error::failure(format!("the checkpoint's `step` cannot be {step}")));
+        }
         for item in self.engine.items().to_vec() {
-            let Some(tensor) = checkpoint.tensors.get(&item.name) else {
-                return Err(Error::failure(format!(
-                    "the checkpoint has no {}: it belongs to other settings",
-                    item.name
-                )));
-            };
-            if tensor.shape != item.shape {
-                let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
-                return Err(Error::failure(format!(
-                    "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
-                )));
-            }
+            let tensor = checkpoint.tensors.get(&item.name).filter(|tensor| tensor.shape == item.shape);
+            let tensor = tensor.ok_or_else(|| Error::failure(format!("the checkpoint has no such {}", item.name)))?;
             self.engine.write(&item, &tensor.data)?;
         }
-        self.step = checkpoint.meta("step")?;
+        self.step = step;
         self.phase = self.phase_of(self.step.saturating_sub(1));
         self.engine.set_clock(self.step, self.settings.seed)
     }

@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{GAP, GENERATED, PAPER, REAL, SEPARATOR};
+use super::{GAP, GENERATED, PAPER, REAL, SEPARATOR, is_possible, page};
 use crate::error::{Error, Result};
 
 /// The most panels in a picture.
@@ -92,11 +92,17 @@ pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     if len == 0 || samples.is_empty() || !samples.len().is_multiple_of(len) {
         return Err(unfit(&[samples], shape));
     }
-    let panels = (samples.len() / len).min(MAX_PANELS);
-    let [columns, rows] = layout(panels);
     let cell = [(PANEL[0], steps), (PANEL[1], alphabet)].map(|(pixels, count)| (pixels / count as u32).max(1));
     let panel = [cell[0] * steps as u32 + GAP, cell[1] * alphabet as u32 + GAP];
-    let mut picture = RgbImage::from_pixel(columns * panel[0] + GAP, rows * panel[1] + GAP, SEPARATOR);
+    let size = |panels: usize| {
+        let cells = layout(panels);
+        [0, 1].map(|axis| u64::from(cells[axis]) * u64::from(panel[axis]) + u64::from(GAP))
+    };
+    // As many as fit into a picture; of one that is too large, the page says so.
+    let most = (samples.len() / len).min(MAX_PANELS);
+    let panels = (1..=most).rev().find(|panels| is_possible(size(*panels))).unwrap_or(1);
+    let ([columns, _], [width, height]) = (layout(panels), size(panels));
+    let mut picture = page(width, height, SEPARATOR)?;
     for (i, sample) in (0..).zip(samples.chunks_exact(len).take(panels)) {
         let (left, top) = (i % columns * panel[0] + GAP, i / columns * panel[1] + GAP);
         for y in 0..panel[1] - GAP {
