@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint;
 use crate::error::{Error, Result};
-use crate::files::{UNFINISHED, names, write_atomically};
+use crate::files::{UNFINISHED, names, regular, write_atomically};
 use crate::settings::{Layer, Menu, Settings};
 
 const SETTINGS: &str = "run.toml";
@@ -128,6 +128,9 @@ pub struct Metrics {
 impl Metrics {
     fn open(path: PathBuf) -> Result<Self> {
         let open = || -> io::Result<(File, bool)> {
+            if path.exists() {
+                regular(&path)?;
+            }
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
             let mut last = [b'\n'];
             if file.metadata()?.len() > 0 {
@@ -212,7 +215,9 @@ fn refuse_used(folder: &Path) -> Result<()> {
 
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
+    let path = folder.join(LOCK);
+    let there = if path.exists() { regular(&path) } else { Ok(()) };
+    let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
     let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
     match file.try_lock() {
         Ok(()) => {}

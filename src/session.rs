@@ -15,6 +15,7 @@ use crate::{
         gather::Data,
         random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
+    memory,
     models::{self, CALIBRATE, Examples, Kind, Model, RECONSTRUCT, SAMPLE},
     runner::Runner,
     settings::{LatentDist, Settings},
@@ -186,6 +187,10 @@ impl Session {
     /// Generates `count` samples, back to back; the same ones for the same seed and states. `class` wants one class of a
     /// conditional model, otherwise they come in turn.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
+        // Latent values, samples, and what a file is made of.
+        let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
+        memory::ensure((count as u64).saturating_mul(4 * values as u64))
+            .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))?;
         let z = noise(self.settings.latent_dist, 0..count * self.latent_size(), seed);
         self.decode(&z, count, seed, class)
     }
@@ -294,6 +299,8 @@ impl Session {
     /// A parameter that is not finite: such a state is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
+        // The values, and then the bytes of the file.
+        memory::ensure(self.engine.items().iter().map(|item| 2 * 4 * numel(&item.shape) as u64).sum())?;
         let mut tensors = BTreeMap::new();
         for item in self.engine.items().to_vec() {
             let data = self.engine.read(&item)?;

@@ -12,7 +12,9 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    TrainArgs, print,
+    TrainArgs,
+    fit::{self, Fit},
+    print,
     progress::{Progress, duration},
     tell,
 };
@@ -22,6 +24,7 @@ use crate::{
     engine::Plans,
     error::{Error, Result},
     graph::numel,
+    memory::mib,
     models::{self, Model},
     report,
     run::{Metrics, Run},
@@ -48,13 +51,17 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     tell(&dataset);
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
+    let plan = |model: &Model| {
+        let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
+        fit::in_memory(&plans, runner.as_ref()).map(|()| plans)
+    };
+    let fits = |settings: &Settings| {
+        models::variant(&settings.variant).and_then(|v| v.model(settings, &examples)).and_then(|m| plan(&m)).is_ok()
+    };
     let plans = plan(&model).map_err(|error| match resumed {
         // The batch of a run cannot change.
         Some(_) => error,
-        None => with_fitting_batch(error, &settings, |smaller| {
-            models::variant(&smaller.variant).and_then(|v| v.model(smaller, &examples)).and_then(|m| plan(&m)).is_ok()
-        }),
+        None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if args.explain {
         return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));
@@ -87,21 +94,6 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let (first, since) = (session.step(), Instant::now());
     let progress = Progress::new(first, settings.steps);
     Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since }.go()
-}
-
-/// The sentence for settings that do not fit a device, with the largest smaller batch that does, if there is one.
-fn with_fitting_batch(error: Error, settings: &Settings, fits: impl Fn(&Settings) -> bool) -> Error {
-    let batch = |groups: usize| groups * settings.pack;
-    let (mut fitting, mut excess) = (0, settings.batch / settings.pack);
-    while fitting + 1 < excess {
-        let middle = fitting.midpoint(excess);
-        let fits = fits(&Settings { batch: batch(middle), ..settings.clone() });
-        *(if fits { &mut fitting } else { &mut excess }) = middle;
-    }
-    match batch(fitting) {
-        0 => error,
-        batch => Error::failure(format!("{error}; `--batch {batch}` fits")),
-    }
 }
 
 /// Brings a session to where the run's newest good checkpoint is.
@@ -140,10 +132,8 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     for (state, items) in parameters {
         print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
     }
-    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     print(format!("# data: {}, {}", dataset.name, shape(dataset)))?;
-    let bytes = rounds.iter().map(|round| round.bytes()).max().unwrap_or(0);
-    print(format!("# memory: {:.1} MiB on the device, data included", mib(bytes)))?;
+    print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
         print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;

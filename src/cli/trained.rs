@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::tell;
+use super::{fit, tell};
 use crate::{
     checkpoint::{self, Checkpoint},
     data::{Dataset, Split},
@@ -48,6 +48,7 @@ impl Trained {
     pub fn session(&self, model: &Model, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
         let (runner, caps, _) = session::open_device(adapter)?;
         let plans = Plans::new(model.named(graphs), &caps, None)?;
+        fit::in_memory(&plans, runner.as_ref())?;
         let mut session = Session::new(runner, self.settings(), self.examples.clone(), model, plans)?;
         session.restore(&self.checkpoint).map_err(|e| e.at(&self.path.display().to_string()))?;
         Ok(session)

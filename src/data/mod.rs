@@ -6,6 +6,7 @@ mod folder;
 mod idx;
 mod images;
 mod items;
+mod limits;
 mod midi;
 mod npy;
 mod points;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Layout, Range, Scale, Separator};
+use crate::{files, memory};
 use images::Images;
 use random::Root;
 
@@ -47,8 +49,6 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 const MAX_SIZE: usize = 1024;
 /// The most steps that a sequence may have.
 const MAX_WINDOW: usize = 1 << 16;
-/// The most bytes that the examples of one set may take.
-const MAX_BYTES: usize = 16 << 30;
 
 /// Examples to learn from.
 #[derive(Clone, Debug)]
@@ -250,6 +250,9 @@ fn open_path(spec: &str, options: &Options) -> Result<Dataset> {
     if !path.exists() {
         return Err(unknown(spec));
     }
+    if !path.is_dir() {
+        files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
+    }
     let ending = if path.is_file() { unpack::ending(path) } else { String::new() };
     let (images, labels) = match ending.as_str() {
         "csv" => return table::read(path, options),
@@ -277,12 +280,12 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
 
 /// Refuses `count` examples of `len` bytes where they take too much; `advice` is what to ask for instead.
 fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str) -> Result<()> {
-    match count.checked_mul(len) {
-        Some(bytes) if bytes <= MAX_BYTES => Ok(()),
+    let most = memory::most()?;
+    match (count as u64).checked_mul(len as u64) {
+        Some(bytes) if bytes <= most.bytes => memory::ensure(bytes),
         _ => Err(Error::failure(format!(
-            "{count} {noun} of {len} bytes from `{}` take more than {} GiB: ask for {advice}",
+            "{count} {noun} of {len} bytes from `{}` take more than {most}: ask for {advice}",
             path.display(),
-            MAX_BYTES >> 30
         ))),
     }
 }
@@ -326,7 +329,15 @@ impl Dataset {
 
     /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.
     fn of_floats(name: String, shape: Vec<usize>, values: Vec<f32>, series: Option<Series>) -> Self {
-        Self { name, shape, items: Items::Floats(values.into()), labels: None, stack: 1, series, about: About::default() }
+        Self {
+            name,
+            shape,
+            items: Items::Floats(values.into()),
+            labels: None,
+            stack: 1,
+            series,
+            about: About::default(),
+        }
     }
 
     /// How many items there are.

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
-use super::unpack::{source, unreadable};
+use super::limits::Lines;
+use super::unpack::{source, too_large, unreadable};
 use super::windows;
-use super::{About, Dataset, MAX_BYTES, Options, set_name};
+use super::{About, Dataset, Options, set_name};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// What is known of a column, its first row aside: that may be the header.
 #[derive(Clone, Default)]
@@ -48,7 +50,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
 /// Reads the table. Its first row is a header if any of its cells is no number while the column has numbers; columns
 /// without any number, such as dates, are left out.
 fn load(path: &Path) -> Result<Table> {
-    let (source, _) = source(path)?;
+    let (most, source) = (memory::most()?, Lines::of(source(path)?.0));
     let mut csv = ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(source);
     let mut next = |record: &mut StringRecord| -> Result<Option<Position>> {
         while csv.read_record(record).map_err(|error| refused(path, error))? {
@@ -80,8 +82,8 @@ fn load(path: &Path) -> Result<Table> {
             }
             values.push(value);
         }
-        if values.len() > MAX_BYTES / size_of::<f64>() {
-            return Err(Error::failure(format!("`{}` takes more than {} GiB", path.display(), MAX_BYTES >> 30)));
+        if (values.len() * size_of::<f64>()) as u64 > most.bytes {
+            return Err(too_large(path, most));
         }
     }
     let is_title = |cell: &str| !cell.is_empty() && cell.parse::<f64>().is_err();
