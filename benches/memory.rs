@@ -4,6 +4,7 @@
 use saddle::{
     bench::CASES,
     cpu::Cpu,
+    data::Items,
     engine::{Engine, Plans},
     error::Result,
     graph::numel,
@@ -23,7 +24,7 @@ fn main() -> Result<()> {
 
     let before = peak();
     let mut runner = Box::new(Cpu::new());
-    runner.set_data(&vec![0; count * item_len / 4], &[0])?;
+    runner.set_data(&Items::Bytes(vec![0; count * item_len].into()), &[0])?;
     let data = Data { count, item_len, bytes: true, stack: 1, classes: 0 };
     let plans = Plans::new([("round", model.round())], &Cpu::caps(), Some(data))?;
     let planned = plans.get("round").expect("it was planned").bytes() as u64;

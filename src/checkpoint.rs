@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::memory;
 
 const ENTRY: &str = "saddle";
 
@@ -85,7 +86,8 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
         let bytes =
-            std::fs::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
+            files::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
+        memory::ensure(bytes.len() as u64)?;
         let checkpoint =
             Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))?;
         match (step_of(path), checkpoint.meta.get("step")) {

@@ -8,7 +8,7 @@ use crate::{
     initial,
     kernels::{Caps, gather::Data},
     plan::plan,
-    program::{Content, Program, StateItem},
+    program::{self, Content, Memory, Program, StateItem},
     runner::{ProgramId, Runner},
 };
 
@@ -32,6 +32,11 @@ impl Plans {
     /// The program of this name.
     pub fn get(&self, name: &str) -> Option<&Program> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, p)| p)
+    }
+
+    /// Bytes of all programs together.
+    pub fn memory(&self) -> Memory {
+        program::memory(self.0.iter().map(|(_, program)| program))
     }
 
     /// Makes every program see the whole of its states: one that does not use the last tensors of a state takes it for shorter.

@@ -1,16 +1,75 @@
 //! Files that are either complete or absent.
 
-use std::fs;
-#[cfg(unix)]
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// How the names of half-written files begin: whatever still has one belongs to a process that died.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
+
+/// Opens a file to read. What is no regular file is refused before it is opened: a pipe would be waited for.
+///
+/// # Errors
+/// Those of the system, and one that says what else it is.
+pub fn open(path: &Path) -> io::Result<File> {
+    regular(path)?;
+    File::open(path)
+}
+
+/// All bytes of a file, within the bound on sizes ([`memory::most`]).
+///
+/// # Errors
+/// Those of [`open`], and one for what is too large.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let (len, most) = (file.metadata()?.len(), memory::most().map_err(io::Error::other)?);
+    if len > most.bytes {
+        return Err(io::Error::other(format!("it has {}, more than {most}", memory::mib(len))));
+    }
+    let mut bytes = memory::room(len as usize).map_err(io::Error::other)?;
+    file.take(most.bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text of a file, as [`read`].
+///
+/// # Errors
+/// Those of [`read`], and one for what is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
+}
+
+/// Refuses what is there and is no regular file.
+///
+/// # Errors
+/// One that says what it is instead, or those of the system.
+pub fn regular(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let what = if kind.is_dir() { "a folder" } else { special(kind) };
+    Err(io::Error::other(format!("it is {what}, and only a file will do")))
+}
+
+#[cfg(unix)]
+fn special(kind: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match () {
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: fs::FileType) -> &'static str {
+    "a device"
+}
 
 /// Writes `path` so that a crash or a full disk leaves the old file or the new one, never a part.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -18,6 +77,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Nothing but a file is replaced, least of all /dev/null.
+    regular(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

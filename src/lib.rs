@@ -16,6 +16,7 @@ pub mod graph;
 pub mod initial;
 pub mod kernels;
 pub mod likelihood;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod nn;

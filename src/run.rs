@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
-use crate::files::{UNFINISHED, names, quoted, remove_unfinished, write_atomically};
+use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, write_atomically};
 use crate::settings::{Change, Key, Layer, Menu, Resume, Settings};
 
 const SETTINGS: &str = "run.toml";
@@ -336,7 +336,7 @@ pub struct Metrics {
 impl Metrics {
     fn open(path: PathBuf, step: u64) -> Result<Self> {
         let cannot = |error: io::Error| Error::failure(format!("cannot open `{}`: {error}", path.display()));
-        let found = match fs::read(&path) {
+        let found = match files::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
             read => read.map_err(cannot)?,
         };
@@ -435,7 +435,9 @@ fn refuse_used(folder: &Path) -> Result<()> {
 
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
+    let path = folder.join(LOCK);
+    let there = if path.exists() { regular(&path) } else { Ok(()) };
+    let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
     let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
     match file.try_lock() {
         Ok(()) => {}

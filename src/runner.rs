@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{error::Result, program::Program};
+use crate::{data::Items, error::Result, program::Program};
 
 /// A program that a runner has made ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +24,8 @@ pub trait Runner {
     fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()>;
     /// Reads an output as the last round left it.
     fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>>;
-    /// Stores the packed data set and its classes; before the programs that use them are loaded.
-    fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()>;
+    /// Stores the data set, or shares its memory, and its classes; before the programs that use them are loaded.
+    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()>;
     /// Sets the number of rounds done and the seed.
     fn set_clock(&mut self, step: u64, seed: u64) -> Result<()>;
     /// The number of rounds done.
@@ -47,6 +47,9 @@ pub trait Runner {
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
     /// Bytes of memory that it has allocated, where that is known.
     fn allocated(&self) -> Option<u64>;
+    /// Bytes of main memory that it takes to load these programs together, beyond their data set's own; none for what lies in
+    /// the memory of a device.
+    fn main_memory(&self, programs: &[&Program]) -> u64;
     /// The device and its driver, for people.
     fn describe(&self) -> String;
 }

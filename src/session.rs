@@ -15,6 +15,7 @@ use crate::{
         gather::Data,
         random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
+    memory,
     models::{self, CALIBRATE, Examples, Kind, Model, RECONSTRUCT, SAMPLE},
     runner::Runner,
     settings::{LatentDist, Settings},
@@ -150,22 +151,13 @@ pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
 /// Puts a data set on the device.
 pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
-    runner.set_data(&packed(&dataset.items), &classes)
+    runner.set_data(&dataset.items, &classes)
 }
 
 /// The data set's shape on the device.
 pub fn layout(dataset: &Dataset) -> Data {
     let bytes = matches!(dataset.items, Items::Bytes(_));
     Data { count: dataset.len(), item_len: dataset.item_len(), bytes, stack: dataset.stack, classes: dataset.classes() }
-}
-
-/// Items as the words that devices keep.
-pub fn packed(items: &Items) -> Vec<u32> {
-    let word = |b: &[u8]| b.iter().rev().fold(0, |w, &b| w << 8 | u32::from(b));
-    match items {
-        Items::Bytes(bytes) => bytes.chunks(4).map(word).collect(),
-        Items::Floats(floats) => floats.iter().map(|v| v.to_bits()).collect(),
-    }
 }
 
 /// The runner for a device, what plans for it may assume, and why it was chosen.
@@ -266,6 +258,10 @@ impl Session {
     /// Generates `count` samples, back to back; the same ones for the same seed and states. `class` wants one class of a
     /// conditional model, otherwise they come in turn.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
+        // Latent values, samples, and what a file is made of.
+        let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
+        memory::ensure((count as u64).saturating_mul(4 * values as u64))
+            .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))?;
         let z = noise(self.settings.latent_dist, 0..count * self.latent_size(), seed);
         self.decode(&z, count, seed, class)
     }
@@ -374,6 +370,8 @@ impl Session {
     /// A parameter that is not finite: such a state is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
+        // The values, and then the bytes of the file.
+        memory::ensure(self.engine.items().iter().map(|item| 2 * 4 * numel(&item.shape) as u64).sum())?;
         let mut tensors = BTreeMap::new();
         for item in self.engine.items().to_vec() {
             let data = self.engine.read(&item)?;

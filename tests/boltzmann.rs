@@ -19,7 +19,7 @@ use training::{Device, discs, same, settings};
 
 /// Grey images.
 fn images(shape: [usize; 3], pixels: Vec<u8>) -> Dataset {
-    Dataset { shape: shape.to_vec(), items: Items::Bytes(pixels), ..discs(8) }
+    Dataset { shape: shape.to_vec(), items: Items::Bytes(pixels.into()), ..discs(8) }
 }
 
 /// All images of 4x4 whose rows, or whose columns, are of one colour each: 30 different ones, those of one colour twice.

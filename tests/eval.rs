@@ -49,7 +49,7 @@ fn dashes(count: usize, seed: u64, labelled: bool, stack: usize) -> Dataset {
     Dataset {
         name: "dashes".into(),
         shape: vec![stack, 8, 8],
-        items: Items::Bytes(pixels),
+        items: Items::Bytes(pixels.into()),
         labels: labelled.then_some(labels),
         stack,
         series: None,

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod devices;
 mod eval;
+mod fit;
 mod progress;
 mod resume;
 mod sample;

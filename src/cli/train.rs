@@ -10,7 +10,9 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    TrainArgs, print,
+    TrainArgs,
+    fit::{self, Fit},
+    print,
     progress::{Progress, duration},
     resume::{self, Offered, check_data, with_way_back},
     signals::Signals,
@@ -23,6 +25,7 @@ use crate::{
     error::{Error, Result},
     files::tidy_cache,
     graph::numel,
+    memory::mib,
     models::{self, Model},
     origin::Origin,
     report,
@@ -59,7 +62,13 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         }
     };
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
+    let plan = |model: &Model| {
+        let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
+        fit::in_memory(&plans, runner.as_ref()).map(|()| plans)
+    };
+    let fits = |settings: &Settings| {
+        models::variant(&settings.variant).and_then(|v| v.model(settings, &examples)).and_then(|m| plan(&m)).is_ok()
+    };
     let (model, plans) =
         said_when_slow("planning the round: many critic steps or unrolled steps take a while", || {
             let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
@@ -69,9 +78,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let plans = plans.map_err(|error| match &resumed {
         // The batch of a run cannot change.
         Some(_) => error,
-        None => with_fitting_batch(error, &settings, |smaller| {
-            models::variant(&smaller.variant).and_then(|v| v.model(smaller, &examples)).and_then(|m| plan(&m)).is_ok()
-        }),
+        None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if args.explain {
         plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")))?;
@@ -138,21 +145,6 @@ fn said_when_slow<R>(what: &str, work: impl FnOnce() -> R) -> R {
     })
 }
 
-/// The sentence for settings that do not fit a device, with the largest smaller batch that does, if there is one.
-fn with_fitting_batch(error: Error, settings: &Settings, fits: impl Fn(&Settings) -> bool) -> Error {
-    let batch = |groups: usize| groups * settings.pack;
-    let (mut fitting, mut excess) = (0, settings.batch / settings.pack);
-    while fitting + 1 < excess {
-        let middle = fitting.midpoint(excess);
-        let fits = fits(&Settings { batch: batch(middle), ..settings.clone() });
-        *(if fits { &mut fitting } else { &mut excess }) = middle;
-    }
-    match batch(fitting) {
-        0 => error,
-        batch => Error::failure(format!("{error}; `--batch {batch}` fits")),
-    }
-}
-
 fn shape(dataset: &Dataset) -> String {
     let extents: Vec<String> = dataset.shape.iter().map(|n| n.to_string()).collect();
     format!("{} examples of {}", dataset.len(), extents.join("x"))
@@ -168,10 +160,8 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     for (state, items) in parameters {
         print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
     }
-    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     print(format!("# data: {}, {}", dataset.name, shape(dataset)))?;
-    let bytes = rounds.iter().map(|round| round.bytes()).max().unwrap_or(0);
-    print(format!("# memory: {:.1} MiB on the device, data included", mib(bytes)))?;
+    print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
         print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    fit,
     resume::{Offered, check_data},
     tell,
 };
@@ -74,6 +75,7 @@ impl Trained {
         let (runner, caps, _) = session::open_device(adapter)?;
         let plans = Plans::new(model.named(graphs), &caps, None)?;
         session::check_states(&self.checkpoint, &plans).map_err(|e| e.at(&self.path.display().to_string()))?;
+        fit::in_memory(&plans, runner.as_ref())?;
         let mut session = Session::new(runner, self.settings(), self.examples.clone(), model, plans)?;
         session.restore(&self.checkpoint).map_err(|e| e.at(&self.path.display().to_string()))?;
         Ok(session)

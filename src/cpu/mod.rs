@@ -10,6 +10,7 @@ mod reduce;
 
 use std::{
     collections::HashMap,
+    ops::{Deref, DerefMut},
     time::{Duration, Instant},
 };
 
@@ -17,9 +18,11 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
+    data::Items,
     error::{Error, Result},
-    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd, Spec},
-    program::{Content, Program, Range, Step},
+    kernels::{Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Io, Kernel, MatMul, RmsProp, Sgd, Spec},
+    memory,
+    program::{self, Content, Memory as Bytes, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
 use products::{Matmul, Scratch};
@@ -28,14 +31,49 @@ use reduce::with_registers;
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
 
+/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of tiles.
+const FILTERS: usize = 4;
+
 /// States, data and programs in main memory.
 #[derive(Default)]
 pub struct Cpu {
     programs: Vec<Loaded>,
     /// Buffers of all programs; those with a name are shared.
-    memory: Vec<Vec<f32>>,
+    memory: Vec<Memory>,
     shared: HashMap<String, usize>,
     scratch: Scratch,
+}
+
+/// What a buffer lies in: memory of its own, or that of the data set, which others share.
+enum Memory {
+    Own(Vec<f32>),
+    Data(Items),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Own(vec![])
+    }
+}
+
+impl Deref for Memory {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Own(floats) => floats,
+            Self::Data(items) => bytemuck::cast_slice(items.words()),
+        }
+    }
+}
+
+impl DerefMut for Memory {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        match self {
+            Self::Own(floats) => floats,
+            Self::Data(_) => unreachable!("nothing writes the data set"),
+        }
+    }
 }
 
 struct Loaded {
@@ -62,18 +100,15 @@ impl Cpu {
         if let Some(place) = name.as_ref().and_then(|name| self.shared.get(name)) {
             return Ok(*place);
         }
-        let (place, mut zeros) = (self.memory.len(), vec![]);
-        zeros.try_reserve_exact(len).map_err(|_| {
-            let mib = len as f64 / f64::from(1 << 18);
-            Error::device(format!("there is no memory for {mib:.1} MiB; a smaller batch or model takes less"))
-        })?;
+        let (place, room) = (self.memory.len(), memory::room(len));
+        let mut zeros = room.map_err(|e| Error::device(format!("{e}; a smaller batch or model takes less")))?;
         zeros.resize(len, 0.0);
-        self.memory.push(zeros);
+        self.memory.push(Memory::Own(zeros));
         self.shared.extend(name.map(|name| (name, place)));
         Ok(place)
     }
 
-    fn named(&mut self, name: &str) -> Result<&mut Vec<f32>> {
+    fn named(&mut self, name: &str) -> Result<&mut [f32]> {
         let place = self.shared.get(name).ok_or_else(|| Error::failure(format!("no loaded program has the {name}")))?;
         Ok(&mut self.memory[*place])
     }
@@ -83,7 +118,7 @@ impl Cpu {
         let read = counts.reads.len() + counts.words.len();
         // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
         let written = &step.bindings[read..];
-        let mut taken: Vec<Vec<f32>> =
+        let mut taken: Vec<Memory> =
             written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
         let memory = &self.memory;
         let slice = |r: &Range| &memory[places[r.buffer]][r.offset..r.offset + r.len];
@@ -94,10 +129,28 @@ impl Cpu {
         let mut writes: Vec<&mut [f32]> =
             taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
         launch(&step.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
-        for (vec, r) in taken.into_iter().zip(written) {
-            self.memory[places[r.buffer]] = vec;
+        for (memory, r) in taken.into_iter().zip(written) {
+            self.memory[places[r.buffer]] = memory;
         }
     }
+}
+
+/// Floats of working memory that a kernel's tasks share, at most; a thread's own are few.
+fn working_memory(kernel: &Kernel) -> usize {
+    match kernel {
+        Kernel::MatMul(k) => matmul_of(k).working_memory(),
+        Kernel::Conv2d(Conv2d { geometry, .. })
+        | Kernel::ConvTranspose2d(ConvTranspose2d { geometry, .. })
+        | Kernel::Conv2dFilter(Conv2dFilter { geometry, .. }) => FILTERS * geometry.k * geometry.filter_len(),
+        _ => 0,
+    }
+}
+
+/// A product's shape and how its matrices lie.
+fn matmul_of(k: &MatMul) -> Matmul {
+    let a_strides = if k.a_transposed { (1, k.m) } else { (k.k, 1) };
+    let b_strides = if k.b_transposed { (1, k.k) } else { (k.n, 1) };
+    Matmul { batch: k.batch, m: k.m, k: k.k, n: k.n, a_strides, b_strides }
 }
 
 /// Runs one kernel on slices.
@@ -122,10 +175,9 @@ fn launch(
             epilogue(&k.chain, i * TASK, y);
         }),
         Kernel::MatMul(k) => {
-            let a_strides = if k.a_transposed { (1, k.m) } else { (k.k, 1) };
-            let b_strides = if k.b_transposed { (1, k.k) } else { (k.n, 1) };
-            let shape = Matmul { batch: k.batch, m: k.m, k: k.k, n: k.n, a_strides, b_strides };
-            products::matmul(&shape, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+            products::matmul(&matmul_of(k), reads[0], reads[1], writes[0], scratch, |start, y| {
+                epilogue(&k.chain, start, y)
+            });
         }
         Kernel::Conv2d(k) => {
             products::conv2d(&k.geometry, reads[0], reads[1], writes[0], scratch, |start, y| {
@@ -248,7 +300,9 @@ impl Runner for Cpu {
     }
 
     fn read_state(&mut self, state: &str, offset: usize, len: usize) -> Result<Vec<f32>> {
-        Ok(self.named(&format!("state {state}"))?[offset..offset + len].to_vec())
+        let mut values = memory::room(len)?;
+        values.extend_from_slice(&self.named(&format!("state {state}"))?[offset..offset + len]);
+        Ok(values)
     }
 
     fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()> {
@@ -266,10 +320,11 @@ impl Runner for Cpu {
         Ok(self.memory[places[r.buffer]][r.offset..r.offset + r.len].to_vec())
     }
 
-    fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
-        for (name, words) in [("items", items), ("classes", classes)] {
+    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()> {
+        let classes = Memory::Own(bytemuck::cast_slice(classes).to_vec());
+        for (name, memory) in [("items", Memory::Data(items.clone())), ("classes", classes)] {
             let place = self.allocate(Some(name.into()), 0)?;
-            self.memory[place] = bytemuck::cast_slice(words).to_vec();
+            self.memory[place] = memory;
         }
         Ok(())
     }
@@ -309,8 +364,15 @@ impl Runner for Cpu {
     }
 
     fn allocated(&self) -> Option<u64> {
-        let floats = self.memory.iter().map(Vec::len).sum::<usize>() + self.scratch.floats();
+        let floats = self.memory.iter().map(|memory| memory.len()).sum::<usize>() + self.scratch.floats();
         Some(4 * floats as u64)
+    }
+
+    fn main_memory(&self, programs: &[&Program]) -> u64 {
+        let Bytes { states, own, .. } = program::memory(programs.iter().copied());
+        let steps = programs.iter().flat_map(|program| &program.steps);
+        let scratch = steps.map(|step| working_memory(&step.kernel)).max().unwrap_or(0);
+        states + own + 4 * scratch as u64
     }
 
     fn describe(&self) -> String {

@@ -2,19 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, Limits, Rgba, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgba, RgbaImage};
 use rayon::prelude::*;
 
 use super::images::{Images, cover};
+use super::limits::Budget;
 use super::{Labels, Options, Split, check_memory};
 use crate::error::{Error, Result};
+use crate::{files, memory};
 
 const DEFAULT_SIZE: usize = 64;
-/// The most memory that decoding one image may take, in bytes.
-const MAX_IMAGE_BYTES: u64 = 1 << 29;
 const MAX_IMAGE_SIDE: u32 = 1 << 15;
+/// How often a decoded image lies in memory: as decoded, opaque, and cut to a square.
+const COPIES: u64 = 3;
+/// Pixels of a JPEG for each byte of its file beyond which it is damaged or a trap, that takes seconds to decode.
+const MAX_JPEG_PIXELS: u64 = 1000;
 
 /// Names that say that sub-folders are splits and not classes, when all of them have one.
 const TRAIN_NAMES: [&str; 1] = ["train"];
@@ -37,7 +42,8 @@ pub(super) fn read(folder: &Path, options: &Options) -> Result<(Images, Option<L
     paths.sort();
     let size = options.size.unwrap_or(DEFAULT_SIZE);
     check_memory(folder, "images", paths.len(), 3 * size * size, "a smaller size")?;
-    let read = |path: PathBuf| match square(&path, size) {
+    let budget = Budget::new(memory::most()?.bytes);
+    let read = |path: PathBuf| match square(&path, size, &budget) {
         Ok(image) => Some((path, image)),
         Err(error) => {
             tracing::warn!("`{}` is left out: {error}", path.display());
@@ -107,18 +113,35 @@ pub(super) fn is_image(path: &Path) -> bool {
     ["png", "jpg", "jpeg"].contains(&extension.as_str())
 }
 
-/// The central square of the image in `path`, upright and opaque, `size` on a side.
-fn square(path: &Path, size: usize) -> ImageResult<DynamicImage> {
+/// The central square of the image in `path`, upright and opaque, `size` on a side; or why it is left out.
+///
+/// Its copies in memory are a share of what all threads may take together.
+fn square(path: &Path, size: usize, budget: &Budget) -> Result<DynamicImage, String> {
+    let file = files::open(path).map_err(|error| error.to_string())?;
+    let len = file.metadata().map_err(|error| error.to_string())?.len();
+    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
+    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_IMAGE_SIDE);
     limits.max_image_height = Some(MAX_IMAGE_SIDE);
-    limits.max_alloc = Some(MAX_IMAGE_BYTES);
-    let mut reader = ImageReader::open(path)?.with_guessed_format()?;
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder()?;
-    limits.reserve(decoder.total_bytes())?;
-    let orientation = decoder.orientation()?;
-    let mut image = cover(opaque(DynamicImage::from_decoder(decoder)?), size);
+    limits.max_alloc = Some(budget.total);
+    reader.limits(limits);
+    let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
+    let whole = budget.take(len).ok_or_else(too_large)?; // which decoders of JPEG read at once
+    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    drop(whole);
+    let (width, height) = decoder.dimensions();
+    if is_jpeg && u64::from(width) * u64::from(height) > MAX_JPEG_PIXELS * len {
+        return Err(format!("its {len} bytes cannot hold the {width}x{height} pixels that it claims"));
+    }
+    let bytes = COPIES * decoder.total_bytes() + len;
+    let _share = budget.take(bytes).ok_or_else(|| {
+        format!("its {width}x{height} pixels take {}, more than {}", memory::mib(bytes), memory::mib(budget.total))
+    })?;
+    memory::ensure(bytes).map_err(|error| error.to_string())?;
+    let orientation = decoder.orientation().map_err(|error| error.to_string())?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
+    let mut image = cover(opaque(image), size);
     image.apply_orientation(orientation);
     Ok(image)
 }

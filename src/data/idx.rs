@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::images::Images;
-use super::unpack::{read_up_to, source, stem, unreadable};
+use super::unpack::{read_up_to, source, stem, too_large, unreadable};
 use super::{Labels, Split, product};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// What an IDX file holds, by its first four bytes: unsigned bytes in three dimensions, or in one.
 #[derive(Clone, Copy)]
@@ -117,10 +118,7 @@ fn read_labels(path: &Path, images: &Path, count: usize) -> Result<Labels> {
 
 /// The file called `stem` in the folder of `path`, unpacked or not.
 fn sibling(path: &Path, stem: &str) -> Option<PathBuf> {
-    [stem.to_owned(), format!("{stem}.gz")]
-        .into_iter()
-        .map(|name| path.with_file_name(name))
-        .find(|path| path.is_file())
+    [stem.to_owned(), format!("{stem}.gz")].into_iter().map(|name| path.with_file_name(name)).find(|path| path.exists())
 }
 
 fn split_of(stem: &str) -> Option<Split> {
@@ -168,6 +166,13 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
     }
     let dims: Vec<usize> = words[1..].iter().map(|&dim| dim as usize).collect();
     let declared: u128 = dims.iter().map(|&dim| dim as u128).product();
+    if let Some(len) = plain_len {
+        let (resident, most) = (declared.min(len.into()) as u64, memory::most()?);
+        if resident > most.bytes {
+            return Err(too_large(path, most));
+        }
+        memory::ensure(resident)?;
+    }
     let limit = u64::try_from(declared).unwrap_or(u64::MAX).saturating_add(1);
     let bytes = read_up_to(&mut source, limit, path)?;
     if bytes.len() as u128 != declared {

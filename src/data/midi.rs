@@ -8,11 +8,14 @@ use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, T
 use super::unpack::{ending, read as bytes_of};
 use super::{About, Dataset, Options, SymbolKind, Symbols, folder, windows};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Steps in a beat, which is a quarter note.
 const STEPS: u64 = 4;
 /// The most steps of one melody, about two hours: what is longer is a damaged file.
 const MAX_STEPS: u64 = 1 << 16;
+/// Bytes of an event in memory, which may be but one in a file.
+const EVENT: u64 = 32;
 /// The channel of drums, counted from 0: its keys are no pitches.
 const DRUMS: u4 = u4::from_int_lossy(9);
 
@@ -82,7 +85,11 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
 
 /// The melody in `path`.
 fn load(path: &Path) -> Result<Vec<u8>> {
-    melody(&bytes_of(path)?).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))
+    let (bytes, most) = (bytes_of(path)?, memory::most()?);
+    if bytes.len() as u64 > most.bytes / EVENT {
+        return Err(Error::failure(format!("the notes of `{}` may take more than {most}", path.display())));
+    }
+    melody(&bytes).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))
 }
 
 /// The melody of a MIDI file's highest voice; or what is wrong with it.

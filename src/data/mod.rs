@@ -9,6 +9,8 @@ mod encoding;
 mod folder;
 mod idx;
 mod images;
+mod items;
+mod limits;
 mod midi;
 mod npy;
 mod points;
@@ -24,13 +26,16 @@ mod windows;
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Layout, Range, Scale, Separator};
+use crate::{files, memory};
 use images::Images;
 use random::Root;
 
 pub use about::{About, LeftOut};
+pub use items::{Bytes, Items};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Series, SymbolKind, Symbols};
 
@@ -48,8 +53,6 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 const MAX_SIZE: usize = 1024;
 /// The most steps that a sequence may have.
 const MAX_WINDOW: usize = 1 << 16;
-/// The most bytes that the examples of one set may take.
-const MAX_BYTES: usize = 16 << 30;
 
 /// Examples to learn from.
 #[derive(Clone, Debug)]
@@ -68,15 +71,6 @@ pub struct Dataset {
     pub series: Option<Series>,
     /// How the files were understood, for the person who named them.
     pub about: About,
-}
-
-/// Items back to back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Items {
-    /// Pixels, 0 to 255 for -1 to 1.
-    Bytes(Vec<u8>),
-    /// Values as they are: points in the data's units, features of sequences in 0 to 1.
-    Floats(Vec<f32>),
 }
 
 /// The class of each item.
@@ -260,6 +254,9 @@ fn open_path(spec: &str, options: &Options) -> Result<Dataset> {
     if !path.exists() {
         return Err(unknown(spec));
     }
+    if !path.is_dir() {
+        files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
+    }
     let ending = if path.is_file() { unpack::ending(path) } else { String::new() };
     let (images, labels) = match ending.as_str() {
         table if table::ENDINGS.contains(&table) => return table::read(path, options),
@@ -287,12 +284,12 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
 
 /// Refuses `count` examples of `len` bytes where they take too much; `advice` is what to ask for instead.
 fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str) -> Result<()> {
-    match count.checked_mul(len) {
-        Some(bytes) if bytes <= MAX_BYTES => Ok(()),
+    let most = memory::most()?;
+    match (count as u64).checked_mul(len as u64) {
+        Some(bytes) if bytes <= most.bytes => memory::ensure(bytes),
         _ => Err(Error::failure(format!(
-            "{count} {noun} of {len} bytes from `{}` take more than {} GiB: ask for {advice}",
+            "{count} {noun} of {len} bytes from `{}` take more than {most}: ask for {advice}",
             path.display(),
-            MAX_BYTES >> 30
         ))),
     }
 }
@@ -326,7 +323,7 @@ impl Dataset {
         Ok(Self {
             name,
             shape: vec![channels * options.stack, images.height, images.width],
-            items: Items::Bytes(images.pixels),
+            items: Items::Bytes(images.pixels.into()),
             labels,
             stack: options.stack,
             series: None,
@@ -336,7 +333,15 @@ impl Dataset {
 
     /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.
     fn of_floats(name: String, shape: Vec<usize>, values: Vec<f32>, series: Option<Series>) -> Self {
-        Self { name, shape, items: Items::Floats(values), labels: None, stack: 1, series, about: About::default() }
+        Self {
+            name,
+            shape,
+            items: Items::Floats(values.into()),
+            labels: None,
+            stack: 1,
+            series,
+            about: About::default(),
+        }
     }
 
     /// How many items there are.
@@ -352,8 +357,8 @@ impl Dataset {
     pub fn truncate(&mut self, len: usize) {
         let values = len * self.item_len();
         match &mut self.items {
-            Items::Bytes(bytes) => bytes.truncate(values),
-            Items::Floats(floats) => floats.truncate(values),
+            Items::Bytes(bytes) => *bytes = bytes[..values.min(bytes.len())].to_vec().into(),
+            Items::Floats(floats) => Arc::make_mut(floats).truncate(values),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
     }

@@ -1,6 +1,5 @@
 //! NumPy's arrays, in npy and npz files: images, sequences or points by their rank and type.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -10,8 +9,9 @@ use zip::ZipArchive;
 
 use super::images::Images;
 use super::unpack::{ending, read_up_to, source, unreadable};
-use super::{Columns, Dataset, Labels, MAX_BYTES, Options, Series, Split, product, resized, set_name, windows};
+use super::{Columns, Dataset, Labels, Options, Series, Split, product, resized, set_name, windows};
 use crate::error::{Error, Result};
+use crate::{files, memory};
 
 /// The greatest label: every whole number up to it is an f32.
 const MAX_LABEL: f32 = 16_777_215.0;
@@ -84,7 +84,7 @@ fn load(path: &Path, options: &Options) -> Result<(Array, Option<Array>)> {
         options.refuse_test(&place)?;
         return Ok((array(path, place, &mut *source(path)?.0)?, None));
     }
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let file = files::open(path).map_err(|error| unreadable(path, error))?;
     let broken = |error| Error::failure(format!("{place} is no npz file that can be read: {error}"));
     let mut zip = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
     let names: Vec<String> = zip.file_names().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
@@ -133,13 +133,15 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Array> {
         )));
     };
     let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
-    if declared > MAX_BYTES as u128 {
+    // Its bytes and what they are decoded to, mostly f32, lie in memory together.
+    let (most, decoded) = (memory::most()?, declared / size as u128 * size_of::<f32>() as u128);
+    if declared.max(decoded) > most.bytes.into() {
         return Err(Error::failure(format!(
-            "{place} says that it holds {} values of {size} bytes, more than {} GiB",
+            "{place} says that it holds {} values of {size} bytes, more than {most}",
             product(&shape),
-            MAX_BYTES >> 30
         )));
     }
+    memory::ensure((declared + decoded) as u64)?;
     let bytes = read_up_to(source, declared as u64 + 1, path)?;
     if bytes.len() as u128 != declared {
         return Err(Error::failure(format!(

@@ -92,7 +92,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
     Ok(Dataset {
         name: name.to_owned(),
         shape: vec![2],
-        items: Items::Floats(points.into_flattened()),
+        items: Items::Floats(points.into_flattened().into()),
         labels: Some(Labels { ids, names: (0..modes.centres.len()).map(|mode| mode.to_string()).collect() }),
         stack: 1,
         series: None,
@@ -107,7 +107,7 @@ mod tests {
     fn sample(name: &str, seed: u64) -> Vec<f32> {
         let options = Options { seed, ..Options::default() };
         match open(name, &options).unwrap().items {
-            Items::Floats(points) => points,
+            Items::Floats(points) => points.to_vec(),
             Items::Bytes(_) => unreachable!("points are floats"),
         }
     }

@@ -263,14 +263,14 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
     let items: Vec<u8> = bytes.chunks_exact(train.item_len()).flat_map(all_turns).collect();
     let ids = (0..4 * train.len() as u32).map(|n| n % 4).collect();
     let names = (0..4).map(|turn| format!("{} degrees", 90 * turn)).collect();
-    Ok(set_of(&train.name, &shape, Items::Bytes(items), Labels { ids, names }))
+    Ok(set_of(&train.name, &shape, Items::Bytes(items.into()), Labels { ids, names }))
 }
 
 /// Where the classifier of a set lies in a cache: a name for everything that it follows from.
 fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
     let mut hash = Sha256::new();
     match &train.items {
-        Items::Bytes(bytes) => hash.update(bytes),
+        Items::Bytes(bytes) => hash.update(&**bytes),
         Items::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),
     }
     hash.update(bytemuck::cast_slice::<u32, u8>(train.labels.as_ref().map_or(&[], |labels| &labels.ids)));

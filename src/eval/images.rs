@@ -179,7 +179,7 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
     let truth = parts.held_out.classes();
     let trained_on = |images: Vec<f32>, ids: Vec<u32>| -> Result<f64> {
         let Dataset { name, shape, .. } = parts.first.set;
-        let set = set_of(name, shape, Items::Floats(images), Labels { ids, names: names.clone() });
+        let set = set_of(name, shape, Items::Floats(images.into()), Labels { ids, names: names.clone() });
         let mut scorer = Classifier::train(&set, setup.updates(SCORER_ROUNDS), setup)?;
         Ok(parts.held_out.look(&mut scorer)?.accuracy(&truth))
     };

@@ -7,10 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, SubmissionIndex};
+use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, DeviceType, SubmissionIndex};
 
 use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
 use crate::{
+    data::Items,
     error::{Error, Result},
     kernels::{Body, Kernel},
     program::{self, BufferId, Content, Output, Program, Range, Step},
@@ -22,6 +23,9 @@ const IN_FLIGHT: usize = 2;
 
 /// Launches, at least, that are encoded to find out what encoding costs.
 const ENCODED: usize = 1000;
+
+/// Words of the data set that are copied at once.
+const UPLOADED: usize = 1 << 24;
 
 /// The runner of programs on a GPU.
 pub struct Gpu {
@@ -390,11 +394,15 @@ impl Runner for Gpu {
         self.read_floats(&buffer, range.offset, range.len)
     }
 
-    fn set_data(&mut self, items: &[u32], classes: &[u32]) -> Result<()> {
-        for (content, words) in [(Content::Items, items), (Content::Classes, classes)] {
+    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()> {
+        for (content, words) in [(Content::Items, items.words()), (Content::Classes, classes)] {
             let key = content.to_string();
             let buffer = self.storage(&key, words.len())?;
-            self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+            // In pieces that are on their way before the next is copied: each lies twice in main memory.
+            for (i, piece) in words.chunks(UPLOADED).enumerate() {
+                self.device.queue.write_buffer(&buffer, 4 * (i * UPLOADED) as u64, bytemuck::cast_slice(piece));
+                self.device.queue.submit([]);
+            }
             self.shared.insert(key, buffer);
         }
         self.device.health()
@@ -455,6 +463,13 @@ impl Runner for Gpu {
 
     fn allocated(&self) -> Option<u64> {
         self.device.raw.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
+    fn main_memory(&self, programs: &[&Program]) -> u64 {
+        match self.device.info.device_type {
+            DeviceType::Cpu | DeviceType::IntegratedGpu => program::memory(programs.iter().copied()).bytes(),
+            _ => 0,
+        }
     }
 
     fn describe(&self) -> String {

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// How every `run.toml` begins.
 pub(super) const RUN_HEADING: &str = "# Every setting of this run";
@@ -83,7 +84,7 @@ impl Layer {
     /// Reads a TOML file of plain `key = value` lines, and a run's changes.
     pub fn from_file(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = files::read_text(path)
             .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
         Self::from_toml(&text, &name)
     }

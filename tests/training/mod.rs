@@ -42,7 +42,7 @@ pub fn discs(side: usize) -> Dataset {
     Dataset {
         name: "discs".into(),
         shape: vec![1, side, side],
-        items: Items::Bytes(pixels),
+        items: Items::Bytes(pixels.into()),
         labels: Some(labels),
         stack: 1,
         series: None,
@@ -61,7 +61,7 @@ pub fn steps() -> Dataset {
     Dataset {
         name: "steps".into(),
         shape: vec![6, 3],
-        items: Items::Floats(values),
+        items: Items::Floats(values.into()),
         labels: None,
         stack: 1,
         series: None,
@@ -125,7 +125,7 @@ pub fn same(a: &Checkpoint, b: &Checkpoint, what: &str) {
 /// The interpreter of a model's round, with the states of a checkpoint at step 0.
 pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpoint) -> Reference {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
-    let data = Some((session::layout(dataset), session::packed(&dataset.items), classes));
+    let data = Some((session::layout(dataset), dataset.items.words().to_vec(), classes));
     let mut states = HashMap::new();
     for group in model.round().groups() {
         let mut flat = vec![0.0; group.len];

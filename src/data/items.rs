@@ -1,0 +1,84 @@
+//! Items in memory, laid out as devices read them, so that a runner in main memory needs no copy of its own.
+
+use std::iter::repeat_n;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Items back to back. A clone shares their memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Items {
+    /// Pixels, 0 to 255 for -1 to 1.
+    Bytes(Bytes),
+    /// Values as they are: points in the data's units, features of sequences in 0 to 1.
+    Floats(Arc<Vec<f32>>),
+}
+
+impl Items {
+    /// The words that devices keep: four bytes each, the low one first, or the bits of a float.
+    pub fn words(&self) -> &[u32] {
+        match self {
+            Self::Bytes(bytes) => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
+            Self::Floats(floats) => bytemuck::cast_slice(floats),
+        }
+    }
+}
+
+/// Shared bytes that can be read as words: their first lies where a word may, and zeros complete the last one.
+#[derive(Clone, Debug)]
+pub struct Bytes {
+    memory: Arc<Vec<u8>>,
+    start: usize,
+    len: usize,
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(mut memory: Vec<u8>) -> Self {
+        let len = memory.len();
+        let padding = len.next_multiple_of(size_of::<u32>()) - len;
+        memory.reserve_exact(padding + align_of::<u32>());
+        // Allocators align what is large, so that this moves nothing.
+        let start = memory.as_ptr().align_offset(align_of::<u32>());
+        memory.splice(..0, repeat_n(0, start));
+        memory.extend(repeat_n(0, padding));
+        Self { memory: memory.into(), start, len }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.memory[self.start..][..self.len]
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_bytes_where_they_lie() {
+        for len in 0..9u8 {
+            let bytes: Vec<u8> = (1..=len).collect();
+            let items = Items::Bytes(bytes.clone().into());
+            let Items::Bytes(held) = &items else { unreachable!("bytes were put in") };
+            assert_eq!(held[..], bytes);
+            let words: Vec<u8> = items.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+            assert_eq!(words[..bytes.len()], bytes);
+            assert!(words.len() < bytes.len() + 4 && words[bytes.len()..].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn a_clone_shares_the_memory() {
+        for items in [Items::Bytes(vec![7; 1000].into()), Items::Floats(vec![7.0; 1000].into())] {
+            assert_eq!(items.clone().words().as_ptr(), items.words().as_ptr());
+        }
+    }
+}
