@@ -21,6 +21,7 @@ pub mod models;
 pub mod nn;
 pub mod objective;
 pub mod plan;
+pub mod probe;
 pub mod program;
 pub mod reference;
 pub mod report;

@@ -25,7 +25,7 @@ use saddle::{
     engine::Plans,
     graph::{Dist, Field, Real, Reset},
     kernels::{
-        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Gather, Geometry, Gru, GruGrad,
+        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
         Index, Kernel, Launch, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd, NormSums, Pad,
         Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
@@ -65,6 +65,7 @@ fn every_kernel() -> Vec<Kernel> {
         Conv2dFilter { geometry, splits: 2 }.into(),
         ConvTranspose2d { geometry, chain: chain.clone() }.into(),
         CrossEntropy { rows: 3, cols: 5 }.into(),
+        Finite { len: 7 }.into(),
         Gather { field: Field::Items, draw: 0, draws: 1, batch: 4, data }.into(),
         Gru { sequence, reset: Reset::Before }.into(),
         GruGrad { sequence, reset: Reset::After }.into(),

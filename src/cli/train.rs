@@ -31,6 +31,8 @@ use crate::{
 
 /// Longest time between two looks at the clock and at Ctrl-C.
 const SLICE: Duration = Duration::from_millis(250);
+/// Longest time between two checkpoints, whatever `checkpoint_every` says: what a divergence can cost.
+const SNAPSHOT: Duration = Duration::from_secs(300);
 
 /// Trains a model, new or resumed.
 pub fn train(args: &TrainArgs) -> Result<()> {
@@ -86,7 +88,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     };
     let (first, since) = (session.step(), Instant::now());
     let progress = Progress::new(first, settings.steps);
-    Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since }.go()
+    Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since, kept: since }.go()
 }
 
 /// The sentence for settings that do not fit a device, with the largest smaller batch that does, if there is one.
@@ -162,6 +164,8 @@ struct Training {
     /// Step that this process started from, and when.
     first: u64,
     since: Instant,
+    /// When the last checkpoint was written, or tried to be.
+    kept: Instant,
 }
 
 impl Training {
@@ -215,7 +219,7 @@ impl Training {
             if due(s.sample_every) {
                 self.draw()?;
             }
-            if due(s.checkpoint_every) {
+            if due(s.checkpoint_every) || self.kept.elapsed() > SNAPSHOT {
                 self.keep(step == s.steps)?;
             }
         }
@@ -298,6 +302,7 @@ impl Training {
 
     /// Writes a checkpoint. Where that fails the older ones stay, and only the `last` one is worth ending the run for.
     fn keep(&mut self, last: bool) -> Result<()> {
+        self.kept = Instant::now();
         let checkpoint = self.session.checkpoint()?;
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
