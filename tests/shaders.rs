@@ -76,7 +76,7 @@ fn every_kernel() -> Vec<Kernel> {
         MatrixMultiplyAdd { matrix: Matrix::Half16, groups: 3, rounds: 128 }.into(),
         MultiplyAdd { len: 7, rounds: 3, half: false }.into(),
         MultiplyAdd { len: 7, rounds: 3, half: true }.into(),
-        NormSums { outer: outer.clone(), inner: inner.clone() }.into(),
+        NormSums { outer: outer.clone(), inner: inner.clone(), eps: 1e-5 }.into(),
         Pad { from: vec![1, 2, 3, 4], to: vec![2, 3, 4, 5], before: vec![1, 0, 1, 0] }.into(),
         Pointwise { len: 7, in_place: true, chain: chain.clone() }.into(),
         Random { stream: 1, dist: Dist::Bernoulli(Real::new(0.5)), len: 9 }.into(),

@@ -149,7 +149,8 @@ fn what_is_no_longer_finite_is_found_within_50_steps() {
             let Some(sentence) = fault(&mut session, 50) else {
                 // What a round draws anew, such as chains, may be good again: nothing is lost then.
                 assert!(session.checkpoint().is_ok(), "{what}: {state} is {value} and nobody says so");
-                let optimised = states.contains(&format!("{state}.m")) || state.ends_with(".m") || state.ends_with(".v");
+                let optimised =
+                    states.contains(&format!("{state}.m")) || state.ends_with(".m") || state.ends_with(".v");
                 assert!(!optimised, "{what}: {state} cannot have healed");
                 continue;
             };
@@ -171,9 +172,11 @@ fn every_device_looks_at_multiples_of_50_and_at_the_end() {
             for (from, pieces, [step, before]) in [(3, 200, [50, 0]), (60, 7, [100, 50]), (104, 1, [130, 100])] {
                 let mut session = device.session(&s, &dataset);
                 assert_eq!(fault(&mut session, from), None);
-                let state = session.engine().items().iter().find(|item| item.state.ends_with(".v")).unwrap().state.clone();
+                let state =
+                    session.engine().items().iter().find(|item| item.state.ends_with(".v")).unwrap().state.clone();
                 poison(&mut session, &state, f32::INFINITY);
-                let sentence = std::iter::from_fn(|| Some(session.train(pieces))).find_map(Result::err).unwrap().to_string();
+                let sentence =
+                    std::iter::from_fn(|| Some(session.train(pieces))).find_map(Result::err).unwrap().to_string();
                 let want = format!(" is no longer finite at step {step}; it was at step {before}, where");
                 assert!(sentence.starts_with(&state) && sentence.contains(&want), "{device:?}: {sentence}");
             }

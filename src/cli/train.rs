@@ -49,6 +49,10 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let examples = session::examples(&dataset);
     dataset.notes.iter().for_each(tell);
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
+    if resumed.is_none() {
+        let note = |name: &str| format!("`{name}` has no part in this model: any other value would give the same");
+        models::idle(&layers, &examples).into_iter().map(note).for_each(tell);
+    }
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
     let plans = plan(&model).map_err(|error| match resumed {

@@ -36,6 +36,11 @@ impl Layer {
         Ok(())
     }
 
+    /// Whether a flag or `--set` gives this setting.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key && entry.origin.starts_with("--"))
+    }
+
     /// Reads a TOML file of plain `key = value` lines.
     pub fn from_file(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
