@@ -23,6 +23,7 @@ pub mod nn;
 pub mod objective;
 pub mod origin;
 pub mod plan;
+pub mod probe;
 pub mod program;
 pub mod reference;
 pub mod report;

@@ -17,6 +17,7 @@ use crate::{
     },
     memory,
     models::{self, CALIBRATE, Examples, Kind, Model, RECONSTRUCT, SAMPLE},
+    probe::{self, PROBES, Probe},
     runner::Runner,
     settings::{LatentDist, Settings},
 };
@@ -184,6 +185,8 @@ pub struct Session {
     /// The phase of the last round, or of the first one to come.
     phase: usize,
     step: u64,
+    /// The step that this session began with.
+    begun: u64,
 }
 
 impl Session {
@@ -193,9 +196,12 @@ impl Session {
         settings: &Settings,
         examples: Examples,
         model: &Model,
-        plans: Plans,
+        mut plans: Plans,
     ) -> Result<Self> {
-        let phases = model.phases.iter().map(|phase| (phase.name, phase.until)).collect();
+        let phases: Vec<_> = model.phases.iter().map(|phase| (phase.name, phase.until)).collect();
+        if phases.iter().any(|(phase, _)| plans.get(phase).is_some()) {
+            probe::add(&mut plans);
+        }
         let engine = Engine::new(runner, plans, settings.seed)?;
         Ok(Self {
             engine,
@@ -205,6 +211,7 @@ impl Session {
             calibration: model.calibration,
             phase: 0,
             step: 0,
+            begun: 0,
         })
     }
 
@@ -232,6 +239,11 @@ impl Session {
         self.phases.iter().position(|(_, until)| step < *until).unwrap_or(self.phases.len() - 1)
     }
 
+    /// The states on the device.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
     /// The device and its driver, for people.
     pub fn describe(&self) -> String {
         self.engine.describe()
@@ -240,14 +252,34 @@ impl Session {
     /// Trains for some rounds, no further than to the end of a phase, and returns each one's metrics.
     ///
     /// # Errors
-    /// A metric that is not finite: the states are lost then, and the sentence names the step and the metric.
+    /// A metric that is not finite, or a state: that is lost then, and the sentence names the step and the metric, or the
+    /// tensor and the step of the first look that found it ([`PROBES`]).
     pub fn train(&mut self, rounds: u64) -> Result<Vec<Vec<f32>>> {
         self.phase = self.phase_of(self.step);
         let (name, until) = self.phases[self.phase];
-        let rounds = rounds.min(until - self.step);
-        let rows = self.engine.run(name, rounds)?;
-        self.step += rounds;
-        Ok(rows)
+        let end = self.step + rounds.min(until - self.step);
+        let mut looked: BTreeMap<&str, &Probe> = BTreeMap::new();
+        while self.step < end {
+            let next = Probe::next(self.step).map_or(end, |next| next.min(end));
+            self.engine.start(name, next - self.step)?;
+            self.step = next;
+            for probe in PROBES.iter().filter(|probe| probe.is_due(next, self.settings.steps)) {
+                self.engine.start(probe.name, 1)?;
+                looked.insert(probe.name, probe);
+            }
+        }
+        let rows = self.engine.rows(name)?;
+        let mut faults = Vec::from_iter(self.engine.bad_metric(name, &rows));
+        for probe in looked.values() {
+            if let Some((step, what)) = (probe.fault)(&mut self.engine)? {
+                let before = probe.before(step, self.begun);
+                faults.push((step, format!("{what} at step {step}; it was at step {before}")));
+            }
+        }
+        match faults.into_iter().min_by_key(|(step, _)| *step) {
+            Some((_, what)) => Err(diverged(what)),
+            None => Ok(rows),
+        }
     }
 
     /// Whether the model has a graph of this name, and it is loaded.
@@ -423,6 +455,7 @@ impl Session {
             self.engine.write(&item, &tensor.data)?;
         }
         self.step = step;
+        self.begun = step;
         self.phase = self.phase_of(self.step.saturating_sub(1));
         self.engine.set_clock(self.step, self.settings.seed)
     }

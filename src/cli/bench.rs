@@ -82,7 +82,7 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&
                 continue;
             }
         };
-        programs.push((case.name, planned.program().clone()));
+        programs.extend(planned.programs().map(|program| (case.name, program.clone())));
         let least = planned.least(&ceilings);
         if least > args.limit {
             tell(format_args!(

@@ -36,6 +36,8 @@ use crate::{
 
 /// Longest time between two looks at the clock and at Ctrl-C.
 const SLICE: Duration = Duration::from_millis(250);
+/// Longest time between two checkpoints, whatever `checkpoint_every` says: what a divergence can cost.
+const SNAPSHOT: Duration = Duration::from_secs(300);
 
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
@@ -61,6 +63,10 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
             check_data(checkpoint, &settings, &offered).map_err(|e| e.at(&path.display().to_string()))?
         }
     };
+    if resumed.is_none() {
+        let note = |name: &str| format!("`{name}` has no part in this model: any other value would give the same");
+        models::idle(&layers, &examples).into_iter().map(note).for_each(tell);
+    }
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| {
         let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
@@ -123,8 +129,19 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     }
     let progress = Progress::new(first, settings.steps);
     let settings = run.settings().clone();
-    let training =
-        Training { metrics, run, settings, dataset, origin, session, progress, first, since, has_warned: false };
+    let training = Training {
+        metrics,
+        run,
+        settings,
+        dataset,
+        origin,
+        session,
+        progress,
+        first,
+        since,
+        kept: since,
+        has_warned: false,
+    };
     training.go(&signals)
 }
 
@@ -181,6 +198,8 @@ struct Training {
     /// Step that this process started from, and when.
     first: u64,
     since: Instant,
+    /// When the last checkpoint was written, or tried to be.
+    kept: Instant,
     /// Whether it was said that pictures cannot be as they should.
     has_warned: bool,
 }
@@ -228,7 +247,7 @@ impl Training {
             }
             let asked = signals.shows();
             // The checkpoint first: a picture is not worth one.
-            if due(s.checkpoint_every) || asked {
+            if due(s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
                 self.keep(step == s.steps)?;
             }
             if due(s.sample_every) || asked {
@@ -340,6 +359,7 @@ impl Training {
 
     /// Writes a checkpoint. Where that fails the older ones stay, and only the `last` one is worth ending the run for.
     fn keep(&mut self, last: bool) -> Result<()> {
+        self.kept = Instant::now();
         let mut checkpoint = self.session.checkpoint()?;
         let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
         checkpoint.meta.extend([settings, self.origin.entry()]);

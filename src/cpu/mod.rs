@@ -20,7 +20,9 @@ use rayon::prelude::*;
 use crate::{
     data::Items,
     error::{Error, Result},
-    kernels::{Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Io, Kernel, MatMul, RmsProp, Sgd, Spec},
+    kernels::{
+        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd, Spec, finite,
+    },
     memory,
     program::{self, Content, Memory as Bytes, Program, Range, Step},
     runner::{ProgramId, Runner},
@@ -204,6 +206,11 @@ fn launch(
         Kernel::Adam(k) => in_parts(reads, words, writes, |len| Adam { len, ..k.clone() }),
         Kernel::Sgd(k) => in_parts(reads, words, writes, |len| Sgd { len, ..k.clone() }),
         Kernel::RmsProp(k) => in_parts(reads, words, writes, |len| RmsProp { len, ..k.clone() }),
+        Kernel::Finite(_) => {
+            let (step, found) = (words[0][0], bytemuck::cast_slice_mut::<f32, u32>(&mut *writes[0]));
+            let parts = words[1].par_chunks(finite::SPAN).zip(found);
+            parts.for_each(|(x, found)| *found = Arch::new().dispatch(|| Finite::since(x, step, *found)));
+        }
         Kernel::Tick(k) => {
             let words_out = vec![bytemuck::cast_slice_mut(&mut *writes[0])];
             k.twin(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });

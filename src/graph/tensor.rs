@@ -7,6 +7,9 @@ use std::{
 
 use super::{Form, Graph, Id, Map, Op, Real, Role, Shape, numel, without};
 
+/// From here on both ways [`T::elu`] and [`T::gelu`] are what they are at infinity, in every digit that f32 has.
+const BEND: f64 = 100.0;
+
 /// A tensor: a node of a graph. Copy it freely.
 ///
 /// Operators want equal shapes, or a scalar on one side; everything else is said with [`T::broadcast`].
@@ -158,13 +161,14 @@ impl<'g> T<'g> {
     }
     /// x where x > 0, else e^x - 1.
     pub fn elu(self) -> T<'g> {
-        let positive = self.step();
-        self * positive + ((self * (1.0 - positive)).exp() - 1.0)
+        let x = self.clamp(BEND);
+        self.relu() + ((x - x.relu()).exp() - 1.0)
     }
     /// Gaussian error linear unit, the tanh form (Hendrycks and Gimpel 2016, section 2).
     pub fn gelu(self) -> T<'g> {
-        let inner = (self + self * self * self * 0.044715) * (2.0 / std::f64::consts::PI).sqrt();
-        self * 0.5 * (inner.tanh() + 1.0)
+        let x = self.clamp(BEND);
+        let inner = (x + x * x * x * 0.044715) * (2.0 / std::f64::consts::PI).sqrt();
+        x * 0.5 * (inner.tanh() + 1.0) + (self.relu() - x.relu())
     }
 
     /// Sum over the axes, which disappear.

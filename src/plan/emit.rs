@@ -351,9 +351,9 @@ impl<'a> Emitter<'a> {
                 let (outer, inner) = dims(shape, axes);
                 Moments { outer, inner }.into()
             }
-            Composite::NormSums { axes } => {
+            Composite::NormSums { axes, eps } => {
                 let (outer, inner) = dims(shape, axes);
-                NormSums { outer, inner }.into()
+                NormSums { outer, inner, eps: eps.get() }.into()
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
             Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),

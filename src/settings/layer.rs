@@ -81,6 +81,11 @@ impl Layer {
         self.entries.iter().any(|entry| entry.key == key)
     }
 
+    /// Whether a flag or `--set` gives this setting.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key && entry.origin.starts_with("--"))
+    }
+
     /// Reads a TOML file of plain `key = value` lines, and a run's changes.
     pub fn from_file(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
