@@ -147,10 +147,20 @@ fn load7(n: u32) -> f32 {
     return element(X7_OPERAND, i);
 }
 
+// a within these bounds; NaN stays NaN where the driver knows of it, which `clamp` and `min` do not promise anywhere.
+fn within(a: f32, most: f32) -> f32 {
+    return select(select(a, most, a > most), -most, a < -most);
+}
+
+// a, or c * a where sign is 0 or less; 0 times infinity is 0.
+fn leaky(a: f32, sign: f32, c: f32) -> f32 {
+    return select(a, select(c * a, 0.0, c == 0.0), sign <= 0.0);
+}
+
 // tanh, whose error near 0 is absolute, hence a series there, and which is NaN far out on some drivers.
 fn tanh_all(a: f32) -> f32 {
     let s = a * a;
-    return select(tanh(clamp(a, -10.0, 10.0)), a * (1.0 - s * (1.0 / 3.0 - s * (2.0 / 15.0))), s < 0.01);
+    return select(tanh(within(a, 10.0)), a * (1.0 - s * (1.0 / 3.0 - s * (2.0 / 15.0))), s < 0.01);
 }
 
 // ln(1 + e) for 0 <= e <= 1. The error of a logarithm near 1 is absolute, hence a series for small e.
@@ -177,9 +187,9 @@ fn step_value(code: u32, a: f32, b: f32, c: f32) -> f32 {
         case 13u: { return abs(a); }
         case 14u: { return sin(a); }
         case 15u: { return cos(a); }
-        case 16u: { return select(c * a, a, a > 0.0); }
-        case 17u: { return min(max(a, -c), c); }
-        case 18u: { return select(c * a, a, b > 0.0); }
+        case 16u: { return leaky(a, a, c); }
+        case 17u: { return within(a, c); }
+        case 18u: { return leaky(a, b, c); }
         default: { return c; }
     }
 }

@@ -50,7 +50,8 @@ fn hash(value: u32) -> u32 {
 }
 
 // A permutation of 0..COUNT: a Feistel network of sixteen rounds on the next power of two, walked until it lands inside.
-// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items.
+// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items; and so are
+// fixed points with round keys that differ in low bits alone.
 fn permute(i: u32, key: vec4<u32>) -> u32 {
     let left_mask = (1u << LEFT_BITS) - 1u;
     let right_mask = (1u << RIGHT_BITS) - 1u;
@@ -59,7 +60,7 @@ fn permute(i: u32, key: vec4<u32>) -> u32 {
     var place = COUNT;
     while place >= COUNT {
         for (var round = 0u; round < 8u; round += 1u) {
-            let k = key[round % 4u] + round;
+            let k = key[round % 4u] + round * 0x9e3779b9u;
             left = (left + hash(right ^ k)) & left_mask;
             right = (right + hash(left ^ ~k)) & right_mask;
         }

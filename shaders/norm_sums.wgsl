@@ -1,6 +1,8 @@
-// y[0, o] = sum over i of dy(o, i),  y[1, o] = sum over i of dy(o, i) * (x(o, i) - mean(o))
+// y[0, o] = -sum over i of dy(o, i),  y[1, o] = -sum over i of dy(o, i) * (x(o, i) - mean(o)) / (2 (variance(o) + EPS))
 //
 // A tile of outputs per workgroup (fold.wgsl); both sums in one pass over dy and x.
+
+override EPS: f32 = 0.0;
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -29,9 +31,10 @@ fn main(
 ) {
     let o = (wg.x + wg.y * groups.x) * COLS + col(lane);
     let mean = moments[min(o, OUTER - 1u)];
+    let variance = moments[OUTER + min(o, OUTER - 1u)];
     let sums = fold(lane, o, 0u, INNER, mean);
     if o < OUTER && row(lane) == 0u {
-        y[o] = sums.x;
-        y[OUTER + o] = sums.y;
+        y[o] = -sums.x;
+        y[OUTER + o] = sums.y * -0.5 / (variance + EPS);
     }
 }

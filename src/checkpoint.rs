@@ -14,8 +14,16 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::memory;
 
 const ENTRY: &str = "saddle";
+
+/// The entry of [`Checkpoint::meta`] with the run's settings, as its `run.toml` has them.
+pub const SETTINGS: &str = "settings";
+/// The entry with the version of the checkpoint's own format; there is none in the first.
+pub const FORMAT: &str = "format";
+/// The newest format, which this version writes.
+pub const NEWEST_FORMAT: u64 = 2;
 
 /// How the header of a checkpoint begins, up to the digest.
 const OPENING: &[u8] = br#"{"__metadata__":{"saddle":"{\"sha256\":\""#;
@@ -78,8 +86,16 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
         let bytes =
-            std::fs::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
-        Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))
+            files::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
+        memory::ensure(bytes.len() as u64)?;
+        let checkpoint =
+            Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))?;
+        match (step_of(path), checkpoint.meta.get("step")) {
+            (Some(named), Some(step)) if named.to_string() != *step => {
+                Err(Error::failure(format!("checkpoint `{name}` is of step {step:.20}, whatever its name says")))
+            }
+            _ => Ok(checkpoint),
+        }
     }
 
     /// The value of `meta` under `key`, parsed.

@@ -8,7 +8,7 @@ use crate::{
     initial,
     kernels::{Caps, gather::Data},
     plan::plan,
-    program::{Content, Program, StateItem},
+    program::{self, Content, Memory, Program, StateItem},
     runner::{ProgramId, Runner},
 };
 
@@ -34,8 +34,13 @@ impl Plans {
         self.0.iter().find(|(n, _)| n == name).map(|(_, p)| p)
     }
 
-    /// Makes every program see the whole of its states: one that does not use the last tensors of a state takes it for shorter.
-    fn share_states(&mut self) {
+    /// Bytes of all programs together.
+    pub fn memory(&self) -> Memory {
+        program::memory(self.0.iter().map(|(_, program)| program))
+    }
+
+    /// Elements of every state of these programs: one that does not use the last tensors of a state takes it for shorter.
+    pub fn states(&self) -> BTreeMap<String, usize> {
         let mut lengths: BTreeMap<String, usize> = BTreeMap::new();
         for buffer in self.0.iter().flat_map(|(_, program)| &program.buffers) {
             if let Content::State(name) = &buffer.content {
@@ -43,6 +48,12 @@ impl Plans {
                 *length = buffer.len.max(*length);
             }
         }
+        lengths
+    }
+
+    /// Makes every program see the whole of its states.
+    fn share_states(&mut self) {
+        let lengths = self.states();
         for buffer in self.0.iter_mut().flat_map(|(_, program)| &mut program.buffers) {
             if let Content::State(name) = &buffer.content {
                 buffer.len = lengths[name];
@@ -51,7 +62,7 @@ impl Plans {
     }
 
     /// All tensors of all states, once each, by name.
-    fn items(&self) -> Vec<StateItem> {
+    pub fn items(&self) -> Vec<StateItem> {
         let all = self.0.iter().flat_map(|(_, program)| &program.items);
         let named: BTreeMap<String, StateItem> = all.map(|i| (i.name.clone(), i.clone())).collect();
         named.into_values().collect()
@@ -98,18 +109,35 @@ impl Engine {
     /// # Errors
     /// A metric that is not finite: the states are lost then, and the sentence names the step and the metric.
     pub fn run(&mut self, name: &str, rounds: u64) -> Result<Vec<Vec<f32>>> {
-        let id = self.loaded(name)?.0;
-        let before = self.runner.clock();
-        self.runner.run(id, rounds as usize)?;
-        let rows = self.runner.metrics(id)?;
-        let first = before + rounds - rows.len() as u64;
-        for (i, row) in rows.iter().enumerate() {
-            if let Some(bad) = row.iter().position(|v| !v.is_finite()) {
-                let (step, metric, value) = (first + i as u64 + 1, &self.loaded(name)?.1.metrics[bad], row[bad]);
-                return Err(diverged(format!("{metric} became {value} at step {step}")));
-            }
+        self.start(name, rounds)?;
+        let rows = self.rows(name)?;
+        match self.bad_metric(name, &rows) {
+            Some((_, what)) => Err(diverged(what)),
+            None => Ok(rows),
         }
-        Ok(rows)
+    }
+
+    /// Starts rounds of a program, and does not wait for them.
+    pub fn start(&mut self, name: &str, rounds: u64) -> Result<()> {
+        let id = self.loaded(name)?.0;
+        self.runner.run(id, rounds as usize)
+    }
+
+    /// The metrics of a program's rounds that nobody has asked for yet (the last 256 at most), of which the last one is over
+    /// when the clock has its present value.
+    pub fn rows(&mut self, name: &str) -> Result<Vec<Vec<f32>>> {
+        let id = self.loaded(name)?.0;
+        self.runner.metrics(id)
+    }
+
+    /// The first metric of these newest rows that is not finite: its step, and a sentence.
+    pub fn bad_metric(&self, name: &str, rows: &[Vec<f32>]) -> Option<(u64, String)> {
+        let names = &self.program(name)?.metrics;
+        let first = self.clock() + 1 - rows.len() as u64;
+        rows.iter().zip(first..).find_map(|(row, step)| {
+            let bad = row.iter().position(|v| !v.is_finite())?;
+            Some((step, format!("{} became {} at step {step}", names[bad], row[bad])))
+        })
     }
 
     /// Runs a program once on those of these inputs that it has; read what it made with [`Engine::output`].
@@ -209,5 +237,5 @@ fn written_states(program: &Program) -> BTreeMap<String, usize> {
 
 /// The sentence for a training that blew up.
 pub(crate) fn diverged(what: String) -> Error {
-    Error::failure(format!("{what}, where a lower learning rate or a gradient penalty may help"))
+    Error::Diverged(format!("{what}, where a lower learning rate or a gradient penalty may help"))
 }

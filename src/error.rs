@@ -14,6 +14,9 @@ pub enum Error {
     /// The device gave up on a right request: out of memory, lost, hung. It can be tried again.
     #[error("{0}")]
     Device(String),
+    /// A training blew up: from there on it is of no use, and before that it can go on otherwise.
+    #[error("{0}")]
+    Diverged(String),
 }
 
 /// The crate's result.
@@ -39,7 +42,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Failure(_) | Self::Device(_) => 1,
+            Self::Failure(_) | Self::Device(_) | Self::Diverged(_) => 1,
         }
     }
 
@@ -52,6 +55,7 @@ impl Error {
             Self::Usage(sentence) => Self::Usage(format!("{place}: {sentence}")),
             Self::Failure(sentence) => Self::Failure(format!("{place}: {sentence}")),
             Self::Device(sentence) => Self::Device(format!("{place}: {sentence}")),
+            Self::Diverged(sentence) => Self::Diverged(format!("{place}: {sentence}")),
         }
     }
 }

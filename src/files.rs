@@ -1,15 +1,75 @@
 //! Files that are either complete or absent.
 
-use std::fs;
-#[cfg(unix)]
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// How the names of half-written files begin: whatever still has one belongs to a process that died.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
+
+/// Opens a file to read. What is no regular file is refused before it is opened: a pipe would be waited for.
+///
+/// # Errors
+/// Those of the system, and one that says what else it is.
+pub fn open(path: &Path) -> io::Result<File> {
+    regular(path)?;
+    File::open(path)
+}
+
+/// All bytes of a file, within the bound on sizes ([`memory::most`]).
+///
+/// # Errors
+/// Those of [`open`], and one for what is too large.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let (len, most) = (file.metadata()?.len(), memory::most().map_err(io::Error::other)?);
+    if len > most.bytes {
+        return Err(io::Error::other(format!("it has {}, more than {most}", memory::mib(len))));
+    }
+    let mut bytes = memory::room(len as usize).map_err(io::Error::other)?;
+    file.take(most.bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text of a file, as [`read`].
+///
+/// # Errors
+/// Those of [`read`], and one for what is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
+}
+
+/// Refuses what is there and is no regular file.
+///
+/// # Errors
+/// One that says what it is instead, or those of the system.
+pub fn regular(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let what = if kind.is_dir() { "a folder" } else { special(kind) };
+    Err(io::Error::other(format!("it is {what}, and only a file will do")))
+}
+
+#[cfg(unix)]
+fn special(kind: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match () {
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: fs::FileType) -> &'static str {
+    "a device"
+}
 
 /// Writes `path` so that a crash or a full disk leaves the old file or the new one, never a part.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -17,6 +77,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Nothing but a file is replaced, least of all /dev/null.
+    regular(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -41,12 +103,53 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes what processes that died left half-written in a folder, if it is at least so old.
+///
+/// Only who knows that nobody else writes there may ask for an age of nothing.
+pub fn remove_unfinished(folder: &Path, age: Duration) -> Result<()> {
+    let paths = names(folder)?.into_iter().filter(|name| name.starts_with(UNFINISHED)).map(|name| folder.join(name));
+    for path in paths {
+        let written = fs::symlink_metadata(&path).and_then(|found| found.modified());
+        let is_old = written.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age);
+        if is_old
+            && let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(Error::failure(format!("cannot remove `{}`: {error}", path.display())));
+        }
+    }
+    Ok(())
+}
+
 /// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has one.
 pub fn cache_folder() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let platform = || variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA"));
     let home = || variable("HOME").map(|home| home.join(".cache"));
     variable("SADDLE_CACHE").or_else(|| platform().or_else(home).map(|folder| folder.join("saddle")))
+}
+
+/// Removes from the cache folder what has lain half-written for a day; others may be writing there now.
+pub fn tidy_cache() -> Result<()> {
+    const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+    let Some(cache) = cache_folder() else { return Ok(()) };
+    let folders = names(&cache)?.into_iter().map(|name| cache.join(name)).filter(|path| path.is_dir());
+    folders.chain([cache.clone()]).try_for_each(|folder| remove_unfinished(&folder, ABANDONED))
+}
+
+/// A path as a word of a shell's command line, whatever it is called.
+pub fn quoted(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);
+    let dash = if bytes.starts_with(b"-") { "./" } else { "" }; // else it would be a flag
+    match path.to_str() {
+        Some(text) if !text.is_empty() && bytes.iter().all(plain) => format!("{dash}{text}"),
+        Some(text) if !text.chars().any(char::is_control) => format!("'{dash}{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let escaped = |byte: &u8| if plain(byte) { char::from(*byte).into() } else { format!("\\x{byte:02x}") };
+            format!("$'{dash}{}'", bytes.iter().map(escaped).collect::<String>())
+        }
+    }
 }
 
 /// The names in a folder; a folder that does not exist has none.
@@ -58,5 +161,51 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     match listed {
         Ok(entries) => Ok(entries.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect()),
         Err(error) => Err(Error::failure(format!("cannot list `{}`: {error}", folder.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_is_one_word_of_a_shell() {
+        for (path, word) in [
+            ("runs/dcgan-digits-001", "runs/dcgan-digits-001"),
+            ("my run 2", "'my run 2'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+            ("größe", "'größe'"),
+            ("-x", "./-x"),
+            ("", "''"),
+            ("a\nb'", r"$'a\x0ab\x27'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+    }
+
+    #[test]
+    fn only_what_is_old_enough_and_unfinished_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["kept", ".unfinished-a"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        remove_unfinished(folder.path(), Duration::from_secs(3600)).unwrap();
+        assert_eq!(names(folder.path()).unwrap().len(), 2);
+        remove_unfinished(folder.path(), Duration::ZERO).unwrap();
+        assert_eq!(names(folder.path()).unwrap(), ["kept"]);
+        remove_unfinished(&folder.path().join("none"), Duration::ZERO).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        use std::os::unix::ffi::OsStrExt;
+        for bytes in [&b"a b"[..], b"it's \"$HOME\" `x` \\", b"g\xff\n\t", "größe".as_bytes(), b"!~*?[x]{1,2}#;&|<>()"]
+        {
+            let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+            let script = format!("printf %s {}", quoted(path));
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            assert_eq!(output.stdout, bytes, "{script}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Reverse-mode differentiation: graph in, graph out, one rule per primitive, so gradients of any order are more graph.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::graph::{Form, Id, Map, Op, Role, T};
 
@@ -11,34 +11,43 @@ use crate::graph::{Form, Id, Map, Op, Role, T};
 pub fn grad<'g>(loss: T<'g>, wrt: &[T<'g>]) -> Vec<T<'g>> {
     assert!(loss.shape().is_empty(), "grad: wants a scalar, got {:?}", loss.shape());
     let g = loss.graph();
-    let depends = dependents(loss, wrt);
+    let ends: HashSet<Id> = wrt.iter().map(|t| t.id()).collect();
+    let depends = dependents(loss, &ends);
     let mut cotangents: HashMap<Id, T<'g>> = HashMap::from([(loss.id(), g.scalar(1.0))]);
-    for id in (0..=loss.id()).rev() {
-        if !depends[id] || wrt.iter().any(|t| t.id() == id) {
-            continue;
-        }
+    for (&id, _) in depends.iter().rev().filter(|(id, depends)| **depends && !ends.contains(id)) {
         let Some(dy) = cotangents.remove(&id) else { continue };
         let y = g.at(id);
         let x = y.inputs();
-        let wanted: Vec<bool> = x.iter().map(|t| depends[t.id()]).collect();
-        for (t, dx) in x.iter().zip(rule(y, &x, dy, &wanted)) {
-            if let Some(dx) = dx.filter(|_| depends[t.id()]) {
-                let sum = cotangents.get(&t.id()).map_or(dx, |&other| other + dx);
-                cotangents.insert(t.id(), sum);
+        let wanted: Vec<bool> = x.iter().map(|t| depends[&t.id()]).collect();
+        for (n, dx) in rule(y, &x, dy, &wanted).into_iter().enumerate() {
+            if let Some(dx) = dx.filter(|_| wanted[n]) {
+                let sum = cotangents.get(&x[n].id()).map_or(dx, |&other| other + dx);
+                cotangents.insert(x[n].id(), sum);
             }
         }
     }
     wrt.iter().map(|t| cotangents.get(&t.id()).copied().unwrap_or_else(|| g.full(0.0, &t.shape()))).collect()
 }
 
-/// For each node up to the loss, whether a tensor of `wrt` reaches it.
-fn dependents(loss: T, wrt: &[T]) -> Vec<bool> {
+/// For each node that a gradient could pass on the way from the loss down to `ends`, whether one of these reaches it.
+fn dependents(loss: T, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
     let g = loss.graph();
-    let mut depends = vec![false; loss.id() + 1];
-    for id in 0..=loss.id() {
-        let t = g.at(id);
-        let blocked = matches!(t.op(), Op::Detach | Op::Map(Map::Step));
-        depends[id] = wrt.iter().any(|w| w.id() == id) || (!blocked && t.inputs().iter().any(|i| depends[i.id()]));
+    let below = |id: Id| match g.at(id).op() {
+        _ if ends.contains(&id) => vec![],
+        Op::Detach | Op::Map(Map::Step) => vec![],
+        _ => g.at(id).inputs(),
+    };
+    let mut depends: BTreeMap<Id, bool> = BTreeMap::new();
+    let mut open = vec![loss.id()];
+    while let Some(id) = open.pop() {
+        if depends.insert(id, ends.contains(&id)).is_none() {
+            open.extend(below(id).iter().map(|t| t.id()));
+        }
+    }
+    // Inputs come before what uses them.
+    for id in depends.keys().copied().collect::<Vec<_>>() {
+        let reached = ends.contains(&id) || below(id).iter().any(|i| depends[&i.id()]);
+        depends.insert(id, reached);
     }
     depends
 }

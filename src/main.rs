@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         .log_internal_errors(false)
         .init();
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             // Not `eprintln!`, which panics when stderr is closed; there is nobody left to tell.
             let _ = writeln!(stderr(), "error: {error}");

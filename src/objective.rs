@@ -49,21 +49,33 @@ pub fn feature_distance<'g>(real: T<'g>, fake: T<'g>) -> T<'g> {
     (real.mean(&[0]) - fake.mean(&[0])).square().sum_all()
 }
 
-/// Squared norm per sample `[B]` of the gradient of the logits with respect to the samples they were computed from.
-fn squared_norms<'g>(logits: T<'g>, x: T<'g>) -> T<'g> {
-    let dx = grad(logits.sum_all(), &[x])[0];
+/// Samples `[B, C, ..]` in groups of `pack`, which a discriminator judges as one: `[B / pack, pack * C, ..]` (PacGAN, Lin et al.
+/// 2018).
+pub fn packed<'g>(x: T<'g>, pack: usize) -> T<'g> {
+    let mut shape = x.shape();
+    (shape[0], shape[1]) = (shape[0] / pack, shape[1] * pack);
+    x.reshape(&shape)
+}
+
+/// Squared norm per input of the critic, `[B / pack]`, of the gradient of the logits with respect to the samples that they were
+/// computed from.
+fn squared_norms<'g>(logits: T<'g>, x: T<'g>, pack: usize) -> T<'g> {
+    let dx = packed(grad(logits.sum_all(), &[x])[0], pack);
     dx.square().sum(&(1..x.rank()).collect::<Vec<_>>())
 }
 
-/// R1 on real, R2 on generated samples: half the mean squared gradient norm (Mescheder et al. 2018, equation 9).
-pub fn zero_centred<'g>(logits: T<'g>, x: T<'g>) -> T<'g> {
-    squared_norms(logits, x).mean_all() * 0.5
+/// R1 on real, R2 on generated samples: half the mean squared gradient norm (Mescheder et al. 2018, equation 9). What the critic
+/// takes in groups of `pack` is one input of it.
+pub fn zero_centred<'g>(logits: T<'g>, x: T<'g>, pack: usize) -> T<'g> {
+    squared_norms(logits, x, pack).mean_all() * 0.5
 }
 
-/// The mean of (norm - 1)² at points between real and generated samples, one per pair (Gulrajani et al. 2017, equation 3).
-pub fn one_centred<'g>(critic: impl FnOnce(T<'g>) -> T<'g>, real: T<'g>, fake: T<'g>) -> T<'g> {
-    let share = real.graph().random(Dist::Uniform, &[real.dim(0)]).along(0, &real.shape());
+/// The mean of (norm - 1)² at points between real and generated inputs of the critic, groups of `pack` samples, one per pair
+/// (Gulrajani et al. 2017, equation 3).
+pub fn one_centred<'g>(critic: impl FnOnce(T<'g>) -> T<'g>, [real, fake]: [T<'g>; 2], pack: usize) -> T<'g> {
+    let groups = packed(real, pack).shape();
+    let share = real.graph().random(Dist::Uniform, &groups[..1]).along(0, &groups).reshape(&real.shape());
     let between = real * share + fake * (1.0 - share);
-    let norm = (squared_norms(critic(between), between) + 1e-12).sqrt();
+    let norm = (squared_norms(critic(between), between, pack) + 1e-12).sqrt();
     (norm - 1.0).square().mean_all()
 }

@@ -1,6 +1,6 @@
 //! The plan as plain data: buffers and the launches that run on them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,44 @@ pub struct Step {
     pub operands: Vec<Range>,
     /// What it makes, for people.
     pub label: String,
+}
+
+/// Bytes that programs take together; what they share counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// States.
+    pub states: u64,
+    /// The data set and its classes.
+    pub data: u64,
+    /// All else.
+    pub own: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn bytes(&self) -> u64 {
+        self.states + self.data + self.own
+    }
+}
+
+/// The memory of programs that one runner has loaded.
+pub fn memory<'a>(programs: impl IntoIterator<Item = &'a Program>) -> Memory {
+    let mut memory = Memory::default();
+    let mut shared: BTreeMap<String, (bool, u64)> = BTreeMap::new();
+    for Buffer { content, len } in programs.into_iter().flat_map(|program| &program.buffers) {
+        let (bytes, is_state) = (4 * *len as u64, matches!(content, Content::State(_)));
+        match content {
+            Content::State(_) | Content::Clock | Content::Items | Content::Classes => {
+                let most = &mut shared.entry(content.to_string()).or_insert((is_state, 0)).1;
+                *most = bytes.max(*most);
+            }
+            _ => memory.own += bytes,
+        }
+    }
+    for (is_state, bytes) in shared.into_values() {
+        *(if is_state { &mut memory.states } else { &mut memory.data }) += bytes;
+    }
+    memory
 }
 
 /// One named tensor of a state.

@@ -1,18 +1,25 @@
 //! The folder of a run: its settings, metrics, samples and checkpoints.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
-use crate::files::{UNFINISHED, names, write_atomically};
-use crate::settings::{Layer, Menu, Settings};
+use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, write_atomically};
+use crate::settings::{Change, Key, Layer, Menu, Resume, Settings};
 
 const SETTINGS: &str = "run.toml";
 const LOCK: &str = ".lock";
+const SAMPLES: &str = "samples";
+const CHECKPOINTS: &str = "checkpoints";
+const EVALUATIONS: &str = "eval";
+/// How the last line of a `run.toml` begins, which tells whether the others are still what was written.
+const DIGEST: &str = "# sha256 of the lines above: ";
 
 /// A run's folder.
 #[derive(Debug)]
@@ -51,11 +58,15 @@ impl Run {
             Err(error) if error.kind() == io::ErrorKind::NotFound => "it does not exist".into(),
             Err(error) => error.to_string(),
             Ok(found) if !found.is_dir() => "it is a file, and a run is a folder such as runs/dcgan-digits-001".into(),
+            Ok(_) if is_lost(folder)? => {
+                format!("it has no {SETTINGS}; go on with it, and that is written anew: {}", resumption(folder))
+            }
             Ok(_) if !folder.join(SETTINGS).exists() => {
                 format!("it has no {SETTINGS}, so it is not the folder of a run")
             }
             Ok(_) => {
-                let settings = Settings::load(variants, &folder.join(SETTINGS))?;
+                let read = || Settings::written(variants, &Written::read(folder)?.layer);
+                let settings = read().map_err(|error| with_remedy(error, folder))?;
                 return Ok(Self { folder: folder.to_path_buf(), settings, _lock: None });
             }
         };
@@ -63,12 +74,33 @@ impl Run {
     }
 
     /// Opens a run to train it further, locked, with `layers` over its settings; [`Run::save_settings`] makes them stay.
-    pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Self> {
-        let mut run = Self::open(folder, variants)?;
-        run._lock = Some(lock(folder)?);
-        run.settings = run.settings.resumed(layers)?;
+    ///
+    /// Settings are those of `run.toml`, as far as its newest good checkpoint can go on with them; where that file is
+    /// missing, those of the checkpoint.
+    ///
+    /// # Errors
+    /// What makes the folder no run, a `run.toml` that is damaged or says what makes another run, a change that does, and
+    /// a run that another process trains.
+    pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Resumed> {
+        let checkpoints = folder.join(CHECKPOINTS);
+        if !is_lost(folder)? {
+            Self::open(folder, variants)?;
+        }
+        let lock = lock(folder)?;
+        let from = checkpoint::latest(&checkpoints)?;
+        let kept =
+            from.as_ref().map(|(path, checkpoint)| settings_of(checkpoint, variants, path)).transpose()?.flatten();
+        let step = from.as_ref().and_then(|(path, _)| checkpoint::step_of(path)).unwrap_or(0);
+        let (settings, notes) = match (Written::read(folder), kept) {
+            (Ok(written), kept) => written.agreed(kept, variants, step)?,
+            (Err(_), Some(kept)) => {
+                (kept, vec![format!("{SETTINGS} is missing: written anew, as the checkpoint has it")])
+            }
+            (Err(error), None) => return Err(error),
+        };
+        let run = Self { folder: folder.into(), settings: settings.resumed(layers, step)?, _lock: Some(lock) };
         run.make_parts()?;
-        Ok(run)
+        Ok(Resumed { run, from, notes })
     }
 
     /// The folder itself.
@@ -83,7 +115,7 @@ impl Run {
 
     /// Where checkpoints lie.
     pub fn checkpoints(&self) -> PathBuf {
-        self.folder.join("checkpoints")
+        self.folder.join(CHECKPOINTS)
     }
 
     /// Where the checkpoint after `step` steps goes.
@@ -93,7 +125,38 @@ impl Run {
 
     /// Where the samples after `step` steps go.
     pub fn sample_path(&self, step: u64) -> PathBuf {
-        self.folder.join("samples").join(format!("step-{step:06}.png"))
+        self.samples().join(format!("step-{step:06}.png"))
+    }
+
+    /// Where pictures of samples lie.
+    fn samples(&self) -> PathBuf {
+        self.folder.join(SAMPLES)
+    }
+
+    /// Where evaluations go.
+    pub fn evaluations(&self) -> PathBuf {
+        self.folder.join(EVALUATIONS)
+    }
+
+    /// Thins the pictures of samples out to at most `keep`, evenly over the run: those at multiples of `every` steps, or of
+    /// twice as many, or of twice as many again, and the newest.
+    pub fn thin_samples(&self, keep: usize, every: u64) -> Result<()> {
+        let step = |name: &String| name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok();
+        let mut steps: Vec<u64> = names(&self.samples())?.iter().filter_map(step).collect();
+        steps.sort_unstable();
+        let Some(newest) = steps.pop() else { return Ok(()) };
+        let mut interval = every.max(1);
+        while 1 + steps.iter().filter(|step| step.is_multiple_of(interval)).count() > keep.max(1) {
+            match interval.checked_mul(2) {
+                Some(double) if interval <= newest => interval = double,
+                _ => break,
+            }
+        }
+        let kept = |step: &u64| keep > 1 && step.is_multiple_of(interval);
+        steps.retain(|step| !kept(step));
+        steps.iter().map(|step| self.sample_path(*step)).try_for_each(|path| {
+            fs::remove_file(&path).map_err(|e| Error::failure(format!("cannot remove `{}`: {e}", path.display())))
+        })
     }
 
     /// Where the metrics lie.
@@ -101,45 +164,205 @@ impl Run {
         self.folder.join("metrics.jsonl")
     }
 
-    /// Opens the metrics to append to.
-    pub fn metrics(&self) -> Result<Metrics> {
-        Metrics::open(self.metrics_path())
+    /// Opens the metrics to append to, after those up to `step`: what a resumed run repeats, and lines that are damaged, are
+    /// left out of the file, which is written anew if there are any.
+    pub fn metrics(&self, step: u64) -> Result<Metrics> {
+        Metrics::open(self.metrics_path(), step)
     }
 
     fn make_parts(&self) -> Result<()> {
-        ["samples", "checkpoints"].iter().try_for_each(|part| make(&self.folder.join(part)))
+        [SAMPLES, CHECKPOINTS].iter().try_for_each(|part| make(&self.folder.join(part)))?;
+        let parts = [SAMPLES, CHECKPOINTS, EVALUATIONS].map(|part| self.folder.join(part));
+        parts.iter().chain([&self.folder]).try_for_each(|part| remove_unfinished(part, Duration::ZERO))
     }
 
-    /// Writes the settings to `run.toml`.
+    /// Adds a change to the settings' record of them.
+    pub fn record(&mut self, change: Change) {
+        self.settings.changes.push(change);
+    }
+
+    /// Writes the settings to `run.toml`, and below them what they add up to.
     pub fn save_settings(&self) -> Result<()> {
-        write_atomically(&self.folder.join(SETTINGS), self.settings.to_toml().as_bytes())
+        let text = self.settings.to_toml();
+        let text = format!("{text}\n{DIGEST}{}\n", sha256(&text));
+        write_atomically(&self.folder.join(SETTINGS), text.as_bytes())
     }
 }
 
-/// The metrics file of a run: one JSON object a line, only ever appended to.
+/// A run that is about to go on.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The run, with the settings that it goes on with.
+    pub run: Run,
+    /// Its newest good checkpoint and where that lies; none of a run that has none yet.
+    pub from: Option<(PathBuf, Checkpoint)>,
+    /// What a person should know about the settings.
+    pub notes: Vec<String>,
+}
+
+impl Resumed {
+    /// Steps that are done.
+    pub fn step(&self) -> u64 {
+        self.from.as_ref().and_then(|(path, _)| checkpoint::step_of(path)).unwrap_or(0)
+    }
+}
+
+/// What a `run.toml` says.
+struct Written {
+    /// The path, for messages.
+    name: String,
+    layer: Layer,
+    /// Whether it is as it was written; unknown of earlier versions.
+    is_whole: Option<bool>,
+}
+
+impl Written {
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(SETTINGS);
+        let name = path.display().to_string();
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
+        let layer = Layer::from_toml(&text, &name)?;
+        let is_whole = text
+            .rsplit_once(DIGEST)
+            .map(|(above, digest)| above.strip_suffix('\n').is_some_and(|above| sha256(above) == digest.trim_end()));
+        Ok(Self { name, layer, is_whole })
+    }
+
+    /// The settings to go on with at `step`, where a checkpoint has `kept` these, and what to say about it.
+    ///
+    /// # Errors
+    /// A difference that makes another run.
+    fn agreed(self, kept: Option<Settings>, variants: &[Menu], step: u64) -> Result<(Settings, Vec<String>)> {
+        let Self { name, layer, is_whole } = self;
+        let Some(kept) = kept else {
+            let mut notes = vec![];
+            match is_whole {
+                Some(false) => notes.push(format!("`{name}` was changed by hand, and is taken as it is now")),
+                None if step > 0 => {
+                    notes.push("the checkpoint is of an earlier version, which did not keep settings".into())
+                }
+                _ => {}
+            }
+            return Ok((Settings::written(variants, &layer)?, notes));
+        };
+        // A line that is missing stands for what the run had; in a whole file of an earlier version, for what that had.
+        let missing: Vec<&str> = kept.relevant.iter().copied().filter(|key| !layer.has(key)).collect();
+        let written = if is_whole == Some(true) || missing.is_empty() {
+            Settings::written(variants, &layer)?
+        } else {
+            kept.overlaid(&layer)?
+        };
+        let different = kept.differences(&written);
+        let say = |(key, kept, now): &(&Key, String, String)| format!("`{}` was {kept}, is {now}", key.name);
+        let (refused, others): (Vec<_>, Vec<_>) = different.iter().partition(|(key, ..)| key.resume == Resume::Never);
+        if !refused.is_empty() {
+            let list = |these: Vec<&_>| these.into_iter().map(say).collect::<Vec<_>>().join(", ");
+            let others = if others.is_empty() { String::new() } else { format!(" (and {}, as it may)", list(others)) };
+            return Err(Error::usage(format!(
+                "`{name}` is not what the run was trained with: {}{others}; put that back, or remove the file to take all \
+                 settings from the checkpoint; a resumed run can change {}",
+                list(refused),
+                kept.resumable()
+            )));
+        }
+        if is_whole == Some(true) {
+            return Ok((written, vec![]));
+        }
+        let mut notes: Vec<String> = different.iter().map(say).collect();
+        notes.extend(missing.iter().map(|key| format!("`{key}` is missing, and stays as the checkpoint has it")));
+        let notes = match notes.len() {
+            0 => vec![],
+            _ => vec![format!("`{name}` was changed by hand: {}", notes.join(", "))],
+        };
+        // What was changed is recorded as if it had been asked for.
+        let mut asked = Layer::default();
+        different.iter().for_each(|(key, _, now)| asked.set(key.name, now, &name));
+        Ok((kept.resumed(&[asked], step)?, notes))
+    }
+}
+
+/// The settings that a checkpoint keeps; none in one of an earlier version.
+///
+/// # Errors
+/// Settings that cannot be read.
+pub fn settings_of(checkpoint: &Checkpoint, variants: &[Menu], path: &Path) -> Result<Option<Settings>> {
+    let text = checkpoint.meta.get(checkpoint::SETTINGS);
+    let read = |text: &String| Settings::from_toml(variants, text, "the settings in the checkpoint");
+    text.map(read).transpose().map_err(|error| Error::failure(error).at(&path.display().to_string()))
+}
+
+/// The sentence for a `run.toml` that cannot be read, with the way back.
+fn with_remedy(error: Error, folder: &Path) -> Error {
+    let keeps = |checkpoint: &Checkpoint| checkpoint.meta.contains_key(checkpoint::SETTINGS);
+    match checkpoint::latest(&folder.join(CHECKPOINTS)) {
+        Ok(Some((path, checkpoint))) if keeps(&checkpoint) => Error::usage(format!(
+            "{error}; `{}` has the settings too: remove {SETTINGS}, and this writes it anew: {}",
+            path.display(),
+            resumption(folder)
+        )),
+        _ => error,
+    }
+}
+
+/// Whether a folder has checkpoints and no settings beside them.
+fn is_lost(folder: &Path) -> Result<bool> {
+    let has = |name: &String| checkpoint::step_of(Path::new(name)).is_some();
+    Ok(!folder.join(SETTINGS).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
+}
+
+/// The command that goes on with the run in a folder.
+pub fn resumption(folder: &Path) -> String {
+    format!("saddle train --out {} --resume", quoted(folder))
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The metrics file of a run: one JSON object a line, only appended to while the run goes on.
 #[derive(Debug)]
 pub struct Metrics {
     path: PathBuf,
     file: File,
-    /// The last line was cut off by a crash or a full disk: the next one starts on a line of its own.
+    /// The last line was cut off by a full disk: the next one starts on a line of its own.
     torn: bool,
+    /// Lines that no longer were what was written, and are left out.
+    pub damaged: usize,
+    /// The `seconds` of the last line.
+    pub seconds: f64,
 }
 
 impl Metrics {
-    fn open(path: PathBuf) -> Result<Self> {
-        let open = || -> io::Result<(File, bool)> {
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
-            let mut last = [b'\n'];
-            if file.metadata()?.len() > 0 {
-                file.seek(SeekFrom::End(-1))?;
-                file.read_exact(&mut last)?;
-            }
-            Ok((file, last != *b"\n"))
+    fn open(path: PathBuf, step: u64) -> Result<Self> {
+        let cannot = |error: io::Error| Error::failure(format!("cannot open `{}`: {error}", path.display()));
+        let found = match files::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
+            read => read.map_err(cannot)?,
         };
-        match open() {
-            Ok((file, torn)) => Ok(Self { path, file, torn }),
-            Err(error) => Err(Error::failure(format!("cannot open `{}`: {error}", path.display()))),
+        // Lines of an earlier version may repeat steps: the later ones are of the run as it went on.
+        let mut kept: Vec<(u64, f64, &[u8])> = vec![];
+        let mut damaged = 0;
+        for line in found.split_inclusive(|byte| *byte == b'\n') {
+            let object: Option<Map<String, Value>> =
+                line.ends_with(b"\n").then(|| serde_json::from_slice(line).ok()).flatten();
+            let number = |key| object.as_ref().and_then(|object| object.get(key));
+            let Some(at) = number("step").and_then(Value::as_u64) else {
+                damaged += 1;
+                continue;
+            };
+            kept.truncate(kept.partition_point(|(before, ..)| *before < at));
+            if at <= step {
+                kept.push((at, number("seconds").and_then(Value::as_f64).unwrap_or(0.0), line));
+            }
         }
+        let seconds = kept.last().map_or(0.0, |(_, seconds, _)| *seconds);
+        let text = kept.iter().map(|(.., line)| *line).collect::<Vec<_>>().concat();
+        if text != found {
+            write_atomically(&path, &text)?;
+        }
+        let file = OpenOptions::new().append(true).create(true).open(&path).map_err(cannot)?;
+        Ok(Self { path, file, torn: false, damaged, seconds })
     }
 
     /// Appends one line, in the file when this returns.
@@ -212,7 +435,9 @@ fn refuse_used(folder: &Path) -> Result<()> {
 
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
+    let path = folder.join(LOCK);
+    let there = if path.exists() { regular(&path) } else { Ok(()) };
+    let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
     let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
     match file.try_lock() {
         Ok(()) => {}

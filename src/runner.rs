@@ -47,6 +47,9 @@ pub trait Runner {
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
     /// Bytes of memory that it has allocated, where that is known.
     fn allocated(&self) -> Option<u64>;
+    /// Bytes of main memory that it takes to load these programs together, beyond their data set's own; none for what lies in
+    /// the memory of a device.
+    fn main_memory(&self, programs: &[&Program]) -> u64;
     /// The device and its driver, for people.
     fn describe(&self) -> String;
 }

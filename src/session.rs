@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    checkpoint::{Checkpoint, Tensor},
+    checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},
     cpu::Cpu,
-    data::{self, Dataset, Items, Split, Wanted},
+    data::{self, Columns, Dataset, Items, Series, Split, Wanted},
     engine::{Engine, Plans, diverged},
     error::{Error, Result},
     gpu::{self, Choice},
@@ -15,7 +15,9 @@ use crate::{
         gather::Data,
         random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
+    memory,
     models::{self, CALIBRATE, Examples, Kind, Model, RECONSTRUCT, SAMPLE},
+    probe::{self, PROBES, Probe},
     runner::Runner,
     settings::{LatentDist, Settings},
 };
@@ -68,15 +70,73 @@ pub fn examples(dataset: &Dataset) -> Examples {
     Examples { shape: dataset.shape.clone(), classes: dataset.classes(), series: dataset.series.clone() }
 }
 
+/// The greatest extent of an example, and the most values: what a checkpoint's text may ask for.
+const MAX_EXTENT: usize = 1 << 20;
+const MAX_VALUES: usize = 1 << 26;
+/// The most classes, and the most bytes of a name.
+const MAX_CLASSES: usize = 1 << 16;
+const MAX_NAME: usize = 1 << 12;
+
 /// The examples that a checkpoint's model was trained on.
+///
+/// # Errors
+/// A format of a later version; a shape, classes or series that no data set has.
 pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
+    let format = if checkpoint.meta.contains_key(FORMAT) { checkpoint.meta(FORMAT)? } else { 1 };
+    if !(1..=NEWEST_FORMAT).contains(&format) {
+        return Err(Error::failure(format!(
+            "the checkpoint has format {format}, and this version knows 1 to {NEWEST_FORMAT}"
+        )));
+    }
     let text: String = checkpoint.meta("shape")?;
-    let shape: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
-    let shape = shape.map_err(|_| Error::failure(format!("the checkpoint's `shape` cannot be `{text}`")))?;
+    let shape: Result<Vec<usize>, _> = text.split('x').take(4).map(str::parse).collect();
+    let is_fit = |shape: &Vec<usize>| {
+        let values = shape.iter().try_fold(1usize, |values, extent| values.checked_mul(*extent));
+        let extents = shape.iter().all(|extent| (1..=MAX_EXTENT).contains(extent));
+        shape.len() <= 3 && extents && values.is_some_and(|values| values <= MAX_VALUES)
+    };
+    let wrong = |key: &str, why: &str| Error::failure(format!("the checkpoint's `{key}` cannot be right: {why}"));
+    let shape = shape.ok().filter(is_fit).ok_or_else(|| {
+        wrong("shape", &format!("`{:.40}` is not 1 to 3 extents of {MAX_VALUES} values together at most", text))
+    })?;
+    let classes: usize = checkpoint.meta("classes")?;
+    if classes > MAX_CLASSES {
+        return Err(wrong("classes", &format!("{classes} is more than {MAX_CLASSES}")));
+    }
     let series: String = checkpoint.meta("series")?;
-    let series =
+    let series: Option<Series> =
         serde_json::from_str(&series).map_err(|e| Error::failure(format!("the checkpoint's `series`: {e}")))?;
-    Ok(Examples { shape, classes: checkpoint.meta("classes")?, series })
+    if let Some(series) = &series {
+        let (names, features) = (series.names(), *shape.last().unwrap_or(&0));
+        let ranged = |columns: &Columns| [&columns.min, &columns.max].iter().all(|range| range.len() == features);
+        if names.len() != features || matches!(series, Series::Columns(columns) if !ranged(columns)) {
+            return Err(wrong("series", &format!("it is not of {features} features")));
+        }
+        if names.iter().any(|name| name.len() > MAX_NAME) {
+            return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));
+        }
+    }
+    Ok(Examples { shape, classes, series })
+}
+
+/// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are no numbers; before anything is
+/// made on a device.
+pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
+    for item in plans.items() {
+        let Some(tensor) = checkpoint.tensors.get(&item.name) else {
+            return Err(Error::failure(format!("the checkpoint has no {}: it belongs to other settings", item.name)));
+        };
+        if tensor.shape != item.shape {
+            let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
+            return Err(Error::failure(format!(
+                "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
+            )));
+        }
+    }
+    match checkpoint.tensors.iter().find(|(_, tensor)| tensor.data.iter().any(|value| !value.is_finite())) {
+        Some((name, _)) => Err(Error::failure(format!("the checkpoint's {name} holds values that are not finite"))),
+        None => Ok(()),
+    }
 }
 
 /// Puts a data set on the device.
@@ -115,6 +175,8 @@ pub struct Session {
     /// The phase of the last round, or of the first one to come.
     phase: usize,
     step: u64,
+    /// The step that this session began with.
+    begun: u64,
 }
 
 impl Session {
@@ -124,9 +186,12 @@ impl Session {
         settings: &Settings,
         examples: Examples,
         model: &Model,
-        plans: Plans,
+        mut plans: Plans,
     ) -> Result<Self> {
-        let phases = model.phases.iter().map(|phase| (phase.name, phase.until)).collect();
+        let phases: Vec<_> = model.phases.iter().map(|phase| (phase.name, phase.until)).collect();
+        if phases.iter().any(|(phase, _)| plans.get(phase).is_some()) {
+            probe::add(&mut plans);
+        }
         let engine = Engine::new(runner, plans, settings.seed)?;
         Ok(Self {
             engine,
@@ -136,6 +201,7 @@ impl Session {
             calibration: model.calibration,
             phase: 0,
             step: 0,
+            begun: 0,
         })
     }
 
@@ -163,6 +229,11 @@ impl Session {
         self.phases.iter().position(|(_, until)| step < *until).unwrap_or(self.phases.len() - 1)
     }
 
+    /// The states on the device.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
     /// The device and its driver, for people.
     pub fn describe(&self) -> String {
         self.engine.describe()
@@ -171,14 +242,34 @@ impl Session {
     /// Trains for some rounds, no further than to the end of a phase, and returns each one's metrics.
     ///
     /// # Errors
-    /// A metric that is not finite: the states are lost then, and the sentence names the step and the metric.
+    /// A metric that is not finite, or a state: that is lost then, and the sentence names the step and the metric, or the
+    /// tensor and the step of the first look that found it ([`PROBES`]).
     pub fn train(&mut self, rounds: u64) -> Result<Vec<Vec<f32>>> {
         self.phase = self.phase_of(self.step);
         let (name, until) = self.phases[self.phase];
-        let rounds = rounds.min(until - self.step);
-        let rows = self.engine.run(name, rounds)?;
-        self.step += rounds;
-        Ok(rows)
+        let end = self.step + rounds.min(until - self.step);
+        let mut looked: BTreeMap<&str, &Probe> = BTreeMap::new();
+        while self.step < end {
+            let next = Probe::next(self.step).map_or(end, |next| next.min(end));
+            self.engine.start(name, next - self.step)?;
+            self.step = next;
+            for probe in PROBES.iter().filter(|probe| probe.is_due(next, self.settings.steps)) {
+                self.engine.start(probe.name, 1)?;
+                looked.insert(probe.name, probe);
+            }
+        }
+        let rows = self.engine.rows(name)?;
+        let mut faults = Vec::from_iter(self.engine.bad_metric(name, &rows));
+        for probe in looked.values() {
+            if let Some((step, what)) = (probe.fault)(&mut self.engine)? {
+                let before = probe.before(step, self.begun);
+                faults.push((step, format!("{what} at step {step}; it was at step {before}")));
+            }
+        }
+        match faults.into_iter().min_by_key(|(step, _)| *step) {
+            Some((_, what)) => Err(diverged(what)),
+            None => Ok(rows),
+        }
     }
 
     /// Whether the model has a graph of this name, and it is loaded.
@@ -189,6 +280,10 @@ impl Session {
     /// Generates `count` samples, back to back; the same ones for the same seed and states. `class` wants one class of a
     /// conditional model, otherwise they come in turn.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
+        // Latent values, samples, and what a file is made of.
+        let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
+        memory::ensure((count as u64).saturating_mul(4 * values as u64))
+            .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))?;
         let z = noise(self.settings.latent_dist, 0..count * self.latent_size(), seed);
         self.decode(&z, count, seed, class)
     }
@@ -297,6 +392,8 @@ impl Session {
     /// A parameter that is not finite: such a state is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
+        // The values, and then the bytes of the file.
+        memory::ensure(self.engine.items().iter().map(|item| 2 * 4 * numel(&item.shape) as u64).sum())?;
         let mut tensors = BTreeMap::new();
         for item in self.engine.items().to_vec() {
             let data = self.engine.read(&item)?;
@@ -308,6 +405,7 @@ impl Session {
         let s = &self.settings;
         let shape = self.examples.shape.iter().map(|n| n.to_string()).collect::<Vec<_>>().join("x");
         let meta = [
+            (FORMAT, NEWEST_FORMAT.to_string()),
             ("variant", s.variant.clone()),
             ("step", self.step.to_string()),
             ("seed", s.seed.to_string()),
@@ -321,7 +419,7 @@ impl Session {
     /// Takes up the states of a checkpoint.
     ///
     /// # Errors
-    /// Another variant, or tensors of other names or shapes.
+    /// Another variant or seed, or tensors of other names or shapes ([`check_states`] says which).
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let variant: String = checkpoint.meta("variant")?;
         if variant != self.settings.variant {
@@ -330,22 +428,24 @@ impl Session {
                 self.settings.variant
             )));
         }
+        let seed: u64 = checkpoint.meta("seed")?;
+        if seed != self.settings.seed {
+            let ours = self.settings.seed;
+            return Err(Error::failure(format!(
+                "the checkpoint is of a run with seed {seed}, and this one has {ours}"
+            )));
+        }
+        let step: u64 = checkpoint.meta("step")?;
+        if step > i64::MAX as u64 {
+            return Err(Error::failure(format!("the checkpoint's `step` cannot be {step}")));
+        }
         for item in self.engine.items().to_vec() {
-            let Some(tensor) = checkpoint.tensors.get(&item.name) else {
-                return Err(Error::failure(format!(
-                    "the checkpoint has no {}: it belongs to other settings",
-                    item.name
-                )));
-            };
-            if tensor.shape != item.shape {
-                let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
-                return Err(Error::failure(format!(
-                    "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
-                )));
-            }
+            let tensor = checkpoint.tensors.get(&item.name).filter(|tensor| tensor.shape == item.shape);
+            let tensor = tensor.ok_or_else(|| Error::failure(format!("the checkpoint has no such {}", item.name)))?;
             self.engine.write(&item, &tensor.data)?;
         }
-        self.step = checkpoint.meta("step")?;
+        self.step = step;
+        self.begun = step;
         self.phase = self.phase_of(self.step.saturating_sub(1));
         self.engine.set_clock(self.step, self.settings.seed)
     }

@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use proptest::prelude::*;
 use saddle::error::{Error, Result, nearest, unknown};
 use saddle::run::Run;
-use saddle::settings::{Layer, Menu, Objective, Optimizer, Preset, Settings};
+use saddle::settings::{Change, Layer, Menu, Objective, Optimizer, Preset, Settings};
 
 const PRESETS: &[Preset] = &[
     ("default", &[("latent", "64"), ("objective", "hinge")]),
@@ -141,13 +141,28 @@ fn a_name_that_does_not_exist_is_answered_with_the_nearest() {
 #[test]
 fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
     let old = set(&["variant=gan", "latent=32"]).unwrap();
-    let longer = old.resumed(&[layer(&["steps=9", "latent=32", "lr_g=0.00020"])]).unwrap();
-    assert_eq!(longer, Settings { steps: 9, ..old.clone() });
+    let longer = old.resumed(&[layer(&["steps=9", "latent=32", "lr_g=0.00020", "keep=4"])], 7).unwrap();
+    let change =
+        |step, key: &str, from: &str, to: &str| Change { step, key: key.into(), from: from.into(), to: to.into() };
+    let steps = change(7, "steps", "2000", "9");
+    assert_eq!(longer, Settings { steps: 9, keep: 4, changes: vec![steps.clone()], ..old.clone() });
+    let slower = longer.resumed(&[layer(&["lr_g=0.1"])], 8).unwrap();
+    assert_eq!(slower.changes, [steps, change(8, "lr_g", "0.0002", "0.1")]);
+    assert_eq!(Settings::from_toml(VARIANTS, &slower.to_toml(), "run.toml").unwrap(), slower);
     says(
-        old.resumed(&[layer(&["latent=33"])]),
+        old.resumed(&[layer(&["latent=33"])], 7),
         "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
-         steps, adapter, log_every, sample_every, checkpoint_every, keep, samples",
+         data, steps, adapter, lr_g, beta1, beta2, momentum, schedule, grad_clip, r1, r2, gp, lr_d, clip, lr_rbm, lr_dbm, \
+         log_every, sample_every, checkpoint_every, keep, samples, keep_samples",
     );
+    for wrong in [
+        "changed = 1",
+        "[changed]\nstep = 1",
+        "[[changed]]\nstep = 1",
+        "[[changed]]\nstep = -1\nkey = 'a'\nfrom = 'b'\nto = 'c'",
+    ] {
+        says(Layer::from_toml(wrong, "a.toml"), "a.toml:1: `changed` is a list of tables with step, key, from and to");
+    }
 }
 
 #[test]
@@ -205,7 +220,7 @@ fn a_run_folder_is_made_locked_and_found_again() {
 
     let taken = format!("--out: `{name}` already holds a run; continue it with --resume or name another folder");
     says(Run::create(Some(&out), &settings), &taken);
-    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])]).unwrap();
+    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])]).unwrap().run;
     assert_eq!(resumed.settings().steps, 9);
     assert_ne!(Run::open(&out, VARIANTS).unwrap().settings().steps, 9);
     resumed.save_settings().unwrap();
@@ -238,18 +253,21 @@ fn a_run_folder_is_made_locked_and_found_again() {
 }
 
 #[test]
-fn metrics_go_on_after_a_torn_line() {
+fn metrics_go_on_after_the_step_of_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::create(Some(&folder.path().join("run")), &Settings::default()).unwrap();
-    let line = serde_json::json!({"step": 1, "d_loss": 0.5}).as_object().unwrap().clone();
-    run.metrics().unwrap().append(&line).unwrap();
-    let whole = "{\"d_loss\":0.5,\"step\":1}\n";
-    assert_eq!(std::fs::read_to_string(run.metrics_path()).unwrap(), whole);
-    std::fs::write(run.metrics_path(), format!("{whole}{{\"d_lo")).unwrap();
-    let mut metrics = run.metrics().unwrap();
-    metrics.append(&line).unwrap();
-    metrics.append(&line).unwrap();
-    assert_eq!(std::fs::read_to_string(run.metrics_path()).unwrap(), format!("{whole}{{\"d_lo\n{whole}{whole}"));
+    let line = |step: u64| serde_json::json!({"step": step, "seconds": 0.5}).as_object().unwrap().clone();
+    let text = |step: u64| format!("{{\"seconds\":0.5,\"step\":{step}}}\n");
+    run.metrics(0).unwrap().append(&line(1)).unwrap();
+    let there = || std::fs::read_to_string(run.metrics_path()).unwrap();
+    assert_eq!(there(), text(1));
+    // Torn by a crash, with an empty line, and steps that an earlier version repeated.
+    std::fs::write(run.metrics_path(), [&text(1), &text(2), &text(3), "\n", &text(2), &text(4), "{\"d_lo"].concat())
+        .unwrap();
+    let mut metrics = run.metrics(3).unwrap();
+    assert_eq!((metrics.damaged, metrics.seconds), (2, 0.5));
+    metrics.append(&line(4)).unwrap();
+    assert_eq!(there(), [text(1), text(2), text(4)].concat());
 }
 
 fn saddle(arguments: &[&str]) -> Command {

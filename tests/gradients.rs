@@ -235,13 +235,14 @@ fn composites(c: &mut Checks) {
         c.function(&format!("norm over {axes:?}"), &[shape], |x| {
             x[0].normalize(x[0].moments(axes), axes, 0.1).square()
         });
+        let sums = Composite::NormSums { axes: axes.to_vec(), eps: Real::new(0.1) };
         c.function(&format!("norm_sums over {axes:?}"), &[shape, shape, &kept], |x| {
-            x[0].graph().composite(Composite::NormSums { axes: axes.to_vec() }, x).square()
+            x[0].graph().composite(sums.clone(), &[x[0], x[1], x[2].square()]).square()
         });
         // The cotangent is the argument itself, and one argument stands in two places.
         c.function(&format!("norm_sums of one tensor over {axes:?}"), &[shape], |x| {
             let moments = x[0].moments(axes);
-            x[0].graph().composite(Composite::NormSums { axes: axes.to_vec() }, &[x[0], x[0], moments]).square()
+            x[0].graph().composite(sums.clone(), &[x[0], x[0], moments]).square()
         });
     }
     for shape in [[1, 1], [1, 5], [3, 2], [2, 7]] {

@@ -1,11 +1,11 @@
-//! What moves data and keeps time: gather, pad, record, tick.
+//! What moves data, keeps time and looks for what is no number: gather, pad, record, tick, finite.
 mod common;
 mod probe;
 
 use common::{Bound, Inputs, Rng, check, check_with, device};
 use saddle::{
     graph::{Field, numel},
-    kernels::{Caps, Gather, Pad, Record, Spec, Tick, gather::Data},
+    kernels::{Caps, Finite, Gather, Pad, Record, Spec, Tick, finite::SPAN, gather::Data},
 };
 
 fn clock(step: u32) -> Vec<u32> {
@@ -158,4 +158,33 @@ fn ticks() {
     for step in [0, 1, 255, 65_535, (1 << 31) - 1, u32::MAX] {
         check(Tick {}, Inputs::random(0).words_out(vec![clock(step)]), Bound::Exact);
     }
+}
+
+/// Everything that is not finite, at the ends of parts and inside them, beside the largest and smallest of what is; what lies
+/// behind x is not finite, so that a stray read is seen.
+#[test]
+fn finite() {
+    let fine = [f32::MAX, f32::MIN, 0.0, -0.0, f32::MIN_POSITIVE, 1e-45].map(f32::to_bits);
+    let bad = [0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x7f80_0001, 0xffff_ffff];
+    for (k, len) in [1, 63, 255, 256, 257, SPAN - 1, SPAN, SPAN + 1, 3 * SPAN + 77, 9 * SPAN].into_iter().enumerate() {
+        let mut x: Vec<u32> = (0..len).map(|n| fine[n % fine.len()]).collect();
+        x.extend([bad[2]; 300]);
+        let parts = len.div_ceil(SPAN);
+        let places: [&[usize]; 4] = [&[], &[0], &[len - 1], &[len / 2, (parts - 1) * SPAN]];
+        for (j, places) in places.into_iter().enumerate() {
+            let mut x = x.clone();
+            places.iter().for_each(|&n| x[n] = bad[(j + k) % bad.len()]);
+            let caps = Caps { max_groups: [65_535, 2][j % 2], ..device().0.caps.clone() };
+            for before in [vec![0; parts], (0..parts as u32).collect()] {
+                let inputs = Inputs::random(0).words(vec![clock(150), x.clone()]).words_out(vec![before]);
+                check_with(&caps, Finite { len }, inputs, Bound::Exact);
+            }
+        }
+    }
+    // By hand, as the twin is tested by nothing else.
+    let since = |x: f32, before| Finite::since(&[1.0f32.to_bits(), x.to_bits()], 150, before);
+    assert_eq!(
+        [since(f32::MAX, 0), since(f32::MAX, 100), since(f32::NAN, 0), since(f32::INFINITY, 100)],
+        [0, 0, 150, 100]
+    );
 }

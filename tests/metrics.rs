@@ -4,7 +4,7 @@ use std::f64::consts::LN_2;
 
 use saddle::metrics::{
     Estimate, Pca, Points, autocorrelation, autocorrelation_error, choose, frechet_distance, kid, kl_to_uniform,
-    log_mean_exp, memorised_share, mmd_rbf, nearest_distances, prdc, tsne,
+    log_mean_exp, memorised_share, mmd_rbf, nearest_distances, prdc, tsne, tsne_divergence,
 };
 use serde::Deserialize;
 
@@ -24,6 +24,7 @@ struct Fixture {
     autocorrelation_error: f64,
     weights: Vec<f64>,
     log_mean_exp: f64,
+    tsne_divergence: f64,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +204,20 @@ fn tsne_keeps_clusters_apart() {
     let across =
         (0..30).flat_map(|a| (30..60).map(move |b| (a, b))).map(|(a, b)| distance(a, b)).fold(f64::MAX, f64::min);
     assert!(across > within / 2.0, "{across} between the clusters, {within} inside of one");
+}
+
+/// Sequences of waves, as `tests/fixtures/metrics.py` makes them, against scikit-learn's exact t-SNE of as many steps.
+#[test]
+fn tsne_descends_as_far_as_scikit_learn() {
+    let value = |n: usize| {
+        let (i, t) = ((n / 12) as f64, (n % 12) as f64);
+        (0.1 * i).sin() * (0.5 * t + 0.37 * i).sin() + 0.02 * i
+    };
+    let values: Vec<f64> = (0..150 * 12).map(value).collect();
+    let points = Points::new(&values, 12);
+    let (got, want) = (tsne_divergence(points, 20.0, &tsne(points, 20.0)), fixture().tsne_divergence);
+    println!("divergence {got:.5}, scikit-learn's {want:.5}");
+    assert!(got <= 1.01 * want, "{got} nats, where scikit-learn comes to {want}");
 }
 
 /// `cargo test --release --test metrics -- --ignored --nocapture`

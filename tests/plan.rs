@@ -144,6 +144,17 @@ fn long_chains_are_cut() {
 }
 
 #[test]
+fn chains_of_any_length_are_cut() {
+    let g = Graph::new();
+    let (x, w) = (g.input("x", &[7]), g.input("w", &[7]));
+    let long = (0..2000).fold(x, |y, _| (y * 0.5 + w).tanh());
+    let sum = (0..900).map(|n| (x * w + f64::from(n)).sigmoid()).reduce(|a, b| a + b).unwrap();
+    g.output("long", long);
+    g.output("sum", sum);
+    agrees(&g, 1, 1e-5);
+}
+
+#[test]
 fn norms_softmax_and_their_gradients() {
     let g = Graph::new();
     let x = g.input("x", &[6, 3, 5, 5]);
@@ -239,12 +250,77 @@ fn a_renamed_state_from_before_an_update_keeps_the_old_value() {
     let x = g.input("x", &[1, 2]);
     let (old, row) = (w.reshape(&[2, 64]).reshape(&[64, 2]), w.slice(&[1, 0], &[1, 64]).reshape(&[64, 1]));
     g.output("early", old.matmul(x.reshape(&[2, 1])));
+    // A product reads what is transposed where it lies.
+    let transposed = w.transpose();
+    let early = transposed.matmul(x.reshape(&[2, 1]) * 4.0);
     g.assign(w, w * 2.0 + 1.0);
     g.commit();
     g.output("late", old.matmul(x.reshape(&[2, 1]) * 2.0));
+    g.output("late transpose", transposed.matmul(x.reshape(&[2, 1]) * 3.0));
+    g.output("late epilogue", early + g.items(s)[0].slice(&[0, 0], &[1, 1]).reshape(&[]) * 2.0);
     g.output("late row", row.matmul(x));
     g.output("new row", g.items(s)[0].slice(&[1, 0], &[1, 64]).reshape(&[64, 1]).matmul(x));
     agrees(&g, 2, 1e-6);
+}
+
+#[test]
+fn an_old_value_that_the_host_reads_is_kept() {
+    let g = Graph::new();
+    let s = g.group("s");
+    let [w, v] = ["w", "v"].map(|name| g.state(s, name, &[3], Init::Const(0.0)));
+    let n = g.state(g.group("n"), "n", &[], Init::Const(0.0));
+    g.output("old", w);
+    g.output("untouched", v);
+    g.metric("n", n);
+    // One launch cannot read and write the buffer of both.
+    g.assign(w, v);
+    g.assign(n, n + 1.0);
+    g.commit();
+    g.output("new", g.items(s)[0]);
+    agrees(&g, 2, 1e-6);
+}
+
+/// Where digits of an index cannot say it, it is copied.
+#[test]
+fn every_reshape_pad_slice_and_permutation_of_four_axes_plans() {
+    let across = |x: T, to: &[usize]| {
+        let g = x.graph();
+        let y = x.reshape(to);
+        g.output(&format!("{to:?}"), y);
+        g.output(&format!("{to:?} squared"), y.square() + 0.5);
+        g.output(&format!("{to:?} of another"), (x * 2.0).reshape(to) + x.square().reshape(to));
+        g.output(&format!("{to:?} gradient"), grad((y.square() * y).sum_all(), &[x])[0]);
+        g.output(&format!("{to:?} summed"), y - y.sum(&[0]).broadcast(to, &[0]));
+    };
+    let g = Graph::new();
+    let (x, y) = (g.input("x", &[4, 3, 5]), g.input("y", &[16, 9]));
+    across(x, &[10, 6]);
+    across(x.permute(&[2, 0, 1]), &[6, 10]);
+    across(x.slice(&[1, 0, 1], &[3, 3, 4]), &[9, 4]);
+    across(x.slice(&[1, 0, 1], &[3, 3, 4]).permute(&[1, 2, 0]), &[2, 9, 2]);
+    across(y, &[24, 6]);
+    across(y.transpose(), &[18, 8]);
+    across(y.pad(&[0, 1], &[16, 12]), &[24, 8]);
+    across(y.slice(&[1, 2], &[15, 6]).concat(y.slice(&[0, 0], &[15, 6]), 1), &[9, 20]);
+    across(g.input("z", &[8, 5]).broadcast(&[3, 8, 5], &[0]), &[24, 5]);
+    // Axes that no view moves apart merge, however many there are.
+    let six = g.input("six", &[2, 3, 2, 2, 3, 2]);
+    across(six.permute(&[3, 4, 5, 0, 1, 2]), &[9, 16]);
+    across(six.slice(&[0, 0, 1, 0, 0, 0], &[2, 3, 1, 2, 3, 2]), &[8, 9]);
+    across(six.pad(&[0, 0, 1, 0, 0, 0], &[2, 3, 4, 2, 3, 2]), &[32, 9]);
+    across(six.pad(&[0, 0, 0, 1, 0, 0], &[2, 3, 2, 4, 3, 2]), &[9, 32]);
+    agrees(&g, 1, 1e-5);
+}
+
+#[test]
+fn more_than_four_axes_apart_are_refused_in_a_sentence() {
+    let x = [2, 3, 2, 3, 2, 3];
+    refused(&Cpu::caps(), None, &["Permute", "more than 4 axes that do not merge", "several steps"], |g| {
+        g.output("y", g.input("x", &x).permute(&[5, 4, 3, 2, 1, 0]).exp());
+    });
+    refused(&Cpu::caps(), None, &["pad", "[3, 4, 3, 4, 3, 4]", "several steps"], |g| {
+        g.output("y", g.input("x", &x).pad(&[1; 6], &[3, 4, 3, 4, 3, 4]));
+    });
 }
 
 #[test]

@@ -4,6 +4,8 @@
 mod common;
 mod training;
 
+use std::collections::BTreeSet;
+
 use saddle::{data::Dataset, models::VARIANTS, session::Session, settings::Settings};
 use training::{Device, same, settings, suited};
 
@@ -103,6 +105,82 @@ fn sampling_leaves_no_trace_and_repeats() {
         assert!(samples == session.generate(7, 3, None).unwrap(), "{what}: the same seed gives the same samples");
         assert!(samples != session.generate(7, 4, None).unwrap(), "{what}: another seed gives others");
         same(&session.checkpoint().unwrap(), &before, &what);
+    }
+}
+
+/// Puts a value into the last tensor of a state.
+fn poison(session: &mut Session, state: &str, value: f32) {
+    let engine = session.engine();
+    let item = engine.items().iter().rfind(|item| item.state == state).unwrap().clone();
+    let mut values = engine.read(&item).unwrap();
+    *values.last_mut().unwrap() = value;
+    engine.write(&item, &values).unwrap();
+}
+
+/// The sentence that ends a training before it comes to this step.
+fn fault(session: &mut Session, until: u64) -> Option<String> {
+    while session.step() < until {
+        match session.train(until - session.step()) {
+            Ok(_) => {}
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+    None
+}
+
+/// A value of each state in turn: a NaN goes on into the losses on some devices and on others not, and an infinite second moment
+/// only holds a parameter still.
+#[test]
+fn what_is_no_longer_finite_is_found_within_50_steps() {
+    let mut looks = 0;
+    for (assignments, rounds) in SMALL {
+        let (s, dataset) = small(&[assignments, &["steps=100"][..]].concat());
+        let what = assignments.join(" ");
+        let mut healthy = Device::Cpu.session(&s, &dataset);
+        train(&mut healthy, *rounds);
+        let start = healthy.checkpoint().unwrap();
+        assert_eq!(fault(&mut healthy, 50), None, "{what}");
+        let states: BTreeSet<String> = healthy.engine().items().iter().map(|item| item.state.clone()).collect();
+        for state in &states {
+            let value = if state.ends_with(".v") { f32::INFINITY } else { f32::NAN };
+            let mut session = Device::Cpu.session(&s, &dataset);
+            session.restore(&start).unwrap();
+            poison(&mut session, state, value);
+            let Some(sentence) = fault(&mut session, 50) else {
+                // What a round draws anew, such as chains, may be good again: nothing is lost then.
+                assert!(session.checkpoint().is_ok(), "{what}: {state} is {value} and nobody says so");
+                let optimised =
+                    states.contains(&format!("{state}.m")) || state.ends_with(".m") || state.ends_with(".v");
+                assert!(!optimised, "{what}: {state} cannot have healed");
+                continue;
+            };
+            let looked = format!(" is no longer finite at step 50; it was at step {rounds}, where");
+            assert!(sentence.contains(&looked) || sentence.contains(" became NaN at step "), "{what}: {sentence}");
+            looks += usize::from(sentence.contains(&looked));
+            let names_it = sentence.starts_with(&format!("{state}."));
+            assert!(value.is_nan() || !sentence.contains(&looked) || names_it, "{what}: {state}: {sentence}");
+        }
+    }
+    assert!(looks > SMALL.len(), "the losses show everything: only {looks} of the faults were looked for");
+}
+
+#[test]
+fn every_device_looks_at_multiples_of_50_and_at_the_end() {
+    for assignments in [&["variant=gan", "hidden_g=16", "hidden_d=16"][..], &["variant=lstm", "units=6"]] {
+        let (s, dataset) = small(&[assignments, &["steps=130"]].concat());
+        for device in Device::ALL {
+            for (from, pieces, [step, before]) in [(3, 200, [50, 0]), (60, 7, [100, 50]), (104, 1, [130, 100])] {
+                let mut session = device.session(&s, &dataset);
+                assert_eq!(fault(&mut session, from), None);
+                let state =
+                    session.engine().items().iter().find(|item| item.state.ends_with(".v")).unwrap().state.clone();
+                poison(&mut session, &state, f32::INFINITY);
+                let sentence =
+                    std::iter::from_fn(|| Some(session.train(pieces))).find_map(Result::err).unwrap().to_string();
+                let want = format!(" is no longer finite at step {step}; it was at step {before}, where");
+                assert!(sentence.starts_with(&state) && sentence.contains(&want), "{device:?}: {sentence}");
+            }
+        }
     }
 }
 

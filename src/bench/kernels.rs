@@ -128,6 +128,7 @@ fn shape(kernel: &Kernel) -> String {
         Kernel::Random(k) => format!("{}, {:?}", k.len, k.dist).to_lowercase(),
         Kernel::Softmax(k) => format!("{}x{}", k.rows, k.cols),
         Kernel::CrossEntropy(k) => format!("{}x{}", k.rows, k.cols),
+        Kernel::Finite(k) => k.len.to_string(),
         kernel => {
             let buffers = kernel.buffers();
             buffers.writes.iter().chain(&buffers.words_out).max().map_or(String::new(), usize::to_string)

@@ -11,7 +11,7 @@ use crate::{
     engine::{Engine, Plans},
     error::{Error, Result},
     kernels::{Caps, gather::Data},
-    models,
+    models, probe,
     program::Program,
     session,
     settings::{Layer, Settings},
@@ -97,7 +97,8 @@ impl Case {
         let name = model.phases.last().expect("a model has a phase").name;
         let from = model.phases.iter().rev().nth(1).map_or(0, |before| before.until);
         let begun = Instant::now();
-        let plans = Plans::new([(name, model.round())], caps, Some(session::layout(&dataset)))?;
+        let mut plans = Plans::new([(name, model.round())], caps, Some(session::layout(&dataset)))?;
+        probe::add(&mut plans);
         Ok(Planned { case: self, settings, dataset, phase: (name, from), plans, planning: begun.elapsed() })
     }
 }
@@ -115,6 +116,11 @@ impl Planned<'_> {
     /// The round's program.
     pub fn program(&self) -> &Program {
         self.plans.get(self.phase.0).expect("it was planned")
+    }
+
+    /// All programs of a training: the round's, and what looks at it from time to time.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.plans.0.iter().map(|(_, program)| program)
     }
 
     /// Seconds that measuring takes at least: two rounds.

@@ -57,7 +57,8 @@ Examples:
   saddle train vae-gan --preset article
   saddle train lstm-gan --data sines
   saddle train --config runs/dcgan-digits-001/run.toml
-  saddle train --out runs/dcgan-digits-001 --resume --steps 4000";
+  saddle train --out runs/dcgan-digits-001 --resume --steps 4000
+  saddle train --out runs/dcgan-digits-001 --resume --set lr_g=0.00005";
 
 /// `saddle train`.
 #[derive(Debug, Args)]
@@ -97,6 +98,9 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint
     #[arg(long, requires = "out")]
     pub resume: bool,
+    /// With --resume and --data: go on although the data is not what the run learned from
+    #[arg(long, requires_all = ["resume", "data"])]
+    pub accept_changed_data: bool,
     /// Longest time that one submission to a GPU should take, for machines that stop what takes long; no launch is cut
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub max_dispatch_ms: u64,
@@ -109,6 +113,11 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
+    /// Whether `--data` names the data.
+    pub fn names_data(&self) -> bool {
+        self.data.is_some()
+    }
+
     /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.
     pub fn layers(&self) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
@@ -172,15 +181,21 @@ pub struct SampleArgs {
     /// Checkpoint after this step [default: the newest]
     #[arg(long, value_name = "STEP")]
     pub checkpoint: Option<u64>,
-    /// Class to draw, for a conditional model [default: all in turn]
-    #[arg(long, value_name = "N")]
-    pub class: Option<usize>,
+    /// Class to draw, by name or number, for a conditional model [default: all in turn]
+    #[arg(long, value_name = "NAME|N", allow_negative_numbers = true)]
+    pub class: Option<String>,
     /// Go from one sample to another in this many steps, once in each row
     #[arg(long, value_name = "STEPS", value_parser = RangedU64ValueParser::<usize>::new().range(2..=64))]
     pub interpolate: Option<usize>,
     /// Encode and decode held-out examples instead; a png shows their originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,
+    /// Where the data to reconstruct lies now [default: where it was]
+    #[arg(long, value_name = "NAME|PATH", requires = "reconstruct")]
+    pub data: Option<String>,
+    /// With --data: take it although it is not what the run learned from
+    #[arg(long, requires = "data")]
+    pub accept_changed_data: bool,
 }
 
 const DATA_EXAMPLES: &str = "\
@@ -328,6 +343,12 @@ pub struct EvalArgs {
     /// Share of the training of the networks that score, for a quick look
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub effort: f64,
+    /// Where the data lies now [default: where it was]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// With --data: measure with it although it is not what the run learned from
+    #[arg(long, requires = "data")]
+    pub accept_changed_data: bool,
 }
 
 /// A number above 0 and at most 1.

@@ -6,7 +6,7 @@ use super::{BenchArgs, BenchCommand, print, progress::Progress, tell};
 use crate::{
     bench::{self, CASES, Effort, Report, SCHEMA},
     error::{Error, Result, unknown},
-    files::write_atomically,
+    files::{read_text, write_atomically},
     gpu::{self, Listed},
     session,
 };
@@ -82,7 +82,7 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&
                 continue;
             }
         };
-        programs.push((case.name, planned.program().clone()));
+        programs.extend(planned.programs().map(|program| (case.name, program.clone())));
         let least = planned.least(&ceilings);
         if least > args.limit {
             tell(format_args!(
@@ -124,7 +124,7 @@ fn compare(files: &[PathBuf], out: &Path) -> Result<()> {
 
 fn read(file: &Path) -> Result<Report> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).map_err(|e| Error::usage(format!("`{name}` cannot be read: {e}")))?;
+    let text = read_text(file).map_err(|e| Error::usage(format!("`{name}` cannot be read: {e}")))?;
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| Error::usage(format!("`{name}` is not JSON: {e}")))?;
     match value["schema"].as_u64() {

@@ -1,9 +1,10 @@
 //! `saddle eval`.
 
-use std::fs;
+use std::{fs, path::Path, time::Duration};
 
 use image::RgbImage;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{EvalArgs, print, tell, trained::Trained};
 use crate::{
@@ -17,11 +18,11 @@ use crate::{
         modes,
         sequences::{self, Layout, Sequences},
     },
-    files::{cache_folder, write_atomically},
+    files::{cache_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
     models::{BOUND, SAMPLE},
-    report,
+    origin, report,
     session::{self, Session},
     settings::Likelihood,
 };
@@ -29,11 +30,16 @@ use crate::{
 /// Points that are generated for measures of modes.
 const POINTS: usize = 10 * modes::POINTS;
 
+/// Fewer held-out examples than this, and means over them say little.
+const FEW: usize = 20;
+
 /// A report, and what it is of.
 #[derive(Serialize)]
 struct Measured<'a> {
     step: u64,
     seed: u64,
+    /// SHA-256 of the held-out items; none where training data stood in.
+    held_out: Option<&'a str>,
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -52,7 +58,7 @@ struct Evaluation<'a> {
 
 /// Measures the model of a run, prints what it scores and writes it down.
 pub fn eval(args: &EvalArgs) -> Result<()> {
-    let trained = Trained::open(&args.run, args.checkpoint)?;
+    let trained = Trained::open(&args.run, args.checkpoint)?.with_data(args.data.as_ref(), args.accept_changed_data);
     let model = trained.model()?;
     let variant = &trained.settings().variant;
     if args.importance.is_some() && model.named(&[BOUND]).next().is_none() {
@@ -63,6 +69,10 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let train = trained.data()?;
     let test = trained.held_out()?;
+    let held_out = test.as_ref().map(origin::digest);
+    if test.is_none() {
+        tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings().data));
+    }
     let session = trained.session(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
     if args.importance.is_some() && session.latent_size() == 0 {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
@@ -70,23 +80,40 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
     let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort };
     let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
-    let reports = evaluation.reports()?;
+    tidy_cache()?;
+    let mut reports = evaluation.reports()?;
     let step = evaluation.session.step();
-    let measured: Vec<Measured> = reports.iter().map(|report| Measured { step, seed: args.seed, report }).collect();
+    let folder = trained.run.evaluations();
+    if let Some(before) = held_out_before(&folder).filter(|before| Some(before) != held_out.as_ref()) {
+        let note = format!(
+            "the held-out examples are others than in the evaluation before ({before:.12}..): compare no scores"
+        );
+        tell(format_args!("warning: {note}"));
+        reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
+    }
+    let of = |report| Measured { step, seed: args.seed, held_out: held_out.as_deref(), report };
+    let measured: Vec<Measured> = reports.iter().map(of).collect();
     let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
     let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
-    print(if args.json { json.as_str() } else { tables.trim_end() })?;
-    let folder = trained.run.folder().join("eval");
+    // Written before it is printed, to whoever may have gone by now.
     fs::create_dir_all(&folder)
         .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;
+    remove_unfinished(&folder, Duration::ZERO)?;
     for (name, text) in [("report.json", &json), ("report.txt", &tables)] {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }
     for (name, picture) in &evaluation.pictures {
         report::save_png(&folder.join(name), picture)?;
     }
+    print(if args.json { json.as_str() } else { tables.trim_end() })?;
     tell(format_args!("written to {}", folder.display()));
     Ok(())
+}
+
+/// The digest of the held-out items of the evaluation before, if there was one.
+fn held_out_before(folder: &Path) -> Option<String> {
+    let reports: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).ok()?).ok()?;
+    reports.get(0)?.get("held_out")?.as_str().map(String::from)
 }
 
 /// Whether the checkpoint holds a Boltzmann machine.
@@ -114,7 +141,9 @@ impl Evaluation<'_> {
         let mut report = match self.train.shape[..] {
             [_, _, _] if self.train.stack > 1 => {
                 let generated = self.generate(modes::STACKED)?;
-                Some(modes::stacked(&self.train, self.test.as_ref(), &generated, &self.setup)?)
+                let mut report = modes::stacked(&self.train, self.test.as_ref(), &generated, &self.setup)?;
+                report.notes.extend(self.stand_in());
+                Some(report)
             }
             [_, _, _] => Some(self.images()?),
             [steps, features] => self.sequences([steps, features])?,
@@ -170,13 +199,27 @@ impl Evaluation<'_> {
             return Err(Error::failure(format!("`{}` holds no numbers", self.train.name)));
         };
         let input = Sequences { set: &self.train.name, real, generated: &generated, shape };
-        for (name, layout) in [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)] {
+        // Windows of one step have no two directions to show.
+        let layouts = [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)].into_iter().filter(|_| shape[0] > 1);
+        for (name, layout) in layouts {
             self.pictures.push((name, sequences::picture(&input, layout, self.args.seed)?));
         }
-        sequences::sequences(&input, &self.setup).map(Some)
+        let mut report = sequences::sequences(&input, &self.setup)?;
+        report.notes.push("the real windows are those that the model learned from, as in TimeGAN's code".into());
+        Ok(Some(report))
     }
 
-    /// Held-out examples, back to back.
+    /// What a report that wants held-out examples has to say about them: that there are none, or few.
+    fn stand_in(&self) -> Vec<String> {
+        let set = self.test.as_ref().unwrap_or(&self.train);
+        let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
+        let none = "the set has no held-out part: training examples stand in for it, which flatters the model";
+        let few = format!("too few examples to say much: {count}");
+        let absent = self.test.is_none().then(|| none.to_string());
+        absent.into_iter().chain((count < FEW).then_some(few)).collect()
+    }
+
+    /// Held-out examples, or what stands in for them, back to back.
     fn held_out(&self) -> Vec<f32> {
         let set = self.test.as_ref().unwrap_or(&self.train);
         let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
@@ -209,7 +252,9 @@ impl Evaluation<'_> {
             return Ok(None);
         };
         let numbers = self.importance_samples();
-        tell(format_args!("likelihoods of held-out examples, {} samples of each", numbers.last().unwrap_or(&1)));
+        let whose = if self.test.is_some() { "held-out" } else { "training" };
+        tell(format_args!("likelihoods of {whose} examples, {} samples of each", numbers.last().unwrap_or(&1)));
+        let stand_in = self.stand_in();
         let session = &mut self.session;
         let mut bound = |seed| {
             let answers = session.answers(BOUND, &["elbo", "log_weight"], &examples, seed)?;
@@ -225,7 +270,7 @@ impl Evaluation<'_> {
         if let [steps, _] = self.train.shape[..] {
             report.rows.push(Row::new("NLL per step", nll / steps as f64, Better::Lower));
         }
-        report.notes.extend(note.map(String::from));
+        report.notes.extend(note.map(String::from).into_iter().chain(stand_in));
         Ok(Some(report))
     }
 
@@ -244,6 +289,8 @@ impl Evaluation<'_> {
         let temperatures = self.args.temperatures.unwrap_or(defaults.temperatures);
         tell(format_args!("annealing through {temperatures} temperatures"));
         let annealing = Annealing { temperatures, seed: self.args.seed, ..defaults };
-        boltzmann(&self.train.name, &self.trained.checkpoint, &grey, annealing, &self.setup)
+        let mut report = boltzmann(&self.train.name, &self.trained.checkpoint, &grey, annealing, &self.setup)?;
+        report.notes.extend(self.stand_in());
+        Ok(report)
     }
 }

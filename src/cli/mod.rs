@@ -5,8 +5,11 @@ mod bench;
 mod data;
 mod devices;
 mod eval;
+mod fit;
 mod progress;
+mod resume;
 mod sample;
+mod signals;
 mod train;
 mod trained;
 mod variants;
@@ -18,17 +21,18 @@ pub use args::{BenchArgs, BenchCommand, Cli, Command, DataArgs, DevicesArgs, Eva
 
 use crate::error::{Error, Result};
 
-/// Carries out a parsed command line.
-pub fn run(cli: Cli) -> Result<()> {
+/// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
+pub fn run(cli: Cli) -> Result<u8> {
     match cli.command {
-        Command::Train(args) => train::train(&args),
+        Command::Train(args) => return train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Data(args) => data::data(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
-    }
+    }?;
+    Ok(0)
 }
 
 /// Tells the person at the keyboard; unlike `eprintln!`, it does not panic when nobody listens any more.

@@ -1,22 +1,21 @@
 //! `saddle sample`.
 
 use image::RgbImage;
-use npyz::WriterBuilder;
+use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, print, trained::Trained};
+use super::{SampleArgs, print, tell, trained::Trained};
 use crate::{
     data::{Series, SymbolKind},
-    error::{Error, Result},
+    error::{Error, Result, unknown},
     files::write_atomically,
     graph::numel,
     models::{Examples, RECONSTRUCT, SAMPLE},
+    origin::Origin,
     report,
     session::Session,
     settings::Settings,
 };
 
-/// The most images in one picture.
-const MAX_CELLS: usize = 10_000;
 /// Columns of a picture of reconstructions.
 const COLUMNS: usize = 16;
 
@@ -32,16 +31,17 @@ struct Drawn {
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let trained = Trained::open(&args.run, args.checkpoint)?;
+    let trained = Trained::open(&args.run, args.checkpoint)?.with_data(args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (trained.settings(), &trained.examples);
     check(args, &ending, settings, examples)?;
+    let class = class(args, &trained)?;
     let model = trained.model()?;
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
     if model.named(&[graph]).next().is_none() {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
     let mut session = trained.session(&model, &[graph], args.adapter.as_deref())?;
-    let drawn = draw(args, &trained, &mut session)?;
+    let drawn = draw(args, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.shape);
     write(args, &ending, examples, &drawn)?;
     print(format!("{count} {} of step {} in {}", drawn.what, session.step(), args.out.display()))
@@ -60,20 +60,21 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
             possible.join(", ")
         )));
     }
-    match args.class {
-        Some(_) if !settings.conditional => {
-            return Err(Error::usage("--class needs a model trained with --conditional"));
+    if ending == "png" && examples.shape.len() == 3 {
+        // Reconstructions stand below their originals, and ways from one sample to another have a row each.
+        let (cells, columns) = match (args.reconstruct, args.interpolate) {
+            (true, _) => (2 * args.count.next_multiple_of(COLUMNS.min(args.count)), COLUMNS.min(args.count)),
+            (_, Some(steps)) => (args.count.next_multiple_of(steps), steps),
+            _ => (args.count, columns(args, settings, examples)),
+        };
+        let (_, fit) = report::fitting(&examples.shape, columns, cells);
+        if fit < cells {
+            let most = if args.reconstruct { fit / 2 } else { fit };
+            let count = args.count;
+            return Err(Error::usage(format!(
+                "--count {count}: a png shows {most} such images at most; csv and npy take more"
+            )));
         }
-        Some(class) if class >= examples.classes => {
-            return Err(Error::usage(format!("--class {class}: the model has classes 0 to {}", examples.classes - 1)));
-        }
-        _ => {}
-    }
-    if ending == "png" && examples.shape.len() == 3 && args.count > MAX_CELLS {
-        return Err(Error::usage(format!(
-            "--count {}: a png shows {MAX_CELLS} images at most; csv and npy take more",
-            args.count
-        )));
     }
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
@@ -81,10 +82,45 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
     Ok(())
 }
 
-fn draw(args: &SampleArgs, trained: &Trained, session: &mut Session) -> Result<Drawn> {
+/// The number of the class that `--class` names.
+fn class(args: &SampleArgs, trained: &Trained) -> Result<Option<usize>> {
+    let (Some(wanted), count) = (&args.class, trained.examples.classes) else { return Ok(None) };
+    if !trained.settings().conditional {
+        return Err(Error::usage("--class needs a model trained with --conditional"));
+    }
+    let names = Origin::in_checkpoint(&trained.checkpoint)?.map_or(vec![], |origin| origin.classes);
+    // A name comes first: that of a class can be a number, and then it is not always its own.
+    if let Some(number) = names.iter().position(|name| name == wanted) {
+        return Ok(Some(number));
+    }
+    match wanted.parse() {
+        Ok(number) if number < count => Ok(Some(number)),
+        Err(_) if wanted.parse::<f64>().is_err() && !names.is_empty() => {
+            Err(unknown("class", wanted, names.iter().map(String::as_str)).at("--class"))
+        }
+        _ => Err(Error::usage(format!("--class {wanted}: the model has classes 0 to {}", count - 1))),
+    }
+}
+
+/// Columns of a picture of samples: a row of each class of a conditional model has one column a class.
+fn columns(args: &SampleArgs, settings: &Settings, examples: &Examples) -> usize {
+    match (settings.conditional, &args.class) {
+        (true, None) => examples.classes,
+        _ => (args.count as f64).sqrt().ceil() as usize,
+    }
+}
+
+fn draw(args: &SampleArgs, class: Option<usize>, trained: &Trained, session: &mut Session) -> Result<Drawn> {
     let (settings, examples) = (trained.settings(), &trained.examples);
     if args.reconstruct {
-        let dataset = trained.held_out()?.map_or_else(|| trained.data(), Ok)?;
+        let dataset = match trained.held_out()? {
+            Some(dataset) => dataset,
+            None => {
+                let dataset = trained.data()?;
+                tell(format_args!("`{}` has no held-out part: what the model learned from stands in", settings.data));
+                dataset
+            }
+        };
         let originals: Vec<f32> = (0..args.count.min(dataset.len())).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
         return Ok(Drawn { samples, originals, columns: COLUMNS, what: "reconstructions" });
@@ -98,19 +134,15 @@ fn draw(args: &SampleArgs, trained: &Trained, session: &mut Session) -> Result<D
         let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed);
         // Each way stays in one class.
         let ways = z.chunks(if settings.conditional { steps * session.latent_size() } else { z.len() });
-        let class = |way: usize| settings.conditional.then(|| args.class.unwrap_or(way % examples.classes));
+        let class = |way: usize| settings.conditional.then(|| class.unwrap_or(way % examples.classes));
         let mut samples = vec![];
         for (n, z) in ways.enumerate() {
             samples.extend(session.decode(z, z.len() / session.latent_size(), args.seed, class(n))?);
         }
         return Ok(Drawn { samples, originals: vec![], columns: steps, what: "interpolations" });
     }
-    let samples = session.generate(args.count, args.seed, args.class)?;
-    // A row of each class of a conditional model has one column a class.
-    let columns = match (settings.conditional, args.class) {
-        (true, None) => examples.classes,
-        _ => (args.count as f64).sqrt().ceil() as usize,
-    };
+    let samples = session.generate(args.count, args.seed, class)?;
+    let columns = columns(args, settings, examples);
     Ok(Drawn { samples, originals: vec![], columns, what: "samples" })
 }
 
@@ -118,9 +150,11 @@ fn write(args: &SampleArgs, ending: &str, examples: &Examples, drawn: &Drawn) ->
     let (shape, samples) = (&examples.shape, &drawn.samples);
     let bytes = match (ending, &examples.series) {
         ("png", _) => return report::save_png(&args.out, &picture(examples, drawn)?),
-        ("npy", _) => npy(samples, shape)?,
+        ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
+        ("npy", _) => npy(samples.clone(), shape)?,
         ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(samples, shape[0]).into_bytes(),
         ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&samples[..numel(shape)])?,
+        (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),
     };
@@ -131,7 +165,10 @@ fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
     let Drawn { samples, originals, columns, .. } = drawn;
     let len = numel(&examples.shape);
     match examples.shape[..] {
-        [_, _, _] if originals.is_empty() => report::grid(samples, &examples.shape, *columns),
+        [_, _, _] if originals.is_empty() => {
+            let (columns, _) = report::fitting(&examples.shape, *columns, samples.len() / len);
+            report::grid(samples, &examples.shape, columns)
+        }
         [_, _, _] => {
             let columns = (*columns).min(samples.len() / len);
             report::grid(&woven(originals, samples, columns * len), &examples.shape, columns)
@@ -163,15 +200,15 @@ fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// `[N, ..shape]`, f32.
-fn npy(samples: &[f32], shape: &[usize]) -> Result<Vec<u8>> {
+/// `[N, ..shape]`.
+fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
     let count = samples.len() / numel(shape);
     let shape: Vec<u64> = [&[count], shape].concat().into_iter().map(|n| n as u64).collect();
     let mut bytes = vec![];
     let mut writer =
         npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
-    writer.extend(samples.iter().copied()).map_err(fail)?;
+    writer.extend(samples).map_err(fail)?;
     writer.finish().map_err(fail)?;
     Ok(bytes)
 }

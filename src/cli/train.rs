@@ -2,18 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value};
 
 use super::{
-    TrainArgs, print,
+    TrainArgs,
+    fit::{self, Fit},
+    print,
     progress::{Progress, duration},
+    resume::{self, Offered, check_data, with_way_back},
+    signals::Signals,
     tell,
 };
 use crate::{
@@ -21,46 +23,79 @@ use crate::{
     data::{self, Dataset, Series},
     engine::Plans,
     error::{Error, Result},
+    files::tidy_cache,
     graph::numel,
+    memory::mib,
     models::{self, Model},
+    origin::Origin,
     report,
-    run::{Metrics, Run},
+    run::{Metrics, Run, resumption},
     session::{self, Session},
     settings::Settings,
 };
 
 /// Longest time between two looks at the clock and at Ctrl-C.
 const SLICE: Duration = Duration::from_millis(250);
+/// Longest time between two checkpoints, whatever `checkpoint_every` says: what a divergence can cost.
+const SNAPSHOT: Duration = Duration::from_secs(300);
 
-/// Trains a model, new or resumed.
-pub fn train(args: &TrainArgs) -> Result<()> {
+/// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
+pub fn train(args: &TrainArgs) -> Result<u8> {
     let layers = args.layers()?;
-    let resumed = match (&args.out, args.resume) {
-        (Some(folder), true) => Some(Run::resume(folder, &models::menu(), &layers)?),
-        _ => None,
-    };
+    let resumed = resume::open(args, &layers)?;
     let settings = match &resumed {
-        Some(run) => run.settings().clone(),
-        None => Settings::resolve(&models::menu(), &layers)?,
+        Some(resumed) => resumed.run.settings().clone(),
+        None => {
+            resume::tell_changes(&layers);
+            Settings::resolve(&models::menu(), &layers)?
+        }
     };
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
     tell(&dataset);
-    let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
+    let origin = Origin::of(&dataset);
+    let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
+    let changed = match from {
+        None => None,
+        Some((path, checkpoint)) => {
+            let (name, is_named, accept) = (settings.data.as_str(), args.names_data(), args.accept_changed_data);
+            let offered = Offered { dataset: &dataset, origin: &origin, name, is_named, accept };
+            check_data(checkpoint, &settings, &offered).map_err(|e| e.at(&path.display().to_string()))?
+        }
+    };
+    if resumed.is_none() {
+        let note = |name: &str| format!("`{name}` has no part in this model: any other value would give the same");
+        models::idle(&layers, &examples).into_iter().map(note).for_each(tell);
+    }
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let plan = |model: &Model| Plans::new(model.training(), &caps, Some(session::layout(&dataset)));
-    let plans = plan(&model).map_err(|error| match resumed {
+    let plan = |model: &Model| {
+        let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
+        fit::in_memory(&plans, runner.as_ref()).map(|()| plans)
+    };
+    let fits = |settings: &Settings| {
+        models::variant(&settings.variant).and_then(|v| v.model(settings, &examples)).and_then(|m| plan(&m)).is_ok()
+    };
+    let (model, plans) =
+        said_when_slow("planning the round: many critic steps or unrolled steps take a while", || {
+            let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
+            let plans = plan(&model);
+            Ok::<_, Error>((model, plans))
+        })?;
+    let plans = plans.map_err(|error| match &resumed {
         // The batch of a run cannot change.
         Some(_) => error,
-        None => with_fitting_batch(error, &settings, |smaller| {
-            models::variant(&smaller.variant).and_then(|v| v.model(smaller, &examples)).and_then(|m| plan(&m)).is_ok()
-        }),
+        None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if args.explain {
-        return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));
+        plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")))?;
+        return Ok(0);
     }
     if args.dry_run {
-        return dry_run(&settings, &dataset, &model, &plans);
+        dry_run(&settings, &dataset, &model, &plans)?;
+        return Ok(0);
+    }
+    if let Some((path, checkpoint)) = from {
+        session::check_states(checkpoint, &plans).map_err(|e| e.at(&path.display().to_string()))?;
     }
     if settings.half && !runner.allow_half()? {
         tell("half: products stay in single precision, which is as fast or faster on this device");
@@ -75,54 +110,56 @@ pub fn train(args: &TrainArgs) -> Result<()> {
         shape(&dataset),
         session.describe()
     ));
+    let signals = Signals::watch()?;
     // Nothing is written before everything is known to fit.
     let run = match resumed {
-        Some(run) => {
-            take_up(&run, &mut session)?;
+        Some(resumed) => {
+            let run = resume::take_up(resumed, changed, &mut session)?;
             run.save_settings()?;
             run
         }
         None => Run::create(args.out.as_deref(), &settings)?,
     };
+    tidy_cache()?;
     let (first, since) = (session.step(), Instant::now());
+    let metrics = run.metrics(first)?;
+    if metrics.damaged > 0 {
+        let (lines, path) = (metrics.damaged, run.metrics_path());
+        tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
+    }
     let progress = Progress::new(first, settings.steps);
-    Training { metrics: run.metrics()?, run, settings, dataset, session, progress, first, since }.go()
-}
-
-/// The sentence for settings that do not fit a device, with the largest smaller batch that does, if there is one.
-fn with_fitting_batch(error: Error, settings: &Settings, fits: impl Fn(&Settings) -> bool) -> Error {
-    let batch = |groups: usize| groups * settings.pack;
-    let (mut fitting, mut excess) = (0, settings.batch / settings.pack);
-    while fitting + 1 < excess {
-        let middle = fitting.midpoint(excess);
-        let fits = fits(&Settings { batch: batch(middle), ..settings.clone() });
-        *(if fits { &mut fitting } else { &mut excess }) = middle;
-    }
-    match batch(fitting) {
-        0 => error,
-        batch => Error::failure(format!("{error}; `--batch {batch}` fits")),
-    }
-}
-
-/// Brings a session to where the run's newest good checkpoint is.
-fn take_up(run: &Run, session: &mut Session) -> Result<()> {
-    let Some((path, checkpoint)) = checkpoint::latest(&run.checkpoints())? else {
-        tell("no checkpoint yet: starting anew");
-        return Ok(());
+    let settings = run.settings().clone();
+    let training = Training {
+        metrics,
+        run,
+        settings,
+        dataset,
+        origin,
+        session,
+        progress,
+        first,
+        since,
+        kept: since,
+        has_warned: false,
     };
-    session.restore(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
-    let (step, steps) = (session.step(), run.settings().steps);
-    if step >= steps {
-        let folder = run.folder().display();
-        return Err(Error::usage(format!(
-            "the run `{folder}` is at step {step} of {steps} already; train it further with a higher --steps"
-        )));
-    }
-    tell(format_args!("resumed at step {step} from {}", path.display()));
-    for aside in checkpoint::set_aside(&run.checkpoints(), step)? {
-        tell(format_args!("the damaged checkpoint is now {}", aside.display()));
-    }
-    Ok(())
+    training.go(&signals)
+}
+
+/// Does something, and says what it is where it takes longer than a second.
+fn said_when_slow<R>(what: &str, work: impl FnOnce() -> R) -> R {
+    let (done, waiting) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let wait = move || {
+            if waiting.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                tell(what);
+            }
+        };
+        // Where no thread can be started, it is done without a word.
+        let waiter = thread::Builder::new().spawn_scoped(scope, wait);
+        let result = work();
+        drop((done, waiter));
+        result
+    })
 }
 
 fn shape(dataset: &Dataset) -> String {
@@ -140,10 +177,8 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     for (state, items) in parameters {
         print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
     }
-    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     print(format!("# data: {}, {}", dataset.name, shape(dataset)))?;
-    let bytes = rounds.iter().map(|round| round.bytes()).max().unwrap_or(0);
-    print(format!("# memory: {:.1} MiB on the device, data included", mib(bytes)))?;
+    print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
         print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;
@@ -157,40 +192,38 @@ struct Training {
     metrics: Metrics,
     settings: Settings,
     dataset: Dataset,
+    origin: Origin,
     session: Session,
     progress: Progress,
     /// Step that this process started from, and when.
     first: u64,
     since: Instant,
+    /// When the last checkpoint was written, or tried to be.
+    kept: Instant,
+    /// Whether it was said that pictures cannot be as they should.
+    has_warned: bool,
 }
 
 impl Training {
-    fn go(mut self) -> Result<()> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = stop.clone();
-        ctrlc::set_handler(move || {
-            // The second Ctrl-C does not wait.
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        })
-        .map_err(|e| Error::failure(format!("cannot watch for Ctrl-C: {e}")))?;
-        self.rounds(&stop).map_err(|e| with_way_back(e, &self.run))?;
+    fn go(mut self, signals: &Signals) -> Result<u8> {
+        self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
         self.progress.finish();
-        if self.session.step() < self.settings.steps {
-            let step = self.session.step();
-            tell(format_args!("stopped at step {step}; go on with: {}", resumption(&self.run)));
-            return Ok(());
+        match signals.ended() {
+            Some(status) if self.session.step() < self.settings.steps => {
+                let (step, resumption) = (self.session.step(), resumption(self.run.folder()));
+                tell(format_args!("stopped at step {step}; go on with: {resumption}"));
+                Ok(status)
+            }
+            _ => self.conclude().map(|()| 0),
         }
-        self.conclude()
     }
 
-    /// Trains to the last step, or until `stop` is set.
-    fn rounds(&mut self, stop: &AtomicBool) -> Result<()> {
+    /// Trains to the last step, or until a signal ends it.
+    fn rounds(&mut self, signals: &Signals) -> Result<()> {
         let s = self.settings.clone();
         let mut rows: Vec<Vec<f32>> = vec![];
         let mut slice = 1;
-        while self.session.step() < s.steps && !stop.load(Ordering::SeqCst) {
+        while self.session.step() < s.steps && signals.ended().is_none() {
             let step = self.session.step();
             let until = |every: u64| step.checked_div(every).map_or(s.steps, |done| (done + 1) * every);
             let phase_end = self.session.phase_end();
@@ -212,11 +245,13 @@ impl Training {
             if due(s.log_every) || step == phase_end {
                 self.log(&mut rows);
             }
-            if due(s.sample_every) {
-                self.draw()?;
-            }
-            if due(s.checkpoint_every) {
+            let asked = signals.shows();
+            // The checkpoint first: a picture is not worth one.
+            if due(s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
                 self.keep(step == s.steps)?;
+            }
+            if due(s.sample_every) || asked {
+                self.show();
             }
         }
         if self.session.step() < s.steps {
@@ -237,8 +272,9 @@ impl Training {
 
     /// One line of metrics: means over the steps since the last line.
     fn log(&mut self, rows: &mut Vec<Vec<f32>>) {
-        let seconds = self.since.elapsed().as_secs_f64();
-        let rate = (self.session.step() - self.first) as f64 / seconds;
+        let spent = self.since.elapsed().as_secs_f64();
+        let seconds = self.metrics.seconds + spent;
+        let rate = (self.session.step() - self.first) as f64 / spent;
         let mut line = Map::new();
         line.insert("step".into(), self.session.step().into());
         line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));
@@ -267,6 +303,23 @@ impl Training {
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
+    /// Draws a picture. One that cannot be made is no reason to end the run.
+    fn show(&mut self) {
+        let (keep, every) = (self.settings.keep_samples, self.settings.sample_every);
+        if let Err(error) = self.draw() {
+            return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
+        }
+        if keep > 0 {
+            self.tolerate(self.run.thin_samples(keep as usize, every));
+        }
+    }
+
+    fn warn_once(&mut self, sentence: &str) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            self.progress.note(&format!("warning: {sentence}"));
+        }
+    }
+
     fn draw(&mut self) -> Result<()> {
         let samples = self.samples()?;
         let picture = match self.dataset.shape[..] {
@@ -280,7 +333,15 @@ impl Training {
                 } else {
                     (self.settings.samples as f64).sqrt().ceil() as usize
                 };
-                report::grid(&samples, &self.dataset.shape, columns)?
+                let (shape, len) = (self.dataset.shape.clone(), numel(&self.dataset.shape));
+                let wanted = samples.len() / len;
+                let (columns, count) = report::fitting(&shape, columns, wanted);
+                if count < wanted {
+                    self.warn_once(&format!(
+                        "a picture holds {count} of the {wanted} samples: the others are not drawn"
+                    ));
+                }
+                report::grid(&samples[..count * len], &shape, columns)?
             }
             [steps, features] => match self.dataset.series {
                 Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,
@@ -298,7 +359,10 @@ impl Training {
 
     /// Writes a checkpoint. Where that fails the older ones stay, and only the `last` one is worth ending the run for.
     fn keep(&mut self, last: bool) -> Result<()> {
-        let checkpoint = self.session.checkpoint()?;
+        self.kept = Instant::now();
+        let mut checkpoint = self.session.checkpoint()?;
+        let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
+        checkpoint.meta.extend([settings, self.origin.entry()]);
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
             Err(error) if last => Err(error),
@@ -326,54 +390,5 @@ impl Training {
         print(format!("run     {}", self.run.folder().display()))?;
         let samples = self.run.sample_path(step);
         if samples.exists() { print(format!("samples {}", samples.display())) } else { Ok(()) }
-    }
-}
-
-/// The command that goes on with a run.
-fn resumption(run: &Run) -> String {
-    format!("saddle train --out {} --resume", run.folder().display())
-}
-
-/// The sentence for a run that cannot go on, with the way back.
-fn with_way_back(error: Error, run: &Run) -> Error {
-    let last = checkpoint::latest(&run.checkpoints()).ok().flatten();
-    let back = match last {
-        Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
-        None => "there is no checkpoint yet".into(),
-    };
-    match error {
-        Error::Device(sentence) => Error::device(format!("{sentence}; {back}; go on with: {}", resumption(run))),
-        // A loss that was no number once is none the next time.
-        error => Error::failure(format!("{error}; {back}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checkpoint::Checkpoint;
-
-    #[test]
-    fn what_a_failed_device_has_stopped_can_go_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = Run::create(Some(&folder.path().join("a")), &Settings::default()).unwrap();
-        let name = run.folder().display();
-        let lost = || Error::device("the GPU was lost");
-        assert_eq!(
-            with_way_back(lost(), &run).to_string(),
-            format!("the GPU was lost; there is no checkpoint yet; go on with: saddle train --out {name} --resume")
-        );
-        Checkpoint { tensors: BTreeMap::new(), meta: BTreeMap::new() }.save(&run.checkpoint_path(7)).unwrap();
-        let last = format!("the last good checkpoint is {name}/checkpoints/step-000007.safetensors");
-        let error = with_way_back(lost(), &run);
-        assert_eq!(error.exit_code(), 1);
-        assert_eq!(
-            error.to_string(),
-            format!("the GPU was lost; {last}; go on with: saddle train --out {name} --resume")
-        );
-        assert_eq!(
-            with_way_back(Error::failure("d_loss is no number"), &run).to_string(),
-            format!("d_loss is no number; {last}")
-        );
     }
 }

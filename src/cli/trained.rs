@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::tell;
+use super::{
+    fit,
+    resume::{Offered, check_data},
+    tell,
+};
 use crate::{
     checkpoint::{self, Checkpoint},
     data::Dataset,
@@ -10,9 +14,10 @@ use crate::{
     error::{Error, Result},
     files::names,
     models::{self, Examples, Model},
-    run::Run,
+    origin::Origin,
+    run::{Run, settings_of},
     session::{self, Session},
-    settings::Settings,
+    settings::{Resume, Settings},
 };
 
 pub struct Trained {
@@ -21,6 +26,11 @@ pub struct Trained {
     /// Where the checkpoint lies, for errors.
     path: PathBuf,
     pub examples: Examples,
+    /// What the checkpoint was made with, and where the data lies now.
+    settings: Settings,
+    /// What `--data` and `--accept-changed-data` say.
+    data_is_named: bool,
+    accept: bool,
 }
 
 impl Trained {
@@ -33,11 +43,27 @@ impl Trained {
                 .ok_or_else(|| Error::failure(format!("`{}` has no checkpoint yet", folder.display())))?,
         };
         let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
-        Ok(Self { run, checkpoint, path, examples })
+        let settings = match settings_of(&checkpoint, &models::menu(), &path)? {
+            None => run.settings().clone(),
+            Some(kept) => {
+                let different = kept.differences(run.settings()).into_iter();
+                for (key, kept, now) in different.filter(|(key, ..)| key.resume == Resume::Never) {
+                    tell(format_args!("run.toml says `{}` is {now}; it was {kept}, and that is used", key.name));
+                }
+                Settings { data: run.settings().data.clone(), ..kept }
+            }
+        };
+        Ok(Self { run, checkpoint, path, examples, settings, data_is_named: false, accept: false })
+    }
+
+    /// The same with its data where `--data` says, and whether that may differ from what the run learned from.
+    pub fn with_data(mut self, named: Option<&String>, accept: bool) -> Self {
+        self.settings.data = named.unwrap_or(&self.settings.data).clone();
+        Self { data_is_named: named.is_some(), accept, ..self }
     }
 
     pub fn settings(&self) -> &Settings {
-        self.run.settings()
+        &self.settings
     }
 
     pub fn model(&self) -> Result<Model> {
@@ -48,6 +74,8 @@ impl Trained {
     pub fn session(&self, model: &Model, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
         let (runner, caps, _) = session::open_device(adapter)?;
         let plans = Plans::new(model.named(graphs), &caps, None)?;
+        session::check_states(&self.checkpoint, &plans).map_err(|e| e.at(&self.path.display().to_string()))?;
+        fit::in_memory(&plans, runner.as_ref())?;
         let mut session = Session::new(runner, self.settings(), self.examples.clone(), model, plans)?;
         session.restore(&self.checkpoint).map_err(|e| e.at(&self.path.display().to_string()))?;
         Ok(session)
@@ -55,30 +83,32 @@ impl Trained {
 
     /// What the model learned from.
     pub fn data(&self) -> Result<Dataset> {
-        self.checked(session::open_data(self.settings()))
+        let dataset = session::open_data(&self.settings).map_err(|e| e.at("the data of the run"))?;
+        let (name, origin) = (self.settings.data.as_str(), Origin::of(&dataset));
+        let (is_named, accept) = (self.data_is_named, self.accept);
+        check_data(
+            &self.checkpoint,
+            &self.settings,
+            &Offered { dataset: &dataset, origin: &origin, name, is_named, accept },
+        )?;
+        Ok(dataset)
     }
 
-    /// The held-out examples of the run's data, if it has any; else a sentence tells people so.
+    /// The held-out examples of the run's data, if it has any.
+    ///
+    /// # Errors
+    /// A part that is there and cannot be used.
     pub fn held_out(&self) -> Result<Option<Dataset>> {
-        match session::open_held_out(self.settings()).transpose() {
-            None => {
-                let data = &self.settings().data;
-                tell(format_args!("`{data}` has no part to test with; what the model learned from stands in"));
-                Ok(None)
-            }
-            Some(opened) => self.checked(opened).map(Some),
-        }
-    }
-
-    fn checked(&self, opened: Result<Dataset>) -> Result<Dataset> {
-        let dataset = opened.map_err(|e| e.at("the data of the run"))?;
+        let Some(dataset) = session::open_held_out(&self.settings).map_err(|e| e.at("the data of the run"))? else {
+            return Ok(None);
+        };
         if dataset.shape != self.examples.shape {
-            let (name, found, wanted) = (&self.settings().data, &dataset.shape, &self.examples.shape);
+            let (name, found, wanted) = (&self.settings.data, &dataset.shape, &self.examples.shape);
             return Err(Error::failure(format!(
-                "`{name}` has examples of shape {found:?} now, and the model learned from {wanted:?}"
+                "the held-out part of `{name}` has examples of shape {found:?}, and the model learned from {wanted:?}"
             )));
         }
-        Ok(dataset)
+        Ok(Some(dataset))
     }
 }
 

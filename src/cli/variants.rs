@@ -5,7 +5,7 @@ use crate::{
     data,
     error::Result,
     models::{self, VARIANTS},
-    settings::Settings,
+    settings::{Resume, Settings},
 };
 
 /// Lists the variants, or the settings and presets of one.
@@ -32,7 +32,8 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
             print(format!("\n{group}"))?;
         }
         let default = if key.name == "data" { v.menu().data } else { key.default };
-        print(format!("  {:<17} {}; {} [{default}]", key.name, key.help, key.rule.describe()))?;
+        let resumable = if key.resume == Resume::Never { "" } else { "; resumable" };
+        print(format!("  {:<17} {}; {} [{default}]{resumable}", key.name, key.help, key.rule.describe()))?;
     }
-    Ok(())
+    print("\nresumable: may change in a run that goes on, as in `saddle train --out RUN --resume --set KEY=VALUE`")
 }

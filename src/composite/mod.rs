@@ -26,9 +26,10 @@ impl Composite {
                 let normal = Self::Normalize { axes: axes.clone(), eps: *eps }.define(&x[..2]);
                 normal * spread(x[2], x[0], axes) + spread(x[3], x[0], axes)
             }
-            Self::NormSums { axes } => {
-                let (dy, x, mean) = (x[0], x[1], x[2].index(0));
-                stack(dy.sum(axes), (dy * (x - spread(mean, x, axes))).sum(axes))
+            Self::NormSums { axes, eps } => {
+                let (dy, x, mean, variance) = (x[0], x[1], x[2].index(0), x[2].index(1));
+                let product = (dy * (x - spread(mean, x, axes))).sum(axes);
+                stack(-dy.sum(axes), product * (variance + eps.get()).recip() * -0.5)
             }
             Self::Softmax => {
                 let peak = x[0].max(&[1]).detach().along(0, &x[0].shape());
@@ -56,24 +57,25 @@ impl Composite {
             Self::Moments { axes } => {
                 let count = axes.iter().map(|&a| x[0].dim(a)).product::<usize>() as f64;
                 let spread = |t: T<'g>| spread(t, x[0], axes);
-                let (dmean, dvariance) = (dy.index(0) * (1.0 / count), dy.index(1) * (2.0 / count));
-                // Written as a x + b, with a and b for each kept place.
-                vec![x[0] * spread(dvariance) + spread(dmean - dvariance * y.index(0))]
+                // The mean is taken off first: in a x + b, what it exceeds the deviation by would be lost.
+                let deviation = x[0] - spread(y.index(0));
+                vec![deviation * spread(dy.index(1)) * (2.0 / count) + spread(dy.index(0)) * (1.0 / count)]
             }
             // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
+            // The last two are s times what the kernel gives, in one tensor, which the gradient by x can read beside dy, x, s
+            // and the moments: a chain has five operands.
             Self::Normalize { axes, eps } => {
-                let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone() }, &[dy, x[0], x[1]]);
+                let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone(), eps: *eps }, &[dy, x[0], x[1]]);
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
-                let dmoments = stack(-(s * sums.index(0)), s * s * s * sums.index(1) * -0.5);
-                vec![dy * spread(s, x[0], axes), dmoments]
+                vec![dy * spread(s, x[0], axes), sums * s.broadcast(&sums.shape(), &[0])]
             }
             // The same with scale and shift, whose cotangents are these two sums as well.
             Self::BatchNorm { axes, eps } => {
-                let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone() }, &[dy, x[0], x[1]]);
-                let s = (x[1].index(1) + eps.get()).sqrt().recip();
-                let scaled = s * x[2];
-                let dmoments = stack(-(scaled * sums.index(0)), s * s * scaled * sums.index(1) * -0.5);
-                vec![dy * spread(scaled, x[0], axes), dmoments, s * sums.index(1), sums.index(0)]
+                let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone(), eps: *eps }, &[dy, x[0], x[1]]);
+                let deviation = (x[1].index(1) + eps.get()).sqrt();
+                let scaled = deviation.recip() * x[2];
+                let dmoments = sums * scaled.broadcast(&sums.shape(), &[0]);
+                vec![dy * spread(scaled, x[0], axes), dmoments, deviation * sums.index(1) * -2.0, -sums.index(0)]
             }
             Self::Softmax => {
                 let inner = (y * dy).sum(&[1]).along(0, &y.shape());
@@ -86,14 +88,14 @@ impl Composite {
                 let dlogits = across(dy) * (softmax * across(targets.sum(&[1])) - targets);
                 vec![dlogits, across(dy) * -softmax.log()]
             }
-            // For cotangents a, b of the sums of g and of g (x - mean): dg = a + b (x - mean), dx = b g, dmean = -b sum(g).
-            Self::NormSums { axes } => {
-                let (g, x, mean) = (x[0], x[1], x[2].index(0));
-                let (a, b) = (dy.index(0), dy.index(1));
+            // With a, b the cotangents of y0 = -sum(g) and y1 = c sum(g (x - mean)), c = -1 / (2 (variance + eps)):
+            // dg = b c (x - mean) - a, dx = b c g, dmean = b c y0, dvariance = 2 b c y1.
+            Self::NormSums { axes, eps } => {
+                let (g, x, mean, variance) = (x[0], x[1], x[2].index(0), x[2].index(1));
+                let bc = dy.index(1) * (variance + eps.get()).recip() * -0.5;
                 let spread = |t: T<'g>| spread(t, x, axes);
-                let dmean = -(b * y.index(0));
-                let dmoments = stack(dmean, dmean * 0.0);
-                vec![spread(a) + spread(b) * (x - spread(mean)), spread(b) * g, dmoments]
+                let dmoments = stack(bc * y.index(0), bc * y.index(1) * 2.0);
+                vec![spread(bc) * (x - spread(mean)) - spread(dy.index(0)), spread(bc) * g, dmoments]
             }
             Self::Lstm { reverse } => recurrent::lstm_vjp(*reverse, x, y, dy),
             Self::Gru { reverse, reset } => recurrent::gru_vjp(*reverse, *reset, x, y, dy),
@@ -134,7 +136,7 @@ impl Graph {
     /// A composite's node.
     pub fn composite<'g>(&'g self, c: Composite, x: &[T<'g>]) -> T<'g> {
         let shape = match &c {
-            Composite::Moments { axes } | Composite::NormSums { axes } => {
+            Composite::Moments { axes } | Composite::NormSums { axes, .. } => {
                 [vec![2], without(&x[0].shape(), axes)].concat()
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } | Composite::Softmax => x[0].shape(),

@@ -134,9 +134,12 @@ fn step(instr: &Instr, a: &[f32], b: &[f32], out: &mut [f32]) {
         Code::Abs => unary!(f32::abs),
         Code::Sin => unary!(f32::sin),
         Code::Cos => unary!(f32::cos),
-        Code::Leaky => unary!(|a| if a > 0.0 { a } else { c * a }),
-        Code::Clamp => unary!(|a: f32| a.max(-c).min(c)),
-        Code::Mask => binary!(|a, b| if b > 0.0 { a } else { c * a }),
+        // 0 times infinity is 0 here.
+        Code::Leaky if c == 0.0 => unary!(|a| if a <= 0.0 { 0.0 } else { a }),
+        Code::Leaky => unary!(|a| if a <= 0.0 { c * a } else { a }),
+        Code::Clamp => unary!(|a| math::within(a, -c, c)),
+        Code::Mask if c == 0.0 => binary!(|a, b| if b <= 0.0 { 0.0 } else { a }),
+        Code::Mask => binary!(|a, b| if b <= 0.0 { c * a } else { a }),
         Code::Const => out.fill(c),
     }
 }

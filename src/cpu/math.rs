@@ -28,7 +28,7 @@ fn power(k: i32) -> f32 {
 
 /// x within these bounds; NaN stays NaN.
 #[inline(always)]
-fn within(x: f32, least: f32, most: f32) -> f32 {
+pub fn within(x: f32, least: f32, most: f32) -> f32 {
     let x = if x < least { least } else { x };
     if x > most { most } else { x }
 }

@@ -20,8 +20,11 @@ use rayon::prelude::*;
 use crate::{
     data::Items,
     error::{Error, Result},
-    kernels::{Adam, Caps, Chain, Io, Kernel, RmsProp, Sgd, Spec},
-    program::{Content, Program, Range, Step},
+    kernels::{
+        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd, Spec, finite,
+    },
+    memory,
+    program::{self, Content, Memory as Bytes, Program, Range, Step},
     runner::{ProgramId, Runner},
 };
 use products::{Matmul, Scratch};
@@ -29,6 +32,9 @@ use reduce::with_registers;
 
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
+
+/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of tiles.
+const FILTERS: usize = 4;
 
 /// States, data and programs in main memory.
 #[derive(Default)]
@@ -96,11 +102,8 @@ impl Cpu {
         if let Some(place) = name.as_ref().and_then(|name| self.shared.get(name)) {
             return Ok(*place);
         }
-        let (place, mut zeros) = (self.memory.len(), vec![]);
-        zeros.try_reserve_exact(len).map_err(|_| {
-            let mib = len as f64 / f64::from(1 << 18);
-            Error::device(format!("there is no memory for {mib:.1} MiB; a smaller batch or model takes less"))
-        })?;
+        let (place, room) = (self.memory.len(), memory::room(len));
+        let mut zeros = room.map_err(|e| Error::device(format!("{e}; a smaller batch or model takes less")))?;
         zeros.resize(len, 0.0);
         self.memory.push(Memory::Own(zeros));
         self.shared.extend(name.map(|name| (name, place)));
@@ -134,6 +137,24 @@ impl Cpu {
     }
 }
 
+/// Floats of working memory that a kernel's tasks share, at most; a thread's own are few.
+fn working_memory(kernel: &Kernel) -> usize {
+    match kernel {
+        Kernel::MatMul(k) => matmul_of(k).working_memory(),
+        Kernel::Conv2d(Conv2d { geometry, .. })
+        | Kernel::ConvTranspose2d(ConvTranspose2d { geometry, .. })
+        | Kernel::Conv2dFilter(Conv2dFilter { geometry, .. }) => FILTERS * geometry.k * geometry.filter_len(),
+        _ => 0,
+    }
+}
+
+/// A product's shape and how its matrices lie.
+fn matmul_of(k: &MatMul) -> Matmul {
+    let a_strides = if k.a_transposed { (1, k.m) } else { (k.k, 1) };
+    let b_strides = if k.b_transposed { (1, k.k) } else { (k.n, 1) };
+    Matmul { batch: k.batch, m: k.m, k: k.k, n: k.n, a_strides, b_strides }
+}
+
 /// Runs one kernel on slices.
 fn launch(
     kernel: &Kernel,
@@ -156,10 +177,9 @@ fn launch(
             epilogue(&k.chain, i * TASK, y);
         }),
         Kernel::MatMul(k) => {
-            let a_strides = if k.a_transposed { (1, k.m) } else { (k.k, 1) };
-            let b_strides = if k.b_transposed { (1, k.k) } else { (k.n, 1) };
-            let shape = Matmul { batch: k.batch, m: k.m, k: k.k, n: k.n, a_strides, b_strides };
-            products::matmul(&shape, reads[0], reads[1], writes[0], scratch, |start, y| epilogue(&k.chain, start, y));
+            products::matmul(&matmul_of(k), reads[0], reads[1], writes[0], scratch, |start, y| {
+                epilogue(&k.chain, start, y)
+            });
         }
         Kernel::Conv2d(k) => {
             products::conv2d(&k.geometry, reads[0], reads[1], writes[0], scratch, |start, y| {
@@ -186,6 +206,11 @@ fn launch(
         Kernel::Adam(k) => in_parts(reads, words, writes, |len| Adam { len, ..k.clone() }),
         Kernel::Sgd(k) => in_parts(reads, words, writes, |len| Sgd { len, ..k.clone() }),
         Kernel::RmsProp(k) => in_parts(reads, words, writes, |len| RmsProp { len, ..k.clone() }),
+        Kernel::Finite(_) => {
+            let (step, found) = (words[0][0], bytemuck::cast_slice_mut::<f32, u32>(&mut *writes[0]));
+            let parts = words[1].par_chunks(finite::SPAN).zip(found);
+            parts.for_each(|(x, found)| *found = Arch::new().dispatch(|| Finite::since(x, step, *found)));
+        }
         Kernel::Tick(k) => {
             let words_out = vec![bytemuck::cast_slice_mut(&mut *writes[0])];
             k.twin(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
@@ -282,7 +307,9 @@ impl Runner for Cpu {
     }
 
     fn read_state(&mut self, state: &str, offset: usize, len: usize) -> Result<Vec<f32>> {
-        Ok(self.named(&format!("state {state}"))?[offset..offset + len].to_vec())
+        let mut values = memory::room(len)?;
+        values.extend_from_slice(&self.named(&format!("state {state}"))?[offset..offset + len]);
+        Ok(values)
     }
 
     fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()> {
@@ -346,6 +373,13 @@ impl Runner for Cpu {
     fn allocated(&self) -> Option<u64> {
         let floats = self.memory.iter().map(|memory| memory.len()).sum::<usize>() + self.scratch.floats();
         Some(4 * floats as u64)
+    }
+
+    fn main_memory(&self, programs: &[&Program]) -> u64 {
+        let Bytes { states, own, .. } = program::memory(programs.iter().copied());
+        let steps = programs.iter().flat_map(|program| &program.steps);
+        let scratch = steps.map(|step| working_memory(&step.kernel)).max().unwrap_or(0);
+        states + own + 4 * scratch as u64
     }
 
     fn describe(&self) -> String {

@@ -7,7 +7,7 @@ pub fn pad(kernel: &Pad, x: &[f32], y: &mut [f32]) {
     let Pad { from, to, before } = kernel;
     // The innermost axis that x does not fill: what lies within it is consecutive in both.
     let axis = (0..to.len()).rev().find(|&a| from[a] != to[a]).unwrap_or(0);
-    let run = numel(&from[axis..]);
+    let run = numel(&from[axis..]).max(1);
     y.fill(0.0);
     for (n, x) in x.chunks_exact(run).enumerate() {
         let (mut rest, mut at, mut stride) = (n, before[axis] * numel(&to[axis + 1..]), numel(&to[axis..]));
@@ -28,6 +28,8 @@ mod tests {
     fn it_agrees_with_the_twin() {
         for (from, to, before) in [
             (vec![3], vec![7], vec![2]),
+            (vec![], vec![], vec![]),
+            (vec![0, 3], vec![1, 3], vec![1, 0]),
             (vec![2, 3], vec![2, 5], vec![0, 1]),
             (vec![2, 3], vec![4, 3], vec![1, 0]),
             (vec![1, 2, 3], vec![5, 2, 3], vec![4, 0, 0]),

@@ -130,9 +130,9 @@ trait Terms<const N: usize>: Copy {
 /// a
 #[derive(Clone, Copy)]
 struct Plain;
-/// (a - mean)^2
+/// a - centre and its square
 #[derive(Clone, Copy)]
-struct Squares(f32);
+struct Deviations(f32);
 /// a and a (b - mean)
 #[derive(Clone, Copy)]
 struct Weighted(f32);
@@ -144,11 +144,11 @@ impl Terms<1> for Plain {
     }
 }
 
-impl Terms<1> for Squares {
+impl Terms<2> for Deviations {
     #[inline(always)]
-    fn of<S: Simd>(self, simd: S, a: S::f32s, _: S::f32s) -> [S::f32s; 1] {
+    fn of<S: Simd>(self, simd: S, a: S::f32s, _: S::f32s) -> [S::f32s; 2] {
         let d = simd.sub_f32s(a, simd.splat_f32s(self.0));
-        [simd.mul_f32s(d, d)]
+        [d, simd.mul_f32s(d, d)]
     }
 }
 
@@ -209,9 +209,10 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
         let base = place(&kernel.outer, o);
         let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
         let [total] = sums(runs(), Plain);
-        let m = (total / count) as f32;
-        let [total] = sums(runs(), Squares(m));
-        (*mean, *variance) = (m, (total / count) as f32);
+        let centre = (total / count) as f32;
+        // What rounding left in the first mean is taken out of both results, as in the shader.
+        let [off, squares] = sums(runs(), Deviations(centre)).map(|total| total / count);
+        (*mean, *variance) = ((f64::from(centre) + off) as f32, (squares - off * off).max(0.0) as f32);
     });
 }
 
@@ -220,10 +221,10 @@ pub fn norm_sums(kernel: &NormSums, dy: &[f32], x: &[f32], moments: &[f32], y: &
     let outs = numel(&kernel.outer);
     let (plain, weighted) = y.split_at_mut(outs);
     plain.par_iter_mut().zip(weighted).enumerate().for_each(|(o, (plain, weighted))| {
-        let (base, mean) = (place(&kernel.outer, o), moments[o]);
+        let (base, mean, variance) = (place(&kernel.outer, o), moments[o], moments[outs + o]);
         let at = |c| base + place(counted, c);
         let runs = (0..numel(counted)).map(|c| [&dy[at(c)..][..run], &x[at(c)..][..run]]);
         let [a, b] = sums(runs, Weighted(mean));
-        (*plain, *weighted) = (a as f32, b as f32);
+        (*plain, *weighted) = (-a as f32, (b * -0.5 / (f64::from(variance) + kernel.eps)) as f32);
     });
 }

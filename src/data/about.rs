@@ -177,8 +177,7 @@ impl Dataset {
     fn in_units(&self, column: usize, value: f32) -> f32 {
         match &self.series {
             Some(Series::Columns(columns)) => {
-                let (low, high) = (f64::from(columns.min[column]), f64::from(columns.max[column]));
-                (low + f64::from(value) * (high - low)) as f32
+                (columns.zero[column] + f64::from(value) * (columns.one[column] - columns.zero[column])) as f32
             }
             _ => value,
         }

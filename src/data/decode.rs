@@ -8,11 +8,15 @@ use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, Ima
 
 use super::digest::{self, FileDigest};
 use super::images::cover;
+use super::limits::{Budget, Share};
 use super::unpack;
+use crate::{files, memory};
 
-/// The most memory that decoding one image may take, in bytes.
-const MAX_IMAGE_BYTES: u64 = 1 << 29;
 const MAX_IMAGE_SIDE: u32 = 1 << 15;
+/// How often a decoded image lies in memory: as decoded, opaque, and cut to a square.
+const COPIES: u64 = 3;
+/// Pixels of a JPEG for each byte of its file beyond which it is damaged or a trap, that takes seconds to decode.
+const MAX_JPEG_PIXELS: u64 = 1000;
 
 /// How the names of images end.
 pub(super) const ENDINGS: [&str; 17] = [
@@ -36,10 +40,20 @@ pub(super) struct Square {
 }
 
 /// The central square of the image in `path`, grey or RGB, `size` on a side; in 16 bits a channel where `deep`, else 8.
-pub(super) fn square(path: &Path, size: usize, deep: bool) -> Result<Square, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+///
+/// Its copies in memory are a share of what all threads may take together.
+pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> Result<Square, String> {
+    let (bytes, whole) = contents(path, budget)?;
+    let mut decoder = decoder(&bytes, budget)?;
+    drop(whole);
+    let (width, height) = decoder.dimensions();
+    let depth = if deep { 2 } else { 1 };
+    let taken = COPIES * depth * decoder.total_bytes() + 2 * bytes.len() as u64;
+    let _share = budget.take(taken).ok_or_else(|| {
+        format!("its {width}x{height} pixels take {}, more than {}", memory::mib(taken), memory::mib(budget.total))
+    })?;
+    memory::ensure(taken).map_err(|error| error.to_string())?;
     let file = digest::of(&[&bytes]);
-    let mut decoder = decoder(&bytes)?;
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     let bits = bits(decoder.color_type());
     let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
@@ -51,21 +65,33 @@ pub(super) fn square(path: &Path, size: usize, deep: bool) -> Result<Square, Str
 }
 
 /// Whether the image in `path` has colours, by its header; none where it cannot be read.
-pub(super) fn has_color(path: &Path) -> Option<bool> {
-    let bytes = fs::read(path).ok()?;
-    Some(decoder(&bytes).ok()?.color_type().has_color())
+pub(super) fn has_color(path: &Path, budget: &Budget) -> Option<bool> {
+    let (bytes, _whole) = contents(path, budget).ok()?;
+    Some(decoder(&bytes, budget).ok()?.color_type().has_color())
 }
 
-fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, String> {
+/// The bytes of a file, and their share of the budget, twice, as decoders of JPEG copy them.
+fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
+    let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
+    let share = budget.take(2 * len).ok_or_else(too_large)?;
+    Ok((files::read(path).map_err(|error| error.to_string())?, share))
+}
+
+fn decoder<'a>(bytes: &'a [u8], budget: &Budget) -> Result<impl ImageDecoder + 'a, String> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_IMAGE_SIDE);
     limits.max_image_height = Some(MAX_IMAGE_SIDE);
-    limits.max_alloc = Some(MAX_IMAGE_BYTES);
+    limits.max_alloc = Some(budget.total);
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
-    reader.limits(limits.clone());
+    reader.limits(limits);
     let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
-    limits.reserve(decoder.total_bytes()).map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if is_jpeg && u64::from(width) * u64::from(height) > MAX_JPEG_PIXELS * bytes.len() as u64 {
+        let len = bytes.len();
+        return Err(format!("its {len} bytes cannot hold the {width}x{height} pixels that it claims"));
+    }
     if is_jpeg && !is_whole_jpeg(bytes) {
         return Err("it is cut short: it has no end-of-image marker".into());
     }

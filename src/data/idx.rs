@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use super::digest::{self, FileDigest};
 use super::images::Images;
 use super::levels::{Levels, darkness};
-use super::unpack::{is_gzipped, read_up_to, source, stem, unreadable};
+use super::unpack::{is_gzipped, read_up_to, source, stem, too_large, unreadable};
 use super::{About, Dataset, Labels, Options, Split, holdout, product, resized, set_name};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::settings::Layout;
 
 /// What an IDX file holds, by its first four bytes: unsigned bytes in three dimensions, or in one.
@@ -180,10 +181,7 @@ fn class_names(labels: &[u8]) -> Vec<String> {
 
 /// The file called `stem` in the folder of `path`, unpacked or not.
 fn sibling(path: &Path, stem: &str) -> Option<PathBuf> {
-    [stem.to_owned(), format!("{stem}.gz")]
-        .into_iter()
-        .map(|name| path.with_file_name(name))
-        .find(|path| path.is_file())
+    [stem.to_owned(), format!("{stem}.gz")].into_iter().map(|name| path.with_file_name(name)).find(|path| path.exists())
 }
 
 fn split_of(stem: &str) -> Option<Split> {
@@ -232,6 +230,13 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>, FileDigest)> {
     }
     let dims: Vec<usize> = words[1..].iter().map(|&dim| dim as usize).collect();
     let declared: u128 = dims.iter().map(|&dim| dim as u128).product();
+    if let Some(len) = plain_len {
+        let (resident, most) = (declared.min(len.into()) as u64, memory::most()?);
+        if resident > most.bytes {
+            return Err(too_large(path, most));
+        }
+        memory::ensure(resident)?;
+    }
     let limit = u64::try_from(declared).unwrap_or(u64::MAX).saturating_add(1);
     let bytes = read_up_to(&mut source, limit, path)?;
     if bytes.len() as u128 != declared {

@@ -82,7 +82,11 @@ impl Images {
 pub(super) fn cover(image: DynamicImage, size: usize) -> DynamicImage {
     let (width, height) = (image.width(), image.height());
     let side = width.min(height);
-    let square = image.crop_imm((width - side) / 2, (height - side) / 2, side, side);
+    let square = if width == height {
+        image // as large images are not copied for nothing
+    } else {
+        image.crop_imm((width - side) / 2, (height - side) / 2, side, side)
+    };
     if side as usize == size {
         return square;
     }

@@ -10,12 +10,15 @@ use super::folder::Files;
 use super::unpack::{ending, read as bytes_of};
 use super::{About, Dataset, LeftOut, Options, Split, SymbolKind, Symbols, holdout, listing, windows};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::settings::Layout;
 
 /// Steps in a beat, which is a quarter note.
 const STEPS: u64 = 4;
 /// The most steps of one melody, about two hours: what is longer is a damaged file.
 const MAX_STEPS: u64 = 1 << 16;
+/// Bytes of an event in memory, which may be but one in a file.
+const EVENT: u64 = 32;
 /// The channel of drums, counted from 0: its keys are no pitches.
 const DRUMS: u4 = u4::from_int_lossy(9);
 
@@ -106,7 +109,10 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
 
 /// The melody in `path`, and the digest of the file.
 fn load(path: &Path) -> Result<(Vec<u8>, FileDigest)> {
-    let bytes = bytes_of(path)?;
+    let (bytes, most) = (bytes_of(path)?, memory::most()?);
+    if bytes.len() as u64 > most.bytes / EVENT {
+        return Err(Error::failure(format!("the notes of `{}` may take more than {most}", path.display())));
+    }
     let melody = melody(&bytes).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))?;
     Ok((melody, digest::of(&[&bytes])))
 }

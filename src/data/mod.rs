@@ -2,15 +2,20 @@
 
 mod about;
 mod arrays;
+mod cells;
+mod columns;
 mod decode;
+mod dialect;
 mod digest;
 mod digits;
+mod encoding;
 mod folder;
 mod holdout;
 mod idx;
 mod images;
 mod items;
 mod levels;
+mod limits;
 mod listing;
 mod midi;
 mod npy;
@@ -32,6 +37,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Layout, Range, Scale, Separator};
+use crate::{files, memory};
 use images::Images;
 use random::Root;
 
@@ -54,8 +60,6 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 const MAX_SIZE: usize = 1024;
 /// The most steps that a sequence may have.
 const MAX_WINDOW: usize = 1 << 16;
-/// The most bytes that the examples of one set may take.
-const MAX_BYTES: usize = 16 << 30;
 
 /// Examples to learn from.
 #[derive(Clone, Debug)]
@@ -192,14 +196,6 @@ impl Options {
         Ok(())
     }
 
-    /// Refuses the held-out part for `place`, which has none.
-    fn refuse_test(&self, place: &dyn Display) -> Result<()> {
-        if self.split == Split::Test {
-            return Err(Error::failure(format!("{place} has no part to test with")));
-        }
-        Ok(())
-    }
-
     /// Refuses another layout than that of the examples in `place`.
     fn check_layout(&self, place: &dyn Display, layout: Layout) -> Result<()> {
         match self.layout {
@@ -234,7 +230,8 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 /// `Usage` for an unknown name or path and for options that do not fit the set; `Failure` for files that
 /// cannot be used, naming the file and what would be right, and for data without the part that is asked for.
 pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
-    open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with")))
+    let why = if options.holdout > 0.0 { "it is too small to hold some out" } else { "holdout=0.1 holds some out" };
+    open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with: {why}")))
 }
 
 /// Opens the part to test with: that of the data, or what is held out of it. Nothing, where there is neither.
@@ -272,9 +269,9 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     Ok(Some(Dataset { about: About { source, ..set.about.clone() }, ..set }))
 }
 
-/// Whether this is a CSV file: points, or sequences if a window is asked for.
+/// Whether this is a table of text, such as a CSV file: points, or sequences if a window is asked for.
 pub fn is_table(spec: &str) -> bool {
-    unpack::ending(Path::new(spec)) == "csv"
+    table::ENDINGS.contains(&unpack::ending(Path::new(spec)).as_str())
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -307,9 +304,9 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     if path.is_dir() {
         return folder::open(path, options);
     }
+    files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
     match unpack::ending(path).as_str() {
-        "csv" if options.split == Split::Test => Ok(None),
-        "csv" => table::read(path, options).map(Some),
+        ending if table::ENDINGS.contains(&ending) => table::read(path, options),
         "txt" => text::read(path, options),
         "npy" | "npz" => arrays::read(path, options),
         "mid" | "midi" => midi::read(path, options),
@@ -325,7 +322,8 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
 
 /// Whether `open` knows what to do with a file of this name.
 fn is_understood(path: &Path) -> bool {
-    ["csv", "txt", "npy", "npz", "mid", "midi"].contains(&unpack::ending(path).as_str())
+    let ending = unpack::ending(path);
+    [table::ENDINGS.as_slice(), &["txt", "npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
 }
 
 /// The error of one image, or of an archive.
@@ -349,12 +347,12 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
 
 /// Refuses `count` examples of `len` bytes where they take too much; `advice` is what to ask for instead.
 fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str) -> Result<()> {
-    match count.checked_mul(len) {
-        Some(bytes) if bytes <= MAX_BYTES => Ok(()),
+    let most = memory::most()?;
+    match (count as u64).checked_mul(len as u64) {
+        Some(bytes) if bytes <= most.bytes => memory::ensure(bytes),
         _ => Err(Error::failure(format!(
-            "{count} {noun} of {len} bytes from `{}` take more than {} GiB: ask for {advice}",
+            "{count} {noun} of {len} bytes from `{}` take more than {most}: ask for {advice}",
             path.display(),
-            MAX_BYTES >> 30
         ))),
     }
 }

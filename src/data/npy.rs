@@ -9,8 +9,9 @@ use zip::ZipArchive;
 
 use super::digest::{self, FileDigest};
 use super::unpack::{read_up_to, source, unreadable};
-use super::{MAX_BYTES, product};
+use super::product;
 use crate::error::{Error, Result};
+use crate::{files, memory};
 
 /// An array, its values as they are stored, in C order.
 pub(super) struct Array {
@@ -78,7 +79,7 @@ pub(super) struct Npz<'a> {
 
 impl<'a> Npz<'a> {
     pub fn open(path: &'a Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| unreadable(path, error))?;
+        let file = files::open(path).map_err(|error| unreadable(path, error))?;
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error))?;
         let names = zip.file_names().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
         Ok(Self { path, zip, names })
@@ -117,13 +118,15 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Arr
     };
     let size = kind.size;
     let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
-    if declared > MAX_BYTES as u128 {
+    // Its bytes and what they become, mostly f32, lie in memory together.
+    let (most, decoded) = (memory::most()?, declared / size as u128 * size_of::<f32>() as u128);
+    if declared.max(decoded) > most.bytes.into() {
         return Err(Error::failure(format!(
-            "{place} says that it holds {} values of {size} bytes, more than {} GiB",
+            "{place} says that it holds {} values of {size} bytes, more than {most}",
             product(&shape),
-            MAX_BYTES >> 30
         )));
     }
+    memory::ensure((declared + decoded) as u64)?;
     let bytes = read_up_to(source, declared as u64 + 1, path)?;
     if bytes.len() as u128 != declared {
         return Err(Error::failure(format!(

@@ -10,9 +10,11 @@ use super::decode::{Square, has_color, square};
 use super::folder::{Files, in_order};
 use super::images::Images;
 use super::levels::{Levels, darkness};
+use super::limits::Budget;
 use super::listing::below;
 use super::{About, Dataset, Labels, LeftOut, Options, check_memory, digest, set_name};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::settings::Range;
 
 /// The side of images of a folder where the user does not say.
@@ -88,7 +90,8 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let size = options.size.unwrap_or(DEFAULT_SIZE);
     let deep = options.range.is_some();
     check_memory(folder, "images", classed.files.len(), 3 * size * size, "a smaller size")?;
-    let read: Vec<_> = classed.files.par_iter().map(|file| square(file, size, deep)).collect();
+    let budget = Budget::new(memory::most()?.bytes);
+    let read: Vec<_> = classed.files.par_iter().map(|file| square(file, size, deep, &budget)).collect();
     let (mut squares, mut ids) = (vec![], vec![]);
     for (i, square) in read.into_iter().enumerate() {
         match square {
@@ -107,7 +110,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let is_grey = match &train {
         None => squares.iter().all(|square| !square.image.color().has_color()),
-        Some(train) => !train.files.par_iter().any(|file| has_color(file) == Some(true)),
+        Some(train) => !train.files.par_iter().any(|file| has_color(file, &budget) == Some(true)),
     };
     let channels = options.channels.unwrap_or(if is_grey { 1 } else { 3 });
     let source = digest::of_files(squares.iter().map(|square| &square.file));
@@ -118,7 +121,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
         Some(range) => {
             let learned: Vec<Square> = match (&train, range) {
                 (Some(train), Range::Data) => {
-                    train.files.par_iter().filter_map(|file| square(file, size, deep).ok()).collect()
+                    train.files.par_iter().filter_map(|file| square(file, size, deep, &budget).ok()).collect()
                 }
                 _ => vec![],
             };

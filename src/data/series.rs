@@ -1,11 +1,11 @@
-//! What sequences mean outside the model: columns with units, or symbols; and writing generated ones so.
+//! What points and sequences mean outside the model: columns with units, or symbols; and writing generated ones so.
 
 use serde::{Deserialize, Serialize};
 
 use super::midi;
 use crate::error::{Error, Result};
 
-/// What the features of a sequence `[T, F]` are. A checkpoint stores it, so that samples can be written without the data.
+/// What the features of points `[D]` and sequences `[T, F]` are. A checkpoint stores it, so that samples can be written without the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Series {
     /// Numbers, one column a feature.
@@ -14,15 +14,20 @@ pub enum Series {
     Symbols(Symbols),
 }
 
-/// Columns of numbers; a model sees each as 0 at its `min` to 1 at its `max`.
+/// Columns of numbers, each scaled for the model: a sequence by its least and greatest value, a point by mean and deviation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The name of each column.
     pub names: Vec<String>,
-    /// The least value of each column, in the data's units.
-    pub min: Vec<f32>,
-    /// The greatest value of each column, in the data's units.
-    pub max: Vec<f32>,
+    /// What the model sees as 0 of each column, in the data's units.
+    #[serde(alias = "min")]
+    pub zero: Vec<f64>,
+    /// What the model sees as 1 of each column, in the data's units.
+    #[serde(alias = "max")]
+    pub one: Vec<f64>,
+    /// How many decimals the values of each column are written with; none: as many as the model can tell.
+    #[serde(default)]
+    pub decimals: Vec<Option<usize>>,
 }
 
 /// An alphabet.
@@ -65,7 +70,7 @@ impl Series {
         for (i, values) in samples.chunks_exact(self.names().len().max(1)).enumerate() {
             let place = [i / steps.max(1), i % steps.max(1)].map(|number| number.to_string());
             let cells = match self {
-                Self::Columns(columns) => columns.in_units(values).map(|value| value.to_string()).collect(),
+                Self::Columns(columns) => columns.cells(values),
                 Self::Symbols(symbols) => vec![symbols.names[likeliest(values)].clone()],
             };
             csv.write_record(place.iter().chain(&cells)).expect(SPACE);
@@ -75,10 +80,60 @@ impl Series {
 }
 
 impl Columns {
-    /// One step of a sequence in the data's units.
-    fn in_units<'a>(&'a self, step: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-        let ranges = self.min.iter().zip(&self.max).map(|(&min, &max)| (f64::from(min), f64::from(max)));
-        step.iter().zip(ranges).map(|(&share, (min, max))| (min + f64::from(share) * (max - min)) as f32)
+    /// One row as a model sees it.
+    pub(super) fn seen(&self, row: impl Iterator<Item = f64>) -> impl Iterator<Item = f32> {
+        row.zip(&self.zero).zip(&self.one).map(|((value, zero), one)| ((value - zero) / (one - zero)) as f32)
+    }
+
+    /// `samples`, rows back to back, in the data's units.
+    pub fn in_units(&self, samples: &[f32]) -> Vec<f64> {
+        let rows = samples.chunks_exact(self.names.len().max(1));
+        rows.flat_map(|row| self.cells(row)).map(|cell| cell.parse().unwrap_or(f64::NAN)).collect()
+    }
+
+    /// Points, rows back to back, as CSV: each column in the data's units.
+    pub fn to_csv(&self, points: &[f32]) -> Vec<u8> {
+        const SPACE: &str = "memory takes every row";
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(&self.names).expect(SPACE);
+        for row in points.chunks_exact(self.names.len().max(1)) {
+            csv.write_record(self.cells(row)).expect(SPACE);
+        }
+        csv.into_inner().expect(SPACE)
+    }
+
+    /// One row in the data's units, as text.
+    fn cells(&self, row: &[f32]) -> Vec<String> {
+        let ends = self.zero.iter().zip(&self.one);
+        let cell = |(i, (value, (zero, one))): (usize, (&f32, (&f64, &f64)))| {
+            let in_units = zero + f64::from(*value) * (one - zero);
+            match self.decimals.get(i).copied().flatten().filter(|decimals| *decimals <= MAX_DECIMALS) {
+                Some(decimals) => without_minus(format!("{in_units:.decimals$}")),
+                None => {
+                    let digits = told_decimals(one - zero);
+                    let text = format!("{in_units:.digits$}");
+                    let text = if digits > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+                    without_minus(text.to_owned())
+                }
+            }
+        };
+        row.iter().zip(ends).enumerate().map(cell).collect()
+    }
+}
+
+/// More decimals than this are those of a program, not of a measurement.
+const MAX_DECIMALS: usize = 9;
+
+/// The decimals that a model tells apart in a column that it sees from 0 to 1 over `range`: f32 has 24 bits.
+fn told_decimals(range: f64) -> usize {
+    (-(range.abs() * f64::from(f32::EPSILON)).log10()).ceil().clamp(0.0, 300.0) as usize
+}
+
+/// A number's text, without the sign of a 0.
+fn without_minus(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(digits) if digits.bytes().all(|byte| b"0.".contains(&byte)) => digits.to_owned(),
+        _ => text,
     }
 }
 

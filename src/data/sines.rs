@@ -16,7 +16,7 @@ struct Waves {
     steps: usize,
     features: usize,
     /// The range of the values.
-    range: [f32; 2],
+    range: [f64; 2],
     /// Draws one wave and gives its value at each step.
     draw: fn(&mut Stream, &mut dyn Iterator<Item = &mut f32>, usize),
 }
@@ -71,8 +71,9 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
     });
     let columns = Columns {
         names: (0..waves.features).map(|feature| format!("x{feature}")).collect(),
-        min: vec![waves.range[0]; waves.features],
-        max: vec![waves.range[1]; waves.features],
+        zero: vec![waves.range[0]; waves.features],
+        one: vec![waves.range[1]; waves.features],
+        decimals: vec![None; waves.features],
     };
     Ok(Dataset::of_floats(name.to_owned(), vec![steps, waves.features], values, Some(Series::Columns(columns))))
 }

@@ -1,161 +1,183 @@
-//! CSV tables, gzipped or not: rows are points, or with a window the steps of one long series.
+//! Tables of text, gzipped or not: rows are points, or with a window the steps of series.
 
-use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use csv::{Position, ReaderBuilder, StringRecord, Trim};
-
-use super::unpack::{source, unreadable};
-use super::windows;
-use super::{About, Dataset, MAX_BYTES, Options, set_name};
+use super::columns::Columns as Sorted;
+use super::dialect::{Sheet, shown};
+use super::random::Root;
+use super::windows::{self, Cut};
+use super::{About, Columns, Dataset, Options, Series, Split, check_memory, set_name};
 use crate::error::{Error, Result};
+use crate::settings::Scale;
 
-/// What is known of a column, its first row aside: that may be the header.
-#[derive(Clone, Default)]
-struct Column {
-    /// Whether any cell is a finite number.
-    has_numbers: bool,
-    /// The first cell that is none, and where its row is.
-    flaw: Option<(Position, String)>,
-}
-
-/// The numbers of a table, row by row.
-struct Table {
-    names: Vec<String>,
-    values: Vec<f64>,
-    notes: Vec<String>,
-}
+/// How the names of tables end.
+pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
 
 /// The rows of `path` as points, or as windows where the options say how long.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
     let file = format!("`{}`", path.display());
     options.refuse_image_options(&file, if options.window.is_some() { "sequences" } else { "points" })?;
-    options.refuse_test(&file)?;
     if options.window.is_none() && options.stride.is_some() {
         return Err(Error::usage(format!("{file}: a stride is the distance between windows, so say their window too")));
     }
-    let Table { names, values, notes } = load(path)?;
-    let set = match options.window {
-        Some(window) => windows::of_table(path, names, &values, window, options.stride.unwrap_or(1))?,
-        None => {
-            let values = values.into_iter().map(|value| value as f32).collect();
-            Dataset::of_floats(set_name(path), vec![names.len()], values, None)
-        }
-    };
-    Ok(Dataset { about: About { notes, ..About::default() }, ..set })
-}
-
-/// Reads the table. Its first row is a header if any of its cells is no number while the column has numbers; columns
-/// without any number, such as dates, are left out.
-fn load(path: &Path) -> Result<Table> {
-    let (source, _) = source(path)?;
-    let mut csv = ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(source);
-    let mut next = |record: &mut StringRecord| -> Result<Option<Position>> {
-        while csv.read_record(record).map_err(|error| refused(path, error))? {
-            if record.iter().ne([""]) {
-                return Ok(Some(record.position().cloned().unwrap_or_else(Position::new)));
-            }
-        }
-        Ok(None)
-    };
-    let (mut first, mut record) = (StringRecord::new(), StringRecord::new());
-    let first_row = next(&mut first)?;
-    let mut columns = vec![Column::default(); first.len()];
-    let mut values: Vec<f64> = first.iter().map(number).collect();
-    while let Some(row) = next(&mut record)? {
-        if record.len() != columns.len() {
-            return Err(Error::failure(format!(
-                "{}:{}: {} values where the first row has {}",
-                path.display(),
-                line(path, &row),
-                record.len(),
-                columns.len()
-            )));
-        }
-        for (cell, column) in record.iter().zip(&mut columns) {
-            let value = number(cell);
-            column.has_numbers |= value.is_finite();
-            if !value.is_finite() && column.flaw.is_none() {
-                column.flaw = Some((row.clone(), cell.to_owned()));
-            }
-            values.push(value);
-        }
-        if values.len() > MAX_BYTES / size_of::<f64>() {
-            return Err(Error::failure(format!("`{}` takes more than {} GiB", path.display(), MAX_BYTES >> 30)));
-        }
+    if options.window.is_some() && options.scale == Some(Scale::Standard) {
+        return Err(Error::usage("scale=standard is for points: sequences are learned between 0 and 1, scale=range"));
     }
-    let is_title = |cell: &str| !cell.is_empty() && cell.parse::<f64>().is_err();
-    let has_header = first.iter().zip(&columns).any(|(cell, column)| is_title(cell) && column.has_numbers);
-    if has_header {
-        values.drain(..columns.len());
-    } else if let Some(row) = first_row {
-        for (cell, column) in first.iter().zip(&mut columns) {
-            match number(cell).is_finite() {
-                true => column.has_numbers = true,
-                false => column.flaw = Some((row.clone(), cell.to_owned())),
-            }
-        }
+    let sheet = Sheet::open(path, options)?;
+    let mut sorted = Sorted::read(&sheet, options)?;
+    let chosen = sorted.chosen(&sheet, options)?;
+    let parts = Parts::of(sorted.series(), options);
+    if options.split == Split::Test && parts.test.is_empty() {
+        let why = if options.holdout > 0.0 { "it is too short to hold any out" } else { "holdout=0.1 holds some out" };
+        return Err(Error::failure(format!("{file} has no part to test with: {why}")));
     }
-    let name =
-        |(i, cell): (usize, &str)| if has_header && !cell.is_empty() { cell.to_owned() } else { format!("x{i}") };
-    select(path, first.iter().enumerate().map(name).collect(), &columns, values)
-}
-
-/// The columns of numbers, where these are numbers throughout.
-fn select(path: &Path, names: Vec<String>, columns: &[Column], values: Vec<f64>) -> Result<Table> {
-    let file = path.display();
-    let flaws = columns.iter().zip(&names).filter(|(column, _)| column.has_numbers);
-    let flaws = flaws.filter_map(|(column, name)| column.flaw.as_ref().map(|(row, cell)| (row, cell, name)));
-    if let Some((row, cell, name)) = flaws.min_by_key(|(row, _, _)| row.byte()) {
-        let what = if cell.is_empty() { "an empty cell".to_owned() } else { format!("`{cell}`") };
+    let (kept, columns) = scales(&sorted, &chosen, &parts.train, options);
+    let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
+    if kept.is_empty() {
+        let left = sorted.left_out(&chosen, &constant);
         return Err(Error::failure(format!(
-            "{file}:{}: {what} is not a finite number (column `{name}`)",
-            line(path, row)
+            "{file} has nothing to learn: left out {left}; columns= takes columns by name"
         )));
     }
-    if !columns.iter().any(|column| column.has_numbers) {
-        return Err(Error::failure(format!("`{file}` holds no points: a row is one, such as 0.5,-1.25")));
+    let rows = if options.split == Split::Train { &parts.train } else { &parts.test };
+    let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
+    let cut = options.window.map(|window| {
+        let spare = usize::from(options.split == Split::Train);
+        Cut { window, stride: options.stride.unwrap_or(1), spare }
+    });
+    if let Some(cut) = &cut {
+        refuse_short(&file, &sorted, cut, &lengths)?;
+        check_memory(path, "windows", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
     }
-    let is_kept = || columns.iter().map(|column| column.has_numbers);
-    let note = |name: &String| format!("`{file}`: column `{name}` holds no number and is left out");
-    let notes = names.iter().zip(is_kept()).filter(|(_, kept)| !kept).map(|(name, _)| note(name)).collect::<Vec<_>>();
-    let values = match notes.as_slice() {
-        [] => values,
-        _ => values
-            .chunks_exact(columns.len())
-            .flat_map(|row| row.iter().zip(is_kept()))
-            .filter(|(_, kept)| *kept)
-            .map(|(value, _)| *value)
-            .collect(),
+    let values: Vec<f32> = rows.iter().flatten().flat_map(|row| columns.seen(kept.iter().map(|i| sorted.all[*i].values[*row]))).collect();
+    if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+        return Err(Error::failure(format!("{file} holds numbers such as {value:e} in single precision: leave out scale=none")));
+    }
+    let (shape, values) = match &cut {
+        Some(cut) => (vec![cut.window, kept.len()], cut.windows(&values, kept.len(), &lengths)),
+        None => (vec![kept.len()], values),
     };
-    let names = names.into_iter().zip(is_kept()).filter(|(_, kept)| *kept).map(|(name, _)| name).collect();
-    Ok(Table { names, values, notes })
+    sorted.tell(&sheet, &chosen, &constant);
+    let short = cut.as_ref().map_or(0, |cut| lengths.iter().filter(|length| cut.count(**length) == 0).count());
+    if short > 0 {
+        sorted.notes.push(format!("{file}: left out {short} of {} series, which are shorter than a window", rows.len()));
+    }
+    let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
+    let findings = [sheet.findings, sorted.findings].concat();
+    let notes = [sheet.notes, sorted.notes].concat();
+    Ok(Dataset { about: About { part: parts.told(options), findings, notes, ..About::default() }, ..set })
 }
 
-/// The number in `cell`; not finite where there is none that f32 can hold.
-fn number(cell: &str) -> f64 {
-    let value = cell.parse().unwrap_or(f64::NAN);
-    if (value as f32).is_finite() { value } else { f64::NAN }
-}
-
-/// The line of a row: the reader's own count ends before the blank lines above it.
-fn line(path: &Path, row: &Position) -> u64 {
-    let Ok((source, _)) = source(path) else { return row.line() };
-    let after = BufReader::new(source).bytes().map_while(|byte| byte.ok()).skip(row.byte() as usize);
-    let line_ends = after.take_while(|byte| b"\r\n".contains(byte)).filter(|byte| *byte == b'\n');
-    row.line() + line_ends.count() as u64
-}
-
-fn refused(path: &Path, error: csv::Error) -> Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            Error::failure(format!("`{}` is cut short: its gzip stream has no end", path.display()))
+/// Refuses series none of which is as long as a window.
+fn refuse_short(file: &str, sorted: &Sorted, cut: &Cut, lengths: &[usize]) -> Result<()> {
+    if cut.total(lengths) > 0 {
+        return Ok(());
+    }
+    let (longest, needed) = (lengths.iter().max().unwrap_or(&0), cut.window + cut.spare);
+    let (whose, way) = match &sorted.group {
+        Some((name, _)) => {
+            (format!("in the longest of its series by {}", shown(name)), "set a smaller window, or group=none")
         }
-        csv::ErrorKind::Io(error) => unreadable(path, error),
-        csv::ErrorKind::Utf8 { pos, .. } => {
-            let line = pos.map_or(1, |pos| pos.line());
-            Error::failure(format!("`{}` cannot be read: line {line} is not UTF-8 text", path.display()))
+        None => (String::new(), "set a smaller window"),
+    };
+    let rows = [format!("{file} has {longest} rows"), whose].join(" ");
+    Err(Error::failure(format!("{}, and windows of {} need {needed} at least: {way}", rows.trim_end(), cut.window)))
+}
+
+/// The columns that differ from row to row of `train`, and what a model sees as 0 and as 1.
+fn scales(sorted: &Sorted, chosen: &[usize], train: &[Vec<usize>], options: &Options) -> (Vec<usize>, Columns) {
+    let scale = match (options.scale, options.window) {
+        (Some(Scale::Range), _) | (_, Some(_)) => Scale::Range,
+        (scale, None) => scale.unwrap_or(Scale::Standard),
+    };
+    let mut kept = vec![];
+    let mut columns = Columns { names: vec![], zero: vec![], one: vec![], decimals: vec![] };
+    for &i in chosen {
+        let column = &sorted.all[i];
+        let values = train.iter().flatten().map(|row| column.values[*row]);
+        if let Some([zero, one]) = windows::ends(values, scale) {
+            kept.push(i);
+            columns.names.push(column.name.clone());
+            columns.zero.push(zero);
+            columns.one.push(one);
+            columns.decimals.push(column.decimals);
         }
-        other => Error::failure(format!("`{}` cannot be read: {other:?}", path.display())),
+    }
+    (kept, columns)
+}
+
+/// The rows to learn from and those to measure by, each in pieces that no window leaves.
+struct Parts {
+    train: Vec<Vec<usize>>,
+    test: Vec<Vec<usize>>,
+}
+
+impl Parts {
+    /// Holds out the last rows of each series, and where these are too few whole series; of points, rows anywhere.
+    fn of(mut series: Vec<Vec<usize>>, options: &Options) -> Self {
+        let share = |count: usize| (count as f64 * f64::from(options.holdout) + 1e-6) as usize;
+        let mut test = vec![];
+        let Some(window) = options.window else {
+            let all: Vec<usize> = series.into_iter().flatten().collect();
+            let held = drawn(all.len(), share(all.len()), options.seed);
+            let (test, train): (Vec<usize>, Vec<usize>) = all.into_iter().partition(|row| held[*row]);
+            let test = if test.is_empty() { vec![] } else { vec![test] };
+            return Self { train: vec![train], test };
+        };
+        for rows in &mut series {
+            let held = share(rows.len());
+            if held >= window && rows.len() - held > window {
+                test.push(rows.split_off(rows.len() - held));
+            }
+        }
+        if test.is_empty() {
+            let held = drawn(series.len(), share(series.len()), options.seed);
+            let mut held = held.into_iter();
+            (test, series) = series.into_iter().partition(|rows| held.next() == Some(true) && rows.len() >= window);
+        }
+        Self { train: series, test }
+    }
+
+    /// What is said about the parts.
+    fn told(&self, options: &Options) -> String {
+        let [train, test] = [&self.train, &self.test].map(|part| part.iter().map(Vec::len).sum::<usize>());
+        match (options.holdout > 0.0, test, options.split) {
+            (false, _, _) => String::new(),
+            (true, 0, _) => "all rows, as these are too few to hold some out".into(),
+            (true, _, Split::Train) => format!("{train} of {} rows, {test} are held out", train + test),
+            (true, _, Split::Test) => format!("{test} of {} rows, held out", train + test),
+        }
+    }
+}
+
+/// Chooses `count` of `of`, by a seed.
+fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
+    let mut stream = Root::new("holdout", seed, Split::Train).stream(of);
+    let mut chosen = vec![false; of];
+    // Floyd's way: each subset is equally likely, and no list is shuffled.
+    for last in of - count..of {
+        let at = stream.below(last + 1);
+        let at = if chosen[at] { last } else { at };
+        chosen[at] = true;
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_out_rows_are_chosen_by_seed_and_count() {
+        let chosen = |seed| drawn(1000, 100, seed);
+        assert_eq!(chosen(1), chosen(1));
+        assert_ne!(chosen(1), chosen(2));
+        for seed in 0..20 {
+            let rows: Vec<usize> = (0..1000).filter(|row| chosen(seed)[*row]).collect();
+            assert_eq!(rows.len(), 100);
+            let mean = rows.iter().sum::<usize>() as f64 / 100.0;
+            // The mean of 100 of 1000 has a standard error of 27.4.
+            assert!((mean - 499.5).abs() < 110.0, "{mean}");
+        }
     }
 }

@@ -1,19 +1,18 @@
 //! The bytes of a file, gzipped or not.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::MAX_BYTES;
 use crate::error::{Error, Result};
+use crate::{files, memory};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The unpacked bytes of `path`, and their number unless they are gzipped.
 pub(super) fn source(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let file = files::open(path).map_err(|error| unreadable(path, error))?;
     let mut file = BufReader::new(file);
     let start = file.fill_buf().map_err(|error| unreadable(path, error))?;
     if start.starts_with(&GZIP) {
@@ -32,8 +31,9 @@ pub(super) fn source(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
 
 /// At most `limit` bytes; fewer where the file ends, gzip's own end cut off or not.
 pub(super) fn read_up_to(source: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match source.take(limit).read_to_end(&mut bytes) {
+    let (mut bytes, most) = (Vec::new(), memory::most()?);
+    match source.take(limit.min(most.bytes.saturating_add(1))).read_to_end(&mut bytes) {
+        _ if bytes.len() as u64 > most.bytes => Err(too_large(path, most)),
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
             Err(Error::failure(format!("`{}` is damaged after {} bytes: {error}", path.display(), bytes.len())))
         }
@@ -43,18 +43,27 @@ pub(super) fn read_up_to(source: &mut dyn Read, limit: u64, path: &Path) -> Resu
 
 /// All bytes of `path`, complete: a gzip stream that ends early is refused.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let (source, _) = source(path)?;
-    source.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(Error::failure(format!("`{}` is larger than {} GiB", path.display(), MAX_BYTES >> 30)));
+    let (mut bytes, most) = (Vec::new(), memory::most()?);
+    let (source, len) = source(path)?;
+    if len.is_some_and(|len| len > most.bytes) {
+        return Err(too_large(path, most));
     }
+    let read = source.take(most.bytes.saturating_add(1)).read_to_end(&mut bytes);
+    if bytes.len() as u64 > most.bytes {
+        return Err(too_large(path, most));
+    }
+    read.map_err(|error| unreadable(path, error))?;
     Ok(bytes)
 }
 
 /// Whether the file name says that the file is gzipped.
 pub(super) fn is_gzipped(path: &Path) -> bool {
     last_ending(path) == "gz"
+}
+
+/// The error of a file that holds, or unpacks to, more than there is room for.
+pub(super) fn too_large(path: &Path, most: memory::Most) -> Error {
+    Error::failure(format!("`{}` holds more than {most}", path.display()))
 }
 
 /// The file name without `.gz`.
@@ -75,5 +84,8 @@ pub(super) fn last_ending(path: &Path) -> String {
 
 /// The error of a file or folder that the system does not give.
 pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    if error.kind() == ErrorKind::UnexpectedEof {
+        return Error::failure(format!("`{}` is cut short: its gzip stream has no end", path.display()));
+    }
     Error::failure(format!("`{}` cannot be read: {error}", path.display()))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Columns, Dataset, Options, Series, Symbols, check_memory, set_name};
 use crate::error::{Error, Result};
+use crate::settings::Scale;
 
 /// Steps in a window of symbols where the user does not say.
 const DEFAULT_SYMBOLS: usize = 64;
@@ -13,59 +14,79 @@ fn count(steps: usize, window: usize, stride: usize) -> usize {
     if steps < window { 0 } else { (steps - window) / stride + 1 }
 }
 
-/// The windows of a table, in order; `values` are its rows back to back, finite, in the data's units.
+/// How series of rows are cut.
 ///
-/// Like TimeGAN's code (Yoon et al., 2019, `data_loading.py`) it scales each column by the range of the whole table, and
-/// leaves out the last window: R rows make R - `window` windows of stride 1. Unlike it, time runs as in the file.
-pub(super) fn of_table(
-    path: &Path,
-    names: Vec<String>,
-    values: &[f64],
-    window: usize,
-    stride: usize,
-) -> Result<Dataset> {
-    let width = names.len();
-    let rows = values.len() / width;
-    if rows <= window {
-        return Err(Error::failure(format!(
-            "`{}` has {rows} rows, and windows of {window} need {} at least",
-            path.display(),
-            window + 1
-        )));
+/// TimeGAN's code (Yoon et al., 2019, `data_loading.py`) leaves out the last window: R rows make R - `window` windows of
+/// stride 1, which a `spare` row gives. Unlike there, time runs as in the file.
+pub(super) struct Cut {
+    /// Rows of a window.
+    pub window: usize,
+    /// Rows from one window to the next.
+    pub stride: usize,
+    /// Rows at the end of a series that are in no window.
+    pub spare: usize,
+}
+
+impl Cut {
+    /// How many windows a series of so many rows has.
+    pub fn count(&self, rows: usize) -> usize {
+        count(rows.saturating_sub(self.spare), self.window, self.stride)
     }
-    let count = count(rows - 1, window, stride);
-    check_memory(path, "windows", count, 4 * window * width, "a larger stride")?;
-    let columns = ranges(&format!("`{}`", path.display()), names, values)?;
-    let scaled = scale(values, &columns);
-    let windows = (0..count).flat_map(|i| &scaled[i * stride * width..][..window * width]).copied().collect();
-    let name = set_name(path);
-    Ok(Dataset::of_floats(name, vec![window, width], windows, Some(Series::Columns(columns))))
+
+    /// How many all series have.
+    pub fn total(&self, lengths: &[usize]) -> usize {
+        lengths.iter().map(|rows| self.count(*rows)).sum()
+    }
+
+    /// The windows of series of these lengths, in order; `values` are their rows of `width` back to back.
+    pub fn windows(&self, values: &[f32], width: usize, lengths: &[usize]) -> Vec<f32> {
+        let mut windows = Vec::with_capacity(self.total(lengths) * self.window * width);
+        let mut first = 0;
+        for rows in lengths {
+            for i in 0..self.count(*rows) {
+                windows.extend(&values[(first + i * self.stride) * width..][..self.window * width]);
+            }
+            first += rows;
+        }
+        windows
+    }
+}
+
+/// What a model sees as 0 and as 1 of values in the data's units; nothing if they are all one, which teaches nothing.
+pub(super) fn ends(values: impl Iterator<Item = f64> + Clone, scale: Scale) -> Option<[f64; 2]> {
+    let (low, high) = values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    let count = values.clone().count() as f64;
+    let [zero, one] = match scale {
+        Scale::None => [0.0, 1.0],
+        Scale::Range => [low, high],
+        Scale::Standard => {
+            let mean = low + values.clone().map(|value| value - low).sum::<f64>() / count;
+            let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+            [mean, mean + variance.sqrt()]
+        }
+    };
+    (low < high && zero < one).then_some([zero, one])
 }
 
 /// The range of each column; one without a range is an error.
 pub(super) fn ranges(place: &str, names: Vec<String>, values: &[f64]) -> Result<Columns> {
-    let width = names.len();
-    let (mut min, mut max) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
-    for row in values.chunks_exact(width) {
-        for (column, &value) in row.iter().enumerate() {
-            min[column] = min[column].min(value as f32);
-            max[column] = max[column].max(value as f32);
-        }
-    }
-    match (0..width).find(|&column| min[column] >= max[column]) {
-        Some(column) => Err(Error::failure(format!(
-            "{place}: column `{}` is {} in every row, which teaches nothing: take it out",
-            names[column], min[column]
-        ))),
-        None => Ok(Columns { names, min, max }),
-    }
+    let column = |column| values.iter().copied().skip(column).step_by(names.len());
+    let ends = names.iter().enumerate().map(|(i, name)| {
+        ends(column(i), Scale::Range).ok_or_else(|| {
+            Error::failure(format!(
+                "{place}: column `{name}` is {} in every row, which teaches nothing: take it out",
+                column(i).next().unwrap_or_default()
+            ))
+        })
+    });
+    let (zero, one) = ends.map(|ends| ends.map(|[zero, one]| (zero, one))).collect::<Result<_>>()?;
+    let decimals = vec![None; names.len()];
+    Ok(Columns { names, zero, one, decimals })
 }
 
-/// The values as a model sees them: 0 at a column's least, 1 at its greatest.
+/// Rows of values as a model sees them.
 pub(super) fn scale(values: &[f64], columns: &Columns) -> Vec<f32> {
-    let ranges: Vec<_> = columns.min.iter().zip(&columns.max).map(|(&l, &h)| (f64::from(l), f64::from(h))).collect();
-    let scaled = |(&value, (min, max)): (&f64, &(f64, f64))| ((value - min) / (max - min)).clamp(0.0, 1.0) as f32;
-    values.iter().zip(ranges.iter().cycle()).map(scaled).collect()
+    values.chunks_exact(columns.names.len()).flat_map(|row| columns.seen(row.iter().copied())).collect()
 }
 
 /// Steps in a window of symbols.

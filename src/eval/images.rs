@@ -123,6 +123,10 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
         "perfect: training images against others; real: training images against the held-out ones".into(),
         format!("features are the {FEATURES} of a classifier trained here on `{set}`, not Inception's"),
     ];
+    if parts.count < FEATURES {
+        let count = parts.count;
+        notes.push(format!("{count} samples are fewer than the {FEATURES} features: too few for a Fréchet distance"));
+    }
     if classifier.of_turns {
         notes.push("the set has no labels: the classifier tells quarter turns of its images apart".into());
     }

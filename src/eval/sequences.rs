@@ -40,19 +40,20 @@ pub struct Sequences<'a> {
     pub shape: [usize; 2],
 }
 
-/// Discriminative and predictive score, kernel distance and autocorrelation error of generated windows.
+/// Discriminative and predictive score, kernel distance and autocorrelation error of generated windows; of windows of one
+/// step, those that look at no order.
 ///
 /// # Errors
-/// Windows of one step, fewer than 20 windows, samples that are not finite.
+/// Fewer than 20 windows, samples that are not finite.
 pub fn sequences(input: &Sequences, setup: &Setup) -> Result<Report> {
     let [steps, features] = input.shape;
     let len = steps * features;
     check_samples(input.generated, len)?;
     check_samples(input.real, len)?;
     let count = input.real.len().min(input.generated.len()) / len;
-    if steps < 2 || count < 20 {
+    if count < 20 {
         return Err(Error::failure(format!(
-            "{count} windows of {steps} steps are too few to measure: at least 20 real and generated ones of 2 steps"
+            "{count} windows are too few to measure: at least 20 real and generated ones"
         )));
     }
     let all_real = Windows::new(input.real, input.shape);
@@ -75,7 +76,9 @@ pub fn sequences(input: &Sequences, setup: &Setup) -> Result<Report> {
         format!("{count} real and as many generated windows of {steps} steps of `{}`", input.set),
         format!("scores are means of {REPETITIONS} networks, each trained anew as TimeGAN's code does"),
     ];
-    if features == 1 {
+    if steps == 1 {
+        notes.push("windows of one step have no predictive score, autocorrelation or pictures".into());
+    } else if features == 1 {
         notes.push("a series of one feature has no predictive score".into());
     }
     Ok(Report { title: format!("Sequences of `{}`", input.set), rows, notes })
@@ -100,9 +103,9 @@ fn discriminative(real: Windows, generated: Windows, halves: [Windows; 2], setup
 }
 
 /// Mean absolute error, on real windows, of a network that learned from generated ones to foretell the last feature
-/// (Yoon et al. 2019, section 5); nothing for a single feature.
+/// (Yoon et al. 2019, section 5); nothing for a single feature or step.
 fn predictive(real: Windows, generated: Windows, setup: &Setup) -> Result<Vec<Row>> {
-    if real.shape[1] == 1 {
+    if real.shape.contains(&1) {
         return Ok(vec![]);
     }
     let score = |train| {
@@ -124,13 +127,17 @@ fn without_networks(real: Windows, generated: Windows, halves: [Windows; 2]) -> 
         autocorrelation_error(&widened(first.values), &widened(second.values), real.shape)
     };
     let [first, second] = halves;
-    vec![
+    let mut rows = vec![
         Row::new("MMD²", kernel(real, generated), Better::Lower)
             .floor(0.0)
             .real(kernel(first, second))
             .note(format!("between at most {KERNEL_WINDOWS} windows of either kind, Gaussian kernel of median width")),
-        Row::new("autocorrelation error", correlation(real, generated), Better::Lower).real(correlation(first, second)),
-    ]
+    ];
+    if real.shape[0] > 1 {
+        let row = Row::new("autocorrelation error", correlation(real, generated), Better::Lower);
+        rows.push(row.real(correlation(first, second)));
+    }
+    rows
 }
 
 /// How a picture lays windows out in the plane.

@@ -89,7 +89,7 @@ fn path() -> Option<PathBuf> {
 
 /// What was measured before, by device; nothing, if it cannot be read.
 fn read() -> BTreeMap<String, Body> {
-    let text = path().and_then(|path| std::fs::read_to_string(path).ok());
+    let text = path().and_then(|path| files::read_text(&path).ok());
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 

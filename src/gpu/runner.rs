@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, SubmissionIndex};
+use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, DeviceType, SubmissionIndex};
 
 use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
 use crate::{
@@ -463,6 +463,13 @@ impl Runner for Gpu {
 
     fn allocated(&self) -> Option<u64> {
         self.device.raw.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
+    fn main_memory(&self, programs: &[&Program]) -> u64 {
+        match self.device.info.device_type {
+            DeviceType::Cpu | DeviceType::IntegratedGpu => program::memory(programs.iter().copied()).bytes(),
+            _ => 0,
+        }
     }
 
     fn describe(&self) -> String {

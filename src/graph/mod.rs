@@ -56,7 +56,8 @@ pub struct Group {
     /// Elements of the flat buffer, gaps included.
     pub len: usize,
     version: usize,
-    updates: usize,
+    /// Its updates so far.
+    updates: Vec<Id>,
 }
 
 impl Group {
@@ -119,7 +120,14 @@ impl Graph {
 
     /// A copy of all nodes, in creation order, which is a topological order.
     pub fn nodes(&self) -> Vec<Node> {
-        self.nodes.borrow().clone()
+        let mut nodes = self.nodes.borrow().clone();
+        let groups = self.groups.borrow();
+        for (id, of) in groups.iter().flat_map(|g| g.updates.iter().map(|id| (*id, g.updates.len()))) {
+            if let Op::Update { of: updates, .. } = &mut nodes[id].op {
+                *updates = of;
+            }
+        }
+        nodes
     }
 
     /// A copy of the state groups.
@@ -182,7 +190,7 @@ impl Graph {
     pub fn group(&self, name: &str) -> usize {
         let mut groups = self.groups.borrow_mut();
         groups.iter().position(|g| g.name == name).unwrap_or_else(|| {
-            groups.push(Group { name: name.into(), items: vec![], len: 0, version: 0, updates: 0 });
+            groups.push(Group { name: name.into(), items: vec![], len: 0, version: 0, updates: vec![] });
             groups.len() - 1
         })
     }
@@ -232,20 +240,11 @@ impl Graph {
     /// A group may be updated several times a round. Pending assignments are carried out first.
     pub fn update(&self, group: usize, optimizer: Optimizer, gradient: T, rate: T) {
         self.commit();
-        let count = {
-            let g = &mut self.groups.borrow_mut()[group];
-            g.version += 1;
-            g.updates += 1;
-            g.updates - 1
-        };
-        self.node(Op::Update { group, optimizer, count, of: 0 }, &[gradient, rate], vec![]);
-        for node in self.nodes.borrow_mut().iter_mut() {
-            if let Op::Update { group: g, of, .. } = &mut node.op
-                && *g == group
-            {
-                *of = count + 1;
-            }
-        }
+        let count = self.groups.borrow()[group].updates.len();
+        let id = self.node(Op::Update { group, optimizer, count, of: 0 }, &[gradient, rate], vec![]).id;
+        let g = &mut self.groups.borrow_mut()[group];
+        g.version += 1;
+        g.updates.push(id);
     }
 
     /// Gives a state a new value. It takes effect at the next [`Graph::update`] or [`Graph::commit`]: reads before that see the old one.

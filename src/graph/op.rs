@@ -117,8 +117,9 @@ pub enum Composite {
     Normalize { axes: Vec<usize>, eps: Real },
     /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept axes.
     BatchNorm { axes: Vec<usize>, eps: Real },
-    /// (dy, x, moments) -> `[2, kept..]`: the sums of dy and of dy * (x - mean) over the axes.
-    NormSums { axes: Vec<usize> },
+    /// (dy, x, moments) -> `[2, kept..]`: -sum(dy) and -sum(dy * (x - mean)) / (2 (variance + eps)) over the axes, which are the
+    /// cotangents of the moments that x was normalised with, but for the factor 1 / sqrt(variance + eps).
+    NormSums { axes: Vec<usize>, eps: Real },
     /// Softmax over the last axis of `[B, N]`.
     Softmax,
     /// (logits `[B, N]`, targets `[B, N]`) -> `[B]`: -sum(targets * log softmax(logits)).

@@ -7,6 +7,9 @@ use std::{
 
 use super::{Form, Graph, Id, Map, Op, Real, Role, Shape, numel, without};
 
+/// From here on both ways [`T::elu`] and [`T::gelu`] are what they are at infinity, in every digit that f32 has.
+const BEND: f64 = 100.0;
+
 /// A tensor: a node of a graph. Copy it freely.
 ///
 /// Operators want equal shapes, or a scalar on one side; everything else is said with [`T::broadcast`].
@@ -17,7 +20,7 @@ pub struct T<'g> {
     pub(super) id: Id,
 }
 
-#[expect(clippy::len_without_is_empty, reason = "no tensor is empty")]
+#[expect(clippy::len_without_is_empty, reason = "an empty tensor is a constant that nobody asks for")]
 impl<'g> T<'g> {
     /// The graph that it belongs to.
     pub fn graph(self) -> &'g Graph {
@@ -158,13 +161,14 @@ impl<'g> T<'g> {
     }
     /// x where x > 0, else e^x - 1.
     pub fn elu(self) -> T<'g> {
-        let positive = self.step();
-        self * positive + ((self * (1.0 - positive)).exp() - 1.0)
+        let x = self.clamp(BEND);
+        self.relu() + ((x - x.relu()).exp() - 1.0)
     }
     /// Gaussian error linear unit, the tanh form (Hendrycks and Gimpel 2016, section 2).
     pub fn gelu(self) -> T<'g> {
-        let inner = (self + self * self * self * 0.044715) * (2.0 / std::f64::consts::PI).sqrt();
-        self * 0.5 * (inner.tanh() + 1.0)
+        let x = self.clamp(BEND);
+        let inner = (x + x * x * x * 0.044715) * (2.0 / std::f64::consts::PI).sqrt();
+        x * 0.5 * (inner.tanh() + 1.0) + (self.relu() - x.relu())
     }
 
     /// Sum over the axes, which disappear.
@@ -185,10 +189,10 @@ impl<'g> T<'g> {
         self.sum(&(0..self.rank()).collect::<Vec<_>>())
     }
 
-    /// Mean over the axes, which disappear.
+    /// Mean over the axes, which disappear; of no elements, 0.
     pub fn mean(self, axes: &[usize]) -> T<'g> {
         let count: usize = axes.iter().map(|&a| self.dim(a)).product();
-        self.sum(axes) * (1.0 / count as f64)
+        self.sum(axes) * (1.0 / count.max(1) as f64)
     }
 
     /// Mean of all elements.
@@ -228,7 +232,7 @@ impl<'g> T<'g> {
         self.broadcast(shape, &(0..shape.len()).filter(|&a| a != axis).collect::<Vec<_>>())
     }
 
-    /// The window of this shape that begins at `start`.
+    /// The window of this shape that begins at `start`; one without elements is a constant, of which nothing is computed.
     #[track_caller]
     pub fn slice(self, start: &[usize], shape: &[usize]) -> T<'g> {
         let from = self.shape();
@@ -236,6 +240,9 @@ impl<'g> T<'g> {
         assert!(fits, "slice: {shape:?} from {start:?} of {from:?}");
         if from == shape {
             return self;
+        }
+        if numel(shape) == 0 {
+            return self.graph.full(0.0, shape);
         }
         if let Some(c) = self.constant() {
             return self.graph.full(c, shape);

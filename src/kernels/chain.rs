@@ -94,11 +94,11 @@ pub enum Code {
     Sin,
     /// cos a
     Cos,
-    /// a > 0 ? a : c * a
+    /// a <= 0 ? c * a : a; with c = 0 the first is 0, of minus infinity too
     Leaky,
     /// min(max(a, -c), c)
     Clamp,
-    /// b > 0 ? a : c * a, the gradient of `Leaky` by its result b
+    /// b <= 0 ? c * a : a, the gradient of `Leaky` by its result b; with c = 0 the first is 0
     Mask,
     /// c
     Const,
@@ -242,21 +242,28 @@ pub fn step<F: Float>(code: Code, a: F, b: F, c: F) -> F {
         Code::Abs => a.abs(),
         Code::Sin => a.sin(),
         Code::Cos => a.cos(),
-        Code::Leaky => {
-            if a > zero {
-                a
+        Code::Leaky => leaky(a, a, c),
+        // Written so that NaN stays NaN.
+        Code::Clamp => {
+            if a > c {
+                c
+            } else if a < -c {
+                -c
             } else {
-                c * a
+                a
             }
         }
-        Code::Clamp => a.max(-c).min(c),
-        Code::Mask => {
-            if b > zero {
-                a
-            } else {
-                c * a
-            }
-        }
+        Code::Mask => leaky(a, b, c),
         Code::Const => c,
+    }
+}
+
+/// a, or c * a where `sign` is 0 or less: a NaN stays one, and 0 times infinity is 0.
+#[inline(always)]
+fn leaky<F: Float>(a: F, sign: F, c: F) -> F {
+    match (sign <= F::zero(), c == F::zero()) {
+        (false, _) => a,
+        (true, false) => c * a,
+        (true, true) => c,
     }
 }

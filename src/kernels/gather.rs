@@ -62,14 +62,16 @@ impl Data {
     }
 
     /// A permutation of the items: a Feistel network of sixteen rounds on the next power of two, walked until it lands inside.
-    /// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items.
+    /// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items; and so are
+    /// fixed points with round keys that differ in low bits alone, which take halves of a few bits to the same hashes in another
+    /// order.
     pub fn permute(&self, i: usize, key: [u32; 4]) -> usize {
         let (left_bits, right_bits) = self.bits();
         let (left_mask, right_mask) = ((1 << left_bits) - 1, (1 << right_bits) - 1);
         let (mut left, mut right) = (i as u32 >> right_bits, i as u32 & right_mask);
         loop {
             for round in 0..8 {
-                let k = key[round % 4].wrapping_add(round as u32);
+                let k = key[round % 4].wrapping_add((round as u32).wrapping_mul(GOLDEN));
                 left = left.wrapping_add(hash(right ^ k)) & left_mask;
                 right = right.wrapping_add(hash(left ^ !k)) & right_mask;
             }
@@ -80,6 +82,9 @@ impl Data {
         }
     }
 }
+
+/// 2^32 over the golden ratio: multiples of it differ in all bits.
+const GOLDEN: u32 = 0x9e37_79b9;
 
 /// A hash of 32 bits (Wellons' lowbias32).
 fn hash(mut x: u32) -> u32 {
@@ -189,6 +194,8 @@ impl Spec for Gather {
 
 #[cfg(test)]
 mod tests {
+    use rayon::prelude::*;
+
     use super::*;
 
     fn data(count: usize) -> Data {
@@ -268,6 +275,38 @@ mod tests {
                 "{count} items: {place:.1} and {follow:.1} standard deviations"
             );
         }
+    }
+
+    /// Fixed points and pairs that change places, of which a random order has 1 and 1/2 whatever its length, and even orders, which
+    /// are one in two.
+    #[test]
+    fn orders_are_those_of_a_fair_shuffle() {
+        (3..=200usize).into_par_iter().for_each(|count| {
+            let epochs = if count <= 66 { 40_000 } else { 4000 };
+            let (mut fixed, mut pairs, mut even) = (0, 0, 0);
+            for epoch in 0..epochs {
+                let key = philox([epoch, 0, 0, PURPOSE_GATHER], [123, 0]);
+                let order: Vec<usize> = (0..count).map(|i| data(count).permute(i, key)).collect();
+                fixed += (0..count).filter(|&i| order[i] == i).count();
+                pairs += (0..count).filter(|&i| order[i] < i && order[order[i]] == i).count();
+                let mut seen = vec![false; count];
+                let mut cycles = 0;
+                for first in 0..count {
+                    cycles += usize::from(!seen[first]);
+                    let mut i = first;
+                    while !std::mem::replace(&mut seen[i], true) {
+                        i = order[i];
+                    }
+                }
+                even += (count - cycles + 1) % 2;
+            }
+            for (what, seen, mean, variance) in
+                [("fixed points", fixed, 1.0, 1.0), ("pairs", pairs, 0.5, 0.5), ("even orders", even, 0.5, 0.25)]
+            {
+                let error = (seen as f64 - mean * epochs as f64) / (variance * epochs as f64).sqrt();
+                assert!(error.abs() < 5.0, "{count} items: {what} are {error:.1} standard errors off");
+            }
+        });
     }
 
     #[test]

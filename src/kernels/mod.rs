@@ -12,6 +12,7 @@ pub mod conv2d;
 pub mod conv2d_filter;
 pub mod conv_transpose2d;
 pub mod cross_entropy;
+pub mod finite;
 mod fold;
 pub mod gather;
 pub mod gru;
@@ -44,6 +45,7 @@ pub use conv_transpose2d::ConvTranspose2d;
 pub use conv2d::{Conv2d, Geometry};
 pub use conv2d_filter::Conv2dFilter;
 pub use cross_entropy::CrossEntropy;
+pub use finite::Finite;
 pub use gather::Gather;
 pub use gru::Gru;
 pub use gru_grad::GruGrad;
@@ -262,6 +264,7 @@ kernels!(
     Conv2dFilter,
     ConvTranspose2d,
     CrossEntropy,
+    Finite,
     Gather,
     Gru,
     GruGrad,

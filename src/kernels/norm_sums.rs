@@ -1,10 +1,12 @@
-//! y[0, o] = sum of dy and y[1, o] = sum of dy * (x - mean) over the inner axes: what the backward pass of batch norm and layer norm needs.
+//! y[0, o] = -sum of dy and y[1, o] = -sum of dy * (x - mean) / (2 (variance + eps)) over the inner axes: what the backward pass
+//! of batch norm and layer norm needs.
 //! Reads dy, x, moments [2, outer].
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold};
+use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
+use crate::overrides;
 
 /// The two sums that the gradient of a normalisation takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +15,8 @@ pub struct NormSums {
     pub outer: Vec<(usize, usize)>,
     /// The same of the reduced axes.
     pub inner: Vec<(usize, usize)>,
+    /// What is added to variances.
+    pub eps: f64,
 }
 
 impl Spec for NormSums {
@@ -26,16 +30,17 @@ impl Spec for NormSums {
     }
 
     fn launch(&self, caps: &Caps) -> Launch {
-        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
+        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, overrides!(EPS = self.eps))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
-        let (dy, x, means) = (io.reads[0], io.reads[1], io.reads[2]);
+        let (dy, x, (means, variances)) = (io.reads[0], io.reads[1], io.reads[2].split_at(outer.len()));
         let (sums, products) = io.writes[0].split_at_mut(outer.len());
         for (j, &o) in outer.iter().enumerate() {
-            sums[j] = fold::sum(&inner, |i| dy[o + i]);
-            products[j] = fold::sum(&inner, |i| dy[o + i] * (x[o + i] - means[j]));
+            sums[j] = -fold::sum(&inner, |i| dy[o + i]);
+            let product = fold::sum(&inner, |i| dy[o + i] * (x[o + i] - means[j]));
+            products[j] = product * real(-0.5) / (variances[j] + real(self.eps));
         }
     }
 

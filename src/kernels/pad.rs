@@ -18,6 +18,26 @@ pub struct Pad {
 }
 
 const SIZE: usize = 256;
+/// Axes that the shader has.
+const AXES: usize = 4;
+
+impl Pad {
+    /// Zeros around a tensor of any number of axes, where those that nothing is added to merge with the ones outside of them
+    /// to four or fewer.
+    pub fn of(from: &[usize], to: &[usize], before: &[usize]) -> Option<Self> {
+        let mut pad = Self { from: from.to_vec(), to: to.to_vec(), before: before.to_vec() };
+        for a in (1..to.len()).rev().filter(|&a| from[a] == to[a]) {
+            if pad.to.len() <= AXES {
+                break;
+            }
+            let whole = pad.from.remove(a);
+            pad.to.remove(a);
+            pad.before.remove(a);
+            [&mut pad.from, &mut pad.to, &mut pad.before].into_iter().for_each(|list| list[a - 1] *= whole);
+        }
+        (pad.to.len() <= AXES).then_some(pad)
+    }
+}
 
 impl Spec for Pad {
     const NAME: &'static str = "pad";
@@ -29,10 +49,10 @@ impl Spec for Pad {
 
     fn launch(&self, caps: &Caps) -> Launch {
         let rank = self.to.len();
-        assert!(rank <= 4, "pad: {:?} has more than 4 axes", self.to);
+        assert!(rank <= AXES, "pad: {:?} has more than {AXES} axes", self.to);
         let mut constants = overrides!();
         for a in 0..rank {
-            let k = 4 - rank + a;
+            let k = AXES - rank + a;
             constants.push((format!("FROM{k}"), self.from[a] as f64));
             constants.push((format!("TO{k}"), self.to[a] as f64));
             constants.push((format!("BEFORE{k}"), self.before[a] as f64));

@@ -6,7 +6,7 @@ mod mmd;
 mod neighbours;
 mod series;
 
-pub use embedding::{Pca, tsne};
+pub use embedding::{Pca, tsne, tsne_divergence};
 pub use frechet::frechet_distance;
 pub use mmd::{KID_SUBSET, KID_SUBSETS, kid, mmd_rbf};
 pub use neighbours::{Prdc, memorised_share, nearest_distances, prdc};

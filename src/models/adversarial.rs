@@ -135,13 +135,13 @@ pub fn critic_loss<'g>(
 ) -> T<'g> {
     let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
     if s.r1 > 0.0 {
-        loss = loss + objective::zero_centred(on_real, real) * f64::from(s.r1);
+        loss = loss + objective::zero_centred(on_real, real, s.pack) * f64::from(s.r1);
     }
     if s.r2 > 0.0 {
-        loss = loss + objective::zero_centred(on_fake, fake) * f64::from(s.r2);
+        loss = loss + objective::zero_centred(on_fake, fake, s.pack) * f64::from(s.r2);
     }
     if s.gp > 0.0 {
-        loss = loss + objective::one_centred(judge, real, fake) * f64::from(s.gp);
+        loss = loss + objective::one_centred(judge, [real, fake], s.pack) * f64::from(s.gp);
     }
     loss
 }
@@ -237,7 +237,7 @@ impl<'g> Round<'_, 'g> {
         x + self.graph.random(Dist::Normal, &x.shape()) * (self.training().remaining() * f64::from(self.s.noise))
     }
 
-    /// Judges samples `[B, ..]`, with their classes as further channels, and packed in groups (Lin et al. 2018).
+    /// Judges samples `[B, ..]`, with their classes as further channels, and in groups of `pack`.
     fn judge(&self, dis: &Net<'g>, x: T<'g>, classes: Option<T<'g>>) -> Judgement<'g> {
         let mut x = x;
         if let Some(classes) = classes {
@@ -245,9 +245,7 @@ impl<'g> Round<'_, 'g> {
             shape[1] = classes.dim(1);
             x = x.concat(classes.broadcast(&shape, &(2..shape.len()).collect::<Vec<_>>()), 1);
         }
-        let mut shape = x.shape();
-        (shape[0], shape[1]) = (shape[0] / self.s.pack, shape[1] * self.s.pack);
-        (self.discriminator)(dis, self.s, x.reshape(&shape))
+        (self.discriminator)(dis, self.s, objective::packed(x, self.s.pack))
     }
 
     /// The logits of two batches in one pass, as if each had one: half the launches, twice the work in each.

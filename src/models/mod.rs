@@ -10,6 +10,7 @@ pub mod dbm;
 pub mod dbm_gan;
 pub mod dcgan;
 pub mod gan;
+mod idle;
 pub mod lstm;
 pub mod lstm_gan;
 pub mod rvae;
@@ -19,6 +20,8 @@ pub mod timegan;
 pub mod training;
 pub mod vae;
 pub mod vae_gan;
+
+pub use idle::idle;
 
 use crate::{
     data::Series,

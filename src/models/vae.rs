@@ -6,7 +6,7 @@ use super::{
     training::Training,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     graph::{Graph, T},
     nn::{Mode, Net},
     settings::Settings,
@@ -35,12 +35,25 @@ pub const VARIANT: Variant = Variant {
 /// The model, of any examples that [`autoencoder`] has networks for.
 pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     autoencoder::check(s, examples)?;
+    check(s)?;
     let round = Graph::new();
     self::round(&round, s, examples);
     let mut graphs = adversarial::sampling(s, examples, autoencoder::start(s), autoencoder::generator);
     graphs.push(autoencoder::reconstruct(s, examples, |e, s, x| Posterior::of(e, s, encoder(e, s, x)).mean));
     graphs.push((BOUND, bound(s, examples)));
     Ok(Model::new(round, graphs))
+}
+
+/// Refuses what only the variational bound has. The importance-weighted one is no sum of a reconstruction and a divergence: there
+/// is nothing in it that could be weighted or be free, and of the ways to put a weight inside none is established.
+fn check(s: &Settings) -> Result<()> {
+    let weighting = [("beta", s.beta != 1.0, 1), ("warmup", s.warmup > 0, 0), ("free_bits", s.free_bits > 0.0, 0)];
+    match weighting.into_iter().find(|(_, set, _)| *set) {
+        Some((name, _, neutral)) if s.importance > 1 => Err(Error::usage(format!(
+            "`importance` above 1 is the importance-weighted bound, in which `{name}` has no part: set {name}={neutral} or importance=1"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// One step of encoder and decoder up the bound.

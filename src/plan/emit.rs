@@ -1,11 +1,12 @@
 //! Launches: the last part of planning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
-    RING_ROWS, Tensors,
+    RING_ROWS,
     fuse::{Group, is_pointwise, is_view},
     place::{Base, Place},
+    tensors::Tensors,
 };
 use crate::{
     error::{Error, Result},
@@ -31,6 +32,8 @@ pub struct Emitter<'a> {
     pub(super) states: Vec<graph::Group>,
     pub(super) caps: &'a Caps,
     pub(super) data: Option<Data>,
+    /// Draws of a round.
+    draws: u32,
     pub(super) program: Program,
     pub(super) buffers: HashMap<String, BufferId>,
     pub(super) places: HashMap<Id, Place>,
@@ -41,19 +44,6 @@ pub struct Emitter<'a> {
     pub(super) drafts: Vec<Draft>,
     /// What the host reads: its name, its extents, and where it lies.
     pub(super) outputs: Vec<(String, Shape, Place)>,
-}
-
-/// A matrix that is stored as the transpose of what is asked for: the stored one, and whether it is.
-pub fn untransposed(nodes: &[Node], form: Form, id: Id) -> (Id, bool) {
-    if let (Form::MatMul, Op::Permute(perm)) = (form, &nodes[id].op) {
-        let r = perm.len();
-        let swapped =
-            r >= 2 && perm[r - 1] == r - 2 && perm[r - 2] == r - 1 && perm[..r - 2].iter().copied().eq(0..r - 2);
-        if swapped {
-            return (nodes[id].inputs[0], true);
-        }
-    }
-    (id, false)
 }
 
 /// Whether the kernel of a node can run a chain on its result.
@@ -74,6 +64,8 @@ impl<'a> Emitter<'a> {
         data: Option<Data>,
     ) -> Self {
         let program = Program::default();
+        let draw = |node: &Node| if let Op::Batch { draw, .. } = node.op { Some(draw) } else { None };
+        let draws = 1 + t.nodes.iter().filter_map(draw).max().unwrap_or(0);
         let (buffers, places, labels) = (HashMap::new(), HashMap::new(), HashMap::new());
         Self {
             t,
@@ -81,6 +73,7 @@ impl<'a> Emitter<'a> {
             states,
             caps,
             data,
+            draws,
             program,
             buffers,
             places,
@@ -93,7 +86,7 @@ impl<'a> Emitter<'a> {
     }
 
     pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
-        let anchored: Vec<Id> = self
+        let anchored: HashSet<Id> = self
             .groups
             .iter()
             .enumerate()
@@ -101,11 +94,12 @@ impl<'a> Emitter<'a> {
             .filter_map(|(_, g)| g.as_ref()?.anchor)
             .collect();
         let scaled = self.scaled_reductions();
+        let reduced: HashSet<Id> = scaled.values().copied().collect();
         let table = self.place_metrics(metrics);
         self.place_gradients();
         let joined = self.place_parts();
         for id in 0..self.t.nodes.len() {
-            let skip = anchored.contains(&id) || joined.contains(&id) || scaled.values().any(|s| *s == id);
+            let skip = anchored.contains(&id) || joined.contains(&id) || reduced.contains(&id);
             if self.t.live[id] && !self.t.is_inline(id) && !skip {
                 self.emit(id, scaled.get(&id).copied())?;
             }
@@ -129,20 +123,12 @@ impl<'a> Emitter<'a> {
             let one_scale = group.chain.instrs.len() == 1 && group.chain.instrs[0].code == chain::Code::MulC;
             if one_load && one_scale && is_pointwise(&self.t.nodes[id].op) {
                 let sum = group.operands[0];
-                if matches!(self.t.nodes[sum].op, Op::Sum(_)) && !self.t.stored[sum] && self.users(sum) == [id] {
+                if matches!(self.t.nodes[sum].op, Op::Sum(_)) && !self.t.stored[sum] && self.t.is_only_reader(id, sum) {
                     found.insert(id, sum);
                 }
             }
         }
         found
-    }
-
-    /// The nodes that use a tensor's memory, renamings looked through.
-    pub(super) fn users(&self, id: Id) -> Vec<Id> {
-        let nodes = &self.t.nodes;
-        let uses =
-            |u: &Id| self.t.live[*u] && self.t.base(*u) == *u && nodes[*u].inputs.iter().any(|&i| self.t.base(i) == id);
-        (0..nodes.len()).filter(uses).collect()
     }
 
     pub(super) fn shape(&self, id: Id) -> &'a [usize] {
@@ -218,11 +204,11 @@ impl<'a> Emitter<'a> {
             Op::Sum(_) | Op::Max(_) => self.reduce(id, id, 1.0),
             Op::Pad(before) => {
                 let (x, y) = (self.read(node.inputs[0]), self.place(id));
-                let (from, to) = (self.shape(node.inputs[0]).to_vec(), node.shape.clone());
-                if to.len() > 4 {
-                    return Err(Error::failure(format!("plan: pad to {to:?}: at most 4 axes")));
-                }
-                self.push(Pad { from, to, before: before.clone() }, vec![x, y], vec![], self.label(id));
+                let kernel = Pad::of(self.shape(node.inputs[0]), &node.shape, before).ok_or_else(|| {
+                    let shape = &node.shape;
+                    Error::failure(format!("plan: a pad to {shape:?} along more axes than 4: do it in several steps"))
+                })?;
+                self.push(kernel, vec![x, y], vec![], self.label(id));
             }
             Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
             Op::Composite(c) => self.composite(id, c),
@@ -241,18 +227,16 @@ impl<'a> Emitter<'a> {
     fn gather(&mut self, id: Id, draw: u32, field: graph::Field) -> Result<()> {
         let data =
             self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
-        let draws = 1 + self
-            .t
-            .nodes
-            .iter()
-            .filter_map(|n| if let Op::Batch { draw, .. } = n.op { Some(draw) } else { None })
-            .max()
-            .unwrap_or(0);
         let batch = self.shape(id)[0];
         let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, data.words()));
         let classes = self.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
         let y = self.place(id);
-        self.push(Gather { field, draw, draws, batch, data }, vec![clock, items, classes, y], vec![], self.label(id));
+        self.push(
+            Gather { field, draw, draws: self.draws, batch, data },
+            vec![clock, items, classes, y],
+            vec![],
+            self.label(id),
+        );
         Ok(())
     }
 
@@ -272,7 +256,7 @@ impl<'a> Emitter<'a> {
                 let r = node.shape.len();
                 let (m, n) = (node.shape[r - 2], node.shape[r - 1]);
                 let k = self.shape(a)[if ta { r - 2 } else { r - 1 }];
-                let ((a, fa), (b, fb)) = (untransposed(&self.t.nodes, form, a), untransposed(&self.t.nodes, form, b));
+                let ((a, fa), (b, fb)) = (self.t.factor(id, a), self.t.factor(id, b));
                 let (a, b) = (self.read(a), self.read(b));
                 let y = self.place(root);
                 let kernel = MatMul {
@@ -367,9 +351,9 @@ impl<'a> Emitter<'a> {
                 let (outer, inner) = dims(shape, axes);
                 Moments { outer, inner }.into()
             }
-            Composite::NormSums { axes } => {
+            Composite::NormSums { axes, eps } => {
                 let (outer, inner) = dims(shape, axes);
-                NormSums { outer, inner }.into()
+                NormSums { outer, inner, eps: eps.get() }.into()
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
             Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),
@@ -405,7 +389,7 @@ impl<'a> Emitter<'a> {
 
     fn copy(&mut self, id: Id, y: Place, label: String) -> Result<()> {
         let shape = self.shape(id);
-        let group = Group::of(self.t, id, None, false);
+        let group = Group::of(self.t, id, None, false, &mut HashSet::new());
         let group = group
             .map_err(|_| Error::failure(format!("plan: {label} of shape {shape:?} cannot be read in one launch")))?;
         self.pointwise(&group, y, false, label);

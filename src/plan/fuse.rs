@@ -1,8 +1,8 @@
 //! Which pointwise nodes run inside whose kernel, and the chain of each such kernel.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{Tensors, index::Coords};
+use super::{index::Coords, tensors::Tensors};
 use crate::{
     graph::{Id, Map, Node, Op, numel},
     kernels::chain::{Chain, Code, Index, Instr, LENGTH, LOADS, Load, OPERANDS, step},
@@ -17,6 +17,9 @@ const SMALLER: usize = 8;
 /// On a wide device, a tensor of at most this many elements is computed again wherever it is used: the launch would cost more.
 const SMALL: usize = 4096;
 
+/// Nodes that are tried in one chain at most: it would be cut into many anyway, one by one.
+const TRIED: usize = 512;
+
 /// A chain with the tensors that it reads, and the product whose epilogue it is.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
@@ -29,6 +32,14 @@ pub struct Group {
 
 /// Why a group could not be built, and the node to compute on its own instead.
 pub struct Unfuse(pub Id);
+
+/// Why a value could not be made part of a chain.
+enum Obstacle {
+    /// Another node must be computed on its own first.
+    Unfuse(Id),
+    /// The place in an operand takes more digits than there are.
+    Digits,
+}
 
 pub fn is_view(op: &Op) -> bool {
     matches!(op, Op::Reshape | Op::Permute(_) | Op::Slice(_) | Op::Broadcast(_) | Op::Detach)
@@ -120,6 +131,9 @@ fn uses(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<Vec<Id>> {
 /// Builds one chain.
 struct Builder<'a> {
     tensors: &'a Tensors,
+    /// The inline nodes whose being inline the chain depends on.
+    seen: &'a mut HashSet<Id>,
+    root: Id,
     count: usize,
     /// The tensor that arrives in register 0: a product, or the state that is assigned to.
     accumulator: Option<Id>,
@@ -146,29 +160,40 @@ enum Slot {
 type Draft = (Code, Slot, Slot, f64);
 
 impl Group {
-    /// The chain that yields a tensor: `compute` its own operation here, or take it as it is.
-    pub fn of(tensors: &Tensors, value: Id, accumulator: Option<Id>, compute: bool) -> Result<Self, Unfuse> {
-        let shape = &tensors.nodes[value].shape;
+    /// The chain that yields a tensor: `compute` its own operation here, or take it as it is. `seen` gets the inline nodes
+    /// whose being inline it depends on.
+    pub fn of(
+        tensors: &Tensors,
+        root: Id,
+        accumulator: Option<Id>,
+        compute: bool,
+        seen: &mut HashSet<Id>,
+    ) -> Result<Self, Unfuse> {
+        let shape = &tensors.nodes[root].shape;
         let count = numel(shape);
-        let mut b =
-            Builder { tensors, count, accumulator, registers: HashMap::new(), drafts: vec![], group: Group::default() };
+        let (registers, drafts, group) = (HashMap::new(), vec![], Group::default());
+        let mut b = Builder { tensors, seen, root, count, accumulator, registers, drafts, group };
         let coords = Coords::identity(shape);
-        let result = if compute { b.compute(value, coords)? } else { b.value(value, coords)? };
-        match result {
+        let result = if compute { b.compute(root, coords) } else { b.value(root, coords) };
+        let result = result.map_err(|obstacle| match obstacle {
+            Obstacle::Unfuse(id) => Unfuse(id),
+            Obstacle::Digits => Unfuse(root),
+        });
+        match result? {
             Value::Constant(c) => b.drafts.push((Code::Const, Slot::Accumulator, Slot::Accumulator, c)),
             Value::Register(Slot::Instr(_) | Slot::Accumulator) => {}
             // The chain's value is its last instruction; a bare operand needs one.
             Value::Register(slot) => b.drafts.push((Code::MulC, slot, slot, 1.0)),
         }
-        b.finish(value)
+        b.finish()
     }
 }
 
 impl Builder<'_> {
-    fn finish(mut self, root: Id) -> Result<Group, Unfuse> {
+    fn finish(mut self) -> Result<Group, Unfuse> {
         let loads = self.group.chain.loads.len();
         if self.group.operands.len() > OPERANDS || loads > LOADS || self.drafts.len() > LENGTH {
-            return Err(Unfuse(self.small_part(root).unwrap_or_else(|| self.half(root))));
+            return Err(Unfuse(self.cut()));
         }
         let register = |s: Slot| match s {
             Slot::Accumulator => 0,
@@ -181,35 +206,56 @@ impl Builder<'_> {
         Ok(self.group)
     }
 
-    /// The largest part that is computed on far fewer elements than the root: a launch of its own costs next to nothing.
-    fn small_part(&self, root: Id) -> Option<Id> {
+    /// Where to cut a chain that is too long: at the largest part that is computed on far fewer elements than the root, as a
+    /// launch of its own costs next to nothing, else at the part that is nearest to half of the chain.
+    fn cut(&self) -> Id {
+        let (nodes, inlined, below) = (self.tensors.nodes.as_slice(), &self.group.inlined, self.below());
+        let small = |id: &Id| SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[self.root].shape);
+        let parts = inlined.iter().copied().filter(small).map(|id| (below[&id], id));
+        if let Some((_, id)) = parts.max().filter(|(instrs, _)| *instrs > 1) {
+            return id;
+        }
+        let distance = |id: &Id| (2 * below[id]).abs_diff(inlined.len());
+        let parts = inlined.iter().copied().filter(|&id| id != self.root);
+        parts.min_by_key(distance).expect("a single operation fits a chain")
+    }
+
+    /// For each inlined node, how many there are below it, itself among them.
+    fn below(&self) -> HashMap<Id, usize> {
         let nodes = self.tensors.nodes.as_slice();
-        let small = |id: &Id| SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[root].shape);
-        let parts = self.group.inlined.iter().copied().filter(small).map(|id| (self.inlined_below(id), id));
-        parts.max().filter(|(instrs, _)| *instrs > 1).map(|(_, id)| id)
-    }
-
-    /// Of the inlined nodes below the root, the one whose part is nearest to half of the chain.
-    fn half(&self, root: Id) -> Id {
-        let inlined = &self.group.inlined;
-        let distance = |&id: &Id| (2 * self.inlined_below(id)).abs_diff(inlined.len());
-        inlined.iter().copied().filter(|&id| id != root).min_by_key(distance).expect("a single operation fits a chain")
-    }
-
-    fn inlined_below(&self, id: Id) -> usize {
-        let (mut seen, mut stack) = (vec![], vec![id]);
-        while let Some(id) = stack.pop() {
-            let passes = self.group.inlined.contains(&id) || is_view(&self.tensors.nodes[id].op);
-            if passes && !seen.contains(&id) {
-                seen.push(id);
-                stack.extend(&self.tensors.nodes[id].inputs);
+        let numbers: HashMap<Id, usize> = self.group.inlined.iter().enumerate().map(|(n, &id)| (id, n)).collect();
+        let mut order: BTreeSet<Id> = BTreeSet::new();
+        let mut open: Vec<Id> = numbers.keys().copied().collect();
+        while let Some(id) = open.pop() {
+            if (numbers.contains_key(&id) || is_view(&nodes[id].op)) && order.insert(id) {
+                open.extend(&nodes[id].inputs);
             }
         }
-        seen.iter().filter(|id| self.group.inlined.contains(id)).count()
+        // Inputs come before what uses them.
+        let mut sets: HashMap<Id, Vec<u64>> = HashMap::new();
+        for id in order {
+            let mut set = vec![0u64; self.group.inlined.len().div_ceil(64)];
+            for input in nodes[id].inputs.iter().filter_map(|i| sets.get(i)) {
+                set.iter_mut().zip(input).for_each(|(a, b)| *a |= b);
+            }
+            if let Some(n) = numbers.get(&id) {
+                set[n / 64] |= 1 << (n % 64);
+            }
+            sets.insert(id, set);
+        }
+        numbers.keys().map(|id| (*id, sets[id].iter().map(|word| word.count_ones() as usize).sum())).collect()
+    }
+
+    fn is_inline(&mut self, id: Id) -> bool {
+        let inline = self.tensors.is_inline(id);
+        if inline {
+            self.seen.insert(id);
+        }
+        inline
     }
 
     /// A tensor at the given coordinates: a constant, computed here, or an operand.
-    fn value(&mut self, id: Id, coords: Coords) -> Result<Value, Unfuse> {
+    fn value(&mut self, id: Id, coords: Coords) -> Result<Value, Obstacle> {
         let key = (id, coords);
         if let Some(&value) = self.registers.get(&key) {
             return Ok(value);
@@ -219,7 +265,7 @@ impl Builder<'_> {
             Value::Constant(c)
         } else if self.accumulator == Some(id) && key.1.index(&node.shape, self.count) == Some(Index::default()) {
             Value::Register(Slot::Accumulator)
-        } else if self.tensors.is_inline(id) {
+        } else if self.is_inline(id) {
             self.compute(id, key.1.clone())?
         } else {
             self.operand(id, &key.1)?
@@ -228,26 +274,32 @@ impl Builder<'_> {
         Ok(value)
     }
 
-    fn operand(&mut self, id: Id, coords: &Coords) -> Result<Value, Unfuse> {
-        let index = coords.index(&self.tensors.nodes[id].shape, self.count).ok_or(Unfuse(id))?;
+    fn operand(&mut self, id: Id, coords: &Coords) -> Result<Value, Obstacle> {
+        let index = coords.index(&self.tensors.nodes[id].shape, self.count).ok_or(Obstacle::Digits)?;
         let Group { chain, operands, .. } = &mut self.group;
         let operand = position_or_push(operands, id);
         let load = position_or_push(&mut chain.loads, Load { operand, index });
         Ok(Value::Register(Slot::Load(load)))
     }
 
-    fn compute(&mut self, id: Id, coords: Coords) -> Result<Value, Unfuse> {
+    fn compute(&mut self, id: Id, coords: Coords) -> Result<Value, Obstacle> {
         let node = &self.tensors.nodes[id];
         if is_view(&node.op) {
             let input = node.inputs[0];
             let inner = coords.through(&node.op, &self.tensors.nodes[input].shape, &node.shape);
             // Where digits cannot express the view, one of its sides has to lie in memory as it is.
-            let stuck = Unfuse(if self.tensors.is_inline(input) { input } else { id });
-            let value = inner.ok_or(Unfuse(input)).and_then(|inner| self.value(input, inner));
-            return value.map_err(|Unfuse(at)| if at == input { stuck } else { Unfuse(at) });
+            let value = inner.ok_or(Obstacle::Digits).and_then(|inner| self.value(input, inner));
+            return value.map_err(|obstacle| match obstacle {
+                Obstacle::Digits if self.tensors.is_inline(input) => Obstacle::Unfuse(input),
+                Obstacle::Digits => Obstacle::Unfuse(id),
+                unfuse => unfuse,
+            });
         }
         if !is_pointwise(&node.op) {
             return self.operand(id, &coords);
+        }
+        if self.group.inlined.len() == TRIED {
+            return Err(Obstacle::Unfuse(self.cut()));
         }
         self.group.inlined.push(id);
         let (a, b) = (node.inputs[0], node.inputs.get(1).copied());
@@ -287,7 +339,7 @@ impl Builder<'_> {
         Value::Register(Slot::Instr(self.drafts.len() - 1))
     }
 
-    fn binary(&mut self, code: Code, a: Id, b: Id, c: f64, coords: Coords) -> Result<Value, Unfuse> {
+    fn binary(&mut self, code: Code, a: Id, b: Id, c: f64, coords: Coords) -> Result<Value, Obstacle> {
         let (a, b) = (self.value(a, coords.clone())?, self.value(b, coords)?);
         Ok(match (code, a, b) {
             (_, Value::Register(a), Value::Register(b)) => self.push(code, a, b, c),
@@ -312,23 +364,23 @@ impl Builder<'_> {
     }
 
     /// The negated tensor, where a node is one that is computed here.
-    fn negated(&self, id: Id) -> Option<Id> {
+    fn negated(&mut self, id: Id) -> Option<Id> {
         let (x, c) = self.with_constant(id, &Op::Mul)?;
         (c == -1.0).then_some(x)
     }
 
     /// y and slope, where a node is the derivative of leaky ReLU by its result y: step(y) * (1 - slope) + slope.
-    fn mask(&self, id: Id) -> Option<(Id, f64)> {
+    fn mask(&mut self, id: Id) -> Option<(Id, f64)> {
         let (scaled, slope) = self.with_constant(id, &Op::Add).unwrap_or((id, 0.0));
         let (step, scale) = self.with_constant(scaled, &Op::Mul).unwrap_or((scaled, 1.0));
-        let is_step = self.tensors.nodes[step].op == Op::Map(Map::Step) && self.tensors.is_inline(step);
+        let is_step = self.tensors.nodes[step].op == Op::Map(Map::Step) && self.is_inline(step);
         (is_step && scale == 1.0 - slope).then(|| (self.tensors.nodes[step].inputs[0], slope))
     }
 
     /// The parts of an inlined `x op constant`.
-    fn with_constant(&self, id: Id, op: &Op) -> Option<(Id, f64)> {
+    fn with_constant(&mut self, id: Id, op: &Op) -> Option<(Id, f64)> {
         let node = &self.tensors.nodes[id];
-        let fits = node.op == *op && self.tensors.is_inline(id);
+        let fits = node.op == *op && self.is_inline(id);
         let c = if fits { self.tensors.constant(node.inputs[1]) } else { None };
         c.map(|c| (node.inputs[0], c))
     }

@@ -87,33 +87,33 @@ impl Coords {
 
     /// The place within a tensor of this shape, or `None` if it takes more digits than a kernel has.
     pub fn index(&self, shape: &[usize], count: usize) -> Option<Index> {
-        let flat = flatten(&self.0, shape);
-        let mut terms: Vec<Term> = flat.terms.into_iter().filter(|t| t.weight > 0 && t.extent > 1).collect();
-        terms.sort_by_key(|t| std::cmp::Reverse(t.div));
-        let mut merged: Vec<Term> = vec![];
-        for t in terms {
-            match merged.last_mut() {
-                Some(high) if high.div == t.div * t.extent && high.weight == t.weight * t.extent => {
-                    *high = Term { div: t.div, extent: high.extent * t.extent, weight: t.weight };
-                }
-                _ => merged.push(t),
-            }
-        }
-        let identity = merged == [Term { div: 1, extent: count, weight: 1 }] || (count == 1 && merged.is_empty());
-        let digits = merged.iter().map(|t| Digit { div: t.div, extent: t.extent, stride: t.weight }).collect();
-        (merged.len() <= DIGITS).then_some(Index { offset: flat.offset, digits: (!identity).then_some(digits) })
+        let Axis { offset, terms } = flatten(&self.0, shape);
+        let identity = terms == [Term { div: 1, extent: count, weight: 1 }] || (count == 1 && terms.is_empty());
+        let digits = terms.iter().map(|t| Digit { div: t.div, extent: t.extent, stride: t.weight }).collect();
+        (terms.len() <= DIGITS).then_some(Index { offset, digits: (!identity).then_some(digits) })
     }
 }
 
-/// Several axes as one, whose coordinate counts their elements in row-major order.
+/// Several axes as one, whose coordinate counts their elements in row-major order; digits that continue each other are one.
 fn flatten(axes: &[Axis], shape: &[usize]) -> Axis {
-    let mut flat = Axis::default();
+    let (mut offset, mut terms) = (0, vec![]);
     for (a, axis) in axes.iter().enumerate() {
         let stride = numel(&shape[a + 1..]);
-        flat.offset += axis.offset * stride;
-        flat.terms.extend(axis.terms.iter().map(|t| Term { weight: t.weight * stride, ..*t }));
+        offset += axis.offset * stride;
+        terms.extend(axis.terms.iter().map(|t| Term { weight: t.weight * stride, ..*t }));
     }
-    flat
+    terms.retain(|t| t.weight > 0 && t.extent > 1);
+    terms.sort_by_key(|t| std::cmp::Reverse(t.div));
+    let mut merged: Vec<Term> = vec![];
+    for t in terms {
+        match merged.last_mut() {
+            Some(high) if high.div == t.div * t.extent && high.weight == t.weight * t.extent => {
+                *high = Term { div: t.div, extent: high.extent * t.extent, weight: t.weight };
+            }
+            _ => merged.push(t),
+        }
+    }
+    Axis { offset, terms: merged }
 }
 
 /// One axis as several; every digit must fall into one of them, at worst after a cut at their border.
@@ -173,6 +173,15 @@ mod tests {
             let coords = Coords::identity(&to).through(&Op::Reshape, &from, &to).unwrap();
             assert_eq!(coords.index(&from, numel(&from)), Some(Index::default()), "{from:?} -> {to:?}");
         }
+    }
+
+    /// Axes that share no borders with those before are one run of elements first.
+    #[test]
+    fn a_reshape_across_borders_is_the_identity() {
+        let coords = Coords::identity(&[10, 6]).through(&Op::Reshape, &[4, 3, 5], &[10, 6]).unwrap();
+        assert_eq!(coords.index(&[4, 3, 5], 60), Some(Index::default()));
+        let back = coords.through(&Op::Reshape, &[10, 6], &[4, 3, 5]).unwrap();
+        assert_eq!(back, Coords::identity(&[10, 6]));
     }
 
     #[test]

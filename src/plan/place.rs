@@ -1,6 +1,6 @@
 //! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries in slots.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     emit::Emitter,
@@ -73,8 +73,8 @@ impl Emitter<'_> {
 
     /// A state group's flat buffer, or one of its moments.
     pub(super) fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
-        let g = self.states[group].clone();
-        let name = moment.map_or(g.name.clone(), |m| format!("{}.{m}", g.name));
+        let g = &self.states[group];
+        let (name, len) = (moment.map_or(g.name.clone(), |m| format!("{}.{m}", g.name)), g.len);
         let key = format!("state {name}");
         if !self.buffers.contains_key(&key) {
             for item in &g.items {
@@ -89,7 +89,7 @@ impl Emitter<'_> {
                 });
             }
         }
-        self.whole(key, Content::State(name), g.len)
+        self.whole(key, Content::State(name), len)
     }
 
     pub(super) fn item(&mut self, group: usize, item: usize) -> Place {
@@ -142,10 +142,10 @@ impl Emitter<'_> {
             let flat = self.gradients(group);
             let (t, inputs) = (self.t, &self.t.nodes[id].inputs);
             // Two tensors can have one gradient: it cannot lie in both places.
-            let once = |b: Id| inputs.iter().filter(|&&i| t.base(i) == b).count() == 1;
+            let times = times(inputs.iter().map(|&i| t.base(i)));
             for (item, &g) in inputs.iter().enumerate() {
                 let i = self.states[group].items[item].clone();
-                if let Some(base) = self.placeable(g).filter(|&b| once(b) && self.users(b) == [id]) {
+                if let Some(base) = self.placeable(g).filter(|b| times[b] == 1 && t.is_only_reader(id, *b)) {
                     self.places.insert(base, Place { offset: i.offset, len: numel(&i.shape), ..flat });
                     self.labels.insert(base, format!("gradient of {}", self.states[group].item_name(item)));
                 }
@@ -181,7 +181,7 @@ impl Emitter<'_> {
             let id = self.placeable(self.t.nodes[pad].inputs[0])?;
             let first = node.shape.iter().take_while(|&&n| n == 1).count();
             let offset = before[first] * numel(&node.shape[first + 1..]);
-            let rows = before[first + 1..].iter().all(|&b| b == 0) && self.users(pad) == [whole];
+            let rows = before[first + 1..].iter().all(|&b| b == 0) && self.t.is_only_reader(whole, pad);
             (rows && offset.is_multiple_of(ALIGN)).then_some(Part { pad, id, offset })
         };
         let mut parts = [part(node.inputs[0])?, part(node.inputs[1])?];
@@ -214,9 +214,9 @@ impl Emitter<'_> {
             self.kept.push(t);
         }
         let t = self.t;
-        let once = |b: Id| metrics.iter().filter(|(_, id)| t.base(*id) == b).count() == 1;
+        let times = times(metrics.iter().map(|(_, id)| t.base(*id)));
         for (row, (name, id)) in metrics.iter().enumerate() {
-            if let Some(base) = self.placeable(*id).filter(|&b| once(b) && self.users(b).is_empty()) {
+            if let Some(base) = self.placeable(*id).filter(|b| times[b] == 1 && t.readers(*b).next().is_none()) {
                 self.places.insert(base, Place { offset: row * ALIGN, len: 1, ..table });
                 self.labels.insert(base, format!("metric {name}"));
             }
@@ -271,4 +271,11 @@ impl Emitter<'_> {
         }
         Ok(self.program)
     }
+}
+
+/// How often each tensor comes.
+fn times(tensors: impl Iterator<Item = Id>) -> HashMap<Id, usize> {
+    let mut times = HashMap::new();
+    tensors.for_each(|id| *times.entry(id).or_default() += 1);
+    times
 }

@@ -1,5 +1,7 @@
 //! Shared storage for temporaries by lifetime.
 
+use std::collections::BTreeMap;
+
 /// A temporary: elements, and the first and last step that touch it.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetime {
@@ -14,25 +16,115 @@ pub struct Lifetime {
 pub fn assign(temporaries: &[Lifetime]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..temporaries.len()).collect();
     order.sort_by_key(|&t| std::cmp::Reverse(temporaries[t].len));
-    // What lies in each slot; the first is the largest, and slots grow no larger than those before them.
-    let mut slots: Vec<Vec<Lifetime>> = vec![];
-    let mut slot_of = vec![0; temporaries.len()];
+    // The first is the largest, and slots grow no larger than those before them.
+    let (mut slots, mut lens, mut slot_of) = (Slots::default(), vec![], vec![0; temporaries.len()]);
     for t in order {
-        let new = temporaries[t];
-        let apart = |old: &Lifetime| old.last < new.first || new.last < old.first;
-        let free = slots.iter().rposition(|slot| slot.iter().all(apart));
-        slot_of[t] = free.unwrap_or_else(|| {
-            slots.push(vec![]);
-            slots.len() - 1
+        let Lifetime { len, first, last } = temporaries[t];
+        slot_of[t] = slots.last_free(first, last).unwrap_or_else(|| {
+            lens.push(len);
+            slots.add()
         });
-        slots[slot_of[t]].push(new);
+        slots.occupy(slot_of[t], first, last);
     }
-    (slot_of, slots.iter().map(|slot| slot[0].len).collect())
+    (slot_of, lens)
+}
+
+/// Which slots are in use when. The blocks of level l are 2^l slots each, and of a block it is kept when all of its slots are in
+/// use: what is then alive finds no place there, so that most slots need not be looked at one by one.
+#[derive(Default)]
+struct Slots {
+    levels: Vec<Vec<Steps>>,
+}
+
+impl Slots {
+    /// A new slot, that is never in use.
+    fn add(&mut self) -> usize {
+        let slot = self.levels.first().map_or(0, Vec::len);
+        for (level, blocks) in self.levels.iter_mut().enumerate() {
+            blocks.truncate(slot >> level);
+            blocks.push(Steps::default());
+        }
+        if self.levels.last().is_none_or(|blocks| blocks.len() > 1) {
+            self.levels.push(vec![Steps::default()]);
+        }
+        slot
+    }
+
+    fn occupy(&mut self, slot: usize, first: usize, last: usize) {
+        // What no step touches occupies nothing.
+        let mut pieces: Vec<(usize, usize)> = (first <= last).then_some((first, last)).into_iter().collect();
+        for level in 0..self.levels.len() {
+            let block = slot >> level;
+            pieces.iter().for_each(|&(first, last)| self.levels[level][block].insert(first, last));
+            if let Some(neighbour) = self.levels[level].get(block ^ 1) {
+                pieces = pieces.iter().flat_map(|&(first, last)| neighbour.common(first, last)).collect();
+            }
+        }
+    }
+
+    /// The last slot that is free from one step to another.
+    fn last_free(&self, first: usize, last: usize) -> Option<usize> {
+        let mut open = vec![(self.levels.len().checked_sub(1)?, 0)];
+        while let Some((level, block)) = open.pop() {
+            match self.levels[level].get(block) {
+                Some(steps) if steps.common(first, last).next().is_none() => match level {
+                    0 => return Some(block),
+                    _ => open.extend([(level - 1, 2 * block), (level - 1, 2 * block + 1)]),
+                },
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// A set of steps: the first and last of each run.
+#[derive(Default)]
+struct Steps(BTreeMap<usize, usize>);
+
+impl Steps {
+    /// Adds steps of which none is in the set.
+    fn insert(&mut self, mut first: usize, mut last: usize) {
+        if let Some((&before, &end)) = self.0.range(..first).next_back()
+            && end + 1 == first
+        {
+            first = before;
+        }
+        if let Some(end) = self.0.remove(&(last + 1)) {
+            last = end;
+        }
+        self.0.insert(first, last);
+    }
+
+    /// The runs of the steps from one to another that are in the set.
+    fn common(&self, first: usize, last: usize) -> impl Iterator<Item = (usize, usize)> {
+        let before = self.0.range(..first).next_back();
+        let runs = before.into_iter().chain(self.0.range(first..=last.max(first)));
+        runs.map(move |(&f, &l)| (f.max(first), l.min(last))).filter(|(f, l)| f <= l)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The same slots, by a look at all that lies in each.
+    fn one_by_one(temporaries: &[Lifetime]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..temporaries.len()).collect();
+        order.sort_by_key(|&t| std::cmp::Reverse(temporaries[t].len));
+        let (mut slots, mut slot_of): (Vec<Vec<Lifetime>>, _) = (vec![], vec![0; temporaries.len()]);
+        for t in order {
+            let new = temporaries[t];
+            let apart = |old: &Lifetime| old.last < new.first || new.last < old.first;
+            let free = slots.iter().rposition(|slot| slot.iter().all(apart)).unwrap_or_else(|| {
+                slots.push(vec![]);
+                slots.len() - 1
+            });
+            slots[free].push(new);
+            slot_of[t] = free;
+        }
+        slot_of
+    }
 
     #[test]
     fn overlapping_lifetimes_never_share() {
@@ -49,6 +141,7 @@ mod tests {
                 })
                 .collect();
             let (slot, lens) = assign(&temporaries);
+            assert_eq!(slot, one_by_one(&temporaries));
             for (i, a) in temporaries.iter().enumerate() {
                 assert!(lens[slot[i]] >= a.len);
                 for (j, b) in temporaries.iter().enumerate().take(i) {

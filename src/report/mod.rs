@@ -16,6 +16,9 @@ pub use series::{series, symbols};
 const GAP: u32 = 2;
 /// Smaller images are enlarged by a whole factor until a cell is at least this wide and high.
 const MIN_CELL: u32 = 56;
+/// The most pixels on a side of a picture, and the most bytes of all of them: what viewers open without trouble.
+const MAX_SIDE: u64 = 16_384;
+const MAX_BYTES: u64 = 128 << 20;
 const SEPARATOR: Rgb<u8> = Rgb([64, 64, 72]);
 /// Side of a scatter plot.
 const PLOT: u32 = 512;
@@ -37,12 +40,14 @@ pub fn grid(images: &[f32], shape: &[usize], columns: usize) -> Result<RgbImage>
             images.len()
         )));
     }
-    let scale = MIN_CELL.div_ceil(height.min(width) as u32);
+    let scale = scale(height, width);
     let count = images.len() / len;
     let columns = columns.min(count);
-    let (cell_width, cell_height) = (width as u32 * scale + GAP, height as u32 * scale + GAP);
-    let rows = count.div_ceil(columns) as u32;
-    let mut picture = RgbImage::from_pixel(columns as u32 * cell_width + GAP, rows * cell_height + GAP, SEPARATOR);
+    let [cell_width, cell_height] = cell(height, width);
+    let rows = count.div_ceil(columns) as u64;
+    let gap = u64::from(GAP);
+    let mut picture = page(columns as u64 * cell_width + gap, rows * cell_height + gap, SEPARATOR)?;
+    let [cell_width, cell_height] = [cell_width as u32, cell_height as u32];
     for (i, image) in images.chunks(len).enumerate() {
         let (left, top) = ((i % columns) as u32 * cell_width + GAP, (i / columns) as u32 * cell_height + GAP);
         for y in 0..cell_height - GAP {
@@ -54,6 +59,51 @@ pub fn grid(images: &[f32], shape: &[usize], columns: usize) -> Result<RgbImage>
         }
     }
     Ok(picture)
+}
+
+/// The factor by which images of this size are enlarged.
+fn scale(height: usize, width: usize) -> u32 {
+    MIN_CELL.div_ceil(height.min(width) as u32)
+}
+
+/// Width and height of a grid's cell, with the gap before it.
+fn cell(height: usize, width: usize) -> [u64; 2] {
+    [width, height].map(|side| side as u64 * u64::from(scale(height, width)) + u64::from(GAP))
+}
+
+/// How many columns a grid of `count` images `[C, H, W]` can have, at most those that are wanted, and how many of the images
+/// such a picture can hold.
+pub fn fitting(shape: &[usize], columns: usize, count: usize) -> (usize, usize) {
+    let &[_, height, width] = shape else { return (columns, count) };
+    let ([cell_width, cell_height], gap) = (cell(height, width), u64::from(GAP));
+    let columns = (columns.min(count) as u64).min((MAX_SIDE - gap) / cell_width).max(1);
+    let lines = (MAX_BYTES / 3 / (columns * cell_width + gap)).min(MAX_SIDE);
+    let rows = lines.saturating_sub(gap) / cell_height;
+    (columns as usize, count.min((columns * rows) as usize))
+}
+
+/// Whether a picture may have this width and height.
+fn is_possible([width, height]: [u64; 2]) -> bool {
+    width.max(height) <= MAX_SIDE && 3 * width * height <= MAX_BYTES
+}
+
+/// An empty picture.
+///
+/// # Errors
+/// `Failure` if it is larger than a picture may be, or there is no memory for it.
+fn page(width: u64, height: u64, colour: Rgb<u8>) -> Result<RgbImage> {
+    if !is_possible([width, height]) {
+        return Err(Error::failure(format!(
+            "a picture of {width} x {height} pixels is too large: {MAX_SIDE} on a side and {} MiB are the most",
+            MAX_BYTES >> 20
+        )));
+    }
+    let mut pixels = Vec::new();
+    pixels
+        .try_reserve_exact((3 * width * height) as usize)
+        .map_err(|_| Error::failure(format!("there is no memory for a picture of {width} x {height} pixels")))?;
+    (0..width * height).for_each(|_| pixels.extend(colour.0));
+    Ok(RgbImage::from_raw(width as u32, height as u32, pixels).expect("three bytes a pixel"))
 }
 
 fn byte(value: f32) -> u8 {

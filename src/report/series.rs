@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{GAP, GENERATED, PAPER, REAL, SEPARATOR};
+use super::{GAP, GENERATED, PAPER, REAL, SEPARATOR, is_possible, page};
 use crate::error::{Error, Result};
 
 /// The most panels in a picture.
@@ -34,7 +34,7 @@ type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     let [steps, features] = shape;
     let len = steps * features;
-    if steps < 2 || features == 0 || ![generated, real].iter().all(|values| values.len().is_multiple_of(len)) {
+    if len == 0 || ![generated, real].iter().all(|values| values.len().is_multiple_of(len)) {
         return Err(unfit(&[generated, real], shape));
     }
     let panels = features.min(MAX_PANELS);
@@ -44,7 +44,10 @@ pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbI
     let mut picture = RgbImage::from_pixel(large.0, large.1, PAPER);
     let page = BitMapBackend::with_buffer(&mut picture, large).into_drawing_area();
     for panel in 0..panels {
-        let curve = |values: &[f32]| values.iter().skip(panel).step_by(features).copied().collect();
+        let curve = |values: &[f32]| {
+            let curve: Vec<f32> = values.iter().skip(panel).step_by(features).copied().collect();
+            if steps == 1 { curve.repeat(2) } else { curve }
+        };
         let curves = |values: &[f32]| -> Vec<Vec<f32>> { values.chunks_exact(len).take(CURVES).map(curve).collect() };
         let [left, top] = [(panel as u32 % columns, 0), (panel as u32 / columns, 1)]
             .map(|(cell, axis)| OVERSAMPLING * (MARGIN + cell * (PANEL[axis] + MARGIN)));
@@ -89,11 +92,17 @@ pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     if len == 0 || samples.is_empty() || !samples.len().is_multiple_of(len) {
         return Err(unfit(&[samples], shape));
     }
-    let panels = (samples.len() / len).min(MAX_PANELS);
-    let [columns, rows] = layout(panels);
     let cell = [(PANEL[0], steps), (PANEL[1], alphabet)].map(|(pixels, count)| (pixels / count as u32).max(1));
     let panel = [cell[0] * steps as u32 + GAP, cell[1] * alphabet as u32 + GAP];
-    let mut picture = RgbImage::from_pixel(columns * panel[0] + GAP, rows * panel[1] + GAP, SEPARATOR);
+    let size = |panels: usize| {
+        let cells = layout(panels);
+        [0, 1].map(|axis| u64::from(cells[axis]) * u64::from(panel[axis]) + u64::from(GAP))
+    };
+    // As many as fit into a picture; of one that is too large, the page says so.
+    let most = (samples.len() / len).min(MAX_PANELS);
+    let panels = (1..=most).rev().find(|panels| is_possible(size(*panels))).unwrap_or(1);
+    let ([columns, _], [width, height]) = (layout(panels), size(panels));
+    let mut picture = page(width, height, SEPARATOR)?;
     for (i, sample) in (0..).zip(samples.chunks_exact(len).take(panels)) {
         let (left, top) = (i % columns * panel[0] + GAP, i / columns * panel[1] + GAP);
         for y in 0..panel[1] - GAP {
@@ -141,11 +150,18 @@ mod tests {
     }
 
     #[test]
+    fn a_single_step_is_a_level_line() {
+        let picture = series(&[0.2, 0.5, 0.8, 0.5], &[0.4, 0.5], [1, 2]).unwrap();
+        assert_eq!(picture.dimensions(), (2 * 292 + 12, 182 + 12));
+        assert!(tinted(&picture, 0, 2) > 1000);
+    }
+
+    #[test]
     fn curves_survive_bad_values() {
         for bad in [[f32::NAN; 6], [f32::INFINITY; 6], [7.0; 6], [0.0, f32::NAN, f32::MAX, f32::MIN, 0.0, 0.0]] {
             assert!(series(&bad, &bad, [3, 2]).is_ok());
         }
-        for (values, shape) in [(5, [3, 2]), (2, [1, 2]), (0, [3, 0])] {
+        for (values, shape) in [(5, [3, 2]), (2, [0, 2]), (0, [3, 0])] {
             assert!(series(&vec![0.0; values], &[], shape).is_err());
         }
     }

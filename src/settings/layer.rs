@@ -2,12 +2,40 @@
 
 use std::path::Path;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// How every `run.toml` begins.
 pub(super) const RUN_HEADING: &str = "# Every setting of this run";
+
+/// What a `run.toml` calls its changes: no setting has this name.
+const CHANGED: &str = "changed";
+
+/// A setting that a run was resumed with, other than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Steps that were done with the old value.
+    pub step: u64,
+    /// The setting.
+    pub key: String,
+    /// Its value up to there, as text.
+    pub from: String,
+    /// Its value from there on.
+    pub to: String,
+}
+
+/// The changes as the end of a `run.toml`.
+pub(super) fn to_toml(changes: &[Change]) -> String {
+    let text = |value: &str| toml::Value::from(value).to_string();
+    let table = |c: &Change| {
+        let (key, from, to) = (text(&c.key), text(&c.from), text(&c.to));
+        format!("\n[[{CHANGED}]]\nstep = {}\nkey = {key}\nfrom = {from}\nto = {to}\n", c.step)
+    };
+    changes.iter().map(table).collect()
+}
 
 /// Assignments in the order in which they apply.
 #[derive(Debug, Default, Clone)]
@@ -15,6 +43,8 @@ pub struct Layer {
     pub(super) entries: Vec<Entry>,
     /// Whether these are the settings of a whole run, as `run.toml` has them: what is missing was not there yet.
     pub(super) is_run: bool,
+    /// What that run changed on its way.
+    pub(super) changes: Vec<Change>,
 }
 
 /// One assignment, not yet checked.
@@ -41,10 +71,25 @@ impl Layer {
         Ok(())
     }
 
-    /// Reads a TOML file of plain `key = value` lines.
+    /// What the run that these settings are of changed on its way.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Whether a setting is assigned here.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Whether a flag or `--set` gives this setting.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key && entry.origin.starts_with("--"))
+    }
+
+    /// Reads a TOML file of plain `key = value` lines, and a run's changes.
     pub fn from_file(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = files::read_text(path)
             .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
         Self::from_toml(&text, &name)
     }
@@ -62,6 +107,10 @@ impl Layer {
         let mut layer = Self { is_run: text.starts_with(RUN_HEADING), ..Self::default() };
         for (key, value) in assignments {
             let place = place(key.span().start);
+            if key.get_ref() == CHANGED {
+                layer.changes = changes(value).map_err(|error| error.at(&place))?;
+                continue;
+            }
             let Some(text) = flat(value.get_ref()) else {
                 let sentence = format!("`{}` is a table; settings are plain `key = value` lines", key.get_ref());
                 return Err(Error::usage(sentence).at(&place));
@@ -70,6 +119,17 @@ impl Layer {
         }
         Ok(layer)
     }
+}
+
+fn changes(value: &Spanned<DeValue>) -> Result<Vec<Change>> {
+    let wrong = || Error::usage(format!("`{CHANGED}` is a list of tables with step, key, from and to"));
+    let DeValue::Array(tables) = value.get_ref() else { return Err(wrong()) };
+    let change = |table: &Spanned<DeValue>| {
+        let DeValue::Table(table) = table.get_ref() else { return None };
+        let text = |key: &str| table.get(key).and_then(|value| flat(value.get_ref()));
+        Some(Change { step: text("step")?.parse().ok()?, key: text("key")?, from: text("from")?, to: text("to")? })
+    };
+    tables.iter().map(|table| change(table).ok_or_else(wrong)).collect()
 }
 
 /// The text of a TOML value; none for tables.

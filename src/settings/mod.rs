@@ -7,11 +7,10 @@ mod rule;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::error::{Error, Result, nearest, unknown};
-pub use layer::Layer;
 use layer::RUN_HEADING;
+pub use layer::{Change, Layer};
 use rule::Value;
 pub use rule::{
     Architecture, Cell, Critic, Decimal, Fusion, LatentDist, Layout, Likelihood, Norm, Objective, Optimizer, Prior,
@@ -33,10 +32,21 @@ pub struct Key {
     pub before: &'static str,
     /// What it accepts.
     pub rule: Rule,
-    /// Whether a resumed run may change it; a change of any other makes another run.
-    pub is_resumable: bool,
+    /// Whether a resumed run may change it.
+    pub resume: Resume,
     /// One line on what it does.
     pub help: &'static str,
+}
+
+/// What becomes of a setting when a run is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// It stays: another value makes another run.
+    Never,
+    /// It can change, and the numbers stay the same: what is written, and where; the data, whose content is compared.
+    Freely,
+    /// It can change, and `run.toml` keeps when it did: the numbers are others from there on.
+    Recorded,
 }
 
 /// A preset: its name and its `(key, value)` pairs.
@@ -188,12 +198,8 @@ impl Settings {
         Self::written(variants, &Layer::from_toml(text, name)?)
     }
 
-    /// Reads a `run.toml`.
-    pub fn load(variants: &[Menu], path: &Path) -> Result<Self> {
-        Self::written(variants, &Layer::from_file(path)?)
-    }
-
-    fn written(variants: &[Menu], layer: &Layer) -> Result<Self> {
+    /// The settings that a layer read from a `run.toml` stands for.
+    pub fn written(variants: &[Menu], layer: &Layer) -> Result<Self> {
         let mut texts = Texts::before(|_| true);
         texts.apply(std::slice::from_ref(layer))?;
         let (variant, origin) = &texts.values["variant"];
@@ -202,28 +208,56 @@ impl Settings {
         };
         let mut texts = Texts::before(|key| menu.has(key));
         texts.apply(std::slice::from_ref(layer))?;
-        texts.finish()
+        Ok(Self { changes: layer.changes.clone(), ..texts.finish()? })
     }
 
-    /// These settings with `layers` on top, for a resumed run: refuses what would make it a different run.
-    pub fn resumed(&self, layers: &[Layer]) -> Result<Self> {
-        let own = KEYS.iter().zip(self.values()).map(|(key, (text, _))| (key.name, (text, String::new())));
-        let mut texts = Texts { values: own.collect(), relevant: self.relevant.clone() };
+    /// These settings with `layers` on top, for a run that is resumed after `step` steps: refuses what would make it a
+    /// different run, and keeps a record of what makes its numbers others.
+    pub fn resumed(&self, layers: &[Layer], step: u64) -> Result<Self> {
+        let mut texts = self.texts();
         texts.apply(layers)?;
-        let settings = texts.finish()?;
-        for ((key, (old, _)), (new, _)) in KEYS.iter().zip(self.values()).zip(settings.values()) {
-            if old != new && !key.is_resumable {
-                let can = KEYS.iter().filter(|key| key.is_resumable).map(|key| key.name).collect::<Vec<_>>().join(", ");
-                let name = key.name;
-                let sentence =
-                    format!("`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}");
-                return Err(Error::usage(sentence).at(&texts.values[name].1));
-            }
+        let mut settings = texts.finish()?;
+        let different = self.differences(&settings);
+        if let Some((key, old, new)) = different.iter().find(|(key, ..)| key.resume == Resume::Never) {
+            let (name, can) = (key.name, self.resumable());
+            let sentence =
+                format!("`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}");
+            return Err(Error::usage(sentence).at(&texts.values[name].1));
         }
+        let recorded = different.into_iter().filter(|(key, ..)| key.resume == Resume::Recorded);
+        let change = |(key, from, to): (&Key, String, String)| Change { step, key: key.name.into(), from, to };
+        // A run that goes back before a change makes it here.
+        let before = self.changes.iter().map(|change| Change { step: change.step.min(step), ..change.clone() });
+        settings.changes = before.chain(recorded.map(change)).collect();
         Ok(settings)
     }
 
-    /// Every setting that the variant has as TOML, grouped, with its help line.
+    /// These settings with a layer over them, of whatever they are.
+    pub fn overlaid(&self, layer: &Layer) -> Result<Self> {
+        let mut texts = self.texts();
+        texts.apply(std::slice::from_ref(layer))?;
+        texts.finish()
+    }
+
+    fn texts(&self) -> Texts {
+        let own = KEYS.iter().zip(self.values()).map(|(key, (text, _))| (key.name, (text, String::new())));
+        Texts { values: own.collect(), relevant: self.relevant.clone() }
+    }
+
+    /// What others have otherwise: the setting, its value here, and there.
+    pub fn differences(&self, others: &Self) -> Vec<(&'static Key, String, String)> {
+        let pairs = KEYS.iter().zip(self.values()).zip(others.values());
+        let differ = pairs.filter(|((_, here), there)| here != there);
+        differ.map(|((key, (here, _)), (there, _))| (key, here, there)).collect()
+    }
+
+    /// The settings of this run that it can be resumed with, with commas between them.
+    pub fn resumable(&self) -> String {
+        let can = KEYS.iter().filter(|key| key.resume != Resume::Never && self.relevant.contains(&key.name));
+        can.map(|key| key.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Every setting that the variant has as TOML, grouped, with its help line, and then what was changed on the way.
     pub fn to_toml(&self) -> String {
         let mut toml = format!("{RUN_HEADING}; `saddle train --config` on this file repeats it.\n");
         let mut group = "";
@@ -235,7 +269,7 @@ impl Settings {
             let assignment = format!("{} = {value}", key.name);
             toml += &format!("{assignment:<30} # {}\n", key.help);
         }
-        toml
+        toml + &layer::to_toml(&self.changes)
     }
 
     /// Every setting there is, for listings and help texts.

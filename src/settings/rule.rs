@@ -46,6 +46,21 @@ impl Rule {
         }
     }
 
+    /// Some accepted values, all that there are of words, to see what a setting changes.
+    pub fn examples(&self) -> Vec<String> {
+        let some = |values: &[&str]| -> Vec<String> { values.iter().map(|value| value.to_string()).collect() };
+        let all = match *self {
+            Self::Text => some(&[]),
+            Self::Below(_) => some(&["0", "0.01", "0.3"]),
+            Self::Whole(min, max) => (min..=max.min(min.saturating_add(2))).map(|n| n.to_string()).collect(),
+            Self::Multiple(of, min, _) => [min, min + of].map(|n| n.to_string()).into(),
+            Self::Widths => some(&["7", "7,5"]),
+            Self::Auto(inner) => [some(&[AUTO]), inner.examples()].concat(),
+            Self::OneOf(_) | Self::Switch => some(self.words()),
+        };
+        all.into_iter().filter(|text| self.accepts(text)).collect()
+    }
+
     /// The accepted values in words, to follow "takes".
     pub fn describe(&self) -> String {
         match *self {
@@ -316,6 +331,8 @@ words! {
         Tab = "tab",
         /// `|`
         Pipe = "pipe",
+        /// One blank or several.
+        Blank = "blank",
     }
     /// What stands before the decimals of a number.
     Decimal {

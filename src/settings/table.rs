@@ -1,7 +1,7 @@
 //! The table of settings: a row for each, which is all there is to say about it.
 //!
-//! `name: type = default, rule, before value => resumable;` where `before` is the value that runs had which were written before
-//! the setting was there, and `resumable` marks what a resumed run may change.
+//! `name: type = default, rule, before value => resume;` where `before` is the value that runs had which were written before
+//! the setting was there, and `resume` says how a resumed run may change it: `freely`, or `recorded`.
 
 use serde::Serialize;
 
@@ -9,18 +9,21 @@ use super::rule::{
     Architecture, Cell, Critic, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Norm, Objective, Optimizer,
     Prior, Range, Rule, Scale, Schedule, Separator, Value,
 };
-use super::{Key, Result, Texts};
+use super::{Change, Key, Result, Resume, Texts};
 
-/// The one word that may follow a row's arrow.
-macro_rules! resumable {
-    (resumable) => {
-        true
+/// The words that may follow a row's arrow.
+macro_rules! resume {
+    (freely) => {
+        Resume::Freely
+    };
+    (recorded) => {
+        Resume::Recorded
     };
 }
 
 macro_rules! settings {
     ($($group:literal { $($(#[doc = $help:literal])+ $name:ident: $type:ty = $default:literal, $rule:expr
-        $(, before $before:literal)? $(=> $resumable:ident)?;)+ })+) => {
+        $(, before $before:literal)? $(=> $resume:ident)?;)+ })+) => {
         /// Every setting of a run, resolved.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         pub struct Settings {
@@ -28,6 +31,9 @@ macro_rules! settings {
             /// The settings that the variant has: only they are written down.
             #[serde(skip)]
             pub relevant: Vec<&'static str>,
+            /// What the run was resumed with, other than before, in order.
+            #[serde(skip)]
+            pub changes: Vec<Change>,
         }
 
         pub(super) const KEYS: &[Key] = &[$($(Key {
@@ -36,13 +42,17 @@ macro_rules! settings {
             default: $default,
             before: [$($before,)? $default][0],
             rule: $rule,
-            is_resumable: [$(resumable!($resumable),)? false][0],
+            resume: [$(resume!($resume),)? Resume::Never][0],
             help: concat!($($help),+).trim_ascii_start(),
         }),+),+];
 
         impl Texts {
             pub(super) fn build(&self) -> Result<Settings> {
-                Ok(Settings { $($($name: self.value(stringify!($name))?,)+)+ relevant: self.relevant.clone() })
+                Ok(Settings {
+                    $($($name: self.value(stringify!($name))?,)+)+
+                    relevant: self.relevant.clone(),
+                    changes: vec![],
+                })
             }
         }
 
@@ -62,7 +72,7 @@ settings! {
         /// The variant's named group of settings to start from; unless given, the one named as the data, if any
         preset: String = "default", Rule::Text;
         /// Built-in set, or path: IDX, images, CSV, npy, npz, txt, MIDI; `saddle variants` lists the built-in ones
-        data: String = "digits", Rule::Text;
+        data: String = "digits", Rule::Text => freely;
     }
     "How data is read" {
         /// What the examples are; auto: what the variant learns from and the file looks like
@@ -88,13 +98,13 @@ settings! {
     }
     "The run" {
         /// Training steps, one generator update each
-        steps: u64 = "2000", Rule::Whole(1, MAX) => resumable;
+        steps: u64 = "2000", Rule::Whole(1, MAX) => recorded;
         /// Samples per step; a multiple of pack
         batch: usize = "64", Rule::Whole(1, 65536);
         /// Start of every random stream
         seed: u64 = "0", Rule::Whole(0, MAX);
         /// Device by index or name, or cpu; auto: the best one
-        adapter: Option<String> = "auto", Rule::Auto(&Rule::Text) => resumable;
+        adapter: Option<String> = "auto", Rule::Auto(&Rule::Text) => freely;
         /// Let matrix units multiply in half precision, where the device has them; sums stay in single precision
         half: bool = "false", Rule::Switch;
     }
@@ -102,17 +112,17 @@ settings! {
         /// Update rule of both networks
         optimizer: Optimizer = "adam", Rule::OneOf(Optimizer::WORDS);
         /// Learning rate: of the generator, where there are two networks
-        lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY);
+        lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY) => recorded;
         /// Decay of the first moment (adam)
-        beta1: f32 = "0.5", Rule::Below(1.0);
+        beta1: f32 = "0.5", Rule::Below(1.0) => recorded;
         /// Decay of the second moment (adam, rmsprop)
-        beta2: f32 = "0.999", Rule::Below(1.0);
+        beta2: f32 = "0.999", Rule::Below(1.0) => recorded;
         /// Momentum (sgd)
-        momentum: f32 = "0.9", Rule::Below(1.0);
+        momentum: f32 = "0.9", Rule::Below(1.0) => recorded;
         /// Course of the learning rates over the run
-        schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS);
+        schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS) => recorded;
         /// Largest norm of a network's gradient; 0: off
-        grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY);
+        grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
     }
     "Images" {
         /// Draws laid over each other as colour channels (3: 1000 modes from digits)
@@ -132,21 +142,21 @@ settings! {
         /// Game between the two networks
         objective: Objective = "non-saturating", Rule::OneOf(Objective::WORDS);
         /// Weight of the penalty on the discriminator's gradient at real samples; 0: off
-        r1: f32 = "0.0", Rule::Below(f32::INFINITY);
+        r1: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// Weight of the penalty on the discriminator's gradient at generated samples; 0: off
-        r2: f32 = "0.0", Rule::Below(f32::INFINITY);
+        r2: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// Weight of the gradient penalty between real and generated samples, target norm 1; 0: off
-        gp: f32 = "0.0", Rule::Below(f32::INFINITY);
+        gp: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// One-sided label smoothing: real samples have the target 1 - smooth; 0: off
         smooth: f32 = "0.0", Rule::Below(0.5);
         /// Learning rate of the discriminator
-        lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY);
+        lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY) => recorded;
     }
     "Game" {
         /// Discriminator updates per generator update
         critic_steps: usize = "1", Rule::Whole(1, 1000);
         /// Bound on every weight of the critic after its update (WGAN); 0: off
-        clip: f32 = "0.0", Rule::Below(f32::INFINITY);
+        clip: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// Standard deviation of the noise on the discriminator's input at the start, falling to 0 over the run; 0: off
         noise: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Weight of the distance between the batches' means and deviations, value by value, in the generator's loss; 0: off
@@ -192,7 +202,7 @@ settings! {
         /// Gibbs sweeps of contrastive divergence in the pretraining; several: one after the other, in equal parts
         cd: Vec<usize> = "1", Rule::Widths;
         /// Learning rate of the pretraining, divided by the number of sweeps
-        lr_rbm: f32 = "0.05", Rule::Below(f32::INFINITY);
+        lr_rbm: f32 = "0.05", Rule::Below(f32::INFINITY) => recorded;
         /// Rounds of mean-field updates that infer the hidden layers
         mean_field: usize = "10", Rule::Whole(0, 1000);
         /// Persistent chains, which stand for the model's own distribution
@@ -221,7 +231,7 @@ settings! {
         /// Steps in which all layers of the machine learn before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
         /// Learning rate of the machine
-        lr_dbm: f32 = "0.005", Rule::Below(f32::INFINITY);
+        lr_dbm: f32 = "0.005", Rule::Below(f32::INFINITY) => recorded;
     }
     "Autoencoder" {
         /// Layers of the encoder, the decoder and what judges them
@@ -283,16 +293,16 @@ settings! {
     }
     "What is written" {
         /// Steps between lines of metrics.jsonl
-        log_every: u64 = "10", Rule::Whole(1, MAX) => resumable;
+        log_every: u64 = "10", Rule::Whole(1, MAX) => freely;
         /// Steps between sample images; 0: only at the end
-        sample_every: u64 = "200", Rule::Whole(0, MAX) => resumable;
+        sample_every: u64 = "200", Rule::Whole(0, MAX) => freely;
         /// Steps between checkpoints; 0: only at the end
-        checkpoint_every: u64 = "200", Rule::Whole(0, MAX) => resumable;
+        checkpoint_every: u64 = "200", Rule::Whole(0, MAX) => freely;
         /// Newest checkpoints to keep
-        keep: usize = "3", Rule::Whole(1, MAX) => resumable;
+        keep: usize = "3", Rule::Whole(1, MAX) => freely;
         /// Samples in each image
-        samples: usize = "64", Rule::Whole(1, 10000) => resumable;
+        samples: usize = "64", Rule::Whole(1, 10000) => freely;
         /// Pictures in samples/ to keep, evenly over the run; 0: all
-        keep_samples: usize = "0", Rule::Whole(0, MAX) => resumable;
+        keep_samples: usize = "0", Rule::Whole(0, MAX) => freely;
     }
 }

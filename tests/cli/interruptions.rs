@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Place, SADDLE, STATEFUL, metrics, refused, signal, wait_for};
+use super::{Place, SADDLE, STATEFUL, metrics, refused, signal, tiny, wait_for};
 
 #[test]
 fn damaged_checkpoints_are_passed_over() {
@@ -78,7 +78,56 @@ fn a_run_has_one_trainer_and_any_number_of_readers() {
     assert_eq!(place.saddle("sample a --adapter cpu").code, Some(0));
     signal(&child, "-TERM");
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(143), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Each signal has its status, and what the run was told to outlive it does.
+#[test]
+fn signals_end_a_run_after_its_checkpoint() {
+    let place = Place::new();
+    let line = "--steps 100000000 --set checkpoint_every=0 --set sample_every=0";
+    for (n, (name, status)) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)].into_iter().enumerate() {
+        let child = place.start(&format!("--out a{n} {line}"), &format!("a{n}/metrics.jsonl"));
+        // A picture and a checkpoint at once, and it goes on.
+        signal(&child, "-USR1");
+        wait_for("the picture", || !place.names(&format!("a{n}/samples")).is_empty());
+        assert_eq!(place.names(&format!("a{n}/checkpoints")).len(), 1);
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(text.contains(&format!("; go on with: saddle train --out a{n} --resume")), "{text}");
+        assert_eq!(place.names(&format!("a{n}/checkpoints")).len(), 2);
+    }
+    let nohup = format!("trap '' HUP; exec \"$0\" {}", tiny(&format!("--out b {line}")));
+    let mut process = Process::new("sh");
+    process.args(["-c", &nohup, SADDLE]).current_dir(place.0.path()).stderr(Stdio::piped()).stdout(Stdio::null());
+    let child = process.spawn().unwrap();
+    wait_for("metrics", || place.path("b/metrics.jsonl").exists());
+    signal(&child, "-HUP");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(place.names("b/checkpoints").is_empty(), "it goes on");
+    signal(&child, "-TERM");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
+}
+
+/// What a person is told to type works as it stands, whatever the run is called.
+#[test]
+fn printed_commands_can_be_pasted() {
+    let place = Place::new();
+    for name in ["my run 2", "it's a \"größe\"", "-x $HOME"] {
+        let mut process = place.process(&tiny("--steps 100000000 --set sample_every=0"));
+        process.arg(format!("--out={name}"));
+        let child = process.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        wait_for("metrics", || place.path(&format!("{name}/metrics.jsonl")).exists());
+        signal(&child, "-INT");
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        let (_, command) = text.trim_end().split_once("go on with: saddle ").unwrap_or_else(|| panic!("{text}"));
+        let script = format!("exec \"$0\" {command} --dry-run");
+        let output = Process::new("sh").args(["-c", &script, SADDLE]).current_dir(place.0.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]
@@ -91,7 +140,7 @@ fn an_interrupted_run_says_how_to_go_on_and_ends_the_same() {
     signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert_eq!(output.status.code(), Some(130), "{text}");
     let last = text.lines().next_back().unwrap();
     let step: u64 = last
         .strip_prefix("stopped at step ")
@@ -151,7 +200,7 @@ fn a_pretraining_can_be_interrupted() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && text.contains("autoencoder: bound ") && text.contains("; go on with: "),
+        output.status.code() == Some(130) && text.contains("autoencoder: bound ") && text.contains("; go on with: "),
         "{text}"
     );
     let last = place.names("a/checkpoints").pop().unwrap();

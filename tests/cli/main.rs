@@ -1,6 +1,7 @@
 //! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for good.
 
 mod bench;
+mod changes;
 mod data;
 mod eval;
 mod interruptions;

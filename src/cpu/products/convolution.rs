@@ -30,7 +30,7 @@ impl Geometry {
     }
 
     /// Elements of one filter.
-    pub(super) fn filter_len(&self) -> usize {
+    pub(in crate::cpu) fn filter_len(&self) -> usize {
         self.c * self.r * self.s
     }
 

@@ -29,6 +29,21 @@ impl Matmul {
         Matmul { batch: 1, m, k, n, a_strides: (k, 1), b_strides: (n, 1) }
     }
 
+    /// Whether a `b` stored as its transpose stands on the left: the GEMM wants the columns of b next to each other. That costs
+    /// two transposes of matrices, which are small if m is.
+    fn is_turned(&self) -> bool {
+        self.batch == 1 && self.n > 1 && self.k > 8 && self.b_strides.1 != 1 && self.a_strides.1 == 1 && self.m < 512
+    }
+
+    /// Floats that it takes beside its matrices.
+    pub(in crate::cpu) fn working_memory(&self) -> usize {
+        match () {
+            () if self.is_turned() => (self.k + self.n) * self.m,
+            () if self.batch == 1 && self.n <= NARROW => self.n * self.m,
+            () => 0,
+        }
+    }
+
     /// The same with `a` stored as its transpose \[K,M\] (TN).
     pub fn transposed_a(self) -> Self {
         Matmul { a_strides: (1, self.m), ..self }
@@ -78,10 +93,8 @@ pub fn matmul(
         let a = View { data: a, row: shape.a_strides.0, col: shape.a_strides.1 };
         (a, View { data: b, row: shape.b_strides.0, col: shape.b_strides.1 })
     };
-    // The GEMM wants the columns of b next to each other. A b stored as its transpose is as good when it stands on the left:
-    // yT[n,m] = bT[n,k] aT[k,m], which costs two transposes of matrices that are small if m is.
-    let transposed = batch == 1 && n > 1 && k > 8 && shape.b_strides.1 != 1 && shape.a_strides.1 == 1 && m < 512;
-    if transposed {
+    // yT[n,m] = bT[n,k] aT[k,m]
+    if shape.is_turned() {
         let (a, b) = matrix(0);
         let [at, yt] = scratch.shared.split([k * m, n * m]);
         transpose(m, k, a.data, a.row, at, m);

@@ -1,0 +1,60 @@
+//! Whether a run fits its device and the memory of this machine, and what would.
+
+use std::fmt::{self, Display};
+
+use crate::{
+    engine::Plans,
+    error::{Error, Result},
+    memory::{self, mib},
+    runner::Runner,
+    settings::Settings,
+};
+
+/// What makes a run that is too large fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// The largest batch.
+    pub batch: usize,
+}
+
+impl Fit {
+    /// The largest batch below that of the settings with which they fit, if there is one.
+    pub fn of(settings: &Settings, fits: impl Fn(&Settings) -> bool) -> Option<Self> {
+        let batch = |groups: usize| groups * settings.pack;
+        let (mut fitting, mut excess) = (0, settings.batch / settings.pack);
+        while fitting + 1 < excess {
+            let middle = fitting.midpoint(excess);
+            let fits = fits(&Settings { batch: batch(middle), ..settings.clone() });
+            *(if fits { &mut fitting } else { &mut excess }) = middle;
+        }
+        (fitting > 0).then_some(Self { batch: batch(fitting) })
+    }
+}
+
+impl Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "`--batch {}` fits", self.batch)
+    }
+}
+
+/// The sentence for settings that are too large, with what would fit.
+pub fn advised(error: Error, fit: Option<Fit>) -> Error {
+    match fit {
+        Some(fit) => Error::failure(format!("{error}; {fit}")),
+        None => error,
+    }
+}
+
+/// Refuses plans that take more main memory than is free, the copies of a checkpoint included; their data is there already.
+///
+/// # Errors
+/// `Failure` with both sizes and who limits the memory.
+pub fn in_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
+    let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
+    // A checkpoint is made of a copy of the states, and its bytes.
+    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states;
+    match memory::free()?.filter(|free| free.bytes < wanted) {
+        Some(free) => Err(Error::failure(format!("this takes {} of memory, and {free}", mib(wanted)))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,188 @@
+//! How a run goes on: where it was, with what it was trained on, and the commands that people are told.
+
+use std::path::Path;
+
+use super::{TrainArgs, tell};
+use crate::{
+    checkpoint::{self, Checkpoint},
+    data::Dataset,
+    error::{Error, Result},
+    files::{names, quoted},
+    models,
+    origin::{self, Comparison, Origin},
+    run::{Resumed, Run, resumption},
+    session::{self, Session},
+    settings::{Change, Layer, Settings},
+};
+
+/// The run that a command line wants to go on with, and its newest good checkpoint.
+pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
+    let (Some(folder), true) = (&args.out, args.resume) else { return Ok(None) };
+    let resumed = Run::resume(folder, &models::menu(), layers)?;
+    resumed.notes.iter().for_each(tell);
+    let (step, steps) = (resumed.step(), resumed.run.settings().steps);
+    if step >= steps {
+        return Err(Error::usage(format!(
+            "the run `{}` is at step {step} of {steps} already; train it further with a higher --steps",
+            folder.display()
+        )));
+    }
+    Ok(Some(resumed))
+}
+
+/// Data that is to be trained on or compared with, and what was asked for about it.
+pub struct Offered<'a> {
+    /// The data set, which is the part to learn from.
+    pub dataset: &'a Dataset,
+    /// What it is.
+    pub origin: &'a Origin,
+    /// How the settings name it.
+    pub name: &'a str,
+    /// Whether `--data` named it.
+    pub is_named: bool,
+    /// Whether it may differ from what the checkpoint knows.
+    pub accept: bool,
+}
+
+/// Compares data with what a checkpoint says of it, and returns in which way it differs, where that was accepted.
+///
+/// # Errors
+/// Data that differs and was not accepted, or that the model cannot take.
+pub fn check_data(checkpoint: &Checkpoint, settings: &Settings, offered: &Offered) -> Result<Option<String>> {
+    let examples = session::examples_of(checkpoint)?;
+    let (name, found) = (offered.name, session::examples(offered.dataset));
+    if found.shape != examples.shape {
+        let (found, wanted) = (found.shape, examples.shape);
+        return Err(Error::failure(format!(
+            "`{name}` has examples of shape {found:?} now, and the model learned from {wanted:?}"
+        )));
+    }
+    if settings.conditional && found.classes != examples.classes {
+        let (found, wanted) = (found.classes, examples.classes);
+        return Err(Error::failure(format!("`{name}` has {found} classes now, and the model learned {wanted}")));
+    }
+    let ways = match origin::compare(checkpoint, offered.dataset, offered.origin)? {
+        Comparison::Same => return Ok(None),
+        Comparison::ReadOtherwise => {
+            tell(format_args!("warning: `{name}` has the same files, but this version reads other values from them"));
+            return Ok(None);
+        }
+        Comparison::Unknown if offered.is_named => vec!["the checkpoint does not say what it learned from".to_string()],
+        Comparison::Unknown => {
+            tell(
+                "the checkpoint is of an earlier version, which kept no digest of its data: that is taken as it is now",
+            );
+            return Ok(None);
+        }
+        Comparison::Different(ways) => ways,
+    };
+    let ways = ways.join(", ");
+    if offered.accept {
+        tell(format_args!("`{name}` is not what the run learned from, which was accepted: {ways}"));
+        return Ok(Some(ways));
+    }
+    Err(Error::failure(format!(
+        "`{name}` is not what the run learned from: {ways}; name the old data with --data, or go on with \
+         `--data {} --accept-changed-data`",
+        quoted(Path::new(name))
+    )))
+}
+
+/// Brings a session to where the run's newest good checkpoint is.
+pub fn take_up(resumed: Resumed, changed: Option<String>, session: &mut Session) -> Result<Run> {
+    let Resumed { mut run, from, .. } = resumed;
+    let Some((path, checkpoint)) = from else {
+        tell("no checkpoint yet: starting anew");
+        return Ok(run);
+    };
+    session.restore(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
+    let step = session.step();
+    if let Some(ways) = changed {
+        let then = Origin::in_checkpoint(&checkpoint)?.unwrap_or_default();
+        let to = format!("{}: {ways}", run.settings().data);
+        run.record(Change { step, key: "data".into(), from: then.name, to });
+    }
+    tell(format_args!("resumed at step {step} from {}", path.display()));
+    for aside in checkpoint::set_aside(&run.checkpoints(), step)? {
+        tell(format_args!("the damaged checkpoint is now {}", aside.display()));
+    }
+    Ok(run)
+}
+
+/// Says what a run changed on its way that is now repeated from its settings.
+pub fn tell_changes(layers: &[Layer]) {
+    for Change { step, key, from, to } in layers.iter().flat_map(Layer::changes) {
+        tell(format_args!(
+            "the run of --config changed `{key}` from {from} to {to} at step {step}; this one begins with {to}"
+        ));
+    }
+}
+
+/// The sentence for a run that cannot go on, with the way back.
+pub fn with_way_back(error: Error, run: &Run) -> Error {
+    let last = checkpoint::latest(&run.checkpoints()).ok().flatten();
+    let several = names(&run.checkpoints()).is_ok_and(|names| names.len() > 1);
+    let back = match &last {
+        Some((path, _)) if several && matches!(error, Error::Diverged(_)) => {
+            format!("the last good checkpoint is {} (without which it goes on from the one before)", path.display())
+        }
+        Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
+        None => "there is no checkpoint yet".into(),
+    };
+    let resumption = resumption(run.folder());
+    match error {
+        Error::Device(sentence) => Error::device(format!("{sentence}; {back}; go on with: {resumption}")),
+        // As it was, it would end in the same way.
+        Error::Diverged(sentence) if last.is_some() => {
+            let gentler = gentler(run.settings());
+            Error::Diverged(format!("{sentence}; {back}; go on from there with: {resumption}{gentler}"))
+        }
+        Error::Diverged(sentence) => Error::Diverged(format!("{sentence}; {back}")),
+        error => Error::failure(format!("{error}; {back}")),
+    }
+}
+
+/// Flags for a tenth of a run's learning rates.
+fn gentler(settings: &Settings) -> String {
+    let rates = [("lr_g", settings.lr_g), ("lr_d", settings.lr_d)];
+    let own = rates.into_iter().filter(|(key, rate)| settings.relevant.contains(key) && *rate > 0.0);
+    // By way of its decimals, so that they stay few.
+    let tenth = |rate: f32| (rate.to_string().parse::<f64>().unwrap_or(0.0) / 10.0) as f32;
+    own.map(|(key, rate)| format!(" --set {key}={}", tenth(rate))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_device_has_stopped_can_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::create(Some(&folder.path().join("my a")), &Settings::default()).unwrap();
+        let name = run.folder().display();
+        let lost = || Error::device("the GPU was lost");
+        assert_eq!(
+            with_way_back(lost(), &run).to_string(),
+            format!("the GPU was lost; there is no checkpoint yet; go on with: saddle train --out '{name}' --resume")
+        );
+        Checkpoint::default().save(&run.checkpoint_path(7)).unwrap();
+        let last = format!("the last good checkpoint is {name}/checkpoints/step-000007.safetensors");
+        let error = with_way_back(lost(), &run);
+        assert_eq!(error.exit_code(), 1);
+        assert_eq!(
+            error.to_string(),
+            format!("the GPU was lost; {last}; go on with: saddle train --out '{name}' --resume")
+        );
+        assert_eq!(
+            with_way_back(Error::failure("the disk is full"), &run).to_string(),
+            format!("the disk is full; {last}")
+        );
+        let gentler = "--set lr_g=0.00002 --set lr_d=0.00002";
+        assert_eq!(
+            with_way_back(Error::Diverged("d_loss is no number".into()), &run).to_string(),
+            format!(
+                "d_loss is no number; {last}; go on from there with: saddle train --out '{name}' --resume {gentler}"
+            )
+        );
+    }
+}

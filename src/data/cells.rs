@@ -1,0 +1,266 @@
+//! What a cell of a table holds: a number, a date, nothing.
+
+use crate::settings::Decimal;
+
+/// Beyond it squares are no numbers.
+const MAX: f64 = 1e150;
+/// What may stand between the thousands of a number, beside the mark that is not its decimal one.
+const BLANKS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
+/// What may stand before or after a number.
+const SIGNS: [char; 6] = ['$', '€', '£', '¥', '₹', '%'];
+/// What stands for no value, in lower case.
+const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
+/// The first letters of the months.
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// Whether the cell says that there is no value.
+pub(super) fn is_missing(cell: &str) -> bool {
+    cell.len() < 5 && MISSING.contains(&cell.to_lowercase().as_str())
+}
+
+/// The number in a cell, and whether it stands there alone, without thousands apart and signs of money or percent.
+pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
+    let plain = |cell: &str| match decimal {
+        Decimal::Point => cell.parse::<f64>().ok(),
+        Decimal::Comma if cell.contains('.') => None,
+        Decimal::Comma => cell.replacen(',', ".", 1).parse().ok(),
+    };
+    let dressed = || {
+        let bare = bare(cell);
+        plain(&bare).or_else(|| grouped(&bare, decimal))
+    };
+    let found = plain(cell).map(|value| (value, true)).or_else(|| dressed().map(|value| (value, false)));
+    found.filter(|(value, _)| value.abs() < MAX)
+}
+
+/// A cell without signs of money and percent, its minus the usual one.
+fn bare(cell: &str) -> String {
+    cell.replace('−', "-").replace(SIGNS, "").trim().to_owned()
+}
+
+/// A number whose thousands are apart.
+fn grouped(cell: &str, decimal: Decimal) -> Option<f64> {
+    let (mark, other) = if decimal == Decimal::Point { ('.', ',') } else { (',', '.') };
+    let digits = cell.trim_start_matches(['+', '-']);
+    let (whole, fraction) = digits.split_once(mark).unwrap_or((digits, "0"));
+    let between = whole.chars().find(|c| !c.is_ascii_digit())?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(between);
+    let fits = (between == other || BLANKS.contains(&between))
+        && groups.next().is_some_and(|first| first.len() <= 3 && is_number(first))
+        && groups.all(|group| group.len() == 3 && is_number(group))
+        && is_number(fraction);
+    let value: f64 = fits.then(|| format!("{}.{fraction}", whole.replace(between, "")).parse().ok())??;
+    Some(if cell.starts_with('-') { -value } else { value })
+}
+
+/// How many decimals the cell shows; none for a number with an exponent.
+pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
+    let mark = if decimal == Decimal::Point { '.' } else { ',' };
+    let fraction = cell.split_once(mark).map_or("", |(_, fraction)| fraction);
+    (!cell.contains(['e', 'E'])).then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
+}
+
+/// What a cell says about what stands before decimals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Evidence {
+    /// It can only be this.
+    Sure(Decimal),
+    /// The comma is one of decimals or between thousands, as in `1,234`.
+    Doubtful,
+}
+
+/// What a cell says about decimals; nothing if it is no number or whole.
+pub(super) fn evidence(cell: &str) -> Option<Evidence> {
+    if !cell.contains([',', '.']) {
+        return None;
+    }
+    // Most cells are settled without a closer look.
+    if cell.split_once('.').is_some_and(|(_, fraction)| fraction.len() != 3) && cell.parse::<f64>().is_ok() {
+        return Some(Evidence::Sure(Decimal::Point));
+    }
+    let [point, comma] = [Decimal::Point, Decimal::Comma].map(|decimal| number(cell, decimal));
+    match (point, comma) {
+        (Some(_), None) => Some(Evidence::Sure(Decimal::Point)),
+        (None, Some(_)) => Some(Evidence::Sure(Decimal::Comma)),
+        // As thousands are not written as 0,123 or 0123, both can be only one mark before three digits.
+        (Some(_), Some(_)) if bare(cell).trim_start_matches(['-', '+']).starts_with('0') => {
+            Some(Evidence::Sure(if cell.contains(',') { Decimal::Comma } else { Decimal::Point }))
+        }
+        (Some(_), Some(_)) if cell.contains(',') => Some(Evidence::Doubtful),
+        _ => None,
+    }
+}
+
+/// The ways to write dates that are known: what they are called, and the seconds since 1970 of a cell that is written so.
+pub(super) const DATES: [(&str, fn(&str) -> Option<f64>); 6] = [
+    ("year-month-day", |cell| ordered(cell, ['-', '/'], [0, 1, 2])),
+    ("day.month.year", |cell| ordered(cell, ['.', '.'], [2, 1, 0])),
+    ("month/day/year", |cell| ordered(cell, ['/', '-'], [2, 0, 1])),
+    ("day/month/year", |cell| ordered(cell, ['/', '-'], [2, 1, 0])),
+    ("names of months", by_name),
+    ("times of day", |cell| if cell.contains(':') { time(cell) } else { None }),
+];
+
+/// Which of [`DATES`] among `alive`, a bit each, the cell is written as.
+pub(super) fn dates(cell: &str, alive: u8) -> u8 {
+    let is = |(bit, (_, read)): (usize, &(&str, fn(&str) -> Option<f64>))| {
+        u8::from(alive >> bit & 1 == 1 && read(cell).is_some()) << bit
+    };
+    DATES.iter().enumerate().map(is).sum()
+}
+
+/// Eight digits as year, month and day: seconds since 1970.
+pub(super) fn digits_date(value: f64) -> Option<f64> {
+    let whole = value as u64;
+    (value.fract() == 0.0 && (19_000_101..21_000_101).contains(&whole)).then(|| {
+        let [year, month, day] = [whole / 10_000, whole / 100 % 100, whole % 100];
+        seconds(year as i64, month as i64, day as i64)
+    })?
+}
+
+/// A date of numbers with one of `marks` between them, and maybe a time after it; `order` says where year, month and day are.
+fn ordered(cell: &str, marks: [char; 2], order: [usize; 3]) -> Option<f64> {
+    let (date, clock) = match cell.find([' ', 'T']) {
+        Some(at) => (&cell[..at], time(cell[at + 1..].trim())?),
+        None => (cell, 0.0),
+    };
+    let mark = marks.into_iter().find(|mark| date.contains(*mark))?;
+    let parts: Vec<&str> = date.split(mark).collect();
+    let whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok())?;
+    let [year, month, day] = match parts.as_slice() {
+        [_, _, _] => order.map(|at| parts[at]),
+        [year, month] if order == [0, 1, 2] => [*year, *month, "1"],
+        _ => return None,
+    };
+    let short = year.len() == 2 && order != [0, 1, 2];
+    if !(year.len() == 4 || short) || month.len() > 2 || day.len() > 2 {
+        return None;
+    }
+    let year = whole(year)? + if short { 2000 } else { 0 };
+    Some(seconds(year, whole(month)?, whole(day)?)? + clock)
+}
+
+/// A date with the month by its name: `Jan 2020`, `5-Jan-20`, `January 5, 2020`.
+fn by_name(cell: &str) -> Option<f64> {
+    let (mut month, mut numbers) = (None, vec![]);
+    for token in cell.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty()) {
+        match token.parse::<i64>() {
+            Ok(number) => numbers.push((number, token.len())),
+            Err(_) if month.is_some() => return None,
+            Err(_) => {
+                let start = token.get(..3)?.to_lowercase();
+                month = Some(1 + MONTHS.iter().position(|name| *name == start)? as i64);
+            }
+        }
+    }
+    let (day, (year, digits)) = match numbers.as_slice() {
+        [year] => (1, *year),
+        [(day, 1..=2), year] => (*day, *year),
+        [year, (day, _)] => (*day, *year),
+        _ => return None,
+    };
+    let year = if digits == 2 { 2000 + year } else { year };
+    (digits == 2 || digits == 4).then(|| seconds(year, month?, day))?
+}
+
+/// A time of day in seconds; a zone after it is left aside.
+fn time(cell: &str) -> Option<f64> {
+    let clock = cell.split(['Z', '+', '-', ' ']).next()?;
+    let mut parts = clock.split(':');
+    let mut next = |limit: f64| {
+        let part = parts.next()?;
+        part.parse::<f64>().ok().filter(|value| (0.0..limit).contains(value) && part.as_bytes()[0].is_ascii_digit())
+    };
+    let (hours, minutes) = (next(24.0)?, next(60.0)?);
+    let seconds = if clock.matches(':').count() > 1 { next(61.0)? } else { 0.0 };
+    let afternoon = cell.to_lowercase().ends_with("pm") && hours < 12.0;
+    Some(3600.0 * (hours + if afternoon { 12.0 } else { 0.0 }) + 60.0 * minutes + seconds)
+}
+
+/// Seconds from 1970 to the beginning of a day of the Gregorian calendar, if there is such a day.
+fn seconds(year: i64, month: i64, day: i64) -> Option<f64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=length[month as usize - 1]).contains(&day) {
+        return None;
+    }
+    let before = |year: i64| 365 * year + year / 4 - year / 100 + year / 400;
+    let days = before(year - 1) + length[..month as usize - 1].iter().sum::<i64>() + day - 1 - before(1969);
+    Some(86_400.0 * days as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        let read = |cell, decimal| number(cell, decimal).map(|(value, _)| value);
+        for (cell, value) in [
+            ("1e3", 1e3),
+            ("-.5", -0.5),
+            ("1,234.5", 1234.5),
+            ("1,234,567", 1_234_567.0),
+            ("1 234.5", 1234.5),
+            ("-1\u{a0}234", -1234.0),
+            ("1'234.50", 1234.5),
+            ("$1,200", 1200.0),
+            ("-5 %", -5.0),
+            ("−3", -3.0),
+        ] {
+            assert_eq!(read(cell, Decimal::Point), Some(value), "{cell}");
+        }
+        for (cell, value) in [("9,1", 9.1), ("1.234,5", 1234.5), ("1.234", 1234.0), ("12,5 €", 12.5), ("-0,003", -0.003)]
+        {
+            assert_eq!(read(cell, Decimal::Comma), Some(value), "{cell}");
+        }
+        for cell in ["", "x", "inf", "NaN", "1e400", "1e200", "1,23", "12,3456", "1,2,3", ",5", "1..2", "12:30", "$"] {
+            assert_eq!(read(cell, Decimal::Point), None, "{cell}");
+        }
+        assert!(["9.1", "1,2,3", "1.2.2020"].iter().all(|cell| read(cell, Decimal::Comma).is_none()));
+    }
+
+    #[test]
+    fn cells_tell_what_stands_before_decimals() {
+        use Evidence::{Doubtful, Sure};
+        for (cell, wanted) in [
+            ("1.5", Some(Sure(Decimal::Point))),
+            ("1,5", Some(Sure(Decimal::Comma))),
+            ("1,234.5", Some(Sure(Decimal::Point))),
+            ("1.234,5", Some(Sure(Decimal::Comma))),
+            ("0,123", Some(Sure(Decimal::Comma))),
+            ("0.123", Some(Sure(Decimal::Point))),
+            ("1,234", Some(Doubtful)),
+            ("1.234", None),
+            ("1234", None),
+            ("a,b", None),
+        ] {
+            assert_eq!(evidence(cell), wanted, "{cell}");
+        }
+    }
+
+    #[test]
+    fn dates_are_seconds_since_1970() {
+        let read = |cell: &str| DATES.map(|(_, read)| read(cell));
+        for (cell, way, wanted) in [
+            ("1970-01-02", 0, 86_400.0),
+            ("2000-03-01T12:00:30Z", 0, 951_912_030.0),
+            ("2024-02", 0, 1_706_745_600.0),
+            ("01.03.2000 00:01", 1, 951_868_860.0),
+            ("3/1/2000", 2, 951_868_800.0),
+            ("1/3/2000", 3, 951_868_800.0),
+            ("Mar 1, 2000", 4, 951_868_800.0),
+            ("1-Mar-00", 4, 951_868_800.0),
+            ("01:00", 5, 3600.0),
+            ("1:00:01 PM", 5, 46_801.0),
+        ] {
+            assert_eq!(read(cell)[way], Some(wanted), "{cell}");
+        }
+        for cell in ["2000-13-01", "2001-02-29", "1.5", "12", "land0", "1-2", "2000-01-01x", "march", "é", "T", " "] {
+            assert_eq!(read(cell), [None; 6], "{cell}");
+        }
+        assert_eq!((dates("13/1/2000", 63), dates("1/2/2000", 63), dates("1/2/2000", 4)), (8, 12, 4));
+        assert_eq!((digits_date(20240101.0), digits_date(20241301.0)), (Some(1_704_067_200.0), None));
+    }
+}

@@ -1,0 +1,106 @@
+//! What bounds the memory of reading: bytes that threads share, and lines without an end.
+
+use std::io::{self, Read};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// Bytes that several threads share: who wants more than is left waits for the others.
+pub(super) struct Budget {
+    pub total: u64,
+    left: Mutex<u64>,
+    returned: Condvar,
+}
+
+/// A part of a budget, given back when it is dropped. A thread holds one at a time, or two might wait for each other.
+pub(super) struct Share<'a> {
+    budget: &'a Budget,
+    bytes: u64,
+}
+
+impl Budget {
+    pub fn new(total: u64) -> Self {
+        Self { total, left: Mutex::new(total), returned: Condvar::new() }
+    }
+
+    /// Takes so many bytes, when they are there; none where that is more than the whole.
+    pub fn take(&self, bytes: u64) -> Option<Share<'_>> {
+        if bytes > self.total {
+            return None;
+        }
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.returned.wait_while(left, |left| *left < bytes);
+        *left.unwrap_or_else(PoisonError::into_inner) -= bytes;
+        Some(Share { budget: self, bytes })
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        *self.budget.left.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
+        self.budget.returned.notify_all();
+    }
+}
+
+/// The most bytes of a line.
+const LINE: usize = 1 << 24;
+
+/// Text whose lines are kept whole while they are read, so that one without an end is an error and not all of memory.
+pub(super) struct Lines<R> {
+    source: R,
+    /// Bytes since the last line feed.
+    line: usize,
+}
+
+impl<R> Lines<R> {
+    pub fn of(source: R) -> Self {
+        Self { source, line: 0 }
+    }
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.line = match buffer[..read].iter().rposition(|byte| b"\r\n".contains(byte)) {
+            Some(end) => read - end - 1,
+            None => self.line + read,
+        };
+        match self.line > LINE {
+            true => Err(io::Error::other(format!("a line has more than {} MiB, so this is no table", LINE >> 20))),
+            false => Ok(read),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn threads_share_a_budget() {
+        let (budget, used, peak) = (Budget::new(100), AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (budget, used, peak) = (&budget, &used, &peak);
+                scope.spawn(move || {
+                    for turn in 0..50 {
+                        let bytes = 1 + (thread * 37 + turn * 13) % 100;
+                        let _share = budget.take(bytes).unwrap();
+                        peak.fetch_max(used.fetch_add(bytes, Ordering::SeqCst) + bytes, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        used.fetch_sub(bytes, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(peak.into_inner() <= 100);
+        assert!(budget.take(101).is_none() && budget.take(100).is_some());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused() {
+        let read = |source: &mut dyn Read| Lines::of(source).read_to_end(&mut vec![]).map_err(|e| e.to_string());
+        assert!(read(&mut io::repeat(0)).unwrap_err().contains("more than 16 MiB"));
+        let lines = "1,2\n".repeat(5 << 20);
+        assert_eq!(read(&mut lines.as_bytes()), Ok(lines.len()));
+    }
+}

@@ -1,0 +1,167 @@
+//! What a checkpoint says of the data that its model learned from, and how the data that is there now differs.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    checkpoint::Checkpoint,
+    data::{Columns, Dataset, Items, Series},
+    error::{Error, Result},
+};
+
+/// The entry of [`Checkpoint::meta`] with the data; there is none in one of an earlier version.
+pub const DATA: &str = "data";
+
+/// The most differences of one kind that are told.
+const TOLD: usize = 3;
+
+/// Data that a model learned from. What is in the checkpoint anyway, the shape and the series, is not repeated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The data set's name.
+    pub name: String,
+    /// How many items it has.
+    pub count: usize,
+    /// The names of its classes, in the order of their numbers; empty without labels.
+    pub classes: Vec<String>,
+    /// Which values were taken for which.
+    pub range: String,
+    /// SHA-256 of the bytes that were read; empty where that is not known.
+    pub source: String,
+    /// SHA-256 of the items and their classes, as they go to the device.
+    pub items: String,
+}
+
+impl Origin {
+    /// What a data set is.
+    pub fn of(dataset: &Dataset) -> Self {
+        let labels = dataset.labels.as_ref();
+        Self {
+            name: dataset.name.clone(),
+            count: dataset.len(),
+            classes: labels.map_or(vec![], |labels| labels.names.clone()),
+            range: dataset.about.range.clone(),
+            source: dataset.about.source.clone(),
+            items: digest(dataset),
+        }
+    }
+
+    /// What a checkpoint says; nothing, if it is of an earlier version.
+    ///
+    /// # Errors
+    /// An entry that cannot be.
+    pub fn in_checkpoint(checkpoint: &Checkpoint) -> Result<Option<Self>> {
+        let Some(text) = checkpoint.meta.get(DATA) else { return Ok(None) };
+        let origin: Self = serde_json::from_str(text)
+            .map_err(|error| Error::failure(format!("the checkpoint's `{DATA}` cannot be read: {error}")))?;
+        let classes: usize = checkpoint.meta("classes")?;
+        if origin.classes.len() != classes {
+            let named = origin.classes.len();
+            return Err(Error::failure(format!("the checkpoint names {named} classes, and its model has {classes}")));
+        }
+        Ok(Some(origin))
+    }
+
+    /// The entry of a checkpoint.
+    pub fn entry(&self) -> (String, String) {
+        (DATA.into(), serde_json::to_string(self).expect("names and numbers are JSON"))
+    }
+}
+
+/// SHA-256 of the items of a data set and their classes.
+pub fn digest(dataset: &Dataset) -> String {
+    let mut hash = Sha256::new();
+    let extents = dataset.shape.iter().chain([&dataset.stack]).flat_map(|n| (*n as u64).to_le_bytes());
+    hash.update(extents.collect::<Vec<u8>>());
+    match &dataset.items {
+        Items::Bytes(bytes) => hash.update(&bytes[..]),
+        Items::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(&floats[..])),
+    }
+    if let Some(labels) = &dataset.labels {
+        hash.update(bytemuck::cast_slice::<u32, u8>(&labels.ids));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How data differs from what a checkpoint says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is the same.
+    Same,
+    /// The files are the same, and what was made of them is not.
+    ReadOtherwise,
+    /// The checkpoint is of an earlier version, and does not say.
+    Unknown,
+    /// In these ways, each a few words.
+    Different(Vec<String>),
+}
+
+/// Compares a data set, and `now`, what it is, with what a checkpoint says of it.
+///
+/// # Errors
+/// Entries of the checkpoint that cannot be.
+pub fn compare(checkpoint: &Checkpoint, dataset: &Dataset, now: &Origin) -> Result<Comparison> {
+    let Some(then) = Origin::in_checkpoint(checkpoint)? else { return Ok(Comparison::Unknown) };
+    let read = |text: &str| {
+        let series: Result<Option<Series>, _> = serde_json::from_str(text);
+        series.map_err(|error| Error::failure(format!("the checkpoint's `series` cannot be read: {error}")))
+    };
+    let series = read(&checkpoint.meta::<String>("series")?)?;
+    // Written and read as the checkpoint's were, so that equal ones are equal to the last digit.
+    let series_now = read(&serde_json::to_string(&dataset.series).expect("names and numbers are JSON"))?;
+    let mut ways = vec![];
+    if then.count != now.count {
+        ways.push(format!("{} examples, not {}", now.count, then.count));
+    }
+    ways.extend(names_differ("class", &then.classes, &now.classes));
+    ways.extend(series_differ(series.as_ref(), series_now.as_ref()));
+    if then.items == now.items {
+        return Ok(if ways.is_empty() { Comparison::Same } else { Comparison::Different(ways) });
+    }
+    if ways.is_empty() && !then.source.is_empty() && then.source == now.source {
+        return Ok(Comparison::ReadOtherwise);
+    }
+    if then.range != now.range {
+        ways.push(format!("the values are {}, not {}", now.range, then.range));
+    }
+    if ways.is_empty() {
+        ways.push("as many examples, but others".into());
+    }
+    Ok(Comparison::Different(ways))
+}
+
+/// How lists of names differ.
+fn names_differ(what: &str, then: &[String], now: &[String]) -> Vec<String> {
+    if then.len() == now.len() {
+        let pairs = then.iter().zip(now).filter(|(then, now)| then != now);
+        return pairs.map(|(then, now)| format!("{what} `{then}` is `{now}` now")).take(TOLD).collect();
+    }
+    let only = |these: &[String], those: &[String], verb: &str| {
+        let only = these.iter().filter(|name| !those.contains(name));
+        only.map(|name| format!("{what} `{name}` is {verb}")).take(TOLD).collect::<Vec<_>>()
+    };
+    [only(then, now, "gone"), only(now, then, "new")].concat()
+}
+
+/// How what features mean differs.
+fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
+    match (then, now) {
+        (Some(Series::Columns(then)), Some(Series::Columns(now))) => {
+            let mut ways = names_differ("column", &then.names, &now.names);
+            if ways.is_empty() {
+                let of = |columns: &Columns, n: usize| (columns.min[n], columns.max[n]);
+                let moved = (0..then.names.len()).filter(|&n| of(then, n) != of(now, n));
+                let way = |n: usize| {
+                    let ((from, to), (was, till)) = (of(now, n), of(then, n));
+                    format!("column `{}` reaches from {from} to {to}, not from {was} to {till}", now.names[n])
+                };
+                ways.extend(moved.map(way).take(TOLD));
+            }
+            ways
+        }
+        (Some(Series::Symbols(then)), Some(Series::Symbols(now))) => names_differ("symbol", &then.names, &now.names),
+        (then, now) if then == now => vec![],
+        (None, Some(_)) => vec!["its columns have names and units now".into()],
+        _ => vec!["its features mean something else".into()],
+    }
+}

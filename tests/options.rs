@@ -1,0 +1,103 @@
+//! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it does not,
+//! that is known.
+
+use rayon::prelude::*;
+use saddle::{
+    data::{Series, SymbolKind, Symbols},
+    models::{Examples, Kind, VARIANTS, Variant, idle},
+    settings::{COMMON, Layer, Settings},
+};
+
+/// Small networks, where the variant has them.
+const SMALL: &[(&str, &str)] = &[
+    ("batch", "4"),
+    ("hidden_g", "8"),
+    ("hidden_d", "8"),
+    ("hidden_e", "8"),
+    ("width", "2"),
+    ("units", "3"),
+    ("layers", "6,5"),
+    ("chains", "8"),
+    ("samples", "4"),
+];
+
+/// Settings that have no part in any preset of some variants, and what gives them one.
+const WITH: &[(&str, &[&str])] = &[
+    ("momentum", &["optimizer=sgd"]),
+    ("temperature", &["data=text"]),
+    ("frequency", &["waves=8"]),
+    ("equilibrium", &["margin=0.3"]),
+    ("activity", &["sparsity=0.1"]),
+    ("opinion", &["prior=refreshed"]),
+    ("smooth", &["objective=non-saturating", "r1=0", "r2=0"]),
+    ("cd", &["pretrain=3"]),
+    ("lr_rbm", &["pretrain=3"]),
+];
+
+fn examples(variant: &Variant, symbols: bool) -> Examples {
+    let series = symbols
+        .then(|| Series::Symbols(Symbols { names: ["a", "b", "c"].map(String::from).into(), kind: SymbolKind::Text }));
+    match variant.kind {
+        Kind::Single => Examples { shape: vec![1, 8, 8], classes: 3, series: None },
+        Kind::Sequences => Examples { shape: vec![6, 3], classes: 0, series },
+    }
+}
+
+/// Whether the setting is idle in a preset, with more assignments.
+fn is_idle(variant: &Variant, preset: &str, key: &str, more: &[&str]) -> bool {
+    let menu = variant.menu();
+    let has = |name: &str| Settings::describe().iter().any(|key| key.name == name && menu.has(key));
+    let mut layer = Layer::default();
+    layer.set("variant", variant.name, "");
+    layer.set("preset", preset, "");
+    SMALL.iter().filter(|(name, _)| has(name)).for_each(|(name, value)| layer.set(name, value, ""));
+    let mut symbols = false;
+    for (name, value) in more.iter().map(|assignment| assignment.split_once('=').unwrap()) {
+        symbols |= name == "data";
+        if name != "data" && has(name) {
+            layer.set(name, value, "");
+        }
+    }
+    let rule = Settings::describe().iter().find(|k| k.name == key).unwrap().rule;
+    // Any value will do: all are tried.
+    layer.set(key, rule.examples().last().unwrap(), "--set");
+    idle(&[layer], &examples(variant, symbols)).contains(&key)
+}
+
+#[test]
+fn every_setting_changes_the_model_somewhere() {
+    let found: Vec<String> = VARIANTS
+        .par_iter()
+        .flat_map_iter(|variant| {
+            let menu = variant.menu();
+            let of_model = |group: &str| group == "Optimiser" || !COMMON.contains(&group);
+            let keys = Settings::describe().iter().filter(move |key| of_model(key.group) && menu.has(key));
+            keys.filter_map(move |key| {
+                let presets = variant.presets.iter().map(|(name, _)| *name);
+                let matters = |preset: &str, more: &[&str]| !is_idle(variant, preset, key.name, more);
+                let more = WITH.iter().find(|(name, _)| *name == key.name).map_or(&[][..], |(_, more)| more);
+                let somewhere = presets.clone().any(|preset| matters(preset, &[]))
+                    || presets.clone().any(|preset| matters(preset, more));
+                (!somewhere).then(|| format!("{} of {}", key.name, variant.name))
+            })
+        })
+        .collect();
+    assert!(found.is_empty(), "these change nothing: {}", found.join(", "));
+}
+
+#[test]
+fn what_changes_nothing_is_known() {
+    let gan = &VARIANTS[0];
+    assert_eq!(gan.name, "gan");
+    for (key, more, expected) in [
+        ("momentum", &[][..], true),
+        ("momentum", &["optimizer=sgd"], false),
+        ("beta1", &[], false),
+        ("beta1", &["optimizer=sgd"], true),
+        ("frequency", &[], true),
+        ("frequency", &["waves=8"], false),
+        ("lr_g", &[], false),
+    ] {
+        assert_eq!(is_idle(gan, "default", key, more), expected, "{key} with {more:?}");
+    }
+}

@@ -1,0 +1,533 @@
+//! Random programs over the whole op set, planned for both kinds of device and run on both runners, against the f64
+//! interpreter of their graphs.
+//!
+//! What may differ is found by running the interpreter again with every result a little off, as rounding makes it: an output
+//! may lie as far from the exact one as these do, with a margin. Programs that this leaves undecided (a sign or a maximum that
+//! rounding could turn, a loss of most digits) are not judged.
+//!
+//! SADDLE_PROGRAMS sets how many run on the CPU runner, SADDLE_PROGRAMS_FROM the first seed.
+
+mod common;
+
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use common::{EPS, Rng};
+use saddle::{
+    cpu::Cpu,
+    gpu::Gpu,
+    grad::grad,
+    graph::{Graph, Init, Map, Op, T, numel, without},
+    kernels::Caps,
+    plan::plan,
+    reference::Reference,
+    runner::Runner,
+};
+
+/// Elements of a tensor at most.
+const LARGEST: usize = 400;
+/// Values beyond this are left to other tests.
+const HUGE: f64 = 1e4;
+/// A result that rounding moves by more than this, relative to the tensor, says nothing.
+const VAGUE: f64 = 1e-2;
+/// Runs with rounding.
+const ROUNDED: u64 = 3;
+
+/// Makes one program.
+struct Maker<'g> {
+    rng: Rng,
+    g: &'g Graph,
+    /// What can be used.
+    pool: Vec<T<'g>>,
+    leaves: usize,
+    /// Whether sines and cosines are drawn, of which WGSL promises 11 bits only.
+    trigonometry: bool,
+    said: String,
+}
+
+impl<'g> Maker<'g> {
+    fn below(&mut self, n: usize) -> usize {
+        self.rng.below(n)
+    }
+
+    fn chance(&mut self, one_in: usize) -> bool {
+        self.below(one_in) == 0
+    }
+
+    fn keep(&mut self, what: &str, t: T<'g>) {
+        writeln!(self.said, "%{} = {what}: {t:?} of {:?}", t.id(), t.inputs()).unwrap();
+        self.pool.push(t);
+    }
+
+    fn leaf(&mut self, shape: &[usize]) -> T<'g> {
+        self.leaves += 1;
+        let name = format!("x{}", self.leaves);
+        let t = match self.chance(4) {
+            true => self.g.state(self.g.group("s"), &name, shape, Init::Const(0.0)),
+            false => self.g.input(&name, shape),
+        };
+        self.keep("leaf", t);
+        t
+    }
+
+    /// One of the tensors so far, rather a late one.
+    fn any(&mut self) -> T<'g> {
+        let n = self.pool.len();
+        let at = self.below(n).max(self.below(n));
+        self.pool[at]
+    }
+
+    fn extents(&mut self, rank: usize) -> Vec<usize> {
+        loop {
+            let shape: Vec<usize> = (0..rank).map(|_| 1 + self.below(6)).collect();
+            if numel(&shape) <= LARGEST {
+                return shape;
+            }
+        }
+    }
+
+    /// A shape of so many elements.
+    fn factors(&mut self, mut len: usize, rank: usize) -> Vec<usize> {
+        let mut shape = vec![1; rank];
+        for p in [2, 3, 5, 7, 11, 13, 17, 19] {
+            while len.is_multiple_of(p) {
+                shape[self.rng.below(rank)] *= p;
+                len /= p;
+            }
+        }
+        shape[self.rng.below(rank)] *= len;
+        shape
+    }
+
+    /// A tensor of the same shape: another one, one that is made so by a view, or a leaf.
+    fn like(&mut self, t: T<'g>) -> T<'g> {
+        let shape = t.shape();
+        let same: Vec<T> = self.pool.iter().copied().filter(|o| o.len() == t.len()).collect();
+        if !same.is_empty() && !self.chance(3) {
+            let at = self.below(same.len());
+            return same[at].reshape(&shape);
+        }
+        let new: Vec<usize> = (0..shape.len()).filter(|_| self.rng.below(2) == 0).collect();
+        self.leaf(&without(&shape, &new)).broadcast(&shape, &new)
+    }
+
+    /// Some axes, few where there are many, as digits and reductions take four that do not merge.
+    fn axes(&mut self, rank: usize) -> Vec<usize> {
+        let most = if rank > 4 { 2 } else { rank };
+        let mut axes: Vec<usize> = (0..rank).filter(|_| self.rng.below(2) == 0).collect();
+        while axes.len() > most {
+            axes.remove(self.rng.below(axes.len()));
+        }
+        axes
+    }
+
+    fn step(&mut self) {
+        let t = self.any();
+        let (shape, rank) = (t.shape(), t.rank());
+        match self.below(20) {
+            0 => {
+                let o = self.like(t);
+                self.keep("add", t + o);
+            }
+            1 => {
+                let o = self.like(t);
+                self.keep("sub", t - o);
+            }
+            2 | 3 => {
+                let o = self.like(t);
+                self.keep("mul", t * o);
+            }
+            4 | 5 => {
+                let y = match self.below(if self.trigonometry { 15 } else { 13 }) {
+                    0 => t.tanh().exp(),
+                    1 => (t * t + 0.3).log(),
+                    2 => (t * t + 0.1).sqrt(),
+                    3 => (t * t + 0.5).recip(),
+                    4 => t.tanh(),
+                    5 => t.sigmoid(),
+                    6 => t.softplus(),
+                    7 => t.step(),
+                    8 => t.abs(),
+                    9 => t.leaky_relu(0.2),
+                    10 => t.clamp(0.4),
+                    11 => t * 0.7 - 0.1,
+                    12 => t.square(),
+                    13 => t.sin(),
+                    _ => t.cos(),
+                };
+                self.keep("map", y);
+            }
+            6 => {
+                let axes = self.axes(rank);
+                let mean = self.chance(2);
+                self.keep("sum", if mean { t.mean(&axes) } else { t.sum(&axes) });
+            }
+            7 => {
+                let axes = self.axes(rank);
+                if !axes.is_empty() {
+                    self.keep("max", t.max(&axes));
+                }
+            }
+            8 => {
+                let (mut to, mut new) = (shape, vec![]);
+                for _ in 0..1 + self.below(2) {
+                    let (at, extent) = (self.below(to.len() + 1), 1 + self.below(4));
+                    new = new.into_iter().map(|a| if a >= at { a + 1 } else { a }).collect();
+                    to.insert(at, extent);
+                    new.push(at);
+                }
+                new.sort();
+                if numel(&to) <= LARGEST && to.len() <= 6 {
+                    self.keep("broadcast", t.broadcast(&to, &new));
+                }
+            }
+            9 => {
+                let (mut start, mut to) = (vec![0; rank], shape.clone());
+                for a in self.axes(rank).into_iter().take(if rank > 4 { 1 } else { 4 }) {
+                    to[a] = 1 + self.below(shape[a]);
+                    start[a] = self.below(shape[a] - to[a] + 1);
+                }
+                self.keep("slice", t.slice(&start, &to));
+            }
+            10 => {
+                let (mut before, mut to) = (vec![0; rank], shape.clone());
+                for a in self.axes(rank).into_iter().take(if rank > 4 { 1 } else { 4 }) {
+                    to[a] += self.below(4);
+                    before[a] = self.below(to[a] - shape[a] + 1);
+                }
+                if numel(&to) <= LARGEST {
+                    self.keep("pad", t.pad(&before, &to));
+                }
+            }
+            11 if rank > 0 && t.len() <= LARGEST / 3 => {
+                let axis = self.below(rank);
+                let (a, b) = (self.like(t), self.like(t));
+                let b = b.slice(&vec![0; rank], &{
+                    let mut part = shape.clone();
+                    part[axis] = 1 + self.below(shape[axis]);
+                    part
+                });
+                let parts = [vec![t, a], vec![t, a, b], vec![b, t]];
+                let which = self.below(3);
+                self.keep("concatenation", T::joined(&parts[which], axis));
+            }
+            12 | 13 => {
+                let rank = if self.chance(4) { 1 + self.below(6) } else { 1 + self.below(4) };
+                let to = self.factors(t.len(), rank);
+                self.keep("reshape", t.reshape(&to));
+            }
+            14 if rank > 1 => {
+                let mut perm: Vec<usize> = (0..rank).collect();
+                if rank > 4 {
+                    let (from, by) = (self.below(rank), 1 + self.below(rank));
+                    let part = &mut perm[from..];
+                    let by = by % part.len();
+                    part.rotate_left(by);
+                } else {
+                    (1..rank).rev().for_each(|a| perm.swap(a, self.rng.below(a + 1)));
+                }
+                self.keep("permute", t.permute(&perm));
+            }
+            15 => {
+                let x = if rank >= 2 { t } else { t.reshape(&self.factors(t.len(), 2)) };
+                let r = x.rank();
+                let w = match self.chance(3) {
+                    true => x.transpose(),
+                    false => {
+                        let mut w = x.shape();
+                        (w[r - 2], w[r - 1]) = (x.dim(r - 1), 1 + self.below(5));
+                        let w = self.leaf(&w);
+                        if self.chance(2) { w.transpose().transpose() } else { w }
+                    }
+                };
+                let len = x.len() / x.dim(r - 1) * w.dim(r - 1);
+                if len <= LARGEST {
+                    self.keep("matmul", x.matmul(w));
+                }
+            }
+            16 => {
+                let x = t.reshape(&self.factors(t.len(), 4));
+                let [stride, pad] = [1 + self.below(2), self.below(2)];
+                let side = |n: usize, rng: &mut Rng| 1 + rng.below((n + 2 * pad).min(3));
+                let (r, s) = (side(x.dim(2), &mut self.rng), side(x.dim(3), &mut self.rng));
+                let w = [1 + self.below(3), x.dim(1), r, s];
+                let w = self.leaf(&w);
+                self.keep("convolution", x.conv2d(w, stride, pad));
+            }
+            17 => {
+                let y = t.reshape(&self.factors(t.len(), 4));
+                let [stride, pad] = [1 + self.below(2), self.below(2)];
+                let (r, s) = (2 * pad + 1 + self.below(2), 2 * pad + 1 + self.below(2));
+                let w = [y.dim(1), 1 + self.below(3), r, s];
+                let sides = [(y.dim(2) - 1) * stride + r - 2 * pad, (y.dim(3) - 1) * stride + s - 2 * pad];
+                if y.dim(0) * w[1] * sides[0] * sides[1] <= LARGEST {
+                    let w = self.leaf(&w);
+                    self.keep("transposed convolution", y.conv_transpose2d(w, stride, pad));
+                }
+            }
+            18 => {
+                let x = t.reshape(&self.factors(t.len(), 2));
+                match self.below(3) {
+                    0 => self.keep("softmax", x.softmax()),
+                    1 => {
+                        let axes = [self.below(2)];
+                        self.keep("normalize", x.normalize(x.moments(&axes), &axes, 0.1));
+                    }
+                    _ => self.keep("detach", t.detach()),
+                }
+            }
+            _ => self.differentiate(t),
+        }
+    }
+
+    /// Gradients of a scalar of a tensor, by one or two of those before it.
+    fn differentiate(&mut self, t: T<'g>) {
+        let loss = if self.chance(2) { t.square().mean_all() } else { (t * self.like(t)).sum_all() };
+        let wrt: Vec<T> = (0..1 + self.below(2)).map(|_| self.any()).filter(|x| x.id() <= t.id()).collect();
+        for dx in grad(loss, &wrt) {
+            self.keep("gradient", dx);
+        }
+    }
+
+    /// A new value for a state, which cannot be read directly any more.
+    fn assign(&mut self) {
+        let states: Vec<T> = self.pool.iter().copied().filter(|t| matches!(t.op(), Op::State { .. })).collect();
+        if states.is_empty() {
+            return;
+        }
+        let state = states[self.below(states.len())];
+        let Op::State { group, item, .. } = state.op() else { return };
+        let value = self.like(state);
+        self.g.assign(state, value);
+        self.g.commit();
+        writeln!(self.said, "%{} := %{}", state.id(), value.id()).unwrap();
+        self.pool.retain(|t| !matches!(t.op(), Op::State { item: i, .. } if i == item));
+        self.keep("new value", self.g.items(group)[item]);
+    }
+}
+
+/// A program of this seed, in a graph, and what was done.
+fn make(g: &Graph, seed: u64, length: usize, trigonometry: bool) -> String {
+    let mut m = Maker { rng: Rng(seed), g, pool: vec![], leaves: 0, trigonometry, said: String::new() };
+    for _ in 0..2 {
+        let rank = m.below(5);
+        let shape = m.extents(rank);
+        m.leaf(&shape);
+    }
+    for _ in 0..length {
+        if m.chance(20) { m.assign() } else { m.step() }
+    }
+    for n in 0..3 {
+        let t = if n == 0 { m.pool[m.pool.len() - 1] } else { m.any() };
+        g.output(&format!("o{n}"), t);
+        writeln!(m.said, "o{n} is %{}", t.id()).unwrap();
+    }
+    m.said
+}
+
+/// Contents of inputs and states by name, exact in f32.
+fn contents(graph: &Graph, seed: u64) -> (HashMap<String, Vec<f32>>, Vec<f32>) {
+    let mut rng = Rng(!seed);
+    let mut inputs = HashMap::new();
+    for node in graph.nodes() {
+        if let Op::Input(name) = node.op {
+            inputs.insert(name, rng.uniform(numel(&node.shape), -1.0, 1.0));
+        }
+    }
+    let len = graph.groups().first().map_or(0, |g| g.len);
+    (inputs, rng.uniform(len, -1.0, 1.0))
+}
+
+/// The program with what every operation yields multiplied by an input, and where each node went.
+fn with_factors<'r>(graph: &Graph, off: &'r Graph) -> Vec<T<'r>> {
+    for group in graph.groups() {
+        let id = off.group(&group.name);
+        for item in &group.items {
+            off.state(id, &item.name, &item.shape, item.init);
+        }
+    }
+    let mut map: Vec<T> = vec![];
+    for (id, node) in graph.nodes().iter().enumerate() {
+        let inputs: Vec<T> = node.inputs.iter().map(|&i| map[i]).collect();
+        let t = off.node(node.op.clone(), &inputs, node.shape.clone());
+        // A factor of a power of two is exact, as is what moves or picks elements.
+        let exact = |i: usize| graph.at(node.inputs[i]).constant().is_some_and(|c| c.abs().log2().fract() == 0.0);
+        let rounds = match node.op {
+            Op::Mul => !exact(0) && !exact(1),
+            Op::Map(Map::Step | Map::Abs | Map::Clamp(_)) => false,
+            Op::Add | Op::Map(_) | Op::Sum(_) | Op::Contract { .. } | Op::Composite(_) => true,
+            // Sums of leaves lose digits too.
+            Op::Input(_) | Op::State { .. } => true,
+            _ => false,
+        };
+        let factor = || off.node(Op::Input(format!("factor {id}")), &[], node.shape.clone());
+        map.push(if rounds { off.node(Op::Mul, &[t, factor()], node.shape.clone()) } else { t });
+    }
+    map
+}
+
+enum Verdict {
+    Agrees,
+    Undecided,
+    /// Refused with this sentence.
+    Refused(String),
+    Wrong(String),
+}
+
+/// What a program yields on a runner, beside what it has to.
+fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, rounding: f64) -> Verdict {
+    let (inputs, states) = contents(graph, seed);
+    let exact = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+    let start = || Reference {
+        inputs: inputs.iter().map(|(name, values)| (name.clone(), exact(values))).collect(),
+        states: HashMap::from([("s".to_string(), exact(&states))]),
+        ..Default::default()
+    };
+    let want = start().run(graph);
+    let nodes = graph.nodes();
+    let scale = |values: &[f64]| values.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
+    if want.iter().flatten().any(|v| !(v.abs() <= HUGE)) {
+        return Verdict::Undecided;
+    }
+    let off = Graph::new();
+    let map = with_factors(graph, &off);
+    let mut allowed = vec![0.0f64; nodes.len()];
+    for n in 0..ROUNDED {
+        let mut rng = Rng(seed ^ (n + 1) << 40);
+        let mut reference = start();
+        for node in off.nodes() {
+            if let Op::Input(name) = node.op
+                && !reference.inputs.contains_key(&name)
+            {
+                let factors = rng.uniform(numel(&node.shape), -1.0, 1.0);
+                reference.inputs.insert(name, factors.iter().map(|&f| 1.0 + rounding * f64::from(f)).collect());
+            }
+        }
+        let values = reference.run(&off);
+        for (id, node) in nodes.iter().enumerate() {
+            let rounded = &values[map[id].id()];
+            let turns = |a: f64, b: f64, at: f64| (a > at) != (b > at);
+            let kink = match node.op {
+                Op::Map(Map::Step | Map::Abs | Map::Leaky(_)) => Some(0.0),
+                Op::Map(Map::Clamp(c)) => Some(c.get()),
+                _ => None,
+            };
+            if let Some(at) = kink {
+                let (a, b) = (&want[node.inputs[0]], &values[map[node.inputs[0]].id()]);
+                if a.iter().zip(b).any(|(a, b)| turns(*a, *b, at) || turns(*a, *b, -at)) {
+                    return Verdict::Undecided;
+                }
+            }
+            let moved = want[id].iter().zip(rounded).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+            allowed[id] = allowed[id].max(moved);
+        }
+    }
+    let program = match plan(graph, caps, None) {
+        Ok(program) => program,
+        // A gradient can be made of the old value of a state.
+        Err(e) if e.to_string().contains("after it was overwritten") => return Verdict::Undecided,
+        Err(e) => return Verdict::Refused(e.to_string()),
+    };
+    let mut run = || -> saddle::error::Result<Verdict> {
+        let id = runner.load(&program)?;
+        for (name, values) in inputs.iter().filter(|(name, _)| program.input(name).is_some()) {
+            runner.write_input(id, name, values)?;
+        }
+        let held = program.items.iter().map(|item| item.offset + numel(&item.shape)).max();
+        if let Some(held) = held {
+            runner.write_state("s", 0, &states[..held])?;
+        }
+        runner.run(id, 1)?;
+        for (name, node) in graph.outputs() {
+            let (got, want) = (runner.read_output(id, &name)?, &want[node]);
+            let largest = scale(want);
+            if allowed[node] > VAGUE * largest {
+                return Ok(Verdict::Undecided);
+            }
+            let allowed = 8.0 * allowed[node] + 4.0 * EPS * largest;
+            if let Some(i) = (0..want.len()).find(|&i| !((f64::from(got[i]) - want[i]).abs() <= allowed)) {
+                let (got, want) = (got[i], want[i]);
+                return Ok(Verdict::Wrong(format!("{name}[{i}] is {got}, not {want} within {allowed:e}\n{program}")));
+            }
+        }
+        Ok(Verdict::Agrees)
+    };
+    run().unwrap_or_else(|e| Verdict::Wrong(e.to_string()))
+}
+
+/// Judges programs of these seeds, and panics at the end where one was refused or wrong. Prints how many were judged.
+fn all(
+    seeds: impl Iterator<Item = u64>,
+    longest: usize,
+    trigonometry: bool,
+    on: &mut dyn FnMut(&Graph, u64) -> Verdict,
+) {
+    let [mut count, mut undecided, mut refused, mut wrong] = [0; 4];
+    let mut first = String::new();
+    for seed in seeds {
+        let (graph, mut said) = (Graph::new(), String::new());
+        let length = 2 + (seed as usize * 7) % (longest - 1);
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            said = make(&graph, seed, length, trigonometry);
+            on(&graph, seed)
+        }));
+        count += 1;
+        let number = if matches!(verdict, Ok(Verdict::Refused(_))) { refused } else { wrong };
+        let what = match verdict {
+            Ok(Verdict::Agrees) => continue,
+            Ok(Verdict::Undecided) => {
+                undecided += 1;
+                continue;
+            }
+            Ok(Verdict::Refused(sentence)) => {
+                refused += 1;
+                sentence
+            }
+            Ok(Verdict::Wrong(what)) => {
+                wrong += 1;
+                what
+            }
+            Err(panic) => {
+                wrong += 1;
+                let text = panic.downcast_ref::<String>().cloned();
+                format!(
+                    "panicked: {}",
+                    text.or(panic.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default()
+                )
+            }
+        };
+        if number < 3 {
+            write!(first, "\nprogram {seed}: {what}\n{said}").unwrap();
+        }
+    }
+    println!("{count} programs: {undecided} undecided, {refused} refused, {wrong} wrong");
+    assert!(refused + wrong == 0, "of {count} programs, {refused} refused, {wrong} wrong:{first}");
+    assert!(2 * undecided < count, "{undecided} of {count} programs say nothing");
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |v| v.parse().unwrap())
+}
+
+#[test]
+fn random_programs_are_right_on_the_cpu() {
+    let (first, count) = (number("SADDLE_PROGRAMS_FROM", 0), number("SADDLE_PROGRAMS", 3000));
+    all(first..first + count, 24, true, &mut |graph, seed| {
+        let caps = Caps { wide: seed % 2 == 1, ..Cpu::caps() };
+        judge(graph, seed, &caps, &mut Cpu::new(), 4.0 * EPS)
+    });
+}
+
+#[test]
+fn random_programs_are_right_on_the_adapter() {
+    let adapter = common::adapter();
+    all(0..24, 10, false, &mut |graph, seed| {
+        // Tangents and logarithms may be off by some 1e-5 there.
+        let mut gpu = Gpu::open(&adapter, false).unwrap_or_else(|e| panic!("{e}"));
+        let caps = gpu.device().caps.clone();
+        judge(graph, seed, &caps, &mut gpu, 64.0 * EPS)
+    });
+}
