@@ -2,17 +2,20 @@
 
 mod about;
 mod cells;
+mod column;
 mod columns;
 mod dialect;
 mod digits;
 mod encoding;
 mod folder;
+mod header;
 mod idx;
 mod images;
 mod midi;
 mod npy;
 mod points;
 mod random;
+mod roles;
 mod series;
 mod shapes;
 mod sines;
@@ -75,7 +78,7 @@ pub struct Dataset {
 pub enum Items {
     /// Pixels, 0 to 255 for -1 to 1.
     Bytes(Vec<u8>),
-    /// Values as they are: points in the data's units, features of sequences in 0 to 1.
+    /// Values as a model sees them: points as they are or scaled by column, features of sequences in 0 to 1.
     Floats(Vec<f32>),
 }
 
