@@ -10,7 +10,7 @@ use super::{
     unpack, windows,
 };
 use crate::error::{Error, Result};
-use crate::settings::{Layout, Range};
+use crate::settings::{Layout, Range, Scale};
 
 /// Labels are whole numbers up to this, either way.
 const MAX_LABEL: f64 = 16_777_215.0;
@@ -217,37 +217,61 @@ impl Reading<'_> {
         }
     }
 
-    fn points(self, array: &Array, size: usize, labels: Option<Labels>) -> Result<Dataset> {
+    fn points(mut self, array: &Array, size: usize, labels: Option<Labels>) -> Result<Dataset> {
         self.options.refuse_image_options(&array.place, "points")?;
         self.options.refuse_windows(&array.place, "points")?;
-        let values = array.values().map(|value| value as f32).collect();
-        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, vec![size], values, None) })
+        let reference = self.reference(array, size)?;
+        let scale = self.options.scale.unwrap_or(Scale::Standard);
+        let column = |i: usize| reference.values().skip(i).step_by(size);
+        // What never changes stays what it is.
+        let ends = |i: usize| {
+            let only = column(i).next().unwrap_or_default();
+            windows::ends(column(i), scale).unwrap_or([only, only + 1.0])
+        };
+        let (zero, one) = (0..size).map(ends).map(|[zero, one]| (zero, one)).unzip();
+        let columns = Columns { names: names(size), zero, one, decimals: vec![decimals(array); size] };
+        if scale != Scale::None {
+            self.about.findings.push(format!("columns scaled for the model (scale={})", scale.word()));
+        }
+        let values: Vec<f64> = array.values().collect();
+        let values = windows::scale(&values, &columns);
+        let series = Some(Series::Columns(columns));
+        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, vec![size], values, series) })
     }
 
     fn sequences(mut self, array: &Array, [steps, features]: [usize; 2], labels: Option<Labels>) -> Result<Dataset> {
         self.options.refuse_image_options(&array.place, "sequences")?;
         self.options.refuse_windows(&array.place, "sequences of one length")?;
-        let names = (0..features).map(|feature| format!("x{feature}")).collect();
-        let reference = self.learned.as_ref().map_or(array, |learned| &learned.array);
-        if reference.shape.last() != array.shape.last() {
-            return Err(Error::failure(format!(
-                "{} has {features} features, and {} has {}",
-                array.place,
-                reference.place,
-                reference.shape.last().unwrap_or(&0)
-            )));
+        if self.options.scale == Some(Scale::Standard) {
+            return Err(Error::usage("scale=standard is for points: sequences are learned between 0 and 1, scale=range"));
         }
+        let reference = self.reference(array, features)?;
         let values: Vec<f64> = reference.values().collect();
-        let columns: Columns = windows::ranges(&reference.place, names, &values)?;
+        let columns = windows::ranges(&reference.place, names(features), &values)?;
+        let columns = Columns { decimals: vec![decimals(array); features], ..columns };
         let values = if self.learned.is_some() { array.values().collect() } else { values };
         let values = windows::scale(&values, &columns);
-        self.about.findings.push("each value scaled by its range".to_owned());
+        self.about.findings.push("values scaled by their ranges".to_owned());
         let series = Some(Series::Columns(columns));
         Ok(Dataset {
             labels,
             about: self.about,
             ..Dataset::of_floats(self.name, vec![steps, features], values, series)
         })
+    }
+
+    /// The array that columns are scaled by: that of the part to learn from.
+    fn reference<'a>(&'a self, array: &'a Array, features: usize) -> Result<&'a Array> {
+        let reference = self.learned.as_ref().map_or(array, |learned| &learned.array);
+        match reference.shape.last() {
+            Some(&found) if found == features => Ok(reference),
+            found => Err(Error::failure(format!(
+                "{} has {features} features, and {} has {}",
+                array.place,
+                reference.place,
+                found.unwrap_or(&0)
+            ))),
+        }
     }
 
     /// The pixels as bytes, in the array's own order.
@@ -301,6 +325,15 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+fn names(columns: usize) -> Vec<String> {
+    (0..columns).map(|column| format!("x{column}")).collect()
+}
+
+/// Decimals of values in the data's units: whole numbers stay whole.
+fn decimals(array: &Array) -> Option<usize> {
+    array.is_whole().then_some(0)
 }
 
 /// The different labels in order, or why they are no classes.

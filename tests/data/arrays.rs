@@ -2,7 +2,8 @@
 
 use std::io::{Cursor, Write};
 
-use saddle::data::{Options, Split};
+use saddle::data::{Options, Series, Split};
+use saddle::settings::Scale;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -42,8 +43,18 @@ fn rank_and_type_say_what_an_array_holds() {
     let open = |content| open_file("a.npy", content, &Options::default()).unwrap();
     let points = open(f32s(&[3, 2], &[1.0, -2.0, 3.0, 4.0, 5.0, 6.5]));
     assert_eq!((points.shape.as_slice(), points.len()), ([2].as_slice(), 3));
-    assert_eq!((floats(&points), &points.series), ([1.0, -2.0, 3.0, 4.0, 5.0, 6.5].as_slice(), &None));
-    assert_eq!(open(npy("|u1", &[1, 2], &[3, 4])).example(0), [3.0, 4.0]);
+    let raw = |file| {
+        let options = Options { scale: Some(Scale::None), ..Options::default() };
+        open_file("a.npy", file, &options).unwrap()
+    };
+    let values = [1.0, -2.0, 3.0, 4.0, 5.0, 6.5];
+    assert_eq!(floats(&raw(f32s(&[3, 2], &values))), values);
+    let Some(Series::Columns(columns)) = &points.series else { panic!("points have columns") };
+    let back = columns.in_units(floats(&points));
+    assert!(back.iter().zip(values).all(|(back, value)| (back - f64::from(value)).abs() < 1e-5), "{back:?}");
+    let mean = floats(&points).iter().sum::<f32>();
+    assert!(mean.abs() < 1e-6 && floats(&points)[0] < -1.0, "columns have mean 0 and deviation 1");
+    assert_eq!(raw(npy("|u1", &[1, 2], &[3, 4])).example(0), [3.0, 4.0]);
 
     let sequences = open(f32s(&[2, 2, 2], &[0.0, 10.0, 1.0, 20.0, 2.0, 30.0, 4.0, 50.0]));
     assert_eq!((sequences.shape.as_slice(), sequences.len()), ([2, 2].as_slice(), 2));
@@ -72,7 +83,8 @@ fn numbers_of_every_width_read_the_same() {
         ("<u8", [1u64, 2].iter().flat_map(|v| v.to_le_bytes()).collect()),
     ];
     for (kind, data) in cases {
-        let set = open_file("a.npy", npy(kind, &[1, 2], &data), &Options::default()).unwrap();
+        let options = Options { scale: Some(Scale::None), ..Options::default() };
+        let set = open_file("a.npy", npy(kind, &[1, 2], &data), &options).unwrap();
         let second = if kind.contains('u') { 2.0 } else { -2.0 };
         assert_eq!(set.example(0), [1.0, second], "{kind}");
     }
