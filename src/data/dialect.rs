@@ -6,7 +6,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
-use super::{Options, set_name, unpack};
+use super::{Options, digest, set_name, unpack};
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Separator};
 

@@ -80,7 +80,8 @@ fn descend(path: &Path) -> Result<PathBuf> {
     let mut folder = path.to_owned();
     loop {
         let folders = listing::folders(&folder)?;
-        let is_only = folders.len() == 1 && listing::entries(&folder)?.iter().all(|entry| entry.is_dir());
+        let is_data = |file: &PathBuf| decode::is_image(file) || super::is_understood(file) || idx::is_named(file);
+        let is_only = folders.len() == 1 && !listing::entries(&folder)?.iter().any(is_data);
         match folders.as_slice() {
             // A link may lead back.
             [only] if is_only && !only.is_symlink() => folder = only.clone(),

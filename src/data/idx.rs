@@ -66,10 +66,15 @@ pub(super) fn in_folder(folder: &Path, options: &Options) -> Result<Option<Optio
     }
 }
 
+/// Whether `path` is named like an IDX file.
+pub(super) fn is_named(path: &Path) -> bool {
+    let name = stem(path).to_lowercase();
+    name.contains("idx") || name.ends_with("ubyte")
+}
+
 /// Whether `path` is named like an IDX file, or begins like one.
 pub(super) fn is_idx(path: &Path) -> Result<bool> {
-    let name = stem(path).to_lowercase();
-    if name.contains("idx") || name.ends_with("ubyte") {
+    if is_named(path) {
         return Ok(true);
     }
     let head = read_up_to(&mut source(path)?.0, 3, path)?;

@@ -33,8 +33,13 @@ pub(super) fn files(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf
 /// The folders in `folder`, sorted, links to folders among them: those that may hold data.
 pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut folders = entries(folder)?;
-    folders.retain(|path| path.is_dir() && !is_of_system(path) && !is_run(path));
+    folders.retain(|path| path.is_dir() && !is_of_system(path) && !is_run(path) && !holds_runs(path));
     Ok(folders)
+}
+
+/// Whether a folder holds runs and nothing else, as `runs` does.
+fn holds_runs(folder: &Path) -> bool {
+    entries(folder).is_ok_and(|entries| !entries.is_empty() && entries.iter().all(|entry| is_run(entry)))
 }
 
 /// What lies in `folder`, sorted; what is hidden is left out.

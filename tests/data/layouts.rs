@@ -130,6 +130,7 @@ fn odd_folders_are_read_as_people_mean_them() {
         (".git/a.png, .hidden.png, b.png", ["1", "none"], &["1 grey images"]),
         ("photos/a/1.png, photos/b/2.png", ["2: a=1 b=1", "none"], &[]),
         ("set/train/1.png, set/test/2.png, __MACOSX/set/._1.png", ["1", "1"], &["train/, beside test/"]),
+        ("set/train/1.png, set/test/2.png, runs/r-001/run.toml, README.md", ["1", "1"], &["train/, beside test/"]),
         ("a/b/c/1.png, a/b/d/2.png", ["2: c=1 d=1", "none"], &[]),
         (
             "a.png, b.webp, c.bmp, d.tif, e.gif, f.jpg, g.heic, h.txt, i.txt",
