@@ -436,7 +436,7 @@ fn refuse_used(folder: &Path) -> Result<()> {
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
     let path = folder.join(LOCK);
-    let there = if path.exists() { regular(&path) } else { Ok(()) };
+    let there = if path.exists() { files::regular(&path) } else { Ok(()) };
     let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
     let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
     match file.try_lock() {

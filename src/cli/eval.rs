@@ -241,6 +241,9 @@ impl Evaluation<'_> {
                 Some((binary.iter().map(|x| x * 2.0 - 1.0).collect(), drawn))
             }
             (_, Some(Series::Symbols(_))) => Some((examples, None)),
+            (_, Some(_)) if self.train.shape.len() == 1 => {
+                Some((examples, Some("a density of values scaled by column: it can be above 1")))
+            }
             (_, Some(_)) => Some((examples, Some("a density of values scaled to 0 to 1: it can be above 1"))),
             _ => Some((examples, Some("a density: it can be above 1"))),
         }

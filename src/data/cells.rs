@@ -54,6 +54,11 @@ fn grouped(cell: &str, decimal: Decimal) -> Option<f64> {
     Some(if cell.starts_with('-') { -value } else { value })
 }
 
+/// Whether a cell is empty or nothing but digits.
+pub(super) fn is_whole(cell: &str) -> bool {
+    cell.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// How many decimals the cell shows; none for a number with an exponent.
 pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
     let mark = if decimal == Decimal::Point { '.' } else { ',' };
@@ -211,7 +216,8 @@ mod tests {
         ] {
             assert_eq!(read(cell, Decimal::Point), Some(value), "{cell}");
         }
-        for (cell, value) in [("9,1", 9.1), ("1.234,5", 1234.5), ("1.234", 1234.0), ("12,5 €", 12.5), ("-0,003", -0.003)]
+        for (cell, value) in
+            [("9,1", 9.1), ("1.234,5", 1234.5), ("1.234", 1234.0), ("12,5 €", 12.5), ("-0,003", -0.003)]
         {
             assert_eq!(read(cell, Decimal::Comma), Some(value), "{cell}");
         }

@@ -6,7 +6,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
-use super::{Options, unpack};
+use super::{Options, set_name, unpack};
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Separator};
 
@@ -21,6 +21,8 @@ const SEPARATORS: [Separator; 4] = [Separator::Tab, Separator::Semicolon, Separa
 pub(super) struct Sheet {
     /// The file, for errors.
     pub file: String,
+    /// The last part of its path, for notes.
+    pub name: String,
     text: String,
     /// The byte that the first row begins at.
     start: usize,
@@ -34,8 +36,9 @@ pub(super) struct Sheet {
     pub findings: Vec<String>,
     /// Sentences on what could be read in two ways.
     pub notes: Vec<String>,
-    /// Why the table could be another one, unless it has a header that tells how many columns there are.
-    doubt: Option<String>,
+    /// Where the table could be another one, unless it has a header that tells how many columns there are: a sentence to
+    /// refuse it with, or one to say.
+    doubt: Option<Result<String, String>>,
 }
 
 impl Sheet {
@@ -44,6 +47,7 @@ impl Sheet {
         let (text, encoding) = decode(path, unpack::read(path)?)?;
         let mut sheet = Self {
             file: path.display().to_string(),
+            name: set_name(&path.to_string_lossy()),
             text,
             start: 0,
             separator: options.separator.unwrap_or(Separator::Comma),
@@ -109,7 +113,8 @@ impl Sheet {
             let rows: Vec<StringRecord> = reader(text, separator).records().take(FIRST).flatten().collect();
             let rows: Vec<&StringRecord> = rows.iter().filter(|row| row.iter().ne([""])).collect();
             let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
-            let width = rows.iter().map(|row| row.len()).max_by_key(|width| count(*width)).filter(|width| *width > 1)?;
+            let width =
+                rows.iter().map(|row| row.len()).max_by_key(|width| count(*width)).filter(|width| *width > 1)?;
             let all: usize = rows.iter().map(|row| row.len()).sum();
             let known = rows.iter().flat_map(|row| row.iter()).filter(|cell| known(cell)).count();
             Some((count(width) as f64 / rows.len() as f64, known as f64 / all as f64))
@@ -129,6 +134,8 @@ impl Sheet {
         let first: String = text.split_inclusive('\n').take(FIRST).collect();
         match judge(&tabs_for_blanks(&first), Separator::Tab) {
             Some((alike, known)) if alike > 0.9 && known > 0.8 => Separator::Blank,
+            // None is in the text, or it is before decimals.
+            _ if is_decimal_comma => Separator::Semicolon,
             _ => Separator::Comma,
         }
     }
@@ -175,14 +182,17 @@ impl Sheet {
         if options.decimal.is_none() {
             self.decide_decimal(sure, doubtful);
         }
-        let is_pair = |pair: &[[bool; 3]]| pair[0][0] && pair[1][1] && pair[1][2];
+        let is_pair = |pair: &[[bool; 3]]| pair[0][0] && pair[1][1];
         if guessed && self.separator == Separator::Comma && sure == [0, 0] {
-            self.doubt = whole.windows(2).any(is_pair).then(|| {
-                format!(
-                    "`{}` may have decimal commas or commas between whole numbers: set decimal=comma or separator=comma",
-                    self.file
-                )
-            });
+            let (file, name) = (&self.file, &self.name);
+            if whole.windows(2).any(|pair| is_pair(pair) && pair[1][2]) {
+                self.doubt = Some(Err(format!(
+                    "`{file}` may have decimal commas or commas between whole numbers: set decimal=comma or separator=comma"
+                )));
+            } else if whole.len() == 2 && is_pair(&whole) {
+                self.doubt =
+                    Some(Ok(format!("`{name}`: commas are between two whole numbers; decimal=comma makes them one")));
+            }
         }
         Ok(commas)
     }
@@ -197,7 +207,7 @@ impl Sheet {
         let value = |decimal| cells::number(&cell, decimal).map_or(f64::NAN, |(value, _)| value);
         self.notes.push(format!(
             "`{}`: {} is read as {}; decimal={} makes it {}",
-            self.file,
+            self.name,
             shown(&cell),
             value(self.decimal),
             other.word(),
@@ -205,9 +215,9 @@ impl Sheet {
         ));
     }
 
-    /// Refuses a table that could be two, now that it is known to have no header.
-    pub fn refuse_doubt(&self) -> Result<()> {
-        self.doubt.as_ref().map_or(Ok(()), |sentence| Err(Error::usage(sentence)))
+    /// Refuses a table that could be another one, now that it is known to have no header; or gives the sentence on it.
+    pub fn doubt(&self) -> Result<Option<String>> {
+        self.doubt.clone().transpose().map_err(Error::usage)
     }
 
     /// Gives every row that has anything in it, with where it is.

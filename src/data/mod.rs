@@ -2,11 +2,13 @@
 
 mod about;
 mod cells;
+mod column;
 mod columns;
 mod dialect;
 mod digits;
 mod encoding;
 mod folder;
+mod header;
 mod idx;
 mod images;
 mod items;
@@ -15,6 +17,7 @@ mod midi;
 mod npy;
 mod points;
 mod random;
+mod roles;
 mod series;
 mod shapes;
 mod sines;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::columns::Columns as Sorted;
+use super::columns::Table;
 use super::dialect::{Sheet, shown};
 use super::random::Root;
 use super::windows::{self, Cut};
@@ -24,17 +24,17 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
         return Err(Error::usage("scale=standard is for points: sequences are learned between 0 and 1, scale=range"));
     }
     let sheet = Sheet::open(path, options)?;
-    let mut sorted = Sorted::read(&sheet, options)?;
-    let chosen = sorted.chosen(&sheet, options)?;
-    let parts = Parts::of(sorted.series(), options);
+    let mut table = Table::read(&sheet, options)?;
+    let chosen = table.chosen(&sheet, options)?;
+    let parts = Parts::of(table.series(), options);
     if options.split == Split::Test && parts.test.is_empty() {
         let why = if options.holdout > 0.0 { "it is too short to hold any out" } else { "holdout=0.1 holds some out" };
         return Err(Error::failure(format!("{file} has no part to test with: {why}")));
     }
-    let (kept, columns) = scales(&sorted, &chosen, &parts.train, options);
+    let (kept, columns) = scales(&table, &chosen, &parts.train, options);
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
     if kept.is_empty() {
-        let left = sorted.left_out(&chosen, &constant);
+        let left = table.left_out(&chosen, &constant);
         return Err(Error::failure(format!(
             "{file} has nothing to learn: left out {left}; columns= takes columns by name"
         )));
@@ -46,35 +46,40 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
         Cut { window, stride: options.stride.unwrap_or(1), spare }
     });
     if let Some(cut) = &cut {
-        refuse_short(&file, &sorted, cut, &lengths)?;
+        refuse_short(&file, &table, cut, &lengths)?;
         check_memory(path, "windows", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
     }
-    let values: Vec<f32> = rows.iter().flatten().flat_map(|row| columns.seen(kept.iter().map(|i| sorted.all[*i].values[*row]))).collect();
-    if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-        return Err(Error::failure(format!("{file} holds numbers such as {value:e} in single precision: leave out scale=none")));
+    let in_units = |row: &usize| kept.iter().map(|i| table.all[*i].values[*row]).collect::<Vec<_>>();
+    let values: Vec<f32> = rows.iter().flatten().flat_map(|row| columns.seen(in_units(row).into_iter())).collect();
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(Error::failure(format!("{file} holds numbers beyond single precision: leave out scale=none")));
     }
     let (shape, values) = match &cut {
         Some(cut) => (vec![cut.window, kept.len()], cut.windows(&values, kept.len(), &lengths)),
         None => (vec![kept.len()], values),
     };
-    sorted.tell(&sheet, &chosen, &constant);
+    table.tell(&sheet, &chosen, &constant);
     let short = cut.as_ref().map_or(0, |cut| lengths.iter().filter(|length| cut.count(**length) == 0).count());
     if short > 0 {
-        sorted.notes.push(format!("{file}: left out {short} of {} series, which are shorter than a window", rows.len()));
+        table.notes.push(format!(
+            "`{}`: left out {short} of {} series, which are shorter than a window",
+            sheet.name,
+            rows.len()
+        ));
     }
     let set = Dataset::of_floats(set_name(&path.to_string_lossy()), shape, values, Some(Series::Columns(columns)));
-    let findings = [sheet.findings, sorted.findings].concat();
-    let notes = [sheet.notes, sorted.notes].concat();
+    let findings = [sheet.findings, table.findings].concat();
+    let notes = [sheet.notes, table.notes].concat();
     Ok(Dataset { about: About { part: parts.told(options), findings, notes, ..About::default() }, ..set })
 }
 
 /// Refuses series none of which is as long as a window.
-fn refuse_short(file: &str, sorted: &Sorted, cut: &Cut, lengths: &[usize]) -> Result<()> {
+fn refuse_short(file: &str, table: &Table, cut: &Cut, lengths: &[usize]) -> Result<()> {
     if cut.total(lengths) > 0 {
         return Ok(());
     }
     let (longest, needed) = (lengths.iter().max().unwrap_or(&0), cut.window + cut.spare);
-    let (whose, way) = match &sorted.group {
+    let (whose, way) = match &table.group {
         Some((name, _)) => {
             (format!("in the longest of its series by {}", shown(name)), "set a smaller window, or group=none")
         }
@@ -85,7 +90,7 @@ fn refuse_short(file: &str, sorted: &Sorted, cut: &Cut, lengths: &[usize]) -> Re
 }
 
 /// The columns that differ from row to row of `train`, and what a model sees as 0 and as 1.
-fn scales(sorted: &Sorted, chosen: &[usize], train: &[Vec<usize>], options: &Options) -> (Vec<usize>, Columns) {
+fn scales(table: &Table, chosen: &[usize], train: &[Vec<usize>], options: &Options) -> (Vec<usize>, Columns) {
     let scale = match (options.scale, options.window) {
         (Some(Scale::Range), _) | (_, Some(_)) => Scale::Range,
         (scale, None) => scale.unwrap_or(Scale::Standard),
@@ -93,7 +98,7 @@ fn scales(sorted: &Sorted, chosen: &[usize], train: &[Vec<usize>], options: &Opt
     let mut kept = vec![];
     let mut columns = Columns { names: vec![], zero: vec![], one: vec![], decimals: vec![] };
     for &i in chosen {
-        let column = &sorted.all[i];
+        let column = &table.all[i];
         let values = train.iter().flatten().map(|row| column.values[*row]);
         if let Some([zero, one]) = windows::ends(values, scale) {
             kept.push(i);

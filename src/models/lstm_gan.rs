@@ -88,6 +88,7 @@ pub const VARIANT: Variant = Variant {
         (
             "timegan",
             &[
+                ("holdout", "0"),
                 ("embedding", "true"),
                 ("cell", "gru"),
                 ("units", "24"),

@@ -37,7 +37,7 @@ pub struct Examples {
     pub shape: Vec<usize>,
     /// Number of classes, 0 without labels.
     pub classes: usize,
-    /// What the features of sequences are.
+    /// What the features of sequences are, and the columns of points that come from a table.
     pub series: Option<Series>,
 }
 

@@ -38,7 +38,7 @@ fn files_that_cannot_be_used_are_explained() {
         ("letters.csv", &["letters.csv:3: `four` is not a finite number"]),
         ("ragged.csv", &["ragged.csv:3: 1 values where the first row has 2"]),
         ("header.csv", &["`header.csv` holds no points"]),
-        ("latin.csv", &["`latin.csv` cannot be read"]),
+        ("latin.csv", &["`latin.csv` has nothing to learn", "`x1` (text such as `é`)"]),
     ] {
         refused(&place, &format!("train --config gan.toml --data {data}"), 1, words);
     }

@@ -1,0 +1,49 @@
+//! Whether the first row of a table holds the names of its columns.
+
+use csv::StringRecord;
+
+use super::cells;
+use super::column::Column;
+use crate::settings::Decimal;
+
+/// Rows by which a column's range can be told.
+const FEW: usize = 3;
+
+/// Whether the first row looks like names, and whether that is sure. It is where a cell above numbers is none; and probably
+/// where numbers count, as years and pandas' own names do, above columns of other numbers.
+pub(super) fn looks_like_header(first: &StringRecord, columns: &[Column], decimal: Decimal) -> (bool, bool) {
+    let number = |cell: &str| cells::number(cell, decimal).map(|(value, _)| value);
+    let is_title = |cell: &str| number(cell).is_none() && !cells::is_missing(cell);
+    if first.iter().zip(columns).any(|(cell, column)| is_title(cell) && column.is_numeric()) {
+        return (true, true);
+    }
+    let named: Vec<(f64, &Column)> = first
+        .iter()
+        .zip(columns)
+        .filter(|(_, column)| column.is_numeric())
+        .filter_map(|(cell, column)| Some((number(cell)?, column)))
+        .collect();
+    let values: Vec<f64> = named.iter().map(|(value, _)| *value).collect();
+    // Cells beside them that are names or nothing.
+    let beside = first.iter().zip(columns).any(|(cell, column)| {
+        cell.is_empty() || is_title(cell) && cells::dates(cell, u8::MAX) == 0 && column.numbers == 0
+    });
+    let rises = values.windows(2).all(|pair| pair[0] < pair[1]);
+    let are_names = first.iter().zip(columns).all(|(cell, column)| !column.is_numeric() || cells::is_whole(cell));
+    if values.is_empty() || !are_names || !rises || values.len() == 1 && !beside {
+        return (false, true);
+    }
+    let others = named.iter().filter(|(value, column)| is_other(*value, column)).count();
+    let step = values.get(1).map_or(1.0, |second| second - values[0]);
+    let is_regular = values.windows(2).all(|pair| pair[1] - pair[0] == step);
+    let is_header = others == values.len() || is_regular && (others * 2 > values.len() || values.len() >= 3 && beside);
+    (is_header, !is_header)
+}
+
+/// Whether a whole number is of another kind than the column below it: that has decimals, or lies far away.
+fn is_other(value: f64, column: &Column) -> bool {
+    let below = column.values.iter().filter(|value| value.is_finite());
+    let (low, high) = below.clone().fold((f64::MAX, f64::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+    let air = 2.0 * (high - low);
+    column.decimals != Some(0) || below.count() >= FEW && !(low - air..=high + air).contains(&value)
+}

@@ -1,0 +1,286 @@
+//! What the columns of a table are: found by what they hold and what they are called.
+
+use std::collections::HashMap;
+
+use super::Options;
+use super::cells;
+use super::column::{Column, Role};
+use super::columns::Table;
+use super::dialect::{Sheet, shown};
+use crate::error::Result;
+
+/// Rows from which on a column can be told to count them.
+const FEW: usize = 3;
+/// Names of columns that count rows or steps.
+const COUNTERS: [&str; 22] = [
+    "index",
+    "idx",
+    "id",
+    "nr",
+    "no",
+    "num",
+    "row",
+    "rows",
+    "rownum",
+    "rownumber",
+    "rowid",
+    "record",
+    "obs",
+    "#",
+    "n",
+    "level0",
+    "t",
+    "time",
+    "step",
+    "tick",
+    "frame",
+    "sno",
+];
+/// Words in the names of columns that hold times.
+const TIMES: [&str; 13] = [
+    "date",
+    "time",
+    "timestamp",
+    "datetime",
+    "ts",
+    "unix",
+    "unixtime",
+    "dt",
+    "datum",
+    "zeit",
+    "day",
+    "created",
+    "updated",
+];
+/// Names of columns of years.
+const YEARS: [&str; 4] = ["year", "jahr", "yr", "année"];
+/// Words in the names of columns that say whose row it is.
+const ENTITIES: [&str; 18] = [
+    "id",
+    "ticker",
+    "symbol",
+    "patient",
+    "subject",
+    "entity",
+    "customer",
+    "user",
+    "unit",
+    "station",
+    "store",
+    "device",
+    "sensor",
+    "item",
+    "name",
+    "series",
+    "person",
+    "household",
+];
+
+impl Table {
+    /// Decides what each column is.
+    pub fn find_roles(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
+        for column in &mut self.all {
+            column.role = match &column.flaw {
+                None => Role::Number,
+                Some((at, cell)) if column.is_numeric() => Role::Broken(*at, cell.clone()),
+                Some(_) if column.words == 0 => Role::Other("empty".into()),
+                Some(_) if column.dates != 0 => {
+                    Role::Other(format!("dates such as {}", shown(column.word.as_deref().unwrap_or_default())))
+                }
+                Some(_) => Role::Other(format!("text such as {}", shown(column.word.as_deref().unwrap_or_default()))),
+            };
+        }
+        for column in &mut self.all {
+            if column.role == Role::Number && is_time(column) {
+                column.role = Role::Other(format!("times from {}", column.values[0]));
+            }
+        }
+        self.find_group(sheet, options)?;
+        let rows_of_series = self.series();
+        let is_wide = self.all.len() > 1;
+        let is_series = options.window.is_some();
+        let has_header = self.all.iter().any(|column| !column.is_unnamed);
+        for (i, column) in self.all.iter_mut().enumerate() {
+            if column.role != Role::Number || column.values.len() < FEW {
+                continue;
+            }
+            let counts = |values: &[f64]| values.windows(2).all(|pair| pair[1] - pair[0] == 1.0);
+            let series =
+                || rows_of_series.iter().map(|rows| rows.iter().map(|row| column.values[*row]).collect::<Vec<_>>());
+            let from_start = || series().all(|values| [0.0, 1.0].contains(&values[0]) && counts(&values));
+            let joined: String = column.words_of_name().concat();
+            let nameless = column.is_unnamed && (has_header || i == 0 && is_wide) || joined.starts_with("unnamed");
+            let is_counter = COUNTERS.contains(&joined.as_str()) || column.name.trim() == "#";
+            let is_id = column.is_called(&["id"]) && is_whole(&column.values);
+            // Where f64 does not tell neighbours apart.
+            let is_beyond = column.values[0].abs() > 9e15;
+            let advances = || series().all(|values| values.windows(2).all(|pair| pair[0] <= pair[1]));
+            if (is_counter || nameless) && from_start() || is_id && (differ(&column.values) || is_beyond && advances())
+            {
+                column.role = Role::Other("numbers the rows".into());
+            } else if is_series && column.is_called(&YEARS) && column.values.iter().all(is_year) && advances() {
+                column.role = Role::Other(format!("times from {}", column.values[0]));
+            } else if (is_counter || column.is_called(&TIMES)) && series().all(|values| is_regular(&values)) {
+                column.role = Role::Other(format!("rises in equal steps from {}", column.values[0]));
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what says which series a row belongs to.
+    fn find_group(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
+        let wanted = options.group.as_deref();
+        if wanted == Some("none") {
+            return Ok(());
+        }
+        let candidates: Vec<usize> = match wanted {
+            Some(name) => vec![self.find(&sheet.file, name, "group")?],
+            None => (0..self.all.len()).filter(|i| self.may_be_group(*i)).collect(),
+        };
+        let date = self.all.iter().position(|column| matches!(&column.role, Role::Other(what) if is_dated(what)));
+        let mut codes: Vec<Codes> = candidates.iter().map(|_| Codes::default()).collect();
+        let mut times = vec![];
+        let most = if wanted.is_some() { usize::MAX } else { self.rows() / 2 };
+        if candidates.is_empty() && date.is_none() {
+            return Ok(());
+        }
+        self.each_row(sheet, |row| {
+            candidates.iter().zip(&mut codes).for_each(|(column, codes)| codes.take(&row[*column], most));
+            times.extend(date.map(|date| match self.all[date].values[times.len()] {
+                value if value.is_nan() => self.all[date].read_dates(&row[date]),
+                value => value,
+            }));
+        })?;
+        let chosen = match wanted {
+            Some(_) => Some(0),
+            None => (0..codes.len())
+                .filter(|i| codes[*i].name_series(&times))
+                .max_by_key(|i| (codes[*i].names.len(), usize::MAX - i)),
+        };
+        for (i, codes) in candidates.iter().zip(&codes) {
+            if self.all[*i].role == Role::Number && (wanted.is_some() || codes.name_series(&times)) {
+                self.all[*i].role = Role::Entity;
+            }
+        }
+        // Points stand alone, whatever series they are of.
+        if options.window.is_none() {
+            return Ok(());
+        }
+        if let Some(chosen) = chosen {
+            let column = &mut self.all[candidates[chosen]];
+            column.role = Role::Entity;
+            let codes = codes.swap_remove(chosen);
+            self.findings.push(format!("{} series by {}", codes.names.len(), shown(&column.name)));
+            self.group = Some((column.name.clone(), codes.ids));
+        }
+        if let Some(date) = date {
+            self.note_order(&sheet.name, &self.all[date].name.clone(), &times);
+        }
+        Ok(())
+    }
+
+    /// Whether a column may say, unasked, which series a row belongs to.
+    fn may_be_group(&self, i: usize) -> bool {
+        let column = &self.all[i];
+        match &column.role {
+            Role::Number => column.is_called(&ENTITIES) && is_whole(&column.values),
+            Role::Other(what) => what.starts_with("text"),
+            _ => false,
+        }
+    }
+
+    /// Says where rows do not follow one another in time.
+    fn note_order(&mut self, file: &str, date: &str, times: &[f64]) {
+        let series = self.series();
+        let falls = |rows: &[usize]| rows.windows(2).filter(|pair| times[pair[1]] < times[pair[0]]).count();
+        let (falling, steps) = series
+            .iter()
+            .fold((0, 0), |(falling, steps), rows| (falling + falls(rows), steps + rows.len().saturating_sub(1)));
+        let what = match falling {
+            0 => return,
+            all if all == steps => "run backwards in time",
+            _ => "are not in the order of time",
+        };
+        self.notes
+            .push(format!("`{file}`: rows {what} by `{date}`, and are taken as they are: sort them for sequences"));
+    }
+}
+
+/// The texts of a column by number.
+#[derive(Default)]
+struct Codes {
+    names: HashMap<String, u32>,
+    ids: Vec<u32>,
+    /// Whether there are too many.
+    gave_up: bool,
+}
+
+impl Codes {
+    /// Takes the next row's text, unless there are more than `most`.
+    fn take(&mut self, cell: &str, most: usize) {
+        if self.gave_up {
+            return;
+        }
+        let next = self.names.len() as u32;
+        let id = match self.names.get(cell) {
+            Some(id) => *id,
+            None => *self.names.entry(cell.to_owned()).or_insert(next),
+        };
+        self.ids.push(id);
+        self.gave_up = self.names.len() > most;
+    }
+
+    /// Whether rows of one name lie together, or else follow one another in time.
+    fn name_series(&self, times: &[f64]) -> bool {
+        let (count, rows) = (self.names.len(), self.ids.len());
+        if self.gave_up || count < 2 || rows < 2 * count {
+            return false;
+        }
+        let blocks = 1 + self.ids.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        let mut last = vec![f64::NEG_INFINITY; count];
+        let mut advances = |(id, time): (&u32, &f64)| *time > std::mem::replace(&mut last[*id as usize], *time);
+        blocks == count
+            || !times.is_empty()
+                && times.windows(2).any(|pair| pair[0] >= pair[1])
+                && self.ids.iter().zip(times).all(|each| advances(each))
+    }
+}
+
+fn is_dated(what: &str) -> bool {
+    what.starts_with("dates") || what.starts_with("times")
+}
+
+fn is_year(value: &f64) -> bool {
+    value.fract() == 0.0 && (1000.0..=3000.0).contains(value)
+}
+
+fn is_whole(values: &[f64]) -> bool {
+    values.iter().all(|value| value.fract() == 0.0)
+}
+
+fn differ(values: &[f64]) -> bool {
+    let mut bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+    bits.sort_unstable();
+    bits.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// Whether values rise by one step throughout.
+fn is_regular(values: &[f64]) -> bool {
+    let step = values.get(1).map_or(0.0, |second| second - values[0]);
+    let close = |pair: &[f64]| (pair[1] - pair[0] - step).abs() <= 1e-6 * step;
+    values.len() >= FEW && step > 0.0 && values.windows(2).all(close)
+}
+
+/// Whether a column of numbers holds times: years, months and days in eight digits, or seconds since 1970 or thousandths of
+/// them, under a name that says so or in regular steps.
+fn is_time(column: &Column) -> bool {
+    let values = &column.values;
+    let within = |low: f64, high: f64| values.iter().all(|value| (low..high).contains(value));
+    let named = column.is_called(&TIMES);
+    let unix = |unit: f64| within(1e8 * unit, 1e10 * unit);
+    let recent = |unit: f64| within(9e8 * unit, 2.1e9 * unit) && is_whole(values) && is_regular(values);
+    let rises = || values.len() >= FEW && values.windows(2).all(|pair| pair[0] < pair[1]);
+    let digits = || values.iter().all(|value| cells::digits_date(*value).is_some());
+    let units = [1.0, 1e3, 1e6, 1e9];
+    (named || rises()) && digits() || named && units.into_iter().any(unix) || units.into_iter().any(recent)
+}
