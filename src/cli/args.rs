@@ -22,6 +22,7 @@ Examples:
   saddle train                              dcgan on drawn digits, on the best device
   saddle sample runs/dcgan-digits-001       a PNG of new samples
   saddle eval runs/dcgan-digits-001         how good they are
+  saddle data photos/                       what would be learned from there
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
   saddle devices                            what it can run on
@@ -36,6 +37,8 @@ pub enum Command {
     Sample(SampleArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
+    /// Say what a data set is read as, without training
+    Data(DataArgs),
     /// Measure how fast devices are, or compare what was measured
     Bench(BenchArgs),
     /// List the devices that can train
@@ -193,6 +196,56 @@ pub struct SampleArgs {
     /// With --data: take it although it is not what the run learned from
     #[arg(long, requires = "data")]
     pub accept_changed_data: bool,
+}
+
+const DATA_EXAMPLES: &str = "\
+Prints what is read and what is left out, and of images writes a picture to the current folder.
+
+Examples:
+  saddle data photos/ --size 32
+  saddle data stock.csv --variant lstm-gan --set window=12
+  saddle data masks.npy --set range=data --out masks.png";
+
+/// `saddle data`.
+#[derive(Debug, Args)]
+#[command(after_help = DATA_EXAMPLES)]
+pub struct DataArgs {
+    /// Built-in set, or path
+    #[arg(value_name = "NAME|PATH")]
+    data: String,
+    /// Model to read it for: some files can be read in several ways
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
+    stack: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("size"))]
+    size: Option<String>,
+    /// Set any setting; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Picture to write, of images [default: NAME.png, or the next free one]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// The settings on this command line.
+    pub fn layers(&self) -> Result<Vec<Layer>> {
+        let mut flags = Layer::default();
+        flags.set("data", &self.data, "");
+        let given = [
+            ("variant", &self.variant, "--variant"),
+            ("stack", &self.stack, "--stack"),
+            ("size", &self.size, "--size"),
+        ];
+        for (key, value, flag) in given {
+            if let Some(value) = value {
+                flags.set(key, value, flag);
+            }
+        }
+        self.set.iter().try_for_each(|assignment| flags.assign(assignment))?;
+        Ok(vec![flags])
+    }
 }
 
 const BENCH_EXAMPLES: &str = "\

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod data;
 mod devices;
 mod eval;
 mod fit;
@@ -16,7 +17,7 @@ mod variants;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use args::{BenchArgs, BenchCommand, Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
+pub use args::{BenchArgs, BenchCommand, Cli, Command, DataArgs, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
 
 use crate::error::{Error, Result};
 
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Train(args) => return train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Data(args) => data::data(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),

@@ -1,73 +1,227 @@
 //! What is said about a data set that was read: how it was understood, and what was left out.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 
-use super::{Dataset, product};
+use super::{Dataset, Items, Series, product};
+
+/// Names of what was left out that are kept for each reason.
+const NAMED: usize = 3;
+/// Classes that are named where there is room for some only.
+const CLASSES: usize = 10;
+/// Rows and steps that are shown.
+const ROWS: usize = 5;
 
 /// How files were understood, so that a person can tell whether that is what was meant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct About {
-    /// The part that this is and how it was told from the others (`train/ of 2 parts`); empty for data without parts.
+    /// The part that this is, beside which others (`train/, beside test/`); empty for data without parts.
     pub part: String,
-    /// Which values were taken for which and why (`0..1, as all lie in it`); empty where there was nothing to choose.
+    /// Which values are black and white and why (`0..1, as all values lie in it`); empty where that was no question.
     pub range: String,
-    /// What was recognised in a table: separator, header, columns that are no measurements, each a few words.
+    /// What was recognised, each a few words: the layout of an array; separator, header and columns of a table.
     pub findings: Vec<String>,
     /// What was left out.
     pub left_out: LeftOut,
     /// Other sentences that a person should read.
     pub notes: Vec<String>,
-    /// SHA-256 of the bytes that were read, file by file in order, in hexadecimal; of a drawn set, of its name and version.
+    /// SHA-256 of what was read, file by file, in hexadecimal; of a drawn set, of its name and version.
     pub source: String,
 }
 
 /// What was left out of a data set, counted by reason.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LeftOut(BTreeMap<String, (usize, String)>);
+pub struct LeftOut(BTreeMap<String, (usize, Vec<String>)>);
 
 impl LeftOut {
-    /// Counts one more that was left out for this reason, such as `.gif files` or `images that are damaged`.
+    /// Counts one more that was left out for this reason, a plural such as `.txt files`.
     pub fn add(&mut self, reason: &str, name: impl Display) {
-        self.0.entry(reason.to_owned()).or_insert_with(|| (0, name.to_string())).0 += 1;
+        let (count, names) = self.0.entry(reason.to_owned()).or_default();
+        *count += 1;
+        if names.len() < NAMED {
+            names.push(name.to_string());
+        }
     }
 
-    /// The reasons in order: how many, and the name of the first.
-    pub fn reasons(&self) -> impl Iterator<Item = (&str, usize, &str)> {
-        self.0.iter().map(|(reason, (count, name))| (reason.as_str(), *count, name.as_str()))
+    /// The reasons in order: how many were left out for it, and the names of the first ones.
+    pub fn reasons(&self) -> impl Iterator<Item = (&str, usize, &[String])> {
+        self.0.iter().map(|(reason, (count, names))| (reason.as_str(), *count, names.as_slice()))
     }
 }
 
+/// One line.
 impl Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for (n, (reason, count, name)) in self.reasons().enumerate() {
-            let between = if n == 0 { "left out: " } else { "; " };
-            let among = if count == 1 { "" } else { ", among them " };
-            write!(f, "{between}{count} {reason} ({}`{name}`)", among.trim_start_matches(", "))?;
+        for (n, (reason, count, names)) in self.reasons().enumerate() {
+            let (between, such) =
+                (if n == 0 { "left out: " } else { "; " }, if count == 1 { ": " } else { ", such as " });
+            write!(f, "{between}{reason} ({count}{such}{})", names[0])?;
         }
         Ok(())
     }
 }
 
-/// The one or two lines that `train` says first.
+/// The one or two lines that `train` says first, and one for each note.
 impl Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {} examples of {}", self.name, self.len(), product(&self.shape))?;
+        write!(f, "{}: {} {}", self.name, self.len(), self.noun())?;
         if !self.about.part.is_empty() {
             write!(f, " ({})", self.about.part)?;
         }
-        if let Some(labels) = &self.labels {
-            write!(f, ", {} classes", labels.names.len())?;
+        if self.labels.is_some() {
+            write!(f, "; {}", self.classes_in_short())?;
         }
         if !self.about.range.is_empty() {
-            write!(f, ", values {}", self.about.range)?;
+            write!(f, "; values {}", self.about.range)?;
         }
-        for finding in &self.about.findings {
-            write!(f, ", {finding}")?;
-        }
+        self.about.findings.iter().try_for_each(|finding| write!(f, "; {finding}"))?;
         if self.about.left_out != LeftOut::default() {
             write!(f, "\n{}", self.about.left_out)?;
         }
         self.about.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
+    }
+}
+
+impl Dataset {
+    /// What the examples are, as a plural with its extents.
+    fn noun(&self) -> String {
+        let features = |count: usize| if count == 1 { "value".to_owned() } else { format!("{count} values") };
+        match (self.shape.as_slice(), &self.series) {
+            (&[1, height, width], _) => format!("grey images of {width}x{height}"),
+            (&[_, height, width], _) if self.stack > 1 => {
+                format!("grey images of {width}x{height}, stacks of {} are examples", self.stack)
+            }
+            (&[_, height, width], _) => format!("RGB images of {width}x{height}"),
+            (&[steps, symbols], Some(Series::Symbols(_))) => format!("sequences of {steps} of {symbols} symbols"),
+            (&[steps, columns], _) => format!("sequences of {steps} steps of {}", features(columns)),
+            (&[columns], _) => format!("points of {}", features(columns)),
+            (shape, _) => format!("examples of {}", product(shape)),
+        }
+    }
+
+    /// How many items each class has.
+    fn class_counts(&self) -> Vec<(&str, usize)> {
+        let Some(labels) = &self.labels else { return vec![] };
+        let mut counts = vec![0; labels.names.len()];
+        labels.ids.iter().for_each(|&id| counts[id as usize] += 1);
+        labels.names.iter().map(String::as_str).zip(counts).collect()
+    }
+
+    fn classes_in_short(&self) -> String {
+        let counts = self.class_counts();
+        let some: Vec<String> = counts.iter().take(CLASSES).map(|(name, count)| format!("{name} ({count})")).collect();
+        let more = counts.len().saturating_sub(CLASSES);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        match counts.len() {
+            1 => format!("1 class: {}", some.join(", ")),
+            count => format!("{count} classes: {}{more}", some.join(", ")),
+        }
+    }
+
+    /// All there is to say: every class, what was left out, columns and the first rows, size and digest.
+    pub fn in_full(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, what: &str| {
+            if !what.is_empty() {
+                let _ = writeln!(text, "{name:<10} {what}"); // a string takes all
+            }
+        };
+        line("data", &self.name);
+        line("examples", &format!("{} {}", self.len(), self.noun()));
+        line("part", &self.about.part);
+        let counts = self.class_counts();
+        for (id, (name, count)) in counts.iter().enumerate() {
+            let head = if id == 0 { format!("{} in all: ", counts.len()) } else { String::new() };
+            line(if id == 0 { "classes" } else { "" }, &format!("{head}{id} `{name}` {count}"));
+        }
+        let pixels = if matches!(self.items, Items::Bytes(_)) { "as stored: 0 is black, 255 white" } else { "" };
+        line("values", if self.about.range.is_empty() { pixels } else { &self.about.range });
+        self.about.findings.iter().for_each(|finding| line("found", finding));
+        self.columns().iter().for_each(|column| line("column", column));
+        for (reason, count, names) in self.about.left_out.reasons() {
+            let more = if count > names.len() { ", .." } else { "" };
+            line("left out", &format!("{reason} ({count}): {}{more}", names.join(", ")));
+        }
+        self.about.notes.iter().for_each(|note| line("note", note));
+        self.first_rows().lines().enumerate().for_each(|(i, row)| line(if i == 0 { "first" } else { "" }, row));
+        let bytes = match &self.items {
+            Items::Bytes(bytes) => bytes.len(),
+            Items::Floats(floats) => 4 * floats.len(),
+        };
+        line("size", &format!("{:.1} MiB in memory", bytes as f64 / f64::from(1 << 20)));
+        line("digest", &self.about.source);
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    /// The name and the range of each column of numbers, as the model sees them where their units are not known.
+    fn columns(&self) -> Vec<String> {
+        let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
+        let names: Vec<String> = match &self.series {
+            Some(Series::Symbols(symbols)) => {
+                return vec![format!("one of {} symbols: {}", symbols.names.len(), quoted(&symbols.names))];
+            }
+            Some(Series::Columns(columns)) => columns.names.clone(),
+            None => (0..width).map(|i| format!("x{i}")).collect(),
+        };
+        let range = |(i, name): (usize, &String)| {
+            let column = values.iter().skip(i).step_by(width);
+            let (low, high) = column.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+            let [low, high] = [low, high].map(|value| self.in_units(i, value));
+            format!("`{name}` {low} to {high}")
+        };
+        names.iter().enumerate().map(range).collect()
+    }
+
+    /// A value of a column in the data's units.
+    fn in_units(&self, column: usize, value: f32) -> f32 {
+        match &self.series {
+            Some(Series::Columns(columns)) => {
+                (columns.zero[column] + f64::from(value) * (columns.one[column] - columns.zero[column])) as f32
+            }
+            _ => value,
+        }
+    }
+
+    /// The first rows of points, or the first steps of the first sequence, in the data's units.
+    fn first_rows(&self) -> String {
+        let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
+        if let Some(Series::Symbols(symbols)) = &self.series {
+            return symbols.to_text(&self.item(0), self.shape[0]).trim_end().to_owned();
+        }
+        let row = |row: &[f32]| {
+            row.iter().enumerate().map(|(i, &value)| self.in_units(i, value).to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let rows = if self.shape.len() == 2 { self.shape[0].min(ROWS) } else { ROWS };
+        values.chunks_exact(width).take(rows).map(row).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    const MANY: usize = 40;
+    let some: Vec<String> = names.iter().take(MANY).map(|name| format!("{name:?}")).collect();
+    let more = if names.len() > MANY { ", .." } else { "" };
+    format!("{}{more}", some.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_one_line() {
+        let mut left_out = LeftOut::default();
+        left_out.add("images that are damaged", "a.png");
+        left_out.add("links that lead nowhere", "b");
+        (0..5).for_each(|i| left_out.add(".txt files", format!("{i}.txt")));
+        assert_eq!(
+            left_out.to_string(),
+            "left out: .txt files (5, such as 0.txt); images that are damaged (1: a.png); \
+             links that lead nowhere (1: b)"
+        );
+        assert_eq!(
+            left_out.reasons().next(),
+            Some((".txt files", 5, ["0.txt", "1.txt", "2.txt"].map(String::from).as_slice()))
+        );
     }
 }

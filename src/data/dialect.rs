@@ -23,6 +23,8 @@ pub(super) struct Sheet {
     pub file: String,
     /// The last part of its path, for notes.
     pub name: String,
+    /// The digest of the file.
+    pub source: String,
     text: String,
     /// The byte that the first row begins at.
     start: usize,
@@ -44,10 +46,13 @@ pub(super) struct Sheet {
 impl Sheet {
     /// Reads a file and finds out how it is written; all rows have as many cells as the first.
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
-        let (text, encoding) = decode(path, unpack::read(path)?)?;
+        let bytes = unpack::read(path)?;
+        let source = digest::of_files(&[digest::of(&[&bytes])]);
+        let (text, encoding) = decode(path, bytes)?;
         let mut sheet = Self {
             file: path.display().to_string(),
-            name: set_name(&path.to_string_lossy()),
+            name: set_name(path),
+            source,
             text,
             start: 0,
             separator: options.separator.unwrap_or(Separator::Comma),

@@ -1,188 +1,222 @@
-//! Folders of PNG and JPEG images; sub-folders are classes.
+//! Folders: which of their sub-folders are parts and which classes, and what lies in them: images, melodies, IDX files.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::BufReader;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgba, RgbaImage};
-use rayon::prelude::*;
-
-use super::images::{Images, cover};
-use super::limits::Budget;
-use super::{Labels, Options, Split, check_memory};
+use super::listing::{self, below};
+use super::pictures::{self, Classed};
+use super::{Dataset, LeftOut, Options, Split, Wanted, decode, holdout, idx, midi, unpack};
 use crate::error::{Error, Result};
-use crate::{files, memory};
+use crate::settings::Layout;
 
-const DEFAULT_SIZE: usize = 64;
-const MAX_IMAGE_SIDE: u32 = 1 << 15;
-/// How often a decoded image lies in memory: as decoded, opaque, and cut to a square.
-const COPIES: u64 = 3;
-/// Pixels of a JPEG for each byte of its file beyond which it is damaged or a trap, that takes seconds to decode.
-const MAX_JPEG_PIXELS: u64 = 1000;
+/// Names of the folders of the two parts, in lower case.
+const TRAIN_NAMES: [&str; 2] = ["train", "training"];
+const TEST_NAMES: [&str; 2] = ["test", "testing"];
+/// Names of what stands in for the part to test with, where there is none.
+const VALIDATION_NAMES: [&str; 3] = ["val", "valid", "validation"];
+/// Folders of two kinds of images without pairs, as CycleGAN's.
+const UNPAIRED_NAMES: [&str; 6] = ["traina", "trainb", "testa", "testb", "vala", "valb"];
 
-/// Names that say that sub-folders are splits and not classes, when all of them have one.
-const TRAIN_NAMES: [&str; 1] = ["train"];
-const TEST_NAMES: [&str; 1] = ["test"];
-const OTHER_NAMES: [&str; 3] = ["val", "valid", "validation"];
-
-/// Every image under `folder`: its central square, resampled to the wanted size. Grey if asked for, or if all are.
-///
-/// Images that cannot be read are left out, each with a warning.
-pub(super) fn read(folder: &Path, options: &Options) -> Result<(Images, Option<Labels>)> {
-    let folder = &split_folder(folder, options.split)?;
-    let mut paths = Vec::new();
-    list(folder, is_image, &mut paths)?;
-    if paths.is_empty() {
-        return Err(Error::failure(format!(
-            "`{}` holds no PNG or JPEG images, IDX files or MIDI files",
-            folder.display()
+/// The part of a folder that the options ask for; nothing, where there is none to test with.
+pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
+    if listing::is_run(path) {
+        return Err(Error::usage(format!(
+            "`{}` is the folder of a run, not data; the pictures of a run lie in its folder `samples`",
+            path.display()
         )));
     }
-    paths.sort();
-    let size = options.size.unwrap_or(DEFAULT_SIZE);
-    check_memory(folder, "images", paths.len(), 3 * size * size, "a smaller size")?;
-    let budget = Budget::new(memory::most()?.bytes);
-    let read = |path: PathBuf| match square(&path, size, &budget) {
-        Ok(image) => Some((path, image)),
-        Err(error) => {
-            tracing::warn!("`{}` is left out: {error}", path.display());
-            None
+    let folder = &descend(path)?;
+    if let Some(set) = idx::in_folder(folder, options)? {
+        return Ok(set);
+    }
+    let parts = Parts::of(folder, options)?;
+    if parts.test.is_none() && holdout::is_empty(options) {
+        return Ok(None);
+    }
+    let mut left_out = LeftOut::default();
+    let train = listing::files(&parts.train, &mut left_out)?;
+    let (files, own_test) = match (options.split, &parts.test) {
+        (Split::Test, Some(test)) => {
+            left_out = LeftOut::default();
+            (listing::files(test, &mut left_out)?, true)
         }
+        (_, test) => (train.clone(), test.is_some()),
     };
-    let squares: Vec<(PathBuf, DynamicImage)> = paths.into_par_iter().filter_map(read).collect();
-    if squares.is_empty() {
-        return Err(Error::failure(format!("`{}` holds no image that can be read", folder.display())));
-    }
-    let labels = labels(folder, &squares);
-    let all_grey = squares.iter().all(|(_, image)| !image.color().has_color());
-    let channels = options.channels.unwrap_or(if all_grey { 1 } else { 3 });
-    let pixels = squares.into_par_iter().flat_map_iter(|(_, image)| planar(image, channels)).collect();
-    Ok((Images { pixels, channels, height: size, width: size }, labels))
-}
-
-/// The sub-folder of `split` where all sub-folders are splits, else `folder` itself for training.
-fn split_folder(folder: &Path, split: Split) -> Result<PathBuf> {
-    let names: BTreeSet<String> = entries(folder)?
-        .into_iter()
-        .filter(|path| path.is_dir())
-        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
-        .collect();
-    let known = [TRAIN_NAMES.as_slice(), &TEST_NAMES, &OTHER_NAMES].concat();
-    let are_splits = names.contains(TRAIN_NAMES[0]) && names.iter().all(|name| known.contains(&name.as_str()));
-    match split {
-        Split::Train if are_splits => Ok(folder.join(TRAIN_NAMES[0])),
-        Split::Train => Ok(folder.to_owned()),
-        Split::Test if are_splits && names.contains(TEST_NAMES[0]) => Ok(folder.join(TEST_NAMES[0])),
-        Split::Test => Err(Error::failure(format!(
-            "`{}` has no test images: they would be in its sub-folder `test`, beside `train`",
-            folder.display()
-        ))),
+    parts.tell_beside(folder, &mut left_out)?;
+    let kind = Kind::of(&train, options).ok_or_else(|| nothing(path, &train))?;
+    let (files, others) = files.into_iter().partition(|file| kind.holds(file));
+    let train: Vec<PathBuf> = train.into_iter().filter(|file| kind.holds(file)).collect();
+    let others: Vec<PathBuf> = others;
+    others.iter().for_each(|file| left_out.add(&format!("{} files", dotted(file)), below(path, file)));
+    let read = Files { root: path, train: &train, part: &files, left_out, said: parts.said(options.split) };
+    let is_second = own_test && options.split == Split::Test;
+    match kind {
+        Kind::Melodies => midi::of_files(read, own_test, options),
+        Kind::Images if is_second => {
+            let train = Classed::of(&parts.train, &train, &mut LeftOut::default());
+            let test = parts.test.as_deref().unwrap_or(&parts.train);
+            pictures::read(read, test, Some(train), options).map(Some)
+        }
+        Kind::Images if own_test => pictures::read(read, &parts.train, None, options).map(Some),
+        Kind::Images => holdout::part(pictures::read(read, &parts.train, None, options)?, options),
     }
 }
 
-/// Adds every wanted file under `folder` to `paths`. Links to folders are not followed: they may form a loop.
-pub(super) fn list(folder: &Path, is_wanted: fn(&Path) -> bool, paths: &mut Vec<PathBuf>) -> Result<()> {
-    for path in entries(folder)? {
-        if path.is_dir() {
-            if !path.is_symlink() {
-                list(&path, is_wanted, paths)?;
+/// Files of one kind in a folder, and what has been said of it so far.
+pub(super) struct Files<'a> {
+    /// What the user named.
+    pub root: &'a Path,
+    /// Those of the part to learn from.
+    pub train: &'a [PathBuf],
+    /// Those of the part that is asked for.
+    pub part: &'a [PathBuf],
+    pub left_out: LeftOut,
+    /// Which part that is.
+    pub said: String,
+}
+
+/// The folder in which the data lies: archives often unpack to a folder in a folder.
+fn descend(path: &Path) -> Result<PathBuf> {
+    let mut folder = path.to_owned();
+    loop {
+        let folders = listing::folders(&folder)?;
+        let is_only = folders.len() == 1 && listing::entries(&folder)?.iter().all(|entry| entry.is_dir());
+        match folders.as_slice() {
+            // A link may lead back.
+            [only] if is_only && !only.is_symlink() => folder = only.clone(),
+            _ => return Ok(folder),
+        }
+    }
+}
+
+/// The parts of a folder.
+struct Parts {
+    train: PathBuf,
+    /// None, where the folder is all there is.
+    test: Option<PathBuf>,
+}
+
+impl Parts {
+    /// The sub-folders with the names of parts, where there are both, else the folder itself: `train` is a class too.
+    fn of(folder: &Path, options: &Options) -> Result<Self> {
+        let whole = Self { train: folder.to_owned(), test: None };
+        if !options.parts {
+            return Ok(whole);
+        }
+        let folders = listing::folders(folder)?;
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let named = |names: &[&str]| {
+            let found: Vec<PathBuf> =
+                folders.iter().filter(|path| names.contains(&name(path).as_str())).cloned().collect();
+            match found.as_slice() {
+                [one, another, ..] => Err(Error::failure(format!(
+                    "`{}` and `{}` could both be that part of the data: rename one, or set split=false to take them \
+                     for classes",
+                    one.display(),
+                    another.display()
+                ))),
+                found => Ok(found.first().cloned()),
             }
-        } else if is_wanted(&path) {
-            paths.push(path);
+        };
+        if let [one, another, ..] = &folders.iter().filter(|path| unpaired(&name(path))).collect::<Vec<_>>()[..] {
+            return Err(Error::failure(format!(
+                "`{}` has `{}` and `{}`, two kinds of images to be turned into each other, which no variant learns: \
+                 name one of the folders, or set split=false to take them for classes",
+                folder.display(),
+                below(folder, one),
+                below(folder, another)
+            )));
+        }
+        let test = named(&TEST_NAMES)?.map_or_else(|| named(&VALIDATION_NAMES), |test| Ok(Some(test)))?;
+        Ok(match (named(&TRAIN_NAMES)?, test) {
+            (Some(train), Some(test)) => Self { train, test: Some(test) },
+            _ => whole,
+        })
+    }
+
+    fn said(&self, split: Split) -> String {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match (&self.test, split) {
+            (Some(test), Split::Train) => {
+                format!("{}/, beside {}/ to measure with", name(&self.train), name(test))
+            }
+            (Some(test), Split::Test) => format!("{}/, beside {}/ to learn from", name(test), name(&self.train)),
+            (None, _) => String::new(),
         }
     }
-    Ok(())
+
+    /// Names what lies beside the parts.
+    fn tell_beside(&self, folder: &Path, left_out: &mut LeftOut) -> Result<()> {
+        let Some(test) = &self.test else { return Ok(()) };
+        for path in listing::entries(folder)?.into_iter().filter(|path| ![&self.train, test].contains(&path)) {
+            let what = if path.is_dir() { "folders beside the parts" } else { "files beside the parts" };
+            left_out.add(what, below(folder, &path));
+        }
+        Ok(())
+    }
 }
 
-/// What lies in `folder`, hidden files left out.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |error| Error::failure(format!("`{}` cannot be read: {error}", folder.display()));
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
+fn unpaired(name: &str) -> bool {
+    UNPAIRED_NAMES.contains(&name)
+}
+
+/// What the examples of a folder are.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Images,
+    Melodies,
+}
+
+impl Kind {
+    /// What the files are; where there are both, what the options want.
+    fn of(files: &[PathBuf], options: &Options) -> Option<Self> {
+        let preferred = match (options.layout, options.wanted) {
+            (Some(Layout::Sequences), _) | (None, Wanted::Sequences) => [Self::Melodies, Self::Images],
+            _ => [Self::Images, Self::Melodies],
+        };
+        preferred.into_iter().find(|kind| files.iter().any(|file| kind.holds(file)))
+    }
+
+    fn holds(self, file: &Path) -> bool {
+        match self {
+            Self::Images => decode::is_image(file),
+            Self::Melodies => midi::is_midi(file),
         }
     }
-    Ok(paths)
 }
 
-pub(super) fn is_image(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    ["png", "jpg", "jpeg"].contains(&extension.as_str())
-}
-
-/// The central square of the image in `path`, upright and opaque, `size` on a side; or why it is left out.
-///
-/// Its copies in memory are a share of what all threads may take together.
-fn square(path: &Path, size: usize, budget: &Budget) -> Result<DynamicImage, String> {
-    let file = files::open(path).map_err(|error| error.to_string())?;
-    let len = file.metadata().map_err(|error| error.to_string())?.len();
-    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
-    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_IMAGE_SIDE);
-    limits.max_image_height = Some(MAX_IMAGE_SIDE);
-    limits.max_alloc = Some(budget.total);
-    reader.limits(limits);
-    let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
-    let whole = budget.take(len).ok_or_else(too_large)?; // which decoders of JPEG read at once
-    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
-    drop(whole);
-    let (width, height) = decoder.dimensions();
-    if is_jpeg && u64::from(width) * u64::from(height) > MAX_JPEG_PIXELS * len {
-        return Err(format!("its {len} bytes cannot hold the {width}x{height} pixels that it claims"));
+/// The ending of a file's name, as people say it.
+fn dotted(file: &Path) -> String {
+    match unpack::last_ending(file) {
+        ending if ending.is_empty() => "nameless".to_owned(),
+        ending => format!(".{ending}"),
     }
-    let bytes = COPIES * decoder.total_bytes() + len;
-    let _share = budget.take(bytes).ok_or_else(|| {
-        format!("its {width}x{height} pixels take {}, more than {}", memory::mib(bytes), memory::mib(budget.total))
-    })?;
-    memory::ensure(bytes).map_err(|error| error.to_string())?;
-    let orientation = decoder.orientation().map_err(|error| error.to_string())?;
-    let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-    let mut image = cover(opaque(image), size);
-    image.apply_orientation(orientation);
-    Ok(image)
 }
 
-/// `image` in 8 bits, grey or RGB, laid over white where it is transparent.
-fn opaque(image: DynamicImage) -> DynamicImage {
-    let color = image.color();
-    if !color.has_alpha() {
-        return if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() };
-    }
-    let mut over_white: RgbaImage = image.into_rgba8();
-    for Rgba([r, g, b, a]) in over_white.pixels_mut() {
-        let alpha = u16::from(*a);
-        for channel in [r, g, b] {
-            *channel = ((u16::from(*channel) * alpha + 255 * (255 - alpha)) / 255) as u8;
+/// The error of a folder without data, which says what is there instead.
+fn nothing(folder: &Path, files: &[PathBuf]) -> Error {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    files.iter().for_each(|file| *kinds.entry(dotted(file)).or_default() += 1);
+    let mut kinds: Vec<(String, usize)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let there: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{count} {kind}")).collect();
+    let instead = match files {
+        [] => "it has no files".to_owned(),
+        [only] if super::is_understood(only) => format!("name the file in it: `{}`", only.display()),
+        [first, ..] if super::is_understood(first) => {
+            format!("it has {} files: name one of them, such as `{}`", there.join(", "), first.display())
         }
-        *a = 255;
-    }
-    let over_white = DynamicImage::from(over_white);
-    if color.has_color() { over_white.into_rgb8().into() } else { over_white.into_luma8().into() }
-}
-
-/// The pixels of `image`, one channel after the other.
-fn planar(image: DynamicImage, channels: usize) -> Vec<u8> {
-    if channels == 1 {
-        return image.into_luma8().into_raw();
-    }
-    let rgb = image.into_rgb8().into_raw();
-    (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect()
-}
-
-/// The first folder below `folder` on the way to each image, where every image has one and they differ.
-fn labels(folder: &Path, images: &[(PathBuf, DynamicImage)]) -> Option<Labels> {
-    let class = |path: &Path| {
-        let below = path.strip_prefix(folder).ok()?;
-        let first = below.components().next()?.as_os_str();
-        (Path::new(first) != below).then(|| first.to_string_lossy().into_owned())
+        _ => format!("it has {} files", there.join(", ")),
     };
-    let classes: Vec<String> = images.iter().map(|(path, _)| class(path)).collect::<Option<_>>()?;
-    let names: Vec<String> = classes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-    let id = |class: &String| names.binary_search(class).map_or(0, |id| id as u32);
-    let ids = classes.iter().map(id).collect();
-    (names.len() > 1).then_some(Labels { ids, names })
+    Error::failure(format!("`{}` holds no images, IDX files or MIDI files: {instead}", folder.display()))
+}
+
+/// The names of classes, each once, in order: by number where all are numbers.
+pub(super) fn in_order(names: BTreeSet<String>) -> Vec<String> {
+    let mut names: Vec<String> = names.into_iter().collect();
+    let numbers: Option<Vec<u64>> = names.iter().map(|name| name.parse().ok()).collect();
+    if numbers.is_some() {
+        names.sort_by_key(|name| name.parse::<u64>().unwrap_or(0));
+    }
+    names
 }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::digest::{self, FileDigest};
 use super::images::Images;
-use super::unpack::{read_up_to, source, stem, too_large, unreadable};
-use super::{Labels, Split, product};
+use super::levels::{Levels, darkness};
+use super::unpack::{is_gzipped, read_up_to, source, stem, too_large, unreadable};
+use super::{About, Dataset, Labels, Options, Split, holdout, product, resized, set_name};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::settings::Layout;
 
 /// What an IDX file holds, by its first four bytes: unsigned bytes in three dimensions, or in one.
 #[derive(Clone, Copy)]
@@ -30,32 +33,29 @@ impl Kind {
     }
 }
 
-/// The IDX file of images for `split` in `folder`; none if the folder has no IDX files of images at all.
-pub(super) fn in_folder(folder: &Path, split: Split) -> Result<Option<PathBuf>> {
+/// The set in `folder`; none if the folder has no IDX files of images at all.
+pub(super) fn in_folder(folder: &Path, options: &Options) -> Result<Option<Option<Dataset>>> {
     let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
     let mut by_stem = BTreeMap::new();
     for entry in entries {
         let path = entry.map_err(|error| unreadable(folder, error))?.path();
         let stem = stem(&path);
-        if !(stem.contains("images") && stem.contains("idx3")) {
+        if !(stem.contains("images") && stem.contains("idx3")) || path.is_dir() {
             continue;
         }
-        let is_unpacked = path.extension().is_none_or(|extension| extension != "gz");
-        if is_unpacked || !by_stem.contains_key(&stem) {
+        if !is_gzipped(&path) || !by_stem.contains_key(&stem) {
             by_stem.insert(stem, path);
         }
     }
     if by_stem.is_empty() {
         return Ok(None);
     }
-    let fitting: Vec<_> = by_stem.into_iter().filter(|(stem, _)| split_of(stem) == Some(split)).collect();
-    match fitting.as_slice() {
-        [(_, path)] => Ok(Some(path.clone())),
+    let fitting = |split| by_stem.iter().filter(|(stem, _)| split_of(stem) == Some(split)).collect::<Vec<_>>();
+    match fitting(Split::Train).as_slice() {
+        [(_, path)] => open(path, options).map(Some),
         [] => Err(Error::failure(format!(
-            "`{}` has IDX files, but none for {}: it would be called `{}`",
+            "`{}` has IDX files, but none for training: it would be called `train-images-idx3-ubyte`",
             folder.display(),
-            if split == Split::Train { "training" } else { "testing" },
-            if split == Split::Train { "train-images-idx3-ubyte" } else { "t10k-images-idx3-ubyte" },
         ))),
         several => Err(Error::failure(format!(
             "`{}` has {} IDX files that fit ({}): name one of them",
@@ -66,22 +66,48 @@ pub(super) fn in_folder(folder: &Path, split: Split) -> Result<Option<PathBuf>> 
     }
 }
 
-/// The file to read for `split` when the user names `path`: itself, or its sibling of the other split.
-pub(super) fn file_of(path: &Path, split: Split) -> Result<PathBuf> {
-    let stem = stem(path);
-    if split == Split::Train || split_of(&stem) == Some(Split::Test) {
-        return Ok(path.to_owned());
+/// Whether `path` is named like an IDX file, or begins like one.
+pub(super) fn is_idx(path: &Path) -> Result<bool> {
+    let name = stem(path).to_lowercase();
+    if name.contains("idx") || name.ends_with("ubyte") {
+        return Ok(true);
     }
-    let siblings = ["t10k", "test"].map(|test| stem.replace("train", test));
-    let found = siblings.iter().filter(|name| **name != stem).find_map(|name| sibling(path, name));
-    found.ok_or_else(|| {
-        Error::failure(format!("`{}` has no test set beside it: it would be called `{}`", path.display(), siblings[0]))
-    })
+    let head = read_up_to(&mut source(path)?.0, 3, path)?;
+    match head.as_slice() {
+        [] => Err(Error::failure(format!("`{}` is empty", path.display()))),
+        head => Ok(head == [0, 0, 8]),
+    }
 }
 
-/// The images in `path`, and the labels in the file beside it if there is one.
-pub(super) fn read(path: &Path) -> Result<(Images, Option<Labels>)> {
-    let (dims, pixels) = load(path, Kind::Images)?;
+/// The part that the options ask for of the file that the user names, or of its sibling of the other part.
+pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
+    options.check_layout(&format!("`{}`", path.display()), Layout::Images)?;
+    let test = if options.parts && split_of(&stem(path)) == Some(Split::Train) { test_of(path) } else { None };
+    if test.is_none() && holdout::is_empty(options) {
+        return Ok(None);
+    }
+    let (file, part) = match (options.split, &test) {
+        (_, None) => (path, String::new()),
+        (Split::Train, Some(test)) => (path, format!("{}, beside {} to measure with", stem(path), stem(test))),
+        (Split::Test, Some(test)) => (test.as_path(), format!("{}, beside {} to learn from", stem(test), stem(path))),
+    };
+    let learned = if file == path { None } else { Some(path) };
+    let about = About { part, ..About::default() };
+    let set = read(file, learned, about, options)?;
+    Ok(if test.is_some() { Some(set) } else { holdout::part(set, options) })
+}
+
+/// The sibling of a training file to test with.
+fn test_of(path: &Path) -> Option<PathBuf> {
+    let stem = stem(path);
+    let siblings = ["t10k", "test"].map(|test| stem.replace("train", test));
+    siblings.iter().filter(|name| **name != stem).find_map(|name| sibling(path, name))
+}
+
+/// The images in `path`, and the labels in the file beside it if there is one; of the part to test with, the classes
+/// and the levels are those of `learned`.
+fn read(path: &Path, learned: Option<&Path>, mut about: About, options: &Options) -> Result<Dataset> {
+    let (dims, pixels, file) = load(path, Kind::Images)?;
     let &[count, height, width] = dims.as_slice() else {
         return Err(Error::failure(format!("`{}` does not hold images", path.display())));
     };
@@ -92,15 +118,50 @@ pub(super) fn read(path: &Path) -> Result<(Images, Option<Labels>)> {
             product(&dims)
         )));
     }
-    let name = stem(path);
-    let labels = name.replace("images", "labels").replace("idx3", "idx1");
-    let labels = if labels == name { None } else { sibling(path, &labels) };
-    let labels = labels.map(|labels| read_labels(&labels, path, count)).transpose()?;
-    Ok((Images { pixels, channels: 1, height, width }, labels))
+    let mut labels = labels_of(path).map(|labels| read_labels(&labels, path, count)).transpose()?;
+    let files: Vec<FileDigest> = [file].into_iter().chain(labels.iter().map(|(_, file)| *file)).collect();
+    if let Some(learned) = learned {
+        let known = labels_of(learned).map(|labels| load(&labels, Kind::Labels)).transpose()?;
+        if known.is_none() && labels.is_some() {
+            about.notes.push(format!(
+                "the labels of `{}` are not used: `{}` has none",
+                path.display(),
+                learned.display()
+            ));
+        }
+        labels = labels.zip(known).map(|((labels, file), (_, known, _))| {
+            let names = class_names(&known);
+            let unknown = names.len() as u32; // which is left out later
+            let ids = labels.ids.into_iter().map(|id| id.min(unknown)).collect();
+            (Labels { ids, names }, file)
+        });
+    }
+    let reference = learned.map(|learned| load(learned, Kind::Images)).transpose()?;
+    let values = reference.as_ref().map_or(&pixels, |(_, pixels, _)| pixels).iter().map(|&byte| f64::from(byte));
+    let levels = Levels::of(&format_args!("`{}`", path.display()), values, true, options.range)?;
+    let pixels = match (levels.black, levels.white) {
+        (0.0, 255.0) => pixels,
+        _ => pixels.into_iter().map(|byte| levels.byte(f64::from(byte))).collect(),
+    };
+    about.range = levels.said;
+    if options.range.is_none() {
+        about.notes.extend(darkness(&pixels));
+    }
+    about.source = digest::of_files(&files);
+    let images = resized(path, Images { pixels, channels: 1, height, width }, options)?;
+    let name = set_name(path);
+    Dataset::of_images(name, images, labels.map(|(labels, _)| labels), about, options)?.without_unknown_classes()
 }
 
-fn read_labels(path: &Path, images: &Path, count: usize) -> Result<Labels> {
-    let (_, bytes) = load(path, Kind::Labels)?;
+/// The file of labels beside one of images.
+fn labels_of(path: &Path) -> Option<PathBuf> {
+    let name = stem(path);
+    let labels = name.replace("images", "labels").replace("idx3", "idx1");
+    if labels == name { None } else { sibling(path, &labels) }
+}
+
+fn read_labels(path: &Path, images: &Path, count: usize) -> Result<(Labels, FileDigest)> {
+    let (_, bytes, file) = load(path, Kind::Labels)?;
     if bytes.len() != count {
         return Err(Error::failure(format!(
             "`{}` holds {} labels, but `{}` holds {count} images: there must be one label for each",
@@ -109,11 +170,13 @@ fn read_labels(path: &Path, images: &Path, count: usize) -> Result<Labels> {
             images.display(),
         )));
     }
-    let classes = bytes.iter().max().map_or(0, |&last| u32::from(last) + 1);
-    Ok(Labels {
-        ids: bytes.into_iter().map(u32::from).collect(),
-        names: (0..classes).map(|id| id.to_string()).collect(),
-    })
+    let names = class_names(&bytes);
+    Ok((Labels { ids: bytes.into_iter().map(u32::from).collect(), names }, file))
+}
+
+/// A class for each number up to the greatest.
+fn class_names(labels: &[u8]) -> Vec<String> {
+    (0..labels.iter().max().map_or(0, |&last| u32::from(last) + 1)).map(|id| id.to_string()).collect()
 }
 
 /// The file called `stem` in the folder of `path`, unpacked or not.
@@ -131,8 +194,9 @@ fn split_of(stem: &str) -> Option<Split> {
     }
 }
 
-/// The dimensions and the bytes of an IDX file. Memory grows with the bytes really there, never with the header's claim.
-fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
+/// The dimensions, the bytes and the digest of an IDX file. Memory grows with the bytes really there, never with the
+/// header's claim.
+fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>, FileDigest)> {
     let (mut source, plain_len) = source(path)?;
     let header_len = 4 + 4 * kind.rank();
     let header = read_up_to(&mut source, header_len as u64, path)?;
@@ -192,5 +256,6 @@ fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>)> {
             kind.noun(),
         )));
     }
-    Ok((dims, bytes))
+    let file = digest::of(&[&header, &bytes]);
+    Ok((dims, bytes, file))
 }

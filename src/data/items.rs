@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub enum Items {
     /// Pixels, 0 to 255 for -1 to 1.
     Bytes(Bytes),
-    /// Values as they are: points in the data's units, features of sequences in 0 to 1.
+    /// Values as a model sees them: points as they are or scaled by column, features of sequences in 0 to 1.
     Floats(Arc<Vec<f32>>),
 }
 

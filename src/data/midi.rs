@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
+use super::digest::{self, FileDigest};
+use super::folder::Files;
 use super::unpack::{ending, read as bytes_of};
-use super::{About, Dataset, Options, SymbolKind, Symbols, folder, windows};
+use super::{About, Dataset, LeftOut, Options, Split, SymbolKind, Symbols, holdout, listing, windows};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::settings::Layout;
 
 /// Steps in a beat, which is a quarter note.
 const STEPS: u64 = 4;
@@ -36,60 +39,82 @@ pub(super) fn is_midi(path: &Path) -> bool {
     ["mid", "midi"].contains(&ending(path).as_str())
 }
 
-/// Whether a folder holds MIDI files and no images.
-pub(super) fn in_folder(path: &Path) -> Result<bool> {
-    let (mut images, mut midis) = (vec![], vec![]);
-    folder::list(path, folder::is_image, &mut images)?;
-    folder::list(path, is_midi, &mut midis)?;
-    Ok(images.is_empty() && !midis.is_empty())
+/// The melodies of a MIDI file; nothing, where there are none to test with.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
+    let files = [path.to_owned()];
+    of_files(
+        Files { root: path, train: &files, part: &files, left_out: LeftOut::default(), said: String::new() },
+        false,
+        options,
+    )
 }
 
-/// The melodies of a MIDI file, or of all in a folder: the highest voice, drums aside. The alphabet is rest, hold and
-/// the pitches in use; a step is the pitch that begins there, or the last one held, or a rest. Windows do not cross from
-/// one melody into the next; rests are added to a melody shorter than a window.
-pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
-    let place = format!("`{}`", path.display());
+/// The melodies of MIDI files: the highest voice, drums aside. The alphabet is rest, hold and the pitches in use; a
+/// step is the pitch that begins there, or the last one held, or a rest. Windows do not cross from one melody into the next;
+/// rests are added to a melody shorter than a window.
+///
+/// Without a part to test with (`own_test`), the last steps are held out where the options say so.
+pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Result<Option<Dataset>> {
+    let Files { root, train, part, mut left_out, said } = files;
+    let place = format!("`{}`", root.display());
     options.refuse_image_options(&place, "melodies")?;
-    options.refuse_test(&place)?;
-    let mut files: Vec<PathBuf> = vec![];
-    if path.is_dir() {
-        folder::list(path, is_midi, &mut files)?;
-        files.sort();
-    } else {
-        files.push(path.to_owned());
-    }
-    let (mut melodies, mut refused) = (vec![], vec![]);
-    for file in &files {
+    options.check_layout(&place, Layout::Sequences)?;
+    let (mut melodies, mut digests, mut refused) = (vec![], vec![], None);
+    for file in part {
         match load(file) {
-            Ok(melody) => melodies.push(melody),
-            Err(error) => refused.push(error),
+            Ok((melody, digest)) => {
+                melodies.push((file, melody));
+                digests.push(digest);
+            }
+            Err(error) => {
+                left_out.add("MIDI files that cannot be read", &error);
+                refused.get_or_insert(error);
+            }
         }
     }
-    let count = refused.len();
-    let notes = match refused.into_iter().next() {
-        Some(first) if melodies.is_empty() => return Err(first),
-        Some(first) => vec![format!("{count} of the {} MIDI files in {place} are left out: {first}", files.len())],
-        None => vec![],
+    let is_second = own_test && options.split == Split::Test;
+    let learned: Vec<Vec<u8>> = match is_second {
+        true => train.iter().filter_map(|file| Some(load(file).ok()?.0)).collect(),
+        false => melodies.iter().map(|(_, melody)| melody.clone()).collect(),
     };
     let used: Vec<u8> =
-        (0..=u8::MAX).filter(|id| *id < PITCHES || melodies.iter().any(|melody| melody.contains(id))).collect();
-    for melody in &mut melodies {
+        (0..=u8::MAX).filter(|id| *id < PITCHES || learned.iter().any(|melody| melody.contains(id))).collect();
+    melodies.retain(|(file, melody)| {
+        let is_known = melody.iter().all(|id| used.contains(id));
+        if !is_known {
+            left_out.add("melodies with pitches that the part to learn from has not", listing::below(root, file));
+        }
+        is_known
+    });
+    if melodies.is_empty() {
+        return Err(refused.unwrap_or_else(|| Error::failure(format!("{place} holds no melody to use: {left_out}"))));
+    }
+    let known = |(_, mut melody): (&PathBuf, Vec<u8>)| {
         melody.resize(melody.len().max(windows::symbol_window(options)), REST);
         melody.iter_mut().for_each(|id| *id = used.binary_search(id).map_or(REST, |id| id as u8));
-    }
+        melody
+    };
+    let melodies: Vec<Vec<u8>> = melodies.into_iter().map(known).collect();
     let pitches = used.iter().skip(NAMES.len()).map(|id| (id - PITCHES).to_string());
     let names = NAMES.map(str::to_owned).into_iter().chain(pitches).collect();
-    let set = windows::of_symbols(path, &melodies, Symbols { names, kind: SymbolKind::Midi }, options)?;
-    Ok(Dataset { about: About { notes, ..About::default() }, ..set })
+    let symbols = Symbols { names, kind: SymbolKind::Midi };
+    let findings = vec![format!("{} melodies", melodies.len())];
+    let about = About { part: said, findings, left_out, source: digest::of_files(&digests), ..About::default() };
+    if own_test {
+        let set = windows::of_symbols(root, &melodies, symbols, options)?;
+        return Ok(Some(Dataset { about, ..set }));
+    }
+    holdout::of_symbols(root, melodies, symbols, about, options)
 }
 
-/// The melody in `path`.
-fn load(path: &Path) -> Result<Vec<u8>> {
+/// The melody in `path`, and the digest of the file.
+fn load(path: &Path) -> Result<(Vec<u8>, FileDigest)> {
     let (bytes, most) = (bytes_of(path)?, memory::most()?);
     if bytes.len() as u64 > most.bytes / EVENT {
         return Err(Error::failure(format!("the notes of `{}` may take more than {most}", path.display())));
     }
-    melody(&bytes).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))
+    let melody = melody(&bytes).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))?;
+    Ok((melody, digest::of(&[&bytes])))
 }
 
 /// The melody of a MIDI file's highest voice; or what is wrong with it.

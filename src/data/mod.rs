@@ -1,20 +1,27 @@
 //! Data sets: built in and drawn by code, or read from files: images, points, and sequences of numbers or symbols.
 
 mod about;
+mod arrays;
 mod cells;
 mod column;
 mod columns;
+mod decode;
 mod dialect;
+mod digest;
 mod digits;
 mod encoding;
 mod folder;
 mod header;
+mod holdout;
 mod idx;
 mod images;
 mod items;
+mod levels;
 mod limits;
+mod listing;
 mod midi;
 mod npy;
+mod pictures;
 mod points;
 mod random;
 mod roles;
@@ -192,19 +199,31 @@ impl Options {
         Ok(())
     }
 
-    /// Refuses the held-out part for `place`, which has none.
-    fn refuse_test(&self, place: &dyn Display) -> Result<()> {
-        if self.split == Split::Test {
-            return Err(Error::failure(format!("{place} has no part to test with")));
+    /// Refuses another layout than that of the examples in `place`.
+    fn check_layout(&self, place: &dyn Display, layout: Layout) -> Result<()> {
+        match self.layout {
+            Some(asked) if asked != layout => Err(Error::usage(format!(
+                "{place} holds {}, and layout={} asks for other examples",
+                layout.word(),
+                asked.word()
+            ))),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// Opens a built-in set by name, or a path by its ending (`.gz` aside):
-/// * an IDX file, a folder of them, or a folder of PNG and JPEG images: images;
-/// * `.csv`, `.tsv`, `.tab`, `.psv`, `.dat`: points, or with a window sequences;
-/// * `.npy`, `.npz`: images `[N, H, W]` of uint8 or `[N, H, W, C]`, sequences `[N, T, F]`, points `[N, D]`;
+/// The version of the code that draws the built-in sets: it changes with what they hold.
+const DRAWN: u32 = 1;
+/// The endings of files that are understood, for people.
+const UNDERSTOOD: &str = "a folder of images or MIDI files, .csv, .npy, .npz, .txt, .mid, .midi or IDX files \
+    (train-images-idx3-ubyte), each also with .gz";
+/// Endings of archives.
+const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
+
+/// Opens a built-in set by name, or a path by its ending (`.gz` aside, in any capitals):
+/// * an IDX file, a folder of them, or a folder of image files: images;
+/// * `.csv`: points, or with a window sequences;
+/// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`: sequences of characters;
 /// * `.mid`, `.midi`, or a folder of them: melodies.
 ///
@@ -212,17 +231,45 @@ impl Options {
 ///
 /// # Errors
 /// `Usage` for an unknown name or path and for options that do not fit the set; `Failure` for files that
-/// cannot be used, naming the file and what would be right.
+/// cannot be used, naming the file and what would be right, and for data without the part that is asked for.
 pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
+    let why = if options.holdout > 0.0 { "it is too small to hold some out" } else { "holdout=0.1 holds some out" };
+    open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with: {why}")))
+}
+
+/// Opens the part to test with: that of the data, or what is held out of it. Nothing, where there is neither.
+///
+/// # Errors
+/// Those of [`open`]; a part that is there and damaged is one.
+pub fn open_test(spec: &str, options: &Options) -> Result<Option<Dataset>> {
+    open_part(spec, &Options { split: Split::Test, ..options.clone() })
+}
+
+/// Opens the part that the options ask for; nothing, where the data has none to test with.
+fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     check(options)?;
-    let (images, labels) = match spec {
-        "ring" | "grid" => return points::open(spec, options),
-        "sines" | "sines-rcgan" => return sines::open(spec, options),
-        "digits" => digits::draw(options),
-        "shapes" => shapes::draw(options),
+    let place = format!("`{spec}`");
+    let source = digest::of_drawn(spec, DRAWN);
+    let set = match spec {
+        "ring" | "grid" => {
+            options.check_layout(&place, Layout::Points)?;
+            points::open(spec, options)?
+        }
+        "sines" | "sines-rcgan" => {
+            options.check_layout(&place, Layout::Sequences)?;
+            sines::open(spec, options)?
+        }
+        "digits" | "shapes" => {
+            options.check_layout(&place, Layout::Images)?;
+            if options.range.is_some() {
+                return Err(Error::usage(format!("{place} is drawn in full black and white: leave out range")));
+            }
+            let (images, labels) = if spec == "digits" { digits::draw(options) } else { shapes::draw(options) };
+            Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)?
+        }
         _ => return open_path(spec, options),
     };
-    Dataset::of_images(spec.to_owned(), images, labels, options)
+    Ok(Some(Dataset { about: About { source, ..set.about.clone() }, ..set }))
 }
 
 /// Whether this is a table of text, such as a CSV file: points, or sequences if a window is asked for.
@@ -252,28 +299,44 @@ fn check(options: &Options) -> Result<()> {
     }
 }
 
-fn open_path(spec: &str, options: &Options) -> Result<Dataset> {
+fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     let path = Path::new(spec);
     if !path.exists() {
         return Err(unknown(spec));
     }
-    if !path.is_dir() {
-        files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
+    if path.is_dir() {
+        return folder::open(path, options);
     }
-    let ending = if path.is_file() { unpack::ending(path) } else { String::new() };
-    let (images, labels) = match ending.as_str() {
-        table if table::ENDINGS.contains(&table) => return table::read(path, options),
-        "txt" => return text::read(path, options),
-        "npy" | "npz" => return npy::read(path, options),
-        "mid" | "midi" => return midi::read(path, options),
-        _ if path.is_file() => idx::read(&idx::file_of(path, options.split)?)?,
-        _ => match idx::in_folder(path, options.split)? {
-            Some(file) => idx::read(&file)?,
-            None if midi::in_folder(path)? => return midi::read(path, options),
-            None => folder::read(path, options)?,
+    files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
+    match unpack::ending(path).as_str() {
+        ending if table::ENDINGS.contains(&ending) => table::read(path, options),
+        "txt" => text::read(path, options),
+        "npy" | "npz" => arrays::read(path, options),
+        "mid" | "midi" => midi::read(path, options),
+        ending => match refused(path, ending) {
+            Some(error) => Err(error),
+            None if idx::is_idx(path)? => idx::open(path, options),
+            None => {
+                Err(Error::failure(format!("`{}` is of no kind that is read: data is {UNDERSTOOD}", path.display())))
+            }
         },
+    }
+}
+
+/// Whether `open` knows what to do with a file of this name.
+fn is_understood(path: &Path) -> bool {
+    let ending = unpack::ending(path);
+    [table::ENDINGS.as_slice(), &["txt", "npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
+}
+
+/// The error of one image, or of an archive.
+fn refused(path: &Path, ending: &str) -> Option<Error> {
+    let advice = match () {
+        () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
+        () if ARCHIVES.contains(&ending) => "an archive: unpack it and name the folder or the file that was in it",
+        () => return None,
     };
-    Dataset::of_images(set_name(spec), resized(path, images, options)?, labels, options)
+    Some(Error::failure(format!("`{}` is {advice}", path.display())))
 }
 
 /// The images in the size that was asked for.
@@ -311,15 +374,20 @@ fn unknown(spec: &str) -> Error {
     Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"))
 }
 
-fn set_name(spec: &str) -> String {
-    match Path::new(spec).file_name() {
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => spec.to_owned(),
-    }
+/// The last part of a path, which of `.` and `..` is that of the folder that these are.
+fn set_name(path: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    name(path).or_else(|| name(&path.canonicalize().ok()?)).unwrap_or_else(|| path.display().to_string())
 }
 
 impl Dataset {
-    fn of_images(name: String, images: Images, labels: Option<Labels>, options: &Options) -> Result<Self> {
+    fn of_images(
+        name: String,
+        images: Images,
+        labels: Option<Labels>,
+        about: About,
+        options: &Options,
+    ) -> Result<Self> {
         options.refuse_windows(&format_args!("`{name}`"), "images")?;
         let channels = if options.stack == 3 { 1 } else { options.channels.unwrap_or(images.channels) };
         let images = images.with_channels(channels);
@@ -330,8 +398,30 @@ impl Dataset {
             labels,
             stack: options.stack,
             series: None,
-            about: About::default(),
+            about,
         })
+    }
+
+    /// Leaves out items whose class is none of those with a name: the part to test with may have some.
+    fn without_unknown_classes(mut self) -> Result<Self> {
+        let Some(labels) = &self.labels else { return Ok(self) };
+        let classes = labels.names.len() as u32;
+        let is_known: Vec<bool> = labels.ids.iter().map(|&id| id < classes).collect();
+        match is_known.iter().filter(|known| !**known).count() {
+            0 => return Ok(self),
+            all if all == is_known.len() => {
+                return Err(Error::failure(format!(
+                    "`{}`: no example to test with has a class that the part to learn from has",
+                    self.name
+                )));
+            }
+            some => {
+                let reason = "examples of classes that the part to learn from has not";
+                (0..some).for_each(|_| self.about.left_out.add(reason, &self.name));
+            }
+        }
+        self.retain(|i| is_known[i]);
+        Ok(self)
     }
 
     /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.

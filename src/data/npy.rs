@@ -1,139 +1,124 @@
-//! NumPy's arrays, in npy and npz files: images, sequences or points by their rank and type.
+//! NumPy's files: one array in npy, several by name in npz. What they mean is in `arrays`.
 
-use std::io::{self, BufReader, Read};
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
-use num_traits::AsPrimitive;
+use npyz::{DType, NpyHeader, Order, TypeChar, TypeStr};
 use zip::ZipArchive;
 
-use super::images::Images;
-use super::unpack::{ending, read_up_to, source, unreadable};
-use super::{Columns, Dataset, Labels, Options, Series, Split, product, resized, set_name, windows};
+use super::digest::{self, FileDigest};
+use super::unpack::{read_up_to, source, unreadable};
+use super::product;
 use crate::error::{Error, Result};
 use crate::{files, memory};
 
-/// The greatest label: every whole number up to it is an f32.
-const MAX_LABEL: f32 = 16_777_215.0;
-
-/// An array, and what to call it in errors: the file, and the member if it lies in an npz file.
-struct Array {
-    place: String,
-    shape: Vec<usize>,
-    values: Values,
+/// An array, its values as they are stored, in C order.
+pub(super) struct Array {
+    /// What to call it in errors: the file, and the member if it lies in an npz file.
+    pub place: String,
+    pub shape: Vec<usize>,
+    kind: Kind,
+    bytes: Vec<u8>,
+    pub file: FileDigest,
 }
 
-enum Values {
-    Bytes(Vec<u8>),
-    Floats(Vec<f32>),
+/// A type of numbers.
+#[derive(Clone, Copy)]
+struct Kind {
+    size: usize,
+    decode: fn(&[u8]) -> f64,
+    is_whole: bool,
 }
 
-/// The examples in `path`:
-/// * `[N, D]`: points, as they are;
-/// * `[N, T, F]` of anything but u8: sequences, each feature scaled by its range in the whole array;
-/// * `[N, H, W]` of u8, `[N, H, W, C]` with 1 or 3 channels: images. Floats are rounded to 256 levels; they lie in
-///   0 to 1, or else in -1 to 1.
-///
-/// Labels are whole numbers in the member `y`, `labels`, or `y_train` and `y_test` of an npz file.
-pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
-    let (array, labels) = load(path, options)?;
-    let Array { place, shape, values } = array;
-    let labels = labels.map(|labels| classes(labels, shape[0])).transpose()?;
-    let name = set_name(&path.to_string_lossy());
-    let channels = shape.get(3).copied().unwrap_or(1);
-    match (values, shape.as_slice()) {
-        (values, &[_, height, width] | &[_, height, width, 1 | 3])
-            if shape.len() == 4 || matches!(values, Values::Bytes(_)) =>
-        {
-            options.refuse_windows(&place, "images")?;
-            let pixels = planar(&levels(&place, &shape, values)?, height * width, channels);
-            let images = resized(path, Images { pixels, channels, height, width }, options)?;
-            Dataset::of_images(name, images, labels, options)
-        }
-        (Values::Floats(values), &[_, steps, features]) => {
-            options.refuse_image_options(&place, "sequences")?;
-            options.refuse_windows(&place, "sequences of one length")?;
-            let values: Vec<f64> = finite(&place, &shape, values)?.into_iter().map(f64::from).collect();
-            let names = (0..features).map(|feature| format!("x{feature}")).collect();
-            let columns: Columns = windows::ranges(&place, names, &values)?;
-            let values = windows::scale(&values, &columns);
-            let series = Some(Series::Columns(columns));
-            Ok(Dataset { labels, ..Dataset::of_floats(name, vec![steps, features], values, series) })
-        }
-        (values, &[_, size]) => {
-            options.refuse_image_options(&place, "points")?;
-            options.refuse_windows(&place, "points")?;
-            let values = match values {
-                Values::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
-                Values::Floats(values) => finite(&place, &shape, values)?,
-            };
-            Ok(Dataset { labels, ..Dataset::of_floats(name, vec![size], values, None) })
-        }
-        _ => Err(Error::failure(format!(
-            "{place} has the shape {}: points are [N, D], sequences [N, T, F], images [N, H, W, C] with 1 or 3 channels, \
-             or [N, H, W] of uint8",
-            product(&shape)
-        ))),
+impl Array {
+    /// The values in C order.
+    pub fn values(&self) -> impl Iterator<Item = f64> + Clone + '_ {
+        self.bytes.chunks_exact(self.kind.size).map(self.kind.decode)
+    }
+
+    /// Whether the type has no fractions.
+    pub fn is_whole(&self) -> bool {
+        self.kind.is_whole
+    }
+
+    /// Whether the type is of unsigned bytes, or of truth values.
+    pub fn is_bytes(&self) -> bool {
+        self.kind.size == 1 && (self.kind.decode)(&[255]) > 0.0
+    }
+
+    /// The values as bytes, if the type is of unsigned bytes.
+    pub fn into_bytes(self) -> Result<Vec<u8>, Self> {
+        if self.kind.size == 1 && (self.kind.decode)(&[255]) == 255.0 { Ok(self.bytes) } else { Err(self) }
+    }
+
+    /// Refuses what is no finite number of single precision.
+    pub fn check_finite(&self) -> Result<()> {
+        let Some((at, value)) = self.values().enumerate().find(|(_, value)| !(*value as f32).is_finite()) else {
+            return Ok(());
+        };
+        let step = |axis: usize| self.shape[axis + 1..].iter().product::<usize>();
+        let index: Vec<String> =
+            (0..self.shape.len()).map(|axis| (at / step(axis) % self.shape[axis]).to_string()).collect();
+        Err(Error::failure(format!("{}: {value} at [{}] is not a finite number", self.place, index.join(", "))))
     }
 }
 
-/// The array of examples and, in an npz file, that of labels.
-fn load(path: &Path, options: &Options) -> Result<(Array, Option<Array>)> {
-    let place = format!("`{}`", path.display());
-    if ending(path) == "npy" {
-        options.refuse_test(&place)?;
-        return Ok((array(path, place, &mut *source(path)?.0)?, None));
-    }
-    let file = files::open(path).map_err(|error| unreadable(path, error))?;
-    let broken = |error| Error::failure(format!("{place} is no npz file that can be read: {error}"));
-    let mut zip = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
-    let names: Vec<String> = zip.file_names().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
-    let among = |wanted: &[&'static str]| wanted.iter().copied().find(|wanted| names.iter().any(|name| name == wanted));
-    let (examples, labels) = match options.split {
-        Split::Train => (among(&["x_train", "x", "X", "data"]), among(&["y_train", "y", "labels"])),
-        Split::Test => (among(&["x_test"]), among(&["y_test"])),
-    };
-    let others: Vec<&str> = names.iter().map(String::as_str).filter(|name| Some(*name) != labels).collect();
-    let examples = match (examples, others.as_slice()) {
-        (Some(name), _) => name,
-        (None, [only]) if options.split == Split::Train => only,
-        (None, _) if options.split == Split::Test => {
-            return Err(Error::failure(format!("{place} has no part to test with: it would be its member `x_test`")));
-        }
-        (None, several) => {
-            return Err(Error::failure(format!(
-                "{place} must say which of its members holds the examples by the name `x` (members: {})",
-                if several.is_empty() { "none".to_owned() } else { several.join(", ") }
-            )));
-        }
-    };
-    let mut member = |name: &str| {
-        let mut file = zip.by_name(&format!("{name}.npy")).map_err(broken)?;
-        array(path, format!("member `{name}` of {place}"), &mut file)
-    };
-    Ok((member(examples)?, labels.map(&mut member).transpose()?))
+/// The array of an npy file, gzipped or not.
+pub(super) fn read(path: &Path) -> Result<Array> {
+    array(path, format!("`{}`", path.display()), &mut *source(path)?.0)?.map_err(Error::failure)
 }
 
-/// Reads one array. Memory grows with the bytes really there, never with the header's claim.
-fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Array> {
-    let header = header(path, &place, source)?;
+/// The arrays of an npz file, of which only those are read that are asked for.
+pub(super) struct Npz<'a> {
+    path: &'a Path,
+    zip: ZipArchive<BufReader<File>>,
+    /// What the arrays are called.
+    pub names: Vec<String>,
+}
+
+impl<'a> Npz<'a> {
+    pub fn open(path: &'a Path) -> Result<Self> {
+        let file = files::open(path).map_err(|error| unreadable(path, error))?;
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error))?;
+        let names = zip.file_names().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
+        Ok(Self { path, zip, names })
+    }
+
+    pub fn member(&mut self, name: &str) -> Result<Array> {
+        self.numbers(name)?.map_err(Error::failure)
+    }
+
+    /// A member, or what it holds instead of numbers.
+    pub fn numbers(&mut self, name: &str) -> Result<Result<Array, String>> {
+        let mut file = self.zip.by_name(&format!("{name}.npy")).map_err(|error| broken(self.path, &error))?;
+        array(self.path, format!("member `{name}` of `{}`", self.path.display()), &mut file)
+    }
+}
+
+fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
+    Error::failure(format!("`{}` is no npz file that can be read: {error}", path.display()))
+}
+
+/// Reads one array, or says what it holds instead of numbers. Memory grows with the bytes really there, never with the
+/// header's claim.
+fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Array, String>> {
+    let (head, header) = header(path, &place, source)?;
     let shape: Vec<usize> = header.shape().iter().map(|&extent| extent as usize).collect();
-    let DType::Plain(kind) = header.dtype() else {
-        return Err(Error::failure(format!("{place} holds records, not numbers")));
+    let DType::Plain(type_name) = header.dtype() else {
+        return Ok(Err(format!("{place} holds records, not numbers")));
     };
-    if header.order() == Order::Fortran && shape.len() > 1 {
-        return Err(Error::failure(format!("{place} is in Fortran order: save numpy.ascontiguousarray of it")));
-    }
     if shape.is_empty() || shape.contains(&0) {
         return Err(Error::failure(format!("{place} holds no examples: its shape is [{}]", product(&shape))));
     }
-    let Some((decode, size)) = decoder(&kind).zip(kind.num_bytes()) else {
-        return Err(Error::failure(format!(
-            "{place} holds values of type {kind}: save it as uint8, float32 or another whole or real number"
+    let Some(kind) = kind(&type_name, is_big_endian(&head)) else {
+        return Ok(Err(format!(
+            "{place} holds values of type {type_name}: save it as uint8, float32 or another whole or real number"
         )));
     };
+    let size = kind.size;
     let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
-    // Its bytes and what they are decoded to, mostly f32, lie in memory together.
+    // Its bytes and what they become, mostly f32, lie in memory together.
     let (most, decoded) = (memory::most()?, declared / size as u128 * size_of::<f32>() as u128);
     if declared.max(decoded) > most.bytes.into() {
         return Err(Error::failure(format!(
@@ -150,14 +135,14 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Array> {
             if bytes.len() as u128 > declared { "more".to_owned() } else { bytes.len().to_string() }
         )));
     }
-    let values = decode(NpyFile::with_header(header, bytes.as_slice()));
-    let values = values.map_err(|error| Error::failure(format!("{place} cannot be read: {error}")))?;
-    Ok(Array { place, shape, values })
+    let file = digest::of(&[&head, &bytes]);
+    let bytes = if header.order() == Order::Fortran { in_c_order(&bytes, &shape, size) } else { bytes };
+    Ok(Ok(Array { place, shape, kind, bytes, file }))
 }
 
-/// The header of an array, if it can be one: `npyz` believes its length, recurses on brackets and multiplies extents
-/// unchecked, which a plain array's few brackets and digits bound.
-fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<NpyHeader> {
+/// The header of an array, if it can be one, and its bytes: `npyz` believes its length, recurses on brackets and
+/// multiplies extents unchecked, which a plain array's few brackets and digits bound.
+fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<(Vec<u8>, NpyHeader)> {
     const MAX_BRACKETS: usize = 4;
     const MAX_DIGITS: usize = 19;
     let refused = |reason: &str| Error::failure(format!("{place} is no npy array: {reason}"));
@@ -174,93 +159,99 @@ fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<NpyHeader> 
     if counted(|byte| b"([{".contains(byte)) > MAX_BRACKETS || counted(u8::is_ascii_digit) > MAX_DIGITS {
         return Err(refused("its header describes no plain array that memory could hold"));
     }
-    NpyHeader::from_reader(bytes.as_slice()).map_err(|error| refused(&error.to_string().replace('\n', " ")))
+    let header =
+        NpyHeader::from_reader(bytes.as_slice()).map_err(|error| refused(&error.to_string().replace('\n', " ")))?;
+    Ok((bytes, header))
 }
 
-type Decoder = fn(NpyFile<&[u8]>) -> io::Result<Values>;
+/// Whether the type in a header begins with `>`.
+fn is_big_endian(head: &[u8]) -> bool {
+    head.windows(2).any(|pair| pair == b"'>" || pair == b"\">")
+}
 
-/// What reads values of a type; none for those that are no plain numbers.
-fn decoder(kind: &TypeStr) -> Option<Decoder> {
-    Some(match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Uint, 1) => |file| file.into_vec().map(Values::Bytes),
-        (TypeChar::Uint, 2) => floats::<u16>,
-        (TypeChar::Uint, 4) => floats::<u32>,
-        (TypeChar::Uint, 8) => floats::<u64>,
-        (TypeChar::Int, 1) => floats::<i8>,
-        (TypeChar::Int, 2) => floats::<i16>,
-        (TypeChar::Int, 4) => floats::<i32>,
-        (TypeChar::Int, 8) => floats::<i64>,
-        (TypeChar::Float, 4) => floats::<f32>,
-        (TypeChar::Float, 8) => floats::<f64>,
+/// The type of this name; none for those that are no plain numbers.
+fn kind(name: &TypeStr, is_big: bool) -> Option<Kind> {
+    macro_rules! number {
+        ($type:ty, $is_whole:literal) => {{
+            const SIZE: usize = size_of::<$type>();
+            fn bytes(bytes: &[u8]) -> [u8; SIZE] {
+                bytes.try_into().expect("chunks are of the type's size")
+            }
+            let little: fn(&[u8]) -> f64 = |chunk| <$type>::from_le_bytes(bytes(chunk)) as f64;
+            let big: fn(&[u8]) -> f64 = |chunk| <$type>::from_be_bytes(bytes(chunk)) as f64;
+            Kind { size: SIZE, decode: if is_big { big } else { little }, is_whole: $is_whole }
+        }};
+    }
+    Some(match (name.type_char(), name.size_field()) {
+        (TypeChar::Bool, 1) => Kind { decode: |byte| f64::from(u8::from(byte[0] != 0)), ..number!(u8, true) },
+        (TypeChar::Uint, 1) => number!(u8, true),
+        (TypeChar::Uint, 2) => number!(u16, true),
+        (TypeChar::Uint, 4) => number!(u32, true),
+        (TypeChar::Uint, 8) => number!(u64, true),
+        (TypeChar::Int, 1) => number!(i8, true),
+        (TypeChar::Int, 2) => number!(i16, true),
+        (TypeChar::Int, 4) => number!(i32, true),
+        (TypeChar::Int, 8) => number!(i64, true),
+        (TypeChar::Float, 2) => {
+            let half = number!(u16, false);
+            Kind {
+                decode: if is_big { |bytes| f16(bytes[1], bytes[0]) } else { |bytes| f16(bytes[0], bytes[1]) },
+                ..half
+            }
+        }
+        (TypeChar::Float, 4) => number!(f32, false),
+        (TypeChar::Float, 8) => number!(f64, false),
         _ => return None,
     })
 }
 
-fn floats<T: Deserialize + AsPrimitive<f32>>(file: NpyFile<&[u8]>) -> io::Result<Values> {
-    let values = file.data::<T>().map_err(|error| io::Error::other(error.to_string()))?;
-    values.map(|value| value.map(T::as_)).collect::<io::Result<_>>().map(Values::Floats)
+/// A number of half precision, from its low and its high byte.
+fn f16(low: u8, high: u8) -> f64 {
+    let bits = u16::from_le_bytes([low, high]);
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023) / 1024.0);
+    let size = match exponent {
+        0 => fraction * 2f64.powi(-14),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        exponent => (1.0 + fraction) * 2f64.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
-/// The values, if all of them are finite.
-fn finite(place: &str, shape: &[usize], values: Vec<f32>) -> Result<Vec<f32>> {
-    let Some(at) = values.iter().position(|value| !value.is_finite()) else {
-        return Ok(values);
-    };
-    let value = values[at];
-    let step = |axis: usize| shape[axis + 1..].iter().product::<usize>();
-    let index: Vec<String> = (0..shape.len()).map(|axis| (at / step(axis) % shape[axis]).to_string()).collect();
-    Err(Error::failure(format!("{place}: {value} at [{}] is not a finite number", index.join(", "))))
-}
-
-/// Pixels as bytes; floats by the range that they lie in.
-fn levels(place: &str, shape: &[usize], values: Values) -> Result<Vec<u8>> {
-    let values = match values {
-        Values::Bytes(bytes) => return Ok(bytes),
-        Values::Floats(values) => finite(place, shape, values)?,
-    };
-    let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &value| (low.min(value), high.max(value)));
-    let (offset, scale) = match (low, high) {
-        (0.0, 0.0..=1.0) => (0.0, 255.0),
-        (-1.0..=0.0, 0.0..=1.0) => (1.0, 127.5),
-        _ => {
-            return Err(Error::failure(format!(
-                "{place} has pixels from {low} to {high}: floats lie in 0 to 1 or -1 to 1, and uint8 takes 0 to 255"
-            )));
+/// Values in the order of a C array, of those of a Fortran array, whose first axis runs fastest.
+fn in_c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
+    let mut ordered = Vec::with_capacity(bytes.len());
+    for i in 0..bytes.len() / size {
+        let (mut rest, mut at, mut stride) = (i, 0, bytes.len() / size);
+        for &extent in shape.iter().rev() {
+            stride /= extent;
+            at += rest % extent * stride;
+            rest /= extent;
         }
-    };
-    Ok(values.into_iter().map(|value| ((value + offset) * scale).round() as u8).collect())
+        ordered.extend(&bytes[at * size..][..size]);
+    }
+    ordered
 }
 
-/// `[N, plane, C]` as `[N, C, plane]`.
-fn planar(pixels: &[u8], plane: usize, channels: usize) -> Vec<u8> {
-    let image = |image: &'_ [u8]| {
-        let channel = |channel| image.iter().skip(channel).step_by(channels).copied().collect::<Vec<u8>>();
-        (0..channels).flat_map(channel).collect::<Vec<u8>>()
-    };
-    pixels.chunks_exact(plane * channels).flat_map(image).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// One class for each different label, in order.
-fn classes(labels: Array, examples: usize) -> Result<Labels> {
-    let place = labels.place;
-    if labels.shape[0] != examples || labels.shape[1..].iter().any(|&extent| extent != 1) {
-        return Err(Error::failure(format!(
-            "{place} has the shape [{}], but {examples} examples need [{examples}] labels",
-            product(&labels.shape)
-        )));
+    #[test]
+    fn half_precision_is_read_exactly() {
+        let read = |bits: u16| f16(bits.to_le_bytes()[0], bits.to_le_bytes()[1]);
+        for (bits, value) in [(0x3c00, 1.0), (0xc000, -2.0), (0x3555, 0.333_251_953_125), (1, 5.960_464_477_539_063e-8)]
+        {
+            assert_eq!(read(bits), value);
+        }
+        assert!(read(0x7c00) == f64::INFINITY && read(0x7e00).is_nan());
     }
-    let values: Vec<f32> = match labels.values {
-        Values::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
-        Values::Floats(values) => values,
-    };
-    if let Some(value) = values.iter().find(|value| !(0.0..=MAX_LABEL).contains(*value) || value.fract() != 0.0) {
-        return Err(Error::failure(format!(
-            "{place}: {value} is no label, which is a whole number from 0 to {MAX_LABEL}"
-        )));
+
+    #[test]
+    fn fortran_order_becomes_c_order() {
+        // [[0, 1, 2], [3, 4, 5]] column by column, then an array of three axes.
+        assert_eq!(in_c_order(&[0, 3, 1, 4, 2, 5], &[2, 3], 1), [0, 1, 2, 3, 4, 5]);
+        let fortran: Vec<u8> = (0..24).map(|i| (i % 2) * 12 + (i / 2 % 3) * 4 + i / 6).collect();
+        assert_eq!(in_c_order(&fortran, &[2, 3, 4], 1), (0..24).collect::<Vec<u8>>());
     }
-    let mut found: Vec<u32> = values.iter().map(|&value| value as u32).collect();
-    found.sort_unstable();
-    found.dedup();
-    let id = |value: f32| found.binary_search(&(value as u32)).map_or(0, |id| id as u32);
-    Ok(Labels { ids: values.into_iter().map(id).collect(), names: found.iter().map(u32::to_string).collect() })
 }

@@ -4,19 +4,21 @@ use std::path::Path;
 
 use super::columns::Table;
 use super::dialect::{Sheet, shown};
-use super::random::Root;
+use super::holdout::drawn;
 use super::windows::{self, Cut};
 use super::{About, Columns, Dataset, Options, Series, Split, check_memory, set_name};
 use crate::error::{Error, Result};
-use crate::settings::Scale;
+use crate::settings::{Layout, Scale};
 
 /// How the names of tables end.
 pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
 
-/// The rows of `path` as points, or as windows where the options say how long.
-pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
+/// The rows of `path` as points, or as windows where the options say how long; nothing, where none are held out to test
+/// with.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let file = format!("`{}`", path.display());
     options.refuse_image_options(&file, if options.window.is_some() { "sequences" } else { "points" })?;
+    options.check_layout(&file, if options.window.is_some() { Layout::Sequences } else { Layout::Points })?;
     if options.window.is_none() && options.stride.is_some() {
         return Err(Error::usage(format!("{file}: a stride is the distance between windows, so say their window too")));
     }
@@ -28,8 +30,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
     let chosen = table.chosen(&sheet, options)?;
     let parts = Parts::of(table.series(), options);
     if options.split == Split::Test && parts.test.is_empty() {
-        let why = if options.holdout > 0.0 { "it is too short to hold any out" } else { "holdout=0.1 holds some out" };
-        return Err(Error::failure(format!("{file} has no part to test with: {why}")));
+        return Ok(None);
     }
     let (kept, columns) = scales(&table, &chosen, &parts.train, options);
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
@@ -67,10 +68,11 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
             rows.len()
         ));
     }
-    let set = Dataset::of_floats(set_name(&path.to_string_lossy()), shape, values, Some(Series::Columns(columns)));
+    let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
     let findings = [sheet.findings, table.findings].concat();
     let notes = [sheet.notes, table.notes].concat();
-    Ok(Dataset { about: About { part: parts.told(options), findings, notes, ..About::default() }, ..set })
+    let about = About { part: parts.told(options), findings, notes, source: sheet.source, ..About::default() };
+    Ok(Some(Dataset { about, ..set }))
 }
 
 /// Refuses series none of which is as long as a window.
@@ -151,38 +153,6 @@ impl Parts {
             (true, 0, _) => "all rows, as these are too few to hold some out".into(),
             (true, _, Split::Train) => format!("{train} of {} rows, {test} are held out", train + test),
             (true, _, Split::Test) => format!("{test} of {} rows, held out", train + test),
-        }
-    }
-}
-
-/// Chooses `count` of `of`, by a seed.
-fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
-    let mut stream = Root::new("holdout", seed, Split::Train).stream(of);
-    let mut chosen = vec![false; of];
-    // Floyd's way: each subset is equally likely, and no list is shuffled.
-    for last in of - count..of {
-        let at = stream.below(last + 1);
-        let at = if chosen[at] { last } else { at };
-        chosen[at] = true;
-    }
-    chosen
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn held_out_rows_are_chosen_by_seed_and_count() {
-        let chosen = |seed| drawn(1000, 100, seed);
-        assert_eq!(chosen(1), chosen(1));
-        assert_ne!(chosen(1), chosen(2));
-        for seed in 0..20 {
-            let rows: Vec<usize> = (0..1000).filter(|row| chosen(seed)[*row]).collect();
-            assert_eq!(rows.len(), 100);
-            let mean = rows.iter().sum::<usize>() as f64 / 100.0;
-            // The mean of 100 of 1000 has a standard error of 27.4.
-            assert!((mean - 499.5).abs() < 110.0, "{mean}");
         }
     }
 }

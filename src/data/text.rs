@@ -3,19 +3,24 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Dataset, Options, SymbolKind, Symbols, unpack, windows};
+use super::{About, Dataset, Options, SymbolKind, Symbols, digest, holdout, unpack};
 use crate::error::{Error, Result};
+use crate::settings::Layout;
 
 /// The most characters of an alphabet.
 const MAX_ALPHABET: usize = 256;
 
 /// The windows of the text in `path`. Its alphabet is the characters that occur, in order of their code; every line
 /// ends in one line feed.
-pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
+///
+/// Its last part is held out where the options say so; nothing, where there is none to test with.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let file = format!("`{}`", path.display());
     options.refuse_image_options(&file, "text")?;
-    options.refuse_test(&file)?;
-    let text = String::from_utf8(unpack::read(path)?).map_err(|error| {
+    options.check_layout(&file, Layout::Sequences)?;
+    let bytes = unpack::read(path)?;
+    let source = digest::of_files(&[digest::of(&[&bytes])]);
+    let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         Error::failure(format!("{file} is not UTF-8 text: what follows its first {valid} bytes is no character"))
     })?;
@@ -33,5 +38,5 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Dataset> {
     let id = |character| alphabet.binary_search(&character).map_or(0, |id| id as u8);
     let piece: Vec<u8> = text.chars().map(id).collect();
     let symbols = Symbols { names: alphabet.iter().map(char::to_string).collect(), kind: SymbolKind::Text };
-    windows::of_symbols(path, &[piece], symbols, options)
+    holdout::of_symbols(path, vec![piece], symbols, About { source, ..About::default() }, options)
 }

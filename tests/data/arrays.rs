@@ -2,7 +2,8 @@
 
 use std::io::{Cursor, Write};
 
-use saddle::data::{Options, Split};
+use saddle::data::{Options, Series, Split};
+use saddle::settings::Scale;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -42,8 +43,18 @@ fn rank_and_type_say_what_an_array_holds() {
     let open = |content| open_file("a.npy", content, &Options::default()).unwrap();
     let points = open(f32s(&[3, 2], &[1.0, -2.0, 3.0, 4.0, 5.0, 6.5]));
     assert_eq!((points.shape.as_slice(), points.len()), ([2].as_slice(), 3));
-    assert_eq!((floats(&points), &points.series), ([1.0, -2.0, 3.0, 4.0, 5.0, 6.5].as_slice(), &None));
-    assert_eq!(open(npy("|u1", &[1, 2], &[3, 4])).example(0), [3.0, 4.0]);
+    let raw = |file| {
+        let options = Options { scale: Some(Scale::None), ..Options::default() };
+        open_file("a.npy", file, &options).unwrap()
+    };
+    let values = [1.0, -2.0, 3.0, 4.0, 5.0, 6.5];
+    assert_eq!(floats(&raw(f32s(&[3, 2], &values))), values);
+    let Some(Series::Columns(columns)) = &points.series else { panic!("points have columns") };
+    let back = columns.in_units(floats(&points));
+    assert!(back.iter().zip(values).all(|(back, value)| (back - f64::from(value)).abs() < 1e-5), "{back:?}");
+    let mean = floats(&points).iter().sum::<f32>();
+    assert!(mean.abs() < 1e-6 && floats(&points)[0] < -1.0, "columns have mean 0 and deviation 1");
+    assert_eq!(raw(npy("|u1", &[1, 2], &[3, 4])).example(0), [3.0, 4.0]);
 
     let sequences = open(f32s(&[2, 2, 2], &[0.0, 10.0, 1.0, 20.0, 2.0, 30.0, 4.0, 50.0]));
     assert_eq!((sequences.shape.as_slice(), sequences.len()), ([2, 2].as_slice(), 2));
@@ -72,7 +83,8 @@ fn numbers_of_every_width_read_the_same() {
         ("<u8", [1u64, 2].iter().flat_map(|v| v.to_le_bytes()).collect()),
     ];
     for (kind, data) in cases {
-        let set = open_file("a.npy", npy(kind, &[1, 2], &data), &Options::default()).unwrap();
+        let options = Options { scale: Some(Scale::None), ..Options::default() };
+        let set = open_file("a.npy", npy(kind, &[1, 2], &data), &options).unwrap();
         let second = if kind.contains('u') { 2.0 } else { -2.0 };
         assert_eq!(set.example(0), [1.0, second], "{kind}");
     }
@@ -83,7 +95,8 @@ fn float_images_say_their_range_by_their_values() {
     let open = |values: &[f32]| open_file("a.npy", f32s(&[1, 1, values.len(), 1], values), &Options::default());
     assert_eq!(bytes(&open(&[0.0, 0.5, 1.0]).unwrap()), [0, 128, 255]);
     assert_eq!(bytes(&open(&[-1.0, 0.0, 1.0]).unwrap()), [0, 128, 255]);
-    assert_failure(open(&[0.0, 255.0]), &["a.npy", "from 0 to 255", "0 to 1 or -1 to 1", "uint8"]);
+    assert_eq!(bytes(&open(&[0.0, 255.0]).unwrap()), [0, 255]);
+    assert_failure(open(&[0.0, 70_000.0]), &["a.npy", "from 0 to 70000", "range=data"]);
     assert_failure(open(&[0.0, f32::NAN]), &["a.npy", "NaN at [0, 0, 1, 0]"]);
 }
 
@@ -120,22 +133,19 @@ fn npz_members_are_found_by_their_names() {
     let test = open(&[("x_train", y.clone()), ("x_test", x.clone()), ("y_test", y.clone())], Split::Test).unwrap();
     assert_eq!((bytes(&test), test.classes()), ([1, 2, 3].as_slice(), 2));
 
-    assert_failure(open(&[("x", x.clone())], Split::Test), &["a.npz", "no part to test", "`x_test`"]);
+    assert_failure(open(&[("x", x.clone())], Split::Test), &["a.npz", "no part to test"]);
     assert_failure(open(&[("a", x.clone()), ("b", x.clone())], Split::Train), &["a.npz", "a, b", "`x`"]);
     assert_failure(open(&[], Split::Train), &["a.npz", "members: none"]);
     let wrong = |labels| open(&[("x", x.clone()), ("y", labels)], Split::Train);
     assert_failure(wrong(npy("|u1", &[2], &[0, 1])), &["member `y`", "a.npz", "[2]", "3 examples"]);
-    assert_failure(wrong(f32s(&[3], &[0.0, 1.5, 2.0])), &["member `y`", "1.5 is no label"]);
-    assert_failure(wrong(f32s(&[3], &[0.0, -1.0, f32::NAN])), &["member `y`", "-1 is no label"]);
 }
 
 #[test]
 fn broken_arrays_are_explained() {
     let shaped =
         |shape: &str| npy_with(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"), &[0; 8]);
-    let fortran = "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }";
     let record = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2), }";
-    let cases: [(Vec<u8>, &[&str]); 21] = [
+    let cases: [(Vec<u8>, &[&str]); 19] = [
         (vec![], &["it is empty"]),
         (b"1,2\n".to_vec(), &["does not start with"]),
         (b"\x93NUMPY\x01".to_vec(), &["cut short"]),
@@ -151,9 +161,7 @@ fn broken_arrays_are_explained() {
         (f32s(&[2, 1, 2], &[0.0, 1.0, 1.0, 1.0]), &["column `x1` is 1 in every row"]),
         (npy("<c8", &[1, 1], &[0; 8]), &["type <c8", "float32"]),
         (npy("|S8", &[1, 1], &[0; 8]), &["type |S8"]),
-        (npy("|b1", &[1, 8], &[0; 8]), &["type |b1"]),
         (npy("|O", &[1, 8], &[0; 8]), &["type"]),
-        (npy_with(fortran, &[0; 8]), &["Fortran", "ascontiguousarray"]),
         (npy_with(record, &[0; 8]), &["records"]),
         (shaped("(1000000000, 1000000)"), &["1000000000 x 1000000", "more than 16 GiB"]),
         (shaped("(18446744073709551615, 18446744073709551615)"), &["no plain array"]),

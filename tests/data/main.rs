@@ -4,7 +4,10 @@ mod arrays;
 mod built_in;
 mod damage;
 mod folders;
+mod formats;
 mod idx_files;
+mod layouts;
+mod odd_arrays;
 mod symbols;
 mod tables;
 

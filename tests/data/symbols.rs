@@ -77,6 +77,12 @@ fn broken_texts_are_explained() {
     }
     let test = Options { split: Split::Test, ..windows(4, None) };
     assert_failure(open_file("a.txt", "abcdef", &test), &["no part to test"]);
+    let held =
+        |split| open_file("a.txt", "abcdefghij".repeat(10), &Options { holdout: 0.2, split, ..windows(4, None) });
+    let [train, test] = [Split::Train, Split::Test].map(|split| held(split).unwrap());
+    assert_eq!((train.len(), test.len()), ((80 - 4) / 2 + 1, (20 - 4) / 2 + 1));
+    assert!(train.to_string().contains("first 80 of 100 steps") && test.to_string().contains("held out"), "{train}");
+    assert_eq!(train.series, test.series);
     assert_usage(open_file("a.txt", "abcdef", &Options { stack: 3, ..Options::default() }), &["holds text"]);
     let varied: String = (32..160).filter_map(char::from_u32).cycle().take(800_000).collect();
     assert_failure(open_file("a.txt", varied, &windows(64, Some(1))), &["more than 16 GiB", "a larger stride"]);
@@ -121,8 +127,10 @@ fn folders_of_melodies_are_cut_one_by_one() {
     let set = open_at(folder.path(), &windows(16, Some(8))).unwrap();
     assert_eq!((set.len(), symbols(&set).names.len()), (3 + 1, 2 + 9));
     assert_eq!(spelt(&set)[3][..5], ["40", "hold", "hold", "rest", "rest"]);
-    assert_eq!(set.about.notes.len(), 1);
-    assert!(set.about.notes[0].contains("1 of the 3 MIDI files") && set.notes[0].contains("c.mid"), "{}", set.notes[0]);
+    let text = set.to_string();
+    for words in ["2 melodies", "MIDI files that cannot be read (1: ", "c.mid", ".md files (1: notes.md)"] {
+        assert!(text.contains(words), "{text}");
+    }
     let test = Options { split: Split::Test, ..Options::default() };
     assert_failure(open_at(folder.path(), &test), &["no part to test"]);
     assert_usage(open_at(folder.path(), &Options { size: Some(8), ..Options::default() }), &["holds melodies"]);

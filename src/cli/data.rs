@@ -1,0 +1,123 @@
+//! `saddle data`: what a data set is read as, without training.
+
+use std::path::{Path, PathBuf};
+
+use super::{DataArgs, print};
+use crate::{
+    data::{self, Dataset, Split, Wanted},
+    error::{Error, Result},
+    graph::numel,
+    models, report, session,
+    settings::{Menu, Settings},
+};
+
+/// The most images in the picture, and the widest that it may be.
+const IMAGES: usize = 64;
+const WIDTH: usize = 2048;
+/// As many classes get a column each.
+const CLASSES: usize = 16;
+
+/// Says in full what a data set is read as, and shows its first images.
+pub fn data(args: &DataArgs) -> Result<()> {
+    let settings = settings(args)?;
+    let mut options = session::data_options(&settings, Split::Train);
+    if args.variant.is_none() {
+        options.wanted = Wanted::Any;
+    }
+    let set = data::open(&settings.data, &options)?;
+    let picture = picture_path(args, &set, &settings.data)?;
+    print(set.in_full())?;
+    match data::open_test(&settings.data, &options)? {
+        Some(test) => print(format!("to test    {}", test.to_string().replace('\n', "\n           ")))?,
+        None => print("to test    nothing: the data has no such part, and none is held out")?,
+    }
+    match picture {
+        Picture::Path(path) => {
+            report::save_png(&path, &report::grid(&cells(&set), &set.shape, columns(&set))?)?;
+            print(format!("picture    {}", path.display()))
+        }
+        Picture::InData => print("picture    none, as it would lie in the data: name a file with --out"),
+        Picture::None => Ok(()),
+    }
+}
+
+/// The settings that the command line says, for a variant, or for any.
+fn settings(args: &DataArgs) -> Result<Settings> {
+    let layers = args.layers()?;
+    if args.variant.is_some() {
+        return Settings::resolve(&models::menu(), &layers);
+    }
+    let all: Vec<&str> = Settings::describe().iter().map(|key| key.group).collect();
+    let default = Settings::default();
+    Settings::resolve(&[Menu { name: &default.variant, data: &default.data, presets: &[], options: &all }], &layers)
+}
+
+/// Where the picture goes.
+enum Picture {
+    /// There is nothing to show.
+    None,
+    /// Nowhere: it would be read as data the next time.
+    InData,
+    Path(PathBuf),
+}
+
+fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
+    let is_in_data = |folder: &Path| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let data = Path::new(spec).canonicalize();
+        data.is_ok_and(|data| folder.canonicalize().is_ok_and(|folder| folder.starts_with(data)))
+    };
+    if set.shape.len() != 3 {
+        return match &args.out {
+            Some(out) => Err(Error::usage(format!("--out `{}`: a picture is of images", out.display()))),
+            None => Ok(Picture::None),
+        };
+    }
+    match &args.out {
+        Some(out) if out.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("png")) => {
+            Err(Error::usage(format!("--out `{}`: a picture is a png", out.display())))
+        }
+        Some(out) if is_in_data(out.parent().unwrap_or(Path::new("."))) => {
+            Err(Error::usage(format!("--out `{}` lies in the data, of which it would be a part", out.display())))
+        }
+        Some(out) => Ok(Picture::Path(out.clone())),
+        None if is_in_data(Path::new(".")) => Ok(Picture::InData),
+        None => {
+            let name = Path::new(&set.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let numbered = (2..).map(|number| format!("{name}-{number}.png"));
+            let free =
+                [format!("{name}.png")].into_iter().chain(numbered).map(PathBuf::from).find(|path| !path.exists());
+            Ok(free.map_or(Picture::None, Picture::Path))
+        }
+    }
+}
+
+/// Columns of the picture: one a class, where these are few.
+fn columns(set: &Dataset) -> usize {
+    let most = (WIDTH / set.shape[2].max(64)).max(1);
+    match set.classes() {
+        classes if (2..=CLASSES.min(most)).contains(&classes) && set.stack == 1 => classes,
+        _ => 8.min(most),
+    }
+}
+
+/// The images of the picture: the first ones of each class in its column, or the first ones.
+fn cells(set: &Dataset) -> Vec<f32> {
+    let columns = columns(set);
+    let rows = IMAGES.div_ceil(columns);
+    let labels = set.labels.as_ref().filter(|labels| labels.names.len() == columns && set.stack == 1);
+    let Some(labels) = labels else {
+        return (0..set.len().min(rows * columns)).flat_map(|i| set.example(i)).collect();
+    };
+    let mut of_class: Vec<Vec<usize>> = vec![vec![]; columns];
+    for (i, &id) in labels.ids.iter().enumerate() {
+        let shown = &mut of_class[id as usize];
+        if shown.len() < rows {
+            shown.push(i);
+        }
+    }
+    let rows = of_class.iter().map(Vec::len).max().unwrap_or(0);
+    let black = vec![-1.0; numel(&set.shape)];
+    let cell = |(row, column): (usize, usize)| of_class[column].get(row).map_or(black.clone(), |&i| set.example(i));
+    (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).flat_map(cell).collect()
+}

@@ -1,0 +1,430 @@
+//! What NumPy's arrays mean: examples and labels by members' names, layout by shape and type, levels by values.
+
+use std::path::Path;
+
+use super::images::Images;
+use super::levels::{Levels, darkness};
+use super::npy::{self, Array, Npz};
+use super::{
+    About, Columns, Dataset, Labels, Options, Series, Split, Wanted, digest, holdout, product, resized, set_name,
+    unpack, windows,
+};
+use crate::error::{Error, Result};
+use crate::settings::{Layout, Range, Scale};
+
+/// Labels are whole numbers up to this, either way.
+const MAX_LABEL: f64 = 16_777_215.0;
+/// Images are not so narrow: an axis of at most this many is one of channels.
+const MAX_CHANNELS: usize = 4;
+/// Names of members with examples, and with their labels, in lower case and without the part; those before win.
+const EXAMPLES: [&str; 12] =
+    ["x", "data", "images", "image", "imgs", "img", "samples", "examples", "inputs", "input", "features", "arr_0"];
+const LABELS: [&str; 11] =
+    ["y", "labels", "label", "targets", "target", "classes", "class", "lab", "labs", "class_id", "class_ids"];
+/// Words for parts at the beginning or the end of members' names; longer ones first.
+const TRAIN_WORDS: [&str; 2] = ["training", "train"];
+const TEST_WORDS: [&str; 2] = ["testing", "test"];
+const VALIDATION_WORDS: [&str; 3] = ["validation", "valid", "val"];
+
+/// The examples in an npy or npz file, gzipped or not; nothing, where there are none to test with.
+///
+/// * `[N, D]`: points, as they are;
+/// * `[N, T, F]`: sequences, each feature scaled by its range in the part to learn from; or
+/// * `[N, H, W]`, by what is wanted: grey images;
+/// * `[N, H, W, C]` or `[N, C, H, W]` with 1 or 3 channels: images.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
+    let name = set_name(path);
+    if unpack::ending(path) == "npy" {
+        if holdout::is_empty(options) {
+            return Ok(None);
+        }
+        let array = npy::read(path)?;
+        let set = Reading { options, name, about: About::default(), learned: None }.of(array, None)?;
+        return Ok(holdout::part(set, options));
+    }
+    let mut npz = Npz::open(path)?;
+    let members = Members::of(&npz.names, path)?;
+    let has_test = options.parts && members.test.is_some();
+    if !has_test && holdout::is_empty(options) {
+        return Ok(None);
+    }
+    let chosen = match (options.split, &members.test) {
+        (Split::Test, Some(test)) if has_test => test,
+        _ => &members.train,
+    };
+    let mut about = About { part: members.said(chosen, has_test), ..About::default() };
+    for unused in members.unused(&npz.names, has_test) {
+        about.left_out.add("members", unused);
+    }
+    let is_second = has_test && options.split == Split::Test;
+    let mut labels_of = |npz: &mut Npz, part: &Part| -> Result<Option<Array>> {
+        let read = part.labels.as_ref().map(|labels| npz.numbers(labels)).transpose()?;
+        // Names, say: examples can do without.
+        let usable =
+            |read: Result<Array, String>| read.map_err(|why| about.notes.push(format!("{why}; it is not used"))).ok();
+        Ok(read.and_then(usable))
+    };
+    let labels = labels_of(&mut npz, chosen)?;
+    let learned = if is_second {
+        Some(Learned { labels: labels_of(&mut npz, &members.train)?, array: npz.member(&members.train.examples)? })
+    } else {
+        None
+    };
+    let array = npz.member(&chosen.examples)?;
+    let set = Reading { options, name, about, learned }.of(array, labels)?;
+    Ok(if has_test { Some(set) } else { holdout::part(set, options) })
+}
+
+/// The members of one part.
+#[derive(Clone)]
+struct Part {
+    examples: String,
+    labels: Option<String>,
+}
+
+/// The members of an npz file by what they are.
+struct Members {
+    train: Part,
+    test: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Word {
+    None,
+    Train,
+    Test,
+    Validation,
+}
+
+/// A member's name without the part that it names, and that part.
+fn stem(name: &str) -> (String, Word) {
+    let name = name.to_lowercase();
+    let words = [
+        (Word::Train, TRAIN_WORDS.as_slice()),
+        (Word::Test, TEST_WORDS.as_slice()),
+        (Word::Validation, VALIDATION_WORDS.as_slice()),
+    ];
+    let separators = ['_', '-', '.', ' '];
+    for (part, words) in words {
+        for word in words {
+            if let Some(rest) = name.strip_prefix(word).or_else(|| name.strip_suffix(word)) {
+                return (rest.trim_matches(separators).to_owned(), part);
+            }
+        }
+    }
+    (name, Word::None)
+}
+
+impl Members {
+    fn of(names: &[String], path: &Path) -> Result<Self> {
+        let find = |part: Word, wanted: &[&str]| {
+            wanted.iter().find_map(|wanted| names.iter().find(|name| stem(name) == ((*wanted).to_owned(), part)))
+        };
+        let part = |part: Word| {
+            find(part, &EXAMPLES)
+                .map(|examples| Part { examples: examples.clone(), labels: find(part, &LABELS).cloned() })
+        };
+        let (train, test, validation) = (part(Word::Train), part(Word::Test), part(Word::Validation));
+        let is_label = |name: &&String| LABELS.contains(&stem(name).0.as_str());
+        let others: Vec<&String> = names.iter().filter(|name| !is_label(name)).collect();
+        let only = || match others.as_slice() {
+            [only] => Some(Part { examples: (*only).clone(), labels: find(Word::None, &LABELS).cloned() }),
+            _ => None,
+        };
+        let train = train.or_else(|| part(Word::None)).or_else(only).ok_or_else(|| {
+            Error::failure(format!(
+                "`{}` must say which of its members holds the examples by the name `x` (members: {})",
+                path.display(),
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            ))
+        })?;
+        Ok(Self { train, test: test.or(validation) })
+    }
+
+    fn said(&self, chosen: &Part, has_test: bool) -> String {
+        let labelled = |part: &Part| match &part.labels {
+            Some(labels) => format!("{} with {labels}", part.examples),
+            None => part.examples.clone(),
+        };
+        match &self.test {
+            Some(test) if has_test && chosen.examples == self.train.examples => {
+                format!("{}, beside {} to measure with", labelled(chosen), test.examples)
+            }
+            Some(_) if has_test => format!("{}, beside {} to learn from", labelled(chosen), self.train.examples),
+            _ => labelled(chosen),
+        }
+    }
+
+    fn unused<'a>(&self, names: &'a [String], has_test: bool) -> impl Iterator<Item = &'a String> {
+        let parts = [Some(&self.train), self.test.as_ref().filter(|_| has_test)].into_iter().flatten();
+        let used: Vec<String> =
+            parts.flat_map(|part| [Some(part.examples.clone()), part.labels.clone()]).flatten().collect();
+        names.iter().filter(move |name| !used.contains(name))
+    }
+}
+
+/// What the part to test with takes from the one to learn from: values and labels.
+struct Learned {
+    array: Array,
+    labels: Option<Array>,
+}
+
+/// The reading of one array of examples.
+struct Reading<'a> {
+    options: &'a Options,
+    name: String,
+    about: About,
+    learned: Option<Learned>,
+}
+
+/// How an array is laid out.
+#[derive(Clone, Copy)]
+enum Form {
+    Points { size: usize },
+    Sequences { steps: usize, features: usize },
+    Images { channels: usize, height: usize, width: usize, is_planar: bool },
+}
+
+impl Reading<'_> {
+    fn of(self, array: Array, labels: Option<Array>) -> Result<Dataset> {
+        self.read(array, labels)?.without_unknown_classes()
+    }
+
+    fn read(mut self, array: Array, labels: Option<Array>) -> Result<Dataset> {
+        let form = form(&array, self.options)?;
+        self.about.source = digest::of_files([Some(&array), labels.as_ref()].into_iter().flatten().map(|a| &a.file));
+        array.check_finite()?;
+        let labels = self.labels(labels, array.shape[0])?;
+        match form {
+            Form::Points { size } => self.points(&array, size, labels),
+            Form::Sequences { steps, features } => self.sequences(&array, [steps, features], labels),
+            Form::Images { channels, height, width, is_planar } => {
+                self.options.refuse_windows(&array.place, "images")?;
+                let layout = if is_planar { "channels first" } else { "channels last" };
+                if array.shape.len() == 4 {
+                    self.about.findings.push(layout.to_owned());
+                }
+                let pixels = self.pixels(array)?;
+                let pixels = if is_planar { pixels } else { planar(&pixels, height * width, channels) };
+                let images = Images { pixels, channels, height, width };
+                let images = match &self.learned {
+                    Some(learned) => images.with_channels(channels_of(&learned.array, self.options)?),
+                    None => images,
+                };
+                let images = resized(Path::new(&self.name), images, self.options)?;
+                Dataset::of_images(self.name, images, labels, self.about, self.options)
+            }
+        }
+    }
+
+    fn points(mut self, array: &Array, size: usize, labels: Option<Labels>) -> Result<Dataset> {
+        self.options.refuse_image_options(&array.place, "points")?;
+        self.options.refuse_windows(&array.place, "points")?;
+        let reference = self.reference(array, size)?;
+        let scale = self.options.scale.unwrap_or(Scale::Standard);
+        let column = |i: usize| reference.values().skip(i).step_by(size);
+        // What never changes stays what it is.
+        let ends = |i: usize| {
+            let only = column(i).next().unwrap_or_default();
+            windows::ends(column(i), scale).unwrap_or([only, only + 1.0])
+        };
+        let (zero, one) = (0..size).map(ends).map(|[zero, one]| (zero, one)).unzip();
+        let columns = Columns { names: names(size), zero, one, decimals: vec![decimals(array); size] };
+        if scale != Scale::None {
+            self.about.findings.push(format!("columns scaled for the model (scale={})", scale.word()));
+        }
+        let values: Vec<f64> = array.values().collect();
+        let values = windows::scale(&values, &columns);
+        let series = Some(Series::Columns(columns));
+        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, vec![size], values, series) })
+    }
+
+    fn sequences(mut self, array: &Array, [steps, features]: [usize; 2], labels: Option<Labels>) -> Result<Dataset> {
+        self.options.refuse_image_options(&array.place, "sequences")?;
+        self.options.refuse_windows(&array.place, "sequences of one length")?;
+        if self.options.scale == Some(Scale::Standard) {
+            return Err(Error::usage("scale=standard is for points: sequences are learned between 0 and 1, scale=range"));
+        }
+        let reference = self.reference(array, features)?;
+        let values: Vec<f64> = reference.values().collect();
+        let columns = windows::ranges(&reference.place, names(features), &values)?;
+        let columns = Columns { decimals: vec![decimals(array); features], ..columns };
+        let values = if self.learned.is_some() { array.values().collect() } else { values };
+        let values = windows::scale(&values, &columns);
+        self.about.findings.push("values scaled by their ranges".to_owned());
+        let series = Some(Series::Columns(columns));
+        Ok(Dataset {
+            labels,
+            about: self.about,
+            ..Dataset::of_floats(self.name, vec![steps, features], values, series)
+        })
+    }
+
+    /// The array that columns are scaled by: that of the part to learn from.
+    fn reference<'a>(&'a self, array: &'a Array, features: usize) -> Result<&'a Array> {
+        let reference = self.learned.as_ref().map_or(array, |learned| &learned.array);
+        match reference.shape.last() {
+            Some(&found) if found == features => Ok(reference),
+            found => Err(Error::failure(format!(
+                "{} has {features} features, and {} has {}",
+                array.place,
+                reference.place,
+                found.unwrap_or(&0)
+            ))),
+        }
+    }
+
+    /// The pixels as bytes, in the array's own order.
+    fn pixels(&mut self, array: Array) -> Result<Vec<u8>> {
+        let reference = self.learned.as_ref().map_or(&array, |learned| &learned.array);
+        let range = self.options.range;
+        let levels = Levels::of(&reference.place, reference.values(), reference.is_whole(), range)?;
+        if range.is_some_and(|range| range != Range::Data) || self.learned.is_some() {
+            let beyond = array.values().filter(|value| *value < levels.black || *value > levels.white).count();
+            let count = array.values().count();
+            let note = format!("{beyond} of {count} values lie beyond {}..{}", levels.black, levels.white);
+            self.about.notes.extend((beyond > 0).then(|| format!("{note} and are cut off")));
+        }
+        let is_plain = (levels.black, levels.white) == (0.0, 255.0);
+        let pixels = match if is_plain { array.into_bytes() } else { Err(array) } {
+            Ok(bytes) => bytes,
+            Err(array) => array.values().map(|value| levels.byte(value)).collect(),
+        };
+        self.about.range = levels.said;
+        if range.is_none() {
+            self.about.notes.extend(darkness(&pixels));
+        }
+        Ok(pixels)
+    }
+
+    /// One class for each different label, in order; of the part to test with, those of the part to learn from.
+    fn labels(&mut self, labels: Option<Array>, examples: usize) -> Result<Option<Labels>> {
+        let Some(labels) = labels else { return Ok(None) };
+        let place = &labels.place;
+        if labels.shape[0] != examples {
+            return Err(Error::failure(format!(
+                "{place} has the shape [{}], but {examples} examples need [{examples}] labels",
+                product(&labels.shape)
+            )));
+        }
+        let known = match &self.learned {
+            None => classes(&labels),
+            Some(Learned { labels: Some(learned), .. }) => classes(&labels).and_then(|_| classes(learned)),
+            Some(Learned { labels: None, .. }) => Err("the part to learn from has no labels".to_owned()),
+        };
+        match known {
+            Err(why) => {
+                self.about.notes.push(format!("{place} is not used: {why}"));
+                Ok(None)
+            }
+            Ok(known) => {
+                let unknown = known.len() as u32; // which is left out later
+                let id = |value: f64| known.binary_search(&(value as i64)).map_or(unknown, |id| id as u32);
+                let names = known.iter().map(i64::to_string).collect();
+                Ok(Some(Labels { ids: labels.values().map(id).collect(), names }))
+            }
+        }
+    }
+}
+
+fn names(columns: usize) -> Vec<String> {
+    (0..columns).map(|column| format!("x{column}")).collect()
+}
+
+/// Decimals of values in the data's units: whole numbers stay whole.
+fn decimals(array: &Array) -> Option<usize> {
+    array.is_whole().then_some(0)
+}
+
+/// The different labels in order, or why they are no classes.
+fn classes(labels: &Array) -> Result<Vec<i64>, String> {
+    if labels.shape[1..].iter().any(|&extent| extent != 1) {
+        return Err(format!("its shape is [{}], and a class is one whole number an example", product(&labels.shape)));
+    }
+    if let Some(value) = labels.values().find(|value| !(value.abs() <= MAX_LABEL && value.fract() == 0.0)) {
+        return Err(format!("it holds {value}, and a class is a whole number"));
+    }
+    let mut numbers: Vec<i64> = labels.values().map(|value| value as i64).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
+}
+
+/// How the array is laid out, by its shape and by what the options want.
+fn form(array: &Array, options: &Options) -> Result<Form> {
+    let (shape, place) = (array.shape.as_slice(), &array.place);
+    let sequences = match (options.layout, options.wanted) {
+        (Some(layout), _) => layout == Layout::Sequences,
+        (None, Wanted::Any) => !array.is_bytes(),
+        (None, wanted) => wanted == Wanted::Sequences,
+    };
+    let form = match *shape {
+        [_, size] => Form::Points { size },
+        [_, steps, features] if sequences => Form::Sequences { steps, features },
+        [count, height, width] => {
+            let is_one_image = width <= MAX_CHANNELS && count.min(height) > MAX_CHANNELS && options.layout.is_none();
+            if is_one_image {
+                return Err(Error::failure(format!(
+                    "{place} has the shape {}, that of one image of {height}x{count} with {width} channels, or of \
+                     sequences, which lstm-gan learns: images are [N, H, W] or [N, H, W, C], and layout=images takes \
+                     it for {count} grey images of {width}x{height}",
+                    product(shape)
+                )));
+            }
+            Form::Images { channels: 1, height, width, is_planar: true }
+        }
+        [_, a, b, c] => match ([1, 3].contains(&a), [1, 3].contains(&c)) {
+            // Both could be: images are squarer one way.
+            (true, true) if b.abs_diff(c) < a.abs_diff(b) => {
+                Form::Images { channels: a, height: b, width: c, is_planar: true }
+            }
+            (_, true) => Form::Images { channels: c, height: a, width: b, is_planar: false },
+            (true, false) => Form::Images { channels: a, height: b, width: c, is_planar: true },
+            (false, false) => return Err(no_form(array)),
+        },
+        _ => return Err(no_form(array)),
+    };
+    let (is, found) = match form {
+        Form::Points { .. } => (Layout::Points, "points [N, D]"),
+        Form::Sequences { .. } => (Layout::Sequences, "sequences [N, T, F]"),
+        Form::Images { .. } => (Layout::Images, "images"),
+    };
+    match options.layout {
+        Some(layout) if layout != is => Err(Error::usage(format!(
+            "{place} has the shape {}, that of {found}, and layout={} asks for other examples",
+            product(shape),
+            layout.word()
+        ))),
+        _ => Ok(form),
+    }
+}
+
+fn no_form(array: &Array) -> Error {
+    let alpha = match array.shape.as_slice() {
+        [_, _, _, 4] => "; leave out the fourth channel",
+        _ => "",
+    };
+    Error::failure(format!(
+        "{} has the shape {}: points are [N, D], sequences [N, T, F], images [N, H, W], [N, H, W, C] or [N, C, H, W] \
+         with 1 or 3 channels{alpha}",
+        array.place,
+        product(&array.shape)
+    ))
+}
+
+/// The channels of an array of images.
+fn channels_of(array: &Array, options: &Options) -> Result<usize> {
+    Ok(match form(array, options)? {
+        Form::Images { channels, .. } => channels,
+        _ => 1,
+    })
+}
+
+/// `[N, plane, C]` as `[N, C, plane]`.
+fn planar(pixels: &[u8], plane: usize, channels: usize) -> Vec<u8> {
+    let image = |image: &'_ [u8]| {
+        let channel = |channel| image.iter().skip(channel).step_by(channels).copied().collect::<Vec<u8>>();
+        (0..channels).flat_map(channel).collect::<Vec<u8>>()
+    };
+    pixels.chunks_exact(plane * channels).flat_map(image).collect()
+}

@@ -1,0 +1,178 @@
+//! Decoding one image file: its central square, upright and opaque, or why it cannot be used.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Primitive, Rgba};
+
+use super::digest::{self, FileDigest};
+use super::images::cover;
+use super::limits::{Budget, Share};
+use super::unpack;
+use crate::{files, memory};
+
+const MAX_IMAGE_SIDE: u32 = 1 << 15;
+/// How often a decoded image lies in memory: as decoded, opaque, and cut to a square.
+const COPIES: u64 = 3;
+/// Pixels of a JPEG for each byte of its file beyond which it is damaged or a trap, that takes seconds to decode.
+const MAX_JPEG_PIXELS: u64 = 1000;
+
+/// How the names of images end.
+pub(super) const ENDINGS: [&str; 17] = [
+    "png", "apng", "jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "pjpeg", "pjp", "webp", "bmp", "dib", "tif", "tiff",
+    "gif", "pjpg",
+];
+
+/// Whether `path` is named like an image.
+pub(super) fn is_image(path: &Path) -> bool {
+    ENDINGS.contains(&unpack::last_ending(path).as_str())
+}
+
+/// An image as a square, with what was read.
+pub(super) struct Square {
+    pub image: DynamicImage,
+    pub file: FileDigest,
+    /// Bits of each channel as stored.
+    pub bits: u8,
+    /// The least and the greatest value, of 65,535, before the size was changed; known where 16 bits were asked for.
+    pub ends: (u16, u16),
+}
+
+/// The central square of the image in `path`, grey or RGB, `size` on a side; in 16 bits a channel where `deep`, else 8.
+///
+/// Its copies in memory are a share of what all threads may take together.
+pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> Result<Square, String> {
+    let (bytes, whole) = contents(path, budget)?;
+    let mut decoder = decoder(&bytes, budget)?;
+    drop(whole);
+    let (width, height) = decoder.dimensions();
+    let depth = if deep { 2 } else { 1 };
+    let taken = COPIES * depth * decoder.total_bytes() + 2 * bytes.len() as u64;
+    let _share = budget.take(taken).ok_or_else(|| {
+        format!("its {width}x{height} pixels take {}, more than {}", memory::mib(taken), memory::mib(budget.total))
+    })?;
+    memory::ensure(taken).map_err(|error| error.to_string())?;
+    let file = digest::of(&[&bytes]);
+    let orientation = decoder.orientation().map_err(|error| error.to_string())?;
+    let bits = bits(decoder.color_type());
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
+    let image = if deep { opaque_deep(image) } else { opaque(image) };
+    let ends = if deep { ends(&image) } else { (0, u16::MAX) };
+    let mut image = cover(image, size);
+    image.apply_orientation(orientation);
+    Ok(Square { image, file, bits, ends })
+}
+
+/// Whether the image in `path` has colours, by its header; none where it cannot be read.
+pub(super) fn has_color(path: &Path, budget: &Budget) -> Option<bool> {
+    let (bytes, _whole) = contents(path, budget).ok()?;
+    Some(decoder(&bytes, budget).ok()?.color_type().has_color())
+}
+
+/// The bytes of a file, and their share of the budget, twice, as decoders of JPEG copy them.
+fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
+    let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
+    let share = budget.take(2 * len).ok_or_else(too_large)?;
+    Ok((files::read(path).map_err(|error| error.to_string())?, share))
+}
+
+fn decoder<'a>(bytes: &'a [u8], budget: &Budget) -> Result<impl ImageDecoder + 'a, String> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_IMAGE_SIDE);
+    limits.max_image_height = Some(MAX_IMAGE_SIDE);
+    limits.max_alloc = Some(budget.total);
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if is_jpeg && u64::from(width) * u64::from(height) > MAX_JPEG_PIXELS * bytes.len() as u64 {
+        let len = bytes.len();
+        return Err(format!("its {len} bytes cannot hold the {width}x{height} pixels that it claims"));
+    }
+    if is_jpeg && !is_whole_jpeg(bytes) {
+        return Err("it is cut short: it has no end-of-image marker".into());
+    }
+    Ok(decoder)
+}
+
+/// Whether a JPEG file goes on to its end, which decoders do not mind: they fill the rest with grey.
+fn is_whole_jpeg(bytes: &[u8]) -> bool {
+    const END: u8 = 0xd9;
+    // Within the coded pixels: a stuffed zero, and marks to go on from.
+    let is_in_pixels = |code: u8| matches!(code, 0x00 | 0xff | 0x01 | 0xd0..=0xd7);
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let Some(at) = rest.windows(2).position(|pair| pair[0] == 0xff && !is_in_pixels(pair[1])) {
+        if rest[at + 1] == END {
+            return true;
+        }
+        // The length of a segment counts itself; a preview in it has an end of its own.
+        let len = rest.get(at + 2..at + 4).map_or(usize::MAX, |len| usize::from(len[0]) << 8 | usize::from(len[1]));
+        rest = rest.get((at + 2).saturating_add(len.max(2))..).unwrap_or_default();
+    }
+    false
+}
+
+fn bits(color: ColorType) -> u8 {
+    (8 * u16::from(color.bytes_per_pixel()) / u16::from(color.channel_count())) as u8
+}
+
+/// `image` in 8 bits, grey or RGB, laid over white where it is transparent.
+fn opaque(image: DynamicImage) -> DynamicImage {
+    let color = image.color();
+    let image = if color.has_alpha() { over_white(image.into_rgba8(), 255).into() } else { image };
+    if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() }
+}
+
+/// The same in 16 bits.
+fn opaque_deep(image: DynamicImage) -> DynamicImage {
+    let color = image.color();
+    let image = if color.has_alpha() { over_white(image.into_rgba16(), 65_535).into() } else { image };
+    if color.has_color() { image.into_rgb16().into() } else { image.into_luma16().into() }
+}
+
+fn over_white<T: Primitive + Into<u64> + TryFrom<u64>>(
+    mut image: ImageBuffer<Rgba<T>, Vec<T>>,
+    white: u64,
+) -> ImageBuffer<Rgba<T>, Vec<T>>
+where
+    Rgba<T>: image::Pixel<Subpixel = T>,
+{
+    for Rgba([r, g, b, a]) in image.pixels_mut() {
+        let alpha: u64 = (*a).into();
+        for channel in [r, g, b] {
+            let value: u64 = (*channel).into();
+            *channel = T::try_from((value * alpha + white * (white - alpha)) / white).unwrap_or(*channel);
+        }
+        *a = T::DEFAULT_MAX_VALUE;
+    }
+    image
+}
+
+fn ends(image: &DynamicImage) -> (u16, u16) {
+    let values: &[u16] = match image {
+        DynamicImage::ImageLuma16(grey) => grey,
+        DynamicImage::ImageRgb16(rgb) => rgb,
+        _ => &[],
+    };
+    values.iter().fold((u16::MAX, 0), |(low, high), &value| (low.min(value), high.max(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole_jpeg;
+
+    #[test]
+    fn the_end_of_a_jpeg_is_that_of_its_pixels() {
+        let preview = [0xff, 0xe1, 0x00, 0x06, 0xff, 0xd8, 0xff, 0xd9];
+        let scan = [0xff, 0xda, 0x00, 0x03, 0x01, 0x12, 0xff, 0x00, 0xff, 0xd3, 0x34];
+        let file = [[0xff, 0xd8].as_slice(), &preview, &scan, &[0xff, 0xff, 0xd9]].concat();
+        assert!(is_whole_jpeg(&file));
+        assert!(is_whole_jpeg(&[file.as_slice(), b"garbage"].concat()));
+        for len in 0..file.len() {
+            assert!(!is_whole_jpeg(&file[..len]), "{len}");
+        }
+    }
+}

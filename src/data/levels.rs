@@ -1,0 +1,183 @@
+//! Which values of images are black and white, and grey levels as bytes.
+
+use std::fmt::Display;
+
+use crate::error::{Error, Result};
+use crate::settings::Range;
+
+/// The ranges that are tried, narrowest first: values that lie in several are of the first.
+const RANGES: [Range; 4] = [Range::Unit, Range::Symmetric, Range::Byte, Range::Word];
+/// The share of values that resampling may carry beyond the range of an image, and how far, as a share of the range.
+const OVERSHOOT: f64 = 0.05;
+const FAR: f64 = 0.25;
+/// The share of values that may lie anywhere, such as dead pixels; of some thousand at least one.
+const STRAY: f64 = 1e-4;
+const SOME: usize = 1000;
+/// Images without brighter pixels, of 255, are nearly black, whatever the brightest of so many is.
+const NEARLY_BLACK: u8 = 64;
+const SPECKS: usize = 100_000;
+
+/// The values of black and white.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Levels {
+    pub black: f64,
+    pub white: f64,
+    /// The range and how it is known, for people.
+    pub said: String,
+}
+
+impl Levels {
+    /// The range that the user says, else the narrowest that the values lie in; `is_whole` says that their type has no
+    /// fractions.
+    ///
+    /// # Errors
+    /// `Failure` for values that lie in none.
+    pub fn of(
+        place: &dyn Display,
+        values: impl Iterator<Item = f64> + Clone,
+        is_whole: bool,
+        range: Option<Range>,
+    ) -> Result<Self> {
+        let ends = || values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        if let Some(range) = range {
+            let (black, white) = limits(range).unwrap_or_else(ends);
+            let said = match range {
+                Range::Data => format!("{black}..{white}, the least and the greatest"),
+                named => format!("{}, as `range` says", named.word()),
+            };
+            return Ok(Self { black, white, said });
+        }
+        let mut fits = RANGES.iter().map(|&range| Fit::of(range, values.clone(), is_whole));
+        let found = fits.find(|fit| if is_whole { fit.beyond == 0 } else { fit.is_likely() });
+        let Some(fit) = found else {
+            let (low, high) = ends();
+            return Err(Error::failure(format!(
+                "{place} has pixels from {low} to {high}: say what is black and white with `--set range=data`, 0..1, \
+                 -1..1, 0..255 or 0..65535"
+            )));
+        };
+        let why = match fit.beyond {
+            0 if is_whole && fit.range == Range::Unit => "as there is nothing but 0 and 1".to_owned(),
+            0 => "as all values lie in it".to_owned(),
+            some => format!("as all but {some} of {} values lie in it; these are cut off", fit.count),
+        };
+        Ok(Self { black: fit.low, white: fit.high, said: format!("{}, {why}", fit.range.word()) })
+    }
+
+    /// Values as bytes: 0 for black and what is below, 255 for white and what is above.
+    pub fn byte(&self, value: f64) -> u8 {
+        let width = self.white - self.black;
+        let share = if width > 0.0 { (value - self.black) / width } else { 0.0 };
+        (share * 255.0).round() as u8
+    }
+}
+
+fn limits(range: Range) -> Option<(f64, f64)> {
+    match range {
+        Range::Unit => Some((0.0, 1.0)),
+        Range::Symmetric => Some((-1.0, 1.0)),
+        Range::Byte => Some((0.0, 255.0)),
+        Range::Word => Some((0.0, 65535.0)),
+        Range::Data => None,
+    }
+}
+
+/// How well values lie in a range.
+struct Fit {
+    range: Range,
+    low: f64,
+    high: f64,
+    count: usize,
+    beyond: usize,
+    far: usize,
+}
+
+impl Fit {
+    /// Counts values; of whole ones no more than tell that they do not fit.
+    fn of(range: Range, values: impl Iterator<Item = f64>, is_whole: bool) -> Self {
+        let (low, high) = limits(range).unwrap_or((0.0, 1.0));
+        let slack = FAR * (high - low);
+        let mut fit = Self { range, low, high, count: 0, beyond: 0, far: 0 };
+        for value in values {
+            fit.count += 1;
+            fit.beyond += usize::from(value < low || value > high);
+            fit.far += usize::from(value < low - slack || value > high + slack);
+            if is_whole && fit.beyond > 0 {
+                break;
+            }
+        }
+        fit
+    }
+
+    /// Whether no more values lie beyond the range than resampling and a few dead pixels explain.
+    fn is_likely(&self) -> bool {
+        let strays = if self.count < SOME { 0 } else { ((self.count as f64 * STRAY) as usize).max(1) };
+        self.beyond as f64 <= (self.count as f64 * OVERSHOOT).max(1.0) && self.far <= strays
+    }
+}
+
+/// What to say of images that are black to the eye: masks of 0 and 1, or 12 bits in 16.
+pub(super) fn darkness(pixels: &[u8]) -> Option<String> {
+    let bright = pixels.iter().filter(|&&byte| byte > NEARLY_BLACK).count();
+    let is_dark = bright <= pixels.len() / SPECKS && !pixels.is_empty();
+    let brightest = || pixels.iter().filter(|&&byte| byte <= NEARLY_BLACK).max().copied().unwrap_or(0);
+    is_dark.then(|| {
+        format!(
+            "warning: the images are all nearly black, as hardly a pixel is above {} of 255; they are used as they \
+             are: `--set range=data` stretches what is there to black and white",
+            brightest()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(values: &[f64], is_whole: bool) -> String {
+        Levels::of(&"a", values.iter().copied(), is_whole, None).map_or_else(|e| e.to_string(), |levels| levels.said)
+    }
+
+    #[test]
+    fn more_than_one_value_decides_the_range() {
+        let many = |value: f64, other: f64, count: usize| -> Vec<f64> {
+            (0..2000).map(|i| if i < count { other } else { value * f64::from(i % 11) / 10.0 }).collect()
+        };
+        let symmetric = |share: usize| (0..2000).map(|i| if i < share { -1.0 } else { 1.0 }).collect::<Vec<f64>>();
+        let cases: [(Vec<f64>, bool, &str); 14] = [
+            (many(1.0, 0.0, 0), false, "0..1, as all values"),
+            (many(1.0, -1e-6, 1), false, "0..1, as all but 1 of 2000"),
+            (many(1.0, 1.1, 60), false, "0..1, as all but 60"),
+            (many(1.0, 9.0, 1), false, "0..1, as all but 1"),
+            (symmetric(60), false, "-1..1, as all values"),
+            (symmetric(1900), false, "-1..1, as all values"),
+            (many(255.0, 0.0, 0), false, "0..255, as all values"),
+            (many(255.0, 258.0, 9), false, "0..255, as all but 9"),
+            (many(40_000.0, 0.0, 0), false, "0..65535"),
+            (many(1.0, -9.0, 500), false, "say what is black and white"),
+            (vec![0.0, 1.0, 1.0], true, "0..1, as there is nothing but 0 and 1"),
+            (vec![-1.0, 1.0], true, "-1..1"),
+            (vec![0.0, 2.0], true, "0..255"),
+            (vec![0.0, 4095.0], true, "0..65535"),
+        ];
+        for (values, is_whole, expected) in cases {
+            let said = said(&values, is_whole);
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_is_cut_off() {
+        let levels = Levels::of(&"a", [0.0, 1.0].into_iter(), false, Some(Range::Unit)).unwrap();
+        assert_eq!([-5.0, 0.0, 0.5, 1.0, 1.2].map(|value| levels.byte(value)), [0, 0, 128, 255, 255]);
+        let flat = Levels::of(&"a", [3.0, 3.0].into_iter(), false, Some(Range::Data)).unwrap();
+        assert_eq!(flat.byte(3.0), 0);
+    }
+
+    #[test]
+    fn darkness_is_noticed() {
+        assert!(darkness(&[0, 1, 1, 0]).unwrap().contains("above 1 of 255"));
+        assert!(darkness(&[0, 15, 63]).is_some());
+        assert!(darkness(&[0, 0, 200]).is_none());
+    }
+}
