@@ -153,7 +153,7 @@ fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
                 let moved = (0..then.names.len()).filter(|&n| of(then, n) != of(now, n));
                 let way = |n: usize| {
                     let ((from, to), (was, till)) = (of(now, n), of(then, n));
-                    format!("column `{}` is seen as 0 to 1 from {from} to {to}, not from {was} to {till}", now.names[n])
+                    format!("column `{}` is scaled by {from} to {to}, not by {was} to {till}", now.names[n])
                 };
                 ways.extend(moved.map(way).take(TOLD));
             }

@@ -84,7 +84,7 @@ const CHANGES: &[Case] = &[
             let rows: String = (0..30).map(|t| format!("{},{}\n", 2 * (t % 7), (t * 3) % 11)).collect();
             p.write("waves.csv", format!("a,b\n{rows}").as_bytes());
         },
-        &["column `a` reaches from 0 to 12, not from 0 to 6"],
+        &["column `a` is scaled by 0 to 12, not by 0 to 6"],
     ),
     (
         "another file in its place",
