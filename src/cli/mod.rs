@@ -2,10 +2,12 @@
 
 mod args;
 mod bench;
+mod check;
 mod devices;
 mod eval;
 mod progress;
 mod sample;
+mod threads;
 mod train;
 mod trained;
 mod variants;
@@ -13,17 +15,24 @@ mod variants;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use args::{BenchArgs, BenchCommand, Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
+pub use args::{
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs,
+};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, escaped, plain};
 
 /// Carries out a parsed command line.
 pub fn run(cli: Cli) -> Result<()> {
+    if !matches!(cli.command, Command::Variants(_)) {
+        // Before anything is written.
+        threads::start()?;
+    }
     match cli.command {
         Command::Train(args) => train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Check(args) => check::check(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
     }
@@ -31,12 +40,12 @@ pub fn run(cli: Cli) -> Result<()> {
 
 /// Tells the person at the keyboard; unlike `eprintln!`, it does not panic when nobody listens any more.
 fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
 }
 
-/// Prints a result and a line feed; unlike `println!`, it does not panic when the reader has gone (`| head`).
+/// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
-    match writeln!(io::stdout(), "{text}") {
+    match writeln!(io::stdout(), "{}", escaped(&text.to_string(), "\n\t")) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failure(format!("cannot write to the standard output: {error}")))
         }

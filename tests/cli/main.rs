@@ -1,12 +1,15 @@
 //! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for good.
 
 mod bench;
+mod check;
 mod eval;
 mod interruptions;
 mod limits;
 mod listings;
 mod requests;
 mod sample;
+mod terminal;
+mod threads;
 mod train;
 
 use std::{
