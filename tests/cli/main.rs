@@ -2,6 +2,7 @@
 
 mod bench;
 mod changes;
+mod check;
 mod data;
 mod eval;
 mod interruptions;
@@ -9,6 +10,8 @@ mod limits;
 mod listings;
 mod requests;
 mod sample;
+mod terminal;
+mod threads;
 mod train;
 
 use std::{
