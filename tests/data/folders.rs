@@ -91,8 +91,8 @@ fn folders_without_images_are_explained() {
     assert_failure(open_at(empty.path(), &Options::default()), &["no PNG or JPEG images, IDX files or MIDI files"]);
     let broken = folder_of(&[("a.png", b"text"), ("b.jpg", b"")]);
     assert_failure(open_at(broken.path(), &Options::default()), &["no image that can be read"]);
-    let text = folder_of(&[("a.dat", b"1,2\n3,4\n"), ("a.csv", b"x,y\n1,2\n3,4\n")]);
-    assert_failure(open_at(&text.path().join("a.dat"), &Options::default()), &["a.dat", "0x312c320a", "0x00000803"]);
+    let text = folder_of(&[("a.xyz", b"1,2\n3,4\n"), ("a.csv", b"x,y\n1,2\n3,4\n")]);
+    assert_failure(open_at(&text.path().join("a.xyz"), &Options::default()), &["a.xyz", "0x312c320a", "0x00000803"]);
     let points = open_at(&text.path().join("a.csv"), &Options::default()).unwrap();
     assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![1.0, 2.0, 3.0, 4.0])));
 }

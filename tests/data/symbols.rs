@@ -122,7 +122,7 @@ fn folders_of_melodies_are_cut_one_by_one() {
     assert_eq!((set.len(), symbols(&set).names.len()), (3 + 1, 2 + 9));
     assert_eq!(spelt(&set)[3][..5], ["40", "hold", "hold", "rest", "rest"]);
     assert_eq!(set.about.notes.len(), 1);
-    assert!(set.about.notes[0].contains("1 of the 3 MIDI files") && set.notes[0].contains("c.mid"), "{}", set.notes[0]);
+    assert!(set.about.notes[0].contains("1 of the 3 MIDI files") && set.about.notes[0].contains("c.mid"), "{}", set.about.notes[0]);
     let test = Options { split: Split::Test, ..Options::default() };
     assert_failure(open_at(folder.path(), &test), &["no part to test"]);
     assert_usage(open_at(folder.path(), &Options { size: Some(8), ..Options::default() }), &["holds melodies"]);
