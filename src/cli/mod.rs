@@ -17,9 +17,14 @@ use std::io::{self, Write};
 pub use args::{BenchArgs, BenchCommand, Cli, Command, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
 
 use crate::error::{Error, Result};
+use crate::memory;
+
+/// Memory without which nothing is begun, as threads and all that is small would not have it either.
+const STARTED: u64 = 8 << 20;
 
 /// Carries out a parsed command line.
 pub fn run(cli: Cli) -> Result<()> {
+    memory::ensure(STARTED)?;
     match cli.command {
         Command::Train(args) => train::train(&args),
         Command::Sample(args) => sample::sample(&args),

@@ -58,9 +58,9 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let fits = |settings: &Settings| {
         models::variant(&settings.variant).and_then(|v| v.model(settings, &examples)).and_then(|m| plan(&m)).is_ok()
     };
-    let plans = plan(&model).map_err(|error| match resumed {
+    let plans = plan(&model).map_err(|error| match &resumed {
         // The batch of a run cannot change.
-        Some(_) => error,
+        Some(run) => with_way_back(error, run),
         None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if args.explain {
@@ -326,10 +326,11 @@ fn resumption(run: &Run) -> String {
 
 /// The sentence for a run that cannot go on, with the way back.
 fn with_way_back(error: Error, run: &Run) -> Error {
-    let last = checkpoint::latest(&run.checkpoints()).ok().flatten();
-    let back = match last {
-        Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
-        None => "there is no checkpoint yet".into(),
+    let back = match checkpoint::latest(&run.checkpoints()) {
+        Ok(Some((path, _))) => format!("the last good checkpoint is {}", path.display()),
+        // There is no memory to look at them.
+        Err(Error::Device(_)) => format!("its checkpoints are in {}", run.checkpoints().display()),
+        _ => "there is no checkpoint yet".into(),
     };
     match error {
         Error::Device(sentence) => Error::device(format!("{sentence}; {back}; go on with: {}", resumption(run))),

@@ -211,8 +211,8 @@ pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     let (images, labels) = match spec {
         "ring" | "grid" => return points::open(spec, options),
         "sines" | "sines-rcgan" => return sines::open(spec, options),
-        "digits" => digits::draw(options),
-        "shapes" => shapes::draw(options),
+        "digits" => digits::draw(options)?,
+        "shapes" => shapes::draw(options)?,
         _ => return open_path(spec, options),
     };
     Dataset::of_images(spec.to_owned(), images, labels, options)

@@ -5,6 +5,7 @@ mod eval;
 mod interruptions;
 mod limits;
 mod listings;
+mod memory;
 mod requests;
 mod sample;
 mod train;
