@@ -25,9 +25,14 @@ pub use args::{
 };
 
 use crate::error::{Error, Result, escaped, plain};
+use crate::memory;
+
+/// Memory without which nothing is begun, as threads and all that is small would not have it either.
+const STARTED: u64 = 8 << 20;
 
 /// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
 pub fn run(cli: Cli) -> Result<u8> {
+    memory::ensure(STARTED)?;
     if !matches!(cli.command, Command::Variants(_)) {
         // Before anything is written.
         threads::start()?;

@@ -83,7 +83,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         })?;
     let plans = plans.map_err(|error| match &resumed {
         // The batch of a run cannot change.
-        Some(_) => error,
+        Some(resumed) => with_way_back(error, &resumed.run),
         None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if args.explain {

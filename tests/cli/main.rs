@@ -8,6 +8,7 @@ mod eval;
 mod interruptions;
 mod limits;
 mod listings;
+mod memory;
 mod requests;
 mod sample;
 mod terminal;
