@@ -7,12 +7,15 @@
 # ADAPTER is an index or a name as in `saddle devices`; the first, best one by default. Every step has its own time limit, its own
 # log, and writes before the next begins; a step that fails does not stop the others. $OUT (default: results) then holds
 # hardware-ADAPTER.json, everything in one file, made anew after each step; hardware-ADAPTER.tar.gz, the logs; and a picture.
-# All steps together end within BUDGET seconds (570). SMALL=1 takes small numbers, for a try on a software driver.
+# All steps together end within BUDGET seconds (570). SMALL=1 takes small numbers, for a try on a software driver, and PATIENCE=N times
+# as long for each step (BUDGET is 570 N then).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 here=$PWD
 out=${OUT:-$here/results} steps=$here/steps
-budget=${BUDGET:-570} small=${SMALL:-}
+small=${SMALL:-} patience=${PATIENCE:-1}
+budget=${BUDGET:-$((570 * patience))}
+grace=5 # seconds that a program has to end, once it is told to
 mkdir -p "$out" "$steps"
 : >"$steps/steps.tsv"
 export SADDLE_CACHE=$here/cache NODEVICE_SELECT=1 PYTHONUNBUFFERED=1
@@ -83,17 +86,17 @@ pathlib.Path(out).write_text(json.dumps(report, indent=1))
 PYTHON
 }
 
-# step NAME SECONDS COMMAND...: at most so long, and no longer than is left; interrupted first, so that a run keeps its checkpoint.
+# step NAME SECONDS COMMAND...: at most so long, and no longer than is left; told to end first, so that a run keeps its checkpoint.
 step() {
-    local name=$1 limit=$2 begun=$SECONDS status
+    local name=$1 limit=$(($2 * patience)) begun=$SECONDS status most=$(($(left) - grace))
     shift 2
-    [ "$limit" -gt "$(left)" ] && limit=$(left)
+    [ "$limit" -gt "$most" ] && limit=$most
     if [ "$limit" -lt 3 ]; then
         printf '%s\t0\t0\tno time left\n' "$name" >>"$steps/steps.tsv"
         echo "$name: no time left"
         return 1
     fi
-    timeout --signal=INT --kill-after=5 "$limit" "$@" >"$steps/$name.log" 2>&1
+    { timeout --kill-after=$((grace * patience)) "$limit" "$@" >"$steps/$name.log" 2>&1; } 2>/dev/null
     status=$?
     case $status in
         0) status=ok ;;
@@ -158,11 +161,11 @@ losses() { # DEVICE VARIANT SECONDS
     rm -rf "$run"
     step "train-$2-$1" "$3" "$saddle" train "$2" --adapter "$4" --steps $rounds --set log_every=$every --set sample_every=0 --set checkpoint_every=0 --out "$run"
     [ -e "$run/metrics.jsonl" ] && cp "$run/metrics.jsonl" "$steps/losses-$2-$1.jsonl"
-    merge
 }
 variants="gan dcgan lstm-gan vae-gan dbm"
 for variant in $variants; do losses device "$variant" 15 "$adapter"; done
 for variant in $variants; do losses cpu "$variant" 20 cpu; done
+merge
 
 # --- PyTorch beside it -----------------------------------------------------------------------------------------------------
 if command -v python3 >/dev/null && python3 -c 'import torch' 2>/dev/null; then
@@ -184,6 +187,6 @@ step mnist-train 75 "$saddle" train dcgan --data "$data" --adapter "$adapter" --
 [ -e "$run/metrics.jsonl" ] && cp "$run/metrics.jsonl" "$steps/mnist.jsonl"
 step mnist-sample 15 "$saddle" sample "$run" --adapter "$adapter" --out "$out/mnist-$label.png"
 step mnist-eval 60 "$saddle" eval "$run" --adapter "$adapter" "${more[@]}" --json
-sed -n '/^{/,$p' "$steps/mnist-eval.log" >"$steps/mnist-eval.json"
+[ -e "$steps/mnist-eval.log" ] && sed -n '/^{/,$p' "$steps/mnist-eval.log" >"$steps/mnist-eval.json"
 merge
 echo "done in $SECONDS s: $out"

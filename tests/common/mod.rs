@@ -6,13 +6,13 @@
 //! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters included.
 //! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG names gets a line
 //! for each run, to count what was tested.
-#![allow(dead_code)] // no test uses all of it
+#![allow(dead_code, unused_imports)] // no test uses all of it
 
 pub mod browser;
 
 use std::{fs::File, io::Write, sync::OnceLock};
 
-pub use saddle::check::{Bound, Data, EPS, Inputs, Rng, TINY, chain_error, clock};
+pub use saddle::check::{Bound, Data, EPS, Inputs, Rng, clock};
 use saddle::{
     check::{Expected, GUARD, Guarded, Written, cases, on_gpu},
     gpu::{self, Choice, Device, Pipelines},
