@@ -23,7 +23,8 @@ use crate::{
 /// Rows of a table's sequences, unless another window is set: as in TimeGAN's experiments.
 const WINDOW: usize = 24;
 /// How data says that it has no held-out part.
-const ABSENT: [&str; 3] = ["no part to test with", "no test set beside it", "but none for testing"];
+const ABSENT: [&str; 4] =
+    ["no part to test with", "no test set beside it", "but none for testing", "has no test images"];
 /// What the seed of sampling differs by from that of training.
 const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
