@@ -341,7 +341,7 @@ impl Training {
                         "a picture holds {count} of the {wanted} samples: the others are not drawn"
                     ));
                 }
-                report::grid(&samples[..count * len], &shape, columns)?
+                report::grid(&samples[..count.max(1) * len], &shape, columns)?
             }
             [steps, features] => match self.dataset.series {
                 Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,
