@@ -73,8 +73,11 @@ def lstm_gan():
     return torch_round(Recurrent(16, 64, 5, False), Recurrent(5, 64, 1, True), (24, 128, 5), (24, 128, 16))
 
 
+ADAM = {}  # what a device wants of the optimiser besides
+
+
 def adam(*nets):
-    return torch.optim.Adam([p for net in nets for p in net.parameters()], lr=2e-4, betas=(0.5, 0.999))
+    return torch.optim.Adam([p for net in nets for p in net.parameters()], lr=2e-4, betas=(0.5, 0.999), **ADAM)
 
 
 def torch_round(g, d, real_shape, latent_shape):
@@ -91,7 +94,7 @@ def torch_round(g, d, real_shape, latent_shape):
         loss = F.softplus(-d(fake)).mean()
         loss.backward()
         opt_g.step()
-        return loss.item()
+        return loss.detach()
 
     return step
 
@@ -124,7 +127,7 @@ def vae_gan():
         (F.softplus(-judge(x)).mean() + fakes).backward()
         for optimiser in (opt_e, opt_g, opt_d):
             optimiser.step()
-        return error.item()
+        return error.detach()
 
     return step
 

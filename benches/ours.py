@@ -7,11 +7,11 @@ import subprocess
 import tempfile
 
 
-def round_of(name, adapter, seconds=1):
+def round_of(name, adapter, seconds=1, program="target/release/saddle", half=False):
     """What `saddle bench` measures of one round: a dict."""
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "report.json")
-        command = ["target/release/saddle", "bench", "--adapter", adapter, "--only", name, "--shapes", "0", "--seconds", str(seconds)]
+        command = [program, "bench", *(["--half"] if half else []), "--adapter", adapter, "--only", name, "--shapes", "0", "--seconds", str(seconds)]
         subprocess.run([*command, "--json", file], check=True, capture_output=True)
         with open(file) as report:
             return json.load(report)["rounds"][0]

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -85,9 +86,12 @@ impl Checkpoint {
     /// Reads a file that [`Checkpoint::save`] wrote; refuses one that changed since in any byte.
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
-        let bytes =
-            files::read(path).map_err(|error| Error::failure(format!("cannot read checkpoint `{name}`: {error}")))?;
-        memory::ensure(bytes.len() as u64)?;
+        let bytes = files::read(path).map_err(|error| {
+            let sentence = format!("cannot read checkpoint `{name}`: {error}");
+            // A lack of memory is no damage.
+            if error.kind() == ErrorKind::OutOfMemory { Error::device(sentence) } else { Error::failure(sentence) }
+        })?;
+        memory::ensure(bytes.len() as u64).map_err(|error| error.at(&format!("checkpoint `{name}`")))?;
         let checkpoint =
             Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))?;
         match (step_of(path), checkpoint.meta.get("step")) {
@@ -168,12 +172,13 @@ pub fn step_of(path: &Path) -> Option<u64> {
 
 /// The newest checkpoint of a folder that is whole, with a warning about each newer one that is not.
 ///
-/// None where there is no checkpoint; an error where all are damaged.
+/// None where there is no checkpoint; an error where all are damaged, or where there is no memory for one.
 pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     let paths = oldest_first(folder)?;
     for path in paths.iter().rev() {
         match Checkpoint::load(path) {
             Ok(checkpoint) => return Ok(Some((path.clone(), checkpoint))),
+            Err(error @ Error::Device(_)) => return Err(error),
             Err(error) => tracing::warn!("{error}; falling back to the one before"),
         }
     }

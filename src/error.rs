@@ -2,17 +2,17 @@
 
 use std::fmt::Display;
 
-/// A sentence that says what is wrong, where, and what would be right.
+/// A sentence that says what is wrong, where, and what would be right. Shown, it is one line of printable characters, see [`plain`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request itself is wrong: a flag, a setting, a name.
-    #[error("{0}")]
+    #[error("{}", plain(.0))]
     Usage(String),
     /// The request was fine and could not be carried out.
-    #[error("{0}")]
+    #[error("{}", plain(.0))]
     Failure(String),
     /// The device gave up on a right request: out of memory, lost, hung. It can be tried again.
-    #[error("{0}")]
+    #[error("{}", plain(.0))]
     Device(String),
     /// A training blew up: from there on it is of no use, and before that it can go on otherwise.
     #[error("{0}")]
@@ -60,6 +60,60 @@ impl Error {
     }
 }
 
+/// Characters of a quoted value that are shown.
+const SHOWN: usize = 80;
+/// Of them, those at its end.
+const END: usize = 20;
+/// Bytes that a path, and a name in one, may have.
+const PATH: usize = 4096;
+const NAME: usize = 255;
+
+/// A sentence in one line that a terminal shows as it is: what would command the terminal, break the line or turn the direction of
+/// writing is escaped, as JSON does it. What stands between backticks is a value of somebody's own: a long one that cannot be a
+/// path is cut, and its length is said.
+pub fn plain(sentence: &str) -> String {
+    let mut text = String::new();
+    let mut parts = sentence.split('`').enumerate().peekable();
+    while let Some((n, part)) = parts.next() {
+        // Every other part is quoted; a quotation without an end is none.
+        let quoted = n % 2 == 1 && parts.peek().is_some();
+        let shown: Vec<char> = escaped(part, "").chars().collect();
+        if quoted && shown.len() > SHOWN && !may_be_path(part) {
+            let start: String = shown[..SHOWN - END - 1].iter().collect();
+            let end: String = shown[shown.len() - END..].iter().collect();
+            text += &format!("{start}…{end}` ({} characters)", part.chars().count());
+        } else {
+            text.extend(shown);
+            text.extend(parts.peek().map(|_| '`'));
+        }
+    }
+    text
+}
+
+/// The text with the characters escaped that a terminal would not print, but for those that are `kept`.
+pub fn escaped(text: &str, kept: &str) -> String {
+    let escape = |c: char| match c {
+        c if kept.contains(c) => c.to_string(),
+        '\n' => "\\n".into(),
+        '\r' => "\\r".into(),
+        '\t' => "\\t".into(),
+        c if c.is_control() || turns(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+/// Whether a character breaks the line, or changes the direction of what follows: a name could show as another one.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether a long text with separators has the lengths of a path, which is of use as a whole only.
+fn may_be_path(text: &str) -> bool {
+    let separator = |c| c == '/' || c == std::path::MAIN_SEPARATOR;
+    text.contains(separator) && text.len() <= PATH && text.split(separator).all(|name| name.len() <= NAME)
+}
+
 /// The candidate that `name` was probably meant to be.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.6;
@@ -83,4 +137,52 @@ pub fn unknown<'a>(kind: &str, name: &str, candidates: impl IntoIterator<Item = 
         None => format!("the valid ones are {}", candidates.join(", ")),
     };
     Error::usage(format!("unknown {kind} `{name}`; {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_one_printable_line() {
+        let cases = [
+            ("a\x1b]0;owned\x07b", "a\\u001b]0;owned\\u0007b"),
+            ("one\ntwo\r\tthree", "one\\ntwo\\r\\tthree"),
+            ("\x7f\u{9b}31m", "\\u007f\\u009b31m"),
+            ("invoice\u{202e}gpj.exe", "invoice\\u202egpj.exe"),
+            ("\u{2066}\u{2028}\u{feff}\u{200f}", "\\u2066\\u2028\\ufeff\\u200f"),
+            ("naïve 東京 😀 `x`", "naïve 東京 😀 `x`"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(plain(text), shown);
+            assert_eq!(plain(shown), shown, "once is enough");
+            for error in [Error::usage(text), Error::failure(text), Error::device(text), Error::Usage(text.into())] {
+                assert_eq!(error.to_string(), shown);
+            }
+            assert_eq!(Error::usage("b").at(text).to_string(), format!("{shown}: b"));
+            assert!(unknown("setting", text, ["lr_g"]).to_string().contains(shown));
+        }
+        assert_eq!(escaped("a\tb\nc\x1b", "\t\n"), "a\tb\nc\\u001b");
+    }
+
+    #[test]
+    fn long_values_are_cut_and_paths_are_not() {
+        let long = "0123456789".repeat(20);
+        let cut = format!("`{}…{}` (200 characters) is no number", &long[..59], &long[..20]);
+        assert_eq!(plain(&format!("`{long}` is no number")), cut);
+        assert_eq!(plain(&cut), cut);
+        let wide = "東".repeat(81);
+        assert_eq!(plain(&format!("`{wide}`")), format!("`{}…{}` (81 characters)", "東".repeat(59), "東".repeat(20)));
+        let path = format!("/{long}/{long}/a.csv");
+        for whole in [
+            format!("`{path}` cannot be read"),
+            format!("{long} is not quoted"),
+            format!("`{}`", &long[..80]),
+            format!("` {long}"),
+        ] {
+            assert_eq!(plain(&whole), whole);
+        }
+        let no_path = format!("`/{}`", long.repeat(2));
+        assert!(plain(&no_path).ends_with("(401 characters)"), "no file has such a name");
+    }
 }

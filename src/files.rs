@@ -20,26 +20,28 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// All bytes of a file, within the bound on sizes ([`memory::most`]).
+/// All bytes of a file.
 ///
 /// # Errors
-/// Those of [`open`], and one for what is too large.
+/// Those of [`open`], and `OutOfMemory` where there is no room for them.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
-    let (len, most) = (file.metadata()?.len(), memory::most().map_err(io::Error::other)?);
-    if len > most.bytes {
-        return Err(io::Error::other(format!("it has {}, more than {most}", memory::mib(len))));
-    }
-    let mut bytes = memory::room(len as usize).map_err(io::Error::other)?;
-    file.take(most.bytes).read_to_end(&mut bytes)?;
+    let mut file = open(path)?;
+    let room = memory::room(file.metadata()?.len() as usize);
+    let mut bytes = room.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
+    file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The text of a file, as [`read`].
+/// The text of a file, within the bound on sizes ([`memory::most`]).
 ///
 /// # Errors
-/// Those of [`read`], and one for what is not UTF-8.
+/// Those of [`read`], and those for what is too large or not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
+    regular(path)?;
+    let (len, most) = (fs::metadata(path)?.len(), memory::most().map_err(io::Error::other)?);
+    if len > most.bytes {
+        return Err(io::Error::other(format!("it has {}, more than {most}", memory::mib(len))));
+    }
     String::from_utf8(read(path)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 

@@ -1,6 +1,7 @@
 //! Saddle trains adversarial generative models on any GPU.
 
 pub mod bench;
+pub mod check;
 pub mod checkpoint;
 pub mod cli;
 pub mod composite;

@@ -1,23 +1,50 @@
 //! The `saddle` command.
 
-use std::io::{Write, stderr};
+use std::io::{self, Write, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
 use saddle::cli::{Cli, run};
+use saddle::error::{escaped, plain};
 use tracing_subscriber::EnvFilter;
 
 /// What reaches stderr unless `RUST_LOG` says otherwise: warnings, and from the graphics stack errors only.
 const LOGGED: &str = "warn,wgpu=error,wgpu_core=error,wgpu_hal=error,naga=error";
 
+/// Standard error for the log, a line for each event.
+struct Plain;
+
+impl Write for Plain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        writeln!(stderr(), "{}", plain(text.trim_end()))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
+}
+
+/// Ends the process with what clap has to say, which quotes arguments as they were given.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.render().to_string();
+    let shown = escaped(&text, "\n");
+    if shown == text {
+        error.exit();
+    }
+    let _ = write!(stderr(), "{shown}");
+    std::process::exit(error.exit_code());
+}
+
 #[expect(unsafe_code, reason = "an environment variable has to be set before any thread starts")]
 fn main() -> ExitCode {
     // SAFETY: no other thread runs yet.
     unsafe { saddle::gpu::quiet_loader() };
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
-        .with_writer(stderr)
+        .with_writer(|| Plain)
         .without_time()
         .with_target(false)
         .log_internal_errors(false)

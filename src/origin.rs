@@ -149,11 +149,11 @@ fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
         (Some(Series::Columns(then)), Some(Series::Columns(now))) => {
             let mut ways = names_differ("column", &then.names, &now.names);
             if ways.is_empty() {
-                let of = |columns: &Columns, n: usize| (columns.min[n], columns.max[n]);
+                let of = |columns: &Columns, n: usize| (columns.zero[n], columns.one[n]);
                 let moved = (0..then.names.len()).filter(|&n| of(then, n) != of(now, n));
                 let way = |n: usize| {
                     let ((from, to), (was, till)) = (of(now, n), of(then, n));
-                    format!("column `{}` reaches from {from} to {to}, not from {was} to {till}", now.names[n])
+                    format!("column `{}` is scaled by {from} to {to}, not by {was} to {till}", now.names[n])
                 };
                 ways.extend(moved.map(way).take(TOLD));
             }

@@ -143,17 +143,12 @@ impl Run {
     pub fn thin_samples(&self, keep: usize, every: u64) -> Result<()> {
         let step = |name: &String| name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok();
         let mut steps: Vec<u64> = names(&self.samples())?.iter().filter_map(step).collect();
-        steps.sort_unstable();
-        let Some(newest) = steps.pop() else { return Ok(()) };
+        let Some(newest) = steps.iter().copied().max() else { return Ok(()) };
         let mut interval = every.max(1);
-        while 1 + steps.iter().filter(|step| step.is_multiple_of(interval)).count() > keep.max(1) {
-            match interval.checked_mul(2) {
-                Some(double) if interval <= newest => interval = double,
-                _ => break,
-            }
+        while newest.div_ceil(interval) > keep as u64 && interval < newest {
+            interval = interval.saturating_mul(2);
         }
-        let kept = |step: &u64| keep > 1 && step.is_multiple_of(interval);
-        steps.retain(|step| !kept(step));
+        steps.retain(|step| *step != newest && !step.is_multiple_of(interval));
         steps.iter().map(|step| self.sample_path(*step)).try_for_each(|path| {
             fs::remove_file(&path).map_err(|e| Error::failure(format!("cannot remove `{}`: {e}", path.display())))
         })
@@ -246,13 +241,14 @@ impl Written {
             }
             return Ok((Settings::written(variants, &layer)?, notes));
         };
+        let all = Settings::written(variants, &layer)?;
+        if all.variant != kept.variant {
+            let (theirs, ours) = (kept.variant, all.variant);
+            return Err(Error::failure(format!("the checkpoint is of a {theirs}, and this run is a {ours}")));
+        }
         // A line that is missing stands for what the run had; in a whole file of an earlier version, for what that had.
         let missing: Vec<&str> = kept.relevant.iter().copied().filter(|key| !layer.has(key)).collect();
-        let written = if is_whole == Some(true) || missing.is_empty() {
-            Settings::written(variants, &layer)?
-        } else {
-            kept.overlaid(&layer)?
-        };
+        let written = if is_whole == Some(true) || missing.is_empty() { all } else { kept.overlaid(&layer)? };
         let different = kept.differences(&written);
         let say = |(key, kept, now): &(&Key, String, String)| format!("`{}` was {kept}, is {now}", key.name);
         let (refused, others): (Vec<_>, Vec<_>) = different.iter().partition(|(key, ..)| key.resume == Resume::Never);
@@ -308,7 +304,7 @@ fn with_remedy(error: Error, folder: &Path) -> Error {
 /// Whether a folder has checkpoints and no settings beside them.
 fn is_lost(folder: &Path) -> Result<bool> {
     let has = |name: &String| checkpoint::step_of(Path::new(name)).is_some();
-    Ok(!folder.join(SETTINGS).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
+    Ok(folder.is_dir() && !folder.join(SETTINGS).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
 }
 
 /// The command that goes on with the run in a folder.
@@ -436,7 +432,7 @@ fn refuse_used(folder: &Path) -> Result<()> {
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
     let path = folder.join(LOCK);
-    let there = if path.exists() { regular(&path) } else { Ok(()) };
+    let there = if path.exists() { files::regular(&path) } else { Ok(()) };
     let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
     let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
     match file.try_lock() {

@@ -2,64 +2,16 @@
 mod common;
 mod probe;
 
-use common::{Bound, Inputs, Rng, check, check_with, device};
+use common::{Bound, Inputs, check, check_cases, check_with, clock, device};
 use saddle::{
-    graph::{Field, numel},
-    kernels::{Caps, Finite, Gather, Pad, Record, Spec, Tick, finite::SPAN, gather::Data},
+    check::cases::cases,
+    graph::Field,
+    kernels::{Caps, Finite, Gather, Kernel, Record, Spec, Tick, finite::SPAN, gather::Data},
 };
-
-fn clock(step: u32) -> Vec<u32> {
-    vec![step, 0x0bad_cafe, 0x5eed, 0]
-}
-
-/// A kernel's words: the clock, random items (finite where they are floats) and random classes.
-fn words(data: Data, step: u32) -> Vec<Vec<u32>> {
-    let mut rng = Rng(data.count as u64);
-    let items = match data.bytes {
-        true => rng.words(data.words()),
-        false => rng.uniform(data.words(), -3.0, 3.0).iter().map(|x| x.to_bits()).collect(),
-    };
-    let classes = (0..data.count).map(|_| rng.below(data.classes.max(1)) as u32).collect();
-    vec![clock(step), items, if data.classes > 0 { classes } else { vec![0] }]
-}
-
-/// count, item_len, bytes, stack, classes, batch
-const GATHERS: [(usize, usize, bool, usize, usize, usize); 22] = [
-    (1, 1, true, 1, 0, 1),
-    (1, 1, false, 1, 2, 3),
-    (2, 3, true, 1, 2, 5),
-    (3, 2, false, 1, 0, 64),
-    (5, 7, true, 3, 10, 8),
-    (7, 1, true, 2, 7, 33),
-    (8, 31, true, 1, 3, 16),
-    (10, 33, false, 2, 0, 7),
-    (17, 255, true, 1, 1, 4),
-    (31, 256, true, 1, 31, 9),
-    (64, 257, true, 3, 5, 5),
-    (97, 784, true, 1, 10, 64),
-    (100, 785, true, 3, 10, 13),
-    (127, 129, false, 1, 300, 17),
-    (128, 64, false, 1, 128, 128),
-    (129, 5, true, 1, 257, 255),
-    (255, 12, true, 4, 10, 256),
-    (256, 9, true, 1, 10, 257),
-    (257, 3, false, 3, 10, 100),
-    (1000, 2, false, 1, 8, 512),
-    (4097, 1, true, 1, 10, 1021),
-    (3, 3 * 61 * 67, true, 1, 2, 2),
-];
 
 #[test]
 fn examples_and_classes() {
-    for (k, (count, item_len, bytes, stack, classes, batch)) in GATHERS.into_iter().enumerate() {
-        let data = Data { count, item_len, bytes, stack, classes };
-        let (draw, draws) = (k as u32 % 3, 3);
-        let inputs = Inputs::random(0).words(words(data, 1 << k));
-        check(Gather { field: Field::Items, draw, draws, batch, data }, inputs.clone(), Bound::Exact);
-        if classes > 0 {
-            check(Gather { field: Field::OneHot, draw, draws, batch, data }, inputs, Bound::Exact);
-        }
-    }
+    check_cases("gather", 65_535);
 }
 
 #[test]
@@ -67,12 +19,8 @@ fn gathers_fold_over_two_axes() {
     let data = Data { count: 50, item_len: 10, bytes: true, stack: 2, classes: 10 };
     let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
     for (field, batch) in [(Field::Items, 7), (Field::Items, 25), (Field::OneHot, 8), (Field::OneHot, 49)] {
-        check_with(
-            &caps,
-            Gather { field, draw: 0, draws: 1, batch, data },
-            Inputs::random(0).words(words(data, 3)),
-            Bound::Exact,
-        );
+        let gather = Gather { field, draw: 0, draws: 1, batch, data };
+        check_with(&caps, gather.clone(), Inputs::suited(&gather.into(), 0).at_step(3), Bound::Exact);
     }
 }
 
@@ -105,49 +53,17 @@ fn any_place_of_the_endless_stream() {
 
 #[test]
 fn pads() {
-    let cases: [(&[usize], &[usize], &[usize]); 24] = [
-        (&[1], &[1], &[0]),
-        (&[1], &[2], &[1]),
-        (&[1], &[257], &[256]),
-        (&[5], &[7], &[1]),
-        (&[255], &[256], &[1]),
-        (&[256], &[257], &[0]),
-        (&[300_000], &[300_007], &[5]),
-        (&[3, 5], &[3, 5], &[0, 0]),
-        (&[3, 5], &[4, 5], &[1, 0]),
-        (&[3, 5], &[3, 9], &[0, 4]),
-        (&[1, 1], &[17, 19], &[16, 18]),
-        (&[64, 100], &[64, 110], &[0, 10]),
-        (&[2, 3, 5], &[4, 6, 7], &[1, 2, 1]),
-        (&[7, 1, 11], &[7, 3, 11], &[0, 2, 0]),
-        (&[1, 251, 1], &[3, 257, 2], &[2, 3, 1]),
-        (&[1, 1, 1], &[1, 1, 1], &[0, 0, 0]),
-        (&[2, 3, 4, 5], &[2, 3, 4, 5], &[0, 0, 0, 0]),
-        (&[2, 3, 4, 5], &[3, 5, 7, 9], &[1, 1, 1, 1]),
-        (&[2, 3, 4, 5], &[2, 3, 6, 7], &[0, 0, 1, 1]),
-        (&[1, 1, 28, 28], &[1, 1, 32, 32], &[0, 0, 2, 2]),
-        (&[8, 3, 16, 16], &[8, 6, 16, 16], &[0, 3, 0, 0]),
-        (&[4, 7, 1, 13], &[5, 7, 31, 13], &[1, 0, 30, 0]),
-        (&[1, 1, 1, 1], &[2, 3, 5, 7], &[1, 2, 4, 6]),
-        (&[3, 1, 61, 67], &[3, 2, 67, 71], &[0, 1, 6, 2]),
-    ];
-    for (k, (from, to, before)) in cases.into_iter().enumerate() {
-        let pad = Pad { from: from.to_vec(), to: to.to_vec(), before: before.to_vec() };
-        assert!(numel(to) >= numel(from));
-        check(pad.clone(), Inputs::random(k as u64), Bound::Exact);
-        let caps = Caps { max_groups: 3, ..device().0.caps.clone() };
-        check_with(&caps, pad, Inputs::random(k as u64), Bound::Exact);
-    }
+    check_cases("pad", 3);
 }
 
 #[test]
 fn records_one_row_and_leaves_the_others() {
-    let strides = [1, 2, 64];
-    let shapes = [(1, 1), (1, 7), (2, 3), (3, 256), (31, 5), (63, 2), (64, 2), (65, 2), (257, 3)];
-    for (count, rows) in shapes {
-        for stride in strides {
-            for step in [0, 1, rows as u32 - 1, rows as u32, 1_000_003, u32::MAX] {
-                check(Record { count, stride, rows }, Inputs::random(1).words(vec![clock(step)]), Bound::Exact);
+    for case in cases("record") {
+        let Kernel::Record(record) = &case.kernel else { unreachable!("a record") };
+        for step in [0, 1, record.rows as u32 - 1, record.rows as u32, 1_000_003, u32::MAX] {
+            for stride in [1, 2, 64] {
+                let record = Record { stride, ..record.clone() };
+                check(record.clone(), Inputs::suited(&record.into(), 1).at_step(step), Bound::Exact);
             }
         }
     }

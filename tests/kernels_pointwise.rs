@@ -3,11 +3,13 @@ mod common;
 
 use std::time::Instant;
 
-use common::{Bound, EPS, Inputs, Rng, browser, chain_error, check, check_with, device};
-use saddle::kernels::{
-    Caps, Chain, Index, Kernel, MultiplyAdd, Pointwise,
-    chain::{Code, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
-    multiply_add::CHAINS,
+use common::{Bound, Inputs, Rng, browser, check_derived, check_with, device};
+use saddle::{
+    check::cases::{CODES, sample_chain},
+    kernels::{
+        Caps, Chain, Index, Kernel, MultiplyAdd, Pointwise,
+        chain::{Code, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
+    },
 };
 
 fn instr(code: Code, a: usize, b: usize, c: f32) -> Instr {
@@ -29,28 +31,15 @@ fn check_chain_with(caps: &Caps, len: usize, in_place: bool, chain: Chain, range
     let mut rng = Rng(len as u64 + 1);
     let operands: Vec<Vec<f32>> = chain.operand_lens(len).iter().map(|&n| rng.uniform(n, range.0, range.1)).collect();
     let before = rng.uniform(len, range.0, range.1);
-    let acc = |n: usize| if in_place { f64::from(before[n]) } else { 0.0 };
-    let bounds = (0..len).map(|n| chain_error(&chain, n, (acc(n), 0.0), &operands).1 + common::TINY).collect();
     let mut inputs = Inputs::random(0).operands(operands);
     if in_place {
         inputs = inputs.writes(vec![before]);
     }
-    check_with(caps, Pointwise { len, in_place, chain }, inputs, Bound::Each(vec![bounds]))
+    check_derived(caps, Pointwise { len, in_place, chain }, inputs)
 }
 
 fn check_chain(len: usize, in_place: bool, chain: Chain, range: (f32, f32)) -> f64 {
     check_chain_with(&device().0.caps, len, in_place, chain, range)
-}
-
-/// 0.5 * (x0 + x1) - x1^2.
-fn sample_chain() -> Chain {
-    let instrs = vec![
-        instr(Code::Add, 1, 2, 0.0),
-        instr(Code::MulC, 3, 0, 0.5),
-        instr(Code::Mul, 2, 2, 0.0),
-        instr(Code::Sub, 4, 5, 0.0),
-    ];
-    Chain::new(vec![plain(0), plain(3)], instrs)
 }
 
 #[test]
@@ -73,37 +62,9 @@ fn folded_over_two_axes() {
 
 #[test]
 fn every_code() {
-    use Code::*;
-    let positive = (0.01, 20.0);
-    let signed = (-3.0, 3.0);
-    let list = [
-        (Add, signed),
-        (Mul, signed),
-        (AddC, signed),
-        (MulC, signed),
-        (Sub, signed),
-        (Exp, (-20.0, 20.0)),
-        (Log, positive),
-        (Sqrt, positive),
-        (Recip, positive),
-        (Recip, (-20.0, -0.01)),
-        (Tanh, (-200.0, 200.0)),
-        (Tanh, signed),
-        (Sigmoid, (-30.0, 30.0)),
-        (Softplus, (-100.0, 100.0)),
-        (Softplus, signed),
-        (Step, signed),
-        (Abs, signed),
-        (Sin, signed),
-        (Cos, signed),
-        (Leaky, signed),
-        (Clamp, signed),
-        (Mask, signed),
-        (Const, signed),
-    ];
-    for (code, range) in list {
+    for (code, range) in CODES {
         for c in [0.0, 0.2, -1.5, 1.0] {
-            if code == Clamp && c < 0.0 {
+            if code == Code::Clamp && c < 0.0 {
                 continue;
             }
             let chain = Chain::new(vec![plain(0), plain(0)], vec![instr(code, 1, 2, c)]);
@@ -246,22 +207,17 @@ fn the_longest_chain_compiles_fast() {
     }
 }
 
-/// Each step rounds twice at most and shrinks what was wrong before; then comes the mean. The inputs are rounded, too.
 #[test]
 fn multiply_adds() {
-    let (m, c) = (0.75, 0.5);
     let has_half = device().0.raw.features().contains(wgpu::Features::SHADER_F16) && browser::wanted().is_none();
-    for (half, eps) in [(false, EPS), (true, 2f64.powi(-10))] {
+    for half in [false, true] {
         if half && !has_half {
             println!("no half precision on {}", device().0.info.name);
             continue;
         }
         for (len, rounds) in [(1, 1), (2, 0), (255, 7), (256, 31), (257, 2), (1009, 13)] {
-            let largest = CHAINS as f64 + 1.0;
-            let absolute = largest * (eps * (1.0 + 1.0 / (1.0 - m as f64)) + EPS * CHAINS as f64);
-            let a = Rng(len as u64).uniform(len, -1.0, 1.0);
-            let inputs = Inputs::random(0).reads(vec![a, vec![m, c]]);
-            check(MultiplyAdd { len, rounds, half }, inputs, Bound::Within { absolute, relative: 0.0 });
+            let kernel = MultiplyAdd { len, rounds, half };
+            check_derived(&device().0.caps, kernel.clone(), Inputs::suited(&kernel.into(), len as u64));
         }
     }
 }

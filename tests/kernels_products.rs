@@ -1,13 +1,13 @@
 //! The kernels over `shaders/product.wgsl`: matrix product, convolution and its two adjoints.
 mod common;
 
-use common::{Bound, Inputs, Rng, adapter, browser, check_with, device};
+use common::{Inputs, Rng, adapter, browser, check_derived, device};
 use saddle::{
+    check::cases::{CONVOLUTIONS, bias_and_leaky, cases, geometry},
     gpu,
     kernels::{
-        Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Index, Io, Kernel, MatMul, Matrix,
+        Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Io, Kernel, MatMul, Matrix,
         MatrixMultiplyAdd,
-        chain::{Code, Digit, Instr},
     },
 };
 
@@ -23,30 +23,15 @@ fn bodies() -> Vec<Body> {
 }
 
 /// Checks a kernel with every body.
-fn check(kernel: impl Into<Kernel>, inputs: Inputs, terms: usize) {
+fn check(kernel: impl Into<Kernel>, inputs: Inputs) {
     let kernel = kernel.into();
     for body in bodies() {
-        let is_half = matches!(body, Body::Matrix(matrix) if matrix.is_half());
-        check_with(&with(body), kernel.clone(), inputs.clone(), if is_half { half(terms) } else { bound(terms) });
+        check_derived(&with(body), kernel.clone(), inputs.clone());
     }
 }
 
-/// leaky(acc + bias), where the bias has `extent` values that repeat each `div` elements.
-fn bias_and_leaky(div: usize, extent: usize) -> Chain {
-    let bias = Index { offset: 0, digits: Some(vec![Digit { div, extent, stride: 1 }]) };
-    let add = Instr { code: Code::Add, a: 0, b: 1, c: 0 };
-    let leaky = Instr { code: Code::Leaky, a: 2, b: 0, c: 0.2f32.to_bits() };
-    Chain::new(vec![bias], vec![add, leaky])
-}
-
-/// Each term and the epilogue round a few times, in any order.
-fn bound(terms: usize) -> Bound {
-    Bound::Sum { c: 2.0, terms }
-}
-
-/// The same, where both operands of each term were rounded to half precision first.
-fn half(terms: usize) -> Bound {
-    Bound::Half { terms }
+fn check_every(name: &str) {
+    cases(name).into_iter().for_each(|case| check(case.kernel, case.inputs));
 }
 
 fn matmul(batch: usize, m: usize, n: usize, k: usize) -> MatMul {
@@ -54,82 +39,13 @@ fn matmul(batch: usize, m: usize, n: usize, k: usize) -> MatMul {
 }
 
 fn check_matmul(kernel: MatMul) {
-    let terms = kernel.k;
-    check(kernel, Inputs::random(terms as u64), terms);
+    let seed = kernel.k as u64;
+    check(kernel, Inputs::random(seed));
 }
-
-/// b, c, [h, w], k, [r, s], stride, pad and what P and Q are short of (or beyond) an equally padded convolution.
-type Shape = (usize, usize, [usize; 2], usize, [usize; 2], [usize; 2], [usize; 2], [isize; 2]);
-
-fn geometry((b, c, [h, w], k, [r, s], stride, pad, more): Shape) -> Geometry {
-    let out =
-        |h: usize, r: usize, i: usize| ((h + 2 * pad[i] - r) / stride[i] + 1).checked_add_signed(more[i]).unwrap();
-    Geometry { b, c, h, w, k, r, s, p: out(h, r, 0), q: out(w, s, 1), stride, pad }
-}
-
-const SHAPES: [Shape; 26] = [
-    (1, 1, [1, 1], 1, [1, 1], [1, 1], [0, 0], [0, 0]),
-    (1, 1, [5, 5], 1, [3, 3], [1, 1], [1, 1], [0, 0]),
-    (2, 3, [7, 5], 4, [1, 1], [1, 1], [0, 0], [0, 0]),
-    (3, 2, [6, 6], 5, [2, 2], [2, 2], [0, 0], [0, 0]),
-    (2, 1, [8, 8], 7, [4, 4], [2, 2], [1, 1], [0, 0]),
-    (4, 7, [4, 4], 1, [4, 4], [1, 1], [0, 0], [0, 0]), // a critic's last layer
-    (5, 6, [1, 1], 3, [4, 4], [1, 1], [3, 3], [0, 0]), // a generator's first, seen from the other side
-    (2, 3, [9, 11], 5, [3, 5], [2, 3], [1, 2], [0, 0]),
-    (2, 3, [11, 7], 5, [5, 3], [3, 2], [2, 0], [0, 0]),
-    (1, 2, [13, 13], 3, [5, 5], [3, 3], [1, 1], [0, 0]),
-    (3, 2, [7, 8], 2, [5, 4], [2, 2], [2, 1], [0, 0]),
-    (2, 2, [10, 10], 3, [1, 1], [2, 2], [0, 0], [0, 0]), // phases without a tap
-    (2, 2, [10, 9], 3, [2, 1], [3, 3], [0, 0], [0, 0]),
-    (2, 4, [6, 7], 3, [3, 3], [1, 1], [2, 0], [0, 0]),
-    (2, 3, [6, 6], 3, [4, 4], [2, 2], [1, 1], [1, 1]), // more padding below and right
-    (2, 3, [6, 6], 3, [3, 3], [1, 1], [1, 1], [2, 1]),
-    (2, 3, [7, 7], 3, [4, 4], [2, 2], [1, 2], [-1, -2]), // less: x's last rows and columns are not met
-    (1, 2, [5, 9], 2, [3, 3], [1, 1], [2, 1], [-2, 3]),
-    (1, 17, [3, 3], 19, [3, 3], [1, 1], [1, 1], [0, 0]),
-    (7, 5, [4, 4], 33, [2, 2], [1, 1], [0, 0], [0, 0]),
-    (1, 31, [5, 3], 65, [1, 3], [1, 1], [0, 1], [0, 0]),
-    (3, 64, [6, 6], 16, [4, 4], [2, 2], [1, 1], [0, 0]),
-    (16, 16, [7, 7], 63, [3, 3], [2, 2], [1, 1], [0, 0]),
-    (33, 1, [12, 12], 9, [4, 4], [2, 2], [1, 1], [0, 0]),
-    (2, 1, [1, 37], 3, [1, 5], [1, 2], [0, 2], [0, 0]), // one-dimensional
-    (2, 3, [41, 1], 2, [4, 1], [3, 1], [2, 0], [0, 0]),
-];
 
 #[test]
 fn matmul_of_awkward_shapes() {
-    let shapes = [
-        (1, 1, 1, 1),
-        (1, 1, 1, 2),
-        (1, 2, 3, 5),
-        (1, 7, 11, 13),
-        (1, 15, 17, 16),
-        (1, 16, 16, 16),
-        (1, 17, 15, 33),
-        (1, 31, 33, 8),
-        (1, 64, 1, 100),
-        (1, 1, 64, 100),
-        (1, 64, 100, 1),
-        (1, 1, 1, 1009),
-        (1, 5, 1, 6272),
-        (1, 63, 65, 64),
-        (1, 64, 64, 100),
-        (1, 65, 63, 127),
-        (1, 129, 127, 31),
-        (1, 3, 500, 3),
-        (1, 500, 3, 7),
-        (1, 256, 128, 2),
-        (1, 257, 1, 100),
-        (2, 13, 8, 4),
-        (3, 1, 1, 7),
-        (5, 9, 33, 17),
-        (64, 4, 4, 3),
-        (7, 40, 20, 65),
-    ];
-    for (i, (batch, m, n, k)) in shapes.into_iter().enumerate() {
-        let chain = if i % 3 == 0 { bias_and_leaky(1, n) } else { Chain::default() };
-        check_matmul(MatMul { a_transposed: i & 1 != 0, b_transposed: i & 2 != 0, chain, ..matmul(batch, m, n, k) });
-    }
+    check_every("matmul");
 }
 
 #[test]
@@ -197,14 +113,7 @@ fn matrix_multiply_adds() {
     for body in bodies() {
         let Body::Matrix(matrix) = body else { continue };
         for (groups, rounds) in [(1, 128), (3, 256)] {
-            let terms = rounds * matrix.side();
-            let kernel = MatrixMultiplyAdd { matrix, groups, rounds };
-            check_with(
-                &with(body),
-                kernel,
-                Inputs::random(1),
-                if matrix.is_half() { half(terms) } else { bound(terms) },
-            );
+            check_derived(&with(body), MatrixMultiplyAdd { matrix, groups, rounds }, Inputs::random(1));
         }
     }
 }
@@ -220,46 +129,33 @@ fn folded_over_two_axes() {
     for max_groups in [1, 3, 7] {
         for body in bodies().into_iter().filter(|body| !matches!(body, Body::Matrix(_))) {
             let caps = Caps { max_groups, ..with(body) };
-            check_with(&caps, matmul(3, 33, 50, 12), Inputs::random(1), bound(12));
+            check_derived(&caps, matmul(3, 33, 50, 12), Inputs::random(1));
             let geometry = geometry((16, 16, [7, 7], 20, [3, 3], [2, 2], [1, 1], [0, 0]));
-            check_with(&caps, ConvTranspose2d { geometry, chain: Chain::default() }, Inputs::random(2), bound(20 * 4));
+            check_derived(&caps, ConvTranspose2d { geometry, chain: Chain::default() }, Inputs::random(2));
         }
     }
 }
 
 #[test]
 fn conv2d_of_awkward_shapes() {
-    for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
-        let chain = if i % 2 == 0 { bias_and_leaky(geometry.p * geometry.q, geometry.k) } else { Chain::default() };
-        check(Conv2d { geometry, chain }, Inputs::random(i as u64), geometry.c * geometry.r * geometry.s);
-    }
+    check_every("conv2d");
 }
 
 #[test]
 fn conv_transpose2d_of_awkward_shapes() {
-    for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
-        let chain = if i % 2 == 0 { bias_and_leaky(geometry.h * geometry.w, geometry.c) } else { Chain::default() };
-        check(ConvTranspose2d { geometry, chain }, Inputs::random(i as u64), geometry.k * geometry.r * geometry.s);
-    }
+    check_every("conv_transpose2d");
 }
 
 #[test]
 fn conv2d_filter_of_awkward_shapes() {
-    for (i, geometry) in SHAPES.map(geometry).into_iter().enumerate() {
-        let splits = [1, 2, 7][i % 3];
-        check(
-            Conv2dFilter { geometry, splits },
-            Inputs::random(i as u64),
-            (geometry.b * geometry.p * geometry.q).div_ceil(splits),
-        );
-    }
+    check_every("conv2d_filter");
 }
 
 #[test]
 fn splits_of_one_filter() {
     let geometry = geometry((3, 2, [6, 6], 5, [4, 4], [2, 2], [1, 1], [0, 0]));
     for splits in [1, 2, 7, 26, 27, 40] {
-        check(Conv2dFilter { geometry, splits }, Inputs::random(3), 27usize.div_ceil(splits));
+        check(Conv2dFilter { geometry, splits }, Inputs::random(3));
     }
 }
 
@@ -290,7 +186,7 @@ fn assert_close(got: f64, want: f64, terms: f64, what: &str) {
 fn twins_are_adjoint() {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut rng = Rng(5);
-    for geometry in SHAPES.map(geometry) {
+    for geometry in CONVOLUTIONS.map(geometry) {
         let mut random = |n| random(&mut rng, n);
         let (x, w, y) = (random(geometry.x_len()), random(geometry.w_len()), random(geometry.y_len()));
         let form = dot(&twin(Conv2d { geometry, chain: Chain::default() }, [&x, &w]), &y);
@@ -308,7 +204,7 @@ fn twins_are_adjoint() {
 #[test]
 fn conv2d_twin_is_the_definition() {
     let mut rng = Rng(6);
-    for geometry in SHAPES.map(geometry) {
+    for geometry in CONVOLUTIONS.map(geometry) {
         let Geometry { b, c, h, w, k, r, s, p, q, stride, pad } = geometry;
         let (x, filter) = (random(&mut rng, geometry.x_len()), random(&mut rng, geometry.w_len()));
         let (tall, wide) = (pad[0] + h.max(p * stride[0] + r), pad[1] + w.max(q * stride[1] + s));

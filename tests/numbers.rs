@@ -88,7 +88,6 @@ fn functions_at_the_ends_of_the_numbers() {
                     let mask = x.is_nan() && (*name == "step" || what == "gradient");
                     let infinite = !want.is_finite() || !x.is_finite();
                     let held = (promised && !mask) || !infinite;
-                    if !equal(got, want) {println!("{device}: {name} has the {what} {got} at {x}, not {want}");}
                     assert!(!held || equal(got, want), "{device}: {name} has the {what} {got} at {x}, not {want}");
                 }
             }
@@ -261,7 +260,8 @@ fn batch_norm_keeps_its_digits() {
             };
             let (ours, theirs) = (error(&got), error(&torch_gradient(&x, &dy, COLUMNS, eps)));
             println!("{device}, {rows} rows at {distance}: {ours:.2e}, as PyTorch {theirs:.2e}");
-            assert!(ours <= 20.0 * theirs, "{device}, {rows} rows at {distance}: {ours:e} and {theirs:e}");
+            // PyTorch scales last, which is worth a digit and a half of two rows that are close together.
+            assert!(ours <= 3.0 * theirs, "{device}, {rows} rows at {distance}: {ours:e} and {theirs:e}");
         }
     }
 }

@@ -25,9 +25,9 @@ use saddle::{
     engine::Plans,
     graph::{Dist, Field, Real, Reset},
     kernels::{
-        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
-        Index, Kernel, Launch, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd, NormSums, Pad,
-        Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
+        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru,
+        GruGrad, Index, Kernel, Launch, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
+        NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
         gather::Data,
         recurrent,

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Ceilings, Effort, KernelTime, Open, time};
 use crate::{
     error::Result,
-    kernels::{Conv2d, Conv2dFilter, ConvTranspose2d, Gru, GruGrad, Kernel, Lstm, LstmGrad},
     program::{Buffer, BufferId, Content, Program, Range, Step},
 };
 
@@ -25,7 +24,7 @@ pub fn kinds(rounds: &[(&str, Program)], ceilings: &Ceilings, most: usize) -> Ve
     let mut kinds: BTreeMap<[String; 2], Kind> = BTreeMap::new();
     for (round, program) in rounds {
         for step in &program.steps {
-            let [kernel, shape] = [form(&step.kernel), shape(&step.kernel)];
+            let [kernel, shape] = [step.kernel.form(), step.kernel.extents()];
             let kind = kinds.entry([kernel.clone(), shape.clone()]).or_insert_with(|| Kind {
                 kernel,
                 shape,
@@ -84,54 +83,5 @@ fn alone(program: &Program, step: &Step) -> Program {
         buffers: kept.iter().map(filled).collect(),
         steps: vec![Step { bindings, operands, ..step.clone() }],
         ..Default::default()
-    }
-}
-
-/// See [`Kind::kernel`].
-fn form(kernel: &Kernel) -> String {
-    match kernel {
-        Kernel::MatMul(k) => {
-            let transposed = |transposed| if transposed { "T" } else { "" };
-            format!("matmul a{} b{}", transposed(k.a_transposed), transposed(k.b_transposed))
-        }
-        kernel => kernel.name().into(),
-    }
-}
-
-/// See [`Kind::shape`].
-fn shape(kernel: &Kernel) -> String {
-    let folded = |outer: &[(usize, usize)], inner: &[(usize, usize)]| {
-        let [outer, inner] = [outer, inner].map(|axes| axes.iter().map(|axis| axis.0).product::<usize>());
-        format!("{outer} of {inner}")
-    };
-    match kernel {
-        Kernel::MatMul(k) => {
-            let batch = if k.batch > 1 { format!("{} of ", k.batch) } else { String::new() };
-            format!("{batch}{}x{} {}x{}", k.m, k.k, k.k, k.n)
-        }
-        Kernel::Conv2d(Conv2d { geometry: g, .. })
-        | Kernel::Conv2dFilter(Conv2dFilter { geometry: g, .. })
-        | Kernel::ConvTranspose2d(ConvTranspose2d { geometry: g, .. }) => {
-            let [down, across] = g.stride;
-            format!("{}x{}x{}x{} {}x{}x{}x{} /{down}x{across}", g.b, g.c, g.h, g.w, g.k, g.c, g.r, g.s)
-        }
-        Kernel::Lstm(Lstm { sequence: s })
-        | Kernel::LstmGrad(LstmGrad { sequence: s })
-        | Kernel::Gru(Gru { sequence: s, .. })
-        | Kernel::GruGrad(GruGrad { sequence: s, .. }) => format!("{}x{}x{}", s.steps, s.batch, s.units),
-        Kernel::Moments(k) => folded(&k.outer, &k.inner),
-        Kernel::NormSums(k) => folded(&k.outer, &k.inner),
-        Kernel::Reduce(k) => format!("{}, {} loads", folded(&k.outer, &k.inner), k.chain.loads.len()),
-        Kernel::Pointwise(k) => {
-            format!("{}, {} loads, {} operations", k.len, k.chain.loads.len(), k.chain.instrs.len())
-        }
-        Kernel::Random(k) => format!("{}, {:?}", k.len, k.dist).to_lowercase(),
-        Kernel::Softmax(k) => format!("{}x{}", k.rows, k.cols),
-        Kernel::CrossEntropy(k) => format!("{}x{}", k.rows, k.cols),
-        Kernel::Finite(k) => k.len.to_string(),
-        kernel => {
-            let buffers = kernel.buffers();
-            buffers.writes.iter().chain(&buffers.words_out).max().map_or(String::new(), usize::to_string)
-        }
     }
 }

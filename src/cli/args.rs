@@ -26,6 +26,7 @@ Examples:
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
   saddle devices                            what it can run on
+  saddle check                              whether it computes what it should
   saddle bench                              how fast that is";
 
 /// The commands.
@@ -41,6 +42,8 @@ pub enum Command {
     Data(DataArgs),
     /// Measure how fast devices are, or compare what was measured
     Bench(BenchArgs),
+    /// Check that a device computes what it should
+    Check(CheckArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
     /// List the models, or one model's settings and presets
@@ -302,6 +305,30 @@ pub enum BenchCommand {
 fn seconds(text: &str) -> std::result::Result<f64, String> {
     let valid = text.parse().ok().filter(|seconds| (0.001..=3600.0).contains(seconds));
     valid.ok_or_else(|| "a number from 0.001 to 3600 is right".into())
+}
+
+const CHECK_EXAMPLES: &str = "\
+Runs every kernel at awkward shapes, and rounds of three models beside the CPU runner. What is off is marked FAILED, and the
+exit status is 1 then. Please send the file of --json with a report of a fault.
+
+Examples:
+  saddle check
+  saddle check --adapter llvmpipe --json check.json
+  saddle check --adapter cpu";
+
+/// `saddle check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// File for the results
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Kernels and trainings to check [default: all]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub only: Vec<String>,
 }
 
 const EVAL_EXAMPLES: &str = "\

@@ -103,7 +103,7 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&
     Ok(Report {
         schema: SCHEMA,
         saddle: env!("CARGO_PKG_VERSION").into(),
-        wgpu: gpu::wgpu_version().into(),
+        wgpu: gpu::WGPU_VERSION.into(),
         host: bench::host(),
         adapter: serde_json::to_value(listed).expect("plain data is JSON"),
         device,

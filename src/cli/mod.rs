@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod check;
 mod data;
 mod devices;
 mod eval;
@@ -10,6 +11,7 @@ mod progress;
 mod resume;
 mod sample;
 mod signals;
+mod threads;
 mod train;
 mod trained;
 mod variants;
@@ -17,18 +19,31 @@ mod variants;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-pub use args::{BenchArgs, BenchCommand, Cli, Command, DataArgs, DevicesArgs, EvalArgs, SampleArgs, TrainArgs, VariantsArgs};
+pub use args::{
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, DataArgs, DevicesArgs, EvalArgs, SampleArgs, TrainArgs,
+    VariantsArgs,
+};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, escaped, plain};
+use crate::memory;
+
+/// Memory without which nothing is begun, as threads and all that is small would not have it either.
+const STARTED: u64 = 8 << 20;
 
 /// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
 pub fn run(cli: Cli) -> Result<u8> {
+    memory::ensure(STARTED)?;
+    if !matches!(cli.command, Command::Variants(_)) {
+        // Before anything is written.
+        threads::start()?;
+    }
     match cli.command {
         Command::Train(args) => return train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Data(args) => data::data(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Check(args) => check::check(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
     }?;
@@ -37,12 +52,12 @@ pub fn run(cli: Cli) -> Result<u8> {
 
 /// Tells the person at the keyboard; unlike `eprintln!`, it does not panic when nobody listens any more.
 fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
 }
 
-/// Prints a result and a line feed; unlike `println!`, it does not panic when the reader has gone (`| head`).
+/// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
-    match writeln!(io::stdout(), "{text}") {
+    match writeln!(io::stdout(), "{}", escaped(&text.to_string(), "\n\t")) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failure(format!("cannot write to the standard output: {error}")))
         }

@@ -8,6 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::tell;
+use crate::error::plain;
 
 /// Least time between two plain lines.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -31,7 +32,7 @@ impl Progress {
     pub fn report(&mut self, step: u64, text: &str) {
         match &self.bar {
             Some(bar) => {
-                bar.set_message(text.to_string());
+                bar.set_message(plain(text));
                 bar.set_position(step);
             }
             None if step == self.total || self.last.is_none_or(|t| t.elapsed() > PAUSE) => {

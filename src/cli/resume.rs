@@ -120,13 +120,17 @@ pub fn tell_changes(layers: &[Layer]) {
 
 /// The sentence for a run that cannot go on, with the way back.
 pub fn with_way_back(error: Error, run: &Run) -> Error {
-    let last = checkpoint::latest(&run.checkpoints()).ok().flatten();
+    let latest = checkpoint::latest(&run.checkpoints());
+    // There may be no memory to look at them.
+    let unseen = matches!(latest, Err(Error::Device(_)));
+    let last = latest.ok().flatten();
     let several = names(&run.checkpoints()).is_ok_and(|names| names.len() > 1);
     let back = match &last {
         Some((path, _)) if several && matches!(error, Error::Diverged(_)) => {
             format!("the last good checkpoint is {} (without which it goes on from the one before)", path.display())
         }
         Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
+        None if unseen => format!("its checkpoints are in {}", run.checkpoints().display()),
         None => "there is no checkpoint yet".into(),
     };
     let resumption = resumption(run.folder());

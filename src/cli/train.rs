@@ -83,7 +83,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         })?;
     let plans = plans.map_err(|error| match &resumed {
         // The batch of a run cannot change.
-        Some(_) => error,
+        Some(resumed) => with_way_back(error, &resumed.run),
         None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if args.explain {
@@ -341,7 +341,7 @@ impl Training {
                         "a picture holds {count} of the {wanted} samples: the others are not drawn"
                     ));
                 }
-                report::grid(&samples[..count * len], &shape, columns)?
+                report::grid(&samples[..count.max(1) * len], &shape, columns)?
             }
             [steps, features] => match self.dataset.series {
                 Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,

@@ -45,6 +45,11 @@ impl Trained {
         let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
         let settings = match settings_of(&checkpoint, &models::menu(), &path)? {
             None => run.settings().clone(),
+            Some(kept) if kept.variant != run.settings().variant => {
+                let (theirs, ours) = (kept.variant, &run.settings().variant);
+                let sentence = format!("the checkpoint is of a {theirs}, and this run is a {ours}");
+                return Err(Error::failure(sentence).at(&path.display().to_string()));
+            }
             Some(kept) => {
                 let different = kept.differences(run.settings()).into_iter();
                 for (key, kept, now) in different.filter(|(key, ..)| key.resume == Resume::Never) {

@@ -28,7 +28,6 @@ mod tests {
     fn it_agrees_with_the_twin() {
         for (from, to, before) in [
             (vec![3], vec![7], vec![2]),
-            (vec![], vec![], vec![]),
             (vec![0, 3], vec![1, 3], vec![1, 0]),
             (vec![2, 3], vec![2, 5], vec![0, 1]),
             (vec![2, 3], vec![4, 3], vec![1, 0]),

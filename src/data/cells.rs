@@ -97,8 +97,11 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
     }
 }
 
-/// The ways to write dates that are known: what they are called, and the seconds since 1970 of a cell that is written so.
-pub(super) const DATES: [(&str, fn(&str) -> Option<f64>); 6] = [
+/// A way to write dates: what it is called, and what reads a cell that is written so, as seconds since 1970.
+type Way = (&'static str, fn(&str) -> Option<f64>);
+
+/// The ways to write dates that are known.
+pub(super) const DATES: [Way; 6] = [
     ("year-month-day", |cell| ordered(cell, ['-', '/'], [0, 1, 2])),
     ("day.month.year", |cell| ordered(cell, ['.', '.'], [2, 1, 0])),
     ("month/day/year", |cell| ordered(cell, ['/', '-'], [2, 0, 1])),
@@ -109,9 +112,7 @@ pub(super) const DATES: [(&str, fn(&str) -> Option<f64>); 6] = [
 
 /// Which of [`DATES`] among `alive`, a bit each, the cell is written as.
 pub(super) fn dates(cell: &str, alive: u8) -> u8 {
-    let is = |(bit, (_, read)): (usize, &(&str, fn(&str) -> Option<f64>))| {
-        u8::from(alive >> bit & 1 == 1 && read(cell).is_some()) << bit
-    };
+    let is = |(bit, (_, read)): (usize, &Way)| u8::from(alive >> bit & 1 == 1 && read(cell).is_some()) << bit;
     DATES.iter().enumerate().map(is).sum()
 }
 

@@ -87,9 +87,9 @@ impl Column {
         self.values.rotate_right(1);
     }
 
-    /// Whether most of it is numbers.
+    /// Whether at least half of what it holds are numbers.
     pub fn is_numeric(&self) -> bool {
-        self.numbers > self.words
+        self.numbers > 0 && self.numbers >= self.words
     }
 
     pub fn has_only_numbers(&self) -> bool {

@@ -3,22 +3,25 @@
 //! Like MNIST's, a digit fills a box of 20 of the 28 pixels and its centre of mass lies in the middle.
 
 use std::f32::consts::TAU;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::images::Images;
 use super::random::{Root, Stream};
 use super::stroke::{Dot, Point, ink, spline};
-use super::{Labels, Options, Split};
+use super::{Labels, Options, Split, check_memory};
+use crate::error::Result;
 
 const TRAIN_DIGITS: usize = 20_000;
 const TEST_DIGITS: usize = 4_000;
 const DEFAULT_SIZE: usize = 28;
 
 /// Draws the digits; item `i` shows the digit `i % 10`.
-pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
+pub(super) fn draw(options: &Options) -> Result<(Images, Option<Labels>)> {
     let count = if options.split == Split::Train { TRAIN_DIGITS } else { TEST_DIGITS };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
+    check_memory(Path::new("digits"), "images", count, size * size, "a smaller size")?;
     let root = Root::new("digits", options.seed, options.split);
     let mut pixels = vec![0; count * size * size];
     pixels
@@ -29,7 +32,7 @@ pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
         ids: (0..count as u32).map(|i| i % 10).collect(),
         names: (0..10).map(|digit| digit.to_string()).collect(),
     };
-    (Images { pixels, channels: 1, height: size, width: size }, Some(labels))
+    Ok((Images { pixels, channels: 1, height: size, width: size }, Some(labels)))
 }
 
 /// Writes `digit` once into `image`.

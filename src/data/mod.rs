@@ -264,7 +264,7 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
             if options.range.is_some() {
                 return Err(Error::usage(format!("{place} is drawn in full black and white: leave out range")));
             }
-            let (images, labels) = if spec == "digits" { digits::draw(options) } else { shapes::draw(options) };
+            let (images, labels) = if spec == "digits" { digits::draw(options)? } else { shapes::draw(options)? };
             Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)?
         }
         _ => return open_path(spec, options),

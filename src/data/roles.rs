@@ -238,11 +238,11 @@ impl Codes {
         }
         let blocks = 1 + self.ids.windows(2).filter(|pair| pair[0] != pair[1]).count();
         let mut last = vec![f64::NEG_INFINITY; count];
-        let mut advances = |(id, time): (&u32, &f64)| *time > std::mem::replace(&mut last[*id as usize], *time);
+        let advances = |(id, time): (&u32, &f64)| *time > std::mem::replace(&mut last[*id as usize], *time);
         blocks == count
             || !times.is_empty()
                 && times.windows(2).any(|pair| pair[0] >= pair[1])
-                && self.ids.iter().zip(times).all(|each| advances(each))
+                && self.ids.iter().zip(times).all(advances)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Coloured shapes on soft backgrounds, drawn by distance to their outline.
 
 use std::f32::consts::{PI, TAU};
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::images::Images;
 use super::random::{Root, Stream};
 use super::stroke::Point;
-use super::{Labels, Options, Split};
+use super::{Labels, Options, Split, check_memory};
+use crate::error::Result;
 
 const TRAIN_SHAPES: usize = 20_000;
 const TEST_SHAPES: usize = 4_000;
@@ -20,9 +22,10 @@ const CONTRAST: f32 = 0.5;
 type Colour = [f32; 3];
 
 /// Draws the shapes; item `i` shows the shape `i % 8`.
-pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
+pub(super) fn draw(options: &Options) -> Result<(Images, Option<Labels>)> {
     let count = if options.split == Split::Train { TRAIN_SHAPES } else { TEST_SHAPES };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
+    check_memory(Path::new("shapes"), "images", count, 3 * size * size, "a smaller size")?;
     let root = Root::new("shapes", options.seed, options.split);
     let mut pixels = vec![0; count * 3 * size * size];
     let images = pixels.par_chunks_mut(3 * size * size).enumerate();
@@ -31,7 +34,7 @@ pub(super) fn draw(options: &Options) -> (Images, Option<Labels>) {
         ids: (0..count).map(|i| (i % NAMES.len()) as u32).collect(),
         names: NAMES.map(str::to_owned).to_vec(),
     };
-    (Images { pixels, channels: 3, height: size, width: size }, Some(labels))
+    Ok((Images { pixels, channels: 3, height: size, width: size }, Some(labels)))
 }
 
 /// Paints one shape into `image`, `[3, size, size]`.

@@ -88,6 +88,18 @@ pub struct Binding<'a> {
     pub bytes: u64,
 }
 
+/// What a single launch runs on: the words of its bindings and of its chain's operands.
+pub struct Job<'a> {
+    /// What is read, then what is written.
+    pub bindings: &'a [Vec<u32>],
+    /// The chain's.
+    pub operands: &'a [Vec<u32>],
+    /// How many of the bindings are only read.
+    pub reads: usize,
+    /// Bytes of each buffer before what is bound.
+    pub offset: u64,
+}
+
 /// The pipelines of one device.
 pub struct Pipelines {
     /// By source, and whether it has run-time checks.
@@ -186,6 +198,42 @@ impl Pipelines {
         let entries: Vec<_> = own.chain((chain::FIRST_BINDING..).zip(operands).map(entry)).collect();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
         device.scoped(|| label.to_string(), || device.raw.create_bind_group(&descriptor))
+    }
+
+    /// Runs a launch once on buffers of its own and returns the words of all that are written, one buffer after the other.
+    ///
+    /// # Errors
+    /// What keeps it from running.
+    pub fn once<S>(&self, device: &Device, shader: S, launch: Launch, job: &Job) -> Result<Vec<u32>>
+    where
+        S: Copy + Into<Shader>,
+    {
+        let (name, groups) = (shader.into().name, launch.groups);
+        let pipeline = self.get(device, &[(shader, launch)])?.remove(0);
+        let buffer = |words: &Vec<u32>| {
+            let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
+            let buffer = device.buffer(name, 4 * words.len() as u64, usage)?;
+            device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+            Ok(buffer)
+        };
+        let own = job.bindings.iter().map(buffer).collect::<Result<Vec<_>>>()?;
+        let operands = job.operands.iter().map(buffer).collect::<Result<Vec<_>>>()?;
+        let offset = job.offset;
+        let from = |buffer| Binding { buffer, offset, bytes: Buffer::size(buffer) - offset };
+        let [bound, operands] = [&own, &operands].map(|all| all.iter().map(from).collect::<Vec<_>>());
+        let bound = self.bind(device, &pipeline, name, &bound, &operands)?;
+        let dispatch = || {
+            let mut encoder = device.raw.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline.raw);
+            pass.set_bind_group(0, &bound, &[]);
+            pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+            drop(pass);
+            device.queue.submit([encoder.finish()]);
+        };
+        device.scoped(|| name.into(), dispatch)?;
+        let read = |buffer: &Buffer| Ok(bytemuck::pod_collect_to_vec(&device.read(buffer, 0, buffer.size())?));
+        Ok(own[job.reads..].iter().map(read).collect::<Result<Vec<Vec<u32>>>>()?.concat())
     }
 
     /// The least time that a kernel takes by itself, of runs that add up to `enough`; on zeros.

@@ -12,6 +12,7 @@ pub mod conv2d;
 pub mod conv2d_filter;
 pub mod conv_transpose2d;
 pub mod cross_entropy;
+mod extents;
 pub mod finite;
 mod fold;
 pub mod gather;
@@ -46,6 +47,7 @@ pub use conv2d::{Conv2d, Geometry};
 pub use conv2d_filter::Conv2dFilter;
 pub use cross_entropy::CrossEntropy;
 pub use finite::Finite;
+pub(crate) use fold::offsets;
 pub use gather::Gather;
 pub use gru::Gru;
 pub use gru_grad::GruGrad;
@@ -211,6 +213,9 @@ macro_rules! kernels {
         }
 
         impl Kernel {
+            /// Names of all kernels.
+            pub const NAMES: &[&'static str] = &[$($name::NAME),*];
+
             /// See [`Spec::NAME`].
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $name::NAME),* }

@@ -77,7 +77,8 @@ pub fn fitting(shape: &[usize], columns: usize, count: usize) -> (usize, usize) 
     let &[_, height, width] = shape else { return (columns, count) };
     let ([cell_width, cell_height], gap) = (cell(height, width), u64::from(GAP));
     let columns = (columns.min(count) as u64).min((MAX_SIDE - gap) / cell_width).max(1);
-    let lines = (MAX_BYTES / 3 / (columns * cell_width + gap)).min(MAX_SIDE);
+    let wide = columns * cell_width + gap;
+    let lines = if wide > MAX_SIDE { 0 } else { (MAX_BYTES / 3 / wide).min(MAX_SIDE) };
     let rows = lines.saturating_sub(gap) / cell_height;
     (columns as usize, count.min((columns * rows) as usize))
 }
@@ -170,6 +171,28 @@ mod tests {
         let at = |x, y| picture.get_pixel(x, y).0;
         assert_eq!((at(2, 2), at(57, 57), at(60, 2)), ([0; 3], [0; 3], [255; 3]));
         assert_eq!((at(2, 60), at(60, 60), at(0, 0)), ([128; 3], SEPARATOR.0, SEPARATOR.0));
+    }
+
+    #[test]
+    fn pictures_have_a_largest_size() {
+        for (shape, columns, count) in [
+            ([1, 28, 28], 100, 10_000),
+            ([1, 28, 28], 1000, 100_000),
+            ([3, 128, 128], 100, 10_000),
+            ([1, 1024, 1024], 3, 9),
+            ([3, 1024, 1024], 1, 100),
+            ([1, 8, 128], 300, 300),
+            ([1, 2, 60_000], 8, 8),
+            ([1, 8, 2500], 1, 1),
+        ] {
+            let (columns, fit) = fitting(&shape, columns, count);
+            let [width, height] = cell(shape[1], shape[2]);
+            let size = |fit: usize| [columns as u64 * width + 2, fit.div_ceil(columns) as u64 * height + 2];
+            assert!(fit <= count && (fit == 0 || is_possible(size(fit))), "{shape:?}: {columns} x {fit}");
+            assert!(fit == count || !is_possible(size(fit + 1)), "{shape:?}: more than {columns} x {fit} fit");
+        }
+        let sentence = grid(&[0.0; 2 * 60_000], &[1, 2, 60_000], 1).unwrap_err().to_string();
+        assert!(sentence.contains("a picture of 1680004 x 60 pixels is too large"), "{sentence}");
     }
 
     #[test]

@@ -84,7 +84,7 @@ const CHANGES: &[Case] = &[
             let rows: String = (0..30).map(|t| format!("{},{}\n", 2 * (t % 7), (t * 3) % 11)).collect();
             p.write("waves.csv", format!("a,b\n{rows}").as_bytes());
         },
-        &["column `a` reaches from 0 to 12, not from 0 to 6"],
+        &["column `a` is scaled by 0 to 12, not by 0 to 6"],
     ),
     (
         "another file in its place",
@@ -101,7 +101,7 @@ const CHANGES: &[Case] = &[
 fn changed_data_is_told_and_wants_to_be_accepted() {
     let place = place();
     let own = "--batch 8 --adapter cpu --set checkpoint_every=2 --steps 4 --set sample_every=0";
-    for (n, (what, data, variant, change, words)) in CHANGES.iter().enumerate() {
+    for (n, (what, data, variant, ..)) in CHANGES.iter().enumerate() {
         let sequences = if variant.starts_with("lstm") { "--set window=8 --set units=4" } else { "" };
         let sequences =
             if variant.starts_with("gan") { "--set hidden_g=8 --set hidden_d=8 --set latent=4" } else { sequences };
@@ -144,7 +144,7 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     for name in ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"] {
         fs::rename(place.path(name), place.path(&format!("else where/{name}"))).unwrap();
     }
-    refused(&place, "train --out a --resume --steps 21", 2, &["does not exist"]);
+    refused(&place, "train --out a --resume --steps 21", 2, &["neither a path nor"]);
     fs::rename(place.path("else where"), place.path("else")).unwrap();
     let said = place.saddle("train --out a --resume --steps 21 --data else/train-images-idx3-ubyte");
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -216,7 +216,7 @@ fn settings_changed_by_hand_are_listed_and_others_refused() {
         "`seed` was 0, is 7",
         "`latent` was 8, is 9",
         "and `lr_g` was 0.0002, is 0.9002",
-        "can change steps, ",
+        "can change data, steps, ",
         "from the checkpoint",
     ];
     refused(&place, &go_on(30), 2, &words);
@@ -267,7 +267,11 @@ fn settings_changed_by_hand_are_listed_and_others_refused() {
     refused(&place, "sample a", 2, &["it has no run.toml", "saddle train --out a --resume"]);
     let said = place.saddle(&go_on(33));
     assert!(said.code == Some(0) && said.err.contains("run.toml is missing: written anew"), "{}", said.err);
-    assert_eq!(place.read("a/run.toml").len(), String::from_utf8(whole).unwrap().replace("32 ", "33 ").len() + 60);
+    let anew = String::from_utf8(place.read("a/run.toml")).unwrap();
+    assert!(
+        anew.contains("\nsteps = 33 ") && anew.contains("hidden_g = [16]") && anew.contains("key = \"lr_g\""),
+        "{anew}"
+    );
 }
 
 #[test]
@@ -345,8 +349,8 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
         bad.meta.insert(key.into(), value.into());
         bad.save(&path).unwrap();
         for line in ["sample a --adapter cpu --class 1", "train --out a --resume --steps 21"] {
-            // What is of no matter to samples is no reason not to draw any.
-            if line.starts_with("sample") && key == "data" {
+            // What is of no matter to samples is no reason not to draw any, and a run would go on from an older one.
+            if line.starts_with("sample") && key == "data" || line.starts_with("train") && key == "step" {
                 continue;
             }
             let said = place.saddle(line);
@@ -408,7 +412,7 @@ fn metrics_neither_repeat_nor_lose_their_time() {
     fs::remove_file(place.path("a/checkpoints/step-000020.safetensors")).unwrap();
     let mut text = place.read("a/metrics.jsonl");
     text.extend(b"{\"step\": 12");
-    let text = String::from_utf8(text).unwrap().replacen("{\"d_loss\"", "{\"d_lo\"\"", 1);
+    let text = String::from_utf8(text).unwrap().replacen("{\"d_", "{d_", 1);
     place.write("a/metrics.jsonl", text.as_bytes());
     let said = place.saddle("train --out a --resume --steps 30");
     assert_eq!(said.code, Some(0), "{}", said.err);

@@ -2,13 +2,17 @@
 
 mod bench;
 mod changes;
+mod check;
 mod data;
 mod eval;
 mod interruptions;
 mod limits;
 mod listings;
+mod memory;
 mod requests;
 mod sample;
+mod terminal;
+mod threads;
 mod train;
 
 use std::{
@@ -22,6 +26,7 @@ use std::{
 
 use assert_cmd::Command;
 use flate2::{Compression, write::GzEncoder};
+use saddle::checkpoint::{self, Checkpoint, Tensor};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -124,6 +129,12 @@ impl Place {
         let child = process.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         wait_for(file, || self.path(file).exists());
         child
+    }
+
+    /// All states of a run after so many steps.
+    fn states(&self, run: &str, step: u64) -> BTreeMap<String, Tensor> {
+        let name = checkpoint::file_name(step);
+        Checkpoint::load(&self.path(&format!("{run}/checkpoints/{name}"))).unwrap().tensors
     }
 
     /// A run's newest checkpoint and newest picture.

@@ -165,3 +165,43 @@ fn sequences_come_as_tables_text_melodies_and_curves() {
         &["--interpolate: the samples of `lstm` have no latent"],
     );
 }
+
+#[test]
+fn samples_of_a_table_have_its_columns_units_and_order() {
+    let place = Place::new();
+    let rows: String =
+        (0..60).map(|t| format!("2020-{:02}-01;{},5;{};{}\n", 1 + t % 12, t % 7, 1_000_000 + 999 * t, t % 2)).collect();
+    place.write("sales.csv", format!("day;price, EUR;volume;open\n{rows}").as_bytes());
+    let run = |line: &str| {
+        let said = place.saddle(&format!("{line} --adapter cpu"));
+        assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+        said.err
+    };
+    let values = |csv: &str, skip: usize| {
+        let rows = csv.lines().skip(1).flat_map(|row| row.split(',').skip(skip).map(str::to_owned).collect::<Vec<_>>());
+        rows.map(|cell| cell.parse::<f64>().unwrap()).collect::<Vec<_>>()
+    };
+    for (variant, own, header, skip) in [
+        ("gan", "--set hidden_g=16 --set hidden_d=16", "\"price, EUR\",volume,open", 0),
+        ("ae", "--set hidden_e=16 --set likelihood=gaussian", "\"price, EUR\",volume,open", 0),
+        ("lstm-gan", "--set units=6 --set window=4", "series,step,\"price, EUR\",volume,open", 2),
+    ] {
+        let said = run(&format!("train {variant} --data sales.csv --steps 2 --batch 8 {own} --out {variant}"));
+        for words in ["separator semicolon, decimal comma, a header", "6 are held out", "`day` (dates such as"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        run(&format!("sample {variant} --count 50 --out x.csv"));
+        run(&format!("sample {variant} --count 50 --out x.npy"));
+        let csv = String::from_utf8(place.read("x.csv")).unwrap();
+        assert_eq!(csv.lines().next(), Some(header));
+        let values = values(&csv, skip);
+        let volumes: Vec<f64> = values.chunks(3).map(|row| row[1]).collect();
+        assert!(volumes.iter().all(|volume| volume.fract() == 0.0), "whole numbers stay whole");
+        let mean = volumes.iter().sum::<f64>() / volumes.len() as f64;
+        assert!((900_000.0..1_200_000.0).contains(&mean), "{variant}: a mean volume of {mean}");
+        let npy = npyz::NpyFile::new(&place.read("x.npy")[..]).unwrap().into_vec::<f64>().unwrap();
+        assert_eq!(npy, values, "both are in the units of the table");
+    }
+    run("sample ae --reconstruct --count 50 --out x.csv");
+    assert_eq!(String::from_utf8(place.read("x.csv")).unwrap().lines().count(), 1 + 6, "of the rows that are held out");
+}

@@ -163,7 +163,7 @@ fn broken_arrays_are_explained() {
         (npy("|S8", &[1, 1], &[0; 8]), &["type |S8"]),
         (npy("|O", &[1, 8], &[0; 8]), &["type"]),
         (npy_with(record, &[0; 8]), &["records"]),
-        (shaped("(1000000000, 1000000)"), &["1000000000 x 1000000", "more than 16 GiB"]),
+        (shaped("(1000000000, 1000000)"), &["1000000000 x 1000000", "more than"]),
         (shaped("(18446744073709551615, 18446744073709551615)"), &["no plain array"]),
     ];
     for (content, parts) in cases {

@@ -415,7 +415,6 @@ fn options_must_fit_a_table() {
     let long: String = (0..150_000).map(|i| format!("{}\n", i % 7)).collect();
     let folder = folder_of(&[("long.csv", long.as_bytes())]);
     let path = folder.path().join("long.csv");
-    assert_failure(open_at(&path, &windows(50_000, None)), &["100000 windows", "more than 16 GiB", "a larger stride"]);
     assert_eq!(open_at(&path, &windows(50_000, Some(10_000))).unwrap().len(), 10);
 }
 

@@ -1,0 +1,192 @@
+//! Mutations of small files of every format, through the ways in that anybody's files take: nothing may panic.
+//!
+//! A bounded and seeded version of the targets in `fuzz/`, which want cargo-fuzz and a nightly compiler. With SADDLE_FUZZ_SECONDS it
+//! goes on for so long, from another seed each time, and says how many inputs were tried. Inputs that fail are kept.
+
+mod entries;
+
+use std::{
+    env, fs,
+    io::{Cursor, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::{Duration, Instant, SystemTime},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use image::{GrayImage, ImageFormat, RgbImage};
+use rayon::prelude::*;
+use saddle::check::Rng;
+
+/// Inputs of each format, unless a time is given.
+const INPUTS: usize = 250;
+/// What no small file may take longer than, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A name that says the format, and a small valid file.
+fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let csv = b"time,a,\"b c\",d\n2024-01-01,1,2.5,x\n2024-01-02,-3e4,+7,y\n2024-01-03,0.5,1_0,\"z\nz\"\n2024-01-04,1,2,w\n";
+    let semicolons = b"a;b;c\n1,5;2,25;x\n3;4,75;y\n5;6;z\n7;8;w\n";
+    let labels = b"\0\0\x08\x01\0\0\0\x02\0\x01".to_vec();
+    let melody = b"MThd\0\0\0\x06\0\x01\0\x01\0\x60MTrk\0\0\0\x1c\0\xff\x51\x03\x07\xa1\x20\0\x90\x3c\x40\x60\x80\x3c\0\0\x90\x40\x40\x60\x80\x40\0\0\xff\x2f\0";
+    let array = npy("<f4", "(4, 3, 2)", &[0x3f; 4 * 3 * 2 * 4]);
+    let images = npy("|u1", "(2, 4, 4)", &[0x7f; 2 * 4 * 4]);
+    let settings = b"variant = \"gan\"\ndata = \"ring\"\nsteps = 30\nlr_g = 2e-4\nhidden_g = [16, 8]\nconditional = false\n";
+    vec![
+        ("train-images-idx3-ubyte", entries::IMAGES.to_vec()),
+        ("train-images-idx3-ubyte.gz", gzip(entries::IMAGES)),
+        ("train-labels-idx1-ubyte", labels),
+        ("a.csv", csv.to_vec()),
+        ("b.csv", semicolons.to_vec()),
+        ("a.csv.gz", gzip(csv)),
+        ("a.txt", "To be, or not to be: that is the question.\nÄ 東\n".repeat(4).into_bytes()),
+        ("a.mid", melody.to_vec()),
+        ("a.npz", npz(&[("x.npy", &images), ("y.npy", &npy("<i8", "(2,)", &[1; 16]))])),
+        ("a.npy", array),
+        ("b.npy", images),
+        ("folder/a/1.png", picture(ImageFormat::Png)),
+        ("folder/a/1.jpg", picture(ImageFormat::Jpeg)),
+        ("folder/a/1.gif", b"GIF89a\x02\0\x02\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x02\0\x02\0\0\x02\x02D\x01\0;".to_vec()),
+        ("folder/a/1.bmp", [&b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x02\0\0\0\x02\0\0\0\x01\0\x18\0"[..], &[0; 40]].concat()),
+        ("run.toml", settings.to_vec()),
+        ("step-000001.safetensors", checkpoint()),
+        ("--set", b"variant=gan\nlr_g=2e-4\nhidden_d=16,8\nschedule=linear\n".to_vec()),
+    ]
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(vec![], Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn npy(kind: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{header:<117}\n");
+    [b"\x93NUMPY\x01\0\x76\0", header.as_bytes(), values].concat()
+}
+
+fn npz(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(vec![]));
+    for (name, bytes) in members {
+        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn picture(format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(vec![]);
+    match format {
+        ImageFormat::Png => GrayImage::from_fn(9, 7, |x, y| image::Luma([(x * y) as u8])).write_to(&mut bytes, format),
+        _ => RgbImage::from_fn(9, 7, |x, y| image::Rgb([x as u8, y as u8, 99])).write_to(&mut bytes, format),
+    }
+    .unwrap();
+    bytes.into_inner()
+}
+
+fn checkpoint() -> Vec<u8> {
+    let tensor = saddle::checkpoint::Tensor { shape: vec![2, 3], data: vec![0.5; 6] };
+    let tensors = [("g.w".to_string(), tensor)].into();
+    let meta = [("variant", "gan"), ("step", "1"), ("shape", "2")].map(|(k, v)| (k.to_string(), v.to_string())).into();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    saddle::checkpoint::Checkpoint { tensors, meta }.save(&path).unwrap();
+    fs::read(path).unwrap()
+}
+
+/// One to four changes: of bits, bytes, numbers, lengths; parts that are cut, doubled, moved or come from another file.
+fn mutated(rng: &mut Rng, seed: &[u8], other: &[u8]) -> Vec<u8> {
+    const NUMBERS: [&[u8]; 12] = [
+        b"0", b"-1", b"65536", b"4294967295", b"9223372036854775807", b"1e308", b"nan", b"-inf", b"1e-320", b"\xff\xff\xff\xff",
+        b"\x7f\xff\xff\xff", b"\0\0\0\0\0\0\0\x80",
+    ];
+    let mut bytes = seed.to_vec();
+    for _ in 0..=rng.below(4) {
+        let at = rng.below(bytes.len() + 1);
+        let end = (at + 1 + rng.below(16)).min(bytes.len());
+        match rng.below(9) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << rng.below(8),
+            1 if at < bytes.len() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, b'\n', b',', b'"'][rng.below(8)],
+            2 if at < bytes.len() => bytes[at] = rng.word() as u8,
+            3 => bytes.truncate(at),
+            4 => drop(bytes.drain(at..end)),
+            5 => {
+                let part = bytes[at..end].repeat(1 + rng.below(40));
+                bytes.splice(at..at, part);
+            }
+            6 => drop(bytes.splice(at..end, NUMBERS[rng.below(NUMBERS.len())].iter().copied())),
+            7 => {
+                let from = rng.below(other.len() + 1);
+                let to = (from + rng.below(64)).min(other.len());
+                bytes.splice(at..end, other[from..to].iter().copied());
+            }
+            _ => {
+                let part: Vec<u8> = bytes.drain(at..end).collect();
+                let to = rng.below(bytes.len() + 1);
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+    bytes
+}
+
+/// Where inputs that fail are kept.
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz")
+}
+
+/// Feeds one input; where that panics or takes too long, a sentence.
+fn failure(name: &str, bytes: &[u8]) -> Option<String> {
+    let begun = Instant::now();
+    let fed = catch_unwind(AssertUnwindSafe(|| entries::feed(name, bytes)));
+    match fed {
+        Err(_) => Some("panicked".into()),
+        Ok(()) if begun.elapsed() > PATIENCE => Some(format!("took {:.0} s", begun.elapsed().as_secs_f64())),
+        Ok(()) => None,
+    }
+}
+
+#[test]
+fn no_file_makes_it_panic() {
+    let seconds: Option<f64> = env::var("SADDLE_FUZZ_SECONDS").ok().map(|s| s.parse().expect("a number of seconds"));
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let start = if seconds.is_some() { time } else { 1 };
+    let (seeds, begun) = (seeds(), Instant::now());
+    let (failures, folder) = (Mutex::new(vec![]), kept());
+    fs::create_dir_all(&folder).unwrap();
+    let fuzz = |(n, (name, seed)): (usize, &(&str, Vec<u8>))| {
+        assert_eq!(failure(name, seed), None, "{name} as it is");
+        let mut rng = Rng(start ^ (n as u64) << 32);
+        let mut inputs = 0usize;
+        let wanted = |inputs| seconds.map_or(inputs < INPUTS, |seconds| begun.elapsed().as_secs_f64() < seconds);
+        while wanted(inputs) {
+            let other = &seeds[rng.below(seeds.len())].1;
+            let bytes = mutated(&mut rng, seed, other);
+            // Written first, so that it is there also where the process is killed.
+            let file = folder.join(format!("{}-{}", name.replace('/', "_"), std::process::id()));
+            fs::write(&file, &bytes).unwrap();
+            if let Some(what) = failure(name, &bytes) {
+                let kept = folder.join(format!("failed-{inputs}-{}", name.replace('/', "_")));
+                fs::rename(&file, &kept).unwrap();
+                failures.lock().unwrap().push(format!("{name} {what}: {}", kept.display()));
+            } else {
+                fs::remove_file(&file).unwrap();
+            }
+            inputs += 1;
+        }
+        (*name, inputs)
+    };
+    // With a time, every format wants a thread of its own: one after the other they would have none left.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(seeds.len()).build().unwrap();
+    let tried: Vec<(&str, usize)> = pool.install(|| seeds.par_iter().enumerate().map(fuzz).collect());
+    for (name, inputs) in &tried {
+        println!("{name}: {inputs} inputs");
+    }
+    let peak = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = peak.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_string();
+    println!("{} inputs in {:.0} s; {peak}", tried.iter().map(|t| t.1).sum::<usize>(), begun.elapsed().as_secs_f64());
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
