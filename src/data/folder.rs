@@ -58,7 +58,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
             pictures::read(read, test, Some(train), options).map(Some)
         }
         Kind::Images if own_test => pictures::read(read, &parts.train, None, options).map(Some),
-        Kind::Images => holdout::part(pictures::read(read, &parts.train, None, options)?, options),
+        Kind::Images => Ok(holdout::part(pictures::read(read, &parts.train, None, options)?, options)),
     }
 }
 

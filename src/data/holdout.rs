@@ -107,12 +107,12 @@ fn cut(
         held.extend((!last.is_empty()).then(|| last.to_vec()));
     }
     let is_cut = windows(&learned) > 0 && windows(&held) > 0;
-    let said = |part: &str, of: usize| format!("the {part} {of} of {steps} steps");
+    let steps_of = |part: &str, count: usize| format!("the {part} {count} of {steps} steps");
     match (options.split, is_cut) {
         (Split::Test, false) => None,
-        (Split::Test, true) => Some((held, format!("{}, held out", said("last", steps - cut)))),
+        (Split::Test, true) => Some((held, format!("{}, held out", steps_of("last", steps - cut)))),
         (Split::Train, true) => {
-            Some((learned, format!("{}, the others are held out to measure with", said("first", cut))))
+            Some((learned, format!("{}, the others are held out to measure with", steps_of("first", cut))))
         }
         (Split::Train, false) => Some((pieces, said(0, 0, options))),
     }
