@@ -94,5 +94,5 @@ fn folders_without_images_are_explained() {
     let text = folder_of(&[("a.xyz", b"1,2\n3,4\n"), ("a.csv", b"x,y\n1,2\n3,4\n")]);
     assert_failure(open_at(&text.path().join("a.xyz"), &Options::default()), &["a.xyz", "0x312c320a", "0x00000803"]);
     let points = open_at(&text.path().join("a.csv"), &Options::default()).unwrap();
-    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![1.0, 2.0, 3.0, 4.0])));
+    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![-1.0, -1.0, 1.0, 1.0])));
 }
