@@ -99,5 +99,5 @@ fn folders_without_images_are_explained() {
     );
     let text = folder_of(&[("a.csv", b"x,y\n1,2\n3,4\n")]);
     let points = open_at(&text.path().join("a.csv"), &Options::default()).unwrap();
-    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![1.0, 2.0, 3.0, 4.0].into())));
+    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![-1.0, -1.0, 1.0, 1.0].into())));
 }
