@@ -63,7 +63,7 @@ fn a_run_goes_on_where_there_is_memory() {
     assert!(!place.path("none").exists());
     place.trained(&format!("--out a --steps 2 {line}"));
     let said = within(&place, 150_000, "train --out a --resume --steps 4");
-    out_of_memory(&said, &["there is no memory for 35.1 MiB"]);
+    out_of_memory(&said, &["there is no memory for "]);
     assert_eq!(place.saddle("train --out a --resume --steps 4").code, Some(0));
     assert!(place.states("whole", 4) == place.states("a", 4));
 }
