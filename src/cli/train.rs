@@ -27,6 +27,7 @@ use crate::{
     graph::numel,
     memory::mib,
     models::{self, Model},
+    plan::RING_ROWS,
     origin::Origin,
     report,
     run::{Metrics, Run, resumption},
@@ -237,7 +238,7 @@ impl Training {
                 .min()
                 .unwrap_or(s.steps);
             let begun = Instant::now();
-            rows.extend(self.session.train(slice.min(next - step))?);
+            rows.extend(self.session.train(slice.min(next - step).min(RING_ROWS as u64))?);
             slice = if begun.elapsed() < SLICE / 2 {
                 (slice * 2).min(s.steps)
             } else if begun.elapsed() > SLICE {
