@@ -192,6 +192,6 @@ step mnist-train 75 "$saddle" train dcgan --data "$data" --adapter "$adapter" --
 [ -e "$run/metrics.jsonl" ] && cp "$run/metrics.jsonl" "$steps/mnist.jsonl"
 step mnist-sample 15 "$saddle" sample "$run" --adapter "$adapter" --out "$out/mnist-$label.png"
 step mnist-eval 60 "$saddle" eval "$run" --adapter "$adapter" "${more[@]}" --json
-[ -e "$steps/mnist-eval.log" ] && sed -n '/^{/,$p' "$steps/mnist-eval.log" >"$steps/mnist-eval.json"
+[ -e "$steps/mnist-eval.log" ] && sed -n '/^[[{]/,/^[]}]/p' "$steps/mnist-eval.log" >"$steps/mnist-eval.json"
 merge
 echo "done in $SECONDS s: $out"
