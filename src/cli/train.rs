@@ -53,7 +53,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     };
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
-    tell(&dataset);
+    dataset.to_string().lines().for_each(tell);
     let origin = Origin::of(&dataset);
     let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
     let changed = match from {
