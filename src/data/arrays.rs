@@ -225,8 +225,8 @@ impl Reading<'_> {
         let column = |i: usize| reference.values().skip(i).step_by(size);
         // What never changes stays what it is.
         let ends = |i: usize| {
-            let only = column(i).next().unwrap_or_default();
-            windows::ends(column(i), scale).unwrap_or([only, only + 1.0])
+            let zero = if scale == Scale::None { 0.0 } else { column(i).next().unwrap_or_default() };
+            windows::ends(column(i), scale).unwrap_or([zero, zero + 1.0])
         };
         let (zero, one) = (0..size).map(ends).map(|[zero, one]| (zero, one)).unzip();
         let columns = Columns { names: names(size), zero, one, decimals: vec![decimals(array); size] };
@@ -243,7 +243,9 @@ impl Reading<'_> {
         self.options.refuse_image_options(&array.place, "sequences")?;
         self.options.refuse_windows(&array.place, "sequences of one length")?;
         if self.options.scale == Some(Scale::Standard) {
-            return Err(Error::usage("scale=standard is for points: sequences are learned between 0 and 1, scale=range"));
+            return Err(Error::usage(
+                "scale=standard is for points: sequences are learned between 0 and 1, scale=range",
+            ));
         }
         let reference = self.reference(array, features)?;
         let values: Vec<f64> = reference.values().collect();

@@ -119,13 +119,17 @@ impl Parts {
                 found => Ok(found.first().cloned()),
             }
         };
-        if let [one, another, ..] = &folders.iter().filter(|path| unpaired(&name(path))).collect::<Vec<_>>()[..] {
+        let unpaired: Vec<String> = folders
+            .iter()
+            .filter(|path| UNPAIRED_NAMES.contains(&name(path).as_str()))
+            .map(|p| below(folder, p))
+            .collect();
+        if unpaired.len() > 1 {
             return Err(Error::failure(format!(
-                "`{}` has `{}` and `{}`, two kinds of images to be turned into each other, which no variant learns: \
-                 name one of the folders, or set split=false to take them for classes",
+                "`{}` has the folders `{}`, two kinds of images to be turned into each other, which no variant learns: \
+                 name one of them, or set split=false to take them for classes",
                 folder.display(),
-                below(folder, one),
-                below(folder, another)
+                unpaired.join("`, `")
             )));
         }
         let test = named(&TEST_NAMES)?.map_or_else(|| named(&VALIDATION_NAMES), |test| Ok(Some(test)))?;
@@ -155,10 +159,6 @@ impl Parts {
         }
         Ok(())
     }
-}
-
-fn unpaired(name: &str) -> bool {
-    UNPAIRED_NAMES.contains(&name)
 }
 
 /// What the examples of a folder are.

@@ -233,7 +233,7 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 /// `Usage` for an unknown name or path and for options that do not fit the set; `Failure` for files that
 /// cannot be used, naming the file and what would be right, and for data without the part that is asked for.
 pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
-    let why = if options.holdout > 0.0 { "it is too small to hold some out" } else { "holdout=0.1 holds some out" };
+    let why = if options.holdout > 0.0 { "there is too little to hold some out" } else { "holdout=0.1 holds some out" };
     open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with: {why}")))
 }
 

@@ -43,6 +43,7 @@ samples = 16
 checkpoint_every = 5
 sample_every = 10
 log_every = 2
+holdout = 0
 ";
 
 /// Everything that has a state of its own, for the tests that stop a run and go on with it.

@@ -4,6 +4,7 @@ use std::fs;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use saddle::data::{Items, Options, Split};
+use saddle::settings::Scale;
 use tempfile::TempDir;
 
 use crate::{assert_failure, bytes, folder_of, open_at};
@@ -98,6 +99,7 @@ fn folders_without_images_are_explained() {
         &["no image that can be read", "images that cannot be read (2, such as a.png: "],
     );
     let text = folder_of(&[("a.csv", b"x,y\n1,2\n3,4\n")]);
-    let points = open_at(&text.path().join("a.csv"), &Options::default()).unwrap();
-    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![-1.0, -1.0, 1.0, 1.0].into())));
+    let options = Options { scale: Some(Scale::None), ..Options::default() };
+    let points = open_at(&text.path().join("a.csv"), &options).unwrap();
+    assert_eq!((points.shape, points.items), (vec![2], Items::Floats(vec![1.0, 2.0, 3.0, 4.0].into())));
 }

@@ -333,7 +333,7 @@ fn a_part_of_a_table_is_held_out() {
 
     let none = |holdout| Options { split: Split::Test, holdout, ..windows(4, None) };
     assert_failure(open_file("a.csv", &rows, &none(0.0)), &["no part to test with", "holdout=0.1"]);
-    assert_failure(open_file("a.csv", "1\n2\n4\n1\n2\n3\n", &none(0.2)), &["no part to test with", "too short"]);
+    assert_failure(open_file("a.csv", "1\n2\n4\n1\n2\n3\n", &none(0.2)), &["no part to test with", "too little"]);
 }
 
 #[test]
