@@ -43,6 +43,11 @@ impl LeftOut {
         }
     }
 
+    /// Counts `count` more without names.
+    pub fn add_many(&mut self, reason: &str, count: usize) {
+        self.0.entry(reason.to_owned()).or_default().0 += count;
+    }
+
     /// The reasons in order: how many were left out for it, and the names of the first ones.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, usize, &[String])> {
         self.0.iter().map(|(reason, (count, names))| (reason.as_str(), *count, names.as_slice()))
@@ -53,9 +58,13 @@ impl LeftOut {
 impl Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (n, (reason, count, names)) in self.reasons().enumerate() {
-            let (between, such) =
-                (if n == 0 { "left out: " } else { "; " }, if count == 1 { ": " } else { ", such as " });
-            write!(f, "{between}{reason} ({count}{such}{})", names[0])?;
+            let between = if n == 0 { "left out: " } else { "; " };
+            let such = match names {
+                [] => String::new(),
+                names if names.len() == count => format!(": {}", names.join(", ")),
+                names => format!(", such as {}", names[0]),
+            };
+            write!(f, "{between}{reason} ({count}{such})")?;
         }
         Ok(())
     }
@@ -74,7 +83,9 @@ impl Display for Dataset {
         if !self.about.range.is_empty() {
             write!(f, "; values {}", self.about.range)?;
         }
-        self.about.findings.iter().try_for_each(|finding| write!(f, "; {finding}"))?;
+        if !self.about.findings.is_empty() {
+            write!(f, "; {}", self.about.findings.join(", "))?;
+        }
         if self.about.left_out != LeftOut::default() {
             write!(f, "\n{}", self.about.left_out)?;
         }
@@ -140,7 +151,8 @@ impl Dataset {
         self.columns().iter().for_each(|column| line("column", column));
         for (reason, count, names) in self.about.left_out.reasons() {
             let more = if count > names.len() { ", .." } else { "" };
-            line("left out", &format!("{reason} ({count}): {}{more}", names.join(", ")));
+            let names = if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) };
+            line("left out", &format!("{reason} ({count}){names}"));
         }
         self.about.notes.iter().for_each(|note| line("note", note));
         self.first_rows().lines().enumerate().for_each(|(i, row)| line(if i == 0 { "first" } else { "" }, row));

@@ -98,8 +98,8 @@ impl Walk<'_> {
                 self.links.insert(path);
             }
             Ok(found) if found.is_dir() => self.enter(&path)?,
-            Ok(found) if found.is_file() => self.files.push(path),
-            Ok(_) => self.left_out.add("pipes and devices", below(self.root, &path)),
+            // What is no regular file is refused where it is opened.
+            Ok(_) => self.files.push(path),
             Err(_) if path.is_symlink() => self.left_out.add("links that lead nowhere", below(self.root, &path)),
             Err(error) => return Err(Error::failure(format!("`{}` cannot be read: {error}", path.display()))),
         }

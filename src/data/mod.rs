@@ -298,7 +298,7 @@ impl Dataset {
             }
             some => {
                 let reason = "examples of classes that the part to learn from has not";
-                (0..some).for_each(|_| self.about.left_out.add(reason, &self.name));
+                self.about.left_out.add_many(reason, some);
             }
         }
         self.retain(|i| is_known[i]);

@@ -96,7 +96,7 @@ fn folders_without_images_are_explained() {
     let broken = folder_of(&[("a.png", b"text"), ("b.jpg", b"")]);
     assert_failure(
         open_at(broken.path(), &Options::default()),
-        &["no image that can be read", "images that cannot be read (2, such as a.png: "],
+        &["no image that can be read", "images that cannot be read (2: a.png: "],
     );
     let text = folder_of(&[("a.csv", b"x,y\n1,2\n3,4\n")]);
     let options = Options { scale: Some(Scale::None), ..Options::default() };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use image::{GrayImage, Luma, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use saddle::data::{Dataset, Options, Split, Wanted, open, open_test};
 use saddle::settings::Layout;
 use tempfile::TempDir;
@@ -39,7 +39,9 @@ fn write(path: &Path, level: u8) {
             if path.to_string_lossy().contains("red") {
                 RgbImage::from_pixel(8, 8, Rgb([255, 0, 0])).save(path).unwrap();
             } else {
-                GrayImage::from_pixel(8, 8, Luma([level])).save(path).unwrap();
+                let grey = DynamicImage::from(GrayImage::from_pixel(8, 8, Luma([level])));
+                let is_gif = path.extension().is_some_and(|ending| ending == "gif"); // which has no grey
+                if is_gif { grey.into_rgb8().save(path) } else { grey.save(path) }.unwrap();
             }
         }
         _ => fs::write(path, "x").unwrap(),
@@ -95,7 +97,7 @@ fn odd_folders_are_read_as_people_mean_them() {
         (
             "train/1.png, test/2.png, README.md, labels.csv",
             ["1", "1"],
-            &["files beside the parts (2, such as README.md)"],
+            &["files beside the parts (2: README.md, labels.csv)"],
         ),
         (
             "train/a/1.png, train/@eaDir/1.png, train/b/2.png, test/a/3.png",
@@ -111,7 +113,7 @@ fn odd_folders_are_read_as_people_mean_them() {
         ("train/2/a.png, train/10/a.png, test/10/b.png", ["2: 2=1 10=1", "1: 2=0 10=1"], &[]),
         ("train/a/1.png, train/b/2.png, test/b/3.png, test/c/4.png", ["2: a=1 b=1", "1: a=0 b=1"], &[]),
         ("a/1.png, store/2.png, b -> store", ["2: a=1 store=1", "none"], &["read anyway (1: b)"]),
-        ("a/1.png, b/2.png, b/up -> a, b/loop -> b", ["2: a=1 b=1", "none"], &["read anyway (2, such as b/loop)"]),
+        ("a/1.png, b/2.png, b/up -> a, b/loop -> b", ["2: a=1 b=1", "none"], &["read anyway (2: b/loop, b/up)"]),
         ("a/1.png, b/2.png, c -> nowhere", ["2: a=1 b=1", "none"], &["links that lead nowhere (1: c)"]),
         (
             "a/1.png, a/2.png, b/3.png, stray.png",
@@ -135,19 +137,15 @@ fn odd_folders_are_read_as_people_mean_them() {
         (
             "a.png, b.webp, c.bmp, d.tif, e.gif, f.jpg, g.heic, h.txt, i.txt",
             ["6", "none"],
-            &[".heic files (1: g.heic)", ".txt files (2, such as h.txt)"],
+            &[".heic files (1: g.heic)", ".txt files (2: h.txt, i.txt)"],
         ),
-        ("cover.png, a.mid, b.mid", ["1", "none"], &[".mid files (2, such as a.mid)"]),
+        ("cover.png, a.mid, b.mid", ["1", "none"], &[".mid files (2: a.mid, b.mid)"]),
         ("notes.txt", ["!", ""], &["no images, IDX files or MIDI files", "name the file in it"]),
         ("a.csv, b.csv", ["!", ""], &["2 .csv files", "name one of them"]),
         ("a/", ["!", ""], &["it has no files"]),
-        ("train/1.png, test/", ["1", "! "], &[]),
-        ("a.png, pipe b.png", ["1", "none"], &["pipes and devices (1: b.png)"]),
+        ("a.png, pipe b.png", ["1", "none"], &["images that cannot be read (1: b.png: it is a pipe"]),
     ];
     for (layout, expected, says) in cases {
-        if *layout == "train/1.png, test/" {
-            continue; // below: its error has the path in it
-        }
         check(layout, &Options::default(), *expected, says);
     }
 }

@@ -140,7 +140,7 @@ fn members_are_found_under_the_usual_names() {
                 ("test_labels", &few),
             ],
             both,
-            &["train_images with train_labels, beside test_images", "members (2, such as val_images)"],
+            &["train_images with train_labels, beside test_images", "members (2: val_images, val_labels)"],
         ),
         (&[("x_train", &x), ("y_train", &y), ("x_test", &test), ("y_test", &few)], both, &[]),
         (&[("X_train", &x), ("Y_train", &y), ("X_val", &test), ("Y_val", &few)], both, &["beside X_val"]),
@@ -148,7 +148,7 @@ fn members_are_found_under_the_usual_names() {
         (
             &[("x", &x), ("y", &y), ("weights", &few), ("ids", &y)],
             ["4 of 1x8x8: 3 4", "!"],
-            &["members (2, such as weights)"],
+            &["members (2: weights, ids)"],
         ),
         (&[("a", &x), ("b", &x)], ["!", "!"], &["members: a, b"]),
     ];
