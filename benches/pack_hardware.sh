@@ -45,7 +45,7 @@ cp benches/{against_torch,ours,torch_on_gpu}.py "$folder/benches/"
 cp benches/hardware.sh "$folder/"
 chmod -R u+w "$folder"
 
-du -sh "$folder" "$folder"/* | sed 's/^/  /'
+du -sh "$folder"/* | sed "s/^/  /"
 size=$(du -sm "$folder/bin.tar.xz" | cut -f1)
 [ "$size" -le 50 ] || { echo "the programs take $size MB, more than 50" >&2; exit 1; }
 echo "now take the folder $folder to the machine, and there: cd $folder && ./hardware.sh"

@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::memory;
 
 const ENTRY: &str = "saddle";
 
@@ -86,14 +85,14 @@ impl Checkpoint {
     /// Reads a file that [`Checkpoint::save`] wrote; refuses one that changed since in any byte.
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
-        let bytes = files::read(path).map_err(|error| {
-            let sentence = format!("cannot read checkpoint `{name}`: {error}");
-            // A lack of memory is no damage.
-            if error.kind() == ErrorKind::OutOfMemory { Error::device(sentence) } else { Error::failure(sentence) }
+        let bytes = files::read(path).map_err(|error| match error.kind() {
+            ErrorKind::OutOfMemory => no_memory(path, std::fs::metadata(path).map_or(0, |file| file.len())),
+            _ => Error::failure(format!("cannot read checkpoint `{name}`: {error}")),
         })?;
-        memory::ensure(bytes.len() as u64).map_err(|error| error.at(&format!("checkpoint `{name}`")))?;
-        let checkpoint =
-            Self::from_bytes(&bytes).map_err(|fault| Error::failure(format!("checkpoint `{name}` {fault}")))?;
+        let checkpoint = Self::from_bytes(&bytes).map_err(|fault| match fault {
+            Fault::Bad(what) => Error::failure(format!("checkpoint `{name}` {what}")),
+            Fault::NoMemory(bytes) => no_memory(path, bytes),
+        })?;
         match (step_of(path), checkpoint.meta.get("step")) {
             (Some(named), Some(step)) if named.to_string() != *step => {
                 Err(Error::failure(format!("checkpoint `{name}` is of step {step:.20}, whatever its name says")))
@@ -121,11 +120,12 @@ impl Checkpoint {
         Ok(bytes)
     }
 
-    /// The error completes the sentence "checkpoint `path` ...".
-    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
         const DAMAGED: &str = "is damaged: its content does not match its sha256";
         let file = SafeTensors::deserialize(bytes).map_err(|error| match error {
-            SafeTensorError::MetadataIncompleteBuffer => "is damaged: its length is not what its header says".into(),
+            SafeTensorError::MetadataIncompleteBuffer => {
+                "is damaged: its length is not what its header says".to_string()
+            }
             error => format!("is not a readable safetensors file: {error}"),
         })?;
         if bytes.get(OPENING_AT) != Some(OPENING) || bytes.len() < DIGEST_AT.end {
@@ -140,13 +140,37 @@ impl Checkpoint {
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             if view.dtype() != Dtype::F32 {
-                return Err(format!("holds `{name}` as {}; saddle reads F32 only", view.dtype()));
+                return Err(format!("holds `{name}` as {}; saddle reads F32 only", view.dtype()).into());
             }
             let values = view.data().as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value));
-            tensors.insert(name.to_string(), Tensor { shape: view.shape().to_vec(), data: values.collect() });
+            let mut data = Vec::new();
+            data.try_reserve_exact(values.len()).map_err(|_| Fault::NoMemory(view.data().len() as u64))?;
+            data.extend(values);
+            tensors.insert(name.to_string(), Tensor { shape: view.shape().to_vec(), data });
         }
         Ok(Self { tensors, meta })
     }
+}
+
+/// Why a checkpoint cannot be read.
+enum Fault {
+    /// It is not as it should be; this completes the sentence "checkpoint `path` ...".
+    Bad(String),
+    /// There is no memory for a part of so many bytes.
+    NoMemory(u64),
+}
+
+impl<T: Into<String>> From<T> for Fault {
+    fn from(what: T) -> Self {
+        Self::Bad(what.into())
+    }
+}
+
+/// Of a checkpoint that may be whole: nothing older is to be read in its place.
+fn no_memory(path: &Path, bytes: u64) -> Error {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    let what = format!("to read checkpoint `{}` there is no memory for {mib:.1} MiB", path.display());
+    Error::device(format!("{what}; a smaller batch or model takes less"))
 }
 
 /// The sha256 of a checkpoint's bytes, its own digits taken as zeros.

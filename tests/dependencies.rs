@@ -45,7 +45,13 @@ fn met(expression: &str, allowed: &BTreeSet<String>) -> bool {
 #[test]
 fn expressions_are_read() {
     let allowed = BTreeSet::from(["MIT", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"].map(String::from));
-    for good in ["MIT", "GPL-3.0 OR MIT", "MIT/GPL-3.0", "(MIT OR GPL-3.0) AND Unicode-3.0", "Apache-2.0 WITH LLVM-exception OR X"] {
+    for good in [
+        "MIT",
+        "GPL-3.0 OR MIT",
+        "MIT/GPL-3.0",
+        "(MIT OR GPL-3.0) AND Unicode-3.0",
+        "Apache-2.0 WITH LLVM-exception OR X",
+    ] {
         assert!(met(good, &allowed), "{good}");
     }
     for bad in ["GPL-3.0", "MIT AND GPL-3.0", "(GPL-3.0 OR X) AND MIT", "", "Apache-2.0"] {
@@ -61,8 +67,10 @@ fn licences_and_sources_are_allowed() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["metadata", "--format-version", "1", "--locked", "--offline"]);
     let rustc = Command::new("rustc").arg("-vV").output().expect("rustc runs");
-    let host = String::from_utf8_lossy(&rustc.stdout).lines().find_map(|line| line.strip_prefix("host: ").map(String::from));
-    let output = cargo.args(["--filter-platform", &host.expect("rustc says what it runs on")]).output().expect("cargo runs");
+    let host =
+        String::from_utf8_lossy(&rustc.stdout).lines().find_map(|line| line.strip_prefix("host: ").map(String::from));
+    let output =
+        cargo.args(["--filter-platform", &host.expect("rustc says what it runs on")]).output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();

@@ -3,4 +3,6 @@
 #[path = "../../tests/fuzz/entries.rs"]
 mod entries;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entries::feed("train-images-idx3-ubyte", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    entries::feed("train-images-idx3-ubyte", bytes);
+});

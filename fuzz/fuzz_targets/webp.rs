@@ -3,4 +3,6 @@
 #[path = "../../tests/fuzz/entries.rs"]
 mod entries;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entries::feed("folder/a/1.webp", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    entries::feed("folder/a/1.webp", bytes);
+});

@@ -4,8 +4,8 @@ use super::Inputs;
 use crate::{
     graph::{Dist, Field, Real, Reset, numel},
     kernels::{
-        Adam, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad, Index,
-        Kernel, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
+        Adam, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
+        Index, Kernel, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
         RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, Digit, Instr},
         finite::SPAN,

@@ -21,13 +21,21 @@ pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
     let resumed = Run::resume(folder, &models::menu(), layers)?;
     resumed.notes.iter().for_each(tell);
     let (step, steps) = (resumed.step(), resumed.run.settings().steps);
-    if step >= steps {
+    // A process that was killed at its very end may have left a checkpoint without its picture.
+    if step >= steps && !(step == steps && lacks_picture(&resumed)?) {
         return Err(Error::usage(format!(
             "the run `{}` is at step {step} of {steps} already; train it further with a higher --steps",
             folder.display()
         )));
     }
     Ok(Some(resumed))
+}
+
+/// Whether the picture of the newest checkpoint is missing, of examples that there are pictures of.
+fn lacks_picture(resumed: &Resumed) -> Result<bool> {
+    let Some((_, checkpoint)) = &resumed.from else { return Ok(false) };
+    let shape = session::examples_of(checkpoint)?.shape;
+    Ok((shape.len() > 1 || shape == [2]) && !resumed.run.sample_path(resumed.step()).exists())
 }
 
 /// Data that is to be trained on or compared with, and what was asked for about it.

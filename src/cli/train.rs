@@ -28,6 +28,7 @@ use crate::{
     memory::mib,
     models::{self, Model},
     origin::Origin,
+    plan::RING_ROWS,
     report,
     run::{Metrics, Run, resumption},
     session::{self, Session},
@@ -52,7 +53,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     };
     let dataset = session::open_data(&settings)?;
     let examples = session::examples(&dataset);
-    tell(&dataset);
+    dataset.to_string().lines().for_each(tell);
     let origin = Origin::of(&dataset);
     let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
     let changed = match from {
@@ -223,6 +224,11 @@ impl Training {
         let s = self.settings.clone();
         let mut rows: Vec<Vec<f32>> = vec![];
         let mut slice = 1;
+        let due = |step: u64, every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
+        // The checkpoint that this run goes on from may have been written just before its picture was to be.
+        if self.first > 0 && due(self.first, s.sample_every) && !self.run.sample_path(self.first).exists() {
+            self.show();
+        }
         while self.session.step() < s.steps && signals.ended().is_none() {
             let step = self.session.step();
             let until = |every: u64| step.checked_div(every).map_or(s.steps, |done| (done + 1) * every);
@@ -232,7 +238,7 @@ impl Training {
                 .min()
                 .unwrap_or(s.steps);
             let begun = Instant::now();
-            rows.extend(self.session.train(slice.min(next - step))?);
+            rows.extend(self.session.train(slice.min(next - step).min(RING_ROWS as u64))?);
             slice = if begun.elapsed() < SLICE / 2 {
                 (slice * 2).min(s.steps)
             } else if begun.elapsed() > SLICE {
@@ -241,16 +247,15 @@ impl Training {
                 slice
             };
             let step = self.session.step();
-            let due = |every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
-            if due(s.log_every) || step == phase_end {
+            if due(step, s.log_every) || step == phase_end {
                 self.log(&mut rows);
             }
             let asked = signals.shows();
             // The checkpoint first: a picture is not worth one.
-            if due(s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
+            if due(step, s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
                 self.keep(step == s.steps)?;
             }
-            if due(s.sample_every) || asked {
+            if due(step, s.sample_every) || asked {
                 self.show();
             }
         }
@@ -310,7 +315,7 @@ impl Training {
             return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
         }
         if keep > 0 {
-            self.tolerate(self.run.thin_samples(keep as usize, every));
+            self.tolerate(self.run.thin_samples(keep, every));
         }
     }
 

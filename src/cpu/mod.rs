@@ -21,7 +21,8 @@ use crate::{
     data::Items,
     error::{Error, Result},
     kernels::{
-        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd, Spec, finite,
+        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd, Spec,
+        finite,
     },
     memory,
     program::{self, Content, Memory as Bytes, Program, Range, Step},

@@ -120,8 +120,10 @@ impl Sheet {
             let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
             let width =
                 rows.iter().map(|row| row.len()).max_by_key(|width| count(*width)).filter(|width| *width > 1)?;
-            let all: usize = rows.iter().map(|row| row.len()).sum();
-            let known = rows.iter().flat_map(|row| row.iter()).filter(|cell| known(cell)).count();
+            // The first row may hold names.
+            let below = &rows[usize::from(rows.len() > 1)..];
+            let all: usize = below.iter().map(|row| row.len()).sum();
+            let known = below.iter().flat_map(|row| row.iter()).filter(|cell| known(cell)).count();
             Some((count(width) as f64 / rows.len() as f64, known as f64 / all as f64))
         };
         let text = &self.text[self.start..];
@@ -152,6 +154,7 @@ impl Sheet {
         let mut doubtful: Option<String> = None;
         // For each column: all are whole; all are digits, as after a decimal comma; some begin with 0 as decimals do.
         let mut whole: Vec<[bool; 3]> = vec![];
+        let mut last = (0, false);
         self.rows(|at, row| {
             if width == 0 {
                 width = row.len();
@@ -169,6 +172,7 @@ impl Sheet {
                     row.len()
                 )));
             }
+            last = (at, row.iter().next_back().is_some_and(|cell| cell.contains('\n')));
             for (cell, kind) in row.iter().zip(&mut whole) {
                 commas |= cell.contains(',');
                 match cells::evidence(cell) {
@@ -184,6 +188,11 @@ impl Sheet {
             }
             Ok(())
         })?;
+        // Only within quotes does a cell have several lines, and these end with one.
+        if last.1 && !self.text.trim_end().ends_with('"') {
+            let line = self.line(last.0);
+            return Err(Error::failure(format!("{}:{line}: a quote begins here that has no end", self.file)));
+        }
         if options.decimal.is_none() {
             self.decide_decimal(sure, doubtful);
         }

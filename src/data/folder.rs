@@ -43,7 +43,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         (_, test) => (train.clone(), test.is_some()),
     };
     parts.tell_beside(folder, &mut left_out)?;
-    let kind = Kind::of(&train, options).ok_or_else(|| nothing(path, &train))?;
+    let kind = Kind::of(&train, options).ok_or_else(|| nothing(path, &train, &left_out))?;
     let (files, others) = files.into_iter().partition(|file| kind.holds(file));
     let train: Vec<PathBuf> = train.into_iter().filter(|file| kind.holds(file)).collect();
     let others: Vec<PathBuf> = others;
@@ -195,13 +195,14 @@ fn dotted(file: &Path) -> String {
 }
 
 /// The error of a folder without data, which says what is there instead.
-fn nothing(folder: &Path, files: &[PathBuf]) -> Error {
+fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     files.iter().for_each(|file| *kinds.entry(dotted(file)).or_default() += 1);
     let mut kinds: Vec<(String, usize)> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let there: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{count} {kind}")).collect();
     let instead = match files {
+        [] if *left_out != LeftOut::default() => left_out.to_string(),
         [] => "it has no files".to_owned(),
         [only] if super::is_understood(only) => format!("name the file in it: `{}`", only.display()),
         [first, ..] if super::is_understood(first) => {

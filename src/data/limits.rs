@@ -1,6 +1,5 @@
-//! What bounds the memory of reading: bytes that threads share, and lines without an end.
+//! What bounds the memory of decoding: bytes that threads share.
 
-use std::io::{self, Read};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Bytes that several threads share: who wants more than is left waits for the others.
@@ -40,36 +39,6 @@ impl Drop for Share<'_> {
     }
 }
 
-/// The most bytes of a line.
-const LINE: usize = 1 << 24;
-
-/// Text whose lines are kept whole while they are read, so that one without an end is an error and not all of memory.
-pub(super) struct Lines<R> {
-    source: R,
-    /// Bytes since the last line feed.
-    line: usize,
-}
-
-impl<R> Lines<R> {
-    pub fn of(source: R) -> Self {
-        Self { source, line: 0 }
-    }
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        self.line = match buffer[..read].iter().rposition(|byte| b"\r\n".contains(byte)) {
-            Some(end) => read - end - 1,
-            None => self.line + read,
-        };
-        match self.line > LINE {
-            true => Err(io::Error::other(format!("a line has more than {} MiB, so this is no table", LINE >> 20))),
-            false => Ok(read),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,13 +63,5 @@ mod tests {
         });
         assert!(peak.into_inner() <= 100);
         assert!(budget.take(101).is_none() && budget.take(100).is_some());
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_refused() {
-        let read = |source: &mut dyn Read| Lines::of(source).read_to_end(&mut vec![]).map_err(|e| e.to_string());
-        assert!(read(&mut io::repeat(0)).unwrap_err().contains("more than 16 MiB"));
-        let lines = "1,2\n".repeat(5 << 20);
-        assert_eq!(read(&mut lines.as_bytes()), Ok(lines.len()));
     }
 }

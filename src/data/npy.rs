@@ -8,8 +8,8 @@ use npyz::{DType, NpyHeader, Order, TypeChar, TypeStr};
 use zip::ZipArchive;
 
 use super::digest::{self, FileDigest};
-use super::unpack::{read_up_to, source, unreadable};
 use super::product;
+use super::unpack::{read_up_to, source, unreadable};
 use crate::error::{Error, Result};
 use crate::{files, memory};
 

@@ -115,9 +115,10 @@ impl Table {
             // Where f64 does not tell neighbours apart.
             let is_beyond = column.values[0].abs() > 9e15;
             let advances = || series().all(|values| values.windows(2).all(|pair| pair[0] <= pair[1]));
-            if (is_counter || nameless) && from_start() || is_id && (differ(&column.values) || is_beyond && advances())
-            {
-                column.role = Role::Other("numbers the rows".into());
+            if (is_counter || nameless) && from_start() {
+                column.role = Role::Other("counts the rows".into());
+            } else if is_id && (differ(&column.values) || is_beyond && advances()) {
+                column.role = Role::Other("tells the rows apart".into());
             } else if is_series && column.is_called(&YEARS) && column.values.iter().all(is_year) && advances() {
                 column.role = Role::Other(format!("times from {}", column.values[0]));
             } else if (is_counter || column.is_called(&TIMES)) && series().all(|values| is_regular(&values)) {

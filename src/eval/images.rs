@@ -118,9 +118,10 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
         rows.push(memorised(&samples, &held_out, &classifier.look_at_items(input.train, &everything)?));
     }
     let set = &input.train.name;
+    let whose = if input.test.is_some() { "held-out" } else { "other training" };
     let mut notes = vec![
-        format!("{} samples against as many held-out images of `{set}`", parts.count),
-        "perfect: training images against others; real: training images against the held-out ones".into(),
+        format!("{} samples against as many {whose} images of `{set}`", parts.count),
+        format!("perfect: training images against others; real: training images against the {whose} ones"),
         format!("features are the {FEATURES} of a classifier trained here on `{set}`, not Inception's"),
     ];
     if parts.count < FEATURES {

@@ -339,7 +339,7 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
         ("step", "5", "is of step 5"),
         ("seed", "9", "seed"),
         ("format", "3", "format 3"),
-        ("variant", "dcgan", "variant"),
+        ("variant", "dcgan", "is of a dcgan, and this run is a gan"),
         ("settings", "steps = [[[", "not valid TOML"),
         ("settings", "variant = 'gan'\nlatent = 99999999999", "`latent` takes"),
         ("data", "{}", "`data` cannot be read"),
@@ -424,6 +424,25 @@ fn metrics_neither_repeat_nor_lose_their_time() {
     assert!(seconds.is_sorted() && *seconds.last().unwrap() > before / 2.0, "{seconds:?}");
     for folder in ["a", "a/samples", "a/checkpoints", "a/eval"] {
         assert!(place.names(folder).iter().all(|name| !name.contains("unfinished")), "{folder}");
+    }
+}
+
+#[test]
+fn a_picture_that_a_kill_cost_is_drawn_later() {
+    let place = Place::new();
+    place.trained("--out a");
+    for (step, line) in [(20, "train --out a --resume"), (10, "train --out a --resume --steps 21")] {
+        let (name, checkpoint) = (format!("a/samples/step-0000{step}.png"), "a/checkpoints/step-000020.safetensors");
+        let picture = place.read(&name);
+        fs::remove_file(place.path(&name)).unwrap();
+        if step == 10 {
+            for newer in [checkpoint, "a/checkpoints/step-000015.safetensors"] {
+                fs::remove_file(place.path(newer)).unwrap();
+            }
+        }
+        let said = place.saddle(line);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert_eq!(place.read(&name), picture);
     }
 }
 

@@ -35,7 +35,8 @@ type Case<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a [f64], &'a [&'a str]);
 #[test]
 fn tables_are_read_however_they_are_written() {
     let wide: Vec<u8> = "\u{feff}a;b\n1,5;2\n3,5;4\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let cases: [Case; 32] = [
+    let cases: [Case; 33] = [
+        ("a.csv", "x y\n1.5 2\n3 4\n5 9\n".into(), &["x", "y"], &[1.5, 2.0], &["separator blank", "a header"]),
         ("a.csv", "x,y\n0.5,1\n-1, 2.5e-1\r\n\r\n3,4\n".into(), &["x", "y"], &[0.5, 1.0], &["a header"]),
         ("a.csv", "\u{feff}0.5,1\n-1,0.25\n3,\"4\"".into(), &["x0", "x1"], &[0.5, 1.0], &["no header"]),
         ("a.csv", "a;b\n12.5;1\n13;2\n".into(), &["a", "b"], &[12.5, 1.0], &["separator semicolon"]),
@@ -370,7 +371,8 @@ fn generated_windows_return_in_units_with_names() {
 
 #[test]
 fn broken_tables_are_explained() {
-    let cases: [(&str, &[&str]); 18] = [
+    let cases: [(&str, &[&str]); 19] = [
+        ("a,b\n1,2\n3,\"4\n5,6\n7,8\n", &[":3: a quote begins here that has no end"]),
         ("", &["holds no points"]),
         ("\n\n", &["holds no points"]),
         ("# nothing\n", &["holds no points"]),
