@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn more_than_one_value_decides_the_range() {
         let many = |value: f64, other: f64, count: usize| -> Vec<f64> {
-            (0..2000).map(|i| if i < count { other } else { value * f64::from(i % 11) / 10.0 }).collect()
+            (0..2000).map(|i| if i < count { other } else { value * f64::from(i as u32 % 11) / 10.0 }).collect()
         };
         let symmetric = |share: usize| (0..2000).map(|i| if i < share { -1.0 } else { 1.0 }).collect::<Vec<f64>>();
         let cases: [(Vec<f64>, bool, &str); 14] = [
