@@ -23,8 +23,8 @@ const CASES: &[&[&str]] = &[
 fn one_step() -> Dataset {
     let six = steps();
     let saddle::data::Items::Floats(values) = &six.items else { panic!("not floats") };
-    let values = values.chunks(18).flat_map(|sequence| sequence[..3].to_vec()).collect();
-    Dataset { name: "one step".into(), shape: vec![1, 3], items: saddle::data::Items::Floats(values), ..six }
+    let values: Vec<f32> = values.chunks(18).flat_map(|sequence| sequence[..3].to_vec()).collect();
+    Dataset { name: "one step".into(), shape: vec![1, 3], items: saddle::data::Items::Floats(values.into()), ..six }
 }
 
 fn trains(device: Device, cases: &[&[&str]]) {

@@ -67,7 +67,7 @@ fn plans_are_those_on_file() {
 fn many_critic_steps_and_long_recurrences_are_planned_in_time() {
     let six = training::steps();
     let Items::Floats(values) = &six.items else { panic!("not floats") };
-    let long = Dataset { shape: vec![100, 3], items: Items::Floats(values[..900].to_vec()), ..six.clone() };
+    let long = Dataset { shape: vec![100, 3], items: Items::Floats(values[..900].to_vec().into()), ..six.clone() };
     let critic = ["objective=wgan", "gp=10", "width=4", "size=16", "batch=8", "norm_d=layer", "critic_steps=100"];
     let recurrent = ["preset=article", "units=6", "batch=8", "r2=0.001"];
     for (variant, assignments, dataset) in [

@@ -24,7 +24,7 @@ pub fn feed(name: &str, bytes: &[u8]) -> bool {
     fs::create_dir_all(path.parent().expect("a name in a folder")).expect("a folder can be made");
     fs::write(&path, bytes).expect("a file can be written");
     match name {
-        "run.toml" => Run::open(folder.path()).is_ok(),
+        "run.toml" => Run::open(folder.path(), &models::menu()).is_ok(),
         "step-000001.safetensors" => Checkpoint::load(&path).is_ok(),
         "train-labels-idx1-ubyte" => {
             fs::write(folder.path().join("train-images-idx3-ubyte"), IMAGES).expect("a file can be written");
