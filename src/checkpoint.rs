@@ -87,6 +87,8 @@ impl Checkpoint {
         let name = path.display();
         let bytes = files::read(path).map_err(|error| match error.kind() {
             ErrorKind::OutOfMemory => no_memory(path, std::fs::metadata(path).map_or(0, |file| file.len())),
+            // Nothing is known to be damaged, so nothing older takes its place.
+            ErrorKind::PermissionDenied => Error::device(format!("cannot read checkpoint `{name}`: {error}")),
             _ => Error::failure(format!("cannot read checkpoint `{name}`: {error}")),
         })?;
         let checkpoint = Self::from_bytes(&bytes).map_err(|fault| match fault {

@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{}", plain(.0))]
     Device(String),
     /// A training blew up: from there on it is of no use, and before that it can go on otherwise.
-    #[error("{0}")]
+    #[error("{}", plain(.0))]
     Diverged(String),
 }
 

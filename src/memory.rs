@@ -99,6 +99,9 @@ pub fn most() -> Result<Most> {
     if let Some(bytes) = variable(MAX_DATA)? {
         return Ok(Most { bytes, is_set: true });
     }
+    if let Some(&bytes) = HALF.get() {
+        return Ok(Most { bytes, is_set: false });
+    }
     let free = free()?.map_or(2 * UNKNOWN, |free| free.bytes);
     Ok(Most { bytes: *HALF.get_or_init(|| free / 2), is_set: false })
 }
@@ -115,7 +118,7 @@ pub fn ensure(bytes: u64) -> Result<()> {
         return Err(Error::device(format!("{}: {free}", lacking())));
     }
     let mut room: Vec<u8> = vec![];
-    let had = usize::try_from(bytes + SMALL).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
+    let had = usize::try_from(bytes.saturating_add(SMALL)).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
     black_box(&room); // or the compiler leaves the question out
     if had { Ok(()) } else { Err(Error::device(lacking())) }
 }

@@ -139,16 +139,19 @@ impl Run {
     }
 
     /// Thins the pictures of samples out to at most `keep`, evenly over the run: those at multiples of `every` steps, or of
-    /// twice as many, or of twice as many again, and the newest.
-    pub fn thin_samples(&self, keep: usize, every: u64) -> Result<()> {
-        let step = |name: &String| name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok();
+    /// twice as many, or of twice as many again, and that of `newest`, the step where the run is; later ones are of a run that
+    /// went on otherwise, and stay.
+    pub fn thin_samples(&self, keep: usize, every: u64, newest: u64) -> Result<()> {
+        let step = |name: &String| {
+            let step = name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok()?;
+            self.sample_path(step).ends_with(name).then_some(step)
+        };
         let mut steps: Vec<u64> = names(&self.samples())?.iter().filter_map(step).collect();
-        let Some(newest) = steps.iter().copied().max() else { return Ok(()) };
         let mut interval = every.max(1);
         while newest.div_ceil(interval) > keep as u64 && interval < newest {
             interval = interval.saturating_mul(2);
         }
-        steps.retain(|step| *step != newest && !step.is_multiple_of(interval));
+        steps.retain(|step| *step < newest && !step.is_multiple_of(interval));
         steps.iter().map(|step| self.sample_path(*step)).try_for_each(|path| {
             fs::remove_file(&path).map_err(|e| Error::failure(format!("cannot remove `{}`: {e}", path.display())))
         })
@@ -215,7 +218,7 @@ impl Written {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(SETTINGS);
         let name = path.display().to_string();
-        let text = fs::read_to_string(&path)
+        let text = files::read_text(&path)
             .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
         let layer = Layer::from_toml(&text, &name)?;
         let is_whole = text

@@ -44,7 +44,8 @@ fn dashes(count: usize, seed: u64, labelled: bool, stack: usize) -> Dataset {
     };
     let ids: Vec<u32> = (0..count as u32).map(|i| i % 2).collect();
     let pixel = |class: u32, n: usize| if (n / 8 < 4) == (class == 0) { 20 } else { 200 };
-    let pixels: Vec<u8> = ids.iter().flat_map(|&class| (0..64).map(move |n| pixel(class, n))).map(|p| p + noise()).collect();
+    let pixels: Vec<u8> =
+        ids.iter().flat_map(|&class| (0..64).map(move |n| pixel(class, n))).map(|p| p + noise()).collect();
     let labels = Labels { ids, names: vec!["below".into(), "above".into()] };
     Dataset {
         name: "dashes".into(),
@@ -121,7 +122,7 @@ fn what_cannot_be_measured_is_refused() {
     assert_refused(modes::points("digits", &[0.0; 2], &hasty()), "modes of `digits`");
     assert_refused(modes::stacked(&train, None, &[0.0; 64], &hasty()), "stacked");
     assert_refused(Classifier::train(&dashes(40, 1, false, 1), 1, &hasty()), "no labels");
-    let windows = Sequences { set: "a", real: &[0.0; 40], generated: &[0.0; 40], shape: [1, 2] };
+    let windows = Sequences { set: "a", real: &[0.0; 8], generated: &[0.0; 8], shape: [1, 2] };
     assert_refused(sequences(&windows, &hasty()), "too few");
     assert_refused(picture(&windows, Layout::Pca, 0), "one step");
 }

@@ -18,7 +18,7 @@ use crate::{
         modes,
         sequences::{self, Layout, Sequences},
     },
-    files::{cache_folder, remove_unfinished, tidy_cache, write_atomically},
+    files::{self, cache_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
     models::{BOUND, SAMPLE},
@@ -112,7 +112,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
 
 /// The digest of the held-out items of the evaluation before, if there was one.
 fn held_out_before(folder: &Path) -> Option<String> {
-    let reports: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).ok()?).ok()?;
+    let reports: Value = serde_json::from_slice(&files::read(&folder.join("report.json")).ok()?).ok()?;
     reports.get(0)?.get("held_out")?.as_str().map(String::from)
 }
 

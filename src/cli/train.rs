@@ -315,7 +315,7 @@ impl Training {
             return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
         }
         if keep > 0 {
-            self.tolerate(self.run.thin_samples(keep, every));
+            self.tolerate(self.run.thin_samples(keep, every, self.session.step()));
         }
     }
 

@@ -67,7 +67,9 @@ impl Sheet {
         sheet.separator =
             options.separator.or(declared).unwrap_or_else(|| sheet.guess(options.decimal == Some(Decimal::Comma)));
         if sheet.separator == Separator::Blank {
-            sheet.text = tabs_for_blanks(&sheet.text);
+            // What lies above the first row keeps its length, as the row is found by it.
+            let (above, table) = sheet.text.split_at(sheet.start);
+            sheet.text = above.to_owned() + &tabs_for_blanks(table);
         }
         let commas = sheet.survey(options, guessed)?;
         if options.decimal == Some(Decimal::Comma) && options.separator == Some(Separator::Comma) && !commas {

@@ -1,14 +1,13 @@
 //! IDX files, the format of MNIST and its kin, gzipped or not.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::digest::{self, FileDigest};
 use super::images::Images;
 use super::levels::{Levels, darkness};
-use super::unpack::{is_gzipped, read_up_to, source, stem, too_large, unreadable};
-use super::{About, Dataset, Labels, Options, Split, holdout, product, resized, set_name};
+use super::unpack::{is_gzipped, read_up_to, source, stem, too_large};
+use super::{About, Dataset, Labels, Options, Split, holdout, listing, product, resized, set_name};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::settings::Layout;
@@ -35,11 +34,9 @@ impl Kind {
 
 /// The set in `folder`; none if the folder has no IDX files of images at all.
 pub(super) fn in_folder(folder: &Path, options: &Options) -> Result<Option<Option<Dataset>>> {
-    let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
     let mut by_stem = BTreeMap::new();
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        let stem = stem(&path);
+    for path in listing::entries(folder)? {
+        let stem = stem(&path).to_lowercase();
         if !(stem.contains("images") && stem.contains("idx3")) || path.is_dir() {
             continue;
         }
@@ -104,8 +101,8 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
 
 /// The sibling of a training file to test with.
 fn test_of(path: &Path) -> Option<PathBuf> {
-    let stem = stem(path);
-    let siblings = ["t10k", "test"].map(|test| stem.replace("train", test));
+    let stem = stem(path).to_lowercase();
+    let siblings = ["t10k", "test", "validation", "valid", "val"].map(|test| stem.replace("train", test));
     siblings.iter().filter(|name| **name != stem).find_map(|name| sibling(path, name))
 }
 
@@ -160,7 +157,7 @@ fn read(path: &Path, learned: Option<&Path>, mut about: About, options: &Options
 
 /// The file of labels beside one of images.
 fn labels_of(path: &Path) -> Option<PathBuf> {
-    let name = stem(path);
+    let name = stem(path).to_lowercase();
     let labels = name.replace("images", "labels").replace("idx3", "idx1");
     if labels == name { None } else { sibling(path, &labels) }
 }
@@ -184,12 +181,15 @@ fn class_names(labels: &[u8]) -> Vec<String> {
     (0..labels.iter().max().map_or(0, |&last| u32::from(last) + 1)).map(|id| id.to_string()).collect()
 }
 
-/// The file called `stem` in the folder of `path`, unpacked or not.
-fn sibling(path: &Path, stem: &str) -> Option<PathBuf> {
-    [stem.to_owned(), format!("{stem}.gz")].into_iter().map(|name| path.with_file_name(name)).find(|path| path.exists())
+/// The file called `name`, in any capitals, in the folder of `path`, unpacked or not; the unpacked one of both.
+fn sibling(path: &Path, name: &str) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let named = listing::entries(folder).ok()?.into_iter().filter(|file| stem(file).eq_ignore_ascii_case(name));
+    named.min_by_key(|file| is_gzipped(file))
 }
 
 fn split_of(stem: &str) -> Option<Split> {
+    let stem = stem.to_lowercase();
     let has = |word| stem.contains(word);
     match () {
         () if has("train") => Some(Split::Train),

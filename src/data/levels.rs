@@ -91,6 +91,7 @@ struct Fit {
     count: usize,
     beyond: usize,
     far: usize,
+    greatest: f64,
 }
 
 impl Fit {
@@ -98,9 +99,10 @@ impl Fit {
     fn of(range: Range, values: impl Iterator<Item = f64>, is_whole: bool) -> Self {
         let (low, high) = limits(range).unwrap_or((0.0, 1.0));
         let slack = FAR * (high - low);
-        let mut fit = Self { range, low, high, count: 0, beyond: 0, far: 0 };
+        let mut fit = Self { range, low, high, count: 0, beyond: 0, far: 0, greatest: f64::NEG_INFINITY };
         for value in values {
             fit.count += 1;
+            fit.greatest = fit.greatest.max(value);
             fit.beyond += usize::from(value < low || value > high);
             fit.far += usize::from(value < low - slack || value > high + slack);
             if is_whole && fit.beyond > 0 {
@@ -113,7 +115,13 @@ impl Fit {
     /// Whether no more values lie beyond the range than resampling and a few dead pixels explain.
     fn is_likely(&self) -> bool {
         let strays = if self.count < SOME { 0 } else { ((self.count as f64 * STRAY) as usize).max(1) };
-        self.beyond as f64 <= (self.count as f64 * OVERSHOOT).max(1.0) && self.far <= strays
+        // What has no value above a narrower range is not of a wider one.
+        let narrower = match self.range {
+            Range::Byte => 1.0,
+            Range::Word => 255.0,
+            _ => f64::NEG_INFINITY,
+        };
+        self.beyond as f64 <= (self.count as f64 * OVERSHOOT).max(1.0) && self.far <= strays && self.greatest > narrower
     }
 }
 
