@@ -10,6 +10,9 @@ use crate::{
     program::{Buffer, Content, Output, Program, Range, Step},
 };
 
+/// The step since which something is wrong, and what, in a sentence without the step.
+pub type Fault = (u64, String);
+
 /// A look at all states, every so many rounds and at the end of a run.
 pub struct Probe {
     /// What its program is called; no graph of a model has this name.
@@ -18,8 +21,8 @@ pub struct Probe {
     pub every: u64,
     /// What a look runs on the device, beside the programs that are planned already.
     program: fn(&Plans) -> Program,
-    /// What the looks have found: the step, and a sentence without it.
-    pub fault: fn(&mut Engine) -> Result<Option<(u64, String)>>,
+    /// What the looks have found.
+    pub fault: fn(&mut Engine) -> Result<Option<Fault>>,
 }
 
 /// Name of the look for values that are not finite.

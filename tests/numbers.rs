@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::f32::consts::LN_2;
+
 use common::Rng;
 use saddle::{
     cpu::Cpu,
@@ -29,11 +31,14 @@ fn devices() -> [(&'static str, Box<dyn Runner>, Caps); 2] {
     [("the CPU runner", Box::new(Cpu::new()), Cpu::caps()), ("the adapter", Box::new(gpu), caps)]
 }
 
+/// A function of one variable, by name.
+type Function<'a> = (&'a str, fn(T) -> T);
+
 /// Values and gradients of functions of one variable at [`ENDS`].
 fn at_the_ends<'a>(
     runner: &mut dyn Runner,
     caps: &Caps,
-    functions: &'a [(&'a str, fn(T) -> T)],
+    functions: &'a [Function<'a>],
 ) -> Vec<(&'a str, [Vec<f32>; 2])> {
     let graph = Graph::new();
     let x = graph.input("x", &[ENDS.len()]);
@@ -66,7 +71,7 @@ fn functions_at_the_ends_of_the_numbers() {
         ("clamp", |x| x.clamp(0.5), [-0.5, 0.5, NAN, 0.0, 0.0], [0.0, 0.0, NAN, 1.0, 1.0]),
         ("tanh", |x| x.tanh(), [-1.0, 1.0, NAN, 0.0, 0.0], [0.0, 0.0, NAN, 1.0, 1.0]),
         ("sigmoid", |x| x.sigmoid(), [0.0, 1.0, NAN, 0.5, 0.5], [0.0, 0.0, NAN, 0.25, 0.25]),
-        ("softplus", |x| x.softplus(), [0.0, INF, NAN, 0.693_147_2, 0.693_147_2], [0.0, 1.0, NAN, 0.5, 0.5]),
+        ("softplus", |x| x.softplus(), [0.0, INF, NAN, LN_2, LN_2], [0.0, 1.0, NAN, 0.5, 0.5]),
         ("elu", |x| x.elu(), [-1.0, INF, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 1.0, 1.0]),
         ("gelu", |x| x.gelu(), [0.0, INF, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
         ("exp", |x| x.exp(), [0.0, INF, NAN, 1.0, 1.0], [0.0, INF, NAN, 1.0, 1.0]),
@@ -78,7 +83,7 @@ fn functions_at_the_ends_of_the_numbers() {
         ("sin", |x| x.sin(), [NAN, NAN, NAN, 0.0, 0.0], [NAN, NAN, NAN, 1.0, 1.0]),
         ("cos", |x| x.cos(), [NAN, NAN, NAN, 1.0, 1.0], [NAN, NAN, NAN, 0.0, 0.0]),
     ];
-    let functions: Vec<(&str, fn(T) -> T)> = rows.iter().map(|(name, f, ..)| (*name, *f)).collect();
+    let functions: Vec<Function> = rows.iter().map(|(name, f, ..)| (*name, *f)).collect();
     for (device, mut runner, caps) in devices() {
         let promised = device == "the CPU runner";
         for ((name, got), (_, _, values, gradients)) in at_the_ends(&mut *runner, &caps, &functions).iter().zip(rows) {
@@ -166,7 +171,7 @@ fn penalties_are_on_what_the_critic_takes_at_once() {
                 f
             }
             let judge = critic(|x| x.reshape(&[BATCH / pack, 3 * pack]).matmul(w_).tanh().matmul(v_));
-            let loss = critic_loss(&s, &judge, [x, y], [judge(x), judge(y)]);
+            let loss = critic_loss(&s, judge, [x, y], [judge(x), judge(y)]);
             let shares = graph.nodes().iter().filter(|n| n.shape == [BATCH / pack]).count();
             assert!(!set.starts_with("gp=1") || shares > 0, "a share for each pair of groups");
             let inputs = [("real", real), ("fake", fake), ("w", &w), ("v", &v)];

@@ -293,7 +293,7 @@ pub struct Case {
     pub inputs: Inputs,
 }
 
-/// All shapes of one kernel, by its file's name; none where only some devices have it (see [`super::kernels`]).
+/// All shapes of one kernel, by its file's name; none where only some devices have it (see [`crate::kernels`]).
 pub fn cases(name: &str) -> Vec<Case> {
     let kernels: Vec<Kernel> = match name {
         "adam" => each(LENGTHS, |k, len| {

@@ -47,7 +47,8 @@ impl Array {
         self.kind.size == 1 && (self.kind.decode)(&[255]) > 0.0
     }
 
-    /// The values as bytes, if the type is of unsigned bytes.
+    /// The values as bytes, if the type is of unsigned bytes; else the array itself.
+    #[expect(clippy::result_large_err, reason = "it is no error: the array is given back")]
     pub fn into_bytes(self) -> Result<Vec<u8>, Self> {
         if self.kind.size == 1 && (self.kind.decode)(&[255]) == 255.0 { Ok(self.bytes) } else { Err(self) }
     }

@@ -12,7 +12,8 @@ use crate::{assert_failure, assert_usage, bytes, folder_of, gzip, open_at};
 
 /// A picture that compresses badly, so that half a file is half a picture.
 fn noise(side: u32) -> DynamicImage {
-    let pixel = |x: u32, y: u32| [x * 7919 ^ y * 104_729, x * y * 31, x ^ (y * 17)].map(|value| (value % 251) as u8);
+    let pixel =
+        |x: u32, y: u32| [(x * 7919) ^ (y * 104_729), x * y * 31, x ^ (y * 17)].map(|value| (value % 251) as u8);
     RgbImage::from_fn(side, side, |x, y| image::Rgb(pixel(x, y))).into()
 }
 

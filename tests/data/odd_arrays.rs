@@ -124,7 +124,8 @@ fn members_are_found_under_the_usual_names() {
     let (x, test) = (u8s(&[4, 8, 8], |i| i as u8), u8s(&[2, 8, 8], |i| i as u8));
     let (y, few) = (u8s(&[4, 1], |i| 3 + i as u8 % 2), u8s(&[2], |_| 4));
     let both = ["4 of 1x8x8: 3 4", "2 of 1x8x8: 3 4"];
-    let cases: &[(&[(&str, &Vec<u8>)], [&str; 2], &[&str])] = &[
+    type Case<'a> = (&'a [(&'a str, &'a Vec<u8>)], [&'a str; 2], &'a [&'a str]);
+    let cases: &[Case] = &[
         (&[("x", &x), ("label", &y)], ["4 of 1x8x8: 3 4", "!"], &["x with label"]),
         (&[("X", &x), ("Y", &y)], ["4 of 1x8x8: 3 4", "!"], &["X with Y"]),
         (&[("data", &x), ("target", &y)], ["4 of 1x8x8: 3 4", "!"], &[]),

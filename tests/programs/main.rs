@@ -97,7 +97,7 @@ fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, roundin
     let want = start().run(graph);
     let nodes = graph.nodes();
     let scale = |values: &[f64]| values.iter().fold(1e-3, |a: f64, b| a.max(b.abs()));
-    if want.iter().flatten().any(|v| !(v.abs() <= HUGE)) {
+    if want.iter().flatten().any(|v| v.is_nan() || v.abs() > HUGE) {
         return Verdict::Undecided;
     }
     let off = Graph::new();
@@ -156,7 +156,8 @@ fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, roundin
                 return Ok(Verdict::Undecided);
             }
             let allowed = 8.0 * allowed[node] + 4.0 * EPS * largest;
-            if let Some(i) = (0..want.len()).find(|&i| !((f64::from(got[i]) - want[i]).abs() <= allowed)) {
+            if let Some(i) = (0..want.len()).find(|&i| got[i].is_nan() || (f64::from(got[i]) - want[i]).abs() > allowed)
+            {
                 let (got, want) = (got[i], want[i]);
                 return Ok(Verdict::Wrong(format!("{name}[{i}] is {got}, not {want} within {allowed:e}\n{program}")));
             }
