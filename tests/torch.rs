@@ -15,22 +15,19 @@ use training::{Device, model, reference, settings, suited};
 const ROUNDS: u64 = 10;
 /// f32 against PyTorch's f64.
 const TOLERANCE: f64 = 1e-3;
-/// Two runners of one program, either of which may be as far from PyTorch: a unit at the kink of its ReLU may fall on either side.
-const BETWEEN_RUNNERS: f64 = TOLERANCE;
-/// Rounds that keep to a tolerance; later ones keep to `MAGNIFIED` times as much, as each round magnifies the rounding of those before.
-const CLOSE: usize = 6;
-const MAGNIFIED: f64 = 5.0;
-/// What losses are compared with at least.
-const SMALL: f64 = 0.1;
+/// Two runners of one program; a unit at the kink of its ReLU may fall on either side.
+const BETWEEN_RUNNERS: f64 = 5e-4;
+/// The f64 interpreter on noise that PyTorch was given in f32.
+const EXACT: f64 = 1e-6;
 
 /// Name, settings, metrics that are compared, and whether it is small enough for a software adapter.
 ///
 /// The game magnifies rounding: some unit lies so near to the kink of its ReLU that it falls on either side, and Adam makes
 /// a full step of the smallest gradient. PyTorch's own f32 leaves its f64 by 5e-3 within ten rounds of `dcgan` as it is by
-/// default. Hence slow plain descent there, and the low rates where a penalty looks at the slopes themselves.
+/// default. Hence slow plain descent where it is wide, and low rates there and where a penalty looks at slopes.
 const CASES: &[(&str, &[&str], &[&str], bool)] = &[
     ("gan", &["variant=gan", "batch=16"], GAME, true),
-    ("dcgan", &["variant=dcgan", "batch=16", "width=16"], GAME, true),
+    ("dcgan", &["variant=dcgan", "batch=16", "width=16", "lr_g=0.00005", "lr_d=0.00005"], GAME, true),
     ("dcgan-wide", &["variant=dcgan", "width=64", "optimizer=sgd", "lr_g=0.00005", "lr_d=0.00005"], GAME, false),
     (
         "wgan-gp",
@@ -44,8 +41,8 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
             "norm_d=layer",
             "beta1=0",
             "beta2=0.9",
-            "lr_g=0.0001",
-            "lr_d=0.0001",
+            "lr_g=0.00005",
+            "lr_d=0.00005",
         ],
         GAME,
         true,
@@ -200,9 +197,7 @@ fn compare(what: &str, metrics: &[&str], got: &[Vec<f64>], want: &[Vec<f64>], to
     for (round, (got, want)) in got.iter().zip(want).enumerate() {
         assert_eq!((got.len(), want.len()), (metrics.len(), metrics.len()), "{what}");
         for (name, (got, want)) in metrics.iter().zip(got.iter().zip(want)) {
-            // The losses of a critic may pass through 0, which is no measure of what is right.
-            let error = (got - want).abs() / want.abs().max(SMALL);
-            let tolerance = if round < CLOSE { tolerance } else { MAGNIFIED * tolerance };
+            let error = (got - want).abs() / want.abs();
             // Written so that NaN fails.
             assert!(error <= tolerance, "{what}: {name} of round {} is {got}, not {want}", round + 1);
             worst = worst.max(error);
@@ -226,6 +221,32 @@ fn the_gpu_runner_agrees_with_pytorch_and_the_cpu_runner() {
         compare(&format!("{name} on the GPU"), metrics, &gpu, &torch(name, assignments, metrics), TOLERANCE);
         let cpu = rows(Device::Cpu, assignments, metrics);
         compare(&format!("{name}, GPU against CPU"), metrics, &gpu, &cpu, BETWEEN_RUNNERS);
+    }
+}
+
+/// The graphs' own f64, in which nothing is magnified: what differs from PyTorch here is a formula, not a rounding.
+#[test]
+#[ignore = "takes minutes in plain loops; SADDLE_TORCH_CASE names one case"]
+fn the_f64_interpreter_agrees_with_pytorch() {
+    let only = std::env::var("SADDLE_TORCH_CASE").ok();
+    for (name, assignments, metrics, _) in CASES.iter().filter(|(name, ..)| only.as_deref().is_none_or(|o| o == *name))
+    {
+        let s = settings(assignments);
+        let dataset = suited(&s, 28);
+        let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
+        let model = model(&s, &dataset);
+        let mut r = reference(&s, &dataset, &model, &start);
+        let names = model.round().metrics();
+        let node = |metric: &&str| names.iter().find(|(name, _)| name == metric).unwrap().1;
+        let nodes: Vec<_> = metrics.iter().map(node).collect();
+        let round = |_| {
+            let values = r.run(model.round());
+            let row: Vec<f64> = nodes.iter().map(|&node| values[node][0]).collect();
+            println!("{row:?}");
+            row
+        };
+        let got: Vec<_> = (0..ROUNDS).map(round).collect();
+        compare(&format!("{name} in f64"), metrics, &got, &torch(name, assignments, metrics), EXACT);
     }
 }
 
