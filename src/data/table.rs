@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::columns::Table;
 use super::dialect::{Sheet, shown};
-use super::holdout::drawn;
 use super::windows::{self, Cut};
-use super::{About, Columns, Dataset, Options, Series, Split, check_memory, set_name};
+use super::{About, Columns, Dataset, Options, Series, Split, check_memory, holdout, set_name};
 use crate::error::{Error, Result};
 use crate::settings::{Layout, Scale};
 
@@ -28,11 +27,19 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let sheet = Sheet::open(path, options)?;
     let mut table = Table::read(&sheet, options)?;
     let chosen = table.chosen(&sheet, options)?;
-    let parts = Parts::of(table.series(), options);
-    if options.split == Split::Test && parts.test.is_empty() {
+    let mut cut = options.window.map(|window| Cut { window, stride: options.stride.unwrap_or(1), spare: 1 });
+    let [train, test] = match &cut {
+        Some(cut) => holdout::of_series(table.series(), cut, options),
+        None => {
+            let held = holdout::held(table.rows(), false, options);
+            let (test, train): (Vec<_>, Vec<_>) = table.series().concat().into_iter().partition(|row| held[*row]);
+            [vec![train], if test.is_empty() { vec![] } else { vec![test] }]
+        }
+    };
+    if options.split == Split::Test && test.is_empty() {
         return Ok(None);
     }
-    let (kept, columns) = scales(&table, &chosen, &parts.train, options);
+    let (kept, columns) = scales(&table, &chosen, &train, options);
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
     if kept.is_empty() {
         let left = table.left_out(&chosen, &constant);
@@ -40,13 +47,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
             "{file} has nothing to learn: left out {left}; columns= takes columns by name"
         )));
     }
-    let rows = if options.split == Split::Train { &parts.train } else { &parts.test };
+    let rows = if options.split == Split::Train { &train } else { &test };
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
-    let cut = options.window.map(|window| {
-        let spare = usize::from(options.split == Split::Train);
-        Cut { window, stride: options.stride.unwrap_or(1), spare }
-    });
-    if let Some(cut) = &cut {
+    if let Some(cut) = &mut cut {
+        cut.spare = usize::from(options.split == Split::Train);
         refuse_short(&file, &table, cut, &lengths)?;
         check_memory(path, "windows", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
     }
@@ -69,9 +73,11 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         ));
     }
     let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
+    let held = test.iter().map(Vec::len).sum();
+    let part = holdout::said(table.rows(), held, "rows", options);
     let findings = [sheet.findings, table.findings].concat();
     let notes = [sheet.notes, table.notes].concat();
-    let about = About { part: parts.told(options), findings, notes, source: sheet.source, ..About::default() };
+    let about = About { part, findings, notes, source: sheet.source, ..About::default() };
     Ok(Some(Dataset { about, ..set }))
 }
 
@@ -111,48 +117,4 @@ fn scales(table: &Table, chosen: &[usize], train: &[Vec<usize>], options: &Optio
         }
     }
     (kept, columns)
-}
-
-/// The rows to learn from and those to measure by, each in pieces that no window leaves.
-struct Parts {
-    train: Vec<Vec<usize>>,
-    test: Vec<Vec<usize>>,
-}
-
-impl Parts {
-    /// Holds out the last rows of each series, and where these are too few whole series; of points, rows anywhere.
-    fn of(mut series: Vec<Vec<usize>>, options: &Options) -> Self {
-        let share = |count: usize| (count as f64 * f64::from(options.holdout) + 1e-6) as usize;
-        let mut test = vec![];
-        let Some(window) = options.window else {
-            let all: Vec<usize> = series.into_iter().flatten().collect();
-            let held = drawn(all.len(), share(all.len()), options.seed);
-            let (test, train): (Vec<usize>, Vec<usize>) = all.into_iter().partition(|row| held[*row]);
-            let test = if test.is_empty() { vec![] } else { vec![test] };
-            return Self { train: vec![train], test };
-        };
-        for rows in &mut series {
-            let held = share(rows.len());
-            if held >= window && rows.len() - held > window {
-                test.push(rows.split_off(rows.len() - held));
-            }
-        }
-        if test.is_empty() {
-            let held = drawn(series.len(), share(series.len()), options.seed);
-            let mut held = held.into_iter();
-            (test, series) = series.into_iter().partition(|rows| held.next() == Some(true) && rows.len() >= window);
-        }
-        Self { train: series, test }
-    }
-
-    /// What is said about the parts.
-    fn told(&self, options: &Options) -> String {
-        let [train, test] = [&self.train, &self.test].map(|part| part.iter().map(Vec::len).sum::<usize>());
-        match (options.holdout > 0.0, test, options.split) {
-            (false, _, _) => String::new(),
-            (true, 0, _) => "all rows, as these are too few to hold some out".into(),
-            (true, _, Split::Train) => format!("{train} of {} rows, {test} are held out", train + test),
-            (true, _, Split::Test) => format!("{test} of {} rows, held out", train + test),
-        }
-    }
 }
