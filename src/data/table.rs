@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::columns::Table;
 use super::dialect::{Sheet, shown};
-use super::windows::{self, Cut};
-use super::{About, Columns, Dataset, Options, Series, Split, check_memory, holdout, set_name};
+use super::options::Holds;
+use super::windows::Cut;
+use super::{About, Dataset, Options, Series, Split, check_memory, holdout, scaling, set_name};
 use crate::error::{Error, Result};
-use crate::settings::{Layout, Scale};
 
 /// How the names of tables end.
 pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
@@ -16,14 +16,10 @@ pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
 /// with.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let file = format!("`{}`", path.display());
-    options.refuse_image_options(&file, if options.window.is_some() { "sequences" } else { "points" })?;
-    options.check_layout(&file, if options.window.is_some() { Layout::Sequences } else { Layout::Points })?;
     if options.window.is_none() && options.stride.is_some() {
         return Err(Error::usage(format!("{file}: a stride is the distance between windows, so say their window too")));
     }
-    if options.window.is_some() && options.scale == Some(Scale::Standard) {
-        return Err(Error::usage("scale=standard is for points: sequences are learned between 0 and 1, scale=range"));
-    }
+    options.check(&file, if options.window.is_some() { Holds::Windows } else { Holds::Rows })?;
     let sheet = Sheet::open(path, options)?;
     let mut table = Table::read(&sheet, options)?;
     let chosen = table.chosen(&sheet, options)?;
@@ -39,7 +35,12 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     if options.split == Split::Test && test.is_empty() {
         return Ok(None);
     }
-    let (kept, columns) = scales(&table, &chosen, &train, options);
+    let scale = options.scale_of(options.window.is_some());
+    let of = |i: &usize| scaling::ends(1, train.iter().flatten().map(|row| table.all[*i].values[*row]), scale)[0];
+    let ends: Vec<_> = chosen.iter().map(of).collect();
+    let named = chosen.iter().map(|i| (table.all[*i].name.clone(), table.all[*i].decimals));
+    let (kept, columns) = scaling::kept(named, &ends);
+    let kept: Vec<usize> = kept.into_iter().map(|n| chosen[n]).collect();
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
     if kept.is_empty() {
         let left = table.left_out(&chosen, &constant);
@@ -95,26 +96,4 @@ fn refuse_short(file: &str, table: &Table, cut: &Cut, lengths: &[usize]) -> Resu
     };
     let rows = [format!("{file} has {longest} rows"), whose].join(" ");
     Err(Error::failure(format!("{}, and windows of {} need {needed} at least: {way}", rows.trim_end(), cut.window)))
-}
-
-/// The columns that differ from row to row of `train`, and what a model sees as 0 and as 1.
-fn scales(table: &Table, chosen: &[usize], train: &[Vec<usize>], options: &Options) -> (Vec<usize>, Columns) {
-    let scale = match (options.scale, options.window) {
-        (Some(Scale::Range), _) | (_, Some(_)) => Scale::Range,
-        (scale, None) => scale.unwrap_or(Scale::Standard),
-    };
-    let mut kept = vec![];
-    let mut columns = Columns { names: vec![], zero: vec![], one: vec![], decimals: vec![] };
-    for &i in chosen {
-        let column = &table.all[i];
-        let values = train.iter().flatten().map(|row| column.values[*row]);
-        if let Some([zero, one]) = windows::ends(values, scale) {
-            kept.push(i);
-            columns.names.push(column.name.clone());
-            columns.zero.push(zero);
-            columns.one.push(one);
-            columns.decimals.push(column.decimals);
-        }
-    }
-    (kept, columns)
 }
