@@ -11,6 +11,9 @@ const NAMED: usize = 3;
 const CLASSES: usize = 10;
 /// Rows and steps that are shown.
 const ROWS: usize = 5;
+/// Columns whose ranges are shown, and cells of a row.
+const COLUMNS: usize = 100;
+const CELLS: usize = 20;
 
 /// How files were understood, so that a person can tell whether that is what was meant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -176,22 +179,27 @@ impl Dataset {
             Some(Series::Columns(columns)) => columns.names.clone(),
             None => (0..width).map(|i| format!("x{i}")).collect(),
         };
-        let range = |(i, name): (usize, &String)| {
-            let column = values.iter().skip(i).step_by(width);
-            let (low, high) = column.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-            let [low, high] = [low, high].map(|value| self.in_units(i, value));
-            format!("`{name}` {low} to {high}")
-        };
-        names.iter().enumerate().map(range).collect()
+        let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
+        for row in values.chunks_exact(width) {
+            let ends = low.iter_mut().zip(&mut high).zip(row);
+            ends.for_each(|((low, high), value)| (*low, *high) = (low.min(*value), high.max(*value)));
+        }
+        let ends = self.cells(&low).into_iter().zip(self.cells(&high));
+        let mut lines: Vec<String> = names
+            .iter()
+            .zip(ends)
+            .take(COLUMNS)
+            .map(|(name, (low, high))| format!("`{name}` {low} to {high}"))
+            .collect();
+        lines.extend((width > COLUMNS).then(|| format!("and {} more", width - COLUMNS)));
+        lines
     }
 
-    /// A value of a column in the data's units.
-    fn in_units(&self, column: usize, value: f32) -> f32 {
+    /// A row of numbers as text, in the data's units.
+    fn cells(&self, row: &[f32]) -> Vec<String> {
         match &self.series {
-            Some(Series::Columns(columns)) => {
-                (columns.zero[column] + f64::from(value) * (columns.one[column] - columns.zero[column])) as f32
-            }
-            _ => value,
+            Some(Series::Columns(columns)) => columns.cells(row),
+            _ => row.iter().map(f32::to_string).collect(),
         }
     }
 
@@ -201,9 +209,8 @@ impl Dataset {
         if let Some(Series::Symbols(symbols)) = &self.series {
             return symbols.to_text(&self.item(0), self.shape[0]).trim_end().to_owned();
         }
-        let row = |row: &[f32]| {
-            row.iter().enumerate().map(|(i, &value)| self.in_units(i, value).to_string()).collect::<Vec<_>>().join(", ")
-        };
+        let more = if width > CELLS { ", .." } else { "" };
+        let row = |row: &[f32]| self.cells(row)[..width.min(CELLS)].join(", ") + more;
         let rows = if self.shape.len() == 2 { self.shape[0].min(ROWS) } else { ROWS };
         values.chunks_exact(width).take(rows).map(row).collect::<Vec<_>>().join("\n")
     }

@@ -9,6 +9,7 @@ use super::cells::{self, DATES};
 use super::column::{Column, Role};
 use super::dialect::{Sheet, shown};
 use super::header::looks_like_header;
+use super::scaling::in_every_row;
 use crate::error::{Error, Result, nearest};
 
 /// The columns of a table, and what its rows belong to.
@@ -207,7 +208,7 @@ impl Table {
     /// The columns that are not learned, and why.
     pub fn left_out(&self, chosen: &[usize], constant: &[usize]) -> String {
         let reason = |i: usize| match &self.all[i].role {
-            _ if constant.contains(&i) => Some(format!("{} in every row", self.all[i].values[0])),
+            _ if constant.contains(&i) => Some(in_every_row(self.all[i].values[0])),
             _ if chosen.contains(&i) => None,
             Role::Other(what) => Some(what.clone()),
             Role::Entity => Some("names a series".into()),
@@ -226,7 +227,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The first of them with commas, and how many more there are.
-fn joined(parts: Vec<String>) -> String {
+pub(super) fn joined(parts: Vec<String>) -> String {
     let more = if parts.len() > MANY { format!(" and {} more", parts.len() - MANY) } else { String::new() };
     parts[..parts.len().min(MANY)].join(", ") + &more
 }

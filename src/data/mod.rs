@@ -26,6 +26,7 @@ mod pictures;
 mod points;
 mod random;
 mod roles;
+mod scaling;
 mod series;
 mod shapes;
 mod sines;
@@ -39,9 +40,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::settings::Layout;
 use crate::{files, memory};
 use images::Images;
+use options::Holds;
 use random::Root;
 
 pub use about::{About, LeftOut};
@@ -133,20 +134,17 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     let source = digest::of_drawn(spec, DRAWN);
     let set = match spec {
         "ring" | "grid" => {
-            options.check_layout(&place, Layout::Points)?;
+            options.check(&place, Holds::DrawnPoints)?;
             points::open(spec, options)?
         }
         "sines" | "sines-rcgan" => {
-            options.check_layout(&place, Layout::Sequences)?;
+            options.check(&place, Holds::DrawnSequences)?;
             sines::open(spec, options)?
         }
         "digits" | "shapes" => {
-            options.check_layout(&place, Layout::Images)?;
-            if options.range.is_some() {
-                return Err(Error::usage(format!("{place} is drawn in full black and white: leave out range")));
-            }
+            options.check(&place, Holds::DrawnImages)?;
             let (images, labels) = if spec == "digits" { digits::draw(options)? } else { shapes::draw(options)? };
-            Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)?
+            Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)
         }
         _ => return open_path(spec, options),
     };
@@ -262,17 +260,10 @@ fn set_name(path: &Path) -> String {
 }
 
 impl Dataset {
-    fn of_images(
-        name: String,
-        images: Images,
-        labels: Option<Labels>,
-        about: About,
-        options: &Options,
-    ) -> Result<Self> {
-        options.refuse_windows(&format_args!("`{name}`"), "images")?;
+    fn of_images(name: String, images: Images, labels: Option<Labels>, about: About, options: &Options) -> Self {
         let channels = if options.stack == 3 { 1 } else { options.channels.unwrap_or(images.channels) };
         let images = images.with_channels(channels);
-        Ok(Self {
+        Self {
             name,
             shape: vec![channels * options.stack, images.height, images.width],
             items: Items::Bytes(images.pixels.into()),
@@ -280,7 +271,7 @@ impl Dataset {
             stack: options.stack,
             series: None,
             about,
-        })
+        }
     }
 
     /// Leaves out items whose class is none of those with a name: the part to test with may have some.

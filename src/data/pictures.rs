@@ -12,6 +12,7 @@ use super::images::Images;
 use super::levels::{Levels, darkness};
 use super::limits::Budget;
 use super::listing::below;
+use super::options::Holds;
 use super::{About, Dataset, Labels, LeftOut, Options, check_memory, digest, set_name};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -80,6 +81,7 @@ fn class(folder: &Path, file: &Path) -> Option<String> {
 /// Images that cannot be read are left out.
 pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options: &Options) -> Result<Dataset> {
     let Files { root, mut left_out, said, .. } = files;
+    options.check(&format_args!("`{}`", root.display()), Holds::Images)?;
     let classed = match &train {
         Some(train) if train.names.is_empty() => {
             Classed { files: files.part.to_vec(), ids: vec![], names: vec![], notes: vec![] }
@@ -140,7 +142,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size, width: size };
     let about = About { part: said, range, left_out, notes, source, ..About::default() };
-    Dataset::of_images(set_name(root), set, labels, about, options)
+    Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 
 /// What to say of classes without a single image that can be read.

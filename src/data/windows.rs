@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::{Columns, Dataset, Options, Series, Symbols, check_memory, set_name};
+use super::{Dataset, Options, Series, Symbols, check_memory, set_name};
 use crate::error::{Error, Result};
-use crate::settings::Scale;
 
 /// Steps in a window of symbols where the user does not say.
 const DEFAULT_SYMBOLS: usize = 64;
@@ -50,43 +49,6 @@ impl Cut {
         }
         windows
     }
-}
-
-/// What a model sees as 0 and as 1 of values in the data's units; nothing if they are all one, which teaches nothing.
-pub(super) fn ends(values: impl Iterator<Item = f64> + Clone, scale: Scale) -> Option<[f64; 2]> {
-    let (low, high) = values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    let count = values.clone().count() as f64;
-    let [zero, one] = match scale {
-        Scale::None => [0.0, 1.0],
-        Scale::Range => [low, high],
-        Scale::Standard => {
-            let mean = low + values.clone().map(|value| value - low).sum::<f64>() / count;
-            let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-            [mean, mean + variance.sqrt()]
-        }
-    };
-    (low < high && zero < one).then_some([zero, one])
-}
-
-/// The range of each column; one without a range is an error.
-pub(super) fn ranges(place: &str, names: Vec<String>, values: &[f64]) -> Result<Columns> {
-    let column = |column| values.iter().copied().skip(column).step_by(names.len());
-    let ends = names.iter().enumerate().map(|(i, name)| {
-        ends(column(i), Scale::Range).ok_or_else(|| {
-            Error::failure(format!(
-                "{place}: column `{name}` is {} in every row, which teaches nothing: take it out",
-                column(i).next().unwrap_or_default()
-            ))
-        })
-    });
-    let (zero, one) = ends.map(|ends| ends.map(|[zero, one]| (zero, one))).collect::<Result<_>>()?;
-    let decimals = vec![None; names.len()];
-    Ok(Columns { names, zero, one, decimals })
-}
-
-/// Rows of values as a model sees them.
-pub(super) fn scale(values: &[f64], columns: &Columns) -> Vec<f32> {
-    values.chunks_exact(columns.names.len()).flat_map(|row| columns.seen(row.iter().copied())).collect()
 }
 
 /// Steps in a window of symbols.

@@ -24,13 +24,13 @@ fn what_is_read_is_said_in_full_and_shown() {
     for words in [
         "data       photos\n",
         "examples   27 grey images of 16x16\n",
-        "part       27 of 30, 3 are held out to measure with\n",
+        "part       27 of 30 examples, 3 are held out to measure with\n",
         "classes    2 in all: 0 `cats` ",
         "1 `dogs` ",
         "left out   .txt files (1): notes.txt\n",
         "size       0.0 MiB in memory\n",
         "digest     ",
-        "to test    photos: 3 grey images of 16x16 (3 of 30, held out)",
+        "to test    photos: 3 grey images of 16x16 (3 of 30 examples, held out)",
         "picture    photos.png\n",
     ] {
         assert!(said.out.contains(words), "no `{words}` in {}", said.out);
