@@ -7,7 +7,7 @@ use super::dialect::{Sheet, shown};
 use super::holdout::drawn;
 use super::windows::{self, Cut};
 use super::{About, Columns, Dataset, Options, Series, Split, check_memory, set_name};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::settings::{Layout, Scale};
 
 /// How the names of tables end.
@@ -48,12 +48,14 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     });
     if let Some(cut) = &cut {
         refuse_short(&file, &table, cut, &lengths)?;
-        check_memory(path, "windows", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
+        check_memory(path, "window", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
     }
     let in_units = |row: &usize| kept.iter().map(|i| table.all[*i].values[*row]).collect::<Vec<_>>();
     let values: Vec<f32> = rows.iter().flatten().flat_map(|row| columns.seen(in_units(row).into_iter())).collect();
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::failure(format!("{file} holds numbers beyond single precision: leave out scale=none")));
+        return Err(Error::failure(format!(
+            "{file} holds numbers too far apart for single precision: leave out the largest"
+        )));
     }
     let (shape, values) = match &cut {
         Some(cut) => (vec![cut.window, kept.len()], cut.windows(&values, kept.len(), &lengths)),
@@ -63,9 +65,9 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let short = cut.as_ref().map_or(0, |cut| lengths.iter().filter(|length| cut.count(**length) == 0).count());
     if short > 0 {
         table.notes.push(format!(
-            "`{}`: left out {short} of {} series, which are shorter than a window",
+            "`{}`: left out {short} of {}, shorter than a window",
             sheet.name,
-            rows.len()
+            counted(rows.len(), "series")
         ));
     }
     let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
@@ -80,15 +82,15 @@ fn refuse_short(file: &str, table: &Table, cut: &Cut, lengths: &[usize]) -> Resu
     if cut.total(lengths) > 0 {
         return Ok(());
     }
-    let (longest, needed) = (lengths.iter().max().unwrap_or(&0), cut.window + cut.spare);
+    let longest = counted(lengths.iter().copied().max().unwrap_or(0), "row");
     let (whose, way) = match &table.group {
         Some((name, _)) => {
             (format!("in the longest of its series by {}", shown(name)), "set a smaller window, or group=none")
         }
         None => (String::new(), "set a smaller window"),
     };
-    let rows = [format!("{file} has {longest} rows"), whose].join(" ");
-    Err(Error::failure(format!("{}, and windows of {} need {needed} at least: {way}", rows.trim_end(), cut.window)))
+    let rows = [format!("{file} has {longest}"), whose].join(" ");
+    Err(Error::failure(format!("{}, and a window has {}: {way}", rows.trim_end(), cut.window)))
 }
 
 /// The columns that differ from row to row of `train`, and what a model sees as 0 and as 1.
@@ -151,8 +153,8 @@ impl Parts {
         match (options.holdout > 0.0, test, options.split) {
             (false, _, _) => String::new(),
             (true, 0, _) => "all rows, as these are too few to hold some out".into(),
-            (true, _, Split::Train) => format!("{train} of {} rows, {test} are held out", train + test),
-            (true, _, Split::Test) => format!("{test} of {} rows, held out", train + test),
+            (true, _, Split::Train) => format!("{train} of {}, {test} held out", counted(train + test, "row")),
+            (true, _, Split::Test) => format!("{test} of {}, held out", counted(train + test, "row")),
         }
     }
 }
