@@ -96,7 +96,8 @@ pub(super) fn is_whole(cell: &str) -> bool {
 pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
     let mark = if decimal == Decimal::Point { '.' } else { ',' };
     let fraction = cell.split_once(mark).map_or("", |(_, fraction)| fraction);
-    (!cell.contains(['e', 'E'])).then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
+    (!cell.bytes().any(|byte| byte.eq_ignore_ascii_case(&b'e')))
+        .then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
 }
 
 /// What a cell says about what stands before decimals.
@@ -168,8 +169,9 @@ pub(super) fn digits_date(value: f64) -> Option<f64> {
 /// A month of two digits and its year of four.
 fn month(cell: &str) -> Option<f64> {
     let whole = |text: &str| is_whole(text).then(|| text.parse().ok())?;
-    let (month, year) = cell.split_once(['.', '/', '-']).filter(|(month, year)| (month.len(), year.len()) == (2, 4))?;
-    seconds(whole(year).filter(|year| (1900..2100).contains(year))?, whole(month)?, 1)
+    let (month, year) = (cell.get(..2)?, cell.get(3..).filter(|year| year.len() == 4)?);
+    let year = whole(year).filter(|year| b"./-".contains(&cell.as_bytes()[2]) && (1900..2100).contains(year))?;
+    seconds(year, whole(month)?, 1)
 }
 
 /// A date of numbers with one of `marks` between them, and maybe a time after it; `order` says where year, month and day are.

@@ -510,7 +510,7 @@ fn broken_tables_are_explained() {
         ("\r\na,b\r\n \r\n1,2\r\n\r\n\r\n3,x\r\n5,6", &[":7: `x` is not"]),
         ("a,b\n1,2\n3,4,5\n", &[":3: 3 values where the first row has 2"]),
         ("a,b\n8,7\n8,7\n8,7\n", &["nothing to learn", "`a` (8 in every row), `b` (7 in every row)"]),
-        ("a,b\n1,2\n", &["has 1 row, and a window has 2: set a smaller window"]),
+        ("a,b\n1,2\n", &["nothing to learn", "`a` (1 in every row)"]),
         ("a,b\n1,2\n\0,4\n", &["is no text: line 3 holds a zero byte"]),
     ];
     for (text, parts) in cases {
@@ -523,6 +523,12 @@ fn broken_tables_are_explained() {
         &["a.csv:2: `é` is not a finite number"],
     );
     assert_failure(open_file("a.csv", b"PK\x03\x04", &windows(2, None)), &["a.csv", "save the table as CSV"]);
+    let equal = |last: &str| format!("a,b\n{}{last}\n", "8,7\n".repeat(1000));
+    assert_failure(
+        open_file("a.csv", equal("8,7"), &windows(2, None)),
+        &["`a` (8 in every row), `b` (7 in every row)"],
+    );
+    assert_eq!(open_file("a.csv", equal("9,7"), &Options::default()).unwrap().len(), 1001);
     let zipped = gzip("1,2\n".repeat(1000).as_bytes());
     assert_failure(open_file("a.csv.gz", &zipped[..zipped.len() / 2], &windows(2, None)), &["a.csv.gz", "cut short"]);
     assert_failure(open_file("a.csv.gz", "1,2\n3,4\n", &windows(2, None)), &["a.csv.gz", "not gzipped"]);
