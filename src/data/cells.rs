@@ -49,8 +49,8 @@ pub(super) fn is_text(cell: &str) -> bool {
     !is_known && dates(cell, u8::MAX) == 0
 }
 
-/// The number in a cell, beyond [`MAX`] too, and whether it stands there alone, without thousands apart and signs of money or
-/// percent.
+/// The number in a cell, beyond [`MAX`] too, and whether it stands there alone, without thousands apart and signs of money
+/// or percent.
 pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
     let plain = |cell: &str| match decimal {
         Decimal::Point => cell.parse::<f64>().ok(),

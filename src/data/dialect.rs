@@ -333,8 +333,8 @@ impl Sheet {
     }
 }
 
-/// Where a text ends that says as much: after some rows, if all below the first are equal. However many they are, as in a file
-/// that is made to fill memory, they teach nothing.
+/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a file
+/// that is made to fill memory, teach no more.
 fn end_of_difference(text: &str) -> Option<usize> {
     let start = text.find('\n')? + 1;
     let rest = &text.as_bytes()[start..];

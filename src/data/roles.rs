@@ -273,8 +273,8 @@ fn is_regular(values: &[f64]) -> bool {
     values.len() >= FEW && step > 0.0 && values.windows(2).all(close)
 }
 
-/// Whether numbers that are all written like `01.2020` are months, as numbers are hardly written so: under a name that says
-/// so, with a 0 in front, or in regular steps.
+/// Whether numbers that are all written like `01.2020` are months: under a name that says so, with a 0 in front, which
+/// numbers hardly have, or in regular steps.
 fn are_months(column: &Column) -> bool {
     let values = &column.values;
     let looks = || column.is_called(&TIMES) || values.iter().any(|value| *value < 10.0) || is_regular(values);
