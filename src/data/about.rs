@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
 use super::{Dataset, Items, Series, product};
+use crate::error::counted;
 
 /// Names of what was left out that are kept for each reason.
 const NAMED: usize = 3;
@@ -76,7 +77,7 @@ impl Display for LeftOut {
 /// The one or two lines that `train` says first, and one for each note.
 impl Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {} {}", self.name, self.len(), self.noun())?;
+        write!(f, "{}: {}", self.name, self.examples())?;
         if !self.about.part.is_empty() {
             write!(f, " ({})", self.about.part)?;
         }
@@ -97,20 +98,24 @@ impl Display for Dataset {
 }
 
 impl Dataset {
-    /// What the examples are, as a plural with its extents.
-    fn noun(&self) -> String {
-        let features = |count: usize| if count == 1 { "value".to_owned() } else { format!("{count} values") };
-        match (self.shape.as_slice(), &self.series) {
-            (&[1, height, width], _) => format!("grey images of {width}x{height}"),
+    /// How many examples of what extents there are.
+    fn examples(&self) -> String {
+        let (noun, extents) = match (self.shape.as_slice(), &self.series) {
+            (&[1, height, width], _) => ("grey image", format!("{width}x{height}")),
             (&[_, height, width], _) if self.stack > 1 => {
-                format!("grey images of {width}x{height}, stacks of {} are examples", self.stack)
+                ("grey image", format!("{width}x{height}, stacks of {} are examples", self.stack))
             }
-            (&[_, height, width], _) => format!("RGB images of {width}x{height}"),
-            (&[steps, symbols], Some(Series::Symbols(_))) => format!("sequences of {steps} of {symbols} symbols"),
-            (&[steps, columns], _) => format!("sequences of {steps} steps of {}", features(columns)),
-            (&[columns], _) => format!("points of {}", features(columns)),
-            (shape, _) => format!("examples of {}", product(shape)),
-        }
+            (&[_, height, width], _) => ("RGB image", format!("{width}x{height}")),
+            (&[steps, symbols], Some(Series::Symbols(_))) => {
+                ("sequence", format!("{steps} of {}", counted(symbols, "symbol")))
+            }
+            (&[steps, columns], _) => {
+                ("sequence", format!("{} of {}", counted(steps, "step"), counted(columns, "value")))
+            }
+            (&[columns], _) => ("point", counted(columns, "value")),
+            (shape, _) => ("example", product(shape)),
+        };
+        format!("{} of {extents}", counted(self.len(), noun))
     }
 
     /// How many items each class has.
@@ -126,10 +131,7 @@ impl Dataset {
         let some: Vec<String> = counts.iter().take(CLASSES).map(|(name, count)| format!("{name} ({count})")).collect();
         let more = counts.len().saturating_sub(CLASSES);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        match counts.len() {
-            1 => format!("1 class: {}", some.join(", ")),
-            count => format!("{count} classes: {}{more}", some.join(", ")),
-        }
+        format!("{}: {}{more}", counted(counts.len(), "class"), some.join(", "))
     }
 
     /// All there is to say: every class, what was left out, columns and the first rows, size and digest.
@@ -141,7 +143,7 @@ impl Dataset {
             }
         };
         line("data", &self.name);
-        line("examples", &format!("{} {}", self.len(), self.noun()));
+        line("examples", &self.examples());
         line("part", &self.about.part);
         let counts = self.class_counts();
         for (id, (name, count)) in counts.iter().enumerate() {
@@ -174,7 +176,7 @@ impl Dataset {
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
         let names: Vec<String> = match &self.series {
             Some(Series::Symbols(symbols)) => {
-                return vec![format!("one of {} symbols: {}", symbols.names.len(), quoted(&symbols.names))];
+                return vec![format!("one of {}: {}", counted(symbols.names.len(), "symbol"), quoted(&symbols.names))];
             }
             Some(Series::Columns(columns)) => columns.names.clone(),
             None => (0..width).map(|i| format!("x{i}")).collect(),

@@ -39,7 +39,7 @@ mod windows;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::{files, memory};
 use images::Images;
 use options::Holds;
@@ -102,9 +102,9 @@ const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-ima
 /// Endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
-/// Opens a built-in set by name, or a path by its ending (`.gz` aside, in any capitals):
+/// Opens a built-in set by name, or a path by its ending (in any capitals, and all but `.npz` also with `.gz`):
 /// * an IDX file, a folder of them, or a folder of image files: images;
-/// * `.csv`: points, or with a window sequences;
+/// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`: points, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`: sequences of characters;
 /// * `.mid`, `.midi`, or a folder of them: melodies.
@@ -223,7 +223,7 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     let Some(size) = options.size else {
         return Ok(images);
     };
-    check_memory(path, "images", images.count(), images.channels * size * size, "a smaller size")?;
+    check_memory(path, "image", images.count(), images.channels * size * size, "a smaller size")?;
     Ok(images.fit(size))
 }
 
@@ -233,7 +233,9 @@ fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str)
     match (count as u64).checked_mul(len as u64) {
         Some(bytes) if bytes <= most.bytes => memory::ensure(bytes),
         _ => Err(Error::failure(format!(
-            "{count} {noun} of {len} bytes from `{}` take more than {most}: ask for {advice}",
+            "{} of {} from `{}` take more than {most}: ask for {advice}",
+            counted(count, noun),
+            counted(len, "byte"),
             path.display(),
         ))),
     }

@@ -24,7 +24,7 @@ pub struct Options {
     pub channels: Option<usize>,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
-    /// Steps of a sequence, 2 to 65,536; without it a CSV file holds points, symbols come in windows of 64, and drawn
+    /// Steps of a sequence, 2 to 65,536; without it a table holds points, symbols come in windows of 64, and drawn
     /// sequences have the length of their definition.
     pub window: Option<usize>,
     /// Steps from one window to the next; without it 1 for tables and half a window for symbols.

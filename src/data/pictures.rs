@@ -91,7 +91,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
     let deep = options.range.is_some();
-    check_memory(folder, "images", classed.files.len(), 3 * size * size, "a smaller size")?;
+    check_memory(folder, "image", classed.files.len(), 3 * size * size, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| square(file, size, deep, &budget)).collect();
     let (mut squares, mut ids) = (vec![], vec![]);

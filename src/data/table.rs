@@ -7,7 +7,7 @@ use super::dialect::{Sheet, shown};
 use super::options::Holds;
 use super::windows::Cut;
 use super::{About, Dataset, Options, Series, Split, check_memory, holdout, scaling, set_name};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// How the names of tables end.
 pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
@@ -53,12 +53,14 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     if let Some(cut) = &mut cut {
         cut.spare = usize::from(options.split == Split::Train);
         refuse_short(&file, &table, cut, &lengths)?;
-        check_memory(path, "windows", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
+        check_memory(path, "window", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
     }
     let in_units = |row: &usize| kept.iter().map(|i| table.all[*i].values[*row]).collect::<Vec<_>>();
     let values: Vec<f32> = rows.iter().flatten().flat_map(|row| columns.seen(in_units(row).into_iter())).collect();
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::failure(format!("{file} holds numbers beyond single precision: leave out scale=none")));
+        return Err(Error::failure(format!(
+            "{file} holds numbers too far apart for single precision: leave out the largest"
+        )));
     }
     let (shape, values) = match &cut {
         Some(cut) => (vec![cut.window, kept.len()], cut.windows(&values, kept.len(), &lengths)),
@@ -68,9 +70,9 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let short = cut.as_ref().map_or(0, |cut| lengths.iter().filter(|length| cut.count(**length) == 0).count());
     if short > 0 {
         table.notes.push(format!(
-            "`{}`: left out {short} of {} series, which are shorter than a window",
+            "`{}`: left out {short} of {}, shorter than a window",
             sheet.name,
-            rows.len()
+            counted(rows.len(), "series")
         ));
     }
     let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
@@ -87,13 +89,13 @@ fn refuse_short(file: &str, table: &Table, cut: &Cut, lengths: &[usize]) -> Resu
     if cut.total(lengths) > 0 {
         return Ok(());
     }
-    let (longest, needed) = (lengths.iter().max().unwrap_or(&0), cut.window + cut.spare);
+    let longest = counted(lengths.iter().copied().max().unwrap_or(0), "row");
     let (whose, way) = match &table.group {
         Some((name, _)) => {
             (format!("in the longest of its series by {}", shown(name)), "set a smaller window, or group=none")
         }
         None => (String::new(), "set a smaller window"),
     };
-    let rows = [format!("{file} has {longest} rows"), whose].join(" ");
-    Err(Error::failure(format!("{}, and windows of {} need {needed} at least: {way}", rows.trim_end(), cut.window)))
+    let rows = [format!("{file} has {longest}"), whose].join(" ");
+    Err(Error::failure(format!("{}, and a window has {}: {way}", rows.trim_end(), cut.window)))
 }

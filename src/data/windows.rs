@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Dataset, Options, Series, Symbols, check_memory, set_name};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// Steps in a window of symbols where the user does not say.
 const DEFAULT_SYMBOLS: usize = 64;
@@ -16,20 +16,21 @@ fn count(steps: usize, window: usize, stride: usize) -> usize {
 /// How series of rows are cut.
 ///
 /// TimeGAN's code (Yoon et al., 2019, `data_loading.py`) leaves out the last window: R rows make R - `window` windows of
-/// stride 1, which a `spare` row gives. Unlike there, time runs as in the file.
+/// stride 1, which a `spare` row gives. Unlike there, time runs as in the file, and R = `window` rows make one window.
 pub(super) struct Cut {
     /// Rows of a window.
     pub window: usize,
     /// Rows from one window to the next.
     pub stride: usize,
-    /// Rows at the end of a series that are in no window.
+    /// Rows at the end of a series that are in no window, where it is longer than one.
     pub spare: usize,
 }
 
 impl Cut {
     /// How many windows a series of so many rows has.
     pub fn count(&self, rows: usize) -> usize {
-        count(rows.saturating_sub(self.spare), self.window, self.stride)
+        let spare = self.spare.min(rows.saturating_sub(self.window));
+        count(rows - spare, self.window, self.stride)
     }
 
     /// How many all series have.
@@ -64,11 +65,12 @@ pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u8>], symbols: Symbols, opti
     if total == 0 {
         let longest = pieces.iter().map(Vec::len).max().unwrap_or(0);
         return Err(Error::failure(format!(
-            "`{}` has {longest} symbols in a row, fewer than the {window} of a window",
-            path.display()
+            "`{}` has {} in a row, fewer than the {window} of a window",
+            path.display(),
+            counted(longest, "symbol")
         )));
     }
-    check_memory(path, "windows", total, 4 * window * width, "a larger stride")?;
+    check_memory(path, "window", total, 4 * window * width, "a larger stride")?;
     let mut one_hot = vec![0.0; total * window * width];
     let starts = |piece: &'_ Vec<u8>| (0..count(piece.len(), window, stride)).map(|i| i * stride);
     let ids = pieces.iter().flat_map(|piece| starts(piece).flat_map(|start| &piece[start..][..window]));

@@ -129,7 +129,7 @@ fn odd_folders_are_read_as_people_mean_them() {
         ),
         ("a/1.png, b/2.png, my run 2/run.toml, my run 2/samples/s.png", ["2: a=1 b=1", "none"], &["my run 2"]),
         ("run.toml, samples/1.png", ["!", ""], &["folder of a run", "samples"]),
-        (".git/a.png, .hidden.png, b.png", ["1", "none"], &["1 grey images"]),
+        (".git/a.png, .hidden.png, b.png", ["1", "none"], &["1 grey image of"]),
         ("photos/a/1.png, photos/b/2.png", ["2: a=1 b=1", "none"], &[]),
         ("set/train/1.png, set/test/2.png, __MACOSX/set/._1.png", ["1", "1"], &["train/, beside test/"]),
         ("set/train/1.png, set/test/2.png, runs/r-001/run.toml, README.md", ["1", "1"], &["train/, beside test/"]),

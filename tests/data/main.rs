@@ -8,6 +8,7 @@ mod formats;
 mod idx_files;
 mod layouts;
 mod odd_arrays;
+mod odd_tables;
 mod symbols;
 mod tables;
 
