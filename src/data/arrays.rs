@@ -266,32 +266,33 @@ impl Reading<'_> {
         let is_held = if self.holds_out { holdout::held(count, is_series, self.options) } else { vec![false; count] };
         let rows = (0..count).filter(|i| !is_held[*i]);
         let scale = self.options.scale_of(is_series);
-        let ends =
+        let mut ends =
             scaling::ends(width, rows.clone().flat_map(|i| (0..len).map(move |k| learned.at(i * len + k))), scale);
-        let decimals = learned.decimals();
-        let named = (0..width).map(|i| (format!("x{i}"), decimals));
-        let (kept, columns) = scaling::kept(named, &ends);
         let first = rows.clone().next().unwrap_or(0) * len;
-        let constant = (0..width).filter(|i| ends[*i].is_none());
-        let constant = constant.map(|i| format!("`x{i}` ({})", in_every_row(learned.at(first + i)))).collect();
-        let left = joined(constant);
-        if kept.is_empty() {
-            return Err(Error::failure(format!("{} has nothing to learn: left out {left}", array.place)));
+        let constant: Vec<usize> = (0..width).filter(|i| ends[*i].is_none()).collect();
+        let shown = constant.iter().map(|i| format!("`x{i}` ({})", in_every_row(learned.at(first + i)))).collect();
+        let shown = joined(shown);
+        if constant.len() == width {
+            return Err(Error::failure(format!("{} has nothing to learn: {shown}", array.place)));
         }
-        if kept.len() < width {
-            self.about.notes.push(format!("{}: left out {left}", array.place));
+        if !constant.is_empty() {
+            // A column of an array is known by its place, so that none may go.
+            let note = format!("{}: kept for their places only: {shown}", array.place);
+            self.about.notes.push(note);
+            constant.iter().for_each(|&i| ends[i] = Some([0.0, 1.0].map(|end| learned.at(first + i) + end)));
         }
+        let decimals = learned.decimals();
+        let (_, columns) = scaling::kept((0..width).map(|i| (format!("x{i}"), decimals)), &ends);
         if scale != Scale::None {
             self.about.findings.push(format!("columns scaled for the model (scale={})", scale.word()));
         }
         let rows = array.shape[0] * len / width;
-        let mut values = Vec::with_capacity(rows * kept.len());
+        let mut values = Vec::with_capacity(rows * width);
         for row in 0..rows {
-            values.extend(columns.seen(kept.iter().map(|i| array.at(row * width + i))));
+            values.extend(columns.seen((0..width).map(|i| array.at(row * width + i))));
         }
-        let shape = [&shape[..shape.len() - 1], &[kept.len()]].concat();
         let series = Some(Series::Columns(columns));
-        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, shape, values, series) })
+        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, shape.to_vec(), values, series) })
     }
 
     /// The pixels as bytes, in the array's own order.

@@ -169,7 +169,7 @@ fn broken_arrays_are_explained() {
         (f32s(&[1, 2], &[0.0; 3]), &["1 x 2 values", "but more follow"]),
         (f32s(&[1, 2], &[0.0, f32::INFINITY]), &["inf at [0, 1]"]),
         (b"\x93NUMPY\x04\x00\xff\xff\xff\xff".to_vec(), &["its version is 4, and 1 to 3 are read"]),
-        (f32s(&[2, 1, 2], &[1.0; 4]), &["nothing to learn: left out `x0` (1 in every row), `x1` (1 in every row)"]),
+        (f32s(&[2, 1, 2], &[1.0; 4]), &["nothing to learn: `x0` (1 in every row), `x1` (1 in every row)"]),
         (npy("<c8", &[1, 1], &[0; 8]), &["type <c8", "complex numbers: save a.real and a.imag"]),
         (npy("<f16", &[1, 1], &[0; 16]), &["type <f16", "float32"]),
         (npy("<M8[ns]", &[1, 1], &[0; 8]), &["type <M8[ns]", "float32"]),
@@ -228,10 +228,10 @@ fn columns_are_scaled_by_what_is_learned_and_constant_ones_left_out() {
     for (shape, held) in [([40, 4].as_slice(), held), (&[40, 1, 4], vec![36, 37, 38, 39])] {
         let values = outliers(&|row| held.contains(&row), 4);
         let [train, test] = [Split::Train, Split::Test].map(|split| part(shape, &values, split));
-        assert_eq!((train.len(), test.len(), train.shape.last()), (36, 4, Some(&1)), "{train}");
+        assert_eq!((train.len(), test.len(), train.shape.last()), (36, 4, Some(&4)), "{train}");
         assert_eq!(train.series, test.series);
         assert!(floats(&train).iter().all(|value| value.abs() < 2.0) && floats(&test).iter().all(|value| *value > 1e4));
-        let left = "left out `x1` (3 in every row), `x2` (7 in every row), `x3` (100 in every row)";
+        let left = "kept for their places only: `x1` (3 in every row), `x2` (7 in every row), `x3` (100 in every row)";
         assert!(train.to_string().contains(left), "{train}");
     }
 }
