@@ -75,7 +75,7 @@ pub(super) fn said(of: usize, held: usize, unit: &str, options: &Options) -> Str
     match (options.holdout > 0.0, held, options.split) {
         (false, _, _) => String::new(),
         (true, 0, _) => format!("all, as they are too few to hold some out ({FEWEST} examples at least)"),
-        (true, _, Split::Train) => format!("{} of {of} {unit}, {held} are held out to measure with", of - held),
+        (true, _, Split::Train) => format!("{} of {of} {unit}, {held} held out", of - held),
         (true, _, Split::Test) => format!("{held} of {of} {unit}, held out"),
     }
 }

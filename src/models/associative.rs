@@ -10,7 +10,7 @@ use super::{
     training::Training,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     graph::{Graph, T},
     nn::{Mode, Net, Start},
     settings::{Norm, Settings},
@@ -29,6 +29,9 @@ const FOLLOWER: &str = "d.follower";
 pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
     adversarial::check(s, examples)?;
     check_layers(s)?;
+    if s.pack > 1 {
+        return Err(Error::usage("prior=features goes with pack=1: the machine learns the features of single samples"));
+    }
     let s = &Settings { norm_g: Norm::None, ..s.clone() };
     let widths = [&s.hidden_d[s.hidden_d.len() - 1..], &s.layers].concat();
     let prior = |sweeps| dbm_gan::prior(s, &widths, sweeps);

@@ -24,7 +24,7 @@ fn what_is_read_is_said_in_full_and_shown() {
     for words in [
         "data       photos\n",
         "examples   27 grey images of 16x16\n",
-        "part       27 of 30 examples, 3 are held out to measure with\n",
+        "part       27 of 30 examples, 3 held out\n",
         "classes    2 in all: 0 `cats` ",
         "1 `dogs` ",
         "left out   .txt files (1): notes.txt\n",

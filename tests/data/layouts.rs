@@ -225,7 +225,7 @@ fn a_share_is_held_out_where_there_is_no_test_part() {
     let options = Options { holdout: 0.25, size: Some(4), ..Options::default() };
     let (train, test) = (open(spec, &options).unwrap(), open_test(spec, &options).unwrap().unwrap());
     assert_eq!((train.len(), test.len()), (30, 10));
-    assert!(train.to_string().contains("30 of 40 examples, 10 are held out"), "{train}");
+    assert!(train.to_string().contains("30 of 40 examples, 10 held out"), "{train}");
     assert!(test.to_string().contains("10 of 40 examples, held out"), "{test}");
     let levels = |set: &Dataset| (0..set.len()).map(|i| set.example(i)[0].to_bits()).collect::<Vec<_>>();
     let mut all = [levels(&train), levels(&test)].concat();

@@ -82,7 +82,7 @@ fn broken_texts_are_explained() {
     let [train, test] = [Split::Train, Split::Test].map(|split| held(split).unwrap());
     assert_eq!((train.len(), test.len()), ((80 - 4) / 2 + 1, (20 - 4) / 2 + 1));
     assert!(
-        train.to_string().contains("80 of 100 steps, 20 are held out") && test.to_string().contains("held out"),
+        train.to_string().contains("80 of 100 steps, 20 held out") && test.to_string().contains("held out"),
         "{train}"
     );
     assert_eq!(train.series, test.series);
