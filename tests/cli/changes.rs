@@ -169,6 +169,28 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     refused(&place, line, 1, &["t10k-images-idx3-ubyte"]);
 }
 
+/// A relative path of the data goes from where training was started, wherever it is resumed.
+#[test]
+fn a_run_goes_on_from_another_folder() {
+    let place = Place::new();
+    place.trained("--out a --steps 5");
+    fs::create_dir(place.path("else")).unwrap();
+    let there = |line: &str| {
+        let output = place.process(line).current_dir(place.path("else")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for steps in [6, 7] {
+        let (code, err) = there(&format!("train --out ../a --resume --steps {steps}"));
+        assert_eq!(code, Some(0), "{err}");
+    }
+    fs::rename(place.path("train-images-idx3-ubyte"), place.path("moved")).unwrap();
+    for line in ["train --out ../a --resume --steps 8", "eval ../a"] {
+        let (code, err) = there(line);
+        assert!(code == Some(2) && err.contains("where training was started: say with --data"), "{err}");
+    }
+    assert_eq!(there("sample ../a --adapter cpu").0, Some(0), "which wants no data");
+}
+
 #[test]
 fn a_checkpoint_of_an_earlier_version_goes_on() {
     let place = Place::new();
