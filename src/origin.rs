@@ -85,7 +85,7 @@ pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
         return Ok(there.to_string_lossy().into());
     }
     Err(Error::usage(format!(
-        "the data of the run, `{data}`, is not here, nor in `{folder}`, where training was started: say with --data where \
+        "the data of the run: `{data}` is neither here nor in `{folder}`, where training was started; say with --data where \
          it is now"
     )))
 }

@@ -144,7 +144,7 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     for name in ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"] {
         fs::rename(place.path(name), place.path(&format!("else where/{name}"))).unwrap();
     }
-    refused(&place, "train --out a --resume --steps 21", 2, &["neither a path nor"]);
+    refused(&place, "train --out a --resume --steps 21", 2, &["where training was started; say with --data"]);
     fs::rename(place.path("else where"), place.path("else")).unwrap();
     let said = place.saddle("train --out a --resume --steps 21 --data else/train-images-idx3-ubyte");
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -186,7 +186,7 @@ fn a_run_goes_on_from_another_folder() {
     fs::rename(place.path("train-images-idx3-ubyte"), place.path("moved")).unwrap();
     for line in ["train --out ../a --resume --steps 8", "eval ../a"] {
         let (code, err) = there(line);
-        assert!(code == Some(2) && err.contains("where training was started: say with --data"), "{err}");
+        assert!(code == Some(2) && err.contains("where training was started; say with --data"), "{err}");
     }
     assert_eq!(there("sample ../a --adapter cpu").0, Some(0), "which wants no data");
 }
