@@ -40,7 +40,7 @@ impl Group {
         let mut shell = Process::new("sh");
         shell.args(["-c", &enter, "sh", SADDLE]).args(line.split_whitespace()).current_dir(place.0.path());
         shell.env("RAYON_NUM_THREADS", threads.to_string()).env("SADDLE_CACHE", place.path("cache"));
-        said(Command::from_std(shell).timeout(Duration::from_secs(120)).output().unwrap())
+        said(Command::from_std(shell).timeout(Duration::from_secs(300)).output().unwrap())
     }
 }
 
