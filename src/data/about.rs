@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
 use super::{Dataset, Items, Series, product};
-use crate::error::counted;
+use crate::error::{counted, escaped};
 
 /// Names of what was left out that are kept for each reason.
 const NAMED: usize = 3;
@@ -77,23 +77,23 @@ impl Display for LeftOut {
 /// The one or two lines that `train` says first, and one for each note.
 impl Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.examples())?;
+        let mut first = format!("{}: {}", self.name, self.examples());
         if !self.about.part.is_empty() {
-            write!(f, " ({})", self.about.part)?;
+            first += &format!(" ({})", self.about.part);
         }
         if self.labels.is_some() {
-            write!(f, "; {}", self.classes_in_short())?;
+            first += &format!("; {}", self.classes_in_short());
         }
         if !self.about.range.is_empty() {
-            write!(f, "; values {}", self.about.range)?;
+            first += &format!("; values {}", self.about.range);
         }
         if !self.about.findings.is_empty() {
-            write!(f, "; {}", self.about.findings.join(", "))?;
+            first += &format!("; {}", self.about.findings.join(", "));
         }
-        if self.about.left_out != LeftOut::default() {
-            write!(f, "\n{}", self.about.left_out)?;
-        }
-        self.about.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
+        let left_out = (self.about.left_out != LeftOut::default()).then(|| self.about.left_out.to_string());
+        // Names may hold line feeds, and a line stays one.
+        let lines = [first].into_iter().chain(left_out).chain(self.about.notes.iter().cloned());
+        f.write_str(&lines.map(|line| escaped(&line, "\t")).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -139,7 +139,7 @@ impl Dataset {
         let mut text = String::new();
         let mut line = |name: &str, what: &str| {
             if !what.is_empty() {
-                let _ = writeln!(text, "{name:<10} {what}"); // a string takes all
+                let _ = writeln!(text, "{name:<10} {}", escaped(what, "\t")); // a string takes all
             }
         };
         line("data", &self.name);

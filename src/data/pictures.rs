@@ -7,7 +7,7 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::{Square, has_color, square};
-use super::folder::{Files, in_order};
+use super::folder::{self, Files, in_order};
 use super::images::Images;
 use super::levels::{Levels, darkness};
 use super::limits::Budget;
@@ -118,6 +118,15 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let source = digest::of_files(squares.iter().map(|square| &square.file));
     let mut notes = classed.notes;
     notes.extend(empty_class(&classed.names, &ids));
+    if train.is_none() {
+        notes.extend(folder::without_images(folder, &classed.names)?);
+        notes.extend(folder::parts_as_classes(&classed.names).filter(|_| options.parts));
+    }
+    let transparent = match squares.iter().filter(|square| square.transparent).count() {
+        0 => vec![],
+        1 => vec!["1 image is transparent, and lies on white".into()],
+        count => vec![format!("{count} images are transparent, and lie on white")],
+    };
     let (levels, range) = match options.range {
         None => (None, String::new()),
         Some(range) => {
@@ -141,7 +150,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size, width: size };
-    let about = About { part: said, range, left_out, notes, source, ..About::default() };
+    let about = About { part: said, range, findings: transparent, left_out, notes, source };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 

@@ -15,7 +15,8 @@ pub const VARIANT: Variant = Variant {
     name: "dbm",
     about: "deep Boltzmann machine (Salakhutdinov and Hinton 2009), for grey images",
     kind: Kind::Single,
-    options: &["size", "channels", "Boltzmann machine", "pretrain", "binarize"],
+    // It learns by plain descent along its own estimate of the gradient, whatever the other rules are.
+    options: &["lr_g", "momentum", "schedule", "size", "channels", "Boltzmann machine", "pretrain", "binarize"],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
         ("default", DEFAULT),
@@ -30,7 +31,6 @@ pub const VARIANT: Variant = Variant {
 macro_rules! machine {
     ($($own:expr),*) => {
         &[
-            ("optimizer", "sgd"),
             ("schedule", "linear"),
             ("batch", "100"),
             ("sample_every", "1000"),

@@ -18,7 +18,7 @@ pub const VARIANT: Variant = Variant {
     name: "lstm",
     about: "LSTM that predicts the next step (Graves 2013), for series and symbols",
     kind: Kind::Sequences,
-    options: &["Sequences", "cell", "units", "depth", "temperature"],
+    options: &["Optimiser", "Sequences", "cell", "units", "depth", "temperature"],
     presets: &[
         ("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
         ("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),

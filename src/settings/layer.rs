@@ -8,7 +8,9 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{Error, Result};
 use crate::files;
 
-/// How every `run.toml` begins.
+/// The file that makes a folder that of a run: its settings.
+pub const RUN_FILE: &str = "run.toml";
+/// How it begins.
 pub(super) const RUN_HEADING: &str = "# Every setting of this run";
 
 /// What a `run.toml` calls its changes: no setting has this name.
@@ -117,7 +119,10 @@ impl Layer {
             };
             layer.set(key.get_ref(), &text, &place);
         }
-        Ok(layer)
+        match layer.entries.len() {
+            0 => Err(Error::usage("it has no settings: it is empty or damaged").at(name)),
+            _ => Ok(layer),
+        }
     }
 }
 

@@ -62,6 +62,7 @@ fn rows_and_steps_are_shown_and_the_variant_chooses_the_reading() {
     assert_eq!(place.names(".").len(), before.len() + 1, "nothing but the poem is new");
     refused(&place, "data table.csv --out a.png", 2, &["--out `a.png`", "of images"]);
     refused(&place, "data digits --out a.jpg", 2, &["a picture is a png"]);
+    refused(&place, "data digits --variant lstm-gan", 2, &["lstm-gan learns from sequences", "[1, 28, 28]"]);
     refused(&place, "data nothing-there", 2, &["nothing-there"]);
     refused(&place, "data digits --set sise=3", 2, &["did you mean `size`"]);
 }

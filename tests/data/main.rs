@@ -6,6 +6,7 @@ mod damage;
 mod folders;
 mod formats;
 mod idx_files;
+#[cfg(unix)]
 mod layouts;
 mod odd_arrays;
 mod odd_tables;
