@@ -6,7 +6,7 @@ use num_traits::Float;
 use saddle::{
     error::{Error, Result},
     gpu::{self, Binding, Choice, Device, Pipelines, wgpu::BufferUsages},
-    kernels::{Buffers, Caps, Cost, Io, Launch, Spec},
+    kernels::{Buffers, Caps, Cost, Dispatch, Io, Spec},
     overrides,
 };
 
@@ -24,8 +24,8 @@ impl Spec for Swish {
         Buffers { reads: vec![self.len], writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(256), caps, overrides!(N = self.len, BETA = self.beta))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.len.div_ceil(256), caps, overrides!(N = self.len, BETA = self.beta))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -43,9 +43,9 @@ impl Spec for Swish {
 /// Runs the kernel once on the GPU.
 fn on_gpu(device: &Device, kernel: &Swish, x: &[f32]) -> Result<Vec<f32>> {
     let pipelines = Pipelines::new(device)?;
-    let launch = kernel.launch(&device.caps);
-    let [columns, rows, layers] = launch.groups;
-    let pipeline = pipelines.get(device, &[(kernel, launch)])?.remove(0);
+    let dispatch = kernel.dispatch(&device.caps);
+    let [columns, rows, layers] = dispatch.groups;
+    let pipeline = pipelines.get(device, &[(kernel, dispatch)])?.remove(0);
 
     let bytes = 4 * kernel.len as u64;
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;

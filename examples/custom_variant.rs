@@ -6,7 +6,7 @@ use saddle::{
     data,
     engine::Plans,
     error::Result,
-    graph::{T, numel},
+    graph::{Var, numel},
     models::{
         Examples, Kind, Model, Variant,
         adversarial::{self, Judgement},
@@ -33,20 +33,20 @@ fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 /// h + leaky(h w1 + b1) w2: the layers of both networks.
-fn block<'g>(net: &Net<'g>, name: &str, h: T<'g>) -> T<'g> {
+fn block<'g>(net: &Net<'g>, name: &str, h: Var<'g>) -> Var<'g> {
     let inner = net.dense(&format!("{name}.in"), h, WIDTH).leaky_relu(0.2);
     h + net.dense_without_bias(&format!("{name}.out"), inner, WIDTH)
 }
 
 /// z `[B, latent]` -> `[B, ..shape]`.
-fn generator<'g>(net: &Net<'g>, _: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+fn generator<'g>(net: &Net<'g>, _: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let h = net.dense("in", z, WIDTH);
     let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
     net.dense("out", h, numel(shape)).reshape(&[&[z.dim(0)], shape].concat())
 }
 
 /// x `[B, ..]` -> logits `[B, 1]`, with the features `[B, WIDTH]` that they are made of.
-fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: T<'g>) -> Judgement<'g> {
+fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: Var<'g>) -> Judgement<'g> {
     let h = net.dense("in", x.reshape(&[x.dim(0), x.len() / x.dim(0)]), WIDTH);
     let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
     Judgement::of(net, h)

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, numel},
     initial,
-    kernels::{Caps, gather::Data},
+    kernels::{Caps, gather::DataLayout},
     plan::plan,
     program::{self, Content, Memory, Program, StateItem},
     runner::{ProgramId, Runner},
@@ -23,7 +23,7 @@ impl Plans {
     pub fn new<'a>(
         graphs: impl IntoIterator<Item = (&'a str, &'a Graph)>,
         caps: &Caps,
-        data: Option<Data>,
+        data: Option<DataLayout>,
     ) -> Result<Self> {
         let planned = graphs.into_iter().map(|(name, graph)| Ok((name.to_string(), plan(graph, caps, data)?)));
         Ok(Self(planned.collect::<Result<_>>()?))
@@ -78,7 +78,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads programs, and gives every state its initial value. Data that they draw from is on the device already
+    /// Loads programs, and gives every state its initial value. The data that they draw from is on the device already
     /// ([`Runner::set_data`]).
     pub fn new(mut runner: Box<dyn Runner>, mut plans: Plans, seed: u64) -> Result<Self> {
         plans.share_states();
@@ -224,9 +224,9 @@ impl Engine {
 
 /// Name and length of the states that a program's launches write.
 fn written_states(program: &Program) -> BTreeMap<String, usize> {
-    let written = program.steps.iter().flat_map(|step| {
-        let buffers = step.kernel.buffers();
-        step.bindings.iter().skip(buffers.reads.len() + buffers.words.len())
+    let written = program.launches.iter().flat_map(|launch| {
+        let buffers = launch.kernel.buffers();
+        launch.bindings.iter().skip(buffers.reads.len() + buffers.words.len())
     });
     let state = |buffer: usize| match &program.buffers[buffer].content {
         Content::State(name) => Some((name.clone(), program.buffers[buffer].len)),

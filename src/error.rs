@@ -116,17 +116,17 @@ fn may_be_path(text: &str) -> bool {
 
 /// The candidate that `name` was probably meant to be.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const ALIKE: f64 = 0.6;
+    const ALIKE_SHARE: f64 = 0.6;
     let name = name.to_lowercase();
     let likeness = |candidate: &str| {
         let abbreviated = name.len() >= 2 && candidate.starts_with(&name);
         let edits = strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase());
-        if abbreviated { edits.max(ALIKE) } else { edits }
+        if abbreviated { edits.max(ALIKE_SHARE) } else { edits }
     };
     // The first of equals wins, hence `rev` before `max_by`.
     let scored: Vec<_> = candidates.into_iter().map(|c| (likeness(c), c)).collect();
     let (score, best) = scored.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score >= ALIKE).then_some(best)
+    (score >= ALIKE_SHARE).then_some(best)
 }
 
 /// The answer to a name that does not exist: the nearest one that does, or all of them.

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::graph::{Form, Id, Map, Op, Role, T};
+use crate::graph::{Form, Id, Map, Op, Role, Var};
 
 /// Gradients of a scalar with respect to tensors it depends on, one for each of `wrt`, of the same shape.
 ///
 /// What lies below a tensor of `wrt` is not looked at; a tensor that the scalar does not depend on gets zeros.
 #[track_caller]
-pub fn grad<'g>(loss: T<'g>, wrt: &[T<'g>]) -> Vec<T<'g>> {
+pub fn grad<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Vec<Var<'g>> {
     assert!(loss.shape().is_empty(), "grad: wants a scalar, got {:?}", loss.shape());
     let g = loss.graph();
     let ends: HashSet<Id> = wrt.iter().map(|t| t.id()).collect();
     let depends = dependents(loss, &ends);
-    let mut cotangents: HashMap<Id, T<'g>> = HashMap::from([(loss.id(), g.scalar(1.0))]);
+    let mut cotangents: HashMap<Id, Var<'g>> = HashMap::from([(loss.id(), g.scalar(1.0))]);
     for (&id, _) in depends.iter().rev().filter(|(id, depends)| **depends && !ends.contains(id)) {
         let Some(dy) = cotangents.remove(&id) else { continue };
         let y = g.at(id);
@@ -30,11 +30,11 @@ pub fn grad<'g>(loss: T<'g>, wrt: &[T<'g>]) -> Vec<T<'g>> {
 }
 
 /// For each node that a gradient could pass on the way from the loss down to `ends`, whether one of these reaches it.
-fn dependents(loss: T, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
+fn dependents(loss: Var, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
     let g = loss.graph();
     let below = |id: Id| match g.at(id).op() {
         _ if ends.contains(&id) => vec![],
-        Op::Detach | Op::Map(Map::Step) => vec![],
+        Op::Detach | Op::Map(Map::IsPositive) => vec![],
         _ => g.at(id).inputs(),
     };
     let mut depends: BTreeMap<Id, bool> = BTreeMap::new();
@@ -53,8 +53,8 @@ fn dependents(loss: T, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
 }
 
 /// Cotangents of a node's inputs; only the `wanted` ones need to be made.
-fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'g>>> {
-    let one = |t: T<'g>| vec![Some(t)];
+fn rule<'g>(y: Var<'g>, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Option<Var<'g>>> {
+    let one = |t: Var<'g>| vec![Some(t)];
     match y.op() {
         Op::Add => vec![Some(dy), Some(dy)],
         Op::Mul => vec![wanted[0].then(|| dy * x[1]), wanted[1].then(|| dy * x[0])],
@@ -62,8 +62,8 @@ fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'
         Op::Sum(axes) => one(dy.broadcast(&x[0].shape(), &axes)),
         Op::Max(axes) => {
             // Shared equally among ties.
-            let spread = |t: T<'g>| t.broadcast(&x[0].shape(), &axes);
-            let mask = 1.0 - (spread(y) - x[0]).step();
+            let spread = |t: Var<'g>| t.broadcast(&x[0].shape(), &axes);
+            let mask = 1.0 - (spread(y) - x[0]).is_positive();
             let ties = mask.sum(&axes).recip();
             one(mask * spread(dy * ties))
         }
@@ -82,7 +82,7 @@ fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'
     }
 }
 
-fn map_rule<'g>(f: Map, x: T<'g>, y: T<'g>, dy: T<'g>) -> T<'g> {
+fn map_rule<'g>(f: Map, x: Var<'g>, y: Var<'g>, dy: Var<'g>) -> Var<'g> {
     match f {
         Map::Exp => dy * y,
         Map::Log => dy * x.recip(),
@@ -91,19 +91,19 @@ fn map_rule<'g>(f: Map, x: T<'g>, y: T<'g>, dy: T<'g>) -> T<'g> {
         Map::Tanh => dy * (1.0 - y * y),
         Map::Sigmoid => dy * (y * (1.0 - y)),
         Map::Softplus => dy * x.sigmoid(),
-        Map::Step => dy * 0.0,
-        Map::Abs => dy * (x.step() * 2.0 - 1.0),
+        Map::IsPositive => dy * 0.0,
+        Map::Abs => dy * (x.is_positive() * 2.0 - 1.0),
         Map::Sin => dy * x.cos(),
         Map::Cos => -(dy * x.sin()),
         // By the result's sign, which is the argument's: the argument itself need not be kept.
-        Map::Leaky(slope) => dy * (y.step() * (1.0 - slope.get()) + slope.get()),
-        Map::Clamp(limit) => dy * (1.0 - (x.abs() - limit.get()).step()),
+        Map::Leaky(slope) => dy * (y.is_positive() * (1.0 - slope.get()) + slope.get()),
+        Map::Clamp(limit) => dy * (1.0 - (x.abs() - limit.get()).is_positive()),
     }
 }
 
 /// The one rule of trilinear forms: the gradient of a node of role r with respect to slot s is the same form with role
 /// s, the cotangent in slot r.
-fn contract_rule<'g>(form: Form, role: Role, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'g>>> {
+fn contract_rule<'g>(form: Form, role: Role, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Option<Var<'g>>> {
     let slots = match role {
         Role::X => [Role::W, Role::Y],
         Role::W => [Role::X, Role::Y],

@@ -16,7 +16,7 @@ const MEMORY: &str = "SADDLE_MEMORY";
 /// The variable that says how large data may become.
 const MAX_DATA: &str = "SADDLE_MAX_DATA";
 /// What is taken without asking the system, and what stays for all that is small.
-const SMALL: u64 = 8 << 20;
+const UNASKED_BYTES: u64 = 8 << 20;
 /// How large data may become where nobody knows how much memory is free.
 const UNKNOWN: u64 = 16 << 30;
 
@@ -112,13 +112,14 @@ pub fn most() -> Result<Most> {
 /// `Device`, which can be tried again where there is more memory.
 pub fn ensure(bytes: u64) -> Result<()> {
     let lacking = || format!("there is no memory for {}", mib(bytes));
-    if bytes > SMALL
+    if bytes > UNASKED_BYTES
         && let Some(free) = free()?.filter(|free| free.bytes < bytes)
     {
         return Err(Error::device(format!("{}: {free}", lacking())));
     }
     let mut room: Vec<u8> = vec![];
-    let had = usize::try_from(bytes.saturating_add(SMALL)).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
+    let had =
+        usize::try_from(bytes.saturating_add(UNASKED_BYTES)).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
     black_box(&room); // or the compiler leaves the question out
     if had { Ok(()) } else { Err(Error::device(lacking())) }
 }
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn what_cannot_be_had_is_refused() {
         assert!(ensure(0).is_ok() && ensure(20 << 20).is_ok());
-        for bytes in [1 << 50, u64::MAX - SMALL] {
+        for bytes in [1 << 50, u64::MAX - UNASKED_BYTES] {
             let error = ensure(bytes).unwrap_err();
             assert!(matches!(&error, Error::Device(s) if s.starts_with("there is no memory for ")), "{error}");
         }

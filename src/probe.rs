@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     graph::ALIGN,
     kernels::{Caps, Finite, finite},
-    program::{Buffer, Content, Output, Program, Range, Step},
+    program::{Buffer, Content, Launch, Output, Program, Slice},
 };
 
 /// The step since which something is wrong, and what, in a sentence without the step.
@@ -62,33 +62,33 @@ fn all_states(plans: &Plans) -> Program {
     // What every adapter can bind.
     let most = Caps::default().max_binding as usize / 4;
     let mut buffers = vec![Buffer { content: Content::Clock, len: 4 }, Buffer { content: Content::Slot, len: 0 }];
-    let mut steps = vec![];
+    let mut launches = vec![];
     for (state, len) in plans.states() {
         buffers.push(Buffer { content: Content::State(state.clone()), len });
         for offset in (0..len).step_by(most) {
-            let x = Range { buffer: buffers.len() - 1, offset, len: most.min(len - offset) };
-            let found = Range { buffer: 1, offset: buffers[1].len, len: x.len.div_ceil(finite::SPAN) };
+            let x = Slice { buffer: buffers.len() - 1, offset, len: most.min(len - offset) };
+            let found = Slice { buffer: 1, offset: buffers[1].len, len: x.len.div_ceil(finite::SPAN) };
             buffers[1].len += found.len.next_multiple_of(ALIGN);
-            let clock = Range { buffer: 0, offset: 0, len: 4 };
+            let clock = Slice { buffer: 0, offset: 0, len: 4 };
             let (kernel, label) = (Finite { len: x.len }.into(), state.clone());
-            steps.push(Step { kernel, bindings: vec![clock, x, found], operands: vec![], label });
+            launches.push(Launch { kernel, bindings: vec![clock, x, found], operands: vec![], label });
         }
     }
-    let all = Range { buffer: 1, offset: 0, len: buffers[1].len };
+    let all = Slice { buffer: 1, offset: 0, len: buffers[1].len };
     let outputs = vec![Output { name: FOUND.into(), shape: vec![all.len], range: all }];
-    Program { buffers, steps, outputs, ..Default::default() }
+    Program { buffers, launches, outputs, ..Default::default() }
 }
 
 /// The first step at which a state was not finite, and its first tensor that is not.
 fn not_finite(engine: &mut Engine) -> Result<Option<(u64, String)>> {
     let found: Vec<u32> = engine.output(FINITE, FOUND)?.into_iter().map(f32::to_bits).collect();
     let Some(since) = found.iter().copied().filter(|&step| step > 0).min() else { return Ok(None) };
-    let steps = engine.program(FINITE).map_or(&[][..], |program| &program.steps);
-    let began = |step: &&Step| {
-        let Range { offset, len, .. } = step.bindings[2];
+    let launches = engine.program(FINITE).map_or(&[][..], |program| &program.launches);
+    let began = |launch: &&Launch| {
+        let Slice { offset, len, .. } = launch.bindings[2];
         found[offset..offset + len].contains(&since)
     };
-    let states: BTreeSet<String> = steps.iter().filter(began).map(|step| step.label.clone()).collect();
+    let states: BTreeSet<String> = launches.iter().filter(began).map(|launch| launch.label.clone()).collect();
     for item in engine.items().to_vec().into_iter().filter(|item| states.contains(&item.state)) {
         if engine.read(&item)?.iter().any(|v| !v.is_finite()) {
             return Ok(Some((since.into(), format!("{} is no longer finite", item.name))));

@@ -46,7 +46,7 @@ pub struct Buffer {
 
 /// A range of a buffer, in elements; offsets are multiples of 64 elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Range {
+pub struct Slice {
     /// The buffer.
     pub buffer: BufferId,
     /// First element in the state's buffer.
@@ -57,13 +57,13 @@ pub struct Range {
 
 /// One launch of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
+pub struct Launch {
     /// What runs.
     pub kernel: Kernel,
     /// In the kernel's binding order: reads, words, writes, words out.
-    pub bindings: Vec<Range>,
+    pub bindings: Vec<Slice>,
     /// The chain's operands.
-    pub operands: Vec<Range>,
+    pub operands: Vec<Slice>,
     /// What it makes, for people.
     pub label: String,
 }
@@ -127,7 +127,7 @@ pub struct Program {
     /// All memory that it takes.
     pub buffers: Vec<Buffer>,
     /// The launches, in order.
-    pub steps: Vec<Step>,
+    pub launches: Vec<Launch>,
     /// All tensors of all states that the program touches.
     pub items: Vec<StateItem>,
     /// Names of the metrics, in the order of a ring row.
@@ -144,10 +144,10 @@ pub struct Output {
     /// Its extents.
     pub shape: Shape,
     /// Where it lies.
-    pub range: Range,
+    pub range: Slice,
 }
 
-impl Step {
+impl Launch {
     /// What it makes, and by which kernel.
     pub fn title(&self) -> String {
         format!("{} ({})", self.label, self.kernel.name())
@@ -167,18 +167,19 @@ impl Program {
 
     /// What a buffer is, for people: of one that temporaries share, the largest of them.
     pub fn title(&self, buffer: BufferId) -> String {
-        let used = |step: &Step| step.bindings.iter().filter(|r| r.buffer == buffer).map(|r| r.len).max();
+        let used = |launch: &Launch| launch.bindings.iter().filter(|r| r.buffer == buffer).map(|r| r.len).max();
         // Backwards, as the last of equals wins and the first to use a tensor is the one that makes it.
-        let largest = self.steps.iter().rev().filter_map(|step| Some((used(step)?, step))).max_by_key(|(len, _)| *len);
+        let largest =
+            self.launches.iter().rev().filter_map(|launch| Some((used(launch)?, launch))).max_by_key(|(len, _)| *len);
         match (&self.buffers[buffer].content, largest) {
-            (Content::Slot, Some((_, step))) => step.title(),
+            (Content::Slot, Some((_, launch))) => launch.title(),
             (content, _) => content.to_string(),
         }
     }
 
     /// Arithmetic and traffic of one run.
     pub fn cost(&self) -> Cost {
-        self.steps
+        self.launches
             .iter()
             .map(|s| s.kernel.cost())
             .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
@@ -201,7 +202,7 @@ impl fmt::Display for Content {
     }
 }
 
-impl fmt::Display for Range {
+impl fmt::Display for Slice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "b{}", self.buffer)?;
         if self.offset > 0 {
@@ -218,15 +219,15 @@ impl fmt::Display for Program {
         writeln!(
             f,
             "{} launches, {} buffers, {mib:.1} MiB, {:.3} GFLOP",
-            self.steps.len(),
+            self.launches.len(),
             self.buffers.len(),
             cost.flops / 1e9
         )?;
         for (i, b) in self.buffers.iter().enumerate() {
             writeln!(f, "  b{i}: {} {:?}", b.len, b.content)?;
         }
-        for (i, s) in self.steps.iter().enumerate() {
-            let list = |r: &[Range]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");
+        for (i, s) in self.launches.iter().enumerate() {
+            let list = |r: &[Slice]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");
             let cost = s.kernel.cost();
             write!(
                 f,

@@ -4,12 +4,10 @@
 use std::collections::HashMap;
 
 use crate::{
-    graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, T, numel, without},
+    graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, Var, numel, without},
     kernels::{
         Adam, Buffers, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random,
-        RmsProp, Sgd,
-        chain::{Code, step},
-        gather::Data,
+        RmsProp, Sgd, chain::Code, gather::DataLayout,
     },
 };
 
@@ -23,7 +21,7 @@ pub struct Reference {
     /// `[step, seed low, seed high, 0]`.
     pub clock: [u32; 4],
     /// The data set: its layout, its packed items and its classes.
-    pub data: Option<(Data, Vec<u32>, Vec<u32>)>,
+    pub data: Option<(DataLayout, Vec<u32>, Vec<u32>)>,
 }
 
 impl Reference {
@@ -39,7 +37,7 @@ impl Reference {
     }
 
     /// The value of one tensor, with all that it depends on.
-    pub fn value(&self, t: T) -> Vec<f64> {
+    pub fn value(&self, t: Var) -> Vec<f64> {
         let graph = t.graph();
         let nodes = graph.nodes();
         let mut wanted = vec![false; t.id() + 1];
@@ -82,7 +80,7 @@ impl Reference {
             Op::Mul => x(0).iter().zip(x(1)).map(|(a, b)| a * b).collect(),
             Op::Map(f) => {
                 let (code, c) = Code::of(*f);
-                x(0).iter().map(|&a| step(code, a, a, c)).collect()
+                x(0).iter().map(|&a| code.apply(a, a, c)).collect()
             }
             Op::Sum(axes) => reduce(x(0), &shape_of(0), axes, 0.0, |a, b| a + b),
             Op::Max(axes) => reduce(x(0), &shape_of(0), axes, f64::NEG_INFINITY, f64::max),
@@ -138,7 +136,7 @@ impl Reference {
     fn composite(&self, c: &Composite, node: &Node, graph: &Graph, values: &[Vec<f64>]) -> Vec<f64> {
         let inner = Graph::new();
         let names: Vec<String> = (0..node.inputs.len()).map(|i| i.to_string()).collect();
-        let inputs: Vec<T> =
+        let inputs: Vec<Var> =
             names.iter().zip(&node.inputs).map(|(n, &i)| inner.input(n, &graph.at(i).shape())).collect();
         let contents = names.iter().zip(&node.inputs).map(|(n, &i)| (n.clone(), values[i].clone())).collect();
         Reference { inputs: contents, ..Default::default() }.value(c.define(&inputs))

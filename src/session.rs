@@ -12,7 +12,7 @@ use crate::{
     graph::numel,
     kernels::{
         Caps,
-        gather::Data,
+        gather::DataLayout,
         random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
     memory,
@@ -146,9 +146,15 @@ pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
 }
 
 /// The data set's shape on the device.
-pub fn layout(dataset: &Dataset) -> Data {
+pub fn layout(dataset: &Dataset) -> DataLayout {
     let bytes = matches!(dataset.items, Items::Bytes(_));
-    Data { count: dataset.len(), item_len: dataset.item_len(), bytes, stack: dataset.stack, classes: dataset.classes() }
+    DataLayout {
+        count: dataset.len(),
+        item_len: dataset.item_len(),
+        bytes,
+        stack: dataset.stack,
+        classes: dataset.classes(),
+    }
 }
 
 /// The runner for a device, what plans for it may assume, and why it was chosen.

@@ -126,7 +126,7 @@ fn train_to(session: &mut Session, step: u64) {
 #[test]
 fn a_resume_gives_the_same_bits_in_every_phase() {
     let dbm = dbm(&["layers=6,5", "pretrain=4", "cd=1,2", "steps=16", "batch=8", "chains=9", "binarize=true"]);
-    let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 hidden_d=6 prior=refreshed opinion=0.3 ema=0.9";
+    let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 hidden_d=6 prior=refreshed critic_weight=0.3 ema=0.9";
     let gan = settings(&gan.split(' ').collect::<Vec<_>>());
     for (s, device) in [(&dbm, Device::Cpu), (&gan, Device::Cpu), (&dbm, Device::Gpu)] {
         let mut whole = device.session(s, &discs(8));
@@ -290,7 +290,7 @@ fn what_cannot_be_is_refused_in_a_sentence() {
         (&["variant=dbm", "pretrain=10", "cd=1,2,3,4,5"], &[1, 8, 8], "at most 4"),
         (&["variant=dbm-gan", "joint=100", "steps=100"], &[1, 8, 8], "more steps for the game"),
         (&["variant=dbm-gan", "chains=9", "batch=10"], &[1, 8, 8], "9 are fewer than 10"),
-        (&["variant=dbm-gan", "opinion=0.5"], &[1, 8, 8], "prior=refreshed"),
+        (&["variant=dbm-gan", "critic_weight=0.5"], &[1, 8, 8], "prior=refreshed"),
     ] {
         let sentence = refusal(assignments, shape);
         assert!(sentence.contains(part), "{assignments:?}: {sentence}");

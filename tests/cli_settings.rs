@@ -203,6 +203,23 @@ proptest! {
 }
 
 #[test]
+fn the_earlier_name_of_a_setting_still_stands_for_it() {
+    let renamed: Vec<_> = Settings::describe().iter().filter_map(|key| Some((key.was?, key.name))).collect();
+    assert!(renamed.contains(&("hold", "critic_threshold")));
+    for (was, name) in renamed {
+        let names = || Settings::describe().iter().map(|key| key.name);
+        assert!(names().all(|now| now != was), "`{was}` is a setting of its own");
+        assert!(layer(&[&format!("{was}=1")]).has(name));
+    }
+    let text = set(&["variant=gan", "critic_threshold=0.15"]).unwrap().to_toml();
+    let earlier = text.replace("critic_threshold = ", "hold = ")
+        + "\n[[changed]]\nstep = 3\nkey = \"hold\"\nfrom = \"0\"\nto = \"0.15\"\n";
+    assert_ne!(earlier, text);
+    let settings = Settings::from_toml(VARIANTS, &earlier, "run.toml").unwrap();
+    assert_eq!((settings.critic_threshold, settings.changes[0].key.as_str()), (0.15, "critic_threshold"));
+}
+
+#[test]
 fn a_run_folder_is_made_locked_and_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("deep/run");

@@ -75,7 +75,7 @@ fn every_tile() {
         (1, 2, 2, 2),
     ] {
         let kernel = matmul(batch, m, n, k);
-        let overrides = Kernel::from(kernel.clone()).launch(&with(Body::Tiled)).overrides;
+        let overrides = Kernel::from(kernel.clone()).dispatch(&with(Body::Tiled)).overrides;
         let tile = ["LANES_M", "LANES_N", "LANES_K", "BLOCKS_M"]
             .map(|o| overrides.iter().find(|(name, _)| name == o).unwrap().1 as usize);
         println!("{batch} x [{m}, {k}] [{k}, {n}]: {tile:?}");
@@ -91,7 +91,7 @@ fn tiles_of_other_bodies() {
     let matrices = [Matrix::Single8, Matrix::Half8, Matrix::Half16].map(Body::Matrix);
     let fits = |body: Body, kernel: &MatMul| {
         let tiled = Caps::default();
-        let launch = |caps| Kernel::from(kernel.clone()).launch(caps);
+        let launch = |caps| Kernel::from(kernel.clone()).dispatch(caps);
         launch(&Caps { product: body, ..tiled.clone() }).body != launch(&tiled).body
     };
     for (batch, m, n, k) in

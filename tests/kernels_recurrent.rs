@@ -5,7 +5,7 @@ use common::{EPS, Inputs, check_cases, check_derived, device};
 use saddle::{
     check::cases::sequences,
     cpu::Cpu,
-    graph::{Composite, Graph, Reset, T},
+    graph::{Composite, Graph, Reset, Var},
     kernels::{Caps, Gru, GruGrad, Kernel, Lstm, LstmGrad, Sequence, recurrent::UNITS},
     plan::plan,
     reference::Reference,
@@ -100,7 +100,7 @@ fn the_longest_sequences() {
 fn defined(case: &Case, reads: &[Vec<f32>]) -> Vec<f64> {
     let graph = Graph::new();
     let names: Vec<String> = (0..reads.len()).map(|i| i.to_string()).collect();
-    let inputs: Vec<T> = names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
+    let inputs: Vec<Var> = names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
     let wide = |x: &Vec<f32>| x.iter().map(|&x| f64::from(x)).collect();
     let contents = names.iter().cloned().zip(reads.iter().map(wide)).collect();
     Reference { inputs: contents, ..Default::default() }.value(case.composite.define(&inputs))
@@ -132,7 +132,8 @@ fn the_cpu_runner_against_the_twins() {
             let data = Inputs::suited(&case.kernel, n as u64).filled(&case.kernel);
             let graph = Graph::new();
             let names: Vec<String> = (0..data.reads.len()).map(|i| i.to_string()).collect();
-            let inputs: Vec<T> = names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
+            let inputs: Vec<Var> =
+                names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
             graph.output("y", graph.composite(case.composite.clone(), &inputs));
             let mut cpu = Cpu::new();
             let id = cpu.load(&plan(&graph, &Cpu::caps(), None).unwrap()).unwrap();
@@ -153,7 +154,8 @@ fn what_does_not_fit_a_launch_is_refused() {
     for (steps, units, why) in [(1, UNITS + 1, "513 units"), (2000, 400, "2000 steps")] {
         for case in cases(Sequence { steps, batch: 1, units, reverse: false }, Reset::After) {
             let graph = Graph::new();
-            let inputs: Vec<T> = case.shapes.iter().enumerate().map(|(i, s)| graph.input(&i.to_string(), s)).collect();
+            let inputs: Vec<Var> =
+                case.shapes.iter().enumerate().map(|(i, s)| graph.input(&i.to_string(), s)).collect();
             graph.output("y", graph.composite(case.composite, &inputs));
             let error = plan(&graph, &Caps::default(), None).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

@@ -9,11 +9,8 @@ use saddle::{
     cpu::Cpu,
     gpu::Gpu,
     grad::grad,
-    graph::{Graph, Map, Real, T},
-    kernels::{
-        Caps,
-        chain::{Code, step},
-    },
+    graph::{Graph, Map, Real, Var},
+    kernels::{Caps, chain::Code},
     models::adversarial::critic_loss,
     plan::plan,
     reference::Reference,
@@ -32,7 +29,7 @@ fn devices() -> [(&'static str, Box<dyn Runner>, Caps); 2] {
 }
 
 /// A function of one variable, by name.
-type Function<'a> = (&'a str, fn(T) -> T);
+type Function<'a> = (&'a str, fn(Var) -> Var);
 
 /// Values and gradients of functions of one variable at [`ENDS`].
 fn at_the_ends<'a>(
@@ -64,7 +61,7 @@ fn equal(got: f32, want: f32) -> bool {
 #[test]
 fn functions_at_the_ends_of_the_numbers() {
     // Values, then gradients, at -inf, inf, NaN, 0, -0.
-    type Row = (&'static str, fn(T) -> T, [f32; 5], [f32; 5]);
+    type Row = (&'static str, fn(Var) -> Var, [f32; 5], [f32; 5]);
     let rows: &[Row] = &[
         ("relu", |x| x.relu(), [0.0, INF, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.0, 0.0]),
         ("leaky", |x| x.leaky_relu(0.25), [-INF, INF, NAN, 0.0, 0.0], [0.25, 1.0, NAN, 0.25, 0.25]),
@@ -76,7 +73,7 @@ fn functions_at_the_ends_of_the_numbers() {
         ("gelu", |x| x.gelu(), [0.0, INF, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
         ("exp", |x| x.exp(), [0.0, INF, NAN, 1.0, 1.0], [0.0, INF, NAN, 1.0, 1.0]),
         ("abs", |x| x.abs(), [INF, INF, NAN, 0.0, 0.0], [-1.0, 1.0, NAN, -1.0, -1.0]),
-        ("step", |x| x.step(), [0.0, 1.0, NAN, 0.0, 0.0], [0.0, 0.0, NAN, 0.0, 0.0]),
+        ("is_positive", |x| x.is_positive(), [0.0, 1.0, NAN, 0.0, 0.0], [0.0, 0.0, NAN, 0.0, 0.0]),
         ("sqrt", |x| x.sqrt(), [NAN, INF, NAN, 0.0, 0.0], [NAN, 0.0, NAN, INF, -INF]),
         ("recip", |x| x.recip(), [0.0, 0.0, NAN, INF, -INF], [0.0, 0.0, NAN, -INF, -INF]),
         ("log", |x| x.log(), [NAN, INF, NAN, -INF, -INF], [0.0, 0.0, NAN, INF, -INF]),
@@ -120,14 +117,14 @@ fn twins_at_the_ends_of_the_numbers() {
     for (map, want) in maps {
         let (code, c) = Code::of(map);
         for (x, want) in ENDS.into_iter().zip(want) {
-            let wide = step(code, f64::from(x), f64::from(x), c) as f32;
-            let got = [step(code, x, x, c as f32), wide];
+            let wide = code.apply(f64::from(x), f64::from(x), c) as f32;
+            let got = [code.apply(x, x, c as f32), wide];
             assert!(got.iter().all(|&got| equal(got, want)), "{map:?} at {x}: {got:?}, not {want}");
         }
     }
     // The gradient's mask: an infinite cotangent counts for nothing where the unit is off.
-    assert_eq!([step(Code::Mask, INF, 0.0, 0.0), step(Code::Mask, INF, 1.0, 0.0)], [0.0, INF]);
-    assert!(step(Code::Mask, NAN, 1.0, 0.0).is_nan() && step(Code::Mask, 1.0f32, NAN, 0.0) == 1.0);
+    assert_eq!([Code::Mask.apply(INF, 0.0, 0.0), Code::Mask.apply(INF, 1.0, 0.0)], [0.0, INF]);
+    assert!(Code::Mask.apply(NAN, 1.0, 0.0).is_nan() && Code::Mask.apply(1.0f32, NAN, 0.0) == 1.0);
 }
 
 fn settings(assignments: &[&str]) -> Settings {
@@ -167,7 +164,7 @@ fn penalties_are_on_what_the_critic_takes_at_once() {
             let (x, y) = (input("real", &[BATCH, 3]), input("fake", &[BATCH, 3]));
             let (w_, v_) = (input("w", &[3 * pack, UNITS]), input("v", &[UNITS, 1]));
             // The closure's argument lives as long as the graph.
-            fn critic<'g, F: Fn(T<'g>) -> T<'g>>(f: F) -> F {
+            fn critic<'g, F: Fn(Var<'g>) -> Var<'g>>(f: F) -> F {
                 f
             }
             let judge = critic(|x| x.reshape(&[BATCH / pack, 3 * pack]).matmul(w_).tanh().matmul(v_));

@@ -28,10 +28,10 @@ const WITH: &[(&str, &[&str])] = &[
     ("norm_d", &["net=conv"]),
     ("momentum", &["optimizer=sgd"]),
     ("temperature", &["data=text"]),
-    ("frequency", &["waves=8"]),
+    ("frequency", &["fourier_features=8"]),
     ("equilibrium", &["margin=0.3"]),
     ("activity", &["sparsity=0.1"]),
-    ("opinion", &["prior=refreshed"]),
+    ("critic_weight", &["prior=refreshed"]),
     ("smooth", &["objective=non-saturating", "r1=0", "r2=0"]),
     ("cd", &["pretrain=3"]),
     ("lr_rbm", &["pretrain=3"]),
@@ -108,7 +108,7 @@ fn what_changes_nothing_is_known() {
         ("beta1", &[], false),
         ("beta1", &["optimizer=sgd"], true),
         ("frequency", &[], true),
-        ("frequency", &["waves=8"], false),
+        ("frequency", &["fourier_features=8"], false),
         ("lr_g", &[], false),
     ] {
         assert_eq!(is_idle(gan, "default", key, more), expected, "{key} with {more:?}");

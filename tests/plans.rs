@@ -33,7 +33,7 @@ const SIDE: usize = 16;
 
 /// A program as it is printed, and a digest of the kernels with their chains, which are not printed.
 fn text(name: &str, program: &Program) -> String {
-    let kernels: Vec<_> = program.steps.iter().map(|step| &step.kernel).collect();
+    let kernels: Vec<_> = program.launches.iter().map(|launch| &launch.kernel).collect();
     let digest: String = Sha256::digest(format!("{kernels:?}")).iter().take(8).map(|b| format!("{b:02x}")).collect();
     format!("{name}: {program}     kernels {digest}\n")
 }

@@ -104,7 +104,7 @@ fn arrows() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn paths_are_read_as_the_compiler_does() {
-    let text = "use crate::{\n    error::{Error, Result},\n    graph::T, // crate::no\n};\nfn f() { crate::plan::code(); $crate::x }";
+    let text = "use crate::{\n    error::{Error, Result},\n    graph::Var, // crate::no\n};\nfn f() { crate::plan::code(); $crate::x }";
     assert_eq!(named(text), BTreeSet::from(["error", "graph", "plan"].map(String::from)));
 }
 

@@ -17,7 +17,7 @@ use crate::{
     graph::Graph,
     kernels::{Caps, Kernel, Matrix, MatrixMultiplyAdd, MultiplyAdd},
     plan::plan,
-    program::{Buffer, Content, Program, Range, Step},
+    program::{Buffer, Content, Launch, Program, Slice},
     runner::Runner,
 };
 
@@ -119,8 +119,8 @@ fn alone(kernel: impl Into<Kernel>) -> Program {
     let kernel = kernel.into();
     let buffers = kernel.buffers();
     let lens = [buffers.reads, buffers.writes].concat();
-    let bindings = lens.iter().enumerate().map(|(buffer, &len)| Range { buffer, offset: 0, len }).collect();
-    let steps = vec![Step { bindings, label: kernel.name().into(), kernel, operands: vec![] }];
+    let bindings = lens.iter().enumerate().map(|(buffer, &len)| Slice { buffer, offset: 0, len }).collect();
+    let launches = vec![Launch { bindings, label: kernel.name().into(), kernel, operands: vec![] }];
     let buffers = lens.into_iter().map(|len| Buffer { content: Content::Constant(0.5), len }).collect();
-    Program { buffers, steps, ..Default::default() }
+    Program { buffers, launches, ..Default::default() }
 }

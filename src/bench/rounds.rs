@@ -10,7 +10,7 @@ use crate::{
     data::Dataset,
     engine::{Engine, Plans},
     error::{Error, Result},
-    kernels::{Caps, gather::Data},
+    kernels::{Caps, gather::DataLayout},
     models, probe,
     program::Program,
     session,
@@ -91,7 +91,7 @@ impl Case {
         let settings = self.with_data(path.as_deref())?;
         let mut dataset = session::open_data(&settings)?;
         // As many examples as a binding holds: rounds are as fast with fewer.
-        let Data { item_len, bytes, .. } = session::layout(&dataset);
+        let DataLayout { item_len, bytes, .. } = session::layout(&dataset);
         dataset.truncate(caps.max_binding as usize / if bytes { item_len } else { 4 * item_len });
         let model = models::variant(self.variant)?.model(&settings, &session::examples(&dataset))?;
         let name = model.phases.last().expect("a model has a phase").name;
@@ -151,7 +151,7 @@ impl Planned<'_> {
             batch: settings.batch,
             milliseconds: rounds.times(1e3),
             first: first.expect("a round was run").as_secs_f64(),
-            launches: program.steps.len(),
+            launches: program.launches.len(),
             gflop: program.cost().flops / 1e9,
             planned: program.bytes(),
             allocated: engine.allocated(),

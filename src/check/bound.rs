@@ -4,10 +4,7 @@ use super::{inputs::Data, run::Written};
 use crate::{
     graph::Dist,
     kernels::{
-        Adam, Chain, Kernel, NormSums, Reduce, RmsProp, Sequence, Sgd,
-        chain::{self, Code},
-        multiply_add::CHAINS,
-        offsets,
+        Adam, Chain, Kernel, NormSums, Reduce, RmsProp, Sequence, Sgd, chain::Code, multiply_add::CHAINS, offsets,
     },
 };
 
@@ -325,7 +322,7 @@ pub fn chain_error(chain: &Chain, n: usize, acc: (f64, f64), operands: &[Vec<f32
 }
 
 fn instruction_error(code: Code, (a, da): (f64, f64), (b, db): (f64, f64), c: f64) -> (f64, f64) {
-    let value = chain::step(code, a, b, c);
+    let value = code.apply(a, b, c);
     let ulp = EPS * value.abs() + TINY;
     let unsure = |x: f64, dx: f64| dx > 0.0 && x.abs() <= dx;
     let exp_ulps = |x: f64| 3.0 + 2.0 * x.abs();
@@ -345,7 +342,7 @@ fn instruction_error(code: Code, (a, da): (f64, f64), (b, db): (f64, f64), c: f6
         Code::Tanh => da + 1e-5,
         Code::Sigmoid => 0.25 * da + ((1.0 - value) * exp_ulps(a) + 4.0) * ulp,
         Code::Softplus => da + small_exp * exp_ulps(a) * EPS + 2.0 * EPS + (-21.0f64).exp2() + ulp,
-        Code::Step => f64::from(unsure(a, da)),
+        Code::IsPositive => f64::from(unsure(a, da)),
         Code::Abs | Code::Clamp => da,
         Code::Sin | Code::Cos => da + (-11.0f64).exp2(),
         Code::Leaky => c.abs().max(1.0) * da + ulp,

@@ -9,7 +9,7 @@ use crate::{
         RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, Digit, Instr},
         finite::SPAN,
-        gather::Data,
+        gather::DataLayout,
     },
 };
 
@@ -274,7 +274,7 @@ pub const CODES: [(Code, (f32, f32)); 23] = [
     (Code::Sigmoid, (-30.0, 30.0)),
     (Code::Softplus, (-100.0, 100.0)),
     (Code::Softplus, (-3.0, 3.0)),
-    (Code::Step, (-3.0, 3.0)),
+    (Code::IsPositive, (-3.0, 3.0)),
     (Code::Abs, (-3.0, 3.0)),
     (Code::Sin, (-3.0, 3.0)),
     (Code::Cos, (-3.0, 3.0)),
@@ -348,7 +348,7 @@ pub fn cases(name: &str) -> Vec<Case> {
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: Data { count, item_len, bytes, stack, classes },
+                    data: DataLayout { count, item_len, bytes, stack, classes },
                 }
             },
         )

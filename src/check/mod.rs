@@ -59,7 +59,7 @@ pub fn kernel(place: &Place, name: &str) -> Result<Vec<Checked>> {
         launches.extend(bodies.iter().map(|&product| (case, Caps { product, max_groups, ..device.caps.clone() })));
     }
     // Compiled together, on all cores; what cannot be compiled says so at its launch.
-    let all: Vec<_> = launches.iter().map(|(case, caps)| (&case.kernel, case.kernel.launch(caps))).collect();
+    let all: Vec<_> = launches.iter().map(|(case, caps)| (&case.kernel, case.kernel.dispatch(caps))).collect();
     pipelines.get(device, &all).ok();
     let on_gpu = |(case, caps): &(&Case, Caps)| {
         let body = is_product(&case.kernel).then_some(caps.product);

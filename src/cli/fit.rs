@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What threads and all that is small take beside what is planned: 3 to 10 MiB were measured.
-const SMALL: u64 = 12 << 20;
+const PROCESS_BYTES: u64 = 12 << 20;
 
 /// What makes a run that is too large fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn advised(error: Error, fit: Option<Fit>) -> Error {
 pub fn in_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
     let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
     // A checkpoint is made of a copy of the states, and its bytes.
-    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + SMALL;
+    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + PROCESS_BYTES;
     match memory::free()?.filter(|free| free.bytes < wanted) {
         Some(free) => Err(Error::device(format!("this takes {} of memory, and {free}", mib(wanted)))),
         None => Ok(()),

@@ -182,7 +182,7 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
-        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;
+        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.launches.len(), round.cost().flops / 1e9))?;
     }
     Ok(())
 }

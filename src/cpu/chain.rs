@@ -130,7 +130,7 @@ fn step(instr: &Instr, a: &[f32], b: &[f32], out: &mut [f32]) {
         Code::Tanh => unary!(math::tanh),
         Code::Sigmoid => unary!(math::sigmoid),
         Code::Softplus => unary!(math::softplus),
-        Code::Step => unary!(|a| if a > 0.0 { 1.0 } else { 0.0 }),
+        Code::IsPositive => unary!(|a| if a > 0.0 { 1.0 } else { 0.0 }),
         Code::Abs => unary!(f32::abs),
         Code::Sin => unary!(f32::sin),
         Code::Cos => unary!(f32::cos),

@@ -25,7 +25,7 @@ use crate::{
         finite,
     },
     memory,
-    program::{self, Content, Memory as Bytes, Program, Range, Step},
+    program::{self, Content, Launch, Memory as Bytes, Program, Slice},
     runner::{ProgramId, Runner},
 };
 use products::{Matmul, Scratch};
@@ -116,22 +116,22 @@ impl Cpu {
         Ok(&mut self.memory[*place])
     }
 
-    fn step(&mut self, step: &Step, places: &[usize]) {
-        let counts = step.kernel.buffers();
+    fn run_launch(&mut self, launch: &Launch, places: &[usize]) {
+        let counts = launch.kernel.buffers();
         let read = counts.reads.len() + counts.words.len();
         // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
-        let written = &step.bindings[read..];
+        let written = &launch.bindings[read..];
         let mut taken: Vec<Memory> =
             written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
         let memory = &self.memory;
-        let slice = |r: &Range| &memory[places[r.buffer]][r.offset..r.offset + r.len];
-        let reads: Vec<&[f32]> = step.bindings[..counts.reads.len()].iter().map(slice).collect();
+        let slice = |r: &Slice| &memory[places[r.buffer]][r.offset..r.offset + r.len];
+        let reads: Vec<&[f32]> = launch.bindings[..counts.reads.len()].iter().map(slice).collect();
         let words: Vec<&[u32]> =
-            step.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
-        let operands: Vec<&[f32]> = step.operands.iter().map(slice).collect();
+            launch.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
+        let operands: Vec<&[f32]> = launch.operands.iter().map(slice).collect();
         let mut writes: Vec<&mut [f32]> =
             taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
-        launch(&step.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
+        run_kernel(&launch.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
         for (memory, r) in taken.into_iter().zip(written) {
             self.memory[places[r.buffer]] = memory;
         }
@@ -157,7 +157,7 @@ fn matmul_of(k: &MatMul) -> Matmul {
 }
 
 /// Runs one kernel on slices.
-fn launch(
+fn run_kernel(
     kernel: &Kernel,
     reads: &[&[f32]],
     words: &[&[u32]],
@@ -281,13 +281,13 @@ impl Runner for Cpu {
         let Loaded { program, places, unread } = &mut self.programs[id.0];
         let first = if unread.end == now { unread.start } else { now };
         *unread = first..now + times as u64;
-        let (steps, places) = (std::mem::take(&mut program.steps), std::mem::take(places));
+        let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
         rayon::scope(|_| {
             for _ in 0..times {
-                steps.iter().for_each(|s| self.step(s, &places));
+                launches.iter().for_each(|launch| self.run_launch(launch, &places));
             }
         });
-        self.programs[id.0].program.steps = steps;
+        self.programs[id.0].program.launches = launches;
         self.programs[id.0].places = places;
         Ok(())
     }
@@ -361,9 +361,9 @@ impl Runner for Cpu {
 
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         let Loaded { program, places, .. } = &self.programs[id.0];
-        let (step, places) = (program.steps[launch].clone(), places.clone());
+        let (launch, places) = (program.launches[launch].clone(), places.clone());
         let start = Instant::now();
-        rayon::scope(|_| (0..times).for_each(|_| self.step(&step, &places)));
+        rayon::scope(|_| (0..times).for_each(|_| self.run_launch(&launch, &places)));
         Ok(start.elapsed())
     }
 
@@ -378,8 +378,8 @@ impl Runner for Cpu {
 
     fn main_memory(&self, programs: &[&Program]) -> u64 {
         let Bytes { states, own, .. } = program::memory(programs.iter().copied());
-        let steps = programs.iter().flat_map(|program| &program.steps);
-        let scratch = steps.map(|step| working_memory(&step.kernel)).max().unwrap_or(0);
+        let launches = programs.iter().flat_map(|program| &program.launches);
+        let scratch = launches.map(|launch| working_memory(&launch.kernel)).max().unwrap_or(0);
         states + own + 4 * scratch as u64
     }
 

@@ -13,8 +13,8 @@ use crate::{
     data::{Dataset, Items, Labels},
     engine::{Engine, Plans},
     error::{Error, Result},
-    graph::{Field, Graph, T, numel},
-    kernels::gather::Data,
+    graph::{Field, Graph, Var, numel},
+    kernels::gather::DataLayout,
     metrics::Points,
     nn::{Mode, Net, Start},
     session::{layout, upload},
@@ -183,7 +183,7 @@ impl Classifier {
 /// x `[B, C, H, W]` -> features `[B, FEATURES]` and logits `[B, classes]`: the classifier of PacGAN's experiments (Lin et
 /// al. 2018, `train_mnist.py`: 32 and 64 channels, pooling, dropout 0.25, dense 128, dropout 0.5) with strides in the
 /// place of pooling, and one of them first, so that the last maps are at most 7 wide at a tenth of the cost.
-fn network<'g>(net: &Net<'g>, x: T<'g>, classes: usize) -> (T<'g>, T<'g>) {
+fn network<'g>(net: &Net<'g>, x: Var<'g>, classes: usize) -> (Var<'g>, Var<'g>) {
     let mut h = x;
     let mut stage = 0;
     while h.dim(2).max(h.dim(3)) > 14 {
@@ -212,7 +212,7 @@ fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Resul
     let (mut runner, caps) = (setup.device)()?;
     upload(runner.as_mut(), train)?;
     // Items by themselves, also of a stacked set.
-    let layout = Data { stack: 1, ..layout(train) };
+    let layout = DataLayout { stack: 1, ..layout(train) };
     let plans = Plans::new([("round", &graph)], &caps, Some(layout))?;
     let mut engine = Engine::new(runner, plans, setup.seed)?;
     for done in (0..rounds).step_by(PIECE as usize) {

@@ -22,7 +22,7 @@ use crate::{
     data::{Dataset, Items, Labels},
     error::{Error, Result},
     grad::grad,
-    graph::{Graph, Optimizer, Real, T},
+    graph::{Graph, Optimizer, Real, Var},
     kernels::Caps,
     nn::Net,
     runner::Runner,
@@ -48,7 +48,7 @@ impl Setup<'_> {
 }
 
 /// One update of a network by Adam with its authors' defaults (Kingma and Ba 2015).
-fn descend<'g>(net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
+fn descend<'g>(net: &Net<'g>, loss: Var<'g>, rate: Var<'g>) {
     let graph: &'g Graph = net.graph;
     let gradients = grad(loss, &net.parameters());
     let rule = Optimizer::Adam { beta1: Real::new(0.9), beta2: Real::new(0.999), eps: Real::new(1e-8) };

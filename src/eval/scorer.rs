@@ -4,7 +4,7 @@ use super::{Setup, check_samples, descend};
 use crate::{
     engine::{Engine, Plans},
     error::Result,
-    graph::{Graph, T},
+    graph::{Graph, Var},
     metrics::{choose, mean},
     nn::{Mode, Net, Recurrence, Start, last_step},
 };
@@ -25,7 +25,7 @@ const SPLIT: u64 = 1 << 31;
 #[derive(Clone, Copy)]
 pub(super) struct Windows<'a> {
     pub values: &'a [f32],
-    /// `[T, F]`.
+    /// `[Var, F]`.
     pub shape: [usize; 2],
 }
 
@@ -130,14 +130,14 @@ pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup,
 }
 
 /// x `[B, T, F]` -> logits `[B, 1]` from the last state.
-fn logits_of_last<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
+fn logits_of_last<'g>(net: &Net<'g>, x: Var<'g>) -> Var<'g> {
     let hidden = (x.dim(2) / 2).max(1);
     let states = net.tensorflow_gru("gru", x.permute(&[1, 0, 2]), hidden, &Recurrence::default());
     net.dense("dense", last_step(states, None), 1)
 }
 
 /// x `[B, T, F]` -> in (0, 1) `[B, T - 1, 1]`, step t for the last feature at t + 1 from the others up to t.
-fn foretold<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
+fn foretold<'g>(net: &Net<'g>, x: Var<'g>) -> Var<'g> {
     let [rows, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let hidden = (features / 2).max(1);
     let seen = x.slice(&[0; 3], &[rows, steps - 1, features - 1]);

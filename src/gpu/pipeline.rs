@@ -15,7 +15,7 @@ use wgpu::{
 use super::Device;
 use crate::{
     error::Result,
-    kernels::{Buffers, Caps, Kernel, Launch, Spec, chain},
+    kernels::{Buffers, Caps, Dispatch, Kernel, Spec, chain},
 };
 
 /// What a pipeline has to know of a kernel: of one of [`Kernel`]'s, or of any other that has a [`Spec`].
@@ -56,11 +56,11 @@ struct Key {
 }
 
 impl Key {
-    fn new(device: &Device, shader: &Shader, launch: &Launch) -> Self {
+    fn new(device: &Device, shader: &Shader, dispatch: &Dispatch) -> Self {
         let Buffers { reads, words, writes, words_out } = &shader.buffers;
         Self {
-            source: launch.joined(shader.sources),
-            constants: launch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
+            source: dispatch.joined(shader.sources),
+            constants: dispatch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
             reads: reads.len() + words.len(),
             writes: writes.len() + words_out.len(),
             chain: shader.chain,
@@ -118,12 +118,13 @@ impl Pipelines {
 
     /// The pipelines of these launches; those that are not there yet are compiled, on all cores. The kernel of each is a
     /// `&Kernel`, or a reference to any other type that implements [`Spec`].
-    pub fn get<S>(&self, device: &Device, launches: &[(S, Launch)]) -> Result<Vec<Arc<Pipeline>>>
+    pub fn get<S>(&self, device: &Device, launches: &[(S, Dispatch)]) -> Result<Vec<Arc<Pipeline>>>
     where
         S: Copy + Into<Shader>,
     {
         let shaders: Vec<Shader> = launches.iter().map(|&(shader, _)| shader.into()).collect();
-        let keys: Vec<Key> = shaders.iter().zip(launches).map(|(s, (_, launch))| Key::new(device, s, launch)).collect();
+        let keys: Vec<Key> =
+            shaders.iter().zip(launches).map(|(s, (_, dispatch))| Key::new(device, s, dispatch)).collect();
         let mut missing: HashMap<&Key, &str> = HashMap::new();
         {
             let made = lock(&self.made);
@@ -204,12 +205,12 @@ impl Pipelines {
     ///
     /// # Errors
     /// What keeps it from running.
-    pub fn once<S>(&self, device: &Device, shader: S, launch: Launch, job: &Job) -> Result<Vec<u32>>
+    pub fn once<S>(&self, device: &Device, shader: S, dispatch: Dispatch, job: &Job) -> Result<Vec<u32>>
     where
         S: Copy + Into<Shader>,
     {
-        let (name, groups) = (shader.into().name, launch.groups);
-        let pipeline = self.get(device, &[(shader, launch)])?.remove(0);
+        let (name, groups) = (shader.into().name, dispatch.groups);
+        let pipeline = self.get(device, &[(shader, dispatch)])?.remove(0);
         let buffer = |words: &Vec<u32>| {
             let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
             let buffer = device.buffer(name, 4 * words.len() as u64, usage)?;
@@ -241,9 +242,9 @@ impl Pipelines {
     /// # Errors
     /// What keeps it from running.
     pub fn time(&self, device: &Device, kernel: &Kernel, caps: &Caps, enough: Duration) -> Result<Duration> {
-        let launch = kernel.launch(caps);
-        let groups = launch.groups;
-        let pipeline = self.get(device, &[(kernel, launch)])?.remove(0);
+        let dispatch = kernel.dispatch(caps);
+        let groups = dispatch.groups;
+        let pipeline = self.get(device, &[(kernel, dispatch)])?.remove(0);
         let Buffers { reads, words, writes, words_out } = kernel.buffers();
         let operands = kernel.chain().map_or(vec![], |chain| chain.operand_lens(writes.iter().sum()));
         let buffers = |lens: &[usize]| {

@@ -9,7 +9,7 @@ mod tensor;
 use std::{cell::RefCell, collections::HashMap};
 
 pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without};
-pub use tensor::T;
+pub use tensor::Var;
 
 /// How the host fills a state before the first round.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -98,24 +98,24 @@ impl Graph {
     }
 
     /// Adds a node, or finds the equal one that is there.
-    pub fn node(&self, op: Op, inputs: &[T], shape: Shape) -> T<'_> {
+    pub fn node(&self, op: Op, inputs: &[Var], shape: Shape) -> Var<'_> {
         let inputs: Vec<Id> = inputs.iter().map(|t| t.id).collect();
         let node = Node { op, inputs, shape };
         let effect = matches!(node.op, Op::Update { .. } | Op::Assign { .. });
         if !effect && let Some(&id) = self.memo.borrow().get(&node) {
-            return T { graph: self, id };
+            return Var { graph: self, id };
         }
         let id = self.nodes.borrow().len();
         if !effect {
             self.memo.borrow_mut().insert(node.clone(), id);
         }
         self.nodes.borrow_mut().push(node);
-        T { graph: self, id }
+        Var { graph: self, id }
     }
 
     /// The handle of a node.
-    pub fn at(&self, id: Id) -> T<'_> {
-        T { graph: self, id }
+    pub fn at(&self, id: Id) -> Var<'_> {
+        Var { graph: self, id }
     }
 
     /// A copy of all nodes, in creation order, which is a topological order.
@@ -146,22 +146,22 @@ impl Graph {
     }
 
     /// A constant without axes.
-    pub fn scalar(&self, value: f64) -> T<'_> {
+    pub fn scalar(&self, value: f64) -> Var<'_> {
         self.node(Op::Const(Real::new(value)), &[], vec![])
     }
 
     /// A tensor filled with one value.
-    pub fn full<'g>(&'g self, value: f64, shape: &[usize]) -> T<'g> {
+    pub fn full<'g>(&'g self, value: f64, shape: &[usize]) -> Var<'g> {
         self.scalar(value).expand(shape)
     }
 
     /// A tensor that the host writes before each run.
-    pub fn input(&self, name: &str, shape: &[usize]) -> T<'_> {
+    pub fn input(&self, name: &str, shape: &[usize]) -> Var<'_> {
         self.node(Op::Input(name.into()), &[], shape.to_vec())
     }
 
     /// Fresh noise: another stream on each call.
-    pub fn random(&self, dist: Dist, shape: &[usize]) -> T<'_> {
+    pub fn random(&self, dist: Dist, shape: &[usize]) -> Var<'_> {
         let stream = self.streams.replace_with(|s| *s + 1);
         self.node(Op::Random { stream, dist }, &[], shape.to_vec())
     }
@@ -172,7 +172,7 @@ impl Graph {
     }
 
     /// Examples (or their one-hot classes) of a draw; `shape` includes the batch.
-    pub fn batch(&self, draw: u32, field: Field, shape: &[usize]) -> T<'_> {
+    pub fn batch(&self, draw: u32, field: Field, shape: &[usize]) -> Var<'_> {
         self.node(Op::Batch { draw, field }, &[], shape.to_vec())
     }
 
@@ -182,7 +182,7 @@ impl Graph {
     }
 
     /// The number of rounds done, as a scalar.
-    pub fn clock(&self) -> T<'_> {
+    pub fn clock(&self) -> Var<'_> {
         self.node(Op::Clock, &[], vec![])
     }
 
@@ -197,7 +197,7 @@ impl Graph {
 
     /// Declares (or finds) a named tensor of a group and reads its current version.
     #[track_caller]
-    pub fn state(&self, group: usize, name: &str, shape: &[usize], init: Init) -> T<'_> {
+    pub fn state(&self, group: usize, name: &str, shape: &[usize], init: Init) -> Var<'_> {
         let (item, version) = {
             let g = &mut self.groups.borrow_mut()[group];
             let item = g.items.iter().position(|i| i.name == name).unwrap_or_else(|| {
@@ -217,7 +217,7 @@ impl Graph {
     }
 
     /// All tensors of a group at its current version.
-    pub fn items(&self, group: usize) -> Vec<T<'_>> {
+    pub fn items(&self, group: usize) -> Vec<Var<'_>> {
         let g = self.groups.borrow()[group].clone();
         let read =
             |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
@@ -225,20 +225,20 @@ impl Graph {
     }
 
     /// The whole flat buffer of a group, complete by now, at its current version.
-    pub fn flat(&self, group: usize) -> T<'_> {
+    pub fn flat(&self, group: usize) -> Var<'_> {
         let (version, len) = (self.groups.borrow()[group].version, self.groups.borrow()[group].len);
         self.node(Op::State { group, item: WHOLE, version }, &[], vec![len])
     }
 
     /// Gradients of a group's tensors, in order, as one flat vector with the group's layout.
-    pub fn pack(&self, group: usize, gradients: &[T]) -> T<'_> {
+    pub fn pack(&self, group: usize, gradients: &[Var]) -> Var<'_> {
         let len = self.groups.borrow()[group].len;
         self.node(Op::Pack { group }, gradients, vec![len])
     }
 
     /// Updates a group in place by a flat gradient; what is read from the group afterwards is the new version.
     /// A group may be updated several times a round. Pending assignments are carried out first.
-    pub fn update(&self, group: usize, optimizer: Optimizer, gradient: T, rate: T) {
+    pub fn update(&self, group: usize, optimizer: Optimizer, gradient: Var, rate: Var) {
         self.commit();
         let count = self.groups.borrow()[group].updates.len();
         let id = self.node(Op::Update { group, optimizer, count, of: 0 }, &[gradient, rate], vec![]).id;
@@ -249,7 +249,7 @@ impl Graph {
 
     /// Gives a state a new value. It takes effect at the next [`Graph::update`] or [`Graph::commit`]: reads before that see the old one.
     #[track_caller]
-    pub fn assign(&self, state: T, value: T) {
+    pub fn assign(&self, state: Var, value: Var) {
         let node = self.nodes.borrow()[state.id].clone();
         let Op::State { group, item, .. } = node.op else { panic!("assign: not a state: {:?}", node.op) };
         assert_eq!(node.shape, value.shape(), "assign: state and value differ in shape");
@@ -269,13 +269,13 @@ impl Graph {
 
     /// Records a scalar each round under this name.
     #[track_caller]
-    pub fn metric(&self, name: &str, value: T) {
+    pub fn metric(&self, name: &str, value: Var) {
         assert!(value.shape().is_empty(), "metric {name}: not a scalar but {:?}", value.shape());
         self.metrics.borrow_mut().push((name.into(), value.id));
     }
 
     /// Keeps a tensor for the host to read after a run.
-    pub fn output(&self, name: &str, value: T) {
+    pub fn output(&self, name: &str, value: Var) {
         self.outputs.borrow_mut().push((name.into(), value.id));
     }
 }

@@ -27,7 +27,7 @@ pub enum Map {
     /// ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).
     Softplus,
     /// 1 where x > 0, else 0.
-    Step,
+    IsPositive,
     /// |x|; its gradient at 0 is -1.
     Abs,
     /// Sine.

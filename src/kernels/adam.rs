@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// One update of a flat group.
@@ -33,7 +33,7 @@ impl Spec for Adam {
         Buffers { reads: vec![self.len, 1], words: vec![4], writes: vec![self.len; 3], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         // ln 0 is infinite, which no shader may hold: e^(-10^4) is 0 all the same
         let ln = |beta: f64| beta.ln().max(-1e4);
         let constants = overrides!(
@@ -47,7 +47,7 @@ impl Spec for Adam {
             LN_BETA2 = ln(self.beta2),
             EPS = self.eps,
         );
-        Launch::folded(self.len.div_ceil(SIZE), caps, constants)
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
     #[inline(always)]

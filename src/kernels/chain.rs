@@ -87,7 +87,7 @@ pub enum Code {
     /// max(a, 0) + ln(1 + e^-|a|)
     Softplus,
     /// a > 0 ? 1 : 0
-    Step,
+    IsPositive,
     /// |a|
     Abs,
     /// sin a
@@ -105,6 +105,48 @@ pub enum Code {
 }
 
 impl Code {
+    /// The value of an instruction with operands a and b and constant c.
+    pub fn apply<F: Float>(self, a: F, b: F, c: F) -> F {
+        let (zero, one) = (F::zero(), F::one());
+        match self {
+            Self::Add => a + b,
+            Self::Mul => a * b,
+            Self::AddC => a + c,
+            Self::MulC => a * c,
+            Self::Sub => a - b,
+            Self::Exp => a.exp(),
+            Self::Log => a.ln(),
+            Self::Sqrt => a.sqrt(),
+            Self::Recip => a.recip(),
+            Self::Tanh => a.tanh(),
+            Self::Sigmoid => one / (one + (-a).exp()),
+            Self::Softplus => a.max(zero) + (-a.abs()).exp().ln_1p(),
+            Self::IsPositive => {
+                if a > zero {
+                    one
+                } else {
+                    zero
+                }
+            }
+            Self::Abs => a.abs(),
+            Self::Sin => a.sin(),
+            Self::Cos => a.cos(),
+            Self::Leaky => leaky(a, a, c),
+            // Written so that NaN stays NaN.
+            Self::Clamp => {
+                if a > c {
+                    c
+                } else if a < -c {
+                    -c
+                } else {
+                    a
+                }
+            }
+            Self::Mask => leaky(a, b, c),
+            Self::Const => c,
+        }
+    }
+
     /// The instruction of a map, and its immediate.
     pub fn of(f: Map) -> (Self, f64) {
         match f {
@@ -115,7 +157,7 @@ impl Code {
             Map::Tanh => (Self::Tanh, 0.0),
             Map::Sigmoid => (Self::Sigmoid, 0.0),
             Map::Softplus => (Self::Softplus, 0.0),
-            Map::Step => (Self::Step, 0.0),
+            Map::IsPositive => (Self::IsPositive, 0.0),
             Map::Abs => (Self::Abs, 0.0),
             Map::Sin => (Self::Sin, 0.0),
             Map::Cos => (Self::Cos, 0.0),
@@ -171,7 +213,7 @@ impl Chain {
         let mut r = vec![acc];
         r.extend(self.loads.iter().map(|l| operands[l.operand][l.index.at(n)]));
         for i in &self.instrs {
-            r.push(step(i.code, r[i.a], r[i.b], real(i.c() as f64)));
+            r.push(i.code.apply(r[i.a], r[i.b], real(i.c() as f64)));
         }
         if self.instrs.is_empty() { acc } else { r[r.len() - 1] }
     }
@@ -213,48 +255,6 @@ impl Chain {
     /// Floating-point operations for each element, a transcendental function counted as one.
     pub fn flops(&self) -> f64 {
         self.instrs.len() as f64
-    }
-}
-
-/// One instruction's value.
-pub fn step<F: Float>(code: Code, a: F, b: F, c: F) -> F {
-    let (zero, one) = (F::zero(), F::one());
-    match code {
-        Code::Add => a + b,
-        Code::Mul => a * b,
-        Code::AddC => a + c,
-        Code::MulC => a * c,
-        Code::Sub => a - b,
-        Code::Exp => a.exp(),
-        Code::Log => a.ln(),
-        Code::Sqrt => a.sqrt(),
-        Code::Recip => a.recip(),
-        Code::Tanh => a.tanh(),
-        Code::Sigmoid => one / (one + (-a).exp()),
-        Code::Softplus => a.max(zero) + (-a.abs()).exp().ln_1p(),
-        Code::Step => {
-            if a > zero {
-                one
-            } else {
-                zero
-            }
-        }
-        Code::Abs => a.abs(),
-        Code::Sin => a.sin(),
-        Code::Cos => a.cos(),
-        Code::Leaky => leaky(a, a, c),
-        // Written so that NaN stays NaN.
-        Code::Clamp => {
-            if a > c {
-                c
-            } else if a < -c {
-                -c
-            } else {
-                a
-            }
-        }
-        Code::Mask => leaky(a, b, c),
-        Code::Const => c,
     }
 }
 

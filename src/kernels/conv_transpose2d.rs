@@ -5,7 +5,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    Buffers, Caps, Chain, Cost, Dispatch, Io, Spec,
     product::{self, Product},
 };
 
@@ -44,8 +44,8 @@ impl Spec for ConvTranspose2d {
         Buffers { reads: vec![g.y_len(), g.w_len()], writes: vec![g.x_len()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.product().launch(caps, self.geometry.overrides())
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.product().dispatch(caps, self.geometry.overrides())
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes, row_obstacle};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, lanes, row_obstacle};
 use crate::overrides;
 
 /// One loss a row.
@@ -25,8 +25,8 @@ impl Spec for CrossEntropy {
         Buffers { reads: vec![len, len], writes: vec![self.rows], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

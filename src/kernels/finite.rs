@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 use crate::overrides;
 
 /// A look for values that are not finite.
@@ -43,8 +43,8 @@ impl Spec for Finite {
         Buffers { words: vec![4, self.len], words_out: vec![self.len.div_ceil(SPAN)], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(SPAN), caps, overrides!(N = self.len, SPAN = SPAN, LANES = LANES))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.len.div_ceil(SPAN), caps, overrides!(N = self.len, SPAN = SPAN, LANES = LANES))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

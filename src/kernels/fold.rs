@@ -2,7 +2,7 @@
 
 use num_traits::Float;
 
-use super::{Caps, INDICES, LOOP, Launch};
+use super::{Caps, Dispatch, MAX_ELEMENTS, MAX_LOOP};
 use crate::overrides;
 
 /// Extents and strides, outermost first.
@@ -67,23 +67,23 @@ pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
             "a reduction of {inner:?} for each of {outer:?}, where {AXES} axes of either can be told apart"
         ));
     }
-    if elements >= INDICES {
-        return Some(format!("a reduction of {elements} elements, where a shader counts to {INDICES}"));
+    if elements >= MAX_ELEMENTS {
+        return Some(format!("a reduction of {elements} elements, where a shader counts to {MAX_ELEMENTS}"));
     }
     // Four elements a round, and what is left over.
     let rounds = span.div_ceil(Tile::of(outer, inner, span).rows) / 4 + 4;
-    (rounds > LOOP).then(|| format!("a reduction over {span} elements is too long for one launch"))
+    (rounds > MAX_LOOP).then(|| format!("a reduction over {span} elements is too long for one launch"))
 }
 
 /// A launch of `splits` ranges of the inner elements, each `span` long.
-pub fn launch(
+pub fn dispatch(
     outer: &Axes,
     inner: &Axes,
     splits: usize,
     span: usize,
     caps: &Caps,
     constants: Vec<(String, f64)>,
-) -> Launch {
+) -> Dispatch {
     let tile = Tile::of(outer, inner, span);
     let mut list = constants;
     list.extend(overrides!(
@@ -95,7 +95,7 @@ pub fn launch(
     ));
     digits("OUTER", outer, &mut list);
     digits("INNER", inner, &mut list);
-    Launch::folded(len(outer).div_ceil(tile.cols) * splits, caps, list)
+    Dispatch::folded(len(outer).div_ceil(tile.cols) * splits, caps, list)
 }
 
 /// The constants of an index: the innermost stride, and for each further axis after how many steps it moves on and how far

@@ -4,7 +4,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, INDICES, Io, Launch, Spec, lanes,
+    Buffers, Caps, Cost, Dispatch, Io, MAX_ELEMENTS, Spec, lanes,
     random::{PURPOSE_GATHER, philox},
     real, row_obstacle,
 };
@@ -22,12 +22,12 @@ pub struct Gather {
     /// Examples of the batch.
     pub batch: usize,
     /// The data set that they come from.
-    pub data: Data,
+    pub data: DataLayout,
 }
 
 /// Shape of the data set on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Data {
+pub struct DataLayout {
     /// Number of stored items.
     pub count: usize,
     /// Elements of one stored item.
@@ -40,7 +40,7 @@ pub struct Data {
     pub classes: usize,
 }
 
-impl Data {
+impl DataLayout {
     /// Words that hold all items.
     pub fn words(&self) -> usize {
         let elements = self.count * self.item_len;
@@ -126,7 +126,7 @@ impl Spec for Gather {
         Buffers { words: vec![4, self.data.words(), classes], writes: vec![rows * len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (rows, len) = self.rows();
         let (count, round) = (self.data.count, self.draws as usize * self.batch);
         let (left, right) = self.data.bits();
@@ -145,7 +145,7 @@ impl Spec for Gather {
             LEFT_BITS = left,
             RIGHT_BITS = right,
         );
-        Launch::folded(rows, caps, constants)
+        Dispatch::folded(rows, caps, constants)
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -182,7 +182,7 @@ impl Spec for Gather {
 
     fn obstacle(&self) -> Option<String> {
         let (count, round, (_, len)) = (self.data.count, self.draws as usize * self.batch, self.rows());
-        let most = INDICES / 2 - 1;
+        let most = MAX_ELEMENTS / 2 - 1;
         if count.max(round) > most {
             return Some(format!(
                 "a set of {count} examples, {round} drawn a round, where either may be {most} at most"
@@ -198,8 +198,8 @@ mod tests {
 
     use super::*;
 
-    fn data(count: usize) -> Data {
-        Data { count, item_len: 1, bytes: false, stack: 3, classes: 0 }
+    fn data(count: usize) -> DataLayout {
+        DataLayout { count, item_len: 1, bytes: false, stack: 3, classes: 0 }
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn bytes_span_minus_one_to_one() {
-        let data = Data { bytes: true, ..data(1) };
+        let data = DataLayout { bytes: true, ..data(1) };
         let word = [0x00ff_807fu32];
         assert_eq!(data.element::<f32>(&word, 3), -1.0);
         assert_eq!(data.element::<f32>(&word, 2), 1.0);

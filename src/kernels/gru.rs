@@ -5,7 +5,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     recurrent::{Sequence, choose, dot, sigmoid},
 };
 use crate::graph::Reset;
@@ -33,10 +33,10 @@ impl Spec for Gru {
         Buffers { reads, writes: vec![s.all_states() + 4 * s.states()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        let mut launch = self.sequence.launch(ROWS, caps);
-        launch.overrides.push(reset_constant(self.reset));
-        launch
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        let mut dispatch = self.sequence.dispatch(ROWS, caps);
+        dispatch.overrides.push(reset_constant(self.reset));
+        dispatch
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -5,7 +5,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     recurrent::{Sequence, choose, dot, sigmoid},
 };
 
@@ -30,8 +30,8 @@ impl Spec for Lstm {
         Buffers { reads, writes: vec![2 * s.all_states() + 4 * s.states()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.sequence.launch(ROWS, caps)
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.sequence.dispatch(ROWS, caps)
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -5,7 +5,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     recurrent::{Sequence, dot, slope},
 };
 
@@ -31,8 +31,8 @@ impl Spec for LstmGrad {
         Buffers { reads, writes: vec![4 * states + 2 * s.state()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.sequence.launch(ROWS, caps)
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.sequence.dispatch(ROWS, caps)
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

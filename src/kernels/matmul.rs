@@ -4,7 +4,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    Buffers, Caps, Chain, Cost, Dispatch, Io, Spec,
     product::{self, Product},
 };
 use crate::overrides;
@@ -45,10 +45,10 @@ impl Spec for MatMul {
         Buffers { reads: vec![batch * m * k, batch * k * n], writes: vec![batch * m * n], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let &Self { k, a_transposed, b_transposed, .. } = self;
         self.product()
-            .launch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
+            .dispatch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Matrix, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Matrix, Spec, real};
 use crate::overrides;
 
 /// Products of matrices in many workgroups.
@@ -27,9 +27,9 @@ impl Spec for MatrixMultiplyAdd {
         Buffers { reads: vec![elements; 2], writes: vec![self.groups * elements], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let overrides = overrides!(GROUPS = self.groups, ROUNDS = self.rounds);
-        Launch { body: self.matrix.sources(), ..Launch::folded(self.groups, caps, overrides) }
+        Dispatch { body: self.matrix.sources(), ..Dispatch::folded(self.groups, caps, overrides) }
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -104,7 +104,7 @@ impl Default for Caps {
 
 /// How to run a kernel once: pipeline constants and the number of workgroups.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Launch {
+pub struct Dispatch {
     /// WGSL that follows the kernel's own.
     pub body: &'static [&'static str],
     /// Name and value of each pipeline constant; those left out keep the shader's default.
@@ -113,7 +113,7 @@ pub struct Launch {
     pub groups: [u32; 3],
 }
 
-impl Launch {
+impl Dispatch {
     /// `groups` workgroups, folded over x and y; a shader unfolds them as `wg.x + wg.y * num_groups.x` and must
     /// ignore the excess.
     pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
@@ -131,9 +131,9 @@ impl Launch {
 }
 
 /// Rounds that no loop of an invocation may exceed: some drivers stop at 65,535 without a word.
-pub const LOOP: usize = 32_768;
+pub const MAX_LOOP: usize = 32_768;
 /// Numbers that an index in a shader tells apart.
-pub const INDICES: usize = 1 << 32;
+pub const MAX_ELEMENTS: usize = 1 << 32;
 
 /// Pairs of override name and value.
 #[macro_export]
@@ -185,8 +185,8 @@ pub trait Spec {
     const SOURCES: &'static [&'static str];
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
-    /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::launch`].
-    fn launch(&self, caps: &Caps) -> Launch;
+    /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::dispatch`].
+    fn dispatch(&self, caps: &Caps) -> Dispatch;
     /// The same result as the shader's, by plain loops.
     fn twin<F: Float>(&self, io: Io<F>);
     /// Arithmetic and least traffic of one run.
@@ -225,21 +225,21 @@ macro_rules! kernels {
                 match self { $(Self::$name(_) => $name::SOURCES),* }
             }
             /// The WGSL of a launch.
-            pub fn source(&self, launch: &Launch) -> String {
-                launch.joined(self.sources())
+            pub fn source(&self, dispatch: &Dispatch) -> String {
+                dispatch.joined(self.sources())
             }
             /// See [`Spec::buffers`].
             pub fn buffers(&self) -> Buffers {
                 match self { $(Self::$name(k) => k.buffers()),* }
             }
-            /// See [`Spec::launch`]; with the constants of the chain.
-            pub fn launch(&self, caps: &Caps) -> Launch {
+            /// See [`Spec::dispatch`]; with the constants of the chain.
+            pub fn dispatch(&self, caps: &Caps) -> Dispatch {
                 match self { $(Self::$name(k) => {
-                    let mut launch = k.launch(caps);
+                    let mut dispatch = k.dispatch(caps);
                     if let Some(chain) = k.chain() {
-                        launch.overrides.extend(chain.overrides());
+                        dispatch.overrides.extend(chain.overrides());
                     }
-                    launch
+                    dispatch
                 }),* }
             }
             /// See [`Spec::twin`].
@@ -254,7 +254,7 @@ macro_rules! kernels {
             pub fn chain(&self) -> Option<&Chain> {
                 match self { $(Self::$name(k) => k.chain()),* }
             }
-            /// See [`Spec::obstacle`]; [`Kernel::launch`] is for kernels that have none.
+            /// See [`Spec::obstacle`]; [`Kernel::dispatch`] is for kernels that have none.
             pub fn obstacle(&self) -> Option<String> {
                 match self { $(Self::$name(k) => k.obstacle()),* }
             }
@@ -299,7 +299,7 @@ pub(crate) fn real<F: Float>(value: f64) -> F {
 
 /// Why a workgroup cannot take a row, where it cannot.
 pub(crate) fn row_obstacle(row: usize) -> Option<String> {
-    (row.div_ceil(lanes(row)) > LOOP).then(|| format!("rows of {row} values are too long for one launch"))
+    (row.div_ceil(lanes(row)) > MAX_LOOP).then(|| format!("rows of {row} values are too long for one launch"))
 }
 
 /// Lanes of a workgroup that takes one row: a power of two, no more than the row can use and a workgroup can have.

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
 
 /// Mean and variance over the reduced axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,8 +24,8 @@ impl Spec for Moments {
         Buffers { reads: vec![outer * fold::len(&self.inner)], writes: vec![2 * outer], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        fold::dispatch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// Chains of multiply-adds for each element of y.
@@ -30,13 +30,13 @@ impl Spec for MultiplyAdd {
         Buffers { reads: vec![self.len, 2], writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let body: &[&str] = match self.half {
             true => &[include_str!("../../shaders/real_half.wgsl")],
             false => &[include_str!("../../shaders/real_single.wgsl")],
         };
         let overrides = overrides!(N = self.len, ROUNDS = self.rounds);
-        Launch { body, ..Launch::folded(self.len.div_ceil(SIZE), caps, overrides) }
+        Dispatch { body, ..Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides) }
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

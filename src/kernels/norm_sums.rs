@@ -5,7 +5,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
 use crate::overrides;
 
 /// The two sums that the gradient of a normalisation takes.
@@ -29,8 +29,8 @@ impl Spec for NormSums {
         Buffers { reads: vec![outer * inner, outer * inner, 2 * outer], writes: vec![2 * outer], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, overrides!(EPS = self.eps))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        fold::dispatch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, overrides!(EPS = self.eps))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 use crate::{graph::numel, overrides};
 
 /// Zeros around a tensor of at most four axes.
@@ -47,7 +47,7 @@ impl Spec for Pad {
         Buffers { reads: vec![numel(&self.from)], writes: vec![numel(&self.to)], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let rank = self.to.len();
         assert!(rank <= AXES, "pad: {:?} has more than {AXES} axes", self.to);
         let mut constants = overrides!();
@@ -57,7 +57,7 @@ impl Spec for Pad {
             constants.push((format!("TO{k}"), self.to[a] as f64));
             constants.push((format!("BEFORE{k}"), self.before[a] as f64));
         }
-        Launch::folded(numel(&self.to).div_ceil(SIZE), caps, constants)
+        Dispatch::folded(numel(&self.to).div_ceil(SIZE), caps, constants)
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Chain, Cost, Dispatch, Io, Spec};
 use crate::overrides;
 
 /// A chain on its own.
@@ -28,8 +28,8 @@ impl Spec for Pointwise {
         Buffers { writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, IN_PLACE = self.in_place as u32))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, IN_PLACE = self.in_place as u32))
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, LOOP, Launch};
+use super::{Buffers, Caps, Chain, Cost, Dispatch, MAX_LOOP};
 use crate::overrides;
 
 /// What computes a product: which WGSL is joined to the kernel's own.
@@ -104,25 +104,25 @@ const SUBGROUP_TILE: usize = 32;
 const MATRIX_BLOCKS: [[usize; 2]; 2] = [[2, 4], [1, 2]];
 const MATRIX_BLOCK: [usize; 2] = [4, 2];
 /// How many times the work tiles may do, for reaching over the edges.
-const EXCESS: f64 = 2.0;
+const MAX_TILE_WASTE: f64 = 2.0;
 
 impl Product {
     /// The launch, with a kernel's `own` pipeline constants: of the adapter's body, where its tiles fit.
-    pub fn launch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Launch {
+    pub fn dispatch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Dispatch {
         let (body, (groups, mut overrides)) = match self.untiled(caps.product) {
-            Some(launch) => (caps.product, launch),
+            Some(dispatch) => (caps.product, dispatch),
             None => (Body::Tiled, self.tiled()),
         };
         overrides.extend(overrides!(BATCH = self.batch, M = self.m, N = self.n));
         overrides.extend(own);
-        Launch { body: body.sources(), ..Launch::folded(groups, caps, overrides) }
+        Dispatch { body: body.sources(), ..Dispatch::folded(groups, caps, overrides) }
     }
 
     /// Workgroups and constants of another body than the tiled one, if its tiles fit.
     fn untiled(&self, body: Body) -> Option<(usize, Vec<(String, f64)>)> {
         let square = |side: usize| (self.tiles([side; 2]), vec![]);
         match body {
-            _ if self.k > LOOP => None,
+            _ if self.k > MAX_LOOP => None,
             Body::Tiled => None,
             Body::Plain => Some(square(PLAIN_TILE)),
             Body::Subgroup => self.fits([SUBGROUP_TILE; 2]).then(|| square(SUBGROUP_TILE)),
@@ -163,7 +163,7 @@ impl Product {
     /// Why one launch cannot make it, where it cannot.
     pub fn obstacle(&self) -> Option<String> {
         let steps = self.k.div_ceil(self.depth(&self.tile()));
-        (steps > LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
+        (steps > MAX_LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
     }
 
     /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
@@ -175,7 +175,7 @@ impl Product {
                 .map(|&(blocks, area)| self.cut(blocks, area))
                 .filter(|t| t.lanes.iter().product::<usize>() >= SUBGROUP)
         };
-        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= EXCESS;
+        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= MAX_TILE_WASTE;
         tiles().find(good).or_else(|| tiles().next_back()).unwrap_or_else(|| self.cut(1, LANES))
     }
 
@@ -206,7 +206,7 @@ impl Product {
     }
 
     fn fits(&self, [m, n]: [usize; 2]) -> bool {
-        self.excess(m, n) <= EXCESS
+        self.excess(m, n) <= MAX_TILE_WASTE
     }
 
     /// How many times the elements of a product tiles of m x n have.

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::{graph::Dist, overrides};
 
 /// Noise of one stream.
@@ -95,13 +95,13 @@ impl Spec for Random {
         Buffers { words: vec![4], writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (dist, p) = match self.dist {
             Dist::Uniform => (0, 0.0),
             Dist::Normal => (1, 0.0),
             Dist::Bernoulli(p) => (2, p.get()),
         };
-        Launch::folded(
+        Dispatch::folded(
             self.len.div_ceil(4 * SIZE),
             caps,
             overrides!(N = self.len, STREAM = self.stream, DIST = dist, P = p),

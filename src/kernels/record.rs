@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 use crate::overrides;
 
 /// A row of metrics.
@@ -28,8 +28,8 @@ impl Spec for Record {
         Buffers { reads: vec![x], words: vec![4], writes: vec![self.rows * self.count], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(
             self.count.div_ceil(SIZE),
             caps,
             overrides!(N = self.count, STRIDE = self.stride, ROWS = self.rows),

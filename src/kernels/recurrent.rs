@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Caps, Launch, lanes};
+use super::{Caps, Dispatch, lanes};
 use crate::overrides;
 
 /// Units that the workgroup memory of these kernels has room for.
@@ -72,10 +72,10 @@ impl Sequence {
     }
 
     /// A workgroup for each `rows` examples, its lanes along the units.
-    pub(super) fn launch(&self, rows: usize, caps: &Caps) -> Launch {
+    pub(super) fn dispatch(&self, rows: usize, caps: &Caps) -> Dispatch {
         let Self { steps, batch, units, reverse } = *self;
         let constants = overrides!(T = steps, B = batch, H = units, REVERSE = reverse as u32, LANES = lanes(units));
-        Launch::folded(batch.div_ceil(rows), caps, constants)
+        Dispatch::folded(batch.div_ceil(rows), caps, constants)
     }
 }
 

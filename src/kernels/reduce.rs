@@ -4,7 +4,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, LOOP, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Chain, Cost, Dispatch, Io, MAX_LOOP, Spec, fold, real};
 use crate::overrides;
 
 /// A sum or maximum, with its prologue.
@@ -32,7 +32,7 @@ impl Reduce {
     pub fn splits_for(outer_len: usize, inner_len: usize) -> usize {
         let tiles = outer_len.div_ceil(32);
         let wanted = fold::ENOUGH.div_ceil(tiles).min(inner_len / WORTH);
-        let needed = inner_len.div_ceil(8 * LOOP);
+        let needed = inner_len.div_ceil(8 * MAX_LOOP);
         let span = inner_len.div_ceil(wanted.max(needed).max(1)).max(1);
         inner_len.div_ceil(span).max(1)
     }
@@ -55,9 +55,9 @@ impl Spec for Reduce {
         Buffers { writes: vec![self.splits * fold::len(&self.outer)], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let constants = overrides!(MAX = self.max as u32, SCALE = self.scale, SPLITS = self.splits, SPAN = self.span());
-        fold::launch(&self.outer, &self.inner, self.splits, self.span(), caps, constants)
+        fold::dispatch(&self.outer, &self.inner, self.splits, self.span(), caps, constants)
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {
@@ -107,7 +107,7 @@ mod tests {
             let splits = Reduce::splits_for(outer, inner);
             let span = inner.div_ceil(splits);
             assert!(inner == 0 || span * (splits - 1) < inner, "no range is empty: {outer} {inner} {splits}");
-            assert!(span <= 8 * LOOP, "{outer} {inner} {splits}");
+            assert!(span <= 8 * MAX_LOOP, "{outer} {inner} {splits}");
         }
     }
 }

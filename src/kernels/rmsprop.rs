@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// One update of a flat group.
@@ -27,10 +27,10 @@ impl Spec for RmsProp {
         Buffers { reads: vec![self.len, 1], writes: vec![self.len; 2], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let constants =
             overrides!(N = self.len, DECAY = self.decay, ONE_MINUS_DECAY = 1.0 - self.decay, EPS = self.eps);
-        Launch::folded(self.len.div_ceil(SIZE), caps, constants)
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// One update of a flat group.
@@ -25,8 +25,8 @@ impl Spec for Sgd {
         Buffers { reads: vec![self.len, 1], writes: vec![self.len; 2], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, MOMENTUM = self.momentum))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, MOMENTUM = self.momentum))
     }
 
     #[inline(always)]

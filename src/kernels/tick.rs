@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 
 /// The end of a round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,8 +17,8 @@ impl Spec for Tick {
         Buffers { words_out: vec![4], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        Launch { body: &[], overrides: vec![], groups: [1; 3] }
+    fn dispatch(&self, _caps: &Caps) -> Dispatch {
+        Dispatch { body: &[], overrides: vec![], groups: [1; 3] }
     }
 
     fn twin<F: Float>(&self, mut io: Io<F>) {

@@ -3,31 +3,31 @@
 use super::{CALIBRATE, Examples, Model, SAMPLE, sample_rows, training::Training};
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Field, Graph, T},
+    graph::{Dist, Field, Graph, Var},
     nn::{Mode, Net, Start, latent},
     objective,
     settings::{Norm, Objective, Settings},
 };
 
 /// (net, settings, z `[B, latent (+ classes)]`, example shape) -> samples.
-pub type Generator = for<'g> fn(&Net<'g>, &Settings, T<'g>, &[usize]) -> T<'g>;
+pub type Generator = for<'g> fn(&Net<'g>, &Settings, Var<'g>, &[usize]) -> Var<'g>;
 /// (net, settings, samples) -> what the network thinks of them.
-pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, T<'g>) -> Judgement<'g>;
+pub type Discriminator = for<'g> fn(&Net<'g>, &Settings, Var<'g>) -> Judgement<'g>;
 /// (graph, rows) -> what the generator starts from, `[rows, latent]`.
-pub type Prior<'a> = &'a dyn for<'g> Fn(&'g Graph, usize) -> T<'g>;
+pub type Prior<'a> = &'a dyn for<'g> Fn(&'g Graph, usize) -> Var<'g>;
 
 /// What a discriminator thinks of samples.
 #[derive(Clone, Copy)]
 pub struct Judgement<'g> {
     /// Features `[B, F]`.
-    pub features: T<'g>,
+    pub features: Var<'g>,
     /// Logits `[B, 1]`, of the features: the higher, the more real.
-    pub logits: T<'g>,
+    pub logits: Var<'g>,
 }
 
 impl<'g> Judgement<'g> {
     /// The judgement of features `[B, F]`, by the layer `out` of the network.
-    pub fn of(net: &Net<'g>, features: T<'g>) -> Self {
+    pub fn of(net: &Net<'g>, features: Var<'g>) -> Self {
         Self { features, logits: net.dense("out", features, 1) }
     }
 }
@@ -63,7 +63,7 @@ pub fn round(
 }
 
 /// The latent vectors that the settings ask for.
-fn noise(s: &Settings) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
+fn noise(s: &Settings) -> impl for<'g> Fn(&'g Graph, usize) -> Var<'g> {
     |graph, rows| latent(graph, s.latent_dist, &[rows, s.latent])
 }
 
@@ -115,7 +115,13 @@ pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
 }
 
 /// Latent vectors, with the classes of a draw behind them in a conditional model.
-fn conditioned<'g>(g: &'g Graph, s: &Settings, examples: &Examples, draw: u32, prior: Prior) -> (T<'g>, Option<T<'g>>) {
+fn conditioned<'g>(
+    g: &'g Graph,
+    s: &Settings,
+    examples: &Examples,
+    draw: u32,
+    prior: Prior,
+) -> (Var<'g>, Option<Var<'g>>) {
     let z = prior(g, s.batch);
     let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, examples.classes]));
     (classes.map_or(z, |c| z.concat(c, 1)), classes)
@@ -129,10 +135,10 @@ fn penalised(s: &Settings) -> bool {
 /// The critic's loss on logits of real and generated samples, with its penalties.
 pub fn critic_loss<'g>(
     s: &Settings,
-    judge: impl Fn(T<'g>) -> T<'g>,
-    [real, fake]: [T<'g>; 2],
-    [on_real, on_fake]: [T<'g>; 2],
-) -> T<'g> {
+    judge: impl Fn(Var<'g>) -> Var<'g>,
+    [real, fake]: [Var<'g>; 2],
+    [on_real, on_fake]: [Var<'g>; 2],
+) -> Var<'g> {
     let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
     if s.r1 > 0.0 {
         loss = loss + objective::zero_centred(on_real, real, s.pack) * f64::from(s.r1);
@@ -184,7 +190,7 @@ impl<'g> Round<'_, 'g> {
         g.commit();
     }
 
-    fn train_discriminator(&self, dis: &Net<'g>, real: T<'g>, fake: T<'g>, classes: Option<T<'g>>, report: bool) {
+    fn train_discriminator(&self, dis: &Net<'g>, real: Var<'g>, fake: Var<'g>, classes: Option<Var<'g>>, report: bool) {
         let (g, s) = (self.graph, self.s);
         let (real, fake) = (self.blurred(real), self.blurred(fake));
         let judge = |x| self.judge(dis, x, classes).logits;
@@ -195,11 +201,12 @@ impl<'g> Round<'_, 'g> {
         let loss = critic_loss(s, judge, [real, fake], logits);
         if report {
             g.metric("d_loss", loss);
-            let probability = |logits: T<'g>| logits.sigmoid().mean_all();
+            let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
             g.metric("d_real", probability(on_real));
             g.metric("d_fake", probability(on_fake));
         }
-        let learns = if s.hold > 0.0 { (loss - f64::from(s.hold)).step() } else { g.scalar(1.0) };
+        let learns =
+            if s.critic_threshold > 0.0 { (loss - f64::from(s.critic_threshold)).is_positive() } else { g.scalar(1.0) };
         self.descend(dis, loss, self.training().rate(s.lr_d) * learns);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
@@ -207,7 +214,7 @@ impl<'g> Round<'_, 'g> {
         }
     }
 
-    fn train_generator(&self, net: &Net<'g>, dis: &Net<'g>, real: T<'g>, fake: T<'g>, classes: Option<T<'g>>) {
+    fn train_generator(&self, net: &Net<'g>, dis: &Net<'g>, real: Var<'g>, fake: Var<'g>, classes: Option<Var<'g>>) {
         let s = self.s;
         let judge = |x| self.judge(dis, self.blurred(x), classes);
         let loss = match s.matching {
@@ -225,12 +232,12 @@ impl<'g> Round<'_, 'g> {
         self.descend(net, loss, self.training().rate(s.lr_g));
     }
 
-    fn descend(&self, net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
-        self.training().descend_together(&[(net, loss, rate * self.training().late(self.from))]);
+    fn descend(&self, net: &Net<'g>, loss: Var<'g>, rate: Var<'g>) {
+        self.training().descend_together(&[(net, loss, rate * self.training().late_start_factor(self.from))]);
     }
 
     /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).
-    fn blurred(&self, x: T<'g>) -> T<'g> {
+    fn blurred(&self, x: Var<'g>) -> Var<'g> {
         if self.s.noise == 0.0 {
             return x;
         }
@@ -238,7 +245,7 @@ impl<'g> Round<'_, 'g> {
     }
 
     /// Judges samples `[B, ..]`, with their classes as further channels, and in groups of `pack`.
-    fn judge(&self, dis: &Net<'g>, x: T<'g>, classes: Option<T<'g>>) -> Judgement<'g> {
+    fn judge(&self, dis: &Net<'g>, x: Var<'g>, classes: Option<Var<'g>>) -> Judgement<'g> {
         let mut x = x;
         if let Some(classes) = classes {
             let mut shape = x.shape();
@@ -249,7 +256,7 @@ impl<'g> Round<'_, 'g> {
     }
 
     /// The logits of two batches in one pass, as if each had one: half the launches, twice the work in each.
-    fn judge_together(&self, dis: &Net<'g>, [a, b]: [T<'g>; 2], classes: Option<T<'g>>) -> [T<'g>; 2] {
+    fn judge_together(&self, dis: &Net<'g>, [a, b]: [Var<'g>; 2], classes: Option<Var<'g>>) -> [Var<'g>; 2] {
         let logits = self.judge(&dis.of_batches(2), a.concat(b, 0), classes.map(|c| c.concat(c, 0))).logits;
         // A critic of each step has logits [T * 2 B, 1].
         let (rows, half) = (logits.len(), a.dim(0) / self.s.pack);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Field, Graph, Init, T},
+    graph::{Field, Graph, Init, Var},
     nn::{Mode, Net},
     settings::Settings,
 };
@@ -39,7 +39,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 /// x `[B, ..]` -> codes `[B, latent]`.
-fn code<'g>(e: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+fn code<'g>(e: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     e.dense("code", encoder(e, s, x), s.latent)
 }
 

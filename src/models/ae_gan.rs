@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Init, T},
+    graph::{Init, Var},
     nn::{Mode, Net, latent},
     objective,
     settings::{Fusion, Settings},
@@ -124,7 +124,7 @@ fn phase(name: &'static str, until: u64, s: &Settings, examples: &Examples, buil
 }
 
 /// Features of the trunk -> codes `[B, latent]` of mean 0 and variance 1 in each row: near where N(0, I) lies.
-fn code<'g>(e: &Net<'g>, s: &Settings, features: T<'g>) -> T<'g> {
+fn code<'g>(e: &Net<'g>, s: &Settings, features: Var<'g>) -> Var<'g> {
     let code = e.dense("code", features, s.latent);
     code.normalize(code.moments(&[1]), &[1], 1e-5)
 }
@@ -134,27 +134,27 @@ struct Round<'a, 'g> {
     training: Training<'a, 'g>,
     s: &'a Settings,
     examples: &'a Examples,
-    x: T<'g>,
+    x: Var<'g>,
     e: Net<'g>,
     g: Net<'g>,
     d: Net<'g>,
 }
 
 impl<'g> Round<'_, 'g> {
-    fn decode(&self, z: T<'g>) -> T<'g> {
+    fn decode(&self, z: Var<'g>) -> Var<'g> {
         decoder(&self.g.untracked(), self.s, z, &self.examples.shape)
     }
 
     /// A sample, with whose statistics samples are normalised later.
-    fn sample(&self, z: T<'g>) -> T<'g> {
+    fn sample(&self, z: Var<'g>) -> Var<'g> {
         expected(self.s, decoder(&self.g, self.s, z, &self.examples.shape))
     }
 
-    fn prior(&self) -> T<'g> {
+    fn prior(&self) -> Var<'g> {
         latent(self.x.graph(), self.s.latent_dist, &[self.s.batch, self.s.latent])
     }
 
-    fn metric(&self, name: &str, value: T<'g>) {
+    fn metric(&self, name: &str, value: Var<'g>) {
         self.x.graph().metric(name, value);
     }
 
@@ -192,7 +192,7 @@ impl<'g> Round<'_, 'g> {
         let (rate_g, rate_d) = (self.training.rate(s.lr_g), self.training.rate(s.lr_d));
         self.training.descend_together(&[
             (&self.e, d_loss + weighted, rate_d),
-            (&self.d, d_loss, rate_d * self.training.late(s.pretrain)),
+            (&self.d, d_loss, rate_d * self.training.late_start_factor(s.pretrain)),
             (&self.g, g_loss + weighted, rate_g),
         ]);
         self.training.average(&self.g);
@@ -207,7 +207,7 @@ impl<'g> Round<'_, 'g> {
         let posterior = |x| Posterior::of(&self.e, s, encoder(&self.e.untracked(), s, x));
         encoder(&self.e, s, x);
         // Reconstruction error and divergence of each row.
-        let terms = |x: T<'g>, target: T<'g>| {
+        let terms = |x: Var<'g>, target: Var<'g>| {
             let q = posterior(x);
             (-log_likelihood(&self.g, s, target, self.decode(q.draw())), q.divergence().sum(&[1]))
         };
@@ -239,7 +239,7 @@ impl<'g> Round<'_, 'g> {
     /// samples at `diversity` times that of real ones.
     fn boundary(&self) {
         let (s, graph) = (self.s, self.x.graph());
-        let error = |x: T<'g>| {
+        let error = |x: Var<'g>| {
             let code = self.e.dense("code", encoder(&self.e.untracked(), s, x), s.latent);
             (x - expected(s, decoder(&self.d.untracked(), s, code, &self.examples.shape))).abs().mean_all()
         };

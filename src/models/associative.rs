@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Graph, T},
+    graph::{Graph, Var},
     nn::{Mode, Net, Start},
     settings::{Norm, Settings},
 };
@@ -39,12 +39,12 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 /// Judges x `[B, ..]` by features in 0 to 1.
-fn judge<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
+fn judge<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Judgement<'g> {
     Judgement::of(net, features(net, s, x))
 }
 
 /// x `[B, ..]` -> `[B, n_0]`, in 0 to 1.
-fn features<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+fn features<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     let (&width, below) = s.hidden_d.split_last().expect("at least one hidden layer");
     net.dense("features", gan::hidden(net, s, x, below), width).sigmoid()
 }
@@ -54,7 +54,7 @@ fn learn(graph: &Graph, s: &Settings, examples: &Examples, widths: &[usize]) {
     let training = Training { graph, s };
     let [d, follower] = ["d", FOLLOWER].map(|name| Net::new(graph, name, Start::Uniform, Mode::Train));
     let learning = Learning { graph, s, widths, from: 0, until: s.steps, rate: s.lr_dbm };
-    training.follow(FOLLOWER, &d, DECAY);
+    training.moving_average(FOLLOWER, &d, DECAY);
     learning.follow_likelihood(bernoulli(features(&follower, s, training.batch(examples))), None);
     graph.commit();
 }

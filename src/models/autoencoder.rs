@@ -3,7 +3,7 @@
 use super::{Examples, RECONSTRUCT, dcgan, image_shape, sample_rows, sequences, training::Training};
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Graph, Init, T, numel},
+    graph::{Dist, Graph, Init, Var, numel},
     nn::{Mode, Net, Start},
     settings::{Architecture, Likelihood, Settings},
 };
@@ -37,13 +37,13 @@ pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
 }
 
 /// A batch of examples, binarised if the settings say so.
-pub fn batch<'g>(g: &'g Graph, s: &Settings, examples: &Examples) -> T<'g> {
+pub fn batch<'g>(g: &'g Graph, s: &Settings, examples: &Examples) -> Var<'g> {
     let x = Training { graph: g, s }.batch(examples);
-    if s.binarize { ((x + 1.0) * 0.5 - g.random(Dist::Uniform, &x.shape())).step() * 2.0 - 1.0 } else { x }
+    if s.binarize { ((x + 1.0) * 0.5 - g.random(Dist::Uniform, &x.shape())).is_positive() * 2.0 - 1.0 } else { x }
 }
 
 /// x `[B, ..]` -> features `[B, F]`.
-pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     match (x.rank(), s.net) {
         (3, _) => return sequences::encoder(net, s, x),
         (_, Architecture::Conv) => return dcgan::trunk(net, s, x),
@@ -57,7 +57,7 @@ pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
 }
 
 /// z `[B, latent]` -> what the likelihood is made of, `[B, ..shape]`: logits of pixels, means of points.
-pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     match (shape.len(), s.net) {
         (2, _) => return sequences::decoder(net, s, z, shape),
         (_, Architecture::Conv) => return dcgan::decoder(net, s, z, shape),
@@ -69,12 +69,12 @@ pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<
 }
 
 /// Decoded examples: images in (-1, 1), where tanh(l / 2) is 2 sigmoid(l) - 1.
-pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     drawn(s, decoder(net, s, z, shape))
 }
 
 /// What a decoder's result stands for: the mean of each value.
-pub fn expected<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+pub fn expected<'g>(s: &Settings, decoded: Var<'g>) -> Var<'g> {
     match decoded.rank() {
         4 => (decoded * 0.5).tanh(),
         3 => sequences::expected(s, decoded),
@@ -83,12 +83,12 @@ pub fn expected<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
 }
 
 /// What others see of a decoder's result: the mean, but of symbols a soft draw.
-pub fn drawn<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+pub fn drawn<'g>(s: &Settings, decoded: Var<'g>) -> Var<'g> {
     if decoded.rank() == 3 { sequences::relaxed(s, decoded) } else { expected(s, decoded) }
 }
 
 /// log p(x | z) of each row `[B]` in nats, for x in the data's own units: images in [-1, 1] are 0 to 1 to a Bernoulli.
-pub fn log_likelihood<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, decoded: T<'g>) -> T<'g> {
+pub fn log_likelihood<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
     let each = match s.likelihood {
         Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
         Likelihood::Gaussian => {
@@ -104,7 +104,7 @@ pub fn log_likelihood<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, decoded: T<'g>)
 }
 
 /// The Gaussian's learned log variance: one for all values of an example, or one for each feature of sequences.
-fn log_variance<'g>(net: &Net<'g>, shape: &[usize]) -> T<'g> {
+fn log_variance<'g>(net: &Net<'g>, shape: &[usize]) -> Var<'g> {
     let features = if shape.len() == 3 { shape[2] } else { 1 };
     let start = if shape.len() == 3 { SEQUENCE_LOG_VARIANCE } else { 0.0 };
     let v = net.graph.state(net.params, "log_variance", &[features], Init::Const(start)).clamp(LOG_VARIANCE);
@@ -112,7 +112,7 @@ fn log_variance<'g>(net: &Net<'g>, shape: &[usize]) -> T<'g> {
 }
 
 /// The Gaussian's deviation of each feature of sequences, for one step `[B, F]`.
-pub fn deviation<'g>(net: &Net<'g>, shape: &[usize; 2]) -> T<'g> {
+pub fn deviation<'g>(net: &Net<'g>, shape: &[usize; 2]) -> Var<'g> {
     (log_variance(net, &[1, shape[0], shape[1]]) * 0.5).exp().index(0)
 }
 
@@ -120,31 +120,31 @@ pub fn deviation<'g>(net: &Net<'g>, shape: &[usize; 2]) -> T<'g> {
 #[derive(Clone, Copy)]
 pub struct Posterior<'g> {
     /// Means.
-    pub mean: T<'g>,
+    pub mean: Var<'g>,
     /// Logarithms of the variances.
-    pub log_variance: T<'g>,
+    pub log_variance: Var<'g>,
 }
 
 impl<'g> Posterior<'g> {
     /// The posterior that an encoder's features stand for.
-    pub fn of(net: &Net<'g>, s: &Settings, features: T<'g>) -> Self {
+    pub fn of(net: &Net<'g>, s: &Settings, features: Var<'g>) -> Self {
         let mean = net.dense("mean", features, s.latent);
         Self { mean, log_variance: net.dense("log_variance", features, s.latent).clamp(LOG_VARIANCE) }
     }
 
     /// mean + deviation * noise, through which gradients flow (Kingma and Welling 2014, section 2.4).
-    pub fn draw(&self) -> T<'g> {
+    pub fn draw(&self) -> Var<'g> {
         let noise = self.mean.graph().random(Dist::Normal, &self.mean.shape());
         self.mean + (self.log_variance * 0.5).exp() * noise
     }
 
     /// The divergence from N(0, I) of each latent variable, `[B, latent]`, in nats.
-    pub fn divergence(&self) -> T<'g> {
+    pub fn divergence(&self) -> Var<'g> {
         (self.mean.square() + self.log_variance.exp() - self.log_variance - 1.0) * 0.5
     }
 
     /// log q(z | x) of each row, `[B]`.
-    pub fn log_density(&self, z: T<'g>) -> T<'g> {
+    pub fn log_density(&self, z: Var<'g>) -> Var<'g> {
         let deviations = (z - self.mean).square() * (self.log_variance * -1.0).exp();
         log_normal(deviations + self.log_variance)
     }
@@ -156,17 +156,17 @@ impl<'g> Posterior<'g> {
 }
 
 /// log N(z; 0, I) of each row, `[B]`.
-pub fn log_prior(z: T) -> T {
+pub fn log_prior(z: Var) -> Var {
     log_normal(z.square())
 }
 
 /// -(sum of `terms` + n log 2 pi) / 2 for each row.
-fn log_normal(terms: T) -> T {
+fn log_normal(terms: Var) -> Var {
     (terms + (2.0 * std::f64::consts::PI).ln()).sum(&[1]) * -0.5
 }
 
 /// `times` copies of the rows `[B, ..]`, one after the other.
-pub fn repeat(x: T, times: usize) -> T {
+pub fn repeat(x: Var, times: usize) -> Var {
     let shape = x.shape();
     x.broadcast(&[&[times], shape.as_slice()].concat(), &[0]).reshape(&[&[times * shape[0]], &shape[1..]].concat())
 }
@@ -175,7 +175,7 @@ pub fn repeat(x: T, times: usize) -> T {
 pub fn reconstruct(
     s: &Settings,
     examples: &Examples,
-    code: impl for<'g> Fn(&Net<'g>, &Settings, T<'g>) -> T<'g>,
+    code: impl for<'g> Fn(&Net<'g>, &Settings, Var<'g>) -> Var<'g>,
 ) -> (&'static str, Graph) {
     let graph = Graph::new();
     {

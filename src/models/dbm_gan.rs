@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Graph, Init, T, numel},
+    graph::{Dist, Graph, Init, Var, numel},
     nn::{Mode, Net, Start},
     settings::{self, Settings},
 };
@@ -90,8 +90,8 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
             s.chains, s.batch
         )));
     }
-    if s.opinion > 0.0 && (s.prior != settings::Prior::Refreshed || s.pack > 1) {
-        return Err(Error::usage("`opinion` goes with prior=refreshed and pack=1"));
+    if s.critic_weight > 0.0 && (s.prior != settings::Prior::Refreshed || s.pack > 1) {
+        return Err(Error::usage("`critic_weight` goes with prior=refreshed and pack=1"));
     }
     if s.prior == settings::Prior::Features {
         return associative::model(s, examples);
@@ -118,7 +118,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 
 /// What the generator starts from, `[rows, n_L]`: means of the machine's top layer in its chains, moved on, with noise
 /// that makes them continuous; or other noise. Features are states of the machine's visible layer, `[rows, n_0]`.
-pub(super) fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
+pub(super) fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g Graph, usize) -> Var<'g> {
     move |graph, rows| {
         let shape = [rows, widths[widths.len() - 1]];
         match s.prior {
@@ -141,11 +141,11 @@ fn refresh<'g>(learning: &Learning<'_, 'g>, examples: &Examples) {
     let (graph, s) = (learning.graph, learning.s);
     let [g, d] = ["g", "d"].map(|name| Net::new(graph, name, Start::Uniform, Mode::Train));
     let machine = Machine::new(graph, MACHINE, learning.widths);
-    let critic = |x: &[T<'g>]| {
+    let critic = |x: &[Var<'g>]| {
         let samples = generator(&g, s, machine.conditional(machine.top(), x), &examples.shape);
         gan::discriminator(&d, s, samples).logits.reshape(&[s.chains])
     };
-    learning.follow_likelihood(learning.visible(s.batch), (s.opinion > 0.0).then_some(&critic));
+    learning.follow_likelihood(learning.visible(s.batch), (s.critic_weight > 0.0).then_some(&critic));
     graph.commit();
 }
 
@@ -162,7 +162,7 @@ pub(super) fn sample(s: &Settings, examples: &Examples, generator: Generator, pr
 }
 
 /// z `[B, n_L]` -> images in (-1, 1): the machine's layers downwards, and a dense network beside them that corrects.
-fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let mut h = z;
     for (i, &width) in s.layers.iter().rev().enumerate().skip(1) {
         h = net.dense(&format!("down{i}"), h, width).sigmoid();

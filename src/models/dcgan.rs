@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::T,
+    graph::Var,
     nn::{Net, Start},
     settings::Settings,
 };
@@ -66,12 +66,12 @@ fn channels(width: usize, above: usize) -> usize {
 }
 
 /// z `[B, latent]` -> `[B, C, H, W]` in (-1, 1).
-fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     decoder(net, s, z, shape).tanh()
 }
 
 /// z `[B, latent]` -> `[B, C, H, W]`: dense to the smallest plane, a doubling per stage, then 3x3 to colours.
-pub(super) fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub(super) fn decoder<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let (side, stages) = stages(shape[1]);
     let c = channels(s.width, stages);
     let h = net.dense_without_bias("dense", z, c * side * side).reshape(&[z.dim(0), c, side, side]);
@@ -84,12 +84,12 @@ pub(super) fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]
 }
 
 /// Judges x `[B, C, H, W]`.
-fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
+fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Judgement<'g> {
     Judgement::of(net, trunk(net, s, x))
 }
 
 /// x `[B, C, H, W]` -> features `[B, F]`: a halving per stage, no normalisation at the input.
-pub(super) fn trunk<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+pub(super) fn trunk<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     let mut h = x;
     for i in 0..stages(x.dim(2)).1 {
         h = net.conv2d(&format!("down{i}"), h, channels(s.width, i), [4, 2, 1], i == 0);
@@ -98,7 +98,7 @@ pub(super) fn trunk<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
     h.reshape(&[x.dim(0), h.len() / x.dim(0)])
 }
 
-fn article_generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+fn article_generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let side = shape[1] / 8;
     let h = net.dense("dense0", z, 128).relu();
     let h = net.dense("dense1", h, side * side * 256).reshape(&[z.dim(0), 256, side, side]);
@@ -107,7 +107,7 @@ fn article_generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize])
     net.conv_transpose2d("up3", h, shape[0], [4, 2, 1], true).tanh()
 }
 
-fn article_discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
+fn article_discriminator<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Judgement<'g> {
     let h = net.conv2d("down0", x, 64, [4, 2, 1], true).leaky_relu(0.2);
     let h = net.norm(s.norm_d, "norm1", net.conv2d("down1", h, 128, [4, 2, 1], false)).leaky_relu(0.2);
     Judgement::of(net, h.reshape(&[x.dim(0), h.len() / x.dim(0)]))

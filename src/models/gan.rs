@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{T, numel},
+    graph::{Var, numel},
     nn::{Net, Start},
     settings::Settings,
 };
 
-/// Points: R3GAN's game (Huang et al. 2024) with a critic that sees waves, rates that fall to 0, and what depends on the data.
+/// Points: R3GAN's game (Huang et al. 2024) with a critic that sees Fourier features, rates that fall to 0, and what depends on the data.
 macro_rules! points {
     ($($own:expr),*) => {
         &[
@@ -23,7 +23,7 @@ macro_rules! points {
             ("latent", "4"),
             ("hidden_g", "64,64,64,64,64,64"),
             ("hidden_d", "64,64"),
-            ("waves", "64"),
+            ("fourier_features", "64"),
             ("beta2", "0.99"),
             ("schedule", "cosine"),
             ("ema", "0.999"),
@@ -55,7 +55,7 @@ pub const VARIANT: Variant = Variant {
         "latent_dist",
         "hidden_g",
         "hidden_d",
-        "waves",
+        "fourier_features",
         "frequency",
         "norm_g",
         "norm_d",
@@ -81,7 +81,7 @@ fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 /// z `[B, latent]` -> `[B, ..shape]`; images end in tanh, points are unbounded.
-pub(super) fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub(super) fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let mut h = z;
     for (i, &width) in s.hidden_g.iter().enumerate() {
         h = net.norm(s.norm_g, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2);
@@ -92,19 +92,19 @@ pub(super) fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usiz
 }
 
 /// Judges x `[B, ..]`.
-pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
+pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Judgement<'g> {
     let mut h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
     let mut net = net.clone();
-    if s.waves > 0 {
-        // The waves look alike everywhere; the coordinates beside them call samples back from afar.
-        h = net.waves("waves", h, s.waves, s.frequency).concat(h, 1);
+    if s.fourier_features > 0 {
+        // The Fourier features look alike everywhere; the coordinates beside them call samples back from afar.
+        h = net.fourier_features("waves", h, s.fourier_features, s.frequency).concat(h, 1);
         net = net.starting(Start::He);
     }
     Judgement::of(&net, hidden(&net, s, h, &s.hidden_d))
 }
 
 /// The hidden layers of a discriminator: x `[B, ..]` -> `[B, the last of the widths]`.
-pub(super) fn hidden<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, widths: &[usize]) -> T<'g> {
+pub(super) fn hidden<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>, widths: &[usize]) -> Var<'g> {
     let h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
     widths.iter().enumerate().fold(h, |h, (i, &width)| {
         net.norm(s.norm_d, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2)

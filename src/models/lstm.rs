@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Dist, Graph, T},
+    graph::{Dist, Graph, Var},
     nn::{Mode, Net, Start},
     settings::{Likelihood, Settings},
 };
@@ -41,7 +41,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 /// What the head says about each step of x `[B, T, F]`, having seen those before it.
-fn predictions<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+fn predictions<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     let x = sequences::by_time(x);
     let shape = x.shape();
     let before = x.slice(&[0, 0, 0], &[shape[0] - 1, shape[1], shape[2]]).pad(&[1, 0, 0], &shape);

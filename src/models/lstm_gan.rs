@@ -100,7 +100,7 @@ pub const VARIANT: Variant = Variant {
                 ("lr_d", "0.001"),
                 ("beta1", "0.9"),
                 ("moments", "100"),
-                ("hold", "0.15"),
+                ("critic_threshold", "0.15"),
                 ("pretrain", "2000"),
                 ("steps", "10000"),
             ],

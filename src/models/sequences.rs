@@ -2,7 +2,7 @@
 
 use super::{Examples, adversarial::Judgement};
 use crate::{
-    graph::{Dist, Graph, Reset, T},
+    graph::{Dist, Graph, Reset, Var},
     nn::{Cell, Net, Recurrence},
     settings::{self, Critic, Likelihood, Norm, Settings},
 };
@@ -14,7 +14,7 @@ pub fn suited(s: &Settings, examples: &Examples) -> Settings {
 }
 
 /// `[B, T, F]` -> `[T, B, F]`, and back.
-pub fn by_time(x: T) -> T {
+pub fn by_time(x: Var) -> Var {
     x.permute(&[1, 0, 2])
 }
 
@@ -26,7 +26,7 @@ fn cell(s: &Settings) -> Cell {
 }
 
 /// x `[T, B, F]` -> states `[T, B, units]`, or twice as many in both directions; `h0` is the first layer's first state.
-pub fn states<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, h0: Option<T<'g>>, both: bool) -> T<'g> {
+pub fn states<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>, h0: Option<Var<'g>>, both: bool) -> Var<'g> {
     (0..s.depth).fold(x, |x, i| {
         let (name, r) = (format!("layer{i}"), Recurrence { h0: h0.filter(|_| i == 0), ..Default::default() });
         match both {
@@ -37,7 +37,7 @@ pub fn states<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, h0: Option<T<'g>>, both
 }
 
 /// x `[B, T, F]` -> features `[B, ..]`: the state after the last step, and in both directions that after the first.
-pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     let states = states(net, s, by_time(x), None, s.bidirectional);
     let (last, batch) = (states.dim(0) - 1, x.dim(0));
     if !s.bidirectional {
@@ -49,20 +49,20 @@ pub fn encoder<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
 
 /// z `[B, latent]` -> `[B, T, F]`: z is the first state and every step's input (Fabius and van Amersfoort 2014, with z at
 /// each step, so that it cannot be ignored).
-pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub fn decoder<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let h0 = net.dense("h0", z, s.units).tanh();
     let inputs = z.broadcast(&[shape[0], z.dim(0), z.dim(1)], &[0]);
     head(net, states(net, s, inputs, Some(h0), false), shape[1])
 }
 
 /// States `[T, B, H]` -> `[B, T, out]`, by one dense layer for all steps.
-pub fn head<'g>(net: &Net<'g>, states: T<'g>, out: usize) -> T<'g> {
+pub fn head<'g>(net: &Net<'g>, states: Var<'g>, out: usize) -> Var<'g> {
     let [steps, batch, units] = [0, 1, 2].map(|axis| states.dim(axis));
     by_time(net.dense("out", states.reshape(&[steps * batch, units]), out).reshape(&[steps, batch, out]))
 }
 
 /// A critic's features `[B, ..]` of sequences.
-pub fn features<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+pub fn features<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     match s.critic {
         Critic::Recurrent => encoder(net, s, x),
         Critic::Conv => convolved(net, s, x),
@@ -71,7 +71,7 @@ pub fn features<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
 
 /// Three convolutions along time, the second and the third of stride 2, over values and their slopes per window: what is
 /// wrong with a smooth curve hardly shows in its values.
-fn convolved<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+fn convolved<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     let [batch, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let x = x.permute(&[0, 2, 1]);
     let part = |from| x.slice(&[0, 0, from], &[batch, features, steps - 1]);
@@ -84,7 +84,7 @@ fn convolved<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
 }
 
 /// Judges x `[B, T, F]`: whole sequences, or each of the `[T * B]` steps (Esteban et al. 2017).
-pub fn judge<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
+pub fn judge<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Judgement<'g> {
     if !s.each_step {
         return Judgement::of(net, features(net, s, x));
     }
@@ -93,7 +93,7 @@ pub fn judge<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
 }
 
 /// The mean of what a head says about each value: probabilities of symbols, values in (0, 1).
-pub fn expected<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+pub fn expected<'g>(s: &Settings, decoded: Var<'g>) -> Var<'g> {
     if s.likelihood != Likelihood::Categorical {
         return decoded.sigmoid();
     }
@@ -103,7 +103,7 @@ pub fn expected<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
 }
 
 /// What a critic sees of it: symbols are drawn, softly, so that gradients pass: Gumbel-softmax (Jang et al. 2017, equation 2).
-pub fn relaxed<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
+pub fn relaxed<'g>(s: &Settings, decoded: Var<'g>) -> Var<'g> {
     match s.likelihood {
         Likelihood::Categorical => {
             expected(s, (decoded + gumbel(decoded.graph(), &decoded.shape())) * f64::from(s.temperature).recip())
@@ -113,20 +113,20 @@ pub fn relaxed<'g>(s: &Settings, decoded: T<'g>) -> T<'g> {
 }
 
 /// Gumbel noise: the likeliest of logits with it is a draw from their softmax.
-pub fn gumbel<'g>(graph: &'g Graph, shape: &[usize]) -> T<'g> {
+pub fn gumbel<'g>(graph: &'g Graph, shape: &[usize]) -> Var<'g> {
     -(-graph.random(Dist::Uniform, shape).log()).log()
 }
 
 /// The likeliest symbols, one-hot.
-pub fn likeliest(decoded: T) -> T {
+pub fn likeliest(decoded: Var) -> Var {
     let axis = decoded.rank() - 1;
-    1.0 - (decoded.max(&[axis]).broadcast(&decoded.shape(), &[axis]) - decoded).step()
+    1.0 - (decoded.max(&[axis]).broadcast(&decoded.shape(), &[axis]) - decoded).is_positive()
 }
 
 /// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static values
 /// are part of every step's input and make the first state; a generator that feeds back sees its own last output too
 /// (Mogren 2016).
-pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let (batch, steps, fixed) = (z.dim(0), shape[0], s.latent_static);
     let fresh = z.dim(1) - fixed;
     let (mut inputs, mut h0) = (vec![], None);
@@ -138,7 +138,7 @@ pub fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> 
         inputs.push(shared.broadcast(&[steps, batch, fixed], &[0]));
         h0 = Some(net.dense("h0", shared, s.units).tanh());
     }
-    let z = T::joined(&inputs, 2);
+    let z = Var::joined(&inputs, 2);
     if !s.feedback {
         return relaxed(s, head(net, states(net, s, z, h0, false), shape[1]));
     }
@@ -158,10 +158,10 @@ pub fn unrolled<'g>(
     net: &Net<'g>,
     s: &Settings,
     [steps, batch, features]: [usize; 3],
-    h0: Option<T<'g>>,
-    input: impl Fn(usize, T<'g>) -> T<'g>,
-    output: impl Fn(usize, T<'g>) -> T<'g>,
-) -> T<'g> {
+    h0: Option<Var<'g>>,
+    input: impl Fn(usize, Var<'g>) -> Var<'g>,
+    output: impl Fn(usize, Var<'g>) -> Var<'g>,
+) -> Var<'g> {
     let zeros = |width: usize| net.graph.full(0.0, &[batch, width]);
     let mut layers = vec![[zeros(s.units); 2]; s.depth];
     layers[0][0] = h0.unwrap_or(layers[0][0]);
@@ -180,5 +180,5 @@ pub fn unrolled<'g>(
         last = output(step, net.dense("out", x, features));
         results.push(last.reshape(&[1, batch, features]));
     }
-    by_time(T::joined(&results, 0))
+    by_time(Var::joined(&results, 0))
 }

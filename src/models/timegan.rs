@@ -7,7 +7,7 @@ use super::{
     training::Training,
 };
 use crate::{
-    graph::{Graph, T},
+    graph::{Graph, Var},
     nn::{Mode, Net, Start, latent},
     objective::{d_loss, g_loss, moment_distance},
     settings::Settings,
@@ -61,46 +61,46 @@ impl<'a, 'g> Nets<'a, 'g> {
         }
     }
 
-    fn layers(&self, net: &Net<'g>, x: T<'g>, depth: usize, out: usize) -> T<'g> {
+    fn layers(&self, net: &Net<'g>, x: Var<'g>, depth: usize, out: usize) -> Var<'g> {
         let s = Settings { depth, ..self.s.clone() };
         head(net, states(net, &s, by_time(x), None, false), out)
     }
 
-    fn embed(&self, x: T<'g>) -> T<'g> {
+    fn embed(&self, x: Var<'g>) -> Var<'g> {
         self.layers(&self.embedder, x, self.s.depth, self.s.units).sigmoid()
     }
 
-    fn recover(&self, codes: T<'g>) -> T<'g> {
+    fn recover(&self, codes: Var<'g>) -> Var<'g> {
         self.layers(&self.recovery, codes, self.s.depth, self.examples.shape[1]).sigmoid()
     }
 
-    fn generate(&self, z: T<'g>) -> T<'g> {
+    fn generate(&self, z: Var<'g>) -> Var<'g> {
         let steps = self.examples.shape[0];
         let z = z.reshape(&[z.dim(0), steps, z.dim(1) / steps]);
         self.layers(&self.generator, z, self.s.depth, self.s.units).sigmoid()
     }
 
-    fn supervise(&self, codes: T<'g>) -> T<'g> {
+    fn supervise(&self, codes: Var<'g>) -> Var<'g> {
         self.layers(&self.supervisor, codes, (self.s.depth - 1).max(1), self.s.units).sigmoid()
     }
 
-    fn judge(&self, codes: T<'g>) -> T<'g> {
+    fn judge(&self, codes: Var<'g>) -> Var<'g> {
         self.layers(&self.discriminator, codes, self.s.depth, 1)
     }
 
-    fn batch(&self) -> T<'g> {
+    fn batch(&self) -> Var<'g> {
         self.training.batch(self.examples)
     }
 
     /// Mean squared error of the supervisor's prediction of each next code.
-    fn prediction_error(&self, codes: T<'g>) -> T<'g> {
+    fn prediction_error(&self, codes: Var<'g>) -> Var<'g> {
         let [batch, steps, units] = [0, 1, 2].map(|axis| codes.dim(axis));
-        let part = |t: T<'g>, from: usize| t.slice(&[0, from, 0], &[batch, steps - 1, units]);
+        let part = |t: Var<'g>, from: usize| t.slice(&[0, from, 0], &[batch, steps - 1, units]);
         (part(codes, 1) - part(self.supervise(codes), 0)).square().mean_all()
     }
 
     /// Ten times the root of the mean squared error of what is recovered.
-    fn recovery_error(&self, x: T<'g>, codes: T<'g>) -> T<'g> {
+    fn recovery_error(&self, x: Var<'g>, codes: Var<'g>) -> Var<'g> {
         root((x - self.recover(codes)).square().mean_all()) * 10.0
     }
 
@@ -117,7 +117,7 @@ impl<'a, 'g> Nets<'a, 'g> {
     fn supervision(&self) {
         let loss = self.prediction_error(self.embed(self.batch()));
         self.training.graph.metric("supervision", loss);
-        let rate = self.training.rate(self.s.lr_g) * self.training.late(self.s.pretrain);
+        let rate = self.training.rate(self.s.lr_g) * self.training.late_start_factor(self.s.pretrain);
         self.training.descend_together(&[(&self.supervisor, loss, rate)]);
     }
 
@@ -125,7 +125,7 @@ impl<'a, 'g> Nets<'a, 'g> {
     fn game(&self) {
         let (s, training) = (self.s, &self.training);
         let graph = training.graph;
-        let late = training.late(2 * s.pretrain);
+        let late = training.late_start_factor(2 * s.pretrain);
         let rate = training.rate(s.lr_g);
         for step in 0..GENERATOR_STEPS {
             let (x, z) = (self.batch(), latent(graph, s.latent_dist, &[s.batch, s.latent]));
@@ -153,12 +153,12 @@ impl<'a, 'g> Nets<'a, 'g> {
         // Of the generator's own codes only what is generated counts: real ones count once.
         let loss = loss + self.judge(codes).softplus().mean_all();
         graph.metric("d_loss", loss);
-        let learns = (loss - f64::from(s.hold)).step();
+        let learns = (loss - f64::from(s.critic_threshold)).is_positive();
         training.descend_together(&[(&self.discriminator, loss, training.rate(s.lr_d) * late * learns)]);
     }
 }
 
 /// The square root of what may be 0.
-fn root(x: T) -> T {
+fn root(x: Var) -> Var {
     (x + 1e-12).sqrt()
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{Graph, T},
+    graph::{Graph, Var},
     nn::{Mode, Net},
     settings::Settings,
 };
@@ -75,7 +75,7 @@ pub fn round(graph: &Graph, s: &Settings, examples: &Examples) {
         reconstruction + divergence_cost(&training, q)
     };
     graph.metric("divergence", q.divergence().sum(&[1]).mean_all());
-    graph.metric("active", (q.mean.moments(&[0]).index(1) - 0.01).step().sum_all());
+    graph.metric("active", (q.mean.moments(&[0]).index(1) - 0.01).is_positive().sum_all());
     let rate = training.rate(s.lr_g);
     training.descend_together(&[(&e, loss, rate), (&g, loss, rate)]);
     training.average(&g);
@@ -84,7 +84,7 @@ pub fn round(graph: &Graph, s: &Settings, examples: &Examples) {
 
 /// The divergence's part of the loss: weighted by beta and the warm-up, each latent variable free of cost up to
 /// `free_bits` (Kingma et al. 2016, appendix C.8).
-pub fn divergence_cost<'g>(training: &Training<'_, 'g>, q: Posterior<'g>) -> T<'g> {
+pub fn divergence_cost<'g>(training: &Training<'_, 'g>, q: Posterior<'g>) -> Var<'g> {
     let s = training.s;
     let each = q.divergence().mean(&[0]);
     let free = f64::from(s.free_bits);
@@ -97,7 +97,7 @@ pub fn divergence_cost<'g>(training: &Training<'_, 'g>, q: Posterior<'g>) -> T<'
 }
 
 /// log p(x, z) - log q(z | x) for `draws` latent vectors of each example, `[draws, B]`.
-fn log_weights<'g>(g: &Net<'g>, s: &Settings, q: Posterior<'g>, x: T<'g>, shape: &[usize], draws: usize) -> T<'g> {
+fn log_weights<'g>(g: &Net<'g>, s: &Settings, q: Posterior<'g>, x: Var<'g>, shape: &[usize], draws: usize) -> Var<'g> {
     let rows = x.dim(0);
     let q = q.repeat(draws);
     let z = q.draw();
@@ -106,7 +106,7 @@ fn log_weights<'g>(g: &Net<'g>, s: &Settings, q: Posterior<'g>, x: T<'g>, shape:
 }
 
 /// log of the mean of e^x over the first axis, `[K, B]` -> `[B]`.
-fn log_mean_exp(x: T) -> T {
+fn log_mean_exp(x: Var) -> Var {
     let peak = x.max(&[0]).detach();
     (x - peak.along(1, &x.shape())).exp().mean(&[0]).log() + peak
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{Graph, T},
+    graph::{Graph, Var},
     nn::{Mode, Net, latent},
     objective,
     settings::Settings,
@@ -120,7 +120,8 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
     graph.metric("squared_error", (x - reconstructed).square().mean_all());
 
     let (learns_g, learns_d) = equilibrium(s, on_real, [on_sampled, on_reconstructed]);
-    let (rate_g, rate_d) = (training.rate(s.lr_g), training.rate(s.lr_d) * learns_d * training.late(s.pretrain));
+    let (rate_g, rate_d) =
+        (training.rate(s.lr_g), training.rate(s.lr_d) * learns_d * training.late_start_factor(s.pretrain));
     let discriminator = (&d, d_loss, rate_d);
     if all {
         let decoder_loss = error * f64::from(s.gamma) + g_loss;
@@ -133,13 +134,13 @@ fn round(graph: &Graph, s: &Settings, examples: &Examples, all: bool) {
 }
 
 /// x `[B, ..]` -> the features whose errors count, `[B, F]`: the discriminator's last hidden layer.
-fn features<'g>(d: &Net<'g>, s: &Settings, x: T<'g>) -> T<'g> {
+fn features<'g>(d: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     if x.rank() == 3 { sequences::features(d, s, x) } else { encoder(d, s, x) }
 }
 
 /// Whether decoder and discriminator learn in this round, 1 or 0: the discriminator waits while either of its costs is
 /// below the equilibrium by the margin, the decoder while either is above; if both would wait, neither does.
-fn equilibrium<'g>(s: &Settings, on_real: T<'g>, on_fake: [T<'g>; 2]) -> (T<'g>, T<'g>) {
+fn equilibrium<'g>(s: &Settings, on_real: Var<'g>, on_fake: [Var<'g>; 2]) -> (Var<'g>, Var<'g>) {
     let one = on_real.graph().scalar(1.0);
     if s.margin == 0.0 {
         return (one, one);
@@ -147,8 +148,8 @@ fn equilibrium<'g>(s: &Settings, on_real: T<'g>, on_fake: [T<'g>; 2]) -> (T<'g>,
     let real = (on_real * -1.0).softplus().mean_all();
     let fake = (on_fake[0].softplus().mean_all() + on_fake[1].softplus().mean_all()) * 0.5;
     let (low, high) = (f64::from(s.equilibrium - s.margin), f64::from(s.equilibrium + s.margin));
-    let d = (real - low).step() * (fake - low).step();
-    let g = (high - real).step() * (high - fake).step();
+    let d = (real - low).is_positive() * (fake - low).is_positive();
+    let g = (high - real).is_positive() * (high - fake).is_positive();
     let neither = (1.0 - d) * (1.0 - g);
     (g + neither, d + neither)
 }

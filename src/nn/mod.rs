@@ -5,7 +5,7 @@ mod recurrent;
 use std::f32::consts::PI;
 
 use crate::{
-    graph::{Dist, Form, Graph, Init, Real, Role, T},
+    graph::{Dist, Form, Graph, Init, Real, Role, Var},
     settings::{LatentDist, Norm},
 };
 pub use recurrent::{Cell, Recurrence, last_step};
@@ -82,7 +82,7 @@ impl<'g> Net<'g> {
     }
 
     /// The parameters as they are now, to differentiate with respect to.
-    pub fn parameters(&self) -> Vec<T<'g>> {
+    pub fn parameters(&self) -> Vec<Var<'g>> {
         self.graph.items(self.params)
     }
 
@@ -95,26 +95,26 @@ impl<'g> Net<'g> {
         }
     }
 
-    fn weight(&self, name: &str, shape: &[usize], fans: [usize; 2]) -> T<'g> {
+    fn weight(&self, name: &str, shape: &[usize], fans: [usize; 2]) -> Var<'g> {
         let w = self.parameter(name, "weight", shape, self.init(fans));
         if self.spectral { self.spectral_norm(name, w) } else { w }
     }
 
-    fn bias(&self, name: &str, len: usize, fans: [usize; 2]) -> T<'g> {
+    fn bias(&self, name: &str, len: usize, fans: [usize; 2]) -> Var<'g> {
         let zero = matches!(self.start, Start::Dcgan | Start::Xavier);
         self.parameter(name, "bias", &[len], if zero { Init::Const(0.0) } else { self.init(fans) })
     }
 
     /// The tensor `part` of the layer `name`.
-    fn parameter(&self, name: &str, part: &str, shape: &[usize], init: Init) -> T<'g> {
+    fn parameter(&self, name: &str, part: &str, shape: &[usize], init: Init) -> Var<'g> {
         self.graph.state(self.params, &format!("{name}.{part}"), shape, init)
     }
 
     /// w / sigma, sigma by one step of a persistent power iteration; the singular vectors are constants of the gradient.
-    fn spectral_norm(&self, name: &str, w: T<'g>) -> T<'g> {
+    fn spectral_norm(&self, name: &str, w: Var<'g>) -> Var<'g> {
         let (rows, cols) = (w.dim(0), w.len() / w.dim(0));
         let matrix = w.reshape(&[rows, cols]);
-        let unit = |t: T<'g>| t * (t.square().sum_all() + 1e-12).sqrt().recip();
+        let unit = |t: Var<'g>| t * (t.square().sum_all() + 1e-12).sqrt().recip();
         let old = self.graph.state(self.powers, name, &[1, rows], Init::Normal(0.0, 1.0));
         let v = unit(old.matmul(matrix.detach())).detach();
         let u = unit(v.matmul(matrix.detach().transpose())).detach();
@@ -127,14 +127,14 @@ impl<'g> Net<'g> {
 
     /// x `[B, in]` -> x wᵀ + b, `[B, out]`.
     #[track_caller]
-    pub fn dense(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
+    pub fn dense(&self, name: &str, x: Var<'g>, out: usize) -> Var<'g> {
         let y = self.dense_without_bias(name, x, out);
         y + self.bias(name, out, [x.dim(1), out]).along(1, &y.shape())
     }
 
     /// x `[B, in]` -> x wᵀ, `[B, out]`.
     #[track_caller]
-    pub fn dense_without_bias(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
+    pub fn dense_without_bias(&self, name: &str, x: Var<'g>, out: usize) -> Var<'g> {
         assert_eq!(x.rank(), 2, "dense {name}: wants [B, in], got {:?}", x.shape());
         let w = self.weight(name, &[out, x.dim(1)], [x.dim(1), out]);
         // Role x of the product takes w as it is stored, so that its gradient needs no transposing either.
@@ -144,7 +144,7 @@ impl<'g> Net<'g> {
     /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007) whose frequencies,
     /// uniform up to `frequency` at the start, are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
     #[track_caller]
-    pub fn waves(&self, name: &str, x: T<'g>, out: usize, frequency: f32) -> T<'g> {
+    pub fn fourier_features(&self, name: &str, x: Var<'g>, out: usize, frequency: f32) -> Var<'g> {
         let state = |part, shape: &[usize], reach| self.parameter(name, part, shape, Init::Uniform(reach));
         let w = state("weight", &[out, x.dim(1)], frequency);
         let y = w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out]);
@@ -153,7 +153,7 @@ impl<'g> Net<'g> {
 
     /// x `[B, C, H, W]` -> `[B, out, P, Q]`, filter side `k`.
     #[track_caller]
-    pub fn conv2d(&self, name: &str, x: T<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> T<'g> {
+    pub fn conv2d(&self, name: &str, x: Var<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> Var<'g> {
         let fans = [x.dim(1) * k * k, out * k * k];
         let y = x.conv2d(self.weight(name, &[out, x.dim(1), k, k], fans), stride, pad);
         if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
@@ -164,18 +164,18 @@ impl<'g> Net<'g> {
     pub fn conv_transpose2d(
         &self,
         name: &str,
-        x: T<'g>,
+        x: Var<'g>,
         out: usize,
         [k, stride, pad]: [usize; 3],
         bias: bool,
-    ) -> T<'g> {
+    ) -> Var<'g> {
         let fans = [out * k * k, x.dim(1) * k * k];
         let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fans), stride, pad);
         if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
     }
 
     /// Normalisation with scale and shift per channel (axis 1) of `[B, C, ..]`.
-    pub fn norm(&self, kind: Norm, name: &str, x: T<'g>) -> T<'g> {
+    pub fn norm(&self, kind: Norm, name: &str, x: Var<'g>) -> Var<'g> {
         match kind {
             Norm::None => x,
             Norm::Batch => self.batch_norm(name, x),
@@ -184,13 +184,13 @@ impl<'g> Net<'g> {
     }
 
     /// Batch norm over all axes but the channels (Ioffe and Szegedy 2015).
-    pub fn batch_norm(&self, name: &str, x: T<'g>) -> T<'g> {
+    pub fn batch_norm(&self, name: &str, x: Var<'g>) -> Var<'g> {
         let channels = x.dim(1);
         let (scale, shift) = self.affine(name, channels);
         if self.batches > 1 {
             let apart = [&[self.batches, x.dim(0) / self.batches], &x.shape()[1..]].concat();
             let (split, axes) = (x.reshape(&apart), all_but(apart.len(), &[0, 2]));
-            let each = |t: T<'g>| t.along(1, &[self.batches, channels]);
+            let each = |t: Var<'g>| t.along(1, &[self.batches, channels]);
             return split
                 .batch_norm(split.moments(&axes), each(scale), each(shift), &axes, NORM_EPS)
                 .reshape(&x.shape());
@@ -211,14 +211,14 @@ impl<'g> Net<'g> {
     }
 
     /// Layer norm over all axes but the batch (Ba et al. 2016), scale and shift per channel.
-    pub fn layer_norm(&self, name: &str, x: T<'g>) -> T<'g> {
+    pub fn layer_norm(&self, name: &str, x: Var<'g>) -> Var<'g> {
         let axes: Vec<usize> = (1..x.rank()).collect();
         let (scale, shift) = self.affine(name, x.dim(1));
         x.normalize(x.moments(&axes), &axes, NORM_EPS) * scale.along(1, &x.shape()) + shift.along(1, &x.shape())
     }
 
     /// Scale and shift of a normalisation.
-    fn affine(&self, name: &str, channels: usize) -> (T<'g>, T<'g>) {
+    fn affine(&self, name: &str, channels: usize) -> (Var<'g>, Var<'g>) {
         let init = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
         let scale = self.parameter(name, "weight", &[channels], init);
         (scale, self.parameter(name, "bias", &[channels], Init::Const(0.0)))
@@ -226,7 +226,7 @@ impl<'g> Net<'g> {
 
     /// Each element zero with probability p, else divided by 1 - p (Srivastava et al. 2014, in PyTorch's form); x itself where
     /// the network is evaluated.
-    pub fn dropout(&self, x: T<'g>, p: f64) -> T<'g> {
+    pub fn dropout(&self, x: Var<'g>, p: f64) -> Var<'g> {
         assert!((0.0..1.0).contains(&p), "dropout: a probability below 1, not {p}");
         if self.mode == Mode::Eval || p == 0.0 {
             return x;
@@ -247,7 +247,7 @@ fn xavier(fan_in: usize, fan_out: usize) -> Init {
 }
 
 /// A batch of latent vectors.
-pub fn latent<'g>(graph: &'g Graph, dist: LatentDist, shape: &[usize]) -> T<'g> {
+pub fn latent<'g>(graph: &'g Graph, dist: LatentDist, shape: &[usize]) -> Var<'g> {
     match dist {
         LatentDist::Normal => graph.random(Dist::Normal, shape),
         LatentDist::Uniform => graph.random(Dist::Uniform, shape) * 2.0 - 1.0,

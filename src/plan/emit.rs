@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     RING_ROWS,
-    fuse::{Group, is_pointwise, is_view},
+    fuse::{Fusion, is_pointwise, is_view},
     place::{Base, Place},
     tensors::Tensors,
 };
@@ -13,13 +13,13 @@ use crate::{
     graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, Shape, numel},
     kernels::{
         chain::{Index, Load},
-        gather::Data,
+        gather::DataLayout,
         *,
     },
     program::{BufferId, Content, Program},
 };
 
-pub(super) struct Draft {
+pub(super) struct Placed {
     pub kernel: Kernel,
     pub bindings: Vec<Place>,
     pub operands: Vec<Place>,
@@ -28,10 +28,10 @@ pub(super) struct Draft {
 
 pub struct Emitter<'a> {
     pub(super) t: &'a Tensors,
-    pub(super) groups: Vec<Option<Group>>,
+    pub(super) groups: Vec<Option<Fusion>>,
     pub(super) states: Vec<graph::Group>,
     pub(super) caps: &'a Caps,
-    pub(super) data: Option<Data>,
+    pub(super) data: Option<DataLayout>,
     /// Draws of a round.
     draws: u32,
     pub(super) program: Program,
@@ -41,7 +41,7 @@ pub struct Emitter<'a> {
     pub(super) temporaries: Vec<usize>,
     /// Temporaries that the host reads, or that gather metrics: alive to the end.
     pub(super) kept: Vec<usize>,
-    pub(super) drafts: Vec<Draft>,
+    pub(super) placed: Vec<Placed>,
     /// What the host reads: its name, its extents, and where it lies.
     pub(super) outputs: Vec<(String, Shape, Place)>,
 }
@@ -58,10 +58,10 @@ pub fn has_epilogue(op: &Op) -> bool {
 impl<'a> Emitter<'a> {
     pub fn new(
         t: &'a Tensors,
-        groups: Vec<Option<Group>>,
+        groups: Vec<Option<Fusion>>,
         states: Vec<graph::Group>,
         caps: &'a Caps,
-        data: Option<Data>,
+        data: Option<DataLayout>,
     ) -> Self {
         let program = Program::default();
         let draw = |node: &Node| if let Op::Batch { draw, .. } = node.op { Some(draw) } else { None };
@@ -80,7 +80,7 @@ impl<'a> Emitter<'a> {
             labels,
             temporaries: vec![],
             kept: vec![],
-            drafts: vec![],
+            placed: vec![],
             outputs: vec![],
         }
     }
@@ -140,14 +140,14 @@ impl<'a> Emitter<'a> {
     }
 
     fn push(&mut self, kernel: impl Into<Kernel>, bindings: Vec<Place>, operands: Vec<Place>, label: String) {
-        self.drafts.push(Draft { kernel: kernel.into(), bindings, operands, label });
+        self.placed.push(Placed { kernel: kernel.into(), bindings, operands, label });
     }
 
     fn label(&self, id: Id) -> String {
         self.labels.get(&id).cloned().unwrap_or_else(|| format!("%{id} {:?}", self.shape(id)))
     }
 
-    fn operands(&mut self, group: &Group) -> (Chain, Vec<Place>) {
+    fn operands(&mut self, group: &Fusion) -> (Chain, Vec<Place>) {
         let mut chain = group.chain.clone();
         let places = group.operands.iter().map(|&id| self.place(id)).collect();
         for load in &mut chain.loads {
@@ -159,7 +159,7 @@ impl<'a> Emitter<'a> {
         (chain, places)
     }
 
-    fn pointwise(&mut self, group: &Group, y: Place, in_place: bool, label: String) {
+    fn pointwise(&mut self, group: &Fusion, y: Place, in_place: bool, label: String) {
         let (chain, operands) = self.operands(group);
         // What is larger than a binding is made in parts, where all operands are read in order.
         if chain.loads.iter().any(|load| load.index != Index::default()) {
@@ -389,7 +389,7 @@ impl<'a> Emitter<'a> {
 
     fn copy(&mut self, id: Id, y: Place, label: String) -> Result<()> {
         let shape = self.shape(id);
-        let group = Group::of(self.t, id, None, false, &mut HashSet::new());
+        let group = Fusion::of(self.t, id, None, false, &mut HashSet::new());
         let group = group
             .map_err(|_| Error::failure(format!("plan: {label} of shape {shape:?} cannot be read in one launch")))?;
         self.pointwise(&group, y, false, label);

@@ -5,24 +5,24 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::{index::Coords, tensors::Tensors};
 use crate::{
     graph::{Id, Map, Node, Op, numel},
-    kernels::chain::{Chain, Code, Index, Instr, LENGTH, LOADS, Load, OPERANDS, step},
+    kernels::chain::{Chain, Code, Index, Instr, LENGTH, LOADS, Load, OPERANDS},
 };
 
 /// A node of at most this many instructions is computed again wherever it is used, if that reads no more memory than its
 /// stored value would.
 const CHEAP_INSTRS: usize = 6;
 /// A tensor this many times smaller than the one it is repeated into counts as no memory.
-const SMALLER: usize = 8;
+const MUCH_SMALLER: usize = 8;
 
 /// On a wide device, a tensor of at most this many elements is computed again wherever it is used: the launch would cost more.
-const SMALL: usize = 4096;
+const CHEAP_ELEMENTS: usize = 4096;
 
 /// Nodes that are tried in one chain at most: it would be cut into many anyway, one by one.
 const TRIED: usize = 512;
 
 /// A chain with the tensors that it reads, and the product whose epilogue it is.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub struct Fusion {
     pub chain: Chain,
     pub operands: Vec<Id>,
     pub anchor: Option<Id>,
@@ -70,9 +70,10 @@ pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec
         let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
         root[id] = roots[0].filter(|_| roots.iter().all(|r| *r == roots[0]));
         let (instrs, large) = &costs[id];
-        let repeated =
-            !wide && *instrs > 1 && uses[id].iter().all(|&u| elements(nodes, u) >= SMALLER * numel(&nodes[id].shape));
-        let small = wide && numel(&nodes[id].shape) <= SMALL;
+        let repeated = !wide
+            && *instrs > 1
+            && uses[id].iter().all(|&u| elements(nodes, u) >= MUCH_SMALLER * numel(&nodes[id].shape));
+        let small = wide && numel(&nodes[id].shape) <= CHEAP_ELEMENTS;
         let cheap = small || (*instrs <= CHEAP_INSTRS && large.len() <= 1);
         let cheap = cheap && uses[id].iter().all(|&u| in_chain(u));
         fused[id] = !repeated && (root[id].is_some_and(in_chain) || cheap);
@@ -99,7 +100,7 @@ fn costs(nodes: &[Node], stored: &[bool]) -> Vec<(usize, Vec<Id>)> {
         } else {
             let instrs = own + node.inputs.iter().map(|&i| costs[i].0).sum::<usize>();
             let mut leaves: Vec<Id> = node.inputs.iter().flat_map(|&i| costs[i].1.clone()).collect();
-            leaves.retain(|&l| SMALLER * numel(&nodes[l].shape) > numel(&node.shape));
+            leaves.retain(|&l| MUCH_SMALLER * numel(&nodes[l].shape) > numel(&node.shape));
             leaves.sort();
             leaves.dedup();
             // More leaves than this make nothing cheap, and the lists would grow with the graph.
@@ -139,7 +140,7 @@ struct Builder<'a> {
     accumulator: Option<Id>,
     registers: HashMap<(Id, Coords), Value>,
     drafts: Vec<Draft>,
-    group: Group,
+    group: Fusion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,7 +160,7 @@ enum Slot {
 /// An instruction before the number of loads is known.
 type Draft = (Code, Slot, Slot, f64);
 
-impl Group {
+impl Fusion {
     /// The chain that yields a tensor: `compute` its own operation here, or take it as it is. `seen` gets the inline nodes
     /// whose being inline it depends on.
     pub fn of(
@@ -171,7 +172,7 @@ impl Group {
     ) -> Result<Self, Unfuse> {
         let shape = &tensors.nodes[root].shape;
         let count = numel(shape);
-        let (registers, drafts, group) = (HashMap::new(), vec![], Group::default());
+        let (registers, drafts, group) = (HashMap::new(), vec![], Fusion::default());
         let mut b = Builder { tensors, seen, root, count, accumulator, registers, drafts, group };
         let coords = Coords::identity(shape);
         let result = if compute { b.compute(root, coords) } else { b.value(root, coords) };
@@ -190,7 +191,7 @@ impl Group {
 }
 
 impl Builder<'_> {
-    fn finish(mut self) -> Result<Group, Unfuse> {
+    fn finish(mut self) -> Result<Fusion, Unfuse> {
         let loads = self.group.chain.loads.len();
         if self.group.operands.len() > OPERANDS || loads > LOADS || self.drafts.len() > LENGTH {
             return Err(Unfuse(self.cut()));
@@ -210,7 +211,7 @@ impl Builder<'_> {
     /// launch of its own costs next to nothing, else at the part that is nearest to half of the chain.
     fn cut(&self) -> Id {
         let (nodes, inlined, below) = (self.tensors.nodes.as_slice(), &self.group.inlined, self.below());
-        let small = |id: &Id| SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[self.root].shape);
+        let small = |id: &Id| MUCH_SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[self.root].shape);
         let parts = inlined.iter().copied().filter(small).map(|id| (below[&id], id));
         if let Some((_, id)) = parts.max().filter(|(instrs, _)| *instrs > 1) {
             return id;
@@ -276,7 +277,7 @@ impl Builder<'_> {
 
     fn operand(&mut self, id: Id, coords: &Coords) -> Result<Value, Obstacle> {
         let index = coords.index(&self.tensors.nodes[id].shape, self.count).ok_or(Obstacle::Digits)?;
-        let Group { chain, operands, .. } = &mut self.group;
+        let Fusion { chain, operands, .. } = &mut self.group;
         let operand = position_or_push(operands, id);
         let load = position_or_push(&mut chain.loads, Load { operand, index });
         Ok(Value::Register(Slot::Load(load)))
@@ -308,7 +309,7 @@ impl Builder<'_> {
                 let (code, c) = Code::of(f);
                 match self.value(a, coords)? {
                     Value::Register(a) => Ok(self.push(code, a, a, c)),
-                    Value::Constant(x) => Ok(Value::Constant(step(code, x, x, c))),
+                    Value::Constant(x) => Ok(Value::Constant(code.apply(x, x, c))),
                 }
             }
             Op::Add => {
@@ -343,7 +344,7 @@ impl Builder<'_> {
         let (a, b) = (self.value(a, coords.clone())?, self.value(b, coords)?);
         Ok(match (code, a, b) {
             (_, Value::Register(a), Value::Register(b)) => self.push(code, a, b, c),
-            (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(step(code, a, b, c)),
+            (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(code.apply(a, b, c)),
             (Code::Add, Value::Register(r), Value::Constant(k))
             | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
             (Code::Mul, Value::Register(r), Value::Constant(k))
@@ -373,7 +374,7 @@ impl Builder<'_> {
     fn mask(&mut self, id: Id) -> Option<(Id, f64)> {
         let (scaled, slope) = self.with_constant(id, &Op::Add).unwrap_or((id, 0.0));
         let (step, scale) = self.with_constant(scaled, &Op::Mul).unwrap_or((scaled, 1.0));
-        let is_step = self.tensors.nodes[step].op == Op::Map(Map::Step) && self.is_inline(step);
+        let is_step = self.tensors.nodes[step].op == Op::Map(Map::IsPositive) && self.is_inline(step);
         (is_step && scale == 1.0 - slope).then(|| (self.tensors.nodes[step].inputs[0], slope))
     }
 

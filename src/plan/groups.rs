@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     emit,
-    fuse::{Group, Unfuse, is_pointwise, is_view},
+    fuse::{Fusion, Unfuse, is_pointwise, is_view},
     tensors::Tensors,
 };
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
 
 /// Builds the chains, in the order of the nodes. A node that does not fit into the chains it was to be part of is stored: it
 /// gets a launch of its own, and what was built in view of it is built again.
-pub fn build(t: &mut Tensors) -> Result<Vec<Option<Group>>> {
-    let mut groups: Vec<Option<Group>> = vec![None; t.nodes.len()];
+pub fn build(t: &mut Tensors) -> Result<Vec<Option<Fusion>>> {
+    let mut groups: Vec<Option<Fusion>> = vec![None; t.nodes.len()];
     // For an inline node, the launches that were built in view of it.
     let mut dependents: HashMap<Id, Vec<Id>> = HashMap::new();
     let mut open: BTreeSet<Id> = (0..t.nodes.len()).filter(|&id| t.live[id] && !t.is_inline(id)).collect();
@@ -46,21 +46,21 @@ pub fn build(t: &mut Tensors) -> Result<Vec<Option<Group>>> {
 
 /// The chain of a launch, if it has one, or the node that must be computed on its own first. `seen` gets the inline nodes
 /// whose being inline it depends on.
-fn group(t: &Tensors, id: Id, seen: &mut HashSet<Id>) -> Result<Option<Group>, Unfuse> {
+fn group(t: &Tensors, id: Id, seen: &mut HashSet<Id>) -> Result<Option<Fusion>, Unfuse> {
     let node = &t.nodes[id];
     let group = match node.op {
-        Op::Sum(_) | Op::Max(_) => Group::of(t, node.inputs[0], None, false, seen)?,
+        Op::Sum(_) | Op::Max(_) => Fusion::of(t, node.inputs[0], None, false, seen)?,
         Op::Assign { group, item } => assignment(t, id, (group, item), seen)?,
         Op::Pack { .. } => {
             // What cannot be written in place is copied by a chain.
-            node.inputs.iter().try_for_each(|&i| Group::of(t, i, None, false, seen).map(drop))?;
+            node.inputs.iter().try_for_each(|&i| Fusion::of(t, i, None, false, seen).map(drop))?;
             return Ok(None);
         }
         ref op if is_pointwise(op) => {
-            let plain = Group::of(t, id, None, true, seen)?;
+            let plain = Fusion::of(t, id, None, true, seen)?;
             epilogue(t, id, &plain, seen)?.unwrap_or(plain)
         }
-        ref op if is_view(op) => Group::of(t, id, None, true, seen)?,
+        ref op if is_view(op) => Fusion::of(t, id, None, true, seen)?,
         _ => return Ok(None),
     };
     if let Some(&state) = group.operands.iter().find(|s| t.states.expired(**s, id)) {
@@ -88,9 +88,9 @@ fn reads(t: &Tensors, id: Id, tensor: Id) -> bool {
 }
 
 /// An assignment's chain, with the old value of the state as its accumulator.
-fn assignment(t: &Tensors, id: Id, (group, item): (usize, usize), seen: &mut HashSet<Id>) -> Result<Group, Unfuse> {
+fn assignment(t: &Tensors, id: Id, (group, item): (usize, usize), seen: &mut HashSet<Id>) -> Result<Fusion, Unfuse> {
     let value = t.nodes[id].inputs[0];
-    let chain = Group::of(t, value, t.states.read_before(group, item, id), false, seen)?;
+    let chain = Fusion::of(t, value, t.states.read_before(group, item, id), false, seen)?;
     let same_buffer = |s: &Id| matches!(t.nodes[*s].op, Op::State { group: g, .. } if g == group);
     // One launch cannot read and write the same buffer.
     if chain.operands.iter().any(same_buffer) {
@@ -100,7 +100,7 @@ fn assignment(t: &Tensors, id: Id, (group, item): (usize, usize), seen: &mut Has
 }
 
 /// The same chain as the epilogue of a product that nobody else reads.
-fn epilogue(t: &Tensors, root: Id, plain: &Group, seen: &mut HashSet<Id>) -> Result<Option<Group>, Unfuse> {
+fn epilogue(t: &Tensors, root: Id, plain: &Fusion, seen: &mut HashSet<Id>) -> Result<Option<Fusion>, Unfuse> {
     let candidates = plain.chain.loads.iter().map(|l| (plain.operands[l.operand], &l.index)).filter(|(id, index)| {
         let node = &t.nodes[*id];
         **index == Default::default()
@@ -109,7 +109,7 @@ fn epilogue(t: &Tensors, root: Id, plain: &Group, seen: &mut HashSet<Id>) -> Res
     });
     for (id, _) in candidates {
         if !t.stored[id] && only_here(t, id, root, plain, seen) && in_time(t, id, root, seen) {
-            let group = Group::of(t, root, Some(id), true, seen)?;
+            let group = Fusion::of(t, root, Some(id), true, seen)?;
             if !group.operands.contains(&id) {
                 return Ok(Some(group));
             }
@@ -133,7 +133,7 @@ fn in_time(t: &Tensors, product: Id, root: Id, seen: &mut HashSet<Id>) -> bool {
 }
 
 /// Whether a product is used by no other launch than the root's.
-fn only_here(t: &Tensors, product: Id, root: Id, plain: &Group, seen: &mut HashSet<Id>) -> bool {
+fn only_here(t: &Tensors, product: Id, root: Id, plain: &Fusion, seen: &mut HashSet<Id>) -> bool {
     // Users of the product's memory must be computed in the root's chain; users of those may be views besides.
     let (mut passed, mut open) = (HashSet::new(), vec![(product, true)]);
     while let Some((id, bare)) = open.pop() {

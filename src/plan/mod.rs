@@ -20,8 +20,8 @@ use std::collections::HashMap;
 
 use crate::{
     error::Result,
-    graph::{Composite, Graph, Id, Node, Op, T},
-    kernels::{Caps, gather::Data},
+    graph::{Composite, Graph, Id, Node, Op, Var},
+    kernels::{Caps, gather::DataLayout},
     program::Program,
 };
 use states::States;
@@ -36,7 +36,7 @@ pub const RING_ROWS: usize = 256;
 ///
 /// # Errors
 /// A tensor that outgrows a limit of the adapter, and a state that is read after it was overwritten.
-pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
+pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Program> {
     let (nodes, metrics, outputs) = expand(graph, caps);
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
     let live = live(&nodes, roots.clone());
@@ -61,7 +61,7 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
     let mut copies: HashMap<Id, Id> = metrics.iter().chain(&outputs).filter(lost).map(|(_, id)| (*id, *id)).collect();
     let mut map: Vec<Id> = vec![];
     for (id, node) in nodes.iter().enumerate() {
-        let mut inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
+        let mut inputs: Vec<Var> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
         if let (Op::Assign { group, .. }, Some(value)) = (&node.op, inputs.first_mut())
             && matches!(value.op(), Op::State { group: from, .. } if from == *group)
         {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::Result,
     graph::{ALIGN, Id, Init, Op, numel},
-    program::{Buffer, BufferId, Content, Output, Program, Range, StateItem, Step},
+    program::{Buffer, BufferId, Content, Launch, Output, Program, Slice, StateItem},
 };
 
 /// Where a tensor lies, before temporaries have their slots.
@@ -226,17 +226,17 @@ impl Emitter<'_> {
 
     /// Gives temporaries their slots and checks the limits.
     pub(super) fn finish(mut self) -> Result<Program> {
-        let last = self.drafts.len();
+        let last = self.placed.len();
         let mut lives: Vec<Lifetime> = self
             .temporaries
             .iter()
             .map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 })
             .collect();
-        for (step, d) in self.drafts.iter().enumerate() {
+        for (launch, d) in self.placed.iter().enumerate() {
             for place in d.bindings.iter().chain(&d.operands) {
                 if let Base::Temporary(t) = place.base {
-                    lives[t].first = lives[t].first.min(step);
-                    lives[t].last = step;
+                    lives[t].first = lives[t].first.min(launch);
+                    lives[t].last = launch;
                 }
             }
         }
@@ -252,18 +252,18 @@ impl Emitter<'_> {
                 Base::Buffer(b) => b,
                 Base::Temporary(t) => first_slot + slot_of[t],
             };
-            Range { buffer, offset: p.offset, len: p.len }
+            Slice { buffer, offset: p.offset, len: p.len }
         };
-        for d in &self.drafts {
+        for d in &self.placed {
             let ranges = |places: &[Place]| places.iter().map(range).collect::<Vec<_>>();
-            let step = Step {
+            let launch = Launch {
                 kernel: d.kernel.clone(),
                 bindings: ranges(&d.bindings),
                 operands: ranges(&d.operands),
                 label: d.label.clone(),
             };
-            limits::check(&step, &self.program.buffers, self.caps)?;
-            self.program.steps.push(step);
+            limits::check(&launch, &self.program.buffers, self.caps)?;
+            self.program.launches.push(launch);
         }
         for (name, shape, place) in &self.outputs {
             let output = Output { name: name.clone(), shape: shape.clone(), range: range(place) };

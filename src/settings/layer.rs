@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::table::KEYS;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -57,9 +58,9 @@ pub(super) struct Entry {
 }
 
 impl Layer {
-    /// Adds `key = text`, found at `origin` (`--steps`; empty where the message needs no place).
+    /// Adds `key = text`, where `key` may be an earlier name, found at `origin` (`--steps`; empty where the message needs no place).
     pub fn set(&mut self, key: &str, text: &str, origin: &str) {
-        self.entries.push(Entry { key: key.into(), text: text.into(), origin: origin.into() });
+        self.entries.push(Entry { key: newest_name(key).into(), text: text.into(), origin: origin.into() });
     }
 
     /// Adds a `--set KEY=VALUE` argument.
@@ -127,9 +128,15 @@ fn changes(value: &Spanned<DeValue>) -> Result<Vec<Change>> {
     let change = |table: &Spanned<DeValue>| {
         let DeValue::Table(table) = table.get_ref() else { return None };
         let text = |key: &str| table.get(key).and_then(|value| flat(value.get_ref()));
-        Some(Change { step: text("step")?.parse().ok()?, key: text("key")?, from: text("from")?, to: text("to")? })
+        let key = newest_name(&text("key")?).into();
+        Some(Change { step: text("step")?.parse().ok()?, key, from: text("from")?, to: text("to")? })
     };
     tables.iter().map(|table| change(table).ok_or_else(wrong)).collect()
+}
+
+/// What a setting is called now, of its present or its earlier name.
+fn newest_name(name: &str) -> &str {
+    KEYS.iter().find(|key| key.was == Some(name)).map_or(name, |key| key.name)
 }
 
 /// The text of a TOML value; none for tables.

@@ -30,6 +30,8 @@ pub struct Key {
     pub default: &'static str,
     /// The value that runs had which were written before the setting was there, as text.
     pub before: &'static str,
+    /// The name that it had in earlier versions, which still stands for it.
+    pub was: Option<&'static str>,
     /// What it accepts.
     pub rule: Rule,
     /// Whether a resumed run may change it.

@@ -1,7 +1,8 @@
 //! The table of settings: a row for each, which is all there is to say about it.
 //!
-//! `name: type = default, rule, before value => resume;` where `before` is the value that runs had which were written before
-//! the setting was there, and `resume` says how a resumed run may change it: `freely`, or `recorded`.
+//! `name: type = default, rule, before value, was old => resume;` where `before` is the value that older runs had, which were
+//! written before the setting was there, `was` an earlier name, which is still accepted, and `resume` says how a resumed run
+//! may change the setting: `freely`, or `recorded`.
 
 use serde::Serialize;
 
@@ -23,7 +24,7 @@ macro_rules! resume {
 
 macro_rules! settings {
     ($($group:literal { $($(#[doc = $help:literal])+ $name:ident: $type:ty = $default:literal, $rule:expr
-        $(, before $before:literal)? $(=> $resume:ident)?;)+ })+) => {
+        $(, before $before:literal)? $(, was $was:literal)? $(=> $resume:ident)?;)+ })+) => {
         /// Every setting of a run, resolved.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         pub struct Settings {
@@ -41,6 +42,7 @@ macro_rules! settings {
             group: $group,
             default: $default,
             before: [$($before,)? $default][0],
+            was: [$(Some($was),)? None][0],
             rule: $rule,
             resume: [$(resume!($resume),)? Resume::Never][0],
             help: concat!($($help),+).trim_ascii_start(),
@@ -163,8 +165,8 @@ settings! {
         moments: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// The generator matches the discriminator's mean features of real samples, in place of its objective
         matching: bool = "false", Rule::Switch;
-        /// The discriminator waits while its loss is below this; 0: never
-        hold: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Loss below which the discriminator skips its update; 0: never
+        critic_threshold: f32 = "0.0", Rule::Below(f32::INFINITY), was "hold";
     }
     "Networks" {
         /// Learn to generate a chosen class, from the data's labels
@@ -181,9 +183,9 @@ settings! {
         hidden_g: Vec<usize> = "256,512", Rule::Widths;
         /// Hidden widths of a dense discriminator, input side first
         hidden_d: Vec<usize> = "512,256", Rule::Widths;
-        /// Cosines in front of a dense discriminator, which show it fine detail in few coordinates; 0: none
-        waves: usize = "0", Rule::Whole(0, 65536);
-        /// Largest frequency of the waves at the start, in radians per unit of a coordinate
+        /// Random Fourier features in front of a dense discriminator, which show it fine detail in few coordinates; 0: none
+        fourier_features: usize = "0", Rule::Whole(0, 65536), was "waves";
+        /// Largest frequency of the Fourier features at the start, in radians per unit of a coordinate
         frequency: f32 = "3.0", Rule::Below(f32::INFINITY);
         /// Normalisation in the generator
         norm_g: Norm = "batch", Rule::OneOf(Norm::WORDS);
@@ -226,8 +228,8 @@ settings! {
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
         /// Standard deviation of the noise on what the machine gives
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
-        /// Share of the discriminator's opinion in what a refreshed machine learns from (BEAM)
-        opinion: f32 = "0.0", Rule::Below(1.0);
+        /// Weight of the critic's gradient beside the likelihood's in what a refreshed machine learns from (BEAM)
+        critic_weight: f32 = "0.0", Rule::Below(1.0), was "opinion";
         /// Steps in which all layers of the machine learn before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
         /// Learning rate of the machine

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use saddle::kernels::{Kernel, Launch};
+use saddle::kernels::{Dispatch, Kernel};
 use tiny_http::{Header, Method, Request, Response, Server};
 
 const PAGE: &str = include_str!("browser.html");
@@ -33,7 +33,7 @@ rm -rf "$folder"
 /// A shader with its constants, and the words of its bindings and operands.
 pub struct Job<'a> {
     pub kernel: &'a Kernel,
-    pub launch: &'a Launch,
+    pub dispatch: &'a Dispatch,
     /// What is read, then what is written; empty to compile only.
     pub bindings: &'a [Vec<u32>],
     pub operands: &'a [Vec<u32>],
@@ -64,14 +64,14 @@ pub fn run(job: &Job) -> Result<Vec<u32>, String> {
 impl Job<'_> {
     /// Length of the header, the header in JSON, padded to whole words, the words.
     fn bytes(&self) -> Vec<u8> {
-        let code = self.kernel.source(self.launch);
+        let code = self.kernel.source(self.dispatch);
         let lens = |all: &[Vec<u32>]| all.iter().map(Vec::len).collect::<Vec<_>>();
         let header = serde_json::json!({
             "name": self.kernel.name(),
             // Browsers want to be told; naga does not know the word.
             "code": (if code.contains("subgroup") { "enable subgroups;\n" } else { "" }).to_string() + &code,
-            "constants": self.launch.overrides.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "groups": self.launch.groups,
+            "constants": self.dispatch.overrides.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "groups": self.dispatch.groups,
             "reads": self.reads,
             "bindings": lens(self.bindings),
             "operands": lens(self.operands),

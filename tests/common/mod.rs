@@ -71,10 +71,16 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> Written {
 /// The same in a browser, whose subgroups are not those of the adapter.
 fn in_browser(caps: &Caps, kernel: &Kernel, data: &Data) -> Result<Written, String> {
     let product = if caps.product == Body::Plain { Body::Plain } else { Body::Tiled };
-    let launch = kernel.launch(&Caps { product, ..caps.clone() });
+    let dispatch = kernel.dispatch(&Caps { product, ..caps.clone() });
     let Guarded { bindings, operands, reads } = Guarded::new(data);
-    let job =
-        browser::Job { kernel, launch: &launch, bindings: &bindings, operands: &operands, reads, offset: 4 * GUARD };
+    let job = browser::Job {
+        kernel,
+        dispatch: &dispatch,
+        bindings: &bindings,
+        operands: &operands,
+        reads,
+        offset: 4 * GUARD,
+    };
     let words = browser::run(&job)?;
     Guarded::written(data, &words).map_err(|e| e.to_string())
 }

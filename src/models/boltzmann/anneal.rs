@@ -2,7 +2,7 @@
 //! Salakhutdinov and Murray 2008), and the variational bound of examples up to it.
 
 use super::{Machine, bernoulli, layer_name};
-use crate::graph::{Graph, Init, T};
+use crate::graph::{Graph, Init, Var};
 
 /// Temperatures that one run of the annealing graph goes through.
 pub const TEMPERATURES: usize = 25;
@@ -10,12 +10,12 @@ pub const TEMPERATURES: usize = 25;
 const ANNEALED: &str = "annealed";
 
 /// Biases `[n_l]` of all layers of the machine without weights where annealing starts: inputs of the graph.
-fn base<'g>(graph: &'g Graph, widths: &[usize]) -> Vec<T<'g>> {
+fn base<'g>(graph: &'g Graph, widths: &[usize]) -> Vec<Var<'g>> {
     widths.iter().enumerate().map(|(l, n)| graph.input(&layer_name(l), &[*n])).collect()
 }
 
 /// The annealed chains: states of the odd layers, `[runs, n_l]` each; the even layers are summed out.
-fn annealed<'g>(graph: &'g Graph, widths: &[usize], runs: usize) -> Vec<(usize, T<'g>)> {
+fn annealed<'g>(graph: &'g Graph, widths: &[usize], runs: usize) -> Vec<(usize, Var<'g>)> {
     let group = graph.group(ANNEALED);
     let odd = widths.iter().enumerate().skip(1).step_by(2);
     odd.map(|(l, n)| (l, graph.state(group, &layer_name(l), &[runs, *n], Init::Const(0.0)))).collect()
@@ -47,7 +47,7 @@ pub fn annealing(name: &str, widths: &[usize], runs: usize, rounds: usize) -> Gr
     {
         let path = Path { machine: Machine::new(&graph, name, widths), base: base(&graph, widths), runs };
         let chains = annealed(&graph, widths, runs);
-        let mut x: Vec<T> = widths.iter().map(|n| graph.full(0.0, &[runs, *n])).collect();
+        let mut x: Vec<Var> = widths.iter().map(|n| graph.full(0.0, &[runs, *n])).collect();
         chains.iter().for_each(|(l, state)| x[*l] = *state);
         let mut gain = graph.full(0.0, &[runs]);
         for i in 0..TEMPERATURES {
@@ -75,28 +75,28 @@ pub fn annealing(name: &str, widths: &[usize], runs: usize, rounds: usize) -> Gr
 /// The machines between one without weights and the one whose partition function is wanted.
 struct Path<'g> {
     machine: Machine<'g>,
-    base: Vec<T<'g>>,
+    base: Vec<Var<'g>>,
     runs: usize,
 }
 
 impl<'g> Path<'g> {
     /// A vector `[n_l]` for each of the chains.
-    fn rows(&self, l: usize, v: T<'g>) -> T<'g> {
+    fn rows(&self, l: usize, v: Var<'g>) -> Var<'g> {
         v.along(1, &[self.runs, self.machine.widths[l]])
     }
 
     /// The machine's biases of layer l less the base ones, `[n_l]`.
-    fn own(&self, l: usize) -> T<'g> {
+    fn own(&self, l: usize) -> Var<'g> {
         self.machine.bias(l) - self.base[l]
     }
 
     /// What layer l gets in the machine less its base biases, given its neighbours, `[runs, n_l]`.
-    fn excess(&self, l: usize, x: &[T<'g>]) -> T<'g> {
+    fn excess(&self, l: usize, x: &[Var<'g>]) -> Var<'g> {
         self.machine.from_neighbours(l, x) + self.rows(l, self.own(l))
     }
 
     /// Probabilities of layer l with this excess at an inverse temperature, `[runs, n_l]`.
-    fn probabilities(&self, l: usize, excess: T<'g>, temperature: T<'g>) -> T<'g> {
+    fn probabilities(&self, l: usize, excess: Var<'g>, temperature: Var<'g>) -> Var<'g> {
         (self.rows(l, self.base[l]) + excess * temperature).sigmoid()
     }
 }
@@ -104,9 +104,9 @@ impl<'g> Path<'g> {
 /// A lower bound on log p(x) + log Z, `[rows]` in nats, of visible units `[rows, n_0]`: mean-field expectation of the
 /// negative energy plus entropy (Salakhutdinov and Hinton 2009, equation 6), with the even hidden layers summed out
 /// given the odd ones. It is linear in the visible units, so that grey ones give the mean over what they may turn out.
-pub fn bound<'g>(machine: &Machine<'g>, visible: T<'g>, rounds: usize) -> T<'g> {
+pub fn bound<'g>(machine: &Machine<'g>, visible: Var<'g>, rounds: usize) -> Var<'g> {
     let mut x = machine.mean_field(visible, rounds);
-    let total = |l: usize, x: &[T<'g>]| {
+    let total = |l: usize, x: &[Var<'g>]| {
         let neighbours = machine.from_neighbours(l, x);
         neighbours + machine.bias(l).along(1, &neighbours.shape())
     };

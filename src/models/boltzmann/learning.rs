@@ -4,7 +4,7 @@
 use super::{MACHINE, Machine, bernoulli, layer_name, to_units, up_weight};
 use crate::{
     error::{Error, Result},
-    graph::{Field, Form, Graph, Init, Optimizer, Real, Role, T},
+    graph::{Field, Form, Graph, Init, Optimizer, Real, Role, Var},
     models::{Phase, training::Training},
     settings::Settings,
 };
@@ -85,15 +85,15 @@ pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<V
 /// Averages that gradients are made of: under the data, under the model, or weighted by what a critic says.
 struct Statistics<'g> {
     /// ⟨x_l x_{l+1}ᵀ⟩, `[n_l, n_{l+1}]`.
-    products: Vec<T<'g>>,
+    products: Vec<Var<'g>>,
     /// ⟨x_l⟩, `[n_l]`.
-    means: Vec<T<'g>>,
+    means: Vec<Var<'g>>,
 }
 
 impl<'g> Statistics<'g> {
     /// Of states or probabilities `[rows, n_l]` of all layers.
-    fn of(x: &[T<'g>]) -> Self {
-        let product = |pair: &[T<'g>]| {
+    fn of(x: &[Var<'g>]) -> Self {
+        let product = |pair: &[Var<'g>]| {
             let shape = vec![pair[0].dim(1), pair[1].dim(1)];
             pair[0].contract(Form::MatMul, Role::W, pair[1], shape) * (1.0 / pair[0].dim(0) as f64)
         };
@@ -101,9 +101,9 @@ impl<'g> Statistics<'g> {
     }
 
     /// Covariances, over the rows, of the products and of the layers with scores `[rows]` of mean 0.
-    fn with(x: &[T<'g>], scores: T<'g>) -> Self {
-        let weighted: Vec<T> = x.iter().map(|x| *x * scores.along(0, &x.shape())).collect();
-        let product = |pair: (&T<'g>, &T<'g>)| Self::of(&[*pair.0, *pair.1]).products[0];
+    fn with(x: &[Var<'g>], scores: Var<'g>) -> Self {
+        let weighted: Vec<Var> = x.iter().map(|x| *x * scores.along(0, &x.shape())).collect();
+        let product = |pair: (&Var<'g>, &Var<'g>)| Self::of(&[*pair.0, *pair.1]).products[0];
         Self {
             products: weighted.iter().zip(&x[1..]).map(product).collect(),
             means: weighted.iter().map(|x| x.mean(&[0])).collect(),
@@ -112,17 +112,17 @@ impl<'g> Statistics<'g> {
 
     /// These averages times a factor, plus others times another.
     fn blend(&self, factor: f64, other: &Self, share: f64) -> Self {
-        let blend = |a: &[T<'g>], b: &[T<'g>]| a.iter().zip(b).map(|(a, b)| *a * factor + *b * share).collect();
+        let blend = |a: &[Var<'g>], b: &[Var<'g>]| a.iter().zip(b).map(|(a, b)| *a * factor + *b * share).collect();
         Self { products: blend(&self.products, &other.products), means: blend(&self.means, &other.means) }
     }
 }
 
 /// A critic of a machine's states: states `[rows, n_l]` of all layers -> scores `[rows]`, the higher the better.
-pub type Critic<'a, 'g> = &'a dyn Fn(&[T<'g>]) -> T<'g>;
+pub type Critic<'a, 'g> = &'a dyn Fn(&[Var<'g>]) -> Var<'g>;
 
 impl<'g> Learning<'_, 'g> {
     /// A batch of examples as visible units `[rows, n_0]`.
-    pub fn visible(&self, rows: usize) -> T<'g> {
+    pub fn visible(&self, rows: usize) -> Var<'g> {
         let x = to_units(self.graph.batch(self.graph.draw(), Field::Items, &[rows, self.widths[0]]));
         if self.s.binarize { bernoulli(x) } else { x }
     }
@@ -140,7 +140,7 @@ impl<'g> Learning<'_, 'g> {
     }
 
     /// Probabilities of the upper layer of pair l given the lower one.
-    fn above(&self, l: usize, below: T<'g>) -> T<'g> {
+    fn above(&self, l: usize, below: Var<'g>) -> Var<'g> {
         let pair = self.pair(l);
         pair.probabilities(1, pair.from_below(1, below) * self.doubling(l).0)
     }
@@ -197,7 +197,7 @@ impl<'g> Learning<'_, 'g> {
     }
 
     /// Running means of all layers under the data, `[n_l]` each.
-    fn means(&self) -> Vec<T<'g>> {
+    fn means(&self) -> Vec<Var<'g>> {
         let group = self.graph.group(MEANS);
         let state = |(l, n): (usize, &usize)| self.graph.state(group, &layer_name(l), &[*n], Init::Const(0.5));
         self.widths.iter().enumerate().map(state).collect()
@@ -206,15 +206,15 @@ impl<'g> Learning<'_, 'g> {
     /// One round of persistent contrastive divergence (Tieleman 2008) on visible units `[rows, n_0]`, with a mean-field
     /// positive phase.
     ///
-    /// A critic takes the share `opinion` of the gradient: the covariance of its scores with the statistics under the model,
+    /// A critic takes the share `critic_weight` of the gradient: the covariance of its scores with the statistics under the model,
     /// which is the gradient of the mean score (BEAM, Fisher et al. 2018). Nothing is differentiated through the sampling.
-    pub fn follow_likelihood(&self, visible: T<'g>, critic: Option<Critic<'_, 'g>>) {
+    pub fn follow_likelihood(&self, visible: Var<'g>, critic: Option<Critic<'_, 'g>>) {
         let (g, s) = (self.graph, self.s);
         let machine = Machine::new(g, MACHINE, self.widths);
         let data = machine.mean_field(visible, s.mean_field);
         let (states, drawn) = machine.advance(s.chains, s.chains, s.gibbs);
         // The odd layers' probabilities given states of the even ones: the same expectation with less noise.
-        let model: Vec<T> = (0..states.len()).map(|l| if l % 2 == 1 { drawn[l] } else { states[l] }).collect();
+        let model: Vec<Var> = (0..states.len()).map(|l| if l % 2 == 1 { drawn[l] } else { states[l] }).collect();
         let positive = Statistics::of(&data);
         let mut ascent = positive.blend(1.0, &Statistics::of(&model), -1.0);
         if let Some(critic) = critic {
@@ -222,7 +222,7 @@ impl<'g> Learning<'_, 'g> {
             let centred = scores - scores.mean_all();
             let scaled = centred * (centred.square().mean_all() + 1e-6).sqrt().recip();
             g.metric("score", scores.mean_all());
-            let share = f64::from(s.opinion);
+            let share = f64::from(s.critic_weight);
             ascent = ascent.blend(1.0 - share, &Statistics::with(&states, scaled), share);
         }
         let means = self.means();
@@ -241,9 +241,9 @@ impl<'g> Learning<'_, 'g> {
     /// One update of a machine, up along these differences of statistics, with its layers centred at the offsets `[n_l]`
     /// (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3). `active`
     /// are the means of all layers under the data, `[n_l]`.
-    fn learn(&self, machine: &Machine<'g>, ascent: &Statistics<'g>, active: &[T<'g>], offsets: &[T<'g>]) {
+    fn learn(&self, machine: &Machine<'g>, ascent: &Statistics<'g>, active: &[Var<'g>], offsets: &[Var<'g>]) {
         let (g, s, top) = (self.graph, self.s, machine.top());
-        let outer = |a: T<'g>, b: T<'g>| {
+        let outer = |a: Var<'g>, b: Var<'g>| {
             let shape = [a.len(), b.len()];
             a.along(0, &shape) * b.along(1, &shape)
         };
@@ -256,8 +256,8 @@ impl<'g> Learning<'_, 'g> {
                 gradient
             }
         };
-        let weights: Vec<T> = (0..top).map(weight).collect();
-        let row = |x: T<'g>| x.reshape(&[1, x.len()]);
+        let weights: Vec<Var> = (0..top).map(weight).collect();
+        let row = |x: Var<'g>| x.reshape(&[1, x.len()]);
         let bias = |l: usize| {
             let mut gradient = shift[l];
             if s.centring && l > 0 {
@@ -268,7 +268,7 @@ impl<'g> Learning<'_, 'g> {
             }
             gradient
         };
-        let biases: Vec<T> = (0..=top).map(bias).collect();
+        let biases: Vec<Var> = (0..=top).map(bias).collect();
         let flat = g.pack(machine.net.params, &[weights.as_slice(), &biases].concat());
         // The energy is linear in the parameters, with the statistics as coefficients.
         g.metric("gap", (flat * g.flat(machine.net.params)).sum_all());
@@ -279,9 +279,9 @@ impl<'g> Learning<'_, 'g> {
             0 => -biases[0],
             _ => (active[l] - f64::from(s.activity)) * f64::from(s.sparsity) - biases[l],
         });
-        let descent: Vec<T> = decayed.chain(sparse).collect();
+        let descent: Vec<Var> = decayed.chain(sparse).collect();
         let rule = Optimizer::Sgd { momentum: Real::new(s.momentum.into()) };
-        g.update(machine.net.params, rule, g.pack(machine.net.params, &descent), self.course());
+        g.update(machine.net.params, rule, g.pack(machine.net.params, &descent), self.scheduled());
         if s.max_norm > 0.0 {
             (0..top).for_each(|l| limit_columns(g, machine.weight(l), s.max_norm.into()));
             g.commit();
@@ -289,17 +289,17 @@ impl<'g> Learning<'_, 'g> {
     }
 
     /// The learning rate at this step of the phase.
-    fn course(&self) -> T<'g> {
+    fn scheduled(&self) -> Var<'g> {
         let done = self.graph.clock() - self.from as f64;
         let remaining = (1.0 - done * (1.0 / (self.until - self.from) as f64)).relu();
         // min(1, r) = 1 - relu(1 - r)
         let rise = 1.0 - (0.8 - done * (0.8 / RISE)).relu();
-        Training { graph: self.graph, s: self.s }.course(self.rate, remaining) * rise
+        Training { graph: self.graph, s: self.s }.scheduled(self.rate, remaining) * rise
     }
 }
 
 /// Scales the columns of weights `[m, n]`, each what an upper unit gets from below, down to this norm at most.
-fn limit_columns<'g>(g: &'g Graph, w: T<'g>, limit: f64) {
+fn limit_columns<'g>(g: &'g Graph, w: Var<'g>, limit: f64) {
     let norm = (w.square().sum(&[0]) + 1e-12).sqrt();
     let scale = ((norm - limit).relu() + limit).recip() * limit;
     g.assign(w, w * scale.along(1, &w.shape()));

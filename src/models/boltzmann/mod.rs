@@ -13,7 +13,7 @@ pub use learning::{LAYERS, Learning, phases};
 use super::Examples;
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Form, Graph, Init, Role, T},
+    graph::{Dist, Form, Graph, Init, Role, Var},
     nn::{Mode, Net, Start},
     settings::Settings,
 };
@@ -91,28 +91,28 @@ impl<'g> Machine<'g> {
     }
 
     /// Weights between layers l and l + 1, `[n_l, n_{l+1}]`.
-    pub fn weight(&self, l: usize) -> T<'g> {
+    pub fn weight(&self, l: usize) -> Var<'g> {
         let shape = [self.widths[l], self.widths[l + 1]];
         self.graph().state(self.net.params, &weight_name(l), &shape, Init::Normal(0.0, WEIGHT_DEVIATION))
     }
 
     /// Biases of layer l, `[n_l]`.
-    pub fn bias(&self, l: usize) -> T<'g> {
+    pub fn bias(&self, l: usize) -> Var<'g> {
         self.graph().state(self.net.params, &layer_name(l), &[self.widths[l]], Init::Const(0.0))
     }
 
     /// What layer l gets from states `[rows, n_{l-1}]` of the layer below, `[rows, n_l]`.
-    pub fn from_below(&self, l: usize, below: T<'g>) -> T<'g> {
+    pub fn from_below(&self, l: usize, below: Var<'g>) -> Var<'g> {
         below.matmul(self.weight(l - 1))
     }
 
     /// What layer l gets from states `[rows, n_{l+1}]` of the layer above, `[rows, n_l]`.
-    pub fn from_above(&self, l: usize, above: T<'g>) -> T<'g> {
+    pub fn from_above(&self, l: usize, above: Var<'g>) -> Var<'g> {
         up_weight(self.weight(l), above)
     }
 
     /// What layer l gets from its neighbours in the states of all layers, `[rows, n_l]`, without its biases.
-    pub fn from_neighbours(&self, l: usize, x: &[T<'g>]) -> T<'g> {
+    pub fn from_neighbours(&self, l: usize, x: &[Var<'g>]) -> Var<'g> {
         match l {
             0 => self.from_above(0, x[1]),
             l if l == self.top() => self.from_below(l, x[l - 1]),
@@ -121,18 +121,18 @@ impl<'g> Machine<'g> {
     }
 
     /// The probabilities of layer l `[rows, n_l]` for what it gets from its neighbours.
-    pub fn probabilities(&self, l: usize, total: T<'g>) -> T<'g> {
+    pub fn probabilities(&self, l: usize, total: Var<'g>) -> Var<'g> {
         (total + self.bias(l).along(1, &total.shape())).sigmoid()
     }
 
     /// The probabilities of layer l given the states of its neighbours, `[rows, n_l]`.
-    pub fn conditional(&self, l: usize, x: &[T<'g>]) -> T<'g> {
+    pub fn conditional(&self, l: usize, x: &[Var<'g>]) -> Var<'g> {
         self.probabilities(l, self.from_neighbours(l, x))
     }
 
     /// A bottom-up pass: the hidden layers' probabilities, each for the one below. A layer that the machine puts between
     /// two gets twice what comes from below, in place of what it would get from above.
-    pub fn upward(&self, visible: T<'g>) -> Vec<T<'g>> {
+    pub fn upward(&self, visible: Var<'g>) -> Vec<Var<'g>> {
         let mut x = vec![visible];
         for l in 1..=self.top() {
             let doubled = if l < self.top() { 2.0 } else { 1.0 };
@@ -144,7 +144,7 @@ impl<'g> Machine<'g> {
     /// Means of all layers given the visible one `[rows, n_0]`, each hidden unit independent of the others: this many
     /// rounds of updates, layer by layer from below, from a bottom-up pass on (Salakhutdinov and Hinton 2009, section 2.3).
     /// An update of a layer given the others never lowers the bound, which updates of all at once may.
-    pub fn mean_field(&self, visible: T<'g>, rounds: usize) -> Vec<T<'g>> {
+    pub fn mean_field(&self, visible: Var<'g>, rounds: usize) -> Vec<Var<'g>> {
         let mut x = self.upward(visible);
         for _ in 0..rounds {
             for l in 1..=self.top() {
@@ -156,7 +156,7 @@ impl<'g> Machine<'g> {
 
     /// One sweep of block Gibbs sampling over states of all layers: the even layers given the odd ones, then the odd
     /// ones given the even ones. Returns all layers' probabilities as they were when each was drawn.
-    pub fn sweep(&self, x: &mut [T<'g>]) -> Vec<T<'g>> {
+    pub fn sweep(&self, x: &mut [Var<'g>]) -> Vec<Var<'g>> {
         let mut probabilities = x.to_vec();
         for l in (0..=self.top()).step_by(2).chain((1..=self.top()).step_by(2)) {
             probabilities[l] = self.conditional(l, x);
@@ -166,7 +166,7 @@ impl<'g> Machine<'g> {
     }
 
     /// The persistent chains: states of all layers, `[chains, n_l]` each.
-    pub fn chains(&self, chains: usize) -> Vec<T<'g>> {
+    pub fn chains(&self, chains: usize) -> Vec<Var<'g>> {
         let group = self.graph().group(CHAINS);
         let state =
             |(l, n): (usize, &usize)| self.graph().state(group, &layer_name(l), &[chains, *n], Init::Const(0.0));
@@ -175,13 +175,13 @@ impl<'g> Machine<'g> {
 
     /// Moves the first `rows` of the persistent chains on by some sweeps and puts them behind the others, which the next
     /// commit carries out. Returns their new states, and the probabilities that each layer was last drawn with.
-    pub fn advance(&self, chains: usize, rows: usize, sweeps: usize) -> (Vec<T<'g>>, Vec<T<'g>>) {
+    pub fn advance(&self, chains: usize, rows: usize, sweeps: usize) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
         let all = self.chains(chains);
-        let mut x: Vec<T> = all.iter().map(|x| x.slice(&[0, 0], &[rows, x.dim(1)])).collect();
+        let mut x: Vec<Var> = all.iter().map(|x| x.slice(&[0, 0], &[rows, x.dim(1)])).collect();
         let drawn = (0..sweeps).map(|_| self.sweep(&mut x)).last().unwrap_or_else(|| x.clone());
         for (state, &new) in all.into_iter().zip(&x) {
             let (others, n) = (chains - rows, state.dim(1));
-            let behind = |new: T<'g>| state.slice(&[rows, 0], &[others, n]).concat(new, 0);
+            let behind = |new: Var<'g>| state.slice(&[rows, 0], &[others, n]).concat(new, 0);
             self.graph().assign(state, if others > 0 { behind(new) } else { new });
         }
         (x, drawn)
@@ -189,21 +189,21 @@ impl<'g> Machine<'g> {
 }
 
 /// States `[rows, n]` above weights `w` `[m, n]` -> x wᵀ, `[rows, m]`: the weights as they are stored.
-fn up_weight<'g>(w: T<'g>, x: T<'g>) -> T<'g> {
+fn up_weight<'g>(w: Var<'g>, x: Var<'g>) -> Var<'g> {
     w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), w.dim(0)])
 }
 
 /// Units that are 1 with these probabilities, else 0.
-pub fn bernoulli(p: T) -> T {
-    (p - p.graph().random(Dist::Uniform, &p.shape())).step()
+pub fn bernoulli(p: Var) -> Var {
+    (p - p.graph().random(Dist::Uniform, &p.shape())).is_positive()
 }
 
 /// Examples in [-1, 1], `[rows, ..]`, as visible units `[rows, n_0]` in [0, 1].
-pub fn to_units(x: T) -> T {
+pub fn to_units(x: Var) -> Var {
     (x.reshape(&[x.dim(0), x.len() / x.dim(0)]) + 1.0) * 0.5
 }
 
 /// Visible units `[rows, n_0]` in [0, 1] as examples of this shape in [-1, 1].
-pub fn to_examples<'g>(x: T<'g>, shape: &[usize]) -> T<'g> {
+pub fn to_examples<'g>(x: Var<'g>, shape: &[usize]) -> Var<'g> {
     (x * 2.0 - 1.0).reshape(&[&[x.dim(0)], shape].concat())
 }
