@@ -1,4 +1,4 @@
-//! A kernel of one's own, swish: its WGSL lies beside this file, its twin is here, and the GPU is checked against the twin.
+//! A kernel of one's own, swish: its WGSL lies beside this file, its reference is here, and the GPU is checked against the reference.
 //!
 //! `cargo run --release --example custom_kernel -- [ADAPTER]`: on the first adapter, a software one too.
 
@@ -28,7 +28,7 @@ impl Spec for Swish {
         Dispatch::folded(self.len.div_ceil(256), caps, overrides!(N = self.len, BETA = self.beta))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let beta = F::from(self.beta).expect("a finite number");
         for (y, &x) in io.writes[0].iter_mut().zip(io.reads[0]) {
             *y = x / (F::one() + (-beta * x).exp());
@@ -76,7 +76,7 @@ fn main() -> Result<()> {
     let exact: Vec<f64> = x.iter().map(|&x| x.into()).collect();
     let mut expected = vec![0.0; kernel.len];
     let (reads, writes) = (vec![exact.as_slice()], vec![expected.as_mut_slice()]);
-    kernel.twin(Io { reads, words: vec![], writes, words_out: vec![], operands: vec![] });
+    kernel.reference(Io { reads, words: vec![], writes, words_out: vec![], operands: vec![] });
 
     // WGSL grants exp 3 + 2 |x| units in the last place, a product or sum half a one, and a division 2.5.
     let bound =
@@ -85,7 +85,7 @@ fn main() -> Result<()> {
     let worst = errors.zip(x.iter().zip(&expected)).map(|(error, (&x, &y))| error / bound(x, y)).fold(0.0, f64::max);
     println!("swish on {}: error at most {worst:.2} of the bound", device.info.name);
     if worst > 1.0 {
-        return Err(Error::failure("the kernel and its twin disagree"));
+        return Err(Error::failure("the kernel and its reference disagree"));
     }
     Ok(())
 }

@@ -158,7 +158,7 @@ impl Reference {
             Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![]),
         };
         let writes = flats.iter_mut().map(|f| f.as_mut_slice()).collect();
-        kernel.twin(Io { reads: vec![g, rate], words, writes, words_out: vec![], operands: vec![] });
+        kernel.reference(Io { reads: vec![g, rate], words, writes, words_out: vec![], operands: vec![] });
         self.states.extend(names.into_iter().zip(flats));
     }
 }
@@ -172,12 +172,12 @@ fn mark(nodes: &[Node], id: Id, wanted: &mut [bool]) {
     }
 }
 
-/// A kernel's twin on one output.
+/// A kernel's reference on one output.
 fn run(kernel: impl Into<Kernel>, reads: &[&[f64]], words: &[&[u32]]) -> Vec<f64> {
     let kernel = kernel.into();
     let Buffers { writes, .. } = kernel.buffers();
     let mut y = vec![0.0; writes[0]];
-    kernel.twin(Io {
+    kernel.reference(Io {
         reads: reads.to_vec(),
         words: words.to_vec(),
         writes: vec![&mut y],

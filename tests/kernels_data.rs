@@ -97,7 +97,7 @@ fn finite() {
             }
         }
     }
-    // By hand, as the twin is tested by nothing else.
+    // By hand, as the reference is tested by nothing else.
     let since = |x: f32, before| Finite::since(&[1.0f32.to_bits(), x.to_bits()], 150, before);
     assert_eq!(
         [since(f32::MAX, 0), since(f32::MAX, 100), since(f32::NAN, 0), since(f32::INFINITY, 100)],

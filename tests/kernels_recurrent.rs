@@ -1,4 +1,4 @@
-//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the twins, twins against the definitions.
+//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the references, references against the definitions.
 mod common;
 
 use common::{EPS, Inputs, check_cases, check_derived, device};
@@ -107,20 +107,20 @@ fn defined(case: &Case, reads: &[Vec<f32>]) -> Vec<f64> {
 }
 
 #[test]
-fn twins_against_the_definitions() {
+fn references_against_the_definitions() {
     for (n, s, reset) in all().filter(|(_, s, _)| s.units <= 33) {
         for case in cases(s, reset) {
             let data = Inputs::suited(&case.kernel, n as u64).filled(&case.kernel);
-            let (twin, want) = (data.twin64(&case.kernel).0.remove(0), defined(&case, &data.reads));
-            assert_eq!(twin.len(), want.len());
-            for (i, (x, y)) in twin.iter().zip(&want).enumerate() {
+            let (reference, want) = (data.twin64(&case.kernel).0.remove(0), defined(&case, &data.reads));
+            assert_eq!(reference.len(), want.len());
+            for (i, (x, y)) in reference.iter().zip(&want).enumerate() {
                 assert!((x - y).abs() <= 1e-12, "{:?}: element {i} is {x}, not {y}", case.kernel);
             }
         }
     }
 }
 
-/// Through the planner, against the twin in f64.
+/// Through the planner, against the reference in f64.
 #[test]
 fn the_cpu_runner_against_the_twins() {
     let wide = |[steps, batch, units]: [usize; 3]| Sequence { steps, batch, units, reverse: false };

@@ -97,7 +97,7 @@ fn functions_at_the_ends_of_the_numbers() {
     }
 }
 
-/// The twins of all maps, in both precisions.
+/// The references of all maps, in both precisions.
 #[test]
 fn twins_at_the_ends_of_the_numbers() {
     let c = Real::new(0.5);

@@ -22,7 +22,8 @@ fn noise(n: usize, seed: u32) -> Vec<f32> {
 /// Plans for both kinds of runner, runs on the CPU with all inputs and states random, compares every output and state.
 fn agrees(graph: &Graph, rounds: usize, tolerance: f64) {
     for wide in [false, true] {
-        let program = plan(graph, &Caps { wide, ..Cpu::caps() }, None).unwrap();
+        let program =
+            plan(graph, &Caps { launches_are_expensive: wide, runs_shaders: wide, ..Cpu::caps() }, None).unwrap();
         let mut cpu = Cpu::new();
         cpu.set_clock(0, 7).unwrap();
         let id = cpu.load(&program).unwrap();

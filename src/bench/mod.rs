@@ -100,7 +100,7 @@ fn doubled(caps: &Caps, len: usize) -> Result<Program> {
 /// What shows how fast the device multiplies and adds: a kernel that does nothing else; on a processor, whose runner has
 /// vectors in its products and not in that, a large product.
 fn arithmetic(caps: &Caps) -> Result<Program> {
-    if !caps.wide {
+    if !caps.runs_shaders {
         let graph = Graph::new();
         let [a, b] = ["a", "b"].map(|name| graph.input(name, &[1024, 1024]));
         graph.output("y", a.matmul(b));

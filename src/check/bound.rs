@@ -1,4 +1,4 @@
-//! How far from its twin in f64 a kernel's result may lie, derived from what it computes.
+//! How far from its reference in f64 a kernel's result may lie, derived from what it computes.
 
 use super::{inputs::Data, run::Written};
 use crate::{
@@ -13,12 +13,12 @@ pub const EPS: f64 = f32::EPSILON as f64;
 /// Below every normal `f32`: implementations may flush what is smaller.
 pub const TINY: f64 = f32::MIN_POSITIVE as f64;
 
-/// How far from the `f64` twin a result may lie. Words must always be equal.
+/// How far from the `f64` reference a result may lie. Words must always be equal.
 #[derive(Clone, Debug)]
 pub enum Bound {
-    /// The bits of the `f32` twin: data movement, integers, comparisons.
+    /// The bits of the `f32` reference: data movement, integers, comparisons.
     Exact,
-    /// c * eps * sqrt(terms) * S + tiny, where S is the twin on absolute values: kernels that add `terms` products.
+    /// c * eps * sqrt(terms) * S + tiny, where S is the reference on absolute values: kernels that add `terms` products.
     Sum {
         /// Roundings of a term and of what follows the sum.
         c: f64,
@@ -229,9 +229,9 @@ fn rmsprop(k: &RmsProp, data: &Data) -> Bound {
 pub struct Expected {
     kernel: Kernel,
     exact: Vec<Vec<f64>>,
-    /// The f32 twin's.
+    /// The f32 reference's.
     pub single: Written,
-    /// None: the bits of the f32 twin.
+    /// None: the bits of the f32 reference.
     bounds: Option<Vec<Vec<f64>>>,
 }
 
@@ -245,7 +245,7 @@ pub struct Worst {
 }
 
 impl Expected {
-    /// By the kernel's twins on these contents.
+    /// By the kernel's references on these contents.
     pub fn new(kernel: &Kernel, data: &Data, bound: &Bound) -> Self {
         let (exact, _) = data.twin64(kernel);
         let (floats, words) = data.twin32(kernel);

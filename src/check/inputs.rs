@@ -201,22 +201,22 @@ pub struct Data {
 }
 
 impl Data {
-    /// What the kernel's twin in `f32` makes of it.
+    /// What the kernel's reference in `f32` makes of it.
     pub fn twin32(&self, kernel: &Kernel) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
-        self.twin(kernel, |x| x)
+        self.reference(kernel, |x| x)
     }
 
-    /// What the kernel's twin in `f64` makes of it.
+    /// What the kernel's reference in `f64` makes of it.
     pub fn twin64(&self, kernel: &Kernel) -> (Vec<Vec<f64>>, Vec<Vec<u32>>) {
-        self.twin(kernel, f64::from)
+        self.reference(kernel, f64::from)
     }
 
-    /// The `f64` twin on absolute values: the sum of |a||b| for a kernel that adds products.
+    /// The `f64` reference on absolute values: the sum of |a||b| for a kernel that adds products.
     pub fn magnitude(&self, kernel: &Kernel) -> Vec<Vec<f64>> {
-        self.twin(kernel, |x| f64::from(x.abs())).0
+        self.reference(kernel, |x| f64::from(x.abs())).0
     }
 
-    fn twin<F: num_traits::Float>(
+    fn reference<F: num_traits::Float>(
         &self,
         kernel: &Kernel,
         convert: impl Fn(f32) -> F + Copy,
@@ -224,7 +224,7 @@ impl Data {
         let all = |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|&x| convert(x)).collect()).collect::<Vec<Vec<F>>>();
         let (reads, operands, mut writes) = (all(&self.reads), all(&self.operands), all(&self.writes));
         let mut words_out = self.words_out.clone();
-        kernel.twin(Io {
+        kernel.reference(Io {
             reads: reads.iter().map(Vec::as_slice).collect(),
             words: self.words.iter().map(Vec::as_slice).collect(),
             writes: writes.iter_mut().map(Vec::as_mut_slice).collect(),

@@ -1,4 +1,4 @@
-//! Whether a device computes what it should: every kernel against its twin in f64 under a derived bound, and some rounds of
+//! Whether a device computes what it should: every kernel against its reference in f64 under a derived bound, and some rounds of
 //! training beside the CPU runner.
 
 mod bound;

@@ -24,7 +24,7 @@ pub struct Report {
     pub adapter: serde_json::Value,
     /// What plans and launches assume of it: [`crate::kernels::Caps`].
     pub caps: serde_json::Value,
-    /// Launches against their twins.
+    /// Launches against their references.
     pub kernels: Vec<Checked>,
     /// Trainings beside the CPU runner's.
     pub trainings: Vec<Losses>,
@@ -34,7 +34,7 @@ pub struct Report {
     pub seconds: f64,
 }
 
-/// A launch against its twin.
+/// A launch against its reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checked {
     /// Its name.

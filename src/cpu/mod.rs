@@ -1,4 +1,4 @@
-//! The CPU runner: the kernels' twins in f32 on all cores, with vectorised chains and reductions and a GEMM crate's products.
+//! The CPU runner: the kernels' references in f32 on all cores, with vectorised chains and reductions and a GEMM crate's products.
 
 mod chain;
 mod math;
@@ -95,7 +95,7 @@ impl Cpu {
 
     /// What plans for this runner may assume.
     pub fn caps() -> Caps {
-        Caps { max_binding: 1 << 40, wide: false, ..Caps::default() }
+        Caps { max_binding: 1 << 40, launches_are_expensive: false, runs_shaders: false, ..Caps::default() }
     }
 
     /// The place of a buffer of zeros, or of the one that is there under this name.
@@ -214,11 +214,11 @@ fn run_kernel(
         }
         Kernel::Tick(k) => {
             let words_out = vec![bytemuck::cast_slice_mut(&mut *writes[0])];
-            k.twin(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
+            k.reference(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
         }
         kernel => {
             let writes = writes.iter_mut().map(|w| &mut **w).collect();
-            kernel.twin(Io {
+            kernel.reference(Io {
                 reads: reads.to_vec(),
                 words: words.to_vec(),
                 writes,
@@ -229,7 +229,7 @@ fn run_kernel(
     }
 }
 
-/// An optimiser's twin, vectorised, on parts of its flat group: reads are the gradient and the rate.
+/// An optimiser's reference, vectorised, on parts of its flat group: reads are the gradient and the rate.
 fn in_parts<K: Spec>(
     reads: &[&[f32]],
     words: &[&[u32]],
@@ -243,7 +243,7 @@ fn in_parts<K: Spec>(
     }
     parts.into_par_iter().for_each(|(g, writes)| {
         let io = Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] };
-        Arch::new().dispatch(|| kernel(g.len()).twin(io));
+        Arch::new().dispatch(|| kernel(g.len()).reference(io));
     });
 }
 

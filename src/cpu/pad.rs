@@ -40,7 +40,7 @@ mod tests {
             let (mut got, mut want) = (vec![f32::NAN; numel(&kernel.to)], vec![f32::NAN; numel(&kernel.to)]);
             pad(&kernel, &x, &mut got);
             let (words, words_out, operands) = (vec![], vec![], vec![]);
-            kernel.twin(Io { reads: vec![&x], words, writes: vec![&mut want], words_out, operands });
+            kernel.reference(Io { reads: vec![&x], words, writes: vec![&mut want], words_out, operands });
             assert_eq!(got, want, "{kernel:?}");
         }
     }

@@ -55,7 +55,8 @@ impl Device {
             product: body::bodies(adapter, false)[0],
             half: features.contains(Features::SHADER_F16),
             matrices: body::matrices(adapter),
-            wide: true,
+            launches_are_expensive: true,
+            runs_shaders: true,
         };
         // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are tested.
         #[expect(unsafe_code, reason = "wgpu wants to be told that experimental features may be unsound")]

@@ -51,7 +51,7 @@ impl Spec for Adam {
     }
 
     #[inline(always)]
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let t = (io.words[0][0] as usize * self.of + self.count + 1) as f64;
         let [p, m, v] = &mut io.writes[..] else { panic!("adam writes p, m and v") };
@@ -84,7 +84,7 @@ mod tests {
         for step in 0..3 {
             let (g, clock) = ([0.3, -20.0], [step, 0, 0, 0]);
             let writes: Vec<&mut [f64]> = vec![&mut p, &mut m, &mut v];
-            adam.twin(Io {
+            adam.reference(Io {
                 reads: vec![&g, &[0.01]],
                 words: vec![&clock],
                 writes,

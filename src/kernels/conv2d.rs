@@ -122,7 +122,7 @@ impl Spec for Conv2d {
         self.product().dispatch(caps, self.geometry.overrides())
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let g = &self.geometry;
         let (x, w) = (io.reads[0], io.reads[1]);
         for n in 0..g.y_len() {

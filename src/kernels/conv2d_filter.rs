@@ -60,7 +60,7 @@ impl Spec for Conv2dFilter {
         self.product().dispatch(caps, overrides)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let g = &self.geometry;
         let (x, y) = (io.reads[0], io.reads[1]);
         let places = g.b * g.p * g.q;

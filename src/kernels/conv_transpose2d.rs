@@ -48,7 +48,7 @@ impl Spec for ConvTranspose2d {
         self.product().dispatch(caps, self.geometry.overrides())
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let g = &self.geometry;
         let (y, w) = (io.reads[0], io.reads[1]);
         let x = &mut io.writes[0];

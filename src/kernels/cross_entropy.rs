@@ -29,7 +29,7 @@ impl Spec for CrossEntropy {
         Dispatch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let rows = io.reads[0].chunks(self.cols).zip(io.reads[1].chunks(self.cols));
         for ((x, t), y) in rows.zip(io.writes[0].iter_mut()) {
             let top = x.iter().fold(x[0], |a, &x| a.max(x));

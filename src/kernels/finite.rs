@@ -47,7 +47,7 @@ impl Spec for Finite {
         Dispatch::folded(self.len.div_ceil(SPAN), caps, overrides!(N = self.len, SPAN = SPAN, LANES = LANES))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (step, x) = (io.words[0][0], &io.words[1][..self.len]);
         for (part, found) in x.chunks(SPAN).zip(io.words_out[0].iter_mut()) {
             *found = Self::since(part, step, *found);

@@ -148,7 +148,7 @@ impl Spec for Gather {
         Dispatch::folded(rows, caps, constants)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (clock, items, classes) = (io.words[0], io.words[1], io.words[2]);
         let (_, len) = self.rows();
         for (row, y) in io.writes[0].chunks_mut(len).enumerate() {

@@ -39,7 +39,7 @@ impl Spec for Gru {
         dispatch
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [gates, weight, bias, h0, mask] = io.reads[..] else { panic!("gru reads five tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (hs, values) = io.writes[0].split_at_mut(s.all_states());

@@ -41,7 +41,7 @@ impl Spec for GruGrad {
         dispatch
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [values, hs, transposed, mask, dhs] = io.reads[..] else { panic!("gru_grad reads five tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (das, dh) = io.writes[0].split_at_mut(3 * s.states());

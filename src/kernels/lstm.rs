@@ -34,7 +34,7 @@ impl Spec for Lstm {
         self.sequence.dispatch(ROWS, caps)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [gates, weight, h0, c0, mask] = io.reads[..] else { panic!("lstm reads five tensors") };
         let (s, units) = (self.sequence, self.sequence.units);
         let (hs, rest) = io.writes[0].split_at_mut(s.all_states());

@@ -35,7 +35,7 @@ impl Spec for LstmGrad {
         self.sequence.dispatch(ROWS, caps)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [values, cs, transposed, mask, dhs, dcs] = io.reads[..] else { panic!("lstm_grad reads six tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (das, carried) = io.writes[0].split_at_mut(4 * s.states());

@@ -51,7 +51,7 @@ impl Spec for MatMul {
             .dispatch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let &Self { batch, m: rows, n: columns, k: depth, .. } = self;
         let (a, b) = (io.reads[0], io.reads[1]);
         let a = |i: usize, m: usize, k: usize| {

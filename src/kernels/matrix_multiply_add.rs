@@ -32,7 +32,7 @@ impl Spec for MatrixMultiplyAdd {
         Dispatch { body: self.matrix.sources(), ..Dispatch::folded(self.groups, caps, overrides) }
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let side = self.matrix.side();
         let (a, b) = (io.reads[0], io.reads[1]);
         for (n, y) in io.writes[0].iter_mut().enumerate() {

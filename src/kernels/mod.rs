@@ -1,6 +1,6 @@
 //! Every kernel: a WGSL file in `shaders/` and a module of the same name here.
 //!
-//! A kernel's module holds its parameters, the only launch geometry, an honest twin on the CPU that is generic over the
+//! A kernel's module holds its parameters, the only launch geometry, an honest reference on the CPU that is generic over the
 //! float type, and its cost. Nothing else knows a tile size.
 //!
 //! The bindings are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
@@ -83,9 +83,11 @@ pub struct Caps {
     pub half: bool,
     /// What matrix units multiply.
     pub matrices: Vec<Matrix>,
-    /// Many lanes and dear launches: long sums with few results are split, small tensors are computed again in each kernel
-    /// that uses them.
-    pub wide: bool,
+    /// Whether launches are expensive beside arithmetic, as on GPUs: the planner splits long sums with few results, and
+    /// computes small tensors again in each kernel that uses them.
+    pub launches_are_expensive: bool,
+    /// Whether kernels run as shaders: loops, workgroups and 32-bit indices set limits then.
+    pub runs_shaders: bool,
 }
 
 impl Default for Caps {
@@ -97,7 +99,8 @@ impl Default for Caps {
             product: Body::Tiled,
             half: false,
             matrices: vec![],
-            wide: true,
+            launches_are_expensive: true,
+            runs_shaders: true,
         }
     }
 }
@@ -130,9 +133,9 @@ impl Dispatch {
     }
 }
 
-/// Rounds that no loop of an invocation may exceed: some drivers stop at 65,535 without a word.
+/// The most iterations of a loop in one invocation: some drivers stop at 65,535 and do not say so.
 pub const MAX_LOOP: usize = 32_768;
-/// Numbers that an index in a shader tells apart.
+/// The number of elements that a 32-bit index of a shader can address.
 pub const MAX_ELEMENTS: usize = 1 << 32;
 
 /// Pairs of override name and value.
@@ -163,7 +166,7 @@ pub struct Buffers {
     pub words_out: Vec<usize>,
 }
 
-/// The slices that a twin runs on; `operands` are the chain's.
+/// The slices that a reference runs on; `operands` are the chain's.
 pub struct Io<'a, F> {
     /// See [`Buffers::reads`].
     pub reads: Vec<&'a [F]>,
@@ -188,7 +191,7 @@ pub trait Spec {
     /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::dispatch`].
     fn dispatch(&self, caps: &Caps) -> Dispatch;
     /// The same result as the shader's, by plain loops.
-    fn twin<F: Float>(&self, io: Io<F>);
+    fn reference<F: Float>(&self, io: Io<F>);
     /// Arithmetic and least traffic of one run.
     fn cost(&self) -> Cost;
     /// The fused pointwise chain, where the kernel has one.
@@ -242,9 +245,9 @@ macro_rules! kernels {
                     dispatch
                 }),* }
             }
-            /// See [`Spec::twin`].
-            pub fn twin<F: Float>(&self, io: Io<F>) {
-                match self { $(Self::$name(k) => k.twin(io)),* }
+            /// See [`Spec::reference`].
+            pub fn reference<F: Float>(&self, io: Io<F>) {
+                match self { $(Self::$name(k) => k.reference(io)),* }
             }
             /// See [`Spec::cost`].
             pub fn cost(&self) -> Cost {
@@ -291,7 +294,7 @@ kernels!(
     Tick
 );
 
-/// A constant of the twin's float type.
+/// A constant of the reference's float type.
 #[inline(always)]
 pub(crate) fn real<F: Float>(value: f64) -> F {
     F::from(value).expect("a finite constant fits every float type")

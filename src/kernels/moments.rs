@@ -28,7 +28,7 @@ impl Spec for Moments {
         fold::dispatch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
         let (x, count) = (io.reads[0], real::<F>(inner.len() as f64));
         let (means, variances) = io.writes[0].split_at_mut(outer.len());

@@ -39,7 +39,7 @@ impl Spec for MultiplyAdd {
         Dispatch { body, ..Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides) }
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (m, c) = (io.reads[1][0], io.reads[1][1]);
         for (&a, y) in io.reads[0].iter().zip(io.writes[0].iter_mut()) {
             let end = |i| (0..self.rounds).fold(a + real(i as f64), |x: F, _| x * m + c);

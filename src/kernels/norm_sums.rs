@@ -33,7 +33,7 @@ impl Spec for NormSums {
         fold::dispatch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, overrides!(EPS = self.eps))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
         let (dy, x, (means, variances)) = (io.reads[0], io.reads[1], io.reads[2].split_at(outer.len()));
         let (sums, products) = io.writes[0].split_at_mut(outer.len());

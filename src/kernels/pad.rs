@@ -60,7 +60,7 @@ impl Spec for Pad {
         Dispatch::folded(numel(&self.to).div_ceil(SIZE), caps, constants)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let x = io.reads[0];
         for (n, y) in io.writes[0].iter_mut().enumerate() {
             // from the innermost axis outwards: the coordinate in y, and where that is in x

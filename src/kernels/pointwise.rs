@@ -32,7 +32,7 @@ impl Spec for Pointwise {
         Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, IN_PLACE = self.in_place as u32))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         for (n, y) in io.writes[0].iter_mut().enumerate() {
             let acc = if self.in_place { *y } else { F::zero() };
             *y = self.chain.eval(n, acc, &io.operands);

@@ -108,7 +108,7 @@ impl Spec for Random {
         )
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (clock, y) = (io.words[0], &mut io.writes[0]);
         let value = |bits| match self.dist {
             Dist::Uniform => uniform(bits),
@@ -192,7 +192,7 @@ mod tests {
         let draw = |dist, seed| {
             let mut y = vec![0.0f32; count];
             let random = Random { stream: 3, dist, len: count };
-            random.twin(Io {
+            random.reference(Io {
                 reads: vec![],
                 words: vec![&[5, seed, 0, 0]],
                 writes: vec![&mut y],

@@ -36,7 +36,7 @@ impl Spec for Record {
         )
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let row = io.words[0][0] as usize % self.rows;
         let ring = &mut io.writes[0][row * self.count..][..self.count];
         for (j, y) in ring.iter_mut().enumerate() {

@@ -60,7 +60,7 @@ impl Spec for Reduce {
         fold::dispatch(&self.outer, &self.inner, self.splits, self.span(), caps, constants)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
         let range = |s: usize| &inner[(s * self.span()).min(inner.len())..((s + 1) * self.span()).min(inner.len())];
         for (j, y) in io.writes[0].iter_mut().enumerate() {

@@ -34,7 +34,7 @@ impl Spec for RmsProp {
     }
 
     #[inline(always)]
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let [p, s] = &mut io.writes[..] else { panic!("rmsprop writes p and s") };
         let (p, s) = (&mut p[..self.len], &mut s[..self.len]);

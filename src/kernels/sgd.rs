@@ -30,7 +30,7 @@ impl Spec for Sgd {
     }
 
     #[inline(always)]
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let [p, v] = &mut io.writes[..] else { panic!("sgd writes p and v") };
         let (p, v) = (&mut p[..self.len], &mut v[..self.len]);

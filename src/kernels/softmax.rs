@@ -29,7 +29,7 @@ impl Spec for Softmax {
         Dispatch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         for (x, y) in io.reads[0].chunks(self.cols).zip(io.writes[0].chunks_mut(self.cols)) {
             let top = x.iter().fold(x[0], |a, &x| a.max(x));
             let sum = x.iter().fold(F::zero(), |a, &x| a + (x - top).exp());

@@ -21,7 +21,7 @@ impl Spec for Tick {
         Dispatch { body: &[], overrides: vec![], groups: [1; 3] }
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let clock = &mut io.words_out[0];
         clock[0] = clock[0].wrapping_add(1);
         clock[3] = (clock[0] as f32).to_bits();

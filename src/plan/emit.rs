@@ -295,7 +295,7 @@ impl<'a> Emitter<'a> {
 
     fn filter_gradient(&mut self, geometry: Geometry, x: Id, y: Id, root: Id, label: String) {
         let (x, y, w) = (self.read(x), self.read(y), self.place(root));
-        let splits = if self.caps.wide { Conv2dFilter::splits_for(&geometry) } else { 1 };
+        let splits = if self.caps.launches_are_expensive { Conv2dFilter::splits_for(&geometry) } else { 1 };
         if splits == 1 {
             self.push(Conv2dFilter { geometry, splits }, vec![x, y, w], vec![], label);
             return;
@@ -326,7 +326,7 @@ impl<'a> Emitter<'a> {
         let (chain, operands) = self.operands(&group);
         let (y, label) = (self.place(root), self.label(root));
         let length = inner.iter().map(|d| d.0).product();
-        let splits = if self.caps.wide { Reduce::splits_for(y.len, length) } else { 1 };
+        let splits = if self.caps.launches_are_expensive { Reduce::splits_for(y.len, length) } else { 1 };
         if splits == 1 {
             self.push(Reduce { max, outer, inner, scale, splits, chain }, vec![y], operands, label);
             return;

@@ -14,7 +14,7 @@ const CHEAP_INSTRS: usize = 6;
 /// A tensor this many times smaller than the one it is repeated into counts as no memory.
 const MUCH_SMALLER: usize = 8;
 
-/// On a wide device, a tensor of at most this many elements is computed again wherever it is used: the launch would cost more.
+/// Where launches are expensive, a tensor of at most this many elements is computed again wherever it is used.
 const CHEAP_ELEMENTS: usize = 4096;
 
 /// Nodes that are tried in one chain at most: it would be cut into many anyway, one by one.
@@ -55,9 +55,9 @@ pub fn takes_chain(op: &Op) -> bool {
 }
 
 /// Marks the nodes that are computed inside their consumers: pointwise nodes that are not stored, all of whose uses end
-/// in one kernel, and cheap ones wherever they are used. Unless the device is `wide`, what is repeated into something
+/// in one kernel, and cheap ones wherever they are used. Where launches are cheap, what is repeated into something
 /// much larger is computed once.
-pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec<bool> {
+pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], launches_are_expensive: bool) -> Vec<bool> {
     let uses = uses(nodes, live, stored);
     let mut fused = vec![false; nodes.len()];
     let mut root: Vec<Option<Id>> = vec![None; nodes.len()];
@@ -70,10 +70,10 @@ pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec
         let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
         root[id] = roots[0].filter(|_| roots.iter().all(|r| *r == roots[0]));
         let (instrs, large) = &costs[id];
-        let repeated = !wide
+        let repeated = !launches_are_expensive
             && *instrs > 1
             && uses[id].iter().all(|&u| elements(nodes, u) >= MUCH_SMALLER * numel(&nodes[id].shape));
-        let small = wide && numel(&nodes[id].shape) <= CHEAP_ELEMENTS;
+        let small = launches_are_expensive && numel(&nodes[id].shape) <= CHEAP_ELEMENTS;
         let cheap = small || (*instrs <= CHEAP_INSTRS && large.len() <= 1);
         let cheap = cheap && uses[id].iter().all(|&u| in_chain(u));
         fused[id] = !repeated && (root[id].is_some_and(in_chain) || cheap);

@@ -48,8 +48,7 @@ pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[Var<'g>]) -
 /// Limits of kernels and of the adapter, and that no launch writes what it also binds otherwise.
 pub(super) fn check(launch: &Launch, buffers: &[Buffer], caps: &Caps) -> Result<()> {
     let refused = |why: String| Err(Error::failure(format!("{}: {why}", launch.title())));
-    // The CPU runner has neither workgroups nor indices of 32 bits.
-    if caps.wide {
+    if caps.runs_shaders {
         if let Some(obstacle) = launch.kernel.obstacle() {
             return refused(obstacle);
         }

@@ -43,7 +43,7 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Prog
     let mut t = Tensors::new(nodes, live);
     t.states.check_order(&t, graph)?;
     t.store(roots);
-    t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.wide);
+    t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
     let groups = groups::build(&mut t)?;
     emit::Emitter::new(&t, groups, graph.groups(), caps, data).program(&metrics, &outputs)
 }
@@ -71,7 +71,7 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
         let t = match &node.op {
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
             op => {
-                let shortened = if caps.wide { limits::shortened(&lowered, node, &inputs) } else { None };
+                let shortened = if caps.runs_shaders { limits::shortened(&lowered, node, &inputs) } else { None };
                 shortened.unwrap_or_else(|| lowered.node(op.clone(), &inputs, node.shape.clone()))
             }
         };

@@ -1,4 +1,4 @@
-//! Runs a kernel on the GPU between guard bands and compares it with its twins on the CPU.
+//! Runs a kernel on the GPU between guard bands and compares it with its references on the CPU.
 //!
 //! `check(kernel, Inputs::random(seed), bound)` is a whole test; `saddle::check` has the bands, the bounds and the shapes that
 //! `saddle check` takes some of. Outputs start as NaN: what is not written is seen.
@@ -31,9 +31,14 @@ pub fn check_with(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs, bound:
     let data = inputs.filled(&kernel);
     let expected = Expected::new(&kernel, &data, &bound);
     let [on_cpu, on_gpu] = [expected.single.clone(), run(caps, &kernel, &data)].map(|written| expected.worst(&written));
-    assert!(on_cpu.ratio <= 1.0, "of the f32 twin: {}", on_cpu.place);
+    assert!(on_cpu.ratio <= 1.0, "of the f32 reference: {}", on_cpu.place);
     assert!(on_gpu.ratio <= 1.0, "of the GPU: {}", on_gpu.place);
-    println!("{}: error / bound {:.3} on the GPU, {:.3} in the f32 twin", kernel.name(), on_gpu.ratio, on_cpu.ratio);
+    println!(
+        "{}: error / bound {:.3} on the GPU, {:.3} in the f32 reference",
+        kernel.name(),
+        on_gpu.ratio,
+        on_cpu.ratio
+    );
     on_gpu.ratio
 }
 

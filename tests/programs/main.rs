@@ -225,7 +225,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn random_programs_are_right_on_the_cpu() {
     let (first, count) = (number("SADDLE_PROGRAMS_FROM", 0), number("SADDLE_PROGRAMS", 3000));
     all(first..first + count, 24, true, &mut |graph, seed| {
-        let caps = Caps { wide: seed % 2 == 1, ..Cpu::caps() };
+        let caps = Caps { launches_are_expensive: seed % 2 == 1, runs_shaders: seed % 2 == 1, ..Cpu::caps() };
         judge(graph, seed, &caps, &mut Cpu::new(), 4.0 * EPS)
     });
 }
