@@ -19,7 +19,7 @@ override FIRST: u32 = 0u;
 override LEFT_BITS: u32 = 0u;
 override RIGHT_BITS: u32 = 0u;
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, 0
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
 @group(0) @binding(1) var<storage, read> items: array<u32>; // [COUNT, ITEM_LEN] bytes or bits of f32
 @group(0) @binding(2) var<storage, read> classes: array<u32>; // [COUNT]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]

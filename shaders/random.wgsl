@@ -8,7 +8,7 @@ override STREAM: u32 = 0u;
 override DIST: u32 = 0u; // 0 uniform, 1 normal, 2 Bernoulli
 override P: f32 = 0.5;
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, 0
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [N]
 
 fn uniform(bits: u32) -> f32 {

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, numel},
     initial,
-    kernels::{Caps, gather::DataLayout},
+    kernels::{Caps, Clock, gather::DataLayout},
     plan::plan,
     program::{self, Content, Memory, Program, StateItem},
     runner::{ProgramId, Runner},
@@ -87,7 +87,7 @@ impl Engine {
         for (name, program) in plans.0 {
             programs.insert(name, (runner.load(&program)?, program));
         }
-        runner.set_clock(0, seed)?;
+        runner.set_clock(Clock { step: 0, seed })?;
         for item in &items {
             runner.write_state(&item.state, item.offset, &initial::values(item, seed))?;
         }
@@ -167,8 +167,8 @@ impl Engine {
     }
 
     /// Sets the number of rounds done and the seed that noise and batches follow from.
-    pub fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
-        self.runner.set_clock(step, seed)
+    pub fn set_clock(&mut self, clock: Clock) -> Result<()> {
+        self.runner.set_clock(clock)
     }
 
     /// Does something that leaves no trace: what the named program overwrites, and the clock, are put back afterwards.
@@ -181,7 +181,7 @@ impl Engine {
         for ((state, _), values) in written.iter().zip(&saved) {
             self.runner.write_state(state, 0, values)?;
         }
-        self.runner.set_clock(step, self.seed)?;
+        self.runner.set_clock(Clock { step, seed: self.seed })?;
         result
     }
 

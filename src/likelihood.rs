@@ -6,7 +6,7 @@ use crate::{
     engine::{Engine, Plans},
     error::{Error, Result},
     graph::Graph,
-    kernels::Caps,
+    kernels::{Caps, Clock},
     models::boltzmann::{CHAINS, MACHINE, Machine, anneal, layer_name, weight_name},
     runner::Runner,
 };
@@ -128,7 +128,7 @@ impl Parameters {
         let log_base: f64 = base.iter().flatten().map(|&a| softplus(a.into())).sum();
         let mut log_weights = vec![log_base; runs];
         for round in 0..rounds as u64 {
-            engine.set_clock(round, annealing.seed)?;
+            engine.set_clock(Clock { step: round, seed: annealing.seed })?;
             let gains = engine.ask("annealing", &inputs)?;
             log_weights.iter_mut().zip(gains).for_each(|(sum, gain)| *sum += f64::from(gain));
         }

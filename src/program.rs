@@ -25,7 +25,7 @@ pub enum Content {
     Input(String),
     /// One constant, filled once.
     Constant(f32),
-    /// `[step, seed low, seed high, step as f32]`, words.
+    /// The words of a [`Clock`](crate::kernels::Clock).
     Clock,
     /// The packed data set, words.
     Items,

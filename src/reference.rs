@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::{
     graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, Var, numel, without},
     kernels::{
-        Adam, Buffers, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random,
-        RmsProp, Sgd, chain::Code, gather::DataLayout,
+        Adam, Buffers, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul,
+        Random, RmsProp, Sgd, chain::Code, gather::DataLayout,
     },
 };
 
@@ -18,8 +18,8 @@ pub struct Reference {
     pub states: HashMap<String, Vec<f64>>,
     /// Contents of the graph's inputs, by name.
     pub inputs: HashMap<String, Vec<f64>>,
-    /// `[step, seed low, seed high, 0]`.
-    pub clock: [u32; 4],
+    /// The rounds done, and the seed.
+    pub clock: Clock,
     /// The data set: its layout, its packed items and its classes.
     pub data: Option<(DataLayout, Vec<u32>, Vec<u32>)>,
 }
@@ -32,7 +32,7 @@ impl Reference {
             let value = self.eval(graph, &node, &values);
             values.push(value);
         }
-        self.clock[0] += 1;
+        self.clock.step += 1;
         values
     }
 
@@ -68,14 +68,14 @@ impl Reference {
                 flat[offset..offset + numel(&shape)].to_vec()
             }
             Op::Random { stream, dist } => {
-                run(Random { stream: *stream, dist: *dist, len: numel(shape) }, &[], &[&self.clock])
+                run(Random { stream: *stream, dist: *dist, len: numel(shape) }, &[], &[&self.clock.words()])
             }
             Op::Batch { draw, field } => {
                 let (data, items, classes) = self.data.as_ref().expect("a data set for the batches");
                 let kernel = Gather { field: *field, draw: *draw, draws: graph.draws(), batch: shape[0], data: *data };
-                run(kernel, &[], &[&self.clock, items, classes])
+                run(kernel, &[], &[&self.clock.words(), items, classes])
             }
-            Op::Clock => vec![self.clock[0] as f64],
+            Op::Clock => vec![self.clock.step as f64],
             Op::Add => x(0).iter().zip(x(1)).map(|(a, b)| a + b).collect(),
             Op::Mul => x(0).iter().zip(x(1)).map(|(a, b)| a * b).collect(),
             Op::Map(f) => {
@@ -149,11 +149,11 @@ impl Reference {
         let len = g.len();
         let mut flats: Vec<Vec<f64>> =
             names.iter().map(|n| self.states.remove(n).unwrap_or_else(|| vec![0.0; len])).collect();
+        let clock = self.clock.words();
         let (kernel, words): (Kernel, Vec<&[u32]>) = match optimizer {
-            Optimizer::Adam { beta1, beta2, eps } => (
-                Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
-                vec![&self.clock],
-            ),
+            Optimizer::Adam { beta1, beta2, eps } => {
+                (Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(), vec![&clock])
+            }
             Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![]),
             Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![]),
         };

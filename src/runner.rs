@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{data::Items, error::Result, program::Program};
+use crate::{data::Items, error::Result, kernels::Clock, program::Program};
 
 /// A program that a runner has made ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub trait Runner {
     /// Stores the data set, or shares its memory, and its classes; before the programs that use them are loaded.
     fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()>;
     /// Sets the number of rounds done and the seed.
-    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()>;
+    fn set_clock(&mut self, clock: Clock) -> Result<()>;
     /// The number of rounds done.
     fn clock(&self) -> u64;
     /// One row of metrics for each round since the last call, oldest first.

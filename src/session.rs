@@ -11,7 +11,7 @@ use crate::{
     gpu::{self, Choice},
     graph::numel,
     kernels::{
-        Caps,
+        Caps, Clock,
         gather::DataLayout,
         random::{PURPOSE_SAMPLE, normal, philox, uniform},
     },
@@ -334,7 +334,7 @@ impl Session {
                 let one_hot: Vec<f32> = (0..rows * classes).map(one_hot).collect();
                 let inputs = [("z", latent.as_slice()), ("classes", one_hot.as_slice())];
                 // Noise that the graph draws itself is of another stream than that of training with this seed.
-                engine.set_clock(batch as u64, seed ^ SAMPLING)?;
+                engine.set_clock(Clock { step: batch as u64, seed: seed ^ SAMPLING })?;
                 samples.extend(engine.ask(SAMPLE, &inputs)?);
             }
             Ok(samples)
@@ -360,7 +360,7 @@ impl Session {
             for (batch, x) in x.chunks(rows * len).enumerate() {
                 let mut padded = x.to_vec();
                 padded.resize(rows * len, 0.0);
-                engine.set_clock(batch as u64, seed ^ SAMPLING)?;
+                engine.set_clock(Clock { step: batch as u64, seed: seed ^ SAMPLING })?;
                 engine.feed(graph, &[("x", &padded)])?;
                 for (all, output) in all.iter_mut().zip(outputs) {
                     all.extend(engine.output(graph, output)?);
@@ -387,9 +387,9 @@ impl Session {
         if !self.has(CALIBRATE) {
             return Ok(());
         }
-        self.engine.set_clock(0, self.settings.seed)?;
+        self.engine.set_clock(Clock { step: 0, seed: self.settings.seed })?;
         self.engine.run(CALIBRATE, self.calibration)?;
-        self.engine.set_clock(self.step, self.settings.seed)
+        self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })
     }
 
     /// Everything that a resume or a sampler needs.
@@ -453,7 +453,7 @@ impl Session {
         self.step = step;
         self.begun = step;
         self.phase = self.phase_of(self.step.saturating_sub(1));
-        self.engine.set_clock(self.step, self.settings.seed)
+        self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use saddle::{
     gpu::Gpu,
     kernels::{
-        Chain, Index, Kernel, Pointwise, Record, Tick,
+        Chain, Clock, Index, Kernel, Pointwise, Record, Tick,
         chain::{Code, Instr},
     },
     program::{Buffer, Content, Launch, Output, Program, Slice},
@@ -121,9 +121,9 @@ fn the_clock_can_be_set() {
     let mut gpu = gpu();
     let id = gpu.load(&counting(7)).unwrap();
     gpu.write_input(id, "x", &ramp()).unwrap();
-    gpu.set_clock(1000, 1).unwrap();
+    gpu.set_clock(Clock { step: 1000, seed: 1 }).unwrap();
     gpu.run(id, 5).unwrap();
-    gpu.set_clock(3, 1).unwrap();
+    gpu.set_clock(Clock { step: 3, seed: 1 }).unwrap();
     gpu.run(id, 2).unwrap();
     assert_eq!(gpu.clock(), 5);
     assert_eq!(gpu.metrics(id).unwrap().iter().map(|r| r[1]).collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);

@@ -7,7 +7,7 @@ use common::Rng;
 use saddle::{
     grad::grad,
     graph::{Composite, Form, Graph, Map, Node, Op, Real, Reset, Role, Var, WHOLE, numel, without},
-    kernels::gather::DataLayout,
+    kernels::{Clock, gather::DataLayout},
     models::{self, Examples},
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     objective,
@@ -409,8 +409,11 @@ fn critic(assignments: &[&str]) {
     let mut checks = Checks::default();
     let mut rng = Rng(5);
     let data = DataLayout { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };
-    let mut r =
-        Reference { clock: [0, 3, 0, 0], data: Some((data, rng.words(data.words()), vec![0])), ..Default::default() };
+    let mut r = Reference {
+        clock: Clock { step: 0, seed: 3 },
+        data: Some((data, rng.words(data.words()), vec![0])),
+        ..Default::default()
+    };
     let groups = g.groups();
     let first = |n: &Node| matches!(n.op, Op::State { item, version: 0, .. } if item != WHOLE);
     let states: Vec<Var> = g.nodes().iter().enumerate().filter(|(_, n)| first(n)).map(|(id, _)| g.at(id)).collect();

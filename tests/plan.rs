@@ -4,7 +4,7 @@ use saddle::{
     cpu::Cpu,
     grad::grad,
     graph::{Field, Graph, Init, Optimizer, Real, Var},
-    kernels::{Caps, gather::DataLayout},
+    kernels::{Caps, Clock, gather::DataLayout},
     plan::plan,
     reference::Reference,
     runner::Runner,
@@ -24,10 +24,10 @@ fn agrees(graph: &Graph, rounds: usize, tolerance: f64) {
     for wide in [false, true] {
         let program =
             plan(graph, &Caps { launches_are_expensive: wide, runs_shaders: wide, ..Cpu::caps() }, None).unwrap();
-        let mut cpu = Cpu::new();
-        cpu.set_clock(0, 7).unwrap();
+        let (mut cpu, clock) = (Cpu::new(), Clock { step: 0, seed: 7 });
+        cpu.set_clock(clock).unwrap();
         let id = cpu.load(&program).unwrap();
-        let mut reference = Reference { clock: [0, 7, 0, 0], ..Default::default() };
+        let mut reference = Reference { clock, ..Default::default() };
         for (i, node) in graph.nodes().iter().enumerate() {
             if let saddle::graph::Op::Input(name) = &node.op {
                 let data = noise(node.shape.iter().product(), i as u32);

@@ -264,7 +264,7 @@ fn export_for_torch() {
         let mut r = reference(&s, &dataset, &model, &start);
         let mut tensors = start.tensors;
         for round in 0..ROUNDS {
-            r.clock[0] = round as u32;
+            r.clock.step = round;
             for (id, node) in model.round().nodes().into_iter().enumerate() {
                 let leaf = match node.op {
                     Op::Batch { draw, field: Field::Items } => format!("real{draw}"),

@@ -10,7 +10,7 @@ use crate::{
     data::Dataset,
     engine::{Engine, Plans},
     error::{Error, Result},
-    kernels::{Caps, gather::DataLayout},
+    kernels::{Caps, Clock, gather::DataLayout},
     models, probe,
     program::Program,
     session,
@@ -137,7 +137,7 @@ impl Planned<'_> {
         session::upload(runner.as_mut(), &dataset)?;
         drop(dataset);
         let mut engine = Engine::new(runner, plans, settings.seed)?;
-        engine.set_clock(from, settings.seed)?;
+        engine.set_clock(Clock { step: from, seed: settings.seed })?;
         let mut first = None;
         let rounds = measure(effort, |times| {
             let start = Instant::now();

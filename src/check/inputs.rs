@@ -1,11 +1,11 @@
 //! What a kernel runs on.
 
-use crate::kernels::{Io, Kernel};
+use crate::kernels::{Clock, Io, Kernel};
 
 /// A quiet NaN with a recognisable payload.
 pub const POISON: u32 = 0x7fc0_dead;
 /// What the clock holds besides the step.
-const SEED: [u32; 2] = [0x0bad_cafe, 0x5eed];
+const SEED: u64 = 0x5eed_0bad_cafe;
 
 /// What a kernel runs on. Contents that are not given are drawn uniformly from `range`, except that outputs start as NaN
 /// and output words as 0.
@@ -182,7 +182,7 @@ fn recurrent(inputs: Inputs, lens: &[usize], units: usize, weight: usize, mask: 
 
 /// The clock at a step.
 pub fn clock(step: u32) -> Vec<u32> {
-    vec![step, SEED[0], SEED[1], 0]
+    Clock { step: step.into(), seed: SEED }.words().to_vec()
 }
 
 /// The contents of all of a kernel's bindings.

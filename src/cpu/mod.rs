@@ -21,8 +21,8 @@ use crate::{
     data::Items,
     error::{Error, Result},
     kernels::{
-        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd, Spec,
-        finite,
+        Adam, Caps, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd,
+        Spec, finite,
     },
     memory,
     program::{self, Content, Launch, Memory as Bytes, Program, Slice},
@@ -337,10 +337,9 @@ impl Runner for Cpu {
         Ok(())
     }
 
-    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
-        let place = self.allocate(Some("clock".into()), 4)?;
-        let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
-        self.memory[place].copy_from_slice(bytemuck::cast_slice(&words));
+    fn set_clock(&mut self, clock: Clock) -> Result<()> {
+        let place = self.allocate(Some("clock".into()), Clock::LEN)?;
+        self.memory[place].copy_from_slice(bytemuck::cast_slice(&clock.words()));
         self.programs.iter_mut().for_each(|p| p.unread = 0..0);
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
 use crate::{
     data::Items,
     error::{Error, Result},
-    kernels::{Body, Kernel},
+    kernels::{Body, Clock, Kernel},
     program::{self, BufferId, Content, Launch, Output, Program, Slice},
     runner::{ProgramId, Runner},
 };
@@ -97,7 +97,7 @@ impl Gpu {
             seed: 0,
         };
         gpu.shared(&Content::Clock, 4)?;
-        gpu.set_clock(0, 0)?;
+        gpu.set_clock(Clock::default())?;
         Ok(gpu)
     }
 
@@ -408,13 +408,13 @@ impl Runner for Gpu {
         self.device.health()
     }
 
-    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
+    fn set_clock(&mut self, clock: Clock) -> Result<()> {
         for id in 0..self.programs.len() {
             self.drain(ProgramId(id))?;
         }
-        (self.step, self.seed) = (step, seed);
-        let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
-        self.device.queue.write_buffer(&self.shared[&Content::Clock.to_string()], 0, bytemuck::cast_slice(&words));
+        (self.step, self.seed) = (clock.step, clock.seed);
+        let buffer = &self.shared[&Content::Clock.to_string()];
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&clock.words()));
         self.device.health()
     }
 

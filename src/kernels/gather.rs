@@ -94,7 +94,7 @@ fn hash(mut x: u32) -> u32 {
 }
 
 impl Gather {
-    /// The item for place b of the batch and member s of its stack, by the clock `[step, seed low, seed high, 0]`.
+    /// The item for place b of the batch and member s of its stack, by the words of a [`Clock`](super::Clock).
     ///
     /// Places follow one another through rounds and draws in an endless stream; each epoch of it goes through all items
     /// once, in the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.

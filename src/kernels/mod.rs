@@ -68,7 +68,7 @@ pub use reduce::Reduce;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 pub use softmax::Softmax;
-pub use tick::Tick;
+pub use tick::{Clock, Tick};
 
 /// What an adapter offers, as far as a launch or a plan depends on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

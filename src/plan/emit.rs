@@ -153,7 +153,7 @@ impl<'a> Emitter<'a> {
         for load in &mut chain.loads {
             if self.t.nodes[group.operands[load.operand]].op == Op::Clock {
                 // The clock's last word is the step as a float.
-                load.index = Index { offset: 3, digits: Some(vec![]) };
+                load.index = Index { offset: Clock::STEP_AS_FLOAT, digits: Some(vec![]) };
             }
         }
         (chain, places)

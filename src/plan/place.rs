@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::Result,
     graph::{ALIGN, Id, Init, Op, numel},
+    kernels::Clock,
     program::{Buffer, BufferId, Content, Launch, Output, Program, Slice, StateItem},
 };
 
@@ -68,7 +69,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn clock(&mut self) -> Place {
-        self.whole("clock".into(), Content::Clock, 4)
+        self.whole("clock".into(), Content::Clock, Clock::LEN)
     }
 
     /// A state group's flat buffer, or one of its moments.

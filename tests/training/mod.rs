@@ -9,7 +9,7 @@ use saddle::{
     data::{Dataset, Items, Labels},
     engine::Plans,
     gpu::Gpu,
-    kernels::Caps,
+    kernels::{Caps, Clock},
     models::{self, Model},
     reference::Reference,
     runner::Runner,
@@ -135,5 +135,5 @@ pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpo
         }
         states.insert(group.name, flat);
     }
-    Reference { states, data, clock: [0, s.seed as u32, (s.seed >> 32) as u32, 0], ..Default::default() }
+    Reference { states, data, clock: Clock { step: 0, seed: s.seed }, ..Default::default() }
 }
