@@ -9,11 +9,14 @@ use saddle::{
     graph::{Var, numel},
     models::{
         Examples, Kind, Model, Variant,
-        adversarial::{self, Judgement},
+        parts::{
+            game::{Game, Judgement},
+            networks::Networks,
+        },
     },
-    nn::{Net, Start},
+    nn::Net,
     session::{self, Session},
-    settings::{Layer, Settings},
+    settings::{Layer, Preset, Settings},
 };
 
 /// Put it into `models::VARIANTS`, and the command line has it too.
@@ -22,14 +25,20 @@ const VARIANT: Variant = Variant {
     about: "dense networks whose hidden layers add to what they get, for points",
     kind: Kind::Single,
     options: &["Objective", "Game", "latent", "norm_g", "norm_d"],
-    presets: &[("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
+    presets: &[Preset::of("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
     build,
 };
 
 const WIDTH: usize = 128;
 
-fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
-    adversarial::model(settings, examples, Start::Uniform, generator, discriminator)
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    let nets = Networks::dense(s, examples);
+    Game {
+        generator: Box::new(|net, z| generator(net, z, &examples.shape)),
+        discriminator: Box::new(|net, x| discriminator(net, x)),
+        ..Game::of(s, examples, &nets)
+    }
+    .model()
 }
 
 /// h + leaky(h w1 + b1) w2: the layers of both networks.
@@ -39,14 +48,14 @@ fn block<'g>(net: &Net<'g>, name: &str, h: Var<'g>) -> Var<'g> {
 }
 
 /// z `[B, latent]` -> `[B, ..shape]`.
-fn generator<'g>(net: &Net<'g>, _: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
+fn generator<'g>(net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let h = net.dense("in", z, WIDTH);
     let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
     net.dense("out", h, numel(shape)).reshape(&[&[z.dim(0)], shape].concat())
 }
 
 /// x `[B, ..]` -> logits `[B, 1]`, with the features `[B, WIDTH]` that they are made of.
-fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: Var<'g>) -> Judgement<'g> {
+fn discriminator<'g>(net: &Net<'g>, x: Var<'g>) -> Judgement<'g> {
     let h = net.dense("in", x.reshape(&[x.dim(0), x.len() / x.dim(0)]), WIDTH);
     let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);
     Judgement::of(net, h)

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     graph::Graph,
     kernels::{Caps, Clock},
-    models::boltzmann::{CHAINS, MACHINE, Machine, anneal, layer_name, weight_name},
+    models::parts::boltzmann::{CHAINS, MACHINE, Machine, anneal, layer_name, weight_name},
     runner::Runner,
 };
 

@@ -7,10 +7,10 @@ use saddle::run::Run;
 use saddle::settings::{Change, Layer, Menu, Objective, Optimizer, Preset, Settings};
 
 const PRESETS: &[Preset] = &[
-    ("default", &[("latent", "64"), ("objective", "hinge")]),
-    ("article", &[("lr_g", "0.001"), ("hidden_g", "256,800")]),
-    ("broken", &[("latent", "none")]),
-    ("ring", &[("latent", "2"), ("steps", "9")]),
+    Preset::of("default", &[("latent", "64"), ("objective", "hinge")]),
+    Preset::of("article", &[("lr_g", "0.001"), ("hidden_g", "256,800")]),
+    Preset::of("broken", &[("latent", "none")]),
+    Preset::of("ring", &[("latent", "2"), ("steps", "9")]),
 ];
 const OPTIONS: &[&str] = &[
     "Images",

@@ -11,7 +11,7 @@ use saddle::{
     grad::grad,
     graph::{Graph, Map, Real, Var},
     kernels::{Caps, chain::Code},
-    models::adversarial::critic_loss,
+    models::parts::game::critic_loss,
     plan::plan,
     reference::Reference,
     runner::Runner,

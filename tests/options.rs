@@ -84,7 +84,7 @@ fn every_setting_changes_the_model_somewhere() {
             let of_model = |group: &str| group == "Optimiser" || !COMMON.contains(&group);
             let keys = Settings::describe().iter().filter(move |key| of_model(key.group) && menu.has(key));
             keys.filter_map(move |key| {
-                let presets = variant.presets.iter().map(|(name, _)| *name);
+                let presets = variant.presets.iter().map(|preset| preset.name);
                 let matters = |preset: &str, more: &[&str]| !is_idle(variant, preset, key.name, more);
                 let more = WITH.iter().find(|(name, _)| *name == key.name).map_or(&[][..], |(_, more)| more);
                 let without = WITHOUT.iter().any(|(name, keys)| *name == variant.name && keys.contains(&key.name));

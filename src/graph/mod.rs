@@ -97,6 +97,13 @@ impl Graph {
         Self::default()
     }
 
+    /// The graph that `build` fills.
+    pub fn build(build: impl FnOnce(&Self)) -> Self {
+        let graph = Self::new();
+        build(&graph);
+        graph
+    }
+
     /// Adds a node, or finds the equal one that is there.
     pub fn node(&self, op: Op, inputs: &[Var], shape: Shape) -> Var<'_> {
         let inputs: Vec<Id> = inputs.iter().map(|t| t.id).collect();

@@ -1,7 +1,7 @@
 //! R-VAE (Fabius and van Amersfoort 2014): a variational autoencoder of whole sequences with recurrent networks.
 
-use super::{Examples, Kind, Model, Variant, sequences, vae};
-use crate::{error::Result, settings::Settings};
+use super::{Kind, Variant, vae};
+use crate::settings::Preset;
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -10,7 +10,7 @@ pub const VARIANT: Variant = Variant {
     kind: Kind::Sequences,
     options: &["Sequences", "Variational bound", "latent", "cell", "units", "depth", "bidirectional", "ema"],
     presets: &[
-        (
+        Preset::of(
             "default",
             &[
                 ("latent", "16"),
@@ -21,11 +21,7 @@ pub const VARIANT: Variant = Variant {
                 ("warmup", "500"),
             ],
         ),
-        ("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
+        Preset::of("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
     ],
-    build,
+    build: vae::build,
 };
-
-fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    vae::build(&sequences::suited(s, examples), examples)
-}

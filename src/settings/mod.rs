@@ -13,8 +13,8 @@ use layer::RUN_HEADING;
 pub use layer::{Change, Layer};
 use rule::Value;
 pub use rule::{
-    Architecture, Cell, Critic, Decimal, Fusion, LatentDist, Layout, Likelihood, Norm, Objective, Optimizer, Prior,
-    Range, Rule, Scale, Schedule, Separator,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, Norm, Objective,
+    Optimizer, Prior, Range, Rule, Scale, Schedule, Separator,
 };
 use table::KEYS;
 pub use table::Settings;
@@ -51,8 +51,31 @@ pub enum Resume {
     Recorded,
 }
 
-/// A preset: its name and its `(key, value)` pairs.
-pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+/// A named group of settings of a variant.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset<'a> {
+    /// The name after `preset=`.
+    pub name: &'a str,
+    base: &'a [(&'a str, &'a str)],
+    own: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Preset<'a> {
+    /// A preset of these `(key, value)` pairs.
+    pub const fn of(name: &'a str, own: &'a [(&'a str, &'a str)]) -> Self {
+        Self::over(name, &[], own)
+    }
+
+    /// A preset of what several share and of its own pairs over that.
+    pub const fn over(name: &'a str, base: &'a [(&'a str, &'a str)], own: &'a [(&'a str, &'a str)]) -> Self {
+        Self { name, base, own }
+    }
+
+    /// All `(key, value)` pairs, the later ones over the earlier ones.
+    pub fn values(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.base.iter().chain(self.own).copied()
+    }
+}
 
 /// A variant as the settings see it.
 #[derive(Clone, Copy, Debug)]
@@ -162,7 +185,9 @@ impl Settings {
         let Some(menu) = variants.iter().find(|menu| menu.name == variant) else {
             return Err(unknown("variant", variant, variants.iter().map(|menu| menu.name)).at(origin));
         };
-        let values = |name: &str| menu.presets.iter().find(|(preset, _)| *preset == name).map(|(_, values)| *values);
+        let values = |name: &str| {
+            menu.presets.iter().find(|preset| preset.name == name).map(|preset| preset.values().collect::<Vec<_>>())
+        };
         let data = match &texts.values["data"] {
             (_, none) if none.is_empty() => menu.data,
             (data, _) => data,
@@ -173,9 +198,9 @@ impl Settings {
         };
         let values = match values(&preset) {
             Some(values) => values,
-            None if preset == DEFAULT_PRESET => &[],
+            None if preset == DEFAULT_PRESET => vec![],
             None => {
-                let others = menu.presets.iter().map(|(name, _)| *name).filter(|name| *name != DEFAULT_PRESET);
+                let others = menu.presets.iter().map(|preset| preset.name).filter(|name| *name != DEFAULT_PRESET);
                 let names = [DEFAULT_PRESET].into_iter().chain(others);
                 return Err(unknown(&format!("preset of {variant}"), &preset, names).at(&origin));
             }
@@ -208,7 +233,12 @@ impl Settings {
         let Some(menu) = variants.iter().find(|menu| menu.name == variant) else {
             return Err(unknown("variant", variant, variants.iter().map(|menu| menu.name)).at(origin));
         };
+        let (variant, preset) = (variant.clone(), texts.values["preset"].0.clone());
         let mut texts = Texts::before(|key| menu.has(key));
+        if variant == "dcgan" && preset == "article" {
+            // Earlier versions told these networks by the name of their preset.
+            texts.set("architecture", "article", "")?;
+        }
         texts.apply(std::slice::from_ref(layer))?;
         Ok(Self { changes: layer.changes.clone(), ..texts.finish()? })
     }

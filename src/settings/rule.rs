@@ -245,6 +245,13 @@ words! {
         /// Strided convolutions and their transposes.
         Conv = "conv",
     }
+    /// The layers of dcgan's networks.
+    DcganArchitecture {
+        /// A convolution for each halving of the side, down to 7 pixels or less.
+        Stages = "stages",
+        /// The layers of the article.
+        Article = "article",
+    }
     /// What a decoder says about each value of an example.
     Likelihood {
         /// A probability: for values that are 0 or 1.

@@ -7,8 +7,8 @@
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Norm, Objective, Optimizer,
-    Prior, Range, Rule, Scale, Schedule, Separator, Value,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Norm,
+    Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -177,6 +177,8 @@ settings! {
         latent_static: usize = "0", Rule::Whole(0, 65536);
         /// Distribution of z
         latent_dist: LatentDist = "normal", Rule::OneOf(LatentDist::WORDS);
+        /// Layers of dcgan's networks: stages, one for each halving of the image's side; article, those of the article
+        architecture: DcganArchitecture = "stages", Rule::OneOf(DcganArchitecture::WORDS);
         /// Base channel count of convolutional networks
         width: usize = "64", Rule::Whole(1, 4096);
         /// Hidden widths of a dense generator, input side first

@@ -5,7 +5,7 @@ use super::{MACHINE, Machine, bernoulli, layer_name, to_units, up_weight};
 use crate::{
     error::{Error, Result},
     graph::{Field, Form, Graph, Init, Optimizer, Real, Role, Var},
-    models::{Phase, training::Training},
+    models::{Examples, Phase, parts::round::Round},
     settings::Settings,
 };
 
@@ -32,9 +32,7 @@ const RISE: f64 = 1000.0;
 /// The machine's training in the graph of one round.
 pub struct Learning<'a, 'g> {
     /// The round.
-    pub graph: &'g Graph,
-    /// The settings of the run.
-    pub s: &'a Settings,
+    pub round: Round<'a, 'g>,
     /// Units in each layer, the visible one first.
     pub widths: &'a [usize],
     /// The step at which this phase starts.
@@ -50,7 +48,7 @@ pub struct Learning<'a, 'g> {
 ///
 /// # Errors
 /// More values of `cd` than there are phases for, or a pretraining that leaves no step.
-pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<Vec<Phase>> {
+pub fn phases(s: &Settings, examples: &Examples, widths: &[usize], rate: f32, until: u64) -> Result<Vec<Phase>> {
     let parts = s.cd.len() as u64;
     if s.cd.len() > PRETRAINING[0].len() {
         let most = PRETRAINING[0].len();
@@ -65,7 +63,8 @@ pub fn phases(s: &Settings, widths: &[usize], rate: f32, until: u64) -> Result<V
     }
     let mut phases: Vec<Phase> = vec![];
     let mut phase = |name, from, until, rate, build: &dyn Fn(&Learning)| {
-        let learning = |graph: &Graph| build(&Learning { graph, s, widths, from, until, rate });
+        let learning =
+            |graph: &Graph| build(&Learning { round: Round { graph, s, examples }, widths, from, until, rate });
         phases.push(Phase::new(name, until, learning));
     };
     if s.pretrain > 0 {
@@ -123,13 +122,13 @@ pub type Critic<'a, 'g> = &'a dyn Fn(&[Var<'g>]) -> Var<'g>;
 impl<'g> Learning<'_, 'g> {
     /// A batch of examples as visible units `[rows, n_0]`.
     pub fn visible(&self, rows: usize) -> Var<'g> {
-        let x = to_units(self.graph.batch(self.graph.draw(), Field::Items, &[rows, self.widths[0]]));
-        if self.s.binarize { bernoulli(x) } else { x }
+        let x = to_units(self.round.graph.batch(self.round.graph.draw(), Field::Items, &[rows, self.widths[0]]));
+        if self.round.s.binarize { bernoulli(x) } else { x }
     }
 
     /// Layers l and l + 1 as a machine of their own.
     fn pair(&self, l: usize) -> Machine<'g> {
-        Machine::new(self.graph, PRETRAINING[l][0], &self.widths[l..l + 2])
+        Machine::new(self.round.graph, PRETRAINING[l][0], &self.widths[l..l + 2])
     }
 
     /// How often what goes up from layer l and what comes down to it counts in its pair. In the machine, the layers that
@@ -149,16 +148,16 @@ impl<'g> Learning<'_, 'g> {
     fn contrast(&self, l: usize, sweeps: usize) {
         let pair = self.pair(l);
         let down = |x| pair.probabilities(0, pair.from_above(0, x) * self.doubling(l).1);
-        let data = (0..l).fold(self.visible(self.s.batch), |x, below| self.above(below, x));
+        let data = (0..l).fold(self.visible(self.round.s.batch), |x, below| self.above(below, x));
         let hidden = self.above(l, data);
         let mut end = [data, hidden];
         for _ in 0..sweeps {
             let below = bernoulli(down(bernoulli(end[1])));
             end = [below, self.above(l, below)];
         }
-        self.graph.metric("error", (data - down(hidden)).square().mean_all());
-        self.graph.metric("mean1", hidden.mean_all());
-        let offsets = [0, 1].map(|l| self.graph.full(0.0, &[pair.widths[l]]));
+        self.round.graph.metric("error", (data - down(hidden)).square().mean_all());
+        self.round.graph.metric("mean1", hidden.mean_all());
+        let offsets = [0, 1].map(|l| self.round.graph.full(0.0, &[pair.widths[l]]));
         let data = Statistics::of(&[data, hidden]);
         self.learn(&pair, &data.blend(1.0, &Statistics::of(&end), -1.0), &data.means, &offsets);
     }
@@ -166,10 +165,10 @@ impl<'g> Learning<'_, 'g> {
     /// A machine of the trained pairs, in which shared layers get the mean of their two biases; or, without pairs, one
     /// whose visible biases explain the means of the data. Its chains and running means start at a batch.
     fn assemble(&self) {
-        let g = self.graph;
+        let g = self.round.graph;
         let machine = Machine::new(g, MACHINE, self.widths);
-        let data = self.visible(self.s.chains);
-        if self.s.pretrain > 0 {
+        let data = self.visible(self.round.s.chains);
+        if self.round.s.pretrain > 0 {
             let pairs: Vec<Machine> = (0..machine.top()).map(|l| self.pair(l)).collect();
             for (l, pair) in pairs.iter().enumerate() {
                 g.assign(machine.weight(l), pair.weight(0));
@@ -181,14 +180,14 @@ impl<'g> Learning<'_, 'g> {
             }
         } else {
             // Half a count more on both sides keeps the odds finite.
-            let rows = self.s.chains as f64;
+            let rows = self.round.s.chains as f64;
             let ones = data.sum(&[0]) + 0.5;
             g.assign(machine.bias(0), ones.log() - (rows + 1.0 - ones).log());
         }
         g.commit();
         let x = machine.upward(data);
         let means = self.means();
-        for (l, chain) in machine.chains(self.s.chains).into_iter().enumerate() {
+        for (l, chain) in machine.chains(self.round.s.chains).into_iter().enumerate() {
             g.assign(chain, bernoulli(x[l]));
             g.assign(means[l], x[l].mean(&[0]));
         }
@@ -198,8 +197,8 @@ impl<'g> Learning<'_, 'g> {
 
     /// Running means of all layers under the data, `[n_l]` each.
     fn means(&self) -> Vec<Var<'g>> {
-        let group = self.graph.group(MEANS);
-        let state = |(l, n): (usize, &usize)| self.graph.state(group, &layer_name(l), &[*n], Init::Const(0.5));
+        let group = self.round.graph.group(MEANS);
+        let state = |(l, n): (usize, &usize)| self.round.graph.state(group, &layer_name(l), &[*n], Init::Const(0.5));
         self.widths.iter().enumerate().map(state).collect()
     }
 
@@ -209,7 +208,7 @@ impl<'g> Learning<'_, 'g> {
     /// A critic takes the share `critic_weight` of the gradient: the covariance of its scores with the statistics under the model,
     /// which is the gradient of the mean score (BEAM, Fisher et al. 2018). Nothing is differentiated through the sampling.
     pub fn follow_likelihood(&self, visible: Var<'g>, critic: Option<Critic<'_, 'g>>) {
-        let (g, s) = (self.graph, self.s);
+        let (g, s) = (self.round.graph, self.round.s);
         let machine = Machine::new(g, MACHINE, self.widths);
         let data = machine.mean_field(visible, s.mean_field);
         let (states, drawn) = machine.advance(s.chains, s.chains, s.gibbs);
@@ -242,7 +241,7 @@ impl<'g> Learning<'_, 'g> {
     /// (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3). `active`
     /// are the means of all layers under the data, `[n_l]`.
     fn learn(&self, machine: &Machine<'g>, ascent: &Statistics<'g>, active: &[Var<'g>], offsets: &[Var<'g>]) {
-        let (g, s, top) = (self.graph, self.s, machine.top());
+        let (g, s, top) = (self.round.graph, self.round.s, machine.top());
         let outer = |a: Var<'g>, b: Var<'g>| {
             let shape = [a.len(), b.len()];
             a.along(0, &shape) * b.along(1, &shape)
@@ -290,11 +289,11 @@ impl<'g> Learning<'_, 'g> {
 
     /// The learning rate at this step of the phase.
     fn scheduled(&self) -> Var<'g> {
-        let done = self.graph.clock() - self.from as f64;
+        let done = self.round.graph.clock() - self.from as f64;
         let remaining = (1.0 - done * (1.0 / (self.until - self.from) as f64)).relu();
         // min(1, r) = 1 - relu(1 - r)
         let rise = 1.0 - (0.8 - done * (0.8 / RISE)).relu();
-        Training { graph: self.graph, s: self.s }.scheduled(self.rate, remaining) * rise
+        self.round.scheduled(self.rate, remaining) * rise
     }
 }
 

@@ -2,13 +2,13 @@
 //! Losses and weights are those of the authors' code.
 
 use super::{
-    Examples, Model, Phase, SAMPLE, sample_rows,
-    sequences::{by_time, head, states},
-    training::Training,
+    recurrent::{Recurrent, by_time, head},
+    round::Round,
 };
 use crate::{
     graph::{Graph, Var},
-    nn::{Mode, Net, Start, latent},
+    models::{Examples, Model, Phase, SAMPLE, sample_rows},
+    nn::{Mode, Net, Start},
     objective::{d_loss, g_loss, moment_distance},
     settings::Settings,
 };
@@ -16,29 +16,30 @@ use crate::{
 /// Updates of generator and embedder for one of the discriminator.
 const GENERATOR_STEPS: usize = 2;
 
-/// The model, whose `pretrain` steps each go to the embedding and to the supervisor first; `latent` is of all steps.
-pub fn model(s: &Settings, examples: &Examples) -> Model {
-    let stage = |name, until, build: fn(&Nets)| Phase::new(name, until, |graph| build(&Nets::new(graph, s, examples)));
+/// The model, whose `pretrain` steps each go to the embedding and to the supervisor first; `latent` values make all steps.
+pub fn model(s: &Settings, examples: &Examples, latent: usize) -> Model {
+    let stage = |name, until, play: fn(&Nets)| {
+        Phase::new(name, until, |graph| play(&Nets::new(Round { graph, s, examples }, latent)))
+    };
     let mut phases = vec![];
     if s.pretrain > 0 {
         phases.push(stage("embedding", s.pretrain, |nets| nets.embedding()));
         phases.push(stage("supervision", 2 * s.pretrain, |nets| nets.supervision()));
     }
     phases.push(stage("round", u64::MAX, |nets| nets.game()));
-    let sample = Graph::new();
-    {
-        let nets = Nets::new(&sample, s, examples);
-        let z = sample.input("z", &[sample_rows(s, examples), s.latent]);
-        sample.output("samples", nets.recover(nets.supervise(nets.generate(z))));
-    }
+    let sample = Graph::build(|graph| {
+        let nets = Nets::new(Round { graph, s, examples }, latent);
+        let z = graph.input("z", &[sample_rows(s, examples), latent]);
+        graph.output("samples", nets.recover(nets.supervise(nets.generate(z))));
+    });
     Model { phases, graphs: vec![(SAMPLE, sample)], calibration: 0 }
 }
 
 /// Five recurrent networks; codes are `[B, T, units]`, in 0 to 1.
 struct Nets<'a, 'g> {
-    training: Training<'a, 'g>,
+    round: Round<'a, 'g>,
     s: &'a Settings,
-    examples: &'a Examples,
+    latent: usize,
     embedder: Net<'g>,
     recovery: Net<'g>,
     generator: Net<'g>,
@@ -47,23 +48,15 @@ struct Nets<'a, 'g> {
 }
 
 impl<'a, 'g> Nets<'a, 'g> {
-    fn new(graph: &'g Graph, s: &'a Settings, examples: &'a Examples) -> Self {
-        let net = |name| Net::new(graph, name, Start::Xavier, Mode::Train);
-        Self {
-            training: Training { graph, s },
-            s,
-            examples,
-            embedder: net("e"),
-            recovery: net("r"),
-            generator: net("g"),
-            supervisor: net("s"),
-            discriminator: net("d"),
-        }
+    fn new(round: Round<'a, 'g>, latent: usize) -> Self {
+        let names = ["e", "r", "g", "s", "d"];
+        let [embedder, recovery, generator, supervisor, discriminator] = round.nets(names, Start::Xavier, Mode::Train);
+        Self { round, s: round.s, latent, embedder, recovery, generator, supervisor, discriminator }
     }
 
     fn layers(&self, net: &Net<'g>, x: Var<'g>, depth: usize, out: usize) -> Var<'g> {
-        let s = Settings { depth, ..self.s.clone() };
-        head(net, states(net, &s, by_time(x), None, false), out)
+        let layers = Recurrent { depth, ..Recurrent::of(self.s) };
+        head(net, layers.states(net, by_time(x), None, false), out)
     }
 
     fn embed(&self, x: Var<'g>) -> Var<'g> {
@@ -71,11 +64,11 @@ impl<'a, 'g> Nets<'a, 'g> {
     }
 
     fn recover(&self, codes: Var<'g>) -> Var<'g> {
-        self.layers(&self.recovery, codes, self.s.depth, self.examples.shape[1]).sigmoid()
+        self.layers(&self.recovery, codes, self.s.depth, self.round.examples.shape[1]).sigmoid()
     }
 
     fn generate(&self, z: Var<'g>) -> Var<'g> {
-        let steps = self.examples.shape[0];
+        let steps = self.round.examples.shape[0];
         let z = z.reshape(&[z.dim(0), steps, z.dim(1) / steps]);
         self.layers(&self.generator, z, self.s.depth, self.s.units).sigmoid()
     }
@@ -86,10 +79,6 @@ impl<'a, 'g> Nets<'a, 'g> {
 
     fn judge(&self, codes: Var<'g>) -> Var<'g> {
         self.layers(&self.discriminator, codes, self.s.depth, 1)
-    }
-
-    fn batch(&self) -> Var<'g> {
-        self.training.batch(self.examples)
     }
 
     /// Mean squared error of the supervisor's prediction of each next code.
@@ -106,29 +95,28 @@ impl<'a, 'g> Nets<'a, 'g> {
 
     /// The first phase: embedder and recovery learn to reconstruct.
     fn embedding(&self) {
-        let x = self.batch();
+        let x = self.round.batch();
         let loss = self.recovery_error(x, self.embed(x));
-        self.training.graph.metric("recovery", loss);
-        let rate = self.training.rate(self.s.lr_g);
-        self.training.descend_together(&[(&self.embedder, loss, rate), (&self.recovery, loss, rate)]);
+        self.round.metric("recovery", loss);
+        let rate = self.round.rate(self.s.lr_g);
+        self.round.descend_together(&[(&self.embedder, loss, rate), (&self.recovery, loss, rate)]);
     }
 
     /// The second phase: the supervisor learns to predict codes of real sequences.
     fn supervision(&self) {
-        let loss = self.prediction_error(self.embed(self.batch()));
-        self.training.graph.metric("supervision", loss);
-        let rate = self.training.rate(self.s.lr_g) * self.training.late_start_factor(self.s.pretrain);
-        self.training.descend_together(&[(&self.supervisor, loss, rate)]);
+        let loss = self.prediction_error(self.embed(self.round.batch()));
+        self.round.metric("supervision", loss);
+        let rate = self.round.rate(self.s.lr_g) * self.round.late_start_factor(self.s.pretrain);
+        self.round.descend_together(&[(&self.supervisor, loss, rate)]);
     }
 
     /// The third phase: all networks.
     fn game(&self) {
-        let (s, training) = (self.s, &self.training);
-        let graph = training.graph;
-        let late = training.late_start_factor(2 * s.pretrain);
-        let rate = training.rate(s.lr_g);
+        let (s, round) = (self.s, &self.round);
+        let late = round.late_start_factor(2 * s.pretrain);
+        let rate = round.rate(s.lr_g);
         for step in 0..GENERATOR_STEPS {
-            let (x, z) = (self.batch(), latent(graph, s.latent_dist, &[s.batch, s.latent]));
+            let (x, z) = (self.round.batch(), round.latent(self.latent));
             let codes = self.generate(z);
             let supervised = self.supervise(codes);
             let fool = |codes| g_loss(s.objective, || self.judge(self.embed(x)), self.judge(codes));
@@ -137,24 +125,24 @@ impl<'a, 'g> Nets<'a, 'g> {
             let moments = moment_distance(x, self.recover(supervised));
             let loss = game + root(prediction) * 100.0 + moments * f64::from(s.moments);
             if step == 0 {
-                graph.metric("g_loss", game);
-                graph.metric("supervision", prediction);
-                graph.metric("moments", moments);
+                round.metric("g_loss", game);
+                round.metric("supervision", prediction);
+                round.metric("moments", moments);
             }
-            training.descend_together(&[(&self.generator, loss, rate * late), (&self.supervisor, loss, rate)]);
+            round.descend_together(&[(&self.generator, loss, rate * late), (&self.supervisor, loss, rate)]);
             let codes = self.embed(x);
             let loss = self.recovery_error(x, codes) + self.prediction_error(codes) * 0.1;
-            training.descend_together(&[(&self.embedder, loss, rate), (&self.recovery, loss, rate)]);
+            round.descend_together(&[(&self.embedder, loss, rate), (&self.recovery, loss, rate)]);
         }
-        let (x, z) = (self.batch(), latent(graph, s.latent_dist, &[s.batch, s.latent]));
+        let (x, z) = (self.round.batch(), round.latent(self.latent));
         let codes = self.generate(z).detach();
         let on_real = self.judge(self.embed(x).detach());
         let loss = d_loss(s.objective, on_real, self.judge(self.supervise(codes).detach()), s.smooth.into());
         // Of the generator's own codes only what is generated counts: real ones count once.
         let loss = loss + self.judge(codes).softplus().mean_all();
-        graph.metric("d_loss", loss);
+        round.metric("d_loss", loss);
         let learns = (loss - f64::from(s.critic_threshold)).is_positive();
-        training.descend_together(&[(&self.discriminator, loss, training.rate(s.lr_d) * late * learns)]);
+        round.descend_together(&[(&self.discriminator, loss, round.rate(s.lr_d) * late * learns)]);
     }
 }
 

@@ -1,29 +1,57 @@
-//! What every variant trains with: rates that fall over the run, updates, the averaged generator.
+//! The graph of one training step, and what every variant puts into it: batches, rates that fall over the run, updates, the
+//! averaged generator.
 
-use super::Examples;
 use crate::{
     grad::grad,
-    graph::{Field, Graph, Optimizer as Rule, Real, Var},
-    nn::Net,
+    graph::{Dist, Field, Graph, Optimizer as Rule, Real, Var},
+    models::Examples,
+    nn::{Mode, Net, Start, latent},
     settings::{Optimizer, Schedule, Settings},
 };
 
 /// What a geometric schedule divides a rate by in all.
 const GEOMETRIC: f64 = 100.0;
 
-/// The training that settings ask for, in the graph of one round.
-pub struct Training<'a, 'g> {
-    /// The round.
+/// The graph of one training step under construction, with what it is made for.
+#[derive(Clone, Copy)]
+pub struct Round<'a, 'g> {
+    /// The graph.
     pub graph: &'g Graph,
     /// The settings of the run.
     pub s: &'a Settings,
+    /// The examples that the model learns from.
+    pub examples: &'a Examples,
 }
 
-impl<'g> Training<'_, 'g> {
+impl<'g> Round<'_, 'g> {
+    /// Networks with the parameters of these state groups.
+    pub fn nets<const N: usize>(&self, names: [&str; N], start: Start, mode: Mode) -> [Net<'g>; N] {
+        names.map(|name| Net::new(self.graph, name, start, mode))
+    }
+
     /// A fresh batch of examples, `[B, ..example shape]`.
-    pub fn batch(&self, examples: &Examples) -> Var<'g> {
-        let shape = [&[self.s.batch], examples.shape.as_slice()].concat();
+    pub fn batch(&self) -> Var<'g> {
+        let shape = [&[self.s.batch], self.examples.shape.as_slice()].concat();
         self.graph.batch(self.graph.draw(), Field::Items, &shape)
+    }
+
+    /// A fresh batch; images are drawn black or white where the settings want that (Salakhutdinov and Murray 2008).
+    pub fn binarized_batch(&self) -> Var<'g> {
+        let x = self.batch();
+        if !self.s.binarize {
+            return x;
+        }
+        ((x + 1.0) * 0.5 - self.graph.random(Dist::Uniform, &x.shape())).is_positive() * 2.0 - 1.0
+    }
+
+    /// Latent vectors `[B, len]` of the distribution that the settings name.
+    pub fn latent(&self, len: usize) -> Var<'g> {
+        latent(self.graph, self.s.latent_dist, &[self.s.batch, len])
+    }
+
+    /// Records the scalar `value` of this step under `name`.
+    pub fn metric(&self, name: &str, value: Var<'g>) {
+        self.graph.metric(name, value);
     }
 
     /// 1 at the start of the run, 0 at its end.

@@ -10,10 +10,10 @@ mod learning;
 
 pub use learning::{LAYERS, Learning, phases};
 
-use super::Examples;
 use crate::{
     error::{Error, Result},
     graph::{Dist, Form, Graph, Init, Role, Var},
+    models::{Examples, parts::game::Game, sample_rows, sampled},
     nn::{Mode, Net, Start},
     settings::Settings,
 };
@@ -22,6 +22,9 @@ use crate::{
 pub const MACHINE: &str = "dbm";
 /// Name of the state group that holds the persistent chains, a state of all layers in each row.
 pub const CHAINS: &str = "dbm.chains";
+
+/// Gibbs sweeps of the chains between two sample sheets of a game.
+pub const SWEEPS: usize = 20;
 
 /// The standard deviation of weights at the start.
 const WEIGHT_DEVIATION: f32 = 0.01;
@@ -186,6 +189,16 @@ impl<'g> Machine<'g> {
         }
         (x, drawn)
     }
+}
+
+/// The graph that draws samples from a generator whose prior moves a machine's chains on.
+pub fn chain_sampler(game: &Game) -> Graph {
+    Graph::build(|graph| {
+        let net = Net::new(graph, sampled(game.s), Start::Uniform, Mode::Eval);
+        let rows = sample_rows(game.s, game.examples).min(game.s.chains);
+        graph.output("samples", (game.generator)(&net, (game.prior)(graph, rows)));
+        graph.commit();
+    })
 }
 
 /// States `[rows, n]` above weights `w` `[m, n]` -> x wᵀ, `[rows, m]`: the weights as they are stored.
