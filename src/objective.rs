@@ -50,16 +50,15 @@ pub fn feature_distance<'g>(real: Var<'g>, fake: Var<'g>) -> Var<'g> {
     (real.mean(&[0]) - fake.mean(&[0])).square().sum_all()
 }
 
-/// Samples `[B, C, ..]` in groups of `pack`, which a discriminator judges as one: `[B / pack, pack * C, ..]` (PacGAN, Lin et al.
-/// 2018).
+/// Samples `[B, C, ..]` in groups of `pack`, which a discriminator judges as one: `[B / pack, pack * C, ..]` (PacGAN,
+/// Lin et al. 2018).
 pub fn packed<'g>(x: Var<'g>, pack: usize) -> Var<'g> {
     let mut shape = x.shape();
     (shape[0], shape[1]) = (shape[0] / pack, shape[1] * pack);
     x.reshape(&shape)
 }
 
-/// Squared norm per input of the critic, `[B / pack]`, of the gradient of the logits with respect to the samples that they were
-/// computed from.
+/// Squared norm of the gradient of the logits with respect to their samples, per input of the critic: `[B / pack]`.
 fn squared_norms<'g>(logits: Var<'g>, x: Var<'g>, pack: usize) -> Var<'g> {
     let dx = packed(grad(logits.sum_all(), &[x])[0], pack);
     dx.square().sum(&(1..x.rank()).collect::<Vec<_>>())

@@ -54,7 +54,7 @@ pub fn add(plans: &mut Plans) {
     plans.0.extend(added);
 }
 
-/// Output of the program: one `u32` word per part of each state, the first step at which the part was not finite, or 0.
+/// Output of the program: one `u32` word per part of each state, the step since which the part is not finite, or 0.
 const FOUND: &str = "found";
 
 /// The program that looks for NaNs and infinities in parameters, moments and all other states.

@@ -17,7 +17,8 @@ pub type BufferId = usize;
 pub enum Content {
     /// Shared by temporaries whose lifetimes do not overlap.
     Slot,
-    /// A state group's flat buffer (or one of its optimiser's moments): lives across rounds and programs under this name.
+    /// A state group's flat buffer, or one of its optimiser's moments: lives across rounds and programs under this
+    /// name.
     State(String),
     /// The packed gradients of a group: zero-filled once, so that gaps stay zero.
     Gradients(String),

@@ -61,7 +61,7 @@ impl Composite {
                 let deviation = x[0] - spread(y.index(0));
                 vec![deviation * spread(dy.index(1)) * (2.0 / count) + spread(dy.index(0)) * (1.0 / count)]
             }
-            // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
+            // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s³ / 2 sum(dy (x - mean)).
             // The kernel gives the last two without one factor s, in one tensor. A chain has five operands, so the
             // gradient by x can read this tensor beside dy, x, s and the moments.
             Self::Normalize { axes, eps } => {

@@ -1,4 +1,4 @@
-//! What a Boltzmann machine says about held-out images, beside published machines.
+//! Likelihood of held-out images under a Boltzmann machine, beside published machines.
 
 use super::{Better, Report, Row, Setup, binarized};
 use crate::{
@@ -8,9 +8,9 @@ use crate::{
     metrics::mean,
 };
 
-/// Rounds of mean-field updates of the bound, after which it no longer moves.
+/// Rounds of mean-field updates for the bound; more no longer change it.
 const MEAN_FIELD: usize = 50;
-/// What the literature says of MNIST: log Z and the bound of grey images.
+/// Published values for MNIST: log Z, and the bound of grey images.
 const PUBLISHED: [&str; 2] =
     ["784-500-1000 (2009) 356.2, 784-512-1024 (yell) 1040.4", "784-500-1000 (2009) -84.62, 784-512-1024 (yell) -86.37"];
 

@@ -14,22 +14,22 @@ use crate::{
     },
 };
 
-/// Samples that are measured at most.
+/// Largest number of samples that are measured.
 pub const SAMPLES: usize = 10_000;
-/// Neighbours of precision, recall, density and coverage.
+/// Number of neighbours k of precision, recall, density and coverage.
 const NEIGHBOURS: usize = 5;
-/// Updates of a classifier that is trained on samples, and of the one beside it that is trained on as many real images.
+/// Updates of the classifier that is trained on samples, and of the one that is trained on as many real images.
 const SCORER_ROUNDS: u64 = 1500;
 
-/// What images are measured with.
+/// Images to measure, and the data to measure them with.
 pub struct Images<'a> {
-    /// What the model learned from.
+    /// The data that the model learned from.
     pub train: &'a Dataset,
-    /// Examples held out; without any, a part of `train` stands in, and the report says so.
+    /// Held-out examples; without any, a part of `train` takes their place, and the report says so.
     pub test: Option<&'a Dataset>,
     /// Samples `[N, C, H, W]` in -1 to 1, shaped as the examples are.
     pub generated: &'a [f32],
-    /// The class that each sample was to be of, if the model is conditional.
+    /// The requested class of each sample, if the model is conditional.
     pub wanted: Option<&'a [u32]>,
 }
 
@@ -44,7 +44,7 @@ impl Part<'_> {
         classifier.look_at_items(self.set, &self.places)
     }
 
-    /// The classes of the images, of a set with labels.
+    /// The classes of the images; the set must have labels.
     fn classes(&self) -> Vec<u32> {
         let labels = self.set.labels.as_ref().map_or(&[][..], |labels| &labels.ids);
         self.places.iter().map(|&place| labels[place]).collect()
@@ -55,7 +55,7 @@ impl Part<'_> {
     }
 }
 
-/// Equally many images to compare with each other.
+/// Equal numbers of images to compare with each other.
 struct Parts<'a> {
     count: usize,
     generated: &'a [f32],
@@ -91,9 +91,9 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Fréchet and kernel distance, precision, recall, density and coverage of samples, by their features; if the set has
-/// labels, also how well a classifier does that was trained on the samples, and what one of real images says of them;
-/// whether training examples are repeated.
+/// Fréchet and kernel distance, precision, recall, density and coverage of samples, by their features. If the set has
+/// labels, also the accuracy of a classifier that is trained on the samples, and the results of a classifier of real
+/// images on the samples. With held-out examples, also the share of samples that repeat training examples.
 ///
 /// # Errors
 /// Sets that are not of images, samples that are not finite, and too few of either.

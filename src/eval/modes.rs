@@ -14,12 +14,12 @@ use crate::{
 pub const POINTS: usize = 2500;
 /// Stacked digits that are counted (Lin et al. 2018, section 4.2).
 pub const STACKED: usize = 26_000;
-/// Perfect samplers whose mean is the noise floor.
+/// Simulations of a perfect sampler; their mean is the noise floor.
 const SIMULATIONS: usize = 20;
 
 /// Modes found, share of high quality and reverse KL divergence of points `[N, 2]` from a model of the built-in set `name`.
 ///
-/// More than 2500 points are scored in groups of so many, and the deviation is that of one group.
+/// More than 2500 points are scored in groups of 2500, and the deviation is that of one group.
 ///
 /// # Errors
 /// A set without known modes, points that are not finite.

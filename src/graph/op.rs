@@ -115,7 +115,8 @@ pub enum Composite {
     Moments { axes: Vec<usize> },
     /// (x, moments) -> (x - mean) / sqrt(variance + eps), shape of x.
     Normalize { axes: Vec<usize>, eps: Real },
-    /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept axes.
+    /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept
+    /// axes.
     BatchNorm { axes: Vec<usize>, eps: Real },
     /// (dy, x, moments) -> `[2, kept..]`: -sum(dy) and -sum(dy * (x - mean)) / (2 (variance + eps)) over the axes.
     /// These are the cotangents of the moments that normalised x, without their common factor 1 / sqrt(variance + eps).
@@ -129,14 +130,15 @@ pub enum Composite {
     /// order of time and include the initial state. The input `gates` is the inputs' share of the pre-activations.
     /// Where the mask is 0, h and c stay.
     Lstm { reverse: bool },
-    /// (values of the gates `[T, B, 4H]`, c `[T + 1, B, H]`, weight's transpose `[4H, H]`, mask, dh `[T, B, H]`, dc `[T, B, H]`)
-    /// -> the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
+    /// (values of the gates `[T, B, 4H]`, c `[T + 1, B, H]`, weight's transpose `[4H, H]`, mask, dh `[T, B, H]`, dc
+    /// `[T, B, H]`) -> the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
     LstmGrad { reverse: bool },
-    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> flat and back to
-    /// back, a GRU's h `[T + 1, B, H]`, as in [`Self::Lstm`], and the values of r, z, n and of n's recurrent part `[T, B, 4H]`.
+    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> flat and
+    /// back to back, a GRU's h `[T + 1, B, H]`, as in [`Self::Lstm`], and the values of r, z, n and of n's recurrent
+    /// part `[T, B, 4H]`.
     Gru { reverse: bool, reset: Reset },
-    /// (values `[T, B, 4H]`, h `[T + 1, B, H]`, weight's transpose `[3H, H]`, mask, dh `[T, B, H]`) -> the cotangents of the
-    /// gates and of h0, flat and back to back.
+    /// (values `[T, B, 4H]`, h `[T + 1, B, H]`, weight's transpose `[3H, H]`, mask, dh `[T, B, H]`) -> the cotangents
+    /// of the gates and of h0, flat and back to back.
     GruGrad { reverse: bool, reset: Reset },
 }
 

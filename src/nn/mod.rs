@@ -22,7 +22,8 @@ pub enum Start {
     Uniform,
     /// Uniform(-sqrt(6 / fan in), sqrt(6 / fan in)), which keeps variances through ReLUs (He et al. 2015, section 2.2).
     He,
-    /// Uniform(-sqrt(6 / (fan in + fan out)), ..), biases 0 (Glorot and Bengio 2010, equation 16): TensorFlow's default.
+    /// Uniform(-sqrt(6 / (fan in + fan out)), ..), biases 0 (Glorot and Bengio 2010, equation 16): TensorFlow's
+    /// default.
     Xavier,
     /// Normal(0, 0.02), norm scales Normal(1, 0.02): DCGAN (Radford et al. 2016, section 4).
     Dcgan,
@@ -143,8 +144,8 @@ impl<'g> Net<'g> {
         w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
     }
 
-    /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007) whose frequencies,
-    /// uniform up to `frequency` at the start, are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
+    /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007). Their frequencies
+    /// start uniform up to `frequency` and are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
     #[track_caller]
     pub fn fourier_features(&self, name: &str, x: Var<'g>, out: usize, frequency: f32) -> Var<'g> {
         let state = |part, shape: &[usize], reach| self.parameter(name, part, shape, Init::Uniform(reach));
