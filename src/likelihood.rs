@@ -182,7 +182,7 @@ impl Parameters {
         let (parity, units) = (units, free(units));
         if units.len() > ENUMERABLE {
             return Err(Error::usage(format!(
-                "an exact partition function goes over the states of {} units, and {ENUMERABLE} are the most: anneal instead",
+                "an exact partition function would sum over the states of {} units, more than {ENUMERABLE}: anneal instead",
                 units.len()
             )));
         }

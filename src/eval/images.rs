@@ -133,7 +133,7 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
     }
     if input.test.is_none() {
         notes.push(
-            "the set has no held-out part: training images stand in for it, and memorisation is not looked for".into(),
+            "the set has no held-out part: training images take its place, and memorisation is not measured".into(),
         );
     }
     Ok(Report { title: format!("Images of `{set}`"), rows, notes })
@@ -190,15 +190,15 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
     let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train);
     let Some(wanted) = parts.wanted else {
         let train = train.note(
-            "of a classifier trained on the samples, on held-out images; the model has no classes, so the classifier of real \
-             images says what the samples are",
+            "accuracy on held-out images of a classifier trained on the samples; the model has no classes, so the \
+             classifier of real images labels the samples",
         );
         let test = Row::new("GAN-test confidence", samples.confidence(), Better::Higher).real(held_out.confidence());
-        return Ok(vec![train, test.note("of the classifier of real images in the classes that it sees in samples")]);
+        return Ok(vec![train, test.note("mean probability of the class that the classifier of real images sees")]);
     };
-    let train = train.note("of a classifier trained on the samples, on held-out images");
+    let train = train.note("accuracy on held-out images of a classifier trained on the samples");
     let test = Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher).real(held_out.accuracy(&truth));
-    Ok(vec![train, test.note("of the classifier of real images, on samples")])
+    Ok(vec![train, test.note("accuracy of the classifier of real images on the samples")])
 }
 
 /// Whether samples lie nearer to training examples than held-out images do.

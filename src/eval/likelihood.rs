@@ -54,8 +54,9 @@ pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mu
     rows.insert(0, Row::new("evidence lower bound", mean(&bounds), Better::Higher));
     let notes = vec![
         format!("{} examples of `{set}`, in nats", totals.len()),
-        "a bound from above that tightens with the number of importance samples; what a perfect model scores, the entropy of \
-         the data, is not known".into(),
+        "the NLL is an upper bound that tightens with the number of importance samples; a perfect model's score, the \
+         entropy of the data, is not known"
+            .into(),
     ];
     Ok(Report { title: format!("Likelihood of `{set}`"), rows, notes })
 }

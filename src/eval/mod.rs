@@ -1,7 +1,7 @@
 //! How good a run's samples are: their scores, beside those of a perfect sampler and of real data.
 //!
-//! The classifiers and scorers are graphs of this crate, trained by its engine. Everything is a function of its inputs, the
-//! seed and the device.
+//! The classifiers and scorers are graphs of this crate, trained by its engine. Every result is a function of its
+//! inputs, the seed and the device.
 
 mod binary;
 pub mod boltzmann;

@@ -1,4 +1,5 @@
-//! TimeGAN's two scorers (Yoon et al. 2019; `metrics/*.py` of their code): a small recurrent network each, trained anew.
+//! TimeGAN's two scorers (Yoon et al. 2019; `metrics/*.py` of their code): a small recurrent network each, newly
+//! trained.
 
 use super::{Setup, check_samples, descend};
 use crate::{

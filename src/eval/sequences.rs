@@ -95,7 +95,7 @@ fn discriminative(real: Windows, generated: Windows, halves: [Windows; 2], setup
     // E|heads / n - 1/2| of a fair coin, by the normal distribution.
     let coin = 0.5 * (2.0 / (std::f64::consts::PI * tested as f64)).sqrt();
     let note = format!(
-        "perfect is a coin's score on {tested} windows; real tells one half of the real windows from the other, which \
+        "perfect: a fair coin's score on {tested} windows; real: the score between two halves of the real windows, which \
          overlap if windows do"
     );
     let row = Row::new("discriminative score", value.mean, Better::Lower).deviation(value.deviation);
@@ -114,7 +114,7 @@ fn predictive(real: Windows, generated: Windows, setup: &Setup) -> Result<Vec<Ro
     };
     let (value, baseline) = (score(generated)?, score(real)?);
     let row = Row::new("predictive score", value.mean, Better::Lower).deviation(value.deviation);
-    Ok(vec![row.real(baseline.mean).note("real is learned from the windows that it is tested on, as TimeGAN's is")])
+    Ok(vec![row.real(baseline.mean).note("real: trained on the windows that it is tested on, as TimeGAN's is")])
 }
 
 /// The distances that need no network, beside those between the halves of the real windows.
@@ -149,7 +149,8 @@ pub enum Layout {
     Tsne,
 }
 
-/// Up to 1000 real windows (grey) and generated ones (red), each the mean of its features over time, as TimeGAN shows them.
+/// Up to 1000 real windows (grey) and as many generated ones (red), each the mean of its features over time, as in
+/// TimeGAN's pictures.
 ///
 /// # Errors
 /// Windows of one step, samples that are not finite.

@@ -21,8 +21,8 @@ impl Moments {
     }
 }
 
-/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of the means m and covariances S of two sets of points: FID where the points
-/// are features of images (Heusel et al. 2017, equation 6).
+/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of the means m and covariances S of two sets of points: FID if the
+/// points are features of images (Heusel et al. 2017, equation 6).
 ///
 /// (S1 S2)^(1/2) has the trace of (S1^(1/2) S2 S1^(1/2))^(1/2), which is the root of a symmetric matrix. With few
 /// points the distance is biased upwards: compare only distances from equal numbers of points.

@@ -16,8 +16,8 @@ pub struct Prdc {
     pub coverage: f64,
 }
 
-/// Precision, recall, density and coverage (Naeem et al. 2020, equations 3 to 5). A point's neighbourhood reaches to its
-/// `k`-th nearest neighbour in its own set; a set's manifold is the union of its neighbourhoods.
+/// Precision, recall, density and coverage (Naeem et al. 2020, equations 3 to 5). A point's neighbourhood reaches to
+/// its `k`-th nearest neighbour in its own set; a set's manifold is the union of its neighbourhoods.
 ///
 /// # Panics
 /// If a set has no more than `k` points.
@@ -53,7 +53,8 @@ pub fn nearest_distances(from: Points, to: Points) -> Vec<f64> {
 /// Share of the generated points that lie nearer to a training example than all but 1 % of the held-out real ones do.
 ///
 /// 0.01 for a sampler of the true distribution, near 1 for one that repeats its training set; the comparison of these
-/// distances is the test for data copying of Meehan et al. 2020. Arguments are [`nearest_distances`] to the training set.
+/// distances is the test for data copying of Meehan et al. 2020. Arguments are [`nearest_distances`] to the training
+/// set.
 pub fn memorised_share(generated: &[f64], held_out: &[f64]) -> f64 {
     let mut sorted = held_out.to_vec();
     sorted.sort_by(f64::total_cmp);

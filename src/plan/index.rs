@@ -1,8 +1,8 @@
 //! Index arithmetic: the place in a tensor of each element of an iteration, followed through views.
 //!
-//! The iteration counts n = 0.. in row-major order of the consumer's shape. Each axis of a viewed tensor has a coordinate
-//! `offset + sum of weight * ((n / div) % extent)`. Views only rearrange these digits. A view that digits cannot
-//! express needs a copy.
+//! The iteration counts n = 0.. in row-major order of the consumer's shape. Each axis of a viewed tensor has a
+//! coordinate `offset + sum of weight * ((n / div) % extent)`. Views only rearrange these digits. A view that digits
+//! cannot express needs a copy.
 
 use crate::{
     graph::{Op, numel},

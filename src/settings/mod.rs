@@ -37,7 +37,7 @@ pub struct Key {
     pub rule: Rule,
     /// Whether a resumed run may change it.
     pub resume: Resume,
-    /// One line on what it does.
+    /// One line that explains it.
     pub help: &'static str,
 }
 
@@ -46,7 +46,7 @@ pub struct Key {
 pub enum Resume {
     /// It cannot change: another value would make another run.
     Never,
-    /// It can change, and the numbers stay the same: what is written and where, the device, and the path of the data,
+    /// It can change, and the change is not recorded: what is written and where, the device, and the path of the data,
     /// whose content is compared.
     Freely,
     /// It can change, and the numbers change with it; `run.toml` records the step of the change.
@@ -277,7 +277,7 @@ impl Settings {
         toml + &layer::to_toml(&self.changes)
     }
 
-    /// Every setting there is, for listings and help texts.
+    /// All settings, for listings and help texts.
     pub fn describe() -> &'static [Key] {
         KEYS
     }

@@ -105,7 +105,7 @@ settings! {
         scale: Option<Scale> = "auto", Rule::OneOf(Scale::OPTIONS), before "none";
     }
     "The run" {
-        /// Number of training steps, those of any pretraining included
+        /// Number of training steps, including pretraining
         steps: u64 = "2000", Rule::Whole(1, MAX) => recorded;
         /// Number of examples in a batch; a multiple of `pack`
         batch: usize = "64", Rule::Whole(1, 65536);
@@ -133,7 +133,7 @@ settings! {
         grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
     }
     "Images" {
-        /// Grey images that are stacked as colour channels of one example; 3 makes 1000 modes from ten digits
+        /// Grey images that are stacked as colour channels of one example; 1: none; 3: 1000 modes from ten digits
         stack: usize = "1", Rule::OneOf(&["1", "3"]);
         /// Side of the square images in pixels; auto: that of the data
         size: Option<usize> = "auto", Rule::Auto(&Rule::Multiple(4, 8, 128));
@@ -141,7 +141,7 @@ settings! {
         channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
     }
     "Sequences" {
-        /// Length of a sequence in steps; auto: 24 rows of a table, 64 symbols, else the length in the data
+        /// Length of a sequence in steps; auto: 24 rows of a table, 64 symbols of text or MIDI, else the length in the data
         window: Option<usize> = "auto", Rule::Auto(&Rule::Whole(2, 4096));
         /// Steps from the start of one sequence to the start of the next; auto: 1 row of a table, or half a window of
         /// symbols
@@ -205,7 +205,7 @@ settings! {
         norm_d: Norm = "batch", Rule::OneOf(Norm::WORDS);
         /// Whether the discriminator's weights are divided by their largest singular value (spectral normalisation)
         spectral: bool = "false", Rule::Switch;
-        /// Decay per step of the moving average of the generator's weights, which draws the samples; 0: no average
+        /// Decay per step of the averaged generator weights with which samples are drawn; 0: no average
         ema: f32 = "0.0", Rule::Below(1.0);
         /// Number of samples that the discriminator judges together (PacGAN); 1: each alone
         pack: usize = "1", Rule::Whole(1, 64);
@@ -241,7 +241,7 @@ settings! {
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
         /// Standard deviation of the noise added to the machine's values before the generator reads them; 0: none
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
-        /// Share of the critic's gradient in the update of a refreshed machine; the likelihood's has the rest (BEAM)
+        /// Share of the critic's gradient in the update of a refreshed machine; the likelihood's has the rest (BEAM); 0: none
         critic_weight: f32 = "0.0", Rule::Below(1.0), was "opinion";
         /// Training steps in which all layers of the machine learn together, before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
@@ -277,8 +277,8 @@ settings! {
         feedback: bool = "false", Rule::Switch;
         /// Whether the game is played between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
         embedding: bool = "false", Rule::Switch;
-        /// Temperature of samples of `lstm`: 1: as the model says, less: likelier values; in GANs of symbols, of the
-        /// Gumbel-softmax
+        /// Temperature of drawn values in `lstm`: 1 follows the model, less prefers likelier values; in GANs of
+        /// symbols: that of the Gumbel-softmax
         temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
     }
     "Variational bound" {
@@ -294,8 +294,8 @@ settings! {
     "Fusion" {
         /// Training steps of each stage of the pretraining; 0: no pretraining
         pretrain: u64 = "0", Rule::Whole(0, MAX);
-        /// Role of the autoencoder in the game: its encoder is the trunk of the discriminator; introspective: Soft-IntroVAE;
-        /// boundary: BEGAN
+        /// Role of the autoencoder in the game; trunk: its encoder is part of the discriminator; introspective:
+        /// Soft-IntroVAE; boundary: BEGAN
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
         /// Weight of the reconstruction error in the decoder's loss
         gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
