@@ -76,7 +76,7 @@ impl Parameters {
     }
 
     /// Log-odds of each unit in the checkpoint's chains, with one count added on both sides so that they are finite. A
-    /// machine without weights and with these biases has the unit means of the chains.
+    /// machine without weights and with these biases has about the unit means of the chains.
     ///
     /// # Errors
     /// A checkpoint without chains.
@@ -182,7 +182,7 @@ impl Parameters {
         let (parity, units) = (units, free(units));
         if units.len() > ENUMERABLE {
             return Err(Error::usage(format!(
-                "an exact partition function would sum over the states of {} units, more than {ENUMERABLE}: anneal instead",
+                "an exact partition function sums over the states of {} units, more than {ENUMERABLE}: anneal instead",
                 units.len()
             )));
         }

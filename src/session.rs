@@ -139,13 +139,13 @@ pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
     }
 }
 
-/// Puts a data set on the device.
+/// Stores a data set and its classes on the device.
 pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
     runner.set_data(&dataset.items, &classes)
 }
 
-/// The data set's shape on the device.
+/// The layout of a data set on the device.
 pub fn layout(dataset: &Dataset) -> DataLayout {
     let bytes = matches!(dataset.items, Items::Bytes(_));
     DataLayout {
@@ -399,7 +399,7 @@ impl Session {
     /// A state that is not finite: such a checkpoint is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
-        // The values, and then the bytes of the file.
+        // Memory for the values, and for the bytes of the file.
         memory::ensure(self.engine.items().iter().map(|item| 2 * 4 * numel(&item.shape) as u64).sum())?;
         let mut tensors = BTreeMap::new();
         for item in self.engine.items().to_vec() {

@@ -112,7 +112,7 @@ impl Report {
     }
 }
 
-/// A row of the table: an arrow says which way the measure improves.
+/// The cells of a row; an arrow shows which way the measure improves.
 fn cells(row: &Row) -> [String; 6] {
     let arrow = match row.better {
         Better::Higher => " ↑",

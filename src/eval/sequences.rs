@@ -95,8 +95,8 @@ fn discriminative(real: Windows, generated: Windows, halves: [Windows; 2], setup
     // E|heads / n - 1/2| of a fair coin, by the normal distribution.
     let coin = 0.5 * (2.0 / (std::f64::consts::PI * tested as f64)).sqrt();
     let note = format!(
-        "perfect: a fair coin's score on {tested} windows; real: the score between two halves of the real windows, which \
-         overlap if windows do"
+        "perfect: a fair coin's score on {tested} windows; real: the score between two halves of the real windows, \
+         which overlap if windows do"
     );
     let row = Row::new("discriminative score", value.mean, Better::Lower).deviation(value.deviation);
     Ok(vec![row.floor(coin).real(baseline.mean).note(note)])
@@ -149,7 +149,7 @@ pub enum Layout {
     Tsne,
 }
 
-/// Up to 1000 real windows (grey) and as many generated ones (red), each the mean of its features over time, as in
+/// Up to 1000 real windows (grey) and up to 1000 generated ones (red), each the mean of its features over time, as in
 /// TimeGAN's pictures.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub struct Item {
     pub offset: usize,
 }
 
-/// Named tensors that live in one flat buffer across rounds: a network's parameters, its moments, running statistics.
+/// Named tensors that live in one flat buffer across rounds, such as a network's parameters or its running statistics.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// Name, unique within the graph, such as `g`, `d` or `ema`.

@@ -87,7 +87,7 @@ pub enum Form {
     /// x `[.., M, K]`, w `[.., K, N]`, y `[.., M, N]`; the leading extents are a shared batch.
     MatMul,
     /// x `[B, C, H, W]`, w `[K, C, R, S]`, y `[B, K, P, Q]`: y(p, q) sums x(p*stride + r - pad, ..) w(r, ..).
-    /// The bottom and right padding are whatever P and Q need.
+    /// The bottom and right padding follow from P and Q.
     Conv2d {
         /// Steps of the filter, down and across.
         stride: [usize; 2],

@@ -1,4 +1,4 @@
-//! The handle of a node: operators, functions and views that build graph.
+//! The handle of a node: operators, functions and views that add nodes to the graph.
 
 use std::{
     fmt,
@@ -305,7 +305,7 @@ impl<'g> Var<'g> {
         first + other.pad(&before, &shape)
     }
 
-    /// Joins tensors along an axis, as a balanced tree, so that each element is copied at most log2(n) times.
+    /// Joins tensors along an axis, as a balanced tree, so that each element is copied about log2(n) times at most.
     #[track_caller]
     pub fn joined(parts: &[Var<'g>], axis: usize) -> Var<'g> {
         match parts {

@@ -55,8 +55,7 @@ const EXAGGERATION: f64 = 12.0;
 ///
 /// It starts from the principal components and descends at the rate N / 48, or 50 if that is more (Belkina et al. 2019,
 /// whose gradient lacks the factor 4). Every coordinate has a gain of its own, which grows by 0.2 while the velocity
-/// points downhill and shrinks by a fifth while it points uphill (Jacobs 1988), as in scikit-learn. Time and memory
-/// grow as N².
+/// points downhill and else shrinks by a fifth (Jacobs 1988), as in scikit-learn. Time and memory grow as N².
 pub fn tsne(points: Points, perplexity: f64) -> Vec<f64> {
     let count = points.count();
     let near = joint_probabilities(points, perplexity);

@@ -154,7 +154,7 @@ impl<'g> Net<'g> {
         (y + state("bias", &[out], PI).along(1, &y.shape())).cos()
     }
 
-    /// x `[B, C, H, W]` -> `[B, out, P, Q]`, filter side `k`.
+    /// x `[B, C, H, W]` -> `[B, out, P, Q]` with filters of side `k`, a stride, and `pad` zeros on every side.
     #[track_caller]
     pub fn conv2d(&self, name: &str, x: Var<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> Var<'g> {
         let fans = [x.dim(1) * k * k, out * k * k];

@@ -59,7 +59,7 @@ pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 /// A variant as the settings see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Menu<'a> {
-    /// What the command line calls it.
+    /// Its name on the command line.
     pub name: &'a str,
     /// Its default data set.
     pub data: &'a str,

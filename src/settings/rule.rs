@@ -1,4 +1,4 @@
-//! What a setting accepts, and how its value is read from text and written back.
+//! The values that a setting accepts, and how they are read from text and written back.
 
 use serde::Serialize;
 
@@ -268,7 +268,7 @@ words! {
         /// Convolutions along time.
         Conv = "conv",
     }
-    /// How the encoder and the decoder of an autoencoder take part in the game.
+    /// The role of an autoencoder's encoder and decoder in the game.
     Fusion {
         /// The discriminator's trunk encodes, the generator decodes.
         Trunk = "trunk",
@@ -318,7 +318,7 @@ words! {
         Byte = "0..255",
         /// 0 and 65,535.
         Word = "0..65535",
-        /// The least and the greatest value that occur in the data.
+        /// The smallest and the largest value that occur in the data.
         Data = "data",
     }
     /// The separator between the cells of a table.
@@ -345,7 +345,7 @@ words! {
     Scale {
         /// No scaling.
         None = "none",
-        /// 0 for the least value of a column, 1 for the greatest.
+        /// 0 for the smallest value of a column, 1 for the largest.
         Range = "range",
         /// Mean 0 and standard deviation 1.
         Standard = "standard",

@@ -141,7 +141,7 @@ settings! {
         channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
     }
     "Sequences" {
-        /// Length of a sequence in steps; auto: 24 rows of a table, 64 symbols of text or MIDI, else the length in the data
+        /// Steps of a sequence; auto: 24 rows of a table, 64 symbols of text or MIDI, else the length in the data
         window: Option<usize> = "auto", Rule::Auto(&Rule::Whole(2, 4096));
         /// Steps from the start of one sequence to the start of the next; auto: 1 row of a table, or half a window of
         /// symbols
@@ -241,7 +241,8 @@ settings! {
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
         /// Standard deviation of the noise added to the machine's values before the generator reads them; 0: none
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
-        /// Share of the critic's gradient in the update of a refreshed machine; the likelihood's has the rest (BEAM); 0: none
+        /// Share of the critic's gradient in the update of a refreshed machine, beside that of the likelihood (BEAM);
+        /// 0: none
         critic_weight: f32 = "0.0", Rule::Below(1.0), was "opinion";
         /// Training steps in which all layers of the machine learn together, before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
