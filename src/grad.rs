@@ -1,12 +1,14 @@
-//! Reverse-mode differentiation: graph in, graph out, one rule per primitive, so gradients of any order are more graph.
+//! Reverse-mode differentiation: graph in, graph out, one rule per primitive. A gradient is again a graph, so it can be
+//! differentiated to any order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::graph::{Form, Id, Map, Op, Role, Var};
 
-/// Gradients of a scalar with respect to tensors it depends on, one for each of `wrt`, of the same shape.
+/// Gradients of a scalar with respect to the tensors `wrt`, one for each, of its shape.
 ///
-/// What lies below a tensor of `wrt` is not looked at; a tensor that the scalar does not depend on gets zeros.
+/// The tensors of `wrt` count as independent: no gradient flows through one of them to another. A tensor that the
+/// scalar does not depend on gets zeros.
 #[track_caller]
 pub fn grad<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Vec<Var<'g>> {
     assert!(loss.shape().is_empty(), "grad: wants a scalar, got {:?}", loss.shape());
@@ -29,7 +31,7 @@ pub fn grad<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Vec<Var<'g>> {
     wrt.iter().map(|t| cotangents.get(&t.id()).copied().unwrap_or_else(|| g.full(0.0, &t.shape()))).collect()
 }
 
-/// For each node that a gradient could pass on the way from the loss down to `ends`, whether one of these reaches it.
+/// For each node that a gradient can reach between the loss and `ends`, whether the node depends on one of `ends`.
 fn dependents(loss: Var, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
     let g = loss.graph();
     let below = |id: Id| match g.at(id).op() {
@@ -44,7 +46,7 @@ fn dependents(loss: Var, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
             open.extend(below(id).iter().map(|t| t.id()));
         }
     }
-    // Inputs come before what uses them.
+    // Ids are a topological order: inputs come before their users.
     for id in depends.keys().copied().collect::<Vec<_>>() {
         let reached = ends.contains(&id) || below(id).iter().any(|i| depends[&i.id()]);
         depends.insert(id, reached);
@@ -52,7 +54,7 @@ fn dependents(loss: Var, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
     depends
 }
 
-/// Cotangents of a node's inputs; only the `wanted` ones need to be made.
+/// Cotangents of a node's inputs; only the `wanted` ones are needed.
 fn rule<'g>(y: Var<'g>, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Option<Var<'g>>> {
     let one = |t: Var<'g>| vec![Some(t)];
     match y.op() {
@@ -61,7 +63,7 @@ fn rule<'g>(y: Var<'g>, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Opti
         Op::Map(f) => one(map_rule(f, x[0], y, dy)),
         Op::Sum(axes) => one(dy.broadcast(&x[0].shape(), &axes)),
         Op::Max(axes) => {
-            // Shared equally among ties.
+            // Ties share the cotangent equally.
             let spread = |t: Var<'g>| t.broadcast(&x[0].shape(), &axes);
             let mask = 1.0 - (spread(y) - x[0]).is_positive();
             let ties = mask.sum(&axes).recip();
@@ -95,14 +97,14 @@ fn map_rule<'g>(f: Map, x: Var<'g>, y: Var<'g>, dy: Var<'g>) -> Var<'g> {
         Map::Abs => dy * (x.is_positive() * 2.0 - 1.0),
         Map::Sin => dy * x.cos(),
         Map::Cos => -(dy * x.sin()),
-        // By the result's sign, which is the argument's: the argument itself need not be kept.
+        // The result has the sign of the argument, so the argument itself need not be kept.
         Map::Leaky(slope) => dy * (y.is_positive() * (1.0 - slope.get()) + slope.get()),
         Map::Clamp(limit) => dy * (1.0 - (x.abs() - limit.get()).is_positive()),
     }
 }
 
 /// The one rule of trilinear forms: the gradient of a node of role r with respect to slot s is the same form with role
-/// s, the cotangent in slot r.
+/// s and with the cotangent in slot r.
 fn contract_rule<'g>(form: Form, role: Role, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Option<Var<'g>>> {
     let slots = match role {
         Role::X => [Role::W, Role::Y],

@@ -11,14 +11,14 @@ use crate::{
     },
 };
 
-/// States, inputs and data of a graph that is interpreted.
+/// The interpreter: the states, inputs and data of a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
     /// Flat contents of state groups and moments, by buffer name.
     pub states: HashMap<String, Vec<f64>>,
     /// Contents of the graph's inputs, by name.
     pub inputs: HashMap<String, Vec<f64>>,
-    /// The rounds done, and the seed.
+    /// Number of rounds done, and the seed.
     pub clock: Clock,
     /// The data set: its layout, its packed items and its classes.
     pub data: Option<(DataLayout, Vec<u32>, Vec<u32>)>,
@@ -36,7 +36,7 @@ impl Reference {
         values
     }
 
-    /// The value of one tensor, with all that it depends on.
+    /// The value of one tensor. Evaluates only the nodes that it depends on, and changes no state.
     pub fn value(&self, t: Var) -> Vec<f64> {
         let graph = t.graph();
         let nodes = graph.nodes();
@@ -132,7 +132,7 @@ impl Reference {
         }
     }
 
-    /// By its definition, in a graph of its own.
+    /// Evaluates a composite by its definition, in a graph of its own.
     fn composite(&self, c: &Composite, node: &Node, graph: &Graph, values: &[Vec<f64>]) -> Vec<f64> {
         let inner = Graph::new();
         let names: Vec<String> = (0..node.inputs.len()).map(|i| i.to_string()).collect();
@@ -172,7 +172,7 @@ fn mark(nodes: &[Node], id: Id, wanted: &mut [bool]) {
     }
 }
 
-/// A kernel's reference on one output.
+/// Runs the reference of a kernel that has one output.
 fn run(kernel: impl Into<Kernel>, reads: &[&[f64]], words: &[&[u32]]) -> Vec<f64> {
     let kernel = kernel.into();
     let Buffers { writes, .. } = kernel.buffers();

@@ -1,4 +1,4 @@
-//! A model on a device with its states: what `train`, `sample` and `eval` have in common.
+//! A model on a device, with its states: the common part of `train`, `sample` and `eval`.
 
 use std::collections::BTreeMap;
 
@@ -22,25 +22,25 @@ use crate::{
     settings::{LatentDist, Settings},
 };
 
-/// Rows of a table's sequences, unless another window is set: as in TimeGAN's experiments.
+/// Default number of rows of a table's sequences, as in TimeGAN's experiments.
 const WINDOW: usize = 24;
-/// What the seed of sampling differs by from that of training.
+/// Combined (XOR) with the seed of training, this gives the seed of sampling.
 const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
-/// Opens the data set that the settings name: the part to learn from.
+/// Opens the training part of the data set that the settings name.
 pub fn open_data(s: &Settings) -> Result<Dataset> {
     data::open(&s.data, &data_options(s, Split::Train))
 }
 
-/// Opens the held-out part of the data set that the settings name; nothing, where it has none.
+/// Opens the held-out part of the data set that the settings name; `None` if it has none.
 ///
 /// # Errors
-/// A part that is there and cannot be used.
+/// A part that exists and cannot be used.
 pub fn open_held_out(s: &Settings) -> Result<Option<Dataset>> {
     data::open_test(&s.data, &data_options(s, Split::Test))
 }
 
-/// How the settings want their data read.
+/// The options with which to read the data of these settings.
 pub fn data_options(s: &Settings, split: Split) -> data::Options {
     let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
     data::Options {
@@ -65,15 +65,15 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
     }
 }
 
-/// What a data set's examples are to a model.
+/// The shape, classes and series of a data set, as a model needs them.
 pub fn examples(dataset: &Dataset) -> Examples {
     Examples { shape: dataset.shape.clone(), classes: dataset.classes(), series: dataset.series.clone() }
 }
 
-/// The greatest extent of an example, and the most values: what a checkpoint's text may ask for.
+/// Largest extent, and largest number of values, of an example that a checkpoint may declare.
 const MAX_EXTENT: usize = 1 << 20;
 const MAX_VALUES: usize = 1 << 26;
-/// The most classes, and the most bytes of a name.
+/// Largest number of classes, and largest length of a name in bytes, that a checkpoint may declare.
 const MAX_CLASSES: usize = 1 << 16;
 const MAX_NAME: usize = 1 << 12;
 
@@ -119,8 +119,8 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
     Ok(Examples { shape, classes, series })
 }
 
-/// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are no numbers; before anything is
-/// made on a device.
+/// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are not finite. Nothing runs on
+/// a device.
 pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
     for item in plans.items() {
         let Some(tensor) = checkpoint.tensors.get(&item.name) else {
@@ -139,13 +139,13 @@ pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
     }
 }
 
-/// Puts a data set on the device.
+/// Stores a data set and its classes on the device.
 pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
     runner.set_data(&dataset.items, &classes)
 }
 
-/// The data set's shape on the device.
+/// The layout of a data set on the device.
 pub fn layout(dataset: &Dataset) -> DataLayout {
     let bytes = matches!(dataset.items, Items::Bytes(_));
     DataLayout {
@@ -157,7 +157,7 @@ pub fn layout(dataset: &Dataset) -> DataLayout {
     }
 }
 
-/// The runner for a device, what plans for it may assume, and why it was chosen.
+/// The runner of a device, the capabilities to plan for, and the reason for the choice of the device.
 pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, String)> {
     let choice = gpu::choose(adapter)?;
     let reason = choice.reason().to_string();
@@ -171,22 +171,22 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
     }
 }
 
-/// A model on a device: trained, asked, saved and restored.
+/// A model on a device, which can be trained, run, saved and restored.
 pub struct Session {
     engine: Engine,
     settings: Settings,
     examples: Examples,
     phases: Vec<(&'static str, u64)>,
     calibration: u64,
-    /// The phase of the last round, or of the first one to come.
+    /// Index of the phase of the last round; before the first round, of that round.
     phase: usize,
     step: u64,
-    /// The step that this session began with.
+    /// The step at which this session began.
     begun: u64,
 }
 
 impl Session {
-    /// Loads a model's plans, all of its graphs or some, and gives every state its initial value.
+    /// Loads the plans of all or some of a model's graphs, and gives every state its initial value.
     pub fn new(
         runner: Box<dyn Runner>,
         settings: &Settings,
@@ -216,7 +216,7 @@ impl Session {
         self.engine.program(self.phases[self.phase].0).map_or(&[], |program| &program.metrics)
     }
 
-    /// Rounds done.
+    /// Number of rounds done.
     pub fn step(&self) -> u64 {
         self.step
     }
@@ -235,7 +235,7 @@ impl Session {
         self.phases.iter().position(|(_, until)| step < *until).unwrap_or(self.phases.len() - 1)
     }
 
-    /// The states on the device.
+    /// The engine, which holds the states on the device.
     pub fn engine(&mut self) -> &mut Engine {
         &mut self.engine
     }
@@ -245,11 +245,12 @@ impl Session {
         self.engine.describe()
     }
 
-    /// Trains for some rounds, no further than to the end of a phase, and returns each one's metrics.
+    /// Trains for `rounds` rounds, but at most to the end of the phase. Returns one row of metrics per round, for the
+    /// last 256 rounds at most.
     ///
     /// # Errors
-    /// A metric that is not finite, or a state: that is lost then, and the sentence names the step and the metric, or the
-    /// tensor and the step of the first look that found it ([`PROBES`]).
+    /// A metric or a state that is not finite. The error names the metric and its step, or the tensor and the step of
+    /// the first check that found it ([`PROBES`]). The states are lost then.
     pub fn train(&mut self, rounds: u64) -> Result<Vec<Vec<f32>>> {
         self.phase = self.phase_of(self.step);
         let (name, until) = self.phases[self.phase];
@@ -283,10 +284,10 @@ impl Session {
         self.engine.program(graph).is_some()
     }
 
-    /// Generates `count` samples, back to back; the same ones for the same seed and states. `class` wants one class of a
-    /// conditional model, otherwise they come in turn.
+    /// Generates samples `[count, ..shape]`, flat; the same ones for the same seed and states. `class` selects a class
+    /// of a conditional model; without it the classes take turns.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
-        // Latent values, samples, and what a file is made of.
+        // Latent values, samples, and the buffers for writing a file.
         let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
         memory::ensure((count as u64).saturating_mul(4 * values as u64))
             .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))?;
@@ -294,8 +295,8 @@ impl Session {
         self.decode(&z, count, seed, class)
     }
 
-    /// Latent vectors that are `steps` places on the way from one random vector to another, for each of `pairs`; along
-    /// the sphere for normal ones.
+    /// Latent vectors `[pairs, steps, latent]`, flat: for each pair, `steps` points on the way from one random vector
+    /// to another, along the sphere if they are normal, else along a line.
     pub fn interpolated(&self, pairs: usize, steps: usize, seed: u64) -> Vec<f32> {
         let (size, dist) = (self.latent_size(), self.settings.latent_dist);
         let between = |pair: usize| {
@@ -312,13 +313,13 @@ impl Session {
         (0..pairs).flat_map(between).collect()
     }
 
-    /// Values of one sample's latent input; 0 for a model whose samples start otherwise.
+    /// Length of one sample's latent input; 0 for a model that starts its samples from something else.
     pub fn latent_size(&self) -> usize {
         let z = self.engine.program(SAMPLE).and_then(|p| p.input("z"));
         z.map_or(0, |len| len / self.sample_rows())
     }
 
-    /// Samples from latent vectors, back to back; those that are missing are zeros.
+    /// Samples `[count, ..shape]`, flat, from latent vectors `[count, latent]`; missing latent values are zeros.
     pub fn decode(&mut self, z: &[f32], count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
         self.calibrate()?;
         let rows = self.sample_rows();
@@ -333,7 +334,7 @@ impl Session {
                 let one_hot = |n: usize| if class(n / classes) == n % classes { 1.0 } else { 0.0 };
                 let one_hot: Vec<f32> = (0..rows * classes).map(one_hot).collect();
                 let inputs = [("z", latent.as_slice()), ("classes", one_hot.as_slice())];
-                // Noise that the graph draws itself is of another stream than that of training with this seed.
+                // Noise that the graph draws itself differs from that of training with this seed.
                 engine.set_clock(Clock { step: batch as u64, seed: seed ^ SAMPLING })?;
                 samples.extend(engine.ask(SAMPLE, &inputs)?);
             }
@@ -348,8 +349,8 @@ impl Session {
         Ok(self.answers(RECONSTRUCT, &["samples"], x, 0)?.remove(0))
     }
 
-    /// Runs a graph on examples `x` `[N, ..shape]` and returns these of its outputs for all of them. What the graph draws
-    /// follows from the seed.
+    /// Runs a graph on examples `x` `[N, ..shape]` and returns the named outputs for all of them, flat. `seed`
+    /// determines the noise that the graph draws.
     pub fn answers(&mut self, graph: &str, outputs: &[&str], x: &[f32], seed: u64) -> Result<Vec<Vec<f32>>> {
         self.calibrate()?;
         let len = numel(&self.examples.shape);
@@ -371,18 +372,18 @@ impl Session {
         })
     }
 
-    /// Rows of a graph's output.
+    /// First extent of a graph's output.
     fn rows(&self, graph: &str, output: &str) -> usize {
         let outputs = self.engine.program(graph).map_or(&[][..], |program| &program.outputs);
         outputs.iter().find(|o| o.name == output).map_or(1, |o| o.shape[0])
     }
 
-    /// Samples of one run of the sampling graph.
+    /// Number of samples in one run of the sampling graph.
     pub fn sample_rows(&self) -> usize {
         self.rows(SAMPLE, "samples")
     }
 
-    /// Fits the statistics of an averaged generator, a function of its weights and the seed alone.
+    /// Computes the running statistics of an averaged generator, from its weights and the seed alone.
     fn calibrate(&mut self) -> Result<()> {
         if !self.has(CALIBRATE) {
             return Ok(());
@@ -392,13 +393,13 @@ impl Session {
         self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })
     }
 
-    /// Everything that a resume or a sampler needs.
+    /// A checkpoint with everything that a resume or a sampler needs.
     ///
     /// # Errors
-    /// A parameter that is not finite: such a state is not worth keeping.
+    /// A state that is not finite: such a checkpoint is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
-        // The values, and then the bytes of the file.
+        // Memory for the values, and for the bytes of the file.
         memory::ensure(self.engine.items().iter().map(|item| 2 * 4 * numel(&item.shape) as u64).sum())?;
         let mut tensors = BTreeMap::new();
         for item in self.engine.items().to_vec() {
@@ -422,7 +423,7 @@ impl Session {
         Ok(Checkpoint { tensors, meta: meta.map(|(k, v)| (k.to_string(), v)).into() })
     }
 
-    /// Takes up the states of a checkpoint.
+    /// Restores the states and the step of a checkpoint.
     ///
     /// # Errors
     /// Another variant or seed, or tensors of other names or shapes ([`check_states`] says which).
@@ -457,7 +458,7 @@ impl Session {
     }
 }
 
-/// Latent values number `range` of the endless sequence of a seed.
+/// The latent values at the positions `range` of the endless sequence that a seed defines.
 fn noise(dist: LatentDist, range: std::ops::Range<usize>, seed: u64) -> Vec<f32> {
     let bits = |n: usize| philox([(n / 4) as u32, 0, 0, PURPOSE_SAMPLE], [seed as u32, (seed >> 32) as u32])[n % 4];
     let value = |n: usize| match dist {

@@ -1,5 +1,5 @@
-//! Fused operations, each *defined* in primitives: that is the documentation and the reference. A kernel exists only for
-//! speed, and so does the shorter way to the gradient, which is graph again and so has gradients of its own.
+//! Fused operations. Each is *defined* in primitives; the definition is its documentation and its reference. Kernels
+//! and closed-form gradients exist only for speed. A gradient is again a graph, so it can be differentiated too.
 
 mod recurrent;
 
@@ -53,23 +53,23 @@ impl Composite {
     /// Cotangents of the inputs for the cotangent `dy` of the result.
     pub fn vjp<'g>(&self, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>) -> Vec<Var<'g>> {
         match self {
-            // d mean / dx = 1 / n; d variance / dx = 2 (x - mean) / n, the mean's own share being zero.
+            // d mean / dx = 1 / n; d variance / dx = 2 (x - mean) / n, because the mean's own share is zero.
             Self::Moments { axes } => {
                 let count = axes.iter().map(|&a| x[0].dim(a)).product::<usize>() as f64;
                 let spread = |t: Var<'g>| spread(t, x[0], axes);
-                // The mean is taken off first: in a x + b, what it exceeds the deviation by would be lost.
+                // Subtract the mean first: a x + b would lose digits where the mean is much larger than the deviation.
                 let deviation = x[0] - spread(y.index(0));
                 vec![deviation * spread(dy.index(1)) * (2.0 / count) + spread(dy.index(0)) * (1.0 / count)]
             }
-            // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
-            // The last two are s times what the kernel gives, in one tensor, which the gradient by x can read beside dy, x, s
-            // and the moments: a chain has five operands.
+            // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s³ / 2 sum(dy (x - mean)).
+            // The kernel gives the last two without one factor s, in one tensor. A chain has five operands, so the
+            // gradient by x can read this tensor beside dy, x, s and the moments.
             Self::Normalize { axes, eps } => {
                 let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone(), eps: *eps }, &[dy, x[0], x[1]]);
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
                 vec![dy * spread(s, x[0], axes), sums * s.broadcast(&sums.shape(), &[0])]
             }
-            // The same with scale and shift, whose cotangents are these two sums as well.
+            // The same with scale and shift; their cotangents follow from these two sums too.
             Self::BatchNorm { axes, eps } => {
                 let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone(), eps: *eps }, &[dy, x[0], x[1]]);
                 let deviation = (x[1].index(1) + eps.get()).sqrt();
@@ -105,7 +105,7 @@ impl Composite {
 
     /// Cotangents of the inputs, by differentiating the definition.
     fn vjp_of_definition<'g>(&self, x: &[Var<'g>], dy: Var<'g>) -> Vec<Var<'g>> {
-        // In a graph of its own, where the inputs are leaves, distinct ones and nothing but that.
+        // A separate graph, in which the inputs are distinct leaves.
         let inner = Graph::new();
         let leaf = |(i, t): (usize, &Var)| inner.input(&i.to_string(), &t.shape());
         let leaves: Vec<Var> = x.iter().chain([&dy]).enumerate().map(leaf).collect();
@@ -115,7 +115,7 @@ impl Composite {
     }
 }
 
-/// Tensors of a graph whose first nodes are its leaves, computed in the graph of the tensors that take the leaves' places.
+/// Copies the tensors `wanted` from `inner` into the graph of `leaves`, which replace the first nodes of `inner`.
 fn splice<'g>(inner: &Graph, wanted: &[Var], leaves: &[Var<'g>]) -> Vec<Var<'g>> {
     let nodes = inner.nodes();
     let mut needed = vec![false; nodes.len()];
@@ -126,14 +126,14 @@ fn splice<'g>(inner: &Graph, wanted: &[Var], leaves: &[Var<'g>]) -> Vec<Var<'g>>
     let mut here = leaves.to_vec();
     for (id, node) in nodes.into_iter().enumerate().skip(leaves.len()) {
         let inputs: Vec<Var> = node.inputs.iter().map(|&i| here[i]).collect();
-        // A node that nobody needs only keeps its place in the list.
+        // A node that is not needed only fills its place in the list.
         here.push(if needed[id] { leaves[0].graph().node(node.op, &inputs, node.shape) } else { leaves[0] });
     }
     wanted.iter().map(|t| here[t.id()]).collect()
 }
 
 impl Graph {
-    /// A composite's node.
+    /// Adds the node of a composite; its shape follows from the inputs.
     pub fn composite<'g>(&'g self, c: Composite, x: &[Var<'g>]) -> Var<'g> {
         let shape = match &c {
             Composite::Moments { axes } | Composite::NormSums { axes, .. } => {
@@ -187,7 +187,7 @@ fn spread<'g>(t: Var<'g>, like: Var<'g>, axes: &[usize]) -> Var<'g> {
     t.broadcast(&like.shape(), axes)
 }
 
-/// Two equal shapes as `[2, ..]`.
+/// Stacks two tensors of one shape as `[2, ..]`.
 fn stack<'g>(first: Var<'g>, second: Var<'g>) -> Var<'g> {
     let row = [vec![1], first.shape()].concat();
     debug_assert_eq!(numel(&row), second.len());

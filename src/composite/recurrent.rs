@@ -1,8 +1,8 @@
 //! LSTM and GRU over whole sequences, time first, and the cotangents of their gates.
 //!
-//! What the inputs add to the gates is one product for all steps and comes from outside. So does the gradient of the weight, one
-//! product over all steps. What remains is the recurrence itself, forward and back. Forward, it leaves what the way back needs
-//! in one flat result ([`Tape`]): nothing is computed twice, and nothing copied, as all of it can be read in place.
+//! The inputs' share of the gates is one product for all steps, outside these composites, and so is the gradient of the
+//! weight. The composites do the recurrence itself, forward and back. The forward one stores everything that the
+//! backward one needs in one flat result ([`Tape`]): nothing is computed twice, and all of it is read in place.
 
 use crate::graph::{Composite, Graph, Reset, Var};
 
@@ -11,8 +11,8 @@ fn order(steps: usize, reverse: bool) -> Vec<usize> {
     if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
 }
 
-/// Where a recurrence's result holds what: for each of its states `[T + 1, B, H]`, in the order of time, the one before the first
-/// step included; then values of gates, `[T, B, ..]`.
+/// Layout of a recurrence's result: each of its states `[T + 1, B, H]`, in the order of time and with the initial
+/// state; then values of gates, `[T, B, ..]`.
 #[derive(Clone, Copy)]
 struct Tape {
     steps: usize,
@@ -22,38 +22,38 @@ struct Tape {
 }
 
 impl Tape {
-    /// Of gates `[T, B, ..]` and states `width` wide.
+    /// For gates `[T, B, ..]` and states of `width` units.
     fn new(gates: Var, width: usize, reverse: bool) -> Self {
         Self { steps: gates.dim(0), batch: gates.dim(1), width, reverse }
     }
 
-    /// The place among the T + 1 states of the one before step `t`.
+    /// Index, among the T + 1 states, of the state before step `t`.
     fn before(&self, t: usize) -> usize {
         t + usize::from(self.reverse)
     }
 
-    /// The place among the T + 1 states of the one after step `t`.
+    /// Index, among the T + 1 states, of the state after step `t`.
     fn after(&self, t: usize) -> usize {
         t + usize::from(!self.reverse)
     }
 
-    /// The place of the one before the first step.
+    /// Index of the state before the first step.
     fn first(&self) -> usize {
         if self.reverse { self.steps } else { 0 }
     }
 
-    /// `count` states of the kind `n`, from a place on: `[count, B, H]`.
+    /// `count` states of kind `n` (0: h, 1: c) from index `place` on: `[count, B, H]`.
     fn states<'g>(&self, tape: Var<'g>, n: usize, place: usize, count: usize) -> Var<'g> {
         let shape = [count, self.batch, self.width];
         part(tape, (n * (self.steps + 1) + place) * self.batch * self.width, &shape)
     }
 
-    /// The states before each step.
+    /// The states before each step, `[T, B, H]`.
     fn befores<'g>(&self, tape: Var<'g>, n: usize) -> Var<'g> {
         self.states(tape, n, self.before(0), self.steps)
     }
 
-    /// The states after each step.
+    /// The states after each step, `[T, B, H]`.
     fn afters<'g>(&self, tape: Var<'g>, n: usize) -> Var<'g> {
         self.states(tape, n, self.after(0), self.steps)
     }
@@ -63,7 +63,8 @@ impl Tape {
         self.states(tape, n, self.first(), 1).reshape(&[self.batch, self.width])
     }
 
-    /// What comes `[T B, H]` to the states before each step, as what comes to those after each step, and to the initial one.
+    /// Turns cotangents `[T B, H]` of the states before each step into those of the states after each step `[T, B, H]`
+    /// and of the initial state `[B, H]`.
     fn spread<'g>(&self, befores: Var<'g>) -> [Var<'g>; 2] {
         let Self { steps, batch, width, .. } = *self;
         let all = befores.reshape(&[steps, batch, width]).pad(&[self.before(0), 0, 0], &[steps + 1, batch, width]);
@@ -71,7 +72,7 @@ impl Tape {
         [part(self.after(0), steps), part(self.first(), 1).reshape(&[batch, width])]
     }
 
-    /// The values of `count` gates behind `states` kinds of state, `[T, B, count H]`.
+    /// The values of `count` gates, stored after `states` kinds of state, `[T, B, count H]`.
     fn gates<'g>(&self, tape: Var<'g>, states: usize, count: usize) -> Var<'g> {
         let start = states * (self.steps + 1) * self.batch * self.width;
         part(tape, start, &[self.steps, self.batch, count * self.width])
@@ -92,7 +93,7 @@ fn stack<'g>(rows: &[Var<'g>]) -> Var<'g> {
     Var::joined(&rows.iter().map(|t| t.reshape(&row)).collect::<Vec<_>>(), 0)
 }
 
-/// s (1 - s): the derivative of the sigmoid by its value.
+/// s (1 - s): the derivative of the sigmoid in terms of its value s.
 fn slope(s: Var) -> Var {
     s * (1.0 - s)
 }
@@ -102,7 +103,7 @@ fn flat<'g>(parts: &[Var<'g>]) -> Var<'g> {
     Var::joined(&parts.iter().map(|t| t.reshape(&[t.len()])).collect::<Vec<_>>(), 0)
 }
 
-/// The tensor of this shape that begins at an element of a flat one.
+/// The tensor of this shape that begins at element `start` of `flat`.
 fn part<'g>(flat: Var<'g>, start: usize, shape: &[usize]) -> Var<'g> {
     flat.slice(&[start], &[shape.iter().product()]).reshape(shape)
 }
@@ -117,7 +118,7 @@ fn rows_of<'g>(matrix: Var<'g>, first: usize, count: usize) -> Var<'g> {
     matrix.slice(&[first, 0], &[count, matrix.dim(1)])
 }
 
-/// The mask of one step, for each element of a state.
+/// The mask of step `t`, repeated to the shape of a state.
 fn counts<'g>(mask: Var<'g>, t: usize, state: Var<'g>) -> Var<'g> {
     mask.index(t).along(0, &state.shape())
 }
@@ -178,7 +179,7 @@ pub(super) fn lstm_vjp<'g>(reverse: bool, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>
     let tape = Tape::new(gates, h0.dim(1), reverse);
     let (values, transposed) = (tape.gates(y, 2, 4), weight.transpose());
     let cs = tape.states(y, 1, 0, tape.steps + 1);
-    // What reaches the values of the gates themselves: nothing, but in gradients of gradients.
+    // Cotangents of the gate values themselves; they are zero except in gradients of gradients.
     let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(values, gate, 1, tape.width));
     let own = tape.gates(dy, 2, 4) * Var::joined(&[slope(i), slope(f), 1.0 - g.square(), slope(o)], 2);
     let [after, initial] = tape.spread(rows(own).matmul(transposed));
@@ -250,7 +251,7 @@ pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[Var<'g>], y: Var<'g>
     let (values, hs, transposed) = (tape.gates(y, 1, 4), tape.states(y, 0, 0, tape.steps + 1), weight.transpose());
     let [r, z, n, u] = [0, 1, 2, 3].map(|gate| blocks(values, gate, 1, tape.width));
     let h = tape.befores(y, 0);
-    // What reaches the values themselves: nothing, but in gradients of gradients.
+    // Cotangents of the gate values themselves; they are zero except in gradients of gradients.
     let [dr, dz, dn, du] = [0, 1, 2, 3].map(|gate| blocks(tape.gates(dy, 1, 4), gate, 1, tape.width));
     let to_h = |da: Var<'g>, first: usize| rows(da).matmul(rows_of(transposed, first * tape.width, da.dim(2)));
     let own_n = dn * (1.0 - n.square());
@@ -271,7 +272,7 @@ pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[Var<'g>], y: Var<'g>
     let all = y.graph().composite(Composite::GruGrad { reverse, reset }, &inputs);
     let da = part(all, 0, &gates.shape());
     let da_n = blocks(da, 2, 1, tape.width);
-    // What the columns of n are multiplied with, and the cotangent of that product.
+    // The left factor of the product with n's columns of the weight, and the cotangent of that product.
     let (from, du) = match reset {
         Reset::Before => (r * h, da_n + own_u),
         Reset::After => (h, da_n * r + own_u),
@@ -284,8 +285,8 @@ pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[Var<'g>], y: Var<'g>
 }
 
 impl Graph {
-    /// h and c, `[T, B, H]` each, of an LSTM after each step: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et
-    /// al. 2000. The mask is a constant of the gradient.
+    /// h and c after each step of an LSTM, `[T, B, H]` each: Hochreiter and Schmidhuber 1997 with the forget gate of
+    /// Gers et al. 2000. No gradient flows to the mask.
     #[track_caller]
     pub fn lstm<'g>(
         &'g self,
@@ -302,8 +303,8 @@ impl Graph {
         [0, 1].map(|n| tape.afters(y, n))
     }
 
-    /// h `[T, B, H]` of a GRU (Cho et al. 2014) after each step; `bias` `[H]` is that of n's recurrent part. The mask is a
-    /// constant of the gradient.
+    /// h `[T, B, H]` after each step of a GRU (Cho et al. 2014); `bias` `[H]` is the bias of n's recurrent part. No
+    /// gradient flows to the mask.
     #[track_caller]
     pub fn gru<'g>(
         &'g self,

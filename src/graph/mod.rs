@@ -1,7 +1,7 @@
-//! The graph: nodes, shapes, hash-consing and the `Copy` handle [`T`] with operators.
+//! The graph: nodes, shapes, hash-consing and the `Copy` handle [`Var`] with operators.
 //!
-//! The op set is closed under differentiation: a gradient of any order is just more graph. What a graph
-//! does to the world is the list of its effects: updates and assignments of states, metrics, outputs.
+//! The op set is closed under differentiation: a gradient of any order is again a graph. The effects of a graph are
+//! updates and assignments of states, metrics and outputs.
 
 mod op;
 mod tensor;
@@ -11,7 +11,7 @@ use std::{cell::RefCell, collections::HashMap};
 pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without};
 pub use tensor::Var;
 
-/// How the host fills a state before the first round.
+/// Initial values with which the host fills a state before the first round.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Init {
     /// One value everywhere.
@@ -20,13 +20,13 @@ pub enum Init {
     Normal(f32, f32),
     /// Uniform on (-a, a).
     Uniform(f32),
-    /// This value at the elements from `start` to `end`, zero elsewhere: the bias of one gate of several.
+    /// This value at the elements `start..end`, zero elsewhere: for example the bias of one of several gates.
     Span {
         /// First element.
         start: usize,
-        /// Behind the last one.
+        /// One past the last element.
         end: usize,
-        /// What they hold.
+        /// Value of these elements.
         value: f32,
     },
     /// A matrix of orthonormal rows or columns, whichever are fewer, times this gain (Saxe et al. 2014).
@@ -36,49 +36,49 @@ pub enum Init {
 /// One named tensor of a state group.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// Its name: of an item, within the group.
+    /// Name, unique within its group.
     pub name: String,
-    /// Shape of the result.
+    /// Shape of the tensor.
     pub shape: Shape,
-    /// How it starts.
+    /// Initial values.
     pub init: Init,
-    /// First element within the group's flat buffer.
+    /// First element within the group's flat buffer, a multiple of [`ALIGN`].
     pub offset: usize,
 }
 
-/// Named tensors that live in one flat buffer across rounds: a network's parameters, its moments, running statistics.
+/// Named tensors that live in one flat buffer across rounds, such as a network's parameters or its running statistics.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Its name: of an item, within the group.
+    /// Name, unique within the graph, such as `g`, `d` or `ema`.
     pub name: String,
     /// Its tensors, in the order of their declaration.
     pub items: Vec<Item>,
     /// Elements of the flat buffer, gaps included.
     pub len: usize,
     version: usize,
-    /// Its updates so far.
+    /// Its update nodes so far, in order.
     updates: Vec<Id>,
 }
 
 impl Group {
-    /// `group.item`, as checkpoints and messages have it.
+    /// `group.item`: the name of an item in checkpoints and messages. For [`WHOLE`], the name of the group.
     pub fn item_name(&self, item: usize) -> String {
         self.items.get(item).map_or(self.name.clone(), |i| format!("{}.{}", self.name, i.name))
     }
 
-    /// First element and shape of an item.
+    /// First element and shape of an item. For [`WHOLE`], 0 and `[len]`.
     pub fn span(&self, item: usize) -> (usize, Shape) {
         self.items.get(item).map_or((0, vec![self.len]), |i| (i.offset, i.shape.clone()))
     }
 }
 
-/// Elements between two items of a group are rounded up to this, so that each can be bound on its own (256 bytes).
+/// Items of a group start at multiples of this many elements (256 bytes), so that each can be bound on its own.
 pub const ALIGN: usize = 64;
 
 /// The item that stands for a whole group, gaps included.
 pub const WHOLE: usize = usize::MAX;
 
-/// A graph under construction. Build it with [`T`]s; hand it to `grad`, `plan` or `reference`.
+/// A graph under construction. [`Var`]s build it; `grad`, `plan` and `reference` read it.
 #[derive(Default)]
 pub struct Graph {
     nodes: RefCell<Vec<Node>>,
@@ -104,7 +104,7 @@ impl Graph {
         graph
     }
 
-    /// Adds a node, or finds the equal one that is there.
+    /// Adds a node, or returns the equal node that already exists. Updates and assignments are always new nodes.
     pub fn node(&self, op: Op, inputs: &[Var], shape: Shape) -> Var<'_> {
         let inputs: Vec<Id> = inputs.iter().map(|t| t.id).collect();
         let node = Node { op, inputs, shape };
@@ -167,13 +167,13 @@ impl Graph {
         self.node(Op::Input(name.into()), &[], shape.to_vec())
     }
 
-    /// Fresh noise: another stream on each call.
+    /// Fresh noise; each call uses a stream of its own.
     pub fn random(&self, dist: Dist, shape: &[usize]) -> Var<'_> {
         let stream = self.streams.replace_with(|s| *s + 1);
         self.node(Op::Random { stream, dist }, &[], shape.to_vec())
     }
 
-    /// A fresh draw of `count` examples: the number that [`Graph::batch`] wants.
+    /// The number of a new draw of examples, for [`Graph::batch`]. Batches with equal numbers hold the same examples.
     pub fn draw(&self) -> u32 {
         self.draws.replace_with(|d| *d + 1)
     }
@@ -231,7 +231,7 @@ impl Graph {
         g.items.iter().enumerate().map(read).collect()
     }
 
-    /// The whole flat buffer of a group, complete by now, at its current version.
+    /// The whole flat buffer of a group at its current version. All items of the group must have been declared before.
     pub fn flat(&self, group: usize) -> Var<'_> {
         let (version, len) = (self.groups.borrow()[group].version, self.groups.borrow()[group].len);
         self.node(Op::State { group, item: WHOLE, version }, &[], vec![len])
@@ -243,8 +243,8 @@ impl Graph {
         self.node(Op::Pack { group }, gradients, vec![len])
     }
 
-    /// Updates a group in place by a flat gradient; what is read from the group afterwards is the new version.
-    /// A group may be updated several times a round. Pending assignments are carried out first.
+    /// Updates a group in place by a flat gradient; later reads of the group see the new version. A group may be
+    /// updated several times a round. Pending assignments are carried out first.
     pub fn update(&self, group: usize, optimizer: Optimizer, gradient: Var, rate: Var) {
         self.commit();
         let count = self.groups.borrow()[group].updates.len();
@@ -254,7 +254,7 @@ impl Graph {
         g.updates.push(id);
     }
 
-    /// Gives a state a new value. It takes effect at the next [`Graph::update`] or [`Graph::commit`]: reads before that see the old one.
+    /// Assigns a new value to a state. Reads see the old value until the next [`Graph::update`] or [`Graph::commit`].
     #[track_caller]
     pub fn assign(&self, state: Var, value: Var) {
         let node = self.nodes.borrow()[state.id].clone();

@@ -1,4 +1,4 @@
-//! The handle of a node: operators, functions and views that build graph.
+//! The handle of a node: operators, functions and views that add nodes to the graph.
 
 use std::{
     fmt,
@@ -7,12 +7,12 @@ use std::{
 
 use super::{Form, Graph, Id, Map, Op, Real, Role, Shape, numel, without};
 
-/// From here on both ways [`Var::elu`] and [`Var::gelu`] are what they are at infinity, in every digit that f32 has.
+/// Beyond ±`BEND`, [`Var::elu`] and [`Var::gelu`] equal their asymptotes in every digit of f32.
 const BEND: f64 = 100.0;
 
 /// A tensor: a node of a graph. Copy it freely.
 ///
-/// Operators want equal shapes, or a scalar on one side; everything else is said with [`Var::broadcast`].
+/// Operators take equal shapes, or a scalar on one side; [`Var::broadcast`] makes other shapes equal.
 /// A mismatch panics with the operation and both shapes: it is a mistake in the program, not in its input.
 #[derive(Clone, Copy)]
 pub struct Var<'g> {
@@ -22,7 +22,7 @@ pub struct Var<'g> {
 
 #[expect(clippy::len_without_is_empty, reason = "an empty tensor is a constant that nobody asks for")]
 impl<'g> Var<'g> {
-    /// The graph that it belongs to.
+    /// The graph of this tensor.
     pub fn graph(self) -> &'g Graph {
         self.graph
     }
@@ -50,7 +50,7 @@ impl<'g> Var<'g> {
     pub fn len(self) -> usize {
         numel(&self.shape())
     }
-    /// What its node is computed from.
+    /// Inputs of its node.
     pub fn inputs(self) -> Vec<Var<'g>> {
         self.graph.nodes.borrow()[self.id].inputs.iter().map(|&id| self.graph.at(id)).collect()
     }
@@ -72,7 +72,7 @@ impl<'g> Var<'g> {
             _ => (self, other),
         };
         assert_eq!(a.shape(), b.shape(), "{op:?}: the shapes differ");
-        // Constants go last, so that equal sums and products meet in the memo.
+        // Constants go last, so that equal sums and products become equal nodes.
         let (a, b) = if a.constant().is_some() || (b.constant().is_none() && a.id > b.id) { (b, a) } else { (a, b) };
         if let Some(c) = b.constant() {
             let full = |v| self.graph.full(v, &a.shape());
@@ -189,7 +189,7 @@ impl<'g> Var<'g> {
         self.sum(&(0..self.rank()).collect::<Vec<_>>())
     }
 
-    /// Mean over the axes, which disappear; of no elements, 0.
+    /// Mean over the axes, which disappear; 0 if there are no elements.
     pub fn mean(self, axes: &[usize]) -> Var<'g> {
         let count: usize = axes.iter().map(|&a| self.dim(a)).product();
         self.sum(axes) * (1.0 / count.max(1) as f64)
@@ -232,7 +232,7 @@ impl<'g> Var<'g> {
         self.broadcast(shape, &(0..shape.len()).filter(|&a| a != axis).collect::<Vec<_>>())
     }
 
-    /// The window of this shape that begins at `start`; one without elements is a constant, of which nothing is computed.
+    /// The window of this shape that begins at `start`. An empty window is a constant, for which nothing is computed.
     #[track_caller]
     pub fn slice(self, start: &[usize], shape: &[usize]) -> Var<'g> {
         let from = self.shape();
@@ -251,7 +251,8 @@ impl<'g> Var<'g> {
             .unwrap_or_else(|| self.graph.node(Op::Slice(start.to_vec()), &[self], shape.to_vec()))
     }
 
-    /// The slice of a padded tensor, or of a sum of such (a concatenation), where it lies within each or outside.
+    /// The slice of a padded tensor, or of a sum of padded tensors (a concatenation), if the slice lies either within
+    /// or outside each of them.
     fn slice_of_padded(self, start: &[usize], shape: &[usize]) -> Option<Var<'g>> {
         match self.op() {
             Op::Pad(before) => {
@@ -270,7 +271,7 @@ impl<'g> Var<'g> {
         }
     }
 
-    /// One index of the first axis, which disappears.
+    /// The part at index `i` of the first axis; the axis disappears.
     #[track_caller]
     pub fn index(self, i: usize) -> Var<'g> {
         let (mut start, mut shape) = (vec![0; self.rank()], self.shape());
@@ -278,7 +279,7 @@ impl<'g> Var<'g> {
         self.slice(&start, &shape).reshape(&shape[1..])
     }
 
-    /// Zeros of this shape, with the tensor beginning at `before`.
+    /// Zeros of this shape, with the tensor placed at index `before`.
     #[track_caller]
     pub fn pad(self, before: &[usize], shape: &[usize]) -> Var<'g> {
         let from = self.shape();
@@ -304,7 +305,7 @@ impl<'g> Var<'g> {
         first + other.pad(&before, &shape)
     }
 
-    /// Joins several along an axis, half by half, so that each element is moved few times.
+    /// Joins tensors along an axis, as a balanced tree, so that each element is copied about log2(n) times at most.
     #[track_caller]
     pub fn joined(parts: &[Var<'g>], axis: usize) -> Var<'g> {
         match parts {
@@ -365,7 +366,8 @@ impl<'g> Var<'g> {
         self.contract(Form::MatMul, Role::Y, w, shape)
     }
 
-    /// Convolution (correlation, as the field has it) of x `[B, C, H, W]` with w `[K, C, R, S]`, equally padded.
+    /// Convolution (in fact a correlation, as usual in deep learning) of x `[B, C, H, W]` with w `[K, C, R, S]`, with
+    /// `pad` zeros on every side.
     #[track_caller]
     pub fn conv2d(self, w: Var<'g>, stride: usize, pad: usize) -> Var<'g> {
         let (x, f) = (self.shape(), w.shape());

@@ -3,12 +3,12 @@
 use super::{Net, xavier};
 use crate::graph::{Form, Init, Reset, Role, Var};
 
-/// How a recurrent layer runs along its sequence; by default forwards, all steps counting, from a state of zeros.
+/// How a recurrent layer runs along its sequence; by default forwards, over all steps, from a state of zeros.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Recurrence<'g> {
     /// `[T, B]`, 1 where a step counts and 0 where the state stays as it is.
     pub mask: Option<Var<'g>>,
-    /// From the last step to the first.
+    /// Whether to run from the last step to the first.
     pub reverse: bool,
     /// The state `[B, H]` before the first step.
     pub h0: Option<Var<'g>>,
@@ -19,16 +19,17 @@ pub struct Recurrence<'g> {
 /// A kind of recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// See [`Net::lstm`].
+    /// Long short-term memory; see [`Net::lstm`].
     Lstm,
-    /// See [`Net::gru`].
+    /// Gated recurrent units; see [`Net::gru`].
     Gru(Reset),
-    /// See [`Net::tensorflow_gru`].
+    /// TensorFlow 1's gated recurrent units; see [`Net::tensorflow_gru`].
     TensorFlowGru,
 }
 
 impl<'g> Net<'g> {
-    /// h and c `[T, B, H]` of an LSTM. Recurrent weights start orthogonal, the forget gate's bias at 1 (Jozefowicz et al. 2015).
+    /// h and c `[T, B, H]` of an LSTM over x `[T, B, F]`. Recurrent weights start orthogonal, the forget gate's bias at
+    /// 1 (Jozefowicz et al. 2015).
     #[track_caller]
     pub fn lstm(&self, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> [Var<'g>; 2] {
         let gates = self.input_gates(name, x, 4 * units, Init::Span { start: units, end: 2 * units, value: 1.0 });
@@ -37,7 +38,8 @@ impl<'g> Net<'g> {
         self.graph.lstm(gates, weight, initial, self.mask(x, r), r.reverse)
     }
 
-    /// h `[T, B, H]` of a GRU. Recurrent weights start orthogonal; r and z have one bias, n has one for each of its parts.
+    /// h `[T, B, H]` of a GRU over x `[T, B, F]`. Recurrent weights start orthogonal. r and z have one bias each; n has
+    /// one bias for its input part and one for its recurrent part.
     #[track_caller]
     pub fn gru(&self, name: &str, x: Var<'g>, units: usize, reset: Reset, r: &Recurrence<'g>) -> Var<'g> {
         let gates = self.input_gates(name, x, 3 * units, Init::Const(0.0));
@@ -47,9 +49,9 @@ impl<'g> Net<'g> {
         self.graph.gru(gates, weights, h0, self.mask(x, r), r.reverse, reset)
     }
 
-    /// h `[T, B, H]` of TensorFlow 1's `GRUCell`: reset before the product, parameters and their start as there, that is, input
-    /// and recurrent weights in one matrix `[F + H, 2H]` for the gates and one `[F + H, H]` for the candidate, Xavier-uniform,
-    /// the gates' biases 1.
+    /// h `[T, B, H]` of TensorFlow 1's `GRUCell` over x `[T, B, F]`. The reset gate acts before the product. Parameters
+    /// have the layout and the initial values of TensorFlow: input and recurrent weights in one matrix `[F + H, 2H]`
+    /// for the gates and one `[F + H, H]` for the candidate, Xavier-uniform; the gates' biases start at 1.
     #[track_caller]
     pub fn tensorflow_gru(&self, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> Var<'g> {
         let inputs = x.dim(2);
@@ -87,25 +89,26 @@ impl<'g> Net<'g> {
         forward.concat(backward, 2)
     }
 
-    /// Layers `name.0`, `name.1`, .. one on the other: each is made from its name and the states below it.
+    /// Stacked layers `name.0`, `name.1`, ..: `layer` makes each from its name and the states of the layer below.
     pub fn stacked(&self, name: &str, x: Var<'g>, layers: usize, layer: impl Fn(&str, Var<'g>) -> Var<'g>) -> Var<'g> {
         (0..layers).fold(x, |x, i| layer(&format!("{name}.{i}"), x))
     }
 
-    /// h and c `[B, H]` of the LSTM `name` after one more step, of input `[B, F]`: for what feeds on its own results.
+    /// h and c `[B, H]` of the LSTM `name` after one more step, with input `[B, F]`; for networks that feed back their
+    /// output.
     #[track_caller]
     pub fn lstm_step(&self, name: &str, x: Var<'g>, [h, c]: [Var<'g>; 2]) -> [Var<'g>; 2] {
         let r = Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
         self.lstm(name, one_step(x), h.dim(1), &r).map(|t| t.index(0))
     }
 
-    /// h `[B, H]` of the GRU `name` after one more step, of input `[B, F]`.
+    /// h `[B, H]` of the GRU `name` after one more step, with input `[B, F]`.
     #[track_caller]
     pub fn gru_step(&self, name: &str, x: Var<'g>, h: Var<'g>, reset: Reset) -> Var<'g> {
         self.gru(name, one_step(x), h.dim(1), reset, &Recurrence { h0: Some(h), ..Default::default() }).index(0)
     }
 
-    /// What the inputs add to the gates, `[T, B, len]`.
+    /// The inputs' share of the gates, `[T, B, len]`.
     #[track_caller]
     fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init) -> Var<'g> {
         assert_eq!(x.rank(), 3, "recurrent layer {name}: wants [T, B, F], got {:?}", x.shape());
@@ -128,8 +131,8 @@ impl<'g> Net<'g> {
     }
 }
 
-/// Each example's last step that counts, `[B, F]` of `[T, B, F]`; the steps that count come first. A forward layer's state is
-/// there in the sequence's last step as well.
+/// Each example's last step that counts: x `[T, B, F]` -> `[B, F]`. The mask `[T, B]` must be 1 up to some step and 0
+/// after it. A forward layer keeps its state where the mask is 0, so its last step holds this state too.
 pub fn last_step<'g>(x: Var<'g>, mask: Option<Var<'g>>) -> Var<'g> {
     let steps = x.dim(0);
     match mask.filter(|_| steps > 1) {
@@ -146,7 +149,7 @@ fn by_step<'g>(x: Var<'g>) -> Var<'g> {
     x.reshape(&[x.dim(0) * x.dim(1), x.dim(2)])
 }
 
-/// The way back of [`by_step`], with the steps of `like`.
+/// The inverse of [`by_step`]: rows `[T B, F]` -> `[T, B, F]`, with the extents T and B of `like`.
 fn over_time<'g>(rows: Var<'g>, like: Var<'g>) -> Var<'g> {
     rows.reshape(&[like.dim(0), like.dim(1), rows.dim(1)])
 }

@@ -1,4 +1,4 @@
-//! Launches: the last part of planning.
+//! Emits the launches: the last part of planning.
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,17 +32,17 @@ pub struct Emitter<'a> {
     pub(super) states: Vec<graph::Group>,
     pub(super) caps: &'a Caps,
     pub(super) data: Option<DataLayout>,
-    /// Draws of a round.
+    /// Number of draws in a round.
     draws: u32,
     pub(super) program: Program,
     pub(super) buffers: HashMap<String, BufferId>,
     pub(super) places: HashMap<Id, Place>,
     pub(super) labels: HashMap<Id, String>,
     pub(super) temporaries: Vec<usize>,
-    /// Temporaries that the host reads, or that gather metrics: alive to the end.
+    /// Temporaries that the host reads or that hold metrics: they live to the end of the round.
     pub(super) kept: Vec<usize>,
     pub(super) placed: Vec<Placed>,
-    /// What the host reads: its name, its extents, and where it lies.
+    /// Outputs: name, extents and place.
     pub(super) outputs: Vec<(String, Shape, Place)>,
 }
 
@@ -115,7 +115,7 @@ impl<'a> Emitter<'a> {
         self.finish()
     }
 
-    /// Roots that only scale a reduction that nobody else reads: the reduction's kernel does that.
+    /// Chains that only scale a sum without other readers, as root -> sum: the kernel of the sum applies the factor.
     fn scaled_reductions(&self) -> HashMap<Id, Id> {
         let mut found = HashMap::new();
         for (id, group) in self.groups.iter().enumerate().filter_map(|(id, g)| Some((id, g.as_ref()?))) {
@@ -161,7 +161,7 @@ impl<'a> Emitter<'a> {
 
     fn pointwise(&mut self, group: &Fusion, y: Place, in_place: bool, label: String) {
         let (chain, operands) = self.operands(group);
-        // What is larger than a binding is made in parts, where all operands are read in order.
+        // Outputs larger than one binding are written by several launches; this needs operands indexed like the output.
         if chain.loads.iter().any(|load| load.index != Index::default()) {
             self.push(Pointwise { len: y.len, in_place, chain }, vec![y], operands, label);
             return;
@@ -240,7 +240,8 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// A product or convolution that node `root` is the (epilogue's) result of.
+    /// Launches the product or convolution `id`. Its chain computes the value of node `root`, which is `id` itself
+    /// without one.
     fn product(&mut self, id: Id, root: Id, chain: Chain, operands: Vec<Place>) {
         let node = &self.t.nodes[id];
         let Op::Contract { form, role } = node.op else { unreachable!("not a product: {:?}", node.op) };
@@ -313,7 +314,7 @@ impl<'a> Emitter<'a> {
         self.push(kernel, vec![y], vec![partial], label);
     }
 
-    /// The reduction `id`, scaled, as the value of `root`.
+    /// Launches the reduction `id`; the result times `scale` is the value of `root`.
     fn reduce(&mut self, id: Id, root: Id, scale: f32) {
         let node = &self.t.nodes[id];
         let (axes, max) = match &node.op {

@@ -1,4 +1,4 @@
-//! The chain of every launch that has one.
+//! Builds the chain of every launch that has one.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,11 +13,11 @@ use crate::{
     kernels::chain::DIGITS,
 };
 
-/// Builds the chains, in the order of the nodes. A node that does not fit into the chains it was to be part of is stored: it
-/// gets a launch of its own, and what was built in view of it is built again.
+/// Builds the chains, in the order of the nodes. A node that does not fit into the chains of its consumers is stored:
+/// it gets a launch of its own, and the chains that assumed it to be inline are built again.
 pub fn build(t: &mut Tensors) -> Result<Vec<Option<Fusion>>> {
     let mut groups: Vec<Option<Fusion>> = vec![None; t.nodes.len()];
-    // For an inline node, the launches that were built in view of it.
+    // For each inline node, the launches whose chains assume it to be inline.
     let mut dependents: HashMap<Id, Vec<Id>> = HashMap::new();
     let mut open: BTreeSet<Id> = (0..t.nodes.len()).filter(|&id| t.live[id] && !t.is_inline(id)).collect();
     while let Some(id) = open.pop_first() {
@@ -44,15 +44,15 @@ pub fn build(t: &mut Tensors) -> Result<Vec<Option<Fusion>>> {
     Ok(groups)
 }
 
-/// The chain of a launch, if it has one, or the node that must be computed on its own first. `seen` gets the inline nodes
-/// whose being inline it depends on.
+/// The chain of a launch, if it has one, or the node that must be computed on its own first. `seen` receives the inline
+/// nodes that the chain assumes to be inline.
 fn group(t: &Tensors, id: Id, seen: &mut HashSet<Id>) -> Result<Option<Fusion>, Unfuse> {
     let node = &t.nodes[id];
     let group = match node.op {
         Op::Sum(_) | Op::Max(_) => Fusion::of(t, node.inputs[0], None, false, seen)?,
         Op::Assign { group, item } => assignment(t, id, (group, item), seen)?,
         Op::Pack { .. } => {
-            // What cannot be written in place is copied by a chain.
+            // Gradients that cannot be written in place are copied by a chain.
             node.inputs.iter().try_for_each(|&i| Fusion::of(t, i, None, false, seen).map(drop))?;
             return Ok(None);
         }
@@ -71,7 +71,7 @@ fn group(t: &Tensors, id: Id, seen: &mut HashSet<Id>) -> Result<Option<Fusion>, 
     Ok(Some(group))
 }
 
-/// Whether an inline node reads a tensor, itself or through others.
+/// Whether an inline node reads a tensor, directly or through other inline nodes.
 fn reads(t: &Tensors, id: Id, tensor: Id) -> bool {
     let (mut seen, mut open) = (HashSet::new(), vec![id]);
     while let Some(id) = open.pop() {
@@ -99,7 +99,7 @@ fn assignment(t: &Tensors, id: Id, (group, item): (usize, usize), seen: &mut Has
     Ok(chain)
 }
 
-/// The same chain as the epilogue of a product that nobody else reads.
+/// The same chain as the epilogue of a product without other readers, if one of its operands is such a product.
 fn epilogue(t: &Tensors, root: Id, plain: &Fusion, seen: &mut HashSet<Id>) -> Result<Option<Fusion>, Unfuse> {
     let candidates = plain.chain.loads.iter().map(|l| (plain.operands[l.operand], &l.index)).filter(|(id, index)| {
         let node = &t.nodes[*id];
@@ -134,7 +134,7 @@ fn in_time(t: &Tensors, product: Id, root: Id, seen: &mut HashSet<Id>) -> bool {
 
 /// Whether a product is used by no other launch than the root's.
 fn only_here(t: &Tensors, product: Id, root: Id, plain: &Fusion, seen: &mut HashSet<Id>) -> bool {
-    // Users of the product's memory must be computed in the root's chain; users of those may be views besides.
+    // Users of the product's memory must be computed in the root's chain; the users of these may also be views.
     let (mut passed, mut open) = (HashSet::new(), vec![(product, true)]);
     while let Some((id, bare)) = open.pop() {
         for &user in t.users(id) {

@@ -1,4 +1,4 @@
-//! What outgrows a launch or an adapter: long matrix products become several, and the rest is refused.
+//! Limits of a launch and of an adapter: long matrix products become several, all other excess is refused.
 
 use crate::{
     error::{Error, Result},
@@ -7,12 +7,13 @@ use crate::{
     program::{Buffer, Content, Launch},
 };
 
-/// A matrix product over more terms than a loop may have: the sum of a batch of shorter ones, over ranges of the terms.
+/// A matrix product over more terms than a loop may have, as the sum of a batch of shorter products over ranges of the
+/// terms; `None` for any other node.
 ///
-/// Its inputs are `[L, M, K]` and `[L, K, N]`, or their transposes, by its role.
+/// Its inputs are `[L, M, K]` and `[L, K, N]`, or their transposes, depending on its role.
 pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[Var<'g>]) -> Option<Var<'g>> {
     let Op::Contract { form: form @ Form::MatMul, role } = node.op else { return None };
-    // Which axis of each input the terms lie along: the last one, or the one before it.
+    // For each input, whether the terms lie along the last axis, or along the one before it.
     let terms_last = match role {
         Role::Y => [true, false],
         Role::X => [true, true],
@@ -45,7 +46,7 @@ pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[Var<'g>]) -
     Some(partial.sum(&[1]).reshape(&node.shape))
 }
 
-/// Limits of kernels and of the adapter, and that no launch writes what it also binds otherwise.
+/// Checks the limits of kernels and of the adapter, and that no launch binds a buffer twice if it writes it.
 pub(super) fn check(launch: &Launch, buffers: &[Buffer], caps: &Caps) -> Result<()> {
     let refused = |why: String| Err(Error::failure(format!("{}: {why}", launch.title())));
     if caps.runs_shaders {

@@ -1,4 +1,5 @@
-//! Where tensors lie: shared buffers, gradients and metrics written where they are wanted, temporaries in slots.
+//! Places tensors in memory: shared buffers, gradients and metrics written directly to their destination, temporaries
+//! in slots.
 
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +36,7 @@ pub(super) enum Base {
     Buffer(BufferId),
 }
 
-/// One of two tensors that are joined: the node that pads it, and its first element in the whole.
+/// One of two tensors that are joined: its padding node, the tensor itself, and its first element in the whole.
 struct Part {
     pad: Id,
     id: Id,
@@ -62,7 +63,7 @@ impl Emitter<'_> {
         Place { base: Base::Temporary(self.temporaries.len() - 1), offset: 0, len }
     }
 
-    /// The parts of a tensor that can each be bound.
+    /// Ranges of a tensor of `len` elements, each small enough for one binding.
     pub(super) fn parts_of(&self, len: usize) -> Vec<std::ops::Range<usize>> {
         let most = ((self.caps.max_binding / 4) as usize / ALIGN * ALIGN).max(ALIGN);
         (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
@@ -104,7 +105,7 @@ impl Emitter<'_> {
         self.whole(format!("gradients {name}"), Content::Gradients(name), len)
     }
 
-    /// Where a stored tensor lies; gives it a place on first sight.
+    /// The place of a stored tensor; the first call assigns it.
     pub(super) fn place(&mut self, id: Id) -> Place {
         if let Some(&place) = self.places.get(&id) {
             return place;
@@ -127,7 +128,8 @@ impl Emitter<'_> {
         self.place(base).part(&(first..first + len))
     }
 
-    /// The tensor whose memory this is, whole, if a launch of its own makes it and nobody has placed it yet.
+    /// The tensor that owns the memory of `id`, if `id` is all of it, a launch of its own writes it, and it has no
+    /// place yet.
     pub(super) fn placeable(&self, id: Id) -> Option<Id> {
         let base = self.t.base(id);
         let op = &self.t.nodes[base].op;
@@ -136,13 +138,13 @@ impl Emitter<'_> {
         (made && self.len(base) == self.len(id) && !self.places.contains_key(&base)).then_some(base)
     }
 
-    /// Gradients that only their pack reads are written where the optimiser wants them.
+    /// Lets launches write gradients that only their pack reads directly into the packed buffer.
     pub(super) fn place_gradients(&mut self) {
         for id in (0..self.t.nodes.len()).filter(|&id| self.t.live[id]) {
             let Op::Pack { group } = self.t.nodes[id].op else { continue };
             let flat = self.gradients(group);
             let (t, inputs) = (self.t, &self.t.nodes[id].inputs);
-            // Two tensors can have one gradient: it cannot lie in both places.
+            // Two parameters can share one gradient, which cannot lie in both places.
             let times = times(inputs.iter().map(|&i| t.base(i)));
             for (item, &g) in inputs.iter().enumerate() {
                 let i = self.states[group].items[item].clone();
@@ -154,8 +156,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Tensors that are joined along their first axis are written where their parts of the whole lie. Returns the nodes that
-    /// take no launches then: the sum of two padded parts, and the paddings.
+    /// Lets launches write tensors that are joined along their first axis directly into the whole. Returns the nodes
+    /// that need no launch then: the sum of the two padded parts, and the paddings.
     pub(super) fn place_parts(&mut self) -> HashSet<Id> {
         let mut joined = HashSet::new();
         for whole in (0..self.t.nodes.len()).filter(|&id| self.t.live[id] && !self.t.is_inline(id)) {
@@ -170,8 +172,8 @@ impl Emitter<'_> {
         joined
     }
 
-    /// The parts of a tensor that two others fill, where both can be written in place: aligned, and by launches that do not
-    /// read the other, since none may bind what it writes a second time.
+    /// The two parts that fill a tensor, if both can be written in place: they are aligned, and neither launch reads
+    /// the other part, because a launch may not bind a buffer twice if it writes it.
     fn parts(&self, whole: Id) -> Option<[Part; 2]> {
         let node = &self.t.nodes[whole];
         if node.op != Op::Add || self.places.contains_key(&whole) {
@@ -193,11 +195,11 @@ impl Emitter<'_> {
         (filled && apart).then_some(parts)
     }
 
-    /// What the launch that makes a tensor reads.
+    /// The tensors that the launch of a tensor reads.
     fn reads(&self, id: Id) -> Vec<Id> {
         let mut reads = self.t.nodes[id].inputs.clone();
         if let Some(group) = &self.groups[id] {
-            // A product under a chain and a reduction under a scale are one launch with them.
+            // A product and its epilogue are one launch, and so are a reduction and its scale.
             let below = group.operands.iter().chain(&group.anchor);
             reads.extend(below.flat_map(|&i| [vec![i], self.t.nodes[i].inputs.clone()].concat()));
             reads.extend(group.operands.iter().filter_map(|&i| self.groups[i].as_ref()).flat_map(|g| &g.operands));
@@ -205,7 +207,7 @@ impl Emitter<'_> {
         reads.into_iter().map(|i| self.t.base(i)).collect()
     }
 
-    /// Metrics that nothing else reads are written straight into the table that is recorded.
+    /// Lets launches write metrics without other readers directly into the table of metrics.
     pub(super) fn place_metrics(&mut self, metrics: &[(String, Id)]) -> Option<Place> {
         if metrics.is_empty() {
             return None;
@@ -274,7 +276,7 @@ impl Emitter<'_> {
     }
 }
 
-/// How often each tensor comes.
+/// How often each tensor occurs.
 fn times(tensors: impl Iterator<Item = Id>) -> HashMap<Id, usize> {
     let mut times = HashMap::new();
     tensors.for_each(|id| *times.entry(id).or_default() += 1);
