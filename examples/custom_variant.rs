@@ -24,7 +24,7 @@ const VARIANT: Variant = Variant {
     name: "residual",
     about: "dense networks whose hidden layers add to what they get, for points",
     kind: Kind::Single,
-    options: &["Objective", "Game", "latent", "norm_g", "norm_d"],
+    options: &["Optimiser", "Objective", "Game", "latent", "norm_g", "norm_d"],
     presets: &[Preset::of("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
     build,
 };

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View, serialize};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, sha256};
 
 const ENTRY: &str = "saddle";
 
@@ -87,9 +87,10 @@ impl Checkpoint {
         let name = path.display();
         let bytes = files::read(path).map_err(|error| match error.kind() {
             ErrorKind::OutOfMemory => no_memory(path, std::fs::metadata(path).map_or(0, |file| file.len())),
-            // Nothing is known to be damaged, so nothing older takes its place.
-            ErrorKind::PermissionDenied => Error::device(format!("cannot read checkpoint `{name}`: {error}")),
-            _ => Error::failure(format!("cannot read checkpoint `{name}`: {error}")),
+            _ => Error::device(format!(
+                "cannot read checkpoint `{name}`: {error}; it is not known to be damaged: make it readable, or move it away \
+                 to take an older one"
+            )),
         })?;
         let checkpoint = Self::from_bytes(&bytes).map_err(|fault| match fault {
             Fault::Bad(what) => Error::failure(format!("checkpoint `{name}` {what}")),
@@ -177,12 +178,7 @@ fn no_memory(path: &Path, bytes: u64) -> Error {
 
 /// The sha256 of a checkpoint's bytes, its own digits taken as zeros.
 fn digest(bytes: &[u8]) -> String {
-    let hash = Sha256::new()
-        .chain_update(&bytes[..DIGEST_AT.start])
-        .chain_update(NO_DIGEST)
-        .chain_update(&bytes[DIGEST_AT.end..])
-        .finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256([&bytes[..DIGEST_AT.start], NO_DIGEST.as_bytes(), &bytes[DIGEST_AT.end..]])
 }
 
 /// The file name of the checkpoint after `step` steps.
@@ -198,7 +194,7 @@ pub fn step_of(path: &Path) -> Option<u64> {
 
 /// The newest checkpoint of a folder that is whole, with a warning about each newer one that is not.
 ///
-/// None where there is no checkpoint; an error where all are damaged, or where there is no memory for one.
+/// None where there is no checkpoint; an error where all are damaged, or where one cannot be read, which may be sound.
 pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     let paths = oldest_first(folder)?;
     for path in paths.iter().rev() {
@@ -238,12 +234,11 @@ pub fn set_aside(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
 pub fn prune(folder: &Path, keep: usize) -> Result<()> {
     let checkpoints = oldest_first(folder)?;
     let outdated = checkpoints.len().saturating_sub(keep.max(1));
-    let unfinished = files::names(folder)?.into_iter().filter(|name| name.starts_with(files::UNFINISHED));
-    for path in checkpoints.into_iter().take(outdated).chain(unfinished.map(|name| folder.join(name))) {
+    for path in checkpoints.into_iter().take(outdated) {
         std::fs::remove_file(&path)
             .map_err(|error| Error::failure(format!("cannot remove `{}`: {error}", path.display())))?;
     }
-    Ok(())
+    files::remove_unfinished(folder, Duration::ZERO)
 }
 
 fn oldest_first(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -103,6 +103,15 @@ pub fn escaped(text: &str, kept: &str) -> String {
     text.chars().map(escape).collect()
 }
 
+/// So many of what `noun` names: `1 row`, `2 rows`; `series` is its own plural.
+pub fn counted(count: usize, noun: &str) -> String {
+    match noun {
+        noun if count == 1 || noun.ends_with("series") => format!("{count} {noun}"),
+        noun if noun.ends_with('s') => format!("{count} {noun}es"),
+        noun => format!("{count} {noun}s"),
+    }
+}
+
 /// Whether a character breaks the line, or changes the direction of what follows: a name could show as another one.
 fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -163,6 +172,13 @@ mod tests {
             assert!(unknown("setting", text, ["lr_g"]).to_string().contains(shown));
         }
         assert_eq!(escaped("a\tb\nc\x1b", "\t\n"), "a\tb\nc\\u001b");
+    }
+
+    #[test]
+    fn nouns_are_counted() {
+        let said =
+            [(1, "row"), (0, "row"), (2, "class"), (1, "series"), (2, "series")].map(|(n, noun)| counted(n, noun));
+        assert_eq!(said, ["1 row", "0 rows", "2 classes", "1 series", "2 series"]);
     }
 
     #[test]

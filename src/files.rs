@@ -5,6 +5,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -78,16 +81,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Nothing but a file is replaced, least of all /dev/null.
-    regular(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    // A rename is durable only once its folder is; Windows cannot open one and needs no such step.
-    #[cfg(unix)]
-    let folder_on_disk = File::open(folder)?;
+/// Nothing but a file is replaced, least of all /dev/null.
+fn replaceable(path: &Path) -> io::Result<()> {
+    regular(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// A file that is there only until it is dropped, or gets its name.
+fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
+    fs::metadata(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -96,7 +101,29 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         builder.permissions(fs::Permissions::from_mode(0o666)); // less the umask, like any other file
     }
     // The full error would name the temporary file; the caller names the one that matters.
-    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
+    builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))
+}
+
+/// Refuses a path that [`write_atomically`] cannot write to, before there is something to write.
+pub fn ensure_writable(path: &Path) -> Result<()> {
+    let begun = replaceable(path).and_then(|()| unfinished(folder_of(path)));
+    begun.map(drop).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
+}
+
+/// Refuses a folder that cannot be written to, or cannot be made where there is none.
+pub fn ensure_folder(folder: &Path) -> Result<()> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let cannot = |error| Error::failure(format!("cannot write to the folder `{}`: {error}", folder.display()));
+    unfinished(there).map(drop).map_err(cannot)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replaceable(path)?;
+    let folder = folder_of(path);
+    // A rename is durable only once its folder is; Windows cannot open one and needs no such step.
+    #[cfg(unix)]
+    let folder_on_disk = File::open(folder)?;
+    let mut file = unfinished(folder)?;
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -137,6 +164,13 @@ pub fn tidy_cache() -> Result<()> {
     let Some(cache) = cache_folder() else { return Ok(()) };
     let folders = names(&cache)?.into_iter().map(|name| cache.join(name)).filter(|path| path.is_dir());
     folders.chain([cache.clone()]).try_for_each(|folder| remove_unfinished(&folder, ABANDONED))
+}
+
+/// SHA-256 of bytes that lie in parts, in hexadecimal.
+pub fn sha256(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut hash = Sha256::new();
+    parts.into_iter().for_each(|part| hash.update(part));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A path as a word of a shell's command line, whatever it is called.

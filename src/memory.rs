@@ -78,32 +78,38 @@ pub fn free() -> Result<Option<Free>> {
 pub struct Most {
     /// Bytes.
     pub bytes: u64,
-    is_set: bool,
+    /// Why so many.
+    why: &'static str,
 }
 
 impl Display for Most {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.is_set {
-            true => write!(f, "the {} that {MAX_DATA} allows", mib(self.bytes)),
-            false => write!(f, "{}, half of the memory that is free ({MAX_DATA} sets another limit)", mib(self.bytes)),
-        }
+        write!(f, "the {} {}", mib(self.bytes), self.why)
     }
 }
 
-/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first.
+/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first, where that is known.
 ///
 /// # Errors
 /// `Usage` where a variable is set to what is no size.
 pub fn most() -> Result<Most> {
-    static HALF: OnceLock<u64> = OnceLock::new();
+    static FOUND: OnceLock<Most> = OnceLock::new();
     if let Some(bytes) = variable(MAX_DATA)? {
-        return Ok(Most { bytes, is_set: true });
+        return Ok(Most { bytes, why: "that SADDLE_MAX_DATA allows" });
     }
-    if let Some(&bytes) = HALF.get() {
-        return Ok(Most { bytes, is_set: false });
+    if let Some(&found) = FOUND.get() {
+        return Ok(found);
     }
-    let free = free()?.map_or(2 * UNKNOWN, |free| free.bytes);
-    Ok(Most { bytes: *HALF.get_or_init(|| free / 2), is_set: false })
+    let found = match free()? {
+        Some(free) => {
+            Most { bytes: free.bytes / 2, why: "that are half of the free memory (SADDLE_MAX_DATA sets another limit)" }
+        }
+        None => Most {
+            bytes: UNKNOWN,
+            why: "that data may take where what is free is not known (SADDLE_MAX_DATA sets another limit)",
+        },
+    };
+    Ok(*FOUND.get_or_init(|| found))
 }
 
 /// Refuses `bytes` that cannot be had, so that what takes them next is neither killed nor aborts.

@@ -1,16 +1,21 @@
 //! What a checkpoint says of the data that its model learned from, and how the data that is there now differs.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     checkpoint::Checkpoint,
-    data::{Columns, Dataset, Items, Series},
+    data::{BUILT_IN, Columns, Dataset, Items, Series},
     error::{Error, Result},
+    files::sha256,
 };
 
 /// The entry of [`Checkpoint::meta`] with the data; there is none in one of an earlier version.
 pub const DATA: &str = "data";
+
+/// The entry with the folder in which training was started, from which a relative path of the data goes.
+pub const FOLDER: &str = "folder";
 
 /// The most differences of one kind that are told.
 const TOLD: usize = 3;
@@ -68,19 +73,32 @@ impl Origin {
     }
 }
 
+/// Where the data lies that a run calls `data`: by that path from here, or else from where training was started.
+///
+/// # Errors
+/// A path that leads nowhere from either.
+pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
+    let is_here = BUILT_IN.iter().any(|(name, _)| *name == data) || Path::new(data).exists();
+    let Some(folder) = checkpoint.meta.get(FOLDER).filter(|_| !is_here) else { return Ok(data.into()) };
+    let there = Path::new(folder).join(data);
+    if there.exists() {
+        return Ok(there.to_string_lossy().into());
+    }
+    Err(Error::usage(format!(
+        "the data of the run: `{data}` is neither here nor in `{folder}`, where training was started; say with --data where \
+         it is now"
+    )))
+}
+
 /// SHA-256 of the items of a data set and their classes.
 pub fn digest(dataset: &Dataset) -> String {
-    let mut hash = Sha256::new();
     let extents = dataset.shape.iter().chain([&dataset.stack]).flat_map(|n| (*n as u64).to_le_bytes());
-    hash.update(extents.collect::<Vec<u8>>());
-    match &dataset.items {
-        Items::Bytes(bytes) => hash.update(&bytes[..]),
-        Items::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(&floats[..])),
-    }
-    if let Some(labels) = &dataset.labels {
-        hash.update(bytemuck::cast_slice::<u32, u8>(&labels.ids));
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let items = match &dataset.items {
+        Items::Bytes(bytes) => &bytes[..],
+        Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
+    };
+    let classes = dataset.labels.as_ref().map_or(&[][..], |labels| bytemuck::cast_slice(&labels.ids));
+    sha256([&extents.collect::<Vec<u8>>(), items, classes])
 }
 
 /// How data differs from what a checkpoint says of it.
@@ -143,6 +161,13 @@ fn names_differ(what: &str, then: &[String], now: &[String]) -> Vec<String> {
     [only(then, now, "gone"), only(now, then, "new")].concat()
 }
 
+/// Two ends and what they were, in as few digits as tell them apart, four at least.
+fn short(ends: [f64; 4]) -> [String; 4] {
+    let rounded = |digits: usize| ends.map(|end| format!("{end:.digits$e}").parse().unwrap_or(end));
+    let tells = |r: &[f64; 4]| (0..2).all(|i| ends[i] == ends[i + 2] || r[i] != r[i + 2]);
+    (3..16).map(rounded).find(tells).unwrap_or(ends).map(|end| end.to_string())
+}
+
 /// How what features mean differs.
 fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
     match (then, now) {
@@ -153,6 +178,7 @@ fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
                 let moved = (0..then.names.len()).filter(|&n| of(then, n) != of(now, n));
                 let way = |n: usize| {
                     let ((from, to), (was, till)) = (of(now, n), of(then, n));
+                    let [from, to, was, till] = short([from, to, was, till]);
                     format!("column `{}` is scaled by {from} to {to}, not by {was} to {till}", now.names[n])
                 };
                 ways.extend(moved.map(way).take(TOLD));
@@ -163,5 +189,18 @@ fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
         (then, now) if then == now => vec![],
         (None, Some(_)) => vec!["its columns have names and units now".into()],
         _ => vec!["its features mean something else".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn as_many_digits_as_tell_ends_apart() {
+        let third = 1.0 / 3.0;
+        assert_eq!(short([third, 2e9 + 0.1, 0.5, 3.0]), ["0.3333", "2000000000", "0.5", "3"]);
+        assert_eq!(short([third, 1.23456, 0.333_34, 1.23456]), ["0.33333", "1.2346", "0.33334", "1.2346"]);
+        assert_eq!(short([f64::NAN, 0.0, f64::NAN, 0.0])[1], "0");
     }
 }

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
-use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, write_atomically};
-use crate::settings::{Change, Key, Layer, Menu, Resume, Settings};
+use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, sha256, write_atomically};
+use crate::settings::{Change, Key, Layer, Menu, RUN_FILE as SETTINGS, Resume, Settings};
 
-const SETTINGS: &str = "run.toml";
+/// Where runs go for which no folder is named.
+const RUNS: &str = "runs";
 const LOCK: &str = ".lock";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATIONS: &str = "eval";
+/// A setting at the end of every `run.toml`, also of those without a digest that earlier versions wrote.
+const LAST: &str = "samples";
 /// How the last line of a `run.toml` begins, which tells whether the others are still what was written.
 const DIGEST: &str = "# sha256 of the lines above: ";
 
@@ -31,11 +33,17 @@ pub struct Run {
 }
 
 impl Run {
+    /// Refuses what [`Run::create`] cannot make a folder of, before there is something to write.
+    pub fn check(out: Option<&Path>) -> Result<()> {
+        out.map_or(Ok(()), refuse_used)?;
+        files::ensure_folder(out.unwrap_or(Path::new(RUNS)))
+    }
+
     /// Makes the folder of a new run, locked: `out`, or the next free `runs/<variant>-<data>-NNN`.
     pub fn create(out: Option<&Path>, settings: &Settings) -> Result<Self> {
         let folder = match out {
             Some(out) => out.to_path_buf(),
-            None => next_free(Path::new("runs"), settings)?,
+            None => next_free(Path::new(RUNS), settings)?,
         };
         // Looked at before the lock, so as to leave nothing in a folder of somebody else's, and after it, for races.
         refuse_used(&folder)?;
@@ -182,7 +190,7 @@ impl Run {
     /// Writes the settings to `run.toml`, and below them what they add up to.
     pub fn save_settings(&self) -> Result<()> {
         let text = self.settings.to_toml();
-        let text = format!("{text}\n{DIGEST}{}\n", sha256(&text));
+        let text = format!("{text}\n{DIGEST}{}\n", sha256([&text]));
         write_atomically(&self.folder.join(SETTINGS), text.as_bytes())
     }
 }
@@ -223,7 +231,7 @@ impl Written {
         let layer = Layer::from_toml(&text, &name)?;
         let is_whole = text
             .rsplit_once(DIGEST)
-            .map(|(above, digest)| above.strip_suffix('\n').is_some_and(|above| sha256(above) == digest.trim_end()));
+            .map(|(above, digest)| above.strip_suffix('\n').is_some_and(|above| sha256([above]) == digest.trim_end()));
         Ok(Self { name, layer, is_whole })
     }
 
@@ -239,6 +247,9 @@ impl Written {
                 Some(false) => notes.push(format!("`{name}` was changed by hand, and is taken as it is now")),
                 None if step > 0 => {
                     notes.push("the checkpoint is of an earlier version, which did not keep settings".into())
+                }
+                None if !layer.has(LAST) => {
+                    return Err(Error::usage(format!("`{name}` is cut short: start a new run")));
                 }
                 _ => {}
             }
@@ -313,10 +324,6 @@ fn is_lost(folder: &Path) -> Result<bool> {
 /// The command that goes on with the run in a folder.
 pub fn resumption(folder: &Path) -> String {
     format!("saddle train --out {} --resume", quoted(folder))
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The metrics file of a run: one JSON object a line, only appended to while the run goes on.

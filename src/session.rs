@@ -287,17 +287,28 @@ impl Session {
     /// Generates samples `[count, ..shape]`, flat; the same ones for the same seed and states. `class` selects a class
     /// of a conditional model; without it the classes take turns.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
-        // Latent values, samples, and the buffers for writing a file.
-        let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
-        memory::ensure((count as u64).saturating_mul(4 * values as u64))
-            .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))?;
+        self.ensure(count)?;
         let z = noise(self.settings.latent_dist, 0..count * self.latent_size(), seed);
         self.decode(&z, count, seed, class)
     }
 
+    /// Refuses more samples than there is memory for: latent values, samples, and the buffers for writing a file.
+    ///
+    /// # Errors
+    /// The sentence for that.
+    pub fn ensure(&self, count: usize) -> Result<()> {
+        let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
+        memory::ensure((count as u64).saturating_mul(4 * values as u64))
+            .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))
+    }
+
     /// Latent vectors `[pairs, steps, latent]`, flat: for each pair, `steps` points on the way from one random vector
     /// to another, along the sphere if they are normal, else along a line.
-    pub fn interpolated(&self, pairs: usize, steps: usize, seed: u64) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// More than there is memory for.
+    pub fn interpolated(&self, pairs: usize, steps: usize, seed: u64) -> Result<Vec<f32>> {
+        self.ensure(pairs.saturating_mul(steps))?;
         let (size, dist) = (self.latent_size(), self.settings.latent_dist);
         let between = |pair: usize| {
             let [a, b] = [2 * pair, 2 * pair + 1].map(|n| noise(dist, n * size..(n + 1) * size, seed));
@@ -310,7 +321,7 @@ impl Session {
                 a.iter().zip(&b).map(|(x, y)| from * x + to * y).collect::<Vec<_>>()
             })
         };
-        (0..pairs).flat_map(between).collect()
+        Ok((0..pairs).flat_map(between).collect())
     }
 
     /// Length of one sample's latent input; 0 for a model that starts its samples from something else.

@@ -129,6 +129,12 @@ fn the_newest_good_one_is_found_and_old_ones_are_pruned() {
     let (path, found) = latest(folder).unwrap().unwrap();
     assert_eq!((path, found), (folder.join("step-1000000.safetensors"), checkpoint(1_000_000, 4)));
 
+    // What may be sound and cannot be read is no reason to lose it.
+    fs::create_dir(folder.join(file_name(1_000_002))).unwrap();
+    let sentence = latest(folder).unwrap_err().to_string();
+    assert!(sentence.contains("step-1000002.safetensors`: it is a folder") && sentence.contains("older"), "{sentence}");
+    fs::remove_dir(folder.join(file_name(1_000_002))).unwrap();
+
     fs::write(folder.join(".unfinished-abc"), "half").unwrap();
     prune(folder, 2).unwrap();
     let strangers = ["notes.txt", "step-+00200.safetensors", "step-1000000.safetensors", "step-1000001.safetensors"];

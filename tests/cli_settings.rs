@@ -13,6 +13,7 @@ const PRESETS: &[Preset] = &[
     Preset::of("ring", &[("latent", "2"), ("steps", "9")]),
 ];
 const OPTIONS: &[&str] = &[
+    "Optimiser",
     "Images",
     "Sequences",
     "Objective",
@@ -162,6 +163,21 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
         "[[changed]]\nstep = -1\nkey = 'a'\nfrom = 'b'\nto = 'c'",
     ] {
         says(Layer::from_toml(wrong, "a.toml"), "a.toml:1: `changed` is a list of tables with step, key, from and to");
+    }
+}
+
+/// What variants took and did nothing with is refused, and stands in a run of an earlier version.
+#[test]
+fn an_earlier_run_may_have_settings_that_are_gone() {
+    let menu = saddle::models::menu();
+    for (variant, line) in [("dbm", "optimizer = 'sgd'"), ("rvae-gan", "each_step = false")] {
+        let new = Settings::resolve(&menu, &[layer(&[&format!("variant={variant}")])]).unwrap();
+        let old = format!("{}{line}\n", new.to_toml());
+        assert_eq!(Settings::from_toml(&menu, &old, "run.toml").unwrap(), new);
+        assert_eq!(Settings::resolve(&menu, &[Layer::from_toml(&old, "run.toml").unwrap()]).unwrap(), new);
+        let own = Layer::from_toml(&format!("variant = '{variant}'\n{line}"), "a.toml").unwrap();
+        let sentence = Settings::resolve(&menu, &[own]).unwrap_err().to_string();
+        assert!(sentence.starts_with("a.toml:2: ") && sentence.contains("is no option of"), "{sentence}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it does not,
-//! that is known.
+//! that is said.
 
 use rayon::prelude::*;
 use saddle::{
@@ -35,14 +35,6 @@ const WITH: &[(&str, &[&str])] = &[
     ("smooth", &["objective=non-saturating", "r1=0", "r2=0"]),
     ("cd", &["pretrain=3"]),
     ("lr_rbm", &["pretrain=3"]),
-];
-
-/// Settings that a variant shares with others by their group and has no use for: who gives one is told so.
-const WITHOUT: &[(&str, &[&str])] = &[
-    // A machine learns by plain descent along its own estimate of the gradient.
-    ("dbm", &["optimizer", "beta1", "beta2", "grad_clip"]),
-    // Its critic judges whole sequences, and its decoder makes them at once.
-    ("rvae-gan", &["each_step", "feedback", "embedding"]),
 ];
 
 fn examples(variant: &Variant, symbols: bool) -> Examples {
@@ -81,15 +73,12 @@ fn every_setting_changes_the_model_somewhere() {
         .par_iter()
         .flat_map_iter(|variant| {
             let menu = variant.menu();
-            let of_model = |group: &str| group == "Optimiser" || !COMMON.contains(&group);
-            let keys = Settings::describe().iter().filter(move |key| of_model(key.group) && menu.has(key));
+            let keys = Settings::describe().iter().filter(move |key| !COMMON.contains(&key.group) && menu.has(key));
             keys.filter_map(move |key| {
                 let presets = variant.presets.iter().map(|preset| preset.name);
                 let matters = |preset: &str, more: &[&str]| !is_idle(variant, preset, key.name, more);
                 let more = WITH.iter().find(|(name, _)| *name == key.name).map_or(&[][..], |(_, more)| more);
-                let without = WITHOUT.iter().any(|(name, keys)| *name == variant.name && keys.contains(&key.name));
-                let somewhere = without
-                    || presets.clone().any(|preset| matters(preset, &[]))
+                let somewhere = presets.clone().any(|preset| matters(preset, &[]))
                     || presets.clone().any(|preset| matters(preset, more));
                 (!somewhere).then(|| format!("{} of {}", key.name, variant.name))
             })

@@ -9,11 +9,8 @@ pub fn table(report: &Report) -> String {
     let c = &report.ceilings;
     let also = |rate: Option<f64>, of: &str| rate.map_or(String::new(), |rate| format!(" ({rate:.0} {of})"));
     let mut text = format!(
-        "{}, on {}; saddle {}, wgpu {}\n  {:.0} GFLOP/s of multiply-adds{}{}, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
-        report.device,
-        report.host,
-        report.saddle,
-        report.wgpu,
+        "{}\n  {:.0} GFLOP/s of multiply-adds{}{}, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
+        report.subject,
         c.multiply_add,
         also(c.half, "in f16"),
         also(c.matrix, "of matrix units"),
@@ -185,7 +182,8 @@ fn distinct<'a, R, K: Ord>(all: impl Iterator<Item = &'a R>, key: impl Fn(&'a R)
 pub fn compared(reports: &[Report]) -> String {
     let mut text = String::new();
     for (i, report) in reports.iter().enumerate() {
-        writeln!(text, "{}  {}, on {}", letter(i), report.device, report.host).expect("a string takes everything");
+        writeln!(text, "{}  {}, on {}", letter(i), report.subject.device, report.subject.host)
+            .expect("a string takes everything");
     }
     let letters: Vec<String> = (0..reports.len()).map(|i| letter(i).to_string()).collect();
     let mut head = vec!["", "", ""];
@@ -226,15 +224,15 @@ pub fn html(reports: &[Report]) -> String {
         reports.len(),
         reports.len()
     );
-    for (i, report) in reports.iter().enumerate() {
+    for (i, Report { subject, .. }) in reports.iter().enumerate() {
         page += &format!(
             "<tr><th style=\"color:{}\">{}<td>{}<td>{}<td>saddle {}, wgpu {}",
             COLOURS[i % COLOURS.len()],
             letter(i),
-            escaped(&report.device),
-            escaped(&report.host),
-            escaped(&report.saddle),
-            escaped(&report.wgpu)
+            escaped(&subject.device),
+            escaped(&subject.host),
+            escaped(&subject.saddle),
+            escaped(&subject.wgpu)
         );
     }
     page += "</table>\n<p>Longer is better. Each bar is a share of the fastest device; in brackets, how many times device A.\n";

@@ -7,7 +7,7 @@ mod rounds;
 
 pub use compare::{compared, html, table};
 pub use kernels::{Kind, kinds};
-pub use report::{Ceilings, KernelTime, Report, RoundTime, SCHEMA, Spread, host};
+pub use report::{Ceilings, KernelTime, Report, RoundTime, SCHEMA, Spread, Subject};
 pub use rounds::{CASES, Case, Planned};
 
 use std::time::Instant;

@@ -3,11 +3,16 @@
 use std::{
     collections::BTreeMap,
     env::consts::{ARCH, OS},
+    fmt::{self, Display},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::Cost;
+use crate::{
+    error::Result,
+    gpu,
+    kernels::{Caps, Cost},
+};
 
 /// Version of the file format.
 pub const SCHEMA: u32 = 2;
@@ -15,7 +20,21 @@ pub const SCHEMA: u32 = 2;
 /// One device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// See [`SCHEMA`].
+    /// The device, and what it was looked at with.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// What it can do at most.
+    pub ceilings: Ceilings,
+    /// Rounds of variants.
+    pub rounds: Vec<RoundTime>,
+    /// The kernels of these rounds, each on its own.
+    pub kernels: Vec<KernelTime>,
+}
+
+/// A device, and what measured or checked it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Version of the file's format.
     pub schema: u32,
     /// Version of Saddle.
     pub saddle: String,
@@ -29,16 +48,33 @@ pub struct Report {
     pub adapter: serde_json::Value,
     /// What plans and launches assume of it: [`crate::kernels::Caps`].
     pub caps: serde_json::Value,
-    /// What it can do at most.
-    pub ceilings: Ceilings,
-    /// Rounds of variants.
-    pub rounds: Vec<RoundTime>,
-    /// The kernels of these rounds, each on its own.
-    pub kernels: Vec<KernelTime>,
+}
+
+impl Subject {
+    /// A device with its driver, that plans and launches assume `caps` of.
+    pub fn new(schema: u32, device: String, caps: &Caps) -> Result<Self> {
+        let (list, _) = gpu::list()?;
+        let listed = list.iter().find(|listed| device.starts_with(&listed.name));
+        Ok(Self {
+            schema,
+            saddle: env!("CARGO_PKG_VERSION").into(),
+            wgpu: gpu::WGPU_VERSION.into(),
+            host: host(),
+            adapter: serde_json::to_value(listed).expect("plain data is JSON"),
+            device,
+            caps: serde_json::to_value(caps).expect("plain data is JSON"),
+        })
+    }
+}
+
+impl Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}, on {}; saddle {}, wgpu {}", self.device, self.host, self.saddle, self.wgpu)
+    }
 }
 
 /// System, architecture and, where it is known, processor of this machine.
-pub fn host() -> String {
+fn host() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
     [Some(&*format!("{OS} {ARCH}")), model].into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -4,26 +4,17 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bench::Subject;
+
 /// Version of the file format.
 pub const SCHEMA: u32 = 1;
 
 /// One device: the file of `saddle check --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// See [`SCHEMA`].
-    pub schema: u32,
-    /// Version of Saddle.
-    pub saddle: String,
-    /// Version of wgpu.
-    pub wgpu: String,
-    /// The machine, see [`crate::bench::host`].
-    pub host: String,
-    /// The device and its driver.
-    pub device: String,
-    /// What the adapter offers, as `saddle devices --json` has it; null for the processor.
-    pub adapter: serde_json::Value,
-    /// What plans and launches assume of it: [`crate::kernels::Caps`].
-    pub caps: serde_json::Value,
+    /// The device, and what it was looked at with.
+    #[serde(flatten)]
+    pub subject: Subject,
     /// Launches against their references.
     pub kernels: Vec<Checked>,
     /// Trainings beside the CPU runner's.
@@ -77,7 +68,7 @@ impl Report {
 
 /// A report as text: a line for each kernel, with the shape where it was furthest off, then one for each training.
 pub fn table(report: &Report) -> String {
-    let mut text = format!("{}, on {}; saddle {}, wgpu {}\n\n", report.device, report.host, report.saddle, report.wgpu);
+    let mut text = format!("{}\n\n", report.subject);
     let mut line = |cells: [&str; 5]| {
         let [name, shapes, ratio, worst, result] = cells;
         writeln!(text, "{name:<32} {shapes:>6}  {ratio:>11}  {result:<8} {worst}").ok();

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{BenchArgs, BenchCommand, print, progress::Progress, tell};
 use crate::{
-    bench::{self, CASES, Effort, Report, SCHEMA},
+    bench::{self, CASES, Effort, Report, SCHEMA, Subject},
     error::{Error, Result, unknown},
-    files::{read_text, write_atomically},
-    gpu::{self, Listed},
-    session,
+    files::{ensure_writable, read_text, write_atomically},
+    gpu, session,
 };
 
 /// Measures devices, or compares what was measured.
@@ -17,6 +16,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         return compare(files, out);
     }
     let cases = cases(args)?;
+    args.json.as_deref().map_or(Ok(()), ensure_writable)?;
     let (list, _) = gpu::list()?;
     let usable = list.iter().filter(|listed| listed.unfit.is_none());
     let adapters: Vec<Option<String>> = match args.adapter.as_deref() {
@@ -24,7 +24,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         one => vec![one.map(String::from)],
     };
     for adapter in &adapters {
-        let report = measured(args, adapter.as_deref(), &list, &cases)?;
+        let report = measured(args, adapter.as_deref(), &cases)?;
         print(bench::table(&report))?;
         if let Some(file) = &args.json {
             let name = adapter.as_deref().filter(|_| adapters.len() > 1);
@@ -56,7 +56,7 @@ fn numbered(file: &Path, device: &str) -> PathBuf {
     file.with_file_name(format!("{stem}-{device}{ending}"))
 }
 
-fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&bench::Case]) -> Result<Report> {
+fn measured(args: &BenchArgs, adapter: Option<&str>, cases: &[&bench::Case]) -> Result<Report> {
     let open = || {
         let (mut runner, caps, _) = session::open_device(adapter)?;
         if args.half {
@@ -68,7 +68,6 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&
     let half = if args.half && runner.allow_half()? { ", products in half precision" } else { "" };
     let device = runner.describe() + half;
     drop(runner);
-    let listed = list.iter().find(|listed| device.starts_with(&listed.name));
     let effort = Effort { seconds: args.seconds, limit: args.limit };
     tell(format_args!("{device}: what it can do at most"));
     let ceilings = bench::ceilings(&open, effort)?;
@@ -100,18 +99,7 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&
         progress.report(i as u64 + 1, &format!("{} {}", kind.kernel, kind.shape));
         kernels.push(kind.measure(&open, effort, &ceilings)?);
     }
-    Ok(Report {
-        schema: SCHEMA,
-        saddle: env!("CARGO_PKG_VERSION").into(),
-        wgpu: gpu::WGPU_VERSION.into(),
-        host: bench::host(),
-        adapter: serde_json::to_value(listed).expect("plain data is JSON"),
-        device,
-        caps: serde_json::to_value(caps).expect("plain data is JSON"),
-        ceilings,
-        rounds,
-        kernels,
-    })
+    Ok(Report { subject: Subject::new(SCHEMA, device, &caps)?, ceilings, rounds, kernels })
 }
 
 fn compare(files: &[PathBuf], out: &Path) -> Result<()> {

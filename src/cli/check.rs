@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use super::{CheckArgs, print, progress::Progress, tell};
 use crate::{
-    bench,
+    bench::Subject,
     check::{self, Place, Report, SCHEMA, TRAININGS},
     cpu::Cpu,
     error::{Error, Result, unknown},
-    files::write_atomically,
+    files::{ensure_writable, write_atomically},
     gpu::{self, Choice, Device, Gpu, Pipelines},
     kernels::{Caps, Kernel},
     runner::Runner,
@@ -36,6 +36,7 @@ impl Wanted {
 /// Checks a device, shows what was found, and fails where something is wrong.
 pub fn check(args: &CheckArgs) -> Result<()> {
     let (begun, wanted) = (Instant::now(), Wanted::new(&args.only)?);
+    args.json.as_deref().map_or(Ok(()), ensure_writable)?;
     let choice = gpu::choose(args.adapter.as_deref())?;
     tell(choice.reason());
     let mut report = match &choice {
@@ -67,26 +68,13 @@ pub fn check(args: &CheckArgs) -> Result<()> {
     failures.iter().for_each(tell);
     match failures.len() {
         0 => print(format!("all right, in {:.0} s", report.seconds)),
-        n => Err(Error::failure(format!("{n} of the checks of {} failed", report.device))),
+        n => Err(Error::failure(format!("{n} of the checks of {} failed", report.subject.device))),
     }
 }
 
 fn started(device: String, caps: &Caps) -> Result<Report> {
-    let (list, _) = gpu::list()?;
-    let listed = list.iter().find(|listed| device.starts_with(&listed.name));
-    Ok(Report {
-        schema: SCHEMA,
-        saddle: env!("CARGO_PKG_VERSION").into(),
-        wgpu: gpu::WGPU_VERSION.into(),
-        host: bench::host(),
-        adapter: serde_json::to_value(listed).expect("plain data is JSON"),
-        device,
-        caps: serde_json::to_value(caps).expect("plain data is JSON"),
-        kernels: vec![],
-        trainings: vec![],
-        stopped: None,
-        seconds: 0.0,
-    })
+    let subject = Subject::new(SCHEMA, device, caps)?;
+    Ok(Report { subject, kernels: vec![], trainings: vec![], stopped: None, seconds: 0.0 })
 }
 
 /// All kernels, until the device gives up.

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DataArgs, print};
+use super::{DataArgs, print, shown};
 use crate::{
     data::{self, Dataset, Split, Wanted},
     error::{Error, Result},
+    files::ensure_writable,
     graph::numel,
     models, report, session,
     settings::{Menu, Settings},
@@ -19,6 +20,7 @@ const CLASSES: usize = 16;
 
 /// Says in full what a data set is read as, and shows its first images.
 pub fn data(args: &DataArgs) -> Result<()> {
+    args.out.as_deref().map_or(Ok(()), ensure_writable)?;
     let settings = settings(args)?;
     let mut options = session::data_options(&settings, Split::Train);
     if args.variant.is_none() {
@@ -31,10 +33,14 @@ pub fn data(args: &DataArgs) -> Result<()> {
         Some(test) => print(format!("to test    {}", test.to_string().replace('\n', "\n           ")))?,
         None => print("to test    nothing: the data has no such part, and none is held out")?,
     }
+    if args.variant.is_some() {
+        // As far as it can be seen without a device.
+        models::variant(&settings.variant)?.model(&settings, &session::examples(&set))?;
+    }
     match picture {
         Picture::Path(path) => {
             report::save_png(&path, &report::grid(&cells(&set), &set.shape, columns(&set))?)?;
-            print(format!("picture    {}", path.display()))
+            print(format!("picture    {}", shown(&path)))
         }
         Picture::InData => print("picture    none, as it would lie in the data: name a file with --out"),
         Picture::None => Ok(()),

@@ -18,7 +18,7 @@ use crate::{
         modes,
         sequences::{self, Layout, Sequences},
     },
-    files::{self, cache_folder, remove_unfinished, tidy_cache, write_atomically},
+    files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
     models::{BOUND, SAMPLE},
@@ -67,6 +67,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if args.temperatures.is_some() && !has_machine(&trained) {
         return Err(Error::usage(format!("--temperatures: `{variant}` has no Boltzmann machine")));
     }
+    ensure_folder(&trained.run.evaluations())?;
     let train = trained.data()?;
     let test = trained.held_out()?;
     let held_out = test.as_ref().map(origin::digest);

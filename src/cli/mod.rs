@@ -18,6 +18,7 @@ mod variants;
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 
 pub use args::{
     BenchArgs, BenchCommand, CheckArgs, Cli, Command, DataArgs, DevicesArgs, EvalArgs, SampleArgs, TrainArgs,
@@ -53,6 +54,11 @@ pub fn run(cli: Cli) -> Result<u8> {
 /// Tells the person at the keyboard; unlike `eprintln!`, it does not panic when nobody listens any more.
 fn tell(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
+}
+
+/// A path as part of a line, whatever it is called.
+fn shown(path: &Path) -> String {
+    escaped(&path.to_string_lossy(), "")
 }
 
 /// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader has gone (`| head`).

@@ -3,11 +3,11 @@
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, print, tell, trained::Trained};
+use super::{SampleArgs, print, shown, tell, trained::Trained};
 use crate::{
     data::{Series, SymbolKind},
     error::{Error, Result, unknown},
-    files::write_atomically,
+    files::{ensure_writable, write_atomically},
     graph::numel,
     models::{Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
@@ -44,7 +44,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let drawn = draw(args, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.shape);
     write(args, &ending, examples, &drawn)?;
-    print(format!("{count} {} of step {} in {}", drawn.what, session.step(), args.out.display()))
+    print(format!("{count} {} of step {} in {}", drawn.what, session.step(), shown(&args.out)))
 }
 
 fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Examples) -> Result<()> {
@@ -79,7 +79,7 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
-    Ok(())
+    ensure_writable(&args.out)
 }
 
 /// The number of the class that `--class` names.
@@ -121,7 +121,9 @@ fn draw(args: &SampleArgs, class: Option<usize>, trained: &Trained, session: &mu
                 dataset
             }
         };
-        let originals: Vec<f32> = (0..args.count.min(dataset.len())).flat_map(|i| dataset.example(i)).collect();
+        let count = args.count.min(dataset.len());
+        session.ensure(count)?;
+        let originals: Vec<f32> = (0..count).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
         return Ok(Drawn { samples, originals, columns: COLUMNS, what: "reconstructions" });
     }
@@ -131,7 +133,7 @@ fn draw(args: &SampleArgs, class: Option<usize>, trained: &Trained, session: &mu
                 format!("--interpolate: the samples of `{}` have no latent vector to go along", settings.variant);
             return Err(Error::usage(sentence));
         }
-        let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed);
+        let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed)?;
         // Each way stays in one class.
         let ways = z.chunks(if settings.conditional { steps * session.latent_size() } else { z.len() });
         let class = |way: usize| settings.conditional.then(|| class.unwrap_or(way % examples.classes));

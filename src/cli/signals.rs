@@ -10,11 +10,13 @@ use crate::error::{Error, Result};
 /// What a signal adds to a process's exit status, by a shell's custom.
 const BY_SIGNAL: u8 = 128;
 
-/// Signals that have arrived. The second that ends a run does so at once.
+/// Signals that have arrived. What ends a run does so at once, until there is something to save; then the second one does.
 #[derive(Clone, Default)]
 pub struct Signals {
     /// The one that asked the run to end; 0: none.
     end: Arc<AtomicUsize>,
+    /// Whether the next one that ends the run does so at once.
+    at_once: Arc<AtomicBool>,
     /// Whether a picture and a checkpoint are asked for.
     show: Arc<AtomicBool>,
 }
@@ -26,6 +28,11 @@ impl Signals {
             0 => None,
             signal => Some(BY_SIGNAL + signal as u8),
         }
+    }
+
+    /// From now on, the first one that ends the run asks for its checkpoint.
+    pub fn defer(&self) {
+        self.at_once.store(false, Ordering::SeqCst);
     }
 
     /// Whether a picture and a checkpoint were asked for since the last call.
@@ -40,12 +47,11 @@ impl Signals {
             consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
             flag,
         };
-        let signals = Self::default();
-        let begun = Arc::new(AtomicBool::new(false));
+        let signals = Self { at_once: Arc::new(true.into()), ..Self::default() };
         let watch = |signal: i32| {
-            // In this order: the first signal finds nothing begun.
-            flag::register_conditional_shutdown(signal, i32::from(BY_SIGNAL) + signal, begun.clone())?;
-            flag::register(signal, begun.clone())?;
+            // In this order: the first signal after `defer` does not find what it leaves to the second.
+            flag::register_conditional_shutdown(signal, i32::from(BY_SIGNAL) + signal, signals.at_once.clone())?;
+            flag::register(signal, signals.at_once.clone())?;
             flag::register_usize(signal, signals.end.clone(), signal as usize)
         };
         let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP));
@@ -61,12 +67,13 @@ impl Signals {
     #[cfg(not(unix))]
     pub fn watch() -> Result<Self> {
         const CTRL_C: usize = 2;
-        let signals = Self::default();
-        let end = signals.end.clone();
+        let signals = Self { at_once: Arc::new(true.into()), ..Self::default() };
+        let (end, at_once) = (signals.end.clone(), signals.at_once.clone());
         ctrlc::set_handler(move || {
-            if end.swap(CTRL_C, Ordering::SeqCst) != 0 {
+            if at_once.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(BY_SIGNAL) + CTRL_C as i32);
             }
+            end.store(CTRL_C, Ordering::SeqCst);
         })
         .map_err(|error| Error::failure(format!("cannot watch for Ctrl-C: {error}")))?;
         Ok(signals)

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -15,6 +16,7 @@ use super::{
     print,
     progress::{Progress, duration},
     resume::{self, Offered, check_data, with_way_back},
+    shown,
     signals::Signals,
     tell,
 };
@@ -22,17 +24,17 @@ use crate::{
     checkpoint,
     data::{self, Dataset, Series},
     engine::Plans,
-    error::{Error, Result},
+    error::{Error, Result, escaped},
     files::tidy_cache,
     graph::numel,
     memory::mib,
     models::{self, Model},
-    origin::Origin,
+    origin::{self, FOLDER, Origin},
     plan::RING_ROWS,
     report,
     run::{Metrics, Run, resumption},
     session::{self, Session},
-    settings::Settings,
+    settings::{Layer, Settings},
 };
 
 /// Longest time between two looks at the clock and at Ctrl-C.
@@ -42,6 +44,7 @@ const SNAPSHOT: Duration = Duration::from_secs(300);
 
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
+    let signals = Signals::watch()?;
     let layers = args.layers()?;
     let resumed = resume::open(args, &layers)?;
     let settings = match &resumed {
@@ -51,23 +54,35 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
             Settings::resolve(&models::menu(), &layers)?
         }
     };
-    let dataset = session::open_data(&settings)?;
+    if resumed.is_none() && !args.dry_run && !args.explain {
+        Run::check(args.out.as_deref())?;
+    }
+    let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
+    let data = match from {
+        Some((_, checkpoint)) if !args.names_data() => origin::located(&settings.data, checkpoint)?,
+        _ => settings.data.clone(),
+    };
+    let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })?;
     let examples = session::examples(&dataset);
     dataset.to_string().lines().for_each(tell);
     let origin = Origin::of(&dataset);
-    let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
     let changed = match from {
         None => None,
         Some((path, checkpoint)) => {
-            let (name, is_named, accept) = (settings.data.as_str(), args.names_data(), args.accept_changed_data);
+            let (name, is_named, accept) = (data.as_str(), args.names_data(), args.accept_changed_data);
             let offered = Offered { dataset: &dataset, origin: &origin, name, is_named, accept };
             check_data(checkpoint, &settings, &offered).map_err(|e| e.at(&path.display().to_string()))?
         }
     };
-    if resumed.is_none() {
-        let note = |name: &str| format!("`{name}` has no part in this model: any other value would give the same");
-        models::idle(&layers, &examples).into_iter().map(note).for_each(tell);
-    }
+    let folder = match from {
+        Some((_, checkpoint)) if data != settings.data => checkpoint.meta(FOLDER)?,
+        _ => env::current_dir().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    let of_data = [origin.entry(), (FOLDER.to_string(), folder)];
+    let note = |name: &str| format!("warning: `{name}` has no part in this model: any other value would give the same");
+    let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
+    let given: Vec<Layer> = written.into_iter().chain(layers).collect();
+    models::idle(&given, &examples).into_iter().map(note).for_each(tell);
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| {
         let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
@@ -111,7 +126,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         shape(&dataset),
         session.describe()
     ));
-    let signals = Signals::watch()?;
+    signals.defer();
     // Nothing is written before everything is known to fit.
     let run = match resumed {
         Some(resumed) => {
@@ -135,7 +150,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         run,
         settings,
         dataset,
-        origin,
+        of_data,
         session,
         progress,
         first,
@@ -178,7 +193,7 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     for (state, items) in parameters {
         print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
     }
-    print(format!("# data: {}, {}", dataset.name, shape(dataset)))?;
+    print(format!("# data: {}, {}", escaped(&dataset.name, ""), shape(dataset)))?;
     print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
@@ -193,7 +208,8 @@ struct Training {
     metrics: Metrics,
     settings: Settings,
     dataset: Dataset,
-    origin: Origin,
+    /// What checkpoints say of the data.
+    of_data: [(String, String); 2],
     session: Session,
     progress: Progress,
     /// Step that this process started from, and when.
@@ -367,7 +383,7 @@ impl Training {
         self.kept = Instant::now();
         let mut checkpoint = self.session.checkpoint()?;
         let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
-        checkpoint.meta.extend([settings, self.origin.entry()]);
+        checkpoint.meta.extend(self.of_data.iter().cloned().chain([settings]));
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
             Err(error) if last => Err(error),
@@ -392,8 +408,8 @@ impl Training {
                 score.reverse_kl
             ))?;
         }
-        print(format!("run     {}", self.run.folder().display()))?;
+        print(format!("run     {}", shown(self.run.folder())))?;
         let samples = self.run.sample_path(step);
-        if samples.exists() { print(format!("samples {}", samples.display())) } else { Ok(()) }
+        if samples.exists() { print(format!("samples {}", shown(&samples))) } else { Ok(()) }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     files::names,
     models::{self, Examples, Model},
-    origin::Origin,
+    origin::{self, Origin},
     run::{Run, settings_of},
     session::{self, Session},
     settings::{Resume, Settings},
@@ -67,6 +67,13 @@ impl Trained {
         Self { data_is_named: named.is_some(), accept, ..self }
     }
 
+    /// The settings with the data where it lies.
+    fn at_data(&self) -> Result<Settings> {
+        let s = self.settings.clone();
+        let data = if self.data_is_named { s.data } else { origin::located(&s.data, &self.checkpoint)? };
+        Ok(Settings { data, ..s })
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -88,8 +95,9 @@ impl Trained {
 
     /// What the model learned from.
     pub fn data(&self) -> Result<Dataset> {
-        let dataset = session::open_data(&self.settings).map_err(|e| e.at("the data of the run"))?;
-        let (name, origin) = (self.settings.data.as_str(), Origin::of(&dataset));
+        let settings = self.at_data()?;
+        let dataset = session::open_data(&settings).map_err(|e| e.at("the data of the run"))?;
+        let (name, origin) = (settings.data.as_str(), Origin::of(&dataset));
         let (is_named, accept) = (self.data_is_named, self.accept);
         check_data(
             &self.checkpoint,
@@ -104,7 +112,8 @@ impl Trained {
     /// # Errors
     /// A part that is there and cannot be used.
     pub fn held_out(&self) -> Result<Option<Dataset>> {
-        let Some(dataset) = session::open_held_out(&self.settings).map_err(|e| e.at("the data of the run"))? else {
+        let held_out = session::open_held_out(&self.at_data()?);
+        let Some(dataset) = held_out.map_err(|e| e.at("the data of the run"))? else {
             return Ok(None);
         };
         if dataset.shape != self.examples.shape {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
 use super::{Dataset, Items, Series, product};
+use crate::error::{counted, escaped};
 
 /// Names of what was left out that are kept for each reason.
 const NAMED: usize = 3;
@@ -11,6 +12,9 @@ const NAMED: usize = 3;
 const CLASSES: usize = 10;
 /// Rows and steps that are shown.
 const ROWS: usize = 5;
+/// Columns whose ranges are shown, and cells of a row.
+const COLUMNS: usize = 100;
+const CELLS: usize = 20;
 
 /// How files were understood, so that a person can tell whether that is what was meant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,41 +77,45 @@ impl Display for LeftOut {
 /// The one or two lines that `train` says first, and one for each note.
 impl Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}: {} {}", self.name, self.len(), self.noun())?;
+        let mut first = format!("{}: {}", self.name, self.examples());
         if !self.about.part.is_empty() {
-            write!(f, " ({})", self.about.part)?;
+            first += &format!(" ({})", self.about.part);
         }
         if self.labels.is_some() {
-            write!(f, "; {}", self.classes_in_short())?;
+            first += &format!("; {}", self.classes_in_short());
         }
         if !self.about.range.is_empty() {
-            write!(f, "; values {}", self.about.range)?;
+            first += &format!("; values {}", self.about.range);
         }
         if !self.about.findings.is_empty() {
-            write!(f, "; {}", self.about.findings.join(", "))?;
+            first += &format!("; {}", self.about.findings.join(", "));
         }
-        if self.about.left_out != LeftOut::default() {
-            write!(f, "\n{}", self.about.left_out)?;
-        }
-        self.about.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
+        let left_out = (self.about.left_out != LeftOut::default()).then(|| self.about.left_out.to_string());
+        // Names may hold line feeds, and a line stays one.
+        let lines = [first].into_iter().chain(left_out).chain(self.about.notes.iter().cloned());
+        f.write_str(&lines.map(|line| escaped(&line, "\t")).collect::<Vec<_>>().join("\n"))
     }
 }
 
 impl Dataset {
-    /// What the examples are, as a plural with its extents.
-    fn noun(&self) -> String {
-        let features = |count: usize| if count == 1 { "value".to_owned() } else { format!("{count} values") };
-        match (self.shape.as_slice(), &self.series) {
-            (&[1, height, width], _) => format!("grey images of {width}x{height}"),
+    /// How many examples of what extents there are.
+    fn examples(&self) -> String {
+        let (noun, extents) = match (self.shape.as_slice(), &self.series) {
+            (&[1, height, width], _) => ("grey image", format!("{width}x{height}")),
             (&[_, height, width], _) if self.stack > 1 => {
-                format!("grey images of {width}x{height}, stacks of {} are examples", self.stack)
+                ("grey image", format!("{width}x{height}, stacks of {} are examples", self.stack))
             }
-            (&[_, height, width], _) => format!("RGB images of {width}x{height}"),
-            (&[steps, symbols], Some(Series::Symbols(_))) => format!("sequences of {steps} of {symbols} symbols"),
-            (&[steps, columns], _) => format!("sequences of {steps} steps of {}", features(columns)),
-            (&[columns], _) => format!("points of {}", features(columns)),
-            (shape, _) => format!("examples of {}", product(shape)),
-        }
+            (&[_, height, width], _) => ("RGB image", format!("{width}x{height}")),
+            (&[steps, symbols], Some(Series::Symbols(_))) => {
+                ("sequence", format!("{steps} of {}", counted(symbols, "symbol")))
+            }
+            (&[steps, columns], _) => {
+                ("sequence", format!("{} of {}", counted(steps, "step"), counted(columns, "value")))
+            }
+            (&[columns], _) => ("point", counted(columns, "value")),
+            (shape, _) => ("example", product(shape)),
+        };
+        format!("{} of {extents}", counted(self.len(), noun))
     }
 
     /// How many items each class has.
@@ -123,10 +131,7 @@ impl Dataset {
         let some: Vec<String> = counts.iter().take(CLASSES).map(|(name, count)| format!("{name} ({count})")).collect();
         let more = counts.len().saturating_sub(CLASSES);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        match counts.len() {
-            1 => format!("1 class: {}", some.join(", ")),
-            count => format!("{count} classes: {}{more}", some.join(", ")),
-        }
+        format!("{}: {}{more}", counted(counts.len(), "class"), some.join(", "))
     }
 
     /// All there is to say: every class, what was left out, columns and the first rows, size and digest.
@@ -134,11 +139,11 @@ impl Dataset {
         let mut text = String::new();
         let mut line = |name: &str, what: &str| {
             if !what.is_empty() {
-                let _ = writeln!(text, "{name:<10} {what}"); // a string takes all
+                let _ = writeln!(text, "{name:<10} {}", escaped(what, "\t")); // a string takes all
             }
         };
         line("data", &self.name);
-        line("examples", &format!("{} {}", self.len(), self.noun()));
+        line("examples", &self.examples());
         line("part", &self.about.part);
         let counts = self.class_counts();
         for (id, (name, count)) in counts.iter().enumerate() {
@@ -171,27 +176,32 @@ impl Dataset {
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
         let names: Vec<String> = match &self.series {
             Some(Series::Symbols(symbols)) => {
-                return vec![format!("one of {} symbols: {}", symbols.names.len(), quoted(&symbols.names))];
+                return vec![format!("one of {}: {}", counted(symbols.names.len(), "symbol"), quoted(&symbols.names))];
             }
             Some(Series::Columns(columns)) => columns.names.clone(),
             None => (0..width).map(|i| format!("x{i}")).collect(),
         };
-        let range = |(i, name): (usize, &String)| {
-            let column = values.iter().skip(i).step_by(width);
-            let (low, high) = column.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-            let [low, high] = [low, high].map(|value| self.in_units(i, value));
-            format!("`{name}` {low} to {high}")
-        };
-        names.iter().enumerate().map(range).collect()
+        let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
+        for row in values.chunks_exact(width) {
+            let ends = low.iter_mut().zip(&mut high).zip(row);
+            ends.for_each(|((low, high), value)| (*low, *high) = (low.min(*value), high.max(*value)));
+        }
+        let ends = self.cells(&low).into_iter().zip(self.cells(&high));
+        let mut lines: Vec<String> = names
+            .iter()
+            .zip(ends)
+            .take(COLUMNS)
+            .map(|(name, (low, high))| format!("`{name}` {low} to {high}"))
+            .collect();
+        lines.extend((width > COLUMNS).then(|| format!("and {} more", width - COLUMNS)));
+        lines
     }
 
-    /// A value of a column in the data's units.
-    fn in_units(&self, column: usize, value: f32) -> f32 {
+    /// A row of numbers as text, in the data's units.
+    fn cells(&self, row: &[f32]) -> Vec<String> {
         match &self.series {
-            Some(Series::Columns(columns)) => {
-                (columns.zero[column] + f64::from(value) * (columns.one[column] - columns.zero[column])) as f32
-            }
-            _ => value,
+            Some(Series::Columns(columns)) => columns.cells(row),
+            _ => row.iter().map(f32::to_string).collect(),
         }
     }
 
@@ -201,9 +211,8 @@ impl Dataset {
         if let Some(Series::Symbols(symbols)) = &self.series {
             return symbols.to_text(&self.item(0), self.shape[0]).trim_end().to_owned();
         }
-        let row = |row: &[f32]| {
-            row.iter().enumerate().map(|(i, &value)| self.in_units(i, value).to_string()).collect::<Vec<_>>().join(", ")
-        };
+        let more = if width > CELLS { ", .." } else { "" };
+        let row = |row: &[f32]| self.cells(row)[..width.min(CELLS)].join(", ") + more;
         let rows = if self.shape.len() == 2 { self.shape[0].min(ROWS) } else { ROWS };
         values.chunks_exact(width).take(rows).map(row).collect::<Vec<_>>().join("\n")
     }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use super::columns::joined;
 use super::images::Images;
 use super::levels::{Levels, darkness};
 use super::npy::{self, Array, Npz};
+use super::options::Holds;
+use super::scaling::{self, in_every_row};
 use super::{
-    About, Columns, Dataset, Labels, Options, Series, Split, Wanted, digest, holdout, product, resized, set_name,
-    unpack, windows,
+    About, Dataset, Labels, Options, Series, Split, Wanted, digest, holdout, product, resized, set_name, unpack,
 };
 use crate::error::{Error, Result};
 use crate::settings::{Layout, Range, Scale};
@@ -28,8 +30,8 @@ const VALIDATION_WORDS: [&str; 3] = ["validation", "valid", "val"];
 
 /// The examples in an npy or npz file, gzipped or not; nothing, where there are none to test with.
 ///
-/// * `[N, D]`: points, as they are;
-/// * `[N, T, F]`: sequences, each feature scaled by its range in the part to learn from; or
+/// * `[N, D]`: points;
+/// * `[N, T, F]`: sequences; both scaled by column; or
 /// * `[N, H, W]`, by what is wanted: grey images;
 /// * `[N, H, W, C]` or `[N, C, H, W]` with 1 or 3 channels: images.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
@@ -39,7 +41,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
             return Ok(None);
         }
         let array = npy::read(path)?;
-        let set = Reading { options, name, about: About::default(), learned: None }.of(array, None)?;
+        let set = Reading { options, name, about: About::default(), learned: None, holds_out: true }.of(array, None)?;
         return Ok(holdout::part(set, options));
     }
     let mut npz = Npz::open(path)?;
@@ -71,7 +73,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         None
     };
     let array = npz.member(&chosen.examples)?;
-    let set = Reading { options, name, about, learned }.of(array, labels)?;
+    let set = Reading { options, name, about, learned, holds_out: !has_test }.of(array, labels)?;
     Ok(if has_test { Some(set) } else { holdout::part(set, options) })
 }
 
@@ -175,6 +177,8 @@ struct Reading<'a> {
     name: String,
     about: About,
     learned: Option<Learned>,
+    /// Whether some examples are held out later, by which columns are not scaled.
+    holds_out: bool,
 }
 
 /// How an array is laid out.
@@ -185,21 +189,57 @@ enum Form {
     Images { channels: usize, height: usize, width: usize, is_planar: bool },
 }
 
+impl Form {
+    fn holds(self) -> Holds {
+        match self {
+            Self::Points { .. } => Holds::Points,
+            Self::Sequences { .. } => Holds::Sequences,
+            Self::Images { .. } => Holds::Images,
+        }
+    }
+
+    fn noun(self) -> String {
+        match self {
+            Self::Points { size } => format!("points of {size} values"),
+            Self::Sequences { steps, features } => format!("sequences of {steps} steps of {features} values"),
+            Self::Images { height, width, .. } => format!("images of {width}x{height}"),
+        }
+    }
+}
+
 impl Reading<'_> {
+    /// Refuses examples of another shape than those to learn from; images come to one size and number of channels.
+    fn check_alike(&self, form: Form, array: &Array) -> Result<()> {
+        let Some(Learned { array: learned, .. }) = &self.learned else { return Ok(()) };
+        let other = self::form(learned, self.options)?;
+        let are_sized = self.options.size.is_some() && (form.holds(), other.holds()) == (Holds::Images, Holds::Images);
+        if are_sized || form.noun() == other.noun() {
+            return Ok(());
+        }
+        Err(Error::failure(format!(
+            "{} has {}, and {} has {}: the part to test with must be like the one to learn from",
+            array.place,
+            form.noun(),
+            learned.place,
+            other.noun()
+        )))
+    }
+
     fn of(self, array: Array, labels: Option<Array>) -> Result<Dataset> {
         self.read(array, labels)?.without_unknown_classes()
     }
 
     fn read(mut self, array: Array, labels: Option<Array>) -> Result<Dataset> {
         let form = form(&array, self.options)?;
+        self.options.check(&array.place, form.holds())?;
+        self.check_alike(form, &array)?;
         self.about.source = digest::of_files([Some(&array), labels.as_ref()].into_iter().flatten().map(|a| &a.file));
         array.check_finite()?;
         let labels = self.labels(labels, array.shape[0])?;
         match form {
-            Form::Points { size } => self.points(&array, size, labels),
-            Form::Sequences { steps, features } => self.sequences(&array, [steps, features], labels),
+            Form::Points { size } => self.numbers(&array, &[size], labels),
+            Form::Sequences { steps, features } => self.numbers(&array, &[steps, features], labels),
             Form::Images { channels, height, width, is_planar } => {
-                self.options.refuse_windows(&array.place, "images")?;
                 let layout = if is_planar { "channels first" } else { "channels last" };
                 if array.shape.len() == 4 {
                     self.about.findings.push(layout.to_owned());
@@ -212,80 +252,74 @@ impl Reading<'_> {
                     None => images,
                 };
                 let images = resized(Path::new(&self.name), images, self.options)?;
-                Dataset::of_images(self.name, images, labels, self.about, self.options)
+                Ok(Dataset::of_images(self.name, images, labels, self.about, self.options))
             }
         }
     }
 
-    fn points(mut self, array: &Array, size: usize, labels: Option<Labels>) -> Result<Dataset> {
-        self.options.refuse_image_options(&array.place, "points")?;
-        self.options.refuse_windows(&array.place, "points")?;
-        let reference = self.reference(array, size)?;
-        let scale = self.options.scale.unwrap_or(Scale::Standard);
-        let column = |i: usize| reference.values().skip(i).step_by(size);
-        // What never changes stays what it is.
-        let ends = |i: usize| {
-            let zero = if scale == Scale::None { 0.0 } else { column(i).next().unwrap_or_default() };
-            windows::ends(column(i), scale).unwrap_or([zero, zero + 1.0])
-        };
-        let (zero, one) = (0..size).map(ends).map(|[zero, one]| (zero, one)).unzip();
-        let columns = Columns { names: names(size), zero, one, decimals: vec![decimals(array); size] };
+    /// Points `[D]`, or sequences `[T, F]`: each column is scaled by what is there to learn from.
+    fn numbers(mut self, array: &Array, shape: &[usize], labels: Option<Labels>) -> Result<Dataset> {
+        let is_series = shape.len() == 2;
+        let (len, width) = (shape.iter().product::<usize>(), shape[shape.len() - 1]);
+        let learned = self.learned.as_ref().map_or(array, |learned| &learned.array);
+        let count = learned.shape[0];
+        let is_held = if self.holds_out { holdout::held(count, is_series, self.options) } else { vec![false; count] };
+        let rows = (0..count).filter(|i| !is_held[*i]);
+        let scale = self.options.scale_of(is_series);
+        let mut ends =
+            scaling::ends(width, rows.clone().flat_map(|i| (0..len).map(move |k| learned.at(i * len + k))), scale);
+        let first = rows.clone().next().unwrap_or(0) * len;
+        let constant: Vec<usize> = (0..width).filter(|i| ends[*i].is_none()).collect();
+        let shown = constant.iter().map(|i| format!("`x{i}` ({})", in_every_row(learned.at(first + i)))).collect();
+        let shown = joined(shown);
+        if constant.len() == width {
+            return Err(Error::failure(format!("{} has nothing to learn: {shown}", array.place)));
+        }
+        if !constant.is_empty() {
+            // A column of an array is known by its place, so that none may go.
+            let note = format!("{}: kept for their places only: {shown}", array.place);
+            self.about.notes.push(note);
+            constant.iter().for_each(|&i| ends[i] = Some([0.0, 1.0].map(|end| learned.at(first + i) + end)));
+        }
+        let decimals = learned.decimals();
+        let (_, columns) = scaling::kept((0..width).map(|i| (format!("x{i}"), decimals)), &ends);
         if scale != Scale::None {
             self.about.findings.push(format!("columns scaled for the model (scale={})", scale.word()));
         }
-        let values: Vec<f64> = array.values().collect();
-        let values = windows::scale(&values, &columns);
-        let series = Some(Series::Columns(columns));
-        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, vec![size], values, series) })
-    }
-
-    fn sequences(mut self, array: &Array, [steps, features]: [usize; 2], labels: Option<Labels>) -> Result<Dataset> {
-        self.options.refuse_image_options(&array.place, "sequences")?;
-        self.options.refuse_windows(&array.place, "sequences of one length")?;
-        if self.options.scale == Some(Scale::Standard) {
-            return Err(Error::usage(
-                "scale=standard is for points: sequences are learned between 0 and 1, scale=range",
-            ));
+        let rows = array.shape[0] * len / width;
+        let mut values = Vec::with_capacity(rows * width);
+        for row in 0..rows {
+            values.extend(columns.seen((0..width).map(|i| array.at(row * width + i))));
         }
-        let reference = self.reference(array, features)?;
-        let values: Vec<f64> = reference.values().collect();
-        let columns = windows::ranges(&reference.place, names(features), &values)?;
-        let columns = Columns { decimals: vec![decimals(array); features], ..columns };
-        let values = if self.learned.is_some() { array.values().collect() } else { values };
-        let values = windows::scale(&values, &columns);
-        self.about.findings.push("values scaled by their ranges".to_owned());
         let series = Some(Series::Columns(columns));
-        Ok(Dataset {
-            labels,
-            about: self.about,
-            ..Dataset::of_floats(self.name, vec![steps, features], values, series)
-        })
-    }
-
-    /// The array that columns are scaled by: that of the part to learn from.
-    fn reference<'a>(&'a self, array: &'a Array, features: usize) -> Result<&'a Array> {
-        let reference = self.learned.as_ref().map_or(array, |learned| &learned.array);
-        match reference.shape.last() {
-            Some(&found) if found == features => Ok(reference),
-            found => Err(Error::failure(format!(
-                "{} has {features} features, and {} has {}",
-                array.place,
-                reference.place,
-                found.unwrap_or(&0)
-            ))),
-        }
+        Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, shape.to_vec(), values, series) })
     }
 
     /// The pixels as bytes, in the array's own order.
     fn pixels(&mut self, array: Array) -> Result<Vec<u8>> {
-        let reference = self.learned.as_ref().map_or(&array, |learned| &learned.array);
+        let learned = self.learned.as_ref().map(|learned| &learned.array);
+        let other = learned.filter(|learned| learned.is_whole() != array.is_whole());
+        let reference = learned.filter(|_| other.is_none()).unwrap_or(&array);
         let range = self.options.range;
         let levels = Levels::of(&reference.place, reference.values(), reference.is_whole(), range)?;
-        if range.is_some_and(|range| range != Range::Data) || self.learned.is_some() {
+        if let Some(other) = other {
+            self.about.notes.push(format!(
+                "{} and {} are of different types, of whole numbers and of others: each is read by its own range",
+                array.place, other.place
+            ));
+        }
+        if range.is_some_and(|range| range != Range::Data) || learned.is_some() {
             let beyond = array.values().filter(|value| *value < levels.black || *value > levels.white).count();
             let count = array.values().count();
-            let note = format!("{beyond} of {count} values lie beyond {}..{}", levels.black, levels.white);
-            self.about.notes.extend((beyond > 0).then(|| format!("{note} and are cut off")));
+            let note =
+                format!("{beyond} of {count} values lie beyond {}..{} and are cut off", levels.black, levels.white);
+            if learned.is_some() && range.is_none() && beyond > count / 2 {
+                return Err(Error::failure(format!(
+                    "{}: {note}, the range of {}: save both in one range",
+                    array.place, reference.place
+                )));
+            }
+            self.about.notes.extend((beyond > 0).then_some(note));
         }
         let is_plain = (levels.black, levels.white) == (0.0, 255.0);
         let pixels = match if is_plain { array.into_bytes() } else { Err(array) } {
@@ -329,15 +363,6 @@ impl Reading<'_> {
     }
 }
 
-fn names(columns: usize) -> Vec<String> {
-    (0..columns).map(|column| format!("x{column}")).collect()
-}
-
-/// Decimals of values in the data's units: whole numbers stay whole.
-fn decimals(array: &Array) -> Option<usize> {
-    array.is_whole().then_some(0)
-}
-
 /// The different labels in order, or why they are no classes.
 fn classes(labels: &Array) -> Result<Vec<i64>, String> {
     if labels.shape[1..].iter().any(|&extent| extent != 1) {
@@ -360,7 +385,7 @@ fn form(array: &Array, options: &Options) -> Result<Form> {
         (None, Wanted::Any) => !array.is_bytes(),
         (None, wanted) => wanted == Wanted::Sequences,
     };
-    let form = match *shape {
+    Ok(match *shape {
         [_, size] => Form::Points { size },
         [_, steps, features] if sequences => Form::Sequences { steps, features },
         [count, height, width] => {
@@ -385,20 +410,7 @@ fn form(array: &Array, options: &Options) -> Result<Form> {
             (false, false) => return Err(no_form(array)),
         },
         _ => return Err(no_form(array)),
-    };
-    let (is, found) = match form {
-        Form::Points { .. } => (Layout::Points, "points [N, D]"),
-        Form::Sequences { .. } => (Layout::Sequences, "sequences [N, T, F]"),
-        Form::Images { .. } => (Layout::Images, "images"),
-    };
-    match options.layout {
-        Some(layout) if layout != is => Err(Error::usage(format!(
-            "{place} has the shape {}, that of {found}, and layout={} asks for other examples",
-            product(shape),
-            layout.word()
-        ))),
-        _ => Ok(form),
-    }
+    })
 }
 
 fn no_form(array: &Array) -> Error {

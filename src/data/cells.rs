@@ -2,14 +2,32 @@
 
 use crate::settings::Decimal;
 
-/// Beyond it squares are no numbers.
-const MAX: f64 = 1e150;
+/// The largest number that Saddle holds: f32's.
+pub(super) const MAX: f64 = f32::MAX as f64;
 /// What may stand between the thousands of a number, beside the mark that is not its decimal one.
 const BLANKS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
 /// What may stand before or after a number.
 const SIGNS: [char; 6] = ['$', '€', '£', '¥', '₹', '%'];
 /// What stands for no value, in lower case.
 const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
+/// What begins a row below a table that sums it up, in lower case.
+const SUMMARIES: [&str; 15] = [
+    "total",
+    "totals",
+    "subtotal",
+    "sum",
+    "summe",
+    "gesamt",
+    "average",
+    "avg",
+    "mean",
+    "median",
+    "mittelwert",
+    "durchschnitt",
+    "min",
+    "max",
+    "count",
+];
 /// The first letters of the months.
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -18,7 +36,21 @@ pub(super) fn is_missing(cell: &str) -> bool {
     cell.len() < 5 && MISSING.contains(&cell.to_lowercase().as_str())
 }
 
-/// The number in a cell, and whether it stands there alone, without thousands apart and signs of money or percent.
+/// Whether a text such as `Grand total:` begins a row that sums up those above it.
+pub(super) fn is_summary(cell: &str) -> bool {
+    let is_one = |word: &str| SUMMARIES.iter().any(|name| name.eq_ignore_ascii_case(word));
+    cell.starts_with(char::is_alphabetic) && cell.split(|c: char| !c.is_alphanumeric()).any(is_one)
+}
+
+/// Whether a cell is neither a number, however it is written, nor a date nor missing.
+pub(super) fn is_text(cell: &str) -> bool {
+    let is_number = |decimal| number(cell, decimal).is_some();
+    let is_known = is_number(Decimal::Point) || is_number(Decimal::Comma) || is_missing(cell);
+    !is_known && dates(cell, u8::MAX) == 0
+}
+
+/// The number in a cell, beyond [`MAX`] too, and whether it stands there alone, without thousands apart and signs of money
+/// or percent.
 pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
     let plain = |cell: &str| match decimal {
         Decimal::Point => cell.parse::<f64>().ok(),
@@ -30,7 +62,8 @@ pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
         plain(&bare).or_else(|| grouped(&bare, decimal))
     };
     let found = plain(cell).map(|value| (value, true)).or_else(|| dressed().map(|value| (value, false)));
-    found.filter(|(value, _)| value.abs() < MAX)
+    // In words infinity is no number; in digits it is one too large for f64.
+    found.filter(|(value, _)| value.is_finite() || cell.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 /// A cell without signs of money and percent, its minus the usual one.
@@ -63,7 +96,8 @@ pub(super) fn is_whole(cell: &str) -> bool {
 pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
     let mark = if decimal == Decimal::Point { '.' } else { ',' };
     let fraction = cell.split_once(mark).map_or("", |(_, fraction)| fraction);
-    (!cell.contains(['e', 'E'])).then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
+    (!cell.bytes().any(|byte| byte.eq_ignore_ascii_case(&b'e')))
+        .then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
 }
 
 /// What a cell says about what stands before decimals.
@@ -71,18 +105,21 @@ pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
 pub(super) enum Evidence {
     /// It can only be this.
     Sure(Decimal),
-    /// The comma is one of decimals or between thousands, as in `1,234`.
+    /// The only mark is one of decimals or between thousands, as in `1,234` and `1.234`.
     Doubtful,
 }
 
-/// What a cell says about decimals; nothing if it is no number or whole.
+/// What a cell says about decimals; nothing if it is no number or whole, or may be a month.
 pub(super) fn evidence(cell: &str) -> Option<Evidence> {
-    if !cell.contains([',', '.']) {
+    if !cell.bytes().any(|byte| byte == b',' || byte == b'.') || month(cell).is_some() {
         return None;
     }
     // Most cells are settled without a closer look.
-    if cell.split_once('.').is_some_and(|(_, fraction)| fraction.len() != 3) && cell.parse::<f64>().is_ok() {
-        return Some(Evidence::Sure(Decimal::Point));
+    if let Some((whole, fraction)) = cell.split_once('.').filter(|_| cell.parse::<f64>().is_ok()) {
+        let whole = whole.trim_start_matches(['-', '+']);
+        let are_groups = (1..=3).contains(&whole.len()) && !whole.starts_with('0') && fraction.len() == 3;
+        let is_doubtful = are_groups && is_whole(fraction);
+        return Some(if is_doubtful { Evidence::Doubtful } else { Evidence::Sure(Decimal::Point) });
     }
     let [point, comma] = [Decimal::Point, Decimal::Comma].map(|decimal| number(cell, decimal));
     match (point, comma) {
@@ -92,8 +129,8 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
         (Some(_), Some(_)) if bare(cell).trim_start_matches(['-', '+']).starts_with('0') => {
             Some(Evidence::Sure(if cell.contains(',') { Decimal::Comma } else { Decimal::Point }))
         }
-        (Some(_), Some(_)) if cell.contains(',') => Some(Evidence::Doubtful),
-        _ => None,
+        (Some(_), Some(_)) => Some(Evidence::Doubtful),
+        (None, None) => None,
     }
 }
 
@@ -101,7 +138,8 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
 type Way = (&'static str, fn(&str) -> Option<f64>);
 
 /// The ways to write dates that are known.
-pub(super) const DATES: [Way; 6] = [
+pub(super) const DATES: [Way; 7] = [
+    ("month.year", month),
     ("year-month-day", |cell| ordered(cell, ['-', '/'], [0, 1, 2])),
     ("day.month.year", |cell| ordered(cell, ['.', '.'], [2, 1, 0])),
     ("month/day/year", |cell| ordered(cell, ['/', '-'], [2, 0, 1])),
@@ -109,6 +147,9 @@ pub(super) const DATES: [Way; 6] = [
     ("names of months", by_name),
     ("times of day", |cell| if cell.contains(':') { time(cell) } else { None }),
 ];
+
+/// The bit of the dates that are numbers too, such as `01.2020`.
+pub(super) const MONTH: u8 = 1;
 
 /// Which of [`DATES`] among `alive`, a bit each, the cell is written as.
 pub(super) fn dates(cell: &str, alive: u8) -> u8 {
@@ -123,6 +164,14 @@ pub(super) fn digits_date(value: f64) -> Option<f64> {
         let [year, month, day] = [whole / 10_000, whole / 100 % 100, whole % 100];
         seconds(year as i64, month as i64, day as i64)
     })?
+}
+
+/// A month of two digits and its year of four.
+fn month(cell: &str) -> Option<f64> {
+    let whole = |text: &str| is_whole(text).then(|| text.parse().ok())?;
+    let (month, year) = (cell.get(..2)?, cell.get(3..).filter(|year| year.len() == 4)?);
+    let year = whole(year).filter(|year| b"./-".contains(&cell.as_bytes()[2]) && (1900..2100).contains(year))?;
+    seconds(year, whole(month)?, 1)
 }
 
 /// A date of numbers with one of `marks` between them, and maybe a time after it; `order` says where year, month and day are.
@@ -222,7 +271,11 @@ mod tests {
         {
             assert_eq!(read(cell, Decimal::Comma), Some(value), "{cell}");
         }
-        for cell in ["", "x", "inf", "NaN", "1e400", "1e200", "1,23", "12,3456", "1,2,3", ",5", "1..2", "12:30", "$"] {
+        assert_eq!(
+            (read("1e200", Decimal::Point), read("-1e400", Decimal::Point)),
+            (Some(1e200), Some(-f64::INFINITY))
+        );
+        for cell in ["", "x", "inf", "-Infinity", "NaN", "1,23", "12,3456", "1,2,3", ",5", "1..2", "12:30", "$"] {
             assert_eq!(read(cell, Decimal::Point), None, "{cell}");
         }
         assert!(["9.1", "1,2,3", "1.2.2020"].iter().all(|cell| read(cell, Decimal::Comma).is_none()));
@@ -239,7 +292,11 @@ mod tests {
             ("0,123", Some(Sure(Decimal::Comma))),
             ("0.123", Some(Sure(Decimal::Point))),
             ("1,234", Some(Doubtful)),
-            ("1.234", None),
+            ("1.234", Some(Doubtful)),
+            ("-12.345", Some(Doubtful)),
+            ("1234.567", Some(Sure(Decimal::Point))),
+            ("1.234.567", Some(Sure(Decimal::Comma))),
+            ("01.2020", None),
             ("1234", None),
             ("a,b", None),
         ] {
@@ -251,23 +308,41 @@ mod tests {
     fn dates_are_seconds_since_1970() {
         let read = |cell: &str| DATES.map(|(_, read)| read(cell));
         for (cell, way, wanted) in [
-            ("1970-01-02", 0, 86_400.0),
-            ("2000-03-01T12:00:30Z", 0, 951_912_030.0),
-            ("2024-02", 0, 1_706_745_600.0),
-            ("01.03.2000 00:01", 1, 951_868_860.0),
-            ("3/1/2000", 2, 951_868_800.0),
-            ("1/3/2000", 3, 951_868_800.0),
-            ("Mar 1, 2000", 4, 951_868_800.0),
-            ("1-Mar-00", 4, 951_868_800.0),
-            ("01:00", 5, 3600.0),
-            ("1:00:01 PM", 5, 46_801.0),
+            ("03.2000", 0, 951_868_800.0),
+            ("03/2000", 0, 951_868_800.0),
+            ("1970-01-02", 1, 86_400.0),
+            ("2000-03-01T12:00:30Z", 1, 951_912_030.0),
+            ("2024-02", 1, 1_706_745_600.0),
+            ("01.03.2000 00:01", 2, 951_868_860.0),
+            ("3/1/2000", 3, 951_868_800.0),
+            ("1/3/2000", 4, 951_868_800.0),
+            ("Mar 1, 2000", 5, 951_868_800.0),
+            ("1-Mar-00", 5, 951_868_800.0),
+            ("01:00", 6, 3600.0),
+            ("1:00:01 PM", 6, 46_801.0),
         ] {
             assert_eq!(read(cell)[way], Some(wanted), "{cell}");
         }
-        for cell in ["2000-13-01", "2001-02-29", "1.5", "12", "land0", "1-2", "2000-01-01x", "march", "é", "T", " "] {
-            assert_eq!(read(cell), [None; 6], "{cell}");
+        for cell in [
+            "2000-13-01",
+            "2001-02-29",
+            "1.5",
+            "12",
+            "land0",
+            "1-2",
+            "2000-01-01x",
+            "march",
+            "é",
+            "T",
+            " ",
+            "1.2020",
+            "13.2020",
+            "01.1420",
+            "00.2020",
+        ] {
+            assert_eq!(read(cell), [None; 7], "{cell}");
         }
-        assert_eq!((dates("13/1/2000", 63), dates("1/2/2000", 63), dates("1/2/2000", 4)), (8, 12, 4));
+        assert_eq!((dates("13/1/2000", 127), dates("1/2/2000", 127), dates("1/2/2000", 8)), (16, 24, 8));
         assert_eq!((digits_date(20240101.0), digits_date(20241301.0)), (Some(1_704_067_200.0), None));
     }
 }

@@ -1,6 +1,6 @@
 //! One column of a table: its cells as numbers, and what else they look like.
 
-use super::cells::{self, DATES};
+use super::cells::{self, DATES, MONTH};
 use crate::settings::Decimal;
 
 /// What a column is.
@@ -59,9 +59,12 @@ impl Column {
         let number = cells::number(cell, decimal);
         self.values.push(number.map_or(f64::NAN, |(value, _)| value));
         match number {
-            Some((_, is_plain)) => {
+            Some((value, is_plain)) => {
                 self.numbers += 1;
-                self.dates = 0;
+                self.dates = if self.dates & MONTH == 0 { 0 } else { cells::dates(cell, MONTH) };
+                if value.abs() > cells::MAX {
+                    self.flaw.get_or_insert_with(|| (at, cell.to_owned()));
+                }
                 self.decimals = self.decimals.and_then(|most| Some(most.max(cells::decimals(cell, decimal)?)));
                 if !is_plain && self.dressed.is_none() {
                     self.dressed = Some(cell.to_owned());
@@ -85,6 +88,11 @@ impl Column {
         self.flaw = self.flaw.take().or(flaw);
         self.word = self.word.take().or(word);
         self.values.rotate_right(1);
+    }
+
+    /// Whether all of its cells are numbers or dates.
+    pub fn is_measured(&self) -> bool {
+        if self.words == 0 { self.numbers > 0 } else { self.dates != 0 }
     }
 
     /// Whether at least half of what it holds are numbers.

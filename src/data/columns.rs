@@ -9,7 +9,8 @@ use super::cells::{self, DATES};
 use super::column::{Column, Role};
 use super::dialect::{Sheet, shown};
 use super::header::looks_like_header;
-use crate::error::{Error, Result, nearest};
+use super::scaling::in_every_row;
+use crate::error::{Error, Result, counted, nearest};
 
 /// The columns of a table, and what its rows belong to.
 pub(super) struct Table {
@@ -32,17 +33,38 @@ impl Table {
     pub fn read(sheet: &Sheet, options: &Options) -> Result<Self> {
         let mut first: Option<(usize, StringRecord)> = None;
         let mut all: Vec<Column> = vec![];
+        // Rows that may sum up those above them, if they are the last.
+        let mut sums: Vec<(usize, StringRecord)> = vec![];
+        let label = |row: &StringRecord| row.iter().position(|cell| !cell.is_empty()).unwrap_or(0);
+        let take = |all: &mut [Column], at, row: &StringRecord| {
+            all.iter_mut().zip(row).for_each(|(column, cell)| column.take(at, cell, sheet.decimal));
+        };
         sheet.rows(|at, row| {
-            match first {
-                None => {
-                    all = row.iter().map(|_| Column::new()).collect();
-                    first = Some((at, row.clone()));
-                }
-                Some(_) => all.iter_mut().zip(row).for_each(|(column, cell)| column.take(at, cell, sheet.decimal)),
+            if first.is_none() {
+                all = row.iter().map(|_| Column::new()).collect();
+                first = Some((at, row.clone()));
+            } else if cells::is_summary(&row[label(row)]) {
+                sums.push((at, row.clone()));
+            } else {
+                sums.drain(..).for_each(|(at, row)| take(&mut all, at, &row));
+                take(&mut all, at, row);
             }
             Ok(())
         })?;
         let (at, first) = first.ok_or_else(|| holds_nothing(&sheet.file))?;
+        let mut notes = vec![];
+        if let Some((_, row)) = sums.first() {
+            let (i, rows) = (label(row), counted(sums.len(), "row"));
+            let (cell, name) = (shown(&row[i]), &sheet.name);
+            if all[i].is_measured() {
+                notes.push(format!("`{name}`: left out {rows} at the end, {cell}, for summing up the others"));
+            } else {
+                notes.push(format!(
+                    "`{name}`: learned {rows} at the end, {cell}, like the others: take out what sums them up"
+                ));
+                sums.drain(..).for_each(|(at, row)| take(&mut all, at, &row));
+            }
+        }
         let comment = sheet.comment_names(all.len()).filter(|_| options.header != Some(false));
         let (is_header, is_sure) = match (options.header, looks_like_header(&first, &all, sheet.decimal)) {
             (Some(header), _) if comment.is_none() => (header, true),
@@ -53,7 +75,7 @@ impl Table {
         if !is_header {
             all.iter_mut().zip(&first).for_each(|(column, cell)| column.take_first(at, cell, sheet.decimal));
         }
-        let mut table = Self { all, titles: usize::from(is_header), group: None, findings: vec![], notes: vec![] };
+        let mut table = Self { all, titles: usize::from(is_header), group: None, findings: vec![], notes };
         table.findings.push(if titles.is_some() { "a header" } else { "no header" }.into());
         table.name(&sheet.name, titles);
         if !is_sure {
@@ -69,7 +91,9 @@ impl Table {
             table.notes.extend(doubt);
         }
         if !table.all.iter().any(|column| column.numbers > 0) {
-            return Err(holds_nothing(&sheet.file));
+            let is_one = table.titles + table.rows() == 1;
+            let only = || Error::failure(format!("`{}` has a header and no rows below it", sheet.file));
+            return Err(if is_one { only() } else { holds_nothing(&sheet.file) });
         }
         table.find_roles(sheet, options)?;
         Ok(table)
@@ -98,12 +122,12 @@ impl Table {
 
     /// Gives every row of data.
     pub fn each_row(&self, sheet: &Sheet, mut take: impl FnMut(&StringRecord)) -> Result<()> {
-        let mut ahead = self.titles;
+        let (mut n, rows) = (0, self.titles..self.titles + self.rows());
         sheet.rows(|_, row| {
-            match ahead {
-                0 => take(row),
-                _ => ahead -= 1,
+            if rows.contains(&n) {
+                take(row);
             }
+            n += 1;
             Ok(())
         })
     }
@@ -157,8 +181,12 @@ impl Table {
                     shown(column.word.as_ref().unwrap_or(cell))
                 )));
             }
+            let fault = match cells::number(cell, sheet.decimal) {
+                Some(_) => format!("is larger than Saddle can hold, {:.1e} at most", cells::MAX),
+                None => "is not a finite number".into(),
+            };
             return Err(Error::failure(format!(
-                "{file}:{}: {} is not a finite number (column `{}`): mend it, or name the columns to learn by columns=",
+                "{file}:{}: {} {fault} (column `{}`): mend it, or name the columns to learn by columns=",
                 sheet.line(at),
                 shown(cell),
                 column.name
@@ -172,7 +200,7 @@ impl Table {
         let file = &sheet.name;
         for &i in chosen {
             let column = &self.all[i];
-            if column.dates == 0 || column.words < self.rows() {
+            if column.dates == 0 || column.role == Role::Number || column.words + column.numbers < self.rows() {
                 continue;
             }
             let mut values = vec![];
@@ -207,7 +235,7 @@ impl Table {
     /// The columns that are not learned, and why.
     pub fn left_out(&self, chosen: &[usize], constant: &[usize]) -> String {
         let reason = |i: usize| match &self.all[i].role {
-            _ if constant.contains(&i) => Some(format!("{} in every row", self.all[i].values[0])),
+            _ if constant.contains(&i) => Some(in_every_row(self.all[i].values[0])),
             _ if chosen.contains(&i) => None,
             Role::Other(what) => Some(what.clone()),
             Role::Entity => Some("names a series".into()),
@@ -226,7 +254,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The first of them with commas, and how many more there are.
-fn joined(parts: Vec<String>) -> String {
+pub(super) fn joined(parts: Vec<String>) -> String {
     let more = if parts.len() > MANY { format!(" and {} more", parts.len() - MANY) } else { String::new() };
     parts[..parts.len().min(MANY)].join(", ") + &more
 }

@@ -37,6 +37,8 @@ pub(super) struct Square {
     pub bits: u8,
     /// The least and the greatest value, of 65,535, before the size was changed; known where 16 bits were asked for.
     pub ends: (u16, u16),
+    /// Whether white shows through.
+    pub transparent: bool,
 }
 
 /// The central square of the image in `path`, grey or RGB, `size` on a side; in 16 bits a channel where `deep`, else 8.
@@ -57,11 +59,11 @@ pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> R
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     let bits = bits(decoder.color_type());
     let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-    let image = if deep { opaque_deep(image) } else { opaque(image) };
+    let (image, transparent) = if deep { opaque_deep(image) } else { opaque(image) };
     let ends = if deep { ends(&image) } else { (0, u16::MAX) };
     let mut image = cover(image, size);
     image.apply_orientation(orientation);
-    Ok(Square { image, file, bits, ends })
+    Ok(Square { image, file, bits, ends, transparent })
 }
 
 /// Whether the image in `path` has colours, by its header; none where it cannot be read.
@@ -119,36 +121,39 @@ fn bits(color: ColorType) -> u8 {
     (8 * u16::from(color.bytes_per_pixel()) / u16::from(color.channel_count())) as u8
 }
 
-/// `image` in 8 bits, grey or RGB, laid over white where it is transparent.
-fn opaque(image: DynamicImage) -> DynamicImage {
+/// `image` in 8 bits, grey or RGB, laid over white where it is transparent, and whether it is somewhere.
+fn opaque(image: DynamicImage) -> (DynamicImage, bool) {
     let color = image.color();
-    let image = if color.has_alpha() { over_white(image.into_rgba8(), 255).into() } else { image };
-    if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() }
+    let (image, transparent) = if color.has_alpha() { over_white(image.into_rgba8(), 255) } else { (image, false) };
+    (if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() }, transparent)
 }
 
 /// The same in 16 bits.
-fn opaque_deep(image: DynamicImage) -> DynamicImage {
+fn opaque_deep(image: DynamicImage) -> (DynamicImage, bool) {
     let color = image.color();
-    let image = if color.has_alpha() { over_white(image.into_rgba16(), 65_535).into() } else { image };
-    if color.has_color() { image.into_rgb16().into() } else { image.into_luma16().into() }
+    let (image, transparent) = if color.has_alpha() { over_white(image.into_rgba16(), 65_535) } else { (image, false) };
+    (if color.has_color() { image.into_rgb16().into() } else { image.into_luma16().into() }, transparent)
 }
 
 fn over_white<T: Primitive + Into<u64> + TryFrom<u64>>(
     mut image: ImageBuffer<Rgba<T>, Vec<T>>,
     white: u64,
-) -> ImageBuffer<Rgba<T>, Vec<T>>
+) -> (DynamicImage, bool)
 where
     Rgba<T>: image::Pixel<Subpixel = T>,
+    DynamicImage: From<ImageBuffer<Rgba<T>, Vec<T>>>,
 {
+    let mut transparent = false;
     for Rgba([r, g, b, a]) in image.pixels_mut() {
         let alpha: u64 = (*a).into();
+        transparent |= alpha < white;
         for channel in [r, g, b] {
             let value: u64 = (*channel).into();
             *channel = T::try_from((value * alpha + white * (white - alpha)) / white).unwrap_or(*channel);
         }
         *a = T::DEFAULT_MAX_VALUE;
     }
-    image
+    (image.into(), transparent)
 }
 
 fn ends(image: &DynamicImage) -> (u16, u16) {

@@ -7,13 +7,15 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
 use super::{Options, check_memory, digest, set_name, unpack};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted, plain};
 use crate::settings::{Decimal, Separator};
 
 /// Rows by which the separator is chosen.
 const FIRST: usize = 100;
-/// The longest part of a cell that is shown.
-const SHOWN: usize = 40;
+/// Rows that make a doubt about decimals worth a note.
+const FEW: usize = 3;
+/// The most lines that are no rows, above a table and below.
+const ASIDE: usize = 20;
 /// What is chosen from: of several that split alike, the first, as commas may be those of decimals.
 const SEPARATORS: [Separator; 4] = [Separator::Tab, Separator::Semicolon, Separator::Pipe, Separator::Comma];
 
@@ -48,10 +50,13 @@ impl Sheet {
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let bytes = unpack::read(path)?;
         let source = digest::of_files(&[digest::of(&[&bytes])]);
-        let (text, encoding) = decode(path, bytes)?;
+        let (mut text, encoding) = decode(path, bytes)?;
+        if let Some(end) = end_of_difference(&text) {
+            text.truncate(end);
+        }
         // Short cells take more as numbers than as text.
         let cells = text.bytes().filter(|byte| b",;\t|\n".contains(byte)).count();
-        check_memory(path, "cells", cells, size_of::<f64>(), "a part of the table")?;
+        check_memory(path, "cell", cells, size_of::<f64>(), "a part of the table")?;
         let mut sheet = Self {
             file: path.display().to_string(),
             name: set_name(path),
@@ -74,6 +79,8 @@ impl Sheet {
             let (above, table) = sheet.text.split_at(sheet.start);
             sheet.text = above.to_owned() + &tabs_for_blanks(table);
         }
+        sheet.skip_titles();
+        sheet.skip_titles();
         let commas = sheet.survey(options, guessed)?;
         if options.decimal == Some(Decimal::Comma) && options.separator == Some(Separator::Comma) && !commas {
             return Err(Error::usage(format!(
@@ -111,25 +118,15 @@ impl Sheet {
 
     /// The separator that splits the first rows alike, into cells that are numbers or dates.
     fn guess(&self, is_decimal_comma: bool) -> Separator {
-        let known = |cell: &str| {
-            let number = |decimal| cells::number(cell, decimal).is_some();
-            number(Decimal::Point)
-                || number(Decimal::Comma)
-                || cells::is_missing(cell)
-                || cells::dates(cell, u8::MAX) != 0
-        };
         // The share of rows that have the usual number of cells, and the share of cells that are known.
         let judge = |text: &str, separator| {
-            let rows: Vec<StringRecord> = reader(text, separator).records().take(FIRST).flatten().collect();
-            let rows: Vec<&StringRecord> = rows.iter().filter(|row| row.iter().ne([""])).collect();
-            let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
-            let width =
-                rows.iter().map(|row| row.len()).max_by_key(|width| count(*width)).filter(|width| *width > 1)?;
+            let rows = first_rows(text, separator);
+            let (width, alike) = usual_width(&rows)?;
             // The first row may hold names.
             let below = &rows[usize::from(rows.len() > 1)..];
             let all: usize = below.iter().map(|row| row.len()).sum();
-            let known = below.iter().flat_map(|row| row.iter()).filter(|cell| known(cell)).count();
-            Some((count(width) as f64 / rows.len() as f64, known as f64 / all as f64))
+            let known = below.iter().flat_map(|row| row.iter()).filter(|cell| !cells::is_text(cell)).count();
+            (width > 1).then(|| (alike as f64 / rows.len() as f64, known as f64 / all as f64))
         };
         let text = &self.text[self.start..];
         let mut best = (0.0, Separator::Comma);
@@ -152,11 +149,45 @@ impl Sheet {
         }
     }
 
+    /// Goes on to the first row, past lines such as the title of a report where these are no rows for certain.
+    fn skip_titles(&mut self) {
+        let rows = first_rows(&self.text[self.start..], self.delimiter());
+        let Some((width, _)) = usual_width(&rows).filter(|(width, _)| *width > 1) else { return };
+        // Programs write the empty cells of a row after a title.
+        let is_aside = |row: &StringRecord| row.len() != width || !row[0].is_empty() && is_alone(row);
+        let first = rows.iter().position(|row| !is_aside(row)).unwrap_or(0);
+        let (titles, names) = (&rows[..first], &rows[first]);
+        let has_digits = names.iter().any(|cell| !cell.is_empty() && cells::is_whole(cell));
+        let are_names =
+            names.iter().any(cells::is_text) && names.iter().all(|cell| cells::is_whole(cell) || cells::is_text(cell));
+        let is_title = |row: &StringRecord| match row.len() {
+            // Two numbers may be one with a decimal comma.
+            1 => are_names || width > 2 || self.separator != Separator::Comma,
+            // R does not name the first column, and a row may end with a separator.
+            len => are_names && (!has_digits || len + 1 < width),
+        };
+        if first == 0 || first > ASIDE || !titles.iter().all(is_title) {
+            return;
+        }
+        let lines = counted(first, "line");
+        self.notes.push(format!("`{}`: left out {lines} above the table, {}", self.name, shown(&titles[0][0])));
+        self.start += names.position().map_or(0, Position::byte) as usize;
+    }
+
+    /// What the reader takes for the separator, as several blanks are made one tabulator before.
+    fn delimiter(&self) -> Separator {
+        if self.separator == Separator::Blank { Separator::Tab } else { self.separator }
+    }
+
     /// Looks at every cell: rows are of one width, and decimals are found out. Says whether any cell holds a comma.
     fn survey(&mut self, options: &Options, guessed: bool) -> Result<bool> {
         let (mut width, mut commas) = (0, false);
         let mut sure = [0usize; 2];
-        let mut doubtful: Option<String> = None;
+        // The first cells whose only mark may be between thousands: a comma, or a point in several rows.
+        let (mut doubtful, mut dotted) = (None, vec![]);
+        // Lines below the table, which are no rows if they are the last.
+        let mut below: Vec<(usize, StringRecord)> = vec![];
+        let mut first = None;
         // For each column: all are whole; all are digits, as after a decimal comma; some begin with 0 as decimals do.
         let mut whole: Vec<[bool; 3]> = vec![];
         let mut last = (0, false);
@@ -165,17 +196,31 @@ impl Sheet {
                 width = row.len();
                 whole = vec![[true, true, false]; width];
             }
-            if row.len() != width {
-                let hint = match guessed && self.separator == Separator::Comma && row.len() == 2 * width {
-                    true => "; if the commas are those of decimals, set decimal=comma",
-                    false => "",
+            let is_second = *first.get_or_insert(at) == last.0;
+            let odd = |at, values: &StringRecord| {
+                let advice = match values.len() {
+                    len if guessed && self.separator == Separator::Comma && len == 2 * width => {
+                        "if the commas are those of decimals, set decimal=comma".into()
+                    }
+                    _ if is_second => format!("mend it, or take out line {} if that is no row", self.line(last.0)),
+                    _ => "mend it, or take it out".into(),
                 };
-                return Err(Error::failure(format!(
-                    "{}:{}: {} values where the first row has {width}{hint}",
-                    self.file,
-                    self.line(at),
-                    row.len()
-                )));
+                let (line, count) = (self.line(at), counted(values.len(), "value"));
+                Error::failure(format!("{}:{line}: {count} where the first row has {width}: {advice}", self.file))
+            };
+            if row.len() < width
+                && below.len() < ASIDE
+                && cells::is_text(&row[0])
+                && (is_alone(row) || cells::is_summary(&row[0]))
+            {
+                below.push((at, row.clone()));
+                return Ok(());
+            }
+            if row.len() != width {
+                return Err(odd(at, row));
+            }
+            if let Some((at, line)) = below.first() {
+                return Err(odd(*at, line));
             }
             last = (at, row.iter().next_back().is_some_and(|cell| cell.contains('\n')));
             for (cell, kind) in row.iter().zip(&mut whole) {
@@ -183,7 +228,12 @@ impl Sheet {
                 match cells::evidence(cell) {
                     Some(Evidence::Sure(Decimal::Point)) => sure[0] += 1,
                     Some(Evidence::Sure(Decimal::Comma)) => sure[1] += 1,
-                    Some(Evidence::Doubtful) if doubtful.is_none() => doubtful = Some(cell.to_owned()),
+                    Some(Evidence::Doubtful) if cell.contains('.') && dotted.len() < FEW => {
+                        dotted.push(cell.to_owned())
+                    }
+                    Some(Evidence::Doubtful) if doubtful.is_none() && cell.contains(',') => {
+                        doubtful = Some(cell.to_owned())
+                    }
                     _ => {}
                 }
                 let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -198,8 +248,15 @@ impl Sheet {
             let line = self.line(last.0);
             return Err(Error::failure(format!("{}:{line}: a quote begins here that has no end", self.file)));
         }
+        if let Some((at, line)) = below.first() {
+            let lines = counted(below.len(), "line");
+            self.notes.push(format!("`{}`: left out {lines} below the table, {}", self.name, shown(&line[0])));
+            self.text.truncate(*at);
+        }
         if options.decimal.is_none() {
-            self.decide_decimal(sure, doubtful);
+            // Between commas no comma is one of decimals.
+            let may_be = dotted.len() == FEW && (self.separator != Separator::Comma || width == 1);
+            self.decide_decimal(sure, doubtful.or(dotted.pop().filter(|_| may_be)));
         }
         let is_pair = |pair: &[[bool; 3]]| pair[0][0] && pair[1][1];
         if guessed && self.separator == Separator::Comma && sure == [0, 0] {
@@ -219,7 +276,7 @@ impl Sheet {
     fn decide_decimal(&mut self, [points, commas]: [usize; 2], doubtful: Option<String>) {
         self.decimal = if commas > points { Decimal::Comma } else { Decimal::Point };
         let Some(cell) = doubtful.filter(|_| points + commas == 0) else { return };
-        if self.separator == Separator::Semicolon {
+        if self.separator == Separator::Semicolon && cell.contains(',') {
             self.decimal = Decimal::Comma;
         }
         let other = if self.decimal == Decimal::Comma { Decimal::Point } else { Decimal::Comma };
@@ -241,15 +298,18 @@ impl Sheet {
 
     /// Gives every row that has anything in it, with where it is.
     pub fn rows(&self, mut take: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
-        let separator = if self.separator == Separator::Blank { Separator::Tab } else { self.separator };
-        let mut csv = reader(&self.text[self.start..], separator);
+        // Most rows need no trimming, which copies them.
+        let mut csv = reader(&self.text[self.start..], self.delimiter(), Trim::None);
         let mut record = StringRecord::new();
         loop {
             let read = csv.read_record(&mut record);
             if !read.map_err(|error| Error::failure(format!("`{}` cannot be read: {error}", self.file)))? {
                 return Ok(());
             }
-            if record.iter().any(|cell| !cell.is_empty()) {
+            if record.as_slice().bytes().any(|byte| byte <= b' ' || !byte.is_ascii()) {
+                record.trim();
+            }
+            if !record.as_slice().is_empty() {
                 take(self.start + record.position().map_or(0, Position::byte) as usize, &record)?;
             }
         }
@@ -262,7 +322,7 @@ impl Sheet {
             Separator::Blank => (tabs_for_blanks(comment), Separator::Tab),
             separator => (comment.clone(), separator),
         };
-        let names = reader(&comment, separator).records().next()?.ok()?;
+        let names = reader(&comment, separator, Trim::All).records().next()?.ok()?;
         (width > 1 && names.len() == width).then_some(names)
     }
 
@@ -273,13 +333,40 @@ impl Sheet {
     }
 }
 
-fn reader(text: &str, separator: Separator) -> csv::Reader<&[u8]> {
+/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a file
+/// that is made to fill memory, teach no more.
+fn end_of_difference(text: &str) -> Option<usize> {
+    let start = text.find('\n')? + 1;
+    let rest = &text.as_bytes()[start..];
+    let len = rest.iter().position(|byte| *byte == b'\n')? + 1;
+    let is_whole = rest.len() % len == 0 && len > 1 && !rest[..len].contains(&b'"');
+    (is_whole && rest.len() > FIRST * len && rest[len..] == rest[..rest.len() - len]).then_some(start + FIRST * len)
+}
+
+fn reader(text: &str, separator: Separator, trim: Trim) -> csv::Reader<&[u8]> {
     ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .trim(Trim::All)
+        .trim(trim)
         .delimiter(byte(separator))
         .from_reader(text.as_bytes())
+}
+
+/// The first rows that have anything in them.
+fn first_rows(text: &str, separator: Separator) -> Vec<StringRecord> {
+    let rows = reader(text, separator, Trim::All).into_records().take(FIRST).flatten();
+    rows.filter(|row| !row.as_slice().is_empty()).collect()
+}
+
+/// How many cells most rows have, and how many these rows are.
+fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
+    let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
+    rows.iter().map(|row| (row.len(), count(row.len()))).max_by_key(|(_, count)| *count)
+}
+
+/// Whether a row has nothing but its first cell.
+fn is_alone(row: &StringRecord) -> bool {
+    row.iter().skip(1).all(str::is_empty)
 }
 
 /// The separator itself; several blanks are made one tabulator before.
@@ -309,11 +396,5 @@ fn tabs_for_blanks(text: &str) -> String {
 
 /// A cell in a sentence: in one line, and not all of a long one.
 pub(super) fn shown(cell: &str) -> String {
-    match cell.is_empty() {
-        true => "an empty cell".into(),
-        false if cell.chars().count() > SHOWN => {
-            format!("`{}…`", cell.chars().take(SHOWN).collect::<String>().escape_debug())
-        }
-        false => format!("`{}`", cell.escape_debug()),
-    }
+    if cell.is_empty() { "an empty cell".into() } else { plain(&format!("`{cell}`")) }
 }

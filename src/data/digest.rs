@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::files::sha256;
+
 /// The SHA-256 of one file, or of one array of an npz file.
 pub(super) type FileDigest = [u8; 32];
 
@@ -14,9 +16,7 @@ pub(super) fn of(parts: &[&[u8]]) -> FileDigest {
 
 /// The digest of files, of each of which its own is known, in hexadecimal.
 pub(super) fn of_files<'a>(files: impl IntoIterator<Item = &'a FileDigest>) -> String {
-    let mut hash = Sha256::new();
-    files.into_iter().for_each(|file| hash.update(file));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(files)
 }
 
 /// The digest of a set that `version` of the code draws.

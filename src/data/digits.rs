@@ -21,7 +21,7 @@ const DEFAULT_SIZE: usize = 28;
 pub(super) fn draw(options: &Options) -> Result<(Images, Option<Labels>)> {
     let count = if options.split == Split::Train { TRAIN_DIGITS } else { TEST_DIGITS };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
-    check_memory(Path::new("digits"), "images", count, size * size, "a smaller size")?;
+    check_memory(Path::new("digits"), "image", count, size * size, "a smaller size")?;
     let root = Root::new("digits", options.seed, options.split);
     let mut pixels = vec![0; count * size * size];
     pixels

@@ -105,7 +105,7 @@ impl Parts {
             return Ok(whole);
         }
         let folders = listing::folders(folder)?;
-        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let name = |path: &PathBuf| name(path).to_lowercase();
         let named = |names: &[&str]| {
             let found: Vec<PathBuf> =
                 folders.iter().filter(|path| names.contains(&name(path).as_str())).cloned().collect();
@@ -140,7 +140,6 @@ impl Parts {
     }
 
     fn said(&self, split: Split) -> String {
-        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match (&self.test, split) {
             (Some(test), Split::Train) => {
                 format!("{}/, beside {}/ to measure with", name(&self.train), name(test))
@@ -211,6 +210,30 @@ fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
         _ => format!("it has {} files", there.join(", ")),
     };
     Error::failure(format!("`{}` holds no images, IDX files or MIDI files: {instead}", folder.display()))
+}
+
+/// What to say of folders beside those of the classes that no image lies in.
+pub(super) fn without_images(folder: &Path, classes: &[String]) -> Result<Option<String>> {
+    let mut empty = vec![];
+    for path in listing::folders(folder)?.into_iter().filter(|path| !classes.contains(&name(path))) {
+        if !listing::files(&path, &mut LeftOut::default())?.iter().any(|file| decode::is_image(file)) {
+            empty.push(name(&path));
+        }
+    }
+    Ok((!empty.is_empty()).then(|| format!("no class, as no image lies in them: the folders `{}`", empty.join("`, `"))))
+}
+
+/// What to say of classes that are called like parts.
+pub(super) fn parts_as_classes(classes: &[String]) -> Option<String> {
+    let parts = [&TRAIN_NAMES[..], &TEST_NAMES, &VALIDATION_NAMES].concat();
+    let named: Vec<&str> =
+        classes.iter().filter(|c| parts.contains(&c.to_lowercase().as_str())).map(String::as_str).collect();
+    let what = "classes here, and no parts of the data: those are two folders, such as `train` and `test`";
+    (!named.is_empty()).then(|| format!("`{}`: {what}", named.join("`, `")))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The names of classes, each once, in order: by number where all are numbers.

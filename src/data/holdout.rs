@@ -1,22 +1,55 @@
-//! Examples held out of data that has no part to test with: some of images and points by chance, the last of series.
+//! What is held out of data that has no part to test with: images and points by chance, of series the last.
 
 use std::path::Path;
 
 use super::random::Root;
-use super::{About, Dataset, Items, Options, Split, Symbols, windows};
+use super::windows::{self, Cut};
+use super::{About, Dataset, Items, Options, Split, Symbols};
 use crate::error::Result;
 
 /// Of fewer examples none are held out.
 const FEWEST: usize = 20;
 
-/// How many of `count` examples are held out; 0 where that is not asked for, or where they are too few.
-pub(super) fn share(count: usize, options: &Options) -> usize {
-    match options.holdout {
-        share if share > 0.0 && count >= FEWEST => {
-            ((count as f64 * f64::from(share)).round() as usize).clamp(1, count - 1)
+/// How many of `count` are held out.
+fn share(count: usize, options: &Options) -> usize {
+    (count as f64 * f64::from(options.holdout)).round() as usize
+}
+
+/// Whether some of so many examples are held out.
+fn is_enough(examples: usize, options: &Options) -> bool {
+    options.holdout > 0.0 && examples >= FEWEST
+}
+
+/// Which of `count` examples are held out: the last of a series, else some by chance.
+pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool> {
+    match is_enough(count, options) {
+        false => vec![false; count],
+        true => {
+            let held = share(count, options).clamp(1, count - 1);
+            if is_series { (0..count).map(|i| i >= count - held).collect() } else { drawn(count, held, options.seed) }
         }
-        _ => 0,
     }
+}
+
+/// The rows of series to learn from, and those to test with: the last of each series, where a window fits in both, else
+/// whole series by chance.
+pub(super) fn of_series(mut series: Vec<Vec<usize>>, cut: &Cut, options: &Options) -> [Vec<Vec<usize>>; 2] {
+    let lengths: Vec<usize> = series.iter().map(Vec::len).collect();
+    let mut test = vec![];
+    if !is_enough(cut.total(&lengths), options) {
+        return [series, test];
+    }
+    for rows in &mut series {
+        let held = share(rows.len(), options);
+        if held >= cut.window && cut.count(rows.len() - held) > 0 {
+            test.push(rows.split_off(rows.len() - held));
+        }
+    }
+    if test.is_empty() {
+        let mut held = drawn(series.len(), share(series.len(), options), options.seed).into_iter();
+        (test, series) = series.into_iter().partition(|rows| held.next() == Some(true) && rows.len() >= cut.window);
+    }
+    [series, test]
 }
 
 /// Whether a set without parts has certainly nothing to test with, so that it need not be read.
@@ -25,7 +58,7 @@ pub(super) fn is_empty(options: &Options) -> bool {
 }
 
 /// Chooses `count` of `of`, by a seed.
-pub(super) fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
+fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
     let mut stream = Root::new("holdout", seed, Split::Train).stream(of);
     let mut chosen = vec![false; of];
     // Floyd's way: each subset is equally likely, and no list is shuffled.
@@ -37,30 +70,27 @@ pub(super) fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
     chosen
 }
 
-/// What is said of a part of so many of `of` examples, `held` of which are held out.
-pub(super) fn said(of: usize, held: usize, options: &Options) -> String {
+/// What is said of a part of `of` examples, rows or steps, `held` of which are held out.
+pub(super) fn said(of: usize, held: usize, unit: &str, options: &Options) -> String {
     match (options.holdout > 0.0, held, options.split) {
         (false, _, _) => String::new(),
-        (true, 0, _) => format!("all, as they are too few to hold some out ({FEWEST} would do)"),
-        (true, _, Split::Train) => format!("{} of {of}, {held} are held out to measure with", of - held),
-        (true, _, Split::Test) => format!("{held} of {of}, held out"),
+        (true, 0, _) => format!("all, as they are too few to hold some out ({FEWEST} examples at least)"),
+        (true, _, Split::Train) => format!("{} of {of} {unit}, {held} held out", of - held),
+        (true, _, Split::Test) => format!("{held} of {of} {unit}, held out"),
     }
 }
 
 /// The part that the options ask for of a set without parts; nothing, where nothing is held out to test with.
 pub(super) fn part(mut set: Dataset, options: &Options) -> Option<Dataset> {
-    let count = set.len();
-    let held = share(count, options);
-    if held == 0 && options.split == Split::Test {
+    let is_held = held(set.len(), set.shape.len() == 2, options);
+    let held = is_held.iter().filter(|held| **held).count();
+    let is_test = options.split == Split::Test;
+    if held == 0 && is_test {
         return None;
     }
-    let part = said(count, held, options);
+    let part = said(set.len(), held, "examples", options);
     if held > 0 {
-        let is_series = set.shape.len() == 2;
-        let is_held =
-            if is_series { (0..count).map(|i| i >= count - held).collect() } else { drawn(count, held, options.seed) };
-        let wanted = options.split == Split::Test;
-        set.retain(|i| is_held[i] == wanted);
+        set.retain(|i| is_held[i] == is_test);
     }
     set.about.part = [set.about.part, part].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
     Some(set)
@@ -95,9 +125,9 @@ fn cut(
     options: &Options,
 ) -> Option<(Vec<Vec<u8>>, String)> {
     let steps: usize = pieces.iter().map(Vec::len).sum();
-    let cut = match share(windows(&pieces), options) {
-        0 => steps,
-        _ => steps - ((steps as f64 * f64::from(options.holdout)) as usize).clamp(window.min(steps), steps),
+    let cut = match is_enough(windows(&pieces), options) {
+        false => steps,
+        true => steps - share(steps, options).clamp(window.min(steps), steps),
     };
     let (mut learned, mut held, mut at) = (vec![], vec![], 0);
     for piece in &pieces {
@@ -107,15 +137,13 @@ fn cut(
         held.extend((!last.is_empty()).then(|| last.to_vec()));
     }
     let is_cut = windows(&learned) > 0 && windows(&held) > 0;
-    let steps_of = |part: &str, count: usize| format!("the {part} {count} of {steps} steps");
-    match (options.split, is_cut) {
-        (Split::Test, false) => None,
-        (Split::Test, true) => Some((held, format!("{}, held out", steps_of("last", steps - cut)))),
-        (Split::Train, true) => {
-            Some((learned, format!("{}, the others are held out to measure with", steps_of("first", cut))))
-        }
-        (Split::Train, false) => Some((pieces, said(0, 0, options))),
-    }
+    let part = match (options.split, is_cut) {
+        (Split::Test, false) => return None,
+        (Split::Test, true) => held,
+        (Split::Train, true) => learned,
+        (Split::Train, false) => pieces,
+    };
+    Some((part, said(steps, if is_cut { steps - cut } else { 0 }, "steps", options)))
 }
 
 impl Dataset {
@@ -151,9 +179,28 @@ mod tests {
 
     #[test]
     fn a_share_is_never_nothing_nor_everything() {
-        let share = |count, holdout| share(count, &options(holdout, Split::Train));
-        assert_eq!([share(19, 0.5), share(20, 0.0), share(20, 0.001), share(20, 0.1)], [0, 0, 1, 2]);
-        assert_eq!([share(1000, 0.1), share(20, 0.89)], [100, 18]);
+        let count = |count, holdout, is_series| {
+            held(count, is_series, &options(holdout, Split::Train)).iter().filter(|held| **held).count()
+        };
+        for is_series in [false, true] {
+            let count = |of, holdout| count(of, holdout, is_series);
+            assert_eq!([count(19, 0.5), count(20, 0.0), count(20, 0.001), count(20, 0.1)], [0, 0, 1, 2]);
+            assert_eq!([count(1000, 0.1), count(27, 0.1), count(20, 0.89), count(20, 0.99)], [100, 3, 18, 19]);
+        }
+    }
+
+    #[test]
+    fn the_last_rows_of_series_are_held_out_or_whole_series() {
+        let of = |lengths: &[usize], share| {
+            let series = lengths.iter().map(|rows| (0..*rows).collect()).collect();
+            let parts = of_series(series, &Cut { window: 4, stride: 1, spare: 1 }, &options(share, Split::Train));
+            parts.map(|part| part.iter().map(Vec::len).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[50, 10], 0.15), [vec![42, 10], vec![8]]);
+        assert_eq!(of(&[23], 0.2), [vec![23], vec![]], "19 windows are too few");
+        assert_eq!(of(&[24], 0.2), [vec![19], vec![5]]);
+        assert_eq!(of(&[24], 0.1), [vec![24], vec![]], "of one series not all");
+        assert_eq!(of(&[6; 10], 0.2), [vec![6; 8], vec![6; 2]]);
     }
 
     #[test]
@@ -176,7 +223,10 @@ mod tests {
         let windows = |pieces: &[Vec<u8>]| pieces.iter().map(|piece| piece.len().saturating_sub(3)).sum();
         let part = |holdout, split| cut(all.clone(), 4, windows, &options(holdout, split));
         let (learned, said) = part(0.1, Split::Train).unwrap();
-        assert_eq!((learned[0].len(), learned[1].len(), said.contains("first 90 of 100")), (60, 30, true));
+        assert_eq!(
+            (learned[0].len(), learned[1].len(), said.contains("90 of 100 steps, 10 are held out")),
+            (60, 30, true)
+        );
         assert_eq!(part(0.1, Split::Test).unwrap().0, [(90..100).collect::<Vec<u8>>()]);
         assert_eq!(part(0.5, Split::Test).unwrap().0.concat(), (50..100).collect::<Vec<u8>>());
         assert_eq!(part(0.01, Split::Test).unwrap().0.concat(), (96..100).collect::<Vec<u8>>());

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::digest::{self, FileDigest};
 use super::images::Images;
 use super::levels::{Levels, darkness};
+use super::options::Holds;
 use super::unpack::{is_gzipped, read_up_to, source, stem, too_large};
 use super::{About, Dataset, Labels, Options, Split, holdout, listing, product, resized, set_name};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::settings::Layout;
 
 /// What an IDX file holds, by its first four bytes: unsigned bytes in three dimensions, or in one.
 #[derive(Clone, Copy)]
@@ -83,7 +83,7 @@ pub(super) fn is_idx(path: &Path) -> Result<bool> {
 
 /// The part that the options ask for of the file that the user names, or of its sibling of the other part.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
-    options.check_layout(&format!("`{}`", path.display()), Layout::Images)?;
+    options.check(&format_args!("`{}`", path.display()), Holds::Images)?;
     let test = if options.parts && split_of(&stem(path)) == Some(Split::Train) { test_of(path) } else { None };
     if test.is_none() && holdout::is_empty(options) {
         return Ok(None);
@@ -152,7 +152,7 @@ fn read(path: &Path, learned: Option<&Path>, mut about: About, options: &Options
     about.source = digest::of_files(&files);
     let images = resized(path, Images { pixels, channels: 1, height, width }, options)?;
     let name = set_name(path);
-    Dataset::of_images(name, images, labels.map(|(labels, _)| labels), about, options)?.without_unknown_classes()
+    Dataset::of_images(name, images, labels.map(|(labels, _)| labels), about, options).without_unknown_classes()
 }
 
 /// The file of labels beside one of images.

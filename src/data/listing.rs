@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::LeftOut;
 use crate::error::{Error, Result};
+use crate::settings::RUN_FILE;
 
 /// Folders that systems make beside people's files: previews, the remains of archives, what was deleted.
 const OF_SYSTEMS: [&str; 7] =
     ["__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@Recycle"];
-/// The file that makes a folder that of a run.
-const RUN: &str = "run.toml";
 
 /// Whether this is the folder of a run.
 pub(super) fn is_run(folder: &Path) -> bool {
-    folder.join(RUN).is_file()
+    folder.join(RUN_FILE).is_file()
 }
 
 /// Every file below `folder`, sorted. Links to folders are followed, where these are not read anyway.

@@ -7,11 +7,11 @@ use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, T
 
 use super::digest::{self, FileDigest};
 use super::folder::Files;
+use super::options::Holds;
 use super::unpack::{ending, read as bytes_of};
 use super::{About, Dataset, LeftOut, Options, Split, SymbolKind, Symbols, holdout, listing, windows};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::settings::Layout;
 
 /// Steps in a beat, which is a quarter note.
 const STEPS: u64 = 4;
@@ -57,8 +57,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
 pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Result<Option<Dataset>> {
     let Files { root, train, part, mut left_out, said } = files;
     let place = format!("`{}`", root.display());
-    options.refuse_image_options(&place, "melodies")?;
-    options.check_layout(&place, Layout::Sequences)?;
+    options.check(&place, Holds::Melodies)?;
     let (mut melodies, mut digests, mut refused) = (vec![], vec![], None);
     for file in part {
         match load(file) {

@@ -26,6 +26,7 @@ mod pictures;
 mod points;
 mod random;
 mod roles;
+mod scaling;
 mod series;
 mod shapes;
 mod sines;
@@ -38,10 +39,10 @@ mod windows;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
-use crate::settings::Layout;
+use crate::error::{Error, Result, counted};
 use crate::{files, memory};
 use images::Images;
+use options::Holds;
 use random::Root;
 
 pub use about::{About, LeftOut};
@@ -101,9 +102,9 @@ const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-ima
 /// Endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
-/// Opens a built-in set by name, or a path by its ending (`.gz` aside, in any capitals):
+/// Opens a built-in set by name, or a path by its ending (in any capitals, and all but `.npz` also with `.gz`):
 /// * an IDX file, a folder of them, or a folder of image files: images;
-/// * `.csv`: points, or with a window sequences;
+/// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`: points, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`: sequences of characters;
 /// * `.mid`, `.midi`, or a folder of them: melodies.
@@ -133,20 +134,17 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     let source = digest::of_drawn(spec, DRAWN);
     let set = match spec {
         "ring" | "grid" => {
-            options.check_layout(&place, Layout::Points)?;
+            options.check(&place, Holds::DrawnPoints)?;
             points::open(spec, options)?
         }
         "sines" | "sines-rcgan" => {
-            options.check_layout(&place, Layout::Sequences)?;
+            options.check(&place, Holds::DrawnSequences)?;
             sines::open(spec, options)?
         }
         "digits" | "shapes" => {
-            options.check_layout(&place, Layout::Images)?;
-            if options.range.is_some() {
-                return Err(Error::usage(format!("{place} is drawn in full black and white: leave out range")));
-            }
+            options.check(&place, Holds::DrawnImages)?;
             let (images, labels) = if spec == "digits" { digits::draw(options)? } else { shapes::draw(options)? };
-            Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)?
+            Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)
         }
         _ => return open_path(spec, options),
     };
@@ -225,7 +223,7 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     let Some(size) = options.size else {
         return Ok(images);
     };
-    check_memory(path, "images", images.count(), images.channels * size * size, "a smaller size")?;
+    check_memory(path, "image", images.count(), images.channels * size * size, "a smaller size")?;
     Ok(images.fit(size))
 }
 
@@ -235,7 +233,9 @@ fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str)
     match (count as u64).checked_mul(len as u64) {
         Some(bytes) if bytes <= most.bytes => memory::ensure(bytes),
         _ => Err(Error::failure(format!(
-            "{count} {noun} of {len} bytes from `{}` take more than {most}: ask for {advice}",
+            "{} of {} from `{}` take more than {most}: ask for {advice}",
+            counted(count, noun),
+            counted(len, "byte"),
             path.display(),
         ))),
     }
@@ -262,17 +262,10 @@ fn set_name(path: &Path) -> String {
 }
 
 impl Dataset {
-    fn of_images(
-        name: String,
-        images: Images,
-        labels: Option<Labels>,
-        about: About,
-        options: &Options,
-    ) -> Result<Self> {
-        options.refuse_windows(&format_args!("`{name}`"), "images")?;
+    fn of_images(name: String, images: Images, labels: Option<Labels>, about: About, options: &Options) -> Self {
         let channels = if options.stack == 3 { 1 } else { options.channels.unwrap_or(images.channels) };
         let images = images.with_channels(channels);
-        Ok(Self {
+        Self {
             name,
             shape: vec![channels * options.stack, images.height, images.width],
             items: Items::Bytes(images.pixels.into()),
@@ -280,7 +273,7 @@ impl Dataset {
             stack: options.stack,
             series: None,
             about,
-        })
+        }
     }
 
     /// Leaves out items whose class is none of those with a name: the part to test with may have some.

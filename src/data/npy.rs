@@ -37,6 +37,24 @@ impl Array {
         self.bytes.chunks_exact(self.kind.size).map(self.kind.decode)
     }
 
+    /// The value of a place in C order.
+    pub fn at(&self, i: usize) -> f64 {
+        (self.kind.decode)(&self.bytes[i * self.kind.size..][..self.kind.size])
+    }
+
+    /// The fewest decimals with which every value can be written as precisely as its type holds it, where 9 do.
+    pub fn decimals(&self) -> Option<usize> {
+        let exact = match self.kind.size {
+            2 => 2f64.powi(-11),
+            4 => 2f64.powi(-24),
+            _ => f64::EPSILON,
+        };
+        (0..=9).find(|&decimals| {
+            let power = 10f64.powi(decimals as i32);
+            self.values().all(|value| ((value * power).round() / power - value).abs() <= value.abs() * exact)
+        })
+    }
+
     /// Whether the type has no fractions.
     pub fn is_whole(&self) -> bool {
         self.kind.is_whole
@@ -104,18 +122,23 @@ fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
 /// Reads one array, or says what it holds instead of numbers. Memory grows with the bytes really there, never with the
 /// header's claim.
 fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Array, String>> {
-    let (head, header) = header(path, &place, source)?;
+    let (head, header) = match header(path, &place, source)? {
+        Ok(read) => read,
+        Err(records) => return Ok(Err(records)),
+    };
     let shape: Vec<usize> = header.shape().iter().map(|&extent| extent as usize).collect();
     let DType::Plain(type_name) = header.dtype() else {
-        return Ok(Err(format!("{place} holds records, not numbers")));
+        return Ok(Err(records(&place)));
     };
     if shape.is_empty() || shape.contains(&0) {
         return Err(Error::failure(format!("{place} holds no examples: its shape is [{}]", product(&shape))));
     }
     let Some(kind) = kind(&type_name, is_big_endian(&head)) else {
-        return Ok(Err(format!(
-            "{place} holds values of type {type_name}: save it as uint8, float32 or another whole or real number"
-        )));
+        let way = match type_name.type_char() {
+            TypeChar::Complex => "complex numbers: save a.real and a.imag as features of their own",
+            _ => "which are no numbers that are read: save it as uint8, float32 or another whole or real number",
+        };
+        return Ok(Err(format!("{place} holds values of type {type_name}, {way}")));
     };
     let size = kind.size;
     let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
@@ -141,9 +164,18 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Arr
     Ok(Ok(Array { place, shape, kind, bytes, file }))
 }
 
-/// The header of an array, if it can be one, and its bytes: `npyz` believes its length, recurses on brackets and
-/// multiplies extents unchecked, which a plain array's few brackets and digits bound.
-fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<(Vec<u8>, NpyHeader)> {
+/// What is said of an array of records.
+fn records(place: &str) -> String {
+    format!(
+        "{place} holds records (a type with named fields), not numbers: save one field with \
+         np.save(\"field.npy\", a[\"field\"]), or all with numpy.lib.recfunctions.structured_to_unstructured(a)"
+    )
+}
+
+/// The bytes of an array's header, and what it says, or what the array holds instead of numbers: `npyz` believes its
+/// length, recurses on brackets and multiplies extents unchecked, which a plain array's few brackets and digits bound.
+fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<Result<(Vec<u8>, NpyHeader), String>> {
+    const MAX_BYTES: u32 = 1 << 20;
     const MAX_BRACKETS: usize = 4;
     const MAX_DIGITS: usize = 19;
     let refused = |reason: &str| Error::failure(format!("{place} is no npy array: {reason}"));
@@ -151,18 +183,45 @@ fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<(Vec<u8>, N
     if !bytes.starts_with(b"\x93NUMPY") {
         return Err(refused(if bytes.is_empty() { "it is empty" } else { "it does not start with \\x93NUMPY" }));
     }
-    let [.., 1, _, low, high] = bytes.as_slice() else {
-        return Err(refused("its header is cut short or of a later version than 1"));
+    // Later versions have longer headers, and names in UTF-8.
+    if matches!(bytes.get(6), Some(2 | 3)) {
+        bytes.extend(read_up_to(source, 2, path)?);
+    }
+    let len = match bytes[6..] {
+        [1, _, a, b] => u16::from_le_bytes([a, b]).into(),
+        [2 | 3, _, a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        [version, ..] if version > 3 => return Err(refused(&format!("its version is {version}, and 1 to 3 are read"))),
+        _ => return Err(refused("its header is cut short")),
     };
-    let len = u16::from_le_bytes([*low, *high]);
+    if len > MAX_BYTES {
+        return Err(refused("its header describes no plain array that memory could hold"));
+    }
+    let start = bytes.len();
     bytes.extend(read_up_to(source, len.into(), path)?);
-    let counted = |wanted: fn(&u8) -> bool| bytes[10..].iter().filter(|byte| wanted(byte)).count();
+    let text = String::from_utf8_lossy(&bytes[start..]);
+    let kind = text.split_once("'descr':").map_or("", |(_, kind)| kind.trim_start());
+    if kind.starts_with('[') {
+        return Ok(Err(records(place)));
+    }
+    if kind.starts_with("'|O") {
+        return Ok(Err(format!(
+            "{place} holds Python objects, such as rows of different lengths: save numbers, with dtype=float32"
+        )));
+    }
+    let counted = |wanted: fn(&u8) -> bool| bytes[start..].iter().filter(|byte| wanted(byte)).count();
     if counted(|byte| b"([{".contains(byte)) > MAX_BRACKETS || counted(u8::is_ascii_digit) > MAX_DIGITS {
         return Err(refused("its header describes no plain array that memory could hold"));
     }
+    // Python 2 wrote 30L for 30.
+    let mut plain = bytes.clone();
+    for i in start + 1..plain.len() {
+        if plain[i] == b'L' && plain[i - 1].is_ascii_digit() {
+            plain[i] = b' ';
+        }
+    }
     let header =
-        NpyHeader::from_reader(bytes.as_slice()).map_err(|error| refused(&error.to_string().replace('\n', " ")))?;
-    Ok((bytes, header))
+        NpyHeader::from_reader(plain.as_slice()).map_err(|error| refused(&error.to_string().replace('\n', " ")))?;
+    Ok(Ok((bytes, header)))
 }
 
 /// Whether the type in a header begins with `>`.

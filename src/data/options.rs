@@ -24,7 +24,7 @@ pub struct Options {
     pub channels: Option<usize>,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
-    /// Steps of a sequence, 2 to 65,536; without it a CSV file holds points, symbols come in windows of 64, and drawn
+    /// Steps of a sequence, 2 to 65,536; without it a table holds points, symbols come in windows of 64, and drawn
     /// sequences have the length of their definition.
     pub window: Option<usize>,
     /// Steps from one window to the next; without it 1 for tables and half a window for symbols.
@@ -95,32 +95,108 @@ impl Default for Options {
     }
 }
 
+/// What data holds, as far as settings are for some of it only.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Holds {
+    DrawnImages,
+    DrawnPoints,
+    DrawnSequences,
+    /// Images of files.
+    Images,
+    /// Points of arrays.
+    Points,
+    /// Sequences of arrays.
+    Sequences,
+    /// Points of tables.
+    Rows,
+    /// Sequences cut from tables.
+    Windows,
+    Text,
+    Melodies,
+}
+
+/// A setting: its name, what it is for in words, whether it is set, and what it is for.
+type Concern = (&'static str, &'static str, fn(&Options) -> bool, &'static [Holds]);
+
+const IMAGES: &[Holds] = &[Holds::DrawnImages, Holds::Images];
+const TABLES: &[Holds] = &[Holds::Rows, Holds::Windows];
+const CUT: &str = "tables, text and melodies";
+
+/// The settings that are not for all data.
+const CONCERNS: [Concern; 12] = [
+    ("size", "images", |options| options.size.is_some(), IMAGES),
+    ("channels", "images", |options| options.channels.is_some(), IMAGES),
+    ("stack", "images", |options| options.stack != 1, IMAGES),
+    ("range", "images of files", |options| options.range.is_some(), &[Holds::Images]),
+    (
+        "window",
+        CUT,
+        |options| options.window.is_some(),
+        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Melodies],
+    ),
+    ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies]),
+    // Older runs had no other scale: there it is on record whatever the data is.
+    (
+        "scale",
+        "numbers of files",
+        |options| options.scale.is_some_and(|scale| scale != Scale::None),
+        &[Holds::Points, Holds::Sequences, Holds::Rows, Holds::Windows],
+    ),
+    ("header", "tables", |options| options.header.is_some(), TABLES),
+    ("separator", "tables", |options| options.separator.is_some(), TABLES),
+    ("decimal", "tables", |options| options.decimal.is_some(), TABLES),
+    ("columns", "tables", |options| options.columns.is_some(), TABLES),
+    ("group", "tables", |options| options.group.is_some(), TABLES),
+];
+
+impl Holds {
+    fn layout(self) -> Layout {
+        match self {
+            Self::DrawnImages | Self::Images => Layout::Images,
+            Self::DrawnPoints | Self::Points | Self::Rows => Layout::Points,
+            _ => Layout::Sequences,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::DrawnImages => "drawn images",
+            Self::DrawnPoints => "drawn points",
+            Self::DrawnSequences => "drawn sequences",
+            Self::Sequences => "sequences of one length",
+            Self::Text => "text",
+            Self::Melodies => "melodies",
+            Self::Images | Self::Points | Self::Rows | Self::Windows => self.layout().word(),
+        }
+    }
+}
+
 impl Options {
-    /// Refuses what only images have for `place`, a set of `what`.
-    pub(super) fn refuse_image_options(&self, place: &dyn Display, what: &str) -> Result<()> {
-        if self.size.is_some() || self.channels.is_some() || self.stack != 1 {
-            return Err(Error::usage(format!("{place} holds {what}: leave out size, channels and stack")));
-        }
-        Ok(())
-    }
-
-    /// Refuses what only series have for `place`, a set of `what`.
-    pub(super) fn refuse_windows(&self, place: &dyn Display, what: &str) -> Result<()> {
-        if self.window.is_some() || self.stride.is_some() {
-            return Err(Error::usage(format!("{place} holds {what}: leave out window and stride")));
-        }
-        Ok(())
-    }
-
-    /// Refuses another layout than that of the examples in `place`.
-    pub(super) fn check_layout(&self, place: &dyn Display, layout: Layout) -> Result<()> {
-        match self.layout {
-            Some(asked) if asked != layout => Err(Error::usage(format!(
+    /// Refuses another layout than that of the examples in `place`, and settings that are not for them.
+    pub(super) fn check(&self, place: &dyn Display, holds: Holds) -> Result<()> {
+        let layout = holds.layout();
+        if let Some(asked) = self.layout.filter(|asked| *asked != layout) {
+            return Err(Error::usage(format!(
                 "{place} holds {}, and layout={} asks for other examples",
-                layout.word(),
+                holds.word(),
                 asked.word()
-            ))),
-            _ => Ok(()),
+            )));
         }
+        if layout == Layout::Sequences && self.scale == Some(Scale::Standard) {
+            return Err(Error::usage(
+                "scale=standard is for points: sequences are learned between 0 and 1, scale=range",
+            ));
+        }
+        let wrong = CONCERNS.iter().filter(|(_, _, is_set, data)| is_set(self) && !data.contains(&holds));
+        let wrong: Vec<String> = wrong.map(|(name, what, ..)| format!("{name}, which is for {what}")).collect();
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(Error::usage(format!("{place} holds {}: leave out {}", holds.word(), wrong.join("; ")))),
+        }
+    }
+
+    /// How columns are scaled: sequences by their ranges whatever is set, as models end in 0 to 1.
+    pub(super) fn scale_of(&self, is_series: bool) -> Scale {
+        if is_series { Scale::Range } else { self.scale.unwrap_or(Scale::Standard) }
     }
 }

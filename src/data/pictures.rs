@@ -7,11 +7,12 @@ use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::decode::{Square, has_color, square};
-use super::folder::{Files, in_order};
+use super::folder::{self, Files, in_order};
 use super::images::Images;
 use super::levels::{Levels, darkness};
 use super::limits::Budget;
 use super::listing::below;
+use super::options::Holds;
 use super::{About, Dataset, Labels, LeftOut, Options, check_memory, digest, set_name};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -80,6 +81,7 @@ fn class(folder: &Path, file: &Path) -> Option<String> {
 /// Images that cannot be read are left out.
 pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options: &Options) -> Result<Dataset> {
     let Files { root, mut left_out, said, .. } = files;
+    options.check(&format_args!("`{}`", root.display()), Holds::Images)?;
     let classed = match &train {
         Some(train) if train.names.is_empty() => {
             Classed { files: files.part.to_vec(), ids: vec![], names: vec![], notes: vec![] }
@@ -89,7 +91,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
     let deep = options.range.is_some();
-    check_memory(folder, "images", classed.files.len(), 3 * size * size, "a smaller size")?;
+    check_memory(folder, "image", classed.files.len(), 3 * size * size, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| square(file, size, deep, &budget)).collect();
     let (mut squares, mut ids) = (vec![], vec![]);
@@ -116,6 +118,15 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let source = digest::of_files(squares.iter().map(|square| &square.file));
     let mut notes = classed.notes;
     notes.extend(empty_class(&classed.names, &ids));
+    if train.is_none() {
+        notes.extend(folder::without_images(folder, &classed.names)?);
+        notes.extend(folder::parts_as_classes(&classed.names).filter(|_| options.parts));
+    }
+    let transparent = match squares.iter().filter(|square| square.transparent).count() {
+        0 => vec![],
+        1 => vec!["1 image is transparent, and lies on white".into()],
+        count => vec![format!("{count} images are transparent, and lie on white")],
+    };
     let (levels, range) = match options.range {
         None => (None, String::new()),
         Some(range) => {
@@ -139,8 +150,8 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size, width: size };
-    let about = About { part: said, range, left_out, notes, source, ..About::default() };
-    Dataset::of_images(set_name(root), set, labels, about, options)
+    let about = About { part: said, range, findings: transparent, left_out, notes, source };
+    Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 
 /// What to say of classes without a single image that can be read.

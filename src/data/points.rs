@@ -76,8 +76,6 @@ pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
 
 /// Draws the points of `name`; the class of a point is its mode.
 pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
-    options.refuse_image_options(&format_args!("`{name}`"), "points")?;
-    options.refuse_windows(&format_args!("`{name}`"), "points")?;
     let modes = modes(name).ok_or_else(|| Error::usage(format!("`{name}` is not a set of points")))?;
     let count = if options.split == Split::Train { TRAIN_POINTS } else { TEST_POINTS };
     let root = Root::new(name, options.seed, options.split);

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::Options;
-use super::cells;
+use super::cells::{self, MONTH};
 use super::column::{Column, Role};
 use super::columns::Table;
 use super::dialect::{Sheet, shown};
-use crate::error::Result;
+use crate::error::{Result, counted};
 
 /// Rows from which on a column can be told to count them.
 const FEW: usize = 3;
@@ -81,6 +81,7 @@ impl Table {
     pub fn find_roles(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
         for column in &mut self.all {
             column.role = match &column.flaw {
+                None if are_months(column) => Role::Other(format!("dates such as `{:07.4}`", column.values[0])),
                 None => Role::Number,
                 Some((at, cell)) if column.is_numeric() => Role::Broken(*at, cell.clone()),
                 Some(_) if column.words == 0 => Role::Other("empty".into()),
@@ -147,9 +148,9 @@ impl Table {
         }
         self.each_row(sheet, |row| {
             candidates.iter().zip(&mut codes).for_each(|(column, codes)| codes.take(&row[*column], most));
-            times.extend(date.map(|date| match self.all[date].values[times.len()] {
-                value if value.is_nan() => self.all[date].read_dates(&row[date]),
-                value => value,
+            times.extend(date.map(|date| match &self.all[date] {
+                column if column.dates != 0 => column.read_dates(&row[date]),
+                column => column.values[times.len()],
             }));
         })?;
         let chosen = match wanted {
@@ -171,7 +172,7 @@ impl Table {
             let column = &mut self.all[candidates[chosen]];
             column.role = Role::Entity;
             let codes = codes.swap_remove(chosen);
-            self.findings.push(format!("{} series by {}", codes.names.len(), shown(&column.name)));
+            self.findings.push(format!("{} by {}", counted(codes.names.len(), "series"), shown(&column.name)));
             self.group = Some((column.name.clone(), codes.ids));
         }
         if let Some(date) = date {
@@ -270,6 +271,14 @@ fn is_regular(values: &[f64]) -> bool {
     let step = values.get(1).map_or(0.0, |second| second - values[0]);
     let close = |pair: &[f64]| (pair[1] - pair[0] - step).abs() <= 1e-6 * step;
     values.len() >= FEW && step > 0.0 && values.windows(2).all(close)
+}
+
+/// Whether numbers that are all written like `01.2020` are months: under a name that says so, with a 0 in front, which
+/// numbers hardly have, or in regular steps.
+fn are_months(column: &Column) -> bool {
+    let values = &column.values;
+    let looks = || column.is_called(&TIMES) || values.iter().any(|value| *value < 10.0) || is_regular(values);
+    column.dates & MONTH != 0 && looks()
 }
 
 /// Whether a column of numbers holds times: years, months and days in eight digits, or seconds since 1970 or thousandths of

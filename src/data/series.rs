@@ -103,7 +103,7 @@ impl Columns {
     }
 
     /// One row in the data's units, as text.
-    fn cells(&self, row: &[f32]) -> Vec<String> {
+    pub(super) fn cells(&self, row: &[f32]) -> Vec<String> {
         let ends = self.zero.iter().zip(&self.one);
         let cell = |(i, (value, (zero, one))): (usize, (&f32, (&f64, &f64)))| {
             let in_units = zero + f64::from(*value) * (one - zero);

@@ -25,7 +25,7 @@ type Colour = [f32; 3];
 pub(super) fn draw(options: &Options) -> Result<(Images, Option<Labels>)> {
     let count = if options.split == Split::Train { TRAIN_SHAPES } else { TEST_SHAPES };
     let size = options.size.unwrap_or(DEFAULT_SIZE);
-    check_memory(Path::new("shapes"), "images", count, 3 * size * size, "a smaller size")?;
+    check_memory(Path::new("shapes"), "image", count, 3 * size * size, "a smaller size")?;
     let root = Root::new("shapes", options.seed, options.split);
     let mut pixels = vec![0; count * 3 * size * size];
     let images = pixels.par_chunks_mut(3 * size * size).enumerate();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::random::{Root, Stream};
 use super::{Columns, Dataset, Options, Series, Split};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// One of the definitions.
 struct Waves {
@@ -54,10 +54,6 @@ const RCGAN: Waves = Waves {
 
 /// Draws the set `name`, `sines` or `sines-rcgan`; a window is the length of its sequences.
 pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
-    options.refuse_image_options(&format_args!("`{name}`"), "sequences")?;
-    if options.stride.is_some() {
-        return Err(Error::usage(format!("`{name}` is drawn and not cut from a table: leave out stride")));
-    }
     let waves = if name == "sines" { TIMEGAN } else { RCGAN };
     let steps = options.window.unwrap_or(waves.steps);
     let count = if options.split == Split::Train { waves.train } else { waves.test };

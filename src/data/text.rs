@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::options::Holds;
 use super::{About, Dataset, Options, SymbolKind, Symbols, digest, holdout, unpack};
 use crate::error::{Error, Result};
-use crate::settings::Layout;
 
 /// The most characters of an alphabet.
 const MAX_ALPHABET: usize = 256;
@@ -16,8 +16,7 @@ const MAX_ALPHABET: usize = 256;
 /// Its last part is held out where the options say so; nothing, where there is none to test with.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let file = format!("`{}`", path.display());
-    options.refuse_image_options(&file, "text")?;
-    options.check_layout(&file, Layout::Sequences)?;
+    options.check(&file, Holds::Text)?;
     let bytes = unpack::read(path)?;
     let source = digest::of_files(&[digest::of(&[&bytes])]);
     let text = String::from_utf8(bytes).map_err(|error| {

@@ -5,14 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{Setup, check_samples, descend, set_of};
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     data::{Dataset, Items, Labels},
     engine::{Engine, Plans},
     error::{Error, Result},
+    files::sha256,
     graph::{Field, Graph, Var, numel},
     kernels::gather::DataLayout,
     metrics::Points,
@@ -271,16 +270,15 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
 /// Path of a set's classifier in the cache. The name holds the set, a digest of its data and labels, the updates and
 /// the version.
 fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
-    let mut hash = Sha256::new();
-    match &train.items {
-        Items::Bytes(bytes) => hash.update(&**bytes),
-        Items::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),
-    }
-    hash.update(bytemuck::cast_slice::<u32, u8>(train.labels.as_ref().map_or(&[], |labels| &labels.ids)));
-    let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let items = match &train.items {
+        Items::Bytes(bytes) => &bytes[..],
+        Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
+    };
+    let classes = train.labels.as_ref().map_or(&[][..], |labels| bytemuck::cast_slice(&labels.ids));
+    let digest = sha256([items, classes]);
     let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
     let name = train.name.replace(|c: char| !c.is_alphanumeric(), "-");
-    let file = format!("{name}-{}-{digest}-{rounds}-v{RECIPE}.safetensors", extents.join("x"));
+    let file = format!("{name}-{}-{digest:.16}-{rounds}-v{RECIPE}.safetensors", extents.join("x"));
     folder.join("classifiers").join(file)
 }
 

@@ -20,7 +20,7 @@ pub const VARIANT: Variant = Variant {
     name: "ae",
     about: "autoencoder (Hinton and Salakhutdinov 2006), sampled through a Gaussian fitted to its codes",
     kind: Kind::Single,
-    options: &["Images", "Autoencoder", "latent", "width", "norm_g", "norm_d"],
+    options: &["Optimiser", "Images", "Autoencoder", "latent", "width", "norm_g", "norm_d"],
     presets: &[
         Preset::of("default", &[("latent", "20"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "400")]),
         Preset::of("article", &[("latent", "32"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "128")]),

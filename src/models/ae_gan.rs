@@ -25,6 +25,7 @@ pub const VARIANT: Variant = Variant {
     about: "GAN whose discriminator contains an encoder, and whose generator is its decoder",
     kind: Kind::Single,
     options: &[
+        "Optimiser",
         "Images",
         "Objective",
         "Autoencoder",

@@ -16,7 +16,6 @@ const SWEEPS: usize = 50;
 
 /// What all presets have.
 const MACHINES: &[(&str, &str)] = &[
-    ("optimizer", "sgd"),
     ("schedule", "linear"),
     ("batch", "100"),
     ("sample_every", "1000"),
@@ -29,7 +28,8 @@ pub const VARIANT: Variant = Variant {
     name: "dbm",
     about: "deep Boltzmann machine (Salakhutdinov and Hinton 2009), for grey images",
     kind: Kind::Single,
-    options: &["size", "channels", "Boltzmann machine", "pretrain", "binarize"],
+    // It learns by plain descent along its own estimate of the gradient, whatever the other rules are.
+    options: &["lr_g", "momentum", "schedule", "size", "channels", "Boltzmann machine", "pretrain", "binarize"],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
         Preset::over("default", MACHINES, DEFAULT),

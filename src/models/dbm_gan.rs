@@ -50,6 +50,7 @@ pub const VARIANT: Variant = Variant {
     about: "deep Boltzmann machine whose top layer is the prior of a GAN, for grey images",
     kind: Kind::Single,
     options: &[
+        "Optimiser",
         "size",
         "channels",
         "Objective",

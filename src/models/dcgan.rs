@@ -20,6 +20,7 @@ pub const VARIANT: Variant = Variant {
     about: "convolutional generator and discriminator (Radford et al. 2016), for images",
     kind: Kind::Single,
     options: &[
+        "Optimiser",
         "Images",
         "Objective",
         "Game",

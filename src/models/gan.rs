@@ -39,6 +39,7 @@ pub const VARIANT: Variant = Variant {
     about: "dense generator and discriminator (Goodfellow et al. 2014), for images and points",
     kind: Kind::Single,
     options: &[
+        "Optimiser",
         "Images",
         "Objective",
         "Game",

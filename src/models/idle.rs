@@ -7,8 +7,8 @@ use crate::settings::{COMMON, Key, Layer, Settings};
 /// as those of `momentum` with an optimiser that has none.
 pub fn idle(layers: &[Layer], examples: &Examples) -> Vec<&'static str> {
     let given = |key: &&Key| layers.iter().any(|layer| layer.is_given(key.name));
-    // The other groups are not about the graphs, but for the optimiser.
-    let keys = Settings::describe().iter().filter(|key| key.group == "Optimiser" || !COMMON.contains(&key.group));
+    // The other groups are not about the graphs.
+    let keys = Settings::describe().iter().filter(|key| !COMMON.contains(&key.group));
     let keys = keys.filter(|key| !["Images", "Sequences"].contains(&key.group)).filter(given);
     keys.filter(|key| is_idle(layers, examples, key)).map(|key| key.name).collect()
 }

@@ -21,7 +21,7 @@ pub const VARIANT: Variant = Variant {
     name: "lstm",
     about: "LSTM that predicts the next step (Graves 2013), for series and symbols",
     kind: Kind::Sequences,
-    options: &["Sequences", "cell", "units", "depth", "temperature"],
+    options: &["Optimiser", "Sequences", "cell", "units", "depth", "temperature"],
     presets: &[
         Preset::of("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
         Preset::of("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),

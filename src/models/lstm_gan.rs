@@ -37,6 +37,7 @@ pub const VARIANT: Variant = Variant {
     about: "recurrent generator and critic (Mogren 2016; Esteban et al. 2017), for series and symbols",
     kind: Kind::Sequences,
     options: &[
+        "Optimiser",
         "Sequences",
         "Objective",
         "Game",

@@ -8,7 +8,17 @@ pub const VARIANT: Variant = Variant {
     name: "rvae",
     about: "recurrent variational autoencoder (Fabius and van Amersfoort 2014), for series and symbols",
     kind: Kind::Sequences,
-    options: &["Sequences", "Variational bound", "latent", "cell", "units", "depth", "bidirectional", "ema"],
+    options: &[
+        "Optimiser",
+        "Sequences",
+        "Variational bound",
+        "latent",
+        "cell",
+        "units",
+        "depth",
+        "bidirectional",
+        "ema",
+    ],
     presets: &[
         Preset::of(
             "default",

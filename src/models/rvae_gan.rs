@@ -9,9 +9,16 @@ pub const VARIANT: Variant = Variant {
     about: "recurrent VAE that reconstructs a critic's features, and its generator's game, for series and symbols",
     kind: Kind::Sequences,
     options: &[
+        "Optimiser",
         "Sequences",
         "Objective",
-        "Recurrent",
+        // Its critic judges whole sequences, and its decoder makes them at once.
+        "cell",
+        "units",
+        "depth",
+        "bidirectional",
+        "critic",
+        "temperature",
         "latent",
         "latent_dist",
         "spectral",

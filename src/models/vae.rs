@@ -26,7 +26,7 @@ pub const VARIANT: Variant = Variant {
     name: "vae",
     about: "variational autoencoder (Kingma and Welling 2014), for images and points",
     kind: Kind::Single,
-    options: &["Images", "Autoencoder", "Variational bound", "latent", "width", "norm_g", "norm_d", "ema"],
+    options: &["Optimiser", "Images", "Autoencoder", "Variational bound", "latent", "width", "norm_g", "norm_d", "ema"],
     presets: &[
         Preset::of("default", &[("latent", "20"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "400")]),
         // 784-400-40-400-784 as in pythae's reproduction: 89.78 nats on the fixed binarised digits after 500 epochs.

@@ -24,6 +24,7 @@ pub const VARIANT: Variant = Variant {
     about: "VAE that reconstructs a discriminator's features, and its generator's game (Larsen et al. 2016)",
     kind: Kind::Single,
     options: &[
+        "Optimiser",
         "Images",
         "Objective",
         "Autoencoder",

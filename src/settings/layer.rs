@@ -9,6 +9,8 @@ use super::table::KEYS;
 use crate::error::{Error, Result};
 use crate::files;
 
+/// The file whose presence makes a folder the folder of a run: the settings of the run.
+pub const RUN_FILE: &str = "run.toml";
 /// The first words of every `run.toml`.
 pub(super) const RUN_HEADING: &str = "# Every setting of this run";
 
@@ -119,7 +121,10 @@ impl Layer {
             };
             layer.set(key.get_ref(), &text, &place);
         }
-        Ok(layer)
+        match layer.entries.len() {
+            0 => Err(Error::usage("it has no settings: it is empty or damaged").at(name)),
+            _ => Ok(layer),
+        }
     }
 }
 

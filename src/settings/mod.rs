@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result, nearest, unknown};
 use layer::RUN_HEADING;
-pub use layer::{Change, Layer};
+pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, Norm, Objective,
@@ -100,8 +100,18 @@ impl Menu<'_> {
 }
 
 /// The groups of settings that every variant has.
-pub const COMMON: &[&str] =
-    &["What is trained, and on what", "How data is read", "The run", "Optimiser", "What is written"];
+pub const COMMON: &[&str] = &["What is trained, and on what", "How data is read", "The run", "What is written"];
+
+/// Settings of variants that did nothing there and are refused now: a `run.toml` of an earlier version may have them.
+const FORMER: &[(&str, &str)] = &[
+    ("dbm", "optimizer"),
+    ("dbm", "beta1"),
+    ("dbm", "beta2"),
+    ("dbm", "grad_clip"),
+    ("rvae-gan", "each_step"),
+    ("rvae-gan", "feedback"),
+    ("rvae-gan", "embedding"),
+];
 
 /// The preset when no other is chosen. Every variant has it; it is empty if the variant does not define it.
 pub const DEFAULT_PRESET: &str = "default";
@@ -143,7 +153,13 @@ impl Texts {
     }
 
     fn apply(&mut self, layers: &[Layer]) -> Result<()> {
-        layers.iter().flat_map(|layer| &layer.entries).try_for_each(|e| self.set(&e.key, &e.text, &e.origin))
+        for (layer, entry) in layers.iter().flat_map(|layer| layer.entries.iter().map(move |entry| (layer, entry))) {
+            let is_former = FORMER.contains(&(self.values["variant"].0.as_str(), entry.key.as_str()));
+            if !(layer.is_run && is_former) {
+                self.set(&entry.key, &entry.text, &entry.origin)?;
+            }
+        }
+        Ok(())
     }
 
     fn value<T: Value>(&self, name: &str) -> Result<T> {
@@ -238,6 +254,7 @@ impl Settings {
         };
         let (variant, preset) = (variant.clone(), texts.values["preset"].0.clone());
         let mut texts = Texts::before(|key| menu.has(key));
+        texts.set("variant", menu.name, "")?;
         if variant == "dcgan" && preset == "article" {
             // Earlier versions told these networks by the name of their preset.
             texts.set("architecture", "article", "")?;

@@ -144,7 +144,7 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     for name in ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"] {
         fs::rename(place.path(name), place.path(&format!("else where/{name}"))).unwrap();
     }
-    refused(&place, "train --out a --resume --steps 21", 2, &["neither a path nor"]);
+    refused(&place, "train --out a --resume --steps 21", 2, &["where training was started; say with --data"]);
     fs::rename(place.path("else where"), place.path("else")).unwrap();
     let said = place.saddle("train --out a --resume --steps 21 --data else/train-images-idx3-ubyte");
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -167,6 +167,28 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     // One that is damaged is not one that is absent.
     place.write("else/t10k-images-idx3-ubyte", &idx(0x803, &[30, 8, 8])[..500]);
     refused(&place, line, 1, &["t10k-images-idx3-ubyte"]);
+}
+
+/// A relative path of the data goes from where training was started, wherever it is resumed.
+#[test]
+fn a_run_goes_on_from_another_folder() {
+    let place = Place::new();
+    place.trained("--out a --steps 5");
+    fs::create_dir(place.path("else")).unwrap();
+    let there = |line: &str| {
+        let output = place.process(line).current_dir(place.path("else")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for steps in [6, 7] {
+        let (code, err) = there(&format!("train --out ../a --resume --steps {steps}"));
+        assert_eq!(code, Some(0), "{err}");
+    }
+    fs::rename(place.path("train-images-idx3-ubyte"), place.path("moved")).unwrap();
+    for line in ["train --out ../a --resume --steps 8", "eval ../a"] {
+        let (code, err) = there(line);
+        assert!(code == Some(2) && err.contains("where training was started; say with --data"), "{err}");
+    }
+    assert_eq!(there("sample ../a --adapter cpu").0, Some(0), "which wants no data");
 }
 
 #[test]

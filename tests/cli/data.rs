@@ -24,13 +24,13 @@ fn what_is_read_is_said_in_full_and_shown() {
     for words in [
         "data       photos\n",
         "examples   27 grey images of 16x16\n",
-        "part       27 of 30, 3 are held out to measure with\n",
+        "part       27 of 30 examples, 3 held out\n",
         "classes    2 in all: 0 `cats` ",
         "1 `dogs` ",
         "left out   .txt files (1): notes.txt\n",
         "size       0.0 MiB in memory\n",
         "digest     ",
-        "to test    photos: 3 grey images of 16x16 (3 of 30, held out)",
+        "to test    photos: 3 grey images of 16x16 (3 of 30 examples, held out)",
         "picture    photos.png\n",
     ] {
         assert!(said.out.contains(words), "no `{words}` in {}", said.out);
@@ -62,6 +62,7 @@ fn rows_and_steps_are_shown_and_the_variant_chooses_the_reading() {
     assert_eq!(place.names(".").len(), before.len() + 1, "nothing but the poem is new");
     refused(&place, "data table.csv --out a.png", 2, &["--out `a.png`", "of images"]);
     refused(&place, "data digits --out a.jpg", 2, &["a picture is a png"]);
+    refused(&place, "data digits --variant lstm-gan", 2, &["lstm-gan learns from sequences", "[1, 28, 28]"]);
     refused(&place, "data nothing-there", 2, &["nothing-there"]);
     refused(&place, "data digits --set sise=3", 2, &["did you mean `size`"]);
 }

@@ -49,6 +49,25 @@ fn damaged_checkpoints_are_passed_over() {
     }
 }
 
+/// What a crash of the machine can leave of a `run.toml`.
+#[test]
+fn an_empty_or_cut_run_is_damaged() {
+    let place = Place::new();
+    place.trained("--out a --steps 5");
+    let whole = String::from_utf8(place.read("a/run.toml")).unwrap();
+    place.write("a/run.toml", b"");
+    for line in ["train --out a --resume --steps 6", "sample a"] {
+        refused(&place, line, 2, &["a/run.toml: it has no settings", "remove run.toml"]);
+    }
+    fs::remove_file(place.path("a/checkpoints/step-000005.safetensors")).unwrap();
+    refused(&place, "train --out a --resume", 2, &["a/run.toml: it has no settings"]);
+    place.write("a/run.toml", whole.lines().take(12).collect::<Vec<_>>().join("\n").as_bytes());
+    refused(&place, "train --out a --resume", 2, &["a/run.toml` is cut short"]);
+    refused(&place, "train --config empty.toml", 2, &["cannot read"]);
+    place.write("empty.toml", b"# nothing");
+    refused(&place, "train --config empty.toml", 2, &["empty.toml: it has no settings"]);
+}
+
 #[test]
 fn a_checkpoint_of_another_model_is_refused() {
     let place = Place::new();
@@ -74,6 +93,25 @@ fn a_checkpoint_of_another_model_is_refused() {
     old.save(&path).unwrap();
     for line in ["sample a", "train --out a --resume --steps 30"] {
         refused(&place, line, 1, &["a/checkpoints/step-000025.safetensors: ", "has shape"]);
+    }
+}
+
+/// Before there is something to save, a signal ends the process at once, with its status.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_before_the_first_step_are_understood() {
+    let place = Place::new();
+    for (name, status) in [("-INT", 130), ("-TERM", 143)] {
+        let child = place.process("train gan --data digits --out a").stderr(Stdio::null()).spawn().unwrap();
+        wait_for("the watch", || {
+            let text = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+            let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 9) != 0 // SIGUSR1, the last one
+        });
+        signal(&child, "-USR1");
+        signal(&child, name);
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(status));
+        assert!(!place.path("a").exists());
     }
 }
 

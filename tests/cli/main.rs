@@ -5,13 +5,17 @@ mod changes;
 mod check;
 mod data;
 mod eval;
+#[cfg(unix)]
+mod group;
 mod interruptions;
 mod limits;
 mod listings;
+#[cfg(unix)]
 mod memory;
 mod requests;
 mod sample;
 mod terminal;
+#[cfg(unix)]
 mod threads;
 mod train;
 
@@ -104,8 +108,7 @@ impl Place {
     #[track_caller]
     fn saddle(&self, line: &str) -> Said {
         let output = Command::from_std(self.process(line)).timeout(Duration::from_secs(300)).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let said = Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
+        let said = said(output);
         assert!(!said.err.contains("panicked"), "{line}: {}", said.err);
         said
     }
@@ -145,6 +148,11 @@ impl Place {
             self.read(&format!("{folder}/{}", self.names(&folder).last().unwrap()))
         })
     }
+}
+
+fn said(output: std::process::Output) -> Said {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// The command that trains with the tiny settings of the variant that the line names, or of a gan.

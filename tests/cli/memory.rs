@@ -3,12 +3,11 @@
 
 use std::{
     fs::{self, File},
-    io::{Write, stderr},
-    path::PathBuf,
+    io::Write,
     process::Command as Process,
 };
 
-use super::{Place, SADDLE, Said, gzip, idx, tiny};
+use super::{Place, Said, group::Group, gzip, idx, said, tiny};
 
 /// What `saddle LINE` says here with a variable of the environment.
 #[track_caller]
@@ -16,11 +15,6 @@ fn with(place: &Place, variable: &str, value: &str, line: &str) -> Said {
     let mut process = place.process(line);
     let output = process.env(variable, value).env("RAYON_NUM_THREADS", "2").output().unwrap();
     said(output)
-}
-
-fn said(output: std::process::Output) -> Said {
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// Exit status, and words of the last line.
@@ -33,42 +27,6 @@ fn says(said: &Said, code: i32, words: &[&str], line: &str) {
         "{line}: no {words:?} in {}",
         said.err
     );
-}
-
-/// A control group with a limit of memory; none where this process may not make one.
-struct Group(PathBuf);
-
-impl Group {
-    fn of(mib: u64) -> Option<Self> {
-        let name = format!("saddle-test-{}-{mib}", std::process::id());
-        let kinds = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
-        let made = kinds.iter().find_map(|(top, limit)| {
-            let group = Self(PathBuf::from(top).join(&name));
-            fs::create_dir(&group.0).ok()?;
-            // A file that is not there would be made in a plain folder.
-            let limit = group.0.join(limit);
-            (limit.exists() && fs::write(limit, (mib << 20).to_string()).is_ok()).then_some(group)
-        });
-        if made.is_none() {
-            // Not `eprintln!`, which the harness hides when a test passes.
-            stderr().write_all(b"SKIPPED: no control group can be made here\n").unwrap();
-        }
-        made
-    }
-
-    /// What `saddle LINE` says inside.
-    fn saddle(&self, place: &Place, line: &str) -> Said {
-        let mut process = Process::new("sh");
-        let script = format!("echo $$ > {}/cgroup.procs && exec \"$0\" {line}", self.0.display());
-        process.args(["-c", &script, SADDLE]).current_dir(place.0.path()).env("RAYON_NUM_THREADS", "2");
-        said(process.output().unwrap())
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
 }
 
 /// Plans of gigabytes, most of which a smaller batch would make fit.
@@ -88,11 +46,11 @@ const LARGE: [&str; 10] = [
 #[test]
 fn plans_beyond_the_memory_are_refused() {
     let place = Place::new();
-    let group = Group::of(256);
+    let group = Group::of_memory(256);
     for plan in LARGE {
         let line = format!("train {plan} --adapter cpu --steps 1 --out none");
         let refused = [
-            (group.as_ref().map(|group| group.saddle(&place, &line)), "the container's limit is 256.0 MiB"),
+            (group.as_ref().map(|group| group.saddle(&place, 2, &line)), "the container's limit is 256.0 MiB"),
             (Some(with(&place, "SADDLE_MEMORY", "256M", &line)), "SADDLE_MEMORY allows 256.0 MiB"),
         ];
         for (refused, who) in refused {
@@ -108,15 +66,20 @@ fn plans_beyond_the_memory_are_refused() {
 #[test]
 fn the_largest_batch_in_memory_is_named() {
     let place = Place::new();
-    let Some(group) = Group::of(200) else { return };
+    let Some(group) = Group::of_memory(200) else { return };
     let line = "train dcgan --data train-images-idx3-ubyte --adapter cpu --steps 1 --set sample_every=0 --set width=16";
-    let sentence = group.saddle(&place, &format!("{line} --batch 65536 --out none"));
+    let sentence = group.saddle(&place, 2, &format!("{line} --batch 65536 --out none"));
     says(&sentence, 1, &["; `--batch "], line);
     let fits = sentence.err.trim_end().strip_suffix("` fits").and_then(|s| s.rsplit_once("`--batch ")).unwrap().1;
     let fits: usize = fits.parse().unwrap();
-    let trained = group.saddle(&place, &format!("{line} --batch {fits} --out a"));
+    let trained = group.saddle(&place, 2, &format!("{line} --batch {fits} --out a"));
     assert_eq!(trained.code, Some(0), "{fits}: {}", trained.err);
-    says(&group.saddle(&place, &format!("{line} --batch {} --out none", fits + fits / 50)), 1, &["this takes "], line);
+    says(
+        &group.saddle(&place, 2, &format!("{line} --batch {} --out none", fits + fits / 50)),
+        1,
+        &["this takes "],
+        line,
+    );
     assert!(!place.path("none").exists());
 }
 
@@ -125,6 +88,8 @@ fn samples_beyond_the_memory_are_refused() {
     let place = Place::new();
     place.trained("--out a --steps 1");
     let line = "sample a --count 1000000 --out a.npy";
+    says(&with(&place, "SADDLE_MEMORY", "200M", line), 1, &["1000000 samples: there is no memory for "], line);
+    let line = "sample a --count 1000000 --interpolate 50 --out a.npy";
     says(&with(&place, "SADDLE_MEMORY", "200M", line), 1, &["1000000 samples: there is no memory for "], line);
     assert!(!place.path("a.npy").exists());
     let line = "sample a --count 10 --out a.npy";
@@ -183,7 +148,12 @@ fn pipes_and_devices_are_no_files() {
         says(&place.saddle(&line), code, &["it is a pipe"], &line);
     }
     run("d", "checkpoints/step-000001.safetensors");
-    says(&place.saddle("sample d --out d.npy"), 1, &["none of the 1 checkpoints"], "sample");
+    says(
+        &place.saddle("sample d --out d.npy"),
+        1,
+        &["step-000001.safetensors`: it is a pipe", "not known to be damaged"],
+        "sample",
+    );
     run("e", "e.npy");
     says(&place.saddle("sample e --out e/e.npy"), 1, &["cannot write `e/e.npy`: it is a pipe"], "sample --out");
 }

@@ -102,6 +102,7 @@ fn wrong_requests_are_explained() {
         ("--config odd.toml", &["odd.toml:2: unknown setting `lr`"]),
         ("--out file", &["--out: `file` is a file"]),
         ("--out bare", &["--out: `bare` is not empty"]),
+        ("--data gone.csv --out file", &["--out: `file` is a file"]),
         ("--out none --resume", &["cannot open the run `none`: it does not exist"]),
         ("--out bare --resume", &["it has no run.toml, so it is not the folder of a run"]),
         ("--out file --resume", &["it is a file"]),
@@ -117,6 +118,8 @@ fn wrong_requests_are_explained() {
         ("train dbm --conditional", &["--conditional: `conditional` is no option of dbm"]),
         ("train dbm --data shapes --adapter cpu", &["dbm learns grey images", "channels=1"]),
         ("train ae --data ring --adapter cpu", &["likelihood=gaussian"]),
+        ("train dbm --set optimizer=adam", &["--set: `optimizer` is no option of dbm"]),
+        ("train rvae-gan --set each_step=true", &["--set: `each_step` is no option of rvae-gan"]),
         ("sample none", &["cannot open the run `none`"]),
         ("variants gna", &["did you mean `gan`?"]),
     ] {

@@ -48,13 +48,18 @@ fn rank_and_type_say_what_an_array_holds() {
         open_file("a.npy", file, &options).unwrap()
     };
     let values = [1.0, -2.0, 3.0, 4.0, 5.0, 6.5];
+    assert!(
+        ["`x0` 1.0 to 5.0", "`x1` -2.0 to 6.5", "1.0, -2.0"].iter().all(|words| points.in_full().contains(words)),
+        "{}",
+        points.in_full()
+    );
     assert_eq!(floats(&raw(f32s(&[3, 2], &values))), values);
     let Some(Series::Columns(columns)) = &points.series else { panic!("points have columns") };
     let back = columns.in_units(floats(&points));
     assert!(back.iter().zip(values).all(|(back, value)| (back - f64::from(value)).abs() < 1e-5), "{back:?}");
     let mean = floats(&points).iter().sum::<f32>();
     assert!(mean.abs() < 1e-6 && floats(&points)[0] < -1.0, "columns have mean 0 and deviation 1");
-    assert_eq!(raw(npy("|u1", &[1, 2], &[3, 4])).example(0), [3.0, 4.0]);
+    assert_eq!(raw(npy("|u1", &[2, 2], &[3, 4, 5, 5])).example(0), [3.0, 4.0]);
 
     let sequences = open(f32s(&[2, 2, 2], &[0.0, 10.0, 1.0, 20.0, 2.0, 30.0, 4.0, 50.0]));
     assert_eq!((sequences.shape.as_slice(), sequences.len()), ([2, 2].as_slice(), 2));
@@ -84,7 +89,8 @@ fn numbers_of_every_width_read_the_same() {
     ];
     for (kind, data) in cases {
         let options = Options { scale: Some(Scale::None), ..Options::default() };
-        let set = open_file("a.npy", npy(kind, &[1, 2], &data), &options).unwrap();
+        let rows = [data.clone(), vec![0; data.len()]].concat();
+        let set = open_file("a.npy", npy(kind, &[2, 2], &rows), &options).unwrap();
         let second = if kind.contains('u') { 2.0 } else { -2.0 };
         assert_eq!(set.example(0), [1.0, second], "{kind}");
     }
@@ -149,11 +155,11 @@ fn broken_arrays_are_explained() {
     let shaped =
         |shape: &str| npy_with(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"), &[0; 8]);
     let record = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2), }";
-    let cases: [(Vec<u8>, &[&str]); 19] = [
+    let cases: [(Vec<u8>, &[&str]); 24] = [
         (vec![], &["it is empty"]),
         (b"1,2\n".to_vec(), &["does not start with"]),
         (b"\x93NUMPY\x01".to_vec(), &["cut short"]),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(), &["later version"]),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(), &["no plain array"]),
         (f32s(&[2], &[0.0; 2]), &["shape 2", "[N, D]"]),
         (f32s(&[1, 1, 1, 2, 1], &[0.0; 2]), &["shape 1 x 1 x 1 x 2 x 1"]),
         (f32s(&[1, 2, 1, 2], &[0.0; 4]), &["shape 1 x 2 x 1 x 2", "1 or 3 channels"]),
@@ -162,11 +168,16 @@ fn broken_arrays_are_explained() {
         (f32s(&[2, 2], &[0.0; 3]), &["2 x 2 values, 16 bytes", "but 12 follow"]),
         (f32s(&[1, 2], &[0.0; 3]), &["1 x 2 values", "but more follow"]),
         (f32s(&[1, 2], &[0.0, f32::INFINITY]), &["inf at [0, 1]"]),
-        (f32s(&[2, 1, 2], &[0.0, 1.0, 1.0, 1.0]), &["column `x1` is 1 in every row"]),
-        (npy("<c8", &[1, 1], &[0; 8]), &["type <c8", "float32"]),
+        (b"\x93NUMPY\x04\x00\xff\xff\xff\xff".to_vec(), &["its version is 4, and 1 to 3 are read"]),
+        (f32s(&[2, 1, 2], &[1.0; 4]), &["nothing to learn: `x0` (1 in every row), `x1` (1 in every row)"]),
+        (npy("<c8", &[1, 1], &[0; 8]), &["type <c8", "complex numbers: save a.real and a.imag"]),
+        (npy("<f16", &[1, 1], &[0; 16]), &["type <f16", "float32"]),
+        (npy("<M8[ns]", &[1, 1], &[0; 8]), &["type <M8[ns]", "float32"]),
+        (npy("<U2", &[1, 1], &[0; 8]), &["type <U2", "float32"]),
         (npy("|S8", &[1, 1], &[0; 8]), &["type |S8"]),
-        (npy("|O", &[1, 8], &[0; 8]), &["type"]),
-        (npy_with(record, &[0; 8]), &["records"]),
+        (npy("|O", &[1, 8], &[0; 8]), &["Python objects", "dtype=float32"]),
+        (npy_with(record, &[0; 8]), &["records", "save one field with"]),
+        (npy_with(&record.replace("), ", &"), ('b123456789', '<f4')".repeat(9)), &[]), &["records"]),
         (shaped("(1000000000, 1000000)"), &["1000000000 x 1000000", "more than"]),
         (shaped("(18446744073709551615, 18446744073709551615)"), &["no plain array"]),
     ];
@@ -183,4 +194,66 @@ fn broken_arrays_are_explained() {
     let whole = npz(&[("x", f32s(&[1, 2], &[0.0, 1.0]))]);
     assert_failure(open_file("a.npz", &whole[..whole.len() / 2], &Options::default()), &["a.npz", "no npz file"]);
     assert_failure(open_file("a.npz", "", &Options::default()), &["a.npz", "no npz file"]);
+}
+
+#[test]
+fn headers_of_later_versions_and_of_python_2_are_read() {
+    let header = b"{'descr': '>f2', 'fortran_order': False, 'shape': (2L, 2L), }\n";
+    let data = [0x3c, 0, 0xc0, 0, 0, 0, 0, 0]; // 1, -2, 0, 0
+    for version in 1..=3u8 {
+        let len = (header.len() as u32).to_le_bytes();
+        let len = if version == 1 { &len[..2] } else { &len[..] };
+        let file = [b"\x93NUMPY".as_slice(), &[version, 0], len, header, &data].concat();
+        let options = Options { scale: Some(Scale::None), ..Options::default() };
+        assert_eq!(floats(&open_file("a.npy", file, &options).unwrap()), [1.0, -2.0, 0.0, 0.0], "version {version}");
+    }
+}
+
+#[test]
+fn columns_are_scaled_by_what_is_learned_and_constant_ones_left_out() {
+    // Of 40 points 4 are held out, by chance; of sequences the last. What is held out lies far away.
+    let outliers = |is_out: &dyn Fn(usize) -> bool, width: usize| -> Vec<f32> {
+        (0..40 * width)
+            .map(|i| [(i / width % 7) as f32, 3.0, 7.0, 100.0][i % width] + if is_out(i / width) { 1e6 } else { 0.0 })
+            .collect()
+    };
+    let part = |shape: &[usize], values: &[f32], split| {
+        open_file("a.npy", f32s(shape, values), &Options { split, holdout: 0.1, ..Options::default() }).unwrap()
+    };
+    let rows: Vec<f32> = (0..80).map(|i| i as f32).collect();
+    let test = part(&[40, 2], &rows, Split::Test);
+    let Some(Series::Columns(columns)) = &test.series else { panic!("points have columns") };
+    let held: Vec<usize> = columns.in_units(floats(&test)).chunks(2).map(|row| row[0].round() as usize / 2).collect();
+    assert_eq!(held.len(), 4);
+    for (shape, held) in [([40, 4].as_slice(), held), (&[40, 1, 4], vec![36, 37, 38, 39])] {
+        let values = outliers(&|row| held.contains(&row), 4);
+        let [train, test] = [Split::Train, Split::Test].map(|split| part(shape, &values, split));
+        assert_eq!((train.len(), test.len(), train.shape.last()), (36, 4, Some(&4)), "{train}");
+        assert_eq!(train.series, test.series);
+        assert!(floats(&train).iter().all(|value| value.abs() < 2.0) && floats(&test).iter().all(|value| *value > 1e4));
+        let left = "kept for their places only: `x1` (3 in every row), `x2` (7 in every row), `x3` (100 in every row)";
+        assert!(train.to_string().contains(left), "{train}");
+    }
+}
+
+#[test]
+fn wide_arrays_take_time_by_their_size() {
+    let (rows, width) = (20, 20_000);
+    let values: Vec<f32> = (0..rows * width).map(|i| (i % 1009) as f32).collect();
+    let start = std::time::Instant::now();
+    let set = open_file("a.npy", f32s(&[rows, width], &values), &Options::default()).unwrap();
+    assert!(set.in_full().contains("and 19900 more"));
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+#[test]
+fn samples_of_images_are_read_back() {
+    for channels in [1, 3] {
+        let pixels: Vec<u8> = (0..4 * channels * 64).map(|i| (i * 37 % 256) as u8).collect();
+        let samples: Vec<f32> = pixels.iter().map(|pixel| f32::from(*pixel) / 127.5 - 1.0).collect();
+        let set = open_file("a.npy", f32s(&[4, channels, 8, 8], &samples), &Options::default()).unwrap();
+        assert_eq!((set.shape.as_slice(), bytes(&set)), ([channels, 8, 8].as_slice(), pixels.as_slice()));
+        let text = set.to_string();
+        assert!(text.contains("channels first") && text.contains("values -1..1, as all values lie in it"), "{text}");
+    }
 }

@@ -19,10 +19,10 @@ fn wrong_requests_are_explained() {
     assert_usage(open("digits", &with(|o| o.channels = Some(2))), &["2 channels", "1 for grey or 3 for RGB"]);
     assert_usage(open("digits", &with(|o| o.stack = 2)), &["stack of 2", "1 or 3"]);
     assert_usage(open("digits", &with(|o| (o.stack, o.channels) = (3, Some(1)))), &["stack of 3", "channel"]);
-    assert_usage(open("ring", &with(|o| o.size = Some(28))), &["`ring` holds points"]);
-    assert_usage(open("ring", &with(|o| o.window = Some(28))), &["`ring` holds points", "window"]);
+    assert_usage(open("ring", &with(|o| o.size = Some(28))), &["`ring` holds drawn points"]);
+    assert_usage(open("ring", &with(|o| o.window = Some(28))), &["`ring` holds drawn points", "window"]);
     assert_usage(open("digits", &with(|o| o.stride = Some(2))), &["`digits` holds images", "window and stride"]);
-    assert_usage(open("sines", &with(|o| o.size = Some(28))), &["`sines` holds sequences", "size"]);
+    assert_usage(open("sines", &with(|o| o.size = Some(28))), &["`sines` holds drawn sequences", "size"]);
     assert_usage(open("sines", &with(|o| o.stride = Some(2))), &["`sines` is drawn", "stride"]);
     for window in [0, 1, 65_537, usize::MAX] {
         let options = Options { window: Some(window), ..Options::default() };

@@ -67,6 +67,26 @@ fn transparent_images_lie_on_white() {
     image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 0])).save(folder.path().join("a.png")).unwrap();
     let set = open_at(folder.path(), &Options { size: Some(2), ..Options::default() }).unwrap();
     assert_eq!(bytes(&set), [255; 12]);
+    assert!(set.to_string().ends_with("; 1 image is transparent, and lies on white"), "{set}");
+    image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 255])).save(folder.path().join("a.png")).unwrap();
+    assert!(!open_at(folder.path(), &Options::default()).unwrap().to_string().contains("transparent"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_with_a_line_feed_stays_in_its_line() {
+    let folder = TempDir::new().unwrap();
+    for class in ["a\n\u{1b}[2Jb", "c"] {
+        fs::create_dir(folder.path().join(class)).unwrap();
+        GrayImage::from_pixel(8, 8, Luma([90])).save(folder.path().join(class).join("1.png")).unwrap();
+    }
+    fs::write(folder.path().join("c/no\ntes.txt"), "").unwrap();
+    let set = open_at(folder.path(), &Options::default()).unwrap();
+    for text in [set.to_string(), set.in_full()] {
+        assert!(text.contains("a\\n\\u001b[2Jb") && text.contains("no\\ntes.txt"), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+    assert_eq!(set.labels.unwrap().names[0], "a\n\u{1b}[2Jb", "which `sample --class` takes");
 }
 
 #[test]

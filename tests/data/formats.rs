@@ -127,10 +127,59 @@ fn files_of_other_kinds_are_answered_with_what_is_read() {
         let content = if name.to_lowercase().ends_with("gz") { gzip(table.as_bytes()) } else { table.into() };
         assert_eq!(read(name, &content).unwrap().len(), 3, "{name}");
     }
-    assert_eq!(read("a.NPY.GZ", &gzip(&crate::arrays::f32s(&[1, 2], &[0.0, 1.0]))).unwrap().len(), 1);
+    assert_eq!(read("a.NPY.GZ", &gzip(&crate::arrays::f32s(&[2, 1], &[0.0, 1.0]))).unwrap().len(), 2);
     assert_failure(read("a.CSV.GZ", table.as_bytes()), &["is not gzipped"]);
     assert_usage(open("digits", &Options { range: Some(Range::Unit), ..Options::default() }), &["leave out range"]);
     let folder = folder_of(&[("a.txt", b"some text")]);
     fs::write(folder.path().join("b.txt"), "more").unwrap();
     assert_failure(open_at(folder.path(), &Options::default()), &["2 .txt files: name one of them"]);
+}
+
+#[test]
+fn settings_of_other_data_are_refused() {
+    use crate::arrays::f32s;
+    use saddle::settings::{Decimal, Layout, Scale, Separator};
+
+    let rows = "a,b\n1,2\n3,5\n4,4\n5,1\n";
+    let points = f32s(&[4, 2], &[0.0, 1.0, 2.0, 3.0, 5.0, 4.0, 1.0, 9.0]);
+    let images = f32s(&[2, 1, 8, 8], &[0.5; 128]);
+    let mut pixels = image::RgbImage::new(8, 8);
+    pixels.put_pixel(0, 0, image::Rgb([255, 0, 0]));
+    let folder =
+        folder_of(&[("p.csv", rows.as_bytes()), ("p.npy", &points), ("i.npy", &images), ("t.txt", b"abc abc abc")]);
+    std::fs::create_dir(folder.path().join("f")).unwrap();
+    pixels.save(folder.path().join("f/1.png")).unwrap();
+    let [table, points, images, text, pictures] =
+        ["p.csv", "p.npy", "i.npy", "t.txt", "f"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    type Set = (&'static str, fn(&mut Options));
+    let of_tables: [Set; 5] = [
+        ("header", |o| o.header = Some(true)),
+        ("separator", |o| o.separator = Some(Separator::Comma)),
+        ("decimal", |o| o.decimal = Some(Decimal::Comma)),
+        ("columns", |o| o.columns = Some("a".into())),
+        ("group", |o| o.group = Some("none".into())),
+    ];
+    let range: Set = ("range", |o| o.range = Some(Range::Unit));
+    let scale: Set = ("scale", |o| o.scale = Some(Scale::Range));
+    let stride: Set = ("stride", |o| o.stride = Some(2));
+    let layout: Set = ("layout", |o| o.layout = Some(Layout::Points));
+    let all = |more: &[Set]| [of_tables.as_slice(), more].concat();
+    let cases: [(&str, Vec<Set>); 7] = [
+        (&table, vec![range, stride]),
+        (&points, all(&[range, stride])),
+        (&images, all(&[scale, stride, layout])),
+        (&text, all(&[range, scale, layout])),
+        (&pictures, all(&[scale, stride, layout])),
+        ("digits", all(&[range, scale, stride, layout])),
+        ("ring", all(&[range, scale, stride])),
+    ];
+    for (spec, settings) in &cases {
+        let fitting = Options { window: (*spec == text).then_some(4), ..Options::default() };
+        assert!(open(spec, &fitting).is_ok(), "{spec}");
+        for (name, set) in settings {
+            let mut options = fitting.clone();
+            set(&mut options);
+            assert_usage(open(spec, &options), &[spec, name]);
+        }
+    }
 }

@@ -104,8 +104,14 @@ fn odd_folders_are_read_as_people_mean_them() {
             ["2: a=1 b=1", "1: a=1 b=0"],
             &["that systems make"],
         ),
-        ("bus/1.png, car/2.png, train/3.png", ["3: bus=1 car=1 train=1", "none"], &[]),
-        ("a/1.png, test/2.png, b/3.png", ["3: a=1 b=1 test=1", "none"], &[]),
+        (
+            "bus/1.png, car/2.png, train/3.png",
+            ["3: bus=1 car=1 train=1", "none"],
+            &["`train`: classes here, and no parts"],
+        ),
+        ("a/1.png, test/2.png, b/3.png", ["3: a=1 b=1 test=1", "none"], &["`test`: classes here, and no parts"]),
+        ("a/1.png, b/2.png, c/, d/x.txt", ["2: a=1 b=1", "none"], &["no image lies in them: the folders `c`, `d`"]),
+        ("a/1.png, a/2.png, b/", ["2", "none"], &["no image lies in them: the folders `b`"]),
         ("trainA/1.png, trainB/2.png, testA/3.png, testB/4.png", ["!", ""], &["`trainA`", "split=false", "name one"]),
         ("TrainA/1.png, testA/2.png", ["!", ""], &["two kinds of images"]),
         ("train/1.png, training/2.png, test/3.png", ["!", ""], &["could both be", "split=false"]),
@@ -129,7 +135,7 @@ fn odd_folders_are_read_as_people_mean_them() {
         ),
         ("a/1.png, b/2.png, my run 2/run.toml, my run 2/samples/s.png", ["2: a=1 b=1", "none"], &["my run 2"]),
         ("run.toml, samples/1.png", ["!", ""], &["folder of a run", "samples"]),
-        (".git/a.png, .hidden.png, b.png", ["1", "none"], &["1 grey images"]),
+        (".git/a.png, .hidden.png, b.png", ["1", "none"], &["1 grey image of"]),
         ("photos/a/1.png, photos/b/2.png", ["2: a=1 b=1", "none"], &[]),
         ("set/train/1.png, set/test/2.png, __MACOSX/set/._1.png", ["1", "1"], &["train/, beside test/"]),
         ("set/train/1.png, set/test/2.png, runs/r-001/run.toml, README.md", ["1", "1"], &["train/, beside test/"]),
@@ -225,8 +231,8 @@ fn a_share_is_held_out_where_there_is_no_test_part() {
     let options = Options { holdout: 0.25, size: Some(4), ..Options::default() };
     let (train, test) = (open(spec, &options).unwrap(), open_test(spec, &options).unwrap().unwrap());
     assert_eq!((train.len(), test.len()), (30, 10));
-    assert!(train.to_string().contains("30 of 40, 10 are held out"), "{train}");
-    assert!(test.to_string().contains("10 of 40, held out"), "{test}");
+    assert!(train.to_string().contains("30 of 40 examples, 10 held out"), "{train}");
+    assert!(test.to_string().contains("10 of 40 examples, held out"), "{test}");
     let levels = |set: &Dataset| (0..set.len()).map(|i| set.example(i)[0].to_bits()).collect::<Vec<_>>();
     let mut all = [levels(&train), levels(&test)].concat();
     all.sort_unstable();

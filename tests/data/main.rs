@@ -6,8 +6,10 @@ mod damage;
 mod folders;
 mod formats;
 mod idx_files;
+#[cfg(unix)]
 mod layouts;
 mod odd_arrays;
+mod odd_tables;
 mod symbols;
 mod tables;
 

@@ -220,3 +220,27 @@ fn a_damaged_test_part_is_an_error() {
     assert!(train.is_ok());
     assert!(test.unwrap_err().to_string().contains("`x_test`"));
 }
+
+#[test]
+fn a_test_part_of_another_kind_is_converted_or_refused() {
+    let test = |train: Vec<u8>, test: Vec<u8>| {
+        let [_, test] = parts(&[("x_train", train), ("x_test", test)]);
+        test
+    };
+    let images = || u8s(&[20, 8, 8], |i| i as u8);
+    let cases = [
+        (images(), f32s(&[2, 64], &[1.0; 128]), "has points of 64 values, and member `x_train`"),
+        (images(), u8s(&[5, 9, 8], |i| i as u8), "has images of 8x9, and"),
+        (f32s(&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), f32s(&[1, 2], &[0.0; 2]), "has points of 2 values"),
+        (images(), npy("<u2", &[1, 8, 8], &[9; 128]), "64 of 64 values lie beyond 0..255"),
+    ];
+    for (train, other, words) in cases {
+        let error = test(train, other).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("`x_test`"), "{words}: {error}");
+    }
+    let set = test(images(), ramp(&[4, 8, 8], 1.0)).unwrap();
+    assert_eq!((bytes(&set)[1], bytes(&set)[255]), (1, 255), "values of 0..1 beside bytes");
+    assert!(set.to_string().contains("each is read by its own range"), "{set}");
+    let set = test(u8s(&[5, 8, 8, 3], |i| i as u8), u8s(&[5, 3, 8, 8], |i| i as u8)).unwrap();
+    assert_eq!(told(&set), "5 of 3x8x8");
+}

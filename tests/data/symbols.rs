@@ -81,7 +81,10 @@ fn broken_texts_are_explained() {
         |split| open_file("a.txt", "abcdefghij".repeat(10), &Options { holdout: 0.2, split, ..windows(4, None) });
     let [train, test] = [Split::Train, Split::Test].map(|split| held(split).unwrap());
     assert_eq!((train.len(), test.len()), ((80 - 4) / 2 + 1, (20 - 4) / 2 + 1));
-    assert!(train.to_string().contains("first 80 of 100 steps") && test.to_string().contains("held out"), "{train}");
+    assert!(
+        train.to_string().contains("80 of 100 steps, 20 held out") && test.to_string().contains("held out"),
+        "{train}"
+    );
     assert_eq!(train.series, test.series);
     assert_usage(open_file("a.txt", "abcdef", &Options { stack: 3, ..Options::default() }), &["holds text"]);
 }

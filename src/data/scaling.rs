@@ -1,0 +1,72 @@
+//! What a model sees as 0 and as 1 of columns of numbers; those that never change are not learned.
+
+use super::Columns;
+use crate::settings::Scale;
+
+/// What a model sees as 0 and as 1 of each of `width` columns, in the data's units, by values that lie row by row;
+/// nothing of a column that is one value everywhere, which teaches nothing.
+pub(super) fn ends(width: usize, values: impl Iterator<Item = f64> + Clone, scale: Scale) -> Vec<Option<[f64; 2]>> {
+    // One pass for all columns, as jumps from row to row are slow where rows are long.
+    let folded = |start: f64, step: &dyn Fn(usize, f64, f64) -> f64| {
+        let mut all = vec![start; width];
+        (0..width).cycle().zip(values.clone()).for_each(|(i, value)| all[i] = step(i, all[i], value));
+        all
+    };
+    let low = folded(f64::INFINITY, &|_, low, value| low.min(value));
+    let high = folded(f64::NEG_INFINITY, &|_, high, value| high.max(value));
+    let (zero, one) = match scale {
+        Scale::None => (vec![0.0; width], vec![1.0; width]),
+        Scale::Range => (low.clone(), high.clone()),
+        Scale::Standard => {
+            let rows = (values.clone().count() / width) as f64;
+            let sums = folded(0.0, &|i, sum, value| sum + (value - low[i]));
+            let means: Vec<f64> = low.iter().zip(sums).map(|(low, sum)| low + sum / rows).collect();
+            let squares = folded(0.0, &|i, sum, value| sum + (value - means[i]).powi(2));
+            let ones = means.iter().zip(squares).map(|(mean, square)| mean + (square / rows).sqrt()).collect();
+            (means, ones)
+        }
+    };
+    (0..width).map(|i| (low[i] < high[i] && zero[i] < one[i]).then(|| [zero[i], one[i]])).collect()
+}
+
+/// Those of the columns that have ends: where they are among all, and what they are to a model.
+pub(super) fn kept(
+    named: impl Iterator<Item = (String, Option<usize>)>,
+    ends: &[Option<[f64; 2]>],
+) -> (Vec<usize>, Columns) {
+    let (mut kept, mut columns) = (vec![], Columns { names: vec![], zero: vec![], one: vec![], decimals: vec![] });
+    for (i, ((name, decimals), ends)) in named.zip(ends).enumerate() {
+        if let Some([zero, one]) = ends {
+            kept.push(i);
+            columns.names.push(name);
+            columns.zero.push(*zero);
+            columns.one.push(*one);
+            columns.decimals.push(decimals);
+        }
+    }
+    (kept, columns)
+}
+
+/// Why a column without ends is left out.
+pub(super) fn in_every_row(value: f64) -> String {
+    format!("{value} in every row")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_columns_take_as_long_as_many_rows() {
+        let rows = [1.0, 5.0, 7.0, 3.0, 5.0, 9.0, 2.0, 5.0, 8.0];
+        let of = |scale| ends(3, rows.into_iter(), scale);
+        assert_eq!(of(Scale::Range), [Some([1.0, 3.0]), None, Some([7.0, 9.0])]);
+        let deviation = (2f64 / 3.0).sqrt();
+        assert_eq!(of(Scale::Standard), [Some([2.0, 2.0 + deviation]), None, Some([8.0, 8.0 + deviation])]);
+        assert_eq!(of(Scale::None), [Some([0.0, 1.0]), None, Some([0.0, 1.0])]);
+        assert_eq!(ends(2, std::iter::empty(), Scale::Range), [None, None]);
+        // Column by column this would be 10^11 steps.
+        let width = 100_000;
+        assert!(ends(width, (0..10 * width).map(|i| i as f64), Scale::Standard).iter().all(Option::is_some));
+    }
+}
