@@ -4,7 +4,6 @@
 
 use saddle::{
     data,
-    engine::Plans,
     error::Result,
     graph::{Var, numel},
     models::{
@@ -73,15 +72,11 @@ fn main() -> Result<()> {
     }
     let settings = Settings::resolve(&[VARIANT.menu()], &[layer])?;
 
-    // Graphs, then programs for one device, then a session that runs them.
+    // Graphs, then programs for one device in a session that runs them.
     let dataset = session::open_data(&settings)?;
-    let examples = session::examples(&dataset);
-    let model = VARIANT.model(&settings, &examples)?;
-    let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
-    session::upload(runner.as_mut(), &dataset)?;
-    let mut session = Session::new(runner, &settings, examples, &model, plans)?;
-    println!("{} on {}: {reason}", VARIANT.name, session.describe());
+    let model = VARIANT.model(&settings, &session::examples(&dataset))?;
+    let mut session = Session::to_train(&model, &settings, &dataset)?;
+    println!("{} on {}", VARIANT.name, session.describe());
 
     let modes = data::modes("ring").expect("ring has known modes");
     while session.step() < settings.steps {

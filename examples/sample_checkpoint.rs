@@ -5,13 +5,11 @@
 use std::path::Path;
 
 use saddle::{
-    checkpoint,
-    engine::Plans,
     error::{Error, Result},
     graph::numel,
-    models, report,
-    run::Run,
-    session::{self, Session},
+    models::SAMPLE,
+    report,
+    trained::Trained,
 };
 
 const COUNT: usize = 64;
@@ -21,27 +19,16 @@ fn main() -> Result<()> {
     let folder = arguments.next().ok_or_else(|| Error::usage("name the folder of a run"))?;
     let picture = arguments.next().unwrap_or("samples.png".into());
 
-    // The run's settings say how its networks are built, the checkpoint what is in them.
-    let run = Run::open(Path::new(&folder), &saddle::models::menu())?;
-    let settings = run.settings();
-    let newest = checkpoint::latest(&run.checkpoints())?;
-    let (path, checkpoint) = newest.ok_or_else(|| Error::failure("the run has no checkpoint yet"))?;
-    let examples = session::examples_of(&checkpoint)?;
-    let model = models::variant(&settings.variant)?.model(settings, &examples)?;
-
-    // Without a data set there is only the sampling program.
-    let (runner, caps, _) = session::open_device(None)?;
-    let plans = Plans::new(model.named(&[models::SAMPLE]), &caps, None)?;
-    let mut session = Session::new(runner, settings, examples.clone(), &model, plans)?;
-    session.restore(&checkpoint)?;
+    let trained = Trained::open(folder)?;
+    let mut session = trained.session(&[SAMPLE], None)?;
     let samples = session.generate(COUNT, 7, None)?;
 
-    let len = numel(&examples.shape);
+    let len = numel(&trained.examples.shape);
     let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / samples.len() as f64;
-    println!("{}: {COUNT} samples of {len} values at step {}, mean {mean:.4}", path.display(), session.step());
-    let image = match examples.shape.len() {
+    println!("{}: {COUNT} samples of {len} values at step {}, mean {mean:.4}", trained.path.display(), session.step());
+    let image = match trained.examples.shape.len() {
         1 => report::scatter(&samples, &[], None),
-        _ => report::grid(&samples, &examples.shape, 8)?,
+        _ => report::grid(&samples, &trained.examples.shape, 8)?,
     };
     report::save_png(Path::new(&picture), &image)?;
     println!("{picture}");

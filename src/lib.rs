@@ -32,3 +32,4 @@ pub mod run;
 pub mod runner;
 pub mod session;
 pub mod settings;
+pub mod trained;

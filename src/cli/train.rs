@@ -86,7 +86,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| {
         let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
-        fit::in_memory(&plans, runner.as_ref()).map(|()| plans)
+        session::ensure_memory(&plans, runner.as_ref()).map(|()| plans)
     };
     let fits = |settings: &Settings| {
         models::variant(&settings.variant).and_then(|v| v.model(settings, &examples)).and_then(|m| plan(&m)).is_ok()

@@ -7,7 +7,6 @@ use saddle::{
     checkpoint::Checkpoint,
     cpu::Cpu,
     data::{Dataset, Items, Labels},
-    engine::Plans,
     gpu::Gpu,
     kernels::{Caps, Clock},
     models::{self, Model},
@@ -103,11 +102,8 @@ impl Device {
 
     /// A session before its first round.
     pub fn session(self, s: &Settings, dataset: &Dataset) -> Session {
-        let (mut runner, caps) = self.open();
-        let model = model(s, dataset);
-        let plans = Plans::new(model.training(), &caps, Some(session::layout(dataset))).unwrap();
-        session::upload(runner.as_mut(), dataset).unwrap();
-        Session::new(runner, s, session::examples(dataset), &model, plans).unwrap()
+        let (runner, caps) = self.open();
+        Session::on(runner, &caps, &model(s, dataset), s, dataset).unwrap()
     }
 }
 
