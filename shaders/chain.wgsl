@@ -108,42 +108,66 @@ fn element(operand: u32, i: u32) -> f32 {
 }
 
 fn load0(n: u32) -> f32 {
-    let i = place(n, X0_OFFSET, X0_DIGITS, vec4(X0_DIV0, X0_DIV1, X0_DIV2, X0_DIV3), vec4(X0_EXTENT0, X0_EXTENT1, X0_EXTENT2, X0_EXTENT3), vec4(X0_STRIDE0, X0_STRIDE1, X0_STRIDE2, X0_STRIDE3));
+    let divs = vec4(X0_DIV0, X0_DIV1, X0_DIV2, X0_DIV3);
+    let extents = vec4(X0_EXTENT0, X0_EXTENT1, X0_EXTENT2, X0_EXTENT3);
+    let strides = vec4(X0_STRIDE0, X0_STRIDE1, X0_STRIDE2, X0_STRIDE3);
+    let i = place(n, X0_OFFSET, X0_DIGITS, divs, extents, strides);
     return element(X0_OPERAND, i);
 }
 
 fn load1(n: u32) -> f32 {
-    let i = place(n, X1_OFFSET, X1_DIGITS, vec4(X1_DIV0, X1_DIV1, X1_DIV2, X1_DIV3), vec4(X1_EXTENT0, X1_EXTENT1, X1_EXTENT2, X1_EXTENT3), vec4(X1_STRIDE0, X1_STRIDE1, X1_STRIDE2, X1_STRIDE3));
+    let divs = vec4(X1_DIV0, X1_DIV1, X1_DIV2, X1_DIV3);
+    let extents = vec4(X1_EXTENT0, X1_EXTENT1, X1_EXTENT2, X1_EXTENT3);
+    let strides = vec4(X1_STRIDE0, X1_STRIDE1, X1_STRIDE2, X1_STRIDE3);
+    let i = place(n, X1_OFFSET, X1_DIGITS, divs, extents, strides);
     return element(X1_OPERAND, i);
 }
 
 fn load2(n: u32) -> f32 {
-    let i = place(n, X2_OFFSET, X2_DIGITS, vec4(X2_DIV0, X2_DIV1, X2_DIV2, X2_DIV3), vec4(X2_EXTENT0, X2_EXTENT1, X2_EXTENT2, X2_EXTENT3), vec4(X2_STRIDE0, X2_STRIDE1, X2_STRIDE2, X2_STRIDE3));
+    let divs = vec4(X2_DIV0, X2_DIV1, X2_DIV2, X2_DIV3);
+    let extents = vec4(X2_EXTENT0, X2_EXTENT1, X2_EXTENT2, X2_EXTENT3);
+    let strides = vec4(X2_STRIDE0, X2_STRIDE1, X2_STRIDE2, X2_STRIDE3);
+    let i = place(n, X2_OFFSET, X2_DIGITS, divs, extents, strides);
     return element(X2_OPERAND, i);
 }
 
 fn load3(n: u32) -> f32 {
-    let i = place(n, X3_OFFSET, X3_DIGITS, vec4(X3_DIV0, X3_DIV1, X3_DIV2, X3_DIV3), vec4(X3_EXTENT0, X3_EXTENT1, X3_EXTENT2, X3_EXTENT3), vec4(X3_STRIDE0, X3_STRIDE1, X3_STRIDE2, X3_STRIDE3));
+    let divs = vec4(X3_DIV0, X3_DIV1, X3_DIV2, X3_DIV3);
+    let extents = vec4(X3_EXTENT0, X3_EXTENT1, X3_EXTENT2, X3_EXTENT3);
+    let strides = vec4(X3_STRIDE0, X3_STRIDE1, X3_STRIDE2, X3_STRIDE3);
+    let i = place(n, X3_OFFSET, X3_DIGITS, divs, extents, strides);
     return element(X3_OPERAND, i);
 }
 
 fn load4(n: u32) -> f32 {
-    let i = place(n, X4_OFFSET, X4_DIGITS, vec4(X4_DIV0, X4_DIV1, X4_DIV2, X4_DIV3), vec4(X4_EXTENT0, X4_EXTENT1, X4_EXTENT2, X4_EXTENT3), vec4(X4_STRIDE0, X4_STRIDE1, X4_STRIDE2, X4_STRIDE3));
+    let divs = vec4(X4_DIV0, X4_DIV1, X4_DIV2, X4_DIV3);
+    let extents = vec4(X4_EXTENT0, X4_EXTENT1, X4_EXTENT2, X4_EXTENT3);
+    let strides = vec4(X4_STRIDE0, X4_STRIDE1, X4_STRIDE2, X4_STRIDE3);
+    let i = place(n, X4_OFFSET, X4_DIGITS, divs, extents, strides);
     return element(X4_OPERAND, i);
 }
 
 fn load5(n: u32) -> f32 {
-    let i = place(n, X5_OFFSET, X5_DIGITS, vec4(X5_DIV0, X5_DIV1, X5_DIV2, X5_DIV3), vec4(X5_EXTENT0, X5_EXTENT1, X5_EXTENT2, X5_EXTENT3), vec4(X5_STRIDE0, X5_STRIDE1, X5_STRIDE2, X5_STRIDE3));
+    let divs = vec4(X5_DIV0, X5_DIV1, X5_DIV2, X5_DIV3);
+    let extents = vec4(X5_EXTENT0, X5_EXTENT1, X5_EXTENT2, X5_EXTENT3);
+    let strides = vec4(X5_STRIDE0, X5_STRIDE1, X5_STRIDE2, X5_STRIDE3);
+    let i = place(n, X5_OFFSET, X5_DIGITS, divs, extents, strides);
     return element(X5_OPERAND, i);
 }
 
 fn load6(n: u32) -> f32 {
-    let i = place(n, X6_OFFSET, X6_DIGITS, vec4(X6_DIV0, X6_DIV1, X6_DIV2, X6_DIV3), vec4(X6_EXTENT0, X6_EXTENT1, X6_EXTENT2, X6_EXTENT3), vec4(X6_STRIDE0, X6_STRIDE1, X6_STRIDE2, X6_STRIDE3));
+    let divs = vec4(X6_DIV0, X6_DIV1, X6_DIV2, X6_DIV3);
+    let extents = vec4(X6_EXTENT0, X6_EXTENT1, X6_EXTENT2, X6_EXTENT3);
+    let strides = vec4(X6_STRIDE0, X6_STRIDE1, X6_STRIDE2, X6_STRIDE3);
+    let i = place(n, X6_OFFSET, X6_DIGITS, divs, extents, strides);
     return element(X6_OPERAND, i);
 }
 
 fn load7(n: u32) -> f32 {
-    let i = place(n, X7_OFFSET, X7_DIGITS, vec4(X7_DIV0, X7_DIV1, X7_DIV2, X7_DIV3), vec4(X7_EXTENT0, X7_EXTENT1, X7_EXTENT2, X7_EXTENT3), vec4(X7_STRIDE0, X7_STRIDE1, X7_STRIDE2, X7_STRIDE3));
+    let divs = vec4(X7_DIV0, X7_DIV1, X7_DIV2, X7_DIV3);
+    let extents = vec4(X7_EXTENT0, X7_EXTENT1, X7_EXTENT2, X7_EXTENT3);
+    let strides = vec4(X7_STRIDE0, X7_STRIDE1, X7_STRIDE2, X7_STRIDE3);
+    let i = place(n, X7_OFFSET, X7_DIGITS, divs, extents, strides);
     return element(X7_OPERAND, i);
 }
 

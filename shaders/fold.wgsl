@@ -28,11 +28,13 @@ override INNER_DIV3: u32 = 1u; override INNER_JUMP3: u32 = 0u;
 var<workgroup> tile: array<Value, 256>; // [ROWS, COLS]
 
 fn outer_at(o: u32) -> u32 {
-    return o * OUTER_STRIDE + o / OUTER_DIV1 * OUTER_JUMP1 + o / OUTER_DIV2 * OUTER_JUMP2 + o / OUTER_DIV3 * OUTER_JUMP3;
+    return o * OUTER_STRIDE + o / OUTER_DIV1 * OUTER_JUMP1
+        + o / OUTER_DIV2 * OUTER_JUMP2 + o / OUTER_DIV3 * OUTER_JUMP3;
 }
 
 fn inner_at(i: u32) -> u32 {
-    return i * INNER_STRIDE + i / INNER_DIV1 * INNER_JUMP1 + i / INNER_DIV2 * INNER_JUMP2 + i / INNER_DIV3 * INNER_JUMP3;
+    return i * INNER_STRIDE + i / INNER_DIV1 * INNER_JUMP1
+        + i / INNER_DIV2 * INNER_JUMP2 + i / INNER_DIV3 * INNER_JUMP3;
 }
 
 fn col(lane: u32) -> u32 {

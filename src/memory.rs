@@ -267,7 +267,8 @@ mod tests {
     fn control_groups_are_found_with_those_around_them() {
         let of =
             |groups, mounts| group_folders(groups, mounts).iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
-        let old = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n36 31 0:3 / /sys/fs/cgroup/cpu rw - cgroup c rw,cpu";
+        let old = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+                   36 31 0:3 / /sys/fs/cgroup/cpu rw - cgroup c rw,cpu";
         let here = ["/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/memory/a", "/sys/fs/cgroup/memory/"];
         assert_eq!(of("4:memory:/a/b\n2:cpu:/x", old), here);
         let new = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate";

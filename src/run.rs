@@ -270,8 +270,8 @@ impl Written {
             let list = |these: Vec<&_>| these.into_iter().map(say).collect::<Vec<_>>().join(", ");
             let others = if others.is_empty() { String::new() } else { format!(" (and {}, as it may)", list(others)) };
             return Err(Error::usage(format!(
-                "`{name}` is not what the run was trained with: {}{others}; put that back, or remove the file to take all \
-                 settings from the checkpoint; a resumed run can change {}",
+                "`{name}` is not what the run was trained with: {}{others}; put that back, or remove the file to take \
+                 all settings from the checkpoint; a resumed run can change {}",
                 list(refused),
                 kept.resumable()
             )));

@@ -126,7 +126,8 @@ fn train_to(session: &mut Session, step: u64) {
 #[test]
 fn a_resume_gives_the_same_bits_in_every_phase() {
     let dbm = dbm(&["layers=6,5", "pretrain=4", "cd=1,2", "steps=16", "batch=8", "chains=9", "binarize=true"]);
-    let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 hidden_d=6 prior=refreshed critic_weight=0.3 ema=0.9";
+    let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 \
+               hidden_d=6 prior=refreshed critic_weight=0.3 ema=0.9";
     let gan = settings(&gan.split(' ').collect::<Vec<_>>());
     for (s, device) in [(&dbm, Device::Cpu), (&gan, Device::Cpu), (&dbm, Device::Gpu)] {
         let mut whole = device.session(s, &discs(8));
@@ -320,7 +321,8 @@ fn the_generator_starts_as_the_machine() {
 fn every_prior_plays() {
     for prior in ["frozen", "refreshed", "normal", "uniform", "bernoulli"] {
         let prior_set = format!("prior={prior}");
-        let s = "variant=dbm-gan layers=6,5 pretrain=0 joint=10 steps=30 batch=8 chains=16 hidden_g=6 hidden_d=6 critic_steps=2";
+        let s = "variant=dbm-gan layers=6,5 pretrain=0 joint=10 steps=30 batch=8 chains=16 hidden_g=6 \
+                 hidden_d=6 critic_steps=2";
         let s = settings(&s.split(' ').chain([prior_set.as_str()]).collect::<Vec<_>>());
         let mut session = Device::Cpu.session(&s, &discs(8));
         train_to(&mut session, 12);

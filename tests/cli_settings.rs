@@ -153,7 +153,8 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
     says(
         old.resumed(&[layer(&["latent=33"])], 7),
         "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
-         data, steps, adapter, lr_g, beta1, beta2, momentum, schedule, grad_clip, r1, r2, gp, lr_d, clip, lr_rbm, lr_dbm, \
+         data, steps, adapter, lr_g, beta1, beta2, momentum, schedule, grad_clip, r1, r2, gp, lr_d, clip, lr_rbm, \
+         lr_dbm, \
          log_every, sample_every, checkpoint_every, keep, samples, keep_samples",
     );
     for wrong in [
@@ -196,14 +197,17 @@ fn every_key_is_described_and_its_default_accepted() {
 proptest! {
     #[test]
     fn toml_reads_back_as_the_same_settings(
-        data in "[^\\x00]{1,20}", adapter in proptest::option::of("[a-zA-Z \"'\\\\#]{1,12}"), rates in any::<[f32; 2]>(),
+        data in "[^\\x00]{1,20}", adapter in proptest::option::of("[a-zA-Z \"'\\\\#]{1,12}"),
+        rates in any::<[f32; 2]>(),
         seed in 0..i64::MAX as u64, widths in proptest::collection::vec(1usize..65536, 1..16), word in 0..6usize,
         size in proptest::option::of(2usize..32),
     ) {
         prop_assume!(rates.iter().all(|r| r.is_finite()) && adapter.as_deref() != Some("auto"));
-        let objective = [Objective::Minimax, Objective::NonSaturating, Objective::Lsgan, Objective::Wgan, Objective::Hinge, Objective::Relativistic][word];
+        use Objective::*;
+        let objective = [Minimax, NonSaturating, Lsgan, Wgan, Hinge, Relativistic][word];
         let settings = Settings {
-            data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective, size: size.map(|s| s * 4),
+            data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective,
+            size: size.map(|s| s * 4),
             ..Settings::default()
         };
         prop_assert_eq!(Settings::from_toml(VARIANTS, &settings.to_toml(), "run.toml").unwrap(), settings);

@@ -16,7 +16,8 @@ const PHILOX: &str = concat!(
     @compute @workgroup_size(64) fn probe(@builtin(global_invocation_id) at: vec3<u32>) {
         let i = at.x;
         if i < arrayLength(&out) {
-            out[i] = philox(vec4(in[6u * i], in[6u * i + 1u], in[6u * i + 2u], in[6u * i + 3u]), vec2(in[6u * i + 4u], in[6u * i + 5u]));
+            out[i] = philox(vec4(in[6u * i], in[6u * i + 1u], in[6u * i + 2u], in[6u * i + 3u]),
+                vec2(in[6u * i + 4u], in[6u * i + 5u]));
         }
     }"
 );

@@ -84,8 +84,8 @@ impl Sheet {
         let commas = sheet.survey(options, guessed)?;
         if options.decimal == Some(Decimal::Comma) && options.separator == Some(Separator::Comma) && !commas {
             return Err(Error::usage(format!(
-                "`{}`: `separator` and `decimal` are both comma, which takes quotes around numbers, and there are none: \
-                 leave one of them out",
+                "`{}`: `separator` and `decimal` are both comma, which takes quotes around numbers, and there are \
+                 none: leave one of them out",
                 sheet.file
             )));
         }
@@ -263,7 +263,8 @@ impl Sheet {
             let (file, name) = (&self.file, &self.name);
             if whole.windows(2).any(|pair| is_pair(pair) && pair[1][2]) {
                 self.doubt = Some(Err(format!(
-                    "`{file}` may have decimal commas or commas between whole numbers: set decimal=comma or separator=comma"
+                    "`{file}` may have decimal commas or commas between whole numbers: set decimal=comma or \
+                    separator=comma"
                 )));
             } else if whole.len() == 2 && is_pair(&whole) {
                 self.doubt =

@@ -50,7 +50,8 @@ pub fn boltzmann(
     }
     let widths: Vec<String> = machine.widths.iter().map(usize::to_string).collect();
     let notes = vec![
-        format!("a machine of {} units; {} images of `{set}`, in nats", widths.join("-"), grey.len() / machine.widths[0]),
+        format!("a machine of {} units; {} images of `{set}`, in \
+        nats", widths.join("-"), grey.len() / machine.widths[0]),
         "the bounds are lower bounds on log p; with too few temperatures log Z is too small and the bounds are too high"
             .into(),
     ];

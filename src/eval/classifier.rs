@@ -243,7 +243,8 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
     };
     if side != width {
         return Err(Error::usage(format!(
-            "`{}` has no labels, and features are learned without them from square images only, not {width}x{side}: choose a size with --size",
+            "`{}` has no labels, and features are learned without them from square images only, not {width}x{side}: \
+            choose a size with --size",
             train.name
         )));
     }

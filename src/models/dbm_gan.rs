@@ -106,7 +106,8 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     if s.steps <= learned + 1 {
         return Err(Error::usage(format!(
-            "the machine learns for {learned} of {} steps, and one more connects it: choose more steps for the game, or fewer of `pretrain` or `joint`",
+            "the machine learns for {learned} of {} steps, and one more connects it: choose more steps for the game, \
+            or fewer of `pretrain` or `joint`",
             s.steps
         )));
     }

@@ -185,11 +185,13 @@ impl Variant {
         let sequences = examples.shape.len() == 2;
         match self.kind {
             Kind::Single if sequences => Err(Error::usage(format!(
-                "{} learns from images or points, and this data set has sequences: `lstm-gan` and `rvae` learn from those",
+                "{} learns from images or points, and this data set has sequences: `lstm-gan` and `rvae` learn from \
+                those",
                 self.name
             ))),
             Kind::Sequences if !sequences => Err(Error::usage(format!(
-                "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, text, MIDI or an npy array [N, T, F] have sequences",
+                "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, \
+                text, MIDI or an npy array [N, T, F] have sequences",
                 self.name, examples.shape
             ))),
             _ if settings.latent + settings.latent_static == 0 => {
@@ -241,7 +243,8 @@ fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     };
     if h != w || !(8..=128).contains(&h) || h % 4 != 0 {
         return Err(Error::usage(format!(
-            "{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: choose one with --size"
+            "{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: \
+            choose one with --size"
         )));
     }
     Ok([c, h, w])

@@ -57,7 +57,8 @@ fn check(s: &Settings) -> Result<()> {
     let weighting = [("beta", s.beta != 1.0, 1), ("warmup", s.warmup > 0, 0), ("free_bits", s.free_bits > 0.0, 0)];
     match weighting.into_iter().find(|(_, set, _)| *set) {
         Some((name, _, neutral)) if s.importance > 1 => Err(Error::usage(format!(
-            "`importance` above 1 is the importance-weighted bound, in which `{name}` has no part: set {name}={neutral} or importance=1"
+            "`importance` above 1 is the importance-weighted bound, in which `{name}` has no part: set \
+            {name}={neutral} or importance=1"
         ))),
         _ => Ok(()),
     }

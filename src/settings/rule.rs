@@ -163,7 +163,9 @@ impl Value for Vec<usize> {
 
 /// Enums whose values are words.
 macro_rules! words {
-    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $help:literal])+ $variant:ident = $word:literal,)+ })+) => {$(
+    ($($(#[doc = $doc:literal])+ $name:ident {
+        $($(#[doc = $help:literal])+ $variant:ident = $word:literal,)+
+    })+) => {$(
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         pub enum $name {

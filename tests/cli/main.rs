@@ -51,7 +51,8 @@ holdout = 0
 ";
 
 /// Everything that has a state of its own, for the tests that stop a run and go on with it.
-const STATEFUL: &str = "--conditional --set norm_g=batch --set norm_d=batch --set ema=0.9 --set noise=0.1 --set schedule=linear \
+const STATEFUL: &str = "--conditional --set norm_g=batch --set norm_d=batch --set ema=0.9 --set noise=0.1 \
+    --set schedule=linear \
     --set spectral=true --set critic_steps=2 --set pack=2";
 
 /// A folder with the tiny settings and 40 labelled images of 8x8.

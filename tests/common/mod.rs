@@ -112,6 +112,7 @@ pub fn adapter() -> wgpu::Adapter {
         }
     }
     gpu::adapters().into_iter().next().expect(
-        "no GPU adapter: install a software Vulkan driver, e.g. `apt-get install mesa-vulkan-drivers`, or set VK_ICD_FILENAMES to one's manifest",
+        "no GPU adapter: install a software Vulkan driver, e.g. `apt-get install mesa-vulkan-drivers`, or set \
+        VK_ICD_FILENAMES to one's manifest",
     )
 }

@@ -57,7 +57,8 @@ pub fn phases(s: &Settings, examples: &Examples, widths: &[usize], rate: f32, un
     let pretrained = s.pretrain * (widths.len() as u64 - 1);
     if until <= pretrained + 1 {
         return Err(Error::usage(format!(
-            "the pretraining of {} layers takes {pretrained} of {until} steps and leaves none for all of them: choose more steps or a smaller `pretrain`",
+            "the pretraining of {} layers takes {pretrained} of {until} steps and leaves none for all of them: \
+            choose more steps or a smaller `pretrain`",
             widths.len() - 1
         )));
     }

@@ -46,7 +46,8 @@ pub fn layer_name(l: usize) -> String {
 pub fn widths(s: &Settings, examples: &Examples) -> Result<Vec<usize>> {
     let &[1, height, width] = examples.shape.as_slice() else {
         return Err(Error::usage(format!(
-            "{} learns grey images, and an example of this data set has shape {:?}: channels=1 makes images in colour grey; `gan` takes any shape",
+            "{} learns grey images, and an example of this data set has shape {:?}: channels=1 makes images in \
+            colour grey; `gan` takes any shape",
             s.variant, examples.shape
         )));
     };
