@@ -6,12 +6,12 @@
 //!
 //! Graphs of many critic steps or unrolled sequences have 100,000 nodes: no pass may be quadratic in their number.
 
+mod chains;
 mod emit;
 mod fuse;
-mod groups;
 mod index;
+mod layout;
 mod limits;
-mod place;
 mod slots;
 mod states;
 mod tensors;
@@ -44,8 +44,8 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Prog
     t.states.check_order(&t, graph)?;
     t.store(roots);
     t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
-    let groups = groups::build(&mut t)?;
-    emit::Emitter::new(&t, groups, graph.groups(), caps, data).program(&metrics, &outputs)
+    let groups = chains::build(&mut t)?;
+    emit::Emitter::new(&t, &groups, &graph.groups(), caps, data).program(&metrics, &outputs)
 }
 
 /// Names of tensors that the host reads, with their nodes.

@@ -79,6 +79,16 @@ impl Tensors {
         (input, false)
     }
 
+    /// The extents of a tensor.
+    pub fn shape(&self, id: Id) -> &[usize] {
+        &self.nodes[id].shape
+    }
+
+    /// The number of elements of a tensor.
+    pub fn len(&self, id: Id) -> usize {
+        numel(self.shape(id))
+    }
+
     /// Whether consumers compute a node themselves, or look through it if it is a view.
     pub fn is_inline(&self, id: Id) -> bool {
         !self.stored[id] && (is_view(&self.nodes[id].op) || self.fused[id])

@@ -4,14 +4,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    emit::Emitter,
+    fuse::Fusion,
     limits,
     slots::{self, Lifetime},
+    tensors::Tensors,
 };
 use crate::{
     error::Result,
-    graph::{ALIGN, Id, Init, Op, numel},
-    kernels::Clock,
+    graph::{ALIGN, Group, Id, Init, Op, Shape, numel},
+    kernels::{Caps, Clock, Kernel},
     program::{Buffer, BufferId, Content, Launch, Output, Program, Slice, StateItem},
 };
 
@@ -43,8 +44,68 @@ struct Part {
     offset: usize,
 }
 
-impl Emitter<'_> {
-    pub(super) fn buffer(&mut self, key: String, content: Content, len: usize) -> BufferId {
+/// A launch whose operands have places, before temporaries have their slots.
+pub(super) struct Placed {
+    pub kernel: Kernel,
+    pub bindings: Vec<Place>,
+    pub operands: Vec<Place>,
+    pub label: String,
+}
+
+/// The memory of a program under construction.
+pub(super) struct Layout<'a> {
+    t: &'a Tensors,
+    groups: &'a [Option<Fusion>],
+    states: &'a [Group],
+    caps: &'a Caps,
+    pub program: Program,
+    buffers: HashMap<String, BufferId>,
+    places: HashMap<Id, Place>,
+    labels: HashMap<Id, String>,
+    temporaries: Vec<usize>,
+    /// Temporaries that the host reads or that hold metrics: they live to the end of the round.
+    kept: Vec<usize>,
+    /// Outputs: name, extents and place.
+    outputs: Vec<(String, Shape, Place)>,
+}
+
+impl<'a> Layout<'a> {
+    pub fn new(t: &'a Tensors, groups: &'a [Option<Fusion>], states: &'a [Group], caps: &'a Caps) -> Self {
+        Self {
+            t,
+            groups,
+            states,
+            caps,
+            program: Program::default(),
+            buffers: HashMap::new(),
+            places: HashMap::new(),
+            labels: HashMap::new(),
+            temporaries: vec![],
+            kept: vec![],
+            outputs: vec![],
+        }
+    }
+
+    /// The name of a tensor in the program.
+    pub fn label(&self, id: Id) -> String {
+        self.labels.get(&id).cloned().unwrap_or_else(|| format!("%{id} {:?}", self.t.shape(id)))
+    }
+
+    /// Whether a tensor has been given this place.
+    pub fn is_at(&self, id: Id, place: Place) -> bool {
+        self.places.get(&id) == Some(&place)
+    }
+
+    /// Makes a tensor an output of the program.
+    pub fn keep(&mut self, name: &str, id: Id) {
+        let place = self.read(id);
+        if let Base::Temporary(t) = place.base {
+            self.kept.push(t);
+        }
+        self.outputs.push((name.into(), self.t.shape(id).to_vec(), place));
+    }
+
+    pub fn buffer(&mut self, key: String, content: Content, len: usize) -> BufferId {
         let buffers = &mut self.program.buffers;
         let id = *self.buffers.entry(key).or_insert_with(|| {
             buffers.push(Buffer { content, len: 0 });
@@ -54,27 +115,27 @@ impl Emitter<'_> {
         id
     }
 
-    pub(super) fn whole(&mut self, key: String, content: Content, len: usize) -> Place {
+    pub fn whole(&mut self, key: String, content: Content, len: usize) -> Place {
         Place { base: Base::Buffer(self.buffer(key, content, len)), offset: 0, len }
     }
 
-    pub(super) fn temporary(&mut self, len: usize) -> Place {
+    pub fn temporary(&mut self, len: usize) -> Place {
         self.temporaries.push(len);
         Place { base: Base::Temporary(self.temporaries.len() - 1), offset: 0, len }
     }
 
     /// Ranges of a tensor of `len` elements, each small enough for one binding.
-    pub(super) fn parts_of(&self, len: usize) -> Vec<std::ops::Range<usize>> {
+    pub fn parts_of(&self, len: usize) -> Vec<std::ops::Range<usize>> {
         let most = ((self.caps.max_binding / 4) as usize / ALIGN * ALIGN).max(ALIGN);
         (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
     }
 
-    pub(super) fn clock(&mut self) -> Place {
+    pub fn clock(&mut self) -> Place {
         self.whole("clock".into(), Content::Clock, Clock::LEN)
     }
 
     /// A state group's flat buffer, or one of its moments.
-    pub(super) fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
+    pub fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
         let g = &self.states[group];
         let (name, len) = (moment.map_or(g.name.clone(), |m| format!("{}.{m}", g.name)), g.len);
         let key = format!("state {name}");
@@ -94,52 +155,52 @@ impl Emitter<'_> {
         self.whole(key, Content::State(name), len)
     }
 
-    pub(super) fn item(&mut self, group: usize, item: usize) -> Place {
+    pub fn item(&mut self, group: usize, item: usize) -> Place {
         let flat = self.state(group, None);
         let (offset, shape) = self.states[group].span(item);
         Place { offset, len: numel(&shape), ..flat }
     }
 
-    pub(super) fn gradients(&mut self, group: usize) -> Place {
+    pub fn gradients(&mut self, group: usize) -> Place {
         let (name, len) = (self.states[group].name.clone(), self.states[group].len);
         self.whole(format!("gradients {name}"), Content::Gradients(name), len)
     }
 
     /// The place of a stored tensor; the first call assigns it.
-    pub(super) fn place(&mut self, id: Id) -> Place {
+    pub fn place(&mut self, id: Id) -> Place {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
         let place = match (&self.t.nodes[id].op, self.t.constant(id)) {
-            (_, Some(c)) => self.whole(format!("constant {c}"), Content::Constant(c as f32), self.len(id)),
+            (_, Some(c)) => self.whole(format!("constant {c}"), Content::Constant(c as f32), self.t.len(id)),
             (Op::State { group, item, .. }, _) => self.item(*group, *item),
-            (Op::Input(name), _) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.len(id)),
+            (Op::Input(name), _) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.t.len(id)),
             (Op::Clock, _) => self.clock(),
             (Op::Pack { group }, _) => self.gradients(*group),
-            _ => self.temporary(self.len(id)),
+            _ => self.temporary(self.t.len(id)),
         };
         self.places.insert(id, place);
         place
     }
 
-    pub(super) fn read(&mut self, id: Id) -> Place {
+    pub fn read(&mut self, id: Id) -> Place {
         let (base, first) = self.t.range(id);
-        let len = self.len(id);
+        let len = self.t.len(id);
         self.place(base).part(&(first..first + len))
     }
 
     /// The tensor that owns the memory of `id`, if `id` is all of it, a launch of its own writes it, and it has no
     /// place yet.
-    pub(super) fn placeable(&self, id: Id) -> Option<Id> {
+    pub fn placeable(&self, id: Id) -> Option<Id> {
         let base = self.t.base(id);
         let op = &self.t.nodes[base].op;
         let leaf = matches!(op, Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
         let made = !leaf && self.t.constant(base).is_none() && !self.t.is_inline(base);
-        (made && self.len(base) == self.len(id) && !self.places.contains_key(&base)).then_some(base)
+        (made && self.t.len(base) == self.t.len(id) && !self.places.contains_key(&base)).then_some(base)
     }
 
     /// Lets launches write gradients that only their pack reads directly into the packed buffer.
-    pub(super) fn place_gradients(&mut self) {
+    pub fn place_gradients(&mut self) {
         for id in (0..self.t.nodes.len()).filter(|&id| self.t.live[id]) {
             let Op::Pack { group } = self.t.nodes[id].op else { continue };
             let flat = self.gradients(group);
@@ -158,13 +219,13 @@ impl Emitter<'_> {
 
     /// Lets launches write tensors that are joined along their first axis directly into the whole. Returns the nodes
     /// that need no launch then: the sum of the two padded parts, and the paddings.
-    pub(super) fn place_parts(&mut self) -> HashSet<Id> {
+    pub fn place_parts(&mut self) -> HashSet<Id> {
         let mut joined = HashSet::new();
         for whole in (0..self.t.nodes.len()).filter(|&id| self.t.live[id] && !self.t.is_inline(id)) {
             let Some(parts) = self.parts(whole) else { continue };
             let place = self.place(whole);
             for Part { pad, id, offset } in parts {
-                self.places.insert(id, Place { offset, len: self.len(id), ..place });
+                self.places.insert(id, Place { offset, len: self.t.len(id), ..place });
                 joined.insert(pad);
             }
             joined.insert(whole);
@@ -190,7 +251,7 @@ impl Emitter<'_> {
         let mut parts = [part(node.inputs[0])?, part(node.inputs[1])?];
         parts.sort_by_key(|p| p.offset);
         let [a, b] = &parts;
-        let filled = a.offset == 0 && b.offset == self.len(a.id) && b.offset + self.len(b.id) == self.len(whole);
+        let filled = a.offset == 0 && b.offset == self.t.len(a.id) && b.offset + self.t.len(b.id) == self.t.len(whole);
         let apart = a.id != b.id && !self.reads(a.id).contains(&b.id) && !self.reads(b.id).contains(&a.id);
         (filled && apart).then_some(parts)
     }
@@ -208,7 +269,7 @@ impl Emitter<'_> {
     }
 
     /// Lets launches write metrics without other readers directly into the table of metrics.
-    pub(super) fn place_metrics(&mut self, metrics: &[(String, Id)]) -> Option<Place> {
+    pub fn place_metrics(&mut self, metrics: &[(String, Id)]) -> Option<Place> {
         if metrics.is_empty() {
             return None;
         }
@@ -228,14 +289,14 @@ impl Emitter<'_> {
     }
 
     /// Gives temporaries their slots and checks the limits.
-    pub(super) fn finish(mut self) -> Result<Program> {
-        let last = self.placed.len();
+    pub fn finish(mut self, placed: &[Placed]) -> Result<Program> {
+        let last = placed.len();
         let mut lives: Vec<Lifetime> = self
             .temporaries
             .iter()
             .map(|&len| Lifetime { len: len.next_multiple_of(ALIGN), first: last, last: 0 })
             .collect();
-        for (launch, d) in self.placed.iter().enumerate() {
+        for (launch, d) in placed.iter().enumerate() {
             for place in d.bindings.iter().chain(&d.operands) {
                 if let Base::Temporary(t) = place.base {
                     lives[t].first = lives[t].first.min(launch);
@@ -257,7 +318,7 @@ impl Emitter<'_> {
             };
             Slice { buffer, offset: p.offset, len: p.len }
         };
-        for d in &self.placed {
+        for d in placed {
             let ranges = |places: &[Place]| places.iter().map(range).collect::<Vec<_>>();
             let launch = Launch {
                 kernel: d.kernel.clone(),
