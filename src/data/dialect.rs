@@ -340,7 +340,7 @@ fn end_of_difference(text: &str) -> Option<usize> {
     let start = text.find('\n')? + 1;
     let rest = &text.as_bytes()[start..];
     let len = rest.iter().position(|byte| *byte == b'\n')? + 1;
-    let is_whole = rest.len() % len == 0 && len > 1 && !rest[..len].contains(&b'"');
+    let is_whole = rest.len().is_multiple_of(len) && len > 1 && !rest[..len].contains(&b'"');
     (is_whole && rest.len() > FIRST * len && rest[len..] == rest[..rest.len() - len]).then_some(start + FIRST * len)
 }
 

@@ -223,10 +223,7 @@ mod tests {
         let windows = |pieces: &[Vec<u8>]| pieces.iter().map(|piece| piece.len().saturating_sub(3)).sum();
         let part = |holdout, split| cut(all.clone(), 4, windows, &options(holdout, split));
         let (learned, said) = part(0.1, Split::Train).unwrap();
-        assert_eq!(
-            (learned[0].len(), learned[1].len(), said.contains("90 of 100 steps, 10 are held out")),
-            (60, 30, true)
-        );
+        assert_eq!((learned[0].len(), learned[1].len(), said.contains("90 of 100 steps, 10 held out")), (60, 30, true));
         assert_eq!(part(0.1, Split::Test).unwrap().0, [(90..100).collect::<Vec<u8>>()]);
         assert_eq!(part(0.5, Split::Test).unwrap().0.concat(), (50..100).collect::<Vec<u8>>());
         assert_eq!(part(0.01, Split::Test).unwrap().0.concat(), (96..100).collect::<Vec<u8>>());

@@ -36,8 +36,8 @@ fn files_that_cannot_be_used_are_explained() {
         ("photos", &["`photos` holds no image that can be read"]),
         ("nothing", &["`nothing` holds no images, IDX files or MIDI files: name the file in it: `nothing/readme.txt`"]),
         ("letters.csv", &["letters.csv:3: `four` is not a finite number"]),
-        ("ragged.csv", &["ragged.csv:3: 1 values where the first row has 2"]),
-        ("header.csv", &["`header.csv` holds no points"]),
+        ("ragged.csv", &["ragged.csv:3: 1 value where the first row has 2"]),
+        ("header.csv", &["`header.csv` has a header and no rows below it"]),
         ("latin.csv", &["`latin.csv` has nothing to learn", "`x1` (text such as `é`)"]),
     ] {
         refused(&place, &format!("train --config gan.toml --data {data}"), 1, words);
@@ -61,8 +61,8 @@ fn wrong_requests_are_explained() {
         ("dcgan --data digits --preset article --size 28 --set channels=1", &["multiple of 8, not 28"]),
         ("--size 30", &["--size", "a multiple of 4 from 8 to 128", "`30`"]),
         ("--size 4096", &["a multiple of 4 from 8 to 128"]),
-        ("--data ring --stack 3", &["`ring` holds points"]),
-        ("--data ring --size 32", &["`ring` holds points"]),
+        ("--data ring --stack 3", &["`ring` holds drawn points"]),
+        ("--data ring --size 32", &["`ring` holds drawn points"]),
         ("--stack 2", &["--stack", "1 or 3"]),
         ("--stack 3 --set channels=1", &["a stack of 3 makes RGB examples"]),
         ("--set latent=0", &["`latent` is 0: a sample needs at least one latent value"]),

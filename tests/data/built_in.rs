@@ -21,9 +21,9 @@ fn wrong_requests_are_explained() {
     assert_usage(open("digits", &with(|o| (o.stack, o.channels) = (3, Some(1)))), &["stack of 3", "channel"]);
     assert_usage(open("ring", &with(|o| o.size = Some(28))), &["`ring` holds drawn points"]);
     assert_usage(open("ring", &with(|o| o.window = Some(28))), &["`ring` holds drawn points", "window"]);
-    assert_usage(open("digits", &with(|o| o.stride = Some(2))), &["`digits` holds images", "window and stride"]);
+    assert_usage(open("digits", &with(|o| o.stride = Some(2))), &["`digits` holds drawn images", "stride"]);
     assert_usage(open("sines", &with(|o| o.size = Some(28))), &["`sines` holds drawn sequences", "size"]);
-    assert_usage(open("sines", &with(|o| o.stride = Some(2))), &["`sines` is drawn", "stride"]);
+    assert_usage(open("sines", &with(|o| o.stride = Some(2))), &["`sines` holds drawn sequences", "stride"]);
     for window in [0, 1, 65_537, usize::MAX] {
         let options = Options { window: Some(window), ..Options::default() };
         assert_usage(open("sines", &options), &[&format!("window of {window} is not possible"), "2 to 65536 steps"]);
