@@ -64,8 +64,8 @@ fn matrix_driver() -> Option<OsString> {
 
 fn mutants() -> Vec<Mutant> {
     let mut all = vec![];
-    for entry in root().join("shaders").read_dir().unwrap() {
-        let path = entry.unwrap().path();
+    let folder = |name: &str| root().join(name).read_dir().unwrap().map(|entry| entry.unwrap().path());
+    for path in folder("shaders").chain(folder("shaders/shared")).filter(|path| path.is_file()) {
         let (name, text) = (path.file_stem().unwrap().to_str().unwrap(), fs::read_to_string(&path).unwrap());
         if MATRIX.contains(&name) && matrix_driver().is_none() {
             println!("without a driver that has matrix units {name}.wgsl is left out");

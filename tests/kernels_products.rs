@@ -1,4 +1,4 @@
-//! The kernels over `shaders/product.wgsl`: matrix product, convolution and its two adjoints.
+//! The kernels over `shaders/shared/product.wgsl`: matrix product, convolution and its two adjoints.
 mod common;
 
 use common::{Inputs, Rng, adapter, browser, check_derived, device};

@@ -9,7 +9,7 @@ use saddle::{
 };
 
 const PHILOX: &str = concat!(
-    include_str!("../shaders/philox.wgsl"),
+    include_str!("../shaders/shared/philox.wgsl"),
     "
     @group(0) @binding(0) var<storage, read> in: array<u32>;
     @group(0) @binding(6) var<storage, read_write> out: array<vec4<u32>>;

@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -135,22 +135,28 @@ fn validate(name: &str, module: &Module) -> ModuleInfo {
 
 #[test]
 fn every_shader_has_its_kernel_here() {
-    let stem = |entry: std::fs::DirEntry| entry.path().file_stem().unwrap().to_string_lossy().into_owned();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let files: BTreeSet<String> = folder.read_dir().unwrap().map(|e| stem(e.unwrap())).collect();
+    let files = |folder: PathBuf| {
+        let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     let launches = every_launch();
-    let text = |name: &String| std::fs::read_to_string(folder.join(format!("{name}.wgsl"))).unwrap();
-    for name in &files {
-        let has = |(kernel, dispatch): &(Kernel, Dispatch)| {
-            [dispatch.body, kernel.sources()].concat().contains(&&*text(name))
-        };
-        let used = launches.iter().any(has);
-        assert!(used, "shaders/{name}.wgsl is part of no kernel of `every_kernel`");
+    for path in [files(folder.clone()), files(folder.join("shared"))].concat() {
+        let text = text(&path);
+        let has =
+            |(kernel, dispatch): &(Kernel, Dispatch)| [dispatch.body, kernel.sources()].concat().contains(&&*text);
+        assert!(launches.iter().any(has), "{} is part of no kernel of `every_kernel`", path.display());
     }
     for (kernel, _) in &launches {
-        let name = kernel.name().to_string();
-        assert!(files.contains(&name), "{name}: there is no shader of this name");
-        assert_eq!(kernel.sources()[0], text(&name), "{name}: its own file comes first");
+        let path = folder.join(format!("{}.wgsl", kernel.name()));
+        assert!(path.is_file(), "{}: there is no shader of this name", kernel.name());
+        assert_eq!(kernel.sources()[0], text(&path), "{}: its own file comes first", kernel.name());
+    }
+    let kernels: BTreeSet<&str> = launches.iter().map(|(kernel, _)| kernel.name()).collect();
+    for path in files(folder) {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(kernels.contains(name.as_str()), "{name}: what is no kernel of its own lies in shaders/shared");
     }
 }
 

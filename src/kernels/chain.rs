@@ -229,7 +229,7 @@ impl Chain {
         lens
     }
 
-    /// Pipeline constants of `shaders/chain.wgsl`. Registers of instructions follow all places of loads, used or not.
+    /// Pipeline constants of `shaders/shared/chain.wgsl`. Registers of instructions follow all places of loads, used or not.
     pub fn overrides(&self) -> Vec<(String, f64)> {
         let mut list = vec![("LOADS".into(), self.loads.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
         for (j, Load { operand, index }) in self.loads.iter().enumerate() {

@@ -111,7 +111,7 @@ impl Conv2d {
 impl Spec for Conv2d {
     const NAME: &'static str = "conv2d";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv2d.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/conv2d.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

@@ -37,7 +37,7 @@ impl ConvTranspose2d {
 impl Spec for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv_transpose2d.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/conv_transpose2d.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;

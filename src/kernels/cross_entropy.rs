@@ -18,7 +18,7 @@ pub struct CrossEntropy {
 impl Spec for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/row.wgsl")];
+        &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/shared/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let len = self.rows * self.cols;

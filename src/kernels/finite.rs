@@ -37,7 +37,7 @@ impl Finite {
 impl Spec for Finite {
     const NAME: &'static str = "finite";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/finite.wgsl"), include_str!("../../shaders/row.wgsl")];
+        &[include_str!("../../shaders/finite.wgsl"), include_str!("../../shaders/shared/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         Buffers { words: vec![4, self.len], words_out: vec![self.len.div_ceil(SPAN)], ..Default::default() }

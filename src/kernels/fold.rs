@@ -1,4 +1,4 @@
-//! The body of reductions: how `shaders/fold.wgsl` lays out its work, and the loops of the references.
+//! The body of reductions: how `shaders/shared/fold.wgsl` lays out its work, and the loops of the references.
 
 use num_traits::Float;
 

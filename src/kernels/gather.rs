@@ -118,7 +118,7 @@ impl Gather {
 impl Spec for Gather {
     const NAME: &'static str = "gather";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/philox.wgsl")];
+        &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/shared/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let (rows, len) = self.rows();

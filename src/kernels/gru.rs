@@ -25,7 +25,7 @@ const ROWS: usize = 4;
 impl Spec for Gru {
     const NAME: &'static str = "gru";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/gru.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/gru.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;

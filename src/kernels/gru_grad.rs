@@ -26,7 +26,7 @@ const ROWS: usize = 2;
 impl Spec for GruGrad {
     const NAME: &'static str = "gru_grad";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/gru_grad.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/gru_grad.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;

@@ -22,7 +22,7 @@ const ROWS: usize = 4;
 impl Spec for Lstm {
     const NAME: &'static str = "lstm";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/lstm.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/lstm.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;

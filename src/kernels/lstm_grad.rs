@@ -22,7 +22,7 @@ const ROWS: usize = 2;
 impl Spec for LstmGrad {
     const NAME: &'static str = "lstm_grad";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/lstm_grad.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/lstm_grad.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;

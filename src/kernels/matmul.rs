@@ -38,7 +38,7 @@ impl MatMul {
 impl Spec for MatMul {
     const NAME: &'static str = "matmul";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/matmul.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/matmul.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let &Self { batch, m, n, k, .. } = self;

@@ -17,7 +17,7 @@ pub struct Moments {
 impl Spec for Moments {
     const NAME: &'static str = "moments";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/moments.wgsl"), include_str!("../../shaders/fold.wgsl")];
+        &[include_str!("../../shaders/moments.wgsl"), include_str!("../../shaders/shared/fold.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let outer = fold::len(&self.outer);

@@ -32,8 +32,8 @@ impl Spec for MultiplyAdd {
 
     fn dispatch(&self, caps: &Caps) -> Dispatch {
         let body: &[&str] = match self.half {
-            true => &[include_str!("../../shaders/real_half.wgsl")],
-            false => &[include_str!("../../shaders/real_single.wgsl")],
+            true => &[include_str!("../../shaders/shared/real_half.wgsl")],
+            false => &[include_str!("../../shaders/shared/real_single.wgsl")],
         };
         let overrides = overrides!(N = self.len, ROUNDS = self.rounds);
         Dispatch { body, ..Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides) }

@@ -22,7 +22,7 @@ pub struct NormSums {
 impl Spec for NormSums {
     const NAME: &'static str = "norm_sums";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/norm_sums.wgsl"), include_str!("../../shaders/fold.wgsl")];
+        &[include_str!("../../shaders/norm_sums.wgsl"), include_str!("../../shaders/shared/fold.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let (outer, inner) = (fold::len(&self.outer), fold::len(&self.inner));

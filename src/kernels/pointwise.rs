@@ -22,7 +22,7 @@ const SIZE: usize = 256;
 impl Spec for Pointwise {
     const NAME: &'static str = "pointwise";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/pointwise.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/pointwise.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         Buffers { writes: vec![self.len], ..Default::default() }

@@ -29,9 +29,9 @@ pub enum Matrix {
     Half16,
 }
 
-const SINGLE8: &str = include_str!("../../shaders/matrix_single8.wgsl");
-const HALF8: &str = include_str!("../../shaders/matrix_half8.wgsl");
-const HALF16: &str = include_str!("../../shaders/matrix_half16.wgsl");
+const SINGLE8: &str = include_str!("../../shaders/shared/matrix_single8.wgsl");
+const HALF8: &str = include_str!("../../shaders/shared/matrix_half8.wgsl");
+const HALF16: &str = include_str!("../../shaders/shared/matrix_half16.wgsl");
 
 impl Matrix {
     /// WGSL that names the matrices and their elements.
@@ -59,11 +59,11 @@ impl Matrix {
 
 impl Body {
     fn sources(self) -> &'static [&'static str] {
-        const PRODUCT: &str = include_str!("../../shaders/product_matrix.wgsl");
+        const PRODUCT: &str = include_str!("../../shaders/shared/product_matrix.wgsl");
         match self {
-            Self::Plain => &[include_str!("../../shaders/product_plain.wgsl")],
-            Self::Tiled => &[include_str!("../../shaders/product.wgsl")],
-            Self::Subgroup => &[include_str!("../../shaders/product_subgroup.wgsl")],
+            Self::Plain => &[include_str!("../../shaders/shared/product_plain.wgsl")],
+            Self::Tiled => &[include_str!("../../shaders/shared/product.wgsl")],
+            Self::Subgroup => &[include_str!("../../shaders/shared/product_subgroup.wgsl")],
             Self::Matrix(Matrix::Single8) => &[SINGLE8, PRODUCT],
             Self::Matrix(Matrix::Half8) => &[HALF8, PRODUCT],
             Self::Matrix(Matrix::Half16) => &[HALF16, PRODUCT],

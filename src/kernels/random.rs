@@ -89,7 +89,7 @@ pub fn quantile<F: Float>(x: F, w: F) -> F {
 impl Spec for Random {
     const NAME: &'static str = "random";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/philox.wgsl")];
+        &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/shared/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
         Buffers { words: vec![4], writes: vec![self.len], ..Default::default() }

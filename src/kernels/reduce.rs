@@ -47,8 +47,8 @@ impl Spec for Reduce {
     const NAME: &'static str = "reduce";
     const SOURCES: &'static [&'static str] = &[
         include_str!("../../shaders/reduce.wgsl"),
-        include_str!("../../shaders/fold.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
+        include_str!("../../shaders/shared/fold.wgsl"),
+        include_str!("../../shaders/shared/chain.wgsl"),
     ];
 
     fn buffers(&self) -> Buffers {

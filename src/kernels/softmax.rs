@@ -18,7 +18,7 @@ pub struct Softmax {
 impl Spec for Softmax {
     const NAME: &'static str = "softmax";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/row.wgsl")];
+        &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/shared/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let len = self.rows * self.cols;
