@@ -27,8 +27,8 @@
 //! # Ok::<(), saddle::error::Error>(())
 //! ```
 //!
-//! `examples/first_gan.rs` is a whole GAN on the bare graph, `examples/custom_variant.rs` a variant of one's own,
-//! `examples/custom_kernel.rs` a kernel. `ARCHITECTURE.md` explains each part, and follows a weight through the files.
+//! `examples/1_first_gan.rs` is a whole GAN on the bare graph, `examples/2_custom_variant.rs` a variant of one's own,
+//! `examples/3_custom_kernel.rs` a kernel. `ARCHITECTURE.md` explains each part, and follows a weight through the files.
 
 pub mod bench;
 pub mod check;

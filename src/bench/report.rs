@@ -40,7 +40,7 @@ pub struct Subject {
     pub saddle: String,
     /// Version of wgpu.
     pub wgpu: String,
-    /// The machine, see [`host`].
+    /// The machine: system, architecture and, where it is known, processor.
     pub host: String,
     /// The device and its driver.
     pub device: String,

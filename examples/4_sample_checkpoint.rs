@@ -1,6 +1,6 @@
 //! Samples from a trained run, as a user of the library: the newest checkpoint, numbers first, then a picture.
 //!
-//! `cargo run --release --example sample_checkpoint -- RUN [FILE.png]`
+//! `cargo run --release --example 4_sample_checkpoint -- RUN [FILE.png]`
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! A whole GAN on the bare graph: two networks, two losses, two updates, trained until it draws all eight modes of a ring.
 //!
-//! `cargo run --release --example first_gan -- [ADAPTER]`: less than a minute on two processor cores.
+//! `cargo run --release --example 1_first_gan -- [ADAPTER]`: less than a minute on two processor cores.
 
 use saddle::{
     data::{self, Options},
