@@ -25,7 +25,7 @@ fn initial() -> u32 {
     return REVERSE * T;
 }
 
-// The i-th example of a workgroup; behind the batch's end the last one again, whose lane then stores the same more than once.
+// The i-th example of a workgroup. Past the end of the batch, the last example again: its value is then stored repeatedly.
 fn example(first: u32, i: u32) -> u32 {
     return min(first + i, B - 1u);
 }

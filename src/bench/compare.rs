@@ -175,7 +175,7 @@ fn measures(reports: &[Report]) -> Vec<Measure> {
     all
 }
 
-/// The first of those that are alike, in order.
+/// The first item for each distinct key, in order.
 fn distinct<'a, R, K: Ord>(all: impl Iterator<Item = &'a R>, key: impl Fn(&'a R) -> K) -> Vec<&'a R> {
     let mut seen = BTreeSet::new();
     all.filter(|one| seen.insert(key(one))).collect()

@@ -8,11 +8,11 @@ use crate::{
     program::{Buffer, BufferId, Content, Launch, Program, Slice},
 };
 
-/// Launches that differ in nothing that their speed depends on.
+/// A kind of launch: launches that agree in everything that affects their speed.
 pub struct Kind {
     /// Name of the kernel; of a product also which of its factors are transposed, as they are in gradients.
     pub kernel: String,
-    /// Its extents.
+    /// Extents of the kernel.
     pub shape: String,
     rounds: BTreeMap<String, usize>,
     /// One such launch alone.

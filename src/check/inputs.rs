@@ -1,19 +1,19 @@
-//! What a kernel runs on.
+//! Inputs of a kernel under test.
 
 use crate::kernels::{Clock, Io, Kernel};
 
 /// A quiet NaN with a recognisable payload.
 pub const POISON: u32 = 0x7fc0_dead;
-/// What the clock holds besides the step.
+/// Seed in the clock.
 const SEED: u64 = 0x5eed_0bad_cafe;
 
-/// What a kernel runs on. Contents that are not given are drawn uniformly from `range`, except that outputs start as NaN
+/// Inputs of a kernel under test. Contents that are not given are drawn uniformly from `range`, except that outputs start as NaN
 /// and output words as 0.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// Start of the random numbers.
     pub seed: u64,
-    /// What they are drawn from.
+    /// Range of the uniform random numbers.
     pub range: (f32, f32),
     /// See [`crate::kernels::Buffers::reads`].
     pub reads: Option<Vec<Vec<f32>>>,

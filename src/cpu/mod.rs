@@ -47,7 +47,7 @@ pub struct Cpu {
     scratch: Scratch,
 }
 
-/// What a buffer lies in: memory of its own, or that of the data set, which others share.
+/// Memory of a buffer: its own, or the memory of the data set, which several buffers share.
 enum Memory {
     Own(Vec<f32>),
     Data(Items),

@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A wgpu device and its queue.
 pub struct Device {
-    /// What wgpu calls the device.
+    /// The wgpu device.
     pub raw: wgpu::Device,
-    /// Where work is submitted.
+    /// The queue that work is submitted to.
     pub queue: wgpu::Queue,
-    /// What it is, and its driver.
+    /// Description of the adapter and its driver.
     pub info: AdapterInfo,
     /// What plans and launches may assume of it.
     pub caps: Caps,

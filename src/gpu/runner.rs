@@ -261,7 +261,7 @@ impl Gpu {
 }
 
 impl Ring {
-    /// How many more rounds may write rows before those that wait must be read.
+    /// Number of further rounds that may write rows before the pending rows must be read.
     fn room(&self, step: u64, ticks: bool) -> u64 {
         let waiting = self.pending.end - self.pending.start;
         match (waiting, ticks) {
@@ -452,7 +452,7 @@ impl Runner for Gpu {
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {
         let loaded = self.loaded(id)?;
         let count = ENCODED_LAUNCHES.div_ceil(loaded.commands.len().max(1)) * loaded.commands.len();
-        // The least of many: what else the machine does only adds.
+        // Take the minimum: interference from other processes only adds time.
         let costs = (0..64).map(|_| {
             let start = Instant::now();
             self.encode(loaded, 0..count);

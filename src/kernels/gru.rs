@@ -13,7 +13,7 @@ use crate::graph::Reset;
 /// All steps of a GRU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gru {
-    /// What it runs along.
+    /// The sequence that the GRU runs along.
     pub sequence: Sequence,
     /// Where the reset gate acts.
     pub reset: Reset,

@@ -12,7 +12,7 @@ use super::{
 /// All steps of an LSTM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lstm {
-    /// What it runs along.
+    /// The sequence that the LSTM runs along.
     pub sequence: Sequence,
 }
 

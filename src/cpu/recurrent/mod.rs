@@ -15,11 +15,11 @@ pub use gru::{gru, gru_grad};
 pub use lstm::{lstm, lstm_grad};
 use panels::Panels;
 
-/// What is worth a task of its own: multiply-adds, with an element's functions counted as [`FUNCTIONS`] of them.
+/// Smallest task, in multiply-adds; the elementary functions of one element count as [`FUNCTIONS`] multiply-adds.
 const TASK: usize = 1 << 17;
-/// See [`TASK`].
+/// Multiply-adds that take as long as the elementary functions of one element.
 const FUNCTIONS: usize = 40;
-/// Tasks that one launch is cut into at most.
+/// Maximum number of tasks for one launch.
 const TASKS: usize = 16;
 /// Examples that are worth going through the panels for.
 const EXAMPLES: usize = 16;
