@@ -1,5 +1,6 @@
-//! What each step bought: a product and a convolution with its two adjoints, with every body that the adapter can run, from one
-//! invocation for each result to matrix units. `cargo bench --bench ladder -- [ADAPTER]`; benches/NOTES.md has predictions beside outcomes.
+//! What each step bought: a product and a convolution with its two adjoints, with every body that the adapter can run,
+//! from one invocation for each result to matrix units. `cargo bench --bench ladder -- [ADAPTER]`; benches/NOTES.md has
+//! predictions beside outcomes.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let folder = arguments.next().ok_or_else(|| Error::usage("name the folder of a run"))?;
     let picture = arguments.next().unwrap_or("samples.png".into());
 
-    // The run's settings say how its networks are built, the checkpoint what is in them.
+    // The run's settings say how its networks are built; the checkpoint holds their weights.
     let run = Run::open(Path::new(&folder), &saddle::models::menu())?;
     let settings = run.settings();
     let newest = checkpoint::latest(&run.checkpoints())?;

@@ -4,8 +4,8 @@
 //     n = tanh(gates + r * u), u = h W + bias      or, with RESET_BEFORE, tanh(gates + u), u = (r * h) W + bias
 //     h = (1 - z) * n + z * h                      where the mask is 1; where it is 0, h stays
 //
-// Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and z
-// waits at its place in the result, where nobody but the lane of its unit looks.
+// Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and
+// z waits at its place in the result, where nobody but the lane of its unit looks.
 
 alias Rows = vec4<f32>;
 const ROWS = 4u;

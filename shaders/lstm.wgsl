@@ -3,8 +3,8 @@
 //     i, f, o = sigmoid(gates + h W)    g = tanh(gates + h W)    each its own quarter of the columns, in the order i, f, g, o
 //     c = f * c + i * g                 h = o * tanh(c)          where the mask is 1; where it is 0, both stay
 //
-// Work: recurrent.wgsl. h lies in workgroup memory twice, before and after the step. A unit's c is read by nobody but the
-// lane that wrote it, from the result.
+// Work: recurrent.wgsl. h lies in workgroup memory twice, before and after the step. A unit's c is read by nobody but
+// the lane that wrote it, from the result.
 
 alias Rows = vec4<f32>;
 const ROWS = 4u;

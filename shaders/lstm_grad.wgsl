@@ -1,11 +1,12 @@
-// Cotangents of an LSTM, from its last step to its first. With those of h and c after a step, dh and dc, where the mask is 1:
+// Cotangents of an LSTM, from its last step to its first. With those of h and c after a step, dh and dc, where the mask
+// is 1:
 //
 //     dc += dh * o * (1 - tanh(c)^2)
 //     da = dc * g * i (1 - i),  dc * c_before * f (1 - f),  dc * i * (1 - g^2),  dh * tanh(c) * o (1 - o)
 //     dh_before = da W^T        dc_before = dc * f
 //
-// Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; what is carried from step to step lies at
-// its place in the result, where nobody but the lane of its unit looks.
+// Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; what is carried from step to step
+// lies at its place in the result, where nobody but the lane of its unit looks.
 
 alias Rows = vec2<f32>;
 const ROWS = 2u;

@@ -1,4 +1,4 @@
-//! The kernels of rounds, each on its own beside what the device can do.
+//! The kernels of rounds, each timed alone and compared with the ceilings of the device.
 
 use std::collections::{BTreeMap, HashMap};
 

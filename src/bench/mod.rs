@@ -38,8 +38,8 @@ pub struct Effort {
 /// Opens a device: called for each part, so that each starts with nothing loaded.
 pub type Open<'a> = &'a dyn Fn() -> Result<(Box<dyn Runner>, Caps)>;
 
-/// Seconds per iteration of `run(n)`, which performs n iterations and returns their total seconds. The first run does not
-/// count.
+/// Seconds per iteration of `run(n)`, which performs n iterations and returns their total seconds. The first run does
+/// not count.
 fn measure(effort: Effort, mut run: impl FnMut(usize) -> Result<f64>) -> Result<Spread> {
     let begun = Instant::now();
     run(1)?;
@@ -97,8 +97,8 @@ fn doubled(caps: &Caps, len: usize) -> Result<Program> {
     plan(&graph, caps, None)
 }
 
-/// A program that measures the rate of multiply-adds: a kernel that does nothing else, or, on a processor, a large product,
-/// because the CPU runner uses vectors in products and not in that kernel.
+/// A program that measures the rate of multiply-adds: a kernel that does nothing else, or, on a processor, a large
+/// product, because the CPU runner uses vectors in products and not in that kernel.
 fn arithmetic(caps: &Caps) -> Result<Program> {
     if !caps.runs_shaders {
         let graph = Graph::new();

@@ -25,11 +25,11 @@ pub struct Report {
     pub host: String,
     /// The device and its driver.
     pub device: String,
-    /// What the adapter offers, as `saddle devices --json` has it; null for the processor.
+    /// Capabilities of the adapter, as `saddle devices --json` has it; null for the processor.
     pub adapter: serde_json::Value,
     /// What plans and launches assume of it: [`crate::kernels::Caps`].
     pub caps: serde_json::Value,
-    /// What it can do at most.
+    /// Ceilings of the device.
     pub ceilings: Ceilings,
     /// Rounds of variants.
     pub rounds: Vec<RoundTime>,
@@ -44,7 +44,7 @@ pub fn host() -> String {
     [Some(&*format!("{OS} {ARCH}")), model].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What a device can do at most. A ceiling that only some devices have is an `Option` that defaults to none.
+/// Measured ceilings of a device. A ceiling that only some devices have is an `Option` that defaults to none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
     /// f32 multiply-adds, in GFLOP/s, each counted as two operations.
@@ -99,7 +99,7 @@ impl Spread {
 /// Training rounds of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundTime {
-    /// What the case is called.
+    /// Name of the case.
     pub name: String,
     /// How its settings differ from the variant's own.
     pub settings: String,

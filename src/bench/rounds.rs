@@ -19,7 +19,7 @@ use crate::{
 
 /// A round that is measured.
 pub struct Case {
-    /// What it is called.
+    /// Name of the round.
     pub name: &'static str,
     variant: &'static str,
     settings: &'static [&'static str],
@@ -34,8 +34,8 @@ const fn case(name: &'static str, variant: &'static str, settings: &'static [&'s
 /// A text that does not change.
 const TEXT: &str = include_str!("../../LICENSE-APACHE");
 
-/// The nets that other systems are timed with, the other variants as they come, and what only some settings or data want:
-/// every kernel is in one of them.
+/// The nets that other systems are timed with, the other variants as they come, and what only some settings or data
+/// want: every kernel is in one of them.
 pub const CASES: &[Case] = &[
     case("gan", "gan", &[]),
     case("wgan", "gan", &["data=grid", "objective=wgan", "clip=0.01", "critic_steps=5", "optimizer=rmsprop"]),

@@ -257,7 +257,7 @@ pub fn product_chain() -> Chain {
     Chain::new(vec![Index::default(), Index::default()], vec![mul])
 }
 
-/// Every function of chains, and a range of what it is asked for.
+/// Every function of chains, with a range of arguments.
 pub const CODES: [(Code, (f32, f32)); 23] = [
     (Code::Add, (-3.0, 3.0)),
     (Code::Mul, (-3.0, 3.0)),
@@ -284,7 +284,7 @@ pub const CODES: [(Code, (f32, f32)); 23] = [
     (Code::Const, (-3.0, 3.0)),
 ];
 
-/// A kernel at a shape, and what it runs on.
+/// A kernel at a shape, and its inputs.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The kernel with its parameters.

@@ -1,5 +1,5 @@
-//! Whether a device computes what it should: every kernel against its reference in f64 under a derived bound, and some rounds of
-//! training beside the CPU runner.
+//! Whether a device computes what it should: every kernel against its reference in f64 under a derived bound, and some
+//! rounds of training beside the CPU runner.
 
 mod bound;
 pub mod cases;

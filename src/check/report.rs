@@ -20,7 +20,7 @@ pub struct Report {
     pub host: String,
     /// The device and its driver.
     pub device: String,
-    /// What the adapter offers, as `saddle devices --json` has it; null for the processor.
+    /// Capabilities of the adapter, as `saddle devices --json` has it; null for the processor.
     pub adapter: serde_json::Value,
     /// What plans and launches assume of it: [`crate::kernels::Caps`].
     pub caps: serde_json::Value,
@@ -45,7 +45,7 @@ pub struct Checked {
     pub body: Option<String>,
     /// The largest error as a fraction of its bound, where it is a number.
     pub ratio: Option<f64>,
-    /// What is wrong.
+    /// Description of the failure.
     pub failure: Option<String>,
 }
 
@@ -60,14 +60,14 @@ pub struct Losses {
     pub device: Vec<f32>,
     /// Of the last round on the CPU runner.
     pub cpu: Vec<f32>,
-    /// The largest difference of any round as a fraction of what is allowed, where it is a number.
+    /// The largest difference of any round as a fraction of the tolerance, if it is a number.
     pub ratio: Option<f64>,
-    /// What is wrong.
+    /// Description of the failure.
     pub failure: Option<String>,
 }
 
 impl Report {
-    /// Sentences about what is wrong.
+    /// Descriptions of the failures.
     pub fn failures(&self) -> Vec<&str> {
         let kernels = self.kernels.iter().map(|checked| &checked.failure);
         let trainings = self.trainings.iter().map(|losses| &losses.failure);

@@ -47,7 +47,7 @@ impl NullaryFnOnce for Block<'_> {
         let (n, loads) = (y.len(), chain.loads.len());
         let mut free = r.iter_mut().map(|r| &mut r[..n]);
         let mut next = || free.next().expect("registers for a full chain");
-        // What the registers after the accumulator hold. Consecutive elements are read where they lie.
+        // Loads into the registers after the accumulator. Consecutive elements are read where they lie.
         let mut values = [&[] as &[f32]; LOADS + LENGTH];
         for (l, value) in chain.loads.iter().zip(&mut values) {
             let (index, x) = (&l.index, operands[l.operand]);

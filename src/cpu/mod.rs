@@ -1,4 +1,5 @@
-//! The CPU runner: the kernels' references in f32 on all cores, with vectorised chains and reductions and a GEMM crate's products.
+//! The CPU runner: the kernels' references in f32 on all cores, with vectorised chains and reductions and a GEMM
+//! crate's products.
 
 mod chain;
 mod math;
@@ -34,7 +35,8 @@ use reduce::with_registers;
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
 
-/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of tiles.
+/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of
+/// tiles.
 const FILTERS: usize = 4;
 
 /// States, data and programs in main memory.
@@ -119,7 +121,7 @@ impl Cpu {
     fn run_launch(&mut self, launch: &Launch, places: &[usize]) {
         let counts = launch.kernel.buffers();
         let read = counts.reads.len() + counts.words.len();
-        // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
+        // Buffers to write leave the memory during the launch, so that the rest can be borrowed.
         let written = &launch.bindings[read..];
         let mut taken: Vec<Memory> =
             written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();

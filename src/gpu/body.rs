@@ -41,8 +41,8 @@ pub fn matrices(adapter: &Adapter) -> Vec<Matrix> {
     [Matrix::Single8, Matrix::Half8, Matrix::Half16].into_iter().filter(multiplies).collect()
 }
 
-/// The bodies that suit an adapter, among them, with `half`, those that round operands to half precision. Where there are several,
-/// only a measurement can tell which is the fastest.
+/// The bodies that suit an adapter, among them, with `half`, those that round operands to half precision. Where there
+/// are several, only a measurement can tell which is the fastest.
 pub fn bodies(adapter: &Adapter, half: bool) -> Vec<Body> {
     let info = adapter.get_info();
     let narrow = [info.subgroup_min_size, info.subgroup_max_size] == [SUBGROUP; 2];
@@ -51,8 +51,8 @@ pub fn bodies(adapter: &Adapter, half: bool) -> Vec<Body> {
     [if on_processor { Body::Subgroup } else { Body::Tiled }].into_iter().chain(matrices).collect()
 }
 
-/// The fastest of some bodies on this device. It is measured once: bodies add in different orders, so that another choice would
-/// change the bits of a run.
+/// The fastest of some bodies on this device. It is measured once: bodies add in different orders, so that another
+/// choice would change the bits of a run.
 pub fn fastest(device: &Device, pipelines: &Pipelines, bodies: &[Body]) -> Result<Body> {
     let [first, others @ ..] = bodies else { unreachable!("every adapter has a body") };
     if others.is_empty() {

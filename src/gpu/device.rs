@@ -58,7 +58,8 @@ impl Device {
             launches_are_expensive: true,
             runs_shaders: true,
         };
-        // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are tested.
+        // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are
+        // tested.
         #[expect(unsafe_code, reason = "wgpu wants to be told that experimental features may be unsound")]
         let experimental_features = unsafe { ExperimentalFeatures::enabled() };
         let descriptor = wgpu::DeviceDescriptor {

@@ -11,8 +11,8 @@ const MOST: usize = 1 << 16;
 
 /// Launches per submission, adapted so that a submission takes about as long as wanted.
 ///
-/// How long a launch takes is not known, only which ones are heavier: that a short submission was quick says little about
-/// one that has the heavy launches of the same program in it.
+/// How long a launch takes is not known, only which ones are heavier: that a short submission was quick says little
+/// about one that has the heavy launches of the same program in it.
 #[derive(Clone, Debug)]
 pub struct Pace {
     /// Weight of each launch of a round.
@@ -56,7 +56,8 @@ mod tests {
 
     const TARGET: Duration = Duration::from_millis(50);
 
-    /// Submits rounds to a device on which launches take so long; returns how many launches each submission had, and its time.
+    /// Submits rounds to a device on which launches take so long; returns how many launches each submission had, and
+    /// its time.
     fn submissions(costs: &[Cost], time: impl Fn(&Cost) -> f64, rounds: usize) -> Vec<(usize, f64)> {
         let (mut pace, total, mut next, mut all) = (Pace::new(costs.iter().copied()), rounds * costs.len(), 0, vec![]);
         while next < total {

@@ -18,7 +18,7 @@ use crate::{
     kernels::{Buffers, Caps, Dispatch, Kernel, Spec, chain},
 };
 
-/// What a pipeline has to know of a kernel: of one of [`Kernel`]'s, or of any other that has a [`Spec`].
+/// The facts about a kernel that a pipeline needs, for a [`Kernel`] or any other type with a [`Spec`].
 #[derive(Clone)]
 pub struct Shader {
     name: &'static str,
@@ -88,15 +88,15 @@ pub struct Binding<'a> {
     pub bytes: u64,
 }
 
-/// What a single launch runs on: the words of its bindings and of its chain's operands.
+/// Contents of the buffers of a single launch: the words of its bindings and of its chain's operands.
 pub struct Job<'a> {
-    /// What is read, then what is written.
+    /// Buffers that the kernel reads, then buffers that it writes.
     pub bindings: &'a [Vec<u32>],
     /// The chain's.
     pub operands: &'a [Vec<u32>],
     /// How many of the bindings are only read.
     pub reads: usize,
-    /// Bytes of each buffer before what is bound.
+    /// Bytes of each buffer before the bound range.
     pub offset: u64,
 }
 
@@ -116,8 +116,8 @@ impl Pipelines {
         Ok(Self { modules: Default::default(), made: Default::default(), dummy })
     }
 
-    /// The pipelines of these launches; those that are not there yet are compiled, on all cores. The kernel of each is a
-    /// `&Kernel`, or a reference to any other type that implements [`Spec`].
+    /// The pipelines of these launches; those that are not there yet are compiled, on all cores. The kernel of each is
+    /// a `&Kernel`, or a reference to any other type that implements [`Spec`].
     pub fn get<S>(&self, device: &Device, launches: &[(S, Dispatch)]) -> Result<Vec<Arc<Pipeline>>>
     where
         S: Copy + Into<Shader>,
@@ -201,7 +201,8 @@ impl Pipelines {
         device.scoped(|| label.to_string(), || device.raw.create_bind_group(&descriptor))
     }
 
-    /// Runs a launch once on buffers of its own and returns the words of all that are written, one buffer after the other.
+    /// Runs a launch once on buffers of its own and returns the words of all that are written, one buffer after the
+    /// other.
     ///
     /// # Errors
     /// What keeps it from running.

@@ -1,8 +1,10 @@
-//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of `pointwise`.
+//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of
+//! `pointwise`.
 //!
 //! Register 0 is the accumulator that the host kernel supplies, registers 1.. are loads, elements of the operands, and
 //! each instruction writes the next register after those. The chain's value is the last register written (or the
-//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight code.
+//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight
+//! code.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! found\[p\] = the step since which part p of x holds a NaN or an infinity, 0 while it holds none. Words: the clock, the bits of
-//! x `[len]`. Words out: found, one for each part of [`SPAN`] elements.
+//! found\[p\] = the step since which part p of x holds a NaN or an infinity, 0 while it holds none. Words: the clock,
+//! the bits of x `[len]`. Words out: found, one for each part of [`SPAN`] elements.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

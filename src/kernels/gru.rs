@@ -1,5 +1,6 @@
-//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values of r, z, n
-//! and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0 `[B, H]`, mask `[T, B]`.
+//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values
+//! of r, z, n and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0
+//! `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
-//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the values of
-//! its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`.
+//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the
+//! values of its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask
+//! `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

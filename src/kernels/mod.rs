@@ -1,7 +1,7 @@
 //! Every kernel: a WGSL file in `shaders/` and a module of the same name here.
 //!
-//! A kernel's module holds its parameters, the only launch geometry, a plain reference on the CPU that is generic over the
-//! float type, and its cost. Nothing else knows a tile size.
+//! A kernel's module holds its parameters, the only launch geometry, a plain reference on the CPU that is generic over
+//! the float type, and its cost. Nothing else knows a tile size.
 //!
 //! The bindings are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
 //! and the words it writes; from binding 8 on, the operands of the fused pointwise [`chain`], where the kernel has one.

@@ -1,4 +1,4 @@
-//! What the kernels of recurrent layers share: the sequence, its order, and the launch.
+//! Code that the kernels of recurrent layers share: the sequence, its order, and the launch.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,8 @@ impl Sequence {
     /// Why the kernels cannot run it, where they cannot.
     pub fn obstacle(&self) -> Option<String> {
         let Self { steps, units, .. } = *self;
-        // A product takes 8 or 16 terms a round, and what is left over one by one; the loops around take at most 16 rounds.
+        // A product takes 8 or 16 terms a round, and what is left over one by one; the loops around take at most 16
+        // rounds.
         let product = |terms: usize, at_once: usize| terms / at_once + terms % at_once;
         let products = (2 * product(units, 8)).max(product(2 * units, 16) + product(units, 16));
         let rounds = steps * units.div_ceil(lanes(units)) * (products + 16);

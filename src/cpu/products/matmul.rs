@@ -29,8 +29,8 @@ impl Matmul {
         Matmul { batch: 1, m, k, n, a_strides: (k, 1), b_strides: (n, 1) }
     }
 
-    /// Whether a `b` stored as its transpose stands on the left: the GEMM wants the columns of b next to each other. That costs
-    /// two transposes of matrices, which are small if m is.
+    /// Whether a `b` stored as its transpose stands on the left: the GEMM wants the columns of b next to each other.
+    /// That costs two transposes of matrices, which are small if m is.
     fn is_turned(&self) -> bool {
         self.batch == 1 && self.n > 1 && self.k > 8 && self.b_strides.1 != 1 && self.a_strides.1 == 1 && self.m < 512
     }

@@ -35,7 +35,8 @@ impl Buffer {
     }
 }
 
-/// The working memory of the products. Keep one for as long as products are computed: it grows to what the largest needs.
+/// The working memory of the products. Keep one for as long as products are computed: it grows to the size
+/// that the largest needs.
 pub struct Scratch {
     /// Written before the tasks of a product start (or by them, each its own part).
     pub(in crate::cpu) shared: Buffer,
@@ -67,11 +68,11 @@ impl Default for Scratch {
 }
 
 impl PerThread {
-    /// Runs `task` with the calling thread's buffer. The task must not enter rayon: its thread could then steal another task
-    /// that waits for the same buffer.
+    /// Runs `task` with the calling thread's buffer. The task must not enter rayon: its thread could then steal another
+    /// task that waits for the same buffer.
     pub fn with<T>(&self, task: impl FnOnce(&mut Buffer) -> T) -> T {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.0.len();
-        // A poisoned buffer is as good as any: no task reads what another left.
+        // A poisoned buffer is as good as any other: no task reads the contents that another task left.
         task(&mut self.0[thread].lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 }

@@ -1,15 +1,18 @@
-//! Convolutions with filters of two strides, by nine products for every sixteen: minimal filtering, F(2, 2) along both axes.
+//! Convolutions with filters of two strides, by nine products for every sixteen: minimal filtering, F(2, 2) along both
+//! axes.
 //!
-//! At a stride of (u, v), a filter of 2u x 2v taps is one of 2 x 2 over uv times the channels: tap (au + f, bv + g) is tap (a, b)
-//! of phase (f, g). Along an axis, a tile of two outputs meets three inputs, and three products will do for four:
+//! At a stride of (u, v), a filter of 2u x 2v taps is one of 2 x 2 over uv times the channels: tap (au + f, bv + g) is
+//! tap (a, b) of phase (f, g). Along an axis, a tile of two outputs meets three inputs, and three products will do for
+//! four:
 //!
 //! ```text
 //! y0 = x0 w0 + x1 w1 = (x0 - x1) w0 + x1 (w0 + w1)
 //! y1 = x1 w0 + x2 w1 =                x1 (w0 + w1) + (x2 - x1) w1
 //! ```
 //!
-//! So x turns into its *differences* and w into its *sums* at three points along each axis; at each of the nine points, one
-//! matrix product over all channels and phases gives what the outputs are added up from. The gradients are the transposed steps.
+//! So x turns into its *differences* and w into its *sums* at three points along each axis; at each of the nine points,
+//! one matrix product over all channels and phases gives what the outputs are added up from. The gradients are the
+//! transposed steps.
 
 use super::convolution::pack_filters;
 use super::gemm::{View, gemm};
@@ -39,8 +42,8 @@ pub(super) struct Tiles<'a> {
     cols: usize,
 }
 
-/// Where tiles find their values: in rows of runs. Value (i, j) of tile (row, col) is run `2 col + j` of each of the rows
-/// `(2 row + i) * parts + part - above` of the image.
+/// Where tiles find their values: in rows of runs. Value (i, j) of tile (row, col) is run `2 col + j` of each of the
+/// rows `(2 row + i) * parts + part - above` of the image.
 #[derive(Clone, Copy)]
 struct Places {
     images: usize,
@@ -65,8 +68,8 @@ fn at(axis: Axis, point: usize) -> Point {
 }
 
 impl Places {
-    /// Calls `each(n, terms)` for the run from float n on of what the tiles have at a point, \[tile, part, run\]: places of the
-    /// values that it is made of, and their factors.
+    /// Calls `each(n, terms)` for the run from float n on of what the tiles have at a point, \[tile, part, run\]:
+    /// places of the values that it is made of, and their factors.
     #[inline(always)]
     fn each(&self, [by_row, by_col]: Point, mut each: impl FnMut(usize, [Option<(usize, f32)>; 4])) {
         let Places { images, tiles: [rows, cols], parts, run, above, .. } = *self;

@@ -1,7 +1,7 @@
 //! LSTM and GRU on the CPU. Tasks of some examples each run through all steps, the matrix in panels for all of them.
 //!
-//! Within a task, values lie gate by gate (`[gate, example, unit]`), so that elementary functions run along vectors even where
-//! there are few units.
+//! Within a task, values lie gate by gate (`[gate, example, unit]`), so that elementary functions run along vectors
+//! even where there are few units.
 
 mod gru;
 mod lstm;
@@ -60,8 +60,8 @@ impl Part {
     }
 }
 
-/// Runs `task` on parts of the batch, each with its rows of all `tables` `[.., B, width]` that are written, in order, and with
-/// its thread's buffer. The parts follow from the shape alone.
+/// Runs `task` on parts of the batch, each with its rows of all `tables` `[.., B, width]` that are written, in order,
+/// and with its thread's buffer. The parts follow from the shape alone.
 fn for_each_part(
     s: Sequence,
     gates: usize,
