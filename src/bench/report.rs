@@ -27,7 +27,7 @@ pub struct Report {
     pub device: String,
     /// Capabilities of the adapter, as `saddle devices --json` has it; null for the processor.
     pub adapter: serde_json::Value,
-    /// What plans and launches assume of it: [`crate::kernels::Caps`].
+    /// Capabilities that plans and launches rely on: [`crate::kernels::Caps`].
     pub caps: serde_json::Value,
     /// Ceilings of the device.
     pub ceilings: Ceilings,

@@ -1,4 +1,4 @@
-//! Awkward shapes of every kernel: ones, primes, neighbours of powers of two, what does not fill a tile.
+//! Awkward shapes of every kernel: ones, primes, neighbours of powers of two, sizes that do not fill a tile.
 
 use super::Inputs;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Elements of what goes along a flat tensor.
+/// Lengths for kernels on flat tensors.
 const LENGTHS: [usize; 22] =
     [1, 2, 3, 5, 7, 31, 63, 64, 65, 127, 251, 255, 256, 257, 509, 512, 1021, 4099, 10_007, 65_536, 65_537, 131_071];
 
@@ -289,7 +289,7 @@ pub const CODES: [(Code, (f32, f32)); 23] = [
 pub struct Case {
     /// The kernel with its parameters.
     pub kernel: Kernel,
-    /// What suits it.
+    /// Inputs that suit the kernel.
     pub inputs: Inputs,
 }
 

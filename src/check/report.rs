@@ -1,4 +1,4 @@
-//! What was checked, as data and as a table.
+//! The report of a check, as data and as a table.
 
 use std::fmt::Write;
 
@@ -22,15 +22,15 @@ pub struct Report {
     pub device: String,
     /// Capabilities of the adapter, as `saddle devices --json` has it; null for the processor.
     pub adapter: serde_json::Value,
-    /// What plans and launches assume of it: [`crate::kernels::Caps`].
+    /// Capabilities that plans and launches rely on: [`crate::kernels::Caps`].
     pub caps: serde_json::Value,
     /// Launches against their references.
     pub kernels: Vec<Checked>,
     /// Trainings beside the CPU runner's.
     pub trainings: Vec<Losses>,
-    /// Why it ended before everything was checked, where it did.
+    /// The reason why the check ended early, if it did.
     pub stopped: Option<String>,
-    /// Time that it took.
+    /// Duration of the check, in seconds.
     pub seconds: f64,
 }
 
@@ -39,9 +39,9 @@ pub struct Report {
 pub struct Checked {
     /// Its name.
     pub kernel: String,
-    /// Its extents; of a product also which of its factors are transposed.
+    /// Extents of the kernel; for a product, also which of its factors are transposed.
     pub shape: String,
-    /// What computed it, where it is a product on a GPU.
+    /// The body of a product on a GPU.
     pub body: Option<String>,
     /// The largest error as a fraction of its bound, where it is a number.
     pub ratio: Option<f64>,
@@ -56,9 +56,9 @@ pub struct Losses {
     pub training: String,
     /// Names of the metrics.
     pub names: Vec<String>,
-    /// Of the last round on the device.
+    /// Metrics of the last round on the device.
     pub device: Vec<f32>,
-    /// Of the last round on the CPU runner.
+    /// Metrics of the last round on the CPU runner.
     pub cpu: Vec<f32>,
     /// The largest difference of any round as a fraction of the tolerance, if it is a number.
     pub ratio: Option<f64>,

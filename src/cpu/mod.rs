@@ -83,9 +83,9 @@ impl DerefMut for Memory {
 
 struct Loaded {
     program: Program,
-    /// Place in `memory` of each of the program's buffers.
+    /// Index in `memory` of each buffer of the program.
     places: Vec<usize>,
-    /// Its newest rounds without a round of another program in between, whose metrics nobody has read.
+    /// Its latest rounds with unread metrics, with no round of another program in between.
     unread: std::ops::Range<u64>,
 }
 
@@ -95,12 +95,12 @@ impl Cpu {
         Self::default()
     }
 
-    /// What plans for this runner may assume.
+    /// Capabilities that plans for this runner may rely on.
     pub fn caps() -> Caps {
         Caps { max_binding: 1 << 40, launches_are_expensive: false, runs_shaders: false, ..Caps::default() }
     }
 
-    /// The place of a buffer of zeros, or of the one that is there under this name.
+    /// Index in `memory` of the buffer with this name, or of a new buffer of zeros.
     fn allocate(&mut self, name: Option<String>, len: usize) -> Result<usize> {
         if let Some(place) = name.as_ref().and_then(|name| self.shared.get(name)) {
             return Ok(*place);
@@ -140,7 +140,7 @@ impl Cpu {
     }
 }
 
-/// Floats of working memory that a kernel's tasks share, at most; a thread's own are few.
+/// Maximum number of floats in the working memory that a kernel's tasks share; each thread's own memory is small.
 fn working_memory(kernel: &Kernel) -> usize {
     match kernel {
         Kernel::MatMul(k) => matmul_of(k).working_memory(),

@@ -28,7 +28,7 @@ pub fn len(axes: &Axes) -> usize {
     axes.iter().map(|a| a.0).product()
 }
 
-/// Where each of the elements lies.
+/// Offset of each element.
 pub fn offsets(axes: &Axes) -> Vec<usize> {
     axes.iter().fold(vec![0], |at, &(extent, stride)| {
         at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect()
@@ -60,7 +60,7 @@ impl Tile {
     }
 }
 
-/// Why one launch cannot reduce ranges of `span` inner elements, where it cannot.
+/// The reason why one launch cannot reduce ranges of `span` inner elements, if there is one.
 pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
     let elements = len(outer) * len(inner);
     if [outer, inner].iter().any(|axes| axes.iter().filter(|a| a.0 > 1).count() > AXES) {

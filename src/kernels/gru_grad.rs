@@ -20,7 +20,7 @@ pub struct GruGrad {
     pub reset: Reset,
 }
 
-/// Examples of a workgroup: as many as the cotangents of all gates leave room for.
+/// Examples of a workgroup: the most that fit in its memory with the cotangents of all gates.
 const ROWS: usize = 2;
 
 impl Spec for GruGrad {

@@ -11,11 +11,11 @@ use crate::overrides;
 /// A sum or maximum, with its prologue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reduce {
-    /// Whether it is a maximum.
+    /// Whether to take the maximum instead of the sum.
     pub max: bool,
     /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
     pub outer: Vec<(usize, usize)>,
-    /// The same of the reduced axes.
+    /// (extent, stride) of the reduced axes.
     pub inner: Vec<(usize, usize)>,
     /// Factor of the result.
     pub scale: f32,
