@@ -47,7 +47,7 @@ fn generator<'g>(net: &Net<'g>, _: &Settings, z: Var<'g>, shape: &[usize]) -> Va
     net.dense("out", h, numel(shape)).reshape(&[&[z.dim(0)], shape].concat())
 }
 
-/// x `[B, ..]` -> logits `[B, 1]`, with the features `[B, WIDTH]` that they are made of.
+/// x `[B, ..]` -> logits `[B, 1]`, with the features `[B, WIDTH]` that the logits are computed from.
 fn discriminator<'g>(net: &Net<'g>, _: &Settings, x: Var<'g>) -> Judgement<'g> {
     let h = net.dense("in", x.reshape(&[x.dim(0), x.len() / x.dim(0)]), WIDTH);
     let h = block(net, "block1", block(net, "block0", h)).leaky_relu(0.2);

@@ -109,7 +109,7 @@ fn aligned(head: &[&str], left: usize, rows: impl Iterator<Item = Vec<String>>) 
 struct Measure {
     group: &'static str,
     name: String,
-    /// What of it was measured: a batch, a shape.
+    /// The measured case: a batch, a shape.
     detail: String,
     unit: &'static str,
     values: Vec<Option<f64>>,

@@ -62,7 +62,7 @@ impl Kind {
     }
 }
 
-/// One launch with the buffers that it binds; all floats are 0.5, as multiplying zeros takes a device less power.
+/// One launch with the buffers that it binds; all floats are 0.5, because multiplying zeros takes less power.
 fn alone(program: &Program, launch: &Launch) -> Program {
     let mut kept: Vec<BufferId> = vec![];
     let mut moved = |range: &Slice| {

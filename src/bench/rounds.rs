@@ -23,7 +23,7 @@ pub struct Case {
     pub name: &'static str,
     variant: &'static str,
     settings: &'static [&'static str],
-    /// The text that it learns, where it learns one.
+    /// The text to learn, if the round learns text.
     text: Option<&'static str>,
 }
 
@@ -123,7 +123,7 @@ impl Planned<'_> {
         self.plans.0.iter().map(|(_, program)| program)
     }
 
-    /// Seconds that measuring takes at least: two rounds.
+    /// Minimum duration of a measurement in seconds: two rounds at the speed of the ceilings.
     pub fn least(&self, ceilings: &Ceilings) -> f64 {
         2.0 * ceilings.least(self.program().cost())
     }

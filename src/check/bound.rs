@@ -1,4 +1,4 @@
-//! How far from its reference in f64 a kernel's result may lie, derived from what it computes.
+//! Error bounds of kernels against their references in f64, derived from their arithmetic.
 
 use super::{inputs::Data, run::Written};
 use crate::{
@@ -21,7 +21,7 @@ pub enum Bound {
     /// c * eps * sqrt(terms) * S + tiny, where S is the reference on absolute values: kernels that add `terms`
     /// products.
     Sum {
-        /// Roundings of a term and of what follows the sum.
+        /// Number of roundings of a term and of the operations after the sum.
         c: f64,
         /// Products that are added.
         terms: usize,
@@ -44,7 +44,7 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// What is derived for a kernel on these contents; `half` where it is a product of operands in half precision.
+    /// The bound for a kernel on these contents; `half` for a product of operands in half precision.
     pub fn of(kernel: &Kernel, data: &Data, half: bool) -> Self {
         let sum = |terms: usize, half: bool| if half { Self::Half { terms } } else { Self::Sum { c: 2.0, terms } };
         let one = |bounds: Vec<f64>| Self::Each(vec![bounds]);
@@ -243,7 +243,7 @@ pub struct Expected {
 /// The largest error of a result.
 #[derive(Clone, Debug)]
 pub struct Worst {
-    /// As a fraction of the bound: above 1 where it failed, infinite where a bit or a word differs or a number is none.
+    /// As a fraction of the bound: above 1 for a failure, infinite if a bit or a word differs or only one value is NaN.
     pub ratio: f64,
     /// Location of the largest error, and the values there.
     pub place: String,
@@ -272,7 +272,7 @@ impl Expected {
         Self { kernel: kernel.clone(), exact, single: Written { floats, words }, bounds }
     }
 
-    /// Compares what was written.
+    /// Compares the output with the bounds.
     pub fn worst(&self, got: &Written) -> Worst {
         let mut worst = Worst { ratio: 0.0, place: String::new() };
         let mut look = |ratio: f64, place: &dyn Fn() -> String| {

@@ -61,7 +61,7 @@ impl NullaryFnOnce for Block<'_> {
             };
         }
         for (k, instr) in chain.instrs.iter().enumerate() {
-            // The last result goes straight to y, unless it is made of what y holds.
+            // The last result goes straight to y, unless its computation reads y.
             let last = k + 1 == chain.instrs.len() && instr.a > 0 && instr.b > 0;
             let out = if last { std::mem::take(&mut y) } else { next() };
             let register = |i: usize| if i == 0 { &*y } else { values[i - 1] };

@@ -210,7 +210,7 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
         let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
         let [total] = sums(runs(), Plain);
         let centre = (total / count) as f32;
-        // What rounding left in the first mean is taken out of both results, as in the shader.
+        // The rounding error of the first mean is taken out of both results, as in the shader.
         let [off, squares] = sums(runs(), Deviations(centre)).map(|total| total / count);
         (*mean, *variance) = ((f64::from(centre) + off) as f32, (squares - off * off).max(0.0) as f32);
     });

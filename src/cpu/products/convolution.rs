@@ -11,7 +11,7 @@ use super::transpose::spread;
 use crate::kernels::Geometry;
 use rayon::prelude::*;
 
-/// Positions that a product is made for at least, if there are enough images: enough rows for the GEMM.
+/// Minimum number of positions in one product, if there are enough images: enough rows for the GEMM.
 const POSITIONS: usize = 128;
 impl Geometry {
     /// Elements of x, w and y.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-/// A cache line: what [`Buffer`] is aligned to, so that vector loads of its rows do not straddle lines.
+/// A cache line: the alignment of [`Buffer`], so that vector loads of its rows do not straddle lines.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
@@ -15,7 +15,7 @@ pub(in crate::cpu) const LINE: usize = 16;
 pub(in crate::cpu) struct Buffer(Vec<Line>);
 
 impl Buffer {
-    /// The first `len` floats, whatever they held before.
+    /// The first `len` floats, with unspecified contents.
     pub fn take(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(LINE);
         if self.0.len() < lines {
@@ -53,7 +53,7 @@ impl Scratch {
         Scratch { shared: Buffer::default(), threads: PerThread(threads) }
     }
 
-    /// Floats that it has grown to.
+    /// Current number of floats.
     pub fn floats(&self) -> usize {
         let PerThread(threads) = &self.threads;
         let own = |buffer: &Mutex<Buffer>| buffer.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0.len();

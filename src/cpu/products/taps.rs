@@ -1,4 +1,4 @@
-//! Adding up what filter taps scatter, with channels first.
+//! The sum of the values that filter taps scatter, with channels first.
 
 /// A filter \[C,R,S\] moved over an image \[C,H,W\]: tap (c, r, s) at position (p, q) meets
 /// x\[c, p*stride + r - pad, q*stride + s - pad\].
@@ -53,7 +53,7 @@ impl Taps {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
             }
         }
-        // What no tap meets gets nothing.
+        // Elements that no tap meets get nothing.
         channel.fill(0.0);
         for (plane, values) in planes.chunks(rows * cols).enumerate() {
             let (fh, fw) = (plane / phases[1], plane % phases[1]);

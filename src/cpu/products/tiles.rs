@@ -26,7 +26,7 @@ use std::ops::Range;
 
 /// Points along both axes.
 const POINTS: usize = 9;
-/// Tiles that a product is made for at least, if there are enough images.
+/// Minimum number of tiles in one product, if there are enough images.
 const ROWS: usize = 96;
 
 /// What a tile's values along an axis, each with its factor, add up to at the three points.
@@ -153,7 +153,7 @@ impl<'a> Tiles<'a> {
         let tiles = Tiles { conv, rows: conv.p.div_ceil(2), cols: conv.q.div_ceil(2) };
         let fits = [conv.r, conv.s] == conv.stride.map(|stride| 2 * stride) && (conv.c | conv.k).is_multiple_of(LINE);
         let whole = (0..2).all(|axis| [conv.h, conv.w][axis] + conv.pad[axis] <= tiles.padded()[axis]);
-        // The last tiles may be half empty, and what is saved has to pay for the turns.
+        // The last tiles may be half empty, and the saved products have to pay for the transforms.
         let pays = 5 * POINTS * tiles.count() < 16 * conv.p * conv.q;
         (fits && whole && pays).then_some(tiles)
     }
@@ -188,13 +188,13 @@ impl<'a> Tiles<'a> {
         (left, (left + self.conv.w).max(self.padded()[1]))
     }
 
-    /// Where the tiles find x, in images of `rows` rows of which the first `above` are missing.
+    /// Layout of x as the tiles read it, in images of `rows` rows of which the first `above` are missing.
     fn of_x(&self, images: usize, c: usize, [rows, width]: [usize; 2], above: usize) -> Places {
         let [parts, v] = self.conv.stride;
         Places { images, tiles: [self.rows, self.cols], rows, width: width * c, parts, run: v * c, above }
     }
 
-    /// Where the tiles find y.
+    /// Layout of y as the tiles write it or read it.
     fn of_y(&self, images: usize, rows: usize) -> Places {
         let (k, tiles) = (self.conv.k, [self.rows, self.cols]);
         Places { images, tiles, rows, width: 2 * self.cols * k, parts: 1, run: k, above: 0 }
