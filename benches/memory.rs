@@ -1,5 +1,5 @@
-//! Memory of training rounds on the CPU runner, on data of one batch: `cargo bench --bench memory -- CASE`. What is resident
-//! is the peak of this process (Linux) less what it was before anything was planned.
+//! Memory of training rounds on the CPU runner, on data of one batch: `cargo bench --bench memory -- CASE`. What is
+//! resident is the peak of this process (Linux) less what it was before anything was planned.
 
 use saddle::{
     bench::CASES,

@@ -1,4 +1,5 @@
-//! A whole GAN on the bare graph: two networks, two losses, two updates, trained until it draws all eight modes of a ring.
+//! A whole GAN on the bare graph: two networks, two losses, two updates, trained until it draws all eight modes of a
+//! ring.
 //!
 //! `cargo run --release --example 1_first_gan -- [ADAPTER]`: less than a minute on two processor cores.
 

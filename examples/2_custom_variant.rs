@@ -1,6 +1,8 @@
-//! A variant of one's own in one file: residual dense networks, trained on a ring of eight Gaussians through the library.
+//! A variant of one's own in one file: residual dense networks, trained on a ring of eight Gaussians through the
+//! library.
 //!
-//! `cargo run --release --example 2_custom_variant -- [STEPS] [ADAPTER]`: 2000 steps on the best device, if nothing is said.
+//! `cargo run --release --example 2_custom_variant -- [STEPS] [ADAPTER]`: 2000 steps on the best device, if nothing is
+//! said.
 
 use saddle::{
     data,

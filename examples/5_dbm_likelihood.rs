@@ -1,8 +1,8 @@
 //! What a trained Boltzmann machine says about test images, in nats: the bound of grey images, of images binarised once
 //! at one half, and of images drawn black or white by their grey levels.
 //!
-//! `cargo run --release --example 5_dbm_likelihood -- RUN DATA [TEMPERATURES] [ADAPTER]`: RUN is a run's folder, DATA what
-//! `--data` takes (for MNIST its ten thousand test images, the IDX file of that name).
+//! `cargo run --release --example 5_dbm_likelihood -- RUN DATA [TEMPERATURES] [ADAPTER]`: RUN is a run's folder, DATA
+//! what `--data` takes (for MNIST its ten thousand test images, the IDX file of that name).
 
 use saddle::{
     checkpoint, data,

@@ -1,7 +1,8 @@
 // y[n] = noise from word n % 4 of philox(counter = (n / 4, STREAM, step, 0), key = seed)
 //
 // One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and exact in f32.
-// Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli: uniform < P.
+// Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli:
+// uniform < P.
 
 override N: u32 = 1u;
 override STREAM: u32 = 0u;

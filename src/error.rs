@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-/// A sentence that says what is wrong, where, and what would be right. Shown, it is one line of printable characters, see [`plain`].
+/// A sentence that says what is wrong, where, and what would be right. Shown, it is one line of printable characters,
+/// see [`plain`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request itself is wrong: a flag, a setting, a name.
@@ -68,9 +69,9 @@ const END: usize = 20;
 const PATH: usize = 4096;
 const NAME: usize = 255;
 
-/// A sentence in one line that a terminal shows as it is: what would command the terminal, break the line or turn the direction of
-/// writing is escaped, as JSON does it. What stands between backticks is a value of somebody's own: a long one that cannot be a
-/// path is cut, and its length is said.
+/// A sentence in one line that a terminal shows as it is: what would command the terminal, break the line or turn the
+/// direction of writing is escaped, as JSON does it. What stands between backticks is a value of somebody's own: a long
+/// one that cannot be a path is cut, and its length is said.
 pub fn plain(sentence: &str) -> String {
     let mut text = String::new();
     let mut parts = sentence.split('`').enumerate().peekable();

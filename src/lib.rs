@@ -1,15 +1,15 @@
-//! Saddle trains adversarial generative models on any GPU: kernels written by hand in WGSL, dispatched by wgpu, and a runner
-//! for processors that replays the same programs.
+//! Saddle trains adversarial generative models on any GPU: kernels written by hand in WGSL, dispatched by wgpu, and a
+//! runner for processors that replays the same programs.
 //!
 //! ```text
 //! settings, data --> variant --build--> graph --grad--> bigger graph --plan--> program --replay--> GPU
 //!                                                                                     '----------> CPU
 //! ```
 //!
-//! A variant ([`models`]) writes one training step as a [`graph`]: networks, losses, gradients ([`grad`]), updates. The planner
-//! ([`mod@plan`]) fuses the nodes into launches of [`kernels`] and gives them memory; the result is a [`program`], which is plain data.
-//! A [`runner`] replays it: [`gpu`] or [`cpu`]. A [`session`] joins a model, a data set and a device, and [`trained`] opens the
-//! folder of a run again.
+//! A variant ([`models`]) writes one training step as a [`graph`]: networks, losses, gradients ([`grad`]), updates. The
+//! planner ([`mod@plan`]) fuses the nodes into launches of [`kernels`] and gives them memory; the result is a
+//! [`program`], which is plain data. A [`runner`] replays it: [`gpu`] or [`cpu`]. A [`session`] joins a model, a data
+//! set and a device, and [`trained`] opens the folder of a run again.
 //!
 //! ```
 //! use saddle::{models, session::Session, settings::{Layer, Settings}};
@@ -28,7 +28,8 @@
 //! ```
 //!
 //! `examples/1_first_gan.rs` is a whole GAN on the bare graph, `examples/2_custom_variant.rs` a variant of one's own,
-//! `examples/3_custom_kernel.rs` a kernel. `ARCHITECTURE.md` explains each part, and follows a weight through the files.
+//! `examples/3_custom_kernel.rs` a kernel. `ARCHITECTURE.md` explains each part, and follows a weight through the
+//! files.
 
 pub mod bench;
 pub mod check;

@@ -88,7 +88,8 @@ impl Display for Most {
     }
 }
 
-/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first, where that is known.
+/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first, where
+/// that is known.
 ///
 /// # Errors
 /// `Usage` where a variable is set to what is no size.
@@ -198,8 +199,8 @@ fn group_folders(groups: &str, mounts: &str) -> Vec<PathBuf> {
     folders
 }
 
-/// What a control group leaves free, where it limits memory: files that are kept in memory make room when it is wanted, and
-/// what is not used can be swapped out.
+/// What a control group leaves free, where it limits memory: files that are kept in memory make room when it is wanted,
+/// and what is not used can be swapped out.
 fn in_group(folder: &Path, swap: u64) -> Option<Free> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let number = |name: &str| text(name)?.trim().parse::<u64>().ok();

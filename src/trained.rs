@@ -75,8 +75,8 @@ impl Trained {
         models::variant(&self.settings.variant)?.model(&self.settings, &self.examples)
     }
 
-    /// The model on a device with the checkpoint's states, ready for those of these graphs that it has; on the best device
-    /// if `adapter` names none.
+    /// The model on a device with the checkpoint's states, ready for those of these graphs that it has; on the best
+    /// device if `adapter` names none.
     ///
     /// # Errors
     /// A device that cannot be used, a plan that does not fit, states of other settings.

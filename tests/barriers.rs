@@ -3,8 +3,8 @@
 //! Test programs hold the text of the shaders. A mutant is a copy of one in which a barrier is blanked out: nothing is
 //! compiled again, and what is tested needs no hook. `.ci/races` runs it.
 //!
-//! Mutants of shaders for matrix units need `SADDLE_TEST_MATRIX_DRIVER`: a program that runs the rest of its command line on a
-//! driver that has such units.
+//! Mutants of shaders for matrix units need `SADDLE_TEST_MATRIX_DRIVER`: a program that runs the rest of its command
+//! line on a driver that has such units.
 
 use std::{
     collections::BTreeMap,

@@ -22,7 +22,8 @@ fn images(shape: [usize; 3], pixels: Vec<u8>) -> Dataset {
     Dataset { shape: shape.to_vec(), items: Items::Bytes(pixels.into()), ..discs(8) }
 }
 
-/// All images of 4x4 whose rows, or whose columns, are of one colour each: 30 different ones, those of one colour twice.
+/// All images of 4x4 whose rows, or whose columns, are of one colour each: 30 different ones, those of one colour
+/// twice.
 fn bars_and_stripes() -> Dataset {
     let bar = |lines: usize, p: usize, across: bool| (lines >> (if across { p / 4 } else { p % 4 }) & 1) as u8 * 255;
     let all = [true, false].into_iter().flat_map(|across| (0..16).map(move |lines| (lines, across)));
@@ -209,8 +210,8 @@ fn exact_sums_agree_with_each_other() {
     assert!(random_machine(&[30, 25, 2], 0.1, 1).exact_log_z().is_err());
 }
 
-/// The bound lies below the log-likelihood, and meets it where the hidden units are independent: in a machine of one hidden
-/// layer. Grey units give the mean over what they may turn out.
+/// The bound lies below the log-likelihood, and meets it where the hidden units are independent: in a machine of one
+/// hidden layer. Grey units give the mean over what they may turn out.
 #[test]
 fn bounds_lie_below_the_likelihood() {
     for (widths, deviation, gap) in [(&[8, 5][..], 0.8, 1e-4), (&[8, 6, 4], 0.4, 0.5), (&[8, 5, 4, 3], 0.4, 0.5)] {

@@ -1,8 +1,8 @@
-//! Devices that fail: out of memory, lost, hung. Each is one sentence in the end, and the last checkpoint leads to the same
-//! bits as if nothing had happened.
+//! Devices that fail: out of memory, lost, hung. Each is one sentence in the end, and the last checkpoint leads to the
+//! same bits as if nothing had happened.
 //!
-//! Some fail only on SwiftShader (`.ci/run`): Mesa's lavapipe promises memory that it does not have, and does not come back
-//! from a wait before its work is done, whatever the time limit; other programs want to use hardware.
+//! Some fail only on SwiftShader (`.ci/run`): Mesa's lavapipe promises memory that it does not have, and does not come
+//! back from a wait before its work is done, whatever the time limit; other programs want to use hardware.
 mod common;
 mod training;
 

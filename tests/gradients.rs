@@ -1,5 +1,5 @@
-//! Gradients against central differences of the f64 interpreter, by the policy of PyTorch's gradcheck: a step of 1e-6, an
-//! error of at most 1e-5 + 1e-3 |gradient|.
+//! Gradients against central differences of the f64 interpreter, by the policy of PyTorch's gradcheck: a step of 1e-6,
+//! an error of at most 1e-5 + 1e-3 |gradient|.
 
 mod common;
 
@@ -396,8 +396,8 @@ fn detach_blocks_and_what_is_not_reached_gets_zeros() {
     assert_eq!(r.value(grad(tied, &[x])[0]), [2.0, -1.0, 1.0]);
 }
 
-/// The gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in the round
-/// that a model trains by.
+/// The gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in the
+/// round that a model trains by.
 fn critic(assignments: &[&str]) {
     let common = ["size=16", "batch=3", "latent=2", "width=2", "norm_g=none", "norm_d=none"];
     let mut layer = Layer::default();

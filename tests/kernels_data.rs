@@ -76,8 +76,8 @@ fn ticks() {
     }
 }
 
-/// Everything that is not finite, at the ends of parts and inside them, beside the largest and smallest of what is; what lies
-/// behind x is not finite, so that a stray read is seen.
+/// Everything that is not finite, at the ends of parts and inside them, beside the largest and smallest of what is;
+/// what lies behind x is not finite, so that a stray read is seen.
 #[test]
 fn finite() {
     let fine = [f32::MAX, f32::MIN, 0.0, -0.0, f32::MIN_POSITIVE, 1e-45].map(f32::to_bits);

@@ -1,4 +1,5 @@
-//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the references, references against the definitions.
+//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the references, references against
+//! the definitions.
 mod common;
 
 use common::{EPS, Inputs, check_cases, check_derived, device};
@@ -86,8 +87,8 @@ fn the_largest_state() {
     all_against_their_twins(Sequence { steps: 2, batch: 5, units: UNITS, reverse: false });
 }
 
-/// As many rounds of the loops as a launch may take, with the most that a product can leave over and with the largest state;
-/// a GRU's are more where it resets before the product. Not for the race detector, whose own loops come on top.
+/// As many rounds of the loops as a launch may take, with the most that a product can leave over and with the largest
+/// state; a GRU's are more where it resets before the product. Not for the race detector, whose own loops come on top.
 #[test]
 fn the_longest_sequences() {
     for units in [1, 31, UNITS] {

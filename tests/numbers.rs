@@ -1,4 +1,5 @@
-//! Where numbers end: maps at infinities, zeros and NaN; penalties on packed samples; the digits of batch norm's gradient.
+//! Where numbers end: maps at infinities, zeros and NaN; penalties on packed samples; the digits of batch norm's
+//! gradient.
 
 mod common;
 
@@ -56,8 +57,9 @@ fn equal(got: f32, want: f32) -> bool {
     got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() < 1e-6
 }
 
-/// On an adapter only zeros are held to this: WGSL lets implementations assume that there are neither infinities nor NaN
-/// (section "Floating Point Evaluation"), which is why states are looked at by their bits. Mesa's drivers do know them.
+/// On an adapter only zeros are held to this: WGSL lets implementations assume that there are neither infinities nor
+/// NaN (section "Floating Point Evaluation"), which is why states are looked at by their bits. Mesa's drivers do know
+/// them.
 #[test]
 fn functions_at_the_ends_of_the_numbers() {
     // Values, then gradients, at -inf, inf, NaN, 0, -0.
@@ -210,7 +212,8 @@ fn the_importance_weighted_bound_refuses_what_it_would_ignore() {
     }
 }
 
-/// The gradient of batch norm by x in f32 with sums in f64, as PyTorch's kernel for processors has it: x `[rows, columns]`.
+/// The gradient of batch norm by x in f32 with sums in f64, as PyTorch's kernel for processors has it: x `[rows,
+/// columns]`.
 fn torch_gradient(x: &[f32], dy: &[f32], columns: usize, eps: f64) -> Vec<f32> {
     let rows = x.len() / columns;
     let mut dx = vec![0.0; x.len()];
@@ -231,7 +234,8 @@ fn torch_gradient(x: &[f32], dy: &[f32], columns: usize, eps: f64) -> Vec<f32> {
     dx
 }
 
-/// Small batches with means far above their deviations, in which most of the terms cancel: no more is lost than by PyTorch.
+/// Small batches with means far above their deviations, in which most of the terms cancel: no more is lost than by
+/// PyTorch.
 #[test]
 fn batch_norm_keeps_its_digits() {
     const COLUMNS: usize = 256;

@@ -1,5 +1,5 @@
-//! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it does not,
-//! that is said.
+//! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it
+//! does not, that is said.
 
 use rayon::prelude::*;
 use saddle::{

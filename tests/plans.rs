@@ -1,5 +1,6 @@
 //! Plans stay as they are: the rounds of five variants, for the CPU runner and for a wide device, as `--explain` prints
-//! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it did.
+//! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it
+//! did.
 
 mod common;
 mod training;

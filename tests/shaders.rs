@@ -1,6 +1,6 @@
-//! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways, and
-//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language; SPIR-V
-//! is shown to Khronos's validator, where it is installed.
+//! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways,
+//! and every launch of planned models specialised, checked against WebGPU's limits and written in each shading
+//! language; SPIR-V is shown to Khronos's validator, where it is installed.
 
 mod common;
 
@@ -116,8 +116,8 @@ fn every_launch() -> Vec<(Kernel, Dispatch)> {
     all
 }
 
-/// Matrix units are wgpu's own extension: of shading languages only SPIR-V has all of them, and no browser has any. Nor has the
-/// one that tests run in half precision.
+/// Matrix units are wgpu's own extension: of shading languages only SPIR-V has all of them, and no browser has any. Nor
+/// has the one that tests run in half precision.
 fn is_portable(dispatch: &Dispatch) -> bool {
     !dispatch.body.concat().contains("enable ")
 }
@@ -304,14 +304,15 @@ fn every_launch_compiles_in_a_browser() {
     }
 }
 
-/// The oldest Vulkan with subgroups and a new one, and the SPIR-V that wgpu writes for their drivers, as `spirv-val` calls them.
+/// The oldest Vulkan with subgroups and a new one, and the SPIR-V that wgpu writes for their drivers, as `spirv-val`
+/// calls them.
 const VULKAN: [(&str, &str, (u8, u8)); 2] = [("vulkan1.1", "spv1.3", (1, 3)), ("vulkan1.3", "spv1.6", (1, 6))];
 
 /// The validator of the Khronos group.
 struct SpirvVal {
     program: OsString,
-    /// It knows the extension for matrix units, and what Vulkan says of strides in workgroup memory, which naga does not keep to
-    /// (wgpu's issue 7696): it is asked about SPIR-V alone.
+    /// It knows the extension for matrix units, and what Vulkan says of strides in workgroup memory, which naga does
+    /// not keep to (wgpu's issue 7696): it is asked about SPIR-V alone.
     recent: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The shape of the source: arrows between modules as ARCHITECTURE.md has them, files that can be read at a sitting, and two
-//! files of one name for each kernel.
+//! The shape of the source: arrows between modules as ARCHITECTURE.md has them, files that can be read at a sitting,
+//! and two files of one name for each kernel.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -11,7 +11,7 @@ alias Left = coop_mat8x8<f16, A>;
 alias Right = coop_mat8x8<f16, B>;
 alias Sums = coop_mat8x8<f32, C>;
 
-// What is too large for f16 becomes its largest number rather than infinity.
+// Values too large for f16 become the largest f16 number rather than infinity.
 fn rounded(x: f32) -> Element {
     return f16(clamp(x, -LARGEST, LARGEST));
 }

@@ -1,8 +1,8 @@
 // The tiled product, shared by concatenation: store(i, m, n, sum over k of a[i, m, k] * b[i, k, n])
 //
-// Each kernel supplies store and depth(i), how far k runs in product i, and the loads: term(i, k) and column(i, n) are what they
-// want to know of k and of n, worked out once for many of them, a is load_a(i, m, term), b is load_b(i, term, column). All see only
-// positions inside the product.
+// Each kernel supplies store and depth(i), how far k runs in product i, and the loads: term(i, k) and column(i, n) are
+// what they want to know of k and of n, worked out once for many of them, a is load_a(i, m, term), b is load_b(i, term,
+// column). All see only positions inside the product.
 //
 // A workgroup makes one tile of TILE_M x TILE_N. It walks k in steps of DEPTH: all lanes stage a slab of a and of b in
 // workgroup memory, four neighbours along m or n to a vector, then each lane takes the outer products of its vectors.

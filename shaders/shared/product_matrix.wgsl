@@ -1,10 +1,13 @@
-// The product of product.wgsl on matrix units: SIDE x SIDE matrices of elements, of one of the matrix_*.wgsl, whose sums are f32.
+// The product of product.wgsl on matrix units: SIDE x SIDE matrices of elements, of one of the matrix_*.wgsl, whose
+// sums are f32.
 //
-// A workgroup makes a tile of BLOCKS_M x BLOCKS_N blocks. It walks k in steps of DEPTH: all lanes stage a slab of a and of b in
-// workgroup memory, k running fastest, then each subgroup multiplies for the block that it owns: 4 x 2 matrices of sums, which
-// stay in its registers. Where subgroups are wider than 32 lanes there are fewer of them than blocks, and they take turns.
+// A workgroup makes a tile of BLOCKS_M x BLOCKS_N blocks. It walks k in steps of DEPTH: all lanes stage a slab of a and
+// of b in workgroup memory, k running fastest, then each subgroup multiplies for the block that it owns: 4 x 2 matrices
+// of sums, which stay in its registers. Where subgroups are wider than 32 lanes there are fewer of them than blocks,
+// and they take turns.
 //
-// At the end the sums pass through workgroup memory, one matrix of each block at a time, so that lanes store neighbours side by side.
+// At the end the sums pass through workgroup memory, one matrix of each block at a time, so that lanes store neighbours
+// side by side.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;

@@ -1,5 +1,5 @@
-// The product of product.wgsl with one invocation for each result: nothing is shared, nothing is kept. It is what the other
-// forms are measured against.
+// The product of product.wgsl with one invocation for each result: nothing is shared or kept. It is the
+// baseline for the other bodies.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;

@@ -1,9 +1,10 @@
-// The product of product.wgsl for subgroups of 8 lanes, without workgroup memory: for drivers on a processor, whose loads
-// from it cost as much as any others, which run the lanes of a subgroup as one vector, and whose compilers leave in a loop what
-// could be worked out before it.
+// The product of product.wgsl for subgroups of 8 lanes, without workgroup memory: for drivers on a processor, whose
+// loads from it cost as much as any others, which run the lanes of a subgroup as one vector, and whose compilers leave
+// in a loop what could be worked out before it.
 //
-// A workgroup is one subgroup and makes a tile of 32 x 32. At each k, lane l loads a at the rows l, l + 8, l + 16 and l + 24
-// and b at the four columns from 4 l on; every a is broadcast to all lanes, so that a load serves 16 multiply-adds.
+// A workgroup is one subgroup and makes a tile of 32 x 32. At each k, lane l loads a at the rows l, l + 8, l + 16 and
+// l + 24 and b at the four columns from 4 l on; every a is broadcast to all lanes, so that a load serves 16
+// multiply-adds.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;

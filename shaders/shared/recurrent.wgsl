@@ -1,5 +1,6 @@
-// What the kernels of recurrent layers share, by concatenation. A workgroup takes ROWS examples through all steps: values of
-// one unit for these examples are a vector `Rows`, which the kernel defines, and the lanes run along the units.
+// Code that the kernels of recurrent layers share, by concatenation. A workgroup takes ROWS examples through all steps:
+// values of one unit for these examples are a vector `Rows`, which the kernel defines, and the lanes run along the
+// units.
 
 override T: u32 = 1u;
 override B: u32 = 1u;
@@ -12,7 +13,8 @@ fn time(s: u32) -> u32 {
     return select(s, T - 1u - s, REVERSE != 0u);
 }
 
-// Where the states before and after step t lie among all T + 1, in the order of time, and the one before the first step.
+// Where the states before and after step t lie among all T + 1, in the order of time, and the one before the first
+// step.
 fn before(t: u32) -> u32 {
     return t + REVERSE;
 }
@@ -25,7 +27,8 @@ fn initial() -> u32 {
     return REVERSE * T;
 }
 
-// The i-th example of a workgroup; behind the batch's end the last one again, whose lane then stores the same more than once.
+// The i-th example of a workgroup. Past the end of the batch, the last example again: its value is then stored
+// repeatedly.
 fn example(first: u32, i: u32) -> u32 {
     return min(first + i, B - 1u);
 }

@@ -107,7 +107,7 @@ fn aligned(head: &[&str], left: usize, rows: impl Iterator<Item = Vec<String>>) 
 struct Measure {
     group: &'static str,
     name: String,
-    /// What of it was measured: a batch, a shape.
+    /// The measured case: a batch, a shape.
     detail: String,
     unit: &'static str,
     values: Vec<Option<f64>>,
@@ -173,7 +173,7 @@ fn measures(reports: &[Report]) -> Vec<Measure> {
     all
 }
 
-/// The first of those that are alike, in order.
+/// The first item for each distinct key, in order.
 fn distinct<'a, R, K: Ord>(all: impl Iterator<Item = &'a R>, key: impl Fn(&'a R) -> K) -> Vec<&'a R> {
     let mut seen = BTreeSet::new();
     all.filter(|one| seen.insert(key(one))).collect()

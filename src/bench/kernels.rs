@@ -1,4 +1,4 @@
-//! The kernels of rounds, each on its own beside what the device can do.
+//! The kernels of rounds, each timed alone and compared with the ceilings of the device.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,11 +8,11 @@ use crate::{
     program::{Buffer, BufferId, Content, Launch, Program, Slice},
 };
 
-/// Launches that differ in nothing that their speed depends on.
+/// A kind of launch: launches that agree in everything that affects their speed.
 pub struct Kind {
     /// Name of the kernel; of a product also which of its factors are transposed, as they are in gradients.
     pub kernel: String,
-    /// Its extents.
+    /// Extents of the kernel.
     pub shape: String,
     rounds: BTreeMap<String, usize>,
     /// One such launch alone.
@@ -62,7 +62,7 @@ impl Kind {
     }
 }
 
-/// One launch with the buffers that it binds; all floats are 0.5, as multiplying zeros takes a device less power.
+/// One launch with the buffers that it binds; all floats are 0.5, because multiplying zeros takes less power.
 fn alone(program: &Program, launch: &Launch) -> Program {
     let mut kept: Vec<BufferId> = vec![];
     let mut moved = |range: &Slice| {

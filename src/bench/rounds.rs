@@ -19,11 +19,11 @@ use crate::{
 
 /// A round that is measured.
 pub struct Case {
-    /// What it is called.
+    /// Name of the round.
     pub name: &'static str,
     variant: &'static str,
     settings: &'static [&'static str],
-    /// The text that it learns, where it learns one.
+    /// The text to learn, if the round learns text.
     text: Option<&'static str>,
 }
 
@@ -34,8 +34,8 @@ const fn case(name: &'static str, variant: &'static str, settings: &'static [&'s
 /// A text that does not change.
 const TEXT: &str = include_str!("../../LICENSE-APACHE");
 
-/// The nets that other systems are timed with, the other variants as they come, and what only some settings or data want:
-/// every kernel is in one of them.
+/// The nets that other systems are timed with, the other variants as they come, and what only some settings or data
+/// want: every kernel is in one of them.
 pub const CASES: &[Case] = &[
     case("gan", "gan", &[]),
     case("wgan", "gan", &["data=grid", "objective=wgan", "clip=0.01", "critic_steps=5", "optimizer=rmsprop"]),
@@ -123,7 +123,7 @@ impl Planned<'_> {
         self.plans.0.iter().map(|(_, program)| program)
     }
 
-    /// Seconds that measuring takes at least: two rounds.
+    /// Minimum duration of a measurement in seconds: two rounds at the speed of the ceilings.
     pub fn least(&self, ceilings: &Ceilings) -> f64 {
         2.0 * ceilings.least(self.program().cost())
     }

@@ -1,5 +1,5 @@
-//! Whether a device computes what it should: every kernel against its reference in f64 under a derived bound, and some rounds of
-//! training beside the CPU runner.
+//! Whether a device computes what it should: every kernel against its reference in f64 under a derived bound, and some
+//! rounds of training beside the CPU runner.
 
 mod bound;
 pub mod cases;
@@ -37,7 +37,7 @@ pub enum Place<'a> {
         device: &'a Device,
         /// Its pipelines.
         pipelines: &'a Pipelines,
-        /// What it computes products with.
+        /// The bodies that compute its products.
         bodies: &'a [Body],
     },
 }
@@ -45,7 +45,7 @@ pub enum Place<'a> {
 /// Checks a kernel, by its file's name, at some of its shapes; on a GPU products by each body.
 ///
 /// # Errors
-/// The device gave up: what comes after it says nothing about kernels.
+/// The device failed: later results would say nothing about kernels.
 pub fn kernel(place: &Place, name: &str) -> Result<Vec<Checked>> {
     let cases = thinned(of_device(place, name));
     let Place::Gpu { device, pipelines, bodies } = place else {

@@ -1,6 +1,7 @@
 //! One launch between guard bands.
 //!
-//! Each binding is followed, inside the bound range, by a guard band: a stray read returns NaN, a stray write damages the band.
+//! Each binding is followed, inside the bound range, by a guard band: a stray read returns NaN, a stray write damages
+//! the band.
 
 use super::inputs::{Data, POISON};
 use crate::{
@@ -16,7 +17,7 @@ const GUARD_WORD: u32 = 0xdead_beef;
 /// Elements of a guard band: 256 bytes.
 pub const GUARD: usize = 64;
 
-/// What a launch wrote.
+/// The output of a launch.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// See [`crate::kernels::Buffers::writes`].

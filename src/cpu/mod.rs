@@ -1,4 +1,5 @@
-//! The CPU runner: the kernels' references in f32 on all cores, with vectorised chains and reductions and a GEMM crate's products.
+//! The CPU runner: the kernels' references in f32 on all cores, with vectorised chains and reductions and a GEMM
+//! crate's products.
 
 mod chain;
 mod math;
@@ -34,7 +35,8 @@ use reduce::with_registers;
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
 
-/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of tiles.
+/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of
+/// tiles.
 const FILTERS: usize = 4;
 
 /// States, data and programs in main memory.
@@ -47,7 +49,7 @@ pub struct Cpu {
     scratch: Scratch,
 }
 
-/// What a buffer lies in: memory of its own, or that of the data set, which others share.
+/// Memory of a buffer: its own, or the memory of the data set, which several buffers share.
 enum Memory {
     Own(Vec<f32>),
     Data(Items),
@@ -81,9 +83,9 @@ impl DerefMut for Memory {
 
 struct Loaded {
     program: Program,
-    /// Place in `memory` of each of the program's buffers.
+    /// Index in `memory` of each buffer of the program.
     places: Vec<usize>,
-    /// Its newest rounds without a round of another program in between, whose metrics nobody has read.
+    /// Its latest rounds with unread metrics, with no round of another program in between.
     unread: std::ops::Range<u64>,
 }
 
@@ -93,12 +95,12 @@ impl Cpu {
         Self::default()
     }
 
-    /// What plans for this runner may assume.
+    /// Capabilities that plans for this runner may rely on.
     pub fn caps() -> Caps {
         Caps { max_binding: 1 << 40, launches_are_expensive: false, runs_shaders: false, ..Caps::default() }
     }
 
-    /// The place of a buffer of zeros, or of the one that is there under this name.
+    /// Index in `memory` of the buffer with this name, or of a new buffer of zeros.
     fn allocate(&mut self, name: Option<String>, len: usize) -> Result<usize> {
         if let Some(place) = name.as_ref().and_then(|name| self.shared.get(name)) {
             return Ok(*place);
@@ -119,7 +121,7 @@ impl Cpu {
     fn run_launch(&mut self, launch: &Launch, places: &[usize]) {
         let counts = launch.kernel.buffers();
         let read = counts.reads.len() + counts.words.len();
-        // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
+        // Buffers to write leave the memory during the launch, so that the rest can be borrowed.
         let written = &launch.bindings[read..];
         let mut taken: Vec<Memory> =
             written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
@@ -138,7 +140,7 @@ impl Cpu {
     }
 }
 
-/// Floats of working memory that a kernel's tasks share, at most; a thread's own are few.
+/// Maximum number of floats in the working memory that a kernel's tasks share; each thread's own memory is small.
 fn working_memory(kernel: &Kernel) -> usize {
     match kernel {
         Kernel::MatMul(k) => matmul_of(k).working_memory(),

@@ -40,8 +40,8 @@ pub(super) struct Sheet {
     pub findings: Vec<String>,
     /// Sentences on what could be read in two ways.
     pub notes: Vec<String>,
-    /// Where the table could be another one, unless it has a header that tells how many columns there are: a sentence to
-    /// refuse it with, or one to say.
+    /// Where the table could be another one, unless it has a header that tells how many columns there are: a sentence
+    /// to refuse it with, or one to say.
     doubt: Option<Result<String, String>>,
 }
 
@@ -334,8 +334,8 @@ impl Sheet {
     }
 }
 
-/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a file
-/// that is made to fill memory, teach no more.
+/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a
+/// file that is made to fill memory, teach no more.
 fn end_of_difference(text: &str) -> Option<usize> {
     let start = text.find('\n')? + 1;
     let rest = &text.as_bytes()[start..];

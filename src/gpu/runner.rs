@@ -1,4 +1,4 @@
-//! Replays programs on the GPU: everything is made at loading, a round only encodes and submits.
+//! Replays programs on the GPU: loading makes all GPU objects, a round only encodes and submits.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,10 +21,10 @@ use crate::{
 /// Submissions that may be in flight at once: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
 
-/// Launches, at least, that are encoded to find out what encoding costs.
+/// Minimum number of launches to encode when the cost of encoding is measured.
 const ENCODED_LAUNCHES: usize = 1000;
 
-/// Words of the data set that are copied at once.
+/// Maximum number of words of the data set in one copy.
 const UPLOADED: usize = 1 << 24;
 
 /// The runner of programs on a GPU.
@@ -32,7 +32,7 @@ pub struct Gpu {
     adapter: Adapter,
     device: Device,
     pipelines: Pipelines,
-    /// The buffers that programs share, by what they hold.
+    /// The buffers that programs share, by their content.
     shared: HashMap<String, Buffer>,
     programs: Vec<Loaded>,
     in_flight: VecDeque<Submission>,
@@ -62,7 +62,7 @@ struct Loaded {
 
 struct Command {
     pipeline: Arc<Pipeline>,
-    /// Whether the launch before it has set the same pipeline.
+    /// Whether the previous launch has set the same pipeline.
     repeats: bool,
     bound: BindGroup,
     groups: [u32; 3],
@@ -72,9 +72,9 @@ struct Ring {
     buffer: Buffer,
     rows: u64,
     columns: usize,
-    /// Steps whose rows lie in the buffer and were not read yet.
+    /// Steps whose rows are in the buffer and have not been read.
     pending: ops::Range<u64>,
-    /// Rows that had to be read before anyone asked for them.
+    /// Rows that were read to make room, before a caller asked for them.
     read: Vec<Vec<f32>>,
 }
 
@@ -101,12 +101,12 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// The device that it runs on.
+    /// The device of this runner.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// How long to wait for a submission before the device counts as hung; five minutes, if nothing is said.
+    /// How long to wait for a submission before the device counts as hung; the default is five minutes.
     pub fn set_patience(&mut self, patience: Duration) {
         self.device.patience = patience;
     }
@@ -179,7 +179,7 @@ impl Gpu {
         Ok(commands)
     }
 
-    /// Launches `span` of a program that is repeated without end.
+    /// Encodes launches `span` of the program, counted through consecutive rounds.
     fn encode(&self, loaded: &Loaded, span: ops::Range<usize>) -> CommandBuffer {
         let mut encoder = self.device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -203,7 +203,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Submits whole rounds, in pieces that the device is quick to finish.
+    /// Submits whole rounds, in submissions that the device finishes quickly.
     fn submit(&mut self, id: ProgramId, rounds: usize) -> Result<()> {
         let total = rounds * self.loaded(id)?.commands.len();
         let mut next = 0;
@@ -223,7 +223,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Moves the rows that wait in a ring to the host.
+    /// Moves the pending rows of a ring to the host.
     fn drain(&mut self, id: ProgramId) -> Result<()> {
         if self.loaded(id)?.ring.as_ref().is_none_or(|ring| ring.pending.is_empty()) {
             return Ok(());
@@ -261,7 +261,7 @@ impl Gpu {
 }
 
 impl Ring {
-    /// How many more rounds may write rows before those that wait must be read.
+    /// Number of further rounds that may write rows before the pending rows must be read.
     fn room(&self, step: u64, ticks: bool) -> u64 {
         let waiting = self.pending.end - self.pending.start;
         match (waiting, ticks) {
@@ -452,7 +452,7 @@ impl Runner for Gpu {
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {
         let loaded = self.loaded(id)?;
         let count = ENCODED_LAUNCHES.div_ceil(loaded.commands.len().max(1)) * loaded.commands.len();
-        // The least of many: what else the machine does only adds.
+        // Take the minimum: interference from other processes only adds time.
         let costs = (0..64).map(|_| {
             let start = Instant::now();
             self.encode(loaded, 0..count);

@@ -1,4 +1,5 @@
-//! Adam (Kingma and Ba 2015, algorithm 1), one dispatch for a flat group. Reads g, rate `[1]`. Words: the clock. Writes p, m, v.
+//! Adam (Kingma and Ba 2015, algorithm 1), one dispatch for a flat group. Reads g, rate `[1]`. Words: the clock. Writes
+//! p, m, v.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

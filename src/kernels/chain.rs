@@ -1,8 +1,10 @@
-//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of `pointwise`.
+//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of
+//! `pointwise`.
 //!
 //! Register 0 is the accumulator that the host kernel supplies, registers 1.. are loads, elements of the operands, and
 //! each instruction writes the next register after those. The chain's value is the last register written (or the
-//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight code.
+//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight
+//! code.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -24,11 +26,11 @@ pub const DIGITS: usize = 4;
 /// One digit of the element number n: `(n / div) % extent`, worth `stride` elements of the operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Digit {
-    /// After how many elements the digit moves on.
+    /// Number of consecutive elements over which the digit stays the same.
     pub div: usize,
-    /// How many values it takes before it starts again.
+    /// Number of values of the digit before it returns to 0.
     pub extent: usize,
-    /// Elements of the operand that one step of it is worth.
+    /// Distance in the operand between consecutive values of the digit, in elements.
     pub stride: usize,
 }
 
@@ -58,7 +60,7 @@ pub struct Load {
     pub index: Index,
 }
 
-/// What an instruction computes of registers a and b and the immediate c.
+/// The function that an instruction computes of registers a and b and the immediate c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u32)]
 pub enum Code {
@@ -170,11 +172,11 @@ impl Code {
 /// One instruction; c is kept as bits so that chains can be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Instr {
-    /// What it computes.
+    /// The function that the instruction computes.
     pub code: Code,
     /// Register of the first argument.
     pub a: usize,
-    /// Register of the second argument; of no account where the code takes one.
+    /// Register of the second argument; ignored if the function takes only one.
     pub b: usize,
     /// Bits of the immediate.
     pub c: u32,
@@ -187,10 +189,10 @@ impl Instr {
     }
 }
 
-/// What it reads and what it does.
+/// A chain: its loads and its instructions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chain {
-    /// What the registers after the accumulator hold.
+    /// Loads that fill the registers after the accumulator, in order.
     pub loads: Vec<Load>,
     /// The instructions, in order.
     pub instrs: Vec<Instr>,
@@ -218,7 +220,7 @@ impl Chain {
         if self.instrs.is_empty() { acc } else { r[r.len() - 1] }
     }
 
-    /// Least number of elements that each operand's buffer must have for elements 0..count.
+    /// Minimum number of elements in each operand's buffer, for elements 0..count.
     pub fn operand_lens(&self, count: usize) -> Vec<usize> {
         let len = |i: &Index| match &i.digits {
             None => i.offset + count,
@@ -229,7 +231,8 @@ impl Chain {
         lens
     }
 
-    /// Pipeline constants of `shaders/shared/chain.wgsl`. Registers of instructions follow all places of loads, used or not.
+    /// Pipeline constants of `shaders/shared/chain.wgsl`. Registers of instructions follow all places of loads, used or
+    /// not.
     pub fn overrides(&self) -> Vec<(String, f64)> {
         let mut list = vec![("LOADS".into(), self.loads.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
         for (j, Load { operand, index }) in self.loads.iter().enumerate() {

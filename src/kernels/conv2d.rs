@@ -19,8 +19,8 @@ pub struct Conv2d {
 }
 
 /// Extents of the form that ties x `[B, C, H, W]`, w `[K, C, R, S]` and y `[B, K, P, Q]`:
-/// y(b, k, p, q) = sum over c, r, s of x(b, c, p * stride + r - pad, q * stride + s - pad) * w(k, c, r, s), zero outside x.
-/// `pad` is top and left; what bottom and right need follows from P and Q.
+/// y(b, k, p, q) = sum over c, r, s of x(b, c, p * stride + r - pad, q * stride + s - pad) * w(k, c, r, s), zero
+/// outside x. `pad` is top and left; what bottom and right need follows from P and Q.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Geometry {
     /// Batch.

@@ -1,5 +1,6 @@
-//! Filter gradient, the adjoint of `conv2d` in w: w(k, c, r, s) = sum over b, p, q of y(b, k, p, q) * x(b, c, p * stride + r - pad, ..).
-//! Reads x, y. With `splits` > 1 it writes that many partial sums, [splits, K, C, R, S], over contiguous ranges of b, p, q: a `reduce` adds them.
+//! Filter gradient, the adjoint of `conv2d` in w: w(k, c, r, s) = sum over b, p, q of y(b, k, p, q) * x(b, c, p *
+//! stride + r - pad, ..). Reads x, y. With `splits` > 1 it writes that many partial sums, [splits, K, C, R, S], over
+//! contiguous ranges of b, p, q: a `reduce` adds them.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! Transposed convolution, the adjoint of `conv2d` in x: x(b, c, h, w) = chain(sum over k, r, s of y(b, k, p, q) * w(k, c, r, s)
-//! where p * stride + r - pad = h and q * stride + s - pad = w), reads y, w, writes x.
+//! Transposed convolution, the adjoint of `conv2d` in x: x(b, c, h, w) = chain(sum over k, r, s of y(b, k, p, q) * w(k,
+//! c, r, s) where p * stride + r - pad = h and q * stride + s - pad = w), reads y, w, writes x.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! found\[p\] = the step since which part p of x holds a NaN or an infinity, 0 while it holds none. Words: the clock, the bits of
-//! x `[len]`. Words out: found, one for each part of [`SPAN`] elements.
+//! found\[p\] = the step since which part p of x holds a NaN or an infinity, 0 while it holds none. Words: the clock,
+//! the bits of x `[len]`. Words out: found, one for each part of [`SPAN`] elements.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 use crate::overrides;
 
-/// A look for values that are not finite.
+/// A search for values that are not finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finite {
     /// Elements of x.
@@ -17,7 +17,7 @@ pub struct Finite {
 /// Elements of a part.
 pub const SPAN: usize = 1 << 14;
 const LANES: usize = 256;
-/// The bits of the exponent, which are all set in NaNs and infinities alone.
+/// The bits of the exponent, which are all set only in NaNs and infinities.
 const EXPONENT: u32 = 0x7f80_0000;
 
 impl Finite {

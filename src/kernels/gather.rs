@@ -1,4 +1,5 @@
-//! y[b, ..] = example (or one-hot class) picked for place b of this round's draw. Words: the clock, the packed data set, its classes.
+//! y[b, ..] = example (or one-hot class) picked for place b of this round's draw. Words: the clock, the packed data
+//! set, its classes.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -61,10 +62,10 @@ impl DataLayout {
         (bits / 2, bits - bits / 2)
     }
 
-    /// A permutation of the items: a Feistel network of sixteen rounds on the next power of two, walked until it lands inside.
-    /// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items; and so are
-    /// fixed points with round keys that differ in low bits alone, which take halves of a few bits to the same hashes in another
-    /// order.
+    /// A permutation of the items: a Feistel network of sixteen rounds on the next power of two, walked until it lands
+    /// inside. With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few
+    /// items; and so are fixed points with round keys that differ in low bits alone, which take halves of a few bits to
+    /// the same hashes in another order.
     pub fn permute(&self, i: usize, key: [u32; 4]) -> usize {
         let (left_bits, right_bits) = self.bits();
         let (left_mask, right_mask) = ((1 << left_bits) - 1, (1 << right_bits) - 1);
@@ -277,8 +278,8 @@ mod tests {
         }
     }
 
-    /// Fixed points and pairs that change places, of which a random order has 1 and 1/2 whatever its length, and even orders, which
-    /// are one in two.
+    /// Fixed points and pairs that change places, of which a random order has 1 and 1/2 whatever its length, and even
+    /// orders, which are one in two.
     #[test]
     fn orders_are_those_of_a_fair_shuffle() {
         (3..=200usize).into_par_iter().for_each(|count| {

@@ -1,5 +1,6 @@
-//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values of r, z, n
-//! and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0 `[B, H]`, mask `[T, B]`.
+//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values
+//! of r, z, n and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0
+//! `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::graph::Reset;
 /// All steps of a GRU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gru {
-    /// What it runs along.
+    /// The sequence that the GRU runs along.
     pub sequence: Sequence,
     /// Where the reset gate acts.
     pub reset: Reset,

@@ -1,5 +1,5 @@
-//! Cotangents of a GRU's gates and of h0, back to back. Reads the values of r, z, n and u `[T, B, 4H]`, h `[T + 1, B, H]`, the
-//! weight's transpose `[3H, H]`, mask `[T, B]`, dh `[T, B, H]`.
+//! Cotangents of a GRU's gates and of h0, back to back. Reads the values of r, z, n and u `[T, B, 4H]`, h
+//! `[T + 1, B, H]`, the weight's transpose `[3H, H]`, mask `[T, B]`, dh `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,13 @@ use crate::graph::Reset;
 /// All steps of a GRU, backwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GruGrad {
-    /// What the GRU ran along.
+    /// The sequence that the GRU ran along.
     pub sequence: Sequence,
     /// Where its reset gate acts.
     pub reset: Reset,
 }
 
-/// Examples of a workgroup: as many as the cotangents of all gates leave room for.
+/// Examples of a workgroup: the most that fit in its memory with the cotangents of all gates.
 const ROWS: usize = 2;
 
 impl Spec for GruGrad {

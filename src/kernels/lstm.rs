@@ -1,5 +1,6 @@
-//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the values of
-//! its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`.
+//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the
+//! values of its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask
+//! `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::{
 /// All steps of an LSTM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lstm {
-    /// What it runs along.
+    /// The sequence that the LSTM runs along.
     pub sequence: Sequence,
 }
 

@@ -1,5 +1,5 @@
-//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads the values of the gates `[T, B, 4H]`, c
-//! `[T + 1, B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dh and dc `[T, B, H]`.
+//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads the values of the gates `[T, B, 4H]`,
+//! c `[T + 1, B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dh and dc `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::{
 /// All steps of an LSTM, backwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LstmGrad {
-    /// What the LSTM ran along.
+    /// The sequence that the LSTM ran along.
     pub sequence: Sequence,
 }
 

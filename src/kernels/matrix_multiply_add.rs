@@ -1,5 +1,5 @@
-//! `y[g]` = rounds * a b, for each of so many workgroups: products of small matrices that are added, and nothing else, which shows how
-//! fast a device's matrix units are. Reads a, b.
+//! `y[g]` = rounds * a b, for each of so many workgroups: products of small matrices that are added, and nothing else,
+//! which shows how fast a device's matrix units are. Reads a, b.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::overrides;
 /// Products of matrices in many workgroups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatrixMultiplyAdd {
-    /// What is multiplied.
+    /// Kind of matrices to multiply.
     pub matrix: Matrix,
     /// Workgroups.
     pub groups: usize,

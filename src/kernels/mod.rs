@@ -1,7 +1,7 @@
 //! Every kernel: a WGSL file in `shaders/` and a module of the same name here.
 //!
-//! A kernel's module holds its parameters, the only launch geometry, an honest reference on the CPU that is generic over the
-//! float type, and its cost. Nothing else knows a tile size.
+//! A kernel's module holds its parameters, the only launch geometry, a plain reference on the CPU that is generic over
+//! the float type, and its cost. Nothing else knows a tile size.
 //!
 //! The bindings are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
 //! and the words it writes; from binding 8 on, the operands of the fused pointwise [`chain`], where the kernel has one.
@@ -70,18 +70,18 @@ pub use sgd::Sgd;
 pub use softmax::Softmax;
 pub use tick::{Clock, Tick};
 
-/// What an adapter offers, as far as a launch or a plan depends on it.
+/// Capabilities of an adapter that launches and plans depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Caps {
-    /// Bytes that one storage binding may span.
+    /// Maximum size of one storage binding, in bytes.
     pub max_binding: u64,
-    /// Workgroups along one axis of a dispatch.
+    /// Maximum number of workgroups along one axis of a dispatch.
     pub max_groups: u32,
-    /// What computes products, where its tiles fit.
+    /// Body that computes products whose shape suits its tiles.
     pub product: Body,
     /// Whether shaders can compute in half precision.
     pub half: bool,
-    /// What matrix units multiply.
+    /// Matrices that the matrix units multiply.
     pub matrices: Vec<Matrix>,
     /// Whether launches are expensive beside arithmetic, as on GPUs: the planner splits long sums with few results, and
     /// computes small tensors again in each kernel that uses them.
@@ -91,7 +91,7 @@ pub struct Caps {
 }
 
 impl Default for Caps {
-    /// What every WebGPU implementation offers.
+    /// Limits that every WebGPU implementation guarantees.
     fn default() -> Self {
         Self {
             max_binding: 128 << 20,
@@ -176,29 +176,29 @@ pub struct Io<'a, F> {
     pub writes: Vec<&'a mut [F]>,
     /// See [`Buffers::words_out`].
     pub words_out: Vec<&'a mut [u32]>,
-    /// The chain's, from binding 8 on.
+    /// Operands of the chain, from binding 8 on.
     pub operands: Vec<&'a [F]>,
 }
 
-/// What each kernel's module supplies.
+/// The interface that each kernel's module implements.
 pub trait Spec {
     /// File name of the shader without `.wgsl`.
     const NAME: &'static str;
-    /// The WGSL files that are the module, together with the launch's body.
+    /// The WGSL files that make up the shader module, together with the body of its dispatch.
     const SOURCES: &'static [&'static str];
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
-    /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::dispatch`].
+    /// Workgroups and pipeline constants of one launch; [`Kernel::dispatch`] adds the constants of the chain.
     fn dispatch(&self, caps: &Caps) -> Dispatch;
-    /// The same result as the shader's, by plain loops.
+    /// Computes the shader's result with plain loops.
     fn reference<F: Float>(&self, io: Io<F>);
-    /// Arithmetic and least traffic of one run.
+    /// Arithmetic and minimum memory traffic of one run.
     fn cost(&self) -> Cost;
-    /// The fused pointwise chain, where the kernel has one.
+    /// The fused pointwise chain, if the kernel has one.
     fn chain(&self) -> Option<&Chain> {
         None
     }
-    /// Why no GPU can run it in one launch, where none can.
+    /// The reason why no GPU can run the kernel in one launch, if there is one.
     fn obstacle(&self) -> Option<String> {
         None
     }
@@ -300,12 +300,12 @@ pub(crate) fn real<F: Float>(value: f64) -> F {
     F::from(value).expect("a finite constant fits every float type")
 }
 
-/// Why a workgroup cannot take a row, where it cannot.
+/// The reason why one workgroup cannot process a row of this length, if there is one.
 pub(crate) fn row_obstacle(row: usize) -> Option<String> {
     (row.div_ceil(lanes(row)) > MAX_LOOP).then(|| format!("rows of {row} values are too long for one launch"))
 }
 
-/// Lanes of a workgroup that takes one row: a power of two, no more than the row can use and a workgroup can have.
+/// Lanes of a workgroup that processes one row: the row's length, rounded up to a power of two, within 32..=256.
 pub(crate) fn lanes(row: usize) -> usize {
     row.next_power_of_two().clamp(32, 256)
 }

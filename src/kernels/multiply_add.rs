@@ -1,5 +1,5 @@
-//! `y[n]` = the mean of [`CHAINS`] values x after some steps x <- x m + c: nothing but arithmetic, which shows how fast a device
-//! multiplies and adds. Reads a, then m and c.
+//! `y[n]` = the mean of [`CHAINS`] values x after some steps x <- x m + c: nothing but arithmetic, which shows how fast
+//! a device multiplies and adds. Reads a, then m and c.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};

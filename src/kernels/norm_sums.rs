@@ -1,5 +1,5 @@
-//! y[0, o] = -sum of dy and y[1, o] = -sum of dy * (x - mean) / (2 (variance + eps)) over the inner axes: what the backward pass
-//! of batch norm and layer norm needs.
+//! y[0, o] = -sum of dy and y[1, o] = -sum of dy * (x - mean) / (2 (variance + eps)) over the inner axes: what the
+//! backward pass of batch norm and layer norm needs.
 //! Reads dy, x, moments [2, outer].
 
 use num_traits::Float;
@@ -15,7 +15,7 @@ pub struct NormSums {
     pub outer: Vec<(usize, usize)>,
     /// The same of the reduced axes.
     pub inner: Vec<(usize, usize)>,
-    /// What is added to variances.
+    /// Small constant that is added to variances.
     pub eps: f64,
 }
 

@@ -22,8 +22,8 @@ const SIZE: usize = 256;
 const AXES: usize = 4;
 
 impl Pad {
-    /// Zeros around a tensor of any number of axes, where those that nothing is added to merge with the ones outside of them
-    /// to four or fewer.
+    /// Zeros around a tensor of any number of axes, where those that nothing is added to merge with the ones outside of
+    /// them to four or fewer.
     pub fn of(from: &[usize], to: &[usize], before: &[usize]) -> Option<Self> {
         let mut pad = Self { from: from.to_vec(), to: to.to_vec(), before: before.to_vec() };
         for a in (1..to.len()).rev().filter(|&a| from[a] == to[a]) {

@@ -13,7 +13,7 @@ pub struct Pointwise {
     pub len: usize,
     /// Whether the chain's accumulator is what y held before; otherwise it is 0.
     pub in_place: bool,
-    /// What is computed.
+    /// The chain that computes each element.
     pub chain: Chain,
 }
 

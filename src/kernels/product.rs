@@ -8,7 +8,7 @@ use crate::overrides;
 /// What computes a product: which WGSL is joined to the kernel's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Body {
-    /// One invocation for each result, `product_plain.wgsl`: what the others are measured against.
+    /// One invocation for each result, `product_plain.wgsl`: the baseline for the other bodies.
     Plain,
     /// Tiles in workgroup memory and blocks in registers, `product.wgsl`: for every adapter.
     Tiled,
@@ -91,9 +91,9 @@ struct Tile {
 /// Invocations, and bytes of workgroup memory, that every WebGPU implementation offers.
 const LANES: usize = 256;
 const MEMORY: usize = 16 << 10;
-/// Bytes of that for the slabs: less than all, so that a core can hold several workgroups.
+/// Bytes of workgroup memory for the slabs: less than all, so that a core can hold several workgroups.
 const SLABS: usize = 10 << 10;
-/// Lanes that run in step on most GPUs: with fewer in a workgroup, some idle.
+/// Lanes that most GPUs run in lockstep: a workgroup with fewer lanes leaves some idle.
 const SUBGROUP: usize = 32;
 /// Workgroups that keep a GPU busy.
 const ENOUGH: usize = 64;
@@ -103,7 +103,7 @@ const SUBGROUP_TILE: usize = 32;
 /// Blocks along m and n of a workgroup's tile in `product_matrix.wgsl`, and matrices along m and n of a block.
 const MATRIX_BLOCKS: [[usize; 2]; 2] = [[2, 4], [1, 2]];
 const MATRIX_BLOCK: [usize; 2] = [4, 2];
-/// How many times the work tiles may do, for reaching over the edges.
+/// Largest accepted ratio of computed to useful work, where tiles overhang the edges.
 const MAX_TILE_WASTE: f64 = 2.0;
 
 impl Product {
@@ -160,13 +160,13 @@ impl Product {
         overrides!(A_ALONG_K = self.a_along_k as u32, B_ALONG_K = self.b_along_k as u32)
     }
 
-    /// Why one launch cannot make it, where it cannot.
+    /// The reason why one launch cannot compute the product, if there is one.
     pub fn obstacle(&self) -> Option<String> {
         let steps = self.k.div_ceil(self.depth(&self.tile()));
         (steps > MAX_LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
     }
 
-    /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
+    /// The largest tile that wastes little work and gives enough workgroups to fill a GPU; otherwise the smallest.
     fn tile(&self) -> Tile {
         let sizes = [(2, LANES), (1, LANES), (1, LANES / 4), (1, LANES / 16), (1, LANES / 64), (1, 1)];
         let tiles = || {
@@ -198,7 +198,7 @@ impl Product {
         self.batch * self.m.div_ceil(m) * self.n.div_ceil(n)
     }
 
-    /// How many times the work of 4x4 blocks the tiles do, for reaching over the edges.
+    /// Ratio of the work of the tiles to the work of the 4x4 blocks that cover the result.
     fn waste(&self, tile: &Tile) -> f64 {
         let [m, n, _] = tile.lanes.map(|lanes| lanes * tile.blocks);
         let blocks = Self { m: self.m.div_ceil(4), n: self.n.div_ceil(4), ..*self };
@@ -209,12 +209,12 @@ impl Product {
         self.excess(m, n) <= MAX_TILE_WASTE
     }
 
-    /// How many times the elements of a product tiles of m x n have.
+    /// Ratio of the elements in tiles of m x n to the elements of the result.
     fn excess(&self, m: usize, n: usize) -> f64 {
         (self.m.next_multiple_of(m) * self.n.next_multiple_of(n)) as f64 / (self.m * self.n) as f64
     }
 
-    /// How much of k is staged at once: a power of two that leaves every slice of lanes something to do.
+    /// Values of k that are staged at once: a power of two, at least one for each slice of lanes.
     fn depth(&self, tile: &Tile) -> usize {
         let [m, n, k] = tile.lanes;
         let bytes = 16 * ((tile.blocks * m) | 1) + 16 * ((tile.blocks * n) | 1);
@@ -225,7 +225,7 @@ impl Product {
     }
 }
 
-/// Cost of a product of so many multiply-adds, with its epilogue.
+/// Cost of a product of `macs` multiply-adds, with its epilogue.
 pub(super) fn cost(macs: f64, buffers: &Buffers, chain: Option<&Chain>) -> Cost {
     let written: usize = buffers.writes.iter().sum();
     let operands = chain.map_or(0, |c| c.operand_lens(written).iter().sum::<usize>());

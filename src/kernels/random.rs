@@ -11,7 +11,7 @@ use crate::{graph::Dist, overrides};
 pub struct Random {
     /// Tells the streams of a graph apart.
     pub stream: u32,
-    /// What is drawn.
+    /// The distribution to draw from.
     pub dist: crate::graph::Dist,
     /// Elements of y.
     pub len: usize,
@@ -54,8 +54,9 @@ pub fn normal<F: Float>(bits: u32) -> F {
     quantile(x, -((one - x) * (one + x)).ln())
 }
 
-/// The standard normal's quantile of u for x = 2u - 1 and w = -ln(1 - x^2): sqrt(2) * erfinv(x) by Giles' single-precision
-/// polynomials (GPU Computing Gems, 2010). Within 4e-7 * (1 + |z|) of the exact one; |z| stays below 5.3, as u has 23 bits.
+/// The standard normal's quantile of u for x = 2u - 1 and w = -ln(1 - x^2): sqrt(2) * erfinv(x) by Giles'
+/// single-precision polynomials (GPU Computing Gems, 2010). Within 4e-7 * (1 + |z|) of the exact one; |z| stays below
+/// 5.3, as u has 23 bits.
 #[inline(always)]
 pub fn quantile<F: Float>(x: F, w: F) -> F {
     const CENTRE: [f64; 9] = [

@@ -1,5 +1,6 @@
 //! y(o) = scale * sum (or max) over i of chain(n(o, i)): reductions with their pointwise prologue.
-//! The accumulator of the chain is 0; every input is an operand. With `splits` > 1 it writes [splits, outer] partial results over contiguous ranges of i.
+//! The accumulator of the chain is 0; every input is an operand. With `splits` > 1 it writes [splits, outer] partial
+//! results over contiguous ranges of i.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -10,17 +11,17 @@ use crate::overrides;
 /// A sum or maximum, with its prologue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reduce {
-    /// Whether it is a maximum.
+    /// Whether to take the maximum instead of the sum.
     pub max: bool,
     /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
     pub outer: Vec<(usize, usize)>,
-    /// The same of the reduced axes.
+    /// (extent, stride) of the reduced axes.
     pub inner: Vec<(usize, usize)>,
     /// Factor of the result.
     pub scale: f32,
     /// Partial results; 1 writes the result itself.
     pub splits: usize,
-    /// Prologue: what is reduced.
+    /// Prologue: the chain that computes the values to reduce.
     pub chain: Chain,
 }
 
@@ -28,7 +29,8 @@ pub struct Reduce {
 const WORTH: usize = 1024;
 
 impl Reduce {
-    /// Ranges to split a reduction of `outer_len` times `inner_len` elements into: 1 unless it is long and has few outputs.
+    /// Ranges to split a reduction of `outer_len` times `inner_len` elements into: 1 unless it is long and has few
+    /// outputs.
     pub fn splits_for(outer_len: usize, inner_len: usize) -> usize {
         let tiles = outer_len.div_ceil(32);
         let wanted = fold::ENOUGH.div_ceil(tiles).min(inner_len / WORTH);

@@ -59,7 +59,8 @@ pub const VARIANT: Variant = Variant {
             "article",
             &[("latent", "32"), ("hidden_e", "128"), ("pretrain", "500"), ("gamma", "0.01"), ("norm_d", "none")],
         ),
-        // Daniel and Tamar 2021, for digits. The game starts when the decoder paints white: before that, grey strokes stay grey.
+        // Daniel and Tamar 2021, for digits. The game starts when the decoder paints white: before that, grey strokes
+        // stay grey.
         Preset::of(
             "introspective",
             &[
@@ -76,7 +77,8 @@ pub const VARIANT: Variant = Variant {
                 ("beta1", "0.9"),
             ],
         ),
-        // Berthelot et al. 2017, with normalisation: without it, small autoencoders stay at black, the median, for long.
+        // Berthelot et al. 2017, with normalisation: without it, small autoencoders stay at black, the median, for
+        // long.
         Preset::of(
             "boundary",
             &[
@@ -185,8 +187,8 @@ impl<'g> Players<'_, 'g> {
         self.round.average(&self.g);
     }
 
-    /// The discriminator is a head on the encoder's trunk. The trunk learns to judge and to reconstruct; the generator's
-    /// game stops at its own weights, or the trunk would learn to be fooled.
+    /// The discriminator is a head on the encoder's trunk. The trunk learns to judge and to reconstruct; the
+    /// generator's game stops at its own weights, or the trunk would learn to be fooled.
     fn trunk(&self) {
         let (s, x) = (self.s, self.x);
         let judge = |x| self.d.dense("head", self.encode(x), 1);
@@ -209,8 +211,8 @@ impl<'g> Players<'_, 'g> {
         self.round.average(&self.g);
     }
 
-    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder holds the bound of real samples up
-    /// and that of generated ones down, the decoder holds both up.
+    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder holds the bound of real samples
+    /// up and that of generated ones down, the decoder holds both up.
     fn introspective(&self) {
         let (s, x) = (self.s, self.x);
         let scale = 1.0 / (x.len() / x.dim(0)) as f64;
@@ -246,8 +248,8 @@ impl<'g> Players<'_, 'g> {
         self.round.average(&self.g);
     }
 
-    /// BEGAN (Berthelot et al. 2017, equation 5): the discriminator is an autoencoder, and k keeps the error of generated
-    /// samples at `diversity` times that of real ones.
+    /// BEGAN (Berthelot et al. 2017, equation 5): the discriminator is an autoencoder, and k keeps the error of
+    /// generated samples at `diversity` times that of real ones.
     fn boundary(&self) {
         let (s, graph) = (self.s, self.x.graph());
         let error = |x: Var<'g>| {

@@ -1,4 +1,5 @@
-//! Deep Boltzmann machine (Salakhutdinov and Hinton 2009): an energy over layers of binary units that learns grey images.
+//! Deep Boltzmann machine (Salakhutdinov and Hinton 2009): an energy over layers of binary units that learns grey
+//! images.
 
 use super::{
     Examples, Kind, Model, RECONSTRUCT, SAMPLE, Variant,

@@ -1,5 +1,5 @@
-//! DBM-GAN: a deep Boltzmann machine learns the images first; then a generator that starts as the machine's own way down
-//! from its top layer plays against a discriminator, with the machine's top layer as its prior.
+//! DBM-GAN: a deep Boltzmann machine learns the images first; then a generator that starts as the machine's own way
+//! down from its top layer plays against a discriminator, with the machine's top layer as its prior.
 
 use super::{
     Examples, Kind, Model, Phase, SAMPLE, Variant,
@@ -139,8 +139,8 @@ fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, swee
     }
 }
 
-/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator says
-/// about what the generator makes of its states.
+/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator
+/// says about what the generator makes of its states.
 fn refresh<'g>(learning: &Learning<'_, 'g>, dense: &Dense) {
     let (round, s) = (learning.round, learning.round.s);
     let [g, d] = round.nets(["g", "d"], Start::Uniform, Mode::Train);

@@ -1,4 +1,5 @@
-//! LSTM-GAN: a recurrent generator with noise at every step against a critic of sequences (Mogren 2016; Esteban et al. 2017).
+//! LSTM-GAN: a recurrent generator with noise at every step against a critic of sequences (Mogren 2016; Esteban et al.
+//! 2017).
 
 use super::{
     Examples, Kind, Model, Variant,
@@ -54,7 +55,8 @@ pub const VARIANT: Variant = Variant {
         Preset::over("default", R3GAN, &[("latent", "4")]),
         // Smooth curves: noise at every step would have to be unlearned.
         Preset::over("sines", R3GAN, &[("latent", "0")]),
-        // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients clipped.
+        // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients
+        // clipped.
         Preset::of(
             "c-rnn-gan",
             &[

@@ -1,4 +1,5 @@
-//! The variants, a file for each: its settings, its networks, and its round as its paper has it. What they are made of is in
+//! The variants, a file for each: its settings, its networks, and its round as its paper has it. What they are made of
+//! is in
 //! [`parts`].
 
 pub mod ae;

@@ -51,8 +51,9 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::new(round, graphs))
 }
 
-/// Refuses what only the variational bound has. The importance-weighted one is no sum of a reconstruction and a divergence: there
-/// is nothing in it that could be weighted or be free, and of the ways to put a weight inside none is established.
+/// Refuses what only the variational bound has. The importance-weighted one is no sum of a reconstruction and a
+/// divergence: there is nothing in it that could be weighted or be free, and of the ways to put a weight inside none is
+/// established.
 fn check(s: &Settings) -> Result<()> {
     let weighting = [("beta", s.beta != 1.0, 1), ("warmup", s.warmup > 0, 0), ("free_bits", s.free_bits > 0.0, 0)];
     match weighting.into_iter().find(|(_, set, _)| *set) {

@@ -162,7 +162,8 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
     }
 }
 
-/// Refuses plans that take more main memory than is free, the copies of a checkpoint included; their data is there already.
+/// Refuses plans that take more main memory than is free, the copies of a checkpoint included; their data is there
+/// already.
 ///
 /// # Errors
 /// `Device` with both sizes and who limits the memory.

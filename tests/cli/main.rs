@@ -1,4 +1,5 @@
-//! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for good.
+//! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for
+//! good.
 
 mod bench;
 mod changes;
@@ -36,7 +37,8 @@ use tempfile::TempDir;
 
 const SADDLE: &str = env!("CARGO_BIN_EXE_saddle");
 
-/// Settings of runs that take a moment; every test's folder has them, with those of each variant, as `gan.toml` and `dcgan.toml`.
+/// Settings of runs that take a moment; every test's folder has them, with those of each variant, as `gan.toml` and
+/// `dcgan.toml`.
 const TINY: &str = "
 data = 'train-images-idx3-ubyte'
 adapter = 'cpu'

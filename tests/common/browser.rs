@@ -1,6 +1,8 @@
-//! Runs kernels in Chromium: through its own WGSL compiler, Tint, and its own WebGPU, on the software Vulkan that it brings.
+//! Runs kernels in Chromium: through its own WGSL compiler, Tint, and its own WebGPU, on the software Vulkan that it
+//! brings.
 //!
-//! SADDLE_TEST_BROWSER names the program, such as `chromium`. A page (`browser.html`) asks for jobs, one after the other.
+//! SADDLE_TEST_BROWSER names the program, such as `chromium`. A page (`browser.html`) asks for jobs, one after the
+//! other.
 
 use std::{
     io::Read,
@@ -21,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Starts the browser, and ends it when this process has gone.
 const SCRIPT: &str = r#"
 folder=$(mktemp -d)
-"$1" --headless=new --no-sandbox --disable-quic --disable-background-networking --no-first-run --disable-component-update \
-    --user-data-dir="$folder" --enable-unsafe-webgpu "$2" &
+"$1" --headless=new --no-sandbox --disable-quic --disable-background-networking --no-first-run \
+    --disable-component-update --user-data-dir="$folder" --enable-unsafe-webgpu "$2" &
 browser=$!
 while kill -0 "$3" 2>/dev/null && kill -0 $browser 2>/dev/null; do sleep 0.5; done
 kill $browser 2>/dev/null

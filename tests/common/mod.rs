@@ -1,11 +1,11 @@
 //! Runs a kernel on the GPU between guard bands and compares it with its references on the CPU.
 //!
-//! `check(kernel, Inputs::random(seed), bound)` is a whole test; `saddle::check` has the bands, the bounds and the shapes that
-//! `saddle check` takes some of. Outputs start as NaN: what is not written is seen.
+//! `check(kernel, Inputs::random(seed), bound)` is a whole test; `saddle::check` has the bands, the bounds and the
+//! shapes that `saddle check` takes some of. Outputs start as NaN: what is not written is seen.
 //!
-//! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters included.
-//! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG names gets a line
-//! for each run, to count what was tested.
+//! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters
+//! included. With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG
+//! names gets a line for each run, to count what was tested.
 #![allow(dead_code, unused_imports)] // no test uses all of it
 
 pub mod browser;
@@ -19,8 +19,8 @@ use saddle::{
     kernels::{Body, Caps, Kernel},
 };
 
-/// Runs the kernel on the GPU and panics unless it keeps to the bound and to its bindings. Returns the largest error as a
-/// fraction of the bound.
+/// Runs the kernel on the GPU and panics unless it keeps to the bound and to its bindings. Returns the largest error as
+/// a fraction of the bound.
 pub fn check(kernel: impl Into<Kernel>, inputs: Inputs, bound: Bound) -> f64 {
     check_with(&device().0.caps.clone(), kernel, inputs, bound)
 }

@@ -1,7 +1,8 @@
 //! Mutations of small files of every format, through the ways in that anybody's files take: nothing may panic.
 //!
-//! A bounded and seeded version of the targets in `fuzz/`, which want cargo-fuzz and a nightly compiler. With SADDLE_FUZZ_SECONDS it
-//! goes on for so long, from another seed each time, and says how many inputs were tried. Inputs that fail are kept.
+//! A bounded and seeded version of the targets in `fuzz/`, which want cargo-fuzz and a nightly compiler. With
+//! SADDLE_FUZZ_SECONDS it goes on for so long, from another seed each time, and says how many inputs were tried. Inputs
+//! that fail are kept.
 
 mod entries;
 

@@ -1,4 +1,5 @@
-//! Conv and ConvTranspose of one and two axes: a dilated filter is one with zeros in between, and a group is a convolution.
+//! Conv and ConvTranspose of one and two axes: a dilated filter is one with zeros in between, and a group is a
+//! convolution.
 
 use saddle::graph::{Form, Role, Var};
 

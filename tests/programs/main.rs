@@ -1,9 +1,9 @@
 //! Random programs over the whole op set, planned for both kinds of device and run on both runners, against the f64
 //! interpreter of their graphs.
 //!
-//! What may differ is found by running the interpreter again with every result a little off, as rounding makes it: an output
-//! may lie as far from the exact one as these do, with a margin. Programs that this leaves undecided (a sign or a maximum that
-//! rounding could turn, a loss of most digits) are not judged.
+//! What may differ is found by running the interpreter again with every result a little off, as rounding makes it: an
+//! output may lie as far from the exact one as these do, with a margin. Programs that this leaves undecided (a sign or
+//! a maximum that rounding could turn, a loss of most digits) are not judged.
 //!
 //! SADDLE_PROGRAMS sets how many run on the CPU runner, SADDLE_PROGRAMS_FROM the first seed.
 

@@ -51,8 +51,8 @@ impl Distribution {
         }
     }
 
-    /// What a critic sees: the mean of numbers. Symbols are drawn softly, so that gradients pass: Gumbel-softmax (Jang et al.
-    /// 2017, equation 2).
+    /// What a critic sees: the mean of numbers. Symbols are drawn softly, so that gradients pass: Gumbel-softmax (Jang
+    /// et al. 2017, equation 2).
     pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
         match self.likelihood {
             Likelihood::Categorical => {
@@ -62,7 +62,8 @@ impl Distribution {
         }
     }
 
-    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units: pixels in [-1, 1] are 0 to 1 to a Bernoulli.
+    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units: pixels in [-1, 1] are 0 to 1 to a
+    /// Bernoulli.
     pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let each = match self.likelihood {
             Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),

@@ -33,8 +33,8 @@ impl<'g> Judgement<'g> {
     }
 }
 
-/// A game with all options of the settings. The generator's parameters are the state group `g`, the discriminator's `d`, and
-/// the averaged generator's `ema`.
+/// A game with all options of the settings. The generator's parameters are the state group `g`, the discriminator's
+/// `d`, and the averaged generator's `ema`.
 pub struct Game<'a> {
     /// The settings of the run.
     pub s: &'a Settings,
@@ -95,7 +95,8 @@ impl<'a> Game<'a> {
         }
         if penalised(s) && self.norms[1] == Norm::Batch {
             return Err(Error::usage(
-                "a gradient penalty (gp, r1, r2) needs a discriminator that judges each sample alone: set norm_d=none or norm_d=layer",
+                "a gradient penalty (gp, r1, r2) needs a discriminator that judges each sample alone: set \
+                 norm_d=none or norm_d=layer",
             ));
         }
         if s.smooth > 0.0 && !matches!(s.objective, Objective::Minimax | Objective::NonSaturating | Objective::Lsgan) {
@@ -106,7 +107,8 @@ impl<'a> Game<'a> {
         Ok(())
     }
 
-    /// The graphs that draw samples from the generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need it.
+    /// The graphs that draw samples from the generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need
+    /// it.
     pub fn sampling(&self) -> Vec<(&'static str, Graph)> {
         let s = self.s;
         let sample = Graph::build(|graph| {

@@ -53,8 +53,8 @@ impl Networks {
         Ok(Self { start: Start::Dcgan, family: Family::Conv(Conv::of(s)), ..Self::dense(s, examples) })
     }
 
-    /// Recurrent networks, for sequences: without normalisation, and with a latent vector that is the static values and then
-    /// those of each step.
+    /// Recurrent networks, for sequences: without normalisation, and with a latent vector that is the static values and
+    /// then those of each step.
     pub fn recurrent(s: &Settings, examples: &Examples) -> Self {
         Self {
             start: Start::Xavier,
@@ -121,8 +121,8 @@ impl Networks {
         }
     }
 
-    /// z `[B, latent]` -> the parameters of the distribution of an example, `[B, ..shape]`: logits of pixels and symbols,
-    /// means of points.
+    /// z `[B, latent]` -> the parameters of the distribution of an example, `[B, ..shape]`: logits of pixels and
+    /// symbols, means of points.
     pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
         match &self.family {
             Family::Dense(dense) => dense.decode(net, z, &self.shape),
@@ -137,7 +137,8 @@ impl Networks {
     }
 }
 
-/// The distribution of examples: symbols have probabilities, other sequences are Gaussian; for the rest the settings say it.
+/// The distribution of examples: symbols have probabilities, other sequences are Gaussian; for the rest the settings
+/// say it.
 fn distribution(s: &Settings, examples: &Examples) -> Distribution {
     let (likelihood, values) = match examples.shape.len() {
         2 if examples.symbols() => (Likelihood::Categorical, Values::Steps),

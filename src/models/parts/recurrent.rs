@@ -48,7 +48,8 @@ impl Recurrent {
         }
     }
 
-    /// x `[T, B, F]` -> states `[T, B, units]`, or twice as many in both directions; `h0` is the first layer's first state.
+    /// x `[T, B, F]` -> states `[T, B, units]`, or twice as many in both directions; `h0` is the first layer's first
+    /// state.
     pub fn states<'g>(&self, net: &Net<'g>, x: Var<'g>, h0: Option<Var<'g>>, both: bool) -> Var<'g> {
         let cell = match self.cell {
             settings::Cell::Lstm => Cell::Lstm,
@@ -74,8 +75,8 @@ impl Recurrent {
         half(last, 0).concat(half(0, self.units), 1)
     }
 
-    /// z `[B, latent]` -> `[B, T, F]`: z is the first state and every step's input (Fabius and van Amersfoort 2014, with z at
-    /// each step, so that it cannot be ignored).
+    /// z `[B, latent]` -> `[B, T, F]`: z is the first state and every step's input (Fabius and van Amersfoort 2014,
+    /// with z at each step, so that it cannot be ignored).
     pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
         let h0 = net.dense("h0", z, self.units).tanh();
         let inputs = z.broadcast(&[shape[0], z.dim(0), z.dim(1)], &[0]);
@@ -99,9 +100,9 @@ impl Recurrent {
         Judgement::of(net, states.reshape(&[x.dim(0) * x.dim(1), states.dim(2)]))
     }
 
-    /// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static values
-    /// are part of every step's input and make the first state; a generator that feeds back sees its own last output too
-    /// (Mogren 2016).
+    /// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static
+    /// values are part of every step's input and make the first state; a generator that feeds back sees its own last
+    /// output too (Mogren 2016).
     pub fn generate<'g>(&self, net: &Net<'g>, p: &Distribution, z: Var<'g>, shape: &[usize]) -> Var<'g> {
         let (batch, steps, fixed) = (z.dim(0), shape[0], self.latent_static);
         let fresh = z.dim(1) - fixed;
@@ -124,8 +125,8 @@ impl Recurrent {
 
     /// Sequences `[B, T, F]` step by step, from the first layer's first state `h0`.
     ///
-    /// `input` makes the input `[B, ..]` of a step from its number and the output of the step before, at first zeros; `output`
-    /// makes the output `[B, F]` of a step from the result `[B, F]` of the head.
+    /// `input` makes the input `[B, ..]` of a step from its number and the output of the step before, at first zeros;
+    /// `output` makes the output `[B, F]` of a step from the result `[B, F]` of the head.
     pub fn unrolled<'g>(
         &self,
         net: &Net<'g>,
@@ -162,8 +163,8 @@ pub fn head<'g>(net: &Net<'g>, states: Var<'g>, out: usize) -> Var<'g> {
     by_time(net.dense("out", states.reshape(&[steps * batch, units]), out).reshape(&[steps, batch, out]))
 }
 
-/// Three convolutions along time, the second and the third of stride 2, over values and their slopes per window: what is
-/// wrong with a smooth curve hardly shows in its values.
+/// Three convolutions along time, the second and the third of stride 2, over values and their slopes per window: what
+/// is wrong with a smooth curve hardly shows in its values.
 fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
     let [batch, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let x = x.permute(&[0, 2, 1]);

@@ -1,5 +1,5 @@
-//! The graph of one training step, and what every variant puts into it: batches, rates that fall over the run, updates, the
-//! averaged generator.
+//! The graph of one training step, and what every variant puts into it: batches, rates that fall over the run, updates,
+//! the averaged generator.
 
 use crate::{
     grad::grad,
@@ -74,8 +74,9 @@ impl<'g> Round<'_, 'g> {
         }
     }
 
-    /// What a rate is multiplied by for a network that learns from the step `from` on. Adam counts its steps from the start of
-    /// the run, takes the moments, which are still near 0, for settled ones, and would begin with steps many times too long.
+    /// What a rate is multiplied by for a network that learns from the step `from` on. Adam counts its steps from the
+    /// start of the run, takes the moments, which are still near 0, for settled ones, and would begin with steps many
+    /// times too long.
     pub fn late_start_factor(&self, from: u64) -> Var<'g> {
         if from == 0 || self.s.optimizer != Optimizer::Adam {
             return self.graph.scalar(1.0);

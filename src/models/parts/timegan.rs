@@ -16,7 +16,8 @@ use crate::{
 /// Updates of generator and embedder for one of the discriminator.
 const GENERATOR_STEPS: usize = 2;
 
-/// The model, whose `pretrain` steps each go to the embedding and to the supervisor first; `latent` values make all steps.
+/// The model, whose `pretrain` steps each go to the embedding and to the supervisor first; `latent` values make all
+/// steps.
 pub fn model(s: &Settings, examples: &Examples, latent: usize) -> Model {
     let stage = |name, until, play: fn(&Nets)| {
         Phase::new(name, until, |graph| play(&Nets::new(Round { graph, s, examples }, latent)))

@@ -21,7 +21,8 @@ fn annealed<'g>(graph: &'g Graph, widths: &[usize], runs: usize) -> Vec<(usize, 
     odd.map(|(l, n)| (l, graph.state(group, &layer_name(l), &[runs, *n], Init::Const(0.0)))).collect()
 }
 
-/// The graph that draws the chains from the machine without weights, whose biases are the inputs `layer0`, `layer1`, ...
+/// The graph that draws the chains from the machine without weights, whose biases are the inputs `layer0`, `layer1`,
+/// ...
 pub fn start(widths: &[usize], runs: usize) -> Graph {
     let graph = Graph::new();
     {
@@ -34,8 +35,8 @@ pub fn start(widths: &[usize], runs: usize) -> Graph {
     graph
 }
 
-/// The graph that takes the chains through the next [`TEMPERATURES`] of `rounds` times as many, those that the clock says:
-/// inputs as of [`start`] -> `log_weight` `[runs]`, what the logarithms of their importance weights gain.
+/// The graph that takes the chains through the next [`TEMPERATURES`] of `rounds` times as many, those that the clock
+/// says: inputs as of [`start`] -> `log_weight` `[runs]`, what the logarithms of their importance weights gain.
 ///
 /// At inverse temperature t the machine has the energy (1 - t) E_base + t E. With the even layers summed out, each of
 /// their units contributes softplus(a + t d) to the log-probability, where a is its base bias and d what it gets in all

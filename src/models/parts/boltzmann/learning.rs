@@ -1,5 +1,6 @@
-//! How a machine learns: its layers one after the other by contrastive divergence, then all of them by the gradient of the
-//! likelihood, ⟨x_l x_{l+1}ᵀ⟩ under the data minus under the model (Salakhutdinov and Hinton 2009, sections 2 and 3).
+//! How a machine learns: its layers one after the other by contrastive divergence, then all of them by the gradient of
+//! the likelihood, ⟨x_l x_{l+1}ᵀ⟩ under the data minus under the model (Salakhutdinov and Hinton 2009, sections 2 and
+//! 3).
 
 use super::{MACHINE, Machine, bernoulli, layer_name, to_units, up_weight};
 use crate::{
@@ -132,8 +133,8 @@ impl<'g> Learning<'_, 'g> {
         Machine::new(self.round.graph, PRETRAINING[l][0], &self.widths[l..l + 2])
     }
 
-    /// How often what goes up from layer l and what comes down to it counts in its pair. In the machine, the layers that
-    /// have a neighbour on the other side too get about as much from there.
+    /// How often what goes up from layer l and what comes down to it counts in its pair. In the machine, the layers
+    /// that have a neighbour on the other side too get about as much from there.
     fn doubling(&self, l: usize) -> (f64, f64) {
         let twice = |inner| if inner { 2.0 } else { 1.0 };
         (twice(l + 2 < self.widths.len()), twice(l > 0))
@@ -206,8 +207,9 @@ impl<'g> Learning<'_, 'g> {
     /// One round of persistent contrastive divergence (Tieleman 2008) on visible units `[rows, n_0]`, with a mean-field
     /// positive phase.
     ///
-    /// A critic takes the share `critic_weight` of the gradient: the covariance of its scores with the statistics under the model,
-    /// which is the gradient of the mean score (BEAM, Fisher et al. 2018). Nothing is differentiated through the sampling.
+    /// A critic takes the share `critic_weight` of the gradient: the covariance of its scores with the statistics under
+    /// the model, which is the gradient of the mean score (BEAM, Fisher et al. 2018). Nothing is differentiated through
+    /// the sampling.
     pub fn follow_likelihood(&self, visible: Var<'g>, critic: Option<Critic<'_, 'g>>) {
         let (g, s) = (self.round.graph, self.round.s);
         let machine = Machine::new(g, MACHINE, self.widths);
@@ -238,9 +240,9 @@ impl<'g> Learning<'_, 'g> {
         self.learn(&machine, &ascent, &positive.means, &offsets);
     }
 
-    /// One update of a machine, up along these differences of statistics, with its layers centred at the offsets `[n_l]`
-    /// (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3). `active`
-    /// are the means of all layers under the data, `[n_l]`.
+    /// One update of a machine, up along these differences of statistics, with its layers centred at the offsets
+    /// `[n_l]` (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3).
+    /// `active` are the means of all layers under the data, `[n_l]`.
     fn learn(&self, machine: &Machine<'g>, ascent: &Statistics<'g>, active: &[Var<'g>], offsets: &[Var<'g>]) {
         let (g, s, top) = (self.round.graph, self.round.s, machine.top());
         let outer = |a: Var<'g>, b: Var<'g>| {

@@ -1,5 +1,5 @@
-//! Deep Boltzmann machines (Salakhutdinov and Hinton 2009) in a graph: layers of binary units x_0 .. x_L, of which x_0 is
-//! visible, each joined to its neighbours only, with the energy
+//! Deep Boltzmann machines (Salakhutdinov and Hinton 2009) in a graph: layers of binary units x_0 .. x_L, of which x_0
+//! is visible, each joined to its neighbours only, with the energy
 //!
 //! E(x_0 .. x_L) = - Σ_l x_lᵀ W_l x_{l+1} - Σ_l b_lᵀ x_l.
 //!
@@ -134,8 +134,8 @@ impl<'g> Machine<'g> {
         self.probabilities(l, self.from_neighbours(l, x))
     }
 
-    /// A bottom-up pass: the hidden layers' probabilities, each for the one below. A layer that the machine puts between
-    /// two gets twice what comes from below, in place of what it would get from above.
+    /// A bottom-up pass: the hidden layers' probabilities, each for the one below. A layer that the machine puts
+    /// between two gets twice what comes from below, in place of what it would get from above.
     pub fn upward(&self, visible: Var<'g>) -> Vec<Var<'g>> {
         let mut x = vec![visible];
         for l in 1..=self.top() {
@@ -146,8 +146,8 @@ impl<'g> Machine<'g> {
     }
 
     /// Means of all layers given the visible one `[rows, n_0]`, each hidden unit independent of the others: this many
-    /// rounds of updates, layer by layer from below, from a bottom-up pass on (Salakhutdinov and Hinton 2009, section 2.3).
-    /// An update of a layer given the others never lowers the bound, which updates of all at once may.
+    /// rounds of updates, layer by layer from below, from a bottom-up pass on (Salakhutdinov and Hinton 2009, section
+    /// 2.3). An update of a layer given the others never lowers the bound, which updates of all at once may.
     pub fn mean_field(&self, visible: Var<'g>, rounds: usize) -> Vec<Var<'g>> {
         let mut x = self.upward(visible);
         for _ in 0..rounds {
@@ -177,8 +177,8 @@ impl<'g> Machine<'g> {
         self.widths.iter().enumerate().map(state).collect()
     }
 
-    /// Moves the first `rows` of the persistent chains on by some sweeps and puts them behind the others, which the next
-    /// commit carries out. Returns their new states, and the probabilities that each layer was last drawn with.
+    /// Moves the first `rows` of the persistent chains on by some sweeps and puts them behind the others, which the
+    /// next commit carries out. Returns their new states, and the probabilities that each layer was last drawn with.
     pub fn advance(&self, chains: usize, rows: usize, sweeps: usize) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
         let all = self.chains(chains);
         let mut x: Vec<Var> = all.iter().map(|x| x.slice(&[0, 0], &[rows, x.dim(1)])).collect();
