@@ -1,4 +1,4 @@
-//! `saddle bench` for those who look for it here: `cargo bench --bench devices -- [OPTIONS]`.
+//! `saddle bench` as a Cargo benchmark: `cargo bench --bench devices -- [OPTIONS]`.
 
 use clap::Parser;
 use saddle::cli::{Cli, run};

@@ -1,5 +1,6 @@
-//! What each step bought: a product and a convolution with its two adjoints, with every body that the adapter can run, from one
-//! invocation for each result to matrix units. `cargo bench --bench ladder -- [ADAPTER]`; benches/NOTES.md has predictions beside outcomes.
+//! The gain of each optimisation: a product and a convolution with its two adjoints, with every body that the adapter
+//! can run, from one invocation for each result to matrix units. `cargo bench --bench ladder -- [ADAPTER]`;
+//! benches/NOTES.md has predictions beside outcomes.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use saddle::{
     kernels::{Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Geometry, Kernel, MatMul, MultiplyAdd},
 };
 
-/// For how long at least each is run.
+/// Minimum time to run each body.
 const ENOUGH: Duration = Duration::from_millis(200);
 
 fn main() -> Result<()> {
@@ -29,7 +30,7 @@ fn main() -> Result<()> {
     let own = gpu::bodies(&adapter, true);
     let others = own.iter().copied().filter(|&body| body != Body::Tiled);
     let bodies: Vec<Body> = [Body::Plain, Body::Tiled].into_iter().chain(others).collect();
-    // What a processor does in a second, a GPU does a thousand times.
+    // Software adapters get smaller problems: they are slower by orders of magnitude.
     let is_software = adapter.get_info().device_type == gpu::wgpu::DeviceType::Cpu;
     println!("| kernel | body | GFLOP/s | of the ceiling | plain = 1 |\n|---|---|---|---|---|");
     for (name, kernel) in kernels(if is_software { 4 } else { 64 }, if is_software { 256 } else { 2048 }) {
@@ -43,7 +44,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A square product, and a layer of `dcgan` with so many images.
+/// A square product, and a layer of `dcgan` with `images` images.
 fn kernels(images: usize, side: usize) -> Vec<(String, Kernel)> {
     let (a_transposed, b_transposed) = (false, false);
     let product = MatMul { batch: 1, m: side, n: side, k: side, a_transposed, b_transposed, chain: Chain::default() };

@@ -1,5 +1,5 @@
-//! Memory of training rounds on the CPU runner, on data of one batch: `cargo bench --bench memory -- CASE`. What is resident
-//! is the peak of this process (Linux) less what it was before anything was planned.
+//! Memory of training rounds on the CPU runner, on data of one batch: `cargo bench --bench memory -- CASE`. What is
+//! resident is the peak of this process (Linux) less what it was before anything was planned.
 
 use saddle::{
     bench::CASES,
@@ -8,7 +8,7 @@ use saddle::{
     engine::{Engine, Plans},
     error::Result,
     graph::numel,
-    kernels::gather::Data,
+    kernels::gather::DataLayout,
     models::{self, Examples},
     runner::Runner,
 };
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let before = peak();
     let mut runner = Box::new(Cpu::new());
     runner.set_data(&Items::Bytes(vec![0; count * item_len].into()), &[0])?;
-    let data = Data { count, item_len, bytes: true, stack: 1, classes: 0 };
+    let data = DataLayout { count, item_len, bytes: true, stack: 1, classes: 0 };
     let plans = Plans::new([("round", model.round())], &Cpu::caps(), Some(data))?;
     let planned = plans.get("round").expect("it was planned").bytes() as u64;
     let mut engine = Engine::new(runner, plans, settings.seed)?;

@@ -1,4 +1,5 @@
-//! Times the CPU runner's products at the shapes of the reference networks. Arguments select names that contain any of them.
+//! Times the CPU runner's products at the shapes of the reference networks. Arguments select names that contain any of
+//! them.
 
 use saddle::cpu::products::*;
 use saddle::kernels::Geometry;

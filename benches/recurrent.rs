@@ -54,7 +54,7 @@ fn time(name: &str, cell: Cell, [steps, batch, inputs, units]: [usize; 4]) -> sa
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_by(f64::total_cmp);
-    let (median, min, launches) = (times[times.len() / 2], times[0], program.steps.len());
+    let (median, min, launches) = (times[times.len() / 2], times[0], program.launches.len());
     println!("{name:28} median {median:8.3} ms  min {min:8.3} ms  {launches} launches");
     Ok(())
 }

@@ -1,8 +1,8 @@
 // m += (1 - beta1) * (g - m)        v = beta2 * v + (1 - beta2) * g^2
 // p -= rate / c1 * m / (sqrt(v) / sqrt(c2) + eps)        c = 1 - beta^t
 //
-// One invocation per element; all states of a network lie in one flat group. The logarithms come from the host in double
-// precision, and 1 - beta^t is never a difference of near-equal numbers: its relative error stays below 3e-7.
+// One invocation per element; all states of a network lie in one flat group. The logarithms come from the host in
+// double precision, and 1 - beta^t is never a difference of near-equal numbers: its relative error stays below 3e-7.
 
 override N: u32 = 1u;
 override COUNT: u32 = 0u; // this is update COUNT of OF in a round

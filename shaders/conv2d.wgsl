@@ -1,7 +1,9 @@
-// y[b, k, p, q] = chain(sum over c, r, s of x[b, c, p * STRIDE_H + r - PAD_H, q * STRIDE_W + s - PAD_W] * w[k, c, r, s])
+// y[b, k, p, q] = chain(sum over c, r, s of x[b, c, p * STRIDE_H + r - PAD_H, q * STRIDE_W + s - PAD_W] *
+// w[k, c, r, s])
 //
 // x is zero outside its extents.
-// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never written down.
+// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never written
+// down.
 
 override IMAGES: u32 = 1u;
 override CHANNELS: u32 = 1u;
@@ -30,8 +32,8 @@ fn term(i: u32, crs: u32) -> vec4u {
     return vec4u(crs / (R * S) * H * W, crs / S % R, crs % S, crs);
 }
 
-// bpq as the place of its image, and the row and column of the patch's first pixel. Left of zero these wrap to large numbers,
-// which are outside as well.
+// bpq as the place of its image, and the row and column of the patch's first pixel. Left of zero these wrap to large
+// numbers, which are outside as well.
 fn column(i: u32, bpq: u32) -> vec3u {
     return vec3u(bpq / (P * Q) * CHANNELS * H * W, bpq / Q % P * STRIDE_H - PAD_H, bpq % Q * STRIDE_W - PAD_W);
 }

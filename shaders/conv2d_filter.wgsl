@@ -28,8 +28,8 @@ fn depth(i: u32) -> u32 {
     return min(SPAN, IMAGES * P * Q - min(i * SPAN, IMAGES * P * Q));
 }
 
-// Place (b, p, q) as that of its image in x, the row and column of the patch's first pixel, and its place in y. Left of zero rows
-// and columns wrap to large numbers, which are outside as well.
+// Place (b, p, q) as that of its image in x, the row and column of the patch's first pixel, and its place in y. Left of
+// zero rows and columns wrap to large numbers, which are outside as well.
 fn term(i: u32, place: u32) -> vec4u {
     let bpq = i * SPAN + place;
     let b = bpq / (P * Q);

@@ -1,8 +1,9 @@
 // x[b, c, h, w] = chain(sum over k, r, s of y[b, k, p, q] * w[k, c, r, s],
 //                       where p * STRIDE_H + r - PAD_H = h and q * STRIDE_W + s - PAD_W = w)
 //
-// The adjoint of conv2d in x. Pixels whose h + PAD_H has the same remainder by STRIDE_H meet the same filter rows, those
-// with that remainder; likewise across. So the image falls into STRIDE_H * STRIDE_W phases, each a dense convolution:
+// The adjoint of conv2d in x. Pixels whose h + PAD_H has the same remainder by STRIDE_H meet the same filter rows,
+// those with that remainder; likewise across. So the image falls into STRIDE_H * STRIDE_W phases, each a dense
+// convolution:
 //
 //     phase (i, j)     h = u * STRIDE_H + i - PAD_H,  r = t * STRIDE_H + i,  p = u - t
 //

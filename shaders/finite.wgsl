@@ -1,6 +1,7 @@
 // found[p] = the step since which part p of x holds a NaN or an infinity, 0 while it holds none
 //
-// A workgroup per part of SPAN words. What is tested are the bits of the exponent: compilers may assume that no float is NaN.
+// A workgroup per part of SPAN words. The test looks at the bits of the exponent, because compilers may assume that no
+// float is NaN.
 
 override N: u32 = 1u;
 override SPAN: u32 = 1u;

@@ -1,7 +1,7 @@
 // y[b, s * ITEM_LEN + j] = items[pick(b, s), j]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
 //
-// pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT goes
-// through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
+// pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
+// goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
 // A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, low byte first, items back to back.
 
 override LANES: u32 = 256u;
@@ -19,7 +19,7 @@ override FIRST: u32 = 0u;
 override LEFT_BITS: u32 = 0u;
 override RIGHT_BITS: u32 = 0u;
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, 0
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
 @group(0) @binding(1) var<storage, read> items: array<u32>; // [COUNT, ITEM_LEN] bytes or bits of f32
 @group(0) @binding(2) var<storage, read> classes: array<u32>; // [COUNT]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
@@ -49,9 +49,9 @@ fn hash(value: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
-// A permutation of 0..COUNT: a Feistel network of sixteen rounds on the next power of two, walked until it lands inside.
-// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items; and so are
-// fixed points with round keys that differ in low bits alone.
+// A permutation of 0..COUNT: a Feistel network of sixteen rounds on the next power of two, walked until it lands
+// inside. With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few
+// items; and so are fixed points with round keys that differ in low bits alone.
 fn permute(i: u32, key: vec4<u32>) -> u32 {
     let left_mask = (1u << LEFT_BITS) - 1u;
     let right_mask = (1u << RIGHT_BITS) - 1u;

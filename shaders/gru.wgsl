@@ -1,11 +1,11 @@
-// All steps of a GRU, and what its gradient wants; u is n's recurrent part:
+// All steps of a GRU, and the values that its gradient needs; u is n's recurrent part:
 //
 //     r, z = sigmoid(gates + h W)                  each its own third of the columns, in the order r, z, n
 //     n = tanh(gates + r * u), u = h W + bias      or, with RESET_BEFORE, tanh(gates + u), u = (r * h) W + bias
 //     h = (1 - z) * n + z * h                      where the mask is 1; where it is 0, h stays
 //
-// Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and z
-// waits at its place in the result, where nobody but the lane of its unit looks.
+// Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and
+// z waits at its place in the result, where nobody but the lane of its unit looks.
 
 alias Rows = vec4<f32>;
 const ROWS = 4u;
@@ -22,7 +22,7 @@ override RESET_BEFORE: u32 = 0u;
 
 var<workgroup> h: array<Rows, STATES>; // [2, H]
 
-// What the k-th value from `at` on adds to the gates r and z of unit j.
+// Contribution of the k-th value from `at` on to the gates r and z of unit j.
 fn rz_term(at: u32, k: u32, j: u32) -> mat2x4<f32> {
     let value = h[at + k];
     let w = k * 3u * H + j;

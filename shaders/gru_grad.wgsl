@@ -3,11 +3,11 @@
 //     da_z = dh * (h_before - n) * z (1 - z)        da_n = dh * (1 - z) * (1 - n^2)
 //     da_r = da_n * u * r (1 - r)                   dh_before = dh * z + (da_r, da_z, da_n * r) W^T
 //
-// or, with RESET_BEFORE and d = da_n W_n^T, da_r = d * h_before * r (1 - r) and dh_before = dh * z + d * r + (da_r, da_z) W^T;
-// u is n's recurrent part.
+// or, with RESET_BEFORE and d = da_n W_n^T, da_r = d * h_before * r (1 - r) and dh_before = dh * z + d * r + (da_r,
+// da_z) W^T; u is n's recurrent part.
 //
-// Work: recurrent.wgsl. What the products take lies in workgroup memory; what is carried from step to step lies at its place
-// in the result, where nobody but the lane of its unit looks.
+// Work: recurrent.wgsl. The operands of the products lie in workgroup memory; a value carried from step to step lies at
+// its place in the result, where nobody but the lane of its unit looks.
 
 alias Rows = vec2<f32>;
 const ROWS = 2u;
@@ -23,7 +23,7 @@ override RESET_BEFORE: u32 = 0u;
 
 var<workgroup> du: array<Rows, GATES>; // [3, H]: cotangents of the recurrent parts
 
-// What du[k] to du[k + 3] add to du W^T of unit j.
+// Contribution of du[k] to du[k + 3] to du W^T of unit j.
 fn four_terms(k: u32, j: u32) -> Rows {
     let w = k * H + j;
     return du[k] * transposed[w] + du[k + 1u] * transposed[w + H]

@@ -1,10 +1,12 @@
-// All steps of an LSTM, and what its gradient wants:
+// All steps of an LSTM, and the values that its gradient needs:
 //
-//     i, f, o = sigmoid(gates + h W)    g = tanh(gates + h W)    each its own quarter of the columns, in the order i, f, g, o
-//     c = f * c + i * g                 h = o * tanh(c)          where the mask is 1; where it is 0, both stay
+//     i, f, o = sigmoid(gates + h W)    g = tanh(gates + h W)
+//     c = f * c + i * g                 h = o * tanh(c)
 //
-// Work: recurrent.wgsl. h lies in workgroup memory twice, before and after the step. A unit's c is read by nobody but the
-// lane that wrote it, from the result.
+// Each gate has its own quarter of the columns, in the order i, f, g, o. Where the mask is 0, h and c stay as they are.
+//
+// Work: recurrent.wgsl. h lies in workgroup memory twice, before and after the step. A unit's c is read by nobody but
+// the lane that wrote it, from the result.
 
 alias Rows = vec4<f32>;
 const ROWS = 4u;
@@ -20,7 +22,7 @@ override C: u32 = (T + 1u) * B * H; // where c begins in the result; the gates a
 
 var<workgroup> h: array<Rows, STATES>; // [2, H]
 
-// What unit k before the step, at `old + k` of h, adds to the four gates of unit j.
+// Contribution of unit k before the step, at `old + k` of h, to the four gates of unit j.
 fn term(old: u32, k: u32, j: u32) -> mat4x4<f32> {
     let value = h[old + k];
     let w = k * 4u * H + j;

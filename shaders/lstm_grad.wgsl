@@ -1,11 +1,12 @@
-// Cotangents of an LSTM, from its last step to its first. With those of h and c after a step, dh and dc, where the mask is 1:
+// Cotangents of an LSTM, from its last step to its first. With those of h and c after a step, dh and dc, where the mask
+// is 1:
 //
 //     dc += dh * o * (1 - tanh(c)^2)
 //     da = dc * g * i (1 - i),  dc * c_before * f (1 - f),  dc * i * (1 - g^2),  dh * tanh(c) * o (1 - o)
 //     dh_before = da W^T        dc_before = dc * f
 //
-// Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; what is carried from step to step lies at
-// its place in the result, where nobody but the lane of its unit looks.
+// Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; a value carried from step to step
+// lies at its place in the result, where nobody but the lane of its unit looks.
 
 alias Rows = vec2<f32>;
 const ROWS = 2u;
@@ -21,7 +22,7 @@ override GATES: u32 = 4u * H;
 
 var<workgroup> da: array<Rows, GATES>; // [4, H]
 
-// What da[k] to da[k + 3] add to da W^T of unit j.
+// Contribution of da[k] to da[k + 3] to da W^T of unit j.
 fn four_terms(k: u32, j: u32) -> Rows {
     let w = k * H + j;
     return da[k] * transposed[w] + da[k + 1u] * transposed[w + H]

@@ -1,14 +1,15 @@
 // y[n] = noise from word n % 4 of philox(counter = (n / 4, STREAM, step, 0), key = seed)
 //
 // One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and exact in f32.
-// Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli: uniform < P.
+// Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli:
+// uniform < P.
 
 override N: u32 = 1u;
 override STREAM: u32 = 0u;
 override DIST: u32 = 0u; // 0 uniform, 1 normal, 2 Bernoulli
 override P: f32 = 0.5;
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, 0
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [N]
 
 fn uniform(bits: u32) -> f32 {

@@ -1,7 +1,8 @@
 // y[s, o] = SCALE * sum (or max) over i in range s of chain(n(o, i))
 //
-// A tile of outputs per workgroup (fold.wgsl), the tiles of one range after those of another. The SPLITS ranges are SPAN
-// elements long, so that a long reduction with few outputs still fills the device; a second run joins the partial results.
+// A tile of outputs per workgroup (fold.wgsl), the tiles of one range after those of another. The SPLITS ranges are
+// SPAN elements long, so that a long reduction with few outputs still fills the device; a second run joins the partial
+// results.
 
 override MAX: u32 = 0u;
 override SCALE: f32 = 1.0;

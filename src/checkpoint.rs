@@ -88,8 +88,8 @@ impl Checkpoint {
         let bytes = files::read(path).map_err(|error| match error.kind() {
             ErrorKind::OutOfMemory => no_memory(path, std::fs::metadata(path).map_or(0, |file| file.len())),
             _ => Error::device(format!(
-                "cannot read checkpoint `{name}`: {error}; it is not known to be damaged: make it readable, or move it away \
-                 to take an older one"
+                "cannot read checkpoint `{name}`: {error}; it is not known to be damaged: make it readable, or move it \
+                 away to take an older one"
             )),
         })?;
         let checkpoint = Self::from_bytes(&bytes).map_err(|fault| match fault {

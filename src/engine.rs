@@ -1,4 +1,4 @@
-//! Programs on a device that share states by name: what trains, and what answers questions about what was trained.
+//! The programs of one model on a device. They share states by name: some train, others sample or evaluate.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,24 +6,24 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, numel},
     initial,
-    kernels::{Caps, gather::Data},
+    kernels::{Caps, Clock, gather::DataLayout},
     plan::plan,
     program::{self, Content, Memory, Program, StateItem},
     runner::{ProgramId, Runner},
 };
 
-/// Planned graphs by name: everything that is known before a device does anything.
+/// Planned graphs by name. Planning runs nothing on a device.
 pub struct Plans(pub Vec<(String, Program)>);
 
 impl Plans {
-    /// Plans graphs for a device, and for data of this layout where one of them draws batches.
+    /// Plans graphs for a device. Graphs that draw batches need `data`, the layout of the data set.
     ///
     /// # Errors
-    /// A tensor that the device cannot hold.
+    /// A graph that [`plan`] refuses, such as one with a tensor that the device cannot bind.
     pub fn new<'a>(
         graphs: impl IntoIterator<Item = (&'a str, &'a Graph)>,
         caps: &Caps,
-        data: Option<Data>,
+        data: Option<DataLayout>,
     ) -> Result<Self> {
         let planned = graphs.into_iter().map(|(name, graph)| Ok((name.to_string(), plan(graph, caps, data)?)));
         Ok(Self(planned.collect::<Result<_>>()?))
@@ -39,7 +39,8 @@ impl Plans {
         program::memory(self.0.iter().map(|(_, program)| program))
     }
 
-    /// Elements of every state of these programs: one that does not use the last tensors of a state takes it for shorter.
+    /// Number of elements of every state. A program that does not use the last tensors of a state knows it as shorter;
+    /// the longest length counts.
     pub fn states(&self) -> BTreeMap<String, usize> {
         let mut lengths: BTreeMap<String, usize> = BTreeMap::new();
         for buffer in self.0.iter().flat_map(|(_, program)| &program.buffers) {
@@ -51,7 +52,7 @@ impl Plans {
         lengths
     }
 
-    /// Makes every program see the whole of its states.
+    /// Gives the buffers of a state the same length in all programs.
     fn share_states(&mut self) {
         let lengths = self.states();
         for buffer in self.0.iter_mut().flat_map(|(_, program)| &mut program.buffers) {
@@ -69,7 +70,7 @@ impl Plans {
     }
 }
 
-/// See the module.
+/// The programs of one model, loaded on one runner, with their states.
 pub struct Engine {
     runner: Box<dyn Runner>,
     programs: BTreeMap<String, (ProgramId, Program)>,
@@ -78,7 +79,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads programs, and gives every state its initial value. Data that they draw from is on the device already
+    /// Loads programs, and gives every state its initial value. Their data set must already be on the device
     /// ([`Runner::set_data`]).
     pub fn new(mut runner: Box<dyn Runner>, mut plans: Plans, seed: u64) -> Result<Self> {
         plans.share_states();
@@ -87,7 +88,7 @@ impl Engine {
         for (name, program) in plans.0 {
             programs.insert(name, (runner.load(&program)?, program));
         }
-        runner.set_clock(0, seed)?;
+        runner.set_clock(Clock { step: 0, seed })?;
         for item in &items {
             runner.write_state(&item.state, item.offset, &initial::values(item, seed))?;
         }
@@ -103,11 +104,11 @@ impl Engine {
         self.programs.get(name).ok_or_else(|| Error::failure(format!("this model has no `{name}`")))
     }
 
-    /// Runs rounds of a program and returns each one's metrics (the last 256 at most), in the order of
-    /// [`Program::metrics`].
+    /// Runs `rounds` rounds of a program. Returns one row of metrics per round, for the last 256 rounds at most, in the
+    /// order of [`Program::metrics`].
     ///
     /// # Errors
-    /// A metric that is not finite: the states are lost then, and the sentence names the step and the metric.
+    /// A metric that is not finite; the error names the step and the metric. The states are lost then.
     pub fn run(&mut self, name: &str, rounds: u64) -> Result<Vec<Vec<f32>>> {
         self.start(name, rounds)?;
         let rows = self.rows(name)?;
@@ -117,20 +118,20 @@ impl Engine {
         }
     }
 
-    /// Starts rounds of a program, and does not wait for them.
+    /// Starts `rounds` rounds of a program and does not wait for them.
     pub fn start(&mut self, name: &str, rounds: u64) -> Result<()> {
         let id = self.loaded(name)?.0;
         self.runner.run(id, rounds as usize)
     }
 
-    /// The metrics of a program's rounds that nobody has asked for yet (the last 256 at most), of which the last one is over
-    /// when the clock has its present value.
+    /// The metrics of the program's rounds since the last call, one row per round, for the last 256 rounds at most. The
+    /// last row is that of the newest round, after which the clock has its present value.
     pub fn rows(&mut self, name: &str) -> Result<Vec<Vec<f32>>> {
         let id = self.loaded(name)?.0;
         self.runner.metrics(id)
     }
 
-    /// The first metric of these newest rows that is not finite: its step, and a sentence.
+    /// The first metric in `rows`, the newest rows, that is not finite: its step, and a sentence.
     pub fn bad_metric(&self, name: &str, rows: &[Vec<f32>]) -> Option<(u64, String)> {
         let names = &self.program(name)?.metrics;
         let first = self.clock() + 1 - rows.len() as u64;
@@ -140,7 +141,8 @@ impl Engine {
         })
     }
 
-    /// Runs a program once on those of these inputs that it has; read what it made with [`Engine::output`].
+    /// Writes inputs and runs a program once; inputs that the program does not have are ignored. Read the results with
+    /// [`Engine::output`].
     pub fn feed(&mut self, name: &str, inputs: &[(&str, &[f32])]) -> Result<()> {
         let (id, program) = self.loaded(name)?;
         let (id, had) = (*id, inputs.iter().filter(|(input, _)| program.input(input).is_some()).collect::<Vec<_>>());
@@ -161,17 +163,17 @@ impl Engine {
         self.output(name, &first.ok_or_else(|| Error::failure(format!("`{name}` has no output")))?)
     }
 
-    /// Rounds done since the clock was set, plus what it was set to.
+    /// Number of rounds done: the value that the clock was set to, plus the rounds since then.
     pub fn clock(&self) -> u64 {
         self.runner.clock()
     }
 
-    /// Sets the number of rounds done and the seed that noise and batches follow from.
-    pub fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
-        self.runner.set_clock(step, seed)
+    /// Sets the number of rounds done, and the seed of noise and batches.
+    pub fn set_clock(&mut self, clock: Clock) -> Result<()> {
+        self.runner.set_clock(clock)
     }
 
-    /// Does something that leaves no trace: what the named program overwrites, and the clock, are put back afterwards.
+    /// Calls `what`, then restores the clock and the states that the program `name` writes.
     pub fn aside<R>(&mut self, name: &str, what: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let step = self.runner.clock();
         let written = self.loaded(name).map(|(_, program)| written_states(program))?;
@@ -181,7 +183,7 @@ impl Engine {
         for ((state, _), values) in written.iter().zip(&saved) {
             self.runner.write_state(state, 0, values)?;
         }
-        self.runner.set_clock(step, self.seed)?;
+        self.runner.set_clock(Clock { step, seed: self.seed })?;
         result
     }
 
@@ -224,9 +226,9 @@ impl Engine {
 
 /// Name and length of the states that a program's launches write.
 fn written_states(program: &Program) -> BTreeMap<String, usize> {
-    let written = program.steps.iter().flat_map(|step| {
-        let buffers = step.kernel.buffers();
-        step.bindings.iter().skip(buffers.reads.len() + buffers.words.len())
+    let written = program.launches.iter().flat_map(|launch| {
+        let buffers = launch.kernel.buffers();
+        launch.bindings.iter().skip(buffers.reads.len() + buffers.words.len())
     });
     let state = |buffer: usize| match &program.buffers[buffer].content {
         Content::State(name) => Some((name.clone(), program.buffers[buffer].len)),
@@ -235,7 +237,7 @@ fn written_states(program: &Program) -> BTreeMap<String, usize> {
     written.filter_map(|range| state(range.buffer)).collect()
 }
 
-/// The sentence for a training that blew up.
+/// The error of a training that diverged.
 pub(crate) fn diverged(what: String) -> Error {
     Error::Diverged(format!("{what}, where a lower learning rate or a gradient penalty may help"))
 }

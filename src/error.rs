@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-/// A sentence that says what is wrong, where, and what would be right. Shown, it is one line of printable characters, see [`plain`].
+/// A sentence that says what is wrong, where, and what would be right. Shown, it is one line of printable characters,
+/// see [`plain`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request itself is wrong: a flag, a setting, a name.
@@ -68,9 +69,9 @@ const END: usize = 20;
 const PATH: usize = 4096;
 const NAME: usize = 255;
 
-/// A sentence in one line that a terminal shows as it is: what would command the terminal, break the line or turn the direction of
-/// writing is escaped, as JSON does it. What stands between backticks is a value of somebody's own: a long one that cannot be a
-/// path is cut, and its length is said.
+/// A sentence in one line that a terminal shows as it is: what would command the terminal, break the line or turn the
+/// direction of writing is escaped, as JSON does it. What stands between backticks is a value of somebody's own: a long
+/// one that cannot be a path is cut, and its length is said.
 pub fn plain(sentence: &str) -> String {
     let mut text = String::new();
     let mut parts = sentence.split('`').enumerate().peekable();
@@ -125,17 +126,17 @@ fn may_be_path(text: &str) -> bool {
 
 /// The candidate that `name` was probably meant to be.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const ALIKE: f64 = 0.6;
+    const ALIKE_SHARE: f64 = 0.6;
     let name = name.to_lowercase();
     let likeness = |candidate: &str| {
         let abbreviated = name.len() >= 2 && candidate.starts_with(&name);
         let edits = strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase());
-        if abbreviated { edits.max(ALIKE) } else { edits }
+        if abbreviated { edits.max(ALIKE_SHARE) } else { edits }
     };
     // The first of equals wins, hence `rev` before `max_by`.
     let scored: Vec<_> = candidates.into_iter().map(|c| (likeness(c), c)).collect();
     let (score, best) = scored.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score >= ALIKE).then_some(best)
+    (score >= ALIKE_SHARE).then_some(best)
 }
 
 /// The answer to a name that does not exist: the nearest one that does, or all of them.

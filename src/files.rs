@@ -150,7 +150,8 @@ pub fn remove_unfinished(folder: &Path, age: Duration) -> Result<()> {
     Ok(())
 }
 
-/// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has one.
+/// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has
+/// one.
 pub fn cache_folder() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let platform = || variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA"));

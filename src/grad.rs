@@ -1,19 +1,21 @@
-//! Reverse-mode differentiation: graph in, graph out, one rule per primitive, so gradients of any order are more graph.
+//! Reverse-mode differentiation: graph in, graph out, one rule per primitive. A gradient is again a graph, so it can be
+//! differentiated to any order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::graph::{Form, Id, Map, Op, Role, T};
+use crate::graph::{Form, Id, Map, Op, Role, Var};
 
-/// Gradients of a scalar with respect to tensors it depends on, one for each of `wrt`, of the same shape.
+/// Gradients of a scalar with respect to the tensors `wrt`, one for each, of its shape.
 ///
-/// What lies below a tensor of `wrt` is not looked at; a tensor that the scalar does not depend on gets zeros.
+/// The tensors of `wrt` count as independent: no gradient flows through one of them to another. A tensor that the
+/// scalar does not depend on gets zeros.
 #[track_caller]
-pub fn grad<'g>(loss: T<'g>, wrt: &[T<'g>]) -> Vec<T<'g>> {
+pub fn grad<'g>(loss: Var<'g>, wrt: &[Var<'g>]) -> Vec<Var<'g>> {
     assert!(loss.shape().is_empty(), "grad: wants a scalar, got {:?}", loss.shape());
     let g = loss.graph();
     let ends: HashSet<Id> = wrt.iter().map(|t| t.id()).collect();
     let depends = dependents(loss, &ends);
-    let mut cotangents: HashMap<Id, T<'g>> = HashMap::from([(loss.id(), g.scalar(1.0))]);
+    let mut cotangents: HashMap<Id, Var<'g>> = HashMap::from([(loss.id(), g.scalar(1.0))]);
     for (&id, _) in depends.iter().rev().filter(|(id, depends)| **depends && !ends.contains(id)) {
         let Some(dy) = cotangents.remove(&id) else { continue };
         let y = g.at(id);
@@ -29,12 +31,12 @@ pub fn grad<'g>(loss: T<'g>, wrt: &[T<'g>]) -> Vec<T<'g>> {
     wrt.iter().map(|t| cotangents.get(&t.id()).copied().unwrap_or_else(|| g.full(0.0, &t.shape()))).collect()
 }
 
-/// For each node that a gradient could pass on the way from the loss down to `ends`, whether one of these reaches it.
-fn dependents(loss: T, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
+/// For each node that a gradient can reach between the loss and `ends`, whether the node depends on one of `ends`.
+fn dependents(loss: Var, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
     let g = loss.graph();
     let below = |id: Id| match g.at(id).op() {
         _ if ends.contains(&id) => vec![],
-        Op::Detach | Op::Map(Map::Step) => vec![],
+        Op::Detach | Op::Map(Map::IsPositive) => vec![],
         _ => g.at(id).inputs(),
     };
     let mut depends: BTreeMap<Id, bool> = BTreeMap::new();
@@ -44,7 +46,7 @@ fn dependents(loss: T, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
             open.extend(below(id).iter().map(|t| t.id()));
         }
     }
-    // Inputs come before what uses them.
+    // Ids are a topological order: inputs come before their users.
     for id in depends.keys().copied().collect::<Vec<_>>() {
         let reached = ends.contains(&id) || below(id).iter().any(|i| depends[&i.id()]);
         depends.insert(id, reached);
@@ -52,18 +54,18 @@ fn dependents(loss: T, ends: &HashSet<Id>) -> BTreeMap<Id, bool> {
     depends
 }
 
-/// Cotangents of a node's inputs; only the `wanted` ones need to be made.
-fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'g>>> {
-    let one = |t: T<'g>| vec![Some(t)];
+/// Cotangents of a node's inputs; only the `wanted` ones are needed.
+fn rule<'g>(y: Var<'g>, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Option<Var<'g>>> {
+    let one = |t: Var<'g>| vec![Some(t)];
     match y.op() {
         Op::Add => vec![Some(dy), Some(dy)],
         Op::Mul => vec![wanted[0].then(|| dy * x[1]), wanted[1].then(|| dy * x[0])],
         Op::Map(f) => one(map_rule(f, x[0], y, dy)),
         Op::Sum(axes) => one(dy.broadcast(&x[0].shape(), &axes)),
         Op::Max(axes) => {
-            // Shared equally among ties.
-            let spread = |t: T<'g>| t.broadcast(&x[0].shape(), &axes);
-            let mask = 1.0 - (spread(y) - x[0]).step();
+            // Ties share the cotangent equally.
+            let spread = |t: Var<'g>| t.broadcast(&x[0].shape(), &axes);
+            let mask = 1.0 - (spread(y) - x[0]).is_positive();
             let ties = mask.sum(&axes).recip();
             one(mask * spread(dy * ties))
         }
@@ -82,7 +84,7 @@ fn rule<'g>(y: T<'g>, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'
     }
 }
 
-fn map_rule<'g>(f: Map, x: T<'g>, y: T<'g>, dy: T<'g>) -> T<'g> {
+fn map_rule<'g>(f: Map, x: Var<'g>, y: Var<'g>, dy: Var<'g>) -> Var<'g> {
     match f {
         Map::Exp => dy * y,
         Map::Log => dy * x.recip(),
@@ -91,19 +93,19 @@ fn map_rule<'g>(f: Map, x: T<'g>, y: T<'g>, dy: T<'g>) -> T<'g> {
         Map::Tanh => dy * (1.0 - y * y),
         Map::Sigmoid => dy * (y * (1.0 - y)),
         Map::Softplus => dy * x.sigmoid(),
-        Map::Step => dy * 0.0,
-        Map::Abs => dy * (x.step() * 2.0 - 1.0),
+        Map::IsPositive => dy * 0.0,
+        Map::Abs => dy * (x.is_positive() * 2.0 - 1.0),
         Map::Sin => dy * x.cos(),
         Map::Cos => -(dy * x.sin()),
-        // By the result's sign, which is the argument's: the argument itself need not be kept.
-        Map::Leaky(slope) => dy * (y.step() * (1.0 - slope.get()) + slope.get()),
-        Map::Clamp(limit) => dy * (1.0 - (x.abs() - limit.get()).step()),
+        // The result has the sign of the argument, so the argument itself need not be kept.
+        Map::Leaky(slope) => dy * (y.is_positive() * (1.0 - slope.get()) + slope.get()),
+        Map::Clamp(limit) => dy * (1.0 - (x.abs() - limit.get()).is_positive()),
     }
 }
 
 /// The one rule of trilinear forms: the gradient of a node of role r with respect to slot s is the same form with role
-/// s, the cotangent in slot r.
-fn contract_rule<'g>(form: Form, role: Role, x: &[T<'g>], dy: T<'g>, wanted: &[bool]) -> Vec<Option<T<'g>>> {
+/// s and with the cotangent in slot r.
+fn contract_rule<'g>(form: Form, role: Role, x: &[Var<'g>], dy: Var<'g>, wanted: &[bool]) -> Vec<Option<Var<'g>>> {
     let slots = match role {
         Role::X => [Role::W, Role::Y],
         Role::W => [Role::X, Role::Y],

@@ -1,4 +1,4 @@
-//! Initial values of states, a function of the seed and the tensor's name alone.
+//! Initial values of states: a function of the seed and of the tensor's name, shape and [`Init`].
 
 use nalgebra::DMatrix;
 
@@ -8,7 +8,7 @@ use crate::{
     program::StateItem,
 };
 
-/// What a state holds before the first round.
+/// The values of a state before the first round, row-major.
 pub fn values(item: &StateItem, seed: u64) -> Vec<f32> {
     let name = crc32fast::hash(item.name.as_bytes());
     let bits = |n: usize| philox([(n / 4) as u32, name, 0, PURPOSE_INIT], [seed as u32, (seed >> 32) as u32])[n % 4];
@@ -32,8 +32,9 @@ pub fn values(item: &StateItem, seed: u64) -> Vec<f32> {
     }
 }
 
-/// The orthogonal factor of a matrix in row-major order, or of its transpose where it has more columns than rows, times a
-/// gain. With the signs that make R's diagonal positive it is uniform among all orthogonal ones (Mezzadri 2007, section 5).
+/// The factor Q of the QR decomposition of a row-major matrix, or of its transpose if it has more columns than rows,
+/// times a gain. The signs that make R's diagonal positive make Q uniform among orthogonal matrices (Mezzadri 2007,
+/// section 5).
 fn orthogonal(rows: usize, drawn: Vec<f32>, gain: f32) -> Vec<f32> {
     let cols = drawn.len() / rows;
     let drawn = DMatrix::from_row_iterator(rows, cols, drawn.into_iter().map(f64::from));
@@ -42,7 +43,7 @@ fn orthogonal(rows: usize, drawn: Vec<f32>, gain: f32) -> Vec<f32> {
     for (mut column, r) in q.column_iter_mut().zip(r.diagonal().iter()) {
         column *= f64::from(gain) * r.signum();
     }
-    // nalgebra's own order is column by column.
+    // nalgebra stores matrices column by column.
     let by_rows = if rows < cols { q } else { q.transpose() };
     by_rows.iter().map(|&v| v as f32).collect()
 }

@@ -1,19 +1,19 @@
-//! What a Boltzmann machine says about examples, in nats: its partition function Z, exactly for small machines and by
-//! annealed importance sampling for others, and the variational bound.
+//! Likelihoods of a Boltzmann machine, in nats: its partition function Z, exactly for small machines and by annealed
+//! importance sampling for others, and the variational bound.
 
 use crate::{
     checkpoint::Checkpoint,
     engine::{Engine, Plans},
     error::{Error, Result},
     graph::Graph,
-    kernels::Caps,
-    models::boltzmann::{CHAINS, MACHINE, Machine, anneal, layer_name, weight_name},
+    kernels::{Caps, Clock},
+    models::parts::boltzmann::{CHAINS, MACHINE, Machine, anneal, layer_name, weight_name},
     runner::Runner,
 };
 
-/// The most units over whose states an exact sum goes.
+/// Largest number of units whose states an exact sum enumerates.
 pub const ENUMERABLE: usize = 20;
-/// Rows of one run of the graph that bounds.
+/// Examples in one run of the graph of bounds.
 const ROWS: usize = 100;
 
 /// A machine's parameters on the host.
@@ -32,9 +32,9 @@ pub struct Parameters {
 pub struct Annealing {
     /// Independent chains.
     pub runs: usize,
-    /// Inverse temperatures from 0 to 1, rounded up to a multiple of [`anneal::TEMPERATURES`].
+    /// Number of inverse temperatures from 0 to 1, rounded up to a multiple of [`anneal::TEMPERATURES`].
     pub temperatures: usize,
-    /// Start of the random streams.
+    /// Seed of the random streams.
     pub seed: u64,
 }
 
@@ -50,13 +50,13 @@ impl Default for Annealing {
 pub struct Ais {
     /// log Z in nats.
     pub log_z: f64,
-    /// The logarithm of Z's estimate less three standard errors; minus infinity where they exceed it.
+    /// ln of the estimate of Z minus three standard errors; minus infinity if this is not positive.
     pub low: f64,
-    /// The logarithm of Z's estimate plus three standard errors.
+    /// ln of the estimate of Z plus three standard errors.
     pub high: f64,
     /// Independent chains.
     pub runs: usize,
-    /// Inverse temperatures that each went through.
+    /// Number of inverse temperatures that each chain went through.
     pub temperatures: usize,
 }
 
@@ -75,8 +75,8 @@ impl Parameters {
         Ok(Self { widths: biases.iter().map(Vec::len).collect(), weights, biases })
     }
 
-    /// Log-odds of each unit in the checkpoint's chains, with one more on both sides so that they are finite: the biases
-    /// that a machine without weights has to have to be like this one.
+    /// Log-odds of each unit in the checkpoint's chains, with one count added on both sides so that they are finite. A
+    /// machine without weights and with these biases has about the unit means of the chains.
     ///
     /// # Errors
     /// A checkpoint without chains.
@@ -105,7 +105,7 @@ impl Parameters {
         Ok(engine)
     }
 
-    /// log Z by annealed importance sampling, from the machine without weights that has these biases.
+    /// log Z by annealed importance sampling, starting at the machine without weights whose biases are `base`.
     ///
     /// # Errors
     /// A device that fails.
@@ -128,15 +128,15 @@ impl Parameters {
         let log_base: f64 = base.iter().flatten().map(|&a| softplus(a.into())).sum();
         let mut log_weights = vec![log_base; runs];
         for round in 0..rounds as u64 {
-            engine.set_clock(round, annealing.seed)?;
+            engine.set_clock(Clock { step: round, seed: annealing.seed })?;
             let gains = engine.ask("annealing", &inputs)?;
             log_weights.iter_mut().zip(gains).for_each(|(sum, gain)| *sum += f64::from(gain));
         }
         Ok(Ais::of(&log_weights, rounds * anneal::TEMPERATURES))
     }
 
-    /// A lower bound on log p(x) + log Z for each of the examples `[N, n_0]`, values in [0, 1], by mean field with this many
-    /// rounds of updates.
+    /// A lower bound on log p(x) + log Z for each of the examples `[N, n_0]`, values in [0, 1], by mean field with this
+    /// many rounds of updates.
     ///
     /// # Errors
     /// A device that fails.
@@ -155,7 +155,7 @@ impl Parameters {
         Ok(bounds)
     }
 
-    /// log Z by the sum over all states.
+    /// log Z, as the sum over all states.
     ///
     /// # Errors
     /// More than [`ENUMERABLE`] units in both the even and the odd layers.
@@ -163,7 +163,7 @@ impl Parameters {
         self.log_sum(None)
     }
 
-    /// log p(x) + log Z of one example `[n_0]`, values 0 or 1, by the sum over all states of the hidden layers.
+    /// log p(x) + log Z of one example `[n_0]`, values 0 or 1, as the sum over all states of the hidden layers.
     ///
     /// # Errors
     /// More than [`ENUMERABLE`] units in both the even and the odd hidden layers.
@@ -171,8 +171,8 @@ impl Parameters {
         self.log_sum(Some(visible))
     }
 
-    /// The logarithm of the sum of e^-E over all states, or over those with these visible units. The sum goes over the
-    /// states of the even or of the odd layers, whichever are fewer; the others are independent given those.
+    /// The logarithm of the sum of e^-E over all states, or over those with these visible units. The sum enumerates the
+    /// states of the even or of the odd layers, whichever are fewer; given those, the others are independent.
     fn log_sum(&self, visible: Option<&[f32]>) -> Result<f64> {
         let free = |parity: usize| -> Vec<(usize, usize)> {
             let layers = (0..self.widths.len()).filter(|l| l % 2 == parity && (*l > 0 || visible.is_none()));
@@ -182,7 +182,7 @@ impl Parameters {
         let (parity, units) = (units, free(units));
         if units.len() > ENUMERABLE {
             return Err(Error::usage(format!(
-                "an exact partition function goes over the states of {} units, and {ENUMERABLE} are the most: anneal instead",
+                "an exact partition function sums over the states of {} units, more than {ENUMERABLE}: anneal instead",
                 units.len()
             )));
         }
@@ -201,7 +201,7 @@ impl Parameters {
                 }
                 biases.enumerate().map(|(unit, b)| softplus(b + self.total(l, unit, &x))).sum()
             };
-            // Visible units that are given meet the first layer here if that is given too.
+            // If both the visible units and the first hidden layer are given, their interaction comes in here.
             let joined = match visible {
                 Some(_) if parity == 1 => (0..self.widths[0]).map(|unit| x[0][unit] * self.total(0, unit, &x)).sum(),
                 _ => 0.0,
@@ -211,7 +211,7 @@ impl Parameters {
         Ok(log_sum_exp((0..1 << units.len()).map(term)))
     }
 
-    /// What a unit gets from its neighbours in these states of all layers.
+    /// Input of a unit from the layers below and above, for these states of all layers.
     fn total(&self, l: usize, unit: usize, x: &[Vec<f64>]) -> f64 {
         let below = l.checked_sub(1).map_or(0.0, |k| {
             let column = self.weights[k].iter().skip(unit).step_by(self.widths[l]);
@@ -230,7 +230,7 @@ impl Ais {
     fn of(log_weights: &[f64], temperatures: usize) -> Self {
         let runs = log_weights.len();
         let log_z = log_sum_exp(log_weights.iter().copied()) - (runs as f64).ln();
-        // Relative to the mean, which is 1 then.
+        // Relative to the mean weight, so that the mean is 1.
         let squares: f64 = log_weights.iter().map(|w| ((w - log_z).exp() - 1.0).powi(2)).sum();
         let error = (squares / (runs as f64 - 1.0).max(1.0) / runs as f64).sqrt();
         let at = |factor: f64| log_z + factor.max(0.0).ln();

@@ -16,7 +16,7 @@ const MEMORY: &str = "SADDLE_MEMORY";
 /// The variable that says how large data may become.
 const MAX_DATA: &str = "SADDLE_MAX_DATA";
 /// What is taken without asking the system, and what stays for all that is small.
-const SMALL: u64 = 8 << 20;
+const UNASKED_BYTES: u64 = 8 << 20;
 /// How large data may become where nobody knows how much memory is free.
 const UNKNOWN: u64 = 16 << 30;
 
@@ -88,7 +88,8 @@ impl Display for Most {
     }
 }
 
-/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first, where that is known.
+/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first, where
+/// that is known.
 ///
 /// # Errors
 /// `Usage` where a variable is set to what is no size.
@@ -118,13 +119,14 @@ pub fn most() -> Result<Most> {
 /// `Device`, which can be tried again where there is more memory.
 pub fn ensure(bytes: u64) -> Result<()> {
     let lacking = || format!("there is no memory for {}", mib(bytes));
-    if bytes > SMALL
+    if bytes > UNASKED_BYTES
         && let Some(free) = free()?.filter(|free| free.bytes < bytes)
     {
         return Err(Error::device(format!("{}: {free}", lacking())));
     }
     let mut room: Vec<u8> = vec![];
-    let had = usize::try_from(bytes.saturating_add(SMALL)).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
+    let had =
+        usize::try_from(bytes.saturating_add(UNASKED_BYTES)).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
     black_box(&room); // or the compiler leaves the question out
     if had { Ok(()) } else { Err(Error::device(lacking())) }
 }
@@ -197,8 +199,8 @@ fn group_folders(groups: &str, mounts: &str) -> Vec<PathBuf> {
     folders
 }
 
-/// What a control group leaves free, where it limits memory: files that are kept in memory make room when it is wanted, and
-/// what is not used can be swapped out.
+/// What a control group leaves free, where it limits memory: files that are kept in memory make room when it is wanted,
+/// and what is not used can be swapped out.
 fn in_group(folder: &Path, swap: u64) -> Option<Free> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
@@ -266,7 +268,8 @@ mod tests {
     fn control_groups_are_found_with_those_around_them() {
         let of =
             |groups, mounts| group_folders(groups, mounts).iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
-        let old = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n36 31 0:3 / /sys/fs/cgroup/cpu rw - cgroup c rw,cpu";
+        let old = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+                   36 31 0:3 / /sys/fs/cgroup/cpu rw - cgroup c rw,cpu";
         let here = ["/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/memory/a", "/sys/fs/cgroup/memory/"];
         assert_eq!(of("4:memory:/a/b\n2:cpu:/x", old), here);
         let new = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate";
@@ -310,7 +313,7 @@ mod tests {
     #[test]
     fn what_cannot_be_had_is_refused() {
         assert!(ensure(0).is_ok() && ensure(20 << 20).is_ok());
-        for bytes in [1 << 50, u64::MAX - SMALL] {
+        for bytes in [1 << 50, u64::MAX - UNASKED_BYTES] {
             let error = ensure(bytes).unwrap_err();
             assert!(matches!(&error, Error::Device(s) if s.starts_with("there is no memory for ")), "{error}");
         }

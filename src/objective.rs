@@ -3,13 +3,13 @@
 
 use crate::{
     grad::grad,
-    graph::{Dist, T},
+    graph::{Dist, Var},
     settings::Objective,
 };
 
-/// The discriminator's loss on logits of real and of generated samples. `smooth` takes this much off the target of
-/// real ones (Salimans et al. 2016, section 3.4), for the objectives that have targets.
-pub fn d_loss<'g>(objective: Objective, real: T<'g>, fake: T<'g>, smooth: f64) -> T<'g> {
+/// The discriminator's loss on logits of real and of generated samples. `smooth` lowers the target of real samples by
+/// this much (Salimans et al. 2016, section 3.4), for the objectives that have targets.
+pub fn d_loss<'g>(objective: Objective, real: Var<'g>, fake: Var<'g>, smooth: f64) -> Var<'g> {
     let each = match objective {
         // Goodfellow et al. 2014, section 3; the two differ in the generator's loss.
         Objective::Minimax | Objective::NonSaturating => (real * -1.0).softplus() + real * smooth + fake.softplus(),
@@ -25,8 +25,8 @@ pub fn d_loss<'g>(objective: Objective, real: T<'g>, fake: T<'g>, smooth: f64) -
     each.mean_all()
 }
 
-/// The generator's loss; only the relativistic one looks at the real samples.
-pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> T<'g>, fake: T<'g>) -> T<'g> {
+/// The generator's loss; only the relativistic loss uses the logits of real samples.
+pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> Var<'g>, fake: Var<'g>) -> Var<'g> {
     match objective {
         Objective::Minimax => -fake.softplus().mean_all(),
         Objective::NonSaturating => (fake * -1.0).softplus().mean_all(),
@@ -36,43 +36,43 @@ pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> T<'g>, fake: T<'g
     }
 }
 
-/// Mean distance between the means and the deviations of two batches, value by value (Yoon et al. 2019, their code's V).
-pub fn moment_distance<'g>(real: T<'g>, fake: T<'g>) -> T<'g> {
+/// Mean absolute difference between the means of two batches, plus that between their deviations, value by value (Yoon
+/// et al. 2019, their code's V).
+pub fn moment_distance<'g>(real: Var<'g>, fake: Var<'g>) -> Var<'g> {
     let (real, fake) = (real.moments(&[0]), fake.moments(&[0]));
-    let deviation = |moments: T<'g>| (moments.index(1) + 1e-6).sqrt();
-    let distance = |a: T<'g>, b: T<'g>| (a - b).abs().mean_all();
+    let deviation = |moments: Var<'g>| (moments.index(1) + 1e-6).sqrt();
+    let distance = |a: Var<'g>, b: Var<'g>| (a - b).abs().mean_all();
     distance(real.index(0), fake.index(0)) + distance(deviation(real), deviation(fake))
 }
 
 /// Squared distance between the means of a discriminator's features `[B, F]` (Salimans et al. 2016, section 3.1).
-pub fn feature_distance<'g>(real: T<'g>, fake: T<'g>) -> T<'g> {
+pub fn feature_distance<'g>(real: Var<'g>, fake: Var<'g>) -> Var<'g> {
     (real.mean(&[0]) - fake.mean(&[0])).square().sum_all()
 }
 
-/// Samples `[B, C, ..]` in groups of `pack`, which a discriminator judges as one: `[B / pack, pack * C, ..]` (PacGAN, Lin et al.
-/// 2018).
-pub fn packed<'g>(x: T<'g>, pack: usize) -> T<'g> {
+/// Samples `[B, C, ..]` in groups of `pack`, which a discriminator judges as one: `[B / pack, pack * C, ..]` (PacGAN,
+/// Lin et al. 2018).
+pub fn packed<'g>(x: Var<'g>, pack: usize) -> Var<'g> {
     let mut shape = x.shape();
     (shape[0], shape[1]) = (shape[0] / pack, shape[1] * pack);
     x.reshape(&shape)
 }
 
-/// Squared norm per input of the critic, `[B / pack]`, of the gradient of the logits with respect to the samples that they were
-/// computed from.
-fn squared_norms<'g>(logits: T<'g>, x: T<'g>, pack: usize) -> T<'g> {
+/// Squared norm of the gradient of the logits with respect to their samples, per input of the critic: `[B / pack]`.
+fn squared_norms<'g>(logits: Var<'g>, x: Var<'g>, pack: usize) -> Var<'g> {
     let dx = packed(grad(logits.sum_all(), &[x])[0], pack);
     dx.square().sum(&(1..x.rank()).collect::<Vec<_>>())
 }
 
-/// R1 on real, R2 on generated samples: half the mean squared gradient norm (Mescheder et al. 2018, equation 9). What the critic
-/// takes in groups of `pack` is one input of it.
-pub fn zero_centred<'g>(logits: T<'g>, x: T<'g>, pack: usize) -> T<'g> {
+/// R1 on real, R2 on generated samples: half the mean squared gradient norm (Mescheder et al. 2018, equation 9). A
+/// group of `pack` samples is one input of the critic.
+pub fn zero_centred<'g>(logits: Var<'g>, x: Var<'g>, pack: usize) -> Var<'g> {
     squared_norms(logits, x, pack).mean_all() * 0.5
 }
 
-/// The mean of (norm - 1)² at points between real and generated inputs of the critic, groups of `pack` samples, one per pair
-/// (Gulrajani et al. 2017, equation 3).
-pub fn one_centred<'g>(critic: impl FnOnce(T<'g>) -> T<'g>, [real, fake]: [T<'g>; 2], pack: usize) -> T<'g> {
+/// The mean of (gradient norm - 1)² at random points between real and generated inputs of the critic, one point per
+/// pair (Gulrajani et al. 2017, equation 3). A group of `pack` samples is one input.
+pub fn one_centred<'g>(critic: impl FnOnce(Var<'g>) -> Var<'g>, [real, fake]: [Var<'g>; 2], pack: usize) -> Var<'g> {
     let groups = packed(real, pack).shape();
     let share = real.graph().random(Dist::Uniform, &groups[..1]).along(0, &groups).reshape(&real.shape());
     let between = real * share + fake * (1.0 - share);

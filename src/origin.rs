@@ -85,8 +85,8 @@ pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
         return Ok(there.to_string_lossy().into());
     }
     Err(Error::usage(format!(
-        "the data of the run: `{data}` is neither here nor in `{folder}`, where training was started; say with --data where \
-         it is now"
+        "the data of the run: `{data}` is neither here nor in `{folder}`, where training was started; say with --data \
+         where it is now"
     )))
 }
 

@@ -1,4 +1,4 @@
-//! What is looked at in a training from time to time: on the device, beside the rounds, without waiting for them.
+//! Checks that run from time to time during a training: on the device, between rounds, without waiting for them.
 
 use std::collections::BTreeSet;
 
@@ -7,42 +7,42 @@ use crate::{
     error::Result,
     graph::ALIGN,
     kernels::{Caps, Finite, finite},
-    program::{Buffer, Content, Output, Program, Range, Step},
+    program::{Buffer, Content, Launch, Output, Program, Slice},
 };
 
-/// The step since which something is wrong, and what, in a sentence without the step.
+/// The step since which something is wrong, and a sentence that names the fault but not the step.
 pub type Fault = (u64, String);
 
-/// A look at all states, every so many rounds and at the end of a run.
+/// A check of all states, every few rounds and at the end of a run.
 pub struct Probe {
-    /// What its program is called; no graph of a model has this name.
+    /// Name of its program; no graph of a model has this name.
     pub name: &'static str,
-    /// Rounds from one look to the next.
+    /// Number of rounds from one check to the next.
     pub every: u64,
-    /// What a look runs on the device, beside the programs that are planned already.
+    /// Makes the program of the check, for the programs that are already planned.
     program: fn(&Plans) -> Program,
-    /// What the looks have found.
+    /// Reads the first fault that the checks have found, if any.
     pub fault: fn(&mut Engine) -> Result<Option<Fault>>,
 }
 
-/// Name of the look for values that are not finite.
+/// Name of the check for values that are not finite.
 const FINITE: &str = "finite";
 
-/// Everything that is looked at.
+/// All checks.
 pub const PROBES: &[Probe] = &[Probe { name: FINITE, every: 50, program: all_states, fault: not_finite }];
 
 impl Probe {
-    /// The step before which a training has to stop for some probe.
+    /// The first step after `step` at which a check is due by its period.
     pub fn next(step: u64) -> Option<u64> {
         PROBES.iter().map(|probe| (step / probe.every + 1) * probe.every).min()
     }
 
-    /// Whether it looks at this step of a run that ends with step `last`.
+    /// Whether the check is due at this step of a run that ends with step `last`.
     pub fn is_due(&self, step: u64, last: u64) -> bool {
         step == last || step.is_multiple_of(self.every)
     }
 
-    /// The latest look before a step; the first one was at the step that the session began with, whose states were good.
+    /// The step of the last check before `step`. The session's first step `begun` counts as one: its states were good.
     pub fn before(&self, step: u64, begun: u64) -> u64 {
         ((step.max(1) - 1) / self.every * self.every).max(begun)
     }
@@ -54,46 +54,46 @@ pub fn add(plans: &mut Plans) {
     plans.0.extend(added);
 }
 
-/// Output of the program: words, one for each part of each state.
+/// Output of the program: one `u32` word per part of each state, the step since which the part is not finite, or 0.
 const FOUND: &str = "found";
 
-/// Looks for NaNs and infinities in parameters, moments and all other states.
+/// The program that looks for NaNs and infinities in parameters, moments and all other states.
 fn all_states(plans: &Plans) -> Program {
-    // What every adapter can bind.
+    // Every adapter can bind this many elements.
     let most = Caps::default().max_binding as usize / 4;
     let mut buffers = vec![Buffer { content: Content::Clock, len: 4 }, Buffer { content: Content::Slot, len: 0 }];
-    let mut steps = vec![];
+    let mut launches = vec![];
     for (state, len) in plans.states() {
         buffers.push(Buffer { content: Content::State(state.clone()), len });
         for offset in (0..len).step_by(most) {
-            let x = Range { buffer: buffers.len() - 1, offset, len: most.min(len - offset) };
-            let found = Range { buffer: 1, offset: buffers[1].len, len: x.len.div_ceil(finite::SPAN) };
+            let x = Slice { buffer: buffers.len() - 1, offset, len: most.min(len - offset) };
+            let found = Slice { buffer: 1, offset: buffers[1].len, len: x.len.div_ceil(finite::SPAN) };
             buffers[1].len += found.len.next_multiple_of(ALIGN);
-            let clock = Range { buffer: 0, offset: 0, len: 4 };
+            let clock = Slice { buffer: 0, offset: 0, len: 4 };
             let (kernel, label) = (Finite { len: x.len }.into(), state.clone());
-            steps.push(Step { kernel, bindings: vec![clock, x, found], operands: vec![], label });
+            launches.push(Launch { kernel, bindings: vec![clock, x, found], operands: vec![], label });
         }
     }
-    let all = Range { buffer: 1, offset: 0, len: buffers[1].len };
+    let all = Slice { buffer: 1, offset: 0, len: buffers[1].len };
     let outputs = vec![Output { name: FOUND.into(), shape: vec![all.len], range: all }];
-    Program { buffers, steps, outputs, ..Default::default() }
+    Program { buffers, launches, outputs, ..Default::default() }
 }
 
-/// The first step at which a state was not finite, and its first tensor that is not.
+/// The first step at which a state was found not to be finite, and its first tensor that is not.
 fn not_finite(engine: &mut Engine) -> Result<Option<(u64, String)>> {
     let found: Vec<u32> = engine.output(FINITE, FOUND)?.into_iter().map(f32::to_bits).collect();
     let Some(since) = found.iter().copied().filter(|&step| step > 0).min() else { return Ok(None) };
-    let steps = engine.program(FINITE).map_or(&[][..], |program| &program.steps);
-    let began = |step: &&Step| {
-        let Range { offset, len, .. } = step.bindings[2];
+    let launches = engine.program(FINITE).map_or(&[][..], |program| &program.launches);
+    let began = |launch: &&Launch| {
+        let Slice { offset, len, .. } = launch.bindings[2];
         found[offset..offset + len].contains(&since)
     };
-    let states: BTreeSet<String> = steps.iter().filter(began).map(|step| step.label.clone()).collect();
+    let states: BTreeSet<String> = launches.iter().filter(began).map(|launch| launch.label.clone()).collect();
     for item in engine.items().to_vec().into_iter().filter(|item| states.contains(&item.state)) {
         if engine.read(&item)?.iter().any(|v| !v.is_finite()) {
             return Ok(Some((since.into(), format!("{} is no longer finite", item.name))));
         }
     }
-    // A state can have become finite again, where a round draws it anew.
+    // The state can be finite again if each round draws it anew.
     Ok(Some((since.into(), format!("{} is no longer finite", Vec::from_iter(states).join(" and ")))))
 }

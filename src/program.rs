@@ -17,7 +17,8 @@ pub type BufferId = usize;
 pub enum Content {
     /// Shared by temporaries whose lifetimes do not overlap.
     Slot,
-    /// A state group's flat buffer (or one of its optimiser's moments): lives across rounds and programs under this name.
+    /// A state group's flat buffer, or one of its optimiser's moments: lives across rounds and programs under this
+    /// name.
     State(String),
     /// The packed gradients of a group: zero-filled once, so that gaps stay zero.
     Gradients(String),
@@ -25,31 +26,31 @@ pub enum Content {
     Input(String),
     /// One constant, filled once.
     Constant(f32),
-    /// `[step, seed low, seed high, step as f32]`, words.
+    /// The words of a [`Clock`](crate::kernels::Clock).
     Clock,
-    /// The packed data set, words.
+    /// The packed data set, as `u32` words.
     Items,
-    /// One class per item of the data set, words.
+    /// One class per item of the data set, as `u32` words.
     Classes,
-    /// `[rows, metrics]`, one row a round.
+    /// The newest metrics, `[rows, metrics]`, one row per round.
     Ring,
 }
 
-/// Memory that launches bind ranges of.
+/// A buffer on the device; launches bind ranges of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Buffer {
     /// Where its contents come from.
     pub content: Content,
-    /// Elements of 4 bytes.
+    /// Number of elements, of 4 bytes each.
     pub len: usize,
 }
 
 /// A range of a buffer, in elements; offsets are multiples of 64 elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Range {
+pub struct Slice {
     /// The buffer.
     pub buffer: BufferId,
-    /// First element in the state's buffer.
+    /// First element within the buffer.
     pub offset: usize,
     /// Number of elements.
     pub len: usize,
@@ -57,30 +58,30 @@ pub struct Range {
 
 /// One launch of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    /// What runs.
+pub struct Launch {
+    /// The kernel and its parameters.
     pub kernel: Kernel,
-    /// In the kernel's binding order: reads, words, writes, words out.
-    pub bindings: Vec<Range>,
+    /// Bound ranges in the kernel's binding order: reads, words, writes, words out.
+    pub bindings: Vec<Slice>,
     /// The chain's operands.
-    pub operands: Vec<Range>,
-    /// What it makes, for people.
+    pub operands: Vec<Slice>,
+    /// Name of the result, for people.
     pub label: String,
 }
 
-/// Bytes that programs take together; what they share counts once.
+/// Bytes of memory of several programs; shared buffers count once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// States.
     pub states: u64,
-    /// The data set and its classes.
+    /// The data set, its classes and the clock.
     pub data: u64,
-    /// All else.
+    /// All other buffers.
     pub own: u64,
 }
 
 impl Memory {
-    /// All of it.
+    /// Total bytes.
     pub fn bytes(&self) -> u64 {
         self.states + self.data + self.own
     }
@@ -113,21 +114,21 @@ pub struct StateItem {
     pub name: String,
     /// Its extents.
     pub shape: Shape,
-    /// How it starts.
+    /// Initial values.
     pub init: Init,
-    /// Name of the state buffer and the first element in it.
+    /// Name of the state buffer.
     pub state: String,
-    /// First element in the state's buffer.
+    /// First element within the state buffer.
     pub offset: usize,
 }
 
-/// A whole run of a graph: what a runner replays.
+/// A planned graph, which a runner replays once per round.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Program {
-    /// All memory that it takes.
+    /// All its buffers.
     pub buffers: Vec<Buffer>,
     /// The launches, in order.
-    pub steps: Vec<Step>,
+    pub launches: Vec<Launch>,
     /// All tensors of all states that the program touches.
     pub items: Vec<StateItem>,
     /// Names of the metrics, in the order of a ring row.
@@ -139,16 +140,16 @@ pub struct Program {
 /// A tensor that the host may read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// What the graph calls it.
+    /// Name of the output in the graph.
     pub name: String,
     /// Its extents.
     pub shape: Shape,
-    /// Where it lies.
-    pub range: Range,
+    /// Its range of a buffer.
+    pub range: Slice,
 }
 
-impl Step {
-    /// What it makes, and by which kernel.
+impl Launch {
+    /// Label and kernel name, for people.
     pub fn title(&self) -> String {
         format!("{} ({})", self.label, self.kernel.name())
     }
@@ -165,20 +166,21 @@ impl Program {
         self.buffers.iter().find(|b| b.content == Content::Input(name.into())).map(|b| b.len)
     }
 
-    /// What a buffer is, for people: of one that temporaries share, the largest of them.
+    /// Description of a buffer, for people; for a slot, the launch that makes its largest temporary.
     pub fn title(&self, buffer: BufferId) -> String {
-        let used = |step: &Step| step.bindings.iter().filter(|r| r.buffer == buffer).map(|r| r.len).max();
-        // Backwards, as the last of equals wins and the first to use a tensor is the one that makes it.
-        let largest = self.steps.iter().rev().filter_map(|step| Some((used(step)?, step))).max_by_key(|(len, _)| *len);
+        let used = |launch: &Launch| launch.bindings.iter().filter(|r| r.buffer == buffer).map(|r| r.len).max();
+        // In reverse, because `max_by_key` returns the last of equals and the first launch to use a tensor makes it.
+        let largest =
+            self.launches.iter().rev().filter_map(|launch| Some((used(launch)?, launch))).max_by_key(|(len, _)| *len);
         match (&self.buffers[buffer].content, largest) {
-            (Content::Slot, Some((_, step))) => step.title(),
+            (Content::Slot, Some((_, launch))) => launch.title(),
             (content, _) => content.to_string(),
         }
     }
 
     /// Arithmetic and traffic of one run.
     pub fn cost(&self) -> Cost {
-        self.steps
+        self.launches
             .iter()
             .map(|s| s.kernel.cost())
             .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
@@ -201,7 +203,7 @@ impl fmt::Display for Content {
     }
 }
 
-impl fmt::Display for Range {
+impl fmt::Display for Slice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "b{}", self.buffer)?;
         if self.offset > 0 {
@@ -218,15 +220,15 @@ impl fmt::Display for Program {
         writeln!(
             f,
             "{} launches, {} buffers, {mib:.1} MiB, {:.3} GFLOP",
-            self.steps.len(),
+            self.launches.len(),
             self.buffers.len(),
             cost.flops / 1e9
         )?;
         for (i, b) in self.buffers.iter().enumerate() {
             writeln!(f, "  b{i}: {} {:?}", b.len, b.content)?;
         }
-        for (i, s) in self.steps.iter().enumerate() {
-            let list = |r: &[Range]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");
+        for (i, s) in self.launches.iter().enumerate() {
+            let list = |r: &[Slice]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");
             let cost = s.kernel.cost();
             write!(
                 f,

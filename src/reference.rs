@@ -4,26 +4,24 @@
 use std::collections::HashMap;
 
 use crate::{
-    graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, T, numel, without},
+    graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, Var, numel, without},
     kernels::{
-        Adam, Buffers, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random,
-        RmsProp, Sgd,
-        chain::{Code, step},
-        gather::Data,
+        Adam, Buffers, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul,
+        Random, RmsProp, Sgd, chain::Code, gather::DataLayout,
     },
 };
 
-/// States, inputs and data of a graph that is interpreted.
+/// The interpreter: the states, inputs and data of a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Reference {
     /// Flat contents of state groups and moments, by buffer name.
     pub states: HashMap<String, Vec<f64>>,
     /// Contents of the graph's inputs, by name.
     pub inputs: HashMap<String, Vec<f64>>,
-    /// `[step, seed low, seed high, 0]`.
-    pub clock: [u32; 4],
+    /// Number of rounds done, and the seed.
+    pub clock: Clock,
     /// The data set: its layout, its packed items and its classes.
-    pub data: Option<(Data, Vec<u32>, Vec<u32>)>,
+    pub data: Option<(DataLayout, Vec<u32>, Vec<u32>)>,
 }
 
 impl Reference {
@@ -34,12 +32,12 @@ impl Reference {
             let value = self.eval(graph, &node, &values);
             values.push(value);
         }
-        self.clock[0] += 1;
+        self.clock.step += 1;
         values
     }
 
-    /// The value of one tensor, with all that it depends on.
-    pub fn value(&self, t: T) -> Vec<f64> {
+    /// The value of one tensor. Evaluates only the nodes that it depends on, and changes no state.
+    pub fn value(&self, t: Var) -> Vec<f64> {
         let graph = t.graph();
         let nodes = graph.nodes();
         let mut wanted = vec![false; t.id() + 1];
@@ -70,19 +68,19 @@ impl Reference {
                 flat[offset..offset + numel(&shape)].to_vec()
             }
             Op::Random { stream, dist } => {
-                run(Random { stream: *stream, dist: *dist, len: numel(shape) }, &[], &[&self.clock])
+                run(Random { stream: *stream, dist: *dist, len: numel(shape) }, &[], &[&self.clock.words()])
             }
             Op::Batch { draw, field } => {
                 let (data, items, classes) = self.data.as_ref().expect("a data set for the batches");
                 let kernel = Gather { field: *field, draw: *draw, draws: graph.draws(), batch: shape[0], data: *data };
-                run(kernel, &[], &[&self.clock, items, classes])
+                run(kernel, &[], &[&self.clock.words(), items, classes])
             }
-            Op::Clock => vec![self.clock[0] as f64],
+            Op::Clock => vec![self.clock.step as f64],
             Op::Add => x(0).iter().zip(x(1)).map(|(a, b)| a + b).collect(),
             Op::Mul => x(0).iter().zip(x(1)).map(|(a, b)| a * b).collect(),
             Op::Map(f) => {
                 let (code, c) = Code::of(*f);
-                x(0).iter().map(|&a| step(code, a, a, c)).collect()
+                x(0).iter().map(|&a| code.apply(a, a, c)).collect()
             }
             Op::Sum(axes) => reduce(x(0), &shape_of(0), axes, 0.0, |a, b| a + b),
             Op::Max(axes) => reduce(x(0), &shape_of(0), axes, f64::NEG_INFINITY, f64::max),
@@ -134,11 +132,11 @@ impl Reference {
         }
     }
 
-    /// By its definition, in a graph of its own.
+    /// Evaluates a composite by its definition, in a graph of its own.
     fn composite(&self, c: &Composite, node: &Node, graph: &Graph, values: &[Vec<f64>]) -> Vec<f64> {
         let inner = Graph::new();
         let names: Vec<String> = (0..node.inputs.len()).map(|i| i.to_string()).collect();
-        let inputs: Vec<T> =
+        let inputs: Vec<Var> =
             names.iter().zip(&node.inputs).map(|(n, &i)| inner.input(n, &graph.at(i).shape())).collect();
         let contents = names.iter().zip(&node.inputs).map(|(n, &i)| (n.clone(), values[i].clone())).collect();
         Reference { inputs: contents, ..Default::default() }.value(c.define(&inputs))
@@ -151,16 +149,16 @@ impl Reference {
         let len = g.len();
         let mut flats: Vec<Vec<f64>> =
             names.iter().map(|n| self.states.remove(n).unwrap_or_else(|| vec![0.0; len])).collect();
+        let clock = self.clock.words();
         let (kernel, words): (Kernel, Vec<&[u32]>) = match optimizer {
-            Optimizer::Adam { beta1, beta2, eps } => (
-                Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
-                vec![&self.clock],
-            ),
+            Optimizer::Adam { beta1, beta2, eps } => {
+                (Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(), vec![&clock])
+            }
             Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![]),
             Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![]),
         };
         let writes = flats.iter_mut().map(|f| f.as_mut_slice()).collect();
-        kernel.twin(Io { reads: vec![g, rate], words, writes, words_out: vec![], operands: vec![] });
+        kernel.reference(Io { reads: vec![g, rate], words, writes, words_out: vec![], operands: vec![] });
         self.states.extend(names.into_iter().zip(flats));
     }
 }
@@ -174,12 +172,12 @@ fn mark(nodes: &[Node], id: Id, wanted: &mut [bool]) {
     }
 }
 
-/// A kernel's twin on one output.
+/// Runs the reference of a kernel that has one output.
 fn run(kernel: impl Into<Kernel>, reads: &[&[f64]], words: &[&[u32]]) -> Vec<f64> {
     let kernel = kernel.into();
     let Buffers { writes, .. } = kernel.buffers();
     let mut y = vec![0.0; writes[0]];
-    kernel.twin(Io {
+    kernel.reference(Io {
         reads: reads.to_vec(),
         words: words.to_vec(),
         writes: vec![&mut y],

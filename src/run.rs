@@ -81,14 +81,15 @@ impl Run {
         Err(Error::usage(format!("cannot open the run `{name}`: {problem}")))
     }
 
-    /// Opens a run to train it further, locked, with `layers` over its settings; [`Run::save_settings`] makes them stay.
+    /// Opens a run to train it further, locked, with `layers` over its settings; [`Run::save_settings`] makes them
+    /// stay.
     ///
     /// Settings are those of `run.toml`, as far as its newest good checkpoint can go on with them; where that file is
     /// missing, those of the checkpoint.
     ///
     /// # Errors
-    /// What makes the folder no run, a `run.toml` that is damaged or says what makes another run, a change that does, and
-    /// a run that another process trains.
+    /// What makes the folder no run, a `run.toml` that is damaged or says what makes another run, a change that does,
+    /// and a run that another process trains.
     pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Resumed> {
         let checkpoints = folder.join(CHECKPOINTS);
         if !is_lost(folder)? {
@@ -146,9 +147,9 @@ impl Run {
         self.folder.join(EVALUATIONS)
     }
 
-    /// Thins the pictures of samples out to at most `keep`, evenly over the run: those at multiples of `every` steps, or of
-    /// twice as many, or of twice as many again, and that of `newest`, the step where the run is; later ones are of a run that
-    /// went on otherwise, and stay.
+    /// Thins the pictures of samples out to at most `keep`, evenly over the run: those at multiples of `every` steps,
+    /// or of twice as many, or of twice as many again, and that of `newest`, the step where the run is; later ones are
+    /// of a run that went on otherwise, and stay.
     pub fn thin_samples(&self, keep: usize, every: u64, newest: u64) -> Result<()> {
         let step = |name: &String| {
             let step = name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok()?;
@@ -170,8 +171,8 @@ impl Run {
         self.folder.join("metrics.jsonl")
     }
 
-    /// Opens the metrics to append to, after those up to `step`: what a resumed run repeats, and lines that are damaged, are
-    /// left out of the file, which is written anew if there are any.
+    /// Opens the metrics to append to, after those up to `step`: what a resumed run repeats, and lines that are
+    /// damaged, are left out of the file, which is written anew if there are any.
     pub fn metrics(&self, step: u64) -> Result<Metrics> {
         Metrics::open(self.metrics_path(), step)
     }
@@ -270,8 +271,8 @@ impl Written {
             let list = |these: Vec<&_>| these.into_iter().map(say).collect::<Vec<_>>().join(", ");
             let others = if others.is_empty() { String::new() } else { format!(" (and {}, as it may)", list(others)) };
             return Err(Error::usage(format!(
-                "`{name}` is not what the run was trained with: {}{others}; put that back, or remove the file to take all \
-                 settings from the checkpoint; a resumed run can change {}",
+                "`{name}` is not what the run was trained with: {}{others}; put that back, or remove the file to take \
+                 all settings from the checkpoint; a resumed run can change {}",
                 list(refused),
                 kept.resumable()
             )));

@@ -3,8 +3,8 @@
 //! Test programs hold the text of the shaders. A mutant is a copy of one in which a barrier is blanked out: nothing is
 //! compiled again, and what is tested needs no hook. `.ci/races` runs it.
 //!
-//! Mutants of shaders for matrix units need `SADDLE_TEST_MATRIX_DRIVER`: a program that runs the rest of its command line on a
-//! driver that has such units.
+//! Mutants of shaders for matrix units need `SADDLE_TEST_MATRIX_DRIVER`: a program that runs the rest of its command
+//! line on a driver that has such units.
 
 use std::{
     collections::BTreeMap,
@@ -64,8 +64,8 @@ fn matrix_driver() -> Option<OsString> {
 
 fn mutants() -> Vec<Mutant> {
     let mut all = vec![];
-    for entry in root().join("shaders").read_dir().unwrap() {
-        let path = entry.unwrap().path();
+    let folder = |name: &str| root().join(name).read_dir().unwrap().map(|entry| entry.unwrap().path());
+    for path in folder("shaders").chain(folder("shaders/shared")).filter(|path| path.is_file()) {
         let (name, text) = (path.file_stem().unwrap().to_str().unwrap(), fs::read_to_string(&path).unwrap());
         if MATRIX.contains(&name) && matrix_driver().is_none() {
             println!("without a driver that has matrix units {name}.wgsl is left out");

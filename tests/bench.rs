@@ -15,7 +15,7 @@ fn every_kernel_is_in_a_measured_round() {
     kernels.retain(|name| !name.ends_with("multiply_add"));
     for case in CASES {
         let planned = case.plan(&Caps::default()).unwrap();
-        kernels.retain(|name| planned.programs().flat_map(|p| &p.steps).all(|step| step.kernel.name() != name));
+        kernels.retain(|name| planned.programs().flat_map(|p| &p.launches).all(|launch| launch.kernel.name() != name));
     }
     assert!(kernels.is_empty(), "in no round of `bench::CASES`: {kernels:?}");
 }

@@ -22,7 +22,8 @@ fn images(shape: [usize; 3], pixels: Vec<u8>) -> Dataset {
     Dataset { shape: shape.to_vec(), items: Items::Bytes(pixels.into()), ..discs(8) }
 }
 
-/// All images of 4x4 whose rows, or whose columns, are of one colour each: 30 different ones, those of one colour twice.
+/// All images of 4x4 whose rows, or whose columns, are of one colour each: 30 different ones, those of one colour
+/// twice.
 fn bars_and_stripes() -> Dataset {
     let bar = |lines: usize, p: usize, across: bool| (lines >> (if across { p / 4 } else { p % 4 }) & 1) as u8 * 255;
     let all = [true, false].into_iter().flat_map(|across| (0..16).map(move |lines| (lines, across)));
@@ -126,7 +127,8 @@ fn train_to(session: &mut Session, step: u64) {
 #[test]
 fn a_resume_gives_the_same_bits_in_every_phase() {
     let dbm = dbm(&["layers=6,5", "pretrain=4", "cd=1,2", "steps=16", "batch=8", "chains=9", "binarize=true"]);
-    let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 hidden_d=6 prior=refreshed opinion=0.3 ema=0.9";
+    let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 \
+               hidden_d=6 prior=refreshed critic_weight=0.3 ema=0.9";
     let gan = settings(&gan.split(' ').collect::<Vec<_>>());
     for (s, device) in [(&dbm, Device::Cpu), (&gan, Device::Cpu), (&dbm, Device::Gpu)] {
         let mut whole = device.session(s, &discs(8));
@@ -208,8 +210,8 @@ fn exact_sums_agree_with_each_other() {
     assert!(random_machine(&[30, 25, 2], 0.1, 1).exact_log_z().is_err());
 }
 
-/// The bound lies below the log-likelihood, and meets it where the hidden units are independent: in a machine of one hidden
-/// layer. Grey units give the mean over what they may turn out.
+/// The bound lies below the log-likelihood, and meets it where the hidden units are independent: in a machine of one
+/// hidden layer. Grey units give the mean over what they may turn out.
 #[test]
 fn bounds_lie_below_the_likelihood() {
     for (widths, deviation, gap) in [(&[8, 5][..], 0.8, 1e-4), (&[8, 6, 4], 0.4, 0.5), (&[8, 5, 4, 3], 0.4, 0.5)] {
@@ -290,7 +292,7 @@ fn what_cannot_be_is_refused_in_a_sentence() {
         (&["variant=dbm", "pretrain=10", "cd=1,2,3,4,5"], &[1, 8, 8], "at most 4"),
         (&["variant=dbm-gan", "joint=100", "steps=100"], &[1, 8, 8], "more steps for the game"),
         (&["variant=dbm-gan", "chains=9", "batch=10"], &[1, 8, 8], "9 are fewer than 10"),
-        (&["variant=dbm-gan", "opinion=0.5"], &[1, 8, 8], "prior=refreshed"),
+        (&["variant=dbm-gan", "critic_weight=0.5"], &[1, 8, 8], "prior=refreshed"),
     ] {
         let sentence = refusal(assignments, shape);
         assert!(sentence.contains(part), "{assignments:?}: {sentence}");
@@ -320,7 +322,8 @@ fn the_generator_starts_as_the_machine() {
 fn every_prior_plays() {
     for prior in ["frozen", "refreshed", "normal", "uniform", "bernoulli"] {
         let prior_set = format!("prior={prior}");
-        let s = "variant=dbm-gan layers=6,5 pretrain=0 joint=10 steps=30 batch=8 chains=16 hidden_g=6 hidden_d=6 critic_steps=2";
+        let s = "variant=dbm-gan layers=6,5 pretrain=0 joint=10 steps=30 batch=8 chains=16 hidden_g=6 \
+                 hidden_d=6 critic_steps=2";
         let s = settings(&s.split(' ').chain([prior_set.as_str()]).collect::<Vec<_>>());
         let mut session = Device::Cpu.session(&s, &discs(8));
         train_to(&mut session, 12);

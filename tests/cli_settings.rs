@@ -7,10 +7,10 @@ use saddle::run::Run;
 use saddle::settings::{Change, Layer, Menu, Objective, Optimizer, Preset, Settings};
 
 const PRESETS: &[Preset] = &[
-    ("default", &[("latent", "64"), ("objective", "hinge")]),
-    ("article", &[("lr_g", "0.001"), ("hidden_g", "256,800")]),
-    ("broken", &[("latent", "none")]),
-    ("ring", &[("latent", "2"), ("steps", "9")]),
+    Preset::of("default", &[("latent", "64"), ("objective", "hinge")]),
+    Preset::of("article", &[("lr_g", "0.001"), ("hidden_g", "256,800")]),
+    Preset::of("broken", &[("latent", "none")]),
+    Preset::of("ring", &[("latent", "2"), ("steps", "9")]),
 ];
 const OPTIONS: &[&str] = &[
     "Optimiser",
@@ -153,7 +153,8 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
     says(
         old.resumed(&[layer(&["latent=33"])], 7),
         "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
-         data, steps, adapter, lr_g, beta1, beta2, momentum, schedule, grad_clip, r1, r2, gp, lr_d, clip, lr_rbm, lr_dbm, \
+         data, steps, adapter, lr_g, beta1, beta2, momentum, schedule, grad_clip, r1, r2, gp, lr_d, clip, lr_rbm, \
+         lr_dbm, \
          log_every, sample_every, checkpoint_every, keep, samples, keep_samples",
     );
     for wrong in [
@@ -196,14 +197,17 @@ fn every_key_is_described_and_its_default_accepted() {
 proptest! {
     #[test]
     fn toml_reads_back_as_the_same_settings(
-        data in "[^\\x00]{1,20}", adapter in proptest::option::of("[a-zA-Z \"'\\\\#]{1,12}"), rates in any::<[f32; 2]>(),
+        data in "[^\\x00]{1,20}", adapter in proptest::option::of("[a-zA-Z \"'\\\\#]{1,12}"),
+        rates in any::<[f32; 2]>(),
         seed in 0..i64::MAX as u64, widths in proptest::collection::vec(1usize..65536, 1..16), word in 0..6usize,
         size in proptest::option::of(2usize..32),
     ) {
         prop_assume!(rates.iter().all(|r| r.is_finite()) && adapter.as_deref() != Some("auto"));
-        let objective = [Objective::Minimax, Objective::NonSaturating, Objective::Lsgan, Objective::Wgan, Objective::Hinge, Objective::Relativistic][word];
+        use Objective::*;
+        let objective = [Minimax, NonSaturating, Lsgan, Wgan, Hinge, Relativistic][word];
         let settings = Settings {
-            data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective, size: size.map(|s| s * 4),
+            data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective,
+            size: size.map(|s| s * 4),
             ..Settings::default()
         };
         prop_assert_eq!(Settings::from_toml(VARIANTS, &settings.to_toml(), "run.toml").unwrap(), settings);
@@ -216,6 +220,23 @@ proptest! {
         let _ = toml(&format!("{name} = {text}"));
         let _ = set(&[&format!("{name}={text}")]);
     }
+}
+
+#[test]
+fn the_earlier_name_of_a_setting_still_stands_for_it() {
+    let renamed: Vec<_> = Settings::describe().iter().filter_map(|key| Some((key.was?, key.name))).collect();
+    assert!(renamed.contains(&("hold", "critic_threshold")));
+    for (was, name) in renamed {
+        let names = || Settings::describe().iter().map(|key| key.name);
+        assert!(names().all(|now| now != was), "`{was}` is a setting of its own");
+        assert!(layer(&[&format!("{was}=1")]).has(name));
+    }
+    let text = set(&["variant=gan", "critic_threshold=0.15"]).unwrap().to_toml();
+    let earlier = text.replace("critic_threshold = ", "hold = ")
+        + "\n[[changed]]\nstep = 3\nkey = \"hold\"\nfrom = \"0\"\nto = \"0.15\"\n";
+    assert_ne!(earlier, text);
+    let settings = Settings::from_toml(VARIANTS, &earlier, "run.toml").unwrap();
+    assert_eq!((settings.critic_threshold, settings.changes[0].key.as_str()), (0.15, "critic_threshold"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The same seed gives the same bits: twice, in slices, after a restart, on any number of threads. And with all options on,
-//! a round does what its graph says.
+//! The same seed gives the same bits: twice, in slices, after a restart, on any number of threads. And with all options
+//! on, a round does what its graph says.
 
 mod common;
 mod training;

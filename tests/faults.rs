@@ -1,8 +1,8 @@
-//! Devices that fail: out of memory, lost, hung. Each is one sentence in the end, and the last checkpoint leads to the same
-//! bits as if nothing had happened.
+//! Devices that fail: out of memory, lost, hung. Each is one sentence in the end, and the last checkpoint leads to the
+//! same bits as if nothing had happened.
 //!
-//! Some fail only on SwiftShader (`.ci/run`): Mesa's lavapipe promises memory that it does not have, and does not come back
-//! from a wait before its work is done, whatever the time limit; other programs want to use hardware.
+//! Some fail only on SwiftShader (`.ci/run`): Mesa's lavapipe promises memory that it does not have, and does not come
+//! back from a wait before its work is done, whatever the time limit; other programs want to use hardware.
 mod common;
 mod training;
 
@@ -18,7 +18,7 @@ use saddle::{
     error::Error,
     gpu::{Binding, Gpu, Pipelines},
     kernels::{Kernel, MultiplyAdd},
-    program::{Buffer, Content, Program, Range, Step},
+    program::{Buffer, Content, Launch, Program, Slice},
     runner::Runner,
     session::{self, Session},
     settings::Settings,
@@ -109,12 +109,12 @@ fn vast() -> Program {
     let len = 1 << 28;
     let kernel = MultiplyAdd { len, rounds: 1, half: false };
     let lens = [len, 2, len];
-    let bindings = (0..3).map(|buffer| Range { buffer, offset: 0, len: lens[buffer] }).collect();
-    let step = Step { kernel: kernel.into(), bindings, operands: vec![], label: "layer 7".into() };
+    let bindings = (0..3).map(|buffer| Slice { buffer, offset: 0, len: lens[buffer] }).collect();
+    let step = Launch { kernel: kernel.into(), bindings, operands: vec![], label: "layer 7".into() };
     let slot = |len| Buffer { content: Content::Slot, len };
     Program {
         buffers: [slot(len), slot(2)].into_iter().chain((0..399).map(|_| slot(len))).collect(),
-        steps: vec![step],
+        launches: vec![step],
         ..Default::default()
     }
 }
@@ -137,9 +137,9 @@ fn endless(gpu: &Gpu) -> impl FnOnce() + use<> {
     let kernel = MultiplyAdd { len: 1 << 24, rounds: 60_000, half: false };
     let (device, pipelines) = (gpu.device(), Pipelines::new(gpu.device()).unwrap());
     let kernel: Kernel = kernel.into();
-    let launch = kernel.launch(&device.caps);
-    let [x, y, groups] = launch.groups;
-    let pipeline = pipelines.get(device, &[(&kernel, launch)]).unwrap().remove(0);
+    let dispatch = kernel.dispatch(&device.caps);
+    let [x, y, groups] = dispatch.groups;
+    let pipeline = pipelines.get(device, &[(&kernel, dispatch)]).unwrap().remove(0);
     let buffer = |len: usize| device.buffer("endless", 4 * len as u64, BufferUsages::STORAGE).unwrap();
     let buffers = [1 << 24, 2, 1 << 24].map(buffer);
     let bindings = buffers.each_ref().map(|buffer| Binding { buffer, offset: 0, bytes: buffer.size() });

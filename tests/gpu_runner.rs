@@ -6,10 +6,10 @@ use std::time::Duration;
 use saddle::{
     gpu::Gpu,
     kernels::{
-        Chain, Index, Kernel, Pointwise, Record, Tick,
+        Chain, Clock, Index, Kernel, Pointwise, Record, Tick,
         chain::{Code, Instr},
     },
-    program::{Buffer, Content, Output, Program, Range, Step},
+    program::{Buffer, Content, Launch, Output, Program, Slice},
     runner::Runner,
 };
 
@@ -19,8 +19,8 @@ fn gpu() -> Gpu {
     Gpu::open(&common::adapter(), cfg!(debug_assertions)).unwrap()
 }
 
-fn range(buffer: usize, len: usize) -> Range {
-    Range { buffer, offset: 0, len }
+fn range(buffer: usize, len: usize) -> Slice {
+    Slice { buffer, offset: 0, len }
 }
 
 fn buffer(content: Content, len: usize) -> Buffer {
@@ -31,8 +31,8 @@ fn state(len: usize) -> Buffer {
     buffer(Content::State("net".into()), len)
 }
 
-fn step(kernel: impl Into<Kernel>, bindings: Vec<Range>, operands: Vec<Range>, label: &str) -> Step {
-    Step { kernel: kernel.into(), bindings, operands, label: label.into() }
+fn step(kernel: impl Into<Kernel>, bindings: Vec<Slice>, operands: Vec<Slice>, label: &str) -> Launch {
+    Launch { kernel: kernel.into(), bindings, operands, label: label.into() }
 }
 
 /// y = code(y, x or c), in place.
@@ -51,7 +51,7 @@ fn counting(rows: usize) -> Program {
             buffer(Content::Clock, 4),
             buffer(Content::Ring, 2 * rows),
         ],
-        steps: vec![
+        launches: vec![
             step(in_place(Code::Add, 0.0, true, LEN), vec![range(0, LEN)], vec![range(1, LEN)], "net += x"),
             step(
                 Record { count: 2, stride: 1, rows },
@@ -73,7 +73,7 @@ fn doubling() -> Program {
     let copy = Pointwise { chain: Chain { instrs: vec![twice], ..copy.chain }, ..copy };
     Program {
         buffers: vec![state(LEN), buffer(Content::Slot, LEN), buffer(Content::Constant(0.5), LEN)],
-        steps: vec![
+        launches: vec![
             step(copy, vec![range(1, LEN)], vec![range(0, LEN)], "2 net"),
             step(in_place(Code::Add, 0.0, true, LEN), vec![range(1, LEN)], vec![range(2, LEN)], "+ 0.5"),
         ],
@@ -121,9 +121,9 @@ fn the_clock_can_be_set() {
     let mut gpu = gpu();
     let id = gpu.load(&counting(7)).unwrap();
     gpu.write_input(id, "x", &ramp()).unwrap();
-    gpu.set_clock(1000, 1).unwrap();
+    gpu.set_clock(Clock { step: 1000, seed: 1 }).unwrap();
     gpu.run(id, 5).unwrap();
-    gpu.set_clock(3, 1).unwrap();
+    gpu.set_clock(Clock { step: 3, seed: 1 }).unwrap();
     gpu.run(id, 2).unwrap();
     assert_eq!(gpu.clock(), 5);
     assert_eq!(gpu.metrics(id).unwrap().iter().map(|r| r[1]).collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
@@ -184,16 +184,16 @@ fn bad_calls_are_errors() {
 fn bad_programs_are_errors_that_name_the_step() {
     let mut gpu = gpu();
     let mut aliased = doubling();
-    aliased.steps[1].operands[0] = range(1, LEN);
+    aliased.launches[1].operands[0] = range(1, LEN);
     refused(gpu.load(&aliased), &["+ 0.5 (pointwise)"]);
     let mut missing = doubling();
-    missing.steps[1].operands[0] = range(77, LEN);
+    missing.launches[1].operands[0] = range(77, LEN);
     refused(gpu.load(&missing), &["+ 0.5 (pointwise)", "77"]);
     let mut unaligned = doubling();
-    unaligned.steps[0].bindings[0] = Range { buffer: 1, offset: 1, len: 8 };
+    unaligned.launches[0].bindings[0] = Slice { buffer: 1, offset: 1, len: 8 };
     refused(gpu.load(&unaligned), &["2 net (pointwise)"]);
     let mut long = doubling();
-    long.steps[0].operands[0] = range(0, LEN + 64);
+    long.launches[0].operands[0] = range(0, LEN + 64);
     refused(gpu.load(&long), &["2 net (pointwise)"]);
     let mut data = doubling();
     data.buffers.push(buffer(Content::Items, 8));

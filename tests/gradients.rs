@@ -1,13 +1,13 @@
-//! Gradients against central differences of the f64 interpreter, by the policy of PyTorch's gradcheck: a step of 1e-6, an
-//! error of at most 1e-5 + 1e-3 |gradient|.
+//! Gradients against central differences of the f64 interpreter, by the policy of PyTorch's gradcheck: a step of 1e-6,
+//! an error of at most 1e-5 + 1e-3 |gradient|.
 
 mod common;
 
 use common::Rng;
 use saddle::{
     grad::grad,
-    graph::{Composite, Form, Graph, Map, Node, Op, Real, Reset, Role, T, WHOLE, numel, without},
-    kernels::gather::Data,
+    graph::{Composite, Form, Graph, Map, Node, Op, Real, Reset, Role, Var, WHOLE, numel, without},
+    kernels::{Clock, gather::DataLayout},
     models::{self, Examples},
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     objective,
@@ -22,7 +22,7 @@ const RELATIVE: f64 = 1e-3;
 const SMALL: usize = 24;
 
 /// Where the reference keeps a leaf's contents.
-fn contents<'r>(r: &'r mut Reference, leaf: T) -> &'r mut [f64] {
+fn contents<'r>(r: &'r mut Reference, leaf: Var) -> &'r mut [f64] {
     match leaf.op() {
         Op::Input(name) => r.inputs.entry(name).or_insert_with(|| vec![0.0; leaf.len()]),
         Op::State { group, item, .. } => {
@@ -36,7 +36,7 @@ fn contents<'r>(r: &'r mut Reference, leaf: T) -> &'r mut [f64] {
 }
 
 /// (f(leaf + STEP direction) - f(leaf - STEP direction)) / (2 STEP).
-fn difference(r: &Reference, loss: T, leaf: T, direction: &[f64]) -> f64 {
+fn difference(r: &Reference, loss: Var, leaf: Var, direction: &[f64]) -> f64 {
     let moved = |step: f64| {
         let mut r = r.clone();
         contents(&mut r, leaf).iter_mut().zip(direction).for_each(|(x, d)| *x += step * d);
@@ -73,7 +73,7 @@ impl Checks {
     }
 
     /// Gradients of a scalar along a random direction and, for small leaves, in each element. Whether one is not zero.
-    fn gradients(&mut self, what: &str, r: &Reference, loss: T, leaves: &[T], small: usize) -> bool {
+    fn gradients(&mut self, what: &str, r: &Reference, loss: Var, leaves: &[Var], small: usize) -> bool {
         let mut largest = 0.0f64;
         for (i, (leaf, g)) in leaves.iter().zip(grad(loss, leaves)).enumerate() {
             let gradient = r.value(g);
@@ -91,7 +91,7 @@ impl Checks {
     }
 
     /// Checks `orders` orders of gradients of (y . random), each a gradient of (gradient . random) of the one before.
-    fn check(&mut self, what: &str, orders: usize, build: impl for<'g> Fn(&'g Graph) -> (T<'g>, Vec<T<'g>>)) {
+    fn check(&mut self, what: &str, orders: usize, build: impl for<'g> Fn(&'g Graph) -> (Var<'g>, Vec<Var<'g>>)) {
         let graph = Graph::new();
         let (y, leaves) = build(&graph);
         let mut r = Reference::default();
@@ -117,9 +117,9 @@ impl Checks {
     }
 
     /// [`Checks::check`] to the third order of a function of inputs.
-    fn function(&mut self, what: &str, shapes: &[&[usize]], f: impl for<'g> Fn(&[T<'g>]) -> T<'g>) {
+    fn function(&mut self, what: &str, shapes: &[&[usize]], f: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>) {
         self.check(&format!("{what} {shapes:?}"), 3, |g| {
-            let x: Vec<T> = shapes.iter().enumerate().map(|(i, shape)| g.input(&format!("x{i}"), shape)).collect();
+            let x: Vec<Var> = shapes.iter().enumerate().map(|(i, shape)| g.input(&format!("x{i}"), shape)).collect();
             (f(&x), x)
         });
     }
@@ -159,7 +159,7 @@ fn pointwise(c: &mut Checks) {
         for map in [Map::Log, Map::Sqrt, Map::Recip] {
             c.function(&format!("{map:?}"), &[shape], |x| (x[0].square() + 0.1).map(map));
         }
-        c.function("step", &[shape], |x| x[0].step() * x[0]);
+        c.function("step", &[shape], |x| x[0].is_positive() * x[0]);
         c.function("elu", &[shape], |x| x[0].elu());
         c.function("gelu", &[shape], |x| x[0].gelu());
         c.function("leaky_relu", &[shape], |x| (x[0].leaky_relu(0.2) - 0.1).square());
@@ -253,7 +253,7 @@ fn composites(c: &mut Checks) {
 }
 
 /// A mask of `[T, B]`: all steps of the first example count, and one step, the first, of the others.
-fn mask<'g>(g: &'g Graph, [steps, batch]: [usize; 2]) -> T<'g> {
+fn mask<'g>(g: &'g Graph, [steps, batch]: [usize; 2]) -> Var<'g> {
     let first = g.full(1.0, &[1, batch]).pad(&[0, 0], &[steps, batch]);
     if steps == 1 { first } else { first + g.full(1.0, &[steps - 1, 1]).pad(&[1, 0], &[steps, batch]) }
 }
@@ -267,7 +267,7 @@ fn recurrences(c: &mut Checks) {
                 |what: &str, orders: usize, kind: Composite, mask_at: usize, shapes: Vec<Vec<usize>>| {
                     c.check(&format!("{what}, [T, B, H] = {:?}, {reverse}, {reset:?}", [t, b, h]), orders, |graph| {
                         let leaf = |(i, shape): (usize, &Vec<usize>)| graph.input(&format!("x{i}"), shape);
-                        let leaves: Vec<T> = shapes.iter().enumerate().map(leaf).collect();
+                        let leaves: Vec<Var> = shapes.iter().enumerate().map(leaf).collect();
                         let mut x = leaves.clone();
                         x.insert(mask_at, mask(graph, [t, b]));
                         (graph.composite(kind.clone(), &x), leaves)
@@ -286,7 +286,7 @@ fn recurrences(c: &mut Checks) {
 }
 
 /// A layer of a network: with respect to its input and all of its parameters.
-fn layer(c: &mut Checks, what: &str, shape: &[usize], f: impl for<'g> Fn(&Net<'g>, T<'g>) -> T<'g>) {
+fn layer(c: &mut Checks, what: &str, shape: &[usize], f: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g>) {
     c.check(&format!("{what} of {shape:?}"), 2, |g| {
         let net = Net::new(g, "net", Start::Uniform, Mode::Train);
         let x = g.input("x", shape);
@@ -380,7 +380,7 @@ fn detach_blocks_and_what_is_not_reached_gets_zeros() {
     let g = Graph::new();
     let (x, y) = (g.input("x", &[3]), g.input("y", &[2, 1]));
     let r = Reference { inputs: [("x".into(), vec![1.0, -2.0, 3.0])].into(), ..Default::default() };
-    let loss = (x * x.detach()).sum_all() + x.square().detach().sum_all() + (x.step() * 2.0).sum_all();
+    let loss = (x * x.detach()).sum_all() + x.square().detach().sum_all() + (x.is_positive() * 2.0).sum_all();
     let gradients = grad(loss, &[x, y]);
     assert_eq!(r.value(gradients[0]), [1.0, -2.0, 3.0]);
     assert_eq!((gradients[1].shape(), r.value(gradients[1])), (vec![2, 1], vec![0.0, 0.0]));
@@ -396,8 +396,8 @@ fn detach_blocks_and_what_is_not_reached_gets_zeros() {
     assert_eq!(r.value(grad(tied, &[x])[0]), [2.0, -1.0, 1.0]);
 }
 
-/// The gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in the round
-/// that a model trains by.
+/// The gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in the
+/// round that a model trains by.
 fn critic(assignments: &[&str]) {
     let common = ["size=16", "batch=3", "latent=2", "width=2", "norm_g=none", "norm_d=none"];
     let mut layer = Layer::default();
@@ -408,20 +408,23 @@ fn critic(assignments: &[&str]) {
     let g = model.round();
     let mut checks = Checks::default();
     let mut rng = Rng(5);
-    let data = Data { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };
-    let mut r =
-        Reference { clock: [0, 3, 0, 0], data: Some((data, rng.words(data.words()), vec![0])), ..Default::default() };
+    let data = DataLayout { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };
+    let mut r = Reference {
+        clock: Clock { step: 0, seed: 3 },
+        data: Some((data, rng.words(data.words()), vec![0])),
+        ..Default::default()
+    };
     let groups = g.groups();
     let first = |n: &Node| matches!(n.op, Op::State { item, version: 0, .. } if item != WHOLE);
-    let states: Vec<T> = g.nodes().iter().enumerate().filter(|(_, n)| first(n)).map(|(id, _)| g.at(id)).collect();
+    let states: Vec<Var> = g.nodes().iter().enumerate().filter(|(_, n)| first(n)).map(|(id, _)| g.at(id)).collect();
     for state in &states {
         // Of a size that keeps the signal's: penalties of vanishing gradients would show nothing.
         let fan_in = (state.len() / state.shape()[0]).max(4) as f64;
         let values: Vec<f64> = checks.noise(state.len()).iter().map(|v| v * 2.5 / fan_in.sqrt()).collect();
         contents(&mut r, *state).copy_from_slice(&values);
     }
-    let in_critic = |t: &T| matches!(t.op(), Op::State { group, .. } if groups[group].name == "d");
-    let parameters: Vec<T> = states.into_iter().filter(in_critic).collect();
+    let in_critic = |t: &Var| matches!(t.op(), Op::State { group, .. } if groups[group].name == "d");
+    let parameters: Vec<Var> = states.into_iter().filter(in_critic).collect();
     let loss = g.at(g.metrics().iter().find(|(name, _)| name == "d_loss").unwrap().1);
     assert!(checks.gradients(&format!("{assignments:?}"), &r, loss, &parameters, usize::MAX));
     let count: usize = parameters.iter().map(|p| p.len()).sum();

@@ -6,7 +6,7 @@ use common::{Bound, Inputs, check, check_cases, check_with, clock, device};
 use saddle::{
     check::cases::cases,
     graph::Field,
-    kernels::{Caps, Finite, Gather, Kernel, Record, Spec, Tick, finite::SPAN, gather::Data},
+    kernels::{Caps, Finite, Gather, Kernel, Record, Spec, Tick, finite::SPAN, gather::DataLayout},
 };
 
 #[test]
@@ -16,7 +16,7 @@ fn examples_and_classes() {
 
 #[test]
 fn gathers_fold_over_two_axes() {
-    let data = Data { count: 50, item_len: 10, bytes: true, stack: 2, classes: 10 };
+    let data = DataLayout { count: 50, item_len: 10, bytes: true, stack: 2, classes: 10 };
     let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
     for (field, batch) in [(Field::Items, 7), (Field::Items, 25), (Field::OneHot, 8), (Field::OneHot, 49)] {
         let gather = Gather { field, draw: 0, draws: 1, batch, data };
@@ -37,10 +37,10 @@ fn any_place_of_the_endless_stream() {
             }
         }";
     for count in [1, 3, 1000, 60_000, (1 << 30) + 7, (1 << 31) - 1] {
-        let data = Data { count, item_len: 1, bytes: true, stack: 3, classes: 0 };
+        let data = DataLayout { count, item_len: 1, bytes: true, stack: 3, classes: 0 };
         for (draw, draws, batch) in [(2, 3, 1021), (6, 7, 1 << 20), (0, 1, (1 << 31) - 1)] {
             let gather = Gather { field: Field::Items, draw, draws, batch, data };
-            let mut constants = gather.launch(&Caps::default()).overrides;
+            let mut constants = gather.dispatch(&Caps::default()).overrides;
             constants.push(("MEMBERS".into(), 3.0));
             for step in [0, 1, 12_345, 1 << 24, (1 << 31) - 1, 1 << 31] {
                 let got = probe::probe(&device().0, &source, &constants, &clock(step), 100);
@@ -76,8 +76,8 @@ fn ticks() {
     }
 }
 
-/// Everything that is not finite, at the ends of parts and inside them, beside the largest and smallest of what is; what lies
-/// behind x is not finite, so that a stray read is seen.
+/// Everything that is not finite, at the ends of parts and inside them, beside the largest and smallest of what is;
+/// what lies behind x is not finite, so that a stray read is seen.
 #[test]
 fn finite() {
     let fine = [f32::MAX, f32::MIN, 0.0, -0.0, f32::MIN_POSITIVE, 1e-45].map(f32::to_bits);
@@ -97,7 +97,7 @@ fn finite() {
             }
         }
     }
-    // By hand, as the twin is tested by nothing else.
+    // By hand, as the reference is tested by nothing else.
     let since = |x: f32, before| Finite::since(&[1.0f32.to_bits(), x.to_bits()], 150, before);
     assert_eq!(
         [since(f32::MAX, 0), since(f32::MAX, 100), since(f32::NAN, 0), since(f32::INFINITY, 100)],

@@ -47,7 +47,7 @@ fn bias_corrections_do_not_cancel() {
     let mut worst = 0.0f64;
     for beta in [0.0, 0.5, 0.9, 0.99, 0.995, 0.999, 0.9999, 0.99999] {
         let adam = Adam { len: 1, count: 0, of: 1, beta1: beta, beta2: 0.0, eps: 0.0 };
-        let got = probe::probe(&device().0, &source, &adam.launch(&Caps::default()).overrides, &ts, ts.len());
+        let got = probe::probe(&device().0, &source, &adam.dispatch(&Caps::default()).overrides, &ts, ts.len());
         for (&t, got) in ts.iter().zip(got) {
             let want = -(t as f64 * beta.ln()).exp_m1();
             let error = (f32::from_bits(got) as f64 - want).abs() / want;

@@ -77,7 +77,7 @@ fn every_code() {
 #[test]
 fn zeros_and_signs() {
     let values = vec![0.0, -0.0, 1.0, -1.0, f32::MIN_POSITIVE, -f32::MIN_POSITIVE, f32::MAX, -f32::MAX];
-    for code in [Code::Step, Code::Abs, Code::Leaky, Code::Clamp, Code::Mask, Code::Const] {
+    for code in [Code::IsPositive, Code::Abs, Code::Leaky, Code::Clamp, Code::Mask, Code::Const] {
         let chain = Chain::new(vec![plain(0)], vec![instr(code, 1, 1, 0.5)]);
         let inputs = Inputs::random(0).operands(vec![values.clone()]);
         check_with(
@@ -194,7 +194,7 @@ fn the_longest_chain_compiles_fast() {
     for (length, len) in [(1, 1000), (1, 1001), (8, 1002), (16, 1003), (LENGTH, 1004), (LENGTH, 1005), (LENGTH, 1006)] {
         let kernel: Kernel = Pointwise { len, in_place: true, chain: long_chain(length, &mut rng) }.into();
         let start = Instant::now();
-        pipelines.get(device, &[(&kernel, kernel.launch(&device.caps))]).unwrap();
+        pipelines.get(device, &[(&kernel, kernel.dispatch(&device.caps))]).unwrap();
         let compiled = start.elapsed();
         let data = Inputs::random(0).writes(vec![vec![0.5; len]]).filled(&kernel);
         let mut runs = [0; 2].map(|_| {

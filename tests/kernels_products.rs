@@ -1,4 +1,4 @@
-//! The kernels over `shaders/product.wgsl`: matrix product, convolution and its two adjoints.
+//! The kernels over `shaders/shared/product.wgsl`: matrix product, convolution and its two adjoints.
 mod common;
 
 use common::{Inputs, Rng, adapter, browser, check_derived, device};
@@ -75,7 +75,7 @@ fn every_tile() {
         (1, 2, 2, 2),
     ] {
         let kernel = matmul(batch, m, n, k);
-        let overrides = Kernel::from(kernel.clone()).launch(&with(Body::Tiled)).overrides;
+        let overrides = Kernel::from(kernel.clone()).dispatch(&with(Body::Tiled)).overrides;
         let tile = ["LANES_M", "LANES_N", "LANES_K", "BLOCKS_M"]
             .map(|o| overrides.iter().find(|(name, _)| name == o).unwrap().1 as usize);
         println!("{batch} x [{m}, {k}] [{k}, {n}]: {tile:?}");
@@ -91,7 +91,7 @@ fn tiles_of_other_bodies() {
     let matrices = [Matrix::Single8, Matrix::Half8, Matrix::Half16].map(Body::Matrix);
     let fits = |body: Body, kernel: &MatMul| {
         let tiled = Caps::default();
-        let launch = |caps| Kernel::from(kernel.clone()).launch(caps);
+        let launch = |caps| Kernel::from(kernel.clone()).dispatch(caps);
         launch(&Caps { product: body, ..tiled.clone() }).body != launch(&tiled).body
     };
     for (batch, m, n, k) in
@@ -159,11 +159,11 @@ fn splits_of_one_filter() {
     }
 }
 
-/// A twin's result in `f64`.
-fn twin(kernel: impl Into<Kernel>, reads: [&[f64]; 2]) -> Vec<f64> {
+/// A reference's result in `f64`.
+fn reference(kernel: impl Into<Kernel>, reads: [&[f64]; 2]) -> Vec<f64> {
     let kernel = kernel.into();
     let mut out = vec![f64::NAN; kernel.buffers().writes[0]];
-    kernel.twin(Io {
+    kernel.reference(Io {
         reads: reads.to_vec(),
         words: vec![],
         writes: vec![&mut out],
@@ -189,18 +189,18 @@ fn twins_are_adjoint() {
     for geometry in CONVOLUTIONS.map(geometry) {
         let mut random = |n| random(&mut rng, n);
         let (x, w, y) = (random(geometry.x_len()), random(geometry.w_len()), random(geometry.y_len()));
-        let form = dot(&twin(Conv2d { geometry, chain: Chain::default() }, [&x, &w]), &y);
-        let by_x = dot(&twin(ConvTranspose2d { geometry, chain: Chain::default() }, [&y, &w]), &x);
+        let form = dot(&reference(Conv2d { geometry, chain: Chain::default() }, [&x, &w]), &y);
+        let by_x = dot(&reference(ConvTranspose2d { geometry, chain: Chain::default() }, [&y, &w]), &x);
         assert_close(by_x, form, geometry.macs(), &format!("{geometry:?}, x"));
         for splits in [1, 2, 7] {
             let w = w.repeat(splits);
-            let by_w = dot(&twin(Conv2dFilter { geometry, splits }, [&x, &y]), &w);
+            let by_w = dot(&reference(Conv2dFilter { geometry, splits }, [&x, &y]), &w);
             assert_close(by_w, form, geometry.macs(), &format!("{geometry:?}, w, {splits} splits"));
         }
     }
 }
 
-/// The definition on an image that is padded in full: another way than the twins'.
+/// The definition on an image that is padded in full: another way than the references'.
 #[test]
 fn conv2d_twin_is_the_definition() {
     let mut rng = Rng(6);
@@ -212,7 +212,7 @@ fn conv2d_twin_is_the_definition() {
         for (i, x) in x.iter().enumerate() {
             padded[(i / (h * w) * tall + i / w % h + pad[0]) * wide + i % w + pad[1]] = *x;
         }
-        let y = twin(Conv2d { geometry, chain: Chain::default() }, [&x, &filter]);
+        let y = reference(Conv2d { geometry, chain: Chain::default() }, [&x, &filter]);
         for (n, y) in y.into_iter().enumerate() {
             let mut sum = 0.0;
             for (i, filter) in filter[n / (p * q) % k * c * r * s..][..c * r * s].iter().enumerate() {
@@ -235,11 +235,14 @@ fn matmul_twin_reads_both_layouts() {
         (0..x.len()).map(|i| x[i / plane * plane + i % rows * columns + i % plane / rows]).collect()
     };
     let (a_t, b_t) = (transposed(&a, m, k), transposed(&b, k, n));
-    let plain = twin(matmul(2, m, n, k), [&a, &b]);
+    let plain = reference(matmul(2, m, n, k), [&a, &b]);
     let sum: f64 = (0..k).map(|j| a[(m + 1) * k + j] * b[(k + j) * n + 2]).sum();
     assert_eq!(plain[(m + 1) * n + 2], sum);
     for (a_transposed, b_transposed) in [(false, true), (true, false), (true, true)] {
         let kernel = MatMul { a_transposed, b_transposed, ..matmul(2, m, n, k) };
-        assert_eq!(twin(kernel, [if a_transposed { &a_t } else { &a }, if b_transposed { &b_t } else { &b }]), plain);
+        assert_eq!(
+            reference(kernel, [if a_transposed { &a_t } else { &a }, if b_transposed { &b_t } else { &b }]),
+            plain
+        );
     }
 }

@@ -9,14 +9,15 @@ use saddle::{
 };
 
 const PHILOX: &str = concat!(
-    include_str!("../shaders/philox.wgsl"),
+    include_str!("../shaders/shared/philox.wgsl"),
     "
     @group(0) @binding(0) var<storage, read> in: array<u32>;
     @group(0) @binding(6) var<storage, read_write> out: array<vec4<u32>>;
     @compute @workgroup_size(64) fn probe(@builtin(global_invocation_id) at: vec3<u32>) {
         let i = at.x;
         if i < arrayLength(&out) {
-            out[i] = philox(vec4(in[6u * i], in[6u * i + 1u], in[6u * i + 2u], in[6u * i + 3u]), vec2(in[6u * i + 4u], in[6u * i + 5u]));
+            out[i] = philox(vec4(in[6u * i], in[6u * i + 1u], in[6u * i + 2u], in[6u * i + 3u]),
+                vec2(in[6u * i + 4u], in[6u * i + 5u]));
         }
     }"
 );

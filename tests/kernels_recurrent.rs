@@ -1,11 +1,12 @@
-//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the twins, twins against the definitions.
+//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the references, references against
+//! the definitions.
 mod common;
 
 use common::{EPS, Inputs, check_cases, check_derived, device};
 use saddle::{
     check::cases::sequences,
     cpu::Cpu,
-    graph::{Composite, Graph, Reset, T},
+    graph::{Composite, Graph, Reset, Var},
     kernels::{Caps, Gru, GruGrad, Kernel, Lstm, LstmGrad, Sequence, recurrent::UNITS},
     plan::plan,
     reference::Reference,
@@ -86,8 +87,8 @@ fn the_largest_state() {
     all_against_their_twins(Sequence { steps: 2, batch: 5, units: UNITS, reverse: false });
 }
 
-/// As many rounds of the loops as a launch may take, with the most that a product can leave over and with the largest state;
-/// a GRU's are more where it resets before the product. Not for the race detector, whose own loops come on top.
+/// As many rounds of the loops as a launch may take, with the most that a product can leave over and with the largest
+/// state; a GRU's are more where it resets before the product. Not for the race detector, whose own loops come on top.
 #[test]
 fn the_longest_sequences() {
     for units in [1, 31, UNITS] {
@@ -100,27 +101,27 @@ fn the_longest_sequences() {
 fn defined(case: &Case, reads: &[Vec<f32>]) -> Vec<f64> {
     let graph = Graph::new();
     let names: Vec<String> = (0..reads.len()).map(|i| i.to_string()).collect();
-    let inputs: Vec<T> = names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
+    let inputs: Vec<Var> = names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
     let wide = |x: &Vec<f32>| x.iter().map(|&x| f64::from(x)).collect();
     let contents = names.iter().cloned().zip(reads.iter().map(wide)).collect();
     Reference { inputs: contents, ..Default::default() }.value(case.composite.define(&inputs))
 }
 
 #[test]
-fn twins_against_the_definitions() {
+fn references_against_the_definitions() {
     for (n, s, reset) in all().filter(|(_, s, _)| s.units <= 33) {
         for case in cases(s, reset) {
             let data = Inputs::suited(&case.kernel, n as u64).filled(&case.kernel);
-            let (twin, want) = (data.twin64(&case.kernel).0.remove(0), defined(&case, &data.reads));
-            assert_eq!(twin.len(), want.len());
-            for (i, (x, y)) in twin.iter().zip(&want).enumerate() {
+            let (reference, want) = (data.twin64(&case.kernel).0.remove(0), defined(&case, &data.reads));
+            assert_eq!(reference.len(), want.len());
+            for (i, (x, y)) in reference.iter().zip(&want).enumerate() {
                 assert!((x - y).abs() <= 1e-12, "{:?}: element {i} is {x}, not {y}", case.kernel);
             }
         }
     }
 }
 
-/// Through the planner, against the twin in f64.
+/// Through the planner, against the reference in f64.
 #[test]
 fn the_cpu_runner_against_the_twins() {
     let wide = |[steps, batch, units]: [usize; 3]| Sequence { steps, batch, units, reverse: false };
@@ -132,7 +133,8 @@ fn the_cpu_runner_against_the_twins() {
             let data = Inputs::suited(&case.kernel, n as u64).filled(&case.kernel);
             let graph = Graph::new();
             let names: Vec<String> = (0..data.reads.len()).map(|i| i.to_string()).collect();
-            let inputs: Vec<T> = names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
+            let inputs: Vec<Var> =
+                names.iter().zip(&case.shapes).map(|(name, shape)| graph.input(name, shape)).collect();
             graph.output("y", graph.composite(case.composite.clone(), &inputs));
             let mut cpu = Cpu::new();
             let id = cpu.load(&plan(&graph, &Cpu::caps(), None).unwrap()).unwrap();
@@ -153,7 +155,8 @@ fn what_does_not_fit_a_launch_is_refused() {
     for (steps, units, why) in [(1, UNITS + 1, "513 units"), (2000, 400, "2000 steps")] {
         for case in cases(Sequence { steps, batch: 1, units, reverse: false }, Reset::After) {
             let graph = Graph::new();
-            let inputs: Vec<T> = case.shapes.iter().enumerate().map(|(i, s)| graph.input(&i.to_string(), s)).collect();
+            let inputs: Vec<Var> =
+                case.shapes.iter().enumerate().map(|(i, s)| graph.input(&i.to_string(), s)).collect();
             graph.output("y", graph.composite(case.composite, &inputs));
             let error = plan(&graph, &Caps::default(), None).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

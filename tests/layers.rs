@@ -1,7 +1,7 @@
 //! Layers by what they compute: dropout, the last step, and how weights start.
 
 use saddle::{
-    graph::{Graph, Init, Reset, T},
+    graph::{Graph, Init, Reset, Var},
     initial,
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     program::StateItem,
@@ -30,7 +30,7 @@ fn the_last_step_that_counts() {
     assert_eq!(r.value(last_step(x, None)), [5.0, 6.0]);
     assert_eq!(r.value(last_step(x, Some(mask))), [5.0, 2.0]);
     let first =
-        |t: T, rows: usize| r.value(last_step(t.slice(&[0, 0, 0], &[rows, 2, 1]), Some(g.full(1.0, &[rows, 2]))));
+        |t: Var, rows: usize| r.value(last_step(t.slice(&[0, 0, 0], &[rows, 2, 1]), Some(g.full(1.0, &[rows, 2]))));
     assert_eq!(first(x, 1), [1.0, 2.0]);
 }
 

@@ -1,4 +1,5 @@
-//! Where numbers end: maps at infinities, zeros and NaN; penalties on packed samples; the digits of batch norm's gradient.
+//! Where numbers end: maps at infinities, zeros and NaN; penalties on packed samples; the digits of batch norm's
+//! gradient.
 
 mod common;
 
@@ -9,12 +10,9 @@ use saddle::{
     cpu::Cpu,
     gpu::Gpu,
     grad::grad,
-    graph::{Graph, Map, Real, T},
-    kernels::{
-        Caps,
-        chain::{Code, step},
-    },
-    models::adversarial::critic_loss,
+    graph::{Graph, Map, Real, Var},
+    kernels::{Caps, chain::Code},
+    models::parts::game::critic_loss,
     plan::plan,
     reference::Reference,
     runner::Runner,
@@ -32,7 +30,7 @@ fn devices() -> [(&'static str, Box<dyn Runner>, Caps); 2] {
 }
 
 /// A function of one variable, by name.
-type Function<'a> = (&'a str, fn(T) -> T);
+type Function<'a> = (&'a str, fn(Var) -> Var);
 
 /// Values and gradients of functions of one variable at [`ENDS`].
 fn at_the_ends<'a>(
@@ -59,12 +57,13 @@ fn equal(got: f32, want: f32) -> bool {
     got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() < 1e-6
 }
 
-/// On an adapter only zeros are held to this: WGSL lets implementations assume that there are neither infinities nor NaN
-/// (section "Floating Point Evaluation"), which is why states are looked at by their bits. Mesa's drivers do know them.
+/// On an adapter only zeros are held to this: WGSL lets implementations assume that there are neither infinities nor
+/// NaN (section "Floating Point Evaluation"), which is why states are looked at by their bits. Mesa's drivers do know
+/// them.
 #[test]
 fn functions_at_the_ends_of_the_numbers() {
     // Values, then gradients, at -inf, inf, NaN, 0, -0.
-    type Row = (&'static str, fn(T) -> T, [f32; 5], [f32; 5]);
+    type Row = (&'static str, fn(Var) -> Var, [f32; 5], [f32; 5]);
     let rows: &[Row] = &[
         ("relu", |x| x.relu(), [0.0, INF, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.0, 0.0]),
         ("leaky", |x| x.leaky_relu(0.25), [-INF, INF, NAN, 0.0, 0.0], [0.25, 1.0, NAN, 0.25, 0.25]),
@@ -76,7 +75,7 @@ fn functions_at_the_ends_of_the_numbers() {
         ("gelu", |x| x.gelu(), [0.0, INF, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
         ("exp", |x| x.exp(), [0.0, INF, NAN, 1.0, 1.0], [0.0, INF, NAN, 1.0, 1.0]),
         ("abs", |x| x.abs(), [INF, INF, NAN, 0.0, 0.0], [-1.0, 1.0, NAN, -1.0, -1.0]),
-        ("step", |x| x.step(), [0.0, 1.0, NAN, 0.0, 0.0], [0.0, 0.0, NAN, 0.0, 0.0]),
+        ("is_positive", |x| x.is_positive(), [0.0, 1.0, NAN, 0.0, 0.0], [0.0, 0.0, NAN, 0.0, 0.0]),
         ("sqrt", |x| x.sqrt(), [NAN, INF, NAN, 0.0, 0.0], [NAN, 0.0, NAN, INF, -INF]),
         ("recip", |x| x.recip(), [0.0, 0.0, NAN, INF, -INF], [0.0, 0.0, NAN, -INF, -INF]),
         ("log", |x| x.log(), [NAN, INF, NAN, -INF, -INF], [0.0, 0.0, NAN, INF, -INF]),
@@ -100,7 +99,7 @@ fn functions_at_the_ends_of_the_numbers() {
     }
 }
 
-/// The twins of all maps, in both precisions.
+/// The references of all maps, in both precisions.
 #[test]
 fn twins_at_the_ends_of_the_numbers() {
     let c = Real::new(0.5);
@@ -120,14 +119,14 @@ fn twins_at_the_ends_of_the_numbers() {
     for (map, want) in maps {
         let (code, c) = Code::of(map);
         for (x, want) in ENDS.into_iter().zip(want) {
-            let wide = step(code, f64::from(x), f64::from(x), c) as f32;
-            let got = [step(code, x, x, c as f32), wide];
+            let wide = code.apply(f64::from(x), f64::from(x), c) as f32;
+            let got = [code.apply(x, x, c as f32), wide];
             assert!(got.iter().all(|&got| equal(got, want)), "{map:?} at {x}: {got:?}, not {want}");
         }
     }
     // The gradient's mask: an infinite cotangent counts for nothing where the unit is off.
-    assert_eq!([step(Code::Mask, INF, 0.0, 0.0), step(Code::Mask, INF, 1.0, 0.0)], [0.0, INF]);
-    assert!(step(Code::Mask, NAN, 1.0, 0.0).is_nan() && step(Code::Mask, 1.0f32, NAN, 0.0) == 1.0);
+    assert_eq!([Code::Mask.apply(INF, 0.0, 0.0), Code::Mask.apply(INF, 1.0, 0.0)], [0.0, INF]);
+    assert!(Code::Mask.apply(NAN, 1.0, 0.0).is_nan() && Code::Mask.apply(1.0f32, NAN, 0.0) == 1.0);
 }
 
 fn settings(assignments: &[&str]) -> Settings {
@@ -167,7 +166,7 @@ fn penalties_are_on_what_the_critic_takes_at_once() {
             let (x, y) = (input("real", &[BATCH, 3]), input("fake", &[BATCH, 3]));
             let (w_, v_) = (input("w", &[3 * pack, UNITS]), input("v", &[UNITS, 1]));
             // The closure's argument lives as long as the graph.
-            fn critic<'g, F: Fn(T<'g>) -> T<'g>>(f: F) -> F {
+            fn critic<'g, F: Fn(Var<'g>) -> Var<'g>>(f: F) -> F {
                 f
             }
             let judge = critic(|x| x.reshape(&[BATCH / pack, 3 * pack]).matmul(w_).tanh().matmul(v_));
@@ -213,7 +212,8 @@ fn the_importance_weighted_bound_refuses_what_it_would_ignore() {
     }
 }
 
-/// The gradient of batch norm by x in f32 with sums in f64, as PyTorch's kernel for processors has it: x `[rows, columns]`.
+/// The gradient of batch norm by x in f32 with sums in f64, as PyTorch's kernel for processors has it: x `[rows,
+/// columns]`.
 fn torch_gradient(x: &[f32], dy: &[f32], columns: usize, eps: f64) -> Vec<f32> {
     let rows = x.len() / columns;
     let mut dx = vec![0.0; x.len()];
@@ -234,7 +234,8 @@ fn torch_gradient(x: &[f32], dy: &[f32], columns: usize, eps: f64) -> Vec<f32> {
     dx
 }
 
-/// Small batches with means far above their deviations, in which most of the terms cancel: no more is lost than by PyTorch.
+/// Small batches with means far above their deviations, in which most of the terms cancel: no more is lost than by
+/// PyTorch.
 #[test]
 fn batch_norm_keeps_its_digits() {
     const COLUMNS: usize = 256;

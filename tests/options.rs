@@ -1,5 +1,5 @@
-//! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it does not,
-//! that is said.
+//! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it
+//! does not, that is said.
 
 use rayon::prelude::*;
 use saddle::{
@@ -28,10 +28,10 @@ const WITH: &[(&str, &[&str])] = &[
     ("norm_d", &["net=conv"]),
     ("momentum", &["optimizer=sgd"]),
     ("temperature", &["data=text"]),
-    ("frequency", &["waves=8"]),
+    ("frequency", &["fourier_features=8"]),
     ("equilibrium", &["margin=0.3"]),
     ("activity", &["sparsity=0.1"]),
-    ("opinion", &["prior=refreshed"]),
+    ("critic_weight", &["prior=refreshed"]),
     ("smooth", &["objective=non-saturating", "r1=0", "r2=0"]),
     ("cd", &["pretrain=3"]),
     ("lr_rbm", &["pretrain=3"]),
@@ -75,7 +75,7 @@ fn every_setting_changes_the_model_somewhere() {
             let menu = variant.menu();
             let keys = Settings::describe().iter().filter(move |key| !COMMON.contains(&key.group) && menu.has(key));
             keys.filter_map(move |key| {
-                let presets = variant.presets.iter().map(|(name, _)| *name);
+                let presets = variant.presets.iter().map(|preset| preset.name);
                 let matters = |preset: &str, more: &[&str]| !is_idle(variant, preset, key.name, more);
                 let more = WITH.iter().find(|(name, _)| *name == key.name).map_or(&[][..], |(_, more)| more);
                 let somewhere = presets.clone().any(|preset| matters(preset, &[]))
@@ -97,7 +97,7 @@ fn what_changes_nothing_is_known() {
         ("beta1", &[], false),
         ("beta1", &["optimizer=sgd"], true),
         ("frequency", &[], true),
-        ("frequency", &["waves=8"], false),
+        ("frequency", &["fourier_features=8"], false),
         ("lr_g", &[], false),
     ] {
         assert_eq!(is_idle(gan, "default", key, more), expected, "{key} with {more:?}");

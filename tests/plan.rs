@@ -3,8 +3,8 @@
 use saddle::{
     cpu::Cpu,
     grad::grad,
-    graph::{Field, Graph, Init, Optimizer, Real, T},
-    kernels::{Caps, gather::Data},
+    graph::{Field, Graph, Init, Optimizer, Real, Var},
+    kernels::{Caps, Clock, gather::DataLayout},
     plan::plan,
     reference::Reference,
     runner::Runner,
@@ -22,11 +22,12 @@ fn noise(n: usize, seed: u32) -> Vec<f32> {
 /// Plans for both kinds of runner, runs on the CPU with all inputs and states random, compares every output and state.
 fn agrees(graph: &Graph, rounds: usize, tolerance: f64) {
     for wide in [false, true] {
-        let program = plan(graph, &Caps { wide, ..Cpu::caps() }, None).unwrap();
-        let mut cpu = Cpu::new();
-        cpu.set_clock(0, 7).unwrap();
+        let program =
+            plan(graph, &Caps { launches_are_expensive: wide, runs_shaders: wide, ..Cpu::caps() }, None).unwrap();
+        let (mut cpu, clock) = (Cpu::new(), Clock { step: 0, seed: 7 });
+        cpu.set_clock(clock).unwrap();
         let id = cpu.load(&program).unwrap();
-        let mut reference = Reference { clock: [0, 7, 0, 0], ..Default::default() };
+        let mut reference = Reference { clock, ..Default::default() };
         for (i, node) in graph.nodes().iter().enumerate() {
             if let saddle::graph::Op::Input(name) = &node.op {
                 let data = noise(node.shape.iter().product(), i as u32);
@@ -92,7 +93,7 @@ fn views_and_broadcasts_are_read_in_place() {
     g.output("max", x.max(&[1, 3]));
     g.output("all", (x - 0.5).square().mean_all());
     let program = plan(&g, &Cpu::caps(), None).unwrap();
-    assert!(program.steps.len() <= 10, "{program}");
+    assert!(program.launches.len() <= 10, "{program}");
     agrees(&g, 1, 2e-6);
 }
 
@@ -106,13 +107,13 @@ fn ranges_that_can_be_bound_are_read_where_they_lie() {
     g.output("row", rows(5, 1).reshape(&[64]));
     g.output("part of a part", rows(2, 3).slice(&[1, 0], &[2, 64]).reshape(&[8, 16]).matmul(w.reshape(&[16, 20])));
     let program = plan(&g, &Cpu::caps(), None).unwrap();
-    assert_eq!(program.steps.len(), 3, "{program}");
+    assert_eq!(program.launches.len(), 3, "{program}");
     agrees(&g, 1, 1e-5);
     // Neither a range that begins where nothing can be bound, nor columns.
     g.output("odd", x.matmul(w.slice(&[0, 0], &[5, 20])).slice(&[1, 0], &[5, 20]).matmul(w.reshape(&[20, 16])));
     g.output("columns", y.slice(&[0, 0], &[6, 5]).matmul(w));
     let program = plan(&g, &Cpu::caps(), None).unwrap();
-    assert_eq!(program.steps.len(), 3 + 6, "{program}");
+    assert_eq!(program.launches.len(), 3 + 6, "{program}");
     agrees(&g, 1, 1e-5);
 }
 
@@ -127,14 +128,14 @@ fn constants_are_filled_once() {
     g.output("joined", g.full(1.0, &[2, 5]).concat(y, 0));
     let program = plan(&g, &Cpu::caps(), None).unwrap();
     // Two products; the joined one is made by two paddings and a sum.
-    assert_eq!(program.steps.len(), 2 + 3, "{program}");
+    assert_eq!(program.launches.len(), 2 + 3, "{program}");
     agrees(&g, 2, 1e-5);
 }
 
 #[test]
 fn long_chains_are_cut() {
     let g = Graph::new();
-    let inputs: Vec<T> = (0..12).map(|i| g.input(&format!("x{i}"), &[33])).collect();
+    let inputs: Vec<Var> = (0..12).map(|i| g.input(&format!("x{i}"), &[33])).collect();
     let mut y = inputs[0];
     for (i, x) in inputs.iter().enumerate().skip(1) {
         y = (y * *x + 0.1 * i as f64).tanh() - x.sigmoid();
@@ -283,7 +284,7 @@ fn an_old_value_that_the_host_reads_is_kept() {
 /// Where digits of an index cannot say it, it is copied.
 #[test]
 fn every_reshape_pad_slice_and_permutation_of_four_axes_plans() {
-    let across = |x: T, to: &[usize]| {
+    let across = |x: Var, to: &[usize]| {
         let g = x.graph();
         let y = x.reshape(to);
         g.output(&format!("{to:?}"), y);
@@ -353,7 +354,7 @@ fn sums_of_many_products_are_cut_into_ranges() {
         let w = g.input("w of tall", &[2, 3]);
         g.output("gradient of w", grad((tall.matmul(w) * seed).sum_all(), &[w])[0] + w);
         let program = plan(&g, &Caps::default(), None).unwrap();
-        assert!(program.steps.iter().all(|step| step.kernel.obstacle().is_none()), "{program}");
+        assert!(program.launches.iter().all(|launch| launch.kernel.obstacle().is_none()), "{program}");
         agrees(&g, 1, 1e-4);
     }
 }
@@ -374,7 +375,7 @@ fn groups_beyond_the_binding_limit_are_updated_in_parts() {
         let g = Graph::new();
         build(&g);
         let program = plan(&g, &Caps { max_binding, ..Cpu::caps() }, None).unwrap();
-        let updates = program.steps.iter().filter(|step| step.kernel.name() == "adam").count();
+        let updates = program.launches.iter().filter(|launch| launch.kernel.name() == "adam").count();
         let mut cpu = Cpu::new();
         let id = cpu.load(&program).unwrap();
         cpu.write_state("p", 0, &noise(1142, 1)).unwrap();
@@ -388,7 +389,7 @@ fn groups_beyond_the_binding_limit_are_updated_in_parts() {
 
 /// The sentence for what no launch can do.
 #[track_caller]
-fn refused(caps: &Caps, data: Option<Data>, words: &[&str], build: impl Fn(&Graph)) {
+fn refused(caps: &Caps, data: Option<DataLayout>, words: &[&str], build: impl Fn(&Graph)) {
     let g = Graph::new();
     build(&g);
     let sentence = plan(&g, caps, data).unwrap_err().to_string();
@@ -401,10 +402,10 @@ fn what_outgrows_a_device_is_refused_by_name() {
     refused(&least, None, &["[1048576, 64] (matmul) takes 256.0 MiB", "at most 128.0 MiB", "smaller batch"], |g| {
         g.output("y", g.input("x", &[1 << 20, 1]).matmul(g.input("w", &[1, 64])));
     });
-    let data = Data { count: 60_000, item_len: 3 << 14, bytes: true, stack: 1, classes: 0 };
+    let data = DataLayout { count: 60_000, item_len: 3 << 14, bytes: true, stack: 1, classes: 0 };
     let batch = |g: &Graph| g.output("x", g.batch(0, Field::Items, &[4, 3, 128, 128]));
     refused(&least, Some(data), &["data set takes 2812.5 MiB", "at most 128.0 MiB", "fewer or smaller"], batch);
-    let data = Data { count: 1 << 31, item_len: 1, bytes: true, stack: 1, classes: 0 };
+    let data = DataLayout { count: 1 << 31, item_len: 1, bytes: true, stack: 1, classes: 0 };
     refused(&large, Some(data), &["2147483648 examples"], |g| g.output("x", g.batch(0, Field::Items, &[4, 1])));
     refused(&large, None, &["(conv2d): a sum of 16777216 products"], |g| {
         g.output("y", g.input("x", &[1, 1 << 24, 1, 1]).conv2d(g.input("w", &[1, 1 << 24, 1, 1]), 1, 0));

@@ -1,5 +1,6 @@
 //! Plans stay as they are: the rounds of five variants, for the CPU runner and for a wide device, as `--explain` prints
-//! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it did.
+//! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it
+//! did.
 
 mod common;
 mod training;
@@ -33,7 +34,7 @@ const SIDE: usize = 16;
 
 /// A program as it is printed, and a digest of the kernels with their chains, which are not printed.
 fn text(name: &str, program: &Program) -> String {
-    let kernels: Vec<_> = program.steps.iter().map(|step| &step.kernel).collect();
+    let kernels: Vec<_> = program.launches.iter().map(|launch| &launch.kernel).collect();
     let digest: String = Sha256::digest(format!("{kernels:?}")).iter().take(8).map(|b| format!("{b:02x}")).collect();
     format!("{name}: {program}     kernels {digest}\n")
 }

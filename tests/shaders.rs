@@ -1,6 +1,6 @@
-//! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways, and
-//! every launch of planned models specialised, checked against WebGPU's limits and written in each shading language; SPIR-V
-//! is shown to Khronos's validator, where it is installed.
+//! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways,
+//! and every launch of planned models specialised, checked against WebGPU's limits and written in each shading
+//! language; SPIR-V is shown to Khronos's validator, where it is installed.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -25,11 +25,11 @@ use saddle::{
     engine::Plans,
     graph::{Dist, Field, Real, Reset},
     kernels::{
-        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru,
-        GruGrad, Index, Kernel, Launch, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
+        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Dispatch, Finite, Gather,
+        Geometry, Gru, GruGrad, Index, Kernel, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
         NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
-        gather::Data,
+        gather::DataLayout,
         recurrent,
     },
     models::{self, Examples},
@@ -55,7 +55,7 @@ fn full_chain() -> Chain {
 fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
     let geometry = Geometry { b: 8, c: 16, h: 9, w: 8, k: 24, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
-    let data = Data { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
+    let data = DataLayout { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
     let axes = |first: usize| (0..4).map(|a| (2, first << (2 * a))).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
     let sequence = Sequence { steps: 3, batch: 5, units: recurrent::UNITS, reverse: true };
@@ -105,25 +105,25 @@ fn every_caps() -> [Caps; BODIES.len()] {
 }
 
 /// A launch of each kernel, with each body that it can have.
-fn every_launch() -> Vec<(Kernel, Launch)> {
-    let mut all: Vec<(Kernel, Launch)> = vec![];
+fn every_launch() -> Vec<(Kernel, Dispatch)> {
+    let mut all: Vec<(Kernel, Dispatch)> = vec![];
     for (caps, kernel) in every_caps().iter().flat_map(|caps| every_kernel().into_iter().map(move |k| (caps, k))) {
-        let launch = kernel.launch(caps);
-        if !all.iter().any(|(k, l)| *k == kernel && l.body == launch.body) {
-            all.push((kernel, launch));
+        let dispatch = kernel.dispatch(caps);
+        if !all.iter().any(|(k, l)| *k == kernel && l.body == dispatch.body) {
+            all.push((kernel, dispatch));
         }
     }
     all
 }
 
-/// Matrix units are wgpu's own extension: of shading languages only SPIR-V has all of them, and no browser has any. Nor has the
-/// one that tests run in half precision.
-fn is_portable(launch: &Launch) -> bool {
-    !launch.body.concat().contains("enable ")
+/// Matrix units are wgpu's own extension: of shading languages only SPIR-V has all of them, and no browser has any. Nor
+/// has the one that tests run in half precision.
+fn is_portable(dispatch: &Dispatch) -> bool {
+    !dispatch.body.concat().contains("enable ")
 }
 
-fn parse(kernel: &Kernel, launch: &Launch) -> Module {
-    let source = kernel.source(launch);
+fn parse(kernel: &Kernel, dispatch: &Dispatch) -> Module {
+    let source = kernel.source(dispatch);
     wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", kernel.name(), e.emit_to_string(&source)))
 }
 
@@ -135,21 +135,28 @@ fn validate(name: &str, module: &Module) -> ModuleInfo {
 
 #[test]
 fn every_shader_has_its_kernel_here() {
-    let stem = |entry: std::fs::DirEntry| entry.path().file_stem().unwrap().to_string_lossy().into_owned();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let files: BTreeSet<String> = folder.read_dir().unwrap().map(|e| stem(e.unwrap())).collect();
+    let files = |folder: PathBuf| {
+        let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     let launches = every_launch();
-    let text = |name: &String| std::fs::read_to_string(folder.join(format!("{name}.wgsl"))).unwrap();
-    for name in &files {
+    for path in [files(folder.clone()), files(folder.join("shared"))].concat() {
+        let text = text(&path);
         let has =
-            |(kernel, launch): &(Kernel, Launch)| [launch.body, kernel.sources()].concat().contains(&&*text(name));
-        let used = launches.iter().any(has);
-        assert!(used, "shaders/{name}.wgsl is part of no kernel of `every_kernel`");
+            |(kernel, dispatch): &(Kernel, Dispatch)| [dispatch.body, kernel.sources()].concat().contains(&&*text);
+        assert!(launches.iter().any(has), "{} is part of no kernel of `every_kernel`", path.display());
     }
     for (kernel, _) in &launches {
-        let name = kernel.name().to_string();
-        assert!(files.contains(&name), "{name}: there is no shader of this name");
-        assert_eq!(kernel.sources()[0], text(&name), "{name}: its own file comes first");
+        let path = folder.join(format!("{}.wgsl", kernel.name()));
+        assert!(path.is_file(), "{}: there is no shader of this name", kernel.name());
+        assert_eq!(kernel.sources()[0], text(&path), "{}: its own file comes first", kernel.name());
+    }
+    let kernels: BTreeSet<&str> = launches.iter().map(|(kernel, _)| kernel.name()).collect();
+    for path in files(folder) {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(kernels.contains(name.as_str()), "{name}: what is no kernel of its own lies in shaders/shared");
     }
 }
 
@@ -166,8 +173,8 @@ fn binding(module: &Module, variable: &GlobalVariable) -> (bool, bool) {
 
 #[test]
 fn bindings_are_what_the_kernel_says() {
-    for (kernel, launch) in every_launch() {
-        let (name, module) = (kernel.name(), parse(&kernel, &launch));
+    for (kernel, dispatch) in every_launch() {
+        let (name, module) = (kernel.name(), parse(&kernel, &dispatch));
         let mut found: BTreeMap<(u32, u32), (bool, bool)> = BTreeMap::new();
         for (_, variable) in module.global_variables.iter() {
             if let Some(at) = &variable.binding {
@@ -196,10 +203,10 @@ fn bindings_are_what_the_kernel_says() {
 
 #[test]
 fn pipeline_constants_are_what_the_launch_sets() {
-    for (kernel, launch) in every_launch() {
-        let (name, module) = (kernel.name(), parse(&kernel, &launch));
-        let set: BTreeSet<&str> = launch.overrides.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(set.len(), launch.overrides.len(), "{name}: a constant is set twice");
+    for (kernel, dispatch) in every_launch() {
+        let (name, module) = (kernel.name(), parse(&kernel, &dispatch));
+        let set: BTreeSet<&str> = dispatch.overrides.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(set.len(), dispatch.overrides.len(), "{name}: a constant is set twice");
         // Constants that are computed from others are the shader's own affair.
         let literal = |init| matches!(module.global_expressions[init], Expression::Literal(_));
         let declared: BTreeSet<&str> = module
@@ -208,7 +215,7 @@ fn pipeline_constants_are_what_the_launch_sets() {
             .filter(|(_, o)| o.init.is_none_or(literal))
             .map(|(_, o)| o.name.as_deref().expect("every override has a name"))
             .collect();
-        assert_eq!(set, declared, "{name}: set by the launch, and declared in the shader");
+        assert_eq!(set, declared, "{name}: set by the dispatch, and declared in the shader");
     }
 }
 
@@ -216,7 +223,7 @@ fn pipeline_constants_are_what_the_launch_sets() {
 type Case<'a> = (&'a str, &'a [usize], usize, &'a [(&'a str, &'a str)]);
 
 /// All launches of models that between them have every option, each pipeline once.
-fn planned() -> Vec<(Kernel, Launch)> {
+fn planned() -> Vec<(Kernel, Dispatch)> {
     let cases: &[Case] = &[
         (
             "gan",
@@ -263,7 +270,7 @@ fn planned() -> Vec<(Kernel, Launch)> {
         ),
     ];
     let caps = Caps::default();
-    let mut distinct: BTreeMap<String, (Kernel, Launch)> = BTreeMap::new();
+    let mut distinct: BTreeMap<String, (Kernel, Dispatch)> = BTreeMap::new();
     for &(variant, shape, classes, settings) in cases {
         let mut layer = Layer::default();
         layer.set("variant", variant, "");
@@ -271,13 +278,15 @@ fn planned() -> Vec<(Kernel, Launch)> {
         let settings = Settings::resolve(&models::menu(), &[layer]).unwrap();
         let examples = Examples { shape: shape.to_vec(), classes, series: None };
         let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
-        let data = Data { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
+        let data =
+            DataLayout { count: 1000, item_len: shape.iter().product(), bytes: shape.len() == 3, stack: 1, classes };
         let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();
-        for (step, caps) in plans.0.iter().flat_map(|(_, p)| &p.steps).flat_map(|s| every_caps().map(|caps| (s, caps)))
+        for (launch, caps) in
+            plans.0.iter().flat_map(|(_, p)| &p.launches).flat_map(|l| every_caps().map(|caps| (l, caps)))
         {
-            let launch = step.kernel.launch(&caps);
-            let key = format!("{} {:?} {:?}", step.kernel.name(), launch.body.as_ptr(), launch.overrides);
-            distinct.entry(key).or_insert_with(|| (step.kernel.clone(), launch));
+            let dispatch = launch.kernel.dispatch(&caps);
+            let key = format!("{} {:?} {:?}", launch.kernel.name(), dispatch.body.as_ptr(), dispatch.overrides);
+            distinct.entry(key).or_insert_with(|| (launch.kernel.clone(), dispatch));
         }
     }
     distinct.into_values().collect()
@@ -289,20 +298,21 @@ fn every_launch_compiles_in_a_browser() {
     if browser::wanted().is_none() {
         return;
     }
-    for (kernel, launch) in every_launch().iter().filter(|(_, launch)| is_portable(launch)) {
-        let job = browser::Job { kernel, launch, bindings: &[], operands: &[], reads: 0, offset: 0 };
+    for (kernel, dispatch) in every_launch().iter().filter(|(_, dispatch)| is_portable(dispatch)) {
+        let job = browser::Job { kernel, dispatch, bindings: &[], operands: &[], reads: 0, offset: 0 };
         browser::run(&job).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
     }
 }
 
-/// The oldest Vulkan with subgroups and a new one, and the SPIR-V that wgpu writes for their drivers, as `spirv-val` calls them.
+/// The oldest Vulkan with subgroups and a new one, and the SPIR-V that wgpu writes for their drivers, as `spirv-val`
+/// calls them.
 const VULKAN: [(&str, &str, (u8, u8)); 2] = [("vulkan1.1", "spv1.3", (1, 3)), ("vulkan1.3", "spv1.6", (1, 6))];
 
 /// The validator of the Khronos group.
 struct SpirvVal {
     program: OsString,
-    /// It knows the extension for matrix units, and what Vulkan says of strides in workgroup memory, which naga does not keep to
-    /// (wgpu's issue 7696): it is asked about SPIR-V alone.
+    /// It knows the extension for matrix units, and what Vulkan says of strides in workgroup memory, which naga does
+    /// not keep to (wgpu's issue 7696): it is asked about SPIR-V alone.
     recent: bool,
 }
 
@@ -321,8 +331,8 @@ impl SpirvVal {
         Some(Self { program, recent: year >= 2024 })
     }
 
-    fn knows(&self, launch: &Launch) -> bool {
-        self.recent || is_portable(launch)
+    fn knows(&self, dispatch: &Dispatch) -> bool {
+        self.recent || is_portable(dispatch)
     }
 
     fn pass(&self, name: &str, environment: &str, words: &[u32]) {
@@ -342,13 +352,13 @@ impl SpirvVal {
 }
 
 /// Applies the constants as a driver's front end does, and writes the result in each shading language.
-fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Launch, validator: Option<&SpirvVal>) {
+fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, dispatch: &Dispatch, validator: Option<&SpirvVal>) {
     let name = kernel.name();
     let entry = Some((ShaderStage::Compute, "main"));
     let mut constants = PipelineConstants::default();
-    constants.extend(launch.overrides.iter().cloned());
+    constants.extend(dispatch.overrides.iter().cloned());
     let specialised = back::pipeline_constants::process_overrides(module, info, entry, &constants);
-    let (module, info) = specialised.unwrap_or_else(|e| panic!("{name} with {:?}: {e}", launch.overrides));
+    let (module, info) = specialised.unwrap_or_else(|e| panic!("{name} with {:?}: {e}", dispatch.overrides));
 
     let size = module.entry_points[0].workgroup_size;
     assert!(size.iter().product::<u32>() <= INVOCATIONS && size[2] <= 64, "{name}: {size:?} invocations");
@@ -356,9 +366,9 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
     layouter.update(module.to_ctx()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let shared = module.global_variables.iter().filter(|(_, v)| v.space == AddressSpace::WorkGroup);
     let memory: u32 = shared.map(|(_, v)| layouter[v.ty].size).sum();
-    let available = if is_portable(launch) { WORKGROUP_MEMORY } else { MATRIX_MEMORY };
+    let available = if is_portable(dispatch) { WORKGROUP_MEMORY } else { MATRIX_MEMORY };
     assert!(memory <= available, "{name}: {memory} bytes of workgroup memory");
-    assert!(launch.groups.iter().all(|&g| (1..=65_535).contains(&g)), "{name}: {:?} workgroups", launch.groups);
+    assert!(dispatch.groups.iter().all(|&g| (1..=65_535).contains(&g)), "{name}: {:?} workgroups", dispatch.groups);
 
     let point = || Some((ShaderStage::Compute, "main".to_string()));
     for (vulkan, spirv, lang_version) in VULKAN {
@@ -373,7 +383,7 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
         };
         let words = spv::write_vec(&module, &info, &options, None);
         let words = words.unwrap_or_else(|e| panic!("{name} in {spirv}: {e}"));
-        if let Some(validator) = validator.filter(|v| v.knows(launch)) {
+        if let Some(validator) = validator.filter(|v| v.knows(dispatch)) {
             let environment = if validator.recent { spirv } else { vulkan };
             validator.pass(name, environment, &words);
         }
@@ -381,7 +391,7 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
     let options = msl::PipelineOptions { entry_point: point(), ..Default::default() };
     let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
     let written = msl::write_string(&module, &info, &metal, &options);
-    if !is_portable(launch) {
+    if !is_portable(dispatch) {
         return; // Metal has 8 x 8 only, and the others have none
     }
     written.unwrap_or_else(|e| panic!("{name} in MSL: {e}"));
@@ -409,11 +419,11 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, launch: &Laun
 #[test]
 fn every_launch_is_written_in_every_language() {
     let planned = planned();
-    let all: Vec<(Kernel, Launch)> = planned.into_iter().chain(every_launch()).collect();
-    let key = |(kernel, launch): &(Kernel, Launch)| (kernel.name(), launch.body.as_ptr() as usize);
+    let all: Vec<(Kernel, Dispatch)> = planned.into_iter().chain(every_launch()).collect();
+    let key = |(kernel, dispatch): &(Kernel, Dispatch)| (kernel.name(), dispatch.body.as_ptr() as usize);
     let first: BTreeMap<_, _> = all.iter().map(|one| (key(one), one)).collect();
-    let parsed = |(key, (kernel, launch)): ((&'static str, usize), &(Kernel, Launch))| {
-        let module = parse(kernel, launch);
+    let parsed = |(key, (kernel, dispatch)): ((&'static str, usize), &(Kernel, Dispatch))| {
+        let module = parse(kernel, dispatch);
         let info = validate(kernel.name(), &module);
         (key, (module, info))
     };
@@ -423,6 +433,6 @@ fn every_launch_is_written_in_every_language() {
         let (module, info) = &modules[&key(one)];
         specialise(module, info, &one.0, &one.1, validator.as_ref());
     });
-    let shown = all.iter().filter(|(_, launch)| validator.as_ref().is_some_and(|v| v.knows(launch))).count();
+    let shown = all.iter().filter(|(_, dispatch)| validator.as_ref().is_some_and(|v| v.knows(dispatch))).count();
     println!("{} launches of {} modules, {shown} of them passed by spirv-val", all.len(), modules.len());
 }

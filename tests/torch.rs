@@ -22,9 +22,10 @@ const EXACT: f64 = 1e-6;
 
 /// Name, settings, metrics that are compared, and whether it is small enough for a software adapter.
 ///
-/// The game magnifies rounding: some unit lies so near to the kink of its ReLU that it falls on either side, and Adam makes
-/// a full step of the smallest gradient. PyTorch's own f32 leaves its f64 by 5e-3 within ten rounds of `dcgan` as it is by
-/// default. Hence slow plain descent where it is wide, and low rates there and where a penalty looks at slopes.
+/// The game magnifies rounding: some unit lies so near to the kink of its ReLU that it falls on either side, and Adam
+/// makes a full step of the smallest gradient. PyTorch's own f32 leaves its f64 by 5e-3 within ten rounds of `dcgan` as
+/// it is by default. Hence slow plain descent where it is wide, and low rates there and where a penalty looks at
+/// slopes.
 const CASES: &[(&str, &[&str], &[&str], bool)] = &[
     ("gan", &["variant=gan", "batch=16"], GAME, true),
     ("dcgan", &["variant=dcgan", "batch=16", "width=16", "lr_g=0.00005", "lr_d=0.00005"], GAME, true),
@@ -264,7 +265,7 @@ fn export_for_torch() {
         let mut r = reference(&s, &dataset, &model, &start);
         let mut tensors = start.tensors;
         for round in 0..ROUNDS {
-            r.clock[0] = round as u32;
+            r.clock.step = round;
             for (id, node) in model.round().nodes().into_iter().enumerate() {
                 let leaf = match node.op {
                     Op::Batch { draw, field: Field::Items } => format!("real{draw}"),

@@ -9,7 +9,7 @@ use saddle::{
     cpu::Cpu,
     gpu::Gpu,
     grad::grad,
-    graph::{Graph, Reset, T},
+    graph::{Graph, Reset, Var},
     kernels::Caps,
     nn::{Cell, Mode, Net, Recurrence, Start},
     plan::plan,
@@ -59,12 +59,12 @@ impl Case {
     }
 
     /// The layers' states; inputs `x`, `h0`, `c0`, `mask`.
-    fn build<'g>(&self, net: &Net<'g>) -> (T<'g>, T<'g>) {
+    fn build<'g>(&self, net: &Net<'g>) -> (Var<'g>, Var<'g>) {
         let [steps, batch, inputs, units] = self.shape;
         let x = net.graph.input("x", &[steps, batch, inputs]);
         let mask = net.graph.input("mask", &[steps, batch]);
         let [h0, c0] = ["h0", "c0"].map(|name| net.graph.input(name, &[batch, units]));
-        let initial = |state: T<'g>| (self.layers == 1).then_some(state);
+        let initial = |state: Var<'g>| (self.layers == 1).then_some(state);
         let r = Recurrence { mask: Some(mask), reverse: false, h0: initial(h0), c0: initial(c0) };
         let layer = |name: &str, x| match self.both {
             false => net.recurrent(self.cell(), name, x, units, &r),
@@ -119,7 +119,7 @@ impl Case {
                 worst = worst.max(self.close(&format!("{order}-order gradient of {name}"), &got, &wanted[name]));
             }
         }
-        println!("{}: {} launches, worst error {worst:.1e}, {}", self.name, program.steps.len(), runner.describe());
+        println!("{}: {} launches, worst error {worst:.1e}, {}", self.name, program.launches.len(), runner.describe());
     }
 
     fn close(&self, what: &str, got: &[f32], want: &[f64]) -> f64 {

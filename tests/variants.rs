@@ -1,5 +1,5 @@
-//! Every variant, with its default preset made small: the same bits twice and after a restart, also across the phases of
-//! its training; the same losses on both runners; samples that are what they should be.
+//! Every variant, with its default preset made small: the same bits twice and after a restart, also across the phases
+//! of its training; the same losses on both runners; samples that are what they should be.
 
 mod common;
 mod training;
@@ -128,8 +128,8 @@ fn fault(session: &mut Session, until: u64) -> Option<String> {
     None
 }
 
-/// A value of each state in turn: a NaN goes on into the losses on some devices and on others not, and an infinite second moment
-/// only holds a parameter still.
+/// A value of each state in turn: a NaN goes on into the losses on some devices and on others not, and an infinite
+/// second moment only holds a parameter still.
 #[test]
 fn what_is_no_longer_finite_is_found_within_50_steps() {
     let mut looks = 0;

@@ -9,7 +9,8 @@ pub fn table(report: &Report) -> String {
     let c = &report.ceilings;
     let also = |rate: Option<f64>, of: &str| rate.map_or(String::new(), |rate| format!(" ({rate:.0} {of})"));
     let mut text = format!(
-        "{}\n  {:.0} GFLOP/s of multiply-adds{}{}, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a read-back {:.0} us\n",
+        "{}\n  {:.0} GFLOP/s of multiply-adds{}{}, {:.1} GB/s of copies, a launch {:.1} us, a submission {:.0} us, a \
+        read-back {:.0} us\n",
         report.subject,
         c.multiply_add,
         also(c.half, "in f16"),
@@ -106,7 +107,7 @@ fn aligned(head: &[&str], left: usize, rows: impl Iterator<Item = Vec<String>>) 
 struct Measure {
     group: &'static str,
     name: String,
-    /// What of it was measured: a batch, a shape.
+    /// The measured case: a batch, a shape.
     detail: String,
     unit: &'static str,
     values: Vec<Option<f64>>,
@@ -172,7 +173,7 @@ fn measures(reports: &[Report]) -> Vec<Measure> {
     all
 }
 
-/// The first of those that are alike, in order.
+/// The first item for each distinct key, in order.
 fn distinct<'a, R, K: Ord>(all: impl Iterator<Item = &'a R>, key: impl Fn(&'a R) -> K) -> Vec<&'a R> {
     let mut seen = BTreeSet::new();
     all.filter(|one| seen.insert(key(one))).collect()
@@ -220,7 +221,8 @@ const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00
 /// Several reports side by side as a page of bars; nothing in it is fetched.
 pub fn html(reports: &[Report]) -> String {
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Saddle on {} devices</title><style>{STYLE}</style>\n<h1>Saddle on {} devices</h1>\n<table>",
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Saddle on {} \
+        devices</title><style>{STYLE}</style>\n<h1>Saddle on {} devices</h1>\n<table>",
         reports.len(),
         reports.len()
     );
@@ -235,7 +237,8 @@ pub fn html(reports: &[Report]) -> String {
             escaped(&subject.wgpu)
         );
     }
-    page += "</table>\n<p>Longer is better. Each bar is a share of the fastest device; in brackets, how many times device A.\n";
+    page += "</table>\n<p>Longer is better. Each bar is a share of the fastest device; in brackets, how many \
+             times device A.\n";
     let mut group = "";
     for measure in measures(reports) {
         if measure.group != group {
@@ -252,7 +255,8 @@ pub fn html(reports: &[Report]) -> String {
         for (i, value) in measure.values.iter().enumerate() {
             let Some(value) = value else { continue };
             page += &format!(
-                "<div class=\"row\"><span>{}</span><span><div class=\"bar\" style=\"width:{:.2}%;background:{}\"></div></span><span class=\"value\">{}</span></div>\n",
+                "<div class=\"row\"><span>{}</span><span><div class=\"bar\" \
+                style=\"width:{:.2}%;background:{}\"></div></span><span class=\"value\">{}</span></div>\n",
                 letter(i),
                 100.0 * value / most,
                 COLOURS[i % COLOURS.len()],

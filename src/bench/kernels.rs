@@ -1,18 +1,18 @@
-//! The kernels of rounds, each on its own beside what the device can do.
+//! The kernels of rounds, each timed alone and compared with the ceilings of the device.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Ceilings, Effort, KernelTime, Open, time};
 use crate::{
     error::Result,
-    program::{Buffer, BufferId, Content, Program, Range, Step},
+    program::{Buffer, BufferId, Content, Launch, Program, Slice},
 };
 
-/// Launches that differ in nothing that their speed depends on.
+/// A kind of launch: launches that agree in everything that affects their speed.
 pub struct Kind {
     /// Name of the kernel; of a product also which of its factors are transposed, as they are in gradients.
     pub kernel: String,
-    /// Its extents.
+    /// Extents of the kernel.
     pub shape: String,
     rounds: BTreeMap<String, usize>,
     /// One such launch alone.
@@ -23,13 +23,13 @@ pub struct Kind {
 pub fn kinds(rounds: &[(&str, Program)], ceilings: &Ceilings, most: usize) -> Vec<Kind> {
     let mut kinds: BTreeMap<[String; 2], Kind> = BTreeMap::new();
     for (round, program) in rounds {
-        for step in &program.steps {
-            let [kernel, shape] = [step.kernel.form(), step.kernel.extents()];
+        for launch in &program.launches {
+            let [kernel, shape] = [launch.kernel.form(), launch.kernel.extents()];
             let kind = kinds.entry([kernel.clone(), shape.clone()]).or_insert_with(|| Kind {
                 kernel,
                 shape,
                 rounds: BTreeMap::new(),
-                program: alone(program, step),
+                program: alone(program, launch),
             });
             *kind.rounds.entry(round.to_string()).or_default() += 1;
         }
@@ -62,18 +62,18 @@ impl Kind {
     }
 }
 
-/// One launch with the buffers that it binds; all floats are 0.5, as multiplying zeros takes a device less power.
-fn alone(program: &Program, step: &Step) -> Program {
+/// One launch with the buffers that it binds; all floats are 0.5, because multiplying zeros takes less power.
+fn alone(program: &Program, launch: &Launch) -> Program {
     let mut kept: Vec<BufferId> = vec![];
-    let mut moved = |range: &Range| {
+    let mut moved = |range: &Slice| {
         let buffer = kept.iter().position(|&kept| kept == range.buffer).unwrap_or_else(|| {
             kept.push(range.buffer);
             kept.len() - 1
         });
-        Range { buffer, ..*range }
+        Slice { buffer, ..*range }
     };
-    let bindings = step.bindings.iter().map(&mut moved).collect();
-    let operands = step.operands.iter().map(&mut moved).collect();
+    let bindings = launch.bindings.iter().map(&mut moved).collect();
+    let operands = launch.operands.iter().map(&mut moved).collect();
     let filled = |&id: &BufferId| {
         let Buffer { content, len } = &program.buffers[id];
         let words = matches!(content, Content::Clock | Content::Items | Content::Classes);
@@ -81,7 +81,7 @@ fn alone(program: &Program, step: &Step) -> Program {
     };
     Program {
         buffers: kept.iter().map(filled).collect(),
-        steps: vec![Step { bindings, operands, ..step.clone() }],
+        launches: vec![Launch { bindings, operands, ..launch.clone() }],
         ..Default::default()
     }
 }

@@ -17,11 +17,11 @@ use crate::{
     graph::Graph,
     kernels::{Caps, Kernel, Matrix, MatrixMultiplyAdd, MultiplyAdd},
     plan::plan,
-    program::{Buffer, Content, Program, Range, Step},
+    program::{Buffer, Content, Launch, Program, Slice},
     runner::Runner,
 };
 
-/// Measurements that a median is taken of.
+/// Number of measurements in a median.
 const SAMPLES: usize = 5;
 /// Elements of a copy: four times 64 MiB are beyond every cache.
 const COPIED: usize = 1 << 26;
@@ -31,14 +31,14 @@ const COPIED: usize = 1 << 26;
 pub struct Effort {
     /// Seconds of one measurement; a median is taken of five.
     pub seconds: f64,
-    /// Seconds after which fewer measurements have to do.
+    /// Time limit in seconds: past it, only the first measurement is made.
     pub limit: f64,
 }
 
 /// Opens a device: called for each part, so that each starts with nothing loaded.
 pub type Open<'a> = &'a dyn Fn() -> Result<(Box<dyn Runner>, Caps)>;
 
-/// Times `run`, which does something so many times and says how many seconds that took: seconds for each. The first run does
+/// Seconds per iteration of `run(n)`, which performs n iterations and returns their total seconds. The first run does
 /// not count.
 fn measure(effort: Effort, mut run: impl FnMut(usize) -> Result<f64>) -> Result<Spread> {
     let begun = Instant::now();
@@ -59,7 +59,7 @@ fn time(open: Open, effort: Effort, program: &Program) -> Result<Spread> {
     measure(effort, |times| Ok(runner.time(id, 0, times)?.as_secs_f64()))
 }
 
-/// What the device can do at most.
+/// Measures the ceilings of a device.
 pub fn ceilings(open: Open, effort: Effort) -> Result<Ceilings> {
     let caps = open()?.1;
     let work = arithmetic(&caps)?;
@@ -90,17 +90,17 @@ pub fn ceilings(open: Open, effort: Effort) -> Result<Ceilings> {
     })
 }
 
-/// y = 2 x of so many elements, in one launch.
+/// y = 2 x with `len` elements, in one launch.
 fn doubled(caps: &Caps, len: usize) -> Result<Program> {
     let graph = Graph::new();
     graph.output("y", graph.input("x", &[len]) * 2.0);
     plan(&graph, caps, None)
 }
 
-/// What shows how fast the device multiplies and adds: a kernel that does nothing else; on a processor, whose runner has
-/// vectors in its products and not in that, a large product.
+/// A program that measures the rate of multiply-adds: a kernel that does nothing else, or, on a processor, a large
+/// product, because the CPU runner uses vectors in products and not in that kernel.
 fn arithmetic(caps: &Caps) -> Result<Program> {
-    if !caps.wide {
+    if !caps.runs_shaders {
         let graph = Graph::new();
         let [a, b] = ["a", "b"].map(|name| graph.input(name, &[1024, 1024]));
         graph.output("y", a.matmul(b));
@@ -119,8 +119,8 @@ fn alone(kernel: impl Into<Kernel>) -> Program {
     let kernel = kernel.into();
     let buffers = kernel.buffers();
     let lens = [buffers.reads, buffers.writes].concat();
-    let bindings = lens.iter().enumerate().map(|(buffer, &len)| Range { buffer, offset: 0, len }).collect();
-    let steps = vec![Step { bindings, label: kernel.name().into(), kernel, operands: vec![] }];
+    let bindings = lens.iter().enumerate().map(|(buffer, &len)| Slice { buffer, offset: 0, len }).collect();
+    let launches = vec![Launch { bindings, label: kernel.name().into(), kernel, operands: vec![] }];
     let buffers = lens.into_iter().map(|len| Buffer { content: Content::Constant(0.5), len }).collect();
-    Program { buffers, steps, ..Default::default() }
+    Program { buffers, launches, ..Default::default() }
 }

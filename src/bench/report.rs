@@ -23,7 +23,7 @@ pub struct Report {
     /// The device, and what it was looked at with.
     #[serde(flatten)]
     pub subject: Subject,
-    /// What it can do at most.
+    /// Ceilings of the device.
     pub ceilings: Ceilings,
     /// Rounds of variants.
     pub rounds: Vec<RoundTime>,
@@ -80,7 +80,7 @@ fn host() -> String {
     [Some(&*format!("{OS} {ARCH}")), model].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What a device can do at most. A ceiling that only some devices have is an `Option` that defaults to none.
+/// Measured ceilings of a device. A ceiling that only some devices have is an `Option` that defaults to none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
     /// f32 multiply-adds, in GFLOP/s, each counted as two operations.
@@ -135,7 +135,7 @@ impl Spread {
 /// Training rounds of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundTime {
-    /// What the case is called.
+    /// Name of the case.
     pub name: String,
     /// How its settings differ from the variant's own.
     pub settings: String,

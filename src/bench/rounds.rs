@@ -10,7 +10,7 @@ use crate::{
     data::Dataset,
     engine::{Engine, Plans},
     error::{Error, Result},
-    kernels::{Caps, gather::Data},
+    kernels::{Caps, Clock, gather::DataLayout},
     models, probe,
     program::Program,
     session,
@@ -19,11 +19,11 @@ use crate::{
 
 /// A round that is measured.
 pub struct Case {
-    /// What it is called.
+    /// Name of the round.
     pub name: &'static str,
     variant: &'static str,
     settings: &'static [&'static str],
-    /// The text that it learns, where it learns one.
+    /// The text to learn, if the round learns text.
     text: Option<&'static str>,
 }
 
@@ -34,8 +34,8 @@ const fn case(name: &'static str, variant: &'static str, settings: &'static [&'s
 /// A text that does not change.
 const TEXT: &str = include_str!("../../LICENSE-APACHE");
 
-/// The nets that other systems are timed with, the other variants as they come, and what only some settings or data want:
-/// every kernel is in one of them.
+/// The nets that other systems are timed with, the other variants as they come, and what only some settings or data
+/// want: every kernel is in one of them.
 pub const CASES: &[Case] = &[
     case("gan", "gan", &[]),
     case("wgan", "gan", &["data=grid", "objective=wgan", "clip=0.01", "critic_steps=5", "optimizer=rmsprop"]),
@@ -91,7 +91,7 @@ impl Case {
         let settings = self.with_data(path.as_deref())?;
         let mut dataset = session::open_data(&settings)?;
         // As many examples as a binding holds: rounds are as fast with fewer.
-        let Data { item_len, bytes, .. } = session::layout(&dataset);
+        let DataLayout { item_len, bytes, .. } = session::layout(&dataset);
         dataset.truncate(caps.max_binding as usize / if bytes { item_len } else { 4 * item_len });
         let model = models::variant(self.variant)?.model(&settings, &session::examples(&dataset))?;
         let name = model.phases.last().expect("a model has a phase").name;
@@ -123,7 +123,7 @@ impl Planned<'_> {
         self.plans.0.iter().map(|(_, program)| program)
     }
 
-    /// Seconds that measuring takes at least: two rounds.
+    /// Minimum duration of a measurement in seconds: two rounds at the speed of the ceilings.
     pub fn least(&self, ceilings: &Ceilings) -> f64 {
         2.0 * ceilings.least(self.program().cost())
     }
@@ -137,7 +137,7 @@ impl Planned<'_> {
         session::upload(runner.as_mut(), &dataset)?;
         drop(dataset);
         let mut engine = Engine::new(runner, plans, settings.seed)?;
-        engine.set_clock(from, settings.seed)?;
+        engine.set_clock(Clock { step: from, seed: settings.seed })?;
         let mut first = None;
         let rounds = measure(effort, |times| {
             let start = Instant::now();
@@ -151,7 +151,7 @@ impl Planned<'_> {
             batch: settings.batch,
             milliseconds: rounds.times(1e3),
             first: first.expect("a round was run").as_secs_f64(),
-            launches: program.steps.len(),
+            launches: program.launches.len(),
             gflop: program.cost().flops / 1e9,
             planned: program.bytes(),
             allocated: engine.allocated(),

@@ -1,35 +1,33 @@
-//! How far from its twin in f64 a kernel's result may lie, derived from what it computes.
+//! Error bounds of kernels against their references in f64, derived from their arithmetic.
 
 use super::{inputs::Data, run::Written};
 use crate::{
     graph::Dist,
     kernels::{
-        Adam, Chain, Kernel, NormSums, Reduce, RmsProp, Sequence, Sgd,
-        chain::{self, Code},
-        multiply_add::CHAINS,
-        offsets,
+        Adam, Chain, Kernel, NormSums, Reduce, RmsProp, Sequence, Sgd, chain::Code, multiply_add::CHAINS, offsets,
     },
 };
 
 /// Distance from 1 to the next `f32`.
 pub const EPS: f64 = f32::EPSILON as f64;
-/// Below every normal `f32`: implementations may flush what is smaller.
+/// Smallest normal `f32`: implementations may flush smaller numbers to zero.
 pub const TINY: f64 = f32::MIN_POSITIVE as f64;
 
-/// How far from the `f64` twin a result may lie. Words must always be equal.
+/// How far from the `f64` reference a result may lie. Words must always be equal.
 #[derive(Clone, Debug)]
 pub enum Bound {
-    /// The bits of the `f32` twin: data movement, integers, comparisons.
+    /// The bits of the `f32` reference: data movement, integers, comparisons.
     Exact,
-    /// c * eps * sqrt(terms) * S + tiny, where S is the twin on absolute values: kernels that add `terms` products.
+    /// c * eps * sqrt(terms) * S + tiny, where S is the reference on absolute values: kernels that add `terms`
+    /// products.
     Sum {
-        /// Roundings of a term and of what follows the sum.
+        /// Number of roundings of a term and of the operations after the sum.
         c: f64,
         /// Products that are added.
         terms: usize,
     },
-    /// The same for operands that were rounded to half precision: each term is off by two roundings of 2^-11, or by less than
-    /// 2^-24 where an operand has no normal half.
+    /// The same for operands that were rounded to half precision: each term is off by two roundings of 2^-11, or by
+    /// less than 2^-24 where an operand has no normal half.
     Half {
         /// Products that are added.
         terms: usize,
@@ -46,7 +44,7 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// What is derived for a kernel on these contents; `half` where it is a product of operands in half precision.
+    /// The bound for a kernel on these contents; `half` for a product of operands in half precision.
     pub fn of(kernel: &Kernel, data: &Data, half: bool) -> Self {
         let sum = |terms: usize, half: bool| if half { Self::Half { terms } } else { Self::Sum { c: 2.0, terms } };
         let one = |bounds: Vec<f64>| Self::Each(vec![bounds]);
@@ -56,8 +54,8 @@ impl Bound {
             Kernel::ConvTranspose2d(k) => sum(k.geometry.k * k.geometry.r * k.geometry.s, half),
             Kernel::Conv2dFilter(k) => sum((k.geometry.b * k.geometry.p * k.geometry.q).div_ceil(k.splits), half),
             Kernel::MatrixMultiplyAdd(k) => sum(k.rounds * k.matrix.side(), k.matrix.is_half()),
-            // WGSL's logarithm (2^-21 or 3 ulp) enters through a slope of at most 0.17 of the value, and nine steps of a
-            // polynomial with shrinking terms round it about twice each in all.
+            // WGSL's logarithm (2^-21 or 3 ulp) enters through a slope of at most 0.17 of the value, and nine steps of
+            // a polynomial with shrinking terms round it about twice each in all.
             Kernel::Random(k) if k.dist == Dist::Normal => Self::Within { absolute: 0.0, relative: 8.0 * EPS },
             Kernel::Lstm(k) => recurrent(&k.sequence),
             Kernel::LstmGrad(k) => recurrent(&k.sequence),
@@ -78,22 +76,25 @@ impl Bound {
             Kernel::Adam(k) => adam(k, data),
             Kernel::Sgd(k) => sgd(k, data),
             Kernel::RmsProp(k) => rmsprop(k, data),
-            // Each step rounds twice at most and shrinks what was wrong before; then comes the mean. The inputs are rounded, too.
+            // Each step rounds twice at most and shrinks what was wrong before; then comes the mean. The inputs are
+            // rounded, too.
             Kernel::MultiplyAdd(k) => {
                 let eps = if k.half { 2f64.powi(-10) } else { EPS };
                 let (largest, shrinks) = (CHAINS as f64 + 1.0, 1.0 - f64::from(data.reads[1][0]));
                 let absolute = largest * (eps * (1.0 + 1.0 / shrinks) + EPS * CHAINS as f64);
                 Self::Within { absolute, relative: 0.0 }
             }
-            // What moves data or makes bits. A new kernel is held to this, the strictest bound, until it has one of its own.
+            // What moves data or makes bits. A new kernel is held to this, the strictest bound, until it has one of its
+            // own.
             _ => Self::Exact,
         }
     }
 }
 
-/// A step adds the errors of its sums of products and of its elementary functions, of which WGSL's tanh, with 1e-5, has by far
-/// the largest: two of them in an LSTM. What a step is given it passes on, less what it forgets; that in weights of this size
-/// no more than three steps' errors add up is measured, not derived. Cotangents are products of up to four such values.
+/// A step adds the errors of its sums of products and of its elementary functions, of which WGSL's tanh, with 1e-5, has
+/// by far the largest: two of them in an LSTM. What a step is given it passes on, less what it forgets; that in weights
+/// of this size no more than three steps' errors add up is measured, not derived. Cotangents are products of up to four
+/// such values.
 fn recurrent(s: &Sequence) -> Bound {
     let step = 2.0 * 1e-5 + 2.0 * EPS * (4.0 * s.units as f64).sqrt();
     Bound::Within { absolute: 4.0 * step * (s.steps as f64).min(3.0), relative: 0.0 }
@@ -121,8 +122,8 @@ fn reduce(k: &Reduce, data: &Data) -> Vec<f64> {
     bounds
 }
 
-/// The mean is a sum. The variance adds squares of deviations, each rounded twice, from a mean that is off by its own error,
-/// whose square enters.
+/// The mean is a sum. The variance adds squares of deviations, each rounded twice, from a mean that is off by its own
+/// error, whose square enters.
 fn moments(x: &[f32], outer: &[(usize, usize)], inner: &[(usize, usize)]) -> Bound {
     let members = offsets(inner);
     let count = members.len() as f64;
@@ -191,7 +192,8 @@ fn adam(k: &Adam, data: &Data) -> Bound {
         let (new_m, new_v) = (m + change, k.beta2 * v + (1.0 - k.beta2) * g * g);
         let error_m = EPS * (2.0 * change.abs() + (1.0 - k.beta1) * (g.abs() + m.abs()) + new_m.abs()) + TINY;
         let below = (new_v / c2).sqrt() + k.eps;
-        // rate / c1 * m / below: two divisions and a product; c1 to 3e-7; below: two roots, a division, a sum, half of v's 4 EPS
+        // rate / c1 * m / below: two divisions and a product; c1 to 3e-7; below: two roots, a division, a sum, half of
+        // v's 4 EPS
         let delta = rate / c1 * new_m / below;
         let relative = 6.0 * EPS + 3e-7 + 15.0 * EPS + 1.5e-7;
         bounds[0].push(EPS * (p - delta).abs() + relative * delta.abs() + rate / c1 * error_m / below + TINY);
@@ -228,27 +230,27 @@ fn rmsprop(k: &RmsProp, data: &Data) -> Bound {
     Bound::Each(bounds)
 }
 
-/// What a launch is to write.
+/// The expected output of a launch.
 pub struct Expected {
     kernel: Kernel,
     exact: Vec<Vec<f64>>,
-    /// The f32 twin's.
+    /// The f32 reference's.
     pub single: Written,
-    /// None: the bits of the f32 twin.
+    /// None: the bits of the f32 reference.
     bounds: Option<Vec<Vec<f64>>>,
 }
 
 /// The largest error of a result.
 #[derive(Clone, Debug)]
 pub struct Worst {
-    /// As a fraction of the bound: above 1 where it failed, infinite where a bit or a word differs or a number is none.
+    /// As a fraction of the bound: above 1 for a failure, infinite if a bit or a word differs or only one value is NaN.
     pub ratio: f64,
-    /// Where it is, and what is there.
+    /// Location of the largest error, and the values there.
     pub place: String,
 }
 
 impl Expected {
-    /// By the kernel's twins on these contents.
+    /// By the kernel's references on these contents.
     pub fn new(kernel: &Kernel, data: &Data, bound: &Bound) -> Self {
         let (exact, _) = data.twin64(kernel);
         let (floats, words) = data.twin32(kernel);
@@ -270,7 +272,7 @@ impl Expected {
         Self { kernel: kernel.clone(), exact, single: Written { floats, words }, bounds }
     }
 
-    /// Compares what was written.
+    /// Compares the output with the bounds.
     pub fn worst(&self, got: &Written) -> Worst {
         let mut worst = Worst { ratio: 0.0, place: String::new() };
         let mut look = |ratio: f64, place: &dyn Fn() -> String| {
@@ -325,7 +327,7 @@ pub fn chain_error(chain: &Chain, n: usize, acc: (f64, f64), operands: &[Vec<f32
 }
 
 fn instruction_error(code: Code, (a, da): (f64, f64), (b, db): (f64, f64), c: f64) -> (f64, f64) {
-    let value = chain::step(code, a, b, c);
+    let value = code.apply(a, b, c);
     let ulp = EPS * value.abs() + TINY;
     let unsure = |x: f64, dx: f64| dx > 0.0 && x.abs() <= dx;
     let exp_ulps = |x: f64| 3.0 + 2.0 * x.abs();
@@ -345,7 +347,7 @@ fn instruction_error(code: Code, (a, da): (f64, f64), (b, db): (f64, f64), c: f6
         Code::Tanh => da + 1e-5,
         Code::Sigmoid => 0.25 * da + ((1.0 - value) * exp_ulps(a) + 4.0) * ulp,
         Code::Softplus => da + small_exp * exp_ulps(a) * EPS + 2.0 * EPS + (-21.0f64).exp2() + ulp,
-        Code::Step => f64::from(unsure(a, da)),
+        Code::IsPositive => f64::from(unsure(a, da)),
         Code::Abs | Code::Clamp => da,
         Code::Sin | Code::Cos => da + (-11.0f64).exp2(),
         Code::Leaky => c.abs().max(1.0) * da + ulp,

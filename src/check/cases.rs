@@ -1,4 +1,4 @@
-//! Awkward shapes of every kernel: ones, primes, neighbours of powers of two, what does not fill a tile.
+//! Awkward shapes of every kernel: ones, primes, neighbours of powers of two, sizes that do not fill a tile.
 
 use super::Inputs;
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
         RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, Digit, Instr},
         finite::SPAN,
-        gather::Data,
+        gather::DataLayout,
     },
 };
 
-/// Elements of what goes along a flat tensor.
+/// Lengths for kernels on flat tensors.
 const LENGTHS: [usize; 22] =
     [1, 2, 3, 5, 7, 31, 63, 64, 65, 127, 251, 255, 256, 257, 509, 512, 1021, 4099, 10_007, 65_536, 65_537, 131_071];
 
@@ -257,7 +257,7 @@ pub fn product_chain() -> Chain {
     Chain::new(vec![Index::default(), Index::default()], vec![mul])
 }
 
-/// Every function of chains, and a range of what it is asked for.
+/// Every function of chains, with a range of arguments.
 pub const CODES: [(Code, (f32, f32)); 23] = [
     (Code::Add, (-3.0, 3.0)),
     (Code::Mul, (-3.0, 3.0)),
@@ -274,7 +274,7 @@ pub const CODES: [(Code, (f32, f32)); 23] = [
     (Code::Sigmoid, (-30.0, 30.0)),
     (Code::Softplus, (-100.0, 100.0)),
     (Code::Softplus, (-3.0, 3.0)),
-    (Code::Step, (-3.0, 3.0)),
+    (Code::IsPositive, (-3.0, 3.0)),
     (Code::Abs, (-3.0, 3.0)),
     (Code::Sin, (-3.0, 3.0)),
     (Code::Cos, (-3.0, 3.0)),
@@ -284,12 +284,12 @@ pub const CODES: [(Code, (f32, f32)); 23] = [
     (Code::Const, (-3.0, 3.0)),
 ];
 
-/// A kernel at a shape, and what it runs on.
+/// A kernel at a shape, and its inputs.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The kernel with its parameters.
     pub kernel: Kernel,
-    /// What suits it.
+    /// Inputs that suit the kernel.
     pub inputs: Inputs,
 }
 
@@ -348,7 +348,7 @@ pub fn cases(name: &str) -> Vec<Case> {
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: Data { count, item_len, bytes, stack, classes },
+                    data: DataLayout { count, item_len, bytes, stack, classes },
                 }
             },
         )

@@ -1,19 +1,19 @@
-//! What a kernel runs on.
+//! Inputs of a kernel under test.
 
-use crate::kernels::{Io, Kernel};
+use crate::kernels::{Clock, Io, Kernel};
 
 /// A quiet NaN with a recognisable payload.
 pub const POISON: u32 = 0x7fc0_dead;
-/// What the clock holds besides the step.
-const SEED: [u32; 2] = [0x0bad_cafe, 0x5eed];
+/// Seed in the clock.
+const SEED: u64 = 0x5eed_0bad_cafe;
 
-/// What a kernel runs on. Contents that are not given are drawn uniformly from `range`, except that outputs start as NaN
-/// and output words as 0.
+/// Inputs of a kernel under test. Contents that are not given are drawn uniformly from `range`, except that outputs
+/// start as NaN and output words as 0.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// Start of the random numbers.
     pub seed: u64,
-    /// What they are drawn from.
+    /// Range of the uniform random numbers.
     pub range: (f32, f32),
     /// See [`crate::kernels::Buffers::reads`].
     pub reads: Option<Vec<Vec<f32>>>,
@@ -21,7 +21,7 @@ pub struct Inputs {
     pub words: Option<Vec<Vec<u32>>>,
     /// The chain's operands.
     pub operands: Option<Vec<Vec<f32>>>,
-    /// What the outputs hold before the run: give it to kernels that work in place.
+    /// Contents of the outputs before the run: give them to kernels that work in place.
     pub writes: Option<Vec<Vec<f32>>>,
     /// See [`crate::kernels::Buffers::words_out`].
     pub words_out: Option<Vec<Vec<u32>>>,
@@ -33,8 +33,8 @@ impl Inputs {
         Self { seed, range: (-1.0, 1.0), reads: None, words: None, operands: None, writes: None, words_out: None }
     }
 
-    /// What a kernel meets in training: a rate and moments for an optimiser, a clock and items for a gather, weights of the size
-    /// at which layers start and a mask for a recurrence.
+    /// Inputs as a kernel meets them in training: a rate and moments for an optimiser, a clock and items for a gather,
+    /// weights of the size at which layers start and a mask for a recurrence.
     pub fn suited(kernel: &Kernel, seed: u64) -> Self {
         let (lens, random) = (kernel.buffers(), Self::random(seed));
         let mut rng = Rng(seed);
@@ -136,8 +136,8 @@ impl Inputs {
         self
     }
 
-    /// All contents, with the lengths that the kernel declares. Operands that are not given have the length that a chain
-    /// over the elements of the kernel needs.
+    /// All contents, with the lengths that the kernel declares. Operands that are not given have the length that a
+    /// chain over the elements of the kernel needs.
     pub fn filled(&self, kernel: &Kernel) -> Data {
         let lens = kernel.buffers();
         let elements = match kernel {
@@ -182,7 +182,7 @@ fn recurrent(inputs: Inputs, lens: &[usize], units: usize, weight: usize, mask: 
 
 /// The clock at a step.
 pub fn clock(step: u32) -> Vec<u32> {
-    vec![step, SEED[0], SEED[1], 0]
+    Clock { step: step.into(), seed: SEED }.words().to_vec()
 }
 
 /// The contents of all of a kernel's bindings.
@@ -201,22 +201,22 @@ pub struct Data {
 }
 
 impl Data {
-    /// What the kernel's twin in `f32` makes of it.
+    /// Output of the kernel's reference in `f32` for these inputs.
     pub fn twin32(&self, kernel: &Kernel) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
-        self.twin(kernel, |x| x)
+        self.reference(kernel, |x| x)
     }
 
-    /// What the kernel's twin in `f64` makes of it.
+    /// Output of the kernel's reference in `f64` for these inputs.
     pub fn twin64(&self, kernel: &Kernel) -> (Vec<Vec<f64>>, Vec<Vec<u32>>) {
-        self.twin(kernel, f64::from)
+        self.reference(kernel, f64::from)
     }
 
-    /// The `f64` twin on absolute values: the sum of |a||b| for a kernel that adds products.
+    /// The `f64` reference on absolute values: the sum of |a||b| for a kernel that adds products.
     pub fn magnitude(&self, kernel: &Kernel) -> Vec<Vec<f64>> {
-        self.twin(kernel, |x| f64::from(x.abs())).0
+        self.reference(kernel, |x| f64::from(x.abs())).0
     }
 
-    fn twin<F: num_traits::Float>(
+    fn reference<F: num_traits::Float>(
         &self,
         kernel: &Kernel,
         convert: impl Fn(f32) -> F + Copy,
@@ -224,7 +224,7 @@ impl Data {
         let all = |v: &[Vec<f32>]| v.iter().map(|x| x.iter().map(|&x| convert(x)).collect()).collect::<Vec<Vec<F>>>();
         let (reads, operands, mut writes) = (all(&self.reads), all(&self.operands), all(&self.writes));
         let mut words_out = self.words_out.clone();
-        kernel.twin(Io {
+        kernel.reference(Io {
             reads: reads.iter().map(Vec::as_slice).collect(),
             words: self.words.iter().map(Vec::as_slice).collect(),
             writes: writes.iter_mut().map(Vec::as_mut_slice).collect(),

@@ -1,5 +1,5 @@
-//! Whether a device computes what it should: every kernel against its twin in f64 under a derived bound, and some rounds of
-//! training beside the CPU runner.
+//! Whether a device computes what it should: every kernel against its reference in f64 under a derived bound, and some
+//! rounds of training beside the CPU runner.
 
 mod bound;
 pub mod cases;
@@ -37,7 +37,7 @@ pub enum Place<'a> {
         device: &'a Device,
         /// Its pipelines.
         pipelines: &'a Pipelines,
-        /// What it computes products with.
+        /// The bodies that compute its products.
         bodies: &'a [Body],
     },
 }
@@ -45,7 +45,7 @@ pub enum Place<'a> {
 /// Checks a kernel, by its file's name, at some of its shapes; on a GPU products by each body.
 ///
 /// # Errors
-/// The device gave up: what comes after it says nothing about kernels.
+/// The device failed: later results would say nothing about kernels.
 pub fn kernel(place: &Place, name: &str) -> Result<Vec<Checked>> {
     let cases = thinned(of_device(place, name));
     let Place::Gpu { device, pipelines, bodies } = place else {
@@ -59,7 +59,7 @@ pub fn kernel(place: &Place, name: &str) -> Result<Vec<Checked>> {
         launches.extend(bodies.iter().map(|&product| (case, Caps { product, max_groups, ..device.caps.clone() })));
     }
     // Compiled together, on all cores; what cannot be compiled says so at its launch.
-    let all: Vec<_> = launches.iter().map(|(case, caps)| (&case.kernel, case.kernel.launch(caps))).collect();
+    let all: Vec<_> = launches.iter().map(|(case, caps)| (&case.kernel, case.kernel.dispatch(caps))).collect();
     pipelines.get(device, &all).ok();
     let on_gpu = |(case, caps): &(&Case, Caps)| {
         let body = is_product(&case.kernel).then_some(caps.product);

@@ -1,4 +1,4 @@
-//! What was checked, as data and as a table.
+//! The report of a check, as data and as a table.
 
 use std::fmt::Write;
 
@@ -12,31 +12,31 @@ pub const SCHEMA: u32 = 1;
 /// One device: the file of `saddle check --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The device, and what it was looked at with.
+    /// The device and the versions that were checked.
     #[serde(flatten)]
     pub subject: Subject,
-    /// Launches against their twins.
+    /// Launches against their references.
     pub kernels: Vec<Checked>,
     /// Trainings beside the CPU runner's.
     pub trainings: Vec<Losses>,
-    /// Why it ended before everything was checked, where it did.
+    /// The reason why the check ended early, if it did.
     pub stopped: Option<String>,
-    /// Time that it took.
+    /// Duration of the check, in seconds.
     pub seconds: f64,
 }
 
-/// A launch against its twin.
+/// A launch against its reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checked {
     /// Its name.
     pub kernel: String,
-    /// Its extents; of a product also which of its factors are transposed.
+    /// Extents of the kernel; for a product, also which of its factors are transposed.
     pub shape: String,
-    /// What computed it, where it is a product on a GPU.
+    /// The body of a product on a GPU.
     pub body: Option<String>,
     /// The largest error as a fraction of its bound, where it is a number.
     pub ratio: Option<f64>,
-    /// What is wrong.
+    /// Description of the failure.
     pub failure: Option<String>,
 }
 
@@ -47,18 +47,18 @@ pub struct Losses {
     pub training: String,
     /// Names of the metrics.
     pub names: Vec<String>,
-    /// Of the last round on the device.
+    /// Metrics of the last round on the device.
     pub device: Vec<f32>,
-    /// Of the last round on the CPU runner.
+    /// Metrics of the last round on the CPU runner.
     pub cpu: Vec<f32>,
-    /// The largest difference of any round as a fraction of what is allowed, where it is a number.
+    /// The largest difference of any round as a fraction of the tolerance, if it is a number.
     pub ratio: Option<f64>,
-    /// What is wrong.
+    /// Description of the failure.
     pub failure: Option<String>,
 }
 
 impl Report {
-    /// Sentences about what is wrong.
+    /// Descriptions of the failures.
     pub fn failures(&self) -> Vec<&str> {
         let kernels = self.kernels.iter().map(|checked| &checked.failure);
         let trainings = self.trainings.iter().map(|losses| &losses.failure);

@@ -16,13 +16,13 @@ use crate::{
 pub const ROUNDS: u64 = 20;
 /// Examples that a training has.
 const EXAMPLES: usize = 512;
-/// How far a loss may be from the CPU runner's, as a share of it, or of 1 where it is smaller: each round adds to what the rounds
-/// before it left.
+/// How far a loss may be from the CPU runner's, as a share of it, or of 1 where it is smaller: each round adds to what
+/// the rounds before it left.
 const APART: f32 = 2e-3;
 
 /// A training that is compared.
 pub struct Training {
-    /// What it is called.
+    /// Name of the round.
     pub name: &'static str,
     settings: &'static [&'static str],
 }

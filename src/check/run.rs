@@ -1,6 +1,7 @@
 //! One launch between guard bands.
 //!
-//! Each binding is followed, inside the bound range, by a guard band: a stray read returns NaN, a stray write damages the band.
+//! Each binding is followed, inside the bound range, by a guard band: a stray read returns NaN, a stray write damages
+//! the band.
 
 use super::inputs::{Data, POISON};
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     error::{Error, Result},
     gpu::{Device, Job, Pipelines},
     kernels::{Caps, Kernel},
-    program::{Buffer, Content, Output, Program, Range, Step},
+    program::{Buffer, Content, Launch, Output, Program, Slice},
     runner::Runner,
 };
 
@@ -16,7 +17,7 @@ const GUARD_WORD: u32 = 0xdead_beef;
 /// Elements of a guard band: 256 bytes.
 pub const GUARD: usize = 64;
 
-/// What a launch wrote.
+/// The output of a launch.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// See [`crate::kernels::Buffers::writes`].
@@ -88,7 +89,7 @@ pub fn on_gpu(device: &Device, pipelines: &Pipelines, caps: &Caps, kernel: &Kern
     let Guarded { bindings, operands, reads } = Guarded::new(data);
     let offset = 4 * GUARD as u64;
     let job = Job { bindings: &bindings, operands: &operands, reads, offset };
-    Guarded::written(data, &pipelines.once(device, kernel, kernel.launch(caps), &job)?)
+    Guarded::written(data, &pipelines.once(device, kernel, kernel.dispatch(caps), &job)?)
 }
 
 /// Runs a kernel once on the CPU runner, whose slices end where the contents do.
@@ -99,20 +100,20 @@ pub fn on_cpu(kernel: &Kernel, data: &Data) -> Result<Written> {
     let (read, written) =
         ([data.reads.clone(), words(&data.words)].concat(), [data.writes.clone(), words(&data.words_out)].concat());
     let contents = [read.clone(), written.clone(), data.operands.clone()].concat();
-    let range = |(buffer, x): (usize, &Vec<f32>)| Range { buffer, offset: 0, len: x.len() };
-    let ranges: Vec<Range> = contents.iter().enumerate().map(range).collect();
+    let range = |(buffer, x): (usize, &Vec<f32>)| Slice { buffer, offset: 0, len: x.len() };
+    let ranges: Vec<Slice> = contents.iter().enumerate().map(range).collect();
     let (bindings, operands) = ranges.split_at(read.len() + written.len());
-    let output = |range: &Range| Output { name: range.buffer.to_string(), shape: vec![range.len], range: *range };
-    let step = Step {
+    let output = |range: &Slice| Output { name: range.buffer.to_string(), shape: vec![range.len], range: *range };
+    let launch = Launch {
         kernel: kernel.clone(),
         bindings: bindings.to_vec(),
         operands: operands.to_vec(),
         label: kernel.name().into(),
     };
-    let buffer = |range: &Range| Buffer { content: Content::Input(range.buffer.to_string()), len: range.len };
+    let buffer = |range: &Slice| Buffer { content: Content::Input(range.buffer.to_string()), len: range.len };
     let program = Program {
         buffers: ranges.iter().map(buffer).collect(),
-        steps: vec![step],
+        launches: vec![launch],
         outputs: bindings[read.len()..].iter().map(output).collect(),
         ..Default::default()
     };

@@ -170,7 +170,7 @@ pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
     /// How many samples
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = numbers(1, 1_000_000))]
     pub count: usize,
     /// Start of the random stream
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -188,7 +188,7 @@ pub struct SampleArgs {
     #[arg(long, value_name = "NAME|N", allow_negative_numbers = true)]
     pub class: Option<String>,
     /// Go from one sample to another in this many steps, once in each row
-    #[arg(long, value_name = "STEPS", value_parser = RangedU64ValueParser::<usize>::new().range(2..=64))]
+    #[arg(long, value_name = "STEPS", value_parser = numbers(2, 64))]
     pub interpolate: Option<usize>,
     /// Encode and decode held-out examples instead; a png shows their originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
@@ -302,14 +302,19 @@ pub enum BenchCommand {
     },
 }
 
+/// Whole numbers from `least` to `most`.
+fn numbers(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most)
+}
+
 fn seconds(text: &str) -> std::result::Result<f64, String> {
     let valid = text.parse().ok().filter(|seconds| (0.001..=3600.0).contains(seconds));
     valid.ok_or_else(|| "a number from 0.001 to 3600 is right".into())
 }
 
 const CHECK_EXAMPLES: &str = "\
-Runs every kernel at awkward shapes, and rounds of three models beside the CPU runner. What is off is marked FAILED, and the
-exit status is 1 then. Please send the file of --json with a report of a fault.
+Runs every kernel at awkward shapes, and rounds of three models beside the CPU runner. What is off is marked
+FAILED, and the exit status is 1 then. Please send the file of --json with a report of a fault.
 
 Examples:
   saddle check
@@ -350,7 +355,7 @@ pub struct EvalArgs {
     #[arg(long)]
     pub json: bool,
     /// The most samples, and the most held-out examples, to measure [default: as many as published]
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Start of the random streams
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -362,10 +367,10 @@ pub struct EvalArgs {
     #[arg(long, value_name = "STEP")]
     pub checkpoint: Option<u64>,
     /// Importance samples of the likelihood of a variational autoencoder; 0: leave it out [default: 200]
-    #[arg(long, value_name = "K", value_parser = RangedU64ValueParser::<usize>::new().range(0..=1_000_000))]
+    #[arg(long, value_name = "K", value_parser = numbers(0, 1_000_000))]
     pub importance: Option<usize>,
     /// Temperatures of the annealing that measures a Boltzmann machine; 0: leave it out [default: 20000]
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(0..=10_000_000))]
+    #[arg(long, value_name = "N", value_parser = numbers(0, 10_000_000))]
     pub temperatures: Option<usize>,
     /// Share of the training of the networks that score, for a quick look
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]

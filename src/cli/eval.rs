@@ -6,7 +6,7 @@ use image::RgbImage;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EvalArgs, print, tell, trained::Trained};
+use super::{EvalArgs, print, tell, trained::Asked};
 use crate::{
     data::{self, Dataset, Items, Series},
     error::{Error, Result},
@@ -25,6 +25,7 @@ use crate::{
     origin, report,
     session::{self, Session},
     settings::Likelihood,
+    trained::Trained,
 };
 
 /// Points that are generated for measures of modes.
@@ -47,7 +48,7 @@ struct Measured<'a> {
 /// A model that is being measured.
 struct Evaluation<'a> {
     args: &'a EvalArgs,
-    trained: &'a Trained,
+    trained: &'a Asked,
     session: Session,
     train: Dataset,
     test: Option<Dataset>,
@@ -58,9 +59,10 @@ struct Evaluation<'a> {
 
 /// Measures the model of a run, prints what it scores and writes it down.
 pub fn eval(args: &EvalArgs) -> Result<()> {
-    let trained = Trained::open(&args.run, args.checkpoint)?.with_data(args.data.as_ref(), args.accept_changed_data);
+    let trained = Trained::at(&args.run, args.checkpoint)?;
+    let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let model = trained.model()?;
-    let variant = &trained.settings().variant;
+    let variant = &trained.settings.variant;
     if args.importance.is_some() && model.named(&[BOUND]).next().is_none() {
         return Err(Error::usage(format!("--importance: `{variant}` has no likelihood to bound")));
     }
@@ -72,9 +74,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let test = trained.held_out()?;
     let held_out = test.as_ref().map(origin::digest);
     if test.is_none() {
-        tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings().data));
+        tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));
     }
-    let session = trained.session(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
+    let session = trained.session(&[SAMPLE, BOUND], args.adapter.as_deref())?;
     if args.importance.is_some() && session.latent_size() == 0 {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }
@@ -118,7 +120,7 @@ fn held_out_before(folder: &Path) -> Option<String> {
 }
 
 /// Whether the checkpoint holds a Boltzmann machine.
-fn has_machine(trained: &Trained) -> bool {
+fn has_machine(trained: &Asked) -> bool {
     Parameters::of(&trained.checkpoint).is_ok()
 }
 
@@ -132,7 +134,7 @@ impl Evaluation<'_> {
             reports.push(self.machine()?);
         }
         if reports.is_empty() {
-            return Err(Error::failure(format!("nothing of what is measured fits `{}`", self.trained.settings().data)));
+            return Err(Error::failure(format!("nothing of what is measured fits `{}`", self.trained.settings.data)));
         }
         Ok(reports)
     }
@@ -172,14 +174,14 @@ impl Evaluation<'_> {
         let classes = self.train.classes() as u32;
         // Samples of a conditional model come in turn.
         let wanted: Option<Vec<u32>> =
-            self.trained.settings().conditional.then(|| (0..count as u32).map(|n| n % classes).collect());
+            self.trained.settings.conditional.then(|| (0..count as u32).map(|n| n % classes).collect());
         let input =
             Images { train: &self.train, test: self.test.as_ref(), generated: &generated, wanted: wanted.as_deref() };
         images::images(&input, &self.setup)
     }
 
     fn points(&mut self) -> Result<Option<Report>> {
-        let name = &self.trained.settings().data;
+        let name = &self.trained.settings.data;
         if data::modes(name).is_none() {
             tell(format_args!(
                 "samples are not measured: points are by their modes, which are known of `ring` and `grid`"
@@ -231,7 +233,7 @@ impl Evaluation<'_> {
     fn likely(&self) -> Option<(Vec<f32>, Option<&'static str>)> {
         let examples = self.held_out();
         match (&self.train.items, &self.train.series) {
-            (Items::Bytes(_), _) if self.trained.settings().likelihood == Likelihood::Gaussian => {
+            (Items::Bytes(_), _) if self.trained.settings.likelihood == Likelihood::Gaussian => {
                 tell("likelihoods are not measured: a Gaussian has a density, and whole grey levels have none");
                 None
             }

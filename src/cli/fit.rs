@@ -2,16 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::{
-    engine::Plans,
-    error::{Error, Result},
-    memory::{self, mib},
-    runner::Runner,
-    settings::Settings,
-};
-
-/// What threads and all that is small take beside what is planned: 3 to 10 MiB were measured.
-const SMALL: u64 = 12 << 20;
+use crate::{error::Error, settings::Settings};
 
 /// What makes a run that is too large fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +36,5 @@ pub fn advised(error: Error, fit: Option<Fit>) -> Error {
     match fit {
         Some(fit) => Error::failure(format!("{error}; {fit}")),
         None => Error::failure(format!("{error}; no batch is small enough, but a smaller model may be")),
-    }
-}
-
-/// Refuses plans that take more main memory than is free, the copies of a checkpoint included; their data is there already.
-///
-/// # Errors
-/// `Device` with both sizes and who limits the memory.
-pub fn in_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
-    let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
-    // A checkpoint is made of a copy of the states, and its bytes.
-    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + SMALL;
-    match memory::free()?.filter(|free| free.bytes < wanted) {
-        Some(free) => Err(Error::device(format!("this takes {} of memory, and {free}", mib(wanted)))),
-        None => Ok(()),
     }
 }

@@ -61,7 +61,8 @@ fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy(), "")
 }
 
-/// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader has gone (`| head`).
+/// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader
+/// has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
     match writeln!(io::stdout(), "{}", escaped(&text.to_string(), "\n\t")) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -3,7 +3,7 @@
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, print, shown, tell, trained::Trained};
+use super::{SampleArgs, print, shown, tell, trained::Asked};
 use crate::{
     data::{Series, SymbolKind},
     error::{Error, Result, unknown},
@@ -14,6 +14,7 @@ use crate::{
     report,
     session::Session,
     settings::Settings,
+    trained::Trained,
 };
 
 /// Columns of a picture of reconstructions.
@@ -31,8 +32,9 @@ struct Drawn {
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let trained = Trained::open(&args.run, args.checkpoint)?.with_data(args.data.as_ref(), args.accept_changed_data);
-    let (settings, examples) = (trained.settings(), &trained.examples);
+    let trained = Trained::at(&args.run, args.checkpoint)?;
+    let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
+    let (settings, examples) = (&trained.settings, &trained.examples);
     check(args, &ending, settings, examples)?;
     let class = class(args, &trained)?;
     let model = trained.model()?;
@@ -40,7 +42,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if model.named(&[graph]).next().is_none() {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
-    let mut session = trained.session(&model, &[graph], args.adapter.as_deref())?;
+    let mut session = trained.session(&[graph], args.adapter.as_deref())?;
     let drawn = draw(args, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.shape);
     write(args, &ending, examples, &drawn)?;
@@ -83,9 +85,9 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
 }
 
 /// The number of the class that `--class` names.
-fn class(args: &SampleArgs, trained: &Trained) -> Result<Option<usize>> {
+fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
     let (Some(wanted), count) = (&args.class, trained.examples.classes) else { return Ok(None) };
-    if !trained.settings().conditional {
+    if !trained.settings.conditional {
         return Err(Error::usage("--class needs a model trained with --conditional"));
     }
     let names = Origin::in_checkpoint(&trained.checkpoint)?.map_or(vec![], |origin| origin.classes);
@@ -110,8 +112,8 @@ fn columns(args: &SampleArgs, settings: &Settings, examples: &Examples) -> usize
     }
 }
 
-fn draw(args: &SampleArgs, class: Option<usize>, trained: &Trained, session: &mut Session) -> Result<Drawn> {
-    let (settings, examples) = (trained.settings(), &trained.examples);
+fn draw(args: &SampleArgs, class: Option<usize>, trained: &Asked, session: &mut Session) -> Result<Drawn> {
+    let (settings, examples) = (&trained.settings, &trained.examples);
     if args.reconstruct {
         let dataset = match trained.held_out()? {
             Some(dataset) => dataset,

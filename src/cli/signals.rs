@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 /// What a signal adds to a process's exit status, by a shell's custom.
 const BY_SIGNAL: u8 = 128;
 
-/// Signals that have arrived. What ends a run does so at once, until there is something to save; then the second one does.
+/// Signals that have arrived. What ends a run does so at once, until there is something to save; then the second one
+/// does.
 #[derive(Clone, Default)]
 pub struct Signals {
     /// The one that asked the run to end; 0: none.

@@ -11,8 +11,9 @@ use rayon::ThreadBuilder;
 use super::tell;
 use crate::error::{Error, Result};
 
-/// Starts the pool of threads that everything shares. Left to itself it would start when it is first used, and panic where a limit
-/// on processes stops it. With fewer threads than processors it works as well, and slower: results do not depend on their number.
+/// Starts the pool of threads that everything shares. Left to itself it would start when it is first used, and panic
+/// where a limit on processes stops it. With fewer threads than processors it works as well, and slower: results do not
+/// depend on their number.
 ///
 /// # Errors
 /// No thread can be started at all.

@@ -86,7 +86,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let plan = |model: &Model| {
         let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
-        fit::in_memory(&plans, runner.as_ref()).map(|()| plans)
+        session::ensure_memory(&plans, runner.as_ref()).map(|()| plans)
     };
     let fits = |settings: &Settings| {
         models::variant(&settings.variant).and_then(|v| v.model(settings, &examples)).and_then(|m| plan(&m)).is_ok()
@@ -197,7 +197,7 @@ fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans)
     print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
-        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.steps.len(), round.cost().flops / 1e9))?;
+        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.launches.len(), round.cost().flops / 1e9))?;
     }
     Ok(())
 }

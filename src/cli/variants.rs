@@ -19,9 +19,10 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
     };
     let v = models::variant(name)?;
     print(format!("{}: {}", v.name, v.about))?;
-    for (preset, values) in v.presets {
-        let values: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let for_data = data::BUILT_IN.iter().any(|(name, _)| name == preset);
+    for preset in v.presets {
+        let values: Vec<String> = preset.values().map(|(k, v)| format!("{k}={v}")).collect();
+        let preset = preset.name;
+        let for_data = data::BUILT_IN.iter().any(|(name, _)| *name == preset);
         let when = if for_data { format!(" (for data {preset}, unless another is named)") } else { String::new() };
         print(format!("preset {preset}{when}: {}", values.join(" ")))?;
     }

@@ -1,16 +1,16 @@
-//! Fused operations, each *defined* in primitives: that is the documentation and the reference. A kernel exists only for
-//! speed, and so does the shorter way to the gradient, which is graph again and so has gradients of its own.
+//! Fused operations. Each is *defined* in primitives; the definition is its documentation and its reference. Kernels
+//! and closed-form gradients exist only for speed. A gradient is again a graph, so it can be differentiated too.
 
 mod recurrent;
 
 use crate::{
     grad::grad,
-    graph::{Composite, Graph, Op, Real, T, numel, without},
+    graph::{Composite, Graph, Op, Real, Var, numel, without},
 };
 
 impl Composite {
     /// The composite in primitives.
-    pub fn define<'g>(&self, x: &[T<'g>]) -> T<'g> {
+    pub fn define<'g>(&self, x: &[Var<'g>]) -> Var<'g> {
         match self {
             Self::Moments { axes } => {
                 let mean = x[0].mean(axes);
@@ -51,25 +51,25 @@ impl Composite {
     }
 
     /// Cotangents of the inputs for the cotangent `dy` of the result.
-    pub fn vjp<'g>(&self, x: &[T<'g>], y: T<'g>, dy: T<'g>) -> Vec<T<'g>> {
+    pub fn vjp<'g>(&self, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>) -> Vec<Var<'g>> {
         match self {
-            // d mean / dx = 1 / n; d variance / dx = 2 (x - mean) / n, the mean's own share being zero.
+            // d mean / dx = 1 / n; d variance / dx = 2 (x - mean) / n, because the mean's own share is zero.
             Self::Moments { axes } => {
                 let count = axes.iter().map(|&a| x[0].dim(a)).product::<usize>() as f64;
-                let spread = |t: T<'g>| spread(t, x[0], axes);
-                // The mean is taken off first: in a x + b, what it exceeds the deviation by would be lost.
+                let spread = |t: Var<'g>| spread(t, x[0], axes);
+                // Subtract the mean first: a x + b would lose digits where the mean is much larger than the deviation.
                 let deviation = x[0] - spread(y.index(0));
                 vec![deviation * spread(dy.index(1)) * (2.0 / count) + spread(dy.index(0)) * (1.0 / count)]
             }
-            // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s^3 / 2 sum(dy (x - mean)).
-            // The last two are s times what the kernel gives, in one tensor, which the gradient by x can read beside dy, x, s
-            // and the moments: a chain has five operands.
+            // With s = 1 / sqrt(variance + eps): dx = s dy, dmean = -s sum(dy), dvariance = -s³ / 2 sum(dy (x - mean)).
+            // The kernel gives the last two without one factor s, in one tensor. A chain has five operands, so the
+            // gradient by x can read this tensor beside dy, x, s and the moments.
             Self::Normalize { axes, eps } => {
                 let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone(), eps: *eps }, &[dy, x[0], x[1]]);
                 let s = (x[1].index(1) + eps.get()).sqrt().recip();
                 vec![dy * spread(s, x[0], axes), sums * s.broadcast(&sums.shape(), &[0])]
             }
-            // The same with scale and shift, whose cotangents are these two sums as well.
+            // The same with scale and shift; their cotangents follow from these two sums too.
             Self::BatchNorm { axes, eps } => {
                 let sums = x[0].graph().composite(Self::NormSums { axes: axes.clone(), eps: *eps }, &[dy, x[0], x[1]]);
                 let deviation = (x[1].index(1) + eps.get()).sqrt();
@@ -83,7 +83,7 @@ impl Composite {
             }
             Self::CrossEntropy => {
                 let (logits, targets) = (x[0], x[1]);
-                let across = |t: T<'g>| t.along(0, &logits.shape());
+                let across = |t: Var<'g>| t.along(0, &logits.shape());
                 let softmax = logits.softmax();
                 let dlogits = across(dy) * (softmax * across(targets.sum(&[1])) - targets);
                 vec![dlogits, across(dy) * -softmax.log()]
@@ -93,7 +93,7 @@ impl Composite {
             Self::NormSums { axes, eps } => {
                 let (g, x, mean, variance) = (x[0], x[1], x[2].index(0), x[2].index(1));
                 let bc = dy.index(1) * (variance + eps.get()).recip() * -0.5;
-                let spread = |t: T<'g>| spread(t, x, axes);
+                let spread = |t: Var<'g>| spread(t, x, axes);
                 let dmoments = stack(bc * y.index(0), bc * y.index(1) * 2.0);
                 vec![spread(bc) * (x - spread(mean)) - spread(dy.index(0)), spread(bc) * g, dmoments]
             }
@@ -104,19 +104,19 @@ impl Composite {
     }
 
     /// Cotangents of the inputs, by differentiating the definition.
-    fn vjp_of_definition<'g>(&self, x: &[T<'g>], dy: T<'g>) -> Vec<T<'g>> {
-        // In a graph of its own, where the inputs are leaves, distinct ones and nothing but that.
+    fn vjp_of_definition<'g>(&self, x: &[Var<'g>], dy: Var<'g>) -> Vec<Var<'g>> {
+        // A separate graph, in which the inputs are distinct leaves.
         let inner = Graph::new();
-        let leaf = |(i, t): (usize, &T)| inner.input(&i.to_string(), &t.shape());
-        let leaves: Vec<T> = x.iter().chain([&dy]).enumerate().map(leaf).collect();
+        let leaf = |(i, t): (usize, &Var)| inner.input(&i.to_string(), &t.shape());
+        let leaves: Vec<Var> = x.iter().chain([&dy]).enumerate().map(leaf).collect();
         let loss = (self.define(&leaves[..x.len()]) * leaves[x.len()]).sum_all();
         let gradients = grad(loss, &leaves[..x.len()]);
         splice(&inner, &gradients, &[x, &[dy]].concat())
     }
 }
 
-/// Tensors of a graph whose first nodes are its leaves, computed in the graph of the tensors that take the leaves' places.
-fn splice<'g>(inner: &Graph, wanted: &[T], leaves: &[T<'g>]) -> Vec<T<'g>> {
+/// Copies the tensors `wanted` from `inner` into the graph of `leaves`, which replace the first nodes of `inner`.
+fn splice<'g>(inner: &Graph, wanted: &[Var], leaves: &[Var<'g>]) -> Vec<Var<'g>> {
     let nodes = inner.nodes();
     let mut needed = vec![false; nodes.len()];
     wanted.iter().for_each(|t| needed[t.id()] = true);
@@ -125,16 +125,16 @@ fn splice<'g>(inner: &Graph, wanted: &[T], leaves: &[T<'g>]) -> Vec<T<'g>> {
     }
     let mut here = leaves.to_vec();
     for (id, node) in nodes.into_iter().enumerate().skip(leaves.len()) {
-        let inputs: Vec<T> = node.inputs.iter().map(|&i| here[i]).collect();
-        // A node that nobody needs only keeps its place in the list.
+        let inputs: Vec<Var> = node.inputs.iter().map(|&i| here[i]).collect();
+        // A node that is not needed only fills its place in the list.
         here.push(if needed[id] { leaves[0].graph().node(node.op, &inputs, node.shape) } else { leaves[0] });
     }
     wanted.iter().map(|t| here[t.id()]).collect()
 }
 
 impl Graph {
-    /// A composite's node.
-    pub fn composite<'g>(&'g self, c: Composite, x: &[T<'g>]) -> T<'g> {
+    /// Adds the node of a composite; its shape follows from the inputs.
+    pub fn composite<'g>(&'g self, c: Composite, x: &[Var<'g>]) -> Var<'g> {
         let shape = match &c {
             Composite::Moments { axes } | Composite::NormSums { axes, .. } => {
                 [vec![2], without(&x[0].shape(), axes)].concat()
@@ -150,45 +150,45 @@ impl Graph {
     }
 }
 
-impl<'g> T<'g> {
+impl<'g> Var<'g> {
     /// Mean and biased variance over the axes, `[2, kept..]`.
-    pub fn moments(self, axes: &[usize]) -> T<'g> {
+    pub fn moments(self, axes: &[usize]) -> Var<'g> {
         self.graph().composite(Composite::Moments { axes: axes.to_vec() }, &[self])
     }
 
     /// (x - mean) / sqrt(variance + eps) with moments of the given axes.
-    pub fn normalize(self, moments: T<'g>, axes: &[usize], eps: f64) -> T<'g> {
+    pub fn normalize(self, moments: Var<'g>, axes: &[usize], eps: f64) -> Var<'g> {
         self.graph().composite(Composite::Normalize { axes: axes.to_vec(), eps: Real::new(eps) }, &[self, moments])
     }
 
     /// Batch norm with moments, scale and shift of the kept axes.
-    pub fn batch_norm(self, moments: T<'g>, scale: T<'g>, shift: T<'g>, axes: &[usize], eps: f64) -> T<'g> {
+    pub fn batch_norm(self, moments: Var<'g>, scale: Var<'g>, shift: Var<'g>, axes: &[usize], eps: f64) -> Var<'g> {
         let c = Composite::BatchNorm { axes: axes.to_vec(), eps: Real::new(eps) };
         self.graph().composite(c, &[self, moments, scale, shift])
     }
 
     /// Softmax over the last axis of `[B, N]`.
     #[track_caller]
-    pub fn softmax(self) -> T<'g> {
+    pub fn softmax(self) -> Var<'g> {
         assert_eq!(self.rank(), 2, "softmax: wants [B, N], got {:?}", self.shape());
         self.graph().composite(Composite::Softmax, &[self])
     }
 
     /// Cross-entropy `[B]` of logits `[B, N]` against target probabilities of the same shape.
     #[track_caller]
-    pub fn cross_entropy(self, targets: T<'g>) -> T<'g> {
+    pub fn cross_entropy(self, targets: Var<'g>) -> Var<'g> {
         assert_eq!(self.shape(), targets.shape(), "cross_entropy: logits and targets differ in shape");
         self.graph().composite(Composite::CrossEntropy, &[self, targets])
     }
 }
 
 /// A tensor without `axes`, repeated along them to the shape of `like`.
-fn spread<'g>(t: T<'g>, like: T<'g>, axes: &[usize]) -> T<'g> {
+fn spread<'g>(t: Var<'g>, like: Var<'g>, axes: &[usize]) -> Var<'g> {
     t.broadcast(&like.shape(), axes)
 }
 
-/// Two equal shapes as `[2, ..]`.
-fn stack<'g>(first: T<'g>, second: T<'g>) -> T<'g> {
+/// Stacks two tensors of one shape as `[2, ..]`.
+fn stack<'g>(first: Var<'g>, second: Var<'g>) -> Var<'g> {
     let row = [vec![1], first.shape()].concat();
     debug_assert_eq!(numel(&row), second.len());
     first.reshape(&row).concat(second.reshape(&row), 0)

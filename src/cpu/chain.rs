@@ -47,7 +47,7 @@ impl NullaryFnOnce for Block<'_> {
         let (n, loads) = (y.len(), chain.loads.len());
         let mut free = r.iter_mut().map(|r| &mut r[..n]);
         let mut next = || free.next().expect("registers for a full chain");
-        // What the registers after the accumulator hold. Consecutive elements are read where they lie.
+        // Loads into the registers after the accumulator. Consecutive elements are read where they lie.
         let mut values = [&[] as &[f32]; LOADS + LENGTH];
         for (l, value) in chain.loads.iter().zip(&mut values) {
             let (index, x) = (&l.index, operands[l.operand]);
@@ -61,7 +61,7 @@ impl NullaryFnOnce for Block<'_> {
             };
         }
         for (k, instr) in chain.instrs.iter().enumerate() {
-            // The last result goes straight to y, unless it is made of what y holds.
+            // The last result goes straight to y, unless its computation reads y.
             let last = k + 1 == chain.instrs.len() && instr.a > 0 && instr.b > 0;
             let out = if last { std::mem::take(&mut y) } else { next() };
             let register = |i: usize| if i == 0 { &*y } else { values[i - 1] };
@@ -130,7 +130,7 @@ fn step(instr: &Instr, a: &[f32], b: &[f32], out: &mut [f32]) {
         Code::Tanh => unary!(math::tanh),
         Code::Sigmoid => unary!(math::sigmoid),
         Code::Softplus => unary!(math::softplus),
-        Code::Step => unary!(|a| if a > 0.0 { 1.0 } else { 0.0 }),
+        Code::IsPositive => unary!(|a| if a > 0.0 { 1.0 } else { 0.0 }),
         Code::Abs => unary!(f32::abs),
         Code::Sin => unary!(f32::sin),
         Code::Cos => unary!(f32::cos),

@@ -1,5 +1,6 @@
-//! Elementary functions that the compiler can vectorise: no branches, no calls. Accurate to a few units in the last place.
-//! Call them where the processor's vectors are in use (`Arch::dispatch`): elsewhere a fused multiply-add is a call.
+//! Elementary functions that the compiler can vectorise: no branches, no calls. Accurate to a few units in the last
+//! place. Call them where the processor's vectors are in use (`Arch::dispatch`): elsewhere a fused multiply-add is a
+//! call.
 
 use std::f32::consts::LOG2_E;
 

@@ -1,4 +1,5 @@
-//! The CPU runner: the kernels' twins in f32 on all cores, with vectorised chains and reductions and a GEMM crate's products.
+//! The CPU runner: the kernels' references in f32 on all cores, with vectorised chains and reductions and a GEMM
+//! crate's products.
 
 mod chain;
 mod math;
@@ -21,11 +22,11 @@ use crate::{
     data::Items,
     error::{Error, Result},
     kernels::{
-        Adam, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd, Spec,
-        finite,
+        Adam, Caps, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd,
+        Spec, finite,
     },
     memory,
-    program::{self, Content, Memory as Bytes, Program, Range, Step},
+    program::{self, Content, Launch, Memory as Bytes, Program, Slice},
     runner::{ProgramId, Runner},
 };
 use products::{Matmul, Scratch};
@@ -34,7 +35,8 @@ use reduce::with_registers;
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
 
-/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of tiles.
+/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of
+/// tiles.
 const FILTERS: usize = 4;
 
 /// States, data and programs in main memory.
@@ -47,7 +49,7 @@ pub struct Cpu {
     scratch: Scratch,
 }
 
-/// What a buffer lies in: memory of its own, or that of the data set, which others share.
+/// Memory of a buffer: its own, or the memory of the data set, which several buffers share.
 enum Memory {
     Own(Vec<f32>),
     Data(Items),
@@ -81,9 +83,9 @@ impl DerefMut for Memory {
 
 struct Loaded {
     program: Program,
-    /// Place in `memory` of each of the program's buffers.
+    /// Index in `memory` of each buffer of the program.
     places: Vec<usize>,
-    /// Its newest rounds without a round of another program in between, whose metrics nobody has read.
+    /// Its latest rounds with unread metrics, with no round of another program in between.
     unread: std::ops::Range<u64>,
 }
 
@@ -93,12 +95,12 @@ impl Cpu {
         Self::default()
     }
 
-    /// What plans for this runner may assume.
+    /// Capabilities that plans for this runner may rely on.
     pub fn caps() -> Caps {
-        Caps { max_binding: 1 << 40, wide: false, ..Caps::default() }
+        Caps { max_binding: 1 << 40, launches_are_expensive: false, runs_shaders: false, ..Caps::default() }
     }
 
-    /// The place of a buffer of zeros, or of the one that is there under this name.
+    /// Index in `memory` of the buffer with this name, or of a new buffer of zeros.
     fn allocate(&mut self, name: Option<String>, len: usize) -> Result<usize> {
         if let Some(place) = name.as_ref().and_then(|name| self.shared.get(name)) {
             return Ok(*place);
@@ -116,29 +118,29 @@ impl Cpu {
         Ok(&mut self.memory[*place])
     }
 
-    fn step(&mut self, step: &Step, places: &[usize]) {
-        let counts = step.kernel.buffers();
+    fn run_launch(&mut self, launch: &Launch, places: &[usize]) {
+        let counts = launch.kernel.buffers();
         let read = counts.reads.len() + counts.words.len();
-        // What is written leaves the memory for the time of the launch, so that the rest can be borrowed.
-        let written = &step.bindings[read..];
+        // Buffers to write leave the memory during the launch, so that the rest can be borrowed.
+        let written = &launch.bindings[read..];
         let mut taken: Vec<Memory> =
             written.iter().map(|r| std::mem::take(&mut self.memory[places[r.buffer]])).collect();
         let memory = &self.memory;
-        let slice = |r: &Range| &memory[places[r.buffer]][r.offset..r.offset + r.len];
-        let reads: Vec<&[f32]> = step.bindings[..counts.reads.len()].iter().map(slice).collect();
+        let slice = |r: &Slice| &memory[places[r.buffer]][r.offset..r.offset + r.len];
+        let reads: Vec<&[f32]> = launch.bindings[..counts.reads.len()].iter().map(slice).collect();
         let words: Vec<&[u32]> =
-            step.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
-        let operands: Vec<&[f32]> = step.operands.iter().map(slice).collect();
+            launch.bindings[counts.reads.len()..read].iter().map(|r| bytemuck::cast_slice(slice(r))).collect();
+        let operands: Vec<&[f32]> = launch.operands.iter().map(slice).collect();
         let mut writes: Vec<&mut [f32]> =
             taken.iter_mut().zip(written).map(|(t, r)| &mut t[r.offset..r.offset + r.len]).collect();
-        launch(&step.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
+        run_kernel(&launch.kernel, &reads, &words, &mut writes, &operands, &mut self.scratch);
         for (memory, r) in taken.into_iter().zip(written) {
             self.memory[places[r.buffer]] = memory;
         }
     }
 }
 
-/// Floats of working memory that a kernel's tasks share, at most; a thread's own are few.
+/// Maximum number of floats in the working memory that a kernel's tasks share; each thread's own memory is small.
 fn working_memory(kernel: &Kernel) -> usize {
     match kernel {
         Kernel::MatMul(k) => matmul_of(k).working_memory(),
@@ -157,7 +159,7 @@ fn matmul_of(k: &MatMul) -> Matmul {
 }
 
 /// Runs one kernel on slices.
-fn launch(
+fn run_kernel(
     kernel: &Kernel,
     reads: &[&[f32]],
     words: &[&[u32]],
@@ -214,11 +216,11 @@ fn launch(
         }
         Kernel::Tick(k) => {
             let words_out = vec![bytemuck::cast_slice_mut(&mut *writes[0])];
-            k.twin(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
+            k.reference(Io::<f32> { reads: vec![], words: vec![], writes: vec![], words_out, operands: vec![] });
         }
         kernel => {
             let writes = writes.iter_mut().map(|w| &mut **w).collect();
-            kernel.twin(Io {
+            kernel.reference(Io {
                 reads: reads.to_vec(),
                 words: words.to_vec(),
                 writes,
@@ -229,7 +231,7 @@ fn launch(
     }
 }
 
-/// An optimiser's twin, vectorised, on parts of its flat group: reads are the gradient and the rate.
+/// An optimiser's reference, vectorised, on parts of its flat group: reads are the gradient and the rate.
 fn in_parts<K: Spec>(
     reads: &[&[f32]],
     words: &[&[u32]],
@@ -243,7 +245,7 @@ fn in_parts<K: Spec>(
     }
     parts.into_par_iter().for_each(|(g, writes)| {
         let io = Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] };
-        Arch::new().dispatch(|| kernel(g.len()).twin(io));
+        Arch::new().dispatch(|| kernel(g.len()).reference(io));
     });
 }
 
@@ -281,13 +283,13 @@ impl Runner for Cpu {
         let Loaded { program, places, unread } = &mut self.programs[id.0];
         let first = if unread.end == now { unread.start } else { now };
         *unread = first..now + times as u64;
-        let (steps, places) = (std::mem::take(&mut program.steps), std::mem::take(places));
+        let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
         rayon::scope(|_| {
             for _ in 0..times {
-                steps.iter().for_each(|s| self.step(s, &places));
+                launches.iter().for_each(|launch| self.run_launch(launch, &places));
             }
         });
-        self.programs[id.0].program.steps = steps;
+        self.programs[id.0].program.launches = launches;
         self.programs[id.0].places = places;
         Ok(())
     }
@@ -337,10 +339,9 @@ impl Runner for Cpu {
         Ok(())
     }
 
-    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
-        let place = self.allocate(Some("clock".into()), 4)?;
-        let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
-        self.memory[place].copy_from_slice(bytemuck::cast_slice(&words));
+    fn set_clock(&mut self, clock: Clock) -> Result<()> {
+        let place = self.allocate(Some("clock".into()), Clock::LEN)?;
+        self.memory[place].copy_from_slice(bytemuck::cast_slice(&clock.words()));
         self.programs.iter_mut().for_each(|p| p.unread = 0..0);
         Ok(())
     }
@@ -361,9 +362,9 @@ impl Runner for Cpu {
 
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         let Loaded { program, places, .. } = &self.programs[id.0];
-        let (step, places) = (program.steps[launch].clone(), places.clone());
+        let (launch, places) = (program.launches[launch].clone(), places.clone());
         let start = Instant::now();
-        rayon::scope(|_| (0..times).for_each(|_| self.step(&step, &places)));
+        rayon::scope(|_| (0..times).for_each(|_| self.run_launch(&launch, &places)));
         Ok(start.elapsed())
     }
 
@@ -378,8 +379,8 @@ impl Runner for Cpu {
 
     fn main_memory(&self, programs: &[&Program]) -> u64 {
         let Bytes { states, own, .. } = program::memory(programs.iter().copied());
-        let steps = programs.iter().flat_map(|program| &program.steps);
-        let scratch = steps.map(|step| working_memory(&step.kernel)).max().unwrap_or(0);
+        let launches = programs.iter().flat_map(|program| &program.launches);
+        let scratch = launches.map(|launch| working_memory(&launch.kernel)).max().unwrap_or(0);
         states + own + 4 * scratch as u64
     }
 

@@ -5,7 +5,7 @@ use crate::{graph::numel, kernels::Pad};
 /// See [`Pad`].
 pub fn pad(kernel: &Pad, x: &[f32], y: &mut [f32]) {
     let Pad { from, to, before } = kernel;
-    // The innermost axis that x does not fill: what lies within it is consecutive in both.
+    // The innermost axis that x does not fill: elements within it are consecutive in both tensors.
     let axis = (0..to.len()).rev().find(|&a| from[a] != to[a]).unwrap_or(0);
     let run = numel(&from[axis..]).max(1);
     y.fill(0.0);
@@ -40,7 +40,7 @@ mod tests {
             let (mut got, mut want) = (vec![f32::NAN; numel(&kernel.to)], vec![f32::NAN; numel(&kernel.to)]);
             pad(&kernel, &x, &mut got);
             let (words, words_out, operands) = (vec![], vec![], vec![]);
-            kernel.twin(Io { reads: vec![&x], words, writes: vec![&mut want], words_out, operands });
+            kernel.reference(Io { reads: vec![&x], words, writes: vec![&mut want], words_out, operands });
             assert_eq!(got, want, "{kernel:?}");
         }
     }

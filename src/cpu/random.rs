@@ -93,7 +93,7 @@ mod tests {
                 let (mut got, mut want) = (vec![0.0; len], vec![0.0f32; len]);
                 random(&kernel, &clock, &mut got);
                 let (words, writes) = (vec![&clock[..]], vec![&mut want[..]]);
-                kernel.twin(Io { reads: vec![], words, writes, words_out: vec![], operands: vec![] });
+                kernel.reference(Io { reads: vec![], words, writes, words_out: vec![], operands: vec![] });
                 for (i, (x, y)) in got.iter().zip(&want).enumerate() {
                     let bound = if dist == Dist::Normal { 4e-7 * (1.0 + y.abs()) } else { 0.0 };
                     assert!((x - y).abs() <= bound, "{kernel:?}: element {i} is {x}, not {y}");

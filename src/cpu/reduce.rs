@@ -122,7 +122,7 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
     })
 }
 
-/// What is summed of each pair of elements.
+/// The terms that are summed, as functions of each pair of elements.
 trait Terms<const N: usize>: Copy {
     fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; N];
 }
@@ -182,7 +182,7 @@ impl<'a, R: Iterator<Item = [&'a [f32]; 2]>, T: Terms<N>, const N: usize> WithSi
                 }
                 if !a_rest.is_empty() {
                     let values = terms.of(simd, simd.partial_load_f32s(a_rest), simd.partial_load_f32s(b_rest));
-                    // Lanes behind the end hold terms of zeros.
+                    // Lanes past the end hold the terms of zeros; `inside` masks them out.
                     let inside = simd.partial_load_f32s(&[1.0; LANES][..a_rest.len()]);
                     (0..N).for_each(|n| sums[n] = simd.mul_add_f32s(values[n], inside, sums[n]));
                 }
@@ -210,7 +210,7 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
         let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
         let [total] = sums(runs(), Plain);
         let centre = (total / count) as f32;
-        // What rounding left in the first mean is taken out of both results, as in the shader.
+        // The rounding error of the first mean is taken out of both results, as in the shader.
         let [off, squares] = sums(runs(), Deviations(centre)).map(|total| total / count);
         (*mean, *variance) = ((f64::from(centre) + off) as f32, (squares - off * off).max(0.0) as f32);
     });

@@ -49,8 +49,8 @@ pub(super) fn is_text(cell: &str) -> bool {
     !is_known && dates(cell, u8::MAX) == 0
 }
 
-/// The number in a cell, beyond [`MAX`] too, and whether it stands there alone, without thousands apart and signs of money
-/// or percent.
+/// The number in a cell, beyond [`MAX`] too, and whether it stands there alone, without thousands apart and signs of
+/// money or percent.
 pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
     let plain = |cell: &str| match decimal {
         Decimal::Point => cell.parse::<f64>().ok(),
@@ -174,7 +174,8 @@ fn month(cell: &str) -> Option<f64> {
     seconds(year, whole(month)?, 1)
 }
 
-/// A date of numbers with one of `marks` between them, and maybe a time after it; `order` says where year, month and day are.
+/// A date of numbers with one of `marks` between them, and maybe a time after it; `order` says where year, month and
+/// day are.
 fn ordered(cell: &str, marks: [char; 2], order: [usize; 3]) -> Option<f64> {
     let (date, clock) = match cell.find([' ', 'T']) {
         Some(at) => (&cell[..at], time(cell[at + 1..].trim())?),

@@ -40,8 +40,8 @@ pub(super) struct Sheet {
     pub findings: Vec<String>,
     /// Sentences on what could be read in two ways.
     pub notes: Vec<String>,
-    /// Where the table could be another one, unless it has a header that tells how many columns there are: a sentence to
-    /// refuse it with, or one to say.
+    /// Where the table could be another one, unless it has a header that tells how many columns there are: a sentence
+    /// to refuse it with, or one to say.
     doubt: Option<Result<String, String>>,
 }
 
@@ -84,8 +84,8 @@ impl Sheet {
         let commas = sheet.survey(options, guessed)?;
         if options.decimal == Some(Decimal::Comma) && options.separator == Some(Separator::Comma) && !commas {
             return Err(Error::usage(format!(
-                "`{}`: `separator` and `decimal` are both comma, which takes quotes around numbers, and there are none: \
-                 leave one of them out",
+                "`{}`: `separator` and `decimal` are both comma, which takes quotes around numbers, and there are \
+                 none: leave one of them out",
                 sheet.file
             )));
         }
@@ -263,7 +263,8 @@ impl Sheet {
             let (file, name) = (&self.file, &self.name);
             if whole.windows(2).any(|pair| is_pair(pair) && pair[1][2]) {
                 self.doubt = Some(Err(format!(
-                    "`{file}` may have decimal commas or commas between whole numbers: set decimal=comma or separator=comma"
+                    "`{file}` may have decimal commas or commas between whole numbers: set decimal=comma or \
+                    separator=comma"
                 )));
             } else if whole.len() == 2 && is_pair(&whole) {
                 self.doubt =
@@ -333,8 +334,8 @@ impl Sheet {
     }
 }
 
-/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a file
-/// that is made to fill memory, teach no more.
+/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a
+/// file that is made to fill memory, teach no more.
 fn end_of_difference(text: &str) -> Option<usize> {
     let start = text.find('\n')? + 1;
     let rest = &text.as_bytes()[start..];

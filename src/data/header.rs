@@ -9,8 +9,8 @@ use crate::settings::Decimal;
 /// Rows by which a column's range can be told.
 const FEW: usize = 3;
 
-/// Whether the first row looks like names, and whether that is sure. It is where a cell above numbers is none; and probably
-/// where numbers count, as years and pandas' own names do, above columns of other numbers.
+/// Whether the first row looks like names, and whether that is sure. It is where a cell above numbers is none; and
+/// probably where numbers count, as years and pandas' own names do, above columns of other numbers.
 pub(super) fn looks_like_header(first: &StringRecord, columns: &[Column], decimal: Decimal) -> (bool, bool) {
     let number = |cell: &str| cells::number(cell, decimal).map(|(value, _)| value);
     let is_title = |cell: &str| number(cell).is_none() && !cells::is_missing(cell);

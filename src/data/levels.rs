@@ -7,8 +7,8 @@ use crate::settings::Range;
 
 /// The ranges that are tried, narrowest first: values that lie in several are of the first.
 const RANGES: [Range; 4] = [Range::Unit, Range::Symmetric, Range::Byte, Range::Word];
-/// The share of values that resampling may carry beyond the range of an image, as around lines on black, and how far, as
-/// a share of the range. Images that do have a range of -1 to 1 have some darker value.
+/// The share of values that resampling may carry beyond the range of an image, as around lines on black, and how far,
+/// as a share of the range. Images that do have a range of -1 to 1 have some darker value.
 const OVERSHOOT: f64 = 0.4;
 const FAR: f64 = 0.25;
 /// The share of values that may lie anywhere, such as dead pixels; of some thousand at least one.

@@ -50,8 +50,8 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
 }
 
 /// The melodies of MIDI files: the highest voice, drums aside. The alphabet is rest, hold and the pitches in use; a
-/// step is the pitch that begins there, or the last one held, or a rest. Windows do not cross from one melody into the next;
-/// rests are added to a melody shorter than a window.
+/// step is the pitch that begins there, or the last one held, or a rest. Windows do not cross from one melody into the
+/// next; rests are added to a melody shorter than a window.
 ///
 /// Without a part to test with (`own_test`), the last steps are held out where the options say so.
 pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Result<Option<Dataset>> {

@@ -97,8 +97,8 @@ pub struct Labels {
 /// The version of the code that draws the built-in sets: it changes with what they hold.
 const DRAWN: u32 = 1;
 /// The endings of files that are understood, for people.
-const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-images-idx3-ubyte), or a file that ends in \
-    .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .mid or .midi, all but .npz also with .gz";
+const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-images-idx3-ubyte), or a file that ends \
+    in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .mid or .midi, all but .npz also with .gz";
 /// Endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 

@@ -281,8 +281,8 @@ fn are_months(column: &Column) -> bool {
     column.dates & MONTH != 0 && looks()
 }
 
-/// Whether a column of numbers holds times: years, months and days in eight digits, or seconds since 1970 or thousandths of
-/// them, under a name that says so or in regular steps.
+/// Whether a column of numbers holds times: years, months and days in eight digits, or seconds since 1970 or
+/// thousandths of them, under a name that says so or in regular steps.
 fn is_time(column: &Column) -> bool {
     let values = &column.values;
     let within = |low: f64, high: f64| values.iter().all(|value| (low..high).contains(value));

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::midi;
 use crate::error::{Error, Result};
 
-/// What the features of points `[D]` and sequences `[T, F]` are. A checkpoint stores it, so that samples can be written without the data.
+/// What the features of points `[D]` and sequences `[T, F]` are. A checkpoint stores it, so that samples can be written
+/// without the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Series {
     /// Numbers, one column a feature.
@@ -14,7 +15,8 @@ pub enum Series {
     Symbols(Symbols),
 }
 
-/// Columns of numbers, each scaled for the model: a sequence by its least and greatest value, a point by mean and deviation.
+/// Columns of numbers, each scaled for the model: a sequence by its least and greatest value, a point by mean and
+/// deviation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The name of each column.

@@ -21,9 +21,9 @@ struct Waves {
     draw: fn(&mut Stream, &mut dyn Iterator<Item = &mut f32>, usize),
 }
 
-/// The waves of TimeGAN's code (Yoon et al., 2019, `data_loading.py`): sin(f t + p) mapped to 0..1, with f and p uniform
-/// in 0..0.1, each feature on its own. The paper says f in 0..1 and p in -pi..pi, which is harder; results published for
-/// `sines` use the code.
+/// The waves of TimeGAN's code (Yoon et al., 2019, `data_loading.py`): sin(f t + p) mapped to 0..1, with f and p
+/// uniform in 0..0.1, each feature on its own. The paper says f in 0..1 and p in -pi..pi, which is harder; results
+/// published for `sines` use the code.
 const TIMEGAN: Waves = Waves {
     train: 10_000,
     test: 2_000,

@@ -1,9 +1,10 @@
-//! Grey images as binary ones, which likelihoods of binary pixels are of.
+//! Binarised grey images, for likelihoods of binary pixels.
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-/// Every pixel of `grey`, 0 to 1, as 0 or 1: 1 with its own value as the probability. The same for the same images, so that
-/// likelihoods can be compared (Larochelle and Murray 2011 fix a binarised MNIST so); binary images stay as they are.
+/// Draws every pixel of `grey`, 0 to 1, as 0 or 1: 1 with its own value as the probability. Equal images give equal
+/// results, so that likelihoods can be compared (Larochelle and Murray 2011 fixed a binarised MNIST like this); binary
+/// images stay as they are.
 pub fn binarized(grey: &[f32]) -> Vec<f32> {
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(0);
     grey.iter().map(|&level| if stream.random::<f32>() < level { 1.0 } else { 0.0 }).collect()

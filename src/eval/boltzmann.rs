@@ -1,4 +1,4 @@
-//! What a Boltzmann machine says about held-out images, beside published machines.
+//! Likelihood of held-out images under a Boltzmann machine, beside published machines.
 
 use super::{Better, Report, Row, Setup, binarized};
 use crate::{
@@ -8,14 +8,14 @@ use crate::{
     metrics::mean,
 };
 
-/// Rounds of mean-field updates of the bound, after which it no longer moves.
+/// Rounds of mean-field updates for the bound; more no longer change it.
 const MEAN_FIELD: usize = 50;
-/// What the literature says of MNIST: log Z and the bound of grey images.
+/// Published values for MNIST: log Z, and the bound of grey images.
 const PUBLISHED: [&str; 2] =
     ["784-500-1000 (2009) 356.2, 784-512-1024 (yell) 1040.4", "784-500-1000 (2009) -84.62, 784-512-1024 (yell) -86.37"];
 
-/// The partition function by annealed importance sampling, and the variational bound on log p of images `[N, n_0]`, 0 to 1,
-/// as they are and binarised (Salakhutdinov and Hinton 2009, section 4.1).
+/// The partition function by annealed importance sampling, and the variational bound on log p of images `[N, n_0]`, 0
+/// to 1, as they are and binarised (Salakhutdinov and Hinton 2009, section 4.1).
 ///
 /// # Errors
 /// A checkpoint without a machine, a device that fails.
@@ -44,15 +44,15 @@ pub fn boltzmann(
         rows = rows.into_iter().zip(PUBLISHED).map(|(row, published)| row.published(published)).collect();
     }
     if binary != grey {
-        rows[1].note = Some("of grey levels as probabilities of the pixels, as published".into());
+        rows[1].note = Some("of grey levels, taken as probabilities of the pixels, as published".into());
         let row = Row::new("bound on log p, binarised", bound(&binary)?, Better::Higher);
-        rows.push(row.note("of images that were binarised once, by a fixed seed"));
+        rows.push(row.note("of images that were binarised once, with a fixed seed"));
     }
     let widths: Vec<String> = machine.widths.iter().map(usize::to_string).collect();
     let notes = vec![
-        format!("a machine of {} units; {} images of `{set}`, in nats", widths.join("-"), grey.len() / machine.widths[0]),
-        "a bound from below on what is likely to be a little more; too few temperatures make log Z too small and the bounds too \
-         good"
+        format!("a machine of {} units; {} images of `{set}`, in \
+        nats", widths.join("-"), grey.len() / machine.widths[0]),
+        "the bounds are lower bounds on log p; with too few temperatures log Z is too small and the bounds are too high"
             .into(),
     ];
     Ok(Report { title: format!("Boltzmann machine on `{set}`"), rows, notes })

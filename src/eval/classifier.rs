@@ -1,4 +1,4 @@
-//! A small convolutional classifier of images: whose features the measures of images see, and which counts digits.
+//! A small convolutional classifier of images: the measures of images use its features, the count of modes its classes.
 
 use std::{
     collections::BTreeMap,
@@ -12,43 +12,44 @@ use crate::{
     engine::{Engine, Plans},
     error::{Error, Result},
     files::sha256,
-    graph::{Field, Graph, T, numel},
-    kernels::gather::Data,
+    graph::{Field, Graph, Var, numel},
+    kernels::gather::DataLayout,
     metrics::Points,
     nn::{Mode, Net, Start},
     session::{layout, upload},
 };
 
-/// Changes whenever a classifier trained by this file would differ: cached ones of other versions are not looked at.
+/// Version of the training in this file: change it whenever a trained classifier would differ. Cached classifiers of
+/// other versions are ignored.
 const RECIPE: u32 = 1;
-/// Length of the features.
+/// Number of features of an image.
 pub const FEATURES: usize = 128;
 /// Images per update.
 const BATCH: usize = 128;
-/// Updates of a training.
+/// Updates of a full training.
 const ROUNDS: u64 = 4000;
-/// Updates that the device makes before the next piece is handed to it.
+/// Updates that are handed to the device at once.
 const PIECE: u64 = 200;
-/// Images that are looked at together.
+/// Images per run of the graph that classifies.
 const ROWS: usize = 250;
 const RATE: f64 = 1e-3;
 
-/// A trained classifier, and what it was trained to tell apart.
+/// A trained classifier and its number of classes.
 pub struct Classifier {
     engine: Engine,
     item_len: usize,
     classes: usize,
-    /// Whether its classes are quarter turns of the images, for want of labels.
+    /// Whether its classes are quarter turns of the images, because the set has no labels.
     pub of_turns: bool,
 }
 
-/// What a classifier says of N images.
+/// The outputs of a classifier for N images.
 pub struct Answers {
     /// Activations before the last layer, `[N, FEATURES]`.
     pub features: Vec<f64>,
     /// Probabilities of the classes, `[N, classes]`.
     pub probabilities: Vec<f32>,
-    /// The likeliest class of each.
+    /// The likeliest class of each image, `[N]`.
     pub classes: Vec<u32>,
 }
 
@@ -58,7 +59,7 @@ impl Answers {
         Points::new(&self.features, FEATURES)
     }
 
-    /// Share of the images whose class is the wanted one.
+    /// Share of the images whose likeliest class is the wanted one.
     pub fn accuracy(&self, wanted: &[u32]) -> f64 {
         let right = self.classes.iter().zip(wanted).filter(|(a, b)| a == b).count();
         right as f64 / self.classes.len() as f64
@@ -73,9 +74,10 @@ impl Answers {
 }
 
 impl Classifier {
-    /// The classifier of a set's items: from the cache if it has been trained before, else trained and kept there.
+    /// The classifier of a set's items: from the cache if it was trained before, else trained and then cached.
     ///
-    /// Without labels it tells quarter turns of the images apart, which teaches features too (Gidaris et al. 2018).
+    /// Without labels it learns to tell quarter turns of the images apart, which teaches features too (Gidaris et al.
+    /// 2018).
     ///
     /// # Errors
     /// A set that is not of images, or without labels and not square.
@@ -145,21 +147,21 @@ impl Classifier {
         self.classes
     }
 
-    /// What it says of images, `[N, C, H, W]` in -1 to 1.
+    /// Its outputs for images `[N, C, H, W]` in -1 to 1.
     ///
     /// # Errors
-    /// Values that are no whole number of images.
+    /// Values that are not finite or not a whole number of images.
     pub fn look_at(&mut self, images: &[f32]) -> Result<Answers> {
         check_samples(images, self.item_len)?;
         self.answer(images.chunks(ROWS * self.item_len).map(<[f32]>::to_vec))
     }
 
-    /// What it says of the items of a set at these places.
+    /// Its outputs for the items of a set at these indices.
     pub fn look_at_items(&mut self, set: &Dataset, places: &[usize]) -> Result<Answers> {
         self.answer(places.chunks(ROWS).map(|some| some.iter().flat_map(|&place| set.item(place)).collect()))
     }
 
-    /// Answers to pieces of at most ROWS images, all but the last of exactly so many.
+    /// Its outputs for pieces of ROWS images each; only the last piece may have fewer.
     fn answer(&mut self, pieces: impl Iterator<Item = Vec<f32>>) -> Result<Answers> {
         let (mut features, mut probabilities, mut count) = (vec![], vec![], 0);
         for mut piece in pieces {
@@ -171,7 +173,7 @@ impl Classifier {
         }
         features.truncate(count * FEATURES);
         probabilities.truncate(count * self.classes);
-        // The first of equals wins, hence `rev` before `max_by`.
+        // `max_by` returns the last of equals; with `rev` that is the first.
         let likeliest =
             |row: &[f32]| (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0) as u32;
         let classes = probabilities.chunks_exact(self.classes).map(likeliest).collect();
@@ -179,10 +181,10 @@ impl Classifier {
     }
 }
 
-/// x `[B, C, H, W]` -> features `[B, FEATURES]` and logits `[B, classes]`: the classifier of PacGAN's experiments (Lin et
-/// al. 2018, `train_mnist.py`: 32 and 64 channels, pooling, dropout 0.25, dense 128, dropout 0.5) with strides in the
-/// place of pooling, and one of them first, so that the last maps are at most 7 wide at a tenth of the cost.
-fn network<'g>(net: &Net<'g>, x: T<'g>, classes: usize) -> (T<'g>, T<'g>) {
+/// x `[B, C, H, W]` -> features `[B, FEATURES]` and logits `[B, classes]`: the classifier of PacGAN's experiments (Lin
+/// et al. 2018, `train_mnist.py`: 32 and 64 channels, pooling, dropout 0.25, dense 128, dropout 0.5). Strides replace
+/// pooling, from the first layer on, so that the last maps are at most 7 wide at a tenth of the cost.
+fn network<'g>(net: &Net<'g>, x: Var<'g>, classes: usize) -> (Var<'g>, Var<'g>) {
     let mut h = x;
     let mut stage = 0;
     while h.dim(2).max(h.dim(3)) > 14 {
@@ -195,7 +197,7 @@ fn network<'g>(net: &Net<'g>, x: T<'g>, classes: usize) -> (T<'g>, T<'g>) {
     (features, net.dense("classes", net.dropout(features, 0.5), classes))
 }
 
-/// Trains on labelled items; what is left is their classifier's parameters.
+/// Trains on labelled items; returns the parameters of the classifier.
 fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Result<Checkpoint> {
     let classes = train.classes();
     let graph = Graph::new();
@@ -210,8 +212,8 @@ fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Resul
     }
     let (mut runner, caps) = (setup.device)()?;
     upload(runner.as_mut(), train)?;
-    // Items by themselves, also of a stacked set.
-    let layout = Data { stack: 1, ..layout(train) };
+    // Single items, even of a stacked set.
+    let layout = DataLayout { stack: 1, ..layout(train) };
     let plans = Plans::new([("round", &graph)], &caps, Some(layout))?;
     let mut engine = Engine::new(runner, plans, setup.seed)?;
     for done in (0..rounds).step_by(PIECE as usize) {
@@ -241,7 +243,8 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
     };
     if side != width {
         return Err(Error::usage(format!(
-            "`{}` has no labels, and features are learned without them from square images only, not {width}x{side}: choose a size with --size",
+            "`{}` has no labels, and features are learned without them from square images only, not {width}x{side}: \
+            choose a size with --size",
             train.name
         )));
     }
@@ -265,7 +268,8 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
     Ok(set_of(&train.name, &shape, Items::Bytes(items.into()), Labels { ids, names }))
 }
 
-/// Where the classifier of a set lies in a cache: a name for everything that it follows from.
+/// Path of a set's classifier in the cache. The name holds the set, a digest of its data and labels, the updates and
+/// the version.
 fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
     let items = match &train.items {
         Items::Bytes(bytes) => &bytes[..],

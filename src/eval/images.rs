@@ -14,22 +14,22 @@ use crate::{
     },
 };
 
-/// Samples that are measured at most.
+/// Largest number of samples that are measured.
 pub const SAMPLES: usize = 10_000;
-/// Neighbours of precision, recall, density and coverage.
+/// Number of neighbours k of precision, recall, density and coverage.
 const NEIGHBOURS: usize = 5;
-/// Updates of a classifier that is trained on samples, and of the one beside it that is trained on as many real images.
+/// Updates of the classifier that is trained on samples, and of the one that is trained on as many real images.
 const SCORER_ROUNDS: u64 = 1500;
 
-/// What images are measured with.
+/// Images to measure, and the data to measure them with.
 pub struct Images<'a> {
-    /// What the model learned from.
+    /// The data that the model learned from.
     pub train: &'a Dataset,
-    /// Examples held out; without any, a part of `train` stands in, and the report says so.
+    /// Held-out examples; without any, a part of `train` takes their place, and the report says so.
     pub test: Option<&'a Dataset>,
     /// Samples `[N, C, H, W]` in -1 to 1, shaped as the examples are.
     pub generated: &'a [f32],
-    /// The class that each sample was to be of, if the model is conditional.
+    /// The requested class of each sample, if the model is conditional.
     pub wanted: Option<&'a [u32]>,
 }
 
@@ -44,7 +44,7 @@ impl Part<'_> {
         classifier.look_at_items(self.set, &self.places)
     }
 
-    /// The classes of the images, of a set with labels.
+    /// The classes of the images; the set must have labels.
     fn classes(&self) -> Vec<u32> {
         let labels = self.set.labels.as_ref().map_or(&[][..], |labels| &labels.ids);
         self.places.iter().map(|&place| labels[place]).collect()
@@ -55,7 +55,7 @@ impl Part<'_> {
     }
 }
 
-/// Equally many images to compare with each other.
+/// Equal numbers of images to compare with each other.
 struct Parts<'a> {
     count: usize,
     generated: &'a [f32],
@@ -91,9 +91,9 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Fréchet and kernel distance, precision, recall, density and coverage of samples, by their features; if the set has
-/// labels, also how well a classifier does that was trained on the samples, and what one of real images says of them;
-/// whether training examples are repeated.
+/// Fréchet and kernel distance, precision, recall, density and coverage of samples, by their features. If the set has
+/// labels, also the accuracy of a classifier that is trained on the samples, and the results of a classifier of real
+/// images on the samples. With held-out examples, also the share of samples that repeat training examples.
 ///
 /// # Errors
 /// Sets that are not of images, samples that are not finite, and too few of either.
@@ -133,7 +133,7 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
     }
     if input.test.is_none() {
         notes.push(
-            "the set has no held-out part: training images stand in for it, and memorisation is not looked for".into(),
+            "the set has no held-out part: training images take its place, and memorisation is not measured".into(),
         );
     }
     Ok(Report { title: format!("Images of `{set}`"), rows, notes })
@@ -190,15 +190,15 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
     let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train);
     let Some(wanted) = parts.wanted else {
         let train = train.note(
-            "of a classifier trained on the samples, on held-out images; the model has no classes, so the classifier of real \
-             images says what the samples are",
+            "accuracy on held-out images of a classifier trained on the samples; the model has no classes, so the \
+             classifier of real images labels the samples",
         );
         let test = Row::new("GAN-test confidence", samples.confidence(), Better::Higher).real(held_out.confidence());
-        return Ok(vec![train, test.note("of the classifier of real images in the classes that it sees in samples")]);
+        return Ok(vec![train, test.note("mean probability of the class that the classifier of real images sees")]);
     };
-    let train = train.note("of a classifier trained on the samples, on held-out images");
+    let train = train.note("accuracy on held-out images of a classifier trained on the samples");
     let test = Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher).real(held_out.accuracy(&truth));
-    Ok(vec![train, test.note("of the classifier of real images, on samples")])
+    Ok(vec![train, test.note("accuracy of the classifier of real images on the samples")])
 }
 
 /// Whether samples lie nearer to training examples than held-out images do.

@@ -1,4 +1,4 @@
-//! How likely held-out examples are to a model with latent variables.
+//! Likelihood of held-out examples under a model with latent variables.
 
 use super::{Better, Report, Row, widened};
 use crate::{
@@ -9,21 +9,21 @@ use crate::{
 /// Numbers of importance samples that the literature reports.
 pub const IMPORTANCE_SAMPLES: [usize; 2] = [200, 5000];
 
-/// Set, number of importance samples, and what pythae's reproductions scored there.
+/// Set, number of importance samples, and the score of pythae's reproduction there.
 const PUBLISHED: [(&str, usize, &str); 2] = [
     ("binarized_mnist", IMPORTANCE_SAMPLES[0], "VAE 784-400-40 89.78"),
     ("binarized_mnist", IMPORTANCE_SAMPLES[1], "IWAE 50, 2 x 200 units 86.82"),
 ];
 
-/// Of N examples, lower bounds of ln p(x), `[N]`, and the ln weights p(x, z) / q(z | x) of some z drawn from q with this
-/// seed, `[N, draws]`: a model's graph [`crate::models::BOUND`].
+/// For a seed: lower bounds of ln p(x), `[N]`, of N examples, and the ln weights p(x, z) / q(z | x), `[N, draws]`, of z
+/// drawn from q with this seed. A model's graph [`crate::models::BOUND`] gives both.
 pub type Bound<'a> = dyn FnMut(u64) -> Result<[Vec<f32>; 2]> + 'a;
 
-/// Evidence lower bound and importance-weighted negative log-likelihood in nats (Burda et al. 2016, equation 8), means over
-/// the examples that `bound` sees, with each of these numbers of samples.
+/// Evidence lower bound and importance-weighted negative log-likelihood in nats (Burda et al. 2016, equation 8): means
+/// over the examples of `bound`, for each of these numbers of samples.
 ///
 /// # Errors
-/// What `bound` gives; values that are not finite.
+/// An error of `bound`; bounds or weights that are NaN.
 pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mut Bound) -> Result<Report> {
     let most = importance_samples.iter().copied().max().unwrap_or(1);
     let (mut totals, mut bounds, mut rows, mut drawn) = (vec![], vec![], vec![], 0);
@@ -54,8 +54,9 @@ pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mu
     rows.insert(0, Row::new("evidence lower bound", mean(&bounds), Better::Higher));
     let notes = vec![
         format!("{} examples of `{set}`, in nats", totals.len()),
-        "a bound from above that tightens with the number of importance samples; what a perfect model scores, the entropy of \
-         the data, is not known".into(),
+        "the NLL is an upper bound that tightens with the number of importance samples; a perfect model's score, the \
+         entropy of the data, is not known"
+            .into(),
     ];
     Ok(Report { title: format!("Likelihood of `{set}`"), rows, notes })
 }

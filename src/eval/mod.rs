@@ -1,7 +1,7 @@
-//! How good a run's samples are: its score beside a perfect sampler's and beside that of real data.
+//! How good a run's samples are: their scores, beside those of a perfect sampler and of real data.
 //!
-//! The classifiers and scorers are graphs of this crate, trained by its engine. Everything is a function of its inputs, the
-//! seed and the device.
+//! The classifiers and scorers are graphs of this crate, trained by its engine. Every result is a function of its
+//! inputs, the seed and the device.
 
 mod binary;
 pub mod boltzmann;
@@ -22,33 +22,33 @@ use crate::{
     data::{Dataset, Items, Labels},
     error::{Error, Result},
     grad::grad,
-    graph::{Graph, Optimizer, Real, T},
+    graph::{Graph, Optimizer, Real, Var},
     kernels::Caps,
     nn::Net,
     runner::Runner,
 };
 
-/// Where an evaluation trains networks of its own, and what chance follows from.
+/// The device, cache, seed and effort of an evaluation.
 pub struct Setup<'a> {
-    /// Opens a runner; each network has one.
+    /// Opens a runner; each network gets a runner of its own.
     pub device: &'a dyn Fn() -> Result<(Box<dyn Runner>, Caps)>,
-    /// The folder of trained classifiers, made if it is not there; without one they are trained each time.
+    /// The folder of trained classifiers, which is made if it does not exist; without it they are trained each time.
     pub cache: Option<PathBuf>,
     /// Seed of batches, subsets and initial values.
     pub seed: u64,
-    /// Share of the updates that networks are trained for: 1, and less only where nobody looks at the scores.
+    /// Share of their full number of updates for which networks are trained: 1, or less if the scores do not matter.
     pub effort: f64,
 }
 
 impl Setup<'_> {
-    /// Updates of a network for which `full` are right.
+    /// Updates of a network whose full training takes `full` updates.
     fn updates(&self, full: u64) -> u64 {
         ((full as f64 * self.effort) as u64).max(1)
     }
 }
 
 /// One update of a network by Adam with its authors' defaults (Kingma and Ba 2015).
-fn descend<'g>(net: &Net<'g>, loss: T<'g>, rate: T<'g>) {
+fn descend<'g>(net: &Net<'g>, loss: Var<'g>, rate: Var<'g>) {
     let graph: &'g Graph = net.graph;
     let gradients = grad(loss, &net.parameters());
     let rule = Optimizer::Adam { beta1: Real::new(0.9), beta2: Real::new(0.999), eps: Real::new(1e-8) };
@@ -69,12 +69,12 @@ fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset 
     }
 }
 
-/// Values as the measures take them.
+/// Values as f64, which the measures take.
 fn widened(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| f64::from(v)).collect()
 }
 
-/// A sentence unless the samples are finite and as many as whole examples.
+/// Refuses samples that are not finite or not a whole number of examples of `len` values.
 fn check_samples(samples: &[f32], len: usize) -> Result<()> {
     if samples.is_empty() || !samples.len().is_multiple_of(len) {
         return Err(Error::failure(format!("{} values are no samples of {len} values each", samples.len())));

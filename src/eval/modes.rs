@@ -1,4 +1,4 @@
-//! Which modes of a known mixture a generator finds.
+//! Counts the modes of a known mixture that a generator finds.
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
@@ -14,12 +14,13 @@ use crate::{
 pub const POINTS: usize = 2500;
 /// Stacked digits that are counted (Lin et al. 2018, section 4.2).
 pub const STACKED: usize = 26_000;
-/// Perfect samplers whose mean is the noise floor.
+/// Simulations of a perfect sampler; their mean is the noise floor.
 const SIMULATIONS: usize = 20;
 
-/// Modes found, share of high quality and reverse KL divergence of points `[N, 2]` from a model of the built-in set `name`.
+/// Modes found, share of high quality and reverse KL divergence of points `[N, 2]` from a model of the built-in set
+/// `name`.
 ///
-/// More than 2500 points are scored in groups of so many, and the deviation is that of one group.
+/// More than 2500 points are scored in groups of 2500, and the deviation is that of one group.
 ///
 /// # Errors
 /// A set without known modes, points that are not finite.
@@ -62,15 +63,15 @@ pub fn points(name: &str, generated: &[f32], setup: &Setup) -> Result<Report> {
     Ok(Report { title: format!("Modes of `{name}`"), rows, notes })
 }
 
-/// Modes found and KL divergence to the uniform distribution of stacked images `[N, 3, H, W]` in -1 to 1: every channel is
-/// classified, and a mode is a triple of classes (Lin et al. 2018, section 4.2, who take 26,000 samples).
+/// Modes found and KL divergence to the uniform distribution of stacked images `[N, 3, H, W]` in -1 to 1: every channel
+/// is classified, and a mode is a triple of classes (Lin et al. 2018, section 4.2, who take 26,000 samples).
 ///
 /// # Errors
 /// A set that is not stacked or has no labels, samples that are not finite.
 pub fn stacked(train: &Dataset, test: Option<&Dataset>, generated: &[f32], setup: &Setup) -> Result<Report> {
     if train.stack != 3 || train.labels.is_none() {
         return Err(Error::usage(format!(
-            "modes are counted in stacked images with labels, which `{}` has not",
+            "modes are counted in stacked images with labels, and `{}` has none",
             train.name
         )));
     }

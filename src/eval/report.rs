@@ -1,4 +1,4 @@
-//! What an evaluation found, as a table for people and as JSON for programs.
+//! The results of an evaluation, as a table for people and as JSON for programs.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ pub enum Better {
     Higher,
     /// Less is better.
     Lower,
-    /// It says something about the model, and nothing about how good it is.
+    /// The value describes the model but does not rate it.
     Neither,
 }
 
@@ -19,24 +19,25 @@ pub enum Better {
 pub struct Row {
     /// What is measured.
     pub measure: String,
-    /// Of the run's samples.
+    /// Its value for the run's samples.
     pub value: f64,
-    /// Standard deviation of `value` over repetitions, where it was repeated.
+    /// Standard deviation of `value` over repetitions, if there were several, or the standard error that a note
+    /// declares.
     pub deviation: Option<f64>,
-    /// What a perfect sampler scores: there is no room beyond.
+    /// Score of a perfect sampler, the best that can be reached.
     pub floor: Option<f64>,
-    /// What held-out real data score in the place of the samples.
+    /// Score of real data in the place of the samples.
     pub real: Option<f64>,
-    /// Figures of the literature, with their sources.
+    /// Published figures, with their sources.
     pub published: Option<String>,
     /// Which way it improves.
     pub better: Better,
-    /// What to keep in mind about it.
+    /// A remark on this measure.
     pub note: Option<String>,
 }
 
 impl Row {
-    /// A measure with nothing beside it yet.
+    /// A measure without any optional field.
     pub fn new(measure: impl Into<String>, value: f64, better: Better) -> Self {
         let measure = measure.into();
         Self { measure, value, deviation: None, floor: None, real: None, published: None, better, note: None }
@@ -62,7 +63,7 @@ impl Row {
         Self { published: Some(published.into()), ..self }
     }
 
-    /// With something to keep in mind.
+    /// With a remark.
     pub fn note(self, note: impl Into<String>) -> Self {
         Self { note: Some(note.into()), ..self }
     }
@@ -75,7 +76,7 @@ pub struct Report {
     pub title: String,
     /// The measures.
     pub rows: Vec<Row>,
-    /// What holds for all of them.
+    /// Remarks on all measures.
     pub notes: Vec<String>,
 }
 
@@ -105,13 +106,13 @@ impl Report {
         text
     }
 
-    /// The same as JSON; what cannot be measured is null.
+    /// The report as JSON; values that are missing or not finite are null.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("plain data is JSON: {error}"))
     }
 }
 
-/// A row of the table: an arrow says which way the measure improves.
+/// The cells of a row; an arrow shows which way the measure improves.
 fn cells(row: &Row) -> [String; 6] {
     let arrow = match row.better {
         Better::Higher => " ↑",
@@ -129,7 +130,7 @@ fn cells(row: &Row) -> [String; 6] {
     ]
 }
 
-/// Four significant digits, without an exponent where a few more characters do.
+/// Four significant digits; an exponent only for very small or very large values.
 fn number(value: f64) -> String {
     let magnitude = value.abs();
     if value == 0.0 || !value.is_finite() || value.fract() == 0.0 && magnitude < 1e9 {

@@ -1,24 +1,25 @@
-//! TimeGAN's two scorers (Yoon et al. 2019; `metrics/*.py` of their code): a small recurrent network each, trained anew.
+//! TimeGAN's two scorers (Yoon et al. 2019; `metrics/*.py` of their code): a small recurrent network each, newly
+//! trained.
 
 use super::{Setup, check_samples, descend};
 use crate::{
     engine::{Engine, Plans},
     error::Result,
-    graph::{Graph, T},
+    graph::{Graph, Var},
     metrics::{choose, mean},
     nn::{Mode, Net, Recurrence, Start, last_step},
 };
 
 /// Windows per update, of each kind.
 const BATCH: usize = 128;
-/// Windows that are tested together.
+/// Windows per run of the graph that tests.
 const ROWS: usize = 500;
 const RATE: f64 = 1e-3;
 const DISCRIMINATIVE_ROUNDS: u64 = 2000;
 const PREDICTIVE_ROUNDS: u64 = 5000;
 /// Names of the inputs.
 const KINDS: [&str; 2] = ["first", "second"];
-/// Sets the seeds of splits apart from those of batches.
+/// Offset of the seeds of splits, so that they differ from the seeds of batches.
 const SPLIT: u64 = 1 << 31;
 
 /// Windows of series, `[N, T, F]` row-major.
@@ -53,23 +54,24 @@ impl<'a> Windows<'a> {
         self.count() - self.trained()
     }
 
-    /// Shape of a batch of at most so many.
+    /// Shape `[B, T, F]` of a batch of at most `most` windows.
     fn batch(&self, most: usize) -> [usize; 3] {
         [most.min(self.count()), self.shape[0], self.shape[1]]
     }
 
-    /// The values of the first windows.
+    /// The values of the first `count` windows, or of all if there are fewer.
     pub fn first(&self, count: usize) -> &'a [f32] {
         &self.values[..count.min(self.count()) * self.len()]
     }
 
-    /// The values of the windows at these places.
+    /// The values of the windows at these indices.
     pub fn pick(&self, places: &[usize]) -> Vec<f32> {
         places.iter().flat_map(|&i| &self.values[i * self.len()..][..self.len()]).copied().collect()
     }
 }
 
-/// |accuracy - 1/2| on a fifth of the windows of a network that learned from the others to tell two kinds apart.
+/// |accuracy - 1/2| of a network that learns to tell two kinds of windows apart: it learns from four fifths of the
+/// windows and is tested on the others.
 pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setup, repetition: u64) -> Result<f64> {
     let seed = seed(setup, repetition);
     let parts = [(first, seed.wrapping_add(SPLIT)), (second, seed.wrapping_add(SPLIT + 1))].map(|(windows, seed)| {
@@ -103,8 +105,8 @@ pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setu
     Ok((right as f64 / (first.tested() + second.tested()) as f64 - 0.5).abs())
 }
 
-/// Mean absolute error on windows of a network that learned from others to foretell the last feature, a step ahead, from
-/// the features before it.
+/// Mean absolute error on the windows `tested` of a network that learns from the windows `trained` to predict the last
+/// feature, one step ahead, from the other features up to then.
 pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup, repetition: u64) -> Result<f64> {
     let [steps, features] = trained.shape;
     let seed = seed(setup, repetition);
@@ -130,14 +132,15 @@ pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup,
 }
 
 /// x `[B, T, F]` -> logits `[B, 1]` from the last state.
-fn logits_of_last<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
+fn logits_of_last<'g>(net: &Net<'g>, x: Var<'g>) -> Var<'g> {
     let hidden = (x.dim(2) / 2).max(1);
     let states = net.tensorflow_gru("gru", x.permute(&[1, 0, 2]), hidden, &Recurrence::default());
     net.dense("dense", last_step(states, None), 1)
 }
 
-/// x `[B, T, F]` -> in (0, 1) `[B, T - 1, 1]`, step t for the last feature at t + 1 from the others up to t.
-fn foretold<'g>(net: &Net<'g>, x: T<'g>) -> T<'g> {
+/// x `[B, T, F]` -> predictions in (0, 1) `[B, T - 1, 1]`: step t predicts the last feature at t + 1 from the others up
+/// to t.
+fn foretold<'g>(net: &Net<'g>, x: Var<'g>) -> Var<'g> {
     let [rows, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let hidden = (features / 2).max(1);
     let seen = x.slice(&[0; 3], &[rows, steps - 1, features - 1]);
@@ -156,7 +159,8 @@ fn engine(round: &Graph, answer: &Graph, setup: &Setup, seed: u64) -> Result<Eng
     Engine::new(runner, Plans::new([("round", round), ("answer", answer)], &caps, None)?, seed)
 }
 
-/// Updates by batches that the host draws as TimeGAN's code does: all different within a batch, each batch by itself.
+/// Trains on batches that the host draws as TimeGAN's code does: all different within a batch, each batch
+/// independently.
 fn train(engine: &mut Engine, rounds: u64, kinds: &[Windows], seed: u64) -> Result<()> {
     for draw in (0..rounds).map(|round| seed.wrapping_add(round * kinds.len() as u64)) {
         let batch = |(n, windows): (usize, &Windows)| {
@@ -169,10 +173,10 @@ fn train(engine: &mut Engine, rounds: u64, kinds: &[Windows], seed: u64) -> Resu
     Ok(())
 }
 
-/// What the network says of windows, `each` values of every one.
+/// The outputs of the network for windows, `each` values per window.
 ///
 /// # Errors
-/// Answers that are not finite: the training blew up.
+/// Outputs that are not finite: the training diverged.
 fn answers(engine: &mut Engine, windows: Windows, each: usize) -> Result<Vec<f32>> {
     let mut answers = vec![];
     for some in windows.values.chunks(ROWS * windows.len()) {

@@ -15,13 +15,13 @@ use crate::{
 
 /// Networks that are trained for each of TimeGAN's scores.
 pub const REPETITIONS: u64 = 10;
-/// Windows whose pairs the kernel distance sees at most.
+/// Largest number of windows of each kind in the kernel distance.
 const KERNEL_WINDOWS: usize = 2000;
-/// Windows of either kind in a picture, and t-SNE's perplexity there (TimeGAN's `visualization_metrics.py`).
+/// Largest number of windows of each kind in a picture, and t-SNE's perplexity (TimeGAN's `visualization_metrics.py`).
 const PICTURED: usize = 1000;
 const PERPLEXITY: f64 = 40.0;
 
-/// What the literature reports: part of the set's name, discriminative and predictive score.
+/// Published scores: part of the set's name, discriminative score, predictive score.
 const PUBLISHED: [(&str, &str, &str); 3] = [
     ("stock", "TimeGAN 0.102, Diffusion-TS 0.067", "TimeGAN 0.038, Diffusion-TS 0.036"),
     ("energy", "TimeGAN 0.236, Diffusion-TS 0.122", "TimeGAN 0.273, Diffusion-TS 0.250"),
@@ -34,14 +34,14 @@ pub struct Sequences<'a> {
     pub set: &'a str,
     /// All real windows, `[N, T, F]`.
     pub real: &'a [f32],
-    /// As many generated ones for TimeGAN's protocol; the larger set is cut to the smaller.
+    /// Generated windows, `[N, T, F]`; TimeGAN's protocol takes equal numbers, so the larger set is cut to the smaller.
     pub generated: &'a [f32],
     /// `[T, F]`.
     pub shape: [usize; 2],
 }
 
-/// Discriminative and predictive score, kernel distance and autocorrelation error of generated windows; of windows of one
-/// step, those that look at no order.
+/// Discriminative and predictive score, kernel distance and autocorrelation error of generated windows. Windows of one
+/// step have only the measures that ignore order.
 ///
 /// # Errors
 /// Fewer than 20 windows, samples that are not finite.
@@ -95,15 +95,15 @@ fn discriminative(real: Windows, generated: Windows, halves: [Windows; 2], setup
     // E|heads / n - 1/2| of a fair coin, by the normal distribution.
     let coin = 0.5 * (2.0 / (std::f64::consts::PI * tested as f64)).sqrt();
     let note = format!(
-        "perfect is a coin's score on {tested} windows; real tells one half of the real windows from the other, which \
-         overlap if windows do"
+        "perfect: a fair coin's score on {tested} windows; real: the score between two halves of the real windows, \
+         which overlap if windows do"
     );
     let row = Row::new("discriminative score", value.mean, Better::Lower).deviation(value.deviation);
     Ok(vec![row.floor(coin).real(baseline.mean).note(note)])
 }
 
-/// Mean absolute error, on real windows, of a network that learned from generated ones to foretell the last feature
-/// (Yoon et al. 2019, section 5); nothing for a single feature or step.
+/// Mean absolute error, on real windows, of a network that learned from generated ones to predict the last feature
+/// (Yoon et al. 2019, section 5); no row for a single feature or step.
 fn predictive(real: Windows, generated: Windows, setup: &Setup) -> Result<Vec<Row>> {
     if real.shape.contains(&1) {
         return Ok(vec![]);
@@ -114,10 +114,10 @@ fn predictive(real: Windows, generated: Windows, setup: &Setup) -> Result<Vec<Ro
     };
     let (value, baseline) = (score(generated)?, score(real)?);
     let row = Row::new("predictive score", value.mean, Better::Lower).deviation(value.deviation);
-    Ok(vec![row.real(baseline.mean).note("real is learned from the windows that it is tested on, as TimeGAN's is")])
+    Ok(vec![row.real(baseline.mean).note("real: trained on the windows that it is tested on, as TimeGAN's is")])
 }
 
-/// The distances, between some windows and between the halves of the real ones.
+/// The distances that need no network, beside those between the halves of the real windows.
 fn without_networks(real: Windows, generated: Windows, halves: [Windows; 2]) -> Vec<Row> {
     let kernel = |first: Windows, second: Windows| {
         let [first, second] = [first, second].map(|windows| widened(windows.first(KERNEL_WINDOWS)));
@@ -149,7 +149,8 @@ pub enum Layout {
     Tsne,
 }
 
-/// Up to 1000 real windows (grey) and generated ones (red), each the mean of its features over time, as TimeGAN shows them.
+/// Up to 1000 real windows (grey) and up to 1000 generated ones (red), each the mean of its features over time, as in
+/// TimeGAN's pictures.
 ///
 /// # Errors
 /// Windows of one step, samples that are not finite.
@@ -182,7 +183,7 @@ pub fn picture(input: &Sequences, layout: Layout, seed: u64) -> Result<RgbImage>
     Ok(report::scatter(generated, real, Some(1.1)))
 }
 
-/// Points in the plane, either axis stretched to reach from -1 to 1.
+/// Points `[N, 2]`, with each axis stretched to reach from -1 to 1.
 fn filled(plane: &[f64]) -> Vec<f32> {
     let reach = [0, 1].map(|axis| {
         let values = || plane.iter().skip(axis).step_by(2).copied();

@@ -8,25 +8,25 @@ use crate::error::{Error, Result};
 /// Storage buffers that a kernel may bind at once.
 const STORAGE_BUFFERS: u32 = 8;
 
-/// Where to run, and why there.
+/// The device to run on, and the reason for the choice.
 #[derive(Debug)]
 pub enum Choice {
     /// On the CPU runner.
     Cpu {
-        /// Why.
+        /// The reason for the choice.
         reason: String,
     },
     /// On this adapter.
     Gpu {
         /// The adapter.
         adapter: Box<Adapter>,
-        /// Why.
+        /// The reason for the choice.
         reason: String,
     },
 }
 
 impl Choice {
-    /// Why, in half a sentence.
+    /// The reason for the choice, as a phrase.
     pub fn reason(&self) -> &str {
         match self {
             Self::Cpu { reason } | Self::Gpu { reason, .. } => reason,
@@ -37,37 +37,37 @@ impl Choice {
 /// One adapter as `saddle devices` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Listed {
-    /// What `--adapter` takes.
+    /// Index for `--adapter`.
     pub index: usize,
-    /// The name that its driver gives.
+    /// Name of the adapter, from its driver.
     pub name: String,
-    /// The interface that it is driven through: Vulkan, Metal, DX12.
+    /// Graphics API: Vulkan, Metal, DX12.
     pub backend: String,
     /// discrete, integrated, virtual, software or other.
     pub kind: &'static str,
     /// Driver and version.
     pub driver: String,
-    /// Bytes that one storage binding may span.
+    /// Maximum size of one storage binding, in bytes.
     pub max_binding: u64,
-    /// Bytes that one buffer may have.
+    /// Maximum size of one buffer, in bytes.
     pub max_buffer: u64,
-    /// Bytes of memory that a workgroup shares.
+    /// Maximum workgroup memory, in bytes.
     pub workgroup_memory: u32,
-    /// Most invocations of a workgroup.
+    /// Maximum number of invocations of a workgroup.
     pub workgroup_invocations: u32,
-    /// Fewest and most invocations of a subgroup.
+    /// Minimum and maximum number of invocations of a subgroup.
     pub subgroup_size: [u32; 2],
     /// Whether shaders can compute in half precision.
     pub f16: bool,
     /// Whether shaders have subgroup operations.
     pub subgroups: bool,
-    /// Whether shaders reach its matrix units.
+    /// Whether shaders can use its matrix units.
     pub cooperative_matrix: bool,
     /// Whether it can time its own work.
     pub timestamps: bool,
-    /// Why it cannot be used, if it cannot.
+    /// The reason why the adapter cannot be used, if there is one.
     pub unfit: Option<String>,
-    /// Why a run without `--adapter` picks this one, if it does.
+    /// The reason why a run without `--adapter` picks this adapter, if it does.
     pub picked: Option<String>,
 }
 

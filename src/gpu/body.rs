@@ -1,4 +1,4 @@
-//! What computes products on an adapter: known from its capabilities, or found out by a short measurement that is kept.
+//! The body that computes products on an adapter: from its capabilities, or from a short measurement that is cached.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -13,16 +13,16 @@ use crate::{
 
 /// Lanes of the subgroups that [`Body::Subgroup`] is for.
 const SUBGROUP: u32 = 8;
-/// What [`Body::Matrix`] wants of workgroups, and has wherever there are matrix units.
+/// Workgroup memory in bytes, and lanes, that [`Body::Matrix`] needs of a workgroup; [`matrices`] checks both.
 const MEMORY: u32 = 32 << 10;
 const LANES: u32 = 256;
-/// Side of the product that is measured, and for how long at least.
+/// Side of the measured product, and the minimum time of the measurement.
 const SIDE: usize = 1024;
 const ENOUGH: Duration = Duration::from_millis(20);
-/// How much faster another body must be than the first one, so that chance does not choose.
+/// Minimum speed-up over the first body for another body to be chosen, so that noise does not decide.
 const FASTER: f64 = 1.1;
 
-/// What an adapter's matrix units multiply, where kernels can use them.
+/// Matrices that an adapter's matrix units multiply, if kernels can use these units.
 pub fn matrices(adapter: &Adapter) -> Vec<Matrix> {
     let (limits, features) = (adapter.limits(), adapter.features());
     let roomy = limits.max_compute_workgroup_storage_size >= MEMORY
@@ -41,8 +41,8 @@ pub fn matrices(adapter: &Adapter) -> Vec<Matrix> {
     [Matrix::Single8, Matrix::Half8, Matrix::Half16].into_iter().filter(multiplies).collect()
 }
 
-/// The bodies that suit an adapter, among them, with `half`, those that round operands to half precision. Where there are several,
-/// only a measurement can tell which is the fastest.
+/// The bodies that suit an adapter, among them, with `half`, those that round operands to half precision. Where there
+/// are several, only a measurement can tell which is the fastest.
 pub fn bodies(adapter: &Adapter, half: bool) -> Vec<Body> {
     let info = adapter.get_info();
     let narrow = [info.subgroup_min_size, info.subgroup_max_size] == [SUBGROUP; 2];
@@ -51,8 +51,8 @@ pub fn bodies(adapter: &Adapter, half: bool) -> Vec<Body> {
     [if on_processor { Body::Subgroup } else { Body::Tiled }].into_iter().chain(matrices).collect()
 }
 
-/// The fastest of some bodies on this device. It is measured once: bodies add in different orders, so that another choice would
-/// change the bits of a run.
+/// The fastest of some bodies on this device. It is measured once: bodies add in different orders, so that another
+/// choice would change the bits of a run.
 pub fn fastest(device: &Device, pipelines: &Pipelines, bodies: &[Body]) -> Result<Body> {
     let [first, others @ ..] = bodies else { unreachable!("every adapter has a body") };
     if others.is_empty() {
@@ -76,7 +76,7 @@ pub fn fastest(device: &Device, pipelines: &Pipelines, bodies: &[Body]) -> Resul
     Ok(best.0)
 }
 
-/// The least time that a product takes.
+/// The minimum time of a product.
 fn time(device: &Device, pipelines: &Pipelines, body: Body) -> Result<Duration> {
     let (a_transposed, b_transposed, chain) = (false, false, Chain::default());
     let kernel = MatMul { batch: 1, m: SIDE, n: SIDE, k: SIDE, a_transposed, b_transposed, chain };
@@ -87,13 +87,13 @@ fn path() -> Option<PathBuf> {
     files::cache_folder().map(|folder| folder.join("products.json"))
 }
 
-/// What was measured before, by device; nothing, if it cannot be read.
+/// The cached bodies by device; empty if the cache cannot be read.
 fn read() -> BTreeMap<String, Body> {
     let text = path().and_then(|path| files::read_text(&path).ok());
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// A cache that cannot be written is measured again.
+/// Writes the cache. On failure, the next run measures again.
 fn write(known: &BTreeMap<String, Body>) {
     let Some(path) = path() else { return };
     let json = serde_json::to_string_pretty(known).expect("plain data is JSON");

@@ -16,18 +16,18 @@ use crate::{
     kernels::Caps,
 };
 
-/// Nothing that one submission does may take longer, unless more patience is asked for.
+/// Default time limit for one submission.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A wgpu device and its queue.
 pub struct Device {
-    /// What wgpu calls the device.
+    /// The wgpu device.
     pub raw: wgpu::Device,
-    /// Where work is submitted.
+    /// The queue that work is submitted to.
     pub queue: wgpu::Queue,
-    /// What it is, and its driver.
+    /// Description of the adapter and its driver.
     pub info: AdapterInfo,
-    /// What plans and launches may assume of it.
+    /// Capabilities that plans and launches may rely on.
     pub caps: Caps,
     /// Whether shaders keep their run-time checks.
     pub checked: bool,
@@ -37,7 +37,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens an adapter with all that it offers.
+    /// Opens an adapter with all the features and limits that the kernels can use.
     pub fn open(adapter: &Adapter, checked: bool) -> Result<Self> {
         let (info, limits) = (adapter.get_info(), adapter.limits());
         let wanted = Features::SUBGROUP
@@ -55,9 +55,11 @@ impl Device {
             product: body::bodies(adapter, false)[0],
             half: features.contains(Features::SHADER_F16),
             matrices: body::matrices(adapter),
-            wide: true,
+            launches_are_expensive: true,
+            runs_shaders: true,
         };
-        // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are tested.
+        // SAFETY: of what is experimental only cooperative matrices are asked for; our kernels that use them are
+        // tested.
         #[expect(unsafe_code, reason = "wgpu wants to be told that experimental features may be unsound")]
         let experimental_features = unsafe { ExperimentalFeatures::enabled() };
         let descriptor = wgpu::DeviceDescriptor {
@@ -81,7 +83,7 @@ impl Device {
         Ok(Self { raw, queue, info, caps, checked, patience: PATIENCE, trouble })
     }
 
-    /// Runs what makes GPU objects; an error that it causes is returned with `label` before it.
+    /// Runs `make`, which creates GPU objects; an error of `make` is returned with `label` in front.
     pub fn scoped<R>(&self, label: impl FnOnce() -> String, make: impl FnOnce() -> R) -> Result<R> {
         let scopes = [ErrorFilter::Internal, ErrorFilter::Validation, ErrorFilter::OutOfMemory]
             .map(|f| self.raw.push_error_scope(f));
@@ -128,7 +130,7 @@ impl Device {
         self.map(&staging, submission, |data| data.to_vec())
     }
 
-    /// Waits for a submission and shows what a mappable buffer holds after it.
+    /// Waits for a submission and passes the contents of a mappable buffer to `look`.
     pub fn map<R>(&self, staging: &Buffer, submission: SubmissionIndex, look: impl FnOnce(&[u8]) -> R) -> Result<R> {
         let (send, receive) = std::sync::mpsc::channel();
         staging.map_async(MapMode::Read, .., move |mapped| {

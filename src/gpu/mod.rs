@@ -15,7 +15,8 @@ pub use runner::Gpu;
 /// The version of wgpu that these types come from.
 pub use wgpu;
 
-/// The version of wgpu that is linked: `Cargo.toml` admits no other, so that it holds also where the lock file is not used.
+/// The version of wgpu that is linked: `Cargo.toml` admits no other, so that it holds also where the lock file is not
+/// used.
 pub const WGPU_VERSION: &str = "30.0.1";
 
 #[cfg(test)]

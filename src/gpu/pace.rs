@@ -11,25 +11,25 @@ const MOST: usize = 1 << 16;
 
 /// Launches per submission, adapted so that a submission takes about as long as wanted.
 ///
-/// How long a launch takes is not known, only which ones are heavier: that a short submission was quick says little about
-/// one that has the heavy launches of the same program in it.
+/// How long a launch takes is not known, only which ones are heavier: that a short submission was quick says little
+/// about one that has the heavy launches of the same program in it.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Of each launch of a round.
+    /// Weight of each launch of a round.
     weights: Vec<f64>,
-    /// What a submission may weigh.
+    /// Maximum weight of a submission.
     budget: f64,
 }
 
 impl Pace {
     /// Starts with single launches: nothing is known about the device, and a watchdog may be near.
     pub fn new(launches: impl Iterator<Item = Cost>) -> Self {
-        // A byte moved takes about as long as ten operations, and the least launch as long as a million.
+        // A byte moved takes about as long as ten operations, and the smallest launch as long as a million.
         let weights = launches.map(|cost| cost.flops + 10.0 * cost.bytes + 1e6).collect();
         Self { weights, budget: 0.0 }
     }
 
-    /// How many launches to submit from launch `next` of `total` on, where rounds follow one another, and what they weigh.
+    /// Number of launches to submit next, and their weight, from launch `next` of `total` in consecutive rounds.
     pub fn next(&self, next: usize, total: usize) -> (usize, f64) {
         let weight = |i: usize| self.weights[i % self.weights.len()];
         let (mut launches, mut sum) = (1, weight(next));
@@ -56,7 +56,8 @@ mod tests {
 
     const TARGET: Duration = Duration::from_millis(50);
 
-    /// Submits rounds to a device on which launches take so long; returns how many launches each submission had, and its time.
+    /// Submits rounds to a device on which launches take so long; returns how many launches each submission had, and
+    /// its time.
     fn submissions(costs: &[Cost], time: impl Fn(&Cost) -> f64, rounds: usize) -> Vec<(usize, f64)> {
         let (mut pace, total, mut next, mut all) = (Pace::new(costs.iter().copied()), rounds * costs.len(), 0, vec![]);
         while next < total {

@@ -15,10 +15,10 @@ use wgpu::{
 use super::Device;
 use crate::{
     error::Result,
-    kernels::{Buffers, Caps, Kernel, Launch, Spec, chain},
+    kernels::{Buffers, Caps, Dispatch, Kernel, Spec, chain},
 };
 
-/// What a pipeline has to know of a kernel: of one of [`Kernel`]'s, or of any other that has a [`Spec`].
+/// The facts about a kernel that a pipeline needs, for a [`Kernel`] or any other type with a [`Spec`].
 #[derive(Clone)]
 pub struct Shader {
     name: &'static str,
@@ -56,11 +56,11 @@ struct Key {
 }
 
 impl Key {
-    fn new(device: &Device, shader: &Shader, launch: &Launch) -> Self {
+    fn new(device: &Device, shader: &Shader, dispatch: &Dispatch) -> Self {
         let Buffers { reads, words, writes, words_out } = &shader.buffers;
         Self {
-            source: launch.joined(shader.sources),
-            constants: launch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
+            source: dispatch.joined(shader.sources),
+            constants: dispatch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
             reads: reads.len() + words.len(),
             writes: writes.len() + words_out.len(),
             chain: shader.chain,
@@ -71,7 +71,7 @@ impl Key {
 
 /// A compiled kernel and the layout of its bind group.
 pub struct Pipeline {
-    /// What wgpu calls the pipeline.
+    /// The wgpu pipeline.
     pub raw: ComputePipeline,
     layout: BindGroupLayout,
     chain: bool,
@@ -88,42 +88,43 @@ pub struct Binding<'a> {
     pub bytes: u64,
 }
 
-/// What a single launch runs on: the words of its bindings and of its chain's operands.
+/// Contents of the buffers of a single launch: the words of its bindings and of its chain's operands.
 pub struct Job<'a> {
-    /// What is read, then what is written.
+    /// Buffers that the kernel reads, then buffers that it writes.
     pub bindings: &'a [Vec<u32>],
-    /// The chain's.
+    /// Buffers of the chain's operands.
     pub operands: &'a [Vec<u32>],
-    /// How many of the bindings are only read.
+    /// Number of bindings that the kernel only reads.
     pub reads: usize,
-    /// Bytes of each buffer before what is bound.
+    /// Bytes of each buffer before the bound range.
     pub offset: u64,
 }
 
 /// The pipelines of one device.
 pub struct Pipelines {
-    /// By source, and whether it has run-time checks.
+    /// Shader modules by source and by whether they have run-time checks.
     modules: Mutex<HashMap<(String, bool), Arc<ShaderModule>>>,
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
-    /// Stands in for the operands that a chain does not have.
+    /// Placeholder for the operands that a chain does not use.
     dummy: Buffer,
 }
 
 impl Pipelines {
-    /// None yet.
+    /// An empty set of pipelines.
     pub fn new(device: &Device) -> Result<Self> {
         let dummy = device.buffer("no operand", 256, BufferUsages::STORAGE)?;
         Ok(Self { modules: Default::default(), made: Default::default(), dummy })
     }
 
-    /// The pipelines of these launches; those that are not there yet are compiled, on all cores. The kernel of each is a
-    /// `&Kernel`, or a reference to any other type that implements [`Spec`].
-    pub fn get<S>(&self, device: &Device, launches: &[(S, Launch)]) -> Result<Vec<Arc<Pipeline>>>
+    /// The pipelines of these launches; missing pipelines are compiled, on all cores. The kernel of each is
+    /// a `&Kernel`, or a reference to any other type that implements [`Spec`].
+    pub fn get<S>(&self, device: &Device, launches: &[(S, Dispatch)]) -> Result<Vec<Arc<Pipeline>>>
     where
         S: Copy + Into<Shader>,
     {
         let shaders: Vec<Shader> = launches.iter().map(|&(shader, _)| shader.into()).collect();
-        let keys: Vec<Key> = shaders.iter().zip(launches).map(|(s, (_, launch))| Key::new(device, s, launch)).collect();
+        let keys: Vec<Key> =
+            shaders.iter().zip(launches).map(|(s, (_, dispatch))| Key::new(device, s, dispatch)).collect();
         let mut missing: HashMap<&Key, &str> = HashMap::new();
         {
             let made = lock(&self.made);
@@ -200,16 +201,17 @@ impl Pipelines {
         device.scoped(|| label.to_string(), || device.raw.create_bind_group(&descriptor))
     }
 
-    /// Runs a launch once on buffers of its own and returns the words of all that are written, one buffer after the other.
+    /// Runs a launch once on buffers of its own and returns the words of all that are written, one buffer after the
+    /// other.
     ///
     /// # Errors
-    /// What keeps it from running.
-    pub fn once<S>(&self, device: &Device, shader: S, launch: Launch, job: &Job) -> Result<Vec<u32>>
+    /// The launch cannot run; the error gives the reason.
+    pub fn once<S>(&self, device: &Device, shader: S, dispatch: Dispatch, job: &Job) -> Result<Vec<u32>>
     where
         S: Copy + Into<Shader>,
     {
-        let (name, groups) = (shader.into().name, launch.groups);
-        let pipeline = self.get(device, &[(shader, launch)])?.remove(0);
+        let (name, groups) = (shader.into().name, dispatch.groups);
+        let pipeline = self.get(device, &[(shader, dispatch)])?.remove(0);
         let buffer = |words: &Vec<u32>| {
             let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
             let buffer = device.buffer(name, 4 * words.len() as u64, usage)?;
@@ -236,14 +238,14 @@ impl Pipelines {
         Ok(own[job.reads..].iter().map(read).collect::<Result<Vec<Vec<u32>>>>()?.concat())
     }
 
-    /// The least time that a kernel takes by itself, of runs that add up to `enough`; on zeros.
+    /// The minimum time of one launch of a kernel, over runs that add up to `enough`, on buffers of zeros.
     ///
     /// # Errors
-    /// What keeps it from running.
+    /// The launch cannot run; the error gives the reason.
     pub fn time(&self, device: &Device, kernel: &Kernel, caps: &Caps, enough: Duration) -> Result<Duration> {
-        let launch = kernel.launch(caps);
-        let groups = launch.groups;
-        let pipeline = self.get(device, &[(kernel, launch)])?.remove(0);
+        let dispatch = kernel.dispatch(caps);
+        let groups = dispatch.groups;
+        let pipeline = self.get(device, &[(kernel, dispatch)])?.remove(0);
         let Buffers { reads, words, writes, words_out } = kernel.buffers();
         let operands = kernel.chain().map_or(vec![], |chain| chain.operand_lens(writes.iter().sum()));
         let buffers = |lens: &[usize]| {

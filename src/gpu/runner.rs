@@ -1,4 +1,4 @@
-//! Replays programs on the GPU: everything is made at loading, a round only encodes and submits.
+//! Replays programs on the GPU: loading makes all GPU objects, a round only encodes and submits.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,18 +13,18 @@ use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
 use crate::{
     data::Items,
     error::{Error, Result},
-    kernels::{Body, Kernel},
-    program::{self, BufferId, Content, Output, Program, Range, Step},
+    kernels::{Body, Clock, Kernel},
+    program::{self, BufferId, Content, Launch, Output, Program, Slice},
     runner::{ProgramId, Runner},
 };
 
 /// Submissions that may be in flight at once: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
 
-/// Launches, at least, that are encoded to find out what encoding costs.
-const ENCODED: usize = 1000;
+/// Minimum number of launches to encode when the cost of encoding is measured.
+const ENCODED_LAUNCHES: usize = 1000;
 
-/// Words of the data set that are copied at once.
+/// Maximum number of words of the data set in one copy.
 const UPLOADED: usize = 1 << 24;
 
 /// The runner of programs on a GPU.
@@ -32,7 +32,7 @@ pub struct Gpu {
     adapter: Adapter,
     device: Device,
     pipelines: Pipelines,
-    /// The buffers that programs share, by what they hold.
+    /// The buffers that programs share, by their content.
     shared: HashMap<String, Buffer>,
     programs: Vec<Loaded>,
     in_flight: VecDeque<Submission>,
@@ -50,7 +50,7 @@ struct Submission {
 }
 
 struct Loaded {
-    launches: Vec<Launch>,
+    commands: Vec<Command>,
     buffers: Vec<Buffer>,
     inputs: HashMap<String, (Buffer, usize)>,
     outputs: Vec<Output>,
@@ -60,9 +60,9 @@ struct Loaded {
     pace: Pace,
 }
 
-struct Launch {
+struct Command {
     pipeline: Arc<Pipeline>,
-    /// Whether the launch before it has set the same pipeline.
+    /// Whether the previous launch has set the same pipeline.
     repeats: bool,
     bound: BindGroup,
     groups: [u32; 3],
@@ -72,9 +72,9 @@ struct Ring {
     buffer: Buffer,
     rows: u64,
     columns: usize,
-    /// Steps whose rows lie in the buffer and were not read yet.
+    /// Steps whose rows are in the buffer and have not been read.
     pending: ops::Range<u64>,
-    /// Rows that had to be read before anyone asked for them.
+    /// Rows that were read to make room, before a caller asked for them.
     read: Vec<Vec<f32>>,
 }
 
@@ -97,16 +97,16 @@ impl Gpu {
             seed: 0,
         };
         gpu.shared(&Content::Clock, 4)?;
-        gpu.set_clock(0, 0)?;
+        gpu.set_clock(Clock::default())?;
         Ok(gpu)
     }
 
-    /// The device that it runs on.
+    /// The device of this runner.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// How long to wait for a submission before the device counts as hung; five minutes, if nothing is said.
+    /// How long to wait for a submission before the device counts as hung; the default is five minutes.
     pub fn set_patience(&mut self, patience: Duration) {
         self.device.patience = patience;
     }
@@ -153,40 +153,40 @@ impl Gpu {
         }
     }
 
-    /// Bind groups of every step, each tried once without running it: an error names the step.
-    fn launches(&self, steps: &[Step], buffers: &[Buffer]) -> Result<Vec<Launch>> {
-        let wanted: Vec<_> = steps.iter().map(|s| (&s.kernel, s.kernel.launch(&self.device.caps))).collect();
+    /// The commands of all launches, each tried once without running it: an error names the launch.
+    fn commands(&self, launches: &[Launch], buffers: &[Buffer]) -> Result<Vec<Command>> {
+        let wanted: Vec<_> = launches.iter().map(|l| (&l.kernel, l.kernel.dispatch(&self.device.caps))).collect();
         let pipelines = self.pipelines.get(&self.device, &wanted)?;
-        let mut launches: Vec<Launch> = vec![];
-        for ((step, pipeline), (_, launch)) in steps.iter().zip(pipelines).zip(&wanted) {
-            let label = step.title();
-            let bindings = bindings(&step.bindings, buffers, &label)?;
-            let operands = self::bindings(&step.operands, buffers, &label)?;
-            let launch = Launch {
+        let mut commands: Vec<Command> = vec![];
+        for ((launch, pipeline), (_, dispatch)) in launches.iter().zip(pipelines).zip(&wanted) {
+            let label = launch.title();
+            let bindings = bindings(&launch.bindings, buffers, &label)?;
+            let operands = self::bindings(&launch.operands, buffers, &label)?;
+            let command = Command {
                 bound: self.pipelines.bind(&self.device, &pipeline, &label, &bindings, &operands)?,
-                repeats: launches.last().is_some_and(|before| Arc::ptr_eq(&before.pipeline, &pipeline)),
+                repeats: commands.last().is_some_and(|before| Arc::ptr_eq(&before.pipeline, &pipeline)),
                 pipeline,
-                groups: launch.groups,
+                groups: dispatch.groups,
             };
             let try_it = || {
                 let mut encoder = self.device.raw.create_command_encoder(&Default::default());
-                launch.encode(&mut encoder.begin_compute_pass(&Default::default()), true);
+                command.encode(&mut encoder.begin_compute_pass(&Default::default()), true);
                 encoder.finish()
             };
             self.device.scoped(|| label.clone(), try_it)?;
-            launches.push(launch);
+            commands.push(command);
         }
-        Ok(launches)
+        Ok(commands)
     }
 
-    /// Launches `span` of a program that is repeated without end.
+    /// Encodes launches `span` of the program, counted through consecutive rounds.
     fn encode(&self, loaded: &Loaded, span: ops::Range<usize>) -> CommandBuffer {
         let mut encoder = self.device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let (first, count) = (span.start, loaded.launches.len());
+        let (first, count) = (span.start, loaded.commands.len());
         for i in span {
-            let launch = &loaded.launches[i % count];
-            launch.encode(&mut pass, i == first || !launch.repeats);
+            let command = &loaded.commands[i % count];
+            command.encode(&mut pass, i == first || !command.repeats);
         }
         drop(pass);
         encoder.finish()
@@ -203,9 +203,9 @@ impl Gpu {
         Ok(())
     }
 
-    /// Submits whole rounds, in pieces that the device is quick to finish.
+    /// Submits whole rounds, in submissions that the device finishes quickly.
     fn submit(&mut self, id: ProgramId, rounds: usize) -> Result<()> {
-        let total = rounds * self.loaded(id)?.launches.len();
+        let total = rounds * self.loaded(id)?.commands.len();
         let mut next = 0;
         while next < total {
             while self.in_flight.len() >= IN_FLIGHT {
@@ -223,7 +223,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Moves the rows that wait in a ring to the host.
+    /// Moves the pending rows of a ring to the host.
     fn drain(&mut self, id: ProgramId) -> Result<()> {
         if self.loaded(id)?.ring.as_ref().is_none_or(|ring| ring.pending.is_empty()) {
             return Ok(());
@@ -261,7 +261,7 @@ impl Gpu {
 }
 
 impl Ring {
-    /// How many more rounds may write rows before those that wait must be read.
+    /// Number of further rounds that may write rows before the pending rows must be read.
     fn room(&self, step: u64, ticks: bool) -> u64 {
         let waiting = self.pending.end - self.pending.start;
         match (waiting, ticks) {
@@ -276,7 +276,7 @@ impl Ring {
     }
 }
 
-impl Launch {
+impl Command {
     fn encode(&self, pass: &mut wgpu::ComputePass, set_pipeline: bool) {
         if set_pipeline {
             pass.set_pipeline(&self.pipeline.raw);
@@ -286,8 +286,8 @@ impl Launch {
     }
 }
 
-fn bindings<'a>(ranges: &[Range], buffers: &'a [Buffer], label: &str) -> Result<Vec<Binding<'a>>> {
-    let binding = |r: &Range| {
+fn bindings<'a>(ranges: &[Slice], buffers: &'a [Buffer], label: &str) -> Result<Vec<Binding<'a>>> {
+    let binding = |r: &Slice| {
         let buffer =
             buffers.get(r.buffer).ok_or_else(|| Error::failure(format!("{label}: there is no buffer {}", r.buffer)))?;
         Ok(Binding { buffer, offset: 4 * r.offset as u64, bytes: 4 * r.len as u64 })
@@ -298,7 +298,7 @@ fn bindings<'a>(ranges: &[Range], buffers: &'a [Buffer], label: &str) -> Result<
 impl Runner for Gpu {
     fn load(&mut self, program: &Program) -> Result<ProgramId> {
         let buffers = (0..program.buffers.len()).map(|id| self.make_buffer(program, id)).collect::<Result<Vec<_>>>()?;
-        let launches = self.launches(&program.steps, &buffers)?;
+        let commands = self.commands(&program.launches, &buffers)?;
         let mut inputs = HashMap::new();
         let mut ring = None;
         for (described, buffer) in program.buffers.iter().zip(&buffers) {
@@ -320,15 +320,15 @@ impl Runner for Gpu {
                 _ => {}
             }
         }
-        let ticks = program.steps.iter().any(|s| matches!(s.kernel, Kernel::Tick(_)));
+        let ticks = program.launches.iter().any(|l| matches!(l.kernel, Kernel::Tick(_)));
         self.programs.push(Loaded {
-            launches,
+            commands,
             buffers,
             inputs,
             outputs: program.outputs.clone(),
             ring,
             ticks,
-            pace: Pace::new(program.steps.iter().map(|step| step.kernel.cost())),
+            pace: Pace::new(program.launches.iter().map(|launch| launch.kernel.cost())),
         });
         Ok(ProgramId(self.programs.len() - 1))
     }
@@ -408,13 +408,13 @@ impl Runner for Gpu {
         self.device.health()
     }
 
-    fn set_clock(&mut self, step: u64, seed: u64) -> Result<()> {
+    fn set_clock(&mut self, clock: Clock) -> Result<()> {
         for id in 0..self.programs.len() {
             self.drain(ProgramId(id))?;
         }
-        (self.step, self.seed) = (step, seed);
-        let words = [step as u32, seed as u32, (seed >> 32) as u32, (step as f32).to_bits()];
-        self.device.queue.write_buffer(&self.shared[&Content::Clock.to_string()], 0, bytemuck::cast_slice(&words));
+        (self.step, self.seed) = (clock.step, clock.seed);
+        let buffer = &self.shared[&Content::Clock.to_string()];
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&clock.words()));
         self.device.health()
     }
 
@@ -445,14 +445,14 @@ impl Runner for Gpu {
 
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         self.wait()?;
-        let launch = &self.loaded(id)?.launches[launch];
-        self.device.time(|pass| (0..times).for_each(|i| launch.encode(pass, i == 0)))
+        let command = &self.loaded(id)?.commands[launch];
+        self.device.time(|pass| (0..times).for_each(|i| command.encode(pass, i == 0)))
     }
 
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {
         let loaded = self.loaded(id)?;
-        let count = ENCODED.div_ceil(loaded.launches.len().max(1)) * loaded.launches.len();
-        // The least of many: what else the machine does only adds.
+        let count = ENCODED_LAUNCHES.div_ceil(loaded.commands.len().max(1)) * loaded.commands.len();
+        // Take the minimum: interference from other processes only adds time.
         let costs = (0..64).map(|_| {
             let start = Instant::now();
             self.encode(loaded, 0..count);

@@ -1,7 +1,7 @@
-//! The graph: nodes, shapes, hash-consing and the `Copy` handle [`T`] with operators.
+//! The graph: nodes, shapes, hash-consing and the `Copy` handle [`Var`] with operators.
 //!
-//! The op set is closed under differentiation: a gradient of any order is just more graph. What a graph
-//! does to the world is the list of its effects: updates and assignments of states, metrics, outputs.
+//! The op set is closed under differentiation: a gradient of any order is again a graph. The effects of a graph are
+//! updates and assignments of states, metrics and outputs.
 
 mod op;
 mod tensor;
@@ -9,9 +9,9 @@ mod tensor;
 use std::{cell::RefCell, collections::HashMap};
 
 pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without};
-pub use tensor::T;
+pub use tensor::Var;
 
-/// How the host fills a state before the first round.
+/// Initial values with which the host fills a state before the first round.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Init {
     /// One value everywhere.
@@ -20,13 +20,13 @@ pub enum Init {
     Normal(f32, f32),
     /// Uniform on (-a, a).
     Uniform(f32),
-    /// This value at the elements from `start` to `end`, zero elsewhere: the bias of one gate of several.
+    /// This value at the elements `start..end`, zero elsewhere: for example the bias of one of several gates.
     Span {
         /// First element.
         start: usize,
-        /// Behind the last one.
+        /// One past the last element.
         end: usize,
-        /// What they hold.
+        /// Value of these elements.
         value: f32,
     },
     /// A matrix of orthonormal rows or columns, whichever are fewer, times this gain (Saxe et al. 2014).
@@ -36,49 +36,49 @@ pub enum Init {
 /// One named tensor of a state group.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// Its name: of an item, within the group.
+    /// Name, unique within its group.
     pub name: String,
-    /// Shape of the result.
+    /// Shape of the tensor.
     pub shape: Shape,
-    /// How it starts.
+    /// Initial values.
     pub init: Init,
-    /// First element within the group's flat buffer.
+    /// First element within the group's flat buffer, a multiple of [`ALIGN`].
     pub offset: usize,
 }
 
-/// Named tensors that live in one flat buffer across rounds: a network's parameters, its moments, running statistics.
+/// Named tensors that live in one flat buffer across rounds, such as a network's parameters or its running statistics.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Its name: of an item, within the group.
+    /// Name, unique within the graph, such as `g`, `d` or `ema`.
     pub name: String,
     /// Its tensors, in the order of their declaration.
     pub items: Vec<Item>,
     /// Elements of the flat buffer, gaps included.
     pub len: usize,
     version: usize,
-    /// Its updates so far.
+    /// Its update nodes so far, in order.
     updates: Vec<Id>,
 }
 
 impl Group {
-    /// `group.item`, as checkpoints and messages have it.
+    /// `group.item`: the name of an item in checkpoints and messages. For [`WHOLE`], the name of the group.
     pub fn item_name(&self, item: usize) -> String {
         self.items.get(item).map_or(self.name.clone(), |i| format!("{}.{}", self.name, i.name))
     }
 
-    /// First element and shape of an item.
+    /// First element and shape of an item. For [`WHOLE`], 0 and `[len]`.
     pub fn span(&self, item: usize) -> (usize, Shape) {
         self.items.get(item).map_or((0, vec![self.len]), |i| (i.offset, i.shape.clone()))
     }
 }
 
-/// Elements between two items of a group are rounded up to this, so that each can be bound on its own (256 bytes).
+/// Items of a group start at multiples of this many elements (256 bytes), so that each can be bound on its own.
 pub const ALIGN: usize = 64;
 
 /// The item that stands for a whole group, gaps included.
 pub const WHOLE: usize = usize::MAX;
 
-/// A graph under construction. Build it with [`T`]s; hand it to `grad`, `plan` or `reference`.
+/// A graph under construction. [`Var`]s build it; `grad`, `plan` and `reference` read it.
 #[derive(Default)]
 pub struct Graph {
     nodes: RefCell<Vec<Node>>,
@@ -97,25 +97,32 @@ impl Graph {
         Self::default()
     }
 
-    /// Adds a node, or finds the equal one that is there.
-    pub fn node(&self, op: Op, inputs: &[T], shape: Shape) -> T<'_> {
+    /// The graph that `build` fills.
+    pub fn build(build: impl FnOnce(&Self)) -> Self {
+        let graph = Self::new();
+        build(&graph);
+        graph
+    }
+
+    /// Adds a node, or returns the equal node that already exists. Updates and assignments are always new nodes.
+    pub fn node(&self, op: Op, inputs: &[Var], shape: Shape) -> Var<'_> {
         let inputs: Vec<Id> = inputs.iter().map(|t| t.id).collect();
         let node = Node { op, inputs, shape };
         let effect = matches!(node.op, Op::Update { .. } | Op::Assign { .. });
         if !effect && let Some(&id) = self.memo.borrow().get(&node) {
-            return T { graph: self, id };
+            return Var { graph: self, id };
         }
         let id = self.nodes.borrow().len();
         if !effect {
             self.memo.borrow_mut().insert(node.clone(), id);
         }
         self.nodes.borrow_mut().push(node);
-        T { graph: self, id }
+        Var { graph: self, id }
     }
 
     /// The handle of a node.
-    pub fn at(&self, id: Id) -> T<'_> {
-        T { graph: self, id }
+    pub fn at(&self, id: Id) -> Var<'_> {
+        Var { graph: self, id }
     }
 
     /// A copy of all nodes, in creation order, which is a topological order.
@@ -146,33 +153,33 @@ impl Graph {
     }
 
     /// A constant without axes.
-    pub fn scalar(&self, value: f64) -> T<'_> {
+    pub fn scalar(&self, value: f64) -> Var<'_> {
         self.node(Op::Const(Real::new(value)), &[], vec![])
     }
 
     /// A tensor filled with one value.
-    pub fn full<'g>(&'g self, value: f64, shape: &[usize]) -> T<'g> {
+    pub fn full<'g>(&'g self, value: f64, shape: &[usize]) -> Var<'g> {
         self.scalar(value).expand(shape)
     }
 
     /// A tensor that the host writes before each run.
-    pub fn input(&self, name: &str, shape: &[usize]) -> T<'_> {
+    pub fn input(&self, name: &str, shape: &[usize]) -> Var<'_> {
         self.node(Op::Input(name.into()), &[], shape.to_vec())
     }
 
-    /// Fresh noise: another stream on each call.
-    pub fn random(&self, dist: Dist, shape: &[usize]) -> T<'_> {
+    /// Fresh noise; each call uses a stream of its own.
+    pub fn random(&self, dist: Dist, shape: &[usize]) -> Var<'_> {
         let stream = self.streams.replace_with(|s| *s + 1);
         self.node(Op::Random { stream, dist }, &[], shape.to_vec())
     }
 
-    /// A fresh draw of `count` examples: the number that [`Graph::batch`] wants.
+    /// The number of a new draw of examples, for [`Graph::batch`]. Batches with equal numbers hold the same examples.
     pub fn draw(&self) -> u32 {
         self.draws.replace_with(|d| *d + 1)
     }
 
     /// Examples (or their one-hot classes) of a draw; `shape` includes the batch.
-    pub fn batch(&self, draw: u32, field: Field, shape: &[usize]) -> T<'_> {
+    pub fn batch(&self, draw: u32, field: Field, shape: &[usize]) -> Var<'_> {
         self.node(Op::Batch { draw, field }, &[], shape.to_vec())
     }
 
@@ -182,7 +189,7 @@ impl Graph {
     }
 
     /// The number of rounds done, as a scalar.
-    pub fn clock(&self) -> T<'_> {
+    pub fn clock(&self) -> Var<'_> {
         self.node(Op::Clock, &[], vec![])
     }
 
@@ -197,7 +204,7 @@ impl Graph {
 
     /// Declares (or finds) a named tensor of a group and reads its current version.
     #[track_caller]
-    pub fn state(&self, group: usize, name: &str, shape: &[usize], init: Init) -> T<'_> {
+    pub fn state(&self, group: usize, name: &str, shape: &[usize], init: Init) -> Var<'_> {
         let (item, version) = {
             let g = &mut self.groups.borrow_mut()[group];
             let item = g.items.iter().position(|i| i.name == name).unwrap_or_else(|| {
@@ -217,28 +224,28 @@ impl Graph {
     }
 
     /// All tensors of a group at its current version.
-    pub fn items(&self, group: usize) -> Vec<T<'_>> {
+    pub fn items(&self, group: usize) -> Vec<Var<'_>> {
         let g = self.groups.borrow()[group].clone();
         let read =
             |(item, i): (usize, &Item)| self.node(Op::State { group, item, version: g.version }, &[], i.shape.clone());
         g.items.iter().enumerate().map(read).collect()
     }
 
-    /// The whole flat buffer of a group, complete by now, at its current version.
-    pub fn flat(&self, group: usize) -> T<'_> {
+    /// The whole flat buffer of a group at its current version. All items of the group must have been declared before.
+    pub fn flat(&self, group: usize) -> Var<'_> {
         let (version, len) = (self.groups.borrow()[group].version, self.groups.borrow()[group].len);
         self.node(Op::State { group, item: WHOLE, version }, &[], vec![len])
     }
 
     /// Gradients of a group's tensors, in order, as one flat vector with the group's layout.
-    pub fn pack(&self, group: usize, gradients: &[T]) -> T<'_> {
+    pub fn pack(&self, group: usize, gradients: &[Var]) -> Var<'_> {
         let len = self.groups.borrow()[group].len;
         self.node(Op::Pack { group }, gradients, vec![len])
     }
 
-    /// Updates a group in place by a flat gradient; what is read from the group afterwards is the new version.
-    /// A group may be updated several times a round. Pending assignments are carried out first.
-    pub fn update(&self, group: usize, optimizer: Optimizer, gradient: T, rate: T) {
+    /// Updates a group in place by a flat gradient; later reads of the group see the new version. A group may be
+    /// updated several times a round. Pending assignments are carried out first.
+    pub fn update(&self, group: usize, optimizer: Optimizer, gradient: Var, rate: Var) {
         self.commit();
         let count = self.groups.borrow()[group].updates.len();
         let id = self.node(Op::Update { group, optimizer, count, of: 0 }, &[gradient, rate], vec![]).id;
@@ -247,9 +254,9 @@ impl Graph {
         g.updates.push(id);
     }
 
-    /// Gives a state a new value. It takes effect at the next [`Graph::update`] or [`Graph::commit`]: reads before that see the old one.
+    /// Assigns a new value to a state. Reads see the old value until the next [`Graph::update`] or [`Graph::commit`].
     #[track_caller]
-    pub fn assign(&self, state: T, value: T) {
+    pub fn assign(&self, state: Var, value: Var) {
         let node = self.nodes.borrow()[state.id].clone();
         let Op::State { group, item, .. } = node.op else { panic!("assign: not a state: {:?}", node.op) };
         assert_eq!(node.shape, value.shape(), "assign: state and value differ in shape");
@@ -269,13 +276,13 @@ impl Graph {
 
     /// Records a scalar each round under this name.
     #[track_caller]
-    pub fn metric(&self, name: &str, value: T) {
+    pub fn metric(&self, name: &str, value: Var) {
         assert!(value.shape().is_empty(), "metric {name}: not a scalar but {:?}", value.shape());
         self.metrics.borrow_mut().push((name.into(), value.id));
     }
 
     /// Keeps a tensor for the host to read after a run.
-    pub fn output(&self, name: &str, value: T) {
+    pub fn output(&self, name: &str, value: Var) {
         self.outputs.borrow_mut().push((name.into(), value.id));
     }
 }

@@ -27,7 +27,7 @@ pub enum Map {
     /// ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).
     Softplus,
     /// 1 where x > 0, else 0.
-    Step,
+    IsPositive,
     /// |x|; its gradient at 0 is -1.
     Abs,
     /// Sine.
@@ -40,7 +40,7 @@ pub enum Map {
     Clamp(Real),
 }
 
-/// A constant with a total equality, so that it can be part of a hashed node.
+/// A constant that is compared by its bits, so that it can be part of a hashed node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Real(u64);
 
@@ -72,7 +72,7 @@ pub enum Dist {
     Bernoulli(Real),
 }
 
-/// What a [`Op::Batch`] leaf delivers of each drawn example.
+/// The part of each drawn example that an [`Op::Batch`] leaf gives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Field {
     /// The example itself, `[B, ..example shape]`; bytes become [-1, 1].
@@ -87,7 +87,7 @@ pub enum Form {
     /// x `[.., M, K]`, w `[.., K, N]`, y `[.., M, N]`; the leading extents are a shared batch.
     MatMul,
     /// x `[B, C, H, W]`, w `[K, C, R, S]`, y `[B, K, P, Q]`: y(p, q) sums x(p*stride + r - pad, ..) w(r, ..).
-    /// The bottom and right padding are whatever P and Q need.
+    /// The bottom and right padding follow from P and Q.
     Conv2d {
         /// Steps of the filter, down and across.
         stride: [usize; 2],
@@ -115,27 +115,30 @@ pub enum Composite {
     Moments { axes: Vec<usize> },
     /// (x, moments) -> (x - mean) / sqrt(variance + eps), shape of x.
     Normalize { axes: Vec<usize>, eps: Real },
-    /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept axes.
+    /// (x, moments, scale, shift) -> scale * (x - mean) / sqrt(variance + eps) + shift; scale and shift have the kept
+    /// axes.
     BatchNorm { axes: Vec<usize>, eps: Real },
-    /// (dy, x, moments) -> `[2, kept..]`: -sum(dy) and -sum(dy * (x - mean)) / (2 (variance + eps)) over the axes, which are the
-    /// cotangents of the moments that x was normalised with, but for the factor 1 / sqrt(variance + eps).
+    /// (dy, x, moments) -> `[2, kept..]`: -sum(dy) and -sum(dy * (x - mean)) / (2 (variance + eps)) over the axes.
+    /// These are the cotangents of the moments that normalised x, without their common factor 1 / sqrt(variance + eps).
     NormSums { axes: Vec<usize>, eps: Real },
     /// Softmax over the last axis of `[B, N]`.
     Softmax,
     /// (logits `[B, N]`, targets `[B, N]`) -> `[B]`: -sum(targets * log softmax(logits)).
     CrossEntropy,
-    /// (gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`) -> flat and back to back, an LSTM's h and
-    /// c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the values of its gates i, f, g, o
-    /// `[T, B, 4H]`. What it is given of the gates is what the inputs add to them; where the mask is 0, h and c stay.
+    /// (gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`) -> an LSTM's h `[T + 1, B, H]`,
+    /// c `[T + 1, B, H]` and values of the gates i, f, g, o `[T, B, 4H]`, flat and back to back. h and c are in the
+    /// order of time and include the initial state. The input `gates` is the inputs' share of the pre-activations.
+    /// Where the mask is 0, h and c stay.
     Lstm { reverse: bool },
-    /// (values of the gates `[T, B, 4H]`, c `[T + 1, B, H]`, weight's transpose `[4H, H]`, mask, dh `[T, B, H]`, dc `[T, B, H]`)
-    /// -> the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
+    /// (values of the gates `[T, B, 4H]`, c `[T + 1, B, H]`, weight's transpose `[4H, H]`, mask, dh `[T, B, H]`, dc
+    /// `[T, B, H]`) -> the cotangents of the pre-activations, of h0 and of c0, flat and back to back.
     LstmGrad { reverse: bool },
-    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> flat and back to
-    /// back, a GRU's h `[T + 1, B, H]`, as in [`Self::Lstm`], and the values of r, z, n and of n's recurrent part `[T, B, 4H]`.
+    /// (gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]` of n's recurrent part, h0 `[B, H]`, mask `[T, B]`) -> flat and
+    /// back to back, a GRU's h `[T + 1, B, H]`, as in [`Self::Lstm`], and the values of r, z, n and of n's recurrent
+    /// part `[T, B, 4H]`.
     Gru { reverse: bool, reset: Reset },
-    /// (values `[T, B, 4H]`, h `[T + 1, B, H]`, weight's transpose `[3H, H]`, mask, dh `[T, B, H]`) -> the cotangents of the
-    /// gates and of h0, flat and back to back.
+    /// (values `[T, B, 4H]`, h `[T + 1, B, H]`, weight's transpose `[3H, H]`, mask, dh `[T, B, H]`) -> the cotangents
+    /// of the gates and of h0, flat and back to back.
     GruGrad { reverse: bool, reset: Reset },
 }
 
@@ -170,13 +173,13 @@ pub enum Optimizer {
     RmsProp {
         /// Decay of the mean square.
         decay: Real,
-        /// Added to its root.
+        /// Added to the root of the mean square.
         eps: Real,
     },
 }
 
 impl Optimizer {
-    /// Names of the flat moment buffers that it keeps beside the parameters.
+    /// Names of the flat moment buffers that the optimiser keeps beside the parameters.
     pub fn moments(&self) -> &'static [&'static str] {
         match self {
             Self::Adam { .. } => &["m", "v"],
@@ -186,32 +189,32 @@ impl Optimizer {
     }
 }
 
-/// One operation. Shapes that cannot be derived from the inputs are the node's own shape.
+/// One operation. Where the inputs do not determine the shape of the result, [`Node::shape`] does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// A scalar.
     Const(Real),
     /// Written by the host before a run.
     Input(String),
-    /// Tensor `item` of state `group` (or [`super::WHOLE`]), as it is after `version` updates.
+    /// Tensor `item` of state `group` (or [`super::WHOLE`]) after `version` updates and assignments of the group.
     State {
         /// Position of the state group.
         group: usize,
         /// Position of the tensor in its group.
         item: usize,
-        /// Updates and commits of the group before this read.
+        /// Updates and assignments of the group before this read.
         version: usize,
     },
     /// Counter-based noise, keyed by (seed, stream, step, element).
     Random {
-        /// Tells the streams of a graph apart.
+        /// Number of the stream within the graph.
         stream: u32,
-        /// What is drawn.
+        /// Distribution of the elements.
         dist: Dist,
     },
-    /// A batch gathered from the data set; equal `draw`s pick equal examples.
+    /// A batch gathered from the data set; nodes with equal `draw` hold the same examples.
     Batch {
-        /// Which draw of the round it is.
+        /// Number of the draw within the round.
         draw: u32,
         /// The examples themselves, or their classes.
         field: Field,
@@ -230,9 +233,9 @@ pub enum Op {
     Max(Vec<usize>),
     /// New axes at these positions of the result, along which the input repeats.
     Broadcast(Vec<usize>),
-    /// The window of the node's shape that begins here.
+    /// The window of the node's shape that begins at this index.
     Slice(Vec<usize>),
-    /// Zeros of the node's shape with the input beginning here.
+    /// Zeros of the node's shape, with the input placed at this index.
     Pad(Vec<usize>),
     /// The same elements in row-major order under another shape.
     Reshape,
@@ -258,7 +261,7 @@ pub enum Op {
     Update {
         /// The group that changes.
         group: usize,
-        /// How.
+        /// The update rule.
         optimizer: Optimizer,
         /// Updates of the group in this round before this one.
         count: usize,
@@ -277,9 +280,9 @@ pub enum Op {
 /// An operation, its inputs and the shape of its result.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Node {
-    /// What it does.
+    /// The operation.
     pub op: Op,
-    /// What it does it to; always earlier nodes.
+    /// Inputs; always earlier nodes.
     pub inputs: Vec<Id>,
     /// Shape of the result.
     pub shape: Shape,

@@ -1,4 +1,4 @@
-//! The handle of a node: operators, functions and views that build graph.
+//! The handle of a node: operators, functions and views that add nodes to the graph.
 
 use std::{
     fmt,
@@ -7,22 +7,22 @@ use std::{
 
 use super::{Form, Graph, Id, Map, Op, Real, Role, Shape, numel, without};
 
-/// From here on both ways [`T::elu`] and [`T::gelu`] are what they are at infinity, in every digit that f32 has.
+/// Beyond ±`BEND`, [`Var::elu`] and [`Var::gelu`] equal their asymptotes in every digit of f32.
 const BEND: f64 = 100.0;
 
 /// A tensor: a node of a graph. Copy it freely.
 ///
-/// Operators want equal shapes, or a scalar on one side; everything else is said with [`T::broadcast`].
+/// Operators take equal shapes, or a scalar on one side; [`Var::broadcast`] makes other shapes equal.
 /// A mismatch panics with the operation and both shapes: it is a mistake in the program, not in its input.
 #[derive(Clone, Copy)]
-pub struct T<'g> {
+pub struct Var<'g> {
     pub(super) graph: &'g Graph,
     pub(super) id: Id,
 }
 
 #[expect(clippy::len_without_is_empty, reason = "an empty tensor is a constant that nobody asks for")]
-impl<'g> T<'g> {
-    /// The graph that it belongs to.
+impl<'g> Var<'g> {
+    /// The graph of this tensor.
     pub fn graph(self) -> &'g Graph {
         self.graph
     }
@@ -50,8 +50,8 @@ impl<'g> T<'g> {
     pub fn len(self) -> usize {
         numel(&self.shape())
     }
-    /// What its node is computed from.
-    pub fn inputs(self) -> Vec<T<'g>> {
+    /// Inputs of its node.
+    pub fn inputs(self) -> Vec<Var<'g>> {
         self.graph.nodes.borrow()[self.id].inputs.iter().map(|&id| self.graph.at(id)).collect()
     }
 
@@ -65,14 +65,14 @@ impl<'g> T<'g> {
     }
 
     #[track_caller]
-    fn binary(self, op: Op, other: T<'g>) -> T<'g> {
+    fn binary(self, op: Op, other: Var<'g>) -> Var<'g> {
         let (a, b) = match (self.rank(), other.rank()) {
             (0, _) => (self.expand(&other.shape()), other),
             (_, 0) => (self, other.expand(&self.shape())),
             _ => (self, other),
         };
         assert_eq!(a.shape(), b.shape(), "{op:?}: the shapes differ");
-        // Constants go last, so that equal sums and products meet in the memo.
+        // Constants go last, so that equal sums and products become equal nodes.
         let (a, b) = if a.constant().is_some() || (b.constant().is_none() && a.id > b.id) { (b, a) } else { (a, b) };
         if let Some(c) = b.constant() {
             let full = |v| self.graph.full(v, &a.shape());
@@ -96,83 +96,83 @@ impl<'g> T<'g> {
     }
 
     /// A function of each element.
-    pub fn map(self, f: Map) -> T<'g> {
+    pub fn map(self, f: Map) -> Var<'g> {
         self.graph.node(Op::Map(f), &[self], self.shape())
     }
     /// See [`Map::Exp`].
-    pub fn exp(self) -> T<'g> {
+    pub fn exp(self) -> Var<'g> {
         self.map(Map::Exp)
     }
     /// See [`Map::Log`].
-    pub fn log(self) -> T<'g> {
+    pub fn log(self) -> Var<'g> {
         self.map(Map::Log)
     }
     /// See [`Map::Sqrt`].
-    pub fn sqrt(self) -> T<'g> {
+    pub fn sqrt(self) -> Var<'g> {
         self.map(Map::Sqrt)
     }
     /// See [`Map::Recip`].
-    pub fn recip(self) -> T<'g> {
+    pub fn recip(self) -> Var<'g> {
         self.map(Map::Recip)
     }
     /// See [`Map::Tanh`].
-    pub fn tanh(self) -> T<'g> {
+    pub fn tanh(self) -> Var<'g> {
         self.map(Map::Tanh)
     }
     /// See [`Map::Sigmoid`].
-    pub fn sigmoid(self) -> T<'g> {
+    pub fn sigmoid(self) -> Var<'g> {
         self.map(Map::Sigmoid)
     }
     /// See [`Map::Softplus`].
-    pub fn softplus(self) -> T<'g> {
+    pub fn softplus(self) -> Var<'g> {
         self.map(Map::Softplus)
     }
-    /// See [`Map::Step`].
-    pub fn step(self) -> T<'g> {
-        self.map(Map::Step)
+    /// See [`Map::IsPositive`].
+    pub fn is_positive(self) -> Var<'g> {
+        self.map(Map::IsPositive)
     }
     /// See [`Map::Abs`].
-    pub fn abs(self) -> T<'g> {
+    pub fn abs(self) -> Var<'g> {
         self.map(Map::Abs)
     }
     /// See [`Map::Sin`].
-    pub fn sin(self) -> T<'g> {
+    pub fn sin(self) -> Var<'g> {
         self.map(Map::Sin)
     }
     /// See [`Map::Cos`].
-    pub fn cos(self) -> T<'g> {
+    pub fn cos(self) -> Var<'g> {
         self.map(Map::Cos)
     }
     /// max(x, 0).
-    pub fn relu(self) -> T<'g> {
+    pub fn relu(self) -> Var<'g> {
         self.leaky_relu(0.0)
     }
     /// See [`Map::Leaky`].
-    pub fn leaky_relu(self, slope: f64) -> T<'g> {
+    pub fn leaky_relu(self, slope: f64) -> Var<'g> {
         self.map(Map::Leaky(Real::new(slope)))
     }
     /// See [`Map::Clamp`].
-    pub fn clamp(self, limit: f64) -> T<'g> {
+    pub fn clamp(self, limit: f64) -> Var<'g> {
         self.map(Map::Clamp(Real::new(limit)))
     }
     /// x * x.
-    pub fn square(self) -> T<'g> {
+    pub fn square(self) -> Var<'g> {
         self * self
     }
     /// x where x > 0, else e^x - 1.
-    pub fn elu(self) -> T<'g> {
+    pub fn elu(self) -> Var<'g> {
         let x = self.clamp(BEND);
         self.relu() + ((x - x.relu()).exp() - 1.0)
     }
     /// Gaussian error linear unit, the tanh form (Hendrycks and Gimpel 2016, section 2).
-    pub fn gelu(self) -> T<'g> {
+    pub fn gelu(self) -> Var<'g> {
         let x = self.clamp(BEND);
         let inner = (x + x * x * x * 0.044715) * (2.0 / std::f64::consts::PI).sqrt();
         x * 0.5 * (inner.tanh() + 1.0) + (self.relu() - x.relu())
     }
 
     /// Sum over the axes, which disappear.
-    pub fn sum(self, axes: &[usize]) -> T<'g> {
+    pub fn sum(self, axes: &[usize]) -> Var<'g> {
         if axes.is_empty() {
             return self;
         }
@@ -185,29 +185,29 @@ impl<'g> T<'g> {
     }
 
     /// Sum of all elements.
-    pub fn sum_all(self) -> T<'g> {
+    pub fn sum_all(self) -> Var<'g> {
         self.sum(&(0..self.rank()).collect::<Vec<_>>())
     }
 
-    /// Mean over the axes, which disappear; of no elements, 0.
-    pub fn mean(self, axes: &[usize]) -> T<'g> {
+    /// Mean over the axes, which disappear; 0 if there are no elements.
+    pub fn mean(self, axes: &[usize]) -> Var<'g> {
         let count: usize = axes.iter().map(|&a| self.dim(a)).product();
         self.sum(axes) * (1.0 / count.max(1) as f64)
     }
 
     /// Mean of all elements.
-    pub fn mean_all(self) -> T<'g> {
+    pub fn mean_all(self) -> Var<'g> {
         self.mean(&(0..self.rank()).collect::<Vec<_>>())
     }
 
     /// Maximum over the axes, which disappear.
-    pub fn max(self, axes: &[usize]) -> T<'g> {
+    pub fn max(self, axes: &[usize]) -> Var<'g> {
         self.graph.node(Op::Max(axes.to_vec()), &[self], without(&self.shape(), axes))
     }
 
     /// Repeats along new axes at the positions `axes` of `shape`.
     #[track_caller]
-    pub fn broadcast(self, shape: &[usize], axes: &[usize]) -> T<'g> {
+    pub fn broadcast(self, shape: &[usize], axes: &[usize]) -> Var<'g> {
         assert_eq!(self.shape(), without(shape, axes), "broadcast: to {shape:?} along new axes {axes:?}");
         if axes.is_empty() {
             return self;
@@ -222,19 +222,19 @@ impl<'g> T<'g> {
 
     /// A scalar at every position of `shape`.
     #[track_caller]
-    pub fn expand(self, shape: &[usize]) -> T<'g> {
+    pub fn expand(self, shape: &[usize]) -> Var<'g> {
         self.broadcast(shape, &(0..shape.len()).collect::<Vec<_>>())
     }
 
     /// A vector along one axis of `shape`, repeated along all others.
     #[track_caller]
-    pub fn along(self, axis: usize, shape: &[usize]) -> T<'g> {
+    pub fn along(self, axis: usize, shape: &[usize]) -> Var<'g> {
         self.broadcast(shape, &(0..shape.len()).filter(|&a| a != axis).collect::<Vec<_>>())
     }
 
-    /// The window of this shape that begins at `start`; one without elements is a constant, of which nothing is computed.
+    /// The window of this shape that begins at `start`. An empty window is a constant, for which nothing is computed.
     #[track_caller]
-    pub fn slice(self, start: &[usize], shape: &[usize]) -> T<'g> {
+    pub fn slice(self, start: &[usize], shape: &[usize]) -> Var<'g> {
         let from = self.shape();
         let fits = from.len() == start.len() && (0..from.len()).all(|a| start[a] + shape[a] <= from[a]);
         assert!(fits, "slice: {shape:?} from {start:?} of {from:?}");
@@ -251,8 +251,9 @@ impl<'g> T<'g> {
             .unwrap_or_else(|| self.graph.node(Op::Slice(start.to_vec()), &[self], shape.to_vec()))
     }
 
-    /// The slice of a padded tensor, or of a sum of such (a concatenation), where it lies within each or outside.
-    fn slice_of_padded(self, start: &[usize], shape: &[usize]) -> Option<T<'g>> {
+    /// The slice of a padded tensor, or of a sum of padded tensors (a concatenation), if the slice lies either within
+    /// or outside each of them.
+    fn slice_of_padded(self, start: &[usize], shape: &[usize]) -> Option<Var<'g>> {
         match self.op() {
             Op::Pad(before) => {
                 let inner = self.inputs()[0];
@@ -270,17 +271,17 @@ impl<'g> T<'g> {
         }
     }
 
-    /// One index of the first axis, which disappears.
+    /// The part at index `i` of the first axis; the axis disappears.
     #[track_caller]
-    pub fn index(self, i: usize) -> T<'g> {
+    pub fn index(self, i: usize) -> Var<'g> {
         let (mut start, mut shape) = (vec![0; self.rank()], self.shape());
         (start[0], shape[0]) = (i, 1);
         self.slice(&start, &shape).reshape(&shape[1..])
     }
 
-    /// Zeros of this shape, with the tensor beginning at `before`.
+    /// Zeros of this shape, with the tensor placed at index `before`.
     #[track_caller]
-    pub fn pad(self, before: &[usize], shape: &[usize]) -> T<'g> {
+    pub fn pad(self, before: &[usize], shape: &[usize]) -> Var<'g> {
         let from = self.shape();
         let fits = from.len() == before.len() && (0..from.len()).all(|a| before[a] + from[a] <= shape[a]);
         assert!(fits, "pad: {from:?} at {before:?} of {shape:?}");
@@ -295,7 +296,7 @@ impl<'g> T<'g> {
 
     /// Joins along an axis.
     #[track_caller]
-    pub fn concat(self, other: T<'g>, axis: usize) -> T<'g> {
+    pub fn concat(self, other: Var<'g>, axis: usize) -> Var<'g> {
         let mut shape = self.shape();
         shape[axis] += other.dim(axis);
         let mut before = vec![0; shape.len()];
@@ -304,21 +305,21 @@ impl<'g> T<'g> {
         first + other.pad(&before, &shape)
     }
 
-    /// Joins several along an axis, half by half, so that each element is moved few times.
+    /// Joins tensors along an axis, as a balanced tree, so that each element is copied about log2(n) times at most.
     #[track_caller]
-    pub fn joined(parts: &[T<'g>], axis: usize) -> T<'g> {
+    pub fn joined(parts: &[Var<'g>], axis: usize) -> Var<'g> {
         match parts {
             [only] => *only,
             _ => {
                 let (first, second) = parts.split_at(parts.len() / 2);
-                T::joined(first, axis).concat(T::joined(second, axis), axis)
+                Var::joined(first, axis).concat(Var::joined(second, axis), axis)
             }
         }
     }
 
     /// The same elements in row-major order under another shape.
     #[track_caller]
-    pub fn reshape(self, shape: &[usize]) -> T<'g> {
+    pub fn reshape(self, shape: &[usize]) -> Var<'g> {
         assert_eq!(self.len(), numel(shape), "reshape: {:?} to {shape:?}", self.shape());
         if self.shape() == shape {
             return self;
@@ -331,7 +332,7 @@ impl<'g> T<'g> {
 
     /// Axis i of the result is axis `perm[i]` of this.
     #[track_caller]
-    pub fn permute(self, perm: &[usize]) -> T<'g> {
+    pub fn permute(self, perm: &[usize]) -> Var<'g> {
         assert_eq!(self.rank(), perm.len(), "permute: {:?} by {perm:?}", self.shape());
         if perm.iter().copied().eq(0..perm.len()) {
             return self;
@@ -341,7 +342,7 @@ impl<'g> T<'g> {
     }
 
     /// Swaps the last two axes.
-    pub fn transpose(self) -> T<'g> {
+    pub fn transpose(self) -> Var<'g> {
         let mut perm: Vec<usize> = (0..self.rank()).collect();
         let last = perm.len() - 1;
         perm.swap(last, last - 1);
@@ -349,13 +350,13 @@ impl<'g> T<'g> {
     }
 
     /// The same value, through which no gradient flows.
-    pub fn detach(self) -> T<'g> {
+    pub fn detach(self) -> Var<'g> {
         self.graph.node(Op::Detach, &[self], self.shape())
     }
 
     /// Matrix product `[.., M, K]` x `[.., K, N]` -> `[.., M, N]`; the leading extents are equal.
     #[track_caller]
-    pub fn matmul(self, w: T<'g>) -> T<'g> {
+    pub fn matmul(self, w: Var<'g>) -> Var<'g> {
         let (a, b) = (self.shape(), w.shape());
         let r = a.len();
         let fits = r >= 2 && b.len() == r && a[..r - 2] == b[..r - 2] && a[r - 1] == b[r - 2];
@@ -365,9 +366,10 @@ impl<'g> T<'g> {
         self.contract(Form::MatMul, Role::Y, w, shape)
     }
 
-    /// Convolution (correlation, as the field has it) of x `[B, C, H, W]` with w `[K, C, R, S]`, equally padded.
+    /// Convolution (in fact a correlation, as usual in deep learning) of x `[B, C, H, W]` with w `[K, C, R, S]`, with
+    /// `pad` zeros on every side.
     #[track_caller]
-    pub fn conv2d(self, w: T<'g>, stride: usize, pad: usize) -> T<'g> {
+    pub fn conv2d(self, w: Var<'g>, stride: usize, pad: usize) -> Var<'g> {
         let (x, f) = (self.shape(), w.shape());
         let fits = x.len() == 4 && f.len() == 4 && x[1] == f[1] && x[2] + 2 * pad >= f[2] && x[3] + 2 * pad >= f[3];
         assert!(fits, "conv2d: {x:?} with filter {f:?}, stride {stride}, padding {pad}");
@@ -378,7 +380,7 @@ impl<'g> T<'g> {
 
     /// Transposed convolution of y `[B, K, P, Q]` with w `[K, C, R, S]` to `[B, C, (P-1)*stride - 2*pad + R, ..]`.
     #[track_caller]
-    pub fn conv_transpose2d(self, w: T<'g>, stride: usize, pad: usize) -> T<'g> {
+    pub fn conv_transpose2d(self, w: Var<'g>, stride: usize, pad: usize) -> Var<'g> {
         let (y, f) = (self.shape(), w.shape());
         let fits = y.len() == 4 && f.len() == 4 && y[1] == f[0] && (y[2] - 1) * stride + f[2] > 2 * pad;
         assert!(fits, "conv_transpose2d: {y:?} with filter {f:?}, stride {stride}, padding {pad}");
@@ -388,7 +390,7 @@ impl<'g> T<'g> {
     }
 
     /// The node of a trilinear form in `role`, from the other two slots in the order x, w, y.
-    pub fn contract(self, form: Form, role: Role, second: T<'g>, shape: Shape) -> T<'g> {
+    pub fn contract(self, form: Form, role: Role, second: Var<'g>, shape: Shape) -> Var<'g> {
         if [self, second].iter().any(|t| t.constant() == Some(0.0)) {
             return self.graph.full(0.0, &shape);
         }
@@ -396,67 +398,67 @@ impl<'g> T<'g> {
     }
 }
 
-impl fmt::Debug for T<'_> {
+impl fmt::Debug for Var<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "%{} {:?}{:?}", self.id, self.op(), self.shape())
     }
 }
 
-impl<'g> Add for T<'g> {
-    type Output = T<'g>;
+impl<'g> Add for Var<'g> {
+    type Output = Var<'g>;
     #[track_caller]
-    fn add(self, other: T<'g>) -> T<'g> {
+    fn add(self, other: Var<'g>) -> Var<'g> {
         self.binary(Op::Add, other)
     }
 }
 
-impl<'g> Mul for T<'g> {
-    type Output = T<'g>;
+impl<'g> Mul for Var<'g> {
+    type Output = Var<'g>;
     #[track_caller]
-    fn mul(self, other: T<'g>) -> T<'g> {
+    fn mul(self, other: Var<'g>) -> Var<'g> {
         self.binary(Op::Mul, other)
     }
 }
 
-impl<'g> Sub for T<'g> {
-    type Output = T<'g>;
+impl<'g> Sub for Var<'g> {
+    type Output = Var<'g>;
     #[track_caller]
-    fn sub(self, other: T<'g>) -> T<'g> {
+    fn sub(self, other: Var<'g>) -> Var<'g> {
         self + -other
     }
 }
 
-impl<'g> Neg for T<'g> {
-    type Output = T<'g>;
-    fn neg(self) -> T<'g> {
+impl<'g> Neg for Var<'g> {
+    type Output = Var<'g>;
+    fn neg(self) -> Var<'g> {
         self * -1.0
     }
 }
 
-impl<'g> Add<f64> for T<'g> {
-    type Output = T<'g>;
-    fn add(self, c: f64) -> T<'g> {
+impl<'g> Add<f64> for Var<'g> {
+    type Output = Var<'g>;
+    fn add(self, c: f64) -> Var<'g> {
         self + self.graph.scalar(c)
     }
 }
 
-impl<'g> Sub<f64> for T<'g> {
-    type Output = T<'g>;
-    fn sub(self, c: f64) -> T<'g> {
+impl<'g> Sub<f64> for Var<'g> {
+    type Output = Var<'g>;
+    fn sub(self, c: f64) -> Var<'g> {
         self + -c
     }
 }
 
-impl<'g> Mul<f64> for T<'g> {
-    type Output = T<'g>;
-    fn mul(self, c: f64) -> T<'g> {
+impl<'g> Mul<f64> for Var<'g> {
+    type Output = Var<'g>;
+    fn mul(self, c: f64) -> Var<'g> {
         self * self.graph.scalar(c)
     }
 }
 
-impl<'g> Sub<T<'g>> for f64 {
-    type Output = T<'g>;
-    fn sub(self, t: T<'g>) -> T<'g> {
+impl<'g> Sub<Var<'g>> for f64 {
+    type Output = Var<'g>;
+    fn sub(self, t: Var<'g>) -> Var<'g> {
         -t + self
     }
 }

@@ -1,9 +1,10 @@
-//! Adam (Kingma and Ba 2015, algorithm 1), one dispatch for a flat group. Reads g, rate `[1]`. Words: the clock. Writes p, m, v.
+//! Adam (Kingma and Ba 2015, algorithm 1), one dispatch for a flat group. Reads g, rate `[1]`. Words: the clock. Writes
+//! p, m, v.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// One update of a flat group.
@@ -33,7 +34,7 @@ impl Spec for Adam {
         Buffers { reads: vec![self.len, 1], words: vec![4], writes: vec![self.len; 3], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         // ln 0 is infinite, which no shader may hold: e^(-10^4) is 0 all the same
         let ln = |beta: f64| beta.ln().max(-1e4);
         let constants = overrides!(
@@ -47,11 +48,11 @@ impl Spec for Adam {
             LN_BETA2 = ln(self.beta2),
             EPS = self.eps,
         );
-        Launch::folded(self.len.div_ceil(SIZE), caps, constants)
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
     #[inline(always)]
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let t = (io.words[0][0] as usize * self.of + self.count + 1) as f64;
         let [p, m, v] = &mut io.writes[..] else { panic!("adam writes p, m and v") };
@@ -84,7 +85,7 @@ mod tests {
         for step in 0..3 {
             let (g, clock) = ([0.3, -20.0], [step, 0, 0, 0]);
             let writes: Vec<&mut [f64]> = vec![&mut p, &mut m, &mut v];
-            adam.twin(Io {
+            adam.reference(Io {
                 reads: vec![&g, &[0.01]],
                 words: vec![&clock],
                 writes,

@@ -1,8 +1,10 @@
-//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of `pointwise`.
+//! A fused chain of pointwise operations: the epilogue of products, the prologue of reductions, the whole of
+//! `pointwise`.
 //!
 //! Register 0 is the accumulator that the host kernel supplies, registers 1.. are loads, elements of the operands, and
 //! each instruction writes the next register after those. The chain's value is the last register written (or the
-//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight code.
+//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight
+//! code.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -24,11 +26,11 @@ pub const DIGITS: usize = 4;
 /// One digit of the element number n: `(n / div) % extent`, worth `stride` elements of the operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Digit {
-    /// After how many elements the digit moves on.
+    /// Number of consecutive elements over which the digit stays the same.
     pub div: usize,
-    /// How many values it takes before it starts again.
+    /// Number of values of the digit before it returns to 0.
     pub extent: usize,
-    /// Elements of the operand that one step of it is worth.
+    /// Distance in the operand between consecutive values of the digit, in elements.
     pub stride: usize,
 }
 
@@ -58,7 +60,7 @@ pub struct Load {
     pub index: Index,
 }
 
-/// What an instruction computes of registers a and b and the immediate c.
+/// The function that an instruction computes of registers a and b and the immediate c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u32)]
 pub enum Code {
@@ -87,7 +89,7 @@ pub enum Code {
     /// max(a, 0) + ln(1 + e^-|a|)
     Softplus,
     /// a > 0 ? 1 : 0
-    Step,
+    IsPositive,
     /// |a|
     Abs,
     /// sin a
@@ -105,6 +107,48 @@ pub enum Code {
 }
 
 impl Code {
+    /// The value of an instruction with operands a and b and constant c.
+    pub fn apply<F: Float>(self, a: F, b: F, c: F) -> F {
+        let (zero, one) = (F::zero(), F::one());
+        match self {
+            Self::Add => a + b,
+            Self::Mul => a * b,
+            Self::AddC => a + c,
+            Self::MulC => a * c,
+            Self::Sub => a - b,
+            Self::Exp => a.exp(),
+            Self::Log => a.ln(),
+            Self::Sqrt => a.sqrt(),
+            Self::Recip => a.recip(),
+            Self::Tanh => a.tanh(),
+            Self::Sigmoid => one / (one + (-a).exp()),
+            Self::Softplus => a.max(zero) + (-a.abs()).exp().ln_1p(),
+            Self::IsPositive => {
+                if a > zero {
+                    one
+                } else {
+                    zero
+                }
+            }
+            Self::Abs => a.abs(),
+            Self::Sin => a.sin(),
+            Self::Cos => a.cos(),
+            Self::Leaky => leaky(a, a, c),
+            // Written so that NaN stays NaN.
+            Self::Clamp => {
+                if a > c {
+                    c
+                } else if a < -c {
+                    -c
+                } else {
+                    a
+                }
+            }
+            Self::Mask => leaky(a, b, c),
+            Self::Const => c,
+        }
+    }
+
     /// The instruction of a map, and its immediate.
     pub fn of(f: Map) -> (Self, f64) {
         match f {
@@ -115,7 +159,7 @@ impl Code {
             Map::Tanh => (Self::Tanh, 0.0),
             Map::Sigmoid => (Self::Sigmoid, 0.0),
             Map::Softplus => (Self::Softplus, 0.0),
-            Map::Step => (Self::Step, 0.0),
+            Map::IsPositive => (Self::IsPositive, 0.0),
             Map::Abs => (Self::Abs, 0.0),
             Map::Sin => (Self::Sin, 0.0),
             Map::Cos => (Self::Cos, 0.0),
@@ -128,11 +172,11 @@ impl Code {
 /// One instruction; c is kept as bits so that chains can be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Instr {
-    /// What it computes.
+    /// The function that the instruction computes.
     pub code: Code,
     /// Register of the first argument.
     pub a: usize,
-    /// Register of the second argument; of no account where the code takes one.
+    /// Register of the second argument; ignored if the function takes only one.
     pub b: usize,
     /// Bits of the immediate.
     pub c: u32,
@@ -145,10 +189,10 @@ impl Instr {
     }
 }
 
-/// What it reads and what it does.
+/// A chain: its loads and its instructions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chain {
-    /// What the registers after the accumulator hold.
+    /// Loads that fill the registers after the accumulator, in order.
     pub loads: Vec<Load>,
     /// The instructions, in order.
     pub instrs: Vec<Instr>,
@@ -171,12 +215,12 @@ impl Chain {
         let mut r = vec![acc];
         r.extend(self.loads.iter().map(|l| operands[l.operand][l.index.at(n)]));
         for i in &self.instrs {
-            r.push(step(i.code, r[i.a], r[i.b], real(i.c() as f64)));
+            r.push(i.code.apply(r[i.a], r[i.b], real(i.c() as f64)));
         }
         if self.instrs.is_empty() { acc } else { r[r.len() - 1] }
     }
 
-    /// Least number of elements that each operand's buffer must have for elements 0..count.
+    /// Minimum number of elements in each operand's buffer, for elements 0..count.
     pub fn operand_lens(&self, count: usize) -> Vec<usize> {
         let len = |i: &Index| match &i.digits {
             None => i.offset + count,
@@ -187,7 +231,8 @@ impl Chain {
         lens
     }
 
-    /// Pipeline constants of `shaders/chain.wgsl`. Registers of instructions follow all places of loads, used or not.
+    /// Pipeline constants of `shaders/shared/chain.wgsl`. Registers of instructions follow all places of loads, used or
+    /// not.
     pub fn overrides(&self) -> Vec<(String, f64)> {
         let mut list = vec![("LOADS".into(), self.loads.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
         for (j, Load { operand, index }) in self.loads.iter().enumerate() {
@@ -213,48 +258,6 @@ impl Chain {
     /// Floating-point operations for each element, a transcendental function counted as one.
     pub fn flops(&self) -> f64 {
         self.instrs.len() as f64
-    }
-}
-
-/// One instruction's value.
-pub fn step<F: Float>(code: Code, a: F, b: F, c: F) -> F {
-    let (zero, one) = (F::zero(), F::one());
-    match code {
-        Code::Add => a + b,
-        Code::Mul => a * b,
-        Code::AddC => a + c,
-        Code::MulC => a * c,
-        Code::Sub => a - b,
-        Code::Exp => a.exp(),
-        Code::Log => a.ln(),
-        Code::Sqrt => a.sqrt(),
-        Code::Recip => a.recip(),
-        Code::Tanh => a.tanh(),
-        Code::Sigmoid => one / (one + (-a).exp()),
-        Code::Softplus => a.max(zero) + (-a.abs()).exp().ln_1p(),
-        Code::Step => {
-            if a > zero {
-                one
-            } else {
-                zero
-            }
-        }
-        Code::Abs => a.abs(),
-        Code::Sin => a.sin(),
-        Code::Cos => a.cos(),
-        Code::Leaky => leaky(a, a, c),
-        // Written so that NaN stays NaN.
-        Code::Clamp => {
-            if a > c {
-                c
-            } else if a < -c {
-                -c
-            } else {
-                a
-            }
-        }
-        Code::Mask => leaky(a, b, c),
-        Code::Const => c,
     }
 }
 

@@ -4,7 +4,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    Buffers, Caps, Chain, Cost, Dispatch, Io, Spec,
     product::{self, Product},
 };
 use crate::overrides;
@@ -19,8 +19,8 @@ pub struct Conv2d {
 }
 
 /// Extents of the form that ties x `[B, C, H, W]`, w `[K, C, R, S]` and y `[B, K, P, Q]`:
-/// y(b, k, p, q) = sum over c, r, s of x(b, c, p * stride + r - pad, q * stride + s - pad) * w(k, c, r, s), zero outside x.
-/// `pad` is top and left; what bottom and right need follows from P and Q.
+/// y(b, k, p, q) = sum over c, r, s of x(b, c, p * stride + r - pad, q * stride + s - pad) * w(k, c, r, s), zero
+/// outside x. `pad` is top and left; what bottom and right need follows from P and Q.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Geometry {
     /// Batch.
@@ -111,18 +111,18 @@ impl Conv2d {
 impl Spec for Conv2d {
     const NAME: &'static str = "conv2d";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv2d.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/conv2d.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;
         Buffers { reads: vec![g.x_len(), g.w_len()], writes: vec![g.y_len()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.product().launch(caps, self.geometry.overrides())
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.product().dispatch(caps, self.geometry.overrides())
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let g = &self.geometry;
         let (x, w) = (io.reads[0], io.reads[1]);
         for n in 0..g.y_len() {

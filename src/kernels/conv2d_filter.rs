@@ -1,11 +1,12 @@
-//! Filter gradient, the adjoint of `conv2d` in w: w(k, c, r, s) = sum over b, p, q of y(b, k, p, q) * x(b, c, p * stride + r - pad, ..).
-//! Reads x, y. With `splits` > 1 it writes that many partial sums, [splits, K, C, R, S], over contiguous ranges of b, p, q: a `reduce` adds them.
+//! Filter gradient, the adjoint of `conv2d` in w: w(k, c, r, s) = sum over b, p, q of y(b, k, p, q) * x(b, c, p *
+//! stride + r - pad, ..). Reads x, y. With `splits` > 1 it writes that many partial sums, [splits, K, C, R, S], over
+//! contiguous ranges of b, p, q: a `reduce` adds them.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, LOOP, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, MAX_LOOP, Spec,
     product::{self, Product},
 };
 use crate::overrides;
@@ -27,7 +28,7 @@ impl Conv2dFilter {
     /// Partial sums worth making: the filters alone are few tiles, the places that each sums over are many.
     pub fn splits_for(g: &super::Geometry) -> usize {
         let (tiles, places) = (g.k.div_ceil(64) * (g.c * g.r * g.s).div_ceil(64), g.b * g.p * g.q);
-        let needed = places.div_ceil(LOOP);
+        let needed = places.div_ceil(MAX_LOOP);
         let wanted = ENOUGH.div_ceil(tiles).min(places / WORTH).max(needed).max(1);
         places.div_ceil(places.div_ceil(wanted))
     }
@@ -54,13 +55,13 @@ impl Spec for Conv2dFilter {
         Buffers { reads: vec![g.x_len(), g.y_len()], writes: vec![self.splits * g.w_len()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let mut overrides = overrides!(SPAN = self.span());
         overrides.extend(self.geometry.overrides());
-        self.product().launch(caps, overrides)
+        self.product().dispatch(caps, overrides)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let g = &self.geometry;
         let (x, y) = (io.reads[0], io.reads[1]);
         let places = g.b * g.p * g.q;

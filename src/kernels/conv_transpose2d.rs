@@ -1,11 +1,11 @@
-//! Transposed convolution, the adjoint of `conv2d` in x: x(b, c, h, w) = chain(sum over k, r, s of y(b, k, p, q) * w(k, c, r, s)
-//! where p * stride + r - pad = h and q * stride + s - pad = w), reads y, w, writes x.
+//! Transposed convolution, the adjoint of `conv2d` in x: x(b, c, h, w) = chain(sum over k, r, s of y(b, k, p, q) * w(k,
+//! c, r, s) where p * stride + r - pad = h and q * stride + s - pad = w), reads y, w, writes x.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    Buffers, Caps, Chain, Cost, Dispatch, Io, Spec,
     product::{self, Product},
 };
 
@@ -37,18 +37,18 @@ impl ConvTranspose2d {
 impl Spec for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv_transpose2d.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/conv_transpose2d.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;
         Buffers { reads: vec![g.y_len(), g.w_len()], writes: vec![g.x_len()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.product().launch(caps, self.geometry.overrides())
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.product().dispatch(caps, self.geometry.overrides())
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let g = &self.geometry;
         let (y, w) = (io.reads[0], io.reads[1]);
         let x = &mut io.writes[0];

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes, row_obstacle};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, lanes, row_obstacle};
 use crate::overrides;
 
 /// One loss a row.
@@ -18,18 +18,18 @@ pub struct CrossEntropy {
 impl Spec for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/row.wgsl")];
+        &[include_str!("../../shaders/cross_entropy.wgsl"), include_str!("../../shaders/shared/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let len = self.rows * self.cols;
         Buffers { reads: vec![len, len], writes: vec![self.rows], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let rows = io.reads[0].chunks(self.cols).zip(io.reads[1].chunks(self.cols));
         for ((x, t), y) in rows.zip(io.writes[0].iter_mut()) {
             let top = x.iter().fold(x[0], |a, &x| a.max(x));

@@ -14,7 +14,7 @@ impl Kernel {
         }
     }
 
-    /// What its shape is, in short.
+    /// The shape of the kernel's problem, as a short text.
     pub fn extents(&self) -> String {
         let folded = |outer: &[(usize, usize)], inner: &[(usize, usize)]| {
             let [outer, inner] = [outer, inner].map(|axes| axes.iter().map(|axis| axis.0).product::<usize>());

@@ -1,8 +1,8 @@
-//! The body of reductions: how `shaders/fold.wgsl` lays out its work, and the loops of the twins.
+//! The body of reductions: how `shaders/shared/fold.wgsl` lays out its work, and the loops of the references.
 
 use num_traits::Float;
 
-use super::{Caps, INDICES, LOOP, Launch};
+use super::{Caps, Dispatch, MAX_ELEMENTS, MAX_LOOP};
 use crate::overrides;
 
 /// Extents and strides, outermost first.
@@ -28,7 +28,7 @@ pub fn len(axes: &Axes) -> usize {
     axes.iter().map(|a| a.0).product()
 }
 
-/// Where each of the elements lies.
+/// Offset of each element.
 pub fn offsets(axes: &Axes) -> Vec<usize> {
     axes.iter().fold(vec![0], |at, &(extent, stride)| {
         at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect()
@@ -42,8 +42,9 @@ pub fn sum<F: Float>(terms: &[usize], term: impl Fn(usize) -> F) -> F {
 }
 
 impl Tile {
-    /// Lanes follow the axes with the smallest stride, so that neighbours read neighbours. Along i, a lane takes at least
-    /// four elements before more lanes join; along o, a tile is 32 outputs wide, or 8 where there would be too few tiles.
+    /// Lanes follow the axes with the smallest stride, so that neighbours read neighbours. Along i, a lane takes at
+    /// least four elements before more lanes join; along o, a tile is 32 outputs wide, or 8 where there would be too
+    /// few tiles.
     fn of(outer: &Axes, inner: &Axes, span: usize) -> Self {
         let smallest = |axes: &Axes| axes.iter().filter(|a| a.0 > 1).map(|a| a.1).min().unwrap_or(usize::MAX);
         if smallest(inner) <= smallest(outer) {
@@ -59,7 +60,7 @@ impl Tile {
     }
 }
 
-/// Why one launch cannot reduce ranges of `span` inner elements, where it cannot.
+/// The reason why one launch cannot reduce ranges of `span` inner elements, if there is one.
 pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
     let elements = len(outer) * len(inner);
     if [outer, inner].iter().any(|axes| axes.iter().filter(|a| a.0 > 1).count() > AXES) {
@@ -67,23 +68,23 @@ pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
             "a reduction of {inner:?} for each of {outer:?}, where {AXES} axes of either can be told apart"
         ));
     }
-    if elements >= INDICES {
-        return Some(format!("a reduction of {elements} elements, where a shader counts to {INDICES}"));
+    if elements >= MAX_ELEMENTS {
+        return Some(format!("a reduction of {elements} elements, where a shader counts to {MAX_ELEMENTS}"));
     }
-    // Four elements a round, and what is left over.
+    // Four elements per iteration, then the remainder.
     let rounds = span.div_ceil(Tile::of(outer, inner, span).rows) / 4 + 4;
-    (rounds > LOOP).then(|| format!("a reduction over {span} elements is too long for one launch"))
+    (rounds > MAX_LOOP).then(|| format!("a reduction over {span} elements is too long for one launch"))
 }
 
 /// A launch of `splits` ranges of the inner elements, each `span` long.
-pub fn launch(
+pub fn dispatch(
     outer: &Axes,
     inner: &Axes,
     splits: usize,
     span: usize,
     caps: &Caps,
     constants: Vec<(String, f64)>,
-) -> Launch {
+) -> Dispatch {
     let tile = Tile::of(outer, inner, span);
     let mut list = constants;
     list.extend(overrides!(
@@ -95,11 +96,11 @@ pub fn launch(
     ));
     digits("OUTER", outer, &mut list);
     digits("INNER", inner, &mut list);
-    Launch::folded(len(outer).div_ceil(tile.cols) * splits, caps, list)
+    Dispatch::folded(len(outer).div_ceil(tile.cols) * splits, caps, list)
 }
 
-/// The constants of an index: the innermost stride, and for each further axis after how many steps it moves on and how far
-/// that jumps, as the wrapping difference from where the axes below it end.
+/// The constants of an index: the innermost stride, and for each further axis after how many steps it moves on and how
+/// far that jumps, as the wrapping difference from where the axes below it end.
 fn digits(name: &str, axes: &Axes, list: &mut Vec<(String, f64)>) {
     let digits: Vec<_> = axes.iter().rev().filter(|a| a.0 > 1).copied().collect();
     let Some(&(extent, stride)) = digits.first() else { return };

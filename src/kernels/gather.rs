@@ -1,10 +1,11 @@
-//! y[b, ..] = example (or one-hot class) picked for place b of this round's draw. Words: the clock, the packed data set, its classes.
+//! y[b, ..] = example (or one-hot class) picked for place b of this round's draw. Words: the clock, the packed data
+//! set, its classes.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, INDICES, Io, Launch, Spec, lanes,
+    Buffers, Caps, Cost, Dispatch, Io, MAX_ELEMENTS, Spec, lanes,
     random::{PURPOSE_GATHER, philox},
     real, row_obstacle,
 };
@@ -22,12 +23,12 @@ pub struct Gather {
     /// Examples of the batch.
     pub batch: usize,
     /// The data set that they come from.
-    pub data: Data,
+    pub data: DataLayout,
 }
 
 /// Shape of the data set on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Data {
+pub struct DataLayout {
     /// Number of stored items.
     pub count: usize,
     /// Elements of one stored item.
@@ -40,7 +41,7 @@ pub struct Data {
     pub classes: usize,
 }
 
-impl Data {
+impl DataLayout {
     /// Words that hold all items.
     pub fn words(&self) -> usize {
         let elements = self.count * self.item_len;
@@ -61,10 +62,10 @@ impl Data {
         (bits / 2, bits - bits / 2)
     }
 
-    /// A permutation of the items: a Feistel network of sixteen rounds on the next power of two, walked until it lands inside.
-    /// With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few items; and so are
-    /// fixed points with round keys that differ in low bits alone, which take halves of a few bits to the same hashes in another
-    /// order.
+    /// A permutation of the items: a Feistel network of sixteen rounds on the next power of two, walked until it lands
+    /// inside. With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few
+    /// items; and so are fixed points with round keys that differ in low bits alone, which take halves of a few bits to
+    /// the same hashes in another order.
     pub fn permute(&self, i: usize, key: [u32; 4]) -> usize {
         let (left_bits, right_bits) = self.bits();
         let (left_mask, right_mask) = ((1 << left_bits) - 1, (1 << right_bits) - 1);
@@ -94,7 +95,7 @@ fn hash(mut x: u32) -> u32 {
 }
 
 impl Gather {
-    /// The item for place b of the batch and member s of its stack, by the clock `[step, seed low, seed high, 0]`.
+    /// The item for place b of the batch and member s of its stack, by the words of a [`Clock`](super::Clock).
     ///
     /// Places follow one another through rounds and draws in an endless stream; each epoch of it goes through all items
     /// once, in the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.
@@ -118,7 +119,7 @@ impl Gather {
 impl Spec for Gather {
     const NAME: &'static str = "gather";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/philox.wgsl")];
+        &[include_str!("../../shaders/gather.wgsl"), include_str!("../../shaders/shared/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let (rows, len) = self.rows();
@@ -126,7 +127,7 @@ impl Spec for Gather {
         Buffers { words: vec![4, self.data.words(), classes], writes: vec![rows * len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (rows, len) = self.rows();
         let (count, round) = (self.data.count, self.draws as usize * self.batch);
         let (left, right) = self.data.bits();
@@ -145,10 +146,10 @@ impl Spec for Gather {
             LEFT_BITS = left,
             RIGHT_BITS = right,
         );
-        Launch::folded(rows, caps, constants)
+        Dispatch::folded(rows, caps, constants)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (clock, items, classes) = (io.words[0], io.words[1], io.words[2]);
         let (_, len) = self.rows();
         for (row, y) in io.writes[0].chunks_mut(len).enumerate() {
@@ -182,7 +183,7 @@ impl Spec for Gather {
 
     fn obstacle(&self) -> Option<String> {
         let (count, round, (_, len)) = (self.data.count, self.draws as usize * self.batch, self.rows());
-        let most = INDICES / 2 - 1;
+        let most = MAX_ELEMENTS / 2 - 1;
         if count.max(round) > most {
             return Some(format!(
                 "a set of {count} examples, {round} drawn a round, where either may be {most} at most"
@@ -198,8 +199,8 @@ mod tests {
 
     use super::*;
 
-    fn data(count: usize) -> Data {
-        Data { count, item_len: 1, bytes: false, stack: 3, classes: 0 }
+    fn data(count: usize) -> DataLayout {
+        DataLayout { count, item_len: 1, bytes: false, stack: 3, classes: 0 }
     }
 
     #[test]
@@ -277,8 +278,8 @@ mod tests {
         }
     }
 
-    /// Fixed points and pairs that change places, of which a random order has 1 and 1/2 whatever its length, and even orders, which
-    /// are one in two.
+    /// Fixed points and pairs that change places, of which a random order has 1 and 1/2 whatever its length, and even
+    /// orders, which are one in two.
     #[test]
     fn orders_are_those_of_a_fair_shuffle() {
         (3..=200usize).into_par_iter().for_each(|count| {
@@ -311,7 +312,7 @@ mod tests {
 
     #[test]
     fn bytes_span_minus_one_to_one() {
-        let data = Data { bytes: true, ..data(1) };
+        let data = DataLayout { bytes: true, ..data(1) };
         let word = [0x00ff_807fu32];
         assert_eq!(data.element::<f32>(&word, 3), -1.0);
         assert_eq!(data.element::<f32>(&word, 2), 1.0);

@@ -1,11 +1,12 @@
-//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values of r, z, n
-//! and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0 `[B, H]`, mask `[T, B]`.
+//! All steps of a GRU: h `[T + 1, B, H]`, in the order of time, the one before its first step included, and the values
+//! of r, z, n and of n's recurrent part u `[T, B, 4H]`. Reads gates `[T, B, 3H]`, weight `[H, 3H]`, bias `[H]`, h0
+//! `[B, H]`, mask `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     recurrent::{Sequence, choose, dot, sigmoid},
 };
 use crate::graph::Reset;
@@ -13,7 +14,7 @@ use crate::graph::Reset;
 /// All steps of a GRU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gru {
-    /// What it runs along.
+    /// The sequence that the GRU runs along.
     pub sequence: Sequence,
     /// Where the reset gate acts.
     pub reset: Reset,
@@ -25,7 +26,7 @@ const ROWS: usize = 4;
 impl Spec for Gru {
     const NAME: &'static str = "gru";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/gru.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/gru.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
@@ -33,13 +34,13 @@ impl Spec for Gru {
         Buffers { reads, writes: vec![s.all_states() + 4 * s.states()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        let mut launch = self.sequence.launch(ROWS, caps);
-        launch.overrides.push(reset_constant(self.reset));
-        launch
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        let mut dispatch = self.sequence.dispatch(ROWS, caps);
+        dispatch.overrides.push(reset_constant(self.reset));
+        dispatch
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [gates, weight, bias, h0, mask] = io.reads[..] else { panic!("gru reads five tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (hs, values) = io.writes[0].split_at_mut(s.all_states());

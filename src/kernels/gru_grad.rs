@@ -1,11 +1,11 @@
-//! Cotangents of a GRU's gates and of h0, back to back. Reads the values of r, z, n and u `[T, B, 4H]`, h `[T + 1, B, H]`, the
-//! weight's transpose `[3H, H]`, mask `[T, B]`, dh `[T, B, H]`.
+//! Cotangents of a GRU's gates and of h0, back to back. Reads the values of r, z, n and u `[T, B, 4H]`, h
+//! `[T + 1, B, H]`, the weight's transpose `[3H, H]`, mask `[T, B]`, dh `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     gru::reset_constant,
     recurrent::{Sequence, dot, slope},
 };
@@ -14,19 +14,19 @@ use crate::graph::Reset;
 /// All steps of a GRU, backwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GruGrad {
-    /// What the GRU ran along.
+    /// The sequence that the GRU ran along.
     pub sequence: Sequence,
     /// Where its reset gate acts.
     pub reset: Reset,
 }
 
-/// Examples of a workgroup: as many as the cotangents of all gates leave room for.
+/// Examples of a workgroup: the most that fit in its memory with the cotangents of all gates.
 const ROWS: usize = 2;
 
 impl Spec for GruGrad {
     const NAME: &'static str = "gru_grad";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/gru_grad.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/gru_grad.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
@@ -35,13 +35,13 @@ impl Spec for GruGrad {
         Buffers { reads, writes: vec![3 * states + s.state()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        let mut launch = self.sequence.launch(ROWS, caps);
-        launch.overrides.push(reset_constant(self.reset));
-        launch
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        let mut dispatch = self.sequence.dispatch(ROWS, caps);
+        dispatch.overrides.push(reset_constant(self.reset));
+        dispatch
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [values, hs, transposed, mask, dhs] = io.reads[..] else { panic!("gru_grad reads five tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (das, dh) = io.writes[0].split_at_mut(3 * s.states());

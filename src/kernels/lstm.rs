@@ -1,18 +1,19 @@
-//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the values of
-//! its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`.
+//! All steps of an LSTM: h and c `[T + 1, B, H]`, in the order of time, those before its first step among them, and the
+//! values of its gates `[T, B, 4H]`. Reads gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask
+//! `[T, B]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     recurrent::{Sequence, choose, dot, sigmoid},
 };
 
 /// All steps of an LSTM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lstm {
-    /// What it runs along.
+    /// The sequence that the LSTM runs along.
     pub sequence: Sequence,
 }
 
@@ -22,7 +23,7 @@ const ROWS: usize = 4;
 impl Spec for Lstm {
     const NAME: &'static str = "lstm";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/lstm.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/lstm.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
@@ -30,11 +31,11 @@ impl Spec for Lstm {
         Buffers { reads, writes: vec![2 * s.all_states() + 4 * s.states()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.sequence.launch(ROWS, caps)
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.sequence.dispatch(ROWS, caps)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [gates, weight, h0, c0, mask] = io.reads[..] else { panic!("lstm reads five tensors") };
         let (s, units) = (self.sequence, self.sequence.units);
         let (hs, rest) = io.writes[0].split_at_mut(s.all_states());

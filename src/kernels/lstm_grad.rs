@@ -1,18 +1,18 @@
-//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads the values of the gates `[T, B, 4H]`, c
-//! `[T + 1, B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dh and dc `[T, B, H]`.
+//! Cotangents of an LSTM's pre-activations, of h0 and of c0, back to back. Reads the values of the gates `[T, B, 4H]`,
+//! c `[T + 1, B, H]`, the weight's transpose `[4H, H]`, mask `[T, B]`, dh and dc `[T, B, H]`.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Io, Launch, Spec,
+    Buffers, Caps, Cost, Dispatch, Io, Spec,
     recurrent::{Sequence, dot, slope},
 };
 
 /// All steps of an LSTM, backwards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LstmGrad {
-    /// What the LSTM ran along.
+    /// The sequence that the LSTM ran along.
     pub sequence: Sequence,
 }
 
@@ -22,7 +22,7 @@ const ROWS: usize = 2;
 impl Spec for LstmGrad {
     const NAME: &'static str = "lstm_grad";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/lstm_grad.wgsl"), include_str!("../../shaders/recurrent.wgsl")];
+        &[include_str!("../../shaders/lstm_grad.wgsl"), include_str!("../../shaders/shared/recurrent.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let s = &self.sequence;
@@ -31,11 +31,11 @@ impl Spec for LstmGrad {
         Buffers { reads, writes: vec![4 * states + 2 * s.state()], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        self.sequence.launch(ROWS, caps)
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        self.sequence.dispatch(ROWS, caps)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let [values, cs, transposed, mask, dhs, dcs] = io.reads[..] else { panic!("lstm_grad reads six tensors") };
         let (s, units, one) = (self.sequence, self.sequence.units, F::one());
         let (das, carried) = io.writes[0].split_at_mut(4 * s.states());

@@ -4,7 +4,7 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Chain, Cost, Io, Launch, Spec,
+    Buffers, Caps, Chain, Cost, Dispatch, Io, Spec,
     product::{self, Product},
 };
 use crate::overrides;
@@ -38,20 +38,20 @@ impl MatMul {
 impl Spec for MatMul {
     const NAME: &'static str = "matmul";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/matmul.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/matmul.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let &Self { batch, m, n, k, .. } = self;
         Buffers { reads: vec![batch * m * k, batch * k * n], writes: vec![batch * m * n], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let &Self { k, a_transposed, b_transposed, .. } = self;
         self.product()
-            .launch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
+            .dispatch(caps, overrides!(K = k, A_TRANSPOSED = a_transposed as u32, B_TRANSPOSED = b_transposed as u32))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let &Self { batch, m: rows, n: columns, k: depth, .. } = self;
         let (a, b) = (io.reads[0], io.reads[1]);
         let a = |i: usize, m: usize, k: usize| {

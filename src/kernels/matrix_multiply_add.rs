@@ -1,16 +1,16 @@
-//! `y[g]` = rounds * a b, for each of so many workgroups: products of small matrices that are added, and nothing else, which shows how
-//! fast a device's matrix units are. Reads a, b.
+//! `y[g]` = rounds * a b, for each of so many workgroups: products of small matrices that are added, and nothing else,
+//! which shows how fast a device's matrix units are. Reads a, b.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Matrix, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Matrix, Spec, real};
 use crate::overrides;
 
 /// Products of matrices in many workgroups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatrixMultiplyAdd {
-    /// What is multiplied.
+    /// Kind of matrices to multiply.
     pub matrix: Matrix,
     /// Workgroups.
     pub groups: usize,
@@ -27,12 +27,12 @@ impl Spec for MatrixMultiplyAdd {
         Buffers { reads: vec![elements; 2], writes: vec![self.groups * elements], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let overrides = overrides!(GROUPS = self.groups, ROUNDS = self.rounds);
-        Launch { body: self.matrix.sources(), ..Launch::folded(self.groups, caps, overrides) }
+        Dispatch { body: self.matrix.sources(), ..Dispatch::folded(self.groups, caps, overrides) }
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let side = self.matrix.side();
         let (a, b) = (io.reads[0], io.reads[1]);
         for (n, y) in io.writes[0].iter_mut().enumerate() {

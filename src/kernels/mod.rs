@@ -1,7 +1,7 @@
 //! Every kernel: a WGSL file in `shaders/` and a module of the same name here.
 //!
-//! A kernel's module holds its parameters, the only launch geometry, an honest twin on the CPU that is generic over the
-//! float type, and its cost. Nothing else knows a tile size.
+//! A kernel's module holds its parameters, the only launch geometry, a plain reference on the CPU that is generic over
+//! the float type, and its cost. Nothing else knows a tile size.
 //!
 //! The bindings are, in order, what the kernel reads (`f32`), the words it reads (`u32`), what it writes (`f32`)
 //! and the words it writes; from binding 8 on, the operands of the fused pointwise [`chain`], where the kernel has one.
@@ -68,28 +68,30 @@ pub use reduce::Reduce;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 pub use softmax::Softmax;
-pub use tick::Tick;
+pub use tick::{Clock, Tick};
 
-/// What an adapter offers, as far as a launch or a plan depends on it.
+/// Capabilities of an adapter that launches and plans depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Caps {
-    /// Bytes that one storage binding may span.
+    /// Maximum size of one storage binding, in bytes.
     pub max_binding: u64,
-    /// Workgroups along one axis of a dispatch.
+    /// Maximum number of workgroups along one axis of a dispatch.
     pub max_groups: u32,
-    /// What computes products, where its tiles fit.
+    /// Body that computes products whose shape suits its tiles.
     pub product: Body,
     /// Whether shaders can compute in half precision.
     pub half: bool,
-    /// What matrix units multiply.
+    /// Matrices that the matrix units multiply.
     pub matrices: Vec<Matrix>,
-    /// Many lanes and dear launches: long sums with few results are split, small tensors are computed again in each kernel
-    /// that uses them.
-    pub wide: bool,
+    /// Whether launches are expensive beside arithmetic, as on GPUs: the planner splits long sums with few results, and
+    /// computes small tensors again in each kernel that uses them.
+    pub launches_are_expensive: bool,
+    /// Whether kernels run as shaders: loops, workgroups and 32-bit indices set limits then.
+    pub runs_shaders: bool,
 }
 
 impl Default for Caps {
-    /// What every WebGPU implementation offers.
+    /// Limits that every WebGPU implementation guarantees.
     fn default() -> Self {
         Self {
             max_binding: 128 << 20,
@@ -97,14 +99,15 @@ impl Default for Caps {
             product: Body::Tiled,
             half: false,
             matrices: vec![],
-            wide: true,
+            launches_are_expensive: true,
+            runs_shaders: true,
         }
     }
 }
 
 /// How to run a kernel once: pipeline constants and the number of workgroups.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Launch {
+pub struct Dispatch {
     /// WGSL that follows the kernel's own.
     pub body: &'static [&'static str],
     /// Name and value of each pipeline constant; those left out keep the shader's default.
@@ -113,7 +116,7 @@ pub struct Launch {
     pub groups: [u32; 3],
 }
 
-impl Launch {
+impl Dispatch {
     /// `groups` workgroups, folded over x and y; a shader unfolds them as `wg.x + wg.y * num_groups.x` and must
     /// ignore the excess.
     pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
@@ -130,10 +133,10 @@ impl Launch {
     }
 }
 
-/// Rounds that no loop of an invocation may exceed: some drivers stop at 65,535 without a word.
-pub const LOOP: usize = 32_768;
-/// Numbers that an index in a shader tells apart.
-pub const INDICES: usize = 1 << 32;
+/// The most iterations of a loop in one invocation: some drivers stop at 65,535 and do not say so.
+pub const MAX_LOOP: usize = 32_768;
+/// The number of elements that a 32-bit index of a shader can address.
+pub const MAX_ELEMENTS: usize = 1 << 32;
 
 /// Pairs of override name and value.
 #[macro_export]
@@ -163,7 +166,7 @@ pub struct Buffers {
     pub words_out: Vec<usize>,
 }
 
-/// The slices that a twin runs on; `operands` are the chain's.
+/// The slices that a reference runs on; `operands` are the chain's.
 pub struct Io<'a, F> {
     /// See [`Buffers::reads`].
     pub reads: Vec<&'a [F]>,
@@ -173,29 +176,29 @@ pub struct Io<'a, F> {
     pub writes: Vec<&'a mut [F]>,
     /// See [`Buffers::words_out`].
     pub words_out: Vec<&'a mut [u32]>,
-    /// The chain's, from binding 8 on.
+    /// Operands of the chain, from binding 8 on.
     pub operands: Vec<&'a [F]>,
 }
 
-/// What each kernel's module supplies.
+/// The interface that each kernel's module implements.
 pub trait Spec {
     /// File name of the shader without `.wgsl`.
     const NAME: &'static str;
-    /// The WGSL files that are the module, together with the launch's body.
+    /// The WGSL files that make up the shader module, together with the body of its dispatch.
     const SOURCES: &'static [&'static str];
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
-    /// The only place that knows the geometry; the chain's own constants are added by [`Kernel::launch`].
-    fn launch(&self, caps: &Caps) -> Launch;
-    /// The same result as the shader's, by plain loops.
-    fn twin<F: Float>(&self, io: Io<F>);
-    /// Arithmetic and least traffic of one run.
+    /// Workgroups and pipeline constants of one launch; [`Kernel::dispatch`] adds the constants of the chain.
+    fn dispatch(&self, caps: &Caps) -> Dispatch;
+    /// Computes the shader's result with plain loops.
+    fn reference<F: Float>(&self, io: Io<F>);
+    /// Arithmetic and minimum memory traffic of one run.
     fn cost(&self) -> Cost;
-    /// The fused pointwise chain, where the kernel has one.
+    /// The fused pointwise chain, if the kernel has one.
     fn chain(&self) -> Option<&Chain> {
         None
     }
-    /// Why no GPU can run it in one launch, where none can.
+    /// The reason why no GPU can run the kernel in one launch, if there is one.
     fn obstacle(&self) -> Option<String> {
         None
     }
@@ -225,26 +228,26 @@ macro_rules! kernels {
                 match self { $(Self::$name(_) => $name::SOURCES),* }
             }
             /// The WGSL of a launch.
-            pub fn source(&self, launch: &Launch) -> String {
-                launch.joined(self.sources())
+            pub fn source(&self, dispatch: &Dispatch) -> String {
+                dispatch.joined(self.sources())
             }
             /// See [`Spec::buffers`].
             pub fn buffers(&self) -> Buffers {
                 match self { $(Self::$name(k) => k.buffers()),* }
             }
-            /// See [`Spec::launch`]; with the constants of the chain.
-            pub fn launch(&self, caps: &Caps) -> Launch {
+            /// See [`Spec::dispatch`]; with the constants of the chain.
+            pub fn dispatch(&self, caps: &Caps) -> Dispatch {
                 match self { $(Self::$name(k) => {
-                    let mut launch = k.launch(caps);
+                    let mut dispatch = k.dispatch(caps);
                     if let Some(chain) = k.chain() {
-                        launch.overrides.extend(chain.overrides());
+                        dispatch.overrides.extend(chain.overrides());
                     }
-                    launch
+                    dispatch
                 }),* }
             }
-            /// See [`Spec::twin`].
-            pub fn twin<F: Float>(&self, io: Io<F>) {
-                match self { $(Self::$name(k) => k.twin(io)),* }
+            /// See [`Spec::reference`].
+            pub fn reference<F: Float>(&self, io: Io<F>) {
+                match self { $(Self::$name(k) => k.reference(io)),* }
             }
             /// See [`Spec::cost`].
             pub fn cost(&self) -> Cost {
@@ -254,7 +257,7 @@ macro_rules! kernels {
             pub fn chain(&self) -> Option<&Chain> {
                 match self { $(Self::$name(k) => k.chain()),* }
             }
-            /// See [`Spec::obstacle`]; [`Kernel::launch`] is for kernels that have none.
+            /// See [`Spec::obstacle`]; [`Kernel::dispatch`] is for kernels that have none.
             pub fn obstacle(&self) -> Option<String> {
                 match self { $(Self::$name(k) => k.obstacle()),* }
             }
@@ -291,18 +294,18 @@ kernels!(
     Tick
 );
 
-/// A constant of the twin's float type.
+/// A constant of the reference's float type.
 #[inline(always)]
 pub(crate) fn real<F: Float>(value: f64) -> F {
     F::from(value).expect("a finite constant fits every float type")
 }
 
-/// Why a workgroup cannot take a row, where it cannot.
+/// The reason why one workgroup cannot process a row of this length, if there is one.
 pub(crate) fn row_obstacle(row: usize) -> Option<String> {
-    (row.div_ceil(lanes(row)) > LOOP).then(|| format!("rows of {row} values are too long for one launch"))
+    (row.div_ceil(lanes(row)) > MAX_LOOP).then(|| format!("rows of {row} values are too long for one launch"))
 }
 
-/// Lanes of a workgroup that takes one row: a power of two, no more than the row can use and a workgroup can have.
+/// Lanes of a workgroup that processes one row: the row's length, rounded up to a power of two, within 32..=256.
 pub(crate) fn lanes(row: usize) -> usize {
     row.next_power_of_two().clamp(32, 256)
 }

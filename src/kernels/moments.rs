@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
 
 /// Mean and variance over the reduced axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,18 +17,18 @@ pub struct Moments {
 impl Spec for Moments {
     const NAME: &'static str = "moments";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/moments.wgsl"), include_str!("../../shaders/fold.wgsl")];
+        &[include_str!("../../shaders/moments.wgsl"), include_str!("../../shaders/shared/fold.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let outer = fold::len(&self.outer);
         Buffers { reads: vec![outer * fold::len(&self.inner)], writes: vec![2 * outer], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        fold::dispatch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, vec![])
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
         let (x, count) = (io.reads[0], real::<F>(inner.len() as f64));
         let (means, variances) = io.writes[0].split_at_mut(outer.len());

@@ -1,10 +1,10 @@
-//! `y[n]` = the mean of [`CHAINS`] values x after some steps x <- x m + c: nothing but arithmetic, which shows how fast a device
-//! multiplies and adds. Reads a, then m and c.
+//! `y[n]` = the mean of [`CHAINS`] values x after some steps x <- x m + c: nothing but arithmetic, which shows how fast
+//! a device multiplies and adds. Reads a, then m and c.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// Chains of multiply-adds for each element of y.
@@ -30,16 +30,16 @@ impl Spec for MultiplyAdd {
         Buffers { reads: vec![self.len, 2], writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let body: &[&str] = match self.half {
-            true => &[include_str!("../../shaders/real_half.wgsl")],
-            false => &[include_str!("../../shaders/real_single.wgsl")],
+            true => &[include_str!("../../shaders/shared/real_half.wgsl")],
+            false => &[include_str!("../../shaders/shared/real_single.wgsl")],
         };
         let overrides = overrides!(N = self.len, ROUNDS = self.rounds);
-        Launch { body, ..Launch::folded(self.len.div_ceil(SIZE), caps, overrides) }
+        Dispatch { body, ..Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides) }
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (m, c) = (io.reads[1][0], io.reads[1][1]);
         for (&a, y) in io.reads[0].iter().zip(io.writes[0].iter_mut()) {
             let end = |i| (0..self.rounds).fold(a + real(i as f64), |x: F, _| x * m + c);

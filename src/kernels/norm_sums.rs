@@ -1,11 +1,11 @@
-//! y[0, o] = -sum of dy and y[1, o] = -sum of dy * (x - mean) / (2 (variance + eps)) over the inner axes: what the backward pass
-//! of batch norm and layer norm needs.
+//! y[0, o] = -sum of dy and y[1, o] = -sum of dy * (x - mean) / (2 (variance + eps)) over the inner axes: what the
+//! backward pass of batch norm and layer norm needs.
 //! Reads dy, x, moments [2, outer].
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
 use crate::overrides;
 
 /// The two sums that the gradient of a normalisation takes.
@@ -15,25 +15,25 @@ pub struct NormSums {
     pub outer: Vec<(usize, usize)>,
     /// The same of the reduced axes.
     pub inner: Vec<(usize, usize)>,
-    /// What is added to variances.
+    /// Small constant that is added to variances.
     pub eps: f64,
 }
 
 impl Spec for NormSums {
     const NAME: &'static str = "norm_sums";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/norm_sums.wgsl"), include_str!("../../shaders/fold.wgsl")];
+        &[include_str!("../../shaders/norm_sums.wgsl"), include_str!("../../shaders/shared/fold.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let (outer, inner) = (fold::len(&self.outer), fold::len(&self.inner));
         Buffers { reads: vec![outer * inner, outer * inner, 2 * outer], writes: vec![2 * outer], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        fold::launch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, overrides!(EPS = self.eps))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        fold::dispatch(&self.outer, &self.inner, 1, fold::len(&self.inner), caps, overrides!(EPS = self.eps))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
         let (dy, x, (means, variances)) = (io.reads[0], io.reads[1], io.reads[2].split_at(outer.len()));
         let (sums, products) = io.writes[0].split_at_mut(outer.len());

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 use crate::{graph::numel, overrides};
 
 /// Zeros around a tensor of at most four axes.
@@ -22,8 +22,8 @@ const SIZE: usize = 256;
 const AXES: usize = 4;
 
 impl Pad {
-    /// Zeros around a tensor of any number of axes, where those that nothing is added to merge with the ones outside of them
-    /// to four or fewer.
+    /// Zeros around a tensor of any number of axes, where those that nothing is added to merge with the ones outside of
+    /// them to four or fewer.
     pub fn of(from: &[usize], to: &[usize], before: &[usize]) -> Option<Self> {
         let mut pad = Self { from: from.to_vec(), to: to.to_vec(), before: before.to_vec() };
         for a in (1..to.len()).rev().filter(|&a| from[a] == to[a]) {
@@ -47,7 +47,7 @@ impl Spec for Pad {
         Buffers { reads: vec![numel(&self.from)], writes: vec![numel(&self.to)], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let rank = self.to.len();
         assert!(rank <= AXES, "pad: {:?} has more than {AXES} axes", self.to);
         let mut constants = overrides!();
@@ -57,10 +57,10 @@ impl Spec for Pad {
             constants.push((format!("TO{k}"), self.to[a] as f64));
             constants.push((format!("BEFORE{k}"), self.before[a] as f64));
         }
-        Launch::folded(numel(&self.to).div_ceil(SIZE), caps, constants)
+        Dispatch::folded(numel(&self.to).div_ceil(SIZE), caps, constants)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let x = io.reads[0];
         for (n, y) in io.writes[0].iter_mut().enumerate() {
             // from the innermost axis outwards: the coordinate in y, and where that is in x

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Chain, Cost, Dispatch, Io, Spec};
 use crate::overrides;
 
 /// A chain on its own.
@@ -13,7 +13,7 @@ pub struct Pointwise {
     pub len: usize,
     /// Whether the chain's accumulator is what y held before; otherwise it is 0.
     pub in_place: bool,
-    /// What is computed.
+    /// The chain that computes each element.
     pub chain: Chain,
 }
 
@@ -22,17 +22,17 @@ const SIZE: usize = 256;
 impl Spec for Pointwise {
     const NAME: &'static str = "pointwise";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/pointwise.wgsl"), include_str!("../../shaders/chain.wgsl")];
+        &[include_str!("../../shaders/pointwise.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         Buffers { writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, IN_PLACE = self.in_place as u32))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, IN_PLACE = self.in_place as u32))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         for (n, y) in io.writes[0].iter_mut().enumerate() {
             let acc = if self.in_place { *y } else { F::zero() };
             *y = self.chain.eval(n, acc, &io.operands);

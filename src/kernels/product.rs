@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, LOOP, Launch};
+use super::{Buffers, Caps, Chain, Cost, Dispatch, MAX_LOOP};
 use crate::overrides;
 
 /// What computes a product: which WGSL is joined to the kernel's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Body {
-    /// One invocation for each result, `product_plain.wgsl`: what the others are measured against.
+    /// One invocation for each result, `product_plain.wgsl`: the baseline for the other bodies.
     Plain,
     /// Tiles in workgroup memory and blocks in registers, `product.wgsl`: for every adapter.
     Tiled,
@@ -29,9 +29,9 @@ pub enum Matrix {
     Half16,
 }
 
-const SINGLE8: &str = include_str!("../../shaders/matrix_single8.wgsl");
-const HALF8: &str = include_str!("../../shaders/matrix_half8.wgsl");
-const HALF16: &str = include_str!("../../shaders/matrix_half16.wgsl");
+const SINGLE8: &str = include_str!("../../shaders/shared/matrix_single8.wgsl");
+const HALF8: &str = include_str!("../../shaders/shared/matrix_half8.wgsl");
+const HALF16: &str = include_str!("../../shaders/shared/matrix_half16.wgsl");
 
 impl Matrix {
     /// WGSL that names the matrices and their elements.
@@ -59,11 +59,11 @@ impl Matrix {
 
 impl Body {
     fn sources(self) -> &'static [&'static str] {
-        const PRODUCT: &str = include_str!("../../shaders/product_matrix.wgsl");
+        const PRODUCT: &str = include_str!("../../shaders/shared/product_matrix.wgsl");
         match self {
-            Self::Plain => &[include_str!("../../shaders/product_plain.wgsl")],
-            Self::Tiled => &[include_str!("../../shaders/product.wgsl")],
-            Self::Subgroup => &[include_str!("../../shaders/product_subgroup.wgsl")],
+            Self::Plain => &[include_str!("../../shaders/shared/product_plain.wgsl")],
+            Self::Tiled => &[include_str!("../../shaders/shared/product.wgsl")],
+            Self::Subgroup => &[include_str!("../../shaders/shared/product_subgroup.wgsl")],
             Self::Matrix(Matrix::Single8) => &[SINGLE8, PRODUCT],
             Self::Matrix(Matrix::Half8) => &[HALF8, PRODUCT],
             Self::Matrix(Matrix::Half16) => &[HALF16, PRODUCT],
@@ -91,9 +91,9 @@ struct Tile {
 /// Invocations, and bytes of workgroup memory, that every WebGPU implementation offers.
 const LANES: usize = 256;
 const MEMORY: usize = 16 << 10;
-/// Bytes of that for the slabs: less than all, so that a core can hold several workgroups.
+/// Bytes of workgroup memory for the slabs: less than all, so that a core can hold several workgroups.
 const SLABS: usize = 10 << 10;
-/// Lanes that run in step on most GPUs: with fewer in a workgroup, some idle.
+/// Lanes that most GPUs run in lockstep: a workgroup with fewer lanes leaves some idle.
 const SUBGROUP: usize = 32;
 /// Workgroups that keep a GPU busy.
 const ENOUGH: usize = 64;
@@ -103,26 +103,26 @@ const SUBGROUP_TILE: usize = 32;
 /// Blocks along m and n of a workgroup's tile in `product_matrix.wgsl`, and matrices along m and n of a block.
 const MATRIX_BLOCKS: [[usize; 2]; 2] = [[2, 4], [1, 2]];
 const MATRIX_BLOCK: [usize; 2] = [4, 2];
-/// How many times the work tiles may do, for reaching over the edges.
-const EXCESS: f64 = 2.0;
+/// Largest accepted ratio of computed to useful work, where tiles overhang the edges.
+const MAX_TILE_WASTE: f64 = 2.0;
 
 impl Product {
     /// The launch, with a kernel's `own` pipeline constants: of the adapter's body, where its tiles fit.
-    pub fn launch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Launch {
+    pub fn dispatch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Dispatch {
         let (body, (groups, mut overrides)) = match self.untiled(caps.product) {
-            Some(launch) => (caps.product, launch),
+            Some(dispatch) => (caps.product, dispatch),
             None => (Body::Tiled, self.tiled()),
         };
         overrides.extend(overrides!(BATCH = self.batch, M = self.m, N = self.n));
         overrides.extend(own);
-        Launch { body: body.sources(), ..Launch::folded(groups, caps, overrides) }
+        Dispatch { body: body.sources(), ..Dispatch::folded(groups, caps, overrides) }
     }
 
     /// Workgroups and constants of another body than the tiled one, if its tiles fit.
     fn untiled(&self, body: Body) -> Option<(usize, Vec<(String, f64)>)> {
         let square = |side: usize| (self.tiles([side; 2]), vec![]);
         match body {
-            _ if self.k > LOOP => None,
+            _ if self.k > MAX_LOOP => None,
             Body::Tiled => None,
             Body::Plain => Some(square(PLAIN_TILE)),
             Body::Subgroup => self.fits([SUBGROUP_TILE; 2]).then(|| square(SUBGROUP_TILE)),
@@ -160,13 +160,13 @@ impl Product {
         overrides!(A_ALONG_K = self.a_along_k as u32, B_ALONG_K = self.b_along_k as u32)
     }
 
-    /// Why one launch cannot make it, where it cannot.
+    /// The reason why one launch cannot compute the product, if there is one.
     pub fn obstacle(&self) -> Option<String> {
         let steps = self.k.div_ceil(self.depth(&self.tile()));
-        (steps > LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
+        (steps > MAX_LOOP).then(|| format!("a sum of {} products is too long for one launch", self.k))
     }
 
-    /// The largest tile that fits well and of which there are enough to fill a GPU, else the smallest.
+    /// The largest tile that wastes little work and gives enough workgroups to fill a GPU; otherwise the smallest.
     fn tile(&self) -> Tile {
         let sizes = [(2, LANES), (1, LANES), (1, LANES / 4), (1, LANES / 16), (1, LANES / 64), (1, 1)];
         let tiles = || {
@@ -175,7 +175,7 @@ impl Product {
                 .map(|&(blocks, area)| self.cut(blocks, area))
                 .filter(|t| t.lanes.iter().product::<usize>() >= SUBGROUP)
         };
-        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= EXCESS;
+        let good = |t: &Tile| self.groups(t) >= ENOUGH && self.waste(t) <= MAX_TILE_WASTE;
         tiles().find(good).or_else(|| tiles().next_back()).unwrap_or_else(|| self.cut(1, LANES))
     }
 
@@ -198,7 +198,7 @@ impl Product {
         self.batch * self.m.div_ceil(m) * self.n.div_ceil(n)
     }
 
-    /// How many times the work of 4x4 blocks the tiles do, for reaching over the edges.
+    /// Ratio of the work of the tiles to the work of the 4x4 blocks that cover the result.
     fn waste(&self, tile: &Tile) -> f64 {
         let [m, n, _] = tile.lanes.map(|lanes| lanes * tile.blocks);
         let blocks = Self { m: self.m.div_ceil(4), n: self.n.div_ceil(4), ..*self };
@@ -206,15 +206,15 @@ impl Product {
     }
 
     fn fits(&self, [m, n]: [usize; 2]) -> bool {
-        self.excess(m, n) <= EXCESS
+        self.excess(m, n) <= MAX_TILE_WASTE
     }
 
-    /// How many times the elements of a product tiles of m x n have.
+    /// Ratio of the elements in tiles of m x n to the elements of the result.
     fn excess(&self, m: usize, n: usize) -> f64 {
         (self.m.next_multiple_of(m) * self.n.next_multiple_of(n)) as f64 / (self.m * self.n) as f64
     }
 
-    /// How much of k is staged at once: a power of two that leaves every slice of lanes something to do.
+    /// Values of k that are staged at once: a power of two, at least one for each slice of lanes.
     fn depth(&self, tile: &Tile) -> usize {
         let [m, n, k] = tile.lanes;
         let bytes = 16 * ((tile.blocks * m) | 1) + 16 * ((tile.blocks * n) | 1);
@@ -225,7 +225,7 @@ impl Product {
     }
 }
 
-/// Cost of a product of so many multiply-adds, with its epilogue.
+/// Cost of a product of `macs` multiply-adds, with its epilogue.
 pub(super) fn cost(macs: f64, buffers: &Buffers, chain: Option<&Chain>) -> Cost {
     let written: usize = buffers.writes.iter().sum();
     let operands = chain.map_or(0, |c| c.operand_lens(written).iter().sum::<usize>());

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::{graph::Dist, overrides};
 
 /// Noise of one stream.
@@ -11,7 +11,7 @@ use crate::{graph::Dist, overrides};
 pub struct Random {
     /// Tells the streams of a graph apart.
     pub stream: u32,
-    /// What is drawn.
+    /// The distribution to draw from.
     pub dist: crate::graph::Dist,
     /// Elements of y.
     pub len: usize,
@@ -54,8 +54,9 @@ pub fn normal<F: Float>(bits: u32) -> F {
     quantile(x, -((one - x) * (one + x)).ln())
 }
 
-/// The standard normal's quantile of u for x = 2u - 1 and w = -ln(1 - x^2): sqrt(2) * erfinv(x) by Giles' single-precision
-/// polynomials (GPU Computing Gems, 2010). Within 4e-7 * (1 + |z|) of the exact one; |z| stays below 5.3, as u has 23 bits.
+/// The standard normal's quantile of u for x = 2u - 1 and w = -ln(1 - x^2): sqrt(2) * erfinv(x) by Giles'
+/// single-precision polynomials (GPU Computing Gems, 2010). Within 4e-7 * (1 + |z|) of the exact one; |z| stays below
+/// 5.3, as u has 23 bits.
 #[inline(always)]
 pub fn quantile<F: Float>(x: F, w: F) -> F {
     const CENTRE: [f64; 9] = [
@@ -89,26 +90,26 @@ pub fn quantile<F: Float>(x: F, w: F) -> F {
 impl Spec for Random {
     const NAME: &'static str = "random";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/philox.wgsl")];
+        &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/shared/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
         Buffers { words: vec![4], writes: vec![self.len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (dist, p) = match self.dist {
             Dist::Uniform => (0, 0.0),
             Dist::Normal => (1, 0.0),
             Dist::Bernoulli(p) => (2, p.get()),
         };
-        Launch::folded(
+        Dispatch::folded(
             self.len.div_ceil(4 * SIZE),
             caps,
             overrides!(N = self.len, STREAM = self.stream, DIST = dist, P = p),
         )
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (clock, y) = (io.words[0], &mut io.writes[0]);
         let value = |bits| match self.dist {
             Dist::Uniform => uniform(bits),
@@ -192,7 +193,7 @@ mod tests {
         let draw = |dist, seed| {
             let mut y = vec![0.0f32; count];
             let random = Random { stream: 3, dist, len: count };
-            random.twin(Io {
+            random.reference(Io {
                 reads: vec![],
                 words: vec![&[5, seed, 0, 0]],
                 writes: vec![&mut y],

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
 use crate::overrides;
 
 /// A row of metrics.
@@ -28,15 +28,15 @@ impl Spec for Record {
         Buffers { reads: vec![x], words: vec![4], writes: vec![self.rows * self.count], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(
             self.count.div_ceil(SIZE),
             caps,
             overrides!(N = self.count, STRIDE = self.stride, ROWS = self.rows),
         )
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let row = io.words[0][0] as usize % self.rows;
         let ring = &mut io.writes[0][row * self.count..][..self.count];
         for (j, y) in ring.iter_mut().enumerate() {

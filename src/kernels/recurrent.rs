@@ -1,15 +1,15 @@
-//! What the kernels of recurrent layers share: the sequence, its order, and the launch.
+//! Code that the kernels of recurrent layers share: the sequence, its order, and the launch.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Caps, Launch, lanes};
+use super::{Caps, Dispatch, lanes};
 use crate::overrides;
 
-/// Units that the workgroup memory of these kernels has room for.
+/// Maximum number of units that fit in the workgroup memory of these kernels.
 pub const UNITS: usize = 512;
 
-/// Rounds of all its loops together that an invocation may take: software adapters stop at 65,535, in silence.
+/// Maximum total iterations of all loops in one invocation: software adapters silently stop at 65,535.
 const ROUNDS: usize = 60_000;
 
 /// A batch of sequences, time first, and the state that runs along them.
@@ -57,10 +57,11 @@ impl Sequence {
         if self.reverse { self.steps } else { 0 }
     }
 
-    /// Why the kernels cannot run it, where they cannot.
+    /// The reason why the kernels cannot run the sequence, if there is one.
     pub fn obstacle(&self) -> Option<String> {
         let Self { steps, units, .. } = *self;
-        // A product takes 8 or 16 terms a round, and what is left over one by one; the loops around take at most 16 rounds.
+        // A product takes 8 or 16 terms a round, and what is left over one by one; the loops around take at most 16
+        // rounds.
         let product = |terms: usize, at_once: usize| terms / at_once + terms % at_once;
         let products = (2 * product(units, 8)).max(product(2 * units, 16) + product(units, 16));
         let rounds = steps * units.div_ceil(lanes(units)) * (products + 16);
@@ -72,10 +73,10 @@ impl Sequence {
     }
 
     /// A workgroup for each `rows` examples, its lanes along the units.
-    pub(super) fn launch(&self, rows: usize, caps: &Caps) -> Launch {
+    pub(super) fn dispatch(&self, rows: usize, caps: &Caps) -> Dispatch {
         let Self { steps, batch, units, reverse } = *self;
         let constants = overrides!(T = steps, B = batch, H = units, REVERSE = reverse as u32, LANES = lanes(units));
-        Launch::folded(batch.div_ceil(rows), caps, constants)
+        Dispatch::folded(batch.div_ceil(rows), caps, constants)
     }
 }
 

@@ -1,26 +1,27 @@
 //! y(o) = scale * sum (or max) over i of chain(n(o, i)): reductions with their pointwise prologue.
-//! The accumulator of the chain is 0; every input is an operand. With `splits` > 1 it writes [splits, outer] partial results over contiguous ranges of i.
+//! The accumulator of the chain is 0; every input is an operand. With `splits` > 1 it writes [splits, outer] partial
+//! results over contiguous ranges of i.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Io, LOOP, Launch, Spec, fold, real};
+use super::{Buffers, Caps, Chain, Cost, Dispatch, Io, MAX_LOOP, Spec, fold, real};
 use crate::overrides;
 
 /// A sum or maximum, with its prologue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reduce {
-    /// Whether it is a maximum.
+    /// Whether to take the maximum instead of the sum.
     pub max: bool,
     /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
     pub outer: Vec<(usize, usize)>,
-    /// The same of the reduced axes.
+    /// (extent, stride) of the reduced axes.
     pub inner: Vec<(usize, usize)>,
     /// Factor of the result.
     pub scale: f32,
     /// Partial results; 1 writes the result itself.
     pub splits: usize,
-    /// Prologue: what is reduced.
+    /// Prologue: the chain that computes the values to reduce.
     pub chain: Chain,
 }
 
@@ -28,11 +29,12 @@ pub struct Reduce {
 const WORTH: usize = 1024;
 
 impl Reduce {
-    /// Ranges to split a reduction of `outer_len` times `inner_len` elements into: 1 unless it is long and has few outputs.
+    /// Ranges to split a reduction of `outer_len` times `inner_len` elements into: 1 unless it is long and has few
+    /// outputs.
     pub fn splits_for(outer_len: usize, inner_len: usize) -> usize {
         let tiles = outer_len.div_ceil(32);
         let wanted = fold::ENOUGH.div_ceil(tiles).min(inner_len / WORTH);
-        let needed = inner_len.div_ceil(8 * LOOP);
+        let needed = inner_len.div_ceil(8 * MAX_LOOP);
         let span = inner_len.div_ceil(wanted.max(needed).max(1)).max(1);
         inner_len.div_ceil(span).max(1)
     }
@@ -47,20 +49,20 @@ impl Spec for Reduce {
     const NAME: &'static str = "reduce";
     const SOURCES: &'static [&'static str] = &[
         include_str!("../../shaders/reduce.wgsl"),
-        include_str!("../../shaders/fold.wgsl"),
-        include_str!("../../shaders/chain.wgsl"),
+        include_str!("../../shaders/shared/fold.wgsl"),
+        include_str!("../../shaders/shared/chain.wgsl"),
     ];
 
     fn buffers(&self) -> Buffers {
         Buffers { writes: vec![self.splits * fold::len(&self.outer)], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let constants = overrides!(MAX = self.max as u32, SCALE = self.scale, SPLITS = self.splits, SPAN = self.span());
-        fold::launch(&self.outer, &self.inner, self.splits, self.span(), caps, constants)
+        fold::dispatch(&self.outer, &self.inner, self.splits, self.span(), caps, constants)
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (outer, inner) = (fold::offsets(&self.outer), fold::offsets(&self.inner));
         let range = |s: usize| &inner[(s * self.span()).min(inner.len())..((s + 1) * self.span()).min(inner.len())];
         for (j, y) in io.writes[0].iter_mut().enumerate() {
@@ -107,7 +109,7 @@ mod tests {
             let splits = Reduce::splits_for(outer, inner);
             let span = inner.div_ceil(splits);
             assert!(inner == 0 || span * (splits - 1) < inner, "no range is empty: {outer} {inner} {splits}");
-            assert!(span <= 8 * LOOP, "{outer} {inner} {splits}");
+            assert!(span <= 8 * MAX_LOOP, "{outer} {inner} {splits}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// One update of a flat group.
@@ -27,14 +27,14 @@ impl Spec for RmsProp {
         Buffers { reads: vec![self.len, 1], writes: vec![self.len; 2], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
         let constants =
             overrides!(N = self.len, DECAY = self.decay, ONE_MINUS_DECAY = 1.0 - self.decay, EPS = self.eps);
-        Launch::folded(self.len.div_ceil(SIZE), caps, constants)
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, constants)
     }
 
     #[inline(always)]
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let [p, s] = &mut io.writes[..] else { panic!("rmsprop writes p and s") };
         let (p, s) = (&mut p[..self.len], &mut s[..self.len]);

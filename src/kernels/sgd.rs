@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, real};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
 use crate::overrides;
 
 /// One update of a flat group.
@@ -25,12 +25,12 @@ impl Spec for Sgd {
         Buffers { reads: vec![self.len, 1], writes: vec![self.len; 2], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, MOMENTUM = self.momentum))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.len.div_ceil(SIZE), caps, overrides!(N = self.len, MOMENTUM = self.momentum))
     }
 
     #[inline(always)]
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
         let [p, v] = &mut io.writes[..] else { panic!("sgd writes p and v") };
         let (p, v) = (&mut p[..self.len], &mut v[..self.len]);

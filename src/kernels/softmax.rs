@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec, lanes, row_obstacle};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, lanes, row_obstacle};
 use crate::overrides;
 
 /// A softmax of each row.
@@ -18,18 +18,18 @@ pub struct Softmax {
 impl Spec for Softmax {
     const NAME: &'static str = "softmax";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/row.wgsl")];
+        &[include_str!("../../shaders/softmax.wgsl"), include_str!("../../shaders/shared/row.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let len = self.rows * self.cols;
         Buffers { reads: vec![len], writes: vec![len], ..Default::default() }
     }
 
-    fn launch(&self, caps: &Caps) -> Launch {
-        Launch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(self.rows, caps, overrides!(B = self.rows, N = self.cols, LANES = lanes(self.cols)))
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         for (x, y) in io.reads[0].chunks(self.cols).zip(io.writes[0].chunks_mut(self.cols)) {
             let top = x.iter().fold(x[0], |a, &x| a.max(x));
             let sum = x.iter().fold(F::zero(), |a, &x| a + (x - top).exp());

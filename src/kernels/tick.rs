@@ -1,9 +1,31 @@
-//! `clock[0] += 1`: ends a round. Words out: the clock `[step, seed low, seed high, bits of the step as f32]`.
+//! `clock.step += 1`: ends a round. Words out: the [`Clock`].
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Io, Launch, Spec};
+use super::{Buffers, Caps, Cost, Dispatch, Io, Spec};
+
+/// The clock of a run as kernels see it. All noise and all batches follow from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Rounds done; kernels see the lower 32 bits.
+    pub step: u64,
+    /// The seed of the run.
+    pub seed: u64,
+}
+
+impl Clock {
+    /// Words of the buffer.
+    pub const LEN: usize = 4;
+    /// The word that graphs read as a tensor.
+    pub const STEP_AS_FLOAT: usize = 3;
+
+    /// The buffer: step, seed low, seed high, the bits of the step as f32.
+    pub fn words(self) -> [u32; Self::LEN] {
+        let step = self.step as u32;
+        [step, self.seed as u32, (self.seed >> 32) as u32, (step as f32).to_bits()]
+    }
+}
 
 /// The end of a round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,17 +36,17 @@ impl Spec for Tick {
     const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/tick.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        Buffers { words_out: vec![4], ..Default::default() }
+        Buffers { words_out: vec![Clock::LEN], ..Default::default() }
     }
 
-    fn launch(&self, _caps: &Caps) -> Launch {
-        Launch { body: &[], overrides: vec![], groups: [1; 3] }
+    fn dispatch(&self, _caps: &Caps) -> Dispatch {
+        Dispatch { body: &[], overrides: vec![], groups: [1; 3] }
     }
 
-    fn twin<F: Float>(&self, mut io: Io<F>) {
+    fn reference<F: Float>(&self, mut io: Io<F>) {
         let clock = &mut io.words_out[0];
         clock[0] = clock[0].wrapping_add(1);
-        clock[3] = (clock[0] as f32).to_bits();
+        clock[Clock::STEP_AS_FLOAT] = (clock[0] as f32).to_bits();
     }
 
     fn cost(&self) -> Cost {

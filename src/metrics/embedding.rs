@@ -1,11 +1,11 @@
-//! Points in the plane, for pictures of real against generated.
+//! Projections of points to the plane, for pictures of real and generated samples.
 
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 use super::{Points, frechet::Moments, map_distances};
 
-/// The two directions of largest variance.
+/// Principal component analysis: the two directions of largest variance.
 pub struct Pca {
     mean: DVector<f64>,
     /// `[D, 2]`.
@@ -36,10 +36,10 @@ impl Pca {
     }
 }
 
-/// A stretch of t-SNE's descent.
+/// A stage of t-SNE's descent.
 struct Stage {
     steps: usize,
-    /// Factor of the probabilities of near pairs.
+    /// Factor of the points' probabilities p.
     exaggeration: f64,
     momentum: f64,
 }
@@ -53,9 +53,9 @@ const EXAGGERATION: f64 = 12.0;
 
 /// t-SNE (van der Maaten and Hinton 2008) without approximations: `[N, 2]`, a function of the points alone.
 ///
-/// It starts from the principal components and descends at the rate N / 48, or 50 if that is more (Belkina et al. 2019, whose
-/// gradient lacks the factor 4). Every coordinate has a gain of its own, which grows by 0.2 while the slope keeps its direction and
-/// falls by a fifth where it turns (Jacobs 1988), as in scikit-learn. Wants time as N² does.
+/// It starts from the principal components and descends at the rate N / 48, or 50 if that is more (Belkina et al. 2019,
+/// whose gradient lacks the factor 4). Every coordinate has a gain of its own, which grows by 0.2 while the velocity
+/// points downhill and else shrinks by a fifth (Jacobs 1988), as in scikit-learn. Time and memory grow as N².
 pub fn tsne(points: Points, perplexity: f64) -> Vec<f64> {
     let count = points.count();
     let near = joint_probabilities(points, perplexity);
@@ -78,8 +78,8 @@ pub fn tsne(points: Points, perplexity: f64) -> Vec<f64> {
     places
 }
 
-/// What [`tsne`] descends, for places `[N, 2]`: the divergence sum p ln(p / q) of the places' probabilities from those of the points,
-/// in nats.
+/// The objective of [`tsne`] for places `[N, 2]`, in nats: the divergence sum p ln(p / q) between the points'
+/// probabilities p and the places' probabilities q.
 pub fn tsne_divergence(points: Points, perplexity: f64, places: &[f64]) -> f64 {
     let count = points.count();
     let near = joint_probabilities(points, perplexity);
@@ -116,7 +116,7 @@ fn tsne_gradient(near: &[f64], places: &[f64], exaggeration: f64) -> Vec<[f64; 2
     (0..count).into_par_iter().map(slope).collect()
 }
 
-/// p_ij = (p_j|i + p_i|j) / 2N, `[N, N]`: Gaussians around each point, as wide as gives them the perplexity.
+/// p_ij = (p_j|i + p_i|j) / 2N, `[N, N]`: from a Gaussian around each point, as wide as the perplexity requires.
 fn joint_probabilities(points: Points, perplexity: f64) -> Vec<f64> {
     let count = points.count();
     let given: Vec<f64> = map_distances(points, points, |i, row| conditional(i, row, perplexity.ln())).concat();
@@ -124,7 +124,7 @@ fn joint_probabilities(points: Points, perplexity: f64) -> Vec<f64> {
     (0..count * count).map(joint).collect()
 }
 
-/// p_j|i for the squared distances from point i, of this entropy in nats, by bisection of the precision.
+/// p_j|i from the squared distances to point i; bisection finds the precision that gives this entropy in nats.
 fn conditional(i: usize, squares: &[f64], entropy: f64) -> Vec<f64> {
     let nearest = squares.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, d)| *d).fold(f64::INFINITY, f64::min);
     let weights = |precision: f64| -> Vec<f64> {

@@ -21,11 +21,11 @@ impl Moments {
     }
 }
 
-/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of the means m and covariances S of two sets of points: FID where the points
-/// are features of images (Heusel et al. 2017, equation 6).
+/// |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of the means m and covariances S of two sets of points: FID if the
+/// points are features of images (Heusel et al. 2017, equation 6).
 ///
-/// (S1 S2)^(1/2) has the trace of (S1^(1/2) S2 S1^(1/2))^(1/2), which is the root of a symmetric matrix. With few points the
-/// distance is biased upwards: compare only what was measured with equally many.
+/// (S1 S2)^(1/2) has the trace of (S1^(1/2) S2 S1^(1/2))^(1/2), which is the root of a symmetric matrix. With few
+/// points the distance is biased upwards: compare only distances from equal numbers of points.
 pub fn frechet_distance(first: Points, second: Points) -> f64 {
     let (first, second) = (Moments::of(first), Moments::of(second));
     let root = square_root(&first.covariance);
@@ -35,7 +35,7 @@ pub fn frechet_distance(first: Points, second: Points) -> f64 {
     (first.mean - second.mean).norm_squared() + first.covariance.trace() + second.covariance.trace() - 2.0 * common
 }
 
-/// The positive root of a symmetric matrix without negative eigenvalues, but for rounding.
+/// The positive root of a symmetric matrix; negative eigenvalues come from rounding and count as 0.
 fn square_root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
     let SymmetricEigen { eigenvectors, eigenvalues } = matrix.clone().symmetric_eigen();
     let roots = DMatrix::from_diagonal(&eigenvalues.map(|v| v.max(0.0).sqrt()));

@@ -6,7 +6,7 @@ use super::{Estimate, Points, choose, map_distances, map_products};
 pub const KID_SUBSET: usize = 1000;
 /// Number of KID's subsets.
 pub const KID_SUBSETS: usize = 100;
-/// Points of either set from whose pairs the bandwidth is taken.
+/// Points of each set that determine the bandwidth.
 const BANDWIDTH_POINTS: usize = 1000;
 
 /// Kernel Inception distance (Bińkowski et al. 2018, section 3.2) on any features: the unbiased MMD² with the kernel
@@ -31,11 +31,11 @@ pub fn kid(first: Points, second: Points, subsets: usize, size: usize, seed: u64
     Estimate::of(&(0..subsets).map(subset).collect::<Vec<f64>>())
 }
 
-/// The unbiased MMD² with the kernel exp(-|x - y|² / (2 s²)), s the median distance between different points of both sets
-/// together, or of the first 1000 of either where there are more (RGAN: Esteban et al. 2017, section 4.1).
+/// The unbiased MMD² with the kernel exp(-|x - y|² / (2 s²)). s is the median distance between different points of both
+/// sets together, of at most the first 1000 of each (RGAN: Esteban et al. 2017, section 4.1).
 pub fn mmd_rbf(first: Points, second: Points) -> f64 {
     let bandwidth = median_square(first.first(BANDWIDTH_POINTS), second.first(BANDWIDTH_POINTS));
-    // Where most points coincide every bandwidth says the same.
+    // A median of 0 means that most points coincide; then any bandwidth will do.
     let scale = -0.5 / if bandwidth > 0.0 { bandwidth } else { 1.0 };
     let sums = |a: Points, b: Points| {
         map_distances(a, b, |i, row| {
@@ -46,8 +46,9 @@ pub fn mmd_rbf(first: Points, second: Points) -> f64 {
     unbiased([first.count(), second.count()], &sums(first, first), &sums(second, second), &sums(first, second))
 }
 
-/// Mean kernel over the different pairs of either set less twice that over the pairs across (Gretton et al. 2012,
-/// equation 3). Rows are a point's sum of kernels and its kernel with the point of its own number.
+/// Mean kernel over the pairs of different points within each set, minus twice the mean over the pairs across the sets
+/// (Gretton et al. 2012, equation 3). A row holds a point's sum of kernels, and its kernel with the point of the same
+/// index.
 fn unbiased([m, n]: [usize; 2], xx: &[[f64; 2]], yy: &[[f64; 2]], xy: &[[f64; 2]]) -> f64 {
     let within =
         |rows: &[[f64; 2]], n: usize| rows.iter().map(|[sum, own]| sum - own).sum::<f64>() / (n * (n - 1)) as f64;
@@ -55,7 +56,7 @@ fn unbiased([m, n]: [usize; 2], xx: &[[f64; 2]], yy: &[[f64; 2]], xy: &[[f64; 2]
     within(xx, m) + within(yy, n) - 2.0 * across
 }
 
-/// Median squared distance over the different pairs of all points.
+/// Median squared distance over the pairs of different points of both sets together.
 fn median_square(first: Points, second: Points) -> f64 {
     let all = [first.values, second.values].concat();
     let all = Points::new(&all, first.width());

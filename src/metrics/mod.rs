@@ -1,4 +1,4 @@
-//! Distances between samples and what they were to be like: pure functions in f64, each with its source.
+//! Measures of how far generated samples are from real ones: pure functions in f64, each with its source.
 
 mod embedding;
 mod frechet;
@@ -17,7 +17,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-/// Rows whose products with all others are made at once: few enough for the caches, enough for the product's tiles.
+/// Rows per matrix product with all other points: few enough for the caches, enough for the tiles of the product.
 const BLOCK: usize = 64;
 
 /// N points of D coordinates, row-major `[N, D]`.
@@ -57,7 +57,7 @@ impl<'a> Points<'a> {
         Self { values: &self.values[..count.min(self.count()) * self.width], width: self.width }
     }
 
-    /// The points at these places, as values to make [`Points`] of.
+    /// The values of the points at these indices, to make [`Points`] of.
     pub fn pick(&self, places: &[usize]) -> Vec<f64> {
         places.iter().flat_map(|&i| &self.values[i * self.width..][..self.width]).copied().collect()
     }
@@ -73,7 +73,8 @@ impl<'a> Points<'a> {
     }
 }
 
-/// For each point of `from`, what `each` makes of its number and its inner products with all points of `to`.
+/// Calls `each` for every point of `from`, with its index and its inner products with all points of `to`; returns the
+/// results in order.
 fn map_products<R: Send>(from: Points, to: Points, each: impl Fn(usize, &mut [f64]) -> R + Sync) -> Vec<R> {
     assert_eq!(from.width, to.width, "points of one space");
     let to_rows = to.columns().transpose();
@@ -85,7 +86,8 @@ fn map_products<R: Send>(from: Points, to: Points, each: impl Fn(usize, &mut [f6
     from.values.par_chunks(BLOCK * from.width).enumerate().flat_map_iter(block).collect()
 }
 
-/// For each point of `from`, what `each` makes of its number and its squared distances to all points of `to`.
+/// Calls `each` for every point of `from`, with its index and its squared distances to all points of `to`; returns the
+/// results in order.
 fn map_distances<R: Send>(from: Points, to: Points, each: impl Fn(usize, &mut [f64]) -> R + Sync) -> Vec<R> {
     let (from_norms, to_norms) = (from.square_norms(), to.square_norms());
     map_products(from, to, |i, row| {
@@ -108,7 +110,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Of the values of the repetitions.
+    /// The mean and the deviation of the values of repetitions.
     pub fn of(values: &[f64]) -> Self {
         let (count, mean) = (values.len(), mean(values));
         let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
@@ -121,7 +123,7 @@ impl Estimate {
     }
 }
 
-/// Mean of some values, in their order.
+/// Mean of values, summed in their order.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
@@ -133,7 +135,7 @@ pub fn log_mean_exp(values: &[f64]) -> f64 {
     total.value()
 }
 
-/// [`log_mean_exp`] of one value at a time.
+/// [`log_mean_exp`] of a stream: takes one value at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct LogMeanExp {
     peak: f64,
@@ -160,7 +162,7 @@ impl LogMeanExp {
         self.count += 1.0;
     }
 
-    /// Of the values so far.
+    /// The result for the values so far.
     pub fn value(&self) -> f64 {
         self.peak + self.sum.ln() - self.count.ln()
     }
@@ -177,7 +179,7 @@ pub fn kl_to_uniform(counts: &[usize]) -> f64 {
     (counts.len() as f64).ln() + counts.iter().filter(|&&count| count > 0).map(surprise).sum::<f64>()
 }
 
-/// `count` different numbers below `of`, or all of them if there are fewer, in random order: a function of the seed.
+/// `count` different numbers below `of`, or all of them if there are fewer, in a random order that the seed determines.
 pub fn choose(count: usize, of: usize, seed: u64) -> Vec<usize> {
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut numbers: Vec<usize> = (0..of).collect();

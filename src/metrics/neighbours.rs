@@ -1,4 +1,4 @@
-//! What nearest neighbours tell: fidelity, diversity and memorisation.
+//! Measures from nearest neighbours: fidelity, diversity and memorisation.
 
 use super::{Points, map_distances};
 
@@ -9,15 +9,15 @@ pub struct Prdc {
     pub precision: f64,
     /// Share of the real points that lie in the generated manifold (Kynkäänniemi et al. 2019).
     pub recall: f64,
-    /// Neighbourhoods of real points around a generated one, over k: about 1 is right, more says crowded around the densest
-    /// (Naeem et al. 2020).
+    /// Mean number of real neighbourhoods that contain a generated point, over k: about 1 for a perfect sampler, more
+    /// if samples crowd where real points are densest (Naeem et al. 2020).
     pub density: f64,
     /// Share of the real points whose neighbourhood holds a generated one (Naeem et al. 2020).
     pub coverage: f64,
 }
 
-/// Precision, recall, density and coverage (Naeem et al. 2020, equations 3 to 5). A point's neighbourhood reaches to its
-/// `k`-th nearest neighbour in its own set; a set's manifold is the union of its neighbourhoods.
+/// Precision, recall, density and coverage (Naeem et al. 2020, equations 3 to 5). A point's neighbourhood reaches to
+/// its `k`-th nearest neighbour in its own set; a set's manifold is the union of its neighbourhoods.
 ///
 /// # Panics
 /// If a set has no more than `k` points.
@@ -40,7 +40,7 @@ pub fn prdc(real: Points, generated: Points, k: usize) -> Prdc {
     }
 }
 
-/// Squared distance of each point to its `k`-th nearest other one; the nearest of all is the point itself.
+/// Squared distance of each point to its `k`-th nearest other point; number 0 in order is the point itself.
 fn reach(points: Points, k: usize) -> Vec<f64> {
     map_distances(points, points, |_, row| *row.select_nth_unstable_by(k, f64::total_cmp).1)
 }
@@ -53,7 +53,8 @@ pub fn nearest_distances(from: Points, to: Points) -> Vec<f64> {
 /// Share of the generated points that lie nearer to a training example than all but 1 % of the held-out real ones do.
 ///
 /// 0.01 for a sampler of the true distribution, near 1 for one that repeats its training set; the comparison of these
-/// distances is the test for data copying of Meehan et al. 2020. Arguments are [`nearest_distances`] to the training set.
+/// distances is the test for data copying of Meehan et al. 2020. Arguments are [`nearest_distances`] to the training
+/// set.
 pub fn memorised_share(generated: &[f64], held_out: &[f64]) -> f64 {
     let mut sorted = held_out.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,9 +1,10 @@
-//! How windows of series move in time.
+//! Autocorrelation of windows of series.
 
 /// Autocorrelation of each feature of `windows`, `[N, T, F]` row-major, at the lags 0 to T - 1: `[F, T]`.
 ///
-/// Means and variances are a feature's over all windows and times, and a lag's products are averaged over all windows and
-/// places: short windows have no mean of their own that could be trusted. A feature that never changes has 0 everywhere.
+/// Means and variances are those of a feature over all windows and times. The products of a lag are averaged over all
+/// windows and times, because the mean of one short window would be too noisy. A feature that never changes has 0
+/// everywhere.
 pub fn autocorrelation(windows: &[f64], [steps, features]: [usize; 2]) -> Vec<f64> {
     let count = windows.len() / (steps * features);
     let correlate = |feature: usize| {

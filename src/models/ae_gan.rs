@@ -1,17 +1,22 @@
 //! AE-GAN: an autoencoder's encoder takes part in judging, its decoder generates. Three classical forms of that idea.
 
 use super::{
-    CALIBRATION, Examples, Kind, Model, Phase, Variant,
-    adversarial::{self, critic_loss},
-    autoencoder::{self, Posterior, batch, decoder, encoder, expected, log_likelihood},
-    training::Training,
+    Examples, Kind, Model, Phase, Variant,
+    parts::{
+        game::{Game, critic_loss},
+        networks::Networks,
+        posterior::Posterior,
+        round::Round,
+    },
+    reconstruct,
+    vae::posterior,
 };
 use crate::{
     error::Result,
-    graph::{Init, T},
-    nn::{Mode, Net, latent},
+    graph::{Init, Var},
+    nn::{Mode, Net},
     objective,
-    settings::{Fusion, Settings},
+    settings::{Fusion, Preset, Settings},
 };
 
 /// The entry in [`super::VARIANTS`].
@@ -39,7 +44,7 @@ pub const VARIANT: Variant = Variant {
         "gain",
     ],
     presets: &[
-        (
+        Preset::of(
             "default",
             &[
                 ("net", "conv"),
@@ -50,12 +55,13 @@ pub const VARIANT: Variant = Variant {
                 ("ema", "0.995"),
             ],
         ),
-        (
+        Preset::of(
             "article",
             &[("latent", "32"), ("hidden_e", "128"), ("pretrain", "500"), ("gamma", "0.01"), ("norm_d", "none")],
         ),
-        // Daniel and Tamar 2021, for digits. The game starts when the decoder paints white: before that, grey strokes stay grey.
-        (
+        // Daniel and Tamar 2021, for digits. The game starts when the decoder paints white: before that, grey strokes
+        // stay grey.
+        Preset::of(
             "introspective",
             &[
                 ("fusion", "introspective"),
@@ -71,8 +77,9 @@ pub const VARIANT: Variant = Variant {
                 ("beta1", "0.9"),
             ],
         ),
-        // Berthelot et al. 2017, with normalisation: without it, small autoencoders stay at black, the median, for long.
-        (
+        // Berthelot et al. 2017, with normalisation: without it, small autoencoders stay at black, the median, for
+        // long.
+        Preset::of(
             "boundary",
             &[
                 ("fusion", "boundary"),
@@ -92,96 +99,101 @@ pub const VARIANT: Variant = Variant {
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    autoencoder::check(s, examples)?;
-    adversarial::check(s, examples)?;
+    let nets = &Networks::autoencoder(s, examples)?;
+    let game = Game::of_decoder(s, examples, nets);
+    game.check()?;
+    let phase = |name, until, play: fn(&Players)| {
+        Phase::new(name, until, |graph| {
+            let round = Round { graph, s, examples };
+            let [e, g, d] = round.nets(["e", "g", "d"], nets.start, Mode::Track);
+            play(&Players { round, s, nets, x: round.binarized_batch(), e, g, d });
+            graph.commit();
+        })
+    };
     let mut phases = vec![];
     if s.pretrain > 0 && s.fusion != Fusion::Boundary {
-        phases.push(phase("autoencoder", s.pretrain, s, examples, |round| round.autoencoder()));
+        phases.push(phase("autoencoder", s.pretrain, |players| players.autoencoder()));
     }
-    let game: fn(&Round) = match s.fusion {
-        Fusion::Trunk => |round| round.trunk(),
-        Fusion::Introspective => |round| round.introspective(),
-        Fusion::Boundary => |round| round.boundary(),
-    };
-    phases.push(phase("round", u64::MAX, s, examples, game));
-    let mut graphs = adversarial::sampling(s, examples, autoencoder::start(s), autoencoder::generator);
+    phases.push(match s.fusion {
+        Fusion::Trunk => phase("round", u64::MAX, |players| players.trunk()),
+        Fusion::Introspective => phase("round", u64::MAX, |players| players.introspective()),
+        Fusion::Boundary => phase("round", u64::MAX, |players| players.boundary()),
+    });
+    let mut graphs = game.sampling();
     match s.fusion {
-        Fusion::Trunk => graphs.push(autoencoder::reconstruct(s, examples, |e, s, x| code(e, s, encoder(e, s, x)))),
-        Fusion::Introspective => {
-            graphs.push(autoencoder::reconstruct(s, examples, |e, s, x| Posterior::of(e, s, encoder(e, s, x)).mean));
-        }
+        Fusion::Trunk => graphs.push(reconstruct(s, examples, nets, |e, x| code(e, nets, nets.encode(e, x)))),
+        Fusion::Introspective => graphs.push(reconstruct(s, examples, nets, |e, x| posterior(e, nets, x).mean)),
         Fusion::Boundary => {}
     }
-    Ok(Model { phases, graphs, calibration: CALIBRATION })
-}
-
-fn phase(name: &'static str, until: u64, s: &Settings, examples: &Examples, build: fn(&Round)) -> Phase {
-    Phase::new(name, until, |graph| {
-        let training = Training { graph, s };
-        let [e, g, d] = ["e", "g", "d"].map(|name| Net::new(graph, name, autoencoder::start(s), Mode::Track));
-        build(&Round { training, s, examples, x: batch(graph, s, examples), e, g, d });
-        graph.commit();
-    })
+    Ok(Model::of_phases(phases, graphs))
 }
 
 /// Features of the trunk -> codes `[B, latent]` of mean 0 and variance 1 in each row: near where N(0, I) lies.
-fn code<'g>(e: &Net<'g>, s: &Settings, features: T<'g>) -> T<'g> {
-    let code = e.dense("code", features, s.latent);
+fn code<'g>(e: &Net<'g>, nets: &Networks, features: Var<'g>) -> Var<'g> {
+    let code = e.dense("code", features, nets.latent);
     code.normalize(code.moments(&[1]), &[1], 1e-5)
 }
 
 /// The networks and the batch of one round: encoder (or trunk) e, decoder g, and d, the head or the other autoencoder.
-struct Round<'a, 'g> {
-    training: Training<'a, 'g>,
+struct Players<'a, 'g> {
+    round: Round<'a, 'g>,
     s: &'a Settings,
-    examples: &'a Examples,
-    x: T<'g>,
+    nets: &'a Networks,
+    x: Var<'g>,
     e: Net<'g>,
     g: Net<'g>,
     d: Net<'g>,
 }
 
-impl<'g> Round<'_, 'g> {
-    fn decode(&self, z: T<'g>) -> T<'g> {
-        decoder(&self.g.untracked(), self.s, z, &self.examples.shape)
+impl<'g> Players<'_, 'g> {
+    fn decode(&self, z: Var<'g>) -> Var<'g> {
+        self.nets.decode(&self.g.untracked(), z)
     }
 
     /// A sample, with whose statistics samples are normalised later.
-    fn sample(&self, z: T<'g>) -> T<'g> {
-        expected(self.s, decoder(&self.g, self.s, z, &self.examples.shape))
+    fn sample(&self, z: Var<'g>) -> Var<'g> {
+        self.nets.distribution.mean(self.nets.decode(&self.g, z))
     }
 
-    fn prior(&self) -> T<'g> {
-        latent(self.x.graph(), self.s.latent_dist, &[self.s.batch, self.s.latent])
+    fn encode(&self, x: Var<'g>) -> Var<'g> {
+        self.nets.encode(&self.e.untracked(), x)
     }
 
-    fn metric(&self, name: &str, value: T<'g>) {
-        self.x.graph().metric(name, value);
+    fn log_likelihood(&self, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        self.nets.distribution.log_likelihood(&self.g, x, decoded)
+    }
+
+    fn prior(&self) -> Var<'g> {
+        self.round.latent(self.nets.latent)
+    }
+
+    fn metric(&self, name: &str, value: Var<'g>) {
+        self.round.metric(name, value);
     }
 
     /// The stage before the game: reconstruction alone, with the divergence where the encoder has one.
     fn autoencoder(&self) {
-        let (s, features) = (self.s, encoder(&self.e, self.s, self.x));
+        let (s, features) = (self.s, self.nets.encode(&self.e, self.x));
         let (z, cost) = if s.fusion == Fusion::Introspective {
-            let q = Posterior::of(&self.e, s, features);
+            let q = Posterior::of(&self.e, features, self.nets.latent);
             (q.draw(), q.divergence().sum(&[1]).mean_all() * f64::from(s.beta))
         } else {
-            (code(&self.e, s, features), self.x.graph().scalar(0.0))
+            (code(&self.e, self.nets, features), self.x.graph().scalar(0.0))
         };
-        let loss = cost - log_likelihood(&self.g, s, self.x, self.decode(z)).mean_all();
+        let loss = cost - self.log_likelihood(self.x, self.decode(z)).mean_all();
         self.metric("reconstruction", loss);
-        let rate = self.training.rate(s.lr_g);
-        self.training.descend_together(&[(&self.e, loss, rate), (&self.g, loss, rate)]);
-        self.training.average(&self.g);
+        let rate = self.round.rate(s.lr_g);
+        self.round.descend_together(&[(&self.e, loss, rate), (&self.g, loss, rate)]);
+        self.round.average(&self.g);
     }
 
-    /// The discriminator is a head on the encoder's trunk. The trunk learns to judge and to reconstruct; the generator's
-    /// game stops at its own weights, or the trunk would learn to be fooled.
+    /// The discriminator is a head on the encoder's trunk. The trunk learns to judge and to reconstruct; the
+    /// generator's game stops at its own weights, or the trunk would learn to be fooled.
     fn trunk(&self) {
         let (s, x) = (self.s, self.x);
-        let judge = |x| self.d.dense("head", encoder(&self.e.untracked(), s, x), 1);
-        let decoded = self.decode(code(&self.e, s, encoder(&self.e, s, x)));
-        let reconstruction = -log_likelihood(&self.g, s, x, decoded).mean_all();
+        let judge = |x| self.d.dense("head", self.encode(x), 1);
+        let decoded = self.decode(code(&self.e, self.nets, self.nets.encode(&self.e, x)));
+        let reconstruction = -self.log_likelihood(x, decoded).mean_all();
         let fake = self.sample(self.prior());
         let logits = [x, fake].map(judge);
         let d_loss = critic_loss(s, judge, [x, fake], logits);
@@ -190,27 +202,27 @@ impl<'g> Round<'_, 'g> {
         self.metric("g_loss", g_loss);
         self.metric("reconstruction", reconstruction);
         let weighted = reconstruction * f64::from(s.gamma);
-        let (rate_g, rate_d) = (self.training.rate(s.lr_g), self.training.rate(s.lr_d));
-        self.training.descend_together(&[
+        let (rate_g, rate_d) = (self.round.rate(s.lr_g), self.round.rate(s.lr_d));
+        self.round.descend_together(&[
             (&self.e, d_loss + weighted, rate_d),
-            (&self.d, d_loss, rate_d * self.training.late(s.pretrain)),
+            (&self.d, d_loss, rate_d * self.round.late_start_factor(s.pretrain)),
             (&self.g, g_loss + weighted, rate_g),
         ]);
-        self.training.average(&self.g);
+        self.round.average(&self.g);
     }
 
-    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder holds the bound of real samples up
-    /// and that of generated ones down, the decoder holds both up.
+    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder holds the bound of real samples
+    /// up and that of generated ones down, the decoder holds both up.
     fn introspective(&self) {
         let (s, x) = (self.s, self.x);
         let scale = 1.0 / (x.len() / x.dim(0)) as f64;
         let (beta, beta_neg) = (f64::from(s.beta), f64::from(s.beta_neg));
-        let posterior = |x| Posterior::of(&self.e, s, encoder(&self.e.untracked(), s, x));
-        encoder(&self.e, s, x);
+        let posterior = |x| Posterior::of(&self.e, self.encode(x), self.nets.latent);
+        self.nets.encode(&self.e, x);
         // Reconstruction error and divergence of each row.
-        let terms = |x: T<'g>, target: T<'g>| {
+        let terms = |x: Var<'g>, target: Var<'g>| {
             let q = posterior(x);
-            (-log_likelihood(&self.g, s, target, self.decode(q.draw())), q.divergence().sum(&[1]))
+            (-self.log_likelihood(target, self.decode(q.draw())), q.divergence().sum(&[1]))
         };
         let z = self.prior();
         let (error, divergence) = terms(x, x);
@@ -222,27 +234,27 @@ impl<'g> Round<'_, 'g> {
         self.metric("reconstruction", error.mean_all());
         self.metric("divergence", divergence.mean_all());
         self.metric("fake_divergence", fake_divergence.mean_all());
-        self.training.descend(&self.e, e_loss, s.lr_d);
+        self.round.descend(&self.e, e_loss, s.lr_d);
 
         // The decoder's turn, against the encoder as it is now.
         let q = posterior(x);
-        let error = -log_likelihood(&self.g, s, x, self.decode(q.draw().detach()));
+        let error = -self.log_likelihood(x, self.decode(q.draw().detach()));
         let fake = self.sample(z);
         let (fake_error, fake_divergence) = terms(fake, fake.detach());
         let own = fake_error * 1e-8 + fake_divergence * beta;
         let g_loss = (error + own).mean_all() * scale;
         self.metric("g_loss", g_loss);
-        self.training.descend(&self.g, g_loss, s.lr_g);
-        self.training.average(&self.g);
+        self.round.descend(&self.g, g_loss, s.lr_g);
+        self.round.average(&self.g);
     }
 
-    /// BEGAN (Berthelot et al. 2017, equation 5): the discriminator is an autoencoder, and k keeps the error of generated
-    /// samples at `diversity` times that of real ones.
+    /// BEGAN (Berthelot et al. 2017, equation 5): the discriminator is an autoencoder, and k keeps the error of
+    /// generated samples at `diversity` times that of real ones.
     fn boundary(&self) {
         let (s, graph) = (self.s, self.x.graph());
-        let error = |x: T<'g>| {
-            let code = self.e.dense("code", encoder(&self.e.untracked(), s, x), s.latent);
-            (x - expected(s, decoder(&self.d.untracked(), s, code, &self.examples.shape))).abs().mean_all()
+        let error = |x: Var<'g>| {
+            let code = self.e.dense("code", self.encode(x), self.nets.latent);
+            (x - self.nets.distribution.mean(self.nets.decode(&self.d.untracked(), code))).abs().mean_all()
         };
         let k = graph.state(graph.group("balance"), "k", &[1], Init::Const(0.0));
         let fake = self.sample(self.prior());
@@ -257,12 +269,12 @@ impl<'g> Round<'_, 'g> {
         // min(max(k, 0), 1).
         let next = 1.0 - (1.0 - (held + off * f64::from(s.gain)).relu()).relu();
         graph.assign(k, next.detach().reshape(&[1]));
-        let (rate_g, rate_d) = (self.training.rate(s.lr_g), self.training.rate(s.lr_d));
-        self.training.descend_together(&[
+        let (rate_g, rate_d) = (self.round.rate(s.lr_g), self.round.rate(s.lr_d));
+        self.round.descend_together(&[
             (&self.e, d_loss, rate_d),
             (&self.d, d_loss, rate_d),
             (&self.g, of_fake, rate_g),
         ]);
-        self.training.average(&self.g);
+        self.round.average(&self.g);
     }
 }

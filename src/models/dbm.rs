@@ -1,14 +1,28 @@
-//! Deep Boltzmann machine (Salakhutdinov and Hinton 2009): an energy over layers of binary units that learns grey images.
+//! Deep Boltzmann machine (Salakhutdinov and Hinton 2009): an energy over layers of binary units that learns grey
+//! images.
 
 use super::{
     Examples, Kind, Model, RECONSTRUCT, SAMPLE, Variant,
-    boltzmann::{self, MACHINE, Machine, to_examples, to_units},
+    parts::boltzmann::{self, MACHINE, Machine, to_examples, to_units},
     sample_rows,
 };
-use crate::{error::Result, graph::Graph, settings::Settings};
+use crate::{
+    error::Result,
+    graph::Graph,
+    settings::{Preset, Settings},
+};
 
-/// Sweeps of the chains between two pictures of samples.
+/// Gibbs sweeps of the chains between two sample sheets.
 const SWEEPS: usize = 50;
+
+/// What all presets have.
+const MACHINES: &[(&str, &str)] = &[
+    ("schedule", "linear"),
+    ("batch", "100"),
+    ("sample_every", "1000"),
+    ("checkpoint_every", "1000"),
+    ("log_every", "100"),
+];
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -19,80 +33,62 @@ pub const VARIANT: Variant = Variant {
     options: &["lr_g", "momentum", "schedule", "size", "channels", "Boltzmann machine", "pretrain", "binarize"],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
-        ("default", DEFAULT),
+        Preset::over("default", MACHINES, DEFAULT),
         // Layer by layer first, as the paper has it.
-        ("article", ARTICLE),
+        Preset::over("article", MACHINES, ARTICLE),
         // What results/dbm.md measures: 784-500-1000, pretrained and centred, of digits drawn black or white.
-        ("mnist", MNIST),
+        Preset::over("mnist", MACHINES, MNIST),
     ],
     build,
 };
 
-macro_rules! machine {
-    ($($own:expr),*) => {
-        &[
-            ("schedule", "linear"),
-            ("batch", "100"),
-            ("sample_every", "1000"),
-            ("checkpoint_every", "1000"),
-            ("log_every", "100"),
-            $($own),*
-        ]
-    };
-}
-
-const DEFAULT: &[(&str, &str)] =
-    machine![("steps", "10000"), ("lr_g", "0.005"), ("mean_field", "5"), ("layers", "256,256")];
-const ARTICLE: &[(&str, &str)] = machine![
+const DEFAULT: &[(&str, &str)] = &[("steps", "10000"), ("lr_g", "0.005"), ("mean_field", "5"), ("layers", "256,256")];
+const ARTICLE: &[(&str, &str)] = &[
     ("steps", "80000"),
     ("pretrain", "20000"),
     ("cd", "1,5"),
     ("lr_g", "0.002"),
     ("gibbs", "5"),
     ("l2", "0.0002"),
-    ("centring", "false")
+    ("centring", "false"),
 ];
-const MNIST: &[(&str, &str)] = machine![
+const MNIST: &[(&str, &str)] = &[
     ("steps", "48000"),
     ("pretrain", "4000"),
     ("lr_rbm", "0.03"),
     ("lr_g", "0.004"),
     ("mean_field", "5"),
     ("binarize", "true"),
-    ("l2", "0.0001")
+    ("l2", "0.0001"),
 ];
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    let widths = boltzmann::widths(s, examples)?;
-    let mut phases = boltzmann::phases(s, &widths, s.lr_g, s.steps)?;
+    let widths = &boltzmann::widths(s, examples)?;
+    let mut phases = boltzmann::phases(s, examples, widths, s.lr_g, s.steps)?;
     if let Some(last) = phases.last_mut() {
         last.until = u64::MAX;
     }
-    let graphs = vec![(SAMPLE, sample(s, &widths, examples)), (RECONSTRUCT, reconstruct(s, &widths, examples))];
+    let graphs = vec![(SAMPLE, sample(s, widths, examples)), (RECONSTRUCT, reconstruct(s, widths, examples))];
     Ok(Model { phases, graphs, calibration: 0 })
 }
 
 /// The persistent chains, moved on: probabilities of the visible units.
 fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
-    let graph = Graph::new();
-    {
-        let machine = Machine::new(&graph, MACHINE, widths);
+    Graph::build(|graph| {
+        let machine = Machine::new(graph, MACHINE, widths);
         let rows = sample_rows(s, examples).min(s.chains);
         let (_, drawn) = machine.advance(s.chains, rows, SWEEPS);
         graph.output("samples", to_examples(drawn[0], &examples.shape));
         graph.commit();
-    }
-    graph
+    })
 }
 
 /// Examples, inferred and drawn back: probabilities of the visible units given the hidden ones' means.
 fn reconstruct(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
-    let graph = Graph::new();
-    {
-        let machine = Machine::new(&graph, MACHINE, widths);
+    Graph::build(|graph| {
+        let machine = Machine::new(graph, MACHINE, widths);
         let x = graph.input("x", &[&[s.batch], examples.shape.as_slice()].concat());
         let means = machine.mean_field(to_units(x), s.mean_field);
         graph.output("samples", to_examples(machine.conditional(0, &means), &examples.shape));
-    }
-    graph
+    })
 }

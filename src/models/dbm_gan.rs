@@ -1,22 +1,25 @@
-//! DBM-GAN: a deep Boltzmann machine learns the images first; then a generator that starts as the machine's own way down
-//! from its top layer plays against a discriminator, with the machine's top layer as its prior.
+//! DBM-GAN: a deep Boltzmann machine learns the images first; then a generator that starts as the machine's own way
+//! down from its top layer plays against a discriminator, with the machine's top layer as its prior.
 
 use super::{
     Examples, Kind, Model, Phase, SAMPLE, Variant,
-    adversarial::{self, Generator, Prior, sampled},
-    associative,
-    boltzmann::{self, Learning, MACHINE, Machine, bernoulli},
-    gan, sample_rows,
+    parts::{
+        associative,
+        boltzmann::{self, Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler},
+        dense::Dense,
+        game::Game,
+        networks::Networks,
+        round::Round,
+    },
+    sampled,
 };
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Graph, Init, T, numel},
+    graph::{Dist, Graph, Init, Var, numel},
     nn::{Mode, Net, Start},
-    settings::{self, Settings},
+    settings::{Preset, Prior, Settings},
 };
 
-/// Sweeps of the chains between two pictures of samples.
-pub(super) const SWEEPS: usize = 20;
 /// Share of the machine's learning rate with which it goes on learning during the game.
 const REFRESHMENT: f32 = 0.1;
 /// Name of the one round that makes the generator out of the machine.
@@ -25,26 +28,21 @@ const CONNECTION: &str = "connection";
 const GAME: &str = "game";
 
 /// Settings of the game, which follow R3GAN (Huang et al. 2024).
-macro_rules! game {
-    ($($own:expr),*) => {
-        &[
-            ("norm_d", "none"),
-            ("objective", "relativistic"),
-            ("r1", "0.5"),
-            ("r2", "0.5"),
-            ("lr_g", "0.0005"),
-            ("lr_d", "0.0005"),
-            ("beta1", "0"),
-            ("beta2", "0.99"),
-            ("ema", "0.995"),
-            ("batch", "100"),
-            ("log_every", "100"),
-            ("sample_every", "1000"),
-            ("checkpoint_every", "1000"),
-            $($own),*
-        ]
-    };
-}
+const R3GAN: &[(&str, &str)] = &[
+    ("norm_d", "none"),
+    ("objective", "relativistic"),
+    ("r1", "0.5"),
+    ("r2", "0.5"),
+    ("lr_g", "0.0005"),
+    ("lr_d", "0.0005"),
+    ("beta1", "0"),
+    ("beta2", "0.99"),
+    ("ema", "0.995"),
+    ("batch", "100"),
+    ("log_every", "100"),
+    ("sample_every", "1000"),
+    ("checkpoint_every", "1000"),
+];
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -69,101 +67,94 @@ pub const VARIANT: Variant = Variant {
         "pack",
     ],
     presets: &[
-        ("default", DEFAULT),
+        Preset::over("default", R3GAN, DEFAULT),
         // The discriminator of the article's `gan`.
-        ("article", ARTICLE),
-        ("associative", game![("prior", "features"), ("layers", "256,256"), ("steps", "6000")]),
+        Preset::over("article", R3GAN, ARTICLE),
+        Preset::over("associative", R3GAN, &[("prior", "features"), ("layers", "256,256"), ("steps", "6000")]),
     ],
     build,
 };
 
 const DEFAULT: &[(&str, &str)] =
-    game![("layers", "256,256"), ("pretrain", "1000"), ("joint", "3000"), ("steps", "12000"), ("hidden_g", "256,512")];
+    &[("layers", "256,256"), ("pretrain", "1000"), ("joint", "3000"), ("steps", "12000"), ("hidden_g", "256,512")];
 const ARTICLE: &[(&str, &str)] =
-    game![("pretrain", "4000"), ("joint", "12000"), ("steps", "40000"), ("hidden_g", "256,800"), ("hidden_d", "512")];
+    &[("pretrain", "4000"), ("joint", "12000"), ("steps", "40000"), ("hidden_g", "256,800"), ("hidden_d", "512")];
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    let widths = boltzmann::widths(s, examples)?;
-    adversarial::check(s, examples)?;
+    let widths = &boltzmann::widths(s, examples)?;
+    let (nets, dense) = (&Networks::dense(s, examples), &Dense::of(s));
+    let learned = s.pretrain * (widths.len() as u64 - 1) + 1 + s.joint;
+    let game = |sweeps| Game {
+        generator: Box::new(|net, z| generator(net, s, z, &examples.shape)),
+        discriminator: Box::new(|net, x| dense.judge(net, x)),
+        prior: Box::new(move |graph, rows| prior(graph, s, widths, rows, sweeps)),
+        from: learned + 1,
+        ..Game::of(s, examples, nets)
+    };
+    game(s.gibbs).check()?;
     if s.chains < s.batch {
         return Err(Error::usage(format!(
             "`chains` takes at least as many as `batch` has samples, and {} are fewer than {}",
             s.chains, s.batch
         )));
     }
-    if s.opinion > 0.0 && (s.prior != settings::Prior::Refreshed || s.pack > 1) {
-        return Err(Error::usage("`opinion` goes with prior=refreshed and pack=1"));
+    if s.critic_weight > 0.0 && (s.prior != Prior::Refreshed || s.pack > 1) {
+        return Err(Error::usage("`critic_weight` goes with prior=refreshed and pack=1"));
     }
-    if s.prior == settings::Prior::Features {
+    if s.prior == Prior::Features {
         return associative::model(s, examples);
     }
-    let learned = s.pretrain * (widths.len() as u64 - 1) + 1 + s.joint;
     if s.steps <= learned + 1 {
         return Err(Error::usage(format!(
-            "the machine learns for {learned} of {} steps, and one more connects it: choose more steps for the game, or fewer of `pretrain` or `joint`",
+            "the machine learns for {learned} of {} steps, and one more connects it: choose more steps for the game, \
+            or fewer of `pretrain` or `joint`",
             s.steps
         )));
     }
-    let mut phases = boltzmann::phases(s, &widths, s.lr_dbm, learned)?;
-    phases.push(Phase { name: CONNECTION, until: learned + 1, round: connection(s, &widths, examples) });
-    let prior = |sweeps| prior(s, &widths, sweeps);
-    let round =
-        adversarial::round(s, examples, Start::Uniform, (generator, gan::discriminator), &prior(s.gibbs), learned + 1);
-    if s.prior == settings::Prior::Refreshed {
+    let mut phases = boltzmann::phases(s, examples, widths, s.lr_dbm, learned)?;
+    phases.push(Phase { name: CONNECTION, until: learned + 1, round: connection(s, widths, examples) });
+    let round = game(s.gibbs).graph();
+    if s.prior == Prior::Refreshed {
         let (from, until, rate) = (learned + 1, s.steps, s.lr_dbm * REFRESHMENT);
-        refresh(&Learning { graph: &round, s, widths: &widths, from, until, rate }, examples);
+        refresh(&Learning { round: Round { graph: &round, s, examples }, widths, from, until, rate }, dense);
     }
     phases.push(Phase { name: GAME, until: u64::MAX, round });
-    Ok(Model { phases, graphs: vec![(SAMPLE, sample(s, examples, generator, &prior(SWEEPS)))], calibration: 0 })
+    Ok(Model { phases, graphs: vec![(SAMPLE, chain_sampler(&game(SWEEPS)))], calibration: 0 })
 }
 
 /// What the generator starts from, `[rows, n_L]`: means of the machine's top layer in its chains, moved on, with noise
-/// that makes them continuous; or other noise. Features are states of the machine's visible layer, `[rows, n_0]`.
-pub(super) fn prior(s: &Settings, widths: &[usize], sweeps: usize) -> impl for<'g> Fn(&'g Graph, usize) -> T<'g> {
-    move |graph, rows| {
-        let shape = [rows, widths[widths.len() - 1]];
-        match s.prior {
-            settings::Prior::Frozen | settings::Prior::Refreshed | settings::Prior::Features => {
-                let machine = Machine::new(graph, MACHINE, widths);
-                let (states, drawn) = machine.advance(s.chains, rows, sweeps);
-                let z = if s.prior == settings::Prior::Features { states[0] } else { drawn[machine.top()] };
-                z + graph.random(Dist::Normal, &z.shape()) * f64::from(s.smoothing)
-            }
-            settings::Prior::Normal => graph.random(Dist::Normal, &shape),
-            settings::Prior::Uniform => graph.random(Dist::Uniform, &shape) * 2.0 - 1.0,
-            settings::Prior::Bernoulli => bernoulli(graph.full(0.5, &shape)),
+/// that makes them continuous; or other noise.
+fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
+    let shape = [rows, widths[widths.len() - 1]];
+    match s.prior {
+        Prior::Frozen | Prior::Refreshed | Prior::Features => {
+            let machine = Machine::new(graph, MACHINE, widths);
+            let (_, drawn) = machine.advance(s.chains, rows, sweeps);
+            let z = drawn[machine.top()];
+            z + graph.random(Dist::Normal, &z.shape()) * f64::from(s.smoothing)
         }
+        Prior::Normal => graph.random(Dist::Normal, &shape),
+        Prior::Uniform => graph.random(Dist::Uniform, &shape) * 2.0 - 1.0,
+        Prior::Bernoulli => bernoulli(graph.full(0.5, &shape)),
     }
 }
 
-/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator says
-/// about what the generator makes of its states.
-fn refresh<'g>(learning: &Learning<'_, 'g>, examples: &Examples) {
-    let (graph, s) = (learning.graph, learning.s);
-    let [g, d] = ["g", "d"].map(|name| Net::new(graph, name, Start::Uniform, Mode::Train));
-    let machine = Machine::new(graph, MACHINE, learning.widths);
-    let critic = |x: &[T<'g>]| {
-        let samples = generator(&g, s, machine.conditional(machine.top(), x), &examples.shape);
-        gan::discriminator(&d, s, samples).logits.reshape(&[s.chains])
+/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator
+/// says about what the generator makes of its states.
+fn refresh<'g>(learning: &Learning<'_, 'g>, dense: &Dense) {
+    let (round, s) = (learning.round, learning.round.s);
+    let [g, d] = round.nets(["g", "d"], Start::Uniform, Mode::Train);
+    let machine = Machine::new(round.graph, MACHINE, learning.widths);
+    let critic = |x: &[Var<'g>]| {
+        let samples = generator(&g, s, machine.conditional(machine.top(), x), &round.examples.shape);
+        dense.judge(&d, samples).logits.reshape(&[s.chains])
     };
-    learning.follow_likelihood(learning.visible(s.batch), (s.opinion > 0.0).then_some(&critic));
-    graph.commit();
-}
-
-/// The graph that draws samples from a generator with its own prior.
-pub(super) fn sample(s: &Settings, examples: &Examples, generator: Generator, prior: Prior) -> Graph {
-    let graph = Graph::new();
-    {
-        let net = Net::new(&graph, sampled(s), Start::Uniform, Mode::Eval);
-        let rows = sample_rows(s, examples).min(s.chains);
-        graph.output("samples", generator(&net, s, prior(&graph, rows), &examples.shape));
-        graph.commit();
-    }
-    graph
+    learning.follow_likelihood(learning.visible(s.batch), (s.critic_weight > 0.0).then_some(&critic));
+    round.graph.commit();
 }
 
 /// z `[B, n_L]` -> images in (-1, 1): the machine's layers downwards, and a dense network beside them that corrects.
-fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
+fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let mut h = z;
     for (i, &width) in s.layers.iter().rev().enumerate().skip(1) {
         h = net.dense(&format!("down{i}"), h, width).sigmoid();
@@ -181,9 +172,7 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g
 /// The round that gives the generator's layers the machine's weights and biases. A layer between two others gets twice
 /// what comes from above, in place of what it would get from below.
 fn connection(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
-    let graph = Graph::new();
-    {
-        let g = &graph;
+    Graph::build(|g| {
         let machine = Machine::new(g, MACHINE, widths);
         let net = Net::new(g, "g", Start::Uniform, Mode::Train);
         generator(&net, s, g.full(0.0, &[1, widths[machine.top()]]), &examples.shape);
@@ -203,6 +192,5 @@ fn connection(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
         }
         g.metric("norm", (g.flat(net.params).square().sum_all() + 1e-12).sqrt());
         g.commit();
-    }
-    graph
+    })
 }

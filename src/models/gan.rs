@@ -2,44 +2,36 @@
 
 use super::{
     Examples, Kind, Model, Variant,
-    adversarial::{self, Judgement},
+    parts::{game::Game, networks::Networks},
 };
 use crate::{
     error::Result,
-    graph::{T, numel},
-    nn::{Net, Start},
-    settings::Settings,
+    settings::{Preset, Settings},
 };
 
-/// Points: R3GAN's game (Huang et al. 2024) with a critic that sees waves, rates that fall to 0, and what depends on the data.
-macro_rules! points {
-    ($($own:expr),*) => {
-        &[
-            ("norm_g", "none"),
-            ("norm_d", "none"),
-            ("objective", "relativistic"),
-            ("batch", "128"),
-            ("steps", "20000"),
-            ("latent", "4"),
-            ("hidden_g", "64,64,64,64,64,64"),
-            ("hidden_d", "64,64"),
-            ("waves", "64"),
-            ("beta2", "0.99"),
-            ("schedule", "cosine"),
-            ("ema", "0.999"),
-            ("sample_every", "5000"),
-            ("checkpoint_every", "5000"),
-            ("log_every", "100"),
-            $($own),*
-        ]
-    };
-}
-
+/// Points: R3GAN's game (Huang et al. 2024) with a critic that sees Fourier features, and rates that fall to 0.
+const POINTS: &[(&str, &str)] = &[
+    ("norm_g", "none"),
+    ("norm_d", "none"),
+    ("objective", "relativistic"),
+    ("batch", "128"),
+    ("steps", "20000"),
+    ("latent", "4"),
+    ("hidden_g", "64,64,64,64,64,64"),
+    ("hidden_d", "64,64"),
+    ("fourier_features", "64"),
+    ("beta2", "0.99"),
+    ("schedule", "cosine"),
+    ("ema", "0.999"),
+    ("sample_every", "5000"),
+    ("checkpoint_every", "5000"),
+    ("log_every", "100"),
+];
 const RING: &[(&str, &str)] =
-    points![("frequency", "8"), ("lr_g", "0.005"), ("lr_d", "0.005"), ("r1", "0.01"), ("r2", "0.01"), ("beta1", "0")];
+    &[("frequency", "8"), ("lr_g", "0.005"), ("lr_d", "0.005"), ("r1", "0.01"), ("r2", "0.01"), ("beta1", "0")];
 /// Five times the spread and four times the extent of the ring.
 const GRID: &[(&str, &str)] =
-    points![("frequency", "3"), ("lr_g", "0.003"), ("lr_d", "0.003"), ("r1", "0.1"), ("r2", "0.1"), ("beta1", "0.5")];
+    &[("frequency", "3"), ("lr_g", "0.003"), ("lr_d", "0.003"), ("r1", "0.1"), ("r2", "0.1"), ("beta1", "0.5")];
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -56,7 +48,7 @@ pub const VARIANT: Variant = Variant {
         "latent_dist",
         "hidden_g",
         "hidden_d",
-        "waves",
+        "fourier_features",
         "frequency",
         "norm_g",
         "norm_d",
@@ -65,49 +57,18 @@ pub const VARIANT: Variant = Variant {
         "pack",
     ],
     presets: &[
-        ("default", &[("norm_g", "none"), ("norm_d", "none")]),
+        Preset::of("default", &[("norm_g", "none"), ("norm_d", "none")]),
         // 100-256-800-784 and 784-512-1; tanh on [-1, 1] is the article's sigmoid on [0, 1].
-        (
+        Preset::of(
             "article",
             &[("norm_g", "none"), ("norm_d", "none"), ("hidden_g", "256,800"), ("hidden_d", "512"), ("batch", "32")],
         ),
-        ("ring", RING),
-        ("grid", GRID),
+        Preset::over("ring", POINTS, RING),
+        Preset::over("grid", POINTS, GRID),
     ],
     build,
 };
 
-fn build(settings: &Settings, examples: &Examples) -> Result<Model> {
-    adversarial::model(settings, examples, Start::Uniform, generator, discriminator)
-}
-
-/// z `[B, latent]` -> `[B, ..shape]`; images end in tanh, points are unbounded.
-pub(super) fn generator<'g>(net: &Net<'g>, s: &Settings, z: T<'g>, shape: &[usize]) -> T<'g> {
-    let mut h = z;
-    for (i, &width) in s.hidden_g.iter().enumerate() {
-        h = net.norm(s.norm_g, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2);
-    }
-    let y = net.dense("out", h, numel(shape));
-    let y = if shape.len() == 3 { y.tanh() } else { y };
-    y.reshape(&[vec![z.dim(0)], shape.to_vec()].concat())
-}
-
-/// Judges x `[B, ..]`.
-pub(super) fn discriminator<'g>(net: &Net<'g>, s: &Settings, x: T<'g>) -> Judgement<'g> {
-    let mut h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
-    let mut net = net.clone();
-    if s.waves > 0 {
-        // The waves look alike everywhere; the coordinates beside them call samples back from afar.
-        h = net.waves("waves", h, s.waves, s.frequency).concat(h, 1);
-        net = net.starting(Start::He);
-    }
-    Judgement::of(&net, hidden(&net, s, h, &s.hidden_d))
-}
-
-/// The hidden layers of a discriminator: x `[B, ..]` -> `[B, the last of the widths]`.
-pub(super) fn hidden<'g>(net: &Net<'g>, s: &Settings, x: T<'g>, widths: &[usize]) -> T<'g> {
-    let h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
-    widths.iter().enumerate().fold(h, |h, (i, &width)| {
-        net.norm(s.norm_d, &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2)
-    })
+fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    Game::of(s, examples, &Networks::dense(s, examples)).model()
 }

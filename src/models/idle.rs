@@ -3,8 +3,8 @@
 use super::{Examples, Model, menu, variant};
 use crate::settings::{COMMON, Key, Layer, Settings};
 
-/// Of the settings that the command line gives, those that change nothing: with every other value the graphs would be the same, such
-/// as those of `momentum` with an optimiser that has none.
+/// Of the settings that the command line gives, those that change nothing: with every other value the graphs would be
+/// the same, such as those of `momentum` with an optimiser that has none.
 pub fn idle(layers: &[Layer], examples: &Examples) -> Vec<&'static str> {
     let given = |key: &&Key| layers.iter().any(|layer| layer.is_given(key.name));
     // The other groups are not about the graphs.

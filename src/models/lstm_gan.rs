@@ -1,38 +1,36 @@
-//! LSTM-GAN: a recurrent generator with noise at every step against a critic of sequences (Mogren 2016; Esteban et al. 2017).
+//! LSTM-GAN: a recurrent generator with noise at every step against a critic of sequences (Mogren 2016; Esteban et al.
+//! 2017).
 
-use super::{Examples, Kind, Model, Variant, adversarial, sequences, timegan};
+use super::{
+    Examples, Kind, Model, Variant,
+    parts::{game::Game, networks::Networks, timegan},
+};
 use crate::{
     error::{Error, Result},
-    nn::Start,
-    settings::{Objective, Settings},
+    settings::{Objective, Preset, Settings},
 };
 
 /// R3GAN's game (Huang et al. 2024) with a convolutional critic, whose penalties are cheap.
-macro_rules! r3gan {
-    ($($own:expr),*) => {
-        &[
-            ("critic", "conv"),
-            ("objective", "relativistic"),
-            ("r1", "0.01"),
-            ("r2", "0.01"),
-            ("latent_static", "16"),
-            ("units", "64"),
-            ("batch", "128"),
-            ("lr_g", "0.001"),
-            ("lr_d", "0.001"),
-            ("beta1", "0"),
-            ("beta2", "0.99"),
-            ("schedule", "cosine"),
-            ("ema", "0.999"),
-            ("moments", "1"),
-            ("steps", "5000"),
-            ("log_every", "50"),
-            ("sample_every", "1000"),
-            ("checkpoint_every", "1000"),
-            $($own),*
-        ]
-    };
-}
+const R3GAN: &[(&str, &str)] = &[
+    ("critic", "conv"),
+    ("objective", "relativistic"),
+    ("r1", "0.01"),
+    ("r2", "0.01"),
+    ("latent_static", "16"),
+    ("units", "64"),
+    ("batch", "128"),
+    ("lr_g", "0.001"),
+    ("lr_d", "0.001"),
+    ("beta1", "0"),
+    ("beta2", "0.99"),
+    ("schedule", "cosine"),
+    ("ema", "0.999"),
+    ("moments", "1"),
+    ("steps", "5000"),
+    ("log_every", "50"),
+    ("sample_every", "1000"),
+    ("checkpoint_every", "1000"),
+];
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -54,11 +52,12 @@ pub const VARIANT: Variant = Variant {
         "embedding",
     ],
     presets: &[
-        ("default", r3gan![("latent", "4")]),
+        Preset::over("default", R3GAN, &[("latent", "4")]),
         // Smooth curves: noise at every step would have to be unlearned.
-        ("sines", r3gan![("latent", "0")]),
-        // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients clipped.
-        (
+        Preset::over("sines", R3GAN, &[("latent", "0")]),
+        // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients
+        // clipped.
+        Preset::of(
             "c-rnn-gan",
             &[
                 ("feedback", "true"),
@@ -73,7 +72,7 @@ pub const VARIANT: Variant = Variant {
             ],
         ),
         // Esteban et al. 2017: a logit for each step, 100 units, plain descent for the critic's part at rate 0.1.
-        (
+        Preset::of(
             "rcgan",
             &[
                 ("each_step", "true"),
@@ -86,7 +85,7 @@ pub const VARIANT: Variant = Variant {
             ],
         ),
         // Yoon et al. 2019, as their code has it; 50,000 steps of each phase there.
-        (
+        Preset::of(
             "timegan",
             &[
                 ("holdout", "0"),
@@ -101,27 +100,25 @@ pub const VARIANT: Variant = Variant {
                 ("lr_d", "0.001"),
                 ("beta1", "0.9"),
                 ("moments", "100"),
-                ("hold", "0.15"),
+                ("critic_threshold", "0.15"),
                 ("pretrain", "2000"),
                 ("steps", "10000"),
             ],
         ),
-        ("article", &[("latent", "16"), ("bidirectional", "false")]),
+        Preset::of("article", &[("latent", "16"), ("bidirectional", "false")]),
     ],
     build,
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    // The latent vector of a sequence: what all its steps share, then the noise of each.
-    let latent = s.latent_static + s.latent * examples.shape[0];
-    let s = Settings { latent, ..sequences::suited(s, examples) };
-    if s.embedding {
-        if s.objective != Objective::NonSaturating || s.matching || s.latent_static > 0 || examples.symbols() {
-            return Err(Error::usage(
-                "`embedding` takes the non-saturating objective, matching=false, latent_static=0, and series of numbers",
-            ));
-        }
-        return Ok(timegan::model(&s, examples));
+    let nets = &Networks::recurrent(s, examples);
+    if !s.embedding {
+        return Game::of(s, examples, nets).model();
     }
-    adversarial::model(&s, examples, Start::Xavier, sequences::generator, sequences::judge)
+    if s.objective != Objective::NonSaturating || s.matching || s.latent_static > 0 || examples.symbols() {
+        return Err(Error::usage(
+            "`embedding` takes the non-saturating objective, matching=false, latent_static=0, and series of numbers",
+        ));
+    }
+    Ok(timegan::model(s, examples, nets.latent))
 }

@@ -1,11 +1,9 @@
-//! The variants. Each is one file that says what its networks are; what they share is in [`adversarial`].
+//! The variants, a file for each: its settings, its networks, and its round as its paper has it. What they are made of
+//! is in
+//! [`parts`].
 
-pub mod adversarial;
 pub mod ae;
 pub mod ae_gan;
-mod associative;
-pub mod autoencoder;
-pub mod boltzmann;
 pub mod dbm;
 pub mod dbm_gan;
 pub mod dcgan;
@@ -13,20 +11,21 @@ pub mod gan;
 mod idle;
 pub mod lstm;
 pub mod lstm_gan;
+pub mod parts;
 pub mod rvae;
 pub mod rvae_gan;
-pub mod sequences;
-pub mod timegan;
-pub mod training;
 pub mod vae;
 pub mod vae_gan;
 
 pub use idle::idle;
 
+use parts::networks::Networks;
+
 use crate::{
     data::Series,
     error::{Error, Result},
-    graph::Graph,
+    graph::{Graph, Var},
+    nn::{Mode, Net},
     settings::{Menu, Preset, Settings},
 };
 
@@ -75,9 +74,7 @@ pub struct Phase {
 impl Phase {
     /// A stage whose round is what `build` puts into a graph.
     pub fn new(name: &'static str, until: u64, build: impl FnOnce(&Graph)) -> Self {
-        let round = Graph::new();
-        build(&round);
-        Self { name, until, round }
+        Self { name, until, round: Graph::build(build) }
     }
 }
 
@@ -87,14 +84,19 @@ pub struct Model {
     pub phases: Vec<Phase>,
     /// What is asked of the model, by name: [`SAMPLE`] always, others where they make sense.
     pub graphs: Vec<(&'static str, Graph)>,
-    /// Rounds of [`CALIBRATE`] that fit what it fits.
+    /// Rounds of [`CALIBRATE`] that settle the running statistics.
     pub calibration: u64,
 }
 
 impl Model {
     /// A model that is trained by one kind of round.
     pub fn new(round: Graph, graphs: Vec<(&'static str, Graph)>) -> Self {
-        Self { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs, calibration: CALIBRATION }
+        Self::of_phases(vec![Phase { name: "round", until: u64::MAX, round }], graphs)
+    }
+
+    /// A model that is trained through these phases.
+    pub fn of_phases(phases: Vec<Phase>, graphs: Vec<(&'static str, Graph)>) -> Self {
+        Self { phases, graphs, calibration: CALIBRATION }
     }
 
     /// Graphs that are run in training: all phases, and what draws the pictures.
@@ -184,11 +186,13 @@ impl Variant {
         let sequences = examples.shape.len() == 2;
         match self.kind {
             Kind::Single if sequences => Err(Error::usage(format!(
-                "{} learns from images or points, and this data set has sequences: `lstm-gan` and `rvae` learn from those",
+                "{} learns from images or points, and this data set has sequences: `lstm-gan` and `rvae` learn from \
+                those",
                 self.name
             ))),
             Kind::Sequences if !sequences => Err(Error::usage(format!(
-                "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, text, MIDI or an npy array [N, T, F] have sequences",
+                "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, \
+                text, MIDI or an npy array [N, T, F] have sequences",
                 self.name, examples.shape
             ))),
             _ if settings.latent + settings.latent_static == 0 => {
@@ -210,6 +214,26 @@ pub fn sample_rows(settings: &Settings, examples: &Examples) -> usize {
     if examples.shape.len() == 1 { settings.samples.max(2500) } else { settings.samples }
 }
 
+/// Name of the state group with the weights that samples are drawn with.
+pub fn sampled(s: &Settings) -> &'static str {
+    if s.ema > 0.0 { "ema" } else { "g" }
+}
+
+/// The graph [`RECONSTRUCT`], by what makes codes `[B, latent]` of examples.
+pub fn reconstruct(
+    s: &Settings,
+    examples: &Examples,
+    nets: &Networks,
+    code: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g>,
+) -> (&'static str, Graph) {
+    let graph = Graph::build(|graph| {
+        let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
+        let x = graph.input("x", &[vec![sample_rows(s, examples)], examples.shape.clone()].concat());
+        graph.output("samples", nets.draw(&g, code(&e, x)));
+    });
+    (RECONSTRUCT, graph)
+}
+
 /// The image shape, or a sentence that says what the variant trains on.
 fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     let &[c, h, w] = examples.shape.as_slice() else {
@@ -220,7 +244,8 @@ fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     };
     if h != w || !(8..=128).contains(&h) || h % 4 != 0 {
         return Err(Error::usage(format!(
-            "{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: choose one with --size"
+            "{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: \
+            choose one with --size"
         )));
     }
     Ok([c, h, w])

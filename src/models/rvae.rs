@@ -1,7 +1,7 @@
 //! R-VAE (Fabius and van Amersfoort 2014): a variational autoencoder of whole sequences with recurrent networks.
 
-use super::{Examples, Kind, Model, Variant, sequences, vae};
-use crate::{error::Result, settings::Settings};
+use super::{Kind, Variant, vae};
+use crate::settings::Preset;
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -20,7 +20,7 @@ pub const VARIANT: Variant = Variant {
         "ema",
     ],
     presets: &[
-        (
+        Preset::of(
             "default",
             &[
                 ("latent", "16"),
@@ -31,11 +31,7 @@ pub const VARIANT: Variant = Variant {
                 ("warmup", "500"),
             ],
         ),
-        ("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
+        Preset::of("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
     ],
-    build,
+    build: vae::build,
 };
-
-fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    vae::build(&sequences::suited(s, examples), examples)
-}

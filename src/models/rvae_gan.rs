@@ -1,7 +1,8 @@
-//! R-VAE-GAN: a recurrent variational autoencoder whose errors a critic of sequences measures, by Larsen's rules (2016).
+//! R-VAE-GAN: a recurrent variational autoencoder whose errors a critic of sequences measures, by Larsen's rules
+//! (2016).
 
-use super::{Examples, Kind, Model, Variant, sequences, vae_gan};
-use crate::{error::Result, settings::Settings};
+use super::{Kind, Variant, vae_gan};
+use crate::settings::Preset;
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -32,7 +33,7 @@ pub const VARIANT: Variant = Variant {
         "margin",
     ],
     presets: &[
-        (
+        Preset::of(
             "default",
             &[
                 ("critic", "conv"),
@@ -46,11 +47,7 @@ pub const VARIANT: Variant = Variant {
                 ("ema", "0.995"),
             ],
         ),
-        ("article", &[("latent", "20"), ("units", "100"), ("pretrain", "500")]),
+        Preset::of("article", &[("latent", "20"), ("units", "100"), ("pretrain", "500")]),
     ],
-    build,
+    build: vae_gan::build,
 };
-
-fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    vae_gan::build(&sequences::suited(s, examples), examples)
-}

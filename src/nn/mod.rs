@@ -1,11 +1,11 @@
-//! Layers. A [`Net`] owns the names and initial values of its parameters; its layers only build graph.
+//! Layers. A [`Net`] owns the names and initial values of its parameters; its layers only add nodes to the graph.
 
 mod recurrent;
 
 use std::f32::consts::PI;
 
 use crate::{
-    graph::{Dist, Form, Graph, Init, Real, Role, T},
+    graph::{Dist, Form, Graph, Init, Real, Role, Var},
     settings::{LatentDist, Norm},
 };
 pub use recurrent::{Cell, Recurrence, last_step};
@@ -15,43 +15,44 @@ pub const NORM_EPS: f64 = 1e-5;
 /// Share of the newest batch in running statistics (PyTorch's sense of momentum).
 const RUNNING: f64 = 0.1;
 
-/// How weights start.
+/// Initial values of weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
     /// Uniform(-1/sqrt(fan in), 1/sqrt(fan in)): PyTorch's default.
     Uniform,
     /// Uniform(-sqrt(6 / fan in), sqrt(6 / fan in)), which keeps variances through ReLUs (He et al. 2015, section 2.2).
     He,
-    /// Uniform(-sqrt(6 / (fan in + fan out)), ..), biases 0 (Glorot and Bengio 2010, equation 16): TensorFlow's default.
+    /// Uniform(-sqrt(6 / (fan in + fan out)), ..), biases 0 (Glorot and Bengio 2010, equation 16): TensorFlow's
+    /// default.
     Xavier,
     /// Normal(0, 0.02), norm scales Normal(1, 0.02): DCGAN (Radford et al. 2016, section 4).
     Dcgan,
 }
 
-/// What batch norm normalises with, and whether dropout drops.
+/// Which moments batch norm uses, and whether dropout is active.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
     /// The batch's own moments.
     Train,
-    /// The batch's own moments, which also move the running ones.
+    /// The batch's own moments, which also update the running moments.
     Track,
-    /// The batch's own moments, averaged equally over all rounds into the running ones.
+    /// The batch's own moments; the running moments become their plain average over all rounds.
     Calibrate,
-    /// The running moments; nothing is dropped.
+    /// The running moments; dropout is off.
     Eval,
 }
 
 /// A network's parameters, by name.
 #[derive(Clone)]
 pub struct Net<'g> {
-    /// Where its layers are built.
+    /// The graph in which its layers are built.
     pub graph: &'g Graph,
     /// State group of the parameters.
     pub params: usize,
     stats: usize,
     powers: usize,
     start: Start,
-    /// What batch norm normalises with, and whether dropout drops.
+    /// Which moments batch norm uses, and whether dropout is active.
     pub mode: Mode,
     /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
     pub spectral: bool,
@@ -66,7 +67,7 @@ impl<'g> Net<'g> {
         Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false, batches: 1 }
     }
 
-    /// The same network, with another start for the layers to come.
+    /// The same network, with other initial values for the layers to come.
     pub fn starting(&self, start: Start) -> Self {
         Self { start, ..self.clone() }
     }
@@ -76,13 +77,14 @@ impl<'g> Net<'g> {
         Self { mode: if self.mode == Mode::Track { Mode::Train } else { self.mode }, ..self.clone() }
     }
 
-    /// The same network, for several batches behind one another: batch norm normalises each by its own moments.
+    /// The same network, for several batches that are joined along the batch axis: batch norm normalises each of them
+    /// by its own moments.
     pub fn of_batches(&self, batches: usize) -> Self {
         Self { batches, ..self.clone() }
     }
 
-    /// The parameters as they are now, to differentiate with respect to.
-    pub fn parameters(&self) -> Vec<T<'g>> {
+    /// The parameters at their current version, as arguments of [`grad`](crate::grad::grad).
+    pub fn parameters(&self) -> Vec<Var<'g>> {
         self.graph.items(self.params)
     }
 
@@ -95,26 +97,27 @@ impl<'g> Net<'g> {
         }
     }
 
-    fn weight(&self, name: &str, shape: &[usize], fans: [usize; 2]) -> T<'g> {
+    fn weight(&self, name: &str, shape: &[usize], fans: [usize; 2]) -> Var<'g> {
         let w = self.parameter(name, "weight", shape, self.init(fans));
         if self.spectral { self.spectral_norm(name, w) } else { w }
     }
 
-    fn bias(&self, name: &str, len: usize, fans: [usize; 2]) -> T<'g> {
+    fn bias(&self, name: &str, len: usize, fans: [usize; 2]) -> Var<'g> {
         let zero = matches!(self.start, Start::Dcgan | Start::Xavier);
         self.parameter(name, "bias", &[len], if zero { Init::Const(0.0) } else { self.init(fans) })
     }
 
     /// The tensor `part` of the layer `name`.
-    fn parameter(&self, name: &str, part: &str, shape: &[usize], init: Init) -> T<'g> {
+    fn parameter(&self, name: &str, part: &str, shape: &[usize], init: Init) -> Var<'g> {
         self.graph.state(self.params, &format!("{name}.{part}"), shape, init)
     }
 
-    /// w / sigma, sigma by one step of a persistent power iteration; the singular vectors are constants of the gradient.
-    fn spectral_norm(&self, name: &str, w: T<'g>) -> T<'g> {
+    /// w / sigma, with sigma from one step of a persistent power iteration; no gradient flows through the singular
+    /// vectors.
+    fn spectral_norm(&self, name: &str, w: Var<'g>) -> Var<'g> {
         let (rows, cols) = (w.dim(0), w.len() / w.dim(0));
         let matrix = w.reshape(&[rows, cols]);
-        let unit = |t: T<'g>| t * (t.square().sum_all() + 1e-12).sqrt().recip();
+        let unit = |t: Var<'g>| t * (t.square().sum_all() + 1e-12).sqrt().recip();
         let old = self.graph.state(self.powers, name, &[1, rows], Init::Normal(0.0, 1.0));
         let v = unit(old.matmul(matrix.detach())).detach();
         let u = unit(v.matmul(matrix.detach().transpose())).detach();
@@ -127,33 +130,33 @@ impl<'g> Net<'g> {
 
     /// x `[B, in]` -> x wᵀ + b, `[B, out]`.
     #[track_caller]
-    pub fn dense(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
+    pub fn dense(&self, name: &str, x: Var<'g>, out: usize) -> Var<'g> {
         let y = self.dense_without_bias(name, x, out);
         y + self.bias(name, out, [x.dim(1), out]).along(1, &y.shape())
     }
 
     /// x `[B, in]` -> x wᵀ, `[B, out]`.
     #[track_caller]
-    pub fn dense_without_bias(&self, name: &str, x: T<'g>, out: usize) -> T<'g> {
+    pub fn dense_without_bias(&self, name: &str, x: Var<'g>, out: usize) -> Var<'g> {
         assert_eq!(x.rank(), 2, "dense {name}: wants [B, in], got {:?}", x.shape());
         let w = self.weight(name, &[out, x.dim(1)], [x.dim(1), out]);
-        // Role x of the product takes w as it is stored, so that its gradient needs no transposing either.
+        // With role X the product reads w as it is stored, and the gradient of w has the same layout: no transposes.
         w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
     }
 
-    /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007) whose frequencies,
-    /// uniform up to `frequency` at the start, are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
+    /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007). Their frequencies
+    /// start uniform up to `frequency` and are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
     #[track_caller]
-    pub fn waves(&self, name: &str, x: T<'g>, out: usize, frequency: f32) -> T<'g> {
+    pub fn fourier_features(&self, name: &str, x: Var<'g>, out: usize, frequency: f32) -> Var<'g> {
         let state = |part, shape: &[usize], reach| self.parameter(name, part, shape, Init::Uniform(reach));
         let w = state("weight", &[out, x.dim(1)], frequency);
         let y = w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out]);
         (y + state("bias", &[out], PI).along(1, &y.shape())).cos()
     }
 
-    /// x `[B, C, H, W]` -> `[B, out, P, Q]`, filter side `k`.
+    /// x `[B, C, H, W]` -> `[B, out, P, Q]` with filters of side `k`, a stride, and `pad` zeros on every side.
     #[track_caller]
-    pub fn conv2d(&self, name: &str, x: T<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> T<'g> {
+    pub fn conv2d(&self, name: &str, x: Var<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> Var<'g> {
         let fans = [x.dim(1) * k * k, out * k * k];
         let y = x.conv2d(self.weight(name, &[out, x.dim(1), k, k], fans), stride, pad);
         if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
@@ -164,18 +167,18 @@ impl<'g> Net<'g> {
     pub fn conv_transpose2d(
         &self,
         name: &str,
-        x: T<'g>,
+        x: Var<'g>,
         out: usize,
         [k, stride, pad]: [usize; 3],
         bias: bool,
-    ) -> T<'g> {
+    ) -> Var<'g> {
         let fans = [out * k * k, x.dim(1) * k * k];
         let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fans), stride, pad);
         if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
     }
 
     /// Normalisation with scale and shift per channel (axis 1) of `[B, C, ..]`.
-    pub fn norm(&self, kind: Norm, name: &str, x: T<'g>) -> T<'g> {
+    pub fn norm(&self, kind: Norm, name: &str, x: Var<'g>) -> Var<'g> {
         match kind {
             Norm::None => x,
             Norm::Batch => self.batch_norm(name, x),
@@ -184,13 +187,13 @@ impl<'g> Net<'g> {
     }
 
     /// Batch norm over all axes but the channels (Ioffe and Szegedy 2015).
-    pub fn batch_norm(&self, name: &str, x: T<'g>) -> T<'g> {
+    pub fn batch_norm(&self, name: &str, x: Var<'g>) -> Var<'g> {
         let channels = x.dim(1);
         let (scale, shift) = self.affine(name, channels);
         if self.batches > 1 {
             let apart = [&[self.batches, x.dim(0) / self.batches], &x.shape()[1..]].concat();
             let (split, axes) = (x.reshape(&apart), all_but(apart.len(), &[0, 2]));
-            let each = |t: T<'g>| t.along(1, &[self.batches, channels]);
+            let each = |t: Var<'g>| t.along(1, &[self.batches, channels]);
             return split
                 .batch_norm(split.moments(&axes), each(scale), each(shift), &axes, NORM_EPS)
                 .reshape(&x.shape());
@@ -202,7 +205,7 @@ impl<'g> Net<'g> {
             Mode::Track => self.graph.assign(running(), running() * (1.0 - RUNNING) + moments.detach() * RUNNING),
             Mode::Calibrate => {
                 let share = (self.graph.clock() + 1.0).recip();
-                // In this form the first round forgets what was there to the bit.
+                // In this form the first round, with share 1, overwrites the old value exactly.
                 self.graph.assign(running(), running() * (1.0 - share) + moments.detach() * share);
             }
             Mode::Train | Mode::Eval => {}
@@ -211,22 +214,22 @@ impl<'g> Net<'g> {
     }
 
     /// Layer norm over all axes but the batch (Ba et al. 2016), scale and shift per channel.
-    pub fn layer_norm(&self, name: &str, x: T<'g>) -> T<'g> {
+    pub fn layer_norm(&self, name: &str, x: Var<'g>) -> Var<'g> {
         let axes: Vec<usize> = (1..x.rank()).collect();
         let (scale, shift) = self.affine(name, x.dim(1));
         x.normalize(x.moments(&axes), &axes, NORM_EPS) * scale.along(1, &x.shape()) + shift.along(1, &x.shape())
     }
 
     /// Scale and shift of a normalisation.
-    fn affine(&self, name: &str, channels: usize) -> (T<'g>, T<'g>) {
+    fn affine(&self, name: &str, channels: usize) -> (Var<'g>, Var<'g>) {
         let init = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
         let scale = self.parameter(name, "weight", &[channels], init);
         (scale, self.parameter(name, "bias", &[channels], Init::Const(0.0)))
     }
 
-    /// Each element zero with probability p, else divided by 1 - p (Srivastava et al. 2014, in PyTorch's form); x itself where
-    /// the network is evaluated.
-    pub fn dropout(&self, x: T<'g>, p: f64) -> T<'g> {
+    /// Sets each element to zero with probability p and divides the others by 1 - p (Srivastava et al. 2014, in
+    /// PyTorch's form); returns x itself in [`Mode::Eval`].
+    pub fn dropout(&self, x: Var<'g>, p: f64) -> Var<'g> {
         assert!((0.0..1.0).contains(&p), "dropout: a probability below 1, not {p}");
         if self.mode == Mode::Eval || p == 0.0 {
             return x;
@@ -236,7 +239,7 @@ impl<'g> Net<'g> {
     }
 }
 
-/// The axes of a tensor without those that are kept.
+/// The axes of a tensor of this rank, except those in `kept`.
 fn all_but(rank: usize, kept: &[usize]) -> Vec<usize> {
     (0..rank).filter(|a| !kept.contains(a)).collect()
 }
@@ -246,8 +249,8 @@ fn xavier(fan_in: usize, fan_out: usize) -> Init {
     Init::Uniform((6.0 / (fan_in + fan_out) as f32).sqrt())
 }
 
-/// A batch of latent vectors.
-pub fn latent<'g>(graph: &'g Graph, dist: LatentDist, shape: &[usize]) -> T<'g> {
+/// Latent vectors of this shape: standard normal, or uniform on (-1, 1).
+pub fn latent<'g>(graph: &'g Graph, dist: LatentDist, shape: &[usize]) -> Var<'g> {
     match dist {
         LatentDist::Normal => graph.random(Dist::Normal, shape),
         LatentDist::Uniform => graph.random(Dist::Uniform, shape) * 2.0 - 1.0,

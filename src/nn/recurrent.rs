@@ -1,45 +1,47 @@
 //! Recurrent layers over sequences `[T, B, F]`, time first.
 
 use super::{Net, xavier};
-use crate::graph::{Form, Init, Reset, Role, T};
+use crate::graph::{Form, Init, Reset, Role, Var};
 
-/// How a recurrent layer runs along its sequence; by default forwards, all steps counting, from a state of zeros.
+/// How a recurrent layer runs along its sequence; by default forwards, over all steps, from a state of zeros.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Recurrence<'g> {
     /// `[T, B]`, 1 where a step counts and 0 where the state stays as it is.
-    pub mask: Option<T<'g>>,
-    /// From the last step to the first.
+    pub mask: Option<Var<'g>>,
+    /// Whether to run from the last step to the first.
     pub reverse: bool,
     /// The state `[B, H]` before the first step.
-    pub h0: Option<T<'g>>,
+    pub h0: Option<Var<'g>>,
     /// An LSTM's cells `[B, H]` before the first step.
-    pub c0: Option<T<'g>>,
+    pub c0: Option<Var<'g>>,
 }
 
 /// A kind of recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// See [`Net::lstm`].
+    /// Long short-term memory; see [`Net::lstm`].
     Lstm,
-    /// See [`Net::gru`].
+    /// Gated recurrent units; see [`Net::gru`].
     Gru(Reset),
-    /// See [`Net::tensorflow_gru`].
+    /// TensorFlow 1's gated recurrent units; see [`Net::tensorflow_gru`].
     TensorFlowGru,
 }
 
 impl<'g> Net<'g> {
-    /// h and c `[T, B, H]` of an LSTM. Recurrent weights start orthogonal, the forget gate's bias at 1 (Jozefowicz et al. 2015).
+    /// h and c `[T, B, H]` of an LSTM over x `[T, B, F]`. Recurrent weights start orthogonal, the forget gate's bias at
+    /// 1 (Jozefowicz et al. 2015).
     #[track_caller]
-    pub fn lstm(&self, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> [T<'g>; 2] {
+    pub fn lstm(&self, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> [Var<'g>; 2] {
         let gates = self.input_gates(name, x, 4 * units, Init::Span { start: units, end: 2 * units, value: 1.0 });
         let weight = self.recurrent_weight(name, units, 4);
         let initial = [r.h0, r.c0].map(|state| state.unwrap_or_else(|| self.zeros(x, units)));
         self.graph.lstm(gates, weight, initial, self.mask(x, r), r.reverse)
     }
 
-    /// h `[T, B, H]` of a GRU. Recurrent weights start orthogonal; r and z have one bias, n has one for each of its parts.
+    /// h `[T, B, H]` of a GRU over x `[T, B, F]`. Recurrent weights start orthogonal. r and z have one bias each; n has
+    /// one bias for its input part and one for its recurrent part.
     #[track_caller]
-    pub fn gru(&self, name: &str, x: T<'g>, units: usize, reset: Reset, r: &Recurrence<'g>) -> T<'g> {
+    pub fn gru(&self, name: &str, x: Var<'g>, units: usize, reset: Reset, r: &Recurrence<'g>) -> Var<'g> {
         let gates = self.input_gates(name, x, 3 * units, Init::Const(0.0));
         let bias = self.parameter(name, "candidate_bias", &[units], Init::Const(0.0));
         let h0 = r.h0.unwrap_or_else(|| self.zeros(x, units));
@@ -47,11 +49,11 @@ impl<'g> Net<'g> {
         self.graph.gru(gates, weights, h0, self.mask(x, r), r.reverse, reset)
     }
 
-    /// h `[T, B, H]` of TensorFlow 1's `GRUCell`: reset before the product, parameters and their start as there, that is, input
-    /// and recurrent weights in one matrix `[F + H, 2H]` for the gates and one `[F + H, H]` for the candidate, Xavier-uniform,
-    /// the gates' biases 1.
+    /// h `[T, B, H]` of TensorFlow 1's `GRUCell` over x `[T, B, F]`. The reset gate acts before the product. Parameters
+    /// have the layout and the initial values of TensorFlow: input and recurrent weights in one matrix `[F + H, 2H]`
+    /// for the gates and one `[F + H, H]` for the candidate, Xavier-uniform; the gates' biases start at 1.
     #[track_caller]
-    pub fn tensorflow_gru(&self, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> T<'g> {
+    pub fn tensorflow_gru(&self, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> Var<'g> {
         let inputs = x.dim(2);
         let part = |part: &str, len: usize, bias: f32| {
             let name = format!("{name}.{part}");
@@ -70,7 +72,7 @@ impl<'g> Net<'g> {
 
     /// The states `[T, B, H]` of a layer of this kind.
     #[track_caller]
-    pub fn recurrent(&self, cell: Cell, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> T<'g> {
+    pub fn recurrent(&self, cell: Cell, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> Var<'g> {
         match cell {
             Cell::Lstm => self.lstm(name, x, units, r)[0],
             Cell::Gru(reset) => self.gru(name, x, units, reset, r),
@@ -80,57 +82,58 @@ impl<'g> Net<'g> {
 
     /// The states `[T, B, 2H]` of two layers (Schuster and Paliwal 1997), `name.forward` and `name.backward`.
     #[track_caller]
-    pub fn bidirectional(&self, cell: Cell, name: &str, x: T<'g>, units: usize, r: &Recurrence<'g>) -> T<'g> {
+    pub fn bidirectional(&self, cell: Cell, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> Var<'g> {
         let [forward, backward] = [("forward", r.reverse), ("backward", !r.reverse)].map(|(side, reverse)| {
             self.recurrent(cell, &format!("{name}.{side}"), x, units, &Recurrence { reverse, ..*r })
         });
         forward.concat(backward, 2)
     }
 
-    /// Layers `name.0`, `name.1`, .. one on the other: each is made from its name and the states below it.
-    pub fn stacked(&self, name: &str, x: T<'g>, layers: usize, layer: impl Fn(&str, T<'g>) -> T<'g>) -> T<'g> {
+    /// Stacked layers `name.0`, `name.1`, ..: `layer` makes each from its name and the states of the layer below.
+    pub fn stacked(&self, name: &str, x: Var<'g>, layers: usize, layer: impl Fn(&str, Var<'g>) -> Var<'g>) -> Var<'g> {
         (0..layers).fold(x, |x, i| layer(&format!("{name}.{i}"), x))
     }
 
-    /// h and c `[B, H]` of the LSTM `name` after one more step, of input `[B, F]`: for what feeds on its own results.
+    /// h and c `[B, H]` of the LSTM `name` after one more step, with input `[B, F]`; for networks that feed back their
+    /// output.
     #[track_caller]
-    pub fn lstm_step(&self, name: &str, x: T<'g>, [h, c]: [T<'g>; 2]) -> [T<'g>; 2] {
+    pub fn lstm_step(&self, name: &str, x: Var<'g>, [h, c]: [Var<'g>; 2]) -> [Var<'g>; 2] {
         let r = Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
         self.lstm(name, one_step(x), h.dim(1), &r).map(|t| t.index(0))
     }
 
-    /// h `[B, H]` of the GRU `name` after one more step, of input `[B, F]`.
+    /// h `[B, H]` of the GRU `name` after one more step, with input `[B, F]`.
     #[track_caller]
-    pub fn gru_step(&self, name: &str, x: T<'g>, h: T<'g>, reset: Reset) -> T<'g> {
+    pub fn gru_step(&self, name: &str, x: Var<'g>, h: Var<'g>, reset: Reset) -> Var<'g> {
         self.gru(name, one_step(x), h.dim(1), reset, &Recurrence { h0: Some(h), ..Default::default() }).index(0)
     }
 
-    /// What the inputs add to the gates, `[T, B, len]`.
+    /// The inputs' share of the gates, `[T, B, len]`.
     #[track_caller]
-    fn input_gates(&self, name: &str, x: T<'g>, len: usize, bias: Init) -> T<'g> {
+    fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init) -> Var<'g> {
         assert_eq!(x.rank(), 3, "recurrent layer {name}: wants [T, B, F], got {:?}", x.shape());
         let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
         let gates = weight.contract(Form::MatMul, Role::X, by_step(x), vec![x.dim(0) * x.dim(1), len]);
         over_time(gates + self.parameter(name, "bias", &[len], bias).along(1, &gates.shape()), x)
     }
 
-    fn recurrent_weight(&self, name: &str, units: usize, gates: usize) -> T<'g> {
+    fn recurrent_weight(&self, name: &str, units: usize, gates: usize) -> Var<'g> {
         let weight = self.parameter(name, "recurrent", &[units, gates * units], Init::Orthogonal(1.0));
         if self.spectral { self.spectral_norm(&format!("{name}.recurrent"), weight) } else { weight }
     }
 
-    fn zeros(&self, x: T<'g>, units: usize) -> T<'g> {
+    fn zeros(&self, x: Var<'g>, units: usize) -> Var<'g> {
         self.graph.full(0.0, &[x.dim(1), units])
     }
 
-    fn mask(&self, x: T<'g>, r: &Recurrence<'g>) -> T<'g> {
+    fn mask(&self, x: Var<'g>, r: &Recurrence<'g>) -> Var<'g> {
         r.mask.unwrap_or_else(|| self.graph.full(1.0, &x.shape()[..2]))
     }
 }
 
-/// Each example's last step that counts, `[B, F]` of `[T, B, F]`; the steps that count come first. A forward layer's state is
-/// there in the sequence's last step as well.
-pub fn last_step<'g>(x: T<'g>, mask: Option<T<'g>>) -> T<'g> {
+/// Each example's last step that counts: x `[T, B, F]` -> `[B, F]`. The mask `[T, B]` must be 1 up to some step and 0
+/// after it. A forward layer keeps its state where the mask is 0, so its last step holds this state too.
+pub fn last_step<'g>(x: Var<'g>, mask: Option<Var<'g>>) -> Var<'g> {
     let steps = x.dim(0);
     match mask.filter(|_| steps > 1) {
         None => x.index(steps - 1),
@@ -142,16 +145,16 @@ pub fn last_step<'g>(x: T<'g>, mask: Option<T<'g>>) -> T<'g> {
 }
 
 /// Steps and examples as the rows of one matrix.
-fn by_step<'g>(x: T<'g>) -> T<'g> {
+fn by_step<'g>(x: Var<'g>) -> Var<'g> {
     x.reshape(&[x.dim(0) * x.dim(1), x.dim(2)])
 }
 
-/// The way back of [`by_step`], with the steps of `like`.
-fn over_time<'g>(rows: T<'g>, like: T<'g>) -> T<'g> {
+/// The inverse of [`by_step`]: rows `[T B, F]` -> `[T, B, F]`, with the extents T and B of `like`.
+fn over_time<'g>(rows: Var<'g>, like: Var<'g>) -> Var<'g> {
     rows.reshape(&[like.dim(0), like.dim(1), rows.dim(1)])
 }
 
 /// `[B, F]` as a sequence of one step.
-fn one_step<'g>(x: T<'g>) -> T<'g> {
+fn one_step<'g>(x: Var<'g>) -> Var<'g> {
     x.reshape(&[1, x.dim(0), x.dim(1)])
 }

@@ -1,49 +1,34 @@
-//! Launches: the last part of planning.
+//! Emits the launches: the last part of planning.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{
     RING_ROWS,
-    fuse::{Group, is_pointwise, is_view},
-    place::{Base, Place},
+    fuse::{Fusion, is_pointwise, is_view},
+    layout::{Layout, Place, Placed},
     tensors::Tensors,
 };
 use crate::{
     error::{Error, Result},
-    graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, Shape, numel},
+    graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, numel},
     kernels::{
         chain::{Index, Load},
-        gather::Data,
+        gather::DataLayout,
         *,
     },
-    program::{BufferId, Content, Program},
+    program::{Content, Program},
 };
 
-pub(super) struct Draft {
-    pub kernel: Kernel,
-    pub bindings: Vec<Place>,
-    pub operands: Vec<Place>,
-    pub label: String,
-}
-
 pub struct Emitter<'a> {
-    pub(super) t: &'a Tensors,
-    pub(super) groups: Vec<Option<Group>>,
-    pub(super) states: Vec<graph::Group>,
-    pub(super) caps: &'a Caps,
-    pub(super) data: Option<Data>,
-    /// Draws of a round.
+    t: &'a Tensors,
+    groups: &'a [Option<Fusion>],
+    states: &'a [graph::Group],
+    caps: &'a Caps,
+    data: Option<DataLayout>,
+    /// Number of draws in a round.
     draws: u32,
-    pub(super) program: Program,
-    pub(super) buffers: HashMap<String, BufferId>,
-    pub(super) places: HashMap<Id, Place>,
-    pub(super) labels: HashMap<Id, String>,
-    pub(super) temporaries: Vec<usize>,
-    /// Temporaries that the host reads, or that gather metrics: alive to the end.
-    pub(super) kept: Vec<usize>,
-    pub(super) drafts: Vec<Draft>,
-    /// What the host reads: its name, its extents, and where it lies.
-    pub(super) outputs: Vec<(String, Shape, Place)>,
+    layout: Layout<'a>,
+    placed: Vec<Placed>,
 }
 
 /// Whether the kernel of a node can run a chain on its result.
@@ -58,31 +43,14 @@ pub fn has_epilogue(op: &Op) -> bool {
 impl<'a> Emitter<'a> {
     pub fn new(
         t: &'a Tensors,
-        groups: Vec<Option<Group>>,
-        states: Vec<graph::Group>,
+        groups: &'a [Option<Fusion>],
+        states: &'a [graph::Group],
         caps: &'a Caps,
-        data: Option<Data>,
+        data: Option<DataLayout>,
     ) -> Self {
-        let program = Program::default();
         let draw = |node: &Node| if let Op::Batch { draw, .. } = node.op { Some(draw) } else { None };
         let draws = 1 + t.nodes.iter().filter_map(draw).max().unwrap_or(0);
-        let (buffers, places, labels) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self {
-            t,
-            groups,
-            states,
-            caps,
-            data,
-            draws,
-            program,
-            buffers,
-            places,
-            labels,
-            temporaries: vec![],
-            kept: vec![],
-            drafts: vec![],
-            outputs: vec![],
-        }
+        Self { t, groups, states, caps, data, draws, layout: Layout::new(t, groups, states, caps), placed: vec![] }
     }
 
     pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
@@ -95,9 +63,9 @@ impl<'a> Emitter<'a> {
             .collect();
         let scaled = self.scaled_reductions();
         let reduced: HashSet<Id> = scaled.values().copied().collect();
-        let table = self.place_metrics(metrics);
-        self.place_gradients();
-        let joined = self.place_parts();
+        let table = self.layout.place_metrics(metrics);
+        self.layout.place_gradients();
+        let joined = self.layout.place_parts();
         for id in 0..self.t.nodes.len() {
             let skip = anchored.contains(&id) || joined.contains(&id) || reduced.contains(&id);
             if self.t.live[id] && !self.t.is_inline(id) && !skip {
@@ -105,17 +73,11 @@ impl<'a> Emitter<'a> {
             }
         }
         self.record(metrics, table);
-        for (name, id) in outputs {
-            let place = self.read(*id);
-            if let Base::Temporary(t) = place.base {
-                self.kept.push(t);
-            }
-            self.outputs.push((name.clone(), self.shape(*id).to_vec(), place));
-        }
-        self.finish()
+        outputs.iter().for_each(|(name, id)| self.layout.keep(name, *id));
+        self.layout.finish(&self.placed)
     }
 
-    /// Roots that only scale a reduction that nobody else reads: the reduction's kernel does that.
+    /// Chains that only scale a sum without other readers, as root -> sum: the kernel of the sum applies the factor.
     fn scaled_reductions(&self) -> HashMap<Id, Id> {
         let mut found = HashMap::new();
         for (id, group) in self.groups.iter().enumerate().filter_map(|(id, g)| Some((id, g.as_ref()?))) {
@@ -131,42 +93,30 @@ impl<'a> Emitter<'a> {
         found
     }
 
-    pub(super) fn shape(&self, id: Id) -> &'a [usize] {
-        &self.t.nodes[id].shape
-    }
-
-    pub(super) fn len(&self, id: Id) -> usize {
-        numel(self.shape(id))
-    }
-
     fn push(&mut self, kernel: impl Into<Kernel>, bindings: Vec<Place>, operands: Vec<Place>, label: String) {
-        self.drafts.push(Draft { kernel: kernel.into(), bindings, operands, label });
+        self.placed.push(Placed { kernel: kernel.into(), bindings, operands, label });
     }
 
-    fn label(&self, id: Id) -> String {
-        self.labels.get(&id).cloned().unwrap_or_else(|| format!("%{id} {:?}", self.shape(id)))
-    }
-
-    fn operands(&mut self, group: &Group) -> (Chain, Vec<Place>) {
+    fn operands(&mut self, group: &Fusion) -> (Chain, Vec<Place>) {
         let mut chain = group.chain.clone();
-        let places = group.operands.iter().map(|&id| self.place(id)).collect();
+        let places = group.operands.iter().map(|&id| self.layout.place(id)).collect();
         for load in &mut chain.loads {
             if self.t.nodes[group.operands[load.operand]].op == Op::Clock {
                 // The clock's last word is the step as a float.
-                load.index = Index { offset: 3, digits: Some(vec![]) };
+                load.index = Index { offset: Clock::STEP_AS_FLOAT, digits: Some(vec![]) };
             }
         }
         (chain, places)
     }
 
-    fn pointwise(&mut self, group: &Group, y: Place, in_place: bool, label: String) {
+    fn pointwise(&mut self, group: &Fusion, y: Place, in_place: bool, label: String) {
         let (chain, operands) = self.operands(group);
-        // What is larger than a binding is made in parts, where all operands are read in order.
+        // Outputs larger than one binding are written by several launches; this needs operands indexed like the output.
         if chain.loads.iter().any(|load| load.index != Index::default()) {
             self.push(Pointwise { len: y.len, in_place, chain }, vec![y], operands, label);
             return;
         }
-        for part in self.parts_of(y.len) {
+        for part in self.layout.parts_of(y.len) {
             let operands = operands.iter().map(|operand| operand.part(&part)).collect();
             let kernel = Pointwise { len: part.len(), in_place, chain: chain.clone() };
             self.push(kernel, vec![y.part(&part)], operands, label.clone());
@@ -180,8 +130,13 @@ impl<'a> Emitter<'a> {
             _ if self.t.constant(id).is_some() => {}
             Op::Input(_) | Op::State { .. } | Op::Clock => {}
             Op::Random { stream, dist } => {
-                let (clock, y) = (self.clock(), self.place(id));
-                self.push(Random { stream: *stream, dist: *dist, len: y.len }, vec![clock, y], vec![], self.label(id));
+                let (clock, y) = (self.layout.clock(), self.layout.place(id));
+                self.push(
+                    Random { stream: *stream, dist: *dist, len: y.len },
+                    vec![clock, y],
+                    vec![],
+                    self.layout.label(id),
+                );
             }
             Op::Batch { draw, field } => self.gather(id, *draw, *field)?,
             op if is_pointwise(op) || is_view(op) => {
@@ -196,26 +151,26 @@ impl<'a> Emitter<'a> {
                         self.product(product, id, chain, operands);
                     }
                     (None, None) => {
-                        let y = self.place(id);
-                        self.pointwise(&group, y, false, self.label(id));
+                        let y = self.layout.place(id);
+                        self.pointwise(&group, y, false, self.layout.label(id));
                     }
                 }
             }
             Op::Sum(_) | Op::Max(_) => self.reduce(id, id, 1.0),
             Op::Pad(before) => {
-                let (x, y) = (self.read(node.inputs[0]), self.place(id));
-                let kernel = Pad::of(self.shape(node.inputs[0]), &node.shape, before).ok_or_else(|| {
+                let (x, y) = (self.layout.read(node.inputs[0]), self.layout.place(id));
+                let kernel = Pad::of(self.t.shape(node.inputs[0]), &node.shape, before).ok_or_else(|| {
                     let shape = &node.shape;
                     Error::failure(format!("plan: a pad to {shape:?} along more axes than 4: do it in several steps"))
                 })?;
-                self.push(kernel, vec![x, y], vec![], self.label(id));
+                self.push(kernel, vec![x, y], vec![], self.layout.label(id));
             }
             Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
             Op::Composite(c) => self.composite(id, c),
             Op::Pack { group } => self.pack(id, *group)?,
             Op::Update { group, optimizer, count, of } => self.update(id, *group, *optimizer, (*count, *of)),
             Op::Assign { group: g, item } => {
-                let y = self.item(*g, *item);
+                let y = self.layout.item(*g, *item);
                 let label = self.states[*g].item_name(*item);
                 self.pointwise(&group.expect("every assignment has a chain"), y, true, label);
             }
@@ -227,25 +182,27 @@ impl<'a> Emitter<'a> {
     fn gather(&mut self, id: Id, draw: u32, field: graph::Field) -> Result<()> {
         let data =
             self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
-        let batch = self.shape(id)[0];
-        let (clock, items) = (self.clock(), self.whole("items".into(), Content::Items, data.words()));
-        let classes = self.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
-        let y = self.place(id);
+        let batch = self.t.shape(id)[0];
+        let (clock, items) = (self.layout.clock(), self.layout.whole("items".into(), Content::Items, data.words()));
+        let classes =
+            self.layout.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
+        let y = self.layout.place(id);
         self.push(
             Gather { field, draw, draws: self.draws, batch, data },
             vec![clock, items, classes, y],
             vec![],
-            self.label(id),
+            self.layout.label(id),
         );
         Ok(())
     }
 
-    /// A product or convolution that node `root` is the (epilogue's) result of.
+    /// Launches the product or convolution `id`. Its chain computes the value of node `root`, which is `id` itself
+    /// without one.
     fn product(&mut self, id: Id, root: Id, chain: Chain, operands: Vec<Place>) {
         let node = &self.t.nodes[id];
         let Op::Contract { form, role } = node.op else { unreachable!("not a product: {:?}", node.op) };
         let (first, second) = (node.inputs[0], node.inputs[1]);
-        let label = self.label(root);
+        let label = self.layout.label(root);
         match form {
             Form::MatMul => {
                 let (a, b, ta, tb) = match role {
@@ -255,10 +212,10 @@ impl<'a> Emitter<'a> {
                 };
                 let r = node.shape.len();
                 let (m, n) = (node.shape[r - 2], node.shape[r - 1]);
-                let k = self.shape(a)[if ta { r - 2 } else { r - 1 }];
+                let k = self.t.shape(a)[if ta { r - 2 } else { r - 1 }];
                 let ((a, fa), (b, fb)) = (self.t.factor(id, a), self.t.factor(id, b));
-                let (a, b) = (self.read(a), self.read(b));
-                let y = self.place(root);
+                let (a, b) = (self.layout.read(a), self.layout.read(b));
+                let y = self.layout.place(root);
                 let kernel = MatMul {
                     batch: numel(&node.shape[..r - 2]),
                     m,
@@ -276,15 +233,15 @@ impl<'a> Emitter<'a> {
                     Role::W => (first, id, second),
                     Role::Y => (first, second, id),
                 };
-                let (xs, ws, ys) = (self.shape(x), self.shape(w), self.shape(y));
+                let (xs, ws, ys) = (self.t.shape(x), self.t.shape(w), self.t.shape(y));
                 let geometry = Geometry::of(xs, ws, ys, stride, pad);
                 match role {
                     Role::Y => {
-                        let bindings = vec![self.read(x), self.read(w), self.place(root)];
+                        let bindings = vec![self.layout.read(x), self.layout.read(w), self.layout.place(root)];
                         self.push(Conv2d { geometry, chain }, bindings, operands, label);
                     }
                     Role::X => {
-                        let bindings = vec![self.read(y), self.read(w), self.place(root)];
+                        let bindings = vec![self.layout.read(y), self.layout.read(w), self.layout.place(root)];
                         self.push(ConvTranspose2d { geometry, chain }, bindings, operands, label);
                     }
                     Role::W => self.filter_gradient(geometry, x, y, root, label),
@@ -294,13 +251,13 @@ impl<'a> Emitter<'a> {
     }
 
     fn filter_gradient(&mut self, geometry: Geometry, x: Id, y: Id, root: Id, label: String) {
-        let (x, y, w) = (self.read(x), self.read(y), self.place(root));
-        let splits = if self.caps.wide { Conv2dFilter::splits_for(&geometry) } else { 1 };
+        let (x, y, w) = (self.layout.read(x), self.layout.read(y), self.layout.place(root));
+        let splits = if self.caps.launches_are_expensive { Conv2dFilter::splits_for(&geometry) } else { 1 };
         if splits == 1 {
             self.push(Conv2dFilter { geometry, splits }, vec![x, y, w], vec![], label);
             return;
         }
-        let partial = self.temporary(splits * w.len);
+        let partial = self.layout.temporary(splits * w.len);
         self.push(Conv2dFilter { geometry, splits }, vec![x, y, partial], vec![], format!("{label}, partial"));
         self.sum_of_partials(partial, w, splits, false, 1.0, label);
     }
@@ -313,7 +270,7 @@ impl<'a> Emitter<'a> {
         self.push(kernel, vec![y], vec![partial], label);
     }
 
-    /// The reduction `id`, scaled, as the value of `root`.
+    /// Launches the reduction `id`; the result times `scale` is the value of `root`.
     fn reduce(&mut self, id: Id, root: Id, scale: f32) {
         let node = &self.t.nodes[id];
         let (axes, max) = match &node.op {
@@ -321,17 +278,17 @@ impl<'a> Emitter<'a> {
             Op::Max(axes) => (axes, true),
             op => unreachable!("not a reduction: {op:?}"),
         };
-        let (outer, inner) = dims(self.shape(node.inputs[0]), axes);
+        let (outer, inner) = dims(self.t.shape(node.inputs[0]), axes);
         let group = self.groups[id].clone().expect("every reduction has a prologue");
         let (chain, operands) = self.operands(&group);
-        let (y, label) = (self.place(root), self.label(root));
+        let (y, label) = (self.layout.place(root), self.layout.label(root));
         let length = inner.iter().map(|d| d.0).product();
-        let splits = if self.caps.wide { Reduce::splits_for(y.len, length) } else { 1 };
+        let splits = if self.caps.launches_are_expensive { Reduce::splits_for(y.len, length) } else { 1 };
         if splits == 1 {
             self.push(Reduce { max, outer, inner, scale, splits, chain }, vec![y], operands, label);
             return;
         }
-        let partial = self.temporary(splits * y.len);
+        let partial = self.layout.temporary(splits * y.len);
         self.push(
             Reduce { max, outer, inner, scale: 1.0, splits, chain },
             vec![partial],
@@ -343,9 +300,9 @@ impl<'a> Emitter<'a> {
 
     fn composite(&mut self, id: Id, c: &Composite) {
         let node = &self.t.nodes[id];
-        let mut bindings: Vec<Place> = node.inputs.iter().map(|&i| self.read(i)).collect();
-        bindings.push(self.place(id));
-        let shape = self.shape(node.inputs[0]);
+        let mut bindings: Vec<Place> = node.inputs.iter().map(|&i| self.layout.read(i)).collect();
+        bindings.push(self.layout.place(id));
+        let shape = self.t.shape(node.inputs[0]);
         let kernel: Kernel = match c {
             Composite::Moments { axes } => {
                 let (outer, inner) = dims(shape, axes);
@@ -365,22 +322,22 @@ impl<'a> Emitter<'a> {
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } => unreachable!("expanded before planning"),
         };
-        self.push(kernel, bindings, vec![], self.label(id));
+        self.push(kernel, bindings, vec![], self.layout.label(id));
     }
 
     /// The sequence of a recurrent composite, whose first input is `[T, B, gates H]`.
     fn sequence(&self, id: Id, gates: usize, reverse: bool) -> Sequence {
-        let shape = self.shape(self.t.nodes[id].inputs[0]);
+        let shape = self.t.shape(self.t.nodes[id].inputs[0]);
         Sequence { steps: shape[0], batch: shape[1], units: shape[2] / gates, reverse }
     }
 
     /// Copies the gradients that could not be written in place.
     fn pack(&mut self, id: Id, group: usize) -> Result<()> {
-        let flat = self.gradients(group);
+        let flat = self.layout.gradients(group);
         for (item, &g) in self.t.nodes[id].inputs.iter().enumerate() {
             let i = self.states[group].items[item].clone();
             let y = Place { offset: i.offset, len: numel(&i.shape), ..flat };
-            if self.places.get(&self.t.base(g)) != Some(&y) {
+            if !self.layout.is_at(self.t.base(g), y) {
                 self.copy(g, y, format!("gradient of {}", self.states[group].item_name(item)))?;
             }
         }
@@ -388,8 +345,8 @@ impl<'a> Emitter<'a> {
     }
 
     fn copy(&mut self, id: Id, y: Place, label: String) -> Result<()> {
-        let shape = self.shape(id);
-        let group = Group::of(self.t, id, None, false, &mut HashSet::new());
+        let shape = self.t.shape(id);
+        let group = Fusion::of(self.t, id, None, false, &mut HashSet::new());
         let group = group
             .map_err(|_| Error::failure(format!("plan: {label} of shape {shape:?} cannot be read in one launch")))?;
         self.pointwise(&group, y, false, label);
@@ -398,10 +355,10 @@ impl<'a> Emitter<'a> {
 
     fn update(&mut self, id: Id, group: usize, optimizer: Optimizer, (count, of): (usize, usize)) {
         let inputs = &self.t.nodes[id].inputs;
-        let (g, rate, clock) = (self.read(inputs[0]), self.read(inputs[1]), self.clock());
-        let p = self.state(group, None);
-        let moments: Vec<Place> = optimizer.moments().iter().map(|m| self.state(group, Some(m))).collect();
-        for part in self.parts_of(p.len) {
+        let (g, rate, clock) = (self.layout.read(inputs[0]), self.layout.read(inputs[1]), self.layout.clock());
+        let p = self.layout.state(group, None);
+        let moments: Vec<Place> = optimizer.moments().iter().map(|m| self.layout.state(group, Some(m))).collect();
+        for part in self.layout.parts_of(p.len) {
             let (len, g) = (part.len(), g.part(&part));
             let (kernel, reads): (Kernel, Vec<Place>) = match optimizer {
                 Optimizer::Adam { beta1, beta2, eps } => (
@@ -426,23 +383,23 @@ impl<'a> Emitter<'a> {
         if let Some(table) = table {
             for (row, (name, id)) in metrics.iter().enumerate() {
                 let y = Place { offset: row * ALIGN, len: 1, ..table };
-                if self.places.get(&self.t.base(*id)) != Some(&y) {
+                if !self.layout.is_at(self.t.base(*id), y) {
                     self.copy(*id, y, format!("metric {name}")).expect("a scalar has no digits");
                 }
             }
             let count = metrics.len();
-            let ring = self.whole("ring".into(), Content::Ring, RING_ROWS * count);
-            let clock = self.clock();
+            let ring = self.layout.whole("ring".into(), Content::Ring, RING_ROWS * count);
+            let clock = self.layout.clock();
             self.push(
                 Record { count, stride: ALIGN, rows: RING_ROWS },
                 vec![table, clock, ring],
                 vec![],
                 "metrics".into(),
             );
-            self.program.metrics = metrics.iter().map(|(name, _)| name.clone()).collect();
+            self.layout.program.metrics = metrics.iter().map(|(name, _)| name.clone()).collect();
         }
         if is_round {
-            let clock = self.clock();
+            let clock = self.layout.clock();
             self.push(Tick {}, vec![clock], vec![], "clock".into());
         }
     }

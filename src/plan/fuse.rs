@@ -1,28 +1,28 @@
-//! Which pointwise nodes run inside whose kernel, and the chain of each such kernel.
+//! Decides which pointwise nodes run inside which kernel, and builds the chain of each kernel.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{index::Coords, tensors::Tensors};
 use crate::{
     graph::{Id, Map, Node, Op, numel},
-    kernels::chain::{Chain, Code, Index, Instr, LENGTH, LOADS, Load, OPERANDS, step},
+    kernels::chain::{Chain, Code, Index, Instr, LENGTH, LOADS, Load, OPERANDS},
 };
 
-/// A node of at most this many instructions is computed again wherever it is used, if that reads no more memory than its
-/// stored value would.
+/// Every consumer recomputes a node of at most this many instructions, if this reads no more memory than the stored
+/// value would.
 const CHEAP_INSTRS: usize = 6;
-/// A tensor this many times smaller than the one it is repeated into counts as no memory.
-const SMALLER: usize = 8;
+/// Reads of a tensor that is this many times smaller than the result count as free.
+const MUCH_SMALLER: usize = 8;
 
-/// On a wide device, a tensor of at most this many elements is computed again wherever it is used: the launch would cost more.
-const SMALL: usize = 4096;
+/// Where launches are expensive, every consumer recomputes a tensor of at most this many elements.
+const CHEAP_ELEMENTS: usize = 4096;
 
-/// Nodes that are tried in one chain at most: it would be cut into many anyway, one by one.
+/// Largest number of nodes to try in one chain: a longer chain would be cut many times anyway, one cut at a time.
 const TRIED: usize = 512;
 
 /// A chain with the tensors that it reads, and the product whose epilogue it is.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub struct Fusion {
     pub chain: Chain,
     pub operands: Vec<Id>,
     pub anchor: Option<Id>,
@@ -37,7 +37,7 @@ pub struct Unfuse(pub Id);
 enum Obstacle {
     /// Another node must be computed on its own first.
     Unfuse(Id),
-    /// The place in an operand takes more digits than there are.
+    /// The index into an operand needs more digits than a kernel has.
     Digits,
 }
 
@@ -54,10 +54,10 @@ pub fn takes_chain(op: &Op) -> bool {
     is_pointwise(op) || matches!(op, Op::Sum(_) | Op::Max(_) | Op::Assign { .. })
 }
 
-/// Marks the nodes that are computed inside their consumers: pointwise nodes that are not stored, all of whose uses end
-/// in one kernel, and cheap ones wherever they are used. Unless the device is `wide`, what is repeated into something
-/// much larger is computed once.
-pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec<bool> {
+/// Marks the nodes that are computed inside their consumers: pointwise nodes that are not stored and whose uses all end
+/// in one kernel, and cheap nodes wherever they are used. Where launches are cheap, a node that is repeated into much
+/// larger tensors is computed once.
+pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], launches_are_expensive: bool) -> Vec<bool> {
     let uses = uses(nodes, live, stored);
     let mut fused = vec![false; nodes.len()];
     let mut root: Vec<Option<Id>> = vec![None; nodes.len()];
@@ -70,9 +70,10 @@ pub fn choose(nodes: &[Node], live: &[bool], stored: &[bool], wide: bool) -> Vec
         let roots: Vec<Option<Id>> = uses[id].iter().map(|&u| if fused[u] { root[u] } else { Some(u) }).collect();
         root[id] = roots[0].filter(|_| roots.iter().all(|r| *r == roots[0]));
         let (instrs, large) = &costs[id];
-        let repeated =
-            !wide && *instrs > 1 && uses[id].iter().all(|&u| elements(nodes, u) >= SMALLER * numel(&nodes[id].shape));
-        let small = wide && numel(&nodes[id].shape) <= SMALL;
+        let repeated = !launches_are_expensive
+            && *instrs > 1
+            && uses[id].iter().all(|&u| elements(nodes, u) >= MUCH_SMALLER * numel(&nodes[id].shape));
+        let small = launches_are_expensive && numel(&nodes[id].shape) <= CHEAP_ELEMENTS;
         let cheap = small || (*instrs <= CHEAP_INSTRS && large.len() <= 1);
         let cheap = cheap && uses[id].iter().all(|&u| in_chain(u));
         fused[id] = !repeated && (root[id].is_some_and(in_chain) || cheap);
@@ -88,7 +89,7 @@ fn elements(nodes: &[Node], id: Id) -> usize {
     }
 }
 
-/// For each node, the instructions that computing it takes, and the tensors of about its size that are read for that.
+/// For each node, the number of instructions that compute it, and the tensors of about its size that they read.
 fn costs(nodes: &[Node], stored: &[bool]) -> Vec<(usize, Vec<Id>)> {
     let mut costs: Vec<(usize, Vec<Id>)> = vec![];
     for (id, node) in nodes.iter().enumerate() {
@@ -99,10 +100,10 @@ fn costs(nodes: &[Node], stored: &[bool]) -> Vec<(usize, Vec<Id>)> {
         } else {
             let instrs = own + node.inputs.iter().map(|&i| costs[i].0).sum::<usize>();
             let mut leaves: Vec<Id> = node.inputs.iter().flat_map(|&i| costs[i].1.clone()).collect();
-            leaves.retain(|&l| SMALLER * numel(&nodes[l].shape) > numel(&node.shape));
+            leaves.retain(|&l| MUCH_SMALLER * numel(&nodes[l].shape) > numel(&node.shape));
             leaves.sort();
             leaves.dedup();
-            // More leaves than this make nothing cheap, and the lists would grow with the graph.
+            // A node with more leaves is not cheap in any case, and the lists would grow with the graph.
             leaves.truncate(2);
             (instrs.min(2 * CHEAP_INSTRS), leaves)
         };
@@ -111,7 +112,7 @@ fn costs(nodes: &[Node], stored: &[bool]) -> Vec<(usize, Vec<Id>)> {
     costs
 }
 
-/// For each node, the nodes that use its value, views looked through unless they are stored themselves.
+/// For each node, the nodes that use its value, directly or through views that are not stored.
 fn uses(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<Vec<Id>> {
     let mut uses: Vec<Vec<Id>> = vec![vec![]; nodes.len()];
     for id in (0..nodes.len()).rev().filter(|&id| live[id]) {
@@ -131,7 +132,7 @@ fn uses(nodes: &[Node], live: &[bool], stored: &[bool]) -> Vec<Vec<Id>> {
 /// Builds one chain.
 struct Builder<'a> {
     tensors: &'a Tensors,
-    /// The inline nodes whose being inline the chain depends on.
+    /// The inline nodes that the chain assumes to be inline.
     seen: &'a mut HashSet<Id>,
     root: Id,
     count: usize,
@@ -139,7 +140,7 @@ struct Builder<'a> {
     accumulator: Option<Id>,
     registers: HashMap<(Id, Coords), Value>,
     drafts: Vec<Draft>,
-    group: Group,
+    group: Fusion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,9 +160,9 @@ enum Slot {
 /// An instruction before the number of loads is known.
 type Draft = (Code, Slot, Slot, f64);
 
-impl Group {
-    /// The chain that yields a tensor: `compute` its own operation here, or take it as it is. `seen` gets the inline nodes
-    /// whose being inline it depends on.
+impl Fusion {
+    /// The chain that yields a tensor: with `compute` by the tensor's own operation, else from its value, which can be
+    /// an operand. `seen` receives the inline nodes that the chain assumes to be inline.
     pub fn of(
         tensors: &Tensors,
         root: Id,
@@ -171,7 +172,7 @@ impl Group {
     ) -> Result<Self, Unfuse> {
         let shape = &tensors.nodes[root].shape;
         let count = numel(shape);
-        let (registers, drafts, group) = (HashMap::new(), vec![], Group::default());
+        let (registers, drafts, group) = (HashMap::new(), vec![], Fusion::default());
         let mut b = Builder { tensors, seen, root, count, accumulator, registers, drafts, group };
         let coords = Coords::identity(shape);
         let result = if compute { b.compute(root, coords) } else { b.value(root, coords) };
@@ -182,7 +183,7 @@ impl Group {
         match result? {
             Value::Constant(c) => b.drafts.push((Code::Const, Slot::Accumulator, Slot::Accumulator, c)),
             Value::Register(Slot::Instr(_) | Slot::Accumulator) => {}
-            // The chain's value is its last instruction; a bare operand needs one.
+            // The last instruction gives the chain's value, so a bare operand needs one.
             Value::Register(slot) => b.drafts.push((Code::MulC, slot, slot, 1.0)),
         }
         b.finish()
@@ -190,7 +191,7 @@ impl Group {
 }
 
 impl Builder<'_> {
-    fn finish(mut self) -> Result<Group, Unfuse> {
+    fn finish(mut self) -> Result<Fusion, Unfuse> {
         let loads = self.group.chain.loads.len();
         if self.group.operands.len() > OPERANDS || loads > LOADS || self.drafts.len() > LENGTH {
             return Err(Unfuse(self.cut()));
@@ -206,11 +207,11 @@ impl Builder<'_> {
         Ok(self.group)
     }
 
-    /// Where to cut a chain that is too long: at the largest part that is computed on far fewer elements than the root, as a
-    /// launch of its own costs next to nothing, else at the part that is nearest to half of the chain.
+    /// The node at which to cut a chain that is too long: the largest part that has far fewer elements than the root,
+    /// because its launch is cheap; else the part nearest to half of the chain.
     fn cut(&self) -> Id {
         let (nodes, inlined, below) = (self.tensors.nodes.as_slice(), &self.group.inlined, self.below());
-        let small = |id: &Id| SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[self.root].shape);
+        let small = |id: &Id| MUCH_SMALLER * numel(&nodes[*id].shape) <= numel(&nodes[self.root].shape);
         let parts = inlined.iter().copied().filter(small).map(|id| (below[&id], id));
         if let Some((_, id)) = parts.max().filter(|(instrs, _)| *instrs > 1) {
             return id;
@@ -220,7 +221,7 @@ impl Builder<'_> {
         parts.min_by_key(distance).expect("a single operation fits a chain")
     }
 
-    /// For each inlined node, how many there are below it, itself among them.
+    /// For each inlined node, the number of inlined nodes that it is computed from, itself included.
     fn below(&self) -> HashMap<Id, usize> {
         let nodes = self.tensors.nodes.as_slice();
         let numbers: HashMap<Id, usize> = self.group.inlined.iter().enumerate().map(|(n, &id)| (id, n)).collect();
@@ -231,7 +232,7 @@ impl Builder<'_> {
                 open.extend(&nodes[id].inputs);
             }
         }
-        // Inputs come before what uses them.
+        // Ids are a topological order: inputs come before their users.
         let mut sets: HashMap<Id, Vec<u64>> = HashMap::new();
         for id in order {
             let mut set = vec![0u64; self.group.inlined.len().div_ceil(64)];
@@ -276,7 +277,7 @@ impl Builder<'_> {
 
     fn operand(&mut self, id: Id, coords: &Coords) -> Result<Value, Obstacle> {
         let index = coords.index(&self.tensors.nodes[id].shape, self.count).ok_or(Obstacle::Digits)?;
-        let Group { chain, operands, .. } = &mut self.group;
+        let Fusion { chain, operands, .. } = &mut self.group;
         let operand = position_or_push(operands, id);
         let load = position_or_push(&mut chain.loads, Load { operand, index });
         Ok(Value::Register(Slot::Load(load)))
@@ -287,7 +288,7 @@ impl Builder<'_> {
         if is_view(&node.op) {
             let input = node.inputs[0];
             let inner = coords.through(&node.op, &self.tensors.nodes[input].shape, &node.shape);
-            // Where digits cannot express the view, one of its sides has to lie in memory as it is.
+            // If digits cannot express the view, its input or its result must be stored.
             let value = inner.ok_or(Obstacle::Digits).and_then(|inner| self.value(input, inner));
             return value.map_err(|obstacle| match obstacle {
                 Obstacle::Digits if self.tensors.is_inline(input) => Obstacle::Unfuse(input),
@@ -308,7 +309,7 @@ impl Builder<'_> {
                 let (code, c) = Code::of(f);
                 match self.value(a, coords)? {
                     Value::Register(a) => Ok(self.push(code, a, a, c)),
-                    Value::Constant(x) => Ok(Value::Constant(step(code, x, x, c))),
+                    Value::Constant(x) => Ok(Value::Constant(code.apply(x, x, c))),
                 }
             }
             Op::Add => {
@@ -343,7 +344,7 @@ impl Builder<'_> {
         let (a, b) = (self.value(a, coords.clone())?, self.value(b, coords)?);
         Ok(match (code, a, b) {
             (_, Value::Register(a), Value::Register(b)) => self.push(code, a, b, c),
-            (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(step(code, a, b, c)),
+            (_, Value::Constant(a), Value::Constant(b)) => Value::Constant(code.apply(a, b, c)),
             (Code::Add, Value::Register(r), Value::Constant(k))
             | (Code::Add, Value::Constant(k), Value::Register(r)) => self.push(Code::AddC, r, r, k),
             (Code::Mul, Value::Register(r), Value::Constant(k))
@@ -363,21 +364,21 @@ impl Builder<'_> {
         })
     }
 
-    /// The negated tensor, where a node is one that is computed here.
+    /// x, if a node is -x and is computed in this chain.
     fn negated(&mut self, id: Id) -> Option<Id> {
         let (x, c) = self.with_constant(id, &Op::Mul)?;
         (c == -1.0).then_some(x)
     }
 
-    /// y and slope, where a node is the derivative of leaky ReLU by its result y: step(y) * (1 - slope) + slope.
+    /// y and slope, if a node is the derivative of leaky ReLU in terms of its result y: step(y) * (1 - slope) + slope.
     fn mask(&mut self, id: Id) -> Option<(Id, f64)> {
         let (scaled, slope) = self.with_constant(id, &Op::Add).unwrap_or((id, 0.0));
         let (step, scale) = self.with_constant(scaled, &Op::Mul).unwrap_or((scaled, 1.0));
-        let is_step = self.tensors.nodes[step].op == Op::Map(Map::Step) && self.is_inline(step);
+        let is_step = self.tensors.nodes[step].op == Op::Map(Map::IsPositive) && self.is_inline(step);
         (is_step && scale == 1.0 - slope).then(|| (self.tensors.nodes[step].inputs[0], slope))
     }
 
-    /// The parts of an inlined `x op constant`.
+    /// x and the constant, if a node is an inlined `x op constant`.
     fn with_constant(&mut self, id: Id, op: &Op) -> Option<(Id, f64)> {
         let node = &self.tensors.nodes[id];
         let fits = node.op == *op && self.is_inline(id);
@@ -386,7 +387,7 @@ impl Builder<'_> {
     }
 }
 
-/// The place of a value in a list, at its end if it is new.
+/// The index of a value in a list; a new value is appended.
 fn position_or_push<V: PartialEq>(list: &mut Vec<V>, value: V) -> usize {
     list.iter().position(|v| *v == value).unwrap_or_else(|| {
         list.push(value);

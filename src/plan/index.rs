@@ -1,7 +1,8 @@
-//! Where in a tensor each element of an iteration lies, carried through views.
+//! Index arithmetic: the place in a tensor of each element of an iteration, followed through views.
 //!
-//! The iteration counts n = 0.. in row-major order of the consumer's shape. Each axis of a viewed tensor has a coordinate
-//! `offset + sum of weight * ((n / div) % extent)`. Views only rearrange these digits; what they cannot express has to be copied.
+//! The iteration counts n = 0.. in row-major order of the consumer's shape. Each axis of a viewed tensor has a
+//! coordinate `offset + sum of weight * ((n / div) % extent)`. Views only rearrange these digits. A view that digits
+//! cannot express needs a copy.
 
 use crate::{
     graph::{Op, numel},
@@ -38,7 +39,7 @@ impl Coords {
         Self((0..shape.len()).map(axis).collect())
     }
 
-    /// From the coordinates in a view's result to those in its input; `None` where digits cannot say it.
+    /// Turns the coordinates in a view's result into those in its input; `None` if digits cannot express them.
     pub fn through(&self, view: &Op, input: &[usize], output: &[usize]) -> Option<Self> {
         let axes = &self.0;
         match view {
@@ -85,7 +86,8 @@ impl Coords {
         Some(Self(result))
     }
 
-    /// The place within a tensor of this shape, or `None` if it takes more digits than a kernel has.
+    /// The flat index into a tensor of this shape for an iteration of `count` elements, or `None` if it needs more
+    /// digits than a kernel has.
     pub fn index(&self, shape: &[usize], count: usize) -> Option<Index> {
         let Axis { offset, terms } = flatten(&self.0, shape);
         let identity = terms == [Term { div: 1, extent: count, weight: 1 }] || (count == 1 && terms.is_empty());
@@ -94,7 +96,8 @@ impl Coords {
     }
 }
 
-/// Several axes as one, whose coordinate counts their elements in row-major order; digits that continue each other are one.
+/// Joins axes into one whose coordinate counts their elements in row-major order, and merges digits that continue each
+/// other.
 fn flatten(axes: &[Axis], shape: &[usize]) -> Axis {
     let (mut offset, mut terms) = (0, vec![]);
     for (a, axis) in axes.iter().enumerate() {
@@ -116,7 +119,8 @@ fn flatten(axes: &[Axis], shape: &[usize]) -> Axis {
     Axis { offset, terms: merged }
 }
 
-/// One axis as several; every digit must fall into one of them, at worst after a cut at their border.
+/// Splits one axis into several. Every digit must fall into one of them, if necessary after a cut at their border; else
+/// `None`.
 fn split(flat: Axis, shape: &[usize]) -> Option<Vec<Axis>> {
     if shape.len() == 1 {
         return Some(vec![flat]);
@@ -175,7 +179,7 @@ mod tests {
         }
     }
 
-    /// Axes that share no borders with those before are one run of elements first.
+    /// Where old and new axes share no borders, a reshape treats them as one run of elements.
     #[test]
     fn a_reshape_across_borders_is_the_identity() {
         let coords = Coords::identity(&[10, 6]).through(&Op::Reshape, &[4, 3, 5], &[10, 6]).unwrap();

@@ -1,18 +1,19 @@
-//! What outgrows a launch or an adapter: long matrix products become several, and the rest is refused.
+//! Limits of a launch and of an adapter: long matrix products become several, all other excess is refused.
 
 use crate::{
     error::{Error, Result},
-    graph::{Form, Graph, Node, Op, Role, T, numel},
-    kernels::{Caps, LOOP},
-    program::{Buffer, Content, Step},
+    graph::{Form, Graph, Node, Op, Role, Var, numel},
+    kernels::{Caps, MAX_LOOP},
+    program::{Buffer, Content, Launch},
 };
 
-/// A matrix product over more terms than a loop may have: the sum of a batch of shorter ones, over ranges of the terms.
+/// A matrix product over more terms than a loop may have, as the sum of a batch of shorter products over ranges of the
+/// terms; `None` for any other node.
 ///
-/// Its inputs are `[L, M, K]` and `[L, K, N]`, or their transposes, by its role.
-pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[T<'g>]) -> Option<T<'g>> {
+/// Its inputs are `[L, M, K]` and `[L, K, N]`, or their transposes, depending on its role.
+pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[Var<'g>]) -> Option<Var<'g>> {
     let Op::Contract { form: form @ Form::MatMul, role } = node.op else { return None };
-    // Which axis of each input the terms lie along: the last one, or the one before it.
+    // For each input, whether the terms lie along the last axis, or along the one before it.
     let terms_last = match role {
         Role::Y => [true, false],
         Role::X => [true, true],
@@ -20,13 +21,13 @@ pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[T<'g>]) -> 
     };
     let rank = node.shape.len();
     let terms = inputs[0].dim(rank - 1 - usize::from(!terms_last[0]));
-    let ranges = terms.div_ceil(LOOP);
+    let ranges = terms.div_ceil(MAX_LOOP);
     if ranges == 1 {
         return None;
     }
     let span = terms.div_ceil(ranges);
     let products = numel(&node.shape[..rank - 2]);
-    let split = |t: T<'g>, last: bool| {
+    let split = |t: Var<'g>, last: bool| {
         let other = t.len() / products / terms;
         let (from, to) = match last {
             true => ([products, other, terms], [products, other, ranges * span]),
@@ -45,15 +46,14 @@ pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[T<'g>]) -> 
     Some(partial.sum(&[1]).reshape(&node.shape))
 }
 
-/// Limits of kernels and of the adapter, and that no launch writes what it also binds otherwise.
-pub(super) fn check(step: &Step, buffers: &[Buffer], caps: &Caps) -> Result<()> {
-    let refused = |why: String| Err(Error::failure(format!("{}: {why}", step.title())));
-    // The CPU runner has neither workgroups nor indices of 32 bits.
-    if caps.wide {
-        if let Some(obstacle) = step.kernel.obstacle() {
+/// Checks the limits of kernels and of the adapter, and that no launch binds a buffer twice if it writes it.
+pub(super) fn check(launch: &Launch, buffers: &[Buffer], caps: &Caps) -> Result<()> {
+    let refused = |why: String| Err(Error::failure(format!("{}: {why}", launch.title())));
+    if caps.runs_shaders {
+        if let Some(obstacle) = launch.kernel.obstacle() {
             return refused(obstacle);
         }
-        let [across, down, _] = step.kernel.launch(caps).groups;
+        let [across, down, _] = launch.kernel.dispatch(caps).groups;
         if down > caps.max_groups {
             let most = u64::from(caps.max_groups).pow(2);
             return refused(format!(
@@ -62,13 +62,13 @@ pub(super) fn check(step: &Step, buffers: &[Buffer], caps: &Caps) -> Result<()> 
             ));
         }
     }
-    for range in step.bindings.iter().chain(&step.operands) {
+    for range in launch.bindings.iter().chain(&launch.operands) {
         let bytes = 4 * range.len as u64;
         if bytes > caps.max_binding {
             let (what, advice) = match &buffers[range.buffer].content {
                 content @ (Content::Items | Content::Classes) => (content.to_string(), "fewer or smaller examples"),
                 content @ (Content::State(_) | Content::Gradients(_)) => (content.to_string(), "a smaller model"),
-                _ => (step.title(), "a smaller batch or size"),
+                _ => (launch.title(), "a smaller batch or size"),
             };
             let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
             return Err(Error::failure(format!(
@@ -78,15 +78,16 @@ pub(super) fn check(step: &Step, buffers: &[Buffer], caps: &Caps) -> Result<()> 
             )));
         }
     }
-    let read_only = step.kernel.buffers();
+    let read_only = launch.kernel.buffers();
     let read_only = read_only.reads.len() + read_only.words.len();
-    for (i, written) in step.bindings.iter().enumerate().skip(read_only) {
-        let others = step.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&step.operands);
+    for (i, written) in launch.bindings.iter().enumerate().skip(read_only) {
+        let others =
+            launch.bindings.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, r)| r).chain(&launch.operands);
         for other in others {
             assert!(
                 other.buffer != written.buffer,
                 "plan: {} binds buffer {} twice, once to write",
-                step.title(),
+                launch.title(),
                 written.buffer
             );
         }

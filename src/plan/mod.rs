@@ -1,17 +1,17 @@
 //! From a graph to a [`Program`]: lower, fuse, order, place, check. A pure function of the graph and the capabilities.
 //!
-//! Launches follow the creation order of the nodes, which is how updates and assignments in the middle of a graph get
-//! their meaning. A fused node moves to the launch of its root; where that would carry a read of a state past the
-//! state's update, it is computed on its own instead.
+//! Launches follow the creation order of the nodes; this order gives updates and assignments in the middle of a graph
+//! their meaning. A fused node moves to the launch of its root. If this would move a read of a state past the state's
+//! update, the node gets a launch of its own instead.
 //!
-//! Graphs of many critic steps or unrolled sequences have 100,000 nodes: nothing here may look at all of them for each of them.
+//! Graphs of many critic steps or unrolled sequences have 100,000 nodes: no pass may be quadratic in their number.
 
+mod chains;
 mod emit;
 mod fuse;
-mod groups;
 mod index;
+mod layout;
 mod limits;
-mod place;
 mod slots;
 mod states;
 mod tensors;
@@ -20,14 +20,14 @@ use std::collections::HashMap;
 
 use crate::{
     error::Result,
-    graph::{Composite, Graph, Id, Node, Op, T},
-    kernels::{Caps, gather::Data},
+    graph::{Composite, Graph, Id, Node, Op, Var},
+    kernels::{Caps, gather::DataLayout},
     program::Program,
 };
 use states::States;
 use tensors::Tensors;
 
-/// Rounds whose metrics are kept on the device.
+/// Number of newest rounds whose metrics the device keeps.
 pub const RING_ROWS: usize = 256;
 
 /// Plans a graph for an adapter. `data` describes the data set that batches come from.
@@ -35,43 +35,43 @@ pub const RING_ROWS: usize = 256;
 /// A graph with updates or metrics is a training round: its program records the metrics and advances the clock.
 ///
 /// # Errors
-/// A tensor that outgrows a limit of the adapter, and a state that is read after it was overwritten.
-pub fn plan(graph: &Graph, caps: &Caps, data: Option<Data>) -> Result<Program> {
+/// A tensor that exceeds a limit of the adapter, or a state that is read after it was overwritten.
+pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Program> {
     let (nodes, metrics, outputs) = expand(graph, caps);
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
     let live = live(&nodes, roots.clone());
     let mut t = Tensors::new(nodes, live);
     t.states.check_order(&t, graph)?;
     t.store(roots);
-    t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.wide);
-    let groups = groups::build(&mut t)?;
-    emit::Emitter::new(&t, groups, graph.groups(), caps, data).program(&metrics, &outputs)
+    t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
+    let groups = chains::build(&mut t)?;
+    emit::Emitter::new(&t, &groups, &graph.groups(), caps, data).program(&metrics, &outputs)
 }
 
-/// Tensors with the names that the host knows them by.
+/// Names of tensors that the host reads, with their nodes.
 type Named = Vec<(String, Id)>;
 
-/// The nodes with every composite that has no kernel, and every product that is too long for one, replaced by what it is
-/// in others; and the metrics and outputs among them.
+/// The nodes of a graph, with every composite that has no kernel replaced by its definition, and every product that is
+/// too long for a launch by shorter products; and the metrics and outputs among the new nodes.
 fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
     let (lowered, nodes) = (Graph::new(), graph.nodes());
     let (states, metrics, outputs) = (States::new(&nodes), graph.metrics(), graph.outputs());
-    // What the host reads at the end of a state that is overwritten before is a copy.
+    // A metric or output that is a state is copied if the state is overwritten later in the round.
     let lost = |(_, id): &&(String, Id)| states.expired(*id, nodes.len());
     let mut copies: HashMap<Id, Id> = metrics.iter().chain(&outputs).filter(lost).map(|(_, id)| (*id, *id)).collect();
     let mut map: Vec<Id> = vec![];
     for (id, node) in nodes.iter().enumerate() {
-        let mut inputs: Vec<T> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
+        let mut inputs: Vec<Var> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
         if let (Op::Assign { group, .. }, Some(value)) = (&node.op, inputs.first_mut())
             && matches!(value.op(), Op::State { group: from, .. } if from == *group)
         {
-            // One launch cannot read and write the same buffer: this can be computed on its own.
+            // One launch cannot read and write the same buffer: the detached value can get a launch of its own.
             *value = value.detach();
         }
         let t = match &node.op {
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
             op => {
-                let shortened = if caps.wide { limits::shortened(&lowered, node, &inputs) } else { None };
+                let shortened = if caps.runs_shaders { limits::shortened(&lowered, node, &inputs) } else { None };
                 shortened.unwrap_or_else(|| lowered.node(op.clone(), &inputs, node.shape.clone()))
             }
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// A temporary: elements, and the first and last step that touch it.
+/// A temporary: its number of elements, and the first and last launch that use it.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetime {
     pub len: usize,
@@ -10,13 +10,13 @@ pub struct Lifetime {
     pub last: usize,
 }
 
-/// Gives every temporary a slot such that two that are alive in one step never share one.
-/// Returns the slot of each and the length of each slot: the largest first, each into the smallest slot that is free for its
-/// lifetime, as the largest decide how much there must be.
+/// Gives every temporary a slot; two temporaries that are alive at the same launch never share one. Returns the slot of
+/// each temporary and the length of each slot. The largest temporary comes first, because the largest determine the
+/// total, and each goes into the smallest slot that is free during its lifetime.
 pub fn assign(temporaries: &[Lifetime]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..temporaries.len()).collect();
     order.sort_by_key(|&t| std::cmp::Reverse(temporaries[t].len));
-    // The first is the largest, and slots grow no larger than those before them.
+    // Slots are created in order of falling length, so the last free one is the smallest.
     let (mut slots, mut lens, mut slot_of) = (Slots::default(), vec![], vec![0; temporaries.len()]);
     for t in order {
         let Lifetime { len, first, last } = temporaries[t];
@@ -29,15 +29,15 @@ pub fn assign(temporaries: &[Lifetime]) -> (Vec<usize>, Vec<usize>) {
     (slot_of, lens)
 }
 
-/// Which slots are in use when. The blocks of level l are 2^l slots each, and of a block it is kept when all of its slots are in
-/// use: what is then alive finds no place there, so that most slots need not be looked at one by one.
+/// When each slot is in use. A block of level l covers 2^l slots and stores the launches at which all of them are in
+/// use. A search skips blocks without a free slot, so it visits few slots.
 #[derive(Default)]
 struct Slots {
     levels: Vec<Vec<Steps>>,
 }
 
 impl Slots {
-    /// A new slot, that is never in use.
+    /// Adds a slot that is not in use.
     fn add(&mut self) -> usize {
         let slot = self.levels.first().map_or(0, Vec::len);
         for (level, blocks) in self.levels.iter_mut().enumerate() {
@@ -51,7 +51,7 @@ impl Slots {
     }
 
     fn occupy(&mut self, slot: usize, first: usize, last: usize) {
-        // What no step touches occupies nothing.
+        // A temporary that no launch uses occupies nothing.
         let mut pieces: Vec<(usize, usize)> = (first <= last).then_some((first, last)).into_iter().collect();
         for level in 0..self.levels.len() {
             let block = slot >> level;
@@ -62,7 +62,7 @@ impl Slots {
         }
     }
 
-    /// The last slot that is free from one step to another.
+    /// The last slot that is free from launch `first` to launch `last`.
     fn last_free(&self, first: usize, last: usize) -> Option<usize> {
         let mut open = vec![(self.levels.len().checked_sub(1)?, 0)];
         while let Some((level, block)) = open.pop() {
@@ -78,12 +78,12 @@ impl Slots {
     }
 }
 
-/// A set of steps: the first and last of each run.
+/// A set of positions of launches, as runs: first -> last.
 #[derive(Default)]
 struct Steps(BTreeMap<usize, usize>);
 
 impl Steps {
-    /// Adds steps of which none is in the set.
+    /// Adds a run of positions, none of which is in the set.
     fn insert(&mut self, mut first: usize, mut last: usize) {
         if let Some((&before, &end)) = self.0.range(..first).next_back()
             && end + 1 == first
@@ -96,7 +96,7 @@ impl Steps {
         self.0.insert(first, last);
     }
 
-    /// The runs of the steps from one to another that are in the set.
+    /// The runs of the set's positions from `first` to `last`.
     fn common(&self, first: usize, last: usize) -> impl Iterator<Item = (usize, usize)> {
         let before = self.0.range(..first).next_back();
         let runs = before.into_iter().chain(self.0.range(first..=last.max(first)));
@@ -108,7 +108,7 @@ impl Steps {
 mod tests {
     use super::*;
 
-    /// The same slots, by a look at all that lies in each.
+    /// The same slots, found by comparing with every temporary in each slot.
     fn one_by_one(temporaries: &[Lifetime]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..temporaries.len()).collect();
         order.sort_by_key(|&t| std::cmp::Reverse(temporaries[t].len));

@@ -1,4 +1,4 @@
-//! When states are overwritten.
+//! Tracks when states are read and when they are overwritten.
 
 use std::collections::HashMap;
 
@@ -8,18 +8,19 @@ use crate::{
     graph::{Graph, Id, Node, Op, WHOLE},
 };
 
-/// The reads and the ends of states.
+/// The nodes that read states, and the nodes that overwrite them.
 pub struct States {
     /// For each state node, the update or assignment that overwrites it.
     expiry: Vec<Option<Id>>,
-    /// The nodes that read a tensor of a group, in order.
+    /// For each (group, item), the state nodes that read it, in order.
     reads: HashMap<(usize, usize), Vec<Id>>,
 }
 
 impl States {
     pub fn new(nodes: &[Node]) -> Self {
         let mut reads: HashMap<(usize, usize), Vec<Id>> = HashMap::new();
-        // The updates and assignments of each group, and the positions among them of those that touch a tensor of it.
+        // The updates and assignments of each group, and for each tensor the positions among them of those that change
+        // it.
         let mut effects: HashMap<usize, Vec<Id>> = HashMap::new();
         let mut touches: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
         for (id, node) in nodes.iter().enumerate() {
@@ -52,12 +53,12 @@ impl States {
         Self { expiry: nodes.iter().map(end).collect(), reads }
     }
 
-    /// The update or assignment that overwrites a state.
+    /// The update or assignment that overwrites the version of a state that this node reads.
     pub fn end(&self, state: Id) -> Option<Id> {
         self.expiry[state]
     }
 
-    /// Whether a tensor is a state that is overwritten before `reader`.
+    /// Whether a tensor is a state that is overwritten before node `reader`.
     pub fn expired(&self, tensor: Id, reader: Id) -> bool {
         self.expiry[tensor].is_some_and(|end| reader > end)
     }
@@ -68,7 +69,7 @@ impl States {
         reads[..reads.partition_point(|&read| read < id)].last().copied()
     }
 
-    /// No node may be created from a state's old version after the state was overwritten.
+    /// Refuses a node that reads a state's old version after the state was overwritten.
     pub fn check_order(&self, t: &Tensors, graph: &Graph) -> Result<()> {
         for id in (0..t.nodes.len()).filter(|&id| t.live[id]) {
             for &state in t.nodes[id].inputs.iter().filter(|s| self.expired(**s, id)) {

@@ -7,15 +7,15 @@ use crate::graph::{ALIGN, Form, Id, Node, Op, numel};
 pub struct Tensors {
     pub nodes: Vec<Node>,
     pub live: Vec<bool>,
-    /// Somebody needs the value as it is in memory.
+    /// Whether a kernel or the host reads the value from memory.
     pub stored: Vec<bool>,
-    /// Computed inside the kernels that use it.
+    /// Whether consumers compute the value inside their own kernels.
     pub fused: Vec<bool>,
     /// When states are overwritten.
     pub states: States,
-    /// Where a node only names memory of its input anew, its first element there.
+    /// If a node is a view that needs no kernel, the offset of its first element in its input.
     renamed: Vec<Option<usize>>,
-    /// The live nodes that have a node as an input, once each, in order.
+    /// For each node, the live nodes that have it as an input, once each, in order.
     users: Vec<Vec<Id>>,
 }
 
@@ -36,7 +36,7 @@ impl Tensors {
         Self { nodes, live, stored: nothing.clone(), fused: nothing, states, renamed, users }
     }
 
-    /// Marks the tensors that kernels, or the host, which wants those of `kept`, read as plain memory.
+    /// Marks the tensors that kernels read as whole buffers, and the tensors `kept`, which the host reads.
     pub fn store(&mut self, kept: impl Iterator<Item = Id>) {
         for id in kept {
             let id = self.readable(id, self.nodes.len());
@@ -56,7 +56,7 @@ impl Tensors {
         }
     }
 
-    /// The tensor whose memory a reader of this one can read: the one that it renames, but for a state that is overwritten by then.
+    /// The tensor that `reader` should bind for `id`: its base, unless that is a state that will have been overwritten.
     fn readable(&self, id: Id, reader: Id) -> Id {
         if self.renamed[id].is_none() {
             return id;
@@ -65,8 +65,8 @@ impl Tensors {
         if self.states.expired(base, reader) { id } else { base }
     }
 
-    /// What a product reads of one of its inputs: a matrix that is the transpose of another is read as that one, and it is said
-    /// that it is one, unless the other is a state that is overwritten by then.
+    /// The matrix that a product reads for one of its inputs, and whether to transpose it. For the transpose of another
+    /// matrix this is the other matrix, unless that is a state that will have been overwritten.
     pub fn factor(&self, product: Id, input: Id) -> (Id, bool) {
         let (op, node) = (&self.nodes[product].op, &self.nodes[input]);
         if let (Op::Contract { form: Form::MatMul, .. }, Op::Permute(perm)) = (op, &node.op) {
@@ -79,7 +79,17 @@ impl Tensors {
         (input, false)
     }
 
-    /// Whether consumers compute a node (or look through it) themselves.
+    /// The extents of a tensor.
+    pub fn shape(&self, id: Id) -> &[usize] {
+        &self.nodes[id].shape
+    }
+
+    /// The number of elements of a tensor.
+    pub fn len(&self, id: Id) -> usize {
+        numel(self.shape(id))
+    }
+
+    /// Whether consumers compute a node themselves, or look through it if it is a view.
     pub fn is_inline(&self, id: Id) -> bool {
         !self.stored[id] && (is_view(&self.nodes[id].op) || self.fused[id])
     }
@@ -92,7 +102,7 @@ impl Tensors {
         }
     }
 
-    /// Whether a node only renames memory.
+    /// Whether a node is a view of memory that another node owns.
     pub fn is_alias(&self, id: Id) -> bool {
         !self.stored[id] && self.renamed[id].is_some()
     }
@@ -118,7 +128,7 @@ impl Tensors {
         &self.users[id]
     }
 
-    /// The nodes that use a tensor's memory, renamings looked through; one may come several times.
+    /// The nodes that read a tensor's memory, directly or through aliases; a node can occur several times.
     pub fn readers(&self, base: Id) -> impl Iterator<Item = Id> {
         let mut open: Vec<Id> = self.users[base].iter().rev().copied().collect();
         std::iter::from_fn(move || {
@@ -132,18 +142,18 @@ impl Tensors {
         })
     }
 
-    /// Whether a node alone uses a tensor's memory.
+    /// Whether `reader` is the only reader of a tensor's memory.
     pub fn is_only_reader(&self, reader: Id, base: Id) -> bool {
         let mut readers = self.readers(base).peekable();
         readers.peek().is_some() && readers.all(|id| id == reader)
     }
 }
 
-/// For each node that only names memory of its input anew, its first element there: the same elements, or a range that can be
-/// bound of what a kernel leaves in memory anyway.
+/// For each view that needs no kernel, the offset of its first element in its input. Such a view has the same elements,
+/// or a range that can be bound of an input that always lies in memory.
 fn renamed(nodes: &[Node]) -> Vec<Option<usize>> {
     let mut renamed = vec![None; nodes.len()];
-    // Whether a kernel leaves a tensor in memory whoever wants it.
+    // Whether a node's value always lies in memory, even if no reader needs it there.
     let mut in_memory = vec![false; nodes.len()];
     for (id, node) in nodes.iter().enumerate() {
         let input = node.inputs.first().copied();

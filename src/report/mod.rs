@@ -1,4 +1,4 @@
-//! Pictures for people: grids of images, clouds of points, curves, and PNG files that are never half written.
+//! Pictures for people: grids of images, scatter plots and curves; PNG files are written whole or not at all.
 
 mod series;
 
@@ -16,11 +16,11 @@ pub use series::{series, symbols};
 const GAP: u32 = 2;
 /// Smaller images are enlarged by a whole factor until a cell is at least this wide and high.
 const MIN_CELL: u32 = 56;
-/// The most pixels on a side of a picture, and the most bytes of all of them: what viewers open without trouble.
+/// Largest side of a picture in pixels, and its largest size in bytes: viewers open such pictures without trouble.
 const MAX_SIDE: u64 = 16_384;
 const MAX_BYTES: u64 = 128 << 20;
 const SEPARATOR: Rgb<u8> = Rgb([64, 64, 72]);
-/// Side of a scatter plot.
+/// Side of a scatter plot in pixels.
 const PLOT: u32 = 512;
 const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
 const REAL: [f32; 3] = [150.0, 160.0, 175.0];
@@ -61,18 +61,18 @@ pub fn grid(images: &[f32], shape: &[usize], columns: usize) -> Result<RgbImage>
     Ok(picture)
 }
 
-/// The factor by which images of this size are enlarged.
+/// The whole factor by which images of this size are enlarged.
 fn scale(height: usize, width: usize) -> u32 {
     MIN_CELL.div_ceil(height.min(width) as u32)
 }
 
-/// Width and height of a grid's cell, with the gap before it.
+/// Width and height of a grid's cell in pixels, with the gap before it.
 fn cell(height: usize, width: usize) -> [u64; 2] {
     [width, height].map(|side| side as u64 * u64::from(scale(height, width)) + u64::from(GAP))
 }
 
-/// How many columns a grid of `count` images `[C, H, W]` can have, at most those that are wanted, and how many of the images
-/// such a picture can hold.
+/// Number of columns of a grid of `count` images `[C, H, W]`, at most `columns`, and the number of these images that
+/// fit into a picture of the largest size.
 pub fn fitting(shape: &[usize], columns: usize, count: usize) -> (usize, usize) {
     let &[_, height, width] = shape else { return (columns, count) };
     let ([cell_width, cell_height], gap) = (cell(height, width), u64::from(GAP));
@@ -88,7 +88,7 @@ fn is_possible([width, height]: [u64; 2]) -> bool {
     width.max(height) <= MAX_SIDE && 3 * width * height <= MAX_BYTES
 }
 
-/// An empty picture.
+/// A picture of one colour.
 ///
 /// # Errors
 /// `Failure` if it is larger than a picture may be, or there is no memory for it.
@@ -112,7 +112,7 @@ fn byte(value: f32) -> u8 {
 }
 
 /// Plots `points` over `real`, both `[N, 2]` back to back, y upwards. The plot shows -`extent` to `extent` on both
-/// axes; without one, all of `real` and a margin.
+/// axes; without `extent`, all of `real` (or of `points`, if there is no `real`) and a margin.
 pub fn scatter(points: &[f32], real: &[f32], extent: Option<f32>) -> RgbImage {
     let farthest = |values: &[f32]| values.iter().filter(|v| v.is_finite()).fold(0f32, |far, v| far.max(v.abs()));
     let extent = extent.unwrap_or_else(|| 1.15 * farthest(if real.is_empty() { points } else { real }));
@@ -127,7 +127,7 @@ pub fn scatter(points: &[f32], real: &[f32], extent: Option<f32>) -> RgbImage {
     picture
 }
 
-/// Blends a disc with soft edges into `picture`; what lies outside is left out.
+/// Blends a disc with soft edges into `picture`; the part outside the picture is skipped.
 fn disc(picture: &mut RgbImage, centre: [f32; 2], radius: f32, colour: [f32; 3], opacity: f32) {
     let reach = radius + 1.0;
     let covered = |axis: usize| {

@@ -10,27 +10,27 @@ use plotters::prelude::*;
 use super::{GAP, GENERATED, PAPER, REAL, SEPARATOR, is_possible, page};
 use crate::error::{Error, Result};
 
-/// The most panels in a picture.
+/// Largest number of panels in a picture.
 const MAX_PANELS: usize = 12;
-/// The most panels side by side.
+/// Largest number of panels side by side.
 const COLUMNS: usize = 4;
-/// The most curves of either kind in a panel.
+/// Largest number of curves of each kind in a panel.
 const CURVES: usize = 6;
 /// Width and height of a panel of curves in pixels, and about those of a heat map.
 const PANEL: [u32; 2] = [280, 170];
 /// Pixels between panels of curves and around them.
 const MARGIN: u32 = 12;
-/// Curves are drawn so many times larger and scaled down, for smooth edges.
+/// Factor by which curves are drawn larger, then scaled down, for smooth edges.
 const OVERSAMPLING: u32 = 3;
 const FRAME: RGBColor = RGBColor(205, 209, 217);
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 /// Plots a few of the sequences `generated` in colour over a few of `real` in grey, both `[N, T, F]`: a panel for each
-/// of the first 12 features, row by row. A panel is as high as what it shows.
+/// of the first 12 features, row by row. The vertical range of a panel is that of its curves.
 ///
 /// # Errors
-/// `Failure` if `shape`, `[T, F]`, has fewer than two steps or no feature, or does not divide both.
+/// `Failure` if `shape`, `[T, F]`, has no step or no feature, or does not divide both.
 pub fn series(generated: &[f32], real: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     let [steps, features] = shape;
     let len = steps * features;
@@ -81,8 +81,8 @@ fn plot(area: &Area, real: &[Vec<f32>], generated: &[Vec<f32>]) -> std::result::
     Ok(())
 }
 
-/// Shows the first 12 of `samples`, `[N, T, V]`, as heat maps of how likely each symbol is: time runs to the right, the
-/// first symbol lies at the bottom.
+/// Shows the first 12 of `samples`, `[N, T, V]`, as heat maps of the probability of each symbol: time runs to the
+/// right, the first symbol lies at the bottom.
 ///
 /// # Errors
 /// `Failure` if there is nothing to show, or if `shape`, `[T, V]`, does not divide the samples.
@@ -98,7 +98,7 @@ pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
         let cells = layout(panels);
         [0, 1].map(|axis| u64::from(cells[axis]) * u64::from(panel[axis]) + u64::from(GAP))
     };
-    // As many as fit into a picture; of one that is too large, the page says so.
+    // As many panels as fit into a picture; if not even one fits, `page` returns the error.
     let most = (samples.len() / len).min(MAX_PANELS);
     let panels = (1..=most).rev().find(|panels| is_possible(size(*panels))).unwrap_or(1);
     let ([columns, _], [width, height]) = (layout(panels), size(panels));
@@ -117,7 +117,7 @@ pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     Ok(picture)
 }
 
-/// Columns and rows for so many panels, the last row as full as can be.
+/// Columns and rows for this many panels, the last row as full as possible.
 fn layout(panels: usize) -> [u32; 2] {
     let rows = panels.div_ceil(COLUMNS);
     [panels.div_ceil(rows) as u32, rows as u32]

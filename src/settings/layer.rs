@@ -5,31 +5,32 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::table::KEYS;
 use crate::error::{Error, Result};
 use crate::files;
 
-/// The file that makes a folder that of a run: its settings.
+/// The file whose presence makes a folder the folder of a run: the settings of the run.
 pub const RUN_FILE: &str = "run.toml";
-/// How it begins.
+/// The first words of every `run.toml`.
 pub(super) const RUN_HEADING: &str = "# Every setting of this run";
 
-/// What a `run.toml` calls its changes: no setting has this name.
+/// Key of the list of changes in a `run.toml`; no setting has this name.
 const CHANGED: &str = "changed";
 
-/// A setting that a run was resumed with, other than before.
+/// A change of a setting at a resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Steps that were done with the old value.
     pub step: u64,
     /// The setting.
     pub key: String,
-    /// Its value up to there, as text.
+    /// Its value up to this step, as text.
     pub from: String,
-    /// Its value from there on.
+    /// Its value from this step on, as text.
     pub to: String,
 }
 
-/// The changes as the end of a `run.toml`.
+/// The changes as TOML, for the end of a `run.toml`.
 pub(super) fn to_toml(changes: &[Change]) -> String {
     let text = |value: &str| toml::Value::from(value).to_string();
     let table = |c: &Change| {
@@ -43,9 +44,9 @@ pub(super) fn to_toml(changes: &[Change]) -> String {
 #[derive(Debug, Default, Clone)]
 pub struct Layer {
     pub(super) entries: Vec<Entry>,
-    /// Whether these are the settings of a whole run, as `run.toml` has them: what is missing was not there yet.
+    /// Whether these are all settings of a run, from its `run.toml`: the missing ones did not exist yet.
     pub(super) is_run: bool,
-    /// What that run changed on its way.
+    /// The changes that this run recorded.
     pub(super) changes: Vec<Change>,
 }
 
@@ -59,9 +60,10 @@ pub(super) struct Entry {
 }
 
 impl Layer {
-    /// Adds `key = text`, found at `origin` (`--steps`; empty where the message needs no place).
+    /// Adds `key = text`; `key` may be an earlier name. `origin` is the source for error messages, such as `--steps`;
+    /// empty if the message needs none.
     pub fn set(&mut self, key: &str, text: &str, origin: &str) {
-        self.entries.push(Entry { key: key.into(), text: text.into(), origin: origin.into() });
+        self.entries.push(Entry { key: newest_name(key).into(), text: text.into(), origin: origin.into() });
     }
 
     /// Adds a `--set KEY=VALUE` argument.
@@ -73,7 +75,7 @@ impl Layer {
         Ok(())
     }
 
-    /// What the run that these settings are of changed on its way.
+    /// The changes that the run with these settings recorded.
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
@@ -132,9 +134,15 @@ fn changes(value: &Spanned<DeValue>) -> Result<Vec<Change>> {
     let change = |table: &Spanned<DeValue>| {
         let DeValue::Table(table) = table.get_ref() else { return None };
         let text = |key: &str| table.get(key).and_then(|value| flat(value.get_ref()));
-        Some(Change { step: text("step")?.parse().ok()?, key: text("key")?, from: text("from")?, to: text("to")? })
+        let key = newest_name(&text("key")?).into();
+        Some(Change { step: text("step")?.parse().ok()?, key, from: text("from")?, to: text("to")? })
     };
     tables.iter().map(|table| change(table).ok_or_else(wrong)).collect()
+}
+
+/// The present name of a setting, given its present or an earlier name.
+fn newest_name(name: &str) -> &str {
+    KEYS.iter().find(|key| key.was == Some(name)).map_or(name, |key| key.name)
 }
 
 /// The text of a TOML value; none for tables.

@@ -1,6 +1,7 @@
-//! Every setting of a run, where its value comes from, and what it may be.
+//! The settings of a run: their values, the sources of the values, and the values that they accept.
 //!
-//! Layers, each over the one before: built-in defaults, the variant's preset, `--config`, flags and `--set`.
+//! Values come in layers, and later layers override earlier ones: built-in defaults, the variant's preset, `--config`,
+//! flags and `--set`.
 
 mod layer;
 mod rule;
@@ -13,55 +14,81 @@ use layer::RUN_HEADING;
 pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
-    Architecture, Cell, Critic, Decimal, Fusion, LatentDist, Layout, Likelihood, Norm, Objective, Optimizer, Prior,
-    Range, Rule, Scale, Schedule, Separator,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, Norm, Objective,
+    Optimizer, Prior, Range, Rule, Scale, Schedule, Separator,
 };
 use table::KEYS;
 pub use table::Settings;
 
-/// What `saddle variants` and the error messages say about one setting.
+/// One setting, as `saddle variants` and the error messages describe it.
 #[derive(Debug)]
 pub struct Key {
     /// The name in TOML files and after `--set`.
     pub name: &'static str,
-    /// The heading that it stands under.
+    /// The heading under which it is listed.
     pub group: &'static str,
     /// The built-in default, as text.
     pub default: &'static str,
-    /// The value that runs had which were written before the setting was there, as text.
+    /// Its value in runs that were written before the setting existed, as text.
     pub before: &'static str,
-    /// What it accepts.
+    /// Its name in earlier versions, which is still accepted.
+    pub was: Option<&'static str>,
+    /// The values that it accepts.
     pub rule: Rule,
     /// Whether a resumed run may change it.
     pub resume: Resume,
-    /// One line on what it does.
+    /// One line that explains it.
     pub help: &'static str,
 }
 
-/// What becomes of a setting when a run is resumed.
+/// Whether a resumed run may change a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
-    /// It stays: another value makes another run.
+    /// It cannot change: another value would make another run.
     Never,
-    /// It can change, and the numbers stay the same: what is written, and where; the data, whose content is compared.
+    /// It can change, and the change is not recorded: what is written and where, the device, and the path of the data,
+    /// whose content is compared.
     Freely,
-    /// It can change, and `run.toml` keeps when it did: the numbers are others from there on.
+    /// It can change, and the numbers change with it; `run.toml` records the step of the change.
     Recorded,
 }
 
-/// A preset: its name and its `(key, value)` pairs.
-pub type Preset<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+/// A named group of settings of a variant.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset<'a> {
+    /// The name after `preset=`.
+    pub name: &'a str,
+    base: &'a [(&'a str, &'a str)],
+    own: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Preset<'a> {
+    /// A preset of these `(key, value)` pairs.
+    pub const fn of(name: &'a str, own: &'a [(&'a str, &'a str)]) -> Self {
+        Self::over(name, &[], own)
+    }
+
+    /// A preset of what several share and of its own pairs over that.
+    pub const fn over(name: &'a str, base: &'a [(&'a str, &'a str)], own: &'a [(&'a str, &'a str)]) -> Self {
+        Self { name, base, own }
+    }
+
+    /// All `(key, value)` pairs, the later ones over the earlier ones.
+    pub fn values(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.base.iter().chain(self.own).copied()
+    }
+}
 
 /// A variant as the settings see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Menu<'a> {
-    /// What the command line calls it.
+    /// Its name on the command line.
     pub name: &'a str,
-    /// The data that it learns from where no other is named.
+    /// Its default data set.
     pub data: &'a str,
     /// Its named groups of settings.
     pub presets: &'a [Preset<'a>],
-    /// Groups of settings, or single ones, that it has besides those of [`COMMON`].
+    /// Names of groups of settings, or of single settings, that it has besides the groups of [`COMMON`].
     pub options: &'a [&'a str],
 }
 
@@ -86,23 +113,23 @@ const FORMER: &[(&str, &str)] = &[
     ("rvae-gan", "embedding"),
 ];
 
-/// The preset where no other is chosen, which every variant has; empty where the variant does not define it.
+/// The preset when no other is chosen. Every variant has it; it is empty if the variant does not define it.
 pub const DEFAULT_PRESET: &str = "default";
 
-/// The text of every setting and where it came from: what layers are applied to.
+/// The text and the origin of every setting; layers are applied to it.
 struct Texts {
     values: BTreeMap<&'static str, (String, String)>,
     relevant: Vec<&'static str>,
 }
 
 impl Texts {
-    /// The defaults, of which those for which `has` holds are relevant.
+    /// The defaults; the settings for which `has` holds are relevant.
     fn defaults(has: impl Fn(&Key) -> bool) -> Self {
         let values = KEYS.iter().map(|key| (key.name, (key.default.into(), String::new()))).collect();
         Self { values, relevant: KEYS.iter().filter(|key| has(key)).map(|key| key.name).collect() }
     }
 
-    /// As `defaults`, for a run that was written when there were fewer settings.
+    /// As `defaults`, for a run that was written when some settings did not exist.
     fn before(has: impl Fn(&Key) -> bool) -> Self {
         let mut texts = Self::defaults(has);
         texts.values.extend(KEYS.iter().map(|key| (key.name, (key.before.into(), String::new()))));
@@ -167,8 +194,8 @@ impl Key {
 impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
     ///
-    /// Where no layer names a preset, one with the name of the data is taken: `data = ring` takes the preset `ring` of a
-    /// variant that has it.
+    /// If no layer names a preset, the variant's preset with the name of the data is used, if there is one: `data =
+    /// ring` selects the preset `ring`.
     pub fn resolve(variants: &[Menu], layers: &[Layer]) -> Result<Self> {
         let mut texts = Texts::defaults(|_| true);
         texts.apply(layers)?;
@@ -176,7 +203,9 @@ impl Settings {
         let Some(menu) = variants.iter().find(|menu| menu.name == variant) else {
             return Err(unknown("variant", variant, variants.iter().map(|menu| menu.name)).at(origin));
         };
-        let values = |name: &str| menu.presets.iter().find(|(preset, _)| *preset == name).map(|(_, values)| *values);
+        let values = |name: &str| {
+            menu.presets.iter().find(|preset| preset.name == name).map(|preset| preset.values().collect::<Vec<_>>())
+        };
         let data = match &texts.values["data"] {
             (_, none) if none.is_empty() => menu.data,
             (data, _) => data,
@@ -187,9 +216,9 @@ impl Settings {
         };
         let values = match values(&preset) {
             Some(values) => values,
-            None if preset == DEFAULT_PRESET => &[],
+            None if preset == DEFAULT_PRESET => vec![],
             None => {
-                let others = menu.presets.iter().map(|(name, _)| *name).filter(|name| *name != DEFAULT_PRESET);
+                let others = menu.presets.iter().map(|preset| preset.name).filter(|name| *name != DEFAULT_PRESET);
                 let names = [DEFAULT_PRESET].into_iter().chain(others);
                 return Err(unknown(&format!("preset of {variant}"), &preset, names).at(&origin));
             }
@@ -207,14 +236,15 @@ impl Settings {
         texts.finish()
     }
 
-    /// Reads back what [`Settings::to_toml`] wrote, now or in an earlier version; `name` stands for it in error messages.
+    /// Reads the text that [`Settings::to_toml`] wrote, now or in an earlier version; `name` stands for it in error
+    /// messages.
     ///
-    /// A setting that was not there yet has the value that it stands for.
+    /// A setting that did not exist then has the value [`Key::before`].
     pub fn from_toml(variants: &[Menu], text: &str, name: &str) -> Result<Self> {
         Self::written(variants, &Layer::from_toml(text, name)?)
     }
 
-    /// The settings that a layer read from a `run.toml` stands for.
+    /// The settings of a run, from the layer of its `run.toml`.
     pub fn written(variants: &[Menu], layer: &Layer) -> Result<Self> {
         let mut texts = Texts::before(|_| true);
         texts.apply(std::slice::from_ref(layer))?;
@@ -222,14 +252,19 @@ impl Settings {
         let Some(menu) = variants.iter().find(|menu| menu.name == variant) else {
             return Err(unknown("variant", variant, variants.iter().map(|menu| menu.name)).at(origin));
         };
+        let (variant, preset) = (variant.clone(), texts.values["preset"].0.clone());
         let mut texts = Texts::before(|key| menu.has(key));
         texts.set("variant", menu.name, "")?;
+        if variant == "dcgan" && preset == "article" {
+            // Earlier versions told these networks by the name of their preset.
+            texts.set("architecture", "article", "")?;
+        }
         texts.apply(std::slice::from_ref(layer))?;
         Ok(Self { changes: layer.changes.clone(), ..texts.finish()? })
     }
 
-    /// These settings with `layers` on top, for a run that is resumed after `step` steps: refuses what would make it a
-    /// different run, and keeps a record of what makes its numbers others.
+    /// These settings with `layers` on top, for a run that is resumed after `step` steps. Refuses changes of
+    /// [`Resume::Never`] settings and records changes of [`Resume::Recorded`] settings.
     pub fn resumed(&self, layers: &[Layer], step: u64) -> Result<Self> {
         let mut texts = self.texts();
         texts.apply(layers)?;
@@ -243,13 +278,13 @@ impl Settings {
         }
         let recorded = different.into_iter().filter(|(key, ..)| key.resume == Resume::Recorded);
         let change = |(key, from, to): (&Key, String, String)| Change { step, key: key.name.into(), from, to };
-        // A run that goes back before a change makes it here.
+        // If the run goes back to a step before an earlier change, that change now happens at this step.
         let before = self.changes.iter().map(|change| Change { step: change.step.min(step), ..change.clone() });
         settings.changes = before.chain(recorded.map(change)).collect();
         Ok(settings)
     }
 
-    /// These settings with a layer over them, of whatever they are.
+    /// These settings with a layer on top, whichever settings it changes.
     pub fn overlaid(&self, layer: &Layer) -> Result<Self> {
         let mut texts = self.texts();
         texts.apply(std::slice::from_ref(layer))?;
@@ -261,20 +296,20 @@ impl Settings {
         Texts { values: own.collect(), relevant: self.relevant.clone() }
     }
 
-    /// What others have otherwise: the setting, its value here, and there.
+    /// The settings that differ from `others`: the setting, its value here, and its value there.
     pub fn differences(&self, others: &Self) -> Vec<(&'static Key, String, String)> {
         let pairs = KEYS.iter().zip(self.values()).zip(others.values());
         let differ = pairs.filter(|((_, here), there)| here != there);
         differ.map(|((key, (here, _)), (there, _))| (key, here, there)).collect()
     }
 
-    /// The settings of this run that it can be resumed with, with commas between them.
+    /// Names of the settings that a resume of this run can change, separated by commas.
     pub fn resumable(&self) -> String {
         let can = KEYS.iter().filter(|key| key.resume != Resume::Never && self.relevant.contains(&key.name));
         can.map(|key| key.name).collect::<Vec<_>>().join(", ")
     }
 
-    /// Every setting that the variant has as TOML, grouped, with its help line, and then what was changed on the way.
+    /// All settings of the variant as TOML, in groups, with help lines; then the changes made by resumes.
     pub fn to_toml(&self) -> String {
         let mut toml = format!("{RUN_HEADING}; `saddle train --config` on this file repeats it.\n");
         let mut group = "";
@@ -289,7 +324,7 @@ impl Settings {
         toml + &layer::to_toml(&self.changes)
     }
 
-    /// Every setting there is, for listings and help texts.
+    /// All settings, for listings and help texts.
     pub fn describe() -> &'static [Key] {
         KEYS
     }

@@ -1,4 +1,4 @@
-//! What a setting accepts, and how its value is read from text and written back.
+//! The values that a setting accepts, and how they are read from text and written back.
 
 use serde::Serialize;
 
@@ -15,11 +15,11 @@ pub enum Rule {
     Text,
     /// `true` or `false`.
     Switch,
-    /// One of these.
+    /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A whole number from the first to the second.
+    /// A whole number from the first number to the second.
     Whole(u64, u64),
-    /// A multiple of the first from the second to the third.
+    /// A multiple of the first number, from the second to the third.
     Multiple(u64, u64, u64),
     /// A finite number, 0 or more and below this.
     Below(f32),
@@ -46,7 +46,7 @@ impl Rule {
         }
     }
 
-    /// Some accepted values, all that there are of words, to see what a setting changes.
+    /// Some accepted values, or all of them if they are words, for trying out a setting.
     pub fn examples(&self) -> Vec<String> {
         let some = |values: &[&str]| -> Vec<String> { values.iter().map(|value| value.to_string()).collect() };
         let all = match *self {
@@ -163,7 +163,9 @@ impl Value for Vec<usize> {
 
 /// Enums whose values are words.
 macro_rules! words {
-    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $help:literal])+ $variant:ident = $word:literal,)+ })+) => {$(
+    ($($(#[doc = $doc:literal])+ $name:ident {
+        $($(#[doc = $help:literal])+ $variant:ident = $word:literal,)+
+    })+) => {$(
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
         pub enum $name {
@@ -174,7 +176,7 @@ macro_rules! words {
             /// Every word, in the order of the enum.
             pub const WORDS: &[&str] = &[$($word),+];
 
-            /// `auto`, and every word: what a setting accepts that may be left to the data.
+            /// `auto` and every word, for settings that may be left to the data.
             pub const OPTIONS: &[&str] = &[AUTO, $($word),+];
 
             /// The word that stands for this value in settings.
@@ -218,7 +220,7 @@ words! {
         /// Real and generated samples compared in pairs.
         Relativistic = "relativistic",
     }
-    /// The update rule of both networks.
+    /// The update rule of the networks.
     Optimizer {
         /// Adaptive moments.
         Adam = "adam",
@@ -229,7 +231,7 @@ words! {
     }
     /// How the learning rates change over the run.
     Schedule {
-        /// Not at all.
+        /// Constant rates.
         Constant = "constant",
         /// Down to 0 in a straight line.
         Linear = "linear",
@@ -245,30 +247,37 @@ words! {
         /// Strided convolutions and their transposes.
         Conv = "conv",
     }
-    /// What a decoder says about each value of an example.
+    /// The layers of dcgan's networks.
+    DcganArchitecture {
+        /// A convolution for each halving of the side, down to 7 pixels or less.
+        Stages = "stages",
+        /// The layers of the article.
+        Article = "article",
+    }
+    /// The distribution of each value that a decoder gives.
     Likelihood {
-        /// A probability: for values that are 0 or 1.
+        /// A probability, for values that are 0 or 1.
         Bernoulli = "bernoulli",
         /// A mean, with one learned deviation for all.
         Gaussian = "gaussian",
-        /// A probability of each symbol: what sequences of symbols have, and nothing else.
+        /// Probabilities of the symbols; sequences of symbols always have this one.
         Categorical = "categorical",
     }
     /// The kind of recurrent layers.
     Cell {
         /// Long short-term memory.
         Lstm = "lstm",
-        /// Gated recurrent units, reset after the product.
+        /// Gated recurrent units, with the reset gate after the product.
         Gru = "gru",
     }
-    /// What judges sequences.
+    /// The kind of layers that judge sequences.
     Critic {
         /// Recurrent layers.
         Recurrent = "recurrent",
         /// Convolutions along time.
         Conv = "conv",
     }
-    /// How the encoder and the decoder of an autoencoder take part in the game.
+    /// The role of an autoencoder's encoder and decoder in the game.
     Fusion {
         /// The discriminator's trunk encodes, the generator decodes.
         Trunk = "trunk",
@@ -277,14 +286,14 @@ words! {
         /// The discriminator is an autoencoder that judges by its error (BEGAN).
         Boundary = "boundary",
     }
-    /// What the latent vector is drawn from.
+    /// The distribution of the latent vector.
     LatentDist {
         /// Independent standard normals.
         Normal = "normal",
         /// Independent uniforms on [-1, 1].
         Uniform = "uniform",
     }
-    /// What the generator on top of a Boltzmann machine starts from.
+    /// The input of the generator on top of a Boltzmann machine.
     Prior {
         /// The machine's top layer; the machine stays as it is.
         Frozen = "frozen",
@@ -299,7 +308,7 @@ words! {
         /// Fair coins.
         Bernoulli = "bernoulli",
     }
-    /// What the examples of a data set are.
+    /// The kind of examples of a data set.
     Layout {
         /// Images.
         Images = "images",
@@ -318,10 +327,10 @@ words! {
         Byte = "0..255",
         /// 0 and 65,535.
         Word = "0..65535",
-        /// The least and the greatest value that occur in the data.
+        /// The smallest and the largest value that occur in the data.
         Data = "data",
     }
-    /// What stands between the cells of a table.
+    /// The separator between the cells of a table.
     Separator {
         /// `,`
         Comma = "comma",
@@ -331,10 +340,10 @@ words! {
         Tab = "tab",
         /// `|`
         Pipe = "pipe",
-        /// One blank or several.
+        /// One or more blanks.
         Blank = "blank",
     }
-    /// What stands before the decimals of a number.
+    /// The decimal mark of numbers.
     Decimal {
         /// `.`
         Point = "point",
@@ -343,9 +352,9 @@ words! {
     }
     /// How the columns of a table are scaled for the model.
     Scale {
-        /// Not at all.
+        /// No scaling.
         None = "none",
-        /// 0 for the least value of a column, 1 for the greatest.
+        /// 0 for the smallest value of a column, 1 for the largest.
         Range = "range",
         /// Mean 0 and standard deviation 1.
         Standard = "standard",

@@ -1,13 +1,14 @@
-//! The table of settings: a row for each, which is all there is to say about it.
+//! The table of settings: one row defines one setting completely.
 //!
-//! `name: type = default, rule, before value => resume;` where `before` is the value that runs had which were written before
-//! the setting was there, and `resume` says how a resumed run may change it: `freely`, or `recorded`.
+//! `name: type = default, rule, before value, was old => resume;` where `before` is the value in runs that were written
+//! before the setting existed, `was` is an earlier name, which is still accepted, and `resume` (`freely` or `recorded`)
+//! says how a resumed run may change the setting; without it, not at all.
 
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Norm, Objective, Optimizer,
-    Prior, Range, Rule, Scale, Schedule, Separator, Value,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Norm,
+    Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -23,15 +24,15 @@ macro_rules! resume {
 
 macro_rules! settings {
     ($($group:literal { $($(#[doc = $help:literal])+ $name:ident: $type:ty = $default:literal, $rule:expr
-        $(, before $before:literal)? $(=> $resume:ident)?;)+ })+) => {
+        $(, before $before:literal)? $(, was $was:literal)? $(=> $resume:ident)?;)+ })+) => {
         /// Every setting of a run, resolved.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         pub struct Settings {
             $($($(#[doc = $help])+ pub $name: $type,)+)+
-            /// The settings that the variant has: only they are written down.
+            /// Names of the settings that the variant has; only these are written to `run.toml`.
             #[serde(skip)]
             pub relevant: Vec<&'static str>,
-            /// What the run was resumed with, other than before, in order.
+            /// Changes of settings at resumes, in order.
             #[serde(skip)]
             pub changes: Vec<Change>,
         }
@@ -41,6 +42,7 @@ macro_rules! settings {
             group: $group,
             default: $default,
             before: [$($before,)? $default][0],
+            was: [$(Some($was),)? None][0],
             rule: $rule,
             resume: [$(resume!($resume),)? Resume::Never][0],
             help: concat!($($help),+).trim_ascii_start(),
@@ -67,87 +69,95 @@ macro_rules! settings {
 
 settings! {
     "What is trained, and on what" {
-        /// Model to train
+        /// Model to train; `saddle variants` lists all models
         variant: String = "dcgan", Rule::Text;
-        /// The variant's named group of settings to start from; unless given, the one named as the data, if any
+        /// Named group of settings of the variant to start from; without one, the group with the name of the data, if
+        /// it exists
         preset: String = "default", Rule::Text;
-        /// Built-in set, or path: IDX, images, CSV, npy, npz, txt, MIDI; `saddle variants` lists the built-in ones
+        /// Training data: a built-in set, or a path to IDX, images, CSV, npy, npz, txt or MIDI; `saddle variants` lists
+        /// the sets
         data: String = "digits", Rule::Text => freely;
     }
     "How data is read" {
-        /// What the examples are; auto: what the variant learns from and the file looks like
+        /// Kind of the examples; auto: decided by the variant and the look of the data
         layout: Option<Layout> = "auto", Rule::OneOf(Layout::OPTIONS);
-        /// Take folders, files and members named train and test for the two parts of the data, not for classes
+        /// Whether folders, files and npz members named train and test are the two parts of the data; false: they are
+        /// like any other
         split: bool = "true", Rule::Switch;
-        /// Share of the examples to hold out for measuring, where the data has no part to test with; 0: none
+        /// Share of the examples to hold out for evaluation, if the data has no test part; 0: none
         holdout: f32 = "0.1", Rule::Below(0.9), before "0.0";
-        /// Values of black and white in arrays and images; data: the least and the greatest that occur
+        /// Values of black and white in arrays and images; data: the smallest and largest value; auto: the narrowest
+        /// range that fits
         range: Option<Range> = "auto", Rule::OneOf(Range::OPTIONS);
-        /// Whether the first row of a table holds the names of its columns
+        /// Whether the first row of a table holds the names of its columns; auto: judged by its cells
         header: Option<bool> = "auto", Rule::Auto(&Rule::Switch);
-        /// What stands between the cells of a table
+        /// Separator between the cells of a table; auto: judged by its first rows
         separator: Option<Separator> = "auto", Rule::OneOf(Separator::OPTIONS);
-        /// What stands before the decimals of a table's numbers
+        /// Decimal mark of the numbers of a table; auto: judged by its cells
         decimal: Option<Decimal> = "auto", Rule::OneOf(Decimal::OPTIONS);
-        /// Columns of a table to learn, by name, with commas between them; auto: those of numbers that measure something
+        /// Columns of a table to learn, names separated by commas; auto: all numeric columns that measure something
         columns: Option<String> = "auto", Rule::Auto(&Rule::Text);
-        /// Column of a table that says which series a row belongs to; windows never cross from one to the next
+        /// Column of a table that names the series of each row; no window spans two series; none: one series; auto: a
+        /// column that looks like it
         group: Option<String> = "auto", Rule::Auto(&Rule::Text);
-        /// Scaling of the columns of files; auto: points to mean 0 and deviation 1, sequences to 0 to 1
+        /// Scaling of the columns of files; auto: points to mean 0 and standard deviation 1, sequences to the range 0
+        /// to 1
         scale: Option<Scale> = "auto", Rule::OneOf(Scale::OPTIONS), before "none";
     }
     "The run" {
-        /// Training steps, one generator update each
+        /// Number of training steps, including pretraining
         steps: u64 = "2000", Rule::Whole(1, MAX) => recorded;
-        /// Samples per step; a multiple of pack
+        /// Number of examples in a batch; a multiple of `pack`
         batch: usize = "64", Rule::Whole(1, 65536);
-        /// Start of every random stream
+        /// Seed of all random numbers of the run
         seed: u64 = "0", Rule::Whole(0, MAX);
         /// Device by index or name, or cpu; auto: the best one
         adapter: Option<String> = "auto", Rule::Auto(&Rule::Text) => freely;
-        /// Let matrix units multiply in half precision, where the device has them; sums stay in single precision
+        /// Whether matrix units, if the device has them, multiply in half precision; sums stay in single precision
         half: bool = "false", Rule::Switch;
     }
     "Optimiser" {
-        /// Update rule of both networks
+        /// Update rule of the networks
         optimizer: Optimizer = "adam", Rule::OneOf(Optimizer::WORDS);
-        /// Learning rate: of the generator, where there are two networks
+        /// Learning rate; in a GAN, the generator's
         lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY) => recorded;
-        /// Decay of the first moment (adam)
+        /// Decay per update of the first moment (adam)
         beta1: f32 = "0.5", Rule::Below(1.0) => recorded;
-        /// Decay of the second moment (adam, rmsprop)
+        /// Decay per update of the second moment (adam) or of the mean square (rmsprop)
         beta2: f32 = "0.999", Rule::Below(1.0) => recorded;
-        /// Momentum (sgd)
+        /// Momentum: share of the last update that the next one keeps (sgd, Boltzmann machines)
         momentum: f32 = "0.9", Rule::Below(1.0) => recorded;
-        /// Course of the learning rates over the run
+        /// Course of the learning rates over the run: linear and cosine fall to 0, geometric to a hundredth
         schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS) => recorded;
-        /// Largest norm of a network's gradient; 0: off
+        /// Largest norm of a network's gradient, which is scaled down to it; 0: no limit
         grad_clip: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
     }
     "Images" {
-        /// Draws laid over each other as colour channels (3: 1000 modes from digits)
+        /// Grey images that are stacked as colour channels of one example; 1: none; 3: 1000 modes from ten digits
         stack: usize = "1", Rule::OneOf(&["1", "3"]);
-        /// Side of the images in pixels; auto: that of the data
+        /// Side of the square images in pixels; auto: that of the data
         size: Option<usize> = "auto", Rule::Auto(&Rule::Multiple(4, 8, 128));
-        /// Colour channels; auto: those of the data
+        /// Colour channels, 1 (grey) or 3 (RGB); auto: those of the data
         channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
     }
     "Sequences" {
-        /// Rows of a sequence; auto: 24 of a table, else what is natural for the data
+        /// Steps of a sequence; auto: 24 rows of a table, 64 symbols of text or MIDI, else the length in the data
         window: Option<usize> = "auto", Rule::Auto(&Rule::Whole(2, 4096));
-        /// Rows from one sequence of a table to the next; auto: 1, or half a window of symbols
+        /// Steps from the start of one sequence to the start of the next; auto: 1 row of a table, or half a window of
+        /// symbols
         stride: Option<usize> = "auto", Rule::Auto(&Rule::Whole(1, 4096));
     }
     "Objective" {
-        /// Game between the two networks
+        /// Objective of the game between generator and discriminator
         objective: Objective = "non-saturating", Rule::OneOf(Objective::WORDS);
-        /// Weight of the penalty on the discriminator's gradient at real samples; 0: off
+        /// Weight of the penalty on the discriminator's gradient at real samples (R1); 0: off
         r1: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
-        /// Weight of the penalty on the discriminator's gradient at generated samples; 0: off
+        /// Weight of the penalty on the discriminator's gradient at generated samples (R2); 0: off
         r2: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
-        /// Weight of the gradient penalty between real and generated samples, target norm 1; 0: off
+        /// Weight of the penalty that pulls the norm of the discriminator's gradient between real and generated samples
+        /// to 1 (WGAN-GP); 0: off
         gp: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
-        /// One-sided label smoothing: real samples have the target 1 - smooth; 0: off
+        /// One-sided label smoothing: the discriminator's target for real samples is 1 - smooth; 0: off
         smooth: f32 = "0.0", Rule::Below(0.5);
         /// Learning rate of the discriminator
         lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY) => recorded;
@@ -155,154 +165,166 @@ settings! {
     "Game" {
         /// Discriminator updates per generator update
         critic_steps: usize = "1", Rule::Whole(1, 1000);
-        /// Bound on every weight of the critic after its update (WGAN); 0: off
+        /// Largest magnitude of every weight of the discriminator, enforced after each update (WGAN); 0: off
         clip: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
-        /// Standard deviation of the noise on the discriminator's input at the start, falling to 0 over the run; 0: off
+        /// Standard deviation of noise added to the discriminator's input, falling linearly from this value to 0 over
+        /// the run; 0: off
         noise: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Weight of the distance between the batches' means and deviations, value by value, in the generator's loss; 0: off
+        /// Weight, in the generator's loss, of the distance between means and deviations of real and generated values;
+        /// 0: off
         moments: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// The generator matches the discriminator's mean features of real samples, in place of its objective
+        /// Whether the generator matches the mean features of the discriminator on real samples, in place of its
+        /// objective
         matching: bool = "false", Rule::Switch;
-        /// The discriminator waits while its loss is below this; 0: never
-        hold: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Loss of the discriminator below which it skips its update; 0: never
+        critic_threshold: f32 = "0.0", Rule::Below(f32::INFINITY), was "hold";
     }
     "Networks" {
-        /// Learn to generate a chosen class, from the data's labels
+        /// Whether the model learns to generate a chosen class, from the labels of the data
         conditional: bool = "false", Rule::Switch;
-        /// Width of the latent vector z; of each step's, for sequences from a GAN
+        /// Length of the latent vector z; for sequences from a GAN, its length per step
         latent: usize = "100", Rule::Whole(0, 65536);
-        /// Latent values of a sequence that all its steps share, beside the `latent` ones of each step
+        /// Number of latent values that all steps of a sequence share, in addition to the `latent` ones of each step
         latent_static: usize = "0", Rule::Whole(0, 65536);
-        /// Distribution of z
+        /// Distribution of the latent vector z
         latent_dist: LatentDist = "normal", Rule::OneOf(LatentDist::WORDS);
+        /// Layers of dcgan's networks: stages, one for each halving of the image's side; article, those of the article
+        architecture: DcganArchitecture = "stages", Rule::OneOf(DcganArchitecture::WORDS);
         /// Base channel count of convolutional networks
         width: usize = "64", Rule::Whole(1, 4096);
-        /// Hidden widths of a dense generator, input side first
+        /// Widths of the hidden layers of a dense generator, input side first
         hidden_g: Vec<usize> = "256,512", Rule::Widths;
-        /// Hidden widths of a dense discriminator, input side first
+        /// Widths of the hidden layers of a dense discriminator, input side first
         hidden_d: Vec<usize> = "512,256", Rule::Widths;
-        /// Cosines in front of a dense discriminator, which show it fine detail in few coordinates; 0: none
-        waves: usize = "0", Rule::Whole(0, 65536);
-        /// Largest frequency of the waves at the start, in radians per unit of a coordinate
+        /// Number of random Fourier features before a dense discriminator, which help with fine detail in few
+        /// coordinates; 0: none
+        fourier_features: usize = "0", Rule::Whole(0, 65536), was "waves";
+        /// Largest initial frequency of the Fourier features, in radians per unit of a coordinate
         frequency: f32 = "3.0", Rule::Below(f32::INFINITY);
-        /// Normalisation in the generator
+        /// Normalisation of the generator's layers
         norm_g: Norm = "batch", Rule::OneOf(Norm::WORDS);
-        /// Normalisation in the discriminator
+        /// Normalisation of the discriminator's layers
         norm_d: Norm = "batch", Rule::OneOf(Norm::WORDS);
-        /// Spectral normalisation of the discriminator's weights
+        /// Whether the discriminator's weights are divided by their largest singular value (spectral normalisation)
         spectral: bool = "false", Rule::Switch;
-        /// Decay per step of the averaged generator that samples are drawn from; 0: off
+        /// Decay per step of the averaged generator weights with which samples are drawn; 0: no average
         ema: f32 = "0.0", Rule::Below(1.0);
-        /// Samples that the discriminator judges together (PacGAN)
+        /// Number of samples that the discriminator judges together (PacGAN); 1: each alone
         pack: usize = "1", Rule::Whole(1, 64);
     }
     "Boltzmann machine" {
-        /// Widths of its hidden layers, from below; 3 at most
+        /// Widths of the machine's hidden layers, lowest first; 3 layers at most
         layers: Vec<usize> = "500,1000", Rule::Widths;
-        /// Gibbs sweeps of contrastive divergence in the pretraining; several: one after the other, in equal parts
+        /// Gibbs sweeps per update of contrastive divergence in the pretraining; a list: one number after the other, in
+        /// equal parts, 4 at most
         cd: Vec<usize> = "1", Rule::Widths;
-        /// Learning rate of the pretraining, divided by the number of sweeps
+        /// Learning rate of the pretraining; it is divided by the number of sweeps in `cd`
         lr_rbm: f32 = "0.05", Rule::Below(f32::INFINITY) => recorded;
-        /// Rounds of mean-field updates that infer the hidden layers
+        /// Rounds of mean-field updates that infer the hidden layers from an example
         mean_field: usize = "10", Rule::Whole(0, 1000);
-        /// Persistent chains, which stand for the model's own distribution
+        /// Number of persistent Markov chains, which represent the model's own distribution
         chains: usize = "100", Rule::Whole(1, 65536);
-        /// Gibbs sweeps of the chains at each step
+        /// Gibbs sweeps of the chains per training step
         gibbs: usize = "1", Rule::Whole(1, 100);
-        /// Learn from what differs from the units' running means (Montavon and Müller 2012)
+        /// Whether gradients are taken relative to the units' running means (Montavon and Müller 2012)
         centring: bool = "true", Rule::Switch;
-        /// Decay of the weights
+        /// Coefficient of the weight decay (L2); 0: off
         l2: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Pull of the hidden units' means to a target; 0: off
+        /// Strength that pulls the mean activity of hidden units to `activity`; 0: off
         sparsity: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// That target
+        /// Mean activity, from 0 to 1, that `sparsity` pulls hidden units to
         activity: f32 = "0.1", Rule::Below(1.0);
-        /// Largest norm of the weights from the layer below to a hidden unit; 0: any
+        /// Largest norm of a hidden unit's weights from the layer below; 0: no limit
         max_norm: f32 = "0.0", Rule::Below(f32::INFINITY);
     }
     "Boltzmann machine in a game" {
-        /// What the generator starts from: the machine's top layer, or noise as wide; features: the discriminator's, which
-        /// the machine learns in the game, without learning before it
+        /// Input of the generator: the machine's top layer (frozen, refreshed), noise of the same width, or features of
+        /// the discriminator, which the machine learns only during the game
         prior: Prior = "frozen", Rule::OneOf(Prior::WORDS);
-        /// Standard deviation of the noise on what the machine gives
+        /// Standard deviation of the noise added to the machine's values before the generator reads them; 0: none
         smoothing: f32 = "0.1", Rule::Below(f32::INFINITY);
-        /// Share of the discriminator's opinion in what a refreshed machine learns from (BEAM)
-        opinion: f32 = "0.0", Rule::Below(1.0);
-        /// Steps in which all layers of the machine learn before the game
+        /// Share of the critic's gradient in the update of a refreshed machine, beside that of the likelihood (BEAM);
+        /// 0: none
+        critic_weight: f32 = "0.0", Rule::Below(1.0), was "opinion";
+        /// Training steps in which all layers of the machine learn together, before the game
         joint: u64 = "2000", Rule::Whole(1, MAX);
-        /// Learning rate of the machine
+        /// Learning rate of the machine while all its layers learn together
         lr_dbm: f32 = "0.005", Rule::Below(f32::INFINITY) => recorded;
     }
     "Autoencoder" {
-        /// Layers of the encoder, the decoder and what judges them
+        /// Kind of layers of the encoder, the decoder and the discriminator
         net: Architecture = "dense", Rule::OneOf(Architecture::WORDS);
-        /// Hidden widths of a dense encoder, input side first; the decoder has them in reverse
+        /// Widths of the hidden layers of a dense encoder, input side first; the decoder has them in reverse
         hidden_e: Vec<usize> = "512,256", Rule::Widths;
-        /// What the decoder says about each value
+        /// Distribution of each decoded value: bernoulli for values between 0 and 1, gaussian with one learned
+        /// deviation
         likelihood: Likelihood = "bernoulli", Rule::OneOf(&["bernoulli", "gaussian"]);
-        /// Draw each pixel as black or white by its grey level, anew at every step
+        /// Whether each pixel is drawn as black or white, with its grey level as the probability of white, anew at
+        /// every step
         binarize: bool = "false", Rule::Switch;
     }
     "Recurrent" {
-        /// Kind of recurrent layers
+        /// Kind of the recurrent layers
         cell: Cell = "lstm", Rule::OneOf(Cell::WORDS);
-        /// Units of each of them; channels of a convolutional critic
+        /// Units of each recurrent layer; channels of a convolutional critic
         units: usize = "64", Rule::Whole(1, 512);
-        /// How many of them lie on each other
+        /// Number of stacked recurrent layers
         depth: usize = "1", Rule::Whole(1, 8);
-        /// Whether encoders and critics run in both directions
+        /// Whether encoders and critics run in both directions of time
         bidirectional: bool = "true", Rule::Switch;
-        /// Layers of the critic
+        /// Kind of layers of the critic, the discriminator of sequences
         critic: Critic = "recurrent", Rule::OneOf(Critic::WORDS);
-        /// Whether a recurrent critic judges each step, not the whole
+        /// Whether a recurrent critic judges each step; false: the whole sequence
         each_step: bool = "false", Rule::Switch;
-        /// Whether the generator sees its own last output
+        /// Whether the generator also reads its own last output
         feedback: bool = "false", Rule::Switch;
-        /// Play between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
+        /// Whether the game is played between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
         embedding: bool = "false", Rule::Switch;
-        /// How random drawn symbols are: 1 as the model says, less for likelier ones
+        /// Temperature of drawn values in `lstm`: 1 follows the model, less prefers likelier values; in GANs of
+        /// symbols: that of the Gumbel-softmax
         temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
     }
     "Variational bound" {
-        /// Weight of the divergence from the prior
+        /// Weight of the divergence from the prior in the loss
         beta: f32 = "1.0", Rule::Below(f32::INFINITY);
-        /// Steps over which that weight rises from 0; 0: none
+        /// Training steps over which the weight `beta` rises from 0 to its value; 0: at once
         warmup: u64 = "0", Rule::Whole(0, MAX);
-        /// Nats of each latent variable that cost nothing
+        /// Nats of divergence of each latent variable that cost nothing; 0: all count
         free_bits: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Latent vectors drawn for each example; more than 1: the importance-weighted bound
+        /// Number of latent vectors drawn for each example; more than 1: the importance-weighted bound
         importance: usize = "1", Rule::Whole(1, 1000);
     }
     "Fusion" {
-        /// Steps of each stage of the pretraining; 0: none
+        /// Training steps of each stage of the pretraining; 0: no pretraining
         pretrain: u64 = "0", Rule::Whole(0, MAX);
-        /// How encoder and decoder take part in the game
+        /// Role of the autoencoder in the game; trunk: its encoder is part of the discriminator; introspective:
+        /// Soft-IntroVAE; boundary: BEGAN
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
-        /// Weight of the reconstruction in the decoder's loss
+        /// Weight of the reconstruction error in the decoder's loss
         gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
-        /// Cost at which discriminator and decoder are in balance
+        /// Cost of the discriminator, in nats, at which it and the decoder are in balance
         equilibrium: f32 = "0.68", Rule::Below(f32::INFINITY);
-        /// Distance from it at which the stronger side waits; 0: neither ever does
+        /// How far a cost may be from `equilibrium` before the stronger side skips its update; 0: never
         margin: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Weight of the divergence of generated samples (introspective)
+        /// Weight of the divergence of generated samples in the encoder's loss (introspective)
         beta_neg: f32 = "1.0", Rule::Below(f32::INFINITY);
-        /// Error of generated samples over that of real ones (boundary)
+        /// Target ratio of the error of generated samples to that of real ones (boundary)
         diversity: f32 = "0.5", Rule::Below(f32::INFINITY);
-        /// Rate at which the balance is corrected (boundary)
+        /// Step size of the correction that keeps the ratio at `diversity` (boundary)
         gain: f32 = "0.001", Rule::Below(f32::INFINITY);
     }
     "What is written" {
-        /// Steps between lines of metrics.jsonl
+        /// Training steps between lines of metrics.jsonl
         log_every: u64 = "10", Rule::Whole(1, MAX) => freely;
-        /// Steps between sample images; 0: only at the end
+        /// Training steps between pictures of samples; 0: only at the end
         sample_every: u64 = "200", Rule::Whole(0, MAX) => freely;
-        /// Steps between checkpoints; 0: only at the end
+        /// Training steps between checkpoints; 0: only at the end
         checkpoint_every: u64 = "200", Rule::Whole(0, MAX) => freely;
-        /// Newest checkpoints to keep
+        /// Number of newest checkpoints to keep
         keep: usize = "3", Rule::Whole(1, MAX) => freely;
-        /// Samples in each image
+        /// Number of samples in each picture
         samples: usize = "64", Rule::Whole(1, 10000) => freely;
-        /// Pictures in samples/ to keep, evenly over the run; 0: all
+        /// Number of pictures in samples/ to keep, spread evenly over the run; 0: all
         keep_samples: usize = "0", Rule::Whole(0, MAX) => freely;
     }
 }

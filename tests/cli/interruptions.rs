@@ -237,7 +237,8 @@ fn a_run_goes_on_in_the_phase_where_it_stopped() {
 #[test]
 fn a_pretraining_can_be_interrupted() {
     let place = Place::new();
-    let line = "vae-gan --preset article --set pretrain=1000000 --set hidden_e=9 --steps 3000000 --data train-images-idx3-ubyte";
+    let line = "vae-gan --preset article --set pretrain=1000000 --set hidden_e=9 --steps 3000000 \
+                --data train-images-idx3-ubyte";
     let mut process = place.process(&format!("train {line} --batch 8 --adapter cpu --set log_every=1 --out a"));
     let child = process.stderr(Stdio::piped()).spawn().unwrap();
     wait_for("metrics", || fs::read(place.path("a/metrics.jsonl")).is_ok_and(|bytes| bytes.len() > 1000));
@@ -310,7 +311,8 @@ fn a_run_outlives_a_full_disk() {
             "$SADDLE" {line} --out disk/$1 2>$1.err >$1.out &
             until ls disk/$1/checkpoints/step-* >/dev/null 2>&1; do sleep 0.01; done
             dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null
-            until grep -q 'warning: cannot write `disk/'$1'/checkpoints' $1.err; do kill -0 $! || exit 3; sleep 0.01; done
+            until grep -q 'warning: cannot write `disk/'$1'/checkpoints' $1.err; do kill -0 $! || exit 3
+                sleep 0.01; done
             ls disk/$1/checkpoints >$1.kept
         }}
         full on

@@ -1,4 +1,5 @@
-//! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for good.
+//! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for
+//! good.
 
 mod bench;
 mod changes;
@@ -36,7 +37,8 @@ use tempfile::TempDir;
 
 const SADDLE: &str = env!("CARGO_BIN_EXE_saddle");
 
-/// Settings of runs that take a moment; every test's folder has them, with those of each variant, as `gan.toml` and `dcgan.toml`.
+/// Settings of runs that take a moment; every test's folder has them, with those of each variant, as `gan.toml` and
+/// `dcgan.toml`.
 const TINY: &str = "
 data = 'train-images-idx3-ubyte'
 adapter = 'cpu'
@@ -51,7 +53,8 @@ holdout = 0
 ";
 
 /// Everything that has a state of its own, for the tests that stop a run and go on with it.
-const STATEFUL: &str = "--conditional --set norm_g=batch --set norm_d=batch --set ema=0.9 --set noise=0.1 --set schedule=linear \
+const STATEFUL: &str = "--conditional --set norm_g=batch --set norm_d=batch --set ema=0.9 --set noise=0.1 \
+    --set schedule=linear \
     --set spectral=true --set critic_steps=2 --set pack=2";
 
 /// A folder with the tiny settings and 40 labelled images of 8x8.

@@ -1,5 +1,5 @@
-//! What is larger than memory, or no file at all: refused by a sentence before anything is written, never waited for, never
-//! killed.
+//! What is larger than memory, or no file at all: refused by a sentence before anything is written, never waited for,
+//! never killed.
 
 use std::{
     fs::{self, File},

@@ -1,6 +1,8 @@
-//! Runs kernels in Chromium: through its own WGSL compiler, Tint, and its own WebGPU, on the software Vulkan that it brings.
+//! Runs kernels in Chromium: through its own WGSL compiler, Tint, and its own WebGPU, on the software Vulkan that it
+//! brings.
 //!
-//! SADDLE_TEST_BROWSER names the program, such as `chromium`. A page (`browser.html`) asks for jobs, one after the other.
+//! SADDLE_TEST_BROWSER names the program, such as `chromium`. A page (`browser.html`) asks for jobs, one after the
+//! other.
 
 use std::{
     io::Read,
@@ -12,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use saddle::kernels::{Kernel, Launch};
+use saddle::kernels::{Dispatch, Kernel};
 use tiny_http::{Header, Method, Request, Response, Server};
 
 const PAGE: &str = include_str!("browser.html");
@@ -21,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Starts the browser, and ends it when this process has gone.
 const SCRIPT: &str = r#"
 folder=$(mktemp -d)
-"$1" --headless=new --no-sandbox --disable-quic --disable-background-networking --no-first-run --disable-component-update \
-    --user-data-dir="$folder" --enable-unsafe-webgpu "$2" &
+"$1" --headless=new --no-sandbox --disable-quic --disable-background-networking --no-first-run \
+    --disable-component-update --user-data-dir="$folder" --enable-unsafe-webgpu "$2" &
 browser=$!
 while kill -0 "$3" 2>/dev/null && kill -0 $browser 2>/dev/null; do sleep 0.5; done
 kill $browser 2>/dev/null
@@ -33,7 +35,7 @@ rm -rf "$folder"
 /// A shader with its constants, and the words of its bindings and operands.
 pub struct Job<'a> {
     pub kernel: &'a Kernel,
-    pub launch: &'a Launch,
+    pub dispatch: &'a Dispatch,
     /// What is read, then what is written; empty to compile only.
     pub bindings: &'a [Vec<u32>],
     pub operands: &'a [Vec<u32>],
@@ -64,14 +66,14 @@ pub fn run(job: &Job) -> Result<Vec<u32>, String> {
 impl Job<'_> {
     /// Length of the header, the header in JSON, padded to whole words, the words.
     fn bytes(&self) -> Vec<u8> {
-        let code = self.kernel.source(self.launch);
+        let code = self.kernel.source(self.dispatch);
         let lens = |all: &[Vec<u32>]| all.iter().map(Vec::len).collect::<Vec<_>>();
         let header = serde_json::json!({
             "name": self.kernel.name(),
             // Browsers want to be told; naga does not know the word.
             "code": (if code.contains("subgroup") { "enable subgroups;\n" } else { "" }).to_string() + &code,
-            "constants": self.launch.overrides.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "groups": self.launch.groups,
+            "constants": self.dispatch.overrides.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "groups": self.dispatch.groups,
             "reads": self.reads,
             "bindings": lens(self.bindings),
             "operands": lens(self.operands),

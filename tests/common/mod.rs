@@ -1,11 +1,11 @@
-//! Runs a kernel on the GPU between guard bands and compares it with its twins on the CPU.
+//! Runs a kernel on the GPU between guard bands and compares it with its references on the CPU.
 //!
-//! `check(kernel, Inputs::random(seed), bound)` is a whole test; `saddle::check` has the bands, the bounds and the shapes that
-//! `saddle check` takes some of. Outputs start as NaN: what is not written is seen.
+//! `check(kernel, Inputs::random(seed), bound)` is a whole test; `saddle::check` has the bands, the bounds and the
+//! shapes that `saddle check` takes some of. Outputs start as NaN: what is not written is seen.
 //!
-//! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters included.
-//! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG names gets a line
-//! for each run, to count what was tested.
+//! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters
+//! included. With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG
+//! names gets a line for each run, to count what was tested.
 #![allow(dead_code, unused_imports)] // no test uses all of it
 
 pub mod browser;
@@ -19,8 +19,8 @@ use saddle::{
     kernels::{Body, Caps, Kernel},
 };
 
-/// Runs the kernel on the GPU and panics unless it keeps to the bound and to its bindings. Returns the largest error as a
-/// fraction of the bound.
+/// Runs the kernel on the GPU and panics unless it keeps to the bound and to its bindings. Returns the largest error as
+/// a fraction of the bound.
 pub fn check(kernel: impl Into<Kernel>, inputs: Inputs, bound: Bound) -> f64 {
     check_with(&device().0.caps.clone(), kernel, inputs, bound)
 }
@@ -31,9 +31,14 @@ pub fn check_with(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs, bound:
     let data = inputs.filled(&kernel);
     let expected = Expected::new(&kernel, &data, &bound);
     let [on_cpu, on_gpu] = [expected.single.clone(), run(caps, &kernel, &data)].map(|written| expected.worst(&written));
-    assert!(on_cpu.ratio <= 1.0, "of the f32 twin: {}", on_cpu.place);
+    assert!(on_cpu.ratio <= 1.0, "of the f32 reference: {}", on_cpu.place);
     assert!(on_gpu.ratio <= 1.0, "of the GPU: {}", on_gpu.place);
-    println!("{}: error / bound {:.3} on the GPU, {:.3} in the f32 twin", kernel.name(), on_gpu.ratio, on_cpu.ratio);
+    println!(
+        "{}: error / bound {:.3} on the GPU, {:.3} in the f32 reference",
+        kernel.name(),
+        on_gpu.ratio,
+        on_cpu.ratio
+    );
     on_gpu.ratio
 }
 
@@ -71,10 +76,16 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> Written {
 /// The same in a browser, whose subgroups are not those of the adapter.
 fn in_browser(caps: &Caps, kernel: &Kernel, data: &Data) -> Result<Written, String> {
     let product = if caps.product == Body::Plain { Body::Plain } else { Body::Tiled };
-    let launch = kernel.launch(&Caps { product, ..caps.clone() });
+    let dispatch = kernel.dispatch(&Caps { product, ..caps.clone() });
     let Guarded { bindings, operands, reads } = Guarded::new(data);
-    let job =
-        browser::Job { kernel, launch: &launch, bindings: &bindings, operands: &operands, reads, offset: 4 * GUARD };
+    let job = browser::Job {
+        kernel,
+        dispatch: &dispatch,
+        bindings: &bindings,
+        operands: &operands,
+        reads,
+        offset: 4 * GUARD,
+    };
     let words = browser::run(&job)?;
     Guarded::written(data, &words).map_err(|e| e.to_string())
 }
@@ -101,6 +112,7 @@ pub fn adapter() -> wgpu::Adapter {
         }
     }
     gpu::adapters().into_iter().next().expect(
-        "no GPU adapter: install a software Vulkan driver, e.g. `apt-get install mesa-vulkan-drivers`, or set VK_ICD_FILENAMES to one's manifest",
+        "no GPU adapter: install a software Vulkan driver, e.g. `apt-get install mesa-vulkan-drivers`, or set \
+        VK_ICD_FILENAMES to one's manifest",
     )
 }

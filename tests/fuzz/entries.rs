@@ -1,4 +1,5 @@
-//! The ways in for bytes of somebody else's: files of data, checkpoints, settings. For the fuzz targets, and for a stable version.
+//! The ways in for bytes of somebody else's: files of data, checkpoints, settings. For the fuzz targets, and for a
+//! stable version.
 
 use std::{fs, path::Path};
 
@@ -15,8 +16,8 @@ use saddle::{
 };
 use sha2::{Digest, Sha256};
 
-/// Gives bytes to what reads them: a file of this name in a folder of its own, or settings. Whether they are taken; to be refused is
-/// as good, as long as it is said.
+/// Gives bytes to what reads them: a file of this name in a folder of its own, or settings. Whether they are taken; to
+/// be refused is as good, as long as it is said.
 pub fn feed(name: &str, bytes: &[u8]) -> bool {
     if name == "--set" {
         let mut layer = Layer::default();

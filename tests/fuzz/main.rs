@@ -1,7 +1,8 @@
 //! Mutations of small files of every format, through the ways in that anybody's files take: nothing may panic.
 //!
-//! A bounded and seeded version of the targets in `fuzz/`, which want cargo-fuzz and a nightly compiler. With SADDLE_FUZZ_SECONDS it
-//! goes on for so long, from another seed each time, and says how many inputs were tried. Inputs that fail are kept.
+//! A bounded and seeded version of the targets in `fuzz/`, which want cargo-fuzz and a nightly compiler. With
+//! SADDLE_FUZZ_SECONDS it goes on for so long, from another seed each time, and says how many inputs were tried. Inputs
+//! that fail are kept.
 
 mod entries;
 
@@ -21,7 +22,6 @@ use saddle::{
     check::Rng,
     checkpoint,
     cpu::Cpu,
-    engine::Plans,
     models,
     session::{self, Session},
     settings::{Layer, Settings},
@@ -107,10 +107,8 @@ fn checkpoint() -> Vec<u8> {
     ["variant=gan", "data=ring", "hidden_g=3", "hidden_d=3", "latent=2"].iter().for_each(|a| layer.assign(a).unwrap());
     let settings = Settings::resolve(&models::menu(), &[layer]).unwrap();
     let dataset = session::open_data(&settings).unwrap();
-    let (examples, data) = (session::examples(&dataset), session::layout(&dataset));
-    let model = models::variant(&settings.variant).unwrap().model(&settings, &examples).unwrap();
-    let plans = Plans::new(model.training(), &Cpu::caps(), Some(data)).unwrap();
-    let mut session = Session::new(Box::new(Cpu::new()), &settings, examples, &model, plans).unwrap();
+    let model = models::variant(&settings.variant).unwrap().model(&settings, &session::examples(&dataset)).unwrap();
+    let mut session = Session::on(Box::new(Cpu::new()), &Cpu::caps(), &model, &settings, &dataset).unwrap();
     let mut checkpoint = session.checkpoint().unwrap();
     checkpoint.meta.insert("step".into(), "1".into());
     checkpoint.meta.insert(checkpoint::SETTINGS.into(), settings.to_toml());

@@ -1,6 +1,7 @@
-//! Conv and ConvTranspose of one and two axes: a dilated filter is one with zeros in between, and a group is a convolution.
+//! Conv and ConvTranspose of one and two axes: a dilated filter is one with zeros in between, and a group is a
+//! convolution.
 
-use saddle::graph::{Form, Role, T};
+use saddle::graph::{Form, Role, Var};
 
 use crate::operations::{Operation, Said};
 
@@ -21,7 +22,7 @@ fn reach(k: usize, axis: &Axis) -> usize {
 }
 
 /// x and w with two axes of images, and how the filter moves along each.
-fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(T<'g>, T<'g>, [Axis; 2])> {
+fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(Var<'g>, Var<'g>, [Axis; 2])> {
     let (x, w) = (o.tensor(0)?, o.tensor(1)?);
     let count = x.rank() - 2;
     if count > 2 {
@@ -65,15 +66,15 @@ fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(T<'g>, T<'g>, [Axi
         axes.push(axis);
     }
     let still = Axis { stride: 1, dilation: 1, pad: [0; 2], output_pad: 0 };
-    let flat = |t: T<'g>| if count == 1 { t.reshape(&[t.dim(0), t.dim(1), 1, t.dim(2)]) } else { t };
+    let flat = |t: Var<'g>| if count == 1 { t.reshape(&[t.dim(0), t.dim(1), 1, t.dim(2)]) } else { t };
     let both = if count == 1 { [still, axes[0]] } else { [axes[0], axes[1]] };
     Ok((flat(x), spread(flat(w), both.map(|a| a.dilation)), both))
 }
 
 /// A filter with zeros between its taps.
-fn spread<'g>(w: T<'g>, [down, across]: [usize; 2]) -> T<'g> {
+fn spread<'g>(w: Var<'g>, [down, across]: [usize; 2]) -> Var<'g> {
     let (filters, channels, r, s) = (w.dim(0), w.dim(1), w.dim(2), w.dim(3));
-    let along = |t: T<'g>, outer: usize, taps: usize, inner: usize, holes: usize| {
+    let along = |t: Var<'g>, outer: usize, taps: usize, inner: usize, holes: usize| {
         let padded = t.reshape(&[outer * taps, 1, inner]).pad(&[0; 3], &[outer * taps, holes, inner]);
         let reach = (taps - 1) * holes + 1;
         padded.reshape(&[outer, taps * holes, inner]).slice(&[0; 3], &[outer, reach, inner])
@@ -85,14 +86,18 @@ fn spread<'g>(w: T<'g>, [down, across]: [usize; 2]) -> T<'g> {
 }
 
 /// `count` of the places of axis `axis` from `first` on.
-fn part<'g>(t: T<'g>, axis: usize, first: usize, count: usize) -> T<'g> {
+fn part<'g>(t: Var<'g>, axis: usize, first: usize, count: usize) -> Var<'g> {
     let (mut start, mut shape) = (vec![0; t.rank()], t.shape());
     (start[axis], shape[axis]) = (first, count);
     t.slice(&start, &shape)
 }
 
 /// One convolution for each group of channels, with the bias, in the shape that the operator's own axes have.
-fn grouped<'g>(o: &Operation<'_, 'g>, (x, w): (T<'g>, T<'g>), one: impl Fn(T<'g>, T<'g>) -> T<'g>) -> Said<T<'g>> {
+fn grouped<'g>(
+    o: &Operation<'_, 'g>,
+    (x, w): (Var<'g>, Var<'g>),
+    one: impl Fn(Var<'g>, Var<'g>) -> Var<'g>,
+) -> Said<Var<'g>> {
     let groups = o.integer("group", 1) as usize;
     let (channels, filters) = (x.dim(1) / groups, w.dim(0) / groups);
     let group = |g: usize| one(part(x, 1, g * channels, channels), part(w, 0, g * filters, filters));
@@ -101,7 +106,7 @@ fn grouped<'g>(o: &Operation<'_, 'g>, (x, w): (T<'g>, T<'g>), one: impl Fn(T<'g>
     Ok(if o.tensor(0)?.rank() == 3 { y.reshape(&[y.dim(0), y.dim(1), y.dim(3)]) } else { y })
 }
 
-pub fn conv<'g>(o: &Operation<'_, 'g>) -> Said<T<'g>> {
+pub fn conv<'g>(o: &Operation<'_, 'g>) -> Said<Var<'g>> {
     let (x, w, axes) = read(o, false)?;
     let form = Form::Conv2d { stride: axes.map(|a| a.stride), pad: axes.map(|a| a.pad[0]) };
     // The filter has its holes by now.
@@ -109,7 +114,7 @@ pub fn conv<'g>(o: &Operation<'_, 'g>) -> Said<T<'g>> {
     grouped(o, (x, w), |x, w| x.contract(form, Role::Y, w, vec![x.dim(0), w.dim(0), out(0), out(1)]))
 }
 
-pub fn conv_transpose<'g>(o: &Operation<'_, 'g>) -> Said<T<'g>> {
+pub fn conv_transpose<'g>(o: &Operation<'_, 'g>) -> Said<Var<'g>> {
     let (x, w, axes) = read(o, true)?;
     let form = Form::Conv2d { stride: axes.map(|a| a.stride), pad: axes.map(|a| a.pad[0]) };
     let out = |a: usize| {

@@ -1,7 +1,8 @@
 //! ONNX's own backend cases (Apache-2.0), each as graph, plan and run, at ONNX's tolerance.
 //!
-//! The cases are `onnx/backend/test/data` of the Python package: `pip download onnx==1.22.0 --no-deps`, unzip that folder of
-//! the wheel, and put it at `onnx-cases/` or where SADDLE_ONNX_CASES says. SADDLE_ONNX_GPU=1 runs them on a GPU adapter too.
+//! The cases are `onnx/backend/test/data` of the Python package: `pip download onnx==1.22.0 --no-deps`, unzip that
+//! folder of the wheel, and put it at `onnx-cases/` or where SADDLE_ONNX_CASES says. SADDLE_ONNX_GPU=1 runs them on a
+//! GPU adapter too.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use saddle::graph::{Graph, T, numel};
+use saddle::graph::{Graph, Var, numel};
 
 use crate::{
     convolutions,
@@ -13,7 +13,7 @@ use crate::{
 /// A value of a model: a tensor of the graph, or integers that are known beforehand, such as axes.
 #[derive(Clone, Debug)]
 pub enum Value<'g> {
-    Tensor(T<'g>),
+    Tensor(Var<'g>),
     Integers(Vec<i64>),
 }
 
@@ -136,11 +136,11 @@ impl<'g> Operation<'_, 'g> {
         self.node.inputs.get(i).and_then(|name| self.values.get(name))
     }
 
-    pub fn tensor(&self, i: usize) -> Said<T<'g>> {
+    pub fn tensor(&self, i: usize) -> Said<Var<'g>> {
         self.optional(i)?.ok_or_else(|| "an input is left out".into())
     }
 
-    pub fn optional(&self, i: usize) -> Said<Option<T<'g>>> {
+    pub fn optional(&self, i: usize) -> Said<Option<Var<'g>>> {
         match self.input(i) {
             None => Ok(None),
             Some(Value::Tensor(t)) => Ok(Some(*t)),
@@ -149,7 +149,7 @@ impl<'g> Operation<'_, 'g> {
     }
 
     /// All inputs.
-    fn all(&self) -> Said<Vec<T<'g>>> {
+    fn all(&self) -> Said<Vec<Var<'g>>> {
         (0..self.node.inputs.len()).map(|i| self.tensor(i)).collect()
     }
 
@@ -193,7 +193,7 @@ impl<'g> Operation<'_, 'g> {
         Ok(all.into_iter().map(Value::Tensor).collect())
     }
 
-    fn result(&self) -> Said<T<'g>> {
+    fn result(&self) -> Said<Var<'g>> {
         match self.node.operation.as_str() {
             "Conv" => convolutions::conv(self),
             "ConvTranspose" => convolutions::conv_transpose(self),
@@ -212,7 +212,7 @@ impl<'g> Operation<'_, 'g> {
     }
 
     /// Functions of each element.
-    fn function(&self) -> Said<T<'g>> {
+    fn function(&self) -> Said<Var<'g>> {
         let x = self.tensor(0)?;
         let (alpha, beta) = (|default| self.real("alpha", default), |default| self.real("beta", default));
         // scale * x where x > 0, else scale * alpha * (e^(x / width) - 1)
@@ -220,7 +220,7 @@ impl<'g> Operation<'_, 'g> {
             let below = ((-(-x).relu() * (1.0 / width)).exp() - 1.0) * alpha;
             (x.relu() + below) * scale
         };
-        let hard_sigmoid = |x: T<'g>, a: f64, b: f64| {
+        let hard_sigmoid = |x: Var<'g>, a: f64, b: f64| {
             let y = (x * a + b).relu();
             y - (y - 1.0).relu()
         };
@@ -239,10 +239,10 @@ impl<'g> Operation<'_, 'g> {
             "Mish" => x * x.softplus().tanh(),
             "Swish" => x * (x * alpha(1.0)).sigmoid(),
             "Gelu" if self.text("approximate") == "tanh" => x.gelu(),
-            "ThresholdedRelu" => x * (x - alpha(1.0)).step(),
+            "ThresholdedRelu" => x * (x - alpha(1.0)).is_positive(),
             "Shrink" => {
                 let (limit, bias) = (self.real("lambd", 0.5), self.real("bias", 0.0));
-                (x - bias) * (x - limit).step() + (x + bias) * (-x - limit).step()
+                (x - bias) * (x - limit).is_positive() + (x + bias) * (-x - limit).is_positive()
             }
             "Clip" => return self.clip(x),
             "Neg" => -x,
@@ -256,17 +256,17 @@ impl<'g> Operation<'_, 'g> {
             "Tan" => x.sin() * x.cos().recip(),
             "Sinh" => (x.exp() - (-x).exp()) * 0.5,
             "Cosh" => (x.exp() + (-x).exp()) * 0.5,
-            "Asinh" => ((x.abs() + (x.square() + 1.0).sqrt()).log()) * (x.step() * 2.0 - 1.0),
+            "Asinh" => ((x.abs() + (x.square() + 1.0).sqrt()).log()) * (x.is_positive() * 2.0 - 1.0),
             "Acosh" => (x + (x.square() - 1.0).sqrt()).log(),
             "Atanh" => ((x + 1.0) * (1.0 - x).recip()).log() * 0.5,
-            "Sign" => x.step() - (-x).step(),
+            "Sign" => x.is_positive() - (-x).is_positive(),
             name => return Err(format!("no function {name}")),
         })
     }
 
-    fn clip(&self, x: T<'g>) -> Said<T<'g>> {
+    fn clip(&self, x: Var<'g>) -> Said<Var<'g>> {
         // f32's ends, which old versions have for limits that are left out, limit nothing.
-        let limit = |name: &str, i: usize| -> Said<Option<T<'g>>> {
+        let limit = |name: &str, i: usize| -> Said<Option<Var<'g>>> {
             let fixed = self.has(name).then(|| self.real(name, 0.0)).filter(|v| v.abs() < 3e38);
             Ok(fixed.map(|v| self.graph.full(v, &x.shape())).or(self.optional(i)?.map(|t| to_shape(t, &x.shape()))))
         };
@@ -275,7 +275,7 @@ impl<'g> Operation<'_, 'g> {
         Ok(high.map_or(above, |high| high - (high - above).relu()))
     }
 
-    fn binary(&self) -> Said<T<'g>> {
+    fn binary(&self) -> Said<Var<'g>> {
         let (a, mut b) = (self.tensor(0)?, self.tensor(1)?);
         let slopes = self.node.operation == "PRelu" && b.len() > 1;
         if self.opset < 7 && (self.has("axis") || slopes) {
@@ -297,7 +297,7 @@ impl<'g> Operation<'_, 'g> {
         })
     }
 
-    fn fold(&self, f: impl Fn(T<'g>, T<'g>) -> T<'g>) -> Said<T<'g>> {
+    fn fold(&self, f: impl Fn(Var<'g>, Var<'g>) -> Var<'g>) -> Said<Var<'g>> {
         let all = self.all()?;
         all[1..].iter().try_fold(all[0], |a, &b| {
             let shape = common(&a.shape(), &b.shape())?;
@@ -305,7 +305,7 @@ impl<'g> Operation<'_, 'g> {
         })
     }
 
-    fn movement(&self) -> Said<T<'g>> {
+    fn movement(&self) -> Said<Var<'g>> {
         let x = self.tensor(0)?;
         let shape = x.shape();
         let axes = |rank: usize| -> Option<Vec<usize>> {
@@ -348,7 +348,7 @@ impl<'g> Operation<'_, 'g> {
         })
     }
 
-    fn reduce(&self) -> Said<T<'g>> {
+    fn reduce(&self) -> Said<Var<'g>> {
         let x = self.tensor(0)?;
         let given = self.integers("axes", 1).unwrap_or_default();
         let mut axes: Vec<usize> = given.iter().map(|&a| place(a, x.rank())).collect();
@@ -378,27 +378,27 @@ impl<'g> Operation<'_, 'g> {
         Ok(if keep { y.reshape(&(0..x.rank()).map(kept).collect::<Vec<_>>()) } else { y })
     }
 
-    fn softmax(&self) -> Said<T<'g>> {
+    fn softmax(&self) -> Said<Var<'g>> {
         let x = self.tensor(0)?;
         let shape = x.shape();
         // Before version 13, all axes from this one on are one.
         let axis = place(self.integer("axis", if self.opset < 13 { 1 } else { -1 }), shape.len());
         let axes: Vec<usize> = if self.opset < 13 { (axis..shape.len()).collect() } else { vec![axis] };
-        let across = |t: T<'g>| t.broadcast(&shape, &axes);
+        let across = |t: Var<'g>| t.broadcast(&shape, &axes);
         let shifted = x - across(x.max(&axes));
         let total = across(shifted.exp().sum(&axes));
         Ok(if self.node.operation == "Softmax" { shifted.exp() * total.recip() } else { shifted - total.log() })
     }
 
-    fn gemm(&self) -> Said<T<'g>> {
-        let turned = |t: T<'g>, name: &str| if self.integer(name, 0) == 1 { t.transpose() } else { t };
+    fn gemm(&self) -> Said<Var<'g>> {
+        let turned = |t: Var<'g>, name: &str| if self.integer(name, 0) == 1 { t.transpose() } else { t };
         let (a, b) = (turned(self.tensor(0)?, "transA"), turned(self.tensor(1)?, "transB"));
         let y = a.matmul(b) * self.real("alpha", 1.0);
         let c = self.optional(2)?.map(|c| to_shape(c, &y.shape()) * self.real("beta", 1.0));
         Ok(c.map_or(y, |c| y + c))
     }
 
-    fn matmul(&self) -> Said<T<'g>> {
+    fn matmul(&self) -> Said<Var<'g>> {
         let (a, b) = (self.tensor(0)?, self.tensor(1)?);
         // A vector is a row on the left and a column on the right, and that axis disappears again.
         let (row, column) = (a.rank() == 1, b.rank() == 1);
@@ -413,7 +413,7 @@ impl<'g> Operation<'_, 'g> {
         Ok(y.reshape(&[batch, rows, columns].concat()))
     }
 
-    fn batch_norm(&self) -> Said<Vec<T<'g>>> {
+    fn batch_norm(&self) -> Said<Vec<Var<'g>>> {
         let [x, scale, shift, mean, variance] = self.all()?[..] else { return Err("not five inputs".into()) };
         let axes: Vec<usize> = (0..x.rank()).filter(|&a| a != 1).collect();
         let row = [1, x.dim(1)];
@@ -447,7 +447,7 @@ fn common(a: &[usize], b: &[usize]) -> Said<Vec<usize>> {
 }
 
 /// A tensor repeated to a shape, by the same rule.
-fn to_shape<'g>(t: T<'g>, shape: &[usize]) -> T<'g> {
+fn to_shape<'g>(t: Var<'g>, shape: &[usize]) -> Var<'g> {
     let (from, new) = (t.shape(), shape.len() - t.rank());
     let repeats = |&a: &usize| a < new || (from[a - new] == 1 && shape[a] != 1);
     let axes: Vec<usize> = (0..shape.len()).filter(repeats).collect();

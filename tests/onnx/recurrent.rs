@@ -1,31 +1,31 @@
 //! LSTM and GRU: ONNX's order of gates, its two biases and its directions.
 
-use saddle::graph::{Reset, T};
+use saddle::graph::{Reset, Var};
 
 use crate::operations::{Operation, Said, Value};
 
 /// One direction's tensors, in the engine's order of gates.
 struct Direction<'g> {
     /// `[F, gates * H]`
-    input: T<'g>,
+    input: Var<'g>,
     /// `[H, gates * H]`
-    recurrent: T<'g>,
+    recurrent: Var<'g>,
     /// `[gates * H]` each: of the inputs' part and of the recurrent one.
-    biases: Option<[T<'g>; 2]>,
+    biases: Option<[Var<'g>; 2]>,
     reverse: bool,
 }
 
 /// What both operators read: x `[T, B, F]`, the mask, and each direction.
 struct Layer<'g> {
-    x: T<'g>,
-    mask: T<'g>,
+    x: Var<'g>,
+    mask: Var<'g>,
     units: usize,
     batchwise: bool,
     directions: Vec<Direction<'g>>,
 }
 
 /// Blocks of `units` along an axis, in another order.
-fn reorder<'g>(t: T<'g>, axis: usize, units: usize, order: &[usize]) -> T<'g> {
+fn reorder<'g>(t: Var<'g>, axis: usize, units: usize, order: &[usize]) -> Var<'g> {
     let block = |&k: &usize| {
         let (mut start, mut shape) = (vec![0; t.rank()], t.shape());
         (start[axis], shape[axis]) = (k * units, units);
@@ -50,7 +50,7 @@ fn read<'g>(o: &Operation<'_, 'g>, order: &[usize]) -> Said<Layer<'g>> {
     let reverse = |d: usize| o.text("direction") == "reverse" || d == 1;
     let bias = o.optional(3)?;
     let direction = |d: usize| {
-        let halves = |b: T<'g>| {
+        let halves = |b: Var<'g>| {
             let b = b.index(d);
             [0, 1].map(|half| reorder(b.slice(&[half * gates * units], &[gates * units]), 0, units, order))
         };
@@ -66,7 +66,7 @@ fn read<'g>(o: &Operation<'_, 'g>, order: &[usize]) -> Said<Layer<'g>> {
 
 impl<'g> Layer<'g> {
     /// What the inputs and these biases add to the gates.
-    fn gates(&self, d: &Direction<'g>, bias: Option<T<'g>>) -> T<'g> {
+    fn gates(&self, d: &Direction<'g>, bias: Option<Var<'g>>) -> Var<'g> {
         let [steps, batch, inputs] = self.x.shape()[..] else { panic!("x is [T, B, F]") };
         let y = self.x.reshape(&[steps * batch, inputs]).matmul(d.input);
         let y = bias.map_or(y, |b| y + b.along(1, &y.shape()));
@@ -74,20 +74,20 @@ impl<'g> Layer<'g> {
     }
 
     /// The initial state of direction d by input number i: `[directions, B, H]`, or the first two axes the other way.
-    fn initial(&self, o: &Operation<'_, 'g>, i: usize, d: usize) -> Said<T<'g>> {
+    fn initial(&self, o: &Operation<'_, 'g>, i: usize, d: usize) -> Said<Var<'g>> {
         let zeros = o.graph.full(0.0, &[self.x.dim(1), self.units]);
         let given = o.optional(i)?.map(|t| if self.batchwise { t.permute(&[1, 0, 2]) } else { t });
         Ok(given.map_or(zeros, |t| t.index(d)))
     }
 
-    /// Y `[T, directions, B, H]` and each state's last value `[directions, B, H]`, or with the batch first.
-    fn results(&self, ys: &[T<'g>], others: &[Vec<T<'g>>]) -> Vec<T<'g>> {
+    /// Y `[Var, directions, B, H]` and each state's last value `[directions, B, H]`, or with the batch first.
+    fn results(&self, ys: &[Var<'g>], others: &[Vec<Var<'g>>]) -> Vec<Var<'g>> {
         let (steps, batch) = (self.x.dim(0), self.x.dim(1));
-        let join = |parts: Vec<T<'g>>, axis: usize| parts.into_iter().reduce(|a, b| a.concat(b, axis)).unwrap();
+        let join = |parts: Vec<Var<'g>>, axis: usize| parts.into_iter().reduce(|a, b| a.concat(b, axis)).unwrap();
         let y = join(ys.iter().map(|y| y.reshape(&[steps, 1, batch, self.units])).collect(), 1);
         let y = if self.batchwise { y.permute(&[2, 0, 1, 3]) } else { y };
-        let last = |states: &[T<'g>]| {
-            let end = |(d, s): (&Direction<'g>, &T<'g>)| s.index(if d.reverse { 0 } else { steps - 1 });
+        let last = |states: &[Var<'g>]| {
+            let end = |(d, s): (&Direction<'g>, &Var<'g>)| s.index(if d.reverse { 0 } else { steps - 1 });
             let ends = self.directions.iter().zip(states).map(end).map(|s| s.reshape(&[1, batch, self.units]));
             let y = join(ends.collect(), 0);
             if self.batchwise { y.permute(&[1, 0, 2]) } else { y }
@@ -97,7 +97,7 @@ impl<'g> Layer<'g> {
 }
 
 /// ONNX's i, o, f, c are the engine's i, f, g, o.
-pub fn lstm<'g>(o: &Operation<'_, 'g>) -> Said<Vec<T<'g>>> {
+pub fn lstm<'g>(o: &Operation<'_, 'g>) -> Said<Vec<Var<'g>>> {
     if o.input(7).is_some() {
         return Err("peepholes".into());
     }
@@ -114,7 +114,7 @@ pub fn lstm<'g>(o: &Operation<'_, 'g>) -> Said<Vec<T<'g>>> {
 }
 
 /// ONNX's z, r, h are the engine's r, z, n.
-pub fn gru<'g>(o: &Operation<'_, 'g>) -> Said<Vec<T<'g>>> {
+pub fn gru<'g>(o: &Operation<'_, 'g>) -> Said<Vec<Var<'g>>> {
     let layer = read(o, &[1, 0, 2])?;
     let reset = if o.integer("linear_before_reset", 0) == 1 { Reset::After } else { Reset::Before };
     let units = layer.units;
@@ -122,7 +122,7 @@ pub fn gru<'g>(o: &Operation<'_, 'g>) -> Said<Vec<T<'g>>> {
     for (n, d) in layer.directions.iter().enumerate() {
         // Of the recurrent biases that of n has a place of its own.
         let zeros = o.graph.full(0.0, &[units]);
-        let recurrent = |b: T<'g>| b.slice(&[0], &[2 * units]).concat(zeros, 0);
+        let recurrent = |b: Var<'g>| b.slice(&[0], &[2 * units]).concat(zeros, 0);
         let gates = layer.gates(d, d.biases.map(|[a, b]| a + recurrent(b)));
         let bias = d.biases.map_or(zeros, |[_, b]| b.slice(&[2 * units], &[units]));
         let h0 = layer.initial(o, 5, n)?;

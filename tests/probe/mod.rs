@@ -2,8 +2,8 @@
 use saddle::gpu::Device;
 use wgpu::BufferUsages;
 
-/// Runs the entry point `probe` of `source` in workgroups of 64: it reads `words` at binding 0 of group 0 and writes `count`
-/// words at binding 6.
+/// Runs the entry point `probe` of `source` in workgroups of 64: it reads `words` at binding 0 of group 0 and writes
+/// `count` words at binding 6.
 pub fn probe(device: &Device, source: &str, constants: &[(String, f64)], words: &[u32], count: usize) -> Vec<u32> {
     let constants: Vec<(&str, f64)> = constants.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let module = device.raw.create_shader_module(wgpu::ShaderModuleDescriptor {

@@ -1,9 +1,9 @@
 //! Random programs over the whole op set, planned for both kinds of device and run on both runners, against the f64
 //! interpreter of their graphs.
 //!
-//! What may differ is found by running the interpreter again with every result a little off, as rounding makes it: an output
-//! may lie as far from the exact one as these do, with a margin. Programs that this leaves undecided (a sign or a maximum that
-//! rounding could turn, a loss of most digits) are not judged.
+//! What may differ is found by running the interpreter again with every result a little off, as rounding makes it: an
+//! output may lie as far from the exact one as these do, with a margin. Programs that this leaves undecided (a sign or
+//! a maximum that rounding could turn, a loss of most digits) are not judged.
 //!
 //! SADDLE_PROGRAMS sets how many run on the CPU runner, SADDLE_PROGRAMS_FROM the first seed.
 
@@ -22,7 +22,7 @@ use maker::make;
 use saddle::{
     cpu::Cpu,
     gpu::Gpu,
-    graph::{Graph, Map, Op, T, numel},
+    graph::{Graph, Map, Op, Var, numel},
     kernels::Caps,
     plan::plan,
     reference::Reference,
@@ -50,22 +50,22 @@ fn contents(graph: &Graph, seed: u64) -> (HashMap<String, Vec<f32>>, Vec<f32>) {
 }
 
 /// The program with what every operation yields multiplied by an input, and where each node went.
-fn with_factors<'r>(graph: &Graph, off: &'r Graph) -> Vec<T<'r>> {
+fn with_factors<'r>(graph: &Graph, off: &'r Graph) -> Vec<Var<'r>> {
     for group in graph.groups() {
         let id = off.group(&group.name);
         for item in &group.items {
             off.state(id, &item.name, &item.shape, item.init);
         }
     }
-    let mut map: Vec<T> = vec![];
+    let mut map: Vec<Var> = vec![];
     for (id, node) in graph.nodes().iter().enumerate() {
-        let inputs: Vec<T> = node.inputs.iter().map(|&i| map[i]).collect();
+        let inputs: Vec<Var> = node.inputs.iter().map(|&i| map[i]).collect();
         let t = off.node(node.op.clone(), &inputs, node.shape.clone());
         // A factor of a power of two is exact, as is what moves or picks elements.
         let exact = |i: usize| graph.at(node.inputs[i]).constant().is_some_and(|c| c.abs().log2().fract() == 0.0);
         let rounds = match node.op {
             Op::Mul => !exact(0) && !exact(1),
-            Op::Map(Map::Step | Map::Abs | Map::Clamp(_)) => false,
+            Op::Map(Map::IsPositive | Map::Abs | Map::Clamp(_)) => false,
             Op::Add | Op::Map(_) | Op::Sum(_) | Op::Contract { .. } | Op::Composite(_) => true,
             // Sums of leaves lose digits too.
             Op::Input(_) | Op::State { .. } => true,
@@ -119,7 +119,7 @@ fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, roundin
             let rounded = &values[map[id].id()];
             let turns = |a: f64, b: f64, at: f64| (a > at) != (b > at);
             let kink = match node.op {
-                Op::Map(Map::Step | Map::Abs | Map::Leaky(_)) => Some(0.0),
+                Op::Map(Map::IsPositive | Map::Abs | Map::Leaky(_)) => Some(0.0),
                 Op::Map(Map::Clamp(c)) => Some(c.get()),
                 _ => None,
             };
@@ -225,7 +225,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn random_programs_are_right_on_the_cpu() {
     let (first, count) = (number("SADDLE_PROGRAMS_FROM", 0), number("SADDLE_PROGRAMS", 3000));
     all(first..first + count, 24, true, &mut |graph, seed| {
-        let caps = Caps { wide: seed % 2 == 1, ..Cpu::caps() };
+        let caps = Caps { launches_are_expensive: seed % 2 == 1, runs_shaders: seed % 2 == 1, ..Cpu::caps() };
         judge(graph, seed, &caps, &mut Cpu::new(), 4.0 * EPS)
     });
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use saddle::{
     grad::grad,
-    graph::{Graph, Init, Op, T, numel, without},
+    graph::{Graph, Init, Op, Var, numel, without},
 };
 
 use crate::common::Rng;
@@ -17,7 +17,7 @@ struct Maker<'g> {
     rng: Rng,
     g: &'g Graph,
     /// What can be used.
-    pool: Vec<T<'g>>,
+    pool: Vec<Var<'g>>,
     leaves: usize,
     /// Whether sines and cosines are drawn, of which WGSL promises 11 bits only.
     trigonometry: bool,
@@ -33,12 +33,12 @@ impl<'g> Maker<'g> {
         self.below(one_in) == 0
     }
 
-    fn keep(&mut self, what: &str, t: T<'g>) {
+    fn keep(&mut self, what: &str, t: Var<'g>) {
         writeln!(self.said, "%{} = {what}: {t:?} of {:?}", t.id(), t.inputs()).unwrap();
         self.pool.push(t);
     }
 
-    fn leaf(&mut self, shape: &[usize]) -> T<'g> {
+    fn leaf(&mut self, shape: &[usize]) -> Var<'g> {
         self.leaves += 1;
         let name = format!("x{}", self.leaves);
         let t = match self.chance(4) {
@@ -50,7 +50,7 @@ impl<'g> Maker<'g> {
     }
 
     /// One of the tensors so far, rather a late one.
-    fn any(&mut self) -> T<'g> {
+    fn any(&mut self) -> Var<'g> {
         let n = self.pool.len();
         let at = self.below(n).max(self.below(n));
         self.pool[at]
@@ -79,9 +79,9 @@ impl<'g> Maker<'g> {
     }
 
     /// A tensor of the same shape: another one, one that is made so by a view, or a leaf.
-    fn like(&mut self, t: T<'g>) -> T<'g> {
+    fn like(&mut self, t: Var<'g>) -> Var<'g> {
         let shape = t.shape();
-        let same: Vec<T> = self.pool.iter().copied().filter(|o| o.len() == t.len()).collect();
+        let same: Vec<Var> = self.pool.iter().copied().filter(|o| o.len() == t.len()).collect();
         if !same.is_empty() && !self.chance(3) {
             let at = self.below(same.len());
             return same[at].reshape(&shape);
@@ -125,7 +125,7 @@ impl<'g> Maker<'g> {
                     4 => t.tanh(),
                     5 => t.sigmoid(),
                     6 => t.softplus(),
-                    7 => t.step(),
+                    7 => t.is_positive(),
                     8 => t.abs(),
                     9 => t.leaky_relu(0.2),
                     10 => t.clamp(0.4),
@@ -188,7 +188,7 @@ impl<'g> Maker<'g> {
                 });
                 let parts = [vec![t, a], vec![t, a, b], vec![b, t]];
                 let which = self.below(3);
-                self.keep("concatenation", T::joined(&parts[which], axis));
+                self.keep("concatenation", Var::joined(&parts[which], axis));
             }
             12 | 13 => {
                 let rank = if self.chance(4) { 1 + self.below(6) } else { 1 + self.below(4) };
@@ -260,9 +260,9 @@ impl<'g> Maker<'g> {
     }
 
     /// Gradients of a scalar of a tensor, by one or two of those before it.
-    fn differentiate(&mut self, t: T<'g>) {
+    fn differentiate(&mut self, t: Var<'g>) {
         let loss = if self.chance(2) { t.square().mean_all() } else { (t * self.like(t)).sum_all() };
-        let wrt: Vec<T> = (0..1 + self.below(2)).map(|_| self.any()).filter(|x| x.id() <= t.id()).collect();
+        let wrt: Vec<Var> = (0..1 + self.below(2)).map(|_| self.any()).filter(|x| x.id() <= t.id()).collect();
         for dx in grad(loss, &wrt) {
             self.keep("gradient", dx);
         }
@@ -270,7 +270,7 @@ impl<'g> Maker<'g> {
 
     /// A new value for a state, which cannot be read directly any more.
     fn assign(&mut self) {
-        let states: Vec<T> = self.pool.iter().copied().filter(|t| matches!(t.op(), Op::State { .. })).collect();
+        let states: Vec<Var> = self.pool.iter().copied().filter(|t| matches!(t.op(), Op::State { .. })).collect();
         if states.is_empty() {
             return;
         }

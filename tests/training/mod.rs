@@ -7,9 +7,8 @@ use saddle::{
     checkpoint::Checkpoint,
     cpu::Cpu,
     data::{Dataset, Items, Labels},
-    engine::Plans,
     gpu::Gpu,
-    kernels::Caps,
+    kernels::{Caps, Clock},
     models::{self, Model},
     reference::Reference,
     runner::Runner,
@@ -103,11 +102,8 @@ impl Device {
 
     /// A session before its first round.
     pub fn session(self, s: &Settings, dataset: &Dataset) -> Session {
-        let (mut runner, caps) = self.open();
-        let model = model(s, dataset);
-        let plans = Plans::new(model.training(), &caps, Some(session::layout(dataset))).unwrap();
-        session::upload(runner.as_mut(), dataset).unwrap();
-        Session::new(runner, s, session::examples(dataset), &model, plans).unwrap()
+        let (runner, caps) = self.open();
+        Session::on(runner, &caps, &model(s, dataset), s, dataset).unwrap()
     }
 }
 
@@ -135,5 +131,5 @@ pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpo
         }
         states.insert(group.name, flat);
     }
-    Reference { states, data, clock: [0, s.seed as u32, (s.seed >> 32) as u32, 0], ..Default::default() }
+    Reference { states, data, clock: Clock { step: 0, seed: s.seed }, ..Default::default() }
 }

@@ -11,7 +11,7 @@ use super::transpose::spread;
 use crate::kernels::Geometry;
 use rayon::prelude::*;
 
-/// Positions that a product is made for at least, if there are enough images: enough rows for the GEMM.
+/// Minimum number of positions in one product, if there are enough images: enough rows for the GEMM.
 const POSITIONS: usize = 128;
 impl Geometry {
     /// Elements of x, w and y.
@@ -50,8 +50,8 @@ impl Geometry {
         [self.p, self.q] == [1, 1] && [self.r, self.s] == [self.h, self.w] && self.pad == [0, 0]
     }
 
-    /// At stride 1, y and x may change places if the filters are turned around: `mirror` is that convolution from y to x. It
-    /// moves the work of laying out taps from the C channels of x to the K of y.
+    /// At stride 1, y and x may change places if the filters are turned around: `mirror` is that convolution from y to
+    /// x. It moves the work of laying out taps from the C channels of x to the K of y.
     fn mirror(&self) -> Option<Geometry> {
         let pad = [self.r.checked_sub(1 + self.pad[0])?, self.s.checked_sub(1 + self.pad[1])?];
         let few = self.k * 4 <= self.c && self.stride == [1, 1];
@@ -241,8 +241,8 @@ fn pack_phases(conv: &Geometry, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase
     phases
 }
 
-/// x = the transposed convolution, by the transposed steps: what each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], and then their sums.
-/// Quickest where C is small, for it lays out the taps of C channels rather than of K.
+/// x = the transposed convolution, by the transposed steps: what each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], and then
+/// their sums. Quickest where C is small, for it lays out the taps of C channels rather than of K.
 fn add_taps(
     conv: &Geometry,
     w: &[f32],

@@ -10,9 +10,9 @@ use std::ops::Range;
 
 /// Channels whose filter gradient is one task's work.
 const CHANNELS: usize = 64;
-/// Multiply-adds that are worth a task of the filter gradient, which costs a partial sum.
+/// Smallest task of the filter gradient, in multiply-adds: each further task costs a partial sum.
 const FILTER_TASK: usize = 1 << 27;
-/// Tasks of the filter gradient at most, whatever its size.
+/// Maximum number of tasks of the filter gradient.
 const FILTER_TASKS: usize = 16;
 
 /// How the filter gradient is cut into tasks: blocks of channels times parts of the batch.

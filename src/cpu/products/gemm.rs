@@ -60,8 +60,8 @@ impl<'a> Columns<'a> {
 
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let Columns { first, rows, cols, row, .. } = *self;
-        // SAFETY: the rows lie inside the matrix, which `all` asserts and `for_each_block` sees to, and apart from each other;
-        // blocks of one matrix share no columns.
+        // SAFETY: the rows lie inside the matrix, which `all` asserts and `for_each_block` sees to, and apart from each
+        // other; blocks of one matrix share no columns.
         (0..rows).map(move |i| unsafe { std::slice::from_raw_parts_mut(first.add(i * row), cols) })
     }
 
@@ -80,8 +80,8 @@ impl<'a> Columns<'a> {
         b.assert_holds(k, n);
         let (a_steps, b_steps) = ([a.row as isize, a.col as isize], [b.row as isize, b.col as isize]);
         let (keep, parallelism) = (if accumulate { 1.0 } else { 0.0 }, gemm::Parallelism::None);
-        // SAFETY: a and b hold every element that is read, as asserted; the block's elements are as in `rows_mut`, and are
-        // borrowed mutably, so they overlap neither a nor b.
+        // SAFETY: a and b hold every element that is read, as asserted; the block's elements are as in `rows_mut`, and
+        // are borrowed mutably, so they overlap neither a nor b.
         unsafe {
             gemm::gemm(
                 m,

@@ -29,8 +29,8 @@ impl Matmul {
         Matmul { batch: 1, m, k, n, a_strides: (k, 1), b_strides: (n, 1) }
     }
 
-    /// Whether a `b` stored as its transpose stands on the left: the GEMM wants the columns of b next to each other. That costs
-    /// two transposes of matrices, which are small if m is.
+    /// Whether a `b` stored as its transpose stands on the left: the GEMM wants the columns of b next to each other.
+    /// That costs two transposes of matrices, which are small if m is.
     fn is_turned(&self) -> bool {
         self.batch == 1 && self.n > 1 && self.k > 8 && self.b_strides.1 != 1 && self.a_strides.1 == 1 && self.m < 512
     }
@@ -55,21 +55,21 @@ impl Matmul {
     }
 }
 
-/// Multiply-adds that are worth a task of their own, and elements: some five microseconds of either.
+/// Smallest task to hand to another thread, in multiply-adds and in elements: about 5 µs each.
 const TASK: usize = 1 << 19;
 const TASK_ELEMENTS: usize = 1 << 17;
-/// Tasks that one matrix is cut into at most, unless they would be of more than [`WIDEST`] columns.
+/// Maximum number of tasks for one matrix, unless a task would have more than [`WIDEST`] columns.
 const TASKS: usize = 8;
 /// Columns of the GEMM's largest blocks.
 const BLOCK: usize = 64;
 /// Columns beyond which a GEMM slows down.
 const WIDEST: usize = 12 * BLOCK;
-/// Columns of b that are few.
+/// Up to this many columns of b, a product with a transposed a is computed as yT = bT aT.
 const NARROW: usize = 16;
 /// Elements of a and y that a task of whole rows works on: half of a common second-level cache.
 const ROWS: usize = 1 << 17;
 
-/// Tasks that an \[m,n\] product over k is worth.
+/// Number of tasks for an \[m,n\] product over k.
 fn tasks(m: usize, n: usize, k: usize) -> usize {
     (m * n * k / TASK).max((m * k + k * n + m * n) / TASK_ELEMENTS).clamp(1, TASKS)
 }
@@ -125,7 +125,7 @@ pub fn matmul(
     let tasks = tasks(m, n, k);
     y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {
         let (a, b) = matrix(i);
-        // Few rows are cut by columns, as every task reads the whole of what is not cut.
+        // With few rows, cut by columns: every task reads the whole of the operand that is not cut.
         if n >= 2 * BLOCK && m < 2 * n {
             let width = (n.div_ceil(tasks * BLOCK) * BLOCK).clamp(BLOCK, WIDEST);
             Columns::for_each_block(y, n, width, |first, mut y| {

@@ -5,10 +5,12 @@ use super::transpose::transpose;
 
 /// Floats of laid out taps that a product works on at a time: half of a common second-level cache.
 const LAID_OUT: usize = 1 << 18;
-/// A row of taps longer than this makes a product deep enough on its own; shorter ones are joined over all rows of the filter.
+/// A row of taps longer than this makes a product deep enough on its own; shorter ones are joined over all rows of the
+/// filter.
 const DEEP: usize = 96;
 
-/// A group of images with their channels last, \[image\]\[h\]\[width\]\[channel\]: `left` and more zero columns stand beside each row.
+/// A group of images with their channels last, \[image\]\[h\]\[width\]\[channel\]: `left` and more zero columns stand
+/// beside each row.
 pub(super) struct Pixels<'a> {
     pub data: &'a [f32],
     pub images: usize,
@@ -17,8 +19,8 @@ pub(super) struct Pixels<'a> {
     pub left: usize,
 }
 
-/// A filter \[R,S,C\] moved over images: tap (r, s) at position (p, q) sees pixel (p*stride + r - pad, q*stride + s - pad).
-/// `pad` is negative where the filter starts inside the image.
+/// A filter \[R,S,C\] moved over images: tap (r, s) at position (p, q) sees pixel (p*stride + r - pad, q*stride + s -
+/// pad). `pad` is negative where the filter starts inside the image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub c: usize,
@@ -78,9 +80,9 @@ impl Window {
         lines * images * self.q * depth
     }
 
-    /// Writes what the taps see at rows `p..p + rows`, such that for each product that [`Window::products`] names, position
-    /// (p, image, q) is a row of the matrix and all rows are the same distance apart. Unless `joined`, filter rows r and
-    /// r + stride share lines: the one sees at p + 1 what the other saw at p.
+    /// Writes what the taps see at rows `p..p + rows`, such that for each product that [`Window::products`] names,
+    /// position (p, image, q) is a row of the matrix and all rows are the same distance apart. Unless `joined`, filter
+    /// rows r and r + stride share lines: the one sees at p + 1 what the other saw at p.
     pub fn lay_out(&self, pixels: &Pixels, p: usize, rows: usize, taps: &mut [f32]) {
         let Layout { joined, lines, depth } = self.layout(rows);
         let (sh, segment) = (self.stride[0], self.s * self.c);

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-/// A cache line: what [`Buffer`] is aligned to, so that vector loads of its rows do not straddle lines.
+/// A cache line: the alignment of [`Buffer`], so that vector loads of its rows do not straddle lines.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
@@ -15,7 +15,7 @@ pub(in crate::cpu) const LINE: usize = 16;
 pub(in crate::cpu) struct Buffer(Vec<Line>);
 
 impl Buffer {
-    /// The first `len` floats, whatever they held before.
+    /// The first `len` floats, with unspecified contents.
     pub fn take(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(LINE);
         if self.0.len() < lines {
@@ -35,7 +35,8 @@ impl Buffer {
     }
 }
 
-/// The working memory of the products. Keep one for as long as products are computed: it grows to what the largest needs.
+/// The working memory of the products. Keep one for as long as products are computed: it grows to the size
+/// that the largest needs.
 pub struct Scratch {
     /// Written before the tasks of a product start (or by them, each its own part).
     pub(in crate::cpu) shared: Buffer,
@@ -52,7 +53,7 @@ impl Scratch {
         Scratch { shared: Buffer::default(), threads: PerThread(threads) }
     }
 
-    /// Floats that it has grown to.
+    /// Current number of floats.
     pub fn floats(&self) -> usize {
         let PerThread(threads) = &self.threads;
         let own = |buffer: &Mutex<Buffer>| buffer.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).0.len();
@@ -67,11 +68,11 @@ impl Default for Scratch {
 }
 
 impl PerThread {
-    /// Runs `task` with the calling thread's buffer. The task must not enter rayon: its thread could then steal another task
-    /// that waits for the same buffer.
+    /// Runs `task` with the calling thread's buffer. The task must not enter rayon: its thread could then steal another
+    /// task that waits for the same buffer.
     pub fn with<T>(&self, task: impl FnOnce(&mut Buffer) -> T) -> T {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.0.len();
-        // A poisoned buffer is as good as any: no task reads what another left.
+        // A poisoned buffer is as good as any other: no task reads the contents that another task left.
         task(&mut self.0[thread].lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 }

@@ -1,6 +1,7 @@
-//! Adding up what filter taps scatter, with channels first.
+//! The sum of the values that filter taps scatter, with channels first.
 
-/// A filter \[C,R,S\] moved over an image \[C,H,W\]: tap (c, r, s) at position (p, q) meets x\[c, p*stride + r - pad, q*stride + s - pad\].
+/// A filter \[C,R,S\] moved over an image \[C,H,W\]: tap (c, r, s) at position (p, q) meets
+/// x\[c, p*stride + r - pad, q*stride + s - pad\].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taps {
     pub h: usize,
@@ -13,8 +14,9 @@ pub(super) struct Taps {
     pub pad: [usize; 2],
 }
 
-/// One channel of an image, padded and split by `position mod stride` into planes [R or stride][S or stride][rows][cols], so
-/// that what a tap meets is a run of rows of one plane: what was strided becomes contiguous.
+/// One channel of an image, padded and split by `position mod stride` into planes
+/// [R or stride][S or stride][rows][cols], so that what a tap meets is a run of rows of one plane: what was strided
+/// becomes contiguous.
 #[derive(Clone, Copy)]
 struct Planes {
     phases: [usize; 2],
@@ -51,7 +53,7 @@ impl Taps {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
             }
         }
-        // What no tap meets gets nothing.
+        // Elements that no tap meets get nothing.
         channel.fill(0.0);
         for (plane, values) in planes.chunks(rows * cols).enumerate() {
             let (fh, fw) = (plane / phases[1], plane % phases[1]);

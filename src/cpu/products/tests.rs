@@ -10,7 +10,8 @@ fn random(rng: &mut StdRng, len: usize) -> Vec<f32> {
     (0..len).map(|_| rng.random_range(-1.0f32..1.0)).collect()
 }
 
-/// A result with, for each element, the sum of the products' magnitudes and their number: what bounds its rounding error.
+/// A result with, for each element, the sum of the products' magnitudes and their number: what bounds its rounding
+/// error.
 struct Reference {
     sums: Vec<f64>,
     magnitudes: Vec<f64>,
@@ -38,8 +39,8 @@ impl Reference {
     }
 }
 
-/// Runs a product on pools of 1, 2 and 3 threads and twice with the same scratch; asserts equal bits, one epilogue for each
-/// element with that element's final value, and returns the result.
+/// Runs a product on pools of 1, 2 and 3 threads and twice with the same scratch; asserts equal bits, one epilogue for
+/// each element with that element's final value, and returns the result.
 fn run(len: usize, product: impl Fn(&mut [f32], &mut Scratch, &(dyn Fn(usize, &mut [f32]) + Sync)) + Sync) -> Vec<f32> {
     let mut results: Vec<Vec<f32>> = vec![];
     for threads in [1, 2, 3] {

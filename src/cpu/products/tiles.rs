@@ -1,15 +1,18 @@
-//! Convolutions with filters of two strides, by nine products for every sixteen: minimal filtering, F(2, 2) along both axes.
+//! Convolutions with filters of two strides, by nine products for every sixteen: minimal filtering, F(2, 2) along both
+//! axes.
 //!
-//! At a stride of (u, v), a filter of 2u x 2v taps is one of 2 x 2 over uv times the channels: tap (au + f, bv + g) is tap (a, b)
-//! of phase (f, g). Along an axis, a tile of two outputs meets three inputs, and three products will do for four:
+//! At a stride of (u, v), a filter of 2u x 2v taps is one of 2 x 2 over uv times the channels: tap (au + f, bv + g) is
+//! tap (a, b) of phase (f, g). Along an axis, a tile of two outputs meets three inputs, and three products will do for
+//! four:
 //!
 //! ```text
 //! y0 = x0 w0 + x1 w1 = (x0 - x1) w0 + x1 (w0 + w1)
 //! y1 = x1 w0 + x2 w1 =                x1 (w0 + w1) + (x2 - x1) w1
 //! ```
 //!
-//! So x turns into its *differences* and w into its *sums* at three points along each axis; at each of the nine points, one
-//! matrix product over all channels and phases gives what the outputs are added up from. The gradients are the transposed steps.
+//! So x turns into its *differences* and w into its *sums* at three points along each axis; at each of the nine points,
+//! one matrix product over all channels and phases gives what the outputs are added up from. The gradients are the
+//! transposed steps.
 
 use super::convolution::pack_filters;
 use super::gemm::{View, gemm};
@@ -23,7 +26,7 @@ use std::ops::Range;
 
 /// Points along both axes.
 const POINTS: usize = 9;
-/// Tiles that a product is made for at least, if there are enough images.
+/// Minimum number of tiles in one product, if there are enough images.
 const ROWS: usize = 96;
 
 /// What a tile's values along an axis, each with its factor, add up to at the three points.
@@ -39,8 +42,8 @@ pub(super) struct Tiles<'a> {
     cols: usize,
 }
 
-/// Where tiles find their values: in rows of runs. Value (i, j) of tile (row, col) is run `2 col + j` of each of the rows
-/// `(2 row + i) * parts + part - above` of the image.
+/// Where tiles find their values: in rows of runs. Value (i, j) of tile (row, col) is run `2 col + j` of each of the
+/// rows `(2 row + i) * parts + part - above` of the image.
 #[derive(Clone, Copy)]
 struct Places {
     images: usize,
@@ -65,8 +68,8 @@ fn at(axis: Axis, point: usize) -> Point {
 }
 
 impl Places {
-    /// Calls `each(n, terms)` for the run from float n on of what the tiles have at a point, \[tile, part, run\]: places of the
-    /// values that it is made of, and their factors.
+    /// Calls `each(n, terms)` for the run from float n on of what the tiles have at a point, \[tile, part, run\]:
+    /// places of the values that it is made of, and their factors.
     #[inline(always)]
     fn each(&self, [by_row, by_col]: Point, mut each: impl FnMut(usize, [Option<(usize, f32)>; 4])) {
         let Places { images, tiles: [rows, cols], parts, run, above, .. } = *self;
@@ -150,7 +153,7 @@ impl<'a> Tiles<'a> {
         let tiles = Tiles { conv, rows: conv.p.div_ceil(2), cols: conv.q.div_ceil(2) };
         let fits = [conv.r, conv.s] == conv.stride.map(|stride| 2 * stride) && (conv.c | conv.k).is_multiple_of(LINE);
         let whole = (0..2).all(|axis| [conv.h, conv.w][axis] + conv.pad[axis] <= tiles.padded()[axis]);
-        // The last tiles may be half empty, and what is saved has to pay for the turns.
+        // The last tiles may be half empty, and the saved products have to pay for the transforms.
         let pays = 5 * POINTS * tiles.count() < 16 * conv.p * conv.q;
         (fits && whole && pays).then_some(tiles)
     }
@@ -185,13 +188,13 @@ impl<'a> Tiles<'a> {
         (left, (left + self.conv.w).max(self.padded()[1]))
     }
 
-    /// Where the tiles find x, in images of `rows` rows of which the first `above` are missing.
+    /// Layout of x as the tiles read it, in images of `rows` rows of which the first `above` are missing.
     fn of_x(&self, images: usize, c: usize, [rows, width]: [usize; 2], above: usize) -> Places {
         let [parts, v] = self.conv.stride;
         Places { images, tiles: [self.rows, self.cols], rows, width: width * c, parts, run: v * c, above }
     }
 
-    /// Where the tiles find y.
+    /// Layout of y as the tiles write it or read it.
     fn of_y(&self, images: usize, rows: usize) -> Places {
         let (k, tiles) = (self.conv.k, [self.rows, self.cols]);
         Places { images, tiles, rows, width: 2 * self.cols * k, parts: 1, run: k, above: 0 }

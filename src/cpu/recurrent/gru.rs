@@ -79,8 +79,8 @@ fn reset_by(r: &[f32], h: &[f32], reset_h: &mut [f32]) {
     reset_h.iter_mut().zip(r).zip(h).for_each(|((y, &r), &h)| *y = sigmoid(r) * h);
 }
 
-/// Turns the pre-activations r and z and the inputs' part of n into the values r, z, n; h after the step from these, n's
-/// recurrent part, which is the last quarter, and h before.
+/// Turns the pre-activations r and z and the inputs' part of n into the values r, z, n; h after the step from these,
+/// n's recurrent part, which is the last quarter, and h before.
 #[inline(always)]
 fn cell(reset: Reset, a: &mut [f32], h: &[f32], new_h: &mut [f32]) {
     let n = h.len();
@@ -123,7 +123,7 @@ impl WithSimd for Backward<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, reset, reads, panels, das, dh, buffer } = self;
         let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
-        // du_n is the cotangent of what the product with n's columns gave.
+        // du_n is the cotangent of the product with n's columns.
         let [values, da, m, du_n] = buffer.split([4 * n, 3 * n, n, n]);
         dh.fill(0.0);
         for t in part.sequence.order().rev() {
@@ -149,8 +149,8 @@ impl WithSimd for Backward<'_, '_> {
     }
 }
 
-/// The cotangents of the pre-activations (r's as they are where it resets after the product), and dh through the step but for
-/// the products.
+/// The cotangents of the pre-activations (r's as they are where it resets after the product), and dh through the step
+/// but for the products.
 #[inline(always)]
 fn cell_grad(values: &[f32], da: &mut [f32], h: &[f32], m: &[f32], given: &[f32], dh: &mut [f32]) {
     let n = h.len();

@@ -122,8 +122,8 @@ impl WithSimd for Backward<'_, '_> {
     }
 }
 
-/// Turns the values of the gates into the cotangents of their pre-activations, and takes dh and dc through the step but for the
-/// product.
+/// Turns the values of the gates into the cotangents of their pre-activations, and takes dh and dc through the step but
+/// for the product.
 #[inline(always)]
 fn cell_grad(a: &mut [f32], c: &[f32], m: &[f32], given: [&[f32]; 2], dh: &mut [f32], dc: &mut [f32]) {
     let n = c.len();

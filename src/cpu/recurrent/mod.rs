@@ -1,7 +1,7 @@
 //! LSTM and GRU on the CPU. Tasks of some examples each run through all steps, the matrix in panels for all of them.
 //!
-//! Within a task, values lie gate by gate (`[gate, example, unit]`), so that elementary functions run along vectors even where
-//! there are few units.
+//! Within a task, values lie gate by gate (`[gate, example, unit]`), so that elementary functions run along vectors
+//! even where there are few units.
 
 mod gru;
 mod lstm;
@@ -15,11 +15,11 @@ pub use gru::{gru, gru_grad};
 pub use lstm::{lstm, lstm_grad};
 use panels::Panels;
 
-/// What is worth a task of its own: multiply-adds, with an element's functions counted as [`FUNCTIONS`] of them.
+/// Smallest task, in multiply-adds; the elementary functions of one element count as [`FUNCTIONS`] multiply-adds.
 const TASK: usize = 1 << 17;
-/// See [`TASK`].
+/// Multiply-adds that take as long as the elementary functions of one element.
 const FUNCTIONS: usize = 40;
-/// Tasks that one launch is cut into at most.
+/// Maximum number of tasks for one launch.
 const TASKS: usize = 16;
 /// Examples that are worth going through the panels for.
 const EXAMPLES: usize = 16;
@@ -60,8 +60,8 @@ impl Part {
     }
 }
 
-/// Runs `task` on parts of the batch, each with its rows of all `tables` `[.., B, width]` that are written, in order, and with
-/// its thread's buffer. The parts follow from the shape alone.
+/// Runs `task` on parts of the batch, each with its rows of all `tables` `[.., B, width]` that are written, in order,
+/// and with its thread's buffer. The parts follow from the shape alone.
 fn for_each_part(
     s: Sequence,
     gates: usize,

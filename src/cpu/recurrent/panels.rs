@@ -10,8 +10,8 @@ const VECTORS: usize = 2;
 /// Rows of x that one pass over a panel takes.
 const ROWS: usize = 4;
 
-/// A matrix `[depth, blocks, units]`, laid out once for the products of all steps: each block's columns in panels that are as
-/// wide as two vectors, each panel row by row, filled up with zeros.
+/// A matrix `[depth, blocks, units]`, laid out once for the products of all steps: each block's columns in panels that
+/// are as wide as two vectors, each panel row by row, filled up with zeros.
 #[derive(Clone, Copy)]
 pub struct Panels<'a> {
     data: &'a [f32],
@@ -50,8 +50,8 @@ impl<'a> Panels<'a> {
         Self { data, depth, units, width }
     }
 
-    /// The `depth` rows of one block's columns from row `from` on, times x: y `[rows, units]` += x `[rows, depth]` W. Rows of x
-    /// are `stride` apart.
+    /// The `depth` rows of one block's columns from row `from` on, times x: y `[rows, units]` += x `[rows, depth]` W.
+    /// Rows of x are `stride` apart.
     #[inline(always)]
     pub fn add_product<S: Simd>(
         &self,

@@ -1,0 +1,36 @@
+//! Samples from a trained run, as a user of the library: the newest checkpoint, numbers first, then a picture.
+//!
+//! `cargo run --release --example 4_sample_checkpoint -- RUN [FILE.png]`
+
+use std::path::Path;
+
+use saddle::{
+    error::{Error, Result},
+    graph::numel,
+    models::SAMPLE,
+    report,
+    trained::Trained,
+};
+
+const COUNT: usize = 64;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or_else(|| Error::usage("name the folder of a run"))?;
+    let picture = arguments.next().unwrap_or("samples.png".into());
+
+    let trained = Trained::open(folder)?;
+    let mut session = trained.session(&[SAMPLE], None)?;
+    let samples = session.generate(COUNT, 7, None)?;
+
+    let len = numel(&trained.examples.shape);
+    let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / samples.len() as f64;
+    println!("{}: {COUNT} samples of {len} values at step {}, mean {mean:.4}", trained.path.display(), session.step());
+    let image = match trained.examples.shape.len() {
+        1 => report::scatter(&samples, &[], None),
+        _ => report::grid(&samples, &trained.examples.shape, 8)?,
+    };
+    report::save_png(Path::new(&picture), &image)?;
+    println!("{picture}");
+    Ok(())
+}

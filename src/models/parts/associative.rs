@@ -1,0 +1,72 @@
+//! Associative adversarial network (Arici and Celikyilmaz 2016): while the game is on, a deep Boltzmann machine learns
+//! what the discriminator's features of real images are like, and the generator starts from features that the machine
+//! draws.
+
+use super::{
+    boltzmann::{Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, check_layers},
+    dense::Dense,
+    game::{Game, Judgement},
+    networks::Networks,
+    round::Round,
+};
+use crate::{
+    error::{Error, Result},
+    graph::{Dist, Graph, Var},
+    models::{Examples, Model, Phase, SAMPLE},
+    nn::{Mode, Net, Start},
+    settings::{Norm, Settings},
+};
+
+/// The machine's data are the features of a copy of the discriminator that follows it with this decay: a machine that
+/// learns from features that learn from the machine may take both to where all features are alike.
+const DECAY: f32 = 0.99;
+/// Name of that copy.
+const FOLLOWER: &str = "d.follower";
+
+/// The model; the machine's visible units are the last hidden ones of the discriminator.
+///
+/// # Errors
+/// Settings that contradict each other or the data, too many layers.
+pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
+    let nets = &Networks::dense(s, examples);
+    let dense = &Dense { norms: [Norm::None, s.norm_d], ..Dense::of(s) };
+    let widths = &[&s.hidden_d[s.hidden_d.len() - 1..], &s.layers].concat();
+    let game = |sweeps| Game {
+        generator: Box::new(|net, z| dense.generate(net, z, &examples.shape)),
+        discriminator: Box::new(|net, x| Judgement::of(net, features(net, dense, x))),
+        prior: Box::new(move |graph, rows| drawn_features(graph, s, widths, rows, sweeps)),
+        ..Game::of(s, examples, nets)
+    };
+    game(s.gibbs).check()?;
+    check_layers(s)?;
+    if s.pack > 1 {
+        return Err(Error::usage("prior=features goes with pack=1: the machine learns the features of single samples"));
+    }
+    let round = game(s.gibbs).graph();
+    learn(&Round { graph: &round, s, examples }, dense, widths);
+    let graphs = vec![(SAMPLE, chain_sampler(&game(SWEEPS)))];
+    Ok(Model { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs, calibration: 0 })
+}
+
+/// What the generator starts from, `[rows, n_0]`: states of the machine's visible layer in its chains, moved on, with
+/// noise that makes them continuous.
+fn drawn_features<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
+    let (states, _) = Machine::new(graph, MACHINE, widths).advance(s.chains, rows, sweeps);
+    states[0] + graph.random(Dist::Normal, &states[0].shape()) * f64::from(s.smoothing)
+}
+
+/// x `[B, ..]` -> `[B, n_0]`, in 0 to 1.
+fn features<'g>(net: &Net<'g>, dense: &Dense, x: Var<'g>) -> Var<'g> {
+    let (&width, below) = dense.discriminator.split_last().expect("at least one hidden layer");
+    net.dense("features", dense.hidden(net, x, below), width).sigmoid()
+}
+
+/// The machine's part of the round: one step along the likelihood of the features of a batch.
+fn learn(round: &Round, dense: &Dense, widths: &[usize]) {
+    let s = round.s;
+    let [d, follower] = round.nets(["d", FOLLOWER], Start::Uniform, Mode::Train);
+    let learning = Learning { round: *round, widths, from: 0, until: s.steps, rate: s.lr_dbm };
+    round.moving_average(FOLLOWER, &d, DECAY);
+    learning.follow_likelihood(bernoulli(features(&follower, dense, round.batch())), None);
+    round.graph.commit();
+}

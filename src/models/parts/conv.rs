@@ -1,0 +1,57 @@
+//! Convolutional networks for square images (Radford et al. 2016), with a stage for each halving of the side.
+
+use crate::{
+    graph::Var,
+    nn::Net,
+    settings::{Norm, Settings},
+};
+
+/// The base width of convolutional networks and what lies between their layers.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv {
+    /// Channels at the image; they double with each stage, up to 8 times as many.
+    pub width: usize,
+    /// Normalisation in generator and discriminator.
+    pub norms: [Norm; 2],
+}
+
+impl Conv {
+    /// The networks that the settings ask for.
+    pub fn of(s: &Settings) -> Self {
+        Self { width: s.width, norms: [s.norm_g, s.norm_d] }
+    }
+
+    /// Channels `above` stages below the image.
+    fn channels(&self, above: usize) -> usize {
+        self.width << above.min(3)
+    }
+
+    /// z `[B, latent]` -> `[B, C, H, W]`: dense to the smallest plane, a doubling per stage, then 3x3 to colours.
+    pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
+        let (side, stages) = stages(shape[1]);
+        let c = self.channels(stages);
+        let h = net.dense_without_bias("dense", z, c * side * side).reshape(&[z.dim(0), c, side, side]);
+        let mut h = net.norm(self.norms[0], "norm0", h).relu();
+        for i in 1..=stages {
+            h = net.conv_transpose2d(&format!("up{i}"), h, self.channels(stages - i), [4, 2, 1], false);
+            h = net.norm(self.norms[0], &format!("norm{i}"), h).relu();
+        }
+        net.conv2d("out", h, shape[0], [3, 1, 1], true)
+    }
+
+    /// x `[B, C, H, W]` -> features `[B, F]`: a halving per stage, no normalisation at the input.
+    pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+        let mut h = x;
+        for i in 0..stages(x.dim(2)).1 {
+            h = net.conv2d(&format!("down{i}"), h, self.channels(i), [4, 2, 1], i == 0);
+            h = if i == 0 { h } else { net.norm(self.norms[1], &format!("norm{i}"), h) }.leaky_relu(0.2);
+        }
+        h.reshape(&[x.dim(0), h.len() / x.dim(0)])
+    }
+}
+
+/// The side of the smallest plane, and the number of stages: the side is halved while it is even and above 7.
+fn stages(side: usize) -> (usize, usize) {
+    let halvings = (0..).take_while(|i| side >> i > 7 && (side >> i).is_multiple_of(2)).count();
+    (side >> halvings, halvings)
+}

@@ -1,0 +1,96 @@
+//! The distribution p(x | z) that a decoder's result stands for.
+
+use std::f64::consts::PI;
+
+use super::recurrent::gumbel;
+use crate::{
+    graph::{Init, Var},
+    nn::Net,
+    settings::Likelihood,
+};
+
+/// Largest |log variance|: beyond it lie infinities, not models.
+pub const LOG_VARIANCE: f64 = 10.0;
+/// Log variance of sequences, which fill 0 to 1, at the start.
+const SEQUENCE_LOG_VARIANCE: f32 = -4.0;
+
+/// What the values of an example are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Pixels in [-1, 1], `[B, C, H, W]`.
+    Pixels,
+    /// Coordinates without bounds, `[B, D]`.
+    Points,
+    /// Steps of a sequence in [0, 1], `[B, T, F]`.
+    Steps,
+}
+
+/// A distribution of examples, whose parameters are a decoder's result: logits of pixels and symbols, means of points.
+#[derive(Clone, Copy, Debug)]
+pub struct Distribution {
+    /// The family of each value.
+    pub likelihood: Likelihood,
+    /// What the values are.
+    pub values: Values,
+    /// Temperature of soft draws of symbols.
+    pub temperature: f64,
+}
+
+impl Distribution {
+    /// The mean of each value: pixels in (-1, 1), where tanh(l / 2) is 2 sigmoid(l) - 1; probabilities of symbols.
+    pub fn mean<'g>(&self, decoded: Var<'g>) -> Var<'g> {
+        match self.values {
+            Values::Pixels => (decoded * 0.5).tanh(),
+            Values::Points => decoded,
+            Values::Steps if self.likelihood != Likelihood::Categorical => decoded.sigmoid(),
+            Values::Steps => {
+                let shape = decoded.shape();
+                let symbols = shape[shape.len() - 1];
+                decoded.reshape(&[decoded.len() / symbols, symbols]).softmax().reshape(&shape)
+            }
+        }
+    }
+
+    /// What a critic sees: the mean of numbers. Symbols are drawn softly, so that gradients pass: Gumbel-softmax (Jang
+    /// et al. 2017, equation 2).
+    pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
+        match self.likelihood {
+            Likelihood::Categorical => {
+                self.mean((decoded + gumbel(decoded.graph(), &decoded.shape())) * self.temperature.recip())
+            }
+            _ => self.mean(decoded),
+        }
+    }
+
+    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units: pixels in [-1, 1] are 0 to 1 to a
+    /// Bernoulli.
+    pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        let each = match self.likelihood {
+            Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
+            Likelihood::Gaussian => {
+                let v = self.log_variance(net, &x.shape());
+                ((x - self.mean(decoded)).square() * (v * -1.0).exp() + v + (2.0 * PI).ln()) * -0.5
+            }
+            Likelihood::Categorical => {
+                let (shape, rows) = (x.shape(), [x.len() / x.dim(2), x.dim(2)]);
+                return -decoded.reshape(&rows).cross_entropy(x.reshape(&rows)).reshape(&shape[..2]).sum(&[1]);
+            }
+        };
+        each.sum(&(1..x.rank()).collect::<Vec<_>>())
+    }
+
+    /// The Gaussian's learned log variance: one for each feature of sequences, one for all values of other examples.
+    fn log_variance<'g>(&self, net: &Net<'g>, shape: &[usize]) -> Var<'g> {
+        let (features, start) = match self.values {
+            Values::Steps => (shape[2], SEQUENCE_LOG_VARIANCE),
+            _ => (1, 0.0),
+        };
+        let v = net.graph.state(net.params, "log_variance", &[features], Init::Const(start)).clamp(LOG_VARIANCE);
+        if self.values == Values::Steps { v.along(2, shape) } else { v.reshape(&[]).expand(shape) }
+    }
+
+    /// The Gaussian's deviation of each feature of sequences, for one step `[B, F]`.
+    pub fn deviation<'g>(&self, net: &Net<'g>, shape: &[usize; 2]) -> Var<'g> {
+        (self.log_variance(net, &[1, shape[0], shape[1]]) * 0.5).exp().index(0)
+    }
+}

@@ -1,0 +1,280 @@
+//! The game between a generator and a discriminator: its options, its round, and the graphs that draw samples.
+
+use super::{networks::Networks, round::Round};
+use crate::{
+    error::{Error, Result},
+    graph::{Dist, Field, Graph, Var},
+    models::{CALIBRATE, Examples, Model, SAMPLE, sample_rows, sampled},
+    nn::{Mode, Net, Start, latent},
+    objective,
+    settings::{Norm, Objective, Settings},
+};
+
+/// (net, z `[B, latent (+ classes)]`) -> samples `[B, ..example shape]`.
+pub type Generator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g> + 'a>;
+/// (net, samples) -> what the network thinks of them.
+pub type Discriminator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Judgement<'g> + 'a>;
+/// (graph, rows) -> what the generator starts from, `[rows, latent]`.
+pub type Prior<'a> = Box<dyn for<'g> Fn(&'g Graph, usize) -> Var<'g> + 'a>;
+
+/// What a discriminator thinks of samples.
+#[derive(Clone, Copy)]
+pub struct Judgement<'g> {
+    /// Features `[B, F]`.
+    pub features: Var<'g>,
+    /// Logits `[B, 1]`, of the features: the higher, the more real.
+    pub logits: Var<'g>,
+}
+
+impl<'g> Judgement<'g> {
+    /// The judgement of features `[B, F]`, by the layer `out` of the network.
+    pub fn of(net: &Net<'g>, features: Var<'g>) -> Self {
+        Self { features, logits: net.dense("out", features, 1) }
+    }
+}
+
+/// A game with all options of the settings. The generator's parameters are the state group `g`, the discriminator's
+/// `d`, and the averaged generator's `ema`.
+pub struct Game<'a> {
+    /// The settings of the run.
+    pub s: &'a Settings,
+    /// The examples that the model learns from.
+    pub examples: &'a Examples,
+    /// How weights start.
+    pub start: Start,
+    /// Normalisation in generator and discriminator.
+    pub norms: [Norm; 2],
+    /// Values of a latent vector.
+    pub latent: usize,
+    /// The generator.
+    pub generator: Generator<'a>,
+    /// The discriminator.
+    pub discriminator: Discriminator<'a>,
+    /// What the generator starts from.
+    pub prior: Prior<'a>,
+    /// The training step at which the game starts.
+    pub from: u64,
+}
+
+impl<'a> Game<'a> {
+    /// The game of these networks, from the first step on.
+    pub fn of(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
+        Self {
+            s,
+            examples,
+            start: nets.start,
+            norms: nets.norms,
+            latent: nets.latent,
+            generator: Box::new(|net, z| nets.generate(net, z)),
+            discriminator: Box::new(|net, x| nets.judge(net, x)),
+            prior: Box::new(|graph, rows| latent(graph, s.latent_dist, &[rows, nets.latent])),
+            from: 0,
+        }
+    }
+
+    /// The same with the samples of a decoder: for autoencoders, whose rounds are their own.
+    pub fn of_decoder(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
+        Self { generator: Box::new(|net, z| nets.draw(net, z)), ..Self::of(s, examples, nets) }
+    }
+
+    /// A GAN: every training step is a round of the game.
+    ///
+    /// # Errors
+    /// Settings that contradict each other or the data.
+    pub fn model(&self) -> Result<Model> {
+        self.check()?;
+        let graphs = self.sampling();
+        Ok(Model::new(self.graph(), graphs))
+    }
+
+    /// Refuses settings that contradict each other or the data.
+    pub fn check(&self) -> Result<()> {
+        let s = self.s;
+        if s.conditional && self.examples.classes == 0 {
+            return Err(Error::usage("`conditional` needs classes, and this data set has none"));
+        }
+        if penalised(s) && self.norms[1] == Norm::Batch {
+            return Err(Error::usage(
+                "a gradient penalty (gp, r1, r2) needs a discriminator that judges each sample alone: set \
+                 norm_d=none or norm_d=layer",
+            ));
+        }
+        if s.smooth > 0.0 && !matches!(s.objective, Objective::Minimax | Objective::NonSaturating | Objective::Lsgan) {
+            return Err(Error::usage(
+                "`smooth` goes with the objectives that have targets: minimax, non-saturating, lsgan",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The graphs that draw samples from the generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need
+    /// it.
+    pub fn sampling(&self) -> Vec<(&'static str, Graph)> {
+        let s = self.s;
+        let sample = Graph::build(|graph| {
+            let net = Net::new(graph, sampled(s), self.start, Mode::Eval);
+            let rows = sample_rows(s, self.examples);
+            let z = graph.input("z", &[rows, self.latent]);
+            let classes = s.conditional.then(|| graph.input("classes", &[rows, self.examples.classes]));
+            graph.output("samples", (self.generator)(&net, classes.map_or(z, |classes| z.concat(classes, 1))));
+        });
+        let mut graphs = vec![(SAMPLE, sample)];
+        if s.ema > 0.0 && self.norms[0] == Norm::Batch {
+            let calibrate = Graph::build(|graph| {
+                let net = Net::new(graph, sampled(s), self.start, Mode::Calibrate);
+                let (z, _) = self.latent_vectors(graph, graph.draw());
+                (self.generator)(&net, z);
+                graph.commit();
+            });
+            graphs.push((CALIBRATE, calibrate));
+        }
+        graphs
+    }
+
+    /// A round of the game in a graph of its own.
+    pub fn graph(&self) -> Graph {
+        Graph::build(|graph| self.play(&Round { graph, s: self.s, examples: self.examples }))
+    }
+
+    /// Critic steps, then one generator step against the newest critic with the last critic step's latent vectors.
+    fn play(&self, round: &Round) {
+        let (g, s) = (round.graph, self.s);
+        let mut dis = Net::new(g, "d", self.start, Mode::Train);
+        dis.spectral = s.spectral;
+        let gen_tracking = Net::new(g, "g", self.start, Mode::Track);
+        let gen_plain = Net::new(g, "g", self.start, Mode::Train);
+        for step in 0..s.critic_steps {
+            let last = step + 1 == s.critic_steps;
+            let draw = g.draw();
+            let real = g.batch(draw, Field::Items, &[vec![s.batch], self.examples.shape.clone()].concat());
+            let (z, classes) = self.latent_vectors(g, draw);
+            let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
+            self.train_discriminator(round, &dis, [real, fake.detach()], classes, last);
+            if last {
+                self.train_generator(round, &gen_tracking, &dis, [real, fake], classes);
+            }
+        }
+        round.average(&gen_tracking);
+        g.commit();
+    }
+
+    /// Latent vectors, with the classes of a draw behind them in a conditional model; and the classes.
+    fn latent_vectors<'g>(&self, g: &'g Graph, draw: u32) -> (Var<'g>, Option<Var<'g>>) {
+        let (s, z) = (self.s, (self.prior)(g, self.s.batch));
+        let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, self.examples.classes]));
+        (classes.map_or(z, |c| z.concat(c, 1)), classes)
+    }
+
+    fn train_discriminator<'g>(
+        &self,
+        round: &Round<'_, 'g>,
+        dis: &Net<'g>,
+        samples: [Var<'g>; 2],
+        classes: Option<Var<'g>>,
+        report: bool,
+    ) {
+        let (g, s) = (round.graph, self.s);
+        let [real, fake] = samples.map(|x| self.blurred(round, x));
+        let judge = |x| self.judge(dis, x, classes).logits;
+        // A penalty needs the gradient of each pass alone.
+        let logits =
+            if penalised(s) { [real, fake].map(judge) } else { self.judge_together(dis, [real, fake], classes) };
+        let [on_real, on_fake] = logits;
+        let loss = critic_loss(s, judge, [real, fake], logits);
+        if report {
+            g.metric("d_loss", loss);
+            let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
+            g.metric("d_real", probability(on_real));
+            g.metric("d_fake", probability(on_fake));
+        }
+        let learns =
+            if s.critic_threshold > 0.0 { (loss - f64::from(s.critic_threshold)).is_positive() } else { g.scalar(1.0) };
+        self.descend(round, dis, loss, round.rate(s.lr_d) * learns);
+        if s.clip > 0.0 {
+            g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
+            g.commit();
+        }
+    }
+
+    fn train_generator<'g>(
+        &self,
+        round: &Round<'_, 'g>,
+        net: &Net<'g>,
+        dis: &Net<'g>,
+        [real, fake]: [Var<'g>; 2],
+        classes: Option<Var<'g>>,
+    ) {
+        let s = self.s;
+        let judge = |x| self.judge(dis, self.blurred(round, x), classes);
+        let loss = match s.matching {
+            true => objective::feature_distance(judge(real).features, judge(fake).features),
+            false => objective::g_loss(s.objective, || judge(real).logits, judge(fake).logits),
+        };
+        round.metric("g_loss", loss);
+        let loss = if s.moments > 0.0 {
+            let distance = objective::moment_distance(real, fake);
+            round.metric("moments", distance);
+            loss + distance * f64::from(s.moments)
+        } else {
+            loss
+        };
+        self.descend(round, net, loss, round.rate(s.lr_g));
+    }
+
+    fn descend<'g>(&self, round: &Round<'_, 'g>, net: &Net<'g>, loss: Var<'g>, rate: Var<'g>) {
+        round.descend_together(&[(net, loss, rate * round.late_start_factor(self.from))]);
+    }
+
+    /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).
+    fn blurred<'g>(&self, round: &Round<'_, 'g>, x: Var<'g>) -> Var<'g> {
+        if self.s.noise == 0.0 {
+            return x;
+        }
+        x + round.graph.random(Dist::Normal, &x.shape()) * (round.remaining() * f64::from(self.s.noise))
+    }
+
+    /// Judges samples `[B, ..]`, with their classes as further channels, and in groups of `pack`.
+    fn judge<'g>(&self, dis: &Net<'g>, x: Var<'g>, classes: Option<Var<'g>>) -> Judgement<'g> {
+        let mut x = x;
+        if let Some(classes) = classes {
+            let mut shape = x.shape();
+            shape[1] = classes.dim(1);
+            x = x.concat(classes.broadcast(&shape, &(2..shape.len()).collect::<Vec<_>>()), 1);
+        }
+        (self.discriminator)(dis, objective::packed(x, self.s.pack))
+    }
+
+    /// The logits of two batches in one pass, as if each had one: half the launches, twice the work in each.
+    fn judge_together<'g>(&self, dis: &Net<'g>, [a, b]: [Var<'g>; 2], classes: Option<Var<'g>>) -> [Var<'g>; 2] {
+        let logits = self.judge(&dis.of_batches(2), a.concat(b, 0), classes.map(|c| c.concat(c, 0))).logits;
+        // A critic of each step has logits [T * 2 B, 1].
+        let (rows, half) = (logits.len(), a.dim(0) / self.s.pack);
+        let by_step = logits.reshape(&[rows / (2 * half), 2 * half]);
+        [0, half].map(|from| by_step.slice(&[0, from], &[rows / (2 * half), half]).reshape(&[rows / 2, 1]))
+    }
+}
+
+/// Whether the settings ask for a penalty on the critic's gradient.
+fn penalised(s: &Settings) -> bool {
+    s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
+}
+
+/// The critic's loss on logits of real and generated samples, with its penalties.
+pub fn critic_loss<'g>(
+    s: &Settings,
+    judge: impl Fn(Var<'g>) -> Var<'g>,
+    [real, fake]: [Var<'g>; 2],
+    [on_real, on_fake]: [Var<'g>; 2],
+) -> Var<'g> {
+    let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
+    if s.r1 > 0.0 {
+        loss = loss + objective::zero_centred(on_real, real, s.pack) * f64::from(s.r1);
+    }
+    if s.r2 > 0.0 {
+        loss = loss + objective::zero_centred(on_fake, fake, s.pack) * f64::from(s.r2);
+    }
+    if s.gp > 0.0 {
+        loss = loss + objective::one_centred(judge, [real, fake], s.pack) * f64::from(s.gp);
+    }
+    loss
+}

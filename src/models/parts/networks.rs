@@ -1,0 +1,150 @@
+//! The networks of a model: which kind of network sees and makes its examples is decided here, and nowhere else.
+
+use super::{
+    conv::Conv,
+    dense::Dense,
+    distribution::{Distribution, Values},
+    game::Judgement,
+    recurrent::Recurrent,
+};
+use crate::{
+    error::{Error, Result},
+    graph::Var,
+    models::{Examples, image_shape},
+    nn::{Net, Start},
+    settings::{Architecture, Likelihood, Norm, Settings},
+};
+
+/// The networks that a variant's `build` has chosen for its examples.
+pub struct Networks {
+    /// How weights start.
+    pub start: Start,
+    /// Normalisation in generator and discriminator.
+    pub norms: [Norm; 2],
+    /// Values of a latent vector.
+    pub latent: usize,
+    /// What a decoder's result says about an example.
+    pub distribution: Distribution,
+    family: Family,
+    shape: Vec<usize>,
+}
+
+enum Family {
+    Dense(Dense),
+    Conv(Conv),
+    Recurrent(Recurrent),
+}
+
+impl Networks {
+    /// Dense networks, for images and points.
+    pub fn dense(s: &Settings, examples: &Examples) -> Self {
+        let distribution = distribution(s, examples);
+        let norms = [s.norm_g, s.norm_d];
+        let family = Family::Dense(Dense::of(s));
+        Self { start: Start::Uniform, norms, latent: s.latent, distribution, family, shape: examples.shape.clone() }
+    }
+
+    /// Convolutional networks, for square images.
+    ///
+    /// # Errors
+    /// Other examples.
+    pub fn conv(s: &Settings, examples: &Examples) -> Result<Self> {
+        image_shape(&s.variant, examples)?;
+        Ok(Self { start: Start::Dcgan, family: Family::Conv(Conv::of(s)), ..Self::dense(s, examples) })
+    }
+
+    /// Recurrent networks, for sequences: without normalisation, and with a latent vector that is the static values and
+    /// then those of each step.
+    pub fn recurrent(s: &Settings, examples: &Examples) -> Self {
+        Self {
+            start: Start::Xavier,
+            norms: [Norm::None; 2],
+            latent: s.latent_static + s.latent * examples.shape[0],
+            family: Family::Recurrent(Recurrent::of(s)),
+            ..Self::dense(s, examples)
+        }
+    }
+
+    /// The networks of an autoencoder: recurrent for sequences, for other examples those that the setting `net` names.
+    ///
+    /// # Errors
+    /// Settings that do not go with the examples.
+    pub fn autoencoder(s: &Settings, examples: &Examples) -> Result<Self> {
+        if examples.shape.len() == 2 {
+            let start = if examples.symbols() { Start::Xavier } else { Start::Uniform };
+            return Ok(Self { start, latent: s.latent, ..Self::recurrent(s, examples) });
+        }
+        if s.net == Architecture::Conv {
+            return Self::conv(s, examples);
+        }
+        if examples.shape.len() == 1 && s.likelihood == Likelihood::Bernoulli {
+            return Err(Error::usage("points have no Bernoulli likelihood: set likelihood=gaussian"));
+        }
+        if examples.shape.len() == 1 && s.binarize {
+            return Err(Error::usage("`binarize` is for images"));
+        }
+        Ok(Self::dense(s, examples))
+    }
+
+    /// z `[B, latent]` -> samples of a GAN's generator, `[B, ..shape]`.
+    pub fn generate<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
+        match &self.family {
+            Family::Dense(dense) => dense.generate(net, z, &self.shape),
+            Family::Conv(conv) => conv.decode(net, z, &self.shape).tanh(),
+            Family::Recurrent(recurrent) => recurrent.generate(net, &self.distribution, z, &self.shape),
+        }
+    }
+
+    /// What a GAN's discriminator thinks of samples x `[B, ..shape]`.
+    pub fn judge<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Judgement<'g> {
+        match &self.family {
+            Family::Dense(dense) => dense.judge(net, x),
+            Family::Conv(conv) => Judgement::of(net, conv.encode(net, x)),
+            Family::Recurrent(recurrent) => recurrent.judge(net, x),
+        }
+    }
+
+    /// x `[B, ..shape]` -> features `[B, F]` of an encoder.
+    pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+        match &self.family {
+            Family::Dense(dense) => dense.encode(net, x),
+            Family::Conv(conv) => conv.encode(net, x),
+            Family::Recurrent(recurrent) => recurrent.encode(net, x),
+        }
+    }
+
+    /// x `[B, ..shape]` -> features `[B, F]` of a critic beside an autoencoder: its last hidden layer.
+    pub fn critic_features<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+        match &self.family {
+            Family::Recurrent(recurrent) => recurrent.features(net, x),
+            _ => self.encode(net, x),
+        }
+    }
+
+    /// z `[B, latent]` -> the parameters of the distribution of an example, `[B, ..shape]`: logits of pixels and
+    /// symbols, means of points.
+    pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
+        match &self.family {
+            Family::Dense(dense) => dense.decode(net, z, &self.shape),
+            Family::Conv(conv) => conv.decode(net, z, &self.shape),
+            Family::Recurrent(recurrent) => recurrent.decode(net, z, &self.shape),
+        }
+    }
+
+    /// z `[B, latent]` -> samples `[B, ..shape]` of a decoder.
+    pub fn draw<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
+        self.distribution.soft_draw(self.decode(net, z))
+    }
+}
+
+/// The distribution of examples: symbols have probabilities, other sequences are Gaussian; for the rest the settings
+/// say it.
+fn distribution(s: &Settings, examples: &Examples) -> Distribution {
+    let (likelihood, values) = match examples.shape.len() {
+        2 if examples.symbols() => (Likelihood::Categorical, Values::Steps),
+        2 => (Likelihood::Gaussian, Values::Steps),
+        3 => (s.likelihood, Values::Pixels),
+        _ => (s.likelihood, Values::Points),
+    };
+    Distribution { likelihood, values, temperature: s.temperature.into() }
+}

@@ -1,0 +1,148 @@
+//! The graph of one training step, and what every variant puts into it: batches, rates that fall over the run, updates,
+//! the averaged generator.
+
+use crate::{
+    grad::grad,
+    graph::{Dist, Field, Graph, Optimizer as Rule, Real, Var},
+    models::Examples,
+    nn::{Mode, Net, Start, latent},
+    settings::{Optimizer, Schedule, Settings},
+};
+
+/// What a geometric schedule divides a rate by in all.
+const GEOMETRIC: f64 = 100.0;
+
+/// The graph of one training step under construction, with what it is made for.
+#[derive(Clone, Copy)]
+pub struct Round<'a, 'g> {
+    /// The graph.
+    pub graph: &'g Graph,
+    /// The settings of the run.
+    pub s: &'a Settings,
+    /// The examples that the model learns from.
+    pub examples: &'a Examples,
+}
+
+impl<'g> Round<'_, 'g> {
+    /// Networks with the parameters of these state groups.
+    pub fn nets<const N: usize>(&self, names: [&str; N], start: Start, mode: Mode) -> [Net<'g>; N] {
+        names.map(|name| Net::new(self.graph, name, start, mode))
+    }
+
+    /// A fresh batch of examples, `[B, ..example shape]`.
+    pub fn batch(&self) -> Var<'g> {
+        let shape = [&[self.s.batch], self.examples.shape.as_slice()].concat();
+        self.graph.batch(self.graph.draw(), Field::Items, &shape)
+    }
+
+    /// A fresh batch; images are drawn black or white where the settings want that (Salakhutdinov and Murray 2008).
+    pub fn binarized_batch(&self) -> Var<'g> {
+        let x = self.batch();
+        if !self.s.binarize {
+            return x;
+        }
+        ((x + 1.0) * 0.5 - self.graph.random(Dist::Uniform, &x.shape())).is_positive() * 2.0 - 1.0
+    }
+
+    /// Latent vectors `[B, len]` of the distribution that the settings name.
+    pub fn latent(&self, len: usize) -> Var<'g> {
+        latent(self.graph, self.s.latent_dist, &[self.s.batch, len])
+    }
+
+    /// Records the scalar `value` of this step under `name`.
+    pub fn metric(&self, name: &str, value: Var<'g>) {
+        self.graph.metric(name, value);
+    }
+
+    /// 1 at the start of the run, 0 at its end.
+    pub fn remaining(&self) -> Var<'g> {
+        (1.0 - self.graph.clock() * (1.0 / self.s.steps as f64)).relu()
+    }
+
+    /// A rate at this step of the run, by the schedule.
+    pub fn rate(&self, rate: f32) -> Var<'g> {
+        self.scheduled(rate, self.remaining())
+    }
+
+    /// A rate by the schedule, where `remaining` falls from 1 to 0.
+    pub fn scheduled(&self, rate: f32, remaining: Var<'g>) -> Var<'g> {
+        match self.s.schedule {
+            Schedule::Constant => self.graph.scalar(rate.into()),
+            Schedule::Linear => remaining * f64::from(rate),
+            Schedule::Cosine => (1.0 - (remaining * std::f64::consts::PI).cos()) * (0.5 * f64::from(rate)),
+            Schedule::Geometric => ((remaining - 1.0) * GEOMETRIC.ln()).exp() * f64::from(rate),
+        }
+    }
+
+    /// What a rate is multiplied by for a network that learns from the step `from` on. Adam counts its steps from the
+    /// start of the run, takes the moments, which are still near 0, for settled ones, and would begin with steps many
+    /// times too long.
+    pub fn late_start_factor(&self, from: u64) -> Var<'g> {
+        if from == 0 || self.s.optimizer != Optimizer::Adam {
+            return self.graph.scalar(1.0);
+        }
+        // 1 - beta^t for t steps.
+        let share = |beta: f32, t: Var<'g>| 1.0 - (t * f64::from(beta).ln().max(-1e4)).exp();
+        let steps = self.graph.clock() + 1.0;
+        let own = steps - from as f64;
+        let factor = |t: Var<'g>| share(self.s.beta2, t).sqrt() * share(self.s.beta1, t).recip();
+        factor(own) * factor(steps).recip()
+    }
+
+    /// One update of a network by the gradient of a loss.
+    pub fn descend(&self, net: &Net<'g>, loss: Var<'g>, rate: f32) {
+        self.update(net, self.gradient(net, loss), self.rate(rate));
+    }
+
+    /// One update of several networks, all by gradients at where they are now.
+    pub fn descend_together(&self, steps: &[(&Net<'g>, Var<'g>, Var<'g>)]) {
+        let gradients: Vec<Var> = steps.iter().map(|(net, loss, _)| self.gradient(net, *loss)).collect();
+        steps.iter().zip(gradients).for_each(|((net, _, rate), gradient)| self.update(net, gradient, *rate));
+    }
+
+    /// The gradient of a loss with respect to all parameters of a network, flat, its norm limited.
+    fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
+        let (g, s) = (self.graph, self.s);
+        let mut flat = g.pack(net.params, &grad(loss, &net.parameters()));
+        if s.grad_clip > 0.0 {
+            // c / max(norm, c), with max(a, c) = c + relu(a - c).
+            let (norm, c) = ((flat.square().sum_all() + 1e-12).sqrt(), f64::from(s.grad_clip));
+            flat = flat * (((norm - c).relu() + c).recip() * c);
+        }
+        flat
+    }
+
+    /// One update of a network by its flat gradient.
+    fn update(&self, net: &Net<'g>, gradient: Var<'g>, rate: Var<'g>) {
+        let s = self.s;
+        let real = |x: f32| Real::new(x.into());
+        let rule = match s.optimizer {
+            Optimizer::Adam => Rule::Adam { beta1: real(s.beta1), beta2: real(s.beta2), eps: Real::new(1e-8) },
+            Optimizer::Sgd => Rule::Sgd { momentum: real(s.momentum) },
+            Optimizer::Rmsprop => Rule::RmsProp { decay: real(s.beta2), eps: Real::new(1e-8) },
+        };
+        self.graph.update(net.params, rule, gradient, rate);
+    }
+
+    /// Moves the averaged network, the group `ema`, where the settings want one.
+    pub fn average(&self, net: &Net<'g>) {
+        if self.s.ema > 0.0 {
+            self.moving_average("ema", net, self.s.ema);
+        }
+    }
+
+    /// Moves the group `name` towards the parameters of a network, as their average with a decay that starts low:
+    /// min(decay, (1 + t) / (10 + t)).
+    pub fn moving_average(&self, name: &str, net: &Net<'g>, decay: f32) {
+        let g = self.graph;
+        let ema = g.group(name);
+        for item in &g.groups()[net.params].items {
+            g.state(ema, &item.name, &item.shape, item.init);
+        }
+        let ramp = (g.clock() + 1.0) * (g.clock() + 10.0).recip();
+        let limit = f64::from(decay);
+        let decay = limit - (limit - ramp).relu();
+        let (old, new) = (g.flat(ema), g.flat(net.params));
+        g.assign(old, new + (old - new) * decay);
+    }
+}

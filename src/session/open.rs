@@ -1,0 +1,178 @@
+//! What a session begins with: the data, the device, and what a checkpoint says about both.
+
+use crate::{
+    checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT},
+    cpu::Cpu,
+    data::{self, Columns, Dataset, Items, Series, Split, Wanted},
+    engine::Plans,
+    error::{Error, Result},
+    gpu::{self, Choice},
+    kernels::{Caps, gather::DataLayout},
+    memory::{self, mib},
+    models::{self, Examples, Kind},
+    runner::Runner,
+    settings::Settings,
+};
+
+/// What threads and all that is small take beside what is planned: 3 to 10 MiB were measured.
+const PROCESS_BYTES: u64 = 12 << 20;
+/// Default number of rows of a table's sequences, as in TimeGAN's experiments.
+const WINDOW: usize = 24;
+/// Opens the training part of the data set that the settings name.
+pub fn open_data(s: &Settings) -> Result<Dataset> {
+    data::open(&s.data, &data_options(s, Split::Train))
+}
+
+/// Opens the held-out part of the data set that the settings name; `None` if it has none.
+///
+/// # Errors
+/// A part that exists and cannot be used.
+pub fn open_held_out(s: &Settings) -> Result<Option<Dataset>> {
+    data::open_test(&s.data, &data_options(s, Split::Test))
+}
+
+/// The options with which to read the data of these settings.
+pub fn data_options(s: &Settings, split: Split) -> data::Options {
+    let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
+    data::Options {
+        size: s.size,
+        channels: s.channels,
+        stack: s.stack,
+        window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
+        stride: s.stride,
+        seed: 0, // drawn sets are the same whatever the seed of the run
+        split,
+        wanted: if sequences { Wanted::Sequences } else { Wanted::Single },
+        layout: s.layout,
+        parts: s.split,
+        holdout: s.holdout,
+        range: s.range,
+        header: s.header,
+        separator: s.separator,
+        decimal: s.decimal,
+        columns: s.columns.clone(),
+        group: s.group.clone(),
+        scale: s.scale,
+    }
+}
+
+/// The shape, classes and series of a data set, as a model needs them.
+pub fn examples(dataset: &Dataset) -> Examples {
+    Examples { shape: dataset.shape.clone(), classes: dataset.classes(), series: dataset.series.clone() }
+}
+
+/// Largest extent, and largest number of values, of an example that a checkpoint may declare.
+const MAX_EXTENT: usize = 1 << 20;
+const MAX_VALUES: usize = 1 << 26;
+/// Largest number of classes, and largest length of a name in bytes, that a checkpoint may declare.
+const MAX_CLASSES: usize = 1 << 16;
+const MAX_NAME: usize = 1 << 12;
+
+/// The examples that a checkpoint's model was trained on.
+///
+/// # Errors
+/// A format of a later version; a shape, classes or series that no data set has.
+pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
+    let format = if checkpoint.meta.contains_key(FORMAT) { checkpoint.meta(FORMAT)? } else { 1 };
+    if !(1..=NEWEST_FORMAT).contains(&format) {
+        return Err(Error::failure(format!(
+            "the checkpoint has format {format}, and this version knows 1 to {NEWEST_FORMAT}"
+        )));
+    }
+    let text: String = checkpoint.meta("shape")?;
+    let shape: Result<Vec<usize>, _> = text.split('x').take(4).map(str::parse).collect();
+    let is_fit = |shape: &Vec<usize>| {
+        let values = shape.iter().try_fold(1usize, |values, extent| values.checked_mul(*extent));
+        let extents = shape.iter().all(|extent| (1..=MAX_EXTENT).contains(extent));
+        shape.len() <= 3 && extents && values.is_some_and(|values| values <= MAX_VALUES)
+    };
+    let wrong = |key: &str, why: &str| Error::failure(format!("the checkpoint's `{key}` cannot be right: {why}"));
+    let shape = shape.ok().filter(is_fit).ok_or_else(|| {
+        wrong("shape", &format!("`{:.40}` is not 1 to 3 extents of {MAX_VALUES} values together at most", text))
+    })?;
+    let classes: usize = checkpoint.meta("classes")?;
+    if classes > MAX_CLASSES {
+        return Err(wrong("classes", &format!("{classes} is more than {MAX_CLASSES}")));
+    }
+    let series: String = checkpoint.meta("series")?;
+    let series: Option<Series> =
+        serde_json::from_str(&series).map_err(|e| Error::failure(format!("the checkpoint's `series`: {e}")))?;
+    if let Some(series) = &series {
+        let (names, features) = (series.names(), *shape.last().unwrap_or(&0));
+        let ranged = |columns: &Columns| [&columns.zero, &columns.one].iter().all(|range| range.len() == features);
+        if names.len() != features || matches!(series, Series::Columns(columns) if !ranged(columns)) {
+            return Err(wrong("series", &format!("it is not of {features} features")));
+        }
+        if names.iter().any(|name| name.len() > MAX_NAME) {
+            return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));
+        }
+    }
+    Ok(Examples { shape, classes, series })
+}
+
+/// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are not finite. Nothing runs on
+/// a device.
+pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
+    for item in plans.items() {
+        let Some(tensor) = checkpoint.tensors.get(&item.name) else {
+            return Err(Error::failure(format!("the checkpoint has no {}: it belongs to other settings", item.name)));
+        };
+        if tensor.shape != item.shape {
+            let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
+            return Err(Error::failure(format!(
+                "the checkpoint's {name} has shape {found:?}, and this model's {wanted:?}"
+            )));
+        }
+    }
+    match checkpoint.tensors.iter().find(|(_, tensor)| tensor.data.iter().any(|value| !value.is_finite())) {
+        Some((name, _)) => Err(Error::failure(format!("the checkpoint's {name} holds values that are not finite"))),
+        None => Ok(()),
+    }
+}
+
+/// Stores a data set and its classes on the device.
+pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
+    let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
+    runner.set_data(&dataset.items, &classes)
+}
+
+/// The layout of a data set on the device.
+pub fn layout(dataset: &Dataset) -> DataLayout {
+    let bytes = matches!(dataset.items, Items::Bytes(_));
+    DataLayout {
+        count: dataset.len(),
+        item_len: dataset.item_len(),
+        bytes,
+        stack: dataset.stack,
+        classes: dataset.classes(),
+    }
+}
+
+/// The runner of a device, the capabilities to plan for, and the reason for the choice of the device.
+pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, String)> {
+    let choice = gpu::choose(adapter)?;
+    let reason = choice.reason().to_string();
+    match choice {
+        Choice::Cpu { .. } => Ok((Box::new(Cpu::new()), Cpu::caps(), reason)),
+        Choice::Gpu { adapter, .. } => {
+            let runner = gpu::Gpu::open(&adapter, false)?;
+            let caps = runner.device().caps.clone();
+            Ok((Box::new(runner), caps, reason))
+        }
+    }
+}
+
+/// Refuses plans that take more main memory than is free, the copies of a checkpoint included; their data is there
+/// already.
+///
+/// # Errors
+/// `Device` with both sizes and who limits the memory.
+pub fn ensure_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
+    let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
+    // A checkpoint is made of a copy of the states, and its bytes.
+    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + PROCESS_BYTES;
+    match memory::free()?.filter(|free| free.bytes < wanted) {
+        Some(free) => Err(Error::device(format!("this takes {} of memory, and {free}", mib(wanted)))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,108 @@
+//! A run and one of its checkpoints, and the model that they are: what samples, scores and exports start from.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    checkpoint::{self, Checkpoint},
+    engine::Plans,
+    error::{Error, Result},
+    files::names,
+    models::{self, Examples, Model},
+    run::{Run, settings_of},
+    session::{self, Session},
+    settings::{Resume, Settings},
+};
+
+/// A trained model in the folder of its run.
+pub struct Trained {
+    /// The folder.
+    pub run: Run,
+    /// The states of the model.
+    pub checkpoint: Checkpoint,
+    /// The file of the checkpoint, for error messages.
+    pub path: PathBuf,
+    /// The examples that the model was trained on.
+    pub examples: Examples,
+    /// The settings that the checkpoint was made with; `data` is that of `run.toml`.
+    pub settings: Settings,
+    /// A sentence for each setting of `run.toml` that has been edited since, and is not used.
+    pub notes: Vec<String>,
+}
+
+impl Trained {
+    /// Opens the newest good checkpoint of a run.
+    ///
+    /// # Errors
+    /// A folder without a run or without a checkpoint, checkpoints that are damaged or of another variant.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        Self::at(folder, None)
+    }
+
+    /// Opens the checkpoint after `step` steps of a run, or its newest good one.
+    ///
+    /// # Errors
+    /// Those of [`Trained::open`]; a step without a checkpoint.
+    pub fn at(folder: impl AsRef<Path>, step: Option<u64>) -> Result<Self> {
+        let folder = folder.as_ref();
+        let run = Run::open(folder, &models::menu())?;
+        let (path, checkpoint) = match step {
+            Some(step) => at_step(&run, step)?,
+            None => checkpoint::latest(&run.checkpoints())?
+                .ok_or_else(|| Error::failure(format!("`{}` has no checkpoint yet", folder.display())))?,
+        };
+        let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
+        let (settings, notes) = match settings_of(&checkpoint, &models::menu(), &path)? {
+            None => (run.settings().clone(), vec![]),
+            Some(kept) if kept.variant != run.settings().variant => {
+                let (theirs, ours) = (kept.variant, &run.settings().variant);
+                let sentence = format!("the checkpoint is of a {theirs}, and this run is a {ours}");
+                return Err(Error::failure(sentence).at(&path.display().to_string()));
+            }
+            Some(kept) => {
+                let different = kept.differences(run.settings()).into_iter();
+                let edited = different.filter(|(key, ..)| key.resume == Resume::Never);
+                let note =
+                    |name: &str, kept, now| format!("run.toml says `{name}` is {now}; it was {kept}, and that is used");
+                let notes = edited.map(|(key, kept, now)| note(key.name, kept, now)).collect();
+                (Settings { data: run.settings().data.clone(), ..kept }, notes)
+            }
+        };
+        Ok(Self { run, checkpoint, path, examples, settings, notes })
+    }
+
+    /// The graphs of the model.
+    pub fn model(&self) -> Result<Model> {
+        models::variant(&self.settings.variant)?.model(&self.settings, &self.examples)
+    }
+
+    /// The model on a device with the checkpoint's states, ready for those of these graphs that it has; on the best
+    /// device if `adapter` names none.
+    ///
+    /// # Errors
+    /// A device that cannot be used, a plan that does not fit, states of other settings.
+    pub fn session(&self, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
+        let here = |e: Error| e.at(&self.path.display().to_string());
+        let model = self.model()?;
+        let (runner, caps, _) = session::open_device(adapter)?;
+        let plans = Plans::new(model.named(graphs), &caps, None)?;
+        session::check_states(&self.checkpoint, &plans).map_err(here)?;
+        session::ensure_memory(&plans, runner.as_ref())?;
+        let mut session = Session::new(runner, &self.settings, self.examples.clone(), &model, plans)?;
+        session.restore(&self.checkpoint).map_err(here)?;
+        Ok(session)
+    }
+}
+
+fn at_step(run: &Run, step: u64) -> Result<(PathBuf, Checkpoint)> {
+    let path = run.checkpoint_path(step);
+    if !path.exists() {
+        let names = names(&run.checkpoints())?;
+        let mut steps: Vec<u64> = names.iter().filter_map(|name| checkpoint::step_of(Path::new(name))).collect();
+        steps.sort_unstable();
+        let steps: Vec<String> = steps.iter().map(u64::to_string).collect();
+        let there = if steps.is_empty() { "none".into() } else { steps.join(", ") };
+        return Err(Error::usage(format!("--checkpoint {step}: the run has no such checkpoint; it has {there}")));
+    }
+    let checkpoint = Checkpoint::load(&path)?;
+    Ok((path, checkpoint))
+}
