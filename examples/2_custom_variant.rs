@@ -36,7 +36,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = Networks::dense(s, examples);
     Game {
         generator: Box::new(|net, z| generator(net, z, &examples.shape)),
-        discriminator: Box::new(|net, x| discriminator(net, x)),
+        discriminator: Box::new(discriminator),
         ..Game::of(s, examples, &nets)
     }
     .model()
