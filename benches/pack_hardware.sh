@@ -11,7 +11,6 @@ mkdir -p "$folder"/{bin,lib,benches}
 # --- programs: the command, and tests of kernels, gradients, determinism and variants
 tests=(gradients determinism variants)
 for file in tests/kernels_*.rs; do name=${file##*/}; tests+=("${name%.rs}"); done
-cargo build --release
 messages=$(cargo test --release --no-run --message-format=json "${tests[@]/#/--test=}")
 cp target/release/saddle "$folder/bin/saddle"
 for name in "${tests[@]}"; do

@@ -5,6 +5,7 @@ mod bench;
 mod changes;
 mod check;
 mod data;
+mod earlier;
 mod eval;
 #[cfg(unix)]
 mod group;
