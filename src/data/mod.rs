@@ -115,8 +115,7 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 ///
 /// # Errors
 /// `Usage` for an unknown name or path, and for options that do not fit the set. `Failure` for files that cannot be
-/// used
-/// (the message names the file and a remedy), and for data without the requested part.
+/// used (the message names the file and a remedy), and for data without the requested part.
 pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     let why = if options.holdout > 0.0 { "there is too little to hold some out" } else { "holdout=0.1 holds some out" };
     open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with: {why}")))
