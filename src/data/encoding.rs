@@ -12,8 +12,8 @@ const WINDOWS: [char; 32] = [
 /// Number of bytes to examine for zeros at every second place, which mean UTF-16.
 const START: usize = 1024;
 
-/// The text in `bytes`, and the name of its encoding unless it is UTF-8. Bytes that are not valid UTF-8 or UTF-16 are
-/// read as Windows-1252, of which the printable Latin-1 is a part.
+/// The text in `bytes`, and the name of its encoding unless it is UTF-8. Bytes that are neither UTF-8 nor UTF-16 are
+/// read as Windows-1252, which extends printable Latin-1.
 pub(super) fn decode(path: &Path, bytes: Vec<u8>) -> Result<(String, Option<&'static str>)> {
     let refuse = |what: &str| Err(Error::failure(format!("`{}` {what}", path.display())));
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {

@@ -18,10 +18,10 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::settings::Range;
 
-/// The side of images of a folder where the user does not say.
+/// Side of images from a folder, in pixels, if the options give none.
 const DEFAULT_SIZE: usize = 64;
 
-/// Images and the class of each: the first folder on the way to it.
+/// Images and their classes: the class of an image is the first folder on the path to it.
 pub(super) struct Classed {
     pub files: Vec<PathBuf>,
     ids: Vec<u32>,
@@ -154,7 +154,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 
-/// What to say of classes without a single image that can be read.
+/// The note on classes without readable images.
 fn empty_class(names: &[String], ids: &[u32]) -> Option<String> {
     let mut counts = vec![0usize; names.len()];
     ids.iter().for_each(|&id| counts[id as usize] += 1);
@@ -193,7 +193,7 @@ fn planar(image: DynamicImage, channels: usize) -> Vec<u8> {
     (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect()
 }
 
-/// The same of an image in 16 bits, by what is black and white.
+/// The pixels of a 16-bit image as bytes, one channel after the other, by the values of black and white.
 fn planar_deep(square: Square, channels: usize, levels: Stretch) -> Vec<u8> {
     let (black, white) = levels[usize::from(square.bits > 8)];
     let levels = Levels { black, white, said: String::new() };
