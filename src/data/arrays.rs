@@ -178,7 +178,7 @@ struct Reading<'a> {
     name: String,
     about: About,
     learned: Option<Learned>,
-    /// Whether examples are held out after this reading; then columns are not scaled here.
+    /// Whether examples are held out later; the scales of columns are then computed without them.
     holds_out: bool,
 }
 
@@ -209,8 +209,8 @@ impl Form {
 }
 
 impl Reading<'_> {
-    /// Refuses a test part whose examples differ in shape from the training part's. Images may differ: they are
-    /// resized.
+    /// Refuses a test part whose examples differ in shape from the training part's; images may differ if the options
+    /// set a size.
     fn check_alike(&self, form: Form, array: &Array) -> Result<()> {
         let Some(Learned { array: learned, .. }) = &self.learned else { return Ok(()) };
         let other = self::form(learned, self.options)?;
@@ -259,7 +259,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Points `[D]`, or sequences `[T, F]`; each column is scaled by its values in the training part.
+    /// Points `[D]`, or sequences `[T, F]`; each column is scaled by its values in the training part, held-out examples
+    /// aside.
     fn numbers(mut self, array: &Array, shape: &[usize], labels: Option<Labels>) -> Result<Dataset> {
         let is_series = shape.len() == 2;
         let (len, width) = (shape.iter().product::<usize>(), shape[shape.len() - 1]);

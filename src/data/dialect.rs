@@ -21,7 +21,7 @@ const SEPARATORS: [Separator; 4] = [Separator::Tab, Separator::Semicolon, Separa
 
 /// The text of a table and how to read it.
 pub(super) struct Sheet {
-    /// The file, for errors.
+    /// The path of the file, for errors.
     pub file: String,
     /// The last part of the path, for notes.
     pub name: String,

@@ -32,7 +32,7 @@ pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool
 }
 
 /// The rows to learn from and the rows to test with, by series. The last rows of each series are held out if a window
-/// fits in both parts; if this holds for none, whole series are, by chance.
+/// fits in both parts; if no series is long enough for this, whole series are held out at random.
 pub(super) fn of_series(mut series: Vec<Vec<usize>>, cut: &Cut, options: &Options) -> [Vec<Vec<usize>>; 2] {
     let lengths: Vec<usize> = series.iter().map(Vec::len).collect();
     let mut test = vec![];

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Dataset, Options, Series, Symbols, check_memory, set_name};
 use crate::error::{Error, Result, counted};
 
-/// Steps in a window of symbols where the user does not say.
+/// Steps in a window of symbols if the options give none.
 const DEFAULT_SYMBOLS: usize = 64;
 
 /// The number of windows of `window` steps, `stride` apart, in `steps` steps.
