@@ -90,7 +90,7 @@ impl Column {
         self.values.rotate_right(1);
     }
 
-    /// Whether all cells that are not missing are numbers, or all words are dates.
+    /// Whether all cells that are not missing are numbers, or all are dates.
     pub fn is_measured(&self) -> bool {
         if self.words == 0 { self.numbers > 0 } else { self.dates != 0 }
     }

@@ -1,4 +1,4 @@
-//! Holding out examples of data without a test part: images and points by chance, of series the last steps.
+//! Holding out examples of data without a test part: images and points at random, of series the last ones.
 
 use std::path::Path;
 

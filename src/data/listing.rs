@@ -1,4 +1,5 @@
-//! The files below a folder, except hidden files, files of the operating system and of runs, and repetitions by links.
+//! The files below a folder, except hidden files, files of the operating system and of runs, and duplicates through
+//! links.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;

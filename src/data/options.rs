@@ -37,11 +37,12 @@ pub struct Options {
     pub wanted: Wanted,
     /// The layout of the examples. `None`: recognised from the data.
     pub layout: Option<Layout>,
-    /// Whether folders, files and members named train and test are parts of the data. `false`: these names mean
+    /// Whether folders, files and members named train and test are parts of the data. `false`: the names have no such
+    /// meaning.
     /// nothing.
     pub parts: bool,
-    /// Share of the examples to hold out if the data has no test part, 0 to 0.9. Of a series the last steps are held
-    /// out; otherwise `seed` chooses.
+    /// Share of the examples to hold out if the data has no test part, 0 to 0.9. Of series the last ones are held out,
+    /// or whole series if they are short; `seed` chooses among other examples.
     pub holdout: f32,
     /// The values of black and white. `None`: found from the values.
     pub range: Option<Range>,

@@ -25,13 +25,14 @@ const DEFAULT_SIZE: usize = 64;
 pub(super) struct Classed {
     pub files: Vec<PathBuf>,
     ids: Vec<u32>,
-    /// The classes in order; none where images have no folders of their own, or all the same.
+    /// The classes in order; empty if images have no folders of their own, or all the same folder.
     pub names: Vec<String>,
     notes: Vec<String>,
 }
 
 impl Classed {
-    /// Sorts `files` below `folder` into classes. Images beside folders of classes are left out, where they are fewer.
+    /// Sorts `files` below `folder` into classes. Images beside the folders of classes are left out if they are the
+    /// minority.
     pub fn of(folder: &Path, files: &[PathBuf], left_out: &mut LeftOut) -> Self {
         let classes: Vec<Option<String>> = files.iter().map(|file| class(folder, file)).collect();
         let names = in_order(classes.iter().flatten().cloned().collect());
@@ -48,7 +49,7 @@ impl Classed {
         Self::known(folder, files, names, left_out)
     }
 
-    /// Sorts `files` below `folder` into classes that are known; others are left out.
+    /// Sorts `files` below `folder` into the classes `names`; other files are left out.
     fn known(folder: &Path, files: &[PathBuf], names: Vec<String>, left_out: &mut LeftOut) -> Self {
         let (mut kept, mut ids) = (vec![], vec![]);
         let numbers: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
@@ -75,8 +76,8 @@ fn class(folder: &Path, file: &Path) -> Option<String> {
     (Path::new(first) != below).then(|| first.to_string_lossy().into_owned())
 }
 
-/// The images of a part of a folder: the central square of each, resampled to the wanted size. Grey if asked for, or if
-/// all to learn from are. The part to test with has the classes of `train`.
+/// The images of a part of a folder: the central square of each, resampled to the size in the options. The images
+/// become grey if the options say so or if all training images are grey. A test part has the classes of `train`.
 ///
 /// Images that cannot be read are left out.
 pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options: &Options) -> Result<Dataset> {
@@ -162,7 +163,7 @@ fn empty_class(names: &[String], ids: &[u32]) -> Option<String> {
     (!empty.is_empty()).then(|| format!("no images here of the classes `{}`", empty.join("`, `")))
 }
 
-/// Black and white of images of 8 and of 16 bits, in 65,535ths, and how to say it.
+/// The values of black and white for images of 8 bits and of 16 bits, in 65,535ths.
 type Stretch = [(f64, f64); 2];
 
 fn stretch(range: Range, squares: &[Square]) -> Result<(Stretch, String)> {
