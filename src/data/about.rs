@@ -1,4 +1,4 @@
-//! What is said about a data set that was read: how it was understood, and what was left out.
+//! The report on a data set that was read: how the files were understood, and the items that were left out.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
@@ -6,39 +6,40 @@ use std::fmt::{self, Display, Write};
 use super::{Dataset, Items, Series, product};
 use crate::error::{counted, escaped};
 
-/// Names of what was left out that are kept for each reason.
+/// Number of names to keep for each reason of leaving items out.
 const NAMED: usize = 3;
-/// Classes that are named where there is room for some only.
+/// Number of classes to name in a short text.
 const CLASSES: usize = 10;
-/// Rows and steps that are shown.
+/// Number of rows or steps to show.
 const ROWS: usize = 5;
-/// Columns whose ranges are shown, and cells of a row.
+/// Number of columns whose ranges are shown, and of cells in a row.
 const COLUMNS: usize = 100;
 const CELLS: usize = 20;
 
-/// How files were understood, so that a person can tell whether that is what was meant.
+/// How files were understood, so that the user can check this.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct About {
-    /// The part that this is, beside which others (`train/, beside test/`); empty for data without parts.
+    /// The name of this part and of the other part (`train/, beside test/`); empty for data without parts.
     pub part: String,
-    /// Which values are black and white and why (`0..1, as all values lie in it`); empty where that was no question.
+    /// The values of black and white, and the reason (`0..1, as all values lie in it`); empty if there was no choice to
+    /// make.
     pub range: String,
-    /// What was recognised, each a few words: the layout of an array; separator, header and columns of a table.
+    /// The recognised properties, a few words each: the layout of an array; separator, header and columns of a table.
     pub findings: Vec<String>,
-    /// What was left out.
+    /// The items that were left out.
     pub left_out: LeftOut,
-    /// Other sentences that a person should read.
+    /// Further sentences for the user.
     pub notes: Vec<String>,
-    /// SHA-256 of what was read, file by file, in hexadecimal; of a drawn set, of its name and version.
+    /// SHA-256 of the files that were read, in hexadecimal; for a drawn set, SHA-256 of its name and version.
     pub source: String,
 }
 
-/// What was left out of a data set, counted by reason.
+/// The items left out of a data set, counted by reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeftOut(BTreeMap<String, (usize, Vec<String>)>);
 
 impl LeftOut {
-    /// Counts one more that was left out for this reason, a plural such as `.txt files`.
+    /// Counts one more left-out item for `reason`, a plural noun such as `.txt files`.
     pub fn add(&mut self, reason: &str, name: impl Display) {
         let (count, names) = self.0.entry(reason.to_owned()).or_default();
         *count += 1;
@@ -47,18 +48,18 @@ impl LeftOut {
         }
     }
 
-    /// Counts `count` more without names.
+    /// Counts `count` more left-out items without names.
     pub fn add_many(&mut self, reason: &str, count: usize) {
         self.0.entry(reason.to_owned()).or_default().0 += count;
     }
 
-    /// The reasons in order: how many were left out for it, and the names of the first ones.
+    /// The reasons in alphabetical order, each with the number of left-out items and the names of the first ones.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, usize, &[String])> {
         self.0.iter().map(|(reason, (count, names))| (reason.as_str(), *count, names.as_slice()))
     }
 }
 
-/// One line.
+/// All reasons in one line.
 impl Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (n, (reason, count, names)) in self.reasons().enumerate() {
@@ -74,7 +75,7 @@ impl Display for LeftOut {
     }
 }
 
-/// The one or two lines that `train` says first, and one for each note.
+/// The one or two lines that `train` prints first, and one line for each note.
 impl Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut first = format!("{}: {}", self.name, self.examples());
@@ -91,14 +92,14 @@ impl Display for Dataset {
             first += &format!("; {}", self.about.findings.join(", "));
         }
         let left_out = (self.about.left_out != LeftOut::default()).then(|| self.about.left_out.to_string());
-        // Names may hold line feeds, and a line stays one.
+        // Names may hold line feeds, which are escaped here.
         let lines = [first].into_iter().chain(left_out).chain(self.about.notes.iter().cloned());
         f.write_str(&lines.map(|line| escaped(&line, "\t")).collect::<Vec<_>>().join("\n"))
     }
 }
 
 impl Dataset {
-    /// How many examples of what extents there are.
+    /// The number of examples and their extents.
     fn examples(&self) -> String {
         let (noun, extents) = match (self.shape.as_slice(), &self.series) {
             (&[1, height, width], _) => ("grey image", format!("{width}x{height}")),
@@ -118,7 +119,7 @@ impl Dataset {
         format!("{} of {extents}", counted(self.len(), noun))
     }
 
-    /// How many items each class has.
+    /// The name of each class and its number of items.
     fn class_counts(&self) -> Vec<(&str, usize)> {
         let Some(labels) = &self.labels else { return vec![] };
         let mut counts = vec![0; labels.names.len()];
@@ -134,7 +135,7 @@ impl Dataset {
         format!("{}: {}{more}", counted(counts.len(), "class"), some.join(", "))
     }
 
-    /// All there is to say: every class, what was left out, columns and the first rows, size and digest.
+    /// The full report: every class, the left-out items, columns and the first rows, size and digest.
     pub fn in_full(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, what: &str| {
@@ -171,7 +172,7 @@ impl Dataset {
         text
     }
 
-    /// The name and the range of each column of numbers, as the model sees them where their units are not known.
+    /// The name and the range of each column of numbers; in the model's units if the data's units are not known.
     fn columns(&self) -> Vec<String> {
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
         let names: Vec<String> = match &self.series {

@@ -1,4 +1,5 @@
-//! What NumPy's arrays mean: examples and labels by members' names, layout by shape and type, levels by values.
+//! The meaning of NumPy arrays: members' names tell examples and labels, shape and type tell the layout, values the
+//! levels.
 
 use std::path::Path;
 
@@ -14,25 +15,25 @@ use super::{
 use crate::error::{Error, Result};
 use crate::settings::{Layout, Range, Scale};
 
-/// Labels are whole numbers up to this, either way.
+/// Labels are whole numbers of at most this magnitude.
 const MAX_LABEL: f64 = 16_777_215.0;
-/// Images are not so narrow: an axis of at most this many is one of channels.
+/// An axis of at most this extent holds channels: no image is so narrow.
 const MAX_CHANNELS: usize = 4;
-/// Names of members with examples, and with their labels, in lower case and without the part; those before win.
+/// Lower-case names, without the part, of members that hold examples and of those that hold labels; earlier names win.
 const EXAMPLES: [&str; 12] =
     ["x", "data", "images", "image", "imgs", "img", "samples", "examples", "inputs", "input", "features", "arr_0"];
 const LABELS: [&str; 11] =
     ["y", "labels", "label", "targets", "target", "classes", "class", "lab", "labs", "class_id", "class_ids"];
-/// Words for parts at the beginning or the end of members' names; longer ones first.
+/// Words for parts at the beginning or the end of members' names; longer words first.
 const TRAIN_WORDS: [&str; 2] = ["training", "train"];
 const TEST_WORDS: [&str; 2] = ["testing", "test"];
 const VALIDATION_WORDS: [&str; 3] = ["validation", "valid", "val"];
 
-/// The examples in an npy or npz file, gzipped or not; nothing, where there are none to test with.
+/// The examples in an npy file (gzipped or not) or an npz file; `None` for a test part that does not exist.
 ///
 /// * `[N, D]`: points;
-/// * `[N, T, F]`: sequences; both scaled by column; or
-/// * `[N, H, W]`, by what is wanted: grey images;
+/// * `[N, T, F]`: sequences, scaled by column like points; or
+/// * `[N, H, W]`: grey images, if the options want images;
 /// * `[N, H, W, C]` or `[N, C, H, W]` with 1 or 3 channels: images.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let name = set_name(path);
@@ -61,7 +62,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let is_second = has_test && options.split == Split::Test;
     let mut labels_of = |npz: &mut Npz, part: &Part| -> Result<Option<Array>> {
         let read = part.labels.as_ref().map(|labels| npz.numbers(labels)).transpose()?;
-        // Names, say: examples can do without.
+        // Labels may be names, for example; examples are usable without labels.
         let usable =
             |read: Result<Array, String>| read.map_err(|why| about.notes.push(format!("{why}; it is not used"))).ok();
         Ok(read.and_then(usable))
@@ -84,7 +85,7 @@ struct Part {
     labels: Option<String>,
 }
 
-/// The members of an npz file by what they are.
+/// The members of an npz file by their meaning.
 struct Members {
     train: Part,
     test: Option<Part>,
@@ -98,7 +99,7 @@ enum Word {
     Validation,
 }
 
-/// A member's name without the part that it names, and that part.
+/// A member's name in lower case without the word for its part, and that word.
 fn stem(name: &str) -> (String, Word) {
     let name = name.to_lowercase();
     let words = [
@@ -165,7 +166,7 @@ impl Members {
     }
 }
 
-/// What the part to test with takes from the one to learn from: values and labels.
+/// The array and labels of the training part, which the test part takes its scales and classes from.
 struct Learned {
     array: Array,
     labels: Option<Array>,
@@ -177,7 +178,7 @@ struct Reading<'a> {
     name: String,
     about: About,
     learned: Option<Learned>,
-    /// Whether some examples are held out later, by which columns are not scaled.
+    /// Whether examples are held out later; the scales of columns are then computed without them.
     holds_out: bool,
 }
 
@@ -208,7 +209,8 @@ impl Form {
 }
 
 impl Reading<'_> {
-    /// Refuses examples of another shape than those to learn from; images come to one size and number of channels.
+    /// Refuses a test part whose examples differ in shape from the training part's; images may differ if the options
+    /// set a size.
     fn check_alike(&self, form: Form, array: &Array) -> Result<()> {
         let Some(Learned { array: learned, .. }) = &self.learned else { return Ok(()) };
         let other = self::form(learned, self.options)?;
@@ -257,7 +259,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Points `[D]`, or sequences `[T, F]`: each column is scaled by what is there to learn from.
+    /// Points `[D]`, or sequences `[T, F]`; each column is scaled by its values in the training part, held-out examples
+    /// aside.
     fn numbers(mut self, array: &Array, shape: &[usize], labels: Option<Labels>) -> Result<Dataset> {
         let is_series = shape.len() == 2;
         let (len, width) = (shape.iter().product::<usize>(), shape[shape.len() - 1]);
@@ -276,7 +279,7 @@ impl Reading<'_> {
             return Err(Error::failure(format!("{} has nothing to learn: {shown}", array.place)));
         }
         if !constant.is_empty() {
-            // A column of an array is known by its place, so that none may go.
+            // The position of a column in an array is its name, so constant columns stay.
             let note = format!("{}: kept for their places only: {shown}", array.place);
             self.about.notes.push(note);
             constant.iter().for_each(|&i| ends[i] = Some([0.0, 1.0].map(|end| learned.at(first + i) + end)));
@@ -295,7 +298,7 @@ impl Reading<'_> {
         Ok(Dataset { labels, about: self.about, ..Dataset::of_floats(self.name, shape.to_vec(), values, series) })
     }
 
-    /// The pixels as bytes, in the array's own order.
+    /// The pixels as bytes, in the order of the array.
     fn pixels(&mut self, array: Array) -> Result<Vec<u8>> {
         let learned = self.learned.as_ref().map(|learned| &learned.array);
         let other = learned.filter(|learned| learned.is_whole() != array.is_whole());
@@ -333,7 +336,7 @@ impl Reading<'_> {
         Ok(pixels)
     }
 
-    /// One class for each different label, in order; of the part to test with, those of the part to learn from.
+    /// One class for each different label, in order; a test part has the classes of the training part.
     fn labels(&mut self, labels: Option<Array>, examples: usize) -> Result<Option<Labels>> {
         let Some(labels) = labels else { return Ok(None) };
         let place = &labels.place;
@@ -363,7 +366,7 @@ impl Reading<'_> {
     }
 }
 
-/// The different labels in order, or why they are no classes.
+/// The different labels in order, or the reason why they are no classes.
 fn classes(labels: &Array) -> Result<Vec<i64>, String> {
     if labels.shape[1..].iter().any(|&extent| extent != 1) {
         return Err(format!("its shape is [{}], and a class is one whole number an example", product(&labels.shape)));
@@ -377,7 +380,7 @@ fn classes(labels: &Array) -> Result<Vec<i64>, String> {
     Ok(numbers)
 }
 
-/// How the array is laid out, by its shape and by what the options want.
+/// The layout of the array, by its shape and by the options.
 fn form(array: &Array, options: &Options) -> Result<Form> {
     let (shape, place) = (array.shape.as_slice(), &array.place);
     let sequences = match (options.layout, options.wanted) {
@@ -401,7 +404,7 @@ fn form(array: &Array, options: &Options) -> Result<Form> {
             Form::Images { channels: 1, height, width, is_planar: true }
         }
         [_, a, b, c] => match ([1, 3].contains(&a), [1, 3].contains(&c)) {
-            // Both could be: images are squarer one way.
+            // Both layouts are possible: take the one whose images are closer to square.
             (true, true) if b.abs_diff(c) < a.abs_diff(b) => {
                 Form::Images { channels: a, height: b, width: c, is_planar: true }
             }

@@ -1,16 +1,16 @@
-//! What a cell of a table holds: a number, a date, nothing.
+//! The content of one cell of a table: a number, a date, text or nothing.
 
 use crate::settings::Decimal;
 
-/// The largest number that Saddle holds: f32's.
+/// The largest number that Saddle can hold: the largest f32.
 pub(super) const MAX: f64 = f32::MAX as f64;
-/// What may stand between the thousands of a number, beside the mark that is not its decimal one.
+/// Separators of thousands, besides the mark that is not the decimal mark.
 const BLANKS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
-/// What may stand before or after a number.
+/// Signs that may stand before or after a number.
 const SIGNS: [char; 6] = ['$', '€', '£', '¥', '₹', '%'];
-/// What stands for no value, in lower case.
+/// Cells that mean a missing value, in lower case.
 const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
-/// What begins a row below a table that sums it up, in lower case.
+/// First words, in lower case, of a row below a table that sums it up.
 const SUMMARIES: [&str; 15] = [
     "total",
     "totals",
@@ -28,7 +28,7 @@ const SUMMARIES: [&str; 15] = [
     "max",
     "count",
 ];
-/// The first letters of the months.
+/// The first three letters of the months.
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Whether the cell says that there is no value.
@@ -42,15 +42,15 @@ pub(super) fn is_summary(cell: &str) -> bool {
     cell.starts_with(char::is_alphabetic) && cell.split(|c: char| !c.is_alphanumeric()).any(is_one)
 }
 
-/// Whether a cell is neither a number, however it is written, nor a date nor missing.
+/// Whether a cell is text: no number in either decimal notation, no date, and not missing.
 pub(super) fn is_text(cell: &str) -> bool {
     let is_number = |decimal| number(cell, decimal).is_some();
     let is_known = is_number(Decimal::Point) || is_number(Decimal::Comma) || is_missing(cell);
     !is_known && dates(cell, u8::MAX) == 0
 }
 
-/// The number in a cell, beyond [`MAX`] too, and whether it stands there alone, without thousands apart and signs of
-/// money or percent.
+/// The number in a cell (it may exceed [`MAX`]), and whether the cell is plain: without separators of thousands and
+/// without signs of money or percent.
 pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
     let plain = |cell: &str| match decimal {
         Decimal::Point => cell.parse::<f64>().ok(),
@@ -62,16 +62,16 @@ pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
         plain(&bare).or_else(|| grouped(&bare, decimal))
     };
     let found = plain(cell).map(|value| (value, true)).or_else(|| dressed().map(|value| (value, false)));
-    // In words infinity is no number; in digits it is one too large for f64.
+    // Infinity as a word is no number; digits that overflow f64 are one, which is too large.
     found.filter(|(value, _)| value.is_finite() || cell.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// A cell without signs of money and percent, its minus the usual one.
+/// A cell without signs of money and percent, with an ASCII minus sign.
 fn bare(cell: &str) -> String {
     cell.replace('−', "-").replace(SIGNS, "").trim().to_owned()
 }
 
-/// A number whose thousands are apart.
+/// The value of a number with separators of thousands.
 fn grouped(cell: &str, decimal: Decimal) -> Option<f64> {
     let (mark, other) = if decimal == Decimal::Point { ('.', ',') } else { (',', '.') };
     let digits = cell.trim_start_matches(['+', '-']);
@@ -87,12 +87,12 @@ fn grouped(cell: &str, decimal: Decimal) -> Option<f64> {
     Some(if cell.starts_with('-') { -value } else { value })
 }
 
-/// Whether a cell is empty or nothing but digits.
+/// Whether a cell has no characters but digits; an empty cell counts.
 pub(super) fn is_whole(cell: &str) -> bool {
     cell.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// How many decimals the cell shows; none for a number with an exponent.
+/// The number of decimals in a cell; `None` for a number with an exponent.
 pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
     let mark = if decimal == Decimal::Point { '.' } else { ',' };
     let fraction = cell.split_once(mark).map_or("", |(_, fraction)| fraction);
@@ -100,21 +100,21 @@ pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
         .then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
 }
 
-/// What a cell says about what stands before decimals.
+/// Evidence in a cell about the decimal mark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Evidence {
-    /// It can only be this.
+    /// Only this decimal mark is possible.
     Sure(Decimal),
-    /// The only mark is one of decimals or between thousands, as in `1,234` and `1.234`.
+    /// The only mark may be a decimal mark or a separator of thousands, as in `1,234` and `1.234`.
     Doubtful,
 }
 
-/// What a cell says about decimals; nothing if it is no number or whole, or may be a month.
+/// The evidence of a cell about the decimal mark; `None` for a whole number, a possible month, or no number.
 pub(super) fn evidence(cell: &str) -> Option<Evidence> {
     if !cell.bytes().any(|byte| byte == b',' || byte == b'.') || month(cell).is_some() {
         return None;
     }
-    // Most cells are settled without a closer look.
+    // This decides most cells quickly.
     if let Some((whole, fraction)) = cell.split_once('.').filter(|_| cell.parse::<f64>().is_ok()) {
         let whole = whole.trim_start_matches(['-', '+']);
         let are_groups = (1..=3).contains(&whole.len()) && !whole.starts_with('0') && fraction.len() == 3;
@@ -125,7 +125,7 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
     match (point, comma) {
         (Some(_), None) => Some(Evidence::Sure(Decimal::Point)),
         (None, Some(_)) => Some(Evidence::Sure(Decimal::Comma)),
-        // As thousands are not written as 0,123 or 0123, both can be only one mark before three digits.
+        // Thousands are not written as 0,123 or 0123, so the mark is a decimal mark.
         (Some(_), Some(_)) if bare(cell).trim_start_matches(['-', '+']).starts_with('0') => {
             Some(Evidence::Sure(if cell.contains(',') { Decimal::Comma } else { Decimal::Point }))
         }
@@ -134,10 +134,10 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
     }
 }
 
-/// A way to write dates: what it is called, and what reads a cell that is written so, as seconds since 1970.
+/// A date format: its name, and a function that converts a cell in this format to seconds since 1970.
 type Way = (&'static str, fn(&str) -> Option<f64>);
 
-/// The ways to write dates that are known.
+/// The known date formats.
 pub(super) const DATES: [Way; 7] = [
     ("month.year", month),
     ("year-month-day", |cell| ordered(cell, ['-', '/'], [0, 1, 2])),
@@ -148,16 +148,16 @@ pub(super) const DATES: [Way; 7] = [
     ("times of day", |cell| if cell.contains(':') { time(cell) } else { None }),
 ];
 
-/// The bit of the dates that are numbers too, such as `01.2020`.
+/// The bit of the date format that is also a number, such as `01.2020`.
 pub(super) const MONTH: u8 = 1;
 
-/// Which of [`DATES`] among `alive`, a bit each, the cell is written as.
+/// The formats in [`DATES`], as a bit mask, that are set in `alive` and that the cell follows.
 pub(super) fn dates(cell: &str, alive: u8) -> u8 {
     let is = |(bit, (_, read)): (usize, &Way)| u8::from(alive >> bit & 1 == 1 && read(cell).is_some()) << bit;
     DATES.iter().enumerate().map(is).sum()
 }
 
-/// Eight digits as year, month and day: seconds since 1970.
+/// Eight digits as year, month and day, in seconds since 1970.
 pub(super) fn digits_date(value: f64) -> Option<f64> {
     let whole = value as u64;
     (value.fract() == 0.0 && (19_000_101..21_000_101).contains(&whole)).then(|| {
@@ -166,7 +166,7 @@ pub(super) fn digits_date(value: f64) -> Option<f64> {
     })?
 }
 
-/// A month of two digits and its year of four.
+/// A month such as `01.2020` or `01/2020`, in seconds since 1970.
 fn month(cell: &str) -> Option<f64> {
     let whole = |text: &str| is_whole(text).then(|| text.parse().ok())?;
     let (month, year) = (cell.get(..2)?, cell.get(3..).filter(|year| year.len() == 4)?);
@@ -174,8 +174,8 @@ fn month(cell: &str) -> Option<f64> {
     seconds(year, whole(month)?, 1)
 }
 
-/// A date of numbers with one of `marks` between them, and maybe a time after it; `order` says where year, month and
-/// day are.
+/// A date of numbers separated by one of `marks`, with an optional time after it; `order` gives the positions of year,
+/// month and day.
 fn ordered(cell: &str, marks: [char; 2], order: [usize; 3]) -> Option<f64> {
     let (date, clock) = match cell.find([' ', 'T']) {
         Some(at) => (&cell[..at], time(cell[at + 1..].trim())?),
@@ -197,7 +197,7 @@ fn ordered(cell: &str, marks: [char; 2], order: [usize; 3]) -> Option<f64> {
     Some(seconds(year, whole(month)?, whole(day)?)? + clock)
 }
 
-/// A date with the month by its name: `Jan 2020`, `5-Jan-20`, `January 5, 2020`.
+/// A date with a named month: `Jan 2020`, `5-Jan-20`, `January 5, 2020`.
 fn by_name(cell: &str) -> Option<f64> {
     let (mut month, mut numbers) = (None, vec![]);
     for token in cell.split(|c: char| !c.is_alphanumeric()).filter(|token| !token.is_empty()) {
@@ -220,7 +220,7 @@ fn by_name(cell: &str) -> Option<f64> {
     (digits == 2 || digits == 4).then(|| seconds(year, month?, day))?
 }
 
-/// A time of day in seconds; a zone after it is left aside.
+/// A time of day in seconds; a time zone after it is ignored.
 fn time(cell: &str) -> Option<f64> {
     let clock = cell.split(['Z', '+', '-', ' ']).next()?;
     let mut parts = clock.split(':');
@@ -234,7 +234,7 @@ fn time(cell: &str) -> Option<f64> {
     Some(3600.0 * (hours + if afternoon { 12.0 } else { 0.0 }) + 60.0 * minutes + seconds)
 }
 
-/// Seconds from 1970 to the beginning of a day of the Gregorian calendar, if there is such a day.
+/// Seconds from 1970 to the beginning of a day of the Gregorian calendar; `None` if there is no such day.
 fn seconds(year: i64, month: i64, day: i64) -> Option<f64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

@@ -1,39 +1,39 @@
-//! One column of a table: its cells as numbers, and what else they look like.
+//! One column of a table: its cells as numbers, and other properties of their text.
 
 use super::cells::{self, DATES, MONTH};
 use crate::settings::Decimal;
 
-/// What a column is.
+/// The role of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Role {
-    /// Numbers that measure something.
+    /// Measured numbers.
     Number,
-    /// Numbers or texts that name the series which a row belongs to.
+    /// Numbers or texts that identify the series of a row.
     Entity,
-    /// Left out because of what it is, in words.
+    /// Left out for this reason, in words.
     Other(String),
-    /// Numbers but for this cell, whose row begins at this byte.
+    /// Numbers except for this cell; the byte offset of its row and its text.
     Broken(usize, String),
 }
 
 /// A column of a table.
 pub(super) struct Column {
     pub name: String,
-    /// Whether the table does not name it.
+    /// Whether the table has no name for it.
     pub is_unnamed: bool,
-    /// The number of each row; NaN where there is none.
+    /// The number in each row; NaN if there is none.
     pub values: Vec<f64>,
-    /// The most decimals of a cell, unless some have exponents.
+    /// The largest number of decimals of a cell; `None` if a cell has an exponent.
     pub decimals: Option<usize>,
     pub numbers: usize,
     pub words: usize,
-    /// The first cell that is no number, and where its row begins.
+    /// The byte offset of the row of the first cell that is no usable number, and that cell.
     pub flaw: Option<(usize, String)>,
     /// The first cell that is neither a number nor missing.
     pub word: Option<String>,
-    /// The ways to write dates, a bit each, that all cells follow.
+    /// Bit mask of the date formats in [`DATES`] that all cells follow.
     pub dates: u8,
-    /// The first number with thousands apart, or a sign of money or percent.
+    /// The first number with separators of thousands or a sign of money or percent.
     pub dressed: Option<String>,
     pub role: Role,
 }
@@ -81,7 +81,7 @@ impl Column {
         self.flaw.get_or_insert_with(|| (at, cell.to_owned()));
     }
 
-    /// Takes the row above all others.
+    /// Adds the cell of the first row, after all others were added.
     pub fn take_first(&mut self, at: usize, cell: &str, decimal: Decimal) {
         let (flaw, word) = (self.flaw.take(), self.word.take());
         self.take(at, cell, decimal);
@@ -90,12 +90,12 @@ impl Column {
         self.values.rotate_right(1);
     }
 
-    /// Whether all of its cells are numbers or dates.
+    /// Whether all cells that are not missing are numbers, or all are dates.
     pub fn is_measured(&self) -> bool {
         if self.words == 0 { self.numbers > 0 } else { self.dates != 0 }
     }
 
-    /// Whether at least half of what it holds are numbers.
+    /// Whether at least half of the cells that are not missing are numbers.
     pub fn is_numeric(&self) -> bool {
         self.numbers > 0 && self.numbers >= self.words
     }
@@ -104,7 +104,7 @@ impl Column {
         self.flaw.is_none()
     }
 
-    /// The words of its name, in lower case.
+    /// The words of the column's name, in lower case.
     pub fn words_of_name(&self) -> Vec<String> {
         let mut words = vec![String::new()];
         let mut before = ' ';
@@ -126,7 +126,7 @@ impl Column {
         !self.is_unnamed && self.words_of_name().iter().any(|word| names.contains(&word.as_str()))
     }
 
-    /// The seconds since 1970 of each row, for a column of dates in words.
+    /// The date in one cell of this column, in seconds since 1970; NaN if it is no date.
     pub fn read_dates(&self, cell: &str) -> f64 {
         let way = DATES.iter().enumerate().find(|(bit, _)| self.dates >> bit & 1 == 1);
         way.and_then(|(_, (_, read))| read(cell)).unwrap_or(f64::NAN)

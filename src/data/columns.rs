@@ -1,4 +1,4 @@
-//! The columns of a table, which of them are learned, and what is said about them.
+//! The columns of a table, the choice of those to learn, and the notes for the user.
 
 use std::collections::HashMap;
 
@@ -12,24 +12,24 @@ use super::header::looks_like_header;
 use super::scaling::in_every_row;
 use crate::error::{Error, Result, counted, nearest};
 
-/// The columns of a table, and what its rows belong to.
+/// The columns of a table, and the series of its rows.
 pub(super) struct Table {
     pub all: Vec<Column>,
-    /// Rows of the sheet above those of data.
+    /// Number of rows of the sheet above the data: 1 with a header, else 0.
     titles: usize,
-    /// The column that says which series a row belongs to, and the number of each row's series.
+    /// The name of the column that identifies a row's series, and the number of each row's series.
     pub group: Option<(String, Vec<u32>)>,
     pub findings: Vec<String>,
     pub notes: Vec<String>,
 }
 
-/// The first of all errors: a table without any number.
+/// The error for a table without any number.
 fn holds_nothing(file: &str) -> Error {
     Error::failure(format!("`{file}` holds no points: a row is one, such as 0.5,-1.25"))
 }
 
 impl Table {
-    /// Reads all cells and finds out what the columns are.
+    /// Reads all cells and finds out the roles of the columns.
     pub fn read(sheet: &Sheet, options: &Options) -> Result<Self> {
         let mut first: Option<(usize, StringRecord)> = None;
         let mut all: Vec<Column> = vec![];
@@ -103,7 +103,7 @@ impl Table {
         self.all[0].values.len()
     }
 
-    /// Gives each column its own name.
+    /// Gives each column a unique name.
     fn name(&mut self, file: &str, titles: Option<&StringRecord>) {
         let mut seen: HashMap<String, usize> = HashMap::new();
         for (i, column) in self.all.iter_mut().enumerate() {
@@ -120,7 +120,7 @@ impl Table {
         }
     }
 
-    /// Gives every row of data.
+    /// Calls `take` with every row of data.
     pub fn each_row(&self, sheet: &Sheet, mut take: impl FnMut(&StringRecord)) -> Result<()> {
         let (mut n, rows) = (0, self.titles..self.titles + self.rows());
         sheet.rows(|_, row| {
@@ -140,7 +140,7 @@ impl Table {
         series
     }
 
-    /// The column of a name that a setting gives.
+    /// The index of the column that a setting names.
     pub fn find(&self, file: &str, name: &str, setting: &str) -> Result<usize> {
         self.all.iter().position(|column| column.name == name).ok_or_else(|| {
             let names = || self.all.iter().map(|column| column.name.as_str());
@@ -152,7 +152,7 @@ impl Table {
         })
     }
 
-    /// The columns to learn, in the order of the setting or of the table.
+    /// Indices of the columns to learn, in the order of the setting or of the table.
     pub fn chosen(&mut self, sheet: &Sheet, options: &Options) -> Result<Vec<usize>> {
         let file = &sheet.file;
         let chosen = match &options.columns {
@@ -195,7 +195,7 @@ impl Table {
         Ok(chosen)
     }
 
-    /// Dates that are to be learned become seconds since 1970.
+    /// Converts dates in chosen columns to seconds since 1970.
     fn read_chosen_dates(&mut self, sheet: &Sheet, chosen: &[usize]) -> Result<()> {
         let file = &sheet.name;
         for &i in chosen {
@@ -215,7 +215,7 @@ impl Table {
         Ok(())
     }
 
-    /// The sentences on what is learned and what is not.
+    /// Adds the findings and notes on the learned columns and on those left out.
     pub fn tell(&mut self, sheet: &Sheet, chosen: &[usize], constant: &[usize]) {
         let file = &sheet.name;
         let names = chosen.iter().filter(|i| !constant.contains(i)).map(|i| self.all[*i].name.as_str());
@@ -232,7 +232,7 @@ impl Table {
         }
     }
 
-    /// The columns that are not learned, and why.
+    /// The columns that are not learned, with reasons, as text.
     pub fn left_out(&self, chosen: &[usize], constant: &[usize]) -> String {
         let reason = |i: usize| match &self.all[i].role {
             _ if constant.contains(&i) => Some(in_every_row(self.all[i].values[0])),
@@ -246,20 +246,20 @@ impl Table {
     }
 }
 
-/// The most columns that are listed.
+/// Largest number of columns to list.
 const MANY: usize = 12;
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     joined(names.map(shown).collect())
 }
 
-/// The first of them with commas, and how many more there are.
+/// The first [`MANY`] parts, separated by commas, and the number of the others.
 pub(super) fn joined(parts: Vec<String>) -> String {
     let more = if parts.len() > MANY { format!(" and {} more", parts.len() - MANY) } else { String::new() };
     parts[..parts.len().min(MANY)].join(", ") + &more
 }
 
-/// The names in a setting, with commas between them and quotes around those that have commas.
+/// The names in a setting: comma-separated, quoted if they contain commas.
 fn names_in(setting: &str) -> Vec<String> {
     let mut csv = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(setting.as_bytes());
     let names = csv.records().next().and_then(|record| record.ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Decoding one image file: its central square, upright and opaque, or why it cannot be used.
+//! Decoding one image file to its central square, upright and opaque, or to the reason why it cannot be used.
 
 use std::fs;
 use std::io::Cursor;
@@ -13,12 +13,13 @@ use super::unpack;
 use crate::{files, memory};
 
 const MAX_IMAGE_SIDE: u32 = 1 << 15;
-/// How often a decoded image lies in memory: as decoded, opaque, and cut to a square.
+/// Number of copies of a decoded image in memory: as decoded, opaque, and cut to a square.
 const COPIES: u64 = 3;
-/// Pixels of a JPEG for each byte of its file beyond which it is damaged or a trap, that takes seconds to decode.
+/// Largest number of pixels per byte of a JPEG file; more means a damaged or malicious file that takes seconds to
+/// decode.
 const MAX_JPEG_PIXELS: u64 = 1000;
 
-/// How the names of images end.
+/// File name endings of images.
 pub(super) const ENDINGS: [&str; 17] = [
     "png", "apng", "jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "pjpeg", "pjp", "webp", "bmp", "dib", "tif", "tiff",
     "gif", "pjpg",
@@ -29,21 +30,22 @@ pub(super) fn is_image(path: &Path) -> bool {
     ENDINGS.contains(&unpack::last_ending(path).as_str())
 }
 
-/// An image as a square, with what was read.
+/// An image cut to a square, and facts about its file.
 pub(super) struct Square {
     pub image: DynamicImage,
     pub file: FileDigest,
     /// Bits of each channel as stored.
     pub bits: u8,
-    /// The least and the greatest value, of 65,535, before the size was changed; known where 16 bits were asked for.
+    /// Minimum and maximum value, of 65,535, before resampling; (0, 65,535) if decoded to 8 bits.
     pub ends: (u16, u16),
-    /// Whether white shows through.
+    /// Whether any pixel is transparent, so that the white background shows.
     pub transparent: bool,
 }
 
-/// The central square of the image in `path`, grey or RGB, `size` on a side; in 16 bits a channel where `deep`, else 8.
+/// The central square of the image in `path`, grey or RGB, `size` pixels on a side; 16 bits a channel if `deep`, else
+/// 8.
 ///
-/// Its copies in memory are a share of what all threads may take together.
+/// Waits until `budget`, which all threads share, has room for the copies of the image.
 pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> Result<Square, String> {
     let (bytes, whole) = contents(path, budget)?;
     let mut decoder = decoder(&bytes, budget)?;
@@ -66,13 +68,13 @@ pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> R
     Ok(Square { image, file, bits, ends, transparent })
 }
 
-/// Whether the image in `path` has colours, by its header; none where it cannot be read.
+/// Whether the header of the image in `path` says that it has colours; `None` if it cannot be read.
 pub(super) fn has_color(path: &Path, budget: &Budget) -> Option<bool> {
     let (bytes, _whole) = contents(path, budget).ok()?;
     Some(decoder(&bytes, budget).ok()?.color_type().has_color())
 }
 
-/// The bytes of a file, and their share of the budget, twice, as decoders of JPEG copy them.
+/// The bytes of a file, and a share of the budget for twice their number, because JPEG decoders copy them.
 fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
     let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
     let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
@@ -100,17 +102,17 @@ fn decoder<'a>(bytes: &'a [u8], budget: &Budget) -> Result<impl ImageDecoder + '
     Ok(decoder)
 }
 
-/// Whether a JPEG file goes on to its end, which decoders do not mind: they fill the rest with grey.
+/// Whether a JPEG file is complete. Decoders accept incomplete files and fill the rest with grey.
 fn is_whole_jpeg(bytes: &[u8]) -> bool {
     const END: u8 = 0xd9;
-    // Within the coded pixels: a stuffed zero, and marks to go on from.
+    // Codes within the coded pixels: a stuffed zero and restart markers.
     let is_in_pixels = |code: u8| matches!(code, 0x00 | 0xff | 0x01 | 0xd0..=0xd7);
     let mut rest = bytes.get(2..).unwrap_or_default();
     while let Some(at) = rest.windows(2).position(|pair| pair[0] == 0xff && !is_in_pixels(pair[1])) {
         if rest[at + 1] == END {
             return true;
         }
-        // The length of a segment counts itself; a preview in it has an end of its own.
+        // A segment's length includes its own two bytes; a preview in the segment has an end marker of its own.
         let len = rest.get(at + 2..at + 4).map_or(usize::MAX, |len| usize::from(len[0]) << 8 | usize::from(len[1]));
         rest = rest.get((at + 2).saturating_add(len.max(2))..).unwrap_or_default();
     }
@@ -121,14 +123,14 @@ fn bits(color: ColorType) -> u8 {
     (8 * u16::from(color.bytes_per_pixel()) / u16::from(color.channel_count())) as u8
 }
 
-/// `image` in 8 bits, grey or RGB, laid over white where it is transparent, and whether it is somewhere.
+/// `image` in 8 bits, grey or RGB, laid over white; and whether any pixel was transparent.
 fn opaque(image: DynamicImage) -> (DynamicImage, bool) {
     let color = image.color();
     let (image, transparent) = if color.has_alpha() { over_white(image.into_rgba8(), 255) } else { (image, false) };
     (if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() }, transparent)
 }
 
-/// The same in 16 bits.
+/// As [`opaque`], in 16 bits.
 fn opaque_deep(image: DynamicImage) -> (DynamicImage, bool) {
     let color = image.color();
     let (image, transparent) = if color.has_alpha() { over_white(image.into_rgba16(), 65_535) } else { (image, false) };

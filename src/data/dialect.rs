@@ -1,4 +1,4 @@
-//! How a table is written down: its encoding, what stands above it, between its cells and before its decimals.
+//! The format of a table: its encoding, the lines above and below it, its separator and its decimal mark.
 
 use std::path::Path;
 
@@ -10,43 +10,43 @@ use super::{Options, check_memory, digest, set_name, unpack};
 use crate::error::{Error, Result, counted, plain};
 use crate::settings::{Decimal, Separator};
 
-/// Rows by which the separator is chosen.
+/// Number of rows to choose the separator by.
 const FIRST: usize = 100;
-/// Rows that make a doubt about decimals worth a note.
+/// Number of doubtful rows that make a note about decimals worthwhile.
 const FEW: usize = 3;
-/// The most lines that are no rows, above a table and below.
+/// Largest number of lines above a table, and below it, that are no rows.
 const ASIDE: usize = 20;
-/// What is chosen from: of several that split alike, the first, as commas may be those of decimals.
+/// Candidates, in order of preference if several split rows alike: commas come last, as they may be decimal marks.
 const SEPARATORS: [Separator; 4] = [Separator::Tab, Separator::Semicolon, Separator::Pipe, Separator::Comma];
 
 /// The text of a table and how to read it.
 pub(super) struct Sheet {
-    /// The file, for errors.
+    /// The path of the file, for errors.
     pub file: String,
-    /// The last part of its path, for notes.
+    /// The last part of the path, for notes.
     pub name: String,
     /// The digest of the file.
     pub source: String,
     text: String,
-    /// The byte that the first row begins at.
+    /// Offset of the first row, in bytes.
     start: usize,
-    /// What stands between cells.
+    /// The separator between cells.
     separator: Separator,
-    /// What stands before decimals.
+    /// The decimal mark.
     pub decimal: Decimal,
-    /// The last line of comments above the table, which may hold its names.
+    /// The last comment line above the table, which may hold the names of the columns.
     pub comment: Option<String>,
-    /// What was recognised, each a few words.
+    /// The recognised properties, a few words each.
     pub findings: Vec<String>,
-    /// Sentences on what could be read in two ways.
+    /// Sentences on ambiguous content and how it was read.
     pub notes: Vec<String>,
-    /// Where the table could be another one, unless it has a header that tells how many columns there are: a sentence
-    /// to refuse it with, or one to say.
+    /// For an ambiguous table: an error to refuse it with, or a note. A header resolves the doubt, because it shows the
+    /// number of columns.
     doubt: Option<Result<String, String>>,
 }
 
 impl Sheet {
-    /// Reads a file and finds out how it is written; all rows have as many cells as the first.
+    /// Reads a file and finds out its format; all rows have as many cells as the first.
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let bytes = unpack::read(path)?;
         let source = digest::of_files(&[digest::of(&[&bytes])]);
@@ -54,7 +54,7 @@ impl Sheet {
         if let Some(end) = end_of_difference(&text) {
             text.truncate(end);
         }
-        // Short cells take more as numbers than as text.
+        // Short cells take more memory as numbers than as text.
         let cells = text.bytes().filter(|byte| b",;\t|\n".contains(byte)).count();
         check_memory(path, "cell", cells, size_of::<f64>(), "a part of the table")?;
         let mut sheet = Self {
@@ -75,7 +75,7 @@ impl Sheet {
         sheet.separator =
             options.separator.or(declared).unwrap_or_else(|| sheet.guess(options.decimal == Some(Decimal::Comma)));
         if sheet.separator == Separator::Blank {
-            // What lies above the first row keeps its length, as the row is found by it.
+            // The text above the first row keeps its length, because `start` counts its bytes.
             let (above, table) = sheet.text.split_at(sheet.start);
             sheet.text = above.to_owned() + &tabs_for_blanks(table);
         }
@@ -98,7 +98,7 @@ impl Sheet {
         Ok(sheet)
     }
 
-    /// Goes on to the first row: past comments, blank lines, and the line by which Excel is told the separator.
+    /// Skips comments, blank lines, and the line that declares the separator to Excel; returns the declared separator.
     fn skip_preamble(&mut self) -> Option<Separator> {
         let mut declared = None;
         loop {
@@ -116,9 +116,9 @@ impl Sheet {
         }
     }
 
-    /// The separator that splits the first rows alike, into cells that are numbers or dates.
+    /// The separator that splits the first rows most evenly into cells that are numbers or dates.
     fn guess(&self, is_decimal_comma: bool) -> Separator {
-        // The share of rows that have the usual number of cells, and the share of cells that are known.
+        // The share of rows with the usual number of cells, and the share of recognised cells.
         let judge = |text: &str, separator| {
             let rows = first_rows(text, separator);
             let (width, alike) = usual_width(&rows)?;
@@ -139,21 +139,21 @@ impl Sheet {
         if best.0 > 0.0 {
             return best.1;
         }
-        // Blanks are in many texts: they separate only what is known almost everywhere.
+        // Many texts contain blanks, so blanks are separators only if nearly all cells are recognised.
         let first: String = text.split_inclusive('\n').take(FIRST).collect();
         match judge(&tabs_for_blanks(&first), Separator::Tab) {
             Some((alike, known)) if alike > 0.9 && known > 0.8 => Separator::Blank,
-            // None is in the text, or it is before decimals.
+            // No separator is in the text, or commas are decimal marks.
             _ if is_decimal_comma => Separator::Semicolon,
             _ => Separator::Comma,
         }
     }
 
-    /// Goes on to the first row, past lines such as the title of a report where these are no rows for certain.
+    /// Skips lines above the first row, such as the title of a report, if they are certainly no rows.
     fn skip_titles(&mut self) {
         let rows = first_rows(&self.text[self.start..], self.delimiter());
         let Some((width, _)) = usual_width(&rows).filter(|(width, _)| *width > 1) else { return };
-        // Programs write the empty cells of a row after a title.
+        // Some programs write the empty cells of the row after a title.
         let is_aside = |row: &StringRecord| row.len() != width || !row[0].is_empty() && is_alone(row);
         let first = rows.iter().position(|row| !is_aside(row)).unwrap_or(0);
         let (titles, names) = (&rows[..first], &rows[first]);
@@ -161,7 +161,7 @@ impl Sheet {
         let are_names =
             names.iter().any(cells::is_text) && names.iter().all(|cell| cells::is_whole(cell) || cells::is_text(cell));
         let is_title = |row: &StringRecord| match row.len() {
-            // Two numbers may be one with a decimal comma.
+            // Two numbers may be one number with a decimal comma.
             1 => are_names || width > 2 || self.separator != Separator::Comma,
             // R does not name the first column, and a row may end with a separator.
             len => are_names && (!has_digits || len + 1 < width),
@@ -174,21 +174,22 @@ impl Sheet {
         self.start += names.position().map_or(0, Position::byte) as usize;
     }
 
-    /// What the reader takes for the separator, as several blanks are made one tabulator before.
+    /// The separator for the CSV reader: a tab for blanks, which [`tabs_for_blanks`] replaced.
     fn delimiter(&self) -> Separator {
         if self.separator == Separator::Blank { Separator::Tab } else { self.separator }
     }
 
-    /// Looks at every cell: rows are of one width, and decimals are found out. Says whether any cell holds a comma.
+    /// Checks every cell: rows must have one width, and the decimal mark is decided. Returns whether any cell has a
+    /// comma.
     fn survey(&mut self, options: &Options, guessed: bool) -> Result<bool> {
         let (mut width, mut commas) = (0, false);
         let mut sure = [0usize; 2];
-        // The first cells whose only mark may be between thousands: a comma, or a point in several rows.
+        // The first cells whose only mark may separate thousands: a comma, or a point in several rows.
         let (mut doubtful, mut dotted) = (None, vec![]);
-        // Lines below the table, which are no rows if they are the last.
+        // Lines that are no rows if no row follows them.
         let mut below: Vec<(usize, StringRecord)> = vec![];
         let mut first = None;
-        // For each column: all are whole; all are digits, as after a decimal comma; some begin with 0 as decimals do.
+        // Per column: all cells are whole; all are digits, as after a decimal comma; some begin with 0 as decimals do.
         let mut whole: Vec<[bool; 3]> = vec![];
         let mut last = (0, false);
         self.rows(|at, row| {
@@ -243,7 +244,7 @@ impl Sheet {
             }
             Ok(())
         })?;
-        // Only within quotes does a cell have several lines, and these end with one.
+        // A cell spans several lines only within quotes, so the text must end with a quote.
         if last.1 && !self.text.trim_end().ends_with('"') {
             let line = self.line(last.0);
             return Err(Error::failure(format!("{}:{line}: a quote begins here that has no end", self.file)));
@@ -254,7 +255,7 @@ impl Sheet {
             self.text.truncate(*at);
         }
         if options.decimal.is_none() {
-            // Between commas no comma is one of decimals.
+            // In a table separated by commas, no comma is a decimal mark.
             let may_be = dotted.len() == FEW && (self.separator != Separator::Comma || width == 1);
             self.decide_decimal(sure, doubtful.or(dotted.pop().filter(|_| may_be)));
         }
@@ -292,14 +293,14 @@ impl Sheet {
         ));
     }
 
-    /// Refuses a table that could be another one, now that it is known to have no header; or gives the sentence on it.
+    /// For a table without a header: the error that refuses an ambiguous table, or the note on it.
     pub fn doubt(&self) -> Result<Option<String>> {
         self.doubt.clone().transpose().map_err(Error::usage)
     }
 
-    /// Gives every row that has anything in it, with where it is.
+    /// Calls `take` with every row that is not empty and the byte offset of the row.
     pub fn rows(&self, mut take: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
-        // Most rows need no trimming, which copies them.
+        // Most rows need no trimming, and trimming copies a row.
         let mut csv = reader(&self.text[self.start..], self.delimiter(), Trim::None);
         let mut record = StringRecord::new();
         loop {
@@ -316,7 +317,7 @@ impl Sheet {
         }
     }
 
-    /// The names in the comment above the table, if there are so many.
+    /// The names in the comment above the table, if there are `width` of them.
     pub fn comment_names(&self, width: usize) -> Option<StringRecord> {
         let comment = self.comment.as_ref()?;
         let (comment, separator) = match self.separator {
@@ -327,15 +328,15 @@ impl Sheet {
         (width > 1 && names.len() == width).then_some(names)
     }
 
-    /// The line of the row at a byte: the reader's rows begin before the blank lines above them.
+    /// The line of the row at byte offset `at`. The reader's rows include the blank lines above them.
     pub fn line(&self, at: usize) -> usize {
         let rest = &self.text[at..];
         line(&self.text, at + rest.len() - rest.trim_start_matches(['\n', '\r']).len())
     }
 }
 
-/// Where a text may end that says as much: after some rows, if all below the first are equal. Many of them, as in a
-/// file that is made to fill memory, teach no more.
+/// If all rows below the first are equal, the offset after some of them, where the text can be cut without loss. Many
+/// equal rows, as in a file made to fill memory, teach nothing more.
 fn end_of_difference(text: &str) -> Option<usize> {
     let start = text.find('\n')? + 1;
     let rest = &text.as_bytes()[start..];
@@ -353,24 +354,24 @@ fn reader(text: &str, separator: Separator, trim: Trim) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-/// The first rows that have anything in them.
+/// The first [`FIRST`] rows that are not empty.
 fn first_rows(text: &str, separator: Separator) -> Vec<StringRecord> {
     let rows = reader(text, separator, Trim::All).into_records().take(FIRST).flatten();
     rows.filter(|row| !row.as_slice().is_empty()).collect()
 }
 
-/// How many cells most rows have, and how many these rows are.
+/// The commonest number of cells of a row, and the number of rows that have it.
 fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
     let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
     rows.iter().map(|row| (row.len(), count(row.len()))).max_by_key(|(_, count)| *count)
 }
 
-/// Whether a row has nothing but its first cell.
+/// Whether all cells of a row but the first are empty.
 fn is_alone(row: &StringRecord) -> bool {
     row.iter().skip(1).all(str::is_empty)
 }
 
-/// The separator itself; several blanks are made one tabulator before.
+/// The separator as a byte; a tab for blanks, which [`tabs_for_blanks`] replaced.
 fn byte(separator: Separator) -> u8 {
     match separator {
         Separator::Comma => b',',
@@ -381,7 +382,7 @@ fn byte(separator: Separator) -> u8 {
     }
 }
 
-/// Lines whose blanks outside of quotes are one tabulator each.
+/// Replaces each run of blanks outside quotes by one tab.
 fn tabs_for_blanks(text: &str) -> String {
     let line = |line: &str| {
         let mut quoted = false;
@@ -395,7 +396,7 @@ fn tabs_for_blanks(text: &str) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// A cell in a sentence: in one line, and not all of a long one.
+/// A cell quoted for a sentence: on one line, shortened if long.
 pub(super) fn shown(cell: &str) -> String {
     if cell.is_empty() { "an empty cell".into() } else { plain(&format!("`{cell}`")) }
 }

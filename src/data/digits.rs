@@ -1,4 +1,4 @@
-//! Handwritten digits, drawn: control points per way of writing, shaken, slanted, stretched and inked.
+//! Handwritten digits, drawn from control points for each way of writing, with random noise, slant, stretch and ink.
 //!
 //! Like MNIST's, a digit fills a box of 20 of the 28 pixels and its centre of mass lies in the middle.
 
@@ -54,7 +54,7 @@ fn write(digit: usize, stream: &mut Stream, size: usize, image: &mut [u8]) {
     }
 }
 
-/// The control points with independent noise; a corner, one point written twice, stays one point.
+/// The control points with independent noise. A corner is a point written twice; both copies get the same noise.
 fn shaken(stroke: &[Point], deviation: f32, stream: &mut Stream) -> Vec<Point> {
     let mut shaken: Vec<Point> = Vec::with_capacity(stroke.len());
     for (i, point) in stroke.iter().enumerate() {
@@ -65,7 +65,7 @@ fn shaken(stroke: &[Point], deviation: f32, stream: &mut Stream) -> Vec<Point> {
     shaken
 }
 
-/// How one writer bends every line of a digit.
+/// The distortion that one writer applies to every line of a digit.
 struct Hand {
     slant: f32,
     turn: f32,
@@ -138,7 +138,7 @@ impl Pen {
         }
     }
 
-    /// The line with the tip's radius: swelling along the way, thinner towards the end.
+    /// The line with the radius of the pen's tip, which varies along the line and is smaller towards the end.
     fn dots(&self, line: &[Point], scale: f32) -> Vec<Dot> {
         let last = line.len().saturating_sub(1).max(1) as f32;
         let radius = |i: usize| {

@@ -1,4 +1,4 @@
-//! The characters of a text file, whatever bytes they are.
+//! Decoding the bytes of a text file to characters.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
-/// Bytes that are looked at for every second one being 0.
+/// Number of bytes to examine for zeros at every second place, which mean UTF-16.
 const START: usize = 1024;
 
-/// The text in `bytes`, and the name of its encoding unless it is UTF-8. Bytes that are no Unicode are Windows-1252,
-/// which Latin-1 is a part of.
+/// The text in `bytes`, and the name of its encoding unless it is UTF-8. Bytes that are neither UTF-8 nor UTF-16 are
+/// read as Windows-1252, which extends printable Latin-1.
 pub(super) fn decode(path: &Path, bytes: Vec<u8>) -> Result<(String, Option<&'static str>)> {
     let refuse = |what: &str| Err(Error::failure(format!("`{}` {what}", path.display())));
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {

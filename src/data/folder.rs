@@ -1,4 +1,4 @@
-//! Folders: which of their sub-folders are parts and which classes, and what lies in them: images, melodies, IDX files.
+//! Folders: the meaning of their sub-folders (parts or classes) and of their files (images, melodies, IDX files).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use crate::settings::Layout;
 /// Names of the folders of the two parts, in lower case.
 const TRAIN_NAMES: [&str; 2] = ["train", "training"];
 const TEST_NAMES: [&str; 2] = ["test", "testing"];
-/// Names of what stands in for the part to test with, where there is none.
+/// Names of folders that replace a missing test part.
 const VALIDATION_NAMES: [&str; 3] = ["val", "valid", "validation"];
-/// Folders of two kinds of images without pairs, as CycleGAN's.
+/// Names of folders with two unpaired kinds of images, as in CycleGAN's data.
 const UNPAIRED_NAMES: [&str; 6] = ["traina", "trainb", "testa", "testb", "vala", "valb"];
 
-/// The part of a folder that the options ask for; nothing, where there is none to test with.
+/// The part of a folder that the options ask for; `None` for a test part that does not exist.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     if listing::is_run(path) {
         return Err(Error::usage(format!(
@@ -62,16 +62,16 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     }
 }
 
-/// Files of one kind in a folder, and what has been said of it so far.
+/// Files of one kind in a folder, and the report on the folder so far.
 pub(super) struct Files<'a> {
-    /// What the user named.
+    /// The folder that the user named.
     pub root: &'a Path,
-    /// Those of the part to learn from.
+    /// Files of the training part.
     pub train: &'a [PathBuf],
-    /// Those of the part that is asked for.
+    /// Files of the requested part.
     pub part: &'a [PathBuf],
     pub left_out: LeftOut,
-    /// Which part that is.
+    /// Description of the requested part.
     pub said: String,
 }
 
@@ -83,7 +83,7 @@ fn descend(path: &Path) -> Result<PathBuf> {
         let is_data = |file: &PathBuf| decode::is_image(file) || super::is_understood(file) || idx::is_named(file);
         let is_only = folders.len() == 1 && !listing::entries(&folder)?.iter().any(is_data);
         match folders.as_slice() {
-            // A link may lead back.
+            // A link may make a cycle.
             [only] if is_only && !only.is_symlink() => folder = only.clone(),
             _ => return Ok(folder),
         }
@@ -93,12 +93,12 @@ fn descend(path: &Path) -> Result<PathBuf> {
 /// The parts of a folder.
 struct Parts {
     train: PathBuf,
-    /// None, where the folder is all there is.
+    /// `None` if the folder has no parts.
     test: Option<PathBuf>,
 }
 
 impl Parts {
-    /// The sub-folders with the names of parts, where there are both, else the folder itself: `train` is a class too.
+    /// The sub-folders named like parts, if both parts are there; else the folder itself: `train` alone is a class.
     fn of(folder: &Path, options: &Options) -> Result<Self> {
         let whole = Self { train: folder.to_owned(), test: None };
         if !options.parts {
@@ -149,7 +149,7 @@ impl Parts {
         }
     }
 
-    /// Names what lies beside the parts.
+    /// Reports files and folders beside the parts.
     fn tell_beside(&self, folder: &Path, left_out: &mut LeftOut) -> Result<()> {
         let Some(test) = &self.test else { return Ok(()) };
         for path in listing::entries(folder)?.into_iter().filter(|path| ![&self.train, test].contains(&path)) {
@@ -160,7 +160,7 @@ impl Parts {
     }
 }
 
-/// What the examples of a folder are.
+/// The kind of examples in a folder.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Images,
@@ -168,7 +168,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What the files are; where there are both, what the options want.
+    /// The kind of the files; if there are both kinds, the options decide.
     fn of(files: &[PathBuf], options: &Options) -> Option<Self> {
         let preferred = match (options.layout, options.wanted) {
             (Some(Layout::Sequences), _) | (None, Wanted::Sequences) => [Self::Melodies, Self::Images],
@@ -185,7 +185,7 @@ impl Kind {
     }
 }
 
-/// The ending of a file's name, as people say it.
+/// The ending of a file's name with its dot, or `nameless`.
 fn dotted(file: &Path) -> String {
     match unpack::last_ending(file) {
         ending if ending.is_empty() => "nameless".to_owned(),
@@ -193,7 +193,7 @@ fn dotted(file: &Path) -> String {
     }
 }
 
-/// The error of a folder without data, which says what is there instead.
+/// The error for a folder without data, which names the files there.
 fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     files.iter().for_each(|file| *kinds.entry(dotted(file)).or_default() += 1);
@@ -212,7 +212,7 @@ fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
     Error::failure(format!("`{}` holds no images, IDX files or MIDI files: {instead}", folder.display()))
 }
 
-/// What to say of folders beside those of the classes that no image lies in.
+/// The note on folders without images, which are therefore no classes.
 pub(super) fn without_images(folder: &Path, classes: &[String]) -> Result<Option<String>> {
     let mut empty = vec![];
     for path in listing::folders(folder)?.into_iter().filter(|path| !classes.contains(&name(path))) {
@@ -223,7 +223,7 @@ pub(super) fn without_images(folder: &Path, classes: &[String]) -> Result<Option
     Ok((!empty.is_empty()).then(|| format!("no class, as no image lies in them: the folders `{}`", empty.join("`, `"))))
 }
 
-/// What to say of classes that are called like parts.
+/// The note on classes that are named like parts.
 pub(super) fn parts_as_classes(classes: &[String]) -> Option<String> {
     let parts = [&TRAIN_NAMES[..], &TEST_NAMES, &VALIDATION_NAMES].concat();
     let named: Vec<&str> =
@@ -236,7 +236,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The names of classes, each once, in order: by number where all are numbers.
+/// The names of classes in order: numeric if all are numbers, else alphabetical.
 pub(super) fn in_order(names: BTreeSet<String>) -> Vec<String> {
     let mut names: Vec<String> = names.into_iter().collect();
     let numbers: Option<Vec<u64>> = names.iter().map(|name| name.parse().ok()).collect();

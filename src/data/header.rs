@@ -6,11 +6,11 @@ use super::cells;
 use super::column::Column;
 use crate::settings::Decimal;
 
-/// Rows by which a column's range can be told.
+/// Smallest number of rows that show a column's range.
 const FEW: usize = 3;
 
-/// Whether the first row looks like names, and whether that is sure. It is where a cell above numbers is none; and
-/// probably where numbers count, as years and pandas' own names do, above columns of other numbers.
+/// Whether the first row looks like names, and whether this is sure. It is sure if text stands above a column of
+/// numbers. It is probable if the row counts up, as years or the column numbers of pandas do, above different numbers.
 pub(super) fn looks_like_header(first: &StringRecord, columns: &[Column], decimal: Decimal) -> (bool, bool) {
     let number = |cell: &str| cells::number(cell, decimal).map(|(value, _)| value);
     let is_title = |cell: &str| number(cell).is_none() && !cells::is_missing(cell);
@@ -24,7 +24,7 @@ pub(super) fn looks_like_header(first: &StringRecord, columns: &[Column], decima
         .filter_map(|(cell, column)| Some((number(cell)?, column)))
         .collect();
     let values: Vec<f64> = named.iter().map(|(value, _)| *value).collect();
-    // Cells beside them that are names or nothing.
+    // Whether there are also cells that are names or empty.
     let beside = first.iter().zip(columns).any(|(cell, column)| {
         cell.is_empty() || is_title(cell) && cells::dates(cell, u8::MAX) == 0 && column.numbers == 0
     });
@@ -40,7 +40,7 @@ pub(super) fn looks_like_header(first: &StringRecord, columns: &[Column], decima
     (is_header, !is_header)
 }
 
-/// Whether a whole number is of another kind than the column below it: that has decimals, or lies far away.
+/// Whether a whole number differs in kind from the column below it: the column has decimals, or lies far away.
 fn is_other(value: f64, column: &Column) -> bool {
     let below = column.values.iter().filter(|value| value.is_finite());
     let (low, high) = below.clone().fold((f64::MAX, f64::MIN), |(low, high), &v| (low.min(v), high.max(v)));

@@ -1,4 +1,4 @@
-//! What is held out of data that has no part to test with: images and points by chance, of series the last.
+//! Holding out examples of data without a test part: images and points at random, of series the last ones.
 
 use std::path::Path;
 
@@ -7,20 +7,20 @@ use super::windows::{self, Cut};
 use super::{About, Dataset, Items, Options, Split, Symbols};
 use crate::error::Result;
 
-/// Of fewer examples none are held out.
+/// Smallest number of examples to hold some out of.
 const FEWEST: usize = 20;
 
-/// How many of `count` are held out.
+/// The number of held-out items of `count`.
 fn share(count: usize, options: &Options) -> usize {
     (count as f64 * f64::from(options.holdout)).round() as usize
 }
 
-/// Whether some of so many examples are held out.
+/// Whether some of `examples` examples are held out.
 fn is_enough(examples: usize, options: &Options) -> bool {
     options.holdout > 0.0 && examples >= FEWEST
 }
 
-/// Which of `count` examples are held out: the last of a series, else some by chance.
+/// Whether each of `count` examples is held out: the last ones of a series, else a random choice.
 pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool> {
     match is_enough(count, options) {
         false => vec![false; count],
@@ -31,8 +31,8 @@ pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool
     }
 }
 
-/// The rows of series to learn from, and those to test with: the last of each series, where a window fits in both, else
-/// whole series by chance.
+/// The rows to learn from and the rows to test with, by series. The last rows of each series are held out if a window
+/// fits in both parts; if no series is long enough for this, whole series are held out at random.
 pub(super) fn of_series(mut series: Vec<Vec<usize>>, cut: &Cut, options: &Options) -> [Vec<Vec<usize>>; 2] {
     let lengths: Vec<usize> = series.iter().map(Vec::len).collect();
     let mut test = vec![];
@@ -52,16 +52,16 @@ pub(super) fn of_series(mut series: Vec<Vec<usize>>, cut: &Cut, options: &Option
     [series, test]
 }
 
-/// Whether a set without parts has certainly nothing to test with, so that it need not be read.
+/// Whether a set without parts certainly has no test part, so that there is no need to read it.
 pub(super) fn is_empty(options: &Options) -> bool {
     options.split == Split::Test && options.holdout <= 0.0
 }
 
-/// Chooses `count` of `of`, by a seed.
+/// Chooses `count` of `of` items at random, by `seed`.
 fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
     let mut stream = Root::new("holdout", seed, Split::Train).stream(of);
     let mut chosen = vec![false; of];
-    // Floyd's way: each subset is equally likely, and no list is shuffled.
+    // Floyd's algorithm: each subset is equally likely, and no list is shuffled.
     for last in of - count..of {
         let at = stream.below(last + 1);
         let at = if chosen[at] { last } else { at };
@@ -70,7 +70,7 @@ fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
     chosen
 }
 
-/// What is said of a part of `of` examples, rows or steps, `held` of which are held out.
+/// The sentence on a part of a set with `of` examples, rows or steps, of which `held` are held out.
 pub(super) fn said(of: usize, held: usize, unit: &str, options: &Options) -> String {
     match (options.holdout > 0.0, held, options.split) {
         (false, _, _) => String::new(),
@@ -80,7 +80,7 @@ pub(super) fn said(of: usize, held: usize, unit: &str, options: &Options) -> Str
     }
 }
 
-/// The part that the options ask for of a set without parts; nothing, where nothing is held out to test with.
+/// The requested part of a set without parts; `None` for a test part without held-out examples.
 pub(super) fn part(mut set: Dataset, options: &Options) -> Option<Dataset> {
     let is_held = held(set.len(), set.shape.len() == 2, options);
     let held = is_held.iter().filter(|held| **held).count();
@@ -96,7 +96,7 @@ pub(super) fn part(mut set: Dataset, options: &Options) -> Option<Dataset> {
     Some(set)
 }
 
-/// The windows of pieces of symbols, of the part that the options ask for; nothing, where there is none to test with.
+/// The windows of the requested part of pieces of symbols; `None` for a test part that does not exist.
 pub(super) fn of_symbols(
     path: &Path,
     pieces: Vec<Vec<u8>>,
@@ -114,10 +114,10 @@ pub(super) fn of_symbols(
     Ok(Some(Dataset { about: About { part, ..about }, ..set }))
 }
 
-/// Cuts pieces of symbols in two, the last share of the steps to test with, so that no window lies in both parts.
+/// Splits pieces of symbols: the last share of the steps is the test part, and no window lies in both parts.
 ///
-/// `windows` says how many windows of `window` steps lie in pieces. Gives the part that the options ask for, and what
-/// is said of it; nothing, where nothing is held out to test with.
+/// `windows` counts the windows of `window` steps in pieces. Returns the requested part and the sentence on it; `None`
+/// for a test part without held-out steps.
 fn cut(
     pieces: Vec<Vec<u8>>,
     window: usize,

@@ -12,7 +12,7 @@ use super::{About, Dataset, Labels, Options, Split, holdout, listing, product, r
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// What an IDX file holds, by its first four bytes: unsigned bytes in three dimensions, or in one.
+/// The content of an IDX file, by its first four bytes: unsigned bytes in three dimensions, or in one.
 #[derive(Clone, Copy)]
 enum Kind {
     Images = 0x0803,
@@ -32,7 +32,7 @@ impl Kind {
     }
 }
 
-/// The set in `folder`; none if the folder has no IDX files of images at all.
+/// The set in `folder`. Outer `None`: the folder has no IDX files of images. Inner `None`: there is no test part.
 pub(super) fn in_folder(folder: &Path, options: &Options) -> Result<Option<Option<Dataset>>> {
     let mut by_stem = BTreeMap::new();
     for path in listing::entries(folder)? {
@@ -63,13 +63,13 @@ pub(super) fn in_folder(folder: &Path, options: &Options) -> Result<Option<Optio
     }
 }
 
-/// Whether `path` is named like an IDX file.
+/// Whether the name of `path` is that of an IDX file.
 pub(super) fn is_named(path: &Path) -> bool {
     let name = stem(path).to_lowercase();
     name.contains("idx") || name.ends_with("ubyte")
 }
 
-/// Whether `path` is named like an IDX file, or begins like one.
+/// Whether the name of `path` is that of an IDX file, or its first bytes are.
 pub(super) fn is_idx(path: &Path) -> Result<bool> {
     if is_named(path) {
         return Ok(true);
@@ -81,7 +81,8 @@ pub(super) fn is_idx(path: &Path) -> Result<bool> {
     }
 }
 
-/// The part that the options ask for of the file that the user names, or of its sibling of the other part.
+/// The requested part: the file that the user names, or its sibling with the other part; `None` if there is no test
+/// part.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     options.check(&format_args!("`{}`", path.display()), Holds::Images)?;
     let test = if options.parts && split_of(&stem(path)) == Some(Split::Train) { test_of(path) } else { None };
@@ -99,15 +100,15 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     Ok(if test.is_some() { Some(set) } else { holdout::part(set, options) })
 }
 
-/// The sibling of a training file to test with.
+/// The test sibling of a training file.
 fn test_of(path: &Path) -> Option<PathBuf> {
     let stem = stem(path).to_lowercase();
     let siblings = ["t10k", "test", "validation", "valid", "val"].map(|test| stem.replace("train", test));
     siblings.iter().filter(|name| **name != stem).find_map(|name| sibling(path, name))
 }
 
-/// The images in `path`, and the labels in the file beside it if there is one; of the part to test with, the classes
-/// and the levels are those of `learned`.
+/// The images in `path`, and the labels in the file beside it if there is one. A test part takes classes and levels
+/// from the training file `learned`.
 fn read(path: &Path, learned: Option<&Path>, mut about: About, options: &Options) -> Result<Dataset> {
     let (dims, pixels, file) = load(path, Kind::Images)?;
     let &[count, height, width] = dims.as_slice() else {
@@ -155,7 +156,7 @@ fn read(path: &Path, learned: Option<&Path>, mut about: About, options: &Options
     Dataset::of_images(name, images, labels.map(|(labels, _)| labels), about, options).without_unknown_classes()
 }
 
-/// The file of labels beside one of images.
+/// The file of labels beside a file of images.
 fn labels_of(path: &Path) -> Option<PathBuf> {
     let name = stem(path).to_lowercase();
     let labels = name.replace("images", "labels").replace("idx3", "idx1");
@@ -176,12 +177,12 @@ fn read_labels(path: &Path, images: &Path, count: usize) -> Result<(Labels, File
     Ok((Labels { ids: bytes.into_iter().map(u32::from).collect(), names }, file))
 }
 
-/// A class for each number up to the greatest.
+/// The names of the classes: the numbers from 0 to the greatest label.
 fn class_names(labels: &[u8]) -> Vec<String> {
     (0..labels.iter().max().map_or(0, |&last| u32::from(last) + 1)).map(|id| id.to_string()).collect()
 }
 
-/// The file called `name`, in any capitals, in the folder of `path`, unpacked or not; the unpacked one of both.
+/// The file called `name` (case-insensitive) in the folder of `path`, gzipped or not; the unpacked file if both exist.
 fn sibling(path: &Path, name: &str) -> Option<PathBuf> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let named = listing::entries(folder).ok()?.into_iter().filter(|file| stem(file).eq_ignore_ascii_case(name));
@@ -199,8 +200,8 @@ fn split_of(stem: &str) -> Option<Split> {
     }
 }
 
-/// The dimensions, the bytes and the digest of an IDX file. Memory grows with the bytes really there, never with the
-/// header's claim.
+/// The dimensions, the bytes and the digest of an IDX file. Memory grows with the bytes in the file, not with the size
+/// that the header claims.
 fn load(path: &Path, kind: Kind) -> Result<(Vec<usize>, Vec<u8>, FileDigest)> {
     let (mut source, plain_len) = source(path)?;
     let header_len = 4 + 4 * kind.rank();

@@ -1,10 +1,10 @@
-//! Images of one size in memory, and bringing them to another size or number of channels.
+//! Images of one size in memory, and their conversion to another size or number of channels.
 
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage};
 use rayon::prelude::*;
 
-/// The most pixels that a larger size adds by padding; beyond it images are resampled.
+/// Largest number of pixels that padding adds to a side; images that need more are resampled.
 const MAX_PADDING: usize = 8;
 
 /// Images back to back, planar: `[count, channels, height, width]`, `channels` 1 or 3.
@@ -35,7 +35,7 @@ impl Images {
         Self { pixels, channels, ..self }
     }
 
-    /// The same images, `size` on a side: padded with the background where that adds few pixels, else resampled.
+    /// The same images, `size` pixels on a side: padded with the background if this adds few pixels, else resampled.
     pub fn fit(self, size: usize) -> Self {
         if (self.height, self.width) == (size, size) {
             return self;

@@ -1,20 +1,21 @@
-//! Items in memory, laid out as devices read them, so that a runner in main memory needs no copy of its own.
+//! Items in memory, in the layout of devices, so that a runner in main memory needs no copy.
 
 use std::iter::repeat_n;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Items back to back. A clone shares their memory.
+/// Items back to back. Clones share their memory.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Items {
-    /// Pixels, 0 to 255 for -1 to 1.
+    /// Pixels; 0 to 255 stand for -1 to 1.
     Bytes(Bytes),
-    /// Values as a model sees them: points as they are or scaled by column, features of sequences in 0 to 1.
+    /// Values as a model sees them: points, scaled by column if they come from a file; features of sequences, in 0 to
+    /// 1.
     Floats(Arc<Vec<f32>>),
 }
 
 impl Items {
-    /// The words that devices keep: four bytes each, the low one first, or the bits of a float.
+    /// The words that devices store: four bytes each, the lowest first, or the bits of one float.
     pub fn words(&self) -> &[u32] {
         match self {
             Self::Bytes(bytes) => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
@@ -23,7 +24,7 @@ impl Items {
     }
 }
 
-/// Shared bytes that can be read as words: their first lies where a word may, and zeros complete the last one.
+/// Shared bytes that can be read as words: the first byte is word-aligned, and zeros complete the last word.
 #[derive(Clone, Debug)]
 pub struct Bytes {
     memory: Arc<Vec<u8>>,
@@ -36,7 +37,7 @@ impl From<Vec<u8>> for Bytes {
         let len = memory.len();
         let padding = len.next_multiple_of(size_of::<u32>()) - len;
         memory.reserve_exact(padding + align_of::<u32>());
-        // Allocators align what is large, so that this moves nothing.
+        // Allocators align large blocks, so usually this moves nothing.
         let start = memory.as_ptr().align_offset(align_of::<u32>());
         memory.splice(..0, repeat_n(0, start));
         memory.extend(repeat_n(0, padding));

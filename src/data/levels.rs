@@ -1,11 +1,11 @@
-//! Which values of images are black and white, and grey levels as bytes.
+//! The values of black and white in images, and the conversion of grey levels to bytes.
 
 use std::fmt::Display;
 
 use crate::error::{Error, Result};
 use crate::settings::Range;
 
-/// The ranges that are tried, narrowest first: values that lie in several are of the first.
+/// Candidate ranges, narrowest first: the first that contains the values is chosen.
 const RANGES: [Range; 4] = [Range::Unit, Range::Symmetric, Range::Byte, Range::Word];
 /// The share of values that resampling may carry beyond the range of an image, as around lines on black, and how far,
 /// as a share of the range. Images that do have a range of -1 to 1 have some darker value.
@@ -23,16 +23,15 @@ const SPECKS: usize = 100_000;
 pub(super) struct Levels {
     pub black: f64,
     pub white: f64,
-    /// The range and how it is known, for people.
+    /// The range and the reason for it, for the user.
     pub said: String,
 }
 
 impl Levels {
-    /// The range that the user says, else the narrowest that the values lie in; `is_whole` says that their type has no
-    /// fractions.
+    /// The range in the options, else the narrowest that contains the values. `is_whole`: their type has no fractions.
     ///
     /// # Errors
-    /// `Failure` for values that lie in none.
+    /// `Failure` for values that no range contains.
     pub fn of(
         place: &dyn Display,
         values: impl Iterator<Item = f64> + Clone,
@@ -65,7 +64,7 @@ impl Levels {
         Ok(Self { black: fit.low, white: fit.high, said: format!("{}, {why}", fit.range.word()) })
     }
 
-    /// Values as bytes: 0 for black and what is below, 255 for white and what is above.
+    /// A value as a byte: 0 for black and below, 255 for white and above.
     pub fn byte(&self, value: f64) -> u8 {
         let width = self.white - self.black;
         let share = if width > 0.0 { (value - self.black) / width } else { 0.0 };
@@ -83,7 +82,7 @@ fn limits(range: Range) -> Option<(f64, f64)> {
     }
 }
 
-/// How well values lie in a range.
+/// How well a range contains the values.
 struct Fit {
     range: Range,
     low: f64,
@@ -95,7 +94,7 @@ struct Fit {
 }
 
 impl Fit {
-    /// Counts values; of whole ones no more than tell that they do not fit.
+    /// Counts values inside and outside a range. For whole numbers, counting stops at the first outside.
     fn of(range: Range, values: impl Iterator<Item = f64>, is_whole: bool) -> Self {
         let (low, high) = limits(range).unwrap_or((0.0, 1.0));
         let slack = FAR * (high - low);
@@ -112,10 +111,10 @@ impl Fit {
         fit
     }
 
-    /// Whether no more values lie beyond the range than resampling and a few dead pixels explain.
+    /// Whether resampling and a few dead pixels explain all values outside the range.
     fn is_likely(&self) -> bool {
         let strays = if self.count < SOME { 0 } else { ((self.count as f64 * STRAY) as usize).max(1) };
-        // What has no value above a narrower range is not of a wider one.
+        // Values that all lie in a narrower range do not belong to a wider one.
         let narrower = match self.range {
             Range::Byte => 1.0,
             Range::Word => 255.0,
@@ -125,7 +124,7 @@ impl Fit {
     }
 }
 
-/// What to say of images that are black to the eye: masks of 0 and 1, or 12 bits in 16.
+/// The note on images that look black: masks of 0 and 1, or 12 bits stored in 16.
 pub(super) fn darkness(pixels: &[u8]) -> Option<String> {
     let bright = pixels.iter().filter(|&&byte| byte > NEARLY_BLACK).count();
     let is_dark = bright <= pixels.len() / SPECKS && !pixels.is_empty();

@@ -1,15 +1,15 @@
-//! What bounds the memory of decoding: bytes that threads share.
+//! The memory limit of decoding: a budget of bytes that threads share.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Bytes that several threads share: who wants more than is left waits for the others.
+/// Bytes that several threads share. A thread that needs more than is left waits for the others.
 pub(super) struct Budget {
     pub total: u64,
     left: Mutex<u64>,
     returned: Condvar,
 }
 
-/// A part of a budget, given back when it is dropped. A thread holds one at a time, or two might wait for each other.
+/// A part of a budget, returned when it is dropped. A thread holds one at a time; with two, threads could deadlock.
 pub(super) struct Share<'a> {
     budget: &'a Budget,
     bytes: u64,
@@ -20,7 +20,7 @@ impl Budget {
         Self { total, left: Mutex::new(total), returned: Condvar::new() }
     }
 
-    /// Takes so many bytes, when they are there; none where that is more than the whole.
+    /// Takes `bytes` bytes, waiting until they are free; `None` if that exceeds the whole budget.
     pub fn take(&self, bytes: u64) -> Option<Share<'_>> {
         if bytes > self.total {
             return None;

@@ -1,4 +1,5 @@
-//! The files below a folder: all but what is hidden, what systems and runs leave there, and what links repeat.
+//! The files below a folder, except hidden files, files of the operating system and of runs, and duplicates through
+//! links.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -8,7 +9,7 @@ use super::LeftOut;
 use crate::error::{Error, Result};
 use crate::settings::RUN_FILE;
 
-/// Folders that systems make beside people's files: previews, the remains of archives, what was deleted.
+/// Folders that operating systems create: previews, remains of archives, deleted files.
 const OF_SYSTEMS: [&str; 7] =
     ["__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@Recycle"];
 
@@ -17,11 +18,11 @@ pub(super) fn is_run(folder: &Path) -> bool {
     folder.join(RUN_FILE).is_file()
 }
 
-/// Every file below `folder`, sorted. Links to folders are followed, where these are not read anyway.
+/// Every file below `folder`, sorted. Links to folders are followed unless their targets are read anyway.
 pub(super) fn files(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>> {
     let mut walk = Walk { root: folder, seen: HashSet::new(), links: BTreeSet::new(), files: vec![], left_out };
     walk.enter(folder)?;
-    // Last, so that of a folder and a link to it the folder counts.
+    // Links come last, so that a folder takes precedence over a link to it.
     while let Some(link) = walk.links.pop_first() {
         walk.enter(&link)?;
     }
@@ -29,7 +30,7 @@ pub(super) fn files(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf
     Ok(walk.files)
 }
 
-/// The folders in `folder`, sorted, links to folders among them: those that may hold data.
+/// The folders in `folder` that may hold data, sorted, including links to folders.
 pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut folders = entries(folder)?;
     folders.retain(|path| path.is_dir() && !is_of_system(path) && !is_run(path) && !holds_runs(path));
@@ -41,7 +42,7 @@ fn holds_runs(folder: &Path) -> bool {
     entries(folder).is_ok_and(|entries| !entries.is_empty() && entries.iter().all(|entry| is_run(entry)))
 }
 
-/// What lies in `folder`, sorted; what is hidden is left out.
+/// The entries of `folder`, sorted, without hidden ones.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |error| Error::failure(format!("`{}` cannot be read: {error}", folder.display()));
     let mut paths = vec![];
@@ -59,14 +60,14 @@ fn is_of_system(path: &Path) -> bool {
     OF_SYSTEMS.iter().any(|name| path.file_name().is_some_and(|file| file.eq_ignore_ascii_case(name)))
 }
 
-/// A path as people see it: from the folder that they named.
+/// A path for messages: relative to the folder that the user named.
 pub(super) fn below(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
 struct Walk<'a> {
     root: &'a Path,
-    /// Folders that were entered, by their one true path.
+    /// Folders that were entered, by canonical path.
     seen: HashSet<PathBuf>,
     links: BTreeSet<PathBuf>,
     files: Vec<PathBuf>,

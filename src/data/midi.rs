@@ -15,9 +15,9 @@ use crate::memory;
 
 /// Steps in a beat, which is a quarter note.
 const STEPS: u64 = 4;
-/// The most steps of one melody, about two hours: what is longer is a damaged file.
+/// Largest number of steps of a melody, about two hours; a longer file is damaged.
 const MAX_STEPS: u64 = 1 << 16;
-/// Bytes of an event in memory, which may be but one in a file.
+/// Bytes of an event in memory; in a file, an event may take one byte.
 const EVENT: u64 = 32;
 /// The channel of drums, counted from 0: its keys are no pitches.
 const DRUMS: u4 = u4::from_int_lossy(9);
@@ -39,7 +39,7 @@ pub(super) fn is_midi(path: &Path) -> bool {
     ["mid", "midi"].contains(&ending(path).as_str())
 }
 
-/// The melodies of a MIDI file; nothing, where there are none to test with.
+/// The melodies of a MIDI file; `None` for a test part that does not exist.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let files = [path.to_owned()];
     of_files(
@@ -116,7 +116,7 @@ fn load(path: &Path) -> Result<(Vec<u8>, FileDigest)> {
     Ok((melody, digest::of(&[&bytes])))
 }
 
-/// The melody of a MIDI file's highest voice; or what is wrong with it.
+/// The melody of a MIDI file's highest voice, or the fault in the file.
 fn melody(bytes: &[u8]) -> Result<Vec<u8>, String> {
     if let Some((complete, promised)) = track_counts(bytes).filter(|(complete, promised)| complete < promised) {
         return Err(format!("is cut short: {complete} of its {promised} tracks are complete"));
@@ -142,7 +142,7 @@ fn melody(bytes: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// How many tracks are complete, and how many the header promises; none where there is no plain header.
+/// The number of complete tracks and the number that the header promises; `None` without a plain header.
 fn track_counts(bytes: &[u8]) -> Option<(usize, usize)> {
     let promised = u16::from_be_bytes(bytes.strip_prefix(b"MThd")?.get(6..8)?.try_into().ok()?);
     let (mut rest, mut complete) = (bytes, 0);
@@ -156,7 +156,7 @@ fn track_counts(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((complete, promised.into()))
 }
 
-/// The notes of a track: first tick, last tick, pitch. One that is never released lasts until the track ends.
+/// The notes of a track: first tick, last tick, pitch. A note that is never released lasts until the track ends.
 fn notes(track: &[TrackEvent]) -> Vec<(u64, u64, usize)> {
     let mut begun = [[None; 128]; 16];
     let (mut notes, mut now) = (vec![], 0);
@@ -199,7 +199,7 @@ fn highest_voice(changes: &[(u64, bool, usize)], steps: u64) -> Vec<u8> {
     (0..steps).map(symbol).collect()
 }
 
-/// A MIDI file of the melody that symbols spell, at 120 beats a minute. A hold after no pitch is a rest.
+/// A MIDI file of a melody at 120 beats a minute. A hold that follows no pitch is a rest.
 pub(super) fn write(symbols: &[&str]) -> Result<Vec<u8>> {
     let mut track = vec![];
     let (mut sounding, mut waited) = (None, 0);

@@ -61,27 +61,28 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("sines-rcgan", "14,000 sequences of 30 steps of 1 sine wave, as RCGAN draws them"),
 ];
 
-/// The largest side that an image may be asked to have.
+/// Largest side of an image, in pixels.
 const MAX_SIZE: usize = 1024;
-/// The most steps that a sequence may have.
+/// Largest number of steps in a sequence.
 const MAX_WINDOW: usize = 1 << 16;
 
-/// Examples to learn from.
+/// The examples of one part of a data set.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// The built-in name, or the last part of the path.
     pub name: String,
     /// Shape of one example: `[C, H, W]` for images, `[D]` for points, `[T, F]` for sequences of T steps.
     pub shape: Vec<usize>,
-    /// The items, back to back; an item is an example unless `stack` is 3.
+    /// The items, back to back. An item is an example, or a third of one if `stack` is 3.
     pub items: Items,
-    /// The class of each item, where known.
+    /// The class of each item; `None` for data without classes.
     pub labels: Option<Labels>,
-    /// 1, or 3: an RGB example is three grey items `[1, H, W]` drawn independently, and `shape` says `[3, H, W]`.
+    /// 1, or 3: an RGB example consists of three grey items `[1, H, W]` drawn independently, and `shape` is `[3, H,
+    /// W]`.
     pub stack: usize,
-    /// What the features of sequences are, and the columns of points that come from a file; of other examples nothing.
+    /// The meaning of the features of sequences, and of the columns of points from a file; `None` for other examples.
     pub series: Option<Series>,
-    /// How the files were understood, for the person who named them.
+    /// How the files were understood, for the user.
     pub about: About,
 }
 
@@ -94,40 +95,41 @@ pub struct Labels {
     pub names: Vec<String>,
 }
 
-/// The version of the code that draws the built-in sets: it changes with what they hold.
+/// Version of the code that draws the built-in sets; it changes whenever their content changes.
 const DRAWN: u32 = 1;
-/// The endings of files that are understood, for people.
+/// The supported kinds of data, for messages.
 const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-images-idx3-ubyte), or a file that ends \
     in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .mid or .midi, all but .npz also with .gz";
-/// Endings of archives.
+/// File name endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
-/// Opens a built-in set by name, or a path by its ending (in any capitals, and all but `.npz` also with `.gz`):
+/// Opens a built-in set by name, or a path. The ending of a path's name (case-insensitive; all but `.npz` also with
+/// `.gz`) decides:
 /// * an IDX file, a folder of them, or a folder of image files: images;
 /// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`: points, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`: sequences of characters;
 /// * `.mid`, `.midi`, or a folder of them: melodies.
 ///
-/// IDX and NumPy images asked for in another `size` are padded when it is at most 8 pixels more, else resampled.
+/// IDX and NumPy images are brought to the `size` in the options: padded if this adds at most 8 pixels, else resampled.
 ///
 /// # Errors
-/// `Usage` for an unknown name or path and for options that do not fit the set; `Failure` for files that
-/// cannot be used, naming the file and what would be right, and for data without the part that is asked for.
+/// `Usage` for an unknown name or path, and for options that do not fit the set. `Failure` for files that cannot be
+/// used (the message names the file and a remedy), and for data without the requested part.
 pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     let why = if options.holdout > 0.0 { "there is too little to hold some out" } else { "holdout=0.1 holds some out" };
     open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with: {why}")))
 }
 
-/// Opens the part to test with: that of the data, or what is held out of it. Nothing, where there is neither.
+/// Opens the test part: the data's own, or held-out examples. `None` if there is neither.
 ///
 /// # Errors
-/// Those of [`open`]; a part that is there and damaged is one.
+/// Those of [`open`]. A test part that exists but is damaged is an error too.
 pub fn open_test(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     open_part(spec, &Options { split: Split::Test, ..options.clone() })
 }
 
-/// Opens the part that the options ask for; nothing, where the data has none to test with.
+/// Opens the part that the options ask for; `None` for a test part that does not exist.
 fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     check(options)?;
     let place = format!("`{spec}`");
@@ -151,7 +153,7 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     Ok(Some(Dataset { about: About { source, ..set.about.clone() }, ..set }))
 }
 
-/// Whether this is a table of text, such as a CSV file: points, or sequences if a window is asked for.
+/// Whether `spec` names a table of text, such as a CSV file: points, or sequences if a window is set.
 pub fn is_table(spec: &str) -> bool {
     table::ENDINGS.contains(&unpack::ending(Path::new(spec)).as_str())
 }
@@ -202,13 +204,13 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     }
 }
 
-/// Whether `open` knows what to do with a file of this name.
+/// Whether `open` can read a file of this name.
 fn is_understood(path: &Path) -> bool {
     let ending = unpack::ending(path);
     [table::ENDINGS.as_slice(), &["txt", "npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
 }
 
-/// The error of one image, or of an archive.
+/// The error for a single image or an archive; `None` for other files.
 fn refused(path: &Path, ending: &str) -> Option<Error> {
     let advice = match () {
         () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
@@ -218,7 +220,7 @@ fn refused(path: &Path, ending: &str) -> Option<Error> {
     Some(Error::failure(format!("`{}` is {advice}", path.display())))
 }
 
-/// The images in the size that was asked for.
+/// Brings the images to the size in the options.
 fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     let Some(size) = options.size else {
         return Ok(images);
@@ -227,7 +229,7 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     Ok(images.fit(size))
 }
 
-/// Refuses `count` examples of `len` bytes where they take too much; `advice` is what to ask for instead.
+/// Refuses `count` examples of `len` bytes each if they exceed the memory limit; `advice` names a remedy.
 fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str) -> Result<()> {
     let most = memory::most()?;
     match (count as u64).checked_mul(len as u64) {
@@ -255,7 +257,7 @@ fn unknown(spec: &str) -> Error {
     Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"))
 }
 
-/// The last part of a path, which of `.` and `..` is that of the folder that these are.
+/// The last part of a path. `.` and `..` are resolved first.
 fn set_name(path: &Path) -> String {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     name(path).or_else(|| name(&path.canonicalize().ok()?)).unwrap_or_else(|| path.display().to_string())
@@ -276,7 +278,7 @@ impl Dataset {
         }
     }
 
-    /// Leaves out items whose class is none of those with a name: the part to test with may have some.
+    /// Leaves out items whose class has no name: a test part may have classes that the training part lacks.
     fn without_unknown_classes(mut self) -> Result<Self> {
         let Some(labels) = &self.labels else { return Ok(self) };
         let classes = labels.names.len() as u32;
@@ -298,7 +300,7 @@ impl Dataset {
         Ok(self)
     }
 
-    /// A set of points `[D]`, or with a series of sequences `[T, F]`, without labels.
+    /// A set of points `[D]`, or, given a series, of sequences `[T, F]` or points with columns; without labels.
     fn of_floats(name: String, shape: Vec<usize>, values: Vec<f32>, series: Option<Series>) -> Self {
         Self {
             name,
@@ -311,7 +313,7 @@ impl Dataset {
         }
     }
 
-    /// How many items there are.
+    /// The number of items.
     pub fn len(&self) -> usize {
         let values = match &self.items {
             Items::Bytes(bytes) => bytes.len(),
@@ -320,7 +322,7 @@ impl Dataset {
         values / self.item_len()
     }
 
-    /// Keeps the first items, `len` at most.
+    /// Keeps the first `len` items, or all if there are fewer.
     pub fn truncate(&mut self, len: usize) {
         let values = len * self.item_len();
         match &mut self.items {
@@ -330,22 +332,23 @@ impl Dataset {
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
     }
 
-    /// Whether there is no item: never for a set that `open` gave.
+    /// Whether there are no items. A set from [`open`] is never empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many values one item has: a `stack`-th of an example.
+    /// Number of values of one item: those of an example divided by `stack`.
     pub fn item_len(&self) -> usize {
         self.shape.iter().product::<usize>() / self.stack
     }
 
-    /// How many classes there are; 0 without labels.
+    /// The number of classes; 0 without labels.
     pub fn classes(&self) -> usize {
         self.labels.as_ref().map_or(0, |labels| labels.names.len())
     }
 
-    /// The items that make up example `i`: itself, or three drawn independently in a stacked set.
+    /// Indices of the items that make up example `i`: `i` itself, or in a stacked set three that are drawn
+    /// independently.
     pub fn members(&self, i: usize) -> Vec<usize> {
         if self.stack == 1 {
             return vec![i];
@@ -354,7 +357,8 @@ impl Dataset {
         (0..self.stack).map(|_| stream.below(self.len())).collect()
     }
 
-    /// Example `i`, laid out as `shape`; pixels lie in -1 to 1. For tests and evaluation: training reads `items`.
+    /// Example `i`, flat in the order of `shape`; pixels are in -1 to 1. For tests and evaluation: training reads
+    /// `items`.
     ///
     /// # Panics
     /// If `i` is not below `len()`.
@@ -362,7 +366,7 @@ impl Dataset {
         self.members(i).into_iter().flat_map(|i| self.item(i)).collect()
     }
 
-    /// Item `i`, of a stack one draw; pixels lie in -1 to 1.
+    /// Item `i`, flat, `item_len()` values; pixels are in -1 to 1.
     ///
     /// # Panics
     /// If `i` is not below `len()`.

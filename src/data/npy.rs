@@ -1,4 +1,4 @@
-//! NumPy's files: one array in npy, several by name in npz. What they mean is in `arrays`.
+//! NumPy's files: one array in npy, several named arrays in npz. The `arrays` module interprets them.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -15,7 +15,7 @@ use crate::{files, memory};
 
 /// An array, its values as they are stored, in C order.
 pub(super) struct Array {
-    /// What to call it in errors: the file, and the member if it lies in an npz file.
+    /// The name for errors: the file, and for an npz file the member.
     pub place: String,
     pub shape: Vec<usize>,
     kind: Kind,
@@ -37,12 +37,12 @@ impl Array {
         self.bytes.chunks_exact(self.kind.size).map(self.kind.decode)
     }
 
-    /// The value of a place in C order.
+    /// The value at flat index `i` in C order.
     pub fn at(&self, i: usize) -> f64 {
         (self.kind.decode)(&self.bytes[i * self.kind.size..][..self.kind.size])
     }
 
-    /// The fewest decimals with which every value can be written as precisely as its type holds it, where 9 do.
+    /// The fewest decimals, up to 9, that write every value as precisely as its type holds it; `None` if 9 are too few.
     pub fn decimals(&self) -> Option<usize> {
         let exact = match self.kind.size {
             2 => 2f64.powi(-11),
@@ -60,18 +60,18 @@ impl Array {
         self.kind.is_whole
     }
 
-    /// Whether the type is of unsigned bytes, or of truth values.
+    /// Whether the type is unsigned bytes or booleans.
     pub fn is_bytes(&self) -> bool {
         self.kind.size == 1 && (self.kind.decode)(&[255]) > 0.0
     }
 
-    /// The values as bytes, if the type is of unsigned bytes; else the array itself.
+    /// The values as bytes if the type is unsigned bytes; else returns the array unchanged.
     #[expect(clippy::result_large_err, reason = "it is no error: the array is given back")]
     pub fn into_bytes(self) -> Result<Vec<u8>, Self> {
         if self.kind.size == 1 && (self.kind.decode)(&[255]) == 255.0 { Ok(self.bytes) } else { Err(self) }
     }
 
-    /// Refuses what is no finite number of single precision.
+    /// Refuses values that are not finite in single precision.
     pub fn check_finite(&self) -> Result<()> {
         let Some((at, value)) = self.values().enumerate().find(|(_, value)| !(*value as f32).is_finite()) else {
             return Ok(());
@@ -88,11 +88,11 @@ pub(super) fn read(path: &Path) -> Result<Array> {
     array(path, format!("`{}`", path.display()), &mut *source(path)?.0)?.map_err(Error::failure)
 }
 
-/// The arrays of an npz file, of which only those are read that are asked for.
+/// The arrays of an npz file; a member is read only on request.
 pub(super) struct Npz<'a> {
     path: &'a Path,
     zip: ZipArchive<BufReader<File>>,
-    /// What the arrays are called.
+    /// The names of the arrays.
     pub names: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Npz<'a> {
         self.numbers(name)?.map_err(Error::failure)
     }
 
-    /// A member, or what it holds instead of numbers.
+    /// A member, or the reason why it holds no numbers.
     pub fn numbers(&mut self, name: &str) -> Result<Result<Array, String>> {
         let mut file = self.zip.by_name(&format!("{name}.npy")).map_err(|error| broken(self.path, &error))?;
         array(self.path, format!("member `{name}` of `{}`", self.path.display()), &mut file)
@@ -119,8 +119,8 @@ fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
     Error::failure(format!("`{}` is no npz file that can be read: {error}", path.display()))
 }
 
-/// Reads one array, or says what it holds instead of numbers. Memory grows with the bytes really there, never with the
-/// header's claim.
+/// Reads one array, or returns the reason why it holds no numbers. Memory grows with the bytes in the file, not with
+/// the size that the header claims.
 fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Array, String>> {
     let (head, header) = match header(path, &place, source)? {
         Ok(read) => read,
@@ -164,7 +164,7 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Arr
     Ok(Ok(Array { place, shape, kind, bytes, file }))
 }
 
-/// What is said of an array of records.
+/// The message on an array of records.
 fn records(place: &str) -> String {
     format!(
         "{place} holds records (a type with named fields), not numbers: save one field with \
@@ -229,7 +229,7 @@ fn is_big_endian(head: &[u8]) -> bool {
     head.windows(2).any(|pair| pair == b"'>" || pair == b"\">")
 }
 
-/// The type of this name; none for those that are no plain numbers.
+/// The type of this name; `None` for types that are no plain numbers.
 fn kind(name: &TypeStr, is_big: bool) -> Option<Kind> {
     macro_rules! number {
         ($type:ty, $is_whole:literal) => {{

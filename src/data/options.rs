@@ -1,4 +1,4 @@
-//! How a data set is opened.
+//! The options of opening a data set.
 
 use std::fmt::Display;
 
@@ -11,54 +11,56 @@ pub enum Split {
     /// The examples to learn from.
     #[default]
     Train,
-    /// Others of the same kind, held out.
+    /// Held-out examples of the same kind, to test with.
     Test,
 }
 
-/// How to open a set.
+/// The options of opening a set.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Side of the square images, 1 to 1024; without it images keep their size (folders: 64).
+    /// Side of the square images, 1 to 1024 pixels. `None`: images keep their size (in a folder: 64).
     pub size: Option<usize>,
-    /// 1 for grey, 3 for RGB; without it as stored.
+    /// 1 for grey, 3 for RGB. `None`: as stored.
     pub channels: Option<usize>,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
-    /// Steps of a sequence, 2 to 65,536; without it a table holds points, symbols come in windows of 64, and drawn
+    /// Steps of a sequence, 2 to 65,536. `None`: a table holds points, symbols come in windows of 64, and drawn
     /// sequences have the length of their definition.
     pub window: Option<usize>,
-    /// Steps from one window to the next; without it 1 for tables and half a window for symbols.
+    /// Steps from one window to the next. `None`: 1 for tables and half a window for symbols.
     pub stride: Option<usize>,
-    /// Seed of the drawn sets, and of the choice of what is held out.
+    /// Seed of the drawn sets and of the choice of held-out examples.
     pub seed: u64,
     /// Which part to open.
     pub split: Split,
-    /// What the model learns from: it decides between several readings of one file.
+    /// The kind of examples that the model takes. This decides between several readings of one file.
     pub wanted: Wanted,
-    /// What the examples are, whatever else they look like.
+    /// The layout of the examples. `None`: recognised from the data.
     pub layout: Option<Layout>,
-    /// Whether folders, files and members named train and test are parts of the data; else they are like any other.
+    /// Whether folders, files and members named train and test are parts of the data. `false`: the names have no such
+    /// meaning.
+    /// nothing.
     pub parts: bool,
-    /// Share of the examples that is held out where the data has no part to test with, 0 to 0.9: the last ones of a
-    /// series, else drawn by `seed`.
+    /// Share of the examples to hold out if the data has no test part, 0 to 0.9. Of series the last ones are held out,
+    /// or whole series if they are short; `seed` chooses among other examples.
     pub holdout: f32,
-    /// The values of black and white; without it by what occurs.
+    /// The values of black and white. `None`: found from the values.
     pub range: Option<Range>,
-    /// Whether a table's first row holds names; without it by what it looks like.
+    /// Whether a table's first row holds names. `None`: found from the cells.
     pub header: Option<bool>,
-    /// What stands between cells; without it by what the first rows look like.
+    /// The separator between cells. `None`: found from the first rows.
     pub separator: Option<Separator>,
-    /// What stands before decimals; without it by what the cells look like.
+    /// The decimal mark. `None`: found from the cells.
     pub decimal: Option<Decimal>,
-    /// Names of the columns to learn, with commas between them; without it all that measure something.
+    /// Names of the columns to learn, separated by commas. `None`: all columns of measured numbers.
     pub columns: Option<String>,
-    /// Name of the column that says which series a row belongs to, or `none`; without it one that looks like it.
+    /// Name of the column that identifies the series of a row, or `none`. `None`: found from the names and the cells.
     pub group: Option<String>,
-    /// Scaling of columns; without it mean 0 and deviation 1 for points, 0 to 1 for sequences.
+    /// Scaling of the columns of points. `None`: mean 0 and deviation 1. Sequences are always scaled to 0 to 1.
     pub scale: Option<Scale>,
 }
 
-/// What a model learns from.
+/// The kind of examples that a model takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
     /// Anything.
@@ -95,7 +97,7 @@ impl Default for Options {
     }
 }
 
-/// What data holds, as far as settings are for some of it only.
+/// The kind of data, as far as some settings apply to one kind only.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Holds {
     DrawnImages,
@@ -115,14 +117,14 @@ pub(super) enum Holds {
     Melodies,
 }
 
-/// A setting: its name, what it is for in words, whether it is set, and what it is for.
+/// A setting: its name, its purpose in words, whether it is set, and the kinds of data that it applies to.
 type Concern = (&'static str, &'static str, fn(&Options) -> bool, &'static [Holds]);
 
 const IMAGES: &[Holds] = &[Holds::DrawnImages, Holds::Images];
 const TABLES: &[Holds] = &[Holds::Rows, Holds::Windows];
 const CUT: &str = "tables, text and melodies";
 
-/// The settings that are not for all data.
+/// The settings that apply to some kinds of data only.
 const CONCERNS: [Concern; 12] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
@@ -135,7 +137,7 @@ const CONCERNS: [Concern; 12] = [
         &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Melodies],
     ),
     ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies]),
-    // Older runs had no other scale: there it is on record whatever the data is.
+    // Older runs had only one scale, so a run records this setting for every kind of data.
     (
         "scale",
         "numbers of files",
@@ -172,7 +174,7 @@ impl Holds {
 }
 
 impl Options {
-    /// Refuses another layout than that of the examples in `place`, and settings that are not for them.
+    /// Refuses a layout other than that of the examples in `place`, and settings that do not apply to them.
     pub(super) fn check(&self, place: &dyn Display, holds: Holds) -> Result<()> {
         let layout = holds.layout();
         if let Some(asked) = self.layout.filter(|asked| *asked != layout) {
@@ -195,7 +197,7 @@ impl Options {
         }
     }
 
-    /// How columns are scaled: sequences by their ranges whatever is set, as models end in 0 to 1.
+    /// How columns are scaled. Sequences are always scaled by their ranges, because models of sequences end in 0 to 1.
     pub(super) fn scale_of(&self, is_series: bool) -> Scale {
         if is_series { Scale::Range } else { self.scale.unwrap_or(Scale::Standard) }
     }

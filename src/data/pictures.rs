@@ -18,20 +18,21 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::settings::Range;
 
-/// The side of images of a folder where the user does not say.
+/// Side of images from a folder, in pixels, if the options give none.
 const DEFAULT_SIZE: usize = 64;
 
-/// Images and the class of each: the first folder on the way to it.
+/// Images and their classes: the class of an image is the first folder on the path to it.
 pub(super) struct Classed {
     pub files: Vec<PathBuf>,
     ids: Vec<u32>,
-    /// The classes in order; none where images have no folders of their own, or all the same.
+    /// The classes in order; empty if images have no folders of their own, or all the same folder.
     pub names: Vec<String>,
     notes: Vec<String>,
 }
 
 impl Classed {
-    /// Sorts `files` below `folder` into classes. Images beside folders of classes are left out, where they are fewer.
+    /// Sorts `files` below `folder` into classes. Images beside the folders of classes are left out if they are the
+    /// minority.
     pub fn of(folder: &Path, files: &[PathBuf], left_out: &mut LeftOut) -> Self {
         let classes: Vec<Option<String>> = files.iter().map(|file| class(folder, file)).collect();
         let names = in_order(classes.iter().flatten().cloned().collect());
@@ -48,7 +49,7 @@ impl Classed {
         Self::known(folder, files, names, left_out)
     }
 
-    /// Sorts `files` below `folder` into classes that are known; others are left out.
+    /// Sorts `files` below `folder` into the classes `names`; other files are left out.
     fn known(folder: &Path, files: &[PathBuf], names: Vec<String>, left_out: &mut LeftOut) -> Self {
         let (mut kept, mut ids) = (vec![], vec![]);
         let numbers: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
@@ -75,8 +76,8 @@ fn class(folder: &Path, file: &Path) -> Option<String> {
     (Path::new(first) != below).then(|| first.to_string_lossy().into_owned())
 }
 
-/// The images of a part of a folder: the central square of each, resampled to the wanted size. Grey if asked for, or if
-/// all to learn from are. The part to test with has the classes of `train`.
+/// The images of a part of a folder: the central square of each, resampled to the size in the options. The images
+/// become grey if the options say so or if all training images are grey. A test part has the classes of `train`.
 ///
 /// Images that cannot be read are left out.
 pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options: &Options) -> Result<Dataset> {
@@ -154,7 +155,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 
-/// What to say of classes without a single image that can be read.
+/// The note on classes without readable images.
 fn empty_class(names: &[String], ids: &[u32]) -> Option<String> {
     let mut counts = vec![0usize; names.len()];
     ids.iter().for_each(|&id| counts[id as usize] += 1);
@@ -162,7 +163,7 @@ fn empty_class(names: &[String], ids: &[u32]) -> Option<String> {
     (!empty.is_empty()).then(|| format!("no images here of the classes `{}`", empty.join("`, `")))
 }
 
-/// Black and white of images of 8 and of 16 bits, in 65,535ths, and how to say it.
+/// The values of black and white for images of 8 bits and of 16 bits, in 65,535ths.
 type Stretch = [(f64, f64); 2];
 
 fn stretch(range: Range, squares: &[Square]) -> Result<(Stretch, String)> {
@@ -193,7 +194,7 @@ fn planar(image: DynamicImage, channels: usize) -> Vec<u8> {
     (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect()
 }
 
-/// The same of an image in 16 bits, by what is black and white.
+/// The pixels of a 16-bit image as bytes, one channel after the other, by the values of black and white.
 fn planar_deep(square: Square, channels: usize, levels: Stretch) -> Vec<u8> {
     let (black, white) = levels[usize::from(square.bits > 8)];
     let levels = Levels { black, white, said: String::new() };

@@ -16,9 +16,9 @@ const TEST_POINTS: usize = 10_000;
 /// Equally likely round Gaussians in the plane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Modes {
-    /// The centre of each.
+    /// The centre of each Gaussian, `[x, y]`.
     pub centres: Vec<[f32; 2]>,
-    /// The standard deviation of all, along either axis.
+    /// The standard deviation of every Gaussian, along either axis.
     pub std: f32,
 }
 
@@ -27,14 +27,15 @@ pub struct Modes {
 pub struct ModeScore {
     /// Modes with at least one high-quality point.
     pub modes: usize,
-    /// Share of the points, 0 to 1, that lie within 3 standard deviations of a mode: a perfect sampler's is 0.989.
+    /// Share of the points, 0 to 1, that lie within 3 standard deviations of a mode (high-quality points). A perfect
+    /// sampler reaches 0.989.
     pub high_quality_share: f64,
     /// KL divergence in nats from the high-quality points' histogram over modes to the uniform one; the worst
     /// possible, ln K, where no point is of high quality.
     pub reverse_kl: f64,
 }
 
-/// The mixture that the built-in set `name` is drawn from, if it is one of points.
+/// The mixture that the built-in set `name` is drawn from; `None` for other sets.
 pub fn modes(name: &str) -> Option<Modes> {
     match name {
         "ring" => {
@@ -49,7 +50,7 @@ pub fn modes(name: &str) -> Option<Modes> {
     }
 }
 
-/// Scores `points`, `[N, 2]` back to back, against `target`.
+/// Scores `points`, `[N, 2]` flat, against `target`.
 pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
     let mut hits = vec![0usize; target.centres.len()];
     for point in points.chunks_exact(2) {

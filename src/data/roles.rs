@@ -1,4 +1,4 @@
-//! What the columns of a table are: found by what they hold and what they are called.
+//! The roles of the columns of a table, found from their cells and names.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::columns::Table;
 use super::dialect::{Sheet, shown};
 use crate::error::{Result, counted};
 
-/// Rows from which on a column can be told to count them.
+/// Smallest number of rows that show whether a column counts them.
 const FEW: usize = 3;
 /// Names of columns that count rows or steps.
 const COUNTERS: [&str; 22] = [
@@ -36,7 +36,7 @@ const COUNTERS: [&str; 22] = [
     "frame",
     "sno",
 ];
-/// Words in the names of columns that hold times.
+/// Words in the names of columns of times.
 const TIMES: [&str; 13] = [
     "date",
     "time",
@@ -54,7 +54,7 @@ const TIMES: [&str; 13] = [
 ];
 /// Names of columns of years.
 const YEARS: [&str; 4] = ["year", "jahr", "yr", "année"];
-/// Words in the names of columns that say whose row it is.
+/// Words in the names of columns that identify the owner of a row.
 const ENTITIES: [&str; 18] = [
     "id",
     "ticker",
@@ -77,7 +77,7 @@ const ENTITIES: [&str; 18] = [
 ];
 
 impl Table {
-    /// Decides what each column is.
+    /// Decides the role of each column.
     pub fn find_roles(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
         for column in &mut self.all {
             column.role = match &column.flaw {
@@ -113,7 +113,7 @@ impl Table {
             let nameless = column.is_unnamed && (has_header || i == 0 && is_wide) || joined.starts_with("unnamed");
             let is_counter = COUNTERS.contains(&joined.as_str()) || column.name.trim() == "#";
             let is_id = column.is_called(&["id"]) && is_whole(&column.values);
-            // Where f64 does not tell neighbours apart.
+            // f64 does not represent all whole numbers of this size.
             let is_beyond = column.values[0].abs() > 9e15;
             let advances = || series().all(|values| values.windows(2).all(|pair| pair[0] <= pair[1]));
             if (is_counter || nameless) && from_start() {
@@ -129,7 +129,7 @@ impl Table {
         Ok(())
     }
 
-    /// Decides what says which series a row belongs to.
+    /// Decides which column identifies the series of a row.
     fn find_group(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
         let wanted = options.group.as_deref();
         if wanted == Some("none") {
@@ -164,7 +164,7 @@ impl Table {
                 self.all[*i].role = Role::Entity;
             }
         }
-        // Points stand alone, whatever series they are of.
+        // Points are independent, so their series do not matter.
         if options.window.is_none() {
             return Ok(());
         }
@@ -181,7 +181,7 @@ impl Table {
         Ok(())
     }
 
-    /// Whether a column may say, unasked, which series a row belongs to.
+    /// Whether a column may be chosen, without a setting, to identify the series of a row.
     fn may_be_group(&self, i: usize) -> bool {
         let column = &self.all[i];
         match &column.role {
@@ -191,7 +191,7 @@ impl Table {
         }
     }
 
-    /// Says where rows do not follow one another in time.
+    /// Adds a note if the rows of a series are not in order of time.
     fn note_order(&mut self, file: &str, date: &str, times: &[f64]) {
         let series = self.series();
         let falls = |rows: &[usize]| rows.windows(2).filter(|pair| times[pair[1]] < times[pair[0]]).count();
@@ -208,17 +208,17 @@ impl Table {
     }
 }
 
-/// The texts of a column by number.
+/// The distinct texts of a column, numbered.
 #[derive(Default)]
 struct Codes {
     names: HashMap<String, u32>,
     ids: Vec<u32>,
-    /// Whether there are too many.
+    /// Whether there are too many distinct texts.
     gave_up: bool,
 }
 
 impl Codes {
-    /// Takes the next row's text, unless there are more than `most`.
+    /// Adds the next row's text, unless there are more than `most` distinct texts.
     fn take(&mut self, cell: &str, most: usize) {
         if self.gave_up {
             return;
@@ -232,7 +232,7 @@ impl Codes {
         self.gave_up = self.names.len() > most;
     }
 
-    /// Whether rows of one name lie together, or else follow one another in time.
+    /// Whether the rows of each name are adjacent, or else in order of time although the table as a whole is not.
     fn name_series(&self, times: &[f64]) -> bool {
         let (count, rows) = (self.names.len(), self.ids.len());
         if self.gave_up || count < 2 || rows < 2 * count {
@@ -266,23 +266,23 @@ fn differ(values: &[f64]) -> bool {
     bits.windows(2).all(|pair| pair[0] != pair[1])
 }
 
-/// Whether values rise by one step throughout.
+/// Whether values rise by a constant step.
 fn is_regular(values: &[f64]) -> bool {
     let step = values.get(1).map_or(0.0, |second| second - values[0]);
     let close = |pair: &[f64]| (pair[1] - pair[0] - step).abs() <= 1e-6 * step;
     values.len() >= FEW && step > 0.0 && values.windows(2).all(close)
 }
 
-/// Whether numbers that are all written like `01.2020` are months: under a name that says so, with a 0 in front, which
-/// numbers hardly have, or in regular steps.
+/// Whether numbers that are all written like `01.2020` are months: the column's name says so, a cell begins with 0
+/// (rare in numbers), or the values rise by a constant step.
 fn are_months(column: &Column) -> bool {
     let values = &column.values;
     let looks = || column.is_called(&TIMES) || values.iter().any(|value| *value < 10.0) || is_regular(values);
     column.dates & MONTH != 0 && looks()
 }
 
-/// Whether a column of numbers holds times: years, months and days in eight digits, or seconds since 1970 or
-/// thousandths of them, under a name that says so or in regular steps.
+/// Whether a column of numbers holds times: years, dates of eight digits, or seconds or milliseconds since 1970, in a
+/// column whose name says so or that rises by a constant step.
 fn is_time(column: &Column) -> bool {
     let values = &column.values;
     let within = |low: f64, high: f64| values.iter().all(|value| (low..high).contains(value));

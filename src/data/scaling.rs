@@ -1,10 +1,10 @@
-//! What a model sees as 0 and as 1 of columns of numbers; those that never change are not learned.
+//! Scaling of columns of numbers: the values that a model sees as 0 and as 1. Constant columns are not learned.
 
 use super::Columns;
 use crate::settings::Scale;
 
-/// What a model sees as 0 and as 1 of each of `width` columns, in the data's units, by values that lie row by row;
-/// nothing of a column that is one value everywhere, which teaches nothing.
+/// The values, in the data's units, that a model sees as 0 and as 1 of each of `width` columns, from values row by row;
+/// `None` for a constant column.
 pub(super) fn ends(width: usize, values: impl Iterator<Item = f64> + Clone, scale: Scale) -> Vec<Option<[f64; 2]>> {
     // One pass for all columns, as jumps from row to row are slow where rows are long.
     let folded = |start: f64, step: &dyn Fn(usize, f64, f64) -> f64| {
@@ -29,7 +29,7 @@ pub(super) fn ends(width: usize, values: impl Iterator<Item = f64> + Clone, scal
     (0..width).map(|i| (low[i] < high[i] && zero[i] < one[i]).then(|| [zero[i], one[i]])).collect()
 }
 
-/// Those of the columns that have ends: where they are among all, and what they are to a model.
+/// The columns that have ends: their indices among all columns, and their description for the model.
 pub(super) fn kept(
     named: impl Iterator<Item = (String, Option<usize>)>,
     ends: &[Option<[f64; 2]>],
@@ -47,7 +47,7 @@ pub(super) fn kept(
     (kept, columns)
 }
 
-/// Why a column without ends is left out.
+/// The reason why a column without ends is left out.
 pub(super) fn in_every_row(value: f64) -> String {
     format!("{value} in every row")
 }

@@ -1,33 +1,34 @@
-//! What points and sequences mean outside the model: columns with units, or symbols; and writing generated ones so.
+//! The meaning of points and sequences outside the model (columns with units, or symbols), and export of generated
+//! ones.
 
 use serde::{Deserialize, Serialize};
 
 use super::midi;
 use crate::error::{Error, Result};
 
-/// What the features of points `[D]` and sequences `[T, F]` are. A checkpoint stores it, so that samples can be written
-/// without the data.
+/// The meaning of the features of points `[D]` and sequences `[T, F]`. A checkpoint stores it, so that samples can be
+/// exported without the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Series {
-    /// Numbers, one column a feature.
+    /// Numbers; each feature is a column.
     Columns(Columns),
-    /// One-hot symbols, one symbol of the alphabet a feature.
+    /// One-hot symbols; each feature is a symbol of the alphabet.
     Symbols(Symbols),
 }
 
-/// Columns of numbers, each scaled for the model: a sequence by its least and greatest value, a point by mean and
-/// deviation.
+/// Columns of numbers, each scaled for the model: sequences by minimum and maximum, points by mean and deviation or as
+/// the `scale` option says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The name of each column.
     pub names: Vec<String>,
-    /// What the model sees as 0 of each column, in the data's units.
+    /// The value of each column, in the data's units, that the model sees as 0.
     #[serde(alias = "min")]
     pub zero: Vec<f64>,
-    /// What the model sees as 1 of each column, in the data's units.
+    /// The value of each column, in the data's units, that the model sees as 1.
     #[serde(alias = "max")]
     pub one: Vec<f64>,
-    /// How many decimals the values of each column are written with; none: as many as the model can tell.
+    /// Number of decimals to write the values of each column with; `None`: as many as the model can distinguish.
     #[serde(default)]
     pub decimals: Vec<Option<usize>>,
 }
@@ -37,21 +38,21 @@ pub struct Columns {
 pub struct Symbols {
     /// The name of each symbol: a character; or `rest`, `hold` and the MIDI numbers of pitches (60 is middle C).
     pub names: Vec<String>,
-    /// What the symbols spell.
+    /// The kind of content that the symbols spell.
     pub kind: SymbolKind,
 }
 
-/// What symbols spell.
+/// The kind of content that symbols spell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SymbolKind {
-    /// A text; a symbol is a character.
+    /// A text; each symbol is a character.
     Text,
-    /// A melody; a symbol says what begins at a sixteenth note.
+    /// A melody; each symbol is one step of a sixteenth note.
     Midi,
 }
 
 impl Series {
-    /// The name of each feature.
+    /// The name of each feature, `F` names.
     pub fn names(&self) -> &[String] {
         match self {
             Self::Columns(columns) => &columns.names,
@@ -59,8 +60,8 @@ impl Series {
         }
     }
 
-    /// `samples`, `[N, steps, F]`, as CSV: series, step, and each column in the data's units; for symbols, the name of
-    /// the likeliest one.
+    /// `samples`, `[N, steps, F]` flat, as CSV: series, step, and each column in the data's units, or the name of the
+    /// most likely symbol.
     pub fn to_csv(&self, samples: &[f32], steps: usize) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
         let mut csv = csv::Writer::from_writer(Vec::new());
@@ -82,18 +83,18 @@ impl Series {
 }
 
 impl Columns {
-    /// One row as a model sees it.
+    /// One row, converted from the data's units to the model's.
     pub(super) fn seen(&self, row: impl Iterator<Item = f64>) -> impl Iterator<Item = f32> {
         row.zip(&self.zero).zip(&self.one).map(|((value, zero), one)| ((value - zero) / (one - zero)) as f32)
     }
 
-    /// `samples`, rows back to back, in the data's units.
+    /// `samples`, `[rows, columns]` flat, converted to the data's units.
     pub fn in_units(&self, samples: &[f32]) -> Vec<f64> {
         let rows = samples.chunks_exact(self.names.len().max(1));
         rows.flat_map(|row| self.cells(row)).map(|cell| cell.parse().unwrap_or(f64::NAN)).collect()
     }
 
-    /// Points, rows back to back, as CSV: each column in the data's units.
+    /// `points`, `[N, D]` flat, as CSV with each column in the data's units.
     pub fn to_csv(&self, points: &[f32]) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
         let mut csv = csv::Writer::from_writer(Vec::new());
@@ -123,10 +124,10 @@ impl Columns {
     }
 }
 
-/// More decimals than this are those of a program, not of a measurement.
+/// Largest number of measured decimals; more than this come from a computation.
 const MAX_DECIMALS: usize = 9;
 
-/// The decimals that a model tells apart in a column that it sees from 0 to 1 over `range`: f32 has 24 bits.
+/// Number of decimals that a model can distinguish in a column that maps `range` to 0 to 1: f32 has 24 bits.
 fn told_decimals(range: f64) -> usize {
     (-(range.abs() * f64::from(f32::EPSILON)).log10()).ceil().clamp(0.0, 300.0) as usize
 }
@@ -140,8 +141,8 @@ fn without_minus(text: String) -> String {
 }
 
 impl Symbols {
-    /// `samples`, `[N, steps, V]`, as text: the likeliest characters, with a line `---` between sequences; or for
-    /// melodies the names of the symbols, a line each.
+    /// `samples`, `[N, steps, V]` flat, as text: the most likely characters, with a line `---` between sequences. For
+    /// melodies, the name of each symbol on a line of its own.
     pub fn to_text(&self, samples: &[f32], steps: usize) -> String {
         let names = |sample: &[f32]| self.likeliest(sample).map(|id| self.names[id].as_str()).collect::<Vec<_>>();
         let sequences = samples.chunks_exact((steps * self.names.len()).max(1)).map(names);
@@ -154,10 +155,10 @@ impl Symbols {
         text
     }
 
-    /// One sample, `[T, V]`, as a MIDI file at 120 beats a minute.
+    /// One sample, `[T, V]` flat, as a MIDI file at 120 beats a minute.
     ///
     /// # Errors
-    /// `Usage` if the symbols spell a text; `Failure` if a name is no pitch.
+    /// `Usage` if the symbols spell a text; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
     pub fn to_midi(&self, sample: &[f32]) -> Result<Vec<u8>> {
         if self.kind == SymbolKind::Text {
             return Err(Error::usage("characters cannot be written as MIDI: use a file that ends in .txt or .csv"));
@@ -165,13 +166,13 @@ impl Symbols {
         midi::write(&self.likeliest(sample).map(|id| self.names[id].as_str()).collect::<Vec<_>>())
     }
 
-    /// The likeliest symbol of each step.
+    /// The index of the most likely symbol at each step.
     fn likeliest<'a>(&'a self, sample: &'a [f32]) -> impl Iterator<Item = usize> + 'a {
         sample.chunks_exact(self.names.len().max(1)).map(likeliest)
     }
 }
 
-/// Where the greatest of `values` is; the first of equals.
+/// The index of the greatest of `values`; the first if several are equal.
 fn likeliest(values: &[f32]) -> usize {
     (0..values.len()).rev().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }

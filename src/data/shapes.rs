@@ -16,7 +16,7 @@ const TEST_SHAPES: usize = 4_000;
 const DEFAULT_SIZE: usize = 32;
 /// The class of each shape.
 const NAMES: [&str; 8] = ["circle", "ring", "crescent", "triangle", "square", "hexagon", "star", "cross"];
-/// The least distance between the colours of a shape and its background, of at most sqrt(3).
+/// Smallest distance between the RGB colours of a shape and its background; the largest possible is sqrt(3).
 const CONTRAST: f32 = 0.5;
 
 type Colour = [f32; 3];
@@ -54,7 +54,7 @@ fn paint(name: &str, stream: &mut Stream, size: usize, image: &mut [u8]) {
     for i in 0..plane {
         let [x, y] = [i % size, i / size].map(|pixel| (pixel as f32 + 0.5) / size as f32);
         let (dx, dy) = ((x - centre[0]) / radius, (y - centre[1]) / radius);
-        // Every shape lies within its circle: beyond it there is nothing to look up.
+        // Every shape lies within its unit circle, so points outside the circle need no exact distance.
         let beyond = ((dx * dx + dy * dy).sqrt() - 1.0) * scale;
         let turned = [cos * dx + sin * dy, cos * dy - sin * dx];
         let distance = if beyond > 0.5 { beyond } else { outline.distance(turned) * scale };
@@ -67,7 +67,7 @@ fn paint(name: &str, stream: &mut Stream, size: usize, image: &mut [u8]) {
     }
 }
 
-/// A colour that changes evenly from one side to the other.
+/// A colour that changes linearly from one side to the other.
 struct Gradient {
     from: Colour,
     to: Colour,
@@ -86,7 +86,7 @@ impl Gradient {
         [0, 1, 2].map(|channel| self.from[channel] + t * (self.to[channel] - self.from[channel]))
     }
 
-    /// The least distance between an end of `self` and an end of `other`.
+    /// The smallest distance between an end of `self` and an end of `other`.
     fn contrast(&self, other: &Self) -> f32 {
         let distance = |a: Colour, b: Colour| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
         let ends = [(self.from, other.from), (self.from, other.to), (self.to, other.from), (self.to, other.to)];
@@ -117,7 +117,7 @@ fn rgb(hue: f32, saturation: f32, value: f32) -> Colour {
     })
 }
 
-/// A shape about the origin that reaches to distance 1.
+/// A shape about the origin, within distance 1 of it.
 enum Outline {
     Circle,
     Ring { hole: f32 },

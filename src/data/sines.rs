@@ -1,4 +1,4 @@
-//! Sine waves, by the two definitions that the literature on generated series compares by.
+//! Sine waves, by the two definitions that the literature on generated series uses for comparison.
 
 use std::f32::consts::{PI, TAU};
 
@@ -8,16 +8,16 @@ use super::random::{Root, Stream};
 use super::{Columns, Dataset, Options, Series, Split};
 use crate::error::Result;
 
-/// One of the definitions.
+/// One definition of the waves.
 struct Waves {
     train: usize,
     test: usize,
-    /// Steps of a sequence where the user does not say.
+    /// Steps of a sequence if the options give none.
     steps: usize,
     features: usize,
     /// The range of the values.
     range: [f64; 2],
-    /// Draws one wave and gives its value at each step.
+    /// Draws one wave and writes its value at each step.
     draw: fn(&mut Stream, &mut dyn Iterator<Item = &mut f32>, usize),
 }
 
@@ -52,7 +52,7 @@ const RCGAN: Waves = Waves {
     },
 };
 
-/// Draws the set `name`, `sines` or `sines-rcgan`; a window is the length of its sequences.
+/// Draws the set `name`, `sines` or `sines-rcgan`; the `window` option sets the length of its sequences.
 pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
     let waves = if name == "sines" { TIMEGAN } else { RCGAN };
     let steps = options.window.unwrap_or(waves.steps);

@@ -1,4 +1,4 @@
-//! A pen: smooth lines through control points, and their ink on a canvas.
+//! A pen that draws smooth lines through control points on a canvas.
 
 /// A point `[x, y]`, y downwards.
 pub(super) type Point = [f32; 2];
@@ -6,7 +6,7 @@ pub(super) type Point = [f32; 2];
 /// Points per span between two control points.
 const STEPS: usize = 5;
 
-/// A place that the pen passes: `[x, y]` and the radius of its tip, in pixels.
+/// A position of the pen: `[x, y]` and the radius of its tip, in pixels.
 #[derive(Clone, Copy)]
 pub(super) struct Dot {
     pub at: Point,
@@ -57,7 +57,7 @@ pub(super) fn ink(canvas: &mut [f32], size: usize, line: &[Dot], softness: f32) 
     }
 }
 
-/// How far `point` lies inside the ink between two dots; negative outside.
+/// The distance from `point` inwards to the edge of the ink between two dots, in pixels; negative outside.
 fn depth_inside(ends: &[Dot], point: Point) -> f32 {
     let [from, to] = [ends[0].at, ends[1].at];
     let along = [to[0] - from[0], to[1] - from[1]];

@@ -9,11 +9,11 @@ use super::windows::Cut;
 use super::{About, Dataset, Options, Series, Split, check_memory, holdout, scaling, set_name};
 use crate::error::{Error, Result, counted};
 
-/// How the names of tables end.
+/// File name endings of tables.
 pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
 
-/// The rows of `path` as points, or as windows where the options say how long; nothing, where none are held out to test
-/// with.
+/// The rows of `path` as points, or as windows if the options give a window; `None` for a test part without held-out
+/// rows.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let file = format!("`{}`", path.display());
     if options.window.is_none() && options.stride.is_some() {
@@ -84,7 +84,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     Ok(Some(Dataset { about, ..set }))
 }
 
-/// Refuses series none of which is as long as a window.
+/// Refuses series that are all shorter than a window.
 fn refuse_short(file: &str, table: &Table, cut: &Cut, lengths: &[usize]) -> Result<()> {
     if cut.total(lengths) > 0 {
         return Ok(());

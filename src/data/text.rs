@@ -7,13 +7,13 @@ use super::options::Holds;
 use super::{About, Dataset, Options, SymbolKind, Symbols, digest, holdout, unpack};
 use crate::error::{Error, Result};
 
-/// The most characters of an alphabet.
+/// Largest number of characters in an alphabet.
 const MAX_ALPHABET: usize = 256;
 
-/// The windows of the text in `path`. Its alphabet is the characters that occur, in order of their code; every line
-/// ends in one line feed.
+/// The windows of the text in `path`. Its alphabet is the characters in the text, in order of code point; CR LF becomes
+/// LF.
 ///
-/// Its last part is held out where the options say so; nothing, where there is none to test with.
+/// The last part of the text is held out if the options say so; `None` for a test part that does not exist.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let file = format!("`{}`", path.display());
     options.check(&file, Holds::Text)?;

@@ -29,7 +29,7 @@ pub(super) fn source(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
     Ok((Box::new(file), len))
 }
 
-/// At most `limit` bytes; fewer where the file ends, gzip's own end cut off or not.
+/// At most `limit` bytes; fewer if the file ends earlier. A gzip stream that ends early is accepted.
 pub(super) fn read_up_to(source: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
     let (mut bytes, most) = (Vec::new(), memory::most()?);
     match source.take(limit.min(most.bytes.saturating_add(1))).read_to_end(&mut bytes) {
@@ -61,7 +61,7 @@ pub(super) fn is_gzipped(path: &Path) -> bool {
     last_ending(path) == "gz"
 }
 
-/// The error of a file that holds, or unpacks to, more than there is room for.
+/// The error for a file whose content, unpacked, exceeds the memory limit.
 pub(super) fn too_large(path: &Path, most: memory::Most) -> Error {
     Error::failure(format!("`{}` holds more than {most}", path.display()))
 }
@@ -72,17 +72,17 @@ pub(super) fn stem(path: &Path) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What the file name ends with after its last dot, in lower case and without `.gz`.
+/// The part of the file name after its last dot, in lower case and after removing `.gz`.
 pub(super) fn ending(path: &Path) -> String {
     last_ending(Path::new(&stem(path)))
 }
 
-/// What the file name ends with after its last dot, in lower case.
+/// The part of the file name after its last dot, in lower case.
 pub(super) fn last_ending(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
-/// The error of a file or folder that the system does not give.
+/// The error for a file or folder that cannot be read.
 pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Error {
     if error.kind() == ErrorKind::UnexpectedEof {
         return Error::failure(format!("`{}` is cut short: its gzip stream has no end", path.display()));

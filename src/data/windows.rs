@@ -5,10 +5,10 @@ use std::path::Path;
 use super::{Dataset, Options, Series, Symbols, check_memory, set_name};
 use crate::error::{Error, Result, counted};
 
-/// Steps in a window of symbols where the user does not say.
+/// Steps in a window of symbols if the options give none.
 const DEFAULT_SYMBOLS: usize = 64;
 
-/// How many windows of `window` steps, `stride` apart, lie in `steps`.
+/// The number of windows of `window` steps, `stride` apart, in `steps` steps.
 fn count(steps: usize, window: usize, stride: usize) -> usize {
     if steps < window { 0 } else { (steps - window) / stride + 1 }
 }
@@ -23,18 +23,18 @@ pub(super) struct Cut {
     pub window: usize,
     /// Rows from one window to the next.
     pub stride: usize,
-    /// Rows at the end of a series that are in no window, where it is longer than one.
+    /// Rows at the end of a series that no window uses, if the series is longer than a window.
     pub spare: usize,
 }
 
 impl Cut {
-    /// How many windows a series of so many rows has.
+    /// The number of windows of a series of `rows` rows.
     pub fn count(&self, rows: usize) -> usize {
         let spare = self.spare.min(rows.saturating_sub(self.window));
         count(rows - spare, self.window, self.stride)
     }
 
-    /// How many all series have.
+    /// The total number of windows of series of these lengths.
     pub fn total(&self, lengths: &[usize]) -> usize {
         lengths.iter().map(|rows| self.count(*rows)).sum()
     }
