@@ -74,7 +74,7 @@ fn drawn(of: usize, count: usize, seed: u64) -> Vec<bool> {
 pub(super) fn said(of: usize, held: usize, unit: &str, options: &Options) -> String {
     match (options.holdout > 0.0, held, options.split) {
         (false, _, _) => String::new(),
-        (true, 0, _) => format!("all, as they are too few to hold some out ({FEWEST} examples at least)"),
+        (true, 0, _) => "all, as a part of them would be too small to measure with".into(),
         (true, _, Split::Train) => format!("{} of {of} {unit}, {held} held out", of - held),
         (true, _, Split::Test) => format!("{held} of {of} {unit}, held out"),
     }
