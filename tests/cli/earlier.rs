@@ -2,8 +2,8 @@
 
 use super::{Place, metrics};
 
-/// `train gan --data ring --set hidden_g=8 --set hidden_d=8 --set waves=8 --batch 16 --steps 6`, with a checkpoint every 3
-/// steps, as the version of 37af853 left it after step 3, with the metrics of all six steps.
+/// `train gan --data ring --set hidden_g=8 --set hidden_d=8 --set waves=8 --batch 16 --steps 6`, with a checkpoint
+/// every 3 steps, as the version of 37af853 left it after step 3, with the metrics of all six steps.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/earlier");
 
 #[test]
