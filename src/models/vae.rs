@@ -17,7 +17,7 @@ use crate::{
     settings::{Preset, Settings},
 };
 
-/// Examples, and latent vectors for each, in one run of the graph of bounds.
+/// Number of examples, and of latent vectors for each, in one run of the graph [`BOUND`].
 const BOUND_ROWS: usize = 100;
 const BOUND_DRAWS: usize = 50;
 
