@@ -71,8 +71,8 @@ pub const VARIANT: Variant = Variant {
                 ("matching", "true"),
             ],
         ),
-        // Esteban et al. 2017: a logit for each step, 100 units, as there; the critic there learns by plain gradient
-        // descent at rate 0.1.
+        // Esteban et al. 2017: a logit for each step, 100 units. Their critic learns by plain gradient descent at rate
+        // 0.1.
         Preset::of(
             "rcgan",
             &[
