@@ -1,8 +1,6 @@
-//! A variant of one's own in one file: residual dense networks, trained on a ring of eight Gaussians through the
-//! library.
+//! A custom variant in one file: residual dense networks, trained on a ring of eight Gaussians through the library.
 //!
-//! `cargo run --release --example 2_custom_variant -- [STEPS] [ADAPTER]`: 2000 steps on the best device, if nothing is
-//! said.
+//! `cargo run --release --example 2_custom_variant -- [STEPS] [ADAPTER]`: 2000 steps on the best device by default.
 
 use saddle::{
     data,
@@ -20,7 +18,7 @@ use saddle::{
     settings::{Layer, Preset, Settings},
 };
 
-/// Put it into `models::VARIANTS`, and the command line has it too.
+/// Add this variant to `models::VARIANTS`, and the command line has it too.
 const VARIANT: Variant = Variant {
     name: "residual",
     about: "dense networks whose hidden layers add to what they get, for points",
@@ -74,7 +72,7 @@ fn main() -> Result<()> {
     }
     let settings = Settings::resolve(&[VARIANT.menu()], &[layer])?;
 
-    // Graphs, then programs for one device in a session that runs them.
+    // The graphs of the model become programs for one device, which a session runs.
     let dataset = session::open_data(&settings)?;
     let model = VARIANT.model(&settings, &session::examples(&dataset))?;
     let mut session = Session::to_train(&model, &settings, &dataset)?;

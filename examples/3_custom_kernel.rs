@@ -1,7 +1,7 @@
-//! A kernel of one's own, swish: its WGSL lies beside this file, its reference is here, and the GPU is checked against
-//! the reference.
+//! A custom kernel, swish: its WGSL lies beside this file, its reference is here, and the GPU is checked against the
+//! reference.
 //!
-//! `cargo run --release --example 3_custom_kernel -- [ADAPTER]`: on the first adapter, a software one too.
+//! `cargo run --release --example 3_custom_kernel -- [ADAPTER]`: on the first adapter, which may be a software one.
 
 use num_traits::Float;
 use saddle::{

@@ -1,4 +1,4 @@
-//! What a trained Boltzmann machine says about test images, in nats: the bound of grey images, of images binarised once
+//! Likelihood bounds of a trained Boltzmann machine for test images, in nats: of grey images, of images binarised once
 //! at one half, and of images drawn black or white by their grey levels.
 //!
 //! `cargo run --release --example 5_dbm_likelihood -- RUN DATA [TEMPERATURES] [ADAPTER]`: RUN is a run's folder, DATA

@@ -20,15 +20,15 @@ const ENTRY: &str = "saddle";
 
 /// The entry of [`Checkpoint::meta`] with the run's settings, as its `run.toml` has them.
 pub const SETTINGS: &str = "settings";
-/// The entry with the version of the checkpoint's own format; there is none in the first.
+/// The entry with the version of the checkpoint format; absent in format 1.
 pub const FORMAT: &str = "format";
 /// The newest format, which this version writes.
 pub const NEWEST_FORMAT: u64 = 2;
 
-/// How the header of a checkpoint begins, up to the digest.
+/// Start of a checkpoint's header, up to the digest.
 const OPENING: &[u8] = br#"{"__metadata__":{"saddle":"{\"sha256\":\""#;
 
-/// Where OPENING and the digest lie in the file: after the header's length.
+/// Byte ranges of OPENING and the digest in the file; the first 8 bytes are the header's length.
 const OPENING_AT: Range<usize> = 8..8 + OPENING.len();
 const DIGEST_AT: Range<usize> = OPENING_AT.end..OPENING_AT.end + NO_DIGEST.len();
 const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -38,7 +38,7 @@ const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000
 pub struct Checkpoint {
     /// Parameters, optimiser moments and other states by name.
     pub tensors: BTreeMap<String, Tensor>,
-    /// What is not a tensor (step, seed), as text.
+    /// Values that are not tensors (step, seed), as text.
     pub meta: BTreeMap<String, String>,
 }
 
@@ -47,7 +47,7 @@ pub struct Checkpoint {
 pub struct Tensor {
     /// Extents, outermost first.
     pub shape: Vec<usize>,
-    /// As many values as the extents multiply to.
+    /// The values; their number is the product of the extents.
     pub data: Vec<f32>,
 }
 
@@ -66,7 +66,7 @@ impl View for &Tensor {
     }
 }
 
-/// The metadata entry: one, because safetensors writes several in a random order.
+/// The only metadata entry: safetensors would write several in a random order.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     sha256: String,
@@ -82,7 +82,7 @@ impl Checkpoint {
         files::write_atomically(path, &bytes)
     }
 
-    /// Reads a file that [`Checkpoint::save`] wrote; refuses one that changed since in any byte.
+    /// Reads a file that [`Checkpoint::save`] wrote; refuses a file in which any byte changed since.
     pub fn load(path: &Path) -> Result<Self> {
         let name = path.display();
         let bytes = files::read(path).map_err(|error| match error.kind() {
@@ -157,9 +157,9 @@ impl Checkpoint {
 
 /// Why a checkpoint cannot be read.
 enum Fault {
-    /// It is not as it should be; this completes the sentence "checkpoint `path` ...".
+    /// The file is not valid; this text completes the sentence "checkpoint `path` ...".
     Bad(String),
-    /// There is no memory for a part of so many bytes.
+    /// There is no memory for a part of this many bytes.
     NoMemory(u64),
 }
 
@@ -169,7 +169,7 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
-/// Of a checkpoint that may be whole: nothing older is to be read in its place.
+/// The error for a checkpoint that may be intact: no older one may be read in its place.
 fn no_memory(path: &Path, bytes: u64) -> Error {
     let mib = bytes as f64 / f64::from(1 << 20);
     let what = format!("to read checkpoint `{}` there is no memory for {mib:.1} MiB", path.display());
@@ -186,7 +186,7 @@ pub fn file_name(step: u64) -> String {
     format!("step-{step:06}.safetensors")
 }
 
-/// The step that a checkpoint's file name tells; none for other files.
+/// The step in a checkpoint's file name; `None` for other files.
 pub fn step_of(path: &Path) -> Option<u64> {
     let step = path.file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()?;
     (path.file_name()?.to_str()? == file_name(step)).then_some(step)
@@ -194,7 +194,7 @@ pub fn step_of(path: &Path) -> Option<u64> {
 
 /// The newest checkpoint of a folder that is whole, with a warning about each newer one that is not.
 ///
-/// None where there is no checkpoint; an error where all are damaged, or where one cannot be read, which may be sound.
+/// `None` if there is no checkpoint; an error if all are damaged, or if one that may be intact cannot be read.
 pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     let paths = oldest_first(folder)?;
     for path in paths.iter().rev() {
@@ -213,7 +213,7 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     }
 }
 
-/// Renames what lies in `folder` for steps after `step` to `*.damaged`, and returns the new paths.
+/// Renames the checkpoints in `folder` after `step` to `*.damaged`, and returns the new paths.
 ///
 /// For a run that fell back to `step`: left where they are, damaged files would count as the newest when pruning.
 pub fn set_aside(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
@@ -228,7 +228,7 @@ pub fn set_aside(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Removes all but the newest `keep` checkpoints (at least one stays) and what a killed process left half-written.
+/// Removes all but the newest `keep` checkpoints (at least one stays) and the half-written files of a killed process.
 ///
 /// Only the process that holds the run's lock may call this.
 pub fn prune(folder: &Path, keep: usize) -> Result<()> {

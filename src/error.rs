@@ -1,9 +1,9 @@
-//! What can go wrong, in one sentence for the person at the keyboard.
+//! Errors, each one sentence for the user.
 
 use std::fmt::Display;
 
-/// A sentence that says what is wrong, where, and what would be right. Shown, it is one line of printable characters,
-/// see [`plain`].
+/// A sentence that says what is wrong, where, and what would be right. It is displayed as one line of printable
+/// characters, see [`plain`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request itself is wrong: a flag, a setting, a name.
@@ -15,7 +15,7 @@ pub enum Error {
     /// The device gave up on a right request: out of memory, lost, hung. It can be tried again.
     #[error("{}", plain(.0))]
     Device(String),
-    /// A training blew up: from there on it is of no use, and before that it can go on otherwise.
+    /// The training diverged; it can resume from an earlier checkpoint with other settings.
     #[error("{}", plain(.0))]
     Diverged(String),
 }
@@ -61,22 +61,22 @@ impl Error {
     }
 }
 
-/// Characters of a quoted value that are shown.
+/// Maximum number of characters of a quoted value in a message.
 const SHOWN: usize = 80;
-/// Of them, those at its end.
+/// Number of these characters that come from the end of the value.
 const END: usize = 20;
-/// Bytes that a path, and a name in one, may have.
+/// Maximum length in bytes of a path, and of a name in it.
 const PATH: usize = 4096;
 const NAME: usize = 255;
 
-/// A sentence in one line that a terminal shows as it is: what would command the terminal, break the line or turn the
-/// direction of writing is escaped, as JSON does it. What stands between backticks is a value of somebody's own: a long
-/// one that cannot be a path is cut, and its length is said.
+/// A sentence as one line that is safe to print: control characters, line breaks and changes of the direction of
+/// writing are escaped as in JSON. Text between backticks is a value from outside: a long one that cannot be a path is
+/// cut, and its length is added.
 pub fn plain(sentence: &str) -> String {
     let mut text = String::new();
     let mut parts = sentence.split('`').enumerate().peekable();
     while let Some((n, part)) = parts.next() {
-        // Every other part is quoted; a quotation without an end is none.
+        // Every second part is quoted, unless its closing backtick is missing.
         let quoted = n % 2 == 1 && parts.peek().is_some();
         let shown: Vec<char> = escaped(part, "").chars().collect();
         if quoted && shown.len() > SHOWN && !may_be_path(part) {
@@ -91,7 +91,7 @@ pub fn plain(sentence: &str) -> String {
     text
 }
 
-/// The text with the characters escaped that a terminal would not print, but for those that are `kept`.
+/// The text with unprintable characters escaped, except those in `kept`.
 pub fn escaped(text: &str, kept: &str) -> String {
     let escape = |c: char| match c {
         c if kept.contains(c) => c.to_string(),
@@ -104,7 +104,7 @@ pub fn escaped(text: &str, kept: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// So many of what `noun` names: `1 row`, `2 rows`; `series` is its own plural.
+/// A count with its noun: `1 row`, `2 rows`; `series` is its own plural.
 pub fn counted(count: usize, noun: &str) -> String {
     match noun {
         noun if count == 1 || noun.ends_with("series") => format!("{count} {noun}"),
@@ -113,12 +113,13 @@ pub fn counted(count: usize, noun: &str) -> String {
     }
 }
 
-/// Whether a character breaks the line, or changes the direction of what follows: a name could show as another one.
+/// Whether a character breaks the line, or changes the direction of the text after it: one name could look like
+/// another.
 fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Whether a long text with separators has the lengths of a path, which is of use as a whole only.
+/// Whether a text with separators is short enough for a path, which is useful only in full.
 fn may_be_path(text: &str) -> bool {
     let separator = |c| c == '/' || c == std::path::MAIN_SEPARATOR;
     text.contains(separator) && text.len() <= PATH && text.split(separator).all(|name| name.len() <= NAME)
@@ -133,13 +134,13 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         let edits = strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase());
         if abbreviated { edits.max(ALIKE_SHARE) } else { edits }
     };
-    // The first of equals wins, hence `rev` before `max_by`.
+    // The first of equal candidates shall win, and `max_by` returns the last one: hence `rev`.
     let scored: Vec<_> = candidates.into_iter().map(|c| (likeness(c), c)).collect();
     let (score, best) = scored.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
     (score >= ALIKE_SHARE).then_some(best)
 }
 
-/// The answer to a name that does not exist: the nearest one that does, or all of them.
+/// The error for an unknown name, with the nearest known name or the list of all.
 pub fn unknown<'a>(kind: &str, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Error {
     let candidates: Vec<_> = candidates.into_iter().collect();
     let hint = match nearest(name, candidates.iter().copied()) {

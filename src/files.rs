@@ -11,13 +11,13 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// How the names of half-written files begin: whatever still has one belongs to a process that died.
+/// Prefix of the names of half-written files; a file that keeps it was left by a process that died.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
 
-/// Opens a file to read. What is no regular file is refused before it is opened: a pipe would be waited for.
+/// Opens a file to read. Anything but a regular file is refused before it is opened, because opening a pipe would
+/// block.
 ///
-/// # Errors
-/// Those of the system, and one that says what else it is.
+/// # Errors Those of the system, and one that says what the path is instead of a file.
 pub fn open(path: &Path) -> io::Result<File> {
     regular(path)?;
     File::open(path)
@@ -25,8 +25,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// All bytes of a file.
 ///
-/// # Errors
-/// Those of [`open`], and `OutOfMemory` where there is no room for them.
+/// # Errors Those of [`open`], and `OutOfMemory` if there is no memory for the bytes.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
     let room = memory::room(file.metadata()?.len() as usize);
@@ -37,8 +36,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The text of a file, within the bound on sizes ([`memory::most`]).
 ///
-/// # Errors
-/// Those of [`read`], and those for what is too large or not UTF-8.
+/// # Errors Those of [`read`], and those for a file that is too large or not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     regular(path)?;
     let (len, most) = (fs::metadata(path)?.len(), memory::most().map_err(io::Error::other)?);
@@ -48,7 +46,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
-/// Refuses what is there and is no regular file.
+/// Refuses a path that is not a regular file.
 ///
 /// # Errors
 /// One that says what it is instead, or those of the system.
@@ -81,7 +79,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
 }
 
-/// Nothing but a file is replaced, least of all /dev/null.
+/// Refuses a path at which there is something else than a regular file, such as /dev/null.
 fn replaceable(path: &Path) -> io::Result<()> {
     regular(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
@@ -90,7 +88,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
-/// A file that is there only until it is dropped, or gets its name.
+/// A temporary file in `folder`, which is removed when it is dropped unless it gets its final name first.
 fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
     fs::metadata(folder)?;
     let mut builder = tempfile::Builder::new();
@@ -104,13 +102,13 @@ fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))
 }
 
-/// Refuses a path that [`write_atomically`] cannot write to, before there is something to write.
+/// Refuses a path that [`write_atomically`] cannot write to; called before the work whose result goes there.
 pub fn ensure_writable(path: &Path) -> Result<()> {
     let begun = replaceable(path).and_then(|()| unfinished(folder_of(path)));
     begun.map(drop).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
 }
 
-/// Refuses a folder that cannot be written to, or cannot be made where there is none.
+/// Refuses a folder that cannot be written to, or that does not exist and cannot be made.
 pub fn ensure_folder(folder: &Path) -> Result<()> {
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     let cannot = |error| Error::failure(format!("cannot write to the folder `{}`: {error}", folder.display()));
@@ -120,7 +118,7 @@ pub fn ensure_folder(folder: &Path) -> Result<()> {
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replaceable(path)?;
     let folder = folder_of(path);
-    // A rename is durable only once its folder is; Windows cannot open one and needs no such step.
+    // A rename is durable only once its folder is synced; Windows cannot open a folder and needs no such step.
     #[cfg(unix)]
     let folder_on_disk = File::open(folder)?;
     let mut file = unfinished(folder)?;
@@ -132,9 +130,9 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what processes that died left half-written in a folder, if it is at least so old.
+/// Removes the half-written files of dead processes in a folder that are at least `age` old.
 ///
-/// Only who knows that nobody else writes there may ask for an age of nothing.
+/// An age of 0 is safe only if no other process writes there.
 pub fn remove_unfinished(folder: &Path, age: Duration) -> Result<()> {
     let paths = names(folder)?.into_iter().filter(|name| name.starts_with(UNFINISHED)).map(|name| folder.join(name));
     for path in paths {
@@ -150,8 +148,8 @@ pub fn remove_unfinished(folder: &Path, age: Duration) -> Result<()> {
     Ok(())
 }
 
-/// The folder for what can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if it has
-/// one.
+/// The folder for files that can be made again: `$SADDLE_CACHE`, else `saddle` in the platform's folder for caches, if
+/// it has one.
 pub fn cache_folder() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let platform = || variable("XDG_CACHE_HOME").or_else(|| variable("LOCALAPPDATA"));
@@ -159,7 +157,7 @@ pub fn cache_folder() -> Option<PathBuf> {
     variable("SADDLE_CACHE").or_else(|| platform().or_else(home).map(|folder| folder.join("saddle")))
 }
 
-/// Removes from the cache folder what has lain half-written for a day; others may be writing there now.
+/// Removes half-written files that are a day old from the cache folder; newer ones may belong to running processes.
 pub fn tidy_cache() -> Result<()> {
     const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
     let Some(cache) = cache_folder() else { return Ok(()) };
@@ -174,7 +172,7 @@ pub fn sha256(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A path as a word of a shell's command line, whatever it is called.
+/// A path quoted as one word of a shell's command line.
 pub fn quoted(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);

@@ -1,4 +1,4 @@
-//! Main memory: how much of it this process may still take, who limits that, and asking before it is taken.
+//! Main memory: how much this process may still allocate, what limits it, and checks before large allocations.
 
 use std::{
     env,
@@ -11,13 +11,13 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// The variable that says how much memory this process may have, instead of the system.
+/// Environment variable with the memory that this process may have, in place of the system's limits.
 const MEMORY: &str = "SADDLE_MEMORY";
-/// The variable that says how large data may become.
+/// Environment variable with the maximum size of data in memory.
 const MAX_DATA: &str = "SADDLE_MAX_DATA";
-/// What is taken without asking the system, and what stays for all that is small.
+/// Size up to which allocations are not compared with the free memory; also the reserve for small allocations.
 const UNASKED_BYTES: u64 = 8 << 20;
-/// How large data may become where nobody knows how much memory is free.
+/// Maximum size of data if the free memory is unknown.
 const UNKNOWN: u64 = 16 << 30;
 
 /// Memory that this process may still take.
@@ -25,11 +25,11 @@ const UNKNOWN: u64 = 16 << 30;
 pub struct Free {
     /// Bytes.
     pub bytes: u64,
-    /// Who says so.
+    /// The limit that gives this number.
     pub limit: Limit,
 }
 
-/// Who limits the memory of this process, with the limit in bytes where there is one.
+/// What limits the memory of this process, with the limit in bytes if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// `SADDLE_MEMORY`.
@@ -54,10 +54,9 @@ impl Display for Free {
     }
 }
 
-/// What is free now; none where the system does not tell.
+/// The memory that is free now; `None` if the system does not tell.
 ///
-/// # Errors
-/// `Usage` where `SADDLE_MEMORY` is set to what is no size.
+/// # Errors `Usage` if `SADDLE_MEMORY` is set and not a size.
 pub fn free() -> Result<Option<Free>> {
     let kib = |file: &str, name: &str| kibibytes(&fs::read_to_string(file).unwrap_or_default(), name);
     if let Some(limit) = variable(MEMORY)? {
@@ -73,12 +72,12 @@ pub fn free() -> Result<Option<Free>> {
     Ok(containers.chain(process).chain(system).min_by_key(|free| free.bytes))
 }
 
-/// How large the data of a set may become in memory, its unpacked bytes included.
+/// Maximum size of a data set in memory, its unpacked bytes included.
 #[derive(Clone, Copy, Debug)]
 pub struct Most {
     /// Bytes.
     pub bytes: u64,
-    /// Why so many.
+    /// The reason for this number, for messages.
     why: &'static str,
 }
 
@@ -88,11 +87,10 @@ impl Display for Most {
     }
 }
 
-/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of what was free at first, where
-/// that is known.
+/// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of the memory that was free at
+/// the first call, if known.
 ///
-/// # Errors
-/// `Usage` where a variable is set to what is no size.
+/// # Errors `Usage` if a variable is set and not a size.
 pub fn most() -> Result<Most> {
     static FOUND: OnceLock<Most> = OnceLock::new();
     if let Some(bytes) = variable(MAX_DATA)? {
@@ -113,10 +111,10 @@ pub fn most() -> Result<Most> {
     Ok(*FOUND.get_or_init(|| found))
 }
 
-/// Refuses `bytes` that cannot be had, so that what takes them next is neither killed nor aborts.
+/// Fails if `bytes` cannot be allocated, so that the allocation that follows neither aborts the process nor gets it
+/// killed.
 ///
-/// # Errors
-/// `Device`, which can be tried again where there is more memory.
+/// # Errors `Device`: the request can be tried again with more memory.
 pub fn ensure(bytes: u64) -> Result<()> {
     let lacking = || format!("there is no memory for {}", mib(bytes));
     if bytes > UNASKED_BYTES
@@ -127,7 +125,7 @@ pub fn ensure(bytes: u64) -> Result<()> {
     let mut room: Vec<u8> = vec![];
     let had =
         usize::try_from(bytes.saturating_add(UNASKED_BYTES)).is_ok_and(|bytes| room.try_reserve_exact(bytes).is_ok());
-    black_box(&room); // or the compiler leaves the question out
+    black_box(&room); // else the compiler removes the allocation
     if had { Ok(()) } else { Err(Error::device(lacking())) }
 }
 
@@ -143,12 +141,12 @@ pub fn room<T>(len: usize) -> Result<Vec<T>> {
     Ok(room)
 }
 
-/// Bytes for people.
+/// A number of bytes as a text in MiB.
 pub fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// The size that a variable is set to.
+/// The size in an environment variable, if it is set.
 fn variable(name: &str) -> Result<Option<u64>> {
     let Some(text) = env::var_os(name).filter(|text| !text.is_empty()) else { return Ok(None) };
     let text = text.to_string_lossy();
@@ -199,8 +197,8 @@ fn group_folders(groups: &str, mounts: &str) -> Vec<PathBuf> {
     folders
 }
 
-/// What a control group leaves free, where it limits memory: files that are kept in memory make room when it is wanted,
-/// and what is not used can be swapped out.
+/// The memory that a control group leaves free, if it limits memory. Cached files count as free because the system can
+/// drop them, and so does free swap space.
 fn in_group(folder: &Path, swap: u64) -> Option<Free> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
@@ -227,11 +225,11 @@ fn in_group(folder: &Path, swap: u64) -> Option<Free> {
             (limit, limit.saturating_sub(number("memory.current")?) + cached("") + swap)
         }
     };
-    const NONE: u64 = 1 << 60; // what version 1 says where there is no limit, to a page
+    const NONE: u64 = 1 << 60; // version 1 reports almost 2^63 if there is no limit
     (limit < NONE).then_some(Free { bytes, limit: Limit::Container(limit) })
 }
 
-/// What the limits of the process leave free: of its addresses, and of its own memory.
+/// The memory that the limits of the process leave free: those on its address space and on its data size.
 fn in_process(limits: &str, status: &str) -> Option<Free> {
     let free = |name: &str, used: &str| {
         let limit = limits.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?;

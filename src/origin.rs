@@ -1,4 +1,4 @@
-//! What a checkpoint says of the data that its model learned from, and how the data that is there now differs.
+//! The description of the training data in a checkpoint, and the comparison of the present data with it.
 
 use std::path::Path;
 
@@ -11,16 +11,17 @@ use crate::{
     files::sha256,
 };
 
-/// The entry of [`Checkpoint::meta`] with the data; there is none in one of an earlier version.
+/// The entry of [`Checkpoint::meta`] with the [`Origin`] of the data; absent in checkpoints of earlier versions.
 pub const DATA: &str = "data";
 
-/// The entry with the folder in which training was started, from which a relative path of the data goes.
+/// The entry with the folder in which training was started; a relative path of the data starts there.
 pub const FOLDER: &str = "folder";
 
-/// The most differences of one kind that are told.
+/// Maximum number of differences of one kind in a message.
 const TOLD: usize = 3;
 
-/// Data that a model learned from. What is in the checkpoint anyway, the shape and the series, is not repeated.
+/// Description of the data that a model learned from, without the shape and the series: other entries of the checkpoint
+/// have these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The data set's name.
@@ -31,14 +32,14 @@ pub struct Origin {
     pub classes: Vec<String>,
     /// Which values were taken for which.
     pub range: String,
-    /// SHA-256 of the bytes that were read; empty where that is not known.
+    /// SHA-256 of the bytes that were read; empty if unknown.
     pub source: String,
     /// SHA-256 of the items and their classes, as they go to the device.
     pub items: String,
 }
 
 impl Origin {
-    /// What a data set is.
+    /// The description of a data set.
     pub fn of(dataset: &Dataset) -> Self {
         let labels = dataset.labels.as_ref();
         Self {
@@ -51,10 +52,9 @@ impl Origin {
         }
     }
 
-    /// What a checkpoint says; nothing, if it is of an earlier version.
+    /// The description in a checkpoint; `None` in a checkpoint of an earlier version.
     ///
-    /// # Errors
-    /// An entry that cannot be.
+    /// # Errors An entry that cannot be read, or whose classes are not as many as the model's.
     pub fn in_checkpoint(checkpoint: &Checkpoint) -> Result<Option<Self>> {
         let Some(text) = checkpoint.meta.get(DATA) else { return Ok(None) };
         let origin: Self = serde_json::from_str(text)
@@ -67,16 +67,16 @@ impl Origin {
         Ok(Some(origin))
     }
 
-    /// The entry of a checkpoint.
+    /// The entry for [`Checkpoint::meta`]: key and JSON text.
     pub fn entry(&self) -> (String, String) {
         (DATA.into(), serde_json::to_string(self).expect("names and numbers are JSON"))
     }
 }
 
-/// Where the data lies that a run calls `data`: by that path from here, or else from where training was started.
+/// The present path of the data that a run names `data`: relative to the current folder or, if nothing is there, to the
+/// folder in which training was started.
 ///
-/// # Errors
-/// A path that leads nowhere from either.
+/// # Errors A path at which there is nothing, relative to either folder.
 pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
     let is_here = BUILT_IN.iter().any(|(name, _)| *name == data) || Path::new(data).exists();
     let Some(folder) = checkpoint.meta.get(FOLDER).filter(|_| !is_here) else { return Ok(data.into()) };
@@ -101,23 +101,22 @@ pub fn digest(dataset: &Dataset) -> String {
     sha256([&extents.collect::<Vec<u8>>(), items, classes])
 }
 
-/// How data differs from what a checkpoint says of it.
+/// How data differs from its description in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// It is the same.
+    /// The data is the same.
     Same,
-    /// The files are the same, and what was made of them is not.
+    /// The files are the same, but the items read from them differ.
     ReadOtherwise,
-    /// The checkpoint is of an earlier version, and does not say.
+    /// The checkpoint is of an earlier version and has no description.
     Unknown,
-    /// In these ways, each a few words.
+    /// The data differs; each text tells one difference in a few words.
     Different(Vec<String>),
 }
 
-/// Compares a data set, and `now`, what it is, with what a checkpoint says of it.
+/// Compares a data set, with its description `now`, to the description in a checkpoint.
 ///
-/// # Errors
-/// Entries of the checkpoint that cannot be.
+/// # Errors Entries of the checkpoint that cannot be read.
 pub fn compare(checkpoint: &Checkpoint, dataset: &Dataset, now: &Origin) -> Result<Comparison> {
     let Some(then) = Origin::in_checkpoint(checkpoint)? else { return Ok(Comparison::Unknown) };
     let read = |text: &str| {
@@ -125,7 +124,7 @@ pub fn compare(checkpoint: &Checkpoint, dataset: &Dataset, now: &Origin) -> Resu
         series.map_err(|error| Error::failure(format!("the checkpoint's `series` cannot be read: {error}")))
     };
     let series = read(&checkpoint.meta::<String>("series")?)?;
-    // Written and read as the checkpoint's were, so that equal ones are equal to the last digit.
+    // Written and read like the checkpoint's series, so that equal numbers stay equal to the last digit.
     let series_now = read(&serde_json::to_string(&dataset.series).expect("names and numbers are JSON"))?;
     let mut ways = vec![];
     if then.count != now.count {
@@ -161,14 +160,14 @@ fn names_differ(what: &str, then: &[String], now: &[String]) -> Vec<String> {
     [only(then, now, "gone"), only(now, then, "new")].concat()
 }
 
-/// Two ends and what they were, in as few digits as tell them apart, four at least.
+/// Two bounds and their two former values as text, with at least four digits and as many as show each change.
 fn short(ends: [f64; 4]) -> [String; 4] {
     let rounded = |digits: usize| ends.map(|end| format!("{end:.digits$e}").parse().unwrap_or(end));
     let tells = |r: &[f64; 4]| (0..2).all(|i| ends[i] == ends[i + 2] || r[i] != r[i + 2]);
     (3..16).map(rounded).find(tells).unwrap_or(ends).map(|end| end.to_string())
 }
 
-/// How what features mean differs.
+/// How the meanings of features differ.
 fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
     match (then, now) {
         (Some(Series::Columns(then)), Some(Series::Columns(now))) => {

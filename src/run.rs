@@ -12,15 +12,15 @@ use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, sha256, write_atomically};
 use crate::settings::{Change, Key, Layer, Menu, RUN_FILE as SETTINGS, Resume, Settings};
 
-/// Where runs go for which no folder is named.
+/// Parent folder of runs without `--out`.
 const RUNS: &str = "runs";
 const LOCK: &str = ".lock";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATIONS: &str = "eval";
-/// A setting at the end of every `run.toml`, also of those without a digest that earlier versions wrote.
+/// A setting at the end of every `run.toml`, also in files of earlier versions, which have no digest.
 const LAST: &str = "samples";
-/// How the last line of a `run.toml` begins, which tells whether the others are still what was written.
+/// Start of the last line of a `run.toml`: its digest shows whether the lines above were changed.
 const DIGEST: &str = "# sha256 of the lines above: ";
 
 /// A run's folder.
@@ -33,7 +33,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Refuses what [`Run::create`] cannot make a folder of, before there is something to write.
+    /// Refuses a path at which [`Run::create`] cannot make a folder; called before the run starts.
     pub fn check(out: Option<&Path>) -> Result<()> {
         out.map_or(Ok(()), refuse_used)?;
         files::ensure_folder(out.unwrap_or(Path::new(RUNS)))
@@ -45,13 +45,13 @@ impl Run {
             Some(out) => out.to_path_buf(),
             None => next_free(Path::new(RUNS), settings)?,
         };
-        // Looked at before the lock, so as to leave nothing in a folder of somebody else's, and after it, for races.
+        // Checked before the lock, to leave nothing in a foreign folder, and again after it, against races.
         refuse_used(&folder)?;
         make(&folder)?;
         let lock = lock(&folder)?;
         refuse_used(&folder)?;
         let run = Self { folder, settings: settings.clone(), _lock: Some(lock) };
-        // First of all, so that a process killed at any moment leaves a run to resume or a folder to start anew in.
+        // The settings come first: a process killed at any moment leaves a run to resume or a folder to start anew in.
         run.save_settings()?;
         run.make_parts()?;
         Ok(run)
@@ -59,7 +59,7 @@ impl Run {
 
     /// Opens a run to read from, also while it trains.
     ///
-    /// `variants` are those that there are.
+    /// `variants` are all known variants.
     pub fn open(folder: &Path, variants: &[Menu]) -> Result<Self> {
         let name = folder.display();
         let problem = match fs::metadata(folder) {
@@ -81,15 +81,14 @@ impl Run {
         Err(Error::usage(format!("cannot open the run `{name}`: {problem}")))
     }
 
-    /// Opens a run to train it further, locked, with `layers` over its settings; [`Run::save_settings`] makes them
-    /// stay.
+    /// Opens a run to train it further, locked, with `layers` applied over its settings; [`Run::save_settings`] stores
+    /// the result.
     ///
-    /// Settings are those of `run.toml`, as far as its newest good checkpoint can go on with them; where that file is
-    /// missing, those of the checkpoint.
+    /// The settings come from `run.toml`, which must fit the newest good checkpoint; if the file is missing, they come
+    /// from that checkpoint.
     ///
-    /// # Errors
-    /// What makes the folder no run, a `run.toml` that is damaged or says what makes another run, a change that does,
-    /// and a run that another process trains.
+    /// # Errors A folder that is not a run; a `run.toml` that is damaged or has settings of a different run; a change
+    /// in `layers` that a resumed run cannot make; a run that another process trains.
     pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Resumed> {
         let checkpoints = folder.join(CHECKPOINTS);
         if !is_lost(folder)? {
@@ -147,9 +146,9 @@ impl Run {
         self.folder.join(EVALUATIONS)
     }
 
-    /// Thins the pictures of samples out to at most `keep`, evenly over the run: those at multiples of `every` steps,
-    /// or of twice as many, or of twice as many again, and that of `newest`, the step where the run is; later ones are
-    /// of a run that went on otherwise, and stay.
+    /// Thins the pictures of samples out to at most `keep`, evenly over the run. Pictures at multiples of an interval
+    /// stay: `every` steps, doubled until few enough are left. The picture of `newest`, the current step, stays too,
+    /// and so do later ones, which an earlier continuation of the run drew.
     pub fn thin_samples(&self, keep: usize, every: u64, newest: u64) -> Result<()> {
         let step = |name: &String| {
             let step = name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok()?;
@@ -171,8 +170,8 @@ impl Run {
         self.folder.join("metrics.jsonl")
     }
 
-    /// Opens the metrics to append to, after those up to `step`: what a resumed run repeats, and lines that are
-    /// damaged, are left out of the file, which is written anew if there are any.
+    /// Opens the metrics to append to. If there are lines after `step`, which a resumed run repeats, or damaged lines,
+    /// the file is written anew without them.
     pub fn metrics(&self, step: u64) -> Result<Metrics> {
         Metrics::open(self.metrics_path(), step)
     }
@@ -183,12 +182,12 @@ impl Run {
         parts.iter().chain([&self.folder]).try_for_each(|part| remove_unfinished(part, Duration::ZERO))
     }
 
-    /// Adds a change to the settings' record of them.
+    /// Adds a change to the settings' record of changes.
     pub fn record(&mut self, change: Change) {
         self.settings.changes.push(change);
     }
 
-    /// Writes the settings to `run.toml`, and below them what they add up to.
+    /// Writes the settings to `run.toml`, with their SHA-256 in the last line.
     pub fn save_settings(&self) -> Result<()> {
         let text = self.settings.to_toml();
         let text = format!("{text}\n{DIGEST}{}\n", sha256([&text]));
@@ -201,25 +200,26 @@ impl Run {
 pub struct Resumed {
     /// The run, with the settings that it goes on with.
     pub run: Run,
-    /// Its newest good checkpoint and where that lies; none of a run that has none yet.
+    /// Its newest good checkpoint with the file's path; `None` for a run without checkpoints.
     pub from: Option<(PathBuf, Checkpoint)>,
-    /// What a person should know about the settings.
+    /// Notes for the user about the settings.
     pub notes: Vec<String>,
 }
 
 impl Resumed {
-    /// Steps that are done.
+    /// Number of completed steps.
     pub fn step(&self) -> u64 {
         self.from.as_ref().and_then(|(path, _)| checkpoint::step_of(path)).unwrap_or(0)
     }
 }
 
-/// What a `run.toml` says.
+/// The content of a `run.toml`.
 struct Written {
     /// The path, for messages.
     name: String,
     layer: Layer,
-    /// Whether it is as it was written; unknown of earlier versions.
+    /// Whether its digest is right, so that nobody changed it; `None` for a file of an earlier version without a
+    /// digest.
     is_whole: Option<bool>,
 }
 
@@ -236,10 +236,9 @@ impl Written {
         Ok(Self { name, layer, is_whole })
     }
 
-    /// The settings to go on with at `step`, where a checkpoint has `kept` these, and what to say about it.
+    /// The settings to resume with at `step`, given the settings `kept` in the checkpoint, and notes for the user.
     ///
-    /// # Errors
-    /// A difference that makes another run.
+    /// # Errors A difference that a resumed run cannot have; a file that is cut short.
     fn agreed(self, kept: Option<Settings>, variants: &[Menu], step: u64) -> Result<(Settings, Vec<String>)> {
         let Self { name, layer, is_whole } = self;
         let Some(kept) = kept else {
@@ -261,7 +260,8 @@ impl Written {
             let (theirs, ours) = (kept.variant, all.variant);
             return Err(Error::failure(format!("the checkpoint is of a {theirs}, and this run is a {ours}")));
         }
-        // A line that is missing stands for what the run had; in a whole file of an earlier version, for what that had.
+        // In an edited file, a missing setting has the checkpoint's value; in an unchanged one, the value of
+        // `Settings::written`.
         let missing: Vec<&str> = kept.relevant.iter().copied().filter(|key| !layer.has(key)).collect();
         let written = if is_whole == Some(true) || missing.is_empty() { all } else { kept.overlaid(&layer)? };
         let different = kept.differences(&written);
@@ -286,14 +286,14 @@ impl Written {
             0 => vec![],
             _ => vec![format!("`{name}` was changed by hand: {}", notes.join(", "))],
         };
-        // What was changed is recorded as if it had been asked for.
+        // Edits of the file are recorded like changes on the command line.
         let mut asked = Layer::default();
         different.iter().for_each(|(key, _, now)| asked.set(key.name, now, &name));
         Ok((kept.resumed(&[asked], step)?, notes))
     }
 }
 
-/// The settings that a checkpoint keeps; none in one of an earlier version.
+/// The settings stored in a checkpoint; `None` in a checkpoint of an earlier version.
 ///
 /// # Errors
 /// Settings that cannot be read.
@@ -303,7 +303,8 @@ pub fn settings_of(checkpoint: &Checkpoint, variants: &[Menu], path: &Path) -> R
     text.map(read).transpose().map_err(|error| Error::failure(error).at(&path.display().to_string()))
 }
 
-/// The sentence for a `run.toml` that cannot be read, with the way back.
+/// The error for a `run.toml` that cannot be read, with the way to restore it if the newest checkpoint has the
+/// settings.
 fn with_remedy(error: Error, folder: &Path) -> Error {
     let keeps = |checkpoint: &Checkpoint| checkpoint.meta.contains_key(checkpoint::SETTINGS);
     match checkpoint::latest(&folder.join(CHECKPOINTS)) {
@@ -316,13 +317,13 @@ fn with_remedy(error: Error, folder: &Path) -> Error {
     }
 }
 
-/// Whether a folder has checkpoints and no settings beside them.
+/// Whether a folder has checkpoints but no `run.toml`.
 fn is_lost(folder: &Path) -> Result<bool> {
     let has = |name: &String| checkpoint::step_of(Path::new(name)).is_some();
     Ok(folder.is_dir() && !folder.join(SETTINGS).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
 }
 
-/// The command that goes on with the run in a folder.
+/// The command that resumes the run in a folder.
 pub fn resumption(folder: &Path) -> String {
     format!("saddle train --out {} --resume", quoted(folder))
 }
@@ -332,9 +333,9 @@ pub fn resumption(folder: &Path) -> String {
 pub struct Metrics {
     path: PathBuf,
     file: File,
-    /// The last line was cut off by a full disk: the next one starts on a line of its own.
+    /// Whether the last write failed and may have cut its line off: the next line then starts with a line feed.
     torn: bool,
-    /// Lines that no longer were what was written, and are left out.
+    /// Number of damaged lines that were removed.
     pub damaged: usize,
     /// The `seconds` of the last line.
     pub seconds: f64,
@@ -347,7 +348,7 @@ impl Metrics {
             Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
             read => read.map_err(cannot)?,
         };
-        // Lines of an earlier version may repeat steps: the later ones are of the run as it went on.
+        // Files of earlier versions may repeat steps: the later lines are the valid ones.
         let mut kept: Vec<(u64, f64, &[u8])> = vec![];
         let mut damaged = 0;
         for line in found.split_inclusive(|byte| *byte == b'\n') {
@@ -372,7 +373,7 @@ impl Metrics {
         Ok(Self { path, file, torn: false, damaged, seconds })
     }
 
-    /// Appends one line, in the file when this returns.
+    /// Appends one line; it is in the file when this returns.
     pub fn append(&mut self, metrics: &Map<String, Value>) -> Result<()> {
         let mut line = String::from(if self.torn { "\n" } else { "" });
         line += &Value::Object(metrics.clone()).to_string();

@@ -1,4 +1,4 @@
-//! A run and one of its checkpoints, and the model that they are: what samples, scores and exports start from.
+//! A trained model: a run with one of its checkpoints. Sampling and evaluation start here.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub struct Trained {
     pub examples: Examples,
     /// The settings that the checkpoint was made with; `data` is that of `run.toml`.
     pub settings: Settings,
-    /// A sentence for each setting of `run.toml` that has been edited since, and is not used.
+    /// A sentence for each setting of `run.toml` that was edited since the checkpoint and is not used.
     pub notes: Vec<String>,
 }
 
@@ -75,11 +75,10 @@ impl Trained {
         models::variant(&self.settings.variant)?.model(&self.settings, &self.examples)
     }
 
-    /// The model on a device with the checkpoint's states, ready for those of these graphs that it has; on the best
-    /// device if `adapter` names none.
+    /// The model on a device with the checkpoint's states, ready to run those of `graphs` that it has; on the best
+    /// device if `adapter` is `None`.
     ///
-    /// # Errors
-    /// A device that cannot be used, a plan that does not fit, states of other settings.
+    /// # Errors A device that cannot be used, a plan that does not fit, states that do not fit the settings.
     pub fn session(&self, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
         let here = |e: Error| e.at(&self.path.display().to_string());
         let model = self.model()?;

@@ -10,7 +10,7 @@ use crate::{
     gpu, session,
 };
 
-/// Measures devices, or compares what was measured.
+/// Measures devices, or compares earlier results.
 pub fn bench(args: &BenchArgs) -> Result<()> {
     if let Some(BenchCommand::Compare { files, out }) = &args.command {
         return compare(files, out);
@@ -37,7 +37,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// The cases that were asked for; all, if none was.
+/// The cases that `--only` names, or all of them.
 fn cases(args: &BenchArgs) -> Result<Vec<&'static bench::Case>> {
     let find = |name: &String| {
         let found = CASES.iter().find(|case| case.name == name);
@@ -49,7 +49,7 @@ fn cases(args: &BenchArgs) -> Result<Vec<&'static bench::Case>> {
     }
 }
 
-/// The file for one of several devices: its name with the device's before the ending.
+/// The file for one of several devices: the device's index, or `cpu`, goes before the ending.
 fn numbered(file: &Path, device: &str) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let ending = file.extension().map_or(String::new(), |ending| format!(".{}", ending.to_string_lossy()));

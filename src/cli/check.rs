@@ -14,11 +14,11 @@ use crate::{
     runner::Runner,
 };
 
-/// Names that are to be checked.
+/// Names of the kernels and trainings to check.
 struct Wanted(Vec<&'static str>);
 
 impl Wanted {
-    /// Those that were asked for; all, if none was.
+    /// The names in `only`, or all names if it is empty.
     fn new(only: &[String]) -> Result<Self> {
         let all: Vec<_> = Kernel::NAMES.iter().copied().chain(TRAININGS.iter().map(|training| training.name)).collect();
         let find = |name: &String| {
@@ -33,7 +33,7 @@ impl Wanted {
     }
 }
 
-/// Checks a device, shows what was found, and fails where something is wrong.
+/// Checks a device, prints the report, and fails if something is wrong.
 pub fn check(args: &CheckArgs) -> Result<()> {
     let (begun, wanted) = (Instant::now(), Wanted::new(&args.only)?);
     args.json.as_deref().map_or(Ok(()), ensure_writable)?;
@@ -77,7 +77,7 @@ fn started(device: String, caps: &Caps) -> Result<Report> {
     Ok(Report { subject, kernels: vec![], trainings: vec![], stopped: None, seconds: 0.0 })
 }
 
-/// All kernels, until the device gives up.
+/// Checks the wanted kernels, until the device gives up.
 fn kernels(report: &mut Report, wanted: &Wanted, place: &Place) {
     let names: Vec<_> = Kernel::NAMES.iter().filter(|name| wanted.has(name)).collect();
     let mut progress = Progress::new(0, names.len() as u64);

@@ -1,4 +1,4 @@
-//! `saddle data`: what a data set is read as, without training.
+//! `saddle data`: shows how a data set is read, without training.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,13 @@ use crate::{
     settings::{Menu, Settings},
 };
 
-/// The most images in the picture, and the widest that it may be.
+/// Maximum number of images in the picture, and maximum width of the picture in pixels.
 const IMAGES: usize = 64;
 const WIDTH: usize = 2048;
-/// As many classes get a column each.
+/// Maximum number of classes that get a column each.
 const CLASSES: usize = 16;
 
-/// Says in full what a data set is read as, and shows its first images.
+/// Prints in full how a data set is read, and draws its first images.
 pub fn data(args: &DataArgs) -> Result<()> {
     args.out.as_deref().map_or(Ok(()), ensure_writable)?;
     let settings = settings(args)?;
@@ -34,7 +34,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
         None => print("to test    nothing: the data has no such part, and none is held out")?,
     }
     if args.variant.is_some() {
-        // As far as it can be seen without a device.
+        // Checks that the variant accepts the data, as far as this is possible without a device.
         models::variant(&settings.variant)?.model(&settings, &session::examples(&set))?;
     }
     match picture {
@@ -47,7 +47,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
     }
 }
 
-/// The settings that the command line says, for a variant, or for any.
+/// The settings of the command line, for its variant or, without one, with the settings of all groups.
 fn settings(args: &DataArgs) -> Result<Settings> {
     let layers = args.layers()?;
     if args.variant.is_some() {
@@ -60,9 +60,9 @@ fn settings(args: &DataArgs) -> Result<Settings> {
 
 /// Where the picture goes.
 enum Picture {
-    /// There is nothing to show.
+    /// No picture: there is nothing to show, or no free file name.
     None,
-    /// Nowhere: it would be read as data the next time.
+    /// No picture: in the data's folder it would be read as data the next time.
     InData,
     Path(PathBuf),
 }
@@ -98,7 +98,7 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
     }
 }
 
-/// Columns of the picture: one a class, where these are few.
+/// Columns of the picture: one for each class if there are few classes.
 fn columns(set: &Dataset) -> usize {
     let most = (WIDTH / set.shape[2].max(64)).max(1);
     match set.classes() {
@@ -107,7 +107,7 @@ fn columns(set: &Dataset) -> usize {
     }
 }
 
-/// The images of the picture: the first ones of each class in its column, or the first ones.
+/// The images of the picture: the first ones of each class in its column, or simply the first ones of the set.
 fn cells(set: &Dataset) -> Vec<f32> {
     let columns = columns(set);
     let rows = IMAGES.div_ceil(columns);

@@ -3,7 +3,7 @@
 use super::{DevicesArgs, print};
 use crate::{error::Result, gpu};
 
-/// Lists the devices, and says which one would be picked and why.
+/// Lists the devices, and prints which one would be chosen and why.
 pub fn devices(args: &DevicesArgs) -> Result<()> {
     let (list, reason) = gpu::list()?;
     if args.json {

@@ -28,18 +28,18 @@ use crate::{
     trained::Trained,
 };
 
-/// Points that are generated for measures of modes.
+/// Number of generated points for the measures of modes.
 const POINTS: usize = 10 * modes::POINTS;
 
-/// Fewer held-out examples than this, and means over them say little.
+/// Below this number of held-out examples, a report notes that means over them say little.
 const FEW: usize = 20;
 
-/// A report, and what it is of.
+/// A report with the step, seed and data that it was measured on.
 #[derive(Serialize)]
 struct Measured<'a> {
     step: u64,
     seed: u64,
-    /// SHA-256 of the held-out items; none where training data stood in.
+    /// SHA-256 of the held-out items; none if training data replaced them.
     held_out: Option<&'a str>,
     #[serde(flatten)]
     report: &'a Report,
@@ -57,7 +57,7 @@ struct Evaluation<'a> {
     pictures: Vec<(&'static str, RgbImage)>,
 }
 
-/// Measures the model of a run, prints what it scores and writes it down.
+/// Measures the model of a run, prints the scores and writes the reports.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     let trained = Trained::at(&args.run, args.checkpoint)?;
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
@@ -98,7 +98,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let measured: Vec<Measured> = reports.iter().map(of).collect();
     let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
     let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
-    // Written before it is printed, to whoever may have gone by now.
+    // The files come first: printing fails if the reader of the output is gone.
     fs::create_dir_all(&folder)
         .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;
     remove_unfinished(&folder, Duration::ZERO)?;
@@ -113,7 +113,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
-/// The digest of the held-out items of the evaluation before, if there was one.
+/// The digest of the held-out items of the previous evaluation, if there was one.
 fn held_out_before(folder: &Path) -> Option<String> {
     let reports: Value = serde_json::from_slice(&files::read(&folder.join("report.json")).ok()?).ok()?;
     reports.get(0)?.get("held_out")?.as_str().map(String::from)
@@ -160,7 +160,7 @@ impl Evaluation<'_> {
         Ok(report)
     }
 
-    /// As many samples as wanted, at most those that were asked for.
+    /// `wanted` samples, or `--count` if that is fewer.
     fn generate(&mut self, wanted: usize) -> Result<Vec<f32>> {
         let count = self.args.count.map_or(wanted, |most| most.min(wanted));
         tell(format_args!("{count} samples of step {}", self.session.step()));
@@ -172,7 +172,7 @@ impl Evaluation<'_> {
         let generated = self.generate(real.min(images::SAMPLES))?;
         let count = generated.len() / numel(&self.train.shape);
         let classes = self.train.classes() as u32;
-        // Samples of a conditional model come in turn.
+        // Samples of a conditional model have the classes in turn.
         let wanted: Option<Vec<u32>> =
             self.trained.settings.conditional.then(|| (0..count as u32).map(|n| n % classes).collect());
         let input =
@@ -202,7 +202,7 @@ impl Evaluation<'_> {
             return Err(Error::failure(format!("`{}` holds no numbers", self.train.name)));
         };
         let input = Sequences { set: &self.train.name, real, generated: &generated, shape };
-        // Windows of one step have no two directions to show.
+        // Windows of one time step have too few dimensions for a plot in the plane.
         let layouts = [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)].into_iter().filter(|_| shape[0] > 1);
         for (name, layout) in layouts {
             self.pictures.push((name, sequences::picture(&input, layout, self.args.seed)?));
@@ -212,7 +212,7 @@ impl Evaluation<'_> {
         Ok(Some(report))
     }
 
-    /// What a report that wants held-out examples has to say about them: that there are none, or few.
+    /// Notes for a report on held-out examples: that there are none, or few.
     fn stand_in(&self) -> Vec<String> {
         let set = self.test.as_ref().unwrap_or(&self.train);
         let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
@@ -222,14 +222,14 @@ impl Evaluation<'_> {
         absent.into_iter().chain((count < FEW).then_some(few)).collect()
     }
 
-    /// Held-out examples, or what stands in for them, back to back.
+    /// Held-out examples, or training examples in their place, back to back; at most `--count`.
     fn held_out(&self) -> Vec<f32> {
         let set = self.test.as_ref().unwrap_or(&self.train);
         let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
         (0..count).flat_map(|i| set.example(i)).collect()
     }
 
-    /// Held-out examples that the model has a likelihood of, and what has to be said about it.
+    /// Held-out examples for which the model has a likelihood, and a note on this likelihood.
     fn likely(&self) -> Option<(Vec<f32>, Option<&'static str>)> {
         let examples = self.held_out();
         match (&self.train.items, &self.train.series) {
@@ -252,7 +252,7 @@ impl Evaluation<'_> {
         }
     }
 
-    /// The report on likelihoods, if the model has one of such data.
+    /// The report on likelihoods, if the model has a likelihood for such data.
     fn likelihood(&mut self) -> Result<Option<Report>> {
         let Some((examples, note)) = self.likely() else {
             return Ok(None);
@@ -280,7 +280,7 @@ impl Evaluation<'_> {
         Ok(Some(report))
     }
 
-    /// Numbers of importance samples to report; none of a model whose likelihood is exact.
+    /// Numbers of importance samples to report; none for a model whose likelihood is exact.
     fn importance_samples(&self) -> Vec<usize> {
         if self.session.latent_size() == 0 {
             return vec![];

@@ -1,10 +1,10 @@
-//! Whether a run fits its device and the memory of this machine, and what would.
+//! The largest batch with which a run fits its device and the memory of this machine.
 
 use std::fmt::{self, Display};
 
 use crate::{error::Error, settings::Settings};
 
-/// What makes a run that is too large fit.
+/// A change that makes a run fit that is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
     /// The largest batch.
@@ -12,7 +12,7 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// The largest batch below that of the settings with which they fit, if there is one.
+    /// The largest batch below that of the settings for which `fits` holds, if there is one.
     pub fn of(settings: &Settings, fits: impl Fn(&Settings) -> bool) -> Option<Self> {
         let batch = |groups: usize| groups * settings.pack;
         let (mut fitting, mut excess) = (0, settings.batch / settings.pack);
@@ -31,7 +31,7 @@ impl Display for Fit {
     }
 }
 
-/// The sentence for settings that are too large, with what would fit.
+/// The error for settings that are too large, with the batch that would fit.
 pub fn advised(error: Error, fit: Option<Fit>) -> Error {
     match fit {
         Some(fit) => Error::failure(format!("{error}; {fit}")),

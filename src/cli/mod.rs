@@ -28,14 +28,14 @@ pub use args::{
 use crate::error::{Error, Result, escaped, plain};
 use crate::memory;
 
-/// Memory without which nothing is begun, as threads and all that is small would not have it either.
+/// Minimum free memory, in bytes, to start a command: threads and small allocations need it.
 const STARTED: u64 = 8 << 20;
 
 /// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
 pub fn run(cli: Cli) -> Result<u8> {
     memory::ensure(STARTED)?;
     if !matches!(cli.command, Command::Variants(_)) {
-        // Before anything is written.
+        // Threads start before any file is written.
         threads::start()?;
     }
     match cli.command {
@@ -51,12 +51,12 @@ pub fn run(cli: Cli) -> Result<u8> {
     Ok(0)
 }
 
-/// Tells the person at the keyboard; unlike `eprintln!`, it does not panic when nobody listens any more.
+/// Prints a line to the standard error; unlike `eprintln!`, it does not panic when the reader has gone.
 fn tell(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
 }
 
-/// A path as part of a line, whatever it is called.
+/// A path as part of a line, with characters escaped that a terminal would not print.
 fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy(), "")
 }

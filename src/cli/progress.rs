@@ -1,4 +1,4 @@
-//! Progress on the standard error: a bar on a terminal, a line now and then elsewhere.
+//! Progress on the standard error: a bar on a terminal, else a line every few seconds.
 
 use std::{
     io::IsTerminal,
@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::tell;
 use crate::error::plain;
 
-/// Least time between two plain lines.
+/// Minimum time between two plain lines.
 const PAUSE: Duration = Duration::from_secs(5);
 
 pub struct Progress {
@@ -28,7 +28,7 @@ impl Progress {
         Self { bar, total, last: None }
     }
 
-    /// Where the run is.
+    /// Shows the step that the run has reached, with a text.
     pub fn report(&mut self, step: u64, text: &str) {
         match &self.bar {
             Some(bar) => {
@@ -43,7 +43,7 @@ impl Progress {
         }
     }
 
-    /// A sentence that stays.
+    /// Prints a sentence above the bar, where it stays.
     pub fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| tell(text)),
@@ -58,7 +58,7 @@ impl Progress {
     }
 }
 
-/// Seconds as people say them.
+/// A duration in seconds as a short text for people.
 pub fn duration(seconds: f64) -> String {
     let s = seconds.round() as u64;
     match s {

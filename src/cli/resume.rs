@@ -1,4 +1,4 @@
-//! How a run goes on: where it was, with what it was trained on, and the commands that people are told.
+//! Resumes a run: its checkpoint, the check of its data, and the commands that error messages suggest.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
     settings::{Change, Layer, Settings},
 };
 
-/// The run that a command line wants to go on with, and its newest good checkpoint.
+/// The run that the command line resumes, with its newest good checkpoint; none without `--resume`.
 pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
     let (Some(folder), true) = (&args.out, args.resume) else { return Ok(None) };
     let resumed = Run::resume(folder, &models::menu(), layers)?;
@@ -31,28 +31,28 @@ pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
     Ok(Some(resumed))
 }
 
-/// Whether the picture of the newest checkpoint is missing, of examples that there are pictures of.
+/// Whether the picture of the newest checkpoint is missing, for examples that can be drawn.
 fn lacks_picture(resumed: &Resumed) -> Result<bool> {
     let Some((_, checkpoint)) = &resumed.from else { return Ok(false) };
     let shape = session::examples_of(checkpoint)?.shape;
     Ok((shape.len() > 1 || shape == [2]) && !resumed.run.sample_path(resumed.step()).exists())
 }
 
-/// Data that is to be trained on or compared with, and what was asked for about it.
+/// Data to train on or to compare with, and the flags about it.
 pub struct Offered<'a> {
-    /// The data set, which is the part to learn from.
+    /// The training part of the data set.
     pub dataset: &'a Dataset,
-    /// What it is.
+    /// The description of the data set, to compare with the checkpoint's.
     pub origin: &'a Origin,
-    /// How the settings name it.
+    /// The name of the data in the settings.
     pub name: &'a str,
     /// Whether `--data` named it.
     pub is_named: bool,
-    /// Whether it may differ from what the checkpoint knows.
+    /// Whether the data may differ from the checkpoint's description (`--accept-changed-data`).
     pub accept: bool,
 }
 
-/// Compares data with what a checkpoint says of it, and returns in which way it differs, where that was accepted.
+/// Compares data with a checkpoint's description of it. Returns the differences if they were accepted.
 ///
 /// # Errors
 /// Data that differs and was not accepted, or that the model cannot take.
@@ -96,7 +96,7 @@ pub fn check_data(checkpoint: &Checkpoint, settings: &Settings, offered: &Offere
     )))
 }
 
-/// Brings a session to where the run's newest good checkpoint is.
+/// Restores a session from the run's newest good checkpoint.
 pub fn take_up(resumed: Resumed, changed: Option<String>, session: &mut Session) -> Result<Run> {
     let Resumed { mut run, from, .. } = resumed;
     let Some((path, checkpoint)) = from else {
@@ -117,7 +117,7 @@ pub fn take_up(resumed: Resumed, changed: Option<String>, session: &mut Session)
     Ok(run)
 }
 
-/// Says what a run changed on its way that is now repeated from its settings.
+/// Prints the settings that the run of `--config` changed during its training: the new run starts with the last values.
 pub fn tell_changes(layers: &[Layer]) {
     for Change { step, key, from, to } in layers.iter().flat_map(Layer::changes) {
         tell(format_args!(
@@ -126,10 +126,10 @@ pub fn tell_changes(layers: &[Layer]) {
     }
 }
 
-/// The sentence for a run that cannot go on, with the way back.
+/// The error of a run that cannot go on, with its last checkpoint and, where it helps, the command to resume.
 pub fn with_way_back(error: Error, run: &Run) -> Error {
     let latest = checkpoint::latest(&run.checkpoints());
-    // There may be no memory to look at them.
+    // There may be too little memory to read the checkpoints.
     let unseen = matches!(latest, Err(Error::Device(_)));
     let last = latest.ok().flatten();
     let several = names(&run.checkpoints()).is_ok_and(|names| names.len() > 1);
@@ -144,7 +144,7 @@ pub fn with_way_back(error: Error, run: &Run) -> Error {
     let resumption = resumption(run.folder());
     match error {
         Error::Device(sentence) => Error::device(format!("{sentence}; {back}; go on with: {resumption}")),
-        // As it was, it would end in the same way.
+        // With the same learning rates the run would diverge again.
         Error::Diverged(sentence) if last.is_some() => {
             let gentler = gentler(run.settings());
             Error::Diverged(format!("{sentence}; {back}; go on from there with: {resumption}{gentler}"))
@@ -158,7 +158,7 @@ pub fn with_way_back(error: Error, run: &Run) -> Error {
 fn gentler(settings: &Settings) -> String {
     let rates = [("lr_g", settings.lr_g), ("lr_d", settings.lr_d)];
     let own = rates.into_iter().filter(|(key, rate)| settings.relevant.contains(key) && *rate > 0.0);
-    // By way of its decimals, so that they stay few.
+    // The division starts from the decimal text of the rate, so that the result has few digits.
     let tenth = |rate: f32| (rate.to_string().parse::<f64>().unwrap_or(0.0) / 10.0) as f32;
     own.map(|(key, rate)| format!(" --set {key}={}", tenth(rate))).collect()
 }

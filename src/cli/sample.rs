@@ -20,10 +20,10 @@ use crate::{
 /// Columns of a picture of reconstructions.
 const COLUMNS: usize = 16;
 
-/// What is drawn, `[count, ..shape]`, and how a picture lays it out.
+/// Samples `[count, ..shape]`, and their layout in a picture.
 struct Drawn {
     samples: Vec<f32>,
-    /// What the samples are to be compared with: their originals.
+    /// The originals of reconstructions, for comparison; else empty.
     originals: Vec<f32>,
     columns: usize,
     what: &'static str,
@@ -63,7 +63,7 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
         )));
     }
     if ending == "png" && examples.shape.len() == 3 {
-        // Reconstructions stand below their originals, and ways from one sample to another have a row each.
+        // Reconstructions stand below their originals, and each interpolation has its own row.
         let (cells, columns) = match (args.reconstruct, args.interpolate) {
             (true, _) => (2 * args.count.next_multiple_of(COLUMNS.min(args.count)), COLUMNS.min(args.count)),
             (_, Some(steps)) => (args.count.next_multiple_of(steps), steps),
@@ -91,7 +91,7 @@ fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
         return Err(Error::usage("--class needs a model trained with --conditional"));
     }
     let names = Origin::in_checkpoint(&trained.checkpoint)?.map_or(vec![], |origin| origin.classes);
-    // A name comes first: that of a class can be a number, and then it is not always its own.
+    // Names take precedence: a class can have another class's number as its name.
     if let Some(number) = names.iter().position(|name| name == wanted) {
         return Ok(Some(number));
     }
@@ -104,7 +104,7 @@ fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
     }
 }
 
-/// Columns of a picture of samples: a row of each class of a conditional model has one column a class.
+/// Columns of a picture of samples: one for each class of a conditional model, else about a square.
 fn columns(args: &SampleArgs, settings: &Settings, examples: &Examples) -> usize {
     match (settings.conditional, &args.class) {
         (true, None) => examples.classes,
@@ -136,7 +136,7 @@ fn draw(args: &SampleArgs, class: Option<usize>, trained: &Asked, session: &mut 
             return Err(Error::usage(sentence));
         }
         let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed)?;
-        // Each way stays in one class.
+        // Each interpolation stays in one class.
         let ways = z.chunks(if settings.conditional { steps * session.latent_size() } else { z.len() });
         let class = |way: usize| settings.conditional.then(|| class.unwrap_or(way % examples.classes));
         let mut samples = vec![];
@@ -184,7 +184,7 @@ fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
     }
 }
 
-/// Rows of originals and of samples, `row` values each, in turn; the last ones are filled up with black.
+/// Rows of `row` values, originals and samples in turn; black fills up the last rows.
 fn woven(originals: &[f32], samples: &[f32], row: usize) -> Vec<f32> {
     let filled = |part: &[f32]| [part, &vec![-1.0; row - part.len()]].concat();
     originals
@@ -194,7 +194,7 @@ fn woven(originals: &[f32], samples: &[f32], row: usize) -> Vec<f32> {
         .collect()
 }
 
-/// One sample a row.
+/// A CSV table with one sample per row.
 fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
     let header = (0..columns).map(|i| format!("x{i}")).collect::<Vec<_>>().join(",");
     let row = |r: &[f32]| r.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
@@ -204,7 +204,7 @@ fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// `[N, ..shape]`.
+/// The bytes of an npy array `[N, ..shape]`.
 fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
     let count = samples.len() / numel(shape);

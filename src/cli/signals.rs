@@ -1,4 +1,4 @@
-//! What stops a run from outside: Ctrl-C and its kin.
+//! Signals that stop a run from outside, such as Ctrl-C.
 
 use std::sync::{
     Arc,
@@ -7,16 +7,16 @@ use std::sync::{
 
 use crate::error::{Error, Result};
 
-/// What a signal adds to a process's exit status, by a shell's custom.
+/// Offset from a signal's number to the exit status of a run that it ended, by the convention of shells.
 const BY_SIGNAL: u8 = 128;
 
-/// Signals that have arrived. What ends a run does so at once, until there is something to save; then the second one
-/// does.
+/// Signals that have arrived. An ending signal exits at once until there is something to save; after that, the first
+/// one asks the run to end and the second one exits at once.
 #[derive(Clone, Default)]
 pub struct Signals {
-    /// The one that asked the run to end; 0: none.
+    /// Number of the signal that asked the run to end; 0: none.
     end: Arc<AtomicUsize>,
-    /// Whether the next one that ends the run does so at once.
+    /// Whether the next ending signal exits at once.
     at_once: Arc<AtomicBool>,
     /// Whether a picture and a checkpoint are asked for.
     show: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ impl Signals {
         }
     }
 
-    /// From now on, the first one that ends the run asks for its checkpoint.
+    /// From now on, the first ending signal lets the run write its checkpoint before it ends.
     pub fn defer(&self) {
         self.at_once.store(false, Ordering::SeqCst);
     }
@@ -50,7 +50,7 @@ impl Signals {
         };
         let signals = Self { at_once: Arc::new(true.into()), ..Self::default() };
         let watch = |signal: i32| {
-            // In this order: the first signal after `defer` does not find what it leaves to the second.
+            // The order matters: the first signal after `defer` must test `at_once` before it sets it for the second.
             flag::register_conditional_shutdown(signal, i32::from(BY_SIGNAL) + signal, signals.at_once.clone())?;
             flag::register(signal, signals.at_once.clone())?;
             flag::register_usize(signal, signals.end.clone(), signal as usize)
@@ -81,11 +81,12 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this process wants it to outlive a signal, as `nohup` does.
+/// Whether the parent process had this signal ignored, as `nohup` does, so that the run outlives it.
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "only the C library tells what is done about a signal")]
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: without a new action, `sigaction` only writes the present one, and all zeros are one.
+    // SAFETY: without a new action, `sigaction` only writes the present action into `action`, for which all zeros are a
+    // valid value.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN

@@ -1,4 +1,4 @@
-//! The threads of the CPU runner and of readers, started where it can still be said that they cannot.
+//! The threads of the CPU runner and of readers, started early, where a failure can still be reported.
 
 use std::{
     env, io,
@@ -11,16 +11,16 @@ use rayon::ThreadBuilder;
 use super::tell;
 use crate::error::{Error, Result};
 
-/// Starts the pool of threads that everything shares. Left to itself it would start when it is first used, and panic
-/// where a limit on processes stops it. With fewer threads than processors it works as well, and slower: results do not
-/// depend on their number.
+/// Starts rayon's global pool of threads. By default rayon would start it at its first use, and panic where a limit on
+/// processes forbids a thread. With fewer threads than processors the pool is slower; results do not depend on the
+/// number of threads.
 ///
 /// # Errors
 /// No thread can be started at all.
 pub fn start() -> Result<()> {
     let wanted = wanted();
     let (mut started, mut refusal) = (vec![], None);
-    // One more than the pool takes: whoever watches for signals will want one.
+    // One more than the pool takes: the signal handler needs a thread on some systems.
     while started.len() <= wanted && refusal.is_none() {
         let (send, receive) = channel::<ThreadBuilder>();
         let work = move || receive.recv().into_iter().for_each(ThreadBuilder::run);
@@ -43,7 +43,7 @@ pub fn start() -> Result<()> {
         spare.join().ok();
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.len().max(1));
-    // That there is a pool already is the only error that is left, and none.
+    // The only possible error is that a pool exists already, and that is no problem.
     if threads.is_empty() {
         pool.use_current_thread().build_global().ok();
     } else {
@@ -57,7 +57,7 @@ pub fn start() -> Result<()> {
     Ok(())
 }
 
-/// As many as rayon would start.
+/// The number of threads that rayon would start.
 fn wanted() -> usize {
     let asked = env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok()).filter(|&number| number > 0);
     asked.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1)

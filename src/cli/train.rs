@@ -37,9 +37,10 @@ use crate::{
     settings::{Layer, Settings},
 };
 
-/// Longest time between two looks at the clock and at Ctrl-C.
+/// Maximum time between two checks of the clock and of signals.
 const SLICE: Duration = Duration::from_millis(250);
-/// Longest time between two checkpoints, whatever `checkpoint_every` says: what a divergence can cost.
+/// Maximum time between two checkpoints, whatever `checkpoint_every` says: it limits the work that a divergence can
+/// cost.
 const SNAPSHOT: Duration = Duration::from_secs(300);
 
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
@@ -98,7 +99,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
             Ok::<_, Error>((model, plans))
         })?;
     let plans = plans.map_err(|error| match &resumed {
-        // The batch of a run cannot change.
+        // A resumed run cannot change its batch.
         Some(resumed) => with_way_back(error, &resumed.run),
         None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
@@ -127,7 +128,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         session.describe()
     ));
     signals.defer();
-    // Nothing is written before everything is known to fit.
+    // Nothing is written before the run is known to fit.
     let run = match resumed {
         Some(resumed) => {
             let run = resume::take_up(resumed, changed, &mut session)?;
@@ -161,7 +162,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     training.go(&signals)
 }
 
-/// Does something, and says what it is where it takes longer than a second.
+/// Runs `work`, and prints `what` if it takes longer than a second.
 fn said_when_slow<R>(what: &str, work: impl FnOnce() -> R) -> R {
     let (done, waiting) = mpsc::channel::<()>();
     thread::scope(|scope| {
@@ -170,7 +171,7 @@ fn said_when_slow<R>(what: &str, work: impl FnOnce() -> R) -> R {
                 tell(what);
             }
         };
-        // Where no thread can be started, it is done without a word.
+        // If no thread can be started, `work` runs without the message.
         let waiter = thread::Builder::new().spawn_scoped(scope, wait);
         let result = work();
         drop((done, waiter));
@@ -208,16 +209,16 @@ struct Training {
     metrics: Metrics,
     settings: Settings,
     dataset: Dataset,
-    /// What checkpoints say of the data.
+    /// Entries of each checkpoint's `meta` about the data.
     of_data: [(String, String); 2],
     session: Session,
     progress: Progress,
-    /// Step that this process started from, and when.
+    /// The step from which this process started, and the time of its start.
     first: u64,
     since: Instant,
-    /// When the last checkpoint was written, or tried to be.
+    /// Time of the last attempt to write a checkpoint.
     kept: Instant,
-    /// Whether it was said that pictures cannot be as they should.
+    /// Whether a warning about pictures was printed already.
     has_warned: bool,
 }
 
@@ -241,7 +242,7 @@ impl Training {
         let mut rows: Vec<Vec<f32>> = vec![];
         let mut slice = 1;
         let due = |step: u64, every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
-        // The checkpoint that this run goes on from may have been written just before its picture was to be.
+        // An earlier process may have ended after it wrote this checkpoint and before it drew the picture.
         if self.first > 0 && due(self.first, s.sample_every) && !self.run.sample_path(self.first).exists() {
             self.show();
         }
@@ -267,7 +268,7 @@ impl Training {
                 self.log(&mut rows);
             }
             let asked = signals.shows();
-            // The checkpoint first: a picture is not worth one.
+            // The checkpoint comes first: it matters more than a picture.
             if due(step, s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
                 self.keep(step == s.steps)?;
             }
@@ -284,7 +285,7 @@ impl Training {
         Ok(())
     }
 
-    /// Lets the run outlive a file that could not be written, as on a full disk.
+    /// Turns a failed write, as on a full disk, into a warning: the run goes on.
     fn tolerate(&self, written: Result<()>) {
         if let Err(error) = written {
             self.progress.note(&format!("warning: {error}; the run goes on"));
@@ -324,7 +325,7 @@ impl Training {
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
-    /// Draws a picture. One that cannot be made is no reason to end the run.
+    /// Draws a picture of samples. A picture that fails does not end the run.
     fn show(&mut self) {
         let (keep, every) = (self.settings.keep_samples, self.settings.sample_every);
         if let Err(error) = self.draw() {
@@ -378,7 +379,7 @@ impl Training {
         Ok(())
     }
 
-    /// Writes a checkpoint. Where that fails the older ones stay, and only the `last` one is worth ending the run for.
+    /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one.
     fn keep(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
         let mut checkpoint = self.session.checkpoint()?;

@@ -1,4 +1,4 @@
-//! A trained model and the data that a command line asks about.
+//! A trained model and its data, as a command line names them.
 
 use std::ops::Deref;
 
@@ -15,7 +15,7 @@ use crate::{
     trained::Trained,
 };
 
-/// A trained model, with what `--data` and `--accept-changed-data` say.
+/// A trained model with the values of `--data` and `--accept-changed-data`.
 pub struct Asked {
     trained: Trained,
     data_is_named: bool,
@@ -30,21 +30,21 @@ impl Deref for Asked {
 }
 
 impl Asked {
-    /// The same with its data where `--data` says, and whether that may differ from what the run learned from.
+    /// The trained model with its data at `data`, if given; `accept` allows data that differs from the run's.
     pub fn of(mut trained: Trained, data: Option<&String>, accept: bool) -> Self {
         trained.notes.iter().for_each(tell);
         trained.settings.data = data.unwrap_or(&trained.settings.data).clone();
         Self { trained, data_is_named: data.is_some(), accept }
     }
 
-    /// The settings with the data where it lies.
+    /// The settings with the path at which the data lies now.
     fn at_data(&self) -> Result<Settings> {
         let s = self.settings.clone();
         let data = if self.data_is_named { s.data } else { origin::located(&s.data, &self.checkpoint)? };
         Ok(Settings { data, ..s })
     }
 
-    /// The data that the model learned from.
+    /// The data that the model learned from; data that differs and was not accepted is an error.
     pub fn data(&self) -> Result<Dataset> {
         let settings = self.at_data()?;
         let dataset = session::open_data(&settings).map_err(|e| e.at("the data of the run"))?;
@@ -57,8 +57,7 @@ impl Asked {
 
     /// The held-out examples of the run's data, if it has any.
     ///
-    /// # Errors
-    /// A part that is there and cannot be used.
+    /// # Errors A held-out part that exists and cannot be used.
     pub fn held_out(&self) -> Result<Option<Dataset>> {
         let held_out = session::open_held_out(&self.at_data()?);
         let Some(dataset) = held_out.map_err(|e| e.at("the data of the run"))? else {

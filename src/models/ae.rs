@@ -12,7 +12,7 @@ use crate::{
     settings::{Preset, Settings},
 };
 
-/// Codes that the Gaussian is fitted to.
+/// Number of codes to which the Gaussian is fitted.
 const CODES: usize = 1024;
 
 /// The entry in [`super::VARIANTS`].
@@ -41,7 +41,7 @@ fn code<'g>(e: &Net<'g>, nets: &Networks, x: Var<'g>) -> Var<'g> {
     e.dense("code", nets.encode(e, x), nets.latent)
 }
 
-/// One step of encoder and decoder down the reconstruction error.
+/// One update of encoder and decoder by the gradient of the reconstruction error.
 fn play(round: &Round, nets: &Networks) {
     let [e, g] = round.nets(["e", "g"], nets.start, Mode::Track);
     let x = round.binarized_batch();
@@ -55,7 +55,7 @@ fn play(round: &Round, nets: &Networks) {
 }
 
 /// Samples decoded from the Gaussian with the mean and covariance of [`CODES`] codes: the mean plus a random mixture of
-/// their deviations from it. Calibration encodes them.
+/// their deviations from it. Calibration encodes examples into these codes.
 fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static str, Graph); 2] {
     let bank = |graph: &Graph| graph.state(graph.group("codes"), "bank", &[CODES, s.latent], Init::Const(0.0)).id();
     let sample = Graph::build(|graph| {

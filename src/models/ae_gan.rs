@@ -1,4 +1,4 @@
-//! AE-GAN: an autoencoder's encoder takes part in judging, its decoder generates. Three classical forms of that idea.
+//! AE-GAN: the discriminator contains an encoder, and the generator is a decoder. Three published forms.
 
 use super::{
     Examples, Kind, Model, Phase, Variant,
@@ -59,8 +59,8 @@ pub const VARIANT: Variant = Variant {
             "article",
             &[("latent", "32"), ("hidden_e", "128"), ("pretrain", "500"), ("gamma", "0.01"), ("norm_d", "none")],
         ),
-        // Daniel and Tamar 2021, for digits. The game starts when the decoder paints white: before that, grey strokes
-        // stay grey.
+        // Daniel and Tamar 2021, for digits. The game starts once the decoder can paint white strokes: strokes that are
+        // grey at that time stay grey.
         Preset::of(
             "introspective",
             &[
@@ -77,8 +77,8 @@ pub const VARIANT: Variant = Variant {
                 ("beta1", "0.9"),
             ],
         ),
-        // Berthelot et al. 2017, with normalisation: without it, small autoencoders stay at black, the median, for
-        // long.
+        // Berthelot et al. 2017, with normalisation: without it, small autoencoders output black, the median pixel, for
+        // a long time.
         Preset::of(
             "boundary",
             &[
@@ -128,13 +128,15 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::of_phases(phases, graphs))
 }
 
-/// Features of the trunk -> codes `[B, latent]` of mean 0 and variance 1 in each row: near where N(0, I) lies.
+/// Features of the trunk -> codes `[B, latent]` of mean 0 and variance 1 in each row, so that they lie near draws from
+/// N(0, I).
 fn code<'g>(e: &Net<'g>, nets: &Networks, features: Var<'g>) -> Var<'g> {
     let code = e.dense("code", features, nets.latent);
     code.normalize(code.moments(&[1]), &[1], 1e-5)
 }
 
-/// The networks and the batch of one round: encoder (or trunk) e, decoder g, and d, the head or the other autoencoder.
+/// The networks and the batch of one round: encoder (or trunk) e, decoder g, and d, the discriminator's head (`trunk`)
+/// or its decoder (`boundary`).
 struct Players<'a, 'g> {
     round: Round<'a, 'g>,
     s: &'a Settings,
@@ -150,7 +152,7 @@ impl<'g> Players<'_, 'g> {
         self.nets.decode(&self.g.untracked(), z)
     }
 
-    /// A sample, with whose statistics samples are normalised later.
+    /// Samples for z; they update the running statistics that normalise samples later.
     fn sample(&self, z: Var<'g>) -> Var<'g> {
         self.nets.distribution.mean(self.nets.decode(&self.g, z))
     }
@@ -171,7 +173,7 @@ impl<'g> Players<'_, 'g> {
         self.round.metric(name, value);
     }
 
-    /// The stage before the game: reconstruction alone, with the divergence where the encoder has one.
+    /// The stage before the game: reconstruction alone, plus the divergence for the introspective form.
     fn autoencoder(&self) {
         let (s, features) = (self.s, self.nets.encode(&self.e, self.x));
         let (z, cost) = if s.fusion == Fusion::Introspective {
@@ -188,7 +190,7 @@ impl<'g> Players<'_, 'g> {
     }
 
     /// The discriminator is a head on the encoder's trunk. The trunk learns to judge and to reconstruct; the
-    /// generator's game stops at its own weights, or the trunk would learn to be fooled.
+    /// generator's loss updates the generator only, because the trunk would learn from it to be fooled.
     fn trunk(&self) {
         let (s, x) = (self.s, self.x);
         let judge = |x| self.d.dense("head", self.encode(x), 1);
@@ -211,8 +213,8 @@ impl<'g> Players<'_, 'g> {
         self.round.average(&self.g);
     }
 
-    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder holds the bound of real samples
-    /// up and that of generated ones down, the decoder holds both up.
+    /// Soft-IntroVAE (Daniel and Tamar 2021, equation 4 and algorithm 1): the encoder raises the variational bound of
+    /// real samples and lowers the bound of generated samples; the decoder raises both.
     fn introspective(&self) {
         let (s, x) = (self.s, self.x);
         let scale = 1.0 / (x.len() / x.dim(0)) as f64;
@@ -236,7 +238,7 @@ impl<'g> Players<'_, 'g> {
         self.metric("fake_divergence", fake_divergence.mean_all());
         self.round.descend(&self.e, e_loss, s.lr_d);
 
-        // The decoder's turn, against the encoder as it is now.
+        // The decoder's update, against the updated encoder.
         let q = posterior(x);
         let error = -self.log_likelihood(x, self.decode(q.draw().detach()));
         let fake = self.sample(z);

@@ -15,7 +15,7 @@ use crate::{
 /// Gibbs sweeps of the chains between two sample sheets.
 const SWEEPS: usize = 50;
 
-/// What all presets have.
+/// Settings that all presets share.
 const MACHINES: &[(&str, &str)] = &[
     ("schedule", "linear"),
     ("batch", "100"),
@@ -29,14 +29,15 @@ pub const VARIANT: Variant = Variant {
     name: "dbm",
     about: "deep Boltzmann machine (Salakhutdinov and Hinton 2009), for grey images",
     kind: Kind::Single,
-    // It learns by plain descent along its own estimate of the gradient, whatever the other rules are.
+    // A machine descends its own estimate of the gradient: the other optimiser settings do not apply.
     options: &["lr_g", "momentum", "schedule", "size", "channels", "Boltzmann machine", "pretrain", "binarize"],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
         Preset::over("default", MACHINES, DEFAULT),
-        // Layer by layer first, as the paper has it.
+        // Pretrained layer by layer, as in the paper.
         Preset::over("article", MACHINES, ARTICLE),
-        // What results/dbm.md measures: 784-500-1000, pretrained and centred, of digits drawn black or white.
+        // The run of results/dbm.md: 784-500-1000, pretrained and centred, on digits whose pixels are drawn black or
+        // white.
         Preset::over("mnist", MACHINES, MNIST),
     ],
     build,
@@ -72,7 +73,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model { phases, graphs, calibration: 0 })
 }
 
-/// The persistent chains, moved on: probabilities of the visible units.
+/// Advances the persistent chains; outputs the probabilities of the visible units as examples.
 fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     Graph::build(|graph| {
         let machine = Machine::new(graph, MACHINE, widths);
@@ -83,7 +84,7 @@ fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     })
 }
 
-/// Examples, inferred and drawn back: probabilities of the visible units given the hidden ones' means.
+/// Infers the hidden means of examples; outputs the probabilities of the visible units given these means.
 fn reconstruct(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     Graph::build(|graph| {
         let machine = Machine::new(graph, MACHINE, widths);

@@ -1,5 +1,5 @@
-//! DBM-GAN: a deep Boltzmann machine learns the images first; then a generator that starts as the machine's own way
-//! down from its top layer plays against a discriminator, with the machine's top layer as its prior.
+//! DBM-GAN: a deep Boltzmann machine learns the images first. Then a generator, initialised with the machine's top-down
+//! pass, plays against a discriminator; the machine's top layer is the generator's prior.
 
 use super::{
     Examples, Kind, Model, Phase, SAMPLE, Variant,
@@ -20,9 +20,9 @@ use crate::{
     settings::{Preset, Prior, Settings},
 };
 
-/// Share of the machine's learning rate with which it goes on learning during the game.
+/// Factor on the machine's learning rate `lr_dbm` during the game.
 const REFRESHMENT: f32 = 0.1;
-/// Name of the one round that makes the generator out of the machine.
+/// Name of the one round that copies the machine's parameters into the generator.
 const CONNECTION: &str = "connection";
 /// Name of the phase of the game.
 const GAME: &str = "game";
@@ -122,8 +122,8 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model { phases, graphs: vec![(SAMPLE, chain_sampler(&game(SWEEPS)))], calibration: 0 })
 }
 
-/// What the generator starts from, `[rows, n_L]`: means of the machine's top layer in its chains, moved on, with noise
-/// that makes them continuous; or other noise.
+/// The generator's input, `[rows, n_L]`: means of the top layer in the machine's chains after `sweeps` more sweeps,
+/// plus Gaussian noise that makes them continuous; or noise alone, by the setting `prior`.
 fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
     let shape = [rows, widths[widths.len() - 1]];
     match s.prior {
@@ -139,8 +139,8 @@ fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, swee
     }
 }
 
-/// The machine goes on learning in the round of the game, from the data and, with a share, from what the discriminator
-/// says about what the generator makes of its states.
+/// Adds the machine's update to the round of the game. It learns from the data and, with weight `critic_weight`, from
+/// the discriminator's scores of images that the generator makes from the machine's states.
 fn refresh<'g>(learning: &Learning<'_, 'g>, dense: &Dense) {
     let (round, s) = (learning.round, learning.round.s);
     let [g, d] = round.nets(["g", "d"], Start::Uniform, Mode::Train);
@@ -153,7 +153,8 @@ fn refresh<'g>(learning: &Learning<'_, 'g>, dense: &Dense) {
     round.graph.commit();
 }
 
-/// z `[B, n_L]` -> images in (-1, 1): the machine's layers downwards, and a dense network beside them that corrects.
+/// z `[B, n_L]` -> images in (-1, 1): the machine's layers downwards; a dense network on the last hidden layer adds a
+/// correction to the logits.
 fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Var<'g> {
     let mut h = z;
     for (i, &width) in s.layers.iter().rev().enumerate().skip(1) {
@@ -169,8 +170,8 @@ fn generator<'g>(net: &Net<'g>, s: &Settings, z: Var<'g>, shape: &[usize]) -> Va
     (logits * 0.5).tanh().reshape(&[&[z.dim(0)], shape].concat())
 }
 
-/// The round that gives the generator's layers the machine's weights and biases. A layer between two others gets twice
-/// what comes from above, in place of what it would get from below.
+/// The round that gives the generator's layers the machine's weights and biases. A layer between two others gets
+/// doubled weights from above, in place of the input from below.
 fn connection(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     Graph::build(|g| {
         let machine = Machine::new(g, MACHINE, widths);

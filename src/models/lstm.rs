@@ -42,7 +42,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::new(round, vec![(SAMPLE, sample(s, examples, nets)), (BOUND, exact(s, examples, nets))]))
 }
 
-/// What the head says about each step of x `[B, T, F]`, having seen those before it.
+/// Parameters `[B, T, F]` of the distribution of each step of x `[B, T, F]`, given the steps before it.
 fn predictions<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     let x = by_time(x);
     let shape = x.shape();
@@ -50,7 +50,7 @@ fn predictions<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
     head(net, Recurrent::of(s).states(net, before, None, false), shape[2])
 }
 
-/// Draws each step from the prediction after those drawn before it. A lower `temperature` draws what is likelier.
+/// Draws each step from the prediction given the steps drawn before. A lower `temperature` favours likelier values.
 fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);
@@ -68,7 +68,7 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     })
 }
 
-/// The likelihood itself, which is its own bound.
+/// The graph [`BOUND`]; here the bound is the exact log-likelihood.
 fn exact(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);

@@ -53,7 +53,7 @@ pub const VARIANT: Variant = Variant {
     ],
     presets: &[
         Preset::over("default", R3GAN, &[("latent", "4")]),
-        // Smooth curves: noise at every step would have to be unlearned.
+        // Smooth curves: the generator would first have to learn to ignore noise at every step.
         Preset::over("sines", R3GAN, &[("latent", "0")]),
         // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients
         // clipped.
@@ -71,7 +71,8 @@ pub const VARIANT: Variant = Variant {
                 ("matching", "true"),
             ],
         ),
-        // Esteban et al. 2017: a logit for each step, 100 units, plain descent for the critic's part at rate 0.1.
+        // Esteban et al. 2017: a logit for each step, 100 units. Their critic learns by plain gradient descent at rate
+        // 0.1.
         Preset::of(
             "rcgan",
             &[
@@ -84,7 +85,7 @@ pub const VARIANT: Variant = Variant {
                 ("lr_d", "0.001"),
             ],
         ),
-        // Yoon et al. 2019, as their code has it; 50,000 steps of each phase there.
+        // Yoon et al. 2019, with the settings of their code, which trains each phase for 50,000 steps.
         Preset::of(
             "timegan",
             &[

@@ -1,6 +1,5 @@
-//! The variants, a file for each: its settings, its networks, and its round as its paper has it. What they are made of
-//! is in
-//! [`parts`].
+//! The variants, one file each: its settings, its networks, and its round as its paper describes it. Their common
+//! building blocks are in [`parts`].
 
 pub mod ae;
 pub mod ae_gan;
@@ -47,10 +46,11 @@ impl Examples {
     }
 }
 
-/// Name of the graph that generates: inputs `z` (any shape, rows first) and, if conditional, `classes` (one-hot), where
-/// it has them -> output `samples` `[rows, ..example shape]`.
+/// Name of the graph that generates: inputs `z` (any shape, rows first) and, if conditional, `classes` (one-hot); a
+/// graph that draws its own latent values has no inputs -> output `samples` `[rows, ..example shape]`.
 pub const SAMPLE: &str = "sample";
-/// Name of the graph that is run some times before sampling, to fit running statistics to averaged weights.
+/// Name of the graph that runs [`Model::calibration`] times before sampling: it fits running statistics to averaged
+/// weights, or fills the bank of codes of `ae`.
 pub const CALIBRATE: &str = "calibrate";
 /// Name of the graph that encodes and decodes: input `x` `[rows, ..example shape]` -> output `samples`, the same shape.
 pub const RECONSTRUCT: &str = "reconstruct";
@@ -58,12 +58,12 @@ pub const RECONSTRUCT: &str = "reconstruct";
 /// `[rows, draws]`, in nats; the weights of many runs make an importance-weighted estimate.
 pub const BOUND: &str = "bound";
 
-/// Rounds that fit running statistics to averaged weights.
+/// Default number of runs of [`CALIBRATE`].
 const CALIBRATION: u64 = 32;
 
 /// One stage of a training: most variants have a single one.
 pub struct Phase {
-    /// What it is called in metrics and messages; no other graph of the model has this name.
+    /// Name in metrics and messages, unique among the graphs of the model.
     pub name: &'static str,
     /// The training step at which it ends; the last one goes on to the end of the run.
     pub until: u64,
@@ -72,7 +72,7 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// A stage whose round is what `build` puts into a graph.
+    /// A stage whose round `build` puts into a new graph.
     pub fn new(name: &'static str, until: u64, build: impl FnOnce(&Graph)) -> Self {
         Self { name, until, round: Graph::build(build) }
     }
@@ -80,37 +80,37 @@ impl Phase {
 
 /// The graphs of a model. They share states by name.
 pub struct Model {
-    /// What training goes through, in order.
+    /// Stages of the training, in order.
     pub phases: Vec<Phase>,
-    /// What is asked of the model, by name: [`SAMPLE`] always, others where they make sense.
+    /// Graphs to evaluate the model with, by name: every model has [`SAMPLE`], others are optional.
     pub graphs: Vec<(&'static str, Graph)>,
-    /// Rounds of [`CALIBRATE`] that settle the running statistics.
+    /// Number of runs of [`CALIBRATE`] before sampling.
     pub calibration: u64,
 }
 
 impl Model {
-    /// A model that is trained by one kind of round.
+    /// A model with a single phase.
     pub fn new(round: Graph, graphs: Vec<(&'static str, Graph)>) -> Self {
         Self::of_phases(vec![Phase { name: "round", until: u64::MAX, round }], graphs)
     }
 
-    /// A model that is trained through these phases.
+    /// A model that these phases train, in order.
     pub fn of_phases(phases: Vec<Phase>, graphs: Vec<(&'static str, Graph)>) -> Self {
         Self { phases, graphs, calibration: CALIBRATION }
     }
 
-    /// Graphs that are run in training: all phases, and what draws the pictures.
+    /// Graphs that run during training: the rounds of all phases, and the graphs that draw pictures.
     pub fn training(&self) -> impl Iterator<Item = (&str, &Graph)> {
         let phases = self.phases.iter().map(|phase| (phase.name, &phase.round));
         phases.chain(self.named(&[SAMPLE, CALIBRATE, RECONSTRUCT]))
     }
 
-    /// Those of these graphs that the model has.
+    /// The graphs with these names, as far as the model has them.
     pub fn named(&self, names: &[&str]) -> impl Iterator<Item = (&str, &Graph)> {
         self.graphs.iter().filter(move |(name, _)| names.contains(name)).map(|(name, graph)| (*name, graph))
     }
 
-    /// The round of the last phase, which most of the training is.
+    /// The round of the last phase, in which the model usually trains longest.
     pub fn round(&self) -> &Graph {
         &self.phases.last().expect("a model has a phase").round
     }
@@ -118,21 +118,21 @@ impl Model {
 
 /// A kind of model that can be trained.
 pub struct Variant {
-    /// What the command line calls it.
+    /// Name on the command line.
     pub name: &'static str,
-    /// One line.
+    /// Description in one line.
     pub about: &'static str,
-    /// What it learns from.
+    /// Kind of examples that it learns from.
     pub kind: Kind,
-    /// Groups of settings, or single ones, that it has besides those of every variant.
+    /// Groups of settings, or single settings, that it has in addition to those of every variant.
     pub options: &'static [&'static str],
     /// Named groups of settings; `default` applies where none is named.
     pub presets: &'static [Preset<'static>],
-    /// Its graphs, or a sentence on what the settings or the data lack.
+    /// Builds its graphs; an error says what is wrong with the settings or the data.
     pub build: fn(&Settings, &Examples) -> Result<Model>,
 }
 
-/// What a variant learns from.
+/// Kind of examples that a variant learns from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Examples `[C, H, W]` or `[D]`.
@@ -142,7 +142,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The built-in data set that is learned where no other is named.
+    /// The built-in data set to learn if the user names none.
     const fn data(self) -> &'static str {
         match self {
             Self::Single => "digits",
@@ -173,7 +173,7 @@ pub fn menu() -> Vec<Menu<'static>> {
 }
 
 impl Variant {
-    /// What the settings know of it.
+    /// The variant as the settings see it.
     pub const fn menu(&self) -> Menu<'static> {
         Menu { name: self.name, data: self.kind.data(), presets: self.presets, options: self.options }
     }
@@ -209,17 +209,17 @@ pub fn variant(name: &str) -> Result<&'static Variant> {
     VARIANTS.iter().find(|v| v.name == name).ok_or_else(|| crate::error::unknown("variant", name, names()))
 }
 
-/// Samples that the sampling graph makes at once: points are many, as they are cheap and shown together.
+/// Number of samples per run of the sampling graph: at least 2500 for points, which are cheap and shown in one plot.
 pub fn sample_rows(settings: &Settings, examples: &Examples) -> usize {
     if examples.shape.len() == 1 { settings.samples.max(2500) } else { settings.samples }
 }
 
-/// Name of the state group with the weights that samples are drawn with.
+/// Name of the state group with the generator's weights for sampling.
 pub fn sampled(s: &Settings) -> &'static str {
     if s.ema > 0.0 { "ema" } else { "g" }
 }
 
-/// The graph [`RECONSTRUCT`], by what makes codes `[B, latent]` of examples.
+/// The graph [`RECONSTRUCT`], where `code` makes codes `[B, latent]` from examples.
 pub fn reconstruct(
     s: &Settings,
     examples: &Examples,
@@ -234,7 +234,7 @@ pub fn reconstruct(
     (RECONSTRUCT, graph)
 }
 
-/// The image shape, or a sentence that says what the variant trains on.
+/// The image shape `[C, H, W]`; an error says which images the variant takes.
 fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     let &[c, h, w] = examples.shape.as_slice() else {
         return Err(Error::usage(format!(

@@ -1,5 +1,5 @@
-//! R-VAE-GAN: a recurrent variational autoencoder whose errors a critic of sequences measures, by Larsen's rules
-//! (2016).
+//! R-VAE-GAN: a recurrent variational autoencoder whose reconstruction errors a critic of sequences measures (Larsen et
+//! al. 2016).
 
 use super::{Kind, Variant, vae_gan};
 use crate::settings::Preset;

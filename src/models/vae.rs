@@ -17,7 +17,7 @@ use crate::{
     settings::{Preset, Settings},
 };
 
-/// Examples, and latent vectors for each, in one run of the graph of bounds.
+/// Number of examples, and of latent vectors for each, in one run of the graph [`BOUND`].
 const BOUND_ROWS: usize = 100;
 const BOUND_DRAWS: usize = 50;
 
@@ -51,8 +51,8 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::new(round, graphs))
 }
 
-/// Refuses what only the variational bound has. The importance-weighted one is no sum of a reconstruction and a
-/// divergence: there is nothing in it that could be weighted or be free, and of the ways to put a weight inside none is
+/// Refuses settings that only the variational bound has. The importance-weighted bound is not a sum of a reconstruction
+/// and a divergence: it has no divergence to weight or to leave free of cost, and no way to put a weight inside is
 /// established.
 fn check(s: &Settings) -> Result<()> {
     let weighting = [("beta", s.beta != 1.0, 1), ("warmup", s.warmup > 0, 0), ("free_bits", s.free_bits > 0.0, 0)];
@@ -70,7 +70,7 @@ pub fn posterior<'g>(e: &Net<'g>, nets: &Networks, x: Var<'g>) -> Posterior<'g> 
     Posterior::of(e, nets.encode(e, x), nets.latent)
 }
 
-/// One step of encoder and decoder up the bound.
+/// One update of encoder and decoder by gradient ascent of the bound.
 pub fn play(round: &Round, nets: &Networks) {
     let s = round.s;
     let [e, g] = round.nets(["e", "g"], nets.start, Mode::Track);
@@ -125,7 +125,7 @@ fn log_mean_exp(x: Var) -> Var {
     (x - peak.along(1, &x.shape())).exp().mean(&[0]).log() + peak
 }
 
-/// See [`BOUND`].
+/// The graph [`BOUND`].
 pub fn bound(examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));

@@ -1,4 +1,4 @@
-//! VAE-GAN (Larsen et al. 2016): a variational autoencoder whose errors a discriminator measures.
+//! VAE-GAN (Larsen et al. 2016): a variational autoencoder whose reconstruction errors a discriminator measures.
 
 use super::{
     BOUND, Examples, Kind, Model, Phase, Variant,
@@ -61,7 +61,7 @@ pub const VARIANT: Variant = Variant {
                 ("margin", "0.35"),
             ],
         ),
-        // The article's order: the VAE first, then the discriminator, then all; D 784-16-32-64-128-1.
+        // The article's order: first the VAE learns, then the discriminator, then all networks; D 784-16-32-64-128-1.
         Preset::of(
             "article",
             &[
@@ -76,7 +76,7 @@ pub const VARIANT: Variant = Variant {
     build,
 };
 
-/// The model, of images, points and sequences.
+/// The model, for images, points and sequences.
 pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::autoencoder(s, examples)?;
     let game = Game::of_decoder(s, examples, nets);
@@ -96,8 +96,9 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::of_phases(phases, graphs))
 }
 
-/// Three updates by gradients at one place: the encoder by divergence and features, the decoder by features and the
-/// game, the discriminator by the game alone. Without `all`, the discriminator only.
+/// Three updates by gradients at the same parameters: the encoder by divergence and feature error, the decoder by
+/// feature error and the game's loss, the discriminator by the game's loss alone. Without `all`, only the discriminator
+/// learns.
 fn play(round: &Round, nets: &Networks, all: bool) {
     let s = round.s;
     let [e, g] = round.nets(["e", "g"], nets.start, Mode::Track);
@@ -108,7 +109,7 @@ fn play(round: &Round, nets: &Networks, all: bool) {
 
     let x = round.binarized_batch();
     let q = posterior(&e, nets, x);
-    // The statistics that samples are normalised with are those of samples.
+    // The running statistics that normalise samples come from samples of the prior, not from reconstructions.
     let reconstructed = nets.draw(&g.untracked(), q.draw());
     let sampled = nets.draw(&g, round.latent(nets.latent));
 
@@ -142,8 +143,9 @@ fn play(round: &Round, nets: &Networks, all: bool) {
     round.graph.commit();
 }
 
-/// Whether decoder and discriminator learn in this round, 1 or 0: the discriminator waits while either of its costs is
-/// below the equilibrium by the margin, the decoder while either is above; if both would wait, neither does.
+/// 1 for a network that learns in this round, else 0: (decoder, discriminator). The discriminator skips its update
+/// while one of its two costs is below `equilibrium - margin`, the decoder while one is above `equilibrium + margin`;
+/// if both would skip, both learn.
 fn equilibrium<'g>(s: &Settings, on_real: Var<'g>, on_fake: [Var<'g>; 2]) -> (Var<'g>, Var<'g>) {
     let one = on_real.graph().scalar(1.0);
     if s.margin == 0.0 {

@@ -1,4 +1,4 @@
-//! What a session begins with: the data, the device, and what a checkpoint says about both.
+//! Before a session: opening the data and the device, and checking a checkpoint against both.
 
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT},
@@ -14,7 +14,7 @@ use crate::{
     settings::Settings,
 };
 
-/// What threads and all that is small take beside what is planned: 3 to 10 MiB were measured.
+/// Memory for threads and small allocations in addition to the plans; 3 to 10 MiB were measured.
 const PROCESS_BYTES: u64 = 12 << 20;
 /// Default number of rows of a table's sequences, as in TimeGAN's experiments.
 const WINDOW: usize = 24;
@@ -162,14 +162,13 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
     }
 }
 
-/// Refuses plans that take more main memory than is free, the copies of a checkpoint included; their data is there
-/// already.
+/// Refuses plans that take more main memory than is free, the copies for a checkpoint included. The data set is in
+/// memory already.
 ///
-/// # Errors
-/// `Device` with both sizes and who limits the memory.
+/// # Errors `Device` with the needed and the free memory, and its limit.
 pub fn ensure_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
     let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
-    // A checkpoint is made of a copy of the states, and its bytes.
+    // Writing a checkpoint takes a copy of the states, and the bytes of the file.
     let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + PROCESS_BYTES;
     match memory::free()?.filter(|free| free.bytes < wanted) {
         Some(free) => Err(Error::device(format!("this takes {} of memory, and {free}", mib(wanted)))),

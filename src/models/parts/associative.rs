@@ -1,6 +1,5 @@
-//! Associative adversarial network (Arici and Celikyilmaz 2016): while the game is on, a deep Boltzmann machine learns
-//! what the discriminator's features of real images are like, and the generator starts from features that the machine
-//! draws.
+//! Associative adversarial network (Arici and Celikyilmaz 2016): during the game, a deep Boltzmann machine learns the
+//! distribution of the discriminator's features of real images, and its draws are the generator's inputs.
 
 use super::{
     boltzmann::{Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, check_layers},
@@ -17,8 +16,8 @@ use crate::{
     settings::{Norm, Settings},
 };
 
-/// The machine's data are the features of a copy of the discriminator that follows it with this decay: a machine that
-/// learns from features that learn from the machine may take both to where all features are alike.
+/// The machine's data are the features of a copy of the discriminator that follows it with this decay: if the machine
+/// learned from the features of the discriminator itself, both could collapse until all features are alike.
 const DECAY: f32 = 0.99;
 /// Name of that copy.
 const FOLLOWER: &str = "d.follower";
@@ -48,8 +47,8 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs, calibration: 0 })
 }
 
-/// What the generator starts from, `[rows, n_0]`: states of the machine's visible layer in its chains, moved on, with
-/// noise that makes them continuous.
+/// The generator's inputs, `[rows, n_0]`: visible states of the machine's chains after `sweeps` more sweeps, plus
+/// Gaussian noise that makes them continuous.
 fn drawn_features<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
     let (states, _) = Machine::new(graph, MACHINE, widths).advance(s.chains, rows, sweeps);
     states[0] + graph.random(Dist::Normal, &states[0].shape()) * f64::from(s.smoothing)
@@ -61,7 +60,7 @@ fn features<'g>(net: &Net<'g>, dense: &Dense, x: Var<'g>) -> Var<'g> {
     net.dense("features", dense.hidden(net, x, below), width).sigmoid()
 }
 
-/// The machine's part of the round: one step along the likelihood of the features of a batch.
+/// The machine's part of the round: one update by the likelihood gradient for the features of a batch.
 fn learn(round: &Round, dense: &Dense, widths: &[usize]) {
     let s = round.s;
     let [d, follower] = round.nets(["d", FOLLOWER], Start::Uniform, Mode::Train);

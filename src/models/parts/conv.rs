@@ -1,4 +1,4 @@
-//! Convolutional networks for square images (Radford et al. 2016), with a stage for each halving of the side.
+//! Convolutional networks for square images (Radford et al. 2016), with one stage for each halving of the side.
 
 use crate::{
     graph::Var,
@@ -6,10 +6,10 @@ use crate::{
     settings::{Norm, Settings},
 };
 
-/// The base width of convolutional networks and what lies between their layers.
+/// The base width and the normalisation of convolutional networks.
 #[derive(Clone, Copy, Debug)]
 pub struct Conv {
-    /// Channels at the image; they double with each stage, up to 8 times as many.
+    /// Channels of the stage next to the image; they double with each stage, up to 8 times this number.
     pub width: usize,
     /// Normalisation in generator and discriminator.
     pub norms: [Norm; 2],
@@ -21,12 +21,13 @@ impl Conv {
         Self { width: s.width, norms: [s.norm_g, s.norm_d] }
     }
 
-    /// Channels `above` stages below the image.
+    /// Number of channels `above` stages away from the image.
     fn channels(&self, above: usize) -> usize {
         self.width << above.min(3)
     }
 
-    /// z `[B, latent]` -> `[B, C, H, W]`: dense to the smallest plane, a doubling per stage, then 3x3 to colours.
+    /// z `[B, latent]` -> `[B, C, H, W]`: a dense layer to the smallest plane, a transposed convolution per stage that
+    /// doubles the side, then a 3x3 convolution to the image's channels.
     pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
         let (side, stages) = stages(shape[1]);
         let c = self.channels(stages);
@@ -39,7 +40,8 @@ impl Conv {
         net.conv2d("out", h, shape[0], [3, 1, 1], true)
     }
 
-    /// x `[B, C, H, W]` -> features `[B, F]`: a halving per stage, no normalisation at the input.
+    /// x `[B, C, H, W]` -> features `[B, F]`: a convolution per stage that halves the side; the first has no
+    /// normalisation.
     pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
         let mut h = x;
         for i in 0..stages(x.dim(2)).1 {

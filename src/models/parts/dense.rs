@@ -7,7 +7,7 @@ use crate::{
     settings::{Norm, Settings},
 };
 
-/// The widths of dense networks and what lies between their layers.
+/// Widths and options of dense networks.
 #[derive(Clone, Debug)]
 pub struct Dense {
     /// Hidden widths of a generator.
@@ -50,14 +50,15 @@ impl Dense {
         let mut h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
         let mut net = net.clone();
         if let (features @ 1.., frequency) = self.fourier_features {
-            // The Fourier features look alike everywhere; the coordinates beside them call samples back from afar.
+            // Fourier features look alike everywhere; the coordinates beside them give distant samples a slope back to
+            // the data.
             h = net.fourier_features("waves", h, features, frequency).concat(h, 1);
             net = net.starting(Start::He);
         }
         Judgement::of(&net, self.hidden(&net, h, &self.discriminator))
     }
 
-    /// The hidden layers of a discriminator: x `[B, ..]` -> `[B, the last of the widths]`.
+    /// The hidden layers of a discriminator: x `[B, ..]` -> `[B, last width]`.
     pub fn hidden<'g>(&self, net: &Net<'g>, x: Var<'g>, widths: &[usize]) -> Var<'g> {
         let h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
         widths.iter().enumerate().fold(h, |h, (i, &width)| {

@@ -1,4 +1,4 @@
-//! The distribution p(x | z) that a decoder's result stands for.
+//! The distribution p(x | z) whose parameters a decoder returns.
 
 use std::f64::consts::PI;
 
@@ -9,28 +9,29 @@ use crate::{
     settings::Likelihood,
 };
 
-/// Largest |log variance|: beyond it lie infinities, not models.
+/// Largest |log variance|: the bound keeps likelihoods finite.
 pub const LOG_VARIANCE: f64 = 10.0;
-/// Log variance of sequences, which fill 0 to 1, at the start.
+/// Initial log variance of sequences, whose values fill 0 to 1.
 const SEQUENCE_LOG_VARIANCE: f32 = -4.0;
 
-/// What the values of an example are.
+/// Kind of the values of an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
     /// Pixels in [-1, 1], `[B, C, H, W]`.
     Pixels,
     /// Coordinates without bounds, `[B, D]`.
     Points,
-    /// Steps of a sequence in [0, 1], `[B, T, F]`.
+    /// Time steps of a sequence in [0, 1], `[B, T, F]`.
     Steps,
 }
 
-/// A distribution of examples, whose parameters are a decoder's result: logits of pixels and symbols, means of points.
+/// A distribution of examples, whose parameters a decoder returns: logits of pixels and symbols, means of points, means
+/// of series before their sigmoid.
 #[derive(Clone, Copy, Debug)]
 pub struct Distribution {
-    /// The family of each value.
+    /// Family of the distribution of each value.
     pub likelihood: Likelihood,
-    /// What the values are.
+    /// Kind of the values.
     pub values: Values,
     /// Temperature of soft draws of symbols.
     pub temperature: f64,
@@ -51,8 +52,8 @@ impl Distribution {
         }
     }
 
-    /// What a critic sees: the mean of numbers. Symbols are drawn softly, so that gradients pass: Gumbel-softmax (Jang
-    /// et al. 2017, equation 2).
+    /// Samples as a critic sees them: means of numbers, and soft draws of symbols that let gradients pass, by
+    /// Gumbel-softmax (Jang et al. 2017, equation 2).
     pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
         match self.likelihood {
             Likelihood::Categorical => {
@@ -62,8 +63,8 @@ impl Distribution {
         }
     }
 
-    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units: pixels in [-1, 1] are 0 to 1 to a
-    /// Bernoulli.
+    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units; the Bernoulli likelihood maps pixels from
+    /// [-1, 1] to [0, 1].
     pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let each = match self.likelihood {
             Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
@@ -89,7 +90,7 @@ impl Distribution {
         if self.values == Values::Steps { v.along(2, shape) } else { v.reshape(&[]).expand(shape) }
     }
 
-    /// The Gaussian's deviation of each feature of sequences, for one step `[B, F]`.
+    /// The Gaussian's standard deviation of each feature of sequences, for one time step `[B, F]`.
     pub fn deviation<'g>(&self, net: &Net<'g>, shape: &[usize; 2]) -> Var<'g> {
         (self.log_variance(net, &[1, shape[0], shape[1]]) * 0.5).exp().index(0)
     }

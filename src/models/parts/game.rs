@@ -12,17 +12,17 @@ use crate::{
 
 /// (net, z `[B, latent (+ classes)]`) -> samples `[B, ..example shape]`.
 pub type Generator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g> + 'a>;
-/// (net, samples) -> what the network thinks of them.
+/// (net, samples `[B, ..example shape]`) -> the network's features and logits.
 pub type Discriminator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Judgement<'g> + 'a>;
-/// (graph, rows) -> what the generator starts from, `[rows, latent]`.
+/// (graph, rows) -> inputs of the generator, `[rows, latent]`.
 pub type Prior<'a> = Box<dyn for<'g> Fn(&'g Graph, usize) -> Var<'g> + 'a>;
 
-/// What a discriminator thinks of samples.
+/// A discriminator's features and logits for samples.
 #[derive(Clone, Copy)]
 pub struct Judgement<'g> {
     /// Features `[B, F]`.
     pub features: Var<'g>,
-    /// Logits `[B, 1]`, of the features: the higher, the more real.
+    /// Logits `[B, 1]`, computed from the features; higher means more real.
     pub logits: Var<'g>,
 }
 
@@ -33,8 +33,8 @@ impl<'g> Judgement<'g> {
     }
 }
 
-/// A game with all options of the settings. The generator's parameters are the state group `g`, the discriminator's
-/// `d`, and the averaged generator's `ema`.
+/// A game between a generator and a discriminator, with all options of the settings. The generator's parameters are the
+/// state group `g`, the discriminator's `d`, and the averaged generator's `ema`.
 pub struct Game<'a> {
     /// The settings of the run.
     pub s: &'a Settings,
@@ -44,13 +44,13 @@ pub struct Game<'a> {
     pub start: Start,
     /// Normalisation in generator and discriminator.
     pub norms: [Norm; 2],
-    /// Values of a latent vector.
+    /// Number of values in a latent vector.
     pub latent: usize,
     /// The generator.
     pub generator: Generator<'a>,
     /// The discriminator.
     pub discriminator: Discriminator<'a>,
-    /// What the generator starts from.
+    /// Draws the inputs of the generator.
     pub prior: Prior<'a>,
     /// The training step at which the game starts.
     pub from: u64,
@@ -72,7 +72,7 @@ impl<'a> Game<'a> {
         }
     }
 
-    /// The same with the samples of a decoder: for autoencoders, whose rounds are their own.
+    /// The same game with a decoder as its generator: for autoencoders, which build their own rounds.
     pub fn of_decoder(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
         Self { generator: Box::new(|net, z| nets.draw(net, z)), ..Self::of(s, examples, nets) }
     }
@@ -131,7 +131,7 @@ impl<'a> Game<'a> {
         graphs
     }
 
-    /// A round of the game in a graph of its own.
+    /// A new graph with one round of the game.
     pub fn graph(&self) -> Graph {
         Graph::build(|graph| self.play(&Round { graph, s: self.s, examples: self.examples }))
     }
@@ -158,7 +158,8 @@ impl<'a> Game<'a> {
         g.commit();
     }
 
-    /// Latent vectors, with the classes of a draw behind them in a conditional model; and the classes.
+    /// Latent vectors `[B, latent (+ classes)]`, which end with the one-hot classes of a draw in a conditional model;
+    /// and these classes `[B, classes]`.
     fn latent_vectors<'g>(&self, g: &'g Graph, draw: u32) -> (Var<'g>, Option<Var<'g>>) {
         let (s, z) = (self.s, (self.prior)(g, self.s.batch));
         let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, self.examples.classes]));
@@ -176,7 +177,7 @@ impl<'a> Game<'a> {
         let (g, s) = (round.graph, self.s);
         let [real, fake] = samples.map(|x| self.blurred(round, x));
         let judge = |x| self.judge(dis, x, classes).logits;
-        // A penalty needs the gradient of each pass alone.
+        // A penalty needs a separate gradient for each batch.
         let logits =
             if penalised(s) { [real, fake].map(judge) } else { self.judge_together(dis, [real, fake], classes) };
         let [on_real, on_fake] = logits;
@@ -225,7 +226,7 @@ impl<'a> Game<'a> {
         round.descend_together(&[(net, loss, rate * round.late_start_factor(self.from))]);
     }
 
-    /// Samples with instance noise, which falls to none over the run (Sønderby et al. 2017, section 3).
+    /// Samples with instance noise, which falls to 0 over the run (Sønderby et al. 2017, section 3).
     fn blurred<'g>(&self, round: &Round<'_, 'g>, x: Var<'g>) -> Var<'g> {
         if self.s.noise == 0.0 {
             return x;
@@ -233,7 +234,7 @@ impl<'a> Game<'a> {
         x + round.graph.random(Dist::Normal, &x.shape()) * (round.remaining() * f64::from(self.s.noise))
     }
 
-    /// Judges samples `[B, ..]`, with their classes as further channels, and in groups of `pack`.
+    /// Judges samples `[B, ..]`, with their classes as additional channels, in groups of `pack`.
     fn judge<'g>(&self, dis: &Net<'g>, x: Var<'g>, classes: Option<Var<'g>>) -> Judgement<'g> {
         let mut x = x;
         if let Some(classes) = classes {
@@ -244,10 +245,11 @@ impl<'a> Game<'a> {
         (self.discriminator)(dis, objective::packed(x, self.s.pack))
     }
 
-    /// The logits of two batches in one pass, as if each had one: half the launches, twice the work in each.
+    /// The logits of two batches in one pass, equal to those of two passes: half the launches, with twice the work in
+    /// each.
     fn judge_together<'g>(&self, dis: &Net<'g>, [a, b]: [Var<'g>; 2], classes: Option<Var<'g>>) -> [Var<'g>; 2] {
         let logits = self.judge(&dis.of_batches(2), a.concat(b, 0), classes.map(|c| c.concat(c, 0))).logits;
-        // A critic of each step has logits [T * 2 B, 1].
+        // A critic that judges each time step has logits [T * 2 B, 1].
         let (rows, half) = (logits.len(), a.dim(0) / self.s.pack);
         let by_step = logits.reshape(&[rows / (2 * half), 2 * half]);
         [0, half].map(|from| by_step.slice(&[0, from], &[rows / (2 * half), half]).reshape(&[rows / 2, 1]))

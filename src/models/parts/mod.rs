@@ -1,5 +1,5 @@
-//! What the variants are made of: the round of a training step, the networks, the game between two of them, the
-//! posteriors of autoencoders, Boltzmann machines.
+//! Building blocks of the variants: the round of a training step, networks, the game between generator and
+//! discriminator, posteriors of autoencoders, Boltzmann machines.
 
 pub mod associative;
 pub mod boltzmann;

@@ -1,4 +1,4 @@
-//! The networks of a model: which kind of network sees and makes its examples is decided here, and nowhere else.
+//! The networks of a model: one interface to dense, convolutional and recurrent networks.
 
 use super::{
     conv::Conv,
@@ -21,9 +21,9 @@ pub struct Networks {
     pub start: Start,
     /// Normalisation in generator and discriminator.
     pub norms: [Norm; 2],
-    /// Values of a latent vector.
+    /// Number of values in a latent vector.
     pub latent: usize,
-    /// What a decoder's result says about an example.
+    /// The distribution p(x | z) whose parameters a decoder returns.
     pub distribution: Distribution,
     family: Family,
     shape: Vec<usize>,
@@ -46,15 +46,14 @@ impl Networks {
 
     /// Convolutional networks, for square images.
     ///
-    /// # Errors
-    /// Other examples.
+    /// # Errors Examples that are not square images of an accepted size.
     pub fn conv(s: &Settings, examples: &Examples) -> Result<Self> {
         image_shape(&s.variant, examples)?;
         Ok(Self { start: Start::Dcgan, family: Family::Conv(Conv::of(s)), ..Self::dense(s, examples) })
     }
 
-    /// Recurrent networks, for sequences: without normalisation, and with a latent vector that is the static values and
-    /// then those of each step.
+    /// Recurrent networks, for sequences: without normalisation. The latent vector holds the static values first, then
+    /// the values of each time step.
     pub fn recurrent(s: &Settings, examples: &Examples) -> Self {
         Self {
             start: Start::Xavier,
@@ -65,10 +64,9 @@ impl Networks {
         }
     }
 
-    /// The networks of an autoencoder: recurrent for sequences, for other examples those that the setting `net` names.
+    /// The networks of an autoencoder: recurrent for sequences; for other examples the setting `net` chooses.
     ///
-    /// # Errors
-    /// Settings that do not go with the examples.
+    /// # Errors Settings that do not fit the examples.
     pub fn autoencoder(s: &Settings, examples: &Examples) -> Result<Self> {
         if examples.shape.len() == 2 {
             let start = if examples.symbols() { Start::Xavier } else { Start::Uniform };
@@ -95,7 +93,7 @@ impl Networks {
         }
     }
 
-    /// What a GAN's discriminator thinks of samples x `[B, ..shape]`.
+    /// The features and logits of a GAN's discriminator for samples x `[B, ..shape]`.
     pub fn judge<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Judgement<'g> {
         match &self.family {
             Family::Dense(dense) => dense.judge(net, x),
@@ -122,7 +120,7 @@ impl Networks {
     }
 
     /// z `[B, latent]` -> the parameters of the distribution of an example, `[B, ..shape]`: logits of pixels and
-    /// symbols, means of points.
+    /// symbols, means of points, means of series before their sigmoid.
     pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
         match &self.family {
             Family::Dense(dense) => dense.decode(net, z, &self.shape),
@@ -137,8 +135,8 @@ impl Networks {
     }
 }
 
-/// The distribution of examples: symbols have probabilities, other sequences are Gaussian; for the rest the settings
-/// say it.
+/// The distribution of examples: categorical for symbols, Gaussian for other sequences, else by the setting
+/// `likelihood`.
 fn distribution(s: &Settings, examples: &Examples) -> Distribution {
     let (likelihood, values) = match examples.shape.len() {
         2 if examples.symbols() => (Likelihood::Categorical, Values::Steps),

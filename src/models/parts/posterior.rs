@@ -16,7 +16,7 @@ pub struct Posterior<'g> {
 }
 
 impl<'g> Posterior<'g> {
-    /// The posterior that an encoder's features stand for.
+    /// The posterior that two dense layers compute from an encoder's features `[B, F]`.
     pub fn of(net: &Net<'g>, features: Var<'g>, latent: usize) -> Self {
         let mean = net.dense("mean", features, latent);
         Self { mean, log_variance: net.dense("log_variance", features, latent).clamp(LOG_VARIANCE) }
@@ -55,7 +55,7 @@ fn log_normal(terms: Var) -> Var {
     (terms + (2.0 * std::f64::consts::PI).ln()).sum(&[1]) * -0.5
 }
 
-/// `times` copies of the rows `[B, ..]`, one after the other.
+/// `times` copies of the batch `[B, ..]`, one after the other: `[times * B, ..]`.
 pub fn repeat(x: Var, times: usize) -> Var {
     let shape = x.shape();
     x.broadcast(&[&[times], shape.as_slice()].concat(), &[0]).reshape(&[&[times * shape[0]], &shape[1..]].concat())

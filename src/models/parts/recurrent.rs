@@ -1,4 +1,4 @@
-//! Recurrent networks over sequences `[B, T, F]`: what encodes, generates and judges them.
+//! Recurrent networks over sequences `[B, T, F]`: encoders, decoders, generators and critics.
 
 use super::{distribution::Distribution, game::Judgement};
 use crate::{
@@ -7,22 +7,22 @@ use crate::{
     settings::{self, Critic, Settings},
 };
 
-/// The size of recurrent networks and the way in which they see sequences.
+/// Sizes and options of recurrent networks.
 #[derive(Clone, Copy, Debug)]
 pub struct Recurrent {
     /// Kind of every recurrent layer.
     pub cell: settings::Cell,
     /// Units of each layer; channels of a convolutional critic.
     pub units: usize,
-    /// Layers on each other.
+    /// Number of stacked layers.
     pub depth: usize,
     /// Whether encoder and critic run in both directions.
     pub bidirectional: bool,
-    /// What judges sequences.
+    /// Kind of critic.
     pub critic: Critic,
-    /// Whether a critic judges each step.
+    /// Whether a critic judges each time step.
     pub each_step: bool,
-    /// Whether a generator sees its own last output.
+    /// Whether a generator's input includes its previous output.
     pub feedback: bool,
     /// Latent values that all steps share, the first ones of z.
     pub latent_static: usize,
@@ -48,8 +48,8 @@ impl Recurrent {
         }
     }
 
-    /// x `[T, B, F]` -> states `[T, B, units]`, or twice as many in both directions; `h0` is the first layer's first
-    /// state.
+    /// x `[T, B, F]` -> states `[T, B, units]`, or `[T, B, 2 * units]` in `both` directions; `h0` is the first layer's
+    /// initial state.
     pub fn states<'g>(&self, net: &Net<'g>, x: Var<'g>, h0: Option<Var<'g>>, both: bool) -> Var<'g> {
         let cell = match self.cell {
             settings::Cell::Lstm => Cell::Lstm,
@@ -64,7 +64,8 @@ impl Recurrent {
         })
     }
 
-    /// x `[B, T, F]` -> features `[B, ..]`: the state after the last step, and in both directions that after the first.
+    /// x `[B, T, F]` -> features `[B, ..]`: the state after the last step and, if bidirectional, the state of the
+    /// backward direction after the first step.
     pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
         let states = self.states(net, by_time(x), None, self.bidirectional);
         let (last, batch) = (states.dim(0) - 1, x.dim(0));
@@ -75,8 +76,8 @@ impl Recurrent {
         half(last, 0).concat(half(0, self.units), 1)
     }
 
-    /// z `[B, latent]` -> `[B, T, F]`: z is the first state and every step's input (Fabius and van Amersfoort 2014,
-    /// with z at each step, so that it cannot be ignored).
+    /// z `[B, latent]` -> `[B, T, F]`: z makes the initial state and is the input of every step (Fabius and van
+    /// Amersfoort 2014; here z is an input of every step so that the decoder cannot ignore it).
     pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
         let h0 = net.dense("h0", z, self.units).tanh();
         let inputs = z.broadcast(&[shape[0], z.dim(0), z.dim(1)], &[0]);
@@ -101,8 +102,8 @@ impl Recurrent {
     }
 
     /// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static
-    /// values are part of every step's input and make the first state; a generator that feeds back sees its own last
-    /// output too (Mogren 2016).
+    /// values are part of every step's input and make the initial state; with `feedback`, the input includes the
+    /// previous output (Mogren 2016).
     pub fn generate<'g>(&self, net: &Net<'g>, p: &Distribution, z: Var<'g>, shape: &[usize]) -> Var<'g> {
         let (batch, steps, fixed) = (z.dim(0), shape[0], self.latent_static);
         let fresh = z.dim(1) - fixed;
@@ -123,10 +124,10 @@ impl Recurrent {
         self.unrolled(net, [steps, batch, shape[1]], h0, input, |decoded| p.soft_draw(decoded))
     }
 
-    /// Sequences `[B, T, F]` step by step, from the first layer's first state `h0`.
+    /// Sequences `[B, T, F]` step by step, from the first layer's initial state `h0`.
     ///
-    /// `input` makes the input `[B, ..]` of a step from its number and the output of the step before, at first zeros;
-    /// `output` makes the output `[B, F]` of a step from the result `[B, F]` of the head.
+    /// `input` makes the input `[B, ..]` of a step from its number and the output of the step before, which is 0 for
+    /// the first step; `output` makes the output `[B, F]` of a step from the result `[B, F]` of the head.
     pub fn unrolled<'g>(
         &self,
         net: &Net<'g>,
@@ -163,8 +164,8 @@ pub fn head<'g>(net: &Net<'g>, states: Var<'g>, out: usize) -> Var<'g> {
     by_time(net.dense("out", states.reshape(&[steps * batch, units]), out).reshape(&[steps, batch, out]))
 }
 
-/// Three convolutions along time, the second and the third of stride 2, over values and their slopes per window: what
-/// is wrong with a smooth curve hardly shows in its values.
+/// Three convolutions along time, the second and the third of stride 2, over values and their slopes (change per
+/// window): the faults of a smooth curve are hardly visible in its values.
 fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
     let [batch, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let x = x.permute(&[0, 2, 1]);
@@ -177,12 +178,12 @@ fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
     h.reshape(&[batch, h.len() / batch])
 }
 
-/// Gumbel noise: the likeliest of logits with it is a draw from their softmax.
+/// Gumbel noise: the symbol with the largest sum of logit and noise is a draw from the softmax of the logits.
 pub fn gumbel<'g>(graph: &'g Graph, shape: &[usize]) -> Var<'g> {
     -(-graph.random(Dist::Uniform, shape).log()).log()
 }
 
-/// The likeliest symbols, one-hot.
+/// One-hot vectors of the likeliest symbols.
 pub fn likeliest(decoded: Var) -> Var {
     let axis = decoded.rank() - 1;
     1.0 - (decoded.max(&[axis]).broadcast(&decoded.shape(), &[axis]) - decoded).is_positive()

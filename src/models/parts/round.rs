@@ -1,5 +1,5 @@
-//! The graph of one training step, and what every variant puts into it: batches, rates that fall over the run, updates,
-//! the averaged generator.
+//! The graph of one training step and its common parts: batches, scheduled learning rates, updates, the averaged
+//! generator.
 
 use crate::{
     grad::grad,
@@ -9,10 +9,10 @@ use crate::{
     settings::{Optimizer, Schedule, Settings},
 };
 
-/// What a geometric schedule divides a rate by in all.
+/// Ratio of the first to the last rate of a geometric schedule.
 const GEOMETRIC: f64 = 100.0;
 
-/// The graph of one training step under construction, with what it is made for.
+/// The graph of one training step under construction, with the run's settings and examples.
 #[derive(Clone, Copy)]
 pub struct Round<'a, 'g> {
     /// The graph.
@@ -35,7 +35,7 @@ impl<'g> Round<'_, 'g> {
         self.graph.batch(self.graph.draw(), Field::Items, &shape)
     }
 
-    /// A fresh batch; images are drawn black or white where the settings want that (Salakhutdinov and Murray 2008).
+    /// A fresh batch; if `binarize` is set, pixels are drawn black or white (Salakhutdinov and Murray 2008).
     pub fn binarized_batch(&self) -> Var<'g> {
         let x = self.batch();
         if !self.s.binarize {
@@ -44,7 +44,7 @@ impl<'g> Round<'_, 'g> {
         ((x + 1.0) * 0.5 - self.graph.random(Dist::Uniform, &x.shape())).is_positive() * 2.0 - 1.0
     }
 
-    /// Latent vectors `[B, len]` of the distribution that the settings name.
+    /// Latent vectors `[B, len]` from the distribution `latent_dist`.
     pub fn latent(&self, len: usize) -> Var<'g> {
         latent(self.graph, self.s.latent_dist, &[self.s.batch, len])
     }
@@ -59,12 +59,12 @@ impl<'g> Round<'_, 'g> {
         (1.0 - self.graph.clock() * (1.0 / self.s.steps as f64)).relu()
     }
 
-    /// A rate at this step of the run, by the schedule.
+    /// The value of `rate` at this step of the run, by the schedule.
     pub fn rate(&self, rate: f32) -> Var<'g> {
         self.scheduled(rate, self.remaining())
     }
 
-    /// A rate by the schedule, where `remaining` falls from 1 to 0.
+    /// The value of `rate` by the schedule, where `remaining` falls from 1 to 0.
     pub fn scheduled(&self, rate: f32, remaining: Var<'g>) -> Var<'g> {
         match self.s.schedule {
             Schedule::Constant => self.graph.scalar(rate.into()),
@@ -74,9 +74,9 @@ impl<'g> Round<'_, 'g> {
         }
     }
 
-    /// What a rate is multiplied by for a network that learns from the step `from` on. Adam counts its steps from the
-    /// start of the run, takes the moments, which are still near 0, for settled ones, and would begin with steps many
-    /// times too long.
+    /// Factor on the rate of a network that learns from the step `from` on. Adam's bias correction counts steps from
+    /// the start of the run: without this factor it would take moments that are still near 0 for settled ones, and the
+    /// first updates would be many times too long.
     pub fn late_start_factor(&self, from: u64) -> Var<'g> {
         if from == 0 || self.s.optimizer != Optimizer::Adam {
             return self.graph.scalar(1.0);
@@ -94,13 +94,13 @@ impl<'g> Round<'_, 'g> {
         self.update(net, self.gradient(net, loss), self.rate(rate));
     }
 
-    /// One update of several networks, all by gradients at where they are now.
+    /// One update of several networks, all by gradients at their current parameters.
     pub fn descend_together(&self, steps: &[(&Net<'g>, Var<'g>, Var<'g>)]) {
         let gradients: Vec<Var> = steps.iter().map(|(net, loss, _)| self.gradient(net, *loss)).collect();
         steps.iter().zip(gradients).for_each(|((net, _, rate), gradient)| self.update(net, gradient, *rate));
     }
 
-    /// The gradient of a loss with respect to all parameters of a network, flat, its norm limited.
+    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm.
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
         let mut flat = g.pack(net.params, &grad(loss, &net.parameters()));
@@ -124,7 +124,7 @@ impl<'g> Round<'_, 'g> {
         self.graph.update(net.params, rule, gradient, rate);
     }
 
-    /// Moves the averaged network, the group `ema`, where the settings want one.
+    /// Moves the averaged network, the group `ema`, if the setting `ema` is above 0.
     pub fn average(&self, net: &Net<'g>) {
         if self.s.ema > 0.0 {
             self.moving_average("ema", net, self.s.ema);

@@ -1,4 +1,4 @@
-//! TimeGAN (Yoon et al. 2019): the game is played between codes of sequences, whose next steps a supervisor predicts.
+//! TimeGAN (Yoon et al. 2019): the game is played on codes of sequences, and a supervisor predicts each next code.
 //! Losses and weights are those of the authors' code.
 
 use super::{
@@ -13,11 +13,11 @@ use crate::{
     settings::Settings,
 };
 
-/// Updates of generator and embedder for one of the discriminator.
+/// Updates of generator and embedder per update of the discriminator.
 const GENERATOR_STEPS: usize = 2;
 
-/// The model, whose `pretrain` steps each go to the embedding and to the supervisor first; `latent` values make all
-/// steps.
+/// The model. The first `pretrain` steps train the embedding, the next `pretrain` steps the supervisor. `latent` is the
+/// number of latent values of a whole sequence.
 pub fn model(s: &Settings, examples: &Examples, latent: usize) -> Model {
     let stage = |name, until, play: fn(&Nets)| {
         Phase::new(name, until, |graph| play(&Nets::new(Round { graph, s, examples }, latent)))
@@ -36,7 +36,7 @@ pub fn model(s: &Settings, examples: &Examples, latent: usize) -> Model {
     Model { phases, graphs: vec![(SAMPLE, sample)], calibration: 0 }
 }
 
-/// Five recurrent networks; codes are `[B, T, units]`, in 0 to 1.
+/// Five recurrent networks; codes are `[B, T, units]`, in (0, 1).
 struct Nets<'a, 'g> {
     round: Round<'a, 'g>,
     s: &'a Settings,
@@ -89,7 +89,7 @@ impl<'a, 'g> Nets<'a, 'g> {
         (part(codes, 1) - part(self.supervise(codes), 0)).square().mean_all()
     }
 
-    /// Ten times the root of the mean squared error of what is recovered.
+    /// Ten times the root mean squared error of the recovered sequences.
     fn recovery_error(&self, x: Var<'g>, codes: Var<'g>) -> Var<'g> {
         root((x - self.recover(codes)).square().mean_all()) * 10.0
     }
@@ -111,7 +111,7 @@ impl<'a, 'g> Nets<'a, 'g> {
         self.round.descend_together(&[(&self.supervisor, loss, rate)]);
     }
 
-    /// The third phase: all networks.
+    /// The third phase: all networks learn.
     fn game(&self) {
         let (s, round) = (self.s, &self.round);
         let late = round.late_start_factor(2 * s.pretrain);
@@ -139,7 +139,7 @@ impl<'a, 'g> Nets<'a, 'g> {
         let codes = self.generate(z).detach();
         let on_real = self.judge(self.embed(x).detach());
         let loss = d_loss(s.objective, on_real, self.judge(self.supervise(codes).detach()), s.smooth.into());
-        // Of the generator's own codes only what is generated counts: real ones count once.
+        // The generator's codes before supervision add a generated term only: the real term counts once.
         let loss = loss + self.judge(codes).softplus().mean_all();
         round.metric("d_loss", loss);
         let learns = (loss - f64::from(s.critic_threshold)).is_positive();
@@ -147,7 +147,7 @@ impl<'a, 'g> Nets<'a, 'g> {
     }
 }
 
-/// The square root of what may be 0.
+/// Square root with a finite gradient at 0.
 fn root(x: Var) -> Var {
     (x + 1e-12).sqrt()
 }

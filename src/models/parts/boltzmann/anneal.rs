@@ -1,5 +1,5 @@
-//! What a machine's likelihood is computed from: annealed importance sampling of its partition function (Neal 2001;
-//! Salakhutdinov and Murray 2008), and the variational bound of examples up to it.
+//! Graphs for a machine's likelihood: annealed importance sampling of its partition function (Neal 2001; Salakhutdinov
+//! and Murray 2008), and a variational bound on log p(x) + log Z for examples.
 
 use super::{Machine, bernoulli, layer_name};
 use crate::graph::{Graph, Init, Var};
@@ -9,7 +9,8 @@ pub const TEMPERATURES: usize = 25;
 /// Name of the state group that holds the annealed chains.
 const ANNEALED: &str = "annealed";
 
-/// Biases `[n_l]` of all layers of the machine without weights where annealing starts: inputs of the graph.
+/// Biases `[n_l]` of all layers of the base machine, which has no weights and starts the annealing: inputs of the
+/// graph.
 fn base<'g>(graph: &'g Graph, widths: &[usize]) -> Vec<Var<'g>> {
     widths.iter().enumerate().map(|(l, n)| graph.input(&layer_name(l), &[*n])).collect()
 }
@@ -21,8 +22,7 @@ fn annealed<'g>(graph: &'g Graph, widths: &[usize], runs: usize) -> Vec<(usize, 
     odd.map(|(l, n)| (l, graph.state(group, &layer_name(l), &[runs, *n], Init::Const(0.0)))).collect()
 }
 
-/// The graph that draws the chains from the machine without weights, whose biases are the inputs `layer0`, `layer1`,
-/// ...
+/// The graph that draws the chains from the base machine, whose biases are the inputs `layer0`, `layer1`, ...
 pub fn start(widths: &[usize], runs: usize) -> Graph {
     let graph = Graph::new();
     {
@@ -35,13 +35,15 @@ pub fn start(widths: &[usize], runs: usize) -> Graph {
     graph
 }
 
-/// The graph that takes the chains through the next [`TEMPERATURES`] of `rounds` times as many, those that the clock
-/// says: inputs as of [`start`] -> `log_weight` `[runs]`, what the logarithms of their importance weights gain.
+/// The graph that takes the chains through the next [`TEMPERATURES`] of the `rounds * TEMPERATURES` temperatures; the
+/// clock tells which. Inputs as of [`start`] -> `log_weight` `[runs]`, the gain of the logarithms of the importance
+/// weights.
 ///
 /// At inverse temperature t the machine has the energy (1 - t) E_base + t E. With the even layers summed out, each of
-/// their units contributes softplus(a + t d) to the log-probability, where a is its base bias and d what it gets in all
-/// less a. The gain is the difference of two of those at nearly the same t, which would cancel: it is computed as
-/// Δt d times the mean of σ(a + t d) in between, by Simpson's rule, whose error is of the order of (Δt d)⁵.
+/// their units contributes softplus(a + t d) to the log-probability, where a is its base bias and d its total input
+/// minus a. The gain is the difference of two such terms at nearly the same t, and would lose digits by cancellation.
+/// It is computed as Δt d times the mean of σ(a + t d) in between, by Simpson's rule, whose error is of the order of
+/// (Δt d)⁵.
 pub fn annealing(name: &str, widths: &[usize], runs: usize, rounds: usize) -> Graph {
     let graph = Graph::new();
     let step = 1.0 / (rounds * TEMPERATURES) as f64;
@@ -73,7 +75,7 @@ pub fn annealing(name: &str, widths: &[usize], runs: usize, rounds: usize) -> Gr
     graph
 }
 
-/// The machines between one without weights and the one whose partition function is wanted.
+/// The path from the base machine to the machine whose partition function is estimated.
 struct Path<'g> {
     machine: Machine<'g>,
     base: Vec<Var<'g>>,
@@ -81,17 +83,17 @@ struct Path<'g> {
 }
 
 impl<'g> Path<'g> {
-    /// A vector `[n_l]` for each of the chains.
+    /// A vector `v` `[n_l]`, repeated for each chain: `[runs, n_l]`.
     fn rows(&self, l: usize, v: Var<'g>) -> Var<'g> {
         v.along(1, &[self.runs, self.machine.widths[l]])
     }
 
-    /// The machine's biases of layer l less the base ones, `[n_l]`.
+    /// The machine's biases of layer l minus its base biases, `[n_l]`.
     fn own(&self, l: usize) -> Var<'g> {
         self.machine.bias(l) - self.base[l]
     }
 
-    /// What layer l gets in the machine less its base biases, given its neighbours, `[runs, n_l]`.
+    /// Total input of layer l in the machine minus its base biases, given its neighbours, `[runs, n_l]`.
     fn excess(&self, l: usize, x: &[Var<'g>]) -> Var<'g> {
         self.machine.from_neighbours(l, x) + self.rows(l, self.own(l))
     }
@@ -104,7 +106,8 @@ impl<'g> Path<'g> {
 
 /// A lower bound on log p(x) + log Z, `[rows]` in nats, of visible units `[rows, n_0]`: mean-field expectation of the
 /// negative energy plus entropy (Salakhutdinov and Hinton 2009, equation 6), with the even hidden layers summed out
-/// given the odd ones. It is linear in the visible units, so that grey ones give the mean over what they may turn out.
+/// given the odd ones. For given hidden means it is linear in the visible units, so that grey values give the mean over
+/// their binary draws.
 pub fn bound<'g>(machine: &Machine<'g>, visible: Var<'g>, rounds: usize) -> Var<'g> {
     let mut x = machine.mean_field(visible, rounds);
     let total = |l: usize, x: &[Var<'g>]| {

@@ -10,24 +10,24 @@ use crate::{
     settings::Settings,
 };
 
-/// The most hidden layers.
+/// Maximum number of hidden layers.
 pub const LAYERS: usize = 3;
-/// Phases in which the layers are trained one after the other, each in turn with the values of `cd`.
+/// Names of the pretraining phases: one row for each pair of layers, one entry for each value of `cd`.
 const PRETRAINING: [[&str; 4]; LAYERS] = [
     ["rbm1", "rbm1-2", "rbm1-3", "rbm1-4"],
     ["rbm2", "rbm2-2", "rbm2-3", "rbm2-4"],
     ["rbm3", "rbm3-2", "rbm3-3", "rbm3-4"],
 ];
-/// Name of the one round that makes a machine of the layers and starts its chains.
+/// Name of the one round that assembles the machine from its layers and starts its chains.
 const ASSEMBLY: &str = "assembly";
 /// Name of the phase in which all layers learn.
 const JOINT: &str = "dbm";
 /// Name of the state group of the running means of all layers under the data.
 const MEANS: &str = "dbm.means";
 
-/// Share of the newest batch in the running means.
+/// Weight of the newest batch in the running means.
 const NEWEST: f64 = 0.02;
-/// Rounds over which a rate rises from a fifth, as it does with a momentum that rises from 0.5 to 0.9.
+/// Steps over which a rate rises from a fifth to its value: the growth of 1 / (1 - momentum) from momentum 0.5 to 0.9.
 const RISE: f64 = 1000.0;
 
 /// The machine's training in the graph of one round.
@@ -38,17 +38,16 @@ pub struct Learning<'a, 'g> {
     pub widths: &'a [usize],
     /// The step at which this phase starts.
     pub from: u64,
-    /// The step at which its rate has fallen to what the schedule ends with.
+    /// The step at which the schedule of its rate ends.
     pub until: u64,
-    /// Its learning rate at the start.
+    /// Its learning rate, before the schedule and the initial rise.
     pub rate: f32,
 }
 
-/// The machine's training up to the step `until`: its layers one by one, where `pretrain` wants that, the assembly, all
-/// layers at this rate.
+/// The phases that train the machine up to the step `until`: its layers one by one if `pretrain` is above 0, then the
+/// assembly, then all layers at the learning rate `rate`.
 ///
-/// # Errors
-/// More values of `cd` than there are phases for, or a pretraining that leaves no step.
+/// # Errors More values of `cd` than there are phases for, or a pretraining that leaves no step for all layers.
 pub fn phases(s: &Settings, examples: &Examples, widths: &[usize], rate: f32, until: u64) -> Result<Vec<Phase>> {
     let parts = s.cd.len() as u64;
     if s.cd.len() > PRETRAINING[0].len() {
@@ -83,7 +82,7 @@ pub fn phases(s: &Settings, examples: &Examples, widths: &[usize], rate: f32, un
     Ok(phases)
 }
 
-/// Averages that gradients are made of: under the data, under the model, or weighted by what a critic says.
+/// Averages from which gradients are computed: under the data, under the model, or weighted by a critic's scores.
 struct Statistics<'g> {
     /// ⟨x_l x_{l+1}ᵀ⟩, `[n_l, n_{l+1}]`.
     products: Vec<Var<'g>>,
@@ -92,7 +91,7 @@ struct Statistics<'g> {
 }
 
 impl<'g> Statistics<'g> {
-    /// Of states or probabilities `[rows, n_l]` of all layers.
+    /// The averages of states or probabilities `[rows, n_l]` of all layers.
     fn of(x: &[Var<'g>]) -> Self {
         let product = |pair: &[Var<'g>]| {
             let shape = vec![pair[0].dim(1), pair[1].dim(1)];
@@ -111,7 +110,7 @@ impl<'g> Statistics<'g> {
         }
     }
 
-    /// These averages times a factor, plus others times another.
+    /// `factor` times these averages plus `share` times the averages `other`.
     fn blend(&self, factor: f64, other: &Self, share: f64) -> Self {
         let blend = |a: &[Var<'g>], b: &[Var<'g>]| a.iter().zip(b).map(|(a, b)| *a * factor + *b * share).collect();
         Self { products: blend(&self.products, &other.products), means: blend(&self.means, &other.means) }
@@ -133,8 +132,8 @@ impl<'g> Learning<'_, 'g> {
         Machine::new(self.round.graph, PRETRAINING[l][0], &self.widths[l..l + 2])
     }
 
-    /// How often what goes up from layer l and what comes down to it counts in its pair. In the machine, the layers
-    /// that have a neighbour on the other side too get about as much from there.
+    /// Factors on the input from layer l to l + 1, and from l + 1 to l, in their pair: 2 where the receiving layer has
+    /// another neighbour in the machine, whose input is about as large, else 1.
     fn doubling(&self, l: usize) -> (f64, f64) {
         let twice = |inner| if inner { 2.0 } else { 1.0 };
         (twice(l + 2 < self.widths.len()), twice(l > 0))
@@ -164,8 +163,9 @@ impl<'g> Learning<'_, 'g> {
         self.learn(&pair, &data.blend(1.0, &Statistics::of(&end), -1.0), &data.means, &offsets);
     }
 
-    /// A machine of the trained pairs, in which shared layers get the mean of their two biases; or, without pairs, one
-    /// whose visible biases explain the means of the data. Its chains and running means start at a batch.
+    /// Assembles the machine from the trained pairs: a layer of two pairs gets the mean of its two biases. Without
+    /// pretraining, the visible biases are set to the log-odds of the data's means. Chains and running means start from
+    /// a batch of data.
     fn assemble(&self) {
         let g = self.round.graph;
         let machine = Machine::new(g, MACHINE, self.widths);
@@ -181,7 +181,7 @@ impl<'g> Learning<'_, 'g> {
                 g.assign(machine.bias(l), (pairs[l - 1].bias(1) + pairs[l].bias(0)) * 0.5);
             }
         } else {
-            // Half a count more on both sides keeps the odds finite.
+            // Half a count added to the ones and to the zeros keeps the odds finite.
             let rows = self.round.s.chains as f64;
             let ones = data.sum(&[0]) + 0.5;
             g.assign(machine.bias(0), ones.log() - (rows + 1.0 - ones).log());
@@ -240,9 +240,9 @@ impl<'g> Learning<'_, 'g> {
         self.learn(&machine, &ascent, &positive.means, &offsets);
     }
 
-    /// One update of a machine, up along these differences of statistics, with its layers centred at the offsets
-    /// `[n_l]` (Montavon and Müller 2012), written for biases of layers that are not (Melchior et al. 2016, section 3).
-    /// `active` are the means of all layers under the data, `[n_l]`.
+    /// One update of a machine by gradient ascent along `ascent`, a difference of statistics, with layers centred at
+    /// the offsets `[n_l]` (Montavon and Müller 2012), written for the biases of an uncentred machine (Melchior et al.
+    /// 2016, section 3). `active` are the means of all layers under the data, `[n_l]`.
     fn learn(&self, machine: &Machine<'g>, ascent: &Statistics<'g>, active: &[Var<'g>], offsets: &[Var<'g>]) {
         let (g, s, top) = (self.round.graph, self.round.s, machine.top());
         let outer = |a: Var<'g>, b: Var<'g>| {
@@ -300,7 +300,7 @@ impl<'g> Learning<'_, 'g> {
     }
 }
 
-/// Scales the columns of weights `[m, n]`, each what an upper unit gets from below, down to this norm at most.
+/// Scales the columns of weights `w` `[m, n]`, each the weights into one upper unit, down to a norm of at most `limit`.
 fn limit_columns<'g>(g: &'g Graph, w: Var<'g>, limit: f64) {
     let norm = (w.square().sum(&[0]) + 1e-12).sqrt();
     let scale = ((norm - limit).relu() + limit).recip() * limit;

@@ -3,7 +3,7 @@
 //!
 //! E(x_0 .. x_L) = - Σ_l x_lᵀ W_l x_{l+1} - Σ_l b_lᵀ x_l.
 //!
-//! Given the odd layers, the even ones are independent, and the other way round: everything here goes back to that.
+//! Given the odd layers, the units of the even layers are independent, and vice versa: all sampling here rests on this.
 
 pub mod anneal;
 mod learning;
@@ -41,8 +41,7 @@ pub fn layer_name(l: usize) -> String {
 
 /// The widths of all layers for grey images, the visible one first.
 ///
-/// # Errors
-/// Examples that are no grey images, more layers than a machine may have.
+/// # Errors Examples that are not grey images; more hidden layers than [`LAYERS`].
 pub fn widths(s: &Settings, examples: &Examples) -> Result<Vec<usize>> {
     let &[1, height, width] = examples.shape.as_slice() else {
         return Err(Error::usage(format!(
@@ -55,7 +54,7 @@ pub fn widths(s: &Settings, examples: &Examples) -> Result<Vec<usize>> {
     Ok([&[height * width], s.layers.as_slice()].concat())
 }
 
-/// Refuses more layers than a machine may have.
+/// Refuses more hidden layers than [`LAYERS`].
 pub fn check_layers(s: &Settings) -> Result<()> {
     if s.layers.len() > LAYERS {
         return Err(Error::usage(format!("`layers` takes at most {LAYERS} widths, not {}", s.layers.len())));
@@ -63,9 +62,9 @@ pub fn check_layers(s: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// A machine's weights and biases, a state group of a graph, and what follows from them.
+/// A machine in a graph: its weights and biases are one state group.
 pub struct Machine<'g> {
-    /// The parameters as a network, for what updates networks.
+    /// The parameters as a network, for code that updates networks.
     pub net: Net<'g>,
     /// Units in each layer, the visible one first.
     pub widths: Vec<usize>,
@@ -75,7 +74,7 @@ impl<'g> Machine<'g> {
     /// The machine whose parameters are the state group `name`.
     pub fn new(graph: &'g Graph, name: &str, widths: &[usize]) -> Self {
         let machine = Self { net: Net::new(graph, name, Start::Uniform, Mode::Train), widths: widths.to_vec() };
-        // Named here, so that every graph has them all and in one order.
+        // Declared here, so that every graph has all parameters in the same order.
         for l in 0..machine.top() {
             machine.weight(l);
         }
@@ -89,7 +88,7 @@ impl<'g> Machine<'g> {
         self.net.graph
     }
 
-    /// The number of the topmost layer.
+    /// Index of the topmost layer.
     pub fn top(&self) -> usize {
         self.widths.len() - 1
     }
@@ -105,17 +104,17 @@ impl<'g> Machine<'g> {
         self.graph().state(self.net.params, &layer_name(l), &[self.widths[l]], Init::Const(0.0))
     }
 
-    /// What layer l gets from states `[rows, n_{l-1}]` of the layer below, `[rows, n_l]`.
+    /// Input `[rows, n_l]` of layer l from states `[rows, n_{l-1}]` of the layer below.
     pub fn from_below(&self, l: usize, below: Var<'g>) -> Var<'g> {
         below.matmul(self.weight(l - 1))
     }
 
-    /// What layer l gets from states `[rows, n_{l+1}]` of the layer above, `[rows, n_l]`.
+    /// Input `[rows, n_l]` of layer l from states `[rows, n_{l+1}]` of the layer above.
     pub fn from_above(&self, l: usize, above: Var<'g>) -> Var<'g> {
         up_weight(self.weight(l), above)
     }
 
-    /// What layer l gets from its neighbours in the states of all layers, `[rows, n_l]`, without its biases.
+    /// Input `[rows, n_l]` of layer l from its neighbours, given states `x` of all layers, without its biases.
     pub fn from_neighbours(&self, l: usize, x: &[Var<'g>]) -> Var<'g> {
         match l {
             0 => self.from_above(0, x[1]),
@@ -124,7 +123,7 @@ impl<'g> Machine<'g> {
         }
     }
 
-    /// The probabilities of layer l `[rows, n_l]` for what it gets from its neighbours.
+    /// The probabilities `[rows, n_l]` of layer l for the input `total` from its neighbours, without its biases.
     pub fn probabilities(&self, l: usize, total: Var<'g>) -> Var<'g> {
         (total + self.bias(l).along(1, &total.shape())).sigmoid()
     }
@@ -134,8 +133,8 @@ impl<'g> Machine<'g> {
         self.probabilities(l, self.from_neighbours(l, x))
     }
 
-    /// A bottom-up pass: the hidden layers' probabilities, each for the one below. A layer that the machine puts
-    /// between two gets twice what comes from below, in place of what it would get from above.
+    /// A bottom-up pass: the visible layer, then the probabilities of each hidden layer given the layer below. A layer
+    /// between two others gets twice its input from below, in place of the input from above.
     pub fn upward(&self, visible: Var<'g>) -> Vec<Var<'g>> {
         let mut x = vec![visible];
         for l in 1..=self.top() {
@@ -145,9 +144,9 @@ impl<'g> Machine<'g> {
         x
     }
 
-    /// Means of all layers given the visible one `[rows, n_0]`, each hidden unit independent of the others: this many
-    /// rounds of updates, layer by layer from below, from a bottom-up pass on (Salakhutdinov and Hinton 2009, section
-    /// 2.3). An update of a layer given the others never lowers the bound, which updates of all at once may.
+    /// Means of all layers given the visible one `[rows, n_0]`, each hidden unit independent of the others: a bottom-up
+    /// pass, then `rounds` rounds of updates, layer by layer from below (Salakhutdinov and Hinton 2009, section 2.3).
+    /// An update of one layer given the others never lowers the bound; an update of all layers at once may lower it.
     pub fn mean_field(&self, visible: Var<'g>, rounds: usize) -> Vec<Var<'g>> {
         let mut x = self.upward(visible);
         for _ in 0..rounds {
@@ -177,8 +176,8 @@ impl<'g> Machine<'g> {
         self.widths.iter().enumerate().map(state).collect()
     }
 
-    /// Moves the first `rows` of the persistent chains on by some sweeps and puts them behind the others, which the
-    /// next commit carries out. Returns their new states, and the probabilities that each layer was last drawn with.
+    /// Advances the first `rows` persistent chains by `sweeps` sweeps and moves them to the end of the chains; the next
+    /// commit stores the states. Returns their new states, and the probabilities from which each layer was last drawn.
     pub fn advance(&self, chains: usize, rows: usize, sweeps: usize) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
         let all = self.chains(chains);
         let mut x: Vec<Var> = all.iter().map(|x| x.slice(&[0, 0], &[rows, x.dim(1)])).collect();
@@ -192,7 +191,7 @@ impl<'g> Machine<'g> {
     }
 }
 
-/// The graph that draws samples from a generator whose prior moves a machine's chains on.
+/// The graph that draws samples from a generator whose prior advances a machine's chains.
 pub fn chain_sampler(game: &Game) -> Graph {
     Graph::build(|graph| {
         let net = Net::new(graph, sampled(game.s), Start::Uniform, Mode::Eval);
@@ -202,12 +201,12 @@ pub fn chain_sampler(game: &Game) -> Graph {
     })
 }
 
-/// States `[rows, n]` above weights `w` `[m, n]` -> x wᵀ, `[rows, m]`: the weights as they are stored.
+/// States `[rows, n]` above weights `w` `[m, n]` -> x wᵀ, `[rows, m]`, without a transposed copy of the weights.
 fn up_weight<'g>(w: Var<'g>, x: Var<'g>) -> Var<'g> {
     w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), w.dim(0)])
 }
 
-/// Units that are 1 with these probabilities, else 0.
+/// Binary units: 1 with probability `p`, else 0.
 pub fn bernoulli(p: Var) -> Var {
     (p - p.graph().random(Dist::Uniform, &p.shape())).is_positive()
 }
