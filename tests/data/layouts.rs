@@ -245,7 +245,7 @@ fn a_share_is_held_out_where_there_is_no_test_part() {
     let options = Options { holdout: 0.5, ..Options::default() };
     let few = few.path().to_str().unwrap();
     assert!(
-        open_test(few, &options).unwrap().is_none() && open(few, &options).unwrap().to_string().contains("too few")
+        open_test(few, &options).unwrap().is_none() && open(few, &options).unwrap().to_string().contains("too small")
     );
 }
 
