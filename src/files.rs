@@ -17,7 +17,8 @@ pub(crate) const UNFINISHED: &str = ".unfinished-";
 /// Opens a file to read. Anything but a regular file is refused before it is opened, because opening a pipe would
 /// block.
 ///
-/// # Errors Those of the system, and one that says what the path is instead of a file.
+/// # Errors
+/// Those of the system, and one that says what the path is instead of a file.
 pub fn open(path: &Path) -> io::Result<File> {
     regular(path)?;
     File::open(path)
@@ -25,7 +26,8 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// All bytes of a file.
 ///
-/// # Errors Those of [`open`], and `OutOfMemory` if there is no memory for the bytes.
+/// # Errors
+/// Those of [`open`], and `OutOfMemory` if there is no memory for the bytes.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
     let room = memory::room(file.metadata()?.len() as usize);
@@ -36,7 +38,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The text of a file, within the bound on sizes ([`memory::most`]).
 ///
-/// # Errors Those of [`read`], and those for a file that is too large or not UTF-8.
+/// # Errors
+/// Those of [`read`], and those for a file that is too large or not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     regular(path)?;
     let (len, most) = (fs::metadata(path)?.len(), memory::most().map_err(io::Error::other)?);

@@ -56,7 +56,8 @@ impl Display for Free {
 
 /// The memory that is free now; `None` if the system does not tell.
 ///
-/// # Errors `Usage` if `SADDLE_MEMORY` is set and not a size.
+/// # Errors
+/// `Usage` if `SADDLE_MEMORY` is set and not a size.
 pub fn free() -> Result<Option<Free>> {
     let kib = |file: &str, name: &str| kibibytes(&fs::read_to_string(file).unwrap_or_default(), name);
     if let Some(limit) = variable(MEMORY)? {
@@ -90,7 +91,8 @@ impl Display for Most {
 /// The one bound on sizes that files claim or unpack to: `SADDLE_MAX_DATA`, else half of the memory that was free at
 /// the first call, if known.
 ///
-/// # Errors `Usage` if a variable is set and not a size.
+/// # Errors
+/// `Usage` if a variable is set and not a size.
 pub fn most() -> Result<Most> {
     static FOUND: OnceLock<Most> = OnceLock::new();
     if let Some(bytes) = variable(MAX_DATA)? {
@@ -114,7 +116,8 @@ pub fn most() -> Result<Most> {
 /// Fails if `bytes` cannot be allocated, so that the allocation that follows neither aborts the process nor gets it
 /// killed.
 ///
-/// # Errors `Device`: the request can be tried again with more memory.
+/// # Errors
+/// `Device`: the request can be tried again with more memory.
 pub fn ensure(bytes: u64) -> Result<()> {
     let lacking = || format!("there is no memory for {}", mib(bytes));
     if bytes > UNASKED_BYTES

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::Checkpoint,
-    data::{BUILT_IN, Columns, Dataset, Items, Series},
+    data::{BUILT_IN, Columns, Dataset, Series},
     error::{Error, Result},
     files::sha256,
 };
@@ -54,7 +54,8 @@ impl Origin {
 
     /// The description in a checkpoint; `None` in a checkpoint of an earlier version.
     ///
-    /// # Errors An entry that cannot be read, or whose classes are not as many as the model's.
+    /// # Errors
+    /// An entry that cannot be read, or whose classes are not as many as the model's.
     pub fn in_checkpoint(checkpoint: &Checkpoint) -> Result<Option<Self>> {
         let Some(text) = checkpoint.meta.get(DATA) else { return Ok(None) };
         let origin: Self = serde_json::from_str(text)
@@ -76,7 +77,8 @@ impl Origin {
 /// The present path of the data that a run names `data`: relative to the current folder or, if nothing is there, to the
 /// folder in which training was started.
 ///
-/// # Errors A path at which there is nothing, relative to either folder.
+/// # Errors
+/// A path at which there is nothing, relative to either folder.
 pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
     let is_here = BUILT_IN.iter().any(|(name, _)| *name == data) || Path::new(data).exists();
     let Some(folder) = checkpoint.meta.get(FOLDER).filter(|_| !is_here) else { return Ok(data.into()) };
@@ -93,11 +95,7 @@ pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
 /// SHA-256 of the items of a data set and their classes.
 pub fn digest(dataset: &Dataset) -> String {
     let extents = dataset.shape.iter().chain([&dataset.stack]).flat_map(|n| (*n as u64).to_le_bytes());
-    let items = match &dataset.items {
-        Items::Bytes(bytes) => &bytes[..],
-        Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
-    };
-    let classes = dataset.labels.as_ref().map_or(&[][..], |labels| bytemuck::cast_slice(&labels.ids));
+    let [items, classes] = dataset.content();
     sha256([&extents.collect::<Vec<u8>>(), items, classes])
 }
 
@@ -116,7 +114,8 @@ pub enum Comparison {
 
 /// Compares a data set, with its description `now`, to the description in a checkpoint.
 ///
-/// # Errors Entries of the checkpoint that cannot be read.
+/// # Errors
+/// Entries of the checkpoint that cannot be read.
 pub fn compare(checkpoint: &Checkpoint, dataset: &Dataset, now: &Origin) -> Result<Comparison> {
     let Some(then) = Origin::in_checkpoint(checkpoint)? else { return Ok(Comparison::Unknown) };
     let read = |text: &str| {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, sha256, write_atomically};
-use crate::settings::{Change, Key, Layer, Menu, RUN_FILE as SETTINGS, Resume, Settings};
+use crate::settings::{Change, Key, Layer, Menu, RUN_FILE, Resume, Settings};
 
 /// Parent folder of runs without `--out`.
 const RUNS: &str = "runs";
@@ -67,10 +67,10 @@ impl Run {
             Err(error) => error.to_string(),
             Ok(found) if !found.is_dir() => "it is a file, and a run is a folder such as runs/dcgan-digits-001".into(),
             Ok(_) if is_lost(folder)? => {
-                format!("it has no {SETTINGS}; go on with it, and that is written anew: {}", resumption(folder))
+                format!("it has no {RUN_FILE}; go on with it, and that is written anew: {}", resumption(folder))
             }
-            Ok(_) if !folder.join(SETTINGS).exists() => {
-                format!("it has no {SETTINGS}, so it is not the folder of a run")
+            Ok(_) if !folder.join(RUN_FILE).exists() => {
+                format!("it has no {RUN_FILE}, so it is not the folder of a run")
             }
             Ok(_) => {
                 let read = || Settings::written(variants, &Written::read(folder)?.layer);
@@ -87,7 +87,8 @@ impl Run {
     /// The settings come from `run.toml`, which must fit the newest good checkpoint; if the file is missing, they come
     /// from that checkpoint.
     ///
-    /// # Errors A folder that is not a run; a `run.toml` that is damaged or has settings of a different run; a change
+    /// # Errors
+    /// A folder that is not a run; a `run.toml` that is damaged or has settings of a different run; a change
     /// in `layers` that a resumed run cannot make; a run that another process trains.
     pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Resumed> {
         let checkpoints = folder.join(CHECKPOINTS);
@@ -102,7 +103,7 @@ impl Run {
         let (settings, notes) = match (Written::read(folder), kept) {
             (Ok(written), kept) => written.agreed(kept, variants, step)?,
             (Err(_), Some(kept)) => {
-                (kept, vec![format!("{SETTINGS} is missing: written anew, as the checkpoint has it")])
+                (kept, vec![format!("{RUN_FILE} is missing: written anew, as the checkpoint has it")])
             }
             (Err(error), None) => return Err(error),
         };
@@ -191,7 +192,7 @@ impl Run {
     pub fn save_settings(&self) -> Result<()> {
         let text = self.settings.to_toml();
         let text = format!("{text}\n{DIGEST}{}\n", sha256([&text]));
-        write_atomically(&self.folder.join(SETTINGS), text.as_bytes())
+        write_atomically(&self.folder.join(RUN_FILE), text.as_bytes())
     }
 }
 
@@ -225,7 +226,7 @@ struct Written {
 
 impl Written {
     fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(SETTINGS);
+        let path = folder.join(RUN_FILE);
         let name = path.display().to_string();
         let text = files::read_text(&path)
             .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
@@ -238,7 +239,8 @@ impl Written {
 
     /// The settings to resume with at `step`, given the settings `kept` in the checkpoint, and notes for the user.
     ///
-    /// # Errors A difference that a resumed run cannot have; a file that is cut short.
+    /// # Errors
+    /// A difference that a resumed run cannot have; a file that is cut short.
     fn agreed(self, kept: Option<Settings>, variants: &[Menu], step: u64) -> Result<(Settings, Vec<String>)> {
         let Self { name, layer, is_whole } = self;
         let Some(kept) = kept else {
@@ -309,7 +311,7 @@ fn with_remedy(error: Error, folder: &Path) -> Error {
     let keeps = |checkpoint: &Checkpoint| checkpoint.meta.contains_key(checkpoint::SETTINGS);
     match checkpoint::latest(&folder.join(CHECKPOINTS)) {
         Ok(Some((path, checkpoint))) if keeps(&checkpoint) => Error::usage(format!(
-            "{error}; `{}` has the settings too: remove {SETTINGS}, and this writes it anew: {}",
+            "{error}; `{}` has the settings too: remove {RUN_FILE}, and this writes it anew: {}",
             path.display(),
             resumption(folder)
         )),
@@ -320,7 +322,7 @@ fn with_remedy(error: Error, folder: &Path) -> Error {
 /// Whether a folder has checkpoints but no `run.toml`.
 fn is_lost(folder: &Path) -> Result<bool> {
     let has = |name: &String| checkpoint::step_of(Path::new(name)).is_some();
-    Ok(folder.is_dir() && !folder.join(SETTINGS).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
+    Ok(folder.is_dir() && !folder.join(RUN_FILE).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
 }
 
 /// The command that resumes the run in a folder.
@@ -428,7 +430,7 @@ fn refuse_used(folder: &Path) -> Result<()> {
         return Err(Error::usage(format!("--out: `{name}` is a file; name a folder that is empty or does not exist")));
     }
     let used = names(folder)?.iter().any(|name| name != LOCK && !name.starts_with(UNFINISHED));
-    if used && folder.join(SETTINGS).exists() {
+    if used && folder.join(RUN_FILE).exists() {
         return Err(Error::usage(format!(
             "--out: `{name}` already holds a run; continue it with --resume or name another folder"
         )));

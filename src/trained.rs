@@ -78,15 +78,23 @@ impl Trained {
     /// The model on a device with the checkpoint's states, ready to run those of `graphs` that it has; on the best
     /// device if `adapter` is `None`.
     ///
-    /// # Errors A device that cannot be used, a plan that does not fit, states that do not fit the settings.
+    /// # Errors
+    /// A device that cannot be used, a plan that does not fit, states that do not fit the settings.
     pub fn session(&self, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
+        self.session_of(&self.model()?, graphs, adapter)
+    }
+
+    /// [`Trained::session`] for who has built [`Trained::model`] already.
+    ///
+    /// # Errors
+    /// Those of [`Trained::session`].
+    pub fn session_of(&self, model: &Model, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
         let here = |e: Error| e.at(&self.path.display().to_string());
-        let model = self.model()?;
         let (runner, caps, _) = session::open_device(adapter)?;
         let plans = Plans::new(model.named(graphs), &caps, None)?;
         session::check_states(&self.checkpoint, &plans).map_err(here)?;
         session::ensure_memory(&plans, runner.as_ref())?;
-        let mut session = Session::new(runner, &self.settings, self.examples.clone(), &model, plans)?;
+        let mut session = Session::new(runner, &self.settings, self.examples.clone(), model, plans)?;
         session.restore(&self.checkpoint).map_err(here)?;
         Ok(session)
     }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use saddle::{
     checkpoint::{Checkpoint, Tensor},
     graph::{Field, Op},
+    models::Model,
+    reference::Reference,
+    settings::Settings,
 };
 use training::{Device, model, reference, settings, suited};
 
@@ -225,6 +228,16 @@ fn the_gpu_runner_agrees_with_pytorch_and_the_cpu_runner() {
     }
 }
 
+/// The settings of a case, its model, the states before the first round, and the interpreter in these states.
+fn at_start(assignments: &[&str]) -> (Settings, Model, Checkpoint, Reference) {
+    let s = settings(assignments);
+    let dataset = suited(&s, 28);
+    let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
+    let model = model(&s, &dataset);
+    let r = reference(&s, &dataset, &model, &start);
+    (s, model, start, r)
+}
+
 /// The graphs' own f64, in which nothing is magnified: what differs from PyTorch here is a formula, not a rounding.
 #[test]
 #[ignore = "takes minutes in plain loops; SADDLE_TORCH_CASE names one case"]
@@ -232,11 +245,7 @@ fn the_f64_interpreter_agrees_with_pytorch() {
     let only = std::env::var("SADDLE_TORCH_CASE").ok();
     for (name, assignments, metrics, _) in CASES.iter().filter(|(name, ..)| only.as_deref().is_none_or(|o| o == *name))
     {
-        let s = settings(assignments);
-        let dataset = suited(&s, 28);
-        let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
-        let model = model(&s, &dataset);
-        let mut r = reference(&s, &dataset, &model, &start);
+        let (_, model, _, mut r) = at_start(assignments);
         let names = model.round().metrics();
         let node = |metric: &&str| names.iter().find(|(name, _)| name == metric).unwrap().1;
         let nodes: Vec<_> = metrics.iter().map(node).collect();
@@ -258,11 +267,7 @@ fn export_for_torch() {
     let folder = PathBuf::from(std::env::var("SADDLE_TORCH_DIR").expect("SADDLE_TORCH_DIR: a folder to write to"));
     std::fs::create_dir_all(&folder).unwrap();
     for (name, assignments, metrics, _) in CASES {
-        let s = settings(assignments);
-        let dataset = suited(&s, 28);
-        let start = Device::Cpu.session(&s, &dataset).checkpoint().unwrap();
-        let model = model(&s, &dataset);
-        let mut r = reference(&s, &dataset, &model, &start);
+        let (s, model, start, mut r) = at_start(assignments);
         let mut tensors = start.tensors;
         for round in 0..ROUNDS {
             r.clock.step = round;

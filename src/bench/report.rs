@@ -9,8 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::Result,
-    gpu,
+    gpu::{self, Listed},
     kernels::{Caps, Cost},
 };
 
@@ -51,11 +50,10 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A device with its driver, that plans and launches assume `caps` of.
-    pub fn new(schema: u32, device: String, caps: &Caps) -> Result<Self> {
-        let (list, _) = gpu::list()?;
+    /// `device`, with the capabilities `caps` that plans and launches rely on, and what `list` says of its adapter.
+    pub fn new(schema: u32, device: String, caps: &Caps, list: &[Listed]) -> Self {
         let listed = list.iter().find(|listed| device.starts_with(&listed.name));
-        Ok(Self {
+        Self {
             schema,
             saddle: env!("CARGO_PKG_VERSION").into(),
             wgpu: gpu::WGPU_VERSION.into(),
@@ -63,7 +61,7 @@ impl Subject {
             adapter: serde_json::to_value(listed).expect("plain data is JSON"),
             device,
             caps: serde_json::to_value(caps).expect("plain data is JSON"),
-        })
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
     bench::{self, CASES, Effort, Report, SCHEMA, Subject},
     error::{Error, Result, unknown},
     files::{ensure_writable, read_text, write_atomically},
-    gpu, session,
+    gpu::{self, Listed},
+    session,
 };
 
 /// Measures devices, or compares earlier results.
@@ -24,7 +25,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         one => vec![one.map(String::from)],
     };
     for adapter in &adapters {
-        let report = measured(args, adapter.as_deref(), &cases)?;
+        let report = measured(args, adapter.as_deref(), &list, &cases)?;
         print(bench::table(&report))?;
         if let Some(file) = &args.json {
             let name = adapter.as_deref().filter(|_| adapters.len() > 1);
@@ -56,7 +57,7 @@ fn numbered(file: &Path, device: &str) -> PathBuf {
     file.with_file_name(format!("{stem}-{device}{ending}"))
 }
 
-fn measured(args: &BenchArgs, adapter: Option<&str>, cases: &[&bench::Case]) -> Result<Report> {
+fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&bench::Case]) -> Result<Report> {
     let open = || {
         let (mut runner, caps, _) = session::open_device(adapter)?;
         if args.half {
@@ -99,7 +100,7 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, cases: &[&bench::Case]) -> 
         progress.report(i as u64 + 1, &format!("{} {}", kind.kernel, kind.shape));
         kernels.push(kind.measure(&open, effort, &ceilings)?);
     }
-    Ok(Report { subject: Subject::new(SCHEMA, device, &caps)?, ceilings, rounds, kernels })
+    Ok(Report { subject: Subject::new(SCHEMA, device, &caps, list), ceilings, rounds, kernels })
 }
 
 fn compare(files: &[PathBuf], out: &Path) -> Result<()> {

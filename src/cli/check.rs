@@ -73,7 +73,8 @@ pub fn check(args: &CheckArgs) -> Result<()> {
 }
 
 fn started(device: String, caps: &Caps) -> Result<Report> {
-    let subject = Subject::new(SCHEMA, device, caps)?;
+    let (list, _) = gpu::list()?;
+    let subject = Subject::new(SCHEMA, device, caps, &list);
     Ok(Report { subject, kernels: vec![], trainings: vec![], stopped: None, seconds: 0.0 })
 }
 

@@ -76,7 +76,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if test.is_none() {
         tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));
     }
-    let session = trained.session(&[SAMPLE, BOUND], args.adapter.as_deref())?;
+    let session = trained.session_of(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
     if args.importance.is_some() && session.latent_size() == 0 {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }

@@ -42,7 +42,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if model.named(&[graph]).next().is_none() {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
-    let mut session = trained.session(&[graph], args.adapter.as_deref())?;
+    let mut session = trained.session_of(&model, &[graph], args.adapter.as_deref())?;
     let drawn = draw(args, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.shape);
     write(args, &ending, examples, &drawn)?;

@@ -57,7 +57,8 @@ impl Asked {
 
     /// The held-out examples of the run's data, if it has any.
     ///
-    /// # Errors A held-out part that exists and cannot be used.
+    /// # Errors
+    /// A held-out part that exists and cannot be used.
     pub fn held_out(&self) -> Result<Option<Dataset>> {
         let held_out = session::open_held_out(&self.at_data()?);
         let Some(dataset) = held_out.map_err(|e| e.at("the data of the run"))? else {

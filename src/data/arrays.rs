@@ -12,7 +12,7 @@ use super::scaling::{self, in_every_row};
 use super::{
     About, Dataset, Labels, Options, Series, Split, Wanted, digest, holdout, product, resized, set_name, unpack,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::settings::{Layout, Range, Scale};
 
 /// Labels are whole numbers of at most this magnitude.
@@ -201,8 +201,10 @@ impl Form {
 
     fn noun(self) -> String {
         match self {
-            Self::Points { size } => format!("points of {size} values"),
-            Self::Sequences { steps, features } => format!("sequences of {steps} steps of {features} values"),
+            Self::Points { size } => format!("points of {}", counted(size, "value")),
+            Self::Sequences { steps, features } => {
+                format!("sequences of {} of {}", counted(steps, "step"), counted(features, "value"))
+            }
             Self::Images { height, width, .. } => format!("images of {width}x{height}"),
         }
     }

@@ -347,6 +347,15 @@ impl Dataset {
         self.labels.as_ref().map_or(0, |labels| labels.names.len())
     }
 
+    /// The bytes of the items and of their classes, for digests.
+    pub fn content(&self) -> [&[u8]; 2] {
+        let items = match &self.items {
+            Items::Bytes(bytes) => &bytes[..],
+            Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
+        };
+        [items, self.labels.as_ref().map_or(&[], |labels| bytemuck::cast_slice(&labels.ids))]
+    }
+
     /// Indices of the items that make up example `i`: `i` itself, or in a stacked set three that are drawn
     /// independently.
     pub fn members(&self, i: usize) -> Vec<usize> {

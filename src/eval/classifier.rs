@@ -271,12 +271,7 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
 /// Path of a set's classifier in the cache. The name holds the set, a digest of its data and labels, the updates and
 /// the version.
 fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
-    let items = match &train.items {
-        Items::Bytes(bytes) => &bytes[..],
-        Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
-    };
-    let classes = train.labels.as_ref().map_or(&[][..], |labels| bytemuck::cast_slice(&labels.ids));
-    let digest = sha256([items, classes]);
+    let digest = sha256(train.content());
     let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
     let name = train.name.replace(|c: char| !c.is_alphanumeric(), "-");
     let file = format!("{name}-{}-{digest:.16}-{rounds}-v{RECIPE}.safetensors", extents.join("x"));

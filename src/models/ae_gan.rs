@@ -219,7 +219,7 @@ impl<'g> Players<'_, 'g> {
         let (s, x) = (self.s, self.x);
         let scale = 1.0 / (x.len() / x.dim(0)) as f64;
         let (beta, beta_neg) = (f64::from(s.beta), f64::from(s.beta_neg));
-        let posterior = |x| Posterior::of(&self.e, self.encode(x), self.nets.latent);
+        let posterior = |x| posterior(&self.e.untracked(), self.nets, x);
         self.nets.encode(&self.e, x);
         // Reconstruction error and divergence of each row.
         let terms = |x: Var<'g>, target: Var<'g>| {

@@ -127,7 +127,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
     let shape = [rows, widths[widths.len() - 1]];
     match s.prior {
-        Prior::Frozen | Prior::Refreshed | Prior::Features => {
+        Prior::Frozen | Prior::Refreshed => {
             let machine = Machine::new(graph, MACHINE, widths);
             let (_, drawn) = machine.advance(s.chains, rows, sweeps);
             let z = drawn[machine.top()];
@@ -136,6 +136,7 @@ fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, swee
         Prior::Normal => graph.random(Dist::Normal, &shape),
         Prior::Uniform => graph.random(Dist::Uniform, &shape) * 2.0 - 1.0,
         Prior::Bernoulli => bernoulli(graph.full(0.5, &shape)),
+        Prior::Features => unreachable!("`associative` has a prior of its own"),
     }
 }
 

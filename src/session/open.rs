@@ -165,7 +165,8 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
 /// Refuses plans that take more main memory than is free, the copies for a checkpoint included. The data set is in
 /// memory already.
 ///
-/// # Errors `Device` with the needed and the free memory, and its limit.
+/// # Errors
+/// `Device` with the needed and the free memory, and its limit.
 pub fn ensure_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
     let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
     // Writing a checkpoint takes a copy of the states, and the bytes of the file.

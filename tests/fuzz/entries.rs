@@ -4,15 +4,14 @@
 use std::{fs, path::Path};
 
 use saddle::{
-    checkpoint::{self, Checkpoint},
-    cpu::Cpu,
+    checkpoint::Checkpoint,
     data::{self, Options, Split},
-    engine::Plans,
-    error::{Error, Result},
+    error::Result,
     models,
-    run::{self, Run},
-    session::{self, Session},
+    run::Run,
+    session::Session,
     settings::{Layer, Settings},
+    trained::Trained,
 };
 use sha2::{Digest, Sha256};
 
@@ -62,18 +61,14 @@ fn sign(bytes: &[u8]) -> Vec<u8> {
     signed
 }
 
-/// What `saddle sample` makes of a checkpoint before it draws.
+/// Opens a checkpoint as `saddle sample` does, in the folder of a run.
 fn sampler(path: &Path) -> Result<Session> {
-    let checkpoint = Checkpoint::load(path)?;
-    let examples = session::examples_of(&checkpoint)?;
-    let settings = run::settings_of(&checkpoint, &models::menu(), path)?;
-    let settings = settings.ok_or_else(|| Error::failure(format!("there is no `{}`", checkpoint::SETTINGS)))?;
-    let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
-    let plans = Plans::new(model.named(&["sample"]), &Cpu::caps(), None)?;
-    session::check_states(&checkpoint, &plans)?;
-    let mut session = Session::new(Box::new(Cpu::new()), &settings, examples, &model, plans)?;
-    session.restore(&checkpoint)?;
-    Ok(session)
+    let folder = path.parent().expect("a file lies in a folder");
+    let checkpoints = folder.join("checkpoints");
+    fs::create_dir(&checkpoints).expect("a folder can be made");
+    fs::rename(path, checkpoints.join("step-000001.safetensors")).expect("a file can be moved");
+    fs::write(folder.join("run.toml"), "variant = \"gan\"\ndata = \"ring\"\n").expect("a file can be written");
+    Trained::open(folder)?.session(&[models::SAMPLE], Some("cpu"))
 }
 
 /// As points, pictures or symbols, and as windows of a series; series have no size, and few sets a part to test with.

@@ -46,7 +46,8 @@ impl Networks {
 
     /// Convolutional networks, for square images.
     ///
-    /// # Errors Examples that are not square images of an accepted size.
+    /// # Errors
+    /// Examples that are not square images of an accepted size.
     pub fn conv(s: &Settings, examples: &Examples) -> Result<Self> {
         image_shape(&s.variant, examples)?;
         Ok(Self { start: Start::Dcgan, family: Family::Conv(Conv::of(s)), ..Self::dense(s, examples) })
@@ -66,7 +67,8 @@ impl Networks {
 
     /// The networks of an autoencoder: recurrent for sequences; for other examples the setting `net` chooses.
     ///
-    /// # Errors Settings that do not fit the examples.
+    /// # Errors
+    /// Settings that do not fit the examples.
     pub fn autoencoder(s: &Settings, examples: &Examples) -> Result<Self> {
         if examples.shape.len() == 2 {
             let start = if examples.symbols() { Start::Xavier } else { Start::Uniform };

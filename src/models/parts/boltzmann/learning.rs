@@ -47,7 +47,8 @@ pub struct Learning<'a, 'g> {
 /// The phases that train the machine up to the step `until`: its layers one by one if `pretrain` is above 0, then the
 /// assembly, then all layers at the learning rate `rate`.
 ///
-/// # Errors More values of `cd` than there are phases for, or a pretraining that leaves no step for all layers.
+/// # Errors
+/// More values of `cd` than there are phases for, or a pretraining that leaves no step for all layers.
 pub fn phases(s: &Settings, examples: &Examples, widths: &[usize], rate: f32, until: u64) -> Result<Vec<Phase>> {
     let parts = s.cd.len() as u64;
     if s.cd.len() > PRETRAINING[0].len() {

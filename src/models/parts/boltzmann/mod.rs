@@ -41,7 +41,8 @@ pub fn layer_name(l: usize) -> String {
 
 /// The widths of all layers for grey images, the visible one first.
 ///
-/// # Errors Examples that are not grey images; more hidden layers than [`LAYERS`].
+/// # Errors
+/// Examples that are not grey images; more hidden layers than [`LAYERS`].
 pub fn widths(s: &Settings, examples: &Examples) -> Result<Vec<usize>> {
     let &[1, height, width] = examples.shape.as_slice() else {
         return Err(Error::usage(format!(
