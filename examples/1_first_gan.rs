@@ -35,7 +35,8 @@ fn critic<'g>(net: &Net<'g>, x: Var<'g>) -> Var<'g> {
 /// One training step: the critic learns to tell real points from generated ones, then the generator learns to fool it.
 fn step(graph: &Graph) {
     let [g, d] = ["g", "d"].map(|name| Net::new(graph, name, Start::He, Mode::Train));
-    let adam = Optimizer::Adam { beta1: Real::new(0.0), beta2: Real::new(0.99), eps: Real::new(1e-8) };
+    let adam =
+        Optimizer::Adam { beta1: Real::new(0.0), beta2: Real::new(0.99), eps: Real::new(1e-8), decay: Real::new(0.0) };
     let descend = |net: &Net<'_>, loss: Var<'_>| {
         graph.update(net.params, adam, graph.pack(net.params, &grad(loss, &net.parameters())), graph.scalar(0.002));
     };

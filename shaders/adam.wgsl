@@ -1,22 +1,23 @@
 // m += (1 - beta1) * (g - m)        v = beta2 * v + (1 - beta2) * g^2
-// p -= rate / c1 * m / (sqrt(v) / sqrt(c2) + eps)        c = 1 - beta^t
+// p = (1 - rate * decay) * p - rate / c1 * m / (sqrt(v) / sqrt(c2) + eps)        c = 1 - beta^t
+//
+// A network that waits has rate 0: nothing changes. At t = 1 the old moments count as zeros, whatever they are.
 //
 // One invocation per element; all states of a network lie in one flat group. The logarithms come from the host in
 // double precision, and 1 - beta^t is never a difference of near-equal numbers: its relative error stays below 3e-7.
 
 override N: u32 = 1u;
-override COUNT: u32 = 0u; // this is update COUNT of OF in a round
-override OF: u32 = 1u;
 override BETA2: f32 = 0.0;
 override ONE_MINUS_BETA1: f32 = 1.0;
 override ONE_MINUS_BETA2: f32 = 1.0;
 override LN_BETA1: f32 = 0.0;
 override LN_BETA2: f32 = 0.0;
 override EPS: f32 = 0.0;
+override DECAY: f32 = 0.0;
 
 @group(0) @binding(0) var<storage, read> g: array<f32>; // [N]
 @group(0) @binding(1) var<storage, read> rate: array<f32>; // [1]
-@group(0) @binding(2) var<storage, read> clock: array<u32>; // [4]: step, ..
+@group(0) @binding(2) var<storage, read> updates: array<f32>; // [1]: t, this update included
 @group(0) @binding(3) var<storage, read_write> p: array<f32>; // [N]
 @group(0) @binding(4) var<storage, read_write> m: array<f32>; // [N]
 @group(0) @binding(5) var<storage, read_write> v: array<f32>; // [N]
@@ -57,13 +58,17 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let n = (wg.x + wg.y * groups.x) * 256u + lane;
-    if n >= N {
+    if n >= N || rate[0] == 0.0 {
         return;
     }
-    let t = f32(clock[0] * OF + COUNT + 1u);
+    let t = updates[0];
     let c1 = one_minus_exp(t * LN_BETA1);
     let c2 = one_minus_exp(t * LN_BETA2);
-    m[n] += ONE_MINUS_BETA1 * (g[n] - m[n]);
-    v[n] = BETA2 * v[n] + ONE_MINUS_BETA2 * g[n] * g[n];
-    p[n] -= rate[0] / c1 * m[n] / (sqrt(v[n]) / sqrt(c2) + EPS);
+    let old_m = select(m[n], 0.0, t <= 1.0);
+    let old_v = select(v[n], 0.0, t <= 1.0);
+    let new_m = old_m + ONE_MINUS_BETA1 * (g[n] - old_m);
+    let new_v = BETA2 * old_v + ONE_MINUS_BETA2 * g[n] * g[n];
+    m[n] = new_m;
+    v[n] = new_v;
+    p[n] = (1.0 - rate[0] * DECAY) * p[n] - rate[0] / c1 * new_m / (sqrt(new_v) / sqrt(c2) + EPS);
 }

@@ -1,5 +1,7 @@
 // s = decay * s + (1 - decay) * g^2        p -= rate * g / (sqrt(s) + EPS)
 //
+// A network that waits has rate 0: nothing changes.
+//
 // One invocation per element of the flat group.
 
 override N: u32 = 1u;
@@ -19,7 +21,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let n = (wg.x + wg.y * groups.x) * 256u + lane;
-    if n < N {
+    if n < N && rate[0] != 0.0 {
         let square = DECAY * s[n] + ONE_MINUS_DECAY * g[n] * g[n];
         s[n] = square;
         p[n] -= rate[0] * g[n] / (sqrt(square) + EPS);

@@ -1,5 +1,7 @@
 // v = MOMENTUM * v + g        p -= rate * v
 //
+// A network that waits has rate 0: nothing changes.
+//
 // One invocation per element of the flat group.
 
 override N: u32 = 1u;
@@ -17,7 +19,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let n = (wg.x + wg.y * groups.x) * 256u + lane;
-    if n < N {
+    if n < N && rate[0] != 0.0 {
         let velocity = MOMENTUM * v[n] + g[n];
         v[n] = velocity;
         p[n] -= rate[0] * velocity;

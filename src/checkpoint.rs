@@ -20,10 +20,11 @@ const ENTRY: &str = "saddle";
 
 /// The entry of [`Checkpoint::meta`] with the run's settings, as its `run.toml` has them.
 pub const SETTINGS: &str = "settings";
-/// The entry with the version of the checkpoint format; absent in format 1.
+/// The entry with the version of the checkpoint format; absent in format 1. Since format 3, Adam's counts of updates are
+/// states.
 pub const FORMAT: &str = "format";
 /// The newest format, which this version writes.
-pub const NEWEST_FORMAT: u64 = 2;
+pub const NEWEST_FORMAT: u64 = 3;
 
 /// Start of a checkpoint's header, up to the digest.
 const OPENING: &[u8] = br#"{"__metadata__":{"saddle":"{\"sha256\":\""#;
@@ -112,6 +113,11 @@ impl Checkpoint {
             }
             None => Err(Error::failure(format!("the checkpoint has no `{key}`"))),
         }
+    }
+
+    /// The version of the format.
+    pub fn format(&self) -> Result<u64> {
+        if self.meta.contains_key(FORMAT) { self.meta(FORMAT) } else { Ok(1) }
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, SafeTensorError> {

@@ -25,6 +25,18 @@ pub fn d_loss<'g>(objective: Objective, real: Var<'g>, fake: Var<'g>, smooth: f6
     each.mean_all()
 }
 
+/// The part of [`d_loss`] that generated samples cause; the relativistic loss has no such part.
+pub fn d_loss_on_fake(objective: Objective, fake: Var) -> Option<Var> {
+    let each = match objective {
+        Objective::Minimax | Objective::NonSaturating => fake.softplus(),
+        Objective::Lsgan => fake.square() * 0.5,
+        Objective::Wgan => fake,
+        Objective::Hinge => (fake + 1.0).relu(),
+        Objective::Relativistic => return None,
+    };
+    Some(each.mean_all())
+}
+
 /// The generator's loss; only the relativistic loss uses the logits of real samples.
 pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> Var<'g>, fake: Var<'g>) -> Var<'g> {
     match objective {
@@ -48,6 +60,12 @@ pub fn moment_distance<'g>(real: Var<'g>, fake: Var<'g>) -> Var<'g> {
 /// Squared distance between the means of a discriminator's features `[B, F]` (Salimans et al. 2016, section 3.1).
 pub fn feature_distance<'g>(real: Var<'g>, fake: Var<'g>) -> Var<'g> {
     (real.mean(&[0]) - fake.mean(&[0])).square().sum_all()
+}
+
+/// Sum of the squared differences between a discriminator's features `[B, F]` of real and of generated samples, paired
+/// by position (Mogren 2016, their code's feature loss).
+pub fn paired_feature_distance<'g>(real: Var<'g>, fake: Var<'g>) -> Var<'g> {
+    (real - fake).square().sum_all()
 }
 
 /// Samples `[B, C, ..]` in groups of `pack`, which a discriminator judges as one: `[B / pack, pack * C, ..]` (PacGAN,

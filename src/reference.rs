@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::{
     graph::{Composite, Form, Graph, Id, Node, Op, Optimizer, Role, Var, numel, without},
     kernels::{
-        Adam, Buffers, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul,
-        Random, RmsProp, Sgd, chain::Code, gather::DataLayout,
+        Buffers, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Gather, Geometry, Io, Kernel, MatMul, Random,
+        chain::Code, gather::DataLayout,
     },
 };
 
@@ -118,8 +118,9 @@ impl Reference {
                 }
                 y
             }
-            Op::Update { group, optimizer, count, of } => {
-                self.update(&graph.groups()[*group].name, *optimizer, (*count, *of), x(0), x(1));
+            Op::Update { group, optimizer, .. } => {
+                let reads = (0..node.inputs.len()).map(|i| x(i).as_slice()).collect();
+                self.update(&graph.groups()[*group].name, *optimizer, reads);
                 vec![]
             }
             Op::Assign { group, item } => {
@@ -142,23 +143,16 @@ impl Reference {
         Reference { inputs: contents, ..Default::default() }.value(c.define(&inputs))
     }
 
-    fn update(&mut self, group: &str, optimizer: Optimizer, (count, of): (usize, usize), g: &[f64], rate: &[f64]) {
+    fn update(&mut self, group: &str, optimizer: Optimizer, reads: Vec<&[f64]>) {
         let names: Vec<String> = std::iter::once(group.to_string())
             .chain(optimizer.moments().iter().map(|m| format!("{group}.{m}")))
             .collect();
-        let len = g.len();
+        let len = reads[0].len();
         let mut flats: Vec<Vec<f64>> =
             names.iter().map(|n| self.states.remove(n).unwrap_or_else(|| vec![0.0; len])).collect();
-        let clock = self.clock.words();
-        let (kernel, words): (Kernel, Vec<&[u32]>) = match optimizer {
-            Optimizer::Adam { beta1, beta2, eps } => {
-                (Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(), vec![&clock])
-            }
-            Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![]),
-            Optimizer::RmsProp { decay, eps } => (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![]),
-        };
         let writes = flats.iter_mut().map(|f| f.as_mut_slice()).collect();
-        kernel.reference(Io { reads: vec![g, rate], words, writes, words_out: vec![], operands: vec![] });
+        let io = Io { reads, words: vec![], writes, words_out: vec![], operands: vec![] };
+        Kernel::update(optimizer, len).reference(io);
         self.states.extend(names.into_iter().zip(flats));
     }
 }

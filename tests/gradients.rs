@@ -313,15 +313,13 @@ fn layers(c: &mut Checks) {
             last_step(n.stacked("a", x, 2, |name, x| n.bidirectional(cell, name, x, 2, &r)), Some(mask))
         });
     }
-    layer(c, "steps of an LSTM", &[2, 3], |n, x| {
-        let start = n.graph.full(0.0, &[2, 3]);
-        let [h, state] = n.lstm_step("a", x, [start, start]);
-        n.lstm_step("a", h, [h, state])[0]
-    });
-    layer(c, "steps of a GRU", &[2, 3], |n, x| {
-        let h = n.gru_step("a", x, n.graph.full(0.0, &[2, 3]), Reset::After);
-        n.gru_step("a", h, h, Reset::After)
-    });
+    for cell in [Cell::Lstm, Cell::Gru(Reset::After), Cell::TensorFlowGru] {
+        layer(c, &format!("steps of {cell:?}"), &[2, 3], |n, x| {
+            let start = n.graph.full(0.0, &[2, 3]);
+            let [h, state] = n.recurrent_step(cell, "a", x, [start, start]);
+            n.recurrent_step(cell, "a", h, [h, state])[0]
+        });
+    }
     spectral_norm(c);
 }
 

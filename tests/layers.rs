@@ -1,7 +1,7 @@
 //! Layers by what they compute: dropout, the last step, and how weights start.
 
 use saddle::{
-    graph::{Graph, Init, Reset, Var},
+    graph::{Graph, Init, Item, Reset, Var},
     initial,
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     program::StateItem,
@@ -41,11 +41,11 @@ fn parameters(cell: Cell) -> Vec<StateItem> {
     net.recurrent(cell, "a", g.input("x", &[2, 3, 5]), 4, &Recurrence::default());
     net.dense("d", g.input("z", &[3, 5]), 7);
     let group = g.groups().remove(net.params);
-    let item = |i: saddle::graph::Item| {
-        let (state, offset) = ("n".into(), i.offset);
-        StateItem { name: i.name, shape: i.shape, init: i.init, state, offset }
-    };
-    group.items.into_iter().map(item).collect()
+    group.items.into_iter().map(|i| item("n", i)).collect()
+}
+
+fn item(state: &str, i: Item) -> StateItem {
+    StateItem { name: i.name, shape: i.shape, init: i.init, state: state.into(), offset: i.offset }
 }
 
 #[test]
@@ -62,4 +62,32 @@ fn recurrent_layers_start_as_they_say() {
         assert_eq!((item.shape, item.init), (shape.to_vec(), Init::Uniform((6.0 / fans as f32).sqrt())), "{name}");
     }
     assert_eq!(find(Cell::Lstm, "d.bias").init, Init::Const(0.0));
+}
+
+/// Running statistics of two batches against PyTorch's `BatchNorm1d(2)`, with its default momentum and with
+/// `momentum=None`, a plain average.
+#[test]
+fn running_statistics_are_those_of_pytorch() {
+    let batches = [[1.0, -2.0, 4.0, 0.5, -1.0, 3.0], [0.0, 1.0, 2.0, -1.0, 7.0, 4.0]];
+    let tracked = [0.42, 0.178333333, 2.68, 2.005833333];
+    let averaged = [2.166666667, 0.916666667, 9.666666667, 6.291666667];
+    for (mode, expected) in [(Mode::Track, tracked), (Mode::Calibrate, averaged)] {
+        let graph = Graph::build(|g| {
+            Net::new(g, "n", Start::Uniform, mode).batch_norm("a", g.input("x", &[3, 2]));
+            g.commit();
+        });
+        let group = graph.groups().into_iter().find(|group| group.name == "n.stats").unwrap();
+        let mut start: Vec<f64> =
+            initial::values(&item("n.stats", group.items[0].clone()), 0).iter().map(|x| f64::from(*x)).collect();
+        start.resize(group.len, 0.0);
+        let mut r = Reference { states: [("n.stats".into(), start)].into(), ..Default::default() };
+        r.states.insert("n".into(), vec![1.0; 128]);
+        for batch in batches {
+            r.inputs.insert("x".into(), batch.to_vec());
+            r.run(&graph);
+        }
+        for (got, want) in r.states["n.stats"].iter().zip(expected) {
+            assert!((got - want).abs() < 1e-8, "{mode:?}: {got}, not {want}");
+        }
+    }
 }

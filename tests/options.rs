@@ -27,6 +27,9 @@ const WITH: &[(&str, &[&str])] = &[
     ("norm_g", &["net=conv"]),
     ("norm_d", &["net=conv"]),
     ("momentum", &["optimizer=sgd"]),
+    ("momentum_d", &["optimizer_d=sgd"]),
+    ("weight_decay", &["optimizer=adamw"]),
+    ("weight_decay_d", &["optimizer_d=adamw"]),
     ("temperature", &["data=text"]),
     ("frequency", &["fourier_features=8"]),
     ("equilibrium", &["margin=0.3"]),
@@ -99,6 +102,10 @@ fn what_changes_nothing_is_known() {
         ("frequency", &[], true),
         ("frequency", &["fourier_features=8"], false),
         ("lr_g", &[], false),
+        ("weight_decay", &[], true),
+        ("momentum_d", &[], true),
+        ("beta1_d", &["optimizer=sgd"], true),
+        ("beta1_d", &["optimizer=sgd", "optimizer_d=adam"], false),
     ] {
         assert_eq!(is_idle(gan, "default", key, more), expected, "{key} with {more:?}");
     }

@@ -205,7 +205,8 @@ fn states_update_in_order() {
         let b = g.state(net, "b", &[3], Init::Const(0.0));
         (w.id(), b.id())
     };
-    let adam = Optimizer::Adam { beta1: Real::new(0.5), beta2: Real::new(0.999), eps: Real::new(1e-8) };
+    let adam =
+        Optimizer::Adam { beta1: Real::new(0.5), beta2: Real::new(0.999), eps: Real::new(1e-8), decay: Real::new(0.0) };
     for step in 0..2 {
         let (w, b) = forward(&g);
         let (w, b) = (g.at(w), g.at(b));
@@ -367,7 +368,12 @@ fn groups_beyond_the_binding_limit_are_updated_in_parts() {
         g.state(p, "b", &[7, 90], Init::Const(0.25));
         let loss = g.items(p).into_iter().map(|t| (t * t * t).mean_all()).reduce(|a, b| a + b).unwrap();
         let flat = g.pack(p, &grad(loss, &g.items(p)));
-        let adam = Optimizer::Adam { beta1: Real::new(0.5), beta2: Real::new(0.9), eps: Real::new(1e-8) };
+        let adam = Optimizer::Adam {
+            beta1: Real::new(0.5),
+            beta2: Real::new(0.9),
+            eps: Real::new(1e-8),
+            decay: Real::new(0.0),
+        };
         g.update(p, adam, flat, g.scalar(0.1));
         g.metric("loss", loss);
     };

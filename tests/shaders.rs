@@ -60,7 +60,7 @@ fn every_kernel() -> Vec<Kernel> {
     let (outer, inner) = (axes(2), axes(1));
     let sequence = Sequence { steps: 3, batch: 5, units: recurrent::UNITS, reverse: true };
     vec![
-        Adam { len: 5, count: 0, of: 1, beta1: 0.5, beta2: 0.999, eps: 1e-8 }.into(),
+        Adam { len: 5, beta1: 0.5, beta2: 0.999, eps: 1e-8, decay: 0.1 }.into(),
         Conv2d { geometry, chain: chain.clone() }.into(),
         Conv2dFilter { geometry, splits: 2 }.into(),
         ConvTranspose2d { geometry, chain: chain.clone() }.into(),

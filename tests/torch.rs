@@ -31,6 +31,14 @@ const EXACT: f64 = 1e-6;
 /// slopes.
 const CASES: &[(&str, &[&str], &[&str], bool)] = &[
     ("gan", &["variant=gan", "batch=16"], GAME, true),
+    (
+        "adamw",
+        &["variant=gan", "batch=16", "optimizer=adamw", "weight_decay=0.5", "optimizer_d=rmsprop", "beta2_d=0.9"],
+        GAME,
+        true,
+    ),
+    // The critic's loss crosses the threshold in both directions.
+    ("waiting", &["variant=gan", "batch=16", "critic_threshold=1.2"], GAME, true),
     ("dcgan", &["variant=dcgan", "batch=16", "width=16", "lr_g=0.00005", "lr_d=0.00005"], GAME, true),
     ("dcgan-wide", &["variant=dcgan", "width=64", "optimizer=sgd", "lr_g=0.00005", "lr_d=0.00005"], GAME, false),
     (
@@ -93,6 +101,23 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
         &["d_loss", "g_loss", "feature_error", "divergence", "squared_error"],
         false,
     ),
+    // Costs so near to the equilibrium that each network waits in some round.
+    (
+        "vae-gan-paper",
+        &[
+            "variant=vae-gan",
+            "preset=paper",
+            "batch=16",
+            "width=8",
+            "latent=16",
+            "equilibrium=0.72",
+            "margin=0.02",
+            "lr_g=0.0001",
+            "lr_d=0.0001",
+        ],
+        &["d_loss", "g_loss", "feature_error", "divergence", "squared_error"],
+        false,
+    ),
     (
         "ae-gan",
         &["variant=ae-gan", "batch=16", "width=8", "pretrain=0", "lr_g=0.0001", "lr_d=0.0001"],
@@ -134,11 +159,12 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
         &[
             "variant=lstm-gan",
             "preset=c-rnn-gan",
-            "latent_dist=normal",
             "batch=16",
             "units=5",
             "latent=3",
             "latent_static=2",
+            "lr_g=0.01",
+            "lr_d=0.005",
         ],
         GAME,
         false,
@@ -152,7 +178,6 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
             "batch=16",
             "units=5",
             "latent=3",
-            "latent_dist=normal",
             "pretrain=0",
             "lr_g=0.0001",
             "lr_d=0.0001",

@@ -182,12 +182,13 @@ fn cross_entropy(x: &[f32], t: &[f32]) -> f64 {
 
 /// Errors by WGSL's accuracy table, in units of EPS: a division 2.5, a square root 4.5, a rounded constant 0.5.
 fn adam(k: &Adam, data: &Data) -> Bound {
-    let (rate, step) = (f64::from(data.reads[1][0]), f64::from(data.words[0][0]));
-    let t = step * k.of as f64 + k.count as f64 + 1.0;
+    let (rate, t) = (f64::from(data.reads[1][0]), f64::from(data.reads[2][0]));
     let (c1, c2) = (-(t * k.beta1.ln()).exp_m1(), -(t * k.beta2.ln()).exp_m1());
     let mut bounds = vec![vec![]; 3];
     for n in 0..k.len {
         let [g, p, m, v] = [data.reads[0][n], data.writes[0][n], data.writes[1][n], data.writes[2][n]].map(f64::from);
+        let (m, v) = if t <= 1.0 { (0.0, 0.0) } else { (m, v) };
+        let p = p * (1.0 - rate * k.decay);
         let change = (1.0 - k.beta1) * (g - m);
         let (new_m, new_v) = (m + change, k.beta2 * v + (1.0 - k.beta2) * g * g);
         let error_m = EPS * (2.0 * change.abs() + (1.0 - k.beta1) * (g.abs() + m.abs()) + new_m.abs()) + TINY;
@@ -196,7 +197,9 @@ fn adam(k: &Adam, data: &Data) -> Bound {
         // v's 4 EPS
         let delta = rate / c1 * new_m / below;
         let relative = 6.0 * EPS + 3e-7 + 15.0 * EPS + 1.5e-7;
-        bounds[0].push(EPS * (p - delta).abs() + relative * delta.abs() + rate / c1 * error_m / below + TINY);
+        // The decayed parameter: a rounded constant, a difference and two products.
+        let kept = 4.0 * EPS * p.abs() * if k.decay > 0.0 { 1.0 } else { 0.0 };
+        bounds[0].push(kept + EPS * (p - delta).abs() + relative * delta.abs() + rate / c1 * error_m / below + TINY);
         bounds[1].push(error_m);
         bounds[2].push(4.0 * EPS * new_v + TINY);
     }

@@ -298,7 +298,7 @@ pub fn cases(name: &str) -> Vec<Case> {
     let kernels: Vec<Kernel> = match name {
         "adam" => each(LENGTHS, |k, len| {
             let (beta1, beta2) = [(0.9, 0.999), (0.5, 0.999), (0.0, 0.9), (0.0, 0.99)][k % 4];
-            Adam { len, count: k % (1 + k % 5), of: 1 + k % 5, beta1, beta2, eps: 1e-8 }
+            Adam { len, beta1, beta2, eps: 1e-8, decay: [0.0, 0.0, 0.1][k % 3] }
         }),
         "sgd" => each(LENGTHS, |k, len| Sgd { len, momentum: [0.0, 0.9, 0.5][k % 3] }),
         "rmsprop" => each(LENGTHS, |k, len| {

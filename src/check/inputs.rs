@@ -39,17 +39,22 @@ impl Inputs {
         let (lens, random) = (kernel.buffers(), Self::random(seed));
         let mut rng = Rng(seed);
         let mut draw = |place: usize, low: f32, high: f32| rng.uniform(lens.reads[place], low, high);
-        let optimiser = |second: usize, rate: f32| {
+        // Its first moments are writes 1 up to `second`, its reads the gradient and these scalars.
+        let optimiser = |second: usize, scalars: &[f32]| {
             let mut rng = Rng(seed ^ 1);
             let mut writes: Vec<_> = lens.writes.iter().map(|&n| rng.uniform(n, -1.0, 1.0)).collect();
             // Means of squares are not negative.
             writes.iter_mut().skip(second).flatten().for_each(|v| *v = v.abs());
-            random.clone().reads(vec![rng.uniform(lens.reads[0], -1.0, 1.0), vec![rate]]).writes(writes)
+            let gradient = rng.uniform(lens.reads[0], -1.0, 1.0);
+            let reads = [gradient].into_iter().chain(scalars.iter().map(|&x| vec![x])).collect();
+            random.clone().reads(reads).writes(writes)
         };
         match kernel {
-            Kernel::Adam(_) => optimiser(2, 2e-4).words(vec![clock(0)]),
-            Kernel::Sgd(_) => optimiser(2, 0.01),
-            Kernel::RmsProp(_) => optimiser(1, 0.001),
+            // The first update, or a later one.
+            // A rate, and the number of the update.
+            Kernel::Adam(_) => optimiser(2, &[2e-4, [1.0, 2.0, 11.0, 1001.0, 1e5, 2f32.powi(24)][seed as usize % 6]]),
+            Kernel::Sgd(_) => optimiser(2, &[0.01]),
+            Kernel::RmsProp(_) => optimiser(1, &[0.001]),
             Kernel::Gather(k) => {
                 let mut rng = Rng(seed);
                 let items = match k.data.bytes {

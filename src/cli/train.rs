@@ -47,7 +47,7 @@ const SNAPSHOT: Duration = Duration::from_secs(300);
 pub fn train(args: &TrainArgs) -> Result<u8> {
     let signals = Signals::watch()?;
     let layers = args.layers()?;
-    let resumed = resume::open(args, &layers)?;
+    let mut resumed = resume::open(args, &layers)?;
     let settings = match &resumed {
         Some(resumed) => resumed.run.settings().clone(),
         None => {
@@ -111,7 +111,8 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         dry_run(&settings, &dataset, &model, &plans)?;
         return Ok(0);
     }
-    if let Some((path, checkpoint)) = from {
+    if let Some((path, checkpoint)) = resumed.as_mut().and_then(|resumed| resumed.from.as_mut()) {
+        session::upgrade(checkpoint, &model)?;
         session::check_states(checkpoint, &plans).map_err(|e| e.at(&path.display().to_string()))?;
     }
     if settings.half && !runner.allow_half()? {

@@ -206,9 +206,9 @@ fn run_kernel(
         Kernel::Reduce(k) if k.splits == 1 => reduce::reduce(k, operands, writes[0]),
         Kernel::Moments(k) => reduce::moments(k, reads[0], writes[0]),
         Kernel::NormSums(k) => reduce::norm_sums(k, reads[0], reads[1], reads[2], writes[0]),
-        Kernel::Adam(k) => in_parts(reads, words, writes, |len| Adam { len, ..k.clone() }),
-        Kernel::Sgd(k) => in_parts(reads, words, writes, |len| Sgd { len, ..k.clone() }),
-        Kernel::RmsProp(k) => in_parts(reads, words, writes, |len| RmsProp { len, ..k.clone() }),
+        Kernel::Adam(k) => in_parts(reads, writes, |len| Adam { len, ..k.clone() }),
+        Kernel::Sgd(k) => in_parts(reads, writes, |len| Sgd { len, ..k.clone() }),
+        Kernel::RmsProp(k) => in_parts(reads, writes, |len| RmsProp { len, ..k.clone() }),
         Kernel::Finite(_) => {
             let (step, found) = (words[0][0], bytemuck::cast_slice_mut::<f32, u32>(&mut *writes[0]));
             let parts = words[1].par_chunks(finite::SPAN).zip(found);
@@ -231,20 +231,16 @@ fn run_kernel(
     }
 }
 
-/// An optimiser's reference, vectorised, on parts of its flat group: reads are the gradient and the rate.
-fn in_parts<K: Spec>(
-    reads: &[&[f32]],
-    words: &[&[u32]],
-    writes: &mut [&mut [f32]],
-    kernel: impl Fn(usize) -> K + Sync,
-) {
-    let (g, rate) = (reads[0], reads[1]);
-    let mut parts: Vec<(&[f32], Vec<&mut [f32]>)> = g.chunks(TASK).map(|g| (g, vec![])).collect();
+/// An optimiser's reference, vectorised, on parts of its flat group. The first read is the gradient; the others are
+/// scalars.
+fn in_parts<K: Spec>(reads: &[&[f32]], writes: &mut [&mut [f32]], kernel: impl Fn(usize) -> K + Sync) {
+    let mut parts: Vec<(&[f32], Vec<&mut [f32]>)> = reads[0].chunks(TASK).map(|g| (g, vec![])).collect();
     for write in writes.iter_mut() {
         write.chunks_mut(TASK).zip(&mut parts).for_each(|(w, part)| part.1.push(w));
     }
     parts.into_par_iter().for_each(|(g, writes)| {
-        let io = Io { reads: vec![g, rate], words: words.to_vec(), writes, words_out: vec![], operands: vec![] };
+        let reads = [&[g], &reads[1..]].concat();
+        let io = Io { reads, words: vec![], writes, words_out: vec![], operands: vec![] };
         Arch::new().dispatch(|| kernel(g.len()).reference(io));
     });
 }

@@ -51,7 +51,8 @@ impl Setup<'_> {
 fn descend<'g>(net: &Net<'g>, loss: Var<'g>, rate: Var<'g>) {
     let graph: &'g Graph = net.graph;
     let gradients = grad(loss, &net.parameters());
-    let rule = Optimizer::Adam { beta1: Real::new(0.9), beta2: Real::new(0.999), eps: Real::new(1e-8) };
+    let rule =
+        Optimizer::Adam { beta1: Real::new(0.9), beta2: Real::new(0.999), eps: Real::new(1e-8), decay: Real::new(0.0) };
     graph.update(net.params, rule, graph.pack(net.params, &gradients), rate);
     graph.metric("loss", loss);
 }

@@ -56,8 +56,8 @@ pub struct Group {
     /// Elements of the flat buffer, gaps included.
     pub len: usize,
     version: usize,
-    /// Its update nodes so far, in order.
-    updates: Vec<Id>,
+    /// Its updates in the graph so far.
+    updates: usize,
 }
 
 impl Group {
@@ -74,6 +74,14 @@ impl Group {
 
 /// Items of a group start at multiples of this many elements (256 bytes), so that each can be bound on its own.
 pub const ALIGN: usize = 64;
+
+/// The tensor of the group [`updates_of`].
+const UPDATES: &str = "count";
+
+/// Name of the state group that counts the updates of the group `name` by Adam.
+fn updates_of(name: &str) -> String {
+    format!("{name}.updates")
+}
 
 /// The item that stands for a whole group, gaps included.
 pub const WHOLE: usize = usize::MAX;
@@ -127,14 +135,7 @@ impl Graph {
 
     /// A copy of all nodes, in creation order, which is a topological order.
     pub fn nodes(&self) -> Vec<Node> {
-        let mut nodes = self.nodes.borrow().clone();
-        let groups = self.groups.borrow();
-        for (id, of) in groups.iter().flat_map(|g| g.updates.iter().map(|id| (*id, g.updates.len()))) {
-            if let Op::Update { of: updates, .. } = &mut nodes[id].op {
-                *updates = of;
-            }
-        }
-        nodes
+        self.nodes.borrow().clone()
     }
 
     /// A copy of the state groups.
@@ -197,7 +198,7 @@ impl Graph {
     pub fn group(&self, name: &str) -> usize {
         let mut groups = self.groups.borrow_mut();
         groups.iter().position(|g| g.name == name).unwrap_or_else(|| {
-            groups.push(Group { name: name.into(), items: vec![], len: 0, version: 0, updates: vec![] });
+            groups.push(Group { name: name.into(), items: vec![], len: 0, version: 0, updates: 0 });
             groups.len() - 1
         })
     }
@@ -244,14 +245,39 @@ impl Graph {
     }
 
     /// Updates a group in place by a flat gradient; later reads of the group see the new version. A group may be
-    /// updated several times a round. Pending assignments are carried out first.
-    pub fn update(&self, group: usize, optimizer: Optimizer, gradient: Var, rate: Var) {
+    /// updated several times a round. Pending assignments are carried out first. At a rate of 0 the group waits: its
+    /// parameters and its optimiser's moments and count stay as they are.
+    pub fn update<'g>(&'g self, group: usize, optimizer: Optimizer, gradient: Var<'g>, rate: Var<'g>) {
+        let mut inputs = vec![gradient, rate];
+        if let Optimizer::Adam { .. } = optimizer {
+            let count = self.updates(group);
+            self.assign(count, count + rate.is_positive().reshape(&[1]));
+            self.commit();
+            inputs.push(self.updates(group));
+        }
         self.commit();
-        let count = self.groups.borrow()[group].updates.len();
-        let id = self.node(Op::Update { group, optimizer, count, of: 0 }, &[gradient, rate], vec![]).id;
+        let before = self.groups.borrow()[group].updates;
+        self.node(Op::Update { group, optimizer, before }, &inputs, vec![]);
         let g = &mut self.groups.borrow_mut()[group];
         g.version += 1;
-        g.updates.push(id);
+        g.updates += 1;
+    }
+
+    /// The state, `[1]`, with the number of updates of a group by Adam. At its first update Adam takes its moments for
+    /// zeros, whatever they are: to assign 0 to this state is to start the optimiser anew.
+    pub fn updates(&self, group: usize) -> Var<'_> {
+        let name = updates_of(&self.groups.borrow()[group].name);
+        self.state(self.group(&name), UPDATES, &[1], Init::Const(0.0))
+    }
+
+    /// The name of the state [`Graph::updates`] for each update by Adam, in order.
+    pub fn counts(&self) -> Vec<String> {
+        let (nodes, groups) = (self.nodes.borrow(), self.groups.borrow());
+        let by_adam = |node: &Node| match node.op {
+            Op::Update { group, optimizer: Optimizer::Adam { .. }, .. } => Some(updates_of(&groups[group].name)),
+            _ => None,
+        };
+        nodes.iter().filter_map(by_adam).map(|group| format!("{group}.{UPDATES}")).collect()
     }
 
     /// Assigns a new value to a state. Reads see the old value until the next [`Graph::update`] or [`Graph::commit`].

@@ -155,7 +155,8 @@ pub enum Reset {
 /// How [`Op::Update`] turns a flat gradient into new parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Optimizer {
-    /// Adam (Kingma and Ba 2015, algorithm 1), two moments.
+    /// Adam (Kingma and Ba 2015, algorithm 1), two moments; AdamW (Loshchilov and Hutter 2019, algorithm 2) where
+    /// `decay` is above 0.
     Adam {
         /// Decay of the first moment.
         beta1: Real,
@@ -163,6 +164,8 @@ pub enum Optimizer {
         beta2: Real,
         /// Added to the root of the second moment.
         eps: Real,
+        /// Weight decay: each update first multiplies the parameters by 1 - rate * decay.
+        decay: Real,
     },
     /// v = momentum * v + g; p -= rate * v, one moment (PyTorch's form).
     Sgd {
@@ -257,16 +260,15 @@ pub enum Op {
         /// The group whose layout it takes.
         group: usize,
     },
-    /// (flat gradient, rate) -> the group's next version, in place.
+    /// (flat gradient, rate) -> the group's next version, in place. Adam has a third input: the number of the group's
+    /// updates so far, this one included. A rate of 0 leaves parameters and moments as they are.
     Update {
         /// The group that changes.
         group: usize,
         /// The update rule.
         optimizer: Optimizer,
         /// Updates of the group in this round before this one.
-        count: usize,
-        /// Updates of the group in a round.
-        of: usize,
+        before: usize,
     },
     /// value -> one tensor of a group, in place.
     Assign {

@@ -40,6 +40,7 @@ pub mod tick;
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
+use crate::graph::{Optimizer, Real};
 pub use adam::Adam;
 pub use chain::{Chain, Index};
 pub use conv_transpose2d::ConvTranspose2d;
@@ -264,6 +265,20 @@ macro_rules! kernels {
         }
         $(impl From<$name> for Kernel { fn from(k: $name) -> Self { Self::$name(k) } })*
     };
+}
+
+impl Kernel {
+    /// The kernel of one update of `len` parameters.
+    pub fn update(optimizer: Optimizer, len: usize) -> Self {
+        match optimizer {
+            Optimizer::Adam { beta1, beta2, eps, decay } => {
+                let [beta1, beta2, eps, decay] = [beta1, beta2, eps, decay].map(Real::get);
+                Adam { len, beta1, beta2, eps, decay }.into()
+            }
+            Optimizer::Sgd { momentum } => Sgd { len, momentum: momentum.get() }.into(),
+            Optimizer::RmsProp { decay, eps } => RmsProp { len, decay: decay.get(), eps: eps.get() }.into(),
+        }
+    }
 }
 
 kernels!(

@@ -1,4 +1,5 @@
-//! s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + eps). Reads g, rate `[1]`. Writes p, s.
+//! s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + eps). Reads g, rate `[1]`. Writes p, s. A
+//! rate of 0 changes nothing.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ impl Spec for RmsProp {
     #[inline(always)]
     fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
+        if rate == F::zero() {
+            return;
+        }
         let [p, s] = &mut io.writes[..] else { panic!("rmsprop writes p and s") };
         let (p, s) = (&mut p[..self.len], &mut s[..self.len]);
         for n in 0..self.len {

@@ -1,4 +1,4 @@
-//! v = momentum * v + g; p -= rate * v. Reads g, rate `[1]`. Writes p, v.
+//! v = momentum * v + g; p -= rate * v. Reads g, rate `[1]`. Writes p, v. A rate of 0 changes nothing.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ impl Spec for Sgd {
     #[inline(always)]
     fn reference<F: Float>(&self, mut io: Io<F>) {
         let (g, rate) = (&io.reads[0][..self.len], io.reads[1][0]);
+        if rate == F::zero() {
+            return;
+        }
         let [p, v] = &mut io.writes[..] else { panic!("sgd writes p and v") };
         let (p, v) = (&mut p[..self.len], &mut v[..self.len]);
         for n in 0..self.len {

@@ -49,8 +49,8 @@ fn play(round: &Round, nets: &Networks) {
     let loss = -nets.distribution.log_likelihood(&g, x, decoded).mean_all();
     round.metric("reconstruction", loss);
     round.metric("squared_error", (x - nets.distribution.mean(decoded)).square().mean_all());
-    let rate = round.rate(round.s.lr_g);
-    round.descend_together(&[(&e, loss, rate), (&g, loss, rate)]);
+    let descent = round.descent_g();
+    round.descend_together(&[(&e, loss, descent), (&g, loss, descent)]);
     round.graph.commit();
 }
 

@@ -6,7 +6,7 @@ use super::{
         game::{Game, critic_loss},
         networks::Networks,
         posterior::Posterior,
-        round::Round,
+        round::{Descent, Round},
     },
     reconstruct,
     vae::posterior,
@@ -169,6 +169,14 @@ impl<'g> Players<'_, 'g> {
         self.round.latent(self.nets.latent)
     }
 
+    /// How e, g and d learn. The encoder has the discriminator's rate. It has the discriminator's update rule too where
+    /// nothing but the encoder judges, and the generator's where it is the trunk below a head.
+    fn descents(&self) -> [Descent<'g>; 3] {
+        let (g, d) = (self.round.descent_g(), self.round.descent_d());
+        let e = if self.s.fusion == Fusion::Trunk { g.at_the_rate_of(d) } else { d };
+        [e, g, d]
+    }
+
     fn metric(&self, name: &str, value: Var<'g>) {
         self.round.metric(name, value);
     }
@@ -184,8 +192,9 @@ impl<'g> Players<'_, 'g> {
         };
         let loss = cost - self.log_likelihood(self.x, self.decode(z)).mean_all();
         self.metric("reconstruction", loss);
-        let rate = self.round.rate(s.lr_g);
-        self.round.descend_together(&[(&self.e, loss, rate), (&self.g, loss, rate)]);
+        let [descent_e, descent_g, _] = self.descents();
+        self.round
+            .descend_together(&[(&self.e, loss, descent_e.at_the_rate_of(descent_g)), (&self.g, loss, descent_g)]);
         self.round.average(&self.g);
     }
 
@@ -204,11 +213,11 @@ impl<'g> Players<'_, 'g> {
         self.metric("g_loss", g_loss);
         self.metric("reconstruction", reconstruction);
         let weighted = reconstruction * f64::from(s.gamma);
-        let (rate_g, rate_d) = (self.round.rate(s.lr_g), self.round.rate(s.lr_d));
+        let [descent_e, descent_g, descent_d] = self.descents();
         self.round.descend_together(&[
-            (&self.e, d_loss + weighted, rate_d),
-            (&self.d, d_loss, rate_d * self.round.late_start_factor(s.pretrain)),
-            (&self.g, g_loss + weighted, rate_g),
+            (&self.e, d_loss + weighted, descent_e),
+            (&self.d, d_loss, descent_d),
+            (&self.g, g_loss + weighted, descent_g),
         ]);
         self.round.average(&self.g);
     }
@@ -236,7 +245,7 @@ impl<'g> Players<'_, 'g> {
         self.metric("reconstruction", error.mean_all());
         self.metric("divergence", divergence.mean_all());
         self.metric("fake_divergence", fake_divergence.mean_all());
-        self.round.descend(&self.e, e_loss, s.lr_d);
+        self.round.descend(&self.e, e_loss, self.round.descent_d());
 
         // The decoder's update, against the updated encoder.
         let q = posterior(x);
@@ -246,7 +255,7 @@ impl<'g> Players<'_, 'g> {
         let own = fake_error * 1e-8 + fake_divergence * beta;
         let g_loss = (error + own).mean_all() * scale;
         self.metric("g_loss", g_loss);
-        self.round.descend(&self.g, g_loss, s.lr_g);
+        self.round.descend(&self.g, g_loss, self.round.descent_g());
         self.round.average(&self.g);
     }
 
@@ -271,11 +280,11 @@ impl<'g> Players<'_, 'g> {
         // min(max(k, 0), 1).
         let next = 1.0 - (1.0 - (held + off * f64::from(s.gain)).relu()).relu();
         graph.assign(k, next.detach().reshape(&[1]));
-        let (rate_g, rate_d) = (self.round.rate(s.lr_g), self.round.rate(s.lr_d));
+        let [descent_e, descent_g, descent_d] = self.descents();
         self.round.descend_together(&[
-            (&self.e, d_loss, rate_d),
-            (&self.d, d_loss, rate_d),
-            (&self.g, of_fake, rate_g),
+            (&self.e, d_loss, descent_e),
+            (&self.d, d_loss, descent_d),
+            (&self.g, of_fake, descent_g),
         ]);
         self.round.average(&self.g);
     }

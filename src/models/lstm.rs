@@ -37,7 +37,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         let x = round.batch();
         let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, x));
         round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
-        round.descend(&net, -log_p.mean_all(), s.lr_g);
+        round.descend(&net, -log_p.mean_all(), round.descent_g());
     });
     Ok(Model::new(round, vec![(SAMPLE, sample(s, examples, nets)), (BOUND, exact(s, examples, nets))]))
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    settings::{Objective, Preset, Settings},
+    settings::{Matching, Objective, Preset, Settings},
 };
 
 /// R3GAN's game (Huang et al. 2024) with a convolutional critic, whose penalties are cheap.
@@ -55,8 +55,9 @@ pub const VARIANT: Variant = Variant {
         Preset::over("default", R3GAN, &[("latent", "4")]),
         // Smooth curves: the generator would first have to learn to ignore noise at every step.
         Preset::over("sines", R3GAN, &[("latent", "0")]),
-        // Mogren 2016: two layers, bidirectional critic, own output fed back, feature statistics matched, gradients
-        // clipped.
+        // Mogren 2016, with the settings of the code's documented command. Freezing is the paper's: the code's own never
+        // lets the critic learn once a loss is below 2. Without its pretraining, dropout, weight decay, and dense layer
+        // before the generator's layers; one logit for each step in place of one mean probability.
         Preset::of(
             "c-rnn-gan",
             &[
@@ -64,15 +65,21 @@ pub const VARIANT: Variant = Variant {
                 ("depth", "2"),
                 ("units", "100"),
                 ("each_step", "true"),
-                ("latent_dist", "uniform"),
-                ("lr_g", "0.001"),
-                ("lr_d", "0.0005"),
+                ("latent", "4"),
+                ("latent_dist", "unit"),
+                ("batch", "20"),
+                ("optimizer", "sgd"),
+                ("momentum", "0"),
+                ("lr_g", "0.1"),
+                ("lr_d", "0.05"),
                 ("grad_clip", "5"),
-                ("matching", "true"),
+                ("matching", "pairs"),
+                ("freeze", "0.7"),
             ],
         ),
-        // Esteban et al. 2017: a logit for each step, 100 units. Their critic learns by plain gradient descent at rate
-        // 0.1.
+        // Esteban et al. 2017, with the settings of their code: a logit for each step; the critic learns by plain
+        // gradient descent, the generator by Adam with TensorFlow's defaults. Series are scaled to 0..1 and the
+        // generator ends in a sigmoid, where theirs are on -1..1 and end in tanh.
         Preset::of(
             "rcgan",
             &[
@@ -82,20 +89,24 @@ pub const VARIANT: Variant = Variant {
                 ("latent", "5"),
                 ("batch", "28"),
                 ("lr_g", "0.001"),
-                ("lr_d", "0.001"),
+                ("beta1", "0.9"),
+                ("optimizer_d", "sgd"),
+                ("momentum_d", "0"),
+                ("lr_d", "0.1"),
             ],
         ),
-        // Yoon et al. 2019, with the settings of their code, which trains each phase for 50,000 steps.
+        // Yoon et al. 2019, with the settings of their code, which trains each phase for 50,000 steps and has as many
+        // latent values per step as columns.
         Preset::of(
             "timegan",
             &[
                 ("holdout", "0"),
                 ("embedding", "true"),
-                ("cell", "gru"),
+                ("cell", "tensorflow-gru"),
                 ("units", "24"),
                 ("depth", "3"),
                 ("latent", "6"),
-                ("latent_dist", "uniform"),
+                ("latent_dist", "unit"),
                 ("batch", "128"),
                 ("lr_g", "0.001"),
                 ("lr_d", "0.001"),
@@ -116,9 +127,11 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     if !s.embedding {
         return Game::of(s, examples, nets).model();
     }
-    if s.objective != Objective::NonSaturating || s.matching || s.latent_static > 0 || examples.symbols() {
+    let differs = s.objective != Objective::NonSaturating || s.matching != Matching::Off || s.freeze > 0.0;
+    if differs || s.latent_static > 0 || examples.symbols() {
         return Err(Error::usage(
-            "`embedding` takes the non-saturating objective, matching=false, latent_static=0, and series of numbers",
+            "`embedding` takes the non-saturating objective, matching=false, freeze=0, latent_static=0, and series of \
+            numbers",
         ));
     }
     Ok(timegan::model(s, examples, nets.latent))

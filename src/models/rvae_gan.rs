@@ -29,6 +29,7 @@ pub const VARIANT: Variant = Variant {
         "free_bits",
         "pretrain",
         "gamma",
+        "fake_weight",
         "equilibrium",
         "margin",
     ],

@@ -89,8 +89,8 @@ pub fn play(round: &Round, nets: &Networks) {
     };
     round.metric("divergence", q.divergence().sum(&[1]).mean_all());
     round.metric("active", (q.mean.moments(&[0]).index(1) - 0.01).is_positive().sum_all());
-    let rate = round.rate(s.lr_g);
-    round.descend_together(&[(&e, loss, rate), (&g, loss, rate)]);
+    let descent = round.descent_g();
+    round.descend_together(&[(&e, loss, descent), (&g, loss, descent)]);
     round.average(&g);
     round.graph.commit();
 }

@@ -11,11 +11,11 @@ use super::{
     vae::{self, posterior},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     graph::Var,
     nn::Mode,
     objective,
-    settings::{Preset, Settings},
+    settings::{Objective, Preset, Settings},
 };
 
 /// The entry in [`super::VARIANTS`].
@@ -39,6 +39,7 @@ pub const VARIANT: Variant = Variant {
         "free_bits",
         "pretrain",
         "gamma",
+        "fake_weight",
         "equilibrium",
         "margin",
     ],
@@ -47,7 +48,8 @@ pub const VARIANT: Variant = Variant {
             "default",
             &[("net", "conv"), ("width", "32"), ("latent", "32"), ("gamma", "0.01"), ("ema", "0.995")],
         ),
-        // RMSProp, gamma and the equilibrium as in the authors' celeba_aegan.py.
+        // Losses, RMSProp and equilibrium are the paper's (algorithm 1). Its code differs: it weights the real term with
+        // 1/2, all generated ones together with 1/2, and its gamma is 1e-6 on images of 64 pixels.
         Preset::of(
             "paper",
             &[
@@ -57,7 +59,9 @@ pub const VARIANT: Variant = Variant {
                 ("beta2", "0.9"),
                 ("lr_g", "0.0003"),
                 ("lr_d", "0.0003"),
+                ("objective", "minimax"),
                 ("gamma", "0.01"),
+                ("fake_weight", "1"),
                 ("margin", "0.35"),
             ],
         ),
@@ -81,6 +85,9 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::autoencoder(s, examples)?;
     let game = Game::of_decoder(s, examples, nets);
     game.check()?;
+    if s.fake_weight != 0.5 && s.objective == Objective::Relativistic {
+        return Err(Error::usage("the relativistic objective compares pairs: it takes `fake_weight` 0.5 only"));
+    }
     let phase = |name, until, play: fn(&Round, &Networks)| {
         Phase::new(name, until, |graph| play(&Round { graph, s, examples }, nets))
     };
@@ -115,13 +122,19 @@ fn play(round: &Round, nets: &Networks, all: bool) {
 
     // Half of the discriminator's generated samples come from the prior, half from the posterior.
     let [on_real, on_sampled, on_reconstructed] = [x, sampled, reconstructed].map(judge);
-    let d_loss = (critic_loss(s, judge, [x, sampled], [on_real, on_sampled])
+    let mut d_loss = (critic_loss(s, judge, [x, sampled], [on_real, on_sampled])
         + critic_loss(s, judge, [x, reconstructed], [on_real, on_reconstructed]))
         * 0.5;
+    let weight = f64::from(s.fake_weight);
+    if let [Some(a), Some(b)] = [on_sampled, on_reconstructed].map(|fake| objective::d_loss_on_fake(s.objective, fake))
+        && s.fake_weight != 0.5
+    {
+        d_loss = d_loss + (a + b) * (weight - 0.5);
+    }
 
     let error = (features(x) - features(reconstructed)).square().sum(&[1]).mean_all() * 0.5;
     let fool = |on_fake| objective::g_loss(s.objective, || on_real, on_fake);
-    let g_loss = (fool(on_sampled) + fool(on_reconstructed)) * 0.5;
+    let g_loss = (fool(on_sampled) + fool(on_reconstructed)) * weight;
     let e_loss = vae::divergence_cost(round, q) + error;
 
     round.metric("d_loss", d_loss);
@@ -131,11 +144,11 @@ fn play(round: &Round, nets: &Networks, all: bool) {
     round.metric("squared_error", (x - reconstructed).square().mean_all());
 
     let (learns_g, learns_d) = equilibrium(s, on_real, [on_sampled, on_reconstructed]);
-    let (rate_g, rate_d) = (round.rate(s.lr_g), round.rate(s.lr_d) * learns_d * round.late_start_factor(s.pretrain));
-    let discriminator = (&d, d_loss, rate_d);
+    let discriminator = (&d, d_loss, round.descent_d().when(learns_d));
     if all {
         let decoder_loss = error * f64::from(s.gamma) + g_loss;
-        round.descend_together(&[(&e, e_loss, rate_g), (&g, decoder_loss, rate_g * learns_g), discriminator]);
+        let descent = round.descent_g();
+        round.descend_together(&[(&e, e_loss, descent), (&g, decoder_loss, descent.when(learns_g)), discriminator]);
         round.average(&g);
     } else {
         round.descend_together(&[discriminator]);

@@ -199,14 +199,20 @@ impl<'g> Net<'g> {
                 .reshape(&x.shape());
         }
         let axes = all_but(x.rank(), &[1]);
-        let running = || self.graph.state(self.stats, name, &[2, channels], Init::Const(0.0));
+        // Mean 0 and variance 1 before the first batch, as in PyTorch.
+        let init = Init::Span { start: channels, end: 2 * channels, value: 1.0 };
+        let running = || self.graph.state(self.stats, name, &[2, channels], init);
         let moments = if self.mode == Mode::Eval { running() } else { x.moments(&axes) };
         match self.mode {
-            Mode::Track => self.graph.assign(running(), running() * (1.0 - RUNNING) + moments.detach() * RUNNING),
+            Mode::Track => {
+                let newest = unbiased(moments.detach(), x.len() / channels);
+                self.graph.assign(running(), running() * (1.0 - RUNNING) + newest * RUNNING);
+            }
             Mode::Calibrate => {
-                let share = (self.graph.clock() + 1.0).recip();
+                let (newest, share) =
+                    (unbiased(moments.detach(), x.len() / channels), (self.graph.clock() + 1.0).recip());
                 // In this form the first round, with share 1, overwrites the old value exactly.
-                self.graph.assign(running(), running() * (1.0 - share) + moments.detach() * share);
+                self.graph.assign(running(), running() * (1.0 - share) + newest * share);
             }
             Mode::Train | Mode::Eval => {}
         }
@@ -239,6 +245,15 @@ impl<'g> Net<'g> {
     }
 }
 
+/// Moments `[2, C]` of `count` values each, with the unbiased variance, which running statistics average (Ioffe and
+/// Szegedy 2015, algorithm 2; PyTorch).
+fn unbiased(moments: Var, count: usize) -> Var {
+    // 0 for the mean, 1 for the variance.
+    let is_variance = moments.graph().full(1.0, &[1]).pad(&[1], &[2]);
+    let factor = count as f64 / (count as f64 - 1.0).max(1.0);
+    moments * (is_variance * (factor - 1.0) + 1.0).along(0, &moments.shape())
+}
+
 /// The axes of a tensor of this rank, except those in `kept`.
 fn all_but(rank: usize, kept: &[usize]) -> Vec<usize> {
     (0..rank).filter(|a| !kept.contains(a)).collect()
@@ -249,10 +264,11 @@ fn xavier(fan_in: usize, fan_out: usize) -> Init {
     Init::Uniform((6.0 / (fan_in + fan_out) as f32).sqrt())
 }
 
-/// Latent vectors of this shape: standard normal, or uniform on (-1, 1).
+/// Latent vectors of this shape.
 pub fn latent<'g>(graph: &'g Graph, dist: LatentDist, shape: &[usize]) -> Var<'g> {
     match dist {
         LatentDist::Normal => graph.random(Dist::Normal, shape),
         LatentDist::Uniform => graph.random(Dist::Uniform, shape) * 2.0 - 1.0,
+        LatentDist::Unit => graph.random(Dist::Uniform, shape),
     }
 }

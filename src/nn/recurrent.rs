@@ -58,6 +58,7 @@ impl<'g> Net<'g> {
         let part = |part: &str, len: usize, bias: f32| {
             let name = format!("{name}.{part}");
             let weight = self.parameter(&name, "weight", &[inputs + units, len], xavier(inputs + units, len));
+            let weight = if self.spectral { self.spectral_norm(&name, weight) } else { weight };
             (weight, self.parameter(&name, "bias", &[len], Init::Const(bias)))
         };
         let ((gates, gates_bias), (candidate, bias)) = (part("gates", 2 * units, 1.0), part("candidate", units, 0.0));
@@ -94,18 +95,16 @@ impl<'g> Net<'g> {
         (0..layers).fold(x, |x, i| layer(&format!("{name}.{i}"), x))
     }
 
-    /// h and c `[B, H]` of the LSTM `name` after one more step, with input `[B, F]`; for networks that feed back their
-    /// output.
+    /// h and c `[B, H]` of the layer `name` after one more step, with input `[B, F]`; for networks that feed back their
+    /// output. GRUs leave c as it is.
     #[track_caller]
-    pub fn lstm_step(&self, name: &str, x: Var<'g>, [h, c]: [Var<'g>; 2]) -> [Var<'g>; 2] {
+    pub fn recurrent_step(&self, cell: Cell, name: &str, x: Var<'g>, [h, c]: [Var<'g>; 2]) -> [Var<'g>; 2] {
+        let (x, units) = (x.reshape(&[1, x.dim(0), x.dim(1)]), h.dim(1));
         let r = Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
-        self.lstm(name, one_step(x), h.dim(1), &r).map(|t| t.index(0))
-    }
-
-    /// h `[B, H]` of the GRU `name` after one more step, with input `[B, F]`.
-    #[track_caller]
-    pub fn gru_step(&self, name: &str, x: Var<'g>, h: Var<'g>, reset: Reset) -> Var<'g> {
-        self.gru(name, one_step(x), h.dim(1), reset, &Recurrence { h0: Some(h), ..Default::default() }).index(0)
+        match cell {
+            Cell::Lstm => self.lstm(name, x, units, &r).map(|t| t.index(0)),
+            _ => [self.recurrent(cell, name, x, units, &r).index(0), c],
+        }
     }
 
     /// The inputs' share of the gates, `[T, B, len]`.
@@ -152,9 +151,4 @@ fn by_step<'g>(x: Var<'g>) -> Var<'g> {
 /// The inverse of [`by_step`]: rows `[T B, F]` -> `[T, B, F]`, with the extents T and B of `like`.
 fn over_time<'g>(rows: Var<'g>, like: Var<'g>) -> Var<'g> {
     rows.reshape(&[like.dim(0), like.dim(1), rows.dim(1)])
-}
-
-/// `[B, F]` as a sequence of one step.
-fn one_step<'g>(x: Var<'g>) -> Var<'g> {
-    x.reshape(&[1, x.dim(0), x.dim(1)])
 }

@@ -168,7 +168,7 @@ impl<'a> Emitter<'a> {
             Op::Contract { .. } => self.product(id, id, Chain::default(), vec![]),
             Op::Composite(c) => self.composite(id, c),
             Op::Pack { group } => self.pack(id, *group)?,
-            Op::Update { group, optimizer, count, of } => self.update(id, *group, *optimizer, (*count, *of)),
+            Op::Update { group, optimizer, before } => self.update(id, *group, *optimizer, *before),
             Op::Assign { group: g, item } => {
                 let y = self.layout.item(*g, *item);
                 let label = self.states[*g].item_name(*item);
@@ -353,26 +353,17 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    fn update(&mut self, id: Id, group: usize, optimizer: Optimizer, (count, of): (usize, usize)) {
-        let inputs = &self.t.nodes[id].inputs;
-        let (g, rate, clock) = (self.layout.read(inputs[0]), self.layout.read(inputs[1]), self.layout.clock());
+    fn update(&mut self, id: Id, group: usize, optimizer: Optimizer, before: usize) {
+        let inputs: Vec<Place> = self.t.nodes[id].inputs.iter().map(|&i| self.layout.read(i)).collect();
         let p = self.layout.state(group, None);
-        let moments: Vec<Place> = optimizer.moments().iter().map(|m| self.layout.state(group, Some(m))).collect();
+        let mut written = vec![p];
+        written.extend(optimizer.moments().iter().map(|m| self.layout.state(group, Some(m))));
         for part in self.layout.parts_of(p.len) {
-            let (len, g) = (part.len(), g.part(&part));
-            let (kernel, reads): (Kernel, Vec<Place>) = match optimizer {
-                Optimizer::Adam { beta1, beta2, eps } => (
-                    Adam { len, count, of, beta1: beta1.get(), beta2: beta2.get(), eps: eps.get() }.into(),
-                    vec![g, rate, clock],
-                ),
-                Optimizer::Sgd { momentum } => (Sgd { len, momentum: momentum.get() }.into(), vec![g, rate]),
-                Optimizer::RmsProp { decay, eps } => {
-                    (RmsProp { len, decay: decay.get(), eps: eps.get() }.into(), vec![g, rate])
-                }
-            };
-            let label = format!("{}, update {}", self.states[group].name, count + 1);
-            let written = [vec![p], moments.clone()].concat().into_iter().map(|whole| whole.part(&part));
-            self.push(kernel, reads.into_iter().chain(written).collect(), vec![], label);
+            let label = format!("{}, update {}", self.states[group].name, before + 1);
+            let scalars = inputs[1..].iter().copied();
+            let written = written.iter().map(|whole| whole.part(&part));
+            let bindings = [inputs[0].part(&part)].into_iter().chain(scalars).chain(written).collect();
+            self.push(Kernel::update(optimizer, part.len()), bindings, vec![], label);
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 pub use open::{
     check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out,
-    upload,
+    upgrade, upload,
 };
 
 use crate::{
@@ -368,6 +368,7 @@ fn noise(dist: LatentDist, range: std::ops::Range<usize>, seed: u64) -> Vec<f32>
     let value = |n: usize| match dist {
         LatentDist::Normal => normal::<f32>(bits(n)),
         LatentDist::Uniform => 2.0 * uniform::<f32>(bits(n)) - 1.0,
+        LatentDist::Unit => uniform::<f32>(bits(n)),
     };
     range.map(value).collect()
 }

@@ -1,7 +1,7 @@
 //! Before a session: opening the data and the device, and checking a checkpoint against both.
 
 use crate::{
-    checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT},
+    checkpoint::{Checkpoint, NEWEST_FORMAT, Tensor},
     cpu::Cpu,
     data::{self, Columns, Dataset, Items, Series, Split, Wanted},
     engine::Plans,
@@ -9,7 +9,7 @@ use crate::{
     gpu::{self, Choice},
     kernels::{Caps, gather::DataLayout},
     memory::{self, mib},
-    models::{self, Examples, Kind},
+    models::{self, Examples, Kind, Model},
     runner::Runner,
     settings::Settings,
 };
@@ -18,6 +18,7 @@ use crate::{
 const PROCESS_BYTES: u64 = 12 << 20;
 /// Default number of rows of a table's sequences, as in TimeGAN's experiments.
 const WINDOW: usize = 24;
+
 /// Opens the training part of the data set that the settings name.
 pub fn open_data(s: &Settings) -> Result<Dataset> {
     data::open(&s.data, &data_options(s, Split::Train))
@@ -73,7 +74,7 @@ const MAX_NAME: usize = 1 << 12;
 /// # Errors
 /// A format of a later version; a shape, classes or series that no data set has.
 pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
-    let format = if checkpoint.meta.contains_key(FORMAT) { checkpoint.meta(FORMAT)? } else { 1 };
+    let format = checkpoint.format()?;
     if !(1..=NEWEST_FORMAT).contains(&format) {
         return Err(Error::failure(format!(
             "the checkpoint has format {format}, and this version knows 1 to {NEWEST_FORMAT}"
@@ -108,6 +109,27 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         }
     }
     Ok(Examples { shape, classes, series })
+}
+
+/// Adds the states that a checkpoint of an earlier format does not have: the number of Adam's updates of each group,
+/// counted from the steps of the phases.
+///
+/// # Errors
+/// A checkpoint without its step or with an unreadable format.
+pub fn upgrade(checkpoint: &mut Checkpoint, model: &Model) -> Result<()> {
+    if checkpoint.format()? >= 3 {
+        return Ok(());
+    }
+    let (step, mut begin) = (checkpoint.meta::<u64>("step")?, 0);
+    for phase in &model.phases {
+        let rounds = step.min(phase.until).saturating_sub(begin);
+        begin = phase.until;
+        for name in phase.round.counts() {
+            let zero = Tensor { shape: vec![1], data: vec![0.0] };
+            checkpoint.tensors.entry(name).or_insert(zero).data[0] += rounds as f32;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are not finite. Nothing runs on

@@ -224,6 +224,8 @@ words! {
     Optimizer {
         /// Adaptive moments.
         Adam = "adam",
+        /// Adaptive moments, with decoupled weight decay.
+        Adamw = "adamw",
         /// Gradient descent with momentum.
         Sgd = "sgd",
         /// Steps divided by a running root mean square.
@@ -269,6 +271,8 @@ words! {
         Lstm = "lstm",
         /// Gated recurrent units, with the reset gate after the product.
         Gru = "gru",
+        /// Gated recurrent units of TensorFlow 1: the reset gate before the product, and its initial values.
+        TensorFlowGru = "tensorflow-gru",
     }
     /// The kind of layers that judge sequences.
     Critic {
@@ -290,8 +294,19 @@ words! {
     LatentDist {
         /// Independent standard normals.
         Normal = "normal",
-        /// Independent uniforms on [-1, 1].
+        /// Independent uniforms on (-1, 1).
         Uniform = "uniform",
+        /// Independent uniforms on (0, 1).
+        Unit = "unit",
+    }
+    /// The features that a generator matches in place of its objective.
+    Matching {
+        /// None.
+        Off = "false",
+        /// The mean features of real samples.
+        Means = "true",
+        /// The features of one real sample for each generated one.
+        Pairs = "pairs",
     }
     /// The input of the generator on top of a Boltzmann machine.
     Prior {

@@ -7,8 +7,8 @@
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Norm,
-    Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Matching,
+    Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -117,7 +117,7 @@ settings! {
         half: bool = "false", Rule::Switch;
     }
     "Optimiser" {
-        /// Update rule of the networks
+        /// Update rule of the networks; adamw: adam with decoupled weight decay
         optimizer: Optimizer = "adam", Rule::OneOf(Optimizer::WORDS);
         /// Learning rate; in a GAN, the generator's
         lr_g: f32 = "0.0002", Rule::Below(f32::INFINITY) => recorded;
@@ -127,6 +127,8 @@ settings! {
         beta2: f32 = "0.999", Rule::Below(1.0) => recorded;
         /// Momentum: share of the last update that the next one keeps (sgd, Boltzmann machines)
         momentum: f32 = "0.9", Rule::Below(1.0) => recorded;
+        /// Weight decay: share of every parameter, times the learning rate, that an update takes away (adamw)
+        weight_decay: f32 = "0.01", Rule::Below(f32::INFINITY) => recorded;
         /// Course of the learning rates over the run: linear and cosine fall to 0, geometric to a hundredth
         schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS) => recorded;
         /// Largest norm of a network's gradient, which is scaled down to it; 0: no limit
@@ -161,6 +163,16 @@ settings! {
         smooth: f32 = "0.0", Rule::Below(0.5);
         /// Learning rate of the discriminator
         lr_d: f32 = "0.0002", Rule::Below(f32::INFINITY) => recorded;
+        /// Update rule of the discriminator; auto: `optimizer`
+        optimizer_d: Option<Optimizer> = "auto", Rule::OneOf(Optimizer::OPTIONS);
+        /// `beta1` of the discriminator; auto: the same
+        beta1_d: Option<f32> = "auto", Rule::Auto(&Rule::Below(1.0)) => recorded;
+        /// `beta2` of the discriminator; auto: the same
+        beta2_d: Option<f32> = "auto", Rule::Auto(&Rule::Below(1.0)) => recorded;
+        /// `momentum` of the discriminator; auto: the same
+        momentum_d: Option<f32> = "auto", Rule::Auto(&Rule::Below(1.0)) => recorded;
+        /// `weight_decay` of the discriminator; auto: the same
+        weight_decay_d: Option<f32> = "auto", Rule::Auto(&Rule::Below(f32::INFINITY)) => recorded;
     }
     "Game" {
         /// Discriminator updates per generator update
@@ -173,11 +185,13 @@ settings! {
         /// Weight, in the generator's loss, of the distance between means and deviations of real and generated values;
         /// 0: off
         moments: f32 = "0.0", Rule::Below(f32::INFINITY);
-        /// Whether the generator matches the mean features of the discriminator on real samples, in place of its
-        /// objective
-        matching: bool = "false", Rule::Switch;
+        /// Whether the generator matches the discriminator's features of real samples, in place of its objective; true:
+        /// their means; pairs: those of one real sample for each generated one
+        matching: Matching = "false", Rule::OneOf(Matching::WORDS);
         /// Loss of the discriminator below which it skips its update; 0: never
         critic_threshold: f32 = "0.0", Rule::Below(f32::INFINITY), was "hold";
+        /// A network skips its update while its last loss is below this share of the other network's; 0: never
+        freeze: f32 = "0.0", Rule::Below(1.0);
     }
     "Networks" {
         /// Whether the model learns to generate a chosen class, from the labels of the data
@@ -186,7 +200,7 @@ settings! {
         latent: usize = "100", Rule::Whole(0, 65536);
         /// Number of latent values that all steps of a sequence share, in addition to the `latent` ones of each step
         latent_static: usize = "0", Rule::Whole(0, 65536);
-        /// Distribution of the latent vector z
+        /// Distribution of the latent vector z; uniform: on (-1, 1); unit: uniform on (0, 1)
         latent_dist: LatentDist = "normal", Rule::OneOf(LatentDist::WORDS);
         /// Layers of dcgan's networks: stages, one for each halving of the image's side; article, those of the article
         architecture: DcganArchitecture = "stages", Rule::OneOf(DcganArchitecture::WORDS);
@@ -264,7 +278,7 @@ settings! {
         binarize: bool = "false", Rule::Switch;
     }
     "Recurrent" {
-        /// Kind of the recurrent layers
+        /// Kind of the recurrent layers; tensorflow-gru: the reset gate before the product
         cell: Cell = "lstm", Rule::OneOf(Cell::WORDS);
         /// Units of each recurrent layer; channels of a convolutional critic
         units: usize = "64", Rule::Whole(1, 512);
@@ -302,6 +316,9 @@ settings! {
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
         /// Weight of the reconstruction error in the decoder's loss
         gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Weight of reconstructions, and of samples, in the losses of the game; 0.5: both together count as much as the
+        /// real samples
+        fake_weight: f32 = "0.5", Rule::Below(f32::INFINITY);
         /// Cost of the discriminator, in nats, at which it and the decoder are in balance
         equilibrium: f32 = "0.68", Rule::Below(f32::INFINITY);
         /// How far a cost may be from `equilibrium` before the stronger side skips its update; 0: never

@@ -3,11 +3,11 @@
 use super::{networks::Networks, round::Round};
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Field, Graph, Var},
+    graph::{Dist, Field, Graph, Init, Var},
     models::{CALIBRATE, Examples, Model, SAMPLE, sample_rows, sampled},
     nn::{Mode, Net, Start, latent},
     objective,
-    settings::{Norm, Objective, Settings},
+    settings::{Matching, Norm, Objective, Settings},
 };
 
 /// (net, z `[B, latent (+ classes)]`) -> samples `[B, ..example shape]`.
@@ -52,8 +52,6 @@ pub struct Game<'a> {
     pub discriminator: Discriminator<'a>,
     /// Draws the inputs of the generator.
     pub prior: Prior<'a>,
-    /// The training step at which the game starts.
-    pub from: u64,
 }
 
 impl<'a> Game<'a> {
@@ -68,7 +66,6 @@ impl<'a> Game<'a> {
             generator: Box::new(|net, z| nets.generate(net, z)),
             discriminator: Box::new(|net, x| nets.judge(net, x)),
             prior: Box::new(|graph, rows| latent(graph, s.latent_dist, &[rows, nets.latent])),
-            from: 0,
         }
     }
 
@@ -143,15 +140,16 @@ impl<'a> Game<'a> {
         dis.spectral = s.spectral;
         let gen_tracking = Net::new(g, "g", self.start, Mode::Track);
         let gen_plain = Net::new(g, "g", self.start, Mode::Train);
+        let [d_learns, g_learns] = self.learners(g);
         for step in 0..s.critic_steps {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
             let real = g.batch(draw, Field::Items, &[vec![s.batch], self.examples.shape.clone()].concat());
             let (z, classes) = self.latent_vectors(g, draw);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
-            self.train_discriminator(round, &dis, [real, fake.detach()], classes, last);
+            self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);
             if last {
-                self.train_generator(round, &gen_tracking, &dis, [real, fake], classes);
+                self.train_generator(round, &gen_tracking, &dis, [real, fake], classes, g_learns);
             }
         }
         round.average(&gen_tracking);
@@ -172,6 +170,7 @@ impl<'a> Game<'a> {
         dis: &Net<'g>,
         samples: [Var<'g>; 2],
         classes: Option<Var<'g>>,
+        learns: Option<Var<'g>>,
         report: bool,
     ) {
         let (g, s) = (round.graph, self.s);
@@ -188,9 +187,15 @@ impl<'a> Game<'a> {
             g.metric("d_real", probability(on_real));
             g.metric("d_fake", probability(on_fake));
         }
-        let learns =
-            if s.critic_threshold > 0.0 { (loss - f64::from(s.critic_threshold)).is_positive() } else { g.scalar(1.0) };
-        self.descend(round, dis, loss, round.rate(s.lr_d) * learns);
+        let mut descent = round.descent_d();
+        if s.critic_threshold > 0.0 {
+            descent = descent.when((loss - f64::from(s.critic_threshold)).is_positive());
+        }
+        if let Some(learns) = learns {
+            descent = descent.when(learns);
+            g.assign(last_losses(g)[0], loss.reshape(&[1]));
+        }
+        round.descend(dis, loss, descent);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));
             g.commit();
@@ -204,12 +209,15 @@ impl<'a> Game<'a> {
         dis: &Net<'g>,
         [real, fake]: [Var<'g>; 2],
         classes: Option<Var<'g>>,
+        learns: Option<Var<'g>>,
     ) {
-        let s = self.s;
+        let (g, s) = (round.graph, self.s);
         let judge = |x| self.judge(dis, self.blurred(round, x), classes);
+        let by_objective = || objective::g_loss(s.objective, || judge(real).logits, judge(fake).logits);
         let loss = match s.matching {
-            true => objective::feature_distance(judge(real).features, judge(fake).features),
-            false => objective::g_loss(s.objective, || judge(real).logits, judge(fake).logits),
+            Matching::Off => by_objective(),
+            Matching::Means => objective::feature_distance(judge(real).features, judge(fake).features),
+            Matching::Pairs => objective::paired_feature_distance(judge(real).features, judge(fake).features),
         };
         round.metric("g_loss", loss);
         let loss = if s.moments > 0.0 {
@@ -219,11 +227,22 @@ impl<'a> Game<'a> {
         } else {
             loss
         };
-        self.descend(round, net, loss, round.rate(s.lr_g));
+        let mut descent = round.descent_g();
+        if let Some(learns) = learns {
+            descent = descent.when(learns);
+            g.assign(last_losses(g)[1], by_objective().reshape(&[1]));
+        }
+        round.descend(net, loss, descent);
     }
 
-    fn descend<'g>(&self, round: &Round<'_, 'g>, net: &Net<'g>, loss: Var<'g>, rate: Var<'g>) {
-        round.descend_together(&[(net, loss, rate * round.late_start_factor(self.from))]);
+    /// 1 for a network that learns in this round, else 0: discriminator, generator. With `freeze`, the network that is
+    /// far ahead waits (Mogren 2016, section 4).
+    fn learners<'g>(&self, g: &'g Graph) -> [Option<Var<'g>>; 2] {
+        if self.s.freeze == 0.0 {
+            return [None; 2];
+        }
+        let ([d_loss, g_loss], share) = (last_losses(g).map(|loss| loss.reshape(&[])), f64::from(self.s.freeze));
+        [Some((d_loss - g_loss * share).is_positive()), Some((g_loss - d_loss * share).is_positive())]
     }
 
     /// Samples with instance noise, which falls to 0 over the run (Sønderby et al. 2017, section 3).
@@ -254,6 +273,12 @@ impl<'a> Game<'a> {
         let by_step = logits.reshape(&[rows / (2 * half), 2 * half]);
         [0, half].map(|from| by_step.slice(&[0, from], &[rows / (2 * half), half]).reshape(&[rows / 2, 1]))
     }
+}
+
+/// The states with the losses of discriminator and generator in the last round, each `[1]`, for the setting `freeze`;
+/// their initial value lets both learn.
+fn last_losses(g: &Graph) -> [Var<'_>; 2] {
+    ["d", "g"].map(|net| g.state(g.group("last_loss"), net, &[1], Init::Const(10.0)))
 }
 
 /// Whether the settings ask for a penalty on the critic's gradient.

@@ -48,13 +48,18 @@ impl Recurrent {
         }
     }
 
+    fn kind(&self) -> Cell {
+        match self.cell {
+            settings::Cell::Lstm => Cell::Lstm,
+            settings::Cell::Gru => Cell::Gru(Reset::After),
+            settings::Cell::TensorFlowGru => Cell::TensorFlowGru,
+        }
+    }
+
     /// x `[T, B, F]` -> states `[T, B, units]`, or `[T, B, 2 * units]` in `both` directions; `h0` is the first layer's
     /// initial state.
     pub fn states<'g>(&self, net: &Net<'g>, x: Var<'g>, h0: Option<Var<'g>>, both: bool) -> Var<'g> {
-        let cell = match self.cell {
-            settings::Cell::Lstm => Cell::Lstm,
-            settings::Cell::Gru => Cell::Gru(Reset::After),
-        };
+        let cell = self.kind();
         (0..self.depth).fold(x, |x, i| {
             let (name, r) = (format!("layer{i}"), Recurrence { h0: h0.filter(|_| i == 0), ..Default::default() });
             match both {
@@ -145,10 +150,7 @@ impl Recurrent {
             let mut x = input(step, last);
             for (i, layer) in layers.iter_mut().enumerate() {
                 let name = format!("layer{i}");
-                *layer = match self.cell {
-                    settings::Cell::Lstm => net.lstm_step(&name, x, *layer),
-                    settings::Cell::Gru => [net.gru_step(&name, x, layer[0], Reset::After), layer[1]],
-                };
+                *layer = net.recurrent_step(self.kind(), &name, x, *layer);
                 x = layer[0];
             }
             last = output(net.dense("out", x, features));

@@ -3,7 +3,7 @@
 
 use crate::{
     grad::grad,
-    graph::{Dist, Field, Graph, Optimizer as Rule, Real, Var},
+    graph::{self, Dist, Field, Graph, Real, Var},
     models::Examples,
     nn::{Mode, Net, Start, latent},
     settings::{Optimizer, Schedule, Settings},
@@ -21,6 +21,25 @@ pub struct Round<'a, 'g> {
     pub s: &'a Settings,
     /// The examples that the model learns from.
     pub examples: &'a Examples,
+}
+
+/// How a network learns in a round: its update rule, and its rate in this training step.
+#[derive(Clone, Copy)]
+pub struct Descent<'g> {
+    optimizer: graph::Optimizer,
+    rate: Var<'g>,
+}
+
+impl<'g> Descent<'g> {
+    /// The same rule at the rate of another descent.
+    pub fn at_the_rate_of(self, other: Self) -> Self {
+        Self { rate: other.rate, ..self }
+    }
+
+    /// The network learns where `learns` is 1, and waits where it is 0.
+    pub fn when(self, learns: Var<'g>) -> Self {
+        Self { rate: self.rate * learns, ..self }
+    }
 }
 
 impl<'g> Round<'_, 'g> {
@@ -74,30 +93,55 @@ impl<'g> Round<'_, 'g> {
         }
     }
 
-    /// Factor on the rate of a network that learns from the step `from` on. Adam's bias correction counts steps from
-    /// the start of the run: without this factor it would take moments that are still near 0 for settled ones, and the
-    /// first updates would be many times too long.
-    pub fn late_start_factor(&self, from: u64) -> Var<'g> {
-        if from == 0 || self.s.optimizer != Optimizer::Adam {
-            return self.graph.scalar(1.0);
-        }
-        // 1 - beta^t for t steps.
-        let share = |beta: f32, t: Var<'g>| 1.0 - (t * f64::from(beta).ln().max(-1e4)).exp();
-        let steps = self.graph.clock() + 1.0;
-        let own = steps - from as f64;
-        let factor = |t: Var<'g>| share(self.s.beta2, t).sqrt() * share(self.s.beta1, t).recip();
-        factor(own) * factor(steps).recip()
+    /// How generators, encoders and decoders learn: by `optimizer`, at the rate `lr_g`.
+    pub fn descent_g(&self) -> Descent<'g> {
+        let s = self.s;
+        self.descent(s.optimizer, [s.beta1, s.beta2, s.momentum, s.weight_decay], s.lr_g)
+    }
+
+    /// How discriminators learn: by `optimizer_d`, at the rate `lr_d`.
+    pub fn descent_d(&self) -> Descent<'g> {
+        let s = self.s;
+        let numbers = [
+            s.beta1_d.unwrap_or(s.beta1),
+            s.beta2_d.unwrap_or(s.beta2),
+            s.momentum_d.unwrap_or(s.momentum),
+            s.weight_decay_d.unwrap_or(s.weight_decay),
+        ];
+        self.descent(s.optimizer_d.unwrap_or(s.optimizer), numbers, s.lr_d)
+    }
+
+    fn descent(&self, optimizer: Optimizer, numbers: [f32; 4], rate: f32) -> Descent<'g> {
+        let [beta1, beta2, momentum, weight_decay] = numbers.map(|x| Real::new(x.into()));
+        let eps = Real::new(1e-8);
+        let optimizer = match optimizer {
+            Optimizer::Adam => graph::Optimizer::Adam { beta1, beta2, eps, decay: Real::new(0.0) },
+            Optimizer::Adamw => graph::Optimizer::Adam { beta1, beta2, eps, decay: weight_decay },
+            Optimizer::Sgd => graph::Optimizer::Sgd { momentum },
+            Optimizer::Rmsprop => graph::Optimizer::RmsProp { decay: beta2, eps },
+        };
+        Descent { optimizer, rate: self.rate(rate) }
     }
 
     /// One update of a network by the gradient of a loss.
-    pub fn descend(&self, net: &Net<'g>, loss: Var<'g>, rate: f32) {
-        self.update(net, self.gradient(net, loss), self.rate(rate));
+    pub fn descend(&self, net: &Net<'g>, loss: Var<'g>, descent: Descent<'g>) {
+        self.descend_together(&[(net, loss, descent)]);
     }
 
     /// One update of several networks, all by gradients at their current parameters.
-    pub fn descend_together(&self, steps: &[(&Net<'g>, Var<'g>, Var<'g>)]) {
+    pub fn descend_together(&self, steps: &[(&Net<'g>, Var<'g>, Descent<'g>)]) {
         let gradients: Vec<Var> = steps.iter().map(|(net, loss, _)| self.gradient(net, *loss)).collect();
-        steps.iter().zip(gradients).for_each(|((net, _, rate), gradient)| self.update(net, gradient, *rate));
+        for ((net, _, Descent { optimizer, rate }), gradient) in steps.iter().zip(gradients) {
+            self.graph.update(net.params, *optimizer, gradient, *rate);
+        }
+    }
+
+    /// Lets Adam start anew for these networks in the training step after `step` steps.
+    pub fn start_anew(&self, nets: &[&Net<'g>], step: u64) {
+        let g = self.graph;
+        let elsewhere = (g.clock() - step as f64).abs().is_positive().reshape(&[1]);
+        nets.iter().for_each(|net| g.assign(g.updates(net.params), g.updates(net.params) * elsewhere));
+        g.commit();
     }
 
     /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm.
@@ -110,18 +154,6 @@ impl<'g> Round<'_, 'g> {
             flat = flat * (((norm - c).relu() + c).recip() * c);
         }
         flat
-    }
-
-    /// One update of a network by its flat gradient.
-    fn update(&self, net: &Net<'g>, gradient: Var<'g>, rate: Var<'g>) {
-        let s = self.s;
-        let real = |x: f32| Real::new(x.into());
-        let rule = match s.optimizer {
-            Optimizer::Adam => Rule::Adam { beta1: real(s.beta1), beta2: real(s.beta2), eps: Real::new(1e-8) },
-            Optimizer::Sgd => Rule::Sgd { momentum: real(s.momentum) },
-            Optimizer::Rmsprop => Rule::RmsProp { decay: real(s.beta2), eps: Real::new(1e-8) },
-        };
-        self.graph.update(net.params, rule, gradient, rate);
     }
 
     /// Moves the averaged network, the group `ema`, if the setting `ema` is above 0.

@@ -99,23 +99,23 @@ impl<'a, 'g> Nets<'a, 'g> {
         let x = self.round.batch();
         let loss = self.recovery_error(x, self.embed(x));
         self.round.metric("recovery", loss);
-        let rate = self.round.rate(self.s.lr_g);
-        self.round.descend_together(&[(&self.embedder, loss, rate), (&self.recovery, loss, rate)]);
+        let descent = self.round.descent_g();
+        self.round.descend_together(&[(&self.embedder, loss, descent), (&self.recovery, loss, descent)]);
     }
 
     /// The second phase: the supervisor learns to predict codes of real sequences.
     fn supervision(&self) {
         let loss = self.prediction_error(self.embed(self.round.batch()));
         self.round.metric("supervision", loss);
-        let rate = self.round.rate(self.s.lr_g) * self.round.late_start_factor(self.s.pretrain);
-        self.round.descend_together(&[(&self.supervisor, loss, rate)]);
+        self.round.descend(&self.supervisor, loss, self.round.descent_g());
     }
 
-    /// The third phase: all networks learn.
+    /// The third phase: all networks learn. Its solvers are others than those of the first two phases, so that moments
+    /// start anew.
     fn game(&self) {
         let (s, round) = (self.s, &self.round);
-        let late = round.late_start_factor(2 * s.pretrain);
-        let rate = round.rate(s.lr_g);
+        round.start_anew(&[&self.embedder, &self.recovery, &self.supervisor], 2 * s.pretrain);
+        let descent = round.descent_g();
         for step in 0..GENERATOR_STEPS {
             let (x, z) = (self.round.batch(), round.latent(self.latent));
             let codes = self.generate(z);
@@ -130,10 +130,10 @@ impl<'a, 'g> Nets<'a, 'g> {
                 round.metric("supervision", prediction);
                 round.metric("moments", moments);
             }
-            round.descend_together(&[(&self.generator, loss, rate * late), (&self.supervisor, loss, rate)]);
+            round.descend_together(&[(&self.generator, loss, descent), (&self.supervisor, loss, descent)]);
             let codes = self.embed(x);
             let loss = self.recovery_error(x, codes) + self.prediction_error(codes) * 0.1;
-            round.descend_together(&[(&self.embedder, loss, rate), (&self.recovery, loss, rate)]);
+            round.descend_together(&[(&self.embedder, loss, descent), (&self.recovery, loss, descent)]);
         }
         let (x, z) = (self.round.batch(), round.latent(self.latent));
         let codes = self.generate(z).detach();
@@ -143,7 +143,7 @@ impl<'a, 'g> Nets<'a, 'g> {
         let loss = loss + self.judge(codes).softplus().mean_all();
         round.metric("d_loss", loss);
         let learns = (loss - f64::from(s.critic_threshold)).is_positive();
-        round.descend_together(&[(&self.discriminator, loss, round.rate(s.lr_d) * late * learns)]);
+        round.descend(&self.discriminator, loss, round.descent_d().when(learns));
     }
 }
 
