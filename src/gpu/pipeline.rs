@@ -103,7 +103,7 @@ pub struct Job<'a> {
 /// The pipelines of one device.
 pub struct Pipelines {
     /// Shader modules by source and by whether they have run-time checks.
-    modules: Mutex<HashMap<(String, bool), Arc<ShaderModule>>>,
+    modules: Mutex<HashMap<(String, bool), Arc<Mutex<Option<ShaderModule>>>>>,
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
     /// Placeholder for the operands that a chain does not use.
     dummy: Buffer,
@@ -165,11 +165,11 @@ impl Pipelines {
         })
     }
 
-    fn module(&self, device: &Device, key: &Key, name: &str) -> Result<Arc<ShaderModule>> {
-        // Held while parsing: a second thread that wants the same module must wait for it.
-        let mut modules = lock(&self.modules);
-        let known = (key.source.clone(), key.checked);
-        if let Some(module) = modules.get(&known) {
+    fn module(&self, device: &Device, key: &Key, name: &str) -> Result<ShaderModule> {
+        let place = lock(&self.modules).entry((key.source.clone(), key.checked)).or_default().clone();
+        // Held while it is parsed: a second thread that wants the same module must wait for it.
+        let mut place = lock(&place);
+        if let Some(module) = &*place {
             return Ok(module.clone());
         }
         let source = wgpu::ShaderSource::Wgsl(key.source.as_str().into());
@@ -178,9 +178,7 @@ impl Pipelines {
         // SAFETY: only our own shaders go unchecked; tests run each of them between guard bands.
         #[expect(unsafe_code, reason = "checks on every access and loop would cost much of the speed")]
         let make = || unsafe { device.raw.create_shader_module_trusted(descriptor, checks) };
-        let module = Arc::new(device.scoped(|| format!("{name}.wgsl"), make)?);
-        modules.insert(known, module.clone());
-        Ok(module)
+        Ok(place.insert(device.scoped(|| format!("{name}.wgsl"), make)?).clone())
     }
 
     /// The bind group of one launch: its bindings, and its operands where the kernel has a chain.

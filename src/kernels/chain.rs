@@ -3,8 +3,7 @@
 //!
 //! Register 0 is the accumulator that the host kernel supplies, registers 1.. are loads, elements of the operands, and
 //! each instruction writes the next register after those. The chain's value is the last register written (or the
-//! accumulator when there is no instruction). In WGSL every field is a pipeline constant, so the driver sees straight
-//! code.
+//! accumulator when there is no instruction). Each chain has a WGSL function of its own, straight code.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -49,6 +48,17 @@ impl Index {
         let digit = |d: &Digit| (n / d.div) % d.extent * d.stride;
         self.offset + self.digits.as_ref().map_or(n, |digits| digits.iter().map(digit).sum())
     }
+
+    /// The place for element `n` in WGSL.
+    fn wgsl(&self) -> String {
+        let digit = |d: &Digit| match d {
+            Digit { div: 1, extent, stride } => format!("n % {extent}u * {stride}u"),
+            Digit { div, extent, stride } => format!("n / {div}u % {extent}u * {stride}u"),
+        };
+        let digits = self.digits.as_ref().map_or(vec!["n".into()], |digits| digits.iter().map(digit).collect());
+        let offset = (self.offset > 0 || digits.is_empty()).then(|| format!("{}u", self.offset));
+        digits.into_iter().chain(offset).collect::<Vec<_>>().join(" + ")
+    }
 }
 
 /// One element of an operand for each element n.
@@ -62,10 +72,9 @@ pub struct Load {
 
 /// The function that an instruction computes of registers a and b and the immediate c.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(u32)]
 pub enum Code {
     /// a + b
-    Add = 0,
+    Add,
     /// a * b
     Mul,
     /// a + c
@@ -145,6 +154,34 @@ impl Code {
                 }
             }
             Self::Mask => leaky(a, b, c),
+            Self::Const => c,
+        }
+    }
+
+    /// The value in WGSL; `shaders/shared/chain.wgsl` has the functions that WGSL lacks.
+    fn wgsl(self, a: &str, b: &str, c: f32) -> String {
+        // Rust's shortest text of a number is a literal of WGSL.
+        let c = if c < 0.0 { format!("({c:?}f)") } else { format!("{c:?}f") };
+        match self {
+            Self::Add => format!("{a} + {b}"),
+            Self::Mul => format!("{a} * {b}"),
+            Self::AddC => format!("{a} + {c}"),
+            Self::MulC => format!("{a} * {c}"),
+            Self::Sub => format!("{a} - {b}"),
+            Self::Exp => format!("exp({a})"),
+            Self::Log => format!("log({a})"),
+            Self::Sqrt => format!("sqrt({a})"),
+            Self::Recip => format!("1.0 / {a}"),
+            Self::Tanh => format!("tanh_all({a})"),
+            Self::Sigmoid => format!("1.0 / (1.0 + exp(-{a}))"),
+            Self::Softplus => format!("softplus({a})"),
+            Self::IsPositive => format!("select(0.0, 1.0, {a} > 0.0)"),
+            Self::Abs => format!("abs({a})"),
+            Self::Sin => format!("sin({a})"),
+            Self::Cos => format!("cos({a})"),
+            Self::Leaky => format!("leaky({a}, {a}, {c})"),
+            Self::Clamp => format!("within({a}, {c})"),
+            Self::Mask => format!("leaky({a}, {b}, {c})"),
             Self::Const => c,
         }
     }
@@ -231,28 +268,15 @@ impl Chain {
         lens
     }
 
-    /// Pipeline constants of `shaders/shared/chain.wgsl`. Registers of instructions follow all places of loads, used or
-    /// not.
-    pub fn overrides(&self) -> Vec<(String, f64)> {
-        let mut list = vec![("LOADS".into(), self.loads.len() as f64), ("LENGTH".into(), self.instrs.len() as f64)];
-        for (j, Load { operand, index }) in self.loads.iter().enumerate() {
-            list.push((format!("X{j}_OPERAND"), *operand as f64));
-            list.push((format!("X{j}_OFFSET"), index.offset as f64));
-            list.push((format!("X{j}_DIGITS"), index.digits.as_ref().map_or(0, |d| d.len().max(1)) as f64));
-            for (k, d) in index.digits.iter().flatten().enumerate() {
-                list.push((format!("X{j}_DIV{k}"), d.div as f64));
-                list.push((format!("X{j}_EXTENT{k}"), d.extent as f64));
-                list.push((format!("X{j}_STRIDE{k}"), d.stride as f64));
-            }
-        }
-        let register = |r: usize| if r <= self.loads.len() { r } else { r - self.loads.len() + LOADS } as f64;
-        for (k, i) in self.instrs.iter().enumerate() {
-            list.push((format!("CODE{k}"), i.code as u32 as f64));
-            list.push((format!("A{k}"), register(i.a)));
-            list.push((format!("B{k}"), register(i.b)));
-            list.push((format!("C{k}"), i.c() as f64));
-        }
-        list
+    /// The chain as a function in WGSL, to follow `shaders/shared/chain.wgsl`: its value for element `n`.
+    pub fn wgsl(&self) -> String {
+        let mut values = vec!["acc".to_string()];
+        values.extend(self.loads.iter().map(|load| format!("x{}[{}]", load.operand, load.index.wgsl())));
+        let register = |r: usize| format!("r{r}");
+        values.extend(self.instrs.iter().map(|i| i.code.wgsl(&register(i.a), &register(i.b), i.c())));
+        let last = if self.instrs.is_empty() { 0 } else { values.len() - 1 };
+        let lines: String = values.iter().enumerate().map(|(r, value)| format!("    let r{r} = {value};\n")).collect();
+        format!("\nfn chain(n: u32, acc: f32) -> f32 {{\n{lines}    return r{last};\n}}\n")
     }
 
     /// Floating-point operations for each element, a transcendental function counted as one.

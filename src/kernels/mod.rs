@@ -106,11 +106,13 @@ impl Default for Caps {
     }
 }
 
-/// How to run a kernel once: pipeline constants and the number of workgroups.
+/// How to run a kernel once: the rest of its WGSL, pipeline constants and the number of workgroups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dispatch {
     /// WGSL that follows the kernel's own.
     pub body: &'static [&'static str],
+    /// The function of the kernel's chain, which follows; empty without one.
+    pub chain: String,
     /// Name and value of each pipeline constant; those left out keep the shader's default.
     pub overrides: Vec<(String, f64)>,
     /// Workgroups along x, y and z.
@@ -123,12 +125,12 @@ impl Dispatch {
     pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
         let rows = groups.div_ceil(caps.max_groups as usize).max(1);
         let groups = [groups.div_ceil(rows).max(1) as u32, rows as u32, 1];
-        Self { body: &[], overrides, groups }
+        Self { body: &[], chain: String::new(), overrides, groups }
     }
 
-    /// A kernel's files and the body in one module, whose directives come first.
+    /// A kernel's files, the body and the chain in one module, whose directives come first.
     pub fn joined(&self, own: &[&str]) -> String {
-        let lines = || own.iter().chain(self.body).flat_map(|file| file.lines());
+        let lines = || own.iter().chain(self.body).copied().chain([self.chain.as_str()]).flat_map(str::lines);
         let directive = |line: &&str| line.starts_with("enable ");
         lines().filter(directive).chain(lines().filter(|line| !directive(line))).flat_map(|line| [line, "\n"]).collect()
     }
@@ -189,7 +191,7 @@ pub trait Spec {
     const SOURCES: &'static [&'static str];
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
-    /// Workgroups and pipeline constants of one launch; [`Kernel::dispatch`] adds the constants of the chain.
+    /// Workgroups and pipeline constants of one launch; [`Kernel::dispatch`] adds the function of the chain.
     fn dispatch(&self, caps: &Caps) -> Dispatch;
     /// Computes the shader's result with plain loops.
     fn reference<F: Float>(&self, io: Io<F>);
@@ -236,12 +238,12 @@ macro_rules! kernels {
             pub fn buffers(&self) -> Buffers {
                 match self { $(Self::$name(k) => k.buffers()),* }
             }
-            /// See [`Spec::dispatch`]; with the constants of the chain.
+            /// See [`Spec::dispatch`]; with the function of the chain.
             pub fn dispatch(&self, caps: &Caps) -> Dispatch {
                 match self { $(Self::$name(k) => {
                     let mut dispatch = k.dispatch(caps);
                     if let Some(chain) = k.chain() {
-                        dispatch.overrides.extend(chain.overrides());
+                        dispatch.chain = chain.wgsl();
                     }
                     dispatch
                 }),* }

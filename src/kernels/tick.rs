@@ -39,8 +39,8 @@ impl Spec for Tick {
         Buffers { words_out: vec![Clock::LEN], ..Default::default() }
     }
 
-    fn dispatch(&self, _caps: &Caps) -> Dispatch {
-        Dispatch { body: &[], overrides: vec![], groups: [1; 3] }
+    fn dispatch(&self, caps: &Caps) -> Dispatch {
+        Dispatch::folded(1, caps, vec![])
     }
 
     fn reference<F: Float>(&self, mut io: Io<F>) {
