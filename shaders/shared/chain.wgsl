@@ -1,7 +1,7 @@
 // A fused chain of pointwise operations, shared by concatenation: chain(n, acc) is its value for element n.
 //
-// Register 0 is acc, registers 1 to 8 are loads, elements of the operands x0 to x4, register 9 + k is instruction k.
-// All of it is pipeline constants, so that the driver's compiler sees straight code.
+// Register 0 is acc, registers 1 to 8 are loads (elements of the operands x0 to x4), register 9 + k is the result of
+// instruction k. Pipeline constants describe the whole chain, so that the driver's compiler sees straight-line code.
 
 override LOADS: u32 = 0u;
 override LENGTH: u32 = 0u;
@@ -171,17 +171,17 @@ fn load7(n: u32) -> f32 {
     return element(X7_OPERAND, i);
 }
 
-// a within these bounds; NaN stays NaN where the driver knows of it, which `clamp` and `min` do not promise anywhere.
+// a limited to -most..most. NaN stays NaN on drivers that support NaN; `clamp` and `min` do not promise this anywhere.
 fn within(a: f32, most: f32) -> f32 {
     return select(select(a, most, a > most), -most, a < -most);
 }
 
-// a, or c * a where sign is 0 or less; 0 times infinity is 0.
+// a, or c * a if sign is 0 or less; c = 0 gives 0, also for an infinite a.
 fn leaky(a: f32, sign: f32, c: f32) -> f32 {
     return select(a, select(c * a, 0.0, c == 0.0), sign <= 0.0);
 }
 
-// tanh, whose error near 0 is absolute, hence a series there, and which is NaN far out on some drivers.
+// tanh. Its error near 0 is absolute, hence a series there; for large a, it is NaN on some drivers, hence the limits.
 fn tanh_all(a: f32) -> f32 {
     let s = a * a;
     return select(tanh(within(a, 10.0)), a * (1.0 - s * (1.0 / 3.0 - s * (2.0 / 15.0))), s < 0.01);
@@ -192,7 +192,7 @@ fn log_1p(e: f32) -> f32 {
     return select(log(1.0 + e), e * (1.0 - e * (0.5 - e * (1.0 / 3.0))), e < 0.01);
 }
 
-// One instruction. Numbers are those of `Code` in chain.rs.
+// The value of one instruction. The codes are those of `Code` in chain.rs.
 fn step_value(code: u32, a: f32, b: f32, c: f32) -> f32 {
     switch code {
         case 0u: { return a + b; }
