@@ -1,8 +1,8 @@
 // w[i, k, c, r, s] = sum over b, p, q of y[b, k, p, q] * x[b, c, p * STRIDE_H + r - PAD_H, q * STRIDE_W + s - PAD_W]
 //
 // The adjoint of conv2d in w; x is zero outside its extents. The filter is small and the sum is long, so the sum is
-// split into SPLITS runs of SPAN places each, in the order of b, p, q. i is the index of a run; another kernel adds the
-// runs. Work: a batch of products (product.wgsl), one per run, of y [K, SPAN] with the patches [SPAN, C R S].
+// split into SPLITS runs of SPAN places each, in the order of b, p, q. i is the index of a run; `reduce` adds the runs.
+// Work: a batch of products (product.wgsl), one per run, of y [K, SPAN] with the patches [SPAN, C R S].
 
 override SPAN: u32 = 1u;
 override IMAGES: u32 = 1u;

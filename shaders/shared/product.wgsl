@@ -6,7 +6,7 @@
 //     term(i, k), column(i, n)              the parts of an index by k and by n, computed once for many loads
 //     load_a(i, m, term)                    a[i, m, k]
 //     load_b(i, term, column)               b[i, k, n]
-//     store(i, m, n, value)                 which writes the result
+//     store(i, m, n, value)                 writes the sum at (m, n) of product i
 //
 // Loads and stores are called only for positions inside the product; term and column also beyond its edges.
 //
