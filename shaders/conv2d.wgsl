@@ -2,8 +2,7 @@
 // w[k, c, r, s])
 //
 // x is zero outside its extents.
-// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never written
-// down.
+// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never stored.
 
 override IMAGES: u32 = 1u;
 override CHANNELS: u32 = 1u;
@@ -27,13 +26,13 @@ fn depth(i: u32) -> u32 {
     return CHANNELS * R * S;
 }
 
-// crs as the place of its channel, its filter row and column, and itself.
+// The offset of crs's channel within an image of x, its filter row, its filter column, and crs itself.
 fn term(i: u32, crs: u32) -> vec4u {
     return vec4u(crs / (R * S) * H * W, crs / S % R, crs % S, crs);
 }
 
-// bpq as the place of its image, and the row and column of the patch's first pixel. Left of zero these wrap to large
-// numbers, which are outside as well.
+// The offset of bpq's image in x, and the row and column of the first pixel of its patch. Negative rows and columns
+// wrap to large numbers, which are outside x as well.
 fn column(i: u32, bpq: u32) -> vec3u {
     return vec3u(bpq / (P * Q) * CHANNELS * H * W, bpq / Q % P * STRIDE_H - PAD_H, bpq % Q * STRIDE_W - PAD_W);
 }

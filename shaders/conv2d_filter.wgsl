@@ -1,7 +1,7 @@
 // w[i, k, c, r, s] = sum over b, p, q of y[b, k, p, q] * x[b, c, p * STRIDE_H + r - PAD_H, q * STRIDE_W + s - PAD_W]
 //
-// The adjoint of conv2d in w; x is zero outside its extents. The filter is small and the sum is long, so it is cut into
-// SPLITS runs of SPAN places each, in the order of b, p, q; i counts the runs, whose sums are added up elsewhere.
+// The adjoint of conv2d in w; x is zero outside its extents. The filter is small and the sum is long, so the sum is
+// split into SPLITS runs of SPAN places each, in the order of b, p, q. i is the index of a run; `reduce` adds the runs.
 // Work: a batch of products (product.wgsl), one per run, of y [K, SPAN] with the patches [SPAN, C R S].
 
 override SPAN: u32 = 1u;
@@ -28,8 +28,8 @@ fn depth(i: u32) -> u32 {
     return min(SPAN, IMAGES * P * Q - min(i * SPAN, IMAGES * P * Q));
 }
 
-// Place (b, p, q) as that of its image in x, the row and column of the patch's first pixel, and its place in y. Left of
-// zero rows and columns wrap to large numbers, which are outside as well.
+// For place (b, p, q): the offset of its image in x, the row and column of the first pixel of its patch, and its offset
+// in y. Negative rows and columns wrap to large numbers, which are outside x as well.
 fn term(i: u32, place: u32) -> vec4u {
     let bpq = i * SPAN + place;
     let b = bpq / (P * Q);
@@ -38,7 +38,7 @@ fn term(i: u32, place: u32) -> vec4u {
     return vec4u(b * CHANNELS * H * W, down, across, b * K * P * Q + bpq % (P * Q));
 }
 
-// crs as the place of its channel, and its filter row and column.
+// The offset of crs's channel within an image of x, its filter row and its filter column.
 fn column(i: u32, crs: u32) -> vec3u {
     return vec3u(crs / (R * S) * H * W, crs / S % R, crs % S);
 }

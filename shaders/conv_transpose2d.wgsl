@@ -1,14 +1,14 @@
 // x[b, c, h, w] = chain(sum over k, r, s of y[b, k, p, q] * w[k, c, r, s],
 //                       where p * STRIDE_H + r - PAD_H = h and q * STRIDE_W + s - PAD_W = w)
 //
-// The adjoint of conv2d in x. Pixels whose h + PAD_H has the same remainder by STRIDE_H meet the same filter rows,
-// those with that remainder; likewise across. So the image falls into STRIDE_H * STRIDE_W phases, each a dense
+// The adjoint of conv2d in x. Pixels whose h + PAD_H has the same remainder by STRIDE_H meet the same filter rows:
+// those with that remainder. The same holds across. So the image falls into STRIDE_H * STRIDE_W phases, each a dense
 // convolution:
 //
 //     phase (i, j)     h = u * STRIDE_H + i - PAD_H,  r = t * STRIDE_H + i,  p = u - t
 //
 // Work: a batch of products (product.wgsl), one per phase, of the phase's filter taps [C, K T_R T_S] with the patches
-// [K T_R T_S, B U V], U and V being the pixels of a phase down and across.
+// [K T_R T_S, B U V], where a phase has U pixels down and V across.
 
 override IMAGES: u32 = 1u;
 override CHANNELS: u32 = 1u;
@@ -31,23 +31,23 @@ override V: u32 = (W + STRIDE_W - 1u) / STRIDE_W;
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [K, C, R, S]
 @group(0) @binding(2) var<storage, read_write> x: array<f32>; // [B, C, H, W]
 
-// A phase as its first filter row and column.
+// The first filter row and column of a phase.
 fn phase(number: u32) -> vec2u {
     return vec2u(number / STRIDE_W, number % STRIDE_W);
 }
 
-// Filter rows and columns of a phase: R / STRIDE_H, rounded down or up.
+// Number of filter rows and columns of a phase: R / STRIDE_H and S / STRIDE_W, rounded down or up.
 fn taps(first: vec2u) -> vec2u {
     return vec2u(R, S) / vec2u(STRIDE_H, STRIDE_W) + vec2u(first < vec2u(R, S) % vec2u(STRIDE_H, STRIDE_W));
 }
 
-// The first u of a phase that lies in the image: the least with u * stride + first >= pad.
+// The first u of a phase that lies in the image: the smallest with u * stride + first >= pad.
 fn start(first: vec2u) -> vec2u {
     let stride = vec2u(STRIDE_H, STRIDE_W);
     return (max(vec2u(PAD_H, PAD_W), first) - first + stride - 1u) / stride;
 }
 
-// value / divisor, where divisor is low or low + 1: by constants, which a compiler turns into products.
+// value / divisor, where divisor is low or low + 1: compilers turn a division by a constant into a multiplication.
 fn divide(value: u32, divisor: u32, low: u32) -> u32 {
     if divisor == low {
         return value / max(low, 1u);
@@ -67,7 +67,7 @@ fn depth(i: u32) -> u32 {
     return K * t.x * t.y;
 }
 
-// A place along the depth as that of its channel in y, its taps, and its place in the filters.
+// For a place along the depth: the offset of its channel within an image of y, its t_r and t_s, and its offset in w.
 fn term(i: u32, place: u32) -> vec4u {
     let first = phase(i);
     let t = tap(place, taps(first));
@@ -76,7 +76,7 @@ fn term(i: u32, place: u32) -> vec4u {
     return vec4u(t.x * P * Q, t.y, t.z, (t.x * CHANNELS * R + r) * S + s);
 }
 
-// buv as the place of its image in y, and the p and q that its first taps meet.
+// The offset of buv's image in y, and the p and q that its first taps meet.
 fn column(i: u32, buv: u32) -> vec3u {
     let first = start(phase(i));
     return vec3u(buv / (U * V) * K * P * Q, buv / V % U + first.x, buv % V + first.y);
@@ -87,7 +87,7 @@ fn load_a(i: u32, c: u32, term: vec4u) -> f32 {
 }
 
 fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
-    // Above zero these wrap to large numbers, which are outside as well.
+    // Negative p and q wrap to large numbers, which are outside y as well.
     let p = column.y - term.y;
     let q = column.z - term.z;
     if p >= P || q >= Q {

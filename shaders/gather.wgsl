@@ -49,9 +49,9 @@ fn hash(value: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
-// A permutation of 0..COUNT: a Feistel network of sixteen rounds on the next power of two, walked until it lands
-// inside. With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few
-// items; and so are fixed points with round keys that differ in low bits alone.
+// The item at place i of a permutation of 0..COUNT: a Feistel network of sixteen rounds on the next power of two,
+// repeated until the result is below COUNT (cycle walking). With few items, eight rounds, or halves joined by exclusive
+// or, distribute places visibly unevenly; round keys that differ only in low bits do the same to fixed points.
 fn permute(i: u32, key: vec4<u32>) -> u32 {
     let left_mask = (1u << LEFT_BITS) - 1u;
     let right_mask = (1u << RIGHT_BITS) - 1u;

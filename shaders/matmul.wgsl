@@ -1,7 +1,8 @@
 // y[i, m, n] = chain(sum over k of a[i, m, k] * b[i, k, n])
 //
-// a is stored as [BATCH, M, K] or with A_TRANSPOSED as [BATCH, K, M], b as [BATCH, K, N] or [BATCH, N, K].
-// Work: product.wgsl, as it stands.
+// a is stored as [BATCH, M, K], or with A_TRANSPOSED as [BATCH, K, M]; b as [BATCH, K, N], or with B_TRANSPOSED as
+// [BATCH, N, K].
+// Work: a batch of products (product.wgsl).
 
 override K: u32 = 1u;
 override A_TRANSPOSED: bool = false;

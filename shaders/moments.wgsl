@@ -1,7 +1,7 @@
 // y[0, o] = mean of x(o, i) over i,  y[1, o] = mean of (x(o, i) - y[0, o])^2
 //
-// A tile of outputs per workgroup (fold.wgsl) and two passes over the data, the second mostly from cache. The second
-// pass also sums the deviations themselves: what rounding left in the first mean is thereby taken out of both results
+// Each workgroup makes a tile of outputs (fold.wgsl) in two passes over the data, the second mostly from cache. The
+// second pass also sums the deviations themselves, which corrects both results for the rounding error of the first mean
 // (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

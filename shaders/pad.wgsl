@@ -1,4 +1,4 @@
-// y[a0, a1, a2, a3] = x[a0 - BEFORE0, ..] where that lies inside x, else 0
+// y[a0, a1, a2, a3] = x[a0 - BEFORE0, ..], or 0 outside x
 //
 // One invocation per element of y.
 
@@ -20,7 +20,7 @@ fn main(
     if n >= TO0 * TO1 * TO2 * TO3 {
         return;
     }
-    // Before x begins these wrap to huge numbers: one comparison tells both sides.
+    // Indices before the start of x wrap to huge numbers: one comparison for each axis checks both ends.
     let a3 = n % TO3 - BEFORE3;
     let a2 = n / TO3 % TO2 - BEFORE2;
     let a1 = n / (TO3 * TO2) % TO1 - BEFORE1;

@@ -1,8 +1,8 @@
 // y[s, o] = SCALE * sum (or max) over i in range s of chain(n(o, i))
 //
-// A tile of outputs per workgroup (fold.wgsl), the tiles of one range after those of another. The SPLITS ranges are
-// SPAN elements long, so that a long reduction with few outputs still fills the device; a second run joins the partial
-// results.
+// Each workgroup makes a tile of outputs (fold.wgsl) for one range; all tiles of a range come before the next range.
+// The elements are split into SPLITS ranges of SPAN, so that a long reduction with few outputs still fills the device;
+// a second launch joins the partial results.
 
 override MAX: u32 = 0u;
 override SCALE: f32 = 1.0;

@@ -1,7 +1,7 @@
-//! Each barrier of the shaders deleted in turn: the tests of kernels have to notice, be it a race or a wrong result.
+//! Mutation test of barriers: with any barrier of a shader deleted, a kernel test must report a race or a wrong result.
 //!
-//! Test programs hold the text of the shaders. A mutant is a copy of one in which a barrier is blanked out: nothing is
-//! compiled again, and what is tested needs no hook. `.ci/races` runs it.
+//! Test programs contain the text of the shaders. A mutant is a copy of a test program in which one barrier is replaced
+//! by spaces, so nothing is compiled again and the tested code needs no hook. `.ci/races` runs the mutants.
 //!
 //! Mutants of shaders for matrix units need `SADDLE_TEST_MATRIX_DRIVER`: a program that runs the rest of its command
 //! line on a driver that has such units.
@@ -18,7 +18,7 @@ use std::{
 
 use rayon::prelude::*;
 
-/// Each shader that has barriers, and the test that takes it through all its branches: program and name.
+/// Each shader with barriers, and the test (program and name) that runs all branches of the shader.
 const TESTS: [(&str, &str, &str); 10] = [
     ("fold", "kernels_reductions", "moments"),
     ("gather", "kernels_data", "examples_and_classes"),
@@ -38,7 +38,7 @@ const MATRIX: [&str; 2] = ["matrix_multiply_add", "product_matrix"];
 /// Percent of the mutants that must be noticed.
 const NOTICED: usize = 95;
 
-/// A shader with a barrier less.
+/// A shader with one barrier deleted.
 struct Mutant {
     shader: &'static str,
     program: &'static str,
@@ -83,7 +83,7 @@ fn mutants() -> Vec<Mutant> {
     all
 }
 
-/// The program of each file of tests, compiled if need be.
+/// The path of each test program by name, after compiling them.
 fn programs() -> BTreeMap<String, PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["test", "--release", "--no-run", "--message-format=json"]);
@@ -99,7 +99,7 @@ fn programs() -> BTreeMap<String, PathBuf> {
 }
 
 impl Mutant {
-    /// Runs the test in a copy of its program, where the text of the shader may lie more than once.
+    /// Runs the test in a changed copy of its program, which may contain the shader's text several times.
     fn outcome(&self, program: &Path) -> Outcome {
         let (text, mut bytes) = (self.text.as_bytes(), fs::read(program).unwrap());
         let copies = bytes.windows(text.len()).enumerate().filter(|(_, window)| *window == text);

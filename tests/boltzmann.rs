@@ -22,8 +22,8 @@ fn images(shape: [usize; 3], pixels: Vec<u8>) -> Dataset {
     Dataset { shape: shape.to_vec(), items: Items::Bytes(pixels.into()), ..discs(8) }
 }
 
-/// All images of 4x4 whose rows, or whose columns, are of one colour each: 30 different ones, those of one colour
-/// twice.
+/// All 4x4 images in which each row, or each column, has one colour: 32 images, 30 of them different, because the two
+/// images of a single colour occur twice.
 fn bars_and_stripes() -> Dataset {
     let bar = |lines: usize, p: usize, across: bool| (lines >> (if across { p / 4 } else { p % 4 }) & 1) as u8 * 255;
     let all = [true, false].into_iter().flat_map(|across| (0..16).map(move |lines| (lines, across)));
@@ -41,7 +41,7 @@ fn numbers(json: &Value) -> Vec<f64> {
 fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) {
     assert_eq!(got.len(), want.len(), "{what}");
     for (n, (got, want)) in got.iter().zip(want).enumerate() {
-        // Written so that NaN fails.
+        // This form of the condition fails for NaN.
         assert!((f64::from(*got) - want).abs() <= tolerance, "{what}: element {n} is {got}, not {want}");
     }
 }
@@ -90,7 +90,8 @@ fn phases_follow_each_other() {
     assert_eq!(lengths, [("rbm1", 2), ("rbm1-2", 3), ("rbm2", 2), ("rbm2-2", 3), ("assembly", 1), ("dbm", 9)]);
 }
 
-/// Trained pairs become a machine: weights as they are, biases of the layer in the middle averaged.
+/// The machine takes its weights from the trained pairs of layers, and averages their biases for the layer in the
+/// middle.
 #[test]
 fn the_assembly_takes_up_the_pairs() {
     let s = dbm(&["layers=6,5", "pretrain=20", "steps=60", "batch=8", "chains=4"]);
@@ -200,7 +201,7 @@ fn annealing_finds_the_exact_partition_function() {
     }
 }
 
-/// Both orders of summation are possible here, and they agree; so do visible states one by one.
+/// log Z of a small machine equals the logarithm of the sum over all visible states; for a large machine it is refused.
 #[test]
 fn exact_sums_agree_with_each_other() {
     let machine = random_machine(&[6, 5, 4, 3], 0.7, 9);
@@ -210,8 +211,8 @@ fn exact_sums_agree_with_each_other() {
     assert!(random_machine(&[30, 25, 2], 0.1, 1).exact_log_z().is_err());
 }
 
-/// The bound lies below the log-likelihood, and meets it where the hidden units are independent: in a machine of one
-/// hidden layer. Grey units give the mean over what they may turn out.
+/// The bound lies below the log-likelihood, and equals it if the hidden units are independent: in a machine with one
+/// hidden layer.
 #[test]
 fn bounds_lie_below_the_likelihood() {
     for (widths, deviation, gap) in [(&[8, 5][..], 0.8, 1e-4), (&[8, 6, 4], 0.4, 0.5), (&[8, 5, 4, 3], 0.4, 0.5)] {
@@ -235,7 +236,7 @@ fn log_likelihood(checkpoint: &Checkpoint, dataset: &Dataset) -> f64 {
     weights.sum::<f64>() / dataset.len() as f64 - log_z
 }
 
-/// 16 fair coins give -16 ln 2 = -11.1; the best there is, all 30 images as often as they occur, gives -3.4.
+/// 16 fair coins give -16 ln 2 = -11.1. The maximum is -3.4, for the 30 images with the frequencies of the data.
 #[test]
 fn machines_learn_bars_and_stripes() {
     let dataset = bars_and_stripes();
@@ -257,7 +258,7 @@ fn machines_learn_bars_and_stripes() {
         println!("log Z {exact:.4}, annealed {:.4}", ais.log_z);
         assert!((ais.log_z - exact).abs() < 0.05, "log Z is {exact}, annealed {}", ais.log_z);
 
-        // Every image but the two of one colour is one in 32.
+        // Each image has a frequency of 1/32, except for the two of one colour.
         let samples = session.generate(512, 3, None).unwrap();
         let images: Vec<Vec<u8>> =
             samples.chunks(16).map(|x| x.iter().map(|&v| if v > 0.0 { 255 } else { 0 }).collect()).collect();
@@ -300,7 +301,7 @@ fn what_cannot_be_is_refused_in_a_sentence() {
     assert!(Parameters::of(&Checkpoint { tensors: BTreeMap::new(), meta: BTreeMap::new() }).is_err());
 }
 
-/// At the start of the game the generator's own path is the machine's way down from its top layer.
+/// Before adversarial training, the generator's deterministic path is the machine's pass down from its top layer.
 #[test]
 fn the_generator_starts_as_the_machine() {
     let s = "variant=dbm-gan layers=6,5 pretrain=0 joint=30 steps=40 batch=8 chains=16 hidden_g=6 hidden_d=6 ema=0.9";

@@ -1,11 +1,11 @@
-//! What `saddle check` compares: every kernel, in every shape; and that it sees what is wrong.
+//! `saddle check` compares every kernel in every shape, and finds wrong results.
 
 use saddle::{
     check::{Bound, Expected, Guarded, Inputs, cases::cases, on_cpu},
     kernels::{Kernel, Pad, Softmax, Tick},
 };
 
-/// Matrix units are what only some adapters have.
+/// The kernels that need matrix units, which only some adapters have.
 const OF_DEVICES: [&str; 1] = ["matrix_multiply_add"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Checkpoints: whole or refused, whatever happens to the file.
+//! Checkpoints: a damaged file is never loaded, whatever the damage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -88,7 +88,7 @@ fn a_changed_byte_is_refused_wherever_it_is() {
         fs::write(&path, &changed).unwrap();
         refused(&path, "c`");
     }
-    // Bytes that mean the same to a JSON parser: padding, the case of a digest's digits.
+    // A change that a JSON parser ignores: another blank in the padding.
     let mut changed = whole.clone();
     let padding = whole.windows(2).position(|w| w == b"} ").expect("a padded header") + 1;
     changed[padding] = b'\n';
@@ -129,7 +129,7 @@ fn the_newest_good_one_is_found_and_old_ones_are_pruned() {
     let (path, found) = latest(folder).unwrap().unwrap();
     assert_eq!((path, found), (folder.join("step-1000000.safetensors"), checkpoint(1_000_000, 4)));
 
-    // What may be sound and cannot be read is no reason to lose it.
+    // A newer checkpoint that cannot be read is an error, because it may be good.
     fs::create_dir(folder.join(file_name(1_000_002))).unwrap();
     let sentence = latest(folder).unwrap_err().to_string();
     assert!(sentence.contains("step-1000002.safetensors`: it is a folder") && sentence.contains("older"), "{sentence}");
@@ -150,7 +150,7 @@ fn the_newest_good_one_is_found_and_old_ones_are_pruned() {
 
 const SMALL_DISK: &str = "SADDLE_TEST_SMALL_DISK";
 
-/// Runs itself in a mount namespace of its own, where a 64 KiB disk can be mounted and disappears with the process.
+/// Runs itself in a new mount namespace with a mounted disk of 64 KiB, which disappears with the process.
 #[test]
 fn a_full_disk_leaves_the_old_checkpoint() {
     if let Some(disk) = std::env::var_os(SMALL_DISK) {
@@ -169,7 +169,7 @@ fn a_full_disk_leaves_the_old_checkpoint() {
         Ok(output) if output.status.code() == Some(101) => {
             panic!("{}", String::from_utf8_lossy(&output.stderr))
         }
-        // Not `eprintln!`, which the harness hides when a test passes.
+        // Not `eprintln!`: the test harness hides its output if a test passes.
         other => writeln!(stderr(), "SKIPPED: no small disk could be mounted: {other:?}").unwrap(),
     }
 }

@@ -1,4 +1,4 @@
-//! Settings: layers, sentences, round trip; the run's folder; the command line's exit statuses.
+//! Settings: layers, error sentences, round trip; the run's folder; exit statuses of the command line.
 
 use assert_cmd::Command;
 use proptest::prelude::*;
@@ -167,7 +167,8 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
     }
 }
 
-/// What variants took and did nothing with is refused, and stands in a run of an earlier version.
+/// Settings that a variant ignored in earlier versions are refused today, but accepted in the run of an earlier
+/// version.
 #[test]
 fn an_earlier_run_may_have_settings_that_are_gone() {
     let menu = saddle::models::menu();
@@ -298,7 +299,7 @@ fn metrics_go_on_after_the_step_of_the_checkpoint() {
     run.metrics(0).unwrap().append(&line(1)).unwrap();
     let there = || std::fs::read_to_string(run.metrics_path()).unwrap();
     assert_eq!(there(), text(1));
-    // Torn by a crash, with an empty line, and steps that an earlier version repeated.
+    // A line cut by a crash, an empty line, and steps that an earlier version repeated.
     std::fs::write(run.metrics_path(), [&text(1), &text(2), &text(3), "\n", &text(2), &text(4), "{\"d_lo"].concat())
         .unwrap();
     let mut metrics = run.metrics(3).unwrap();

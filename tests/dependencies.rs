@@ -1,4 +1,5 @@
-//! Licences and sources of what is linked on this machine, by deny.toml: for where there is no cargo-deny.
+//! Checks the licences and sources of the packages that are linked on this machine against deny.toml, without
+//! cargo-deny.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -16,7 +17,7 @@ fn strings(list: &toml::Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_string()).collect()
 }
 
-/// Whether an SPDX expression can be met by allowed licences. Before SPDX, a stroke meant OR.
+/// Whether allowed licences satisfy an SPDX expression. In expressions older than SPDX, a slash means OR.
 fn met(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let parts = |operator: &str| -> Option<Vec<String>> {
         let (mut parts, mut depth, mut start) = (vec![], 0, 0);
@@ -87,7 +88,7 @@ fn licences_and_sources_are_allowed() {
     println!("{} packages under {} licences", packages.len(), licences.len());
 }
 
-/// Every exception has its reason, and is of a package that is still there.
+/// Every exception has a reason, and its package is still a dependency.
 #[test]
 fn exceptions_have_reasons() {
     let rules = rules();

@@ -1,5 +1,5 @@
-//! The same seed gives the same bits: twice, in slices, after a restart, on any number of threads. And with all options
-//! on, a round does what its graph says.
+//! The same seed gives the same bits: in a second run, in several calls, after a restart, on any number of threads.
+//! With all options on, a round computes what the interpreter of its graph computes.
 
 mod common;
 mod training;
@@ -58,12 +58,12 @@ fn threads_change_nothing() {
     };
     same(&on(1, &gan(), 200), &on(2, &gan(), 200), "gan");
     same(&on(1, &dcgan(), 20), &on(2, &dcgan(), 20), "dcgan");
-    // Large enough to be cut into parts.
+    // Large enough for products of several tasks.
     let wide = settings(&["variant=dcgan", "size=16", "batch=32", "width=32"]);
     same(&on(1, &wide, 2), &on(2, &wide, 2), "wide dcgan");
 }
 
-/// All options that go together.
+/// All options that can be combined.
 fn everything() -> Settings {
     settings(&[
         "variant=dcgan",

@@ -30,7 +30,7 @@ fn setup() -> Setup<'static> {
     Setup { device: &cpu, cache: None, seed: 1, effort: 1.0 }
 }
 
-/// Networks that are hardly trained.
+/// A setup in which networks are hardly trained.
 fn hasty() -> Setup<'static> {
     Setup { effort: 0.02, ..setup() }
 }
@@ -89,7 +89,7 @@ fn images_like_the_real_ones_score_better_than_others() {
     assert!(row(&good, "Fréchet distance").value < row(&grey, "Fréchet distance").value);
     assert!(row(&good, "kernel distance").value < row(&grey, "kernel distance").value);
     assert!(row(&good, "coverage").value > 0.8 && row(&grey, "coverage").value < 0.1);
-    // The classes are each other's inverses.
+    // The images of each class are the inverse of the other class's.
     for measure in ["GAN-test accuracy", "GAN-train accuracy"] {
         assert!(row(&good, measure).value > 0.95 && row(&bad, measure).value < 0.05, "{good:?} {bad:?}");
         assert!(row(&good, measure).real.unwrap() > 0.95);
@@ -171,7 +171,7 @@ fn triples_of_stacked_images_are_counted() {
     let all = modes::stacked(&train, None, &examples(&train, 0..200), &setup).unwrap();
     assert_eq!(row(&all, "modes of 8").value, 8.0);
     let kl = row(&all, "KL to uniform, nats");
-    // (K - 1) / 2N in the mean.
+    // The expected value is (K - 1) / 2N.
     assert!((kl.floor.unwrap() - 7.0 / 400.0).abs() < 0.01 && kl.value < 0.06, "{kl:?}");
     let one = modes::stacked(&train, None, &examples(&train, 4..5).repeat(50), &setup).unwrap();
     assert_eq!(row(&one, "modes of 8").value, 1.0);
@@ -200,7 +200,7 @@ fn importance_weights_approach_a_known_likelihood() {
     };
     let report = likelihood("binarized_mnist", &[200, 5000], 1, &mut bound).unwrap();
     let value = |measure| row(&report, measure).value;
-    // Deviations: of a weight about 1, of its logarithm about 0.7, over 3 times as many draws.
+    // The standard deviation of a weight is about 1, that of its logarithm about 0.7, over 3 times as many draws.
     assert!((value("evidence lower bound") - (truth - divergence)).abs() < 0.03);
     assert!((value("NLL, 5000 importance samples") + truth).abs() < 0.04);
     assert!((value("NLL, 200 importance samples") + truth).abs() < 0.2);
@@ -281,12 +281,12 @@ fn a_table_is_aligned_and_json_has_every_field() {
     assert_eq!(json["notes"][0], "10 samples");
 }
 
-/// Examples back to back.
+/// The values of a range of examples, one example after the other.
 fn examples(set: &Dataset, range: std::ops::Range<usize>) -> Vec<f32> {
     range.flat_map(|i| set.example(i)).collect()
 }
 
-/// MNIST where it lies beside the project.
+/// MNIST, if it is present beside the project.
 fn mnist(split: Split) -> Option<Dataset> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
     if !folder.exists() {
@@ -310,7 +310,7 @@ fn the_classifier_learns_mnist() {
     assert!(accuracy > 0.985);
 }
 
-/// What a model would score that repeats its training set.
+/// The scores of a model that repeats its training set.
 #[test]
 #[ignore = "prints every measure of MNIST's own training images, and takes minutes"]
 fn training_images_are_measured_in_the_place_of_samples() {
@@ -326,7 +326,7 @@ fn training_images_are_measured_in_the_place_of_samples() {
     }
 }
 
-/// Windows of 24 steps of a table, `[N, 24, F]`, where it lies beside the project.
+/// Windows of 24 steps of a table, `[N, 24, F]`, if the table is present beside the project.
 fn windows(table: &str) -> Option<(Vec<f32>, [usize; 2])> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/timegan").join(table);
     if !path.exists() {
@@ -337,7 +337,7 @@ fn windows(table: &str) -> Option<(Vec<f32>, [usize; 2])> {
     Some((examples(&set, 0..set.len()), [set.shape[0], set.shape[1]]))
 }
 
-/// TimeGAN's paper has 0.036 for the predictive score of the original data.
+/// The TimeGAN paper gives 0.036 as the predictive score of the original data.
 #[test]
 #[ignore = "trains 40 networks on stock prices for minutes"]
 fn real_stock_scores_as_published() {
@@ -352,7 +352,7 @@ fn real_stock_scores_as_published() {
     assert!(discriminative.value < 0.03, "{discriminative:?}");
 }
 
-/// Real windows in grey and, in red, others with half of the deviation from their column's mean.
+/// Plots real windows in grey, and in red windows with half the deviation from the mean of their column.
 #[test]
 #[ignore = "writes pictures, to be looked at, into the folder for temporary files"]
 fn pictures_of_stock() {

@@ -1,8 +1,8 @@
-//! Devices that fail: out of memory, lost, hung. Each is one sentence in the end, and the last checkpoint leads to the
-//! same bits as if nothing had happened.
+//! Devices that fail: out of memory, lost, hung. Each failure ends in one sentence, and a run that resumes from the
+//! last checkpoint has the same bits as a run without the failure.
 //!
-//! Some fail only on SwiftShader (`.ci/run`): Mesa's lavapipe promises memory that it does not have, and does not come
-//! back from a wait before its work is done, whatever the time limit; other programs want to use hardware.
+//! Some tests run only on SwiftShader (`.ci/run`). Mesa's lavapipe promises memory that it does not have, and returns
+//! from a wait only when its work is done, whatever the time limit; a GPU may be in use by other programs.
 mod common;
 mod training;
 
@@ -36,7 +36,7 @@ fn gpu() -> Gpu {
     Gpu::open(&common::adapter(), false).unwrap()
 }
 
-/// Whether this is SwiftShader; says so if it is not.
+/// Whether the adapter is SwiftShader; prints a line if it is not.
 fn on_swiftshader() -> bool {
     let name = common::adapter().get_info().name;
     let is = name.contains("SwiftShader");
@@ -54,14 +54,14 @@ fn session(gpu: Gpu, s: &Settings) -> Session {
     Session::new(runner, s, session::examples(&dataset), &model, plans).unwrap()
 }
 
-/// All states after so many rounds without a fault.
+/// The checkpoint after `rounds` rounds without a fault.
 fn whole(rounds: u64) -> Checkpoint {
     let mut session = session(gpu(), &gan());
     session.train(rounds).unwrap();
     session.checkpoint().unwrap()
 }
 
-/// All states after so many rounds, from a checkpoint on.
+/// The checkpoint after round `rounds`, resumed from an earlier checkpoint.
 fn resumed(from: &Checkpoint, rounds: u64) -> Checkpoint {
     let mut session = session(gpu(), &gan());
     session.restore(from).unwrap();
@@ -69,7 +69,7 @@ fn resumed(from: &Checkpoint, rounds: u64) -> Checkpoint {
     session.checkpoint().unwrap()
 }
 
-/// A sentence about a device that gave up.
+/// Asserts that the error is one sentence about a failed device, with these words.
 #[track_caller]
 fn gave_up(error: Error, words: &[&str]) {
     assert!(matches!(error, Error::Device(_)) && error.exit_code() == 1, "{error:?}");
@@ -104,7 +104,7 @@ fn a_lost_device_costs_the_rounds_since_the_last_checkpoint() {
     }
 }
 
-/// 400 GiB.
+/// A program that needs 400 GiB.
 fn vast() -> Program {
     let len = 1 << 28;
     let kernel = MultiplyAdd { len, rounds: 1, half: false };
@@ -126,13 +126,13 @@ fn memory_that_is_not_there_is_named_and_given_back() {
     }
     let mut gpu = gpu();
     gave_up(gpu.load(&vast()).unwrap_err(), &["1024.0 MiB: SwiftShader", "is out of memory; a smaller batch or model"]);
-    // What was there before is, and what was made for the program is gone.
+    // Earlier buffers still exist, and the buffers of the failed program are freed.
     let mut session = session(gpu, &gan());
     session.train(40).unwrap();
     same(&session.checkpoint().unwrap(), &whole(40), "after a failed load");
 }
 
-/// Work for half an hour on a processor, and what submits it.
+/// A closure that submits half an hour of work (on a CPU).
 fn endless(gpu: &Gpu) -> impl FnOnce() + use<> {
     let kernel = MultiplyAdd { len: 1 << 24, rounds: 60_000, half: false };
     let (device, pipelines) = (gpu.device(), Pipelines::new(gpu.device()).unwrap());
@@ -174,7 +174,7 @@ fn hang() {
     assert!(start.elapsed() < Duration::from_secs(60), "something waited for it");
 }
 
-/// In a process of its own, since the work that hangs goes on until that ends.
+/// Runs [`hang`] in a separate process, because the submitted work continues until its process ends.
 #[test]
 fn a_hung_device_is_an_error_and_the_process_ends() {
     if !on_swiftshader() {

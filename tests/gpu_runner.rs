@@ -66,7 +66,7 @@ fn counting(rows: usize) -> Program {
     }
 }
 
-/// Reads the state, doubles a copy: another program on the same state, without a clock.
+/// Doubles a copy of the state: another program on the same state, without a clock.
 fn doubling() -> Program {
     let copy = Pointwise { len: LEN, in_place: false, chain: Chain::new(vec![Index::default()], vec![]) };
     let twice = Instr { code: Code::MulC, a: 1, b: 0, c: 2f32.to_bits() };

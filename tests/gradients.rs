@@ -1,5 +1,5 @@
-//! Gradients against central differences of the f64 interpreter, by the policy of PyTorch's gradcheck: a step of 1e-6,
-//! an error of at most 1e-5 + 1e-3 |gradient|.
+//! Gradients compared with central differences of the f64 interpreter, with the parameters of PyTorch's gradcheck: a
+//! step of 1e-6, and an error of at most 1e-5 + 1e-3 |gradient|.
 
 mod common;
 
@@ -21,7 +21,7 @@ const RELATIVE: f64 = 1e-3;
 /// Leaves of at most this many elements are also checked one element at a time.
 const SMALL: usize = 24;
 
-/// Where the reference keeps a leaf's contents.
+/// The contents of a leaf in the reference.
 fn contents<'r>(r: &'r mut Reference, leaf: Var) -> &'r mut [f64] {
     match leaf.op() {
         Op::Input(name) => r.inputs.entry(name).or_insert_with(|| vec![0.0; leaf.len()]),
@@ -45,7 +45,7 @@ fn difference(r: &Reference, loss: Var, leaf: Var, direction: &[f64]) -> f64 {
     (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
 }
 
-/// Counts of checks and the largest error as a fraction of what is allowed.
+/// Counts of checks, and the largest error as a fraction of the allowed error.
 #[derive(Default)]
 struct Checks {
     /// Checks of first-, second- and third-order gradients that are not zero.
@@ -60,19 +60,20 @@ impl Checks {
         Rng(self.seed).uniform(count, -1.0, 1.0).into_iter().map(f64::from).collect()
     }
 
-    /// Signed values of a size between 0.2 and 1, so that none lies next to a kink at 0.
+    /// Signed values with magnitudes between 0.2 and 1, so that none is close to a kink at 0.
     fn values(&mut self, count: usize) -> Vec<f64> {
         self.noise(count).into_iter().map(|x| x.signum() * (0.2 + 0.8 * x.abs())).collect()
     }
 
     fn close(&mut self, what: &str, got: f64, want: f64) {
         let error = (got - want).abs() / (ABSOLUTE + RELATIVE * want.abs());
-        // Written so that NaN fails.
+        // This form of the condition fails for NaN.
         assert!(error <= 1.0, "{what}: {got:e}, but the difference quotient is {want:e}");
         self.worst = self.worst.max(error);
     }
 
-    /// Gradients of a scalar along a random direction and, for small leaves, in each element. Whether one is not zero.
+    /// Checks gradients of a scalar along a random direction and, for small leaves, for each element. Returns whether
+    /// any gradient is not zero.
     fn gradients(&mut self, what: &str, r: &Reference, loss: Var, leaves: &[Var], small: usize) -> bool {
         let mut largest = 0.0f64;
         for (i, (leaf, g)) in leaves.iter().zip(grad(loss, leaves)).enumerate() {
@@ -90,7 +91,8 @@ impl Checks {
         largest > 1e-3
     }
 
-    /// Checks `orders` orders of gradients of (y . random), each a gradient of (gradient . random) of the one before.
+    /// Checks gradients of (y . random) up to order `orders`; each order is the gradient of (gradient . random) of the
+    /// order before.
     fn check(&mut self, what: &str, orders: usize, build: impl for<'g> Fn(&'g Graph) -> (Var<'g>, Vec<Var<'g>>)) {
         let graph = Graph::new();
         let (y, leaves) = build(&graph);
@@ -116,7 +118,7 @@ impl Checks {
         }
     }
 
-    /// [`Checks::check`] to the third order of a function of inputs.
+    /// [`Checks::check`] to the third order for a function of inputs.
     fn function(&mut self, what: &str, shapes: &[&[usize]], f: impl for<'g> Fn(&[Var<'g>]) -> Var<'g>) {
         self.check(&format!("{what} {shapes:?}"), 3, |g| {
             let x: Vec<Var> = shapes.iter().enumerate().map(|(i, shape)| g.input(&format!("x{i}"), shape)).collect();
@@ -192,7 +194,8 @@ fn products(c: &mut Checks) {
         contraction(c, Form::MatMul, [shape(m, k), shape(k, n), shape(m, n)]);
     }
     let conv = |stride, pad| Form::Conv2d { stride, pad };
-    // x [B, C, H, W], w [K, C, R, S], y [B, K, P, Q]; strides that leave rows over, padding on one side only, holes.
+    // x [B, C, H, W], w [K, C, R, S], y [B, K, P, Q]. With strides that skip rows at the end or between filter
+    // positions, and with padding on one side only.
     contraction(c, conv([1, 1], [0, 0]), [vec![1, 1, 1, 1], vec![1, 1, 1, 1], vec![1, 1, 1, 1]]);
     contraction(c, conv([1, 1], [1, 1]), [vec![2, 2, 3, 5], vec![3, 2, 3, 3], vec![2, 3, 3, 5]]);
     contraction(c, conv([2, 2], [1, 1]), [vec![2, 1, 4, 6], vec![2, 1, 4, 4], vec![2, 2, 2, 3]]);
@@ -210,7 +213,7 @@ fn products(c: &mut Checks) {
     }
 }
 
-/// A trilinear form in its three roles.
+/// Checks a trilinear form in its three roles: as y, as x and as w.
 fn contraction(c: &mut Checks, form: Form, [x, w, y]: [Vec<usize>; 3]) {
     for (role, [a, b], out) in [(Role::Y, [&x, &w], &y), (Role::X, [&w, &y], &x), (Role::W, [&x, &y], &w)] {
         c.function(&format!("{form:?} in role {role:?}"), &[a, b], |t| t[0].contract(form, role, t[1], out.clone()));
@@ -228,7 +231,7 @@ fn composites(c: &mut Checks) {
     ] {
         let kept = [vec![2], without(shape, axes)].concat();
         c.function(&format!("moments over {axes:?}"), &[shape], |x| x[0].moments(axes).square());
-        // With moments of its own, squared to be positive, and with those of the tensor itself.
+        // With independent moments, squared to be positive, and with the moments of the tensor itself.
         c.function(&format!("normalize over {axes:?}"), &[shape, &kept], |x| {
             x[0].normalize(x[1].square(), axes, 0.1).square()
         });
@@ -239,7 +242,7 @@ fn composites(c: &mut Checks) {
         c.function(&format!("norm_sums over {axes:?}"), &[shape, shape, &kept], |x| {
             x[0].graph().composite(sums.clone(), &[x[0], x[1], x[2].square()]).square()
         });
-        // The cotangent is the argument itself, and one argument stands in two places.
+        // The cotangent is the argument itself, so one tensor is two of the arguments.
         c.function(&format!("norm_sums of one tensor over {axes:?}"), &[shape], |x| {
             let moments = x[0].moments(axes);
             x[0].graph().composite(sums.clone(), &[x[0], x[0], moments]).square()
@@ -252,7 +255,7 @@ fn composites(c: &mut Checks) {
     }
 }
 
-/// A mask of `[T, B]`: all steps of the first example count, and one step, the first, of the others.
+/// A mask `[T, B]` that covers all steps of the first example and only the first step of the others.
 fn mask<'g>(g: &'g Graph, [steps, batch]: [usize; 2]) -> Var<'g> {
     let first = g.full(1.0, &[1, batch]).pad(&[0, 0], &[steps, batch]);
     if steps == 1 { first } else { first + g.full(1.0, &[steps - 1, 1]).pad(&[1, 0], &[steps, batch]) }
@@ -285,7 +288,7 @@ fn recurrences(c: &mut Checks) {
     }
 }
 
-/// A layer of a network: with respect to its input and all of its parameters.
+/// Checks a layer of a network with respect to its input and all of its parameters.
 fn layer(c: &mut Checks, what: &str, shape: &[usize], f: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g>) {
     c.check(&format!("{what} of {shape:?}"), 2, |g| {
         let net = Net::new(g, "net", Start::Uniform, Mode::Train);
@@ -323,7 +326,7 @@ fn layers(c: &mut Checks) {
     spectral_norm(c);
 }
 
-/// The singular vectors are constants of the gradient, which is exact where the power iteration has converged.
+/// The gradient treats the singular vectors as constants, which is exact if the power iteration has converged.
 fn spectral_norm(c: &mut Checks) {
     for shape in [vec![3, 2], vec![5, 3], vec![2, 2, 3, 3]] {
         let g = Graph::new();
@@ -382,20 +385,20 @@ fn detach_blocks_and_what_is_not_reached_gets_zeros() {
     let gradients = grad(loss, &[x, y]);
     assert_eq!(r.value(gradients[0]), [1.0, -2.0, 3.0]);
     assert_eq!((gradients[1].shape(), r.value(gradients[1])), (vec![2, 1], vec![0.0, 0.0]));
-    // A tensor on the way is a leaf of the question; the same tensor may be asked for twice.
+    // Gradients with respect to an intermediate tensor, and with respect to one tensor twice.
     let middle = x * 3.0;
     let gradients = grad(middle.square().sum_all(), &[middle, x, middle]);
     assert_eq!(r.value(gradients[0]), [6.0, -12.0, 18.0]);
     assert_eq!(r.value(gradients[1]), [0.0; 3], "what lies below a tensor that is asked for is not looked at");
     assert_eq!(r.value(gradients[2]), r.value(gradients[0]));
-    // The largest ones share equally.
+    // Tied maxima share the gradient equally.
     let tied = (x.square() + x * x.detach() * -1.0).max(&[0]);
     let r = Reference { inputs: [("x".into(), vec![6.0, -3.0, 3.0])].into(), ..Default::default() };
     assert_eq!(r.value(grad(tied, &[x])[0]), [2.0, -1.0, 1.0]);
 }
 
-/// The gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in the
-/// round that a model trains by.
+/// Checks the gradient of the discriminator's loss with respect to every parameter of a whole convolutional critic, in
+/// the model's training round.
 fn critic(assignments: &[&str]) {
     let common = ["size=16", "batch=3", "latent=2", "width=2", "norm_g=none", "norm_d=none"];
     let mut layer = Layer::default();
@@ -416,7 +419,7 @@ fn critic(assignments: &[&str]) {
     let first = |n: &Node| matches!(n.op, Op::State { item, version: 0, .. } if item != WHOLE);
     let states: Vec<Var> = g.nodes().iter().enumerate().filter(|(_, n)| first(n)).map(|(id, _)| g.at(id)).collect();
     for state in &states {
-        // Of a size that keeps the signal's: penalties of vanishing gradients would show nothing.
+        // Values of a magnitude that preserves the signal: penalties of vanishing gradients would test nothing.
         let fan_in = (state.len() / state.shape()[0]).max(4) as f64;
         let values: Vec<f64> = checks.noise(state.len()).iter().map(|v| v * 2.5 / fan_in.sqrt()).collect();
         contents(&mut r, *state).copy_from_slice(&values);

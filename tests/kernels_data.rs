@@ -1,4 +1,5 @@
-//! What moves data, keeps time and looks for what is no number: gather, pad, record, tick, finite.
+//! Kernels that move data, advance the clock and look for values that are not finite: gather, pad, record, tick,
+//! finite.
 mod common;
 mod probe;
 
@@ -24,7 +25,7 @@ fn gathers_fold_over_two_axes() {
     }
 }
 
-/// Positions past 32 bits and data sets of up to 2^31 - 1 items, of which only the place is asked.
+/// Positions beyond 32 bits, in data sets of up to 2^31 - 1 items; the test reads only the picked index.
 #[test]
 fn any_place_of_the_endless_stream() {
     let source = Gather::SOURCES.concat()
@@ -76,8 +77,8 @@ fn ticks() {
     }
 }
 
-/// Everything that is not finite, at the ends of parts and inside them, beside the largest and smallest of what is;
-/// what lies behind x is not finite, so that a stray read is seen.
+/// Every kind of value that is not finite, at the ends of parts and inside them, beside the largest and smallest finite
+/// values. The memory after x is not finite, so that a stray read is noticed.
 #[test]
 fn finite() {
     let fine = [f32::MAX, f32::MIN, 0.0, -0.0, f32::MIN_POSITIVE, 1e-45].map(f32::to_bits);
@@ -97,7 +98,7 @@ fn finite() {
             }
         }
     }
-    // By hand, as the reference is tested by nothing else.
+    // Expected values by hand, because no other test checks the reference.
     let since = |x: f32, before| Finite::since(&[1.0f32.to_bits(), x.to_bits()], 150, before);
     assert_eq!(
         [since(f32::MAX, 0), since(f32::MAX, 100), since(f32::NAN, 0), since(f32::INFINITY, 100)],

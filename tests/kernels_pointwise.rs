@@ -26,7 +26,7 @@ fn digits(offset: usize, list: &[(usize, usize, usize)]) -> Index {
     Index { offset, digits: Some(list.iter().map(digit).collect()) }
 }
 
-/// Runs a chain over `len` elements and holds it to the error that WGSL allows.
+/// Runs a chain over `len` elements and checks it within the error that WGSL allows.
 fn check_chain_with(caps: &Caps, len: usize, in_place: bool, chain: Chain, range: (f32, f32)) -> f64 {
     let mut rng = Rng(len as u64 + 1);
     let operands: Vec<Vec<f32>> = chain.operand_lens(len).iter().map(|&n| rng.uniform(n, range.0, range.1)).collect();
@@ -154,7 +154,7 @@ fn no_instruction_returns_the_accumulator() {
     check_chain(300, false, Chain::default(), (-1.0, 1.0));
 }
 
-/// A chain of every length whose values stay near 1, reading registers far back.
+/// A chain of every length whose values stay near 1, and which reads registers far back.
 fn long_chain(length: usize, rng: &mut Rng) -> Chain {
     let operands = (0..OPERANDS).map(plain).collect::<Vec<_>>();
     let mut instrs: Vec<Instr> = vec![];

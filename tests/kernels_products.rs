@@ -11,7 +11,7 @@ use saddle::{
     },
 };
 
-/// What holds for the adapter, with another body of products.
+/// The adapter's capabilities with another body for products.
 fn with(product: Body) -> Caps {
     Caps { product, ..device().0.caps.clone() }
 }
@@ -55,7 +55,7 @@ fn matmul_epilogues() {
     }
 }
 
-/// Every tile that a launch can choose: lanes along m, n and k, and blocks.
+/// Every tile that a dispatch can choose: lanes along m, n and k, and blocks.
 #[test]
 fn every_tile() {
     let mut seen = std::collections::BTreeSet::new();
@@ -85,7 +85,7 @@ fn every_tile() {
     assert!(seen.len() >= 8 && seen.iter().any(|t| t[3] == 2), "{seen:?}");
 }
 
-/// Edges on one side and on both, many steps and one: every body but the tiled one, where its tiles fit.
+/// Edges on one side and on both, with many steps and with one, for every body except the tiled one.
 #[test]
 fn tiles_of_other_bodies() {
     let matrices = [Matrix::Single8, Matrix::Half8, Matrix::Half16].map(Body::Matrix);
@@ -107,7 +107,7 @@ fn tiles_of_other_bodies() {
     assert!(others.into_iter().all(|body| !fits(body, &narrow)), "most of its tiles would be empty");
 }
 
-/// What shows how fast matrix units are, on those that the adapter has.
+/// The kernel that measures matrix units, for every kind of matrix that the adapter has.
 #[test]
 fn matrix_multiply_adds() {
     for body in bodies() {
@@ -159,7 +159,7 @@ fn splits_of_one_filter() {
     }
 }
 
-/// A reference's result in `f64`.
+/// The result of a kernel's reference in `f64`.
 fn reference(kernel: impl Into<Kernel>, reads: [&[f64]; 2]) -> Vec<f64> {
     let kernel = kernel.into();
     let mut out = vec![f64::NAN; kernel.buffers().writes[0]];
@@ -181,7 +181,7 @@ fn assert_close(got: f64, want: f64, terms: f64, what: &str) {
     assert!((got - want).abs() <= f64::EPSILON * terms, "{what}: {got} and {want}");
 }
 
-/// T(x, w, y) is one number, whichever slot is computed from the other two.
+/// The trilinear form T(x, w, y) has one value, whichever of x, w and y is computed from the other two.
 #[test]
 fn twins_are_adjoint() {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -200,7 +200,7 @@ fn twins_are_adjoint() {
     }
 }
 
-/// The definition on an image that is padded in full: another way than the references'.
+/// The definition computed on an explicitly padded image, unlike the references.
 #[test]
 fn conv2d_twin_is_the_definition() {
     let mut rng = Rng(6);

@@ -22,7 +22,7 @@ const PHILOX: &str = concat!(
     }"
 );
 
-/// The published vectors of Random123 first, then 4,000 random counters and keys, every bit.
+/// Every bit of the published vectors of Random123, then of 4,000 random counters and keys.
 #[test]
 fn philox_gives_the_known_answers() {
     let mut words = vec![0; 6];

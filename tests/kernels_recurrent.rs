@@ -1,5 +1,5 @@
-//! LSTM and GRU over sequences, forward and back: kernels and the CPU runner against the references, references against
-//! the definitions.
+//! LSTM and GRU over sequences, forward and backward: kernels and the CPU runner against the references, references
+//! against the definitions.
 mod common;
 
 use common::{EPS, Inputs, check_cases, check_derived, device};
@@ -13,7 +13,7 @@ use saddle::{
     runner::Runner,
 };
 
-/// One of the four kernels, its composite, and the shapes of what it reads.
+/// One of the four kernels, its composite, and the shapes of the tensors that it reads.
 struct Case {
     kernel: Kernel,
     composite: Composite,
@@ -49,7 +49,7 @@ fn cases(s: Sequence, reset: Reset) -> [Case; 4] {
     ]
 }
 
-/// Every shape in two ways, with its number.
+/// All sequences and reset modes, numbered.
 fn all() -> impl Iterator<Item = (usize, Sequence, Reset)> {
     sequences().enumerate().map(|(n, (sequence, reset))| (n, sequence, reset))
 }
@@ -74,7 +74,7 @@ fn gru_grad() {
     check_cases("gru_grad", 3);
 }
 
-/// The four kernels in one shape.
+/// Checks the four kernels for one sequence.
 fn all_against_their_twins(s: Sequence) {
     for case in cases(s, Reset::Before) {
         let inputs = Inputs::suited(&case.kernel, 9);
@@ -87,8 +87,9 @@ fn the_largest_state() {
     all_against_their_twins(Sequence { steps: 2, batch: 5, units: UNITS, reverse: false });
 }
 
-/// As many rounds of the loops as a launch may take, with the most that a product can leave over and with the largest
-/// state; a GRU's are more where it resets before the product. Not for the race detector, whose own loops come on top.
+/// The maximum number of loop iterations in a launch, for a product with the largest remainder and for the largest
+/// state. A GRU needs more iterations if it resets before the product. The race detector skips this test, because it
+/// adds loops of its own.
 #[test]
 fn the_longest_sequences() {
     for units in [1, 31, UNITS] {
@@ -121,7 +122,7 @@ fn references_against_the_definitions() {
     }
 }
 
-/// Through the planner, against the reference in f64.
+/// The CPU runner, with plans from the planner, against the reference in f64.
 #[test]
 fn the_cpu_runner_against_the_twins() {
     let wide = |[steps, batch, units]: [usize; 3]| Sequence { steps, batch, units, reverse: false };
@@ -141,7 +142,7 @@ fn the_cpu_runner_against_the_twins() {
             names.iter().zip(&data.reads).for_each(|(name, x)| cpu.write_input(id, name, x).unwrap());
             cpu.run(id, 1).unwrap();
             let (got, want) = (cpu.read_output(id, "y").unwrap(), data.twin64(&case.kernel).0.remove(0));
-            // No function of this runner is worse than a few units in the last place.
+            // Every function of the CPU runner is accurate to a few units in the last place.
             let bound = 16.0 * EPS * (4.0 * s.units as f64).sqrt() * (s.steps as f64).min(3.0);
             for (i, (x, y)) in got.iter().zip(&want).enumerate() {
                 assert!((f64::from(*x) - y).abs() <= bound, "{:?}: element {i} is {x}, not {y}", case.kernel);

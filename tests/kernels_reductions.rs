@@ -58,7 +58,7 @@ fn sums_in_ranges() {
 #[test]
 fn maxima() {
     let chain = Chain::new(vec![Index::default()], vec![instr(Code::AddC, 1, 0, 0.0)]);
-    // the mapping of work is that of sums: every fourth shape will do
+    // Work is mapped as for sums, so every fourth shape is enough.
     for (k, (shape, reduced)) in REDUCTIONS.into_iter().enumerate().step_by(4) {
         let (outer, inner) = axes(shape, reduced);
         let operands = vec![Rng(k as u64).uniform(numel(shape), -9.0, -1.0)];
@@ -163,7 +163,7 @@ fn cross_entropy() {
         let x = rng.uniform(rows * cols, -spread - 300.0, spread - 300.0);
         let mut t = vec![0.0; rows * cols];
         if k % 2 == 0 {
-            t.chunks_mut(cols).for_each(|t| t[rng.below(cols)] = 1.0); // classes
+            t.chunks_mut(cols).for_each(|t| t[rng.below(cols)] = 1.0); // one-hot classes
         } else {
             t = rng.uniform(rows * cols, 0.0, 1.0); // soft targets, of any sum
         }

@@ -1,4 +1,4 @@
-//! Layers by what they compute: dropout, the last step, and how weights start.
+//! Layers: dropout, the last step of a sequence, and the initial values of weights.
 
 use saddle::{
     graph::{Graph, Init, Item, Reset, Var},
@@ -34,7 +34,7 @@ fn the_last_step_that_counts() {
     assert_eq!(first(x, 1), [1.0, 2.0]);
 }
 
-/// Names, shapes and starts of a layer's parameters.
+/// Names, shapes and initial values of a layer's parameters.
 fn parameters(cell: Cell) -> Vec<StateItem> {
     let g = Graph::new();
     let net = Net::new(&g, "n", Start::Xavier, Mode::Train);

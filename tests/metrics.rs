@@ -73,7 +73,7 @@ fn measures_agree_with_numpy() {
     let f = fixture();
     let (real, fake) = f.points();
     assert_near(frechet_distance(real, fake), f.frechet);
-    // One subset of everything there is.
+    // One subset with all points.
     assert_near(kid(real.first(61), fake, 1, 61, 0).mean, f.kernel);
     assert_near(mmd_rbf(real, fake), f.mmd_rbf);
     let got = prdc(real, fake, 5);
@@ -133,7 +133,7 @@ fn a_repeated_training_set_is_noticed() {
     let usual = nearest_distances(held_out, train);
     let share = |generated| memorised_share(&nearest_distances(generated, train), &usual);
     assert_eq!(share(train), 1.0);
-    // 3000 draws of probability 0.01, the threshold itself from 3000: within 4 deviations.
+    // 3000 draws of probability 0.01, with a threshold from another 3000: within 4 standard deviations.
     assert!((share(fresh) - 0.01).abs() < 4.0 * (2.0 * 0.01 / 3000f64).sqrt(), "{}", share(fresh));
 }
 
@@ -153,7 +153,7 @@ fn collapse_costs_coverage_and_noise_costs_precision() {
 
 #[test]
 fn autocorrelation_of_a_wave_is_its_cosine() {
-    // All phases, equally spaced: the products of a lag average to cos(lag * frequency) / 2 exactly.
+    // With equally spaced phases, the products at a lag average to exactly cos(lag * frequency) / 2.
     let (phases, steps, frequency) = (64, 6, 0.7);
     let value =
         |n: usize| (frequency * (n % steps) as f64 + std::f64::consts::TAU * (n / steps) as f64 / phases as f64).sin();
@@ -206,7 +206,8 @@ fn tsne_keeps_clusters_apart() {
     assert!(across > within / 2.0, "{across} between the clusters, {within} inside of one");
 }
 
-/// Sequences of waves, as `tests/fixtures/metrics.py` makes them, against scikit-learn's exact t-SNE of as many steps.
+/// Sequences of waves, as in `tests/fixtures/metrics.py`, against scikit-learn's exact t-SNE with the same number of
+/// steps.
 #[test]
 fn tsne_descends_as_far_as_scikit_learn() {
     let value = |n: usize| {

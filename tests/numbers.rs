@@ -1,4 +1,4 @@
-//! Where numbers end: maps at infinities, zeros and NaN; penalties on packed samples; the digits of batch norm's
+//! Numerical limits: maps at infinities, zeros and NaN; penalties on packed samples; the precision of batch norm's
 //! gradient.
 
 mod common;
@@ -52,14 +52,14 @@ fn at_the_ends<'a>(
     functions.iter().map(|(name, _)| (*name, [read(name), read(&format!("d {name}"))])).collect()
 }
 
-/// What is near counts as equal, and a NaN equals a NaN.
+/// Whether two values are equal up to 1e-6, or both are NaN.
 fn equal(got: f32, want: f32) -> bool {
     got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() < 1e-6
 }
 
-/// On an adapter only zeros are held to this: WGSL lets implementations assume that there are neither infinities nor
-/// NaN (section "Floating Point Evaluation"), which is why states are looked at by their bits. Mesa's drivers do know
-/// them.
+/// On an adapter, only finite values are checked: WGSL lets implementations assume that there are neither infinities
+/// nor NaN (section "Floating Point Evaluation"), so the check of states looks at their bits. Mesa's drivers support
+/// both.
 #[test]
 fn functions_at_the_ends_of_the_numbers() {
     // Values, then gradients, at -inf, inf, NaN, 0, -0.
@@ -88,7 +88,7 @@ fn functions_at_the_ends_of_the_numbers() {
         for ((name, got), (_, _, values, gradients)) in at_the_ends(&mut *runner, &caps, &functions).iter().zip(rows) {
             for (what, got, want) in [("value", &got[0], values), ("gradient", &got[1], gradients)] {
                 for ((&x, &got), &want) in ENDS.iter().zip(got).zip(want) {
-                    // Masks of a NaN are 0, and what only they tell of it is no NaN.
+                    // The mask of a NaN is 0, so a result that depends on x only through the mask is not NaN.
                     let mask = x.is_nan() && (*name == "is_positive" || what == "gradient");
                     let infinite = !want.is_finite() || !x.is_finite();
                     let held = (promised && !mask) || !infinite;
@@ -124,7 +124,7 @@ fn twins_at_the_ends_of_the_numbers() {
             assert!(got.iter().all(|&got| equal(got, want)), "{map:?} at {x}: {got:?}, not {want}");
         }
     }
-    // The gradient's mask: an infinite cotangent counts for nothing where the unit is off.
+    // The gradient's mask: where the unit is off, an infinite cotangent gives 0.
     assert_eq!([Code::Mask.apply(INF, 0.0, 0.0), Code::Mask.apply(INF, 1.0, 0.0)], [0.0, INF]);
     assert!(Code::Mask.apply(NAN, 1.0, 0.0).is_nan() && Code::Mask.apply(1.0f32, NAN, 0.0) == 1.0);
 }
@@ -135,7 +135,7 @@ fn settings(assignments: &[&str]) -> Settings {
     Settings::resolve(&saddle::models::menu(), &[layer]).unwrap()
 }
 
-/// Critic tanh(x W) v of groups of `pack` samples of 3 values, by hand: the squared norm of its gradient at each group.
+/// The squared norm of the gradient of the critic tanh(x W) v at each group of `pack` samples of 3 values, by hand.
 fn squared_norms(x: &[f64], w: &[f64], v: &[f64], pack: usize) -> Vec<f64> {
     let (inputs, units) = (3 * pack, v.len());
     let norm = |x: &[f64]| {
@@ -165,7 +165,7 @@ fn penalties_are_on_what_the_critic_takes_at_once() {
             let input = |name, shape: &[usize]| graph.input(name, shape);
             let (x, y) = (input("real", &[BATCH, 3]), input("fake", &[BATCH, 3]));
             let (w_, v_) = (input("w", &[3 * pack, UNITS]), input("v", &[UNITS, 1]));
-            // The closure's argument lives as long as the graph.
+            // Gives the closure's argument the lifetime of the graph.
             fn critic<'g, F: Fn(Var<'g>) -> Var<'g>>(f: F) -> F {
                 f
             }
@@ -188,7 +188,7 @@ fn penalties_are_on_what_the_critic_takes_at_once() {
         };
         near("r1", loss("r1=2", &real, &fake) - base, 2.0 * r1);
         near("r2", loss("r2=2", &real, &fake) - base, 2.0 * r2);
-        // Between equal ends all points are those ends, wherever they are drawn: the loss of the game itself is 0.
+        // Between two equal samples, every interpolated point is that sample; the adversarial loss itself is 0.
         near("gp", loss("gp=1", &real, &real), gp);
     }
 }
@@ -212,8 +212,8 @@ fn the_importance_weighted_bound_refuses_what_it_would_ignore() {
     }
 }
 
-/// The gradient of batch norm by x in f32 with sums in f64, as PyTorch's kernel for processors has it: x `[rows,
-/// columns]`.
+/// The gradient of batch norm with respect to x `[rows, columns]`, in f32 with sums in f64, as PyTorch's CPU kernel
+/// computes it.
 fn torch_gradient(x: &[f32], dy: &[f32], columns: usize, eps: f64) -> Vec<f32> {
     let rows = x.len() / columns;
     let mut dx = vec![0.0; x.len()];
@@ -234,7 +234,7 @@ fn torch_gradient(x: &[f32], dy: &[f32], columns: usize, eps: f64) -> Vec<f32> {
     dx
 }
 
-/// Small batches with means far above their deviations, in which most of the terms cancel: no more is lost than by
+/// Small batches with means far above their deviations, in which most terms cancel: the error is at most about that of
 /// PyTorch.
 #[test]
 fn batch_norm_keeps_its_digits() {
@@ -266,7 +266,7 @@ fn batch_norm_keeps_its_digits() {
             };
             let (ours, theirs) = (error(&got), error(&torch_gradient(&x, &dy, COLUMNS, eps)));
             println!("{device}, {rows} rows at {distance}: {ours:.2e}, as PyTorch {theirs:.2e}");
-            // PyTorch scales last, which is worth a digit and a half of two rows that are close together.
+            // PyTorch scales last, which gains one and a half digits for two rows that are close together.
             assert!(ours <= 3.0 * theirs, "{device}, {rows} rows at {distance}: {ours:e} and {theirs:e}");
         }
     }

@@ -1,4 +1,4 @@
-//! Sequences of one step train in every variant of sequences, on both runners, and are sampled and drawn.
+//! Every variant of sequences trains on sequences of one step, on both runners, and its samples can be drawn.
 
 mod common;
 mod training;
@@ -6,7 +6,7 @@ mod training;
 use saddle::{data::Dataset, report};
 use training::{Device, settings, steps};
 
-/// Every way in which the variants look at neighbouring steps.
+/// Settings that cover every way in which variants use neighbouring steps.
 const CASES: &[&[&str]] = &[
     &["variant=lstm"],
     &["variant=lstm", "cell=gru", "depth=2"],
@@ -49,6 +49,6 @@ fn they_train_on_the_cpu() {
 
 #[test]
 fn they_train_on_the_adapter() {
-    // A software adapter takes its time to compile what every case is made of.
+    // Fewer cases, because a software adapter compiles their shaders slowly.
     trains(Device::Gpu, &[CASES[0], CASES[2], CASES[5], CASES[6], CASES[7]]);
 }

@@ -1,4 +1,4 @@
-//! Programs against the f64 interpreter of their graphs: fusion, placement and order change nothing.
+//! Programs against the f64 interpreter of their graphs: fusion, placement and order do not change results.
 
 use saddle::{
     cpu::Cpu,
@@ -109,7 +109,7 @@ fn ranges_that_can_be_bound_are_read_where_they_lie() {
     let program = plan(&g, &Cpu::caps(), None).unwrap();
     assert_eq!(program.launches.len(), 3, "{program}");
     agrees(&g, 1, 1e-5);
-    // Neither a range that begins where nothing can be bound, nor columns.
+    // Neither a range with an offset that cannot be bound, nor columns.
     g.output("odd", x.matmul(w.slice(&[0, 0], &[5, 20])).slice(&[1, 0], &[5, 20]).matmul(w.reshape(&[20, 16])));
     g.output("columns", y.slice(&[0, 0], &[6, 5]).matmul(w));
     let program = plan(&g, &Cpu::caps(), None).unwrap();
@@ -127,7 +127,7 @@ fn constants_are_filled_once() {
     g.output("zero", y.matmul(g.full(0.0, &[5, 7])));
     g.output("joined", g.full(1.0, &[2, 5]).concat(y, 0));
     let program = plan(&g, &Cpu::caps(), None).unwrap();
-    // Two products; the joined one is made by two paddings and a sum.
+    // Two products; two paddings and a sum join them.
     assert_eq!(program.launches.len(), 2 + 3, "{program}");
     agrees(&g, 2, 1e-5);
 }
@@ -243,7 +243,7 @@ fn a_view_from_before_an_update_keeps_the_old_value() {
     agrees(&g, 2, 1e-6);
 }
 
-/// What names a state's memory anew has no memory of its own, unless the state changes before it is read.
+/// A view of a state shares the state's memory, unless the state changes before the view is read.
 #[test]
 fn a_renamed_state_from_before_an_update_keeps_the_old_value() {
     let g = Graph::new();
@@ -252,7 +252,7 @@ fn a_renamed_state_from_before_an_update_keeps_the_old_value() {
     let x = g.input("x", &[1, 2]);
     let (old, row) = (w.reshape(&[2, 64]).reshape(&[64, 2]), w.slice(&[1, 0], &[1, 64]).reshape(&[64, 1]));
     g.output("early", old.matmul(x.reshape(&[2, 1])));
-    // A product reads what is transposed where it lies.
+    // A product reads a transposed view in place.
     let transposed = w.transpose();
     let early = transposed.matmul(x.reshape(&[2, 1]) * 4.0);
     g.assign(w, w * 2.0 + 1.0);
@@ -274,7 +274,7 @@ fn an_old_value_that_the_host_reads_is_kept() {
     g.output("old", w);
     g.output("untouched", v);
     g.metric("n", n);
-    // One launch cannot read and write the buffer of both.
+    // One launch cannot both read and write the buffer that holds w and v.
     g.assign(w, v);
     g.assign(n, n + 1.0);
     g.commit();
@@ -282,7 +282,7 @@ fn an_old_value_that_the_host_reads_is_kept() {
     agrees(&g, 2, 1e-6);
 }
 
-/// Where digits of an index cannot say it, it is copied.
+/// Views that the digits of an index cannot describe are copied.
 #[test]
 fn every_reshape_pad_slice_and_permutation_of_four_axes_plans() {
     let across = |x: Var, to: &[usize]| {
@@ -305,7 +305,7 @@ fn every_reshape_pad_slice_and_permutation_of_four_axes_plans() {
     across(y.pad(&[0, 1], &[16, 12]), &[24, 8]);
     across(y.slice(&[1, 2], &[15, 6]).concat(y.slice(&[0, 0], &[15, 6]), 1), &[9, 20]);
     across(g.input("z", &[8, 5]).broadcast(&[3, 8, 5], &[0]), &[24, 5]);
-    // Axes that no view moves apart merge, however many there are.
+    // Axes that stay adjacent in every view are merged, so any number of them is possible.
     let six = g.input("six", &[2, 3, 2, 2, 3, 2]);
     across(six.permute(&[3, 4, 5, 0, 1, 2]), &[9, 16]);
     across(six.slice(&[0, 0, 1, 0, 0, 0], &[2, 3, 1, 2, 3, 2]), &[8, 9]);
@@ -393,7 +393,7 @@ fn groups_beyond_the_binding_limit_are_updated_in_parts() {
     assert!(whole.1 == parts.1 && whole.2 == parts.2);
 }
 
-/// The sentence for what no launch can do.
+/// Asserts that the graph is refused with a sentence that has these words.
 #[track_caller]
 fn refused(caps: &Caps, data: Option<DataLayout>, words: &[&str], build: impl Fn(&Graph)) {
     let g = Graph::new();
@@ -437,7 +437,7 @@ fn what_outgrows_a_device_is_refused_by_name() {
     });
 }
 
-/// Two biases of one sum have the same gradient, and a value can be recorded under two names.
+/// Two biases of one sum have the same gradient tensor, and one value can be recorded under two names.
 #[test]
 fn one_tensor_goes_to_two_places() {
     let g = Graph::new();

@@ -1,6 +1,6 @@
-//! Plans stay as they are: the rounds of five variants, for the CPU runner and for a wide device, as `--explain` prints
-//! them. A change that means to change plans rewrites the files with SADDLE_UPDATE_PLANS=1, and the diff shows what it
-//! did.
+//! Plans do not change by accident: the rounds of five variants, for the CPU runner and for a wide device, are compared
+//! with stored texts in the form of `--explain`. For an intended change, rewrite the files with SADDLE_UPDATE_PLANS=1
+//! and review the diff.
 
 mod common;
 mod training;
@@ -22,7 +22,7 @@ use saddle::{
 use sha2::{Digest, Sha256};
 use training::{discs, model, settings, suited};
 
-/// What makes each variant small.
+/// Settings of a small model of each variant.
 const SMALL: &[&[&str]] = &[
     &["variant=gan", "hidden_g=16", "hidden_d=16"],
     &["variant=dcgan", "width=4"],
@@ -32,7 +32,7 @@ const SMALL: &[&[&str]] = &[
 ];
 const SIDE: usize = 16;
 
-/// A program as it is printed, and a digest of the kernels with their chains, which are not printed.
+/// The printed program, and a digest of its kernels including their chains, which are not printed.
 fn text(name: &str, program: &Program) -> String {
     let kernels: Vec<_> = program.launches.iter().map(|launch| &launch.kernel).collect();
     let digest: String = Sha256::digest(format!("{kernels:?}")).iter().take(8).map(|b| format!("{b:02x}")).collect();
@@ -63,7 +63,8 @@ fn plans_are_those_on_file() {
     }
 }
 
-/// Graphs with many nodes: what took minutes when the planner looked at all of them for each takes about a second.
+/// Planning graphs with many nodes takes about a second; it took minutes when the planner visited all nodes for each
+/// node.
 #[test]
 fn many_critic_steps_and_long_recurrences_are_planned_in_time() {
     let six = training::steps();

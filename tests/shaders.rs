@@ -1,6 +1,6 @@
-//! Every shader module as its kernel concatenates it: bindings and pipeline constants against the Rust side, both ways,
-//! and every launch of planned models specialised, checked against WebGPU's limits and written in each shading
-//! language; SPIR-V is shown to Khronos's validator, where it is installed.
+//! Checks every shader module as its kernel concatenates it. Bindings and pipeline constants must agree with the Rust
+//! side, both ways. Every launch of planned models is specialised, checked against WebGPU's limits and translated to
+//! each shading language; Khronos's validator checks the SPIR-V, if it is installed.
 
 mod common;
 
@@ -36,14 +36,14 @@ use saddle::{
     settings::{Layer, Settings},
 };
 
-/// What every WebGPU implementation offers.
+/// Limits that every WebGPU implementation offers.
 const INVOCATIONS: u32 = 256;
 const WORKGROUP_MEMORY: u32 = 16 << 10;
 const STORAGE_BUFFERS: usize = 8;
 /// Workgroup memory of adapters that have matrix units.
 const MATRIX_MEMORY: u32 = 32 << 10;
 
-/// A chain that uses every constant there is.
+/// A chain that uses every pipeline constant of chain.wgsl.
 fn full_chain() -> Chain {
     let digits = |j: usize| (0..DIGITS).map(|d| Digit { div: 1 + d, extent: 2, stride: 1 + j }).collect();
     let load = |j: usize| Load { operand: j % OPERANDS, index: Index { offset: j, digits: Some(digits(j)) } };
@@ -51,7 +51,7 @@ fn full_chain() -> Chain {
     Chain { loads: (0..LOADS).map(load).collect(), instrs: (0..LENGTH).map(instr).collect() }
 }
 
-/// One of every kernel, with everything that it can use.
+/// One instance of every kernel, with all optional parts.
 fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
     let geometry = Geometry { b: 8, c: 16, h: 9, w: 8, k: 24, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
@@ -99,7 +99,7 @@ const BODIES: [Body; 6] = [
     Body::Matrix(Matrix::Half16),
 ];
 
-/// What plans may assume of devices, so that launches differ.
+/// Capabilities of devices that lead to different launches.
 fn every_caps() -> [Caps; BODIES.len()] {
     BODIES.map(|product| Caps { product, ..Caps::default() })
 }
@@ -116,8 +116,8 @@ fn every_launch() -> Vec<(Kernel, Dispatch)> {
     all
 }
 
-/// Matrix units are wgpu's own extension: of shading languages only SPIR-V has all of them, and no browser has any. Nor
-/// has the one that tests run in half precision.
+/// Whether the body needs no extension. Matrix units are an extension of wgpu: only SPIR-V supports all kinds, and no
+/// browser supports any. The browser of the tests does not support half precision either.
 fn is_portable(dispatch: &Dispatch) -> bool {
     !dispatch.body.concat().contains("enable ")
 }
@@ -160,7 +160,7 @@ fn every_shader_has_its_kernel_here() {
     }
 }
 
-/// A storage binding as the pipeline layout wants it: whether it is written, and whether it holds floats.
+/// Properties of a storage binding for the pipeline layout: whether it is written, and whether it holds floats.
 fn binding(module: &Module, variable: &GlobalVariable) -> (bool, bool) {
     let AddressSpace::Storage { access } = variable.space else { panic!("{:?}: not a storage buffer", variable.name) };
     let TypeInner::Array { base, .. } = module.types[variable.ty].inner else {
@@ -207,7 +207,7 @@ fn pipeline_constants_are_what_the_launch_sets() {
         let (name, module) = (kernel.name(), parse(&kernel, &dispatch));
         let set: BTreeSet<&str> = dispatch.overrides.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(set.len(), dispatch.overrides.len(), "{name}: a constant is set twice");
-        // Constants that are computed from others are the shader's own affair.
+        // The Rust side does not set constants that the shader computes from others.
         let literal = |init| matches!(module.global_expressions[init], Expression::Literal(_));
         let declared: BTreeSet<&str> = module
             .overrides
@@ -222,7 +222,7 @@ fn pipeline_constants_are_what_the_launch_sets() {
 /// Variant, shape of an example, classes, settings.
 type Case<'a> = (&'a str, &'a [usize], usize, &'a [(&'a str, &'a str)]);
 
-/// All launches of models that between them have every option, each pipeline once.
+/// The launches of models that together use every option; each pipeline occurs once.
 fn planned() -> Vec<(Kernel, Dispatch)> {
     let cases: &[Case] = &[
         (
@@ -292,7 +292,8 @@ fn planned() -> Vec<(Kernel, Dispatch)> {
     distinct.into_values().collect()
 }
 
-/// Tint is stricter than naga in places, such as where barriers may stand. Only with SADDLE_TEST_BROWSER.
+/// Tint is stricter than naga in some rules, such as the allowed places of barriers. Runs only with
+/// SADDLE_TEST_BROWSER.
 #[test]
 fn every_launch_compiles_in_a_browser() {
     if browser::wanted().is_none() {
@@ -311,13 +312,14 @@ const VULKAN: [(&str, &str, (u8, u8)); 2] = [("vulkan1.1", "spv1.3", (1, 3)), ("
 /// The validator of the Khronos group.
 struct SpirvVal {
     program: OsString,
-    /// It knows the extension for matrix units, and what Vulkan says of strides in workgroup memory, which naga does
-    /// not keep to (wgpu's issue 7696): it is asked about SPIR-V alone.
+    /// Whether this version knows the extension for matrix units. It then also knows Vulkan's rules for strides in
+    /// workgroup memory, which naga does not follow (wgpu's issue 7696), so it checks the rules of SPIR-V alone.
     recent: bool,
 }
 
 impl SpirvVal {
-    /// The one that SADDLE_TEST_SPIRV_VAL names, which then has to be here, or that of the system, if there is one.
+    /// The validator that SADDLE_TEST_SPIRV_VAL names, which must then exist, or else that of the system, if there is
+    /// one.
     fn find() -> Option<Self> {
         let named = std::env::var_os("SADDLE_TEST_SPIRV_VAL");
         let program = named.clone().unwrap_or("spirv-val".into());
@@ -343,7 +345,7 @@ impl SpirvVal {
             .stderr(Stdio::piped())
             .spawn()
             .expect("spirv-val starts");
-        // It reads to the end before it says anything.
+        // The validator reads all input before it writes any output.
         validator.stdin.take().expect("a pipe").write_all(bytemuck::cast_slice(words)).expect("spirv-val reads");
         let output = validator.wait_with_output().expect("spirv-val ends");
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -351,7 +353,7 @@ impl SpirvVal {
     }
 }
 
-/// Applies the constants as a driver's front end does, and writes the result in each shading language.
+/// Applies the constants as a driver's front end does, and translates the result to each shading language.
 fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, dispatch: &Dispatch, validator: Option<&SpirvVal>) {
     let name = kernel.name();
     let entry = Some((ShaderStage::Compute, "main"));
@@ -392,7 +394,7 @@ fn specialise(module: &Module, info: &ModuleInfo, kernel: &Kernel, dispatch: &Di
     let metal = msl::Options { lang_version: (2, 4), ..Default::default() };
     let written = msl::write_string(&module, &info, &metal, &options);
     if !is_portable(dispatch) {
-        return; // Metal has 8 x 8 only, and the others have none
+        return; // Metal supports 8 x 8 only, and the other languages no matrices
     }
     written.unwrap_or_else(|e| panic!("{name} in MSL: {e}"));
     let options = hlsl::PipelineOptions { entry_point: point() };

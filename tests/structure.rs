@@ -1,5 +1,5 @@
-//! The shape of the source: arrows between modules as ARCHITECTURE.md has them, files that can be read at a sitting,
-//! and two files of one name for each kernel.
+//! The structure of the source: dependencies between modules as in ARCHITECTURE.md, limits on the length of files and
+//! lines, and two files of the same name for each kernel.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Lines that a file may have.
+/// Maximum number of lines of a file.
 const LINES: usize = 500;
-/// Columns that a line may have, comments included, which rustfmt does not wrap.
+/// Maximum number of columns of a line, including comments, which rustfmt does not wrap.
 const COLUMNS: usize = 120;
 
 fn root() -> &'static Path {

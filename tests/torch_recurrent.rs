@@ -1,5 +1,5 @@
 //! Recurrent layers against PyTorch's: states, gradients, and gradients of a gradient penalty.
-//! `tests/fixtures/torch_recurrent.py` makes `recurrent.json` anew.
+//! `tests/fixtures/torch_recurrent.py` generates `recurrent.json`.
 
 mod common;
 
@@ -73,7 +73,8 @@ impl Case {
         (x, if self.layers == 1 { layer("a", x) } else { net.stacked("a", x, self.layers, layer) })
     }
 
-    /// With the gradients of the penalty, or without: these are unrolled, a pipeline for each of many small launches.
+    /// Checks states and gradients, and with `penalty` the gradients of the penalty. The latter are unrolled into many
+    /// small launches, each with its own pipeline.
     fn check(&self, mut runner: impl Runner, caps: &Caps, penalty: bool) {
         let graph = Graph::new();
         let net = Net::new(&graph, "n", Start::Uniform, Mode::Train);
@@ -108,7 +109,7 @@ impl Case {
         }
         runner.run(id, 1).unwrap();
 
-        // Behind an example's end PyTorch has zeros, and Saddle the state that stays.
+        // After the end of an example, PyTorch returns zeros and Saddle the last state.
         let width = self.y.len() / mask.len();
         let y = runner.read_output(id, "y").unwrap();
         let y: Vec<f32> = y.iter().enumerate().map(|(n, y)| y * mask[n / width]).collect();
@@ -126,7 +127,7 @@ impl Case {
         assert_eq!(got.len(), want.len(), "{}: {what}", self.name);
         let scale = want.iter().fold(0.0f64, |a, w| a.max(w.abs()));
         let errors = got.iter().zip(want).map(|(g, w)| (f64::from(*g) - w).abs() / scale.max(1e-30));
-        // Written so that NaN is the worst.
+        // In this form, NaN counts as the largest error.
         let worst = errors.fold(0.0f64, |a, e| if e <= a { a } else { e });
         assert!(worst <= TOLERANCE, "{}: {what}: {worst:.2e} of {scale:.2e}\n{got:?}\n{want:?}", self.name);
         worst

@@ -1,5 +1,5 @@
-//! Every variant, with its default preset made small: the same bits twice and after a restart, also across the phases
-//! of its training; the same losses on both runners; samples that are what they should be.
+//! Every variant, with a small form of its default preset: equal bits in a second run and after a restart, also across
+//! the phases of training; equal losses on both runners; samples of the right shape and range.
 
 mod common;
 mod training;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use saddle::{data::Dataset, models::VARIANTS, session::Session, settings::Settings};
 use training::{Device, same, settings, suited};
 
-/// What makes each variant small, rounds that lie in all of its phases, and their number.
+/// Settings of a small model of each variant, and a number of rounds that reaches all phases of its training.
 const SMALL: &[(&[&str], u64)] = &[
     (&["variant=gan", "hidden_g=16", "hidden_d=16"], 4),
     (&["variant=dcgan", "width=4"], 4),
@@ -43,7 +43,7 @@ const SMALL: &[(&[&str], u64)] = &[
 ];
 
 const SIDE: usize = 16;
-/// Two runners of one program.
+/// Largest accepted difference between two runners of one program.
 const BETWEEN_RUNNERS: f32 = 1e-3;
 
 fn small(assignments: &[&str]) -> (Settings, Dataset) {
@@ -52,7 +52,7 @@ fn small(assignments: &[&str]) -> (Settings, Dataset) {
     (s, dataset)
 }
 
-/// Rows of all rounds, with their names: phases have metrics of their own.
+/// The metrics of all rounds, with their names, by phase: each phase has its own metrics.
 fn train(session: &mut Session, until: u64) -> Vec<(Vec<String>, Vec<Vec<f32>>)> {
     let mut phases = vec![];
     while session.step() < until {
@@ -117,7 +117,7 @@ fn poison(session: &mut Session, state: &str, value: f32) {
     engine.write(&item, &values).unwrap();
 }
 
-/// The sentence that ends a training before it comes to this step.
+/// The error that ends training before step `until`, if there is one.
 fn fault(session: &mut Session, until: u64) -> Option<String> {
     while session.step() < until {
         match session.train(until - session.step()) {
@@ -128,8 +128,8 @@ fn fault(session: &mut Session, until: u64) -> Option<String> {
     None
 }
 
-/// A value of each state in turn: a NaN goes on into the losses on some devices and on others not, and an infinite
-/// second moment only holds a parameter still.
+/// Poisons one value of each state in turn. A NaN reaches the losses on some devices only, and an infinite second
+/// moment only stops the updates of a parameter.
 #[test]
 fn what_is_no_longer_finite_is_found_within_50_steps() {
     let mut looks = 0;
@@ -147,7 +147,7 @@ fn what_is_no_longer_finite_is_found_within_50_steps() {
             session.restore(&start).unwrap();
             poison(&mut session, state, value);
             let Some(sentence) = fault(&mut session, 50) else {
-                // What a round draws anew, such as chains, may be good again: nothing is lost then.
+                // A state that each round draws again, such as chains, may have become finite: no harm is done.
                 assert!(session.checkpoint().is_ok(), "{what}: {state} is {value} and nobody says so");
                 let optimised =
                     states.contains(&format!("{state}.m")) || state.ends_with(".m") || state.ends_with(".v");

@@ -4,9 +4,9 @@
 //
 // The kernel supplies `alias Value`, identity(), join(a, b) and term(n, centre).
 //
-// A workgroup of 256 is a tile of COLS outputs by ROWS lanes along i. Lanes that follow one another run along i where
-// the reduced axes hold the smallest stride (INNER_FIRST), along o otherwise, so that they read neighbours either way.
-// Each lane keeps four independent results in flight, then a tree over the rows joins them.
+// A workgroup of 256 is a tile of COLS outputs by ROWS lanes along i. Consecutive lanes run along i if a reduced axis
+// has the smallest stride (INNER_FIRST), otherwise along o, so that they read neighbours in both cases. Each lane keeps
+// four independent results in flight; then a tree over the rows joins them.
 
 override OUTER: u32 = 1u; // outputs
 override INNER: u32 = 1u; // elements that make one output
@@ -14,9 +14,9 @@ override COLS: u32 = 1u;
 override ROWS: u32 = 256u;
 override INNER_FIRST: u32 = 1u;
 
-// An index counts through its digits, innermost first: each step is worth STRIDE elements, and each carry out of the
-// digits below k, which comes every DIVk steps, JUMPk more. Where axes are contiguous the jump is 0 and the division
-// falls away.
+// An index counts through its digits, innermost first. Each step moves by STRIDE elements. Every DIVk steps, the digits
+// below k carry, which moves by JUMPk more elements. For contiguous axes the jump is 0, and the compiler can drop the
+// division.
 override OUTER_STRIDE: u32 = 0u;
 override OUTER_DIV1: u32 = 1u; override OUTER_JUMP1: u32 = 0u;
 override OUTER_DIV2: u32 = 1u; override OUTER_JUMP2: u32 = 0u;
@@ -46,7 +46,7 @@ fn row(lane: u32) -> u32 {
     return select(lane / COLS, lane % ROWS, INNER_FIRST != 0u);
 }
 
-// The result for output o over begin <= i < end. All lanes of the workgroup must call it, those beyond OUTER too.
+// The result for output o over begin <= i < end. All lanes of the workgroup must call it, also those with o >= OUTER.
 fn fold(lane: u32, o: u32, begin: u32, end: u32, centre: f32) -> Value {
     let base = outer_at(o);
     let stop = select(0u, end, o < OUTER);

@@ -1,4 +1,4 @@
-// Matrices of 8 x 8 in single precision, as Apple's units multiply.
+// Matrices of 8 x 8 in single precision, the format of Apple's matrix units.
 
 enable wgpu_cooperative_matrix;
 

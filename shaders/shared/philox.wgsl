@@ -1,5 +1,6 @@
 // Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): four random words
-// for each counter and key, with no state; shared by concatenation. The last word of the counter tells the users apart.
+// for each counter and key, without state; shared by concatenation. The last word of the counter is the purpose, so
+// that kernels have different streams.
 
 const PURPOSE_RANDOM = 0u;
 const PURPOSE_GATHER = 1u;

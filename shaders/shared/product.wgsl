@@ -1,18 +1,25 @@
 // The tiled product, shared by concatenation: store(i, m, n, sum over k of a[i, m, k] * b[i, k, n])
 //
-// Each kernel supplies store and depth(i), how far k runs in product i, and the loads: term(i, k) and column(i, n) are
-// what they want to know of k and of n, worked out once for many of them, a is load_a(i, m, term), b is load_b(i, term,
-// column). All see only positions inside the product.
+// Each kernel supplies
+//
+//     depth(i)                              the number of values of k in product i
+//     term(i, k), column(i, n)              the parts of an index by k and by n, computed once for many loads
+//     load_a(i, m, term)                    a[i, m, k]
+//     load_b(i, term, column)               b[i, k, n]
+//     store(i, m, n, value)                 writes the sum at (m, n) of product i
+//
+// Loads and stores are called only for positions inside the product; term and column also beyond its edges.
 //
 // A workgroup makes one tile of TILE_M x TILE_N. It walks k in steps of DEPTH: all lanes stage a slab of a and of b in
-// workgroup memory, four neighbours along m or n to a vector, then each lane takes the outer products of its vectors.
+// workgroup memory, as vectors of four neighbours along m or n, then each lane adds the outer products of its vectors.
 //
 //     lane (x, y, z)        owns the 4x4 block at column 4x, row 4y of the tile (and with BLOCKS_M or BLOCKS_N = 2
 //                           the ones half a tile further), for every k of the slab that is z modulo LANES_K
-//     c00 c01 c10 c11       its sums, one row of a block to a matrix column
+//     c00 c01 c10 c11       the sums of the lane's blocks; a matrix column holds one row of a block
 //
-// Small tiles cannot fill a workgroup, so LANES_K slices share one. At the end the blocks meet in workgroup memory, and
-// the lanes walk them along n: they add the slices, always in the same order, and store neighbours side by side.
+// A small tile does not fill a workgroup, so LANES_K slices of lanes divide k. At the end the lanes put their blocks in
+// workgroup memory and walk them along n: they add the slices, always in the same order, and neighbouring lanes store
+// neighbouring results.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;
@@ -24,7 +31,7 @@ override LANES_K: u32 = 1u;
 override BLOCKS_M: u32 = 1u; // 1 or 2
 override BLOCKS_N: u32 = 1u; // 1 or 2
 override DEPTH: u32 = 1u;
-// Whether neighbours in memory are neighbours in k, so that neighbouring lanes should be, too.
+// Whether neighbours in memory are neighbours in k; then neighbouring lanes load neighbours in k.
 override A_ALONG_K: bool = true;
 override B_ALONG_K: bool = true;
 
@@ -41,7 +48,7 @@ override A_PITCH: u32 = A_VECTORS | 1u;
 override B_PITCH: u32 = B_VECTORS | 1u;
 override B_SLAB: u32 = DEPTH * A_PITCH;
 
-// First the slabs, a [DEPTH, A_PITCH] and b [DEPTH, B_PITCH]; in the end the sums [LANES_K, 4 * LANES_M, LANES_N].
+// First the slabs, a [DEPTH, A_PITCH] and b [DEPTH, B_PITCH]; at the end the sums [LANES_K, 4 * LANES_M, LANES_N].
 var<workgroup> slab: array<vec4f, max(B_SLAB + DEPTH * B_PITCH, 4u * LANES)>;
 
 // (k, vector) of the i-th vector that the lanes stage.

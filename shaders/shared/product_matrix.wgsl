@@ -1,13 +1,13 @@
-// The product of product.wgsl on matrix units: SIDE x SIDE matrices of elements, of one of the matrix_*.wgsl, whose
+// The product of product.wgsl on matrix units. One of the matrix_*.wgsl defines the matrices, SIDE x SIDE elements;
 // sums are f32.
 //
 // A workgroup makes a tile of BLOCKS_M x BLOCKS_N blocks. It walks k in steps of DEPTH: all lanes stage a slab of a and
-// of b in workgroup memory, k running fastest, then each subgroup multiplies for the block that it owns: 4 x 2 matrices
-// of sums, which stay in its registers. Where subgroups are wider than 32 lanes there are fewer of them than blocks,
-// and they take turns.
+// of b in workgroup memory, k running fastest, then each subgroup multiplies for its own block: 4 x 2 matrices of sums,
+// which stay in its registers. If subgroups are wider than 32 lanes, there are fewer subgroups than blocks, and each
+// subgroup computes several blocks, one after the other.
 //
-// At the end the sums pass through workgroup memory, one matrix of each block at a time, so that lanes store neighbours
-// side by side.
+// At the end the sums pass through workgroup memory, one matrix of each block at a time, so that neighbouring lanes
+// store neighbouring results.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;
@@ -15,14 +15,15 @@ override N: u32 = 1u;
 
 override BLOCKS_M: u32 = 1u;
 override BLOCKS_N: u32 = 1u;
-// Whether neighbours in memory are neighbours in k, so that neighbouring lanes should be, too.
+// Whether neighbours in memory are neighbours in k; then neighbouring lanes load neighbours in k.
 override A_ALONG_K: bool = true;
 override B_ALONG_K: bool = true;
 
 const BLOCK_M: u32 = 4u * SIDE;
 const BLOCK_N: u32 = 2u * SIDE;
 const DEPTH: u32 = 2u * SIDE;
-// Of a slab's rows: matrices are loaded from multiples of 16 bytes, and an odd number of these spreads rows over banks.
+// Elements from a row of a slab to the next. Matrices must be loaded from multiples of 16 bytes; the 8 extra elements
+// spread the rows over memory banks.
 const PITCH: u32 = DEPTH + 8u;
 
 override BLOCKS: u32 = BLOCKS_M * BLOCKS_N;
@@ -58,7 +59,7 @@ fn b_or_zero(i: u32, k: u32, n: u32, end: u32) -> f32 {
     return 0.0;
 }
 
-// Stores the matrices of this turn's blocks, which lie in `sums`, at (m, n) in each block.
+// Stores the matrices in `sums`, one for each of `count` blocks from block `first` on, at (m, n) within each block.
 fn store_all(i: u32, m0: u32, n0: u32, first: u32, count: u32, m: u32, n: u32, lane: u32) {
     workgroupBarrier();
     for (var j = lane; j < count * SIDE * SIDE; j += LANES) {

@@ -1,5 +1,5 @@
-// The product of product.wgsl with one invocation for each result: nothing is shared or kept. It is the
-// baseline for the other bodies.
+// The product of product.wgsl with one invocation per result, which shares no loads with others: the baseline for the
+// other bodies.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;

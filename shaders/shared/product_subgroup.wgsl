@@ -1,10 +1,10 @@
-// The product of product.wgsl for subgroups of 8 lanes, without workgroup memory: for drivers on a processor, whose
-// loads from it cost as much as any others, which run the lanes of a subgroup as one vector, and whose compilers leave
-// in a loop what could be worked out before it.
+// The product of product.wgsl for subgroups of 8 lanes: for drivers that run shaders on the CPU. On these, loads from
+// workgroup memory cost as much as other loads, so the loop does not use it; the lanes of a subgroup run as one vector;
+// and compilers do not move constant expressions out of loops, so columns are computed before the loop.
 //
 // A workgroup is one subgroup and makes a tile of 32 x 32. At each k, lane l loads a at the rows l, l + 8, l + 16 and
-// l + 24 and b at the four columns from 4 l on; every a is broadcast to all lanes, so that a load serves 16
-// multiply-adds.
+// l + 24 and b at the four columns from 4 l on; every a is broadcast to all lanes, so that there are 16 multiply-adds
+// for each load.
 
 override BATCH: u32 = 1u;
 override M: u32 = 1u;
@@ -32,7 +32,7 @@ fn b_or_zero(i: u32, term: vec4u, n: u32, column: vec3u) -> f32 {
     return 0.0;
 }
 
-// Eight rows of sums, and a for each of them in its lane.
+// Adds a * b to eight rows of sums; lane j holds the a of row j.
 fn add_outer(c: ptr<function, array<vec4f, LANES>>, a: f32, b: vec4f) {
     (*c)[0] = fma(vec4f(subgroupBroadcast(a, 0u)), b, (*c)[0]);
     (*c)[1] = fma(vec4f(subgroupBroadcast(a, 1u)), b, (*c)[1]);
@@ -78,7 +78,8 @@ fn main(
         add_outer(&c3, a_or_zero(i, m0 + 3u * LANES + lane, t), b);
     }
 
-    // A lane takes back what it put there: registers cannot be indexed by a variable.
+    // Each lane reads back only its own sums: they pass through memory because registers cannot be indexed by a
+    // variable.
     for (var j = 0u; j < LANES; j++) {
         sums[lane][j] = c0[j];
         sums[lane][LANES + j] = c1[j];

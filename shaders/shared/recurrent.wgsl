@@ -8,13 +8,13 @@ override H: u32 = 1u;
 override REVERSE: u32 = 0u;
 override LANES: u32 = 32u;
 
-// The s-th step in the order of the recurrence.
+// The time step of the s-th step of the recurrence.
 fn time(s: u32) -> u32 {
     return select(s, T - 1u - s, REVERSE != 0u);
 }
 
-// Where the states before and after step t lie among all T + 1, in the order of time, and the one before the first
-// step.
+// The indices of the states before and after time step t, and of the initial state, among all T + 1 states in the order
+// of time.
 fn before(t: u32) -> u32 {
     return t + REVERSE;
 }
@@ -37,12 +37,12 @@ fn sigmoid(x: Rows) -> Rows {
     return 1.0 / (1.0 + exp(-x));
 }
 
-// s (1 - s): the derivative of the sigmoid by its value.
+// The derivative of the sigmoid, s (1 - s), from its value s.
 fn slope(s: Rows) -> Rows {
     return s * (1.0 - s);
 }
 
-// tanh, which far out is NaN on some drivers.
+// tanh, with limits because it is NaN for large x on some drivers.
 fn squash(x: Rows) -> Rows {
     return tanh(clamp(x, Rows(-10.0), Rows(10.0)));
 }

@@ -1,4 +1,4 @@
-//! What can be written after `saddle`.
+//! The command line of `saddle`: its commands, arguments and help texts.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::settings::{Layer, Settings};
 #[derive(Debug, Parser)]
 #[command(name = "saddle", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -21,13 +21,13 @@ const EXAMPLES: &str = "\
 Examples:
   saddle train                              dcgan on drawn digits, on the best device
   saddle sample runs/dcgan-digits-001       a PNG of new samples
-  saddle eval runs/dcgan-digits-001         how good they are
-  saddle data photos/                       what would be learned from there
+  saddle eval runs/dcgan-digits-001         how good the samples are
+  saddle data photos/                       what a model would learn from a folder
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
-  saddle devices                            what it can run on
-  saddle check                              whether it computes what it should
-  saddle bench                              how fast that is";
+  saddle devices                            the devices that can train
+  saddle check                              whether a device computes correctly
+  saddle bench                              how fast a device is";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -38,11 +38,11 @@ pub enum Command {
     Sample(SampleArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
-    /// Say what a data set is read as, without training
+    /// Show how a data set is read, without training
     Data(DataArgs),
-    /// Measure how fast devices are, or compare what was measured
+    /// Measure how fast devices are, or compare earlier results
     Bench(BenchArgs),
-    /// Check that a device computes what it should
+    /// Check that a device computes correctly
     Check(CheckArgs),
     /// List the devices that can train
     Devices(DevicesArgs),
@@ -101,10 +101,10 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint
     #[arg(long, requires = "out")]
     pub resume: bool,
-    /// With --resume and --data: go on although the data is not what the run learned from
+    /// With --resume and --data: continue even if the data is not the data that the run learned from
     #[arg(long, requires_all = ["resume", "data"])]
     pub accept_changed_data: bool,
-    /// Longest time that one submission to a GPU should take, for machines that stop what takes long; no launch is cut
+    /// Longest time for one submission to a GPU, for machines that stop long ones; a single launch may take longer
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub max_dispatch_ms: u64,
     /// Print the settings, parameters, memory and FLOPs of the run, without training
@@ -169,10 +169,10 @@ Examples:
 pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
-    /// How many samples
+    /// Number of samples
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = numbers(1, 1_000_000))]
     pub count: usize,
-    /// Start of the random stream
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for a melody
@@ -187,22 +187,22 @@ pub struct SampleArgs {
     /// Class to draw, by name or number, for a conditional model [default: all in turn]
     #[arg(long, value_name = "NAME|N", allow_negative_numbers = true)]
     pub class: Option<String>,
-    /// Go from one sample to another in this many steps, once in each row
+    /// Interpolate between two samples in this many steps; each row shows one pair
     #[arg(long, value_name = "STEPS", value_parser = numbers(2, 64))]
     pub interpolate: Option<usize>,
-    /// Encode and decode held-out examples instead; a png shows their originals too
+    /// Encode and decode held-out examples instead; a png shows the originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,
-    /// Where the data to reconstruct lies now [default: where it was]
+    /// New location of the data to reconstruct [default: its location in training]
     #[arg(long, value_name = "NAME|PATH", requires = "reconstruct")]
     pub data: Option<String>,
-    /// With --data: take it although it is not what the run learned from
+    /// With --data: use the data even if it is not the data that the run learned from
     #[arg(long, requires = "data")]
     pub accept_changed_data: bool,
 }
 
 const DATA_EXAMPLES: &str = "\
-Prints what is read and what is left out, and of images writes a picture to the current folder.
+Prints what is read and what is left out. For images, also writes a picture to the current folder.
 
 Examples:
   saddle data photos/ --size 32
@@ -216,7 +216,7 @@ pub struct DataArgs {
     /// Built-in set, or path
     #[arg(value_name = "NAME|PATH")]
     data: String,
-    /// Model to read it for: some files can be read in several ways
+    /// Model to read the data for: some files can be read in several ways
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
@@ -226,7 +226,7 @@ pub struct DataArgs {
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Picture to write, of images [default: NAME.png, or the next free one]
+    /// Picture to write, for images [default: NAME.png, or the next free name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -262,13 +262,13 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
-    /// Something else than to measure.
+    /// A subcommand, instead of measurements.
     #[command(subcommand)]
     pub command: Option<BenchCommand>,
-    /// Device by index or name, or cpu; all: one after the other [default: the best one]
+    /// Device by index or name, or cpu; all: every device in turn [default: the best one]
     #[arg(long, value_name = "INDEX|NAME|all")]
     pub adapter: Option<String>,
-    /// File for the results; of several devices, one file each
+    /// File for the results; with several devices, one file for each
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Let products round their operands to half precision, where that is faster
@@ -277,18 +277,18 @@ pub struct BenchArgs {
     /// Rounds to measure [default: all]
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Seconds of each measurement, of which there are five
+    /// Seconds for each of the five measurements
     #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = seconds)]
     pub seconds: f64,
-    /// Seconds after which fewer measurements have to do; a round that would take longer is left out
+    /// Seconds after which fewer than five measurements are enough; a round that would take longer is left out
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds)]
     pub limit: f64,
-    /// Shapes of each kernel to time, the dearest of the rounds first
+    /// Number of shapes to time for each kernel, the most expensive first
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub shapes: usize,
 }
 
-/// What else `saddle bench` does.
+/// The subcommands of `saddle bench`.
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
     /// Put results side by side, with ratios to the first
@@ -313,8 +313,8 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 }
 
 const CHECK_EXAMPLES: &str = "\
-Runs every kernel at awkward shapes, and rounds of three models beside the CPU runner. What is off is marked
-FAILED, and the exit status is 1 then. Please send the file of --json with a report of a fault.
+Runs every kernel at awkward shapes, and compares rounds of three models with the CPU runner. A wrong result is
+marked FAILED, and the exit status is then 1. If you report a fault, please send the file of --json with it.
 
 Examples:
   saddle check
@@ -331,14 +331,14 @@ pub struct CheckArgs {
     /// File for the results
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Kernels and trainings to check [default: all]
+    /// Kernels and training runs to check [default: all]
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub only: Vec<String>,
 }
 
 const EVAL_EXAMPLES: &str = "\
-Prints what the model scores beside a perfect sampler and real data, and writes it to the folder RUN/eval.
-Scores of images are of features of a classifier that is trained once for the data, in minutes on a CPU.
+Prints the scores of the model, of a perfect sampler and of real data, and writes them to the folder RUN/eval.
+Image scores use the features of a classifier, which is trained once for each data set, in minutes on a CPU.
 
 Examples:
   saddle eval runs/dcgan-digits-001
@@ -354,10 +354,10 @@ pub struct EvalArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// The most samples, and the most held-out examples, to measure [default: as many as published]
+    /// Maximum number of samples, and of held-out examples, to measure [default: as many as published]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
-    /// Start of the random streams
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Device by index or name, or cpu [default: the best one]
@@ -366,19 +366,19 @@ pub struct EvalArgs {
     /// Checkpoint after this step [default: the newest]
     #[arg(long, value_name = "STEP")]
     pub checkpoint: Option<u64>,
-    /// Importance samples of the likelihood of a variational autoencoder; 0: leave it out [default: 200]
+    /// Importance samples for the likelihood of a variational autoencoder; 0: leave it out [default: 200]
     #[arg(long, value_name = "K", value_parser = numbers(0, 1_000_000))]
     pub importance: Option<usize>,
-    /// Temperatures of the annealing that measures a Boltzmann machine; 0: leave it out [default: 20000]
+    /// Annealing temperatures for the likelihood of a Boltzmann machine; 0: leave it out [default: 20000]
     #[arg(long, value_name = "N", value_parser = numbers(0, 10_000_000))]
     pub temperatures: Option<usize>,
-    /// Share of the training of the networks that score, for a quick look
+    /// Share of the full training of the scoring networks, for a quick look
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub effort: f64,
-    /// Where the data lies now [default: where it was]
+    /// New location of the data [default: its location in training]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
-    /// With --data: measure with it although it is not what the run learned from
+    /// With --data: use the data even if it is not the data that the run learned from
     #[arg(long, requires = "data")]
     pub accept_changed_data: bool,
 }
@@ -400,7 +400,7 @@ pub struct DevicesArgs {
 /// `saddle variants`.
 #[derive(Debug, Args)]
 pub struct VariantsArgs {
-    /// Model to tell about
+    /// Model to describe
     pub name: Option<String>,
 }
 

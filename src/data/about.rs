@@ -140,7 +140,7 @@ impl Dataset {
         let mut text = String::new();
         let mut line = |name: &str, what: &str| {
             if !what.is_empty() {
-                let _ = writeln!(text, "{name:<10} {}", escaped(what, "\t")); // a string takes all
+                let _ = writeln!(text, "{name:<10} {}", escaped(what, "\t")); // a string never fails
             }
         };
         line("data", &self.name);

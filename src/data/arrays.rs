@@ -1,5 +1,5 @@
-//! The meaning of NumPy arrays: members' names tell examples and labels, shape and type tell the layout, values the
-//! levels.
+//! The meaning of NumPy arrays: the names of members determine examples and labels, shape and type determine the
+//! layout, and values the levels.
 
 use std::path::Path;
 

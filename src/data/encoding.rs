@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// What Windows puts where Latin-1 has control characters, 0x80 to 0x9f; bytes without a character keep their number.
+/// The characters of Windows-1252 for bytes 0x80 to 0x9f, which are control characters in Latin-1. A byte without a
+/// character stands for the code point of the same number.
 const WINDOWS: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',

@@ -83,7 +83,7 @@ pub(super) fn cover(image: DynamicImage, size: usize) -> DynamicImage {
     let (width, height) = (image.width(), image.height());
     let side = width.min(height);
     let square = if width == height {
-        image // as large images are not copied for nothing
+        image // avoids the copy of a large image
     } else {
         image.crop_imm((width - side) / 2, (height - side) / 2, side, side)
     };

@@ -7,14 +7,14 @@ use crate::settings::Range;
 
 /// Candidate ranges, narrowest first: the first that contains the values is chosen.
 const RANGES: [Range; 4] = [Range::Unit, Range::Symmetric, Range::Byte, Range::Word];
-/// The share of values that resampling may carry beyond the range of an image, as around lines on black, and how far,
-/// as a share of the range. Images that do have a range of -1 to 1 have some darker value.
+/// Maximum share of an image's values that may lie beyond a range, as from resampling around lines on black; and their
+/// maximum distance, as a share of the range. Images whose range is -1 to 1 have values farther below 0.
 const OVERSHOOT: f64 = 0.4;
 const FAR: f64 = 0.25;
-/// The share of values that may lie anywhere, such as dead pixels; of some thousand at least one.
+/// Maximum share of values that may lie anywhere, such as dead pixels; from `SOME` values on, at least one value may.
 const STRAY: f64 = 1e-4;
 const SOME: usize = 1000;
-/// Images without brighter pixels, of 255, are nearly black, whatever the brightest of so many is.
+/// Images are nearly black if at most one pixel in `SPECKS` is brighter than `NEARLY_BLACK`, of 255.
 const NEARLY_BLACK: u8 = 64;
 const SPECKS: usize = 100_000;
 

@@ -98,7 +98,7 @@ impl Walk<'_> {
                 self.links.insert(path);
             }
             Ok(found) if found.is_dir() => self.enter(&path)?,
-            // What is no regular file is refused where it is opened.
+            // A path that is no regular file is refused when it is opened.
             Ok(_) => self.files.push(path),
             Err(_) if path.is_symlink() => self.left_out.add("links that lead nowhere", below(self.root, &path)),
             Err(error) => return Err(Error::failure(format!("`{}` cannot be read: {error}", path.display()))),

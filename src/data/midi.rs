@@ -178,7 +178,8 @@ fn notes(track: &[TrackEvent]) -> Vec<(u64, u64, usize)> {
     notes
 }
 
-/// What the highest sounding pitch does at each of `steps`, by the sorted changes: step, whether a note begins, pitch.
+/// The symbol of the highest sounding pitch at each of `steps` steps. The sorted `changes` are (step, whether a note
+/// begins, pitch).
 fn highest_voice(changes: &[(u64, bool, usize)], steps: u64) -> Vec<u8> {
     let mut sounding = [0u32; 128];
     let (mut changes, mut last) = (changes.iter().peekable(), None);

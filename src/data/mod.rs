@@ -51,7 +51,7 @@ pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Series, SymbolKind, Symbols};
 
-/// The built-in sets: name, and what it is in one line.
+/// The built-in sets: the name and a description in one line.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("digits", "20,000 drawn handwritten digits, 28x28 grey, ten classes"),
     ("shapes", "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes"),

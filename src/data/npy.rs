@@ -142,7 +142,7 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Arr
     };
     let size = kind.size;
     let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
-    // Its bytes and what they become, mostly f32, lie in memory together.
+    // The array's bytes and the values decoded from them, mostly f32, are in memory at the same time.
     let (most, decoded) = (memory::most()?, declared / size as u128 * size_of::<f32>() as u128);
     if declared.max(decoded) > most.bytes.into() {
         return Err(Error::failure(format!(
@@ -172,8 +172,8 @@ fn records(place: &str) -> String {
     )
 }
 
-/// The bytes of an array's header, and what it says, or what the array holds instead of numbers: `npyz` believes its
-/// length, recurses on brackets and multiplies extents unchecked, which a plain array's few brackets and digits bound.
+/// The bytes of an array's header and their content, or the reason why the array holds no numbers. `npyz` trusts the
+/// length of the header, recurses on brackets and multiplies extents unchecked, so all these are bounded here.
 fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<Result<(Vec<u8>, NpyHeader), String>> {
     const MAX_BYTES: u32 = 1 << 20;
     const MAX_BRACKETS: usize = 4;
@@ -278,7 +278,7 @@ fn f16(low: u8, high: u8) -> f64 {
     if bits >> 15 == 1 { -size } else { size }
 }
 
-/// Values in the order of a C array, of those of a Fortran array, whose first axis runs fastest.
+/// The values of a Fortran array, whose first axis runs fastest, in C order.
 fn in_c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     let mut ordered = Vec::with_capacity(bytes.len());
     for i in 0..bytes.len() / size {

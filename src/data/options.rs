@@ -39,7 +39,6 @@ pub struct Options {
     pub layout: Option<Layout>,
     /// Whether folders, files and members named train and test are parts of the data. `false`: the names have no such
     /// meaning.
-    /// nothing.
     pub parts: bool,
     /// Share of the examples to hold out if the data has no test part, 0 to 0.9. Of series the last ones are held out,
     /// or whole series if they are short; `seed` chooses among other examples.

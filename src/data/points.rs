@@ -30,8 +30,8 @@ pub struct ModeScore {
     /// Share of the points, 0 to 1, that lie within 3 standard deviations of a mode (high-quality points). A perfect
     /// sampler reaches 0.989.
     pub high_quality_share: f64,
-    /// KL divergence in nats from the high-quality points' histogram over modes to the uniform one; the worst
-    /// possible, ln K, where no point is of high quality.
+    /// KL divergence in nats from the high-quality points' histogram over modes to the uniform one. Without
+    /// high-quality points, the largest possible value, ln K.
     pub reverse_kl: f64,
 }
 

@@ -3,10 +3,10 @@
 use super::Columns;
 use crate::settings::Scale;
 
-/// The values, in the data's units, that a model sees as 0 and as 1 of each of `width` columns, from values row by row;
-/// `None` for a constant column.
+/// For each of `width` columns, the values in the data's units that a model sees as 0 and as 1; `None` for a constant
+/// column. `values` runs row by row.
 pub(super) fn ends(width: usize, values: impl Iterator<Item = f64> + Clone, scale: Scale) -> Vec<Option<[f64; 2]>> {
-    // One pass for all columns, as jumps from row to row are slow where rows are long.
+    // One pass for all columns: a pass for each column would jump from row to row, which is slow for long rows.
     let folded = |start: f64, step: &dyn Fn(usize, f64, f64) -> f64| {
         let mut all = vec![start; width];
         (0..width).cycle().zip(values.clone()).for_each(|(i, value)| all[i] = step(i, all[i], value));

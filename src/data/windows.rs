@@ -16,8 +16,8 @@ fn count(steps: usize, window: usize, stride: usize) -> usize {
 /// How series of rows are cut.
 ///
 /// TimeGAN's code (Yoon et al., 2019, `data_loading.py`) leaves out the last window: R rows make R - `window` windows
-/// of stride 1, which a `spare` row gives. Unlike there, time runs as in the file, and R = `window` rows make one
-/// window.
+/// of stride 1. One `spare` row gives the same number. Unlike in that code, time runs as in the file, and R = `window`
+/// rows make one window.
 pub(super) struct Cut {
     /// Rows of a window.
     pub window: usize,

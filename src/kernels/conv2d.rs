@@ -12,15 +12,16 @@ use crate::overrides;
 /// A convolution with its epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2d {
-    /// All extents.
+    /// Extents of x, w and y.
     pub geometry: Geometry,
     /// Epilogue: the product is its accumulator, n the row-major position in y.
     pub chain: Chain,
 }
 
-/// Extents of the form that ties x `[B, C, H, W]`, w `[K, C, R, S]` and y `[B, K, P, Q]`:
-/// y(b, k, p, q) = sum over c, r, s of x(b, c, p * stride + r - pad, q * stride + s - pad) * w(k, c, r, s), zero
-/// outside x. `pad` is top and left; what bottom and right need follows from P and Q.
+/// Extents of a convolution of x `[B, C, H, W]` with filters w `[K, C, R, S]` to y `[B, K, P, Q]`:
+/// y(b, k, p, q) = sum over c, r, s of x(b, c, p * stride + r - pad, q * stride + s - pad) * w(k, c, r, s). x is zero
+/// outside its extents. `pad` is the padding at the top and left; P and Q determine the padding at the bottom and
+/// right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Geometry {
     /// Batch.
@@ -41,14 +42,14 @@ pub struct Geometry {
     pub p: usize,
     /// Columns of y.
     pub q: usize,
-    /// Steps of the filter, down and across.
+    /// Strides of the filter, down and across.
     pub stride: [usize; 2],
     /// Zeros above and to the left of x.
     pub pad: [usize; 2],
 }
 
 impl Geometry {
-    /// The extents of x, w and y by their shapes.
+    /// The geometry of tensors x, w and y of these shapes. Panics unless each has four axes.
     pub fn of(x: &[usize], w: &[usize], y: &[usize], stride: [usize; 2], pad: [usize; 2]) -> Self {
         let (&[b, c, h, width], &[k, _, r, s], &[_, _, p, q]) = (x, w, y) else {
             panic!("a convolution ties three tensors of four axes: {x:?}, {w:?}, {y:?}")
@@ -68,12 +69,12 @@ impl Geometry {
     pub fn y_len(&self) -> usize {
         self.b * self.k * self.p * self.q
     }
-    /// Multiply-adds of the form, padding counted.
+    /// Multiply-adds of the convolution, including those with padding.
     pub fn macs(&self) -> f64 {
         self.y_len() as f64 * (self.c * self.r * self.s) as f64
     }
 
-    /// Row and column of x that filter place (r, s) meets for the output at (p, q), unless they lie outside.
+    /// Row and column of the element of x under filter tap (r, s) for output (p, q); `None` if it lies outside x.
     pub fn meets(&self, [p, q]: [usize; 2], [r, s]: [usize; 2]) -> Option<[usize; 2]> {
         let down = (p * self.stride[0] + r).checked_sub(self.pad[0]).filter(|&h| h < self.h)?;
         let across = (q * self.stride[1] + s).checked_sub(self.pad[1]).filter(|&w| w < self.w)?;

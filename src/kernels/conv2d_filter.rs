@@ -1,6 +1,6 @@
 //! Filter gradient, the adjoint of `conv2d` in w: w(k, c, r, s) = sum over b, p, q of y(b, k, p, q) * x(b, c, p *
-//! stride + r - pad, ..). Reads x, y. With `splits` > 1 it writes that many partial sums, [splits, K, C, R, S], over
-//! contiguous ranges of b, p, q: a `reduce` adds them.
+//! stride + r - pad, ..). Reads x, y. With `splits` > 1 the result is partial sums `[splits, K, C, R, S]` over
+//! contiguous ranges of (b, p, q), which a `reduce` adds.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -14,18 +14,19 @@ use crate::overrides;
 /// A filter gradient, whole or in partial sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2dFilter {
-    /// All extents.
+    /// Extents of the convolution.
     pub geometry: super::Geometry,
-    /// Partial sums; 1 writes the gradient itself.
+    /// Number of partial sums; 1: the result is the gradient itself.
     pub splits: usize,
 }
 
-/// Workgroups that a filter gradient should have, and places that are worth one.
+/// Number of workgroups that a filter gradient should have, and minimum number of places (b, p, q) of a partial sum.
 const ENOUGH: usize = 128;
 const WORTH: usize = 512;
 
 impl Conv2dFilter {
-    /// Partial sums worth making: the filters alone are few tiles, the places that each sums over are many.
+    /// The number of partial sums for a geometry: several if the filters give too few tiles to fill a device, or if the
+    /// places are too many for one loop.
     pub fn splits_for(g: &super::Geometry) -> usize {
         let (tiles, places) = (g.k.div_ceil(64) * (g.c * g.r * g.s).div_ceil(64), g.b * g.p * g.q);
         let needed = places.div_ceil(MAX_LOOP);
@@ -33,7 +34,7 @@ impl Conv2dFilter {
         places.div_ceil(places.div_ceil(wanted))
     }
 
-    /// Places (b, p, q) that one partial sum runs over; the last ones may run over fewer, or none.
+    /// Number of places (b, p, q) of one partial sum; the last partial sums may have fewer, or none.
     fn span(&self) -> usize {
         let g = &self.geometry;
         (g.b * g.p * g.q).div_ceil(self.splits)

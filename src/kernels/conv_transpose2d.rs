@@ -12,14 +12,14 @@ use super::{
 /// A transposed convolution with its epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConvTranspose2d {
-    /// All extents, of the convolution that this is the adjoint of.
+    /// Extents of the convolution whose adjoint this is.
     pub geometry: super::Geometry,
     /// Epilogue: the product is its accumulator, n the row-major position in x.
     pub chain: Chain,
 }
 
 impl ConvTranspose2d {
-    /// One product for each of the stride's phases.
+    /// One product for each phase of the stride, with the extents of the largest phase.
     fn product(&self) -> Product {
         let g = &self.geometry;
         let [down, across] = g.stride;

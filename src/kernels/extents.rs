@@ -1,9 +1,9 @@
-//! Kernels and their shapes as people name them.
+//! Names of kernels and of their shapes, for people.
 
 use super::{Conv2d, Conv2dFilter, ConvTranspose2d, Gru, GruGrad, Kernel, Lstm, LstmGrad};
 
 impl Kernel {
-    /// Its name; of a product also which of its factors are transposed, as they are in gradients.
+    /// The kernel's name; for a matrix product also which factors are transposed, as in gradients.
     pub fn form(&self) -> String {
         match self {
             Kernel::MatMul(k) => {

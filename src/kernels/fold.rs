@@ -1,21 +1,21 @@
-//! The body of reductions: how `shaders/shared/fold.wgsl` lays out its work, and the loops of the references.
+//! The body of reductions: the dispatch of `shaders/shared/fold.wgsl`, and the loops of the references.
 
 use num_traits::Float;
 
 use super::{Caps, Dispatch, MAX_ELEMENTS, MAX_LOOP};
 use crate::overrides;
 
-/// Extents and strides, outermost first.
+/// (extent, stride) of each axis, outermost first.
 pub type Axes = [(usize, usize)];
 
 /// Lanes of a workgroup.
 const SIZE: usize = 256;
-/// Axes that an index counts through.
+/// Maximum number of axes of an index.
 const AXES: usize = 4;
 /// Workgroups that fill a device.
 pub const ENOUGH: usize = 64;
 
-/// The tile of one workgroup: outputs by lanes that share the elements of each.
+/// The tile of one workgroup: `cols` outputs by `rows` lanes, which share the elements of an output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Tile {
     cols: usize,
@@ -23,7 +23,7 @@ struct Tile {
     inner_first: bool,
 }
 
-/// Number of elements that the axes count.
+/// Number of elements of the axes.
 pub fn len(axes: &Axes) -> usize {
     axes.iter().map(|a| a.0).product()
 }
@@ -35,16 +35,16 @@ pub fn offsets(axes: &Axes) -> Vec<usize> {
     })
 }
 
-/// A sum in blocks, so that rounding grows with the square root of the length at most.
+/// The sum of the terms, in blocks of 512: the bound of its rounding error is far below that of one long sum.
 pub fn sum<F: Float>(terms: &[usize], term: impl Fn(usize) -> F) -> F {
     let block = |b: &[usize]| b.iter().fold(F::zero(), |a, &n| a + term(n));
     terms.chunks(512).fold(F::zero(), |a, b| a + block(b))
 }
 
 impl Tile {
-    /// Lanes follow the axes with the smallest stride, so that neighbours read neighbours. Along i, a lane takes at
-    /// least four elements before more lanes join; along o, a tile is 32 outputs wide, or 8 where there would be too
-    /// few tiles.
+    /// Lanes run along the axes with the smallest stride, so that neighbouring lanes read neighbours. Along i, there is
+    /// about one lane for four elements, up to the whole workgroup. Along o, a tile is up to 32 outputs wide, or down
+    /// to 8 if there would be too few tiles.
     fn of(outer: &Axes, inner: &Axes, span: usize) -> Self {
         let smallest = |axes: &Axes| axes.iter().filter(|a| a.0 > 1).map(|a| a.1).min().unwrap_or(usize::MAX);
         if smallest(inner) <= smallest(outer) {
@@ -76,7 +76,7 @@ pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
     (rounds > MAX_LOOP).then(|| format!("a reduction over {span} elements is too long for one launch"))
 }
 
-/// A launch of `splits` ranges of the inner elements, each `span` long.
+/// The dispatch of a reduction over `splits` ranges of the inner elements, each `span` long.
 pub fn dispatch(
     outer: &Axes,
     inner: &Axes,
@@ -99,8 +99,8 @@ pub fn dispatch(
     Dispatch::folded(len(outer).div_ceil(tile.cols) * splits, caps, list)
 }
 
-/// The constants of an index: the innermost stride, and for each further axis after how many steps it moves on and how
-/// far that jumps, as the wrapping difference from where the axes below it end.
+/// The pipeline constants of an index: the innermost stride, and for each further axis the number of steps after which
+/// the axis advances (DIV) and the distance of that jump from the end of the axes below (JUMP, a wrapping difference).
 fn digits(name: &str, axes: &Axes, list: &mut Vec<(String, f64)>) {
     let digits: Vec<_> = axes.iter().rev().filter(|a| a.0 > 1).copied().collect();
     let Some(&(extent, stride)) = digits.first() else { return };

@@ -1,5 +1,5 @@
-//! y[b, ..] = example (or one-hot class) picked for place b of this round's draw. Words: the clock, the packed data
-//! set, its classes.
+//! y[b, ..] = the example (or its one-hot class) that is picked for place b of one draw of the round. Words: the clock,
+//! the packed data set, its classes.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,13 @@ use crate::{graph::Field, overrides};
 pub struct Gather {
     /// The examples themselves, or their classes.
     pub field: crate::graph::Field,
-    /// Which of the round's draws, of how many.
+    /// Index of this draw among the draws of a round.
     pub draw: u32,
-    /// Draws in a round.
+    /// Number of draws in a round.
     pub draws: u32,
     /// Examples of the batch.
     pub batch: usize,
-    /// The data set that they come from.
+    /// Shape of the data set.
     pub data: DataLayout,
 }
 
@@ -35,9 +35,9 @@ pub struct DataLayout {
     pub item_len: usize,
     /// Whether elements are bytes, four to a word, low byte first, items back to back; otherwise bits of `f32`.
     pub bytes: bool,
-    /// Items that make one example, each drawn on its own (3 for stacked digits).
+    /// Number of items that make up one example; each is drawn independently (3 for stacked digits).
     pub stack: usize,
-    /// Classes, 0 when there are no labels.
+    /// Number of classes; 0 without labels.
     pub classes: usize,
 }
 
@@ -56,16 +56,16 @@ impl DataLayout {
         }
     }
 
-    /// Bits of the smallest power of two that holds all items, in two halves.
+    /// Number of bits of an item's index, split into a left and a right half.
     fn bits(&self) -> (u32, u32) {
         let bits = self.count.next_power_of_two().trailing_zeros();
         (bits / 2, bits - bits / 2)
     }
 
-    /// A permutation of the items: a Feistel network of sixteen rounds on the next power of two, walked until it lands
-    /// inside. With eight rounds, or halves joined by exclusive or, places are visibly uneven where there are but a few
-    /// items; and so are fixed points with round keys that differ in low bits alone, which take halves of a few bits to
-    /// the same hashes in another order.
+    /// The item at place i of a permutation: a Feistel network of sixteen rounds on the next power of two, repeated
+    /// until the result is an item (cycle walking). With few items, eight rounds, or halves joined by exclusive or,
+    /// distribute places visibly unevenly. Round keys that differ only in low bits do the same to fixed points, because
+    /// they take halves of a few bits to the same hashes in another order.
     pub fn permute(&self, i: usize, key: [u32; 4]) -> usize {
         let (left_bits, right_bits) = self.bits();
         let (left_mask, right_mask) = ((1 << left_bits) - 1, (1 << right_bits) - 1);
@@ -95,10 +95,11 @@ fn hash(mut x: u32) -> u32 {
 }
 
 impl Gather {
-    /// The item for place b of the batch and member s of its stack, by the words of a [`Clock`](super::Clock).
+    /// The item for place b of the batch and member s of its stack; `clock` holds the words of a
+    /// [`Clock`](super::Clock).
     ///
-    /// Places follow one another through rounds and draws in an endless stream; each epoch of it goes through all items
-    /// once, in the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.
+    /// The places of all draws of all rounds form an endless stream. Each epoch of the stream visits all items once, in
+    /// the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.
     pub fn pick(&self, clock: &[u32], b: usize, s: usize) -> usize {
         let draw = clock[0] as u64 * self.draws as u64 + self.draw as u64;
         let e = draw * self.batch as u64 + b as u64;
@@ -107,7 +108,7 @@ impl Gather {
         self.data.permute(i as usize, key)
     }
 
-    /// Rows of the result as the shader sees them, and their elements.
+    /// Number of rows of the result in the shader, and number of elements per row.
     fn rows(&self) -> (usize, usize) {
         match self.field {
             Field::Items => (self.batch * self.data.stack, self.data.item_len),
@@ -278,8 +279,8 @@ mod tests {
         }
     }
 
-    /// Fixed points and pairs that change places, of which a random order has 1 and 1/2 whatever its length, and even
-    /// orders, which are one in two.
+    /// A random permutation of any length has 1 fixed point and 1/2 swapped pair on average, and is even with
+    /// probability 1/2.
     #[test]
     fn orders_are_those_of_a_fair_shuffle() {
         (3..=200usize).into_par_iter().for_each(|count| {

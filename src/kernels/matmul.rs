@@ -12,7 +12,7 @@ use crate::overrides;
 /// Products of a batch of matrices, with their epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatMul {
-    /// Products of the batch.
+    /// Number of products.
     pub batch: usize,
     /// Rows of a and y.
     pub m: usize,

@@ -1,24 +1,24 @@
-//! The product that matmul and the convolutions share: the bodies that it can have, its launch and its cost.
+//! The matrix product that matmul and the convolutions share: its shader bodies, its dispatch and its cost.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Buffers, Caps, Chain, Cost, Dispatch, MAX_LOOP};
 use crate::overrides;
 
-/// What computes a product: which WGSL is joined to the kernel's own.
+/// The body of a product: shader code that is concatenated with the kernel's own WGSL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Body {
-    /// One invocation for each result, `product_plain.wgsl`: the baseline for the other bodies.
+    /// One invocation per result, `product_plain.wgsl`: the baseline for the other bodies.
     Plain,
     /// Tiles in workgroup memory and blocks in registers, `product.wgsl`: for every adapter.
     Tiled,
-    /// Tiles of subgroups of 8 lanes, `product_subgroup.wgsl`: for drivers on processors.
+    /// One tile per subgroup of 8 lanes, `product_subgroup.wgsl`: for drivers that run shaders on the CPU.
     Subgroup,
-    /// Tiles of matrix units, `product_matrix.wgsl`.
+    /// Tiles computed by matrix units, `product_matrix.wgsl`.
     Matrix(Matrix),
 }
 
-/// Square matrices that an adapter's units multiply, with sums in f32.
+/// The square matrices that an adapter's matrix units multiply; sums are in f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Matrix {
     /// 8 x 8 of f32.
@@ -34,7 +34,7 @@ const HALF8: &str = include_str!("../../shaders/shared/matrix_half8.wgsl");
 const HALF16: &str = include_str!("../../shaders/shared/matrix_half16.wgsl");
 
 impl Matrix {
-    /// WGSL that names the matrices and their elements.
+    /// WGSL that defines the types of the matrices and of their elements.
     pub(super) fn sources(self) -> &'static [&'static str] {
         match self {
             Self::Single8 => &[SINGLE8],
@@ -43,7 +43,7 @@ impl Matrix {
         }
     }
 
-    /// Rows and columns.
+    /// Number of rows, and of columns.
     pub fn side(self) -> usize {
         match self {
             Self::Single8 | Self::Half8 => 8,
@@ -71,18 +71,18 @@ impl Body {
     }
 }
 
-/// Products of `[m, k]` with `[k, n]`, as many as `batch`; `k` is the longest where they differ.
+/// A batch of products of `[m, k]` with `[k, n]`. Where they differ in depth, `k` is the largest depth.
 pub(super) struct Product {
     pub batch: usize,
     pub m: usize,
     pub n: usize,
     pub k: usize,
-    /// Whether neighbours in memory are neighbours in k rather than in m (of a) or n (of b).
+    /// Whether neighbours in memory are neighbours in k, rather than in m (for a) or n (for b).
     pub a_along_k: bool,
     pub b_along_k: bool,
 }
 
-/// How one workgroup is cut: lanes along m, n and k, and blocks of 4x4 that each lane owns along m and n.
+/// The shape of a workgroup: lanes along m, n and k, and the number of 4x4 blocks of each lane along m and along n.
 struct Tile {
     lanes: [usize; 3],
     blocks: usize,
@@ -107,7 +107,8 @@ const MATRIX_BLOCK: [usize; 2] = [4, 2];
 const MAX_TILE_WASTE: f64 = 2.0;
 
 impl Product {
-    /// The launch, with a kernel's `own` pipeline constants: of the adapter's body, where its tiles fit.
+    /// The dispatch, with the kernel's `own` pipeline constants. It has the adapter's body if its tiles fit, otherwise
+    /// the tiled body.
     pub fn dispatch(&self, caps: &Caps, own: Vec<(String, f64)>) -> Dispatch {
         let (body, (groups, mut overrides)) = match self.untiled(caps.product) {
             Some(dispatch) => (caps.product, dispatch),
@@ -118,7 +119,7 @@ impl Product {
         Dispatch { body: body.sources(), ..Dispatch::folded(groups, caps, overrides) }
     }
 
-    /// Workgroups and constants of another body than the tiled one, if its tiles fit.
+    /// Number of workgroups, and constants, of a body other than the tiled one; `None` if its tiles do not fit.
     fn untiled(&self, body: Body) -> Option<(usize, Vec<(String, f64)>)> {
         let square = |side: usize| (self.tiles([side; 2]), vec![]);
         match body {
@@ -139,7 +140,7 @@ impl Product {
         }
     }
 
-    /// Workgroups and constants of the tiled body.
+    /// Number of workgroups, and constants, of the tiled body.
     fn tiled(&self) -> (usize, Vec<(String, f64)>) {
         let tile = self.tile();
         let [lanes_m, lanes_n, lanes_k] = tile.lanes;
@@ -179,7 +180,8 @@ impl Product {
         tiles().find(good).or_else(|| tiles().next_back()).unwrap_or_else(|| self.cut(1, LANES))
     }
 
-    /// A tile of `area` lanes, as square as the product allows; lanes that are left over share its k.
+    /// A tile of at most `area` lanes along m and n, as square as the product allows. The remaining lanes of a
+    /// workgroup divide k.
     fn cut(&self, blocks: usize, area: usize) -> Tile {
         let useful = |extent: usize| extent.div_ceil(4 * blocks).next_power_of_two();
         let side = 1 << (area.ilog2() / 2);

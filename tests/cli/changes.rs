@@ -1,4 +1,5 @@
-//! What changes under a run: its data, its settings, its checkpoints. It is told, and never learned from unasked.
+//! Changes to a run from outside: to its data, settings or checkpoints. Each is reported, and a run never learns from
+//! changed data unless asked to.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,7 +13,7 @@ fn picture(place: &Place, name: &str, level: u8) {
     GrayImage::from_fn(8, 8, |x, y| Luma([level.wrapping_add((9 * x + 5 * y) as u8)])).save(place.path(name)).unwrap();
 }
 
-/// Data of every kind that is changed below.
+/// A place with data of every kind that is changed below.
 fn place() -> Place {
     let place = Place::new();
     place.write("points.csv", b"x,y\n0.5,1\n-1,2\n3,4\n2,5\n");
@@ -26,7 +27,7 @@ fn place() -> Place {
     place
 }
 
-/// A change, the data and the variant that it is of, what is done, and words of the sentence about it.
+/// The name of a change, the data, the variant, the change itself, and words of the sentence about it.
 type Case = (&'static str, &'static str, &'static str, fn(&Place), &'static [&'static str]);
 
 const CHANGES: &[Case] = &[
@@ -159,17 +160,17 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     let said = place.saddle(line);
     assert!(said.code == Some(0) && !said.err.contains("stands in"), "{}", said.err);
     assert!(!said.out.contains("others than"), "{}", said.out);
-    // Another test part: the run goes on, and scores are not to be compared.
+    // With another test part the run continues, but scores cannot be compared.
     place.write("else/t10k-images-idx3-ubyte", &[&idx(0x803, &[30, 8, 8])[..16], &[9; 30 * 64]].concat());
     assert_eq!(place.saddle("train --out a --resume --steps 22").code, Some(0));
     let said = place.saddle(line);
     assert!(said.out.contains("the held-out examples are others than in the evaluation before"), "{}", said.out);
-    // One that is damaged is not one that is absent.
+    // A damaged test part is an error; a missing one is not.
     place.write("else/t10k-images-idx3-ubyte", &idx(0x803, &[30, 8, 8])[..500]);
     refused(&place, line, 1, &["t10k-images-idx3-ubyte"]);
 }
 
-/// A relative path of the data goes from where training was started, wherever it is resumed.
+/// A relative path of the data starts from the folder in which training was started, wherever the run is resumed.
 #[test]
 fn a_run_goes_on_from_another_folder() {
     let place = Place::new();
@@ -208,7 +209,7 @@ fn a_checkpoint_of_an_earlier_version_goes_on() {
     let told = said.err.matches("the checkpoint is of an earlier version").count();
     assert!(said.code == Some(0) && told == 2, "settings, and data: {}", said.err);
     assert!(!place.saddle("train --out a --resume --steps 22").err.contains("earlier version"));
-    // Its seed is known all the same.
+    // The seed of an earlier checkpoint is known.
     old.meta.insert("seed".into(), "7".into());
     for file in fs::read_dir(place.path("a/checkpoints")).unwrap() {
         fs::remove_file(file.unwrap().path()).unwrap();
@@ -217,7 +218,7 @@ fn a_checkpoint_of_an_earlier_version_goes_on() {
     refused(&place, "train --out a --resume --steps 23", 1, &["seed 7", "this one has 0"]);
 }
 
-/// The run's settings with a text in the place of another.
+/// Replaces a text in the settings of the run.
 fn edited(place: &Place, run: &str, from: &str, to: &str) {
     let text = String::from_utf8(place.read(&format!("{run}/run.toml"))).unwrap();
     assert!(text.contains(from), "no `{from}` in {text}");
@@ -242,7 +243,7 @@ fn settings_changed_by_hand_are_listed_and_others_refused() {
         "from the checkpoint",
     ];
     refused(&place, &go_on(30), 2, &words);
-    // The checkpoint knows what its samples were made with.
+    // The checkpoint holds the settings that its samples need.
     let said = place.saddle("sample a --adapter cpu --out x.csv");
     assert!(said.code == Some(0) && said.err.contains("`latent` is 9"), "{}", said.err);
 
@@ -260,7 +261,7 @@ fn settings_changed_by_hand_are_listed_and_others_refused() {
     assert!(toml.contains("[[changed]]\nstep = 20\nkey = \"lr_g\"\nfrom = \"0.0002\"\nto = \"0.0001\"\n"), "{toml}");
     assert!(!place.saddle(&go_on(31)).err.contains("by hand"));
 
-    // Missing lines stand for what the run has.
+    // A missing line means the run's own value.
     let text = String::from_utf8(place.read("a/run.toml")).unwrap();
     let gone = ["objective = ", "lr_d = ", "beta1 = ", "hidden_g = "];
     let text: String =
@@ -273,7 +274,7 @@ fn settings_changed_by_hand_are_listed_and_others_refused() {
     }
     assert!(String::from_utf8(place.read("a/run.toml")).unwrap().contains("hidden_g = [16]"));
 
-    // What can no longer be read is refused, with the way back.
+    // Settings that cannot be read are refused, with advice on recovery.
     let whole = place.read("a/run.toml");
     place.write("a/run.toml", &whole[..whole.len() / 2 - 1]);
     edited(&place, "a", "steps = 32", "steps = = 32");
@@ -371,7 +372,7 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
         bad.meta.insert(key.into(), value.into());
         bad.save(&path).unwrap();
         for line in ["sample a --adapter cpu --class 1", "train --out a --resume --steps 21"] {
-            // What is of no matter to samples is no reason not to draw any, and a run would go on from an older one.
+            // Samples do not depend on `data`, and a run with a bad `step` would continue from an older checkpoint.
             if line.starts_with("sample") && key == "data" || line.starts_with("train") && key == "step" {
                 continue;
             }
@@ -430,7 +431,7 @@ fn metrics_neither_repeat_nor_lose_their_time() {
     for name in ["a/.unfinished-x", "a/samples/.unfinished-y", "a/checkpoints/.unfinished-z", "a/eval/.unfinished-w"] {
         place.write(name, b"half");
     }
-    // As if it had been killed after the checkpoint of step 15, with a line torn and one damaged.
+    // As if the run had been killed after the checkpoint of step 15, with one incomplete line and one damaged line.
     fs::remove_file(place.path("a/checkpoints/step-000020.safetensors")).unwrap();
     let mut text = place.read("a/metrics.jsonl");
     text.extend(b"{\"step\": 12");

@@ -30,7 +30,7 @@ fn rounds_go_beside_the_cpu_runners() {
     refused(&place, "check --only ticks", 2, &["--only", "`ticks`", "did you mean `tick`?"]);
 }
 
-/// The program holds the text of its shaders: one that counts by two is wrong.
+/// The program contains the text of its shaders; in a copy of the program, the step counter counts by two.
 #[test]
 fn a_kernel_that_is_wrong_is_found() {
     let place = Place::new();

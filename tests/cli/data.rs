@@ -1,10 +1,10 @@
-//! `saddle data`: what is read is said in full, shown, and nothing else is written.
+//! `saddle data` reports in full what is read, draws a picture of it, and writes nothing else.
 
 use image::{GrayImage, Luma};
 
 use super::{Place, refused};
 
-/// A folder of photos in two classes, with something beside them.
+/// A folder of photos in two classes, and another file.
 fn photos(place: &Place, count: usize) {
     for i in 0..count {
         let mut file = std::io::Cursor::new(vec![]);
@@ -35,7 +35,7 @@ fn what_is_read_is_said_in_full_and_shown() {
     ] {
         assert!(said.out.contains(words), "no `{words}` in {}", said.out);
     }
-    // Two columns, one a class, of at most 32 images each.
+    // Two columns, one for each class, of at most 32 images each.
     assert_eq!(image::image_dimensions(place.path("photos.png")).unwrap().0, 2 * (16 * 4 + 2) + 2);
     let before = place.names(".");
     assert!(place.saddle("data photos --size 16").out.contains("picture    photos-2.png\n"));

@@ -1,4 +1,4 @@
-//! The folder of a run that an earlier version wrote, with settings that have other names today.
+//! The folder of a run that an earlier version wrote, with settings whose names have changed.
 
 use super::{Place, metrics};
 
@@ -21,7 +21,7 @@ fn a_run_of_an_earlier_version_goes_on_with_the_same_losses() {
     for (row, wanted) in rows.iter().zip(&wanted) {
         for name in ["step", "d_loss", "g_loss", "d_real", "d_fake"] {
             let [got, want] = [row, wanted].map(|row| row[name].as_f64().unwrap());
-            // Processors add in different orders.
+            // CPUs differ in the order of sums.
             assert!((got - want).abs() <= 1e-4 * want.abs(), "{name}: {got}, not {want}");
         }
     }

@@ -1,4 +1,4 @@
-//! `saddle eval` on a tiny run of each kind: what is measured, where it is written, and what cannot be.
+//! `saddle eval` on a tiny run of each kind: the measures, the files that it writes, and the refusals.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Place, idx, refused};
 
-/// A place whose images have held-out ones beside them.
+/// A place with images and held-out images.
 fn place() -> Place {
     let place = Place::new();
     let images = idx(0x803, &[60, 8, 8]);
@@ -18,14 +18,14 @@ fn place() -> Place {
     place
 }
 
-/// Trains a variant that has not the settings of `tiny.toml`.
+/// Trains a variant that does not have the settings of the tiny runs.
 #[track_caller]
 fn trained(place: &Place, line: &str) {
     let said = place.saddle(&format!("train {line} --data train-images-idx3-ubyte --steps 20 --batch 8 --adapter cpu"));
     assert_eq!(said.code, Some(0), "{line}: {}", said.err);
 }
 
-/// The reports that `saddle eval LINE` prints, by hasty networks.
+/// The reports that `saddle eval LINE` prints, with hardly trained networks.
 #[track_caller]
 fn reports(place: &Place, line: &str) -> Vec<Value> {
     let said = place.saddle(&format!("eval {line} --effort 0.01 --adapter cpu --json"));
@@ -33,7 +33,7 @@ fn reports(place: &Place, line: &str) -> Vec<Value> {
     serde_json::from_str(&said.out).unwrap()
 }
 
-/// The row of a measure.
+/// The row of a measure in a report.
 #[track_caller]
 fn row<'a>(report: &'a Value, measure: &str) -> &'a Value {
     let rows = report["rows"].as_array().unwrap();
@@ -97,7 +97,7 @@ fn likelihoods_are_of_binary_images() {
     assert!(said.code == Some(0) && said.err.contains("a Gaussian has a density"), "{}", said.err);
     assert!(!said.out.contains("Likelihood"), "{}", said.out);
 
-    // Without held-out images, those that it learned from stand in.
+    // Without held-out images, the training images replace them.
     fs::remove_file(place.path("t10k-images-idx3-ubyte")).unwrap();
     let said = place.saddle("eval vae --effort 0.01 --adapter cpu");
     assert!(said.code == Some(0) && said.err.contains("what the model learned from stands in"), "{}", said.err);
@@ -123,7 +123,7 @@ fn sequences_are_measured_and_pictured() {
     assert_eq!(place.names("lstm-gan-waves.csv/eval"), ["pca.png", "report.json", "report.txt", "tsne.png"]);
     assert_eq!(image::image_dimensions(place.path("lstm-gan-waves.csv/eval/tsne.png")).unwrap(), (512, 512));
 
-    // Symbols have likelihoods only; that of an lstm is exact.
+    // For symbols, only likelihoods are measured; the likelihood of an lstm is exact.
     train("lstm", "letters.txt");
     let report = reports(&place, "lstm-letters.txt").remove(0);
     let value = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();

@@ -1,40 +1,41 @@
-//! Control groups, which limit what a process may have.
+//! Control groups, which limit the memory or the threads of a process.
 
 use super::*;
 
-/// A control group with a limit; gone with the value.
+/// A control group with a limit; it is deleted when the value is dropped.
 pub struct Group(PathBuf);
 
 impl Group {
-    /// Main memory, in MiB.
+    /// A group limited to this much main memory, in MiB.
     pub fn of_memory(mib: u64) -> Option<Self> {
         let kinds = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
         Self::new("memory", kinds, mib << 20)
     }
 
-    /// Processes and threads.
+    /// A group limited to this many processes and threads.
     pub fn of_threads(most: u64) -> Option<Self> {
         Self::new("threads", [("/sys/fs/cgroup/pids", "pids.max"), ("/sys/fs/cgroup", "pids.max")], most)
     }
 
-    /// None where this process may not make one.
+    /// `None` if this process may not create a group.
     fn new(what: &str, kinds: [(&str, &str); 2], most: u64) -> Option<Self> {
         let name = format!("saddle-test-{}-{what}-{most}", std::process::id());
         let made = kinds.iter().find_map(|(top, limit)| {
             let group = Self(PathBuf::from(top).join(&name));
             fs::create_dir(&group.0).ok()?;
-            // A file that is not there would be made in a plain folder.
+            // Without this check, writing would create a file if the folder is not a control group.
             let limit = group.0.join(limit);
             (limit.exists() && fs::write(limit, most.to_string()).is_ok()).then_some(group)
         });
         if made.is_none() {
-            // Not `eprintln!`, which the harness hides when a test passes.
+            // Not `eprintln!`: the test harness hides its output if a test passes.
             std::io::stderr().write_all(b"SKIPPED: no control group can be made here\n").unwrap();
         }
         made
     }
 
-    /// What `saddle LINE` says inside, where it would start so many threads, in place of the shell that enters.
+    /// The output of `saddle LINE` in the group, with `threads` threads requested. A shell enters the group and then
+    /// executes the program.
     pub fn saddle(&self, place: &Place, threads: usize, line: &str) -> Said {
         let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", self.0.display());
         let mut shell = Process::new("sh");
@@ -46,7 +47,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // A group is busy for a moment after its last process has ended.
+        // A group stays busy for a moment after its last process has ended.
         for _ in 0..100 {
             if fs::remove_dir(&self.0).is_ok() {
                 return;

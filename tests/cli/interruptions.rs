@@ -1,4 +1,4 @@
-//! What stops a run, and that it goes on to the same end: signals, kills, damaged files, a full disk.
+//! Interruptions of a run: signals, kills, damaged files, a full disk. The resumed run gives the same result.
 
 use std::{
     fs,
@@ -49,7 +49,7 @@ fn damaged_checkpoints_are_passed_over() {
     }
 }
 
-/// What a crash of the machine can leave of a `run.toml`.
+/// The forms of `run.toml` that a crash of the machine can leave.
 #[test]
 fn an_empty_or_cut_run_is_damaged() {
     let place = Place::new();
@@ -86,7 +86,7 @@ fn a_checkpoint_of_another_model_is_refused() {
     refused(&place, "train --out a --resume --steps 30", 2, &["`width` was 5, is 4"]);
     let said = place.saddle("sample a --adapter cpu");
     assert!(said.code == Some(0) && said.err.contains("`width` is 4; it was 5, and that is used"), "{}", said.err);
-    // One of an earlier version does not say.
+    // A checkpoint of an earlier version does not hold the settings.
     let path = place.path("a/checkpoints/step-000025.safetensors");
     let mut old = saddle::checkpoint::Checkpoint::load(&path).unwrap();
     old.meta.remove("settings").unwrap();
@@ -96,7 +96,7 @@ fn a_checkpoint_of_another_model_is_refused() {
     }
 }
 
-/// Before there is something to save, a signal ends the process at once, with its status.
+/// Before there is anything to save, a signal ends the process at once, with the status of the signal.
 #[cfg(target_os = "linux")]
 #[test]
 fn signals_before_the_first_step_are_understood() {
@@ -127,14 +127,14 @@ fn a_run_has_one_trainer_and_any_number_of_readers() {
     assert_eq!(output.status.code(), Some(143), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Each signal has its status, and what the run was told to outlive it does.
+/// Each signal ends the run with its own status, and a run started to ignore hangups (nohup) ignores them.
 #[test]
 fn signals_end_a_run_after_its_checkpoint() {
     let place = Place::new();
     let line = "--steps 100000000 --set checkpoint_every=0 --set sample_every=0";
     for (n, (name, status)) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)].into_iter().enumerate() {
         let child = place.start(&format!("--out a{n} {line}"), &format!("a{n}/metrics.jsonl"));
-        // A picture and a checkpoint at once, and it goes on.
+        // SIGUSR1 writes a picture and a checkpoint at once, and the run continues.
         signal(&child, "-USR1");
         wait_for("the picture", || !place.names(&format!("a{n}/samples")).is_empty());
         assert_eq!(place.names(&format!("a{n}/checkpoints")).len(), 1);
@@ -156,7 +156,7 @@ fn signals_end_a_run_after_its_checkpoint() {
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
 }
 
-/// What a person is told to type works as it stands, whatever the run is called.
+/// A printed command can be pasted into a shell, whatever the name of the run.
 #[test]
 fn printed_commands_can_be_pasted() {
     let place = Place::new();
@@ -255,7 +255,7 @@ fn a_pretraining_can_be_interrupted() {
     assert!(said.code == Some(0) && said.err.contains(&format!("resumed at step {step} ")), "{}", said.err);
 }
 
-/// Kills runs of `steps` steps at ten moments spread over them, goes on, and compares with the run that was left alone.
+/// Kills runs of `steps` steps at ten moments spread over them, resumes them, and compares with an undisturbed run.
 fn killed_runs_end_the_same(steps: u64, line: &str) {
     let place = Place::new();
     let line = format!("--steps {steps} {line}");
@@ -298,7 +298,7 @@ fn killed_runs_end_the_same_on_the_first_gpu() {
     killed_runs_end_the_same(200, &format!("--adapter 0 --set checkpoint_every=4 --set sample_every=50 {STATEFUL}"));
 }
 
-/// Runs in a mount namespace of its own, where a small disk can be mounted that disappears with the process.
+/// Runs in a new mount namespace with a small mounted disk, which disappears with the process.
 #[test]
 fn a_run_outlives_a_full_disk() {
     let place = Place::new();
@@ -334,7 +334,7 @@ fn a_run_outlives_a_full_disk() {
         .ok()
         .filter(|o| o.status.code() != Some(77) && !String::from_utf8_lossy(&o.stderr).starts_with("unshare:"))
     else {
-        // Not `eprintln!`, which the harness hides when a test passes.
+        // Not `eprintln!`: the test harness hides its output if a test passes.
         return writeln!(stderr(), "SKIPPED: no small disk could be mounted").unwrap();
     };
     let said = |name: &str| String::from_utf8(place.read(name)).unwrap();
@@ -345,7 +345,7 @@ fn a_run_outlives_a_full_disk() {
     for run in ["on", "dead"] {
         assert!(place.result("whole") == place.result(run), "{run}");
     }
-    // Full until the end: a failure, and the way back is named.
+    // If the disk stays full, the run fails and names the last good checkpoint.
     assert_eq!(said("end.code"), "1\n");
     let last = place.names("end/checkpoints").pop().unwrap();
     let sentence = said("end.err").lines().next_back().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! More than a device has: what its user hears, and that a run goes on where there is more.
+//! Runs that need more memory than a device has: the error, and how the run continues with more memory.
 
 use std::{
     io::{Write, stderr},
@@ -9,18 +9,18 @@ use serde_json::Value;
 
 use super::{Place, SADDLE, Said, refused, tiny};
 
-/// The kind of the first GPU adapter; says so if there is none.
+/// The kind of the first GPU adapter; prints a line if there is none.
 fn first_adapter(place: &Place) -> Option<String> {
     let listed: Value = serde_json::from_str(&place.saddle("devices --json").out).unwrap();
     let kind = listed["devices"].get(0).map(|first| first["kind"].as_str().unwrap().to_string());
     if kind.is_none() {
-        // Not `eprintln!`, which the harness hides when a test passes.
+        // Not `eprintln!`: the test harness hides its output if a test passes.
         stderr().write_all(b"SKIPPED: there is no GPU adapter\n").unwrap();
     }
     kind
 }
 
-/// What `saddle LINE` says where a process may have so many KiB.
+/// The output of `saddle LINE` in a process limited to `kib` KiB of virtual memory.
 fn within(place: &Place, kib: usize, line: &str) -> Said {
     let mut process = Process::new("sh");
     process.args(["-c", &format!("ulimit -v {kib}; exec \"$0\" {line}"), SADDLE]).current_dir(place.0.path());
@@ -72,7 +72,7 @@ fn a_run_goes_on_where_there_is_memory() {
     assert!(place.states("whole", 4) == place.states("a", 4));
 }
 
-/// Software drivers take their memory from the process.
+/// Software drivers allocate from the memory of the process.
 #[test]
 fn a_driver_without_memory_is_named() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! `saddle devices` and `saddle variants`, for people, programs and readers that leave.
+//! `saddle devices` and `saddle variants`: for people, for programs, and for readers that close the pipe early.
 
 use std::{
     io::{BufRead, BufReader},
@@ -51,7 +51,7 @@ fn a_reader_that_leaves_stops_nothing() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(0) && !said.contains("error"), "{line}: {said}");
     }
-    // train 2>&1 | head -1
+    // As in `train 2>&1 | head -1`.
     let mut child =
         place.process("train --config gan.toml --out a").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -1,5 +1,5 @@
-//! The program as its user meets it: what it leaves behind, what it says to bad input, and that nothing stops it for
-//! good.
+//! The program from the user's side: the files that it writes, its answers to bad input, and recovery from every
+//! interruption.
 
 mod bench;
 mod changes;
@@ -38,8 +38,8 @@ use tempfile::TempDir;
 
 const SADDLE: &str = env!("CARGO_BIN_EXE_saddle");
 
-/// Settings of runs that take a moment; every test's folder has them, with those of each variant, as `gan.toml` and
-/// `dcgan.toml`.
+/// Settings of runs that take a moment. The folder of each test has them, together with those of each variant, as
+/// `gan.toml` and `dcgan.toml`.
 const TINY: &str = "
 data = 'train-images-idx3-ubyte'
 adapter = 'cpu'
@@ -53,7 +53,7 @@ log_every = 2
 holdout = 0
 ";
 
-/// Everything that has a state of its own, for the tests that stop a run and go on with it.
+/// All options that add states, for the tests that stop and resume a run.
 const STATEFUL: &str = "--conditional --set norm_g=batch --set norm_d=batch --set ema=0.9 --set noise=0.1 \
     --set schedule=linear \
     --set spectral=true --set critic_steps=2 --set pack=2";
@@ -108,7 +108,7 @@ impl Place {
         process
     }
 
-    /// What `saddle LINE` says and does here.
+    /// Runs `saddle LINE` in this folder.
     #[track_caller]
     fn saddle(&self, line: &str) -> Said {
         let output = Command::from_std(self.process(line)).timeout(Duration::from_secs(300)).output().unwrap();
@@ -123,7 +123,7 @@ impl Place {
         self.saddle(&tiny(line))
     }
 
-    /// The same where it must succeed.
+    /// As [`Place::train`], but asserts success.
     #[track_caller]
     fn trained(&self, line: &str) -> Said {
         let said = self.train(line);
@@ -139,7 +139,7 @@ impl Place {
         child
     }
 
-    /// All states of a run after so many steps.
+    /// All states of a run after `step` steps.
     fn states(&self, run: &str, step: u64) -> BTreeMap<String, Tensor> {
         let name = checkpoint::file_name(step);
         Checkpoint::load(&self.path(&format!("{run}/checkpoints/{name}"))).unwrap().tensors
@@ -194,7 +194,7 @@ fn metrics(text: &[u8]) -> Vec<BTreeMap<String, Value>> {
     String::from_utf8_lossy(text).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The error is one line, exit status and words as told, and nothing was made.
+/// Asserts that the error is one line with these words, that the exit status is `code`, and that no file was created.
 #[track_caller]
 fn refused(place: &Place, line: &str, code: i32, words: &[&str]) {
     let before = place.names(".");

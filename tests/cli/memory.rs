@@ -1,5 +1,5 @@
-//! What is larger than memory, or no file at all: refused by a sentence before anything is written, never waited for,
-//! never killed.
+//! Models and data larger than memory, and paths that are no regular files: the program refuses them with a sentence
+//! before it writes anything, and is never blocked or killed.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,7 @@ use std::{
 
 use super::{Place, Said, group::Group, gzip, idx, said, tiny};
 
-/// What `saddle LINE` says here with a variable of the environment.
+/// The output of `saddle LINE` in this folder with an environment variable.
 #[track_caller]
 fn with(place: &Place, variable: &str, value: &str, line: &str) -> Said {
     let mut process = place.process(line);
@@ -17,7 +17,7 @@ fn with(place: &Place, variable: &str, value: &str, line: &str) -> Said {
     said(output)
 }
 
-/// Exit status, and words of the last line.
+/// Asserts the exit status, and these words in the last line.
 #[track_caller]
 fn says(said: &Said, code: i32, words: &[&str], line: &str) {
     assert_eq!(said.code, Some(code), "{line}: {}", said.err);
@@ -29,7 +29,7 @@ fn says(said: &Said, code: i32, words: &[&str], line: &str) {
     );
 }
 
-/// Plans of gigabytes, most of which a smaller batch would make fit.
+/// Models that need gigabytes; most of them would fit with a smaller batch.
 const LARGE: [&str; 10] = [
     "gan --data ring --set hidden_g=65536,65536",
     "gan --data ring --set hidden_d=20000,20000 --dry-run",
@@ -62,7 +62,7 @@ fn plans_beyond_the_memory_are_refused() {
     }
 }
 
-/// The batch that is named trains and is saved within the limit, and a thousandth more is refused.
+/// The batch size named in the error can be trained and saved within the limit; a batch larger by 0.1 % is refused.
 #[test]
 fn the_largest_batch_in_memory_is_named() {
     let place = Place::new();
@@ -104,7 +104,7 @@ fn pipe(place: &Place, name: &str) {
     assert!(Process::new("mkfifo").arg(&path).status().unwrap().success());
 }
 
-/// A pipe in the place of each file that is read or replaced: a sentence, where opening it would wait for ever.
+/// A pipe in place of each file that is read or replaced gives an error sentence; opening the pipe would block forever.
 #[test]
 fn pipes_and_devices_are_no_files() {
     let place = Place::new();
@@ -158,7 +158,7 @@ fn pipes_and_devices_are_no_files() {
     says(&place.saddle("sample e --out e/e.npy"), 1, &["cannot write `e/e.npy`: it is a pipe"], "sample --out");
 }
 
-/// Small files that unpack to, or claim, far more than data may take.
+/// Small files that unpack to more than the limit on data, or claim to.
 #[test]
 fn claimed_and_unpacked_sizes_are_bounded() {
     let place = Place::new();
@@ -201,7 +201,7 @@ fn claimed_and_unpacked_sizes_are_bounded() {
     assert!(!place.path("none").exists());
 }
 
-/// A NumPy file of bytes with a header of this shape, and so many zeros.
+/// A NumPy file of bytes whose header has this shape, with `zeros` zeros as content.
 fn npy(shape: &str, zeros: usize) -> Vec<u8> {
     let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
     header += &" ".repeat(117 - header.len());
@@ -209,7 +209,8 @@ fn npy(shape: &str, zeros: usize) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00\x76\x00", header.as_bytes(), &vec![0; zeros]].concat()
 }
 
-/// Images that say they are much larger than their file, or than all threads may hold together, are left out and named.
+/// Images that claim far more pixels than their file can hold, or than the memory of all threads, are left out and
+/// named.
 #[test]
 fn images_that_are_too_large_are_left_out() {
     let place = Place::new();

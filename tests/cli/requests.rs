@@ -90,7 +90,7 @@ fn wrong_requests_are_explained() {
         ("--set r1=inf", &["`r1` takes a number, 0 or more"]),
         ("--set hidden_g=8,0", &["`hidden_g` takes 1 to 16 widths"]),
         ("--keep 0", &["--keep", "1 or more"]),
-        // what does not go together
+        // settings that exclude each other
         ("--conditional --data bare", &["`conditional` needs classes"]),
         ("--conditional --stack 3 --data digits", &["`conditional` takes stack=1"]),
         ("--set gp=10 --set norm_d=batch", &["gradient penalty", "norm_d=none or norm_d=layer"]),

@@ -69,7 +69,7 @@ fn a_row_of_interpolations_goes_from_one_sample_to_another() {
     assert!((0..6).all(|n| distance(&way[n], &way[n + 1]) < distance(&way[0], &way[6])), "the steps are small ones");
     assert_eq!(image::image_dimensions(place.path("way.png")).unwrap(), (7 * 58 + 2, 2 * 58 + 2), "whole rows");
 
-    // Each way of a conditional model stays in one class.
+    // Each interpolation of a conditional model stays in one class.
     place.trained("--out c --conditional");
     for line in ["--count 9 --out all.csv", "--count 3 --class 2 --out third.csv"] {
         assert_eq!(place.saddle(&format!("sample c --interpolate 3 --adapter cpu {line}")).code, Some(0), "{line}");

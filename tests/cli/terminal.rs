@@ -1,8 +1,8 @@
-//! What others wrote into names, cells and arguments does not reach the terminal as it is.
+//! Control characters in names, cells and arguments are escaped before they reach the terminal.
 
 use super::*;
 
-/// Commands to a terminal, line feeds, a name that shows as another one.
+/// Terminal commands, line feeds, and a name that is displayed as another name.
 const HOSTILE: &str = "\x1b]0;owned\x07\n\r\x7f\u{9b}31m\u{202e}gpj.exe";
 
 fn said(place: &Place, args: &[&str]) -> Said {
@@ -44,7 +44,7 @@ fn control_characters_are_escaped() {
         &["devices", HOSTILE],
     ] {
         let said = said(&place, args);
-        // What a reader makes of it is its own matter.
+        // A command may accept or refuse the text.
         assert!(matches!(said.code, Some(0..=2)), "{args:?} ended with {:?}: {}", said.code, said.err);
         assert!(said.err.len() < 1200, "{args:?}: {} bytes", said.err.len());
     }

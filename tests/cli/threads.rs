@@ -1,4 +1,4 @@
-//! Where few threads can be started, or none.
+//! Systems that allow few new threads, or none.
 
 use super::{Place, group::Group};
 

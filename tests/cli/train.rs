@@ -1,4 +1,4 @@
-//! `saddle train`: what a run leaves behind.
+//! `saddle train`: the files of a run.
 
 use std::fs;
 
@@ -27,11 +27,11 @@ fn a_run_leaves_what_was_promised() {
     }
     assert!(lines.windows(2).all(|l| l[0]["seconds"].as_f64() <= l[1]["seconds"].as_f64()));
 
-    // What a process killed while it began leaves behind is no obstacle.
+    // The files of a process that was killed at its start do not prevent a new run.
     place.write("begun/.lock", b"");
     place.write("begun/.unfinished-x", b"");
     place.trained("--out begun --steps 1");
-    // Written as often as never: only at the end.
+    // An interval of 0 means: only at the end.
     place.trained("--out end --set checkpoint_every=0 --set sample_every=0");
     assert_eq!((place.names("end/checkpoints").len(), place.names("end/samples").len()), (1, 1));
     // Without --out, runs are numbered.
@@ -69,7 +69,7 @@ fn a_look_beforehand_leaves_nothing() {
     let explained = place.trained("--explain --out a");
     assert!(explained.out.contains("launches") && explained.out.contains("GFLOP"), "{}", explained.out);
     assert_eq!(place.names("."), before);
-    // What a dry run prints is a settings file.
+    // The output of a dry run is a valid settings file.
     place.write("dry.toml", dry.out.as_bytes());
     assert_eq!(place.saddle("train --config dry.toml --out a").code, Some(0));
 }
@@ -134,7 +134,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
     let last = place.names("a/checkpoints").pop().unwrap();
     let parts = ["_loss became ", " at step ", &format!("the last good checkpoint is a/checkpoints/{last}")];
     assert!(parts.iter().all(|part| sentence.contains(part)), "{sentence}");
-    // It can still be sampled.
+    // The run can still be sampled.
     assert_eq!(place.saddle("sample a --adapter cpu").code, Some(0));
 
     let said = place.train(&format!("--out b {wild} --set lr_g=1e38 --set lr_d=1e38"));

@@ -18,9 +18,9 @@ use saddle::kernels::{Dispatch, Kernel};
 use tiny_http::{Header, Method, Request, Response, Server};
 
 const PAGE: &str = include_str!("browser.html");
-/// Nothing that a job does may take longer.
+/// Maximum duration of a job.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Starts the browser, and ends it when this process has gone.
+/// Starts the browser, and ends it after this process has ended.
 const SCRIPT: &str = r#"
 folder=$(mktemp -d)
 "$1" --headless=new --no-sandbox --disable-quic --disable-background-networking --no-first-run \
@@ -36,24 +36,24 @@ rm -rf "$folder"
 pub struct Job<'a> {
     pub kernel: &'a Kernel,
     pub dispatch: &'a Dispatch,
-    /// What is read, then what is written; empty to compile only.
+    /// The words of the bindings: first those that are read, then those that are written; empty to compile only.
     pub bindings: &'a [Vec<u32>],
     pub operands: &'a [Vec<u32>],
-    /// How many of the bindings are only read.
+    /// Number of bindings that are only read.
     pub reads: usize,
-    /// Bytes of the buffers before what is bound.
+    /// Offset of each binding in its buffer, in bytes.
     pub offset: usize,
 }
 
-/// A job in transit, and where its answer goes.
+/// The bytes of a job, and the channel for its answer.
 type Sent = (Vec<u8>, Sender<Result<Vec<u8>, String>>);
 
-/// Whether kernels are to run in a browser.
+/// The browser that kernels should run in; `None`: they run on the adapter.
 pub fn wanted() -> Option<String> {
     std::env::var("SADDLE_TEST_BROWSER").ok().filter(|program| !program.is_empty())
 }
 
-/// The words of all bindings that are written, after the run, one after the other.
+/// Runs a job, and returns the words of all written bindings, one after the other.
 pub fn run(job: &Job) -> Result<Vec<u32>, String> {
     static BROWSER: OnceLock<Mutex<Sender<Sent>>> = OnceLock::new();
     let browser = BROWSER.get_or_init(|| Mutex::new(start(&wanted().expect("SADDLE_TEST_BROWSER is set"))));
@@ -64,13 +64,13 @@ pub fn run(job: &Job) -> Result<Vec<u32>, String> {
 }
 
 impl Job<'_> {
-    /// Length of the header, the header in JSON, padded to whole words, the words.
+    /// The length of the header, the header in JSON, padded to whole words, and the words.
     fn bytes(&self) -> Vec<u8> {
         let code = self.kernel.source(self.dispatch);
         let lens = |all: &[Vec<u32>]| all.iter().map(Vec::len).collect::<Vec<_>>();
         let header = serde_json::json!({
             "name": self.kernel.name(),
-            // Browsers want to be told; naga does not know the word.
+            // Browsers need the directive; naga does not know it.
             "code": (if code.contains("subgroup") { "enable subgroups;\n" } else { "" }).to_string() + &code,
             "constants": self.dispatch.overrides.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "groups": self.dispatch.groups,
@@ -90,7 +90,7 @@ impl Job<'_> {
     }
 }
 
-/// Starts a server and a browser that works for it.
+/// Starts a server, and a browser that asks the server for jobs.
 fn start(program: &str) -> Sender<Sent> {
     let server = Server::http("127.0.0.1:0").expect("a port of this machine");
     let page = format!("http://{}/", server.server_addr());
@@ -138,6 +138,6 @@ fn serve(server: &Server, jobs: &Receiver<Sent>) {
 }
 
 fn reply<R: Read>(request: Request, response: Response<R>) {
-    // A browser that has gone does not answer the next job either, which is noticed there.
+    // If the browser has ended, the next job fails, so an error is ignored here.
     request.respond(response).ok();
 }

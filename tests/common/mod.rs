@@ -1,11 +1,11 @@
 //! Runs a kernel on the GPU between guard bands and compares it with its references on the CPU.
 //!
-//! `check(kernel, Inputs::random(seed), bound)` is a whole test; `saddle::check` has the bands, the bounds and the
-//! shapes that `saddle check` takes some of. Outputs start as NaN: what is not written is seen.
+//! `check(kernel, Inputs::random(seed), bound)` is a complete test. `saddle::check` has the guard bands, the bounds and
+//! the shapes; `saddle check` uses some of these shapes. Outputs start as NaN, so that a missing write is noticed.
 //!
-//! The adapter is the one that SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names, else the first, software adapters
-//! included. With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). The file that SADDLE_TEST_LOG
-//! names gets a line for each run, to count what was tested.
+//! SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names the adapter; the default is the first, software adapters included.
+//! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). Each run adds a line to the file that
+//! SADDLE_TEST_LOG names, to count what was tested.
 #![allow(dead_code, unused_imports)] // no test uses all of it
 
 pub mod browser;
@@ -19,13 +19,13 @@ use saddle::{
     kernels::{Body, Caps, Kernel},
 };
 
-/// Runs the kernel on the GPU and panics unless it keeps to the bound and to its bindings. Returns the largest error as
-/// a fraction of the bound.
+/// Runs the kernel on the GPU. Panics if an error exceeds the bound, or if the kernel writes outside its bindings.
+/// Returns the largest error as a fraction of the bound.
 pub fn check(kernel: impl Into<Kernel>, inputs: Inputs, bound: Bound) -> f64 {
     check_with(&device().0.caps.clone(), kernel, inputs, bound)
 }
 
-/// [`check`] with other capabilities than the adapter's, such as fewer workgroups along an axis.
+/// [`check`] with capabilities that differ from the adapter's, such as fewer workgroups along an axis.
 pub fn check_with(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs, bound: Bound) -> f64 {
     let kernel = kernel.into();
     let data = inputs.filled(&kernel);
@@ -42,7 +42,7 @@ pub fn check_with(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs, bound:
     on_gpu.ratio
 }
 
-/// [`check_with`] under the bound that is derived for the kernel.
+/// [`check_with`] with the bound that is derived for the kernel.
 pub fn check_derived(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs) -> f64 {
     let kernel = kernel.into();
     let half = matches!(caps.product, Body::Matrix(matrix) if matrix.is_half());
@@ -50,7 +50,7 @@ pub fn check_derived(caps: &Caps, kernel: impl Into<Kernel>, inputs: Inputs) -> 
     check_with(caps, kernel, inputs, bound)
 }
 
-/// Every case of a kernel, every other one folded over two axes.
+/// Checks every case of a kernel; every second one has its workgroups folded over two axes.
 pub fn check_cases(name: &str, max_groups: u32) {
     for (n, case) in cases::cases(name).into_iter().enumerate() {
         let caps = Caps { max_groups: [65_535, max_groups][n % 2], ..device().0.caps.clone() };
@@ -73,7 +73,7 @@ pub fn run(caps: &Caps, kernel: &Kernel, data: &Data) -> Written {
     written
 }
 
-/// The same in a browser, whose subgroups are not those of the adapter.
+/// As [`run`], in a browser; its subgroups differ from those of the adapter.
 fn in_browser(caps: &Caps, kernel: &Kernel, data: &Data) -> Result<Written, String> {
     let product = if caps.product == Body::Plain { Body::Plain } else { Body::Tiled };
     let dispatch = kernel.dispatch(&Caps { product, ..caps.clone() });
@@ -90,7 +90,7 @@ fn in_browser(caps: &Caps, kernel: &Kernel, data: &Data) -> Result<Written, Stri
     Guarded::written(data, &words).map_err(|e| e.to_string())
 }
 
-/// The one device of this test process.
+/// The device that all tests of this process share.
 pub fn device() -> &'static (Device, Pipelines) {
     static DEVICE: OnceLock<(Device, Pipelines)> = OnceLock::new();
     DEVICE.get_or_init(|| {

@@ -211,7 +211,8 @@ fn headers_of_later_versions_and_of_python_2_are_read() {
 
 #[test]
 fn columns_are_scaled_by_what_is_learned_and_constant_ones_left_out() {
-    // Of 40 points 4 are held out, by chance; of sequences the last. What is held out lies far away.
+    // Of 40 points, 4 random ones are held out; of sequences, the last ones. The held-out values are far from the
+    // others.
     let outliers = |is_out: &dyn Fn(usize) -> bool, width: usize| -> Vec<f32> {
         (0..40 * width)
             .map(|i| [(i / width % 7) as f32, 3.0, 7.0, 100.0][i % width] + if is_out(i / width) { 1e6 } else { 0.0 })

@@ -1,4 +1,4 @@
-//! Sets drawn by code, and requests that fit no set.
+//! Built-in sets that code draws, and requests that fit no set.
 
 use saddle::data::{BUILT_IN, Options, Split, open};
 
@@ -70,7 +70,7 @@ fn drawn_waves_obey_their_equations() {
                 .map(|v| f64::from(2.0 * v - 1.0))
                 .collect::<Vec<_>>()
         }) {
-            // A sine obeys s(t-1) + s(t+1) = 2 cos(step) s(t): where s is large enough, that tells the frequency.
+            // A sine obeys s(t-1) + s(t+1) = 2 cos(step) s(t), which gives the frequency where s is large enough.
             let at = (1..steps - 1).max_by(|&a, &b| wave[a].abs().total_cmp(&wave[b].abs())).unwrap();
             let twice_cos = (wave[at - 1] + wave[at + 1]) / wave[at];
             for t in 1..steps - 1 {

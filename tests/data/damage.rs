@@ -9,7 +9,7 @@ use crate::arrays::{f32s, npy, npz};
 use crate::symbols::scale;
 use crate::{folder_of, gzip, open_at, windows};
 
-/// Opens `content` cut at every place, and with each byte changed in several ways.
+/// Opens `content` truncated at every length, and with each byte changed in several ways.
 fn damage(name: &str, content: &[u8], options: &Options) {
     let folder = folder_of(&[(name, content)]);
     let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! Image files of all formats, whole and cut short, and files of no kind that is read.
+//! Image files of all formats, complete and truncated, and files of unknown formats.
 
 use std::fs;
 use std::io::Cursor;
@@ -10,7 +10,7 @@ use saddle::settings::Range;
 
 use crate::{assert_failure, assert_usage, bytes, folder_of, gzip, open_at};
 
-/// A picture that compresses badly, so that half a file is half a picture.
+/// A picture that hardly compresses, so that half of its file holds half of the picture.
 fn noise(side: u32) -> DynamicImage {
     let pixel =
         |x: u32, y: u32| [(x * 7919) ^ (y * 104_729), x * y * 31, x ^ (y * 17)].map(|value| (value % 251) as u8);

@@ -1,4 +1,4 @@
-//! Odd folders: what is a part, what a class, and what is left out, in a table.
+//! A table of unusual folders: which sub-folders are parts or classes, and which files are left out.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::symbols::scale;
 
-/// Makes what a line says: images, songs, other files, folders (`a/`) and links (`a -> b`), with commas between them.
+/// Creates the files of a line: images, songs, other files, folders (`a/`) and links (`a -> b`), separated by commas.
 fn make(layout: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -31,7 +31,7 @@ fn make(layout: &str) -> TempDir {
     folder
 }
 
-/// An image of one grey, or of the colour that its name says, or what the ending says.
+/// Writes an image of one grey level or of the colour in its name, or another kind of file by its ending.
 fn write(path: &Path, level: u8) {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("mid") => fs::write(path, scale()).unwrap(),
@@ -40,7 +40,7 @@ fn write(path: &Path, level: u8) {
                 RgbImage::from_pixel(8, 8, Rgb([255, 0, 0])).save(path).unwrap();
             } else {
                 let grey = DynamicImage::from(GrayImage::from_pixel(8, 8, Luma([level])));
-                let is_gif = path.extension().is_some_and(|ending| ending == "gif"); // which has no grey
+                let is_gif = path.extension().is_some_and(|ending| ending == "gif"); // GIF has no grey images
                 if is_gif { grey.into_rgb8().save(path) } else { grey.save(path) }.unwrap();
             }
         }
@@ -48,7 +48,7 @@ fn write(path: &Path, level: u8) {
     }
 }
 
-/// A set as the table has it: `3` or `3: a b`, with the number of items of each class.
+/// A set in the table's notation: the number of items, and the classes with their numbers of items.
 fn told(set: &Dataset) -> String {
     let classes = set.labels.as_ref().map(|labels| {
         let count = |id: usize| labels.ids.iter().filter(|found| **found as usize == id).count();

@@ -1,4 +1,4 @@
-//! Data sets as users open them: built in and from files of all formats, sound and broken.
+//! Data sets as users open them: built-in ones, and files of all formats, valid and broken.
 
 mod arrays;
 mod built_in;
@@ -47,7 +47,7 @@ fn open_file(name: &str, content: impl AsRef<[u8]>, options: &Options) -> Result
     open_at(&folder.path().join(name), options)
 }
 
-/// The options of sequences.
+/// The options for windows of sequences.
 fn windows(window: usize, stride: Option<usize>) -> Options {
     Options { window: Some(window), stride, ..Options::default() }
 }

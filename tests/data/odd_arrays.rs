@@ -1,4 +1,4 @@
-//! Odd arrays: what their shapes, types, values and members mean, in a table.
+//! A table of unusual arrays: the meaning of their shapes, types, values and members.
 
 use saddle::data::{Dataset, Options, Split, Wanted};
 use saddle::error::Error;
@@ -7,14 +7,14 @@ use saddle::settings::{Layout, Range};
 use crate::arrays::{f32s, npy, npy_with, npz};
 use crate::{bytes, floats, open_file};
 
-/// A set in a few words: count, shape, and classes.
+/// A short text for a set: count, shape and classes.
 fn told(set: &Dataset) -> String {
     let shape: Vec<String> = set.shape.iter().map(usize::to_string).collect();
     let labels = set.labels.as_ref().map_or(String::new(), |labels| format!(": {}", labels.names.join(" ")));
     format!("{} of {}{labels}", set.len(), shape.join("x"))
 }
 
-/// Values from 0 to `most`, evenly.
+/// Evenly spaced values from 0 to `most`.
 fn ramp(shape: &[usize], most: f32) -> Vec<u8> {
     let count: usize = shape.iter().product();
     f32s(shape, &(0..count).map(|i| most * (i % 256) as f32 / 255.0).collect::<Vec<_>>())
@@ -32,7 +32,7 @@ fn sequences() -> Options {
     Options { wanted: Wanted::Sequences, ..Options::default() }
 }
 
-/// `!` and the sentence of an error.
+/// The short text and the full text of a set, or `!` and the sentence of an error.
 fn answer(name: &str, file: &[u8], options: &Options) -> [String; 2] {
     match open_file(name, file, options) {
         Ok(set) => [told(&set), set.to_string()],

@@ -1,4 +1,4 @@
-//! Tables with more than rows in them, numbers that may be others, and tables that Saddle wrote.
+//! Tables with other lines than rows, numbers with two possible meanings, and tables that Saddle wrote.
 
 use saddle::data::{Columns, Options, Series};
 use saddle::settings::Decimal;
@@ -31,7 +31,8 @@ fn lines_above_and_below_a_table_are_left_out_and_said() {
         assert_eq!(values[..3], [1.5, 3.5, 2.5], "{text}");
         assert_eq!(set.len(), if words.starts_with("learned") { 4 } else { 3 }, "{text}");
     }
-    // Names of one column, of the columns after the first, and a statistic in each row are no titles and no sums.
+    // These are neither titles nor sums: a single column name, names without the first column's, statistics as row
+    // names.
     for (text, names) in
         [(",v\nu,3\nw,4\nx,9\n", &["v"][..]), ("stat,v\ncount,5\nmean,3\nmax,9\n", &["v"]), ("v\n1\n2\n5\n", &["v"])]
     {

@@ -25,7 +25,7 @@ fn one_hot(names: &[String], spelling: &str) -> Vec<f32> {
     spelling.split(' ').flat_map(row).collect()
 }
 
-/// A MIDI file of format 1 with `ticks` to a beat and these tracks of events.
+/// A MIDI file of format 1 with `ticks` ticks per beat and these tracks of events.
 fn midi(ticks: u16, tracks: &[&[u8]]) -> Vec<u8> {
     let mut file = b"MThd\0\0\0\x06\0\x01".to_vec();
     file.extend((tracks.len() as u16).to_be_bytes());

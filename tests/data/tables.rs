@@ -1,4 +1,4 @@
-//! Tables as points and as windows of series: how they are written, what their columns are, what is said.
+//! Tables as points and as windows of series: formats, roles of columns, and messages.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub(crate) fn columns(series: &Option<Series>) -> &Columns {
     }
 }
 
-/// Options that name columns.
+/// Options with these columns.
 pub(crate) fn named(columns: &str) -> Options {
     Options { columns: Some(columns.into()), ..Options::default() }
 }
@@ -24,12 +24,12 @@ pub(crate) fn in_units(set: &Dataset) -> Vec<f64> {
     columns(&set.series).in_units(floats(set))
 }
 
-/// All that is said about a set.
+/// All findings and notes on a set.
 pub(crate) fn said(set: &Dataset) -> String {
     [set.about.findings.as_slice(), &set.about.notes].concat().join("; ")
 }
 
-/// A file, the names of its columns, its first row in units, and words among what is said.
+/// The name and content of a file, the names of its columns, its first row in units, and words of the messages.
 type Case<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a [f64], &'a [&'a str]);
 
 #[test]
@@ -284,7 +284,7 @@ fn columns_are_scaled_and_come_back_in_units() {
     }
     let standard = Options { scale: Some(Scale::Standard), ..windows(2, None) };
     assert_usage(open_file("a.csv", text, &standard), &["scale=standard is for points"]);
-    // Neighbours that are one f32.
+    // Neighbouring values that round to the same f32.
     let times: String = (0..40).map(|i| format!("{},{}\n", 1_700_000_000_000_i64 + 7 * (i * i), i % 3)).collect();
     let set = open_file("a.csv", format!("ts,v\n{times}"), &Options { columns: Some("ts".into()), ..windows(2, None) });
     let set = set.unwrap();

@@ -1,5 +1,5 @@
-//! The ways in for bytes of somebody else's: files of data, checkpoints, settings. For the fuzz targets, and for a
-//! stable version.
+//! The entry points for untrusted bytes: data files, checkpoints, settings. The fuzz targets use them, and the test
+//! that runs on stable Rust.
 
 use std::{fs, path::Path};
 
@@ -15,8 +15,8 @@ use saddle::{
 };
 use sha2::{Digest, Sha256};
 
-/// Gives bytes to what reads them: a file of this name in a folder of its own, or settings. Whether they are taken; to
-/// be refused is as good, as long as it is said.
+/// Gives bytes to their reader: as a file of this name in a new folder, or as settings. Returns whether they are
+/// accepted; an error is correct, too.
 pub fn feed(name: &str, bytes: &[u8]) -> bool {
     if name == "--set" {
         let mut layer = Layer::default();
@@ -38,7 +38,7 @@ pub fn feed(name: &str, bytes: &[u8]) -> bool {
             fs::write(folder.path().join("train-images-idx3-ubyte"), IMAGES).expect("a file can be written");
             open(folder.path())
         }
-        // A picture is data as one of a folder.
+        // A picture is read as part of a folder.
         _ if name.contains('/') => open(folder.path()),
         _ => open(&path),
     }
@@ -47,7 +47,7 @@ pub fn feed(name: &str, bytes: &[u8]) -> bool {
 /// Two images of 2 x 2 in IDX.
 pub const IMAGES: &[u8] = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02\x01\x02\x03\x04\x05\x06\x07\x08";
 
-/// The bytes of a checkpoint with the digest that they have now: whoever wants to do harm writes it as well.
+/// The bytes of a checkpoint with a correct digest, which an attacker would also write.
 fn sign(bytes: &[u8]) -> Vec<u8> {
     const BEFORE: &[u8] = br#"\"sha256\":\""#;
     let mut signed = bytes.to_vec();
@@ -71,7 +71,9 @@ fn sampler(path: &Path) -> Result<Session> {
     Trained::open(folder)?.session(&[models::SAMPLE], Some("cpu"))
 }
 
-/// As points, pictures or symbols, and as windows of a series; series have no size, and few sets a part to test with.
+/// Opens a file as points, pictures or symbols and as windows of a series, in both parts and with and without a size.
+/// Returns whether any combination is accepted; many are not, because series have no size and few sets have a test
+/// part.
 fn open(path: &Path) -> bool {
     let spec = path.to_str().expect("names of tests are UTF-8");
     let mut taken = false;

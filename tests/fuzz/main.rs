@@ -1,8 +1,8 @@
-//! Mutations of small files of every format, through the ways in that anybody's files take: nothing may panic.
+//! Mutations of small files of every format, through the entry points for untrusted files: nothing may panic.
 //!
-//! A bounded and seeded version of the targets in `fuzz/`, which want cargo-fuzz and a nightly compiler. With
-//! SADDLE_FUZZ_SECONDS it goes on for so long, from another seed each time, and says how many inputs were tried. Inputs
-//! that fail are kept.
+//! This is a bounded and seeded version of the targets in `fuzz/`, which need cargo-fuzz and a nightly compiler. With
+//! SADDLE_FUZZ_SECONDS it runs for that number of seconds, with a new seed each time, and prints the number of inputs.
+//! Failing inputs are stored.
 
 mod entries;
 
@@ -27,12 +27,12 @@ use saddle::{
     settings::{Layer, Settings},
 };
 
-/// Inputs of each format, unless a time is given.
+/// Number of inputs of each format, unless a time is given.
 const INPUTS: usize = 250;
-/// What no small file may take longer than, on a busy machine.
+/// Maximum time for one small file, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A name that says the format, and a small valid file.
+/// For each format, a file name that implies it, and a small valid file.
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let csv = b"t,a,\"b c\"\n1,1,2.5\n2,-3e4,+7\n3,0.5,10\n4,1,2\n5,-1,1e-3\n";
     let semicolons = b"a;b;c\n1,5;2,25;x\n3;4,75;y\n5;6;z\n7;8;w\n";
@@ -118,7 +118,8 @@ fn checkpoint() -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// One to four changes: of bits, bytes, numbers, lengths; parts that are cut, doubled, moved or come from another file.
+/// Applies one to four changes: to bits, bytes, numbers or lengths, or parts deleted, doubled, moved or taken from
+/// another file.
 fn mutated(rng: &mut Rng, seed: &[u8], other: &[u8]) -> Vec<u8> {
     const NUMBERS: [&[u8]; 12] = [
         b"0",
@@ -164,12 +165,12 @@ fn mutated(rng: &mut Rng, seed: &[u8], other: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Where inputs that fail are kept.
+/// The folder for failing inputs.
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz")
 }
 
-/// Feeds one input and says whether it was taken; where that panics or takes too long, the error is a sentence.
+/// Feeds one input and returns whether it was accepted, or an error sentence if this panics or takes too long.
 fn fed(name: &str, bytes: &[u8]) -> Result<bool, String> {
     let begun = Instant::now();
     let fed = catch_unwind(AssertUnwindSafe(|| entries::feed(name, bytes)));
@@ -196,7 +197,7 @@ fn no_file_makes_it_panic() {
         while wanted(inputs) {
             let other = &seeds[rng.below(seeds.len())].1;
             let bytes = mutated(&mut rng, seed, other);
-            // Written first, so that it is there also where the process is killed.
+            // Written first, so that the input is kept even if the process is killed.
             let file = folder.join(format!("{}-{}", name.replace('/', "_"), std::process::id()));
             fs::write(&file, &bytes).unwrap();
             let outcome = fed(name, &bytes);
@@ -212,7 +213,7 @@ fn no_file_makes_it_panic() {
         }
         (*name, inputs, accepted)
     };
-    // With a time, every format wants a thread of its own: one after the other they would have none left.
+    // One thread for each format: with a time limit, formats that run one after the other would have no time left.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(seeds.len()).build().unwrap();
     let tried: Vec<(&str, usize, usize)> = pool.install(|| seeds.par_iter().enumerate().map(fuzz).collect());
     for (name, inputs, accepted) in &tried {

@@ -1,27 +1,27 @@
-//! Conv and ConvTranspose of one and two axes: a dilated filter is one with zeros in between, and a group is a
-//! convolution.
+//! Conv and ConvTranspose with one and two axes. A dilated filter becomes a filter with zeros between its taps, and
+//! each group a convolution.
 
 use saddle::graph::{Form, Role, Var};
 
 use crate::operations::{Operation, Said};
 
-/// Along one axis of the images.
+/// The attributes along one axis of the images.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     stride: usize,
     dilation: usize,
-    /// Zeros before and behind.
+    /// Number of zeros before and after the image.
     pad: [usize; 2],
-    /// Behind a transposed convolution's result.
+    /// Additional extent at the end of a transposed convolution's result.
     output_pad: usize,
 }
 
-/// Extent of a filter of `k` taps with its holes.
+/// Extent of a dilated filter of `k` taps.
 fn reach(k: usize, axis: &Axis) -> usize {
     (k - 1) * axis.dilation + 1
 }
 
-/// x and w with two axes of images, and how the filter moves along each.
+/// x and w with two image axes, and the attributes along each axis.
 fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(Var<'g>, Var<'g>, [Axis; 2])> {
     let (x, w) = (o.tensor(0)?, o.tensor(1)?);
     let count = x.rank() - 2;
@@ -40,7 +40,7 @@ fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(Var<'g>, Var<'g>, 
         let pad = [pads[a] as usize, pads[count + a] as usize];
         let mut axis = Axis { stride: strides[a], dilation: dilations[a], pad, output_pad: output_pads[a] };
         let (extent, k) = (x.dim(2 + a), w.dim(2 + a));
-        // The zeros in all that a rule asks for, instead of numbers.
+        // The total padding that a rule asks for, instead of explicit numbers.
         let total = match (o.text("auto_pad"), &wanted) {
             (_, Some(shape)) => {
                 let out = shape[shape.len() - count + a] as usize;
@@ -58,7 +58,7 @@ fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(Var<'g>, Var<'g>, 
             _ => None,
         };
         if let Some(total) = total {
-            // An odd zero lies behind for SAME_UPPER; for other transposed convolutions that is the default, too.
+            // An odd zero goes to the end for SAME_UPPER, and by default for other transposed convolutions.
             let lower = o.text("auto_pad") == "SAME_LOWER";
             let before = if lower { total.div_ceil(2) } else { total / 2 };
             axis.pad = [before, total - before];
@@ -71,7 +71,7 @@ fn read<'g>(o: &Operation<'_, 'g>, transposed: bool) -> Said<(Var<'g>, Var<'g>, 
     Ok((flat(x), spread(flat(w), both.map(|a| a.dilation)), both))
 }
 
-/// A filter with zeros between its taps.
+/// Inserts zeros between the taps of a filter.
 fn spread<'g>(w: Var<'g>, [down, across]: [usize; 2]) -> Var<'g> {
     let (filters, channels, r, s) = (w.dim(0), w.dim(1), w.dim(2), w.dim(3));
     let along = |t: Var<'g>, outer: usize, taps: usize, inner: usize, holes: usize| {
@@ -85,14 +85,14 @@ fn spread<'g>(w: Var<'g>, [down, across]: [usize; 2]) -> Var<'g> {
     wide.reshape(&[filters, channels, r, (s - 1) * across + 1])
 }
 
-/// `count` of the places of axis `axis` from `first` on.
+/// `count` positions of axis `axis`, from position `first` on.
 fn part<'g>(t: Var<'g>, axis: usize, first: usize, count: usize) -> Var<'g> {
     let (mut start, mut shape) = (vec![0; t.rank()], t.shape());
     (start[axis], shape[axis]) = (first, count);
     t.slice(&start, &shape)
 }
 
-/// One convolution for each group of channels, with the bias, in the shape that the operator's own axes have.
+/// One convolution for each group of channels, with the bias, in a shape with the operator's own axes.
 fn grouped<'g>(
     o: &Operation<'_, 'g>,
     (x, w): (Var<'g>, Var<'g>),
@@ -109,7 +109,7 @@ fn grouped<'g>(
 pub fn conv<'g>(o: &Operation<'_, 'g>) -> Said<Var<'g>> {
     let (x, w, axes) = read(o, false)?;
     let form = Form::Conv2d { stride: axes.map(|a| a.stride), pad: axes.map(|a| a.pad[0]) };
-    // The filter has its holes by now.
+    // The filter is already dilated.
     let out = |a: usize| (x.dim(2 + a) + axes[a].pad[0] + axes[a].pad[1] - w.dim(2 + a)) / axes[a].stride + 1;
     grouped(o, (x, w), |x, w| x.contract(form, Role::Y, w, vec![x.dim(0), w.dim(0), out(0), out(1)]))
 }

@@ -1,4 +1,4 @@
-//! ONNX's own backend cases (Apache-2.0), each as graph, plan and run, at ONNX's tolerance.
+//! ONNX's own backend test cases (Apache-2.0): each is built as a graph, planned and run, with ONNX's tolerance.
 //!
 //! The cases are `onnx/backend/test/data` of the Python package: `pip download onnx==1.22.0 --no-deps`, unzip that
 //! folder of the wheel, and put it at `onnx-cases/` or where SADDLE_ONNX_CASES says. SADDLE_ONNX_GPU=1 runs them on a
@@ -29,17 +29,17 @@ use saddle::{
     runner::Runner,
 };
 
-/// ONNX's own.
+/// The tolerances of ONNX's own backend tests.
 const RELATIVE: f32 = 1e-3;
 const ABSOLUTE: f32 = 1e-7;
-/// Cases of onnx 1.22.0 that pass: fewer, and something was lost.
+/// Number of cases of onnx 1.22.0 that pass; a smaller number is a regression.
 const KNOWN: usize = 345;
 
-/// What became of a case.
+/// The result of a case.
 enum Outcome {
     Passed,
     Failed(String),
-    /// The graph cannot say it, for this reason.
+    /// The graph cannot express the case, for this reason.
     OutOfScope(String),
 }
 
@@ -54,7 +54,7 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The tensors `input_0.pb`, `input_1.pb`, .. of a data set, or `output_..`; `None` where one is no tensor.
+/// The tensors `input_0.pb`, `input_1.pb`, .. of a data set, or `output_..`; `None` if a file is no tensor.
 fn tensors(set: &Path, side: &str) -> Option<Vec<Tensor>> {
     let files = (0..).map(|i| set.join(format!("{side}_{i}.pb"))).take_while(|path| path.exists());
     files.map(|path| Tensor::parse(&fs::read(path).unwrap())).collect()
@@ -115,7 +115,7 @@ fn case(model: &Model, set: &Path, runner: &mut dyn Runner, caps: &Caps) -> Outc
     Outcome::Passed
 }
 
-/// A row of the table.
+/// A row of the printed table.
 #[derive(Default)]
 struct Row {
     passed: usize,
@@ -156,7 +156,7 @@ fn run_all(runner: &mut dyn Runner, caps: &Caps) {
     assert!(passed >= KNOWN, "{passed} cases pass, fewer than the {KNOWN} that did");
 }
 
-/// Whether there are cases; says so where there are none.
+/// Whether the cases are present; prints a line if not.
 fn present() -> bool {
     let there = folder().join("node").is_dir();
     if !there {

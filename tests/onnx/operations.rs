@@ -1,4 +1,4 @@
-//! ONNX's operators in the graph's operations. What the graph cannot say is refused with the reason.
+//! Translates ONNX's operators to operations of the graph, or gives the reason why the graph cannot express one.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::{
     recurrent,
 };
 
-/// A value of a model: a tensor of the graph, or integers that are known beforehand, such as axes.
+/// A value of a model: a tensor of the graph, or constant integers such as axes.
 #[derive(Clone, Debug)]
 pub enum Value<'g> {
     Tensor(Var<'g>),
@@ -29,7 +29,7 @@ impl<'g> Value<'g> {
     }
 }
 
-/// What the table counts: operators, in the groups of the engine's own operations.
+/// The operators that the table counts, grouped by the engine's operations.
 const COUNTED: &[&str] = &[
     "Conv",
     "ConvTranspose",
@@ -102,10 +102,10 @@ const COUNTED: &[&str] = &[
     "Min",
 ];
 
-/// What may stand beside them.
+/// Operators that a counted model may also contain.
 const BESIDE: &[&str] = &["Constant", "Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Concat"];
 
-/// The row of a model in the table; `None` where it is not counted.
+/// The row of the table that counts a model; `None` if the model is not counted.
 pub fn kind(model: &Model) -> Option<String> {
     let operations = || model.nodes.iter().map(|n| n.operation.as_str());
     let known = |o: &str| COUNTED.contains(&o) || BESIDE.contains(&o);
@@ -119,7 +119,7 @@ pub fn kind(model: &Model) -> Option<String> {
     }
 }
 
-/// A node with what it can see.
+/// A node with the graph, and with the values that it can read.
 pub struct Operation<'a, 'g> {
     pub node: &'a Node,
     pub opset: i64,
@@ -127,11 +127,11 @@ pub struct Operation<'a, 'g> {
     pub values: &'a HashMap<String, Value<'g>>,
 }
 
-/// The result, or why the graph cannot say it.
+/// A result, or the reason why the graph cannot express the operator.
 pub type Said<T> = Result<T, String>;
 
 impl<'g> Operation<'_, 'g> {
-    /// Input number i; `None` where it is left out.
+    /// Input i; `None` if it is omitted.
     pub fn input(&self, i: usize) -> Option<&Value<'g>> {
         self.node.inputs.get(i).and_then(|name| self.values.get(name))
     }
@@ -173,7 +173,7 @@ impl<'g> Operation<'_, 'g> {
         self.attribute(name).map_or("", |a| &a.text)
     }
 
-    /// Integers by attribute, or by input number i where later versions have them.
+    /// Integers from an attribute, or from input i in later versions.
     pub fn integers(&self, name: &str, i: usize) -> Option<Vec<i64>> {
         match self.input(i) {
             Some(Value::Integers(integers)) => Some(integers.clone()),
@@ -265,7 +265,7 @@ impl<'g> Operation<'_, 'g> {
     }
 
     fn clip(&self, x: Var<'g>) -> Said<Var<'g>> {
-        // f32's ends, which old versions have for limits that are left out, limit nothing.
+        // Old versions write the limits of f32 for omitted limits; these limit nothing.
         let limit = |name: &str, i: usize| -> Said<Option<Var<'g>>> {
             let fixed = self.has(name).then(|| self.real(name, 0.0)).filter(|v| v.abs() < 3e38);
             Ok(fixed.map(|v| self.graph.full(v, &x.shape())).or(self.optional(i)?.map(|t| to_shape(t, &x.shape()))))
@@ -279,7 +279,7 @@ impl<'g> Operation<'_, 'g> {
         let (a, mut b) = (self.tensor(0)?, self.tensor(1)?);
         let slopes = self.node.operation == "PRelu" && b.len() > 1;
         if self.opset < 7 && (self.has("axis") || slopes) {
-            // The axes of b begin at this one of a's, those of slopes at the channels.
+            // The first axis of b belongs to this axis of a; for slopes, to the axis of channels.
             let behind = a.rank() - b.rank() - self.integer("axis", i64::from(slopes)) as usize;
             b = b.reshape(&[b.shape(), vec![1; behind]].concat());
         }
@@ -381,7 +381,7 @@ impl<'g> Operation<'_, 'g> {
     fn softmax(&self) -> Said<Var<'g>> {
         let x = self.tensor(0)?;
         let shape = x.shape();
-        // Before version 13, all axes from this one on are one.
+        // Before version 13, the softmax runs over all axes from this one on.
         let axis = place(self.integer("axis", if self.opset < 13 { 1 } else { -1 }), shape.len());
         let axes: Vec<usize> = if self.opset < 13 { (axis..shape.len()).collect() } else { vec![axis] };
         let across = |t: Var<'g>| t.broadcast(&shape, &axes);
@@ -400,7 +400,7 @@ impl<'g> Operation<'_, 'g> {
 
     fn matmul(&self) -> Said<Var<'g>> {
         let (a, b) = (self.tensor(0)?, self.tensor(1)?);
-        // A vector is a row on the left and a column on the right, and that axis disappears again.
+        // A vector is a row on the left and a column on the right; the result loses the added axis.
         let (row, column) = (a.rank() == 1, b.rank() == 1);
         let a = if row { a.reshape(&[1, a.len()]) } else { a };
         let b = if column { b.reshape(&[b.len(), 1]) } else { b };
@@ -429,12 +429,12 @@ impl<'g> Operation<'_, 'g> {
     }
 }
 
-/// An axis, counted from the back where it is negative.
+/// The index of an axis; a negative one counts from the end.
 fn place(axis: i64, rank: usize) -> usize {
     axis.rem_euclid(rank.max(1) as i64) as usize
 }
 
-/// The shape that both repeat to: axes are aligned at the back, and an extent of 1 repeats.
+/// The shape that both are broadcast to: axes are aligned at the end, and an extent of 1 repeats.
 fn common(a: &[usize], b: &[usize]) -> Said<Vec<usize>> {
     let rank = a.len().max(b.len());
     let extent = |s: &[usize], axis: usize| (axis + s.len()).checked_sub(rank).map_or(1, |i| s[i]);
@@ -446,7 +446,7 @@ fn common(a: &[usize], b: &[usize]) -> Said<Vec<usize>> {
     (0..rank).map(both).collect()
 }
 
-/// A tensor repeated to a shape, by the same rule.
+/// A tensor broadcast to a shape, by the same rule.
 fn to_shape<'g>(t: Var<'g>, shape: &[usize]) -> Var<'g> {
     let (from, new) = (t.shape(), shape.len() - t.rank());
     let repeats = |&a: &usize| a < new || (from[a - new] == 1 && shape[a] != 1);

@@ -1,4 +1,4 @@
-//! As much of the protocol buffers of ONNX (`onnx.proto` 1.22) as its backend cases need.
+//! A reader for the part of ONNX's protocol buffers (`onnx.proto` 1.22) that the backend cases need.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Number and value of each field of a message; `None` where the bytes are no message.
+/// The number and value of each field of a message; `None` if the bytes are no message.
 fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, Field<'_>)>> {
     let mut found = vec![];
     while !bytes.is_empty() {
@@ -135,7 +135,7 @@ pub struct Attribute {
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     pub operation: String,
-    /// Names; an empty one is left out.
+    /// Names; an empty name is an omitted input.
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
     pub attributes: HashMap<String, Attribute>,
@@ -145,7 +145,7 @@ pub struct Node {
 pub struct Model {
     pub opset: i64,
     pub nodes: Vec<Node>,
-    /// Also those that nodes of their own hold.
+    /// Initializers, and the constants of `Constant` nodes.
     pub constants: Vec<Tensor>,
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,

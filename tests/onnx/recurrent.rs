@@ -10,12 +10,12 @@ struct Direction<'g> {
     input: Var<'g>,
     /// `[H, gates * H]`
     recurrent: Var<'g>,
-    /// `[gates * H]` each: of the inputs' part and of the recurrent one.
+    /// Biases `[gates * H]` of the inputs' part and of the recurrent part.
     biases: Option<[Var<'g>; 2]>,
     reverse: bool,
 }
 
-/// What both operators read: x `[T, B, F]`, the mask, and each direction.
+/// The inputs that both operators read: x `[T, B, F]`, the mask, and the tensors of each direction.
 struct Layer<'g> {
     x: Var<'g>,
     mask: Var<'g>,
@@ -24,7 +24,7 @@ struct Layer<'g> {
     directions: Vec<Direction<'g>>,
 }
 
-/// Blocks of `units` along an axis, in another order.
+/// Reorders the blocks of `units` along an axis.
 fn reorder<'g>(t: Var<'g>, axis: usize, units: usize, order: &[usize]) -> Var<'g> {
     let block = |&k: &usize| {
         let (mut start, mut shape) = (vec![0; t.rank()], t.shape());
@@ -65,7 +65,7 @@ fn read<'g>(o: &Operation<'_, 'g>, order: &[usize]) -> Said<Layer<'g>> {
 }
 
 impl<'g> Layer<'g> {
-    /// What the inputs and these biases add to the gates.
+    /// The terms of the gates that depend on the inputs and on these biases.
     fn gates(&self, d: &Direction<'g>, bias: Option<Var<'g>>) -> Var<'g> {
         let [steps, batch, inputs] = self.x.shape()[..] else { panic!("x is [T, B, F]") };
         let y = self.x.reshape(&[steps * batch, inputs]).matmul(d.input);
@@ -73,7 +73,7 @@ impl<'g> Layer<'g> {
         y.reshape(&[steps, batch, y.dim(1)])
     }
 
-    /// The initial state of direction d by input number i: `[directions, B, H]`, or the first two axes the other way.
+    /// The initial state of direction d, from input i: `[directions, B, H]`, or with the first two axes swapped.
     fn initial(&self, o: &Operation<'_, 'g>, i: usize, d: usize) -> Said<Var<'g>> {
         let zeros = o.graph.full(0.0, &[self.x.dim(1), self.units]);
         let given = o.optional(i)?.map(|t| if self.batchwise { t.permute(&[1, 0, 2]) } else { t });
@@ -120,7 +120,7 @@ pub fn gru<'g>(o: &Operation<'_, 'g>) -> Said<Vec<Var<'g>>> {
     let units = layer.units;
     let mut hs = vec![];
     for (n, d) in layer.directions.iter().enumerate() {
-        // Of the recurrent biases that of n has a place of its own.
+        // The kernel takes the recurrent bias of n separately from the others.
         let zeros = o.graph.full(0.0, &[units]);
         let recurrent = |b: Var<'g>| b.slice(&[0], &[2 * units]).concat(zeros, 0);
         let gates = layer.gates(d, d.biases.map(|[a, b]| a + recurrent(b)));

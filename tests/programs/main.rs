@@ -1,9 +1,9 @@
 //! Random programs over the whole op set, planned for both kinds of device and run on both runners, against the f64
 //! interpreter of their graphs.
 //!
-//! What may differ is found by running the interpreter again with every result a little off, as rounding makes it: an
-//! output may lie as far from the exact one as these do, with a margin. Programs that this leaves undecided (a sign or
-//! a maximum that rounding could turn, a loss of most digits) are not judged.
+//! The tolerance comes from further runs of the interpreter in which every result is changed slightly, as by rounding:
+//! an output may be as far from the exact one as in these runs, with a margin. Programs that cannot be decided in this
+//! way (rounding could change a sign or a maximum, or most digits are lost) are not judged.
 //!
 //! SADDLE_PROGRAMS sets how many run on the CPU runner, SADDLE_PROGRAMS_FROM the first seed.
 
@@ -29,11 +29,11 @@ use saddle::{
     runner::Runner,
 };
 
-/// Values beyond this are left to other tests.
+/// Largest magnitude of values; larger ones are left to other tests.
 const HUGE: f64 = 1e4;
-/// A result that rounding moves by more than this, relative to the tensor, says nothing.
+/// A result that rounding changes by more than this, relative to the tensor, decides nothing.
 const VAGUE: f64 = 1e-2;
-/// Runs with rounding.
+/// Number of runs with simulated rounding.
 const ROUNDED: u64 = 3;
 
 /// Contents of inputs and states by name, exact in f32.
@@ -49,7 +49,7 @@ fn contents(graph: &Graph, seed: u64) -> (HashMap<String, Vec<f32>>, Vec<f32>) {
     (inputs, rng.uniform(len, -1.0, 1.0))
 }
 
-/// The program with what every operation yields multiplied by an input, and where each node went.
+/// Copies the graph to `off` with each rounded result multiplied by an input. Returns the copy of each node.
 fn with_factors<'r>(graph: &Graph, off: &'r Graph) -> Vec<Var<'r>> {
     for group in graph.groups() {
         let id = off.group(&group.name);
@@ -61,13 +61,13 @@ fn with_factors<'r>(graph: &Graph, off: &'r Graph) -> Vec<Var<'r>> {
     for (id, node) in graph.nodes().iter().enumerate() {
         let inputs: Vec<Var> = node.inputs.iter().map(|&i| map[i]).collect();
         let t = off.node(node.op.clone(), &inputs, node.shape.clone());
-        // A factor of a power of two is exact, as is what moves or picks elements.
+        // Multiplication by a power of two is exact, and so are operations that move or select elements.
         let exact = |i: usize| graph.at(node.inputs[i]).constant().is_some_and(|c| c.abs().log2().fract() == 0.0);
         let rounds = match node.op {
             Op::Mul => !exact(0) && !exact(1),
             Op::Map(Map::IsPositive | Map::Abs | Map::Clamp(_)) => false,
             Op::Add | Op::Map(_) | Op::Sum(_) | Op::Contract { .. } | Op::Composite(_) => true,
-            // Sums of leaves lose digits too.
+            // Leaves get a factor, too, because sums of leaves lose digits.
             Op::Input(_) | Op::State { .. } => true,
             _ => false,
         };
@@ -85,7 +85,7 @@ enum Verdict {
     Wrong(String),
 }
 
-/// What a program yields on a runner, beside what it has to.
+/// Compares the outputs of a program on a runner with those of the interpreter.
 fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, rounding: f64) -> Verdict {
     let (inputs, states) = contents(graph, seed);
     let exact = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
@@ -135,7 +135,7 @@ fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, roundin
     }
     let program = match plan(graph, caps, None) {
         Ok(program) => program,
-        // A gradient can be made of the old value of a state.
+        // A gradient can need the old value of a state.
         Err(e) if e.to_string().contains("after it was overwritten") => return Verdict::Undecided,
         Err(e) => return Verdict::Refused(e.to_string()),
     };
@@ -167,7 +167,7 @@ fn judge(graph: &Graph, seed: u64, caps: &Caps, runner: &mut dyn Runner, roundin
     run().unwrap_or_else(|e| Verdict::Wrong(e.to_string()))
 }
 
-/// Judges programs of these seeds, and panics at the end where one was refused or wrong. Prints how many were judged.
+/// Judges the programs of these seeds, and panics at the end if any was refused or wrong. Prints how many were judged.
 fn all(
     seeds: impl Iterator<Item = u64>,
     longest: usize,
@@ -234,7 +234,7 @@ fn random_programs_are_right_on_the_cpu() {
 fn random_programs_are_right_on_the_adapter() {
     let adapter = common::adapter();
     all(0..24, 10, false, &mut |graph, seed| {
-        // Tangents and logarithms may be off by some 1e-5 there.
+        // On an adapter, tanh and logarithms may be off by about 1e-5.
         let mut gpu = Gpu::open(&adapter, false).unwrap_or_else(|e| panic!("{e}"));
         let caps = gpu.device().caps.clone();
         judge(graph, seed, &caps, &mut gpu, 64.0 * EPS)

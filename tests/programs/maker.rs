@@ -1,4 +1,4 @@
-//! The random programs.
+//! The generator of random programs.
 
 use std::fmt::Write;
 
@@ -9,17 +9,17 @@ use saddle::{
 
 use crate::common::Rng;
 
-/// Elements of a tensor at most.
+/// Maximum number of elements of a tensor.
 const LARGEST: usize = 400;
 
 /// Makes one program.
 struct Maker<'g> {
     rng: Rng,
     g: &'g Graph,
-    /// What can be used.
+    /// The tensors that further operations can use.
     pool: Vec<Var<'g>>,
     leaves: usize,
-    /// Whether sines and cosines are drawn, of which WGSL promises 11 bits only.
+    /// Whether sines and cosines are used, for which WGSL promises only 11 bits.
     trigonometry: bool,
     said: String,
 }
@@ -49,7 +49,7 @@ impl<'g> Maker<'g> {
         t
     }
 
-    /// One of the tensors so far, rather a late one.
+    /// One of the tensors so far; later ones are more likely.
     fn any(&mut self) -> Var<'g> {
         let n = self.pool.len();
         let at = self.below(n).max(self.below(n));
@@ -65,7 +65,7 @@ impl<'g> Maker<'g> {
         }
     }
 
-    /// A shape of so many elements.
+    /// A random shape with `len` elements.
     fn factors(&mut self, mut len: usize, rank: usize) -> Vec<usize> {
         let mut shape = vec![1; rank];
         for p in [2, 3, 5, 7, 11, 13, 17, 19] {
@@ -78,7 +78,7 @@ impl<'g> Maker<'g> {
         shape
     }
 
-    /// A tensor of the same shape: another one, one that is made so by a view, or a leaf.
+    /// A tensor of the same shape as `t`: one of the pool, possibly reshaped, or a broadcast leaf.
     fn like(&mut self, t: Var<'g>) -> Var<'g> {
         let shape = t.shape();
         let same: Vec<Var> = self.pool.iter().copied().filter(|o| o.len() == t.len()).collect();
@@ -90,7 +90,8 @@ impl<'g> Maker<'g> {
         self.leaf(&without(&shape, &new)).broadcast(&shape, &new)
     }
 
-    /// Some axes, few where there are many, as digits and reductions take four that do not merge.
+    /// Some axes; at most two of more than four, because indices and reductions take at most four axes that do not
+    /// merge.
     fn axes(&mut self, rank: usize) -> Vec<usize> {
         let most = if rank > 4 { 2 } else { rank };
         let mut axes: Vec<usize> = (0..rank).filter(|_| self.rng.below(2) == 0).collect();
@@ -259,7 +260,7 @@ impl<'g> Maker<'g> {
         }
     }
 
-    /// Gradients of a scalar of a tensor, by one or two of those before it.
+    /// Adds gradients of a scalar made from `t`, with respect to one or two earlier tensors.
     fn differentiate(&mut self, t: Var<'g>) {
         let loss = if self.chance(2) { t.square().mean_all() } else { (t * self.like(t)).sum_all() };
         let wrt: Vec<Var> = (0..1 + self.below(2)).map(|_| self.any()).filter(|x| x.id() <= t.id()).collect();
@@ -268,7 +269,7 @@ impl<'g> Maker<'g> {
         }
     }
 
-    /// A new value for a state, which cannot be read directly any more.
+    /// Assigns a new value to a state; the state cannot be read directly afterwards.
     fn assign(&mut self) {
         let states: Vec<Var> = self.pool.iter().copied().filter(|t| matches!(t.op(), Op::State { .. })).collect();
         if states.is_empty() {
@@ -285,7 +286,7 @@ impl<'g> Maker<'g> {
     }
 }
 
-/// A program of this seed, in a graph, and what was done.
+/// Adds the random program of this seed to the graph, and returns a text of its operations.
 pub fn make(g: &Graph, seed: u64, length: usize, trigonometry: bool) -> String {
     let mut m = Maker { rng: Rng(seed), g, pool: vec![], leaves: 0, trigonometry, said: String::new() };
     for _ in 0..2 {

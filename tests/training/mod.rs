@@ -18,14 +18,14 @@ use saddle::{
 
 use crate::common;
 
-/// Settings by `KEY=VALUE`, over the variant's preset.
+/// The variant's preset, changed by assignments `KEY=VALUE`.
 pub fn settings(assignments: &[&str]) -> Settings {
     let mut layer = Layer::default();
     assignments.iter().for_each(|a| layer.assign(a).unwrap());
     Settings::resolve(&models::menu(), &[layer]).unwrap()
 }
 
-/// 64 grey images of one disc each, small ones and large ones; in integers, the same everywhere.
+/// 64 grey images of one disc each, small and large. Integer arithmetic makes them the same on every machine.
 pub fn discs(side: usize) -> Dataset {
     let mut rng = common::Rng(1);
     let (mut pixels, mut ids) = (vec![], vec![]);
@@ -49,7 +49,7 @@ pub fn discs(side: usize) -> Dataset {
     }
 }
 
-/// 64 sequences of 6 steps of 3 features on 0 to 1; in integers, the same everywhere.
+/// 64 sequences of 6 steps of 3 features in 0 to 1. Integer arithmetic makes them the same on every machine.
 pub fn steps() -> Dataset {
     let mut rng = common::Rng(2);
     let mut values = vec![];
@@ -68,7 +68,7 @@ pub fn steps() -> Dataset {
     }
 }
 
-/// What a variant learns from in tests: images of this side, or sequences.
+/// The data that a variant learns from in tests: images of this side, or sequences.
 pub fn suited(s: &Settings, side: usize) -> Dataset {
     match models::variant(&s.variant).unwrap().kind {
         models::Kind::Single => discs(side),
@@ -107,7 +107,7 @@ impl Device {
     }
 }
 
-/// Demands that two checkpoints are equal to the bit.
+/// Asserts that two checkpoints are equal to the bit.
 #[track_caller]
 pub fn same(a: &Checkpoint, b: &Checkpoint, what: &str) {
     assert_eq!(a.meta, b.meta, "{what}");
@@ -118,7 +118,7 @@ pub fn same(a: &Checkpoint, b: &Checkpoint, what: &str) {
     }
 }
 
-/// The interpreter of a model's round, with the states of a checkpoint at step 0.
+/// The interpreter of a model's training round, with the states of a checkpoint at step 0.
 pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpoint) -> Reference {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
     let data = Some((session::layout(dataset), dataset.items.words().to_vec(), classes));

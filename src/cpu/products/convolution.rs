@@ -39,26 +39,27 @@ impl Geometry {
         assert!(self.stride[0] > 0 && self.stride[1] > 0, "{self:?}");
     }
 
-    /// The filters' window over channels-last images of `c` of the channels.
+    /// The filters as a window over channels-last images that hold `c` of the channels.
     pub(super) fn window(&self, c: usize) -> Window {
         let Geometry { r, s, p, q, stride, pad, .. } = *self;
         Window { c, r, s, p, q, stride, pad: pad.map(|pad| pad as isize) }
     }
 
-    /// A filter as large as its image is a matrix product y\[B,K\] = x\[B,CHW\] wT\[CHW,K\].
+    /// Whether each filter covers its whole image, without padding: then y\[B,K\] = x\[B,CHW\] wT\[CHW,K\].
     fn is_matmul(&self) -> bool {
         [self.p, self.q] == [1, 1] && [self.r, self.s] == [self.h, self.w] && self.pad == [0, 0]
     }
 
-    /// At stride 1, y and x may change places if the filters are turned around: `mirror` is that convolution from y to
-    /// x. It moves the work of laying out taps from the C channels of x to the K of y.
+    /// The convolution from y to x whose filters are those of `self`, rotated by 180 degrees, if it is faster: at
+    /// stride 1 and with few filters. Its taps are laid out for the K channels of y instead of the C channels of x.
     fn mirror(&self) -> Option<Geometry> {
         let pad = [self.r.checked_sub(1 + self.pad[0])?, self.s.checked_sub(1 + self.pad[1])?];
         let few = self.k * 4 <= self.c && self.stride == [1, 1];
         few.then_some(Geometry { c: self.k, h: self.p, w: self.q, k: self.c, p: self.h, q: self.w, pad, ..*self })
     }
 
-    /// Images that form one task: their positions fill a product, and there are tasks for several cores.
+    /// Images per task, with `positions` positions per image: enough rows for one product, but at most about an eighth
+    /// of the batch.
     pub(super) fn group(&self, positions: usize) -> usize {
         POSITIONS.div_ceil(positions).clamp(1, self.b.div_ceil(8))
     }
@@ -197,19 +198,21 @@ pub fn conv2d_input(
     });
 }
 
-/// The elements of x that one residue of the stride reaches: a convolution of y at stride 1 with every stride-th tap.
+/// The elements of x whose index + pad has one residue modulo the stride: a convolution of y at stride 1 with every
+/// stride-th tap.
 struct Phase {
     window: Window,
-    /// Row and column of x that its first position is.
+    /// Row and column of x of the first position.
     first: [usize; 2],
-    /// Where its filters \[C,(K,taps)\] start.
+    /// Offset of the phase's filters \[(taps,K),C\] among the packed filters.
     filters: usize,
 }
 
-/// The phases that any tap reaches, and their filters.
+/// The phases with at least one tap and one position. Writes the filters of the phases to `filters`.
 fn pack_phases(conv: &Geometry, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase> {
     let Geometry { c, k, r, s, stride: [sh, sw], .. } = *conv;
-    // Along one axis: taps, positions, first x index, and top padding for residue `phase` of x + pad.
+    // Along one axis, for residue `phase` of x + pad: number of taps, number of positions, first x index, and padding
+    // before y.
     let axis = |phase: usize, stride: usize, taps: usize, pad: usize, len: usize| {
         let taps = (taps - phase).div_ceil(stride);
         let first = (phase + stride - pad % stride) % stride;
@@ -241,8 +244,8 @@ fn pack_phases(conv: &Geometry, w: &[f32], mut filters: &mut [f32]) -> Vec<Phase
     phases
 }
 
-/// x = the transposed convolution, by the transposed steps: what each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], and then
-/// their sums. Quickest where C is small, for it lays out the taps of C channels rather than of K.
+/// x = the transposed convolution in two steps: the value that each tap adds, wT\[(C,R,S),K\] y\[K,(P,Q)\], then the
+/// sums of these values. This is fastest for small C, because taps are laid out for C channels rather than for K.
 fn add_taps(
     conv: &Geometry,
     w: &[f32],
@@ -267,7 +270,8 @@ fn add_taps(
     });
 }
 
-/// w = the gradient with respect to the filters: the sum over images and positions of y times what each tap saw.
+/// w = the gradient with respect to the filters: the sum over images and positions of y times the element of x under
+/// each tap.
 pub fn conv2d_filter(
     conv: &Geometry,
     x: &[f32],

@@ -1,4 +1,5 @@
-//! The filter gradient: partial sums of blocks of channels and parts of the batch, added in a fixed order.
+//! The filter gradient. Each task sums over one part of the batch for one block of channels; then the parts are added
+//! in a fixed order.
 
 use super::gemm::{Columns, View, gemm};
 use super::pixels::{Pixels, by_position};
@@ -8,7 +9,7 @@ use crate::kernels::Geometry;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Channels whose filter gradient is one task's work.
+/// Maximum number of channels of a task.
 const CHANNELS: usize = 64;
 /// Smallest task of the filter gradient, in multiply-adds: each further task costs a partial sum.
 const FILTER_TASK: usize = 1 << 27;
@@ -18,12 +19,12 @@ const FILTER_TASKS: usize = 16;
 /// How the filter gradient is cut into tasks: blocks of channels times parts of the batch.
 struct FilterTasks<'a> {
     conv: &'a Geometry,
-    /// `None`: by whole filters.
+    /// `None`: sums are made tap by tap, without tiles.
     tiles: Option<Tiles<'a>>,
-    /// Channels of a block, but for the last.
+    /// Channels of each block; the last block may have fewer.
     channels: usize,
     blocks: usize,
-    /// Images of a part.
+    /// Images of each part; the last part may have fewer.
     images: usize,
     parts: usize,
 }
@@ -54,13 +55,14 @@ impl<'a> FilterTasks<'a> {
         part * self.images..self.conv.b.min((part + 1) * self.images)
     }
 
-    /// Floats of a task's sum: rows \[K\] for each channel of the block and tap, or phase and point of its tiles.
+    /// Floats of a task's sum: one row \[K\] for each channel of the block and each tap, or each point and phase if
+    /// there are tiles.
     fn sum_len(&self) -> usize {
         let rows = self.tiles.map_or(self.conv.r * self.conv.s, |tiles| tiles.rows());
         rows * self.channels * self.conv.k
     }
 
-    /// The rows of a task's sum that add up to the gradient of a tap of channel `c` of a block.
+    /// The rows of a task's sum whose total is the gradient of tap `tap` for channel `c` of a block.
     fn rows(&self, block: usize, c: usize, tap: usize) -> impl Iterator<Item = usize> + use<> {
         let channels = self.block(block).len();
         let whole = self.tiles.is_none().then_some(tap);
@@ -75,7 +77,7 @@ pub(super) fn filter_sums_len(conv: &Geometry) -> usize {
     tasks.blocks * tasks.parts * tasks.sum_len()
 }
 
-/// w = the filter gradient, by way of `sums`.
+/// w = the filter gradient; `sums` holds the partial sums.
 pub(super) fn filter_gradient(
     conv: &Geometry,
     x: &[f32],
@@ -94,7 +96,7 @@ pub(super) fn filter_gradient(
             None => filter_sum(conv, x, y, images, channels, sum, buffer),
         });
     });
-    // Add the parts, in order, and turn the sums of each channel around.
+    // Add the parts in order, and transpose the totals of each channel from [tap, K] to [K, tap].
     let (sums, window) = (&*sums, conv.r * conv.s);
     Columns::for_each_block(w, conv.filter_len(), window, |first, mut w| {
         let (block, c) = (first / window / tasks.channels, first / window % tasks.channels);
@@ -117,7 +119,7 @@ pub(super) fn filter_gradient(
     });
 }
 
-/// sum\[(R,S,C), K\] = the gradient of some channels' filters, of these images.
+/// sum\[(R,S,C), K\] = the filter gradient for `channels`, summed over `images`.
 fn filter_sum(
     conv: &Geometry,
     x: &[f32],

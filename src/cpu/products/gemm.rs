@@ -17,7 +17,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Rows of contiguous elements, `row` apart.
+    /// A matrix of contiguous rows that start `row` elements apart.
     pub fn rows(data: &'a [f32], row: usize) -> Self {
         View { data, row, col: 1 }
     }
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A block of columns of a row-major matrix, such that several threads can write blocks of one matrix.
+/// A block of columns of a row-major matrix. Several threads can write disjoint blocks of one matrix.
 pub(super) struct Columns<'a> {
     first: *mut f32,
     rows: usize,
@@ -48,7 +48,8 @@ impl<'a> Columns<'a> {
         Columns { first: y.as_mut_ptr(), rows, cols, row, matrix: PhantomData }
     }
 
-    /// The blocks of `width` columns of a matrix with `cols` contiguous columns, each with its first column.
+    /// Calls `task(first column, block)`, in parallel, for each block of `width` columns of a matrix with `cols`
+    /// contiguous columns.
     pub fn for_each_block(y: &'a mut [f32], cols: usize, width: usize, task: impl Fn(usize, Columns) + Sync) {
         let (rows, matrix) = (y.len() / cols, AtomicPtr::new(y.as_mut_ptr()));
         (0..cols.div_ceil(width)).into_par_iter().for_each(|i| {
@@ -60,12 +61,12 @@ impl<'a> Columns<'a> {
 
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let Columns { first, rows, cols, row, .. } = *self;
-        // SAFETY: the rows lie inside the matrix, which `all` asserts and `for_each_block` sees to, and apart from each
-        // other; blocks of one matrix share no columns.
+        // SAFETY: the rows lie inside the matrix: `all` asserts this and `for_each_block` ensures it. Rows do not
+        // overlap, and blocks of one matrix share no columns.
         (0..rows).map(move |i| unsafe { std::slice::from_raw_parts_mut(first.add(i * row), cols) })
     }
 
-    /// Makes the block a\[m,k\] b\[k,n\], or adds that to it if `accumulate`.
+    /// Sets the block to a\[m,k\] b\[k,n\], or adds this product to the block if `accumulate`.
     pub fn product(&mut self, k: usize, a: View, b: View, accumulate: bool) {
         let (m, n) = (self.rows, self.cols);
         if m == 0 || n == 0 {

@@ -5,11 +5,12 @@ use super::gemm::{Columns, View, gemm};
 use super::transpose::transpose;
 use rayon::prelude::*;
 
-/// The shape of y\[B,M,N\] = a\[B,M,K\] b\[B,K,N\]. The matrices of a batch follow each other without gaps; within one,
-/// `(row, column)` strides say how it lies: `(k, 1)` for `a` as written, `(1, m)` for one stored as its transpose.
+/// The shape of y\[B,M,N\] = a\[B,M,K\] b\[B,K,N\]. The matrices of a batch follow each other without gaps. Within a
+/// matrix, `(row, column)` strides give the layout: `(k, 1)` for a row-major `a`, `(1, m)` for an `a` stored as its
+/// transpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Matmul {
-    /// Products.
+    /// Number of products.
     pub batch: usize,
     /// Rows of a and y.
     pub m: usize,
@@ -17,25 +18,25 @@ pub struct Matmul {
     pub k: usize,
     /// Columns of b and y.
     pub n: usize,
-    /// Elements from a row of a to the next, and from a column to the next.
+    /// Distance between the rows of a, and between its columns, in elements.
     pub a_strides: (usize, usize),
-    /// The same of b.
+    /// The same for b.
     pub b_strides: (usize, usize),
 }
 
 impl Matmul {
-    /// One product of two matrices as written (NN).
+    /// One product of two row-major matrices (NN).
     pub fn new(m: usize, k: usize, n: usize) -> Self {
         Matmul { batch: 1, m, k, n, a_strides: (k, 1), b_strides: (n, 1) }
     }
 
-    /// Whether a `b` stored as its transpose stands on the left: the GEMM wants the columns of b next to each other.
-    /// That costs two transposes of matrices, which are small if m is.
+    /// Whether the product is computed as yT = bT aT, because `b` is stored as its transpose and the GEMM wants the
+    /// columns of its right operand next to each other. This costs transposes of a and of y, which are small if m is.
     fn is_turned(&self) -> bool {
         self.batch == 1 && self.n > 1 && self.k > 8 && self.b_strides.1 != 1 && self.a_strides.1 == 1 && self.m < 512
     }
 
-    /// Floats that it takes beside its matrices.
+    /// Maximum number of floats of shared scratch memory that the product uses.
     pub(in crate::cpu) fn working_memory(&self) -> usize {
         match () {
             () if self.is_turned() => (self.k + self.n) * self.m,
@@ -66,7 +67,7 @@ const BLOCK: usize = 64;
 const WIDEST: usize = 12 * BLOCK;
 /// Up to this many columns of b, a product with a transposed a is computed as yT = bT aT.
 const NARROW: usize = 16;
-/// Elements of a and y that a task of whole rows works on: half of a common second-level cache.
+/// Maximum number of elements of a and y in a task of whole rows: half of a common second-level cache.
 const ROWS: usize = 1 << 17;
 
 /// Number of tasks for an \[m,n\] product over k.
@@ -111,7 +112,7 @@ pub fn matmul(
         });
         return;
     }
-    // Few columns of a b on the right, and an a stored as its transpose, which is what a GEMM wants there: yT = bT aT.
+    // b has few columns, and a is stored as its transpose, the layout that the GEMM wants on the right: yT = bT aT.
     if batch == 1 && n <= NARROW && n < m && k > NARROW && shape.a_strides.1 != 1 {
         let ((a, b), [yt]) = (matrix(0), scratch.shared.split([n * m]));
         let width = m.div_ceil(tasks(n, m, k)).next_multiple_of(BLOCK);
@@ -125,7 +126,7 @@ pub fn matmul(
     let tasks = tasks(m, n, k);
     y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {
         let (a, b) = matrix(i);
-        // With few rows, cut by columns: every task reads the whole of the operand that is not cut.
+        // With few rows, split by columns: every task reads the whole of the operand that is not split.
         if n >= 2 * BLOCK && m < 2 * n {
             let width = (n.div_ceil(tasks * BLOCK) * BLOCK).clamp(BLOCK, WIDEST);
             Columns::for_each_block(y, n, width, |first, mut y| {

@@ -3,14 +3,14 @@
 use super::gemm::{View, gemm};
 use super::transpose::transpose;
 
-/// Floats of laid out taps that a product works on at a time: half of a common second-level cache.
+/// Target number of floats of laid-out taps for one product: half of a common second-level cache.
 const LAID_OUT: usize = 1 << 18;
-/// A row of taps longer than this makes a product deep enough on its own; shorter ones are joined over all rows of the
-/// filter.
+/// Minimum depth (S * C) at which one filter row makes a product of its own; below it, all filter rows are joined in
+/// one product.
 const DEEP: usize = 96;
 
-/// A group of images with their channels last, \[image\]\[h\]\[width\]\[channel\]: `left` and more zero columns stand
-/// beside each row.
+/// A group of images with channels last, \[image\]\[h\]\[width\]\[channel\]. Each row is padded with zeros: `left`
+/// columns before the image, the other columns after it.
 pub(super) struct Pixels<'a> {
     pub data: &'a [f32],
     pub images: usize,
@@ -19,8 +19,8 @@ pub(super) struct Pixels<'a> {
     pub left: usize,
 }
 
-/// A filter \[R,S,C\] moved over images: tap (r, s) at position (p, q) sees pixel (p*stride + r - pad, q*stride + s -
-/// pad). `pad` is negative where the filter starts inside the image.
+/// A filter \[R,S,C\] moved over images: at position (p, q), tap (r, s) reads pixel (p*stride + r - pad, q*stride + s -
+/// pad). `pad` is negative if the filter starts inside the image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub c: usize,
@@ -32,23 +32,24 @@ pub(super) struct Window {
     pub pad: [isize; 2],
 }
 
-/// Rows of taps as [`Window::lay_out`] lays them out: for each of `lines` lines, image and column q, `depth` floats.
+/// The layout of the taps that [`Window::lay_out`] writes: \[lines, image, q, depth\].
 struct Layout {
-    /// Each line has the taps of all filter rows, or of one.
+    /// Whether each line holds the taps of all filter rows; otherwise it holds those of one filter row.
     joined: bool,
     lines: usize,
     depth: usize,
 }
 
 impl Window {
-    /// Columns that a row of pixels needs left of the image, and in all, for an image `w` wide.
+    /// Columns that a row of pixels needs for an image `w` wide: those left of the image, and all of them.
     pub fn width(&self, w: usize) -> (usize, usize) {
         let left = self.pad[1].max(0) as usize;
         let last = ((self.q - 1) * self.stride[1] + self.s) as isize - self.pad[1];
         (left, left + w.max(last.max(0) as usize))
     }
 
-    /// Whether one filter has so few taps that turning outputs around would cost as much as the product.
+    /// Whether a filter row has few taps. Then all filter rows are joined in one product, and outputs of a single image
+    /// are computed with channels first, because transposing them would cost as much as the product.
     pub fn is_shallow(&self) -> bool {
         self.s * self.c < DEEP
     }
@@ -62,27 +63,27 @@ impl Window {
         }
     }
 
-    /// Lines of the pixel rows with one residue of the stride, for `rows` rows of positions.
+    /// Lines for the pixel rows of one residue modulo the stride, for `rows` rows of positions.
     fn plane_lines(&self, rows: usize) -> usize {
         rows + (self.r - 1) / self.stride[0]
     }
 
-    /// Rows of positions that are worked on at a time.
+    /// Rows of positions in one product.
     pub fn rows_at_a_time(&self, images: usize) -> usize {
         let Layout { lines, depth, .. } = self.layout(self.p);
         let parts = (lines * images * self.q * depth).div_ceil(LAID_OUT).clamp(1, self.p);
         self.p.div_ceil(parts)
     }
 
-    /// Floats of the laid out taps of `rows` rows of positions.
+    /// Floats of the laid-out taps of `rows` rows of positions.
     pub fn taps_len(&self, images: usize, rows: usize) -> usize {
         let Layout { lines, depth, .. } = self.layout(rows);
         lines * images * self.q * depth
     }
 
-    /// Writes what the taps see at rows `p..p + rows`, such that for each product that [`Window::products`] names,
-    /// position (p, image, q) is a row of the matrix and all rows are the same distance apart. Unless `joined`, filter
-    /// rows r and r + stride share lines: the one sees at p + 1 what the other saw at p.
+    /// Writes the pixels under the taps for rows `p..p + rows` of positions. In the matrix of each of
+    /// [`Window::products`], each position (p, image, q) is a row, and all rows are the same distance apart. Unless
+    /// `joined`, filter rows r and r + stride share lines: row r at p + 1 reads the same pixels as row r + stride at p.
     pub fn lay_out(&self, pixels: &Pixels, p: usize, rows: usize, taps: &mut [f32]) {
         let Layout { joined, lines, depth } = self.layout(rows);
         let (sh, segment) = (self.stride[0], self.s * self.c);
@@ -106,8 +107,8 @@ impl Window {
         }
     }
 
-    /// For each matrix product that the convolution consists of: the first row of filter taps, the number of taps times
-    /// channels, and where in the laid out taps its matrix starts (the product's rows are that many floats apart).
+    /// For each matrix product of the convolution: the first filter row, the depth (number of taps times channels), and
+    /// the offset of its matrix in the laid-out taps. The rows of that matrix are `depth` floats apart.
     pub fn products(&self, images: usize, rows: usize) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let Layout { joined, depth, .. } = self.layout(rows);
         let (sh, plane, line) = (self.stride[0], self.plane_lines(rows), images * self.q * depth);
@@ -144,7 +145,7 @@ impl Window {
 }
 
 impl<'a> Pixels<'a> {
-    /// Turns channels `c0..c0 + c` of `images` images x\[C,H,W\] into pixels `width` wide.
+    /// Writes channels `c0..c0 + c` of `images` images x\[C,H,W\] to `data` as pixels `width` wide.
     #[allow(clippy::too_many_arguments, reason = "two shapes")]
     pub fn new(
         x: &[f32],
@@ -171,7 +172,7 @@ impl<'a> Pixels<'a> {
     }
 }
 
-/// y\[(p,image,q), K\] for rows `p..p + rows` of images y\[K,P,Q\].
+/// to\[(p,image,q), K\] = rows `p..p + rows` of the images y\[K,P,Q\].
 pub(super) fn by_position(
     y: &[f32],
     images: usize,

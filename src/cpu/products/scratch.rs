@@ -1,4 +1,4 @@
-//! Working memory that grows once and is used again.
+//! Working memory that is reused between products and only grows.
 
 use std::sync::Mutex;
 
@@ -35,10 +35,10 @@ impl Buffer {
     }
 }
 
-/// The working memory of the products. Keep one for as long as products are computed: it grows to the size
-/// that the largest needs.
+/// The working memory of the products. Keep one for as long as products are computed: it grows to the size that the
+/// largest product needs.
 pub struct Scratch {
-    /// Written before the tasks of a product start (or by them, each its own part).
+    /// Written before the tasks of a product start, or by the tasks, each in its own part.
     pub(in crate::cpu) shared: Buffer,
     pub(in crate::cpu) threads: PerThread,
 }

@@ -15,8 +15,8 @@ pub(super) struct Taps {
 }
 
 /// One channel of an image, padded and split by `position mod stride` into planes
-/// [R or stride][S or stride][rows][cols], so that what a tap meets is a run of rows of one plane: what was strided
-/// becomes contiguous.
+/// `[min(R, stride), min(S, stride), rows, cols]`. The elements that a tap meets have a stride in the image; in a plane
+/// they are contiguous rows.
 #[derive(Clone, Copy)]
 struct Planes {
     phases: [usize; 2],
@@ -53,11 +53,11 @@ impl Taps {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
             }
         }
-        // Elements that no tap meets get nothing.
+        // Elements that no tap meets stay zero.
         channel.fill(0.0);
         for (plane, values) in planes.chunks(rows * cols).enumerate() {
             let (fh, fw) = (plane / phases[1], plane % phases[1]);
-            // Rows and columns of the plane that lie left of the image or above it.
+            // Number of the plane's rows above the image, and of its columns left of the image.
             let (u, v) = (pad_h.saturating_sub(fh).div_ceil(sh), pad_w.saturating_sub(fw).div_ceil(sw));
             if v >= cols || v * sw + fw - pad_w >= self.w {
                 continue;

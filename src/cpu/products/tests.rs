@@ -1,4 +1,4 @@
-//! Against plain loops in f64, on awkward shapes.
+//! The products compared with plain loops in f64, on awkward shapes.
 
 use super::*;
 use crate::kernels::Geometry;
@@ -10,8 +10,8 @@ fn random(rng: &mut StdRng, len: usize) -> Vec<f32> {
     (0..len).map(|_| rng.random_range(-1.0f32..1.0)).collect()
 }
 
-/// A result with, for each element, the sum of the products' magnitudes and their number: what bounds its rounding
-/// error.
+/// An expected result. For each element, the sum of the products' magnitudes and the number of products bound the
+/// rounding error.
 struct Reference {
     sums: Vec<f64>,
     magnitudes: Vec<f64>,

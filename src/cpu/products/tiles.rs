@@ -1,8 +1,8 @@
-//! Convolutions with filters of two strides, by nine products for every sixteen: minimal filtering, F(2, 2) along both
-//! axes.
+//! Convolutions whose filters are two strides long, with nine multiplications instead of sixteen: minimal filtering
+//! (Winograd), F(2, 2) along both axes.
 //!
 //! At a stride of (u, v), a filter of 2u x 2v taps is one of 2 x 2 over uv times the channels: tap (au + f, bv + g) is
-//! tap (a, b) of phase (f, g). Along an axis, a tile of two outputs meets three inputs, and three products will do for
+//! tap (a, b) of phase (f, g). Along an axis, a tile of two outputs meets three inputs, and three products replace
 //! four:
 //!
 //! ```text
@@ -10,9 +10,9 @@
 //! y1 = x1 w0 + x2 w1 =                x1 (w0 + w1) + (x2 - x1) w1
 //! ```
 //!
-//! So x turns into its *differences* and w into its *sums* at three points along each axis; at each of the nine points,
-//! one matrix product over all channels and phases gives what the outputs are added up from. The gradients are the
-//! transposed steps.
+//! So x is transformed into *differences* and w into *sums* at three points along each axis. At each of the nine
+//! points, one matrix product over all channels and phases gives the terms of the outputs. The gradients use the
+//! transposes of these steps.
 
 use super::convolution::pack_filters;
 use super::gemm::{View, gemm};
@@ -29,7 +29,7 @@ const POINTS: usize = 9;
 /// Minimum number of tiles in one product, if there are enough images.
 const ROWS: usize = 96;
 
-/// What a tile's values along an axis, each with its factor, add up to at the three points.
+/// For each of the three points along an axis, the terms to add: (index of a tile's value, factor).
 type Axis = [&'static [(usize, f32)]; 3];
 const DIFFERENCES: Axis = [&[(0, 1.0), (1, -1.0)], &[(1, 1.0)], &[(2, 1.0), (1, -1.0)]];
 const SUMS: Axis = [&[(0, 1.0)], &[(0, 1.0), (1, 1.0)], &[(1, 1.0)]];
@@ -42,12 +42,12 @@ pub(super) struct Tiles<'a> {
     cols: usize,
 }
 
-/// Where tiles find their values: in rows of runs. Value (i, j) of tile (row, col) is run `2 col + j` of each of the
-/// rows `(2 row + i) * parts + part - above` of the image.
+/// Layout of the tiles' values in an image, as rows of runs. Value (i, j) of tile (row, col) has one run for each part:
+/// run `2 col + j` of row `(2 row + i) * parts + part - above`.
 #[derive(Clone, Copy)]
 struct Places {
     images: usize,
-    /// Rows and columns of an image's tiles.
+    /// Number of tiles of an image, down and across.
     tiles: [usize; 2],
     /// Rows of an image; beyond them there are zeros.
     rows: usize,
@@ -56,11 +56,11 @@ struct Places {
     parts: usize,
     /// Floats of a run.
     run: usize,
-    /// Rows that the tiles begin above the image.
+    /// Number of rows by which the first tiles start above the image.
     above: usize,
 }
 
-/// A point's values along both axes, with their factors.
+/// The terms of a point along each of the two axes: (index of a tile's value, factor).
 type Point = [&'static [(usize, f32)]; 2];
 
 fn at(axis: Axis, point: usize) -> Point {
@@ -68,8 +68,8 @@ fn at(axis: Axis, point: usize) -> Point {
 }
 
 impl Places {
-    /// Calls `each(n, terms)` for the run from float n on of what the tiles have at a point, \[tile, part, run\]:
-    /// places of the values that it is made of, and their factors.
+    /// Calls `each(n, terms)` for each run of the tiles' values at a point, \[tile, part, run\]: n is the offset of
+    /// that run, and `terms` are the (offset, factor) of the runs of the image that add up to it.
     #[inline(always)]
     fn each(&self, [by_row, by_col]: Point, mut each: impl FnMut(usize, [Option<(usize, f32)>; 4])) {
         let Places { images, tiles: [rows, cols], parts, run, above, .. } = *self;
@@ -91,9 +91,9 @@ impl Places {
     }
 }
 
-/// to\[tile, part, run\] = what the values add up to at a point.
+/// to\[tile, part, run\] = the tiles' values at a point, summed from the image `from`.
 struct Gather<'a>(Places, Point, &'a [f32], &'a mut [f32]);
-/// The transpose: adds points\[tile, part, run\] to the values.
+/// The transpose of [`Gather`]: adds from\[tile, part, run\], with the factors, to the image `to`.
 struct Scatter<'a>(Places, Point, &'a [f32], &'a mut [f32]);
 
 impl WithSimd for Gather<'_> {
@@ -148,17 +148,17 @@ impl WithSimd for Scatter<'_> {
 }
 
 impl<'a> Tiles<'a> {
-    /// The tiles of a convolution that is quicker by them.
+    /// The tiles of a convolution, if it can be tiled and tiles make it faster.
     pub fn of(conv: &'a Geometry) -> Option<Self> {
         let tiles = Tiles { conv, rows: conv.p.div_ceil(2), cols: conv.q.div_ceil(2) };
         let fits = [conv.r, conv.s] == conv.stride.map(|stride| 2 * stride) && (conv.c | conv.k).is_multiple_of(LINE);
         let whole = (0..2).all(|axis| [conv.h, conv.w][axis] + conv.pad[axis] <= tiles.padded()[axis]);
-        // The last tiles may be half empty, and the saved products have to pay for the transforms.
+        // The saved products must outweigh the transforms, and the last tiles may be half empty.
         let pays = 5 * POINTS * tiles.count() < 16 * conv.p * conv.q;
         (fits && whole && pays).then_some(tiles)
     }
 
-    /// Tiles of an image.
+    /// Tiles per image.
     fn count(&self) -> usize {
         self.rows * self.cols
     }
@@ -167,40 +167,41 @@ impl<'a> Tiles<'a> {
         self.conv.stride[0] * self.conv.stride[1]
     }
 
-    /// Terms of the products for `c` channels.
+    /// Depth of the matrix products for `c` channels.
     fn depth(&self, c: usize) -> usize {
         self.phases() * c
     }
 
-    /// Images of a task.
+    /// Images per task.
     fn group(&self) -> usize {
         ROWS.div_ceil(self.count()).clamp(1, self.conv.b.div_ceil(8))
     }
 
-    /// Rows and columns of an image of x that the tiles meet, with its padding and beyond its end.
+    /// Rows and columns of an image of x that the tiles cover, including padding and overhang.
     fn padded(&self) -> [usize; 2] {
         [(2 * self.rows + 1) * self.conv.stride[0], (2 * self.cols + 1) * self.conv.stride[1]]
     }
 
-    /// Columns left of an image of x, and in all.
+    /// Columns of a padded row of x: those left of the image, and all of them.
     fn width(&self) -> (usize, usize) {
         let left = self.conv.pad[1];
         (left, (left + self.conv.w).max(self.padded()[1]))
     }
 
-    /// Layout of x as the tiles read it, in images of `rows` rows of which the first `above` are missing.
+    /// Layout of x as the tiles read or write it, in images of `rows` rows; the first `above` rows of padding are not
+    /// stored.
     fn of_x(&self, images: usize, c: usize, [rows, width]: [usize; 2], above: usize) -> Places {
         let [parts, v] = self.conv.stride;
         Places { images, tiles: [self.rows, self.cols], rows, width: width * c, parts, run: v * c, above }
     }
 
-    /// Layout of y as the tiles write it or read it.
+    /// Layout of y as the tiles write or read it, in images of `rows` rows.
     fn of_y(&self, images: usize, rows: usize) -> Places {
         let (k, tiles) = (self.conv.k, [self.rows, self.cols]);
         Places { images, tiles, rows, width: 2 * self.cols * k, parts: 1, run: k, above: 0 }
     }
 
-    /// to\[point, (n, phase), run\]: at each point, the sum of the taps that it stands for, from packed\[tap, n, run\].
+    /// to\[point, (n, phase), run\] = the sum of packed\[tap, n, run\] over the taps of that point and phase.
     fn turn_filters(&self, packed: &[f32], run: usize, to: &mut [f32]) {
         let (Geometry { c, k, s, stride: [u, v], .. }, phases) = (*self.conv, self.phases());
         let taps = |point: usize| point / 2..=point.div_ceil(2);
@@ -302,12 +303,12 @@ impl<'a> Tiles<'a> {
         POINTS * self.conv.b * self.count() * self.depth(self.conv.c) * self.conv.k
     }
 
-    /// Rows of a filter gradient's sum, \[point, phase\], for each channel.
+    /// Rows \[point, phase\] of a filter gradient's sum for each channel.
     pub fn rows(&self) -> usize {
         POINTS * self.phases()
     }
 
-    /// sum\[point, (phase, C), K\] = the gradient of some channels' filters at the points, of these images.
+    /// sum\[point, (phase, C), K\] = the filter gradient for `channels` at each point, summed over `images`.
     pub fn filter_sum(
         self,
         x: &[f32],
@@ -337,7 +338,7 @@ impl<'a> Tiles<'a> {
         }
     }
 
-    /// The points and phases, as rows of a filter gradient's sum, that add up to the gradient of a tap.
+    /// The four rows (point and phase) of a filter gradient's sum whose total is the gradient of tap `tap`.
     pub fn rows_of(&self, tap: usize) -> [usize; 4] {
         let ([u, v], (r, s)) = (self.conv.stride, (tap / self.conv.s, tap % self.conv.s));
         let point = |i: usize, j: usize| 3 * (r / u + i) + s / v + j;

@@ -1,13 +1,14 @@
-//! Single-threaded transposes: between channels first, as tensors lie, and channels last, as products want them.
+//! Single-threaded transposes between channels first, the layout of tensors, and channels last, the layout for
+//! products.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(unsafe_code, reason = "vectors are loaded from and stored to strided places")
 )]
 
-/// Rows and columns of a block that a few shuffles turn around, and rows of one for wider vectors.
+/// Rows and columns of a block that a few shuffles transpose, and rows of a block with AVX.
 const BLOCK: usize = 4;
 const WIDE: usize = 8;
-/// Rows that make a cache line of the result, before the next columns.
+/// Number of rows whose elements fill a cache line of the result; the columns of these rows come before the next rows.
 const LINE: usize = 16;
 
 /// to\[cols,rows\] = from\[rows,cols\] transposed; rows are `from_row` and `to_row` apart.
@@ -31,7 +32,8 @@ pub(super) fn transpose(rows: usize, cols: usize, from: &[f32], from_row: usize,
     });
 }
 
-/// The first rows and columns of blocks of `height` rows that cover a matrix; the last ones overlap those before.
+/// Calls `block(first row, first column)` for blocks of `height` rows and [`BLOCK`] columns that cover a matrix; the
+/// last blocks overlap earlier ones.
 #[inline(always)]
 fn for_each_block([rows, cols]: [usize; 2], height: usize, mut block: impl FnMut(usize, usize)) {
     for line in (0..rows).step_by(LINE) {
@@ -43,7 +45,7 @@ fn for_each_block([rows, cols]: [usize; 2], height: usize, mut block: impl FnMut
     }
 }
 
-/// The same by blocks of eight rows.
+/// [`transpose`] with AVX, in blocks of eight rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx")]
 fn by_avx(rows: usize, cols: usize, from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {

@@ -1,4 +1,4 @@
-//! GRU, forward and back.
+//! GRU, forward and backward.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -12,7 +12,7 @@ use crate::{
     kernels::{Gru, GruGrad, Sequence},
 };
 
-/// See [`Gru`].
+/// Computes [`Gru`]: `reads` and `y` are the kernel's tensors, in its order.
 pub fn gru(kernel: &Gru, reads: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
     let (s, reset) = (kernel.sequence, kernel.reset);
     let (hs, values) = y.split_at_mut(s.all_states());
@@ -29,7 +29,7 @@ struct Forward<'a, 'w> {
     reset: Reset,
     reads: &'a [&'a [f32]],
     panels: Panels<'a>,
-    /// The part's rows of all T + 1 states, and of r, z, n and u of each step.
+    /// The part's rows of all T + 1 states, and of r, z, n and u at each step.
     hs: &'a mut [&'w mut [f32]],
     values: &'a mut [&'w mut [f32]],
     buffer: &'a mut Buffer,
@@ -73,14 +73,15 @@ fn quarters(all: &mut [f32]) -> [&mut [f32]; 4] {
     [a, b, c, d]
 }
 
-/// The state times the reset gate of these pre-activations.
+/// reset_h = sigmoid(r) * h, where r are the pre-activations of the reset gate.
 #[inline(always)]
 fn reset_by(r: &[f32], h: &[f32], reset_h: &mut [f32]) {
     reset_h.iter_mut().zip(r).zip(h).for_each(|((y, &r), &h)| *y = sigmoid(r) * h);
 }
 
-/// Turns the pre-activations r and z and the inputs' part of n into the values r, z, n; h after the step from these,
-/// n's recurrent part, which is the last quarter, and h before.
+/// Replaces the first three quarters of `a`, the pre-activations of r and z and the inputs' part of n's, by the values
+/// of r, z and n. The last quarter is u, the recurrent part of n. Sets `new_h` to the state after the step; `h` is the
+/// state before it.
 #[inline(always)]
 fn cell(reset: Reset, a: &mut [f32], h: &[f32], new_h: &mut [f32]) {
     let n = h.len();
@@ -94,7 +95,7 @@ fn cell(reset: Reset, a: &mut [f32], h: &[f32], new_h: &mut [f32]) {
     (0..n).for_each(|k| new_h[k] = (1.0 - z[k]) * x[k] + z[k] * h[k]);
 }
 
-/// See [`GruGrad`].
+/// Computes [`GruGrad`]: `reads` and `result` are the kernel's tensors, in its order.
 pub fn gru_grad(kernel: &GruGrad, reads: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
     let (s, reset) = (kernel.sequence, kernel.reset);
     let (das, dh) = result.split_at_mut(3 * s.states());
@@ -110,7 +111,7 @@ struct Backward<'a, 'w> {
     reset: Reset,
     reads: &'a [&'a [f32]],
     panels: Panels<'a>,
-    /// The part's rows of the result for each step.
+    /// The part's rows of the cotangents of the pre-activations, at each step.
     das: &'a mut [&'w mut [f32]],
     dh: &'a mut [f32],
     buffer: &'a mut Buffer,
@@ -123,7 +124,7 @@ impl WithSimd for Backward<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { part, reset, reads, panels, das, dh, buffer } = self;
         let (Sequence { units, batch, .. }, n) = (part.sequence, part.state());
-        // du_n is the cotangent of the product with n's columns.
+        // du_n is the cotangent of the product with n's columns of the matrix.
         let [values, da, m, du_n] = buffer.split([4 * n, 3 * n, n, n]);
         dh.fill(0.0);
         for t in part.sequence.order().rev() {
@@ -149,8 +150,9 @@ impl WithSimd for Backward<'_, '_> {
     }
 }
 
-/// The cotangents of the pre-activations (r's as they are where it resets after the product), and dh through the step
-/// but for the products.
+/// Sets `da` to the cotangents of the pre-activations, and takes `dh` back through the step except for the terms of the
+/// matrix products. The cotangents of r are those of [`Reset::After`]; [`reset_grad`] replaces them for
+/// [`Reset::Before`].
 #[inline(always)]
 fn cell_grad(values: &[f32], da: &mut [f32], h: &[f32], m: &[f32], given: &[f32], dh: &mut [f32]) {
     let n = h.len();
@@ -168,7 +170,7 @@ fn cell_grad(values: &[f32], da: &mut [f32], h: &[f32], m: &[f32], given: &[f32]
     }
 }
 
-/// The cotangents of r's pre-activations and of h from those, d, of r * h.
+/// Given the cotangents d of r * h, sets `da_r` to the cotangents of r's pre-activations and adds those of h to `dh`.
 #[inline(always)]
 fn reset_grad(da_r: &mut [f32], r: &[f32], h: &[f32], d: &[f32], dh: &mut [f32]) {
     let n = h.len();

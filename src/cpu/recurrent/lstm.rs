@@ -1,4 +1,4 @@
-//! LSTM, forward and back.
+//! LSTM, forward and backward.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -11,7 +11,7 @@ use crate::{
     kernels::{Lstm, LstmGrad, Sequence},
 };
 
-/// See [`Lstm`].
+/// Computes [`Lstm`]: `reads` and `y` are the kernel's tensors, in its order.
 pub fn lstm(kernel: &Lstm, reads: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
     let s = kernel.sequence;
     let (hs, rest) = y.split_at_mut(s.all_states());
@@ -29,7 +29,7 @@ struct Forward<'a, 'w> {
     part: Part,
     reads: &'a [&'a [f32]],
     panels: Panels<'a>,
-    /// The part's rows of all T + 1 states, and of the gates of each step.
+    /// The part's rows of all T + 1 states, and of the values of the gates at each step.
     hs: &'a mut [&'w mut [f32]],
     cs: &'a mut [&'w mut [f32]],
     values: &'a mut [&'w mut [f32]],
@@ -61,7 +61,8 @@ impl WithSimd for Forward<'_, '_> {
     }
 }
 
-/// Turns pre-activations into the values of the gates; h and c after the step from these and c before.
+/// Replaces the pre-activations in `a` by the values of the gates. Sets `new_h` and `new_c` to the states after the
+/// step; `c` is the cell state before it.
 #[inline(always)]
 fn cell(a: &mut [f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
     let n = c.len();
@@ -76,7 +77,7 @@ fn cell(a: &mut [f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
     }
 }
 
-/// See [`LstmGrad`].
+/// Computes [`LstmGrad`]: `reads` and `result` are the kernel's tensors, in its order.
 pub fn lstm_grad(kernel: &LstmGrad, reads: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
     let s = kernel.sequence;
     let (das, carried) = result.split_at_mut(4 * s.states());
@@ -94,7 +95,7 @@ struct Backward<'a, 'w> {
     part: Part,
     reads: &'a [&'a [f32]],
     panels: Panels<'a>,
-    /// The part's rows of the result for each step.
+    /// The part's rows of the cotangents of the pre-activations, at each step.
     das: &'a mut [&'w mut [f32]],
     dh: &'a mut [f32],
     dc: &'a mut [f32],
@@ -122,8 +123,8 @@ impl WithSimd for Backward<'_, '_> {
     }
 }
 
-/// Turns the values of the gates into the cotangents of their pre-activations, and takes dh and dc through the step but
-/// for the product.
+/// Replaces the values of the gates by the cotangents of their pre-activations. Takes `dh` and `dc` back through the
+/// step, except for the term of the matrix product.
 #[inline(always)]
 fn cell_grad(a: &mut [f32], c: &[f32], m: &[f32], given: [&[f32]; 2], dh: &mut [f32], dc: &mut [f32]) {
     let n = c.len();

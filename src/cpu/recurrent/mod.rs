@@ -1,7 +1,8 @@
-//! LSTM and GRU on the CPU. Tasks of some examples each run through all steps, the matrix in panels for all of them.
+//! LSTM and GRU on the CPU. Each task runs some examples of the batch through all steps; the tasks share one copy of
+//! the recurrent matrix, laid out in panels.
 //!
-//! Within a task, values lie gate by gate (`[gate, example, unit]`), so that elementary functions run along vectors
-//! even where there are few units.
+//! Within a task, values are stored gate by gate (`[gate, example, unit]`), so that elementary functions run along
+//! vectors even with few units.
 
 mod gru;
 mod lstm;
@@ -21,10 +22,10 @@ const TASK: usize = 1 << 17;
 const FUNCTIONS: usize = 40;
 /// Maximum number of tasks for one launch.
 const TASKS: usize = 16;
-/// Examples that are worth going through the panels for.
+/// Minimum number of examples of a task, because each task reads the whole matrix at each step.
 const EXAMPLES: usize = 16;
 
-/// Some consecutive examples of a sequence.
+/// Consecutive examples of the batch: the examples of one task.
 #[derive(Clone, Copy)]
 struct Part {
     sequence: Sequence,
@@ -38,30 +39,30 @@ impl Part {
         self.examples * self.sequence.units
     }
 
-    /// The part's rows of one step of `[T, B, width]`.
+    /// The part's rows of step t of x `[T, B, width]`.
     fn rows<'a>(&self, x: &'a [f32], t: usize, width: usize) -> &'a [f32] {
         &x[(t * self.sequence.batch + self.first) * width..][..self.examples * width]
     }
 
-    /// The part's rows of `[B, H]`.
+    /// The part's rows of x `[B, H]`.
     fn of_state<'a>(&self, x: &'a [f32]) -> &'a [f32] {
         self.rows(x, 0, self.sequence.units)
     }
 
-    /// The part's state before a step, from all T + 1.
+    /// The part's rows of the state before step t, from all T + 1 states `[T + 1, B, H]`.
     fn before<'a>(&self, states: &'a [f32], t: usize) -> &'a [f32] {
         self.rows(states, self.sequence.around(t)[0], self.sequence.units)
     }
 
-    /// The part's states before and after a step, of its rows of all T + 1.
+    /// The states before and after step t, from the part's rows of all T + 1 states.
     fn around<'a>(&self, states: &'a mut [&mut [f32]], t: usize) -> [&'a mut [f32]; 2] {
         let places = states.get_disjoint_mut(self.sequence.around(t)).expect("two places of T + 1");
         places.map(|state| &mut **state)
     }
 }
 
-/// Runs `task` on parts of the batch, each with its rows of all `tables` `[.., B, width]` that are written, in order,
-/// and with its thread's buffer. The parts follow from the shape alone.
+/// Runs `task` on all parts of the batch, in parallel. A task gets its part, its rows of the output `tables`
+/// `[.., B, width]` in order, and its thread's buffer. The parts depend on the shape alone.
 fn for_each_part(
     s: Sequence,
     gates: usize,
@@ -95,7 +96,7 @@ fn by_gate(rows: &[f32], gates: usize, units: usize, to: &mut [f32]) {
     }
 }
 
-/// The way back of [`by_gate`].
+/// The inverse of [`by_gate`].
 #[inline(always)]
 fn by_example(from: &[f32], gates: usize, units: usize, rows: &mut [f32]) {
     let state = rows.len() / gates;
@@ -106,7 +107,7 @@ fn by_example(from: &[f32], gates: usize, units: usize, rows: &mut [f32]) {
     }
 }
 
-/// new = old for each example to the share that its mask, below 1, leaves.
+/// new = m * new + (1 - m) * old, with the mask m of each example.
 #[inline(always)]
 fn keep(mask: &[f32], units: usize, old: &[f32], new: &mut [f32]) {
     for ((&m, old), new) in mask.iter().zip(old.chunks_exact(units)).zip(new.chunks_exact_mut(units)) {
@@ -116,7 +117,7 @@ fn keep(mask: &[f32], units: usize, old: &[f32], new: &mut [f32]) {
     }
 }
 
-/// Each example's mask at all of its units.
+/// Repeats each example's mask for all units.
 #[inline(always)]
 fn spread(mask: &[f32], units: usize, to: &mut [f32]) {
     to.chunks_exact_mut(units).zip(mask).for_each(|(to, &m)| to.fill(m));

@@ -1,17 +1,17 @@
-//! The one product of a recurrence: a few rows times a matrix that stays the same for all steps.
+//! The matrix product of a recurrence: a few rows times a matrix that is the same at all steps.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::cpu::products::Buffer;
 
-/// Vectors of a panel's width.
+/// Width of a panel, in SIMD vectors.
 const VECTORS: usize = 2;
 
-/// Rows of x that one pass over a panel takes.
+/// Rows of x per pass over a panel.
 const ROWS: usize = 4;
 
-/// A matrix `[depth, blocks, units]`, laid out once for the products of all steps: each block's columns in panels that
-/// are as wide as two vectors, each panel row by row, filled up with zeros.
+/// A matrix `[depth, blocks, units]`, laid out once for the products of all steps. The columns of each block are split
+/// into panels that are `VECTORS` SIMD vectors wide; each panel is stored row by row and padded with zeros.
 #[derive(Clone, Copy)]
 pub struct Panels<'a> {
     data: &'a [f32],
@@ -32,7 +32,7 @@ impl WithSimd for Width {
 }
 
 impl<'a> Panels<'a> {
-    /// The panels of a matrix, in a buffer.
+    /// Lays out a matrix in `buffer`.
     pub fn new(matrix: &[f32], depth: usize, units: usize, buffer: &'a mut Buffer) -> Self {
         let width = Arch::new().dispatch(Width);
         let (cols, panels) = (matrix.len() / depth, units.div_ceil(width));
@@ -50,8 +50,8 @@ impl<'a> Panels<'a> {
         Self { data, depth, units, width }
     }
 
-    /// The `depth` rows of one block's columns from row `from` on, times x: y `[rows, units]` += x `[rows, depth]` W.
-    /// Rows of x are `stride` apart.
+    /// y `[rows, units]` += x `[rows, depth]` W, where W is rows `from..from + depth` of one block of the matrix. Rows
+    /// of x are `stride` apart.
     #[inline(always)]
     pub fn add_product<S: Simd>(
         &self,
@@ -84,7 +84,7 @@ impl<'a> Panels<'a> {
     }
 }
 
-/// Rows of x times one panel.
+/// R rows of x times one panel.
 #[inline(always)]
 fn tile<S: Simd, const R: usize>(simd: S, x: [&[f32]; R], panel: &[S::f32s]) -> [[S::f32s; VECTORS]; R] {
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
@@ -99,7 +99,7 @@ fn tile<S: Simd, const R: usize>(simd: S, x: [&[f32]; R], panel: &[S::f32s]) -> 
     sums
 }
 
-/// y += as much of the sums as it has room for.
+/// Adds the first `y.len()` elements of the sums to y.
 #[inline(always)]
 fn add<S: Simd>(simd: S, sums: [S::f32s; VECTORS], y: &mut [f32]) {
     let (whole, rest) = S::as_mut_simd_f32s(y);
