@@ -31,7 +31,7 @@ fn one_minus_exp(x: f32) -> f32 {
     var doublings = 0u;
     while y < -1.0 {
         y *= 0.5;
-        doublings += 1u;
+        doublings++;
     }
     var e = 1.0 / 39916800.0;
     e = 1.0 / 3628800.0 + e * y;
@@ -53,8 +53,8 @@ fn one_minus_exp(x: f32) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let n = (wg.x + wg.y * groups.x) * 256u + lane;

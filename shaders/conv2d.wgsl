@@ -2,21 +2,8 @@
 // w[k, c, r, s])
 //
 // x is zero outside its extents.
-// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never stored.
-
-override IMAGES: u32 = 1u;
-override CHANNELS: u32 = 1u;
-override H: u32 = 1u;
-override W: u32 = 1u;
-override K: u32 = 1u;
-override R: u32 = 1u;
-override S: u32 = 1u;
-override P: u32 = 1u;
-override Q: u32 = 1u;
-override STRIDE_H: u32 = 1u;
-override STRIDE_W: u32 = 1u;
-override PAD_H: u32 = 0u;
-override PAD_W: u32 = 0u;
+// Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never stored:
+// m is k, n is bpq, the depth is crs.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [B, C, H, W]
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [K, C, R, S]
@@ -26,28 +13,32 @@ fn depth(i: u32) -> u32 {
     return CHANNELS * R * S;
 }
 
-// The offset of crs's channel within an image of x, its filter row, its filter column, and crs itself.
-fn term(i: u32, crs: u32) -> vec4u {
-    return vec4u(crs / (R * S) * H * W, crs / S % R, crs % S, crs);
+// A place crs along the depth: the offset of its channel within an image of x, its filter row and column, and itself.
+struct Term { channel: u32, r: u32, s: u32, crs: u32 }
+
+fn term_at(i: u32, crs: u32) -> Term {
+    return Term(crs / (R * S) * H * W, crs / S % R, crs % S, crs);
 }
 
-// The offset of bpq's image in x, and the row and column of the first pixel of its patch. Negative rows and columns
-// wrap to large numbers, which are outside x as well.
-fn column(i: u32, bpq: u32) -> vec3u {
-    return vec3u(bpq / (P * Q) * CHANNELS * H * W, bpq / Q % P * STRIDE_H - PAD_H, bpq % Q * STRIDE_W - PAD_W);
+// A result bpq: the offset of its image in x, and the row and column of the first pixel of its patch. Negative rows and
+// columns wrap to large numbers, which are outside x as well.
+struct Column { image: u32, top: u32, left: u32 }
+
+fn column_at(i: u32, bpq: u32) -> Column {
+    return Column(bpq / (P * Q) * CHANNELS * H * W, bpq / Q % P * STRIDE_H - PAD_H, bpq % Q * STRIDE_W - PAD_W);
 }
 
-fn load_a(i: u32, k: u32, term: vec4u) -> f32 {
-    return w[k * CHANNELS * R * S + term.w];
+fn load_a(i: u32, k: u32, term: Term) -> f32 {
+    return w[k * CHANNELS * R * S + term.crs];
 }
 
-fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
-    let down = column.y + term.y;
-    let across = column.z + term.z;
+fn load_b(i: u32, term: Term, column: Column) -> f32 {
+    let down = column.top + term.r;
+    let across = column.left + term.s;
     if down >= H || across >= W {
         return 0.0;
     }
-    return x[column.x + term.x + down * W + across];
+    return x[column.image + term.channel + down * W + across];
 }
 
 fn store(i: u32, k: u32, bpq: u32, value: f32) {

@@ -8,21 +8,7 @@
 //     phase (i, j)     h = u * STRIDE_H + i - PAD_H,  r = t * STRIDE_H + i,  p = u - t
 //
 // Work: a batch of products (product.wgsl), one per phase, of the phase's filter taps [C, K T_R T_S] with the patches
-// [K T_R T_S, B U V], where a phase has U pixels down and V across.
-
-override IMAGES: u32 = 1u;
-override CHANNELS: u32 = 1u;
-override H: u32 = 1u;
-override W: u32 = 1u;
-override K: u32 = 1u;
-override R: u32 = 1u;
-override S: u32 = 1u;
-override P: u32 = 1u;
-override Q: u32 = 1u;
-override STRIDE_H: u32 = 1u;
-override STRIDE_W: u32 = 1u;
-override PAD_H: u32 = 0u;
-override PAD_W: u32 = 0u;
+// [K T_R T_S, B U V], where a phase has U pixels down and V across: m is c, n is buv.
 
 override U: u32 = (H + STRIDE_H - 1u) / STRIDE_H;
 override V: u32 = (W + STRIDE_W - 1u) / STRIDE_W;
@@ -67,33 +53,37 @@ fn depth(i: u32) -> u32 {
     return K * t.x * t.y;
 }
 
-// For a place along the depth: the offset of its channel within an image of y, its t_r and t_s, and its offset in w.
-fn term(i: u32, place: u32) -> vec4u {
+// A place along the depth: the offset of its channel within an image of y, its t_r and t_s, and its offset in w.
+struct Term { channel: u32, t_r: u32, t_s: u32, in_w: u32 }
+
+fn term_at(i: u32, place: u32) -> Term {
     let first = phase(i);
     let t = tap(place, taps(first));
     let r = t.y * STRIDE_H + first.x;
     let s = t.z * STRIDE_W + first.y;
-    return vec4u(t.x * P * Q, t.y, t.z, (t.x * CHANNELS * R + r) * S + s);
+    return Term(t.x * P * Q, t.y, t.z, (t.x * CHANNELS * R + r) * S + s);
 }
 
-// The offset of buv's image in y, and the p and q that its first taps meet.
-fn column(i: u32, buv: u32) -> vec3u {
+// A pixel buv of a phase: the offset of its image in y, and the p and q that its first taps meet.
+struct Column { image: u32, p: u32, q: u32 }
+
+fn column_at(i: u32, buv: u32) -> Column {
     let first = start(phase(i));
-    return vec3u(buv / (U * V) * K * P * Q, buv / V % U + first.x, buv % V + first.y);
+    return Column(buv / (U * V) * K * P * Q, buv / V % U + first.x, buv % V + first.y);
 }
 
-fn load_a(i: u32, c: u32, term: vec4u) -> f32 {
-    return w[term.w + c * R * S];
+fn load_a(i: u32, c: u32, term: Term) -> f32 {
+    return w[term.in_w + c * R * S];
 }
 
-fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
+fn load_b(i: u32, term: Term, column: Column) -> f32 {
     // Negative p and q wrap to large numbers, which are outside y as well.
-    let p = column.y - term.y;
-    let q = column.z - term.z;
+    let p = column.p - term.t_r;
+    let q = column.q - term.t_s;
     if p >= P || q >= Q {
         return 0.0;
     }
-    return y[column.x + term.x + p * Q + q];
+    return y[column.image + term.channel + p * Q + q];
 }
 
 fn store(i: u32, c: u32, buv: u32, value: f32) {

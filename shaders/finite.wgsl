@@ -14,8 +14,8 @@ const EXPONENT = 0x7f800000u;
 
 @compute @workgroup_size(LANES)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let part = wg.x + wg.y * groups.x;

@@ -8,8 +8,8 @@ override LANES: u32 = 256u;
 override ROWS: u32 = 1u; // batch * stack, or batch
 override STACK: u32 = 1u; // rows of one example
 override LEN: u32 = 1u; // elements of a row: ITEM_LEN, or the number of classes
-override ONE_HOT: u32 = 0u;
-override BYTES: u32 = 0u;
+override ONE_HOT: bool = false;
+override BYTES: bool = false;
 override COUNT: u32 = 1u;
 // draws * batch = EPOCHS_PER_STEP * COUNT + REST_PER_STEP; draw * batch = FIRST
 override EPOCHS_PER_STEP: u32 = 0u;
@@ -27,10 +27,10 @@ override RIGHT_BITS: u32 = 0u;
 var<workgroup> picked: u32;
 
 // Quotient and remainder of the 64-bit number (high, low) by d, bit by bit; needs high < d < 2^31.
-fn divide(high: u32, low: u32, d: u32) -> vec2<u32> {
+fn divide(high: u32, low: u32, d: u32) -> vec2u {
     var quotient = 0u;
     var rest = high;
-    for (var bit = 0u; bit < 32u; bit += 1u) {
+    for (var bit = 0u; bit < 32u; bit++) {
         rest = (rest << 1u) | ((low << bit) >> 31u);
         quotient = quotient << 1u;
         if rest >= d {
@@ -52,14 +52,14 @@ fn hash(value: u32) -> u32 {
 // The item at place i of a permutation of 0..COUNT: a Feistel network of sixteen rounds on the next power of two,
 // repeated until the result is below COUNT (cycle walking). With few items, eight rounds, or halves joined by exclusive
 // or, distribute places visibly unevenly; round keys that differ only in low bits do the same to fixed points.
-fn permute(i: u32, key: vec4<u32>) -> u32 {
+fn permute(i: u32, key: vec4u) -> u32 {
     let left_mask = (1u << LEFT_BITS) - 1u;
     let right_mask = (1u << RIGHT_BITS) - 1u;
     var left = i >> RIGHT_BITS;
     var right = i & right_mask;
     var place = COUNT;
     while place >= COUNT {
-        for (var round = 0u; round < 8u; round += 1u) {
+        for (var round = 0u; round < 8u; round++) {
             let k = key[round % 4u] + round * 0x9e3779b9u;
             left = (left + hash(right ^ k)) & left_mask;
             right = (right + hash(left ^ ~k)) & right_mask;
@@ -82,7 +82,7 @@ fn pick(b: u32, s: u32) -> u32 {
 }
 
 fn element(n: u32) -> f32 {
-    if BYTES == 0u {
+    if !BYTES {
         return bitcast<f32>(items[n]);
     }
     let byte = (items[n / 4u] >> (n % 4u * 8u)) & 0xffu;
@@ -91,8 +91,8 @@ fn element(n: u32) -> f32 {
 
 @compute @workgroup_size(LANES)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = wg.x + wg.y * groups.x;
@@ -104,7 +104,7 @@ fn main(
     }
     workgroupBarrier();
     let item = picked;
-    if ONE_HOT != 0u {
+    if ONE_HOT {
         let class_of_item = classes[item];
         for (var k = lane; k < LEN; k += LANES) {
             y[row * LEN + k] = select(0.0, 1.0, k == class_of_item);

@@ -7,11 +7,11 @@
 // Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and
 // z waits at its place in the result, where nobody but the lane of its unit looks.
 
-alias Rows = vec4<f32>;
+alias Rows = vec4f;
 const ROWS = 4u;
 override STATES: u32 = 2u * H;
 override VALUES: u32 = (T + 1u) * B * H; // where r, z, n, u begin in the result
-override RESET_BEFORE: u32 = 0u;
+override RESET_BEFORE: bool = false;
 
 @group(0) @binding(0) var<storage, read> gates: array<f32>; // [T, B, 3, H]
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // [H, 3, H]
@@ -23,21 +23,21 @@ override RESET_BEFORE: u32 = 0u;
 var<workgroup> h: array<Rows, STATES>; // [2, H]
 
 // Contribution of the k-th value from `at` on to the gates r and z of unit j.
-fn rz_term(at: u32, k: u32, j: u32) -> mat2x4<f32> {
+fn rz_term(at: u32, k: u32, j: u32) -> mat2x4f {
     let value = h[at + k];
     let w = k * 3u * H + j;
     return mat2x4(value * weight[w], value * weight[w + H]);
 }
 
 // The products of h, from `at` on, with the columns of r and z of unit j.
-fn rz_product(at: u32, j: u32) -> mat2x4<f32> {
-    var sum = mat2x4<f32>();
+fn rz_product(at: u32, j: u32) -> mat2x4f {
+    var sum = mat2x4f();
     var k = 0u;
     for (; k + 7u < H; k += 8u) {
         sum += rz_term(at, k, j) + rz_term(at, k + 1u, j) + rz_term(at, k + 2u, j) + rz_term(at, k + 3u, j);
         sum += rz_term(at, k + 4u, j) + rz_term(at, k + 5u, j) + rz_term(at, k + 6u, j) + rz_term(at, k + 7u, j);
     }
-    for (; k < H; k += 1u) {
+    for (; k < H; k++) {
         sum += rz_term(at, k, j);
     }
     return sum;
@@ -55,7 +55,7 @@ fn n_product(at: u32, j: u32) -> Rows {
         sum += n_term(at, k, j) + n_term(at, k + 1u, j) + n_term(at, k + 2u, j) + n_term(at, k + 3u, j);
         sum += n_term(at, k + 4u, j) + n_term(at, k + 5u, j) + n_term(at, k + 6u, j) + n_term(at, k + 7u, j);
     }
-    for (; k < H; k += 1u) {
+    for (; k < H; k++) {
         sum += n_term(at, k, j);
     }
     return sum;
@@ -63,7 +63,7 @@ fn n_product(at: u32, j: u32) -> Rows {
 
 fn gate_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
     var rows: Rows;
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         rows[i] = gates[((t * B + example(first, i)) * 3u + gate) * H + j];
     }
     return rows;
@@ -71,7 +71,7 @@ fn gate_at(t: u32, first: u32, gate: u32, j: u32) -> Rows {
 
 fn mask_at(t: u32, first: u32) -> Rows {
     var rows: Rows;
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         rows[i] = mask[t * B + example(first, i)];
     }
     return rows;
@@ -79,28 +79,28 @@ fn mask_at(t: u32, first: u32) -> Rows {
 
 // Stores h as the state at a place among all T + 1.
 fn store_h(place: u32, first: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         y[(place * B + example(first, i)) * H + j] = rows[i];
     }
 }
 
 fn load_h(place: u32, first: u32, j: u32) -> Rows {
     var rows: Rows;
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         rows[i] = y[(place * B + example(first, i)) * H + j];
     }
     return rows;
 }
 
 fn store_value(t: u32, first: u32, value: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         y[VALUES + ((t * B + example(first, i)) * 4u + value) * H + j] = rows[i];
     }
 }
 
 fn load_value(t: u32, first: u32, value: u32, j: u32) -> Rows {
     var rows: Rows;
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         rows[i] = y[VALUES + ((t * B + example(first, i)) * 4u + value) * H + j];
     }
     return rows;
@@ -108,8 +108,8 @@ fn load_value(t: u32, first: u32, value: u32, j: u32) -> Rows {
 
 @compute @workgroup_size(LANES)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let first = (wg.x + wg.y * groups.x) * ROWS;
@@ -118,17 +118,17 @@ fn main(
     }
     for (var j = lane; j < H; j += LANES) {
         var start: Rows;
-        for (var i = 0u; i < ROWS; i += 1u) {
+        for (var i = 0u; i < ROWS; i++) {
             start[i] = h0[example(first, i) * H + j];
         }
         h[j] = start;
         store_h(initial(), first, j, start);
     }
     workgroupBarrier();
-    for (var s = 0u; s < T; s += 1u) {
+    for (var s = 0u; s < T; s++) {
         let t = time(s);
         let m = mask_at(t, first);
-        if RESET_BEFORE != 0u {
+        if RESET_BEFORE {
             for (var j = lane; j < H; j += LANES) {
                 let rz = rz_product(0u, j);
                 let r = sigmoid(gate_at(t, first, 0u, j) + rz[0]);

@@ -9,10 +9,10 @@
 // Work: recurrent.wgsl. The operands of the products lie in workgroup memory; a value carried from step to step lies at
 // its place in the result, where nobody but the lane of its unit looks.
 
-alias Rows = vec2<f32>;
+alias Rows = vec2f;
 const ROWS = 2u;
 override GATES: u32 = 3u * H;
-override RESET_BEFORE: u32 = 0u;
+override RESET_BEFORE: bool = false;
 
 @group(0) @binding(0) var<storage, read> values: array<f32>; // [T, B, 4, H]: r, z, n, u
 @group(0) @binding(1) var<storage, read> states: array<f32>; // [T + 1, B, H]: h
@@ -37,7 +37,7 @@ fn product(begin: u32, end: u32, j: u32) -> Rows {
     for (; k + 15u < end; k += 16u) {
         sum += four_terms(k, j) + four_terms(k + 4u, j) + four_terms(k + 8u, j) + four_terms(k + 12u, j);
     }
-    for (; k < end; k += 1u) {
+    for (; k < end; k++) {
         sum += du[k] * transposed[k * H + j];
     }
     return sum;
@@ -54,7 +54,7 @@ fn h_before(t: u32, first: u32, j: u32) -> Rows {
 }
 
 fn store_da(t: u32, first: u32, gate: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         result[(t * B + example(first, i)) * GATES + gate * H + j] = rows[i];
     }
 }
@@ -65,15 +65,15 @@ fn carried(first: u32, j: u32) -> Rows {
 }
 
 fn carry(first: u32, j: u32, rows: Rows) {
-    for (var i = 0u; i < ROWS; i += 1u) {
+    for (var i = 0u; i < ROWS; i++) {
         result[T * B * GATES + example(first, i) * H + j] = rows[i];
     }
 }
 
 @compute @workgroup_size(LANES)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let first = (wg.x + wg.y * groups.x) * ROWS;
@@ -98,7 +98,7 @@ fn main(
             store_da(t, first, 2u, j, da_n);
             carry(first, j, (1.0 - m) * dh + new_dh * z);
             du[H + j] = da_z;
-            if RESET_BEFORE != 0u {
+            if RESET_BEFORE {
                 du[2u * H + j] = da_n;
             } else {
                 let r = value_at(t, first, 0u, j);
@@ -109,7 +109,7 @@ fn main(
             }
         }
         workgroupBarrier();
-        if RESET_BEFORE != 0u {
+        if RESET_BEFORE {
             for (var j = lane; j < H; j += LANES) {
                 let d = product(2u * H, GATES, j);
                 let r = value_at(t, first, 0u, j);
@@ -120,7 +120,7 @@ fn main(
             }
             workgroupBarrier();
         }
-        let end = select(GATES, 2u * H, RESET_BEFORE != 0u);
+        let end = select(GATES, 2u * H, RESET_BEFORE);
         for (var j = lane; j < H; j += LANES) {
             carry(first, j, carried(first, j) + product(0u, end, j));
         }

@@ -8,7 +8,7 @@
 // Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; a value carried from step to step
 // lies at its place in the result, where nobody but the lane of its unit looks.
 
-alias Rows = vec2<f32>;
+alias Rows = vec2f;
 const ROWS = 2u;
 override GATES: u32 = 4u * H;
 
@@ -31,8 +31,8 @@ fn four_terms(k: u32, j: u32) -> Rows {
 
 @compute @workgroup_size(LANES)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let first = (wg.x + wg.y * groups.x) * ROWS;
@@ -52,7 +52,7 @@ fn main(
             var m: Rows;
             var dh: Rows;
             var dc: Rows;
-            for (var e = 0u; e < ROWS; e += 1u) {
+            for (var e = 0u; e < ROWS; e++) {
                 let b = example(first, e);
                 let gate = (t * B + b) * GATES + j;
                 i[e] = values[gate];
@@ -81,7 +81,7 @@ fn main(
             da[3u * H + j] = da_o;
             dh = (1.0 - m) * dh;
             dc = (1.0 - m) * dc + new_dc * f;
-            for (var e = 0u; e < ROWS; e += 1u) {
+            for (var e = 0u; e < ROWS; e++) {
                 let b = example(first, e);
                 let gate = (t * B + b) * GATES + j;
                 result[gate] = da_i[e];
@@ -95,7 +95,7 @@ fn main(
         workgroupBarrier();
         for (var j = lane; j < H; j += LANES) {
             var dh: Rows;
-            for (var e = 0u; e < ROWS; e += 1u) {
+            for (var e = 0u; e < ROWS; e++) {
                 dh[e] = result[dh_at + example(first, e) * H + j];
             }
             var k = 0u;
@@ -105,7 +105,7 @@ fn main(
             for (; k < GATES; k += 4u) {
                 dh += four_terms(k, j);
             }
-            for (var e = 0u; e < ROWS; e += 1u) {
+            for (var e = 0u; e < ROWS; e++) {
                 result[dh_at + example(first, e) * H + j] = dh[e];
             }
         }

@@ -16,25 +16,26 @@ fn depth(i: u32) -> u32 {
     return K;
 }
 
-fn term(i: u32, k: u32) -> vec4u {
-    return vec4u(k);
+alias Term = u32; // k
+
+fn term_at(i: u32, k: u32) -> Term {
+    return k;
 }
 
-fn column(i: u32, n: u32) -> vec3u {
-    return vec3u(n);
+alias Column = u32; // n
+
+fn column_at(i: u32, n: u32) -> Column {
+    return n;
 }
 
-fn load_a(i: u32, m: u32, term: vec4u) -> f32 {
-    let k = term.x;
+fn load_a(i: u32, m: u32, k: Term) -> f32 {
     if A_TRANSPOSED {
         return a[(i * K + k) * M + m];
     }
     return a[(i * M + m) * K + k];
 }
 
-fn load_b(i: u32, term: vec4u, column: vec3u) -> f32 {
-    let k = term.x;
-    let n = column.x;
+fn load_b(i: u32, k: Term, n: Column) -> f32 {
     if B_TRANSPOSED {
         return b[(i * N + n) * K + k];
     }

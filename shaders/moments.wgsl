@@ -7,7 +7,7 @@
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [2, OUTER]
 
-alias Value = vec2<f32>; // sums of x - centre and of its square
+alias Value = vec2f; // sums of x - centre and of its square
 
 fn identity() -> Value {
     return Value();
@@ -24,8 +24,8 @@ fn term(n: u32, centre: f32) -> Value {
 
 @compute @workgroup_size(256)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let o = (wg.x + wg.y * groups.x) * COLS + col(lane);

@@ -15,8 +15,8 @@ const VECTORS: u32 = 8u; // of four chains
 
 @compute @workgroup_size(SIZE)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let n = (wg.x + wg.y * groups.x) * SIZE + lane;
@@ -41,7 +41,7 @@ fn main(
     }
     var sum = vec4(0.0);
     for (var i = 0u; i < VECTORS; i++) {
-        sum += vec4<f32>(x[i]);
+        sum += vec4f(x[i]);
     }
     y[n] = dot(sum, vec4(1.0 / f32(4u * VECTORS)));
 }

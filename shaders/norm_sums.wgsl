@@ -9,7 +9,7 @@ override EPS: f32 = 0.0;
 @group(0) @binding(2) var<storage, read> moments: array<f32>; // [2, OUTER]: mean, variance
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [2, OUTER]
 
-alias Value = vec2<f32>;
+alias Value = vec2f;
 
 fn identity() -> Value {
     return Value();
@@ -25,8 +25,8 @@ fn term(n: u32, centre: f32) -> Value {
 
 @compute @workgroup_size(256)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let o = (wg.x + wg.y * groups.x) * COLS + col(lane);

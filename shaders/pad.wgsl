@@ -12,8 +12,8 @@ override FROM3: u32 = 1u; override TO3: u32 = 1u; override BEFORE3: u32 = 0u;
 
 @compute @workgroup_size(256)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let n = (wg.x + wg.y * groups.x) * 256u + lane;

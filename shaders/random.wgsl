@@ -6,8 +6,11 @@
 
 override N: u32 = 1u;
 override STREAM: u32 = 0u;
-override DIST: u32 = 0u; // 0 uniform, 1 normal, 2 Bernoulli
+override DIST: u32 = 0u;
 override P: f32 = 0.5;
+
+const UNIFORM = 0u;
+const NORMAL = 1u; // else Bernoulli
 
 @group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [N]
@@ -49,21 +52,21 @@ fn normal(bits: u32) -> f32 {
 
 fn value(bits: u32) -> f32 {
     switch DIST {
-        case 0u: { return uniform(bits); }
-        case 1u: { return normal(bits); }
+        case UNIFORM: { return uniform(bits); }
+        case NORMAL: { return normal(bits); }
         default: { return select(0.0, 1.0, uniform(bits) < P); }
     }
 }
 
 @compute @workgroup_size(256)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let block = (wg.x + wg.y * groups.x) * 256u + lane;
     let bits = philox(vec4(block, STREAM, clock[0], PURPOSE_RANDOM), vec2(clock[1], clock[2]));
-    for (var k = 0u; k < 4u; k += 1u) {
+    for (var k = 0u; k < 4u; k++) {
         let n = 4u * block + k;
         if n < N {
             y[n] = value(bits[k]);

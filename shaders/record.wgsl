@@ -12,8 +12,8 @@ override ROWS: u32 = 1u;
 
 @compute @workgroup_size(64)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let j = (wg.x + wg.y * groups.x) * 64u + lane;

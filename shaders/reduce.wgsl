@@ -4,7 +4,7 @@
 // The elements are split into SPLITS ranges of SPAN, so that a long reduction with few outputs still fills the device;
 // a second launch joins the partial results.
 
-override MAX: u32 = 0u;
+override MAX: bool = false;
 override SCALE: f32 = 1.0;
 override SPLITS: u32 = 1u;
 override SPAN: u32 = 1u;
@@ -14,11 +14,11 @@ override SPAN: u32 = 1u;
 alias Value = f32;
 
 fn identity() -> Value {
-    return select(0.0, -3.4028234e38, MAX != 0u);
+    return select(0.0, -3.4028234e38, MAX);
 }
 
 fn join(a: Value, b: Value) -> Value {
-    return select(a + b, max(a, b), MAX != 0u);
+    return select(a + b, max(a, b), MAX);
 }
 
 fn term(n: u32, centre: f32) -> Value {
@@ -27,8 +27,8 @@ fn term(n: u32, centre: f32) -> Value {
 
 @compute @workgroup_size(256)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let g = wg.x + wg.y * groups.x;

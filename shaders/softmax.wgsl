@@ -10,8 +10,8 @@ override N: u32 = 1u;
 
 @compute @workgroup_size(LANES)
 fn main(
-    @builtin(workgroup_id) wg: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(workgroup_id) wg: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let b = wg.x + wg.y * groups.x;

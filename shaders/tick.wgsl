@@ -6,6 +6,6 @@
 
 @compute @workgroup_size(1)
 fn main() {
-    clock[0] += 1u;
+    clock[0]++;
     clock[3] = bitcast<u32>(f32(clock[0]));
 }

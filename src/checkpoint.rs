@@ -20,8 +20,8 @@ const ENTRY: &str = "saddle";
 
 /// The entry of [`Checkpoint::meta`] with the run's settings, as its `run.toml` has them.
 pub const SETTINGS: &str = "settings";
-/// The entry with the version of the checkpoint format; absent in format 1. Since format 3, Adam's counts of updates are
-/// states.
+/// The entry with the version of the checkpoint format; absent in format 1. Since format 3, Adam's counts of updates
+/// are states.
 pub const FORMAT: &str = "format";
 /// The newest format, which this version writes.
 pub const NEWEST_FORMAT: u64 = 3;

@@ -1,4 +1,5 @@
-//! [`Runner`] replays a [`Program`]: the interface that the GPU and the CPU share.
+//! [`Runner`] replays a [`Program`]: the interface that the GPU and the CPU share. What is decided before the first
+//! program is loaded is in [`Tuning`], what benchmarks ask in [`Meter`].
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub struct ProgramId(pub usize);
 /// Replays programs. States, the data set and the clock are shared by all programs that one runner has loaded.
 ///
 /// Calls that read wait for the rounds before them; [`Runner::run`] does not wait for its own.
-pub trait Runner {
+pub trait Runner: Tuning + Meter {
     /// Makes a program ready to run. States are found by name; new ones are zero.
     fn load(&mut self, program: &Program) -> Result<ProgramId>;
     /// Runs a program `times` times, one round after the other.
@@ -32,14 +33,29 @@ pub trait Runner {
     fn clock(&self) -> u64;
     /// One row of metrics for each round since the last call, oldest first; the last 256 rounds at most.
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>>;
-    /// Sets the longest time that one submission should take, for systems that stop long ones. Results do not depend on
-    /// it, and runners without submissions ignore it.
-    fn set_submission_time(&mut self, most: Duration);
-    /// Lets products in programs that are loaded from now on round their operands to half precision, if the device
-    /// multiplies these fastest. Returns whether it does.
-    fn allow_half(&mut self) -> Result<bool>;
     /// Waits for all rounds.
     fn wait(&mut self) -> Result<()>;
+    /// Bytes of main memory that loading these programs together needs, without the data set; buffers in a device's own
+    /// memory do not count.
+    fn main_memory(&self, programs: &[&Program]) -> u64;
+    /// The device and its driver, for people.
+    fn describe(&self) -> String;
+}
+
+/// How a runner works, decided before it loads programs; by default it has no choice.
+pub trait Tuning {
+    /// Sets the longest time that one submission should take, for systems that stop long ones. Results do not depend on
+    /// it, and runners without submissions ignore it.
+    fn set_submission_time(&mut self, _most: Duration) {}
+    /// Lets products in programs that are loaded from now on round their operands to half precision, if the device
+    /// multiplies these fastest. Returns whether it does.
+    fn allow_half(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// What a runner's work costs.
+pub trait Meter {
     /// Time of `times` consecutive executions of launch number `launch` of a program, by the device's own clock if it
     /// has one. The launch's results are meaningless afterwards.
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration>;
@@ -48,9 +64,4 @@ pub trait Runner {
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
     /// Bytes of memory that the runner has allocated, if known.
     fn allocated(&self) -> Option<u64>;
-    /// Bytes of main memory that loading these programs together needs, without the data set; buffers in a device's own
-    /// memory do not count.
-    fn main_memory(&self, programs: &[&Program]) -> u64;
-    /// The device and its driver, for people.
-    fn describe(&self) -> String;
 }

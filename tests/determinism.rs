@@ -47,7 +47,9 @@ fn the_same_seed_gives_the_same_bits() {
 #[test]
 fn another_seed_gives_another_run() {
     let of = |seed: u64| trained(Device::Cpu, &Settings { seed, ..gan() }, 1).tensors;
-    assert!(of(0).into_iter().zip(of(1)).all(|((_, a), (_, b))| a != b), "a tensor does not depend on the seed");
+    for ((name, a), (_, b)) in of(0).into_iter().zip(of(1)).filter(|((name, _), _)| !name.ends_with(".count")) {
+        assert!(a != b, "{name} does not depend on the seed");
+    }
 }
 
 #[test]

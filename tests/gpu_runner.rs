@@ -10,7 +10,7 @@ use saddle::{
         chain::{Code, Instr},
     },
     program::{Buffer, Content, Launch, Output, Program, Slice},
-    runner::Runner,
+    runner::{Runner, Tuning},
 };
 
 const LEN: usize = 300;

@@ -183,7 +183,7 @@ fn assert_close(got: f64, want: f64, terms: f64, what: &str) {
 
 /// The trilinear form T(x, w, y) has one value, whichever of x, w and y is computed from the other two.
 #[test]
-fn twins_are_adjoint() {
+fn references_are_adjoint() {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut rng = Rng(5);
     for geometry in CONVOLUTIONS.map(geometry) {
@@ -202,7 +202,7 @@ fn twins_are_adjoint() {
 
 /// The definition computed on an explicitly padded image, unlike the references.
 #[test]
-fn conv2d_twin_is_the_definition() {
+fn conv2d_reference_is_the_definition() {
     let mut rng = Rng(6);
     for geometry in CONVOLUTIONS.map(geometry) {
         let Geometry { b, c, h, w, k, r, s, p, q, stride, pad } = geometry;
@@ -226,7 +226,7 @@ fn conv2d_twin_is_the_definition() {
 }
 
 #[test]
-fn matmul_twin_reads_both_layouts() {
+fn matmul_reference_reads_both_layouts() {
     let (m, n, k) = (3, 4, 5);
     let mut rng = Rng(7);
     let (a, b) = (random(&mut rng, 2 * m * k), random(&mut rng, 2 * k * n));

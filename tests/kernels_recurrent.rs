@@ -75,7 +75,7 @@ fn gru_grad() {
 }
 
 /// Checks the four kernels for one sequence.
-fn all_against_their_twins(s: Sequence) {
+fn all_against_their_references(s: Sequence) {
     for case in cases(s, Reset::Before) {
         let inputs = Inputs::suited(&case.kernel, 9);
         check_derived(&device().0.caps, case.kernel, inputs);
@@ -84,7 +84,7 @@ fn all_against_their_twins(s: Sequence) {
 
 #[test]
 fn the_largest_state() {
-    all_against_their_twins(Sequence { steps: 2, batch: 5, units: UNITS, reverse: false });
+    all_against_their_references(Sequence { steps: 2, batch: 5, units: UNITS, reverse: false });
 }
 
 /// The maximum number of loop iterations in a launch, for a product with the largest remainder and for the largest
@@ -94,7 +94,7 @@ fn the_largest_state() {
 fn the_longest_sequences() {
     for units in [1, 31, UNITS] {
         let s = |steps| Sequence { steps, batch: 1, units, reverse: false };
-        all_against_their_twins(s((1..).find(|&steps| s(steps + 1).obstacle().is_some()).unwrap()));
+        all_against_their_references(s((1..).find(|&steps| s(steps + 1).obstacle().is_some()).unwrap()));
     }
 }
 
@@ -113,7 +113,7 @@ fn references_against_the_definitions() {
     for (n, s, reset) in all().filter(|(_, s, _)| s.units <= 33) {
         for case in cases(s, reset) {
             let data = Inputs::suited(&case.kernel, n as u64).filled(&case.kernel);
-            let (reference, want) = (data.twin64(&case.kernel).0.remove(0), defined(&case, &data.reads));
+            let (reference, want) = (data.reference64(&case.kernel).0.remove(0), defined(&case, &data.reads));
             assert_eq!(reference.len(), want.len());
             for (i, (x, y)) in reference.iter().zip(&want).enumerate() {
                 assert!((x - y).abs() <= 1e-12, "{:?}: element {i} is {x}, not {y}", case.kernel);
@@ -124,7 +124,7 @@ fn references_against_the_definitions() {
 
 /// The CPU runner, with plans from the planner, against the reference in f64.
 #[test]
-fn the_cpu_runner_against_the_twins() {
+fn the_cpu_runner_against_the_references() {
     let wide = |[steps, batch, units]: [usize; 3]| Sequence { steps, batch, units, reverse: false };
     // Enough examples for several tasks, few and many units.
     let more = [[7, 130, 3], [3, 128, 64], [3, 70, 200]];
@@ -141,7 +141,7 @@ fn the_cpu_runner_against_the_twins() {
             let id = cpu.load(&plan(&graph, &Cpu::caps(), None).unwrap()).unwrap();
             names.iter().zip(&data.reads).for_each(|(name, x)| cpu.write_input(id, name, x).unwrap());
             cpu.run(id, 1).unwrap();
-            let (got, want) = (cpu.read_output(id, "y").unwrap(), data.twin64(&case.kernel).0.remove(0));
+            let (got, want) = (cpu.read_output(id, "y").unwrap(), data.reference64(&case.kernel).0.remove(0));
             // Every function of the CPU runner is accurate to a few units in the last place.
             let bound = 16.0 * EPS * (4.0 * s.units as f64).sqrt() * (s.steps as f64).min(3.0);
             for (i, (x, y)) in got.iter().zip(&want).enumerate() {

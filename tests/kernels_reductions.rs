@@ -3,16 +3,16 @@ mod common;
 
 use common::{Bound, Inputs, Rng, check, check_derived, device};
 use saddle::{
-    check::cases::{Axes, REDUCTIONS, ROWS, axes, product_chain},
+    check::cases::{REDUCTIONS, ROWS, axes, product_chain},
     graph::numel,
     kernels::{
-        Caps, Chain, CrossEntropy, Index, Moments, NormSums, Reduce, Softmax,
+        Axis, Caps, Chain, CrossEntropy, Index, Moments, NormSums, Reduce, Softmax,
         chain::{Code, Digit, Instr},
     },
 };
 
-fn count(axes: &Axes) -> usize {
-    axes.iter().map(|axis| axis.0).product()
+fn count(axes: &[Axis]) -> usize {
+    axes.iter().map(|axis| axis.extent).product()
 }
 
 fn instr(code: Code, a: usize, b: usize, c: f32) -> Instr {
@@ -94,7 +94,7 @@ fn folded_over_two_axes() {
     for (shape, reduced, splits) in
         [(&[70, 300], &[1], 1), (&[300, 70], &[0], 5), (&[1000, 3], &[1], 2), (&[29, 1000], &[1], 3)]
     {
-        let (outer, inner): (Axes, Axes) = axes(shape, reduced);
+        let (outer, inner) = axes(shape, reduced);
         let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
         let reduce = Reduce {
             max: false,

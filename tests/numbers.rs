@@ -101,7 +101,7 @@ fn functions_at_the_ends_of_the_numbers() {
 
 /// The references of all maps, in both precisions.
 #[test]
-fn twins_at_the_ends_of_the_numbers() {
+fn references_at_the_ends_of_the_numbers() {
     let c = Real::new(0.5);
     let slope = Real::new(0.0);
     let maps = [

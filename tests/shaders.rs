@@ -25,7 +25,7 @@ use saddle::{
     engine::Plans,
     graph::{Dist, Field, Real, Reset},
     kernels::{
-        Adam, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Dispatch, Finite, Gather,
+        Adam, Axis, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Dispatch, Finite, Gather,
         Geometry, Gru, GruGrad, Index, Kernel, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
         NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
@@ -56,7 +56,7 @@ fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
     let geometry = Geometry { b: 8, c: 16, h: 9, w: 8, k: 24, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
     let data = DataLayout { count: 10, item_len: 6, bytes: true, stack: 1, classes: 3 };
-    let axes = |first: usize| (0..4).map(|a| (2, first << (2 * a))).rev().collect::<Vec<_>>();
+    let axes = |first: usize| (0..4).map(|a| Axis { extent: 2, stride: first << (2 * a) }).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
     let sequence = Sequence { steps: 3, batch: 5, units: recurrent::UNITS, reverse: true };
     vec![

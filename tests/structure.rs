@@ -174,3 +174,20 @@ fn a_kernel_is_two_files_of_one_name() {
         "modules, and entries of `kernels!`"
     );
 }
+
+/// One way to write each thing: `vec3u`, `mat4x4f`, `i++`, flags as `bool`.
+#[test]
+fn shaders_keep_one_convention() {
+    for (path, text) in files("shaders", "wgsl") {
+        for (n, line) in text.lines().enumerate() {
+            let old = ["<u32>(", "vec2<", "vec3<", "vec4<u", "vec4<f", "x2<f32>", "x3<f32>", "x4<f32>", " += 1u;"];
+            let found = old.iter().find(|form| line.contains(**form) && !line.contains("bitcast<"));
+            assert!(found.is_none(), "{path}:{}: {:?} has a shorter form", n + 1, found.unwrap());
+        }
+        let flags = text.lines().filter_map(|line| line.strip_prefix("override ")?.split_once(": u32"));
+        for (name, _) in flags {
+            let is_flag = ["!= 0u", "== 0u"].iter().any(|test| text.contains(&format!("{name} {test}")));
+            assert!(!is_flag, "{path}: {name} is a flag, which is a bool");
+        }
+    }
+}

@@ -7,17 +7,17 @@
 @group(0) @binding(11) var<storage, read> x3: array<f32>;
 @group(0) @binding(12) var<storage, read> x4: array<f32>;
 
-// a within these bounds; NaN stays NaN where the driver knows of it, which `clamp` and `min` do not promise anywhere.
+// a limited to -most..most. NaN stays NaN on drivers that support NaN; `clamp` and `min` do not promise this anywhere.
 fn within(a: f32, most: f32) -> f32 {
     return select(select(a, most, a > most), -most, a < -most);
 }
 
-// a, or c * a where sign is 0 or less; 0 times infinity is 0.
+// a, or c * a if sign is 0 or less; c = 0 gives 0, also for an infinite a.
 fn leaky(a: f32, sign: f32, c: f32) -> f32 {
     return select(a, select(c * a, 0.0, c == 0.0), sign <= 0.0);
 }
 
-// tanh, whose error near 0 is absolute, hence a series there, and which is NaN far out on some drivers.
+// tanh. Its error near 0 is absolute, hence a series there; for large a, it is NaN on some drivers, hence the limits.
 fn tanh_all(a: f32) -> f32 {
     let s = a * a;
     return select(tanh(within(a, 10.0)), a * (1.0 - s * (1.0 / 3.0 - s * (2.0 / 15.0))), s < 0.01);

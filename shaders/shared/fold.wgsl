@@ -12,7 +12,7 @@ override OUTER: u32 = 1u; // outputs
 override INNER: u32 = 1u; // elements that make one output
 override COLS: u32 = 1u;
 override ROWS: u32 = 256u;
-override INNER_FIRST: u32 = 1u;
+override INNER_FIRST: bool = true;
 
 // An index counts through its digits, innermost first. Each step moves by STRIDE elements. Every DIVk steps, the digits
 // below k carry, which moves by JUMPk more elements. For contiguous axes the jump is 0, and the compiler can drop the
@@ -39,11 +39,11 @@ fn inner_at(i: u32) -> u32 {
 }
 
 fn col(lane: u32) -> u32 {
-    return select(lane % COLS, lane / ROWS, INNER_FIRST != 0u);
+    return select(lane % COLS, lane / ROWS, INNER_FIRST);
 }
 
 fn row(lane: u32) -> u32 {
-    return select(lane / COLS, lane % ROWS, INNER_FIRST != 0u);
+    return select(lane / COLS, lane % ROWS, INNER_FIRST);
 }
 
 // The result for output o over begin <= i < end. All lanes of the workgroup must call it, also those with o >= OUTER.

@@ -16,10 +16,10 @@ fn mulhi(a: u32, b: u32) -> u32 {
     return a1 * b1 + (low >> 16u) + (high >> 16u);
 }
 
-fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
+fn philox(counter: vec4u, key: vec2u) -> vec4u {
     var c = counter;
     var k = key;
-    for (var round = 0u; round < 10u; round += 1u) {
+    for (var round = 0u; round < 10u; round++) {
         c = vec4(
             mulhi(0xCD9E8D57u, c.z) ^ c.y ^ k.x,
             0xCD9E8D57u * c.z,

@@ -3,12 +3,13 @@
 // Each kernel supplies
 //
 //     depth(i)                              the number of values of k in product i
-//     term(i, k), column(i, n)              the parts of an index by k and by n, computed once for many loads
+//     term_at(i, k), column_at(i, n)        the parts of an index by k and by n, computed once for many loads
 //     load_a(i, m, term)                    a[i, m, k]
 //     load_b(i, term, column)               b[i, k, n]
 //     store(i, m, n, value)                 writes the sum at (m, n) of product i
 //
-// Loads and stores are called only for positions inside the product; term and column also beyond its edges.
+// Loads and stores are called only for positions inside the product; term_at and column_at also beyond its edges. What
+// they return, a Term and a Column, each kernel declares.
 //
 // A workgroup makes one tile of TILE_M x TILE_N. It walks k in steps of DEPTH: all lanes stage a slab of a and of b in
 // workgroup memory, as vectors of four neighbours along m or n, then each lane adds the outer products of its vectors.
@@ -59,16 +60,16 @@ fn staged(i: u32, vectors: u32, along_k: bool) -> vec2u {
     return vec2u(i / vectors, i % vectors);
 }
 
-fn a_or_zero(i: u32, m: u32, k: u32, term: vec4u, end: u32) -> f32 {
+fn a_or_zero(i: u32, m: u32, k: u32, term: Term, end: u32) -> f32 {
     if m < M && k < end {
         return load_a(i, m, term);
     }
     return 0.0;
 }
 
-fn b_or_zero(i: u32, k: u32, term: vec4u, n: u32, end: u32) -> f32 {
+fn b_or_zero(i: u32, k: u32, term: Term, n: u32, end: u32) -> f32 {
     if n < N && k < end {
-        return load_b(i, term, column(i, n));
+        return load_b(i, term, column_at(i, n));
     }
     return 0.0;
 }
@@ -101,7 +102,7 @@ fn main(
         for (var j = lane_index; j < DEPTH * A_VECTORS; j += LANES) {
             let at = staged(j, A_VECTORS, A_ALONG_K);
             let k = k0 + at.x;
-            let t = term(i, k);
+            let t = term_at(i, k);
             let m = m0 + 4u * at.y;
             slab[at.x * A_PITCH + at.y] = vec4f(
                 a_or_zero(i, m, k, t, end), a_or_zero(i, m + 1u, k, t, end),
@@ -110,7 +111,7 @@ fn main(
         for (var j = lane_index; j < DEPTH * B_VECTORS; j += LANES) {
             let at = staged(j, B_VECTORS, B_ALONG_K);
             let k = k0 + at.x;
-            let t = term(i, k);
+            let t = term_at(i, k);
             let n = n0 + 4u * at.y;
             slab[B_SLAB + at.x * B_PITCH + at.y] = vec4f(
                 b_or_zero(i, k, t, n, end), b_or_zero(i, k, t, n + 1u, end),

@@ -47,14 +47,14 @@ fn staged(j: u32, extent: u32, along_k: bool) -> vec2u {
 
 fn a_or_zero(i: u32, m: u32, k: u32, end: u32) -> f32 {
     if m < M && k < end {
-        return load_a(i, m, term(i, k));
+        return load_a(i, m, term_at(i, k));
     }
     return 0.0;
 }
 
 fn b_or_zero(i: u32, k: u32, n: u32, end: u32) -> f32 {
     if n < N && k < end {
-        return load_b(i, term(i, k), column(i, n));
+        return load_b(i, term_at(i, k), column_at(i, n));
     }
     return 0.0;
 }

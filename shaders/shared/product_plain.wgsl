@@ -25,9 +25,9 @@ fn main(
     }
     var sum = 0.0;
     let end = depth(i);
-    let column = column(i, n);
+    let column = column_at(i, n);
     for (var k = 0u; k < end; k++) {
-        let term = term(i, k);
+        let term = term_at(i, k);
         sum = fma(load_a(i, m, term), load_b(i, term, column), sum);
     }
     store(i, m, n, sum);

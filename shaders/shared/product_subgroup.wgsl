@@ -18,14 +18,14 @@ override TILES_N: u32 = (N + TILE - 1u) / TILE;
 
 var<workgroup> sums: array<array<vec4f, TILE>, LANES>;
 
-fn a_or_zero(i: u32, m: u32, term: vec4u) -> f32 {
+fn a_or_zero(i: u32, m: u32, term: Term) -> f32 {
     if m < M {
         return load_a(i, m, term);
     }
     return 0.0;
 }
 
-fn b_or_zero(i: u32, term: vec4u, n: u32, column: vec3u) -> f32 {
+fn b_or_zero(i: u32, term: Term, n: u32, column: Column) -> f32 {
     if n < N {
         return load_b(i, term, column);
     }
@@ -62,13 +62,13 @@ fn main(
     var c1: array<vec4f, LANES>;
     var c2: array<vec4f, LANES>;
     var c3: array<vec4f, LANES>;
-    let column0 = column(i, n0);
-    let column1 = column(i, n0 + 1u);
-    let column2 = column(i, n0 + 2u);
-    let column3 = column(i, n0 + 3u);
+    let column0 = column_at(i, n0);
+    let column1 = column_at(i, n0 + 1u);
+    let column2 = column_at(i, n0 + 2u);
+    let column3 = column_at(i, n0 + 3u);
     let end = depth(i);
     for (var k = 0u; k < end; k++) {
-        let t = term(i, k);
+        let t = term_at(i, k);
         let b = vec4f(
             b_or_zero(i, t, n0, column0), b_or_zero(i, t, n0 + 1u, column1),
             b_or_zero(i, t, n0 + 2u, column2), b_or_zero(i, t, n0 + 3u, column3));

@@ -5,26 +5,26 @@
 override T: u32 = 1u;
 override B: u32 = 1u;
 override H: u32 = 1u;
-override REVERSE: u32 = 0u;
+override REVERSE: bool = false;
 override LANES: u32 = 32u;
 
 // The time step of the s-th step of the recurrence.
 fn time(s: u32) -> u32 {
-    return select(s, T - 1u - s, REVERSE != 0u);
+    return select(s, T - 1u - s, REVERSE);
 }
 
 // The indices of the states before and after time step t, and of the initial state, among all T + 1 states in the order
 // of time.
 fn before(t: u32) -> u32 {
-    return t + REVERSE;
+    return select(t, t + 1u, REVERSE);
 }
 
 fn after(t: u32) -> u32 {
-    return t + 1u - REVERSE;
+    return select(t + 1u, t, REVERSE);
 }
 
 fn initial() -> u32 {
-    return REVERSE * T;
+    return select(0u, T, REVERSE);
 }
 
 // The i-th example of a workgroup. Past the end of the batch, the last example again: its value is then stored

@@ -24,7 +24,8 @@ pub fn kinds(rounds: &[(&str, Program)], ceilings: &Ceilings, most: usize) -> Ve
     let mut kinds: BTreeMap<[String; 2], Kind> = BTreeMap::new();
     for (round, program) in rounds {
         for launch in &program.launches {
-            let [kernel, shape] = [launch.kernel.form(), launch.kernel.extents()];
+            let (name, shape) = (launch.kernel.name(), launch.kernel.shape());
+            let kernel = format!("{name} {}", launch.kernel.form()).trim_end().to_string();
             let kind = kinds.entry([kernel.clone(), shape.clone()]).or_insert_with(|| Kind {
                 kernel,
                 shape,

@@ -4,7 +4,7 @@ use super::{inputs::Data, run::Written};
 use crate::{
     graph::Dist,
     kernels::{
-        Adam, Chain, Kernel, NormSums, Reduce, RmsProp, Sequence, Sgd, chain::Code, multiply_add::CHAINS, offsets,
+        Adam, Axis, Chain, Kernel, NormSums, Reduce, RmsProp, Sequence, Sgd, chain::Code, multiply_add::CHAINS, offsets,
     },
 };
 
@@ -124,7 +124,7 @@ fn reduce(k: &Reduce, data: &Data) -> Vec<f64> {
 
 /// The mean is a sum. The variance adds squares of deviations, each rounded twice, from a mean that is off by its own
 /// error, whose square enters.
-fn moments(x: &[f32], outer: &[(usize, usize)], inner: &[(usize, usize)]) -> Bound {
+fn moments(x: &[f32], outer: &[Axis], inner: &[Axis]) -> Bound {
     let members = offsets(inner);
     let count = members.len() as f64;
     let (mut means, mut variances) = (vec![], vec![]);
@@ -255,8 +255,8 @@ pub struct Worst {
 impl Expected {
     /// By the kernel's references on these contents.
     pub fn new(kernel: &Kernel, data: &Data, bound: &Bound) -> Self {
-        let (exact, _) = data.twin64(kernel);
-        let (floats, words) = data.twin32(kernel);
+        let (exact, _) = data.reference64(kernel);
+        let (floats, words) = data.reference32(kernel);
         let scaled =
             |f: &dyn Fn(f64) -> f64, of: &[Vec<f64>]| of.iter().map(|y| y.iter().map(|&y| f(y)).collect()).collect();
         let bounds = match bound {

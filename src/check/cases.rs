@@ -4,7 +4,7 @@ use super::Inputs;
 use crate::{
     graph::{Dist, Field, Real, Reset, numel},
     kernels::{
-        Adam, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
+        Adam, Axis, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
         Index, Kernel, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
         RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, Digit, Instr},
@@ -220,12 +220,9 @@ pub fn geometry((b, c, [h, w], k, [r, s], stride, pad, more): Shape) -> Geometry
     Geometry { b, c, h, w, k, r, s, p: out(h, r, 0), q: out(w, s, 1), stride, pad }
 }
 
-/// Extents and strides.
-pub type Axes = Vec<(usize, usize)>;
-
 /// Extents and strides of the kept and of the reduced axes.
-pub fn axes(shape: &[usize], reduced: &[usize]) -> (Axes, Axes) {
-    let all: Vec<_> = (0..shape.len()).map(|a| (shape[a], numel(&shape[a + 1..]))).collect();
+pub fn axes(shape: &[usize], reduced: &[usize]) -> (Vec<Axis>, Vec<Axis>) {
+    let all: Vec<Axis> = (0..shape.len()).map(|a| Axis { extent: shape[a], stride: numel(&shape[a + 1..]) }).collect();
     let pick =
         |keep: bool| all.iter().enumerate().filter(|(a, _)| reduced.contains(a) != keep).map(|(_, &x)| x).collect();
     (pick(true), pick(false))
@@ -322,7 +319,8 @@ pub fn cases(name: &str) -> Vec<Case> {
         }
         "reduce" => each(REDUCTIONS, |k, (shape, reduced)| {
             let (outer, inner) = axes(shape, reduced);
-            let splits = Reduce::splits_for(outer.iter().map(|a| a.0).product(), inner.iter().map(|a| a.0).product());
+            let splits =
+                Reduce::splits_for(outer.iter().map(|a| a.extent).product(), inner.iter().map(|a| a.extent).product());
             Reduce { max: false, outer, inner, scale: [1.0, -0.25, 1.0 / 3.0][k % 3], splits, chain: product_chain() }
         }),
         "moments" => each(REDUCTIONS, |_, (shape, reduced)| {

@@ -146,7 +146,7 @@ impl Inputs {
     pub fn filled(&self, kernel: &Kernel) -> Data {
         let lens = kernel.buffers();
         let elements = match kernel {
-            Kernel::Reduce(k) => k.outer.iter().chain(&k.inner).map(|axis| axis.0).product(),
+            Kernel::Reduce(k) => k.outer.iter().chain(&k.inner).map(|axis| axis.extent).product(),
             _ => lens.writes.first().copied().unwrap_or(0),
         };
         let operand_lens = kernel.chain().map_or(vec![], |c| c.operand_lens(elements));
@@ -207,12 +207,12 @@ pub struct Data {
 
 impl Data {
     /// Output of the kernel's reference in `f32` for these inputs.
-    pub fn twin32(&self, kernel: &Kernel) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
+    pub fn reference32(&self, kernel: &Kernel) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
         self.reference(kernel, |x| x)
     }
 
     /// Output of the kernel's reference in `f64` for these inputs.
-    pub fn twin64(&self, kernel: &Kernel) -> (Vec<Vec<f64>>, Vec<Vec<u32>>) {
+    pub fn reference64(&self, kernel: &Kernel) -> (Vec<Vec<f64>>, Vec<Vec<u32>>) {
         self.reference(kernel, f64::from)
     }
 

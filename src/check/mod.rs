@@ -49,7 +49,7 @@ pub enum Place<'a> {
 pub fn kernel(place: &Place, name: &str) -> Result<Vec<Checked>> {
     let cases = thinned(of_device(place, name));
     let Place::Gpu { device, pipelines, bodies } = place else {
-        let on_cpu = |case: &Case| against_twin(case, None, |data| on_cpu(&case.kernel, data));
+        let on_cpu = |case: &Case| against_reference(case, None, |data| on_cpu(&case.kernel, data));
         return cases.iter().map(on_cpu).collect();
     };
     let mut launches = vec![];
@@ -63,7 +63,7 @@ pub fn kernel(place: &Place, name: &str) -> Result<Vec<Checked>> {
     pipelines.get(device, &all).ok();
     let on_gpu = |(case, caps): &(&Case, Caps)| {
         let body = is_product(&case.kernel).then_some(caps.product);
-        against_twin(case, body, |data| on_gpu(device, pipelines, caps, &case.kernel, data))
+        against_reference(case, body, |data| on_gpu(device, pipelines, caps, &case.kernel, data))
     };
     launches.iter().map(on_gpu).collect()
 }
@@ -98,13 +98,12 @@ fn is_product(kernel: &Kernel) -> bool {
     matches!(kernel, Kernel::MatMul(_) | Kernel::Conv2d(_) | Kernel::ConvTranspose2d(_) | Kernel::Conv2dFilter(_))
 }
 
-fn against_twin(case: &Case, body: Option<Body>, run: impl FnOnce(&Data) -> Result<Written>) -> Result<Checked> {
+fn against_reference(case: &Case, body: Option<Body>, run: impl FnOnce(&Data) -> Result<Written>) -> Result<Checked> {
     let (kernel, data) = (&case.kernel, case.inputs.filled(&case.kernel));
     let half = matches!(body, Some(Body::Matrix(matrix)) if matrix.is_half());
-    let form = kernel.form();
     let mut checked = Checked {
         kernel: kernel.name().into(),
-        shape: format!("{} {}", form.trim_start_matches(kernel.name()), kernel.extents()).trim().into(),
+        shape: format!("{} {}", kernel.form(), kernel.shape()).trim().into(),
         body: body.map(|body| format!("{body:?}").to_lowercase()),
         ratio: None,
         failure: None,

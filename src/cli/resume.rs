@@ -97,7 +97,7 @@ pub fn check_data(checkpoint: &Checkpoint, settings: &Settings, offered: &Offere
 }
 
 /// Restores a session from the run's newest good checkpoint.
-pub fn take_up(resumed: Resumed, changed: Option<String>, session: &mut Session) -> Result<Run> {
+pub fn resume(resumed: Resumed, changed: Option<String>, session: &mut Session) -> Result<Run> {
     let Resumed { mut run, from, .. } = resumed;
     let Some((path, checkpoint)) = from else {
         tell("no checkpoint yet: starting anew");

@@ -132,7 +132,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     // Nothing is written before the run is known to fit.
     let run = match resumed {
         Some(resumed) => {
-            let run = resume::take_up(resumed, changed, &mut session)?;
+            let run = resume::resume(resumed, changed, &mut session)?;
             run.save_settings()?;
             run
         }
@@ -160,7 +160,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         kept: since,
         has_warned: false,
     };
-    training.go(&signals)
+    training.run(&signals)
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.
@@ -224,7 +224,7 @@ struct Training {
 }
 
 impl Training {
-    fn go(mut self, signals: &Signals) -> Result<u8> {
+    fn run(mut self, signals: &Signals) -> Result<u8> {
         self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
         self.progress.finish();
         match signals.ended() {
@@ -233,7 +233,7 @@ impl Training {
                 tell(format_args!("stopped at step {step}; go on with: {resumption}"));
                 Ok(status)
             }
-            _ => self.conclude().map(|()| 0),
+            _ => self.finish().map(|()| 0),
         }
     }
 
@@ -271,7 +271,7 @@ impl Training {
             let asked = signals.shows();
             // The checkpoint comes first: it matters more than a picture.
             if due(step, s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
-                self.keep(step == s.steps)?;
+                self.save_checkpoint(step == s.steps)?;
             }
             if due(step, s.sample_every) || asked {
                 self.show();
@@ -281,7 +281,7 @@ impl Training {
             if !rows.is_empty() {
                 self.log(&mut rows);
             }
-            self.keep(true)?;
+            self.save_checkpoint(true)?;
         }
         Ok(())
     }
@@ -329,7 +329,7 @@ impl Training {
     /// Draws a picture of samples. A picture that fails does not end the run.
     fn show(&mut self) {
         let (keep, every) = (self.settings.keep_samples, self.settings.sample_every);
-        if let Err(error) = self.draw() {
+        if let Err(error) = self.save_samples() {
             return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
         }
         if keep > 0 {
@@ -343,7 +343,7 @@ impl Training {
         }
     }
 
-    fn draw(&mut self) -> Result<()> {
+    fn save_samples(&mut self) -> Result<()> {
         let samples = self.samples()?;
         let picture = match self.dataset.shape[..] {
             [2] => {
@@ -381,7 +381,7 @@ impl Training {
     }
 
     /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one.
-    fn keep(&mut self, last: bool) -> Result<()> {
+    fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
         let mut checkpoint = self.session.checkpoint()?;
         let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
@@ -396,7 +396,7 @@ impl Training {
         }
     }
 
-    fn conclude(&mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         let step = self.session.step();
         print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
         if let Some(modes) = data::modes(&self.settings.data) {

@@ -27,7 +27,7 @@ use crate::{
     },
     memory,
     program::{self, Content, Launch, Memory as Bytes, Program, Slice},
-    runner::{ProgramId, Runner},
+    runner::{Meter, ProgramId, Runner, Tuning},
 };
 use products::{Matmul, Scratch};
 use reduce::with_registers;
@@ -290,12 +290,6 @@ impl Runner for Cpu {
         Ok(())
     }
 
-    fn set_submission_time(&mut self, _: Duration) {}
-
-    fn allow_half(&mut self) -> Result<bool> {
-        Ok(false)
-    }
-
     fn wait(&mut self) -> Result<()> {
         Ok(())
     }
@@ -356,6 +350,21 @@ impl Runner for Cpu {
         Ok((first..end).map(|step| ring[step as usize % rows * columns..][..columns].to_vec()).collect())
     }
 
+    fn main_memory(&self, programs: &[&Program]) -> u64 {
+        let Bytes { states, own, .. } = program::memory(programs.iter().copied());
+        let launches = programs.iter().flat_map(|program| &program.launches);
+        let scratch = launches.map(|launch| working_memory(&launch.kernel)).max().unwrap_or(0);
+        states + own + 4 * scratch as u64
+    }
+
+    fn describe(&self) -> String {
+        format!("cpu, {} threads", rayon::current_num_threads())
+    }
+}
+
+impl Tuning for Cpu {}
+
+impl Meter for Cpu {
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         let Loaded { program, places, .. } = &self.programs[id.0];
         let (launch, places) = (program.launches[launch].clone(), places.clone());
@@ -371,16 +380,5 @@ impl Runner for Cpu {
     fn allocated(&self) -> Option<u64> {
         let floats = self.memory.iter().map(|memory| memory.len()).sum::<usize>() + self.scratch.floats();
         Some(4 * floats as u64)
-    }
-
-    fn main_memory(&self, programs: &[&Program]) -> u64 {
-        let Bytes { states, own, .. } = program::memory(programs.iter().copied());
-        let launches = programs.iter().flat_map(|program| &program.launches);
-        let scratch = launches.map(|launch| working_memory(&launch.kernel)).max().unwrap_or(0);
-        states + own + 4 * scratch as u64
-    }
-
-    fn describe(&self) -> String {
-        format!("cpu, {} threads", rayon::current_num_threads())
     }
 }

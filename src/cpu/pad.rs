@@ -25,7 +25,7 @@ mod tests {
     use crate::kernels::{Io, Spec};
 
     #[test]
-    fn it_agrees_with_the_twin() {
+    fn it_agrees_with_the_reference() {
         for (from, to, before) in [
             (vec![3], vec![7], vec![2]),
             (vec![0, 3], vec![1, 3], vec![1, 0]),

@@ -85,7 +85,7 @@ mod tests {
     };
 
     #[test]
-    fn it_agrees_with_the_twin() {
+    fn it_agrees_with_the_reference() {
         let clock = [5, 6, 7, 0];
         for dist in [Dist::Uniform, Dist::Normal, Dist::Bernoulli(Real::new(0.3))] {
             for len in [1, 4, 255, 257, 3 * TASK + 5] {

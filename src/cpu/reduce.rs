@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::chain::{self, BLOCK, Registers};
-use crate::kernels::{Chain, Moments, NormSums, Reduce};
+use crate::kernels::{Axis, Chain, Moments, NormSums, Reduce, len, offset};
 
 thread_local! {
     static REGISTERS: RefCell<Registers> = RefCell::default();
@@ -17,27 +17,11 @@ pub fn with_registers<R>(f: impl FnOnce(&mut Registers) -> R) -> R {
     REGISTERS.with_borrow_mut(f)
 }
 
-type Dims = [(usize, usize)];
-
-fn numel(dims: &Dims) -> usize {
-    dims.iter().map(|d| d.0).product()
-}
-
-/// Place of the i-th element of dims, in row-major order.
-fn place(dims: &Dims, mut i: usize) -> usize {
-    let mut at = 0;
-    for &(extent, stride) in dims.iter().rev() {
-        at += i % extent * stride;
-        i /= extent;
-    }
-    at
-}
-
-/// Length of the runs of consecutive elements that the last dimension makes, and the dimensions that count the runs.
-fn runs(dims: &Dims) -> (usize, &Dims) {
-    match dims.split_last() {
-        Some((&(extent, 1), rest)) => (extent, rest),
-        _ => (1, dims),
+/// Length of the runs of consecutive elements that the last axis makes, and the axes that count the runs.
+fn runs(axes: &[Axis]) -> (usize, &[Axis]) {
+    match axes.split_last() {
+        Some((&Axis { extent, stride: 1 }, rest)) => (extent, rest),
+        _ => (1, axes),
     }
 }
 
@@ -51,14 +35,14 @@ pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
     let Reduce { max, outer, inner, scale, chain, .. } = kernel;
     let (run, counted) = runs(inner);
     let start = if *max { f32::NEG_INFINITY } else { 0.0 };
-    let columns = outer.last().is_some_and(|d| d.1 == 1) && numel(outer) > 1 && run == 1;
+    let columns = outer.last().is_some_and(|axis| axis.stride == 1) && len(outer) > 1 && run == 1;
     if columns {
         let (width, rows) = runs(outer);
         let add = |y: &mut f32, v: f32| *y = if *max { y.max(v) } else { *y + v };
         y.par_chunks_mut(width).enumerate().for_each(|(row, y)| {
-            let base = place(rows, row);
+            let base = offset(rows, row);
             y.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, y)| {
-                let (first, count, width) = (base + chunk * COLUMNS, numel(inner), y.len());
+                let (first, count, width) = (base + chunk * COLUMNS, len(inner), y.len());
                 let part = |lines: Range<usize>, y: &mut [f32]| {
                     y.fill(start);
                     with_registers(|r| {
@@ -66,7 +50,7 @@ pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
                         let block = &mut block[..width];
                         for i in lines {
                             block.fill(0.0);
-                            chain::run(chain, first + place(inner, i), block, operands, r);
+                            chain::run(chain, first + offset(inner, i), block, operands, r);
                             y.iter_mut().zip(&*block).for_each(|(y, v)| add(y, *v));
                         }
                     });
@@ -83,11 +67,11 @@ pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
         return;
     }
     let one = |o: usize| {
-        let base = place(outer, o);
+        let base = offset(outer, o);
         let part = |p: usize| {
             let (first, last) = (p * PART, ((p + 1) * PART).min(run));
-            (0..numel(counted))
-                .map(|c| fold(chain, base + place(counted, c) + first, last - first, operands, *max))
+            (0..len(counted))
+                .map(|c| fold(chain, base + offset(counted, c) + first, last - first, operands, *max))
                 .fold(start as f64, |a, b| if *max { a.max(b) } else { a + b })
         };
         let parts = run.div_ceil(PART);
@@ -203,11 +187,11 @@ const LANES: usize = 16;
 
 pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
     let (run, counted) = runs(&kernel.inner);
-    let (count, outs) = (numel(&kernel.inner) as f64, numel(&kernel.outer));
+    let (count, outs) = (len(&kernel.inner) as f64, len(&kernel.outer));
     let (means, variances) = y.split_at_mut(outs);
     means.par_iter_mut().zip(variances).enumerate().for_each(|(o, (mean, variance))| {
-        let base = place(&kernel.outer, o);
-        let runs = || (0..numel(counted)).map(|c| [&x[base + place(counted, c)..][..run]; 2]);
+        let base = offset(&kernel.outer, o);
+        let runs = || (0..len(counted)).map(|c| [&x[base + offset(counted, c)..][..run]; 2]);
         let [total] = sums(runs(), Plain);
         let centre = (total / count) as f32;
         // The rounding error of the first mean is taken out of both results, as in the shader.
@@ -218,12 +202,12 @@ pub fn moments(kernel: &Moments, x: &[f32], y: &mut [f32]) {
 
 pub fn norm_sums(kernel: &NormSums, dy: &[f32], x: &[f32], moments: &[f32], y: &mut [f32]) {
     let (run, counted) = runs(&kernel.inner);
-    let outs = numel(&kernel.outer);
+    let outs = len(&kernel.outer);
     let (plain, weighted) = y.split_at_mut(outs);
     plain.par_iter_mut().zip(weighted).enumerate().for_each(|(o, (plain, weighted))| {
-        let (base, mean, variance) = (place(&kernel.outer, o), moments[o], moments[outs + o]);
-        let at = |c| base + place(counted, c);
-        let runs = (0..numel(counted)).map(|c| [&dy[at(c)..][..run], &x[at(c)..][..run]]);
+        let (base, mean, variance) = (offset(&kernel.outer, o), moments[o], moments[outs + o]);
+        let at = |c| base + offset(counted, c);
+        let runs = (0..len(counted)).map(|c| [&dy[at(c)..][..run], &x[at(c)..][..run]]);
         let [a, b] = sums(runs, Weighted(mean));
         (*plain, *weighted) = (-a as f32, (b * -0.5 / (f64::from(variance) + kernel.eps)) as f32);
     });

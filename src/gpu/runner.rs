@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     kernels::{Body, Clock, Kernel},
     program::{self, BufferId, Content, Launch, Output, Program, Slice},
-    runner::{ProgramId, Runner},
+    runner::{Meter, ProgramId, Runner, Tuning},
 };
 
 /// Submissions that may be in flight at once: one runs while the next is encoded.
@@ -427,6 +427,27 @@ impl Runner for Gpu {
         Ok(self.programs[id.0].ring.as_mut().map(|ring| std::mem::take(&mut ring.read)).unwrap_or_default())
     }
 
+    fn wait(&mut self) -> Result<()> {
+        while !self.in_flight.is_empty() {
+            self.finish_oldest()?;
+        }
+        self.device.health()
+    }
+
+    fn main_memory(&self, programs: &[&Program]) -> u64 {
+        match self.device.info.device_type {
+            DeviceType::Cpu | DeviceType::IntegratedGpu => program::memory(programs.iter().copied()).bytes(),
+            _ => 0,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let info = &self.device.info;
+        format!("{} ({}, {} {})", info.name, info.backend, info.driver, info.driver_info)
+    }
+}
+
+impl Tuning for Gpu {
     fn set_submission_time(&mut self, most: Duration) {
         self.submission_time = most;
     }
@@ -435,14 +456,9 @@ impl Runner for Gpu {
         self.device.caps.product = body::fastest(&self.device, &self.pipelines, &body::bodies(&self.adapter, true))?;
         Ok(matches!(self.device.caps.product, Body::Matrix(matrix) if matrix.is_half()))
     }
+}
 
-    fn wait(&mut self) -> Result<()> {
-        while !self.in_flight.is_empty() {
-            self.finish_oldest()?;
-        }
-        self.device.health()
-    }
-
+impl Meter for Gpu {
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         self.wait()?;
         let command = &self.loaded(id)?.commands[launch];
@@ -463,17 +479,5 @@ impl Runner for Gpu {
 
     fn allocated(&self) -> Option<u64> {
         self.device.raw.generate_allocator_report().map(|report| report.total_allocated_bytes)
-    }
-
-    fn main_memory(&self, programs: &[&Program]) -> u64 {
-        match self.device.info.device_type {
-            DeviceType::Cpu | DeviceType::IntegratedGpu => program::memory(programs.iter().copied()).bytes(),
-            _ => 0,
-        }
-    }
-
-    fn describe(&self) -> String {
-        let info = &self.device.info;
-        format!("{} ({}, {} {})", info.name, info.backend, info.driver, info.driver_info)
     }
 }

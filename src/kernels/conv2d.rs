@@ -9,6 +9,9 @@ use super::{
 };
 use crate::overrides;
 
+/// The WGSL with the extents of a convolution.
+pub(super) const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
+
 /// A convolution with its epilogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2d {
@@ -59,19 +62,41 @@ impl Geometry {
 
     /// Elements of x.
     pub fn x_len(&self) -> usize {
-        self.b * self.c * self.h * self.w
+        self.b * self.image_len()
     }
     /// Elements of w.
     pub fn w_len(&self) -> usize {
-        self.k * self.c * self.r * self.s
+        self.k * self.filter_len()
     }
     /// Elements of y.
     pub fn y_len(&self) -> usize {
-        self.b * self.k * self.p * self.q
+        self.b * self.output_len()
+    }
+    /// Elements of x, w and y.
+    pub fn lens(&self) -> [usize; 3] {
+        [self.x_len(), self.w_len(), self.y_len()]
+    }
+    /// Elements of one image of x.
+    pub fn image_len(&self) -> usize {
+        self.c * self.h * self.w
+    }
+    /// Elements of one image of y.
+    pub fn output_len(&self) -> usize {
+        self.k * self.p * self.q
+    }
+    /// Elements of one filter.
+    pub fn filter_len(&self) -> usize {
+        self.c * self.r * self.s
     }
     /// Multiply-adds of the convolution, including those with padding.
     pub fn macs(&self) -> f64 {
         self.y_len() as f64 * (self.c * self.r * self.s) as f64
+    }
+
+    /// The extents of x and w and the stride, for people.
+    pub(super) fn shape(&self) -> String {
+        let &Self { b, c, h, w, k, r, s, stride: [down, across], .. } = self;
+        format!("{b}x{c}x{h}x{w} {k}x{c}x{r}x{s} /{down}x{across}")
     }
 
     /// Row and column of the element of x under filter tap (r, s) for output (p, q); `None` if it lies outside x.
@@ -112,7 +137,7 @@ impl Conv2d {
 impl Spec for Conv2d {
     const NAME: &'static str = "conv2d";
     const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv2d.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
+        &[include_str!("../../shaders/conv2d.wgsl"), GEOMETRY, include_str!("../../shaders/shared/chain.wgsl")];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;
@@ -153,5 +178,9 @@ impl Spec for Conv2d {
 
     fn obstacle(&self) -> Option<String> {
         self.product().obstacle()
+    }
+
+    fn shape(&self) -> String {
+        self.geometry.shape()
     }
 }

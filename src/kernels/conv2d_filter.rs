@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Buffers, Caps, Cost, Dispatch, Io, MAX_LOOP, Spec,
+    conv2d::GEOMETRY,
     product::{self, Product},
 };
 use crate::overrides;
@@ -49,7 +50,7 @@ impl Conv2dFilter {
 
 impl Spec for Conv2dFilter {
     const NAME: &'static str = "conv2d_filter";
-    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/conv2d_filter.wgsl")];
+    const SOURCES: &'static [&'static str] = &[include_str!("../../shaders/conv2d_filter.wgsl"), GEOMETRY];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;
@@ -86,5 +87,9 @@ impl Spec for Conv2dFilter {
 
     fn obstacle(&self) -> Option<String> {
         self.product().obstacle()
+    }
+
+    fn shape(&self) -> String {
+        self.geometry.shape()
     }
 }

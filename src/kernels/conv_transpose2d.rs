@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Buffers, Caps, Chain, Cost, Dispatch, Io, Spec,
+    conv2d::GEOMETRY,
     product::{self, Product},
 };
 
@@ -36,8 +37,11 @@ impl ConvTranspose2d {
 
 impl Spec for ConvTranspose2d {
     const NAME: &'static str = "conv_transpose2d";
-    const SOURCES: &'static [&'static str] =
-        &[include_str!("../../shaders/conv_transpose2d.wgsl"), include_str!("../../shaders/shared/chain.wgsl")];
+    const SOURCES: &'static [&'static str] = &[
+        include_str!("../../shaders/conv_transpose2d.wgsl"),
+        GEOMETRY,
+        include_str!("../../shaders/shared/chain.wgsl"),
+    ];
 
     fn buffers(&self) -> Buffers {
         let g = &self.geometry;
@@ -81,5 +85,9 @@ impl Spec for ConvTranspose2d {
 
     fn obstacle(&self) -> Option<String> {
         self.product().obstacle()
+    }
+
+    fn shape(&self) -> String {
+        self.geometry.shape()
     }
 }

@@ -46,4 +46,8 @@ impl Spec for CrossEntropy {
     fn obstacle(&self) -> Option<String> {
         row_obstacle(self.cols)
     }
+
+    fn shape(&self) -> String {
+        format!("{}x{}", self.rows, self.cols)
+    }
 }

@@ -57,4 +57,8 @@ impl Spec for Finite {
     fn cost(&self) -> Cost {
         Cost { flops: 0.0, bytes: 4.0 * (self.len + 2 * self.len.div_ceil(SPAN)) as f64 }
     }
+
+    fn shape(&self) -> String {
+        self.len.to_string()
+    }
 }

@@ -1,12 +1,25 @@
 //! The body of reductions: the dispatch of `shaders/shared/fold.wgsl`, and the loops of the references.
 
 use num_traits::Float;
+use serde::{Deserialize, Serialize};
 
 use super::{Caps, Dispatch, MAX_ELEMENTS, MAX_LOOP};
 use crate::overrides;
 
-/// (extent, stride) of each axis, outermost first.
-pub type Axes = [(usize, usize)];
+/// One of the axes along which elements of a tensor are counted, outermost axis first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Axis {
+    /// Number of elements along it.
+    pub extent: usize,
+    /// Distance between neighbours along it, in elements of the full tensor.
+    pub stride: usize,
+}
+
+impl From<(usize, usize)> for Axis {
+    fn from((extent, stride): (usize, usize)) -> Self {
+        Self { extent, stride }
+    }
+}
 
 /// Lanes of a workgroup.
 const SIZE: usize = 256;
@@ -24,15 +37,30 @@ struct Tile {
 }
 
 /// Number of elements of the axes.
-pub fn len(axes: &Axes) -> usize {
-    axes.iter().map(|a| a.0).product()
+pub fn len(axes: &[Axis]) -> usize {
+    axes.iter().map(|a| a.extent).product()
+}
+
+/// The shape of a reduction for people: the number of results and of elements in each.
+pub fn shape(outer: &[Axis], inner: &[Axis]) -> String {
+    format!("{} of {}", len(outer), len(inner))
 }
 
 /// Offset of each element.
-pub fn offsets(axes: &Axes) -> Vec<usize> {
-    axes.iter().fold(vec![0], |at, &(extent, stride)| {
+pub fn offsets(axes: &[Axis]) -> Vec<usize> {
+    axes.iter().fold(vec![0], |at, &Axis { extent, stride }| {
         at.iter().flat_map(|a| (0..extent).map(move |i| a + i * stride)).collect()
     })
+}
+
+/// Offset of the i-th element.
+pub fn offset(axes: &[Axis], mut i: usize) -> usize {
+    let mut at = 0;
+    for axis in axes.iter().rev() {
+        at += i % axis.extent * axis.stride;
+        i /= axis.extent;
+    }
+    at
 }
 
 /// The sum of the terms, in blocks of 512: the bound of its rounding error is far below that of one long sum.
@@ -45,8 +73,9 @@ impl Tile {
     /// Lanes run along the axes with the smallest stride, so that neighbouring lanes read neighbours. Along i, there is
     /// about one lane for four elements, up to the whole workgroup. Along o, a tile is up to 32 outputs wide, or down
     /// to 8 if there would be too few tiles.
-    fn of(outer: &Axes, inner: &Axes, span: usize) -> Self {
-        let smallest = |axes: &Axes| axes.iter().filter(|a| a.0 > 1).map(|a| a.1).min().unwrap_or(usize::MAX);
+    fn of(outer: &[Axis], inner: &[Axis], span: usize) -> Self {
+        let smallest =
+            |axes: &[Axis]| axes.iter().filter(|a| a.extent > 1).map(|a| a.stride).min().unwrap_or(usize::MAX);
         if smallest(inner) <= smallest(outer) {
             let rows = span.div_ceil(4).next_power_of_two().min(SIZE);
             return Self { cols: SIZE / rows, rows, inner_first: true };
@@ -61,9 +90,9 @@ impl Tile {
 }
 
 /// The reason why one launch cannot reduce ranges of `span` inner elements, if there is one.
-pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
+pub fn obstacle(outer: &[Axis], inner: &[Axis], span: usize) -> Option<String> {
     let elements = len(outer) * len(inner);
-    if [outer, inner].iter().any(|axes| axes.iter().filter(|a| a.0 > 1).count() > AXES) {
+    if [outer, inner].iter().any(|axes| axes.iter().filter(|a| a.extent > 1).count() > AXES) {
         return Some(format!(
             "a reduction of {inner:?} for each of {outer:?}, where {AXES} axes of either can be told apart"
         ));
@@ -78,8 +107,8 @@ pub fn obstacle(outer: &Axes, inner: &Axes, span: usize) -> Option<String> {
 
 /// The dispatch of a reduction over `splits` ranges of the inner elements, each `span` long.
 pub fn dispatch(
-    outer: &Axes,
-    inner: &Axes,
+    outer: &[Axis],
+    inner: &[Axis],
     splits: usize,
     span: usize,
     caps: &Caps,
@@ -101,12 +130,12 @@ pub fn dispatch(
 
 /// The pipeline constants of an index: the innermost stride, and for each further axis the number of steps after which
 /// the axis advances (DIV) and the distance of that jump from the end of the axes below (JUMP, a wrapping difference).
-fn digits(name: &str, axes: &Axes, list: &mut Vec<(String, f64)>) {
-    let digits: Vec<_> = axes.iter().rev().filter(|a| a.0 > 1).copied().collect();
-    let Some(&(extent, stride)) = digits.first() else { return };
+fn digits(name: &str, axes: &[Axis], list: &mut Vec<(String, f64)>) {
+    let digits: Vec<_> = axes.iter().rev().filter(|a| a.extent > 1).copied().collect();
+    let Some(&Axis { extent, stride }) = digits.first() else { return };
     list.push((format!("{name}_STRIDE"), stride as f64));
     let (mut div, mut end) = (extent, extent * stride);
-    for (k, &(extent, stride)) in digits.iter().enumerate().skip(1) {
+    for (k, &Axis { extent, stride }) in digits.iter().enumerate().skip(1) {
         list.push((format!("{name}_DIV{k}"), div as f64));
         list.push((format!("{name}_JUMP{k}"), (stride as u32).wrapping_sub(end as u32) as f64));
         (div, end) = (div * extent, extent * stride);
@@ -117,6 +146,10 @@ fn digits(name: &str, axes: &Axes, list: &mut Vec<(String, f64)>) {
 mod tests {
     use super::*;
 
+    fn axes(axes: &[(usize, usize)]) -> Vec<Axis> {
+        axes.iter().map(|&axis| axis.into()).collect()
+    }
+
     /// The index as the shader computes it.
     fn at(list: &[(String, f64)], i: u32) -> u32 {
         let get = |name: &str, default| list.iter().find(|c| c.0 == name).map_or(default, |c| c.1 as u32);
@@ -126,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_index_counts_through_its_axes() {
-        let cases: [&Axes; 8] = [
+        let cases: [&[(usize, usize)]; 8] = [
             &[],
             &[(1, 7)],
             &[(7, 3)],
@@ -136,7 +169,8 @@ mod tests {
             &[(2, 1), (3, 2), (4, 6), (5, 24)],
             &[(3, 60), (1, 9), (4, 15), (5, 3), (2, 1)],
         ];
-        for axes in cases {
+        for axes in cases.map(axes) {
+            let axes = &axes;
             let mut list = vec![];
             digits("I", axes, &mut list);
             let computed: Vec<usize> = (0..len(axes)).map(|i| at(&list, i as u32) as usize).collect();
@@ -147,13 +181,21 @@ mod tests {
     #[test]
     fn tiles_follow_the_smallest_stride() {
         let tile = |cols, rows, inner_first| Tile { cols, rows, inner_first };
-        assert_eq!(Tile::of(&[(64, 1000)], &[(1000, 1)], 1000), tile(1, 256, true), "rows");
-        assert_eq!(Tile::of(&[(4096, 10)], &[(10, 1)], 10), tile(64, 4, true), "short rows");
-        assert_eq!(Tile::of(&[(512, 1)], &[(64, 512)], 64), tile(32, 8, false), "bias gradient");
-        assert_eq!(Tile::of(&[(64, 1024)], &[(32, 65_536), (1024, 1)], 32_768), tile(1, 256, true), "batch norm");
-        assert_eq!(Tile::of(&[(64, 1)], &[(65_536, 64)], 65_536), tile(8, 32, false), "few outputs, long columns");
-        assert_eq!(Tile::of(&[(100_000, 1)], &[(3, 100_000)], 3), tile(64, 4, false), "short columns");
-        assert_eq!(Tile::of(&[], &[(70_000, 1)], 70_000), tile(1, 256, true), "everything");
-        assert_eq!(Tile::of(&[(5, 1)], &[(1, 5)], 1).rows, 1, "nothing to reduce");
+        assert_eq!(Tile::of(&axes(&[(64, 1000)]), &axes(&[(1000, 1)]), 1000), tile(1, 256, true), "rows");
+        assert_eq!(Tile::of(&axes(&[(4096, 10)]), &axes(&[(10, 1)]), 10), tile(64, 4, true), "short rows");
+        assert_eq!(Tile::of(&axes(&[(512, 1)]), &axes(&[(64, 512)]), 64), tile(32, 8, false), "bias gradient");
+        assert_eq!(
+            Tile::of(&axes(&[(64, 1024)]), &axes(&[(32, 65_536), (1024, 1)]), 32_768),
+            tile(1, 256, true),
+            "batch norm"
+        );
+        assert_eq!(
+            Tile::of(&axes(&[(64, 1)]), &axes(&[(65_536, 64)]), 65_536),
+            tile(8, 32, false),
+            "few outputs, long columns"
+        );
+        assert_eq!(Tile::of(&axes(&[(100_000, 1)]), &axes(&[(3, 100_000)]), 3), tile(64, 4, false), "short columns");
+        assert_eq!(Tile::of(&axes(&[]), &axes(&[(70_000, 1)]), 70_000), tile(1, 256, true), "everything");
+        assert_eq!(Tile::of(&axes(&[(5, 1)]), &axes(&[(1, 5)]), 1).rows, 1, "nothing to reduce");
     }
 }

@@ -80,6 +80,10 @@ impl Spec for Gru {
     fn obstacle(&self) -> Option<String> {
         self.sequence.obstacle()
     }
+
+    fn shape(&self) -> String {
+        self.sequence.shape()
+    }
 }
 
 /// The pipeline constant that says where the reset gate acts.

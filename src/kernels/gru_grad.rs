@@ -94,4 +94,8 @@ impl Spec for GruGrad {
     fn obstacle(&self) -> Option<String> {
         self.sequence.obstacle()
     }
+
+    fn shape(&self) -> String {
+        self.sequence.shape()
+    }
 }

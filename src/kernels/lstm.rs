@@ -72,4 +72,8 @@ impl Spec for Lstm {
     fn obstacle(&self) -> Option<String> {
         self.sequence.obstacle()
     }
+
+    fn shape(&self) -> String {
+        self.sequence.shape()
+    }
 }

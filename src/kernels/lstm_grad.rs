@@ -81,4 +81,8 @@ impl Spec for LstmGrad {
     fn obstacle(&self) -> Option<String> {
         self.sequence.obstacle()
     }
+
+    fn shape(&self) -> String {
+        self.sequence.shape()
+    }
 }

@@ -83,4 +83,14 @@ impl Spec for MatMul {
     fn obstacle(&self) -> Option<String> {
         self.product().obstacle()
     }
+
+    fn form(&self) -> String {
+        let transposed = |transposed| if transposed { "T" } else { "" };
+        format!("a{} b{}", transposed(self.a_transposed), transposed(self.b_transposed))
+    }
+
+    fn shape(&self) -> String {
+        let batch = if self.batch > 1 { format!("{} of ", self.batch) } else { String::new() };
+        format!("{batch}{}x{} {}x{}", self.m, self.k, self.k, self.n)
+    }
 }

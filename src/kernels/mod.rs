@@ -12,7 +12,6 @@ pub mod conv2d;
 pub mod conv2d_filter;
 pub mod conv_transpose2d;
 pub mod cross_entropy;
-mod extents;
 pub mod finite;
 mod fold;
 pub mod gather;
@@ -48,7 +47,8 @@ pub use conv2d::{Conv2d, Geometry};
 pub use conv2d_filter::Conv2dFilter;
 pub use cross_entropy::CrossEntropy;
 pub use finite::Finite;
-pub(crate) use fold::offsets;
+pub use fold::Axis;
+pub(crate) use fold::{len, offset, offsets};
 pub use gather::Gather;
 pub use gru::Gru;
 pub use gru_grad::GruGrad;
@@ -193,7 +193,8 @@ pub trait Spec {
     fn buffers(&self) -> Buffers;
     /// Workgroups and pipeline constants of one launch; [`Kernel::dispatch`] adds the function of the chain.
     fn dispatch(&self, caps: &Caps) -> Dispatch;
-    /// Computes the shader's result with plain loops.
+    /// Computes the shader's result with plain loops, in any float type. Recurrent cells have a reference too, although
+    /// `composite` defines them: the bounds of errors come from references, run on magnitudes in f64 and f32.
     fn reference<F: Float>(&self, io: Io<F>);
     /// Arithmetic and minimum memory traffic of one run.
     fn cost(&self) -> Cost;
@@ -204,6 +205,15 @@ pub trait Spec {
     /// The reason why no GPU can run the kernel in one launch, if there is one.
     fn obstacle(&self) -> Option<String> {
         None
+    }
+    /// What distinguishes a form of the kernel in reports, such as the transposed factors of a product.
+    fn form(&self) -> String {
+        String::new()
+    }
+    /// The shape of the kernel's problem, as a short text: by default, the number of elements that it writes.
+    fn shape(&self) -> String {
+        let buffers = self.buffers();
+        buffers.writes.iter().chain(&buffers.words_out).max().map_or(String::new(), usize::to_string)
     }
 }
 
@@ -259,6 +269,14 @@ macro_rules! kernels {
             /// See [`Spec::chain`].
             pub fn chain(&self) -> Option<&Chain> {
                 match self { $(Self::$name(k) => k.chain()),* }
+            }
+            /// See [`Spec::form`].
+            pub fn form(&self) -> String {
+                match self { $(Self::$name(k) => k.form()),* }
+            }
+            /// See [`Spec::shape`].
+            pub fn shape(&self) -> String {
+                match self { $(Self::$name(k) => k.shape()),* }
             }
             /// See [`Spec::obstacle`]; [`Kernel::dispatch`] is for kernels that have none.
             pub fn obstacle(&self) -> Option<String> {

@@ -3,15 +3,15 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
+use super::{Axis, Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
 
 /// Mean and variance over the reduced axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
-    /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
-    pub outer: Vec<(usize, usize)>,
+    /// The kept axes, outermost first: the result's shape.
+    pub outer: Vec<Axis>,
     /// The same of the reduced axes.
-    pub inner: Vec<(usize, usize)>,
+    pub inner: Vec<Axis>,
 }
 
 impl Spec for Moments {
@@ -45,5 +45,9 @@ impl Spec for Moments {
 
     fn obstacle(&self) -> Option<String> {
         fold::obstacle(&self.outer, &self.inner, fold::len(&self.inner))
+    }
+
+    fn shape(&self) -> String {
+        fold::shape(&self.outer, &self.inner)
     }
 }

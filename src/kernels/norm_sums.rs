@@ -5,16 +5,16 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
+use super::{Axis, Buffers, Caps, Cost, Dispatch, Io, Spec, fold, real};
 use crate::overrides;
 
 /// The two sums that the gradient of a normalisation takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NormSums {
-    /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
-    pub outer: Vec<(usize, usize)>,
+    /// The kept axes, outermost first: the result's shape.
+    pub outer: Vec<Axis>,
     /// The same of the reduced axes.
-    pub inner: Vec<(usize, usize)>,
+    pub inner: Vec<Axis>,
     /// Small constant that is added to variances.
     pub eps: f64,
 }
@@ -51,5 +51,9 @@ impl Spec for NormSums {
 
     fn obstacle(&self) -> Option<String> {
         fold::obstacle(&self.outer, &self.inner, fold::len(&self.inner))
+    }
+
+    fn shape(&self) -> String {
+        fold::shape(&self.outer, &self.inner)
     }
 }

@@ -47,4 +47,8 @@ impl Spec for Pointwise {
     fn chain(&self) -> Option<&Chain> {
         Some(&self.chain)
     }
+
+    fn shape(&self) -> String {
+        format!("{}, {} loads, {} operations", self.len, self.chain.loads.len(), self.chain.instrs.len())
+    }
 }

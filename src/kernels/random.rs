@@ -127,6 +127,10 @@ impl Spec for Random {
         let each = if self.dist == Dist::Normal { 26.0 } else { 2.0 };
         Cost { flops: each * self.len as f64, bytes: 4.0 * self.len as f64 }
     }
+
+    fn shape(&self) -> String {
+        format!("{}, {:?}", self.len, self.dist).to_lowercase()
+    }
 }
 
 #[cfg(test)]

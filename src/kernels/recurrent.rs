@@ -26,6 +26,11 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// Steps, examples and units, for people.
+    pub(super) fn shape(&self) -> String {
+        format!("{}x{}x{}", self.steps, self.batch, self.units)
+    }
+
     /// Elements of one state, `[B, H]`.
     pub fn state(&self) -> usize {
         self.batch * self.units

@@ -5,7 +5,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Chain, Cost, Dispatch, Io, MAX_LOOP, Spec, fold, real};
+use super::{Axis, Buffers, Caps, Chain, Cost, Dispatch, Io, MAX_LOOP, Spec, fold, real};
 use crate::overrides;
 
 /// A sum or maximum, with its prologue.
@@ -13,10 +13,10 @@ use crate::overrides;
 pub struct Reduce {
     /// Whether to take the maximum instead of the sum.
     pub max: bool,
-    /// (extent, stride in elements of the full tensor) of the kept axes, outermost first: the result's shape.
-    pub outer: Vec<(usize, usize)>,
+    /// The kept axes, outermost first: the result's shape.
+    pub outer: Vec<Axis>,
     /// (extent, stride) of the reduced axes.
-    pub inner: Vec<(usize, usize)>,
+    pub inner: Vec<Axis>,
     /// Factor of the result.
     pub scale: f32,
     /// Partial results; 1 writes the result itself.
@@ -91,6 +91,10 @@ impl Spec for Reduce {
 
     fn obstacle(&self) -> Option<String> {
         fold::obstacle(&self.outer, &self.inner, self.span())
+    }
+
+    fn shape(&self) -> String {
+        format!("{}, {} loads", fold::shape(&self.outer, &self.inner), self.chain.loads.len())
     }
 }
 

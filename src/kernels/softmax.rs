@@ -47,4 +47,8 @@ impl Spec for Softmax {
     fn obstacle(&self) -> Option<String> {
         row_obstacle(self.cols)
     }
+
+    fn shape(&self) -> String {
+        format!("{}x{}", self.rows, self.cols)
+    }
 }

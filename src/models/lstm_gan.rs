@@ -55,9 +55,9 @@ pub const VARIANT: Variant = Variant {
         Preset::over("default", R3GAN, &[("latent", "4")]),
         // Smooth curves: the generator would first have to learn to ignore noise at every step.
         Preset::over("sines", R3GAN, &[("latent", "0")]),
-        // Mogren 2016, with the settings of the code's documented command. Freezing is the paper's: the code's own never
-        // lets the critic learn once a loss is below 2. Without its pretraining, dropout, weight decay, and dense layer
-        // before the generator's layers; one logit for each step in place of one mean probability.
+        // Mogren 2016, with the settings of the code's documented command. Freezing is the paper's: the code's own
+        // never lets the critic learn once a loss is below 2. Without its pretraining, dropout, weight decay, and dense
+        // layer before the generator's layers; one logit for each step in place of one mean probability.
         Preset::of(
             "c-rnn-gan",
             &[

@@ -48,8 +48,8 @@ pub const VARIANT: Variant = Variant {
             "default",
             &[("net", "conv"), ("width", "32"), ("latent", "32"), ("gamma", "0.01"), ("ema", "0.995")],
         ),
-        // Losses, RMSProp and equilibrium are the paper's (algorithm 1). Its code differs: it weights the real term with
-        // 1/2, all generated ones together with 1/2, and its gamma is 1e-6 on images of 64 pixels.
+        // Losses, RMSProp and equilibrium are the paper's (algorithm 1). Its code differs: there the real term has the
+        // weight 1/2, all generated terms together have 1/2, and gamma is 1e-6 on images of 64 pixels.
         Preset::of(
             "paper",
             &[

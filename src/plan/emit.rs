@@ -266,7 +266,14 @@ impl<'a> Emitter<'a> {
     fn sum_of_partials(&mut self, partial: Place, y: Place, splits: usize, max: bool, scale: f32, label: String) {
         let copy = chain::Instr { code: chain::Code::MulC, a: 1, b: 1, c: 1f32.to_bits() };
         let chain = Chain::new(vec![Index::default()], vec![copy]);
-        let kernel = Reduce { max, outer: vec![(y.len, 1)], inner: vec![(splits, y.len)], scale, splits: 1, chain };
+        let kernel = Reduce {
+            max,
+            outer: vec![(y.len, 1).into()],
+            inner: vec![(splits, y.len).into()],
+            scale,
+            splits: 1,
+            chain,
+        };
         self.push(kernel, vec![y], vec![partial], label);
     }
 
@@ -278,11 +285,11 @@ impl<'a> Emitter<'a> {
             Op::Max(axes) => (axes, true),
             op => unreachable!("not a reduction: {op:?}"),
         };
-        let (outer, inner) = dims(self.t.shape(node.inputs[0]), axes);
+        let (outer, inner) = kept_and_reduced(self.t.shape(node.inputs[0]), axes);
         let group = self.groups[id].clone().expect("every reduction has a prologue");
         let (chain, operands) = self.operands(&group);
         let (y, label) = (self.layout.place(root), self.layout.label(root));
-        let length = inner.iter().map(|d| d.0).product();
+        let length = inner.iter().map(|axis| axis.extent).product();
         let splits = if self.caps.launches_are_expensive { Reduce::splits_for(y.len, length) } else { 1 };
         if splits == 1 {
             self.push(Reduce { max, outer, inner, scale, splits, chain }, vec![y], operands, label);
@@ -305,11 +312,11 @@ impl<'a> Emitter<'a> {
         let shape = self.t.shape(node.inputs[0]);
         let kernel: Kernel = match c {
             Composite::Moments { axes } => {
-                let (outer, inner) = dims(shape, axes);
+                let (outer, inner) = kept_and_reduced(shape, axes);
                 Moments { outer, inner }.into()
             }
             Composite::NormSums { axes, eps } => {
-                let (outer, inner) = dims(shape, axes);
+                let (outer, inner) = kept_and_reduced(shape, axes);
                 NormSums { outer, inner, eps: eps.get() }.into()
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
@@ -396,21 +403,20 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// (extent, stride) of axes, outermost first.
-type Dims = Vec<(usize, usize)>;
-
-/// (extent, stride) of the kept and of the reduced axes, neighbours merged.
-fn dims(shape: &[usize], axes: &[usize]) -> (Dims, Dims) {
+/// The kept and the reduced axes, neighbours merged.
+fn kept_and_reduced(shape: &[usize], axes: &[usize]) -> (Vec<Axis>, Vec<Axis>) {
     let pick = |kept: bool| {
-        let mut list: Vec<(usize, usize)> = vec![];
+        let mut list: Vec<Axis> = vec![];
         for a in (0..shape.len()).filter(|a| axes.contains(a) != kept) {
             let (extent, stride) = (shape[a], numel(&shape[a + 1..]));
             match list.last_mut() {
-                Some(high) if high.1 == extent * stride => *high = (high.0 * extent, stride),
-                _ => list.push((extent, stride)),
+                Some(high) if high.stride == extent * stride => {
+                    *high = Axis { extent: high.extent * extent, stride };
+                }
+                _ => list.push(Axis { extent, stride }),
             }
         }
-        if list.is_empty() { vec![(1, 1)] } else { list }
+        if list.is_empty() { vec![Axis { extent: 1, stride: 1 }] } else { list }
     };
     (pick(true), pick(false))
 }

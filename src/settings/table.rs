@@ -316,8 +316,8 @@ settings! {
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
         /// Weight of the reconstruction error in the decoder's loss
         gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
-        /// Weight of reconstructions, and of samples, in the losses of the game; 0.5: both together count as much as the
-        /// real samples
+        /// Weight of reconstructions, and of samples, in the losses of the game; 0.5: both together count as much as
+        /// the real samples
         fake_weight: f32 = "0.5", Rule::Below(f32::INFINITY);
         /// Cost of the discriminator, in nats, at which it and the decoder are in balance
         equilibrium: f32 = "0.68", Rule::Below(f32::INFINITY);

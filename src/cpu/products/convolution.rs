@@ -13,27 +13,8 @@ use rayon::prelude::*;
 
 /// Minimum number of positions in one product, if there are enough images: enough rows for the GEMM.
 const POSITIONS: usize = 128;
+
 impl Geometry {
-    /// Elements of x, w and y.
-    pub fn lens(&self) -> [usize; 3] {
-        [self.b * self.image_len(), self.k * self.filter_len(), self.b * self.output_len()]
-    }
-
-    /// Elements of one image of x.
-    pub(super) fn image_len(&self) -> usize {
-        self.c * self.h * self.w
-    }
-
-    /// Elements of one image of y.
-    pub(super) fn output_len(&self) -> usize {
-        self.k * self.p * self.q
-    }
-
-    /// Elements of one filter.
-    pub(in crate::cpu) fn filter_len(&self) -> usize {
-        self.c * self.r * self.s
-    }
-
     fn check(&self, x: &[f32], w: &[f32], y: &[f32]) {
         assert_eq!([x.len(), w.len(), y.len()], self.lens(), "{self:?}");
         assert!(self.stride[0] > 0 && self.stride[1] > 0, "{self:?}");

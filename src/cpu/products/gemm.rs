@@ -4,6 +4,7 @@
     reason = "blocks of one matrix are written by several threads, and the GEMM crate takes pointers"
 )]
 
+use gemm_common::Parallelism;
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -79,31 +80,37 @@ impl<'a> Columns<'a> {
         }
         a.assert_holds(m, k);
         b.assert_holds(k, n);
-        let (a_steps, b_steps) = ([a.row as isize, a.col as isize], [b.row as isize, b.col as isize]);
-        let (keep, parallelism) = (if accumulate { 1.0 } else { 0.0 }, gemm::Parallelism::None);
+        let keep = if accumulate { 1.0 } else { 0.0 };
+        // The kernel is fast where the steps between rows of its result are the smaller ones: it computes the transpose
+        // where ours are the larger ones.
+        let row = self.row as isize;
+        let ([m, n], [a, b], [dst_col, dst_row]) = match row > 1 {
+            true => ([n, m], [b.transposed(), a.transposed()], [row, 1]),
+            false => ([m, n], [a, b], [1, row]),
+        };
         // SAFETY: a and b hold every element that is read, as asserted; the block's elements are as in `rows_mut`, and
         // are borrowed mutably, so they overlap neither a nor b.
         unsafe {
-            gemm::gemm(
+            gemm_f32::gemm::f32::get_gemm_fn()(
                 m,
                 n,
                 k,
                 self.first,
-                1,
-                self.row as isize,
+                dst_col,
+                dst_row,
                 accumulate,
                 a.data.as_ptr(),
-                a_steps[1],
-                a_steps[0],
+                a.col as isize,
+                a.row as isize,
                 b.data.as_ptr(),
-                b_steps[1],
-                b_steps[0],
+                b.col as isize,
+                b.row as isize,
                 keep,
-                1.0f32,
+                1.0,
                 false,
                 false,
                 false,
-                parallelism,
+                Parallelism::None,
             );
         }
     }
