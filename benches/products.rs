@@ -74,7 +74,7 @@ impl Bench {
         let (mut x, mut w, mut y) = (numbers(m * k), numbers(k * n), numbers(m * n));
         let (flops, name) = (2 * m * k * n, format!("matmul {m}x{k}x{n}"));
         self.time(&format!("{name} NN"), flops, |scratch| {
-            matmul(&Matmul::new(m, k, n), &x, &w, &mut y, scratch, nothing)
+            matmul(&Matmul::new(m, k, n), &x, &w, &mut y, scratch, nothing);
         });
         let shape = Matmul::new(m, n, k).transposed_b();
         self.time(&format!("{name} NT"), flops, |scratch| matmul(&shape, &y, &w, &mut x, scratch, nothing));

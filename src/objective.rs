@@ -4,37 +4,47 @@
 use crate::{
     grad::grad,
     graph::{Dist, Var},
-    settings::Objective,
+    settings::{Objective, Settings},
 };
 
 /// The discriminator's loss on logits of real and of generated samples. `smooth` lowers the target of real samples by
 /// this much (Salimans et al. 2016, section 3.4), for the objectives that have targets.
 pub fn d_loss<'g>(objective: Objective, real: Var<'g>, fake: Var<'g>, smooth: f64) -> Var<'g> {
-    let each = match objective {
-        // Goodfellow et al. 2014, section 3; the two differ in the generator's loss.
-        Objective::Minimax | Objective::NonSaturating => (real * -1.0).softplus() + real * smooth + fake.softplus(),
-        // Mao et al. 2017, equation 9.
-        Objective::Lsgan => ((real - (1.0 - smooth)).square() + fake.square()) * 0.5,
-        // Arjovsky et al. 2017, equation 2.
-        Objective::Wgan => fake - real,
-        // Lim and Ye 2017; Miyato et al. 2018, equation 16.
-        Objective::Hinge => (1.0 - real).relu() + (fake + 1.0).relu(),
+    let each = match (terms_of_real(objective, real, smooth), terms_of_fake(objective, fake)) {
+        (Some(real), Some(fake)) => real + fake,
         // RpGAN: Jolicoeur-Martineau 2019; paired by position as in R3GAN (Huang et al. 2024).
-        Objective::Relativistic => (fake - real).softplus(),
+        _ => (fake - real).softplus(),
     };
     each.mean_all()
 }
 
 /// The part of [`d_loss`] that generated samples cause; the relativistic loss has no such part.
 pub fn d_loss_on_fake(objective: Objective, fake: Var) -> Option<Var> {
-    let each = match objective {
+    Some(terms_of_fake(objective, fake)?.mean_all())
+}
+
+fn terms_of_real(objective: Objective, real: Var, smooth: f64) -> Option<Var> {
+    Some(match objective {
+        // Goodfellow et al. 2014, section 3; the two differ in the generator's loss.
+        Objective::Minimax | Objective::NonSaturating => (real * -1.0).softplus() + real * smooth,
+        // Mao et al. 2017, equation 9.
+        Objective::Lsgan => (real - (1.0 - smooth)).square() * 0.5,
+        // Arjovsky et al. 2017, equation 2.
+        Objective::Wgan => -real,
+        // Lim and Ye 2017; Miyato et al. 2018, equation 16.
+        Objective::Hinge => (1.0 - real).relu(),
+        Objective::Relativistic => return None,
+    })
+}
+
+fn terms_of_fake(objective: Objective, fake: Var) -> Option<Var> {
+    Some(match objective {
         Objective::Minimax | Objective::NonSaturating => fake.softplus(),
         Objective::Lsgan => fake.square() * 0.5,
         Objective::Wgan => fake,
         Objective::Hinge => (fake + 1.0).relu(),
         Objective::Relativistic => return None,
-    };
-    Some(each.mean_all())
+    })
 }
 
 /// The generator's loss; only the relativistic loss uses the logits of real samples.
@@ -46,6 +56,26 @@ pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> Var<'g>, fake: Va
         Objective::Wgan | Objective::Hinge => -fake.mean_all(),
         Objective::Relativistic => (real() - fake).softplus().mean_all(),
     }
+}
+
+/// The critic's loss on logits of real and generated samples, with its penalties.
+pub fn critic_loss<'g>(
+    s: &Settings,
+    judge: impl Fn(Var<'g>) -> Var<'g>,
+    [real, fake]: [Var<'g>; 2],
+    [on_real, on_fake]: [Var<'g>; 2],
+) -> Var<'g> {
+    let mut loss = d_loss(s.objective, on_real, on_fake, s.smooth.into());
+    if s.r1 > 0.0 {
+        loss = loss + zero_centred(on_real, real, s.pack) * f64::from(s.r1);
+    }
+    if s.r2 > 0.0 {
+        loss = loss + zero_centred(on_fake, fake, s.pack) * f64::from(s.r2);
+    }
+    if s.gp > 0.0 {
+        loss = loss + one_centred(judge, [real, fake], s.pack) * f64::from(s.gp);
+    }
+    loss
 }
 
 /// Mean absolute difference between the means of two batches, plus that between their deviations, value by value (Yoon

@@ -241,6 +241,10 @@ impl fmt::Display for Program {
             if !s.operands.is_empty() {
                 write!(f, " | {}", list(&s.operands))?;
             }
+            let chain = s.kernel.chain().map_or(&[][..], |chain| &chain.instrs);
+            for (k, instr) in chain.iter().enumerate() {
+                write!(f, "{}{}", if k == 0 { "  " } else { ", " }, format!("{:?}", instr.code).to_lowercase())?;
+            }
             writeln!(f)?;
         }
         Ok(())

@@ -109,7 +109,7 @@ impl Reference {
                 indices(shape).map(source).collect()
             }
             Op::Contract { form, role } => contract(*form, *role, [x(0), x(1)], [&shape_of(0), &shape_of(1)], shape),
-            Op::Composite(c) => self.composite(c, node, graph, values),
+            Op::Composite(c) => Self::composite(c, node, graph, values),
             Op::Pack { group } => {
                 let g = &graph.groups()[*group];
                 let mut y = vec![0.0; g.len];
@@ -134,13 +134,13 @@ impl Reference {
     }
 
     /// Evaluates a composite by its definition, in a graph of its own.
-    fn composite(&self, c: &Composite, node: &Node, graph: &Graph, values: &[Vec<f64>]) -> Vec<f64> {
+    fn composite(c: &Composite, node: &Node, graph: &Graph, values: &[Vec<f64>]) -> Vec<f64> {
         let inner = Graph::new();
         let names: Vec<String> = (0..node.inputs.len()).map(|i| i.to_string()).collect();
         let inputs: Vec<Var> =
             names.iter().zip(&node.inputs).map(|(n, &i)| inner.input(n, &graph.at(i).shape())).collect();
         let contents = names.iter().zip(&node.inputs).map(|(n, &i)| (n.clone(), values[i].clone())).collect();
-        Reference { inputs: contents, ..Default::default() }.value(c.define(&inputs))
+        Self { inputs: contents, ..Default::default() }.value(c.define(&inputs))
     }
 
     fn update(&mut self, group: &str, optimizer: Optimizer, reads: Vec<&[f64]>) {

@@ -248,7 +248,7 @@ impl Written {
             match is_whole {
                 Some(false) => notes.push(format!("`{name}` was changed by hand, and is taken as it is now")),
                 None if step > 0 => {
-                    notes.push("the checkpoint is of an earlier version, which did not keep settings".into())
+                    notes.push("the checkpoint is of an earlier version, which did not keep settings".into());
                 }
                 None if !layer.has(LAST) => {
                     return Err(Error::usage(format!("`{name}` is cut short: start a new run")));

@@ -99,3 +99,37 @@ fn exceptions_have_reasons() {
         assert!(lock.contains(&format!("name = \"{package}\"")), "{package} has gone, and its exception can");
     }
 }
+
+/// Every dependency is named somewhere in the code that may use it.
+#[test]
+fn every_dependency_is_used() {
+    let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let of = |table: &toml::Table, key: &str| -> Vec<String> {
+        table.get(key).and_then(|list| list.as_table()).into_iter().flat_map(|list| list.keys().cloned()).collect()
+    };
+    let mut linked = of(&manifest, "dependencies");
+    let targets = manifest["target"].as_table().unwrap().values();
+    linked.extend(targets.flat_map(|target| of(target.as_table().unwrap(), "dependencies")));
+    let source = text_below("src");
+    let tests = ["tests", "benches", "examples"].map(text_below).concat();
+    for (names, text) in [(linked, &source), (of(&manifest, "dev-dependencies"), &tests)] {
+        assert!(!names.is_empty());
+        for name in names {
+            let module = name.replace('-', "_");
+            let used = [format!("{module}::"), format!("use {module}"), format!("{module}::{{")];
+            assert!(used.iter().any(|form| text.contains(form.as_str())), "nothing uses {name}");
+        }
+    }
+}
+
+/// The Rust code of a folder.
+fn text_below(folder: &str) -> String {
+    let paths = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => text_below(&path.strip_prefix(root()).unwrap().to_string_lossy()),
+            false if path.extension().is_some_and(|ending| ending == "rs") => fs::read_to_string(path).unwrap(),
+            false => String::new(),
+        })
+        .collect()
+}

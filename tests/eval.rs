@@ -68,7 +68,7 @@ fn assert_refused<T>(result: Result<T>, part: &str) {
     match result {
         Err(error) => {
             let sentence = error.to_string();
-            assert!(sentence.contains(part) && !sentence.contains('\n'), "{sentence}")
+            assert!(sentence.contains(part) && !sentence.contains('\n'), "{sentence}");
         }
         Ok(_) => panic!("nothing was refused"),
     }

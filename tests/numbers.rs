@@ -12,7 +12,7 @@ use saddle::{
     grad::grad,
     graph::{Graph, Map, Real, Var},
     kernels::{Caps, chain::Code},
-    models::parts::game::critic_loss,
+    objective::critic_loss,
     plan::plan,
     reference::Reference,
     runner::Runner,

@@ -87,6 +87,12 @@ fn the_network_that_is_ahead_freezes() {
     assert_eq!(counts(&["freeze=0.99", "lr_g=0", "lr_d=0.0001"]), [4.0, 0.0]);
     let [d, g] = counts(&["freeze=0.99", "lr_g=0.0001"]);
     assert!(d == 4.0 && g < 4.0, "{d} {g}");
+    // A critic that learns in great steps from a generator that stays.
+    let ahead = ["freeze=0.99", "optimizer_d=sgd", "lr_d=0.5", "lr_g=0"];
+    let start = after(&small(&[&GAN[..], &ahead].concat()), Device::Cpu, 3);
+    let end = after(&small(&[&GAN[..], &ahead].concat()), Device::Cpu, 6);
+    assert_eq!(state(&start, "d"), state(&end, "d"), "the critic did not wait");
+    assert_eq!(counts(&["freeze=0.1", "critic_steps=3"]), [12.0, 4.0]);
 }
 
 /// TimeGAN's game has solvers of its own; its embedder and supervisor had others before.
@@ -122,6 +128,9 @@ fn counts_are_derived_for_earlier_checkpoints() {
         &["variant=vae-gan", "width=4", "pretrain=2"],
         &["variant=ae-gan", "width=4", "pretrain=2"],
         &["variant=gan", "hidden_g=8", "hidden_d=8", "optimizer=sgd"],
+        &["variant=gan", "hidden_g=8", "hidden_d=8", "optimizer_d=sgd"],
+        &["variant=lstm-gan", "preset=timegan", "units=3", "latent=2", "pretrain=3"],
+        &["variant=lstm-gan", "preset=timegan", "units=3", "latent=2", "pretrain=3", "optimizer=rmsprop"],
     ] {
         let s = small(assignments);
         let (now, model) = (after(&s, Device::Cpu, 5), model(&s, &suited(&s, SIDE)));

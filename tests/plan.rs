@@ -21,9 +21,13 @@ fn noise(n: usize, seed: u32) -> Vec<f32> {
 
 /// Plans for both kinds of runner, runs on the CPU with all inputs and states random, compares every output and state.
 fn agrees(graph: &Graph, rounds: usize, tolerance: f64) {
-    for wide in [false, true] {
-        let program =
-            plan(graph, &Caps { launches_are_expensive: wide, runs_shaders: wide, ..Cpu::caps() }, None).unwrap();
+    for gpu in [false, true] {
+        let program = plan(
+            graph,
+            &Caps { needs_many_workgroups: gpu, launches_are_expensive: gpu, runs_shaders: gpu, ..Cpu::caps() },
+            None,
+        )
+        .unwrap();
         let (mut cpu, clock) = (Cpu::new(), Clock { step: 0, seed: 7 });
         cpu.set_clock(clock).unwrap();
         let id = cpu.load(&program).unwrap();
@@ -435,6 +439,15 @@ fn what_outgrows_a_device_is_refused_by_name() {
     refused(&Caps { max_groups: 3, ..large }, None, &["(pointwise): 12 workgroups, where this adapter runs 9"], |g| {
         g.output("y", g.input("x", &[10 * 256]).exp());
     });
+}
+
+/// A constant above the largest f32 has no literal in WGSL.
+#[test]
+fn a_constant_that_no_shader_can_hold_is_refused() {
+    let graph = Graph::build(|g| g.output("y", g.input("x", &[3]) * 1e300));
+    let said = plan(&graph, &Caps::default(), None).unwrap_err().to_string();
+    assert!(said.contains("has the constant inf"), "{said}");
+    assert!(plan(&graph, &Cpu::caps(), None).is_ok());
 }
 
 /// Two biases of one sum have the same gradient tensor, and one value can be recorded under two names.

@@ -22,13 +22,14 @@ use naga::{
 };
 use rayon::prelude::*;
 use saddle::{
+    check::cases::CODES,
     engine::Plans,
     graph::{Dist, Field, Real, Reset},
     kernels::{
         Adam, Axis, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Dispatch, Finite, Gather,
         Geometry, Gru, GruGrad, Index, Kernel, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
         NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
-        chain::{Code, DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
+        chain::{DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
         gather::DataLayout,
         recurrent,
     },
@@ -43,11 +44,15 @@ const STORAGE_BUFFERS: usize = 8;
 /// Workgroup memory of adapters that have matrix units.
 const MATRIX_MEMORY: u32 = 32 << 10;
 
-/// A chain that uses every pipeline constant of chain.wgsl.
+/// A chain as long as there are, with every function and with immediates of all forms.
 fn full_chain() -> Chain {
     let digits = |j: usize| (0..DIGITS).map(|d| Digit { div: 1 + d, extent: 2, stride: 1 + j }).collect();
     let load = |j: usize| Load { operand: j % OPERANDS, index: Index { offset: j, digits: Some(digits(j)) } };
-    let instr = |k: usize| Instr { code: Code::Add, a: k, b: k + 1, c: 1f32.to_bits() };
+    let immediates = [1.0, -1.5, -0.0, 1e-10, 3e38, 0.2];
+    let instr = |k: usize| {
+        let (code, c) = (CODES[k % CODES.len()].0, immediates[k % immediates.len()]);
+        Instr { code, a: k, b: k + 1, c: f32::to_bits(c) }
+    };
     Chain { loads: (0..LOADS).map(load).collect(), instrs: (0..LENGTH).map(instr).collect() }
 }
 

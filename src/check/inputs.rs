@@ -50,8 +50,7 @@ impl Inputs {
             random.clone().reads(reads).writes(writes)
         };
         match kernel {
-            // The first update, or a later one.
-            // A rate, and the number of the update.
+            // The rate, and the number of the update.
             Kernel::Adam(_) => optimiser(2, &[2e-4, [1.0, 2.0, 11.0, 1001.0, 1e5, 2f32.powi(24)][seed as usize % 6]]),
             Kernel::Sgd(_) => optimiser(2, &[0.01]),
             Kernel::RmsProp(_) => optimiser(1, &[0.001]),

@@ -110,9 +110,9 @@ pub struct TrainArgs {
     /// Print the settings, parameters, memory and FLOPs of the run, without training
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the program that would run, without training
-    #[arg(long)]
-    pub explain: bool,
+    /// Print the program that would run, or the WGSL of one of its launches, without training
+    #[arg(long, value_name = "LAUNCH", num_args = 0..=1, require_equals = true)]
+    pub explain: Option<Option<usize>>,
 }
 
 impl TrainArgs {

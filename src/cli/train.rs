@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result, escaped},
     files::tidy_cache,
     graph::numel,
+    kernels::Caps,
     memory::mib,
     models::{self, Model},
     origin::{self, FOLDER, Origin},
@@ -43,6 +44,30 @@ const SLICE: Duration = Duration::from_millis(250);
 /// cost.
 const SNAPSHOT: Duration = Duration::from_secs(300);
 
+/// Prints the programs, or the WGSL of launch number `launch` of each.
+fn explain(plans: &Plans, launch: Option<usize>, caps: &Caps, half: bool) -> Result<()> {
+    let Some(n) = launch else {
+        return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));
+    };
+    if !caps.runs_shaders {
+        return Err(Error::usage(format!("--explain={n}: the CPU runner runs no WGSL; choose a GPU with --adapter")));
+    }
+    if half {
+        tell(
+            "the products are shown in single precision: which body is the fastest in half precision is measured later",
+        );
+    }
+    let most = plans.0.iter().map(|(_, program)| program.launches.len()).max().unwrap_or(0);
+    if n >= most {
+        return Err(Error::usage(format!("--explain={n}: the launches have the numbers 0 to {}", most - 1)));
+    }
+    for (name, program) in plans.0.iter().filter(|(_, program)| n < program.launches.len()) {
+        let launch = &program.launches[n];
+        print(format!("// {name}, launch {n}: {}\n{}", launch.label, launch.kernel.wgsl(caps)))?;
+    }
+    Ok(())
+}
+
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
     let signals = Signals::watch()?;
@@ -55,7 +80,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
             Settings::resolve(&models::menu(), &layers)?
         }
     };
-    if resumed.is_none() && !args.dry_run && !args.explain {
+    if resumed.is_none() && !args.dry_run && args.explain.is_none() {
         Run::check(args.out.as_deref())?;
     }
     let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
@@ -103,8 +128,8 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         Some(resumed) => with_way_back(error, &resumed.run),
         None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
-    if args.explain {
-        plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")))?;
+    if let Some(launch) = args.explain {
+        explain(&plans, launch, &caps, settings.half)?;
         return Ok(0);
     }
     if args.dry_run {
@@ -112,8 +137,8 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         return Ok(0);
     }
     if let Some((path, checkpoint)) = resumed.as_mut().and_then(|resumed| resumed.from.as_mut()) {
-        session::upgrade(checkpoint, &model)?;
-        session::check_states(checkpoint, &plans).map_err(|e| e.at(&path.display().to_string()))?;
+        let fits = session::upgrade(checkpoint, &model).and_then(|()| session::check_states(checkpoint, &plans));
+        fits.map_err(|e| e.at(&path.display().to_string()))?;
     }
     if settings.half && !runner.allow_half()? {
         tell("half: products stay in single precision, which is as fast or faster on this device");

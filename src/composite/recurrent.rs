@@ -49,12 +49,12 @@ impl Tape {
     }
 
     /// The states before each step, `[T, B, H]`.
-    fn befores<'g>(&self, tape: Var<'g>, n: usize) -> Var<'g> {
+    fn states_before<'g>(&self, tape: Var<'g>, n: usize) -> Var<'g> {
         self.states(tape, n, self.before(0), self.steps)
     }
 
     /// The states after each step, `[T, B, H]`.
-    fn afters<'g>(&self, tape: Var<'g>, n: usize) -> Var<'g> {
+    fn states_after<'g>(&self, tape: Var<'g>, n: usize) -> Var<'g> {
         self.states(tape, n, self.after(0), self.steps)
     }
 
@@ -65,9 +65,9 @@ impl Tape {
 
     /// Turns cotangents `[T B, H]` of the states before each step into those of the states after each step `[T, B, H]`
     /// and of the initial state `[B, H]`.
-    fn spread<'g>(&self, befores: Var<'g>) -> [Var<'g>; 2] {
+    fn spread<'g>(&self, before: Var<'g>) -> [Var<'g>; 2] {
         let Self { steps, batch, width, .. } = *self;
-        let all = befores.reshape(&[steps, batch, width]).pad(&[self.before(0), 0, 0], &[steps + 1, batch, width]);
+        let all = before.reshape(&[steps, batch, width]).pad(&[self.before(0), 0, 0], &[steps + 1, batch, width]);
         let part = |place: usize, count: usize| all.slice(&[place, 0, 0], &[count, batch, width]);
         [part(self.after(0), steps), part(self.first(), 1).reshape(&[batch, width])]
     }
@@ -183,12 +183,12 @@ pub(super) fn lstm_vjp<'g>(reverse: bool, x: &[Var<'g>], y: Var<'g>, dy: Var<'g>
     let [i, f, g, o] = [0, 1, 2, 3].map(|gate| blocks(values, gate, 1, tape.width));
     let own = tape.gates(dy, 2, 4) * Var::joined(&[slope(i), slope(f), 1.0 - g.square(), slope(o)], 2);
     let [after, initial] = tape.spread(rows(own).matmul(transposed));
-    let inputs = [values, cs, transposed, mask, tape.afters(dy, 0) + after, tape.afters(dy, 1)];
+    let inputs = [values, cs, transposed, mask, tape.states_after(dy, 0) + after, tape.states_after(dy, 1)];
     let all = y.graph().composite(Composite::LstmGrad { reverse }, &inputs);
     let da = part(all, 0, &gates.shape()) + own;
     let dh0 = part(all, gates.len(), &h0.shape()) + tape.initial(dy, 0) + initial;
     let dc0 = part(all, gates.len() + h0.len(), &c0.shape()) + tape.initial(dy, 1);
-    vec![da, rows(tape.befores(y, 0)).transpose().matmul(rows(da)), dh0, dc0, mask * 0.0]
+    vec![da, rows(tape.states_before(y, 0)).transpose().matmul(rows(da)), dh0, dc0, mask * 0.0]
 }
 
 /// See [`Composite::Gru`].
@@ -250,7 +250,7 @@ pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[Var<'g>], y: Var<'g>
     let tape = Tape::new(gates, h0.dim(1), reverse);
     let (values, hs, transposed) = (tape.gates(y, 1, 4), tape.states(y, 0, 0, tape.steps + 1), weight.transpose());
     let [r, z, n, u] = [0, 1, 2, 3].map(|gate| blocks(values, gate, 1, tape.width));
-    let h = tape.befores(y, 0);
+    let h = tape.states_before(y, 0);
     // Cotangents of the gate values themselves; they are zero except in gradients of gradients.
     let [dr, dz, dn, du] = [0, 1, 2, 3].map(|gate| blocks(tape.gates(dy, 1, 4), gate, 1, tape.width));
     let to_h = |da: Var<'g>, first: usize| rows(da).matmul(rows_of(transposed, first * tape.width, da.dim(2)));
@@ -268,7 +268,7 @@ pub(super) fn gru_vjp<'g>(reverse: bool, reset: Reset, x: &[Var<'g>], y: Var<'g>
     };
     let own_rz = (dr * slope(r)).concat(dz * slope(z), 2);
     let [after, initial] = tape.spread(rows(dh) + to_h(own_rz, 0));
-    let inputs = [values, hs, transposed, mask, tape.afters(dy, 0) + after];
+    let inputs = [values, hs, transposed, mask, tape.states_after(dy, 0) + after];
     let all = y.graph().composite(Composite::GruGrad { reverse, reset }, &inputs);
     let da = part(all, 0, &gates.shape());
     let da_n = blocks(da, 2, 1, tape.width);
@@ -300,7 +300,7 @@ impl Graph {
         assert_eq!(h0.shape(), c0.shape(), "lstm: h0 and c0 differ in shape");
         let tape = Tape::new(gates, h0.dim(1), reverse);
         let y = self.composite(Composite::Lstm { reverse }, &[gates, weight, h0, c0, mask]);
-        [0, 1].map(|n| tape.afters(y, n))
+        [0, 1].map(|n| tape.states_after(y, n))
     }
 
     /// h `[T, B, H]` after each step of a GRU (Cho et al. 2014); `bias` `[H]` is the bias of n's recurrent part. No
@@ -318,7 +318,7 @@ impl Graph {
         check("gru", 3, gates, weight, h0, mask);
         assert_eq!(bias.shape(), h0.shape()[1..], "gru: the bias is [H]");
         let y = self.composite(Composite::Gru { reverse, reset }, &[gates, weight, bias, h0, mask]);
-        Tape::new(gates, h0.dim(1), reverse).afters(y, 0)
+        Tape::new(gates, h0.dim(1), reverse).states_after(y, 0)
     }
 }
 

@@ -97,7 +97,13 @@ impl Cpu {
 
     /// Capabilities that plans for this runner may rely on.
     pub fn caps() -> Caps {
-        Caps { max_binding: 1 << 40, launches_are_expensive: false, runs_shaders: false, ..Caps::default() }
+        Caps {
+            max_binding: 1 << 40,
+            needs_many_workgroups: false,
+            launches_are_expensive: false,
+            runs_shaders: false,
+            ..Caps::default()
+        }
     }
 
     /// Index in `memory` of the buffer with this name, or of a new buffer of zeros.
@@ -181,17 +187,17 @@ fn run_kernel(
         }),
         Kernel::MatMul(k) => {
             products::matmul(&matmul_of(k), reads[0], reads[1], writes[0], scratch, |start, y| {
-                epilogue(&k.chain, start, y)
+                epilogue(&k.chain, start, y);
             });
         }
         Kernel::Conv2d(k) => {
             products::conv2d(&k.geometry, reads[0], reads[1], writes[0], scratch, |start, y| {
-                epilogue(&k.chain, start, y)
+                epilogue(&k.chain, start, y);
             });
         }
         Kernel::ConvTranspose2d(k) => {
             products::conv2d_input(&k.geometry, reads[1], reads[0], writes[0], scratch, |start, y| {
-                epilogue(&k.chain, start, y)
+                epilogue(&k.chain, start, y);
             });
         }
         Kernel::Conv2dFilter(k) if k.splits == 1 => {

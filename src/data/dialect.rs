@@ -230,10 +230,10 @@ impl Sheet {
                     Some(Evidence::Sure(Decimal::Point)) => sure[0] += 1,
                     Some(Evidence::Sure(Decimal::Comma)) => sure[1] += 1,
                     Some(Evidence::Doubtful) if cell.contains('.') && dotted.len() < FEW => {
-                        dotted.push(cell.to_owned())
+                        dotted.push(cell.to_owned());
                     }
                     Some(Evidence::Doubtful) if doubtful.is_none() && cell.contains(',') => {
-                        doubtful = Some(cell.to_owned())
+                        doubtful = Some(cell.to_owned());
                     }
                     _ => {}
                 }

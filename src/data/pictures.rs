@@ -61,7 +61,7 @@ impl Classed {
                     ids.push(id);
                 }
                 Some(None) => {
-                    left_out.add("images of classes that the part to learn from has not", below(folder, file))
+                    left_out.add("images of classes that the part to learn from has not", below(folder, file));
                 }
                 None => left_out.add("images beside the folders of classes", below(folder, file)),
             }

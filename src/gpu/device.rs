@@ -55,6 +55,7 @@ impl Device {
             product: body::bodies(adapter, false)[0],
             half: features.contains(Features::SHADER_F16),
             matrices: body::matrices(adapter),
+            needs_many_workgroups: true,
             launches_are_expensive: true,
             runs_shaders: true,
         };

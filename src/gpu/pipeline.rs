@@ -15,7 +15,7 @@ use wgpu::{
 use super::Device;
 use crate::{
     error::Result,
-    kernels::{Buffers, Caps, Dispatch, Kernel, Spec, chain},
+    kernels::{Buffers, Caps, Chain, Dispatch, Kernel, Spec, chain},
 };
 
 /// The facts about a kernel that a pipeline needs, for a [`Kernel`] or any other type with a [`Spec`].
@@ -24,14 +24,15 @@ pub struct Shader {
     name: &'static str,
     sources: &'static [&'static str],
     buffers: Buffers,
-    chain: bool,
+    /// The function of its chain, if it has one.
+    chain: Option<String>,
     /// Whether the run-time checks may be left out.
     trusted: bool,
 }
 
 impl From<&Kernel> for Shader {
     fn from(k: &Kernel) -> Self {
-        let (buffers, chain) = (k.buffers(), k.chain().is_some());
+        let (buffers, chain) = (k.buffers(), k.chain().map(Chain::wgsl));
         Self { name: k.name(), sources: k.sources(), buffers, chain, trusted: true }
     }
 }
@@ -39,7 +40,7 @@ impl From<&Kernel> for Shader {
 /// A kernel of the caller's own keeps its run-time checks: nobody has vouched for it.
 impl<K: Spec> From<&K> for Shader {
     fn from(k: &K) -> Self {
-        let (buffers, chain) = (k.buffers(), k.chain().is_some());
+        let (buffers, chain) = (k.buffers(), k.chain().map(Chain::wgsl));
         Self { name: K::NAME, sources: K::SOURCES, buffers, chain, trusted: false }
     }
 }
@@ -59,11 +60,11 @@ impl Key {
     fn new(device: &Device, shader: &Shader, dispatch: &Dispatch) -> Self {
         let Buffers { reads, words, writes, words_out } = &shader.buffers;
         Self {
-            source: dispatch.joined(shader.sources),
+            source: dispatch.joined(shader.sources, shader.chain.as_deref().unwrap_or_default()),
             constants: dispatch.overrides.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect(),
             reads: reads.len() + words.len(),
             writes: writes.len() + words_out.len(),
-            chain: shader.chain,
+            chain: shader.chain.is_some(),
             checked: device.checked || !shader.trusted,
         }
     }
@@ -100,10 +101,12 @@ pub struct Job<'a> {
     pub offset: u64,
 }
 
+/// Shader modules by source and by whether they have run-time checks; a module is missing while it is parsed.
+type Modules = HashMap<(String, bool), Arc<Mutex<Option<ShaderModule>>>>;
+
 /// The pipelines of one device.
 pub struct Pipelines {
-    /// Shader modules by source and by whether they have run-time checks.
-    modules: Mutex<HashMap<(String, bool), Arc<Mutex<Option<ShaderModule>>>>>,
+    modules: Mutex<Modules>,
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
     /// Placeholder for the operands that a chain does not use.
     dummy: Buffer,

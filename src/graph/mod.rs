@@ -75,13 +75,13 @@ impl Group {
 /// Items of a group start at multiples of this many elements (256 bytes), so that each can be bound on its own.
 pub const ALIGN: usize = 64;
 
-/// The tensor of the group [`updates_of`].
-const UPDATES: &str = "count";
-
-/// Name of the state group that counts the updates of the group `name` by Adam.
-fn updates_of(name: &str) -> String {
+/// Name of the state group that counts the updates of the group `name` by Adam; its only tensor is [`COUNT`].
+fn count_group(name: &str) -> String {
     format!("{name}.updates")
 }
+
+/// See [`count_group`].
+const COUNT: &str = "count";
 
 /// The item that stands for a whole group, gaps included.
 pub const WHOLE: usize = usize::MAX;
@@ -250,10 +250,10 @@ impl Graph {
     pub fn update<'g>(&'g self, group: usize, optimizer: Optimizer, gradient: Var<'g>, rate: Var<'g>) {
         let mut inputs = vec![gradient, rate];
         if let Optimizer::Adam { .. } = optimizer {
-            let count = self.updates(group);
-            self.assign(count, count + rate.is_positive().reshape(&[1]));
+            let count = self.update_count(group);
+            self.assign(count, count + rate.abs().is_positive().reshape(&[1]));
             self.commit();
-            inputs.push(self.updates(group));
+            inputs.push(self.update_count(group));
         }
         self.commit();
         let before = self.groups.borrow()[group].updates;
@@ -263,21 +263,23 @@ impl Graph {
         g.updates += 1;
     }
 
-    /// The state, `[1]`, with the number of updates of a group by Adam. At its first update Adam takes its moments for
-    /// zeros, whatever they are: to assign 0 to this state is to start the optimiser anew.
-    pub fn updates(&self, group: usize) -> Var<'_> {
-        let name = updates_of(&self.groups.borrow()[group].name);
-        self.state(self.group(&name), UPDATES, &[1], Init::Const(0.0))
+    /// The state, `[1]`, with the number of updates of a group by Adam: `g.updates.count` for the group `g`. At its first
+    /// update Adam takes its moments for zeros, whatever they are: to assign 0 to this state is to start the optimiser
+    /// anew.
+    pub fn update_count(&self, group: usize) -> Var<'_> {
+        let name = count_group(&self.groups.borrow()[group].name);
+        self.state(self.group(&name), COUNT, &[1], Init::Const(0.0))
     }
 
-    /// The name of the state [`Graph::updates`] for each update by Adam, in order.
-    pub fn counts(&self) -> Vec<String> {
+    /// The name of the state [`Graph::update_count`] for each update by Adam, in order: a group that has several updates
+    /// occurs several times.
+    pub fn counted_updates(&self) -> Vec<String> {
         let (nodes, groups) = (self.nodes.borrow(), self.groups.borrow());
         let by_adam = |node: &Node| match node.op {
-            Op::Update { group, optimizer: Optimizer::Adam { .. }, .. } => Some(updates_of(&groups[group].name)),
+            Op::Update { group, optimizer: Optimizer::Adam { .. }, .. } => Some(count_group(&groups[group].name)),
             _ => None,
         };
-        nodes.iter().filter_map(by_adam).map(|group| format!("{group}.{UPDATES}")).collect()
+        nodes.iter().filter_map(by_adam).map(|group| format!("{group}.{COUNT}")).collect()
     }
 
     /// Assigns a new value to a state. Reads see the old value until the next [`Graph::update`] or [`Graph::commit`].

@@ -361,7 +361,7 @@ impl<'g> Var<'g> {
         let r = a.len();
         let fits = r >= 2 && b.len() == r && a[..r - 2] == b[..r - 2] && a[r - 1] == b[r - 2];
         assert!(fits, "matmul: {a:?} times {b:?}");
-        let mut shape = a.clone();
+        let mut shape = a;
         shape[r - 1] = b[r - 1];
         self.contract(Form::MatMul, Role::Y, w, shape)
     }

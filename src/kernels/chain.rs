@@ -160,8 +160,8 @@ impl Code {
 
     /// The value in WGSL; `shaders/shared/chain.wgsl` has the functions that WGSL lacks.
     fn wgsl(self, a: &str, b: &str, c: f32) -> String {
-        // Rust's shortest text of a number is a literal of WGSL.
-        let c = if c < 0.0 { format!("({c:?}f)") } else { format!("{c:?}f") };
+        // Rust's shortest text of a finite number is a literal of WGSL.
+        let c = format!("{c:?}f");
         match self {
             Self::Add => format!("{a} + {b}"),
             Self::Mul => format!("{a} * {b}"),

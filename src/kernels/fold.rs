@@ -15,8 +15,9 @@ pub struct Axis {
     pub stride: usize,
 }
 
-impl From<(usize, usize)> for Axis {
-    fn from((extent, stride): (usize, usize)) -> Self {
+impl Axis {
+    /// An axis of `extent` elements, `stride` apart.
+    pub const fn new(extent: usize, stride: usize) -> Self {
         Self { extent, stride }
     }
 }
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     fn axes(axes: &[(usize, usize)]) -> Vec<Axis> {
-        axes.iter().map(|&axis| axis.into()).collect()
+        axes.iter().map(|&(extent, stride)| Axis::new(extent, stride)).collect()
     }
 
     /// The index as the shader computes it.

@@ -84,8 +84,11 @@ pub struct Caps {
     pub half: bool,
     /// Matrices that the matrix units multiply.
     pub matrices: Vec<Matrix>,
-    /// Whether launches are expensive beside arithmetic, as on GPUs: the planner splits long sums with few results, and
-    /// computes small tensors again in each kernel that uses them.
+    /// Whether a launch needs many workgroups to fill the device, as on GPUs: the planner splits long sums with few
+    /// results into parts, which another launch adds.
+    pub needs_many_workgroups: bool,
+    /// Whether launches are expensive beside arithmetic, as on GPUs: the planner computes small tensors again in each
+    /// kernel that uses them.
     pub launches_are_expensive: bool,
     /// Whether kernels run as shaders: loops, workgroups and 32-bit indices set limits then.
     pub runs_shaders: bool,
@@ -100,6 +103,7 @@ impl Default for Caps {
             product: Body::Tiled,
             half: false,
             matrices: vec![],
+            needs_many_workgroups: true,
             launches_are_expensive: true,
             runs_shaders: true,
         }
@@ -111,8 +115,6 @@ impl Default for Caps {
 pub struct Dispatch {
     /// WGSL that follows the kernel's own.
     pub body: &'static [&'static str],
-    /// The function of the kernel's chain, which follows; empty without one.
-    pub chain: String,
     /// Name and value of each pipeline constant; those left out keep the shader's default.
     pub overrides: Vec<(String, f64)>,
     /// Workgroups along x, y and z.
@@ -125,12 +127,12 @@ impl Dispatch {
     pub fn folded(groups: usize, caps: &Caps, overrides: Vec<(String, f64)>) -> Self {
         let rows = groups.div_ceil(caps.max_groups as usize).max(1);
         let groups = [groups.div_ceil(rows).max(1) as u32, rows as u32, 1];
-        Self { body: &[], chain: String::new(), overrides, groups }
+        Self { body: &[], overrides, groups }
     }
 
-    /// A kernel's files, the body and the chain in one module, whose directives come first.
-    pub fn joined(&self, own: &[&str]) -> String {
-        let lines = || own.iter().chain(self.body).copied().chain([self.chain.as_str()]).flat_map(str::lines);
+    /// A kernel's files, the body and the chain's function in one module, whose directives come first.
+    pub fn joined(&self, own: &[&str], chain: &str) -> String {
+        let lines = || own.iter().chain(self.body).copied().chain([chain]).flat_map(str::lines);
         let directive = |line: &&str| line.starts_with("enable ");
         lines().filter(directive).chain(lines().filter(|line| !directive(line))).flat_map(|line| [line, "\n"]).collect()
     }
@@ -191,7 +193,7 @@ pub trait Spec {
     const SOURCES: &'static [&'static str];
     /// Elements of each binding of group 0.
     fn buffers(&self) -> Buffers;
-    /// Workgroups and pipeline constants of one launch; [`Kernel::dispatch`] adds the function of the chain.
+    /// Workgroups and pipeline constants of one launch.
     fn dispatch(&self, caps: &Caps) -> Dispatch;
     /// Computes the shader's result with plain loops, in any float type. Recurrent cells have a reference too, although
     /// `composite` defines them: the bounds of errors come from references, run on magnitudes in f64 and f32.
@@ -242,21 +244,15 @@ macro_rules! kernels {
             }
             /// The WGSL of a launch.
             pub fn source(&self, dispatch: &Dispatch) -> String {
-                dispatch.joined(self.sources())
+                dispatch.joined(self.sources(), &self.chain().map_or(String::new(), Chain::wgsl))
             }
             /// See [`Spec::buffers`].
             pub fn buffers(&self) -> Buffers {
                 match self { $(Self::$name(k) => k.buffers()),* }
             }
-            /// See [`Spec::dispatch`]; with the function of the chain.
+            /// See [`Spec::dispatch`].
             pub fn dispatch(&self, caps: &Caps) -> Dispatch {
-                match self { $(Self::$name(k) => {
-                    let mut dispatch = k.dispatch(caps);
-                    if let Some(chain) = k.chain() {
-                        dispatch.chain = chain.wgsl();
-                    }
-                    dispatch
-                }),* }
+                match self { $(Self::$name(k) => k.dispatch(caps)),* }
             }
             /// See [`Spec::reference`].
             pub fn reference<F: Float>(&self, io: Io<F>) {
@@ -288,6 +284,13 @@ macro_rules! kernels {
 }
 
 impl Kernel {
+    /// The WGSL of one launch for people, below its workgroups and its pipeline constants.
+    pub fn wgsl(&self, caps: &Caps) -> String {
+        let dispatch = self.dispatch(caps);
+        let constants: String = dispatch.overrides.iter().map(|(name, value)| format!(" {name} = {value}")).collect();
+        format!("// {:?} workgroups;{constants}\n\n{}", dispatch.groups, self.source(&dispatch))
+    }
+
     /// The kernel of one update of `len` parameters.
     pub fn update(optimizer: Optimizer, len: usize) -> Self {
         match optimizer {

@@ -3,13 +3,12 @@
 use super::{
     Examples, Kind, Model, Phase, Variant,
     parts::{
-        game::{Game, critic_loss},
+        game::Game,
         networks::Networks,
-        posterior::Posterior,
-        round::{Descent, Round},
+        posterior::{Posterior, posterior},
+        round::Round,
     },
     reconstruct,
-    vae::posterior,
 };
 use crate::{
     error::Result,
@@ -27,7 +26,13 @@ pub const VARIANT: Variant = Variant {
     options: &[
         "Optimiser",
         "Images",
-        "Objective",
+        // Its encoder learns in both roles, so that the discriminator has no optimiser of its own.
+        "objective",
+        "r1",
+        "r2",
+        "gp",
+        "smooth",
+        "lr_d",
         "Autoencoder",
         "latent",
         "latent_dist",
@@ -169,14 +174,6 @@ impl<'g> Players<'_, 'g> {
         self.round.latent(self.nets.latent)
     }
 
-    /// How e, g and d learn. The encoder has the discriminator's rate. It has the discriminator's update rule too where
-    /// nothing but the encoder judges, and the generator's where it is the trunk below a head.
-    fn descents(&self) -> [Descent<'g>; 3] {
-        let (g, d) = (self.round.descent_g(), self.round.descent_d());
-        let e = if self.s.fusion == Fusion::Trunk { g.at_the_rate_of(d) } else { d };
-        [e, g, d]
-    }
-
     fn metric(&self, name: &str, value: Var<'g>) {
         self.round.metric(name, value);
     }
@@ -192,9 +189,8 @@ impl<'g> Players<'_, 'g> {
         };
         let loss = cost - self.log_likelihood(self.x, self.decode(z)).mean_all();
         self.metric("reconstruction", loss);
-        let [descent_e, descent_g, _] = self.descents();
-        self.round
-            .descend_together(&[(&self.e, loss, descent_e.at_the_rate_of(descent_g)), (&self.g, loss, descent_g)]);
+        let descent = self.round.descent_g();
+        self.round.descend_together(&[(&self.e, loss, descent), (&self.g, loss, descent)]);
         self.round.average(&self.g);
     }
 
@@ -207,15 +203,15 @@ impl<'g> Players<'_, 'g> {
         let reconstruction = -self.log_likelihood(x, decoded).mean_all();
         let fake = self.sample(self.prior());
         let logits = [x, fake].map(judge);
-        let d_loss = critic_loss(s, judge, [x, fake], logits);
+        let d_loss = objective::critic_loss(s, judge, [x, fake], logits);
         let g_loss = objective::g_loss(s.objective, || logits[0], logits[1]);
         self.metric("d_loss", d_loss);
         self.metric("g_loss", g_loss);
         self.metric("reconstruction", reconstruction);
         let weighted = reconstruction * f64::from(s.gamma);
-        let [descent_e, descent_g, descent_d] = self.descents();
+        let (descent_g, descent_d) = (self.round.descent_g(), self.round.descent_d());
         self.round.descend_together(&[
-            (&self.e, d_loss + weighted, descent_e),
+            (&self.e, d_loss + weighted, descent_d),
             (&self.d, d_loss, descent_d),
             (&self.g, g_loss + weighted, descent_g),
         ]);
@@ -280,9 +276,9 @@ impl<'g> Players<'_, 'g> {
         // min(max(k, 0), 1).
         let next = 1.0 - (1.0 - (held + off * f64::from(s.gain)).relu()).relu();
         graph.assign(k, next.detach().reshape(&[1]));
-        let [descent_e, descent_g, descent_d] = self.descents();
+        let (descent_g, descent_d) = (self.round.descent_g(), self.round.descent_d());
         self.round.descend_together(&[
-            (&self.e, d_loss, descent_e),
+            (&self.e, d_loss, descent_d),
             (&self.d, d_loss, descent_d),
             (&self.g, of_fake, descent_g),
         ]);

@@ -5,7 +5,7 @@ use super::{
     parts::{
         game::Game,
         networks::Networks,
-        posterior::{Posterior, log_prior, repeat},
+        posterior::{Posterior, divergence_cost, log_prior, posterior, repeat},
         round::Round,
     },
     reconstruct,
@@ -65,11 +65,6 @@ fn check(s: &Settings) -> Result<()> {
     }
 }
 
-/// q(z | x), of the encoder `e`.
-pub fn posterior<'g>(e: &Net<'g>, nets: &Networks, x: Var<'g>) -> Posterior<'g> {
-    Posterior::of(e, nets.encode(e, x), nets.latent)
-}
-
 /// One update of encoder and decoder by gradient ascent of the bound.
 pub fn play(round: &Round, nets: &Networks) {
     let s = round.s;
@@ -93,20 +88,6 @@ pub fn play(round: &Round, nets: &Networks) {
     round.descend_together(&[(&e, loss, descent), (&g, loss, descent)]);
     round.average(&g);
     round.graph.commit();
-}
-
-/// The divergence's part of the loss: weighted by beta and the warm-up, each latent variable free of cost up to
-/// `free_bits` (Kingma et al. 2016, appendix C.8).
-pub fn divergence_cost<'g>(round: &Round<'_, 'g>, q: Posterior<'g>) -> Var<'g> {
-    let s = round.s;
-    let each = q.divergence().mean(&[0]);
-    let free = f64::from(s.free_bits);
-    let cost = ((each - free).relu() + free).sum_all() * f64::from(s.beta);
-    if s.warmup == 0 {
-        return cost;
-    }
-    let share = round.graph.clock() * (1.0 / s.warmup as f64);
-    cost * (1.0 - (1.0 - share).relu())
 }
 
 /// log p(x, z) - log q(z | x) for `draws` latent vectors of each example, `[draws, B]`.

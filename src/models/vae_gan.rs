@@ -3,12 +3,12 @@
 use super::{
     BOUND, Examples, Kind, Model, Phase, Variant,
     parts::{
-        game::{Game, critic_loss},
+        game::Game,
         networks::Networks,
+        posterior::{divergence_cost, posterior},
         round::Round,
     },
-    reconstruct,
-    vae::{self, posterior},
+    reconstruct, vae,
 };
 use crate::{
     error::{Error, Result},
@@ -83,13 +83,14 @@ pub const VARIANT: Variant = Variant {
 /// The model, for images, points and sequences.
 pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::autoencoder(s, examples)?;
+    // It draws samples; the round is `play` below.
     let game = Game::of_decoder(s, examples, nets);
     game.check()?;
     if s.fake_weight != 0.5 && s.objective == Objective::Relativistic {
         return Err(Error::usage("the relativistic objective compares pairs: it takes `fake_weight` 0.5 only"));
     }
-    let phase = |name, until, play: fn(&Round, &Networks)| {
-        Phase::new(name, until, |graph| play(&Round { graph, s, examples }, nets))
+    let phase = |name, until, round: fn(&Round, &Networks)| {
+        Phase::new(name, until, |graph| round(&Round { graph, s, examples }, nets))
     };
     let mut phases = vec![];
     if s.pretrain > 0 {
@@ -122,20 +123,20 @@ fn play(round: &Round, nets: &Networks, all: bool) {
 
     // Half of the discriminator's generated samples come from the prior, half from the posterior.
     let [on_real, on_sampled, on_reconstructed] = [x, sampled, reconstructed].map(judge);
-    let mut d_loss = (critic_loss(s, judge, [x, sampled], [on_real, on_sampled])
-        + critic_loss(s, judge, [x, reconstructed], [on_real, on_reconstructed]))
+    let mut d_loss = (objective::critic_loss(s, judge, [x, sampled], [on_real, on_sampled])
+        + objective::critic_loss(s, judge, [x, reconstructed], [on_real, on_reconstructed]))
         * 0.5;
     let weight = f64::from(s.fake_weight);
-    if let [Some(a), Some(b)] = [on_sampled, on_reconstructed].map(|fake| objective::d_loss_on_fake(s.objective, fake))
-        && s.fake_weight != 0.5
-    {
-        d_loss = d_loss + (a + b) * (weight - 0.5);
+    if s.fake_weight != 0.5 {
+        let terms = [on_sampled, on_reconstructed].map(|fake| objective::d_loss_on_fake(s.objective, fake));
+        let terms = terms.map(|term| term.expect("`build` refuses the relativistic objective"));
+        d_loss = d_loss + (terms[0] + terms[1]) * (weight - 0.5);
     }
 
     let error = (features(x) - features(reconstructed)).square().sum(&[1]).mean_all() * 0.5;
     let fool = |on_fake| objective::g_loss(s.objective, || on_real, on_fake);
     let g_loss = (fool(on_sampled) + fool(on_reconstructed)) * weight;
-    let e_loss = vae::divergence_cost(round, q) + error;
+    let e_loss = divergence_cost(round, q) + error;
 
     round.metric("d_loss", d_loss);
     round.metric("g_loss", g_loss);

@@ -252,7 +252,7 @@ impl<'a> Emitter<'a> {
 
     fn filter_gradient(&mut self, geometry: Geometry, x: Id, y: Id, root: Id, label: String) {
         let (x, y, w) = (self.layout.read(x), self.layout.read(y), self.layout.place(root));
-        let splits = if self.caps.launches_are_expensive { Conv2dFilter::splits_for(&geometry) } else { 1 };
+        let splits = if self.caps.needs_many_workgroups { Conv2dFilter::splits_for(&geometry) } else { 1 };
         if splits == 1 {
             self.push(Conv2dFilter { geometry, splits }, vec![x, y, w], vec![], label);
             return;
@@ -268,8 +268,8 @@ impl<'a> Emitter<'a> {
         let chain = Chain::new(vec![Index::default()], vec![copy]);
         let kernel = Reduce {
             max,
-            outer: vec![(y.len, 1).into()],
-            inner: vec![(splits, y.len).into()],
+            outer: vec![Axis::new(y.len, 1)],
+            inner: vec![Axis::new(splits, y.len)],
             scale,
             splits: 1,
             chain,
@@ -290,7 +290,7 @@ impl<'a> Emitter<'a> {
         let (chain, operands) = self.operands(&group);
         let (y, label) = (self.layout.place(root), self.layout.label(root));
         let length = inner.iter().map(|axis| axis.extent).product();
-        let splits = if self.caps.launches_are_expensive { Reduce::splits_for(y.len, length) } else { 1 };
+        let splits = if self.caps.needs_many_workgroups { Reduce::splits_for(y.len, length) } else { 1 };
         if splits == 1 {
             self.push(Reduce { max, outer, inner, scale, splits, chain }, vec![y], operands, label);
             return;

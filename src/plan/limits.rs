@@ -53,6 +53,10 @@ pub(super) fn check(launch: &Launch, buffers: &[Buffer], caps: &Caps) -> Result<
         if let Some(obstacle) = launch.kernel.obstacle() {
             return refused(obstacle);
         }
+        let instrs = launch.kernel.chain().map_or(&[][..], |chain| &chain.instrs);
+        if let Some(instr) = instrs.iter().find(|instr| !instr.c().is_finite()) {
+            return refused(format!("it has the constant {}, and shaders hold finite numbers only", instr.c()));
+        }
         let [across, down, _] = launch.kernel.dispatch(caps).groups;
         if down > caps.max_groups {
             let most = u64::from(caps.max_groups).pow(2);

@@ -327,7 +327,7 @@ impl Session {
         Ok(Checkpoint { tensors, meta: meta.map(|(k, v)| (k.to_string(), v)).into() })
     }
 
-    /// Restores the states and the step of a checkpoint.
+    /// Restores the states and the step of a checkpoint; [`upgrade`] makes one of an earlier format fit a training.
     ///
     /// # Errors
     /// Another variant or seed, or tensors of other names or shapes ([`check_states`] says which).

@@ -1,5 +1,7 @@
 //! Before a session: opening the data and the device, and checking a checkpoint against both.
 
+use std::collections::BTreeMap;
+
 use crate::{
     checkpoint::{Checkpoint, NEWEST_FORMAT, Tensor},
     cpu::Cpu,
@@ -112,7 +114,8 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
 }
 
 /// Adds the states that a checkpoint of an earlier format does not have: the number of Adam's updates of each group,
-/// counted from the steps of the phases.
+/// counted from the steps of the phases. Earlier versions moved the moments of a network in every round, also where it
+/// skipped its update.
 ///
 /// # Errors
 /// A checkpoint without its step or with an unreadable format.
@@ -121,14 +124,16 @@ pub fn upgrade(checkpoint: &mut Checkpoint, model: &Model) -> Result<()> {
         return Ok(());
     }
     let (step, mut begin) = (checkpoint.meta::<u64>("step")?, 0);
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for phase in &model.phases {
         let rounds = step.min(phase.until).saturating_sub(begin);
         begin = phase.until;
-        for name in phase.round.counts() {
-            let zero = Tensor { shape: vec![1], data: vec![0.0] };
-            checkpoint.tensors.entry(name).or_insert(zero).data[0] += rounds as f32;
+        for name in phase.round.counted_updates() {
+            *counts.entry(name).or_default() += rounds;
         }
     }
+    let tensor = |count: u64| Tensor { shape: vec![1], data: vec![count as f32] };
+    checkpoint.tensors.extend(counts.into_iter().map(|(name, count)| (name, tensor(count))));
     Ok(())
 }
 

@@ -361,7 +361,7 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
         ("step", "18446744073709551615", "is of step 18446744073709551615"),
         ("step", "5", "is of step 5"),
         ("seed", "9", "seed"),
-        ("format", "3", "format 3"),
+        ("format", "4", "format 4"),
         ("variant", "dcgan", "is of a dcgan, and this run is a gan"),
         ("settings", "steps = [[[", "not valid TOML"),
         ("settings", "variant = 'gan'\nlatent = 99999999999", "`latent` takes"),
@@ -398,7 +398,7 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
             refused(&place, line, 1, &[words]);
         }
     }
-    let mut bad = good.clone();
+    let mut bad = good;
     bad.tensors = BTreeMap::from([bad.tensors.pop_first().unwrap()]);
     bad.save(&path).unwrap();
     refused(&place, "sample a --adapter cpu", 1, &["belongs to other settings"]);

@@ -30,11 +30,11 @@ fn rounds_go_beside_the_cpu_runners() {
     refused(&place, "check --only ticks", 2, &["--only", "`ticks`", "did you mean `tick`?"]);
 }
 
-/// The program contains the text of its shaders; in a copy of the program, the step counter counts by two.
+/// The program contains the text of its shaders; in a copy of the program, the step counter counts down.
 #[test]
 fn a_kernel_that_is_wrong_is_found() {
     let place = Place::new();
-    let (right, wrong) = (b"clock[0] += 1u", b"clock[0] += 2u");
+    let (right, wrong) = (b"clock[0]++", b"clock[0]--");
     let mut program = fs::read(SADDLE).unwrap();
     let places: Vec<usize> =
         program.windows(right.len()).enumerate().filter(|(_, w)| w == right).map(|w| w.0).collect();

@@ -68,6 +68,10 @@ fn a_look_beforehand_leaves_nothing() {
     }
     let explained = place.trained("--explain --out a");
     assert!(explained.out.contains("launches") && explained.out.contains("GFLOP"), "{}", explained.out);
+    let shader = place.saddle("train gan --data ring --out a --adapter 0 --explain=1");
+    assert!(shader.code == Some(0) && shader.out.contains("@compute"), "{}{}", shader.out, shader.err);
+    refused(&place, "train gan --data ring --adapter 0 --explain=9999", 2, &["the launches have the numbers 0 to"]);
+    refused(&place, "train gan --data ring --adapter cpu --explain=1", 2, &["the CPU runner runs no WGSL"]);
     assert_eq!(place.names("."), before);
     // The output of a dry run is a valid settings file.
     place.write("dry.toml", dry.out.as_bytes());

@@ -6,7 +6,7 @@
 //! SADDLE_TEST_ADAPTER or WGPU_ADAPTER_NAME names the adapter; the default is the first, software adapters included.
 //! With SADDLE_TEST_BROWSER, kernels run in a browser instead ([`browser`]). Each run adds a line to the file that
 //! SADDLE_TEST_LOG names, to count what was tested.
-#![allow(dead_code, unused_imports)] // no test uses all of it
+#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "no test uses all of it")]
 
 pub mod browser;
 

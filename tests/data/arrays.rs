@@ -136,10 +136,8 @@ fn npz_members_are_found_by_their_names() {
         assert_eq!(labels.names, ["2", "7"]);
     }
     assert_eq!(open(&[("x", x.clone())], Split::Train).unwrap().labels, None);
-    let test = open(
-        &[("x_train", x.clone()), ("y_train", y.clone()), ("x_test", x.clone()), ("y_test", y.clone())],
-        Split::Test,
-    );
+    let test =
+        open(&[("x_train", x.clone()), ("y_train", y.clone()), ("x_test", x.clone()), ("y_test", y)], Split::Test);
     let test = test.unwrap();
     assert_eq!((bytes(&test), test.classes()), ([1, 2, 3].as_slice(), 2));
 

@@ -156,7 +156,7 @@ fn members_are_found_under_the_usual_names() {
     for (members, expected, says) in cases {
         let members: Vec<(&str, Vec<u8>)> = members.iter().map(|(name, file)| (*name, (*file).clone())).collect();
         let [train, test] = parts(&members);
-        let text = train.as_ref().map_or_else(|error| error.to_string(), |set| set.to_string());
+        let text = train.as_ref().map_or_else(std::string::ToString::to_string, std::string::ToString::to_string);
         let found = [&train, &test].map(|set| set.as_ref().map_or("!".to_owned(), told));
         assert_eq!(found, *expected, "{text}");
         says.iter().for_each(|words| assert!(text.contains(words), "no `{words}` in `{text}`"));

@@ -39,7 +39,7 @@ fn lines_above_and_below_a_table_are_left_out_and_said() {
         let set = open_file("a.csv", text, &Options::default()).unwrap();
         assert_eq!(
             (&columns(&set.series).names[..], set.len()),
-            (&names.iter().map(|n| n.to_string()).collect::<Vec<_>>()[..], 3)
+            (&names.iter().map(std::string::ToString::to_string).collect::<Vec<_>>()[..], 3)
         );
     }
     assert_failure(open_file("a.csv", "a,b\n1,2\n2,9\nfour,6\n", &Options::default()), &[":4: `four`"]);

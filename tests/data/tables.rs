@@ -112,7 +112,7 @@ fn settings_override_what_is_found() {
     let open = |text: &str, options: Options| open_file("a.csv", text, &options);
     let default = Options::default;
     let semicolon = Options { separator: Some(Separator::Semicolon), ..default() };
-    assert_eq!(open("1,5;2,5\n3,5;1,5\n", semicolon.clone()).unwrap().shape, [2]);
+    assert_eq!(open("1,5;2,5\n3,5;1,5\n", semicolon).unwrap().shape, [2]);
     assert_eq!(open("1,2\n3,1\n", Options { separator: Some(Separator::Comma), ..default() }).unwrap().shape, [2]);
     let comma = Options { decimal: Some(Decimal::Comma), ..default() };
     assert_eq!(in_units(&open("9,1234\n8,0456\n7,3300\n", comma.clone()).unwrap()), [9.1234, 8.0456, 7.33]);

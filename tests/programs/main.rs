@@ -204,7 +204,7 @@ fn all(
                 let text = panic.downcast_ref::<String>().cloned();
                 format!(
                     "panicked: {}",
-                    text.or(panic.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default()
+                    text.or(panic.downcast_ref::<&str>().map(std::string::ToString::to_string)).unwrap_or_default()
                 )
             }
         };
@@ -225,7 +225,8 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn random_programs_are_right_on_the_cpu() {
     let (first, count) = (number("SADDLE_PROGRAMS_FROM", 0), number("SADDLE_PROGRAMS", 3000));
     all(first..first + count, 24, true, &mut |graph, seed| {
-        let caps = Caps { launches_are_expensive: seed % 2 == 1, runs_shaders: seed % 2 == 1, ..Cpu::caps() };
+        let gpu = seed % 2 == 1;
+        let caps = Caps { needs_many_workgroups: gpu, launches_are_expensive: gpu, runs_shaders: gpu, ..Cpu::caps() };
         judge(graph, seed, &caps, &mut Cpu::new(), 4.0 * EPS)
     });
 }

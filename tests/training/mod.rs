@@ -1,5 +1,5 @@
 //! Small training runs on either runner, and the f64 interpreter in the same state.
-#![allow(dead_code)] // no test uses all of it
+#![allow(dead_code, clippy::allow_attributes, reason = "no test uses all of it")]
 
 use std::collections::HashMap;
 

@@ -74,9 +74,10 @@ impl<'a> Columns<'a> {
             return;
         }
         if k == 0 {
-            return if !accumulate {
-                self.rows_mut().for_each(|row| row.fill(0.0))
-            };
+            if !accumulate {
+                self.rows_mut().for_each(|row| row.fill(0.0));
+            }
+            return;
         }
         a.assert_holds(m, k);
         b.assert_holds(k, n);
@@ -117,7 +118,7 @@ impl<'a> Columns<'a> {
 }
 
 /// y\[m,n\] = a\[m,k\] b\[k,n\], or y += a b if `accumulate`; rows of y are `y_row` apart.
-#[allow(clippy::too_many_arguments, reason = "three sizes, three matrices")]
+#[expect(clippy::too_many_arguments, reason = "three sizes, three matrices")]
 pub(super) fn gemm(m: usize, n: usize, k: usize, a: View, b: View, y: &mut [f32], y_row: usize, accumulate: bool) {
     if m > 0 {
         Columns::all(y, [m, n], y_row).product(k, a, b, accumulate);

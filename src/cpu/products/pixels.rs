@@ -146,7 +146,6 @@ impl Window {
 
 impl<'a> Pixels<'a> {
     /// Writes channels `c0..c0 + c` of `images` images x\[C,H,W\] to `data` as pixels `width` wide.
-    #[allow(clippy::too_many_arguments, reason = "two shapes")]
     pub fn new(
         x: &[f32],
         images: usize,

@@ -96,6 +96,14 @@ impl<'a> Game<'a> {
                  norm_d=none or norm_d=layer",
             ));
         }
+        if s.freeze > 0.0
+            && !matches!(s.objective, Objective::NonSaturating | Objective::Lsgan | Objective::Relativistic)
+        {
+            return Err(Error::usage(
+                "`freeze` compares losses that are never negative: it goes with the objectives non-saturating, lsgan, \
+                 relativistic",
+            ));
+        }
         if s.smooth > 0.0 && !matches!(s.objective, Objective::Minimax | Objective::NonSaturating | Objective::Lsgan) {
             return Err(Error::usage(
                 "`smooth` goes with the objectives that have targets: minimax, non-saturating, lsgan",
@@ -180,7 +188,7 @@ impl<'a> Game<'a> {
         let logits =
             if penalised(s) { [real, fake].map(judge) } else { self.judge_together(dis, [real, fake], classes) };
         let [on_real, on_fake] = logits;
-        let loss = critic_loss(s, judge, [real, fake], logits);
+        let loss = objective::critic_loss(s, judge, [real, fake], logits);
         if report {
             g.metric("d_loss", loss);
             let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
@@ -284,24 +292,4 @@ fn last_losses(g: &Graph) -> [Var<'_>; 2] {
 /// Whether the settings ask for a penalty on the critic's gradient.
 fn penalised(s: &Settings) -> bool {
     s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
-}
-
-/// The critic's loss on logits of real and generated samples, with its penalties.
-pub fn critic_loss<'g>(
-    s: &Settings,
-    judge: impl Fn(Var<'g>) -> Var<'g>,
-    [real, fake]: [Var<'g>; 2],
-    [on_real, on_fake]: [Var<'g>; 2],
-) -> Var<'g> {
-    let mut loss = objective::d_loss(s.objective, on_real, on_fake, s.smooth.into());
-    if s.r1 > 0.0 {
-        loss = loss + objective::zero_centred(on_real, real, s.pack) * f64::from(s.r1);
-    }
-    if s.r2 > 0.0 {
-        loss = loss + objective::zero_centred(on_fake, fake, s.pack) * f64::from(s.r2);
-    }
-    if s.gp > 0.0 {
-        loss = loss + objective::one_centred(judge, [real, fake], s.pack) * f64::from(s.gp);
-    }
-    loss
 }

@@ -1,6 +1,6 @@
 //! The posterior q(z | x) of variational autoencoders.
 
-use super::distribution::LOG_VARIANCE;
+use super::{distribution::LOG_VARIANCE, networks::Networks, round::Round};
 use crate::{
     graph::{Dist, Var},
     nn::Net,
@@ -43,6 +43,25 @@ impl<'g> Posterior<'g> {
     pub fn repeat(&self, times: usize) -> Self {
         Self { mean: repeat(self.mean, times), log_variance: repeat(self.log_variance, times) }
     }
+}
+
+/// q(z | x), of the encoder `e`.
+pub fn posterior<'g>(e: &Net<'g>, nets: &Networks, x: Var<'g>) -> Posterior<'g> {
+    Posterior::of(e, nets.encode(e, x), nets.latent)
+}
+
+/// The divergence's part of the loss: weighted by beta and the warm-up, each latent variable free of cost up to
+/// `free_bits` (Kingma et al. 2016, appendix C.8).
+pub fn divergence_cost<'g>(round: &Round<'_, 'g>, q: Posterior<'g>) -> Var<'g> {
+    let s = round.s;
+    let each = q.divergence().mean(&[0]);
+    let free = f64::from(s.free_bits);
+    let cost = ((each - free).relu() + free).sum_all() * f64::from(s.beta);
+    if s.warmup == 0 {
+        return cost;
+    }
+    let share = round.graph.clock() * (1.0 / s.warmup as f64);
+    cost * (1.0 - (1.0 - share).relu())
 }
 
 /// log N(z; 0, I) of each row, `[B]`.

@@ -31,11 +31,6 @@ pub struct Descent<'g> {
 }
 
 impl<'g> Descent<'g> {
-    /// The same rule at the rate of another descent.
-    pub fn at_the_rate_of(self, other: Self) -> Self {
-        Self { rate: other.rate, ..self }
-    }
-
     /// The network learns where `learns` is 1, and waits where it is 0.
     pub fn when(self, learns: Var<'g>) -> Self {
         Self { rate: self.rate * learns, ..self }
@@ -136,11 +131,17 @@ impl<'g> Round<'_, 'g> {
         }
     }
 
-    /// Lets Adam start anew for these networks in the training step after `step` steps.
+    /// Lets Adam start anew for these networks, which learn as generators do, in the training step after `step` steps.
+    /// Other update rules go on with their moments.
     pub fn start_anew(&self, nets: &[&Net<'g>], step: u64) {
         let g = self.graph;
+        if !matches!(self.descent_g().optimizer, graph::Optimizer::Adam { .. }) {
+            return;
+        }
         let elsewhere = (g.clock() - step as f64).abs().is_positive().reshape(&[1]);
-        nets.iter().for_each(|net| g.assign(g.updates(net.params), g.updates(net.params) * elsewhere));
+        for net in nets {
+            g.assign(g.update_count(net.params), g.update_count(net.params) * elsewhere);
+        }
         g.commit();
     }
 
