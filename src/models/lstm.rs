@@ -1,7 +1,7 @@
 //! LSTM (Hochreiter and Schmidhuber 1997) that predicts each step of a sequence from those before it (Graves 2013).
 
 use super::{
-    BOUND, Examples, Kind, Model, SAMPLE, Variant,
+    BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant,
     parts::{
         networks::Networks,
         recurrent::{Recurrent, by_time, gumbel, head, likeliest},
@@ -39,7 +39,12 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
         round.descend(&net, -log_p.mean_all(), round.descent_g());
     });
-    Ok(Model::new(round, vec![(SAMPLE, sample(s, examples, nets)), (BOUND, exact(s, examples, nets))]))
+    let graphs = vec![
+        (SAMPLE, sample(s, examples, nets)),
+        (BOUND, exact(s, examples, nets)),
+        (CONTINUE, continuation(s, examples, nets)),
+    ];
+    Ok(Model::new(round, graphs))
 }
 
 /// Parameters `[B, T, F]` of the distribution of each step of x `[B, T, F]`, given the steps before it.
@@ -65,6 +70,21 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         };
         let sequences = Recurrent::of(s).unrolled(&net, [steps, rows, features], None, |_, last| last, draw);
         graph.output("samples", sequences);
+    })
+}
+
+/// The graph [`CONTINUE`].
+fn continuation(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
+    Graph::build(|graph| {
+        let net = Net::new(graph, "g", nets.start, Mode::Eval);
+        let (features, rows) = (examples.shape[1], sample_rows(s, examples));
+        let state = |name: &str, layer: usize| graph.input(&format!("{name}{layer}"), &[rows, s.units]);
+        let mut layers: Vec<_> = (0..s.depth).map(|layer| ["h", "c"].map(|name| state(name, layer))).collect();
+        let next = Recurrent::of(s).step(&net, graph.input("x", &[rows, features]), &mut layers, features);
+        graph.output("next", next);
+        for (i, layer) in layers.into_iter().enumerate() {
+            ["h", "c"].iter().zip(layer).for_each(|(name, state)| graph.output(&format!("{name}{i}"), state));
+        }
     })
 }
 

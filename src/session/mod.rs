@@ -1,6 +1,7 @@
 //! A model on a device, with its states: the common part of `train`, `sample` and `eval`.
 
 mod open;
+mod writing;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ pub use open::{
     check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out,
     upgrade, upload,
 };
+
+pub use writing::Choice;
 
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},

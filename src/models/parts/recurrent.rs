@@ -129,6 +129,17 @@ impl Recurrent {
         self.unrolled(net, [steps, batch, shape[1]], h0, input, |decoded| p.soft_draw(decoded))
     }
 
+    /// The result `[B, F]` of the head after one more step with input `[B, ..]`; `layers` holds h and c `[B, units]` of
+    /// each layer, and those after the step in the end.
+    pub fn step<'g>(&self, net: &Net<'g>, x: Var<'g>, layers: &mut [[Var<'g>; 2]], features: usize) -> Var<'g> {
+        let mut x = x;
+        for (i, layer) in layers.iter_mut().enumerate() {
+            *layer = net.recurrent_step(self.kind(), &format!("layer{i}"), x, *layer);
+            x = layer[0];
+        }
+        net.dense("out", x, features)
+    }
+
     /// Sequences `[B, T, F]` step by step, from the first layer's initial state `h0`.
     ///
     /// `input` makes the input `[B, ..]` of a step from its number and the output of the step before, which is 0 for
@@ -147,13 +158,7 @@ impl Recurrent {
         let mut results = vec![];
         let mut last = zeros(features);
         for step in 0..steps {
-            let mut x = input(step, last);
-            for (i, layer) in layers.iter_mut().enumerate() {
-                let name = format!("layer{i}");
-                *layer = net.recurrent_step(self.kind(), &name, x, *layer);
-                x = layer[0];
-            }
-            last = output(net.dense("out", x, features));
+            last = output(self.step(net, input(step, last), &mut layers, features));
             results.push(last.reshape(&[1, batch, features]));
         }
         by_time(Var::joined(&results, 0))
