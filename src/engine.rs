@@ -202,18 +202,18 @@ impl Engine {
         self.runner.write_state(&item.state, item.offset, values)
     }
 
-    /// See [`Runner::time`].
+    /// See [`Meter::time`](crate::runner::Meter::time).
     pub fn time(&mut self, name: &str, launch: usize, times: usize) -> Result<Duration> {
         let id = self.loaded(name)?.0;
         self.runner.time(id, launch, times)
     }
 
-    /// See [`Runner::encode_cost`].
+    /// See [`Meter::encode_cost`](crate::runner::Meter::encode_cost).
     pub fn encode_cost(&self, name: &str) -> Result<Option<Duration>> {
         self.runner.encode_cost(self.loaded(name)?.0)
     }
 
-    /// See [`Runner::allocated`].
+    /// See [`Meter::allocated`](crate::runner::Meter::allocated).
     pub fn allocated(&self) -> Option<u64> {
         self.runner.allocated()
     }
