@@ -133,8 +133,8 @@ impl Run {
     }
 
     /// Where the samples after `step` steps go.
-    pub fn sample_path(&self, step: u64) -> PathBuf {
-        self.samples().join(format!("step-{step:06}.png"))
+    pub fn sample_path(&self, step: u64, ending: &str) -> PathBuf {
+        self.samples().join(format!("step-{step:06}.{ending}"))
     }
 
     /// Where pictures of samples lie.
@@ -150,10 +150,10 @@ impl Run {
     /// Thins the pictures of samples out to at most `keep`, evenly over the run. Pictures at multiples of an interval
     /// stay: `every` steps, doubled until few enough are left. The picture of `newest`, the current step, stays too,
     /// and so do later ones, which an earlier continuation of the run drew.
-    pub fn thin_samples(&self, keep: usize, every: u64, newest: u64) -> Result<()> {
+    pub fn thin_samples(&self, ending: &str, keep: usize, every: u64, newest: u64) -> Result<()> {
         let step = |name: &String| {
-            let step = name.strip_prefix("step-")?.strip_suffix(".png")?.parse::<u64>().ok()?;
-            self.sample_path(step).ends_with(name).then_some(step)
+            let step = name.strip_prefix("step-")?.strip_suffix(ending)?.strip_suffix('.')?.parse::<u64>().ok()?;
+            self.sample_path(step, ending).ends_with(name).then_some(step)
         };
         let mut steps: Vec<u64> = names(&self.samples())?.iter().filter_map(step).collect();
         let mut interval = every.max(1);
@@ -161,7 +161,7 @@ impl Run {
             interval = interval.saturating_mul(2);
         }
         steps.retain(|step| *step < newest && !step.is_multiple_of(interval));
-        steps.iter().map(|step| self.sample_path(*step)).try_for_each(|path| {
+        steps.iter().map(|step| self.sample_path(*step, ending)).try_for_each(|path| {
             fs::remove_file(&path).map_err(|e| Error::failure(format!("cannot remove `{}`: {e}", path.display())))
         })
     }

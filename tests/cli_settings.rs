@@ -249,7 +249,7 @@ fn a_run_folder_is_made_locked_and_found_again() {
 
     let run = Run::create(Some(&out), &settings).unwrap();
     assert_eq!(run.checkpoint_path(200), out.join("checkpoints/step-000200.safetensors"));
-    assert_eq!(run.sample_path(1234567), out.join("samples/step-1234567.png"));
+    assert_eq!(run.sample_path(1234567, "png"), out.join("samples/step-1234567.png"));
     assert!(run.checkpoints().is_dir() && out.join("samples").is_dir());
     assert_eq!(Run::open(&out, VARIANTS).unwrap().settings(), &settings, "reading needs no lock");
     let busy = format!("the run `{name}` is being trained by another process");

@@ -161,7 +161,8 @@ Examples:
   saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png
   saddle sample runs/vae-digits-001 --interpolate 8
   saddle sample runs/vae-digits-001 --reconstruct --count 32
-  saddle sample runs/lstm-poems-001 --out poems.txt";
+  saddle sample runs/lstm-poems-001 --prompt \"ROMEO:\" --length 1000 --temperature 0.8
+  saddle sample runs/lstm-poems-001 --count 20 --out poems.txt";
 
 /// `saddle sample`.
 #[derive(Debug, Args)]
@@ -169,15 +170,34 @@ Examples:
 pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
-    /// Number of samples
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = numbers(1, 1_000_000))]
-    pub count: usize,
+    /// Number of samples [default: 64; of text on the standard output: 1]
+    #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
+    pub count: Option<usize>,
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for a melody
-    #[arg(long, value_name = "FILE", default_value = "samples.png")]
-    pub out: PathBuf,
+    /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for a melody [default: for
+    /// text the standard output, else samples.png]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Beginning of a text, or of a melody: the model goes on with it (lstm)
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
+    pub prompt: Option<String>,
+    /// File with a beginning (lstm)
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
+    /// Number of symbols to write, after the prompt (lstm) [default: 500, in a file as many as in training]
+    #[arg(long, value_name = "N", value_parser = numbers(1, 10_000_000))]
+    pub length: Option<usize>,
+    /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm) [default: that of the run]
+    #[arg(long, value_name = "T", value_parser = at_least_zero)]
+    pub temperature: Option<f64>,
+    /// Draw only from this many of the likeliest symbols (lstm)
+    #[arg(long, value_name = "K", value_parser = numbers(1, 65_536))]
+    pub top_k: Option<usize>,
+    /// Draw only from the likeliest symbols that together have this probability (lstm)
+    #[arg(long, value_name = "P", value_parser = share)]
+    pub top_p: Option<f64>,
     /// Device by index or name, or cpu [default: the best one]
     #[arg(long, value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
@@ -199,6 +219,27 @@ pub struct SampleArgs {
     /// With --data: use the data even if it is not the data that the run learned from
     #[arg(long, requires = "data")]
     pub accept_changed_data: bool,
+}
+
+impl SampleArgs {
+    /// Whether an option is given that only models have which go on with sequences, and its name.
+    pub fn goes_on(&self) -> Option<&'static str> {
+        let given = [
+            ("--prompt", self.prompt.is_some()),
+            ("--prompt-file", self.prompt_file.is_some()),
+            ("--length", self.length.is_some()),
+            ("--temperature", self.temperature.is_some()),
+            ("--top-k", self.top_k.is_some()),
+            ("--top-p", self.top_p.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+    }
+}
+
+/// A finite number, 0 or more.
+fn at_least_zero(text: &str) -> std::result::Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
+    number.ok_or_else(|| "a number, 0 or more, is right".into())
 }
 
 const DATA_EXAMPLES: &str = "\
@@ -384,7 +425,7 @@ pub struct EvalArgs {
 }
 
 /// A number above 0 and at most 1.
-fn share(text: &str) -> Result<f64, String> {
+fn share(text: &str) -> std::result::Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
     share.ok_or_else(|| "a share is a number above 0 and at most 1".into())
 }

@@ -51,6 +51,13 @@ impl Progress {
         }
     }
 
+    /// Prints a line for a person at a terminal, and nothing elsewhere.
+    pub fn aside(&self, text: &str) {
+        if self.bar.is_some() {
+            self.note(text);
+        }
+    }
+
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();

@@ -34,8 +34,8 @@ pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
 /// Whether the picture of the newest checkpoint is missing, for examples that can be drawn.
 fn lacks_picture(resumed: &Resumed) -> Result<bool> {
     let Some((_, checkpoint)) = &resumed.from else { return Ok(false) };
-    let shape = session::examples_of(checkpoint)?.shape;
-    Ok((shape.len() > 1 || shape == [2]) && !resumed.run.sample_path(resumed.step()).exists())
+    let ending = session::examples_of(checkpoint)?.shown_as();
+    Ok(ending.is_some_and(|ending| !resumed.run.sample_path(resumed.step(), ending).exists()))
 }
 
 /// Data to train on or to compare with, and the flags about it.

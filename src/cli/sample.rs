@@ -1,22 +1,26 @@
 //! `saddle sample`.
 
+use std::path::{Path, PathBuf};
+
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
 use super::{SampleArgs, print, shown, tell, trained::Asked};
 use crate::{
-    data::{Series, SymbolKind},
+    data::{Series, SymbolKind, Symbols},
     error::{Error, Result, unknown},
-    files::{ensure_writable, write_atomically},
+    files::{ensure_writable, read_text, write_atomically},
     graph::numel,
-    models::{Examples, RECONSTRUCT, SAMPLE},
+    models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
     report,
-    session::Session,
+    session::{Choice, Session},
     settings::Settings,
     trained::Trained,
 };
 
+/// Number of symbols that are printed where none is asked for.
+const PRINTED: usize = 500;
 /// Columns of a picture of reconstructions.
 const COLUMNS: usize = 16;
 
@@ -29,27 +33,102 @@ struct Drawn {
     what: &'static str,
 }
 
+/// What the command line asks for, with its defaults.
+struct Wanted<'a> {
+    args: &'a SampleArgs,
+    count: usize,
+    /// `None`: the standard output, for text.
+    out: Option<PathBuf>,
+    ending: String,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(args: &'a SampleArgs, examples: &Examples) -> Self {
+        let is_text = matches!(&examples.series, Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text);
+        let prints = is_text && args.out.is_none() && !args.reconstruct && args.interpolate.is_none();
+        let out = (!prints).then(|| args.out.clone().unwrap_or_else(|| "samples.png".into()));
+        let ending = out.as_deref().and_then(Path::extension).unwrap_or_default().to_string_lossy().to_lowercase();
+        let count = args.count.unwrap_or(if prints { 1 } else { 64 });
+        Self { args, count, out, ending: if prints { "txt".into() } else { ending } }
+    }
+
+    fn print(&self, count: usize, what: &str, step: u64) -> Result<()> {
+        let Some(out) = &self.out else { return Ok(()) };
+        print(format!("{count} {what} of step {step} in {}", shown(out)))
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<()> {
+        match &self.out {
+            Some(out) => write_atomically(out, bytes),
+            None => print(String::from_utf8_lossy(bytes).trim_end_matches('\n')),
+        }
+    }
+}
+
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
-    let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let trained = Trained::at(&args.run, args.checkpoint)?;
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (&trained.settings, &trained.examples);
-    check(args, &ending, settings, examples)?;
+    let wanted = &Wanted::of(args, examples);
+    check(wanted, settings, examples)?;
     let class = class(args, &trained)?;
     let model = trained.model()?;
+    if let (Some(Series::Symbols(symbols)), Some(_)) = (&examples.series, model.named(&[CONTINUE]).next()) {
+        if args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.ending.as_str()) {
+            let mut session = trained.session_of(&model, &[CONTINUE], args.adapter.as_deref())?;
+            return go_on(wanted, symbols, &trained, &mut session);
+        }
+    }
+    if let Some(option) = args.goes_on() {
+        let sentence = "goes with models that go on with text or a melody, symbol by symbol: `lstm` is one";
+        return Err(Error::usage(format!("{option} {sentence}, and this is a {}", settings.variant)));
+    }
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
     if model.named(&[graph]).next().is_none() {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
     let mut session = trained.session_of(&model, &[graph], args.adapter.as_deref())?;
-    let drawn = draw(args, class, &trained, &mut session)?;
+    let drawn = draw(wanted, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.shape);
-    write(args, &ending, examples, &drawn)?;
-    print(format!("{count} {} of step {} in {}", drawn.what, session.step(), shown(&args.out)))
+    write(wanted, examples, &drawn)?;
+    wanted.print(count, drawn.what, session.step())
 }
 
-fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Examples) -> Result<()> {
+/// Writes sequences of symbols of any length, which go on from a prompt.
+fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Session) -> Result<()> {
+    let args = wanted.args;
+    if !["txt", "mid"].contains(&wanted.ending.as_str()) {
+        let option = args.goes_on().unwrap_or_default();
+        return Err(Error::usage(format!("{option}: the result is text or a melody: use --out with .txt or .mid")));
+    }
+    let prompt = match (&args.prompt, &args.prompt_file) {
+        (Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
+        (_, Some(file)) => {
+            let text = read_text(file).map_err(|e| Error::usage(format!("--prompt-file `{}`: {e}", shown(file))))?;
+            symbols.read(&text).map_err(|e| e.at(&shown(file)))?
+        }
+        _ => vec![],
+    };
+    let window = trained.examples.shape[0];
+    let length = args.length.unwrap_or(if wanted.out.is_none() { PRINTED } else { window });
+    let choice = Choice {
+        temperature: args.temperature.unwrap_or(trained.settings.temperature.into()),
+        top_k: args.top_k,
+        top_p: args.top_p.unwrap_or(1.0),
+    };
+    let sequences = session.write(&prompt, wanted.count, length, choice, args.seed)?;
+    match wanted.ending.as_str() {
+        "mid" => wanted.write(&symbols.to_midi(&sequences[0])?)?,
+        _ => wanted.write(symbols.to_text(&sequences).as_bytes())?,
+    }
+    wanted.print(sequences.len(), "samples", session.step())
+}
+
+fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()> {
+    let Wanted { args, count, ending, .. } = wanted;
+    let (count, ending) = (*count, ending.as_str());
+    let Some(out) = &wanted.out else { return Ok(()) };
     let possible: &[&str] = match &examples.series {
         Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Midi => &["png", "csv", "npy", "txt", "mid"],
         Some(Series::Symbols(_)) => &["png", "csv", "npy", "txt"],
@@ -58,21 +137,20 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
     if !possible.contains(&ending) {
         return Err(Error::usage(format!(
             "--out `{}`: the ending says the format, and it is one of {}",
-            args.out.display(),
+            out.display(),
             possible.join(", ")
         )));
     }
     if ending == "png" && examples.shape.len() == 3 {
         // Reconstructions stand below their originals, and each interpolation has its own row.
         let (cells, columns) = match (args.reconstruct, args.interpolate) {
-            (true, _) => (2 * args.count.next_multiple_of(COLUMNS.min(args.count)), COLUMNS.min(args.count)),
-            (_, Some(steps)) => (args.count.next_multiple_of(steps), steps),
-            _ => (args.count, columns(args, settings, examples)),
+            (true, _) => (2 * count.next_multiple_of(COLUMNS.min(count)), COLUMNS.min(count)),
+            (_, Some(steps)) => (count.next_multiple_of(steps), steps),
+            _ => (count, columns(wanted, settings, examples)),
         };
         let (_, fit) = report::fitting(&examples.shape, columns, cells);
         if fit < cells {
             let most = if args.reconstruct { fit / 2 } else { fit };
-            let count = args.count;
             return Err(Error::usage(format!(
                 "--count {count}: a png shows {most} such images at most; csv and npy take more"
             )));
@@ -81,7 +159,7 @@ fn check(args: &SampleArgs, ending: &str, settings: &Settings, examples: &Exampl
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
-    ensure_writable(&args.out)
+    ensure_writable(out)
 }
 
 /// The number of the class that `--class` names.
@@ -105,14 +183,15 @@ fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
 }
 
 /// Columns of a picture of samples: one for each class of a conditional model, else about a square.
-fn columns(args: &SampleArgs, settings: &Settings, examples: &Examples) -> usize {
-    match (settings.conditional, &args.class) {
+fn columns(wanted: &Wanted, settings: &Settings, examples: &Examples) -> usize {
+    match (settings.conditional, &wanted.args.class) {
         (true, None) => examples.classes,
-        _ => (args.count as f64).sqrt().ceil() as usize,
+        _ => (wanted.count as f64).sqrt().ceil() as usize,
     }
 }
 
-fn draw(args: &SampleArgs, class: Option<usize>, trained: &Asked, session: &mut Session) -> Result<Drawn> {
+fn draw(wanted: &Wanted, class: Option<usize>, trained: &Asked, session: &mut Session) -> Result<Drawn> {
+    let (args, wanted_count) = (wanted.args, wanted.count);
     let (settings, examples) = (&trained.settings, &trained.examples);
     if args.reconstruct {
         let dataset = match trained.held_out()? {
@@ -123,7 +202,7 @@ fn draw(args: &SampleArgs, class: Option<usize>, trained: &Asked, session: &mut 
                 dataset
             }
         };
-        let count = args.count.min(dataset.len());
+        let count = wanted_count.min(dataset.len());
         session.ensure(count)?;
         let originals: Vec<f32> = (0..count).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
@@ -135,7 +214,7 @@ fn draw(args: &SampleArgs, class: Option<usize>, trained: &Asked, session: &mut 
                 format!("--interpolate: the samples of `{}` have no latent vector to go along", settings.variant);
             return Err(Error::usage(sentence));
         }
-        let z = session.interpolated(args.count.div_ceil(steps), steps, args.seed)?;
+        let z = session.interpolated(wanted_count.div_ceil(steps), steps, args.seed)?;
         // Each interpolation stays in one class.
         let ways = z.chunks(if settings.conditional { steps * session.latent_size() } else { z.len() });
         let class = |way: usize| settings.conditional.then(|| class.unwrap_or(way % examples.classes));
@@ -145,24 +224,26 @@ fn draw(args: &SampleArgs, class: Option<usize>, trained: &Asked, session: &mut 
         }
         return Ok(Drawn { samples, originals: vec![], columns: steps, what: "interpolations" });
     }
-    let samples = session.generate(args.count, args.seed, class)?;
-    let columns = columns(args, settings, examples);
+    let samples = session.generate(wanted_count, args.seed, class)?;
+    let columns = columns(wanted, settings, examples);
     Ok(Drawn { samples, originals: vec![], columns, what: "samples" })
 }
 
-fn write(args: &SampleArgs, ending: &str, examples: &Examples, drawn: &Drawn) -> Result<()> {
+fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
     let (shape, samples) = (&examples.shape, &drawn.samples);
-    let bytes = match (ending, &examples.series) {
-        ("png", _) => return report::save_png(&args.out, &picture(examples, drawn)?),
+    let bytes = match (wanted.ending.as_str(), &examples.series) {
+        ("png", _) => {
+            return report::save_png(wanted.out.as_deref().expect("only text is printed"), &picture(examples, drawn)?);
+        }
         ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
         ("npy", _) => npy(samples.clone(), shape)?,
-        ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(samples, shape[0]).into_bytes(),
-        ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&samples[..numel(shape)])?,
+        ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(&symbols.sequences(samples, shape[0])).into_bytes(),
+        ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&symbols.sequences(samples, shape[0])[0])?,
         (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),
     };
-    write_atomically(&args.out, &bytes)
+    wanted.write(&bytes)
 }
 
 fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {

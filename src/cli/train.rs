@@ -1,8 +1,8 @@
 //! `saddle train`.
 
 use std::{
-    collections::BTreeMap,
     env,
+    f64::consts::LN_2,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -13,23 +13,22 @@ use serde_json::{Map, Value};
 use super::{
     TrainArgs,
     fit::{self, Fit},
+    preview::{dry_run, explain, shape},
     print,
     progress::{Progress, duration},
     resume::{self, Offered, check_data, with_way_back},
+    showing::{Showing, showing},
     shown,
     signals::Signals,
     tell,
 };
 use crate::{
     checkpoint,
-    data::{self, Dataset, Series},
+    data::{self, Dataset},
     engine::Plans,
-    error::{Error, Result, escaped},
-    files::tidy_cache,
-    graph::numel,
-    kernels::Caps,
-    memory::mib,
-    models::{self, Model},
+    error::{Error, Result},
+    files::{tidy_cache, write_atomically},
+    models::{self, BOUND, Examples, Model},
     origin::{self, FOLDER, Origin},
     plan::RING_ROWS,
     report,
@@ -43,30 +42,10 @@ const SLICE: Duration = Duration::from_millis(250);
 /// Maximum time between two checkpoints, whatever `checkpoint_every` says: it limits the work that a divergence can
 /// cost.
 const SNAPSHOT: Duration = Duration::from_secs(300);
-
-/// Prints the programs, or the WGSL of launch number `launch` of each.
-fn explain(plans: &Plans, launch: Option<usize>, caps: &Caps, half: bool) -> Result<()> {
-    let Some(n) = launch else {
-        return plans.0.iter().try_for_each(|(name, program)| print(format!("{name}: {program}")));
-    };
-    if !caps.runs_shaders {
-        return Err(Error::usage(format!("--explain={n}: the CPU runner runs no WGSL; choose a GPU with --adapter")));
-    }
-    if half {
-        tell(
-            "the products are shown in single precision: which body is the fastest in half precision is measured later",
-        );
-    }
-    let most = plans.0.iter().map(|(_, program)| program.launches.len()).max().unwrap_or(0);
-    if n >= most {
-        return Err(Error::usage(format!("--explain={n}: the launches have the numbers 0 to {}", most - 1)));
-    }
-    for (name, program) in plans.0.iter().filter(|(_, program)| n < program.launches.len()) {
-        let launch = &program.launches[n];
-        print(format!("// {name}, launch {n}: {}\n{}", launch.label, launch.kernel.wgsl(caps)))?;
-    }
-    Ok(())
-}
+/// Lines of a sample of text on the terminal.
+const LINES: usize = 3;
+/// Maximum number of held-out sequences that are measured while training.
+const MEASURED: usize = 512;
 
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
@@ -110,8 +89,11 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
+    let held_out = held_out(&Settings { data: data.clone(), ..settings.clone() }, &examples)?;
     let plan = |model: &Model| {
-        let plans = Plans::new(model.training(), &caps, Some(session::layout(&dataset)))?;
+        let measured: &[&str] = if held_out.is_some() { &[BOUND] } else { &[] };
+        let graphs = model.training().chain(model.named(measured));
+        let plans = Plans::new(graphs, &caps, Some(session::layout(&dataset)))?;
         session::ensure_memory(&plans, runner.as_ref()).map(|()| plans)
     };
     let fits = |settings: &Settings| {
@@ -145,6 +127,8 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     }
     runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
     session::upload(runner.as_mut(), &dataset)?;
+    let shown_as = examples.shown_as();
+    let held_out = held_out.filter(|_| plans.get(BOUND).is_some());
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(
         "{} on {} ({}), {}: {reason}",
@@ -184,8 +168,23 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         since,
         kept: since,
         has_warned: false,
+        shown_as,
+        held_out,
+        held_out_nats: None,
     };
     training.run(&signals)
+}
+
+/// Held-out sequences of symbols, to measure while training; none where there are none, or none of the same kind.
+fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<Vec<f32>>> {
+    if !examples.symbols() {
+        return Ok(None);
+    }
+    let Some(dataset) = session::open_held_out(settings)? else { return Ok(None) };
+    let count = dataset.len().min(MEASURED);
+    // Evenly over the part, as a text changes along the way.
+    let places = (0..count).map(|i| i * dataset.len() / count);
+    Ok((dataset.shape == examples.shape && count > 0).then(|| places.flat_map(|i| dataset.example(i)).collect()))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.
@@ -205,30 +204,6 @@ fn said_when_slow<R>(what: &str, work: impl FnOnce() -> R) -> R {
     })
 }
 
-fn shape(dataset: &Dataset) -> String {
-    let extents: Vec<String> = dataset.shape.iter().map(|n| n.to_string()).collect();
-    format!("{} examples of {}", dataset.len(), extents.join("x"))
-}
-
-fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans) -> Result<()> {
-    print(settings.to_toml())?;
-    let rounds: Vec<_> = model.phases.iter().filter_map(|phase| plans.get(phase.name)).collect();
-    let mut parameters: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for item in rounds.iter().flat_map(|round| &round.items).filter(|item| !item.state.contains('.')) {
-        parameters.entry(&item.state).or_default().insert(&item.name, numel(&item.shape));
-    }
-    for (state, items) in parameters {
-        print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
-    }
-    print(format!("# data: {}, {}", escaped(&dataset.name, ""), shape(dataset)))?;
-    print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
-    for (phase, round) in model.phases.iter().zip(rounds) {
-        let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
-        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.launches.len(), round.cost().flops / 1e9))?;
-    }
-    Ok(())
-}
-
 /// A run under way.
 struct Training {
     run: Run,
@@ -246,6 +221,12 @@ struct Training {
     kept: Instant,
     /// Whether a warning about pictures was printed already.
     has_warned: bool,
+    /// Ending of the files that show samples, if there is a way to show them.
+    shown_as: Option<&'static str>,
+    /// Held-out sequences of symbols, if there are any and the model can measure them.
+    held_out: Option<Vec<f32>>,
+    /// Their last measure: nats of each symbol.
+    held_out_nats: Option<f64>,
 }
 
 impl Training {
@@ -269,7 +250,8 @@ impl Training {
         let mut slice = 1;
         let due = |step: u64, every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
         // An earlier process may have ended after it wrote this checkpoint and before it drew the picture.
-        if self.first > 0 && due(self.first, s.sample_every) && !self.run.sample_path(self.first).exists() {
+        let lacks = |ending| !self.run.sample_path(self.first, ending).exists();
+        if self.first > 0 && due(self.first, s.sample_every) && self.shown_as.is_some_and(lacks) {
             self.show();
         }
         while self.session.step() < s.steps && signals.ended().is_none() {
@@ -290,6 +272,9 @@ impl Training {
                 slice
             };
             let step = self.session.step();
+            if due(step, s.sample_every) {
+                self.measure()?;
+            }
             if due(step, s.log_every) || step == phase_end {
                 self.log(&mut rows);
             }
@@ -327,6 +312,11 @@ impl Training {
         line.insert("step".into(), self.session.step().into());
         line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));
         line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
+        // Examples a second, or characters.
+        let (per_second, unit) = match self.shown_as {
+            Some("txt") => ((rate * (self.settings.batch * self.dataset.shape[0]) as f64), Some("characters")),
+            _ => (rate * self.settings.batch as f64, None),
+        };
         let mut text = String::new();
         if let Some(phase) = self.session.phase() {
             line.insert("phase".into(), phase.into());
@@ -335,12 +325,19 @@ impl Training {
         for (i, name) in self.session.metrics().iter().enumerate() {
             let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
             line.insert(name.clone(), Value::from(mean as f32));
-            text += &format!("{name} {mean:.3}  ");
+            text += &match (name.as_str(), unit) {
+                ("nats_per_step", Some(_)) => format!("{mean:.3} nats ({:.2} bits) a character  ", mean / LN_2),
+                _ => format!("{name} {mean:.3}  "),
+            };
+        }
+        if let Some(nats) = self.held_out_nats {
+            line.insert("held_out_nats_per_step".into(), Value::from(nats as f32));
+            text += &format!("held out {nats:.3} ({:.2} bits)  ", nats / LN_2);
         }
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
         self.progress.report(
             self.session.step(),
-            &format!("{text}{:.0} samples/s  {left} left", rate * self.settings.batch as f64),
+            &format!("{text}{per_second:.0} {}/s  {left} left", unit.unwrap_or("samples")),
         );
         rows.clear();
         let written = self.metrics.append(&line);
@@ -358,7 +355,8 @@ impl Training {
             return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
         }
         if keep > 0 {
-            self.tolerate(self.run.thin_samples(keep, every, self.session.step()));
+            let ending = self.shown_as.unwrap_or("png");
+            self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
         }
     }
 
@@ -370,38 +368,29 @@ impl Training {
 
     fn save_samples(&mut self) -> Result<()> {
         let samples = self.samples()?;
-        let picture = match self.dataset.shape[..] {
-            [2] => {
-                let real: Vec<f32> = (0..2500.min(self.dataset.len())).flat_map(|i| self.dataset.example(i)).collect();
-                report::scatter(&samples, &real, None)
+        let mut warning = None;
+        let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
+        warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
+        let path = |ending| self.run.sample_path(self.session.step(), ending);
+        match shown {
+            None => {}
+            Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
+            Some(Showing::Text(text)) => {
+                self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
+                let first =
+                    text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
+                first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {line}")));
             }
-            [_, _, _] => {
-                let columns = if self.settings.conditional {
-                    self.dataset.classes()
-                } else {
-                    (self.settings.samples as f64).sqrt().ceil() as usize
-                };
-                let (shape, len) = (self.dataset.shape.clone(), numel(&self.dataset.shape));
-                let wanted = samples.len() / len;
-                let (columns, count) = report::fitting(&shape, columns, wanted);
-                if count < wanted {
-                    self.warn_once(&format!(
-                        "a picture holds {count} of the {wanted} samples: the others are not drawn"
-                    ));
-                }
-                report::grid(&samples[..count.max(1) * len], &shape, columns)?
-            }
-            [steps, features] => match self.dataset.series {
-                Some(Series::Symbols(_)) => report::symbols(&samples, [steps, features])?,
-                _ => {
-                    let real: Vec<f32> =
-                        (0..8).flat_map(|i| self.dataset.example(i * self.dataset.len() / 8)).collect();
-                    report::series(&samples, &real, [steps, features])?
-                }
-            },
-            _ => return Ok(()), // no plane to show them in
-        };
-        self.tolerate(report::save_png(&self.run.sample_path(self.session.step()), &picture));
+        }
+        Ok(())
+    }
+
+    /// Measures the held-out examples, in nats of each symbol.
+    fn measure(&mut self) -> Result<()> {
+        let Some(x) = &self.held_out else { return Ok(()) };
+        let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
+        let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
+        self.held_out_nats = Some(nats / self.dataset.shape[0] as f64);
         Ok(())
     }
 
@@ -436,7 +425,9 @@ impl Training {
             ))?;
         }
         print(format!("run     {}", shown(self.run.folder())))?;
-        let samples = self.run.sample_path(step);
-        if samples.exists() { print(format!("samples {}", shown(&samples))) } else { Ok(()) }
+        match self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists()) {
+            Some(samples) => print(format!("samples {}", shown(&samples))),
+            None => Ok(()),
+        }
     }
 }

@@ -210,7 +210,7 @@ impl Dataset {
     fn first_rows(&self) -> String {
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
         if let Some(Series::Symbols(symbols)) = &self.series {
-            return symbols.to_text(&self.item(0), self.shape[0]).trim_end().to_owned();
+            return symbols.to_text(&symbols.sequences(&self.item(0), self.shape[0])).trim_end().to_owned();
         }
         let more = if width > CELLS { ", .." } else { "" };
         let row = |row: &[f32]| self.cells(row)[..width.min(CELLS)].join(", ") + more;

@@ -141,34 +141,67 @@ fn without_minus(text: String) -> String {
 }
 
 impl Symbols {
-    /// `samples`, `[N, steps, V]` flat, as text: the most likely characters, with a line `---` between sequences. For
-    /// melodies, the name of each symbol on a line of its own.
-    pub fn to_text(&self, samples: &[f32], steps: usize) -> String {
-        let names = |sample: &[f32]| self.likeliest(sample).map(|id| self.names[id].as_str()).collect::<Vec<_>>();
-        let sequences = samples.chunks_exact((steps * self.names.len()).max(1)).map(names);
-        let (within, between) = match self.kind {
-            SymbolKind::Text => ("", "\n---\n"),
-            SymbolKind::Midi => (" ", "\n"),
-        };
-        let mut text = sequences.map(|names| names.join(within)).collect::<Vec<_>>().join(between);
-        text.push('\n');
+    /// The most likely symbols of each of the sequences `samples`, `[N, steps, V]` flat.
+    pub fn sequences(&self, samples: &[f32], steps: usize) -> Vec<Vec<usize>> {
+        let symbols = self.names.len().max(1);
+        let sequence = |sample: &[f32]| sample.chunks_exact(symbols).map(likeliest).collect();
+        samples.chunks_exact((steps * symbols).max(1)).map(sequence).collect()
+    }
+
+    /// One sequence as text: its characters; for a melody the names of its symbols with blanks between them.
+    pub fn spelled(&self, sequence: &[usize]) -> String {
+        let between = if self.kind == SymbolKind::Text { "" } else { " " };
+        sequence.iter().map(|&id| self.names[id].as_str()).collect::<Vec<_>>().join(between)
+    }
+
+    /// Sequences as a text file. If there are several, each has a line with its number above it.
+    pub fn to_text(&self, sequences: &[Vec<usize>]) -> String {
+        let (count, mut text) = (sequences.len(), String::new());
+        for (i, sequence) in sequences.iter().enumerate() {
+            if count > 1 {
+                text += &format!("--- {} of {count}\n", i + 1);
+            }
+            text += &self.spelled(sequence);
+            text.push('\n');
+        }
         text
     }
 
-    /// One sample, `[T, V]` flat, as a MIDI file at 120 beats a minute.
+    /// One sequence as a MIDI file at 120 beats a minute.
     ///
     /// # Errors
     /// `Usage` if the symbols spell a text; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
-    pub fn to_midi(&self, sample: &[f32]) -> Result<Vec<u8>> {
+    pub fn to_midi(&self, sequence: &[usize]) -> Result<Vec<u8>> {
         if self.kind == SymbolKind::Text {
             return Err(Error::usage("characters cannot be written as MIDI: use a file that ends in .txt or .csv"));
         }
-        midi::write(&self.likeliest(sample).map(|id| self.names[id].as_str()).collect::<Vec<_>>())
+        midi::write(&sequence.iter().map(|&id| self.names[id].as_str()).collect::<Vec<_>>())
     }
 
-    /// The index of the most likely symbol at each step.
-    fn likeliest<'a>(&'a self, sample: &'a [f32]) -> impl Iterator<Item = usize> + 'a {
-        sample.chunks_exact(self.names.len().max(1)).map(likeliest)
+    /// The sequence that a text spells: the inverse of [`Symbols::spelled`].
+    ///
+    /// # Errors
+    /// `Usage` for a symbol that the model does not know; the error names a similar one that it knows.
+    pub fn read(&self, text: &str) -> Result<Vec<usize>> {
+        let text = text.replace("\r\n", "\n");
+        let id = |name: &str| {
+            let known = |name: &str| self.names.iter().position(|known| known == name);
+            known(name).ok_or_else(|| {
+                let other = [name.to_lowercase(), name.to_uppercase()].into_iter().find(|other| known(other).is_some());
+                let advice = match (other, self.kind) {
+                    (Some(other), _) => format!("it knows `{other}`"),
+                    (None, SymbolKind::Text) => {
+                        format!("it knows {}", self.spelled(&(0..self.names.len()).collect::<Vec<_>>()).escape_debug())
+                    }
+                    (None, SymbolKind::Midi) => format!("it knows {}", self.names.join(" ")),
+                };
+                Error::usage(format!("the model does not know `{}`: {advice}", name.escape_debug()))
+            })
+        };
+        match self.kind {
+            SymbolKind::Text => text.chars().map(|character| id(character.encode_utf8(&mut [0; 4]))).collect(),
+            SymbolKind::Midi => text.split_whitespace().map(id).collect(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub use idle::idle;
 use parts::networks::Networks;
 
 use crate::{
-    data::Series,
+    data::{Series, SymbolKind, Symbols},
     error::{Error, Result},
     graph::{Graph, Var},
     nn::{Mode, Net},
@@ -43,6 +43,22 @@ impl Examples {
     /// Whether sequences are of symbols, one-hot.
     pub fn symbols(&self) -> bool {
         matches!(self.series, Some(Series::Symbols(_)))
+    }
+
+    /// The alphabet, if the examples are pieces of text.
+    pub fn text(&self) -> Option<&Symbols> {
+        match &self.series {
+            Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text => Some(symbols),
+            _ => None,
+        }
+    }
+
+    /// The ending of files that show samples: `txt` for text, else `png`; none for points beyond the plane.
+    pub fn shown_as(&self) -> Option<&'static str> {
+        match self.shape.len() {
+            1 if self.shape != [2] => None,
+            _ => Some(if self.text().is_some() { "txt" } else { "png" }),
+        }
     }
 }
 

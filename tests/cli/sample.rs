@@ -205,3 +205,61 @@ fn samples_of_a_table_have_its_columns_units_and_order() {
     run("sample ae --reconstruct --count 50 --out x.csv");
     assert_eq!(String::from_utf8(place.read("x.csv")).unwrap().lines().count(), 1 + 6, "of the rows that are held out");
 }
+
+/// A run of `lstm` on a text whose only doubt is the letter after `ab`.
+fn of_letters() -> Place {
+    let place = Place::new();
+    place.write("letters.txt", "abcabdabcabd".repeat(40).as_bytes());
+    let small = "--set window=12 --set units=12 --batch 16 --steps 60 --set samples=4 --set lr_g=0.02 --adapter cpu";
+    let said = place.saddle(&format!("train lstm --data letters.txt --out a {small}"));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("bits) a character  held out 0."), "{}", said.err);
+    assert!(said.out.contains("samples a/samples/step-000060.txt"), "{}", said.out);
+    place
+}
+
+#[test]
+fn text_goes_on_from_a_prompt() {
+    let place = of_letters();
+    let shown = String::from_utf8(place.read("a/samples/step-000060.txt")).unwrap();
+    let headings: Vec<&str> = shown.lines().filter(|line| line.starts_with("---")).collect();
+    assert_eq!(headings, ["--- 1 of 4", "--- 2 of 4", "--- 3 of 4", "--- 4 of 4"]);
+    assert!(super::metrics(&place.read("a/metrics.jsonl")).last().unwrap()["held_out_nats_per_step"].is_number());
+
+    let text = |line: &str| {
+        let said = place.saddle(&format!("sample a --adapter cpu {line}"));
+        assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+        said.out
+    };
+    let long = text("--prompt abc --length 60");
+    assert!(long.starts_with("abcab") && long.trim_end().chars().count() == 63, "{long}");
+    assert_eq!(text("--prompt abc --length 60"), long, "the same seed");
+    assert!(long.starts_with(text("--prompt abc --length 20").trim_end()), "more only adds");
+    assert_ne!(text("--prompt abc --length 60 --seed 1"), long);
+    assert_eq!(text("--length 40 --top-k 1"), text("--length 40 --temperature 0"));
+    assert_eq!(text("--length 40 --top-p 0.01"), text("--length 40 --temperature 0"));
+    assert_eq!(text("").trim_end().chars().count(), 500, "by default");
+    place.write("prompt", b"abd\r\n");
+    refused(&place, "sample a --adapter cpu --prompt-file prompt", 2, &["prompt: the model does not know `\\n`"]);
+    refused(&place, "sample a --adapter cpu --prompt aB", 2, &["--prompt", "does not know `B`: it knows `b`"]);
+    refused(&place, "sample a --adapter cpu --prompt a --out x.png", 2, &["--prompt: the result is text"]);
+    refused(&place, "sample a --adapter cpu --top-p 0", 2, &["--top-p"]);
+    let several = place.saddle("sample a --adapter cpu --count 6 --length 10 --out x.txt");
+    assert_eq!(several.out, "6 samples of step 60 in x.txt\n");
+    let several = String::from_utf8(place.read("x.txt")).unwrap();
+    assert_eq!(several.lines().filter(|line| line.starts_with("--- ")).count(), 6);
+    // The first of several is the only one of one, whatever the number.
+    assert_eq!(several.lines().nth(1), text("--length 10").lines().next());
+}
+
+#[test]
+fn other_models_do_not_go_on() {
+    let place = Place::new();
+    place.trained("--out a");
+    refused(
+        &place,
+        "sample a --adapter cpu --length 9",
+        2,
+        &["--length goes with models", "`lstm`", "this is a dcgan"],
+    );
+}

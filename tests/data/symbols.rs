@@ -19,12 +19,6 @@ fn spelt(set: &Dataset) -> Vec<Vec<&str>> {
     floats(set).chunks(set.item_len()).map(|example| example.chunks(names.len()).map(name).collect()).collect()
 }
 
-/// One-hot rows over the names.
-fn one_hot(names: &[String], spelling: &str) -> Vec<f32> {
-    let row = |word: &str| names.iter().map(|name| f32::from(name == word)).collect::<Vec<_>>();
-    spelling.split(' ').flat_map(row).collect()
-}
-
 /// A MIDI file of format 1 with `ticks` ticks per beat and these tracks of events.
 fn midi(ticks: u16, tracks: &[&[u8]]) -> Vec<u8> {
     let mut file = b"MThd\0\0\0\x06\0\x01".to_vec();
@@ -53,10 +47,16 @@ fn a_text_is_windows_of_its_characters() {
         assert_eq!((set.shape.as_slice(), set.len()), ([4, 4].as_slice(), 2));
         assert_eq!(symbols(&set).names, ["\n", "a", "b", "\u{e9}"]);
         assert_eq!(spelt(&set), [["a", "b", "\u{e9}", "\n"], ["\u{e9}", "\n", "a", "b"]]);
-        assert_eq!(symbols(&set).to_text(floats(&set), 4), "ab\u{e9}\n\n---\n\u{e9}\nab\n");
+        let sequences = symbols(&set).sequences(floats(&set), 4);
+        assert_eq!(symbols(&set).to_text(&sequences), "--- 1 of 2\nab\u{e9}\n\n--- 2 of 2\n\u{e9}\nab\n");
+        assert_eq!(symbols(&set).to_text(&sequences[..1]), "ab\u{e9}\n\n");
+        assert_eq!(symbols(&set).read("ab\u{e9}\r\n").unwrap(), sequences[0]);
+        for (prompt, words) in [("aB", ["`B`", "knows `b`"]), ("ax", ["`x`", "knows \\nab"])] {
+            assert_usage(symbols(&set).read(prompt).map(|_| set.clone()), &words);
+        }
         let csv = String::from_utf8(set.series.as_ref().unwrap().to_csv(&set.example(1), 4)).unwrap();
         assert_eq!(csv, "series,step,symbol\n0,0,\u{e9}\n0,1,\"\n\"\n0,2,a\n0,3,b\n");
-        assert_usage(symbols(&set).to_midi(&set.example(0)).map(|_| set.clone()), &["characters", ".txt"]);
+        assert_usage(symbols(&set).to_midi(&sequences[0]).map(|_| set.clone()), &["characters", ".txt"]);
     }
     let set = open_file("a.txt", "abc".repeat(100), &Options::default()).unwrap();
     assert_eq!((set.shape.as_slice(), set.len()), ([64, 3].as_slice(), (300 - 64) / 32 + 1));
@@ -108,17 +108,18 @@ fn melodies_return_as_midi_files() {
     let set = open_at(&folder.path().join("scale.mid"), &windows(32, None)).unwrap();
     assert_eq!((set.shape.as_slice(), set.len()), ([32, 10].as_slice(), 1));
     let symbols = symbols(&set);
-    assert!(
-        symbols.kind == SymbolKind::Midi && symbols.to_text(floats(&set), 32).starts_with("60 hold hold hold 62 hold")
-    );
-    let again = open_file("b.mid", symbols.to_midi(&set.example(0)).unwrap(), &windows(32, None)).unwrap();
+    let melody = symbols.sequences(floats(&set), 32).remove(0);
+    let spelled = symbols.spelled(&melody);
+    assert!(symbols.kind == SymbolKind::Midi && spelled.starts_with("60 hold hold hold 62 hold"), "{spelled}");
+    assert_eq!(symbols.read(&spelled).unwrap(), melody);
+    let again = open_file("b.mid", symbols.to_midi(&melody).unwrap(), &windows(32, None)).unwrap();
     assert_eq!((&again.items, &again.series), (&set.items, &set.series));
 
-    let odd = one_hot(&symbols.names, "hold hold 60 60 rest hold 72 hold");
+    let odd = symbols.read("hold hold 60 60 rest hold 72 hold").unwrap();
     let odd = open_file("b.mid", symbols.to_midi(&odd).unwrap(), &windows(8, None)).unwrap();
     assert_eq!(spelt(&odd), [["rest", "rest", "60", "60", "rest", "rest", "72", "hold"]]);
     let wrong = Symbols { names: vec!["128".into()], kind: SymbolKind::Midi };
-    assert!(wrong.to_midi(&[1.0]).unwrap_err().to_string().contains("`128` is no MIDI pitch"));
+    assert!(wrong.to_midi(&[0]).unwrap_err().to_string().contains("`128` is no MIDI pitch"));
 }
 
 #[test]
