@@ -263,15 +263,15 @@ impl Graph {
         g.updates += 1;
     }
 
-    /// The state, `[1]`, with the number of updates of a group by Adam: `g.updates.count` for the group `g`. At its first
-    /// update Adam takes its moments for zeros, whatever they are: to assign 0 to this state is to start the optimiser
-    /// anew.
+    /// The state, `[1]`, with the number of updates of a group by Adam: `g.updates.count` for the group `g`. At its
+    /// first update Adam takes its moments for zeros, whatever they are: to assign 0 to this state is to start the
+    /// optimiser anew.
     pub fn update_count(&self, group: usize) -> Var<'_> {
         let name = count_group(&self.groups.borrow()[group].name);
         self.state(self.group(&name), COUNT, &[1], Init::Const(0.0))
     }
 
-    /// The name of the state [`Graph::update_count`] for each update by Adam, in order: a group that has several updates
+    /// The name of the state [`Graph::update_count`] for each update by Adam, in order: a group with several updates
     /// occurs several times.
     pub fn counted_updates(&self) -> Vec<String> {
         let (nodes, groups) = (self.nodes.borrow(), self.groups.borrow());

@@ -314,8 +314,8 @@ settings! {
         /// Role of the autoencoder in the game; trunk: its encoder is part of the discriminator; introspective:
         /// Soft-IntroVAE; boundary: BEGAN
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);
-        /// Weight of the reconstruction error in the decoder's loss, and in the encoder's where it is the discriminator's
-        /// trunk
+        /// Weight of the reconstruction error in the decoder's loss, and in the encoder's where it is the
+        /// discriminator's trunk
         gamma: f32 = "1.0", Rule::Below(f32::INFINITY);
         /// Weight of reconstructions, and of samples, in the losses of the game; 0.5: both together count as much as
         /// the real samples
