@@ -8,7 +8,7 @@ use saddle::{
     engine::{Engine, Plans},
     error::Result,
     graph::numel,
-    kernels::gather::DataLayout,
+    kernels::gather::{DataLayout, Elements},
     models::{self, Examples},
     runner::Runner,
 };
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let before = peak();
     let mut runner = Box::new(Cpu::new());
     runner.set_data(&Items::Bytes(vec![0; count * item_len].into()), &[0])?;
-    let data = DataLayout { count, item_len, bytes: true, stack: 1, classes: 0 };
+    let data = DataLayout { count, item_len, elements: Elements::Bytes, stack: 1, classes: 0 };
     let plans = Plans::new([("round", model.round())], &Cpu::caps(), Some(data))?;
     let planned = plans.get("round").expect("it was planned").bytes() as u64;
     let mut engine = Engine::new(runner, plans, settings.seed)?;

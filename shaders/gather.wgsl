@@ -1,15 +1,17 @@
-// y[b, s * ITEM_LEN + j] = items[pick(b, s), j]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
+// y[b, s * LEN + j] = value j of items[pick(b, s)]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
 //
 // pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
 // goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
-// A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, low byte first, items back to back.
+// A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, numbers of 16
+// bits two to a word, the low ones first, items back to back.
 
 override LANES: u32 = 256u;
 override ROWS: u32 = 1u; // batch * stack, or batch
 override STACK: u32 = 1u; // rows of one example
-override LEN: u32 = 1u; // elements of a row: ITEM_LEN, or the number of classes
+override LEN: u32 = 1u; // values of a row: of an item, or the number of classes
 override ONE_HOT: bool = false;
 override BYTES: bool = false;
+override SYMBOLS: u32 = 0u; // values that each element stands for, one-hot; 0: elements are values
 override COUNT: u32 = 1u;
 // draws * batch = EPOCHS_PER_STEP * COUNT + REST_PER_STEP; draw * batch = FIRST
 override EPOCHS_PER_STEP: u32 = 0u;
@@ -20,7 +22,7 @@ override LEFT_BITS: u32 = 0u;
 override RIGHT_BITS: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
-@group(0) @binding(1) var<storage, read> items: array<u32>; // [COUNT, ITEM_LEN] bytes or bits of f32
+@group(0) @binding(1) var<storage, read> items: array<u32>; // bytes, numbers of 16 bits, or bits of f32
 @group(0) @binding(2) var<storage, read> classes: array<u32>; // [COUNT]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
 
@@ -81,7 +83,14 @@ fn pick(b: u32, s: u32) -> u32 {
     return permute(part.y, key);
 }
 
-fn element(n: u32) -> f32 {
+// Value j of an item.
+fn value(item: u32, j: u32) -> f32 {
+    if SYMBOLS > 0u {
+        let n = item * (LEN / SYMBOLS) + j / SYMBOLS;
+        let symbol = (items[n / 2u] >> (n % 2u * 16u)) & 0xffffu;
+        return select(0.0, 1.0, symbol == j % SYMBOLS);
+    }
+    let n = item * LEN + j;
     if !BYTES {
         return bitcast<f32>(items[n]);
     }
@@ -111,7 +120,7 @@ fn main(
         }
     } else {
         for (var j = lane; j < LEN; j += LANES) {
-            y[row * LEN + j] = element(item * LEN + j);
+            y[row * LEN + j] = value(item, j);
         }
     }
 }

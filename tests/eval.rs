@@ -152,7 +152,7 @@ fn a_classifier_is_kept_and_a_damaged_one_is_trained_anew() {
 fn modes_of_points_are_counted_beside_a_perfect_sampler() {
     let perfect = match data::open("ring", &Options { seed: 77, ..Default::default() }).unwrap().items {
         Items::Floats(points) => points[..2 * 5000].to_vec(),
-        Items::Bytes(_) => unreachable!("points are floats"),
+        _ => unreachable!("points are floats"),
     };
     let good = modes::points("ring", &perfect, &setup()).unwrap();
     let high_quality = row(&good, "high-quality share");

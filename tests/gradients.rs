@@ -7,7 +7,10 @@ use common::Rng;
 use saddle::{
     grad::grad,
     graph::{Composite, Form, Graph, Map, Node, Op, Real, Reset, Role, Var, WHOLE, numel, without},
-    kernels::{Clock, gather::DataLayout},
+    kernels::{
+        Clock,
+        gather::{DataLayout, Elements},
+    },
     models::{self, Examples},
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     objective,
@@ -409,7 +412,7 @@ fn critic(assignments: &[&str]) {
     let g = model.round();
     let mut checks = Checks::default();
     let mut rng = Rng(5);
-    let data = DataLayout { count: 8, item_len: 256, bytes: true, stack: 1, classes: 0 };
+    let data = DataLayout { count: 8, item_len: 256, elements: Elements::Bytes, stack: 1, classes: 0 };
     let mut r = Reference {
         clock: Clock { step: 0, seed: 3 },
         data: Some((data, rng.words(data.words()), vec![0])),

@@ -91,8 +91,8 @@ impl Case {
         let settings = self.with_data(path.as_deref())?;
         let mut dataset = session::open_data(&settings)?;
         // As many examples as a binding holds: rounds are as fast with fewer.
-        let DataLayout { item_len, bytes, .. } = session::layout(&dataset);
-        dataset.truncate(caps.max_binding as usize / if bytes { item_len } else { 4 * item_len });
+        let one = DataLayout { count: 1, ..session::layout(&dataset) };
+        dataset.truncate(caps.max_binding as usize / (4 * one.words()));
         let model = models::variant(self.variant)?.model(&settings, &session::examples(&dataset))?;
         let name = model.phases.last().expect("a model has a phase").name;
         let from = model.phases.iter().rev().nth(1).map_or(0, |before| before.until);

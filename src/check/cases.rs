@@ -9,7 +9,10 @@ use crate::{
         RmsProp, Sequence, Sgd, Softmax, Tick,
         chain::{Code, Digit, Instr},
         finite::SPAN,
-        gather::DataLayout,
+        gather::{
+            DataLayout,
+            Elements::{self, Bytes, Floats, Symbols},
+        },
     },
 };
 
@@ -156,30 +159,35 @@ const SEQUENCES: [[usize; 3]; 12] = [
     [1, 1, 257],
 ];
 
-/// count, item_len, bytes, stack, classes, batch
-const GATHERS: [(usize, usize, bool, usize, usize, usize); 22] = [
-    (1, 1, true, 1, 0, 1),
-    (1, 1, false, 1, 2, 3),
-    (2, 3, true, 1, 2, 5),
-    (3, 2, false, 1, 0, 64),
-    (5, 7, true, 3, 10, 8),
-    (7, 1, true, 2, 7, 33),
-    (8, 31, true, 1, 3, 16),
-    (10, 33, false, 2, 0, 7),
-    (17, 255, true, 1, 1, 4),
-    (31, 256, true, 1, 31, 9),
-    (64, 257, true, 3, 5, 5),
-    (97, 784, true, 1, 10, 64),
-    (100, 785, true, 3, 10, 13),
-    (127, 129, false, 1, 300, 17),
-    (128, 64, false, 1, 128, 128),
-    (129, 5, true, 1, 257, 255),
-    (255, 12, true, 4, 10, 256),
-    (256, 9, true, 1, 10, 257),
-    (257, 3, false, 3, 10, 100),
-    (1000, 2, false, 1, 8, 512),
-    (4097, 1, true, 1, 10, 1021),
-    (3, 3 * 61 * 67, true, 1, 2, 2),
+/// count, item_len, elements, stack, classes, batch
+const GATHERS: [(usize, usize, Elements, usize, usize, usize); 27] = [
+    (1, 1, Bytes, 1, 0, 1),
+    (1, 1, Floats, 1, 2, 3),
+    (2, 3, Bytes, 1, 2, 5),
+    (3, 2, Floats, 1, 0, 64),
+    (5, 7, Bytes, 3, 10, 8),
+    (7, 1, Bytes, 2, 7, 33),
+    (8, 31, Bytes, 1, 3, 16),
+    (10, 33, Floats, 2, 0, 7),
+    (17, 255, Bytes, 1, 1, 4),
+    (31, 256, Bytes, 1, 31, 9),
+    (64, 257, Bytes, 3, 5, 5),
+    (97, 784, Bytes, 1, 10, 64),
+    (100, 785, Bytes, 3, 10, 13),
+    (127, 129, Floats, 1, 300, 17),
+    (128, 64, Floats, 1, 128, 128),
+    (129, 5, Bytes, 1, 257, 255),
+    (255, 12, Bytes, 4, 10, 256),
+    (256, 9, Bytes, 1, 10, 257),
+    (257, 3, Floats, 3, 10, 100),
+    (1000, 2, Floats, 1, 8, 512),
+    (4097, 1, Bytes, 1, 10, 1021),
+    (3, 3 * 61 * 67, Bytes, 1, 2, 2),
+    (1, 1, Symbols(1), 1, 0, 1),
+    (3, 5, Symbols(2), 1, 0, 7),
+    (10, 7, Symbols(257), 2, 0, 3),
+    (65, 64, Symbols(65), 1, 3, 8),
+    (4, 3, Symbols(65_536), 1, 0, 2),
 ];
 
 /// from, to, before
@@ -340,13 +348,13 @@ pub fn cases(name: &str) -> Vec<Case> {
         "gather" => each(
             GATHERS.iter().flat_map(|&shape| [(shape, Field::Items), (shape, Field::OneHot)]),
             |k, (shape, field)| {
-                let (count, item_len, bytes, stack, classes, batch) = shape;
+                let (count, item_len, elements, stack, classes, batch) = shape;
                 Gather {
                     field,
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: DataLayout { count, item_len, bytes, stack, classes },
+                    data: DataLayout { count, item_len, elements, stack, classes },
                 }
             },
         )

@@ -1,6 +1,6 @@
 //! Inputs of a kernel under test.
 
-use crate::kernels::{Clock, Io, Kernel};
+use crate::kernels::{Clock, Io, Kernel, gather::Elements};
 
 /// A quiet NaN with a recognisable payload.
 pub const POISON: u32 = 0x7fc0_dead;
@@ -56,9 +56,13 @@ impl Inputs {
             Kernel::RmsProp(_) => optimiser(1, &[0.001]),
             Kernel::Gather(k) => {
                 let mut rng = Rng(seed);
-                let items = match k.data.bytes {
-                    true => rng.words(lens.words[1]),
-                    false => rng.uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect(),
+                let items = match k.data.elements {
+                    Elements::Bytes => rng.words(lens.words[1]),
+                    Elements::Floats => rng.uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect(),
+                    Elements::Symbols(count) => {
+                        let mut symbol = || rng.below(count) as u32;
+                        (0..lens.words[1]).map(|_| symbol() | symbol() << 16).collect()
+                    }
                 };
                 let classes = (0..lens.words[2]).map(|_| rng.below(k.data.classes.max(1)) as u32).collect();
                 random.words(vec![clock(0), items, classes])

@@ -163,7 +163,7 @@ impl Dataset {
         self.about.notes.iter().for_each(|note| line("note", note));
         self.first_rows().lines().enumerate().for_each(|(i, row)| line(if i == 0 { "first" } else { "" }, row));
         let bytes = match &self.items {
-            Items::Bytes(bytes) => bytes.len(),
+            Items::Bytes(bytes) | Items::Symbols(bytes) => bytes.len(),
             Items::Floats(floats) => 4 * floats.len(),
         };
         line("size", &format!("{:.1} MiB in memory", bytes as f64 / f64::from(1 << 20)));
@@ -174,13 +174,13 @@ impl Dataset {
 
     /// The name and the range of each column of numbers; in the model's units if the data's units are not known.
     fn columns(&self) -> Vec<String> {
+        if let Some(Series::Symbols(symbols)) = &self.series {
+            return vec![format!("one of {}: {}", counted(symbols.names.len(), "symbol"), quoted(&symbols.names))];
+        }
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
         let names: Vec<String> = match &self.series {
-            Some(Series::Symbols(symbols)) => {
-                return vec![format!("one of {}: {}", counted(symbols.names.len(), "symbol"), quoted(&symbols.names))];
-            }
             Some(Series::Columns(columns)) => columns.names.clone(),
-            None => (0..width).map(|i| format!("x{i}")).collect(),
+            _ => (0..width).map(|i| format!("x{i}")).collect(),
         };
         let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
         for row in values.chunks_exact(width) {
@@ -208,10 +208,10 @@ impl Dataset {
 
     /// The first rows of points, or the first steps of the first sequence, in the data's units.
     fn first_rows(&self) -> String {
-        let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
         if let Some(Series::Symbols(symbols)) = &self.series {
             return symbols.to_text(&symbols.sequences(&self.item(0), self.shape[0])).trim_end().to_owned();
         }
+        let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
         let more = if width > CELLS { ", .." } else { "" };
         let row = |row: &[f32]| self.cells(row)[..width.min(CELLS)].join(", ") + more;
         let rows = if self.shape.len() == 2 { self.shape[0].min(ROWS) } else { ROWS };

@@ -99,14 +99,14 @@ pub(super) fn part(mut set: Dataset, options: &Options) -> Option<Dataset> {
 /// The windows of the requested part of pieces of symbols; `None` for a test part that does not exist.
 pub(super) fn of_symbols(
     path: &Path,
-    pieces: Vec<Vec<u8>>,
+    pieces: Vec<Vec<u16>>,
     symbols: Symbols,
     about: About,
     options: &Options,
 ) -> Result<Option<Dataset>> {
     let window = windows::symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
-    let of_piece = |piece: &Vec<u8>| piece.len().checked_sub(window).map_or(0, |rest| rest / stride + 1);
+    let of_piece = |piece: &Vec<u16>| piece.len().checked_sub(window).map_or(0, |rest| rest / stride + 1);
     let Some((pieces, part)) = cut(pieces, window, |pieces| pieces.iter().map(of_piece).sum(), options) else {
         return Ok(None);
     };
@@ -119,11 +119,11 @@ pub(super) fn of_symbols(
 /// `windows` counts the windows of `window` steps in pieces. Returns the requested part and the sentence on it; `None`
 /// for a test part without held-out steps.
 fn cut(
-    pieces: Vec<Vec<u8>>,
+    pieces: Vec<Vec<u16>>,
     window: usize,
-    windows: impl Fn(&[Vec<u8>]) -> usize,
+    windows: impl Fn(&[Vec<u16>]) -> usize,
     options: &Options,
-) -> Option<(Vec<Vec<u8>>, String)> {
+) -> Option<(Vec<Vec<u16>>, String)> {
     let steps: usize = pieces.iter().map(Vec::len).sum();
     let cut = match is_enough(windows(&pieces), options) {
         false => steps,
@@ -149,13 +149,18 @@ fn cut(
 impl Dataset {
     /// Keeps the items for which `is_kept` holds.
     pub(super) fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
-        let (len, count) = (self.item_len(), self.len());
+        let (len, count) = (self.stored_len(), self.len());
         let kept = || (0..count).filter(|&i| is_kept(i));
         self.items = match &self.items {
             Items::Bytes(bytes) => {
                 let mut some = Vec::with_capacity(len * kept().count());
                 kept().for_each(|i| some.extend(&bytes[i * len..][..len]));
                 Items::Bytes(some.into())
+            }
+            Items::Symbols(bytes) => {
+                let mut some = Vec::with_capacity(2 * len * kept().count());
+                kept().for_each(|i| some.extend(&bytes[2 * i * len..][..2 * len]));
+                Items::Symbols(some.into())
             }
             Items::Floats(floats) => {
                 let mut some = Vec::with_capacity(len * kept().count());
@@ -219,14 +224,14 @@ mod tests {
 
     #[test]
     fn pieces_are_cut_between_windows() {
-        let all = vec![(0..60).collect::<Vec<u8>>(), (60..100).collect()];
-        let windows = |pieces: &[Vec<u8>]| pieces.iter().map(|piece| piece.len().saturating_sub(3)).sum();
+        let all = vec![(0..60).collect::<Vec<u16>>(), (60..100).collect()];
+        let windows = |pieces: &[Vec<u16>]| pieces.iter().map(|piece| piece.len().saturating_sub(3)).sum();
         let part = |holdout, split| cut(all.clone(), 4, windows, &options(holdout, split));
         let (learned, said) = part(0.1, Split::Train).unwrap();
         assert_eq!((learned[0].len(), learned[1].len(), said.contains("90 of 100 steps, 10 held out")), (60, 30, true));
-        assert_eq!(part(0.1, Split::Test).unwrap().0, [(90..100).collect::<Vec<u8>>()]);
-        assert_eq!(part(0.5, Split::Test).unwrap().0.concat(), (50..100).collect::<Vec<u8>>());
-        assert_eq!(part(0.01, Split::Test).unwrap().0.concat(), (96..100).collect::<Vec<u8>>());
+        assert_eq!(part(0.1, Split::Test).unwrap().0, [(90..100).collect::<Vec<u16>>()]);
+        assert_eq!(part(0.5, Split::Test).unwrap().0.concat(), (50..100).collect::<Vec<u16>>());
+        assert_eq!(part(0.01, Split::Test).unwrap().0.concat(), (96..100).collect::<Vec<u16>>());
         assert_eq!(part(0.0, Split::Test), None);
         assert_eq!(part(0.0, Split::Train).unwrap(), (all.clone(), String::new()));
         let short = cut(vec![vec![0; 21]], 4, windows, &options(0.1, Split::Test));

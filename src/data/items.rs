@@ -12,13 +12,15 @@ pub enum Items {
     /// Values as a model sees them: points, scaled by column if they come from a file; features of sequences, in 0 to
     /// 1.
     Floats(Arc<Vec<f32>>),
+    /// Symbols as numbers of 16 bits, low byte first; each stands for a step of a sequence, one-hot.
+    Symbols(Bytes),
 }
 
 impl Items {
     /// The words that devices store: four bytes each, the lowest first, or the bits of one float.
     pub fn words(&self) -> &[u32] {
         match self {
-            Self::Bytes(bytes) => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
+            Self::Bytes(bytes) | Self::Symbols(bytes) => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
             Self::Floats(floats) => bytemuck::cast_slice(floats),
         }
     }

@@ -93,7 +93,8 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
         melody.iter_mut().for_each(|id| *id = used.binary_search(id).map_or(REST, |id| id as u8));
         melody
     };
-    let melodies: Vec<Vec<u8>> = melodies.into_iter().map(known).collect();
+    let melodies: Vec<Vec<u16>> =
+        melodies.into_iter().map(known).map(|melody| melody.into_iter().map(u16::from).collect()).collect();
     let pitches = used.iter().skip(NAMES.len()).map(|id| (id - PITCHES).to_string());
     let names = NAMES.map(str::to_owned).into_iter().chain(pitches).collect();
     let symbols = Symbols { names, kind: SymbolKind::Midi };

@@ -313,21 +313,33 @@ impl Dataset {
         }
     }
 
+    /// Sequences of `window` symbols, back to back.
+    fn of_symbols(name: String, window: usize, ids: impl Iterator<Item = u16>, symbols: Symbols) -> Self {
+        let bytes: Vec<u8> = ids.flat_map(u16::to_le_bytes).collect();
+        Self {
+            shape: vec![window, symbols.names.len()],
+            items: Items::Symbols(bytes.into()),
+            ..Self::of_floats(name, vec![], vec![], Some(Series::Symbols(symbols)))
+        }
+    }
+
     /// The number of items.
     pub fn len(&self) -> usize {
-        let values = match &self.items {
+        let elements = match &self.items {
             Items::Bytes(bytes) => bytes.len(),
+            Items::Symbols(bytes) => bytes.len() / 2,
             Items::Floats(floats) => floats.len(),
         };
-        values / self.item_len()
+        elements / self.stored_len()
     }
 
     /// Keeps the first `len` items, or all if there are fewer.
     pub fn truncate(&mut self, len: usize) {
-        let values = len * self.item_len();
+        let elements = len * self.stored_len();
         match &mut self.items {
-            Items::Bytes(bytes) => *bytes = bytes[..values.min(bytes.len())].to_vec().into(),
-            Items::Floats(floats) => Arc::make_mut(floats).truncate(values),
+            Items::Bytes(bytes) => *bytes = bytes[..elements.min(bytes.len())].to_vec().into(),
+            Items::Symbols(bytes) => *bytes = bytes[..(2 * elements).min(bytes.len())].to_vec().into(),
+            Items::Floats(floats) => Arc::make_mut(floats).truncate(elements),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
     }
@@ -342,6 +354,11 @@ impl Dataset {
         self.shape.iter().product::<usize>() / self.stack
     }
 
+    /// Number of elements that one item is stored in: its values, or its symbols.
+    pub fn stored_len(&self) -> usize {
+        if let Items::Symbols(_) = self.items { self.shape[0] } else { self.item_len() }
+    }
+
     /// The number of classes; 0 without labels.
     pub fn classes(&self) -> usize {
         self.labels.as_ref().map_or(0, |labels| labels.names.len())
@@ -350,7 +367,7 @@ impl Dataset {
     /// The bytes of the items and of their classes, for digests.
     pub fn content(&self) -> [&[u8]; 2] {
         let items = match &self.items {
-            Items::Bytes(bytes) => &bytes[..],
+            Items::Bytes(bytes) | Items::Symbols(bytes) => &bytes[..],
             Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
         };
         [items, self.labels.as_ref().map_or(&[], |labels| bytemuck::cast_slice(&labels.ids))]
@@ -380,10 +397,17 @@ impl Dataset {
     /// # Panics
     /// If `i` is not below `len()`.
     pub fn item(&self, i: usize) -> Vec<f32> {
-        let len = self.item_len();
+        let len = self.stored_len();
         match &self.items {
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
+            Items::Symbols(bytes) => {
+                let width = self.shape[1];
+                let mut values = vec![0.0; len * width];
+                let ids = bytes[2 * i * len..][..2 * len].chunks_exact(2).map(|id| u16::from_le_bytes([id[0], id[1]]));
+                values.chunks_exact_mut(width).zip(ids).for_each(|(step, id)| step[usize::from(id)] = 1.0);
+                values
+            }
         }
     }
 }

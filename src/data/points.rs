@@ -107,7 +107,7 @@ mod tests {
         let options = Options { seed, ..Options::default() };
         match open(name, &options).unwrap().items {
             Items::Floats(points) => points.to_vec(),
-            Items::Bytes(_) => unreachable!("points are floats"),
+            _ => unreachable!("points are floats"),
         }
     }
 

@@ -8,7 +8,7 @@ use super::{About, Dataset, Options, SymbolKind, Symbols, digest, holdout, unpac
 use crate::error::{Error, Result};
 
 /// Largest number of characters in an alphabet.
-const MAX_ALPHABET: usize = 256;
+const MAX_ALPHABET: usize = 1 << 16;
 
 /// The windows of the text in `path`. Its alphabet is the characters in the text, in order of code point; CR LF becomes
 /// LF.
@@ -34,8 +34,8 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
             alphabet.len()
         )));
     }
-    let id = |character| alphabet.binary_search(&character).map_or(0, |id| id as u8);
-    let piece: Vec<u8> = text.chars().map(id).collect();
+    let id = |character| alphabet.binary_search(&character).map_or(0, |id| id as u16);
+    let piece: Vec<u16> = text.chars().map(id).collect();
     let symbols = Symbols { names: alphabet.iter().map(char::to_string).collect(), kind: SymbolKind::Text };
     holdout::of_symbols(path, vec![piece], symbols, About { source, ..About::default() }, options)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Dataset, Options, Series, Symbols, check_memory, set_name};
+use super::{Dataset, Options, Symbols, check_memory, set_name};
 use crate::error::{Error, Result, counted};
 
 /// Steps in a window of symbols if the options give none.
@@ -58,9 +58,9 @@ pub(super) fn symbol_window(options: &Options) -> usize {
     options.window.unwrap_or(DEFAULT_SYMBOLS)
 }
 
-/// One-hot windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none.
-pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u8>], symbols: Symbols, options: &Options) -> Result<Dataset> {
-    let (window, width) = (symbol_window(options), symbols.names.len());
+/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none.
+pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, options: &Options) -> Result<Dataset> {
+    let window = symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
     let total: usize = pieces.iter().map(|piece| count(piece.len(), window, stride)).sum();
     if total == 0 {
@@ -71,13 +71,8 @@ pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u8>], symbols: Symbols, opti
             counted(longest, "symbol")
         )));
     }
-    check_memory(path, "window", total, 4 * window * width, "a larger stride")?;
-    let mut one_hot = vec![0.0; total * window * width];
-    let starts = |piece: &'_ Vec<u8>| (0..count(piece.len(), window, stride)).map(|i| i * stride);
-    let ids = pieces.iter().flat_map(|piece| starts(piece).flat_map(|start| &piece[start..][..window]));
-    for (step, &id) in one_hot.chunks_exact_mut(width).zip(ids) {
-        step[usize::from(id)] = 1.0;
-    }
-    let name = set_name(path);
-    Ok(Dataset::of_floats(name, vec![window, width], one_hot, Some(Series::Symbols(symbols))))
+    check_memory(path, "window", total, 2 * window, "a larger stride")?;
+    let starts = |piece: &'_ Vec<u16>| (0..count(piece.len(), window, stride)).map(|i| i * stride);
+    let ids = pieces.iter().flat_map(|piece| starts(piece).flat_map(|start| piece[start..][..window].iter().copied()));
+    Ok(Dataset::of_symbols(set_name(path), window, ids, symbols))
 }

@@ -32,7 +32,7 @@ pub fn points(name: &str, generated: &[f32], setup: &Setup) -> Result<Report> {
         |points: &[f32]| points.chunks_exact(2 * group).map(|some| count_modes(some, &modes)).collect::<Vec<_>>();
     let drawn = |split, seed| match data::open(name, &Options { split, seed, ..Options::default() })?.items {
         Items::Floats(points) => Ok(scores(&points)),
-        Items::Bytes(_) => Err(Error::failure(format!("`{name}` does not hold points"))),
+        _ => Err(Error::failure(format!("`{name}` does not hold points"))),
     };
     // Drawn with a seed that no run's data has.
     let (values, perfect, real) = (scores(generated), drawn(Split::Train, !setup.seed)?, drawn(Split::Test, 0)?);

@@ -31,28 +31,59 @@ pub struct Gather {
 pub struct DataLayout {
     /// Number of stored items.
     pub count: usize,
-    /// Elements of one stored item.
+    /// Stored elements of one item.
     pub item_len: usize,
-    /// Whether elements are bytes, four to a word, low byte first, items back to back; otherwise bits of `f32`.
-    pub bytes: bool,
+    /// What an element is.
+    pub elements: Elements,
     /// Number of items that make up one example; each is drawn independently (3 for stacked digits).
     pub stack: usize,
     /// Number of classes; 0 without labels.
     pub classes: usize,
 }
 
+/// The stored elements of items, which lie back to back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Elements {
+    /// Bits of `f32`, one to a word.
+    Floats,
+    /// Bytes, four to a word, low byte first.
+    Bytes,
+    /// Numbers of 16 bits below this, two to a word, low half first: each stands for as many values, one-hot.
+    Symbols(usize),
+}
+
 impl DataLayout {
     /// Words that hold all items.
     pub fn words(&self) -> usize {
         let elements = self.count * self.item_len;
-        if self.bytes { elements.div_ceil(4) } else { elements }
+        match self.elements {
+            Elements::Floats => elements,
+            Elements::Bytes => elements.div_ceil(4),
+            Elements::Symbols(_) => elements.div_ceil(2),
+        }
     }
 
-    /// Element n as a float: bytes 0..=255 become -1..=1 with one rounding, the same on every adapter.
-    pub fn element<F: Float>(&self, items: &[u32], n: usize) -> F {
-        match self.bytes {
-            true => (real::<F>((items[n / 4] >> (8 * (n % 4)) & 0xff) as f64) - real(127.5)) * real(1.0 / 127.5),
-            false => real(f32::from_bits(items[n]) as f64),
+    /// Number of values that one item stands for.
+    pub fn values(&self) -> usize {
+        match self.elements {
+            Elements::Symbols(count) => self.item_len * count,
+            _ => self.item_len,
+        }
+    }
+
+    /// Value j of an item: bytes 0..=255 become -1..=1 with one rounding, the same on every adapter.
+    pub fn value<F: Float>(&self, items: &[u32], item: usize, j: usize) -> F {
+        let n = item * self.item_len + j;
+        match self.elements {
+            Elements::Floats => real(f32::from_bits(items[n]) as f64),
+            Elements::Bytes => {
+                (real::<F>((items[n / 4] >> (8 * (n % 4)) & 0xff) as f64) - real(127.5)) * real(1.0 / 127.5)
+            }
+            Elements::Symbols(count) => {
+                let n = item * self.item_len + j / count;
+                let symbol = (items[n / 2] >> (16 * (n % 2)) & 0xffff) as usize;
+                if symbol == j % count { F::one() } else { F::zero() }
+            }
         }
     }
 
@@ -111,7 +142,7 @@ impl Gather {
     /// Number of rows of the result in the shader, and number of elements per row.
     fn rows(&self) -> (usize, usize) {
         match self.field {
-            Field::Items => (self.batch * self.data.stack, self.data.item_len),
+            Field::Items => (self.batch * self.data.stack, self.data.values()),
             Field::OneHot => (self.batch, self.data.classes),
         }
     }
@@ -139,7 +170,8 @@ impl Spec for Gather {
             STACK = if one_hot { 1 } else { self.data.stack },
             LEN = len,
             ONE_HOT = one_hot as u32,
-            BYTES = self.data.bytes as u32,
+            BYTES = (self.data.elements == Elements::Bytes) as u32,
+            SYMBOLS = if let Elements::Symbols(count) = self.data.elements { count } else { 0 },
             COUNT = count,
             EPOCHS_PER_STEP = round / count,
             REST_PER_STEP = round % count,
@@ -158,7 +190,7 @@ impl Spec for Gather {
                 Field::Items => {
                     let item = self.pick(clock, row / self.data.stack, row % self.data.stack);
                     for (j, y) in y.iter_mut().enumerate() {
-                        *y = self.data.element(items, item * len + j);
+                        *y = self.data.value(items, item, j);
                     }
                 }
                 Field::OneHot => {
@@ -174,11 +206,10 @@ impl Spec for Gather {
     fn cost(&self) -> Cost {
         let (rows, len) = self.rows();
         let read = match self.field {
-            Field::Items if self.data.bytes => len,
-            Field::Items => 4 * len,
+            Field::Items => self.data.words() * 4 / self.data.count,
             Field::OneHot => 4,
         };
-        let flops = if self.data.bytes { 2 * rows * len } else { 0 };
+        let flops = if self.data.elements == Elements::Bytes { 2 * rows * len } else { 0 };
         Cost { flops: flops as f64, bytes: (rows * (read + 4 * len)) as f64 }
     }
 
@@ -201,7 +232,7 @@ mod tests {
     use super::*;
 
     fn data(count: usize) -> DataLayout {
-        DataLayout { count, item_len: 1, bytes: false, stack: 3, classes: 0 }
+        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0 }
     }
 
     #[test]
@@ -313,13 +344,26 @@ mod tests {
 
     #[test]
     fn bytes_span_minus_one_to_one() {
-        let data = DataLayout { bytes: true, ..data(1) };
+        let data = DataLayout { item_len: 4, elements: Elements::Bytes, ..data(1) };
         let word = [0x00ff_807fu32];
-        assert_eq!(data.element::<f32>(&word, 3), -1.0);
-        assert_eq!(data.element::<f32>(&word, 2), 1.0);
+        assert_eq!(data.value::<f32>(&word, 0, 3), -1.0);
+        assert_eq!(data.value::<f32>(&word, 0, 2), 1.0);
         for byte in 0..=255u32 {
             let exact = byte as f64 / 127.5 - 1.0;
-            assert!((data.element::<f32>(&[byte], 0) as f64 - exact).abs() <= 1.2e-7 * exact.abs());
+            assert!((data.value::<f32>(&[byte], 0, 0) as f64 - exact).abs() <= 1.2e-7 * exact.abs());
+        }
+    }
+
+    #[test]
+    fn symbols_are_one_hot() {
+        let data = DataLayout { item_len: 3, elements: Elements::Symbols(300), ..data(2) };
+        let words = [299 << 16, 7 | 8 << 16, 0];
+        assert_eq!((data.words(), data.values()), (3, 900));
+        for (item, symbols) in [[0, 299, 7], [8, 0, 0]].into_iter().enumerate() {
+            for j in 0..900 {
+                let expected = f64::from(u8::from(symbols[j / 300] == j % 300));
+                assert_eq!(data.value::<f64>(&words, item, j), expected, "item {item}, value {j}");
+            }
         }
     }
 }

@@ -9,7 +9,10 @@ use crate::{
     engine::Plans,
     error::{Error, Result},
     gpu::{self, Choice},
-    kernels::{Caps, gather::DataLayout},
+    kernels::{
+        Caps,
+        gather::{DataLayout, Elements},
+    },
     memory::{self, mib},
     models::{self, Examples, Kind, Model},
     runner::Runner,
@@ -165,11 +168,15 @@ pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
 
 /// The layout of a data set on the device.
 pub fn layout(dataset: &Dataset) -> DataLayout {
-    let bytes = matches!(dataset.items, Items::Bytes(_));
+    let elements = match dataset.items {
+        Items::Bytes(_) => Elements::Bytes,
+        Items::Floats(_) => Elements::Floats,
+        Items::Symbols(_) => Elements::Symbols(dataset.shape[1]),
+    };
     DataLayout {
         count: dataset.len(),
-        item_len: dataset.item_len(),
-        bytes,
+        item_len: dataset.stored_len(),
+        elements,
         stack: dataset.stack,
         classes: dataset.classes(),
     }

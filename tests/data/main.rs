@@ -30,14 +30,14 @@ fn open_at(path: &Path, options: &Options) -> Result<Dataset, Error> {
 fn bytes(set: &Dataset) -> &[u8] {
     match &set.items {
         Items::Bytes(bytes) => bytes,
-        Items::Floats(_) => panic!("images are bytes"),
+        _ => panic!("images are bytes"),
     }
 }
 
 fn floats(set: &Dataset) -> &[f32] {
     match &set.items {
         Items::Floats(floats) => floats,
-        Items::Bytes(_) => panic!("points and sequences are floats"),
+        _ => panic!("points and sequences are floats"),
     }
 }
 

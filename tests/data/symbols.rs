@@ -1,8 +1,8 @@
 //! Texts and melodies as sequences of symbols.
 
-use saddle::data::{Dataset, Options, Series, Split, SymbolKind, Symbols};
+use saddle::data::{Dataset, Items, Options, Series, Split, SymbolKind, Symbols};
 
-use crate::{assert_failure, assert_usage, floats, folder_of, gzip, open_at, open_file, windows};
+use crate::{assert_failure, assert_usage, folder_of, gzip, open_at, open_file, windows};
 
 fn symbols(set: &Dataset) -> &Symbols {
     match &set.series {
@@ -14,9 +14,15 @@ fn symbols(set: &Dataset) -> &Symbols {
 /// The names of the symbols of each example.
 fn spelt(set: &Dataset) -> Vec<Vec<&str>> {
     let names = &symbols(set).names;
-    assert!(floats(set).chunks(names.len()).all(|step| step.iter().sum::<f32>() == 1.0));
+    let values = one_hot(set);
+    assert!(values.chunks(names.len()).all(|step| step.iter().sum::<f32>() == 1.0));
     let name = |step: &[f32]| names[step.iter().position(|value| *value == 1.0).unwrap()].as_str();
-    floats(set).chunks(set.item_len()).map(|example| example.chunks(names.len()).map(name).collect()).collect()
+    values.chunks(set.item_len()).map(|example| example.chunks(names.len()).map(name).collect()).collect()
+}
+
+/// All examples, one-hot.
+fn one_hot(set: &Dataset) -> Vec<f32> {
+    (0..set.len()).flat_map(|i| set.example(i)).collect()
 }
 
 /// A MIDI file of format 1 with `ticks` ticks per beat and these tracks of events.
@@ -47,7 +53,7 @@ fn a_text_is_windows_of_its_characters() {
         assert_eq!((set.shape.as_slice(), set.len()), ([4, 4].as_slice(), 2));
         assert_eq!(symbols(&set).names, ["\n", "a", "b", "\u{e9}"]);
         assert_eq!(spelt(&set), [["a", "b", "\u{e9}", "\n"], ["\u{e9}", "\n", "a", "b"]]);
-        let sequences = symbols(&set).sequences(floats(&set), 4);
+        let sequences = symbols(&set).sequences(&one_hot(&set), 4);
         assert_eq!(symbols(&set).to_text(&sequences), "--- 1 of 2\nab\u{e9}\n\n--- 2 of 2\n\u{e9}\nab\n");
         assert_eq!(symbols(&set).to_text(&sequences[..1]), "ab\u{e9}\n\n");
         assert_eq!(symbols(&set).read("ab\u{e9}\r\n").unwrap(), sequences[0]);
@@ -63,14 +69,26 @@ fn a_text_is_windows_of_its_characters() {
     assert_eq!(open_file("a.txt", "abcd", &windows(4, Some(1))).unwrap().len(), 1);
 }
 
+/// Two bytes for each symbol of a window, whatever the alphabet.
+#[test]
+fn a_text_of_many_signs_is_small() {
+    let text: String = (0x4e00..0x4e00 + 3000).filter_map(char::from_u32).collect();
+    let set = open_file("a.txt", text, &windows(100, Some(100))).unwrap();
+    assert_eq!((set.shape.as_slice(), set.len()), ([100, 3000].as_slice(), 30));
+    let Items::Symbols(bytes) = &set.items else { panic!("not symbols") };
+    assert_eq!(bytes.len(), 2 * 3000);
+    assert_eq!(spelt(&set)[29][99], "\u{59b7}");
+}
+
 #[test]
 fn broken_texts_are_explained() {
-    let many: String = (0x4e00..0x4e00 + 257).filter_map(char::from_u32).collect();
+    let signs = (0x4e00..0x9fff).chain(0xac00..0xd7a3).chain(0x20000..0x2a6df).filter_map(char::from_u32);
+    let many: String = signs.take((1 << 16) + 1).collect();
     let cases: [(&[u8], &[&str]); 4] = [
         (b"", &["is empty"]),
         (b"abc", &["3 symbols in a row", "4 of a window"]),
         (b"abcd\xff", &["not UTF-8", "first 4 bytes"]),
-        (many.as_bytes(), &["257 different characters", "256"]),
+        (many.as_bytes(), &["65537 different characters", "65536"]),
     ];
     for (content, parts) in cases {
         assert_failure(open_file("a.txt", content, &windows(4, None)), &[parts, &["a.txt"]].concat());
@@ -108,7 +126,7 @@ fn melodies_return_as_midi_files() {
     let set = open_at(&folder.path().join("scale.mid"), &windows(32, None)).unwrap();
     assert_eq!((set.shape.as_slice(), set.len()), ([32, 10].as_slice(), 1));
     let symbols = symbols(&set);
-    let melody = symbols.sequences(floats(&set), 32).remove(0);
+    let melody = symbols.sequences(&one_hot(&set), 32).remove(0);
     let spelled = symbols.spelled(&melody);
     assert!(symbols.kind == SymbolKind::Midi && spelled.starts_with("60 hold hold hold 62 hold"), "{spelled}");
     assert_eq!(symbols.read(&spelled).unwrap(), melody);
