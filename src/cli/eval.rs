@@ -17,11 +17,12 @@ use crate::{
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
         modes,
         sequences::{self, Layout, Sequences},
+        symbols,
     },
     files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
-    models::{BOUND, SAMPLE},
+    models::{BOUND, CONTINUE, SAMPLE},
     origin, report,
     session::{self, Session},
     settings::Likelihood,
@@ -33,6 +34,14 @@ const POINTS: usize = 10 * modes::POINTS;
 
 /// Below this number of held-out examples, a report notes that means over them say little.
 const FEW: usize = 20;
+
+/// Maximum number of windows of symbols whose likelihoods are measured, unless `--count` says otherwise.
+const WINDOWS: usize = 4096;
+
+/// Maximum number of examples of a set whose likelihoods are measured.
+fn most_of(set: &Dataset) -> usize {
+    if set.symbols(0).is_some() { WINDOWS } else { usize::MAX }
+}
 
 /// A report with the step, seed and data that it was measured on.
 #[derive(Serialize)]
@@ -76,7 +85,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if test.is_none() {
         tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));
     }
-    let session = trained.session_of(&model, &[SAMPLE, BOUND], args.adapter.as_deref())?;
+    let session = trained.session_of(&model, &[SAMPLE, BOUND, CONTINUE], args.adapter.as_deref())?;
     if args.importance.is_some() && session.latent_size() == 0 {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }
@@ -218,15 +227,19 @@ impl Evaluation<'_> {
         let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
         let none = "the set has no held-out part: training examples stand in for it, which flatters the model";
         let few = format!("too few examples to say much: {count}");
+        let some = (self.args.count.is_none() && count > most_of(set))
+            .then(|| format!("the windows are {WINDOWS} of {count}, evenly over the text"));
         let absent = self.test.is_none().then(|| none.to_string());
-        absent.into_iter().chain((count < FEW).then_some(few)).collect()
+        absent.into_iter().chain((count < FEW).then_some(few)).chain(some).collect()
     }
 
     /// Held-out examples, or training examples in their place, back to back; at most `--count`.
     fn held_out(&self) -> Vec<f32> {
         let set = self.test.as_ref().unwrap_or(&self.train);
-        let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
-        (0..count).flat_map(|i| set.example(i)).collect()
+        let count = self.args.count.unwrap_or(most_of(set)).min(set.len());
+        // Of many windows of a text some, evenly over it: it changes along the way.
+        let place = |i: usize| if count == most_of(set) { i * set.len() / count } else { i };
+        (0..count).flat_map(|i| set.example(place(i))).collect()
     }
 
     /// Held-out examples for which the model has a likelihood, and a note on this likelihood.
@@ -275,9 +288,22 @@ impl Evaluation<'_> {
         }
         if let [steps, _] = self.train.shape[..] {
             report.rows.push(Row::new("NLL per step", nll / steps as f64, Better::Lower));
+            report.rows.extend(self.symbols()?);
         }
         report.notes.extend(note.map(String::from).into_iter().chain(stand_in));
         Ok(Some(report))
+    }
+
+    /// More rows for text and melodies; none for numbers.
+    fn symbols(&mut self) -> Result<Vec<Row>> {
+        let held_out = self.test.as_ref().unwrap_or(&self.train);
+        let s = &self.trained.settings;
+        let stride = s.stride.unwrap_or(held_out.shape[0] / 2);
+        let Some(text) = symbols::text(held_out, stride) else { return Ok(vec![]) };
+        let is_text = self.trained.examples.text().is_some();
+        let (goes_on, session) = (self.session.has(CONTINUE), &mut self.session);
+        let mut carried = |text: &[u16]| session.nats(text);
+        symbols::rows(&self.train, &text, is_text, goes_on.then_some(&mut carried))
     }
 
     /// Numbers of importance samples to report; none for a model whose likelihood is exact.

@@ -74,11 +74,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     check(wanted, settings, examples)?;
     let class = class(args, &trained)?;
     let model = trained.model()?;
-    if let (Some(Series::Symbols(symbols)), Some(_)) = (&examples.series, model.named(&[CONTINUE]).next()) {
-        if args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.ending.as_str()) {
-            let mut session = trained.session_of(&model, &[CONTINUE], args.adapter.as_deref())?;
-            return go_on(wanted, symbols, &trained, &mut session);
-        }
+    if let (Some(Series::Symbols(symbols)), Some(_)) = (&examples.series, model.named(&[CONTINUE]).next())
+        && (args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.ending.as_str()))
+    {
+        let mut session = trained.session_of(&model, &[CONTINUE], args.adapter.as_deref())?;
+        return go_on(wanted, symbols, &trained, &mut session);
     }
     if let Some(option) = args.goes_on() {
         let sentence = "goes with models that go on with text or a melody, symbol by symbol: `lstm` is one";

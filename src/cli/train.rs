@@ -89,7 +89,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let held_out = held_out(&Settings { data: data.clone(), ..settings.clone() }, &examples)?;
+    let held_out = held_out(&Settings { data, ..settings.clone() }, &examples)?;
     let plan = |model: &Model| {
         let measured: &[&str] = if held_out.is_some() { &[BOUND] } else { &[] };
         let graphs = model.training().chain(model.named(measured));

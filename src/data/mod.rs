@@ -354,6 +354,12 @@ impl Dataset {
         self.shape.iter().product::<usize>() / self.stack
     }
 
+    /// The symbols of item `i`; none for items of numbers.
+    pub fn symbols(&self, i: usize) -> Option<Vec<u16>> {
+        let (Items::Symbols(bytes), len) = (&self.items, self.stored_len()) else { return None };
+        Some(bytes[2 * i * len..][..2 * len].chunks_exact(2).map(|id| u16::from_le_bytes([id[0], id[1]])).collect())
+    }
+
     /// Number of elements that one item is stored in: its values, or its symbols.
     pub fn stored_len(&self) -> usize {
         if let Items::Symbols(_) = self.items { self.shape[0] } else { self.item_len() }
@@ -401,11 +407,11 @@ impl Dataset {
         match &self.items {
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
-            Items::Symbols(bytes) => {
+            Items::Symbols(_) => {
                 let width = self.shape[1];
                 let mut values = vec![0.0; len * width];
-                let ids = bytes[2 * i * len..][..2 * len].chunks_exact(2).map(|id| u16::from_le_bytes([id[0], id[1]]));
-                values.chunks_exact_mut(width).zip(ids).for_each(|(step, id)| step[usize::from(id)] = 1.0);
+                let steps = values.chunks_exact_mut(width).zip(self.symbols(i).into_iter().flatten());
+                steps.for_each(|(step, id)| step[usize::from(id)] = 1.0);
                 values
             }
         }

@@ -12,6 +12,7 @@ pub mod modes;
 mod report;
 mod scorer;
 pub mod sequences;
+pub mod symbols;
 
 pub use binary::binarized;
 pub use report::{Better, Report, Row};

@@ -4,12 +4,14 @@ mod embedding;
 mod frechet;
 mod mmd;
 mod neighbours;
+mod ngram;
 mod series;
 
 pub use embedding::{Pca, tsne, tsne_divergence};
 pub use frechet::frechet_distance;
 pub use mmd::{KID_SUBSET, KID_SUBSETS, kid, mmd_rbf};
 pub use neighbours::{Prdc, memorised_share, nearest_distances, prdc};
+pub use ngram::NGram;
 pub use series::{autocorrelation, autocorrelation_error};
 
 use nalgebra::DMatrixView;

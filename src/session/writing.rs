@@ -71,44 +71,92 @@ impl Session {
     ) -> Result<Vec<Vec<usize>>> {
         let bytes = (count as u64).saturating_mul(8 * (prompt.len() + length) as u64);
         memory::ensure(bytes).map_err(|e| Error::failure(format!("{count} sequences: {e}; fewer take less")))?;
-        let program = self.engine.program(CONTINUE).expect("the model has the graph `continue`");
-        let outputs: Vec<(String, Vec<usize>)> =
-            program.outputs.iter().map(|output| (output.name.clone(), output.shape.clone())).collect();
-        let [rows, symbols] = outputs[0].1[..] else { panic!("`next` is [rows, F]") };
-        let key = [seed as u32, (seed >> 32) as u32];
+        let (rows, key) = (self.rows(CONTINUE, "next"), [seed as u32, (seed >> 32) as u32]);
         let mut all = vec![];
         for first in (0..count).step_by(rows) {
-            let batch = rows.min(count - first);
-            let mut written = vec![prompt.to_vec(); batch];
-            let mut states: Vec<(String, Vec<f32>)> =
-                outputs[1..].iter().map(|(name, shape)| (name.clone(), vec![0.0; shape.iter().product()])).collect();
-            self.engine.aside(CONTINUE, |engine| {
-                for place in 0..prompt.len() + length {
-                    let mut x = vec![0.0; rows * symbols];
-                    if place > 0 {
-                        written.iter().enumerate().for_each(|(row, text)| x[row * symbols + text[place - 1]] = 1.0);
+            let mut written = vec![prompt.to_vec(); rows.min(count - first)];
+            let mut place = 0;
+            self.step_by_step(prompt.len() + length, |next| {
+                let symbols = written.iter_mut().enumerate().map(|(row, text)| {
+                    if place >= text.len() {
+                        let counter = [place as u32, (first + row) as u32, 1, PURPOSE_SAMPLE];
+                        let uniform = (f64::from(philox(counter, key)[0]) + 0.5) / 2f64.powi(32);
+                        text.push(choice.of(&next(row), uniform));
                     }
-                    let inputs: Vec<(&str, &[f32])> =
-                        states.iter().map(|(name, values)| (name.as_str(), values.as_slice())).collect();
-                    engine.feed(CONTINUE, &[&[("x", x.as_slice())], inputs.as_slice()].concat())?;
-                    if place >= prompt.len() {
-                        let next = engine.output(CONTINUE, "next")?;
-                        for (row, text) in written.iter_mut().enumerate() {
-                            let counter = [place as u32, (first + row) as u32, 1, PURPOSE_SAMPLE];
-                            let uniform = (f64::from(philox(counter, key)[0]) + 0.5) / 2f64.powi(32);
-                            text.push(choice.of(&next[row * symbols..][..symbols], uniform));
-                        }
-                    }
-                    for (name, values) in &mut states {
-                        *values = engine.output(CONTINUE, name)?;
-                    }
-                }
-                Ok(())
+                    (row, text[place])
+                });
+                let symbols = symbols.collect();
+                place += 1;
+                symbols
             })?;
             all.extend(written);
         }
         Ok(all)
     }
+}
+
+impl Session {
+    /// Mean negative log-likelihood of the symbols of a text, in nats, its state carried from one to the next. The text
+    /// is read in as many parts as the graph [`CONTINUE`] has rows, each from a state of zeros.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn nats(&mut self, text: &[u16]) -> Result<f64> {
+        let rows = self.rows(CONTINUE, "next").min(text.len()).max(1);
+        let parts: Vec<&[u16]> = text.chunks(text.len().div_ceil(rows)).collect();
+        let (mut sum, longest) = (0.0, parts[0].len());
+        let mut place = 0;
+        self.step_by_step(longest, |next| {
+            let mut symbols = vec![];
+            for (row, part) in parts.iter().enumerate() {
+                let Some(&symbol) = part.get(place) else { continue };
+                sum -= log_softmax(next(row), usize::from(symbol));
+                symbols.push((row, usize::from(symbol)));
+            }
+            place += 1;
+            symbols
+        })?;
+        Ok(sum / text.len() as f64)
+    }
+
+    /// Lets the graph [`CONTINUE`] take `steps` steps from states of zeros. At each, `choose` gets the logits of the
+    /// next symbol of each row, and returns rows with the symbols that come next there.
+    fn step_by_step(
+        &mut self,
+        steps: usize,
+        mut choose: impl FnMut(&dyn Fn(usize) -> Vec<f32>) -> Vec<(usize, usize)>,
+    ) -> Result<()> {
+        let program = self.engine.program(CONTINUE).expect("the model has the graph `continue`");
+        let outputs: Vec<(String, Vec<usize>)> =
+            program.outputs.iter().map(|output| (output.name.clone(), output.shape.clone())).collect();
+        let [rows, symbols] = outputs[0].1[..] else { panic!("`next` is [rows, F]") };
+        let mut states: Vec<(String, Vec<f32>)> =
+            outputs[1..].iter().map(|(name, shape)| (name.clone(), vec![0.0; shape.iter().product()])).collect();
+        let mut x = vec![0.0; rows * symbols];
+        self.engine.aside(CONTINUE, |engine| {
+            for _ in 0..steps {
+                let inputs: Vec<(&str, &[f32])> =
+                    states.iter().map(|(name, values)| (name.as_str(), values.as_slice())).collect();
+                engine.feed(CONTINUE, &[&[("x", x.as_slice())], inputs.as_slice()].concat())?;
+                let next = engine.output(CONTINUE, "next")?;
+                x.fill(0.0);
+                for (row, symbol) in choose(&|row| next[row * symbols..][..symbols].to_vec()) {
+                    x[row * symbols + symbol] = 1.0;
+                }
+                for (name, values) in &mut states {
+                    *values = engine.output(CONTINUE, name)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The log-probability of a symbol by these logits.
+fn log_softmax(logits: Vec<f32>, symbol: usize) -> f64 {
+    let peak = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let total: f64 = logits.iter().map(|&logit| (f64::from(logit) - peak).exp()).sum();
+    f64::from(logits[symbol]) - peak - total.ln()
 }
 
 #[cfg(test)]
