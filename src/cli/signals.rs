@@ -1,14 +1,20 @@
 //! Signals that stop a run from outside, such as Ctrl-C.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use crate::error::{Error, Result};
 
 /// Offset from a signal's number to the exit status of a run that it ended, by the convention of shells.
 const BY_SIGNAL: u8 = 128;
+
+/// Time within which ending signals count as one.
+const TOGETHER: Duration = Duration::from_millis(500);
 
 /// Signals that have arrived. An ending signal exits at once until there is something to save; after that, the first
 /// one asks the run to end and the second one exits at once.
@@ -18,6 +24,8 @@ pub struct Signals {
     end: Arc<AtomicUsize>,
     /// Whether the next ending signal exits at once.
     at_once: Arc<AtomicBool>,
+    /// Time of the last ending signal.
+    last: Arc<Mutex<Option<Instant>>>,
     /// Whether a picture and a checkpoint are asked for.
     show: Arc<AtomicBool>,
 }
@@ -46,38 +54,46 @@ impl Signals {
     pub fn watch() -> Result<Self> {
         use signal_hook::{
             consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
-            flag,
+            iterator,
         };
         let signals = Self { at_once: Arc::new(true.into()), ..Self::default() };
-        let watch = |signal: i32| {
-            // The order matters: the first signal after `defer` must test `at_once` before it sets it for the second.
-            flag::register_conditional_shutdown(signal, i32::from(BY_SIGNAL) + signal, signals.at_once.clone())?;
-            flag::register(signal, signals.at_once.clone())?;
-            flag::register_usize(signal, signals.end.clone(), signal as usize)
-        };
         let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP));
-        ending
-            .map(watch)
-            .chain([flag::register(SIGUSR1, signals.show.clone())])
-            .try_for_each(|watched| watched.map(|_| ()))
-            .map_err(|error| Error::failure(format!("cannot watch for Ctrl-C: {error}")))?;
+        let fail = |error: std::io::Error| Error::failure(format!("cannot watch for Ctrl-C: {error}"));
+        let mut arriving = iterator::Signals::new(ending.chain([SIGUSR1])).map_err(fail)?;
+        let watching = signals.clone();
+        let watch = move || {
+            for signal in arriving.forever() {
+                match signal {
+                    SIGUSR1 => watching.show.store(true, Ordering::SeqCst),
+                    signal => watching.end(signal as u8),
+                }
+            }
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(watch).map_err(fail)?;
         Ok(signals)
     }
 
     /// Begins to watch.
     #[cfg(not(unix))]
     pub fn watch() -> Result<Self> {
-        const CTRL_C: usize = 2;
+        const CTRL_C: u8 = 2;
         let signals = Self { at_once: Arc::new(true.into()), ..Self::default() };
-        let (end, at_once) = (signals.end.clone(), signals.at_once.clone());
-        ctrlc::set_handler(move || {
-            if at_once.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(BY_SIGNAL) + CTRL_C as i32);
-            }
-            end.store(CTRL_C, Ordering::SeqCst);
-        })
-        .map_err(|error| Error::failure(format!("cannot watch for Ctrl-C: {error}")))?;
+        let watching = signals.clone();
+        ctrlc::set_handler(move || watching.end(CTRL_C))
+            .map_err(|error| Error::failure(format!("cannot watch for Ctrl-C: {error}")))?;
         Ok(signals)
+    }
+
+    /// An ending signal has arrived.
+    fn end(&self, signal: u8) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Process managers send a signal to a process and to its group: both are one.
+        let again = last.is_some_and(|last| last.elapsed() < TOGETHER);
+        *last = Some(Instant::now());
+        if self.at_once.swap(true, Ordering::SeqCst) && !again {
+            std::process::exit(i32::from(BY_SIGNAL + signal));
+        }
+        self.end.store(signal.into(), Ordering::SeqCst);
     }
 }
 

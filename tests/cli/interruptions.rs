@@ -138,6 +138,8 @@ fn signals_end_a_run_after_its_checkpoint() {
         signal(&child, "-USR1");
         wait_for("the picture", || !place.names(&format!("a{n}/samples")).is_empty());
         assert_eq!(place.names(&format!("a{n}/checkpoints")).len(), 1);
+        // Process managers send a signal to a process and to its group at once.
+        signal(&child, name);
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
