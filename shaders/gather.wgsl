@@ -1,17 +1,24 @@
 // y[b, s * LEN + j] = value j of items[pick(b, s)]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
+// or, for windows in order, y[b, j] = value b * LANE + turn * LEN + j, or y[0] = 1 where turn = 0, else 0
 //
 // pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
 // goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
 // A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, numbers of 16
-// bits two to a word, the low ones first, items back to back.
+// bits two to a word, the low ones first.
 
 override LANES: u32 = 256u;
 override ROWS: u32 = 1u; // batch * stack, or batch
 override STACK: u32 = 1u; // rows of one example
 override LEN: u32 = 1u; // values of a row: of an item, or the number of classes
+override APART: u32 = 1u; // elements from one item to the next
 override ONE_HOT: bool = false;
+override BEGINS: bool = false;
 override BYTES: bool = false;
-override SYMBOLS: u32 = 0u; // values that each element stands for, one-hot; 0: elements are values
+override SYMBOLS: bool = false; // numbers of 16 bits
+override WINDOWS: u32 = 0u; // windows of each lane; 0: items are drawn
+override LANE: u32 = 0u; // elements of each lane
+override DRAWS: u32 = 1u;
+override DRAW: u32 = 0u;
 override COUNT: u32 = 1u;
 // draws * batch = EPOCHS_PER_STEP * COUNT + REST_PER_STEP; draw * batch = FIRST
 override EPOCHS_PER_STEP: u32 = 0u;
@@ -83,14 +90,11 @@ fn pick(b: u32, s: u32) -> u32 {
     return permute(part.y, key);
 }
 
-// Value j of an item.
-fn value(item: u32, j: u32) -> f32 {
-    if SYMBOLS > 0u {
-        let n = item * (LEN / SYMBOLS) + j / SYMBOLS;
-        let symbol = (items[n / 2u] >> (n % 2u * 16u)) & 0xffffu;
-        return select(0.0, 1.0, symbol == j % SYMBOLS);
+// The value of element n.
+fn value(n: u32) -> f32 {
+    if SYMBOLS {
+        return f32((items[n / 2u] >> (n % 2u * 16u)) & 0xffffu);
     }
-    let n = item * LEN + j;
     if !BYTES {
         return bitcast<f32>(items[n]);
     }
@@ -108,6 +112,19 @@ fn main(
     if row >= ROWS {
         return; // the whole workgroup
     }
+    if WINDOWS > 0u {
+        let turn = (clock[0] * DRAWS + DRAW) % WINDOWS;
+        if BEGINS {
+            if lane == 0u {
+                y[0] = select(0.0, 1.0, turn == 0u);
+            }
+            return; // the whole workgroup
+        }
+        for (var j = lane; j < LEN; j += LANES) {
+            y[row * LEN + j] = value(row * LANE + turn * LEN + j);
+        }
+        return; // the whole workgroup
+    }
     if lane == 0u {
         picked = pick(row / STACK, row % STACK);
     }
@@ -120,7 +137,7 @@ fn main(
         }
     } else {
         for (var j = lane; j < LEN; j += LANES) {
-            y[row * LEN + j] = value(item, j);
+            y[row * LEN + j] = value(item * APART + j);
         }
     }
 }

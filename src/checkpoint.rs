@@ -21,10 +21,10 @@ const ENTRY: &str = "saddle";
 /// The entry of [`Checkpoint::meta`] with the run's settings, as its `run.toml` has them.
 pub const SETTINGS: &str = "settings";
 /// The entry with the version of the checkpoint format; absent in format 1. Since format 3, Adam's counts of updates
-/// are states.
+/// are states; since format 4, the weights of symbols are tables `[symbols, units]`.
 pub const FORMAT: &str = "format";
 /// The newest format, which this version writes.
-pub const NEWEST_FORMAT: u64 = 3;
+pub const NEWEST_FORMAT: u64 = 4;
 
 /// Start of a checkpoint's header, up to the digest.
 const OPENING: &[u8] = br#"{"__metadata__":{"saddle":"{\"sha256\":\""#;

@@ -26,6 +26,8 @@ pub enum Content {
     Input(String),
     /// One constant, filled once.
     Constant(f32),
+    /// The numbers 0, 1, 2, .., filled in once.
+    Arange,
     /// The words of a [`Clock`](crate::kernels::Clock).
     Clock,
     /// The packed data set, as `u32` words.
@@ -195,6 +197,7 @@ impl fmt::Display for Content {
             Self::Gradients(name) => write!(f, "gradients of `{name}`"),
             Self::Input(name) => write!(f, "input `{name}`"),
             Self::Constant(value) => write!(f, "constant {value}"),
+            Self::Arange => write!(f, "numbers from 0"),
             Self::Clock => write!(f, "clock"),
             Self::Items => write!(f, "data set"),
             Self::Classes => write!(f, "classes of the data set"),

@@ -76,6 +76,7 @@ impl Reference {
                 run(kernel, &[], &[&self.clock.words(), items, classes])
             }
             Op::Clock => vec![self.clock.step as f64],
+            Op::Arange => (0..numel(shape)).map(|n| n as f64).collect(),
             Op::Add => x(0).iter().zip(x(1)).map(|(a, b)| a + b).collect(),
             Op::Mul => x(0).iter().zip(x(1)).map(|(a, b)| a * b).collect(),
             Op::Map(f) => {

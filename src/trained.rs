@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, Checkpoint, NEWEST_FORMAT},
     engine::Plans,
     error::{Error, Result},
     files::names,
@@ -67,7 +67,12 @@ impl Trained {
                 (Settings { data: run.settings().data.clone(), ..kept }, notes)
             }
         };
-        Ok(Self { run, checkpoint, path, examples, settings, notes })
+        let mut trained = Self { run, checkpoint, path, examples, settings, notes };
+        if trained.checkpoint.format()? < NEWEST_FORMAT {
+            let model = trained.model()?;
+            session::upgrade(&mut trained.checkpoint, &model)?;
+        }
+        Ok(trained)
     }
 
     /// The graphs of the model.

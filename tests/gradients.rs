@@ -255,7 +255,19 @@ fn composites(c: &mut Checks) {
         c.function("softmax", &[&shape], |x| (x[0] * 2.0).softmax().square());
         c.function("cross_entropy", &[&shape, &shape], |x| x[0].cross_entropy(x[1]).square());
         c.function("cross_entropy of classes", &[&shape, &shape], |x| x[0].cross_entropy(x[1].softmax()));
+        // Some of these indices lie outside of their rows.
+        c.function("cross_entropy_at", &[&shape], |x| {
+            x[0].cross_entropy_at(x[0].graph().arange(shape[0]) + (shape[1] as f64 - 2.0)).square()
+        });
+        c.function("rows", &[&shape], |x| x[0].rows(places(x[0].graph(), shape[0])).square());
+        let long = [shape[0] + 2, shape[1]];
+        c.function("row_sums", &[&long], |x| x[0].row_sums(places(x[0].graph(), shape[0]), shape[0]).square());
     }
+}
+
+/// Indices of a table with so many rows: each row, one that is not there, and row 0 again.
+fn places(g: &Graph, rows: usize) -> Var<'_> {
+    g.arange(rows + 1).concat(g.full(0.0, &[1]), 0)
 }
 
 /// A mask `[T, B]` that covers all steps of the first example and only the first step of the others.
@@ -322,8 +334,8 @@ fn layers(c: &mut Checks) {
     for cell in [Cell::Lstm, Cell::Gru(Reset::After), Cell::TensorFlowGru] {
         layer(c, &format!("steps of {cell:?}"), &[2, 3], |n, x| {
             let start = n.graph.full(0.0, &[2, 3]);
-            let [h, state] = n.recurrent_step(cell, "a", x, [start, start]);
-            n.recurrent_step(cell, "a", h, [h, state])[0]
+            let [h, state] = n.recurrent_step(cell, "a", x, [start, start], 0);
+            n.recurrent_step(cell, "a", h, [h, state], 0)[0]
         });
     }
     spectral_norm(c);
@@ -412,7 +424,7 @@ fn critic(assignments: &[&str]) {
     let g = model.round();
     let mut checks = Checks::default();
     let mut rng = Rng(5);
-    let data = DataLayout { count: 8, item_len: 256, elements: Elements::Bytes, stack: 1, classes: 0 };
+    let data = DataLayout { count: 8, item_len: 256, apart: 256, elements: Elements::Bytes, stack: 1, classes: 0 };
     let mut r = Reference {
         clock: Clock { step: 0, seed: 3 },
         data: Some((data, rng.words(data.words()), vec![0])),

@@ -156,6 +156,11 @@ fn softmax() {
 }
 
 #[test]
+fn cross_entropy_at_indices() {
+    check_cases("cross_entropy", 7);
+}
+
+#[test]
 fn cross_entropy() {
     for (k, (rows, cols)) in ROWS.into_iter().enumerate() {
         let spread = [1.0, 20.0, 80.0][k % 3];
@@ -168,6 +173,6 @@ fn cross_entropy() {
             t = rng.uniform(rows * cols, 0.0, 1.0); // soft targets, of any sum
         }
         let caps = Caps { max_groups: [65_535, 7][k % 2], ..device().0.caps.clone() };
-        check_derived(&caps, CrossEntropy { rows, cols }, Inputs::random(0).reads(vec![x, t]));
+        check_derived(&caps, CrossEntropy { rows, cols, at_index: false }, Inputs::random(0).reads(vec![x, t]));
     }
 }

@@ -141,7 +141,7 @@ fn counts_are_derived_for_earlier_checkpoints() {
         assert_eq!(earlier.tensors, now.tensors, "{assignments:?}");
         // A checkpoint of today without a count is damaged, and stays so.
         earlier.tensors.clear();
-        earlier.meta.insert(FORMAT.into(), "3".into());
+        earlier.meta.insert(FORMAT.into(), "4".into());
         upgrade(&mut earlier, &model).unwrap();
         assert!(earlier.tensors.is_empty());
     }

@@ -28,7 +28,7 @@ use saddle::{
     kernels::{
         Adam, Axis, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Dispatch, Finite, Gather,
         Geometry, Gru, GruGrad, Index, Kernel, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
-        NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, Sequence, Sgd, Softmax, Tick,
+        NormSums, Pad, Pointwise, Random, Record, Reduce, RmsProp, RowSums, Rows, Sequence, Sgd, Softmax, Tick,
         chain::{DIGITS, Digit, Instr, LENGTH, LOADS, Load, OPERANDS},
         gather::{DataLayout, Elements},
         recurrent,
@@ -60,7 +60,7 @@ fn full_chain() -> Chain {
 fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
     let geometry = Geometry { b: 8, c: 16, h: 9, w: 8, k: 24, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
-    let data = DataLayout { count: 10, item_len: 6, elements: Elements::Bytes, stack: 1, classes: 3 };
+    let data = DataLayout { count: 10, item_len: 6, apart: 6, elements: Elements::Bytes, stack: 1, classes: 3 };
     let axes = |first: usize| (0..4).map(|a| Axis { extent: 2, stride: first << (2 * a) }).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
     let sequence = Sequence { steps: 3, batch: 5, units: recurrent::UNITS, reverse: true };
@@ -69,7 +69,7 @@ fn every_kernel() -> Vec<Kernel> {
         Conv2d { geometry, chain: chain.clone() }.into(),
         Conv2dFilter { geometry, splits: 2 }.into(),
         ConvTranspose2d { geometry, chain: chain.clone() }.into(),
-        CrossEntropy { rows: 3, cols: 5 }.into(),
+        CrossEntropy { rows: 3, cols: 5, at_index: true }.into(),
         Finite { len: 7 }.into(),
         Gather { field: Field::Items, draw: 0, draws: 1, batch: 4, data }.into(),
         Gru { sequence, reset: Reset::Before }.into(),
@@ -88,6 +88,8 @@ fn every_kernel() -> Vec<Kernel> {
         Record { count: 3, stride: 64, rows: 4 }.into(),
         Reduce { max: false, outer, inner, scale: 0.5, splits: 2, chain }.into(),
         RmsProp { len: 5, decay: 0.9, eps: 1e-8 }.into(),
+        RowSums { indices: 9, rows: 20, cols: 70 }.into(),
+        Rows { indices: 9, rows: 20, cols: 70 }.into(),
         Sgd { len: 5, momentum: 0.9 }.into(),
         Softmax { rows: 3, cols: 5 }.into(),
         Tick {}.into(),
@@ -284,7 +286,14 @@ fn planned() -> Vec<(Kernel, Dispatch)> {
         let examples = Examples { shape: shape.to_vec(), classes, series: None };
         let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
         let elements = if shape.len() == 3 { Elements::Bytes } else { Elements::Floats };
-        let data = DataLayout { count: 1000, item_len: shape.iter().product(), elements, stack: 1, classes };
+        let data = DataLayout {
+            count: 1000,
+            item_len: shape.iter().product(),
+            apart: shape.iter().product(),
+            elements,
+            stack: 1,
+            classes,
+        };
         let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();
         for (launch, caps) in
             plans.0.iter().flat_map(|(_, p)| &p.launches).flat_map(|l| every_caps().map(|caps| (l, caps)))

@@ -72,9 +72,13 @@ impl Bound {
             Kernel::NormSums(k) => norm_sums(data, k),
             Kernel::Softmax(k) => one(data.reads[0].chunks(k.cols).flat_map(softmax).collect()),
             Kernel::CrossEntropy(k) => {
-                let rows = data.reads[0].chunks(k.cols).zip(data.reads[1].chunks(k.cols));
-                one(rows.map(|(x, t)| cross_entropy(x, t)).collect())
+                let one_hot = |t: &[f32]| (0..k.cols).map(|n| if n as f32 == t[0] { 1.0 } else { 0.0 }).collect();
+                let targets = |t: &[f32]| if k.at_index { one_hot(t) } else { t.to_vec() };
+                let rows = data.reads[0].chunks(k.cols).zip(data.reads[1].chunks(if k.at_index { 1 } else { k.cols }));
+                one(rows.map(|(x, t)| cross_entropy(x, &targets(t))).collect())
             }
+            // At worst all indices are the same.
+            Kernel::RowSums(k) => sum(k.indices, false),
             Kernel::Adam(k) => adam(k, data),
             Kernel::Sgd(k) => sgd(k, data),
             Kernel::RmsProp(k) => rmsprop(k, data),

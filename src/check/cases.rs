@@ -6,7 +6,7 @@ use crate::{
     kernels::{
         Adam, Axis, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
         Index, Kernel, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
-        RmsProp, Sequence, Sgd, Softmax, Tick,
+        RmsProp, RowSums, Rows, Sequence, Sgd, Softmax, Tick,
         chain::{Code, Digit, Instr},
         finite::SPAN,
         gather::{
@@ -115,6 +115,22 @@ pub const REDUCTIONS: [(&[usize], &[usize]); 28] = [
     (&[33, 1, 1, 65], &[0, 1, 2]),
 ];
 
+/// indices, rows, columns
+const TABLES: [(usize, usize, usize); 12] = [
+    (1, 1, 1),
+    (1, 1, 300),
+    (5, 2, 3),
+    (64, 17, 65),
+    (63, 16, 64),
+    (65, 15, 63),
+    (257, 33, 127),
+    (4096, 5, 7),
+    (32_768, 3, 2),
+    (100, 50_000, 2),
+    (3, 50_000, 65),
+    (1009, 129, 129),
+];
+
 /// rows, columns
 pub const ROWS: [(usize, usize); 24] = [
     (1, 1),
@@ -183,11 +199,11 @@ const GATHERS: [(usize, usize, Elements, usize, usize, usize); 27] = [
     (1000, 2, Floats, 1, 8, 512),
     (4097, 1, Bytes, 1, 10, 1021),
     (3, 3 * 61 * 67, Bytes, 1, 2, 2),
-    (1, 1, Symbols(1), 1, 0, 1),
-    (3, 5, Symbols(2), 1, 0, 7),
-    (10, 7, Symbols(257), 2, 0, 3),
-    (65, 64, Symbols(65), 1, 3, 8),
-    (4, 3, Symbols(65_536), 1, 0, 2),
+    (1, 1, Symbols, 1, 0, 1),
+    (3, 5, Symbols, 1, 0, 7),
+    (10, 7, Symbols, 2, 0, 3),
+    (65, 64, Symbols, 1, 3, 8),
+    (4, 3, Symbols, 1, 0, 2),
 ];
 
 /// from, to, before
@@ -340,26 +356,42 @@ pub fn cases(name: &str) -> Vec<Case> {
             NormSums { outer, inner, eps: 1e-5 }
         }),
         "softmax" => each(ROWS, |_, (rows, cols)| Softmax { rows, cols }),
-        "cross_entropy" => each(ROWS, |_, (rows, cols)| CrossEntropy { rows, cols }),
+        "cross_entropy" => {
+            each(ROWS.into_iter().flat_map(|shape| [(shape, false), (shape, true)]), |_, ((rows, cols), at_index)| {
+                CrossEntropy { rows, cols, at_index }
+            })
+        }
+        "rows" => each(TABLES, |_, (indices, rows, cols)| Rows { indices, rows, cols }),
+        "row_sums" => each(TABLES, |_, (indices, rows, cols)| RowSums { indices, rows, cols }),
         "lstm" => each(sequences(), |_, (sequence, _)| Lstm { sequence }),
         "lstm_grad" => each(sequences(), |_, (sequence, _)| LstmGrad { sequence }),
         "gru" => each(sequences(), |_, (sequence, reset)| Gru { sequence, reset }),
         "gru_grad" => each(sequences(), |_, (sequence, reset)| GruGrad { sequence, reset }),
         "gather" => each(
-            GATHERS.iter().flat_map(|&shape| [(shape, Field::Items), (shape, Field::OneHot)]),
+            GATHERS.iter().flat_map(|&shape| {
+                [Field::Items, Field::OneHot, Field::InOrder, Field::Begins].map(|field| (shape, field))
+            }),
             |k, (shape, field)| {
                 let (count, item_len, elements, stack, classes, batch) = shape;
+                let apart = if k % 3 == 0 { item_len.div_ceil(2) } else { item_len };
                 Gather {
                     field,
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: DataLayout { count, item_len, elements, stack, classes },
+                    data: DataLayout { count, item_len, apart, elements, stack, classes },
                 }
             },
         )
         .into_iter()
-        .filter(|kernel| !matches!(kernel, Kernel::Gather(k) if k.field == Field::OneHot && k.data.classes == 0))
+        .filter(|kernel| {
+            let Kernel::Gather(Gather { field, data, batch, .. }) = kernel else { return true };
+            match field {
+                Field::Items => true,
+                Field::OneHot => data.classes > 0,
+                Field::InOrder | Field::Begins => data.stack == 1 && data.lanes(*batch)[0] > 0,
+            }
+        })
         .collect(),
         "pad" => {
             each(PADS, |_, (from, to, before)| Pad { from: from.to_vec(), to: to.to_vec(), before: before.to_vec() })

@@ -59,10 +59,7 @@ impl Inputs {
                 let items = match k.data.elements {
                     Elements::Bytes => rng.words(lens.words[1]),
                     Elements::Floats => rng.uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect(),
-                    Elements::Symbols(count) => {
-                        let mut symbol = || rng.below(count) as u32;
-                        (0..lens.words[1]).map(|_| symbol() | symbol() << 16).collect()
-                    }
+                    Elements::Symbols => rng.words(lens.words[1]),
                 };
                 let classes = (0..lens.words[2]).map(|_| rng.below(k.data.classes.max(1)) as u32).collect();
                 random.words(vec![clock(0), items, classes])
@@ -83,10 +80,13 @@ impl Inputs {
                 random.reads(reads)
             }
             Kernel::Softmax(_) => random.range(480.0, 520.0),
-            Kernel::CrossEntropy(_) => {
+            Kernel::CrossEntropy(k) if !k.at_index => {
                 let reads = vec![draw(0, -320.0, -280.0), draw(1, 0.0, 1.0)];
                 random.reads(reads)
             }
+            Kernel::CrossEntropy(k) => random.reads(vec![draw(0, -320.0, -280.0), indices(k.rows, k.cols, seed)]),
+            Kernel::Rows(k) => random.reads(vec![indices(k.indices, k.rows, seed), draw(1, -1.0, 1.0)]),
+            Kernel::RowSums(k) => random.reads(vec![indices(k.indices, k.rows, seed), draw(1, -1.0, 1.0)]),
             Kernel::MultiplyAdd(_) => {
                 let reads = vec![draw(0, -1.0, 1.0), vec![0.75, 0.5]];
                 random.reads(reads)
@@ -171,6 +171,15 @@ impl Inputs {
         assert_eq!(count(&data.writes), lens.writes, "{}: lengths of the writes", kernel.name());
         data
     }
+}
+
+/// Indices of a table of so many rows: the first and the last of them, some on either side, and one twice.
+fn indices(count: usize, rows: usize, seed: u64) -> Vec<f32> {
+    let mut rng = Rng(seed ^ 2);
+    let drawn = (0..count).map(|_| rng.below(rows + 2) as f32 - 1.0);
+    let mut indices: Vec<f32> = [0.0, rows as f32 - 1.0, -1.0, rows as f32, 0.0].into_iter().chain(drawn).collect();
+    indices.truncate(count);
+    indices
 }
 
 /// A weight of the size at which layers start, a mask of zeros and ones, and the rest on [-1, 1).

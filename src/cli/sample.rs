@@ -90,7 +90,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     }
     let mut session = trained.session_of(&model, &[graph], args.adapter.as_deref())?;
     let drawn = draw(wanted, class, &trained, &mut session)?;
-    let count = drawn.samples.len() / numel(&examples.shape);
+    let count = drawn.samples.len() / numel(&examples.values(1));
     write(wanted, examples, &drawn)?;
     wanted.print(count, drawn.what, session.step())
 }
@@ -236,7 +236,7 @@ fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
             return report::save_png(wanted.out.as_deref().expect("only text is printed"), &picture(examples, drawn)?);
         }
         ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
-        ("npy", _) => npy(samples.clone(), shape)?,
+        ("npy", _) => npy(samples.clone(), &examples.values(1)[1..])?,
         ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(&symbols.sequences(samples, shape[0])).into_bytes(),
         ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&symbols.sequences(samples, shape[0])[0])?,
         (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
@@ -248,7 +248,7 @@ fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
 
 fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
     let Drawn { samples, originals, columns, .. } = drawn;
-    let len = numel(&examples.shape);
+    let len = numel(&examples.values(1));
     match examples.shape[..] {
         [_, _, _] if originals.is_empty() => {
             let (columns, _) = report::fitting(&examples.shape, *columns, samples.len() / len);

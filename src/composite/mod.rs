@@ -43,6 +43,9 @@ impl Composite {
                 let total = shifted.exp().sum(&[1]).log().along(0, &logits.shape());
                 (targets * (total - shifted)).sum(&[1])
             }
+            Self::IndexCrossEntropy => Self::CrossEntropy.define(&[x[0], x[1].one_hot(x[0].dim(1))]),
+            Self::Rows => x[0].one_hot(x[1].dim(0)).matmul(x[1]),
+            Self::RowSums { rows } => x[0].one_hot(*rows).transpose().matmul(x[1]),
             Self::Lstm { reverse } => recurrent::lstm(*reverse, x),
             Self::LstmGrad { reverse } => recurrent::lstm_grad(*reverse, x),
             Self::Gru { reverse, reset } => recurrent::gru(*reverse, *reset, x),
@@ -88,6 +91,17 @@ impl Composite {
                 let dlogits = across(dy) * (softmax * across(targets.sum(&[1])) - targets);
                 vec![dlogits, across(dy) * -softmax.log()]
             }
+            Self::IndexCrossEntropy => {
+                let (logits, indices) = (x[0], x[1]);
+                let across = |t: Var<'g>| t.along(0, &logits.shape());
+                let last = logits.dim(1) as f64 - 1.0;
+                let known = (indices + 0.5).is_positive() * (last + 0.5 - indices).is_positive();
+                let one_hot = indices.one_hot(logits.dim(1));
+                vec![across(dy * known) * logits.softmax() - across(dy) * one_hot, indices * 0.0]
+            }
+            // Each is the other's adjoint.
+            Self::Rows => vec![x[0] * 0.0, dy.row_sums(x[0], x[1].dim(0))],
+            Self::RowSums { .. } => vec![x[0] * 0.0, dy.rows(x[0])],
             // With a, b the cotangents of y0 = -sum(g) and y1 = c sum(g (x - mean)), c = -1 / (2 (variance + eps)):
             // dg = b c (x - mean) - a, dx = b c g, dmean = b c y0, dvariance = 2 b c y1.
             Self::NormSums { axes, eps } => {
@@ -140,7 +154,9 @@ impl Graph {
                 [vec![2], without(&x[0].shape(), axes)].concat()
             }
             Composite::Normalize { .. } | Composite::BatchNorm { .. } | Composite::Softmax => x[0].shape(),
-            Composite::CrossEntropy => vec![x[0].dim(0)],
+            Composite::CrossEntropy | Composite::IndexCrossEntropy => vec![x[0].dim(0)],
+            Composite::Rows => vec![x[0].dim(0), x[1].dim(1)],
+            Composite::RowSums { rows } => vec![*rows, x[1].dim(1)],
             Composite::Lstm { .. } => vec![2 * (x[0].dim(0) + 1) * x[2].len() + x[0].len()],
             Composite::LstmGrad { .. } => vec![x[0].len() + 2 * x[0].dim(1) * x[2].dim(1)],
             Composite::Gru { .. } => vec![(x[0].dim(0) + 1) * x[3].len() + 4 * x[0].dim(0) * x[3].len()],
@@ -179,6 +195,35 @@ impl<'g> Var<'g> {
     pub fn cross_entropy(self, targets: Var<'g>) -> Var<'g> {
         assert_eq!(self.shape(), targets.shape(), "cross_entropy: logits and targets differ in shape");
         self.graph().composite(Composite::CrossEntropy, &[self, targets])
+    }
+
+    /// Cross-entropy `[B]` of logits `[B, N]` against the class with each row's index `[B]`; 0 where there is no such
+    /// class.
+    #[track_caller]
+    pub fn cross_entropy_at(self, indices: Var<'g>) -> Var<'g> {
+        assert_eq!(vec![self.dim(0)], indices.shape(), "cross_entropy_at: wants an index for each row");
+        self.graph().composite(Composite::IndexCrossEntropy, &[self, indices])
+    }
+
+    /// The rows `[N, D]` of a table `[R, D]` with these indices `[N]`; zeros where there is no such row.
+    #[track_caller]
+    pub fn rows(self, indices: Var<'g>) -> Var<'g> {
+        assert!(self.rank() == 2 && indices.rank() == 1, "rows: {:?} at {:?}", self.shape(), indices.shape());
+        self.graph().composite(Composite::Rows, &[indices, self])
+    }
+
+    /// A table `[rows, D]`, whose row r is the sum of the rows of this `[N, D]` that have the index r; indices `[N]`.
+    #[track_caller]
+    pub fn row_sums(self, indices: Var<'g>, rows: usize) -> Var<'g> {
+        assert!(self.rank() == 2 && indices.shape() == [self.dim(0)], "row_sums: an index for each row");
+        self.graph().composite(Composite::RowSums { rows }, &[indices, self])
+    }
+
+    /// Indices `[..]` as vectors `[.., n]` that are 1 at the index and else 0.
+    pub fn one_hot(self, n: usize) -> Var<'g> {
+        let (shape, last) = ([self.shape(), vec![n]].concat(), self.rank());
+        let distance = self.broadcast(&shape, &[last]) - self.graph().arange(n).along(last, &shape);
+        1.0 - distance.abs().is_positive()
     }
 }
 

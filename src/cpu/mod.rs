@@ -8,6 +8,7 @@ pub mod products;
 mod random;
 mod recurrent;
 mod reduce;
+mod rows;
 
 use std::{
     collections::HashMap,
@@ -205,6 +206,8 @@ fn run_kernel(
         }
         Kernel::Random(k) => random::random(k, words[0], writes[0]),
         Kernel::Pad(k) => pad::pad(k, reads[0], writes[0]),
+        Kernel::Rows(k) => rows::rows(k, reads[0], reads[1], writes[0]),
+        Kernel::RowSums(k) => rows::row_sums(k, reads[0], reads[1], writes[0]),
         Kernel::Lstm(k) => recurrent::lstm(k, reads, writes[0], scratch),
         Kernel::LstmGrad(k) => recurrent::lstm_grad(k, reads, writes[0], scratch),
         Kernel::Gru(k) => recurrent::gru(k, reads, writes[0], scratch),
@@ -263,8 +266,10 @@ impl Runner for Cpu {
                 _ => None,
             };
             let place = self.allocate(name, buffer.len).map_err(|e| e.at(&program.title(id)))?;
-            if let Content::Constant(value) = buffer.content {
-                self.memory[place].fill(value);
+            match buffer.content {
+                Content::Constant(value) => self.memory[place].fill(value),
+                Content::Arange => self.memory[place].iter_mut().enumerate().for_each(|(n, x)| *x = n as f32),
+                _ => {}
             }
             if self.memory[place].len() < buffer.len {
                 return Err(Error::failure(format!(

@@ -163,7 +163,7 @@ impl Dataset {
         self.about.notes.iter().for_each(|note| line("note", note));
         self.first_rows().lines().enumerate().for_each(|(i, row)| line(if i == 0 { "first" } else { "" }, row));
         let bytes = match &self.items {
-            Items::Bytes(bytes) | Items::Symbols(bytes) => bytes.len(),
+            Items::Bytes(bytes) | Items::Symbols { ids: bytes, .. } => bytes.len(),
             Items::Floats(floats) => 4 * floats.len(),
         };
         line("size", &format!("{:.1} MiB in memory", bytes as f64 / f64::from(1 << 20)));

@@ -149,19 +149,16 @@ fn cut(
 impl Dataset {
     /// Keeps the items for which `is_kept` holds.
     pub(super) fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
-        let (len, count) = (self.stored_len(), self.len());
+        let (len, count, from) = (self.item_len(), self.len(), self.apart());
         let kept = || (0..count).filter(|&i| is_kept(i));
+        let bytes = |bytes: &[u8], width: usize| {
+            let mut some = Vec::with_capacity(width * len * kept().count());
+            kept().for_each(|i| some.extend(&bytes[width * i * from..][..width * len]));
+            some.into()
+        };
         self.items = match &self.items {
-            Items::Bytes(bytes) => {
-                let mut some = Vec::with_capacity(len * kept().count());
-                kept().for_each(|i| some.extend(&bytes[i * len..][..len]));
-                Items::Bytes(some.into())
-            }
-            Items::Symbols(bytes) => {
-                let mut some = Vec::with_capacity(2 * len * kept().count());
-                kept().for_each(|i| some.extend(&bytes[2 * i * len..][..2 * len]));
-                Items::Symbols(some.into())
-            }
+            Items::Bytes(all) => Items::Bytes(bytes(all, 1)),
+            Items::Symbols { ids, .. } => Items::Symbols { ids: bytes(ids, 2), apart: len },
             Items::Floats(floats) => {
                 let mut some = Vec::with_capacity(len * kept().count());
                 kept().for_each(|i| some.extend(&floats[i * len..][..len]));

@@ -4,7 +4,7 @@ use std::iter::repeat_n;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Items back to back. Clones share their memory.
+/// Items, back to back unless it is said. Clones share their memory.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Items {
     /// Pixels; 0 to 255 stand for -1 to 1.
@@ -12,15 +12,21 @@ pub enum Items {
     /// Values as a model sees them: points, scaled by column if they come from a file; features of sequences, in 0 to
     /// 1.
     Floats(Arc<Vec<f32>>),
-    /// Symbols as numbers of 16 bits, low byte first; each stands for a step of a sequence, one-hot.
-    Symbols(Bytes),
+    /// The steps of sequences as numbers of symbols.
+    Symbols {
+        /// Numbers of 16 bits, low byte first.
+        ids: Bytes,
+        /// Numbers from the start of one item to the start of the next: fewer than an item has where items are windows
+        /// of one text that overlap.
+        apart: usize,
+    },
 }
 
 impl Items {
     /// The words that devices store: four bytes each, the lowest first, or the bits of one float.
     pub fn words(&self) -> &[u32] {
         match self {
-            Self::Bytes(bytes) | Self::Symbols(bytes) => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
+            Self::Bytes(bytes) | Self::Symbols { ids: bytes, .. } => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
             Self::Floats(floats) => bytemuck::cast_slice(floats),
         }
     }

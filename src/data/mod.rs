@@ -313,32 +313,32 @@ impl Dataset {
         }
     }
 
-    /// Sequences of `window` symbols, back to back.
-    fn of_symbols(name: String, window: usize, ids: impl Iterator<Item = u16>, symbols: Symbols) -> Self {
-        let bytes: Vec<u8> = ids.flat_map(u16::to_le_bytes).collect();
+    /// Sequences of `window` symbols, of which each begins `apart` symbols after the one before.
+    fn of_symbols(name: String, window: usize, apart: usize, ids: &[u16], symbols: Symbols) -> Self {
+        let ids: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
         Self {
             shape: vec![window, symbols.names.len()],
-            items: Items::Symbols(bytes.into()),
+            items: Items::Symbols { ids: ids.into(), apart },
             ..Self::of_floats(name, vec![], vec![], Some(Series::Symbols(symbols)))
         }
     }
 
     /// The number of items.
     pub fn len(&self) -> usize {
-        let elements = match &self.items {
+        let stored = match &self.items {
             Items::Bytes(bytes) => bytes.len(),
-            Items::Symbols(bytes) => bytes.len() / 2,
+            Items::Symbols { ids, .. } => ids.len() / 2,
             Items::Floats(floats) => floats.len(),
         };
-        elements / self.stored_len()
+        stored.checked_sub(self.item_len()).map_or(0, |rest| rest / self.apart() + 1)
     }
 
     /// Keeps the first `len` items, or all if there are fewer.
     pub fn truncate(&mut self, len: usize) {
-        let elements = len * self.stored_len();
+        let elements = len.checked_sub(1).map_or(0, |last| last * self.apart() + self.item_len());
         match &mut self.items {
             Items::Bytes(bytes) => *bytes = bytes[..elements.min(bytes.len())].to_vec().into(),
-            Items::Symbols(bytes) => *bytes = bytes[..(2 * elements).min(bytes.len())].to_vec().into(),
+            Items::Symbols { ids, .. } => *ids = ids[..(2 * elements).min(ids.len())].to_vec().into(),
             Items::Floats(floats) => Arc::make_mut(floats).truncate(elements),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
@@ -349,20 +349,25 @@ impl Dataset {
         self.len() == 0
     }
 
+    /// The shape of an example as it is stored and as models read it: that of its values, or `[T]` numbers of symbols.
+    pub fn values(&self) -> &[usize] {
+        if let Items::Symbols { .. } = self.items { &self.shape[..1] } else { &self.shape }
+    }
+
     /// Number of values of one item: those of an example divided by `stack`.
     pub fn item_len(&self) -> usize {
-        self.shape.iter().product::<usize>() / self.stack
+        self.values().iter().product::<usize>() / self.stack
+    }
+
+    /// Number of values from the start of one item to the start of the next.
+    pub fn apart(&self) -> usize {
+        if let Items::Symbols { apart, .. } = self.items { apart } else { self.item_len() }
     }
 
     /// The symbols of item `i`; none for items of numbers.
     pub fn symbols(&self, i: usize) -> Option<Vec<u16>> {
-        let (Items::Symbols(bytes), len) = (&self.items, self.stored_len()) else { return None };
-        Some(bytes[2 * i * len..][..2 * len].chunks_exact(2).map(|id| u16::from_le_bytes([id[0], id[1]])).collect())
-    }
-
-    /// Number of elements that one item is stored in: its values, or its symbols.
-    pub fn stored_len(&self) -> usize {
-        if let Items::Symbols(_) = self.items { self.shape[0] } else { self.item_len() }
+        let Items::Symbols { ids, apart } = &self.items else { return None };
+        Some(numbers(&ids[2 * i * apart..][..2 * self.item_len()]))
     }
 
     /// The number of classes; 0 without labels.
@@ -373,7 +378,7 @@ impl Dataset {
     /// The bytes of the items and of their classes, for digests.
     pub fn content(&self) -> [&[u8]; 2] {
         let items = match &self.items {
-            Items::Bytes(bytes) | Items::Symbols(bytes) => &bytes[..],
+            Items::Bytes(bytes) | Items::Symbols { ids: bytes, .. } => &bytes[..],
             Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
         };
         [items, self.labels.as_ref().map_or(&[], |labels| bytemuck::cast_slice(&labels.ids))]
@@ -398,22 +403,23 @@ impl Dataset {
         self.members(i).into_iter().flat_map(|i| self.item(i)).collect()
     }
 
-    /// Item `i`, flat, `item_len()` values; pixels are in -1 to 1.
+    /// Item `i`, flat, `item_len()` values; pixels are in -1 to 1, symbols are their numbers.
     ///
     /// # Panics
     /// If `i` is not below `len()`.
     pub fn item(&self, i: usize) -> Vec<f32> {
-        let len = self.stored_len();
+        let len = self.item_len();
         match &self.items {
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
-            Items::Symbols(_) => {
-                let width = self.shape[1];
-                let mut values = vec![0.0; len * width];
-                let steps = values.chunks_exact_mut(width).zip(self.symbols(i).into_iter().flatten());
-                steps.for_each(|(step, id)| step[usize::from(id)] = 1.0);
-                values
+            Items::Symbols { ids, apart } => {
+                numbers(&ids[2 * i * apart..][..2 * len]).into_iter().map(f32::from).collect()
             }
         }
     }
+}
+
+/// The numbers of 16 bits in bytes, low byte first.
+fn numbers(bytes: &[u8]) -> Vec<u16> {
+    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }

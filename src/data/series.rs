@@ -60,8 +60,8 @@ impl Series {
         }
     }
 
-    /// `samples`, `[N, steps, F]` flat, as CSV: series, step, and each column in the data's units, or the name of the
-    /// most likely symbol.
+    /// `samples`, `[N, steps, F]` flat, or `[N, steps]` numbers of symbols, as CSV: series, step, and each column in the
+    /// data's units, or the name of the symbol.
     pub fn to_csv(&self, samples: &[f32], steps: usize) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
         let mut csv = csv::Writer::from_writer(Vec::new());
@@ -70,11 +70,12 @@ impl Series {
             Self::Symbols(_) => vec!["symbol".to_owned()],
         };
         csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
-        for (i, values) in samples.chunks_exact(self.names().len().max(1)).enumerate() {
+        let width = if let Self::Symbols(_) = self { 1 } else { self.names().len().max(1) };
+        for (i, values) in samples.chunks_exact(width).enumerate() {
             let place = [i / steps.max(1), i % steps.max(1)].map(|number| number.to_string());
             let cells = match self {
                 Self::Columns(columns) => columns.cells(values),
-                Self::Symbols(symbols) => vec![symbols.names[likeliest(values)].clone()],
+                Self::Symbols(symbols) => vec![symbols.names[symbols.known(values[0])].clone()],
             };
             csv.write_record(place.iter().chain(&cells)).expect(SPACE);
         }
@@ -141,11 +142,14 @@ fn without_minus(text: String) -> String {
 }
 
 impl Symbols {
-    /// The most likely symbols of each of the sequences `samples`, `[N, steps, V]` flat.
+    /// The symbols of each of the sequences `samples`, `[N, steps]` numbers flat.
     pub fn sequences(&self, samples: &[f32], steps: usize) -> Vec<Vec<usize>> {
-        let symbols = self.names.len().max(1);
-        let sequence = |sample: &[f32]| sample.chunks_exact(symbols).map(likeliest).collect();
-        samples.chunks_exact((steps * symbols).max(1)).map(sequence).collect()
+        samples.chunks_exact(steps.max(1)).map(|sample| sample.iter().map(|&id| self.known(id)).collect()).collect()
+    }
+
+    /// The symbol with this number; the last one for greater numbers.
+    fn known(&self, number: f32) -> usize {
+        (number.max(0.0) as usize).min(self.names.len().saturating_sub(1))
     }
 
     /// One sequence as text: its characters; for a melody the names of its symbols with blanks between them.
@@ -203,9 +207,4 @@ impl Symbols {
             SymbolKind::Midi => text.split_whitespace().map(id).collect(),
         }
     }
-}
-
-/// The index of the greatest of `values`; the first if several are equal.
-fn likeliest(values: &[f32]) -> usize {
-    (0..values.len()).rev().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }

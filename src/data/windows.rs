@@ -58,7 +58,8 @@ pub(super) fn symbol_window(options: &Options) -> usize {
     options.window.unwrap_or(DEFAULT_SYMBOLS)
 }
 
-/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none.
+/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none. The windows of a
+/// single piece share its memory.
 pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, options: &Options) -> Result<Dataset> {
     let window = symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
@@ -71,8 +72,13 @@ pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, opt
             counted(longest, "symbol")
         )));
     }
+    if let [text] = pieces {
+        let used = (total - 1) * stride + window;
+        return Ok(Dataset::of_symbols(set_name(path), window, stride, &text[..used], symbols));
+    }
     check_memory(path, "window", total, 2 * window, "a larger stride")?;
     let starts = |piece: &'_ Vec<u16>| (0..count(piece.len(), window, stride)).map(|i| i * stride);
-    let ids = pieces.iter().flat_map(|piece| starts(piece).flat_map(|start| piece[start..][..window].iter().copied()));
-    Ok(Dataset::of_symbols(set_name(path), window, ids, symbols))
+    let cut = |piece| starts(piece).flat_map(|start| &piece[start..][..window]).copied();
+    let ids: Vec<u16> = pieces.iter().flat_map(cut).collect();
+    Ok(Dataset::of_symbols(set_name(path), window, window, &ids, symbols))
 }

@@ -145,9 +145,13 @@ impl Gpu {
             Content::Slot | Content::Gradients(_) | Content::Input(_) | Content::Ring => {
                 self.storage(&program.title(id), *len)
             }
-            Content::Constant(value) => {
+            Content::Constant(_) | Content::Arange => {
+                let values: Vec<f32> = match content {
+                    Content::Constant(value) => vec![*value; *len],
+                    _ => (0..*len).map(|n| n as f32).collect(),
+                };
                 let buffer = self.storage(&program.title(id), *len)?;
-                self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![*value; *len]));
+                self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&values));
                 Ok(buffer)
             }
         }

@@ -194,6 +194,11 @@ impl Graph {
         self.node(Op::Clock, &[], vec![])
     }
 
+    /// The numbers 0 to n - 1, `[n]`.
+    pub fn arange(&self, n: usize) -> Var<'_> {
+        self.node(Op::Arange, &[], vec![n])
+    }
+
     /// Declares (or finds) a state group.
     pub fn group(&self, name: &str) -> usize {
         let mut groups = self.groups.borrow_mut();

@@ -75,10 +75,15 @@ pub enum Dist {
 /// The part of each drawn example that an [`Op::Batch`] leaf gives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Field {
-    /// The example itself, `[B, ..example shape]`; bytes become [-1, 1].
+    /// The example itself, `[B, ..example shape]`; bytes become [-1, 1], symbols their numbers, `[B, T]`.
     Items,
     /// Its class as one-hot rows `[B, classes]`.
     OneHot,
+    /// Windows in order, for states that are carried from one to the next: the data is cut in B lanes of equal length,
+    /// and each draw gives the next window of each lane, from the start again after the last.
+    InOrder,
+    /// A scalar: 1 where the windows in order begin at the start of their lanes, else 0.
+    Begins,
 }
 
 /// The trilinear forms T(x, w, y); see [`Op::Contract`].
@@ -125,6 +130,13 @@ pub enum Composite {
     Softmax,
     /// (logits `[B, N]`, targets `[B, N]`) -> `[B]`: -sum(targets * log softmax(logits)).
     CrossEntropy,
+    /// (logits `[B, N]`, indices `[B]`) -> `[B]`: -log softmax(logits) at each row's index; 0 where the index is
+    /// outside of the row.
+    IndexCrossEntropy,
+    /// (indices `[N]`, x `[R, D]`) -> `[N, D]`: the rows of x with these indices; zeros where x has no such row.
+    Rows,
+    /// (indices `[N]`, x `[N, D]`) -> `[rows, D]`: row r is the sum of the rows of x whose index is r.
+    RowSums { rows: usize },
     /// (gates `[T, B, 4H]`, weight `[H, 4H]`, h0 `[B, H]`, c0 `[B, H]`, mask `[T, B]`) -> an LSTM's h `[T + 1, B, H]`,
     /// c `[T + 1, B, H]` and values of the gates i, f, g, o `[T, B, 4H]`, flat and back to back. h and c are in the
     /// order of time and include the initial state. The input `gates` is the inputs' share of the pre-activations.
@@ -224,6 +236,8 @@ pub enum Op {
     },
     /// The number of rounds done, a scalar.
     Clock,
+    /// 0, 1, 2, .. along the only axis.
+    Arange,
     /// Sum of two tensors of one shape.
     Add,
     /// Product, element by element, of two tensors of one shape.

@@ -33,6 +33,8 @@ pub struct DataLayout {
     pub count: usize,
     /// Stored elements of one item.
     pub item_len: usize,
+    /// Stored elements from the start of one item to the start of the next: fewer than `item_len` where items overlap.
+    pub apart: usize,
     /// What an element is.
     pub elements: Elements,
     /// Number of items that make up one example; each is drawn independently (3 for stacked digits).
@@ -41,49 +43,46 @@ pub struct DataLayout {
     pub classes: usize,
 }
 
-/// The stored elements of items, which lie back to back.
+/// The stored elements of items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Elements {
     /// Bits of `f32`, one to a word.
     Floats,
     /// Bytes, four to a word, low byte first.
     Bytes,
-    /// Numbers of 16 bits below this, two to a word, low half first: each stands for as many values, one-hot.
-    Symbols(usize),
+    /// Numbers of 16 bits, two to a word, low half first.
+    Symbols,
 }
 
 impl DataLayout {
+    /// Number of stored elements.
+    fn stored(&self) -> usize {
+        self.count.checked_sub(1).map_or(0, |last| last * self.apart + self.item_len)
+    }
+
     /// Words that hold all items.
     pub fn words(&self) -> usize {
-        let elements = self.count * self.item_len;
         match self.elements {
-            Elements::Floats => elements,
-            Elements::Bytes => elements.div_ceil(4),
-            Elements::Symbols(_) => elements.div_ceil(2),
+            Elements::Floats => self.stored(),
+            Elements::Bytes => self.stored().div_ceil(4),
+            Elements::Symbols => self.stored().div_ceil(2),
         }
     }
 
-    /// Number of values that one item stands for.
-    pub fn values(&self) -> usize {
-        match self.elements {
-            Elements::Symbols(count) => self.item_len * count,
-            _ => self.item_len,
-        }
+    /// Windows of each of `batch` lanes of equal length, and the elements of a lane.
+    pub fn lanes(&self, batch: usize) -> [usize; 2] {
+        let lane = self.stored() / batch;
+        [lane / self.item_len, lane]
     }
 
-    /// Value j of an item: bytes 0..=255 become -1..=1 with one rounding, the same on every adapter.
-    pub fn value<F: Float>(&self, items: &[u32], item: usize, j: usize) -> F {
-        let n = item * self.item_len + j;
+    /// The value of element n: bytes 0..=255 become -1..=1 with one rounding, the same on every adapter.
+    pub fn value<F: Float>(&self, items: &[u32], n: usize) -> F {
         match self.elements {
             Elements::Floats => real(f32::from_bits(items[n]) as f64),
             Elements::Bytes => {
                 (real::<F>((items[n / 4] >> (8 * (n % 4)) & 0xff) as f64) - real(127.5)) * real(1.0 / 127.5)
             }
-            Elements::Symbols(count) => {
-                let n = item * self.item_len + j / count;
-                let symbol = (items[n / 2] >> (16 * (n % 2)) & 0xffff) as usize;
-                if symbol == j % count { F::one() } else { F::zero() }
-            }
+            Elements::Symbols => real((items[n / 2] >> (16 * (n % 2)) & 0xffff) as f64),
         }
     }
 
@@ -142,9 +141,16 @@ impl Gather {
     /// Number of rows of the result in the shader, and number of elements per row.
     fn rows(&self) -> (usize, usize) {
         match self.field {
-            Field::Items => (self.batch * self.data.stack, self.data.values()),
+            Field::Items => (self.batch * self.data.stack, self.data.item_len),
             Field::OneHot => (self.batch, self.data.classes),
+            Field::InOrder => (self.batch, self.data.item_len),
+            Field::Begins => (1, 1),
         }
+    }
+
+    /// The number of this draw's windows in their lanes.
+    fn turn(&self, clock: &[u32], windows: usize) -> usize {
+        (clock[0] as u64 * u64::from(self.draws) + u64::from(self.draw)) as usize % windows
     }
 }
 
@@ -163,15 +169,22 @@ impl Spec for Gather {
         let (rows, len) = self.rows();
         let (count, round) = (self.data.count, self.draws as usize * self.batch);
         let (left, right) = self.data.bits();
-        let one_hot = self.field == Field::OneHot;
+        let [windows, lane] = self.data.lanes(self.batch);
+        let in_order = matches!(self.field, Field::InOrder | Field::Begins);
         let constants = overrides!(
             LANES = lanes(len),
             ROWS = rows,
-            STACK = if one_hot { 1 } else { self.data.stack },
+            STACK = if self.field == Field::Items { self.data.stack } else { 1 },
             LEN = len,
-            ONE_HOT = one_hot as u32,
+            APART = self.data.apart,
+            ONE_HOT = (self.field == Field::OneHot) as u32,
+            BEGINS = (self.field == Field::Begins) as u32,
             BYTES = (self.data.elements == Elements::Bytes) as u32,
-            SYMBOLS = if let Elements::Symbols(count) = self.data.elements { count } else { 0 },
+            SYMBOLS = (self.data.elements == Elements::Symbols) as u32,
+            WINDOWS = if in_order { windows } else { 0 },
+            LANE = lane,
+            DRAWS = self.draws,
+            DRAW = self.draw,
             COUNT = count,
             EPOCHS_PER_STEP = round / count,
             REST_PER_STEP = round % count,
@@ -188,10 +201,17 @@ impl Spec for Gather {
         for (row, y) in io.writes[0].chunks_mut(len).enumerate() {
             match self.field {
                 Field::Items => {
-                    let item = self.pick(clock, row / self.data.stack, row % self.data.stack);
-                    for (j, y) in y.iter_mut().enumerate() {
-                        *y = self.data.value(items, item, j);
-                    }
+                    let first = self.pick(clock, row / self.data.stack, row % self.data.stack) * self.data.apart;
+                    y.iter_mut().enumerate().for_each(|(j, y)| *y = self.data.value(items, first + j));
+                }
+                Field::InOrder => {
+                    let [windows, lane] = self.data.lanes(self.batch);
+                    let first = row * lane + self.turn(clock, windows) * len;
+                    y.iter_mut().enumerate().for_each(|(j, y)| *y = self.data.value(items, first + j));
+                }
+                Field::Begins => {
+                    let [windows, _] = self.data.lanes(self.batch);
+                    y[0] = if self.turn(clock, windows) == 0 { F::one() } else { F::zero() };
                 }
                 Field::OneHot => {
                     let class = classes[self.pick(clock, row, 0)] as usize;
@@ -206,8 +226,8 @@ impl Spec for Gather {
     fn cost(&self) -> Cost {
         let (rows, len) = self.rows();
         let read = match self.field {
-            Field::Items => self.data.words() * 4 / self.data.count,
-            Field::OneHot => 4,
+            Field::Items | Field::InOrder => self.data.words() * 4 / self.data.count,
+            Field::OneHot | Field::Begins => 4,
         };
         let flops = if self.data.elements == Elements::Bytes { 2 * rows * len } else { 0 };
         Cost { flops: flops as f64, bytes: (rows * (read + 4 * len)) as f64 }
@@ -232,7 +252,7 @@ mod tests {
     use super::*;
 
     fn data(count: usize) -> DataLayout {
-        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0 }
+        DataLayout { count, item_len: 1, apart: 1, elements: Elements::Floats, stack: 3, classes: 0 }
     }
 
     #[test]
@@ -346,24 +366,34 @@ mod tests {
     fn bytes_span_minus_one_to_one() {
         let data = DataLayout { item_len: 4, elements: Elements::Bytes, ..data(1) };
         let word = [0x00ff_807fu32];
-        assert_eq!(data.value::<f32>(&word, 0, 3), -1.0);
-        assert_eq!(data.value::<f32>(&word, 0, 2), 1.0);
+        assert_eq!(data.value::<f32>(&word, 3), -1.0);
+        assert_eq!(data.value::<f32>(&word, 2), 1.0);
         for byte in 0..=255u32 {
             let exact = byte as f64 / 127.5 - 1.0;
-            assert!((data.value::<f32>(&[byte], 0, 0) as f64 - exact).abs() <= 1.2e-7 * exact.abs());
+            assert!((data.value::<f32>(&[byte], 0) as f64 - exact).abs() <= 1.2e-7 * exact.abs());
         }
     }
 
+    /// The lanes of a text are read from their starts to their ends, window by window, and then again.
     #[test]
-    fn symbols_are_one_hot() {
-        let data = DataLayout { item_len: 3, elements: Elements::Symbols(300), ..data(2) };
-        let words = [299 << 16, 7 | 8 << 16, 0];
-        assert_eq!((data.words(), data.values()), (3, 900));
-        for (item, symbols) in [[0, 299, 7], [8, 0, 0]].into_iter().enumerate() {
-            for j in 0..900 {
-                let expected = f64::from(u8::from(symbols[j / 300] == j % 300));
-                assert_eq!(data.value::<f64>(&words, item, j), expected, "item {item}, value {j}");
-            }
+    fn windows_in_order_follow_each_other() {
+        let data = DataLayout { item_len: 4, apart: 2, elements: Elements::Symbols, stack: 1, ..data(13) };
+        let stored: Vec<u16> = (0..28).collect();
+        let words: Vec<u32> = stored.chunks(2).map(|pair| u32::from(pair[0]) | u32::from(pair[1]) << 16).collect();
+        assert_eq!((data.words(), data.lanes(2)), (14, [3, 14]));
+        for step in 0..8u32 {
+            let read = |field, len: usize| {
+                let gather = Gather { field, draw: 0, draws: 1, batch: 2, data };
+                let (clock, mut y) = ([step, 1, 2, 0], vec![f64::NAN; len]);
+                let words = vec![&clock[..], &words, &[]];
+                let (words_out, operands) = (vec![], vec![]);
+                gather.reference(Io { reads: vec![], words, writes: vec![&mut y], words_out, operands });
+                y
+            };
+            let first = f64::from(step % 3 * 4);
+            let window = |from: f64| (0..4).map(move |n| from + f64::from(n));
+            assert_eq!(read(Field::InOrder, 8), window(first).chain(window(14.0 + first)).collect::<Vec<_>>());
+            assert_eq!(read(Field::Begins, 1), [if step % 3 == 0 { 1.0 } else { 0.0 }]);
         }
     }
 }

@@ -32,6 +32,8 @@ pub mod record;
 pub mod recurrent;
 pub mod reduce;
 pub mod rmsprop;
+pub mod row_sums;
+pub mod rows;
 pub mod sgd;
 pub mod softmax;
 pub mod tick;
@@ -67,6 +69,8 @@ pub use record::Record;
 pub use recurrent::Sequence;
 pub use reduce::Reduce;
 pub use rmsprop::RmsProp;
+pub use row_sums::RowSums;
+pub use rows::Rows;
 pub use sgd::Sgd;
 pub use softmax::Softmax;
 pub use tick::{Clock, Tick};
@@ -327,6 +331,8 @@ kernels!(
     Record,
     Reduce,
     RmsProp,
+    RowSums,
+    Rows,
     Sgd,
     Softmax,
     Tick

@@ -1,10 +1,10 @@
 //! LSTM (Hochreiter and Schmidhuber 1997) that predicts each step of a sequence from those before it (Graves 2013).
 
 use super::{
-    BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant,
+    BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant, greatest,
     parts::{
         networks::Networks,
-        recurrent::{Recurrent, by_time, gumbel, head, likeliest},
+        recurrent::{Recurrent, by_time, gumbel, head},
         round::Round,
     },
     sample_rows,
@@ -35,7 +35,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         let round = Round { graph, s, examples };
         let [net] = round.nets(["g"], nets.start, Mode::Train);
         let x = round.batch();
-        let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, x));
+        let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, examples, x));
         round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
         round.descend(&net, -log_p.mean_all(), round.descent_g());
     });
@@ -47,12 +47,10 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::new(round, graphs))
 }
 
-/// Parameters `[B, T, F]` of the distribution of each step of x `[B, T, F]`, given the steps before it.
-fn predictions<'g>(net: &Net<'g>, s: &Settings, x: Var<'g>) -> Var<'g> {
-    let x = by_time(x);
-    let shape = x.shape();
-    let before = x.slice(&[0, 0, 0], &[shape[0] - 1, shape[1], shape[2]]).pad(&[1, 0, 0], &shape);
-    head(net, Recurrent::of(s).states(net, before, None, false), shape[2])
+/// Parameters `[B, T, F]` of the distribution of each step of the examples x, given the steps before it.
+fn predictions<'g>(net: &Net<'g>, s: &Settings, examples: &Examples, x: Var<'g>) -> Var<'g> {
+    let x = Recurrent::of(s, examples).before(by_time(x));
+    head(net, Recurrent::of(s, examples).states(net, x, None, false), examples.shape[1])
 }
 
 /// Draws each step from the prediction given the steps drawn before. A lower `temperature` favours likelier values.
@@ -62,14 +60,15 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         let (steps, features, rows) = (examples.shape[0], examples.shape[1], sample_rows(s, examples));
         let (shape, temperature) = ([rows, features], f64::from(s.temperature));
         let draw = |decoded| match nets.distribution.likelihood {
-            Likelihood::Categorical => likeliest(decoded + gumbel(graph, &shape) * temperature),
+            Likelihood::Categorical => greatest(decoded + gumbel(graph, &shape) * temperature),
             _ => {
                 let noise = graph.random(Dist::Normal, &shape) * temperature;
                 nets.distribution.mean(decoded) + noise * nets.distribution.deviation(&net, &shape)
             }
         };
-        let sequences = Recurrent::of(s).unrolled(&net, [steps, rows, features], None, |_, last| last, draw);
-        graph.output("samples", sequences);
+        let layers = Recurrent::of(s, examples);
+        let nothing = layers.nothing(graph, shape);
+        graph.output("samples", layers.unrolled(&net, [steps, features], nothing, None, |_, last| last, draw));
     })
 }
 
@@ -80,7 +79,9 @@ fn continuation(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         let (features, rows) = (examples.shape[1], sample_rows(s, examples));
         let state = |name: &str, layer: usize| graph.input(&format!("{name}{layer}"), &[rows, s.units]);
         let mut layers: Vec<_> = (0..s.depth).map(|layer| ["h", "c"].map(|name| state(name, layer))).collect();
-        let next = Recurrent::of(s).step(&net, graph.input("x", &[rows, features]), &mut layers, features);
+        let recurrent = Recurrent::of(s, examples);
+        let x = graph.input("x", &recurrent.nothing(graph, [rows, features]).shape());
+        let next = recurrent.step(&net, x, &mut layers, features);
         graph.output("next", next);
         for (i, layer) in layers.into_iter().enumerate() {
             ["h", "c"].iter().zip(layer).for_each(|(name, state)| graph.output(&format!("{name}{i}"), state));
@@ -93,8 +94,8 @@ fn exact(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);
         let rows = sample_rows(s, examples);
-        let x = graph.input("x", &[&[rows], examples.shape.as_slice()].concat());
-        let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, x));
+        let x = graph.input("x", &examples.values(rows));
+        let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, examples, x));
         graph.output("elbo", log_p);
         graph.output("log_weight", log_p.reshape(&[rows, 1]));
     })

@@ -40,9 +40,32 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Whether sequences are of symbols, one-hot.
+    /// Whether sequences are of symbols.
     pub fn symbols(&self) -> bool {
         matches!(self.series, Some(Series::Symbols(_)))
+    }
+
+    /// The number of symbols; 0 for examples of numbers.
+    pub fn alphabet(&self) -> usize {
+        if self.symbols() { self.shape[1] } else { 0 }
+    }
+
+    /// The shape of `count` examples as models read and give them: sequences of symbols are the numbers `[count, T]` of
+    /// these.
+    pub fn values(&self, count: usize) -> Vec<usize> {
+        let one = if self.symbols() { &self.shape[..1] } else { &self.shape };
+        [&[count], one].concat()
+    }
+
+    /// Examples `[B, ..]` as critics see them: symbols one-hot, `[B, T, symbols]`.
+    pub fn seen<'g>(&self, x: Var<'g>) -> Var<'g> {
+        if self.symbols() { x.one_hot(self.shape[1]) } else { x }
+    }
+
+    /// Samples in the form of examples, where symbols are given as weights or logits `[B, T, symbols]`: the numbers
+    /// `[B, T]` of the greatest.
+    pub fn given<'g>(&self, samples: Var<'g>) -> Var<'g> {
+        if self.symbols() { greatest(samples) } else { samples }
     }
 
     /// The alphabet, if the examples are pieces of text.
@@ -63,19 +86,21 @@ impl Examples {
 }
 
 /// Name of the graph that generates: inputs `z` (any shape, rows first) and, if conditional, `classes` (one-hot); a
-/// graph that draws its own latent values has no inputs -> output `samples` `[rows, ..example shape]`.
+/// graph that draws its own latent values has no inputs -> output `samples`, the values of `rows` examples.
 pub const SAMPLE: &str = "sample";
 /// Name of the graph that runs [`Model::calibration`] times before sampling: it fits running statistics to averaged
 /// weights, or fills the bank of codes of `ae`.
 pub const CALIBRATE: &str = "calibrate";
-/// Name of the graph that encodes and decodes: input `x` `[rows, ..example shape]` -> output `samples`, the same shape.
+/// Name of the graph that encodes and decodes: input `x`, the values of `rows` examples -> output `samples`, the same
+/// shape.
 pub const RECONSTRUCT: &str = "reconstruct";
 /// Name of the graph that bounds likelihoods: input `x` -> outputs `elbo` `[rows]` and `log_weight`
 /// `[rows, draws]`, in nats; the weights of many runs make an importance-weighted estimate.
 pub const BOUND: &str = "bound";
-/// Name of the graph that goes on with sequences: inputs `x` `[rows, F]`, the last step (zeros before the first), and
-/// the states `h0`, `c0`, .. `[rows, units]` of each layer -> outputs `next` `[rows, F]`, the parameters of the
-/// distribution of the next step, and the states after it, under the same names.
+/// Name of the graph that goes on with sequences: inputs `x`, the last step, `[rows, F]` values (zeros before the first)
+/// or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, .. `[rows, units]` of each layer ->
+/// outputs `next` `[rows, F]`, the parameters of the distribution of the next step, and the states after it, under the
+/// same names.
 pub const CONTINUE: &str = "continue";
 
 /// Default number of runs of [`CALIBRATE`].
@@ -234,6 +259,13 @@ pub fn sample_rows(settings: &Settings, examples: &Examples) -> usize {
     if examples.shape.len() == 1 { settings.samples.max(2500) } else { settings.samples }
 }
 
+/// The place of the greatest value along the last axis, of which it is the last: `[.., N]` -> `[..]`.
+pub fn greatest(x: Var) -> Var {
+    let (shape, last) = (x.shape(), x.rank() - 1);
+    let is_greatest = 1.0 - (x.max(&[last]).broadcast(&shape, &[last]) - x).is_positive();
+    (is_greatest * x.graph().arange(shape[last]).along(last, &shape)).max(&[last])
+}
+
 /// Name of the state group with the generator's weights for sampling.
 pub fn sampled(s: &Settings) -> &'static str {
     if s.ema > 0.0 { "ema" } else { "g" }
@@ -248,8 +280,8 @@ pub fn reconstruct(
 ) -> (&'static str, Graph) {
     let graph = Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
-        let x = graph.input("x", &[vec![sample_rows(s, examples)], examples.shape.clone()].concat());
-        graph.output("samples", nets.draw(&g, code(&e, x)));
+        let x = graph.input("x", &examples.values(sample_rows(s, examples)));
+        graph.output("samples", examples.given(nets.draw(&g, code(&e, x))));
     });
     (RECONSTRUCT, graph)
 }

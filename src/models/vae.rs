@@ -110,7 +110,7 @@ fn log_mean_exp(x: Var) -> Var {
 pub fn bound(examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
-        let x = graph.input("x", &[vec![BOUND_ROWS], examples.shape.clone()].concat());
+        let x = graph.input("x", &examples.values(BOUND_ROWS));
         let q = posterior(&e, nets, x);
         let log_p = nets.distribution.log_likelihood(&g, x, nets.decode(&g, q.draw()));
         graph.output("elbo", log_p - q.divergence().sum(&[1]));

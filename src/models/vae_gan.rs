@@ -117,6 +117,7 @@ fn play(round: &Round, nets: &Networks, all: bool) {
 
     let x = round.binarized_batch();
     let q = posterior(&e, nets, x);
+    let x = round.examples.seen(x);
     // The running statistics that normalise samples come from samples of the prior, not from reconstructions.
     let reconstructed = nets.draw(&g.untracked(), q.draw());
     let sampled = nets.draw(&g, round.latent(nets.latent));

@@ -1,4 +1,4 @@
-//! Recurrent layers over sequences `[T, B, F]`, time first.
+//! Recurrent layers over sequences `[T, B, F]`, time first, or over numbers of symbols `[T, B]`.
 
 use super::{Net, xavier};
 use crate::graph::{Form, Init, Reset, Role, Var};
@@ -14,6 +14,9 @@ pub struct Recurrence<'g> {
     pub h0: Option<Var<'g>>,
     /// An LSTM's cells `[B, H]` before the first step.
     pub c0: Option<Var<'g>>,
+    /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]` in place of values `[T, B, F]`. Other
+    /// numbers stand for no input.
+    pub symbols: usize,
 }
 
 /// A kind of recurrent layer.
@@ -32,7 +35,7 @@ impl<'g> Net<'g> {
     /// 1 (Jozefowicz et al. 2015).
     #[track_caller]
     pub fn lstm(&self, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> [Var<'g>; 2] {
-        let gates = self.input_gates(name, x, 4 * units, Init::Span { start: units, end: 2 * units, value: 1.0 });
+        let gates = self.input_gates(name, x, 4 * units, Init::Span { start: units, end: 2 * units, value: 1.0 }, r);
         let weight = self.recurrent_weight(name, units, 4);
         let initial = [r.h0, r.c0].map(|state| state.unwrap_or_else(|| self.zeros(x, units)));
         self.graph.lstm(gates, weight, initial, self.mask(x, r), r.reverse)
@@ -42,7 +45,7 @@ impl<'g> Net<'g> {
     /// one bias for its input part and one for its recurrent part.
     #[track_caller]
     pub fn gru(&self, name: &str, x: Var<'g>, units: usize, reset: Reset, r: &Recurrence<'g>) -> Var<'g> {
-        let gates = self.input_gates(name, x, 3 * units, Init::Const(0.0));
+        let gates = self.input_gates(name, x, 3 * units, Init::Const(0.0), r);
         let bias = self.parameter(name, "candidate_bias", &[units], Init::Const(0.0));
         let h0 = r.h0.unwrap_or_else(|| self.zeros(x, units));
         let weights = [self.recurrent_weight(name, units, 3), bias];
@@ -54,7 +57,7 @@ impl<'g> Net<'g> {
     /// for the gates and one `[F + H, H]` for the candidate, Xavier-uniform; the gates' biases start at 1.
     #[track_caller]
     pub fn tensorflow_gru(&self, name: &str, x: Var<'g>, units: usize, r: &Recurrence<'g>) -> Var<'g> {
-        let inputs = x.dim(2);
+        let inputs = if x.rank() == 2 { r.symbols } else { x.dim(2) };
         let part = |part: &str, len: usize, bias: f32| {
             let name = format!("{name}.{part}");
             let weight = self.parameter(&name, "weight", &[inputs + units, len], xavier(inputs + units, len));
@@ -64,7 +67,11 @@ impl<'g> Net<'g> {
         let ((gates, gates_bias), (candidate, bias)) = (part("gates", 2 * units, 1.0), part("candidate", units, 0.0));
         let weight = gates.concat(candidate, 1);
         let rows = |first: usize, count: usize| weight.slice(&[first, 0], &[count, 3 * units]);
-        let gates = by_step(x).matmul(rows(0, inputs));
+        let rows_of_inputs = rows(0, inputs);
+        let gates = match x.rank() {
+            2 => rows_of_inputs.rows(x.reshape(&[x.len()])),
+            _ => by_step(x).matmul(rows_of_inputs),
+        };
         let gates = gates + gates_bias.pad(&[0], &[3 * units]).along(1, &gates.shape());
         let h0 = r.h0.unwrap_or_else(|| self.zeros(x, units));
         let weights = [rows(inputs, units), bias];
@@ -95,12 +102,19 @@ impl<'g> Net<'g> {
         (0..layers).fold(x, |x, i| layer(&format!("{name}.{i}"), x))
     }
 
-    /// h and c `[B, H]` of the layer `name` after one more step, with input `[B, F]`; for networks that feed back their
-    /// output. GRUs leave c as it is.
+    /// h and c `[B, H]` of the layer `name` after one more step, with input `[B, F]`, or numbers `[B]` of as many
+    /// `symbols`; for networks that feed back their output. GRUs leave c as it is.
     #[track_caller]
-    pub fn recurrent_step(&self, cell: Cell, name: &str, x: Var<'g>, [h, c]: [Var<'g>; 2]) -> [Var<'g>; 2] {
-        let (x, units) = (x.reshape(&[1, x.dim(0), x.dim(1)]), h.dim(1));
-        let r = Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
+    pub fn recurrent_step(
+        &self,
+        cell: Cell,
+        name: &str,
+        x: Var<'g>,
+        [h, c]: [Var<'g>; 2],
+        symbols: usize,
+    ) -> [Var<'g>; 2] {
+        let (x, units) = (x.reshape(&[vec![1], x.shape()].concat()), h.dim(1));
+        let r = Recurrence { h0: Some(h), c0: Some(c), symbols, ..Default::default() };
         match cell {
             Cell::Lstm => self.lstm(name, x, units, &r).map(|t| t.index(0)),
             _ => [self.recurrent(cell, name, x, units, &r).index(0), c],
@@ -109,11 +123,22 @@ impl<'g> Net<'g> {
 
     /// The inputs' share of the gates, `[T, B, len]`.
     #[track_caller]
-    fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init) -> Var<'g> {
+    fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init, r: &Recurrence<'g>) -> Var<'g> {
+        if x.rank() == 2 {
+            return self.gates_of_symbols(name, x, [r.symbols, len], bias);
+        }
         assert_eq!(x.rank(), 3, "recurrent layer {name}: wants [T, B, F], got {:?}", x.shape());
         let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
         let gates = weight.contract(Form::MatMul, Role::X, by_step(x), vec![x.dim(0) * x.dim(1), len]);
         over_time(gates + self.parameter(name, "bias", &[len], bias).along(1, &gates.shape()), x)
+    }
+
+    /// The symbols' share of the gates, `[T, B, len]`: rows of a table `[symbols, len]`.
+    fn gates_of_symbols(&self, name: &str, x: Var<'g>, [symbols, len]: [usize; 2], bias: Init) -> Var<'g> {
+        let table = self.parameter(name, "table", &[symbols, len], self.init([symbols, len]));
+        let bias = self.parameter(name, "bias", &[len], bias);
+        let gates = table.rows(x.reshape(&[x.len()]));
+        over_time(gates + bias.along(1, &gates.shape()), x)
     }
 
     fn recurrent_weight(&self, name: &str, units: usize, gates: usize) -> Var<'g> {

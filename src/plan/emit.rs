@@ -128,7 +128,7 @@ impl<'a> Emitter<'a> {
         let group = self.groups[id].clone();
         match &node.op {
             _ if self.t.constant(id).is_some() => {}
-            Op::Input(_) | Op::State { .. } | Op::Clock => {}
+            Op::Input(_) | Op::State { .. } | Op::Clock | Op::Arange => {}
             Op::Random { stream, dist } => {
                 let (clock, y) = (self.layout.clock(), self.layout.place(id));
                 self.push(
@@ -320,7 +320,13 @@ impl<'a> Emitter<'a> {
                 NormSums { outer, inner, eps: eps.get() }.into()
             }
             Composite::Softmax => Softmax { rows: shape[0], cols: shape[1] }.into(),
-            Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1] }.into(),
+            Composite::CrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1], at_index: false }.into(),
+            Composite::IndexCrossEntropy => CrossEntropy { rows: shape[0], cols: shape[1], at_index: true }.into(),
+            Composite::Rows => {
+                let table = self.t.shape(node.inputs[1]);
+                Rows { indices: shape[0], rows: table[0], cols: table[1] }.into()
+            }
+            Composite::RowSums { rows } => RowSums { indices: shape[0], rows: *rows, cols: node.shape[1] }.into(),
             Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 4, *reverse) }.into(),
             Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 4, *reverse) }.into(),
             Composite::Gru { reverse, reset } => Gru { sequence: self.sequence(id, 3, *reverse), reset: *reset }.into(),

@@ -176,6 +176,7 @@ impl<'a> Layout<'a> {
             (Op::State { group, item, .. }, _) => self.item(*group, *item),
             (Op::Input(name), _) => self.whole(format!("input {name}"), Content::Input(name.clone()), self.t.len(id)),
             (Op::Clock, _) => self.clock(),
+            (Op::Arange, _) => self.whole("arange".into(), Content::Arange, self.t.len(id)),
             (Op::Pack { group }, _) => self.gradients(*group),
             _ => self.temporary(self.t.len(id)),
         };
@@ -194,7 +195,7 @@ impl<'a> Layout<'a> {
     pub fn placeable(&self, id: Id) -> Option<Id> {
         let base = self.t.base(id);
         let op = &self.t.nodes[base].op;
-        let leaf = matches!(op, Op::Input(_) | Op::State { .. } | Op::Clock | Op::Pack { .. });
+        let leaf = matches!(op, Op::Input(_) | Op::State { .. } | Op::Clock | Op::Arange | Op::Pack { .. });
         let made = !leaf && self.t.constant(base).is_none() && !self.t.is_inline(base);
         (made && self.t.len(base) == self.t.len(id) && !self.places.contains_key(&base)).then_some(base)
     }

@@ -2,16 +2,19 @@
 
 use crate::{
     error::{Error, Result},
-    graph::{Form, Graph, Node, Op, Role, Var, numel},
+    graph::{Composite, Form, Graph, Node, Op, Role, Var, numel},
     kernels::{Caps, MAX_LOOP},
     program::{Buffer, Content, Launch},
 };
 
-/// A matrix product over more terms than a loop may have, as the sum of a batch of shorter products over ranges of the
-/// terms; `None` for any other node.
+/// A matrix product, or sums of rows, over more terms than a loop may have, as a sum over ranges of the terms: of a
+/// batch of shorter products, or of sums; `None` for any other node.
 ///
 /// Its inputs are `[L, M, K]` and `[L, K, N]`, or their transposes, depending on its role.
 pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[Var<'g>]) -> Option<Var<'g>> {
+    if let Op::Composite(Composite::RowSums { rows }) = node.op {
+        return in_ranges(inputs, rows);
+    }
     let Op::Contract { form: form @ Form::MatMul, role } = node.op else { return None };
     // For each input, whether the terms lie along the last axis, or along the one before it.
     let terms_last = match role {
@@ -44,6 +47,18 @@ pub(super) fn shortened<'g>(graph: &'g Graph, node: &Node, inputs: &[Var<'g>]) -
     let (m, n) = (node.shape[rank - 2], node.shape[rank - 1]);
     let partial = graph.node(Op::Contract { form, role }, &parts, vec![products, ranges, m, n]);
     Some(partial.sum(&[1]).reshape(&node.shape))
+}
+
+/// Sums of rows over more indices than a loop may have, as a sum of shorter ones.
+fn in_ranges<'g>(inputs: &[Var<'g>], rows: usize) -> Option<Var<'g>> {
+    let [indices, x] = [inputs[0], inputs[1]];
+    let (count, width) = (x.dim(0), x.dim(1));
+    let part = |first: usize| {
+        let len = MAX_LOOP.min(count - first);
+        x.slice(&[first, 0], &[len, width]).row_sums(indices.slice(&[first], &[len]), rows)
+    };
+    let parts = || (0..count).step_by(MAX_LOOP).map(part);
+    (count > MAX_LOOP).then(|| parts().reduce(|sum, part| sum + part)).flatten()
 }
 
 /// Checks the limits of kernels and of the adapter, and that no launch binds a buffer twice if it writes it.

@@ -170,7 +170,7 @@ fn renamed(nodes: &[Node]) -> Vec<Option<usize>> {
         };
         in_memory[id] = match (&node.op, input) {
             (Op::Composite(_) | Op::Contract { .. } | Op::Pad(_) | Op::Random { .. } | Op::Batch { .. }, _) => true,
-            (Op::Input(_) | Op::State { .. }, _) => true,
+            (Op::Input(_) | Op::State { .. } | Op::Arange, _) => true,
             (_, Some(input)) => renamed[id].is_some() && in_memory[input],
             _ => false,
         };

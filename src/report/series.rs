@@ -81,15 +81,14 @@ fn plot(area: &Area, real: &[Vec<f32>], generated: &[Vec<f32>]) -> std::result::
     Ok(())
 }
 
-/// Shows the first 12 of `samples`, `[N, T, V]`, as heat maps of the probability of each symbol: time runs to the
-/// right, the first symbol lies at the bottom.
+/// Shows the first 12 of `samples`, `[N, T]` numbers of symbols, as rolls: time runs to the right, symbol 0 lies at the
+/// bottom. `shape` is the number of steps and of symbols, `[T, V]`.
 ///
 /// # Errors
-/// `Failure` if there is nothing to show, or if `shape`, `[T, V]`, does not divide the samples.
+/// `Failure` if there is nothing to show, or if T does not divide the samples.
 pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
     let [steps, alphabet] = shape;
-    let len = steps * alphabet;
-    if len == 0 || samples.is_empty() || !samples.len().is_multiple_of(len) {
+    if steps * alphabet == 0 || samples.is_empty() || !samples.len().is_multiple_of(steps) {
         return Err(unfit(&[samples], shape));
     }
     let cell = [(PANEL[0], steps), (PANEL[1], alphabet)].map(|(pixels, count)| (pixels / count as u32).max(1));
@@ -99,18 +98,17 @@ pub fn symbols(samples: &[f32], shape: [usize; 2]) -> Result<RgbImage> {
         [0, 1].map(|axis| u64::from(cells[axis]) * u64::from(panel[axis]) + u64::from(GAP))
     };
     // As many panels as fit into a picture; if not even one fits, `page` returns the error.
-    let most = (samples.len() / len).min(MAX_PANELS);
+    let most = (samples.len() / steps).min(MAX_PANELS);
     let panels = (1..=most).rev().find(|panels| is_possible(size(*panels))).unwrap_or(1);
     let ([columns, _], [width, height]) = (layout(panels), size(panels));
     let mut picture = page(width, height, SEPARATOR)?;
-    for (i, sample) in (0..).zip(samples.chunks_exact(len).take(panels)) {
+    for (i, sample) in (0..).zip(samples.chunks_exact(steps).take(panels)) {
         let (left, top) = (i % columns * panel[0] + GAP, i / columns * panel[1] + GAP);
         for y in 0..panel[1] - GAP {
             for x in 0..panel[0] - GAP {
                 let (step, symbol) = ((x / cell[0]) as usize, alphabet - 1 - (y / cell[1]) as usize);
-                let share = sample[step * alphabet + symbol].clamp(0.0, 1.0);
-                let pixel = [0, 1, 2].map(|c| (f32::from(PAPER.0[c]) * (1.0 - share) + GENERATED[c] * share) as u8);
-                picture.put_pixel(left + x, top + y, Rgb(pixel));
+                let pixel = if sample[step] == symbol as f32 { Rgb(GENERATED.map(|c| c as u8)) } else { PAPER };
+                picture.put_pixel(left + x, top + y, pixel);
             }
         }
     }
@@ -167,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn heat_maps_have_time_to_the_right_and_the_first_symbol_at_the_bottom() {
-        let picture = symbols(&[1.0, 0.0, f32::NAN, 1.0, 0.0, 0.5], [3, 2]).unwrap();
+    fn rolls_have_time_to_the_right_and_the_first_symbol_at_the_bottom() {
+        let picture = symbols(&[0.0, 1.0, f32::NAN], [3, 2]).unwrap();
         let at = |x: u32, y: u32| picture.get_pixel(2 + 46 + 93 * x, 2 + 42 + 85 * y).0;
         assert_eq!((at(0, 1), at(0, 0), at(1, 0)), ([200, 30, 60], [255; 3], [200, 30, 60]));
-        assert!(at(2, 0)[2] > 60 && at(2, 0)[2] < 255);
+        assert_eq!((at(2, 0), at(2, 1)), ([255; 3], [255; 3]));
         assert!(
-            symbols(&[], [3, 2]).is_err() && symbols(&[0.0; 5], [3, 2]).is_err() && symbols(&[0.0], [0, 2]).is_err()
+            symbols(&[], [3, 2]).is_err() && symbols(&[0.0; 4], [3, 2]).is_err() && symbols(&[0.0], [0, 2]).is_err()
         );
     }
 }

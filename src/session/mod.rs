@@ -193,7 +193,7 @@ impl Session {
     /// # Errors
     /// The sentence for that.
     pub fn ensure(&self, count: usize) -> Result<()> {
-        let values = self.latent_size().saturating_add(3 * numel(&self.examples.shape));
+        let values = self.latent_size().saturating_add(3 * numel(&self.examples.values(1)));
         memory::ensure((count as u64).saturating_mul(4 * values as u64))
             .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))
     }
@@ -226,12 +226,12 @@ impl Session {
         z.map_or(0, |len| len / self.sample_rows())
     }
 
-    /// Samples `[count, ..shape]`, flat, from latent vectors `[count, latent]`; missing latent values are zeros.
+    /// The values of `count` samples, flat, from latent vectors `[count, latent]`; missing latent values are zeros.
     pub fn decode(&mut self, z: &[f32], count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
         self.calibrate()?;
         let rows = self.sample_rows();
         let size = rows * self.latent_size();
-        let (len, classes) = (numel(&self.examples.shape), self.examples.classes);
+        let (len, classes) = (numel(&self.examples.values(1)), self.examples.classes);
         let mut samples = self.engine.aside(SAMPLE, |engine| {
             let mut samples = vec![];
             for batch in 0..count.div_ceil(rows) {
@@ -251,16 +251,16 @@ impl Session {
         Ok(samples)
     }
 
-    /// Encodes and decodes examples `[N, ..shape]`: their reconstructions, in the same layout.
+    /// Encodes and decodes the values of examples: their reconstructions, in the same layout.
     pub fn reconstruct(&mut self, x: &[f32]) -> Result<Vec<f32>> {
         Ok(self.answers(RECONSTRUCT, &["samples"], x, 0)?.remove(0))
     }
 
-    /// Runs a graph on examples `x` `[N, ..shape]` and returns the named outputs for all of them, flat. `seed`
+    /// Runs a graph on the values `x` of examples and returns the named outputs for all of them, flat. `seed`
     /// determines the noise that the graph draws.
     pub fn answers(&mut self, graph: &str, outputs: &[&str], x: &[f32], seed: u64) -> Result<Vec<Vec<f32>>> {
         self.calibrate()?;
-        let len = numel(&self.examples.shape);
+        let len = numel(&self.examples.values(1));
         let rows = self.rows(graph, outputs[0]);
         let count = x.len() / len;
         self.engine.aside(graph, |engine| {

@@ -116,14 +116,18 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
     Ok(Examples { shape, classes, series })
 }
 
-/// Adds the states that a checkpoint of an earlier format does not have: the number of Adam's updates of each group,
-/// counted from the steps of the phases. Earlier versions moved the moments of a network in every round, also where it
+/// Gives a checkpoint of an earlier format the states of this version: [`turn_tables`], and the number of Adam's updates
+/// of each group, counted from the steps of the phases. Earlier versions moved the moments of a network in every round, also where it
 /// skipped its update.
 ///
 /// # Errors
 /// A checkpoint without its step or with an unreadable format.
 pub fn upgrade(checkpoint: &mut Checkpoint, model: &Model) -> Result<()> {
-    if checkpoint.format()? >= 3 {
+    let format = checkpoint.format()?;
+    if format < 4 {
+        turn_tables(checkpoint, model);
+    }
+    if format >= 3 {
         return Ok(());
     }
     let (step, mut begin) = (checkpoint.meta::<u64>("step")?, 0);
@@ -138,6 +142,23 @@ pub fn upgrade(checkpoint: &mut Checkpoint, model: &Model) -> Result<()> {
     let tensor = |count: u64| Tensor { shape: vec![1], data: vec![count as f32] };
     checkpoint.tensors.extend(counts.into_iter().map(|(name, count)| (name, tensor(count))));
     Ok(())
+}
+
+/// Turns the weights of layers whose inputs are symbols, `[units, symbols]`, and their moments, into the tables
+/// `[symbols, units]` that they are since format 4.
+fn turn_tables(checkpoint: &mut Checkpoint, model: &Model) {
+    let groups = model.phases.iter().flat_map(|phase| phase.round.groups());
+    for (group, item) in groups.flat_map(|group| group.items.into_iter().map(move |item| (group.name.clone(), item))) {
+        let Some(layer) = item.name.strip_suffix(".table") else { continue };
+        let (of_group, weight) = (format!("{group}."), format!("{layer}.weight"));
+        let is_weight = |name: &&String| name.starts_with(&of_group) && name.ends_with(&weight);
+        for name in checkpoint.tensors.keys().filter(is_weight).cloned().collect::<Vec<_>>() {
+            let Some(Tensor { shape, data }) = checkpoint.tensors.remove(&name) else { continue };
+            let &[units, symbols] = shape.as_slice() else { continue };
+            let data = (0..symbols).flat_map(|n| data.iter().skip(n).step_by(symbols).copied()).collect();
+            checkpoint.tensors.insert(name.replace(&weight, &item.name), Tensor { shape: vec![symbols, units], data });
+        }
+    }
 }
 
 /// Refuses a checkpoint whose tensors are not those of these plans, or hold values that are not finite. Nothing runs on
@@ -171,11 +192,12 @@ pub fn layout(dataset: &Dataset) -> DataLayout {
     let elements = match dataset.items {
         Items::Bytes(_) => Elements::Bytes,
         Items::Floats(_) => Elements::Floats,
-        Items::Symbols(_) => Elements::Symbols(dataset.shape[1]),
+        Items::Symbols { .. } => Elements::Symbols,
     };
     DataLayout {
         count: dataset.len(),
-        item_len: dataset.stored_len(),
+        item_len: dataset.item_len(),
+        apart: dataset.apart(),
         elements,
         stack: dataset.stack,
         classes: dataset.classes(),

@@ -132,16 +132,16 @@ impl Session {
         let [rows, symbols] = outputs[0].1[..] else { panic!("`next` is [rows, F]") };
         let mut states: Vec<(String, Vec<f32>)> =
             outputs[1..].iter().map(|(name, shape)| (name.clone(), vec![0.0; shape.iter().product()])).collect();
-        let mut x = vec![0.0; rows * symbols];
+        let mut x = vec![-1.0; rows];
         self.engine.aside(CONTINUE, |engine| {
             for _ in 0..steps {
                 let inputs: Vec<(&str, &[f32])> =
                     states.iter().map(|(name, values)| (name.as_str(), values.as_slice())).collect();
                 engine.feed(CONTINUE, &[&[("x", x.as_slice())], inputs.as_slice()].concat())?;
                 let next = engine.output(CONTINUE, "next")?;
-                x.fill(0.0);
+                x.fill(-1.0);
                 for (row, symbol) in choose(&|row| next[row * symbols..][..symbols].to_vec()) {
-                    x[row * symbols + symbol] = 1.0;
+                    x[row] = symbol as f32;
                 }
                 for (name, values) in &mut states {
                     *values = engine.output(CONTINUE, name)?;

@@ -14,14 +14,12 @@ fn symbols(set: &Dataset) -> &Symbols {
 /// The names of the symbols of each example.
 fn spelt(set: &Dataset) -> Vec<Vec<&str>> {
     let names = &symbols(set).names;
-    let values = one_hot(set);
-    assert!(values.chunks(names.len()).all(|step| step.iter().sum::<f32>() == 1.0));
-    let name = |step: &[f32]| names[step.iter().position(|value| *value == 1.0).unwrap()].as_str();
-    values.chunks(set.item_len()).map(|example| example.chunks(names.len()).map(name).collect()).collect()
+    let name = |number: f32| names[number as usize].as_str();
+    (0..set.len()).map(|i| set.example(i).into_iter().map(name).collect()).collect()
 }
 
-/// All examples, one-hot.
-fn one_hot(set: &Dataset) -> Vec<f32> {
+/// The numbers of the symbols of all examples.
+fn numbers(set: &Dataset) -> Vec<f32> {
     (0..set.len()).flat_map(|i| set.example(i)).collect()
 }
 
@@ -53,7 +51,7 @@ fn a_text_is_windows_of_its_characters() {
         assert_eq!((set.shape.as_slice(), set.len()), ([4, 4].as_slice(), 2));
         assert_eq!(symbols(&set).names, ["\n", "a", "b", "\u{e9}"]);
         assert_eq!(spelt(&set), [["a", "b", "\u{e9}", "\n"], ["\u{e9}", "\n", "a", "b"]]);
-        let sequences = symbols(&set).sequences(&one_hot(&set), 4);
+        let sequences = symbols(&set).sequences(&numbers(&set), 4);
         assert_eq!(symbols(&set).to_text(&sequences), "--- 1 of 2\nab\u{e9}\n\n--- 2 of 2\n\u{e9}\nab\n");
         assert_eq!(symbols(&set).to_text(&sequences[..1]), "ab\u{e9}\n\n");
         assert_eq!(symbols(&set).read("ab\u{e9}\r\n").unwrap(), sequences[0]);
@@ -75,8 +73,8 @@ fn a_text_of_many_signs_is_small() {
     let text: String = (0x4e00..0x4e00 + 3000).filter_map(char::from_u32).collect();
     let set = open_file("a.txt", text, &windows(100, Some(100))).unwrap();
     assert_eq!((set.shape.as_slice(), set.len()), ([100, 3000].as_slice(), 30));
-    let Items::Symbols(bytes) = &set.items else { panic!("not symbols") };
-    assert_eq!(bytes.len(), 2 * 3000);
+    let Items::Symbols { ids, .. } = &set.items else { panic!("not symbols") };
+    assert_eq!(ids.len(), 2 * 3000);
     assert_eq!(spelt(&set)[29][99], "\u{59b7}");
 }
 
@@ -126,7 +124,7 @@ fn melodies_return_as_midi_files() {
     let set = open_at(&folder.path().join("scale.mid"), &windows(32, None)).unwrap();
     assert_eq!((set.shape.as_slice(), set.len()), ([32, 10].as_slice(), 1));
     let symbols = symbols(&set);
-    let melody = symbols.sequences(&one_hot(&set), 32).remove(0);
+    let melody = symbols.sequences(&numbers(&set), 32).remove(0);
     let spelled = symbols.spelled(&melody);
     assert!(symbols.kind == SymbolKind::Midi && spelled.starts_with("60 hold hold hold 62 hold"), "{spelled}");
     assert_eq!(symbols.read(&spelled).unwrap(), melody);

@@ -63,8 +63,8 @@ impl Distribution {
         }
     }
 
-    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units; the Bernoulli likelihood maps pixels from
-    /// [-1, 1] to [0, 1].
+    /// log p(x | z) of each row `[B]` in nats, for x in the data's own units, symbols as their numbers `[B, T]`; the
+    /// Bernoulli likelihood maps pixels from [-1, 1] to [0, 1].
     pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let each = match self.likelihood {
             Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
@@ -73,8 +73,8 @@ impl Distribution {
                 ((x - self.mean(decoded)).square() * (v * -1.0).exp() + v + (2.0 * PI).ln()) * -0.5
             }
             Likelihood::Categorical => {
-                let (shape, rows) = (x.shape(), [x.len() / x.dim(2), x.dim(2)]);
-                return -decoded.reshape(&rows).cross_entropy(x.reshape(&rows)).reshape(&shape[..2]).sum(&[1]);
+                let logits = decoded.reshape(&[x.len(), decoded.dim(2)]);
+                return -logits.cross_entropy_at(x.reshape(&[x.len()])).reshape(&x.shape()).sum(&[1]);
             }
         };
         each.sum(&(1..x.rank()).collect::<Vec<_>>())

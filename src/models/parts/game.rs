@@ -121,7 +121,8 @@ impl<'a> Game<'a> {
             let rows = sample_rows(s, self.examples);
             let z = graph.input("z", &[rows, self.latent]);
             let classes = s.conditional.then(|| graph.input("classes", &[rows, self.examples.classes]));
-            graph.output("samples", (self.generator)(&net, classes.map_or(z, |classes| z.concat(classes, 1))));
+            let samples = (self.generator)(&net, classes.map_or(z, |classes| z.concat(classes, 1)));
+            graph.output("samples", self.examples.given(samples));
         });
         let mut graphs = vec![(SAMPLE, sample)];
         if s.ema > 0.0 && self.norms[0] == Norm::Batch {
@@ -152,7 +153,7 @@ impl<'a> Game<'a> {
         for step in 0..s.critic_steps {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
-            let real = g.batch(draw, Field::Items, &[vec![s.batch], self.examples.shape.clone()].concat());
+            let real = self.examples.seen(g.batch(draw, Field::Items, &self.examples.values(s.batch)));
             let (z, classes) = self.latent_vectors(g, draw);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
             self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);

@@ -60,7 +60,7 @@ impl Networks {
             start: Start::Xavier,
             norms: [Norm::None; 2],
             latent: s.latent_static + s.latent * examples.shape[0],
-            family: Family::Recurrent(Recurrent::of(s)),
+            family: Family::Recurrent(Recurrent::of(s, examples)),
             ..Self::dense(s, examples)
         }
     }

@@ -3,6 +3,7 @@
 use super::{distribution::Distribution, game::Judgement};
 use crate::{
     graph::{Dist, Graph, Reset, Var},
+    models::Examples,
     nn::{Cell, Net, Recurrence},
     settings::{self, Critic, Settings},
 };
@@ -26,16 +27,18 @@ pub struct Recurrent {
     pub feedback: bool,
     /// Latent values that all steps share, the first ones of z.
     pub latent_static: usize,
+    /// Number of symbols, if the steps of sequences are numbers of symbols; else 0.
+    pub symbols: usize,
 }
 
-/// `[B, T, F]` -> `[T, B, F]`, and back.
+/// `[B, T, ..]` -> `[T, B, ..]`, and back.
 pub fn by_time(x: Var) -> Var {
-    x.permute(&[1, 0, 2])
+    if x.rank() == 2 { x.transpose() } else { x.permute(&[1, 0, 2]) }
 }
 
 impl Recurrent {
     /// The networks that the settings ask for.
-    pub fn of(s: &Settings) -> Self {
+    pub fn of(s: &Settings, examples: &Examples) -> Self {
         Self {
             cell: s.cell,
             units: s.units,
@@ -45,6 +48,7 @@ impl Recurrent {
             each_step: s.each_step,
             feedback: s.feedback,
             latent_static: s.latent_static,
+            symbols: examples.alphabet(),
         }
     }
 
@@ -56,12 +60,28 @@ impl Recurrent {
         }
     }
 
-    /// x `[T, B, F]` -> states `[T, B, units]`, or `[T, B, 2 * units]` in `both` directions; `h0` is the first layer's
-    /// initial state.
+    /// What stands for the step before the first: zeros `[B, F]`, or symbol -1, `[B]`.
+    pub fn nothing<'g>(&self, graph: &'g Graph, [batch, features]: [usize; 2]) -> Var<'g> {
+        if self.symbols > 0 { graph.full(-1.0, &[batch]) } else { graph.full(0.0, &[batch, features]) }
+    }
+
+    /// For each step the step before it: x `[T, B, ..]` moved by one step, with nothing before the first.
+    pub fn before<'g>(&self, x: Var<'g>) -> Var<'g> {
+        let (shape, rank) = (x.shape(), x.rank());
+        let (mut all_but_last, mut second) = (shape.clone(), vec![0; rank]);
+        (all_but_last[0], second[0]) = (shape[0] - 1, 1);
+        // Nothing is 0, or symbol -1: numbers of symbols are one higher while they are moved.
+        let nothing = if rank == 2 { -1.0 } else { 0.0 };
+        (x - nothing).slice(&vec![0; rank], &all_but_last).pad(&second, &shape) + nothing
+    }
+
+    /// x `[T, B, F]`, or numbers of symbols `[T, B]` -> states `[T, B, units]`, or `[T, B, 2 * units]` in `both`
+    /// directions; `h0` is the first layer's initial state.
     pub fn states<'g>(&self, net: &Net<'g>, x: Var<'g>, h0: Option<Var<'g>>, both: bool) -> Var<'g> {
         let cell = self.kind();
         (0..self.depth).fold(x, |x, i| {
-            let (name, r) = (format!("layer{i}"), Recurrence { h0: h0.filter(|_| i == 0), ..Default::default() });
+            let name = format!("layer{i}");
+            let r = Recurrence { h0: h0.filter(|_| i == 0), symbols: self.symbols, ..Default::default() };
             match both {
                 true => net.bidirectional(cell, &name, x, self.units, &r),
                 false => net.recurrent(cell, &name, x, self.units, &r),
@@ -69,8 +89,8 @@ impl Recurrent {
         })
     }
 
-    /// x `[B, T, F]` -> features `[B, ..]`: the state after the last step and, if bidirectional, the state of the
-    /// backward direction after the first step.
+    /// x `[B, T, F]`, or numbers of symbols `[B, T]` -> features `[B, ..]`: the state after the last step and, if
+    /// bidirectional, the state of the backward direction after the first step.
     pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
         let states = self.states(net, by_time(x), None, self.bidirectional);
         let (last, batch) = (states.dim(0) - 1, x.dim(0));
@@ -126,40 +146,43 @@ impl Recurrent {
             return p.soft_draw(head(net, self.states(net, z, h0, false), shape[1]));
         }
         let input = |step, last| z.index(step).concat(last, 1);
-        self.unrolled(net, [steps, batch, shape[1]], h0, input, |decoded| p.soft_draw(decoded))
+        let nothing = net.graph.full(0.0, &[batch, shape[1]]);
+        self.unrolled(net, [steps, shape[1]], nothing, h0, input, |decoded| p.soft_draw(decoded))
     }
 
-    /// The result `[B, F]` of the head after one more step with input `[B, ..]`; `layers` holds h and c `[B, units]` of
-    /// each layer, and those after the step in the end.
+    /// The result `[B, F]` of the head after one more step with input `[B, ..]`, or numbers of symbols `[B]`; `layers`
+    /// holds h and c `[B, units]` of each layer, and those after the step in the end.
     pub fn step<'g>(&self, net: &Net<'g>, x: Var<'g>, layers: &mut [[Var<'g>; 2]], features: usize) -> Var<'g> {
         let mut x = x;
         for (i, layer) in layers.iter_mut().enumerate() {
-            *layer = net.recurrent_step(self.kind(), &format!("layer{i}"), x, *layer);
+            *layer = net.recurrent_step(self.kind(), &format!("layer{i}"), x, *layer, self.symbols);
             x = layer[0];
         }
         net.dense("out", x, features)
     }
 
-    /// Sequences `[B, T, F]` step by step, from the first layer's initial state `h0`.
+    /// Sequences `[B, T, F]` step by step, from the first layer's initial state `h0` and what stands for the step
+    /// before the first.
     ///
-    /// `input` makes the input `[B, ..]` of a step from its number and the output of the step before, which is 0 for
-    /// the first step; `output` makes the output `[B, F]` of a step from the result `[B, F]` of the head.
+    /// `input` makes the input of a step from its number and the output of the step before; `output` makes the output of
+    /// a step from the result `[B, F]` of the head. Outputs are values `[B, F]`, or numbers of symbols `[B]`: the result
+    /// is `[B, T]` then.
     pub fn unrolled<'g>(
         &self,
         net: &Net<'g>,
-        [steps, batch, features]: [usize; 3],
+        [steps, features]: [usize; 2],
+        first: Var<'g>,
         h0: Option<Var<'g>>,
         input: impl Fn(usize, Var<'g>) -> Var<'g>,
         output: impl Fn(Var<'g>) -> Var<'g>,
     ) -> Var<'g> {
-        let zeros = |width: usize| net.graph.full(0.0, &[batch, width]);
-        let mut layers = vec![[zeros(self.units); 2]; self.depth];
+        let mut layers = vec![[net.graph.full(0.0, &[first.dim(0), self.units]); 2]; self.depth];
         layers[0][0] = h0.unwrap_or(layers[0][0]);
         let mut results = vec![];
-        let mut last = zeros(features);
+        let mut last = first;
         for step in 0..steps {
             last = output(self.step(net, input(step, last), &mut layers, features));
-            results.push(last.reshape(&[1, batch, features]));
+            results.push(last.reshape(&[vec![1], last.shape()].concat()));
         }
         by_time(Var::joined(&results, 0))
     }
@@ -188,10 +211,4 @@ fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
 /// Gumbel noise: the symbol with the largest sum of logit and noise is a draw from the softmax of the logits.
 pub fn gumbel<'g>(graph: &'g Graph, shape: &[usize]) -> Var<'g> {
     -(-graph.random(Dist::Uniform, shape).log()).log()
-}
-
-/// One-hot vectors of the likeliest symbols.
-pub fn likeliest(decoded: Var) -> Var {
-    let axis = decoded.rank() - 1;
-    1.0 - (decoded.max(&[axis]).broadcast(&decoded.shape(), &[axis]) - decoded).is_positive()
 }

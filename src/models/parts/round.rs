@@ -43,10 +43,9 @@ impl<'g> Round<'_, 'g> {
         names.map(|name| Net::new(self.graph, name, start, mode))
     }
 
-    /// A fresh batch of examples, `[B, ..example shape]`.
+    /// The values of a fresh batch of examples.
     pub fn batch(&self) -> Var<'g> {
-        let shape = [&[self.s.batch], self.examples.shape.as_slice()].concat();
-        self.graph.batch(self.graph.draw(), Field::Items, &shape)
+        self.graph.batch(self.graph.draw(), Field::Items, &self.examples.values(self.s.batch))
     }
 
     /// A fresh batch; if `binarize` is set, pixels are drawn black or white (Salakhutdinov and Murray 2008).

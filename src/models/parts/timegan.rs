@@ -56,7 +56,7 @@ impl<'a, 'g> Nets<'a, 'g> {
     }
 
     fn layers(&self, net: &Net<'g>, x: Var<'g>, depth: usize, out: usize) -> Var<'g> {
-        let layers = Recurrent { depth, ..Recurrent::of(self.s) };
+        let layers = Recurrent { depth, ..Recurrent::of(self.s, self.round.examples) };
         head(net, layers.states(net, by_time(x), None, false), out)
     }
 
