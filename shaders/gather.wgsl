@@ -1,5 +1,5 @@
 // y[b, s * LEN + j] = value j of items[pick(b, s)]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
-// or, for windows in order, y[b, j] = value b * LANE + turn * LEN + j, or y[0] = 1 where turn = 0, else 0
+// or, for windows in order, y[b, j] = value b * LANE + turn * LEN + j, or y[b] = 1 where turn = 0, else 0
 //
 // pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
 // goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
@@ -116,7 +116,7 @@ fn main(
         let turn = (clock[0] * DRAWS + DRAW) % WINDOWS;
         if BEGINS {
             if lane == 0u {
-                y[0] = select(0.0, 1.0, turn == 0u);
+                y[row] = select(0.0, 1.0, turn == 0u);
             }
             return; // the whole workgroup
         }

@@ -334,8 +334,10 @@ fn layers(c: &mut Checks) {
     for cell in [Cell::Lstm, Cell::Gru(Reset::After), Cell::TensorFlowGru] {
         layer(c, &format!("steps of {cell:?}"), &[2, 3], |n, x| {
             let start = n.graph.full(0.0, &[2, 3]);
-            let [h, state] = n.recurrent_step(cell, "a", x, [start, start], 0);
-            n.recurrent_step(cell, "a", h, [h, state], 0)[0]
+            let x = x.reshape(&[1, 2, 3]);
+            let from = |[h, c]: [Var<'_>; 2]| Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
+            let (states, last) = n.recurrent_from(cell, "a", x, 3, &from([start, start]));
+            n.recurrent_from(cell, "a", states, 3, &from(last)).1[0]
         });
     }
     spectral_norm(c);

@@ -35,11 +35,18 @@ const SMALL: &[(&[&str], u64)] = &[
     ),
     (&["variant=dbm-gan", "prior=features", "layers=9", "chains=16", "hidden_g=16", "hidden_d=16,12"], 4),
     (&["variant=lstm", "units=6"], 4),
+    (&["variant=lstm", "data=letters", "units=6", "carry=true"], 6),
+    (&["variant=lstm", "data=letters", "units=6", "depth=2", "dropout=0.3", "cell=gru"], 4),
     (&["variant=lstm-gan", "units=6", "steps=9"], 4),
+    (&["variant=lstm-gan", "data=letters", "units=6", "pretrain=2", "temperature_end=0.1", "steps=9"], 5),
+    (&["variant=lstm-gan", "data=letters", "preset=scratchgan", "units=6", "steps=9"], 4),
+    (&["variant=lstm-gan", "data=letters", "feedback=false", "estimator=soft", "units=6", "steps=9"], 4),
     (&["variant=lstm-gan", "preset=c-rnn-gan", "units=5", "latent_static=3"], 4),
     (&["variant=lstm-gan", "preset=timegan", "units=4", "latent=2", "pretrain=1"], 4),
     (&["variant=rvae", "units=6"], 4),
+    (&["variant=rvae", "data=letters", "units=6", "word_dropout=0.3", "cycles=2", "steps=8"], 5),
     (&["variant=rvae-gan", "units=6", "pretrain=2"], 6),
+    (&["variant=rvae-gan", "data=letters", "units=6", "pretrain=2"], 6),
 ];
 
 const SIDE: usize = 16;
@@ -99,7 +106,7 @@ fn sampling_leaves_no_trace_and_repeats() {
         train(&mut session, *rounds);
         let before = session.checkpoint().unwrap();
         let samples = session.generate(7, 3, None).unwrap();
-        assert_eq!(samples.len(), 7 * dataset.shape.iter().product::<usize>(), "{what}");
+        assert_eq!(samples.len(), 7 * dataset.values().iter().product::<usize>(), "{what}");
         let range = if dataset.shape.len() == 2 { -1.0..=2.0 } else { -1.0..=1.0 };
         assert!(samples.iter().all(|v| range.contains(v)), "{what}");
         assert!(samples == session.generate(7, 3, None).unwrap(), "{what}: the same seed gives the same samples");

@@ -50,6 +50,7 @@ pub use items::{Bytes, Items};
 pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Series, SymbolKind, Symbols};
+pub use windows::SYMBOLS;
 
 /// The built-in sets: the name and a description in one line.
 pub const BUILT_IN: &[(&str, &str)] = &[

@@ -6,7 +6,7 @@ use super::{Dataset, Options, Symbols, check_memory, set_name};
 use crate::error::{Error, Result, counted};
 
 /// Steps in a window of symbols if the options give none.
-const DEFAULT_SYMBOLS: usize = 64;
+pub const SYMBOLS: usize = 64;
 
 /// The number of windows of `window` steps, `stride` apart, in `steps` steps.
 fn count(steps: usize, window: usize, stride: usize) -> usize {
@@ -55,7 +55,7 @@ impl Cut {
 
 /// Steps in a window of symbols.
 pub(super) fn symbol_window(options: &Options) -> usize {
-    options.window.unwrap_or(DEFAULT_SYMBOLS)
+    options.window.unwrap_or(SYMBOLS)
 }
 
 /// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none. The windows of a

@@ -82,7 +82,7 @@ pub enum Field {
     /// Windows in order, for states that are carried from one to the next: the data is cut in B lanes of equal length,
     /// and each draw gives the next window of each lane, from the start again after the last.
     InOrder,
-    /// A scalar: 1 where the windows in order begin at the start of their lanes, else 0.
+    /// `[B]`: 1 where a window in order begins its lane, else 0.
     Begins,
 }
 

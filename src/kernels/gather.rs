@@ -144,7 +144,7 @@ impl Gather {
             Field::Items => (self.batch * self.data.stack, self.data.item_len),
             Field::OneHot => (self.batch, self.data.classes),
             Field::InOrder => (self.batch, self.data.item_len),
-            Field::Begins => (1, 1),
+            Field::Begins => (self.batch, 1),
         }
     }
 
@@ -393,7 +393,7 @@ mod tests {
             let first = f64::from(step % 3 * 4);
             let window = |from: f64| (0..4).map(move |n| from + f64::from(n));
             assert_eq!(read(Field::InOrder, 8), window(first).chain(window(14.0 + first)).collect::<Vec<_>>());
-            assert_eq!(read(Field::Begins, 1), [if step % 3 == 0 { 1.0 } else { 0.0 }]);
+            assert_eq!(read(Field::Begins, 2), [if step % 3 == 0 { 1.0 } else { 0.0 }; 2]);
         }
     }
 }

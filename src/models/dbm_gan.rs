@@ -88,6 +88,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         generator: Box::new(|net, z| generator(net, s, z, &examples.shape)),
         discriminator: Box::new(|net, x| dense.judge(net, x)),
         prior: Box::new(move |graph, rows| prior(graph, s, widths, rows, sweeps)),
+        policy: None,
         ..Game::of(s, examples, nets)
     };
     game(s.gibbs).check()?;

@@ -1,19 +1,20 @@
 //! LSTM (Hochreiter and Schmidhuber 1997) that predicts each step of a sequence from those before it (Graves 2013).
 
 use super::{
-    BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant, greatest,
+    BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant,
     parts::{
         networks::Networks,
-        recurrent::{Recurrent, by_time, gumbel, head},
+        recurrent::{Recurrent, by_time, head},
         round::Round,
+        stepwise::Memory,
     },
     sample_rows,
 };
 use crate::{
-    error::Result,
-    graph::{Dist, Graph, Var},
+    error::{Error, Result},
+    graph::{Graph, Init, Var},
     nn::{Mode, Net},
-    settings::{Likelihood, Preset, Settings},
+    settings::{Preset, Settings},
 };
 
 /// The entry in [`super::VARIANTS`].
@@ -21,7 +22,7 @@ pub const VARIANT: Variant = Variant {
     name: "lstm",
     about: "LSTM that predicts the next step (Graves 2013), for series and symbols",
     kind: Kind::Sequences,
-    options: &["Optimiser", "Sequences", "cell", "units", "depth", "temperature"],
+    options: &["Optimiser", "Sequences", "cell", "units", "depth", "dropout", "carry", "temperature"],
     presets: &[
         Preset::of("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
         Preset::of("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
@@ -30,14 +31,23 @@ pub const VARIANT: Variant = Variant {
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
+    if s.carry && (!examples.symbols() || s.stride.is_some()) {
+        return Err(Error::usage("`carry` reads the windows of text or music one after the other, without `stride`"));
+    }
     let nets = &Networks::recurrent(s, examples);
     let round = Graph::build(|graph| {
         let round = Round { graph, s, examples };
         let [net] = round.nets(["g"], nets.start, Mode::Train);
-        let x = round.batch();
-        let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, examples, x));
+        let recurrent = Recurrent::of(s, examples);
+        let blank = recurrent.blank(graph, [s.batch, examples.shape[1]]);
+        let (x, mut memory) = if s.carry { in_order(&round, blank) } else { (round.batch(), blank) };
+        let log_p = log_likelihood(&net, nets, &recurrent, &mut memory, x);
         round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
         round.descend(&net, -log_p.mean_all(), round.descent_g());
+        if s.carry {
+            carried(&round, &memory).into_iter().zip(memory.all()).for_each(|(state, last)| graph.assign(state, last));
+            graph.commit();
+        }
     });
     let graphs = vec![
         (SAMPLE, sample(s, examples, nets)),
@@ -47,10 +57,31 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(Model::new(round, graphs))
 }
 
-/// Parameters `[B, T, F]` of the distribution of each step of the examples x, given the steps before it.
-fn predictions<'g>(net: &Net<'g>, s: &Settings, examples: &Examples, x: Var<'g>) -> Var<'g> {
-    let x = Recurrent::of(s, examples).before(by_time(x));
-    head(net, Recurrent::of(s, examples).states(net, x, None, false), examples.shape[1])
+/// log p of each example of x, `[B]`, after what is in the memory.
+fn log_likelihood<'g>(
+    net: &Net<'g>,
+    nets: &Networks,
+    recurrent: &Recurrent,
+    memory: &mut Memory<'g>,
+    x: Var<'g>,
+) -> Var<'g> {
+    let features = nets.shape[1];
+    nets.distribution.log_likelihood(net, x, head(net, recurrent.read(net, memory, by_time(x)), features))
+}
+
+/// The states that keep the memory from one training step to the next, at their current version.
+fn carried<'g>(round: &Round<'_, 'g>, memory: &Memory<'g>) -> Vec<Var<'g>> {
+    let group = round.graph.group("carry");
+    let state = |(n, t): (usize, Var<'g>)| round.graph.state(group, &n.to_string(), &t.shape(), Init::Const(0.0));
+    memory.all().into_iter().enumerate().map(state).collect()
+}
+
+/// The next windows of a text, and the memory of what lies before them: `blank` at the start of a lane.
+fn in_order<'g>(round: &Round<'_, 'g>, blank: Memory<'g>) -> (Var<'g>, Memory<'g>) {
+    let (x, begins) = round.batch_in_order();
+    let states = carried(round, &blank).into_iter().zip(blank.all());
+    let kept = states.map(|(state, blank)| state + (blank - state) * begins.along(0, &state.shape()));
+    (x, blank.with(kept.collect()))
 }
 
 /// Draws each step from the prediction given the steps drawn before. A lower `temperature` favours likelier values.
@@ -58,17 +89,9 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);
         let (steps, features, rows) = (examples.shape[0], examples.shape[1], sample_rows(s, examples));
-        let (shape, temperature) = ([rows, features], f64::from(s.temperature));
-        let draw = |decoded| match nets.distribution.likelihood {
-            Likelihood::Categorical => greatest(decoded + gumbel(graph, &shape) * temperature),
-            _ => {
-                let noise = graph.random(Dist::Normal, &shape) * temperature;
-                nets.distribution.mean(decoded) + noise * nets.distribution.deviation(&net, &shape)
-            }
-        };
-        let layers = Recurrent::of(s, examples);
-        let nothing = layers.nothing(graph, shape);
-        graph.output("samples", layers.unrolled(&net, [steps, features], nothing, None, |_, last| last, draw));
+        let recurrent = Recurrent::of(s, examples);
+        let (memory, draw) = (recurrent.blank(graph, [rows, features]), |decoded| nets.distribution.draw(&net, decoded));
+        graph.output("samples", recurrent.unrolled(&net, memory, [steps, features], |_, last| last, draw));
     })
 }
 
@@ -77,13 +100,13 @@ fn continuation(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);
         let (features, rows) = (examples.shape[1], sample_rows(s, examples));
-        let state = |name: &str, layer: usize| graph.input(&format!("{name}{layer}"), &[rows, s.units]);
-        let mut layers: Vec<_> = (0..s.depth).map(|layer| ["h", "c"].map(|name| state(name, layer))).collect();
         let recurrent = Recurrent::of(s, examples);
-        let x = graph.input("x", &recurrent.nothing(graph, [rows, features]).shape());
-        let next = recurrent.step(&net, x, &mut layers, features);
-        graph.output("next", next);
-        for (i, layer) in layers.into_iter().enumerate() {
+        let state = |name: &str, layer: usize| graph.input(&format!("{name}{layer}"), &[rows, s.units]);
+        let mut memory = recurrent.blank(graph, [rows, features]);
+        memory.layers = (0..s.depth).map(|layer| ["h", "c"].map(|name| state(name, layer))).collect();
+        let x = graph.input("x", &memory.last.shape());
+        graph.output("next", recurrent.step(&net, &mut memory, x, features));
+        for (i, layer) in memory.layers.into_iter().enumerate() {
             ["h", "c"].iter().zip(layer).for_each(|(name, state)| graph.output(&format!("{name}{i}"), state));
         }
     })
@@ -95,7 +118,9 @@ fn exact(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);
         let rows = sample_rows(s, examples);
         let x = graph.input("x", &examples.values(rows));
-        let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, examples, x));
+        let recurrent = Recurrent::of(s, examples);
+        let mut memory = recurrent.blank(graph, [rows, examples.shape[1]]);
+        let log_p = log_likelihood(&net, nets, &recurrent, &mut memory, x);
         graph.output("elbo", log_p);
         graph.output("log_weight", log_p.reshape(&[rows, 1]));
     })

@@ -2,11 +2,14 @@
 //! 2017).
 
 use super::{
-    Examples, Kind, Model, Variant,
-    parts::{game::Game, networks::Networks, timegan},
+    BOUND, Examples, Kind, Model, Phase, Variant,
+    parts::{game::Game, networks::Networks, round::Round, timegan},
+    sample_rows, sampled,
 };
 use crate::{
     error::{Error, Result},
+    graph::Graph,
+    nn::{Mode, Net},
     settings::{Matching, Objective, Preset, Settings},
 };
 
@@ -49,7 +52,7 @@ pub const VARIANT: Variant = Variant {
         "spectral",
         "ema",
         "pretrain",
-        "embedding",
+        "lr_pretrain",
     ],
     presets: &[
         Preset::over("default", R3GAN, &[("latent", "4")]),
@@ -117,6 +120,46 @@ pub const VARIANT: Variant = Variant {
                 ("steps", "10000"),
             ],
         ),
+        // RelGAN (Nie et al. 2019), with its rates, loss and temperatures; an LSTM in place of its relational memory,
+        // and one embedding of its critic in place of 64.
+        Preset::of(
+            "relgan",
+            &[
+                ("critic", "conv"),
+                ("objective", "relativistic"),
+                ("latent_static", "1"),
+                ("units", "32"),
+                ("batch", "64"),
+                ("lr_pretrain", "0.01"),
+                ("lr_g", "0.0001"),
+                ("lr_d", "0.0001"),
+                ("beta1", "0.9"),
+                ("beta2", "0.999"),
+                ("grad_clip", "5"),
+                ("critic_steps", "5"),
+                ("temperature_end", "0.01"),
+                ("pretrain", "10000"),
+                ("steps", "15000"),
+            ],
+        ),
+        // ScratchGAN (de Masson d'Autume et al. 2019): no pretraining, a reward at every step, large batches. Without its
+        // pretrained embeddings, layer normalisation and weight decay of the critic.
+        Preset::of(
+            "scratchgan",
+            &[
+                ("estimator", "policy"),
+                ("each_step", "true"),
+                ("bidirectional", "false"),
+                ("latent_static", "1"),
+                ("units", "128"),
+                ("batch", "512"),
+                ("lr_g", "0.0001"),
+                ("lr_d", "0.0001"),
+                ("beta1", "0.5"),
+                ("beta2", "0.999"),
+                ("steps", "20000"),
+            ],
+        ),
         Preset::of("article", &[("latent", "16"), ("bidirectional", "false")]),
     ],
     build,
@@ -125,7 +168,11 @@ pub const VARIANT: Variant = Variant {
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::recurrent(s, examples);
     if !s.embedding {
-        return Game::of(s, examples, nets).model();
+        let game = Game::of(s, examples, nets);
+        return match s.pretrain {
+            0 => game.model(),
+            _ => pretrained(&game, nets),
+        };
     }
     let differs = s.objective != Objective::NonSaturating || s.matching != Matching::Off || s.freeze > 0.0;
     if differs || s.latent_static > 0 || examples.symbols() {
@@ -135,4 +182,42 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         ));
     }
     Ok(timegan::model(s, examples, nets.latent))
+}
+
+/// The game of a generator of symbols that first learns by likelihood, as those of published text GANs do (Yu et al.
+/// 2017, section 3.1). Its likelihood is bounded with latent vectors from the prior.
+fn pretrained(game: &Game, nets: &Networks) -> Result<Model> {
+    let (s, examples) = (game.s, game.examples);
+    game.check()?;
+    if !nets.predicts() || !examples.symbols() {
+        return Err(Error::usage(
+            "`pretrain` teaches a generator to predict the next symbol: it takes text or melodies with feedback, or \
+            embedding=true",
+        ));
+    }
+    let likelihood = Phase::new("likelihood", s.pretrain, |graph| {
+        let round = Round { graph, s, examples };
+        let [g] = round.nets(["g"], nets.start, Mode::Track);
+        let (x, z) = (round.batch(), round.latent(nets.latent));
+        let log_p = nets.log_likelihood_of_symbols(&g, z, x).sum(&[1]);
+        round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
+        let rate = round.rate(s.lr_pretrain.unwrap_or(s.lr_g));
+        round.descend(&g, -log_p.mean_all(), round.descent_g().at(rate));
+        round.average(&g);
+        graph.commit();
+    });
+    let mut graphs = game.sampling();
+    graphs.push((BOUND, bound(game, nets)));
+    Ok(Model::of_phases(vec![likelihood, Phase { name: "round", until: u64::MAX, round: game.graph() }], graphs))
+}
+
+/// The graph [`BOUND`], for one latent vector of each example.
+fn bound(game: &Game, nets: &Networks) -> Graph {
+    Graph::build(|graph| {
+        let (g, rows) = (Net::new(graph, sampled(game.s), nets.start, Mode::Eval), sample_rows(game.s, game.examples));
+        let x = graph.input("x", &game.examples.values(rows));
+        let log_p = nets.log_likelihood_of_symbols(&g, (game.prior)(graph, rows), x).sum(&[1]);
+        graph.output("elbo", log_p);
+        graph.output("log_weight", log_p.reshape(&[rows, 1]));
+    })
 }

@@ -62,10 +62,10 @@ impl Examples {
         if self.symbols() { x.one_hot(self.shape[1]) } else { x }
     }
 
-    /// Samples in the form of examples, where symbols are given as weights or logits `[B, T, symbols]`: the numbers
-    /// `[B, T]` of the greatest.
+    /// Samples in the form of examples: of symbols as weights or logits `[B, T, symbols]`, the numbers `[B, T]` of the
+    /// greatest.
     pub fn given<'g>(&self, samples: Var<'g>) -> Var<'g> {
-        if self.symbols() { greatest(samples) } else { samples }
+        if self.symbols() && samples.rank() == 3 { greatest(samples) } else { samples }
     }
 
     /// The alphabet, if the examples are pieces of text.

@@ -16,7 +16,11 @@ pub const VARIANT: Variant = Variant {
         "cell",
         "units",
         "depth",
+        "dropout",
         "bidirectional",
+        "feedback",
+        "word_dropout",
+        "temperature",
         "ema",
     ],
     presets: &[

@@ -5,7 +5,7 @@ use super::{
     parts::{
         game::Game,
         networks::Networks,
-        posterior::{Posterior, divergence_cost, log_prior, posterior, repeat},
+        posterior::{Posterior, divergence_cost, log_prior, mutual_information, posterior, repeat},
         round::Round,
     },
     reconstruct,
@@ -76,10 +76,14 @@ pub fn play(round: &Round, nets: &Networks) {
         round.metric("bound", bound.mean_all());
         -bound.mean_all()
     } else {
-        let decoded = nets.decode(&g, q.draw());
+        let z = q.draw();
+        let decoded = nets.predict(&g, z, x);
         let reconstruction = -nets.distribution.log_likelihood(&g, x, decoded).mean_all();
         round.metric("bound", -(reconstruction + q.divergence().sum(&[1]).mean_all()));
         round.metric("reconstruction", reconstruction);
+        if round.examples.shape.len() == 2 {
+            round.metric("information", mutual_information(q, z).detach());
+        }
         reconstruction + divergence_cost(round, q)
     };
     round.metric("divergence", q.divergence().sum(&[1]).mean_all());
@@ -95,7 +99,7 @@ fn log_weights<'g>(g: &Net<'g>, nets: &Networks, q: Posterior<'g>, x: Var<'g>, d
     let rows = x.dim(0);
     let q = q.repeat(draws);
     let z = q.draw();
-    let (x, decoded) = (repeat(x, draws), nets.decode(g, z));
+    let (x, decoded) = (repeat(x, draws), nets.predict(g, z, repeat(x, draws)));
     let log_p = nets.distribution.log_likelihood(g, x, decoded);
     (log_p + log_prior(z) - q.log_density(z)).reshape(&[draws, rows])
 }
@@ -112,7 +116,7 @@ pub fn bound(examples: &Examples, nets: &Networks) -> Graph {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
         let x = graph.input("x", &examples.values(BOUND_ROWS));
         let q = posterior(&e, nets, x);
-        let log_p = nets.distribution.log_likelihood(&g, x, nets.decode(&g, q.draw()));
+        let log_p = nets.distribution.log_likelihood(&g, x, nets.predict(&g, q.draw(), x));
         graph.output("elbo", log_p - q.divergence().sum(&[1]));
         graph.output("log_weight", log_weights(&g, nets, q, x, BOUND_DRAWS).transpose());
     })

@@ -36,6 +36,7 @@ pub const VARIANT: Variant = Variant {
         "ema",
         "beta",
         "warmup",
+        "cycles",
         "free_bits",
         "pretrain",
         "gamma",

@@ -14,9 +14,11 @@ pub struct Recurrence<'g> {
     pub h0: Option<Var<'g>>,
     /// An LSTM's cells `[B, H]` before the first step.
     pub c0: Option<Var<'g>>,
-    /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]` in place of values `[T, B, F]`. Other
-    /// numbers stand for no input.
+    /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]`, or weights of them `[T, B, symbols]`,
+    /// in place of values `[T, B, F]`. Numbers of no symbol stand for no input.
     pub symbols: usize,
+    /// `[B, K]`: values that are an input of every step.
+    pub context: Option<Var<'g>>,
 }
 
 /// A kind of recurrent layer.
@@ -75,7 +77,8 @@ impl<'g> Net<'g> {
         let gates = gates + gates_bias.pad(&[0], &[3 * units]).along(1, &gates.shape());
         let h0 = r.h0.unwrap_or_else(|| self.zeros(x, units));
         let weights = [rows(inputs, units), bias];
-        self.graph.gru(over_time(gates, x), weights, h0, self.mask(x, r), r.reverse, Reset::Before)
+        let gates = self.in_context(name, over_time(gates, x), r);
+        self.graph.gru(gates, weights, h0, self.mask(x, r), r.reverse, Reset::Before)
     }
 
     /// The states `[T, B, H]` of a layer of this kind.
@@ -102,43 +105,53 @@ impl<'g> Net<'g> {
         (0..layers).fold(x, |x, i| layer(&format!("{name}.{i}"), x))
     }
 
-    /// h and c `[B, H]` of the layer `name` after one more step, with input `[B, F]`, or numbers `[B]` of as many
-    /// `symbols`; for networks that feed back their output. GRUs leave c as it is.
+    /// The states `[T, B, H]` of a layer of this kind, and h and c `[B, H]` after the last step. GRUs leave c as it is.
     #[track_caller]
-    pub fn recurrent_step(
+    pub fn recurrent_from(
         &self,
         cell: Cell,
         name: &str,
         x: Var<'g>,
-        [h, c]: [Var<'g>; 2],
-        symbols: usize,
-    ) -> [Var<'g>; 2] {
-        let (x, units) = (x.reshape(&[vec![1], x.shape()].concat()), h.dim(1));
-        let r = Recurrence { h0: Some(h), c0: Some(c), symbols, ..Default::default() };
+        units: usize,
+        r: &Recurrence<'g>,
+    ) -> (Var<'g>, [Var<'g>; 2]) {
+        let last = x.dim(0) - 1;
         match cell {
-            Cell::Lstm => self.lstm(name, x, units, &r).map(|t| t.index(0)),
-            _ => [self.recurrent(cell, name, x, units, &r).index(0), c],
+            Cell::Lstm => {
+                let [h, c] = self.lstm(name, x, units, r);
+                (h, [h.index(last), c.index(last)])
+            }
+            _ => {
+                let h = self.recurrent(cell, name, x, units, r);
+                (h, [h.index(last), r.c0.unwrap_or_else(|| self.zeros(x, units))])
+            }
         }
     }
 
     /// The inputs' share of the gates, `[T, B, len]`.
     #[track_caller]
     fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init, r: &Recurrence<'g>) -> Var<'g> {
-        if x.rank() == 2 {
-            return self.gates_of_symbols(name, x, [r.symbols, len], bias);
-        }
-        assert_eq!(x.rank(), 3, "recurrent layer {name}: wants [T, B, F], got {:?}", x.shape());
-        let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
-        let gates = weight.contract(Form::MatMul, Role::X, by_step(x), vec![x.dim(0) * x.dim(1), len]);
-        over_time(gates + self.parameter(name, "bias", &[len], bias).along(1, &gates.shape()), x)
+        let rows = x.dim(0) * x.dim(1);
+        let table = || self.parameter(name, "table", &[r.symbols, len], self.init([r.symbols, len]));
+        let gates = match (x.rank(), r.symbols) {
+            (2, 1..) => table().rows(x.reshape(&[rows])),
+            // Weights of symbols in place of their numbers.
+            (3, 1..) => by_step(x).matmul(table()),
+            (3, 0) => {
+                let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
+                weight.contract(Form::MatMul, Role::X, by_step(x), vec![rows, len])
+            }
+            _ => panic!("recurrent layer {name}: wants [T, B, F] or symbols [T, B], got {:?}", x.shape()),
+        };
+        let gates = over_time(gates + self.parameter(name, "bias", &[len], bias).along(1, &gates.shape()), x);
+        self.in_context(name, gates, r)
     }
 
-    /// The symbols' share of the gates, `[T, B, len]`: rows of a table `[symbols, len]`.
-    fn gates_of_symbols(&self, name: &str, x: Var<'g>, [symbols, len]: [usize; 2], bias: Init) -> Var<'g> {
-        let table = self.parameter(name, "table", &[symbols, len], self.init([symbols, len]));
-        let bias = self.parameter(name, "bias", &[len], bias);
-        let gates = table.rows(x.reshape(&[x.len()]));
-        over_time(gates + bias.along(1, &gates.shape()), x)
+    /// Gates `[T, B, len]`, with what the context adds to them at every step.
+    fn in_context(&self, name: &str, gates: Var<'g>, r: &Recurrence<'g>) -> Var<'g> {
+        let Some(context) = r.context else { return gates };
+        let share = self.dense_without_bias(&format!("{name}.context"), context, gates.dim(2));
+        gates + share.broadcast(&gates.shape(), &[0])
     }
 
     fn recurrent_weight(&self, name: &str, units: usize, gates: usize) -> Var<'g> {

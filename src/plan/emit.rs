@@ -183,6 +183,13 @@ impl<'a> Emitter<'a> {
         let data =
             self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
         let batch = self.t.shape(id)[0];
+        if matches!(field, graph::Field::InOrder | graph::Field::Begins) && data.lanes(batch)[0] == 0 {
+            return Err(Error::usage(format!(
+                "`carry` cuts the data into {batch} lanes (`batch`), and each is shorter than a window of {} steps: \
+                choose a smaller batch or window",
+                data.item_len
+            )));
+        }
         let (clock, items) = (self.layout.clock(), self.layout.whole("items".into(), Content::Items, data.words()));
         let classes =
             self.layout.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
@@ -310,6 +317,7 @@ impl<'a> Emitter<'a> {
         let mut bindings: Vec<Place> = node.inputs.iter().map(|&i| self.layout.read(i)).collect();
         bindings.push(self.layout.place(id));
         let shape = self.t.shape(node.inputs[0]);
+        let sequence = || super::sequence(c, shape).expect("recurrences have sequences");
         let kernel: Kernel = match c {
             Composite::Moments { axes } => {
                 let (outer, inner) = kept_and_reduced(shape, axes);
@@ -327,21 +335,13 @@ impl<'a> Emitter<'a> {
                 Rows { indices: shape[0], rows: table[0], cols: table[1] }.into()
             }
             Composite::RowSums { rows } => RowSums { indices: shape[0], rows: *rows, cols: node.shape[1] }.into(),
-            Composite::Lstm { reverse } => Lstm { sequence: self.sequence(id, 4, *reverse) }.into(),
-            Composite::LstmGrad { reverse } => LstmGrad { sequence: self.sequence(id, 4, *reverse) }.into(),
-            Composite::Gru { reverse, reset } => Gru { sequence: self.sequence(id, 3, *reverse), reset: *reset }.into(),
-            Composite::GruGrad { reverse, reset } => {
-                GruGrad { sequence: self.sequence(id, 4, *reverse), reset: *reset }.into()
-            }
+            Composite::Lstm { .. } => Lstm { sequence: sequence() }.into(),
+            Composite::LstmGrad { .. } => LstmGrad { sequence: sequence() }.into(),
+            Composite::Gru { reset, .. } => Gru { sequence: sequence(), reset: *reset }.into(),
+            Composite::GruGrad { reset, .. } => GruGrad { sequence: sequence(), reset: *reset }.into(),
             Composite::Normalize { .. } | Composite::BatchNorm { .. } => unreachable!("expanded before planning"),
         };
         self.push(kernel, bindings, vec![], self.layout.label(id));
-    }
-
-    /// The sequence of a recurrent composite, whose first input is `[T, B, gates H]`.
-    fn sequence(&self, id: Id, gates: usize, reverse: bool) -> Sequence {
-        let shape = self.t.shape(self.t.nodes[id].inputs[0]);
-        Sequence { steps: shape[0], batch: shape[1], units: shape[2] / gates, reverse }
     }
 
     /// Copies the gradients that could not be written in place.

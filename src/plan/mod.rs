@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use crate::{
     error::Result,
     graph::{Composite, Graph, Id, Node, Op, Var},
-    kernels::{Caps, gather::DataLayout},
+    kernels::{Caps, Sequence, gather::DataLayout},
     program::Program,
 };
 use states::States;
@@ -70,6 +70,12 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
         }
         let t = match &node.op {
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
+            // A recurrence that its kernel cannot run takes many launches.
+            Op::Composite(c)
+                if caps.runs_shaders && sequence(c, &inputs[0].shape()).is_some_and(|s| s.obstacle().is_some()) =>
+            {
+                c.define(&inputs)
+            }
             op => {
                 let shortened = if caps.runs_shaders { limits::shortened(&lowered, node, &inputs) } else { None };
                 shortened.unwrap_or_else(|| lowered.node(op.clone(), &inputs, node.shape.clone()))
@@ -81,6 +87,18 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
     let place = |id: Id| copies.get(&id).copied().unwrap_or(map[id]);
     let rename = |list: Vec<(String, Id)>| list.into_iter().map(|(name, id)| (name, place(id))).collect();
     (lowered.nodes(), rename(metrics), rename(outputs))
+}
+
+/// The sequence of a recurrent composite, whose first input has this shape, `[T, B, gates H]`.
+fn sequence(c: &Composite, shape: &[usize]) -> Option<Sequence> {
+    let (gates, reverse) = match *c {
+        Composite::Lstm { reverse } | Composite::LstmGrad { reverse } | Composite::GruGrad { reverse, .. } => {
+            (4, reverse)
+        }
+        Composite::Gru { reverse, .. } => (3, reverse),
+        _ => return None,
+    };
+    Some(Sequence { steps: shape[0], batch: shape[1], units: shape[2] / gates, reverse })
 }
 
 fn live(nodes: &[Node], roots: impl Iterator<Item = Id>) -> Vec<bool> {

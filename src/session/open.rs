@@ -45,7 +45,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         channels: s.channels,
         stack: s.stack,
         window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
-        stride: s.stride,
+        stride: s.stride.or(s.carry.then_some(s.window.unwrap_or(data::SYMBOLS))),
         seed: 0, // drawn sets are the same whatever the seed of the run
         split,
         wanted: if sequences { Wanted::Sequences } else { Wanted::Single },

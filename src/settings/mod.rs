@@ -14,7 +14,7 @@ use layer::RUN_HEADING;
 pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, Matching, Norm,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, Matching, Norm,
     Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator,
 };
 use table::KEYS;
@@ -109,7 +109,6 @@ const FORMER: &[(&str, &str)] = &[
     ("dbm", "beta2"),
     ("dbm", "grad_clip"),
     ("rvae-gan", "each_step"),
-    ("rvae-gan", "feedback"),
     ("rvae-gan", "embedding"),
 ];
 

@@ -299,6 +299,15 @@ words! {
         /// Independent uniforms on (0, 1).
         Unit = "unit",
     }
+    /// How gradients pass through generated symbols.
+    Estimator {
+        /// Critics see soft symbols, weights by Gumbel-softmax (Jang et al. 2017).
+        Soft = "soft",
+        /// Critics see hard symbols, whose gradient is that of soft ones (Jang et al. 2017, section 2.2).
+        StraightThrough = "straight-through",
+        /// Critics see hard symbols, and their judgement is a reward (Yu et al. 2017).
+        Policy = "policy",
+    }
     /// The features that a generator matches in place of its objective.
     Matching {
         /// None.

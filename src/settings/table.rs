@@ -281,28 +281,45 @@ settings! {
         /// Kind of the recurrent layers; tensorflow-gru: the reset gate before the product
         cell: Cell = "lstm", Rule::OneOf(Cell::WORDS);
         /// Units of each recurrent layer; channels of a convolutional critic
-        units: usize = "64", Rule::Whole(1, 512);
+        units: usize = "64", Rule::Whole(1, 16384);
         /// Number of stacked recurrent layers
         depth: usize = "1", Rule::Whole(1, 8);
+        /// Share of the states of each recurrent layer that is dropped on the way to the next layer while training
+        dropout: f32 = "0.0", Rule::Below(1.0);
         /// Whether encoders and critics run in both directions of time
         bidirectional: bool = "true", Rule::Switch;
         /// Kind of layers of the critic, the discriminator of sequences
         critic: Critic = "recurrent", Rule::OneOf(Critic::WORDS);
         /// Whether a recurrent critic judges each step; false: the whole sequence
         each_step: bool = "false", Rule::Switch;
-        /// Whether the generator also reads its own last output
-        feedback: bool = "false", Rule::Switch;
+        /// Whether generators and decoders also read the step before; auto: where the steps are symbols
+        feedback: Option<bool> = "auto", Rule::Auto(&Rule::Switch);
+        /// Share of the steps before that a decoder does not see while training, so that it needs the latent vector
+        word_dropout: f32 = "0.0", Rule::Below(1.0);
         /// Whether the game is played between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
         embedding: bool = "false", Rule::Switch;
-        /// Temperature of drawn values in `lstm`: 1 follows the model, less prefers likelier values; in GANs of
-        /// symbols: that of the Gumbel-softmax
+        /// Temperature of drawn values: 1 follows the model, less prefers likelier values; in GANs of symbols: that of
+        /// the Gumbel-softmax
         temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
+        /// Temperature of the Gumbel-softmax at the end of the training, which it approaches by equal factors; auto: as
+        /// at the start
+        temperature_end: Option<f32> = "auto", Rule::Auto(&Rule::Below(f32::INFINITY));
+        /// How gradients pass through generated symbols; straight-through and policy: the critic sees hard symbols
+        estimator: Estimator = "straight-through", Rule::OneOf(Estimator::WORDS);
+        /// Factor between the rewards of a symbol for the critic's judgements of one step and of the next (policy)
+        discount: f32 = "0.23", Rule::Below(1.000001);
+    }
+    "Prediction" {
+        /// Whether the windows of a text follow each other in training, and states are carried from one to the next
+        carry: bool = "false", Rule::Switch;
     }
     "Variational bound" {
         /// Weight of the divergence from the prior in the loss
         beta: f32 = "1.0", Rule::Below(f32::INFINITY);
         /// Training steps over which the weight `beta` rises from 0 to its value; 0: at once
         warmup: u64 = "0", Rule::Whole(0, MAX);
+        /// Number of times that the weight `beta` rises, in equal parts of the training (Fu et al. 2019); 1: once
+        cycles: u64 = "1", Rule::Whole(1, 100);
         /// Nats of divergence of each latent variable that cost nothing; 0: all count
         free_bits: f32 = "0.0", Rule::Below(f32::INFINITY);
         /// Number of latent vectors drawn for each example; more than 1: the importance-weighted bound
@@ -311,6 +328,8 @@ settings! {
     "Fusion" {
         /// Training steps of each stage of the pretraining; 0: no pretraining
         pretrain: u64 = "0", Rule::Whole(0, MAX);
+        /// Learning rate of the generator of symbols while it is pretrained by likelihood; auto: as `lr_g`
+        lr_pretrain: Option<f32> = "auto", Rule::Auto(&Rule::Below(f32::INFINITY));
         /// Role of the autoencoder in the game; trunk: its encoder is part of the discriminator; introspective:
         /// Soft-IntroVAE; boundary: BEGAN
         fusion: Fusion = "trunk", Rule::OneOf(Fusion::WORDS);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use saddle::{
     checkpoint::Checkpoint,
     cpu::Cpu,
-    data::{Dataset, Items, Labels},
+    data::{Dataset, Items, Labels, Series, SymbolKind, Symbols},
     gpu::Gpu,
     kernels::{Caps, Clock},
     models::{self, Model},
@@ -68,10 +68,25 @@ pub fn steps() -> Dataset {
     }
 }
 
-/// The data that a variant learns from in tests: images of this side, or sequences.
+/// A text of 240 letters of three kinds, in windows of 6 that overlap by half.
+pub fn letters() -> Dataset {
+    let mut rng = common::Rng(3);
+    let ids: Vec<u8> = (0..240).flat_map(|n| [(n + rng.below(2)) as u8 % 3, 0]).collect();
+    let names = ["a", "b", "c"].map(String::from).into();
+    Dataset {
+        name: "letters".into(),
+        shape: vec![6, 3],
+        items: Items::Symbols { ids: ids.into(), apart: 3 },
+        series: Some(Series::Symbols(Symbols { names, kind: SymbolKind::Text })),
+        ..steps()
+    }
+}
+
+/// The data that a variant learns from in tests: images of this side, or sequences; of letters with `data=letters`.
 pub fn suited(s: &Settings, side: usize) -> Dataset {
     match models::variant(&s.variant).unwrap().kind {
         models::Kind::Single => discs(side),
+        models::Kind::Sequences if s.data == "letters" => letters(),
         models::Kind::Sequences => steps(),
     }
 }

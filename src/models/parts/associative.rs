@@ -34,6 +34,7 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
         generator: Box::new(|net, z| dense.generate(net, z, &examples.shape)),
         discriminator: Box::new(|net, x| Judgement::of(net, features(net, dense, x))),
         prior: Box::new(move |graph, rows| drawn_features(graph, s, widths, rows, sweeps)),
+        policy: None,
         ..Game::of(s, examples, nets)
     };
     game(s.gibbs).check()?;

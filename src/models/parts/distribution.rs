@@ -4,9 +4,10 @@ use std::f64::consts::PI;
 
 use super::recurrent::gumbel;
 use crate::{
-    graph::{Init, Var},
+    graph::{Dist, Graph, Init, Var},
+    models::greatest,
     nn::Net,
-    settings::Likelihood,
+    settings::{Estimator, Likelihood},
 };
 
 /// Largest |log variance|: the bound keeps likelihoods finite.
@@ -33,8 +34,12 @@ pub struct Distribution {
     pub likelihood: Likelihood,
     /// Kind of the values.
     pub values: Values,
-    /// Temperature of soft draws of symbols.
-    pub temperature: f64,
+    /// Temperature of draws; of soft draws of symbols, at the start and at the end of the annealing.
+    pub temperatures: [f64; 2],
+    /// The first and the last training step of the annealing.
+    pub annealing: [u64; 2],
+    /// How gradients pass through draws of symbols.
+    pub estimator: Estimator,
 }
 
 impl Distribution {
@@ -52,15 +57,52 @@ impl Distribution {
         }
     }
 
-    /// Samples as a critic sees them: means of numbers, and soft draws of symbols that let gradients pass, by
-    /// Gumbel-softmax (Jang et al. 2017, equation 2).
+    /// Samples as a critic sees them: means of numbers, and draws of symbols that let gradients pass, by Gumbel-softmax
+    /// (Jang et al. 2017, equation 2). By the estimator, draws are soft, or hard with the gradient of soft ones.
     pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
-        match self.likelihood {
-            Likelihood::Categorical => {
-                self.mean((decoded + gumbel(decoded.graph(), &decoded.shape())) * self.temperature.recip())
-            }
-            _ => self.mean(decoded),
+        if self.likelihood != Likelihood::Categorical {
+            return self.mean(decoded);
         }
+        let scores = decoded + gumbel(decoded.graph(), &decoded.shape());
+        let soft = self.mean(scores * self.annealed(decoded.graph()).recip().expand(&scores.shape()));
+        match self.estimator {
+            Estimator::Soft => soft,
+            Estimator::StraightThrough => {
+                let symbols = decoded.dim(decoded.rank() - 1);
+                (greatest(scores).one_hot(symbols) - soft).detach() + soft
+            }
+            Estimator::Policy => greatest(scores).one_hot(decoded.dim(decoded.rank() - 1)),
+        }
+    }
+
+    /// The temperature in this step of the training.
+    fn annealed<'g>(&self, graph: &'g Graph) -> Var<'g> {
+        let [start, end] = self.temperatures;
+        if start == end {
+            return graph.scalar(start);
+        }
+        let [first, last] = self.annealing.map(|step| step as f64);
+        let progress = (graph.clock() - first).relu() * (1.0 / (last - first).max(1.0));
+        (progress * (end / start).ln()).exp() * start
+    }
+
+    /// One step of sequences as examples have it, drawn given its parameters `[B, F]`: values `[B, F]`, or numbers of
+    /// symbols `[B]`. A lower `temperature` favours likelier values.
+    pub fn draw<'g>(&self, net: &Net<'g>, decoded: Var<'g>) -> Var<'g> {
+        let (graph, shape, temperature) = (net.graph, [decoded.dim(0), decoded.dim(1)], self.temperatures[0]);
+        match self.likelihood {
+            Likelihood::Categorical => greatest(decoded + gumbel(graph, &shape) * temperature),
+            _ => {
+                let noise = graph.random(Dist::Normal, &shape) * temperature;
+                self.mean(decoded) + noise * self.deviation(net, &shape)
+            }
+        }
+    }
+
+    /// log p of each step of symbols x `[B, T]`, by logits `[B, T, symbols]`.
+    pub fn log_likelihood_of_symbols<'g>(&self, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        let logits = decoded.reshape(&[x.len(), decoded.dim(2)]);
+        -logits.cross_entropy_at(x.reshape(&[x.len()])).reshape(&x.shape())
     }
 
     /// log p(x | z) of each row `[B]` in nats, for x in the data's own units, symbols as their numbers `[B, T]`; the
@@ -72,10 +114,7 @@ impl Distribution {
                 let v = self.log_variance(net, &x.shape());
                 ((x - self.mean(decoded)).square() * (v * -1.0).exp() + v + (2.0 * PI).ln()) * -0.5
             }
-            Likelihood::Categorical => {
-                let logits = decoded.reshape(&[x.len(), decoded.dim(2)]);
-                return -logits.cross_entropy_at(x.reshape(&[x.len()])).reshape(&x.shape()).sum(&[1]);
-            }
+            Likelihood::Categorical => self.log_likelihood_of_symbols(x, decoded),
         };
         each.sum(&(1..x.rank()).collect::<Vec<_>>())
     }

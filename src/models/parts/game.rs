@@ -1,19 +1,21 @@
 //! The game between a generator and a discriminator: its options, its round, and the graphs that draw samples.
 
-use super::{networks::Networks, round::Round};
+use super::{networks::Networks, policy, round::Round};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Field, Graph, Init, Var},
-    models::{CALIBRATE, Examples, Model, SAMPLE, sample_rows, sampled},
+    models::{CALIBRATE, Examples, Model, SAMPLE, greatest, sample_rows, sampled},
     nn::{Mode, Net, Start, latent},
     objective,
-    settings::{Matching, Norm, Objective, Settings},
+    settings::{Estimator, Matching, Norm, Objective, Settings},
 };
 
 /// (net, z `[B, latent (+ classes)]`) -> samples `[B, ..example shape]`.
 pub type Generator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g> + 'a>;
 /// (net, samples `[B, ..example shape]`) -> the network's features and logits.
 pub type Discriminator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Judgement<'g> + 'a>;
+/// (net, z `[B, latent]`, symbols `[B, T]` that it drew) -> log p of each, `[B, T]`.
+pub type Policy<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>, Var<'g>) -> Var<'g> + 'a>;
 /// (graph, rows) -> inputs of the generator, `[rows, latent]`.
 pub type Prior<'a> = Box<dyn for<'g> Fn(&'g Graph, usize) -> Var<'g> + 'a>;
 
@@ -52,6 +54,8 @@ pub struct Game<'a> {
     pub discriminator: Discriminator<'a>,
     /// Draws the inputs of the generator.
     pub prior: Prior<'a>,
+    /// The generator's probabilities, if it learns by policy gradients.
+    pub policy: Option<Policy<'a>>,
 }
 
 impl<'a> Game<'a> {
@@ -66,6 +70,8 @@ impl<'a> Game<'a> {
             generator: Box::new(|net, z| nets.generate(net, z)),
             discriminator: Box::new(|net, x| nets.judge(net, x)),
             prior: Box::new(|graph, rows| latent(graph, s.latent_dist, &[rows, nets.latent])),
+            policy: (s.estimator == Estimator::Policy && nets.predicts())
+                .then(|| -> Policy { Box::new(|net, z, x| nets.log_likelihood_of_symbols(net, z, x)) }),
         }
     }
 
@@ -102,6 +108,16 @@ impl<'a> Game<'a> {
             return Err(Error::usage(
                 "`freeze` compares losses that are never negative: it goes with the objectives non-saturating, lsgan, \
                  relativistic",
+            ));
+        }
+        if s.temperature == 0.0 && self.examples.symbols() {
+            return Err(Error::usage(
+                "`temperature` divides the scores of generated symbols: 0 is not possible in a training",
+            ));
+        }
+        if self.policy.is_some() && (s.matching != Matching::Off || s.pack > 1) {
+            return Err(Error::usage(
+                "`estimator=policy` follows the critic's logits of each sample: it goes with matching=false and pack=1",
             ));
         }
         if s.smooth > 0.0 && !matches!(s.objective, Objective::Minimax | Objective::NonSaturating | Objective::Lsgan) {
@@ -158,7 +174,7 @@ impl<'a> Game<'a> {
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
             self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);
             if last {
-                self.train_generator(round, &gen_tracking, &dis, [real, fake], classes, g_learns);
+                self.train_generator(round, &gen_tracking, &dis, [real, fake], z, classes, g_learns);
             }
         }
         round.average(&gen_tracking);
@@ -217,16 +233,18 @@ impl<'a> Game<'a> {
         net: &Net<'g>,
         dis: &Net<'g>,
         [real, fake]: [Var<'g>; 2],
+        z: Var<'g>,
         classes: Option<Var<'g>>,
         learns: Option<Var<'g>>,
     ) {
         let (g, s) = (round.graph, self.s);
         let judge = |x| self.judge(dis, self.blurred(round, x), classes);
         let by_objective = || objective::g_loss(s.objective, || judge(real).logits, judge(fake).logits);
-        let loss = match s.matching {
-            Matching::Off => by_objective(),
-            Matching::Means => objective::feature_distance(judge(real).features, judge(fake).features),
-            Matching::Pairs => objective::paired_feature_distance(judge(real).features, judge(fake).features),
+        let loss = match (s.matching, &self.policy) {
+            (Matching::Off, Some(log_p)) => policy::loss(round, log_p(net, z, greatest(fake)), judge(fake).logits),
+            (Matching::Off, None) => by_objective(),
+            (Matching::Means, _) => objective::feature_distance(judge(real).features, judge(fake).features),
+            (Matching::Pairs, _) => objective::paired_feature_distance(judge(real).features, judge(fake).features),
         };
         round.metric("g_loss", loss);
         let loss = if s.moments > 0.0 {

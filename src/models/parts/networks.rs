@@ -25,8 +25,9 @@ pub struct Networks {
     pub latent: usize,
     /// The distribution p(x | z) whose parameters a decoder returns.
     pub distribution: Distribution,
+    /// Shape of an example.
+    pub shape: Vec<usize>,
     family: Family,
-    shape: Vec<usize>,
 }
 
 enum Family {
@@ -56,11 +57,15 @@ impl Networks {
     /// Recurrent networks, for sequences: without normalisation. The latent vector holds the static values first, then
     /// the values of each time step.
     pub fn recurrent(s: &Settings, examples: &Examples) -> Self {
+        let recurrent = Recurrent::of(s, examples);
+        // A generator of symbols draws each of them, and needs no other noise at each step.
+        let fresh = if recurrent.symbols > 0 && recurrent.feedback { 0 } else { s.latent * examples.shape[0] };
+        let latent = (s.latent_static + fresh).max(1);
         Self {
             start: Start::Xavier,
             norms: [Norm::None; 2],
-            latent: s.latent_static + s.latent * examples.shape[0],
-            family: Family::Recurrent(Recurrent::of(s, examples)),
+            latent,
+            family: Family::Recurrent(recurrent),
             ..Self::dense(s, examples)
         }
     }
@@ -131,9 +136,35 @@ impl Networks {
         }
     }
 
-    /// z `[B, latent]` -> samples `[B, ..shape]` of a decoder.
+    /// Whether decoder or generator see the steps before, so that [`Networks::predict`] is more than
+    /// [`Networks::decode`].
+    pub fn predicts(&self) -> bool {
+        matches!(&self.family, Family::Recurrent(recurrent) if recurrent.feedback)
+    }
+
+    /// The parameters of the distribution of the examples x, as [`Networks::decode`] gives them; a decoder with `feedback`
+    /// predicts each step given z and the steps before it (Bowman et al. 2016).
+    pub fn predict<'g>(&self, net: &Net<'g>, z: Var<'g>, x: Var<'g>) -> Var<'g> {
+        match &self.family {
+            Family::Recurrent(recurrent) if recurrent.feedback => recurrent.predict(net, z, x, &self.shape),
+            _ => self.decode(net, z),
+        }
+    }
+
+    /// log p of each symbol of x `[B, T]`, given z and the symbols before it.
+    pub fn log_likelihood_of_symbols<'g>(&self, net: &Net<'g>, z: Var<'g>, x: Var<'g>) -> Var<'g> {
+        self.distribution.log_likelihood_of_symbols(x, self.predict(net, z, x))
+    }
+
+    /// z `[B, latent]` -> samples of a decoder, `[B, ..shape]`; those of one with `feedback` as
+    /// [`Recurrent::write`] gives them.
     pub fn draw<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
-        self.distribution.soft_draw(self.decode(net, z))
+        match &self.family {
+            Family::Recurrent(recurrent) if recurrent.feedback => {
+                recurrent.write(net, &self.distribution, z, &self.shape)
+            }
+            _ => self.distribution.soft_draw(self.decode(net, z)),
+        }
     }
 }
 
@@ -146,5 +177,12 @@ fn distribution(s: &Settings, examples: &Examples) -> Distribution {
         3 => (s.likelihood, Values::Pixels),
         _ => (s.likelihood, Values::Points),
     };
-    Distribution { likelihood, values, temperature: s.temperature.into() }
+    let end = s.temperature_end.unwrap_or(s.temperature);
+    Distribution {
+        likelihood,
+        values,
+        temperatures: [s.temperature.into(), end.into()],
+        annealing: [s.pretrain, s.steps],
+        estimator: s.estimator,
+    }
 }

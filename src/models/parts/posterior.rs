@@ -57,11 +57,32 @@ pub fn divergence_cost<'g>(round: &Round<'_, 'g>, q: Posterior<'g>) -> Var<'g> {
     let each = q.divergence().mean(&[0]);
     let free = f64::from(s.free_bits);
     let cost = ((each - free).relu() + free).sum_all() * f64::from(s.beta);
-    if s.warmup == 0 {
+    if s.warmup == 0 && s.cycles == 1 {
         return cost;
     }
-    let share = round.graph.clock() * (1.0 / s.warmup as f64);
-    cost * (1.0 - (1.0 - share).relu())
+    // By Fu et al. 2019, the weight rises during the first half of each cycle.
+    let cycle = s.steps as f64 / s.cycles as f64;
+    let rises = if s.warmup > 0 { s.warmup as f64 } else { cycle / 2.0 };
+    let clock = round.graph.clock();
+    let begun = (1..s.cycles).map(|n| (clock - (n as f64 * cycle - 0.5)).is_positive());
+    let since = begun.fold(clock, |since, begun| since - begun * cycle);
+    cost * (1.0 - (1.0 - since.relu() * (1.0 / rises)).relu())
+}
+
+/// An estimate of the mutual information of examples and latent vectors, in nats, at most ln B: the mean of
+/// log q(z | x) - log q(z) for z drawn from the posteriors of a batch, where q(z) is their mixture (Hoffman and Johnson
+/// 2016; He et al. 2019, section 4.3). It is 0 where codes say nothing of their examples.
+pub fn mutual_information<'g>(q: Posterior<'g>, z: Var<'g>) -> Var<'g> {
+    let (rows, latent) = (z.dim(0), z.dim(1));
+    let shape = [rows, rows, latent];
+    // Axis 0: the posterior; axis 1: the vector.
+    let [mean, log_variance] = [q.mean, q.log_variance].map(|t| t.broadcast(&shape, &[1]));
+    let deviations = (z.broadcast(&shape, &[0]) - mean).square() * (log_variance * -1.0).exp();
+    let each = ((deviations + log_variance) * -0.5).sum(&[2]);
+    let own = ((z - q.mean).square() * (q.log_variance * -1.0).exp() + q.log_variance).sum(&[1]) * -0.5;
+    let peak = each.max(&[0]);
+    let mixture = (each - peak.along(1, &[rows, rows])).exp().mean(&[0]).log() + peak;
+    (own - mixture).mean_all()
 }
 
 /// log N(z; 0, I) of each row, `[B]`.

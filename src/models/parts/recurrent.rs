@@ -27,6 +27,10 @@ pub struct Recurrent {
     pub feedback: bool,
     /// Latent values that all steps share, the first ones of z.
     pub latent_static: usize,
+    /// Share of the states of each layer that is dropped while training.
+    pub dropout: f64,
+    /// Share of the steps that a decoder does not see while training.
+    pub word_dropout: f64,
     /// Number of symbols, if the steps of sequences are numbers of symbols; else 0.
     pub symbols: usize,
 }
@@ -46,33 +50,21 @@ impl Recurrent {
             bidirectional: s.bidirectional,
             critic: s.critic,
             each_step: s.each_step,
-            feedback: s.feedback,
+            feedback: s.feedback.unwrap_or(examples.symbols()),
             latent_static: s.latent_static,
+            dropout: s.dropout.into(),
+            word_dropout: s.word_dropout.into(),
             symbols: examples.alphabet(),
         }
     }
 
-    fn kind(&self) -> Cell {
+    /// The kind of the layers.
+    pub fn kind(&self) -> Cell {
         match self.cell {
             settings::Cell::Lstm => Cell::Lstm,
             settings::Cell::Gru => Cell::Gru(Reset::After),
             settings::Cell::TensorFlowGru => Cell::TensorFlowGru,
         }
-    }
-
-    /// What stands for the step before the first: zeros `[B, F]`, or symbol -1, `[B]`.
-    pub fn nothing<'g>(&self, graph: &'g Graph, [batch, features]: [usize; 2]) -> Var<'g> {
-        if self.symbols > 0 { graph.full(-1.0, &[batch]) } else { graph.full(0.0, &[batch, features]) }
-    }
-
-    /// For each step the step before it: x `[T, B, ..]` moved by one step, with nothing before the first.
-    pub fn before<'g>(&self, x: Var<'g>) -> Var<'g> {
-        let (shape, rank) = (x.shape(), x.rank());
-        let (mut all_but_last, mut second) = (shape.clone(), vec![0; rank]);
-        (all_but_last[0], second[0]) = (shape[0] - 1, 1);
-        // Nothing is 0, or symbol -1: numbers of symbols are one higher while they are moved.
-        let nothing = if rank == 2 { -1.0 } else { 0.0 };
-        (x - nothing).slice(&vec![0; rank], &all_but_last).pad(&second, &shape) + nothing
     }
 
     /// x `[T, B, F]`, or numbers of symbols `[T, B]` -> states `[T, B, units]`, or `[T, B, 2 * units]` in `both`
@@ -81,7 +73,8 @@ impl Recurrent {
         let cell = self.kind();
         (0..self.depth).fold(x, |x, i| {
             let name = format!("layer{i}");
-            let r = Recurrence { h0: h0.filter(|_| i == 0), symbols: self.symbols, ..Default::default() };
+            let symbols = if x.rank() == 2 { self.symbols } else { 0 };
+            let r = Recurrence { h0: h0.filter(|_| i == 0), symbols, ..Default::default() };
             match both {
                 true => net.bidirectional(cell, &name, x, self.units, &r),
                 false => net.recurrent(cell, &name, x, self.units, &r),
@@ -113,7 +106,8 @@ impl Recurrent {
     pub fn features<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
         match self.critic {
             Critic::Recurrent => self.encode(net, x),
-            Critic::Conv => convolved(net, self.units, x),
+            Critic::Conv if self.symbols > 0 => convolved(net, self.units, embedded(net, x, self.units)),
+            Critic::Conv => convolved(net, self.units, with_slopes(x)),
         }
     }
 
@@ -128,8 +122,11 @@ impl Recurrent {
 
     /// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static
     /// values are part of every step's input and make the initial state; with `feedback`, the input includes the
-    /// previous output (Mogren 2016).
+    /// previous output (Mogren 2016). Of symbols, z is static values alone: that a symbol is drawn is noise enough.
     pub fn generate<'g>(&self, net: &Net<'g>, p: &Distribution, z: Var<'g>, shape: &[usize]) -> Var<'g> {
+        if self.symbols > 0 && self.feedback {
+            return self.write(net, p, z, shape);
+        }
         let (batch, steps, fixed) = (z.dim(0), shape[0], self.latent_static);
         let fresh = z.dim(1) - fixed;
         let (mut inputs, mut h0) = (vec![], None);
@@ -146,45 +143,9 @@ impl Recurrent {
             return p.soft_draw(head(net, self.states(net, z, h0, false), shape[1]));
         }
         let input = |step, last| z.index(step).concat(last, 1);
-        let nothing = net.graph.full(0.0, &[batch, shape[1]]);
-        self.unrolled(net, [steps, shape[1]], nothing, h0, input, |decoded| p.soft_draw(decoded))
-    }
-
-    /// The result `[B, F]` of the head after one more step with input `[B, ..]`, or numbers of symbols `[B]`; `layers`
-    /// holds h and c `[B, units]` of each layer, and those after the step in the end.
-    pub fn step<'g>(&self, net: &Net<'g>, x: Var<'g>, layers: &mut [[Var<'g>; 2]], features: usize) -> Var<'g> {
-        let mut x = x;
-        for (i, layer) in layers.iter_mut().enumerate() {
-            *layer = net.recurrent_step(self.kind(), &format!("layer{i}"), x, *layer, self.symbols);
-            x = layer[0];
-        }
-        net.dense("out", x, features)
-    }
-
-    /// Sequences `[B, T, F]` step by step, from the first layer's initial state `h0` and what stands for the step
-    /// before the first.
-    ///
-    /// `input` makes the input of a step from its number and the output of the step before; `output` makes the output of
-    /// a step from the result `[B, F]` of the head. Outputs are values `[B, F]`, or numbers of symbols `[B]`: the result
-    /// is `[B, T]` then.
-    pub fn unrolled<'g>(
-        &self,
-        net: &Net<'g>,
-        [steps, features]: [usize; 2],
-        first: Var<'g>,
-        h0: Option<Var<'g>>,
-        input: impl Fn(usize, Var<'g>) -> Var<'g>,
-        output: impl Fn(Var<'g>) -> Var<'g>,
-    ) -> Var<'g> {
-        let mut layers = vec![[net.graph.full(0.0, &[first.dim(0), self.units]); 2]; self.depth];
-        layers[0][0] = h0.unwrap_or(layers[0][0]);
-        let mut results = vec![];
-        let mut last = first;
-        for step in 0..steps {
-            last = output(self.step(net, input(step, last), &mut layers, features));
-            results.push(last.reshape(&[vec![1], last.shape()].concat()));
-        }
-        by_time(Var::joined(&results, 0))
+        let mut memory = self.blank(net.graph, [batch, shape[1]]);
+        memory.layers[0][0] = h0.unwrap_or(memory.layers[0][0]);
+        self.unrolled(net, memory, [steps, shape[1]], input, |decoded| p.soft_draw(decoded))
     }
 }
 
@@ -194,14 +155,26 @@ pub fn head<'g>(net: &Net<'g>, states: Var<'g>, out: usize) -> Var<'g> {
     by_time(net.dense("out", states.reshape(&[steps * batch, units]), out).reshape(&[steps, batch, out]))
 }
 
-/// Three convolutions along time, the second and the third of stride 2, over values and their slopes (change per
-/// window): the faults of a smooth curve are hardly visible in its values.
-fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
+/// Symbols as weights `[B, T, symbols]` -> vectors of so many channels, `[B, channels, T, 1]`.
+fn embedded<'g>(net: &Net<'g>, x: Var<'g>, channels: usize) -> Var<'g> {
+    let [batch, steps, symbols] = [0, 1, 2].map(|axis| x.dim(axis));
+    let vectors = net.dense_without_bias("embedding", x.reshape(&[batch * steps, symbols]), channels);
+    vectors.reshape(&[batch, steps, channels]).permute(&[0, 2, 1]).reshape(&[batch, channels, steps, 1])
+}
+
+/// Values `[B, T, F]` and their slopes (change per window), `[B, 2 F, T, 1]`: the faults of a smooth curve are hardly
+/// visible in its values.
+fn with_slopes(x: Var) -> Var {
     let [batch, steps, features] = [0, 1, 2].map(|axis| x.dim(axis));
     let x = x.permute(&[0, 2, 1]);
     let part = |from| x.slice(&[0, 0, from], &[batch, features, steps - 1]);
     let slopes = ((part(1) - part(0)) * steps as f64).pad(&[0, 0, 1], &x.shape());
-    let mut h = x.concat(slopes, 1).reshape(&[batch, 2 * features, steps, 1]);
+    x.concat(slopes, 1).reshape(&[batch, 2 * features, steps, 1])
+}
+
+/// Three convolutions along time, the second and the third of stride 2, of x `[B, C, T, 1]`: features `[B, ..]`.
+fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
+    let (batch, mut h) = (x.dim(0), x);
     for (i, stride) in [1, 2, 2].into_iter().enumerate() {
         h = net.conv2d(&format!("conv{i}"), h, channels, [3, stride, 1], true).leaky_relu(0.2);
     }

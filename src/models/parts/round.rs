@@ -31,6 +31,11 @@ pub struct Descent<'g> {
 }
 
 impl<'g> Descent<'g> {
+    /// With another rate.
+    pub fn at(self, rate: Var<'g>) -> Self {
+        Self { rate, ..self }
+    }
+
     /// The network learns where `learns` is 1, and waits where it is 0.
     pub fn when(self, learns: Var<'g>) -> Self {
         Self { rate: self.rate * learns, ..self }
@@ -46,6 +51,13 @@ impl<'g> Round<'_, 'g> {
     /// The values of a fresh batch of examples.
     pub fn batch(&self) -> Var<'g> {
         self.graph.batch(self.graph.draw(), Field::Items, &self.examples.values(self.s.batch))
+    }
+
+    /// The next windows of a text, `[B, T]`, each after the one of the step before; and `[B]`, 1 at the start of the text's
+    /// B lanes.
+    pub fn batch_in_order(&self) -> (Var<'g>, Var<'g>) {
+        let (draw, shape) = (self.graph.draw(), self.examples.values(self.s.batch));
+        (self.graph.batch(draw, Field::InOrder, &shape), self.graph.batch(draw, Field::Begins, &shape[..1]))
     }
 
     /// A fresh batch; if `binarize` is set, pixels are drawn black or white (Salakhutdinov and Murray 2008).
