@@ -9,6 +9,7 @@ mod random;
 mod recurrent;
 mod reduce;
 mod rows;
+mod softmax;
 
 use std::{
     collections::HashMap,
@@ -208,6 +209,8 @@ fn run_kernel(
         Kernel::Pad(k) => pad::pad(k, reads[0], writes[0]),
         Kernel::Rows(k) => rows::rows(k, reads[0], reads[1], writes[0]),
         Kernel::RowSums(k) => rows::row_sums(k, reads[0], reads[1], writes[0]),
+        Kernel::Softmax(k) => softmax::softmax(k, reads[0], writes[0]),
+        Kernel::CrossEntropy(k) => softmax::cross_entropy(k, reads[0], reads[1], writes[0]),
         Kernel::Lstm(k) => recurrent::lstm(k, reads, writes[0], scratch),
         Kernel::LstmGrad(k) => recurrent::lstm_grad(k, reads, writes[0], scratch),
         Kernel::Gru(k) => recurrent::gru(k, reads, writes[0], scratch),
