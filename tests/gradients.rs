@@ -265,6 +265,12 @@ fn composites(c: &mut Checks) {
     }
 }
 
+/// A recurrence from these states h and c on.
+fn from<'g>(states: [Var<'g>; 2]) -> Recurrence<'g> {
+    let [h0, c0] = states.map(Some);
+    Recurrence { h0, c0, ..Default::default() }
+}
+
 /// Indices of a table with so many rows: each row, one that is not there, and row 0 again.
 fn places(g: &Graph, rows: usize) -> Var<'_> {
     g.arange(rows + 1).concat(g.full(0.0, &[1]), 0)
@@ -335,9 +341,8 @@ fn layers(c: &mut Checks) {
         layer(c, &format!("steps of {cell:?}"), &[2, 3], |n, x| {
             let start = n.graph.full(0.0, &[2, 3]);
             let x = x.reshape(&[1, 2, 3]);
-            let from = |[h, c]: [Var<'_>; 2]| Recurrence { h0: Some(h), c0: Some(c), ..Default::default() };
-            let (states, last) = n.recurrent_from(cell, "a", x, 3, &from([start, start]));
-            n.recurrent_from(cell, "a", states, 3, &from(last)).1[0]
+            let (states, [h, c]) = n.recurrent_from(cell, "a", x, 3, &from([start, start]));
+            n.recurrent_from(cell, "a", states, 3, &from([h, c])).1[0]
         });
     }
     spectral_norm(c);

@@ -1,7 +1,7 @@
 //! Sums, maxima, moments, norm sums, softmax and cross entropy.
 mod common;
 
-use common::{check_cases, Bound, Inputs, Rng, check, check_derived, device};
+use common::{Bound, Inputs, Rng, check, check_cases, check_derived, device};
 use saddle::{
     check::cases::{REDUCTIONS, ROWS, axes, product_chain},
     graph::numel,

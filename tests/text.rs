@@ -31,8 +31,17 @@ fn text(dataset: &Dataset) -> Vec<u16> {
 fn windows_in_order_continue_each_other() {
     let dataset = letters();
     for cell in ["cell=lstm", "cell=gru", "cell=tensorflow-gru"] {
-        let assignments =
-            ["variant=lstm", "data=letters", "units=5", "depth=2", "batch=2", "samples=2", "carry=true", "lr_g=0", cell];
+        let assignments = [
+            "variant=lstm",
+            "data=letters",
+            "units=5",
+            "depth=2",
+            "batch=2",
+            "samples=2",
+            "carry=true",
+            "lr_g=0",
+            cell,
+        ];
         // Two lanes of 120 letters are 20 windows of 6.
         let rows = Device::Cpu.session(&settings(&assignments), &dataset).train(40).unwrap();
         let mean = |rows: &[Vec<f32>]| rows.iter().map(|row| f64::from(row[0])).sum::<f64>() / rows.len() as f64;

@@ -90,7 +90,8 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         let net = Net::new(graph, "g", nets.start, Mode::Eval);
         let (steps, features, rows) = (examples.shape[0], examples.shape[1], sample_rows(s, examples));
         let recurrent = Recurrent::of(s, examples);
-        let (memory, draw) = (recurrent.blank(graph, [rows, features]), |decoded| nets.distribution.draw(&net, decoded));
+        let (memory, draw) =
+            (recurrent.blank(graph, [rows, features]), |decoded| nets.distribution.draw(&net, decoded));
         graph.output("samples", recurrent.unrolled(&net, memory, [steps, features], |_, last| last, draw));
     })
 }

@@ -14,8 +14,8 @@ use layer::RUN_HEADING;
 pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, Matching, Norm,
-    Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood,
+    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator,
 };
 use table::KEYS;
 pub use table::Settings;

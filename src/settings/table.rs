@@ -7,8 +7,8 @@
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Fusion, LatentDist, Layout, Likelihood, MAX, Matching,
-    Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
+    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -293,7 +293,7 @@ settings! {
         /// Whether a recurrent critic judges each step; false: the whole sequence
         each_step: bool = "false", Rule::Switch;
         /// Whether generators and decoders also read the step before; auto: where the steps are symbols
-        feedback: Option<bool> = "auto", Rule::Auto(&Rule::Switch);
+        feedback: Option<bool> = "auto", Rule::Auto(&Rule::Switch), before "false";
         /// Share of the steps before that a decoder does not see while training, so that it needs the latent vector
         word_dropout: f32 = "0.0", Rule::Below(1.0);
         /// Whether the game is played between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
@@ -305,7 +305,7 @@ settings! {
         /// at the start
         temperature_end: Option<f32> = "auto", Rule::Auto(&Rule::Below(f32::INFINITY));
         /// How gradients pass through generated symbols; straight-through and policy: the critic sees hard symbols
-        estimator: Estimator = "straight-through", Rule::OneOf(Estimator::WORDS);
+        estimator: Estimator = "straight-through", Rule::OneOf(Estimator::WORDS), before "soft";
         /// Factor between the rewards of a symbol for the critic's judgements of one step and of the next (policy)
         discount: f32 = "0.23", Rule::Below(1.000001);
     }

@@ -64,7 +64,7 @@ impl Distribution {
             return self.mean(decoded);
         }
         let scores = decoded + gumbel(decoded.graph(), &decoded.shape());
-        let soft = self.mean(scores * self.annealed(decoded.graph()).recip().expand(&scores.shape()));
+        let soft = self.mean(scores * self.sharpness(decoded.graph()));
         match self.estimator {
             Estimator::Soft => soft,
             Estimator::StraightThrough => {
@@ -75,15 +75,15 @@ impl Distribution {
         }
     }
 
-    /// The temperature in this step of the training.
-    fn annealed<'g>(&self, graph: &'g Graph) -> Var<'g> {
+    /// 1 / temperature in this step of the training.
+    fn sharpness<'g>(&self, graph: &'g Graph) -> Var<'g> {
         let [start, end] = self.temperatures;
         if start == end {
-            return graph.scalar(start);
+            return graph.scalar(1.0 / start);
         }
         let [first, last] = self.annealing.map(|step| step as f64);
         let progress = (graph.clock() - first).relu() * (1.0 / (last - first).max(1.0));
-        (progress * (end / start).ln()).exp() * start
+        (progress * (start / end).ln()).exp() * (1.0 / start)
     }
 
     /// One step of sequences as examples have it, drawn given its parameters `[B, F]`: values `[B, F]`, or numbers of

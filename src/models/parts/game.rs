@@ -110,9 +110,9 @@ impl<'a> Game<'a> {
                  relativistic",
             ));
         }
-        if s.temperature == 0.0 && self.examples.symbols() {
+        if self.examples.symbols() && (s.temperature == 0.0 || s.temperature_end == Some(0.0)) {
             return Err(Error::usage(
-                "`temperature` divides the scores of generated symbols: 0 is not possible in a training",
+                "`temperature` and `temperature_end` divide the scores of generated symbols: 0 is not possible",
             ));
         }
         if self.policy.is_some() && (s.matching != Matching::Off || s.pack > 1) {
@@ -174,7 +174,7 @@ impl<'a> Game<'a> {
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
             self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);
             if last {
-                self.train_generator(round, &gen_tracking, &dis, [real, fake], z, classes, g_learns);
+                self.train_generator(round, [&gen_tracking, &dis], [real, fake], z, classes, g_learns);
             }
         }
         round.average(&gen_tracking);
@@ -230,8 +230,7 @@ impl<'a> Game<'a> {
     fn train_generator<'g>(
         &self,
         round: &Round<'_, 'g>,
-        net: &Net<'g>,
-        dis: &Net<'g>,
+        [net, dis]: [&Net<'g>; 2],
         [real, fake]: [Var<'g>; 2],
         z: Var<'g>,
         classes: Option<Var<'g>>,
