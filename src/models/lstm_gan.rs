@@ -168,11 +168,7 @@ pub const VARIANT: Variant = Variant {
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::recurrent(s, examples);
     if !s.embedding {
-        let game = Game::of(s, examples, nets);
-        return match s.pretrain {
-            0 => game.model(),
-            _ => pretrained(&game, nets),
-        };
+        return played(&Game::of(s, examples, nets), nets);
     }
     let differs = s.objective != Objective::NonSaturating || s.matching != Matching::Off || s.freeze > 0.0;
     if differs || s.latent_static > 0 || examples.symbols() {
@@ -184,12 +180,19 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     Ok(timegan::model(s, examples, nets.latent))
 }
 
-/// The game of a generator of symbols that first learns by likelihood, as those of published text GANs do (Yu et al.
-/// 2017, section 3.1). Its likelihood is bounded with latent vectors from the prior.
-fn pretrained(game: &Game, nets: &Networks) -> Result<Model> {
+/// The game; a generator of symbols first learns by likelihood for `pretrain` steps, as those of published text GANs do
+/// (Yu et al. 2017, section 3.1).
+fn played(game: &Game, nets: &Networks) -> Result<Model> {
     let (s, examples) = (game.s, game.examples);
-    game.check()?;
-    if !nets.predicts() || !examples.symbols() {
+    let predicts_symbols = nets.predicts() && examples.symbols();
+    let mut model = game.model()?;
+    if predicts_symbols {
+        model.graphs.push((BOUND, bound(game, nets)));
+    }
+    if s.pretrain == 0 {
+        return Ok(model);
+    }
+    if !predicts_symbols {
         return Err(Error::usage(
             "`pretrain` teaches a generator to predict the next symbol: it takes text or melodies with feedback, or \
             embedding=true",
@@ -206,12 +209,11 @@ fn pretrained(game: &Game, nets: &Networks) -> Result<Model> {
         round.average(&g);
         graph.commit();
     });
-    let mut graphs = game.sampling();
-    graphs.push((BOUND, bound(game, nets)));
-    Ok(Model::of_phases(vec![likelihood, Phase { name: "round", until: u64::MAX, round: game.graph() }], graphs))
+    model.phases.insert(0, likelihood);
+    Ok(model)
 }
 
-/// The graph [`BOUND`], for one latent vector of each example.
+/// The graph [`BOUND`], for one latent vector of each example, from the prior.
 fn bound(game: &Game, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let (g, rows) = (Net::new(graph, sampled(game.s), nets.start, Mode::Eval), sample_rows(game.s, game.examples));

@@ -70,7 +70,7 @@ impl<'a> Game<'a> {
             generator: Box::new(|net, z| nets.generate(net, z)),
             discriminator: Box::new(|net, x| nets.judge(net, x)),
             prior: Box::new(|graph, rows| latent(graph, s.latent_dist, &[rows, nets.latent])),
-            policy: (s.estimator == Estimator::Policy && nets.predicts())
+            policy: (s.estimator == Estimator::Policy && nets.predicts() && examples.symbols())
                 .then(|| -> Policy { Box::new(|net, z, x| nets.log_likelihood_of_symbols(net, z, x)) }),
         }
     }
