@@ -166,6 +166,11 @@ impl Run {
         })
     }
 
+    /// Where the symbols of a text of byte pairs go, for other programs.
+    pub fn tokenizer_path(&self) -> PathBuf {
+        self.folder.join("tokenizer.json")
+    }
+
     /// Where the metrics lie.
     pub fn metrics_path(&self) -> PathBuf {
         self.folder.join("metrics.jsonl")

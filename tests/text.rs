@@ -73,7 +73,7 @@ fn an_lstm_learns_a_rhythm() {
     let dataset = Dataset {
         shape: vec![24, 3],
         items: Items::Symbols { ids: ids.into(), apart: 11 },
-        series: Some(Series::Symbols(Symbols { names, kind: SymbolKind::Text })),
+        series: Some(Series::Symbols(Symbols::new(names, SymbolKind::Text))),
         ..letters()
     };
     let shared = ["variant=lstm", "data=letters", "units=16", "batch=16", "lr_g=0.02"];

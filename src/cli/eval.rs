@@ -1,6 +1,6 @@
 //! `saddle eval`.
 
-use std::{fs, path::Path, time::Duration};
+use std::{f64::consts::LN_2, fs, path::Path, time::Duration};
 
 use image::RgbImage;
 use serde::Serialize;
@@ -287,7 +287,12 @@ impl Evaluation<'_> {
             nll = -nll;
         }
         if let [steps, _] = self.train.shape[..] {
-            report.rows.push(Row::new("NLL per step", nll / steps as f64, Better::Lower));
+            let held_out = self.test.as_ref().unwrap_or(&self.train);
+            let [steps, characters] = held_out.spelled().unwrap_or([steps as f64; 2]);
+            report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
+            if self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some()) {
+                report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
+            }
             report.rows.extend(self.symbols()?);
         }
         report.notes.extend(note.map(String::from).into_iter().chain(stand_in));
@@ -299,11 +304,11 @@ impl Evaluation<'_> {
         let held_out = self.test.as_ref().unwrap_or(&self.train);
         let s = &self.trained.settings;
         let stride = s.stride.unwrap_or(held_out.shape[0] / 2);
-        let Some(text) = symbols::text(held_out, stride) else { return Ok(vec![]) };
+        let Some(texts) = symbols::texts(held_out, stride) else { return Ok(vec![]) };
         let is_text = self.trained.examples.text().is_some();
         let (goes_on, session) = (self.session.has(CONTINUE), &mut self.session);
         let mut carried = |text: &[u16]| session.nats(text);
-        symbols::rows(&self.train, &text, is_text, goes_on.then_some(&mut carried))
+        symbols::rows(&self.train, &texts, is_text, goes_on.then_some(&mut carried))
     }
 
     /// Numbers of importance samples to report; none for a model whose likelihood is exact.

@@ -27,6 +27,8 @@ pub use args::{
     VariantsArgs,
 };
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use crate::error::{Error, Result, escaped, plain};
 use crate::memory;
 
@@ -63,6 +65,16 @@ fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy(), "")
 }
 
+/// A text for a terminal, without halves of signs: joiners behind which nothing follows, single halves of flags.
+fn whole(text: &str) -> String {
+    const JOINER: char = '\u{200d}';
+    let is_picture = |c: char| ('\u{2190}'..='\u{2bff}').contains(&c) || c >= '\u{1f000}';
+    let is_half =
+        |sign: &str| sign.chars().all(|c| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c)) && sign.chars().count() == 1;
+    let signs = text.graphemes(true).filter(|sign| !is_half(sign) && *sign != "\u{200d}");
+    signs.map(|sign| if sign.starts_with(is_picture) { sign.trim_end_matches(JOINER) } else { sign }).collect()
+}
+
 /// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader
 /// has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
@@ -71,5 +83,26 @@ pub fn print(text: impl Display) -> Result<()> {
             Err(Error::failure(format!("cannot write to the standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn terminals_get_whole_signs() {
+        let family = "\u{1f469}\u{200d}\u{1f467}";
+        let cases = [
+            (family, family),
+            ("a\u{1f469}\u{200d}", "a\u{1f469}"),
+            ("\u{200d}\u{1f467}b", "\u{1f467}b"),
+            ("\u{1f1e9}\u{1f1ea}\u{1f1eb}", "\u{1f1e9}\u{1f1ea}"),
+            ("\u{915}\u{94d}\u{200d}", "\u{915}\u{94d}\u{200d}"),
+            ("e\u{301}, text", "e\u{301}, text"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(whole(text), shown);
+        }
     }
 }

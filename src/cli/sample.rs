@@ -1,11 +1,14 @@
 //! `saddle sample`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, print, shown, tell, trained::Asked};
+use super::{SampleArgs, print, shown, tell, trained::Asked, whole};
 use crate::{
     data::{Series, SymbolKind, Symbols},
     error::{Error, Result, unknown},
@@ -60,7 +63,11 @@ impl<'a> Wanted<'a> {
     fn write(&self, bytes: &[u8]) -> Result<()> {
         match &self.out {
             Some(out) => write_atomically(out, bytes),
-            None => print(String::from_utf8_lossy(bytes).trim_end_matches('\n')),
+            None => {
+                let text = String::from_utf8_lossy(bytes);
+                let text = text.trim_end_matches('\n');
+                if std::io::stdout().is_terminal() { print(whole(text)) } else { print(text) }
+            }
         }
     }
 }
@@ -111,7 +118,8 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
         _ => vec![],
     };
     let window = trained.examples.shape[0];
-    let length = args.length.unwrap_or(if wanted.out.is_none() { PRINTED } else { window });
+    let prints_any = wanted.out.is_none() && symbols.end.is_none();
+    let length = args.length.unwrap_or(if prints_any { PRINTED } else { window });
     let choice = Choice {
         temperature: args.temperature.unwrap_or(trained.settings.temperature.into()),
         top_k: args.top_k,

@@ -20,11 +20,11 @@ use super::{
     showing::{Showing, showing},
     shown,
     signals::Signals,
-    tell,
+    tell, whole,
 };
 use crate::{
     checkpoint,
-    data::{self, Dataset},
+    data::{self, Dataset, Series, Symbols},
     engine::Plans,
     error::{Error, Result},
     files::{tidy_cache, write_atomically},
@@ -128,6 +128,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
     session::upload(runner.as_mut(), &dataset)?;
     let shown_as = examples.shown_as();
+    let tokenizer = examples.text().and_then(Symbols::tokenizer);
     let held_out = held_out.filter(|_| plans.get(BOUND).is_some());
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(
@@ -147,6 +148,9 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         }
         None => Run::create(args.out.as_deref(), &settings)?,
     };
+    if let Some(file) = tokenizer {
+        write_atomically(&run.tokenizer_path(), file.as_bytes())?;
+    }
     tidy_cache()?;
     let (first, since) = (session.step(), Instant::now());
     let metrics = run.metrics(first)?;
@@ -155,6 +159,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
     }
     let progress = Progress::new(first, settings.steps);
+    let spelled = dataset.spelled();
     let settings = run.settings().clone();
     let training = Training {
         metrics,
@@ -169,22 +174,25 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         kept: since,
         has_warned: false,
         shown_as,
+        spelled,
         held_out,
         held_out_nats: None,
     };
     training.run(&signals)
 }
 
-/// Held-out sequences of symbols, to measure while training; none where there are none, or none of the same kind.
-fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<Vec<f32>>> {
+/// Held-out sequences of symbols, to measure while training, and what [`Dataset::spelled`] says of them; none where
+/// there are none, or none of the same kind.
+fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<(Vec<f32>, [f64; 2])>> {
     if !examples.symbols() {
         return Ok(None);
     }
     let Some(dataset) = session::open_held_out(settings)? else { return Ok(None) };
-    let count = dataset.len().min(MEASURED);
+    let (count, Some(spelled)) = (dataset.len().min(MEASURED), dataset.spelled()) else { return Ok(None) };
     // Evenly over the part, as a text changes along the way.
     let places = (0..count).map(|i| i * dataset.len() / count);
-    Ok((dataset.shape == examples.shape && count > 0).then(|| places.flat_map(|i| dataset.example(i)).collect()))
+    let is_fit = dataset.shape == examples.shape && count > 0;
+    Ok(is_fit.then(|| (places.flat_map(|i| dataset.example(i)).collect(), spelled)))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.
@@ -223,8 +231,10 @@ struct Training {
     has_warned: bool,
     /// Ending of the files that show samples, if there is a way to show them.
     shown_as: Option<&'static str>,
-    /// Held-out sequences of symbols, if there are any and the model can measure them.
-    held_out: Option<Vec<f32>>,
+    /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
+    spelled: Option<[f64; 2]>,
+    /// Held-out sequences of symbols, if there are any and the model can measure them; the same of them.
+    held_out: Option<(Vec<f32>, [f64; 2])>,
     /// Their last measure: nats of each symbol.
     held_out_nats: Option<f64>,
 }
@@ -313,9 +323,9 @@ impl Training {
         line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));
         line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
         // Examples a second, or characters.
-        let (per_second, unit) = match self.shown_as {
-            Some("txt") => ((rate * (self.settings.batch * self.dataset.shape[0]) as f64), Some("characters")),
-            _ => (rate * self.settings.batch as f64, None),
+        let (per_second, unit) = match (self.shown_as, self.spelled) {
+            (Some("txt"), Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
+            _ => (rate * self.settings.batch as f64, "samples"),
         };
         let mut text = String::new();
         if let Some(phase) = self.session.phase() {
@@ -324,24 +334,41 @@ impl Training {
         }
         for (i, name) in self.session.metrics().iter().enumerate() {
             let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
-            line.insert(name.clone(), Value::from(mean as f32));
-            text += &match (name.as_str(), unit) {
-                ("nats_per_step", Some(_)) => format!("{mean:.3} nats ({:.2} bits) a character  ", mean / LN_2),
-                _ => format!("{name} {mean:.3}  "),
+            // A model's mean is over all steps of a sequence; here it is over those that count.
+            let (mean, said) = match (name.as_str(), self.spelled) {
+                ("nats_per_step", Some(spelled)) => {
+                    let mean = mean * self.dataset.shape[0] as f64 / spelled[0];
+                    (mean, self.nats(mean, spelled, true))
+                }
+                _ => (mean, format!("{name} {mean:.3}")),
             };
+            line.insert(name.clone(), Value::from(mean as f32));
+            text += &format!("{said}  ");
         }
-        if let Some(nats) = self.held_out_nats {
+        if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
             line.insert("held_out_nats_per_step".into(), Value::from(nats as f32));
-            text += &format!("held out {nats:.3} ({:.2} bits)  ", nats / LN_2);
+            text += &format!("held out {}  ", self.nats(nats, *spelled, false));
         }
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
-        self.progress.report(
-            self.session.step(),
-            &format!("{text}{per_second:.0} {}/s  {left} left", unit.unwrap_or("samples")),
-        );
+        self.progress.report(self.session.step(), &format!("{text}{per_second:.0} {unit}/s  {left} left"));
         rows.clear();
         let written = self.metrics.append(&line);
         self.tolerate(written);
+    }
+
+    /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
+    fn nats(&self, nats: f64, [symbols, characters]: [f64; 2], of: bool) -> String {
+        let noun = match &self.dataset.series {
+            Some(Series::Symbols(symbols)) if self.shown_as == Some("txt") => symbols.noun(),
+            _ => return format!("{}{nats:.3}", if of { "nats_per_step " } else { "" }),
+        };
+        let bits = nats * symbols / characters / LN_2;
+        match (noun, of) {
+            ("character", true) => format!("{:.3} nats ({bits:.2} bits) a character", nats * symbols / characters),
+            ("character", false) => format!("{:.3} ({bits:.2} bits)", nats * symbols / characters),
+            (noun, true) => format!("{nats:.3} nats a {noun} ({bits:.2} bits a character)"),
+            (_, false) => format!("{nats:.3} ({bits:.2} bits)"),
+        }
     }
 
     fn samples(&mut self) -> Result<Vec<f32>> {
@@ -379,7 +406,7 @@ impl Training {
                 self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
                 let first =
                     text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
-                first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {line}")));
+                first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {}", whole(line))));
             }
         }
         Ok(())
@@ -387,10 +414,10 @@ impl Training {
 
     /// Measures the held-out examples, in nats of each symbol.
     fn measure(&mut self) -> Result<()> {
-        let Some(x) = &self.held_out else { return Ok(()) };
+        let Some((x, [symbols, _])) = &self.held_out else { return Ok(()) };
         let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
         let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
-        self.held_out_nats = Some(nats / self.dataset.shape[0] as f64);
+        self.held_out_nats = Some(nats / symbols);
         Ok(())
     }
 

@@ -107,8 +107,8 @@ impl Dataset {
                 ("grey image", format!("{width}x{height}, stacks of {} are examples", self.stack))
             }
             (&[_, height, width], _) => ("RGB image", format!("{width}x{height}")),
-            (&[steps, symbols], Some(Series::Symbols(_))) => {
-                ("sequence", format!("{steps} of {}", counted(symbols, "symbol")))
+            (&[steps, names], Some(Series::Symbols(symbols))) => {
+                ("sequence", format!("{steps} of {}", counted(names, symbols.noun())))
             }
             (&[steps, columns], _) => {
                 ("sequence", format!("{} of {}", counted(steps, "step"), counted(columns, "value")))
@@ -175,7 +175,8 @@ impl Dataset {
     /// The name and the range of each column of numbers; in the model's units if the data's units are not known.
     fn columns(&self) -> Vec<String> {
         if let Some(Series::Symbols(symbols)) = &self.series {
-            return vec![format!("one of {}: {}", counted(symbols.names.len(), "symbol"), quoted(&symbols.names))];
+            let names = &symbols.names;
+            return vec![format!("one of {}: {}", counted(names.len(), symbols.noun()), quoted(names))];
         }
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
         let names: Vec<String> = match &self.series {

@@ -50,7 +50,7 @@ impl Sheet {
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let bytes = unpack::read(path)?;
         let source = digest::of_files(&[digest::of(&[&bytes])]);
-        let (mut text, encoding) = decode(path, bytes)?;
+        let (mut text, encoding) = decode(path, bytes, options.encoding.as_deref())?;
         if let Some(end) = end_of_difference(&text) {
             text.truncate(end);
         }

@@ -1,11 +1,11 @@
-//! Folders: the meaning of their sub-folders (parts or classes) and of their files (images, melodies, IDX files).
+//! Folders: the meaning of their sub-folders (parts or classes) and of their files (images, melodies, texts, IDX).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::listing::{self, below};
 use super::pictures::{self, Classed};
-use super::{Dataset, LeftOut, Options, Split, Wanted, decode, holdout, idx, midi, unpack};
+use super::{Dataset, LeftOut, Options, Split, Wanted, decode, holdout, idx, midi, text, unpack};
 use crate::error::{Error, Result};
 use crate::settings::Layout;
 
@@ -52,6 +52,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let is_second = own_test && options.split == Split::Test;
     match kind {
         Kind::Melodies => midi::of_files(read, own_test, options),
+        Kind::Texts => text::of_files(read, own_test, options),
         Kind::Images if is_second => {
             let train = Classed::of(&parts.train, &train, &mut LeftOut::default());
             let test = parts.test.as_deref().unwrap_or(&parts.train);
@@ -165,24 +166,35 @@ impl Parts {
 enum Kind {
     Images,
     Melodies,
+    Texts,
 }
 
 impl Kind {
-    /// The kind of the files; if there are both kinds, the options decide.
+    /// The kind of the files; of images and melodies, if there are both, the options decide. Texts come last: they
+    /// often lie beside other data, such as tables, to describe it, and are nothing to a model of single examples.
     fn of(files: &[PathBuf], options: &Options) -> Option<Self> {
         let preferred = match (options.layout, options.wanted) {
             (Some(Layout::Sequences), _) | (None, Wanted::Sequences) => [Self::Melodies, Self::Images],
             _ => [Self::Images, Self::Melodies],
         };
-        preferred.into_iter().find(|kind| files.iter().any(|file| kind.holds(file)))
+        let found = preferred.into_iter().find(|kind| files.iter().any(|file| kind.holds(file)));
+        let has = |is_such: fn(&Path) -> bool| files.iter().any(|file| is_such(file));
+        let are_texts = options.wanted != Wanted::Single && has(text::is_text) && !has(is_other_data);
+        found.or(are_texts.then_some(Self::Texts))
     }
 
     fn holds(self, file: &Path) -> bool {
         match self {
             Self::Images => decode::is_image(file),
             Self::Melodies => midi::is_midi(file),
+            Self::Texts => text::is_text(file),
         }
     }
+}
+
+/// Whether a file is named like data that is no text.
+fn is_other_data(file: &Path) -> bool {
+    super::is_understood(file) && !text::is_text(file) || idx::is_named(file)
 }
 
 /// The ending of a file's name with its dot, or `nameless`.
@@ -209,7 +221,7 @@ fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
         }
         _ => format!("it has {} files", there.join(", ")),
     };
-    Error::failure(format!("`{}` holds no images, IDX files or MIDI files: {instead}", folder.display()))
+    Error::failure(format!("`{}` holds no images, MIDI files, IDX files or texts: {instead}", folder.display()))
 }
 
 /// The note on folders without images, which are therefore no classes.

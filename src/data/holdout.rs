@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::random::Root;
 use super::windows::{self, Cut};
-use super::{About, Dataset, Items, Options, Split, Symbols};
+use super::{About, Dataset, Items, Options, Split, SymbolKind, Symbols};
 use crate::error::Result;
 
 /// Smallest number of examples to hold some out of.
@@ -106,8 +106,9 @@ pub(super) fn of_symbols(
 ) -> Result<Option<Dataset>> {
     let window = windows::symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
-    let of_piece = |piece: &Vec<u16>| piece.len().checked_sub(window).map_or(0, |rest| rest / stride + 1);
-    let Some((pieces, part)) = cut(pieces, window, |pieces| pieces.iter().map(of_piece).sum(), options) else {
+    let of_piece = |len: usize| len.checked_sub(window).map_or(0, |rest| rest / stride + 1);
+    let unit = if symbols.kind == SymbolKind::Text { symbols.noun() } else { "step" };
+    let Some((pieces, part)) = cut(pieces, window, of_piece, unit, options) else {
         return Ok(None);
     };
     let set = windows::of_symbols(path, &pieces, symbols, options)?;
@@ -116,34 +117,50 @@ pub(super) fn of_symbols(
 
 /// Splits pieces of symbols: the last share of the steps is the test part, and no window lies in both parts.
 ///
-/// `windows` counts the windows of `window` steps in pieces. Returns the requested part and the sentence on it; `None`
-/// for a test part without held-out steps.
+/// `windows` counts the windows of `window` steps in a piece of some length. Returns the requested part and the
+/// sentence on it; `None` for a test part without held-out steps.
 fn cut(
-    pieces: Vec<Vec<u16>>,
+    mut pieces: Vec<Vec<u16>>,
     window: usize,
-    windows: impl Fn(&[Vec<u16>]) -> usize,
+    windows: impl Fn(usize) -> usize,
+    unit: &str,
     options: &Options,
 ) -> Option<(Vec<Vec<u16>>, String)> {
     let steps: usize = pieces.iter().map(Vec::len).sum();
-    let cut = match is_enough(windows(&pieces), options) {
+    let cut = match is_enough(pieces.iter().map(|piece| windows(piece.len())).sum(), options) {
         false => steps,
         true => steps - share(steps, options).clamp(window.min(steps), steps),
     };
-    let (mut learned, mut held, mut at) = (vec![], vec![], 0);
-    for piece in &pieces {
-        let (first, last) = piece.split_at(cut.saturating_sub(at).min(piece.len()));
-        at += piece.len();
-        learned.extend((!first.is_empty()).then(|| first.to_vec()));
-        held.extend((!last.is_empty()).then(|| last.to_vec()));
+    // Of each piece, how many of its steps lie before the cut.
+    let before: Vec<usize> = pieces
+        .iter()
+        .scan(0, |at, piece| Some(cut.saturating_sub(std::mem::replace(at, *at + piece.len())).min(piece.len())))
+        .collect();
+    let parts = || pieces.iter().zip(&before);
+    let is_cut = parts().any(|(_, before)| windows(*before) > 0)
+        && parts().any(|(piece, before)| windows(piece.len() - before) > 0);
+    if options.split == Split::Test && !is_cut {
+        return None;
     }
-    let is_cut = windows(&learned) > 0 && windows(&held) > 0;
-    let part = match (options.split, is_cut) {
-        (Split::Test, false) => return None,
-        (Split::Test, true) => held,
-        (Split::Train, true) => learned,
-        (Split::Train, false) => pieces,
-    };
-    Some((part, said(steps, if is_cut { steps - cut } else { 0 }, "steps", options)))
+    if is_cut {
+        // In place, as a text may fill much of the memory.
+        for (piece, before) in pieces.iter_mut().zip(before) {
+            match options.split {
+                Split::Train => piece.truncate(before),
+                Split::Test => drop(piece.drain(..before)),
+            }
+        }
+        pieces.retain(|piece| !piece.is_empty());
+    }
+    let part = said(steps, if is_cut { steps - cut } else { 0 }, &format!("{unit}s"), options);
+    Some((pieces, part))
+}
+
+/// Whether each of `count` files is held out: every tenth for a share of a tenth.
+pub(super) fn files(count: usize, options: &Options) -> Vec<bool> {
+    // The share is rounded up a little, so that the tenth file, not the eleventh, is the first.
+    let done = |files: usize| (files as f64 * (f64::from(options.holdout) + 1e-9)).floor();
+    (0..count).map(|i| done(i + 1) > done(i)).collect()
 }
 
 impl Dataset {
@@ -220,10 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn every_tenth_file_is_held_out() {
+        let held = |count, share| -> Vec<usize> {
+            let held = files(count, &options(share, Split::Train)).into_iter().enumerate();
+            held.filter(|(_, held)| *held).map(|(i, _)| i).collect()
+        };
+        assert_eq!(held(9, 0.1), [0; 0]);
+        assert_eq!(held(29, 0.1), [9, 19]);
+        assert_eq!(held(10, 0.3), [3, 6, 9]);
+        assert_eq!(held(30, 0.0), [0; 0]);
+    }
+
+    #[test]
     fn pieces_are_cut_between_windows() {
         let all = vec![(0..60).collect::<Vec<u16>>(), (60..100).collect()];
-        let windows = |pieces: &[Vec<u16>]| pieces.iter().map(|piece| piece.len().saturating_sub(3)).sum();
-        let part = |holdout, split| cut(all.clone(), 4, windows, &options(holdout, split));
+        let windows = |len: usize| len.saturating_sub(3);
+        let part = |holdout, split| cut(all.clone(), 4, windows, "step", &options(holdout, split));
         let (learned, said) = part(0.1, Split::Train).unwrap();
         assert_eq!((learned[0].len(), learned[1].len(), said.contains("90 of 100 steps, 10 held out")), (60, 30, true));
         assert_eq!(part(0.1, Split::Test).unwrap().0, [(90..100).collect::<Vec<u16>>()]);
@@ -231,7 +260,7 @@ mod tests {
         assert_eq!(part(0.01, Split::Test).unwrap().0.concat(), (96..100).collect::<Vec<u16>>());
         assert_eq!(part(0.0, Split::Test), None);
         assert_eq!(part(0.0, Split::Train).unwrap(), (all.clone(), String::new()));
-        let short = cut(vec![vec![0; 21]], 4, windows, &options(0.1, Split::Test));
+        let short = cut(vec![vec![0; 21]], 4, windows, "step", &options(0.1, Split::Test));
         assert_eq!(short, None);
     }
 }

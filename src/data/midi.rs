@@ -97,7 +97,7 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
         melodies.into_iter().map(known).map(|melody| melody.into_iter().map(u16::from).collect()).collect();
     let pitches = used.iter().skip(NAMES.len()).map(|id| (id - PITCHES).to_string());
     let names = NAMES.map(str::to_owned).into_iter().chain(pitches).collect();
-    let symbols = Symbols { names, kind: SymbolKind::Midi };
+    let symbols = Symbols::new(names, SymbolKind::Midi);
     let findings = vec![format!("{} melodies", melodies.len())];
     let about = About { part: said, findings, left_out, source: digest::of_files(&digests), ..About::default() };
     if own_test {

@@ -2,6 +2,7 @@
 
 mod about;
 mod arrays;
+mod bpe;
 mod cells;
 mod column;
 mod columns;
@@ -33,6 +34,7 @@ mod sines;
 mod stroke;
 mod table;
 mod text;
+mod tokens;
 mod unpack;
 mod windows;
 
@@ -50,6 +52,7 @@ pub use items::{Bytes, Items};
 pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Series, SymbolKind, Symbols};
+pub use tokens::Spelling;
 pub use windows::SYMBOLS;
 
 /// The built-in sets: the name and a description in one line.
@@ -99,8 +102,8 @@ pub struct Labels {
 /// Version of the code that draws the built-in sets; it changes whenever their content changes.
 const DRAWN: u32 = 1;
 /// The supported kinds of data, for messages.
-const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-images-idx3-ubyte), or a file that ends \
-    in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .mid or .midi, all but .npz also with .gz";
+const UNDERSTOOD: &str = "a folder of images, of MIDI, of text or of IDX files (train-images-idx3-ubyte), or a file \
+    that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid or .midi, all but .npz also with .gz";
 /// File name endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
@@ -109,7 +112,8 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 /// * an IDX file, a folder of them, or a folder of image files: images;
 /// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`: points, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
-/// * `.txt`: sequences of characters;
+/// * `.txt`, `.text`, `.md`, `.markdown`, a folder of them, or a text with no ending: sequences of characters,
+///   words or byte pairs;
 /// * `.mid`, `.midi`, or a folder of them: melodies.
 ///
 /// IDX and NumPy images are brought to the `size` in the options: padded if this adds at most 8 pixels, else resampled.
@@ -174,6 +178,7 @@ fn check(options: &Options) -> Result<()> {
     if options.stride == Some(0) {
         return Err(Error::usage("a stride of 0 is not possible: windows begin 1 step apart or more"));
     }
+    options.encoding.as_deref().map(encoding::named).transpose()?;
     match (options.stack, options.channels) {
         (1, _) | (3, None | Some(3)) => Ok(()),
         (3, _) => Err(Error::usage("a stack of 3 makes RGB examples: leave out channels=1")),
@@ -192,12 +197,13 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
     match unpack::ending(path).as_str() {
         ending if table::ENDINGS.contains(&ending) => table::read(path, options),
-        "txt" => text::read(path, options),
+        ending if text::ENDINGS.contains(&ending) => text::read(path, options),
         "npy" | "npz" => arrays::read(path, options),
         "mid" | "midi" => midi::read(path, options),
         ending => match refused(path, ending) {
             Some(error) => Err(error),
             None if idx::is_idx(path)? => idx::open(path, options),
+            None if ending.is_empty() && encoding::is_text(path)? => text::read(path, options),
             None => {
                 Err(Error::failure(format!("`{}` is of no kind that is read: data is {UNDERSTOOD}", path.display())))
             }
@@ -208,7 +214,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
 /// Whether `open` can read a file of this name.
 fn is_understood(path: &Path) -> bool {
     let ending = unpack::ending(path);
-    [table::ENDINGS.as_slice(), &["txt", "npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
+    [&table::ENDINGS[..], &text::ENDINGS, &["npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
 }
 
 /// The error for a single image or an archive; `None` for other files.
@@ -369,6 +375,18 @@ impl Dataset {
     pub fn symbols(&self, i: usize) -> Option<Vec<u16>> {
         let Items::Symbols { ids, apart } = &self.items else { return None };
         Some(numbers(&ids[2 * i * apart..][..2 * self.item_len()]))
+    }
+
+    /// The mean number of symbols of an item up to its end, and of the characters that these spell; `None` for items of
+    /// numbers.
+    pub fn spelled(&self) -> Option<[f64; 2]> {
+        const MEASURED: usize = 1024;
+        let Some(Series::Symbols(symbols)) = &self.series else { return None };
+        let count = self.len().min(MEASURED);
+        let items: Vec<Vec<u16>> = (0..count).filter_map(|i| self.symbols(i * self.len() / count)).collect();
+        let mean =
+            |of: &dyn Fn(&[u16]) -> usize| items.iter().map(|item| of(item)).sum::<usize>() as f64 / count as f64;
+        Some([mean(&|item| symbols.counted(item).len()), mean(&|item| symbols.characters(item))])
     }
 
     /// The number of classes; 0 without labels.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::error::{Error, Result};
-use crate::settings::{Decimal, Layout, Range, Scale, Separator};
+use crate::settings::{Decimal, Layout, Range, Scale, Separator, Tokens};
 
 /// Which part of a set to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Options {
     pub channels: Option<usize>,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
-    /// Steps of a sequence, 2 to 65,536. `None`: a table holds points, symbols come in windows of 64, and drawn
-    /// sequences have the length of their definition.
+    /// Steps of a sequence, 2 to 65,536. `None`: a table holds points, symbols come in windows of 64, lines
+    /// have the length of the longest, and drawn sequences that of their definition.
     pub window: Option<usize>,
     /// Steps from one window to the next. `None`: 1 for tables and half a window for symbols.
     pub stride: Option<usize>,
@@ -57,6 +57,14 @@ pub struct Options {
     pub group: Option<String>,
     /// Scaling of the columns of points. `None`: mean 0 and deviation 1. Sequences are always scaled to 0 to 1.
     pub scale: Option<Scale>,
+    /// What the symbols of a text are.
+    pub tokens: Tokens,
+    /// The number of words or byte pairs in the alphabet of a text. 0: 10,000 words, 2,000 byte pairs.
+    pub vocabulary: usize,
+    /// Whether each line of a text is a sequence of its own.
+    pub lines: bool,
+    /// The encoding of texts and tables, by any of its names on the web. `None`: by its mark, or guessed.
+    pub encoding: Option<String>,
 }
 
 /// The kind of examples that a model takes.
@@ -92,6 +100,10 @@ impl Default for Options {
             columns: None,
             group: None,
             scale: None,
+            tokens: Tokens::Characters,
+            vocabulary: 0,
+            lines: false,
+            encoding: None,
         }
     }
 }
@@ -113,6 +125,8 @@ pub(super) enum Holds {
     /// Sequences cut from tables.
     Windows,
     Text,
+    /// Lines of text, each a sequence of its own.
+    Lines,
     Melodies,
 }
 
@@ -121,10 +135,11 @@ type Concern = (&'static str, &'static str, fn(&Options) -> bool, &'static [Hold
 
 const IMAGES: &[Holds] = &[Holds::DrawnImages, Holds::Images];
 const TABLES: &[Holds] = &[Holds::Rows, Holds::Windows];
+const TEXTS: &[Holds] = &[Holds::Text, Holds::Lines];
 const CUT: &str = "tables, text and melodies";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 12] = [
+const CONCERNS: [Concern; 16] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
     ("stack", "images", |options| options.stack != 1, IMAGES),
@@ -133,7 +148,7 @@ const CONCERNS: [Concern; 12] = [
         "window",
         CUT,
         |options| options.window.is_some(),
-        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Melodies],
+        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Lines, Holds::Melodies],
     ),
     ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies]),
     // Older runs had only one scale, so a run records this setting for every kind of data.
@@ -148,6 +163,15 @@ const CONCERNS: [Concern; 12] = [
     ("decimal", "tables", |options| options.decimal.is_some(), TABLES),
     ("columns", "tables", |options| options.columns.is_some(), TABLES),
     ("group", "tables", |options| options.group.is_some(), TABLES),
+    ("tokens", "text", |options| options.tokens != Tokens::Characters, TEXTS),
+    ("vocabulary", "text", |options| options.vocabulary != 0, TEXTS),
+    ("lines", "text", |options| options.lines, TEXTS),
+    (
+        "encoding",
+        "text and tables",
+        |options| options.encoding.is_some(),
+        &[Holds::Rows, Holds::Windows, Holds::Text, Holds::Lines],
+    ),
 ];
 
 impl Holds {
@@ -166,6 +190,7 @@ impl Holds {
             Self::DrawnSequences => "drawn sequences",
             Self::Sequences => "sequences of one length",
             Self::Text => "text",
+            Self::Lines => "lines of text",
             Self::Melodies => "melodies",
             Self::Images | Self::Points | Self::Rows | Self::Windows => self.layout().word(),
         }

@@ -3,8 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::midi;
-use crate::error::{Error, Result};
+use unicode_normalization::UnicodeNormalization;
+
+use super::tokens::{self, Spelling, Writer};
+use super::{bpe, midi};
+use crate::error::{Error, Result, nearest};
+
+/// Most symbols that an error lists.
+const LISTED: usize = 100;
 
 /// The meaning of the features of points `[D]` and sequences `[T, F]`. A checkpoint stores it, so that samples can be
 /// exported without the data.
@@ -36,16 +42,23 @@ pub struct Columns {
 /// An alphabet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Symbols {
-    /// The name of each symbol: a character; or `rest`, `hold` and the MIDI numbers of pitches (60 is middle C).
+    /// The name of each symbol: what it spells of a text; or `rest`, `hold` and the MIDI numbers of pitches (60 is
+    /// middle C).
     pub names: Vec<String>,
     /// The kind of content that the symbols spell.
     pub kind: SymbolKind,
+    /// What the symbols of a text spell.
+    #[serde(default)]
+    pub spelling: Spelling,
+    /// The symbol that ends a sequence, and fills it up, if sequences are of different lengths; it is the last one.
+    #[serde(default)]
+    pub end: Option<u16>,
 }
 
 /// The kind of content that symbols spell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SymbolKind {
-    /// A text; each symbol is a character.
+    /// A text; `spelling` says what each symbol is.
     Text,
     /// A melody; each symbol is one step of a sixteenth note.
     Midi,
@@ -142,6 +155,11 @@ fn without_minus(text: String) -> String {
 }
 
 impl Symbols {
+    /// An alphabet of single characters, or of a melody's steps, without an end.
+    pub fn new(names: Vec<String>, kind: SymbolKind) -> Self {
+        Self { names, kind, spelling: Spelling::default(), end: None }
+    }
+
     /// The symbols of each of the sequences `samples`, `[N, steps]` numbers flat.
     pub fn sequences(&self, samples: &[f32], steps: usize) -> Vec<Vec<usize>> {
         samples.chunks_exact(steps.max(1)).map(|sample| sample.iter().map(|&id| self.known(id)).collect()).collect()
@@ -152,17 +170,48 @@ impl Symbols {
         (number.max(0.0) as usize).min(self.names.len().saturating_sub(1))
     }
 
-    /// One sequence as text: its characters; for a melody the names of its symbols with blanks between them.
+    /// One sequence, up to its end, as text; for a melody the names of its symbols with blanks between them.
     pub fn spelled(&self, sequence: &[usize]) -> String {
-        let between = if self.kind == SymbolKind::Text { "" } else { " " };
-        sequence.iter().map(|&id| self.names[id].as_str()).collect::<Vec<_>>().join(between)
+        let whole = sequence.split(|&id| self.end.is_some_and(|end| id == usize::from(end))).next();
+        let names = whole.unwrap_or_default().iter().map(|&id| self.names[id].as_str());
+        match self.kind {
+            SymbolKind::Text => tokens::spelled(self.spelling, names),
+            SymbolKind::Midi => names.collect::<Vec<_>>().join(" "),
+        }
     }
 
-    /// Sequences as a text file. If there are several, each has a line with its number above it.
+    /// The part of a sequence that counts: its symbols up to the first end, with that.
+    pub fn counted<'a>(&self, sequence: &'a [u16]) -> &'a [u16] {
+        let end = sequence.iter().position(|id| Some(*id) == self.end);
+        &sequence[..end.map_or(sequence.len(), |end| end + 1)]
+    }
+
+    /// The number of characters that a sequence spells, with implied spaces; an end counts as one, which it is in the
+    /// file. Of a melody, the number of steps.
+    pub fn characters(&self, sequence: &[u16]) -> usize {
+        let counted = self.counted(sequence);
+        if self.kind == SymbolKind::Midi {
+            return counted.len();
+        }
+        let ids: Vec<usize> = counted.iter().copied().map(usize::from).collect();
+        let ends = counted.last().is_some_and(|id| Some(*id) == self.end);
+        self.spelled(&ids).chars().count() + usize::from(ends)
+    }
+
+    /// The noun of a symbol, for messages.
+    pub fn noun(&self) -> &'static str {
+        match self.kind {
+            SymbolKind::Text => self.spelling.noun(),
+            SymbolKind::Midi => "symbol",
+        }
+    }
+
+    /// Sequences as a text file. If there are several, each has a line with its number above it; where lines are
+    /// sequences, each is a line.
     pub fn to_text(&self, sequences: &[Vec<usize>]) -> String {
         let (count, mut text) = (sequences.len(), String::new());
         for (i, sequence) in sequences.iter().enumerate() {
-            if count > 1 {
+            if count > 1 && self.end.is_none() {
                 text += &format!("--- {} of {count}\n", i + 1);
             }
             text += &self.spelled(sequence);
@@ -171,13 +220,18 @@ impl Symbols {
         text
     }
 
+    /// A file `tokenizer.json` for Hugging Face's `tokenizers`; none unless the symbols are byte pairs.
+    pub fn tokenizer(&self) -> Option<String> {
+        (self.spelling == Spelling::BytePairs).then(|| bpe::file(&self.names, self.end))
+    }
+
     /// One sequence as a MIDI file at 120 beats a minute.
     ///
     /// # Errors
     /// `Usage` if the symbols spell a text; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
     pub fn to_midi(&self, sequence: &[usize]) -> Result<Vec<u8>> {
         if self.kind == SymbolKind::Text {
-            return Err(Error::usage("characters cannot be written as MIDI: use a file that ends in .txt or .csv"));
+            return Err(Error::usage("text cannot be written as MIDI: use a file that ends in .txt or .csv"));
         }
         midi::write(&sequence.iter().map(|&id| self.names[id].as_str()).collect::<Vec<_>>())
     }
@@ -187,24 +241,36 @@ impl Symbols {
     /// # Errors
     /// `Usage` for a symbol that the model does not know; the error names a similar one that it knows.
     pub fn read(&self, text: &str) -> Result<Vec<usize>> {
-        let text = text.replace("\r\n", "\n");
-        let id = |name: &str| {
-            let known = |name: &str| self.names.iter().position(|known| known == name);
-            known(name).ok_or_else(|| {
-                let other = [name.to_lowercase(), name.to_uppercase()].into_iter().find(|other| known(other).is_some());
-                let advice = match (other, self.kind) {
-                    (Some(other), _) => format!("it knows `{other}`"),
-                    (None, SymbolKind::Text) => {
-                        format!("it knows {}", self.spelled(&(0..self.names.len()).collect::<Vec<_>>()).escape_debug())
-                    }
-                    (None, SymbolKind::Midi) => format!("it knows {}", self.names.join(" ")),
-                };
-                Error::usage(format!("the model does not know `{}`: {advice}", name.escape_debug()))
-            })
-        };
-        match self.kind {
-            SymbolKind::Text => text.chars().map(|character| id(character.encode_utf8(&mut [0; 4]))).collect(),
-            SymbolKind::Midi => text.split_whitespace().map(id).collect(),
+        if self.kind == SymbolKind::Midi {
+            let id = |name: &str| self.names.iter().position(|known| known == name).ok_or_else(|| self.unknown(name));
+            return text.split_whitespace().map(id).collect();
         }
+        let (mut writer, mut ids) = (Writer::of(self), vec![]);
+        for (line, ends) in tokens::lines(text) {
+            writer.add(line, ends, None, &mut ids).map_err(|name| self.unknown(&name))?;
+        }
+        Ok(ids.into_iter().map(usize::from).collect())
+    }
+
+    /// The error for a symbol that the model does not know.
+    fn unknown(&self, name: &str) -> Error {
+        // Without accents and capitals.
+        let plain = |name: &str| -> String {
+            let is_mark = |c: &char| ('\u{300}'..='\u{36f}').contains(c);
+            name.nfd().filter(|c| !is_mark(c)).collect::<String>().to_lowercase()
+        };
+        let names = || self.names.iter().map(String::as_str);
+        let similar = names().find(|known| plain(known) == plain(name));
+        let advice = match similar.or_else(|| nearest(name, names()).filter(|_| name.chars().nth(1).is_some())) {
+            Some(other) => format!("it knows `{}`", other.escape_debug()),
+            None => {
+                let some: Vec<&str> = names().take(LISTED).collect();
+                let more = self.names.len() - some.len();
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let between = if self.noun() == "character" { "" } else { " " };
+                format!("it knows {}{more}", some.join(between).escape_debug())
+            }
+        };
+        Error::usage(format!("the model does not know `{}`: {advice}", name.escape_debug()))
     }
 }

@@ -1,42 +1,319 @@
-//! Text files, gzipped or not, as sequences of characters.
+//! Text files, gzipped or not, as sequences of characters, words or byte pairs: windows of the text, or its lines.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::digest::{self, FileDigest};
+use super::folder::Files;
 use super::options::Holds;
-use super::{About, Dataset, Options, SymbolKind, Symbols, digest, holdout, unpack};
-use crate::error::{Error, Result};
+use super::tokens::{self, Alphabet, Counts, END, Spelling, Writer};
+use super::{About, Dataset, LeftOut, Options, Split, SymbolKind, Symbols};
+use super::{check_memory, encoding, holdout, listing, set_name, unpack, windows};
+use crate::error::{Error, Result, counted};
+use crate::settings::Tokens;
 
-/// Largest number of characters in an alphabet.
+/// File name endings of texts.
+pub(super) const ENDINGS: [&str; 4] = ["txt", "text", "md", "markdown"];
+/// Largest number of symbols in an alphabet.
 const MAX_ALPHABET: usize = 1 << 16;
+/// Sizes of an alphabet of words or byte pairs if the options give none.
+const WORDS: usize = 10_000;
+const BYTE_PAIRS: usize = 2_000;
+/// Largest number of symbols in a line that is a sequence, its end included, if the options give no window.
+const MAX_LINE: usize = 4096;
+/// Bytes of the first text by which its way of separating words is judged.
+const JUDGED: usize = 1 << 20;
 
-/// The windows of the text in `path`. Its alphabet is the characters in the text, in order of code point; CR LF becomes
-/// LF.
-///
-/// The last part of the text is held out if the options say so; `None` for a test part that does not exist.
+/// Whether `path` is named like a text.
+pub(super) fn is_text(path: &Path) -> bool {
+    ENDINGS.contains(&unpack::ending(path).as_str())
+}
+
+/// The text in `path`; `None` for a test part that does not exist.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
-    let file = format!("`{}`", path.display());
-    options.check(&file, Holds::Text)?;
-    let bytes = unpack::read(path)?;
-    let source = digest::of_files(&[digest::of(&[&bytes])]);
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        Error::failure(format!("{file} is not UTF-8 text: what follows its first {valid} bytes is no character"))
-    })?;
-    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-    if text.is_empty() {
-        return Err(Error::failure(format!("{file} is empty")));
+    let files = [path.to_owned()];
+    let files = Files { root: path, train: &files, part: &files, left_out: LeftOut::default(), said: String::new() };
+    of_files(files, false, options)
+}
+
+/// A text in memory.
+struct Text<'a> {
+    file: &'a Path,
+    text: String,
+    digest: FileDigest,
+    /// The encoding, unless it is UTF-8.
+    encoding: Option<String>,
+}
+
+/// The texts in files, in their order. Their alphabet is learned from the part to learn from. Windows do not cross from
+/// one text into the next. Without a part to test with (`own_test`), whole files are held out if there are enough of
+/// them, else the last part of the text; of lines that are sequences, whole files or lines drawn by chance.
+pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Result<Option<Dataset>> {
+    let Files { root, train, part, mut left_out, said } = files;
+    let place = format!("`{}`", root.display());
+    options.check(&place, if options.lines { Holds::Lines } else { Holds::Text })?;
+    if options.vocabulary > 0 && options.tokens == Tokens::Characters {
+        let sentence = "`vocabulary` is for words and byte pairs: of characters all are taken";
+        return Err(Error::usage(format!("{sentence}; tokens=words or tokens=bpe")));
     }
-    let alphabet: Vec<char> = text.chars().collect::<BTreeSet<_>>().into_iter().collect();
-    if alphabet.len() > MAX_ALPHABET {
+    let texts = load(root, part, options, &mut left_out)?;
+    let is_second = own_test && options.split == Split::Test;
+    let learned = if is_second { load(root, train, options, &mut LeftOut::default())? } else { vec![] };
+    let learned = if is_second { &learned } else { &texts };
+    let mut about = About { part: said, ..About::default() };
+    let symbols = symbols(&place, learned, options, &mut about)?;
+    about.source = digest::of_files(texts.iter().map(|text| &text.digest));
+    let mut encodings: Vec<String> = texts.iter().filter_map(|text| text.encoding.clone()).collect();
+    encodings.dedup();
+    about.findings.extend(encodings.iter().take(3).map(|name| format!("read as {name}")));
+    if texts.len() > 1 {
+        about.findings.insert(0, counted(texts.len(), "text"));
+    }
+    about.left_out = left_out;
+    let texts = Texts { root, texts, symbols, about, own_test };
+    if options.lines { texts.lines(options) } else { texts.windows(options) }
+}
+
+/// The texts in those of the files that hold some.
+///
+/// # Errors
+/// That of the first file, if none can be used.
+fn load<'a>(root: &Path, files: &'a [PathBuf], options: &Options, left_out: &mut LeftOut) -> Result<Vec<Text<'a>>> {
+    let (mut texts, mut refused) = (vec![], None);
+    for file in files {
+        let read = || {
+            let bytes = unpack::read(file)?;
+            let digest = digest::of(&[&bytes]);
+            let (text, encoding) = encoding::decode(file, bytes, options.encoding.as_deref())?;
+            if text.trim_end_matches(['\n', '\r']).is_empty() {
+                return Err(Error::failure(format!("`{}` is empty", file.display())));
+            }
+            Ok(Text { file, text, digest, encoding })
+        };
+        match read() {
+            Ok(text) => texts.push(text),
+            Err(error @ Error::Usage(_)) => return Err(error),
+            Err(error) => {
+                left_out.add("files that hold no text", listing::below(root, file));
+                refused.get_or_insert(error);
+            }
+        }
+    }
+    match refused {
+        Some(error) if texts.is_empty() => Err(error),
+        _ => Ok(texts),
+    }
+}
+
+/// The alphabet of texts; `about` is told how it came about.
+fn symbols(place: &str, texts: &[Text], options: &Options, about: &mut About) -> Result<Symbols> {
+    // A line feed at the end of the file is no second symbol.
+    let mut all = texts.iter().flat_map(|text| text.text.trim_end_matches(['\n', '\r']).chars());
+    let first = all.next().unwrap_or_default();
+    if all.all(|character| character == first) {
+        let all: usize = texts.iter().map(|text| text.text.trim_end_matches(['\n', '\r']).chars().count()).sum();
+        let often = if all == 1 { "once".into() } else { format!("{all} times") };
         return Err(Error::failure(format!(
-            "{file} has {} different characters, more than the {MAX_ALPHABET} that an alphabet may have",
-            alphabet.len()
+            "{place} holds `{}` {often} and nothing else: one symbol teaches nothing",
+            first.escape_debug()
         )));
     }
-    let id = |character| alphabet.binary_search(&character).map_or(0, |id| id as u16);
-    let piece: Vec<u16> = text.chars().map(id).collect();
-    drop(text);
-    let symbols = Symbols { names: alphabet.iter().map(char::to_string).collect(), kind: SymbolKind::Text };
-    holdout::of_symbols(path, vec![piece], symbols, About { source, ..About::default() }, options)
+    let judged = texts.first().map_or("", |text| &text.text[..text.text.floor_char_boundary(JUDGED)]);
+    let (spelling, most) = match options.tokens {
+        Tokens::Characters => (Spelling::Characters, MAX_ALPHABET),
+        Tokens::Words if tokens::is_cut(judged) => (Spelling::Spaced, WORDS),
+        Tokens::Words => (Spelling::Words, WORDS),
+        Tokens::Bpe => (Spelling::BytePairs, BYTE_PAIRS),
+    };
+    // Two more: the end of a line, and unknown words.
+    let most = if options.vocabulary > 0 { options.vocabulary.min(MAX_ALPHABET - 2) } else { most };
+    if spelling == Spelling::BytePairs && most <= super::bpe::BYTES {
+        return Err(Error::usage(format!(
+            "vocabulary={most}: the 256 bytes are in every alphabet of byte pairs; name a larger one"
+        )));
+    }
+    let mut counts = Counts::new(spelling);
+    for (line, ends) in texts.iter().flat_map(|text| tokens::lines(&text.text)) {
+        if !(options.lines && is_blank(line)) {
+            counts.add(line, ends && !options.lines);
+        }
+    }
+    if counts.composed > 0 {
+        let lines = counted(counts.composed, "line");
+        about.notes.push(format!("characters of several code points were composed (NFC) in {lines}"));
+    }
+    let Alphabet { mut names, unknown } = counts.alphabet(most);
+    if names.len() == 1 {
+        let noun = spelling.noun();
+        return Err(Error::failure(format!(
+            "{place} is one {noun} again and again, or one that is too long to be known: one symbol teaches nothing"
+        )));
+    }
+    if names.len() + usize::from(options.lines) > MAX_ALPHABET {
+        let different = counted(names.len(), spelling.noun());
+        return Err(Error::failure(format!(
+            "{place} has {different}, more than the {MAX_ALPHABET} of an alphabet: tokens=bpe spells them all"
+        )));
+    }
+    if spelling == Spelling::Spaced {
+        about.notes.push("words are what single spaces separate, as signs stand apart from letters".into());
+    }
+    if unknown > 0.0 {
+        let known = names.len() - 1;
+        about
+            .notes
+            .push(format!("{:.2} % of the words are not among the {known} known ones: `<unk>`", 100.0 * unknown));
+    }
+    let end = options.lines.then_some(names.len() as u16);
+    names.extend(end.map(|_| END.to_owned()));
+    Ok(Symbols { names, kind: SymbolKind::Text, spelling, end })
+}
+
+/// Whether a line has nothing to learn.
+fn is_blank(line: &str) -> bool {
+    line.trim().is_empty()
+}
+
+/// Texts of one part, with their alphabet.
+struct Texts<'a> {
+    root: &'a Path,
+    texts: Vec<Text<'a>>,
+    symbols: Symbols,
+    about: About,
+    own_test: bool,
+}
+
+impl Texts<'_> {
+    /// Windows of the texts.
+    fn windows(self, options: &Options) -> Result<Option<Dataset>> {
+        let Self { root, texts, symbols, mut about, own_test } = self;
+        let mut writer = Writer::of(&symbols);
+        let (mut pieces, mut strange) = (vec![], 0);
+        for Text { text, .. } in texts {
+            let mut ids = Vec::with_capacity(text.len());
+            for (line, ends) in tokens::lines(&text) {
+                let before = ids.len();
+                if writer.add(line, ends, writer.unknown(), &mut ids).is_err() {
+                    ids.truncate(before);
+                    strange += 1;
+                }
+            }
+            ids.shrink_to_fit();
+            pieces.push(ids);
+        }
+        drop(writer);
+        about.tell(pieces.iter().map(Vec::len).sum(), strange, &symbols);
+        let test = options.split == Split::Test;
+        let whole = if own_test { vec![] } else { holdout::files(pieces.len(), options) };
+        let fits = |ids: &Vec<u16>| ids.len() >= windows::symbol_window(options);
+        let has = |held| whole.iter().zip(&pieces).any(|(is_held, ids)| *is_held == held && fits(ids));
+        if !own_test && !(has(false) && has(true)) {
+            return holdout::of_symbols(root, pieces, symbols, about, options);
+        }
+        if !own_test {
+            let held = whole.iter().filter(|held| **held).count();
+            about.part = holdout::said(whole.len(), held, "files", options);
+            let mut whole = whole.iter();
+            pieces.retain(|_| whole.next() == Some(&test));
+        }
+        let set = windows::of_symbols(root, &pieces, symbols, options)?;
+        Ok(Some(Dataset { about, ..set }))
+    }
+
+    /// Lines of the texts, each a sequence: its symbols, then ends up to the window.
+    fn lines(self, options: &Options) -> Result<Option<Dataset>> {
+        let Self { root, texts, symbols, mut about, own_test } = self;
+        let end = symbols.end.unwrap_or_default();
+        let mut writer = Writer::of(&symbols);
+        let (mut ids, mut lines, mut blank, mut strange) = (vec![], vec![], 0, 0);
+        for (file, Text { text, .. }) in texts.iter().enumerate() {
+            for (place, (line, _)) in tokens::lines(text).enumerate() {
+                let start = ids.len();
+                if is_blank(line) {
+                    blank += 1;
+                } else if writer.add(line, false, writer.unknown(), &mut ids).is_err() {
+                    ids.truncate(start);
+                    strange += 1;
+                } else {
+                    lines.push(Line { file, place, start, len: ids.len() - start });
+                }
+            }
+        }
+        drop(writer);
+        let place = format!("`{}`", root.display());
+        let Some(longest) = lines.iter().max_by_key(|line| line.len) else {
+            return Err(Error::failure(format!("{place} has no line with text")));
+        };
+        if options.window.is_none() && longest.len >= MAX_LINE {
+            return Err(Error::failure(format!(
+                "line {} of `{}` has {}, more than the {} of a sequence: window= leaves longer lines out",
+                longest.place + 1,
+                texts[longest.file].file.display(),
+                counted(longest.len, symbols.noun()),
+                MAX_LINE - 1,
+            )));
+        }
+        let window = options.window.unwrap_or((longest.len + 1).max(2));
+        let shortest = lines.iter().map(|line| line.len).min().unwrap_or(0) + 1;
+        let long = lines.iter().filter(|line| line.len >= window).count();
+        lines.retain(|line| line.len < window);
+        if lines.is_empty() {
+            return Err(Error::failure(format!(
+                "{place} has no line that fits into a window of {window} with its end: window={shortest} fits one"
+            )));
+        }
+        about.tell(lines.iter().map(|line| line.len).sum(), strange, &symbols);
+        about.left_out.add_some("blank lines", blank);
+        about.left_out.add_some(&format!("lines that do not fit into a window of {window} with their end"), long);
+        if !own_test {
+            let files = holdout::files(texts.len(), options);
+            let has = |held| lines.iter().any(|line| files[line.file] == held);
+            let (whole, drawn) = (has(false) && has(true), holdout::held(lines.len(), false, options));
+            let is_held = |(line, drawn): (&Line, &bool)| if whole { files[line.file] } else { *drawn };
+            let held: Vec<bool> = lines.iter().zip(&drawn).map(is_held).collect();
+            let (of, count, test) =
+                (held.len(), held.iter().filter(|held| **held).count(), options.split == Split::Test);
+            if test && count == 0 {
+                return Ok(None);
+            }
+            about.part = holdout::said(of, count, "lines", options);
+            let mut held = held.iter();
+            lines.retain(|_| held.next() == Some(&test));
+        }
+        check_memory(root, "line", lines.len(), 2 * window, "a smaller window")?;
+        let mut padded = Vec::with_capacity(lines.len() * window);
+        for line in &lines {
+            padded.extend(&ids[line.start..][..line.len]);
+            padded.resize(padded.len().next_multiple_of(window), end);
+        }
+        let cut = Options { window: Some(window), stride: Some(window), ..options.clone() };
+        let set = windows::of_symbols(root, &[padded], symbols, &cut)?;
+        Ok(Some(Dataset { about, name: set_name(root), ..set }))
+    }
+}
+
+/// A line of a text, as a range of symbols.
+struct Line {
+    file: usize,
+    /// Its number in the file, from 0.
+    place: usize,
+    start: usize,
+    len: usize,
+}
+
+impl About {
+    /// Tells how many symbols there are, and how many lines were left out for symbols that are not in the alphabet.
+    fn tell(&mut self, all: usize, strange: usize, symbols: &Symbols) {
+        let different = symbols.names.len() - usize::from(symbols.end.is_some());
+        self.findings.insert(0, format!("{}, {different} different", counted(all, symbols.noun())));
+        self.left_out.add_some("lines with characters that the part to learn from has not", strange);
+    }
+}
+
+impl LeftOut {
+    /// Counts `count` items, if there are any.
+    fn add_some(&mut self, reason: &str, count: usize) {
+        if count > 0 {
+            self.add_many(reason, count);
+        }
+    }
 }

@@ -66,10 +66,11 @@ pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, opt
     let total: usize = pieces.iter().map(|piece| count(piece.len(), window, stride)).sum();
     if total == 0 {
         let longest = pieces.iter().map(Vec::len).max().unwrap_or(0);
+        let advice = if longest < 2 { "a sequence has 2 or more".into() } else { format!("window={longest} fits") };
         return Err(Error::failure(format!(
-            "`{}` has {} in a row, fewer than the {window} of a window",
+            "`{}` has {} in a row, fewer than the {window} of a window: {advice}",
             path.display(),
-            counted(longest, "symbol")
+            counted(longest, symbols.noun())
         )));
     }
     if let [text] = pieces {

@@ -59,6 +59,10 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         columns: s.columns.clone(),
         group: s.group.clone(),
         scale: s.scale,
+        tokens: s.tokens,
+        vocabulary: s.vocabulary,
+        lines: s.lines,
+        encoding: s.encoding.clone(),
     }
 }
 
@@ -108,6 +112,9 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         let ranged = |columns: &Columns| [&columns.zero, &columns.one].iter().all(|range| range.len() == features);
         if names.len() != features || matches!(series, Series::Columns(columns) if !ranged(columns)) {
             return Err(wrong("series", &format!("it is not of {features} features")));
+        }
+        if matches!(series, Series::Symbols(symbols) if symbols.end.is_some_and(|end| usize::from(end) >= features)) {
+            return Err(wrong("series", "its end is none of its symbols"));
         }
         if names.iter().any(|name| name.len() > MAX_NAME) {
             return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));

@@ -332,6 +332,15 @@ words! {
         /// Fair coins.
         Bernoulli = "bernoulli",
     }
+    /// What the symbols of a text are.
+    Tokens {
+        /// Characters.
+        Characters = "characters",
+        /// The most frequent words, and single signs.
+        Words = "words",
+        /// Bytes, and pairs of symbols that often follow each other.
+        Bpe = "bpe",
+    }
     /// The kind of examples of a data set.
     Layout {
         /// Images.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
-    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Value,
+    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -103,6 +103,14 @@ settings! {
         /// Scaling of the columns of files; auto: points to mean 0 and standard deviation 1, sequences to the range 0
         /// to 1
         scale: Option<Scale> = "auto", Rule::OneOf(Scale::OPTIONS), before "none";
+        /// Symbols of a text: characters; the most frequent words; bpe, pairs of bytes, which spell everything
+        tokens: Tokens = "characters", Rule::OneOf(Tokens::WORDS);
+        /// Number of words or byte pairs in the alphabet of a text; 0: 10000 words, 2000 byte pairs
+        vocabulary: usize = "0", Rule::Whole(0, 65000);
+        /// Whether each line of a text is a sequence of its own, which ends where the line ends
+        lines: bool = "false", Rule::Switch;
+        /// Encoding of texts and tables, such as utf-8, utf-16 or windows-1252; auto: by its mark, else guessed
+        encoding: Option<String> = "auto", Rule::Auto(&Rule::Text);
     }
     "The run" {
         /// Number of training steps, including pretraining
@@ -143,7 +151,8 @@ settings! {
         channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
     }
     "Sequences" {
-        /// Steps of a sequence; auto: 24 rows of a table, 64 symbols of text or MIDI, else the length in the data
+        /// Steps of a sequence; auto: 24 rows of a table, 64 symbols of text or MIDI, the longest of `lines`, else the
+        /// length in the data
         window: Option<usize> = "auto", Rule::Auto(&Rule::Whole(2, 4096));
         /// Steps from the start of one sequence to the start of the next; auto: 1 row of a table, or half a window of
         /// symbols

@@ -17,6 +17,7 @@ mod memory;
 mod requests;
 mod sample;
 mod terminal;
+mod text;
 #[cfg(unix)]
 mod threads;
 mod train;

@@ -34,7 +34,7 @@ fn files_that_cannot_be_used_are_explained() {
         ("plain.gz", &["`plain.gz` is not gzipped"]),
         ("labels", &["39 labels", "40 images"]),
         ("photos", &["`photos` holds no image that can be read"]),
-        ("nothing", &["`nothing` holds no images, IDX files or MIDI files: name the file in it: `nothing/readme.txt`"]),
+        ("nothing", &["`nothing` holds no images,", "or texts: name the file in it: `nothing/readme.txt`"]),
         ("letters.csv", &["letters.csv:3: `four` is not a finite number"]),
         ("ragged.csv", &["ragged.csv:3: 1 value where the first row has 2"]),
         ("header.csv", &["`header.csv` has a header and no rows below it"]),

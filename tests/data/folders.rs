@@ -111,7 +111,7 @@ fn folders_without_images_are_explained() {
     let empty = TempDir::new().unwrap();
     assert_failure(
         open_at(empty.path(), &Options::default()),
-        &["no images, IDX files or MIDI files: it has no files"],
+        &["no images, MIDI files, IDX files or texts: it has no files"],
     );
     let broken = folder_of(&[("a.png", b"text"), ("b.jpg", b"")]);
     assert_failure(

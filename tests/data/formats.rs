@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, RgbImage};
-use saddle::data::{Options, open};
+use saddle::data::{Options, Wanted, open};
 use saddle::settings::Range;
 
 use crate::{assert_failure, assert_usage, bytes, folder_of, gzip, open_at};
@@ -116,7 +116,7 @@ fn files_of_other_kinds_are_answered_with_what_is_read() {
         open_at(&folder.path().join(name), &Options::default())
     };
     for name in ["a.pt", "a.xyz", "a", "a.html.gz"] {
-        let content = if name.ends_with("gz") { gzip(b"text") } else { b"text".into() };
+        let content = if name.ends_with("gz") { gzip(b"text") } else { b"te\x01t".into() };
         assert_failure(read(name, &content), &[name, "of no kind that is read", ".csv", ".npz", "IDX"]);
     }
     for name in ["a.zip", "a.ZIP", "a.tar", "a.tar.gz", "a.7z"] {
@@ -132,7 +132,8 @@ fn files_of_other_kinds_are_answered_with_what_is_read() {
     assert_usage(open("digits", &Options { range: Some(Range::Unit), ..Options::default() }), &["leave out range"]);
     let folder = folder_of(&[("a.txt", b"some text")]);
     fs::write(folder.path().join("b.txt"), "more").unwrap();
-    assert_failure(open_at(folder.path(), &Options::default()), &["2 .txt files: name one of them"]);
+    let single = Options { wanted: Wanted::Single, ..Options::default() };
+    assert_failure(open_at(folder.path(), &single), &["2 .txt files: name one of them"]);
 }
 
 #[test]

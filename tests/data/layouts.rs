@@ -146,7 +146,7 @@ fn odd_folders_are_read_as_people_mean_them() {
             &[".heic files (1: g.heic)", ".txt files (2: h.txt, i.txt)"],
         ),
         ("cover.png, a.mid, b.mid", ["1", "none"], &[".mid files (2: a.mid, b.mid)"]),
-        ("notes.txt", ["!", ""], &["no images, IDX files or MIDI files", "name the file in it"]),
+        ("notes.txt", ["!", ""], &["holds `x` once", "one symbol teaches nothing"]),
         ("a.csv, b.csv", ["!", ""], &["2 .csv files", "name one of them"]),
         ("a/", ["!", ""], &["it has no files"]),
         ("a.png, pipe b.png", ["1", "none"], &["images that cannot be read (1: b.png: it is a pipe"]),

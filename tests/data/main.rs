@@ -12,6 +12,7 @@ mod odd_arrays;
 mod odd_tables;
 mod symbols;
 mod tables;
+mod texts;
 
 use std::fs;
 use std::io::Write;

@@ -77,7 +77,7 @@ pub fn letters() -> Dataset {
         name: "letters".into(),
         shape: vec![6, 3],
         items: Items::Symbols { ids: ids.into(), apart: 3 },
-        series: Some(Series::Symbols(Symbols { names, kind: SymbolKind::Text })),
+        series: Some(Series::Symbols(Symbols::new(names, SymbolKind::Text))),
         ..steps()
     }
 }

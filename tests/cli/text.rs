@@ -1,0 +1,84 @@
+//! Runs on words, byte pairs and lines, from the data to a sample.
+
+use super::{Place, metrics, refused};
+
+const SMALL: &str = "--set units=12 --batch 16 --steps 30 --set samples=4 --set lr_g=0.02 --adapter cpu";
+
+fn trained(name: &str, text: &str, settings: &str) -> Place {
+    let place = Place::new();
+    place.write(name, text.as_bytes());
+    let said = place.saddle(&format!("train lstm --data {name} --out a {SMALL} {settings}"));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    place
+}
+
+fn text(place: &Place, line: &str) -> String {
+    let said = place.saddle(&format!("{line} --adapter cpu"));
+    assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+    said.out
+}
+
+#[test]
+fn lines_of_words_are_learned_and_written() {
+    let captions = "a dog runs\na red dog runs away\n\na cat sleeps\na red cat sleeps here\n".repeat(20);
+    let place = trained("captions.txt", &captions, "--set lines=true --set tokens=words");
+    let settings = String::from_utf8(place.read("a/run.toml")).unwrap();
+    assert!(settings.contains("tokens = \"words\"") && settings.contains("lines = true"), "{settings}");
+    let shown = String::from_utf8(place.read("a/samples/step-000030.txt")).unwrap();
+    assert_eq!(shown.lines().count(), 4, "a line a sample: {shown}");
+    assert!(!shown.contains("end") && !shown.contains("---"), "{shown}");
+    let written = text(&place, "sample a --count 9 --out x.txt");
+    assert_eq!(written, "9 samples of step 30 in x.txt\n");
+    let written = String::from_utf8(place.read("x.txt")).unwrap();
+    let known = ["a", "dog", "runs", "red", "away", "cat", "sleeps", "here"];
+    assert!(
+        written.lines().all(|line| line.split(' ').all(|word| word.is_empty() || known.contains(&word))),
+        "{written}"
+    );
+    assert!(text(&place, "sample a --prompt red --seed 2").starts_with("red"));
+    refused(&place, "sample a --prompt read --adapter cpu", 2, &["does not know `read`: it knows `red`"]);
+    // A line of words counts its end, and the characters of all.
+    let line = metrics(&place.read("a/metrics.jsonl"));
+    let nats = |name: &str| line.last().unwrap()[name].as_f64().unwrap();
+    assert!(nats("nats_per_step") > 0.0 && nats("held_out_nats_per_step") > 0.0);
+    let report = text(&place, "eval a");
+    assert!(report.contains("bits per character") && report.contains("6-gram"), "{report}");
+    let said = place.saddle("train --out a --resume --steps 32 --adapter cpu");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    refused(&place, "train --out a --resume --steps 40 --set tokens=bpe", 2, &["`tokens` is words in this run"]);
+}
+
+#[test]
+fn byte_pairs_spell_any_prompt() {
+    let place = trained(
+        "book.txt",
+        &"She sells sea shells. ".repeat(60),
+        "--set tokens=bpe --set vocabulary=300 --set window=8",
+    );
+    let file: serde_json::Value = serde_json::from_slice(&place.read("a/tokenizer.json")).unwrap();
+    assert_eq!(file["model"]["type"], "BPE");
+    let written = text(&place, "sample a --prompt Łódź! --length 20");
+    assert!(written.starts_with("Łódź!"), "{written}");
+    assert_eq!(written, text(&place, "sample a --prompt Łódź! --length 20"));
+    let report = text(&place, "eval a");
+    assert!(report.contains("bits per character"), "{report}");
+}
+
+#[test]
+fn what_text_cannot_be_is_said() {
+    let place = Place::new();
+    place.write("a.txt", "ab".repeat(100).as_bytes());
+    place.write("b.bin", b"\x7fELF\x02\x01\x01\0");
+    place.write("long.txt", [b"a\n".to_vec(), b"ab".repeat(500_000)].concat().as_slice());
+    for (line, status, words) in [
+        ("lstm --data a.txt --set encoding=utf9", 2, &["unknown encoding `utf9`"][..]),
+        ("lstm --data a.txt --set tokens=word", 2, &["tokens", "words"]),
+        ("lstm --data a.txt --set vocabulary=7", 2, &["`vocabulary` is for words and byte pairs"]),
+        ("lstm --data sines --set lines=true", 2, &["lines, which is for text"]),
+        ("dcgan --data digits --set encoding=utf-8", 2, &["encoding, which is for text and tables"]),
+        ("lstm --data b.bin", 1, &["of no kind that is read"]),
+        ("lstm --data long.txt --set lines=true", 1, &["line 2 of `long.txt` has 1000000 characters"]),
+    ] {
+        refused(&place, &format!("train {line}"), status, words);
+    }
+}
