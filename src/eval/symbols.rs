@@ -1,49 +1,314 @@
-//! Measures of a model of text or melodies on held-out symbols, beside tables of counts.
+//! Measures of text and melodies: of a model's samples beside real sequences, and of its predictions beside tables of
+//! counts.
 
-use super::{Better, Row};
-use crate::{data::Dataset, error::Result, metrics::NGram};
+use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
+use super::{
+    Better, Report, Row, Table,
+    symbol_scores::{self, Against, Score, published},
+};
+use crate::{
+    data::{Dataset, Series, SymbolKind, Symbols},
+    error::{Error, Result},
+    metrics::NGram,
+};
+
+/// Number of samples that are measured, as published.
+pub const SAMPLES: usize = 10_000;
 /// Maximum number of symbols that are measured, and that are counted.
 const MEASURED: usize = 1 << 20;
 const COUNTED: usize = 1 << 22;
 /// Symbols before the predicted one in the tables of counts that are reported.
 const ORDERS: [usize; 3] = [1, 3, 5];
+/// Symbols before the predicted one in the tables of counts by which samples and real sequences score each other.
+const ORDER: usize = 4;
+/// Temperatures at which a model that was trained by likelihood shows what quality costs in diversity (Caccia et al.
+/// 2020).
+pub const TEMPERATURES: [f64; 7] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3];
+/// The scores that are shown over temperature: of quality and of diversity in turn.
+const CURVE: [&str; 4] = ["forward NLL", "reverse NLL", "BLEU-4", "self-BLEU-4"];
 
-/// The text that windows were cut from, as far as windows cover it: every window that begins where another ends. None
-/// if none does, as with a stride that does not divide the window.
-pub fn text(set: &Dataset, stride: usize) -> Option<Vec<u16>> {
-    let window = set.shape[0];
-    let apart = window.checked_div(stride).filter(|apart| apart * stride == window)?;
-    (0..set.len()).step_by(apart).map(|i| set.symbols(i)).collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+/// What sequences of symbols are.
+#[derive(Clone, Copy, Debug)]
+pub struct Language<'a> {
+    /// The alphabet.
+    pub symbols: &'a Symbols,
+    /// The symbol that ends a sequence, such as a line; `None`: sequences are windows of a running text or melody.
+    pub end: Option<u16>,
+}
+
+/// Sequences of symbols.
+pub struct Corpus<'a> {
+    language: Language<'a>,
+    /// The symbols of each; up to the end, and with it, where there is one.
+    pub sequences: Vec<Vec<u16>>,
+    counts: OnceLock<NGram>,
+}
+
+impl<'a> Corpus<'a> {
+    /// These sequences, each cut after its end.
+    pub fn new(language: Language<'a>, mut sequences: Vec<Vec<u16>>) -> Self {
+        for sequence in &mut sequences {
+            let end = sequence.iter().position(|&symbol| Some(symbol) == language.end);
+            sequence.truncate(end.map_or(usize::MAX, |end| end + 1));
+        }
+        Self { language, sequences, counts: OnceLock::new() }
+    }
+
+    /// The sequences as slices.
+    pub fn slices(&self) -> impl Iterator<Item = &[u16]> {
+        self.sequences.iter().map(Vec::as_slice)
+    }
+
+    /// Whether each sequence is a whole, such as a line.
+    pub fn is_of_lines(&self) -> bool {
+        self.language.end.is_some()
+    }
+
+    /// What each sequence spells, without its end.
+    pub fn spelled(&self) -> Vec<String> {
+        let spell = |sequence: &Vec<u16>| {
+            let ids = sequence.iter().filter(|&&id| Some(id) != self.language.end).map(|&id| usize::from(id));
+            self.language.symbols.spelled(&ids.collect::<Vec<_>>())
+        };
+        self.sequences.iter().map(spell).collect()
+    }
+
+    /// The words and signs of each sequence.
+    pub fn words(&self) -> Vec<Vec<String>> {
+        self.spelled().iter().map(|text| words(text)).collect()
+    }
+
+    /// Its 5-grams (Witten and Bell 1991), counted once.
+    pub fn counts(&self) -> &NGram {
+        self.counts.get_or_init(|| NGram::new(ORDER, self.language.symbols.names.len(), self.slices()))
+    }
+}
+
+/// The words of a text: what white space parts, and each sign at the ends of such a part for itself.
+pub fn words(text: &str) -> Vec<String> {
+    let part = |part: &str| {
+        let word = part.trim_matches(|c: char| !c.is_alphanumeric());
+        let (before, after) = part.split_once(word).filter(|_| !word.is_empty()).unwrap_or((part, ""));
+        let signs = |signs: &str| signs.chars().map(String::from).collect::<Vec<_>>();
+        let word = (!word.is_empty()).then(|| word.to_string());
+        signs(before).into_iter().chain(word).chain(signs(after)).collect::<Vec<_>>()
+    };
+    text.split_whitespace().flat_map(part).collect()
+}
+
+/// Real sequences, beside which samples are measured.
+pub struct Real<'a> {
+    set: &'a str,
+    language: Language<'a>,
+    /// The training part: its lines, or its text in as few pieces as possible.
+    train: Corpus<'a>,
+    /// As many sequences of the training part as there are samples.
+    some: Corpus<'a>,
+    held_out: Corpus<'a>,
+    /// The held-out part in as few pieces as possible.
+    held_text: Corpus<'a>,
+}
+
+impl<'a> Real<'a> {
+    /// The real sequences of a set, whose windows begin `stride` symbols apart, for at most `most` samples. `end` is the
+    /// symbol that ends a line, if sequences are lines. Without a test part, one half of the training part is measured
+    /// beside the other.
+    ///
+    /// # Errors
+    /// A set that is not of symbols.
+    pub fn of(
+        train: &'a Dataset,
+        test: Option<&Dataset>,
+        end: Option<u16>,
+        stride: usize,
+        most: usize,
+    ) -> Result<Self> {
+        let Some(Series::Symbols(symbols)) = &train.series else {
+            return Err(Error::failure(format!("`{}` holds no symbols", train.name)));
+        };
+        let language = Language { symbols, end };
+        let corpus = |sequences| Corpus::new(language, sequences);
+        let window = train.shape[0];
+        // Windows that do not overlap; lines never do.
+        let apart = if end.is_some() { 1 } else { window.div_ceil(stride) };
+        let whole =
+            |set: &Dataset| -> Vec<Vec<u16>> { (0..set.len()).step_by(apart).filter_map(|i| set.symbols(i)).collect() };
+        let mut learned = whole(train);
+        let held_out = match test {
+            Some(test) => whole(test),
+            None => learned.split_off(learned.len().div_ceil(2)),
+        };
+        let is_text = end.is_none() && window.is_multiple_of(stride);
+        let text = |windows: &[Vec<u16>]| if is_text { vec![windows.concat()] } else { windows.to_vec() };
+        let [counted, measured] = [COUNTED, MEASURED].map(|symbols| symbols.div_ceil(window));
+        let all = learned.len() <= counted;
+        Ok(Self {
+            set: &train.name,
+            language,
+            some: corpus(spread(learned.clone(), most.min(SAMPLES))),
+            train: corpus(if all { text(&learned) } else { spread(learned, counted) }),
+            held_text: corpus(text(&held_out[..held_out.len().min(measured)])),
+            held_out: corpus(spread(held_out, measured)),
+        })
+    }
+
+    /// The held-out text, if sequences are windows that cover it.
+    pub fn text(&self) -> Option<&[u16]> {
+        let is_one = self.language.end.is_none() && self.held_text.sequences.len() == 1;
+        is_one.then(|| self.held_text.sequences[0].as_slice())
+    }
+
+    /// The nats of each held-out symbol by n-grams of the training part: what a model must beat.
+    pub fn floors(&self) -> Vec<Row> {
+        let row = |order| {
+            let counts = NGram::new(order, self.language.symbols.names.len(), self.train.slices());
+            let nats = counts.nats(self.held_text.slices());
+            Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither)
+                .note("counts of the training part (Witten and Bell 1991): what a model must beat")
+        };
+        ORDERS.into_par_iter().map(row).collect()
+    }
+
+    /// The number of samples that can be compared with as many real sequences.
+    pub fn count(&self) -> usize {
+        self.some.sequences.len()
+    }
+
+    fn scores(&self) -> Vec<&'static Score> {
+        let kinds = [
+            (true, symbol_scores::EVERY),
+            (self.language.end.is_some(), symbol_scores::LINES),
+            (self.language.symbols.kind == SymbolKind::Text, symbol_scores::TEXT),
+        ];
+        kinds.into_iter().filter(|(fits, _)| *fits).flat_map(|(_, scores)| scores).collect()
+    }
+
+    /// The real part that a score compares with, and the other part, which stands in for samples.
+    fn parts(&self, score: &Score) -> [&Corpus<'a>; 2] {
+        match score.against {
+            Against::Training => [&self.train, &self.held_out],
+            Against::HeldOut => [&self.held_out, &self.some],
+        }
+    }
+
+    /// All scores of samples, beside those of real sequences and of the `baseline`'s samples. What cannot be computed,
+    /// such as the share of known words without a word, is left out.
+    pub fn rows(&self, samples: &Corpus, baseline: Option<&Corpus>) -> Vec<Row> {
+        let rows = |score: &&Score| {
+            let [against, other] = self.parts(score);
+            let values = (score.of)(samples, against);
+            let (real, baseline) = ((score.of)(other, against), baseline.map(|samples| (score.of)(samples, against)));
+            let row = |(n, value): (usize, f64)| Row {
+                floor: score.floor,
+                real: Some(real[n]).filter(|real| real.is_finite()),
+                baseline: baseline.as_ref().map(|values| values[n]).filter(|value| value.is_finite()),
+                published: published(self.set, score.names[n]).map(String::from),
+                note: score.note.filter(|_| n == 0).map(String::from),
+                ..Row::new(score.names[n], value, score.better)
+            };
+            values.into_iter().enumerate().map(row).filter(|row| row.value.is_finite()).collect::<Vec<_>>()
+        };
+        self.scores().par_iter().map(rows).collect::<Vec<_>>().concat()
+    }
+
+    /// The scores of [`CURVE`] that fit, by name.
+    fn curve(&self, samples: &Corpus) -> Vec<(String, f64)> {
+        let curved = |score: &&Score| {
+            let named = score.names.iter().enumerate().filter(|(_, name)| CURVE.contains(name));
+            let mut values = vec![];
+            let mut all = None;
+            for (n, name) in named {
+                let all = all.get_or_insert_with(|| (score.of)(samples, self.parts(score)[0]));
+                values.push((format!("{name}{}", score.better.arrow()), all[n]));
+            }
+            values
+        };
+        self.scores().par_iter().map(curved).collect::<Vec<_>>().concat()
+    }
+
+    /// The report on samples. `by_likelihood` draws as many sequences at a temperature from a model that was trained by
+    /// likelihood alone: the measured model itself, or, if it `is_baseline`, an `lstm` beside it.
+    ///
+    /// # Errors
+    /// Those of `by_likelihood`.
+    pub fn report(&self, samples: Vec<Vec<u16>>, by_likelihood: &mut Draw, is_baseline: bool) -> Result<Report> {
+        let corpus = |sequences| Corpus::new(self.language, sequences);
+        let samples = corpus(samples);
+        let drawn = TEMPERATURES.iter().map(|&temperature| Ok((temperature, corpus(by_likelihood(temperature)?))));
+        let drawn = drawn.collect::<Result<Vec<_>>>()?;
+        let at_one = drawn.iter().find(|(temperature, _)| *temperature == 1.0).map(|(_, corpus)| corpus);
+        let rows = self.rows(&samples, at_one.filter(|_| is_baseline));
+        let points = drawn.iter().map(|(temperature, corpus)| (format!("temperature {temperature}"), corpus));
+        let measured = is_baseline.then(|| ("this model".to_string(), &samples));
+        let lines: Vec<_> =
+            measured.into_iter().chain(points).map(|(name, corpus)| (name, self.curve(corpus))).collect();
+        let table = Table {
+            title: format!(
+                "{} over temperature",
+                if is_baseline { "The `lstm` trained by likelihood" } else { "This model" }
+            ),
+            columns: lines[0].1.iter().map(|(name, _)| name.clone()).collect(),
+            rows: lines
+                .into_iter()
+                .map(|(name, values)| (name, values.into_iter().map(|(_, v)| v).collect()))
+                .collect(),
+        };
+        let (what, window) = match self.language.end {
+            Some(_) => ("lines", String::new()),
+            None => ("windows", format!(" of {} steps", self.some.sequences.first().map_or(0, Vec::len))),
+        };
+        let mut notes = vec![
+            format!(
+                "{} samples beside {} held-out {what}{window} of `{}`; real: as many of the training part in the place of \
+                 samples, or the held-out ones where the training part is what they are compared with",
+                samples.sequences.len(),
+                self.held_out.sequences.len(),
+                self.set,
+            ),
+            "no score of quality without one of diversity: a lower temperature buys the one with the other".into(),
+        ];
+        if is_baseline {
+            notes.push(
+                "lstm: the same units and layers, trained by likelihood alone; what a game between networks must beat, in \
+                 both at once and at some temperature (Caccia et al. 2020)"
+                    .into(),
+            );
+        }
+        Ok(Report { title: format!("Samples of `{}`", self.set), rows, notes, tables: vec![table] })
+    }
+}
+
+/// Draws sequences at a temperature.
+pub type Draw<'a> = dyn FnMut(f64) -> Result<Vec<Vec<u16>>> + 'a;
+
+/// At most `most` of the sequences, evenly over all.
+fn spread(sequences: Vec<Vec<u16>>, most: usize) -> Vec<Vec<u16>> {
+    let (count, most) = (sequences.len(), most.max(1));
+    if count <= most {
+        return sequences;
+    }
+    let mut wanted = (0..most).map(|n| n * count / most).peekable();
+    let is_wanted = |(i, _): &(usize, Vec<u16>)| wanted.next_if_eq(i).is_some();
+    sequences.into_iter().enumerate().filter(is_wanted).map(|(_, sequence)| sequence).collect()
 }
 
 /// The mean negative log-likelihood of the symbols of a text, in nats.
 pub type Nats<'a> = dyn FnMut(&[u16]) -> Result<f64> + 'a;
 
 /// Rows on held-out symbols: the nats of each symbol with the model's state carried along the text, if `carried`
-/// measures that, bits per character of text, and the nats by n-grams of the training part.
+/// measures that, and bits per character of text.
 ///
 /// # Errors
 /// Those of `carried`.
-pub fn rows(train: &Dataset, text: &[u16], is_text: bool, carried: Option<&mut Nats>) -> Result<Vec<Row>> {
-    let mut rows = vec![];
-    let text = &text[..text.len().min(MEASURED)];
-    if let Some(carried) = carried {
-        let nats = carried(text)?;
-        rows.push(Row::new("NLL per step, state carried", nats, Better::Lower));
-        if is_text {
-            rows.push(Row::new("bits per character", nats / std::f64::consts::LN_2, Better::Lower));
-        }
+pub fn carried(set: &str, text: &[u16], is_text: bool, carried: &mut Nats) -> Result<Vec<Row>> {
+    let nats = carried(text)?;
+    let mut rows = vec![Row::new("NLL per step, state carried", nats, Better::Lower)];
+    if is_text {
+        rows.push(Row::new("bits per character", nats / std::f64::consts::LN_2, Better::Lower));
     }
-    let some = train.len().min(COUNTED.div_ceil(train.shape[0]));
-    let windows: Vec<Vec<u16>> = (0..some).filter_map(|i| train.symbols(i * train.len() / some)).collect();
-    for order in ORDERS {
-        let counts = NGram::new(order, train.shape[1], windows.iter().map(Vec::as_slice));
-        let nats = counts.nats([text]);
-        rows.push(
-            Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither)
-                .note("counts of the training part (Witten and Bell 1991): what a model must beat"),
-        );
-    }
-    Ok(rows)
+    let rows = rows.into_iter().map(|row| Row { published: published(set, &row.measure).map(String::from), ..row });
+    Ok(rows.collect())
 }
