@@ -1,5 +1,5 @@
-//! Measures of sequences of symbols against nltk's, scikit-learn's and counts by Python (`tests/fixtures/grams.py` writes
-//! the JSON file beside it), and against what is published of real captions.
+//! Measures of sequences of symbols against nltk's, scikit-learn's and counts by Python (`tests/fixtures/grams.py`
+//! writes the JSON file beside it), and against what is published of real captions.
 
 use std::{path::Path, time::Instant};
 
@@ -72,12 +72,8 @@ fn counts_are_those_of_python() {
 #[ignore = "measures 10,000 captions against 10,000"]
 fn real_captions_score_as_published() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/text");
-    let Ok([real, test]) = ["image_coco.txt", "test_coco.txt"]
-        .map(|name| std::fs::read_to_string(folder.join(name)))
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()
-        .map(|texts| <[String; 2]>::try_from(texts).unwrap())
-    else {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let (Some(real), Some(test)) = (read("image_coco.txt"), read("test_coco.txt")) else {
         return println!("skipped: there are no captions in {}", folder.display());
     };
     let [real, test] = [&real, &test].map(|text| text.lines().map(words).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
-//! SeqGAN's oracle (Yu et al. 2017, section 4): a recurrent network with random weights draws the sequences to learn from,
-//! and says how likely learned ones are. It is checked against numpy (`tests/fixtures/oracle.py` writes the JSON file
-//! beside it).
+//! SeqGAN's oracle (Yu et al. 2017, section 4): a recurrent network with random weights draws the sequences to learn
+//! from, and says how likely learned ones are. It is checked against numpy (`tests/fixtures/oracle.py` writes the JSON
+//! file beside it).
 
 use std::{fs, time::Instant};
 
@@ -265,8 +265,8 @@ fn the_published_oracle_has_the_published_entropy() {
     assert!((entropy - 5.75).abs() < 0.03);
 }
 
-/// 120 epochs, or SADDLE_EPOCHS, of `lstm` on 10,000 sequences of 5,000 symbols: every tenth of it the oracle's NLL, its
-/// dual, and both over temperature in the end. The sequences lie in the folder for temporary files.
+/// 120 epochs, or SADDLE_EPOCHS, of `lstm` on 10,000 sequences of 5,000 symbols: after every tenth of them the oracle's
+/// NLL and its dual, in the end the former over temperature. The sequences lie in the folder for temporary files.
 ///
 /// `cargo test --release --test oracle -- --ignored --nocapture five_thousand`
 #[test]

@@ -1,4 +1,5 @@
-//! The scores of symbols: of captions that a small grammar makes, and of what is worse than those in one way or another.
+//! The scores of symbols: of captions that a small grammar makes, and of what is worse than those in one way or
+//! another.
 
 use saddle::{
     data::{About, Dataset, Items, Series, Symbols},

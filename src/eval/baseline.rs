@@ -1,5 +1,5 @@
-//! The baseline of models of text: an `lstm` that learns by likelihood alone. At a lower temperature it beats GANs of text
-//! in quality and diversity at once (Caccia et al. 2020), so it stands beside each.
+//! The baseline of models of text: an `lstm` that learns by likelihood alone. At a lower temperature it beats GANs of
+//! text in quality and diversity at once (Caccia et al. 2020), so it stands beside each.
 
 use super::{Setup, cached_name};
 use crate::{
@@ -21,8 +21,8 @@ const PIECE: u64 = 200;
 /// Sequences that are drawn together.
 const ROWS: &str = "250";
 
-/// An `lstm` with the layers of the settings `like`, which learned the training part by likelihood: from the cache if it
-/// was trained before. It can only go on with sequences ([`Session::write`]).
+/// An `lstm` with the layers of the settings `like`, which learned the training part by likelihood: from the cache if
+/// it was trained before. It can only go on with sequences ([`Session::write`]).
 ///
 /// # Errors
 /// A set that is not of sequences, a training that diverges, a device that fails.

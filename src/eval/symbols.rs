@@ -113,9 +113,9 @@ pub struct Real<'a> {
 }
 
 impl<'a> Real<'a> {
-    /// The real sequences of a set, whose windows begin `stride` symbols apart, for at most `most` samples. `end` is the
-    /// symbol that ends a line, if sequences are lines. Without a test part, one half of the training part is measured
-    /// beside the other.
+    /// The real sequences of a set, whose windows begin `stride` symbols apart, for at most `most` samples. `end` is
+    /// the symbol that ends a line, if sequences are lines. Without a test part, one half of the training part is
+    /// measured beside the other.
     ///
     /// # Errors
     /// A set that is not of symbols.
@@ -214,70 +214,58 @@ impl<'a> Real<'a> {
         self.scores().par_iter().map(rows).collect::<Vec<_>>().concat()
     }
 
-    /// The scores of [`CURVE`] that fit, by name.
-    fn curve(&self, samples: &Corpus) -> Vec<(String, f64)> {
-        let curved = |score: &&Score| {
-            let named = score.names.iter().enumerate().filter(|(_, name)| CURVE.contains(name));
-            let mut values = vec![];
-            let mut all = None;
-            for (n, name) in named {
-                let all = all.get_or_insert_with(|| (score.of)(samples, self.parts(score)[0]));
-                values.push((format!("{name}{}", score.better.arrow()), all[n]));
-            }
-            values
-        };
-        self.scores().par_iter().map(curved).collect::<Vec<_>>().concat()
-    }
-
     /// The report on samples. `by_likelihood` draws as many sequences at a temperature from a model that was trained by
     /// likelihood alone: the measured model itself, or, if it `is_baseline`, an `lstm` beside it.
     ///
     /// # Errors
     /// Those of `by_likelihood`.
     pub fn report(&self, samples: Vec<Vec<u16>>, by_likelihood: &mut Draw, is_baseline: bool) -> Result<Report> {
-        let corpus = |sequences| Corpus::new(self.language, sequences);
-        let samples = corpus(samples);
-        let drawn = TEMPERATURES.iter().map(|&temperature| Ok((temperature, corpus(by_likelihood(temperature)?))));
-        let drawn = drawn.collect::<Result<Vec<_>>>()?;
-        let at_one = drawn.iter().find(|(temperature, _)| *temperature == 1.0).map(|(_, corpus)| corpus);
-        let rows = self.rows(&samples, at_one.filter(|_| is_baseline));
-        let points = drawn.iter().map(|(temperature, corpus)| (format!("temperature {temperature}"), corpus));
-        let measured = is_baseline.then(|| ("this model".to_string(), &samples));
-        let lines: Vec<_> =
-            measured.into_iter().chain(points).map(|(name, corpus)| (name, self.curve(corpus))).collect();
-        let table = Table {
-            title: format!(
-                "{} over temperature",
-                if is_baseline { "The `lstm` trained by likelihood" } else { "This model" }
-            ),
-            columns: lines[0].1.iter().map(|(name, _)| name.clone()).collect(),
-            rows: lines
-                .into_iter()
-                .map(|(name, values)| (name, values.into_iter().map(|(_, v)| v).collect()))
-                .collect(),
+        let samples = Corpus::new(self.language, samples);
+        let place = |score: &Score| score.names.iter().position(|name| CURVE.contains(name));
+        let curved: Vec<(&Score, usize)> =
+            self.scores().into_iter().filter_map(|score| Some((score, place(score)?))).collect();
+        let values = |corpus: &Corpus| -> Vec<f64> {
+            curved.par_iter().map(|(score, n)| (score.of)(corpus, self.parts(score)[0])[*n]).collect()
         };
-        let (what, window) = match self.language.end {
-            Some(_) => ("lines", String::new()),
-            None => ("windows", format!(" of {} steps", self.some.sequences.first().map_or(0, Vec::len))),
-        };
-        let mut notes = vec![
-            format!(
-                "{} samples beside {} held-out {what}{window} of `{}`; real: as many of the training part in the place of \
-                 samples, or the held-out ones where the training part is what they are compared with",
-                samples.sequences.len(),
-                self.held_out.sequences.len(),
-                self.set,
-            ),
-            "no score of quality without one of diversity: a lower temperature buys the one with the other".into(),
-        ];
+        let mut curve = vec![];
         if is_baseline {
-            notes.push(
-                "lstm: the same units and layers, trained by likelihood alone; what a game between networks must beat, in \
-                 both at once and at some temperature (Caccia et al. 2020)"
-                    .into(),
-            );
+            curve.push(("this model".to_string(), values(&samples)));
         }
-        Ok(Report { title: format!("Samples of `{}`", self.set), rows, notes, tables: vec![table] })
+        let mut baseline = None;
+        for temperature in TEMPERATURES {
+            let drawn = Corpus::new(self.language, by_likelihood(temperature)?);
+            curve.push((format!("temperature {temperature}"), values(&drawn)));
+            if is_baseline && temperature == 1.0 {
+                baseline = Some(drawn);
+            }
+        }
+        let table = Table {
+            title: format!("{} over temperature", if is_baseline { "`lstm`" } else { "This model" }),
+            columns: curved.iter().map(|(score, n)| format!("{}{}", score.names[*n], score.better.arrow())).collect(),
+            rows: curve,
+        };
+        let (title, notes) = (format!("Samples of `{}`", self.set), self.notes(&samples, is_baseline));
+        Ok(Report { title, rows: self.rows(&samples, baseline.as_ref()), notes, tables: vec![table] })
+    }
+
+    fn notes(&self, samples: &Corpus, is_baseline: bool) -> Vec<String> {
+        let what = match self.language.end {
+            Some(_) => "lines".to_string(),
+            None => format!("windows of {} steps", self.held_out.sequences.first().map_or(0, Vec::len)),
+        };
+        let counts = format!(
+            "{} samples beside {} held-out {what} of `{}`",
+            samples.sequences.len(),
+            self.held_out.sequences.len(),
+            self.set
+        );
+        let real = "real: as many of the training part in the place of samples, or held-out ones where samples are \
+                    compared with the training part";
+        let both = "quality and diversity go together: a lower temperature buys the one with the other";
+        let lstm = "lstm: as many units and layers, trained by likelihood alone, at temperature 1; a GAN of text is worth \
+                    something if it beats that in both at some temperature (Caccia et al. 2020)";
+        let notes = [counts.as_str(), real, both].into_iter().chain(is_baseline.then_some(lstm));
+        notes.map(String::from).collect()
     }
 }
 

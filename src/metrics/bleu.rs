@@ -87,8 +87,8 @@ pub fn bleu<T: Eq + Hash + Sync, S: AsRef<[T]> + Sync>(samples: &[S], references
     References::of(references).mean(samples, false)
 }
 
-/// Self-BLEU-1 to -5: means over the samples, each compared with all the others (Zhu et al. 2018). The greater, the more
-/// alike they are.
+/// Self-BLEU-1 to -5: means over the samples, each compared with all the others (Zhu et al. 2018). The greater, the
+/// more alike they are.
 pub fn self_bleu<T: Eq + Hash + Sync, S: AsRef<[T]> + Sync>(samples: &[S]) -> [f64; BLEU_ORDER] {
     References::of(samples).mean(samples, true)
 }
