@@ -262,6 +262,7 @@ fn a_table_is_aligned_and_json_has_every_field() {
             Row::new("tiny", 0.0000123, Better::Lower),
         ],
         notes: vec!["10 samples".into()],
+        tables: vec![],
     };
     let want = "Images of `a`
 

@@ -41,8 +41,8 @@ const WITH: &[(&str, &[&str])] = &[
 ];
 
 fn examples(variant: &Variant, symbols: bool) -> Examples {
-    let series = symbols
-        .then(|| Series::Symbols(Symbols::new(["a", "b", "c"].map(String::from).into(), SymbolKind::Text)));
+    let series =
+        symbols.then(|| Series::Symbols(Symbols::new(["a", "b", "c"].map(String::from).into(), SymbolKind::Text)));
     match variant.kind {
         Kind::Single => Examples { shape: vec![1, 16, 16], classes: 3, series: None },
         Kind::Sequences => Examples { shape: vec![6, 3], classes: 0, series },

@@ -11,21 +11,23 @@ use crate::{
     data::{self, Dataset, Items, Series},
     error::{Error, Result},
     eval::{
-        Better, Report, Row, Setup, binarized,
+        Better, Report, Row, Setup,
+        baseline::baseline,
+        binarized,
         boltzmann::boltzmann,
         images::{self, Images},
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
         modes,
         sequences::{self, Layout, Sequences},
-        symbols,
+        symbols::{self, Real},
     },
     files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
-    models::{BOUND, CONTINUE, SAMPLE},
+    models::{BOUND, CONTINUE, Examples, SAMPLE},
     origin, report,
-    session::{self, Session},
-    settings::Likelihood,
+    session::{self, Choice, Session},
+    settings::{Likelihood, Settings},
     trained::Trained,
 };
 
@@ -37,6 +39,12 @@ const FEW: usize = 20;
 
 /// Maximum number of windows of symbols whose likelihoods are measured, unless `--count` says otherwise.
 const WINDOWS: usize = 4096;
+
+/// The variant that is trained by likelihood to stand beside models of symbols.
+const BASELINE: &str = "lstm";
+
+/// Number of samples of symbols that are in memory as one-hot values at a time.
+const PIECE: usize = 512;
 
 /// Maximum number of examples of a set whose likelihoods are measured.
 fn most_of(set: &Dataset) -> usize {
@@ -203,8 +211,7 @@ impl Evaluation<'_> {
 
     fn sequences(&mut self, shape: [usize; 2]) -> Result<Option<Report>> {
         if let Some(Series::Symbols(_)) = self.train.series {
-            tell("samples are not measured: the scores of sequences are of numbers, and these are of symbols");
-            return Ok(None);
+            return self.symbols().map(Some);
         }
         let generated = self.generate(self.train.len())?;
         let Items::Floats(real) = &self.train.items else {
@@ -293,22 +300,61 @@ impl Evaluation<'_> {
             if self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some()) {
                 report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
             }
-            report.rows.extend(self.symbols()?);
+            report.rows.extend(self.symbol_likelihood()?);
         }
         report.notes.extend(note.map(String::from).into_iter().chain(stand_in));
         Ok(Some(report))
     }
 
-    /// More rows for text and melodies; none for numbers.
-    fn symbols(&mut self) -> Result<Vec<Row>> {
-        let held_out = self.test.as_ref().unwrap_or(&self.train);
-        let s = &self.trained.settings;
-        let stride = s.stride.unwrap_or(held_out.shape[0] / 2);
-        let Some(texts) = symbols::texts(held_out, stride) else { return Ok(vec![]) };
-        let is_text = self.trained.examples.text().is_some();
-        let (goes_on, session) = (self.session.has(CONTINUE), &mut self.session);
-        let mut carried = |text: &[u16]| session.nats(text);
-        symbols::rows(&self.train, &texts, is_text, goes_on.then_some(&mut carried))
+    /// The report on samples of text or melodies, beside what is trained by likelihood.
+    fn symbols(&mut self) -> Result<Report> {
+        let Self { args, trained, session, train, test, setup, .. } = self;
+        let (s, window) = (&trained.settings, train.shape[0]);
+        let most = args.count.unwrap_or((symbols::SAMPLES as f64 * setup.effort) as usize);
+        let real = real(s, train, test.as_ref(), most)?;
+        let count = real.count();
+        tell(format_args!("{count} samples of step {}", session.step()));
+        let samples = match session.has(CONTINUE) {
+            true => written(session, [count, window], s.temperature.into(), args.seed)?,
+            false => generated(session, &trained.examples, count, args.seed)?,
+        };
+        let is_baseline = s.variant != BASELINE;
+        let mut other;
+        let by_likelihood = if is_baseline {
+            tell(format_args!(
+                "beside them `{BASELINE}` of as many units, trained by likelihood or found in the cache"
+            ));
+            other = baseline(train, s, setup)?;
+            &mut other
+        } else {
+            &mut *session
+        };
+        tell(format_args!("{count} samples by likelihood at each of {} temperatures", symbols::TEMPERATURES.len()));
+        let mut draw = |temperature| written(by_likelihood, [count, window], temperature, args.seed);
+        let mut report = real.report(samples, &mut draw, is_baseline)?;
+        if !self.session.has(BOUND) {
+            report.rows.extend(real.floors());
+        }
+        report.notes.extend(self.stand_in());
+        Ok(report)
+    }
+
+    /// More rows on the likelihood of text and melodies; none for numbers.
+    fn symbol_likelihood(&mut self) -> Result<Vec<Row>> {
+        let Self { trained, session, train, test, .. } = self;
+        if !trained.examples.symbols() {
+            return Ok(vec![]);
+        }
+        let real = real(&trained.settings, train, test.as_ref(), 1)?;
+        let mut rows = match real.text().filter(|_| session.has(CONTINUE)) {
+            Some(text) => {
+                let mut nats = |text: &[u16]| session.nats(text);
+                symbols::carried(&train.name, text, trained.examples.text(), &mut nats)?
+            }
+            None => vec![],
+        };
+        rows.extend(real.floors());
+        Ok(rows)
     }
 
     /// Numbers of importance samples to report; none for a model whose likelihood is exact.
@@ -330,4 +376,33 @@ impl Evaluation<'_> {
         report.notes.extend(self.stand_in());
         Ok(report)
     }
+}
+
+/// The real sequences of symbols, to measure at most `most` samples beside.
+fn real<'a>(s: &Settings, train: &'a Dataset, test: Option<&Dataset>, most: usize) -> Result<Real<'a>> {
+    let stride = s.stride.unwrap_or(train.shape[0] / 2);
+    Real::of(train, test, stride, most)
+}
+
+/// `count` sequences of `length` symbols that a model writes from nothing.
+fn written(session: &mut Session, [count, length]: [usize; 2], temperature: f64, seed: u64) -> Result<Vec<Vec<u16>>> {
+    let choice = Choice { temperature, ..Choice::default() };
+    Ok(ids(session.write(&[], count, length, choice, seed)?))
+}
+
+/// `count` samples of a model that generates sequences of symbols as a whole.
+fn generated(session: &mut Session, examples: &Examples, count: usize, seed: u64) -> Result<Vec<Vec<u16>>> {
+    let Some(Series::Symbols(symbols)) = &examples.series else { return Ok(vec![]) };
+    let mut all = vec![];
+    for first in (0..count).step_by(PIECE) {
+        // A piece at a time, each with a seed of its own.
+        let samples = session.generate(PIECE.min(count - first), seed.wrapping_add((first as u64) << 32), None)?;
+        all.extend(ids(symbols.sequences(&samples, examples.shape[0])));
+    }
+    Ok(all)
+}
+
+/// Symbols as numbers of 16 bits.
+fn ids(sequences: Vec<Vec<usize>>) -> Vec<Vec<u16>> {
+    sequences.into_iter().map(|sequence| sequence.into_iter().map(|id| id as u16).collect()).collect()
 }

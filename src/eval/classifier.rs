@@ -1,17 +1,13 @@
 //! A small convolutional classifier of images: the measures of images use its features, the count of modes its classes.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
-use super::{Setup, check_samples, descend, set_of};
+use super::{Setup, cached_name, check_samples, descend, set_of};
 use crate::{
     checkpoint::{Checkpoint, Tensor},
     data::{Dataset, Items, Labels},
     engine::{Engine, Plans},
     error::{Error, Result},
-    files::sha256,
     graph::{Field, Graph, Var, numel},
     kernels::gather::DataLayout,
     metrics::Points,
@@ -84,28 +80,20 @@ impl Classifier {
     pub fn of(train: &Dataset, setup: &Setup) -> Result<Self> {
         let shape = item_shape(train)?;
         let rounds = setup.updates(ROUNDS);
-        let path = setup.cache.as_ref().map(|folder| cached_path(folder, train, &shape, rounds));
-        if let Some(path) = path.as_ref().filter(|path| path.exists()) {
-            match Checkpoint::load(path).and_then(|checkpoint| Self::open(&checkpoint, &shape, setup)) {
-                Err(error) => tracing::warn!("{error}; training the classifier anew"),
-                classifier => return classifier,
-            }
-        }
-        let turns;
-        let labelled = if train.labels.is_some() {
-            train
-        } else {
-            turns = quarter_turns(train)?;
-            &turns
+        let name = cached_name("classifiers", train, &shape, &format!("{rounds}-v{RECIPE}"));
+        let fit = || {
+            let turns;
+            let labelled = if train.labels.is_some() {
+                train
+            } else {
+                turns = quarter_turns(train)?;
+                &turns
+            };
+            let mut checkpoint = fit(labelled, &shape, rounds, setup)?;
+            checkpoint.meta.insert("turns".into(), train.labels.is_none().to_string());
+            Ok(checkpoint)
         };
-        let mut checkpoint = fit(labelled, &shape, rounds, setup)?;
-        checkpoint.meta.insert("turns".into(), train.labels.is_none().to_string());
-        if let Some(path) = path
-            && let Err(error) = keep(&checkpoint, &path)
-        {
-            tracing::warn!("{error}; the classifier will be trained again next time");
-        }
-        Self::open(&checkpoint, &shape, setup)
+        setup.kept(&name, fit, |checkpoint| Self::open(checkpoint, &shape, setup))
     }
 
     /// A classifier of labelled images, trained for some rounds and not kept.
@@ -266,23 +254,4 @@ fn quarter_turns(train: &Dataset) -> Result<Dataset> {
     let ids = (0..4 * train.len() as u32).map(|n| n % 4).collect();
     let names = (0..4).map(|turn| format!("{} degrees", 90 * turn)).collect();
     Ok(set_of(&train.name, &shape, Items::Bytes(items.into()), Labels { ids, names }))
-}
-
-/// Path of a set's classifier in the cache. The name holds the set, a digest of its data and labels, the updates and
-/// the version.
-fn cached_path(folder: &Path, train: &Dataset, shape: &[usize; 3], rounds: u64) -> PathBuf {
-    let digest = sha256(train.content());
-    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
-    let name = train.name.replace(|c: char| !c.is_alphanumeric(), "-");
-    let file = format!("{name}-{}-{digest:.16}-{rounds}-v{RECIPE}.safetensors", extents.join("x"));
-    folder.join("classifiers").join(file)
-}
-
-/// Saves a classifier, with its folder.
-fn keep(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        let refused = |error| Error::failure(format!("cannot make the folder `{}`: {error}", folder.display()));
-        std::fs::create_dir_all(folder).map_err(refused)?;
-    }
-    checkpoint.save(path)
 }

@@ -136,7 +136,7 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
             "the set has no held-out part: training images take its place, and memorisation is not measured".into(),
         );
     }
-    Ok(Report { title: format!("Images of `{set}`"), rows, notes })
+    Ok(Report { title: format!("Images of `{set}`"), rows, notes, tables: vec![] })
 }
 
 /// The measures that compare features.

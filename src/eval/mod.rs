@@ -3,6 +3,7 @@
 //! The classifiers and scorers are graphs of this crate, trained by its engine. Every result is a function of its
 //! inputs, the seed and the device.
 
+pub mod baseline;
 mod binary;
 pub mod boltzmann;
 pub mod classifier;
@@ -12,16 +13,19 @@ pub mod modes;
 mod report;
 mod scorer;
 pub mod sequences;
+mod symbol_scores;
 pub mod symbols;
 
 pub use binary::binarized;
-pub use report::{Better, Report, Row};
+pub use report::{Better, Report, Row, Table};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
+    checkpoint::Checkpoint,
     data::{Dataset, Items, Labels},
     error::{Error, Result},
+    files::sha256,
     grad::grad,
     graph::{Graph, Optimizer, Real, Var},
     kernels::Caps,
@@ -46,6 +50,48 @@ impl Setup<'_> {
     fn updates(&self, full: u64) -> u64 {
         ((full as f64 * self.effort) as u64).max(1)
     }
+
+    /// What `open` makes of the checkpoint `name` in the cache; if there is none, or it cannot be used, of the one that
+    /// `fit` makes, which is kept there.
+    fn kept<T>(
+        &self,
+        name: &Path,
+        fit: impl FnOnce() -> Result<Checkpoint>,
+        open: impl Fn(&Checkpoint) -> Result<T>,
+    ) -> Result<T> {
+        let path = self.cache.as_ref().map(|folder| folder.join(name));
+        if let Some(path) = path.as_ref().filter(|path| path.exists()) {
+            match Checkpoint::load(path).and_then(|checkpoint| open(&checkpoint)) {
+                Err(error) => tracing::warn!("{error}; training anew"),
+                opened => return opened,
+            }
+        }
+        let checkpoint = fit()?;
+        if let Some(path) = path
+            && let Err(error) = keep(&checkpoint, &path)
+        {
+            tracing::warn!("{error}; it will be trained again next time");
+        }
+        open(&checkpoint)
+    }
+}
+
+/// Saves a checkpoint, with its folder.
+fn keep(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        let refused = |error| Error::failure(format!("cannot make the folder `{}`: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(refused)?;
+    }
+    checkpoint.save(path)
+}
+
+/// The name, in a folder of the cache, of what is trained on a set: the set, the shape of its items, a digest of its
+/// content, and what else the result depends on.
+fn cached_name(folder: &str, train: &Dataset, shape: &[usize], rest: &str) -> PathBuf {
+    let digest = sha256(train.content());
+    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let name = train.name.replace(|c: char| !c.is_alphanumeric(), "-");
+    Path::new(folder).join(format!("{name}-{}-{digest:.16}-{rest}.safetensors", extents.join("x")))
 }
 
 /// One update of a network by Adam with its authors' defaults (Kingma and Ba 2015).

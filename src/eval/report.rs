@@ -14,6 +14,17 @@ pub enum Better {
     Neither,
 }
 
+impl Better {
+    /// An arrow that shows it, after a name.
+    pub fn arrow(self) -> &'static str {
+        match self {
+            Self::Higher => " ↑",
+            Self::Lower => " ↓",
+            Self::Neither => "",
+        }
+    }
+}
+
 /// One measure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
@@ -28,6 +39,8 @@ pub struct Row {
     pub floor: Option<f64>,
     /// Score of real data in the place of the samples.
     pub real: Option<f64>,
+    /// Score of an `lstm` that was trained by likelihood, the baseline of models of text.
+    pub baseline: Option<f64>,
     /// Published figures, with their sources.
     pub published: Option<String>,
     /// Which way it improves.
@@ -40,7 +53,8 @@ impl Row {
     /// A measure without any optional field.
     pub fn new(measure: impl Into<String>, value: f64, better: Better) -> Self {
         let measure = measure.into();
-        Self { measure, value, deviation: None, floor: None, real: None, published: None, better, note: None }
+        let [deviation, floor, real, baseline] = [None; 4];
+        Self { measure, value, deviation, floor, real, baseline, published: None, better, note: None }
     }
 
     /// With the deviation over repetitions.
@@ -69,8 +83,19 @@ impl Row {
     }
 }
 
-/// The measures of a run.
+/// Numbers in rows and columns, beside the measures of a report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// What it shows.
+    pub title: String,
+    /// The name of each column.
+    pub columns: Vec<String>,
+    /// The name of each row, and its values.
+    pub rows: Vec<(String, Vec<f64>)>,
+}
+
+/// The measures of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// What was measured.
     pub title: String,
@@ -78,25 +103,31 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Remarks on all measures.
     pub notes: Vec<String>,
+    /// Tables of what one value for each measure does not say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Table>,
 }
 
 impl Report {
     /// The table, its notes below.
     pub fn table(&self) -> String {
-        let head = ["", "value", "", "perfect", "real", "published"].map(str::to_string);
-        let lines: Vec<[String; 6]> = std::iter::once(head).chain(self.rows.iter().map(cells)).collect();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 6] = std::array::from_fn(width);
-        let mut text = format!("{}\n\n", self.title);
-        for line in &lines {
-            // Names and the literature are aligned to the left, numbers to the right.
-            let cell = |column: usize| match column {
-                0 | 2 | 5 => format!("{:<1$}", line[column], widths[column]),
-                _ => format!("{:>1$}", line[column], widths[column]),
+        let head = ["", "value", "", "perfect", "real", "lstm", "published"].map(str::to_string);
+        let mut lines: Vec<_> = std::iter::once(head).chain(self.rows.iter().map(cells)).map(Vec::from).collect();
+        // Names and the literature are aligned to the left, numbers to the right.
+        let mut is_left = vec![true, false, true, false, false, false, true];
+        if self.rows.iter().all(|row| row.baseline.is_none()) {
+            lines.iter_mut().for_each(|line| drop(line.remove(BASELINE)));
+            is_left.remove(BASELINE);
+        }
+        let mut text = format!("{}\n\n{}", self.title, aligned(&lines, &is_left));
+        for table in &self.tables {
+            let head = [vec![String::new()], table.columns.clone()].concat();
+            let row = |(name, values): &(String, Vec<f64>)| {
+                std::iter::once(name.clone()).chain(values.iter().map(|&value| number(value))).collect()
             };
-            let gap = |column: usize| if column == 2 { " " } else { "  " };
-            let joined: String = (0..6).map(|column| format!("{}{}", gap(column), cell(column))).collect();
-            text += &format!("{}\n", joined.trim_end());
+            let lines: Vec<Vec<String>> = std::iter::once(head).chain(table.rows.iter().map(row)).collect();
+            let is_left: Vec<bool> = (0..=table.columns.len()).map(|column| column == 0).collect();
+            text += &format!("\n{}\n\n{}", table.title, aligned(&lines, &is_left));
         }
         let row_notes = self.rows.iter().filter_map(|row| Some(format!("{}: {}", row.measure, row.note.as_ref()?)));
         for (i, note) in self.notes.iter().cloned().chain(row_notes).enumerate() {
@@ -112,20 +143,37 @@ impl Report {
     }
 }
 
+/// Column of the baseline, which most reports do not have.
+const BASELINE: usize = 5;
+
+/// Lines of cells, as wide as the widest of their column; the deviation belongs to the value before it.
+fn aligned(lines: &[Vec<String>], is_left: &[bool]) -> String {
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..is_left.len()).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cell = |column: usize| {
+            let gap = if column > 0 && is_left[column] && column + 1 < is_left.len() { " " } else { "  " };
+            match is_left[column] {
+                true => format!("{gap}{:<1$}", line[column], widths[column]),
+                false => format!("{gap}{:>1$}", line[column], widths[column]),
+            }
+        };
+        text += &format!("{}\n", (0..is_left.len()).map(cell).collect::<String>().trim_end());
+    }
+    text
+}
+
 /// The cells of a row; an arrow shows which way the measure improves.
-fn cells(row: &Row) -> [String; 6] {
-    let arrow = match row.better {
-        Better::Higher => " ↑",
-        Better::Lower => " ↓",
-        Better::Neither => "",
-    };
+fn cells(row: &Row) -> [String; 7] {
     let optional = |value: Option<f64>| value.map_or(String::new(), number);
     [
-        format!("{}{arrow}", row.measure),
+        format!("{}{}", row.measure, row.better.arrow()),
         number(row.value),
         row.deviation.map_or(String::new(), |deviation| format!("± {}", number(deviation))),
         optional(row.floor),
         optional(row.real),
+        optional(row.baseline),
         row.published.clone().unwrap_or_default(),
     ]
 }

@@ -1,65 +1,288 @@
-//! Measures of a model of text or melodies on held-out symbols, beside tables of counts.
+//! Measures of text and melodies: of a model's samples beside real sequences, and of its predictions beside tables of
+//! counts.
 
-use super::{Better, Row};
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::{
+    Better, Report, Row, Table,
+    symbol_scores::{self, Against, Score, published},
+};
 use crate::{
-    data::{Dataset, Series},
-    error::Result,
+    data::{Dataset, Series, SymbolKind, Symbols},
+    error::{Error, Result},
     metrics::NGram,
 };
 
+/// Number of samples that are measured, as published.
+pub const SAMPLES: usize = 10_000;
 /// Maximum number of symbols that are measured, and that are counted.
 const MEASURED: usize = 1 << 20;
 const COUNTED: usize = 1 << 22;
 /// Symbols before the predicted one in the tables of counts that are reported.
 const ORDERS: [usize; 3] = [1, 3, 5];
+/// Symbols before the predicted one in the tables of counts by which samples and real sequences score each other.
+const ORDER: usize = 4;
+/// Temperatures at which a model that was trained by likelihood shows what quality costs in diversity (Caccia et al.
+/// 2020).
+pub const TEMPERATURES: [f64; 7] = [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3];
+/// The scores that are shown over temperature: of quality and of diversity in turn.
+const CURVE: [&str; 4] = ["forward NLL", "reverse NLL", "BLEU-4", "self-BLEU-4"];
 
-/// The text that windows were cut from, as far as windows cover it: every window that begins where another ends. None
-/// if none does, as with a stride that does not divide the window. Of lines that are sequences, each up to its end.
-pub fn texts(set: &Dataset, stride: usize) -> Option<Vec<Vec<u16>>> {
-    let Some(Series::Symbols(symbols)) = &set.series else { return None };
-    if symbols.end.is_some() {
-        return (0..set.len()).map(|i| set.symbols(i).map(|line| symbols.counted(&line).to_vec())).collect();
+/// Sequences of symbols.
+pub struct Corpus<'a> {
+    symbols: &'a Symbols,
+    /// The symbols of each; up to the end, and with it, where there is one.
+    pub sequences: Vec<Vec<u16>>,
+    counts: OnceLock<NGram>,
+}
+
+impl<'a> Corpus<'a> {
+    /// These sequences, each cut after its end.
+    pub fn new(symbols: &'a Symbols, mut sequences: Vec<Vec<u16>>) -> Self {
+        for sequence in &mut sequences {
+            let end = sequence.iter().position(|&symbol| Some(symbol) == symbols.end);
+            sequence.truncate(end.map_or(usize::MAX, |end| end + 1));
+        }
+        Self { symbols, sequences, counts: OnceLock::new() }
     }
-    let window = set.shape[0];
-    let apart = window.checked_div(stride).filter(|apart| apart * stride == window)?;
-    let parts = (0..set.len()).step_by(apart).map(|i| set.symbols(i)).collect::<Option<Vec<_>>>()?;
-    Some(vec![parts.concat()])
+
+    /// The sequences as slices.
+    pub fn slices(&self) -> impl Iterator<Item = &[u16]> {
+        self.sequences.iter().map(Vec::as_slice)
+    }
+
+    /// Whether each sequence is a whole, such as a line.
+    pub fn is_of_lines(&self) -> bool {
+        self.symbols.end.is_some()
+    }
+
+    /// What each sequence spells, without its end.
+    pub fn spelled(&self) -> Vec<String> {
+        let spell = |sequence: &Vec<u16>| {
+            let ids = sequence.iter().filter(|&&id| Some(id) != self.symbols.end).map(|&id| usize::from(id));
+            self.symbols.spelled(&ids.collect::<Vec<_>>())
+        };
+        self.sequences.iter().map(spell).collect()
+    }
+
+    /// The words and signs of each sequence.
+    pub fn words(&self) -> Vec<Vec<String>> {
+        self.spelled().iter().map(|text| words(text)).collect()
+    }
+
+    /// Its 5-grams (Witten and Bell 1991), counted once.
+    pub fn counts(&self) -> &NGram {
+        self.counts.get_or_init(|| NGram::new(ORDER, self.symbols.names.len(), self.slices()))
+    }
+}
+
+/// The words of a text: what white space parts, and each sign at the ends of such a part for itself.
+pub fn words(text: &str) -> Vec<String> {
+    let part = |part: &str| {
+        let word = part.trim_matches(|c: char| !c.is_alphanumeric());
+        let (before, after) = part.split_once(word).filter(|_| !word.is_empty()).unwrap_or((part, ""));
+        let signs = |signs: &str| signs.chars().map(String::from).collect::<Vec<_>>();
+        let word = (!word.is_empty()).then(|| word.to_string());
+        signs(before).into_iter().chain(word).chain(signs(after)).collect::<Vec<_>>()
+    };
+    text.split_whitespace().flat_map(part).collect()
+}
+
+/// Real sequences, beside which samples are measured.
+pub struct Real<'a> {
+    set: &'a str,
+    symbols: &'a Symbols,
+    /// The training part: its lines, or its text in as few pieces as possible.
+    train: Corpus<'a>,
+    /// As many sequences of the training part as there are samples.
+    some: Corpus<'a>,
+    held_out: Corpus<'a>,
+    /// The held-out part in as few pieces as possible.
+    held_text: Corpus<'a>,
+}
+
+impl<'a> Real<'a> {
+    /// The real sequences of a set, whose windows begin `stride` symbols apart, for at most `most` samples. Without a
+    /// test part, one half of the training part is measured beside the other.
+    ///
+    /// # Errors
+    /// A set that is not of symbols.
+    pub fn of(train: &'a Dataset, test: Option<&Dataset>, stride: usize, most: usize) -> Result<Self> {
+        let Some(Series::Symbols(symbols)) = &train.series else {
+            return Err(Error::failure(format!("`{}` holds no symbols", train.name)));
+        };
+        let end = symbols.end;
+        let corpus = |sequences| Corpus::new(symbols, sequences);
+        let window = train.shape[0];
+        // Windows that do not overlap; lines never do.
+        let apart = if end.is_some() { 1 } else { window.div_ceil(stride) };
+        let whole =
+            |set: &Dataset| -> Vec<Vec<u16>> { (0..set.len()).step_by(apart).filter_map(|i| set.symbols(i)).collect() };
+        let mut learned = whole(train);
+        let held_out = match test {
+            Some(test) => whole(test),
+            None => learned.split_off(learned.len().div_ceil(2)),
+        };
+        let is_text = end.is_none() && window.is_multiple_of(stride);
+        let text = |windows: &[Vec<u16>]| if is_text { vec![windows.concat()] } else { windows.to_vec() };
+        let [counted, measured] = [COUNTED, MEASURED].map(|symbols| symbols.div_ceil(window));
+        let all = learned.len() <= counted;
+        Ok(Self {
+            set: &train.name,
+            symbols,
+            some: corpus(spread(learned.clone(), most.min(SAMPLES))),
+            train: corpus(if all { text(&learned) } else { spread(learned, counted) }),
+            held_text: corpus(text(&held_out[..held_out.len().min(measured)])),
+            held_out: corpus(spread(held_out, measured)),
+        })
+    }
+
+    /// The held-out text, if sequences are windows that cover it.
+    pub fn text(&self) -> Option<&[u16]> {
+        let is_one = self.symbols.end.is_none() && self.held_text.sequences.len() == 1;
+        is_one.then(|| self.held_text.sequences[0].as_slice())
+    }
+
+    /// The nats of each held-out symbol by n-grams of the training part: what a model must beat.
+    pub fn floors(&self) -> Vec<Row> {
+        let row = |order| {
+            let counts = NGram::new(order, self.symbols.names.len(), self.train.slices());
+            let nats = counts.nats(self.held_text.slices());
+            Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither)
+                .note("counts of the training part (Witten and Bell 1991): what a model must beat")
+        };
+        ORDERS.into_par_iter().map(row).collect()
+    }
+
+    /// The number of samples that can be compared with as many real sequences.
+    pub fn count(&self) -> usize {
+        self.some.sequences.len()
+    }
+
+    fn scores(&self) -> Vec<&'static Score> {
+        let kinds = [
+            (true, symbol_scores::EVERY),
+            (self.symbols.end.is_some(), symbol_scores::LINES),
+            (self.symbols.kind == SymbolKind::Text, symbol_scores::TEXT),
+        ];
+        kinds.into_iter().filter(|(fits, _)| *fits).flat_map(|(_, scores)| scores).collect()
+    }
+
+    /// The real part that a score compares with, and the other part, which stands in for samples.
+    fn parts(&self, score: &Score) -> [&Corpus<'a>; 2] {
+        match score.against {
+            Against::Training => [&self.train, &self.held_out],
+            Against::HeldOut => [&self.held_out, &self.some],
+        }
+    }
+
+    /// All scores of samples, beside those of real sequences and of the `baseline`'s samples. What cannot be computed,
+    /// such as the share of known words without a word, is left out.
+    pub fn rows(&self, samples: &Corpus, baseline: Option<&Corpus>) -> Vec<Row> {
+        let rows = |score: &&Score| {
+            let [against, other] = self.parts(score);
+            let values = (score.of)(samples, against);
+            let (real, baseline) = ((score.of)(other, against), baseline.map(|samples| (score.of)(samples, against)));
+            let row = |(n, value): (usize, f64)| Row {
+                floor: score.floor,
+                real: Some(real[n]).filter(|real| real.is_finite()),
+                baseline: baseline.as_ref().map(|values| values[n]).filter(|value| value.is_finite()),
+                published: published(self.set, score.names[n]).map(String::from),
+                note: score.note.filter(|_| n == 0).map(String::from),
+                ..Row::new(score.names[n], value, score.better)
+            };
+            values.into_iter().enumerate().map(row).filter(|row| row.value.is_finite()).collect::<Vec<_>>()
+        };
+        self.scores().par_iter().map(rows).collect::<Vec<_>>().concat()
+    }
+
+    /// The report on samples. `by_likelihood` draws as many sequences at a temperature from a model that was trained by
+    /// likelihood alone: the measured model itself, or, if it `is_baseline`, an `lstm` beside it.
+    ///
+    /// # Errors
+    /// Those of `by_likelihood`.
+    pub fn report(&self, samples: Vec<Vec<u16>>, by_likelihood: &mut Draw, is_baseline: bool) -> Result<Report> {
+        let samples = Corpus::new(self.symbols, samples);
+        let place = |score: &Score| score.names.iter().position(|name| CURVE.contains(name));
+        let curved: Vec<(&Score, usize)> =
+            self.scores().into_iter().filter_map(|score| Some((score, place(score)?))).collect();
+        let values = |corpus: &Corpus| -> Vec<f64> {
+            curved.par_iter().map(|(score, n)| (score.of)(corpus, self.parts(score)[0])[*n]).collect()
+        };
+        let mut curve = vec![];
+        if is_baseline {
+            curve.push(("this model".to_string(), values(&samples)));
+        }
+        let mut baseline = None;
+        for temperature in TEMPERATURES {
+            let drawn = Corpus::new(self.symbols, by_likelihood(temperature)?);
+            curve.push((format!("temperature {temperature}"), values(&drawn)));
+            if is_baseline && temperature == 1.0 {
+                baseline = Some(drawn);
+            }
+        }
+        let table = Table {
+            title: format!("{} over temperature", if is_baseline { "`lstm`" } else { "This model" }),
+            columns: curved.iter().map(|(score, n)| format!("{}{}", score.names[*n], score.better.arrow())).collect(),
+            rows: curve,
+        };
+        let (title, notes) = (format!("Samples of `{}`", self.set), self.notes(&samples, is_baseline));
+        Ok(Report { title, rows: self.rows(&samples, baseline.as_ref()), notes, tables: vec![table] })
+    }
+
+    fn notes(&self, samples: &Corpus, is_baseline: bool) -> Vec<String> {
+        let what = match self.symbols.end {
+            Some(_) => "lines".to_string(),
+            None => format!("windows of {} steps", self.held_out.sequences.first().map_or(0, Vec::len)),
+        };
+        let counts = format!(
+            "{} samples beside {} held-out {what} of `{}`",
+            samples.sequences.len(),
+            self.held_out.sequences.len(),
+            self.set
+        );
+        let real = "real: as many of the training part in the place of samples, or held-out ones where samples are \
+                    compared with the training part";
+        let both = "quality and diversity go together: a lower temperature buys the one with the other";
+        let lstm = "lstm: as many units and layers, trained by likelihood alone, at temperature 1; a GAN of text is worth \
+                    something if it beats that in both at some temperature (Caccia et al. 2020)";
+        let notes = [counts.as_str(), real, both].into_iter().chain(is_baseline.then_some(lstm));
+        notes.map(String::from).collect()
+    }
+}
+
+/// Draws sequences at a temperature.
+pub type Draw<'a> = dyn FnMut(f64) -> Result<Vec<Vec<u16>>> + 'a;
+
+/// At most `most` of the sequences, evenly over all.
+fn spread(sequences: Vec<Vec<u16>>, most: usize) -> Vec<Vec<u16>> {
+    let (count, most) = (sequences.len(), most.max(1));
+    if count <= most {
+        return sequences;
+    }
+    let mut wanted = (0..most).map(|n| n * count / most).peekable();
+    let is_wanted = |(i, _): &(usize, Vec<u16>)| wanted.next_if_eq(i).is_some();
+    sequences.into_iter().enumerate().filter(is_wanted).map(|(_, sequence)| sequence).collect()
 }
 
 /// The mean negative log-likelihood of the symbols of a text, in nats.
 pub type Nats<'a> = dyn FnMut(&[u16]) -> Result<f64> + 'a;
 
-/// Rows on held-out symbols: the nats of each symbol with the model's state carried along the text, if it is one and
-/// `carried` measures that, bits per character of text, and the nats by n-grams of the training part.
+/// Rows on held-out symbols: the nats of each with the model's state carried along the text, which `carried` measures,
+/// and bits per character of text.
 ///
 /// # Errors
 /// Those of `carried`.
-pub fn rows<'a>(train: &Dataset, texts: &'a [Vec<u16>], is_text: bool, carried: Option<&mut Nats>) -> Result<Vec<Row>> {
-    let (mut rows, mut left) = (vec![], MEASURED);
-    let Some(Series::Symbols(symbols)) = &train.series else { return Ok(rows) };
-    let some = |text: &'a Vec<u16>| {
-        let part = &text[..text.len().min(left)];
-        left -= part.len();
-        part
-    };
-    let texts: Vec<&[u16]> = texts.iter().map(some).filter(|text| !text.is_empty()).collect();
-    if let (Some(carried), [text], None) = (carried, &texts[..], symbols.end) {
-        let nats = carried(text)?;
-        rows.push(Row::new("NLL per step, state carried", nats, Better::Lower));
-        if is_text {
-            let bits = nats * text.len() as f64 / symbols.characters(text) as f64 / std::f64::consts::LN_2;
-            rows.push(Row::new("bits per character", bits, Better::Lower));
-        }
+pub fn carried(set: &str, text: &[u16], symbols: Option<&Symbols>, carried: &mut Nats) -> Result<Vec<Row>> {
+    let nats = carried(text)?;
+    let mut rows = vec![Row::new("NLL per step, state carried", nats, Better::Lower)];
+    if let Some(symbols) = symbols {
+        let per_character = text.len() as f64 / symbols.characters(text).max(1) as f64;
+        let bits = nats * per_character / std::f64::consts::LN_2;
+        rows.push(Row::new("bits per character", bits, Better::Lower));
     }
-    let some = train.len().min(COUNTED.div_ceil(train.shape[0]));
-    let windows: Vec<Vec<u16>> = (0..some).filter_map(|i| train.symbols(i * train.len() / some)).collect();
-    for order in ORDERS {
-        let counts = NGram::new(order, train.shape[1], windows.iter().map(|window| symbols.counted(window)));
-        let nats = counts.nats(texts.iter().copied());
-        rows.push(
-            Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither)
-                .note("counts of the training part (Witten and Bell 1991): what a model must beat"),
-        );
-    }
-    Ok(rows)
+    let rows = rows.into_iter().map(|row| Row { published: published(set, &row.measure).map(String::from), ..row });
+    Ok(rows.collect())
 }

@@ -1,14 +1,18 @@
 //! Measures of how far generated samples are from real ones: pure functions in f64, each with its source.
 
+mod bleu;
 mod embedding;
 mod frechet;
+mod grams;
 mod mmd;
 mod neighbours;
 mod ngram;
 mod series;
 
+pub use bleu::{BLEU_ORDER, bleu, self_bleu};
 pub use embedding::{Pca, tsne, tsne_divergence};
 pub use frechet::frechet_distance;
+pub use grams::{distinct, grams, mmd_grams, novelty, total_variation};
 pub use mmd::{KID_SUBSET, KID_SUBSETS, kid, mmd_rbf};
 pub use neighbours::{Prdc, memorised_share, nearest_distances, prdc};
 pub use ngram::NGram;

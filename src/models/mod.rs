@@ -106,6 +106,9 @@ pub const CONTINUE: &str = "continue";
 /// Default number of runs of [`CALIBRATE`].
 const CALIBRATION: u64 = 32;
 
+/// Least temperature of soft draws of symbols: logits of 1e6 of them are still finite.
+const LEAST_TEMPERATURE: f32 = 1e-6;
+
 /// One stage of a training: most variants have a single one.
 pub struct Phase {
     /// Name in metrics and messages, unique among the graphs of the model.
@@ -242,6 +245,13 @@ impl Variant {
             ))),
             _ if settings.latent + settings.latent_static == 0 => {
                 Err(Error::usage("`latent` is 0: a sample needs at least one latent value"))
+            }
+            // `lstm` draws hard symbols, and its temperature of 0 is the likeliest one.
+            _ if examples.symbols() && settings.temperature < LEAST_TEMPERATURE && self.name != lstm::VARIANT.name => {
+                Err(Error::usage(format!(
+                    "`temperature` is {}: {} divides by it to draw symbols, so it takes {LEAST_TEMPERATURE} or more",
+                    settings.temperature, self.name
+                )))
             }
             _ => (self.build)(settings, examples),
         }

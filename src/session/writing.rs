@@ -29,13 +29,15 @@ impl Choice {
     /// The symbol that a uniform number in 0 to 1 chooses, given the logits of all symbols.
     pub fn of(&self, logits: &[f32], uniform: f64) -> usize {
         let mut order: Vec<usize> = (0..logits.len()).collect();
-        // Of equal logits, the first symbol comes first.
-        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        // Only what leaves unlikely symbols out needs the order. Of equal logits, the first symbol comes first.
+        if self.temperature == 0.0 || self.top_k.is_some() || self.top_p < 1.0 {
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        }
         if self.temperature == 0.0 {
             return order[0];
         }
         order.truncate(self.top_k.unwrap_or(usize::MAX).max(1));
-        let peak = f64::from(logits[order[0]]);
+        let peak = f64::from(order.iter().map(|&symbol| logits[symbol]).fold(f32::NEG_INFINITY, f32::max));
         let weight = |&symbol: &usize| ((f64::from(logits[symbol]) - peak) / self.temperature).exp();
         let weights: Vec<f64> = order.iter().map(weight).collect();
         let cumulated = |weights: &[f64]| -> Vec<f64> {

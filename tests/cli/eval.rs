@@ -122,20 +122,60 @@ fn sequences_are_measured_and_pictured() {
     }
     assert_eq!(place.names("lstm-gan-waves.csv/eval"), ["pca.png", "report.json", "report.txt", "tsne.png"]);
     assert_eq!(image::image_dimensions(place.path("lstm-gan-waves.csv/eval/tsne.png")).unwrap(), (512, 512));
+}
 
-    // For symbols, only likelihoods are measured; the likelihood of an lstm is exact.
-    train("lstm", "letters.txt");
-    let report = reports(&place, "lstm-letters.txt").remove(0);
-    let value = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();
-    assert!((value("log-likelihood") + 8.0 * value("NLL per step")).abs() < 1e-9, "{report}");
-    assert!((0.5..2.0).contains(&value("NLL per step")), "four symbols, hardly learned: {report}");
-    refused(&place, "eval lstm-letters.txt --importance 9 --adapter cpu", 2, &["the likelihood of `lstm` is exact"]);
-    train("rvae", "letters.txt");
-    let report = reports(&place, "rvae-letters.txt --importance 50").remove(0);
-    let nll = row(&report, "NLL, 50 importance samples")["value"].as_f64().unwrap();
-    assert!(-row(&report, "evidence lower bound")["value"].as_f64().unwrap() > nll, "{report}");
-    train("lstm-gan", "letters.txt");
-    refused(&place, "eval lstm-gan-letters.txt --adapter cpu", 1, &["nothing of what is measured fits `letters.txt`"]);
+/// Every variant that generates symbols, on a text: no quality without diversity, and likelihood beside it.
+#[test]
+fn samples_of_symbols_stand_beside_real_ones_and_likelihood() {
+    let place = place();
+    place.write("letters.txt", "abcabdabcabd".repeat(20).as_bytes());
+    let train = |variant: &str| {
+        let line = "--data letters.txt --set window=8 --set units=6 --batch 8 --steps 6 --adapter cpu";
+        let said = place.saddle(&format!("train {variant} {line} --out {variant}"));
+        assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
+    };
+    let value = |report: &Value, measure: &str| row(report, measure)["value"].as_f64().unwrap();
+    for variant in ["lstm-gan", "rvae", "rvae-gan", "lstm"] {
+        train(variant);
+        let samples = reports(&place, variant).remove(0);
+        for measure in ["forward NLL", "reverse NLL", "bigram distance", "distinct-2", "different samples"] {
+            assert!(value(&samples, measure) > 0.0, "{variant}: {samples}");
+            assert!(row(&samples, measure)["real"].is_number(), "{variant}: {samples}");
+            // The model that learned by likelihood needs no other one beside it.
+            assert_eq!(row(&samples, measure)["baseline"].is_number(), variant != "lstm", "{variant}: {samples}");
+        }
+        let curve = &samples["tables"][0];
+        assert_eq!(
+            curve["rows"].as_array().unwrap().len(),
+            if variant == "lstm" { 7 } else { 8 },
+            "{variant}: {curve}"
+        );
+        // Windows of 8 of 240 symbols, a tenth of them held out.
+        assert!(samples["notes"][0].as_str().unwrap().starts_with("27 samples beside 3 held-out windows"), "{samples}");
+    }
+    assert_eq!(place.names("cache/baselines").len(), 1, "learned once for all");
+
+    // A GAN has no likelihood, and the floors of n-grams stand beside its reverse one.
+    let gan = reports(&place, "lstm-gan");
+    assert!(gan.len() == 1 && value(&gan[0], "NLL per step, 4-gram") < 0.5, "{gan:?}");
+    // The likelihood of an lstm is exact.
+    let report = reports(&place, "lstm").remove(1);
+    assert!((value(&report, "log-likelihood") + 8.0 * value(&report, "NLL per step")).abs() < 1e-9, "{report}");
+    assert!((0.5..2.0).contains(&value(&report, "NLL per step")), "four symbols, hardly learned: {report}");
+    assert!(value(&report, "NLL per step, 4-gram") < 0.5, "{report}");
+    refused(&place, "eval lstm --importance 9 --adapter cpu", 2, &["the likelihood of `lstm` is exact"]);
+    let report = reports(&place, "rvae --importance 50").remove(1);
+    let nll = value(&report, "NLL, 50 importance samples");
+    assert!(-value(&report, "evidence lower bound") > nll, "{report}");
+    let again = place.saddle("eval lstm-gan --effort 0.01 --adapter cpu --json --count 5");
+    assert!(again.code == Some(0) && again.out.contains("5 samples beside"), "{}", again.err);
+
+    for variant in ["lstm-gan", "rvae-gan"] {
+        for temperature in ["0", "1e-30"] {
+            let line = format!("train {variant} --data letters.txt --set window=8 --set temperature={temperature}");
+            refused(&place, &line, 2, &["`temperature` is ", "divides by it to draw symbols"]);
+        }
+    }
 }
 
 #[test]
