@@ -31,8 +31,10 @@ pub const VARIANT: Variant = Variant {
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    if s.carry && (!examples.symbols() || s.stride.is_some()) {
-        return Err(Error::usage("`carry` reads the windows of text or music one after the other, without `stride`"));
+    if s.carry && (!examples.symbols() || examples.end().is_some() || s.stride.is_some()) {
+        return Err(Error::usage(
+            "`carry` reads the windows of a text or of melodies one after the other: without `stride` and `lines`",
+        ));
     }
     let nets = &Networks::recurrent(s, examples);
     let round = Graph::build(|graph| {
@@ -42,7 +44,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         let blank = recurrent.blank(graph, [s.batch, examples.shape[1]]);
         let (x, mut memory) = if s.carry { in_order(&round, blank) } else { (round.batch(), blank) };
         let log_p = log_likelihood(&net, nets, &recurrent, &mut memory, x);
-        round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
+        round.nats_per_step(log_p, x);
         round.descend(&net, -log_p.mean_all(), round.descent_g());
         if s.carry {
             carried(&round, &memory).into_iter().zip(memory.all()).for_each(|(state, last)| graph.assign(state, last));

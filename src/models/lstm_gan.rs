@@ -203,7 +203,7 @@ fn played(game: &Game, nets: &Networks) -> Result<Model> {
         let [g] = round.nets(["g"], nets.start, Mode::Track);
         let (x, z) = (round.batch(), round.latent(nets.latent));
         let log_p = nets.log_likelihood_of_symbols(&g, z, x).sum(&[1]);
-        round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
+        round.nats_per_step(log_p, x);
         let rate = round.rate(s.lr_pretrain.unwrap_or(s.lr_g));
         round.descend(&g, -log_p.mean_all(), round.descent_g().at(rate));
         round.average(&g);

@@ -50,6 +50,14 @@ impl Examples {
         if self.symbols() { self.shape[1] } else { 0 }
     }
 
+    /// The symbol that ends a line, if examples are lines.
+    pub fn end(&self) -> Option<u16> {
+        match &self.series {
+            Some(Series::Symbols(symbols)) => symbols.end,
+            _ => None,
+        }
+    }
+
     /// The shape of `count` examples as models read and give them: sequences of symbols are the numbers `[count, T]` of
     /// these.
     pub fn values(&self, count: usize) -> Vec<usize> {

@@ -40,6 +40,16 @@ pub struct Distribution {
     pub annealing: [u64; 2],
     /// How gradients pass through draws of symbols.
     pub estimator: Estimator,
+    /// The symbol that ends a line and fills up what follows, where sequences are lines.
+    pub end: Option<u16>,
+}
+
+/// 1 for each step of symbols `[B, T]` that counts, up to the first end and with it, else 0.
+pub fn counted(x: Var, end: u16) -> Var {
+    let (rows, steps) = (x.dim(0), x.dim(1));
+    let goes_on = (x - f64::from(end)).abs().is_positive();
+    let before = goes_on.slice(&[0, 0], &[rows, steps - 1]);
+    x.graph().full(1.0, &[rows, 1]).concat(before, 1)
 }
 
 impl Distribution {
@@ -99,10 +109,11 @@ impl Distribution {
         }
     }
 
-    /// log p of each step of symbols x `[B, T]`, by logits `[B, T, symbols]`.
+    /// log p of each step of symbols x `[B, T]`, by logits `[B, T, symbols]`; 0 for what follows the end of a line.
     pub fn log_likelihood_of_symbols<'g>(&self, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let logits = decoded.reshape(&[x.len(), decoded.dim(2)]);
-        -logits.cross_entropy_at(x.reshape(&[x.len()])).reshape(&x.shape())
+        let each = -logits.cross_entropy_at(x.reshape(&[x.len()])).reshape(&x.shape());
+        self.end.map_or(each, |end| each * counted(x, end))
     }
 
     /// log p(x | z) of each row `[B]` in nats, for x in the data's own units, symbols as their numbers `[B, T]`; the

@@ -184,5 +184,6 @@ fn distribution(s: &Settings, examples: &Examples) -> Distribution {
         temperatures: [s.temperature.into(), end.into()],
         annealing: [s.pretrain, s.steps],
         estimator: s.estimator,
+        end: examples.end(),
     }
 }

@@ -1,6 +1,7 @@
 //! The graph of one training step and its common parts: batches, scheduled learning rates, updates, the averaged
 //! generator.
 
+use super::distribution::counted;
 use crate::{
     grad::grad,
     graph::{self, Dist, Field, Graph, Real, Var},
@@ -77,6 +78,15 @@ impl<'g> Round<'_, 'g> {
     /// Records the scalar `value` of this step under `name`.
     pub fn metric(&self, name: &str, value: Var<'g>) {
         self.graph.metric(name, value);
+    }
+
+    /// Records the mean negative log-likelihood of a step of sequences x, for log p `[B]` of each.
+    pub fn nats_per_step(&self, log_p: Var<'g>, x: Var<'g>) {
+        let nats = match self.examples.end() {
+            Some(end) => -log_p.sum_all() * counted(x, end).sum_all().recip(),
+            None => log_p.mean_all() * (-1.0 / x.dim(1) as f64),
+        };
+        self.metric("nats_per_step", nats);
     }
 
     /// 1 at the start of the run, 0 at its end.
