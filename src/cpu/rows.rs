@@ -17,8 +17,8 @@ pub fn rows(k: &Rows, indices: &[f32], table: &[f32], y: &mut [f32]) {
     });
 }
 
-/// See [`RowSums`]. Each task has some rows of the result and walks all indices in order, so that the bits do not depend
-/// on the number of threads.
+/// See [`RowSums`]. Each task has some rows of the result and walks all indices in order, so that the bits do not
+/// depend on the number of threads.
 pub fn row_sums(k: &RowSums, indices: &[f32], x: &[f32], y: &mut [f32]) {
     let some = k.rows.div_ceil(4 * rayon::current_num_threads());
     y.par_chunks_mut(some * k.cols).enumerate().for_each(|(part, y)| {

@@ -194,7 +194,7 @@ pub(super) fn file(names: &[String], end: Option<u16>) -> String {
         "padding": null,
         "added_tokens": ends,
         "normalizer": {"type": "Sequence", "normalizers": [line_end("\r\n"), line_end("\r")]},
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, bytes.clone()]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, bytes]},
         "post_processor": null,
         "decoder": bytes,
         "model": {

@@ -73,8 +73,8 @@ impl Series {
         }
     }
 
-    /// `samples`, `[N, steps, F]` flat, or `[N, steps]` numbers of symbols, as CSV: series, step, and each column in the
-    /// data's units, or the name of the symbol.
+    /// `samples`, `[N, steps, F]` flat, or `[N, steps]` numbers of symbols, as CSV: series, step, and each column in
+    /// the data's units, or the name of the symbol.
     pub fn to_csv(&self, samples: &[f32], steps: usize) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
         let mut csv = csv::Writer::from_writer(Vec::new());

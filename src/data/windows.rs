@@ -58,8 +58,8 @@ pub(super) fn symbol_window(options: &Options) -> usize {
     options.window.unwrap_or(SYMBOLS)
 }
 
-/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none. The windows of a
-/// single piece share its memory.
+/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none. The windows of
+/// a single piece share its memory.
 pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, options: &Options) -> Result<Dataset> {
     let window = symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);

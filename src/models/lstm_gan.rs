@@ -142,8 +142,8 @@ pub const VARIANT: Variant = Variant {
                 ("steps", "15000"),
             ],
         ),
-        // ScratchGAN (de Masson d'Autume et al. 2019): no pretraining, a reward at every step, large batches. Without its
-        // pretrained embeddings, layer normalisation and weight decay of the critic.
+        // ScratchGAN (de Masson d'Autume et al. 2019): no pretraining, a reward at every step, large batches. Without
+        // its pretrained embeddings, layer normalisation and weight decay of the critic.
         Preset::of(
             "scratchgan",
             &[

@@ -105,10 +105,10 @@ pub const RECONSTRUCT: &str = "reconstruct";
 /// Name of the graph that bounds likelihoods: input `x` -> outputs `elbo` `[rows]` and `log_weight`
 /// `[rows, draws]`, in nats; the weights of many runs make an importance-weighted estimate.
 pub const BOUND: &str = "bound";
-/// Name of the graph that goes on with sequences: inputs `x`, the last step, `[rows, F]` values (zeros before the first)
-/// or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, .. `[rows, units]` of each layer ->
-/// outputs `next` `[rows, F]`, the parameters of the distribution of the next step, and the states after it, under the
-/// same names.
+/// Name of the graph that goes on with sequences: inputs `x`, the last step, `[rows, F]` values (zeros before the
+/// first) or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, .. `[rows, units]` of each
+/// layer -> outputs `next` `[rows, F]`, the parameters of the distribution of the next step, and the states after it,
+/// under the same names.
 pub const CONTINUE: &str = "continue";
 
 /// Default number of runs of [`CALIBRATE`].

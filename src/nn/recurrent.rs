@@ -14,8 +14,8 @@ pub struct Recurrence<'g> {
     pub h0: Option<Var<'g>>,
     /// An LSTM's cells `[B, H]` before the first step.
     pub c0: Option<Var<'g>>,
-    /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]`, or weights of them `[T, B, symbols]`,
-    /// in place of values `[T, B, F]`. Numbers of no symbol stand for no input.
+    /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]`, or weights of them `[T, B,
+    /// symbols]`, in place of values `[T, B, F]`. Numbers of no symbol stand for no input.
     pub symbols: usize,
     /// `[B, K]`: values that are an input of every step.
     pub context: Option<Var<'g>>,

@@ -142,8 +142,8 @@ impl Networks {
         matches!(&self.family, Family::Recurrent(recurrent) if recurrent.feedback)
     }
 
-    /// The parameters of the distribution of the examples x, as [`Networks::decode`] gives them; a decoder with `feedback`
-    /// predicts each step given z and the steps before it (Bowman et al. 2016).
+    /// The parameters of the distribution of the examples x, as [`Networks::decode`] gives them; a decoder with
+    /// `feedback` predicts each step given z and the steps before it (Bowman et al. 2016).
     pub fn predict<'g>(&self, net: &Net<'g>, z: Var<'g>, x: Var<'g>) -> Var<'g> {
         match &self.family {
             Family::Recurrent(recurrent) if recurrent.feedback => recurrent.predict(net, z, x, &self.shape),

@@ -7,9 +7,9 @@ use crate::graph::{Graph, Init, Var};
 /// Share of the newest batch in the running mean of rewards (ScratchGAN's code).
 const BASELINE: f64 = 0.08;
 
-/// The loss whose gradient is that of the expected reward (de Masson d'Autume et al. 2019, equation 4), for the log p of
-/// each drawn step `[B, T]` and a critic's logits of the steps `[T * B, 1]`, or of the sequences `[B, 1]`. A step's reward
-/// is 2 D - 1, and that of the steps after it, each `discount` times less; less the running mean of such sums.
+/// The loss whose gradient is that of the expected reward (de Masson d'Autume et al. 2019, equation 4), for the log p
+/// of each drawn step `[B, T]` and a critic's logits of the steps `[T * B, 1]`, or of the sequences `[B, 1]`. A step's
+/// reward is 2 D - 1, and that of the steps after it, each `discount` times less; less the running mean of such sums.
 pub fn loss<'g>(round: &Round<'_, 'g>, log_p: Var<'g>, logits: Var<'g>) -> Var<'g> {
     let graph = round.graph;
     let (batch, steps) = (log_p.dim(0), log_p.dim(1));
@@ -26,8 +26,8 @@ pub fn loss<'g>(round: &Round<'_, 'g>, log_p: Var<'g>, logits: Var<'g>) -> Var<'
     -(log_p * advantage.detach()).sum(&[1]).mean_all()
 }
 
-/// `[T, T]`: what the reward of the step of a row adds to the return of the step of a column, `discount` to the power of
-/// the steps between them; nothing to that of a later step.
+/// `[T, T]`: what the reward of the step of a row adds to the return of the step of a column, `discount` to the power
+/// of the steps between them; nothing to that of a later step.
 fn discounts(graph: &Graph, steps: usize, discount: f64) -> Var<'_> {
     let (shape, place) = ([steps, steps], graph.arange(steps));
     let later = place.along(0, &shape) - place.along(1, &shape);

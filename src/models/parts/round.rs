@@ -54,8 +54,8 @@ impl<'g> Round<'_, 'g> {
         self.graph.batch(self.graph.draw(), Field::Items, &self.examples.values(self.s.batch))
     }
 
-    /// The next windows of a text, `[B, T]`, each after the one of the step before; and `[B]`, 1 at the start of the text's
-    /// B lanes.
+    /// The next windows of a text, `[B, T]`, each after the one of the step before; and `[B]`, 1 at the start of the
+    /// text's B lanes.
     pub fn batch_in_order(&self) -> (Var<'g>, Var<'g>) {
         let (draw, shape) = (self.graph.draw(), self.examples.values(self.s.batch));
         (self.graph.batch(draw, Field::InOrder, &shape), self.graph.batch(draw, Field::Begins, &shape[..1]))

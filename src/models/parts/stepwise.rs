@@ -110,8 +110,8 @@ impl Recurrent {
         by_time(Var::joined(&results, 0))
     }
 
-    /// The parameters `[B, T, F]` of the distribution of each step of the examples x, given z `[B, K]` and the steps before
-    /// it.
+    /// The parameters `[B, T, F]` of the distribution of each step of the examples x, given z `[B, K]` and the steps
+    /// before it.
     pub fn predict<'g>(&self, net: &Net<'g>, z: Var<'g>, x: Var<'g>, shape: &[usize]) -> Var<'g> {
         let mut memory = self.about(net, z, shape[1]);
         head(net, self.read(net, &mut memory, self.without_some(net, by_time(x))), shape[1])
