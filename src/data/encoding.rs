@@ -57,7 +57,7 @@ pub(super) fn named(name: &str) -> Result<&'static Encoding> {
 pub(super) fn decode(path: &Path, mut bytes: Vec<u8>, asked: Option<&str>) -> Result<(String, Option<String>)> {
     let refuse = |what: String| Err(Error::failure(format!("`{}` {what}", path.display())));
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {
-        return refuse("is a spreadsheet or an archive, not text: save its text, or the table as CSV".into());
+        return refuse("is a spreadsheet or an archive, not text: save the table as CSV".into());
     }
     let asked = asked.map(named).transpose()?;
     let marked = Encoding::for_bom(&bytes);

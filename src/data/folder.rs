@@ -81,7 +81,9 @@ fn descend(path: &Path) -> Result<PathBuf> {
     let mut folder = path.to_owned();
     loop {
         let folders = listing::folders(&folder)?;
-        let is_data = |file: &PathBuf| decode::is_image(file) || super::is_understood(file) || idx::is_named(file);
+        let describes = |file: &PathBuf| name(file).to_lowercase().starts_with("readme");
+        let is_read = |file: &PathBuf| decode::is_image(file) || super::is_understood(file) || idx::is_named(file);
+        let is_data = |file: &PathBuf| is_read(file) && !describes(file);
         let is_only = folders.len() == 1 && !listing::entries(&folder)?.iter().any(is_data);
         match folders.as_slice() {
             // A link may make a cycle.
