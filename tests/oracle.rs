@@ -229,9 +229,16 @@ fn the_oracle_is_that_of_numpy() {
 
 #[test]
 fn a_lstm_learns_an_oracle_of_32_symbols() {
-    let oracle = Oracle::random(32, 1);
+    let oracle = Oracle::random(32, 6);
     let set = dataset(32, &oracle.draws(10_000, 2));
-    let settings = [("variant", "lstm"), ("units", "32"), ("lr_g", "0.01"), ("steps", "2500"), ("samples", "250")];
+    let settings = [
+        ("variant", "lstm"),
+        ("units", "32"),
+        ("lr_g", "0.03"),
+        ("schedule", "cosine"),
+        ("steps", "2500"),
+        ("samples", "250"),
+    ];
     let mut learner = Learner::of(set, &settings);
     learner.training.train(2500).unwrap();
     let model = &mut learner.now();

@@ -246,8 +246,8 @@ impl<'a> Real<'a> {
         let real = "real: as many of the training part in the place of samples, or held-out ones where samples are \
                     compared with the training part";
         let both = "quality and diversity go together: a lower temperature buys the one with the other";
-        let lstm = "lstm: as many units and layers, trained by likelihood alone, at temperature 1; a GAN of text is worth \
-                    something if it beats that in both at some temperature (Caccia et al. 2020)";
+        let lstm = "lstm: as many units and layers, trained by likelihood alone, at temperature 1; a GAN of text is \
+                    worth something if it beats all temperatures of that in both (Caccia et al. 2020)";
         let notes = [counts.as_str(), real, both].into_iter().chain(is_baseline.then_some(lstm));
         notes.map(String::from).collect()
     }
