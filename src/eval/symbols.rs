@@ -243,8 +243,8 @@ impl<'a> Real<'a> {
             self.held_out.sequences.len(),
             self.set
         );
-        let real = "real: as many of the training part in the place of samples, or held-out ones where samples are \
-                    compared with the training part";
+        let real = "real: as many of the training part in the place of samples, or held-out ones where samples \
+                    are compared with the training part";
         let both = "quality and diversity go together: a lower temperature buys the one with the other";
         let lstm = "lstm: as many units and layers, trained by likelihood alone, at temperature 1; a GAN of text is \
                     worth something if it beats all temperatures of that in both (Caccia et al. 2020)";
