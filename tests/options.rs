@@ -41,8 +41,13 @@ const WITH: &[(&str, &[&str])] = &[
 ];
 
 fn examples(variant: &Variant, symbols: bool) -> Examples {
-    let series = symbols
-        .then(|| Series::Symbols(Symbols { names: ["a", "b", "c"].map(String::from).into(), kind: SymbolKind::Text }));
+    let series = symbols.then(|| {
+        Series::Symbols(Symbols {
+            names: ["a", "b", "c"].map(String::from).into(),
+            kind: SymbolKind::Text,
+            music: None,
+        })
+    });
     match variant.kind {
         Kind::Single => Examples { shape: vec![1, 16, 16], classes: 3, series: None },
         Kind::Sequences => Examples { shape: vec![6, 3], classes: 0, series },

@@ -106,44 +106,52 @@ pub(super) fn of_symbols(
 ) -> Result<Option<Dataset>> {
     let window = windows::symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
-    let of_piece = |piece: &Vec<u16>| piece.len().checked_sub(window).map_or(0, |rest| rest / stride + 1);
-    let Some((pieces, part)) = cut(pieces, window, |pieces| pieces.iter().map(of_piece).sum(), options) else {
+    let of_piece = |len: usize| len.checked_sub(window).map_or(0, |rest| rest / stride + 1);
+    let Some((pieces, part)) = cut(pieces, window, of_piece, options) else {
         return Ok(None);
     };
     let set = windows::of_symbols(path, &pieces, symbols, options)?;
     Ok(Some(Dataset { about: About { part, ..about }, ..set }))
 }
 
-/// Splits pieces of symbols: the last share of the steps is the test part, and no window lies in both parts.
+/// Splits pieces of symbols or chords: the last share of the steps is the test part, and no window lies in both parts.
 ///
-/// `windows` counts the windows of `window` steps in pieces. Returns the requested part and the sentence on it; `None`
-/// for a test part without held-out steps.
-fn cut(
-    pieces: Vec<Vec<u16>>,
+/// `windows` counts the windows of `window` steps in a piece of some length. Returns the requested part and the
+/// sentence on it; `None` for a test part without held-out steps.
+pub(super) fn cut<T>(
+    mut pieces: Vec<Vec<T>>,
     window: usize,
-    windows: impl Fn(&[Vec<u16>]) -> usize,
+    windows: impl Fn(usize) -> usize,
     options: &Options,
-) -> Option<(Vec<Vec<u16>>, String)> {
+) -> Option<(Vec<Vec<T>>, String)> {
     let steps: usize = pieces.iter().map(Vec::len).sum();
-    let cut = match is_enough(windows(&pieces), options) {
+    let cut = match is_enough(pieces.iter().map(|piece| windows(piece.len())).sum(), options) {
         false => steps,
         true => steps - share(steps, options).clamp(window.min(steps), steps),
     };
-    let (mut learned, mut held, mut at) = (vec![], vec![], 0);
-    for piece in &pieces {
-        let (first, last) = piece.split_at(cut.saturating_sub(at).min(piece.len()));
-        at += piece.len();
-        learned.extend((!first.is_empty()).then(|| first.to_vec()));
-        held.extend((!last.is_empty()).then(|| last.to_vec()));
+    // Of each piece, how many of its steps lie before the cut.
+    let before: Vec<usize> = pieces
+        .iter()
+        .scan(0, |at, piece| Some(cut.saturating_sub(std::mem::replace(at, *at + piece.len())).min(piece.len())))
+        .collect();
+    let parts = || pieces.iter().zip(&before);
+    let is_cut = parts().any(|(_, before)| windows(*before) > 0)
+        && parts().any(|(piece, before)| windows(piece.len() - before) > 0);
+    if options.split == Split::Test && !is_cut {
+        return None;
     }
-    let is_cut = windows(&learned) > 0 && windows(&held) > 0;
-    let part = match (options.split, is_cut) {
-        (Split::Test, false) => return None,
-        (Split::Test, true) => held,
-        (Split::Train, true) => learned,
-        (Split::Train, false) => pieces,
-    };
-    Some((part, said(steps, if is_cut { steps - cut } else { 0 }, "steps", options)))
+    if is_cut {
+        // In place, as a text may fill much of the memory.
+        for (piece, before) in pieces.iter_mut().zip(before) {
+            match options.split {
+                Split::Train => piece.truncate(before),
+                Split::Test => drop(piece.drain(..before)),
+            }
+        }
+        pieces.retain(|piece| !piece.is_empty());
+    }
+    let part = said(steps, if is_cut { steps - cut } else { 0 }, "steps", options);
+    Some((pieces, part))
 }
 
 impl Dataset {
@@ -225,7 +233,7 @@ mod tests {
     #[test]
     fn pieces_are_cut_between_windows() {
         let all = vec![(0..60).collect::<Vec<u16>>(), (60..100).collect()];
-        let windows = |pieces: &[Vec<u16>]| pieces.iter().map(|piece| piece.len().saturating_sub(3)).sum();
+        let windows = |len: usize| len.saturating_sub(3);
         let part = |holdout, split| cut(all.clone(), 4, windows, &options(holdout, split));
         let (learned, said) = part(0.1, Split::Train).unwrap();
         assert_eq!((learned[0].len(), learned[1].len(), said.contains("90 of 100 steps, 10 held out")), (60, 30, true));

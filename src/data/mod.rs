@@ -19,10 +19,13 @@ mod items;
 mod levels;
 mod limits;
 mod listing;
+mod mat;
 mod midi;
+mod music;
 mod npy;
 mod options;
 mod pictures;
+mod pieces;
 mod points;
 mod random;
 mod roles;
@@ -47,9 +50,11 @@ use random::Root;
 
 pub use about::{About, LeftOut};
 pub use items::{Bytes, Items};
+pub use midi::{Tune, read_midi};
+pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
-pub use series::{Columns, Series, SymbolKind, Symbols};
+pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 
 /// The built-in sets: the name and a description in one line.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -82,6 +87,8 @@ pub struct Dataset {
     pub stack: usize,
     /// The meaning of the features of sequences, and of the columns of points from a file; `None` for other examples.
     pub series: Option<Series>,
+    /// The whole pieces that the windows of rolls are cut from, before any transposition; none of other data.
+    pub pieces: Vec<Vec<Chord>>,
     /// How the files were understood, for the user.
     pub about: About,
 }
@@ -99,7 +106,7 @@ pub struct Labels {
 const DRAWN: u32 = 1;
 /// The supported kinds of data, for messages.
 const UNDERSTOOD: &str = "a folder of images, of MIDI or of IDX files (train-images-idx3-ubyte), or a file that ends \
-    in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .mid or .midi, all but .npz also with .gz";
+    in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .mid, .midi or .mat, all but .npz also with .gz";
 /// File name endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
@@ -109,7 +116,8 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 /// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`: points, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`: sequences of characters;
-/// * `.mid`, `.midi`, or a folder of them: melodies.
+/// * `.mid`, `.midi`, or a folder of them: melodies, or rolls of all voices;
+/// * `.mat`: rolls.
 ///
 /// IDX and NumPy images are brought to the `size` in the options: padded if this adds at most 8 pixels, else resampled.
 ///
@@ -194,6 +202,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
         "txt" => text::read(path, options),
         "npy" | "npz" => arrays::read(path, options),
         "mid" | "midi" => midi::read(path, options),
+        "mat" => mat::read(path, options),
         ending => match refused(path, ending) {
             Some(error) => Err(error),
             None if idx::is_idx(path)? => idx::open(path, options),
@@ -207,7 +216,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
 /// Whether `open` can read a file of this name.
 fn is_understood(path: &Path) -> bool {
     let ending = unpack::ending(path);
-    [table::ENDINGS.as_slice(), &["txt", "npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
+    [table::ENDINGS.as_slice(), &["txt", "npy", "npz", "mid", "midi", "mat"]].concat().contains(&ending.as_str())
 }
 
 /// The error for a single image or an archive; `None` for other files.
@@ -274,6 +283,7 @@ impl Dataset {
             labels,
             stack: options.stack,
             series: None,
+            pieces: vec![],
             about,
         }
     }
@@ -309,6 +319,7 @@ impl Dataset {
             labels: None,
             stack: 1,
             series,
+            pieces: vec![],
             about: About::default(),
         }
     }
@@ -365,6 +376,11 @@ impl Dataset {
         if let Items::Symbols(_) = self.items { self.shape[0] } else { self.item_len() }
     }
 
+    /// Whether the items are rolls, whose keys are 0 or 1.
+    pub fn is_roll(&self) -> bool {
+        matches!(self.series, Some(Series::Roll(_)))
+    }
+
     /// The number of classes; 0 without labels.
     pub fn classes(&self) -> usize {
         self.labels.as_ref().map_or(0, |labels| labels.names.len())
@@ -405,6 +421,7 @@ impl Dataset {
     pub fn item(&self, i: usize) -> Vec<f32> {
         let len = self.stored_len();
         match &self.items {
+            Items::Bytes(bytes) if self.is_roll() => bytes[i * len..][..len].iter().map(|&b| (b > 0).into()).collect(),
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
             Items::Symbols(_) => {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::error::{Error, Result};
-use crate::settings::{Decimal, Layout, Range, Scale, Separator};
+use crate::settings::{Decimal, Layout, Range, Scale, Separator, Voices};
 
 /// Which part of a set to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,12 @@ pub struct Options {
     pub group: Option<String>,
     /// Scaling of the columns of points. `None`: mean 0 and deviation 1. Sequences are always scaled to 0 to 1.
     pub scale: Option<Scale>,
+    /// Voices of music. The highest one is a melody of symbols, all are a roll.
+    pub voices: Voices,
+    /// Steps of a quarter note in music. `None`: 4, and 1 for matrices of rolls.
+    pub steps_per_beat: Option<usize>,
+    /// Whether the part of music to learn from also has each piece moved by -5 to 6 half tones.
+    pub transpose: bool,
 }
 
 /// The kind of examples that a model takes.
@@ -92,6 +98,9 @@ impl Default for Options {
             columns: None,
             group: None,
             scale: None,
+            voices: Voices::Highest,
+            steps_per_beat: None,
+            transpose: false,
         }
     }
 }
@@ -114,6 +123,8 @@ pub(super) enum Holds {
     Windows,
     Text,
     Melodies,
+    /// Piano rolls of all voices.
+    Rolls,
 }
 
 /// A setting: its name, its purpose in words, whether it is set, and the kinds of data that it applies to.
@@ -121,10 +132,11 @@ type Concern = (&'static str, &'static str, fn(&Options) -> bool, &'static [Hold
 
 const IMAGES: &[Holds] = &[Holds::DrawnImages, Holds::Images];
 const TABLES: &[Holds] = &[Holds::Rows, Holds::Windows];
-const CUT: &str = "tables, text and melodies";
+const MUSIC: &[Holds] = &[Holds::Melodies, Holds::Rolls];
+const CUT: &str = "tables, text and music";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 12] = [
+const CONCERNS: [Concern; 15] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
     ("stack", "images", |options| options.stack != 1, IMAGES),
@@ -133,9 +145,9 @@ const CONCERNS: [Concern; 12] = [
         "window",
         CUT,
         |options| options.window.is_some(),
-        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Melodies],
+        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Melodies, Holds::Rolls],
     ),
-    ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies]),
+    ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies, Holds::Rolls]),
     // Older runs had only one scale, so a run records this setting for every kind of data.
     (
         "scale",
@@ -148,6 +160,9 @@ const CONCERNS: [Concern; 12] = [
     ("decimal", "tables", |options| options.decimal.is_some(), TABLES),
     ("columns", "tables", |options| options.columns.is_some(), TABLES),
     ("group", "tables", |options| options.group.is_some(), TABLES),
+    ("voices", "music", |options| options.voices != Voices::Highest, MUSIC),
+    ("steps_per_beat", "music", |options| options.steps_per_beat.is_some(), MUSIC),
+    ("transpose", "music", |options| options.transpose, MUSIC),
 ];
 
 impl Holds {
@@ -167,6 +182,7 @@ impl Holds {
             Self::Sequences => "sequences of one length",
             Self::Text => "text",
             Self::Melodies => "melodies",
+            Self::Rolls => "piano rolls",
             Self::Images | Self::Points | Self::Rows | Self::Windows => self.layout().word(),
         }
     }

@@ -1,9 +1,12 @@
 //! The meaning of points and sequences outside the model (columns with units, or symbols), and export of generated
 //! ones.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
-use super::midi;
+use super::music::{Chord, KEYS, Music, pitch_name};
+use super::pieces;
 use crate::error::{Error, Result};
 
 /// The meaning of the features of points `[D]` and sequences `[T, F]`. A checkpoint stores it, so that samples can be
@@ -14,6 +17,8 @@ pub enum Series {
     Columns(Columns),
     /// One-hot symbols; each feature is a symbol of the alphabet.
     Symbols(Symbols),
+    /// Keys of a piano, each 1 or 0.
+    Roll(Roll),
 }
 
 /// Columns of numbers, each scaled for the model: sequences by minimum and maximum, points by mean and deviation or as
@@ -40,14 +45,39 @@ pub struct Symbols {
     pub names: Vec<String>,
     /// The kind of content that the symbols spell.
     pub kind: SymbolKind,
+    /// How a melody is played; `None` for a text, and in checkpoints of earlier versions.
+    #[serde(default)]
+    pub music: Option<Music>,
 }
+
+/// A piano roll of all voices: at each step, which of the 88 keys sound and, after them, which begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roll {
+    /// Whether it says which keys begin. Where it does not, a key that goes on sounding is held.
+    pub begins: bool,
+    /// How it is played.
+    pub music: Music,
+}
+
+impl Roll {
+    /// Number of values of a step.
+    pub fn width(&self) -> usize {
+        if self.begins { 2 * KEYS } else { KEYS }
+    }
+}
+
+/// The names of the values of a step of a roll.
+static KEY_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let names = || (0..KEYS).map(|key| pitch_name(21 + key));
+    names().chain(names().map(|name| format!("{name} begins"))).collect()
+});
 
 /// The kind of content that symbols spell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SymbolKind {
     /// A text; each symbol is a character.
     Text,
-    /// A melody; each symbol is one step of a sixteenth note.
+    /// A melody; each symbol is one step.
     Midi,
 }
 
@@ -57,6 +87,35 @@ impl Series {
         match self {
             Self::Columns(columns) => &columns.names,
             Self::Symbols(symbols) => &symbols.names,
+            Self::Roll(roll) => &KEY_NAMES[..roll.width()],
+        }
+    }
+
+    /// How the sequences are played, if they are music.
+    pub fn music(&self) -> Option<Music> {
+        match self {
+            Self::Symbols(symbols) if symbols.kind == SymbolKind::Midi => Some(symbols.music.unwrap_or_default()),
+            Self::Roll(roll) => Some(roll.music),
+            _ => None,
+        }
+    }
+
+    /// `samples`, `[N, steps, F]` flat, as pieces of music.
+    ///
+    /// # Errors
+    /// `Usage` if they are no music; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
+    pub fn pieces(&self, samples: &[f32], steps: usize) -> Result<Vec<Vec<Chord>>> {
+        match self {
+            Self::Symbols(symbols) => {
+                symbols.sequences(samples, steps).iter().map(|sequence| symbols.piece(sequence)).collect()
+            }
+            Self::Roll(roll) => {
+                let width = roll.width();
+                let chord = |step: &[f32]| Chord::of(width, |n| step[n] > 0.5);
+                let piece = |sample: &[f32]| sample.chunks_exact(width).map(chord).collect();
+                Ok(samples.chunks_exact((steps * width).max(1)).map(piece).collect())
+            }
+            Self::Columns(_) => Err(Error::usage("numbers are no music: use a file that ends in .csv or .npy")),
         }
     }
 
@@ -66,8 +125,8 @@ impl Series {
         const SPACE: &str = "memory takes every row";
         let mut csv = csv::Writer::from_writer(Vec::new());
         let columns = match self {
-            Self::Columns(columns) => columns.names.clone(),
             Self::Symbols(_) => vec!["symbol".to_owned()],
+            Self::Columns(_) | Self::Roll(_) => self.names().to_vec(),
         };
         csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
         for (i, values) in samples.chunks_exact(self.names().len().max(1)).enumerate() {
@@ -75,6 +134,7 @@ impl Series {
             let cells = match self {
                 Self::Columns(columns) => columns.cells(values),
                 Self::Symbols(symbols) => vec![symbols.names[likeliest(values)].clone()],
+                Self::Roll(_) => values.iter().map(f32::to_string).collect(),
             };
             csv.write_record(place.iter().chain(&cells)).expect(SPACE);
         }
@@ -167,15 +227,24 @@ impl Symbols {
         text
     }
 
-    /// One sequence as a MIDI file at 120 beats a minute.
+    /// One sequence as a piece of music.
     ///
     /// # Errors
     /// `Usage` if the symbols spell a text; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
-    pub fn to_midi(&self, sequence: &[usize]) -> Result<Vec<u8>> {
+    pub fn piece(&self, sequence: &[usize]) -> Result<Vec<Chord>> {
         if self.kind == SymbolKind::Text {
             return Err(Error::usage("characters cannot be written as MIDI: use a file that ends in .txt or .csv"));
         }
-        midi::write(&sequence.iter().map(|&id| self.names[id].as_str()).collect::<Vec<_>>())
+        pieces::of_names(sequence.iter().map(|&id| self.names[id].as_str()))
+    }
+
+    /// The melody of the highest voice of a piece: the inverse of [`Symbols::piece`].
+    ///
+    /// # Errors
+    /// `Usage` for a pitch that the model does not know.
+    pub fn melody(&self, piece: &[Chord]) -> Result<Vec<usize>> {
+        let names: Vec<String> = pieces::melody(piece).into_iter().map(pieces::name).collect();
+        self.read(&names.join(" "))
     }
 
     /// The sequence that a text spells: the inverse of [`Symbols::spelled`].

@@ -37,6 +37,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let id = |character| alphabet.binary_search(&character).map_or(0, |id| id as u16);
     let piece: Vec<u16> = text.chars().map(id).collect();
     drop(text);
-    let symbols = Symbols { names: alphabet.iter().map(char::to_string).collect(), kind: SymbolKind::Text };
+    let symbols =
+        Symbols { names: alphabet.iter().map(char::to_string).collect(), kind: SymbolKind::Text, music: None };
     holdout::of_symbols(path, vec![piece], symbols, About { source, ..About::default() }, options)
 }

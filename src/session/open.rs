@@ -59,6 +59,9 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         columns: s.columns.clone(),
         group: s.group.clone(),
         scale: s.scale,
+        voices: s.voices,
+        steps_per_beat: s.steps_per_beat,
+        transpose: s.transpose,
     }
 }
 
@@ -111,6 +114,9 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         }
         if names.iter().any(|name| name.len() > MAX_NAME) {
             return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));
+        }
+        if series.music().is_some_and(|music| !music.is_possible()) {
+            return Err(wrong("series", "music has steps, a tempo and a metre"));
         }
     }
     Ok(Examples { shape, classes, series })
