@@ -4,7 +4,7 @@ use super::{
     BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant,
     parts::{
         networks::Networks,
-        recurrent::{Recurrent, by_time, gumbel, head, likeliest},
+        recurrent::{Recurrent, by_time, drawn_keys, gumbel, head, likeliest},
         round::Round,
     },
     sample_rows,
@@ -19,7 +19,7 @@ use crate::{
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "lstm",
-    about: "LSTM that predicts the next step (Graves 2013), for series and symbols",
+    about: "LSTM that predicts the next step (Graves 2013), for series, symbols and piano rolls",
     kind: Kind::Sequences,
     options: &["Optimiser", "Sequences", "cell", "units", "depth", "temperature"],
     presets: &[
@@ -36,7 +36,11 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         let [net] = round.nets(["g"], nets.start, Mode::Train);
         let x = round.batch();
         let log_p = nets.distribution.log_likelihood(&net, x, predictions(&net, s, x));
-        round.metric("nats_per_step", log_p.mean_all() * (-1.0 / examples.shape[0] as f64));
+        let nats_per_step = match nets.distribution.likelihood {
+            Likelihood::Bernoulli => -log_p.sum_all() * nets.distribution.counted(x).sum_all().recip(),
+            _ => log_p.mean_all() * (-1.0 / examples.shape[0] as f64),
+        };
+        round.metric("nats_per_step", nats_per_step);
         round.descend(&net, -log_p.mean_all(), round.descent_g());
     });
     let graphs = vec![
@@ -63,6 +67,7 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         let (shape, temperature) = ([rows, features], f64::from(s.temperature));
         let draw = |decoded| match nets.distribution.likelihood {
             Likelihood::Categorical => likeliest(decoded + gumbel(graph, &shape) * temperature),
+            Likelihood::Bernoulli => drawn_keys(decoded, temperature),
             _ => {
                 let noise = graph.random(Dist::Normal, &shape) * temperature;
                 nets.distribution.mean(decoded) + noise * nets.distribution.deviation(&net, &shape)

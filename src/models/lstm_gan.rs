@@ -128,7 +128,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         return Game::of(s, examples, nets).model();
     }
     let differs = s.objective != Objective::NonSaturating || s.matching != Matching::Off || s.freeze > 0.0;
-    if differs || s.latent_static > 0 || examples.symbols() {
+    if differs || s.latent_static > 0 || examples.symbols() || examples.roll() {
         return Err(Error::usage(
             "`embedding` takes the non-saturating objective, matching=false, freeze=0, latent_static=0, and series of \
             numbers",

@@ -45,6 +45,11 @@ impl Examples {
         matches!(self.series, Some(Series::Symbols(_)))
     }
 
+    /// Whether sequences are piano rolls, whose keys are 0 or 1.
+    pub fn roll(&self) -> bool {
+        matches!(self.series, Some(Series::Roll(_)))
+    }
+
     /// The alphabet, if the examples are pieces of text.
     pub fn text(&self) -> Option<&Symbols> {
         match &self.series {

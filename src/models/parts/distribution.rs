@@ -21,12 +21,12 @@ pub enum Values {
     Pixels,
     /// Coordinates without bounds, `[B, D]`.
     Points,
-    /// Time steps of a sequence in [0, 1], `[B, T, F]`.
+    /// Time steps of a sequence in [0, 1], `[B, T, F]`; of rolls 0 or 1.
     Steps,
 }
 
-/// A distribution of examples, whose parameters a decoder returns: logits of pixels and symbols, means of points, means
-/// of series before their sigmoid.
+/// A distribution of examples, whose parameters a decoder returns: logits of pixels, keys and symbols, means of points,
+/// means of series before their sigmoid.
 #[derive(Clone, Copy, Debug)]
 pub struct Distribution {
     /// Family of the distribution of each value.
@@ -53,9 +53,14 @@ impl Distribution {
     }
 
     /// Samples as a critic sees them: means of numbers, and soft draws of symbols that let gradients pass, by
-    /// Gumbel-softmax (Jang et al. 2017, equation 2).
+    /// Gumbel-softmax (Jang et al. 2017, equation 2). Keys of rolls are 1 where they are more likely than not, with the
+    /// gradient of their probability (deterministic binary neurons: Dong and Yang 2018, section 3.2).
     pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
         match self.likelihood {
+            Likelihood::Bernoulli if self.values == Values::Steps => {
+                let p = self.mean(decoded);
+                decoded.is_positive() + (p - p.detach())
+            }
             Likelihood::Categorical => {
                 self.mean((decoded + gumbel(decoded.graph(), &decoded.shape())) * self.temperature.recip())
             }
@@ -63,10 +68,27 @@ impl Distribution {
         }
     }
 
+    /// The steps of rolls x `[B, T, 176]` or `[B, T, 88]` that count, `[B, T]`: 1, and 0 in the silence at the end, by
+    /// which pieces shorter than a window are filled up.
+    pub fn counted<'g>(&self, x: Var<'g>) -> Var<'g> {
+        let (batch, steps) = (x.dim(0), x.dim(1));
+        // What sounds at a step or up to `reach` - 1 steps later.
+        let (mut sounds, mut reach) = (x.max(&[2]), 1);
+        while reach < steps {
+            let later = sounds.slice(&[0, reach], &[batch, steps - reach]);
+            sounds = sounds + later.pad(&[0, 0], &[batch, steps]);
+            reach *= 2;
+        }
+        sounds.is_positive()
+    }
+
     /// log p(x | z) of each row `[B]` in nats, for x in the data's own units; the Bernoulli likelihood maps pixels from
-    /// [-1, 1] to [0, 1].
+    /// [-1, 1] to [0, 1], and leaves out the steps of rolls that are not [`Distribution::counted`].
     pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let each = match self.likelihood {
+            Likelihood::Bernoulli if self.values == Values::Steps => {
+                (x * decoded - decoded.softplus()) * self.counted(x).broadcast(&x.shape(), &[2])
+            }
             Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
             Likelihood::Gaussian => {
                 let v = self.log_variance(net, &x.shape());

@@ -152,7 +152,7 @@ impl<'a> Game<'a> {
         for step in 0..s.critic_steps {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
-            let real = g.batch(draw, Field::Items, &[vec![s.batch], self.examples.shape.clone()].concat());
+            let real = round.batch_of(draw);
             let (z, classes) = self.latent_vectors(g, draw);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
             self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);

@@ -190,6 +190,13 @@ pub fn gumbel<'g>(graph: &'g Graph, shape: &[usize]) -> Var<'g> {
     -(-graph.random(Dist::Uniform, shape).log()).log()
 }
 
+/// Keys, each 1 with the probability of its logit, else 0; a lower `temperature` favours the likelier. The sum of a
+/// logit and logistic noise is positive with this probability.
+pub fn drawn_keys(decoded: Var, temperature: f64) -> Var {
+    let uniform = decoded.graph().random(Dist::Uniform, &decoded.shape());
+    (decoded + (uniform.log() - (1.0 - uniform).log()) * temperature).is_positive()
+}
+
 /// One-hot vectors of the likeliest symbols.
 pub fn likeliest(decoded: Var) -> Var {
     let axis = decoded.rank() - 1;

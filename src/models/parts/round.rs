@@ -45,8 +45,14 @@ impl<'g> Round<'_, 'g> {
 
     /// A fresh batch of examples, `[B, ..example shape]`.
     pub fn batch(&self) -> Var<'g> {
+        self.batch_of(self.graph.draw())
+    }
+
+    /// The batch of examples of a draw. Keys of rolls lie in memory as pixels do, -1 and 1, and are 0 and 1 here.
+    pub fn batch_of(&self, draw: u32) -> Var<'g> {
         let shape = [&[self.s.batch], self.examples.shape.as_slice()].concat();
-        self.graph.batch(self.graph.draw(), Field::Items, &shape)
+        let x = self.graph.batch(draw, Field::Items, &shape);
+        if self.examples.roll() { (x + 1.0) * 0.5 } else { x }
     }
 
     /// A fresh batch; if `binarize` is set, pixels are drawn black or white (Salakhutdinov and Murray 2008).
