@@ -175,16 +175,21 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     training.run(&signals)
 }
 
-/// Held-out sequences of symbols, to measure while training; none where there are none, or none of the same kind.
+/// Held-out sequences of symbols or keys, to measure while training; none where there are none, or none of the same
+/// kind.
 fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<Vec<f32>>> {
-    if !examples.symbols() {
+    if !examples.symbols() && !examples.roll() {
         return Ok(None);
     }
     let Some(dataset) = session::open_held_out(settings)? else { return Ok(None) };
     let count = dataset.len().min(MEASURED);
     // Evenly over the part, as a text changes along the way.
     let places = (0..count).map(|i| i * dataset.len() / count);
-    Ok((dataset.shape == examples.shape && count > 0).then(|| places.flat_map(|i| dataset.example(i)).collect()))
+    // Of rolls, the silence that fills up short pieces does not count.
+    let ends = |x: &Vec<f32>| x[x.len() - dataset.shape[1]..].iter().all(|key| *key == 0.0);
+    let windows = places.map(|i| dataset.example(i)).filter(|x| !dataset.is_roll() || !ends(x));
+    let windows: Vec<f32> = windows.flatten().collect();
+    Ok((dataset.shape == examples.shape && !windows.is_empty()).then_some(windows))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.
@@ -223,7 +228,7 @@ struct Training {
     has_warned: bool,
     /// Ending of the files that show samples, if there is a way to show them.
     shown_as: Option<&'static str>,
-    /// Held-out sequences of symbols, if there are any and the model can measure them.
+    /// Held-out sequences of symbols or keys, if there are any and the model can measure them.
     held_out: Option<Vec<f32>>,
     /// Their last measure: nats of each symbol.
     held_out_nats: Option<f64>,
@@ -355,8 +360,10 @@ impl Training {
             return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
         }
         if keep > 0 {
-            let ending = self.shown_as.unwrap_or("png");
-            self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
+            // Music has both a picture and a MIDI file.
+            for ending in ["png", "txt", "mid"] {
+                self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
+            }
         }
     }
 
@@ -375,6 +382,10 @@ impl Training {
         match shown {
             None => {}
             Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
+            Some(Showing::Music(picture, midi)) => {
+                self.tolerate(report::save_png(&path("png"), &picture));
+                self.tolerate(write_atomically(&path("mid"), &midi));
+            }
             Some(Showing::Text(text)) => {
                 self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
                 let first =
