@@ -3,6 +3,7 @@
 mod embedding;
 mod frechet;
 mod mmd;
+pub mod music;
 mod neighbours;
 mod ngram;
 mod series;
