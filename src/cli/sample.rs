@@ -122,7 +122,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         }
     }
     if let Some(option) = args.goes_on() {
-        let sentence = "goes with models that go on with text or a melody, symbol by symbol: `lstm` is one";
+        let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
         return Err(Error::usage(format!("{option} {sentence}, and this is a {}", settings.variant)));
     }
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
@@ -164,14 +164,14 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
     }
     let mut music = symbols.music.unwrap_or_default();
     let midi = midi_prompt(args).filter(|_| symbols.kind == SymbolKind::Midi);
-    let prompt = match (&args.prompt, &args.prompt_file) {
-        _ if let Some(midi) = &midi => {
+    let prompt = match (&midi, &args.prompt, &args.prompt_file) {
+        (Some(midi), ..) => {
             let tune = read_midi(midi, music.steps_per_beat).map_err(|e| e.at("the prompt"))?;
             music = tune.music;
             symbols.melody(&tune.piece).map_err(|e| e.at(&shown(midi)))?
         }
-        (Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
-        (_, Some(file)) => {
+        (_, Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
+        (.., Some(file)) => {
             let text = read_text(file).map_err(|e| Error::usage(format!("--prompt-file `{}`: {e}", shown(file))))?;
             symbols.read(&text).map_err(|e| e.at(&shown(file)))?
         }

@@ -67,22 +67,29 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
     let place = format!("`{}`", files.root.display());
     options.check(&place, if is_roll { Holds::Rolls } else { Holds::Melodies })?;
     if is_roll {
-        let (set, found, _) = load_all(files, own_test, options, |piece| piece)?;
+        let Loaded { set, found, .. } = load_all(files, own_test, options, |piece| piece)?;
         return pieces::rolls(set, found.into_iter().map(|(_, piece)| piece).collect(), true);
     }
-    let (set, found, learned) = load_all(files, own_test, options, |piece| pieces::melody(&piece))?;
+    let Loaded { set, found, learned } = load_all(files, own_test, options, |piece| pieces::melody(&piece))?;
     pieces::melodies(set, found, learned)
 }
 
-/// What is known of the pieces, the pieces of the requested part with their files, and those of the part to learn from
-/// if that is another one; `kept` makes what is kept of each.
-#[expect(clippy::type_complexity, reason = "three results of one loop")]
+/// Pieces in files.
+struct Loaded<'a, T> {
+    set: Pieces<'a>,
+    /// The pieces of the requested part, with their files.
+    found: Vec<(PathBuf, T)>,
+    /// Those of the part to learn from, if that is another one.
+    learned: Option<Vec<T>>,
+}
+
+/// The pieces in MIDI files; `kept` makes what is kept of each.
 fn load_all<'a, T>(
     files: Files<'a>,
     own_test: bool,
     options: &'a Options,
     kept: impl Fn(Vec<Chord>) -> T,
-) -> Result<(Pieces<'a>, Vec<(PathBuf, T)>, Option<Vec<T>>)> {
+) -> Result<Loaded<'a, T>> {
     let Files { root, train, part, mut left_out, said } = files;
     let steps_per_beat = options.steps_per_beat.unwrap_or(Music::default().steps_per_beat);
     let (mut found, mut digests, mut played, mut refused) = (vec![], vec![], vec![], None);
@@ -110,7 +117,7 @@ fn load_all<'a, T>(
     });
     let about = About { part: said, left_out, source: digest::of_files(&digests), ..About::default() };
     let music = usual(&played, steps_per_beat);
-    Ok((Pieces { root, own_test, music, about, options }, found, learned))
+    Ok(Loaded { set: Pieces { root, own_test, music, about, options }, found, learned })
 }
 
 /// How most tunes are played, at their mean tempo.

@@ -141,7 +141,7 @@ mod tests {
 
     /// A chord of keys that sound and keys that begin.
     fn chord(sounds: &[usize], begins: &[usize]) -> Chord {
-        let bits = |pitches: &[usize]| pitches.iter().fold(0, |bits, pitch| bits | 1 << pitch);
+        let bits = |pitches: &[usize]| pitches.iter().fold(0u128, |bits, pitch| bits | 1u128 << pitch);
         Chord { sounds: bits(sounds), begins: bits(begins) }
     }
 

@@ -219,7 +219,7 @@ mod tests {
         // One key sounds at three of four steps, and after itself always; the others never.
         let on = Chord { sounds: 1 << 60, begins: 0 };
         let piece = vec![vec![Chord::default(), on, on, on]];
-        let silent = |steps: f64| (((0.5 + steps) / (1.0 + steps)) as f64).ln();
+        let silent = |steps: f64| ((0.5 + steps) / (1.0 + steps)).ln();
         let alone = -(3.0 * (3.5f64 / 5.0).ln() + (1.5f64 / 5.0).ln()) / 4.0 - 87.0 * silent(4.0);
         assert!((key_nats(&piece, &piece, 88, false) - alone).abs() < 1e-9);
         // After 0: one of two steps sounds; after 1: two of two.

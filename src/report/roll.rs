@@ -205,6 +205,6 @@ mod tests {
         assert!(rolls(&[vec![Chord::default(); 5000]], &[], &music).is_ok());
         let [few, many] =
             [1, 4].map(|n| rolls(&vec![vec![all; 8]; n], &vec![vec![all; 8]; n], &music).unwrap().height());
-        assert_eq!((many - 12), 2 * (few - 12), "each row below its originals");
+        assert_eq!(many - 12, 2 * (few - 12), "each row below its originals");
     }
 }

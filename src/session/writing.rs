@@ -197,7 +197,8 @@ impl Session {
         let [rows, width] = outputs[0].1[..] else { panic!("`next` is [rows, F]") };
         let mut states: Vec<(String, Vec<f32>)> =
             outputs[1..].iter().map(|(name, shape)| (name.clone(), vec![0.0; shape.iter().product()])).collect();
-        let mut x = vec![0.0; rows * width];
+        let mut x = vec![0.0; program.input("x").expect("the graph reads the last step")];
+        let read = x.len() / rows;
         self.engine.aside(CONTINUE, |engine| {
             for _ in 0..steps {
                 let inputs: Vec<(&str, &[f32])> =
@@ -206,7 +207,7 @@ impl Session {
                 let next = engine.output(CONTINUE, "next")?;
                 x.fill(0.0);
                 for (row, step) in choose(&|row| next[row * width..][..width].to_vec()) {
-                    step.show(&mut x[row * width..][..width]);
+                    step.show(&mut x[row * read..][..read]);
                 }
                 for (name, values) in &mut states {
                     *values = engine.output(CONTINUE, name)?;
