@@ -163,7 +163,7 @@ fn what_is_no_music_is_explained() {
         (midi(4, &[&[0, 0x90, 5, 80, 4, 0x80, 5, 0]]), &["no piece with a note on a piano's keys"]),
     ];
     for (file, parts) in &cases {
-        assert_failure(open_file("a.mid", file.clone(), &rolls(4)), &[parts, &["a.mid"][..]].concat());
+        assert_failure(open_file("a.mid", file.clone(), &rolls(4)), &[*parts, &["a.mid"]].concat());
     }
     let folder = folder_of(&[("a.mid", &whole), ("b.mid", &cases[0].0), ("c.mid", &cases[1].0)]);
     let said = open_at(folder.path(), &rolls(4)).unwrap().to_string();
