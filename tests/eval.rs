@@ -54,6 +54,7 @@ fn dashes(count: usize, seed: u64, labelled: bool, stack: usize) -> Dataset {
         labels: labelled.then_some(labels),
         stack,
         series: None,
+        pieces: vec![],
         about: Default::default(),
     }
 }

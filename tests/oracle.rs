@@ -154,6 +154,7 @@ fn dataset(symbols: usize, sequences: &[Vec<usize>]) -> Dataset {
         items: Items::Symbols { ids: ids.into(), apart: LENGTH },
         labels: None,
         stack: 1,
+        pieces: vec![],
         series: Some(Series::Symbols(alphabet)),
         about: About::default(),
     }

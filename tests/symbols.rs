@@ -60,6 +60,7 @@ fn dataset(sequences: &[Vec<u16>], end: Option<u16>) -> Dataset {
         items: Items::Symbols { ids: bytes.into(), apart: WINDOW },
         labels: None,
         stack: 1,
+        pieces: vec![],
         series: Some(Series::Symbols(alphabet(end))),
         about: About::default(),
     }

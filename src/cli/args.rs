@@ -170,23 +170,24 @@ Examples:
 pub struct SampleArgs {
     /// Folder of the run
     pub run: PathBuf,
-    /// Number of samples [default: 64; of text on the standard output: 1]
+    /// Number of samples [default: 64; of text on the standard output, and of mid: 1]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for a melody [default: for
-    /// text the standard output, else samples.png]
+    /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for music, several of which
+    /// are NAME-001.mid and so on; a folder is for mid [default: for text the standard output, else samples.png]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Beginning of a text, or of a melody: the model goes on with it (lstm)
+    /// Beginning of a text or of a melody, or a MIDI file: the model goes on with it (lstm)
     #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
     pub prompt: Option<String>,
-    /// File with a beginning (lstm)
+    /// File with a beginning: text, or MIDI (lstm)
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
-    /// Number of symbols to write, after the prompt (lstm) [default: 500, in a file as many as in training]
+    /// Number of symbols, or of steps of music, to write, after the prompt (lstm) [default: 500, in a file as many as
+    /// in training]
     #[arg(long, value_name = "N", value_parser = numbers(1, 10_000_000))]
     pub length: Option<usize>,
     /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm) [default: that of the run]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{EvalArgs, print, tell, trained::Asked};
 use crate::{
-    data::{self, Dataset, Items, Series},
+    data::{self, Chord, Dataset, Items, Music, Series},
     error::{Error, Result},
     eval::{
         Better, Report, Row, Setup,
@@ -17,7 +17,7 @@ use crate::{
         boltzmann::boltzmann,
         images::{self, Images},
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
-        modes,
+        modes, music,
         sequences::{self, Layout, Sequences},
         symbols::{self, Real},
     },
@@ -210,6 +210,9 @@ impl Evaluation<'_> {
     }
 
     fn sequences(&mut self, shape: [usize; 2]) -> Result<Option<Report>> {
+        if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
+            return self.music(&music).map(Some);
+        }
         if let Some(Series::Symbols(_)) = self.train.series {
             return self.symbols().map(Some);
         }
@@ -226,6 +229,19 @@ impl Evaluation<'_> {
         let mut report = sequences::sequences(&input, &self.setup)?;
         report.notes.push("the real windows are those that the model learned from, as in TimeGAN's code".into());
         Ok(Some(report))
+    }
+
+    /// The report on samples of music.
+    fn music(&mut self, music: &Music) -> Result<Report> {
+        let set = self.test.as_ref().unwrap_or(&self.train);
+        let (count, steps) = (set.len().min(music::WINDOWS), set.shape[0]);
+        let real: Vec<f32> = (0..count).flat_map(|i| set.example(i * set.len() / count)).collect();
+        let generated = self.generate(music::WINDOWS)?;
+        let series = self.train.series.as_ref().expect("music is a series");
+        let [real, generated] = [series.pieces(&real, steps)?, series.pieces(&generated, steps)?];
+        let mut report = music::music(&self.train.name, &real, &generated, music)?;
+        report.notes.extend(self.stand_in());
+        Ok(report)
     }
 
     /// Notes for a report on held-out examples: that there are none, or few.
@@ -253,6 +269,7 @@ impl Evaluation<'_> {
     fn likely(&self) -> Option<(Vec<f32>, Option<&'static str>)> {
         let examples = self.held_out();
         match (&self.train.items, &self.train.series) {
+            (_, Some(Series::Roll(_))) => Some((examples, None)),
             (Items::Bytes(_), _) if self.trained.settings.likelihood == Likelihood::Gaussian => {
                 tell("likelihoods are not measured: a Gaussian has a density, and whole grey levels have none");
                 None
@@ -294,16 +311,28 @@ impl Evaluation<'_> {
             nll = -nll;
         }
         if let [steps, _] = self.train.shape[..] {
-            let held_out = self.test.as_ref().unwrap_or(&self.train);
-            let [steps, characters] = held_out.spelled().unwrap_or([steps as f64; 2]);
-            report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
-            if self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some()) {
-                report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
+            if self.train.is_roll() {
+                report.rows.extend(self.whole_pieces()?);
+            } else {
+                let held_out = self.test.as_ref().unwrap_or(&self.train);
+                let [steps, characters] = held_out.spelled().unwrap_or([steps as f64; 2]);
+                report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
+                if self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some()) {
+                    report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
+                }
+                report.rows.extend(self.symbol_likelihood()?);
             }
-            report.rows.extend(self.symbol_likelihood()?);
         }
         report.notes.extend(note.map(String::from).into_iter().chain(stand_in));
         Ok(Some(report))
+    }
+
+    /// Rows on whole pieces of rolls.
+    fn whole_pieces(&mut self) -> Result<Vec<Row>> {
+        let held_out = self.test.as_ref().unwrap_or(&self.train);
+        let (goes_on, session) = (self.session.has(CONTINUE), &mut self.session);
+        let mut carried = |pieces: &[Vec<Chord>]| session.nats_of_pieces(pieces);
+        music::whole_pieces(&self.train, held_out, goes_on.then_some(&mut carried))
     }
 
     /// The report on samples of text or melodies, beside what is trained by likelihood.

@@ -1,6 +1,7 @@
 //! `saddle sample`.
 
 use std::{
+    fs,
     io::IsTerminal,
     path::{Path, PathBuf},
 };
@@ -10,9 +11,9 @@ use npyz::{AutoSerialize, WriterBuilder};
 
 use super::{SampleArgs, print, shown, tell, trained::Asked, whole};
 use crate::{
-    data::{Series, SymbolKind, Symbols},
+    data::{Chord, Music, Series, SymbolKind, Symbols, read_midi},
     error::{Error, Result, unknown},
-    files::{ensure_writable, read_text, write_atomically},
+    files::{ensure_folder, ensure_writable, read_text, write_atomically},
     graph::numel,
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
@@ -49,15 +50,37 @@ impl<'a> Wanted<'a> {
     fn of(args: &'a SampleArgs, examples: &Examples) -> Self {
         let is_text = matches!(&examples.series, Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text);
         let prints = is_text && args.out.is_none() && !args.reconstruct && args.interpolate.is_none();
-        let out = (!prints).then(|| args.out.clone().unwrap_or_else(|| "samples.png".into()));
+        let is_music = examples.series.as_ref().and_then(Series::music).is_some();
+        let mut out = (!prints).then(|| args.out.clone().unwrap_or_else(|| "samples.png".into()));
+        if let Some(folder) = out.as_mut().filter(|out| is_music && (out.is_dir() || is_named_as_folder(out))) {
+            folder.push("sample.mid");
+        }
         let ending = out.as_deref().and_then(Path::extension).unwrap_or_default().to_string_lossy().to_lowercase();
-        let count = args.count.unwrap_or(if prints { 1 } else { 64 });
+        let count = args.count.unwrap_or(if prints || ending == "mid" { 1 } else { 64 });
         Self { args, count, out, ending: if prints { "txt".into() } else { ending } }
     }
 
     fn print(&self, count: usize, what: &str, step: u64) -> Result<()> {
         let Some(out) = &self.out else { return Ok(()) };
-        print(format!("{count} {what} of step {step} in {}", shown(out)))
+        let files = match self.ending == "mid" && count > 1 {
+            true => format!("{} to {}", shown(&numbered(out, 1)), shown(&numbered(out, count))),
+            false => shown(out),
+        };
+        print(format!("{count} {what} of step {step} in {files}"))
+    }
+
+    /// Writes a MIDI file for each piece: `song.mid`, or `song-001.mid` and so on for several.
+    fn write_midi(&self, pieces: &[Vec<Chord>], music: &Music) -> Result<()> {
+        let out = self.out.as_deref().expect("only text is printed");
+        if let Some(folder) = out.parent() {
+            let cannot = |e| Error::failure(format!("cannot create the folder `{}`: {e}", shown(folder)));
+            fs::create_dir_all(folder).map_err(cannot)?;
+        }
+        for (n, piece) in pieces.iter().enumerate() {
+            let path = if pieces.len() == 1 { out.to_owned() } else { numbered(out, n + 1) };
+            write_atomically(&path, &music.to_midi(piece)?)?;
+        }
+        Ok(())
     }
 
     fn write(&self, bytes: &[u8]) -> Result<()> {
@@ -72,6 +95,19 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// Whether a path ends as only folders do.
+fn is_named_as_folder(path: &Path) -> bool {
+    path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
+}
+
+/// The path of file number `n` of several: `song-001.mid` for `song.mid`.
+fn numbered(path: &Path, n: usize) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{n:03}."));
+    name.push(path.extension().unwrap_or_default());
+    path.with_file_name(name)
+}
+
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let trained = Trained::at(&args.run, args.checkpoint)?;
@@ -81,14 +117,17 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     check(wanted, settings, examples)?;
     let class = class(args, &trained)?;
     let model = trained.model()?;
-    if let (Some(Series::Symbols(symbols)), Some(_)) = (&examples.series, model.named(&[CONTINUE]).next())
-        && (args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.ending.as_str()))
-    {
-        let mut session = trained.session_of(&model, &[CONTINUE], args.adapter.as_deref())?;
-        return go_on(wanted, symbols, &trained, &mut session);
+    let is_written = args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.ending.as_str());
+    if is_written && model.named(&[CONTINUE]).next().is_some() {
+        let session = || trained.session_of(&model, &[CONTINUE], args.adapter.as_deref());
+        match &examples.series {
+            Some(Series::Symbols(symbols)) => return go_on(wanted, symbols, &trained, &mut session()?),
+            Some(Series::Roll(roll)) => return play_on(wanted, roll.music, &trained, &mut session()?),
+            _ => {}
+        }
     }
     if let Some(option) = args.goes_on() {
-        let sentence = "goes with models that go on with text or a melody, symbol by symbol: `lstm` is one";
+        let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
         return Err(Error::usage(format!("{option} {sentence}, and this is a {}", settings.variant)));
     }
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
@@ -102,6 +141,25 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     wanted.print(count, drawn.what, session.step())
 }
 
+/// The MIDI file that the prompt is, if it is one.
+fn midi_prompt(args: &SampleArgs) -> Option<PathBuf> {
+    let prompt = args.prompt.as_ref().map(PathBuf::from).or(args.prompt_file.clone());
+    let is_midi = |path: &PathBuf| {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        ["mid", "midi"].contains(&ending.as_str())
+    };
+    prompt.filter(is_midi)
+}
+
+/// How symbols or keys are drawn.
+fn choice(args: &SampleArgs, trained: &Asked) -> Choice {
+    Choice {
+        temperature: args.temperature.unwrap_or(trained.settings.temperature.into()),
+        top_k: args.top_k,
+        top_p: args.top_p.unwrap_or(1.0),
+    }
+}
+
 /// Writes sequences of symbols of any length, which go on from a prompt.
 fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Session) -> Result<()> {
     let args = wanted.args;
@@ -109,9 +167,16 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
         let option = args.goes_on().unwrap_or_default();
         return Err(Error::usage(format!("{option}: the result is text or a melody: use --out with .txt or .mid")));
     }
-    let prompt = match (&args.prompt, &args.prompt_file) {
-        (Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
-        (_, Some(file)) => {
+    let mut music = symbols.music.unwrap_or_default();
+    let midi = midi_prompt(args).filter(|_| symbols.kind == SymbolKind::Midi);
+    let prompt = match (&midi, &args.prompt, &args.prompt_file) {
+        (Some(midi), ..) => {
+            let tune = read_midi(midi, music.steps_per_beat).map_err(|e| e.at("the prompt"))?;
+            music = tune.music;
+            symbols.melody(&tune.piece).map_err(|e| e.at(&shown(midi)))?
+        }
+        (_, Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
+        (.., Some(file)) => {
             let text = read_text(file).map_err(|e| Error::usage(format!("--prompt-file `{}`: {e}", shown(file))))?;
             symbols.read(&text).map_err(|e| e.at(&shown(file)))?
         }
@@ -120,17 +185,44 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
     let window = trained.examples.shape[0];
     let prints_any = wanted.out.is_none() && symbols.end.is_none();
     let length = args.length.unwrap_or(if prints_any { PRINTED } else { window });
-    let choice = Choice {
-        temperature: args.temperature.unwrap_or(trained.settings.temperature.into()),
-        top_k: args.top_k,
-        top_p: args.top_p.unwrap_or(1.0),
-    };
-    let sequences = session.write(&prompt, wanted.count, length, choice, args.seed)?;
+    let sequences = session.write(&prompt, wanted.count, length, choice(args, trained), args.seed)?;
     match wanted.ending.as_str() {
-        "mid" => wanted.write(&symbols.to_midi(&sequences[0])?)?,
+        "mid" => {
+            let pieces: Result<Vec<_>> = sequences.iter().map(|sequence| symbols.piece(sequence)).collect();
+            wanted.write_midi(&pieces?, &music)?;
+        }
         _ => wanted.write(symbols.to_text(&sequences).as_bytes())?,
     }
     wanted.print(sequences.len(), "samples", session.step())
+}
+
+/// Writes rolls of any length, which go on from a prompt.
+fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Session) -> Result<()> {
+    let args = wanted.args;
+    if let Some(option) = args.goes_on().filter(|_| !["mid", "png"].contains(&wanted.ending.as_str())) {
+        return Err(Error::usage(format!("{option}: the result is music: use --out with .mid or .png")));
+    }
+    if args.top_k.is_some() || args.top_p.is_some() {
+        return Err(Error::usage("--top-k and --top-p choose among symbols, and keys are drawn one by one"));
+    }
+    let prompt = match midi_prompt(args) {
+        Some(midi) => {
+            let tune = read_midi(&midi, music.steps_per_beat).map_err(|e| e.at("the prompt"))?;
+            music = tune.music;
+            tune.piece
+        }
+        None if args.prompt.is_some() || args.prompt_file.is_some() => {
+            return Err(Error::usage("the model plays on from music: the prompt is a MIDI file that ends in .mid"));
+        }
+        None => vec![],
+    };
+    let length = args.length.unwrap_or(trained.examples.shape[0]);
+    let pieces = session.write(&prompt, wanted.count, length, choice(args, trained), args.seed)?;
+    match &wanted.out {
+        Some(out) if wanted.ending == "png" => report::save_png(out, &report::rolls(&pieces, &[], &music)?)?,
+        _ => wanted.write_midi(&pieces, &music)?,
+    }
+    wanted.print(pieces.len(), "samples", session.step())
 }
 
 fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()> {
@@ -140,6 +232,7 @@ fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()
     let possible: &[&str] = match &examples.series {
         Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Midi => &["png", "csv", "npy", "txt", "mid"],
         Some(Series::Symbols(_)) => &["png", "csv", "npy", "txt"],
+        Some(Series::Roll(_)) => &["png", "csv", "npy", "mid"],
         _ => &["png", "csv", "npy"],
     };
     if !possible.contains(&ending) {
@@ -167,7 +260,11 @@ fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
-    ensure_writable(out)
+    match out.parent() {
+        // The folder is made when there is something to write.
+        Some(folder) if ending == "mid" && !folder.as_os_str().is_empty() => ensure_folder(folder),
+        _ => ensure_writable(out),
+    }
 }
 
 /// The number of the class that `--class` names.
@@ -246,7 +343,10 @@ fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
         ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
         ("npy", _) => npy(samples.clone(), &examples.values(1)[1..])?,
         ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(&symbols.sequences(samples, shape[0])).into_bytes(),
-        ("mid", Some(Series::Symbols(symbols))) => symbols.to_midi(&symbols.sequences(samples, shape[0])[0])?,
+        ("mid", Some(series)) => {
+            let music = series.music().expect("only music is written as MIDI");
+            return wanted.write_midi(&series.pieces(samples, shape[0])?, &music);
+        }
         (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),
@@ -257,6 +357,12 @@ fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
 fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
     let Drawn { samples, originals, columns, .. } = drawn;
     let len = numel(&examples.values(1));
+    if let Some((series, music)) =
+        examples.series.as_ref().and_then(|series| series.music().map(|music| (series, music)))
+    {
+        let [samples, originals] = [samples, originals].map(|values| series.pieces(values, examples.shape[0]));
+        return report::rolls(&samples?, &originals?, &music);
+    }
     match examples.shape[..] {
         [_, _, _] if originals.is_empty() => {
             let (columns, _) = report::fitting(&examples.shape, *columns, samples.len() / len);

@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 use crate::{
-    data::{Dataset, Series},
+    data::{Chord, Dataset, Music},
     error::Result,
     graph::numel,
     report, session,
@@ -12,8 +12,10 @@ use crate::{
 
 /// Samples for people.
 pub enum Showing {
-    /// Images, points in the plane, curves, melodies.
+    /// Images, points in the plane, curves.
     Picture(RgbImage),
+    /// A piano roll, and the same music as a MIDI file.
+    Music(RgbImage, Vec<u8>),
     /// Pieces of text.
     Text(String),
 }
@@ -31,6 +33,14 @@ pub fn showing(
 ) -> Result<Option<Showing>> {
     if let Some(symbols) = session::examples(dataset).text() {
         return Ok(Some(Showing::Text(symbols.to_text(&symbols.sequences(samples, dataset.shape[0])))));
+    }
+    let of_music = dataset.series.as_ref().and_then(|series| series.music().map(|music| (series, music)));
+    if let Some((series, music)) = of_music {
+        let pieces = series.pieces(samples, dataset.shape[0])?;
+        return Ok(Some(Showing::Music(
+            report::rolls(&pieces, &[], &music)?,
+            music.to_midi(&medley(&pieces, &music))?,
+        )));
     }
     let picture = match dataset.shape[..] {
         [2] => {
@@ -50,14 +60,17 @@ pub fn showing(
             }
             report::grid(&samples[..count.max(1) * len], shape, columns)?
         }
-        [steps, features] => match dataset.series {
-            Some(Series::Symbols(_)) => report::symbols(samples, [steps, features])?,
-            _ => {
-                let real: Vec<f32> = (0..8).flat_map(|i| dataset.example(i * dataset.len() / 8)).collect();
-                report::series(samples, &real, [steps, features])?
-            }
-        },
+        [steps, features] => {
+            let real: Vec<f32> = (0..8).flat_map(|i| dataset.example(i * dataset.len() / 8)).collect();
+            report::series(samples, &real, [steps, features])?
+        }
         _ => return Ok(None), // no plane to show them in
     };
     Ok(Some(Showing::Picture(picture)))
+}
+
+/// The first pieces one after the other, each at the start of a bar, with an empty bar between them.
+fn medley(pieces: &[Vec<Chord>], music: &Music) -> Vec<Chord> {
+    let rest = |steps: usize| vec![Chord::default(); steps.next_multiple_of(music.bar()) - steps + music.bar()];
+    pieces.iter().take(report::MAX_PIECES).flat_map(|piece| [piece.clone(), rest(piece.len())].concat()).collect()
 }

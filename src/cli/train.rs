@@ -181,18 +181,21 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     training.run(&signals)
 }
 
-/// Held-out sequences of symbols, to measure while training, and what [`Dataset::spelled`] says of them; none where
-/// there are none, or none of the same kind.
+/// Held-out sequences of symbols or keys, to measure while training, and what [`Dataset::spelled`] says of them; none
+/// where there are none, or none of the same kind.
 fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<(Vec<f32>, [f64; 2])>> {
-    if !examples.symbols() {
+    if !examples.symbols() && !examples.roll() {
         return Ok(None);
     }
     let Some(dataset) = session::open_held_out(settings)? else { return Ok(None) };
     let (count, Some(spelled)) = (dataset.len().min(MEASURED), dataset.spelled()) else { return Ok(None) };
     // Evenly over the part, as a text changes along the way.
     let places = (0..count).map(|i| i * dataset.len() / count);
-    let is_fit = dataset.shape == examples.shape && count > 0;
-    Ok(is_fit.then(|| (places.flat_map(|i| dataset.example(i)).collect(), spelled)))
+    // Of rolls, the silence that fills up short pieces does not count.
+    let ends = |x: &Vec<f32>| x[x.len() - dataset.shape[1]..].iter().all(|key| *key == 0.0);
+    let windows = places.map(|i| dataset.example(i)).filter(|x| !dataset.is_roll() || !ends(x));
+    let windows: Vec<f32> = windows.flatten().collect();
+    Ok((dataset.shape == examples.shape && !windows.is_empty()).then_some((windows, spelled)))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.
@@ -233,7 +236,7 @@ struct Training {
     shown_as: Option<&'static str>,
     /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
     spelled: Option<[f64; 2]>,
-    /// Held-out sequences of symbols, if there are any and the model can measure them; the same of them.
+    /// Held-out sequences of symbols or keys, if there are any and the model can measure them; the same of them.
     held_out: Option<(Vec<f32>, [f64; 2])>,
     /// Their last measure: nats of each symbol.
     held_out_nats: Option<f64>,
@@ -334,13 +337,9 @@ impl Training {
         }
         for (i, name) in self.session.metrics().iter().enumerate() {
             let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
-            // A model's mean is over all steps of a sequence; here it is over those that count.
-            let (mean, said) = match (name.as_str(), self.spelled) {
-                ("nats_per_step", Some(spelled)) => {
-                    let mean = mean * self.dataset.shape[0] as f64 / spelled[0];
-                    (mean, self.nats(mean, spelled, true))
-                }
-                _ => (mean, format!("{name} {mean:.3}")),
+            let said = match (name.as_str(), self.spelled) {
+                ("nats_per_step", Some(spelled)) => self.nats(mean, spelled, true),
+                _ => format!("{name} {mean:.3}"),
             };
             line.insert(name.clone(), Value::from(mean as f32));
             text += &format!("{said}  ");
@@ -382,8 +381,10 @@ impl Training {
             return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
         }
         if keep > 0 {
-            let ending = self.shown_as.unwrap_or("png");
-            self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
+            // Music has both a picture and a MIDI file.
+            for ending in ["png", "txt", "mid"] {
+                self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
+            }
         }
     }
 
@@ -402,6 +403,10 @@ impl Training {
         match shown {
             None => {}
             Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
+            Some(Showing::Music(picture, midi)) => {
+                self.tolerate(report::save_png(&path("png"), &picture));
+                self.tolerate(write_atomically(&path("mid"), &midi));
+            }
             Some(Showing::Text(text)) => {
                 self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
                 let first =

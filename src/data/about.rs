@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
-use super::{Dataset, Items, Series, product};
+use super::{Chord, Dataset, Items, Series, product};
 use crate::error::{counted, escaped};
 
 /// Number of names to keep for each reason of leaving items out.
@@ -110,6 +110,10 @@ impl Dataset {
             (&[steps, names], Some(Series::Symbols(symbols))) => {
                 ("sequence", format!("{steps} of {}", counted(names, symbols.noun())))
             }
+            (&[steps, keys], Some(Series::Roll(roll))) => {
+                let begin = if roll.begins { ", which sound and begin" } else { "" };
+                ("roll", format!("{steps} of {}{begin}", counted(keys / (1 + usize::from(roll.begins)), "key")))
+            }
             (&[steps, columns], _) => {
                 ("sequence", format!("{} of {}", counted(steps, "step"), counted(columns, "value")))
             }
@@ -151,9 +155,18 @@ impl Dataset {
             let head = if id == 0 { format!("{} in all: ", counts.len()) } else { String::new() };
             line(if id == 0 { "classes" } else { "" }, &format!("{head}{id} `{name}` {count}"));
         }
-        let pixels = if matches!(self.items, Items::Bytes(_)) { "as stored: 0 is black, 255 white" } else { "" };
+        let pixels = match self.items {
+            Items::Bytes(_) if self.is_roll() => "0 and 1",
+            Items::Bytes(_) => "as stored: 0 is black, 255 white",
+            _ => "",
+        };
         line("values", if self.about.range.is_empty() { pixels } else { &self.about.range });
         self.about.findings.iter().for_each(|finding| line("found", finding));
+        if let Some(music) = self.series.as_ref().and_then(Series::music) {
+            let ([count, share], beats) = (music.metre, 60e6 / f64::from(music.tempo));
+            let steps = format!("{} to a beat", counted(music.steps_per_beat, "step"));
+            line("music", &format!("{steps}, {beats:.0} beats a minute, {count}/{share}, program {}", music.program));
+        }
         self.columns().iter().for_each(|column| line("column", column));
         for (reason, count, names) in self.about.left_out.reasons() {
             let more = if count > names.len() { ", .." } else { "" };
@@ -211,6 +224,11 @@ impl Dataset {
     fn first_rows(&self) -> String {
         if let Some(Series::Symbols(symbols)) = &self.series {
             return symbols.to_text(&symbols.sequences(&self.item(0), self.shape[0])).trim_end().to_owned();
+        }
+        if let (Some(Series::Roll(roll)), Some(piece)) = (&self.series, self.pieces.first()) {
+            let begins = |chord: &Chord| if roll.begins { chord.begins } else { chord.sounds };
+            let chords = piece.iter().map(|chord| Chord { begins: begins(chord), ..*chord });
+            return chords.take(ROWS).map(Chord::spelled).collect::<Vec<_>>().join("\n");
         }
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
         let more = if width > CELLS { ", .." } else { "" };

@@ -115,17 +115,17 @@ pub(super) fn of_symbols(
     Ok(Some(Dataset { about: About { part, ..about }, ..set }))
 }
 
-/// Splits pieces of symbols: the last share of the steps is the test part, and no window lies in both parts.
+/// Splits pieces of symbols or chords: the last share of the steps is the test part, and no window lies in both parts.
 ///
 /// `windows` counts the windows of `window` steps in a piece of some length. Returns the requested part and the
 /// sentence on it; `None` for a test part without held-out steps.
-fn cut(
-    mut pieces: Vec<Vec<u16>>,
+pub(super) fn cut<T>(
+    mut pieces: Vec<Vec<T>>,
     window: usize,
     windows: impl Fn(usize) -> usize,
     unit: &str,
     options: &Options,
-) -> Option<(Vec<Vec<u16>>, String)> {
+) -> Option<(Vec<Vec<T>>, String)> {
     let steps: usize = pieces.iter().map(Vec::len).sum();
     let cut = match is_enough(pieces.iter().map(|piece| windows(piece.len())).sum(), options) {
         false => steps,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// Items, back to back unless it is said. Clones share their memory.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Items {
-    /// Pixels; 0 to 255 stand for -1 to 1.
+    /// Pixels; 0 to 255 stand for -1 to 1. Keys of rolls; 255 for 1 and 0 for 0.
     Bytes(Bytes),
     /// Values as a model sees them: points, scaled by column if they come from a file; features of sequences, in 0 to
     /// 1.

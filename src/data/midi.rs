@@ -1,5 +1,7 @@
-//! MIDI files as melodies of one voice on a grid of sixteenth notes, and melodies as MIDI files.
+//! MIDI files as pieces of music on a grid of steps: melodies of the highest voice, or rolls of all voices; and pieces
+//! as MIDI files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use midly::num::{u4, u7, u15, u24, u28};
@@ -7,31 +9,23 @@ use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, T
 
 use super::digest::{self, FileDigest};
 use super::folder::Files;
+use super::music::{Chord, Music, Note};
 use super::options::Holds;
+use super::pieces::{self, Pieces};
 use super::unpack::{ending, read as bytes_of};
-use super::{About, Dataset, LeftOut, Options, Split, SymbolKind, Symbols, holdout, listing, windows};
+use super::{About, Dataset, LeftOut, Options, Split};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::settings::Voices;
 
-/// Steps in a beat, which is a quarter note.
-const STEPS: u64 = 4;
-/// Largest number of steps of a melody, about two hours; a longer file is damaged.
+/// Largest number of steps of a piece, about two hours of sixteenth notes; a longer file is damaged.
 const MAX_STEPS: u64 = 1 << 16;
 /// Bytes of an event in memory; in a file, an event may take one byte.
 const EVENT: u64 = 32;
 /// The channel of drums, counted from 0: its keys are no pitches.
 const DRUMS: u4 = u4::from_int_lossy(9);
-
-/// The symbols of a melody before its alphabet is known: these two, then the 128 pitches.
-const REST: u8 = 0;
-const HOLD: u8 = 1;
-const PITCHES: u8 = 2;
-const NAMES: [&str; PITCHES as usize] = ["rest", "hold"];
-
-/// Ticks of a step in the files written here.
-const TICKS: u32 = 120;
-/// Microseconds of a beat in the files written here.
-const TEMPO: u24 = u24::from_int_lossy(500_000);
+/// Ticks of a beat in the files written here, or the nearest multiple of its steps below.
+const TICKS: usize = 480;
 const VELOCITY: u7 = u7::from_int_lossy(90);
 
 /// Whether `path` is named like a MIDI file.
@@ -39,7 +33,24 @@ pub(super) fn is_midi(path: &Path) -> bool {
     ["mid", "midi"].contains(&ending(path).as_str())
 }
 
-/// The melodies of a MIDI file; `None` for a test part that does not exist.
+/// A piece of music in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tune {
+    /// The keys at each step.
+    pub piece: Vec<Chord>,
+    /// How it is played.
+    pub music: Music,
+}
+
+/// All voices of a MIDI file, drums aside, on a grid of `steps_per_beat` steps to a quarter note.
+///
+/// # Errors
+/// `Failure` for a file that is no MIDI file, or without notes; the message names the file.
+pub fn read_midi(path: &Path, steps_per_beat: usize) -> Result<Tune> {
+    Ok(load(path, steps_per_beat)?.0)
+}
+
+/// The music of a MIDI file; `None` for a test part that does not exist.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let files = [path.to_owned()];
     of_files(
@@ -49,20 +60,44 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     )
 }
 
-/// The melodies of MIDI files: the highest voice, drums aside. The alphabet is rest, hold and the pitches in use; a
-/// step is the pitch that begins there, or the last one held, or a rest. Windows do not cross from one melody into the
-/// next; rests are added to a melody shorter than a window.
-///
-/// Without a part to test with (`own_test`), the last steps are held out where the options say so.
+/// The music of MIDI files, drums aside: melodies of the highest voice, or rolls of all voices. Without a part to test
+/// with (`own_test`), the last steps are held out where the options say so.
 pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Result<Option<Dataset>> {
+    let is_roll = options.voices == Voices::All;
+    let place = format!("`{}`", files.root.display());
+    options.check(&place, if is_roll { Holds::Rolls } else { Holds::Melodies })?;
+    if is_roll {
+        let Loaded { set, found, .. } = load_all(files, own_test, options, |piece| piece)?;
+        return pieces::rolls(set, found.into_iter().map(|(_, piece)| piece).collect(), true);
+    }
+    let Loaded { set, found, learned } = load_all(files, own_test, options, |piece| pieces::melody(&piece))?;
+    pieces::melodies(set, found, learned)
+}
+
+/// Pieces in files.
+struct Loaded<'a, T> {
+    set: Pieces<'a>,
+    /// The pieces of the requested part, with their files.
+    found: Vec<(PathBuf, T)>,
+    /// Those of the part to learn from, if that is another one.
+    learned: Option<Vec<T>>,
+}
+
+/// The pieces in MIDI files; `kept` makes what is kept of each.
+fn load_all<'a, T>(
+    files: Files<'a>,
+    own_test: bool,
+    options: &'a Options,
+    kept: impl Fn(Vec<Chord>) -> T,
+) -> Result<Loaded<'a, T>> {
     let Files { root, train, part, mut left_out, said } = files;
-    let place = format!("`{}`", root.display());
-    options.check(&place, Holds::Melodies)?;
-    let (mut melodies, mut digests, mut refused) = (vec![], vec![], None);
+    let steps_per_beat = options.steps_per_beat.unwrap_or(Music::default().steps_per_beat);
+    let (mut found, mut digests, mut played, mut refused) = (vec![], vec![], vec![], None);
     for file in part {
-        match load(file) {
-            Ok((melody, digest)) => {
-                melodies.push((file, melody));
+        match load(file, steps_per_beat) {
+            Ok((tune, digest)) => {
+                found.push((file.clone(), kept(tune.piece)));
+                played.push(tune.music);
                 digests.push(digest);
             }
             Err(error) => {
@@ -71,76 +106,90 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
             }
         }
     }
-    let is_second = own_test && options.split == Split::Test;
-    let learned: Vec<Vec<u8>> = match is_second {
-        true => train.iter().filter_map(|file| Some(load(file).ok()?.0)).collect(),
-        false => melodies.iter().map(|(_, melody)| melody.clone()).collect(),
-    };
-    let used: Vec<u8> =
-        (0..=u8::MAX).filter(|id| *id < PITCHES || learned.iter().any(|melody| melody.contains(id))).collect();
-    melodies.retain(|(file, melody)| {
-        let is_known = melody.iter().all(|id| used.contains(id));
-        if !is_known {
-            left_out.add("melodies with pitches that the part to learn from has not", listing::below(root, file));
-        }
-        is_known
+    if let Some(error) = refused.filter(|_| found.is_empty()) {
+        return Err(error);
+    }
+    let learned = (own_test && options.split == Split::Test).then(|| {
+        let tunes = train.iter().filter_map(|file| Some(load(file, steps_per_beat).ok()?.0));
+        let (pieces, of_train) = tunes.map(|tune| (kept(tune.piece), tune.music)).unzip();
+        played = of_train;
+        pieces
     });
-    if melodies.is_empty() {
-        return Err(refused.unwrap_or_else(|| Error::failure(format!("{place} holds no melody to use: {left_out}"))));
-    }
-    let known = |(_, mut melody): (&PathBuf, Vec<u8>)| {
-        melody.resize(melody.len().max(windows::symbol_window(options)), REST);
-        melody.iter_mut().for_each(|id| *id = used.binary_search(id).map_or(REST, |id| id as u8));
-        melody
-    };
-    let melodies: Vec<Vec<u16>> =
-        melodies.into_iter().map(known).map(|melody| melody.into_iter().map(u16::from).collect()).collect();
-    let pitches = used.iter().skip(NAMES.len()).map(|id| (id - PITCHES).to_string());
-    let names = NAMES.map(str::to_owned).into_iter().chain(pitches).collect();
-    let symbols = Symbols::new(names, SymbolKind::Midi);
-    let findings = vec![format!("{} melodies", melodies.len())];
-    let about = About { part: said, findings, left_out, source: digest::of_files(&digests), ..About::default() };
-    if own_test {
-        let set = windows::of_symbols(root, &melodies, symbols, options)?;
-        return Ok(Some(Dataset { about, ..set }));
-    }
-    holdout::of_symbols(root, melodies, symbols, about, options)
+    let about = About { part: said, left_out, source: digest::of_files(&digests), ..About::default() };
+    let music = usual(&played, steps_per_beat);
+    Ok(Loaded { set: Pieces { root, own_test, music, about, options }, found, learned })
 }
 
-/// The melody in `path`, and the digest of the file.
-fn load(path: &Path) -> Result<(Vec<u8>, FileDigest)> {
+/// How most tunes are played, at their mean tempo.
+fn usual(played: &[Music], steps_per_beat: usize) -> Music {
+    let default = Music { steps_per_beat, ..Music::default() };
+    let tempos: u64 = played.iter().map(|music| u64::from(music.tempo)).sum();
+    let tempo = tempos.checked_div(played.len() as u64).map_or(default.tempo, |mean| mean as u32);
+    let metre = most(played.iter().map(|music| music.metre)).unwrap_or(default.metre);
+    let program = most(played.iter().map(|music| music.program)).unwrap_or(default.program);
+    Music { tempo, metre, program, ..default }
+}
+
+/// The most frequent value; the smallest of equally frequent ones.
+fn most<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts = BTreeMap::new();
+    values.for_each(|value| *counts.entry(value).or_insert(0) += 1);
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(value, _)| value)
+}
+
+/// The tune in `path`, and the digest of the file.
+fn load(path: &Path, steps_per_beat: usize) -> Result<(Tune, FileDigest)> {
     let (bytes, most) = (bytes_of(path)?, memory::most()?);
     if bytes.len() as u64 > most.bytes / EVENT {
         return Err(Error::failure(format!("the notes of `{}` may take more than {most}", path.display())));
     }
-    let melody = melody(&bytes).map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))?;
-    Ok((melody, digest::of(&[&bytes])))
+    let tune = tune(&bytes, steps_per_beat as u64);
+    let tune = tune.map_err(|reason| Error::failure(format!("`{}` {reason}", path.display())))?;
+    Ok((tune, digest::of(&[&bytes])))
 }
 
-/// The melody of a MIDI file's highest voice, or the fault in the file.
-fn melody(bytes: &[u8]) -> Result<Vec<u8>, String> {
+/// The tune in a MIDI file, or the fault in the file.
+fn tune(bytes: &[u8], steps_per_beat: u64) -> Result<Tune, String> {
     if let Some((complete, promised)) = track_counts(bytes).filter(|(complete, promised)| complete < promised) {
         return Err(format!("is cut short: {complete} of its {promised} tracks are complete"));
     }
     let midi = Smf::parse(bytes).map_err(|error| format!("is no MIDI file: {error}"))?;
     let ticks = match midi.header.timing {
         Timing::Metrical(ticks) if ticks > 0 => u64::from(ticks.as_int()),
-        _ => return Err("counts time in frames, which have no sixteenth notes: it must count ticks of a beat".into()),
+        _ => return Err("counts time in frames, which have no beats: it must count ticks of a beat".into()),
     };
-    let step = |tick: u64| (tick * STEPS + ticks / 2) / ticks;
-    let mut changes: Vec<(u64, bool, usize)> = vec![];
-    for (start, end, pitch) in midi.tracks.iter().flat_map(|track| notes(track)) {
-        changes.push((step(start), true, pitch));
-        changes.push((step(end).max(step(start) + 1), false, pitch));
-    }
-    changes.sort_unstable();
-    match changes.last() {
-        None => Err("holds no notes".into()),
-        Some(&(steps, ..)) if steps > MAX_STEPS => {
-            Err(format!("is {steps} sixteenth notes long, more than the {MAX_STEPS} that a melody may have"))
+    let step = |tick: u64| (tick * steps_per_beat + ticks / 2) / ticks;
+    let tracks: Vec<Track> = midi.tracks.iter().map(|track| Track::of(track)).collect();
+    let notes = || tracks.iter().flat_map(|track| &track.notes);
+    let spans = || notes().map(|note| (step(note.start), step(note.end).max(step(note.start) + 1), note.key));
+    let steps = match spans().map(|(_, end, _)| end).max() {
+        None if tracks.iter().any(|track| track.has_drums) => {
+            return Err("holds drums only, which have no pitch".into());
         }
-        Some(&(steps, ..)) => Ok(highest_voice(&changes, steps)),
+        None => return Err("holds no notes".into()),
+        Some(steps) if steps > MAX_STEPS => {
+            let per = format!("{steps_per_beat} to a beat");
+            return Err(format!("is {steps} steps long, {per}, more than the {MAX_STEPS} that a piece may have"));
+        }
+        Some(steps) => steps as usize,
+    };
+    let mut piece = vec![Chord::default(); steps];
+    for (start, end, key) in spans() {
+        piece[start as usize].begins |= 1 << key;
+        piece[start as usize..end as usize].iter_mut().for_each(|chord| chord.sounds |= 1 << key);
     }
+    let default = Music::default();
+    let first = |events: fn(&Track) -> Option<(u64, [u32; 2])>| {
+        let earliest = tracks.iter().filter_map(events).min_by_key(|(tick, _)| *tick);
+        earliest.map(|(_, value)| value)
+    };
+    let music = Music {
+        steps_per_beat: steps_per_beat as usize,
+        tempo: first(|track| track.tempo).map_or(default.tempo, |[tempo, _]| tempo),
+        metre: first(|track| track.metre).map_or(default.metre, |metre| metre.map(|number| number as u8)),
+        program: most(notes().map(|note| note.program)).unwrap_or(default.program),
+    };
+    Ok(Tune { piece, music })
 }
 
 /// The number of complete tracks and the number that the header promises; `None` without a plain header.
@@ -157,82 +206,99 @@ fn track_counts(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((complete, promised.into()))
 }
 
-/// The notes of a track: first tick, last tick, pitch. A note that is never released lasts until the track ends.
-fn notes(track: &[TrackEvent]) -> Vec<(u64, u64, usize)> {
-    let mut begun = [[None; 128]; 16];
-    let (mut notes, mut now) = (vec![], 0);
-    for event in track {
-        now += u64::from(event.delta.as_int());
-        let TrackEventKind::Midi { channel, message } = event.kind else { continue };
-        let (key, sounds) = match message {
-            MidiMessage::NoteOn { key, vel } => (key, vel > 0),
-            MidiMessage::NoteOff { key, .. } => (key, false),
-            _ => continue,
+/// A note of a track, in ticks.
+struct Held {
+    start: u64,
+    end: u64,
+    key: usize,
+    program: u8,
+}
+
+/// What a track says.
+#[derive(Default)]
+struct Track {
+    notes: Vec<Held>,
+    has_drums: bool,
+    /// The tick and the microseconds of a beat of the first tempo; a tempo of 0 is none.
+    tempo: Option<(u64, [u32; 2])>,
+    /// The tick and the two numbers of the first metre.
+    metre: Option<(u64, [u32; 2])>,
+}
+
+impl Track {
+    /// A note that is never released lasts until the track ends.
+    fn of(track: &[TrackEvent]) -> Self {
+        let (mut found, mut now) = (Self::default(), 0);
+        let mut begun = [[None; 128]; 16];
+        let mut programs = [0; 16];
+        for event in track {
+            now += u64::from(event.delta.as_int());
+            let (channel, message) = match event.kind {
+                TrackEventKind::Midi { channel, message } => (channel, message),
+                TrackEventKind::Meta(MetaMessage::Tempo(tempo)) if tempo > 0 => {
+                    found.tempo.get_or_insert((now, [tempo.as_int(), 0]));
+                    continue;
+                }
+                TrackEventKind::Meta(MetaMessage::TimeSignature(count, power, ..)) if count > 0 && power <= 6 => {
+                    found.metre.get_or_insert((now, [count.into(), 1 << power]));
+                    continue;
+                }
+                _ => continue,
+            };
+            let place = usize::from(channel.as_int());
+            let (key, sounds) = match message {
+                MidiMessage::NoteOn { key, vel } => (key, vel > 0),
+                MidiMessage::NoteOff { key, .. } => (key, false),
+                MidiMessage::ProgramChange { program } => {
+                    programs[place] = program.as_int();
+                    continue;
+                }
+                _ => continue,
+            };
+            found.has_drums |= sounds && channel == DRUMS;
+            let key = usize::from(key.as_int());
+            let next = (sounds && channel != DRUMS).then_some((now, programs[place]));
+            let last = std::mem::replace(&mut begun[place][key], next);
+            found.notes.extend(last.map(|(start, program)| Held { start, end: now, key, program }));
+        }
+        let held = begun.iter().flat_map(|channel| channel.iter().enumerate());
+        let held = held.filter_map(|(key, begun)| begun.map(|(start, program)| Held { start, end: now, key, program }));
+        found.notes.extend(held);
+        found
+    }
+}
+
+/// A MIDI file of notes on a grid of steps.
+pub(super) fn write(notes: &[Note], music: &Music) -> Result<Vec<u8>> {
+    let long = || Error::failure("the music makes no MIDI file: it is too long");
+    let step = (TICKS / music.steps_per_beat).max(1);
+    let channel = u4::from_int_lossy(0);
+    let key = |pitch| u7::from_int_lossy(pitch);
+    // At one step, what ends comes before what begins.
+    let mut changes: Vec<(usize, bool, u8)> =
+        notes.iter().flat_map(|note| [(note.start, true, note.pitch), (note.end, false, note.pitch)]).collect();
+    changes.sort_unstable();
+    let [count, share] = music.metre;
+    let start = [
+        TrackEventKind::Meta(MetaMessage::Tempo(u24::from_int_lossy(music.tempo))),
+        TrackEventKind::Meta(MetaMessage::TimeSignature(count, share.max(1).ilog2() as u8, 24, 8)),
+        TrackEventKind::Midi { channel, message: MidiMessage::ProgramChange { program: key(music.program) } },
+    ];
+    let mut track: Vec<TrackEvent> = start.map(|kind| TrackEvent { delta: u28::from_int_lossy(0), kind }).into();
+    let mut now = 0;
+    for (at, begins, pitch) in changes {
+        let ticks = u32::try_from((at - now) * step).ok().and_then(u28::try_from).ok_or_else(long)?;
+        let message = match begins {
+            true => MidiMessage::NoteOn { key: key(pitch), vel: VELOCITY },
+            false => MidiMessage::NoteOff { key: key(pitch), vel: u7::from_int_lossy(0) },
         };
-        let pitch = usize::from(key.as_int());
-        let next = (sounds && channel != DRUMS).then_some(now);
-        let last = std::mem::replace(&mut begun[usize::from(channel.as_int())][pitch], next);
-        notes.extend(last.map(|start| (start, now, pitch)));
+        track.push(TrackEvent { delta: ticks, kind: TrackEventKind::Midi { channel, message } });
+        now = at;
     }
-    let held = begun.iter().flat_map(|channel| channel.iter().enumerate());
-    notes.extend(held.filter_map(|(pitch, start)| start.map(|start| (start, now, pitch))));
-    notes
-}
-
-/// The symbol of the highest sounding pitch at each of `steps` steps. The sorted `changes` are (step, whether a note
-/// begins, pitch).
-fn highest_voice(changes: &[(u64, bool, usize)], steps: u64) -> Vec<u8> {
-    let mut sounding = [0u32; 128];
-    let (mut changes, mut last) = (changes.iter().peekable(), None);
-    let symbol = |now| {
-        let mut begins = [false; 128];
-        while let Some(&(_, is_start, pitch)) = changes.next_if(|(step, ..)| *step == now) {
-            begins[pitch] |= is_start;
-            sounding[pitch] = if is_start { sounding[pitch] + 1 } else { sounding[pitch] - 1 };
-        }
-        let highest = (0..128).rev().find(|&pitch| sounding[pitch] > 0);
-        let is_held = highest == std::mem::replace(&mut last, highest);
-        match highest {
-            None => REST,
-            Some(pitch) if is_held && !begins[pitch] => HOLD,
-            Some(pitch) => PITCHES + pitch as u8,
-        }
-    };
-    (0..steps).map(symbol).collect()
-}
-
-/// A MIDI file of a melody at 120 beats a minute. A hold that follows no pitch is a rest.
-pub(super) fn write(symbols: &[&str]) -> Result<Vec<u8>> {
-    let mut track = vec![];
-    let (mut sounding, mut waited) = (None, 0);
-    let mut push = |waited: &mut u32, kind| {
-        track.push(TrackEvent { delta: u28::from_int_lossy(*waited), kind });
-        *waited = 0;
-    };
-    let play = |message| TrackEventKind::Midi { channel: u4::from_int_lossy(0), message };
-    let end = |key| play(MidiMessage::NoteOff { key, vel: u7::from_int_lossy(0) });
-    push(&mut waited, TrackEventKind::Meta(MetaMessage::Tempo(TEMPO)));
-    for &symbol in symbols {
-        if symbol != NAMES[usize::from(HOLD)] {
-            if let Some(key) = sounding.take() {
-                push(&mut waited, end(key));
-            }
-            if symbol != NAMES[usize::from(REST)] {
-                let key = symbol.parse().ok().and_then(u7::try_from);
-                let key = key.ok_or_else(|| Error::failure(format!("`{symbol}` is no MIDI pitch from 0 to 127")))?;
-                push(&mut waited, play(MidiMessage::NoteOn { key, vel: VELOCITY }));
-                sounding = Some(key);
-            }
-        }
-        waited += TICKS;
-    }
-    if let Some(key) = sounding {
-        push(&mut waited, end(key));
-    }
-    push(&mut waited, TrackEventKind::Meta(MetaMessage::EndOfTrack));
-    let timing = Timing::Metrical(u15::from_int_lossy((u64::from(TICKS) * STEPS) as u16));
+    track.push(TrackEvent { delta: u28::from_int_lossy(0), kind: TrackEventKind::Meta(MetaMessage::EndOfTrack) });
+    let timing = Timing::Metrical(u15::from_int_lossy((step * music.steps_per_beat) as u16));
     let midi = Smf { header: Header::new(Format::SingleTrack, timing), tracks: vec![track] };
     let mut bytes = vec![];
-    midi.write(&mut bytes).map_err(|error| Error::failure(format!("the melody makes no MIDI file: {error}")))?;
+    midi.write(&mut bytes).map_err(|error| Error::failure(format!("the music makes no MIDI file: {error}")))?;
     Ok(bytes)
 }

@@ -20,10 +20,13 @@ mod items;
 mod levels;
 mod limits;
 mod listing;
+mod mat;
 mod midi;
+mod music;
 mod npy;
 mod options;
 mod pictures;
+mod pieces;
 mod points;
 mod random;
 mod roles;
@@ -49,9 +52,11 @@ use random::Root;
 
 pub use about::{About, LeftOut};
 pub use items::{Bytes, Items};
+pub use midi::{Tune, read_midi};
+pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
-pub use series::{Columns, Series, SymbolKind, Symbols};
+pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 pub use tokens::Spelling;
 pub use windows::SYMBOLS;
 
@@ -86,6 +91,8 @@ pub struct Dataset {
     pub stack: usize,
     /// The meaning of the features of sequences, and of the columns of points from a file; `None` for other examples.
     pub series: Option<Series>,
+    /// The whole pieces that the windows of rolls are cut from, before any transposition; none of other data.
+    pub pieces: Vec<Vec<Chord>>,
     /// How the files were understood, for the user.
     pub about: About,
 }
@@ -103,7 +110,8 @@ pub struct Labels {
 const DRAWN: u32 = 1;
 /// The supported kinds of data, for messages.
 const UNDERSTOOD: &str = "a folder of images, of MIDI, of text or of IDX files (train-images-idx3-ubyte), or a file \
-    that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid or .midi, all but .npz also with .gz";
+    that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid, .midi or .mat, all but .npz also \
+    with .gz";
 /// File name endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
@@ -114,7 +122,8 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`, `.text`, `.md`, `.markdown`, a folder of them, or a text with no ending: sequences of characters,
 ///   words or byte pairs;
-/// * `.mid`, `.midi`, or a folder of them: melodies.
+/// * `.mid`, `.midi`, or a folder of them: melodies, or rolls of all voices;
+/// * `.mat`: rolls.
 ///
 /// IDX and NumPy images are brought to the `size` in the options: padded if this adds at most 8 pixels, else resampled.
 ///
@@ -200,6 +209,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
         ending if text::ENDINGS.contains(&ending) => text::read(path, options),
         "npy" | "npz" => arrays::read(path, options),
         "mid" | "midi" => midi::read(path, options),
+        "mat" => mat::read(path, options),
         ending => match refused(path, ending) {
             Some(error) => Err(error),
             None if idx::is_idx(path)? => idx::open(path, options),
@@ -214,7 +224,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
 /// Whether `open` can read a file of this name.
 fn is_understood(path: &Path) -> bool {
     let ending = unpack::ending(path);
-    [&table::ENDINGS[..], &text::ENDINGS, &["npy", "npz", "mid", "midi"]].concat().contains(&ending.as_str())
+    [&table::ENDINGS[..], &text::ENDINGS, &["npy", "npz", "mid", "midi", "mat"]].concat().contains(&ending.as_str())
 }
 
 /// The error for a single image or an archive; `None` for other files.
@@ -281,6 +291,7 @@ impl Dataset {
             labels,
             stack: options.stack,
             series: None,
+            pieces: vec![],
             about,
         }
     }
@@ -316,6 +327,7 @@ impl Dataset {
             labels: None,
             stack: 1,
             series,
+            pieces: vec![],
             about: About::default(),
         }
     }
@@ -377,16 +389,24 @@ impl Dataset {
         Some(numbers(&ids[2 * i * apart..][..2 * self.item_len()]))
     }
 
-    /// The mean number of symbols of an item up to its end, and of the characters that these spell; `None` for items of
-    /// numbers.
+    /// The mean number of symbols of an item up to its end, and of the characters that these spell; the steps of a roll
+    /// are both. `None` for items of numbers.
     pub fn spelled(&self) -> Option<[f64; 2]> {
         const MEASURED: usize = 1024;
+        if self.is_roll() {
+            return Some([self.shape[0] as f64; 2]);
+        }
         let Some(Series::Symbols(symbols)) = &self.series else { return None };
         let count = self.len().min(MEASURED);
         let items: Vec<Vec<u16>> = (0..count).filter_map(|i| self.symbols(i * self.len() / count)).collect();
         let mean =
             |of: &dyn Fn(&[u16]) -> usize| items.iter().map(|item| of(item)).sum::<usize>() as f64 / count as f64;
         Some([mean(&|item| symbols.counted(item).len()), mean(&|item| symbols.characters(item))])
+    }
+
+    /// Whether the items are rolls, whose keys are 0 or 1.
+    pub fn is_roll(&self) -> bool {
+        matches!(self.series, Some(Series::Roll(_)))
     }
 
     /// The number of classes; 0 without labels.
@@ -429,6 +449,7 @@ impl Dataset {
     pub fn item(&self, i: usize) -> Vec<f32> {
         let len = self.item_len();
         match &self.items {
+            Items::Bytes(bytes) if self.is_roll() => bytes[i * len..][..len].iter().map(|&b| (b > 0).into()).collect(),
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
             Items::Symbols { ids, apart } => {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::error::{Error, Result};
-use crate::settings::{Decimal, Layout, Range, Scale, Separator, Tokens};
+use crate::settings::{Decimal, Layout, Range, Scale, Separator, Tokens, Voices};
 
 /// Which part of a set to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,12 @@ pub struct Options {
     pub lines: bool,
     /// The encoding of texts and tables, by any of its names on the web. `None`: by its mark, or guessed.
     pub encoding: Option<String>,
+    /// Voices of music. The highest one is a melody of symbols, all are a roll.
+    pub voices: Voices,
+    /// Steps of a quarter note in music. `None`: 4, and 1 for matrices of rolls.
+    pub steps_per_beat: Option<usize>,
+    /// Whether the part of music to learn from also has each piece moved by -5 to 6 half tones.
+    pub transpose: bool,
 }
 
 /// The kind of examples that a model takes.
@@ -104,6 +110,9 @@ impl Default for Options {
             vocabulary: 0,
             lines: false,
             encoding: None,
+            voices: Voices::Highest,
+            steps_per_beat: None,
+            transpose: false,
         }
     }
 }
@@ -128,6 +137,8 @@ pub(super) enum Holds {
     /// Lines of text, each a sequence of its own.
     Lines,
     Melodies,
+    /// Piano rolls of all voices.
+    Rolls,
 }
 
 /// A setting: its name, its purpose in words, whether it is set, and the kinds of data that it applies to.
@@ -136,10 +147,11 @@ type Concern = (&'static str, &'static str, fn(&Options) -> bool, &'static [Hold
 const IMAGES: &[Holds] = &[Holds::DrawnImages, Holds::Images];
 const TABLES: &[Holds] = &[Holds::Rows, Holds::Windows];
 const TEXTS: &[Holds] = &[Holds::Text, Holds::Lines];
-const CUT: &str = "tables, text and melodies";
+const MUSIC: &[Holds] = &[Holds::Melodies, Holds::Rolls];
+const CUT: &str = "tables, text and music";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 16] = [
+const CONCERNS: [Concern; 19] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
     ("stack", "images", |options| options.stack != 1, IMAGES),
@@ -148,9 +160,9 @@ const CONCERNS: [Concern; 16] = [
         "window",
         CUT,
         |options| options.window.is_some(),
-        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Lines, Holds::Melodies],
+        &[Holds::DrawnSequences, Holds::Windows, Holds::Text, Holds::Lines, Holds::Melodies, Holds::Rolls],
     ),
-    ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies]),
+    ("stride", CUT, |options| options.stride.is_some(), &[Holds::Windows, Holds::Text, Holds::Melodies, Holds::Rolls]),
     // Older runs had only one scale, so a run records this setting for every kind of data.
     (
         "scale",
@@ -172,6 +184,9 @@ const CONCERNS: [Concern; 16] = [
         |options| options.encoding.is_some(),
         &[Holds::Rows, Holds::Windows, Holds::Text, Holds::Lines],
     ),
+    ("voices", "music", |options| options.voices != Voices::Highest, MUSIC),
+    ("steps_per_beat", "music", |options| options.steps_per_beat.is_some(), MUSIC),
+    ("transpose", "music", |options| options.transpose, MUSIC),
 ];
 
 impl Holds {
@@ -192,6 +207,7 @@ impl Holds {
             Self::Text => "text",
             Self::Lines => "lines of text",
             Self::Melodies => "melodies",
+            Self::Rolls => "piano rolls",
             Self::Images | Self::Points | Self::Rows | Self::Windows => self.layout().word(),
         }
     }

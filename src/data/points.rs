@@ -95,6 +95,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
         labels: Some(Labels { ids, names: (0..modes.centres.len()).map(|mode| mode.to_string()).collect() }),
         stack: 1,
         series: None,
+        pieces: vec![],
         about: About::default(),
     })
 }

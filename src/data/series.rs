@@ -1,12 +1,15 @@
 //! The meaning of points and sequences outside the model (columns with units, or symbols), and export of generated
 //! ones.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::music::{Chord, KEYS, Music, pitch_name};
 use super::tokens::{self, Spelling, Writer};
-use super::{bpe, midi};
+use super::{bpe, pieces};
 use crate::error::{Error, Result, nearest};
 
 /// Most symbols that an error lists.
@@ -20,6 +23,8 @@ pub enum Series {
     Columns(Columns),
     /// One-hot symbols; each feature is a symbol of the alphabet.
     Symbols(Symbols),
+    /// Keys of a piano, each 1 or 0.
+    Roll(Roll),
 }
 
 /// Columns of numbers, each scaled for the model: sequences by minimum and maximum, points by mean and deviation or as
@@ -53,14 +58,39 @@ pub struct Symbols {
     /// The symbol that ends a sequence, and fills it up, if sequences are of different lengths; it is the last one.
     #[serde(default)]
     pub end: Option<u16>,
+    /// How a melody is played; `None` for a text, and in checkpoints of earlier versions.
+    #[serde(default)]
+    pub music: Option<Music>,
 }
+
+/// A piano roll of all voices: at each step, which of the 88 keys sound and, after them, which begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roll {
+    /// Whether it says which keys begin. Where it does not, a key that goes on sounding is held.
+    pub begins: bool,
+    /// How it is played.
+    pub music: Music,
+}
+
+impl Roll {
+    /// Number of values of a step.
+    pub fn width(&self) -> usize {
+        if self.begins { 2 * KEYS } else { KEYS }
+    }
+}
+
+/// The names of the values of a step of a roll.
+static KEY_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let names = || (0..KEYS).map(|key| pitch_name(21 + key));
+    names().chain(names().map(|name| format!("{name} begins"))).collect()
+});
 
 /// The kind of content that symbols spell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SymbolKind {
     /// A text; `spelling` says what each symbol is.
     Text,
-    /// A melody; each symbol is one step of a sixteenth note.
+    /// A melody; each symbol is one step.
     Midi,
 }
 
@@ -70,6 +100,35 @@ impl Series {
         match self {
             Self::Columns(columns) => &columns.names,
             Self::Symbols(symbols) => &symbols.names,
+            Self::Roll(roll) => &KEY_NAMES[..roll.width()],
+        }
+    }
+
+    /// How the sequences are played, if they are music.
+    pub fn music(&self) -> Option<Music> {
+        match self {
+            Self::Symbols(symbols) if symbols.kind == SymbolKind::Midi => Some(symbols.music.unwrap_or_default()),
+            Self::Roll(roll) => Some(roll.music),
+            _ => None,
+        }
+    }
+
+    /// `samples`, `[N, steps, F]` flat, as pieces of music.
+    ///
+    /// # Errors
+    /// `Usage` if they are no music; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
+    pub fn pieces(&self, samples: &[f32], steps: usize) -> Result<Vec<Vec<Chord>>> {
+        match self {
+            Self::Symbols(symbols) => {
+                symbols.sequences(samples, steps).iter().map(|sequence| symbols.piece(sequence)).collect()
+            }
+            Self::Roll(roll) => {
+                let width = roll.width();
+                let chord = |step: &[f32]| Chord::of(width, |n| step[n] > 0.5);
+                let piece = |sample: &[f32]| sample.chunks_exact(width).map(chord).collect();
+                Ok(samples.chunks_exact((steps * width).max(1)).map(piece).collect())
+            }
+            Self::Columns(_) => Err(Error::usage("numbers are no music: use a file that ends in .csv or .npy")),
         }
     }
 
@@ -79,8 +138,8 @@ impl Series {
         const SPACE: &str = "memory takes every row";
         let mut csv = csv::Writer::from_writer(Vec::new());
         let columns = match self {
-            Self::Columns(columns) => columns.names.clone(),
             Self::Symbols(_) => vec!["symbol".to_owned()],
+            Self::Columns(_) | Self::Roll(_) => self.names().to_vec(),
         };
         csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
         let width = if let Self::Symbols(_) = self { 1 } else { self.names().len().max(1) };
@@ -89,6 +148,7 @@ impl Series {
             let cells = match self {
                 Self::Columns(columns) => columns.cells(values),
                 Self::Symbols(symbols) => vec![symbols.names[symbols.known(values[0])].clone()],
+                Self::Roll(_) => values.iter().map(f32::to_string).collect(),
             };
             csv.write_record(place.iter().chain(&cells)).expect(SPACE);
         }
@@ -157,7 +217,7 @@ fn without_minus(text: String) -> String {
 impl Symbols {
     /// An alphabet of single characters, or of a melody's steps, without an end.
     pub fn new(names: Vec<String>, kind: SymbolKind) -> Self {
-        Self { names, kind, spelling: Spelling::default(), end: None }
+        Self { names, kind, spelling: Spelling::default(), end: None, music: None }
     }
 
     /// The symbols of each of the sequences `samples`, `[N, steps]` numbers flat.
@@ -225,15 +285,24 @@ impl Symbols {
         (self.spelling == Spelling::BytePairs).then(|| bpe::file(&self.names, self.end))
     }
 
-    /// One sequence as a MIDI file at 120 beats a minute.
+    /// One sequence as a piece of music.
     ///
     /// # Errors
     /// `Usage` if the symbols spell a text; `Failure` if a symbol's name is no pitch, `rest` or `hold`.
-    pub fn to_midi(&self, sequence: &[usize]) -> Result<Vec<u8>> {
+    pub fn piece(&self, sequence: &[usize]) -> Result<Vec<Chord>> {
         if self.kind == SymbolKind::Text {
             return Err(Error::usage("text cannot be written as MIDI: use a file that ends in .txt or .csv"));
         }
-        midi::write(&sequence.iter().map(|&id| self.names[id].as_str()).collect::<Vec<_>>())
+        pieces::of_names(sequence.iter().map(|&id| self.names[id].as_str()))
+    }
+
+    /// The melody of the highest voice of a piece: the inverse of [`Symbols::piece`].
+    ///
+    /// # Errors
+    /// `Usage` for a pitch that the model does not know.
+    pub fn melody(&self, piece: &[Chord]) -> Result<Vec<usize>> {
+        let names: Vec<String> = pieces::melody(piece).into_iter().map(pieces::name).collect();
+        self.read(&names.join(" "))
     }
 
     /// The sequence that a text spells: the inverse of [`Symbols::spelled`].

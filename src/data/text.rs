@@ -165,7 +165,7 @@ fn symbols(place: &str, texts: &[Text], options: &Options, about: &mut About) ->
     }
     let end = options.lines.then_some(names.len() as u16);
     names.extend(end.map(|_| END.to_owned()));
-    Ok(Symbols { names, kind: SymbolKind::Text, spelling, end })
+    Ok(Symbols { spelling, end, ..Symbols::new(names, SymbolKind::Text) })
 }
 
 /// Whether a line has nothing to learn.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, counted};
 pub const SYMBOLS: usize = 64;
 
 /// The number of windows of `window` steps, `stride` apart, in `steps` steps.
-fn count(steps: usize, window: usize, stride: usize) -> usize {
+pub(super) fn count(steps: usize, window: usize, stride: usize) -> usize {
     if steps < window { 0 } else { (steps - window) / stride + 1 }
 }
 

@@ -10,6 +10,7 @@ pub mod classifier;
 pub mod images;
 pub mod likelihood;
 pub mod modes;
+pub mod music;
 mod report;
 mod scorer;
 pub mod sequences;
@@ -113,6 +114,7 @@ fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset 
         labels: Some(labels),
         stack: 1,
         series: None,
+        pieces: vec![],
         about: crate::data::About::default(),
     }
 }

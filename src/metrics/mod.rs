@@ -5,6 +5,7 @@ mod embedding;
 mod frechet;
 mod grams;
 mod mmd;
+pub mod music;
 mod neighbours;
 mod ngram;
 mod series;

@@ -20,7 +20,7 @@ use crate::{
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "lstm",
-    about: "LSTM that predicts the next step (Graves 2013), for series and symbols",
+    about: "LSTM that predicts the next step (Graves 2013), for series, symbols and piano rolls",
     kind: Kind::Sequences,
     options: &["Optimiser", "Sequences", "cell", "units", "depth", "dropout", "carry", "temperature"],
     presets: &[
@@ -44,7 +44,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         let blank = recurrent.blank(graph, [s.batch, examples.shape[1]]);
         let (x, mut memory) = if s.carry { in_order(&round, blank) } else { (round.batch(), blank) };
         let log_p = log_likelihood(&net, nets, &recurrent, &mut memory, x);
-        round.nats_per_step(log_p, x);
+        round.nats_per_step(&nets.distribution, log_p, x);
         round.descend(&net, -log_p.mean_all(), round.descent_g());
         if s.carry {
             carried(&round, &memory).into_iter().zip(memory.all()).for_each(|(state, last)| graph.assign(state, last));

@@ -171,7 +171,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         return played(&Game::of(s, examples, nets), nets);
     }
     let differs = s.objective != Objective::NonSaturating || s.matching != Matching::Off || s.freeze > 0.0;
-    if differs || s.latent_static > 0 || examples.symbols() {
+    if differs || s.latent_static > 0 || examples.symbols() || examples.roll() {
         return Err(Error::usage(
             "`embedding` takes the non-saturating objective, matching=false, freeze=0, latent_static=0, and series of \
             numbers",
@@ -203,7 +203,7 @@ fn played(game: &Game, nets: &Networks) -> Result<Model> {
         let [g] = round.nets(["g"], nets.start, Mode::Track);
         let (x, z) = (round.batch(), round.latent(nets.latent));
         let log_p = nets.log_likelihood_of_symbols(&g, z, x).sum(&[1]);
-        round.nats_per_step(log_p, x);
+        round.nats_per_step(&nets.distribution, log_p, x);
         let rate = round.rate(s.lr_pretrain.unwrap_or(s.lr_g));
         round.descend(&g, -log_p.mean_all(), round.descent_g().at(rate));
         round.average(&g);

@@ -76,6 +76,11 @@ impl Examples {
         if self.symbols() && samples.rank() == 3 { greatest(samples) } else { samples }
     }
 
+    /// Whether sequences are piano rolls, whose keys are 0 or 1.
+    pub fn roll(&self) -> bool {
+        matches!(self.series, Some(Series::Roll(_)))
+    }
+
     /// The alphabet, if the examples are pieces of text.
     pub fn text(&self) -> Option<&Symbols> {
         match &self.series {

@@ -1,5 +1,6 @@
 //! Pictures for people: grids of images, scatter plots and curves; PNG files are written whole or not at all.
 
+mod roll;
 mod series;
 
 use std::io::Cursor;
@@ -10,6 +11,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 
+pub use roll::{MAX_PIECES, rolls};
 pub use series::{series, symbols};
 
 /// Pixels between the cells of a grid and around it.

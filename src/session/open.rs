@@ -63,6 +63,9 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         vocabulary: s.vocabulary,
         lines: s.lines,
         encoding: s.encoding.clone(),
+        voices: s.voices,
+        steps_per_beat: s.steps_per_beat,
+        transpose: s.transpose,
     }
 }
 
@@ -118,6 +121,9 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         }
         if names.iter().any(|name| name.len() > MAX_NAME) {
             return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));
+        }
+        if series.music().is_some_and(|music| !music.is_possible()) {
+            return Err(wrong("series", "music has steps, a tempo and a metre"));
         }
     }
     Ok(Examples { shape, classes, series })

@@ -1,7 +1,9 @@
-//! Sequences of symbols of any length, drawn one after the other on the host from the predictions of a model.
+//! Sequences of symbols or of keys of any length, drawn one step after the other on the host from the predictions of a
+//! model.
 
 use super::Session;
 use crate::{
+    data::Chord,
     error::{Error, Result},
     kernels::random::{PURPOSE_SAMPLE, philox},
     memory,
@@ -57,21 +59,75 @@ impl Choice {
     }
 }
 
+/// One step of a sequence: a symbol, or the keys of a roll.
+pub trait Step: Clone {
+    /// What the model reads in the place of each value where there is no step.
+    const BLANK: f32;
+
+    /// Its negative log-likelihood in nats, by the parameters `[F]` of the distribution that the model predicts.
+    fn nats(&self, predicted: &[f32]) -> f64;
+    /// Draws a step; `uniform(n)` is the random number n of this step, in 0 to 1.
+    fn draw(predicted: &[f32], choice: &Choice, uniform: impl Fn(usize) -> f64) -> Self;
+    /// Writes the step as the model reads it, over blanks.
+    fn show(&self, x: &mut [f32]);
+}
+
+impl Step for usize {
+    const BLANK: f32 = -1.0;
+
+    fn nats(&self, logits: &[f32]) -> f64 {
+        let peak = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let total: f64 = logits.iter().map(|&logit| (f64::from(logit) - peak).exp()).sum();
+        total.ln() - (f64::from(logits[*self]) - peak)
+    }
+
+    fn draw(logits: &[f32], choice: &Choice, uniform: impl Fn(usize) -> f64) -> Self {
+        choice.of(logits, uniform(0))
+    }
+
+    fn show(&self, x: &mut [f32]) {
+        x[0] = *self as f32;
+    }
+}
+
+impl Step for Chord {
+    const BLANK: f32 = 0.0;
+
+    /// The sum over the keys, which are independent given the steps before (Boulanger-Lewandowski et al. 2012).
+    fn nats(&self, logits: &[f32]) -> f64 {
+        // -log p is softplus(l) for a key that is silent, and softplus(-l) for one that sounds.
+        let softplus = |l: f64| l.max(0.0) + (-l.abs()).exp().ln_1p();
+        let keys = self.values(logits.len()).zip(logits);
+        keys.map(|(is_set, &logit)| softplus(if is_set { -f64::from(logit) } else { logit.into() })).sum()
+    }
+
+    fn draw(logits: &[f32], choice: &Choice, uniform: impl Fn(usize) -> f64) -> Self {
+        // A key sounds where its logit is greater than logistic noise.
+        let noise = |n| (uniform(n) / (1.0 - uniform(n))).ln() * choice.temperature;
+        Self::of(logits.len(), |n| f64::from(logits[n]) > noise(n))
+    }
+
+    fn show(&self, x: &mut [f32]) {
+        let keys = self.values(x.len()).collect::<Vec<_>>();
+        x.iter_mut().zip(keys).for_each(|(x, is_set)| *x = is_set.into());
+    }
+}
+
 impl Session {
-    /// `count` sequences of symbols: the prompt, and `length` symbols more. The same seed gives the same sequences; a
-    /// longer `length` only adds to them. The model must have the graph [`CONTINUE`], and its examples be symbols.
+    /// `count` sequences: the prompt, and `length` steps more. The same seed gives the same sequences; a longer
+    /// `length` only adds to them. The model must have the graph [`CONTINUE`], and its examples be such steps.
     ///
     /// # Errors
     /// More than there is memory for; a device that fails.
-    pub fn write(
+    pub fn write<S: Step>(
         &mut self,
-        prompt: &[usize],
+        prompt: &[S],
         count: usize,
         length: usize,
         choice: Choice,
         seed: u64,
-    ) -> Result<Vec<Vec<usize>>> {
-        let bytes = (count as u64).saturating_mul(8 * (prompt.len() + length) as u64);
+    ) -> Result<Vec<Vec<S>>> {
+        let bytes = (count as u64).saturating_mul((size_of::<S>() * (prompt.len() + length)) as u64);
         memory::ensure(bytes).map_err(|e| Error::failure(format!("{count} sequences: {e}; fewer take less")))?;
         let (rows, key) = (self.rows(CONTINUE, "next"), [seed as u32, (seed >> 32) as u32]);
         let mut all = vec![];
@@ -79,25 +135,25 @@ impl Session {
             let mut written = vec![prompt.to_vec(); rows.min(count - first)];
             let mut place = 0;
             self.step_by_step(prompt.len() + length, |next| {
-                let symbols = written.iter_mut().enumerate().map(|(row, text)| {
+                let steps = written.iter_mut().enumerate().map(|(row, text)| {
                     if place >= text.len() {
-                        let counter = [place as u32, (first + row) as u32, 1, PURPOSE_SAMPLE];
-                        let uniform = (f64::from(philox(counter, key)[0]) + 0.5) / 2f64.powi(32);
-                        text.push(choice.of(&next(row), uniform));
+                        let uniform = |n: usize| {
+                            let counter = [place as u32, (first + row) as u32, 1 + n as u32 / 4, PURPOSE_SAMPLE];
+                            (f64::from(philox(counter, key)[n % 4]) + 0.5) / 2f64.powi(32)
+                        };
+                        text.push(S::draw(&next(row), &choice, uniform));
                     }
-                    (row, text[place])
+                    (row, text[place].clone())
                 });
-                let symbols = symbols.collect();
+                let steps = steps.collect();
                 place += 1;
-                symbols
+                steps
             })?;
             all.extend(written);
         }
         Ok(all)
     }
-}
 
-impl Session {
     /// Mean negative log-likelihood of the symbols of a text, in nats, its state carried from one to the next. The text
     /// is read in as many parts as the graph [`CONTINUE`] has rows, each from a state of zeros.
     ///
@@ -105,45 +161,62 @@ impl Session {
     /// A device that fails.
     pub fn nats(&mut self, text: &[u16]) -> Result<f64> {
         let rows = self.rows(CONTINUE, "next").min(text.len()).max(1);
-        let parts: Vec<&[u16]> = text.chunks(text.len().div_ceil(rows)).collect();
-        let (mut sum, longest) = (0.0, parts[0].len());
-        let mut place = 0;
-        self.step_by_step(longest, |next| {
-            let mut symbols = vec![];
-            for (row, part) in parts.iter().enumerate() {
-                let Some(&symbol) = part.get(place) else { continue };
-                sum -= log_softmax(next(row), usize::from(symbol));
-                symbols.push((row, usize::from(symbol)));
-            }
-            place += 1;
-            symbols
-        })?;
-        Ok(sum / text.len() as f64)
+        let parts = text.chunks(text.len().div_ceil(rows));
+        let parts: Vec<Vec<usize>> = parts.map(|part| part.iter().map(|&symbol| symbol.into()).collect()).collect();
+        self.nats_of_pieces(&parts)
     }
 
-    /// Lets the graph [`CONTINUE`] take `steps` steps from states of zeros. At each, `choose` gets the logits of the
-    /// next symbol of each row, and returns rows with the symbols that come next there.
-    fn step_by_step(
+    /// Mean negative log-likelihood of the steps of all pieces, in nats. Each piece begins with a state of zeros, which
+    /// is carried from step to step.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn nats_of_pieces<S: Step>(&mut self, pieces: &[Vec<S>]) -> Result<f64> {
+        // Pieces of about one length are read together.
+        let mut pieces: Vec<&Vec<S>> = pieces.iter().collect();
+        pieces.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
+        let rows = self.rows(CONTINUE, "next");
+        let (mut sum, steps) = (0.0, pieces.iter().map(|piece| piece.len()).sum::<usize>());
+        for some in pieces.chunks(rows) {
+            let mut place = 0;
+            self.step_by_step(some[0].len(), |next| {
+                let mut read = vec![];
+                for (row, piece) in some.iter().enumerate() {
+                    let Some(step) = piece.get(place) else { continue };
+                    sum += step.nats(&next(row));
+                    read.push((row, step.clone()));
+                }
+                place += 1;
+                read
+            })?;
+        }
+        Ok(sum / steps as f64)
+    }
+
+    /// Lets the graph [`CONTINUE`] take `steps` steps from states of zeros. At each, `choose` gets the parameters of
+    /// the next step of each row, and returns rows with the steps that come next there.
+    fn step_by_step<S: Step>(
         &mut self,
         steps: usize,
-        mut choose: impl FnMut(&dyn Fn(usize) -> Vec<f32>) -> Vec<(usize, usize)>,
+        mut choose: impl FnMut(&dyn Fn(usize) -> Vec<f32>) -> Vec<(usize, S)>,
     ) -> Result<()> {
         let program = self.engine.program(CONTINUE).expect("the model has the graph `continue`");
         let outputs: Vec<(String, Vec<usize>)> =
             program.outputs.iter().map(|output| (output.name.clone(), output.shape.clone())).collect();
-        let [rows, symbols] = outputs[0].1[..] else { panic!("`next` is [rows, F]") };
+        let [rows, width] = outputs[0].1[..] else { panic!("`next` is [rows, F]") };
         let mut states: Vec<(String, Vec<f32>)> =
             outputs[1..].iter().map(|(name, shape)| (name.clone(), vec![0.0; shape.iter().product()])).collect();
-        let mut x = vec![-1.0; rows];
+        let mut x = vec![S::BLANK; program.input("x").expect("the graph reads the last step")];
+        let read = x.len() / rows;
         self.engine.aside(CONTINUE, |engine| {
             for _ in 0..steps {
                 let inputs: Vec<(&str, &[f32])> =
                     states.iter().map(|(name, values)| (name.as_str(), values.as_slice())).collect();
                 engine.feed(CONTINUE, &[&[("x", x.as_slice())], inputs.as_slice()].concat())?;
                 let next = engine.output(CONTINUE, "next")?;
-                x.fill(-1.0);
-                for (row, symbol) in choose(&|row| next[row * symbols..][..symbols].to_vec()) {
-                    x[row] = symbol as f32;
+                x.fill(S::BLANK);
+                for (row, step) in choose(&|row| next[row * width..][..width].to_vec()) {
+                    step.show(&mut x[row * read..][..read]);
                 }
                 for (name, values) in &mut states {
                     *values = engine.output(CONTINUE, name)?;
@@ -152,13 +225,6 @@ impl Session {
             Ok(())
         })
     }
-}
-
-/// The log-probability of a symbol by these logits.
-fn log_softmax(logits: Vec<f32>, symbol: usize) -> f64 {
-    let peak = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let total: f64 = logits.iter().map(|&logit| (f64::from(logit) - peak).exp()).sum();
-    f64::from(logits[symbol]) - peak - total.ln()
 }
 
 #[cfg(test)]
@@ -181,5 +247,25 @@ mod tests {
         assert_eq!(drawn(Choice { temperature: 0.5, ..Choice::default() }), [667, 2667, 0, 666]);
         let extreme = Choice { temperature: 1e-30, ..Choice::default() };
         assert_eq!(extreme.of(&[1e30, -1e30, 0.0], 0.9999), 0, "nothing overflows");
+    }
+
+    #[test]
+    fn keys_are_independent() {
+        let keys = Chord::of(88, |n| n % 22 == 0);
+        assert!((keys.nats(&[0.0; 88]) - 88.0 * 2f64.ln()).abs() < 1e-12, "half a probability each");
+        let logits: Vec<f32> = (0..88).map(|n| if n % 22 == 0 { 3f32.ln() } else { -3f32.ln() }).collect();
+        assert!((keys.nats(&logits) - 88.0 * (4f64 / 3.0).ln()).abs() < 1e-5, "three quarters each");
+        assert!(Chord::of(88, |_| false).nats(&[-1e30; 88]) == 0.0, "nothing overflows");
+
+        let drawn = |temperature: f64, logit: f32| {
+            let choice = Choice { temperature, ..Choice::default() };
+            let chord = |n: usize| Chord::draw(&[logit; 88], &choice, |key| ((n * 88 + key) as f64 + 0.5) / 8800.0);
+            (0..100).map(|n| chord(n).sounds.count_ones()).sum::<u32>()
+        };
+        assert_eq!((drawn(1.0, 3f32.ln()), drawn(0.5, 3f32.ln())), (6600, 7920), "3 : 1, and 9 : 1");
+        assert_eq!((drawn(0.0, 0.1), drawn(0.0, -0.1)), (8800, 0));
+        let mut x = [0.0; 176];
+        Chord { sounds: 3 << 60, begins: 1 << 61 }.show(&mut x);
+        assert_eq!((0..176).filter(|n| x[*n] == 1.0).collect::<Vec<_>>(), [39, 40, 88 + 40]);
     }
 }

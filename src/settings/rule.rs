@@ -392,6 +392,13 @@ words! {
         /// Mean 0 and standard deviation 1.
         Standard = "standard",
     }
+    /// The voices of music that are learned.
+    Voices {
+        /// The highest one, as symbols.
+        Highest = "highest",
+        /// All, as a roll of a piano's keys.
+        All = "all",
+    }
     /// The normalisation of a network's layers.
     Norm {
         /// Over the batch.

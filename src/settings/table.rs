@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
     Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value,
+    Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -157,6 +158,12 @@ settings! {
         /// Steps from the start of one sequence to the start of the next; auto: 1 row of a table, or half a window of
         /// symbols
         stride: Option<usize> = "auto", Rule::Auto(&Rule::Whole(1, 4096));
+        /// Voices of music; highest: a melody, whose steps are symbols; all: a roll of a piano's 88 keys
+        voices: Voices = "highest", Rule::OneOf(Voices::WORDS);
+        /// Steps of a quarter note in music; 12 has room for triplets; auto: 4, in a .mat file 1
+        steps_per_beat: Option<usize> = "auto", Rule::Auto(&Rule::Whole(1, 96));
+        /// Whether music is learned in all keys: each piece also moved by -5 to +6 half tones
+        transpose: bool = "false", Rule::Switch;
     }
     "Objective" {
         /// Objective of the game between generator and discriminator

@@ -14,6 +14,7 @@ mod limits;
 mod listings;
 #[cfg(unix)]
 mod memory;
+mod music;
 mod requests;
 mod sample;
 mod terminal;

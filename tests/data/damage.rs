@@ -4,8 +4,10 @@ use std::fs;
 
 use saddle::data::Options;
 use saddle::error::Error;
+use saddle::settings::Voices;
 
 use crate::arrays::{f32s, npy, npz};
+use crate::music::small_mat;
 use crate::symbols::scale;
 use crate::{folder_of, gzip, open_at, windows};
 
@@ -56,6 +58,12 @@ fn damaged_arrays_never_panic() {
 }
 
 #[test]
+fn damaged_matrices_never_panic() {
+    damage("a.mat", &small_mat(), &windows(2, None));
+}
+
+#[test]
 fn damaged_melodies_never_panic() {
     damage("a.mid", &scale(), &windows(16, None));
+    damage("a.mid", &scale(), &Options { voices: Voices::All, ..windows(16, None) });
 }

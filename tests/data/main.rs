@@ -8,6 +8,7 @@ mod formats;
 mod idx_files;
 #[cfg(unix)]
 mod layouts;
+mod music;
 mod odd_arrays;
 mod odd_tables;
 mod symbols;

@@ -18,13 +18,18 @@ fn spelt(set: &Dataset) -> Vec<Vec<&str>> {
     (0..set.len()).map(|i| set.example(i).into_iter().map(name).collect()).collect()
 }
 
+/// A melody as a MIDI file.
+fn midi_of(symbols: &Symbols, melody: &[usize]) -> Vec<u8> {
+    symbols.music.unwrap().to_midi(&symbols.piece(melody).unwrap()).unwrap()
+}
+
 /// The numbers of the symbols of all examples.
 fn numbers(set: &Dataset) -> Vec<f32> {
     (0..set.len()).flat_map(|i| set.example(i)).collect()
 }
 
 /// A MIDI file of format 1 with `ticks` ticks per beat and these tracks of events.
-fn midi(ticks: u16, tracks: &[&[u8]]) -> Vec<u8> {
+pub fn midi(ticks: u16, tracks: &[&[u8]]) -> Vec<u8> {
     let mut file = b"MThd\0\0\0\x06\0\x01".to_vec();
     file.extend((tracks.len() as u16).to_be_bytes());
     file.extend(ticks.to_be_bytes());
@@ -60,7 +65,7 @@ fn a_text_is_windows_of_its_characters() {
         }
         let csv = String::from_utf8(set.series.as_ref().unwrap().to_csv(&set.example(1), 4)).unwrap();
         assert_eq!(csv, "series,step,symbol\n0,0,\u{e9}\n0,1,\"\n\"\n0,2,a\n0,3,b\n");
-        assert_usage(symbols(&set).to_midi(&sequences[0]).map(|_| set.clone()), &["text", ".txt"]);
+        assert_usage(symbols(&set).piece(&sequences[0]).map(|_| set.clone()), &["text", ".txt"]);
     }
     let set = open_file("a.txt", "abc".repeat(100), &Options::default()).unwrap();
     assert_eq!((set.shape.as_slice(), set.len()), ([64, 3].as_slice(), (300 - 64) / 32 + 1));
@@ -127,14 +132,14 @@ fn melodies_return_as_midi_files() {
     let spelled = symbols.spelled(&melody);
     assert!(symbols.kind == SymbolKind::Midi && spelled.starts_with("60 hold hold hold 62 hold"), "{spelled}");
     assert_eq!(symbols.read(&spelled).unwrap(), melody);
-    let again = open_file("b.mid", symbols.to_midi(&melody).unwrap(), &windows(32, None)).unwrap();
+    let again = open_file("b.mid", midi_of(symbols, &melody), &windows(32, None)).unwrap();
     assert_eq!((&again.items, &again.series), (&set.items, &set.series));
 
     let odd = symbols.read("hold hold 60 60 rest hold 72 hold").unwrap();
-    let odd = open_file("b.mid", symbols.to_midi(&odd).unwrap(), &windows(8, None)).unwrap();
+    let odd = open_file("b.mid", midi_of(symbols, &odd), &windows(8, None)).unwrap();
     assert_eq!(spelt(&odd), [["rest", "rest", "60", "60", "rest", "rest", "72", "hold"]]);
     let wrong = Symbols::new(vec!["128".into()], SymbolKind::Midi);
-    assert!(wrong.to_midi(&[0]).unwrap_err().to_string().contains("`128` is no MIDI pitch"));
+    assert!(wrong.piece(&[0]).unwrap_err().to_string().contains("`128` is no MIDI pitch"));
 }
 
 #[test]
@@ -164,7 +169,7 @@ fn broken_midi_files_are_explained() {
         (midi(4, &[&[0, 0xb0, 7, 100]]), &["holds no notes"]),
         (midi(0, &[&endless]), &["ticks of a beat"]),
         (midi(0xe728, &[&endless]), &["ticks of a beat"]),
-        (midi(1, &[&endless]), &["sixteenth notes long", "65536"]),
+        (midi(1, &[&endless]), &["steps long, 4 to a beat", "65536"]),
     ];
     for (content, parts) in cases {
         assert_failure(open_file("a.mid", content, &windows(4, None)), &[parts, &["a.mid"]].concat());

@@ -45,6 +45,7 @@ pub fn discs(side: usize) -> Dataset {
         labels: Some(labels),
         stack: 1,
         series: None,
+        pieces: vec![],
         about: Default::default(),
     }
 }
@@ -64,6 +65,7 @@ pub fn steps() -> Dataset {
         labels: None,
         stack: 1,
         series: None,
+        pieces: vec![],
         about: Default::default(),
     }
 }

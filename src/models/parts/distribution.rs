@@ -22,12 +22,12 @@ pub enum Values {
     Pixels,
     /// Coordinates without bounds, `[B, D]`.
     Points,
-    /// Time steps of a sequence in [0, 1], `[B, T, F]`.
+    /// Time steps of a sequence in [0, 1], `[B, T, F]`; of rolls 0 or 1.
     Steps,
 }
 
-/// A distribution of examples, whose parameters a decoder returns: logits of pixels and symbols, means of points, means
-/// of series before their sigmoid.
+/// A distribution of examples, whose parameters a decoder returns: logits of pixels, keys and symbols, means of points,
+/// means of series before their sigmoid.
 #[derive(Clone, Copy, Debug)]
 pub struct Distribution {
     /// Family of the distribution of each value.
@@ -42,14 +42,6 @@ pub struct Distribution {
     pub estimator: Estimator,
     /// The symbol that ends a line and fills up what follows, where sequences are lines.
     pub end: Option<u16>,
-}
-
-/// 1 for each step of symbols `[B, T]` that counts, up to the first end and with it, else 0.
-pub fn counted(x: Var, end: u16) -> Var {
-    let (rows, steps) = (x.dim(0), x.dim(1));
-    let goes_on = (x - f64::from(end)).abs().is_positive();
-    let before = goes_on.slice(&[0, 0], &[rows, steps - 1]);
-    x.graph().full(1.0, &[rows, 1]).concat(before, 1)
 }
 
 impl Distribution {
@@ -68,10 +60,13 @@ impl Distribution {
     }
 
     /// Samples as a critic sees them: means of numbers, and draws of symbols that let gradients pass, by Gumbel-softmax
-    /// (Jang et al. 2017, equation 2). By the estimator, draws are soft, or hard with the gradient of soft ones.
+    /// (Jang et al. 2017, equation 2). By the estimator, draws are soft, or hard with the gradient of soft ones. Keys of
+    /// rolls are 1 where they are more likely than not, with the gradient of their probability (deterministic binary
+    /// neurons: Dong and Yang 2018, section 3.2).
     pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
         if self.likelihood != Likelihood::Categorical {
-            return self.mean(decoded);
+            let mean = self.mean(decoded);
+            return if self.is_of_keys() { (decoded.is_positive() - mean).detach() + mean } else { mean };
         }
         let scores = decoded + gumbel(decoded.graph(), &decoded.shape());
         let soft = self.mean(scores * self.sharpness(decoded.graph()));
@@ -83,6 +78,11 @@ impl Distribution {
             }
             Estimator::Policy => greatest(scores).one_hot(decoded.dim(decoded.rank() - 1)),
         }
+    }
+
+    /// Whether examples are rolls, whose values are keys that sound or not.
+    fn is_of_keys(&self) -> bool {
+        self.likelihood == Likelihood::Bernoulli && self.values == Values::Steps
     }
 
     /// 1 / temperature in this step of the training.
@@ -102,7 +102,12 @@ impl Distribution {
         let (graph, shape, temperature) = (net.graph, [decoded.dim(0), decoded.dim(1)], self.temperatures[0]);
         match self.likelihood {
             Likelihood::Categorical => greatest(decoded + gumbel(graph, &shape) * temperature),
-            _ => {
+            // The sum of a logit and logistic noise is positive with the probability of the logit.
+            Likelihood::Bernoulli => {
+                let uniform = graph.random(Dist::Uniform, &shape);
+                (decoded + (uniform.log() - (1.0 - uniform).log()) * temperature).is_positive()
+            }
+            Likelihood::Gaussian => {
                 let noise = graph.random(Dist::Normal, &shape) * temperature;
                 self.mean(decoded) + noise * self.deviation(net, &shape)
             }
@@ -113,13 +118,40 @@ impl Distribution {
     pub fn log_likelihood_of_symbols<'g>(&self, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let logits = decoded.reshape(&[x.len(), decoded.dim(2)]);
         let each = -logits.cross_entropy_at(x.reshape(&[x.len()])).reshape(&x.shape());
-        self.end.map_or(each, |end| each * counted(x, end))
+        self.counted(x).map_or(each, |counted| each * counted)
+    }
+
+    /// The steps of sequences x that count, `[B, T]`: 1, and 0 after the end of a line, or in the silence that fills up
+    /// a roll. `None` if all steps of such sequences count.
+    pub fn counted<'g>(&self, x: Var<'g>) -> Option<Var<'g>> {
+        let (batch, steps) = (x.dim(0), x.dim(1));
+        if let Some(end) = self.end {
+            let goes_on = (x - f64::from(end)).abs().is_positive();
+            let before = goes_on.slice(&[0, 0], &[batch, steps - 1]);
+            return Some(x.graph().full(1.0, &[batch, 1]).concat(before, 1));
+        }
+        if !self.is_of_keys() {
+            return None;
+        }
+        // What sounds at a step or up to `reach` - 1 steps later.
+        let (mut sounds, mut reach) = (x.max(&[2]), 1);
+        while reach < steps {
+            let later = sounds.slice(&[0, reach], &[batch, steps - reach]);
+            sounds = sounds + later.pad(&[0, 0], &[batch, steps]);
+            reach *= 2;
+        }
+        Some(sounds.is_positive())
     }
 
     /// log p(x | z) of each row `[B]` in nats, for x in the data's own units, symbols as their numbers `[B, T]`; the
-    /// Bernoulli likelihood maps pixels from [-1, 1] to [0, 1].
+    /// Bernoulli likelihood maps pixels from [-1, 1] to [0, 1], and leaves out the steps of rolls that are not
+    /// [`Distribution::counted`].
     pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
         let each = match self.likelihood {
+            Likelihood::Bernoulli if self.values == Values::Steps => {
+                let each = x * decoded - decoded.softplus();
+                self.counted(x).map_or(each, |counted| each * counted.broadcast(&x.shape(), &[2]))
+            }
             Likelihood::Bernoulli => (x + 1.0) * 0.5 * decoded - decoded.softplus(),
             Likelihood::Gaussian => {
                 let v = self.log_variance(net, &x.shape());

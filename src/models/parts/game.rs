@@ -169,7 +169,7 @@ impl<'a> Game<'a> {
         for step in 0..s.critic_steps {
             let last = step + 1 == s.critic_steps;
             let draw = g.draw();
-            let real = self.examples.seen(g.batch(draw, Field::Items, &self.examples.values(s.batch)));
+            let real = self.examples.seen(round.batch_of(draw));
             let (z, classes) = self.latent_vectors(g, draw);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
             self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);

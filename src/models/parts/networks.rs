@@ -76,7 +76,7 @@ impl Networks {
     /// Settings that do not fit the examples.
     pub fn autoencoder(s: &Settings, examples: &Examples) -> Result<Self> {
         if examples.shape.len() == 2 {
-            let start = if examples.symbols() { Start::Xavier } else { Start::Uniform };
+            let start = if examples.symbols() || examples.roll() { Start::Xavier } else { Start::Uniform };
             return Ok(Self { start, latent: s.latent, ..Self::recurrent(s, examples) });
         }
         if s.net == Architecture::Conv {
@@ -168,11 +168,12 @@ impl Networks {
     }
 }
 
-/// The distribution of examples: categorical for symbols, Gaussian for other sequences, else by the setting
-/// `likelihood`.
+/// The distribution of examples: categorical for symbols, Bernoulli for the keys of rolls, Gaussian for other
+/// sequences, else by the setting `likelihood`.
 fn distribution(s: &Settings, examples: &Examples) -> Distribution {
     let (likelihood, values) = match examples.shape.len() {
         2 if examples.symbols() => (Likelihood::Categorical, Values::Steps),
+        2 if examples.roll() => (Likelihood::Bernoulli, Values::Steps),
         2 => (Likelihood::Gaussian, Values::Steps),
         3 => (s.likelihood, Values::Pixels),
         _ => (s.likelihood, Values::Points),

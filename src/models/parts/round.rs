@@ -1,7 +1,7 @@
 //! The graph of one training step and its common parts: batches, scheduled learning rates, updates, the averaged
 //! generator.
 
-use super::distribution::counted;
+use super::distribution::Distribution;
 use crate::{
     grad::grad,
     graph::{self, Dist, Field, Graph, Real, Var},
@@ -51,7 +51,13 @@ impl<'g> Round<'_, 'g> {
 
     /// The values of a fresh batch of examples.
     pub fn batch(&self) -> Var<'g> {
-        self.graph.batch(self.graph.draw(), Field::Items, &self.examples.values(self.s.batch))
+        self.batch_of(self.graph.draw())
+    }
+
+    /// The batch of examples of a draw. Keys of rolls lie in memory as pixels do, -1 and 1, and are 0 and 1 here.
+    pub fn batch_of(&self, draw: u32) -> Var<'g> {
+        let x = self.graph.batch(draw, Field::Items, &self.examples.values(self.s.batch));
+        if self.examples.roll() { (x + 1.0) * 0.5 } else { x }
     }
 
     /// The next windows of a text, `[B, T]`, each after the one of the step before; and `[B]`, 1 at the start of the
@@ -81,9 +87,9 @@ impl<'g> Round<'_, 'g> {
     }
 
     /// Records the mean negative log-likelihood of a step of sequences x, for log p `[B]` of each.
-    pub fn nats_per_step(&self, log_p: Var<'g>, x: Var<'g>) {
-        let nats = match self.examples.end() {
-            Some(end) => -log_p.sum_all() * counted(x, end).sum_all().recip(),
+    pub fn nats_per_step(&self, p: &Distribution, log_p: Var<'g>, x: Var<'g>) {
+        let nats = match p.counted(x) {
+            Some(counted) => -log_p.sum_all() * counted.sum_all().recip(),
             None => log_p.mean_all() * (-1.0 / x.dim(1) as f64),
         };
         self.metric("nats_per_step", nats);
