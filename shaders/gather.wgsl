@@ -113,7 +113,7 @@ fn main(
         return; // the whole workgroup
     }
     if WINDOWS > 0u {
-        let turn = (clock[0] * DRAWS + DRAW) % WINDOWS;
+        let turn = (clock[0] * DRAWS + DRAW) % max(WINDOWS, 1u); // 0 is no divisor, even where it is not reached
         if BEGINS {
             if lane == 0u {
                 y[row] = select(0.0, 1.0, turn == 0u);

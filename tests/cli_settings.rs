@@ -23,6 +23,7 @@ const OPTIONS: &[&str] = &[
     "Boltzmann machine in a game",
     "Autoencoder",
     "Recurrent",
+    "Prediction",
     "Variational bound",
     "Fusion",
 ];

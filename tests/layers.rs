@@ -3,9 +3,14 @@
 use saddle::{
     graph::{Graph, Init, Item, Reset, Var},
     initial,
+    models::{
+        Examples,
+        parts::{policy, round::Round},
+    },
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     program::StateItem,
     reference::Reference,
+    settings::Settings,
 };
 
 #[test]
@@ -32,6 +37,19 @@ fn the_last_step_that_counts() {
     let first =
         |t: Var, rows: usize| r.value(last_step(t.slice(&[0, 0, 0], &[rows, 2, 1]), Some(g.full(1.0, &[rows, 2]))));
     assert_eq!(first(x, 1), [1.0, 2.0]);
+}
+
+#[test]
+fn a_reward_counts_for_the_steps_before_it() {
+    let (g, s) = (Graph::new(), Settings { discount: 0.5, ..Settings::default() });
+    let examples = Examples { shape: vec![3, 2], classes: 0, series: None };
+    let (log_p, logits) = (g.input("log_p", &[1, 3]), g.input("logits", &[3, 1]));
+    let loss = policy::loss(&Round { graph: &g, s: &s, examples: &examples }, log_p, logits);
+    let inputs = [("log_p".into(), vec![-1.0, -10.0, -100.0]), ("logits".into(), vec![1.0, -2.0, 3.0])];
+    let [first, second, third] = [1.0, -2.0, 3.0].map(|logit: f64| (logit / 2.0).tanh());
+    let returns = [first + 0.5 * second + 0.25 * third, second + 0.5 * third, third];
+    let found = Reference { inputs: inputs.into(), ..Default::default() }.value(loss)[0];
+    assert!((found - (returns[0] + 10.0 * returns[1] + 100.0 * returns[2])).abs() < 1e-9, "{found}");
 }
 
 /// Names, shapes and initial values of a layer's parameters.

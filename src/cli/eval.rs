@@ -144,6 +144,9 @@ fn has_machine(trained: &Asked) -> bool {
 impl Evaluation<'_> {
     fn reports(&mut self) -> Result<Vec<Report>> {
         let mut reports: Vec<Report> = self.samples()?.into_iter().collect();
+        if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
+            reports.push(self.music(&music)?);
+        }
         if self.session.has(BOUND) && self.args.importance != Some(0) {
             reports.extend(self.likelihood()?);
         }
@@ -210,11 +213,11 @@ impl Evaluation<'_> {
     }
 
     fn sequences(&mut self, shape: [usize; 2]) -> Result<Option<Report>> {
-        if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
-            return self.music(&music).map(Some);
-        }
-        if let Some(Series::Symbols(_)) = self.train.series {
-            return self.symbols().map(Some);
+        match self.train.series {
+            Some(Series::Symbols(_)) => return self.symbols().map(Some),
+            // Music has a report of its own.
+            Some(Series::Roll(_)) => return Ok(None),
+            _ => {}
         }
         let generated = self.generate(self.train.len())?;
         let Items::Floats(real) = &self.train.items else {

@@ -203,7 +203,7 @@ mod tests {
         }
         // One damaged byte in a text of UTF-8 leaves the others as they are.
         let mut damaged = text.repeat(2).into_bytes();
-        damaged.insert(40, 0xff);
+        damaged.insert(41, 0xff);
         let (found, said) = read(&damaged, None).unwrap();
         assert_eq!(found.replace('\u{fffd}', ""), text.repeat(2));
         assert_eq!(said.unwrap(), "UTF-8, with 1 fault");

@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(drawn(Choice { top_k: Some(1), ..Choice::default() }), [0, 4000, 0, 0]);
         assert_eq!(drawn(Choice { top_p: 0.7, ..Choice::default() }), [1333, 2667, 0, 0]);
         // Twice as likely becomes four times as likely.
-        assert_eq!(drawn(Choice { temperature: 0.5, ..Choice::default() }), [667, 2667, 0, 666]);
+        assert_eq!(drawn(Choice { temperature: 0.5, ..Choice::default() }), [667, 2666, 0, 667]);
         let extreme = Choice { temperature: 1e-30, ..Choice::default() };
         assert_eq!(extreme.of(&[1e30, -1e30, 0.0], 0.9999), 0, "nothing overflows");
     }

@@ -128,16 +128,24 @@ impl Texts {
         Self { values, relevant: KEYS.iter().filter(|key| has(key)).map(|key| key.name).collect() }
     }
 
-    /// As `defaults`, for a run that was written when some settings did not exist.
+    /// As `defaults`, for a run that was written when some of the relevant settings did not exist.
     fn before(has: impl Fn(&Key) -> bool) -> Self {
-        let mut texts = Self::defaults(has);
-        texts.values.extend(KEYS.iter().map(|key| (key.name, (key.before.into(), String::new()))));
+        let mut texts = Self::defaults(&has);
+        let relevant = KEYS.iter().filter(|key| has(key));
+        texts.values.extend(relevant.map(|key| (key.name, (key.before.into(), String::new()))));
         texts
     }
 
     fn set(&mut self, name: &str, text: &str, origin: &str) -> Result<()> {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-            return Err(unknown("setting", name, KEYS.iter().map(|key| key.name)).at(origin));
+            let names = KEYS.iter().map(|key| key.name);
+            let error = match nearest(name, names.clone()) {
+                Some(_) => unknown("setting", name, names),
+                None => {
+                    Error::usage(format!("unknown setting `{name}`: `saddle variants NAME` lists those of a variant"))
+                }
+            };
+            return Err(error.at(origin));
         };
         if !key.rule.accepts(text) {
             return Err(key.refuse(text).at(origin));
@@ -223,10 +231,9 @@ impl Settings {
             }
         };
         let origin = format!("preset {preset} of {variant}");
-        let mut texts = Texts::defaults(|key| menu.has(key));
-        if layers.iter().any(|layer| layer.is_run) {
-            texts.values.extend(KEYS.iter().map(|key| (key.name, (key.before.into(), String::new()))));
-        }
+        let has = |key: &Key| menu.has(key);
+        let is_of_run = layers.iter().any(|layer| layer.is_run);
+        let mut texts = if is_of_run { Texts::before(has) } else { Texts::defaults(has) };
         texts.set("variant", menu.name, "")?;
         texts.set("data", menu.data, "")?;
         texts.set("preset", &preset, &origin)?;

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
-    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value,
-    Voices,
+    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value, Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
 

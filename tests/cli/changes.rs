@@ -361,7 +361,7 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
         ("step", "18446744073709551615", "is of step 18446744073709551615"),
         ("step", "5", "is of step 5"),
         ("seed", "9", "seed"),
-        ("format", "4", "format 4"),
+        ("format", "5", "format 5"),
         ("variant", "dcgan", "is of a dcgan, and this run is a gan"),
         ("settings", "steps = [[[", "not valid TOML"),
         ("settings", "variant = 'gan'\nlatent = 99999999999", "`latent` takes"),

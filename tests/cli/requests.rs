@@ -10,7 +10,7 @@ fn files_that_cannot_be_used_are_explained() {
     place.write("cut.gz", &gzip(&good)[..100]);
     place.write("cut-inside.gz", &gzip(&good[..1000]));
     place.write("magic", &idx(0x804, &[40, 8, 8]));
-    place.write("magic.gz", &gzip(b"GIF89a, or something like it"));
+    place.write("magic.gz", &gzip(b"GIF89a\0or something like it"));
     place.write("long", &[good.as_slice(), b"xyz"].concat());
     place.write("empty", b"");
     place.write("plain.gz", &good);

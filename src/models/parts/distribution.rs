@@ -60,8 +60,8 @@ impl Distribution {
     }
 
     /// Samples as a critic sees them: means of numbers, and draws of symbols that let gradients pass, by Gumbel-softmax
-    /// (Jang et al. 2017, equation 2). By the estimator, draws are soft, or hard with the gradient of soft ones. Keys of
-    /// rolls are 1 where they are more likely than not, with the gradient of their probability (deterministic binary
+    /// (Jang et al. 2017, equation 2). By the estimator, draws are soft, or hard with the gradient of soft ones. Keys
+    /// of rolls are 1 where they are more likely than not, with the gradient of their probability (deterministic binary
     /// neurons: Dong and Yang 2018, section 3.2).
     pub fn soft_draw<'g>(&self, decoded: Var<'g>) -> Var<'g> {
         if self.likelihood != Likelihood::Categorical {

@@ -33,17 +33,3 @@ fn discounts(graph: &Graph, steps: usize, discount: f64) -> Var<'_> {
     let later = place.along(0, &shape) - place.along(1, &shape);
     (later.relu() * discount.max(1e-6).ln()).exp() * (later + 0.5).is_positive()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reference::Reference;
-
-    #[test]
-    fn a_reward_counts_for_the_steps_before_it() {
-        let graph = Graph::new();
-        let table = Reference::default().value(discounts(&graph, 3, 0.5));
-        let expected = [1.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.25, 0.5, 1.0];
-        assert!(table.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{table:?}");
-    }
-}
