@@ -69,7 +69,7 @@ fn symbols_one_by_one_cost_what_a_window_costs() {
 #[test]
 fn an_lstm_learns_a_rhythm() {
     let names = ["a", "b", "c"].map(String::from).into();
-    let ids: Vec<u8> = (0..3000).flat_map(|n| [n as u8 % 3, 0]).collect();
+    let ids: Vec<u8> = (0..3000).flat_map(|n| [(n % 3) as u8, 0]).collect();
     let dataset = Dataset {
         shape: vec![24, 3],
         items: Items::Symbols { ids: ids.into(), apart: 11 },

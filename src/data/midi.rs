@@ -179,17 +179,19 @@ fn tune(bytes: &[u8], steps_per_beat: u64) -> Result<Tune, String> {
         piece[start as usize..end as usize].iter_mut().for_each(|chord| chord.sounds |= 1 << key);
     }
     let default = Music::default();
-    let first = |events: fn(&Track) -> Option<(u64, [u32; 2])>| {
-        let earliest = tracks.iter().filter_map(events).min_by_key(|(tick, _)| *tick);
-        earliest.map(|(_, value)| value)
-    };
     let music = Music {
         steps_per_beat: steps_per_beat as usize,
-        tempo: first(|track| track.tempo).map_or(default.tempo, |[tempo, _]| tempo),
-        metre: first(|track| track.metre).map_or(default.metre, |metre| metre.map(|number| number as u8)),
+        tempo: first(tracks.iter().filter_map(|track| track.tempo)).map_or(default.tempo, |[tempo, _]| tempo),
+        metre: first(tracks.iter().filter_map(|track| track.metre))
+            .map_or(default.metre, |metre| metre.map(|number| number as u8)),
         program: most(notes().map(|note| note.program)).unwrap_or(default.program),
     };
     Ok(Tune { piece, music })
+}
+
+/// The value of the earliest event, each with its tick.
+fn first(events: impl Iterator<Item = (u64, [u32; 2])>) -> Option<[u32; 2]> {
+    events.min_by_key(|(tick, _)| *tick).map(|(_, value)| value)
 }
 
 /// The number of complete tracks and the number that the header promises; `None` without a plain header.

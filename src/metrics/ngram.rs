@@ -26,7 +26,7 @@ impl NGram {
     /// Counts in these sequences of symbols below `symbols`.
     ///
     /// # Panics
-    /// An `order` above [`MAX_ORDER`].
+    /// An `order` above 6.
     pub fn new<'a>(order: usize, symbols: usize, sequences: impl IntoIterator<Item = &'a [u16]>) -> Self {
         assert!(order <= MAX_ORDER, "an order of at most {MAX_ORDER}, not {order}");
         let mut model = Self { order, symbols, contexts: HashMap::new(), counts: HashMap::new() };

@@ -112,16 +112,16 @@ struct Panel {
     steps: u32,
 }
 
+fn fill(picture: &mut RgbImage, [left, top]: [u32; 2], [width, height]: [u32; 2], colour: Rgb<u8>) {
+    for y in top..top + height {
+        (left..left + width).for_each(|x| picture.put_pixel(x, y, colour));
+    }
+}
+
 impl Panel {
     /// The first row of pixels of a key.
     fn row(&self, key: u32) -> u32 {
         self.top + (self.keys[1] - key) * self.cell[1]
-    }
-
-    fn fill(&self, picture: &mut RgbImage, [left, top]: [u32; 2], [width, height]: [u32; 2], colour: Rgb<u8>) {
-        for y in top..top + height {
-            (left..left + width).for_each(|x| picture.put_pixel(x, y, colour));
-        }
     }
 
     /// The keys, the bars, and the names of the notes C.
@@ -130,17 +130,17 @@ impl Panel {
         let bottom = self.row(self.keys[0]) + self.cell[1];
         for key in self.keys[0]..=self.keys[1] {
             if BLACK_KEYS.contains(&(key % 12)) {
-                self.fill(picture, [self.left, self.row(key)], [width, self.cell[1]], SHADE);
+                fill(picture, [self.left, self.row(key)], [width, self.cell[1]], SHADE);
             }
             if key % 12 == 0 {
-                self.fill(picture, [self.left, self.row(key) + self.cell[1] - 1], [width, 1], LINE);
+                fill(picture, [self.left, self.row(key) + self.cell[1] - 1], [width, 1], LINE);
                 let name = format!("C{}", key as i32 / 12 - 1);
                 let height = (self.row(key) + self.cell[1]).saturating_sub(11).max(self.top);
                 write(picture, &name, [self.left - NAMES, height.min(bottom - 10)]);
             }
         }
         for step in (0..=self.steps).filter(|step| step.is_multiple_of(bar) || *step == self.steps) {
-            self.fill(picture, [self.left + step * self.cell[0], self.top], [1, bottom - self.top], BAR);
+            fill(picture, [self.left + step * self.cell[0], self.top], [1, bottom - self.top], BAR);
         }
     }
 
@@ -154,7 +154,7 @@ impl Panel {
                 // A note is a pixel narrower at its start, so that repeated ones are told apart.
                 let gap = u32::from(begins && self.cell[0] > 2);
                 let corner = [self.left + step * self.cell[0] + gap, self.row(key)];
-                self.fill(picture, corner, [self.cell[0] - gap, self.cell[1] - u32::from(self.cell[1] > 4)], pixel);
+                fill(picture, corner, [self.cell[0] - gap, self.cell[1] - u32::from(self.cell[1] > 4)], pixel);
             }
             before = chord.sounds;
         }

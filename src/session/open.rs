@@ -129,7 +129,7 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
     Ok(Examples { shape, classes, series })
 }
 
-/// Gives a checkpoint of an earlier format the states of this version: [`turn_tables`], and the number of Adam's
+/// Gives a checkpoint of an earlier format the states of this version: turned tables, and the number of Adam's
 /// updates of each group, counted from the steps of the phases. Earlier versions moved the moments of a network in
 /// every round, also where it skipped its update.
 ///
