@@ -1,6 +1,6 @@
 //! Softmax and cross-entropy: rows on all cores, exponentials vectorised.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::math::exp;
@@ -14,43 +14,71 @@ const LANES: usize = 16;
 /// See [`Softmax`].
 pub fn softmax(k: &Softmax, x: &[f32], y: &mut [f32]) {
     let some = (TASK / k.cols).max(1) * k.cols;
-    x.par_chunks(some).zip(y.par_chunks_mut(some)).for_each(|(x, y)| {
-        Arch::new().dispatch(|| {
-            for (x, y) in x.chunks_exact(k.cols).zip(y.chunks_exact_mut(k.cols)) {
-                let top = greatest(x);
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - top));
-                let scale = 1.0 / sum(y, |e| e);
-                y.iter_mut().for_each(|y| *y *= scale);
-            }
-        });
-    });
+    let tasks = x.par_chunks(some).zip(y.par_chunks_mut(some));
+    tasks.for_each(|(x, y)| Arch::new().dispatch(SoftmaxTask { cols: k.cols, x, y }));
+}
+
+struct SoftmaxTask<'a> {
+    cols: usize,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl WithSimd for SoftmaxTask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (x, y) in self.x.chunks_exact(self.cols).zip(self.y.chunks_exact_mut(self.cols)) {
+            let top = greatest(x);
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - top));
+            let scale = 1.0 / sum(y);
+            y.iter_mut().for_each(|y| *y *= scale);
+        }
+    }
 }
 
 /// See [`CrossEntropy`].
 pub fn cross_entropy(k: &CrossEntropy, x: &[f32], targets: &[f32], y: &mut [f32]) {
     let (some, width) = ((TASK / k.cols).max(1), if k.at_index { 1 } else { k.cols });
     let tasks = x.par_chunks(some * k.cols).zip(targets.par_chunks(some * width)).zip(y.par_chunks_mut(some));
-    tasks.for_each(|((x, targets), y)| {
-        Arch::new().dispatch(|| {
-            for ((x, t), y) in x.chunks_exact(k.cols).zip(targets.chunks_exact(width)).zip(y) {
-                let top = greatest(x);
-                let log_sum = sum(x, |x| exp(x - top)).ln();
-                *y = match k.at_index {
-                    true if (0.0..k.cols as f32).contains(&t[0]) => log_sum - (x[t[0] as usize] - top),
-                    true => 0.0,
-                    false => x.iter().zip(t).fold(0.0, |loss, (x, t)| loss + t * (log_sum - (x - top))),
-                };
-            }
-        });
-    });
+    tasks.for_each(|((x, targets), y)| Arch::new().dispatch(CrossEntropyTask { kernel: k, x, targets, y }));
+}
+
+struct CrossEntropyTask<'a> {
+    kernel: &'a CrossEntropy,
+    x: &'a [f32],
+    targets: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl WithSimd for CrossEntropyTask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let CrossEntropy { cols, at_index, .. } = *self.kernel;
+        let width = if at_index { 1 } else { cols };
+        let mut terms = vec![0.0; cols];
+        for ((x, t), y) in self.x.chunks_exact(cols).zip(self.targets.chunks_exact(width)).zip(self.y) {
+            let top = greatest(x);
+            terms.iter_mut().zip(x).for_each(|(term, x)| *term = exp(x - top));
+            let log_sum = sum(&terms).ln();
+            *y = match at_index {
+                true if (0.0..cols as f32).contains(&t[0]) => log_sum - (x[t[0] as usize] - top),
+                true => 0.0,
+                false => x.iter().zip(t).fold(0.0, |loss, (x, t)| loss + t * (log_sum - (x - top))),
+            };
+        }
+    }
 }
 
 #[inline(always)]
-fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+fn sum(x: &[f32]) -> f32 {
     let (mut sums, chunks) = ([0.0f32; LANES], x.chunks_exact(LANES));
-    let rest: f32 = chunks.remainder().iter().map(|x| f(*x)).sum();
+    let rest: f32 = chunks.remainder().iter().sum();
     for chunk in chunks {
-        sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += f(*x));
+        sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x);
     }
     sums.iter().sum::<f32>() + rest
 }

@@ -71,10 +71,12 @@ fn cell(a: &mut [f32], c: &[f32], new_h: &mut [f32], new_c: &mut [f32]) {
     a[3 * n..].iter_mut().for_each(|x| *x = sigmoid(*x));
     let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &a[gate * n..][..n]);
     let (new_h, new_c) = (&mut new_h[..n], &mut new_c[..n]);
+    // Loops over few slices each: the compiler turns these into vectors.
     for k in 0..n {
         new_c[k] = f[k] * c[k] + i[k] * g[k];
-        new_h[k] = o[k] * tanh(new_c[k]);
     }
+    new_h.iter_mut().zip(&*new_c).for_each(|(h, c)| *h = tanh(*c));
+    new_h.iter_mut().zip(o).for_each(|(h, o)| *h *= o);
 }
 
 /// Computes [`LstmGrad`]: `reads` and `result` are the kernel's tensors, in its order.

@@ -88,7 +88,10 @@ impl<'a> Panels<'a> {
 #[inline(always)]
 fn tile<S: Simd, const R: usize>(simd: S, x: [&[f32]; R], panel: &[S::f32s]) -> [[S::f32s; VECTORS]; R] {
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
-    for (k, w) in panel.chunks_exact(VECTORS).enumerate() {
+    let (panel, _) = panel.as_chunks::<VECTORS>();
+    // Slices of this length need no checks in the loop.
+    let x = x.map(|x| &x[..panel.len()]);
+    for (k, w) in panel.iter().enumerate() {
         for r in 0..R {
             let value = simd.splat_f32s(x[r][k]);
             for v in 0..VECTORS {
