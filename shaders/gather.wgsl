@@ -1,4 +1,4 @@
-// y[b, s * LEN + j] = value j of items[pick(b, s)]    or    y[b, k] = 1 where k = classes[pick(b, 0)], else 0
+// y[b, s * LEN + j] = value j of items[pick(b, s)]    or    y[b, k] = 1 where k = table[pick(b, 0)], else 0
 // or, for windows in order, y[b, j] = value b * LANE + turn * LEN + j, or y[b] = 1 where turn = 0, else 0
 //
 // pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
@@ -10,7 +10,6 @@ override LANES: u32 = 256u;
 override ROWS: u32 = 1u; // batch * stack, or batch
 override STACK: u32 = 1u; // rows of one example
 override LEN: u32 = 1u; // values of a row: of an item, or the number of classes
-override APART: u32 = 1u; // elements from one item to the next
 override ONE_HOT: bool = false;
 override BEGINS: bool = false;
 override BYTES: bool = false;
@@ -30,7 +29,7 @@ override RIGHT_BITS: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
 @group(0) @binding(1) var<storage, read> items: array<u32>; // bytes, numbers of 16 bits, or bits of f32
-@group(0) @binding(2) var<storage, read> classes: array<u32>; // [COUNT]
+@group(0) @binding(2) var<storage, read> table: array<u32>; // [COUNT]: classes of items; of symbols, first elements
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
 
 var<workgroup> picked: u32;
@@ -131,13 +130,17 @@ fn main(
     workgroupBarrier();
     let item = picked;
     if ONE_HOT {
-        let class_of_item = classes[item];
+        let class_of_item = table[item];
         for (var k = lane; k < LEN; k += LANES) {
             y[row * LEN + k] = select(0.0, 1.0, k == class_of_item);
         }
     } else {
+        var first = item * LEN;
+        if SYMBOLS {
+            first = table[item];
+        }
         for (var j = lane; j < LEN; j += LANES) {
-            y[row * LEN + j] = value(item * APART + j);
+            y[row * LEN + j] = value(first + j);
         }
     }
 }

@@ -38,6 +38,7 @@ fn measures_are_those_of_muspy() {
 fn chorales_have_their_parts_and_floors() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/music/JSB_Chorales.mat");
     if !path.exists() {
+        println!("skipped: there is no {}", path.display());
         return;
     }
     let part = |split, window| {

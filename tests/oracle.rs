@@ -9,7 +9,7 @@ use saddle::{
     data::{About, Dataset, Items, Series, Symbols},
     engine::Plans,
     models::{self, BOUND, CONTINUE},
-    session::{Choice, Session, examples},
+    session::{Decoding, Session, examples},
     settings::{Layer, Settings},
 };
 use serde::Deserialize;
@@ -147,11 +147,12 @@ fn lines(sequences: &[Vec<usize>]) -> String {
 fn dataset(symbols: usize, sequences: &[Vec<usize>]) -> Dataset {
     let names: Vec<String> = (0..symbols).map(|symbol| symbol.to_string()).collect();
     let alphabet: Symbols = serde_json::from_value(json!({"names": names, "kind": "Midi"})).unwrap();
+    let starts = (0..sequences.len()).map(|n| (n * LENGTH) as u32);
     let ids: Vec<u8> = sequences.iter().flatten().flat_map(|&id| (id as u16).to_le_bytes()).collect();
     Dataset {
         name: "oracle".into(),
         shape: vec![LENGTH, symbols],
-        items: Items::Symbols { ids: ids.into(), apart: LENGTH },
+        items: Items::Symbols { ids: ids.into(), starts: starts.collect::<Vec<_>>().into() },
         labels: None,
         stack: 1,
         pieces: vec![],
@@ -191,7 +192,7 @@ impl Learner {
 
 /// `count` sequences that a model writes at a temperature.
 fn written(model: &mut Session, count: usize, temperature: f64) -> Vec<Vec<usize>> {
-    model.write(&[], count, LENGTH, Choice { temperature, ..Choice::default() }, 1).unwrap()
+    model.write(&[], count, LENGTH, Decoding { temperature, ..Decoding::default() }, 1).unwrap()
 }
 
 /// The dual of the oracle's score: the NLL of each symbol of its sequences by the model.

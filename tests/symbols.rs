@@ -53,11 +53,12 @@ fn windows(texts: &[String]) -> Vec<Vec<u16>> {
 }
 
 fn dataset(sequences: &[Vec<u16>], end: Option<u16>) -> Dataset {
+    let starts = (0..sequences.len()).map(|n| (n * WINDOW) as u32);
     let bytes: Vec<u8> = sequences.iter().flatten().flat_map(|id| id.to_le_bytes()).collect();
     Dataset {
         name: "image_coco.txt".into(),
         shape: vec![WINDOW, LETTERS.len()],
-        items: Items::Symbols { ids: bytes.into(), apart: WINDOW },
+        items: Items::Symbols { ids: bytes.into(), starts: starts.collect::<Vec<_>>().into() },
         labels: None,
         stack: 1,
         pieces: vec![],
@@ -82,7 +83,7 @@ fn value(report: &Report, measure: &str) -> f64 {
 fn compared(end: Option<u16>) -> (Report, Report, Report) {
     let shape = if end.is_some() { lines } else { windows };
     let [train, test] = [(400, 1), (200, 2)].map(|(count, seed)| dataset(&shape(&captions(count, seed)), end));
-    let real = Real::of(&train, Some(&test), WINDOW, 200).unwrap();
+    let real = Real::of(&train, Some(&test), 200).unwrap();
     assert_eq!(real.count(), 200);
     let good = shape(&captions(300, 3))[..200].to_vec();
     let mut state = 4;
@@ -153,7 +154,7 @@ fn every_score_stands_beside_real_ones_and_the_baseline() {
 #[test]
 fn a_set_without_test_part_is_measured_by_halves() {
     let train = dataset(&lines(&captions(400, 1)), Some(END));
-    let real = Real::of(&train, None, WINDOW, 1000).unwrap();
+    let real = Real::of(&train, None, 1000).unwrap();
     assert_eq!(real.count(), 200);
     let report = report(&real, &lines(&captions(100, 3)), &[]);
     assert!(value(&report, "BLEU-2") > 0.5, "{}", report.table());
@@ -162,10 +163,19 @@ fn a_set_without_test_part_is_measured_by_halves() {
 #[test]
 fn few_and_empty_samples_leave_rows_out() {
     let [train, test] = [1, 2].map(|seed| dataset(&lines(&captions(30, seed)), Some(END)));
-    let real = Real::of(&train, Some(&test), WINDOW, 1).unwrap();
-    for samples in [vec![], vec![vec![END; WINDOW]], vec![ids("a")]] {
-        let report = report(&real, &samples, &samples);
-        assert!(report.rows.iter().all(|row| row.value.is_finite()), "{}", report.table());
+    let real = Real::of(&train, Some(&test), 1).unwrap();
+    let rows = |samples: Vec<Vec<u16>>| -> Vec<String> {
+        report(&real, &samples, &samples).rows.into_iter().map(|row| row.measure).collect()
+    };
+    let all = rows(lines(&captions(30, 3)));
+    for (samples, missing) in [
+        (vec![], &["forward NLL", "bigram distance", "distinct-1", "BLEU-2", "self-BLEU-2", "known words"][..]),
+        (vec![vec![END; WINDOW]], &["BLEU-2", "self-BLEU-2", "known words"]),
+        (vec![ids("a")], &["self-BLEU-2"]),
+    ] {
+        let left = rows(samples.clone());
+        assert!(missing.iter().all(|name| all.contains(&name.to_string())), "{all:?}");
+        assert!(missing.iter().all(|name| !left.contains(&name.to_string())), "{samples:?}: {left:?}");
     }
 }
 
@@ -188,11 +198,19 @@ fn lines_end_where_their_end_is() {
 #[test]
 fn floors_are_of_the_training_part() {
     let [train, test] = [(400, 1), (200, 2)].map(|(count, seed)| dataset(&windows(&captions(count, seed)), None));
-    let real = Real::of(&train, Some(&test), WINDOW, 100).unwrap();
+    let real = Real::of(&train, Some(&test), 100).unwrap();
     let text = windows(&captions(200, 2)).concat();
     assert_eq!(real.text(), Some(text.as_slice()));
     let floors: Vec<f64> = real.floors().iter().map(|row| row.value).collect();
     assert!(floors[0] > floors[1] && floors[1] > floors[2], "{floors:?}");
-    // Windows that overlap by a third do not tell where the text goes on.
-    assert_eq!(Real::of(&train, Some(&test), 30, 100).unwrap().text(), None);
+    // Windows that overlap cover the same text, whatever their stride.
+    let Items::Symbols { ids, .. } = &test.items else { panic!("symbols") };
+    let starts = (0..=text.len() - WINDOW).step_by(7).map(|start| start as u32).collect::<Vec<_>>();
+    let end = *starts.last().unwrap() as usize + WINDOW;
+    let overlapping = Dataset { items: Items::Symbols { ids: ids.clone(), starts: starts.into() }, ..test.clone() };
+    let covered = Real::of(&train, Some(&overlapping), 100).unwrap().text().unwrap().len();
+    assert!(covered <= end && covered > end - WINDOW - 7, "{covered} of {end}");
+    // A single window has nothing beside it.
+    let one = dataset(&windows(&captions(400, 1))[..1], None);
+    assert!(Real::of(&one, None, 100).err().unwrap().to_string().contains("a single window"));
 }

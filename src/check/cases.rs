@@ -199,11 +199,11 @@ const GATHERS: [(usize, usize, Elements, usize, usize, usize); 27] = [
     (1000, 2, Floats, 1, 8, 512),
     (4097, 1, Bytes, 1, 10, 1021),
     (3, 3 * 61 * 67, Bytes, 1, 2, 2),
-    (1, 1, Symbols, 1, 0, 1),
-    (3, 5, Symbols, 1, 0, 7),
-    (10, 7, Symbols, 2, 0, 3),
-    (65, 64, Symbols, 1, 3, 8),
-    (4, 3, Symbols, 1, 0, 2),
+    (1, 1, Symbols { stored: 1 }, 1, 0, 1),
+    (3, 5, Symbols { stored: 64 }, 1, 0, 7),
+    (10, 7, Symbols { stored: 43 }, 2, 0, 3),
+    (65, 64, Symbols { stored: 2113 }, 1, 0, 8),
+    (4, 3, Symbols { stored: 12 }, 1, 0, 2),
 ];
 
 /// from, to, before
@@ -373,13 +373,12 @@ pub fn cases(name: &str) -> Vec<Case> {
             }),
             |k, (shape, field)| {
                 let (count, item_len, elements, stack, classes, batch) = shape;
-                let apart = if k % 3 == 0 { item_len.div_ceil(2) } else { item_len };
                 Gather {
                     field,
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: DataLayout { count, item_len, apart, elements, stack, classes },
+                    data: DataLayout { count, item_len, elements, stack, classes },
                 }
             },
         )

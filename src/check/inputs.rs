@@ -59,10 +59,14 @@ impl Inputs {
                 let items = match k.data.elements {
                     Elements::Bytes => rng.words(lens.words[1]),
                     Elements::Floats => rng.uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect(),
-                    Elements::Symbols => rng.words(lens.words[1]),
+                    Elements::Symbols { .. } => rng.words(lens.words[1]),
                 };
-                let classes = (0..lens.words[2]).map(|_| rng.below(k.data.classes.max(1)) as u32).collect();
-                random.words(vec![clock(0), items, classes])
+                let entries = match k.data.elements {
+                    Elements::Symbols { stored } => stored - k.data.item_len + 1,
+                    _ => k.data.classes.max(1),
+                };
+                let table = (0..lens.words[2]).map(|_| rng.below(entries) as u32).collect();
+                random.words(vec![clock(0), items, table])
             }
             Kernel::Finite(k) => {
                 let mut x: Vec<u32> = Rng(seed).uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect();

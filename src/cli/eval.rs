@@ -24,10 +24,10 @@ use crate::{
     files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
     likelihood::{Annealing, Parameters},
-    models::{BOUND, CONTINUE, Examples, SAMPLE},
+    models::{BOUND, CONTINUE, Examples, SAMPLE, WEIGHTS},
     origin, report,
-    session::{self, Choice, Session},
-    settings::{Likelihood, Settings},
+    session::{self, Decoding, Session},
+    settings::Likelihood,
     trained::Trained,
 };
 
@@ -43,7 +43,7 @@ const WINDOWS: usize = 4096;
 /// The variant that is trained by likelihood to stand beside models of symbols.
 const BASELINE: &str = "lstm";
 
-/// Number of samples of symbols that are in memory as one-hot values at a time.
+/// Number of samples of symbols that are drawn at a time.
 const PIECE: usize = 512;
 
 /// Maximum number of examples of a set whose likelihoods are measured.
@@ -93,7 +93,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if test.is_none() {
         tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));
     }
-    let session = trained.session_of(&model, &[SAMPLE, BOUND, CONTINUE], args.adapter.as_deref())?;
+    let session = trained.session_of(&model, &[SAMPLE, BOUND, WEIGHTS, CONTINUE], args.adapter.as_deref())?;
     if args.importance.is_some() && session.latent_size() == 0 {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }
@@ -259,13 +259,22 @@ impl Evaluation<'_> {
         absent.into_iter().chain((count < FEW).then_some(few)).chain(some).collect()
     }
 
-    /// Held-out examples, or training examples in their place, back to back; at most `--count`.
-    fn held_out(&self) -> Vec<f32> {
+    /// The part with held-out examples, or the training part in its place, and those of its examples that are measured:
+    /// at most `--count`.
+    fn measured(&self) -> (&Dataset, Vec<usize>) {
         let set = self.test.as_ref().unwrap_or(&self.train);
-        let count = self.args.count.unwrap_or(most_of(set)).min(set.len());
-        // Of many windows of a text some, evenly over it: it changes along the way.
-        let place = |i: usize| if count == most_of(set) { i * set.len() / count } else { i };
-        (0..count).flat_map(|i| set.example(place(i))).collect()
+        let items = match self.args.count {
+            Some(count) => (0..count.min(set.len())).collect(),
+            // Of many windows of a text some, evenly over it: it changes along the way.
+            None => set.evenly(most_of(set)).collect(),
+        };
+        (set, items)
+    }
+
+    /// Held-out examples, back to back.
+    fn held_out(&self) -> Vec<f32> {
+        let (set, items) = self.measured();
+        items.into_iter().flat_map(|i| set.example(i)).collect()
     }
 
     /// Held-out examples for which the model has a likelihood, and a note on this likelihood.
@@ -303,8 +312,12 @@ impl Evaluation<'_> {
         let stand_in = self.stand_in();
         let session = &mut self.session;
         let mut bound = |seed| {
-            let answers = session.answers(BOUND, &["elbo", "log_weight"], &examples, seed)?;
-            answers.try_into().map_err(|_| Error::failure("the bound has two outputs"))
+            let elbo = session.answers(BOUND, &["elbo"], &examples, seed)?.remove(0);
+            let weights = match session.has(WEIGHTS) {
+                true => session.answers(WEIGHTS, &["log_weight"], &examples, seed)?.remove(0),
+                false => elbo.clone(),
+            };
+            Ok([elbo, weights])
         };
         let mut report = likelihood(&self.train.name, &numbers, self.args.seed, &mut bound)?;
         let mut nll = report.rows.last().map_or(0.0, |row| row.value);
@@ -317,8 +330,8 @@ impl Evaluation<'_> {
             if self.train.is_roll() {
                 report.rows.extend(self.whole_pieces()?);
             } else {
-                let held_out = self.test.as_ref().unwrap_or(&self.train);
-                let [steps, characters] = held_out.spelled().unwrap_or([steps as f64; 2]);
+                let (set, items) = self.measured();
+                let [steps, characters] = set.spelled(items.into_iter()).unwrap_or([steps as f64; 2]);
                 report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
                 if self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some()) {
                     report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
@@ -343,7 +356,7 @@ impl Evaluation<'_> {
         let Self { args, trained, session, train, test, setup, .. } = self;
         let (s, window) = (&trained.settings, train.shape[0]);
         let most = args.count.unwrap_or((symbols::SAMPLES as f64 * setup.effort) as usize);
-        let real = real(s, train, test.as_ref(), most)?;
+        let real = Real::of(train, test.as_ref(), most)?;
         let count = real.count();
         tell(format_args!("{count} samples of step {}", session.step()));
         let samples = match session.has(CONTINUE) {
@@ -377,7 +390,7 @@ impl Evaluation<'_> {
         if !trained.examples.symbols() {
             return Ok(vec![]);
         }
-        let real = real(&trained.settings, train, test.as_ref(), 1)?;
+        let real = Real::of(train, test.as_ref(), 1)?;
         let mut rows = match real.text().filter(|_| session.has(CONTINUE)) {
             Some(text) => {
                 let mut nats = |text: &[u16]| session.nats(text);
@@ -410,15 +423,9 @@ impl Evaluation<'_> {
     }
 }
 
-/// The real sequences of symbols, to measure at most `most` samples beside.
-fn real<'a>(s: &Settings, train: &'a Dataset, test: Option<&Dataset>, most: usize) -> Result<Real<'a>> {
-    let stride = s.stride.unwrap_or(train.shape[0] / 2);
-    Real::of(train, test, stride, most)
-}
-
 /// `count` sequences of `length` symbols that a model writes from nothing.
 fn written(session: &mut Session, [count, length]: [usize; 2], temperature: f64, seed: u64) -> Result<Vec<Vec<u16>>> {
-    let choice = Choice { temperature, ..Choice::default() };
+    let choice = Decoding { temperature, ..Decoding::default() };
     Ok(ids(session.write(&[], count, length, choice, seed)?))
 }
 

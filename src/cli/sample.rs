@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::IsTerminal,
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
     report,
-    session::{Choice, Session},
+    session::{Decoding, Session},
     settings::Settings,
     trained::Trained,
 };
@@ -86,11 +86,14 @@ impl<'a> Wanted<'a> {
     fn write(&self, bytes: &[u8]) -> Result<()> {
         match &self.out {
             Some(out) => write_atomically(out, bytes),
-            None => {
-                let text = String::from_utf8_lossy(bytes);
-                let text = text.trim_end_matches('\n');
-                if std::io::stdout().is_terminal() { print(whole(text)) } else { print(text) }
-            }
+            None if io::stdout().is_terminal() => print(whole(String::from_utf8_lossy(bytes).trim_end_matches('\n'))),
+            // What another program reads is what a file would hold.
+            None => match io::stdout().write_all(bytes) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(Error::failure(format!("cannot write to the standard output: {error}")))
+                }
+                _ => Ok(()),
+            },
         }
     }
 }
@@ -152,8 +155,8 @@ fn midi_prompt(args: &SampleArgs) -> Option<PathBuf> {
 }
 
 /// How symbols or keys are drawn.
-fn choice(args: &SampleArgs, trained: &Asked) -> Choice {
-    Choice {
+fn choice(args: &SampleArgs, trained: &Asked) -> Decoding {
+    Decoding {
         temperature: args.temperature.unwrap_or(trained.settings.temperature.into()),
         top_k: args.top_k,
         top_p: args.top_p.unwrap_or(1.0),

@@ -89,7 +89,9 @@ impl Signals {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // Process managers send a signal to a process and to its group: both are one.
         let again = last.is_some_and(|last| last.elapsed() < TOGETHER);
-        *last = Some(Instant::now());
+        if !again {
+            *last = Some(Instant::now());
+        }
         if self.at_once.swap(true, Ordering::SeqCst) && !again {
             std::process::exit(i32::from(BY_SIGNAL + signal));
         }

@@ -159,7 +159,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
     }
     let progress = Progress::new(first, settings.steps);
-    let spelled = dataset.spelled();
+    let spelled = dataset.spelled(dataset.evenly(MEASURED));
     let settings = run.settings().clone();
     let training = Training {
         metrics,
@@ -188,13 +188,12 @@ fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<(Vec<f32>
         return Ok(None);
     }
     let Some(dataset) = session::open_held_out(settings)? else { return Ok(None) };
-    let (count, Some(spelled)) = (dataset.len().min(MEASURED), dataset.spelled()) else { return Ok(None) };
     // Evenly over the part, as a text changes along the way.
-    let places = (0..count).map(|i| i * dataset.len() / count);
-    // Of rolls, the silence that fills up short pieces does not count.
-    let ends = |x: &Vec<f32>| x[x.len() - dataset.shape[1]..].iter().all(|key| *key == 0.0);
-    let windows = places.map(|i| dataset.example(i)).filter(|x| !dataset.is_roll() || !ends(x));
-    let windows: Vec<f32> = windows.flatten().collect();
+    let items = dataset.evenly(MEASURED);
+    let Some(spelled) = dataset.spelled(items.clone()) else { return Ok(None) };
+    // Of rolls, windows that are filled up have fewer steps that count.
+    let is_full = |x: &Vec<f32>| !dataset.is_roll() || x.iter().all(|key| [0.0, 1.0].contains(key));
+    let windows: Vec<f32> = items.map(|i| dataset.example(i)).filter(is_full).flatten().collect();
     Ok((dataset.shape == examples.shape && !windows.is_empty()).then_some((windows, spelled)))
 }
 
@@ -346,7 +345,9 @@ impl Training {
         }
         if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
             line.insert("held_out_nats_per_step".into(), Value::from(nats as f32));
-            text += &format!("held out {}  ", self.nats(nats, *spelled, false));
+            // Windows of their own, also where training carries states from one to the next.
+            let from = if self.settings.carry { ", each window from zeros" } else { "" };
+            text += &format!("held out{from} {}  ", self.nats(nats, *spelled, false));
         }
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
         self.progress.report(self.session.step(), &format!("{text}{per_second:.0} {unit}/s  {left} left"));

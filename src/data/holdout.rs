@@ -106,12 +106,12 @@ pub(super) fn of_symbols(
 ) -> Result<Option<Dataset>> {
     let window = windows::symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
-    let of_piece = |len: usize| len.checked_sub(window).map_or(0, |rest| rest / stride + 1);
+    let of_piece = |len: usize| windows::count(len, window, stride);
     let unit = if symbols.kind == SymbolKind::Text { symbols.noun() } else { "step" };
     let Some((pieces, part)) = cut(pieces, window, of_piece, unit, options) else {
         return Ok(None);
     };
-    let set = windows::of_symbols(path, &pieces, symbols, options)?;
+    let set = windows::of_symbols(path, pieces, symbols, options)?;
     Ok(Some(Dataset { about: About { part, ..about }, ..set }))
 }
 
@@ -166,16 +166,18 @@ pub(super) fn files(count: usize, options: &Options) -> Vec<bool> {
 impl Dataset {
     /// Keeps the items for which `is_kept` holds.
     pub(super) fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
-        let (len, count, from) = (self.item_len(), self.len(), self.apart());
+        let (len, count) = (self.item_len(), self.len());
         let kept = || (0..count).filter(|&i| is_kept(i));
-        let bytes = |bytes: &[u8], width: usize| {
-            let mut some = Vec::with_capacity(width * len * kept().count());
-            kept().for_each(|i| some.extend(&bytes[width * i * from..][..width * len]));
-            some.into()
-        };
         self.items = match &self.items {
-            Items::Bytes(all) => Items::Bytes(bytes(all, 1)),
-            Items::Symbols { ids, .. } => Items::Symbols { ids: bytes(ids, 2), apart: len },
+            Items::Bytes(bytes) => {
+                let mut some = Vec::with_capacity(len * kept().count());
+                kept().for_each(|i| some.extend(&bytes[i * len..][..len]));
+                Items::Bytes(some.into())
+            }
+            Items::Symbols { ids, starts } => {
+                let starts: Vec<u32> = kept().map(|i| starts[i]).collect();
+                Items::Symbols { ids: ids.clone(), starts: starts.into() }
+            }
             Items::Floats(floats) => {
                 let mut some = Vec::with_capacity(len * kept().count());
                 kept().for_each(|i| some.extend(&floats[i * len..][..len]));

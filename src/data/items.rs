@@ -4,21 +4,21 @@ use std::iter::repeat_n;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Items, back to back unless it is said. Clones share their memory.
+/// Items, back to back unless they say where they begin. Clones share their memory.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Items {
-    /// Pixels; 0 to 255 stand for -1 to 1. Keys of rolls; 255 for 1 and 0 for 0.
+    /// Pixels; 0 to 255 stand for -1 to 1. Keys of rolls: 0 for 0 and 255 for 1; 1 stands for the silence by which a
+    /// piece is filled up.
     Bytes(Bytes),
     /// Values as a model sees them: points, scaled by column if they come from a file; features of sequences, in 0 to
     /// 1.
     Floats(Arc<Vec<f32>>),
     /// The steps of sequences as numbers of symbols.
     Symbols {
-        /// Numbers of 16 bits, low byte first.
+        /// Numbers of 16 bits, low byte first: whole texts, one after the other.
         ids: Bytes,
-        /// Numbers from the start of one item to the start of the next: fewer than an item has where items are windows
-        /// of one text that overlap.
-        apart: usize,
+        /// The place of the first number of each item. Windows of a text overlap and share its memory.
+        starts: Arc<Vec<u32>>,
     },
 }
 

@@ -332,32 +332,34 @@ impl Dataset {
         }
     }
 
-    /// Sequences of `window` symbols, of which each begins `apart` symbols after the one before.
-    fn of_symbols(name: String, window: usize, apart: usize, ids: &[u16], symbols: Symbols) -> Self {
-        let ids: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+    /// Sequences of `window` symbols, which begin at these places of the pieces, one after the other.
+    fn of_symbols(name: String, window: usize, pieces: Vec<Vec<u16>>, starts: Vec<u32>, symbols: Symbols) -> Self {
+        let mut ids = Vec::with_capacity(2 * pieces.iter().map(Vec::len).sum::<usize>());
+        for piece in pieces {
+            ids.extend(piece.into_iter().flat_map(u16::to_le_bytes));
+        }
         Self {
             shape: vec![window, symbols.names.len()],
-            items: Items::Symbols { ids: ids.into(), apart },
+            items: Items::Symbols { ids: ids.into(), starts: starts.into() },
             ..Self::of_floats(name, vec![], vec![], Some(Series::Symbols(symbols)))
         }
     }
 
     /// The number of items.
     pub fn len(&self) -> usize {
-        let stored = match &self.items {
-            Items::Bytes(bytes) => bytes.len(),
-            Items::Symbols { ids, .. } => ids.len() / 2,
-            Items::Floats(floats) => floats.len(),
-        };
-        stored.checked_sub(self.item_len()).map_or(0, |rest| rest / self.apart() + 1)
+        match &self.items {
+            Items::Bytes(bytes) => bytes.len() / self.item_len(),
+            Items::Symbols { starts, .. } => starts.len(),
+            Items::Floats(floats) => floats.len() / self.item_len(),
+        }
     }
 
     /// Keeps the first `len` items, or all if there are fewer.
     pub fn truncate(&mut self, len: usize) {
-        let elements = len.checked_sub(1).map_or(0, |last| last * self.apart() + self.item_len());
+        let elements = len * self.item_len();
         match &mut self.items {
             Items::Bytes(bytes) => *bytes = bytes[..elements.min(bytes.len())].to_vec().into(),
-            Items::Symbols { ids, .. } => *ids = ids[..(2 * elements).min(ids.len())].to_vec().into(),
+            Items::Symbols { starts, .. } => Arc::make_mut(starts).truncate(len),
             Items::Floats(floats) => Arc::make_mut(floats).truncate(elements),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
@@ -378,29 +380,43 @@ impl Dataset {
         self.values().iter().product::<usize>() / self.stack
     }
 
-    /// Number of values from the start of one item to the start of the next.
-    pub fn apart(&self) -> usize {
-        if let Items::Symbols { apart, .. } = self.items { apart } else { self.item_len() }
-    }
-
     /// The symbols of item `i`; none for items of numbers.
-    pub fn symbols(&self, i: usize) -> Option<Vec<u16>> {
-        let Items::Symbols { ids, apart } = &self.items else { return None };
-        Some(numbers(&ids[2 * i * apart..][..2 * self.item_len()]))
+    pub fn symbols(&self, i: usize) -> Option<&[u16]> {
+        let Items::Symbols { starts, .. } = &self.items else { return None };
+        self.text().map(|text| &text[starts[i] as usize..][..self.item_len()])
     }
 
-    /// The mean number of symbols of an item up to its end, and of the characters that these spell; the steps of a roll
-    /// are both. `None` for items of numbers.
-    pub fn spelled(&self) -> Option<[f64; 2]> {
-        const MEASURED: usize = 1024;
+    /// All symbols of which the items are windows, one text after the other; none for items of numbers.
+    pub fn text(&self) -> Option<&[u16]> {
+        let Items::Symbols { ids, .. } = &self.items else { return None };
+        // The bytes lie where words do, and numbers are stored as the processors of today have them.
+        const { assert!(cfg!(target_endian = "little")) };
+        Some(bytemuck::cast_slice(ids))
+    }
+
+    /// The part of the text from the first of these items to the end of the last; `None` without items of symbols.
+    pub fn covered(&self, items: &[usize]) -> Option<&[u16]> {
+        let Items::Symbols { starts, .. } = &self.items else { return None };
+        let [first, last] = [items.first()?, items.last()?].map(|&i| starts[i] as usize);
+        self.text().map(|text| &text[first..last + self.item_len()])
+    }
+
+    /// At most `count` items, evenly from the first to the last.
+    pub fn evenly(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        let (len, count) = (self.len(), count.min(self.len()));
+        (0..count).map(move |i| i * len / count)
+    }
+
+    /// The mean number of symbols of these items up to their end, and of the characters that these spell; the steps of
+    /// a roll are both. `None` for items of numbers.
+    pub fn spelled(&self, items: impl Iterator<Item = usize> + Clone) -> Option<[f64; 2]> {
         if self.is_roll() {
             return Some([self.shape[0] as f64; 2]);
         }
         let Some(Series::Symbols(symbols)) = &self.series else { return None };
-        let count = self.len().min(MEASURED);
-        let items: Vec<Vec<u16>> = (0..count).filter_map(|i| self.symbols(i * self.len() / count)).collect();
+        let items = items.filter_map(|i| self.symbols(i));
         let mean =
-            |of: &dyn Fn(&[u16]) -> usize| items.iter().map(|item| of(item)).sum::<usize>() as f64 / count as f64;
+            |of: &dyn Fn(&[u16]) -> usize| items.clone().map(of).sum::<usize>() as f64 / items.clone().count() as f64;
         Some([mean(&|item| symbols.counted(item).len()), mean(&|item| symbols.characters(item))])
     }
 
@@ -449,17 +465,12 @@ impl Dataset {
     pub fn item(&self, i: usize) -> Vec<f32> {
         let len = self.item_len();
         match &self.items {
-            Items::Bytes(bytes) if self.is_roll() => bytes[i * len..][..len].iter().map(|&b| (b > 0).into()).collect(),
+            Items::Bytes(bytes) if self.is_roll() => {
+                bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 255.0).collect()
+            }
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
-            Items::Symbols { ids, apart } => {
-                numbers(&ids[2 * i * apart..][..2 * len]).into_iter().map(f32::from).collect()
-            }
+            Items::Symbols { .. } => self.symbols(i).unwrap_or_default().iter().map(|&id| id.into()).collect(),
         }
     }
-}
-
-/// The numbers of 16 bits in bytes, low byte first.
-fn numbers(bytes: &[u8]) -> Vec<u16> {
-    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }

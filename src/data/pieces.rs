@@ -1,6 +1,6 @@
 //! Pieces of music as examples: the requested part of them, transposed copies, and windows of melodies or of rolls.
 
-use std::iter::once;
+use std::iter::{once, repeat_n};
 use std::path::{Path, PathBuf};
 
 use super::music::{Chord, Music, PIANO};
@@ -18,6 +18,9 @@ const REST: u8 = 0;
 const HOLD: u8 = 1;
 const PITCHES: u8 = 2;
 const NAMES: [&str; PITCHES as usize] = ["rest", "hold"];
+
+/// A key in the silence by which a piece is filled up, in memory.
+const FILLED: u8 = 1;
 
 /// What is known of pieces before they are cut into windows.
 pub(super) struct Pieces<'a> {
@@ -146,11 +149,12 @@ pub(super) fn melodies(
     if set.is_transposed() {
         add_transposed(&mut melodies, transposed_melody);
     }
-    let id = |symbol: &u8| used.binary_search(symbol).map_or(0, |id| id as u16);
-    let melodies: Vec<Vec<u16>> = melodies.iter().map(|melody| melody.iter().map(id).collect()).collect();
+    // A melody that leaves the known pitches in some key is left out in that key.
+    let id = |symbol: &u8| used.binary_search(symbol).ok().map(|id| id as u16);
+    let melodies: Vec<Vec<u16>> = melodies.iter().filter_map(|melody| melody.iter().map(id).collect()).collect();
     let names = used.iter().map(|symbol| name(*symbol)).collect();
     let symbols = Symbols { music: Some(set.music), ..Symbols::new(names, SymbolKind::Midi) };
-    let windows = windows::of_symbols(root, &melodies, symbols, options)?;
+    let windows = windows::of_symbols(root, melodies, symbols, options)?;
     Ok(Some(Dataset { about: About { part, ..set.about }, ..windows }))
 }
 
@@ -199,8 +203,10 @@ pub(super) fn rolls(mut set: Pieces, mut pieces: Vec<Vec<Chord>>, begins: bool) 
     let mut bytes = Vec::with_capacity(total * window * width);
     for piece in &pieces {
         for start in starts(piece.len(), window, stride) {
-            let chords = (start..start + window).map(|step| piece.get(step).copied().unwrap_or_default());
-            bytes.extend(chords.flat_map(|chord| chord.values(width)).map(|is_set| if is_set { u8::MAX } else { 0 }));
+            let end = (start + window).min(piece.len());
+            let values = piece[start..end].iter().flat_map(|chord| chord.values(width));
+            bytes.extend(values.map(|is_set| if is_set { u8::MAX } else { 0 }));
+            bytes.extend(repeat_n(FILLED, (start + window - end) * width));
         }
     }
     let short = whole.iter().filter(|piece| piece.len() < window).count();

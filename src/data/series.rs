@@ -21,7 +21,7 @@ const LISTED: usize = 100;
 pub enum Series {
     /// Numbers; each feature is a column.
     Columns(Columns),
-    /// One-hot symbols; each feature is a symbol of the alphabet.
+    /// Numbers of symbols of an alphabet.
     Symbols(Symbols),
     /// Keys of a piano, each 1 or 0.
     Roll(Roll),
@@ -113,7 +113,7 @@ impl Series {
         }
     }
 
-    /// `samples`, `[N, steps, F]` flat, as pieces of music.
+    /// `samples`, `[N, steps, F]` flat, or `[N, steps]` numbers of symbols, as pieces of music.
     ///
     /// # Errors
     /// `Usage` if they are no music; `Failure` if a symbol's name is no pitch, `rest` or `hold`.

@@ -202,6 +202,10 @@ impl Texts<'_> {
         }
         drop(writer);
         about.tell(pieces.iter().map(Vec::len).sum(), strange, &symbols);
+        let short = pieces.iter().filter(|ids| ids.len() < windows::symbol_window(options)).count();
+        if short < pieces.len() {
+            about.left_out.add_some("texts shorter than a window", short);
+        }
         let test = options.split == Split::Test;
         let whole = if own_test { vec![] } else { holdout::files(pieces.len(), options) };
         let fits = |ids: &Vec<u16>| ids.len() >= windows::symbol_window(options);
@@ -215,7 +219,7 @@ impl Texts<'_> {
             let mut whole = whole.iter();
             pieces.retain(|_| whole.next() == Some(&test));
         }
-        let set = windows::of_symbols(root, &pieces, symbols, options)?;
+        let set = windows::of_symbols(root, pieces, symbols, options)?;
         Ok(Some(Dataset { about, ..set }))
     }
 
@@ -280,13 +284,15 @@ impl Texts<'_> {
             lines.retain(|_| held.next() == Some(&test));
         }
         check_memory(root, "line", lines.len(), 2 * window, "a smaller window")?;
+        drop(texts);
         let mut padded = Vec::with_capacity(lines.len() * window);
         for line in &lines {
             padded.extend(&ids[line.start..][..line.len]);
             padded.resize(padded.len().next_multiple_of(window), end);
         }
         let cut = Options { window: Some(window), stride: Some(window), ..options.clone() };
-        let set = windows::of_symbols(root, &[padded], symbols, &cut)?;
+        drop(ids);
+        let set = windows::of_symbols(root, vec![padded], symbols, &cut)?;
         Ok(Some(Dataset { about, name: set_name(root), ..set }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Dataset, Options, Symbols, check_memory, set_name};
+use super::{Dataset, Options, Symbols, set_name};
 use crate::error::{Error, Result, counted};
 
 /// Steps in a window of symbols if the options give none.
@@ -58,13 +58,11 @@ pub(super) fn symbol_window(options: &Options) -> usize {
     options.window.unwrap_or(SYMBOLS)
 }
 
-/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none. The windows of
-/// a single piece share its memory.
-pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, options: &Options) -> Result<Dataset> {
+/// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none.
+pub(super) fn of_symbols(path: &Path, pieces: Vec<Vec<u16>>, symbols: Symbols, options: &Options) -> Result<Dataset> {
     let window = symbol_window(options);
     let stride = options.stride.unwrap_or(window / 2);
-    let total: usize = pieces.iter().map(|piece| count(piece.len(), window, stride)).sum();
-    if total == 0 {
+    if pieces.iter().all(|piece| piece.len() < window) {
         let longest = pieces.iter().map(Vec::len).max().unwrap_or(0);
         let advice = if longest < 2 { "a sequence has 2 or more".into() } else { format!("window={longest} fits") };
         return Err(Error::failure(format!(
@@ -73,13 +71,13 @@ pub(super) fn of_symbols(path: &Path, pieces: &[Vec<u16>], symbols: Symbols, opt
             counted(longest, symbols.noun())
         )));
     }
-    if let [text] = pieces {
-        let used = (total - 1) * stride + window;
-        return Ok(Dataset::of_symbols(set_name(path), window, stride, &text[..used], symbols));
+    let (mut starts, mut first) = (vec![], 0);
+    for piece in &pieces {
+        starts.extend((0..count(piece.len(), window, stride)).map(|i| (first + i * stride) as u32));
+        first += piece.len();
     }
-    check_memory(path, "window", total, 2 * window, "a larger stride")?;
-    let starts = |piece: &'_ Vec<u16>| (0..count(piece.len(), window, stride)).map(|i| i * stride);
-    let cut = |piece| starts(piece).flat_map(|start| &piece[start..][..window]).copied();
-    let ids: Vec<u16> = pieces.iter().flat_map(cut).collect();
-    Ok(Dataset::of_symbols(set_name(path), window, window, &ids, symbols))
+    if u32::try_from(first).is_err() {
+        return Err(Error::failure(format!("`{}` has {first} symbols, more than {}", path.display(), u32::MAX)));
+    }
+    Ok(Dataset::of_symbols(set_name(path), window, pieces, starts, symbols))
 }

@@ -16,7 +16,7 @@ const PUBLISHED: [(&str, usize, &str); 2] = [
 ];
 
 /// For a seed: lower bounds of ln p(x), `[N]`, of N examples, and the ln weights p(x, z) / q(z | x), `[N, draws]`, of z
-/// drawn from q with this seed. A model's graph [`crate::models::BOUND`] gives both.
+/// drawn from q with this seed. A model's graphs [`crate::models::BOUND`] and [`crate::models::WEIGHTS`] give them.
 pub type Bound<'a> = dyn FnMut(u64) -> Result<[Vec<f32>; 2]> + 'a;
 
 /// Evidence lower bound and importance-weighted negative log-likelihood in nats (Burda et al. 2016, equation 8): means

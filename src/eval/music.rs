@@ -2,7 +2,7 @@
 
 use super::{Better, Report, Row};
 use crate::{
-    data::{Chord, Dataset, Music, Note, notes},
+    data::{Chord, Dataset, KEYS, Music, Note, notes},
     error::{Error, Result, counted},
     metrics::music::{Counted, Piece, REPETITIONS, histogram_distance, key_nats},
 };
@@ -43,7 +43,7 @@ pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &M
     let mean = |pieces: &[Vec<Note>], measure: &dyn Fn(&Piece) -> f64| {
         let measured = pieces.iter().filter_map(|notes| Piece::new(notes, steps, music.bar(), music.steps_per_beat));
         let values: Vec<f64> = measured.map(|piece| measure(&piece)).collect();
-        values.iter().sum::<f64>() / values.len().max(1) as f64
+        values.iter().sum::<f64>() / values.len() as f64
     };
     let row = |name: String, measure: &dyn Fn(&Piece) -> f64| {
         Row::new(name, mean(&of_generated, measure), Better::Neither).real(mean(&of_real, measure))
@@ -59,8 +59,11 @@ pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &M
     for (name, what) in [("pitch", Counted::Pitch), ("interval", Counted::Interval), ("duration", Counted::Duration)] {
         let distance = histogram_distance(what, &of_generated, &of_real);
         let row = Row::new(format!("distance of {name}s"), distance, Better::Lower).floor(0.0);
-        rows.push(row.real(histogram_distance(what, halves.0, halves.1)));
+        let between = histogram_distance(what, halves.0, halves.1);
+        rows.push(if halves.0.is_empty() { row } else { row.real(between) });
     }
+    // There is no mean over windows without a note.
+    rows.retain(|row| row.value.is_finite());
     let [made, had] = [generated, real].map(|pieces| counted(pieces.len(), "window"));
     let notes = vec![
         format!("{made} of {steps} steps, generated, beside {had} of `{set}`; means over windows with a note"),
@@ -82,7 +85,8 @@ pub fn whole_pieces(train: &Dataset, test: &Dataset, carried: Option<&mut Nats>)
     if let Some(carried) = carried {
         let row = Row::new("NLL per step, whole pieces", carried(&test.pieces)?, Better::Lower);
         let set = test.name.to_lowercase();
-        let published = PUBLISHED.iter().find(|(name, _)| set.contains(name));
+        // The published figures are of keys that sound, without those that begin.
+        let published = PUBLISHED.iter().find(|(name, _)| width == KEYS && set.contains(name));
         let row = published.into_iter().fold(row, |row, (_, published)| row.published(*published));
         let steps = counted(test.pieces.iter().map(Vec::len).sum(), "step");
         rows.push(row.note(format!("{} of {steps}, each from a state of zeros", counted(test.pieces.len(), "piece"))));

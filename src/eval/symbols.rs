@@ -10,7 +10,7 @@ use super::{
     symbol_scores::{self, Against, Score, published},
 };
 use crate::{
-    data::{Dataset, Series, SymbolKind, Symbols},
+    data::{Dataset, Items, Series, SymbolKind, Symbols},
     error::{Error, Result},
     metrics::NGram,
 };
@@ -104,38 +104,48 @@ pub struct Real<'a> {
 }
 
 impl<'a> Real<'a> {
-    /// The real sequences of a set, whose windows begin `stride` symbols apart, for at most `most` samples. Without a
-    /// test part, one half of the training part is measured beside the other.
+    /// The real sequences of a set, for at most `most` samples. Without a test part, one half of the training part is
+    /// measured beside the other.
     ///
     /// # Errors
-    /// A set that is not of symbols.
-    pub fn of(train: &'a Dataset, test: Option<&Dataset>, stride: usize, most: usize) -> Result<Self> {
+    /// A set that is not of symbols, or with a single window.
+    pub fn of(train: &'a Dataset, test: Option<&Dataset>, most: usize) -> Result<Self> {
         let Some(Series::Symbols(symbols)) = &train.series else {
             return Err(Error::failure(format!("`{}` holds no symbols", train.name)));
         };
-        let end = symbols.end;
-        let corpus = |sequences| Corpus::new(symbols, sequences);
         let window = train.shape[0];
-        // Windows that do not overlap; lines never do.
-        let apart = if end.is_some() { 1 } else { window.div_ceil(stride) };
-        let whole =
-            |set: &Dataset| -> Vec<Vec<u16>> { (0..set.len()).step_by(apart).filter_map(|i| set.symbols(i)).collect() };
-        let mut learned = whole(train);
-        let held_out = match test {
-            Some(test) => whole(test),
-            None => learned.split_off(learned.len().div_ceil(2)),
+        let mut learned = part(train);
+        let (held, of_held) = match test {
+            Some(test) => (part(test), test),
+            None => (learned.split_off(learned.len().div_ceil(2)), train),
         };
-        let is_text = end.is_none() && window.is_multiple_of(stride);
-        let text = |windows: &[Vec<u16>]| if is_text { vec![windows.concat()] } else { windows.to_vec() };
-        let [counted, measured] = [COUNTED, MEASURED].map(|symbols| symbols.div_ceil(window));
+        if learned.is_empty() || held.is_empty() {
+            return Err(Error::failure(format!(
+                "`{}` has a single window of {window} {}s: there is nothing to measure beside it",
+                train.name,
+                symbols.noun()
+            )));
+        }
+        let corpus = |sequences| Corpus::new(symbols, sequences);
+        let windows = |set: &Dataset, items: Vec<usize>| -> Vec<Vec<u16>> {
+            items.into_iter().filter_map(|i| set.symbols(i).map(<[u16]>::to_vec)).collect()
+        };
+        // Windows cover a text, which is read as a whole; lines are wholes.
+        let text = |set: &Dataset, items: &[usize]| match symbols.end {
+            Some(_) => windows(set, items.to_vec()),
+            None => set.covered(items).map(|text| vec![text.to_vec()]).unwrap_or_default(),
+        };
+        // Lines are filled up to a window; their own symbols are what takes time.
+        let length = train.spelled(train.evenly(COUNTED / window)).map_or(window as f64, |[symbols, _]| symbols);
+        let [counted, measured] = [COUNTED, MEASURED].map(|symbols| (symbols as f64 / length) as usize);
         let all = learned.len() <= counted;
         Ok(Self {
             set: &train.name,
             symbols,
-            some: corpus(spread(learned.clone(), most.min(SAMPLES))),
-            train: corpus(if all { text(&learned) } else { spread(learned, counted) }),
-            held_text: corpus(text(&held_out[..held_out.len().min(measured)])),
-            held_out: corpus(spread(held_out, measured)),
+            some: corpus(windows(train, spread(&learned, most.min(SAMPLES)))),
+            train: corpus(if all { text(train, &learned) } else { windows(train, spread(&learned, counted)) }),
+            held_text: corpus(text(of_held, &held[..held.len().min(measured)])),
+            held_out: corpus(windows(of_held, spread(&held, measured))),
         })
     }
 
@@ -256,15 +266,22 @@ impl<'a> Real<'a> {
 /// Draws sequences at a temperature.
 pub type Draw<'a> = dyn FnMut(f64) -> Result<Vec<Vec<u16>>> + 'a;
 
-/// At most `most` of the sequences, evenly over all.
-fn spread(sequences: Vec<Vec<u16>>, most: usize) -> Vec<Vec<u16>> {
-    let (count, most) = (sequences.len(), most.max(1));
-    if count <= most {
-        return sequences;
-    }
-    let mut wanted = (0..most).map(|n| n * count / most).peekable();
-    let is_wanted = |(i, _): &(usize, Vec<u16>)| wanted.next_if_eq(i).is_some();
-    sequences.into_iter().enumerate().filter(is_wanted).map(|(_, sequence)| sequence).collect()
+/// At most `most` of these items, evenly over all.
+fn spread(items: &[usize], most: usize) -> Vec<usize> {
+    let most = most.clamp(1, items.len());
+    (0..most).map(|n| items[n * items.len() / most]).collect()
+}
+
+/// The items of a part that do not overlap.
+fn part(set: &Dataset) -> Vec<usize> {
+    let Items::Symbols { starts, .. } = &set.items else { return vec![] };
+    let mut free = 0;
+    let is_free = |i: &usize| {
+        let (start, is_free) = (starts[*i] as usize, starts[*i] as usize >= free);
+        free = if is_free { start + set.shape[0] } else { free };
+        is_free
+    };
+    (0..set.len()).filter(is_free).collect()
 }
 
 /// The mean negative log-likelihood of the symbols of a text, in nats.

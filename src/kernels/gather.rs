@@ -1,5 +1,5 @@
 //! y[b, ..] = the example (or its one-hot class) that is picked for place b of one draw of the round. Words: the clock,
-//! the packed data set, its classes.
+//! the packed data set, and the classes of its items or, of symbols, their first elements.
 
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,6 @@ pub struct DataLayout {
     pub count: usize,
     /// Stored elements of one item.
     pub item_len: usize,
-    /// Stored elements from the start of one item to the start of the next: fewer than `item_len` where items overlap.
-    pub apart: usize,
     /// What an element is.
     pub elements: Elements,
     /// Number of items that make up one example; each is drawn independently (3 for stacked digits).
@@ -50,14 +48,26 @@ pub enum Elements {
     Floats,
     /// Bytes, four to a word, low byte first.
     Bytes,
-    /// Numbers of 16 bits, two to a word, low half first.
-    Symbols,
+    /// Numbers of 16 bits, two to a word, low half first. A table says where each item begins, as items may overlap.
+    Symbols {
+        /// Number of stored elements.
+        stored: usize,
+    },
 }
 
 impl DataLayout {
     /// Number of stored elements.
     fn stored(&self) -> usize {
-        self.count.checked_sub(1).map_or(0, |last| last * self.apart + self.item_len)
+        if let Elements::Symbols { stored } = self.elements { stored } else { self.count * self.item_len }
+    }
+
+    fn is_of_symbols(&self) -> bool {
+        matches!(self.elements, Elements::Symbols { .. })
+    }
+
+    /// The first element of an item; `table` holds those of items of symbols.
+    fn first(&self, item: usize, table: &[u32]) -> usize {
+        if self.is_of_symbols() { table[item] as usize } else { item * self.item_len }
     }
 
     /// Words that hold all items.
@@ -65,7 +75,7 @@ impl DataLayout {
         match self.elements {
             Elements::Floats => self.stored(),
             Elements::Bytes => self.stored().div_ceil(4),
-            Elements::Symbols => self.stored().div_ceil(2),
+            Elements::Symbols { stored } => stored.div_ceil(2),
         }
     }
 
@@ -82,7 +92,7 @@ impl DataLayout {
             Elements::Bytes => {
                 (real::<F>((items[n / 4] >> (8 * (n % 4)) & 0xff) as f64) - real(127.5)) * real(1.0 / 127.5)
             }
-            Elements::Symbols => real((items[n / 2] >> (16 * (n % 2)) & 0xffff) as f64),
+            Elements::Symbols { .. } => real((items[n / 2] >> (16 * (n % 2)) & 0xffff) as f64),
         }
     }
 
@@ -161,8 +171,8 @@ impl Spec for Gather {
 
     fn buffers(&self) -> Buffers {
         let (rows, len) = self.rows();
-        let classes = if self.data.classes > 0 { self.data.count } else { 1 };
-        Buffers { words: vec![4, self.data.words(), classes], writes: vec![rows * len], ..Default::default() }
+        let table = if self.data.classes > 0 || self.data.is_of_symbols() { self.data.count } else { 1 };
+        Buffers { words: vec![4, self.data.words(), table], writes: vec![rows * len], ..Default::default() }
     }
 
     fn dispatch(&self, caps: &Caps) -> Dispatch {
@@ -176,11 +186,10 @@ impl Spec for Gather {
             ROWS = rows,
             STACK = if self.field == Field::Items { self.data.stack } else { 1 },
             LEN = len,
-            APART = self.data.apart,
             ONE_HOT = (self.field == Field::OneHot) as u32,
             BEGINS = (self.field == Field::Begins) as u32,
             BYTES = (self.data.elements == Elements::Bytes) as u32,
-            SYMBOLS = (self.data.elements == Elements::Symbols) as u32,
+            SYMBOLS = self.data.is_of_symbols() as u32,
             WINDOWS = if in_order { windows } else { 0 },
             LANE = lane,
             DRAWS = self.draws,
@@ -196,12 +205,12 @@ impl Spec for Gather {
     }
 
     fn reference<F: Float>(&self, mut io: Io<F>) {
-        let (clock, items, classes) = (io.words[0], io.words[1], io.words[2]);
+        let (clock, items, table) = (io.words[0], io.words[1], io.words[2]);
         let (_, len) = self.rows();
         for (row, y) in io.writes[0].chunks_mut(len).enumerate() {
             match self.field {
                 Field::Items => {
-                    let first = self.pick(clock, row / self.data.stack, row % self.data.stack) * self.data.apart;
+                    let first = self.data.first(self.pick(clock, row / self.data.stack, row % self.data.stack), table);
                     y.iter_mut().enumerate().for_each(|(j, y)| *y = self.data.value(items, first + j));
                 }
                 Field::InOrder => {
@@ -214,7 +223,7 @@ impl Spec for Gather {
                     y[0] = if self.turn(clock, windows) == 0 { F::one() } else { F::zero() };
                 }
                 Field::OneHot => {
-                    let class = classes[self.pick(clock, row, 0)] as usize;
+                    let class = table[self.pick(clock, row, 0)] as usize;
                     for (k, y) in y.iter_mut().enumerate() {
                         *y = if k == class { F::one() } else { F::zero() };
                     }
@@ -252,7 +261,7 @@ mod tests {
     use super::*;
 
     fn data(count: usize) -> DataLayout {
-        DataLayout { count, item_len: 1, apart: 1, elements: Elements::Floats, stack: 3, classes: 0 }
+        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0 }
     }
 
     #[test]
@@ -377,7 +386,7 @@ mod tests {
     /// The lanes of a text are read from their starts to their ends, window by window, and then again.
     #[test]
     fn windows_in_order_follow_each_other() {
-        let data = DataLayout { item_len: 4, apart: 2, elements: Elements::Symbols, stack: 1, ..data(13) };
+        let data = DataLayout { item_len: 4, elements: Elements::Symbols { stored: 28 }, stack: 1, ..data(13) };
         let stored: Vec<u16> = (0..28).collect();
         let words: Vec<u32> = stored.chunks(2).map(|pair| u32::from(pair[0]) | u32::from(pair[1]) << 16).collect();
         assert_eq!((data.words(), data.lanes(2)), (14, [3, 14]));

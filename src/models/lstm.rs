@@ -125,6 +125,5 @@ fn exact(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         let mut memory = recurrent.blank(graph, [rows, examples.shape[1]]);
         let log_p = log_likelihood(&net, nets, &recurrent, &mut memory, x);
         graph.output("elbo", log_p);
-        graph.output("log_weight", log_p.reshape(&[rows, 1]));
     })
 }

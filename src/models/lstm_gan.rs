@@ -166,7 +166,7 @@ pub const VARIANT: Variant = Variant {
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    let nets = &Networks::recurrent(s, examples);
+    let nets = &Networks::recurrent(s, examples).in_game();
     if !s.embedding {
         return played(&Game::of(s, examples, nets), nets);
     }
@@ -220,6 +220,5 @@ fn bound(game: &Game, nets: &Networks) -> Graph {
         let x = graph.input("x", &game.examples.values(rows));
         let log_p = nets.log_likelihood_of_symbols(&g, (game.prior)(graph, rows), x).sum(&[1]);
         graph.output("elbo", log_p);
-        graph.output("log_weight", log_p.reshape(&[rows, 1]));
     })
 }

@@ -107,9 +107,12 @@ pub const CALIBRATE: &str = "calibrate";
 /// Name of the graph that encodes and decodes: input `x`, the values of `rows` examples -> output `samples`, the same
 /// shape.
 pub const RECONSTRUCT: &str = "reconstruct";
-/// Name of the graph that bounds likelihoods: input `x` -> outputs `elbo` `[rows]` and `log_weight`
-/// `[rows, draws]`, in nats; the weights of many runs make an importance-weighted estimate.
+/// Name of the graph that bounds likelihoods: input `x` -> output `elbo` `[rows]`, in nats; the likelihood itself where
+/// the model knows it.
 pub const BOUND: &str = "bound";
+/// Name of the graph of importance weights: input `x` -> output `log_weight` `[rows, draws]`, in nats. The weights of
+/// many runs make a tighter estimate than [`BOUND`].
+pub const WEIGHTS: &str = "weights";
 /// Name of the graph that goes on with sequences: inputs `x`, the last step, `[rows, F]` values (zeros before the
 /// first) or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, .. `[rows, units]` of each
 /// layer -> outputs `next` `[rows, F]`, the parameters of the distribution of the next step, and the states after it,
@@ -260,11 +263,18 @@ impl Variant {
                 Err(Error::usage("`latent` is 0: a sample needs at least one latent value"))
             }
             // `lstm` draws hard symbols, and its temperature of 0 is the likeliest one.
-            _ if examples.symbols() && settings.temperature < LEAST_TEMPERATURE && self.name != lstm::VARIANT.name => {
-                Err(Error::usage(format!(
-                    "`temperature` is {}: {} divides by it to draw symbols, so it takes {LEAST_TEMPERATURE} or more",
-                    settings.temperature, self.name
-                )))
+            _ if examples.symbols() && self.name != lstm::VARIANT.name => {
+                let temperatures =
+                    [("temperature", Some(settings.temperature)), ("temperature_end", settings.temperature_end)];
+                let low = |(_, value): &(&str, Option<f32>)| value.is_some_and(|value| value < LEAST_TEMPERATURE);
+                match temperatures.into_iter().find(low) {
+                    Some((name, value)) => Err(Error::usage(format!(
+                        "`{name}` is {}: {} divides by it to draw symbols, so it takes {LEAST_TEMPERATURE} or more",
+                        value.unwrap_or_default(),
+                        self.name
+                    ))),
+                    None => (self.build)(settings, examples),
+                }
             }
             _ => (self.build)(settings, examples),
         }

@@ -1,7 +1,7 @@
 //! VAE (Kingma and Welling 2014), trained by the variational or the importance-weighted bound (Burda et al. 2016).
 
 use super::{
-    BOUND, Examples, Kind, Model, Variant,
+    BOUND, Examples, Kind, Model, Variant, WEIGHTS,
     parts::{
         game::Game,
         networks::Networks,
@@ -12,14 +12,16 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{Graph, Var},
+    graph::{Graph, Var, numel},
     nn::{Mode, Net},
     settings::{Preset, Settings},
 };
 
-/// Number of examples, and of latent vectors for each, in one run of the graph [`BOUND`].
-const BOUND_ROWS: usize = 100;
-const BOUND_DRAWS: usize = 50;
+/// Most examples, and latent vectors for each, in one run of the graphs [`BOUND`] and [`WEIGHTS`].
+const ROWS: usize = 100;
+const DRAWS: usize = 50;
+/// Most values of all layers together in one run, about.
+const VALUES: usize = 1 << 26;
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
@@ -47,7 +49,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let round = Graph::build(|graph| play(&Round { graph, s, examples }, nets));
     let mut graphs = Game::of_decoder(s, examples, nets).sampling();
     graphs.push(reconstruct(s, examples, nets, |e, x| posterior(e, nets, x).mean));
-    graphs.push((BOUND, bound(examples, nets)));
+    graphs.extend([(BOUND, bound(s, examples, nets)), (WEIGHTS, weights(s, examples, nets))]);
     Ok(Model::new(round, graphs))
 }
 
@@ -55,7 +57,12 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 /// and a divergence: it has no divergence to weight or to leave free of cost, and no way to put a weight inside is
 /// established.
 fn check(s: &Settings) -> Result<()> {
-    let weighting = [("beta", s.beta != 1.0, 1), ("warmup", s.warmup > 0, 0), ("free_bits", s.free_bits > 0.0, 0)];
+    let weighting = [
+        ("beta", s.beta != 1.0, 1),
+        ("warmup", s.warmup > 0, 0),
+        ("cycles", s.cycles > 1, 1),
+        ("free_bits", s.free_bits > 0.0, 0),
+    ];
     match weighting.into_iter().find(|(_, set, _)| *set) {
         Some((name, _, neutral)) if s.importance > 1 => Err(Error::usage(format!(
             "`importance` above 1 is the importance-weighted bound, in which `{name}` has no part: set \
@@ -110,14 +117,35 @@ fn log_mean_exp(x: Var) -> Var {
     (x - peak.along(1, &x.shape())).exp().mean(&[0]).log() + peak
 }
 
+/// The number of examples of one run, and of latent vectors for each, at most `most`.
+fn at_once(s: &Settings, examples: &Examples, most: usize) -> [usize; 2] {
+    // A step of a sequence takes its gates, an image the features of its layers.
+    let values = match examples.shape[..] {
+        [steps, features] => steps * features.max(4 * s.units),
+        _ => numel(&examples.shape),
+    };
+    let all = (VALUES / (10 * values)).max(1);
+    let draws = most.min(all);
+    [ROWS.min(all / draws), draws]
+}
+
 /// The graph [`BOUND`].
-pub fn bound(examples: &Examples, nets: &Networks) -> Graph {
+pub fn bound(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
-        let x = graph.input("x", &examples.values(BOUND_ROWS));
+        let x = graph.input("x", &examples.values(at_once(s, examples, 1)[0]));
         let q = posterior(&e, nets, x);
         let log_p = nets.distribution.log_likelihood(&g, x, nets.predict(&g, q.draw(), x));
         graph.output("elbo", log_p - q.divergence().sum(&[1]));
-        graph.output("log_weight", log_weights(&g, nets, q, x, BOUND_DRAWS).transpose());
+    })
+}
+
+/// The graph [`WEIGHTS`].
+pub fn weights(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
+    Graph::build(|graph| {
+        let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
+        let [rows, draws] = at_once(s, examples, DRAWS);
+        let x = graph.input("x", &examples.values(rows));
+        graph.output("log_weight", log_weights(&g, nets, posterior(&e, nets, x), x, draws).transpose());
     })
 }

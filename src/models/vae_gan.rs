@@ -1,7 +1,7 @@
 //! VAE-GAN (Larsen et al. 2016): a variational autoencoder whose reconstruction errors a discriminator measures.
 
 use super::{
-    BOUND, Examples, Kind, Model, Phase, Variant,
+    BOUND, Examples, Kind, Model, Phase, Variant, WEIGHTS,
     parts::{
         game::Game,
         networks::Networks,
@@ -83,7 +83,7 @@ pub const VARIANT: Variant = Variant {
 
 /// The model, for images, points and sequences.
 pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    let nets = &Networks::autoencoder(s, examples)?;
+    let nets = &Networks::autoencoder(s, examples)?.in_game();
     // It draws samples; the round is `play` below.
     let game = Game::of_decoder(s, examples, nets);
     game.check()?;
@@ -101,7 +101,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     phases.push(phase("round", u64::MAX, |round, nets| play(round, nets, true)));
     let mut graphs = game.sampling();
     graphs.push(reconstruct(s, examples, nets, |e, x| posterior(e, nets, x).mean));
-    graphs.push((BOUND, vae::bound(examples, nets)));
+    graphs.extend([(BOUND, vae::bound(s, examples, nets)), (WEIGHTS, vae::weights(s, examples, nets))]);
     Ok(Model::of_phases(phases, graphs))
 }
 

@@ -10,7 +10,7 @@ pub use open::{
     upgrade, upload,
 };
 
-pub use writing::{Choice, Step};
+pub use writing::{Decoding, Step};
 
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},

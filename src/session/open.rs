@@ -45,7 +45,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         channels: s.channels,
         stack: s.stack,
         window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
-        stride: s.stride.or(s.carry.then_some(s.window.unwrap_or(data::SYMBOLS))),
+        stride: s.stride,
         seed: 0, // drawn sets are the same whatever the seed of the run
         split,
         wanted: if sequences { Wanted::Sequences } else { Wanted::Single },
@@ -179,7 +179,10 @@ fn turn_tables(checkpoint: &mut Checkpoint, model: &Model) {
 pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
     for item in plans.items() {
         let Some(tensor) = checkpoint.tensors.get(&item.name) else {
-            return Err(Error::failure(format!("the checkpoint has no {}: it belongs to other settings", item.name)));
+            return Err(Error::failure(format!(
+                "the checkpoint has no {}: it belongs to other settings, or to a version with other layers",
+                item.name
+            )));
         };
         if tensor.shape != item.shape {
             let (found, wanted, name) = (&tensor.shape, &item.shape, &item.name);
@@ -197,7 +200,10 @@ pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
 /// Stores a data set and its classes on the device.
 pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
-    runner.set_data(&dataset.items, &classes)
+    match &dataset.items {
+        Items::Symbols { starts, .. } => runner.set_data(&dataset.items, starts),
+        items => runner.set_data(items, &classes),
+    }
 }
 
 /// The layout of a data set on the device.
@@ -205,12 +211,11 @@ pub fn layout(dataset: &Dataset) -> DataLayout {
     let elements = match dataset.items {
         Items::Bytes(_) => Elements::Bytes,
         Items::Floats(_) => Elements::Floats,
-        Items::Symbols { .. } => Elements::Symbols,
+        Items::Symbols { ref ids, .. } => Elements::Symbols { stored: ids.len() / 2 },
     };
     DataLayout {
         count: dataset.len(),
         item_len: dataset.item_len(),
-        apart: dataset.apart(),
         elements,
         stack: dataset.stack,
         classes: dataset.classes(),

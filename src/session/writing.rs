@@ -12,7 +12,7 @@ use crate::{
 
 /// How a symbol is drawn from the predicted distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Choice {
+pub struct Decoding {
     /// Divides the logits: 1 follows the model, less prefers likelier symbols, 0 takes the likeliest.
     pub temperature: f64,
     /// Only this many of the likeliest symbols are drawn; `None`: all.
@@ -21,13 +21,13 @@ pub struct Choice {
     pub top_p: f64,
 }
 
-impl Default for Choice {
+impl Default for Decoding {
     fn default() -> Self {
         Self { temperature: 1.0, top_k: None, top_p: 1.0 }
     }
 }
 
-impl Choice {
+impl Decoding {
     /// The symbol that a uniform number in 0 to 1 chooses, given the logits of all symbols.
     pub fn of(&self, logits: &[f32], uniform: f64) -> usize {
         let mut order: Vec<usize> = (0..logits.len()).collect();
@@ -67,7 +67,7 @@ pub trait Step: Clone {
     /// Its negative log-likelihood in nats, by the parameters `[F]` of the distribution that the model predicts.
     fn nats(&self, predicted: &[f32]) -> f64;
     /// Draws a step; `uniform(n)` is the random number n of this step, in 0 to 1.
-    fn draw(predicted: &[f32], choice: &Choice, uniform: impl Fn(usize) -> f64) -> Self;
+    fn draw(predicted: &[f32], choice: &Decoding, uniform: impl Fn(usize) -> f64) -> Self;
     /// Writes the step as the model reads it, over blanks.
     fn show(&self, x: &mut [f32]);
 }
@@ -81,7 +81,7 @@ impl Step for usize {
         total.ln() - (f64::from(logits[*self]) - peak)
     }
 
-    fn draw(logits: &[f32], choice: &Choice, uniform: impl Fn(usize) -> f64) -> Self {
+    fn draw(logits: &[f32], choice: &Decoding, uniform: impl Fn(usize) -> f64) -> Self {
         choice.of(logits, uniform(0))
     }
 
@@ -101,7 +101,7 @@ impl Step for Chord {
         keys.map(|(is_set, &logit)| softplus(if is_set { -f64::from(logit) } else { logit.into() })).sum()
     }
 
-    fn draw(logits: &[f32], choice: &Choice, uniform: impl Fn(usize) -> f64) -> Self {
+    fn draw(logits: &[f32], choice: &Decoding, uniform: impl Fn(usize) -> f64) -> Self {
         // A key sounds where its logit is greater than logistic noise.
         let noise = |n| (uniform(n) / (1.0 - uniform(n))).ln() * choice.temperature;
         Self::of(logits.len(), |n| f64::from(logits[n]) > noise(n))
@@ -124,7 +124,7 @@ impl Session {
         prompt: &[S],
         count: usize,
         length: usize,
-        choice: Choice,
+        choice: Decoding,
         seed: u64,
     ) -> Result<Vec<Vec<S>>> {
         let bytes = (count as u64).saturating_mul((size_of::<S>() * (prompt.len() + length)) as u64);
@@ -160,8 +160,10 @@ impl Session {
     /// # Errors
     /// A device that fails.
     pub fn nats(&mut self, text: &[u16]) -> Result<f64> {
-        let rows = self.rows(CONTINUE, "next").min(text.len()).max(1);
-        let parts = text.chunks(text.len().div_ceil(rows));
+        // Every part begins without a state, so that few of its symbols may be the first.
+        const PART: usize = 2000;
+        let rows = self.rows(CONTINUE, "next").min(text.len() / PART).max(1);
+        let parts = text.chunks(text.len().div_ceil(rows).max(1));
         let parts: Vec<Vec<usize>> = parts.map(|part| part.iter().map(|&symbol| symbol.into()).collect()).collect();
         self.nats_of_pieces(&parts)
     }
@@ -234,18 +236,18 @@ mod tests {
     #[test]
     fn symbols_are_drawn_by_their_probabilities() {
         let logits = [0.0f32, 2f32.ln(), f32::MIN, 1f32.ln()];
-        let drawn = |choice: Choice| {
+        let drawn = |choice: Decoding| {
             let mut counts = [0; 4];
             (0..4000).for_each(|n| counts[choice.of(&logits, (n as f64 + 0.5) / 4000.0)] += 1);
             counts
         };
-        assert_eq!(drawn(Choice::default()), [1000, 2000, 0, 1000]);
-        assert_eq!(drawn(Choice { temperature: 0.0, ..Choice::default() }), [0, 4000, 0, 0]);
-        assert_eq!(drawn(Choice { top_k: Some(1), ..Choice::default() }), [0, 4000, 0, 0]);
-        assert_eq!(drawn(Choice { top_p: 0.7, ..Choice::default() }), [1333, 2667, 0, 0]);
+        assert_eq!(drawn(Decoding::default()), [1000, 2000, 0, 1000]);
+        assert_eq!(drawn(Decoding { temperature: 0.0, ..Decoding::default() }), [0, 4000, 0, 0]);
+        assert_eq!(drawn(Decoding { top_k: Some(1), ..Decoding::default() }), [0, 4000, 0, 0]);
+        assert_eq!(drawn(Decoding { top_p: 0.7, ..Decoding::default() }), [1333, 2667, 0, 0]);
         // Twice as likely becomes four times as likely.
-        assert_eq!(drawn(Choice { temperature: 0.5, ..Choice::default() }), [667, 2666, 0, 667]);
-        let extreme = Choice { temperature: 1e-30, ..Choice::default() };
+        assert_eq!(drawn(Decoding { temperature: 0.5, ..Decoding::default() }), [667, 2666, 0, 667]);
+        let extreme = Decoding { temperature: 1e-30, ..Decoding::default() };
         assert_eq!(extreme.of(&[1e30, -1e30, 0.0], 0.9999), 0, "nothing overflows");
     }
 
@@ -258,7 +260,7 @@ mod tests {
         assert!(Chord::of(88, |_| false).nats(&[-1e30; 88]) == 0.0, "nothing overflows");
 
         let drawn = |temperature: f64, logit: f32| {
-            let choice = Choice { temperature, ..Choice::default() };
+            let choice = Decoding { temperature, ..Decoding::default() };
             let chord = |n: usize| Chord::draw(&[logit; 88], &choice, |key| ((n * 88 + key) as f64 + 0.5) / 8800.0);
             (0..100).map(|n| chord(n).sounds.count_ones()).sum::<u32>()
         };

@@ -299,7 +299,8 @@ settings! {
         units: usize = "64", Rule::Whole(1, 16384);
         /// Number of stacked recurrent layers
         depth: usize = "1", Rule::Whole(1, 8);
-        /// Share of the states of each recurrent layer that is dropped on the way to the next layer while training
+        /// Share of the states of each recurrent layer of what writes step by step (lstm, or with feedback) that is
+        /// dropped on the way to the next layer while training
         dropout: f32 = "0.0", Rule::Below(1.0);
         /// Whether encoders and critics run in both directions of time
         bidirectional: bool = "true", Rule::Switch;
@@ -313,8 +314,8 @@ settings! {
         word_dropout: f32 = "0.0", Rule::Below(1.0);
         /// Whether the game is played between codes of sequences, whose next steps a supervisor predicts (TimeGAN)
         embedding: bool = "false", Rule::Switch;
-        /// Temperature of drawn values: 1 follows the model, less prefers likelier values; in GANs of symbols: that of
-        /// the Gumbel-softmax
+        /// Temperature of drawn values: 1 follows the model, less prefers likelier values; in GANs of symbols, whose
+        /// samples follow the model: that of the Gumbel-softmax in training
         temperature: f32 = "1.0", Rule::Below(f32::INFINITY);
         /// Temperature of the Gumbel-softmax at the end of the training, which it approaches by equal factors; auto: as
         /// at the start

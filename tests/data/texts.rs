@@ -23,7 +23,7 @@ fn lines(options: Options) -> Options {
 
 /// The text of each item.
 fn spelled(set: &Dataset) -> Vec<String> {
-    let ids = |i| set.symbols(i).unwrap().into_iter().map(usize::from).collect::<Vec<_>>();
+    let ids = |i| set.symbols(i).unwrap().iter().map(|&id| usize::from(id)).collect::<Vec<_>>();
     (0..set.len()).map(|i| symbols(set).spelled(&ids(i))).collect()
 }
 
@@ -74,7 +74,7 @@ fn characters_and_words_spell_the_text_that_they_come_from() {
             let set = open_file("a.txt", &bytes, &tokens(kind, 0)).unwrap();
             let symbols = symbols(&set);
             assert_eq!(symbols.spelled(&symbols.read(&text).unwrap()), composed, "{kind:?}");
-            assert_eq!(symbols.characters(&set.symbols(0).unwrap()), spelled(&set)[0].chars().count());
+            assert_eq!(symbols.characters(set.symbols(0).unwrap()), spelled(&set)[0].chars().count());
         }
     }
 }
@@ -126,7 +126,7 @@ fn joined_signs_are_one_symbol_where_they_are_frequent() {
     let set = open_file("a.txt", text, &windows(4, None)).unwrap();
     assert_eq!(symbols(&set).names, ["a", "\u{e9}", "\u{1f1eb}", "\u{1f1f7}", family]);
     assert_eq!(spelled(&set)[0], format!("a{family}a{family}"));
-    assert_eq!(symbols(&set).characters(&set.symbols(0).unwrap()), 8);
+    assert_eq!(symbols(&set).characters(set.symbols(0).unwrap()), 8);
     assert!(set.to_string().contains("composed (NFC) in 1 line"), "{set}");
     assert_usage(symbols(&set).read("E\u{301}").map(|_| set.clone()), &["does not know `\u{c9}`", "knows `\u{e9}`"]);
 }
@@ -157,8 +157,9 @@ fn lines_are_sequences_with_an_end() {
     assert_eq!((symbols(&set).names.join(" ").as_str(), symbols(&set).end), ("a b c <end>", Some(3)));
     assert_eq!(set.symbols(0).unwrap(), [0, 1, 3, 3]);
     assert_eq!(spelled(&set), ["ab", "abc", "a"]);
-    assert_eq!(set.spelled(), Some([3.0, 3.0]), "the end counts");
-    let all: Vec<Vec<usize>> = (0..3).map(|i| set.symbols(i).unwrap().into_iter().map(usize::from).collect()).collect();
+    assert_eq!(set.spelled(0..3), Some([3.0, 3.0]), "the end counts");
+    let all: Vec<Vec<usize>> =
+        (0..3).map(|i| set.symbols(i).unwrap().iter().map(|&id| usize::from(id)).collect()).collect();
     assert_eq!(symbols(&set).to_text(&all), "ab\nabc\na\n");
     assert_eq!(symbols(&set).read("ab").unwrap(), [0, 1]);
     assert_usage(symbols(&set).read("a\nb").map(|_| set.clone()), &["`\\n`"]);

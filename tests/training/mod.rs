@@ -78,7 +78,7 @@ pub fn letters() -> Dataset {
     Dataset {
         name: "letters".into(),
         shape: vec![6, 3],
-        items: Items::Symbols { ids: ids.into(), apart: 3 },
+        items: Items::Symbols { ids: ids.into(), starts: (0..=234).step_by(3).collect::<Vec<u32>>().into() },
         series: Some(Series::Symbols(Symbols::new(names, SymbolKind::Text))),
         ..steps()
     }

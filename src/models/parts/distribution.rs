@@ -15,6 +15,9 @@ pub const LOG_VARIANCE: f64 = 10.0;
 /// Initial log variance of sequences, whose values fill 0 to 1.
 const SEQUENCE_LOG_VARIANCE: f32 = -4.0;
 
+/// Keys of silence that fills up a roll are 1/255, and this is less.
+const FILLED: f64 = 0.002;
+
 /// Kind of the values of an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
@@ -34,8 +37,10 @@ pub struct Distribution {
     pub likelihood: Likelihood,
     /// Kind of the values.
     pub values: Values,
-    /// Temperature of draws; of soft draws of symbols, at the start and at the end of the annealing.
-    pub temperatures: [f64; 2],
+    /// Temperature of draws.
+    pub temperature: f64,
+    /// Temperature of soft draws of symbols at the start and at the end of the annealing.
+    pub soft_temperatures: [f64; 2],
     /// The first and the last training step of the annealing.
     pub annealing: [u64; 2],
     /// How gradients pass through draws of symbols.
@@ -87,7 +92,7 @@ impl Distribution {
 
     /// 1 / temperature in this step of the training.
     fn sharpness<'g>(&self, graph: &'g Graph) -> Var<'g> {
-        let [start, end] = self.temperatures;
+        let [start, end] = self.soft_temperatures;
         if start == end {
             return graph.scalar(1.0 / start);
         }
@@ -99,7 +104,7 @@ impl Distribution {
     /// One step of sequences as examples have it, drawn given its parameters `[B, F]`: values `[B, F]`, or numbers of
     /// symbols `[B]`. A lower `temperature` favours likelier values.
     pub fn draw<'g>(&self, net: &Net<'g>, decoded: Var<'g>) -> Var<'g> {
-        let (graph, shape, temperature) = (net.graph, [decoded.dim(0), decoded.dim(1)], self.temperatures[0]);
+        let (graph, shape, temperature) = (net.graph, [decoded.dim(0), decoded.dim(1)], self.temperature);
         match self.likelihood {
             Likelihood::Categorical => greatest(decoded + gumbel(graph, &shape) * temperature),
             // The sum of a logit and logistic noise is positive with the probability of the logit.
@@ -133,14 +138,8 @@ impl Distribution {
         if !self.is_of_keys() {
             return None;
         }
-        // What sounds at a step or up to `reach` - 1 steps later.
-        let (mut sounds, mut reach) = (x.max(&[2]), 1);
-        while reach < steps {
-            let later = sounds.slice(&[0, reach], &[batch, steps - reach]);
-            sounds = sounds + later.pad(&[0, 0], &[batch, steps]);
-            reach *= 2;
-        }
-        Some(sounds.is_positive())
+        // Keys are 0 or 1, and near 0 in silence that fills up.
+        Some(1.0 - ((x * (1.0 - x)).max(&[2]) - FILLED).is_positive())
     }
 
     /// log p(x | z) of each row `[B]` in nats, for x in the data's own units, symbols as their numbers `[B, T]`; the

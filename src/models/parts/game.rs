@@ -77,7 +77,7 @@ impl<'a> Game<'a> {
 
     /// The same game with a decoder as its generator: for autoencoders, which build their own rounds.
     pub fn of_decoder(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
-        Self { generator: Box::new(|net, z| nets.draw(net, z)), ..Self::of(s, examples, nets) }
+        Self { generator: Box::new(|net, z| nets.draw(net, z)), policy: None, ..Self::of(s, examples, nets) }
     }
 
     /// A GAN: every training step is a round of the game.
@@ -110,10 +110,19 @@ impl<'a> Game<'a> {
                  relativistic",
             ));
         }
-        if self.examples.symbols() && (s.temperature == 0.0 || s.temperature_end == Some(0.0)) {
-            return Err(Error::usage(
-                "`temperature` and `temperature_end` divide the scores of generated symbols: 0 is not possible",
-            ));
+        if self.examples.symbols() && s.estimator == Estimator::Policy {
+            if self.policy.is_none() {
+                return Err(Error::usage(
+                    "`estimator=policy` rewards a generator for symbols that it drew one after the other: it goes with \
+                     lstm-gan and feedback=true",
+                ));
+            }
+            if s.dropout > 0.0 || s.word_dropout > 0.0 {
+                return Err(Error::usage(
+                    "`estimator=policy` needs the probabilities of what was drawn, which dropout and word_dropout \
+                     would change: set both to 0",
+                ));
+            }
         }
         if self.policy.is_some() && (s.matching != Matching::Off || s.pack > 1) {
             return Err(Error::usage(

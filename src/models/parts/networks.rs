@@ -91,6 +91,15 @@ impl Networks {
         Ok(Self::dense(s, examples))
     }
 
+    /// The same in a game of symbols: a critic sees draws that follow the probabilities, so samples follow them too,
+    /// and the setting `temperature` is only that of soft draws.
+    pub fn in_game(mut self) -> Self {
+        if self.distribution.likelihood == Likelihood::Categorical {
+            self.distribution.temperature = 1.0;
+        }
+        self
+    }
+
     /// z `[B, latent]` -> samples of a GAN's generator, `[B, ..shape]`.
     pub fn generate<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
         match &self.family {
@@ -182,7 +191,8 @@ fn distribution(s: &Settings, examples: &Examples) -> Distribution {
     Distribution {
         likelihood,
         values,
-        temperatures: [s.temperature.into(), end.into()],
+        temperature: s.temperature.into(),
+        soft_temperatures: [s.temperature.into(), end.into()],
         annealing: [s.pretrain, s.steps],
         estimator: s.estimator,
         end: examples.end(),
