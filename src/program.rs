@@ -32,8 +32,8 @@ pub enum Content {
     Clock,
     /// The packed data set, as `u32` words.
     Items,
-    /// One class per item of the data set, as `u32` words.
-    Classes,
+    /// One word per item of the data set: its class, or of symbols the place of its first element.
+    Table,
     /// The newest metrics, `[rows, metrics]`, one row per round.
     Ring,
 }
@@ -96,7 +96,7 @@ pub fn memory<'a>(programs: impl IntoIterator<Item = &'a Program>) -> Memory {
     for Buffer { content, len } in programs.into_iter().flat_map(|program| &program.buffers) {
         let (bytes, is_state) = (4 * *len as u64, matches!(content, Content::State(_)));
         match content {
-            Content::State(_) | Content::Clock | Content::Items | Content::Classes => {
+            Content::State(_) | Content::Clock | Content::Items | Content::Table => {
                 let most = &mut shared.entry(content.to_string()).or_insert((is_state, 0)).1;
                 *most = bytes.max(*most);
             }
@@ -200,7 +200,7 @@ impl fmt::Display for Content {
             Self::Arange => write!(f, "numbers from 0"),
             Self::Clock => write!(f, "clock"),
             Self::Items => write!(f, "data set"),
-            Self::Classes => write!(f, "classes of the data set"),
+            Self::Table => write!(f, "table of the data set"),
             Self::Ring => write!(f, "metrics"),
         }
     }

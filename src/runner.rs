@@ -25,8 +25,9 @@ pub trait Runner: Tuning + Meter {
     fn write_input(&mut self, id: ProgramId, name: &str, data: &[f32]) -> Result<()>;
     /// Reads an output as the last round left it.
     fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>>;
-    /// Stores the data set, or shares its memory, and its classes. Call it before loading programs that use them.
-    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()>;
+    /// Stores the data set, or shares its memory, and the table of its items: their classes, or of symbols their first
+    /// elements. Call it before loading programs that use them.
+    fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()>;
     /// Sets the number of rounds done and the seed.
     fn set_clock(&mut self, clock: Clock) -> Result<()>;
     /// The number of rounds done.

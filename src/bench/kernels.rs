@@ -77,7 +77,7 @@ fn alone(program: &Program, launch: &Launch) -> Program {
     let operands = launch.operands.iter().map(&mut moved).collect();
     let filled = |&id: &BufferId| {
         let Buffer { content, len } = &program.buffers[id];
-        let words = matches!(content, Content::Clock | Content::Items | Content::Classes);
+        let words = matches!(content, Content::Clock | Content::Items | Content::Table);
         Buffer { content: Content::Constant(if words { 0.0 } else { 0.5 }), len: *len }
     };
     Program {

@@ -265,7 +265,7 @@ impl Runner for Cpu {
                 Content::State(name) => Some(format!("state {name}")),
                 Content::Clock => Some("clock".into()),
                 Content::Items => Some("items".into()),
-                Content::Classes => Some("classes".into()),
+                Content::Table => Some("table".into()),
                 _ => None,
             };
             let place = self.allocate(name, buffer.len).map_err(|e| e.at(&program.title(id)))?;
@@ -334,9 +334,9 @@ impl Runner for Cpu {
         Ok(self.memory[places[r.buffer]][r.offset..r.offset + r.len].to_vec())
     }
 
-    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()> {
-        let classes = Memory::Own(bytemuck::cast_slice(classes).to_vec());
-        for (name, memory) in [("items", Memory::Data(items.clone())), ("classes", classes)] {
+    fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()> {
+        let table = Memory::Own(bytemuck::cast_slice(table).to_vec());
+        for (name, memory) in [("items", Memory::Data(items.clone())), ("table", table)] {
             let place = self.allocate(Some(name.into()), 0)?;
             self.memory[place] = memory;
         }

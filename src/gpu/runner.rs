@@ -130,7 +130,7 @@ impl Gpu {
                 false => Err(Error::failure(format!("{key} has {there} elements, a program wants {len}"))),
             };
         }
-        if matches!(content, Content::Items | Content::Classes) && len > 0 {
+        if matches!(content, Content::Items | Content::Table) && len > 0 {
             return Err(Error::failure(format!("{key}: the program reads a data set and none was set")));
         }
         let buffer = self.storage(&key, len)?;
@@ -141,7 +141,7 @@ impl Gpu {
     fn make_buffer(&mut self, program: &Program, id: BufferId) -> Result<Buffer> {
         let program::Buffer { content, len } = &program.buffers[id];
         match content {
-            Content::State(_) | Content::Clock | Content::Items | Content::Classes => self.shared(content, *len),
+            Content::State(_) | Content::Clock | Content::Items | Content::Table => self.shared(content, *len),
             Content::Slot | Content::Gradients(_) | Content::Input(_) | Content::Ring => {
                 self.storage(&program.title(id), *len)
             }
@@ -398,8 +398,8 @@ impl Runner for Gpu {
         self.read_floats(&buffer, range.offset, range.len)
     }
 
-    fn set_data(&mut self, items: &Items, classes: &[u32]) -> Result<()> {
-        for (content, words) in [(Content::Items, items.words()), (Content::Classes, classes)] {
+    fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()> {
+        for (content, words) in [(Content::Items, items.words()), (Content::Table, table)] {
             let key = content.to_string();
             let buffer = self.storage(&key, words.len())?;
             // In pieces that are on their way before the next is copied: each lies twice in main memory.

@@ -79,6 +79,11 @@ impl DataLayout {
         }
     }
 
+    /// Words of the table of items: their classes, or of symbols their first elements.
+    pub fn table(&self) -> usize {
+        if self.classes > 0 || self.is_of_symbols() { self.count } else { 1 }
+    }
+
     /// Windows of each of `batch` lanes of equal length, and the elements of a lane.
     pub fn lanes(&self, batch: usize) -> [usize; 2] {
         let lane = self.stored() / batch;
@@ -171,8 +176,7 @@ impl Spec for Gather {
 
     fn buffers(&self) -> Buffers {
         let (rows, len) = self.rows();
-        let table = if self.data.classes > 0 || self.data.is_of_symbols() { self.data.count } else { 1 };
-        Buffers { words: vec![4, self.data.words(), table], writes: vec![rows * len], ..Default::default() }
+        Buffers { words: vec![4, self.data.words(), self.data.table()], writes: vec![rows * len], ..Default::default() }
     }
 
     fn dispatch(&self, caps: &Caps) -> Dispatch {

@@ -191,12 +191,11 @@ impl<'a> Emitter<'a> {
             )));
         }
         let (clock, items) = (self.layout.clock(), self.layout.whole("items".into(), Content::Items, data.words()));
-        let classes =
-            self.layout.whole("classes".into(), Content::Classes, if data.classes > 0 { data.count } else { 1 });
+        let table = self.layout.whole("table".into(), Content::Table, data.table());
         let y = self.layout.place(id);
         self.push(
             Gather { field, draw, draws: self.draws, batch, data },
-            vec![clock, items, classes, y],
+            vec![clock, items, table, y],
             vec![],
             self.layout.label(id),
         );

@@ -85,7 +85,7 @@ pub(super) fn check(launch: &Launch, buffers: &[Buffer], caps: &Caps) -> Result<
         let bytes = 4 * range.len as u64;
         if bytes > caps.max_binding {
             let (what, advice) = match &buffers[range.buffer].content {
-                content @ (Content::Items | Content::Classes) => (content.to_string(), "fewer or smaller examples"),
+                content @ (Content::Items | Content::Table) => (content.to_string(), "fewer or smaller examples"),
                 content @ (Content::State(_) | Content::Gradients(_)) => (content.to_string(), "a smaller model"),
                 _ => (launch.title(), "a smaller batch or size"),
             };
