@@ -56,9 +56,11 @@ pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &M
     let repetitions = |length: usize| row(format!("repetitions of {length} tones"), &|piece| piece.repetitions(length));
     rows.extend(REPETITIONS.map(repetitions));
     let halves = of_real.split_at(of_real.len() / 2);
-    for (name, what) in [("pitch", Counted::Pitch), ("interval", Counted::Interval), ("duration", Counted::Duration)] {
+    for (name, what) in
+        [("pitches", Counted::Pitch), ("intervals", Counted::Interval), ("durations", Counted::Duration)]
+    {
         let distance = histogram_distance(what, &of_generated, &of_real);
-        let row = Row::new(format!("distance of {name}s"), distance, Better::Lower).floor(0.0);
+        let row = Row::new(format!("distance of {name}"), distance, Better::Lower).floor(0.0);
         let between = histogram_distance(what, halves.0, halves.1);
         rows.push(if halves.0.is_empty() { row } else { row.real(between) });
     }

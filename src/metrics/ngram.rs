@@ -56,7 +56,7 @@ impl NGram {
         })
     }
 
-    /// Mean negative log-likelihood of the symbols of sequences, in nats.
+    /// Mean negative log-likelihood of the symbols of sequences, in nats; NaN without a symbol.
     pub fn nats<'a>(&self, sequences: impl IntoIterator<Item = &'a [u16]>) -> f64 {
         let (mut sum, mut count) = (0.0, 0usize);
         for sequence in sequences {
@@ -66,7 +66,7 @@ impl NGram {
                 count += 1;
             }
         }
-        sum / count.max(1) as f64
+        sum / count as f64
     }
 }
 

@@ -26,6 +26,20 @@ pub const VARIANT: Variant = Variant {
     presets: &[
         Preset::of("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
         Preset::of("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
+        // For a book or two: a wide layer, read in order; results/text.md has what it reaches.
+        Preset::of(
+            "large",
+            &[
+                ("lr_g", "0.002"),
+                ("beta1", "0.9"),
+                ("grad_clip", "5"),
+                ("units", "512"),
+                ("dropout", "0.3"),
+                ("carry", "true"),
+                ("schedule", "cosine"),
+                ("steps", "3000"),
+            ],
+        ),
     ],
     build,
 };
