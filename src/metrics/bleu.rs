@@ -88,7 +88,10 @@ pub fn bleu<T: Eq + Hash + Sync, S: AsRef<[T]> + Sync>(samples: &[S], references
 }
 
 /// Self-BLEU-1 to -5: means over the samples, each compared with all the others (Zhu et al. 2018). The greater, the
-/// more alike they are.
+/// more alike they are; NaN without another sample.
 pub fn self_bleu<T: Eq + Hash + Sync, S: AsRef<[T]> + Sync>(samples: &[S]) -> [f64; BLEU_ORDER] {
+    if samples.len() < 2 {
+        return [f64::NAN; BLEU_ORDER];
+    }
     References::of(samples).mean(samples, true)
 }
