@@ -4,7 +4,8 @@ use std::io::{self, Write, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use saddle::cli::{Cli, run};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use saddle::cli::{Cli, hints, run};
 use saddle::error::{escaped, plain};
 use tracing_subscriber::EnvFilter;
 
@@ -26,8 +27,16 @@ impl Write for Plain {
     }
 }
 
-/// Ends the process with what clap has to say, which quotes arguments as they were given.
+/// Ends the process with what clap has to say, which quotes arguments as they were given; of options that other tools
+/// have, with what to type here.
 fn refuse(error: &clap::Error) -> ! {
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && let Some(hint) = hints::option(typed)
+    {
+        let _ = writeln!(stderr(), "error: {}", plain(&hint));
+        std::process::exit(error.exit_code());
+    }
     let text = error.render().to_string();
     let shown = escaped(&text, "\n");
     if shown == text {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::Result;
+use super::hints;
+use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
 
 /// Trains adversarial generative models on any GPU.
@@ -67,17 +68,19 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN_EXAMPLES)]
 pub struct TrainArgs {
-    #[arg(help = help("variant"))]
-    variant: Option<String>,
+    /// Model to train, and settings: `saddle train gan lr_g=0.001`; `saddle variants` lists the models [default: dcgan]
+    #[arg(value_name = "VARIANT|KEY=VALUE")]
+    words: Vec<String>,
     #[arg(long, value_name = "NAME|PATH", help = help("data"))]
     data: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("steps"))]
     steps: Option<String>,
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("batch"))]
+    #[arg(long, aliases = ["batch-size", "batch_size", "bs"], value_name = "N", allow_negative_numbers = true,
+          help = help("batch"))]
     batch: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("seed"))]
     seed: Option<String>,
-    #[arg(long, value_name = "INDEX|NAME", help = help("adapter"))]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME", help = help("adapter"))]
     adapter: Option<String>,
     #[arg(long, value_name = "NAME", help = help("preset"))]
     preset: Option<String>,
@@ -85,7 +88,8 @@ pub struct TrainArgs {
     conditional: bool,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
     stack: Option<String>,
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("size"))]
+    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
+          help = help("size"))]
     size: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("keep"))]
     keep: Option<String>,
@@ -127,9 +131,16 @@ impl TrainArgs {
         if let Some(file) = &self.config {
             layers.push(Layer::from_file(file)?);
         }
+        let (assigned, variants): (Vec<_>, Vec<_>) = self.words.iter().partition(|word| word.contains('='));
+        if let [one, another, ..] = variants[..] {
+            return Err(Error::usage(format!("`{one}` and `{another}`: a run trains one model")));
+        }
+        let variant = variants.first().map(|word| word.to_string());
+        variant.iter().try_for_each(|word| hints::check_variant(word))?;
+        self.data.iter().try_for_each(|word| hints::check_data(word))?;
         let mut flags = Layer::default();
         let given = [
-            ("variant", &self.variant, ""),
+            ("variant", &variant, ""),
             ("data", &self.data, "--data"),
             ("steps", &self.steps, "--steps"),
             ("batch", &self.batch, "--batch"),
@@ -148,7 +159,8 @@ impl TrainArgs {
         if self.conditional {
             flags.set("conditional", "true", "--conditional");
         }
-        for assignment in &self.set {
+        for assignment in assigned.into_iter().chain(&self.set) {
+            hints::check_assignment(assignment)?;
             flags.assign(assignment)?;
         }
         layers.push(flags);
@@ -200,7 +212,7 @@ pub struct SampleArgs {
     #[arg(long, value_name = "P", value_parser = share)]
     pub top_p: Option<f64>,
     /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, value_name = "INDEX|NAME")]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
     /// Checkpoint after this step [default: the newest]
     #[arg(long, value_name = "STEP")]
@@ -263,7 +275,8 @@ pub struct DataArgs {
     pub variant: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
     stack: Option<String>,
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("size"))]
+    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
+          help = help("size"))]
     size: Option<String>,
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
@@ -308,7 +321,7 @@ pub struct BenchArgs {
     #[command(subcommand)]
     pub command: Option<BenchCommand>,
     /// Device by index or name, or cpu; all: every device in turn [default: the best one]
-    #[arg(long, value_name = "INDEX|NAME|all")]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME|all")]
     pub adapter: Option<String>,
     /// File for the results; with several devices, one file for each
     #[arg(long, value_name = "FILE")]
@@ -368,7 +381,7 @@ Examples:
 #[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
     /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, value_name = "INDEX|NAME")]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
     /// File for the results
     #[arg(long, value_name = "FILE")]
@@ -403,7 +416,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, value_name = "INDEX|NAME")]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
     /// Checkpoint after this step [default: the newest]
     #[arg(long, value_name = "STEP")]

@@ -7,6 +7,7 @@ mod data;
 mod devices;
 mod eval;
 mod fit;
+pub mod hints;
 mod preview;
 mod progress;
 mod resume;

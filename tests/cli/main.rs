@@ -9,6 +9,7 @@ mod earlier;
 mod eval;
 #[cfg(unix)]
 mod group;
+mod hints;
 mod interruptions;
 mod limits;
 mod listings;

@@ -1,0 +1,262 @@
+//! What people type who know other tools, and what to type here. The documentation lists the same tables
+//! (`docs/other-tools.md`).
+
+use std::fmt;
+
+use crate::{
+    data::BUILT_IN,
+    error::{Error, Result},
+    models::VARIANTS,
+};
+
+/// Words that mean something elsewhere, and a sentence on them.
+pub struct Hint {
+    /// The words, the usual one first.
+    pub typed: &'static [&'static str],
+    /// What the thing is here; goes on after the word.
+    pub is: &'static str,
+    /// A command that does it; empty if there is none.
+    pub instead: &'static str,
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.instead {
+            "" => f.write_str(self.is),
+            instead => write!(f, "{}: {instead}", self.is),
+        }
+    }
+}
+
+const fn hint(typed: &'static [&'static str], is: &'static str, instead: &'static str) -> Hint {
+    Hint { typed, is, instead }
+}
+
+/// Names of models.
+pub const MODELS: &[Hint] = &[
+    hint(&["wgan"], "is an objective", "saddle train gan --set objective=wgan --set clip=0.01"),
+    hint(
+        &["wgan-gp", "wgangp", "wgan_gp"],
+        "is an objective with a penalty",
+        "saddle train gan --set objective=wgan --set gp=10 --set critic_steps=5",
+    ),
+    hint(&["lsgan"], "is an objective", "saddle train gan --set objective=lsgan"),
+    hint(
+        &["sngan", "sn-gan", "snresgan"],
+        "is a normalisation and an objective",
+        "saddle train dcgan --set spectral=true --set norm_d=none --set objective=hinge",
+    ),
+    hint(
+        &["rgan", "ragan", "rsgan", "r3gan"],
+        "is an objective",
+        "saddle train dcgan --set objective=relativistic --set norm_d=none --set r1=0.05 --set r2=0.05",
+    ),
+    hint(&["cgan", "cdcgan", "conditional-gan"], "is an option of a GAN", "saddle train dcgan --conditional"),
+    hint(
+        &["acgan", "ac-gan", "projgan"],
+        "is not here, but conditional GANs are, whose discriminator sees the class",
+        "saddle train dcgan --conditional",
+    ),
+    hint(
+        &["infogan"],
+        "is not here; nearest are the codes of an autoencoder with a discriminator",
+        "saddle train vae-gan",
+    ),
+    hint(&["pacgan"], "is a setting", "saddle train gan --set pack=2"),
+    hint(&["began"], "is a way to join a GAN and an autoencoder", "saddle train ae-gan --preset boundary"),
+    hint(&["introvae", "soft-introvae"], "is a preset", "saddle train ae-gan --preset introspective"),
+    hint(
+        &["stylegan", "stylegan2", "stylegan3", "biggan", "progan", "sagan"],
+        "is not here; the convolutional GAN is",
+        "saddle train dcgan",
+    ),
+    hint(&["cyclegan", "pix2pix", "unit", "stargan"], "learns from pairs of sets, and a model here from one", ""),
+    hint(
+        &["diffusion", "ddpm", "ddim", "score"],
+        "is no adversarial model, and not here; of likelihoods there are",
+        "saddle train vae",
+    ),
+    hint(&["timegan", "rcgan", "c-rnn-gan", "crnngan"], "is a preset", "saddle train lstm-gan --preset timegan"),
+    hint(
+        &["seqgan", "rankgan", "leakgan"],
+        "is not here; nearest is ScratchGAN's game",
+        "saddle train lstm-gan --preset scratchgan",
+    ),
+    hint(&["relgan", "scratchgan"], "is a preset for text", "saddle train lstm-gan --preset relgan"),
+    hint(&["beta-vae", "betavae"], "is a setting", "saddle train vae --set beta=4"),
+    hint(&["iwae"], "is a setting", "saddle train vae --set importance=50"),
+    hint(&["vaegan", "vae_gan"], "is written with a dash", "saddle train vae-gan"),
+    hint(&["rbm", "dbn"], "is a machine of one layer", "saddle train dbm --set layers=500"),
+    hint(&["gru", "rnn"], "is a kind of layer", "saddle train lstm --set cell=gru"),
+    hint(&["char-rnn", "charrnn", "gpt", "nanogpt"], "is an LSTM on a text here", "saddle train lstm --data book.txt"),
+    hint(&["autoencoder"], "is short here", "saddle train ae"),
+];
+
+/// Names of data sets.
+pub const DATA: &[Hint] = &[
+    hint(
+        &["mnist", "fashion-mnist", "fashionmnist", "emnist", "kmnist"],
+        "is not built in: name the folder of its IDX files; drawn digits are built in",
+        "saddle train --data digits",
+    ),
+    hint(
+        &["cifar10", "cifar-10", "cifar100", "celeba", "lsun", "ffhq", "imagenet", "imagenette", "svhn", "stl10"],
+        "is not built in: name a folder of its pictures, or an .npz file; drawn shapes are built in",
+        "saddle train --data shapes",
+    ),
+    hint(
+        &["shakespeare", "ptb", "wikitext", "text8", "coco"],
+        "is not built in: name its text file",
+        "saddle train lstm --data book.txt",
+    ),
+    hint(&["8gaussians", "gaussians", "circle"], "is the ring", "saddle train gan --data ring"),
+    hint(&["25gaussians"], "is the grid", "saddle train gan --data grid"),
+    hint(&["sine", "sinus"], "has an s more", "saddle train lstm-gan --data sines"),
+];
+
+/// Options of the command line, without their dashes. Those that mean just the same as one here are its aliases in
+/// `args`.
+pub const OPTIONS: &[Hint] = &[
+    hint(
+        &["lr", "learning-rate", "learning_rate"],
+        "is a setting of each network",
+        "saddle train gan --set lr_g=0.0002 --set lr_d=0.0002",
+    ),
+    hint(
+        &["epochs", "n-epochs", "n_epochs", "num-epochs", "iters", "iterations", "niter", "max-steps"],
+        "is counted in steps, one batch each",
+        "saddle train --steps 5000",
+    ),
+    hint(
+        &["workers", "num-workers", "num_workers", "n-cpu", "n_cpu"],
+        "has no part: data lies in memory. The variable RAYON_NUM_THREADS limits the threads",
+        "",
+    ),
+    hint(
+        &["amp", "fp16", "bf16", "half", "mixed-precision", "mixed_precision"],
+        "is a setting",
+        "saddle train --set half=true",
+    ),
+    hint(&["cpu", "no-cuda", "no_cuda"], "is a device", "saddle train --adapter cpu"),
+    hint(
+        &["latent-dim", "latent_dim", "z-dim", "z_dim", "nz", "latent"],
+        "is a setting",
+        "saddle train gan --set latent=64",
+    ),
+    hint(&["ngf", "ndf", "width", "channels-base"], "is a setting", "saddle train dcgan --set width=64"),
+    hint(&["b1", "b2", "beta1", "beta2"], "is a setting", "saddle train gan --set beta1=0.5 --set beta2=0.999"),
+    hint(&["n-critic", "n_critic", "d-steps", "d_steps"], "is a setting", "saddle train gan --set critic_steps=5"),
+    hint(&["clip-value", "clip_value", "weight-clip"], "is a setting", "saddle train gan --set clip=0.01"),
+    hint(&["ema", "ema-decay"], "is a setting", "saddle train dcgan --set ema=0.995"),
+    hint(&["loss", "gan-mode", "gan_mode", "adv-loss"], "is a setting", "saddle train gan --set objective=hinge"),
+    hint(&["optimizer", "opt"], "is a setting", "saddle train gan --set optimizer=adamw"),
+    hint(
+        &["sample-interval", "sample_interval", "sample-every", "save-every", "log-every"],
+        "is a setting",
+        "saddle train --set sample_every=500 --set checkpoint_every=1000 --set log_every=10",
+    ),
+    hint(
+        &["load", "checkpoint-path", "ckpt", "resume-from"],
+        "is the folder of a run",
+        "saddle train --out RUN --resume",
+    ),
+    hint(&["tensorboard", "wandb", "logdir"], "is not written; RUN/metrics.jsonl has a JSON object a line", ""),
+];
+
+/// Keys of `--set`.
+pub const SETTINGS: &[Hint] = &[
+    hint(
+        &["lr", "learning_rate", "learning-rate"],
+        "is a setting of each network",
+        "saddle train gan --set lr_g=0.0002 --set lr_d=0.0002",
+    ),
+    hint(
+        &["epochs", "iters", "iterations", "niter"],
+        "is counted in steps, one batch each",
+        "saddle train --set steps=5000",
+    ),
+    hint(&["batch_size", "bs", "batchsize"], "is short here", "saddle train --set batch=64"),
+    hint(&["z_dim", "nz", "latent_dim", "zdim"], "is short here", "saddle train gan --set latent=64"),
+    hint(&["ngf", "ndf"], "is one setting for both networks", "saddle train dcgan --set width=64"),
+    hint(&["n_critic", "d_steps"], "has another name", "saddle train gan --set critic_steps=5"),
+    hint(&["lambda_gp", "gp_weight", "gradient_penalty"], "has another name", "saddle train gan --set gp=10"),
+    hint(&["loss", "gan_mode", "adv_loss"], "has another name", "saddle train gan --set objective=hinge"),
+    hint(&["opt", "optim"], "has another name", "saddle train gan --set optimizer=adamw"),
+    hint(&["image_size", "img_size", "resolution"], "is short here", "saddle train dcgan --set size=64"),
+    hint(&["amp", "fp16"], "has another name", "saddle train --set half=true"),
+    hint(&["device", "gpu"], "has another name", "saddle train --set adapter=cpu"),
+    hint(&["rnn_size", "hidden_size"], "has another name", "saddle train lstm --set units=128"),
+    hint(&["num_layers", "n_layers"], "has another name", "saddle train lstm --set depth=2"),
+    hint(
+        &["seq_length", "seq_len", "block_size"],
+        "has another name",
+        "saddle train lstm --data book.txt --set window=64",
+    ),
+];
+
+fn find(hints: &'static [Hint], word: &str) -> Option<&'static Hint> {
+    hints.iter().find(|hint| hint.typed.contains(&word.to_lowercase().as_str()))
+}
+
+/// Refuses a word in the place of a variant that means something else, with what to type.
+///
+/// # Errors
+/// Such a word.
+pub fn check_variant(word: &str) -> Result<()> {
+    if VARIANTS.iter().any(|variant| variant.name == word) {
+        return Ok(());
+    }
+    if BUILT_IN.iter().any(|(name, _)| *name == word) {
+        return Err(Error::usage(format!("`{word}` is a data set: saddle train --data {word}")));
+    }
+    match find(MODELS, word).or_else(|| find(DATA, word)) {
+        Some(hint) => Err(Error::usage(format!("`{word}` {hint}"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the name of a data set that is known elsewhere, unless there is a file or folder of this name.
+///
+/// # Errors
+/// Such a name.
+pub fn check_data(word: &str) -> Result<()> {
+    match find(DATA, word) {
+        Some(hint) if !std::path::Path::new(word).exists() => Err(Error::usage(format!("`{word}` {hint}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an assignment whose key has another name here.
+///
+/// # Errors
+/// Such a key.
+pub fn check_assignment(assignment: &str) -> Result<()> {
+    let key = assignment.split_once('=').map_or(assignment, |(key, _)| key).trim();
+    match find(SETTINGS, key) {
+        Some(hint) => Err(Error::usage(format!("`{key}` {hint}"))),
+        None => Ok(()),
+    }
+}
+
+/// What to say of an option that there is not, `--lr` or `--lr=0.1`.
+pub fn option(typed: &str) -> Option<String> {
+    let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
+    find(OPTIONS, name).map(|hint| format!("`--{name}` {hint}"))
+}
+
+/// The tables as Markdown.
+pub fn markdown() -> String {
+    let mut text =
+        String::from("# Coming from other tools\n\nWhat people type, and what to type here. `saddle` says the same.\n");
+    let parts = [("Models", MODELS), ("Data", DATA), ("Options", OPTIONS), ("Settings, `--set KEY=VALUE`", SETTINGS)];
+    for (title, hints) in parts {
+        text += &format!("\n## {title}\n\n| typed | here | |\n|---|---|---|\n");
+        for Hint { typed, is, instead } in hints {
+            let dashes = if title == "Options" { "--" } else { "" };
+            let typed: Vec<String> = typed.iter().map(|word| format!("`{dashes}{word}`")).collect();
+            let instead = if instead.is_empty() { String::new() } else { format!("`{instead}`") };
+            text += &format!("| {} | {is} | {instead} |\n", typed.join(", "));
+        }
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! What people type who know other tools.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Parser;
+use saddle::cli::{Cli, Command, hints};
+use saddle::{models, settings::Settings};
+
+use super::Place;
+
+/// Every command that a hint names is one, for settings that its variant has.
+#[test]
+fn commands_that_hints_name_exist() {
+    for hint in [hints::MODELS, hints::DATA, hints::OPTIONS, hints::SETTINGS].into_iter().flatten() {
+        if hint.instead.is_empty() {
+            continue;
+        }
+        let cli = Cli::try_parse_from(hint.instead.split(' ')).unwrap_or_else(|error| panic!("{hint}: {error}"));
+        let Command::Train(args) = cli.command else { panic!("{hint}") };
+        if !args.resume {
+            let settings = args.layers().and_then(|layers| Settings::resolve(&models::menu(), &layers));
+            assert!(settings.is_ok(), "{hint}: {}", settings.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn names_of_other_tools_are_answered() {
+    let place = Place::new();
+    for (line, sentence) in [
+        ("train wgan", "`wgan` is an objective: saddle train gan --set objective=wgan --set clip=0.01"),
+        ("train WGAN-GP", "`WGAN-GP` is an objective with a penalty: saddle train gan --set objective=wgan"),
+        ("train digits", "`digits` is a data set: saddle train --data digits"),
+        ("train mnist", "`mnist` is not built in: name the folder of its IDX files"),
+        ("train cyclegan", "`cyclegan` learns from pairs of sets, and a model here from one"),
+        ("train --data mnist", "`mnist` is not built in"),
+        ("train gan --lr 0.1", "`--lr` is a setting of each network: saddle train gan --set lr_g=0.0002"),
+        ("train --lr=0.1", "`--lr` is a setting of each network"),
+        ("train --epochs 3", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
+        ("train --workers 4", "`--workers` has no part"),
+        ("train --amp", "`--amp` is a setting: saddle train --set half=true"),
+        ("train gan --set lr=0.1", "`lr` is a setting of each network"),
+        ("train gan lr=0.1", "`lr` is a setting of each network"),
+        ("train gan vae", "`gan` and `vae`: a run trains one model"),
+    ] {
+        let said = place.saddle(line);
+        assert_eq!(said.code, Some(2), "{line}: {}", said.err);
+        assert!(said.err.starts_with(&format!("error: {sentence}")), "{line}: {}", said.err);
+    }
+    // Options of other names, settings without `--set`, and a folder that has the name of a known set.
+    fs::create_dir(place.path("mnist")).unwrap();
+    let said = place.saddle("train --data mnist --dry-run");
+    assert!(said.err.contains("holds no images"), "{}", said.err);
+    let said = place.saddle("train gan steps=7 lr_g=0.5 --device cpu --batch-size 3 --data ring --dry-run");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for line in ["steps = 7", "lr_g = 0.5", "adapter = \"cpu\"", "batch = 3"] {
+        assert!(said.out.contains(line), "no `{line}` in {}", said.out);
+    }
+}
+
+/// `docs/other-tools.md` is made from the tables; SADDLE_UPDATE_DOCS=1 writes it.
+#[test]
+fn the_documentation_lists_the_hints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/other-tools.md");
+    if std::env::var_os("SADDLE_UPDATE_DOCS").is_some() {
+        fs::write(&path, hints::markdown()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), hints::markdown(), "SADDLE_UPDATE_DOCS=1 writes it");
+}
