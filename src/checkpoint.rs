@@ -198,6 +198,11 @@ pub fn step_of(path: &Path) -> Option<u64> {
     (path.file_name()?.to_str()? == file_name(step)).then_some(step)
 }
 
+/// The step of the newest checkpoint of a folder, by its name.
+pub fn newest_step(folder: &Path) -> Option<u64> {
+    oldest_first(folder).ok()?.last().and_then(|path| step_of(path))
+}
+
 /// The newest checkpoint of a folder that is whole, with a warning about each newer one that is not.
 ///
 /// `None` if there is no checkpoint; an error if all are damaged, or if one that may be intact cannot be read.

@@ -13,7 +13,7 @@ use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, sha256, w
 use crate::settings::{Change, Key, Layer, Menu, RUN_FILE, Resume, Settings};
 
 /// Parent folder of runs without `--out`.
-const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 const LOCK: &str = ".lock";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
@@ -63,14 +63,21 @@ impl Run {
     pub fn open(folder: &Path, variants: &[Menu]) -> Result<Self> {
         let name = folder.display();
         let problem = match fs::metadata(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => "it does not exist".into(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match Path::new(RUNS).join(folder) {
+                near if near.join(RUN_FILE).exists() => {
+                    format!("it does not exist; did you mean `{}`?", near.display())
+                }
+                _ => "it does not exist".into(),
+            },
             Err(error) => error.to_string(),
             Ok(found) if !found.is_dir() => "it is a file, and a run is a folder such as runs/dcgan-digits-001".into(),
             Ok(_) if is_lost(folder)? => {
                 format!("it has no {RUN_FILE}; go on with it, and that is written anew: {}", resumption(folder))
             }
             Ok(_) if !folder.join(RUN_FILE).exists() => {
-                format!("it has no {RUN_FILE}, so it is not the folder of a run")
+                format!(
+                    "it has no {RUN_FILE}, so it is not the folder of a run; `saddle runs {name}` lists those in it"
+                )
             }
             Ok(_) => {
                 let read = || Settings::written(variants, &Written::read(folder)?.layer);

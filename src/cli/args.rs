@@ -23,6 +23,7 @@ Examples:
   saddle train                              dcgan on drawn digits, on the best device
   saddle sample runs/dcgan-digits-001       a PNG of new samples
   saddle eval runs/dcgan-digits-001         how good the samples are
+  saddle runs                               the runs here, and in what they differ
   saddle data photos/                       what a model would learn from a folder
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
@@ -41,6 +42,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Show how a data set is read, without training
     Data(DataArgs),
+    /// List the runs of a folder, with the settings in which they differ
+    Runs(RunsArgs),
     /// Measure how fast devices are, or compare earlier results
     Bench(BenchArgs),
     /// Check that a device computes correctly
@@ -135,7 +138,7 @@ impl TrainArgs {
         if let [one, another, ..] = variants[..] {
             return Err(Error::usage(format!("`{one}` and `{another}`: a run trains one model")));
         }
-        let variant = variants.first().map(|word| word.to_string());
+        let variant = variants.first().map(|word| (*word).clone());
         variant.iter().try_for_each(|word| hints::check_variant(word))?;
         self.data.iter().try_for_each(|word| hints::check_data(word))?;
         let mut flags = Layer::default();
@@ -181,7 +184,7 @@ Examples:
 #[command(after_help = SAMPLE_EXAMPLES)]
 pub struct SampleArgs {
     /// Folder of the run
-    pub run: PathBuf,
+    pub run: Option<PathBuf>,
     /// Number of samples [default: 64; of text on the standard output, and of mid: 1]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
@@ -203,7 +206,7 @@ pub struct SampleArgs {
     #[arg(long, value_name = "N", value_parser = numbers(1, 10_000_000))]
     pub length: Option<usize>,
     /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm) [default: that of the run]
-    #[arg(long, value_name = "T", value_parser = at_least_zero)]
+    #[arg(long, value_name = "T", value_parser = at_least_zero, allow_negative_numbers = true)]
     pub temperature: Option<f64>,
     /// Draw only from this many of the likeliest symbols (lstm)
     #[arg(long, value_name = "K", value_parser = numbers(1, 65_536))]
@@ -405,7 +408,7 @@ Examples:
 #[command(after_help = EVAL_EXAMPLES)]
 pub struct EvalArgs {
     /// Folder of the run
-    pub run: PathBuf,
+    pub run: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -442,6 +445,16 @@ pub struct EvalArgs {
 fn share(text: &str) -> std::result::Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
     share.ok_or_else(|| "a share is a number above 0 and at most 1".into())
+}
+
+/// `saddle runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Folder that holds runs [default: runs]
+    pub folder: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `saddle devices`.

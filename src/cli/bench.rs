@@ -97,7 +97,7 @@ fn measured(args: &BenchArgs, adapter: Option<&str>, list: &[Listed], cases: &[&
     let mut progress = Progress::new(0, kinds.len() as u64);
     let mut kernels = vec![];
     for (i, kind) in kinds.iter().enumerate() {
-        progress.report(i as u64 + 1, &format!("{} {}", kind.kernel, kind.shape));
+        progress.report(i as u64 + 1, &[format!("{} {}", kind.kernel, kind.shape)]);
         kernels.push(kind.measure(&open, effort, &ceilings)?);
     }
     Ok(Report { subject: Subject::new(SCHEMA, device, &caps, list), ceilings, rounds, kernels })

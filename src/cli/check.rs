@@ -83,7 +83,7 @@ fn kernels(report: &mut Report, wanted: &Wanted, place: &Place) {
     let names: Vec<_> = Kernel::NAMES.iter().filter(|name| wanted.has(name)).collect();
     let mut progress = Progress::new(0, names.len() as u64);
     for (n, name) in names.into_iter().enumerate() {
-        progress.report(n as u64 + 1, name);
+        progress.report(n as u64 + 1, &[name.to_string()]);
         match check::kernel(place, name) {
             Ok(checked) => report.kernels.extend(checked),
             Err(error) => return report.stopped = Some(error.to_string()),

@@ -6,7 +6,7 @@ use image::RgbImage;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EvalArgs, print, tell, trained::Asked};
+use super::{EvalArgs, print, runs, tell, trained::Asked};
 use crate::{
     data::{self, Chord, Dataset, Items, Music, Series},
     error::{Error, Result},
@@ -76,7 +76,8 @@ struct Evaluation<'a> {
 
 /// Measures the model of a run, prints the scores and writes the reports.
 pub fn eval(args: &EvalArgs) -> Result<()> {
-    let trained = Trained::at(&args.run, args.checkpoint)?;
+    let Some(run) = &args.run else { return runs::ask() };
+    let trained = Trained::at(run, args.checkpoint)?;
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let model = trained.model()?;
     let variant = &trained.settings.variant;

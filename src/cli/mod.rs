@@ -11,6 +11,7 @@ pub mod hints;
 mod preview;
 mod progress;
 mod resume;
+mod runs;
 mod sample;
 mod showing;
 mod signals;
@@ -24,7 +25,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, DataArgs, DevicesArgs, EvalArgs, SampleArgs, TrainArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, DataArgs, DevicesArgs, EvalArgs, RunsArgs, SampleArgs, TrainArgs,
     VariantsArgs,
 };
 
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Data(args) => data::data(&args),
+        Command::Runs(args) => runs::runs(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Check(args) => check::check(&args),
         Command::Devices(args) => devices::devices(&args),

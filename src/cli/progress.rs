@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::tell;
@@ -12,6 +13,9 @@ use crate::error::plain;
 
 /// Minimum time between two plain lines.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Width of the bar, and of the gaps between what stands in its line.
+const BAR: usize = 16;
+const GAP: &str = "  ";
 
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -22,21 +26,25 @@ pub struct Progress {
 impl Progress {
     pub fn new(step: u64, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {wide_msg}").expect("a constant template");
+            let style = ProgressStyle::with_template(&format!("{{bar:{BAR}}} {{pos}}/{{len}}{GAP}{{msg}}"))
+                .expect("a constant template");
             ProgressBar::new(total).with_position(step).with_style(style)
         });
         Self { bar, total, last: None }
     }
 
-    /// Shows the step that the run has reached, with a text.
-    pub fn report(&mut self, step: u64, text: &str) {
+    /// Shows the step that the run has reached, with these texts, the most important first. What does not fit the width
+    /// of a terminal is left out whole.
+    pub fn report(&mut self, step: u64, texts: &[String]) {
         match &self.bar {
             Some(bar) => {
-                bar.set_message(plain(text));
+                let width = usize::from(Term::stderr().size().1);
+                let before = BAR + format!(" {step}/{}{GAP}", self.total).len();
+                bar.set_message(plain(&fitting(texts, width.saturating_sub(before + 1))));
                 bar.set_position(step);
             }
             None if step == self.total || self.last.is_none_or(|t| t.elapsed() > PAUSE) => {
-                tell(format_args!("step {step}/{}  {text}", self.total));
+                tell(format_args!("step {step}/{}{GAP}{}", self.total, texts.join(GAP)));
                 self.last = Some(Instant::now());
             }
             None => {}
@@ -58,10 +66,44 @@ impl Progress {
         }
     }
 
+    /// Leaves the bar where it is, as the run may have been interrupted.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish();
+            bar.abandon();
         }
+    }
+}
+
+/// Those of the texts that fit in so many columns, in their order; a later one may fit where an earlier one does not.
+fn fitting(texts: &[String], columns: usize) -> String {
+    let mut line = String::new();
+    for text in texts {
+        let gap = if line.is_empty() { "" } else { GAP };
+        if console::measure_text_width(&line) + gap.len() + console::measure_text_width(text) <= columns {
+            line += gap;
+            line += text;
+        }
+    }
+    line
+}
+
+/// A number in digits that a person reads: three decimals, or an exponent for what is very large or very small.
+pub fn figure(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        magnitude if (1e-3..1e5).contains(&magnitude) || !x.is_finite() => format!("{x:.3}"),
+        _ => format!("{x:.1e}"),
+    }
+}
+
+/// A number of things a second: `77 k`.
+pub fn per_second(x: f64) -> String {
+    match x {
+        _ if x < 10.0 => format!("{x:.1}"),
+        _ if x < 1e3 => format!("{x:.0}"),
+        _ if x < 1e4 => format!("{:.1} k", x / 1e3),
+        _ if x < 1e6 => format!("{:.0} k", x / 1e3),
+        _ => format!("{:.1} M", x / 1e6),
     }
 }
 
@@ -73,5 +115,33 @@ pub fn duration(seconds: f64) -> String {
         0..=119 => format!("{seconds:.1} s"),
         120..=7199 => format!("{} min {} s", s / 60, s % 60),
         _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_left_out_whole() {
+        let texts = ["3 min left", "d_loss 0.693", "g_loss 1.2e22", "77 k/s"].map(String::from);
+        for (columns, line) in [
+            (80, "3 min left  d_loss 0.693  g_loss 1.2e22  77 k/s"),
+            (46, "3 min left  d_loss 0.693  g_loss 1.2e22"),
+            (33, "3 min left  d_loss 0.693  77 k/s"),
+            (11, "3 min left"),
+            (9, "77 k/s"),
+            (0, ""),
+        ] {
+            assert_eq!(fitting(&texts, columns), line, "{columns}");
+        }
+    }
+
+    #[test]
+    fn people_read_few_digits() {
+        let figures = [0.0, 0.5, -12.0, 1e-5, 17753551599880279949312.0, f64::NAN, f64::INFINITY].map(figure);
+        assert_eq!(figures, ["0", "0.500", "-12.000", "1.0e-5", "1.8e22", "NaN", "inf"]);
+        let speeds = [3.21, 77.4, 999.0, 7744.0, 77441.0, 7.7e6].map(per_second);
+        assert_eq!(speeds, ["3.2", "77", "999", "7.7 k", "77 k", "7.7 M"]);
     }
 }

@@ -9,10 +9,10 @@ use std::{
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, print, shown, tell, trained::Asked, whole};
+use super::{SampleArgs, print, runs, shown, tell, trained::Asked, whole};
 use crate::{
-    data::{Chord, Music, Series, SymbolKind, Symbols, read_midi},
-    error::{Error, Result, unknown},
+    data::{Chord, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi},
+    error::{Error, Result, counted, unknown},
     files::{ensure_folder, ensure_writable, read_text, write_atomically},
     graph::numel,
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
@@ -113,7 +113,8 @@ fn numbered(path: &Path, n: usize) -> PathBuf {
 
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
-    let trained = Trained::at(&args.run, args.checkpoint)?;
+    let Some(run) = &args.run else { return runs::ask() };
+    let trained = Trained::at(run, args.checkpoint)?;
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (&trained.settings, &trained.examples);
     let wanted = &Wanted::of(args, examples);
@@ -154,6 +155,14 @@ fn midi_prompt(args: &SampleArgs) -> Option<PathBuf> {
     prompt.filter(is_midi)
 }
 
+/// Tells of notes of a prompt that the steps of the model have no room for.
+fn tell_merged(tune: &Tune, midi: &Path) {
+    if tune.merged > 0 {
+        let lost = counted(tune.merged, "note");
+        tell(format_args!("warning: {lost} of `{}` begin in the same step as another of their key", shown(midi)));
+    }
+}
+
 /// How symbols or keys are drawn.
 fn choice(args: &SampleArgs, trained: &Asked) -> Decoding {
     Decoding {
@@ -176,6 +185,7 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
         (Some(midi), ..) => {
             let tune = read_midi(midi, music.steps_per_beat).map_err(|e| e.at("the prompt"))?;
             music = tune.music;
+            tell_merged(&tune, midi);
             symbols.melody(&tune.piece).map_err(|e| e.at(&shown(midi)))?
         }
         (_, Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
@@ -211,6 +221,10 @@ fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Ses
     let prompt = match midi_prompt(args) {
         Some(midi) => {
             let tune = read_midi(&midi, music.steps_per_beat).map_err(|e| e.at("the prompt"))?;
+            if !tune.piece.iter().any(|chord| chord.values(KEYS).any(|sounds| sounds)) {
+                return Err(Error::failure(format!("the prompt `{}` has no note on a piano's keys", shown(&midi))));
+            }
+            tell_merged(&tune, &midi);
             music = tune.music;
             tune.piece
         }

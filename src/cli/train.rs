@@ -15,7 +15,7 @@ use super::{
     fit::{self, Fit},
     preview::{dry_run, explain, shape},
     print,
-    progress::{Progress, duration},
+    progress::{Progress, duration, figure, per_second},
     resume::{self, Offered, check_data, with_way_back},
     showing::{Showing, showing},
     shown,
@@ -24,10 +24,10 @@ use super::{
 };
 use crate::{
     checkpoint,
-    data::{self, Dataset, Series, Symbols},
+    data::{self, Dataset, ModeScore, Series, Symbols},
     engine::Plans,
     error::{Error, Result},
-    files::{tidy_cache, write_atomically},
+    files::{quoted, tidy_cache, write_atomically},
     models::{self, BOUND, Examples, Model},
     origin::{self, FOLDER, Origin},
     plan::RING_ROWS,
@@ -110,6 +110,12 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         Some(resumed) => with_way_back(error, &resumed.run),
         None => fit::advised(error, Fit::of(&settings, fits)),
     })?;
+    if let [.., last, _] = &model.phases[..]
+        && last.until >= settings.steps
+    {
+        let (name, steps) = (last.name, settings.steps);
+        tell(format_args!("warning: the phase `{name}` lasts to the end, {steps} steps: the next one is not reached"));
+    }
     if let Some(launch) = args.explain {
         explain(&plans, launch, &caps, settings.half)?;
         return Ok(0);
@@ -177,6 +183,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         spelled,
         held_out,
         held_out_nats: None,
+        modes: None,
     };
     training.run(&signals)
 }
@@ -239,6 +246,8 @@ struct Training {
     held_out: Option<(Vec<f32>, [f64; 2])>,
     /// Their last measure: nats of each symbol.
     held_out_nats: Option<f64>,
+    /// The modes that the newest samples hit, where they are known, until they are logged.
+    modes: Option<ModeScore>,
 }
 
 impl Training {
@@ -325,32 +334,38 @@ impl Training {
         line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));
         line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
         // Examples a second, or characters.
-        let (per_second, unit) = match (self.shown_as, self.spelled) {
+        let (speed, unit) = match (self.shown_as, self.spelled) {
             (Some("txt"), Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
             _ => (rate * self.settings.batch as f64, "samples"),
         };
-        let mut text = String::new();
+        let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
+        let mut texts = vec![format!("{left} left")];
         if let Some(phase) = self.session.phase() {
             line.insert("phase".into(), phase.into());
-            text = format!("{phase}: ");
+            texts.push(format!("phase {phase}"));
         }
         for (i, name) in self.session.metrics().iter().enumerate() {
             let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
             let said = match (name.as_str(), self.spelled) {
                 ("nats_per_step", Some(spelled)) => self.nats(mean, spelled, true),
-                _ => format!("{name} {mean:.3}"),
+                _ => format!("{name} {}", figure(mean)),
             };
             line.insert(name.clone(), Value::from(mean as f32));
-            text += &format!("{said}  ");
+            texts.push(said);
         }
         if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
             line.insert("held_out_nats_per_step".into(), Value::from(nats as f32));
             // Windows of their own, also where training carries states from one to the next.
             let from = if self.settings.carry { ", each window from zeros" } else { "" };
-            text += &format!("held out{from} {}  ", self.nats(nats, *spelled, false));
+            texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
         }
-        let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
-        self.progress.report(self.session.step(), &format!("{text}{per_second:.0} {unit}/s  {left} left"));
+        if let (Some(score), Some(modes)) = (self.modes.take(), data::modes(&self.settings.data)) {
+            line.insert("modes".into(), score.modes.into());
+            line.insert("high_quality".into(), Value::from(score.high_quality_share as f32));
+            texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
+        }
+        texts.push(format!("{} {unit}/s", per_second(speed)));
+        self.progress.report(self.session.step(), &texts);
         rows.clear();
         let written = self.metrics.append(&line);
         self.tolerate(written);
@@ -375,6 +390,13 @@ impl Training {
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
+    /// The modes that samples of these points hit, where they are known.
+    fn count_modes(&mut self) -> Result<Option<ModeScore>> {
+        let Some(modes) = data::modes(&self.settings.data) else { return Ok(None) };
+        let points: Vec<f32> = self.samples()?.into_iter().take(2 * 2500).collect();
+        Ok(Some(data::count_modes(&points, &modes)))
+    }
+
     /// Draws a picture of samples. A picture that fails does not end the run.
     fn show(&mut self) {
         let (keep, every) = (self.settings.keep_samples, self.settings.sample_every);
@@ -396,6 +418,7 @@ impl Training {
     }
 
     fn save_samples(&mut self) -> Result<()> {
+        self.modes = self.count_modes()?;
         let samples = self.samples()?;
         let mut warning = None;
         let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
@@ -446,21 +469,24 @@ impl Training {
     fn finish(&mut self) -> Result<()> {
         let step = self.session.step();
         print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
-        if let Some(modes) = data::modes(&self.settings.data) {
-            let points: Vec<f32> = self.samples()?.into_iter().take(2 * 2500).collect();
-            let score = data::count_modes(&points, &modes);
+        if let (Some(score), Some(modes)) = (self.count_modes()?, data::modes(&self.settings.data)) {
+            let all = modes.centres.len();
+            let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
             print(format!(
-                "modes {}/{}, high quality {:.1} %, reverse KL {:.4}",
+                "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
                 score.modes,
-                modes.centres.len(),
                 100.0 * score.high_quality_share,
                 score.reverse_kl
             ))?;
         }
         print(format!("run     {}", shown(self.run.folder())))?;
-        match self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists()) {
-            Some(samples) => print(format!("samples {}", shown(&samples))),
-            None => Ok(()),
+        if let Some(samples) =
+            self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists())
+        {
+            print(format!("samples {}", shown(&samples)))?;
         }
+        let run = quoted(self.run.folder());
+        print(format!("next    saddle sample {run}"))?;
+        print(format!("        saddle eval {run}"))
     }
 }

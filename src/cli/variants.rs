@@ -1,11 +1,13 @@
 //! `saddle variants`.
 
+use std::collections::HashMap;
+
 use super::{VariantsArgs, print};
 use crate::{
     data,
     error::Result,
     models::{self, VARIANTS},
-    settings::{Resume, Settings},
+    settings::{DEFAULT_PRESET, Resume, Settings},
 };
 
 /// Lists the variants, or the settings and presets of one.
@@ -26,13 +28,16 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
         let when = if for_data { format!(" (for data {preset}, unless another is named)") } else { String::new() };
         print(format!("preset {preset}{when}: {}", values.join(" ")))?;
     }
+    // What a run has if nothing else is said.
+    let own: HashMap<&str, &str> =
+        v.presets.iter().filter(|preset| preset.name == DEFAULT_PRESET).flat_map(|preset| preset.values()).collect();
     let mut group = "";
     for key in Settings::describe().iter().filter(|key| v.menu().has(key)) {
         if key.group != group {
             group = key.group;
             print(format!("\n{group}"))?;
         }
-        let default = if key.name == "data" { v.menu().data } else { key.default };
+        let default = if key.name == "data" { v.menu().data } else { own.get(key.name).unwrap_or(&key.default) };
         let resumable = if key.resume == Resume::Never { "" } else { "; resumable" };
         print(format!("  {:<17} {}; {} [{default}]{resumable}", key.name, key.help, key.rule.describe()))?;
     }

@@ -10,6 +10,8 @@ use crate::error::{Error, Result, counted, unknown};
 
 /// Number of bytes to examine for zeros at every second place, which mean UTF-16.
 const START: usize = 1024;
+/// One zero in this many characters is the least of UTF-16: there are spaces and line ends in every script.
+const FEWEST: usize = 40;
 /// A text that is no UTF-8 is read as such all the same if there are this many characters of several bytes for each
 /// fault: one damaged byte shall not turn all others into those of another encoding.
 const PER_FAULT: usize = 20;
@@ -77,7 +79,7 @@ pub(super) fn decode(path: &Path, mut bytes: Vec<u8>, asked: Option<&str>) -> Re
     };
     let mark = marked.filter(|(marked, _)| *marked == encoding).map_or(0, |(_, len)| len);
     if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !is_wide(encoding)) {
-        return refuse(format!("is no text: byte {} is 0", at + 1));
+        return refuse(format!("is no text: byte {} is 0 (encoding=utf-16 reads UTF-16)", at + 1));
     }
     let (text, is_faulty) = if encoding == UTF_8 {
         bytes.drain(..mark);
@@ -123,13 +125,12 @@ pub(super) fn is_text(path: &Path) -> Result<bool> {
 
 /// UTF-16 without a mark: zeros at nearly every second place.
 fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
-    let zeros = |odd: usize| {
-        let half = bytes[..bytes.len().min(START)].iter().skip(odd).step_by(2);
-        half.len() > 1 && half.clone().filter(|byte| **byte == 0).count() * 10 > half.len() * 9
-    };
+    let start = &bytes[..bytes.len().min(START)];
+    let zeros = |odd: usize| start.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
+    // Latin letters have their zeros at one kind of place; of other scripts spaces and signs have.
     match (zeros(0), zeros(1)) {
-        (false, true) => Some(UTF_16LE),
-        (true, false) => Some(UTF_16BE),
+        (0, few) if few > 0 && few * FEWEST >= start.len() / 2 => Some(UTF_16LE),
+        (few, 0) if few > 0 && few * FEWEST >= start.len() / 2 => Some(UTF_16BE),
         _ => None,
     }
 }

@@ -59,10 +59,16 @@ struct Array {
 
 /// The arrays of rolls in a file, or its fault.
 fn arrays(bytes: &[u8]) -> Result<Vec<Array>, String> {
+    if bytes.is_empty() {
+        return Err("is empty".into());
+    }
+    if bytes.starts_with(b"MATLAB 7.3") {
+        return Err("is a MATLAB file of version 7.3 (HDF5): save it with `-v7`".into());
+    }
     if bytes.get(HEADER - 2..HEADER) != Some(LITTLE) {
         return Err("is no MATLAB file of version 5 to 7 with the low byte first: save it with `-v7`".into());
     }
-    let (mut rest, mut found) = (&bytes[HEADER..], vec![]);
+    let (mut rest, mut found, mut others) = (&bytes[HEADER..], vec![], vec![]);
     while !rest.is_empty() {
         let (kind, data, next) = element(rest).ok_or("is cut short")?;
         rest = next;
@@ -73,13 +79,18 @@ fn arrays(bytes: &[u8]) -> Result<Vec<Array>, String> {
         };
         if kind == MATRIX
             && let Some(matrix) = Matrix::of(data)
-            && matrix.class == CELL
         {
-            found.push(Array { pieces: matrix.rolls()?, name: matrix.name });
+            match matrix.class {
+                CELL => found.push(Array { pieces: matrix.rolls()?, name: matrix.name }),
+                _ => others.push(format!("`{}` is {}", matrix.name, super::product(&matrix.extents))),
+            }
         }
     }
     match found.is_empty() {
-        true => Err(format!("holds no array of matrices with {KEYS} columns, one for each key of a piano")),
+        true => {
+            let others = if others.is_empty() { String::new() } else { format!(": {}", others.join(", ")) };
+            Err(format!("holds no cell array of pieces, each a matrix of steps x {KEYS} keys of a piano{others}"))
+        }
         false => Ok(found),
     }
 }

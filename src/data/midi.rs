@@ -40,6 +40,8 @@ pub struct Tune {
     pub piece: Vec<Chord>,
     /// How it is played.
     pub music: Music,
+    /// Number of notes that begin in the same step as another one of their key, and are lost.
+    pub merged: usize,
 }
 
 /// All voices of a MIDI file, drums aside, on a grid of `steps_per_beat` steps to a quarter note.
@@ -92,10 +94,11 @@ fn load_all<'a, T>(
 ) -> Result<Loaded<'a, T>> {
     let Files { root, train, part, mut left_out, said } = files;
     let steps_per_beat = options.steps_per_beat.unwrap_or(Music::default().steps_per_beat);
-    let (mut found, mut digests, mut played, mut refused) = (vec![], vec![], vec![], None);
+    let (mut found, mut digests, mut played, mut refused, mut merged) = (vec![], vec![], vec![], None, 0);
     for file in part {
         match load(file, steps_per_beat) {
             Ok((tune, digest)) => {
+                merged += tune.merged;
                 found.push((file.clone(), kept(tune.piece)));
                 played.push(tune.music);
                 digests.push(digest);
@@ -108,6 +111,10 @@ fn load_all<'a, T>(
     }
     if let Some(error) = refused.filter(|_| found.is_empty()) {
         return Err(error);
+    }
+    if merged > 0 {
+        let reason = "notes in the same step as another of their key, which a greater steps_per_beat has room for";
+        left_out.add_many(reason, merged);
     }
     let learned = (own_test && options.split == Split::Test).then(|| {
         let tunes = train.iter().filter_map(|file| Some(load(file, steps_per_beat).ok()?.0));
@@ -153,10 +160,19 @@ fn tune(bytes: &[u8], steps_per_beat: u64) -> Result<Tune, String> {
     if let Some((complete, promised)) = track_counts(bytes).filter(|(complete, promised)| complete < promised) {
         return Err(format!("is cut short: {complete} of its {promised} tracks are complete"));
     }
-    let midi = Smf::parse(bytes).map_err(|error| format!("is no MIDI file: {error}"))?;
+    if bytes.is_empty() {
+        return Err("is empty".into());
+    }
+    let midi = Smf::parse(bytes).map_err(|_| "is no MIDI file, or its header is damaged".to_string())?;
+    if midi.header.format == Format::Sequential {
+        return Err("has pieces one after the other (format 2): save each in a file of its own".into());
+    }
     let ticks = match midi.header.timing {
         Timing::Metrical(ticks) if ticks > 0 => u64::from(ticks.as_int()),
-        _ => return Err("counts time in frames, which have no beats: it must count ticks of a beat".into()),
+        Timing::Metrical(_) => return Err("is damaged: a beat has 0 ticks".into()),
+        Timing::Timecode(..) => {
+            return Err("counts time in frames, which have no beats: it must count ticks of a beat".into());
+        }
     };
     let step = |tick: u64| (tick * steps_per_beat + ticks / 2) / ticks;
     let tracks: Vec<Track> = midi.tracks.iter().map(|track| Track::of(track)).collect();
@@ -169,7 +185,10 @@ fn tune(bytes: &[u8], steps_per_beat: u64) -> Result<Tune, String> {
         None => return Err("holds no notes".into()),
         Some(steps) if steps > MAX_STEPS => {
             let per = format!("{steps_per_beat} to a beat");
-            return Err(format!("is {steps} steps long, {per}, more than the {MAX_STEPS} that a piece may have"));
+            let advice = if steps_per_beat > 1 { ": a smaller steps_per_beat makes fewer" } else { "" };
+            return Err(format!(
+                "is {steps} steps long, {per}, more than the {MAX_STEPS} that a piece may have{advice}"
+            ));
         }
         Some(steps) => steps as usize,
     };
@@ -186,7 +205,10 @@ fn tune(bytes: &[u8], steps_per_beat: u64) -> Result<Tune, String> {
             .map_or(default.metre, |metre| metre.map(|number| number as u8)),
         program: most(notes().map(|note| note.program)).unwrap_or(default.program),
     };
-    Ok(Tune { piece, music })
+    // Two notes of one key in one step are one.
+    let begun: u32 = piece.iter().map(|chord| chord.begins.count_ones()).sum();
+    let merged = spans().count() - begun as usize;
+    Ok(Tune { piece, music, merged })
 }
 
 /// The value of the earliest event, each with its tick.

@@ -141,7 +141,10 @@ pub(super) fn melodies(
         let left_out = &set.about.left_out;
         return Err(Error::failure(format!("`{}` holds no melody to use: {left_out}", root.display())));
     }
-    set.about.findings = vec![format!("{} melodies", melodies.len())];
+    set.about.findings = vec![match melodies.len() {
+        1 => "1 melody".into(),
+        count => format!("{count} melodies"),
+    }];
     let stride = set.stride();
     let Some((mut melodies, part)) = set.part(melodies, |steps| windows::count(steps, window, stride)) else {
         return Ok(None);

@@ -85,7 +85,8 @@ fn load<'a>(root: &Path, files: &'a [PathBuf], options: &Options, left_out: &mut
             let digest = digest::of(&[&bytes]);
             let (text, encoding) = encoding::decode(file, bytes, options.encoding.as_deref())?;
             if text.trim_end_matches(['\n', '\r']).is_empty() {
-                return Err(Error::failure(format!("`{}` is empty", file.display())));
+                let is = if text.is_empty() { "is empty" } else { "holds only blank lines" };
+                return Err(Error::failure(format!("`{}` {is}", file.display())));
             }
             Ok(Text { file, text, digest, encoding })
         };
@@ -201,6 +202,9 @@ impl Texts<'_> {
             pieces.push(ids);
         }
         drop(writer);
+        if pieces.iter().all(Vec::is_empty) {
+            return Err(strange_alphabet(root));
+        }
         about.tell(pieces.iter().map(Vec::len).sum(), strange, &symbols);
         let short = pieces.iter().filter(|ids| ids.len() < windows::symbol_window(options)).count();
         if short < pieces.len() {
@@ -245,7 +249,10 @@ impl Texts<'_> {
         drop(writer);
         let place = format!("`{}`", root.display());
         let Some(longest) = lines.iter().max_by_key(|line| line.len) else {
-            return Err(Error::failure(format!("{place} has no line with text")));
+            return Err(match strange {
+                0 => Error::failure(format!("{place} has no line with text")),
+                _ => strange_alphabet(root),
+            });
         };
         if options.window.is_none() && longest.len >= MAX_LINE {
             return Err(Error::failure(format!(
@@ -295,6 +302,15 @@ impl Texts<'_> {
         let set = windows::of_symbols(root, vec![padded], symbols, &cut)?;
         Ok(Some(Dataset { about, name: set_name(root), ..set }))
     }
+}
+
+/// The error for a part whose every line has characters that the part to learn from has not.
+fn strange_alphabet(root: &Path) -> Error {
+    Error::failure(format!(
+        "every line of one part of `{}` has characters that the part to learn from has not: tokens=bpe spells them \
+         all, and split=false learns from both parts",
+        root.display()
+    ))
 }
 
 /// A line of a text, as a range of symbols.

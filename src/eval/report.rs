@@ -170,12 +170,17 @@ fn cells(row: &Row) -> [String; 7] {
     [
         format!("{}{}", row.measure, row.better.arrow()),
         number(row.value),
-        row.deviation.map_or(String::new(), |deviation| format!("± {}", number(deviation))),
+        row.deviation.map_or(String::new(), |deviation| format!("± {}", number(rounded(deviation, row.value)))),
         optional(row.floor),
         optional(row.real),
         optional(row.baseline),
         row.published.clone().unwrap_or_default(),
     ]
+}
+
+/// A deviation, or 0 where it is the rounding of the value.
+fn rounded(deviation: f64, value: f64) -> f64 {
+    if deviation.abs() <= 1e-12 * value.abs() { 0.0 } else { deviation }
 }
 
 /// Four significant digits; an exponent only for very small or very large values.

@@ -45,10 +45,16 @@ pub const VARIANT: Variant = Variant {
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    if s.carry && (!examples.symbols() || examples.end().is_some() || s.stride.is_some()) {
-        return Err(Error::usage(
-            "`carry` reads the windows of a text or of melodies one after the other: without `stride` and `lines`",
-        ));
+    let hindered = match (examples.symbols(), examples.end(), s.stride) {
+        (false, ..) => Some("this data is neither text nor melodies"),
+        (_, Some(_), _) => Some("with `lines` there is no order"),
+        (.., Some(_)) => Some("leave `stride` out"),
+        _ => None,
+    };
+    if let Some(why) = hindered.filter(|_| s.carry) {
+        return Err(Error::usage(format!(
+            "`carry` reads the windows of a text or of melodies one after the other: {why}"
+        )));
     }
     let nets = &Networks::recurrent(s, examples);
     let round = Graph::build(|graph| {

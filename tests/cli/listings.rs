@@ -61,3 +61,33 @@ fn a_reader_that_leaves_stops_nothing() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(place.path("a/checkpoints/step-000020.safetensors").exists());
 }
+
+#[test]
+fn runs_are_listed_with_what_tells_them_apart() {
+    let place = Place::new();
+    let none = place.saddle("sample");
+    assert!(none.code == Some(2) && none.err.contains("there are none in `runs` here"), "{}", none.err);
+    for (name, seed) in [("one", 1), ("two", 2)] {
+        place.trained(&format!("--out runs/{name} --seed {seed}"));
+    }
+    place.write("runs/notes.txt", b"not a run");
+    let said = place.saddle("runs");
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("run "), "{}", said.out);
+    for (name, seed) in [("one", 1), ("two", 2)] {
+        let line = lines.iter().find(|line| line.starts_with(&format!("runs/{name} "))).unwrap();
+        assert!(line.contains("20/20") && line.contains(&format!("seed={seed}")), "{line}");
+        assert!(!line.contains("steps=") && !line.contains("batch="), "{line}");
+    }
+    let json: Value = serde_json::from_str(&place.saddle("runs --json").out).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 2);
+    for (line, words) in [
+        ("sample", &["the newest are runs/", "(step 20 of 20)"][..]),
+        ("eval", &["the newest are runs/"]),
+        ("sample two", &["did you mean `runs/two`?"]),
+        ("eval runs", &["it is not the folder of a run; `saddle runs runs` lists those in it"]),
+        ("runs none", &["cannot read the folder `none`"]),
+    ] {
+        super::refused(&place, line, 2, words);
+    }
+}

@@ -271,7 +271,7 @@ fn broken_matrices_are_explained() {
         (vec![], "no MATLAB file of version 5"),
         (b"MATLAB 7.3 MAT-file".to_vec(), "no MATLAB file of version 5"),
         (good[..good.len() - 100].to_vec(), "cut short"),
-        (mat(&[roll(5, false)]), "no array of matrices"),
+        (mat(&[roll(5, false)]), "holds no cell array of pieces, each a matrix of steps x 88 keys of a piano: `"),
         (train(other), "is 2 x 87, and not steps x 88"),
         (train(two), "values other than 0 and 1"),
         (train(wrong), "another number of values"),

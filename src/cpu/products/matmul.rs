@@ -135,7 +135,7 @@ pub fn matmul(
                 y.rows_mut().enumerate().for_each(|(row, y)| epilogue((i * m + row) * n + first, y));
             });
         } else {
-            let rows = m.div_ceil(tasks).min(ROWS / (k + n)).next_multiple_of(BLOCK / 2);
+            let rows = m.div_ceil(tasks).min(ROWS / (k + n)).max(1).next_multiple_of(BLOCK / 2);
             y.par_chunks_mut(rows * n).enumerate().for_each(|(j, y)| {
                 let start = j * rows;
                 let a = View { data: &a.data[(start * a.row).min(a.data.len())..], ..a };
