@@ -66,6 +66,27 @@ fn symbols_one_by_one_cost_what_a_window_costs() {
     assert!((nats + f64::from(bound[0][0])).abs() < 1e-5, "{nats} {}", bound[0][0]);
 }
 
+/// The first symbol is learnt as fast as the others.
+#[test]
+fn an_lstm_learns_how_lines_begin() {
+    let names = ["a", "b", "c"].map(String::from).into();
+    // Windows that all begin with `a`, the second letter is `b` or `c` by chance, and the others follow it.
+    let window = |n: usize| [vec![0u8, 1 + (n * 7919 % 101 % 2) as u8], vec![(n * 7919 % 101 % 2) as u8; 6]].concat();
+    let ids: Vec<u8> = (0..400).flat_map(window).flat_map(|id| [id, 0]).collect();
+    let dataset = Dataset {
+        shape: vec![8, 3],
+        items: Items::Symbols { ids: ids.into(), starts: (0..400).map(|n| 8 * n).collect::<Vec<u32>>().into() },
+        series: Some(Series::Symbols(Symbols::new(names, SymbolKind::Text))),
+        ..letters()
+    };
+    let assignments = ["variant=lstm", "data=letters", "units=16", "batch=16", "lr_g=0.01", "samples=64"];
+    let mut session = Device::Cpu.session(&settings(&assignments), &dataset);
+    session.train(100).unwrap();
+    let samples = session.generate(64, 1, None).unwrap();
+    let first = samples.chunks(8).filter(|sample| sample[0] == 0.0).count();
+    assert!(first >= 60, "{first} of 64 begin as all lines do");
+}
+
 /// Text that repeats is learnt by heart.
 #[test]
 fn an_lstm_learns_a_rhythm() {

@@ -238,8 +238,11 @@ impl Evaluation<'_> {
     /// The report on samples of music.
     fn music(&mut self, music: &Music) -> Result<Report> {
         let set = self.test.as_ref().unwrap_or(&self.train);
-        let (count, steps) = (set.len().min(music::WINDOWS), set.shape[0]);
-        let real: Vec<f32> = (0..count).flat_map(|i| set.example(i * set.len() / count)).collect();
+        let (items, steps) = (set.evenly(music::WINDOWS), set.shape[0]);
+        // Silence by which a piece is filled up is no music; all windows may have some.
+        let is_full = |x: &Vec<f32>| !set.is_roll() || x.iter().all(|key| [0.0, 1.0].contains(key));
+        let full: Vec<f32> = items.clone().map(|i| set.example(i)).filter(is_full).flatten().collect();
+        let real = if full.is_empty() { items.flat_map(|i| set.example(i)).collect() } else { full };
         let generated = self.generate(music::WINDOWS)?;
         let series = self.train.series.as_ref().expect("music is a series");
         let [real, generated] = [series.pieces(&real, steps)?, series.pieces(&generated, steps)?];

@@ -129,6 +129,7 @@ fn has_no_spaces(c: char) -> bool {
 /// Whether no space is implied after a unit: spaces, brackets that open, dashes; quotes where they follow such.
 fn opens(unit: &str, after_opening: bool) -> bool {
     match unit.chars().next() {
+        _ if unit == UNKNOWN => false,
         Some('"' | '\'') => after_opening,
         Some(c) => c.is_whitespace() || "([{<“‘«„‹¿¡-‐‑–—/\\_@#$£€".contains(c),
         None => false,

@@ -55,14 +55,16 @@ pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &M
     rows.extend(MEASURES.iter().map(|(name, measure)| row(name.to_string(), measure)));
     let repetitions = |length: usize| row(format!("repetitions of {length} tones"), &|piece| piece.repetitions(length));
     rows.extend(REPETITIONS.map(repetitions));
-    let halves = of_real.split_at(of_real.len() / 2);
+    // In turn, as neighbours are of one piece, and pieces may be in some order.
+    let half = |n: usize| of_real.iter().skip(n).step_by(2).cloned().collect::<Vec<_>>();
+    let halves = [half(0), half(1)];
     for (name, what) in
         [("pitches", Counted::Pitch), ("intervals", Counted::Interval), ("durations", Counted::Duration)]
     {
         let distance = histogram_distance(what, &of_generated, &of_real);
         let row = Row::new(format!("distance of {name}"), distance, Better::Lower).floor(0.0);
-        let between = histogram_distance(what, halves.0, halves.1);
-        rows.push(if halves.0.is_empty() { row } else { row.real(between) });
+        let between = histogram_distance(what, &halves[0], &halves[1]);
+        rows.push(if halves[1].is_empty() { row } else { row.real(between) });
     }
     // There is no mean over windows without a note.
     rows.retain(|row| row.value.is_finite());

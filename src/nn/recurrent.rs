@@ -15,7 +15,8 @@ pub struct Recurrence<'g> {
     /// An LSTM's cells `[B, H]` before the first step.
     pub c0: Option<Var<'g>>,
     /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]`, or weights of them `[T, B,
-    /// symbols]`, in place of values `[T, B, F]`. Numbers of no symbol stand for no input.
+    /// symbols]`, in place of values `[T, B, F]`. The number -1 stands before the first symbol and has a row of its own;
+    /// other numbers of no symbol stand for no input.
     pub symbols: usize,
     /// `[B, K]`: values that are an input of every step.
     pub context: Option<Var<'g>>,
@@ -132,11 +133,15 @@ impl<'g> Net<'g> {
     #[track_caller]
     fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init, r: &Recurrence<'g>) -> Var<'g> {
         let rows = x.dim(0) * x.dim(1);
-        let table = || self.parameter(name, "table", &[r.symbols, len], self.init([r.symbols, len]));
+        let shape = [r.symbols + 1, len];
+        let table = || self.parameter(name, "table", &shape, self.init(shape));
         let gates = match (x.rank(), r.symbols) {
-            (2, 1..) => table().rows(x.reshape(&[rows])),
+            (2, 1..) => {
+                let is_start = 1.0 - (x + 1.0).abs().is_positive();
+                table().rows((x + is_start * shape[0] as f64).reshape(&[rows]))
+            }
             // Weights of symbols in place of their numbers.
-            (3, 1..) => by_step(x).matmul(table()),
+            (3, 1..) => by_step(x).matmul(table().slice(&[0, 0], &[r.symbols, len])),
             (3, 0) => {
                 let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
                 weight.contract(Form::MatMul, Role::X, by_step(x), vec![rows, len])

@@ -168,8 +168,11 @@ fn turn_tables(checkpoint: &mut Checkpoint, model: &Model) {
         for name in checkpoint.tensors.keys().filter(is_weight).cloned().collect::<Vec<_>>() {
             let Some(Tensor { shape, data }) = checkpoint.tensors.remove(&name) else { continue };
             let &[units, symbols] = shape.as_slice() else { continue };
-            let data = (0..symbols).flat_map(|n| data.iter().skip(n).step_by(symbols).copied()).collect();
-            checkpoint.tensors.insert(name.replace(&weight, &item.name), Tensor { shape: vec![symbols, units], data });
+            let mut data: Vec<f32> = (0..symbols).flat_map(|n| data.iter().skip(n).step_by(symbols).copied()).collect();
+            // What stands before the first symbol was no input.
+            data.resize(data.len() + units, 0.0);
+            let shape = vec![symbols + 1, units];
+            checkpoint.tensors.insert(name.replace(&weight, &item.name), Tensor { shape, data });
         }
     }
 }

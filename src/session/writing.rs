@@ -91,7 +91,7 @@ impl Step for usize {
 }
 
 impl Step for Chord {
-    const BLANK: f32 = 0.0;
+    const BLANK: f32 = -1.0;
 
     /// The sum over the keys, which are independent given the steps before (Boulanger-Lewandowski et al. 2012).
     fn nats(&self, logits: &[f32]) -> f64 {

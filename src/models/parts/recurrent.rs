@@ -33,6 +33,8 @@ pub struct Recurrent {
     pub word_dropout: f64,
     /// Number of symbols, if the steps of sequences are numbers of symbols; else 0.
     pub symbols: usize,
+    /// The values of a step that stands before the first one. Rolls may begin with silence, so that it is another.
+    pub blank: f64,
 }
 
 /// `[B, T, ..]` -> `[T, B, ..]`, and back.
@@ -55,6 +57,7 @@ impl Recurrent {
             dropout: s.dropout.into(),
             word_dropout: s.word_dropout.into(),
             symbols: examples.alphabet(),
+            blank: if examples.roll() { -1.0 } else { 0.0 },
         }
     }
 

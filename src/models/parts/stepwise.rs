@@ -9,10 +9,14 @@ use crate::{
     nn::{Mode, Net, Recurrence},
 };
 
+/// The number of no symbol, not even of what stands before the first one.
+const NOTHING: f64 = -2.0;
+
 /// What layers remember between steps.
 #[derive(Clone)]
 pub struct Memory<'g> {
-    /// The step before: values `[B, F]`, zeros before the first, or numbers of symbols `[B]`, -1 before the first.
+    /// The step before: values `[B, F]`, zeros before the first, or -1 of rolls; or numbers of symbols `[B]`, -1 before
+    /// the first.
     pub last: Var<'g>,
     /// h and c `[B, units]` of each layer.
     pub layers: Vec<[Var<'g>; 2]>,
@@ -36,7 +40,8 @@ impl<'g> Memory<'g> {
 impl Recurrent {
     /// The memory before the first step.
     pub fn blank<'g>(&self, graph: &'g Graph, [batch, features]: [usize; 2]) -> Memory<'g> {
-        let last = if self.symbols > 0 { graph.full(-1.0, &[batch]) } else { graph.full(0.0, &[batch, features]) };
+        let last =
+            if self.symbols > 0 { graph.full(-1.0, &[batch]) } else { graph.full(self.blank, &[batch, features]) };
         Memory { last, layers: vec![[graph.full(0.0, &[batch, self.units]); 2]; self.depth], context: None }
     }
 
@@ -65,7 +70,7 @@ impl Recurrent {
         }
         let kept = net.graph.random(Dist::Bernoulli(Real::new(1.0 - self.word_dropout)), &x.shape()[..2]);
         match x.rank() {
-            2 => (x + 1.0) * kept - 1.0,
+            2 => (x - NOTHING) * kept + NOTHING,
             _ => x * kept.broadcast(&x.shape(), &[2]),
         }
     }
@@ -120,11 +125,10 @@ impl Recurrent {
     /// Sequences about z `[B, K]`, each step drawn given those before it. While training, they are as critics see them,
     /// and gradients pass through their symbols; else they are drawn as examples are.
     pub fn write<'g>(&self, net: &Net<'g>, p: &Distribution, z: Var<'g>, shape: &[usize]) -> Var<'g> {
-        let (mut memory, sizes) = (self.about(net, z, shape[1]), [shape[0], shape[1]]);
+        let (memory, sizes) = (self.about(net, z, shape[1]), [shape[0], shape[1]]);
         if net.mode == Mode::Eval {
             return self.unrolled(net, memory, sizes, |_, last| last, |decoded| p.draw(net, decoded));
         }
-        memory.last = net.graph.full(0.0, &[z.dim(0), shape[1]]);
         self.unrolled(net, memory, sizes, |_, last| last, |decoded| p.soft_draw(decoded))
     }
 }
