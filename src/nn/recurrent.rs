@@ -15,8 +15,8 @@ pub struct Recurrence<'g> {
     /// An LSTM's cells `[B, H]` before the first step.
     pub c0: Option<Var<'g>>,
     /// Number of symbols, for a layer whose inputs are numbers of symbols `[T, B]`, or weights of them `[T, B,
-    /// symbols]`, in place of values `[T, B, F]`. The number -1 stands before the first symbol and has a row of its own;
-    /// other numbers of no symbol stand for no input.
+    /// symbols]`, in place of values `[T, B, F]`. The number -1 stands before the first symbol and has a row of its
+    /// own; other numbers of no symbol stand for no input.
     pub symbols: usize,
     /// `[B, K]`: values that are an input of every step.
     pub context: Option<Var<'g>>,
