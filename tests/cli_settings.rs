@@ -280,7 +280,11 @@ fn a_run_folder_is_made_locked_and_found_again() {
     says(Run::open("none".as_ref(), VARIANTS), "cannot open the run `none`: it does not exist");
     says(
         Run::open(root, VARIANTS),
-        &format!("cannot open the run `{}`: it has no run.toml, so it is not the folder of a run", root.display()),
+        &format!(
+            "cannot open the run `{0}`: it has no run.toml, so it is not the folder of a run; `saddle runs {0}` lists \
+             those in it",
+            root.display()
+        ),
     );
     says(
         Run::open(file, VARIANTS),

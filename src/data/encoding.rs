@@ -10,7 +10,8 @@ use crate::error::{Error, Result, counted, unknown};
 
 /// Number of bytes to examine for zeros at every second place, which mean UTF-16.
 const START: usize = 1024;
-/// One zero in this many characters is the least of UTF-16: there are spaces and line ends in every script.
+/// So many zeros, and one in this many characters, are the least of UTF-16: every script has spaces or line ends.
+const SOME: usize = 4;
 const FEWEST: usize = 40;
 /// A text that is no UTF-8 is read as such all the same if there are this many characters of several bytes for each
 /// fault: one damaged byte shall not turn all others into those of another encoding.
@@ -127,12 +128,15 @@ pub(super) fn is_text(path: &Path) -> Result<bool> {
 fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
     let start = &bytes[..bytes.len().min(START)];
     let zeros = |odd: usize| start.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
+    let (encoding, zeros) = match (zeros(0), zeros(1)) {
+        (0, zeros) => (UTF_16LE, zeros),
+        (zeros, 0) => (UTF_16BE, zeros),
+        _ => return None,
+    };
+    let half = start.len() / 2;
     // Latin letters have their zeros at one kind of place; of other scripts spaces and signs have.
-    match (zeros(0), zeros(1)) {
-        (0, few) if few > 0 && few * FEWEST >= start.len() / 2 => Some(UTF_16LE),
-        (few, 0) if few > 0 && few * FEWEST >= start.len() / 2 => Some(UTF_16BE),
-        _ => None,
-    }
+    let is_latin = half > 1 && zeros * 10 > half * 9;
+    (is_latin || zeros >= SOME && zeros * FEWEST >= half).then_some(encoding)
 }
 
 /// Whether bytes are UTF-8, but for a few faults.
@@ -187,6 +191,9 @@ mod tests {
         }
         let unmarked: Vec<u8> = "1;2\n3;4\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(read(&unmarked, None).unwrap().0, "1;2\n3;4\n");
+        let russian = "Широкая электрификация южных губерний\n".repeat(3);
+        let unmarked: Vec<u8> = russian.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(read(&unmarked, None).unwrap().0, russian);
     }
 
     #[test]

@@ -248,7 +248,9 @@ fn a_pretraining_can_be_interrupted() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.code() == Some(130) && text.contains("autoencoder: bound ") && text.contains("; go on with: "),
+        output.status.code() == Some(130)
+            && text.contains("phase autoencoder  bound ")
+            && text.contains("; go on with: "),
         "{text}"
     );
     let last = place.names("a/checkpoints").pop().unwrap();

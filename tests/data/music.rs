@@ -268,8 +268,8 @@ fn broken_matrices_are_explained() {
     let train = |roll: Vec<u8>| mat(&[array("traindata", &[roll])]);
     let good = train(roll(5, false));
     let cases: [(Vec<u8>, &str); 8] = [
-        (vec![], "no MATLAB file of version 5"),
-        (b"MATLAB 7.3 MAT-file".to_vec(), "no MATLAB file of version 5"),
+        (vec![], "is empty"),
+        (b"MATLAB 7.3 MAT-file".to_vec(), "version 7.3 (HDF5): save it with `-v7`"),
         (good[..good.len() - 100].to_vec(), "cut short"),
         (mat(&[roll(5, false)]), "holds no cell array of pieces, each a matrix of steps x 88 keys of a piano: `"),
         (train(other), "is 2 x 87, and not steps x 88"),

@@ -163,11 +163,11 @@ fn broken_midi_files_are_explained() {
     let whole = scale();
     let endless = [0xff, 0xff, 0xff, 0x7f, 0x90, 60, 80, 4, 0x80, 60, 0];
     let cases: [(Vec<u8>, &[&str]); 7] = [
-        (vec![], &["no MIDI file"]),
+        (vec![], &["is empty"]),
         (b"1,2\n3,4\n".to_vec(), &["no MIDI file"]),
         (whole[..whole.len() - 9].to_vec(), &["cut short", "0 of its 1 tracks"]),
         (midi(4, &[&[0, 0xb0, 7, 100]]), &["holds no notes"]),
-        (midi(0, &[&endless]), &["ticks of a beat"]),
+        (midi(0, &[&endless]), &["a beat has 0 ticks"]),
         (midi(0xe728, &[&endless]), &["ticks of a beat"]),
         (midi(1, &[&endless]), &["steps long, 4 to a beat", "65536"]),
     ];

@@ -277,7 +277,7 @@ fn texts_that_teach_nothing_are_refused() {
     assert_failure(of(b"a a a a a a", &tokens(Tokens::Words, 0)), &["one word again and again", "teaches nothing"]);
     assert_failure(of(&b"acgt".repeat(100), &tokens(Tokens::Words, 0)), &["teaches nothing"]);
     assert_failure(of(b"", &plain), &["is empty"]);
-    assert_failure(of(b"\n\r\n", &plain), &["is empty"]);
+    assert_failure(of(b"\n\r\n", &plain), &["holds only blank lines"]);
     assert_failure(of(b"abc", &plain), &["3 characters in a row", "the 4 of a window", "window=3 fits"]);
     assert_failure(of(b"ab\0c", &plain), &["is no text: byte 3 is 0"]);
     assert_failure(of(b"\n \n", &lines(tokens(Tokens::Characters, 0))), &["no line with text"]);
