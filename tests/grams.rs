@@ -46,7 +46,7 @@ fn bleu_is_that_of_nltk() {
     // Whoever does not leave itself out agrees with itself.
     assert_near(&bleu(&f.references[..9], &f.references[..9])[..1], &[1.0]);
     assert!(self_bleu(&f.references[..9])[0] < 1.0);
-    assert_eq!(self_bleu(&f.references[..1]), [0.0; 5], "there are no others");
+    assert!(self_bleu(&f.references[..1]).iter().all(|score| score.is_nan()), "there are no others");
 }
 
 #[test]
