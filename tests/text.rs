@@ -81,7 +81,7 @@ fn an_lstm_learns_how_lines_begin() {
     };
     let assignments = ["variant=lstm", "data=letters", "units=16", "batch=16", "lr_g=0.01", "samples=64"];
     let mut session = Device::Cpu.session(&settings(&assignments), &dataset);
-    session.train(100).unwrap();
+    session.train(200).unwrap();
     let samples = session.generate(64, 1, None).unwrap();
     let first = samples.chunks(8).filter(|sample| sample[0] == 0.0).count();
     assert!(first >= 60, "{first} of 64 begin as all lines do");
