@@ -240,8 +240,7 @@ impl Evaluation<'_> {
         let set = self.test.as_ref().unwrap_or(&self.train);
         let (items, steps) = (set.evenly(music::WINDOWS), set.shape[0]);
         // Silence by which a piece is filled up is no music; all windows may have some.
-        let is_full = |x: &Vec<f32>| !set.is_roll() || x.iter().all(|key| [0.0, 1.0].contains(key));
-        let full: Vec<f32> = items.clone().map(|i| set.example(i)).filter(is_full).flatten().collect();
+        let full: Vec<f32> = items.clone().filter(|i| set.is_full(*i)).flat_map(|i| set.example(i)).collect();
         let real = if full.is_empty() { items.flat_map(|i| set.example(i)).collect() } else { full };
         let generated = self.generate(music::WINDOWS)?;
         let series = self.train.series.as_ref().expect("music is a series");

@@ -198,9 +198,8 @@ fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<(Vec<f32>
     // Evenly over the part, as a text changes along the way.
     let items = dataset.evenly(MEASURED);
     let Some(spelled) = dataset.spelled(items.clone()) else { return Ok(None) };
-    // Of rolls, windows that are filled up have fewer steps that count.
-    let is_full = |x: &Vec<f32>| !dataset.is_roll() || x.iter().all(|key| [0.0, 1.0].contains(key));
-    let windows: Vec<f32> = items.map(|i| dataset.example(i)).filter(is_full).flatten().collect();
+    // Windows that are filled up have fewer steps that count.
+    let windows: Vec<f32> = items.filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect();
     Ok((dataset.shape == examples.shape && !windows.is_empty()).then_some((windows, spelled)))
 }
 
@@ -390,11 +389,10 @@ impl Training {
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
-    /// The modes that samples of these points hit, where they are known.
-    fn count_modes(&mut self) -> Result<Option<ModeScore>> {
-        let Some(modes) = data::modes(&self.settings.data) else { return Ok(None) };
-        let points: Vec<f32> = self.samples()?.into_iter().take(2 * 2500).collect();
-        Ok(Some(data::count_modes(&points, &modes)))
+    /// The modes that samples hit, where they are known.
+    fn count_modes(&self, samples: &[f32]) -> Option<ModeScore> {
+        let modes = data::modes(&self.settings.data)?;
+        Some(data::count_modes(&samples[..samples.len().min(2 * 2500)], &modes))
     }
 
     /// Draws a picture of samples. A picture that fails does not end the run.
@@ -418,8 +416,8 @@ impl Training {
     }
 
     fn save_samples(&mut self) -> Result<()> {
-        self.modes = self.count_modes()?;
         let samples = self.samples()?;
+        self.modes = self.count_modes(&samples);
         let mut warning = None;
         let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
@@ -469,7 +467,10 @@ impl Training {
     fn finish(&mut self) -> Result<()> {
         let step = self.session.step();
         print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
-        if let (Some(score), Some(modes)) = (self.count_modes()?, data::modes(&self.settings.data)) {
+        if let Some(modes) = data::modes(&self.settings.data)
+            && let samples = self.samples()?
+            && let Some(score) = self.count_modes(&samples)
+        {
             let all = modes.centres.len();
             let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
             print(format!(

@@ -104,8 +104,7 @@ pub(super) fn of_symbols(
     about: About,
     options: &Options,
 ) -> Result<Option<Dataset>> {
-    let window = windows::symbol_window(options);
-    let stride = options.stride.unwrap_or(window / 2);
+    let (window, stride) = (windows::symbol_window(options), windows::symbol_stride(options));
     let of_piece = |len: usize| windows::count(len, window, stride);
     let unit = if symbols.kind == SymbolKind::Text { symbols.noun() } else { "step" };
     let Some((pieces, part)) = cut(pieces, window, of_piece, unit, options) else {

@@ -420,6 +420,11 @@ impl Dataset {
         Some([mean(&|item| symbols.counted(item).len()), mean(&|item| symbols.characters(item))])
     }
 
+    /// Whether all steps of item `i` count: silence that fills a roll up has keys that are neither 0 nor 1.
+    pub fn is_full(&self, i: usize) -> bool {
+        !self.is_roll() || self.item(i).iter().all(|key| [0.0, 1.0].contains(key))
+    }
+
     /// Whether the items are rolls, whose keys are 0 or 1.
     pub fn is_roll(&self) -> bool {
         matches!(self.series, Some(Series::Roll(_)))

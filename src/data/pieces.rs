@@ -47,11 +47,6 @@ impl Pieces<'_> {
     fn is_transposed(&self) -> bool {
         self.options.transpose && self.options.split == Split::Train
     }
-
-    /// Steps from one window to the next.
-    fn stride(&self) -> usize {
-        self.options.stride.unwrap_or(windows::symbol_window(self.options) / 2)
-    }
 }
 
 /// Adds the pieces in all other keys, as far as `transposed` can.
@@ -145,7 +140,7 @@ pub(super) fn melodies(
         1 => "1 melody".into(),
         count => format!("{count} melodies"),
     }];
-    let stride = set.stride();
+    let stride = windows::symbol_stride(options);
     let Some((mut melodies, part)) = set.part(melodies, |steps| windows::count(steps, window, stride)) else {
         return Ok(None);
     };
@@ -192,7 +187,7 @@ pub(super) fn rolls(mut set: Pieces, mut pieces: Vec<Vec<Chord>>, begins: bool) 
     if pieces.len() < all {
         set.about.left_out.add_many("pieces without a note", all - pieces.len());
     }
-    let (window, stride) = (windows::symbol_window(options), set.stride());
+    let (window, stride) = (windows::symbol_window(options), windows::symbol_stride(options));
     let count = |steps: usize| if steps == 0 { 0 } else { starts(steps, window, stride).count() };
     let Some((whole, part)) = set.part(pieces, count) else { return Ok(None) };
     let mut pieces = whole.clone();

@@ -58,10 +58,14 @@ pub(super) fn symbol_window(options: &Options) -> usize {
     options.window.unwrap_or(SYMBOLS)
 }
 
+/// Steps from one window of symbols to the next.
+pub(super) fn symbol_stride(options: &Options) -> usize {
+    options.stride.unwrap_or(symbol_window(options) / 2)
+}
+
 /// Windows of pieces of symbols, each an index into the names; a piece shorter than a window gives none.
 pub(super) fn of_symbols(path: &Path, pieces: Vec<Vec<u16>>, symbols: Symbols, options: &Options) -> Result<Dataset> {
-    let window = symbol_window(options);
-    let stride = options.stride.unwrap_or(window / 2);
+    let (window, stride) = (symbol_window(options), symbol_stride(options));
     if pieces.iter().all(|piece| piece.len() < window) {
         let longest = pieces.iter().map(Vec::len).max().unwrap_or(0);
         let advice = if longest < 2 { "a sequence has 2 or more".into() } else { format!("window={longest} fits") };

@@ -114,9 +114,9 @@ pub const BOUND: &str = "bound";
 /// many runs make a tighter estimate than [`BOUND`].
 pub const WEIGHTS: &str = "weights";
 /// Name of the graph that goes on with sequences: inputs `x`, the last step, `[rows, F]` values (zeros before the
-/// first) or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, .. `[rows, units]` of each
-/// layer -> outputs `next` `[rows, F]`, the parameters of the distribution of the next step, and the states after it,
-/// under the same names.
+/// first, or -1 of rolls) or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, ..
+/// `[rows, units]` of each layer -> outputs `next` `[rows, F]`, the parameters of the distribution of the next step,
+/// and the states after it, under the same names.
 pub const CONTINUE: &str = "continue";
 
 /// Default number of runs of [`CALIBRATE`].
