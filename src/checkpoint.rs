@@ -23,6 +23,8 @@ pub const SETTINGS: &str = "settings";
 /// The entry with the version of the checkpoint format; absent in format 1. Since format 3, Adam's counts of updates
 /// are states; since format 4, the weights of symbols are tables `[symbols, units]`.
 pub const FORMAT: &str = "format";
+/// The entry with the negative log-likelihood of held-out examples, in nats of each step, in a run's best checkpoint.
+pub const HELD_OUT: &str = "held_out_nats_per_step";
 /// The newest format, which this version writes.
 pub const NEWEST_FORMAT: u64 = 4;
 

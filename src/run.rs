@@ -139,6 +139,11 @@ impl Run {
         self.checkpoints().join(checkpoint::file_name(step))
     }
 
+    /// Where the checkpoint goes that does best on held-out examples.
+    pub fn best_path(&self) -> PathBuf {
+        self.checkpoints().join("best.safetensors")
+    }
+
     /// Where the samples after `step` steps go.
     pub fn sample_path(&self, step: u64, ending: &str) -> PathBuf {
         self.samples().join(format!("step-{step:06}.{ending}"))

@@ -1,6 +1,9 @@
 //! A trained model: a run with one of its checkpoints. Sampling and evaluation start here.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use crate::{
     checkpoint::{self, Checkpoint, NEWEST_FORMAT},
@@ -12,6 +15,30 @@ use crate::{
     session::{self, Session},
     settings::{Resume, Settings},
 };
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The newest good one.
+    #[default]
+    Newest,
+    /// The one that did best on held-out examples.
+    Best,
+    /// The one after so many steps.
+    Step(u64),
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "newest" => Ok(Self::Newest),
+            "best" => Ok(Self::Best),
+            step => step.parse().map(Self::Step).map_err(|_| "want a step, newest or best".into()),
+        }
+    }
+}
 
 /// A trained model in the folder of its run.
 pub struct Trained {
@@ -35,19 +62,20 @@ impl Trained {
     /// # Errors
     /// A folder without a run or without a checkpoint, checkpoints that are damaged or of another variant.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
-        Self::at(folder, None)
+        Self::at(folder, Which::Newest)
     }
 
-    /// Opens the checkpoint after `step` steps of a run, or its newest good one.
+    /// Opens a checkpoint of a run.
     ///
     /// # Errors
-    /// Those of [`Trained::open`]; a step without a checkpoint.
-    pub fn at(folder: impl AsRef<Path>, step: Option<u64>) -> Result<Self> {
+    /// Those of [`Trained::open`]; a checkpoint that is not there.
+    pub fn at(folder: impl AsRef<Path>, which: Which) -> Result<Self> {
         let folder = folder.as_ref();
         let run = Run::open(folder, &models::menu())?;
-        let (path, checkpoint) = match step {
-            Some(step) => at_step(&run, step)?,
-            None => checkpoint::latest(&run.checkpoints())?
+        let (path, checkpoint) = match which {
+            Which::Step(step) => at_step(&run, step)?,
+            Which::Best => best(&run)?,
+            Which::Newest => checkpoint::latest(&run.checkpoints())?
                 .ok_or_else(|| Error::failure(format!("`{}` has no checkpoint yet", folder.display())))?,
         };
         let examples = session::examples_of(&checkpoint).map_err(|e| e.at(&path.display().to_string()))?;
@@ -103,6 +131,16 @@ impl Trained {
         session.restore(&self.checkpoint).map_err(here)?;
         Ok(session)
     }
+}
+
+fn best(run: &Run) -> Result<(PathBuf, Checkpoint)> {
+    let path = run.best_path();
+    if !path.exists() {
+        return Err(Error::usage(
+            "--checkpoint best: the run has none; models of symbols and of rolls keep one, if there is held-out data",
+        ));
+    }
+    Checkpoint::load(&path).map(|checkpoint| (path, checkpoint))
 }
 
 fn at_step(run: &Run, step: u64) -> Result<(PathBuf, Checkpoint)> {

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::hints;
 use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
+use crate::trained::Which;
 
 /// Trains adversarial generative models on any GPU.
 #[derive(Debug, Parser)]
@@ -185,16 +186,20 @@ Examples:
 pub struct SampleArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
-    /// Number of samples [default: 64; of text on the standard output, and of mid: 1]
+    /// Number of samples [default: 64; of mid, and of text without an end on the standard output: 1]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for music, several of which
-    /// are NAME-001.mid and so on; a folder is for mid [default: for text the standard output, else samples.png]
-    #[arg(long, value_name = "FILE")]
+    /// are NAME-001.mid and so on; a folder is for mid; -: the standard output [default: for text the standard output,
+    /// else the next free RUN/sample-001, in the form that the data has]
+    #[arg(long, value_name = "FILE|-")]
     pub out: Option<PathBuf>,
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
     /// Beginning of a text or of a melody, or a MIDI file: the model goes on with it (lstm)
     #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file")]
     pub prompt: Option<String>,
@@ -205,7 +210,7 @@ pub struct SampleArgs {
     /// in training]
     #[arg(long, value_name = "N", value_parser = numbers(1, 10_000_000))]
     pub length: Option<usize>,
-    /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm) [default: that of the run]
+    /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm, rvae) [default: that of the run]
     #[arg(long, value_name = "T", value_parser = at_least_zero, allow_negative_numbers = true)]
     pub temperature: Option<f64>,
     /// Draw only from this many of the likeliest symbols (lstm)
@@ -217,9 +222,9 @@ pub struct SampleArgs {
     /// Device by index or name, or cpu [default: the best one]
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
-    /// Checkpoint after this step [default: the newest]
-    #[arg(long, value_name = "STEP")]
-    pub checkpoint: Option<u64>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
     /// Class to draw, by name or number, for a conditional model [default: all in turn]
     #[arg(long, value_name = "NAME|N", allow_negative_numbers = true)]
     pub class: Option<String>,
@@ -290,6 +295,11 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
+    /// Whether a variant is named, by either way.
+    pub fn names_variant(&self) -> bool {
+        self.variant.is_some() || self.set.iter().any(|assignment| assignment.trim_start().starts_with("variant="))
+    }
+
     /// The settings on this command line.
     pub fn layers(&self) -> Result<Vec<Layer>> {
         let mut flags = Layer::default();
@@ -421,9 +431,9 @@ pub struct EvalArgs {
     /// Device by index or name, or cpu [default: the best one]
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
-    /// Checkpoint after this step [default: the newest]
-    #[arg(long, value_name = "STEP")]
-    pub checkpoint: Option<u64>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
     /// Importance samples for the likelihood of a variational autoencoder; 0: leave it out [default: 200]
     #[arg(long, value_name = "K", value_parser = numbers(0, 1_000_000))]
     pub importance: Option<usize>,

@@ -23,7 +23,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
     args.out.as_deref().map_or(Ok(()), ensure_writable)?;
     let settings = settings(args)?;
     let mut options = session::data_options(&settings, Split::Train);
-    if args.variant.is_none() {
+    if !args.names_variant() {
         options.wanted = Wanted::Any;
     }
     let set = data::open(&settings.data, &options)?;
@@ -33,7 +33,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
         Some(test) => print(format!("to test    {}", test.to_string().replace('\n', "\n           ")))?,
         None => print("to test    nothing: the data has no such part, and none is held out")?,
     }
-    if args.variant.is_some() {
+    if args.names_variant() {
         // Checks that the variant accepts the data, as far as this is possible without a device.
         models::variant(&settings.variant)?.model(&settings, &session::examples(&set))?;
     }
@@ -50,7 +50,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
 /// The settings of the command line, for its variant or, without one, with the settings of all groups.
 fn settings(args: &DataArgs) -> Result<Settings> {
     let layers = args.layers()?;
-    if args.variant.is_some() {
+    if args.names_variant() {
         return Settings::resolve(&models::menu(), &layers);
     }
     let all: Vec<&str> = Settings::describe().iter().map(|key| key.group).collect();

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod check;
 mod data;
+mod destination;
 mod devices;
 mod eval;
 mod fit;

@@ -1,19 +1,15 @@
 //! `saddle sample`.
 
-use std::{
-    fs,
-    io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, print, runs, shown, tell, trained::Asked, whole};
+use super::{SampleArgs, destination::Destination, runs, shown, tell, trained::Asked};
 use crate::{
     data::{Chord, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi},
     error::{Error, Result, counted, unknown},
-    files::{ensure_folder, ensure_writable, read_text, write_atomically},
+    files::read_text,
     graph::numel,
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
@@ -23,8 +19,11 @@ use crate::{
     trained::Trained,
 };
 
-/// Number of symbols that are printed where none is asked for.
+/// Number of symbols that are printed where none is asked for, and of sequences that have an end.
 const PRINTED: usize = 500;
+const PRINTED_LINES: usize = 8;
+/// The temperature that stands for 0 where logits are divided by it.
+const LOWEST: f32 = 1e-6;
 /// Columns of a picture of reconstructions.
 const COLUMNS: usize = 16;
 
@@ -41,88 +40,72 @@ struct Drawn {
 struct Wanted<'a> {
     args: &'a SampleArgs,
     count: usize,
-    /// `None`: the standard output, for text.
-    out: Option<PathBuf>,
-    ending: String,
+    to: Destination,
 }
 
 impl<'a> Wanted<'a> {
-    fn of(args: &'a SampleArgs, examples: &Examples) -> Self {
-        let is_text = matches!(&examples.series, Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text);
-        let prints = is_text && args.out.is_none() && !args.reconstruct && args.interpolate.is_none();
-        let is_music = examples.series.as_ref().and_then(Series::music).is_some();
-        let mut out = (!prints).then(|| args.out.clone().unwrap_or_else(|| "samples.png".into()));
-        if let Some(folder) = out.as_mut().filter(|out| is_music && (out.is_dir() || is_named_as_folder(out))) {
-            folder.push("sample.mid");
-        }
-        let ending = out.as_deref().and_then(Path::extension).unwrap_or_default().to_string_lossy().to_lowercase();
-        let count = args.count.unwrap_or(if prints || ending == "mid" { 1 } else { 64 });
-        Self { args, count, out, ending: if prints { "txt".into() } else { ending } }
-    }
-
-    fn print(&self, count: usize, what: &str, step: u64) -> Result<()> {
-        let Some(out) = &self.out else { return Ok(()) };
-        let files = match self.ending == "mid" && count > 1 {
-            true => format!("{} to {}", shown(&numbered(out, 1)), shown(&numbered(out, count))),
-            false => shown(out),
-        };
-        print(format!("{count} {what} of step {step} in {files}"))
-    }
-
-    /// Writes a MIDI file for each piece: `song.mid`, or `song-001.mid` and so on for several.
-    fn write_midi(&self, pieces: &[Vec<Chord>], music: &Music) -> Result<()> {
-        let out = self.out.as_deref().expect("only text is printed");
-        if let Some(folder) = out.parent() {
-            let cannot = |e| Error::failure(format!("cannot create the folder `{}`: {e}", shown(folder)));
-            fs::create_dir_all(folder).map_err(cannot)?;
-        }
-        for (n, piece) in pieces.iter().enumerate() {
-            let path = if pieces.len() == 1 { out.to_owned() } else { numbered(out, n + 1) };
-            write_atomically(&path, &music.to_midi(piece)?)?;
-        }
-        Ok(())
-    }
-
-    fn write(&self, bytes: &[u8]) -> Result<()> {
-        match &self.out {
-            Some(out) => write_atomically(out, bytes),
-            None if io::stdout().is_terminal() => print(whole(String::from_utf8_lossy(bytes).trim_end_matches('\n'))),
-            // What another program reads is what a file would hold.
-            None => match io::stdout().write_all(bytes) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(Error::failure(format!("cannot write to the standard output: {error}")))
+    /// `goes_on`: whether the model writes sequences of any length.
+    fn of(args: &'a SampleArgs, trained: &Trained, goes_on: bool) -> Result<Self> {
+        let examples = &trained.examples;
+        let own = own_form(examples, args.reconstruct || args.interpolate.is_some());
+        let to = Destination::of(args.out.as_deref(), trained.run.folder(), own, args.force)?;
+        let is_endless = goes_on && examples.end().is_none();
+        let count = match (args.count, to.ending.as_str()) {
+            (Some(count), _) => count,
+            (_, "mid") => 1,
+            (_, "txt") if to.prints() => {
+                if is_endless {
+                    1
+                } else {
+                    PRINTED_LINES
                 }
-                _ => Ok(()),
-            },
-        }
+            }
+            _ => 64,
+        };
+        Ok(Self { args, count, to })
+    }
+
+    /// Says how many were written and where; in files of music, each in its own.
+    fn tell(&self, count: usize, what: &str, step: u64) -> Result<()> {
+        self.to.tell(&format!("{count} {what} of step {step}"), if self.to.ending == "mid" { count } else { 1 })
+    }
+
+    fn write_midi(&self, pieces: &[Vec<Chord>], music: &Music) -> Result<()> {
+        let files: Result<Vec<_>> = pieces.iter().map(|piece| music.to_midi(piece)).collect();
+        self.to.write_each(&files?)
     }
 }
 
-/// Whether a path ends as only folders do.
-fn is_named_as_folder(path: &Path) -> bool {
-    path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
-}
-
-/// The path of file number `n` of several: `song-001.mid` for `song.mid`.
-fn numbered(path: &Path, n: usize) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("-{n:03}."));
-    name.push(path.extension().unwrap_or_default());
-    path.with_file_name(name)
+/// The form in which the data itself came. What is `compared` is drawn, unless it is text or has no plane to lie in.
+fn own_form(examples: &Examples, compared: bool) -> &'static str {
+    match (&examples.series, &examples.shape[..]) {
+        (Some(Series::Symbols(symbols)), _) if symbols.kind == SymbolKind::Text => "txt",
+        (Some(Series::Symbols(_) | Series::Roll(_)), _) if !compared => "mid",
+        (None, [extent]) if *extent != 2 => "csv",
+        (Some(Series::Columns(_)), shape) if !compared || (shape.len() == 1 && shape != [2]) => "csv",
+        _ => "png",
+    }
 }
 
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
-    let trained = Trained::at(run, args.checkpoint)?;
+    let mut trained = Trained::at(run, args.checkpoint)?;
+    // In models that do not go on step by step, the temperature is part of the graph.
+    let is_fixed =
+        trained.settings.relevant.contains(&"temperature") && !trained.settings.relevant.contains(&"estimator");
+    if let Some(temperature) = args.temperature.filter(|_| is_fixed) {
+        trained.settings.temperature = (temperature as f32).max(LOWEST);
+    }
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (&trained.settings, &trained.examples);
-    let wanted = &Wanted::of(args, examples);
+    let model = trained.model()?;
+    let is_drawn = !args.reconstruct && args.interpolate.is_none();
+    let goes_on = is_drawn && model.named(&[CONTINUE]).next().is_some();
+    let wanted = &Wanted::of(args, &trained, goes_on)?;
     check(wanted, settings, examples)?;
     let class = class(args, &trained)?;
-    let model = trained.model()?;
-    let is_written = args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.ending.as_str());
-    if is_written && model.named(&[CONTINUE]).next().is_some() {
+    if goes_on && (args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
         let session = || trained.session_of(&model, &[CONTINUE], args.adapter.as_deref());
         match &examples.series {
             Some(Series::Symbols(symbols)) => return go_on(wanted, symbols, &trained, &mut session()?),
@@ -130,7 +113,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
             _ => {}
         }
     }
-    if let Some(option) = args.goes_on() {
+    if let Some(option) = args.goes_on().filter(|option| !is_fixed || *option != "--temperature") {
+        if !is_drawn {
+            let what = if args.reconstruct { "--reconstruct" } else { "--interpolate" };
+            return Err(Error::usage(format!("{option} does not go with {what}")));
+        }
         let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
         return Err(Error::usage(format!("{option} {sentence}, and this is a {}", settings.variant)));
     }
@@ -142,7 +129,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let drawn = draw(wanted, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.values(1));
     write(wanted, examples, &drawn)?;
-    wanted.print(count, drawn.what, session.step())
+    wanted.tell(count, drawn.what, session.step())
 }
 
 /// The MIDI file that the prompt is, if it is one.
@@ -175,7 +162,7 @@ fn choice(args: &SampleArgs, trained: &Asked) -> Decoding {
 /// Writes sequences of symbols of any length, which go on from a prompt.
 fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Session) -> Result<()> {
     let args = wanted.args;
-    if !["txt", "mid"].contains(&wanted.ending.as_str()) {
+    if !["txt", "mid"].contains(&wanted.to.ending.as_str()) {
         let option = args.goes_on().unwrap_or_default();
         return Err(Error::usage(format!("{option}: the result is text or a melody: use --out with .txt or .mid")));
     }
@@ -196,23 +183,23 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
         _ => vec![],
     };
     let window = trained.examples.shape[0];
-    let prints_any = wanted.out.is_none() && symbols.end.is_none();
+    let prints_any = wanted.to.prints() && symbols.end.is_none();
     let length = args.length.unwrap_or(if prints_any { PRINTED } else { window });
     let sequences = session.write(&prompt, wanted.count, length, choice(args, trained), args.seed)?;
-    match wanted.ending.as_str() {
+    match wanted.to.ending.as_str() {
         "mid" => {
             let pieces: Result<Vec<_>> = sequences.iter().map(|sequence| symbols.piece(sequence)).collect();
             wanted.write_midi(&pieces?, &music)?;
         }
-        _ => wanted.write(symbols.to_text(&sequences).as_bytes())?,
+        _ => wanted.to.write(symbols.to_text(&sequences).as_bytes())?,
     }
-    wanted.print(sequences.len(), "samples", session.step())
+    wanted.tell(sequences.len(), "samples", session.step())
 }
 
 /// Writes rolls of any length, which go on from a prompt.
 fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Session) -> Result<()> {
     let args = wanted.args;
-    if let Some(option) = args.goes_on().filter(|_| !["mid", "png"].contains(&wanted.ending.as_str())) {
+    if let Some(option) = args.goes_on().filter(|_| !["mid", "png"].contains(&wanted.to.ending.as_str())) {
         return Err(Error::usage(format!("{option}: the result is music: use --out with .mid or .png")));
     }
     if args.top_k.is_some() || args.top_p.is_some() {
@@ -235,30 +222,16 @@ fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Ses
     };
     let length = args.length.unwrap_or(trained.examples.shape[0]);
     let pieces = session.write(&prompt, wanted.count, length, choice(args, trained), args.seed)?;
-    match &wanted.out {
-        Some(out) if wanted.ending == "png" => report::save_png(out, &report::rolls(&pieces, &[], &music)?)?,
+    match wanted.to.ending.as_str() {
+        "png" => wanted.to.write(&report::png(&report::rolls(&pieces, &[], &music)?)?)?,
         _ => wanted.write_midi(&pieces, &music)?,
     }
-    wanted.print(pieces.len(), "samples", session.step())
+    wanted.tell(pieces.len(), "samples", session.step())
 }
 
 fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()> {
-    let Wanted { args, count, ending, .. } = wanted;
-    let (count, ending) = (*count, ending.as_str());
-    let Some(out) = &wanted.out else { return Ok(()) };
-    let possible: &[&str] = match &examples.series {
-        Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Midi => &["png", "csv", "npy", "txt", "mid"],
-        Some(Series::Symbols(_)) => &["png", "csv", "npy", "txt"],
-        Some(Series::Roll(_)) => &["png", "csv", "npy", "mid"],
-        _ => &["png", "csv", "npy"],
-    };
-    if !possible.contains(&ending) {
-        return Err(Error::usage(format!(
-            "--out `{}`: the ending says the format, and it is one of {}",
-            out.display(),
-            possible.join(", ")
-        )));
-    }
+    wanted.to.check(examples)?;
+    let (args, count, ending) = (wanted.args, wanted.count, wanted.to.ending.as_str());
     if ending == "png" && examples.shape.len() == 3 {
         // Reconstructions stand below their originals, and each interpolation has its own row.
         let (cells, columns) = match (args.reconstruct, args.interpolate) {
@@ -277,11 +250,7 @@ fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()
     if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
         return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
     }
-    match out.parent() {
-        // The folder is made when there is something to write.
-        Some(folder) if ending == "mid" && !folder.as_os_str().is_empty() => ensure_folder(folder),
-        _ => ensure_writable(out),
-    }
+    Ok(())
 }
 
 /// The number of the class that `--class` names.
@@ -353,13 +322,14 @@ fn draw(wanted: &Wanted, class: Option<usize>, trained: &Asked, session: &mut Se
 
 fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
     let (shape, samples) = (&examples.shape, &drawn.samples);
-    let bytes = match (wanted.ending.as_str(), &examples.series) {
-        ("png", _) => {
-            return report::save_png(wanted.out.as_deref().expect("only text is printed"), &picture(examples, drawn)?);
-        }
+    let bytes = match (wanted.to.ending.as_str(), &examples.series) {
+        ("png", _) => report::png(&picture(examples, drawn)?)?,
         ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
         ("npy", _) => npy(samples.clone(), &examples.values(1)[1..])?,
-        ("txt", Some(Series::Symbols(symbols))) => symbols.to_text(&symbols.sequences(samples, shape[0])).into_bytes(),
+        ("txt", Some(Series::Symbols(symbols))) => {
+            let [samples, originals] = [samples, &drawn.originals].map(|part| symbols.sequences(part, shape[0]));
+            symbols.beside(&samples, &originals).into_bytes()
+        }
         ("mid", Some(series)) => {
             let music = series.music().expect("only music is written as MIDI");
             return wanted.write_midi(&series.pieces(samples, shape[0])?, &music);
@@ -368,7 +338,7 @@ fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),
     };
-    wanted.write(&bytes)
+    wanted.to.write(&bytes)
 }
 
 fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {

@@ -23,7 +23,7 @@ use super::{
     tell, whole,
 };
 use crate::{
-    checkpoint,
+    checkpoint::{self, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series, Symbols},
     engine::Plans,
     error::{Error, Result},
@@ -164,6 +164,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         let (lines, path) = (metrics.damaged, run.metrics_path());
         tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
     }
+    let best = (first > 0).then(|| best_of(&run)).flatten();
     let progress = Progress::new(first, settings.steps);
     let spelled = dataset.spelled(dataset.evenly(MEASURED));
     let settings = run.settings().clone();
@@ -183,6 +184,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         spelled,
         held_out,
         held_out_nats: None,
+        best,
         modes: None,
     };
     training.run(&signals)
@@ -201,6 +203,12 @@ fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<(Vec<f32>
     // Windows that are filled up have fewer steps that count.
     let windows: Vec<f32> = items.filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect();
     Ok((dataset.shape == examples.shape && !windows.is_empty()).then_some((windows, spelled)))
+}
+
+/// What the best checkpoint of a resumed run says of held-out examples, and its step; none if it cannot be read.
+fn best_of(run: &Run) -> Option<(f64, u64)> {
+    let checkpoint = Checkpoint::load(&run.best_path()).ok()?;
+    Some((checkpoint.meta(HELD_OUT).ok()?, checkpoint.meta("step").ok()?))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.
@@ -245,6 +253,8 @@ struct Training {
     held_out: Option<(Vec<f32>, [f64; 2])>,
     /// Their last measure: nats of each symbol.
     held_out_nats: Option<f64>,
+    /// The least measure so far and its step, whose checkpoint is kept.
+    best: Option<(f64, u64)>,
     /// The modes that the newest samples hit, where they are known, until they are logged.
     modes: Option<ModeScore>,
 }
@@ -444,16 +454,30 @@ impl Training {
         let Some((x, [symbols, _])) = &self.held_out else { return Ok(()) };
         let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
         let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
-        self.held_out_nats = Some(nats / symbols);
+        let nats = nats / symbols;
+        self.held_out_nats = Some(nats);
+        if self.best.is_none_or(|(least, _)| nats < least) {
+            self.best = Some((nats, self.session.step()));
+            let mut checkpoint = self.checkpoint()?;
+            checkpoint.meta.insert(HELD_OUT.into(), nats.to_string());
+            let saved = checkpoint.save(&self.run.best_path());
+            self.tolerate(saved);
+        }
         Ok(())
+    }
+
+    /// All that a resume needs.
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
+        let mut checkpoint = self.session.checkpoint()?;
+        let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
+        checkpoint.meta.extend(self.of_data.iter().cloned().chain([settings]));
+        Ok(checkpoint)
     }
 
     /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one.
     fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
-        let mut checkpoint = self.session.checkpoint()?;
-        let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
-        checkpoint.meta.extend(self.of_data.iter().cloned().chain([settings]));
+        let checkpoint = self.checkpoint()?;
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
             Err(error) if last => Err(error),
@@ -487,6 +511,9 @@ impl Training {
             print(format!("samples {}", shown(&samples)))?;
         }
         let run = quoted(self.run.folder());
+        if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
+            print(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"))?;
+        }
         print(format!("next    saddle sample {run}"))?;
         print(format!("        saddle eval {run}"))
     }

@@ -172,17 +172,25 @@ enum Kind {
 }
 
 impl Kind {
-    /// The kind of the files; of images and melodies, if there are both, the options decide. Texts come last: they
-    /// often lie beside other data, such as tables, to describe it, and are nothing to a model of single examples.
+    /// The kind of the files; of images and melodies, if there are both, the options decide. Texts often lie beside
+    /// other data to describe it: they are the data of a model of sequences where most files are texts.
     fn of(files: &[PathBuf], options: &Options) -> Option<Self> {
         let preferred = match (options.layout, options.wanted) {
             (Some(Layout::Sequences), _) | (None, Wanted::Sequences) => [Self::Melodies, Self::Images],
             _ => [Self::Images, Self::Melodies],
         };
+        let count = |is_such: fn(&Path) -> bool| files.iter().filter(|file| is_such(file)).count();
+        let texts = count(text::is_text);
+        let are_texts = match options.wanted {
+            Wanted::Single => false,
+            Wanted::Any => texts > count(is_other_data),
+            Wanted::Sequences => texts > count(is_other_data) + count(decode::is_image),
+        };
         let found = preferred.into_iter().find(|kind| files.iter().any(|file| kind.holds(file)));
-        let has = |is_such: fn(&Path) -> bool| files.iter().any(|file| is_such(file));
-        let are_texts = options.wanted != Wanted::Single && has(text::is_text) && !has(is_other_data);
-        found.or(are_texts.then_some(Self::Texts))
+        match found {
+            Some(Self::Images) if are_texts && options.wanted == Wanted::Sequences => Some(Self::Texts),
+            found => found.or(are_texts.then_some(Self::Texts)),
+        }
     }
 
     fn holds(self, file: &Path) -> bool {

@@ -44,7 +44,7 @@ mod windows;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Result, counted};
+use crate::error::{Error, Result, counted, nearest};
 use crate::{files, memory};
 use images::Images;
 use options::Holds;
@@ -266,12 +266,24 @@ fn product(extents: &[usize]) -> String {
 
 fn unknown(spec: &str) -> Error {
     if spec.contains(['/', '.', std::path::MAIN_SEPARATOR]) {
-        return Error::usage(format!("the path `{spec}` does not exist"));
+        let hint = near(Path::new(spec)).map_or(String::new(), |near| format!(": did you mean `{}`?", near.display()));
+        return Error::usage(format!("the path `{spec}` does not exist{hint}"));
     }
     let names = BUILT_IN.iter().map(|(name, _)| *name);
     let all = names.clone().collect::<Vec<_>>().join(", ");
     let nearest = names.min_by_key(|name| strsim::damerau_levenshtein(name, spec)).unwrap_or_default();
     Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"))
+}
+
+/// What lies beside a path that does not exist and is named much like it, perhaps with another ending.
+fn near(path: &Path) -> Option<std::path::PathBuf> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = files::names(folder).ok()?;
+    let wanted = path.file_name()?.to_str()?;
+    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
+    let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
+    Some(path.with_file_name(name))
 }
 
 /// The last part of a path. `.` and `..` are resolved first.

@@ -280,6 +280,19 @@ impl Symbols {
         text
     }
 
+    /// Sequences as text, each below its original, if there are any.
+    pub fn beside(&self, sequences: &[Vec<usize>], originals: &[Vec<usize>]) -> String {
+        if originals.is_empty() {
+            return self.to_text(sequences);
+        }
+        let count = sequences.len();
+        let pair = |(n, (original, sequence)): (usize, (&Vec<usize>, &Vec<usize>))| {
+            let [original, sequence] = [original, sequence].map(|ids| self.spelled(ids));
+            format!("--- {n} of {count}, original\n{original}\n--- {n} of {count}, reconstruction\n{sequence}\n")
+        };
+        (1..).zip(originals.iter().zip(sequences)).map(pair).collect()
+    }
+
     /// A file `tokenizer.json` for Hugging Face's `tokenizers`; none unless the symbols are byte pairs.
     pub fn tokenizer(&self) -> Option<String> {
         (self.spelling == Spelling::BytePairs).then(|| bpe::file(&self.names, self.end))

@@ -94,7 +94,7 @@ fn load<'a>(root: &Path, files: &'a [PathBuf], options: &Options, left_out: &mut
             Ok(text) => texts.push(text),
             Err(error @ Error::Usage(_)) => return Err(error),
             Err(error) => {
-                left_out.add("files that hold no text", listing::below(root, file));
+                left_out.add("files that are empty or cannot be read as text", listing::below(root, file));
                 refused.get_or_insert(error);
             }
         }

@@ -24,7 +24,7 @@ pub const VARIANT: Variant = Variant {
     kind: Kind::Sequences,
     options: &["Optimiser", "Sequences", "cell", "units", "depth", "dropout", "carry", "temperature"],
     presets: &[
-        Preset::of("default", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
+        Preset::of("default", &[("lr_g", "0.005"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
         Preset::of("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
         // For a book or two: a wide layer, read in order; results/text.md has what it reaches.
         Preset::of(

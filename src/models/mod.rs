@@ -250,9 +250,10 @@ impl Variant {
         let sequences = examples.shape.len() == 2;
         match self.kind {
             Kind::Single if sequences => Err(Error::usage(format!(
-                "{} learns from images or points, and this data set has sequences: `lstm-gan` and `rvae` learn from \
-                those",
-                self.name
+                "{} learns from images or points, and this data set has {}: `lstm`, `lstm-gan` and `rvae` learn from \
+                those; `saddle train lstm` with this data is a start",
+                self.name,
+                if examples.symbols() { "sequences of symbols" } else { "sequences" },
             ))),
             Kind::Sequences if !sequences => Err(Error::usage(format!(
                 "{} learns from sequences, and an example of this data set has shape {:?}: `sines`, a CSV table, \

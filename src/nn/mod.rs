@@ -144,6 +144,14 @@ impl<'g> Net<'g> {
         w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
     }
 
+    /// Weights of symbols `[N, symbols]`, nearly all of it on one symbol in each row -> vectors `[N, out]`, which are
+    /// therefore no smaller where there are more symbols.
+    #[track_caller]
+    pub fn embedding(&self, name: &str, x: Var<'g>, out: usize) -> Var<'g> {
+        let w = self.starting(Start::Uniform).weight(name, &[out, x.dim(1)], [1, out]);
+        w.contract(Form::MatMul, Role::X, x, vec![x.dim(0), out])
+    }
+
     /// x `[B, in]` -> cos(x wᵀ + b), `[B, out]`: random Fourier features (Rahimi and Recht 2007). Their frequencies
     /// start uniform up to `frequency` and are learned too. Plain layers learn fine detail late (Tancik et al. 2020).
     #[track_caller]

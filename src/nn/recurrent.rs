@@ -1,6 +1,6 @@
 //! Recurrent layers over sequences `[T, B, F]`, time first, or over numbers of symbols `[T, B]`.
 
-use super::{Net, xavier};
+use super::{Net, Start, xavier};
 use crate::graph::{Form, Init, Reset, Role, Var};
 
 /// How a recurrent layer runs along its sequence; by default forwards, over all steps, from a state of zeros.
@@ -18,9 +18,14 @@ pub struct Recurrence<'g> {
     /// symbols]`, in place of values `[T, B, F]`. The number -1 stands before the first symbol and has a row of its
     /// own; other numbers of no symbol stand for no input.
     pub symbols: usize,
+    /// Whether all but a few of the values of a step are 0, as of a roll.
+    pub few: bool,
     /// `[B, K]`: values that are an input of every step.
     pub context: Option<Var<'g>>,
 }
+
+/// Values of a step that are not 0, where these are few: the notes of a chord.
+const FEW: usize = 4;
 
 /// A kind of recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +139,9 @@ impl<'g> Net<'g> {
     fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init, r: &Recurrence<'g>) -> Var<'g> {
         let rows = x.dim(0) * x.dim(1);
         let shape = [r.symbols + 1, len];
-        let table = || self.parameter(name, "table", &shape, self.init(shape));
+        // Only the inputs that are not 0 count as fan-in: of a table one row is read. Gates that start small learn late.
+        let start = self.starting(Start::He);
+        let table = || self.parameter(name, "table", &shape, start.init([1, len]));
         let gates = match (x.rank(), r.symbols) {
             (2, 1..) => {
                 let is_start = 1.0 - (x + 1.0).abs().is_positive();
@@ -143,7 +150,11 @@ impl<'g> Net<'g> {
             // Weights of symbols in place of their numbers.
             (3, 1..) => by_step(x).matmul(table().slice(&[0, 0], &[r.symbols, len])),
             (3, 0) => {
-                let weight = self.weight(name, &[len, x.dim(2)], [x.dim(2), len]);
+                let shape = [len, x.dim(2)];
+                let weight = match r.few {
+                    true => start.weight(name, &shape, [FEW, len]),
+                    false => self.weight(name, &shape, [x.dim(2), len]),
+                };
                 weight.contract(Form::MatMul, Role::X, by_step(x), vec![rows, len])
             }
             _ => panic!("recurrent layer {name}: wants [T, B, F] or symbols [T, B], got {:?}", x.shape()),

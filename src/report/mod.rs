@@ -154,11 +154,18 @@ fn disc(picture: &mut RgbImage, centre: [f32; 2], radius: f32, colour: [f32; 3],
 /// # Errors
 /// `Failure` naming the path, if its folder is missing or cannot be written.
 pub fn save_png(path: &Path, picture: &RgbImage) -> Result<()> {
+    write_atomically(path, &png(picture)?)
+}
+
+/// The bytes of a PNG file.
+///
+/// # Errors
+/// A picture that is too large for the format.
+pub fn png(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
-    picture
-        .write_to(&mut png, ImageFormat::Png)
-        .map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))?;
-    write_atomically(path, png.get_ref())
+    let cannot = |error| Error::failure(format!("cannot make the picture: {error}"));
+    picture.write_to(&mut png, ImageFormat::Png).map_err(cannot)?;
+    Ok(png.into_inner())
 }
 
 #[cfg(test)]

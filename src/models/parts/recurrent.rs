@@ -33,8 +33,8 @@ pub struct Recurrent {
     pub word_dropout: f64,
     /// Number of symbols, if the steps of sequences are numbers of symbols; else 0.
     pub symbols: usize,
-    /// The values of a step that stands before the first one. Rolls may begin with silence, so that it is another.
-    pub blank: f64,
+    /// Whether the steps are those of a roll.
+    pub roll: bool,
 }
 
 /// `[B, T, ..]` -> `[T, B, ..]`, and back.
@@ -57,7 +57,7 @@ impl Recurrent {
             dropout: s.dropout.into(),
             word_dropout: s.word_dropout.into(),
             symbols: examples.alphabet(),
-            blank: if examples.roll() { -1.0 } else { 0.0 },
+            roll: examples.roll(),
         }
     }
 
@@ -161,7 +161,7 @@ pub fn head<'g>(net: &Net<'g>, states: Var<'g>, out: usize) -> Var<'g> {
 /// Symbols as weights `[B, T, symbols]` -> vectors of so many channels, `[B, channels, T, 1]`.
 fn embedded<'g>(net: &Net<'g>, x: Var<'g>, channels: usize) -> Var<'g> {
     let [batch, steps, symbols] = [0, 1, 2].map(|axis| x.dim(axis));
-    let vectors = net.dense_without_bias("embedding", x.reshape(&[batch * steps, symbols]), channels);
+    let vectors = net.embedding("embedding", x.reshape(&[batch * steps, symbols]), channels);
     vectors.reshape(&[batch, steps, channels]).permute(&[0, 2, 1]).reshape(&[batch, channels, steps, 1])
 }
 

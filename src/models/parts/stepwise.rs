@@ -40,8 +40,9 @@ impl<'g> Memory<'g> {
 impl Recurrent {
     /// The memory before the first step.
     pub fn blank<'g>(&self, graph: &'g Graph, [batch, features]: [usize; 2]) -> Memory<'g> {
-        let last =
-            if self.symbols > 0 { graph.full(-1.0, &[batch]) } else { graph.full(self.blank, &[batch, features]) };
+        // A roll may begin with silence, so that what stands before it is something else.
+        let blank = if self.roll { -1.0 } else { 0.0 };
+        let last = if self.symbols > 0 { graph.full(-1.0, &[batch]) } else { graph.full(blank, &[batch, features]) };
         Memory { last, layers: vec![[graph.full(0.0, &[batch, self.units]); 2]; self.depth], context: None }
     }
 
@@ -80,8 +81,10 @@ impl Recurrent {
         let mut x = inputs;
         for (i, layer) in memory.layers.iter_mut().enumerate() {
             let [h0, c0] = layer.map(Some);
-            let (symbols, context) = if i == 0 { (self.symbols, memory.context) } else { (0, None) };
-            let r = Recurrence { h0, c0, symbols, context, ..Default::default() };
+            let mut r = Recurrence { h0, c0, ..Default::default() };
+            if i == 0 {
+                r = Recurrence { symbols: self.symbols, few: self.roll, context: memory.context, ..r };
+            }
             let (states, last) = net.recurrent_from(self.kind(), &format!("layer{i}"), x, self.units, &r);
             (x, *layer) = (net.dropout(states, self.dropout), last);
         }
