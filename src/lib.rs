@@ -57,6 +57,7 @@ pub mod origin;
 pub mod plan;
 pub mod probe;
 pub mod program;
+pub mod record;
 pub mod reference;
 pub mod report;
 pub mod run;

@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 /// What reaches stderr unless `RUST_LOG` says otherwise: warnings, and from the graphics stack errors only.
 const LOGGED: &str = "warn,wgpu=error,wgpu_core=error,wgpu_hal=error,naga=error";
+/// The same with `--verbose`.
+const VERBOSE: &str = "info,saddle=debug";
 
 /// Standard error for the log, a line for each event.
 struct Plain;
@@ -51,8 +53,9 @@ fn main() -> ExitCode {
     // SAFETY: no other thread runs yet.
     unsafe { saddle::gpu::quiet_loader() };
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let logged = if cli.verbose { VERBOSE } else { LOGGED };
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED)))
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(logged)))
         .with_writer(|| Plain)
         .without_time()
         .with_target(false)

@@ -65,14 +65,7 @@ impl Case {
         let mask = net.graph.input("mask", &[steps, batch]);
         let [h0, c0] = ["h0", "c0"].map(|name| net.graph.input(name, &[batch, units]));
         let initial = |state: Var<'g>| (self.layers == 1).then_some(state);
-        let r = Recurrence {
-            mask: Some(mask),
-            reverse: false,
-            h0: initial(h0),
-            c0: initial(c0),
-            symbols: 0,
-            context: None,
-        };
+        let r = Recurrence { mask: Some(mask), h0: initial(h0), c0: initial(c0), ..Default::default() };
         let layer = |name: &str, x| match self.both {
             false => net.recurrent(self.cell(), name, x, units, &r),
             true => net.bidirectional(self.cell(), name, x, units, &r),

@@ -20,15 +20,14 @@ pub struct Destination {
     path: Option<PathBuf>,
     /// The form: png, csv, npy, txt or mid.
     pub ending: String,
+    /// Whether files that exist are written over.
+    force: bool,
 }
 
 impl Destination {
     /// The place that `--out` names, `-` for the standard output; without it, the standard output for text and the next
     /// free name in the folder of the run for the rest. What has no ending gets the form `own`.
-    ///
-    /// # Errors
-    /// A form that the examples do not have; a file that exists already, unless `force`; a place that cannot be written.
-    pub fn of(out: Option<&Path>, run: &Path, own: &str, force: bool) -> Result<Self> {
+    pub fn of(out: Option<&Path>, run: &Path, own: &str, force: bool) -> Self {
         let is_folder = |out: &Path| own == "mid" && (out.is_dir() || is_named_as_folder(out));
         let path = match out {
             Some(out) if out == Path::new("-") => None,
@@ -41,12 +40,7 @@ impl Destination {
             Some(path) => path.extension().unwrap_or_default().to_string_lossy().to_lowercase(),
             None => own.into(),
         };
-        let there = path.iter().flat_map(|path| [path.clone(), numbered(path, 1)]).find(|path| path.exists());
-        if let Some(there) = there.filter(|_| !force) {
-            let name = shown(&there);
-            return Err(Error::usage(format!("--out: `{name}` exists; --force writes over it")));
-        }
-        Ok(Self { path, ending })
+        Self { path, ending, force }
     }
 
     /// Whether the samples are printed.
@@ -54,7 +48,7 @@ impl Destination {
         self.path.is_none()
     }
 
-    /// Refuses a form that the examples do not have, and a place that cannot be written.
+    /// Refuses a form that the examples do not have, a place that cannot be written, and a file that exists.
     pub fn check(&self, examples: &Examples) -> Result<()> {
         let possible: &[&str] = match &examples.series {
             Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Midi => &["png", "csv", "npy", "txt", "mid"],
@@ -76,6 +70,11 @@ impl Destination {
                 false => Ok(()),
             };
         };
+        let there = [path.clone(), numbered(path, 1)].into_iter().find(|path| path.is_file());
+        if let Some(there) = there.filter(|_| !self.force) {
+            let name = shown(&there);
+            return Err(Error::usage(format!("--out: `{name}` exists; --force writes over it")));
+        }
         match path.parent() {
             // The folder is made when there is something to write.
             Some(folder) if self.ending == "mid" && !folder.as_os_str().is_empty() => ensure_folder(folder),

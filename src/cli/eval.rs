@@ -112,10 +112,12 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         tell(format_args!("warning: {note}"));
         reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
     }
+    reports.iter_mut().for_each(Report::judge);
     let of = |report| Measured { step, seed: args.seed, held_out: held_out.as_deref(), report };
     let measured: Vec<Measured> = reports.iter().map(of).collect();
     let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
     let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
+    let tables = format!("{} at step {step}\n\n{tables}", trained.settings.variant);
     // The files come first: printing fails if the reader of the output is gone.
     fs::create_dir_all(&folder)
         .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod check;
+mod compare;
 mod data;
 mod destination;
 mod devices;
@@ -19,15 +20,17 @@ mod signals;
 mod threads;
 mod train;
 mod trained;
+mod training;
 mod variants;
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, DataArgs, DevicesArgs, EvalArgs, RunsArgs, SampleArgs, TrainArgs,
-    VariantsArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, RunsArgs,
+    SampleArgs, TrainArgs, VariantsArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -40,6 +43,7 @@ const STARTED: u64 = 8 << 20;
 
 /// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
 pub fn run(cli: Cli) -> Result<u8> {
+    QUIET.store(cli.quiet, Ordering::Relaxed);
     memory::ensure(STARTED)?;
     if !matches!(cli.command, Command::Variants(_)) {
         // Threads start before any file is written.
@@ -51,6 +55,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Eval(args) => eval::eval(&args),
         Command::Data(args) => data::data(&args),
         Command::Runs(args) => runs::runs(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Check(args) => check::check(&args),
         Command::Devices(args) => devices::devices(&args),
@@ -59,9 +64,32 @@ pub fn run(cli: Cli) -> Result<u8> {
     Ok(0)
 }
 
-/// Prints a line to the standard error; unlike `eprintln!`, it does not panic when the reader has gone.
+/// Whether only results, warnings and errors are printed.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Prints a line to the standard error, unless it is no warning and only warnings are wanted. Unlike `eprintln!`, it
+/// does not panic when the reader has gone.
 fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
+    let line = plain(&text.to_string());
+    if !is_quiet() || line.starts_with("warning: ") {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
+
+/// Lines of cells, each as wide as the widest of its column.
+fn table(lines: &[Vec<String>]) -> Vec<String> {
+    let columns = lines.first().map_or(0, Vec::len);
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let joined = |line: &Vec<String>| {
+        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(joined).collect()
 }
 
 /// A path as part of a line, with characters escaped that a terminal would not print.

@@ -8,7 +8,7 @@ use std::{
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::tell;
+use super::{is_quiet, tell};
 use crate::error::plain;
 
 /// Minimum time between two plain lines.
@@ -25,7 +25,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(step: u64, total: u64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = (std::io::stderr().is_terminal() && !is_quiet()).then(|| {
             let style = ProgressStyle::with_template(&format!("{{bar:{BAR}}} {{pos}}/{{len}}{GAP}{{msg}}"))
                 .expect("a constant template");
             ProgressBar::new(total).with_position(step).with_style(style)

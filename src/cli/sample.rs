@@ -45,10 +45,10 @@ struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// `goes_on`: whether the model writes sequences of any length.
-    fn of(args: &'a SampleArgs, trained: &Trained, goes_on: bool) -> Result<Self> {
+    fn of(args: &'a SampleArgs, trained: &Trained, goes_on: bool) -> Self {
         let examples = &trained.examples;
         let own = own_form(examples, args.reconstruct || args.interpolate.is_some());
-        let to = Destination::of(args.out.as_deref(), trained.run.folder(), own, args.force)?;
+        let to = Destination::of(args.out.as_deref(), trained.run.folder(), own, args.force);
         let is_endless = goes_on && examples.end().is_none();
         let count = match (args.count, to.ending.as_str()) {
             (Some(count), _) => count,
@@ -62,7 +62,7 @@ impl<'a> Wanted<'a> {
             }
             _ => 64,
         };
-        Ok(Self { args, count, to })
+        Self { args, count, to }
     }
 
     /// Says how many were written and where; in files of music, each in its own.
@@ -102,10 +102,10 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let model = trained.model()?;
     let is_drawn = !args.reconstruct && args.interpolate.is_none();
     let goes_on = is_drawn && model.named(&[CONTINUE]).next().is_some();
-    let wanted = &Wanted::of(args, &trained, goes_on)?;
+    let wanted = &Wanted::of(args, &trained, goes_on);
     check(wanted, settings, examples)?;
     let class = class(args, &trained)?;
-    if goes_on && (args.goes_on().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
+    if goes_on && (args.go_on().next().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
         let session = || trained.session_of(&model, &[CONTINUE], args.adapter.as_deref());
         match &examples.series {
             Some(Series::Symbols(symbols)) => return go_on(wanted, symbols, &trained, &mut session()?),
@@ -113,7 +113,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
             _ => {}
         }
     }
-    if let Some(option) = args.goes_on().filter(|option| !is_fixed || *option != "--temperature") {
+    if let Some(option) = args.go_on().find(|option| !is_fixed || *option != "--temperature") {
         if !is_drawn {
             let what = if args.reconstruct { "--reconstruct" } else { "--interpolate" };
             return Err(Error::usage(format!("{option} does not go with {what}")));
@@ -163,7 +163,7 @@ fn choice(args: &SampleArgs, trained: &Asked) -> Decoding {
 fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Session) -> Result<()> {
     let args = wanted.args;
     if !["txt", "mid"].contains(&wanted.to.ending.as_str()) {
-        let option = args.goes_on().unwrap_or_default();
+        let option = args.go_on().next().unwrap_or_default();
         return Err(Error::usage(format!("{option}: the result is text or a melody: use --out with .txt or .mid")));
     }
     let mut music = symbols.music.unwrap_or_default();
@@ -199,7 +199,7 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
 /// Writes rolls of any length, which go on from a prompt.
 fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Session) -> Result<()> {
     let args = wanted.args;
-    if let Some(option) = args.goes_on().filter(|_| !["mid", "png"].contains(&wanted.to.ending.as_str())) {
+    if let Some(option) = args.go_on().next().filter(|_| !["mid", "png"].contains(&wanted.to.ending.as_str())) {
         return Err(Error::usage(format!("{option}: the result is music: use --out with .mid or .png")));
     }
     if args.top_k.is_some() || args.top_p.is_some() {

@@ -25,6 +25,31 @@ impl Better {
     }
 }
 
+/// How a score stands beside that of a perfect sampler, or of real data where that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Better by more than counts as equal, as memorised samples may be.
+    Better,
+    /// Within two standard deviations, or within 5 %.
+    AsGood,
+    /// Worse by half at most.
+    Near,
+    /// Worse than that.
+    Far,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::AsGood => "as good",
+            Self::Near => "near",
+            Self::Far => "far",
+        }
+    }
+}
+
 /// One measure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
@@ -45,6 +70,8 @@ pub struct Row {
     pub published: Option<String>,
     /// Which way it improves.
     pub better: Better,
+    /// How it stands beside a perfect sampler; set by [`Report::judge`].
+    pub verdict: Option<Verdict>,
     /// A remark on this measure.
     pub note: Option<String>,
 }
@@ -54,7 +81,7 @@ impl Row {
     pub fn new(measure: impl Into<String>, value: f64, better: Better) -> Self {
         let measure = measure.into();
         let [deviation, floor, real, baseline] = [None; 4];
-        Self { measure, value, deviation, floor, real, baseline, published: None, better, note: None }
+        Self { measure, value, deviation, floor, real, baseline, published: None, better, verdict: None, note: None }
     }
 
     /// With the deviation over repetitions.
@@ -75,6 +102,23 @@ impl Row {
     /// With published figures.
     pub fn published(self, published: impl Into<String>) -> Self {
         Self { published: Some(published.into()), ..self }
+    }
+
+    /// How the score stands beside the best that can be reached; `None` where that is not known.
+    fn judged(&self) -> Option<Verdict> {
+        let best = self.floor.or(self.real)?;
+        let worse_by = match self.better {
+            Better::Higher => best - self.value,
+            Better::Lower => self.value - best,
+            Better::Neither => return None,
+        };
+        let equal = (2.0 * self.deviation.unwrap_or(0.0)).max(0.05 * best.abs());
+        Some(match worse_by {
+            by if by < -equal => Verdict::Better,
+            by if by <= equal => Verdict::AsGood,
+            by if by <= 0.5 * best.abs() => Verdict::Near,
+            _ => Verdict::Far,
+        })
     }
 
     /// With a remark.
@@ -109,15 +153,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// Sets the verdict of each measure.
+    pub fn judge(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.verdict = row.judged());
+    }
+
     /// The table, its notes below.
     pub fn table(&self) -> String {
-        let head = ["", "value", "", "perfect", "real", "lstm", "published"].map(str::to_string);
+        let head = ["", "value", "", "", "perfect", "real", "lstm", "published"].map(str::to_string);
         let mut lines: Vec<_> = std::iter::once(head).chain(self.rows.iter().map(cells)).map(Vec::from).collect();
         // Names and the literature are aligned to the left, numbers to the right.
-        let mut is_left = vec![true, false, true, false, false, false, true];
-        if self.rows.iter().all(|row| row.baseline.is_none()) {
-            lines.iter_mut().for_each(|line| drop(line.remove(BASELINE)));
-            is_left.remove(BASELINE);
+        let mut is_left = vec![true, false, true, true, false, false, false, true];
+        let [baselines, verdicts] =
+            [self.rows.iter().any(|row| row.baseline.is_some()), self.rows.iter().any(|row| row.verdict.is_some())];
+        for (column, _) in [(BASELINE, baselines), (VERDICT, verdicts)].into_iter().filter(|(_, is_there)| !is_there) {
+            lines.iter_mut().for_each(|line| drop(line.remove(column)));
+            is_left.remove(column);
         }
         let mut text = format!("{}\n\n{}", self.title, aligned(&lines, &is_left));
         for table in &self.tables {
@@ -143,8 +194,9 @@ impl Report {
     }
 }
 
-/// Column of the baseline, which most reports do not have.
-const BASELINE: usize = 5;
+/// Columns of the baseline and of verdicts, which some reports do not have; the later one first.
+const BASELINE: usize = 6;
+const VERDICT: usize = 3;
 
 /// Lines of cells, as wide as the widest of their column; the deviation belongs to the value before it.
 fn aligned(lines: &[Vec<String>], is_left: &[bool]) -> String {
@@ -165,12 +217,13 @@ fn aligned(lines: &[Vec<String>], is_left: &[bool]) -> String {
 }
 
 /// The cells of a row; an arrow shows which way the measure improves.
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &Row) -> [String; 8] {
     let optional = |value: Option<f64>| value.map_or(String::new(), number);
     [
         format!("{}{}", row.measure, row.better.arrow()),
         number(row.value),
         row.deviation.map_or(String::new(), |deviation| format!("± {}", number(rounded(deviation, row.value)))),
+        row.verdict.map_or("", Verdict::word).into(),
         optional(row.floor),
         optional(row.real),
         optional(row.baseline),

@@ -139,7 +139,7 @@ impl<'g> Net<'g> {
     fn input_gates(&self, name: &str, x: Var<'g>, len: usize, bias: Init, r: &Recurrence<'g>) -> Var<'g> {
         let rows = x.dim(0) * x.dim(1);
         let shape = [r.symbols + 1, len];
-        // Only the inputs that are not 0 count as fan-in: of a table one row is read. Gates that start small learn late.
+        // Only inputs that are not 0 count as fan-in: of a table one row is read. Gates that start small learn late.
         let start = self.starting(Start::He);
         let table = || self.parameter(name, "table", &shape, start.init([1, len]));
         let gates = match (x.rank(), r.symbols) {

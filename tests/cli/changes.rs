@@ -411,7 +411,7 @@ fn a_class_has_a_name_and_a_number() {
     let said = place.saddle(&format!("train gan --data photos {own}"));
     assert_eq!(said.code, Some(0), "{}", said.err);
     let drawn = |class: &str| {
-        let said = place.saddle(&format!("sample a --class {class} --count 4 --out x.csv --adapter cpu"));
+        let said = place.saddle(&format!("sample --force a --class {class} --count 4 --out x.csv --adapter cpu"));
         assert_eq!(said.code, Some(0), "{class}: {}", said.err);
         place.read("x.csv")
     };

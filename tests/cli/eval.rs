@@ -47,7 +47,7 @@ fn images_are_measured_and_reports_written() {
     let line = "eval a --count 12 --effort 0.01 --adapter cpu";
     let said = place.saddle(line);
     assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.out.starts_with("Images of `train-images-idx3-ubyte`\n\n"), "{}", said.out);
+    assert!(said.out.starts_with("gan at step 20\n\nImages of `train-images-idx3-ubyte`\n\n"), "{}", said.out);
     for part in
         ["Fréchet distance ↓", "coverage ↑", "GAN-test accuracy ↑", "12 samples against", "0.01 of their training"]
     {
@@ -60,6 +60,7 @@ fn images_are_measured_and_reports_written() {
     let reports: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&reports[0]["step"], &reports[0]["seed"]), (&20.into(), &0.into()));
     assert_eq!(reports.as_array().unwrap().len(), 1);
+    assert_eq!(reports[0]["rows"][0]["verdict"], "far");
     assert!(place.path("cache/classifiers").exists(), "the classifier is kept");
     let older = self::reports(&place, "a --count 12 --checkpoint 15");
     assert_eq!(older[0]["step"], 15);

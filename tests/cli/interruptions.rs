@@ -27,7 +27,10 @@ fn damaged_checkpoints_are_passed_over() {
         place.write(&newest, &bytes);
 
         let said = place.saddle(&format!("sample {run} --adapter cpu"));
-        assert_eq!((said.code, said.out.as_str()), (Some(0), "64 samples of step 15 in samples.png\n"));
+        assert_eq!(
+            (said.code, said.out.as_str()),
+            (Some(0), format!("64 samples of step 15 in {run}/sample-001.png\n").as_str())
+        );
         assert!(said.err.contains(&newest) && said.err.contains("falling back"), "{}", said.err);
 
         // With room for one, a damaged file must not push out the good one.

@@ -82,7 +82,9 @@ fn runs_are_listed_with_what_tells_them_apart() {
     let json: Value = serde_json::from_str(&place.saddle("runs --json").out).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 2);
     for (line, words) in [
-        ("sample", &["the newest are runs/", "(step 20 of 20)"][..]),
+        ("compare runs/one none", &["cannot open the run `none`"][..]),
+        ("compare runs/one --out x.png", &["it is csv or md"]),
+        ("sample", &["the newest are runs/", "(step 20 of 20)"]),
         ("eval", &["the newest are runs/"]),
         ("sample two", &["did you mean `runs/two`?"]),
         ("eval runs", &["it is not the folder of a run; `saddle runs runs` lists those in it"]),
@@ -90,4 +92,35 @@ fn runs_are_listed_with_what_tells_them_apart() {
     ] {
         super::refused(&place, line, 2, words);
     }
+}
+
+#[test]
+fn runs_stand_side_by_side_with_means_over_seeds() {
+    let place = Place::new();
+    for (name, own) in [("one", "--seed 1"), ("two", "--seed 2"), ("three", "--seed 1 --set lr_g=0.5")] {
+        place.trained(&format!("--out {name} {own}"));
+    }
+    assert_eq!(place.saddle("eval two --count 12 --effort 0.01 --adapter cpu").code, Some(0));
+    let said = place.saddle("compare one two --out both.csv");
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert!(lines[0].trim() == "gan" && lines[1].ends_with(" 2"), "they differ in their seeds: {}", said.out);
+    assert!(lines.iter().any(|line| line.starts_with("d_loss ") && line.contains(" ± ")), "{}", said.out);
+    let csv = String::from_utf8(place.read("both.csv")).unwrap();
+    assert!(csv.starts_with("run,variant,step,seed,") && csv.contains("\ntwo,gan,20,2,"), "{csv}");
+    assert!(csv.lines().next().unwrap().contains(",recall"), "{csv}");
+    let said = place.saddle("compare one two three --out all.md");
+    assert!(said.out.lines().next().unwrap().contains("gan lr_g=0.5"), "{}", said.out);
+    assert!(String::from_utf8(place.read("all.md")).unwrap().contains("\n|---|---|---|\n"));
+    let json: Value = serde_json::from_str(&place.saddle("compare one three --json").out).unwrap();
+    assert_eq!((&json[1]["settings"]["lr_g"], json[1]["numbers"]["d_loss"].is_number()), (&"0.5".into(), true));
+}
+
+#[test]
+fn settings_are_listed_for_programs_too() {
+    let place = Place::new();
+    let one: Value = serde_json::from_str(&place.saddle("variants dcgan --json").out).unwrap();
+    let width = one["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == "width").unwrap();
+    assert_eq!((&width["value"], &width["resumable"]), (&"32".into(), &false.into()), "as the default preset has it");
+    let all: Value = serde_json::from_str(&place.saddle("variants --json").out).unwrap();
+    assert!(all.as_array().unwrap().contains(&one));
 }

@@ -30,7 +30,7 @@ fn a_conditional_model_draws_the_class_asked_for() {
     let place = Place::new();
     place.trained("--out a --conditional");
     let rows = |line: &str| {
-        assert_eq!(place.saddle(&format!("sample a --count 8 --out x.csv --adapter cpu {line}")).code, Some(0));
+        assert_eq!(place.saddle(&format!("sample --force a --count 8 --out x.csv --adapter cpu {line}")).code, Some(0));
         let text = String::from_utf8(place.read("x.csv")).unwrap();
         text.lines().skip(1).map(str::to_string).collect::<Vec<_>>()
     };
@@ -58,7 +58,7 @@ fn a_row_of_interpolations_goes_from_one_sample_to_another() {
         "--count 4 --out ends.csv",
         "--count 10 --interpolate 7 --out way.png",
     ] {
-        assert_eq!(place.saddle(&format!("sample a --adapter cpu {line}")).code, Some(0), "{line}");
+        assert_eq!(place.saddle(&format!("sample --force a --adapter cpu {line}")).code, Some(0), "{line}");
     }
     let (way, ends) = (rows(&place, "way.csv"), rows(&place, "ends.csv"));
     for (at, end) in [(0, 0), (6, 1), (7, 2), (13, 3)] {
@@ -72,7 +72,11 @@ fn a_row_of_interpolations_goes_from_one_sample_to_another() {
     // Each interpolation of a conditional model stays in one class.
     place.trained("--out c --conditional");
     for line in ["--count 9 --out all.csv", "--count 3 --class 2 --out third.csv"] {
-        assert_eq!(place.saddle(&format!("sample c --interpolate 3 --adapter cpu {line}")).code, Some(0), "{line}");
+        assert_eq!(
+            place.saddle(&format!("sample --force c --interpolate 3 --adapter cpu {line}")).code,
+            Some(0),
+            "{line}"
+        );
     }
     assert_ne!(rows(&place, "all.csv")[..3], rows(&place, "third.csv"), "the first way is of class 0");
 }
@@ -85,7 +89,8 @@ fn reconstructions_stand_below_their_originals() {
         let said = place.saddle(&format!("train {variant} --out {variant} {line} {own}"));
         assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
         for out in ["x.csv", "x.png"] {
-            let said = place.saddle(&format!("sample {variant} --reconstruct --count 20 --adapter cpu --out {out}"));
+            let said =
+                place.saddle(&format!("sample --force {variant} --reconstruct --count 20 --adapter cpu --out {out}"));
             assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
             assert!(
                 said.out.starts_with("20 reconstructions of step ") && said.err.contains("stands in"),
@@ -106,7 +111,7 @@ fn reconstructions_stand_below_their_originals() {
     refused(&place, "sample a --reconstruct --adapter cpu", 2, &["--reconstruct: `gan` encodes nothing"]);
     refused(&place, "sample a --checkpoint 7", 2, &["--checkpoint 7: the run has no such checkpoint"]);
     let said = place.saddle("sample a --checkpoint 15 --adapter cpu");
-    assert_eq!(said.out, "64 samples of step 15 in samples.png\n");
+    assert_eq!(said.out, "64 samples of step 15 in a/sample-001.png\n");
     let said = place
         .saddle("train dbm --set layers=5,4 --data train-images-idx3-ubyte --batch 8 --steps 4 --adapter cpu --out m");
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -135,12 +140,18 @@ fn sequences_come_as_tables_text_melodies_and_curves() {
         assert_eq!(said.code, Some(0), "{variant}: {}", said.err);
         let ending = if data == "letters.txt" { "txt" } else { "png" };
         assert!(place.path(&format!("{variant}/samples/step-000006.{ending}")).exists());
-        assert_eq!(place.saddle(&format!("sample {variant} --count 5 --adapter cpu --out x.png")).code, Some(0));
-        assert_eq!(place.saddle(&format!("sample {variant} --count 5 --adapter cpu --out x.npy")).code, Some(0));
+        assert_eq!(
+            place.saddle(&format!("sample --force {variant} --count 5 --adapter cpu --out x.png")).code,
+            Some(0)
+        );
+        assert_eq!(
+            place.saddle(&format!("sample --force {variant} --count 5 --adapter cpu --out x.npy")).code,
+            Some(0)
+        );
         assert!(npyz::NpyFile::new(&place.read("x.npy")[..]).unwrap().shape().starts_with(&[5, 8]));
     }
     let sample = |line: &str| {
-        let said = place.saddle(&format!("sample {line} --adapter cpu"));
+        let said = place.saddle(&format!("sample --force {line} --adapter cpu"));
         assert_eq!(said.code, Some(0), "{line}: {}", said.err);
     };
     sample("lstm-gan --count 5 --out x.csv");
@@ -168,6 +179,32 @@ fn sequences_come_as_tables_text_melodies_and_curves() {
 }
 
 #[test]
+fn samples_lie_in_the_folder_of_the_run_and_write_over_nothing() {
+    let place = Place::new();
+    place.trained("--out a");
+    for n in ["001", "002"] {
+        let said = place.saddle("sample a --count 4 --adapter cpu");
+        assert_eq!(said.out, format!("4 samples of step 20 in a/sample-{n}.png\n"));
+    }
+    let line = "sample a --count 4 --out x.npy --adapter cpu";
+    assert_eq!(place.saddle(line).code, Some(0));
+    let before = place.read("x.npy");
+    refused(&place, &format!("{line} --seed 1"), 2, &["--out: `x.npy` exists; --force writes over it"]);
+    assert_eq!(place.read("x.npy"), before);
+    assert_eq!(place.saddle(&format!("{line} --seed 1 --force")).code, Some(0));
+    assert_ne!(place.read("x.npy"), before);
+    // A table comes as a table, also through a pipe.
+    let rows: String = (0..60).map(|t| format!("{},{}\n", t % 7, t % 5)).collect();
+    place.write("two.csv", format!("price,size\n{rows}").as_bytes());
+    let train = "train gan --data two.csv --steps 2 --batch 8 --set hidden_g=8 --set hidden_d=8 --adapter cpu --out t";
+    assert_eq!(place.saddle(train).code, Some(0));
+    let said = place.saddle("sample t --count 3 --out - --adapter cpu --quiet");
+    assert!(said.out.starts_with("price,size\n") && said.out.lines().count() == 4, "{}", said.out);
+    assert_eq!(said.err, "");
+    assert_eq!(place.saddle("sample t --count 3 --adapter cpu").out, "3 samples of step 2 in t/sample-001.csv\n");
+}
+
+#[test]
 fn samples_of_a_table_have_its_columns_units_and_order() {
     let place = Place::new();
     let rows: String =
@@ -191,8 +228,8 @@ fn samples_of_a_table_have_its_columns_units_and_order() {
         for words in ["separator semicolon, decimal comma, a header", "6 held out", "`day` (dates such as"] {
             assert!(said.contains(words), "{words}: {said}");
         }
-        run(&format!("sample {variant} --count 50 --out x.csv"));
-        run(&format!("sample {variant} --count 50 --out x.npy"));
+        run(&format!("sample --force {variant} --count 50 --out x.csv"));
+        run(&format!("sample --force {variant} --count 50 --out x.npy"));
         let csv = String::from_utf8(place.read("x.csv")).unwrap();
         assert_eq!(csv.lines().next(), Some(header));
         let values = values(&csv, skip);
@@ -203,7 +240,7 @@ fn samples_of_a_table_have_its_columns_units_and_order() {
         let npy = npyz::NpyFile::new(&place.read("x.npy")[..]).unwrap().into_vec::<f64>().unwrap();
         assert_eq!(npy, values, "both are in the units of the table");
     }
-    run("sample ae --reconstruct --count 50 --out x.csv");
+    run("sample --force ae --reconstruct --count 50 --out x.csv");
     assert_eq!(String::from_utf8(place.read("x.csv")).unwrap().lines().count(), 1 + 6, "of the rows that are held out");
 }
 
@@ -228,7 +265,7 @@ fn text_goes_on_from_a_prompt() {
     assert!(super::metrics(&place.read("a/metrics.jsonl")).last().unwrap()["held_out_nats_per_step"].is_number());
 
     let text = |line: &str| {
-        let said = place.saddle(&format!("sample a --adapter cpu {line}"));
+        let said = place.saddle(&format!("sample --force a --adapter cpu {line}"));
         assert_eq!(said.code, Some(0), "{line}: {}", said.err);
         said.out
     };

@@ -1,5 +1,9 @@
 //! Runs on words, byte pairs and lines, from the data to a sample.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::{Place, metrics, refused};
 
 const SMALL: &str = "--set units=12 --batch 16 --steps 30 --set samples=4 --set lr_g=0.02 --adapter cpu";
@@ -81,4 +85,33 @@ fn what_text_cannot_be_is_said() {
     ] {
         refused(&place, &format!("train {line}"), status, words);
     }
+}
+
+#[test]
+fn reconstructions_of_text_are_text_and_the_best_checkpoint_is_kept() {
+    let place = Place::new();
+    place.write("letters.txt", "abcabdabcabd".repeat(60).as_bytes());
+    let line = "train rvae --data letters.txt --set window=12 --set latent=2 --set sample_every=10 --out a";
+    let said = place.saddle(&format!("{line} {SMALL}"));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let written = text(&place, "sample a --reconstruct --count 2");
+    let heads: Vec<&str> = written.lines().filter(|line| line.starts_with("---")).collect();
+    let wanted = ["1 of 2, original", "1 of 2, reconstruction", "2 of 2, original", "2 of 2, reconstruction"];
+    assert_eq!(heads, wanted.map(|what| format!("--- {what}")));
+    assert_eq!(text(&place, "sample a --interpolate 3 --count 3").matches("---").count(), 3);
+    let [cold, again] = [1, 2].map(|seed| text(&place, &format!("sample a --temperature 0 --count 1 --seed {seed}")));
+    assert_eq!(cold.len(), again.len());
+
+    let best = std::fs::metadata(place.path("a/checkpoints/best.safetensors"));
+    assert!(best.is_ok(), "held-out text chooses the best checkpoint");
+    assert_eq!(text(&place, "sample a --checkpoint best --count 2 --out best.txt"), {
+        let lines = metrics(&place.read("a/metrics.jsonl"));
+        let nats = |line: &BTreeMap<String, Value>| line.get("held_out_nats_per_step")?.as_f64();
+        let least = lines.iter().filter_map(nats).fold(f64::INFINITY, f64::min);
+        let step = lines.iter().find(|line| nats(line) == Some(least)).unwrap()["step"].clone();
+        format!("2 samples of step {step} in best.txt\n")
+    });
+    let said = place.saddle("sample a --checkpoint first");
+    assert!(said.code == Some(2) && said.err.contains("want a step, newest or best"), "{}", said.err);
+    refused(&place, "sample a --reconstruct --temperature 0.5 --top-k 2", 2, &["does not go with --reconstruct"]);
 }

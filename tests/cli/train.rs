@@ -117,7 +117,7 @@ fn data_of_every_kind_trains() {
     let stacked = image::open(place.path("runs/gan-digits-001/samples/step-000004.png")).unwrap().into_rgb8();
     assert!(stacked.pixels().any(|p| p[0] != p[1] || p[1] != p[2]), "a stack is coloured");
     assert!(!place.path("runs/gan-sequences-001/samples/step-000004.png").exists(), "there is no picture of triples");
-    refused(&place, "sample runs/gan-sequences-001", 2, &["use csv or npy"]);
+    refused(&place, "sample runs/gan-sequences-001 --out x.png", 2, &["use csv or npy"]);
 
     let said = place.trained("--data ring --out ring");
     assert!(said.out.contains(" of 8 modes") && said.out.contains(", high quality "), "{}", said.out);

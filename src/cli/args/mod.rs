@@ -1,5 +1,7 @@
 //! The command line of `saddle`: its commands, arguments and help texts.
 
+mod tools;
+
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
@@ -10,10 +12,18 @@ use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
+pub use tools::{BenchArgs, BenchCommand, CheckArgs, CompareArgs, DataArgs, DevicesArgs, RunsArgs, VariantsArgs};
+
 /// Trains adversarial generative models on any GPU.
 #[derive(Debug, Parser)]
 #[command(name = "saddle", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
+    /// Print results, warnings and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print also what the graphics stack says
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,
@@ -45,6 +55,8 @@ pub enum Command {
     Data(DataArgs),
     /// List the runs of a folder, with the settings in which they differ
     Runs(RunsArgs),
+    /// Put runs side by side: settings that differ, metrics and scores, with means over seeds
+    Compare(CompareArgs),
     /// Measure how fast devices are, or compare earlier results
     Bench(BenchArgs),
     /// Check that a device computes correctly
@@ -194,7 +206,7 @@ pub struct SampleArgs {
     pub seed: u64,
     /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for music, several of which
     /// are NAME-001.mid and so on; a folder is for mid; -: the standard output [default: for text the standard output,
-    /// else the next free RUN/sample-001, in the form that the data has]
+    /// else the next free RUN/sample-001]
     #[arg(long, value_name = "FILE|-")]
     pub out: Option<PathBuf>,
     /// Write over files that exist
@@ -210,7 +222,7 @@ pub struct SampleArgs {
     /// in training]
     #[arg(long, value_name = "N", value_parser = numbers(1, 10_000_000))]
     pub length: Option<usize>,
-    /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm, rvae) [default: that of the run]
+    /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm, rvae) [default: as in training]
     #[arg(long, value_name = "T", value_parser = at_least_zero, allow_negative_numbers = true)]
     pub temperature: Option<f64>,
     /// Draw only from this many of the likeliest symbols (lstm)
@@ -243,8 +255,8 @@ pub struct SampleArgs {
 }
 
 impl SampleArgs {
-    /// Whether an option is given that only models have which go on with sequences, and its name.
-    pub fn goes_on(&self) -> Option<&'static str> {
+    /// The names of the options given that are for models which go on with sequences.
+    pub fn go_on(&self) -> impl Iterator<Item = &'static str> {
         let given = [
             ("--prompt", self.prompt.is_some()),
             ("--prompt-file", self.prompt_file.is_some()),
@@ -253,7 +265,7 @@ impl SampleArgs {
             ("--top-k", self.top_k.is_some()),
             ("--top-p", self.top_p.is_some()),
         ];
-        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name)
     }
 }
 
@@ -263,150 +275,11 @@ fn at_least_zero(text: &str) -> std::result::Result<f64, String> {
     number.ok_or_else(|| "a number, 0 or more, is right".into())
 }
 
-const DATA_EXAMPLES: &str = "\
-Prints what is read and what is left out. For images, also writes a picture to the current folder.
-
-Examples:
-  saddle data photos/ --size 32
-  saddle data stock.csv --variant lstm-gan --set window=12
-  saddle data masks.npy --set range=data --out masks.png";
-
-/// `saddle data`.
-#[derive(Debug, Args)]
-#[command(after_help = DATA_EXAMPLES)]
-pub struct DataArgs {
-    /// Built-in set, or path
-    #[arg(value_name = "NAME|PATH")]
-    data: String,
-    /// Model to read the data for: some files can be read in several ways
-    #[arg(long, value_name = "NAME")]
-    pub variant: Option<String>,
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
-    stack: Option<String>,
-    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
-          help = help("size"))]
-    size: Option<String>,
-    /// Set any setting; can be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Picture to write, for images [default: NAME.png, or the next free name]
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-impl DataArgs {
-    /// Whether a variant is named, by either way.
-    pub fn names_variant(&self) -> bool {
-        self.variant.is_some() || self.set.iter().any(|assignment| assignment.trim_start().starts_with("variant="))
-    }
-
-    /// The settings on this command line.
-    pub fn layers(&self) -> Result<Vec<Layer>> {
-        let mut flags = Layer::default();
-        flags.set("data", &self.data, "");
-        let given = [
-            ("variant", &self.variant, "--variant"),
-            ("stack", &self.stack, "--stack"),
-            ("size", &self.size, "--size"),
-        ];
-        for (key, value, flag) in given {
-            if let Some(value) = value {
-                flags.set(key, value, flag);
-            }
-        }
-        self.set.iter().try_for_each(|assignment| flags.assign(assignment))?;
-        Ok(vec![flags])
-    }
-}
-
-const BENCH_EXAMPLES: &str = "\
-Examples:
-  saddle bench
-  saddle bench --adapter all --json here.json
-  saddle bench --adapter cpu --only gan,dcgan --shapes 0
-  saddle bench compare here-0.json there.json";
-
-/// `saddle bench`.
-#[derive(Debug, Args)]
-#[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
-pub struct BenchArgs {
-    /// A subcommand, instead of measurements.
-    #[command(subcommand)]
-    pub command: Option<BenchCommand>,
-    /// Device by index or name, or cpu; all: every device in turn [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME|all")]
-    pub adapter: Option<String>,
-    /// File for the results; with several devices, one file for each
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Let products round their operands to half precision, where that is faster
-    #[arg(long)]
-    pub half: bool,
-    /// Rounds to measure [default: all]
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-    pub only: Vec<String>,
-    /// Seconds for each of the five measurements
-    #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = seconds)]
-    pub seconds: f64,
-    /// Seconds after which fewer than five measurements are enough; a round that would take longer is left out
-    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds)]
-    pub limit: f64,
-    /// Number of shapes to time for each kernel, the most expensive first
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub shapes: usize,
-}
-
-/// The subcommands of `saddle bench`.
-#[derive(Debug, Subcommand)]
-pub enum BenchCommand {
-    /// Put results side by side, with ratios to the first
-    Compare {
-        /// Results of `saddle bench --json`
-        #[arg(value_name = "FILE", num_args = 2.., required = true)]
-        files: Vec<PathBuf>,
-        /// Page of charts to write
-        #[arg(long, value_name = "FILE", default_value = "compare.html")]
-        out: PathBuf,
-    },
-}
-
-/// Whole numbers from `least` to `most`.
-fn numbers(least: u64, most: u64) -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(least..=most)
-}
-
-fn seconds(text: &str) -> std::result::Result<f64, String> {
-    let valid = text.parse().ok().filter(|seconds| (0.001..=3600.0).contains(seconds));
-    valid.ok_or_else(|| "a number from 0.001 to 3600 is right".into())
-}
-
-const CHECK_EXAMPLES: &str = "\
-Runs every kernel at awkward shapes, and compares rounds of three models with the CPU runner. A wrong result is
-marked FAILED, and the exit status is then 1. If you report a fault, please send the file of --json with it.
-
-Examples:
-  saddle check
-  saddle check --adapter llvmpipe --json check.json
-  saddle check --adapter cpu";
-
-/// `saddle check`.
-#[derive(Debug, Args)]
-#[command(after_help = CHECK_EXAMPLES)]
-pub struct CheckArgs {
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// File for the results
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Kernels and training runs to check [default: all]
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
-    pub only: Vec<String>,
-}
-
 const EVAL_EXAMPLES: &str = "\
 Prints the scores of the model, of a perfect sampler and of real data, and writes them to the folder RUN/eval.
 Image scores use the features of a classifier, which is trained once for each data set, in minutes on a CPU.
+The word beside a score compares it with a perfect sampler's, or real data's where that is not known:
+as good (within two standard deviations, or 5 %), near (worse by half at most), far, better (as copies can be).
 
 Examples:
   saddle eval runs/dcgan-digits-001
@@ -457,33 +330,13 @@ fn share(text: &str) -> std::result::Result<f64, String> {
     share.ok_or_else(|| "a share is a number above 0 and at most 1".into())
 }
 
-/// `saddle runs`.
-#[derive(Debug, Args)]
-pub struct RunsArgs {
-    /// Folder that holds runs [default: runs]
-    pub folder: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `saddle devices`.
-#[derive(Debug, Args)]
-pub struct DevicesArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `saddle variants`.
-#[derive(Debug, Args)]
-pub struct VariantsArgs {
-    /// Model to describe
-    pub name: Option<String>,
-}
-
 /// The help line of the flag that sets `key`.
 fn help(key: &str) -> String {
     let key = Settings::describe().iter().find(|candidate| candidate.name == key);
     key.map_or(String::new(), |key| format!("{} [default: {}]", key.help, key.default))
+}
+
+/// Whole numbers from `least` to `most`.
+fn numbers(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most)
 }

@@ -1,0 +1,187 @@
+//! Arguments of the commands beside training, sampling and evaluation.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::help;
+use crate::error::Result;
+use crate::settings::Layer;
+
+const DATA_EXAMPLES: &str = "\
+Prints what is read and what is left out. For images, also writes a picture to the current folder.
+
+Examples:
+  saddle data photos/ --size 32
+  saddle data stock.csv --variant lstm-gan --set window=12
+  saddle data masks.npy --set range=data --out masks.png";
+
+/// `saddle data`.
+#[derive(Debug, Args)]
+#[command(after_help = DATA_EXAMPLES)]
+pub struct DataArgs {
+    /// Built-in set, or path
+    #[arg(value_name = "NAME|PATH")]
+    data: String,
+    /// Model to read the data for: some files can be read in several ways
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
+    stack: Option<String>,
+    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
+          help = help("size"))]
+    size: Option<String>,
+    /// Set any setting; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Picture to write, for images [default: NAME.png, or the next free name]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// Whether a variant is named, by either way.
+    pub fn names_variant(&self) -> bool {
+        self.variant.is_some() || self.set.iter().any(|assignment| assignment.trim_start().starts_with("variant="))
+    }
+
+    /// The settings on this command line.
+    pub fn layers(&self) -> Result<Vec<Layer>> {
+        let mut flags = Layer::default();
+        flags.set("data", &self.data, "");
+        let given = [
+            ("variant", &self.variant, "--variant"),
+            ("stack", &self.stack, "--stack"),
+            ("size", &self.size, "--size"),
+        ];
+        for (key, value, flag) in given {
+            if let Some(value) = value {
+                flags.set(key, value, flag);
+            }
+        }
+        self.set.iter().try_for_each(|assignment| flags.assign(assignment))?;
+        Ok(vec![flags])
+    }
+}
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  saddle bench
+  saddle bench --adapter all --json here.json
+  saddle bench --adapter cpu --only gan,dcgan --shapes 0
+  saddle bench compare here-0.json there.json";
+
+/// `saddle bench`.
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct BenchArgs {
+    /// A subcommand, instead of measurements.
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
+    /// Device by index or name, or cpu; all: every device in turn [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME|all")]
+    pub adapter: Option<String>,
+    /// File for the results; with several devices, one file for each
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Let products round their operands to half precision, where that is faster
+    #[arg(long)]
+    pub half: bool,
+    /// Rounds to measure [default: all]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Seconds for each of the five measurements
+    #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = seconds)]
+    pub seconds: f64,
+    /// Seconds after which fewer than five measurements are enough; a round that would take longer is left out
+    #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds)]
+    pub limit: f64,
+    /// Number of shapes to time for each kernel, the most expensive first
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub shapes: usize,
+}
+
+/// The subcommands of `saddle bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Put results side by side, with ratios to the first
+    Compare {
+        /// Results of `saddle bench --json`
+        #[arg(value_name = "FILE", num_args = 2.., required = true)]
+        files: Vec<PathBuf>,
+        /// Page of charts to write
+        #[arg(long, value_name = "FILE", default_value = "compare.html")]
+        out: PathBuf,
+    },
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let valid = text.parse().ok().filter(|seconds| (0.001..=3600.0).contains(seconds));
+    valid.ok_or_else(|| "a number from 0.001 to 3600 is right".into())
+}
+
+const CHECK_EXAMPLES: &str = "\
+Runs every kernel at awkward shapes, and compares rounds of three models with the CPU runner. A wrong result is
+marked FAILED, and the exit status is then 1. If you report a fault, please send the file of --json with it.
+
+Examples:
+  saddle check
+  saddle check --adapter llvmpipe --json check.json
+  saddle check --adapter cpu";
+
+/// `saddle check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// File for the results
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Kernels and training runs to check [default: all]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub only: Vec<String>,
+}
+
+/// `saddle runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Folder that holds runs [default: runs]
+    pub folder: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `saddle compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Folders of runs; those that differ in nothing but `seed` and `steps` are one column
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// File to write too: a csv has a row for each run, an md the table
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print JSON: an object for each run
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `saddle devices`.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `saddle variants`.
+#[derive(Debug, Args)]
+pub struct VariantsArgs {
+    /// Model to describe
+    pub name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

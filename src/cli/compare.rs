@@ -1,0 +1,184 @@
+//! `saddle compare`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{CompareArgs, print, shown, table};
+use crate::{
+    error::{Error, Result},
+    files::{ensure_writable, write_atomically},
+    record::Record,
+};
+
+/// Metrics that say when a line was written, and not how good the model was.
+const TIMES: [&str; 3] = ["step", "seconds", "samples_per_second"];
+
+/// One run: its settings that differ from those of others, and its numbers by name.
+struct Entry {
+    record: Record,
+    settings: BTreeMap<&'static str, String>,
+    numbers: Vec<(String, f64)>,
+}
+
+/// Runs that differ in nothing but their seeds.
+struct Group<'a> {
+    name: String,
+    entries: Vec<&'a Entry>,
+}
+
+/// Puts runs side by side: the settings in which they differ, the last line of their metrics and the measures of their
+/// last evaluation, as means and standard errors over seeds.
+pub fn compare(args: &CompareArgs) -> Result<()> {
+    let form = match args.out.as_deref().map(|out| out.extension().unwrap_or_default().to_string_lossy().to_lowercase())
+    {
+        None => None,
+        Some(ending) if ["csv", "md"].contains(&ending.as_str()) => Some(ending),
+        Some(_) => return Err(Error::usage("--out: the ending says the format, and it is csv or md")),
+    };
+    args.out.as_deref().map_or(Ok(()), ensure_writable)?;
+    let records: Result<Vec<Record>> = args.runs.iter().map(|folder| Record::read(folder)).collect();
+    let records = records?;
+    let settings: Vec<_> = records.iter().map(|record| record.differing(&records)).collect();
+    let entries: Vec<Entry> =
+        records.into_iter().zip(settings).map(|(record, settings)| entry(record, settings)).collect();
+    let groups = groups(&entries);
+    let names = numbers(&entries);
+    let lines = lines(&groups, &names);
+    match (args.out.as_deref(), form.as_deref()) {
+        (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
+        (Some(out), _) => write_atomically(out, markdown(&lines).as_bytes())?,
+        (None, _) => {}
+    }
+    if args.json {
+        return print(json(&entries));
+    }
+    table(&lines).iter().try_for_each(print)?;
+    args.out.as_deref().map_or(Ok(()), |out| print(format!("\nwritten to {}", shown(out))))
+}
+
+fn entry(record: Record, settings: BTreeMap<&'static str, String>) -> Entry {
+    let last = record.metrics().pop().unwrap_or_default();
+    let metrics = last.into_iter().filter(|(name, _)| !TIMES.contains(&name.as_str()));
+    let metrics = metrics.filter_map(|(name, value)| Some((name, value.as_f64()?)));
+    let numbers = metrics.chain(record.measures()).collect();
+    Entry { record, settings, numbers }
+}
+
+/// The runs by the settings in which they differ, other than the seed, in the order in which they were named.
+fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group> = vec![];
+    for entry in entries {
+        let own = entry.settings.iter().filter(|(key, _)| **key != "seed");
+        let settings: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
+        let name = [vec![entry.record.settings.variant.clone()], settings].concat().join(" ");
+        match groups.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.entries.push(entry),
+            None => groups.push(Group { name, entries: vec![entry] }),
+        }
+    }
+    groups
+}
+
+/// The names of all numbers, in the order in which they first occur.
+fn numbers(entries: &[Entry]) -> Vec<String> {
+    let mut names: Vec<String> = vec![];
+    for (name, _) in entries.iter().flat_map(|entry| &entry.numbers) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+fn number(entry: &Entry, name: &str) -> Option<f64> {
+    entry.numbers.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+}
+
+/// A column for each group, a line for each number.
+fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
+    let line = |name: &str, cell: &dyn Fn(&Group) -> String| {
+        std::iter::once(name.to_owned()).chain(groups.iter().map(cell)).collect::<Vec<String>>()
+    };
+    let steps = |group: &Group| {
+        let mut steps: Vec<u64> = group.entries.iter().map(|entry| entry.record.step).collect();
+        steps.dedup();
+        steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = vec![
+        line("", &|group| group.name.clone()),
+        line("runs", &|group| group.entries.len().to_string()),
+        line("step", &steps),
+    ];
+    for name in names {
+        lines.push(line(name, &|group| {
+            mean(&group.entries.iter().filter_map(|entry| number(entry, name)).collect::<Vec<_>>())
+        }));
+    }
+    lines
+}
+
+/// The mean, and from two values on its standard error.
+fn mean(values: &[f64]) -> String {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    match values.len() {
+        0 => String::new(),
+        1 => figure(mean),
+        _ => {
+            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+            format!("{} ± {}", figure(mean), figure((variance / count).sqrt()))
+        }
+    }
+}
+
+/// Four significant digits.
+fn figure(value: f64) -> String {
+    let magnitude = value.abs();
+    if value == 0.0 || !value.is_finite() || value.fract() == 0.0 && magnitude < 1e6 {
+        return value.to_string();
+    }
+    if !(1e-3..1e6).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (3 - magnitude.log10().floor() as i32).max(0) as usize;
+    format!("{value:.decimals$}")
+}
+
+fn markdown(lines: &[Vec<String>]) -> String {
+    let row = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace('\n', " "));
+    let [head, body @ ..] = lines else { return String::new() };
+    let rule = format!("|{}\n", "---|".repeat(head.len()));
+    [row(head), rule].into_iter().chain(body.iter().map(|line| row(line))).collect()
+}
+
+/// A row for each run: its folder, the settings that differ, and its numbers.
+fn csv(entries: &[Entry], names: &[String]) -> Vec<u8> {
+    const SPACE: &str = "memory takes every row";
+    let mut keys: Vec<&str> = entries.iter().flat_map(|entry| entry.settings.keys().copied()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let head = ["run", "variant", "step"].into_iter().chain(keys.iter().copied());
+    csv.write_record(head.chain(names.iter().map(String::as_str))).expect(SPACE);
+    for entry in entries {
+        let Entry { record, settings, .. } = entry;
+        let first = [record.folder.display().to_string(), record.settings.variant.clone(), record.step.to_string()];
+        let own = keys.iter().map(|key| settings.get(key).cloned().unwrap_or_default());
+        let values = names.iter().map(|name| number(entry, name).map_or(String::new(), |value| value.to_string()));
+        csv.write_record(first.into_iter().chain(own).chain(values)).expect(SPACE);
+    }
+    csv.into_inner().expect(SPACE)
+}
+
+fn json(entries: &[Entry]) -> Value {
+    let run = |entry: &Entry| {
+        let numbers: Map<String, Value> =
+            entry.numbers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        json!({
+            "run": entry.record.folder, "variant": entry.record.settings.variant, "step": entry.record.step,
+            "settings": entry.settings, "numbers": numbers,
+        })
+    };
+    entries.iter().map(run).collect()
+}

@@ -1,0 +1,375 @@
+//! A training under way: its rounds, and what it writes and says.
+
+use std::{
+    f64::consts::LN_2,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    print,
+    progress::{Progress, duration, figure, per_second},
+    resume::with_way_back,
+    showing::{Showing, showing},
+    shown,
+    signals::Signals,
+    tell, whole,
+};
+use crate::{
+    checkpoint::{self, Checkpoint, HELD_OUT},
+    data::{self, Dataset, ModeScore, Series},
+    error::Result,
+    files::{quoted, write_atomically},
+    models::BOUND,
+    plan::RING_ROWS,
+    report,
+    run::{Metrics, Run, resumption},
+    session::{self, Session},
+    settings::Settings,
+};
+
+/// Maximum time between two checks of the clock and of signals.
+const SLICE: Duration = Duration::from_millis(250);
+/// Maximum time between two checkpoints, whatever `checkpoint_every` says: it limits the work that a divergence can
+/// cost.
+const SNAPSHOT: Duration = Duration::from_secs(300);
+/// Lines of a sample of text on the terminal.
+const LINES: usize = 3;
+/// Maximum number of held-out sequences that are measured while training.
+pub const MEASURED: usize = 512;
+
+/// A run under way.
+pub struct Training {
+    run: Run,
+    metrics: Metrics,
+    settings: Settings,
+    dataset: Dataset,
+    /// Entries of each checkpoint's `meta` about the data.
+    of_data: [(String, String); 2],
+    session: Session,
+    progress: Progress,
+    /// The step from which this process started, and the time of its start.
+    first: u64,
+    since: Instant,
+    /// Time of the last attempt to write a checkpoint.
+    kept: Instant,
+    /// Whether a warning about pictures was printed already.
+    has_warned: bool,
+    /// Ending of the files that show samples, if there is a way to show them.
+    shown_as: Option<&'static str>,
+    /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
+    spelled: Option<[f64; 2]>,
+    /// Held-out sequences of symbols or keys, if there are any and the model can measure them; the same of them.
+    held_out: Option<(Vec<f32>, [f64; 2])>,
+    /// Their last measure: nats of each symbol.
+    held_out_nats: Option<f64>,
+    /// The least measure so far and its step, whose checkpoint is kept.
+    best: Option<(f64, u64)>,
+    /// The modes that the newest samples hit, where they are known, until they are logged.
+    modes: Option<ModeScore>,
+}
+
+impl Training {
+    /// The training of `session` from its step on, in the folder of `run`. `of_data` are entries of each checkpoint's
+    /// `meta`; `held_out` are examples to measure, with what [`Dataset::spelled`] says of them.
+    pub fn new(
+        run: Run,
+        session: Session,
+        dataset: Dataset,
+        of_data: [(String, String); 2],
+        held_out: Option<(Vec<f32>, [f64; 2])>,
+    ) -> Result<Self> {
+        let (first, since) = (session.step(), Instant::now());
+        let metrics = run.metrics(first)?;
+        if metrics.damaged > 0 {
+            let (lines, path) = (metrics.damaged, run.metrics_path());
+            tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
+        }
+        let settings = run.settings().clone();
+        Ok(Self {
+            metrics,
+            best: (first > 0).then(|| best_of(&run)).flatten(),
+            run,
+            progress: Progress::new(first, settings.steps),
+            spelled: dataset.spelled(dataset.evenly(MEASURED)),
+            shown_as: session::examples(&dataset).shown_as(),
+            settings,
+            dataset,
+            of_data,
+            session,
+            first,
+            since,
+            kept: since,
+            has_warned: false,
+            held_out,
+            held_out_nats: None,
+            modes: None,
+        })
+    }
+
+    /// Trains to the last step, or until a signal ends it; returns the exit status.
+    pub fn run(mut self, signals: &Signals) -> Result<u8> {
+        self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
+        self.progress.finish();
+        match signals.ended() {
+            Some(status) if self.session.step() < self.settings.steps => {
+                let (step, resumption) = (self.session.step(), resumption(self.run.folder()));
+                tell(format_args!("stopped at step {step}; go on with: {resumption}"));
+                Ok(status)
+            }
+            _ => self.finish().map(|()| 0),
+        }
+    }
+
+    /// Trains to the last step, or until a signal ends it.
+    fn rounds(&mut self, signals: &Signals) -> Result<()> {
+        let s = self.settings.clone();
+        let mut rows: Vec<Vec<f32>> = vec![];
+        let mut slice = 1;
+        let due = |step: u64, every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
+        // An earlier process may have ended after it wrote this checkpoint and before it drew the picture.
+        let lacks = |ending| !self.run.sample_path(self.first, ending).exists();
+        if self.first > 0 && due(self.first, s.sample_every) && self.shown_as.is_some_and(lacks) {
+            self.show();
+        }
+        while self.session.step() < s.steps && signals.ended().is_none() {
+            let step = self.session.step();
+            let until = |every: u64| step.checked_div(every).map_or(s.steps, |done| (done + 1) * every);
+            let phase_end = self.session.phase_end();
+            let next = [s.steps, phase_end, until(s.log_every), until(s.sample_every), until(s.checkpoint_every)]
+                .into_iter()
+                .min()
+                .unwrap_or(s.steps);
+            let begun = Instant::now();
+            rows.extend(self.session.train(slice.min(next - step).min(RING_ROWS as u64))?);
+            slice = if begun.elapsed() < SLICE / 2 {
+                (slice * 2).min(s.steps)
+            } else if begun.elapsed() > SLICE {
+                (slice / 2).max(1)
+            } else {
+                slice
+            };
+            let step = self.session.step();
+            if due(step, s.sample_every) {
+                self.measure()?;
+            }
+            if due(step, s.log_every) || step == phase_end {
+                self.log(&mut rows);
+            }
+            let asked = signals.shows();
+            // The checkpoint comes first: it matters more than a picture.
+            if due(step, s.checkpoint_every) || asked || self.kept.elapsed() > SNAPSHOT {
+                self.save_checkpoint(step == s.steps)?;
+            }
+            if due(step, s.sample_every) || asked {
+                self.show();
+            }
+        }
+        if self.session.step() < s.steps {
+            if !rows.is_empty() {
+                self.log(&mut rows);
+            }
+            self.save_checkpoint(true)?;
+        }
+        Ok(())
+    }
+
+    /// Turns a failed write, as on a full disk, into a warning: the run goes on.
+    fn tolerate(&self, written: Result<()>) {
+        if let Err(error) = written {
+            self.progress.note(&format!("warning: {error}; the run goes on"));
+        }
+    }
+
+    /// One line of metrics: means over the steps since the last line.
+    fn log(&mut self, rows: &mut Vec<Vec<f32>>) {
+        let spent = self.since.elapsed().as_secs_f64();
+        let seconds = self.metrics.seconds + spent;
+        let rate = (self.session.step() - self.first) as f64 / spent;
+        let mut line = Map::new();
+        line.insert("step".into(), self.session.step().into());
+        line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));
+        line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
+        // Examples a second, or characters.
+        let (speed, unit) = match (self.shown_as, self.spelled) {
+            (Some("txt"), Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
+            _ => (rate * self.settings.batch as f64, "samples"),
+        };
+        let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
+        let mut texts = vec![format!("{left} left")];
+        if let Some(phase) = self.session.phase() {
+            line.insert("phase".into(), phase.into());
+            texts.push(format!("phase {phase}"));
+        }
+        for (i, name) in self.session.metrics().iter().enumerate() {
+            let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
+            let said = match (name.as_str(), self.spelled) {
+                ("nats_per_step", Some(spelled)) => self.nats(mean, spelled, true),
+                _ => format!("{name} {}", figure(mean)),
+            };
+            line.insert(name.clone(), Value::from(mean as f32));
+            texts.push(said);
+        }
+        if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
+            line.insert("held_out_nats_per_step".into(), Value::from(nats as f32));
+            // Windows of their own, also where training carries states from one to the next.
+            let from = if self.settings.carry { ", each window from zeros" } else { "" };
+            texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
+        }
+        if let (Some(score), Some(modes)) = (self.modes.take(), data::modes(&self.settings.data)) {
+            line.insert("modes".into(), score.modes.into());
+            line.insert("high_quality".into(), Value::from(score.high_quality_share as f32));
+            texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
+        }
+        texts.push(format!("{} {unit}/s", per_second(speed)));
+        self.progress.report(self.session.step(), &texts);
+        rows.clear();
+        let written = self.metrics.append(&line);
+        self.tolerate(written);
+    }
+
+    /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
+    fn nats(&self, nats: f64, [symbols, characters]: [f64; 2], of: bool) -> String {
+        let noun = match &self.dataset.series {
+            Some(Series::Symbols(symbols)) if self.shown_as == Some("txt") => symbols.noun(),
+            _ => return format!("{}{nats:.3}", if of { "nats_per_step " } else { "" }),
+        };
+        let bits = nats * symbols / characters / LN_2;
+        match (noun, of) {
+            ("character", true) => format!("{:.3} nats ({bits:.2} bits) a character", nats * symbols / characters),
+            ("character", false) => format!("{:.3} ({bits:.2} bits)", nats * symbols / characters),
+            (noun, true) => format!("{nats:.3} nats a {noun} ({bits:.2} bits a character)"),
+            (_, false) => format!("{nats:.3} ({bits:.2} bits)"),
+        }
+    }
+
+    fn samples(&mut self) -> Result<Vec<f32>> {
+        self.session.generate(self.session.sample_rows(), self.settings.seed, None)
+    }
+
+    /// The modes that samples hit, where they are known.
+    fn count_modes(&self, samples: &[f32]) -> Option<ModeScore> {
+        let modes = data::modes(&self.settings.data)?;
+        Some(data::count_modes(&samples[..samples.len().min(2 * 2500)], &modes))
+    }
+
+    /// Draws a picture of samples. A picture that fails does not end the run.
+    fn show(&mut self) {
+        let (keep, every) = (self.settings.keep_samples, self.settings.sample_every);
+        if let Err(error) = self.save_samples() {
+            return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
+        }
+        if keep > 0 {
+            // Music has both a picture and a MIDI file.
+            for ending in ["png", "txt", "mid"] {
+                self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
+            }
+        }
+    }
+
+    fn warn_once(&mut self, sentence: &str) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            self.progress.note(&format!("warning: {sentence}"));
+        }
+    }
+
+    fn save_samples(&mut self) -> Result<()> {
+        let samples = self.samples()?;
+        self.modes = self.count_modes(&samples);
+        let mut warning = None;
+        let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
+        warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
+        let path = |ending| self.run.sample_path(self.session.step(), ending);
+        match shown {
+            None => {}
+            Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
+            Some(Showing::Music(picture, midi)) => {
+                self.tolerate(report::save_png(&path("png"), &picture));
+                self.tolerate(write_atomically(&path("mid"), &midi));
+            }
+            Some(Showing::Text(text)) => {
+                self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
+                let first =
+                    text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
+                first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {}", whole(line))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Measures the held-out examples, in nats of each symbol.
+    fn measure(&mut self) -> Result<()> {
+        let Some((x, [symbols, _])) = &self.held_out else { return Ok(()) };
+        let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
+        let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
+        let nats = nats / symbols;
+        self.held_out_nats = Some(nats);
+        if self.best.is_none_or(|(least, _)| nats < least) {
+            self.best = Some((nats, self.session.step()));
+            let mut checkpoint = self.checkpoint()?;
+            checkpoint.meta.insert(HELD_OUT.into(), nats.to_string());
+            let saved = checkpoint.save(&self.run.best_path());
+            self.tolerate(saved);
+        }
+        Ok(())
+    }
+
+    /// All that a resume needs.
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
+        let mut checkpoint = self.session.checkpoint()?;
+        let settings = (checkpoint::SETTINGS.to_string(), self.settings.to_toml());
+        checkpoint.meta.extend(self.of_data.iter().cloned().chain([settings]));
+        Ok(checkpoint)
+    }
+
+    /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one.
+    fn save_checkpoint(&mut self, last: bool) -> Result<()> {
+        self.kept = Instant::now();
+        let checkpoint = self.checkpoint()?;
+        let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
+        match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
+            Err(error) if last => Err(error),
+            kept => {
+                self.tolerate(kept);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let step = self.session.step();
+        print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
+        if let Some(modes) = data::modes(&self.settings.data)
+            && let samples = self.samples()?
+            && let Some(score) = self.count_modes(&samples)
+        {
+            let all = modes.centres.len();
+            let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
+            print(format!(
+                "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
+                score.modes,
+                100.0 * score.high_quality_share,
+                score.reverse_kl
+            ))?;
+        }
+        print(format!("run     {}", shown(self.run.folder())))?;
+        if let Some(samples) =
+            self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists())
+        {
+            print(format!("samples {}", shown(&samples)))?;
+        }
+        let run = quoted(self.run.folder());
+        if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
+            print(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"))?;
+        }
+        print(format!("next    saddle sample {run}"))?;
+        print(format!("        saddle eval {run}"))
+    }
+}
+
+/// What the best checkpoint of a resumed run says of held-out examples, and its step; none if it cannot be read.
+fn best_of(run: &Run) -> Option<(f64, u64)> {
+    let checkpoint = Checkpoint::load(&run.best_path()).ok()?;
+    Some((checkpoint.meta(HELD_OUT).ok()?, checkpoint.meta("step").ok()?))
+}
