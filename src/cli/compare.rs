@@ -8,6 +8,7 @@ use super::{CompareArgs, print, shown, table};
 use crate::{
     error::{Error, Result},
     files::{ensure_writable, write_atomically},
+    metrics::Estimate,
     record::Record,
 };
 
@@ -58,8 +59,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
 }
 
 fn entry(record: Record, settings: BTreeMap<&'static str, String>) -> Entry {
-    let last = record.metrics().pop().unwrap_or_default();
-    let metrics = last.into_iter().filter(|(name, _)| !TIMES.contains(&name.as_str()));
+    let metrics = record.last_metrics().into_iter().filter(|(name, _)| !TIMES.contains(&name.as_str()));
     let metrics = metrics.filter_map(|(name, value)| Some((name, value.as_f64()?)));
     let numbers = metrics.chain(record.measures()).collect();
     Entry { record, settings, numbers }
@@ -71,7 +71,7 @@ fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
     for entry in entries {
         let own = entry.settings.iter().filter(|(key, _)| **key != "seed");
         let settings: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
-        let name = [vec![entry.record.settings.variant.clone()], settings].concat().join(" ");
+        let name = [vec![entry.record.run.settings().variant.clone()], settings].concat().join(" ");
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.entries.push(entry),
             None => groups.push(Group { name, entries: vec![entry] }),
@@ -120,14 +120,12 @@ fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
 
 /// The mean, and from two values on its standard error.
 fn mean(values: &[f64]) -> String {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    match values.len() {
-        0 => String::new(),
-        1 => figure(mean),
+    match values {
+        [] => String::new(),
+        [value] => figure(*value),
         _ => {
-            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-            format!("{} ± {}", figure(mean), figure((variance / count).sqrt()))
+            let estimate = Estimate::of(values);
+            format!("{} ± {}", figure(estimate.mean), figure(estimate.standard_error()))
         }
     }
 }
@@ -163,7 +161,8 @@ fn csv(entries: &[Entry], names: &[String]) -> Vec<u8> {
     csv.write_record(head.chain(names.iter().map(String::as_str))).expect(SPACE);
     for entry in entries {
         let Entry { record, settings, .. } = entry;
-        let first = [record.folder.display().to_string(), record.settings.variant.clone(), record.step.to_string()];
+        let (folder, variant) = (record.run.folder(), &record.run.settings().variant);
+        let first = [folder.display().to_string(), variant.clone(), record.step.to_string()];
         let own = keys.iter().map(|key| settings.get(key).cloned().unwrap_or_default());
         let values = names.iter().map(|name| number(entry, name).map_or(String::new(), |value| value.to_string()));
         csv.write_record(first.into_iter().chain(own).chain(values)).expect(SPACE);
@@ -176,7 +175,8 @@ fn json(entries: &[Entry]) -> Value {
         let numbers: Map<String, Value> =
             entry.numbers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         json!({
-            "run": entry.record.folder, "variant": entry.record.settings.variant, "step": entry.record.step,
+            "run": entry.record.run.folder(), "variant": entry.record.run.settings().variant,
+            "step": entry.record.step,
             "settings": entry.settings, "numbers": numbers,
         })
     };

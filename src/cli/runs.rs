@@ -22,8 +22,9 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
     if args.json {
         let runs = each.map(|((record, differing), score)| {
             json!({
-                "run": record.folder, "variant": record.settings.variant, "data": record.settings.data,
-                "step": record.step, "steps": record.settings.steps, "settings": differing,
+                "run": record.run.folder(), "variant": record.run.settings().variant,
+                "data": record.run.settings().data, "step": record.step, "steps": record.run.settings().steps,
+                "settings": differing,
                 "measure": score.as_ref().map(|(name, _)| name), "value": score.as_ref().map(|(_, value)| value),
             })
         });
@@ -34,10 +35,10 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
     }
     let mut lines = vec![["run", "step", "data", "differs in", "last score"].map(String::from).to_vec()];
     for ((record, differing), score) in each {
-        let Record { folder, settings, step, .. } = record;
+        let (folder, settings) = (record.run.folder(), record.run.settings());
         let differing: Vec<String> = differing.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}"));
-        let step = format!("{step}/{}", settings.steps);
+        let step = format!("{}/{}", record.step, settings.steps);
         lines.push(vec![shown(folder), step, settings.data.clone(), differing.join(" "), score]);
     }
     table(&lines).iter().try_for_each(print)
@@ -50,7 +51,9 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
 pub fn ask<T>() -> Result<T> {
     const SOME: usize = 3;
     let newest = Record::all_in(Path::new(RUNS)).unwrap_or_default();
-    let of = |run: &Record| format!("{} (step {} of {})", shown(&run.folder), run.step, run.settings.steps);
+    let of = |record: &Record| {
+        format!("{} (step {} of {})", shown(record.run.folder()), record.step, record.run.settings().steps)
+    };
     let named: Vec<String> = newest.iter().take(SOME).map(of).collect();
     Err(Error::usage(match named.is_empty() {
         true => format!("name the folder of a run; there are none in `{RUNS}` here"),

@@ -53,13 +53,8 @@ impl<'a> Wanted<'a> {
         let count = match (args.count, to.ending.as_str()) {
             (Some(count), _) => count,
             (_, "mid") => 1,
-            (_, "txt") if to.prints() => {
-                if is_endless {
-                    1
-                } else {
-                    PRINTED_LINES
-                }
-            }
+            (_, "txt") if to.prints() && is_endless => 1,
+            (_, "txt") if to.prints() => PRINTED_LINES,
             _ => 64,
         };
         Self { args, count, to }

@@ -212,7 +212,7 @@ impl Training {
             texts.push(said);
         }
         if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
-            line.insert("held_out_nats_per_step".into(), Value::from(nats as f32));
+            line.insert(HELD_OUT.into(), Value::from(nats as f32));
             // Windows of their own, also where training carries states from one to the next.
             let from = if self.settings.carry { ", each window from zeros" } else { "" };
             texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
