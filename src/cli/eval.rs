@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{EvalArgs, print, runs, tell, trained::Asked};
 use crate::{
+    checkpoint::CHOSEN_ON,
     data::{self, Chord, Dataset, Items, Music, Series},
     error::{Error, Result},
     eval::{
@@ -111,6 +112,11 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         );
         tell(format_args!("warning: {note}"));
         reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
+    }
+    if held_out.is_some() && trained.checkpoint.meta.get(CHOSEN_ON) == held_out.as_ref() {
+        let note = "this checkpoint was chosen by the examples that measure it here, which flatters it; a folder `valid` \
+                    beside `train` and `test` would choose in their place";
+        reports.iter_mut().for_each(|report| report.notes.push(note.into()));
     }
     reports.iter_mut().for_each(Report::judge);
     let of = |report| Measured { step, seed: args.seed, held_out: held_out.as_deref(), report };

@@ -14,7 +14,7 @@ use super::{
     resume::{self, Offered, check_data, with_way_back},
     signals::Signals,
     tell,
-    training::{MEASURED, Training},
+    training::{HeldOut, MEASURED, Training},
 };
 use crate::{
     data::Symbols,
@@ -141,19 +141,17 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     Training::new(run, session, dataset, of_data, held_out)?.run(&signals)
 }
 
-/// Held-out sequences of symbols or keys, to measure while training, and what [`Dataset::spelled`] says of them; none
-/// where there are none, or none of the same kind.
-fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<(Vec<f32>, [f64; 2])>> {
+/// Sequences of symbols or keys to choose the best checkpoint with; none where there are none, or none of the same kind.
+fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<HeldOut>> {
     if !examples.symbols() && !examples.roll() {
         return Ok(None);
     }
-    let Some(dataset) = session::open_held_out(settings)? else { return Ok(None) };
+    let Some(dataset) = session::open_validation(settings)? else { return Ok(None) };
     // Evenly over the part, as a text changes along the way.
     let items = dataset.evenly(MEASURED);
     let Some(spelled) = dataset.spelled(items.clone()) else { return Ok(None) };
-    // Windows that are filled up have fewer steps that count.
-    let windows: Vec<f32> = items.filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect();
-    Ok((dataset.shape == examples.shape && !windows.is_empty()).then_some((windows, spelled)))
+    let x: Vec<f32> = items.flat_map(|i| dataset.example(i)).collect();
+    Ok((dataset.shape == examples.shape).then(|| HeldOut { x, spelled, digest: origin::digest(&dataset) }))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.

@@ -17,7 +17,7 @@ use super::{
     tell, whole,
 };
 use crate::{
-    checkpoint::{self, Checkpoint, HELD_OUT},
+    checkpoint::{self, CHOSEN_ON, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
     error::Result,
     files::{quoted, write_atomically},
@@ -38,6 +38,16 @@ const SNAPSHOT: Duration = Duration::from_secs(300);
 const LINES: usize = 3;
 /// Maximum number of held-out sequences that are measured while training.
 pub const MEASURED: usize = 512;
+
+/// Examples that are measured while training, of which the best checkpoint is chosen.
+pub struct HeldOut {
+    /// Sequences of symbols or keys.
+    pub x: Vec<f32>,
+    /// What [`Dataset::spelled`] says of them.
+    pub spelled: [f64; 2],
+    /// SHA-256 of the part that they are of.
+    pub digest: String,
+}
 
 /// A run under way.
 pub struct Training {
@@ -60,8 +70,8 @@ pub struct Training {
     shown_as: Option<&'static str>,
     /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
     spelled: Option<[f64; 2]>,
-    /// Held-out sequences of symbols or keys, if there are any and the model can measure them; the same of them.
-    held_out: Option<(Vec<f32>, [f64; 2])>,
+    /// If there are any and the model can measure them.
+    held_out: Option<HeldOut>,
     /// Their last measure: nats of each symbol.
     held_out_nats: Option<f64>,
     /// The least measure so far and its step, whose checkpoint is kept.
@@ -72,13 +82,13 @@ pub struct Training {
 
 impl Training {
     /// The training of `session` from its step on, in the folder of `run`. `of_data` are entries of each checkpoint's
-    /// `meta`; `held_out` are examples to measure, with what [`Dataset::spelled`] says of them.
+    /// `meta`.
     pub fn new(
         run: Run,
         session: Session,
         dataset: Dataset,
         of_data: [(String, String); 2],
-        held_out: Option<(Vec<f32>, [f64; 2])>,
+        held_out: Option<HeldOut>,
     ) -> Result<Self> {
         let (first, since) = (session.step(), Instant::now());
         let metrics = run.metrics(first)?;
@@ -211,11 +221,11 @@ impl Training {
             line.insert(name.clone(), Value::from(mean as f32));
             texts.push(said);
         }
-        if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
+        if let (Some(nats), Some(held_out)) = (self.held_out_nats, &self.held_out) {
             line.insert(HELD_OUT.into(), Value::from(nats as f32));
             // Windows of their own, also where training carries states from one to the next.
             let from = if self.settings.carry { ", each window from zeros" } else { "" };
-            texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
+            texts.push(format!("held out{from} {}", self.nats(nats, held_out.spelled, false)));
         }
         if let (Some(score), Some(modes)) = (self.modes.take(), data::modes(&self.settings.data)) {
             line.insert("modes".into(), score.modes.into());
@@ -300,15 +310,16 @@ impl Training {
 
     /// Measures the held-out examples, in nats of each symbol.
     fn measure(&mut self) -> Result<()> {
-        let Some((x, [symbols, _])) = &self.held_out else { return Ok(()) };
+        let Some(HeldOut { x, spelled: [symbols, _], digest }) = &self.held_out else { return Ok(()) };
         let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
         let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
         let nats = nats / symbols;
         self.held_out_nats = Some(nats);
         if self.best.is_none_or(|(least, _)| nats < least) {
             self.best = Some((nats, self.session.step()));
+            let chosen_on = digest.clone();
             let mut checkpoint = self.checkpoint()?;
-            checkpoint.meta.insert(HELD_OUT.into(), nats.to_string());
+            checkpoint.meta.extend([(HELD_OUT.into(), nats.to_string()), (CHOSEN_ON.into(), chosen_on)]);
             let saved = checkpoint.save(&self.run.best_path());
             self.tolerate(saved);
         }

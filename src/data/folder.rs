@@ -12,7 +12,7 @@ use crate::settings::Layout;
 /// Names of the folders of the two parts, in lower case.
 const TRAIN_NAMES: [&str; 2] = ["train", "training"];
 const TEST_NAMES: [&str; 2] = ["test", "testing"];
-/// Names of folders that replace a missing test part.
+/// Names of folders of the part to choose with, which also replaces a missing test part.
 const VALIDATION_NAMES: [&str; 3] = ["val", "valid", "validation"];
 /// Names of folders with two unpaired kinds of images, as in CycleGAN's data.
 const UNPAIRED_NAMES: [&str; 6] = ["traina", "trainb", "testa", "testb", "vala", "valb"];
@@ -35,12 +35,13 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     }
     let mut left_out = LeftOut::default();
     let train = listing::files(&parts.train, &mut left_out)?;
-    let (files, own_test) = match (options.split, &parts.test) {
+    let held_out = parts.held_out(options);
+    let (files, own_test) = match (options.split, held_out) {
         (Split::Test, Some(test)) => {
             left_out = LeftOut::default();
             (listing::files(test, &mut left_out)?, true)
         }
-        (_, test) => (train.clone(), test.is_some()),
+        (_, held_out) => (train.clone(), held_out.is_some()),
     };
     parts.tell_beside(folder, &mut left_out)?;
     let kind = Kind::of(&train, options).ok_or_else(|| nothing(path, &train, &left_out))?;
@@ -48,15 +49,14 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let train: Vec<PathBuf> = train.into_iter().filter(|file| kind.holds(file)).collect();
     let others: Vec<PathBuf> = others;
     others.iter().for_each(|file| left_out.add(&format!("{} files", dotted(file)), below(path, file)));
-    let read = Files { root: path, train: &train, part: &files, left_out, said: parts.said(options.split) };
+    let read = Files { root: path, train: &train, part: &files, left_out, said: parts.said(options) };
     let is_second = own_test && options.split == Split::Test;
     match kind {
         Kind::Melodies => midi::of_files(read, own_test, options),
         Kind::Texts => text::of_files(read, own_test, options),
         Kind::Images if is_second => {
             let train = Classed::of(&parts.train, &train, &mut LeftOut::default());
-            let test = parts.test.as_deref().unwrap_or(&parts.train);
-            pictures::read(read, test, Some(train), options).map(Some)
+            pictures::read(read, held_out.unwrap_or(&parts.train), Some(train), options).map(Some)
         }
         Kind::Images if own_test => pictures::read(read, &parts.train, None, options).map(Some),
         Kind::Images => Ok(holdout::part(pictures::read(read, &parts.train, None, options)?, options)),
@@ -98,12 +98,14 @@ struct Parts {
     train: PathBuf,
     /// `None` if the folder has no parts.
     test: Option<PathBuf>,
+    /// The part to choose with, if there is one beside the part to test with.
+    valid: Option<PathBuf>,
 }
 
 impl Parts {
     /// The sub-folders named like parts, if both parts are there; else the folder itself: `train` alone is a class.
     fn of(folder: &Path, options: &Options) -> Result<Self> {
-        let whole = Self { train: folder.to_owned(), test: None };
+        let whole = Self { train: folder.to_owned(), test: None, valid: None };
         if !options.parts {
             return Ok(whole);
         }
@@ -135,27 +137,36 @@ impl Parts {
                 unpaired.join("`, `")
             )));
         }
-        let test = named(&TEST_NAMES)?.map_or_else(|| named(&VALIDATION_NAMES), |test| Ok(Some(test)))?;
-        Ok(match (named(&TRAIN_NAMES)?, test) {
-            (Some(train), Some(test)) => Self { train, test: Some(test) },
-            _ => whole,
+        let Some(train) = named(&TRAIN_NAMES)? else { return Ok(whole) };
+        // A folder `valid` matters only beside `train`, so that two of its names elsewhere are no error.
+        Ok(match (named(&TEST_NAMES)?, named(&VALIDATION_NAMES)?) {
+            (Some(test), valid) => Self { train, test: Some(test), valid },
+            (None, Some(valid)) => Self { train, test: Some(valid), valid: None },
+            (None, None) => whole,
         })
     }
 
-    fn said(&self, split: Split) -> String {
-        match (&self.test, split) {
-            (Some(test), Split::Train) => {
-                format!("{}/, beside {}/ to measure with", name(&self.train), name(test))
+    /// The part that the options mean by the part to test with.
+    fn held_out(&self, options: &Options) -> Option<&Path> {
+        self.valid.as_deref().filter(|_| options.chooses).or(self.test.as_deref())
+    }
+
+    fn said(&self, options: &Options) -> String {
+        let Some(held_out) = self.held_out(options) else { return String::new() };
+        match options.split {
+            Split::Train => {
+                let valid = self.valid.as_ref().map_or(String::new(), |valid| format!(" and {}/ to choose with", name(valid)));
+                format!("{}/, beside {}/ to measure with{valid}", name(&self.train), name(held_out))
             }
-            (Some(test), Split::Test) => format!("{}/, beside {}/ to learn from", name(test), name(&self.train)),
-            (None, _) => String::new(),
+            Split::Test => format!("{}/, beside {}/ to learn from", name(held_out), name(&self.train)),
         }
     }
 
     /// Reports files and folders beside the parts.
     fn tell_beside(&self, folder: &Path, left_out: &mut LeftOut) -> Result<()> {
         let Some(test) = &self.test else { return Ok(()) };
-        for path in listing::entries(folder)?.into_iter().filter(|path| ![&self.train, test].contains(&path)) {
+        let parts = [Some(&self.train), Some(test), self.valid.as_ref()];
+        for path in listing::entries(folder)?.into_iter().filter(|path| !parts.contains(&Some(path))) {
             let what = if path.is_dir() { "folders beside the parts" } else { "files beside the parts" };
             left_out.add(what, below(folder, &path));
         }

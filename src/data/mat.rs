@@ -24,7 +24,7 @@ const CELL: u8 = 1;
 const NUMBERS: std::ops::RangeInclusive<u8> = 6..=15;
 
 /// The rolls in a MATLAB file: all its arrays of matrices, or, if the names of two begin with `train` and `test`, these
-/// as the two parts; `None` for a test part that does not exist.
+/// as the two parts, beside one that begins with `valid` to choose with; `None` for a test part that does not exist.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let place = format!("`{}`", path.display());
     options.check(&place, Holds::Rolls)?;
@@ -36,11 +36,18 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let pieces = match parts {
         None => arrays.iter().flat_map(|array| array.pieces.clone()).collect(),
         Some((train, test)) => {
-            let parts = if options.split == Split::Train { [train, test] } else { [test, train] };
-            let [part, other] = parts;
-            let verb = if options.split == Split::Train { "measure with" } else { "learn from" };
-            about.part = format!("{}, beside {} to {verb}", part.name, other.name);
-            for array in arrays.iter().filter(|array| ![&train.name, &test.name].contains(&&array.name)) {
+            let valid = named("valid");
+            let held_out = valid.filter(|_| options.chooses).unwrap_or(test);
+            let part = if options.split == Split::Train { train } else { held_out };
+            about.part = match (options.split, valid) {
+                (Split::Test, _) => format!("{}, beside {} to learn from", part.name, train.name),
+                (Split::Train, None) => format!("{}, beside {} to measure with", part.name, test.name),
+                (Split::Train, Some(valid)) => {
+                    format!("{}, beside {} to measure with and {} to choose with", part.name, test.name, valid.name)
+                }
+            };
+            let used = [Some(&train.name), Some(&test.name), valid.map(|valid| &valid.name)];
+            for array in arrays.iter().filter(|array| !used.contains(&Some(&array.name))) {
                 let pieces = counted(array.pieces.len(), "piece");
                 about.notes.push(format!("`{}` ({pieces}) is neither learned nor measured", array.name));
             }

@@ -143,6 +143,15 @@ pub fn open_test(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     open_part(spec, &Options { split: Split::Test, ..options.clone() })
 }
 
+/// Opens the part to choose a checkpoint with: the folder `valid` beside `train` and `test`, the array `validdata` of a
+/// MATLAB file; of other data what [`open_test`] opens.
+///
+/// # Errors
+/// Those of [`open_test`].
+pub fn open_validation(spec: &str, options: &Options) -> Result<Option<Dataset>> {
+    open_part(spec, &Options { split: Split::Test, chooses: true, ..options.clone() })
+}
+
 /// Opens the part that the options ask for; `None` for a test part that does not exist.
 fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     check(options)?;
@@ -422,19 +431,25 @@ impl Dataset {
     /// The mean number of symbols of these items up to their end, and of the characters that these spell; the steps of
     /// a roll are both. `None` for items of numbers.
     pub fn spelled(&self, items: impl Iterator<Item = usize> + Clone) -> Option<[f64; 2]> {
+        let mean = |of: &dyn Fn(usize) -> Option<usize>| {
+            Some(items.clone().map(of).sum::<Option<usize>>()? as f64 / items.clone().count() as f64)
+        };
         if self.is_roll() {
-            return Some([self.shape[0] as f64; 2]);
+            return mean(&|i| Some(self.steps(i))).map(|steps| [steps; 2]);
         }
         let Some(Series::Symbols(symbols)) = &self.series else { return None };
-        let items = items.filter_map(|i| self.symbols(i));
-        let mean =
-            |of: &dyn Fn(&[u16]) -> usize| items.clone().map(of).sum::<usize>() as f64 / items.clone().count() as f64;
-        Some([mean(&|item| symbols.counted(item).len()), mean(&|item| symbols.characters(item))])
+        let mean = |of: &dyn Fn(&[u16]) -> usize| mean(&|i| self.symbols(i).map(of));
+        Some([mean(&|item| symbols.counted(item).len())?, mean(&|item| symbols.characters(item))?])
     }
 
-    /// Whether all steps of item `i` count: silence that fills a roll up has keys that are neither 0 nor 1.
+    /// Steps of the roll `i` before the silence that fills it up, whose keys are neither 0 nor 1.
+    fn steps(&self, i: usize) -> usize {
+        self.item(i).chunks_exact(self.shape[1]).take_while(|keys| [0.0, 1.0].contains(&keys[0])).count()
+    }
+
+    /// Whether all steps of item `i` count.
     pub fn is_full(&self, i: usize) -> bool {
-        !self.is_roll() || self.item(i).iter().all(|key| [0.0, 1.0].contains(key))
+        !self.is_roll() || self.steps(i) == self.shape[0]
     }
 
     /// Whether the items are rolls, whose keys are 0 or 1.

@@ -33,6 +33,8 @@ pub struct Options {
     pub seed: u64,
     /// Which part to open.
     pub split: Split,
+    /// Whether the part to test with is replaced by the data's own part to choose with, where it has one.
+    pub chooses: bool,
     /// The kind of examples that the model takes. This decides between several readings of one file.
     pub wanted: Wanted,
     /// The layout of the examples. `None`: recognised from the data.
@@ -95,6 +97,7 @@ impl Default for Options {
             stride: None,
             seed: 0,
             split: Split::Train,
+            chooses: false,
             wanted: Wanted::Any,
             layout: None,
             parts: true,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 pub use open::{
     check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out,
-    upgrade, upload,
+    open_validation, upgrade, upload,
 };
 
 pub use writing::{Decoding, Step};

@@ -37,6 +37,14 @@ pub fn open_held_out(s: &Settings) -> Result<Option<Dataset>> {
     data::open_test(&s.data, &data_options(s, Split::Test))
 }
 
+/// Opens the part to choose a checkpoint with; of data without one of its own what [`open_held_out`] opens.
+///
+/// # Errors
+/// A part that exists and cannot be used.
+pub fn open_validation(s: &Settings) -> Result<Option<Dataset>> {
+    data::open_validation(&s.data, &data_options(s, Split::Test))
+}
+
 /// The options with which to read the data of these settings.
 pub fn data_options(s: &Settings, split: Split) -> data::Options {
     let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
@@ -48,6 +56,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         stride: s.stride,
         seed: 0, // drawn sets are the same whatever the seed of the run
         split,
+        chooses: false,
         wanted: if sequences { Wanted::Sequences } else { Wanted::Single },
         layout: s.layout,
         parts: s.split,
