@@ -225,7 +225,7 @@ impl Engine {
 }
 
 /// Name and length of the states that a program's launches write.
-fn written_states(program: &Program) -> BTreeMap<String, usize> {
+pub(crate) fn written_states(program: &Program) -> BTreeMap<String, usize> {
     let written = program.launches.iter().flat_map(|launch| {
         let buffers = launch.kernel.buffers();
         launch.bindings.iter().skip(buffers.reads.len() + buffers.words.len())

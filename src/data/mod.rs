@@ -57,7 +57,7 @@ pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
-pub use tokens::Spelling;
+pub use tokens::{GLUE, Spelling};
 pub use windows::SYMBOLS;
 
 /// The built-in sets: the name and a description in one line.

@@ -334,6 +334,14 @@ impl Symbols {
         Ok(ids.into_iter().map(usize::from).collect())
     }
 
+    /// The bytes that each symbol stands for, where symbols are byte pairs; an end has none.
+    pub fn bytes(&self) -> Option<Vec<Vec<u8>>> {
+        let bytes = |(id, name): (usize, &String)| {
+            if self.end.is_some_and(|end| id == usize::from(end)) { vec![] } else { bpe::bytes(name) }
+        };
+        (self.spelling == Spelling::BytePairs).then(|| self.names.iter().enumerate().map(bytes).collect())
+    }
+
     /// The error for a symbol that the model does not know.
     fn unknown(&self, name: &str) -> Error {
         // Without accents and capitals.

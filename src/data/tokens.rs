@@ -20,7 +20,7 @@ pub(super) const UNKNOWN: &str = "<unk>";
 /// The symbol that ends a sequence, where lines are sequences.
 pub(super) const END: &str = "<end>";
 /// The symbol before a word that no space precedes, where one is implied. Words hold no `<`, so no text has it.
-const GLUE: &str = "<glue>";
+pub const GLUE: &str = "<glue>";
 /// Most types of pieces whose symbols are remembered.
 const REMEMBERED: usize = 1 << 20;
 

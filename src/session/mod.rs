@@ -6,7 +6,7 @@ mod writing;
 use std::collections::BTreeMap;
 
 pub use open::{
-    check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out,
+    check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out, table,
     open_validation, upgrade, upload,
 };
 
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Combined (XOR) with the seed of training, this gives the seed of sampling.
-const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
+pub(crate) const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
 
 /// A model on a device, which can be trained, run, saved and restored.
 pub struct Session {

@@ -1,6 +1,6 @@
 //! Before a session: opening the data and the device, and checking a checkpoint against both.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     checkpoint::{Checkpoint, NEWEST_FORMAT, Tensor},
@@ -211,10 +211,15 @@ pub fn check_states(checkpoint: &Checkpoint, plans: &Plans) -> Result<()> {
 
 /// Stores a data set and its classes on the device.
 pub fn upload(runner: &mut dyn Runner, dataset: &Dataset) -> Result<()> {
-    let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
-    match &dataset.items {
-        Items::Symbols { starts, .. } => runner.set_data(&dataset.items, starts),
-        items => runner.set_data(items, &classes),
+    runner.set_data(&dataset.items, &table(dataset))
+}
+
+/// The table of a data set on the device: the class of each item, or of symbols the place of its first element.
+pub fn table(dataset: &Dataset) -> Cow<'_, [u32]> {
+    match (&dataset.items, &dataset.labels) {
+        (Items::Symbols { starts, .. }, _) => Cow::Borrowed(starts),
+        (_, Some(labels)) => Cow::Borrowed(&labels.ids),
+        (_, None) => Cow::Borrowed(&[0]),
     }
 }
 

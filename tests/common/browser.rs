@@ -6,7 +6,7 @@
 
 use std::{
     io::Read,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         Mutex, OnceLock,
         mpsc::{Receiver, Sender, channel},
@@ -26,6 +26,7 @@ folder=$(mktemp -d)
 "$1" --headless=new --no-sandbox --disable-quic --disable-background-networking --no-first-run \
     --disable-component-update --user-data-dir="$folder" --enable-unsafe-webgpu "$2" &
 browser=$!
+trap 'kill $browser; rm -rf "$folder"; exit' TERM
 while kill -0 "$3" 2>/dev/null && kill -0 $browser 2>/dev/null; do sleep 0.5; done
 kill $browser 2>/dev/null
 wait $browser
@@ -90,17 +91,28 @@ impl Job<'_> {
     }
 }
 
+/// Starts the browser with this page. It ends with this process, or when the child that is returned is killed.
+pub fn open(program: &str, page: &str) -> Child {
+    let parent = std::process::id().to_string();
+    Command::new("sh")
+        .args(["-c", SCRIPT, "browser", program, page, &parent])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell")
+}
+
+/// Ends the browser. Its shell is asked to, so that nothing of it stays.
+pub fn close(mut browser: Child) {
+    Command::new("kill").arg(browser.id().to_string()).status().ok();
+    browser.wait().ok();
+}
+
 /// Starts a server, and a browser that asks the server for jobs.
 fn start(program: &str) -> Sender<Sent> {
     let server = Server::http("127.0.0.1:0").expect("a port of this machine");
     let page = format!("http://{}/", server.server_addr());
-    let parent = std::process::id().to_string();
-    let mut browser = Command::new("sh")
-        .args(["-c", SCRIPT, "browser", program, &page, &parent])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a shell");
+    let mut browser = open(program, &page);
     let (send, receive) = channel();
     std::thread::spawn(move || {
         serve(&server, &receive);

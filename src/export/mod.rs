@@ -1,0 +1,3 @@
+//! Trained models in the forms that other programs take.
+
+pub mod html;
