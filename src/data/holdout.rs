@@ -164,7 +164,7 @@ pub(super) fn files(count: usize, options: &Options) -> Vec<bool> {
 
 impl Dataset {
     /// Keeps the items for which `is_kept` holds.
-    pub(super) fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
+    pub fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
         let (len, count) = (self.item_len(), self.len());
         let kept = || (0..count).filter(|&i| is_kept(i));
         self.items = match &self.items {

@@ -6,8 +6,8 @@ mod writing;
 use std::collections::BTreeMap;
 
 pub use open::{
-    check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out, table,
-    open_validation, upgrade, upload,
+    check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out,
+    open_validation, table, upgrade, upload,
 };
 
 pub use writing::{Decoding, Step};

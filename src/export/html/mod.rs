@@ -59,7 +59,8 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     let calibrates = model.named(&[CALIBRATE]).filter(|_| trains);
     let round = trains.then(|| ("round", model.round()));
     let graphs: Vec<(&str, &Graph)> = model.named(&[SAMPLE]).chain(calibrates).chain(round).collect();
-    let plans = Plans::new(graphs, &caps, data.as_ref().map(session::layout)).map_err(|e| e.at("a page for browsers"))?;
+    let plans =
+        Plans::new(graphs, &caps, data.as_ref().map(session::layout)).map_err(|e| e.at("a page for browsers"))?;
     let mut pack = Pack::default();
     pack.add(&plans, &caps, |item| of_checkpoint(&trained.checkpoint, item))?;
     if let Some(set) = &data {
@@ -88,7 +89,8 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
         "calibration": model.calibration,
     });
     let title = format!("{} on {}", settings.variant, origin.name);
-    let about = format!("Step {step} of a run of Saddle. The samples are made on your device, by the kernels that trained it.");
+    let about =
+        format!("Step {step} of a run of Saddle. The samples are made on your device, by the kernels that trained it.");
     let still = match still {
         Still::Picture(png) => {
             format!("<img alt=\"samples\" src=\"data:image/png;base64,{}\">", STANDARD.encode(png))
