@@ -101,7 +101,11 @@ impl<'a> Lowering<'a> {
         let place = match self.at(id).constant() {
             Some(value) => self.network.add(Op::Scalar(value), &[], vec![]),
             None if self.constant[id] => {
-                let name = self.weights.name(id);
+                let mut name = self.weights.name(id);
+                let is_input = self.nodes.iter().any(|node| node.op == graph::Op::Input(name.clone()));
+                if is_input || self.graph.outputs().iter().any(|(output, _)| *output == name) {
+                    name += if self.nodes[id].shape.len() == 1 { "_bias" } else { "_weight" };
+                }
                 self.plain.insert(name.clone(), id);
                 self.network.add(Op::Weight(name), &[], self.nodes[id].shape.clone())
             }

@@ -1,6 +1,6 @@
 //! A network as other programs know it: layers and plain operations, the number of examples open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::open::Input;
 use crate::{
@@ -153,6 +153,20 @@ impl Node {
             _ => None,
         }
     }
+
+    /// The names of its weights.
+    pub fn weights(&self) -> Vec<String> {
+        let parts: &[&str] = match &self.op {
+            Op::Weight(name) => return vec![name.clone()],
+            Op::Dense(layer) | Op::Conv(layer, ..) | Op::ConvTranspose(layer, ..) if !layer.bias => &["weight"],
+            Op::Dense(_) | Op::Conv(..) | Op::ConvTranspose(..) => &["weight", "bias"],
+            Op::BatchNorm(..) => &["weight", "bias", "running_mean", "running_var"],
+            Op::Recurrent { .. } => &["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"],
+            _ => &[],
+        };
+        let layer = self.layer().unwrap_or_default();
+        parts.iter().map(|part| format!("{layer}.{part}")).collect()
+    }
 }
 
 impl Network {
@@ -244,14 +258,8 @@ impl Network {
         };
         self.nodes = kept.iter().map(moved).collect();
         self.outputs.iter_mut().for_each(|(_, place)| *place = now[*place]);
-        let mut owners: Vec<&str> = self.nodes.iter().filter_map(Node::layer).collect();
-        owners.extend(self.nodes.iter().filter_map(|node| match &node.op {
-            Op::Weight(name) => Some(name.as_str()),
-            _ => None,
-        }));
-        self.weights.retain(|name, _| {
-            owners.contains(&name.as_str()) || name.rsplit_once('.').is_some_and(|(layer, _)| owners.contains(&layer))
-        });
+        let used: BTreeSet<String> = self.nodes.iter().flat_map(Node::weights).collect();
+        self.weights.retain(|name, _| used.contains(name));
     }
 
     /// The number of values among the weights.

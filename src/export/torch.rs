@@ -33,7 +33,8 @@ fn write(portable: &Portable, options: Options) -> Result<Vec<File>> {
         tensors.extend(network.weights.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
     }
     if portable.network(crate::models::SWEEP).is_some() {
-        let chains = portable.chains.iter().enumerate();
+        // Those that a sweep begins with.
+        let chains = portable.chains.iter().enumerate().skip(1).step_by(2);
         tensors.extend(chains.map(|(l, tensor)| (format!("chains.layer{l}"), tensor)));
     }
     let facts = portable.facts.iter().map(|(key, text)| (key.to_string(), text.clone())).collect();
@@ -88,7 +89,7 @@ fn module(portable: &Portable) -> String {
         text += &format!(
             "\n\nclass {}(nn.Module):\n    \"\"\"{}\"\"\"\n\n    inputs = {}\n    outputs = {}\n\n",
             class(network),
-            describe(network),
+            describe(network).replace(" -> ", "\n    -> "),
             strings(network.inputs.iter().map(|input| input.name.as_str())),
             strings(network.outputs.iter().map(|(name, _)| name.as_str())),
         );

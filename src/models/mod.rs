@@ -113,8 +113,9 @@ pub const ENCODE: &str = "encode";
 /// Name of the graph that decodes, where the one that generates starts from something else than codes: input `z`
 /// `[rows, ..]` -> output `samples`.
 pub const DECODE: &str = "decode";
-/// Name of the graph of one Gibbs sweep of a Boltzmann machine: inputs `layer0`, `layer1`, .. `[rows, units]` of 0 and
-/// 1 -> outputs of the same names, and what the model makes of the sweep: `samples`, or `z`, the input of [`DECODE`].
+/// Name of the graph of one Gibbs sweep of a Boltzmann machine: inputs `layer1`, `layer3`, .. `[rows, units]`, the
+/// states of every other layer, 0 or 1 -> outputs of the same names, and what the model makes of the sweep: `samples`,
+/// or `z`, the input of [`DECODE`].
 pub const SWEEP: &str = "sweep";
 /// Name of the graph that bounds likelihoods: input `x` -> output `elbo` `[rows]`, in nats; the likelihood itself where
 /// the model knows it.

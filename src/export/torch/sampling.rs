@@ -117,14 +117,15 @@ fn step_by_step(portable: &Portable, step: &Network, part: &str) -> Vec<String> 
 /// Samples by a machine's chains, from where training left them.
 fn from_chains(portable: &Portable, sweep: &Network, part: &dyn Fn(&Network) -> String) -> Vec<String> {
     let is_noise = |kind: Kind| matches!(kind, Kind::Noise(_));
-    let layers = sweep.inputs.iter().filter(|input| !is_noise(input.kind)).count();
+    let layers = sweep.inputs.iter().filter(|input| !is_noise(input.kind));
+    let layers = layers.map(|input| format!("start[\"chains.{}\"][chains]", input.name));
     let noise = sweep.inputs.iter().filter(|input| is_noise(input.kind));
     let noise = noise.map(|input| drawn(input.kind, &input.shape, ", generator=random"));
     let mut lines = vec![
         "# Chains go on from where training left them.".to_string(),
         format!("start = load_file(Path(__file__).with_name(\"{}\"))", super::WEIGHTS),
-        "chains = torch.randint(len(start[\"chains.layer0\"]), (n,), generator=random)".into(),
-        format!("layers = [start[f\"chains.layer{{l}}\"][chains] for l in range({layers})]"),
+        "chains = torch.randint(len(start[\"chains.layer1\"]), (n,), generator=random)".into(),
+        format!("layers = [{}]", numbers(layers)),
         "for _ in range(sweeps):".into(),
         format!("    noise = [{}]", numbers(noise)),
     ];

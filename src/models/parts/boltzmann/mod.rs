@@ -220,10 +220,15 @@ pub fn sweep(
 ) -> (&'static str, Graph) {
     let graph = Graph::build(|graph| {
         let machine = Machine::new(graph, MACHINE, widths);
-        let state = |(l, n): (usize, &usize)| graph.input(&layer_name(l), &[rows, *n]);
+        let odd = |l: usize| !l.is_multiple_of(2);
+        // Even layers are drawn first, and do not depend on what they were.
+        let state = |(l, n): (usize, &usize)| match odd(l) {
+            true => graph.input(&layer_name(l), &[rows, *n]),
+            false => graph.full(0.0, &[rows, *n]),
+        };
         let mut x: Vec<Var> = widths.iter().enumerate().map(state).collect();
         let probabilities = machine.sweep(&mut x);
-        x.iter().enumerate().for_each(|(l, x)| graph.output(&layer_name(l), *x));
+        x.iter().enumerate().filter(|(l, _)| odd(*l)).for_each(|(l, x)| graph.output(&layer_name(l), *x));
         let (name, made) = result(&machine, &x, &probabilities);
         graph.output(name, made);
     });
