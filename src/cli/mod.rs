@@ -8,6 +8,7 @@ mod data;
 mod destination;
 mod devices;
 mod eval;
+mod export;
 mod fit;
 pub mod hints;
 mod preview;
@@ -29,7 +30,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, RunsArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, ExportArgs, RunsArgs,
     SampleArgs, TrainArgs, VariantsArgs,
 };
 
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Train(args) => return train::train(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Compare(args) => compare::compare(&args),

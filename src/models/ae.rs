@@ -1,9 +1,9 @@
 //! Autoencoder (Hinton and Salakhutdinov 2006), with a Gaussian fitted to its codes to draw samples from.
 
 use super::{
-    CALIBRATE, Examples, Kind, Model, SAMPLE, Variant,
+    CALIBRATE, DECODE, Examples, Kind, Model, SAMPLE, Variant, coding,
     parts::{networks::Networks, round::Round},
-    reconstruct, sample_rows,
+    sample_rows,
 };
 use crate::{
     error::Result,
@@ -32,7 +32,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::autoencoder(s, examples)?;
     let round = Graph::build(|graph| play(&Round { graph, s, examples }, nets));
     let mut graphs = Vec::from(sampling(s, examples, nets));
-    graphs.push(reconstruct(s, examples, nets, |e, x| code(e, nets, x)));
+    graphs.extend(coding(s, examples, nets, |e, x| vec![("z", code(e, nets, x))]));
     Ok(Model { calibration: 1, ..Model::new(round, graphs) })
 }
 
@@ -56,7 +56,7 @@ fn play(round: &Round, nets: &Networks) {
 
 /// Samples decoded from the Gaussian with the mean and covariance of [`CODES`] codes: the mean plus a random mixture of
 /// their deviations from it. Calibration encodes examples into these codes.
-fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static str, Graph); 2] {
+fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static str, Graph); 3] {
     let bank = |graph: &Graph| graph.state(graph.group("codes"), "bank", &[CODES, s.latent], Init::Const(0.0)).id();
     let sample = Graph::build(|graph| {
         let g = Net::new(graph, "g", nets.start, Mode::Eval);
@@ -66,6 +66,10 @@ fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static st
         let z = graph.input("z", &[sample_rows(s, examples), CODES]).matmul(deviations);
         graph.output("samples", nets.draw(&g, z + mean.along(1, &z.shape())));
     });
+    let decode = Graph::build(|graph| {
+        let g = Net::new(graph, "g", nets.start, Mode::Eval);
+        graph.output("samples", nets.draw(&g, graph.input("z", &[sample_rows(s, examples), s.latent])));
+    });
     let calibrate = Graph::build(|graph| {
         let e = Net::new(graph, "e", nets.start, Mode::Eval);
         let shape = [vec![CODES], examples.shape.clone()].concat();
@@ -73,5 +77,5 @@ fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static st
         graph.assign(graph.at(bank(graph)), code(&e, nets, x));
         graph.commit();
     });
-    [(SAMPLE, sample), (CALIBRATE, calibrate)]
+    [(SAMPLE, sample), (DECODE, decode), (CALIBRATE, calibrate)]
 }

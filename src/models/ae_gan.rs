@@ -1,14 +1,13 @@
 //! AE-GAN: the discriminator contains an encoder, and the generator is a decoder. Three published forms.
 
 use super::{
-    Examples, Kind, Model, Phase, Variant,
+    Examples, Kind, Model, Phase, Variant, coding,
     parts::{
         game::Game,
         networks::Networks,
         posterior::{Posterior, posterior},
         round::Round,
     },
-    reconstruct,
 };
 use crate::{
     error::Result,
@@ -126,8 +125,12 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     });
     let mut graphs = game.sampling();
     match s.fusion {
-        Fusion::Trunk => graphs.push(reconstruct(s, examples, nets, |e, x| code(e, nets, nets.encode(e, x)))),
-        Fusion::Introspective => graphs.push(reconstruct(s, examples, nets, |e, x| posterior(e, nets, x).mean)),
+        Fusion::Trunk => {
+            graphs.extend(coding(s, examples, nets, |e, x| vec![("z", code(e, nets, nets.encode(e, x)))]));
+        }
+        Fusion::Introspective => {
+            graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
+        }
         Fusion::Boundary => {}
     }
     Ok(Model::of_phases(phases, graphs))

@@ -69,7 +69,10 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     if let Some(last) = phases.last_mut() {
         last.until = u64::MAX;
     }
-    let graphs = vec![(SAMPLE, sample(s, widths, examples)), (RECONSTRUCT, reconstruct(s, widths, examples))];
+    let sweep = boltzmann::sweep(widths, sample_rows(s, examples), |_, _, probabilities| {
+        ("samples", to_examples(probabilities[0], &examples.shape))
+    });
+    let graphs = vec![(SAMPLE, sample(s, widths, examples)), (RECONSTRUCT, reconstruct(s, widths, examples)), sweep];
     Ok(Model { phases, graphs, calibration: 0 })
 }
 
@@ -88,7 +91,7 @@ fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
 fn reconstruct(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     Graph::build(|graph| {
         let machine = Machine::new(graph, MACHINE, widths);
-        let x = graph.input("x", &[&[s.batch], examples.shape.as_slice()].concat());
+        let x = graph.input("x", &examples.values(sample_rows(s, examples)));
         let means = machine.mean_field(to_units(x), s.mean_field);
         graph.output("samples", to_examples(machine.conditional(0, &means), &examples.shape));
     })

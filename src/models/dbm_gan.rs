@@ -2,16 +2,16 @@
 //! pass, plays against a discriminator; the machine's top layer is the generator's prior.
 
 use super::{
-    Examples, Kind, Model, Phase, SAMPLE, Variant,
+    Examples, Kind, Model, Phase, Variant,
     parts::{
         associative,
-        boltzmann::{self, Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler},
+        boltzmann::{self, Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, decoder},
         dense::Dense,
         game::Game,
         networks::Networks,
         round::Round,
     },
-    sampled,
+    sample_rows, sampled,
 };
 use crate::{
     error::{Error, Result},
@@ -119,7 +119,19 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         refresh(&Learning { round: Round { graph: &round, s, examples }, widths, from, until, rate }, dense);
     }
     phases.push(Phase { name: GAME, until: u64::MAX, round });
-    Ok(Model { phases, graphs: vec![(SAMPLE, chain_sampler(&game(SWEEPS)))], calibration: 0 })
+    let mut graphs = vec![chain_sampler(&game(SWEEPS))];
+    if let Prior::Frozen | Prior::Refreshed = s.prior {
+        graphs.push(decoder(&game(SWEEPS), widths[widths.len() - 1]));
+        graphs.push(boltzmann::sweep(widths, sample_rows(s, examples), |machine, _, probabilities| {
+            ("z", smoothed(s, probabilities[machine.top()]))
+        }));
+    }
+    Ok(Model { phases, graphs, calibration: 0 })
+}
+
+/// Values with Gaussian noise that makes them continuous.
+pub fn smoothed<'g>(s: &Settings, z: Var<'g>) -> Var<'g> {
+    z + z.graph().random(Dist::Normal, &z.shape()) * f64::from(s.smoothing)
 }
 
 /// The generator's input, `[rows, n_L]`: means of the top layer in the machine's chains after `sweeps` more sweeps,
@@ -130,8 +142,7 @@ fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, swee
         Prior::Frozen | Prior::Refreshed => {
             let machine = Machine::new(graph, MACHINE, widths);
             let (_, drawn) = machine.advance(s.chains, rows, sweeps);
-            let z = drawn[machine.top()];
-            z + graph.random(Dist::Normal, &z.shape()) * f64::from(s.smoothing)
+            smoothed(s, drawn[machine.top()])
         }
         Prior::Normal => graph.random(Dist::Normal, &shape),
         Prior::Uniform => graph.random(Dist::Uniform, &shape) * 2.0 - 1.0,

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     graph::{Graph, Init, Var},
     nn::{Mode, Net},
-    settings::{Preset, Settings},
+    settings::{Likelihood, Preset, Settings},
 };
 
 /// The entry in [`super::VARIANTS`].
@@ -131,6 +131,9 @@ fn continuation(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
         graph.output("next", recurrent.step(&net, &mut memory, x, features));
         for (i, layer) in memory.layers.into_iter().enumerate() {
             ["h", "c"].iter().zip(layer).for_each(|(name, state)| graph.output(&format!("{name}{i}"), state));
+        }
+        if nets.distribution.likelihood == Likelihood::Gaussian {
+            graph.output("deviation", nets.distribution.deviation(&net, &[rows, features]));
         }
     })
 }

@@ -107,6 +107,16 @@ pub const CALIBRATE: &str = "calibrate";
 /// Name of the graph that encodes and decodes: input `x`, the values of `rows` examples -> output `samples`, the same
 /// shape.
 pub const RECONSTRUCT: &str = "reconstruct";
+/// Name of the graph that encodes: input `x`, the values of `rows` examples -> output `z`, their codes `[rows, latent]`;
+/// of variational autoencoders `mean` and `log_variance` of these.
+pub const ENCODE: &str = "encode";
+/// Name of the graph that decodes, where the one that generates starts from something else than codes: input `z`
+/// `[rows, ..]` -> output `samples`.
+pub const DECODE: &str = "decode";
+/// Name of the graph of one Gibbs sweep of a Boltzmann machine: inputs `layer1`, `layer3`, .. `[rows, units]`, the
+/// states of every other layer, 0 or 1 -> outputs of the same names, and what the model makes of the sweep: `samples`,
+/// or `z`, the input of [`DECODE`].
+pub const SWEEP: &str = "sweep";
 /// Name of the graph that bounds likelihoods: input `x` -> output `elbo` `[rows]`, in nats; the likelihood itself where
 /// the model knows it.
 pub const BOUND: &str = "bound";
@@ -116,7 +126,7 @@ pub const WEIGHTS: &str = "weights";
 /// Name of the graph that goes on with sequences: inputs `x`, the last step, `[rows, F]` values (zeros before the
 /// first, or -1 of rolls) or `[rows]` numbers of symbols (-1 before the first), and the states `h0`, `c0`, ..
 /// `[rows, units]` of each layer -> outputs `next` `[rows, F]`, the parameters of the distribution of the next step,
-/// and the states after it, under the same names.
+/// the states after it, under the same names, and of numbers their `deviation` `[rows, F]`.
 pub const CONTINUE: &str = "continue";
 
 /// Default number of runs of [`CALIBRATE`].
@@ -305,19 +315,25 @@ pub fn sampled(s: &Settings) -> &'static str {
     if s.ema > 0.0 { "ema" } else { "g" }
 }
 
-/// The graph [`RECONSTRUCT`], where `code` makes codes `[B, latent]` from examples.
-pub fn reconstruct(
+/// The graphs [`RECONSTRUCT`] and [`ENCODE`], where `code` makes codes `[B, latent]` from examples; the first of its
+/// named results is the one to decode.
+pub fn coding(
     s: &Settings,
     examples: &Examples,
     nets: &Networks,
-    code: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g>,
-) -> (&'static str, Graph) {
-    let graph = Graph::build(|graph| {
+    code: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Vec<(&'static str, Var<'g>)>,
+) -> [(&'static str, Graph); 2] {
+    let values = examples.values(sample_rows(s, examples));
+    let reconstruct = Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
-        let x = graph.input("x", &examples.values(sample_rows(s, examples)));
-        graph.output("samples", examples.given(nets.draw(&g, code(&e, x))));
+        let z = code(&e, graph.input("x", &values))[0].1;
+        graph.output("samples", examples.given(nets.draw(&g, z)));
     });
-    (RECONSTRUCT, graph)
+    let encode = Graph::build(|graph| {
+        let e = Net::new(graph, "e", nets.start, Mode::Eval);
+        code(&e, graph.input("x", &values)).into_iter().for_each(|(name, z)| graph.output(name, z));
+    });
+    [(RECONSTRUCT, reconstruct), (ENCODE, encode)]
 }
 
 /// The image shape `[C, H, W]`; an error says which images the variant takes.

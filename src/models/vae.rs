@@ -1,14 +1,13 @@
 //! VAE (Kingma and Welling 2014), trained by the variational or the importance-weighted bound (Burda et al. 2016).
 
 use super::{
-    BOUND, Examples, Kind, Model, Variant, WEIGHTS,
+    BOUND, Examples, Kind, Model, Variant, WEIGHTS, coding,
     parts::{
         game::Game,
         networks::Networks,
         posterior::{Posterior, divergence_cost, log_prior, mutual_information, posterior, repeat},
         round::Round,
     },
-    reconstruct,
 };
 use crate::{
     error::{Error, Result},
@@ -48,7 +47,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     check(s)?;
     let round = Graph::build(|graph| play(&Round { graph, s, examples }, nets));
     let mut graphs = Game::of_decoder(s, examples, nets).sampling();
-    graphs.push(reconstruct(s, examples, nets, |e, x| posterior(e, nets, x).mean));
+    graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
     graphs.extend([(BOUND, bound(s, examples, nets)), (WEIGHTS, weights(s, examples, nets))]);
     Ok(Model::new(round, graphs))
 }

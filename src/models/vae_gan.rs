@@ -1,14 +1,14 @@
 //! VAE-GAN (Larsen et al. 2016): a variational autoencoder whose reconstruction errors a discriminator measures.
 
 use super::{
-    BOUND, Examples, Kind, Model, Phase, Variant, WEIGHTS,
+    BOUND, Examples, Kind, Model, Phase, Variant, WEIGHTS, coding,
     parts::{
         game::Game,
         networks::Networks,
         posterior::{divergence_cost, posterior},
         round::Round,
     },
-    reconstruct, vae,
+    vae,
 };
 use crate::{
     error::{Error, Result},
@@ -100,7 +100,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     phases.push(phase("round", u64::MAX, |round, nets| play(round, nets, true)));
     let mut graphs = game.sampling();
-    graphs.push(reconstruct(s, examples, nets, |e, x| posterior(e, nets, x).mean));
+    graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
     graphs.extend([(BOUND, vae::bound(s, examples, nets)), (WEIGHTS, vae::weights(s, examples, nets))]);
     Ok(Model::of_phases(phases, graphs))
 }

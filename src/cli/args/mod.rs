@@ -1,5 +1,6 @@
 //! The command line of `saddle`: its commands, arguments and help texts.
 
+mod export;
 mod tools;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
+pub use export::{Bytes, ExportArgs};
 pub use tools::{BenchArgs, BenchCommand, CheckArgs, CompareArgs, DataArgs, DevicesArgs, RunsArgs, VariantsArgs};
 
 /// Trains adversarial generative models on any GPU.
@@ -34,6 +36,7 @@ Examples:
   saddle train                              dcgan on drawn digits, on the best device
   saddle sample runs/dcgan-digits-001       a PNG of new samples
   saddle eval runs/dcgan-digits-001         how good the samples are
+  saddle export runs/dcgan-digits-001 --to onnx   the generator for other programs
   saddle runs                               the runs here, and in what they differ
   saddle data photos/                       what a model would learn from a folder
   saddle variants                           the models, and the built-in data
@@ -51,6 +54,8 @@ pub enum Command {
     Sample(SampleArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
+    /// Write a trained model for other programs: ONNX, PyTorch
+    Export(ExportArgs),
     /// Show how a data set is read, without training
     Data(DataArgs),
     /// List the runs of a folder, with the settings in which they differ

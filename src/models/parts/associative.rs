@@ -2,7 +2,7 @@
 //! distribution of the discriminator's features of real images, and its draws are the generator's inputs.
 
 use super::{
-    boltzmann::{Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, check_layers},
+    boltzmann::{Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, check_layers, decoder, sweep},
     dense::Dense,
     game::{Game, Judgement},
     networks::Networks,
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Graph, Var},
-    models::{Examples, Model, Phase, SAMPLE},
+    graph::{Graph, Var},
+    models::{Examples, Model, Phase, dbm_gan::smoothed, sample_rows},
     nn::{Mode, Net, Start},
     settings::{Norm, Settings},
 };
@@ -44,7 +44,8 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     let round = game(s.gibbs).graph();
     learn(&Round { graph: &round, s, examples }, dense, widths);
-    let graphs = vec![(SAMPLE, chain_sampler(&game(SWEEPS)))];
+    let sweep = sweep(widths, sample_rows(s, examples), |_, states, _| ("z", smoothed(s, states[0])));
+    let graphs = vec![chain_sampler(&game(SWEEPS)), decoder(&game(SWEEPS), widths[0]), sweep];
     Ok(Model { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs, calibration: 0 })
 }
 
@@ -52,7 +53,7 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
 /// Gaussian noise that makes them continuous.
 fn drawn_features<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
     let (states, _) = Machine::new(graph, MACHINE, widths).advance(s.chains, rows, sweeps);
-    states[0] + graph.random(Dist::Normal, &states[0].shape()) * f64::from(s.smoothing)
+    smoothed(s, states[0])
 }
 
 /// x `[B, ..]` -> `[B, n_0]`, in 0 to 1.

@@ -22,6 +22,11 @@ impl<'g> Posterior<'g> {
         Self { mean, log_variance: net.dense("log_variance", features, latent).clamp(LOG_VARIANCE) }
     }
 
+    /// Its tensors, by name.
+    pub fn parameters(&self) -> Vec<(&'static str, Var<'g>)> {
+        vec![("mean", self.mean), ("log_variance", self.log_variance)]
+    }
+
     /// mean + deviation * noise, through which gradients flow (Kingma and Welling 2014, section 2.4).
     pub fn draw(&self) -> Var<'g> {
         let noise = self.mean.graph().random(Dist::Normal, &self.mean.shape());

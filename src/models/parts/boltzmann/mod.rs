@@ -13,7 +13,7 @@ pub use learning::{LAYERS, Learning, phases};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Form, Graph, Init, Role, Var},
-    models::{Examples, parts::game::Game, sample_rows, sampled},
+    models::{DECODE, Examples, SAMPLE, SWEEP, parts::game::Game, sample_rows, sampled},
     nn::{Mode, Net, Start},
     settings::Settings,
 };
@@ -192,14 +192,47 @@ impl<'g> Machine<'g> {
     }
 }
 
-/// The graph that draws samples from a generator whose prior advances a machine's chains.
-pub fn chain_sampler(game: &Game) -> Graph {
-    Graph::build(|graph| {
-        let net = Net::new(graph, sampled(game.s), Start::Uniform, Mode::Eval);
-        let rows = sample_rows(game.s, game.examples).min(game.s.chains);
-        graph.output("samples", (game.generator)(&net, (game.prior)(graph, rows)));
-        graph.commit();
-    })
+/// The graph [`SAMPLE`] of a generator whose prior advances a machine's chains.
+pub fn chain_sampler(game: &Game) -> (&'static str, Graph) {
+    let rows = sample_rows(game.s, game.examples).min(game.s.chains);
+    (SAMPLE, Graph::build(|graph| generate(game, (game.prior)(graph, rows))))
+}
+
+/// The graph [`DECODE`] of a generator alone, for inputs `[rows, latent]`.
+pub fn decoder(game: &Game, latent: usize) -> (&'static str, Graph) {
+    let shape = [sample_rows(game.s, game.examples), latent];
+    (DECODE, Graph::build(|graph| generate(game, graph.input("z", &shape))))
+}
+
+fn generate(game: &Game, z: Var) {
+    let graph = z.graph();
+    let net = Net::new(graph, sampled(game.s), Start::Uniform, Mode::Eval);
+    graph.output("samples", (game.generator)(&net, z));
+    graph.commit();
+}
+
+/// The graph [`SWEEP`]; `result` names what the model makes of the states and of the probabilities that they were drawn
+/// with.
+pub fn sweep(
+    widths: &[usize],
+    rows: usize,
+    result: impl for<'g> Fn(&Machine<'g>, &[Var<'g>], &[Var<'g>]) -> (&'static str, Var<'g>),
+) -> (&'static str, Graph) {
+    let graph = Graph::build(|graph| {
+        let machine = Machine::new(graph, MACHINE, widths);
+        let odd = |l: usize| !l.is_multiple_of(2);
+        // Even layers are drawn first, and do not depend on what they were.
+        let state = |(l, n): (usize, &usize)| match odd(l) {
+            true => graph.input(&layer_name(l), &[rows, *n]),
+            false => graph.full(0.0, &[rows, *n]),
+        };
+        let mut x: Vec<Var> = widths.iter().enumerate().map(state).collect();
+        let probabilities = machine.sweep(&mut x);
+        x.iter().enumerate().filter(|(l, _)| odd(*l)).for_each(|(l, x)| graph.output(&layer_name(l), *x));
+        let (name, made) = result(&machine, &x, &probabilities);
+        graph.output(name, made);
+    });
+    (SWEEP, graph)
 }
 
 /// States `[rows, n]` above weights `w` `[m, n]` -> x wᵀ, `[rows, m]`, without a transposed copy of the weights.

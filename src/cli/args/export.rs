@@ -1,0 +1,64 @@
+//! The arguments of `saddle export`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::numbers;
+use crate::trained::Which;
+
+const EXPORT_EXAMPLES: &str = "\
+Networks: sample draws from z; encode and decode are the halves of an autoencoder; continue is one step of a
+sequence, sweep one of a Boltzmann machine: what they return is their next input.
+Examples:
+  saddle export runs/dcgan-digits-001 --to onnx
+  saddle export runs/dcgan-digits-001 --to onnx --bytes nhwc --out digits.onnx
+  saddle export runs/vae-digits-001 --to pytorch --out digits/";
+
+/// `saddle export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct ExportArgs {
+    /// Folder of the run
+    pub run: Option<PathBuf>,
+    /// Form of the files: onnx or pytorch
+    #[arg(long, value_name = "FORM")]
+    pub to: String,
+    /// Folder to write to; or the name of the file, if it is one only [default: RUN/FORM]
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
+    /// Networks to write: sample, encode, decode, reconstruct, continue, sweep [default: those that the others are
+    /// not made of]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub network: Vec<String>,
+    /// Images as bytes, 0 to 255, with the axes in this order (onnx)
+    #[arg(long, value_name = "ORDER")]
+    pub bytes: Option<Bytes>,
+    /// Let networks draw their noise themselves; z remains an input (onnx)
+    #[arg(long)]
+    pub draws: bool,
+    /// Write also this many rows of inputs and outputs, example.safetensors, to check other programs with
+    #[arg(long, value_name = "ROWS", value_parser = numbers(1, 100_000))]
+    pub example: Option<usize>,
+    /// Seed of the inputs of --example
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Device that computes the outputs of --example, by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+}
+
+/// The order of the axes of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Bytes {
+    /// Channels first.
+    Nchw,
+    /// Channels last.
+    Nhwc,
+}
