@@ -155,7 +155,8 @@ impl Parts {
         let Some(held_out) = self.held_out(options) else { return String::new() };
         match options.split {
             Split::Train => {
-                let valid = self.valid.as_ref().map_or(String::new(), |valid| format!(" and {}/ to choose with", name(valid)));
+                let valid =
+                    self.valid.as_ref().map_or(String::new(), |valid| format!(" and {}/ to choose with", name(valid)));
                 format!("{}/, beside {}/ to measure with{valid}", name(&self.train), name(held_out))
             }
             Split::Test => format!("{}/, beside {}/ to learn from", name(held_out), name(&self.train)),

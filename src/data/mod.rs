@@ -51,6 +51,7 @@ use options::Holds;
 use random::Root;
 
 pub use about::{About, LeftOut};
+pub use encoding::read_text;
 pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};

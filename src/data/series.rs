@@ -334,6 +334,11 @@ impl Symbols {
         Ok(ids.into_iter().map(usize::from).collect())
     }
 
+    /// The symbol that stands for all words that have none of their own, if there is one.
+    pub fn others(&self) -> Option<u16> {
+        Writer::of(self).unknown()
+    }
+
     /// The error for a symbol that the model does not know.
     fn unknown(&self, name: &str) -> Error {
         // Without accents and capitals.
