@@ -114,8 +114,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
     }
     if held_out.is_some() && trained.checkpoint.meta.get(CHOSEN_ON) == held_out.as_ref() {
-        let note = "this checkpoint was chosen by the examples that measure it here, which flatters it; a folder `valid` \
-                    beside `train` and `test` would choose in their place";
+        let note = "this checkpoint was chosen by the examples that measure it here, which flatters it; a folder \
+                    `valid` beside `train` and `test` would choose in their place";
         reports.iter_mut().for_each(|report| report.notes.push(note.into()));
     }
     reports.iter_mut().for_each(Report::judge);
@@ -362,8 +362,8 @@ impl Evaluation<'_> {
         let percent = 100.0 * share;
         (share > 0.0).then(|| {
             format!(
-                "{percent:.1} % of the words are `<unk>`, which stands for any other word: their likelihood, and bits per \
-                 character, are better than those of a model that has to spell them"
+                "{percent:.1} % of the words are `<unk>`, which stands for any other word: likelihood and bits per \
+                 character are better than those of a model that has to spell them"
             )
         })
     }

@@ -54,8 +54,8 @@ pub(super) fn named(name: &str) -> Result<&'static Encoding> {
     known.ok_or_else(|| unknown("encoding", name, NAMES))
 }
 
-/// The text in a file whose bytes may be packed by gzip, and the name of its encoding unless it is UTF-8. `asked` decides
-/// on the encoding where it is given.
+/// The text in a file, packed by gzip or not, and the name of its encoding unless it is UTF-8. `asked` decides on the
+/// encoding where it is given.
 ///
 /// # Errors
 /// A file that cannot be read, and one that is no text.

@@ -115,8 +115,8 @@ impl Step for Chord {
 
 impl Session {
     /// `count` sequences: the prompt, and `length` steps more. The same seed gives the same sequences; a longer
-    /// `length` only adds to them. The model must have the graph [`CONTINUE`], and its examples be such steps. `seen` is
-    /// told before each step how many steps of all are done.
+    /// `length` only adds to them. The model must have the graph [`CONTINUE`], and its examples be such steps. Before
+    /// each step `seen` is told how many steps of all are done.
     ///
     /// # Errors
     /// More than there is memory for; a device that fails.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use saddle::data::{Dataset, Options, Split, Wanted, open, open_test, open_validation};
+use saddle::data::{Dataset, Options, Split, Wanted, open, open_test};
 use saddle::settings::Layout;
 use tempfile::TempDir;
 
@@ -264,6 +264,11 @@ fn the_digest_is_of_the_bytes_and_not_of_names_or_sizes() {
     assert_ne!(first, digest("x.txt, a.png, b.png", None));
 }
 
+/// The options that ask for the part to choose with.
+fn choosing(options: &Options) -> Options {
+    Options { chooses: true, ..options.clone() }
+}
+
 #[test]
 fn the_part_to_choose_with_is_the_datas_own_or_that_to_test_with() {
     for (layout, expected) in [
@@ -273,7 +278,7 @@ fn the_part_to_choose_with_is_the_datas_own_or_that_to_test_with() {
         ("1.png, 2.png", "none"),
     ] {
         let folder = make(layout);
-        let part = open_validation(folder.path().to_str().unwrap(), &Options::default()).unwrap();
+        let part = open_test(folder.path().to_str().unwrap(), &choosing(&Options::default())).unwrap();
         assert_eq!(part.map_or("none".into(), |part| told(&part)), expected, "{layout}");
     }
     let folder = folder_of(&[]);
@@ -284,6 +289,6 @@ fn the_part_to_choose_with_is_the_datas_own_or_that_to_test_with() {
     let (spec, options) = (folder.path().to_str().unwrap(), Options { window: Some(4), ..Options::default() });
     let text = |set: Dataset| set.text().unwrap().len();
     assert_eq!(text(open(spec, &options).unwrap()), 72);
-    assert_eq!(open_validation(spec, &options).unwrap().map(text), Some(56));
+    assert_eq!(open_test(spec, &choosing(&options)).unwrap().map(text), Some(56));
     assert_eq!(open_test(spec, &options).unwrap().map(text), Some(42));
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use saddle::data::{Chord, Dataset, KEYS, Music, Options, Series, Split, notes, open_test, open_validation, read_midi};
+use saddle::data::{Chord, Dataset, KEYS, Music, Options, Series, Split, notes, open_test, read_midi};
 use saddle::settings::Voices;
 
 use crate::symbols::{midi, scale};
@@ -258,7 +258,7 @@ fn matrices_are_rolls_in_parts() {
     assert_eq!((test.len(), lengths(&test)), (1, vec![8]));
     let said = set.to_string();
     assert!(said.contains("beside testdata to measure with and validdata to choose with"), "{said}");
-    let chosen = open_validation(path.to_str().unwrap(), &windows(8, None)).unwrap().unwrap();
+    let chosen = open_test(path.to_str().unwrap(), &Options { chooses: true, ..windows(8, None) }).unwrap().unwrap();
     assert_eq!((lengths(&chosen), chosen.about.part.as_str()), (vec![9], "validdata, beside traindata to learn from"));
     let parts =
         [array("traindata", &[roll(10, false)]), array("testdata", &[roll(8, true)]), array("more", &[roll(9, true)])];
