@@ -18,6 +18,12 @@ use saddle::{
 const BATCH: usize = 128;
 const LATENT: usize = 4;
 const STEPS: u64 = 3000;
+/// Samples of one input of the critic; PacGAN's critics see several together.
+const PACK: usize = 1;
+/// Real samples are to be judged as wholly real: no smoothed labels.
+const SMOOTH: f64 = 0.0;
+/// Of initial values, of noise, of the order of the data.
+const SEED: u64 = 1;
 
 /// z `[B, 4]` -> points `[B, 2]`.
 fn generator<'g>(net: &Net<'g>, z: Var<'g>) -> Var<'g> {
@@ -46,8 +52,8 @@ fn step(graph: &Graph) {
     let seen = fake.detach();
     let [on_real, on_fake] = [real, seen].map(|x| critic(&d, x));
     // R3GAN's critic (Huang et al. 2024): relativistic, with its slopes penalised at real and at generated points.
-    let penalties = (zero_centred(on_real, real, 1) + zero_centred(on_fake, seen, 1)) * 0.02;
-    let loss = d_loss(Relativistic, on_real, on_fake, 0.0) + penalties;
+    let penalties = (zero_centred(on_real, real, PACK) + zero_centred(on_fake, seen, PACK)) * 0.02;
+    let loss = d_loss(Relativistic, on_real, on_fake, SMOOTH) + penalties;
     graph.metric("d_loss", loss);
     descend(&d, loss);
 
@@ -69,13 +75,14 @@ fn main() -> Result<()> {
     let plans = Plans::new([("step", &step), ("sample", &sample)], &caps, Some(session::layout(&ring)))?;
     print!("{}", plans.0[0].1);
     session::upload(runner.as_mut(), &ring)?;
-    let mut engine = Engine::new(runner, plans, 1)?;
+    let mut engine = Engine::new(runner, plans, SEED)?;
 
     let modes = data::modes("ring").expect("the ring has known modes");
     let mut found = 0;
     for done in (500..=STEPS).step_by(500) {
         let losses = engine.run("step", 500)?.pop().expect("a row per step");
-        let score = data::count_modes(&engine.ask("sample", &[])?, &modes);
+        let no_inputs = &[]; // the graph draws its noise itself
+        let score = data::count_modes(&engine.ask("sample", no_inputs)?, &modes);
         found = score.modes;
         println!("step {done}: d_loss {:.3}, g_loss {:.3}, {found} of 8 modes", losses[0], losses[1]);
     }

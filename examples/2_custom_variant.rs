@@ -1,6 +1,11 @@
 //! A custom variant in one file: residual dense networks, trained on a ring of eight Gaussians through the library.
 //!
 //! `cargo run --release --example 2_custom_variant -- [STEPS] [ADAPTER]`: 2000 steps on the best device by default.
+//!
+//! A variant may bring its own networks, rounds and settings of the groups that are there. An objective of its own is
+//! not possible from outside: `settings::Objective` is closed, so it has to be added to the crate, as ARCHITECTURE.md
+//! says, or a round has to be written on the bare graph, as `1_first_gan.rs` does. In a crate of your own, Cargo.toml
+//! needs `saddle-gan` alone, whose library is called `saddle`.
 
 use saddle::{
     data,
@@ -18,17 +23,24 @@ use saddle::{
     settings::{Layer, Preset, Settings},
 };
 
-/// Add this variant to `models::VARIANTS`, and the command line has it too.
+/// To have it on the command line too, move it into the crate: to `src/models/residual.rs`, with a `mod` line and an
+/// entry of `VARIANTS` in `src/models/mod.rs`.
 const VARIANT: Variant = Variant {
     name: "residual",
     about: "dense networks whose hidden layers add to what they get, for points",
     kind: Kind::Single,
+    // Groups of settings, as `saddle variants NAME` titles them, and single settings by name.
     options: &["Optimiser", "Objective", "Game", "latent", "norm_g", "norm_d"],
     presets: &[Preset::of("default", &[("norm_g", "none"), ("norm_d", "none"), ("latent", "16")])],
     build,
 };
 
 const WIDTH: usize = 128;
+/// Points whose modes are counted, and the seed of their noise.
+const SAMPLES: usize = 2500;
+const SEED: u64 = 0;
+/// The model is not conditional.
+const NO_CLASS: Option<usize> = None;
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = Networks::dense(s, examples);
@@ -61,6 +73,7 @@ fn discriminator<'g>(net: &Net<'g>, x: Var<'g>) -> Judgement<'g> {
 }
 
 fn main() -> Result<()> {
+    // The last argument of `set` says where a value comes from, for the messages about bad ones.
     let mut arguments = std::env::args().skip(1);
     let mut layer = Layer::default();
     layer.set("steps", &arguments.next().unwrap_or("2000".into()), "STEPS");
@@ -68,7 +81,7 @@ fn main() -> Result<()> {
     for (key, value) in
         [("variant", VARIANT.name), ("data", "ring"), ("batch", "256"), ("lr_g", "5e-4"), ("lr_d", "5e-4")]
     {
-        layer.set(key, value, "");
+        layer.set(key, value, "this example");
     }
     let settings = Settings::resolve(&[VARIANT.menu()], &[layer])?;
 
@@ -83,7 +96,7 @@ fn main() -> Result<()> {
         let rows = session.train(250.min(settings.steps - session.step()))?;
         let last = session.metrics().iter().zip(rows.last().expect("a row for each round"));
         let losses: Vec<String> = last.map(|(name, value)| format!("{name} {value:.3}")).collect();
-        let score = data::count_modes(&session.generate(2500, 0, None)?, &modes);
+        let score = data::count_modes(&session.generate(SAMPLES, SEED, NO_CLASS)?, &modes);
         let (found, good) = (score.modes, 100.0 * score.high_quality_share);
         println!("step {:5}  {}  modes {found}/8, high quality {good:.1} %", session.step(), losses.join("  "));
     }

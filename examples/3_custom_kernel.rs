@@ -2,6 +2,11 @@
 //! reference.
 //!
 //! `cargo run --release --example 3_custom_kernel -- [ADAPTER]`: on the first adapter, which may be a software one.
+//!
+//! A kernel outside the crate runs on its own, as here. It cannot take part in a graph, and so not in training: the
+//! planner launches only the kernels of `kernels::Kernel`. "To add .." in ARCHITECTURE.md says how one gets there. In a
+//! crate of your own, Cargo.toml needs `num-traits = "0.2"` and `bytemuck = "1.25"` beside `saddle-gan`; wgpu is there
+//! as `saddle::gpu::wgpu`.
 
 use num_traits::Float;
 use saddle::{
@@ -46,6 +51,7 @@ fn on_gpu(device: &Device, kernel: &Swish, x: &[f32]) -> Result<Vec<f32>> {
     let pipelines = Pipelines::new(device)?;
     let dispatch = kernel.dispatch(&device.caps);
     let [columns, rows, layers] = dispatch.groups;
+    // One launch is asked for, so there is one pipeline.
     let pipeline = pipelines.get(device, &[(kernel, dispatch)])?.remove(0);
 
     let bytes = 4 * kernel.len as u64;
@@ -53,12 +59,14 @@ fn on_gpu(device: &Device, kernel: &Swish, x: &[f32]) -> Result<Vec<f32>> {
     let buffers = [device.buffer("x", bytes, usage)?, device.buffer("y", bytes, usage)?];
     device.queue.write_buffer(&buffers[0], 0, bytemuck::cast_slice(x));
     let bindings = buffers.each_ref().map(|buffer| Binding { buffer, offset: 0, bytes });
-    let bound = pipelines.bind(device, &pipeline, "swish", &bindings, &[])?;
+    let no_chain = &[]; // operands of a pointwise chain, which this kernel does not have
+    let bound = pipelines.bind(device, &pipeline, Swish::NAME, &bindings, no_chain)?;
 
     let mut encoder = device.raw.create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());
     pass.set_pipeline(&pipeline.raw);
-    pass.set_bind_group(0, &bound, &[]);
+    let no_offsets = &[]; // nothing is bound at an offset that changes
+    pass.set_bind_group(0, &bound, no_offsets);
     pass.dispatch_workgroups(columns, rows, layers);
     drop(pass);
     device.queue.submit([encoder.finish()]);
@@ -70,7 +78,8 @@ fn main() -> Result<()> {
         Choice::Gpu { adapter, .. } => adapter,
         Choice::Cpu { .. } => return Err(Error::usage("a shader needs an adapter, not the CPU runner")),
     };
-    let device = Device::open(&adapter, false)?;
+    let checked = true; // a new shader keeps its run-time checks, which cost speed
+    let device = Device::open(&adapter, checked)?;
     let kernel = Swish { len: 100_003, beta: 1.5 };
     let x: Vec<f32> = (0..kernel.len).map(|n| 20.0 * n as f32 / kernel.len as f32 - 10.0).collect();
 

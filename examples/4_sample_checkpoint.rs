@@ -13,6 +13,10 @@ use saddle::{
 };
 
 const COUNT: usize = 64;
+/// Images in a row of the picture.
+const COLUMNS: usize = 8;
+/// Of the latent vectors.
+const SEED: u64 = 7;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -20,15 +24,17 @@ fn main() -> Result<()> {
     let picture = arguments.next().unwrap_or("samples.png".into());
 
     let trained = Trained::open(folder)?;
-    let mut session = trained.session(&[SAMPLE], None)?;
-    let samples = session.generate(COUNT, 7, None)?;
+    let (best_device, all_classes) = (None, None);
+    let mut session = trained.session(&[SAMPLE], best_device)?;
+    let samples = session.generate(COUNT, SEED, all_classes)?;
 
     let len = numel(&trained.examples.shape);
     let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / samples.len() as f64;
     println!("{}: {COUNT} samples of {len} values at step {}, mean {mean:.4}", trained.path.display(), session.step());
     let image = match trained.examples.shape.len() {
+        // Points alone, without real ones below them, at the scale that shows them all.
         1 => report::scatter(&samples, &[], None),
-        _ => report::grid(&samples, &trained.examples.shape, 8)?,
+        _ => report::grid(&samples, &trained.examples.shape, COLUMNS)?,
     };
     report::save_png(Path::new(&picture), &image)?;
     println!("{picture}");

@@ -4,6 +4,7 @@
 // x is zero outside its extents.
 // Work: a product (product.wgsl) of the filters [K, C R S] with the patches [C R S, B P Q], which are never stored:
 // m is k, n is bpq, the depth is crs.
+// Joined with geometry.wgsl (extents), chain.wgsl (chain) and a body, product*.wgsl (main, which calls the loads here).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [B, C, H, W]
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [K, C, R, S]

@@ -4,6 +4,7 @@
 // split into SPLITS runs of SPAN places each, in the order of b, p, q. i is the index of a run; `reduce` adds the runs.
 // Work: a batch of products (product.wgsl), one per run, of y [K, SPAN] with the patches [SPAN, C R S]: m is k, n is
 // crs, the depth is the places of a run.
+// Joined with geometry.wgsl (extents) and a body, product*.wgsl (main, which calls the loads here).
 
 override SPAN: u32 = 1u;
 

@@ -9,6 +9,7 @@
 //
 // Work: a batch of products (product.wgsl), one per phase, of the phase's filter taps [C, K T_R T_S] with the patches
 // [K T_R T_S, B U V], where a phase has U pixels down and V across: m is c, n is buv.
+// Joined with geometry.wgsl (extents), chain.wgsl (chain) and a body, product*.wgsl (main, which calls the loads here).
 
 override U: u32 = (H + STRIDE_H - 1u) / STRIDE_H;
 override V: u32 = (W + STRIDE_W - 1u) / STRIDE_W;

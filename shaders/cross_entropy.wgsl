@@ -2,6 +2,7 @@
 //
 // A workgroup per row, its lanes along n: maximum, sum, loss. The maximum is taken off every logit first, which changes
 // nothing but the rounding.
+// Joined with row.wgsl (row_max, row_sum).
 
 override B: u32 = 1u;
 override N: u32 = 1u;

@@ -2,6 +2,7 @@
 //
 // A workgroup per part of SPAN words. The test looks at the bits of the exponent, because compilers may assume that no
 // float is NaN.
+// Joined with row.wgsl (row_max).
 
 override N: u32 = 1u;
 override SPAN: u32 = 1u;

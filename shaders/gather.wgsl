@@ -5,6 +5,7 @@
 // goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
 // A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, numbers of 16
 // bits two to a word, the low ones first.
+// Joined with philox.wgsl (philox).
 
 override LANES: u32 = 256u;
 override ROWS: u32 = 1u; // batch * stack, or batch

@@ -6,6 +6,7 @@
 //
 // Work: recurrent.wgsl. Workgroup memory holds h before and after the step; with RESET_BEFORE it holds h and r * h, and
 // z waits at its place in the result, where nobody but the lane of its unit looks.
+// Joined with recurrent.wgsl (the order of time, the functions of the gates).
 
 alias Rows = vec4f;
 const ROWS = 4u;

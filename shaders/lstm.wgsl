@@ -7,6 +7,7 @@
 //
 // Work: recurrent.wgsl. h lies in workgroup memory twice, before and after the step. A unit's c is read by nobody but
 // the lane that wrote it, from the result.
+// Joined with recurrent.wgsl (the order of time, the functions of the gates).
 
 alias Rows = vec4f;
 const ROWS = 4u;

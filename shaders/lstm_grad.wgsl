@@ -7,6 +7,7 @@
 //
 // Work: recurrent.wgsl. da of all gates lies in workgroup memory for the product; a value carried from step to step
 // lies at its place in the result, where nobody but the lane of its unit looks.
+// Joined with recurrent.wgsl (the order of time, the functions of the gates).
 
 alias Rows = vec2f;
 const ROWS = 2u;

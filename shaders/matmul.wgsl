@@ -3,6 +3,7 @@
 // a is stored as [BATCH, M, K], or with A_TRANSPOSED as [BATCH, K, M]; b as [BATCH, K, N], or with B_TRANSPOSED as
 // [BATCH, N, K].
 // Work: a batch of products (product.wgsl).
+// Joined with chain.wgsl (chain) and a body, product*.wgsl (main, which calls the loads here).
 
 override K: u32 = 1u;
 override A_TRANSPOSED: bool = false;

@@ -1,8 +1,8 @@
-// y[g] = ROUNDS a b, for each workgroup g: matrices of SIDE x SIDE, of one of the matrix_*.wgsl, whose
-// products are added
+// y[g] = ROUNDS a b, for each workgroup g: matrices of SIDE x SIDE whose products are added
 //
 // The subgroups of a workgroup share the rounds. Each has sums that do not depend on each other, so that the units
 // never wait.
+// Joined with one of matrix_*.wgsl (the types of the matrices).
 
 override GROUPS: u32 = 1u;
 override ROUNDS: u32 = 1u; // a multiple of CHAINS times the number of subgroups

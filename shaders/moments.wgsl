@@ -3,6 +3,7 @@
 // Each workgroup makes a tile of outputs (fold.wgsl) in two passes over the data, the second mostly from cache. The
 // second pass also sums the deviations themselves, which corrects both results for the rounding error of the first mean
 // (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983).
+// Joined with fold.wgsl (fold, which calls term here).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [2, OUTER]

@@ -1,7 +1,7 @@
 // y[n] = the mean of x after ROUNDS steps x <- x m + c, for CHAINS values x that start at a[n], a[n] + 1, ..
 //
-// Real is one of the real_*.wgsl.
 // A lane per element; its chains do not depend on each other, so that the units that multiply and add never wait.
+// Joined with real_single.wgsl or real_half.wgsl (Real).
 
 override N: u32 = 1u;
 override ROUNDS: u32 = 1u;

@@ -1,6 +1,7 @@
 // y[0, o] = -sum over i of dy(o, i),  y[1, o] = -sum over i of dy(o, i) * (x(o, i) - mean(o)) / (2 (variance(o) + EPS))
 //
 // A tile of outputs per workgroup (fold.wgsl); both sums in one pass over dy and x.
+// Joined with fold.wgsl (fold, which calls term here).
 
 override EPS: f32 = 0.0;
 

@@ -1,6 +1,7 @@
 // y[n] = chain(n)
 //
 // One invocation per element. With IN_PLACE the chain's accumulator is the old y[n].
+// Joined with chain.wgsl (chain).
 
 override N: u32 = 1u;
 override IN_PLACE: bool = false;

@@ -3,6 +3,7 @@
 // One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and exact in f32.
 // Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli:
 // uniform < P.
+// Joined with philox.wgsl (philox).
 
 override N: u32 = 1u;
 override STREAM: u32 = 0u;

@@ -3,6 +3,7 @@
 // Each workgroup makes a tile of outputs (fold.wgsl) for one range; all tiles of a range come before the next range.
 // The elements are split into SPLITS ranges of SPAN, so that a long reduction with few outputs still fills the device;
 // a second launch joins the partial results.
+// Joined with fold.wgsl (fold, which calls term here) and chain.wgsl (chain).
 
 override MAX: bool = false;
 override SCALE: f32 = 1.0;

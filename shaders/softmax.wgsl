@@ -1,6 +1,7 @@
 // y[b, n] = exp(x[b, n] - max) / sum over n of exp(x[b, n] - max)
 //
 // A workgroup per row, its lanes along n: maximum, sum, quotient.
+// Joined with row.wgsl (row_max, row_sum).
 
 override B: u32 = 1u;
 override N: u32 = 1u;

@@ -83,7 +83,7 @@ impl Trained {
             None => (run.settings().clone(), vec![]),
             Some(kept) if kept.variant != run.settings().variant => {
                 let (theirs, ours) = (kept.variant, &run.settings().variant);
-                let sentence = format!("the checkpoint is of a {theirs}, and this run is a {ours}");
+                let sentence = format!("the checkpoint is of `{theirs}`, and this run is of `{ours}`");
                 return Err(Error::failure(sentence).at(&path.display().to_string()));
             }
             Some(kept) => {

@@ -192,7 +192,7 @@ impl Learner {
 
 /// `count` sequences that a model writes at a temperature.
 fn written(model: &mut Session, count: usize, temperature: f64) -> Vec<Vec<usize>> {
-    model.write(&[], count, LENGTH, Decoding { temperature, ..Decoding::default() }, 1).unwrap()
+    model.write(&[], count, LENGTH, Decoding { temperature, ..Decoding::default() }, 1, |_, _| ()).unwrap()
 }
 
 /// The dual of the oracle's score: the NLL of each symbol of its sequences by the model.

@@ -175,6 +175,22 @@ fn a_kernel_is_two_files_of_one_name() {
     );
 }
 
+/// Who reads a kernel finds at its head which files are joined to its own.
+#[test]
+fn heads_name_what_is_joined() {
+    for (path, text) in files("src/kernels", "rs") {
+        let stem = path.rsplit('/').next().unwrap().trim_end_matches(".rs");
+        let Ok(shader) = fs::read_to_string(root().join(format!("shaders/{stem}.wgsl"))) else { continue };
+        let head: String = shader.lines().take_while(|line| line.starts_with("//")).collect();
+        let shared = text.split("shaders/shared/").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let geometry = text.contains("GEOMETRY").then_some("geometry.wgsl");
+        let body = text.contains("Product {").then_some("product*.wgsl");
+        for name in shared.chain(geometry).chain(body) {
+            assert!(head.contains(name), "shaders/{stem}.wgsl is joined with {name}, and its head does not say so");
+        }
+    }
+}
+
 /// One way to write each thing: `vec3u`, `mat4x4f`, `i++`, flags as `bool`.
 #[test]
 fn shaders_keep_one_convention() {

@@ -3,7 +3,8 @@
 // Each kernel supplies
 //
 //     depth(i)                              the number of values of k in product i
-//     term_at(i, k), column_at(i, n)        the parts of an index by k and by n, computed once for many loads
+//     term_at(i, k), column_at(i, n)        the parts of an index by k and by n: here four loads share a term, and a
+//                                           column is of one load; other bodies share both
 //     load_a(i, m, term)                    a[i, m, k]
 //     load_b(i, term, column)               b[i, k, n]
 //     store(i, m, n, value)                 writes the sum at (m, n) of product i

@@ -114,8 +114,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
     }
     if held_out.is_some() && trained.checkpoint.meta.get(CHOSEN_ON) == held_out.as_ref() {
-        let note = "this checkpoint was chosen by the examples that measure it here, which flatters it; a folder `valid` \
-                    beside `train` and `test` would choose in their place";
+        let note = "this checkpoint was chosen by the examples that measure it here, which flatters it; a folder \
+                    `valid` beside `train` and `test` would choose in their place";
         reports.iter_mut().for_each(|report| report.notes.push(note.into()));
     }
     reports.iter_mut().for_each(Report::judge);
@@ -350,8 +350,22 @@ impl Evaluation<'_> {
                 report.rows.extend(self.symbol_likelihood()?);
             }
         }
-        report.notes.extend(note.map(String::from).into_iter().chain(stand_in));
+        report.notes.extend(note.map(String::from).into_iter().chain(stand_in).chain(self.unknown_words()));
         Ok(Some(report))
+    }
+
+    /// A note on the words of a text that the alphabet lacks.
+    fn unknown_words(&self) -> Option<String> {
+        let others = self.trained.examples.text()?.others()?;
+        let ids = self.test.as_ref().unwrap_or(&self.train).text()?;
+        let share = ids.iter().filter(|id| **id == others).count() as f64 / ids.len() as f64;
+        let percent = 100.0 * share;
+        (share > 0.0).then(|| {
+            format!(
+                "{percent:.1} % of the words are `<unk>`, which stands for any other word: likelihood and bits per \
+                 character are better than those of a model that has to spell them"
+            )
+        })
     }
 
     /// Rows on whole pieces of rolls.
@@ -437,7 +451,7 @@ impl Evaluation<'_> {
 /// `count` sequences of `length` symbols that a model writes from nothing.
 fn written(session: &mut Session, [count, length]: [usize; 2], temperature: f64, seed: u64) -> Result<Vec<Vec<u16>>> {
     let choice = Decoding { temperature, ..Decoding::default() };
-    Ok(ids(session.write(&[], count, length, choice, seed)?))
+    Ok(ids(session.write(&[], count, length, choice, seed, |_, _| ())?))
 }
 
 /// `count` samples of a model that generates sequences of symbols as a whole.

@@ -1,20 +1,28 @@
 //! `saddle sample`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{SampleArgs, destination::Destination, runs, shown, tell, trained::Asked};
+use super::{
+    SampleArgs,
+    destination::Destination,
+    progress::{Progress, duration},
+    runs, shown, tell,
+    trained::Asked,
+};
 use crate::{
-    data::{Chord, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi},
+    data::{Chord, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi, read_text},
     error::{Error, Result, counted, unknown},
-    files::read_text,
     graph::numel,
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
     report,
-    session::{Decoding, Session},
+    session::{Decoding, Session, Step},
     settings::Settings,
     trained::Trained,
 };
@@ -24,6 +32,8 @@ const PRINTED: usize = 500;
 const PRINTED_LINES: usize = 8;
 /// The temperature that stands for 0 where logits are divided by it.
 const LOWEST: f32 = 1e-6;
+/// Time after which writing on shows how far it is.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Columns of a picture of reconstructions.
 const COLUMNS: usize = 16;
 
@@ -114,7 +124,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
             return Err(Error::usage(format!("{option} does not go with {what}")));
         }
         let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
-        return Err(Error::usage(format!("{option} {sentence}, and this is a {}", settings.variant)));
+        return Err(Error::usage(format!("{option} {sentence}, and this is {}", settings.variant)));
     }
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
     if model.named(&[graph]).next().is_none() {
@@ -172,7 +182,11 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
         }
         (_, Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
         (.., Some(file)) => {
-            let text = read_text(file).map_err(|e| Error::usage(format!("--prompt-file `{}`: {e}", shown(file))))?;
+            let (text, encoding) =
+                read_text(file, trained.settings.encoding.as_deref()).map_err(|e| e.at("--prompt-file"))?;
+            if let Some(encoding) = encoding {
+                tell(format_args!("{} is read as {encoding}", shown(file)));
+            }
             symbols.read(&text).map_err(|e| e.at(&shown(file)))?
         }
         _ => vec![],
@@ -180,7 +194,7 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
     let window = trained.examples.shape[0];
     let prints_any = wanted.to.prints() && symbols.end.is_none();
     let length = args.length.unwrap_or(if prints_any { PRINTED } else { window });
-    let sequences = session.write(&prompt, wanted.count, length, choice(args, trained), args.seed)?;
+    let sequences = write_on(wanted, trained, session, &prompt, length)?;
     match wanted.to.ending.as_str() {
         "mid" => {
             let pieces: Result<Vec<_>> = sequences.iter().map(|sequence| symbols.piece(sequence)).collect();
@@ -189,6 +203,28 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
         _ => wanted.to.write(symbols.to_text(&sequences).as_bytes())?,
     }
     wanted.tell(sequences.len(), "samples", session.step())
+}
+
+/// Sequences of the prompt and `length` steps more; what takes long shows how far it is.
+fn write_on<S: Step>(
+    wanted: &Wanted,
+    trained: &Asked,
+    session: &mut Session,
+    prompt: &[S],
+    length: usize,
+) -> Result<Vec<Vec<S>>> {
+    let (args, started) = (wanted.args, Instant::now());
+    let mut progress = None;
+    let seen = |done: usize, all: usize| {
+        if started.elapsed() > PATIENCE {
+            let progress = progress.get_or_insert_with(|| Progress::new(done as u64, all as u64));
+            let left = started.elapsed().as_secs_f64() * (all - done) as f64 / done as f64;
+            progress.report(done as u64, &[format!("{} left", duration(left))]);
+        }
+    };
+    let written = session.write(prompt, wanted.count, length, choice(args, trained), args.seed, seen);
+    progress.iter().for_each(Progress::finish);
+    written
 }
 
 /// Writes rolls of any length, which go on from a prompt.
@@ -216,7 +252,7 @@ fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Ses
         None => vec![],
     };
     let length = args.length.unwrap_or(trained.examples.shape[0]);
-    let pieces = session.write(&prompt, wanted.count, length, choice(args, trained), args.seed)?;
+    let pieces = write_on(wanted, trained, session, &prompt, length)?;
     match wanted.to.ending.as_str() {
         "png" => wanted.to.write(&report::png(&report::rolls(&pieces, &[], &music)?)?)?,
         _ => wanted.write_midi(&pieces, &music)?,

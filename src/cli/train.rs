@@ -141,7 +141,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     Training::new(run, session, dataset, of_data, held_out)?.run(&signals)
 }
 
-/// Sequences of symbols or keys to choose the best checkpoint with; none where there are none, or none of the same kind.
+/// Sequences of symbols or keys to choose the best checkpoint with; `None` if there are none, or none of this kind.
 fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<HeldOut>> {
     if !examples.symbols() && !examples.roll() {
         return Ok(None);

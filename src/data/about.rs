@@ -53,6 +53,13 @@ impl LeftOut {
         self.0.entry(reason.to_owned()).or_default().0 += count;
     }
 
+    /// Counts `count` items, if there are any.
+    pub fn add_some(&mut self, reason: &str, count: usize) {
+        if count > 0 {
+            self.add_many(reason, count);
+        }
+    }
+
     /// The reasons in alphabetical order, each with the number of left-out items and the names of the first ones.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, usize, &[String])> {
         self.0.iter().map(|(reason, (count, names))| (reason.as_str(), *count, names.as_slice()))

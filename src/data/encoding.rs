@@ -54,6 +54,15 @@ pub(super) fn named(name: &str) -> Result<&'static Encoding> {
     known.ok_or_else(|| unknown("encoding", name, NAMES))
 }
 
+/// The text in a file, packed by gzip or not, and the name of its encoding unless it is UTF-8. `asked` decides on the
+/// encoding where it is given.
+///
+/// # Errors
+/// A file that cannot be read, and one that is no text.
+pub fn read_text(path: &Path, asked: Option<&str>) -> Result<(String, Option<String>)> {
+    decode(path, super::unpack::read(path)?, asked)
+}
+
 /// The text in `bytes`, without its mark (BOM), and the name of its encoding, with how that was found, unless it is
 /// UTF-8. `asked` decides where it is given; else the mark, zeros at every second place (UTF-16), UTF-8 if it fits, and
 /// a guess by the frequency of characters.

@@ -51,6 +51,7 @@ use options::Holds;
 use random::Root;
 
 pub use about::{About, LeftOut};
+pub use encoding::read_text;
 pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
@@ -135,21 +136,13 @@ pub fn open(spec: &str, options: &Options) -> Result<Dataset> {
     open_part(spec, options)?.ok_or_else(|| Error::failure(format!("`{spec}` has no part to test with: {why}")))
 }
 
-/// Opens the test part: the data's own, or held-out examples. `None` if there is neither.
+/// Opens the test part: the data's own, or held-out examples. `None` if there is neither. Where the options ask for the
+/// part to choose with, and the data has one, it is opened instead.
 ///
 /// # Errors
 /// Those of [`open`]. A test part that exists but is damaged is an error too.
 pub fn open_test(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     open_part(spec, &Options { split: Split::Test, ..options.clone() })
-}
-
-/// Opens the part to choose a checkpoint with: the folder `valid` beside `train` and `test`, the array `validdata` of a
-/// MATLAB file; of other data what [`open_test`] opens.
-///
-/// # Errors
-/// Those of [`open_test`].
-pub fn open_validation(spec: &str, options: &Options) -> Result<Option<Dataset>> {
-    open_part(spec, &Options { split: Split::Test, chooses: true, ..options.clone() })
 }
 
 /// Opens the part that the options ask for; `None` for a test part that does not exist.

@@ -33,7 +33,8 @@ pub struct Options {
     pub seed: u64,
     /// Which part to open.
     pub split: Split,
-    /// Whether the part to test with is replaced by the data's own part to choose with, where it has one.
+    /// Whether the part to test with is replaced by the data's own part to choose checkpoints with, where it has one:
+    /// the folder `valid` beside `train` and `test`, the array `validdata` of a MATLAB file.
     pub chooses: bool,
     /// The kind of examples that the model takes. This decides between several readings of one file.
     pub wanted: Wanted,

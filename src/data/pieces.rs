@@ -49,12 +49,17 @@ impl Pieces<'_> {
     }
 }
 
-/// Adds the pieces in all other keys, as far as `transposed` can.
-fn add_transposed<T>(pieces: &mut Vec<Vec<T>>, transposed: impl Fn(&[T], i32) -> Option<Vec<T>>) {
+/// Adds the pieces in all other keys, as far as `transposed` can; returns how many could not be moved.
+fn add_transposed<T>(pieces: &mut Vec<Vec<T>>, transposed: impl Fn(&[T], i32) -> Option<Vec<T>>) -> usize {
     let of_piece = |piece: &Vec<T>| TRANSPOSITIONS.iter().filter_map(|by| transposed(piece, *by)).collect();
     let others: Vec<Vec<Vec<T>>> = pieces.iter().map(of_piece).collect();
+    let before = pieces.len();
     pieces.extend(others.into_iter().flatten());
+    before * (1 + TRANSPOSITIONS.len()) - pieces.len()
 }
+
+/// Why a piece is missing in some key.
+const BEYOND: &str = "pieces in some key, where they leave the keys that there are";
 
 /// The highest voice as symbols: at each step the pitch that begins there, or that the last one is held, or a rest.
 pub(super) fn melody(piece: &[Chord]) -> Vec<u8> {
@@ -122,15 +127,20 @@ pub(super) fn melodies(
     let used: Vec<u8> =
         (0..=u8::MAX).filter(|id| *id < PITCHES || learned.iter().any(|melody| melody.contains(id))).collect();
     let window = windows::symbol_window(options);
-    let mut melodies = vec![];
+    let (mut melodies, mut short) = (vec![], 0);
     for (file, mut melody) in found {
         if !melody.iter().all(|id| used.contains(id)) {
             let reason = "melodies with pitches that the part to learn from has not";
             set.about.left_out.add(reason, listing::below(root, &file));
             continue;
         }
+        short += usize::from(melody.len() < window);
         melody.resize(melody.len().max(window), REST);
         melodies.push(melody);
+    }
+    if short > 0 {
+        let are = format!("{} shorter than a window", counted(short, "tune"));
+        set.about.notes.push(format!("{are}: rests are added, which are learned; a smaller window has none"));
     }
     if melodies.is_empty() {
         let left_out = &set.about.left_out;
@@ -145,7 +155,8 @@ pub(super) fn melodies(
         return Ok(None);
     };
     if set.is_transposed() {
-        add_transposed(&mut melodies, transposed_melody);
+        let beyond = add_transposed(&mut melodies, transposed_melody);
+        set.about.left_out.add_some(BEYOND, beyond);
     }
     // A melody that leaves the known pitches in some key is left out in that key.
     let id = |symbol: &u8| used.binary_search(symbol).ok().map(|id| id as u16);
@@ -192,7 +203,8 @@ pub(super) fn rolls(mut set: Pieces, mut pieces: Vec<Vec<Chord>>, begins: bool) 
     let Some((whole, part)) = set.part(pieces, count) else { return Ok(None) };
     let mut pieces = whole.clone();
     if set.is_transposed() {
-        add_transposed(&mut pieces, transposed_roll);
+        let beyond = add_transposed(&mut pieces, transposed_roll);
+        set.about.left_out.add_some(BEYOND, beyond);
     }
     let roll = Roll { begins, music: set.music };
     let width = roll.width();

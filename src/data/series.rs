@@ -342,6 +342,11 @@ impl Symbols {
         (self.spelling == Spelling::BytePairs).then(|| self.names.iter().enumerate().map(bytes).collect())
     }
 
+    /// The symbol that stands for all words that have none of their own, if there is one.
+    pub fn others(&self) -> Option<u16> {
+        Writer::of(self).unknown()
+    }
+
     /// The error for a symbol that the model does not know.
     fn unknown(&self, name: &str) -> Error {
         // Without accents and capitals.

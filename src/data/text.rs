@@ -330,12 +330,3 @@ impl About {
         self.left_out.add_some("lines with characters that the part to learn from has not", strange);
     }
 }
-
-impl LeftOut {
-    /// Counts `count` items, if there are any.
-    fn add_some(&mut self, reason: &str, count: usize) {
-        if count > 0 {
-            self.add_many(reason, count);
-        }
-    }
-}

@@ -130,6 +130,7 @@ impl Geometry {
 impl Conv2d {
     fn product(&self) -> Product {
         let g = &self.geometry;
+        // A filter lies in one piece along k; of a patch only runs of S do, and neighbours in n are neighbours in x.
         Product { batch: 1, m: g.k, n: g.b * g.p * g.q, k: g.c * g.r * g.s, a_along_k: true, b_along_k: false }
     }
 }

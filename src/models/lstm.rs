@@ -8,7 +8,7 @@ use super::{
         round::Round,
         stepwise::Memory,
     },
-    sample_rows,
+    sample_rows, sampled,
 };
 use crate::{
     error::{Error, Result},
@@ -22,7 +22,7 @@ pub const VARIANT: Variant = Variant {
     name: "lstm",
     about: "LSTM that predicts the next step (Graves 2013), for series, symbols and piano rolls",
     kind: Kind::Sequences,
-    options: &["Optimiser", "Sequences", "cell", "units", "depth", "dropout", "carry", "temperature"],
+    options: &["Optimiser", "Sequences", "cell", "units", "depth", "dropout", "carry", "temperature", "ema"],
     presets: &[
         Preset::of("default", &[("lr_g", "0.005"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "128")]),
         Preset::of("article", &[("lr_g", "0.002"), ("beta1", "0.9"), ("grad_clip", "5"), ("units", "100")]),
@@ -66,10 +66,11 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         let log_p = log_likelihood(&net, nets, &recurrent, &mut memory, x);
         round.nats_per_step(&nets.distribution, log_p, x);
         round.descend(&net, -log_p.mean_all(), round.descent_g());
+        round.average(&net);
         if s.carry {
             carried(&round, &memory).into_iter().zip(memory.all()).for_each(|(state, last)| graph.assign(state, last));
-            graph.commit();
         }
+        graph.commit();
     });
     let graphs = vec![
         (SAMPLE, sample(s, examples, nets)),
@@ -109,7 +110,7 @@ fn in_order<'g>(round: &Round<'_, 'g>, blank: Memory<'g>) -> (Var<'g>, Memory<'g
 /// Draws each step from the prediction given the steps drawn before. A lower `temperature` favours likelier values.
 fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
-        let net = Net::new(graph, "g", nets.start, Mode::Eval);
+        let net = Net::new(graph, sampled(s), nets.start, Mode::Eval);
         let (steps, features, rows) = (examples.shape[0], examples.shape[1], sample_rows(s, examples));
         let recurrent = Recurrent::of(s, examples);
         let (memory, draw) =
@@ -121,7 +122,7 @@ fn sample(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
 /// The graph [`CONTINUE`].
 fn continuation(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
-        let net = Net::new(graph, "g", nets.start, Mode::Eval);
+        let net = Net::new(graph, sampled(s), nets.start, Mode::Eval);
         let (features, rows) = (examples.shape[1], sample_rows(s, examples));
         let recurrent = Recurrent::of(s, examples);
         let state = |name: &str, layer: usize| graph.input(&format!("{name}{layer}"), &[rows, s.units]);
@@ -141,7 +142,7 @@ fn continuation(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
 /// The graph [`BOUND`]; here the bound is the exact log-likelihood.
 fn exact(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
-        let net = Net::new(graph, "g", nets.start, Mode::Eval);
+        let net = Net::new(graph, sampled(s), nets.start, Mode::Eval);
         let rows = sample_rows(s, examples);
         let x = graph.input("x", &examples.values(rows));
         let recurrent = Recurrent::of(s, examples);

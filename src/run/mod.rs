@@ -279,7 +279,7 @@ impl Written {
         let all = Settings::written(variants, &layer)?;
         if all.variant != kept.variant {
             let (theirs, ours) = (kept.variant, all.variant);
-            return Err(Error::failure(format!("the checkpoint is of a {theirs}, and this run is a {ours}")));
+            return Err(Error::failure(format!("the checkpoint is of `{theirs}`, and this run is of `{ours}`")));
         }
         // In an edited file, a missing setting has the checkpoint's value; in an unchanged one, the value of
         // `Settings::written`.

@@ -338,7 +338,7 @@ impl Session {
         let variant: String = checkpoint.meta("variant")?;
         if variant != self.settings.variant {
             return Err(Error::failure(format!(
-                "the checkpoint is of a {variant}, and this run is a {}",
+                "the checkpoint is of `{variant}`, and this run is of `{}`",
                 self.settings.variant
             )));
         }

@@ -42,7 +42,7 @@ pub fn open_held_out(s: &Settings) -> Result<Option<Dataset>> {
 /// # Errors
 /// A part that exists and cannot be used.
 pub fn open_validation(s: &Settings) -> Result<Option<Dataset>> {
-    data::open_validation(&s.data, &data_options(s, Split::Test))
+    data::open_test(&s.data, &data::Options { chooses: true, ..data_options(s, Split::Test) })
 }
 
 /// The options with which to read the data of these settings.

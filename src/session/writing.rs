@@ -115,7 +115,8 @@ impl Step for Chord {
 
 impl Session {
     /// `count` sequences: the prompt, and `length` steps more. The same seed gives the same sequences; a longer
-    /// `length` only adds to them. The model must have the graph [`CONTINUE`], and its examples be such steps.
+    /// `length` only adds to them. The model must have the graph [`CONTINUE`], and its examples be such steps. Before
+    /// each step `seen` is told how many steps of all are done.
     ///
     /// # Errors
     /// More than there is memory for; a device that fails.
@@ -126,15 +127,20 @@ impl Session {
         length: usize,
         choice: Decoding,
         seed: u64,
+        mut seen: impl FnMut(usize, usize),
     ) -> Result<Vec<Vec<S>>> {
         let bytes = (count as u64).saturating_mul((size_of::<S>() * (prompt.len() + length)) as u64);
         memory::ensure(bytes).map_err(|e| Error::failure(format!("{count} sequences: {e}; fewer take less")))?;
         let (rows, key) = (self.rows(CONTINUE, "next"), [seed as u32, (seed >> 32) as u32]);
+        let (steps, mut done) = (prompt.len() + length, 0);
+        let total = steps * count.div_ceil(rows);
         let mut all = vec![];
         for first in (0..count).step_by(rows) {
             let mut written = vec![prompt.to_vec(); rows.min(count - first)];
             let mut place = 0;
-            self.step_by_step(prompt.len() + length, |next| {
+            self.step_by_step(steps, |next| {
+                seen(done, total);
+                done += 1;
                 let steps = written.iter_mut().enumerate().map(|(row, text)| {
                     if place >= text.len() {
                         let uniform = |n: usize| {

@@ -236,7 +236,8 @@ settings! {
         norm_d: Norm = "batch", Rule::OneOf(Norm::WORDS);
         /// Whether the discriminator's weights are divided by their largest singular value (spectral normalisation)
         spectral: bool = "false", Rule::Switch;
-        /// Decay per step of the averaged generator weights with which samples are drawn; 0: no average
+        /// Decay per step of the averaged generator weights with which samples are drawn, and `lstm` is measured; 0:
+        /// no average
         ema: f32 = "0.0", Rule::Below(1.0);
         /// Number of samples that the discriminator judges together (PacGAN); 1: each alone
         pack: usize = "1", Rule::Whole(1, 64);

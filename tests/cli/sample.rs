@@ -279,6 +279,10 @@ fn text_goes_on_from_a_prompt() {
     assert_eq!(text("").trim_end().chars().count(), 500, "by default");
     place.write("prompt", b"abd\r\n");
     refused(&place, "sample a --adapter cpu --prompt-file prompt", 2, &["prompt: the model does not know `\\n`"]);
+    place.write("wide", b"\xff\xfea\0b\0c\0a\0");
+    assert_eq!(text("--prompt-file wide --length 20"), text("--prompt abca --length 20"), "UTF-16");
+    place.write("binary", b"ab\0c\x01");
+    refused(&place, "sample a --adapter cpu --prompt-file binary", 1, &["--prompt-file", "binary", "no text"]);
     refused(&place, "sample a --adapter cpu --prompt aB", 2, &["--prompt", "does not know `B`: it knows `b`"]);
     refused(&place, "sample a --adapter cpu --prompt a --out x.png", 2, &["--prompt: the result is text"]);
     let refused = place.saddle("sample a --adapter cpu --top-p 0");

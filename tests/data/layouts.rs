@@ -8,7 +8,7 @@ use saddle::data::{Dataset, Options, Split, Wanted, open, open_test};
 use saddle::settings::Layout;
 use tempfile::TempDir;
 
-use crate::symbols::scale;
+use crate::{folder_of, symbols::scale};
 
 /// Creates the files of a line: images, songs, other files, folders (`a/`) and links (`a -> b`), separated by commas.
 fn make(layout: &str) -> TempDir {
@@ -87,7 +87,11 @@ fn odd_folders_are_read_as_people_mean_them() {
         ("train/1.png, val/2.png", ["1", "1"], &["beside val/"]),
         ("train/1.png, valid/2.png, valid/3.png", ["1", "2"], &[]),
         ("train/1.png, Validation/2.png", ["1", "1"], &[]),
-        ("train/1.png, val/2.png, val/3.png, test/4.png", ["1", "1"], &["folders beside the parts (1: val)"]),
+        (
+            "train/1.png, val/2.png, val/3.png, test/4.png",
+            ["1", "1"],
+            &["beside test/ to measure with and val/ to choose"],
+        ),
         ("train/1.png, test/2.png, __MACOSX/train/3.png", ["1", "1"], &["__MACOSX"]),
         (
             "train/1.png, test/2.png, @eaDir/3.png, notes/a.txt, extra/4.png",
@@ -258,4 +262,33 @@ fn the_digest_is_of_the_bytes_and_not_of_names_or_sizes() {
     let first = digest("a.png, b.png", None);
     assert_eq!((first.len(), &first), (64, &digest("c.png, d.png", Some(8))));
     assert_ne!(first, digest("x.txt, a.png, b.png", None));
+}
+
+/// The options that ask for the part to choose with.
+fn choosing(options: &Options) -> Options {
+    Options { chooses: true, ..options.clone() }
+}
+
+#[test]
+fn the_part_to_choose_with_is_the_datas_own_or_that_to_test_with() {
+    for (layout, expected) in [
+        ("train/1.png, valid/2.png, valid/3.png, test/4.png", "2"),
+        ("train/1.png, test/4.png", "1"),
+        ("train/1.png, validation/4.png", "1"),
+        ("1.png, 2.png", "none"),
+    ] {
+        let folder = make(layout);
+        let part = open_test(folder.path().to_str().unwrap(), &choosing(&Options::default())).unwrap();
+        assert_eq!(part.map_or("none".into(), |part| told(&part)), expected, "{layout}");
+    }
+    let folder = folder_of(&[]);
+    for (part, text) in [("train", "abcdefgh".repeat(9)), ("val", "gfedcba".repeat(8)), ("test", "aabbcc".repeat(7))] {
+        fs::create_dir(folder.path().join(part)).unwrap();
+        fs::write(folder.path().join(part).join("a.txt"), text).unwrap();
+    }
+    let (spec, options) = (folder.path().to_str().unwrap(), Options { window: Some(4), ..Options::default() });
+    let text = |set: Dataset| set.text().unwrap().len();
+    assert_eq!(text(open(spec, &options).unwrap()), 72);
+    assert_eq!(open_test(spec, &choosing(&options)).unwrap().map(text), Some(56));
+    assert_eq!(open_test(spec, &options).unwrap().map(text), Some(42));
 }

@@ -127,6 +127,8 @@ fn the_last_window_ends_with_the_piece_and_short_pieces_get_silence() {
     let pieces = set.series.as_ref().unwrap().pieces(&set.example(5), 12).unwrap();
     assert_eq!(pieces[0], [set.pieces[1].clone(), vec![Chord::default(); 9]].concat());
     assert!(set.to_string().contains("1 piece shorter than a window"), "{set}");
+    // Of rolls only the steps of the music count.
+    assert_eq!(set.spelled([4, 5].into_iter()), Some([7.5; 2]));
 }
 
 #[test]
@@ -149,6 +151,7 @@ fn the_part_to_learn_from_is_transposed() {
     let high = midi(4, &[&[0, 0x90, 108, 80, 8, 0x80, 108, 0]]);
     let set = open_file("a.mid", high, &Options { transpose: true, ..rolls(4) }).unwrap();
     assert_eq!(set.len(), 6 * 3);
+    assert!(set.to_string().contains("pieces in some key, where they leave the keys that there are (6)"), "{set}");
 }
 
 #[test]
@@ -254,7 +257,13 @@ fn matrices_are_rolls_in_parts() {
     let test = open_test(path.to_str().unwrap(), &windows(8, None)).unwrap().unwrap();
     assert_eq!((test.len(), lengths(&test)), (1, vec![8]));
     let said = set.to_string();
-    assert!(said.contains("beside testdata to measure with") && said.contains("`validdata` (1 piece)"), "{said}");
+    assert!(said.contains("beside testdata to measure with and validdata to choose with"), "{said}");
+    let chosen = open_test(path.to_str().unwrap(), &Options { chooses: true, ..windows(8, None) }).unwrap().unwrap();
+    assert_eq!((lengths(&chosen), chosen.about.part.as_str()), (vec![9], "validdata, beside traindata to learn from"));
+    let parts =
+        [array("traindata", &[roll(10, false)]), array("testdata", &[roll(8, true)]), array("more", &[roll(9, true)])];
+    let set = open_file("a.mat", mat(&parts), &windows(8, None)).unwrap();
+    assert!(set.to_string().contains("`more` (1 piece) is neither learned nor measured"), "{set}");
     let whole = open_at(&path, &Options { parts: false, ..windows(8, None) }).unwrap();
     assert_eq!(lengths(&whole), [10, 7, 9, 8]);
 }
