@@ -8,7 +8,7 @@ use saddle::{
     error::{Error, Result},
     graph::numel,
     models::SAMPLE,
-    report,
+    report::{self, Compared, Grid},
     trained::Trained,
 };
 
@@ -26,9 +26,9 @@ fn main() -> Result<()> {
     let len = numel(&trained.examples.shape);
     let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / samples.len() as f64;
     println!("{}: {COUNT} samples of {len} values at step {}, mean {mean:.4}", trained.path.display(), session.step());
-    let image = match trained.examples.shape.len() {
-        1 => report::scatter(&samples, &[], None),
-        _ => report::grid(&samples, &trained.examples.shape, 8)?,
+    let image = match trained.examples.shape[..] {
+        [width] => report::points(&Compared::beside(&samples, &[]), width, None)?.draw()?,
+        _ => Grid::of(8).draw(&samples, &trained.examples.shape)?,
     };
     report::save_png(Path::new(&picture), &image)?;
     println!("{picture}");

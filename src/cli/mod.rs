@@ -10,6 +10,7 @@ mod devices;
 mod eval;
 mod fit;
 pub mod hints;
+mod picture;
 mod preview;
 mod progress;
 mod resume;
@@ -22,6 +23,7 @@ mod train;
 mod trained;
 mod training;
 mod variants;
+mod walk;
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -56,8 +56,8 @@ pub struct Training {
     kept: Instant,
     /// Whether a warning about pictures was printed already.
     has_warned: bool,
-    /// Ending of the files that show samples, if there is a way to show them.
-    shown_as: Option<&'static str>,
+    /// Ending of the files that show samples.
+    shown_as: &'static str,
     /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
     spelled: Option<[f64; 2]>,
     /// Held-out sequences of symbols or keys, if there are any and the model can measure them; the same of them.
@@ -130,7 +130,7 @@ impl Training {
         let due = |step: u64, every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
         // An earlier process may have ended after it wrote this checkpoint and before it drew the picture.
         let lacks = |ending| !self.run.sample_path(self.first, ending).exists();
-        if self.first > 0 && due(self.first, s.sample_every) && self.shown_as.is_some_and(lacks) {
+        if self.first > 0 && due(self.first, s.sample_every) && lacks(self.shown_as) {
             self.show();
         }
         while self.session.step() < s.steps && signals.ended().is_none() {
@@ -193,7 +193,7 @@ impl Training {
         line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
         // Examples a second, or characters.
         let (speed, unit) = match (self.shown_as, self.spelled) {
-            (Some("txt"), Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
+            ("txt", Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
             _ => (rate * self.settings.batch as f64, "samples"),
         };
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
@@ -232,7 +232,7 @@ impl Training {
     /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
     fn nats(&self, nats: f64, [symbols, characters]: [f64; 2], of: bool) -> String {
         let noun = match &self.dataset.series {
-            Some(Series::Symbols(symbols)) if self.shown_as == Some("txt") => symbols.noun(),
+            Some(Series::Symbols(symbols)) if self.shown_as == "txt" => symbols.noun(),
             _ => return format!("{}{nats:.3}", if of { "nats_per_step " } else { "" }),
         };
         let bits = nats * symbols / characters / LN_2;
@@ -282,13 +282,12 @@ impl Training {
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
         let path = |ending| self.run.sample_path(self.session.step(), ending);
         match shown {
-            None => {}
-            Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
-            Some(Showing::Music(picture, midi)) => {
+            Showing::Picture(picture) => self.tolerate(report::save_png(&path("png"), &picture)),
+            Showing::Music(picture, midi) => {
                 self.tolerate(report::save_png(&path("png"), &picture));
                 self.tolerate(write_atomically(&path("mid"), &midi));
             }
-            Some(Showing::Text(text)) => {
+            Showing::Text(text) => {
                 self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
                 let first =
                     text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
@@ -354,9 +353,8 @@ impl Training {
             ))?;
         }
         print(format!("run     {}", shown(self.run.folder())))?;
-        if let Some(samples) =
-            self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists())
-        {
+        let samples = self.run.sample_path(step, self.shown_as);
+        if samples.exists() {
             print(format!("samples {}", shown(&samples)))?;
         }
         let run = quoted(self.run.folder());

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::settings::Layer;
 
 const DATA_EXAMPLES: &str = "\
-Prints what is read and what is left out. For images, also writes a picture to the current folder.
+Prints what is read and what is left out, and writes a picture to the current folder: images, points or curves.
 
 Examples:
   saddle data photos/ --size 32
@@ -34,7 +34,7 @@ pub struct DataArgs {
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Picture to write, for images [default: NAME.png, or the next free name]
+    /// Picture to write [default: NAME.png, or the next free name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
