@@ -18,6 +18,7 @@ mod runs;
 mod sample;
 mod showing;
 mod signals;
+mod spread;
 mod threads;
 mod train;
 mod trained;

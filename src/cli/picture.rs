@@ -1,18 +1,22 @@
 //! Pictures of samples, by the kind of their data; `sample`, `train` and `data` draw with them.
 
+use std::ops::RangeInclusive;
+
 use image::RgbImage;
 
 use crate::{
     data::{Columns, Dataset, Series, Symbols},
-    error::Result,
+    error::{Error, Result},
     graph::numel,
     models::Examples,
     report::{self, Compared, Figure, Grid, Way},
 };
 
-/// Maximum number of classes that have a column each, and of those that have a row each.
-const COLUMNS: usize = 16;
+/// Numbers of classes that have a column each; others have a row each, up to a largest number, of so many images at
+/// most.
+const COLUMNS: RangeInclusive<usize> = 8..=16;
 const ROWS: usize = 64;
+const WIDEST: usize = 32;
 /// Columns of a grid of reconstructions.
 const PAIRS: usize = 16;
 /// Number of samples in a picture, or about that.
@@ -38,18 +42,16 @@ impl Look<'_> {
     pub fn count(&self) -> usize {
         match self.classes.len() {
             0 => SAMPLES,
-            classes if classes <= COLUMNS => SAMPLES.next_multiple_of(classes),
-            classes if classes <= ROWS => classes * (SAMPLES / classes).max(4),
+            classes if COLUMNS.contains(&classes) => SAMPLES.next_multiple_of(classes),
+            classes if classes <= ROWS => classes * (SAMPLES / classes).clamp(4, 16),
             classes => classes,
         }
     }
 
-    /// The grid for `count` images.
+    /// The grid for `count` images, whose originals have this name.
     pub fn grid(&self, way: Way, count: usize, name: &str) -> Grid {
         let classes = self.classes.len();
         let grid = Grid { scale: self.scale, ..Grid::of(self.columns.unwrap_or(0)) };
-        let in_square = || (count as f64).sqrt().ceil() as usize;
-        let whole_rows = classes > 0 && count.is_multiple_of(classes);
         match way {
             Way::Pairs => {
                 let columns = self.columns.unwrap_or(PAIRS).min(count.max(1));
@@ -60,33 +62,52 @@ impl Look<'_> {
                 let ways = (0..count.div_ceil(steps)).filter(|_| classes > 0);
                 Grid { columns: steps, beside: ways.map(|n| self.classes[n % classes].clone()).collect(), ..grid }
             }
-            Way::Beside if (1..=COLUMNS).contains(&classes) && self.columns.is_none_or(|n| n == classes) => {
+            _ if COLUMNS.contains(&classes) && self.columns.is_none_or(|n| n == classes) => {
                 Grid { columns: classes, above: self.classes.clone(), ..grid }
             }
-            Way::Beside if self.are_rows() && whole_rows => {
-                Grid { columns: count / classes, beside: self.classes.clone(), ..grid }
+            _ if self.are_rows(count) => Grid { columns: count / classes, beside: self.classes.clone(), ..grid },
+            _ => {
+                let grid = Grid { columns: self.columns.unwrap_or((count as f64).sqrt().ceil() as usize), ..grid };
+                match self.columns {
+                    Some(_) => grid,
+                    None => Grid { columns: grid.fitting(&self.examples.shape, count).0, ..grid },
+                }
             }
-            Way::Beside | Way::Alone => Grid { columns: self.columns.unwrap_or_else(in_square), ..grid },
         }
     }
 
-    /// Whether each class has a row.
-    fn are_rows(&self) -> bool {
-        (COLUMNS + 1..=ROWS).contains(&self.classes.len()) && self.columns.is_none()
+    /// Whether each class has a row of its own, in which its images lie side by side.
+    fn are_rows(&self, count: usize) -> bool {
+        let classes = self.classes.len();
+        let has_rows = (1..=ROWS).contains(&classes) && !COLUMNS.contains(&classes) && self.columns.is_none();
+        has_rows && count.is_multiple_of(classes) && (1..=WIDEST).contains(&(count / classes))
     }
 
     /// Refuses `--count`, `--columns` and `--scale` with which a picture would be too large.
-    pub fn grid_error(&self, way: Way, count: usize, name: &str) -> Option<String> {
+    ///
+    /// # Errors
+    /// The sentence for that.
+    pub fn check(&self, way: Way, count: usize) -> Result<()> {
+        let grid = self.grid(way, count, "held out");
         let cells = match way {
-            Way::Pairs => 2 * count.next_multiple_of(self.columns.unwrap_or(PAIRS).min(count)),
+            Way::Pairs => 2 * count.next_multiple_of(grid.columns),
             Way::Paths(steps) => count.next_multiple_of(steps),
             Way::Beside | Way::Alone => count,
         };
-        let (_, fit) = self.grid(way, count, name).fitting(&self.examples.shape, cells);
+        let (columns, fit) = grid.fitting(&self.examples.shape, cells);
         let most = if way == Way::Pairs { fit / 2 } else { fit };
-        let smaller = if self.scale.is_some_and(|scale| scale > 1) { " at this --scale" } else { "" };
-        (fit < cells)
-            .then(|| format!("--count {count}: a png shows {most} such images at most{smaller}; csv and npy take more"))
+        let larger = if self.scale.is_some_and(|scale| scale > 1) { " at this --scale" } else { "" };
+        if let Some(wanted) = self.columns.filter(|wanted| columns < *wanted.min(&cells)) {
+            let sentence =
+                format!("--columns {wanted}: a picture has room for {columns} such images side by side{larger}");
+            return Err(Error::usage(sentence));
+        }
+        if fit < cells {
+            return Err(Error::usage(format!(
+                "--count {count}: a png shows {most} such images at most{larger}; csv and npy take more"
+            )));
+        }
+        Ok(())
     }
 
     /// The picture, and what it leaves out, if anything.
@@ -135,7 +156,7 @@ impl Look<'_> {
         let images = match compared.way {
             Way::Pairs => woven(compared.real, compared.generated, grid.columns * len),
             // Samples have the classes in turn, and here each class has a row.
-            Way::Beside if self.are_rows() && !grid.beside.is_empty() => {
+            Way::Beside if self.are_rows(count) => {
                 let classes = self.classes.len();
                 let row = |class: usize| (class..count).step_by(classes);
                 (0..classes).flat_map(row).flat_map(|n| &compared.generated[n * len..][..len]).copied().collect()

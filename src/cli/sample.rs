@@ -274,9 +274,7 @@ fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
             (_, Some(steps)) => Way::Paths(steps),
             _ => Way::Beside,
         };
-        if let Some(sentence) = wanted.look.grid_error(way, count, "held out") {
-            return Err(Error::usage(sentence));
-        }
+        wanted.look.check(way, count)?;
     }
     Ok(())
 }

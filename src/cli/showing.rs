@@ -45,12 +45,13 @@ pub fn showing(samples: &[f32], dataset: &Dataset, settings: &Settings, warn: im
     let (len, real) = (numel(&examples.values(1)), real(dataset));
     let all = samples.len() / len;
     // Whole rows of classes, and not more than a picture holds.
-    let whole = if look.classes.len() > all { all } else { all - all % look.classes.len().max(1) };
-    let mut count = whole;
+    let classes = look.classes.len().clamp(1, all.max(1));
+    let mut count = all - all % classes;
     if let [_, _, _] = examples.shape[..] {
-        (_, count) = look.grid(Way::Beside, whole, "").fitting(&examples.shape, whole);
-        if count < whole {
-            warn(&format!("a picture holds {count} of the {all} samples: the others are not drawn"));
+        let (columns, fit) = look.grid(Way::Beside, count, "").fitting(&examples.shape, count);
+        if fit < count {
+            warn(&format!("a picture holds {fit} of the {all} samples: the others are not drawn"));
+            (count, look.columns) = (fit, Some(columns));
         }
     }
     look.draw(&Compared::beside(&samples[..count.max(1) * len], &real)).map(|(picture, _)| Showing::Picture(picture))

@@ -14,6 +14,7 @@ use super::{
     showing::{Showing, showing},
     shown,
     signals::Signals,
+    spread::Spread,
     tell, whole,
 };
 use crate::{
@@ -68,6 +69,10 @@ pub struct Training {
     best: Option<(f64, u64)>,
     /// The modes that the newest samples hit, where they are known, until they are logged.
     modes: Option<ModeScore>,
+    /// How various samples are, of images.
+    spread: Option<Spread>,
+    /// The newest samples, until they are drawn.
+    samples: Option<Vec<f32>>,
 }
 
 impl Training {
@@ -92,6 +97,7 @@ impl Training {
             best: (first > 0).then(|| best_of(&run)).flatten(),
             run,
             progress: Progress::new(first, settings.steps),
+            spread: Spread::of(&dataset),
             spelled: dataset.spelled(dataset.evenly(MEASURED)),
             shown_as: session::examples(&dataset).shown_as(),
             settings,
@@ -105,6 +111,7 @@ impl Training {
             held_out,
             held_out_nats: None,
             modes: None,
+            samples: None,
         })
     }
 
@@ -153,6 +160,7 @@ impl Training {
             let step = self.session.step();
             if due(step, s.sample_every) {
                 self.measure()?;
+                self.look();
             }
             if due(step, s.log_every) || step == phase_end {
                 self.log(&mut rows);
@@ -222,6 +230,9 @@ impl Training {
             line.insert("high_quality".into(), Value::from(score.high_quality_share as f32));
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
+        if let Some(spread) = self.spread.as_mut().and_then(Spread::take) {
+            line.insert("spread".into(), Value::from(spread as f32));
+        }
         texts.push(format!("{} {unit}/s", per_second(speed)));
         self.progress.report(self.session.step(), &texts);
         rows.clear();
@@ -244,8 +255,18 @@ impl Training {
         }
     }
 
-    fn samples(&mut self) -> Result<Vec<f32>> {
+    fn draw_samples(&mut self) -> Result<Vec<f32>> {
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
+    }
+
+    /// Measures how various samples are, and keeps these for their picture. If there are none, the picture says why.
+    fn look(&mut self) {
+        self.samples = self.draw_samples().ok();
+        let Some(samples) = &self.samples else { return };
+        self.modes = self.count_modes(samples);
+        if let Some(sentence) = self.spread.as_mut().and_then(|spread| spread.look(samples)) {
+            self.progress.note(&sentence);
+        }
     }
 
     /// The modes that samples hit, where they are known.
@@ -275,8 +296,7 @@ impl Training {
     }
 
     fn save_samples(&mut self) -> Result<()> {
-        let samples = self.samples()?;
-        self.modes = self.count_modes(&samples);
+        let samples = self.samples.take().map_or_else(|| self.draw_samples(), Ok)?;
         let mut warning = None;
         let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
@@ -340,7 +360,7 @@ impl Training {
         let step = self.session.step();
         print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
         if let Some(modes) = data::modes(&self.settings.data)
-            && let samples = self.samples()?
+            && let samples = self.draw_samples()?
             && let Some(score) = self.count_modes(&samples)
         {
             let all = modes.centres.len();
@@ -352,6 +372,7 @@ impl Training {
                 score.reverse_kl
             ))?;
         }
+        self.spread.as_ref().and_then(Spread::at_end).map_or(Ok(()), print)?;
         print(format!("run     {}", shown(self.run.folder())))?;
         let samples = self.run.sample_path(step, self.shown_as);
         if samples.exists() {

@@ -1,5 +1,6 @@
 //! Text: the font that the program carries, the widths of texts, and names that are shortened to their room.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use tiny_skia::{Path, PathBuilder};
@@ -11,10 +12,20 @@ static FACE: LazyLock<Face<'static>> = LazyLock::new(|| {
     Face::parse(include_bytes!("../../assets/DejaVuSans.ttf"), 0).expect("the font in assets/ is read by every test")
 });
 
+/// Signs that only control others: soft hyphens, joiners, directions, variants.
+const SILENT: [RangeInclusive<char>; 6] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+];
+
 /// The characters to draw: composed, since only composed letters have their marks in place; without signs that only
 /// control others; line breaks and the like are spaces.
 fn drawn(text: &str) -> impl Iterator<Item = char> {
-    let is_silent = |c: &char| matches!(*c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}');
+    let is_silent = |c: &char| SILENT.iter().any(|range| range.contains(c));
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     text.nfc().filter(move |c| !is_silent(c)).map(visible)
 }

@@ -6,10 +6,9 @@ use super::{Compared, GENERATED, REAL, Way, viridis};
 use crate::data::Columns;
 use crate::error::{Error, Result};
 
-/// Largest number of panels in a figure, of panels side by side, and of panels below each other of pairs or ways.
+/// Largest number of panels in a figure, and of panels side by side.
 const MAX_PANELS: usize = 12;
 const COLUMNS: usize = 4;
-const ROWS: usize = 6;
 /// Largest number of curves of each kind in a panel.
 const CURVES: usize = 6;
 /// Width and height of a plot in pixels, and those of a single one.
@@ -46,7 +45,9 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
         Way::Paths(steps) => (count.div_ceil(steps.max(1)), steps.max(1)),
     };
     let shown_features = if groups == 1 { features.min(MAX_PANELS) } else { features.min(COLUMNS) };
-    let shown_groups = if features == 1 { groups.min(MAX_PANELS) } else { groups.min(ROWS) };
+    let shown_groups = groups.min((MAX_PANELS / shown_features).max(1));
+    // Neighbours of the data can be much alike: evenly from the first to the last.
+    let group_of = |row: usize| row * groups / shown_groups;
     let marks = |group: usize, feature: usize| -> Vec<Mark> {
         let first = group * in_group;
         let of_real = match compared.way {
@@ -71,8 +72,8 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, range: None };
         Panel { title: name + &number, x, marks: marks(group, feature), ..Panel::default() }
     };
-    let panels: Vec<Panel> =
-        (0..shown_groups).flat_map(|group| (0..shown_features).map(move |feature| panel(group, feature))).collect();
+    let places = (0..shown_groups).flat_map(|row| (0..shown_features).map(move |feature| (row, feature)));
+    let panels: Vec<Panel> = places.map(|(row, feature)| panel(group_of(row), feature)).collect();
     let columns = match (groups, features) {
         (1, _) | (_, 1) => panels.len().div_ceil(panels.len().div_ceil(COLUMNS).max(1)),
         _ => shown_features,
@@ -123,7 +124,7 @@ mod tests {
         let generated: Vec<f32> = (0..8).flat_map(|n| wave(n as f32)).collect();
         let pairs = Compared { way: Way::Pairs, ..Compared::beside(&generated, &generated) };
         let figure = curves(&pairs, [20, 2], None).unwrap();
-        assert_eq!((figure.panels.len(), figure.columns), (2 * ROWS, 2));
+        assert_eq!((figure.panels.len(), figure.columns), (12, 2));
         assert!(figure.panels.iter().all(|panel| panel.marks.len() == 2));
         let ways = Compared { way: Way::Paths(4), ..Compared::beside(&generated, &[]) };
         let figure = curves(&ways, [20, 2], None).unwrap();

@@ -254,7 +254,7 @@ pub struct SampleArgs {
     /// Pixels on a side of a pixel of an image [default: as suits a picture, 1 with --each]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub scale: Option<u32>,
-    /// Write each image to a png of its own, NAME-001.png and so on, in a folder [default: the next free RUN/sample-001]
+    /// Write each image to a png of its own, sample-001.png and so on in a folder [default: the next RUN/sample-001]
     #[arg(long, conflicts_with_all = ["walk", "columns"])]
     pub each: bool,
     /// Encode and decode held-out examples instead; a png shows the originals too

@@ -160,7 +160,7 @@ pub struct CompareArgs {
     /// Folders of runs; those that differ in nothing but `seed` and `steps` are one column
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// File to write too: a csv has a row for each run, an md the table
+    /// File to write too: a csv has a row for each run, an md the table, a png the metrics over the steps
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Print JSON: an object for each run
