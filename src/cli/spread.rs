@@ -54,7 +54,7 @@ impl Spread {
 
     /// A sentence for the end of a training, if the newest samples are alike.
     pub fn at_end(&self) -> Option<String> {
-        self.newest.filter(|spread| *spread < FEW).map(|spread| format!("{}: collapsed?", said(spread)))
+        self.newest.filter(|spread| *spread < FEW).map(|spread| format!("{}: collapsed, or at its beginning", said(spread)))
     }
 }
 
@@ -83,6 +83,6 @@ mod tests {
         assert_eq!(look(1.0), None);
         assert_eq!((spread.at_end(), spread.take(), spread.take()), (None, Some(1.0), None));
         spread.look(&[0.0, 0.2]);
-        assert_eq!(spread.at_end().unwrap(), "samples have 10 % of the data's spread: collapsed?");
+        assert_eq!(spread.at_end().unwrap(), "samples have 10 % of the data's spread: collapsed, or at its beginning");
     }
 }

@@ -181,7 +181,7 @@ pub fn picture(input: &Sequences, layout: Layout, seed: u64) -> Result<RgbImage>
         Layout::Pca => {
             let pca = Pca::fit(Points::new(&real, steps));
             let places = [&real, &generated].map(|values| pca.project(Points::new(values, steps))).concat();
-            (places, report::component_titles(&pca), "principal components")
+            (places, report::component_titles(&pca), "PCA")
         }
         Layout::Tsne => {
             let all = [&real[..], &generated].concat();
@@ -193,6 +193,8 @@ pub fn picture(input: &Sequences, layout: Layout, seed: u64) -> Result<RgbImage>
     let places: Vec<[f64; 2]> = places.chunks_exact(2).map(|place| [place[0], place[1]]).collect();
     let (real, generated) = places.split_at(real.len() / steps);
     let keys = Compared { real: &[0.0], ..Compared::beside(&[], &[]) };
-    let title = format!("{name} of windows of {}, their columns averaged", input.set);
-    Figure { title, ..report::plane(&keys, generated, real, titles) }.draw()
+    let figure = report::plane(&keys, generated, real, titles, None);
+    let note = ["each window is the mean of its columns", &figure.note].join("; ");
+    let title = format!("{name} of windows of {}", input.set);
+    Figure { title, note: note.trim_end_matches("; ").into(), ..figure }.draw()
 }

@@ -45,44 +45,36 @@ pub fn points(compared: &Compared, width: usize, columns: Option<&Columns>) -> R
         Way::Pairs => count.min(real.len() / width).min(MAX_POINTS),
         Way::Paths(steps) => count.min(MAX_PATHS * steps),
     };
+    let left_out = (drawn < count).then(|| match way {
+        Way::Paths(steps) => format!("{MAX_PATHS} of {} {}s", count.div_ceil(*steps), way.noun()),
+        _ => format!("{drawn} of {count} points"),
+    });
     let kept = &generated[..drawn * width];
-    let mut figure = if width == 2 {
-        let value = |n: usize, seen: f32| columns.map_or(f64::from(seen), |columns| columns.value(n, seen));
-        let place = |values: &[f32]| -> Vec<[f64; 2]> {
-            values.chunks_exact(2).map(|point| [value(0, point[0]), value(1, point[1])]).collect()
-        };
-        plane(compared, &place(kept), &place(real), [name(0), name(1)])
-    } else {
+    if width > 2 {
         let ([generated, real], titles) = components(kept, real, width);
-        plane(compared, &generated, &real, titles)
-    };
-    let mut notes = Vec::from_iter((!figure.note.is_empty()).then(|| std::mem::take(&mut figure.note)));
-    if drawn < count {
-        notes.push(match way {
-            Way::Paths(steps) => format!("{MAX_PATHS} of {} {}s", count.div_ceil(*steps), way.noun()),
-            _ => format!("{drawn} of {count} points"),
-        });
+        return Ok(plane(compared, &generated, &real, titles, left_out));
     }
-    figure.note = super::drawn(&notes);
-    Ok(figure)
+    let value = |n: usize, seen: f32| columns.map_or(f64::from(seen), |columns| columns.value(n, seen));
+    let place = |values: &[f32]| -> Vec<[f64; 2]> {
+        values.chunks_exact(2).map(|point| [value(0, point[0]), value(1, point[1])]).collect()
+    };
+    Ok(plane(compared, &place(kept), &place(real), [name(0), name(1)], left_out))
 }
 
 /// Points of many dimensions along the two directions in which the real ones vary most, or the generated ones without
 /// real ones; the titles of the axes say how much of the variance lies there.
 fn components(generated: &[f32], real: &[f32], width: usize) -> ([Vec<[f64; 2]>; 2], [String; 2]) {
-    let [generated, real] = [generated, real].map(|values| {
-        let rows = values.chunks_exact(width).filter(|row| row.iter().all(|value| value.is_finite()));
-        rows.flatten().map(|&value| f64::from(value)).collect::<Vec<f64>>()
-    });
-    let fitted = if real.is_empty() { &generated } else { &real };
+    let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
+    let rows = (if real.is_empty() { generated } else { real }).chunks_exact(width);
+    let fitted = wide(&rows.filter(|row| row.iter().all(|value| value.is_finite())).collect::<Vec<_>>().concat());
     if fitted.is_empty() {
         return Default::default();
     }
-    let pca = Pca::fit(Points::new(fitted, width));
-    let place = |values: &[f64]| -> Vec<[f64; 2]> {
-        pca.project(Points::new(values, width)).chunks_exact(2).map(|place| [place[0], place[1]]).collect()
+    let pca = Pca::fit(Points::new(&fitted, width));
+    let place = |values: &[f32]| -> Vec<[f64; 2]> {
+        pca.project(Points::new(&wide(values), width)).chunks_exact(2).map(|place| [place[0], place[1]]).collect()
     };
-    ([place(&generated), place(&real)], component_titles(&pca))
+    ([place(generated), place(real)], component_titles(&pca))
 }
 
 /// Titles of axes along the two components.
@@ -92,8 +84,14 @@ pub fn component_titles(pca: &Pca) -> [String; 2] {
 }
 
 /// A plane with generated points over real ones. Its range is that of the real ones, unless more than a few generated
-/// ones lie outside.
-pub fn plane(compared: &Compared, generated: &[[f64; 2]], real: &[[f64; 2]], titles: [String; 2]) -> Figure {
+/// ones lie outside. The note says what is not drawn: those, and what the caller has `left_out`.
+pub fn plane(
+    compared: &Compared,
+    generated: &[[f64; 2]],
+    real: &[[f64; 2]],
+    titles: [String; 2],
+    left_out: Option<String>,
+) -> Figure {
     let framed = |points: &[[f64; 2]]| {
         [0, 1].map(|axis| ticks::aired(ticks::range(points.iter().map(|point| point[axis])), 0.12))
     };
@@ -108,13 +106,13 @@ pub fn plane(compared: &Compared, generated: &[[f64; 2]], real: &[[f64; 2]], tit
         |points: &[[f64; 2]], radius: f32, ink: Ink| Mark { shape: Shape::Dots(radius), points: points.to_vec(), ink };
     let line = |points: Vec<[f64; 2]>| Mark { shape: Shape::Line(1.0), points, ink: Ink([120, 126, 138], 0.5) };
     // Few points can be larger.
-    let radius = |points: &[[f64; 2]]| if points.len() > 500 { 1.9 } else { 3.0 };
+    let radius = if generated.len().max(real.len()) > 500 { 1.9 } else { 3.0 };
     let marks = match compared.way {
         Way::Beside | Way::Alone => {
             // In turn, so that neither hides the other.
             let turn = |points: &[[f64; 2]], turn: usize, ink: Ink| {
                 let [first, end] = [turn, turn + 1].map(|n| n * points.len() / TURNS);
-                dots(&points[first..end], radius(points), ink)
+                dots(&points[first..end], radius, ink)
             };
             let turns = |n: usize| [turn(real, n, Ink(REAL, 0.55)), turn(generated, n, Ink(GENERATED, 0.65))];
             (0..TURNS).flat_map(turns).collect()
@@ -136,10 +134,9 @@ pub fn plane(compared: &Compared, generated: &[[f64; 2]], real: &[[f64; 2]], tit
         }
     };
     let [x, y] = [0, 1].map(|n| Axis { title: titles[n].clone(), range: Some(ranges[n]), ..Axis::default() });
-    let note = match generated.iter().filter(|point| within(ranges, point)).count() {
-        inside if inside < generated.len() => format!("{inside} of {} generated points", generated.len()),
-        _ => String::new(),
-    };
+    let inside = generated.iter().filter(|point| within(ranges, point)).count();
+    let far = (inside < generated.len()).then(|| format!("{inside} of {} generated points", generated.len()));
+    let note = super::drawn(&left_out.into_iter().chain(far).collect::<Vec<_>>());
     let (legend, ramp) = (compared.legend(), compared.way.ramp());
     let panels = vec![Panel { x, y, marks, ..Panel::default() }];
     Figure { panels, columns: 1, plot: PLOT, legend, ramp, note, ..Figure::default() }

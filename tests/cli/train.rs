@@ -16,7 +16,7 @@ fn a_run_leaves_what_was_promised() {
     assert_eq!(place.names("a/checkpoints"), ["step-000015.safetensors", "step-000020.safetensors"]);
     assert_eq!(place.names("a/samples"), ["step-000010.png", "step-000020.png"]);
     let picture = image::open(place.path("a/samples/step-000020.png")).unwrap();
-    assert_eq!((picture.width(), picture.height()), (4 * 58 + 2, 4 * 58 + 2));
+    assert_eq!((picture.width(), picture.height()), (4 * 82 + 2, 4 * 82 + 2));
 
     let lines = metrics(&place.read("a/metrics.jsonl"));
     assert_eq!(
