@@ -94,13 +94,13 @@ fn class_names(trained: &Trained) -> Result<Vec<String>> {
     Ok(if names.is_empty() { (0..trained.examples.classes).map(|n| n.to_string()).collect() } else { names })
 }
 
-/// The form in which the data itself came. What is `compared` is drawn, unless it is text or has no plane to lie in.
+/// The form in which the data itself came. What is `compared` is drawn, unless it is text.
 fn own_form(examples: &Examples, compared: bool) -> &'static str {
     match (&examples.series, &examples.shape[..]) {
         (Some(Series::Symbols(symbols)), _) if symbols.kind == SymbolKind::Text => "txt",
         (Some(Series::Symbols(_) | Series::Roll(_)), _) if !compared => "mid",
-        (None, [extent]) if *extent != 2 => "csv",
-        (Some(Series::Columns(_)), shape) if !compared || (shape.len() == 1 && shape != [2]) => "csv",
+        (None, [extent]) if *extent != 2 && !compared => "csv",
+        (Some(Series::Columns(_)), _) if !compared => "csv",
         _ => "png",
     }
 }

@@ -54,7 +54,9 @@ impl Spread {
 
     /// A sentence for the end of a training, if the newest samples are alike.
     pub fn at_end(&self) -> Option<String> {
-        self.newest.filter(|spread| *spread < FEW).map(|spread| format!("{}: collapsed, or at its beginning", said(spread)))
+        self.newest
+            .filter(|spread| *spread < FEW)
+            .map(|spread| format!("{}: collapsed, or at its beginning", said(spread)))
     }
 }
 

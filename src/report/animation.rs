@@ -1,5 +1,7 @@
 //! Pictures that move, as GIF or as PNG (APNG); they begin again at their end.
 
+use std::time::Duration;
+
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, DynamicImage, Frame, RgbImage};
 use png::{BitDepth, ColorType, Encoder};
@@ -25,7 +27,7 @@ pub fn gif(frames: impl IntoIterator<Item = Result<RgbImage>>) -> Result<Vec<u8>
     encoder.set_repeat(Repeat::Infinite).map_err(cannot)?;
     for frame in frames {
         let picture = DynamicImage::ImageRgb8(frame?).into_rgba8();
-        let delay = Delay::from_numer_denom_ms(10 * u32::from(DELAY), 1);
+        let delay = Delay::from_saturating_duration(Duration::from_millis(10 * u64::from(DELAY)));
         encoder.encode_frame(Frame::from_parts(picture, 0, 0, delay)).map_err(cannot)?;
     }
     drop(encoder);

@@ -147,6 +147,7 @@ mod tests {
             canvas.area([[100.0, bad], [bad, 200.0]], ink);
             canvas.text("x", [bad, bad], Align::Upwards, 10.0, [0; 3]);
         }
+        let mut canvas = Canvas::new([20, 10], [255; 3]).unwrap();
         canvas.clip(Some([[0.0, 0.0], [10.0, 10.0]]));
         canvas.area([[5.0, 0.0], [20.0, 10.0]], ink);
         let picture = canvas.finish();

@@ -350,12 +350,12 @@ mod tests {
             marks: vec![line],
             ..Panel::default()
         };
-        let figure = Figure { panels: vec![panel], columns: 1, plot: [300, 200], ..Figure::default() };
+        let figure = Figure { panels: vec![panel], columns: 1, plot: [500, 200], ..Figure::default() };
         let picture = figure.draw().unwrap();
         let is = |colour: Colour| move |pixel: &&image::Rgb<u8>| pixel.0 == colour;
         // The middle row of the plot has grid lines at 2, 4, 6 and 8, and the line's middle.
         let frame: Vec<u32> = (0..picture.height())
-            .filter(|y| picture.rows().nth(*y as usize).unwrap().filter(is(FRAME)).count() > 250)
+            .filter(|y| picture.rows().nth(*y as usize).unwrap().filter(is(FRAME)).count() > 450)
             .collect();
         assert_eq!(frame.len(), 2, "{frame:?}");
         assert_eq!(frame[1] - frame[0], 200);

@@ -54,7 +54,7 @@ fn wrapped(text: &str) -> Vec<String> {
         while lines.len() < LINES {
             let fit = font::fitting(rest, SIZE, WIDTH);
             if fit == rest.len() {
-                lines.push(rest.to_owned());
+                lines.push(rest.trim_end().to_owned());
                 break;
             }
             let end = rest[..fit].rfind(' ').filter(|end| *end > 0).unwrap_or(fit);
@@ -76,13 +76,8 @@ mod tests {
     fn texts_are_wrapped_and_bounded() {
         assert_eq!(wrapped("one\n\ntwo"), ["one", "", "two"]);
         let words = wrapped(&"word ".repeat(60));
-        assert!(
-            words.len() > 2
-                && words
-                    .iter()
-                    .all(|line| font::width(line, SIZE) <= WIDTH && line.ends_with("word") || line.trim().is_empty()),
-            "{words:?}"
-        );
+        let is_whole = |line: &String| font::width(line, SIZE) <= WIDTH && line.ends_with("word");
+        assert!(words.len() > 2 && words.iter().all(is_whole), "{words:?}");
         let endless = wrapped(&"漢".repeat(100_000));
         assert_eq!((endless.len(), endless.last().unwrap().as_str()), (LINES + 1, "…"));
         let piece = "a\tb\u{0} c\n".repeat(40);

@@ -1,5 +1,7 @@
 //! Numbers along an axis: few, round, and with no more digits than tell them apart.
 
+/// What is smaller counts as 0.
+const SMALLEST: f64 = 1e-290;
 /// Superscripts of the digits.
 const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
 
@@ -22,10 +24,10 @@ pub fn range(values: impl Iterator<Item = f64>) -> [f64; 2] {
     }
     let size = low.abs().max(high.abs());
     // Below this, neighbouring marks could not be told apart.
-    if high - low > 1e-9 * size && high - low > f64::MIN_POSITIVE {
+    if high - low > 1e-9 * size && size > SMALLEST {
         return [low, high];
     }
-    let half = if size > 0.0 { 0.1 * size } else { 1.0 };
+    let half = if size > SMALLEST { 0.1 * size } else { 1.0 };
     let middle = low / 2.0 + high / 2.0;
     [middle - half, middle + half]
 }

@@ -98,7 +98,10 @@ fn what_no_picture_can_do_is_refused_in_a_sentence() {
         assert_eq!(said.code, Some(0), "{line}: {}", said.err);
     }
     for (line, words) in [
-        ("a --columns 5000 --count 5000", &["--columns 5000: a picture has room for 1638 such images side by side"][..]),
+        (
+            "a --columns 5000 --count 5000",
+            &["--columns 5000: a picture has room for 1638 such images side by side"][..],
+        ),
         ("a --walk 9 --out w.csv", &["the ending says the format, and it is one of gif, apng, png"]),
         ("a --out w.gif", &["`w.gif`: the ending says the format, and it is one of png, csv, npy"]),
         ("m --walk 9", &["--walk: the samples of `dbm` have no latent vector"]),
