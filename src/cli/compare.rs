@@ -185,7 +185,7 @@ fn charts(groups: &[Group]) -> Result<RgbImage> {
         return Err(Error::failure("--out: these runs have no metrics to draw: two lines of metrics.jsonl at least"));
     }
     let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
-    let columns = panels.len().min(3);
+    let columns = panels.len().div_ceil(panels.len().div_ceil(3));
     Figure { panels, columns, plot: [360, 220], legend, ..Figure::default() }.draw()
 }
 

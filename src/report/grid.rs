@@ -171,10 +171,10 @@ mod tests {
     #[test]
     fn names_have_strips_of_their_own() {
         let images = [1.0; 6 * 4];
-        let bare = Grid { scale: Some(40), ..Grid::of(3) };
         let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-        let named =
-            Grid { above: names(&["cat", "漢字 of a long name", ""]), beside: names(&["a", "b"]), ..bare.clone() };
+        let (above, beside) = (names(&["cat", "漢字 of a long name", ""]), names(&["a", "b"]));
+        let named = Grid { columns: 3, scale: Some(40), above, beside };
+        let bare = Grid { above: vec![], beside: vec![], ..named.clone() };
         let [bare, named] = [bare, named].map(|grid| grid.draw(&images, &[1, 2, 2]).unwrap());
         let (left, top) = (named.width() - bare.width(), named.height() - bare.height());
         assert_eq!(top, LINE);
