@@ -174,7 +174,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let (above, beside) = (names(&["cat", "漢字 of a long name", ""]), names(&["a", "b"]));
         let named = Grid { columns: 3, scale: Some(40), above, beside };
-        let bare = Grid { above: vec![], beside: vec![], ..named.clone() };
+        let bare = Grid { scale: Some(40), ..Grid::of(3) };
         let [bare, named] = [bare, named].map(|grid| grid.draw(&images, &[1, 2, 2]).unwrap());
         let (left, top) = (named.width() - bare.width(), named.height() - bare.height());
         assert_eq!(top, LINE);

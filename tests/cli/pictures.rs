@@ -60,11 +60,7 @@ fn a_walk_moves_and_comes_back() {
         let said = place.saddle(&format!("sample {run} --force --walk 8 {line} --adapter cpu"));
         assert_eq!(said.code, Some(0), "{run} {line}: {}", said.err);
         let name = line.rsplit(' ').next().unwrap();
-        assert!(
-            said.out.starts_with(&format!("8 frames of a walk of step ")) && said.out.trim().ends_with(name),
-            "{}",
-            said.out
-        );
+        assert!(said.out.starts_with("8 frames of a walk of step ") && said.out.trim().ends_with(name), "{}", said.out);
         let file = BufReader::new(File::open(place.path(name)).unwrap());
         let frames = match name {
             "w.gif" => GifDecoder::new(file).unwrap().into_frames().collect_frames().unwrap(),
