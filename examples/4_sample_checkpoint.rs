@@ -8,7 +8,7 @@ use saddle::{
     error::{Error, Result},
     graph::numel,
     models::SAMPLE,
-    report,
+    report::{self, Compared, Grid},
     trained::Trained,
 };
 
@@ -31,10 +31,10 @@ fn main() -> Result<()> {
     let len = numel(&trained.examples.shape);
     let mean = samples.iter().map(|&v| f64::from(v)).sum::<f64>() / samples.len() as f64;
     println!("{}: {COUNT} samples of {len} values at step {}, mean {mean:.4}", trained.path.display(), session.step());
-    let image = match trained.examples.shape.len() {
-        // Points alone, without real ones below them, at the scale that shows them all.
-        1 => report::scatter(&samples, &[], None),
-        _ => report::grid(&samples, &trained.examples.shape, COLUMNS)?,
+    let image = match trained.examples.shape[..] {
+        // Points alone, without real ones below them.
+        [width] => report::points(&Compared::beside(&samples, &[]), width, None)?.draw()?,
+        _ => Grid::of(COLUMNS).draw(&samples, &trained.examples.shape)?,
     };
     report::save_png(Path::new(&picture), &image)?;
     println!("{picture}");

@@ -50,6 +50,12 @@ impl Record {
         Ok(records)
     }
 
+    /// The lines of its metrics that are not damaged.
+    pub fn metrics(&self) -> Vec<Map<String, Value>> {
+        let text = files::read_text(&self.run.metrics_path()).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// The last line of its metrics that is not damaged; empty without one.
     pub fn last_metrics(&self) -> Map<String, Value> {
         let text = files::read_text(&self.run.metrics_path()).unwrap_or_default();

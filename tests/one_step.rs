@@ -3,7 +3,10 @@
 mod common;
 mod training;
 
-use saddle::{data::Dataset, report};
+use saddle::{
+    data::Dataset,
+    report::{self, Compared},
+};
 use training::{Device, settings, steps};
 
 /// Settings that cover every way in which variants use neighbouring steps.
@@ -38,7 +41,8 @@ fn trains(device: Device, cases: &[&[&str]]) {
         }
         let samples = session.generate(5, 1, None).unwrap();
         assert!(samples.len() == 15 && samples.iter().all(|v| v.is_finite()), "{what}: {samples:?}");
-        report::series(&samples, &dataset.example(0), [1, 3]).unwrap_or_else(|e| panic!("{what}: {e}"));
+        report::curves(&Compared::beside(&samples, &dataset.example(0)), [1, 3], None)
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
     }
 }
 

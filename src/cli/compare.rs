@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use image::RgbImage;
 use serde_json::{Map, Value, json};
 
 use super::{CompareArgs, print, shown, table};
@@ -10,10 +11,16 @@ use crate::{
     files::{ensure_writable, write_atomically},
     metrics::Estimate,
     record::Record,
+    report::{self, Axis, Colour, Figure, Ink, Mark, Panel, Shape, Ticks},
 };
 
 /// Metrics that say when a line was written, and not how good the model was.
 const TIMES: [&str; 3] = ["step", "seconds", "samples_per_second"];
+
+/// Colours of groups of runs: Okabe and Ito's, the palest aside.
+const COLOURS: [Colour; 6] = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [86, 180, 233], [0, 0, 0]];
+/// Largest number of panels of a chart.
+const MAX_PANELS: usize = 12;
 
 /// One run: its settings that differ from those of others, and its numbers by name.
 struct Entry {
@@ -34,8 +41,11 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let form = match args.out.as_deref().map(|out| out.extension().unwrap_or_default().to_string_lossy().to_lowercase())
     {
         None => None,
-        Some(ending) if ["csv", "md"].contains(&ending.as_str()) => Some(ending),
-        Some(_) => return Err(Error::usage("--out: the ending says the format, and it is csv or md")),
+        Some(ending) if ["csv", "md", "png"].contains(&ending.as_str()) => Some(ending),
+        Some(_) => {
+            let name = args.out.as_deref().map(shown).unwrap_or_default();
+            return Err(Error::usage(format!("--out `{name}`: the ending says the format, and it is csv, md or png")));
+        }
     };
     args.out.as_deref().map_or(Ok(()), ensure_writable)?;
     let records: Result<Vec<Record>> = args.runs.iter().map(|folder| Record::read(folder)).collect();
@@ -48,6 +58,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let lines = lines(&groups, &names);
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
+        (Some(out), Some("png")) => report::save_png(out, &charts(&groups)?)?,
         (Some(out), _) => write_atomically(out, markdown(&lines).as_bytes())?,
         (None, _) => {}
     }
@@ -141,6 +152,41 @@ fn figure(value: f64) -> String {
     }
     let decimals = (3 - magnitude.log10().floor() as i32).max(0) as usize;
     format!("{value:.decimals$}")
+}
+
+/// A panel for each metric with its values over the steps; runs that differ in their seeds alone have one colour.
+fn charts(groups: &[Group]) -> Result<RgbImage> {
+    let colour = |n: usize| COLOURS[n % COLOURS.len()];
+    let runs = groups.iter().enumerate().flat_map(|(n, group)| group.entries.iter().map(move |entry| (n, entry)));
+    let lines: Vec<_> = runs.map(|(n, entry)| (colour(n), entry.record.metrics())).collect();
+    let keys = lines.iter().flat_map(|(_, lines)| lines).flat_map(Map::keys);
+    let mut names: Vec<&String> = vec![];
+    for key in keys.filter(|key| !TIMES.contains(&key.as_str())) {
+        if !names.contains(&key) {
+            names.push(key);
+        }
+    }
+    let curve = |lines: &[Map<String, Value>], name: &str| -> Vec<[f64; 2]> {
+        let point = |line: &Map<String, Value>| Some([line.get("step")?.as_f64()?, line.get(name)?.as_f64()?]);
+        lines.iter().filter_map(point).collect()
+    };
+    let panel = |name: &&String| {
+        let curves = lines.iter().map(|(colour, lines)| (colour, curve(lines, name)));
+        let marks = curves.filter(|(_, points)| points.len() > 1).map(|(colour, points)| Mark {
+            shape: Shape::Line(1.6),
+            points,
+            ink: Ink(*colour, 0.85),
+        });
+        let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
+        Panel { title: (*name).clone(), x, marks: marks.collect(), ..Panel::default() }
+    };
+    let panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).take(MAX_PANELS).collect();
+    if panels.is_empty() {
+        return Err(Error::failure("--out: these runs have no metrics to draw: two lines of metrics.jsonl at least"));
+    }
+    let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
+    let columns = panels.len().div_ceil(panels.len().div_ceil(3));
+    Figure { panels, columns, plot: [360, 220], legend, ..Figure::default() }.draw()
 }
 
 fn markdown(lines: &[Vec<String>]) -> String {

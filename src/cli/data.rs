@@ -2,13 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DataArgs, print, shown};
+use image::RgbImage;
+
+use super::{
+    DataArgs,
+    picture::{Look, real},
+    print, shown,
+};
 use crate::{
-    data::{self, Dataset, Split, Wanted},
+    data::{self, Dataset, Series, Split, Wanted},
     error::{Error, Result},
     files::ensure_writable,
     graph::numel,
-    models, report, session,
+    models,
+    report::{self, Compared, Way},
+    session,
     settings::{Menu, Settings},
 };
 
@@ -18,7 +26,7 @@ const WIDTH: usize = 2048;
 /// Maximum number of classes that get a column each.
 const CLASSES: usize = 16;
 
-/// Prints in full how a data set is read, and draws its first images.
+/// Prints in full how a data set is read, and draws some of its examples.
 pub fn data(args: &DataArgs) -> Result<()> {
     args.out.as_deref().map_or(Ok(()), ensure_writable)?;
     let settings = settings(args)?;
@@ -39,7 +47,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
     }
     match picture {
         Picture::Path(path) => {
-            report::save_png(&path, &report::grid(&cells(&set), &set.shape, columns(&set))?)?;
+            report::save_png(&path, &drawn(&set)?)?;
             print(format!("picture    {}", shown(&path)))
         }
         Picture::InData => print("picture    none, as it would lie in the data: name a file with --out"),
@@ -73,9 +81,12 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
         let data = Path::new(spec).canonicalize();
         data.is_ok_and(|data| folder.canonicalize().is_ok_and(|folder| folder.starts_with(data)))
     };
-    if set.shape.len() != 3 {
+    if matches!(set.series, Some(Series::Symbols(_) | Series::Roll(_))) {
         return match &args.out {
-            Some(out) => Err(Error::usage(format!("--out `{}`: a picture is of images", out.display()))),
+            Some(out) => {
+                let sentence = "a picture is of images, points or sequences of numbers";
+                Err(Error::usage(format!("--out `{}`: {sentence}", out.display())))
+            }
             None => Ok(Picture::None),
         };
     }
@@ -98,24 +109,24 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
     }
 }
 
-/// Columns of the picture: one for each class if there are few classes.
-fn columns(set: &Dataset) -> usize {
-    let most = (WIDTH / set.shape[2].max(64)).max(1);
-    match set.classes() {
-        classes if (2..=CLASSES.min(most)).contains(&classes) && set.stack == 1 => classes,
-        _ => 8.min(most),
+/// The picture: the first images of each class in its column, or simply the first ones; of other data some examples.
+fn drawn(set: &Dataset) -> Result<RgbImage> {
+    let examples = session::examples(set);
+    let mut look = Look { examples: &examples, classes: vec![], columns: None, scale: None, title: set.name.clone() };
+    if set.shape.len() != 3 {
+        let alone = Compared { real: &real(set), way: Way::Alone, ..Compared::beside(&[], &[]) };
+        return look.draw(&alone).map(|(picture, _)| picture);
     }
-}
-
-/// The images of the picture: the first ones of each class in its column, or simply the first ones of the set.
-fn cells(set: &Dataset) -> Vec<f32> {
-    let columns = columns(set);
-    let rows = IMAGES.div_ceil(columns);
-    let labels = set.labels.as_ref().filter(|labels| labels.names.len() == columns && set.stack == 1);
+    let most = (WIDTH / set.shape[2].max(64)).clamp(1, CLASSES);
+    let labels = set.labels.as_ref().filter(|labels| (2..=most).contains(&labels.names.len()) && set.stack == 1);
     let Some(labels) = labels else {
-        return (0..set.len().min(rows * columns)).flat_map(|i| set.example(i)).collect();
+        look.columns = Some(8.min(most));
+        let images: Vec<f32> = (0..set.len().min(IMAGES)).flat_map(|i| set.example(i)).collect();
+        return look.draw(&Compared::beside(&images, &[])).map(|(picture, _)| picture);
     };
-    let mut of_class: Vec<Vec<usize>> = vec![vec![]; columns];
+    look.classes = labels.names.clone();
+    let rows = IMAGES.div_ceil(labels.names.len());
+    let mut of_class: Vec<Vec<usize>> = vec![vec![]; labels.names.len()];
     for (i, &id) in labels.ids.iter().enumerate() {
         let shown = &mut of_class[id as usize];
         if shown.len() < rows {
@@ -124,6 +135,8 @@ fn cells(set: &Dataset) -> Vec<f32> {
     }
     let rows = of_class.iter().map(Vec::len).max().unwrap_or(0);
     let black = vec![-1.0; numel(&set.shape)];
-    let cell = |(row, column): (usize, usize)| of_class[column].get(row).map_or(black.clone(), |&i| set.example(i));
-    (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).flat_map(cell).collect()
+    let cell = |row: usize, class: &Vec<usize>| class.get(row).map_or(black.clone(), |&i| set.example(i));
+    let images: Vec<f32> =
+        (0..rows).flat_map(|row| of_class.iter().flat_map(|class| cell(row, class)).collect::<Vec<_>>()).collect();
+    look.draw(&Compared::beside(&images, &[])).map(|(picture, _)| picture)
 }

@@ -135,7 +135,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         report::save_png(&folder.join(name), picture)?;
     }
     print(if args.json { json.as_str() } else { tables.trim_end() })?;
-    tell(format_args!("written to {}", folder.display()));
+    let files: Vec<&str> =
+        ["report.txt", "report.json"].into_iter().chain(evaluation.pictures.iter().map(|(name, _)| *name)).collect();
+    tell(format_args!("written to {}: {}", folder.display(), files.join(", ")));
     Ok(())
 }
 
@@ -234,11 +236,13 @@ impl Evaluation<'_> {
         };
         let input = Sequences { set: &self.train.name, real, generated: &generated, shape };
         // Windows of one time step have too few dimensions for a plot in the plane.
-        let layouts = [("pca.png", Layout::Pca), ("tsne.png", Layout::Tsne)].into_iter().filter(|_| shape[0] > 1);
-        for (name, layout) in layouts {
-            self.pictures.push((name, sequences::picture(&input, layout, self.args.seed)?));
+        for layout in [Layout::Pca, Layout::Tsne].into_iter().filter(|_| shape[0] > 1) {
+            self.pictures.push((layout.file(), sequences::picture(&input, layout, self.args.seed)?));
         }
         let mut report = sequences::sequences(&input, &self.setup)?;
+        if let [first, second] = &self.pictures[..] {
+            report.notes.push(format!("pictures of real and generated windows: {} and {}", first.0, second.0));
+        }
         report.notes.push("the real windows are those that the model learned from, as in TimeGAN's code".into());
         Ok(Some(report))
     }

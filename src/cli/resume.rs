@@ -31,11 +31,11 @@ pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
     Ok(Some(resumed))
 }
 
-/// Whether the picture of the newest checkpoint is missing, for examples that can be drawn.
+/// Whether the picture of the newest checkpoint is missing.
 fn lacks_picture(resumed: &Resumed) -> Result<bool> {
     let Some((_, checkpoint)) = &resumed.from else { return Ok(false) };
     let ending = session::examples_of(checkpoint)?.shown_as();
-    Ok(ending.is_some_and(|ending| !resumed.run.sample_path(resumed.step(), ending).exists()))
+    Ok(!resumed.run.sample_path(resumed.step(), ending).exists())
 }
 
 /// Data to train on or to compare with, and the flags about it.

@@ -5,15 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use image::RgbImage;
 use npyz::{AutoSerialize, WriterBuilder};
 
 use super::{
     SampleArgs,
     destination::Destination,
+    picture::{self, Look},
+    print,
     progress::{Progress, duration},
     runs, shown, tell,
     trained::Asked,
+    walk,
 };
 use crate::{
     data::{Chord, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi, read_text},
@@ -21,9 +23,8 @@ use crate::{
     graph::numel,
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
     origin::Origin,
-    report,
+    report::{self, Compared, Way},
     session::{Decoding, Session, Step},
-    settings::Settings,
     trained::Trained,
 };
 
@@ -34,60 +35,78 @@ const PRINTED_LINES: usize = 8;
 const LOWEST: f32 = 1e-6;
 /// Time after which writing on shows how far it is.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Columns of a picture of reconstructions.
-const COLUMNS: usize = 16;
 
-/// Samples `[count, ..shape]`, and their layout in a picture.
+/// Samples `[count, ..shape]`, and how they belong together.
 struct Drawn {
     samples: Vec<f32>,
     /// The originals of reconstructions, for comparison; else empty.
     originals: Vec<f32>,
-    columns: usize,
+    /// What the originals are called.
+    name: &'static str,
+    way: Way,
     what: &'static str,
 }
 
 /// What the command line asks for, with its defaults.
-struct Wanted<'a> {
-    args: &'a SampleArgs,
-    count: usize,
-    to: Destination,
+pub struct Wanted<'a> {
+    pub args: &'a SampleArgs,
+    pub count: usize,
+    pub to: Destination,
+    pub look: Look<'a>,
 }
 
 impl<'a> Wanted<'a> {
     /// `goes_on`: whether the model writes sequences of any length.
-    fn of(args: &'a SampleArgs, trained: &Trained, goes_on: bool) -> Self {
+    fn of(args: &'a SampleArgs, trained: &'a Trained, goes_on: bool) -> Result<Self> {
         let examples = &trained.examples;
-        let own = own_form(examples, args.reconstruct || args.interpolate.is_some());
-        let to = Destination::of(args.out.as_deref(), trained.run.folder(), own, args.force);
+        let own = match args.walk {
+            Some(_) => "gif",
+            None if args.each => "png",
+            None => own_form(examples, args.reconstruct || args.interpolate.is_some()),
+        };
+        let to = Destination::of(args.out.as_deref(), trained.run.folder(), own, args.force, args.each);
+        let run = trained.run.folder().canonicalize().unwrap_or_else(|_| trained.run.folder().to_owned());
+        let name = run.file_name().unwrap_or_default().to_string_lossy();
+        let classes = if trained.settings.conditional && args.class.is_none() { class_names(trained)? } else { vec![] };
+        let title = format!("{name}, step {}", trained.checkpoint.meta::<u64>("step")?);
+        let look = Look { examples, classes, columns: args.columns, scale: args.scale, title };
         let is_endless = goes_on && examples.end().is_none();
         let count = match (args.count, to.ending.as_str()) {
             (Some(count), _) => count,
+            _ if args.walk.is_some() => walk::count(examples),
             (_, "mid") => 1,
             (_, "txt") if to.prints() && is_endless => 1,
             (_, "txt") if to.prints() => PRINTED_LINES,
-            _ => 64,
+            _ if args.reconstruct || args.interpolate.is_some() => 64,
+            _ => look.count(),
         };
-        Self { args, count, to }
+        Ok(Self { args, count, to, look })
     }
 
-    /// Says how many were written and where; in files of music, each in its own.
-    fn tell(&self, count: usize, what: &str, step: u64) -> Result<()> {
-        self.to.tell(&format!("{count} {what} of step {step}"), if self.to.ending == "mid" { count } else { 1 })
+    /// Says how many were written and where; in files of their own if these are `files`.
+    fn tell(&self, count: usize, what: &str, step: u64, files: usize) -> Result<()> {
+        self.to.tell(&format!("{count} {what} of step {step}"), files)
     }
 
-    fn write_midi(&self, pieces: &[Vec<Chord>], music: &Music) -> Result<()> {
+    fn write_midi(&self, pieces: &[Vec<Chord>], music: &Music) -> Result<usize> {
         let files: Result<Vec<_>> = pieces.iter().map(|piece| music.to_midi(piece)).collect();
         self.to.write_each(&files?)
     }
 }
 
-/// The form in which the data itself came. What is `compared` is drawn, unless it is text or has no plane to lie in.
+/// The names of the classes of a model, or their numbers if they have none.
+fn class_names(trained: &Trained) -> Result<Vec<String>> {
+    let names = Origin::in_checkpoint(&trained.checkpoint)?.map_or(vec![], |origin| origin.classes);
+    Ok(if names.is_empty() { (0..trained.examples.classes).map(|n| n.to_string()).collect() } else { names })
+}
+
+/// The form in which the data itself came. What is `compared` is drawn, unless it is text.
 fn own_form(examples: &Examples, compared: bool) -> &'static str {
     match (&examples.series, &examples.shape[..]) {
         (Some(Series::Symbols(symbols)), _) if symbols.kind == SymbolKind::Text => "txt",
         (Some(Series::Symbols(_) | Series::Roll(_)), _) if !compared => "mid",
-        (None, [extent]) if *extent != 2 => "csv",
-        (Some(Series::Columns(_)), shape) if !compared || (shape.len() == 1 && shape != [2]) => "csv",
+        (None, [extent]) if *extent != 2 && !compared => "csv",
+        (Some(Series::Columns(_)), _) if !compared => "csv",
         _ => "png",
     }
 }
@@ -105,10 +124,10 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (&trained.settings, &trained.examples);
     let model = trained.model()?;
-    let is_drawn = !args.reconstruct && args.interpolate.is_none();
+    let is_drawn = !args.reconstruct && args.interpolate.is_none() && args.walk.is_none();
     let goes_on = is_drawn && model.named(&[CONTINUE]).next().is_some();
-    let wanted = &Wanted::of(args, &trained, goes_on);
-    check(wanted, settings, examples)?;
+    let wanted = &Wanted::of(args, &trained, goes_on)?;
+    check(wanted, examples)?;
     let class = class(args, &trained)?;
     if goes_on && (args.go_on().next().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
         let session = || trained.session_of(&model, &[CONTINUE], args.adapter.as_deref());
@@ -120,7 +139,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     }
     if let Some(option) = args.go_on().find(|option| !is_fixed || *option != "--temperature") {
         if !is_drawn {
-            let what = if args.reconstruct { "--reconstruct" } else { "--interpolate" };
+            let what = match (args.reconstruct, args.walk) {
+                (true, _) => "--reconstruct",
+                (_, Some(_)) => "--walk",
+                _ => "--interpolate",
+            };
             return Err(Error::usage(format!("{option} does not go with {what}")));
         }
         let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
@@ -131,10 +154,15 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
     let mut session = trained.session_of(&model, &[graph], args.adapter.as_deref())?;
+    if let Some(frames) = args.walk {
+        walk::write(wanted, frames, class, &trained, &mut session)?;
+        return wanted.tell(frames, "frames of a walk", session.step(), 1);
+    }
     let drawn = draw(wanted, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.values(1));
-    write(wanted, examples, &drawn)?;
-    wanted.tell(count, drawn.what, session.step())
+    let (files, note) = write(wanted, &trained, &drawn)?;
+    wanted.tell(count, drawn.what, session.step(), files)?;
+    note.map_or(Ok(()), |note| print(format!("{note}; --out FILE.csv has all")))
 }
 
 /// The MIDI file that the prompt is, if it is one.
@@ -195,14 +223,14 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
     let prints_any = wanted.to.prints() && symbols.end.is_none();
     let length = args.length.unwrap_or(if prints_any { PRINTED } else { window });
     let sequences = write_on(wanted, trained, session, &prompt, length)?;
-    match wanted.to.ending.as_str() {
+    let files = match wanted.to.ending.as_str() {
         "mid" => {
             let pieces: Result<Vec<_>> = sequences.iter().map(|sequence| symbols.piece(sequence)).collect();
-            wanted.write_midi(&pieces?, &music)?;
+            wanted.write_midi(&pieces?, &music)?
         }
         _ => wanted.to.write(symbols.to_text(&sequences).as_bytes())?,
-    }
-    wanted.tell(sequences.len(), "samples", session.step())
+    };
+    wanted.tell(sequences.len(), "samples", session.step(), files)
 }
 
 /// Sequences of the prompt and `length` steps more; what takes long shows how far it is.
@@ -253,33 +281,32 @@ fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Ses
     };
     let length = args.length.unwrap_or(trained.examples.shape[0]);
     let pieces = write_on(wanted, trained, session, &prompt, length)?;
-    match wanted.to.ending.as_str() {
-        "png" => wanted.to.write(&report::png(&report::rolls(&pieces, &[], &music)?)?)?,
+    let files = match wanted.to.ending.as_str() {
+        "png" => wanted.to.write(&report::png(&report::rolls(&pieces, &[], "", &music)?)?)?,
         _ => wanted.write_midi(&pieces, &music)?,
-    }
-    wanted.tell(pieces.len(), "samples", session.step())
+    };
+    wanted.tell(pieces.len(), "samples", session.step(), files)
 }
 
-fn check(wanted: &Wanted, settings: &Settings, examples: &Examples) -> Result<()> {
-    wanted.to.check(examples)?;
+fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
     let (args, count, ending) = (wanted.args, wanted.count, wanted.to.ending.as_str());
-    if ending == "png" && examples.shape.len() == 3 {
-        // Reconstructions stand below their originals, and each interpolation has its own row.
-        let (cells, columns) = match (args.reconstruct, args.interpolate) {
-            (true, _) => (2 * count.next_multiple_of(COLUMNS.min(count)), COLUMNS.min(count)),
-            (_, Some(steps)) => (count.next_multiple_of(steps), steps),
-            _ => (count, columns(wanted, settings, examples)),
-        };
-        let (_, fit) = report::fitting(&examples.shape, columns, cells);
-        if fit < cells {
-            let most = if args.reconstruct { fit / 2 } else { fit };
-            return Err(Error::usage(format!(
-                "--count {count}: a png shows {most} such images at most; csv and npy take more"
-            )));
-        }
+    let are_images = examples.shape.len() == 3;
+    let of_images = [("--columns", args.columns.is_some()), ("--scale", args.scale.is_some()), ("--each", args.each)];
+    let of_images = of_images.into_iter().find(|(_, is_given)| *is_given);
+    if let Some((option, _)) = of_images.filter(|_| !are_images || ["csv", "npy"].contains(&ending)) {
+        return Err(Error::usage(format!("{option} is for pictures of images: png, gif and apng")));
     }
-    if ending == "png" && examples.shape.len() == 1 && examples.shape != [2] {
-        return Err(Error::usage("a png shows images, or points in the plane: use csv or npy for these samples"));
+    if args.walk.is_some() && examples.series.as_ref().is_some_and(|series| !matches!(series, Series::Columns(_))) {
+        return Err(Error::usage("--walk shows images, points or sequences of numbers: use --interpolate for these"));
+    }
+    wanted.to.check(examples, args.walk.is_some())?;
+    if are_images && ["png", "gif", "apng"].contains(&ending) && !args.each {
+        let way = match (args.reconstruct, args.interpolate) {
+            (true, _) => Way::Pairs,
+            (_, Some(steps)) => Way::Paths(steps),
+            _ => Way::Beside,
+        };
+        wanted.look.check(way, count)?;
     }
     Ok(())
 }
@@ -290,71 +317,107 @@ fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
     if !trained.settings.conditional {
         return Err(Error::usage("--class needs a model trained with --conditional"));
     }
-    let names = Origin::in_checkpoint(&trained.checkpoint)?.map_or(vec![], |origin| origin.classes);
+    let names = class_names(trained)?;
     // Names take precedence: a class can have another class's number as its name.
     if let Some(number) = names.iter().position(|name| name == wanted) {
         return Ok(Some(number));
     }
     match wanted.parse() {
         Ok(number) if number < count => Ok(Some(number)),
-        Err(_) if wanted.parse::<f64>().is_err() && !names.is_empty() => {
+        Err(_) if wanted.parse::<f64>().is_err() && names.iter().any(|name| name.parse::<f64>().is_err()) => {
             Err(unknown("class", wanted, names.iter().map(String::as_str)).at("--class"))
         }
         _ => Err(Error::usage(format!("--class {wanted}: the model has classes 0 to {}", count - 1))),
     }
 }
 
-/// Columns of a picture of samples: one for each class of a conditional model, else about a square.
-fn columns(wanted: &Wanted, settings: &Settings, examples: &Examples) -> usize {
-    match (settings.conditional, &wanted.args.class) {
-        (true, None) => examples.classes,
-        _ => (wanted.count as f64).sqrt().ceil() as usize,
-    }
-}
-
 fn draw(wanted: &Wanted, class: Option<usize>, trained: &Asked, session: &mut Session) -> Result<Drawn> {
     let (args, wanted_count) = (wanted.args, wanted.count);
-    let (settings, examples) = (&trained.settings, &trained.examples);
+    let settings = &trained.settings;
     if args.reconstruct {
-        let dataset = match trained.held_out()? {
-            Some(dataset) => dataset,
+        let (dataset, name) = match trained.held_out()? {
+            Some(dataset) => (dataset, "held out"),
             None => {
                 let dataset = trained.data()?;
                 tell(format_args!("`{}` has no held-out part: what the model learned from stands in", settings.data));
-                dataset
+                (dataset, "learned from")
             }
         };
         let count = wanted_count.min(dataset.len());
         session.ensure(count)?;
         let originals: Vec<f32> = (0..count).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
-        return Ok(Drawn { samples, originals, columns: COLUMNS, what: "reconstructions" });
+        return Ok(Drawn { samples, originals, name, way: Way::Pairs, what: "reconstructions" });
     }
-    if let Some(steps) = args.interpolate {
-        if session.latent_size() == 0 {
-            let sentence =
-                format!("--interpolate: the samples of `{}` have no latent vector to go along", settings.variant);
-            return Err(Error::usage(sentence));
+    let (samples, way, what) = match args.interpolate {
+        None => (session.generate(wanted_count, args.seed, class)?, Way::Beside, "samples"),
+        Some(steps) => {
+            ensure_latent("--interpolate", trained, session)?;
+            let z = session.interpolated(wanted_count.div_ceil(steps), steps, args.seed)?;
+            (along(&z, steps, class, trained, session, args.seed)?, Way::Paths(steps), "interpolations")
         }
-        let z = session.interpolated(wanted_count.div_ceil(steps), steps, args.seed)?;
-        // Each interpolation stays in one class.
-        let ways = z.chunks(if settings.conditional { steps * session.latent_size() } else { z.len() });
-        let class = |way: usize| settings.conditional.then(|| class.unwrap_or(way % examples.classes));
-        let mut samples = vec![];
-        for (n, z) in ways.enumerate() {
-            samples.extend(session.decode(z, z.len() / session.latent_size(), args.seed, class(n))?);
-        }
-        return Ok(Drawn { samples, originals: vec![], columns: steps, what: "interpolations" });
-    }
-    let samples = session.generate(wanted_count, args.seed, class)?;
-    let columns = columns(wanted, settings, examples);
-    Ok(Drawn { samples, originals: vec![], columns, what: "samples" })
+    };
+    Ok(Drawn { samples, originals: vec![], name: "real", way, what })
 }
 
-fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
+/// Refuses an option that needs latent vectors where there are none.
+pub fn ensure_latent(option: &str, trained: &Trained, session: &Session) -> Result<()> {
+    if session.latent_size() > 0 {
+        return Ok(());
+    }
+    let variant = &trained.settings.variant;
+    Err(Error::usage(format!("{option}: the samples of `{variant}` have no latent vector to go along")))
+}
+
+/// The samples along ways of `steps` latent vectors each. Each way of a conditional model stays in one class.
+pub fn along(
+    z: &[f32],
+    steps: usize,
+    class: Option<usize>,
+    trained: &Trained,
+    session: &mut Session,
+    seed: u64,
+) -> Result<Vec<f32>> {
+    let (size, is_conditional) = (session.latent_size(), trained.settings.conditional);
+    let mut samples = vec![];
+    for (way, z) in z.chunks(if is_conditional { steps * size } else { z.len() }).enumerate() {
+        let class = is_conditional.then(|| class.unwrap_or(way % trained.examples.classes));
+        samples.extend(session.decode(z, z.len() / size, seed, class)?);
+    }
+    Ok(samples)
+}
+
+/// Real examples to stand beside samples in a picture; if the data cannot be used, that is told, and there are none.
+pub fn real(trained: &Asked) -> Vec<f32> {
+    let examples = &trained.examples;
+    if examples.shape.len() == 3 || examples.series.as_ref().is_some_and(|series| !matches!(series, Series::Columns(_)))
+    {
+        return vec![];
+    }
+    trained.data().map(|set| picture::real(&set)).unwrap_or_else(|error| {
+        tell(format_args!("the picture has no real examples: {error}"));
+        vec![]
+    })
+}
+
+/// Writes samples in the form that is asked for. Returns the number of files, and what a picture leaves out.
+fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Option<String>)> {
+    let examples = &trained.examples;
     let (shape, samples) = (&examples.shape, &drawn.samples);
     let bytes = match (wanted.to.ending.as_str(), &examples.series) {
-        ("png", _) => report::png(&picture(examples, drawn)?)?,
+        ("png", _) if wanted.args.each => {
+            let scale = wanted.args.scale.unwrap_or(1);
+            let file = |image: &[f32]| report::png(&report::enlarged(image, shape, scale)?);
+            let files: Result<Vec<_>> = samples.chunks(numel(shape)).map(file).collect();
+            return Ok((wanted.to.write_each(&files?)?, None));
+        }
+        ("png", _) => {
+            let is_compared = drawn.way == Way::Pairs || (drawn.way != Way::Beside && shape.len() == 2);
+            let real = if is_compared { drawn.originals.clone() } else { real(trained) };
+            let compared = Compared { generated: samples, real: &real, way: drawn.way, name: drawn.name };
+            let (picture, note) = wanted.look.draw(&compared)?;
+            return Ok((wanted.to.write(&report::png(&picture)?)?, note));
+        }
         ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
         ("npy", _) => npy(samples.clone(), &examples.values(1)[1..])?,
         ("txt", Some(Series::Symbols(symbols))) => {
@@ -363,48 +426,13 @@ fn write(wanted: &Wanted, examples: &Examples, drawn: &Drawn) -> Result<()> {
         }
         ("mid", Some(series)) => {
             let music = series.music().expect("only music is written as MIDI");
-            return wanted.write_midi(&series.pieces(samples, shape[0])?, &music);
+            return Ok((wanted.write_midi(&series.pieces(samples, shape[0])?, &music)?, None));
         }
         (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),
     };
-    wanted.to.write(&bytes)
-}
-
-fn picture(examples: &Examples, drawn: &Drawn) -> Result<RgbImage> {
-    let Drawn { samples, originals, columns, .. } = drawn;
-    let len = numel(&examples.values(1));
-    if let Some((series, music)) =
-        examples.series.as_ref().and_then(|series| series.music().map(|music| (series, music)))
-    {
-        let [samples, originals] = [samples, originals].map(|values| series.pieces(values, examples.shape[0]));
-        return report::rolls(&samples?, &originals?, &music);
-    }
-    match examples.shape[..] {
-        [_, _, _] if originals.is_empty() => {
-            let (columns, _) = report::fitting(&examples.shape, *columns, samples.len() / len);
-            report::grid(samples, &examples.shape, columns)
-        }
-        [_, _, _] => {
-            let columns = (*columns).min(samples.len() / len);
-            report::grid(&woven(originals, samples, columns * len), &examples.shape, columns)
-        }
-        [steps, features] if examples.symbols() && originals.is_empty() => report::symbols(samples, [steps, features]),
-        [steps, features] if examples.symbols() => report::symbols(&woven(originals, samples, len), [steps, features]),
-        [steps, features] => report::series(samples, originals, [steps, features]),
-        _ => Ok(report::scatter(samples, originals, None)),
-    }
-}
-
-/// Rows of `row` values, originals and samples in turn; black fills up the last rows.
-fn woven(originals: &[f32], samples: &[f32], row: usize) -> Vec<f32> {
-    let filled = |part: &[f32]| [part, &vec![-1.0; row - part.len()]].concat();
-    originals
-        .chunks(row)
-        .zip(samples.chunks(row))
-        .flat_map(|(above, below)| [filled(above), filled(below)].concat())
-        .collect()
+    Ok((wanted.to.write(&bytes)?, None))
 }
 
 /// A CSV table with one sample per row.

@@ -14,6 +14,7 @@ use super::{
     showing::{Showing, showing},
     shown,
     signals::Signals,
+    spread::Spread,
     tell, whole,
 };
 use crate::{
@@ -66,8 +67,8 @@ pub struct Training {
     kept: Instant,
     /// Whether a warning about pictures was printed already.
     has_warned: bool,
-    /// Ending of the files that show samples, if there is a way to show them.
-    shown_as: Option<&'static str>,
+    /// Ending of the files that show samples.
+    shown_as: &'static str,
     /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
     spelled: Option<[f64; 2]>,
     /// If there are any and the model can measure them.
@@ -78,6 +79,10 @@ pub struct Training {
     best: Option<(f64, u64)>,
     /// The modes that the newest samples hit, where they are known, until they are logged.
     modes: Option<ModeScore>,
+    /// How various samples are, of images.
+    spread: Option<Spread>,
+    /// The newest samples, until they are drawn.
+    samples: Option<Vec<f32>>,
 }
 
 impl Training {
@@ -102,6 +107,7 @@ impl Training {
             best: (first > 0).then(|| best_of(&run)).flatten(),
             run,
             progress: Progress::new(first, settings.steps),
+            spread: Spread::of(&dataset),
             spelled: dataset.spelled(dataset.evenly(MEASURED)),
             shown_as: session::examples(&dataset).shown_as(),
             settings,
@@ -115,6 +121,7 @@ impl Training {
             held_out,
             held_out_nats: None,
             modes: None,
+            samples: None,
         })
     }
 
@@ -140,7 +147,7 @@ impl Training {
         let due = |step: u64, every: u64| step == s.steps || (every > 0 && step.is_multiple_of(every));
         // An earlier process may have ended after it wrote this checkpoint and before it drew the picture.
         let lacks = |ending| !self.run.sample_path(self.first, ending).exists();
-        if self.first > 0 && due(self.first, s.sample_every) && self.shown_as.is_some_and(lacks) {
+        if self.first > 0 && due(self.first, s.sample_every) && lacks(self.shown_as) {
             self.show();
         }
         while self.session.step() < s.steps && signals.ended().is_none() {
@@ -163,6 +170,7 @@ impl Training {
             let step = self.session.step();
             if due(step, s.sample_every) {
                 self.measure()?;
+                self.look();
             }
             if due(step, s.log_every) || step == phase_end {
                 self.log(&mut rows);
@@ -203,7 +211,7 @@ impl Training {
         line.insert("samples_per_second".into(), Value::from((rate * self.settings.batch as f64).round()));
         // Examples a second, or characters.
         let (speed, unit) = match (self.shown_as, self.spelled) {
-            (Some("txt"), Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
+            ("txt", Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
             _ => (rate * self.settings.batch as f64, "samples"),
         };
         let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
@@ -232,6 +240,9 @@ impl Training {
             line.insert("high_quality".into(), Value::from(score.high_quality_share as f32));
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
+        if let Some(spread) = self.spread.as_mut().and_then(Spread::take) {
+            line.insert("spread".into(), Value::from(spread as f32));
+        }
         texts.push(format!("{} {unit}/s", per_second(speed)));
         self.progress.report(self.session.step(), &texts);
         rows.clear();
@@ -242,7 +253,7 @@ impl Training {
     /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
     fn nats(&self, nats: f64, [symbols, characters]: [f64; 2], of: bool) -> String {
         let noun = match &self.dataset.series {
-            Some(Series::Symbols(symbols)) if self.shown_as == Some("txt") => symbols.noun(),
+            Some(Series::Symbols(symbols)) if self.shown_as == "txt" => symbols.noun(),
             _ => return format!("{}{nats:.3}", if of { "nats_per_step " } else { "" }),
         };
         let bits = nats * symbols / characters / LN_2;
@@ -254,8 +265,18 @@ impl Training {
         }
     }
 
-    fn samples(&mut self) -> Result<Vec<f32>> {
+    fn draw_samples(&mut self) -> Result<Vec<f32>> {
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
+    }
+
+    /// Measures how various samples are, and keeps these for their picture. If there are none, the picture says why.
+    fn look(&mut self) {
+        self.samples = self.draw_samples().ok();
+        let Some(samples) = &self.samples else { return };
+        self.modes = self.count_modes(samples);
+        if let Some(sentence) = self.spread.as_mut().and_then(|spread| spread.look(samples)) {
+            self.progress.note(&sentence);
+        }
     }
 
     /// The modes that samples hit, where they are known.
@@ -285,20 +306,18 @@ impl Training {
     }
 
     fn save_samples(&mut self) -> Result<()> {
-        let samples = self.samples()?;
-        self.modes = self.count_modes(&samples);
+        let samples = self.samples.take().map_or_else(|| self.draw_samples(), Ok)?;
         let mut warning = None;
         let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
         let path = |ending| self.run.sample_path(self.session.step(), ending);
         match shown {
-            None => {}
-            Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
-            Some(Showing::Music(picture, midi)) => {
+            Showing::Picture(picture) => self.tolerate(report::save_png(&path("png"), &picture)),
+            Showing::Music(picture, midi) => {
                 self.tolerate(report::save_png(&path("png"), &picture));
                 self.tolerate(write_atomically(&path("mid"), &midi));
             }
-            Some(Showing::Text(text)) => {
+            Showing::Text(text) => {
                 self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
                 let first =
                     text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
@@ -352,7 +371,7 @@ impl Training {
         let step = self.session.step();
         print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
         if let Some(modes) = data::modes(&self.settings.data)
-            && let samples = self.samples()?
+            && let samples = self.draw_samples()?
             && let Some(score) = self.count_modes(&samples)
         {
             let all = modes.centres.len();
@@ -364,10 +383,10 @@ impl Training {
                 score.reverse_kl
             ))?;
         }
+        self.spread.as_ref().and_then(Spread::at_end).map_or(Ok(()), print)?;
         print(format!("run     {}", shown(self.run.folder())))?;
-        if let Some(samples) =
-            self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists())
-        {
+        let samples = self.run.sample_path(step, self.shown_as);
+        if samples.exists() {
             print(format!("samples {}", shown(&samples)))?;
         }
         let run = quoted(self.run.folder());

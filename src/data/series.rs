@@ -162,6 +162,12 @@ impl Columns {
         row.zip(&self.zero).zip(&self.one).map(|((value, zero), one)| ((value - zero) / (one - zero)) as f32)
     }
 
+    /// A value of a column as the model sees it, in the data's units.
+    pub fn value(&self, column: usize, seen: f32) -> f64 {
+        let (zero, one) = (self.zero[column], self.one[column]);
+        zero + f64::from(seen) * (one - zero)
+    }
+
     /// `samples`, `[rows, columns]` flat, converted to the data's units.
     pub fn in_units(&self, samples: &[f32]) -> Vec<f64> {
         let rows = samples.chunks_exact(self.names.len().max(1));
@@ -181,20 +187,19 @@ impl Columns {
 
     /// One row in the data's units, as text.
     pub(super) fn cells(&self, row: &[f32]) -> Vec<String> {
-        let ends = self.zero.iter().zip(&self.one);
-        let cell = |(i, (value, (zero, one))): (usize, (&f32, (&f64, &f64)))| {
-            let in_units = zero + f64::from(*value) * (one - zero);
+        let cell = |(i, seen): (usize, &f32)| {
+            let in_units = self.value(i, *seen);
             match self.decimals.get(i).copied().flatten().filter(|decimals| *decimals <= MAX_DECIMALS) {
                 Some(decimals) => without_minus(format!("{in_units:.decimals$}")),
                 None => {
-                    let digits = told_decimals(one - zero);
+                    let digits = told_decimals(self.one[i] - self.zero[i]);
                     let text = format!("{in_units:.digits$}");
                     let text = if digits > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
                     without_minus(text.to_owned())
                 }
             }
         };
-        row.iter().zip(ends).enumerate().map(cell).collect()
+        row.iter().enumerate().map(cell).collect()
     }
 }
 

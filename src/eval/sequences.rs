@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     metrics::{Estimate, Pca, Points, autocorrelation_error, choose, mean, mmd_rbf, tsne},
-    report,
+    report::{self, Compared, Figure},
 };
 
 /// Networks that are trained for each of TimeGAN's scores.
@@ -149,8 +149,18 @@ pub enum Layout {
     Tsne,
 }
 
-/// Up to 1000 real windows (grey) and up to 1000 generated ones (red), each the mean of its features over time, as in
-/// TimeGAN's pictures.
+impl Layout {
+    /// The name of the file with its picture.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Pca => "pca.png",
+            Self::Tsne => "tsne.png",
+        }
+    }
+}
+
+/// Up to 1000 real windows and up to 1000 generated ones, each the mean of its features over time, as in TimeGAN's
+/// pictures.
 ///
 /// # Errors
 /// Windows of one step, samples that are not finite.
@@ -167,31 +177,24 @@ pub fn picture(input: &Sequences, layout: Layout, seed: u64) -> Result<RgbImage>
         picked.chunks_exact(features).map(mean).collect::<Vec<f64>>()
     };
     let (real, generated) = (some(input.real), some(input.generated));
-    let plane = match layout {
+    let (places, titles, name) = match layout {
         Layout::Pca => {
             let pca = Pca::fit(Points::new(&real, steps));
-            [&real, &generated].map(|values| pca.project(Points::new(values, steps))).concat()
+            let places = [&real, &generated].map(|values| pca.project(Points::new(values, steps))).concat();
+            (places, report::component_titles(&pca), "PCA")
         }
         Layout::Tsne => {
             let all = [&real[..], &generated].concat();
             let all = Points::new(&all, steps);
-            tsne(all, PERPLEXITY.min(all.count() as f64 / 4.0))
+            let titles = ["first coordinate", "second coordinate"].map(String::from);
+            (tsne(all, PERPLEXITY.min(all.count() as f64 / 4.0)), titles, "t-SNE")
         }
     };
-    let plane = filled(&plane);
-    let (real, generated) = plane.split_at(2 * real.len() / steps);
-    Ok(report::scatter(generated, real, Some(1.1)))
-}
-
-/// Points `[N, 2]`, with each axis stretched to reach from -1 to 1.
-fn filled(plane: &[f64]) -> Vec<f32> {
-    let reach = [0, 1].map(|axis| {
-        let values = || plane.iter().skip(axis).step_by(2).copied();
-        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
-    });
-    let fill = |(n, v): (usize, &f64)| {
-        let (low, high) = reach[n % 2];
-        if high > low { (2.0 * (v - low) / (high - low) - 1.0) as f32 } else { 0.0 }
-    };
-    plane.iter().enumerate().map(fill).collect()
+    let places: Vec<[f64; 2]> = places.chunks_exact(2).map(|place| [place[0], place[1]]).collect();
+    let (real, generated) = places.split_at(real.len() / steps);
+    let keys = Compared { real: &[0.0], ..Compared::beside(&[], &[]) };
+    let figure = report::plane(&keys, generated, real, titles, None);
+    let note = ["each window is the mean of its columns", &figure.note].join("; ");
+    let title = format!("{name} of windows of {}", input.set);
+    Figure { title, note: note.trim_end_matches("; ").into(), ..figure }.draw()
 }

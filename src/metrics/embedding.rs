@@ -10,6 +10,8 @@ pub struct Pca {
     mean: DVector<f64>,
     /// `[D, 2]`.
     directions: DMatrix<f64>,
+    /// The shares of the variance along the two directions, 0 to 1.
+    pub shares: [f64; 2],
 }
 
 impl Pca {
@@ -24,7 +26,9 @@ impl Pca {
             let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
             direction *= largest.signum();
         }
-        Self { mean, directions }
+        let all: f64 = eigen.eigenvalues.iter().map(|value| value.max(0.0)).sum();
+        let shares = [0, 1].map(|n| if all > 0.0 { eigen.eigenvalues[order[n]].max(0.0) / all } else { 0.0 });
+        Self { mean, directions, shares }
     }
 
     /// Coordinates of points along the two directions, `[N, 2]`.

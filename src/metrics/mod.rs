@@ -105,6 +105,13 @@ fn map_distances<R: Send>(from: Points, to: Points, each: impl Fn(usize, &mut [f
     })
 }
 
+/// Mean distance of the pairs of points; 0 for fewer than two.
+pub fn mean_distance(points: Points) -> f64 {
+    let count = points.count();
+    let sums = map_distances(points, points, |i, row| row[..i].iter().map(|square| square.sqrt()).sum::<f64>());
+    sums.iter().sum::<f64>() / (count * count.saturating_sub(1) / 2).max(1) as f64
+}
+
 /// A mean over repetitions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {

@@ -89,12 +89,9 @@ impl Examples {
         }
     }
 
-    /// The ending of files that show samples: `txt` for text, else `png`; none for points beyond the plane.
-    pub fn shown_as(&self) -> Option<&'static str> {
-        match self.shape.len() {
-            1 if self.shape != [2] => None,
-            _ => Some(if self.text().is_some() { "txt" } else { "png" }),
-        }
+    /// The ending of files that show samples: `txt` for text, else `png`.
+    pub fn shown_as(&self) -> &'static str {
+        if self.text().is_some() { "txt" } else { "png" }
     }
 }
 

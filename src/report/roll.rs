@@ -1,8 +1,10 @@
-//! Pictures of music: piano rolls with the names of notes and the lines of bars.
+//! Pictures of music: piano rolls with the names of notes and the numbers of bars.
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 
-use super::{GAP, GENERATED, PAPER, REAL, is_possible, page};
+use super::canvas::{Colour, Ink};
+use super::figure::{Axis, Figure, Mark, Panel, Shape, Ticks};
+use super::{GENERATED, REAL, Way, drawn};
 use crate::data::{Chord, Music};
 use crate::error::{Error, Result};
 
@@ -13,81 +15,57 @@ const COLUMNS: usize = 2;
 /// About the width of a piece, and its height, in pixels; the smallest height of a key.
 const SIZE: [u32; 2] = [640, 200];
 const KEY: u32 = 3;
-/// Pixels beside a piece, for the names of notes, and around it.
-const NAMES: u32 = 24;
-const MARGIN: u32 = 12;
 /// Fewest keys that a picture shows.
 const FEWEST: u32 = 24;
 const BLACK_KEYS: [u32; 5] = [1, 3, 6, 8, 10];
-
-const SHADE: Rgb<u8> = Rgb([242, 243, 246]);
-const LINE: Rgb<u8> = Rgb([214, 218, 226]);
-const BAR: Rgb<u8> = Rgb([150, 156, 168]);
-const INK: Rgb<u8> = Rgb([70, 76, 88]);
-
-/// The digits, `C` and a minus sign, 3 pixels wide and 5 high: a bit for each pixel, three to a row, the first row
-/// highest.
-const GLYPHS: [(char, u16); 12] = [
-    ('0', 0b111_101_101_101_111),
-    ('1', 0b010_110_010_010_111),
-    ('2', 0b111_001_111_100_111),
-    ('3', 0b111_001_111_001_111),
-    ('4', 0b101_101_111_001_001),
-    ('5', 0b111_100_111_001_111),
-    ('6', 0b111_100_111_101_111),
-    ('7', 0b111_001_001_001_001),
-    ('8', 0b111_101_111_101_111),
-    ('9', 0b111_101_111_001_111),
-    ('C', 0b111_100_100_100_111),
-    ('-', 0b000_000_111_000_000),
-];
+/// Pixels from one number of a bar to the next, at least.
+const NUMBERS: u32 = 40;
+/// How much of the paper a held note, and the shade of a black key, cover.
+const HELD: f32 = 0.5;
+const SHADE: Ink = Ink([40, 50, 90], 0.06);
 
 /// The first 12 pieces as piano rolls: time to the right, with a line at each bar, and low keys at the bottom, with a
-/// line and a name at each C. The first step of a note is dark. Each piece stands in grey above its generated one where
-/// there are `originals`.
+/// line and a name at each C. The first step of a note is dark. Each piece stands below its original, if there are
+/// `originals`; these are called `name`.
 ///
 /// # Errors
-/// `Failure` if there is no piece, or a piece without steps.
-pub fn rolls(pieces: &[Vec<Chord>], originals: &[Vec<Chord>], music: &Music) -> Result<RgbImage> {
+/// `Failure` if there is no piece, or a piece without steps, or if a piece is too long for a picture.
+pub fn rolls(pieces: &[Vec<Chord>], originals: &[Vec<Chord>], name: &str, music: &Music) -> Result<RgbImage> {
     let columns = pieces.len().clamp(1, COLUMNS);
-    let coloured = |pieces: &[Vec<Chord>], colour| -> Vec<(Vec<Chord>, [f32; 3])> {
-        pieces.iter().map(|piece| (piece.clone(), colour)).collect()
+    // A row of pieces, the first with this number; blank panels fill it up.
+    let row = |pieces: &[Vec<Chord>], first: usize, colour: Colour| {
+        let numbered = (first + 1..).zip(pieces).map(|(n, piece)| (format!("piece {n}"), piece.clone(), colour));
+        let blank = std::iter::repeat_with(|| (String::new(), vec![], colour));
+        numbered.chain(blank).take(columns).collect::<Vec<_>>()
     };
-    let shown = match originals {
-        [] => coloured(pieces, GENERATED),
-        // Rows of originals, and of what was made of them; empty panels fill the last rows.
+    let firsts = (0..pieces.len()).step_by(columns);
+    let below = firsts.zip(pieces.chunks(columns)).map(|(n, pieces)| row(pieces, n, GENERATED));
+    let (shown, way): (Vec<_>, Way) = match originals {
+        [] => (below.flatten().collect(), Way::Beside),
         _ => {
-            let row = |pieces: &[Vec<Chord>], colour| {
-                let mut row = coloured(pieces, colour);
-                row.resize(columns, (vec![], colour));
-                row
-            };
-            let rows = originals.chunks(columns).zip(pieces.chunks(columns));
-            rows.flat_map(|(above, below)| [row(above, REAL), row(below, GENERATED)].concat()).collect()
+            let above = (0..).step_by(columns).zip(originals.chunks(columns)).map(|(n, pieces)| row(pieces, n, REAL));
+            (above.zip(below).flat_map(|(above, below)| [above, below].concat()).collect(), Way::Pairs)
         }
     };
     let shown = &shown[..shown.len().min(MAX_PIECES)];
-    let steps = shown.iter().map(|(piece, _)| piece.len()).max().unwrap_or(0) as u32;
+    let there = shown.iter().filter(|(_, piece, _)| !piece.is_empty()).count();
+    let all = pieces.len() + originals.len();
+    let steps = shown.iter().map(|(_, piece, _)| piece.len()).max().unwrap_or(0) as u32;
     if steps == 0 {
         return Err(Error::failure("without a step of music there is no picture"));
     }
-    let keys = range(shown.iter().flat_map(|(piece, _)| piece));
+    let keys = range(shown.iter().flat_map(|(_, piece, _)| piece));
     let cell = [(SIZE[0] / steps).clamp(1, 16), (SIZE[1] / (keys[1] - keys[0] + 1)).clamp(KEY, 8)];
-    let size = [NAMES + cell[0] * steps + 1, cell[1] * (keys[1] - keys[0] + 1)];
-    let columns = columns as u32;
-    let extent = |count: u32, axis: usize| u64::from(MARGIN) + u64::from(count) * u64::from(size[axis] + MARGIN);
-    // As many rows as fit into a picture; if not even one fits, `page` returns the error.
-    let rows = (shown.len() as u32).div_ceil(columns);
-    let rows = (1..=rows).rev().find(|rows| is_possible([extent(columns, 0), extent(*rows, 1)])).unwrap_or(1);
-    let mut picture = page(extent(columns, 0), extent(rows, 1), PAPER)?;
-    for (n, (piece, colour)) in (0..columns * rows).zip(shown) {
-        let corner = [n % columns, n / columns];
-        let [left, top] = [0, 1].map(|axis| MARGIN + corner[axis] * (size[axis] + MARGIN));
-        let panel = Panel { left: left + NAMES, top, keys, cell, steps };
-        panel.background(&mut picture, music.bar() as u32);
-        panel.notes(&mut picture, piece, *colour);
+    let roll = Roll { keys, cell, steps, bar: music.bar() as u32 };
+    Figure {
+        panels: shown.iter().map(|(title, piece, colour)| roll.panel(title, piece, *colour)).collect(),
+        columns,
+        plot: [cell[0] * steps, cell[1] * (keys[1] - keys[0] + 1)],
+        legend: way.legend((!originals.is_empty()).then_some(name)),
+        note: drawn(&Vec::from_iter((there < all).then(|| format!("{there} of {all} pieces")))),
+        ..Figure::default()
     }
-    Ok(picture)
+    .draw()
 }
 
 /// The lowest and the highest key to show: whole octaves around what sounds, from C to B.
@@ -101,77 +79,70 @@ fn range<'a>(chords: impl Iterator<Item = &'a Chord>) -> [u32; 2] {
     [low, (high / 12 * 12 + 11).max(low + FEWEST - 1).min(127)]
 }
 
-/// One piece in a picture.
-struct Panel {
-    left: u32,
-    top: u32,
+/// The common measures of all pieces in a picture.
+struct Roll {
     /// The lowest and the highest key.
     keys: [u32; 2],
     /// Width of a step and height of a key, in pixels.
     cell: [u32; 2],
     steps: u32,
+    /// Steps of a bar.
+    bar: u32,
 }
 
-fn fill(picture: &mut RgbImage, [left, top]: [u32; 2], [width, height]: [u32; 2], colour: Rgb<u8>) {
-    for y in top..top + height {
-        (left..left + width).for_each(|x| picture.put_pixel(x, y, colour));
-    }
-}
-
-impl Panel {
-    /// The first row of pixels of a key.
-    fn row(&self, key: u32) -> u32 {
-        self.top + (self.keys[1] - key) * self.cell[1]
-    }
-
-    /// The keys, the bars, and the names of the notes C.
-    fn background(&self, picture: &mut RgbImage, bar: u32) {
-        let width = self.cell[0] * self.steps;
-        let bottom = self.row(self.keys[0]) + self.cell[1];
-        for key in self.keys[0]..=self.keys[1] {
-            if BLACK_KEYS.contains(&(key % 12)) {
-                fill(picture, [self.left, self.row(key)], [width, self.cell[1]], SHADE);
-            }
-            if key % 12 == 0 {
-                fill(picture, [self.left, self.row(key) + self.cell[1] - 1], [width, 1], LINE);
-                let name = format!("C{}", key as i32 / 12 - 1);
-                let height = (self.row(key) + self.cell[1]).saturating_sub(11).max(self.top);
-                write(picture, &name, [self.left - NAMES, height.min(bottom - 10)]);
-            }
+impl Roll {
+    fn panel(&self, title: &str, piece: &[Chord], colour: Colour) -> Panel {
+        if piece.is_empty() {
+            return Panel::default();
         }
-        for step in (0..=self.steps).filter(|step| step.is_multiple_of(bar) || *step == self.steps) {
-            fill(picture, [self.left + step * self.cell[0], self.top], [1, bottom - self.top], BAR);
-        }
+        let ([low, high], bar) = (self.keys, self.bar.max(1));
+        let apart = NUMBERS.div_ceil(bar * self.cell[0]);
+        // The last line may be the end of the last bar.
+        let has_number = |n: u32| n.is_multiple_of(apart) && n * bar < self.steps;
+        let number = |n: u32| if has_number(n) { (n + 1).to_string() } else { String::new() };
+        let bars = (0..=self.steps / bar).map(|n| (f64::from(n * bar), number(n))).collect();
+        let octaves = (low..=high).filter(|key| key.is_multiple_of(12));
+        let octaves = octaves.map(|key| (f64::from(key), format!("C{}", i64::from(key) / 12 - 1))).collect();
+        let black = (low..=high).filter(|key| BLACK_KEYS.contains(&(key % 12)));
+        let shade = black.flat_map(|key| self.area(key, [0.0, f64::from(self.steps)], 0.0)).collect();
+        let [first, held] = self.notes(piece, colour);
+        let [x, y] = [([0, self.steps], bars), ([low, high + 1], octaves)].map(|(ends, places)| Axis {
+            range: Some(ends.map(f64::from)),
+            ticks: Ticks::Named(places),
+            ..Axis::default()
+        });
+        let x = Axis { title: "bar".into(), ..x };
+        let shade = Mark { shape: Shape::Areas, points: shade, ink: SHADE };
+        Panel { title: title.into(), x, y, marks: vec![shade, first, held] }
     }
 
-    fn notes(&self, picture: &mut RgbImage, piece: &[Chord], colour: [f32; 3]) {
+    /// Two corners of the part of a key's row between two steps, with so many pixels free above it.
+    fn area(&self, key: u32, steps: [f64; 2], free: f64) -> [[f64; 2]; 2] {
+        let key = f64::from(key);
+        [[steps[0], key], [steps[1], key + 1.0 - free / f64::from(self.cell[1])]]
+    }
+
+    /// The first steps of notes, and the held ones.
+    fn notes(&self, piece: &[Chord], colour: Colour) -> [Mark; 2] {
+        let mut areas = [vec![], vec![]];
         let mut before = 0;
+        let free = f64::from(u32::from(self.cell[1] > 4));
         for (step, chord) in (0..).zip(piece) {
             for key in (self.keys[0]..=self.keys[1]).filter(|key| chord.sounds >> key & 1 == 1) {
                 let begins = (chord.begins | !before) >> key & 1 == 1;
-                let shade = if begins { 0.0 } else { 0.45 };
-                let pixel = Rgb(colour.map(|c| (c + (255.0 - c) * shade) as u8));
                 // A note is a pixel narrower at its start, so that repeated ones are told apart.
-                let gap = u32::from(begins && self.cell[0] > 2);
-                let corner = [self.left + step * self.cell[0] + gap, self.row(key)];
-                fill(picture, corner, [self.cell[0] - gap, self.cell[1] - u32::from(self.cell[1] > 4)], pixel);
+                let gap = if begins && self.cell[0] > 2 { 1.0 / f64::from(self.cell[0]) } else { 0.0 };
+                let step = f64::from(step);
+                areas[usize::from(!begins)].extend(self.area(key, [step + gap, step + 1.0], free));
             }
             before = chord.sounds;
         }
-    }
-}
-
-/// Writes a name with glyphs of twice their size.
-fn write(picture: &mut RgbImage, name: &str, [left, top]: [u32; 2]) {
-    const SCALE: u32 = GAP;
-    for (n, c) in (0..).zip(name.chars()) {
-        let glyph = GLYPHS.iter().find(|(name, _)| *name == c).map_or(0, |(_, glyph)| *glyph);
-        for bit in (0..15u32).filter(|bit| glyph >> (14 - bit) & 1 == 1) {
-            let [x, y] = [left + SCALE * (4 * n + bit % 3), top + SCALE * (bit / 3)];
-            for (x, y) in [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)] {
-                picture.put_pixel(x, y, INK);
-            }
-        }
+        let [first, held] = areas;
+        [(first, 1.0), (held, HELD)].map(|(points, share)| Mark {
+            shape: Shape::Areas,
+            points,
+            ink: Ink(colour, share),
+        })
     }
 }
 
@@ -184,27 +155,31 @@ mod tests {
         let on = |begins| Chord { sounds: 1 << 60, begins };
         let piece = [vec![on(1 << 60); 1], vec![on(0); 2], vec![Chord::default(); 5]].concat();
         let music = Music { steps_per_beat: 1, ..Music::default() };
-        let picture = rolls(&[piece], &[], &music).unwrap();
-        // Two octaves from C4, 8 pixels a key and 16 a step.
-        assert_eq!(picture.dimensions(), (12 + 24 + 8 * 16 + 1 + 12, 12 + 24 * 8 + 12));
-        let at = |step: u32, key: u32| picture.get_pixel(12 + 24 + step * 16 + 8, 12 + (83 - key) * 8 + 3).0;
-        assert_eq!((at(0, 60), at(3, 60), at(0, 62)), ([200, 30, 60], [255; 3], [255; 3]));
-        assert!(at(1, 60)[1] > 100 && at(1, 60)[0] > at(0, 60)[0], "held notes are lighter");
-        assert_eq!(at(0, 61), SHADE.0);
-        assert_eq!(picture.get_pixel(12 + 24 + 4 * 16, 20), &BAR, "four beats are a bar");
-        let named = (0..24).flat_map(|x| (0..10).map(move |y| [12 + x, 12 + 24 * 8 - 11 + y]));
-        assert!(named.filter(|[x, y]| picture.get_pixel(*x, *y) == &INK).count() > 40, "C4");
+        let picture = rolls(std::slice::from_ref(&piece), &[], "", &music).unwrap();
+        let count = |is: &dyn Fn(Colour) -> bool| picture.pixels().filter(|pixel| is(pixel.0)).count();
+        // A key of 8 pixels, of which 7 are filled, and a step of 16; the legend has a field of 12 x 10.
+        assert_eq!(count(&|pixel| pixel == GENERATED), 15 * 7 + 120);
+        let light = GENERATED.map(|part| (f32::from(part) * (1.0 - HELD) + 255.0 * HELD) as u8);
+        let held = count(&|pixel| (0..3).all(|n| pixel[n].abs_diff(light[n]) < 3));
+        assert!((2 * 14 * 7..=2 * 16 * 7).contains(&held), "held notes are lighter: {held}");
+        let panel = Roll { keys: [60, 83], cell: [16, 8], steps: 8, bar: 4 }.panel("", &piece, GENERATED);
+        let named = |places: &[(f64, &str)]| {
+            Ticks::Named(places.iter().map(|(place, name)| (*place, (*name).into())).collect())
+        };
+        assert_eq!(panel.y.ticks, named(&[(60.0, "C4"), (72.0, "C5")]));
+        assert_eq!(panel.x.ticks, named(&[(0.0, "1"), (4.0, "2"), (8.0, "")]));
     }
 
     #[test]
     fn odd_pieces_have_pictures_or_a_sentence() {
         let music = Music::default();
-        assert!(rolls(&[], &[], &music).is_err() && rolls(&[vec![]], &[], &music).is_err());
+        assert!(rolls(&[], &[], "", &music).is_err() && rolls(&[vec![]], &[], "", &music).is_err());
         let all = Chord { sounds: u128::MAX, begins: 0 };
-        assert!(rolls(&vec![vec![all; 64]; 20], &[], &music).is_ok());
-        assert!(rolls(&[vec![Chord::default(); 5000]], &[], &music).is_ok());
-        let [few, many] =
-            [1, 4].map(|n| rolls(&vec![vec![all; 8]; n], &vec![vec![all; 8]; n], &music).unwrap().height());
-        assert_eq!(many - 12, 2 * (few - 12), "each row below its originals");
+        assert!(rolls(&vec![vec![all; 64]; 20], &[], "", &music).is_ok());
+        assert!(rolls(&[vec![Chord::default(); 5000]], &[], "", &music).is_ok());
+        assert!(rolls(&[vec![Chord::default(); 50_000]], &[], "", &music).is_err());
+        let [two, four] =
+            [1, 4].map(|n| rolls(&vec![vec![all; 8]; n], &vec![vec![all; 8]; n], "held out", &music).unwrap().height());
+        assert!(four > two + 200, "each row below its originals");
     }
 }

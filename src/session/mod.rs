@@ -31,6 +31,8 @@ use crate::{
 
 /// Combined (XOR) with the seed of training, this gives the seed of sampling.
 pub(crate) const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
+/// Number of frames of a walk from one latent vector to the next, or more.
+const FRAMES: usize = 20;
 
 /// A model on a device, which can be trained, run, saved and restored.
 pub struct Session {
@@ -205,19 +207,48 @@ impl Session {
     /// More than there is memory for.
     pub fn interpolated(&self, pairs: usize, steps: usize, seed: u64) -> Result<Vec<f32>> {
         self.ensure(pairs.saturating_mul(steps))?;
-        let (size, dist) = (self.latent_size(), self.settings.latent_dist);
-        let between = |pair: usize| {
-            let [a, b] = [2 * pair, 2 * pair + 1].map(|n| noise(dist, n * size..(n + 1) * size, seed));
-            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
-            let angle = (dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()).clamp(-1.0, 1.0).acos();
-            (0..steps).flat_map(move |step| {
-                let t = step as f32 / (steps - 1) as f32;
-                let along = |t: f32| if dist == LatentDist::Normal { (t * angle).sin() / angle.sin() } else { t };
-                let [from, to] = [along(1.0 - t), along(t)];
-                a.iter().zip(&b).map(|(x, y)| from * x + to * y).collect::<Vec<_>>()
+        let stops = |pair: usize| [2 * pair, 2 * pair + 1].map(|n| self.stop(n, seed));
+        let way = |pair: usize| {
+            let [from, to] = stops(pair);
+            let share = move |step: usize| step as f32 / (steps - 1) as f32;
+            (0..steps).flat_map(move |step| self.between(&from, &to, share(step)))
+        };
+        Ok((0..pairs).flat_map(way).collect())
+    }
+
+    /// Latent vectors `[count, frames, latent]`, flat: for each of `count` walks, `frames` points on the way through
+    /// several random vectors and back to the first, along the sphere if they are normal, else along lines.
+    ///
+    /// # Errors
+    /// More than there is memory for.
+    pub fn walk(&self, count: usize, frames: usize, seed: u64) -> Result<Vec<f32>> {
+        self.ensure(count.saturating_mul(frames))?;
+        let stops = (frames / FRAMES).max(3).min(frames);
+        let way = |walk: usize| {
+            (0..frames).flat_map(move |frame| {
+                let place = (frame * stops) as f32 / frames as f32;
+                let [from, to] = [0, 1].map(|n| self.stop(walk * stops + (place as usize + n) % stops, seed));
+                self.between(&from, &to, place.fract())
             })
         };
-        Ok((0..pairs).flat_map(between).collect())
+        Ok((0..count).flat_map(way).collect())
+    }
+
+    /// Latent vector number `n` of the endless sequence that a seed defines.
+    fn stop(&self, n: usize, seed: u64) -> Vec<f32> {
+        let size = self.latent_size();
+        noise(self.settings.latent_dist, n * size..(n + 1) * size, seed)
+    }
+
+    /// The latent vector at a share of the way from one to another, along the sphere if they are normal.
+    fn between(&self, from: &[f32], to: &[f32], share: f32) -> Vec<f32> {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+        let angle = (dot(from, to) / (dot(from, from) * dot(to, to)).sqrt()).clamp(-1.0, 1.0).acos();
+        // Vectors in one line, as all of a single value are, have no arc between them.
+        let is_arc = self.settings.latent_dist == LatentDist::Normal && angle.sin() > 1e-3;
+        let along = |share: f32| if is_arc { (share * angle).sin() / angle.sin() } else { share };
+        let [first, second] = [along(1.0 - share), along(share)];
+        from.iter().zip(to).map(|(x, y)| first * x + second * y).collect()
     }
 
     /// Length of one sample's latent input; 0 for a model that starts its samples from something else.

@@ -36,7 +36,7 @@ fn what_is_read_is_said_in_full_and_shown() {
         assert!(said.out.contains(words), "no `{words}` in {}", said.out);
     }
     // Two columns, one for each class, of at most 32 images each.
-    assert_eq!(image::image_dimensions(place.path("photos.png")).unwrap().0, 2 * (16 * 4 + 2) + 2);
+    assert_eq!(image::image_dimensions(place.path("photos.png")).unwrap().1, 2 * (16 * 5 + 2) + 2);
     let before = place.names(".");
     assert!(place.saddle("data photos --size 16").out.contains("picture    photos-2.png\n"));
     assert_eq!(place.names(".").len(), before.len() + 1);
@@ -59,8 +59,11 @@ fn rows_and_steps_are_shown_and_the_variant_chooses_the_reading() {
     place.write("poem.txt", "to be or not to be, that is\n".repeat(30).as_bytes());
     let said = place.saddle("data poem.txt");
     assert!(said.out.contains("first      to be or not to be, that is\n"), "{} {}", said.out, said.err);
-    assert_eq!(place.names(".").len(), before.len() + 1, "nothing but the poem is new");
-    refused(&place, "data table.csv --out a.png", 2, &["--out `a.png`", "of images"]);
+    for picture in ["table.png", "table-2.png"] {
+        assert!(image::image_dimensions(place.path(picture)).unwrap().0 > 500, "{picture}");
+    }
+    assert_eq!(place.names(".").len(), before.len() + 3, "nothing but two pictures and the poem is new");
+    refused(&place, "data poem.txt --out a.png", 2, &["--out `a.png`", "of images, points or sequences"]);
     refused(&place, "data digits --out a.jpg", 2, &["a picture is a png"]);
     refused(&place, "data digits --variant lstm-gan", 2, &["lstm-gan learns from sequences", "[1, 28, 28]"]);
     refused(&place, "data nothing-there", 2, &["nothing-there"]);

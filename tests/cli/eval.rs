@@ -122,7 +122,8 @@ fn sequences_are_measured_and_pictured() {
         assert!(row(&report, measure)["value"].as_f64().unwrap() >= 0.0, "{report}");
     }
     assert_eq!(place.names("lstm-gan-waves.csv/eval"), ["pca.png", "report.json", "report.txt", "tsne.png"]);
-    assert_eq!(image::image_dimensions(place.path("lstm-gan-waves.csv/eval/tsne.png")).unwrap(), (512, 512));
+    assert!(image::image_dimensions(place.path("lstm-gan-waves.csv/eval/tsne.png")).unwrap().0 > 500);
+    assert!(report["notes"].to_string().contains("pca.png and tsne.png"), "{report}");
 }
 
 /// Every variant that generates symbols, on a text: no quality without diversity, and likelihood beside it.

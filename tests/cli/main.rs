@@ -16,6 +16,7 @@ mod listings;
 #[cfg(unix)]
 mod memory;
 mod music;
+mod pictures;
 mod requests;
 mod sample;
 mod terminal;

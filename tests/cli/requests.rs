@@ -145,7 +145,7 @@ fn an_existing_run_is_not_harmed_by_a_wrong_request() {
         ("sample c --class 4", &["--class 4: the model has classes 0 to 3"]),
         ("sample a --out x.jpg", &["`x.jpg`: the ending says the format", "png, csv, npy"]),
         ("sample a --out x", &["png, csv, npy"]),
-        ("sample a --count 20000", &["a png shows 13206 such images at most"]),
+        ("sample a --count 20000 --scale 7", &["a png shows 13206 such images at most at this --scale"]),
         ("sample a --adapter none", &["no such adapter"]),
     ] {
         refused(&place, line, 2, words);

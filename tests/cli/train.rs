@@ -16,7 +16,7 @@ fn a_run_leaves_what_was_promised() {
     assert_eq!(place.names("a/checkpoints"), ["step-000015.safetensors", "step-000020.safetensors"]);
     assert_eq!(place.names("a/samples"), ["step-000010.png", "step-000020.png"]);
     let picture = image::open(place.path("a/samples/step-000020.png")).unwrap();
-    assert_eq!((picture.width(), picture.height()), (4 * 58 + 2, 4 * 58 + 2));
+    assert_eq!((picture.width(), picture.height()), (4 * 82 + 2, 4 * 82 + 2));
 
     let lines = metrics(&place.read("a/metrics.jsonl"));
     assert_eq!(
@@ -116,8 +116,7 @@ fn data_of_every_kind_trains() {
     }
     let stacked = image::open(place.path("runs/gan-digits-001/samples/step-000004.png")).unwrap().into_rgb8();
     assert!(stacked.pixels().any(|p| p[0] != p[1] || p[1] != p[2]), "a stack is coloured");
-    assert!(!place.path("runs/gan-sequences-001/samples/step-000004.png").exists(), "there is no picture of triples");
-    refused(&place, "sample runs/gan-sequences-001 --out x.png", 2, &["use csv or npy"]);
+    assert!(place.path("runs/gan-sequences-001/samples/step-000004.png").exists(), "triples along two components");
 
     let said = place.trained("--data ring --out ring");
     assert!(said.out.contains(" of 8 modes") && said.out.contains(", high quality "), "{}", said.out);
@@ -125,7 +124,7 @@ fn data_of_every_kind_trains() {
         if picture == "ring.png" {
             assert_eq!(place.saddle("sample ring --count 3000 --out ring.png --adapter cpu").code, Some(0));
         }
-        assert_eq!(image::image_dimensions(place.path(picture)).unwrap(), (512, 512));
+        assert!(image::image_dimensions(place.path(picture)).unwrap().0 > 500);
     }
 }
 

@@ -193,6 +193,7 @@ const SAMPLE_EXAMPLES: &str = "\
 Examples:
   saddle sample runs/dcgan-digits-001 --count 16 --seed 7 --out digits.png
   saddle sample runs/vae-digits-001 --interpolate 8
+  saddle sample runs/vae-digits-001 --walk 120 --out walk.gif
   saddle sample runs/vae-digits-001 --reconstruct --count 32
   saddle sample runs/lstm-poems-001 --prompt \"ROMEO:\" --length 1000 --temperature 0.8
   saddle sample runs/lstm-poems-001 --count 20 --out poems.txt";
@@ -209,9 +210,9 @@ pub struct SampleArgs {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// File to write; its ending chooses the format: png, csv or npy; txt for symbols, mid for music, several of which
-    /// are NAME-001.mid and so on; a folder is for mid; -: the standard output [default: for text the standard output,
-    /// else the next free RUN/sample-001]
+    /// File to write; its ending chooses the format: png, csv or npy; gif or apng for --walk; txt for symbols, mid for
+    /// music, several of which are NAME-001.mid and so on; a folder is for mid and --each; -: the standard output
+    /// [default: for text the standard output, else the next free RUN/sample-001]
     #[arg(long, value_name = "FILE|-")]
     pub out: Option<PathBuf>,
     /// Write over files that exist
@@ -248,6 +249,19 @@ pub struct SampleArgs {
     /// Interpolate between two samples in this many steps; each row shows one pair
     #[arg(long, value_name = "STEPS", value_parser = numbers(2, 64))]
     pub interpolate: Option<usize>,
+    /// Go from latent vector to latent vector and back to the first in this many frames: a moving picture, gif or apng
+    #[arg(long, value_name = "FRAMES", value_parser = numbers(2, 1000),
+          conflicts_with_all = ["interpolate", "reconstruct"])]
+    pub walk: Option<usize>,
+    /// Images side by side in a picture [default: a square, or a column for each class]
+    #[arg(long, value_name = "N", value_parser = numbers(1, 10_000), conflicts_with = "interpolate")]
+    pub columns: Option<usize>,
+    /// Pixels on a side of a pixel of an image [default: as suits a picture, 1 with --each]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub scale: Option<u32>,
+    /// Write each image to a png of its own, sample-001.png and so on in a folder [default: the next RUN/sample-001]
+    #[arg(long, conflicts_with_all = ["walk", "columns"])]
+    pub each: bool,
     /// Encode and decode held-out examples instead; a png shows the originals too
     #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::settings::Layer;
 
 const DATA_EXAMPLES: &str = "\
-Prints what is read and what is left out. For images, also writes a picture to the current folder.
+Prints what is read and what is left out, and writes a picture to the current folder: images, points or curves.
 
 Examples:
   saddle data photos/ --size 32
@@ -34,7 +34,7 @@ pub struct DataArgs {
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Picture to write, for images [default: NAME.png, or the next free name]
+    /// Picture to write [default: NAME.png, or the next free name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -160,7 +160,7 @@ pub struct CompareArgs {
     /// Folders of runs; those that differ in nothing but `seed` and `steps` are one column
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// File to write too: a csv has a row for each run, an md the table
+    /// File to write too: a csv has a row for each run, an md the table, a png the metrics over the steps
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Print JSON: an object for each run

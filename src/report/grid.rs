@@ -1,0 +1,230 @@
+//! Grids of images: every pixel a whole number of pixels, with names above the columns or beside the rows.
+
+use image::{GenericImage, Rgb, RgbImage};
+
+use super::canvas::{Align, Canvas, Colour};
+use super::{MAX_BYTES, MAX_SIDE, font, page};
+use crate::error::{Error, Result};
+
+/// Pixels between the images of a grid and around it.
+const GAP: u32 = 2;
+/// Small images are enlarged by a whole factor until they are at least this wide and high, as long as the grid is not
+/// larger than this.
+const MIN_CELL: u32 = 80;
+const WIDE: u64 = 2048;
+const SEPARATOR: Colour = [64, 64, 72];
+const TEXT: Colour = [235, 236, 240];
+/// Font size, height of a line of names, and widest names beside rows, in pixels.
+const SIZE: f32 = 14.0;
+const LINE: u32 = 24;
+const WIDEST: f32 = 160.0;
+
+/// How images are laid out.
+#[derive(Clone, Debug, Default)]
+pub struct Grid {
+    /// Number of images side by side.
+    pub columns: usize,
+    /// Factor by which each is enlarged; without one, as suits its size.
+    pub scale: Option<u32>,
+    /// Names of the columns; none if empty.
+    pub above: Vec<String>,
+    /// Names of the rows; none if empty.
+    pub beside: Vec<String>,
+}
+
+impl Grid {
+    /// A grid without names.
+    pub fn of(columns: usize) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
+    /// Lays `images`, `[N, C, H, W]` in -1 to 1, out row by row; `shape` is `[C, H, W]`, C 1 or 3.
+    ///
+    /// # Errors
+    /// `Failure` if `shape` is not that of images or does not divide `images`, if there is nothing to show, or if the
+    /// picture is too large.
+    pub fn draw(&self, images: &[f32], shape: &[usize]) -> Result<RgbImage> {
+        let len = shape.iter().product::<usize>();
+        if len == 0 || images.is_empty() || self.columns == 0 || !images.len().is_multiple_of(len) {
+            return Err(Error::failure(format!(
+                "{} values are no grid of images {shape:?} in {} columns",
+                images.len(),
+                self.columns
+            )));
+        }
+        if shape.len() != 3 {
+            return Err(no_images(shape));
+        }
+        let count = images.len() / len;
+        let columns = self.columns.min(count);
+        let (scale, [left, top]) = (self.scale_of(shape, count), self.margins());
+        let cell = cell(shape, scale);
+        let size = |margin: u32, cells: usize, cell: u64| u64::from(margin + GAP) + cells as u64 * cell;
+        let mut picture = page([size(left, columns, cell[0]), size(top, count.div_ceil(columns), cell[1])], SEPARATOR)?;
+        let cell = cell.map(|side| side as u32);
+        for (i, values) in (0..).zip(images.chunks(len)) {
+            let [x, y] = [left + i % columns as u32 * cell[0] + GAP, top + i / columns as u32 * cell[1] + GAP];
+            picture.copy_from(&enlarged(values, shape, scale)?, x, y).expect("a cell has room for an image");
+        }
+        self.write_names(&mut picture, cell)?;
+        Ok(picture)
+    }
+
+    fn write_names(&self, picture: &mut RgbImage, cell: [u32; 2]) -> Result<()> {
+        let [left, top] = self.margins();
+        let [width, height] = [picture.width(), picture.height()];
+        if top > 0 {
+            let mut strip = Canvas::new([width.into(), top.into()], SEPARATOR)?;
+            for (n, name) in (0..).zip(&self.above) {
+                let middle = (left + n * cell[0] + GAP) as f32 + (cell[0] - GAP) as f32 / 2.0;
+                let name = font::shortened(name, SIZE, cell[0] as f32 - 4.0);
+                strip.text(&name, [middle, 17.0], Align::Centre, SIZE, TEXT);
+            }
+            picture.copy_from(&strip.finish(), 0, 0).expect("the strip is as wide as the picture");
+        }
+        if left > 0 {
+            let mut strip = Canvas::new([left.into(), (height - top).into()], SEPARATOR)?;
+            for (n, name) in (0..).zip(&self.beside) {
+                let middle = (n * cell[1] + GAP) as f32 + (cell[1] - GAP) as f32 / 2.0;
+                let name = font::shortened(name, SIZE, WIDEST);
+                strip.text(&name, [left as f32 - 8.0, middle + 0.35 * SIZE], Align::Right, SIZE, TEXT);
+            }
+            picture.copy_from(&strip.finish(), 0, top).expect("the strip is as high as the picture below the other");
+        }
+        Ok(())
+    }
+
+    /// Pixels for the names at the left and at the top.
+    fn margins(&self) -> [u32; 2] {
+        let widest = self.beside.iter().map(|name| font::width(name, SIZE).min(WIDEST)).fold(0.0, f32::max);
+        let left = if self.beside.is_empty() { 0 } else { widest.ceil() as u32 + 16 };
+        [left, if self.above.is_empty() { 0 } else { LINE }]
+    }
+
+    /// The whole factor by which `count` images are enlarged.
+    fn scale_of(&self, shape: &[usize], count: usize) -> u32 {
+        let least = shape[1..].iter().copied().min().unwrap_or(1).max(1);
+        let largest = MIN_CELL.div_ceil(least.min(MIN_CELL as usize) as u32);
+        let columns = self.columns.min(count).max(1);
+        let fits = |scale: &u32| {
+            let [width, height] = cell(shape, *scale);
+            columns as u64 * width <= WIDE && count.div_ceil(columns) as u64 * height <= WIDE
+        };
+        self.scale.unwrap_or_else(|| (1..=largest).rev().find(fits).unwrap_or(1))
+    }
+
+    /// Number of columns of a grid of `count` images `[C, H, W]`, at most those wanted, and the number of these images
+    /// that fit into a picture of the largest size.
+    pub fn fitting(&self, shape: &[usize], count: usize) -> (usize, usize) {
+        let ([cell_width, cell_height], [left, top]) = (cell(shape, self.scale_of(shape, count)), self.margins());
+        let [left, top] = [left, top].map(|margin| u64::from(margin + GAP));
+        let columns = (self.columns.min(count) as u64).min((MAX_SIDE - left) / cell_width).max(1);
+        let wide = columns * cell_width + left;
+        let lines = if wide > MAX_SIDE { 0 } else { (MAX_BYTES / 3 / wide).min(MAX_SIDE) };
+        let rows = lines.saturating_sub(top) / cell_height;
+        (columns as usize, count.min((columns * rows) as usize))
+    }
+}
+
+fn no_images(shape: &[usize]) -> Error {
+    Error::failure(format!("shape {shape:?} is not that of images: [1 or 3, height, width]"))
+}
+
+/// One image `[C, H, W]` in -1 to 1, each pixel a square of `scale` pixels on a side.
+///
+/// # Errors
+/// `Failure` if `shape` is not that of images, or the picture is too large.
+pub fn enlarged(image: &[f32], shape: &[usize], scale: u32) -> Result<RgbImage> {
+    let &[channels @ (1 | 3), height, width] = shape else { return Err(no_images(shape)) };
+    let mut picture = page([width, height].map(|side| side as u64 * u64::from(scale)), SEPARATOR)?;
+    for (x, y, pixel) in picture.enumerate_pixels_mut() {
+        let at = (y / scale) as usize * width + (x / scale) as usize;
+        *pixel = Rgb([0, 1, 2].map(|channel| byte(image[channel.min(channels - 1) * height * width + at])));
+    }
+    Ok(picture)
+}
+
+/// Width and height of a grid's cell in pixels, with the gap before it.
+fn cell(shape: &[usize], scale: u32) -> [u64; 2] {
+    [shape[2], shape[1]].map(|side| side as u64 * u64::from(scale) + u64::from(GAP))
+}
+
+fn byte(value: f32) -> u8 {
+    ((value + 1.0) * 127.5).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::is_possible;
+
+    #[test]
+    fn grid_places_images_row_by_row() {
+        let images: Vec<f32> = [-1.0, 1.0, 0.0].iter().flat_map(|value| [*value; 28 * 28]).collect();
+        let picture = Grid::of(2).draw(&images, &[1, 28, 28]).unwrap();
+        assert_eq!(picture.dimensions(), (2 * 86 + 2, 2 * 86 + 2));
+        let at = |x, y| picture.get_pixel(x, y).0;
+        assert_eq!((at(2, 2), at(85, 85), at(88, 2)), ([0; 3], [0; 3], [255; 3]));
+        assert_eq!((at(2, 88), at(90, 90), at(0, 0)), ([128; 3], SEPARATOR, SEPARATOR));
+    }
+
+    #[test]
+    fn names_have_strips_of_their_own() {
+        let images = [1.0; 6 * 4];
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let (above, beside) = (names(&["cat", "漢字 of a long name", ""]), names(&["a", "b"]));
+        let named = Grid { columns: 3, scale: Some(40), above, beside };
+        let bare = Grid { scale: Some(40), ..Grid::of(3) };
+        let [bare, named] = [bare, named].map(|grid| grid.draw(&images, &[1, 2, 2]).unwrap());
+        let (left, top) = (named.width() - bare.width(), named.height() - bare.height());
+        assert_eq!(top, LINE);
+        assert!((16..40).contains(&left));
+        let inner = image::imageops::crop_imm(&named, left, top, bare.width(), bare.height()).to_image();
+        assert!(inner == bare, "the images are not touched");
+        assert!(named.enumerate_pixels().any(|(_, y, pixel)| y < top && pixel.0[0] > 200));
+    }
+
+    #[test]
+    fn pictures_have_a_largest_size() {
+        for (shape, columns, count) in [
+            ([1, 28, 28], 100, 10_000),
+            ([1, 28, 28], 1000, 100_000),
+            ([3, 128, 128], 100, 10_000),
+            ([1, 1024, 1024], 3, 9),
+            ([3, 1024, 1024], 1, 100),
+            ([1, 8, 128], 300, 300),
+            ([1, 2, 60_000], 8, 8),
+            ([1, 8, 2500], 1, 1),
+        ] {
+            for scale in [None, Some(1), Some(7)] {
+                let grid = Grid { scale, above: vec!["x".into()], ..Grid::of(columns) };
+                let (columns, fit) = grid.fitting(&shape, count);
+                let [width, height] = cell(&shape, grid.scale_of(&shape, count));
+                let size = |fit: usize| [columns as u64 * width + 2, fit.div_ceil(columns) as u64 * height + 26];
+                assert!(fit <= count && (fit == 0 || is_possible(size(fit))), "{shape:?}: {columns} x {fit}");
+                assert!(fit == count || !is_possible(size(fit + 1)), "{shape:?}: more than {columns} x {fit} fit");
+            }
+        }
+        let sentence = Grid::of(1).draw(&[0.0; 2 * 60_000], &[1, 2, 60_000]).unwrap_err().to_string();
+        assert!(sentence.contains("a picture of 60004 x 6 pixels is too large"), "{sentence}");
+    }
+
+    #[test]
+    fn grid_keeps_colours() {
+        let picture = Grid::of(8).draw(&[1.0, -1.0, 0.0], &[3, 1, 1]).unwrap();
+        assert_eq!((picture.width(), picture.get_pixel(30, 30).0), (84, [255, 0, 128]));
+    }
+
+    #[test]
+    fn grid_refuses_what_is_no_image() {
+        for (values, shape, columns) in [
+            (4, vec![2], 1),
+            (4, vec![1, 3, 1], 1),
+            (0, vec![1, 2, 2], 1),
+            (4, vec![1, 2, 2], 0),
+            (0, vec![1, 0, 0], 1),
+        ] {
+            assert!(Grid::of(columns).draw(&vec![0.0; values], &shape).is_err());
+        }
+    }
+}
