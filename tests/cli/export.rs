@@ -70,7 +70,7 @@ fn onnx_has_layers_shapes_and_facts() {
     let place = place();
     let said = place.saddle("export a --to onnx");
     assert_eq!(said.code, Some(0), "{}", said.err);
-    let line = "sample.onnx (17 KB): z [batch, 8], classes [batch, 4] -> samples [batch, 1, 8, 8]";
+    let line = "sample.onnx (9935 bytes): z [batch, 8], classes [batch, 4] -> samples [batch, 1, 8, 8]";
     assert!(said.out.contains(line), "{}", said.out);
     let file = place.read("a/onnx/sample.onnx");
     let graph = all(&file, 7)[0];
@@ -152,7 +152,7 @@ fn what_cannot_be_exported_is_refused() {
     refused(&place, "export a --to pytorch --bytes nhwc", 2, &["--bytes", "pytorch"]);
     refused(&place, "export a --to pytorch --draws", 2, &["--draws", "pytorch"]);
     refused(&place, "export a --to onnx --checkpoint 3", 2, &["--checkpoint 3", "it has 4"]);
-    refused(&place, "export nowhere --to onnx", 1, &["nowhere"]);
+    refused(&place, "export nowhere --to onnx", 2, &["nowhere"]);
     place.write("file", b"");
     refused(&place, "export a --to onnx --out file/there", 1, &["cannot write"]);
     place.trained("--out b --steps 4 --set checkpoint_every=4");

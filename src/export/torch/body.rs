@@ -118,8 +118,10 @@ impl<'a> Body<'a> {
         let uses = network.uses();
         for place in 0..network.nodes.len() {
             let roll = body.roll.clone();
-            if roll.as_ref().is_some_and(|roll| roll.repeats(place)) {
-                body.made.push(Made::whole(String::new()));
+            if let Some(roll) = roll.as_ref().filter(|roll| roll.repeats(place)) {
+                // The last block hands on what the variables hold that the first one began with.
+                let from = roll.handed_on(place).map(|first| body.made[first - roll.len].clone());
+                body.made.push(from.unwrap_or_else(|| Made::whole(String::new())));
                 continue;
             }
             if let Some(roll) = roll.as_ref().filter(|roll| roll.start == place) {
@@ -335,7 +337,14 @@ impl<'a> Body<'a> {
                 format!("F.pad({}, ({}))", inside(0), numbers(sides))
             }
             Op::Concat(axis) if self.roll.as_ref().is_some_and(|roll| roll.joined == place) => {
-                return Made::whole(format!("torch.cat(steps, {axis})"));
+                let is_after = |n: &usize| self.roll.as_ref().is_some_and(|roll| roll.is_after(node.inputs[*n]));
+                let more: Vec<usize> = (0..x.len()).filter(is_after).collect();
+                let steps = match more[..] {
+                    [] => "steps".into(),
+                    _ => format!("steps + [{}]", numbers(more.iter().map(|&n| inside(n)))),
+                };
+                let reads = more.iter().flat_map(|&n| x[n].reads.clone()).collect();
+                return Made { reads, ..Made::whole(format!("torch.cat({steps}, {axis})")) };
             }
             Op::Concat(axis) => format!("torch.cat([{}], {axis})", numbers(x.iter().map(|made| &made.text))),
             Op::Index { axis, at } => format!("{}[{}{}]", head(0), ":, ".repeat(*axis), self.place_of(place, *at)),
