@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ExportArgs, print, runs, shown, tell};
+use super::{ExportArgs, picture::Look, print, runs, shown, trained::Asked};
 use crate::{
     error::{Error, Result},
-    export::{Axes, File, Options, Portable, example, exporter},
+    export::{
+        Axes, File, Options, Portable, Write, example, exporter,
+        html::{self, Still},
+    },
     files::{ensure_folder, ensure_writable, write_atomically},
+    models::SAMPLE,
+    report::{self, Compared},
     trained::Trained,
 };
 
@@ -14,14 +19,23 @@ use crate::{
 pub fn export(args: &ExportArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
     let exporter = exporter(&args.to)?;
-    let trained = Trained::at(run, args.checkpoint)?;
-    trained.notes.iter().for_each(tell);
-    let portable = Portable::of(&trained, &args.network)?;
-    let bytes = args.bytes.map(|axes| if axes == super::args::Bytes::Nhwc { Axes::Nhwc } else { Axes::Nchw });
-    let mut files = (exporter.write)(&portable, Options { bytes, draws: args.draws })?;
-    if let Some(rows) = args.example {
-        files.push(example(&trained, &portable, rows, args.seed, args.adapter.as_deref())?);
+    let trained = Asked::of(Trained::at(run, args.checkpoint)?, args.data.as_ref(), args.accept_changed_data);
+    let is_page = matches!(exporter.write, Write::Page);
+    let misplaced = [
+        ("--network", !args.network.is_empty(), false),
+        ("--bytes", args.bytes.is_some(), false),
+        ("--draws", args.draws, false),
+        ("--example", args.example.is_some(), false),
+        ("--train", args.train, true),
+        ("--data", args.data.is_some(), true),
+    ];
+    if let Some((option, ..)) = misplaced.iter().find(|(_, is_given, of_page)| *is_given && *of_page != is_page) {
+        return Err(Error::usage(format!("{option} does not go with --to {}", exporter.name)));
     }
+    let files = match exporter.write {
+        Write::Networks(write) => networks(args, &trained, write)?,
+        Write::Page => vec![page(args, &trained)?],
+    };
     let folder = args.out.clone().unwrap_or_else(|| trained.run.folder().join(exporter.name));
     let paths = places(&folder, &files)?;
     check(&paths, args.force)?;
@@ -34,6 +48,38 @@ pub fn export(args: &ExportArgs) -> Result<()> {
         print(format!("{} ({}): {}", shown(path), size(file.bytes.len()), file.about))?;
     }
     Ok(())
+}
+
+fn networks(args: &ExportArgs, trained: &Trained, write: fn(&Portable, Options) -> Result<Vec<File>>) -> Result<Vec<File>> {
+    let portable = Portable::of(trained, &args.network)?;
+    let bytes = args.bytes.map(|axes| if axes == super::args::Bytes::Nhwc { Axes::Nhwc } else { Axes::Nchw });
+    let mut files = write(&portable, Options { bytes, draws: args.draws })?;
+    if let Some(rows) = args.example {
+        files.push(example(trained, &portable, rows, args.seed, args.adapter.as_deref())?);
+    }
+    Ok(files)
+}
+
+/// A page, whose first picture is made here.
+fn page(args: &ExportArgs, trained: &Asked) -> Result<File> {
+    let data = args.train.then(|| trained.data()).transpose()?;
+    let mut session = trained.session(&[SAMPLE], args.adapter.as_deref())?;
+    let samples = session.generate(session.sample_rows(), args.seed, None)?;
+    let examples = &trained.examples;
+    let page = match examples.text() {
+        Some(symbols) => {
+            let text = symbols.to_text(&symbols.sequences(&samples, examples.shape[0]));
+            html::page(trained, &Still::Text(&text), data)?
+        }
+        None => {
+            let look = Look { examples, classes: vec![], columns: None, scale: None, title: String::new() };
+            let (picture, _) = look.draw(&Compared::beside(&samples, &[]))?;
+            html::page(trained, &Still::Picture(&report::png(&picture)?), data)?
+        }
+    };
+    let does = if args.train { "makes samples and trains on" } else { "makes samples" };
+    let about = format!("{does} in a browser with WebGPU");
+    Ok(File { name: format!("{}.html", trained.settings.variant), bytes: page.into_bytes(), about })
 }
 
 /// Where the files go: into a folder, or the only one of them to a path of its ending.

@@ -33,8 +33,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, ExportArgs, RunsArgs,
-    SampleArgs, TrainArgs, VariantsArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, ExportArgs,
+    RunsArgs, SampleArgs, TrainArgs, VariantsArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;

@@ -76,7 +76,13 @@ fn values(input: &Input, count: usize, stream: [u32; 2], seed: u64) -> Vec<f32> 
         Kind::Latent(LatentDist::Unit) | Kind::Noise(Dist::Uniform) | Kind::Examples => uniform::<f32>(bits(n)),
         Kind::Noise(Dist::Bernoulli(p)) => f32::from(uniform::<f32>(bits(n)) < p.get() as f32),
         Kind::Classes => f32::from(n / classes % classes == n % classes),
-        Kind::Symbols(symbols) if n == 0 && input.shape.len() == 1 => if symbols > 0 { -1.0 } else { 0.0 },
+        Kind::Symbols(symbols) if n == 0 && input.shape.len() == 1 => {
+            if symbols > 0 {
+                -1.0
+            } else {
+                0.0
+            }
+        }
         Kind::Symbols(symbols) => (bits(n) as usize % symbols.max(1)) as f32,
         Kind::Bits => (bits(n) & 1) as f32,
     };

@@ -208,7 +208,8 @@ impl<'a> Lowering<'a> {
             return Ok(place);
         }
         let place = self.network.whole(place, &self.nodes[x].shape);
-        let thin: Vec<usize> = (0..shape.len()).map(|axis| if axes.contains(&axis) { 1 } else { shape[axis] }).collect();
+        let thin: Vec<usize> =
+            (0..shape.len()).map(|axis| if axes.contains(&axis) { 1 } else { shape[axis] }).collect();
         Ok(self.network.reshape(place, &thin))
     }
 
@@ -290,9 +291,8 @@ impl<'a> Lowering<'a> {
             }
             (Form::Conv2d { stride, pad }, Role::Y | Role::X) => {
                 let (x, w) = if role == Role::Y { (a, b) } else { (b, a) };
-                let (small, large) = if role == Role::Y { (&shape, &self.nodes[x].shape) } else {
-                    (&self.nodes[x].shape, &shape)
-                };
+                let (small, large) =
+                    if role == Role::Y { (&shape, &self.nodes[x].shape) } else { (&self.nodes[x].shape, &shape) };
                 let filter = &self.nodes[w].shape;
                 let is_even = (2..4).all(|axis| {
                     let reach = large[axis] + 2 * pad[axis - 2] - filter[axis];
@@ -373,11 +373,19 @@ impl<'a> Lowering<'a> {
         let node = |id: Id| &self.nodes[id];
         let [product] = node(id).inputs[..] else { return None };
         let graph::Op::Mul = node(product).op else { return None };
-        let has_places = |id: Id| matches!(node(id).op, graph::Op::Broadcast(_)) && {
-            matches!(node(node(id).inputs[0]).op, graph::Op::Arange)
+        let has_places = |id: Id| {
+            matches!(node(id).op, graph::Op::Broadcast(_)) && {
+                matches!(node(node(id).inputs[0]).op, graph::Op::Arange)
+            }
         };
         let [a, b] = node(product).inputs[..] else { return None };
-        let is_greatest = if has_places(b) { a } else if has_places(a) { b } else { return None };
+        let is_greatest = if has_places(b) {
+            a
+        } else if has_places(a) {
+            b
+        } else {
+            return None;
+        };
         // 1 - [max - x > 0]
         let inner = node(node(is_greatest).inputs.first().copied()?).inputs.first().copied()?;
         let graph::Op::Map(Map::IsPositive) = node(inner).op else { return None };

@@ -12,6 +12,7 @@ mod onnx;
 mod open;
 mod proto;
 mod recurrent;
+mod roll;
 mod torch;
 mod weights;
 
@@ -21,11 +22,13 @@ pub use open::{Input, Kind};
 pub use proto::Message;
 
 use crate::{
+    checkpoint::Tensor,
     data::Series,
     error::{Error, Result, unknown},
+    graph::Dist,
     models::{CONTINUE, DECODE, ENCODE, Examples, Model, RECONSTRUCT, SAMPLE, SWEEP, variant},
     origin::Origin,
-    settings::{Settings, LatentDist},
+    settings::Settings,
     trained::Trained,
 };
 use open::opened;
@@ -39,12 +42,21 @@ pub struct Exporter {
     pub name: &'static str,
     /// What it writes, in a line.
     pub about: &'static str,
-    /// The files.
-    pub write: fn(&Portable, Options) -> Result<Vec<File>>,
+    /// What makes its files.
+    pub write: Write,
+}
+
+/// What makes the files of a form.
+#[derive(Clone, Copy)]
+pub enum Write {
+    /// A function of the networks.
+    Networks(fn(&Portable, Options) -> Result<Vec<File>>),
+    /// [`html::page`], of the whole model.
+    Page,
 }
 
 /// Every form.
-pub const EXPORTERS: &[Exporter] = &[onnx::EXPORTER, torch::EXPORTER];
+pub const EXPORTERS: &[Exporter] = &[onnx::EXPORTER, torch::EXPORTER, html::EXPORTER];
 
 /// The form of this name.
 ///
@@ -97,7 +109,7 @@ pub struct Portable {
     /// Where symbols and steps are drawn: the temperature of the training.
     pub temperature: f32,
     /// The states with which the chains of a Boltzmann machine were left, `dbm.chains.layer0` and so on.
-    pub chains: Vec<crate::checkpoint::Tensor>,
+    pub chains: Vec<Tensor>,
     /// Other facts, by name: the variant, the data, the training step.
     pub facts: Vec<(&'static str, String)>,
 }
@@ -162,30 +174,33 @@ fn model(trained: &Trained, rows: usize) -> Result<Model> {
 
 /// The names of the networks to export.
 fn chosen(model: &Model, variant: &str, wanted: &[String]) -> Result<Vec<&'static str>> {
-    let there: Vec<&str> = NETWORKS.into_iter().filter(|name| model.named(&[name]).next().is_some()).collect();
-    let has = |name: &str| there.contains(&name);
-    if let Some(name) = wanted.iter().find(|name| !has(name)) {
-        return Err(unknown(&format!("network of {variant}"), name, there.iter().copied()).at("--network"));
+    let has = |name: &str| model.named(&[name]).next().is_some();
+    let there = || NETWORKS.into_iter().filter(|name| has(name));
+    if let Some(name) = wanted.iter().find(|name| !there().any(|network| network == name.as_str())) {
+        return Err(unknown(&format!("network of {variant}"), name, there()).at("--network"));
     }
     // A sampler of hundreds of steps is a loop around one of them; an encoder and a sampler reconstruct.
-    let is_usual = |name: &&&str| match **name {
+    let is_usual = |name: &str| match name {
         SAMPLE => !has(CONTINUE) && !has(SWEEP),
         RECONSTRUCT => !has(ENCODE),
         _ => true,
     };
-    let names = there.iter().filter(|name| if wanted.is_empty() { is_usual(name) } else { wanted.iter().any(|w| w == **name) });
-    Ok(NETWORKS.into_iter().filter(|name| names.clone().any(|wanted| wanted == name)).collect())
+    let is_wanted = |name: &&str| match wanted {
+        [] => is_usual(name),
+        wanted => wanted.iter().any(|wanted| wanted == name),
+    };
+    Ok(there().filter(is_wanted).collect())
 }
 
-fn kind(network: &str, input: &str, noise: &[(String, crate::graph::Dist)], trained: &Trained) -> Kind {
-    let (examples, dist): (_, LatentDist) = (&trained.examples, trained.settings.latent_dist);
+/// What an input of a network holds; `noise` has the names and distributions of its noise.
+fn kind(network: &str, input: &str, noise: &[(String, Dist)], trained: &Trained) -> Kind {
+    if let Some((_, dist)) = noise.iter().find(|(name, _)| name == input) {
+        return Kind::Noise(*dist);
+    }
     match (network, input) {
-        _ if noise.iter().any(|(name, _)| name == input) => {
-            Kind::Noise(noise.iter().find(|(name, _)| name == input).expect("it is there").1)
-        }
-        (SAMPLE, "z") => Kind::Latent(dist),
+        (SAMPLE, "z") => Kind::Latent(trained.settings.latent_dist),
         (_, "classes") => Kind::Classes,
-        (_, "x") if examples.symbols() => Kind::Symbols(examples.alphabet()),
+        (_, "x") if trained.examples.symbols() => Kind::Symbols(trained.examples.alphabet()),
         (_, "x") => Kind::Examples,
         (SWEEP, _) => Kind::Bits,
         _ => Kind::Values,
@@ -205,7 +220,7 @@ fn values(examples: &Examples) -> String {
 }
 
 /// The states of a Boltzmann machine's chains, from the visible layer upwards.
-fn chains(trained: &Trained) -> Vec<crate::checkpoint::Tensor> {
+fn chains(trained: &Trained) -> Vec<Tensor> {
     (0..).map_while(|l| trained.checkpoint.tensors.get(&format!("dbm.chains.layer{l}")).cloned()).collect()
 }
 

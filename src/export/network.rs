@@ -250,7 +250,9 @@ impl Network {
             }
         }
         let mut now = vec![0; live.len()];
-        let kept: Vec<Place> = (0..live.len()).filter(|&place| live[place]).collect();
+        let mut kept: Vec<Place> = (0..live.len()).filter(|&place| live[place]).collect();
+        // Where they are read first says nothing.
+        kept.sort_by_key(|&place| !matches!(self.nodes[place].op, Op::Input(_) | Op::Weight(_) | Op::Scalar(_)));
         kept.iter().enumerate().for_each(|(place, &before)| now[before] = place);
         let moved = |place: &Place| Node {
             inputs: self.nodes[*place].inputs.iter().map(|&input| now[input]).collect(),

@@ -4,9 +4,7 @@ mod nodes;
 
 use std::collections::HashMap;
 
-use super::{
-    Axes, BATCH, Exporter, File, Kind, Message, Network, Op, Options, Place, Portable, batches, describe,
-};
+use super::{Axes, BATCH, Exporter, File, Kind, Message, Network, Op, Options, Place, Portable, Write, batches, describe};
 use crate::{
     checkpoint::Tensor,
     error::{Error, Result},
@@ -15,7 +13,7 @@ use crate::{
 
 /// The row in [`super::EXPORTERS`].
 pub const EXPORTER: Exporter =
-    Exporter { name: "onnx", about: "ONNX, operator set 18: a file for each network", write };
+    Exporter { name: "onnx", about: "ONNX, operator set 18: a file for each network", write: Write::Networks(write) };
 
 /// Version of the format, and of the set of operators.
 const IR_VERSION: i64 = 9;
@@ -191,7 +189,10 @@ impl<'a> Writer<'a> {
         if shape.iter().all(|&extent| batches(extent).is_none()) {
             return self.integers(&whole(shape));
         }
-        let key = format!("shape_{}", shape.iter().map(|n| batches(*n).map_or(n.to_string(), |k| format!("b{k}"))).collect::<Vec<_>>().join("_"));
+        let key = format!(
+            "shape_{}",
+            shape.iter().map(|n| batches(*n).map_or(n.to_string(), |k| format!("b{k}"))).collect::<Vec<_>>().join("_")
+        );
         if self.known.insert(key.clone().into_bytes(), key.clone()).is_some() {
             return key;
         }
@@ -223,7 +224,12 @@ impl<'a> Writer<'a> {
             Dist::Uniform => self.op("RandomUniformLike", &[&zeros], name, &[]),
             Dist::Bernoulli(p) => {
                 let (uniform, negative) = (format!("{name}_uniform"), format!("{name}_sign"));
-                self.op("RandomUniformLike", &[&zeros], &uniform, &[float("low", p.get() as f32 - 1.0), float("high", p.get() as f32)]);
+                self.op(
+                    "RandomUniformLike",
+                    &[&zeros],
+                    &uniform,
+                    &[float("low", p.get() as f32 - 1.0), float("high", p.get() as f32)],
+                );
                 self.op("Sign", &[&uniform], &negative, &[]);
                 self.op("Relu", &[&negative], name, &[]);
             }

@@ -25,8 +25,9 @@ impl Lowering<'_> {
     /// Finds out what reaches each recurrent layer: where one runs several times, some inputs can be left out.
     pub fn look_ahead(&mut self, live: &[bool]) {
         for id in (0..live.len()).filter(|&id| live[id]) {
-            let graph::Node { op: graph::Op::Composite(Composite::Lstm { .. } | Composite::Gru { .. }), inputs, .. } =
-                &self.nodes[id]
+            let graph::Node {
+                op: graph::Op::Composite(Composite::Lstm { .. } | Composite::Gru { .. }), inputs, ..
+            } = &self.nodes[id]
             else {
                 continue;
             };

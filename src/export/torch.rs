@@ -5,17 +5,17 @@ mod sampling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cell, Exporter, File, Layer, Network, Op, Options, Portable, describe, no_option};
+use super::{Cell, Exporter, File, Layer, Network, Op, Options, Portable, Write, describe, no_option};
 use crate::{
     checkpoint::Tensor,
     error::{Error, Result},
     graph::Reset,
-    models::{CONTINUE, DECODE, ENCODE, RECONSTRUCT, SAMPLE},
+    models::{CONTINUE, DECODE, ENCODE, RECONSTRUCT, SAMPLE, SWEEP},
 };
 
 /// The row in [`super::EXPORTERS`].
 pub const EXPORTER: Exporter =
-    Exporter { name: "pytorch", about: "PyTorch: model.py, which needs torch and safetensors only", write };
+    Exporter { name: "pytorch", about: "PyTorch: model.py, which needs torch and safetensors only", write: Write::Networks(write) };
 
 /// Name of the file with the weights.
 const WEIGHTS: &str = "model.safetensors";
@@ -32,7 +32,7 @@ fn write(portable: &Portable, options: Options) -> Result<Vec<File>> {
         let prefix = if portable.networks.len() > 1 { format!("{}.", attribute(network)) } else { String::new() };
         tensors.extend(network.weights.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
     }
-    if portable.network(crate::models::SWEEP).is_some() {
+    if portable.network(SWEEP).is_some() {
         // Those that a sweep begins with.
         let chains = portable.chains.iter().enumerate().skip(1).step_by(2);
         tensors.extend(chains.map(|(l, tensor)| (format!("chains.layer{l}"), tensor)));
@@ -42,7 +42,11 @@ fn write(portable: &Portable, options: Options) -> Result<Vec<File>> {
         .map_err(|error| Error::failure(format!("the weights cannot be written: {error}")))?;
     let values: usize = portable.networks.iter().map(Network::size).sum();
     Ok(vec![
-        File { name: "model.py".into(), bytes: module(portable).into_bytes(), about: "load() and sample(n, seed)".into() },
+        File {
+            name: "model.py".into(),
+            bytes: module(portable).into_bytes(),
+            about: "load() and sample(n, seed)".into(),
+        },
         File { name: WEIGHTS.into(), bytes, about: format!("{values} values") },
     ])
 }
@@ -93,21 +97,27 @@ fn module(portable: &Portable) -> String {
             strings(network.inputs.iter().map(|input| input.name.as_str())),
             strings(network.outputs.iter().map(|(name, _)| name.as_str())),
         );
-        text += "    def __init__(self):\n        super().__init__()\n";
+        text += INIT;
         layers(network).iter().for_each(|layer| text += &format!("        {layer}\n"));
         text += &body::forward(network);
     }
     if portable.networks.len() > 1 {
-        text += "\n\nclass Model(nn.Module):\n    \"\"\"All networks.\"\"\"\n\n    def __init__(self):\n        super().__init__()\n";
+        text += "\n\nclass Model(nn.Module):\n    \"\"\"All networks.\"\"\"\n\n";
+        text += INIT;
         let part = |network: &Network| format!("        self.{} = {}()\n", attribute(network), class(network));
         portable.networks.iter().for_each(|network| text += &part(network));
     }
     let model = if let [only] = &portable.networks[..] { class(only) } else { "Model" };
-    text += &format!(
-        "\n\ndef load(file=Path(__file__).with_name(\"{WEIGHTS}\")):\n    \"\"\"The model, in evaluation mode.\"\"\"\n    \
-         model = {model}()\n    weights = load_file(file)\n    model.load_state_dict({{name: weights[name] for name in \
-         weights if not name.startswith(\"chains.\")}})\n    return model.eval()\n"
-    );
+    text += &format!("\n\ndef load(file=Path(__file__).with_name(\"{WEIGHTS}\")):\n");
+    text += &format!("    \"\"\"The model, in evaluation mode.\"\"\"\n    model = {model}()\n");
+    text += match portable.network(SWEEP) {
+        None => "    model.load_state_dict(load_file(file))\n",
+        Some(_) => {
+            "    weights = load_file(file)\n    \
+             model.load_state_dict({name: weights[name] for name in weights if not name.startswith(\"chains.\")})\n"
+        }
+    };
+    text += "    return model.eval()\n";
     text + &sampling::sampling(portable)
 }
 
@@ -136,10 +146,12 @@ fn layers(network: &Network) -> Vec<String> {
         let bias = |layer: &Layer| if layer.bias { "" } else { ", bias=False" };
         let convolution = |kind: &str, layer: &Layer, stride: &[usize; 2], pad: &[usize; 2], channels: [usize; 2]| {
             let shape = weight(&layer.name, "weight");
-            let both = |pair: &[usize]| if pair[0] == pair[1] { pair[0].to_string() } else { format!("({})", numbers(pair)) };
+            let both =
+                |pair: &[usize]| if pair[0] == pair[1] { pair[0].to_string() } else { format!("({})", numbers(pair)) };
             let [from, to] = channels.map(|axis| shape[axis]);
             let (kernel, stride, pad) = (both(&shape[2..]), both(stride), both(pad));
-            format!("nn.{kind}({from}, {to}, {kernel}, stride={stride}, padding={pad}{})", bias(layer))
+            let stride = if stride == "1" { String::new() } else { format!(", stride={stride}") };
+            format!("nn.{kind}({from}, {to}, {kernel}{stride}, padding={pad}{})", bias(layer))
         };
         let (name, line) = match &node.op {
             Op::Weight(name) => (name, format!("nn.Parameter(torch.empty({}))", numbers(&node.shape))),
@@ -153,7 +165,8 @@ fn layers(network: &Network) -> Vec<String> {
             }
             Op::BatchNorm(name, eps) => {
                 let axes = if node.shape.len() == 4 { 2 } else { 1 };
-                (name, format!("nn.BatchNorm{axes}d({}, eps={eps:?})", node.shape[1]))
+                let eps = if *eps == 1e-5 { String::new() } else { format!(", eps={eps:?}") };
+                (name, format!("nn.BatchNorm{axes}d({}{eps})", node.shape[1]))
             }
             Op::Recurrent { layer, cell, .. } => {
                 let kind = match cell {
@@ -172,6 +185,9 @@ fn layers(network: &Network) -> Vec<String> {
     }
     if lines.is_empty() { vec!["pass".into()] } else { lines }
 }
+
+/// The beginning of a constructor.
+const INIT: &str = "    def __init__(self):\n        super().__init__()\n";
 
 const TENSORFLOW_GRU: &str = "
 

@@ -89,9 +89,10 @@ impl<'a> Weights<'a> {
         let items = self.items(id);
         let parts = |item: &String| item.split('.').map(str::to_string).collect::<Vec<_>>();
         let Some(first) = items.first().map(parts) else { return self.name(id) };
-        let common = items.iter().map(parts).fold(first.len() - 1, |common, item| {
-            (0..common).take_while(|&n| item.get(n) == first.get(n)).count()
-        });
+        let common = items
+            .iter()
+            .map(parts)
+            .fold(first.len() - 1, |common, item| (0..common).take_while(|&n| item.get(n) == first.get(n)).count());
         first[..common.max(1)].join("_")
     }
 

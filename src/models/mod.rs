@@ -104,8 +104,8 @@ pub const CALIBRATE: &str = "calibrate";
 /// Name of the graph that encodes and decodes: input `x`, the values of `rows` examples -> output `samples`, the same
 /// shape.
 pub const RECONSTRUCT: &str = "reconstruct";
-/// Name of the graph that encodes: input `x`, the values of `rows` examples -> output `z`, their codes `[rows, latent]`;
-/// of variational autoencoders `mean` and `log_variance` of these.
+/// Name of the graph that encodes: input `x`, the values of `rows` examples -> output `z`, their codes
+/// `[rows, latent]`; of variational autoencoders `mean` and `log_variance` of these.
 pub const ENCODE: &str = "encode";
 /// Name of the graph that decodes, where the one that generates starts from something else than codes: input `z`
 /// `[rows, ..]` -> output `samples`.

@@ -7,6 +7,7 @@ mod check;
 mod data;
 mod earlier;
 mod eval;
+mod export;
 #[cfg(unix)]
 mod group;
 mod hints;

@@ -13,7 +13,8 @@ sequence, sweep one of a Boltzmann machine: what they return is their next input
 Examples:
   saddle export runs/dcgan-digits-001 --to onnx
   saddle export runs/dcgan-digits-001 --to onnx --bytes nhwc --out digits.onnx
-  saddle export runs/vae-digits-001 --to pytorch --out digits/";
+  saddle export runs/vae-digits-001 --to pytorch --out digits/
+  saddle export runs/gan-ring-001 --to html --train --out ring.html";
 
 /// `saddle export`.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ Examples:
 pub struct ExportArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
-    /// Form of the files: onnx or pytorch
+    /// Form of the files: onnx, pytorch or html
     #[arg(long, value_name = "FORM")]
     pub to: String,
     /// Folder to write to; or the name of the file, if it is one only [default: RUN/FORM]
@@ -46,10 +47,19 @@ pub struct ExportArgs {
     /// Write also this many rows of inputs and outputs, example.safetensors, to check other programs with
     #[arg(long, value_name = "ROWS", value_parser = numbers(1, 100_000))]
     pub example: Option<usize>,
-    /// Seed of the inputs of --example
+    /// Let the page train on, with examples of the data in it (html)
+    #[arg(long)]
+    pub train: bool,
+    /// Where the data of --train is now [default: as recorded in the run]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// Use data that differs from what the run learned from
+    #[arg(long)]
+    pub accept_changed_data: bool,
+    /// Seed of the inputs of --example, and of the first picture of a page
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Device that computes the outputs of --example, by index or name, or cpu [default: the best one]
+    /// Device that computes the outputs of --example or the first picture, by index or name, or cpu [default: the best one]
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
 }

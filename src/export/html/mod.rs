@@ -23,6 +23,7 @@ use crate::{
     settings::Settings,
     trained::Trained,
 };
+use super::{Exporter, Write};
 use pack::Pack;
 
 const PAGE: &str = include_str!("../../../web/page.html");
@@ -34,6 +35,10 @@ const SCRIPT: &str = include_str!("../../../web/page.js");
 const DATA_BYTES: usize = 4 << 20;
 /// Number of real points to draw beside generated ones.
 const POINTS: usize = 2500;
+
+/// The row in [`super::EXPORTERS`].
+pub const EXPORTER: Exporter =
+    Exporter { name: "html", about: "a page that makes samples in a browser with WebGPU", write: Write::Page };
 
 /// What a page shows before its first samples, and where the viewer has no WebGPU.
 pub enum Still<'a> {

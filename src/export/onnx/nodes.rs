@@ -54,7 +54,8 @@ impl Writer<'_> {
             Op::Permute(axes) => self.op("Transpose", &x, y, &[list("perm", &whole(axes))]),
             Op::Slice(start) => {
                 let cut: Vec<usize> = (0..start.len()).filter(|&axis| node.shape[axis] != from(0)[axis]).collect();
-                let part = |value: &dyn Fn(usize) -> usize| cut.iter().map(|&axis| value(axis) as i64).collect::<Vec<_>>();
+                let part =
+                    |value: &dyn Fn(usize) -> usize| cut.iter().map(|&axis| value(axis) as i64).collect::<Vec<_>>();
                 let starts = self.integers(&part(&|axis| start[axis]));
                 let ends = self.integers(&part(&|axis| start[axis] + node.shape[axis]));
                 let axes = self.integers(&part(&|axis| axis));
@@ -195,12 +196,11 @@ impl Writer<'_> {
                 self.initializer(name, &tensor);
             }
         }
-        let zero = self.integers(&[0]);
         let initial: Vec<String> = x[1..]
             .iter()
             .enumerate()
             .map(|(n, state)| {
-                let name = format!("{y}_initial{n}");
+                let (name, zero) = (format!("{y}_initial{n}"), self.integers(&[0]));
                 self.op("Unsqueeze", &[state, &zero], &name, &[]);
                 name
             })

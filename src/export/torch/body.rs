@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use super::numbers;
 use crate::{
-    export::{Cell, Kind, Network, Op, Place, batches},
+    export::{Cell, Kind, Network, Op, Place, batches, roll::Roll},
     graph::{Dist, Map},
 };
 
 /// Longest expression that becomes a part of another.
 const LONGEST: usize = 80;
+
+/// More reads than there are: the variable is kept.
+const HELD: usize = 1 << 32;
 
 /// The method.
 pub fn forward(network: &Network) -> String {
@@ -97,7 +100,10 @@ impl Made {
 
 struct Body<'a> {
     network: &'a Network,
+    roll: Option<Roll>,
     lines: Vec<String>,
+    /// What stands before each line, which is deeper in a loop.
+    indent: &'static str,
     made: Vec<Made>,
     /// How often each variable is still read.
     open: HashMap<String, usize>,
@@ -107,24 +113,102 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn of(network: &'a Network) -> Self {
-        let mut body = Self { network, lines: vec![], made: vec![], open: HashMap::new(), counts: false };
+        let (lines, made, open) = Default::default();
+        let mut body = Self { network, roll: Roll::of(network), lines, made, open, counts: false, indent: "" };
         let uses = network.uses();
         for place in 0..network.nodes.len() {
-            let users = || network.nodes.iter().filter(|node| node.inputs.contains(&place));
+            let roll = body.roll.clone();
+            if let Some(roll) = roll.as_ref().filter(|roll| roll.repeats(place)) {
+                // The last block hands on what the variables hold that the first one began with.
+                let from = roll.handed_on(place).map(|first| body.made[first - roll.len].clone());
+                body.made.push(from.unwrap_or_else(|| Made::whole(String::new())));
+                continue;
+            }
+            if let Some(roll) = roll.as_ref().filter(|roll| roll.start == place) {
+                body.begin(roll);
+            }
             let made = body.expression(place);
-            let is_output = network.outputs.iter().any(|(_, output)| *output == place);
-            let is_block = users().any(|user| user.layer().is_some() && !matches!(user.op, Op::BatchNorm(..)));
-            let is_short = made.text.len() <= LONGEST && !(is_block && made.has_layer);
-            let is_name = matches!(network.nodes[place].op, Op::Input(_) | Op::Weight(_) | Op::Scalar(_) | Op::Cells);
-            let several = matches!(network.nodes[place].op, Op::Recurrent { .. }) && body.has_cells(place);
-            let made = if is_name || several || (uses[place] == 1 && (is_short || is_output)) {
-                made
-            } else {
-                body.assign(made, uses[place])
-            };
+            let made = if body.is_named(place, &made, uses[place]) { made } else { body.assign(made, uses[place]) };
             body.made.push(made);
+            if let Some(roll) = roll.as_ref().filter(|roll| roll.start + roll.len == place + 1) {
+                body.end(roll);
+            }
         }
         body
+    }
+
+    /// Whether an expression needs no variable of its own.
+    fn is_named(&self, place: Place, made: &Made, uses: usize) -> bool {
+        let (network, op) = (self.network, &self.network.nodes[place].op);
+        if *op == Op::Cells || (matches!(op, Op::Recurrent { .. }) && self.has_cells(place)) {
+            return true;
+        }
+        let goes_on = |roll: &Roll| roll.carried.iter().any(|&carried| carried == place || carried == place + roll.len);
+        if self.roll.as_ref().is_some_and(goes_on) {
+            return false;
+        }
+        if let Op::Input(_) | Op::Weight(_) | Op::Scalar(_) = op {
+            return true;
+        }
+        let users = || network.nodes.iter().filter(|node| node.inputs.contains(&place));
+        let is_output = network.outputs.iter().any(|(_, output)| *output == place);
+        let is_block = users().any(|user| user.layer().is_some() && !matches!(user.op, Op::BatchNorm(..)));
+        let is_short = made.text.len() <= LONGEST && !(is_block && made.has_layer);
+        uses == 1 && (is_short || is_output)
+    }
+
+    /// The head of a loop. What is a variable now is one behind the loop, too.
+    fn begin(&mut self, roll: &Roll) {
+        let network = self.network;
+        let first: Vec<Made> = network.nodes[roll.joined]
+            .inputs
+            .iter()
+            .filter(|&&x| x < roll.start)
+            .map(|&x| self.made[x].clone())
+            .collect();
+        first.iter().for_each(|made| self.read(made));
+        self.open.values_mut().filter(|open| **open > 0).for_each(|open| *open += HELD);
+        self.lines.push(format!("steps = [{}]", numbers(first.iter().map(|made| &made.text))));
+        let range = match self.first_place(roll) {
+            Some(first) => format!("t in range({first}, {})", first + roll.count),
+            None => format!("_ in range({})", roll.count),
+        };
+        self.lines.push(format!("for {range}:"));
+        self.indent = "    ";
+    }
+
+    /// The end of a loop: what it makes, and what the next turn reads.
+    fn end(&mut self, roll: &Roll) {
+        self.lines.push(format!("    steps.append({})", self.made[roll.made].text));
+        let pair = |&place: &Place| (self.made[place - roll.len].text.clone(), self.made[place].text.clone());
+        let (old, new): (Vec<String>, Vec<String>) = roll.carried.iter().map(pair).unzip();
+        if !old.is_empty() {
+            self.lines.push(format!("    {} = {}", old.join(", "), new.join(", ")));
+        }
+        self.indent = "";
+    }
+
+    /// The place of an axis that the first turn of a loop takes, where each takes the next one.
+    fn first_place(&self, roll: &Roll) -> Option<usize> {
+        (roll.start..roll.start + roll.len).filter_map(|place| self.moves(roll, place)).min()
+    }
+
+    /// The place of an axis that a node takes in the first turn, if it takes the next one in the next turn.
+    fn moves(&self, roll: &Roll, place: Place) -> Option<usize> {
+        match (&self.network.nodes[place].op, &self.network.nodes[place + roll.len].op) {
+            (Op::Index { at, .. }, Op::Index { at: next, .. }) if at != next => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The place of an axis that a node takes, as an expression.
+    fn place_of(&self, place: Place, at: usize) -> String {
+        let Some(roll) = self.roll.as_ref().filter(|roll| roll.holds(place)) else { return at.to_string() };
+        match (self.moves(roll, place), self.first_place(roll)) {
+            (Some(at), Some(first)) if at > first => format!("t + {}", at - first),
+            (Some(_), _) => "t".into(),
+            _ => at.to_string(),
+        }
     }
 
     fn has_cells(&self, place: Place) -> bool {
@@ -153,7 +237,7 @@ impl<'a> Body<'a> {
     fn assign(&mut self, made: Made, uses: usize) -> Made {
         self.read(&made);
         let name = self.variable(uses);
-        self.lines.push(format!("{name} = {}", made.text));
+        self.lines.push(format!("{}{name} = {}", self.indent, made.text));
         Made::variable(name)
     }
 
@@ -252,8 +336,18 @@ impl<'a> Body<'a> {
                 let sides = sides.flat_map(|axis| [start[axis], node.shape[axis] - start[axis] - from(0)[axis]]);
                 format!("F.pad({}, ({}))", inside(0), numbers(sides))
             }
+            Op::Concat(axis) if self.roll.as_ref().is_some_and(|roll| roll.joined == place) => {
+                let is_after = |n: &usize| self.roll.as_ref().is_some_and(|roll| roll.is_after(node.inputs[*n]));
+                let more: Vec<usize> = (0..x.len()).filter(is_after).collect();
+                let steps = match more[..] {
+                    [] => "steps".into(),
+                    _ => format!("steps + [{}]", numbers(more.iter().map(|&n| inside(n)))),
+                };
+                let reads = more.iter().flat_map(|&n| x[n].reads.clone()).collect();
+                return Made { reads, ..Made::whole(format!("torch.cat({steps}, {axis})")) };
+            }
             Op::Concat(axis) => format!("torch.cat([{}], {axis})", numbers(x.iter().map(|made| &made.text))),
-            Op::Index { axis, at } => format!("{}[{}{at}]", head(0), ":, ".repeat(*axis)),
+            Op::Index { axis, at } => format!("{}[{}{}]", head(0), ":, ".repeat(*axis), self.place_of(place, *at)),
             Op::MatMul(turned) => {
                 hold = Hold::Product;
                 let factor = |n: usize| if turned[n] { format!("{}.mT", head(n)) } else { x[n].within(Hold::Product) };
@@ -305,7 +399,7 @@ impl<'a> Body<'a> {
             .sum();
         let states = self.variable(uses[place]);
         let memory = self.variable(cells.max(1));
-        self.lines.push(format!("{states}, (_, {memory}) = {call}"));
+        self.lines.push(format!("{}{states}, (_, {memory}) = {call}", self.indent));
         let cells = Made::variable(memory);
         Made { cells: Some(Box::new(cells)), ..Made::variable(states) }
     }

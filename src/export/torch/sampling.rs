@@ -4,7 +4,7 @@ use super::{attribute, body::drawn, numbers, string};
 use crate::{
     data::{Series, Spelling, SymbolKind, Symbols},
     export::{Kind, Network, Portable},
-    models::{CONTINUE, DECODE, SAMPLE, SWEEP},
+    models::{CONTINUE, DECODE, ENCODE, SAMPLE, SWEEP},
 };
 
 /// Sweeps of a machine's chains before samples.
@@ -45,7 +45,20 @@ pub fn sampling(portable: &Portable) -> String {
     let mut text = format!("\n\n@torch.no_grad()\ndef sample(n, seed=0{more}, model=None):\n    \"\"\"{about}\"\"\"\n");
     text += "    model = model or load()\n    random = torch.Generator().manual_seed(seed)\n";
     lines.iter().chain(&result).for_each(|line| text += &format!("    {line}\n"));
-    text
+    text + &reconstruction(portable)
+}
+
+/// The function `reconstruct`, where there are an encoder and what decodes its codes.
+fn reconstruction(portable: &Portable) -> String {
+    let decoder = portable.network(DECODE).or(portable.network(SAMPLE));
+    let (Some(encoder), Some(decoder)) = (portable.network(ENCODE), decoder) else { return String::new() };
+    let code = if encoder.outputs.len() > 1 { "[0]" } else { "" };
+    format!(
+        "\n\n@torch.no_grad()\ndef reconstruct(x, model=None):\n    \"\"\"Examples x, encoded and decoded.\"\"\"\n    \
+         model = model or load()\n    return model.{}(model.{}(x){code})\n",
+        attribute(decoder),
+        attribute(encoder)
+    )
 }
 
 fn conditional(sample: &Network) -> String {
@@ -145,9 +158,10 @@ fn results(portable: &Portable) -> (String, Vec<String>) {
     let shape = numbers(&portable.examples.values(1)[1..]);
     let plain = || vec!["return samples".to_string()];
     match &portable.examples.series {
-        Some(Series::Columns(_)) => {
-            (format!("n samples [n, {shape}] in the units of the data."), vec!["return ZERO + samples * (ONE - ZERO)".into()])
-        }
+        Some(Series::Columns(_)) => (
+            format!("n samples [n, {shape}] in the units of the data."),
+            vec!["return ZERO + samples * (ONE - ZERO)".into()],
+        ),
         Some(Series::Symbols(Symbols { kind: SymbolKind::Text, spelling: Spelling::Characters, end, .. })) => {
             let spelled = "[\"\".join(SYMBOLS[int(x)] for x in line) for line in samples]";
             let lines = match end {
