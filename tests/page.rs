@@ -31,12 +31,12 @@ use tiny_http::{Header, Method, Response, Server};
 /// Small models of all variants, as `saddle train` takes them.
 const MODELS: [&str; 14] = [
     "gan --data ring --set hidden_g=16 --set hidden_d=16 --set fourier_features=8",
-    "dcgan --size 16 --set width=4",
-    "dcgan --size 16 --set width=4 --conditional",
+    "dcgan --size 8 --set width=4",
+    "dcgan --size 8 --set width=4 --conditional",
     "ae --size 8 --set hidden_e=16 --set net=dense",
     "vae --size 8 --set hidden_e=16 --set net=dense",
-    "vae-gan --size 16 --set width=4",
-    "ae-gan --size 16 --set width=4",
+    "vae-gan --size 8 --set width=4",
+    "ae-gan --size 8 --set width=4",
     "dbm --size 8 --set layers=16,8 --set pretrain=0",
     "dbm-gan --size 8 --set layers=16,8 --set pretrain=0 --set joint=1",
     "lstm --set units=8",

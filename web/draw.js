@@ -95,11 +95,11 @@ function scatter(samples) {
         'main',
         range([...x, ...rx]),
         range([...y, ...ry]),
-        `${names[0]}, ${names[second]}: grey real, blue generated`,
+        `${names[0]}, ${names[second]}: blue real, orange generated`,
         (context, to) => {
             for (const [xs, ys, colour] of [
-                [rx, ry, '#b0b0b0'],
-                [x, y, COLOURS[0]],
+                [rx, ry, COLOURS[0]],
+                [x, y, COLOURS[1]],
             ]) {
                 context.fillStyle = colour;
                 xs.forEach((x, i) => {
