@@ -50,12 +50,14 @@ CASES = {
     "dbm-gan, noise": "data=digits layers=12,10 prior=normal pretrain=1 joint=1 size=8 hidden_g=8 hidden_d=8 chains=8",
     "lstm": "data=sines units=8 window=12",
     "lstm, text": "data=text.txt units=8 depth=2 window=12",
+    "lstm, roll": "data=song.mid voices=all units=8 window=12",
     "lstm, GRU": "data=text.txt units=8 cell=gru window=12",
     "lstm, TensorFlow's GRU": "data=sines units=8 cell=tensorflow-gru window=12",
     "lstm-gan": "data=sines units=8 window=12 latent=2 latent_static=3",
     "lstm-gan, table": "data=table.csv units=8 window=12",
     "lstm-gan, feedback": "data=sines units=8 window=8 feedback=true",
     "lstm-gan, text": "data=text.txt units=8 window=8",
+    "lstm-gan, roll": "data=song.mid voices=all units=8 window=8 feedback=true",
     "lstm-gan, TimeGAN": "data=sines preset=timegan units=6 latent=2 window=8 pretrain=1",
     "rvae": "data=sines units=8 latent=4 window=12",
     "rvae, text": "data=text.txt units=8 latent=4 window=8",
@@ -87,6 +89,14 @@ def write_data():
     (HERE / "table.csv").write_text("day,temperature,pressure\n" + "\n".join(rows) + "\n")
     words = "the cat sat on a mat and saw the dog that ran to a man with a hat".split()
     (HERE / "text.txt").write_text(" ".join(draw.choice(words) for _ in range(2000)))
+    # Chords of two notes, each a quarter of 96 ticks.
+    track = b""
+    for n in range(64):
+        low = 48 + n * 7 % 12
+        track += bytes([0, 0x90, low, 64, 0, 0x90, low + 7, 64, 96, 0x80, low, 64, 0, 0x80, low + 7, 64])
+    track += bytes([0, 0xFF, 0x2F, 0])
+    head = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96])
+    (HERE / "song.mid").write_bytes(head + b"MTrk" + len(track).to_bytes(4, "big") + track)
 
 
 def difference(found, wanted, is_drawn):
@@ -155,6 +165,32 @@ def check(case, settings):
     )
 
 
+def check_options():
+    """Images as bytes, and noise that is drawn inside."""
+
+    def session(*words):
+        saddle("export", *words, "--to", "onnx", "--out", "option.onnx", "--force")
+        onnx.checker.check_model(str(HERE / "option.onnx"), full_check=True)
+        return onnxruntime.InferenceSession(str(HERE / "option.onnx"), providers=["CPUExecutionProvider"])
+
+    z = np.random.default_rng(0).standard_normal((5, 8)).astype("f4")
+    (images,) = session("dcgan").run(None, {"z": z})
+    images = np.rint((images + 1) * 127.5).astype("u1")
+    for axes, order in [("nchw", [0, 1, 2, 3]), ("nhwc", [0, 2, 3, 1])]:
+        (found,) = session("dcgan", "--bytes", axes).run(None, {"z": z})
+        # A value that is rounded elsewhere is one off.
+        if found.dtype != np.uint8 or np.abs(found.astype(int) - images.transpose(order)).max() > 1:
+            failures.append(f"dcgan --bytes {axes} gives other images")
+    drawn = session("rvae-text", "--network", "sample", "--draws")
+    texts = [drawn.run(None, {"z": z[:, :4]})[0] for _ in range(2)]
+    if [i.name for i in drawn.get_inputs()] != ["z"] or texts[0].shape != (5, 8) or (texts[0] == texts[1]).all():
+        failures.append("rvae --draws does not draw")
+    machine = session("dbm", "--network", "sweep", "--draws")
+    bits = [machine.run(None, {"layer1": np.ones((500, 12), "f4")})[0] for _ in range(2)]
+    if (bits[0] == bits[1]).all() or set(np.unique(bits)) != {0, 1}:
+        failures.append("dbm --draws does not draw")
+
+
 SADDLE = Path(sys.argv[1]).resolve()
 failures = []
 with tempfile.TemporaryDirectory() as folder:
@@ -164,6 +200,8 @@ with tempfile.TemporaryDirectory() as folder:
     for case, settings in CASES.items():
         if len(sys.argv) < 3 or re.match(sys.argv[2], case):
             check(case, settings)
+    if len(sys.argv) < 3:
+        check_options()
 for failure in failures:
     print(failure)
 sys.exit(bool(failures))

@@ -54,7 +54,7 @@ pub fn lowered(name: &str, graph: &Graph, checkpoint: &Checkpoint, kind: impl Fn
         (_, "x" | "z") => 0,
         _ => 1,
     });
-    for node in network.nodes.iter() {
+    for node in &network.nodes {
         if let Op::Weight(name) = &node.op {
             network.weights.insert(name.clone(), weights.tensor(plain[name])?);
         }
@@ -296,7 +296,7 @@ impl<'a> Lowering<'a> {
                 let filter = &self.nodes[w].shape;
                 let is_even = (2..4).all(|axis| {
                     let reach = large[axis] + 2 * pad[axis - 2] - filter[axis];
-                    let exact = role == Role::Y || reach % stride[axis - 2] == 0;
+                    let exact = role == Role::Y || reach.is_multiple_of(stride[axis - 2]);
                     exact && reach / stride[axis - 2] + 1 == small[axis]
                 });
                 if !self.weights.is_layer(w) || !is_even {

@@ -175,13 +175,14 @@ fn model(trained: &Trained, rows: usize) -> Result<Model> {
 /// The names of the networks to export.
 fn chosen(model: &Model, variant: &str, wanted: &[String]) -> Result<Vec<&'static str>> {
     let has = |name: &str| model.named(&[name]).next().is_some();
-    let there = || NETWORKS.into_iter().filter(|name| has(name));
+    // A machine's chains are no weights.
+    let there = || NETWORKS.into_iter().filter(|name| has(name) && !(*name == SAMPLE && has(SWEEP)));
     if let Some(name) = wanted.iter().find(|name| !there().any(|network| network == name.as_str())) {
         return Err(unknown(&format!("network of {variant}"), name, there()).at("--network"));
     }
     // A sampler of hundreds of steps is a loop around one of them; an encoder and a sampler reconstruct.
     let is_usual = |name: &str| match name {
-        SAMPLE => !has(CONTINUE) && !has(SWEEP),
+        SAMPLE => !has(CONTINUE),
         RECONSTRUCT => !has(ENCODE),
         _ => true,
     };

@@ -15,7 +15,7 @@ pub const BATCH: usize = (1 << 31) - 1;
 
 /// How often an extent holds the number of examples; `None` if it does not depend on it.
 pub fn batches(extent: usize) -> Option<usize> {
-    (extent > 0 && extent.is_multiple_of(BATCH)).then(|| extent / BATCH)
+    (extent > 0 && extent.is_multiple_of(BATCH)).then_some(extent / BATCH)
 }
 
 /// The position of a node in its network.
@@ -212,7 +212,10 @@ impl Network {
                 let mut cut = (0..from.len()).filter(|&axis| from[axis] != whole[axis]);
                 let (axis, others) = (cut.next(), cut.next());
                 let dropped = |axis: usize| from[axis] == 1 && shape == crate::graph::without(&from, &[axis]);
+                let source = &self.nodes[inputs[0]];
                 match axis.filter(|&axis| others.is_none() && dropped(axis)) {
+                    // One of many repetitions.
+                    Some(0) if source.op == Op::Expand && self.shape(source.inputs[0]) == shape => source.inputs[0],
                     Some(axis) => self.add(Op::Index { axis, at: start[axis] }, &inputs, shape.to_vec()),
                     None => self.add(Op::Reshape, &[place], shape.to_vec()),
                 }

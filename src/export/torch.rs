@@ -77,7 +77,7 @@ fn module(portable: &Portable) -> String {
          sample(n, seed) draws samples. Values are {}.\n\"\"\"\n\n",
         portable.variant,
         fact("step"),
-        fact("data"),
+        string(fact("data")).trim_matches('"'),
         fact("producer"),
         fact("values"),
     );

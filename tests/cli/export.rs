@@ -141,6 +141,31 @@ fn pytorch_has_weights_by_their_usual_names() {
 }
 
 #[test]
+fn sequences_are_loops_around_layers() {
+    let place = Place::new();
+    place.write("text.txt", "a cat sat on a mat and saw a dog ".repeat(20).as_bytes());
+    let settings = "--data text.txt units=4 window=8 steps=2 batch=4 samples=4 holdout=0 adapter=cpu";
+    for (variant, lines) in [
+        ("lstm-gan", ["        self.layer0 = nn.LSTM(27, 4)", "        for t in range(7):"]),
+        ("lstm", ["        self.layer0 = nn.LSTM(11, 4)", "        logits, *states = model(x, *states)"]),
+    ] {
+        assert_eq!(place.saddle(&format!("train {variant} --out {variant} {settings}")).code, Some(0));
+        let said = place.saddle(&format!("export {variant} --to pytorch"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let module = text(&place.read(&format!("{variant}/pytorch/model.py")));
+        for line in lines {
+            assert!(module.lines().any(|found| found == line), "{line}: {module}");
+        }
+        assert!(module.contains(r#"return ["".join(SYMBOLS[int(x)] for x in line) for line in samples]"#), "{module}");
+    }
+    let said = place.saddle("export lstm --to onnx");
+    assert!(said.out.contains("continue.onnx"), "{} {}", said.out, said.err);
+    let file = place.read("lstm/onnx/continue.onnx");
+    let operators: Vec<String> = all(all(&file, 7)[0], 1).iter().map(|node| text(all(node, 4)[0])).collect();
+    assert_eq!(operators.iter().filter(|operator| *operator == "LSTM").count(), 1, "{operators:?}");
+}
+
+#[test]
 fn what_cannot_be_exported_is_refused() {
     let place = place();
     assert_eq!(place.saddle("export a --to onnx --out there").code, Some(0));

@@ -115,8 +115,7 @@ impl<'a> Body<'a> {
     fn of(network: &'a Network) -> Self {
         let (lines, made, open) = Default::default();
         let mut body = Self { network, roll: Roll::of(network), lines, made, open, counts: false, indent: "" };
-        let uses = network.uses();
-        for place in 0..network.nodes.len() {
+        for (place, uses) in network.uses().into_iter().enumerate() {
             let roll = body.roll.clone();
             if let Some(roll) = roll.as_ref().filter(|roll| roll.repeats(place)) {
                 // The last block hands on what the variables hold that the first one began with.
@@ -128,7 +127,7 @@ impl<'a> Body<'a> {
                 body.begin(roll);
             }
             let made = body.expression(place);
-            let made = if body.is_named(place, &made, uses[place]) { made } else { body.assign(made, uses[place]) };
+            let made = if body.is_named(place, &made, uses) { made } else { body.assign(made, uses) };
             body.made.push(made);
             if let Some(roll) = roll.as_ref().filter(|roll| roll.start + roll.len == place + 1) {
                 body.end(roll);
@@ -170,6 +169,7 @@ impl<'a> Body<'a> {
         self.open.values_mut().filter(|open| **open > 0).for_each(|open| *open += HELD);
         self.lines.push(format!("steps = [{}]", numbers(first.iter().map(|made| &made.text))));
         let range = match self.first_place(roll) {
+            Some(0) => format!("t in range({})", roll.count),
             Some(first) => format!("t in range({first}, {})", first + roll.count),
             None => format!("_ in range({})", roll.count),
         };
@@ -180,8 +180,10 @@ impl<'a> Body<'a> {
     /// The end of a loop: what it makes, and what the next turn reads.
     fn end(&mut self, roll: &Roll) {
         self.lines.push(format!("    steps.append({})", self.made[roll.made].text));
-        let pair = |&place: &Place| (self.made[place - roll.len].text.clone(), self.made[place].text.clone());
-        let (old, new): (Vec<String>, Vec<String>) = roll.carried.iter().map(pair).unzip();
+        let pairs = roll.carried.iter().map(|&place| (&self.made[place - roll.len], &self.made[place]));
+        let cells = pairs.clone().filter_map(|(old, new)| Some((old.cells.as_deref()?, new.cells.as_deref()?)));
+        let texts = pairs.chain(cells).map(|(old, new)| (old.text.clone(), new.text.clone()));
+        let (old, new): (Vec<String>, Vec<String>) = texts.unzip();
         if !old.is_empty() {
             self.lines.push(format!("    {} = {}", old.join(", "), new.join(", ")));
         }
