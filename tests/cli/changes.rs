@@ -362,7 +362,7 @@ fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
         ("step", "5", "is of step 5"),
         ("seed", "9", "seed"),
         ("format", "5", "format 5"),
-        ("variant", "dcgan", "is of a dcgan, and this run is a gan"),
+        ("variant", "dcgan", "is of `dcgan`, and this run is of `gan`"),
         ("settings", "steps = [[[", "not valid TOML"),
         ("settings", "variant = 'gan'\nlatent = 99999999999", "`latent` takes"),
         ("data", "{}", "`data` cannot be read"),

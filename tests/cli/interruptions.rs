@@ -83,7 +83,7 @@ fn a_checkpoint_of_another_model_is_refused() {
     };
     put("b");
     for line in ["sample a", "train --out a --resume --steps 30"] {
-        refused(&place, line, 1, &["the checkpoint is of a gan, and this run is a dcgan"]);
+        refused(&place, line, 1, &["the checkpoint is of `gan`, and this run is of `dcgan`"]);
     }
     put("c");
     refused(&place, "train --out a --resume --steps 30", 2, &["`width` was 5, is 4"]);
