@@ -1,7 +1,8 @@
 //! Pages of trained models: what is packed fits together, and a browser computes with it what the CPU runner does.
 //!
-//! The browser is that of SADDLE_TEST_BROWSER, such as `chromium`; without it only the packs are looked at. All variants
-//! in a browser, some minutes: `SADDLE_TEST_BROWSER=chromium cargo test --release --test page -- --ignored --nocapture`.
+//! The browser is that of SADDLE_TEST_BROWSER, such as `chromium`; without it only the packs are looked at. All
+//! variants in a browser, and the ring of docs, some minutes:
+//! `SADDLE_TEST_BROWSER=chromium cargo test --release --test page -- --ignored --nocapture`.
 
 mod common;
 

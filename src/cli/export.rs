@@ -50,7 +50,11 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     Ok(())
 }
 
-fn networks(args: &ExportArgs, trained: &Trained, write: fn(&Portable, Options) -> Result<Vec<File>>) -> Result<Vec<File>> {
+fn networks(
+    args: &ExportArgs,
+    trained: &Trained,
+    write: fn(&Portable, Options) -> Result<Vec<File>>,
+) -> Result<Vec<File>> {
     let portable = Portable::of(trained, &args.network)?;
     let bytes = args.bytes.map(|axes| if axes == super::args::Bytes::Nhwc { Axes::Nhwc } else { Axes::Nchw });
     let mut files = write(&portable, Options { bytes, draws: args.draws })?;

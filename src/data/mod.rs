@@ -41,8 +41,7 @@ mod tokens;
 mod unpack;
 mod windows;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::error::{Error, Result, counted, nearest};
 use crate::{files, memory};
@@ -467,11 +466,8 @@ impl Dataset {
     /// Indices of the items that make up example `i`: `i` itself, or in a stacked set three that are drawn
     /// independently.
     pub fn members(&self, i: usize) -> Vec<usize> {
-        if self.stack == 1 {
-            return vec![i];
-        }
         let mut stream = Root::new("stack", 0, Split::Train).stream(i);
-        (0..self.stack).map(|_| stream.below(self.len())).collect()
+        if self.stack == 1 { vec![i] } else { (0..self.stack).map(|_| stream.below(self.len())).collect() }
     }
 
     /// Example `i`, flat in the order of `shape`; pixels are in -1 to 1. For tests and evaluation: training reads

@@ -4,7 +4,9 @@ mod nodes;
 
 use std::collections::HashMap;
 
-use super::{Axes, BATCH, Exporter, File, Kind, Message, Network, Op, Options, Place, Portable, Write, batches, describe};
+use super::{
+    Axes, BATCH, Exporter, File, Kind, Message, Network, Op, Options, Place, Portable, Write, batches, describe,
+};
 use crate::{
     checkpoint::Tensor,
     error::{Error, Result},

@@ -14,8 +14,11 @@ use crate::{
 };
 
 /// The row in [`super::EXPORTERS`].
-pub const EXPORTER: Exporter =
-    Exporter { name: "pytorch", about: "PyTorch: model.py, which needs torch and safetensors only", write: Write::Networks(write) };
+pub const EXPORTER: Exporter = Exporter {
+    name: "pytorch",
+    about: "PyTorch: model.py, which needs torch and safetensors only",
+    write: Write::Networks(write),
+};
 
 /// Name of the file with the weights.
 const WEIGHTS: &str = "model.safetensors";

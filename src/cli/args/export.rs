@@ -59,7 +59,7 @@ pub struct ExportArgs {
     /// Seed of the inputs of --example, and of the first picture of a page
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Device that computes the outputs of --example or the first picture, by index or name, or cpu [default: the best one]
+    /// Device for the outputs of --example or the first picture, by index or name, or cpu [default: the best one]
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
 }

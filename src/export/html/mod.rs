@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 pub use ring::ring;
 
+use super::{Exporter, Write};
 use crate::{
     checkpoint::Checkpoint,
     data::{Dataset, Series, SymbolKind, Symbols},
@@ -23,7 +24,6 @@ use crate::{
     settings::Settings,
     trained::Trained,
 };
-use super::{Exporter, Write};
 use pack::Pack;
 
 const PAGE: &str = include_str!("../../../web/page.html");

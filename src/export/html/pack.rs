@@ -38,15 +38,15 @@ impl Once {
 
 /// Programs with the WGSL and constants of their kernels, and the contents of buffers.
 ///
-/// [`Pack::text`] is the base64 of a gzip stream of: the length of a header in 4 bytes, the lowest first; the header, in
-/// JSON, filled up with blanks to a multiple of 4 bytes; and bytes, of which the header names places `[offset, length]`.
-/// The header has
+/// [`Pack::text`] is the base64 of a gzip stream of: the length of a header in 4 bytes, the lowest first; the header,
+/// in JSON, filled up with blanks to a multiple of 4 bytes; and bytes, of which the header names places `[offset,
+/// length]`. The header has
 /// * `sources`: texts of WGSL;
 /// * `pipelines`: `source`, `constants` by name, `bindings` and how many of them are only `reads`, and whether it has a
 ///   `chain`, whose operands are bound from 8 on;
-/// * `programs` by name: `buffers` `[kind, what, elements]`, a constant by its bits; `launches` `[pipeline, workgroups, ranges, operands]`, a range
-///   being `[buffer, first element, elements]`; `outputs` `[name, shape, range]`; `metrics`, names of the columns of the
-///   buffer `ring`; `written`, names of the states that it changes;
+/// * `programs` by name: `buffers` `[kind, what, elements]`, a constant by its bits; `launches` `[pipeline, workgroups,
+///   ranges, operands]`, a range being `[buffer, first element, elements]`; `outputs` `[name, shape, range]`;
+///   `metrics`, names of the columns of the buffer `ring`; `written`, names of the states that it changes;
 /// * `states` by name: `length` in elements, and the `place` of its values, or `null` for zeros;
 /// * `data`: places of the shared buffers of the data set;
 /// * `bindings`: the most storage buffers of a launch;
