@@ -147,7 +147,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
             return Err(Error::usage(format!("{option} does not go with {what}")));
         }
         let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
-        return Err(Error::usage(format!("{option} {sentence}, and this is {}", settings.variant)));
+        return Err(Error::usage(format!("{option} {sentence}, and this is `{}`", settings.variant)));
     }
     let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
     if model.named(&[graph]).next().is_none() {

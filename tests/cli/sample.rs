@@ -300,5 +300,5 @@ fn text_goes_on_from_a_prompt() {
 fn other_models_do_not_go_on() {
     let place = Place::new();
     place.trained("--out a");
-    refused(&place, "sample a --adapter cpu --length 9", 2, &["--length goes with models", "`lstm`", "this is a gan"]);
+    refused(&place, "sample a --adapter cpu --length 9", 2, &["--length goes with models", "`lstm`", "this is `gan`"]);
 }
