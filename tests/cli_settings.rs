@@ -123,7 +123,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     let broken = toml("steps = \n\nbatch = 7").unwrap_err().to_string();
     assert!(broken.starts_with("a.toml:1: not valid TOML, ") && !broken.contains('\n'), "{broken}");
     says(
-        Layer::from_file("none.toml".as_ref()),
+        Layer::from_file("none.toml".as_ref(), None),
         "cannot read the settings `none.toml`: No such file or directory (os error 2)",
     );
 }

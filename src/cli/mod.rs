@@ -9,9 +9,12 @@ mod destination;
 mod devices;
 mod eval;
 mod fit;
+mod held_out;
 pub mod hints;
+mod manual;
 mod preview;
 mod progress;
+mod report;
 mod resume;
 mod runs;
 mod sample;
@@ -22,6 +25,7 @@ mod train;
 mod trained;
 mod training;
 mod variants;
+mod watch;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -29,8 +33,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, RunsArgs,
-    SampleArgs, TrainArgs, VariantsArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, EvalArgs,
+    ManArgs, ReportArgs, RunsArgs, SampleArgs, TrainArgs, VariantsArgs, WatchArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -45,7 +49,7 @@ const STARTED: u64 = 8 << 20;
 pub fn run(cli: Cli) -> Result<u8> {
     QUIET.store(cli.quiet, Ordering::Relaxed);
     memory::ensure(STARTED)?;
-    if !matches!(cli.command, Command::Variants(_)) {
+    if !matches!(cli.command, Command::Variants(_) | Command::Completions(_) | Command::Man(_)) {
         // Threads start before any file is written.
         threads::start()?;
     }
@@ -56,10 +60,14 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Data(args) => data::data(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Check(args) => check::check(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     }?;
     Ok(0)
 }

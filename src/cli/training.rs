@@ -2,12 +2,15 @@
 
 use std::{
     f64::consts::LN_2,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value};
+use image::RgbImage;
+use serde_json::{Map, Value, json};
 
 use super::{
+    held_out::{HeldOut, MEASURED},
     print,
     progress::{Progress, duration, figure, per_second},
     resume::with_way_back,
@@ -19,14 +22,16 @@ use super::{
 use crate::{
     checkpoint::{self, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
-    error::Result,
-    files::{quoted, write_atomically},
-    models::BOUND,
+    error::{Error, Result},
+    files::{self, quoted, write_atomically},
+    health::Health,
     plan::RING_ROWS,
+    record::Tail,
     report,
     run::{Metrics, Run, resumption},
     session::{self, Session},
     settings::Settings,
+    tensorboard::Events,
 };
 
 /// Maximum time between two checks of the clock and of signals.
@@ -36,8 +41,6 @@ const SLICE: Duration = Duration::from_millis(250);
 const SNAPSHOT: Duration = Duration::from_secs(300);
 /// Lines of a sample of text on the terminal.
 const LINES: usize = 3;
-/// Maximum number of held-out sequences that are measured while training.
-pub const MEASURED: usize = 512;
 
 /// A run under way.
 pub struct Training {
@@ -60,10 +63,17 @@ pub struct Training {
     shown_as: Option<&'static str>,
     /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
     spelled: Option<[f64; 2]>,
-    /// Held-out sequences of symbols or keys, if there are any and the model can measure them; the same of them.
-    held_out: Option<(Vec<f32>, [f64; 2])>,
-    /// Their last measure: nats of each symbol.
+    /// Held-out examples, if there are any that the model can measure.
+    held_out: Option<HeldOut>,
+    /// Their last measure, of sequences: nats of each symbol.
     held_out_nats: Option<f64>,
+    /// Columns of metrics that were measured since the last line.
+    measured: Map<String, Value>,
+    health: Health,
+    /// The last line of metrics.
+    last: Map<String, Value>,
+    /// Event files of TensorBoard, if they are wanted.
+    events: Option<Events>,
     /// The least measure so far and its step, whose checkpoint is kept.
     best: Option<(f64, u64)>,
     /// The modes that the newest samples hit, where they are known, until they are logged.
@@ -72,13 +82,13 @@ pub struct Training {
 
 impl Training {
     /// The training of `session` from its step on, in the folder of `run`. `of_data` are entries of each checkpoint's
-    /// `meta`; `held_out` are examples to measure, with what [`Dataset::spelled`] says of them.
+    /// `meta`.
     pub fn new(
         run: Run,
         session: Session,
         dataset: Dataset,
         of_data: [(String, String); 2],
-        held_out: Option<(Vec<f32>, [f64; 2])>,
+        held_out: Option<HeldOut>,
     ) -> Result<Self> {
         let (first, since) = (session.step(), Instant::now());
         let metrics = run.metrics(first)?;
@@ -87,6 +97,15 @@ impl Training {
             tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
         }
         let settings = run.settings().clone();
+        let mut health = Health::new(&settings);
+        let mut last = Map::new();
+        for mut line in Tail::new(run.metrics_path()).news().unwrap_or_default() {
+            health.look(&mut line);
+            last = line;
+        }
+        let events = settings.tensorboard.then(|| Events::create(&run.event_files(), first)).transpose()?;
+        // Each process names its device in its first line.
+        let measured = Map::from_iter([("device".to_string(), session.describe().into())]);
         Ok(Self {
             metrics,
             best: (first > 0).then(|| best_of(&run)).flatten(),
@@ -104,22 +123,37 @@ impl Training {
             has_warned: false,
             held_out,
             held_out_nats: None,
+            measured,
+            health,
+            last,
+            events,
             modes: None,
         })
     }
 
-    /// Trains to the last step, or until a signal ends it; returns the exit status.
-    pub fn run(mut self, signals: &Signals) -> Result<u8> {
+    /// Trains to the last step, or until a signal ends it; returns the exit status. `json`: the result is a line of JSON.
+    pub fn run(mut self, signals: &Signals, json: bool) -> Result<u8> {
         self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
         self.progress.finish();
-        match signals.ended() {
+        let status = match signals.ended() {
             Some(status) if self.session.step() < self.settings.steps => {
                 let (step, resumption) = (self.session.step(), resumption(self.run.folder()));
                 tell(format_args!("stopped at step {step}; go on with: {resumption}"));
-                Ok(status)
+                status
             }
-            _ => self.finish().map(|()| 0),
+            _ => {
+                let say = |line: String| if json { Ok(tell(line)) } else { print(line) };
+                self.result()?.into_iter().try_for_each(say)?;
+                0
+            }
+        };
+        if json {
+            let (folder, s) = (self.run.folder().display().to_string(), &self.settings);
+            let mut line = json!({"run": folder, "variant": s.variant, "data": s.data, "steps": s.steps});
+            line.as_object_mut().expect("just made as one").append(&mut self.last);
+            print(line)?;
         }
+        Ok(status)
     }
 
     /// Trains to the last step, or until a signal ends it.
@@ -211,7 +245,8 @@ impl Training {
             line.insert(name.clone(), Value::from(mean as f32));
             texts.push(said);
         }
-        if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, &self.held_out) {
+        let sequences = self.held_out.as_ref().and_then(|held_out| held_out.sequences.as_ref());
+        if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, sequences) {
             line.insert(HELD_OUT.into(), Value::from(nats as f32));
             // Windows of their own, also where training carries states from one to the next.
             let from = if self.settings.carry { ", each window from zeros" } else { "" };
@@ -223,10 +258,15 @@ impl Training {
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
         texts.push(format!("{} {unit}/s", per_second(speed)));
+        line.append(&mut self.measured);
+        self.health.look(&mut line).iter().for_each(|sentence| self.progress.note(sentence));
         self.progress.report(self.session.step(), &texts);
         rows.clear();
         let written = self.metrics.append(&line);
         self.tolerate(written);
+        let written = self.events.as_mut().map_or(Ok(()), |events| events.scalars(self.session.step(), &line));
+        self.tolerate(written);
+        self.last = line;
     }
 
     /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
@@ -280,16 +320,16 @@ impl Training {
         let mut warning = None;
         let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
-        let path = |ending| self.run.sample_path(self.session.step(), ending);
+        let [png, midi, txt] = ["png", "mid", "txt"].map(|ending| self.run.sample_path(self.session.step(), ending));
         match shown {
             None => {}
-            Some(Showing::Picture(picture)) => self.tolerate(report::save_png(&path("png"), &picture)),
-            Some(Showing::Music(picture, midi)) => {
-                self.tolerate(report::save_png(&path("png"), &picture));
-                self.tolerate(write_atomically(&path("mid"), &midi));
+            Some(Showing::Picture(picture)) => self.save_picture(&png, &picture),
+            Some(Showing::Music(picture, song)) => {
+                self.save_picture(&png, &picture);
+                self.tolerate(write_atomically(&midi, &song));
             }
             Some(Showing::Text(text)) => {
-                self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
+                self.tolerate(write_atomically(&txt, text.as_bytes()));
                 let first =
                     text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
                 first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {}", whole(line))));
@@ -298,12 +338,24 @@ impl Training {
         Ok(())
     }
 
-    /// Measures the held-out examples, in nats of each symbol.
+    fn save_picture(&mut self, path: &Path, picture: &RgbImage) {
+        let mut saved = report::save_png(path, picture);
+        if let (Ok(()), Some(events)) = (&saved, &mut self.events) {
+            let png = files::read(path).map_err(|error| Error::failure(format!("cannot read a picture: {error}")));
+            saved = png.and_then(|png| events.picture(self.session.step(), &png, picture.dimensions().into()));
+        }
+        self.tolerate(saved);
+    }
+
+    /// Measures the held-out examples, and keeps the checkpoint that did best on sequences.
     fn measure(&mut self) -> Result<()> {
-        let Some((x, [symbols, _])) = &self.held_out else { return Ok(()) };
-        let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
-        let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
-        let nats = nats / symbols;
+        let Some(held_out) = &self.held_out else { return Ok(()) };
+        let (session, settings) = (&mut self.session, &self.settings);
+        let samples = |session: &mut Session| session.generate(session.sample_rows(), settings.seed, None);
+        if let Some(share) = held_out.judged_right(session, settings, samples)? {
+            self.measured.insert("d_acc_held".into(), (share as f32).into());
+        }
+        let Some(nats) = held_out.nats(session, settings.seed)? else { return Ok(()) };
         self.held_out_nats = Some(nats);
         if self.best.is_none_or(|(least, _)| nats < least) {
             self.best = Some((nats, self.session.step()));
@@ -337,34 +389,33 @@ impl Training {
         }
     }
 
-    fn finish(&mut self) -> Result<()> {
+    /// What a run says at its end, in lines.
+    fn result(&mut self) -> Result<Vec<String>> {
         let step = self.session.step();
-        print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
+        let mut lines = vec![format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64()))];
         if let Some(modes) = data::modes(&self.settings.data)
             && let samples = self.samples()?
             && let Some(score) = self.count_modes(&samples)
         {
             let all = modes.centres.len();
             let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
-            print(format!(
+            lines.push(format!(
                 "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
                 score.modes,
                 100.0 * score.high_quality_share,
                 score.reverse_kl
-            ))?;
+            ));
         }
-        print(format!("run     {}", shown(self.run.folder())))?;
-        if let Some(samples) =
-            self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists())
-        {
-            print(format!("samples {}", shown(&samples)))?;
-        }
+        lines.push(format!("run     {}", shown(self.run.folder())));
+        let samples = self.shown_as.map(|ending| self.run.sample_path(step, ending)).filter(|path| path.exists());
+        lines.extend(samples.map(|samples| format!("samples {}", shown(&samples))));
         let run = quoted(self.run.folder());
         if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
-            print(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"))?;
+            lines.push(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"));
         }
-        print(format!("next    saddle sample {run}"))?;
-        print(format!("        saddle eval {run}"))
+        lines.push(format!("next    saddle sample {run}"));
+        lines.push(format!("        saddle eval {run}"));
+        Ok(lines)
     }
 }
 

@@ -7,11 +7,15 @@ use crate::{
     graph::{self, Dist, Field, Graph, Real, Var},
     models::Examples,
     nn::{Mode, Net, Start, latent},
+    objective,
     settings::{Optimizer, Schedule, Settings},
 };
 
 /// Ratio of the first to the last rate of a geometric schedule.
 const GEOMETRIC: f64 = 100.0;
+
+/// State groups of generator (or decoder) and discriminator.
+const PLAYERS: [&str; 2] = ["g", "d"];
 
 /// The graph of one training step under construction, with the run's settings and examples.
 #[derive(Clone, Copy)]
@@ -84,6 +88,14 @@ impl<'g> Round<'_, 'g> {
     /// Records the scalar `value` of this step under `name`.
     pub fn metric(&self, name: &str, value: Var<'g>) {
         self.graph.metric(name, value);
+    }
+
+    /// Records the shares of real and of generated samples that the discriminator judges right, by its logits.
+    pub fn judged_right(&self, logits: [Var<'g>; 2]) {
+        let shares = objective::shares_judged_right(self.s.objective, logits);
+        for (name, share) in ["d_acc_real", "d_acc_fake"].into_iter().zip(shares) {
+            self.metric(name, share);
+        }
     }
 
     /// Records the mean negative log-likelihood of a step of sequences x, for log p `[B]` of each.
@@ -172,16 +184,22 @@ impl<'g> Round<'_, 'g> {
         g.commit();
     }
 
-    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm.
+    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm. Of the two
+    /// players of a game, the norm before that is recorded.
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
-        let mut flat = g.pack(net.params, &grad(loss, &net.parameters()));
-        if s.grad_clip > 0.0 {
-            // c / max(norm, c), with max(a, c) = c + relu(a - c).
-            let (norm, c) = ((flat.square().sum_all() + 1e-12).sqrt(), f64::from(s.grad_clip));
-            flat = flat * (((norm - c).relu() + c).recip() * c);
+        let flat = g.pack(net.params, &grad(loss, &net.parameters()));
+        let norm = (flat.square().sum_all() + 1e-12).sqrt();
+        let name = &g.groups()[net.params].name;
+        if PLAYERS.contains(&name.as_str()) {
+            self.metric(&format!("grad_{name}"), norm);
         }
-        flat
+        if s.grad_clip == 0.0 {
+            return flat;
+        }
+        // c / max(norm, c), with max(a, c) = c + relu(a - c).
+        let c = f64::from(s.grad_clip);
+        flat * (((norm - c).relu() + c).recip() * c)
     }
 
     /// Moves the averaged network, the group `ema`, if the setting `ema` is above 0.

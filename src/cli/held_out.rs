@@ -1,0 +1,88 @@
+//! Held-out examples that are measured while training.
+
+use crate::{
+    data::Dataset,
+    error::Result,
+    models::{self, BOUND, Examples, JUDGE},
+    objective,
+    session::{self, Session},
+    settings::Settings,
+};
+
+/// Maximum number of held-out examples that are measured.
+pub const MEASURED: usize = 512;
+
+/// Examples that a training does not learn from.
+pub struct HeldOut {
+    /// Sequences of symbols or keys that count to their end, flat, and what [`Dataset::spelled`] says of them.
+    pub sequences: Option<(Vec<f32>, [f64; 2])>,
+    /// For the discriminator: examples, and as many of the training part, flat.
+    judged: Option<[Vec<f32>; 2]>,
+}
+
+impl HeldOut {
+    /// The held-out part of the data, as far as the models of these settings measure it; none if there is none, or none
+    /// of the same kind.
+    pub fn open(settings: &Settings, examples: &Examples, learned: &Dataset) -> Result<Option<Self>> {
+        // Whether a class fits is not asked.
+        let judges = models::variant(&settings.variant)?.options.contains(&"Objective") && !settings.conditional;
+        let spells = examples.symbols() || examples.roll();
+        if !judges && !spells {
+            return Ok(None);
+        }
+        let Some(dataset) = session::open_held_out(settings)?.filter(|dataset| dataset.shape == examples.shape) else {
+            return Ok(None);
+        };
+        // Evenly over the part, as a text changes along the way. Windows that are filled up have fewer steps that count.
+        let items = dataset.evenly(MEASURED);
+        let full = items.clone().filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect::<Vec<f32>>();
+        let spelled = dataset.spelled(items).filter(|_| spells && !full.is_empty());
+        // Whole batches, as a discriminator may normalise its batch.
+        let count = MEASURED.max(settings.batch) / settings.batch * settings.batch;
+        let values = |part: &Dataset| part.evenly(count).flat_map(|i| part.example(i)).collect::<Vec<f32>>();
+        let judged = (judges && dataset.len() >= count && learned.len() >= count)
+            .then(|| [values(&dataset), values(learned)]);
+        let sequences = spelled.map(|spelled| (full, spelled));
+        Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
+    }
+
+    /// Names of the graphs that measure them.
+    pub fn graphs(&self) -> Vec<&'static str> {
+        let graphs = [(BOUND, self.sequences.is_some()), (JUDGE, self.judged.is_some())];
+        graphs.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect()
+    }
+
+    /// Nats of each symbol of the sequences; none if the model cannot tell.
+    pub fn nats(&self, session: &mut Session, seed: u64) -> Result<Option<f64>> {
+        let Some((x, [symbols, _])) = self.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(None) };
+        let bounds = session.answers(BOUND, &["elbo"], x, seed)?.remove(0);
+        Ok(Some(-mean(&bounds) / symbols))
+    }
+
+    /// Share of the examples that the discriminator takes for real; none if there is none. `samples` are generated.
+    pub fn judged_right(
+        &self,
+        session: &mut Session,
+        settings: &Settings,
+        samples: impl FnOnce(&mut Session) -> Result<Vec<f32>>,
+    ) -> Result<Option<f64>> {
+        let Some([held, learned]) = self.judged.as_ref().filter(|_| session.has(JUDGE)) else { return Ok(None) };
+        let judge = |session: &mut Session, x: &[f32]| {
+            session.answers(JUDGE, &["logits"], x, settings.seed).map(|mut outputs| outputs.remove(0))
+        };
+        let border = match objective::border(settings.objective) {
+            Some(border) => border,
+            None => {
+                let samples = samples(session)?;
+                (mean(&judge(session, learned)?) + mean(&judge(session, &samples)?)) / 2.0
+            }
+        };
+        let logits = judge(session, held)?;
+        let right = logits.iter().filter(|logit| f64::from(**logit) > border).count();
+        Ok(Some(right as f64 / logits.len() as f64))
+    }
+}
+
+fn mean(values: &[f32]) -> f64 {
+    values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64
+}
