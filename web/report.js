@@ -108,7 +108,7 @@ const thinned = points => points.filter((_, i) => i % Math.ceil(points.length / 
 function ticks(from, to, count) {
   const raw = (to - from) / count, unit = 10 ** Math.floor(Math.log10(raw));
   const gap = [1, 2, 5, 10].find(n => n * unit >= raw) * unit, all = [];
-  for (let tick = Math.ceil(from / gap) * gap; tick <= to + gap / 1e6; tick += gap) all.push(Math.abs(tick) < gap / 1e6 ? 0 : tick);
+  for (let tick = Math.ceil(from / gap); tick * gap <= to + gap / 1e6; tick++) all.push(tick * gap);
   return all;
 }
 
@@ -127,29 +127,34 @@ function panel(name, width) {
   const log = byId("log").checked && values.every(y => y > 0);
   const scale = y => log ? Math.log10(y) : y;
   const lines = curves.map(({ run, points }) => ({ run, raw: thinned(points.map(([x, y]) => [x, scale(y)])),
-    smooth: thinned(smoothed(points.map(([x, y]) => [x, scale(y)]), decay)), points }));
+    // What is seldom measured is shown as it is.
+    smooth: thinned(smoothed(points.map(([x, y]) => [x, scale(y)]), points.length < 20 ? 0 : decay)), points }));
   const xs = curves.flatMap(({ points }) => [points[0][0], points.at(-1)[0]]);
   // Single outliers do not flatten a curve: they leave the panel.
   const sorted = values.map(scale).sort((a, b) => a - b), at = share => sorted[Math.round(share * (sorted.length - 1))];
   let [low, high] = sorted.length > 50 ? [at(0.005), at(0.995)] : [sorted[0], sorted.at(-1)];
-  if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
+  const margin = high > low ? 0.04 * (high - low) : 0.5;
+  [low, high] = [low - margin, high + margin];
   const [left, right, top, bottom] = [46, 8, 8, 20], [first, end] = [Math.min(...xs), Math.max(...xs)];
   const X = x => left + (x - first) / (end - first || 1) * (width - left - right);
   const Y = y => top + (high - y) / (high - low) * (height - top - bottom);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
   for (const { run } of lines) for (const { from, to } of episodes(run)) {
     const [a, b] = [from, to].map(row => Math.min(Math.max(X(row[over]), left), width - right));
-    picture.append(svg("rect", { x: a, y: top, width: Math.max(b - a, 2), height: height - top - bottom, style: `${colour(run)};fill:var(--colour);opacity:.13` }));
+    picture.append(svg("rect", { x: a, y: top, width: Math.max(b - a, 2), height: height - top - bottom,
+      style: `${colour(run)};fill:var(--colour);opacity:.13` }));
   }
   for (const tick of ticks(low, high, 4)) {
     picture.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: Y(tick), y2: Y(tick) }),
       svg("text", { x: left - 6, y: Y(tick) + 4, "text-anchor": "end" }, figure(log ? 10 ** tick : tick)));
   }
-  for (const tick of ticks(first, end > first ? end : first + 1, Math.max(2, width / 110))) {
-    if (X(tick) < width - right - 10) picture.append(svg("text", { x: X(tick), y: height - 4, "text-anchor": "middle" }, tick >= 1e5 ? `${tick / 1e3}k` : tick));
+  for (const tick of ticks(first, end > first ? end : first + 1, Math.max(2, width / 110)).filter(tick => tick <= end)) {
+    const anchor = X(tick) > width - right - 16 ? "end" : "middle";
+    picture.append(svg("text", { x: X(tick), y: height - 4, "text-anchor": anchor }, tick >= 1e5 ? `${tick / 1e3}k` : tick));
   }
-  const inside = svg("svg", { x: left, y: top, width: width - left - right, height: height - top - bottom, style: `height:${height - top - bottom}px;width:${width - left - right}px` });
-  for (const { run, raw, smooth } of lines) for (const [part, points] of [["raw", decay ? raw : []], ["", smooth]]) {
+  const [inner, deep] = [width - left - right, height - top - bottom];
+  const inside = svg("svg", { x: left, y: top, width: inner, height: deep, style: `width:${inner}px;height:${deep}px` });
+  for (const { run, raw, smooth } of lines) for (const [part, points] of [["raw", raw], ["", smooth]]) {
     const path = points.map(([x, y]) => `${(X(x) - left).toFixed(1)},${(Y(y) - top).toFixed(1)}`).join(" ");
     inside.append(svg("polyline", { points: path, class: part, style: `${colour(run)};stroke:var(--colour)` }));
   }
@@ -160,19 +165,22 @@ function panel(name, width) {
   });
   const reading = element("span", {}, ...said(Infinity));
   picture.onpointermove = event => {
-    const box = picture.getBoundingClientRect(), x = first + (event.clientX - box.left - left) / (width - left - right) * (end - first);
+    const x = first + (event.clientX - picture.getBoundingClientRect().left - left) / inner * (end - first);
     reading.replaceChildren(`${over === "step" ? "step " : ""}${Math.round(Math.min(Math.max(x, first), end))}:`, ...said(x));
   };
   picture.onpointerleave = () => reading.replaceChildren(...said(Infinity));
-  const title = element("h3", { title: MEANING[name] ?? "" }, `${name}${byId("log").checked && !log ? " (linear)" : ""}`, reading);
+  const heading = name + (byId("log").checked && !log ? " (linear)" : "");
+  const title = element("h3", { title: MEANING[name] ?? "" }, heading, reading);
   return element("div", { className: "panel" }, title, picture);
 }
 
 function drawCurves() {
   const names = [...new Set(runs.filter(run => run.shown).flatMap(run => run.rows.flatMap(Object.keys)))].filter(name =>
     !TIMES.includes(name) && runs.some(run => run.shown && run.rows.some(row => typeof row[name] === "number")));
-  // Speed says least about a model.
-  names.sort((a, b) => (a === "samples_per_second") - (b === "samples_per_second"));
+  // Losses come first, and speed, which says least about a model, last.
+  const rank = name => name === "samples_per_second" ? 2 : name.endsWith("_loss") ? 0 : 1;
+  names.sort((a, b) => rank(a) - rank(b));
+  byId("band").hidden = !runs.some(run => run.shown && episodes(run).length);
   byId("curves").hidden = !names.length;
   const room = byId("panels").clientWidth || 320, gap = 16, columns = Math.max(1, Math.floor((room + gap) / (320 + gap)));
   const width = (room - gap * (columns - 1)) / columns;
@@ -200,7 +208,8 @@ function drawSamples() {
 
 function rows(head, body) {
   const cells = (kind, row) => element("tr", {}, ...row.map((cell, i) => element(i ? kind : "th", {}, ...[cell].flat())));
-  return element("table", {}, element("thead", {}, cells("th", head)), element("tbody", {}, ...body.map(row => cells("td", row))));
+  const lines = body.map(row => cells("td", row));
+  return element("table", {}, element("thead", {}, cells("th", head)), element("tbody", {}, ...lines));
 }
 const heads = () => runs.map(run => [swatch(run), label(run)]);
 
@@ -210,10 +219,12 @@ function drawTables() {
   byId("scores").hidden = !names.length;
   const of = (run, name) => run.evaluation.flatMap(report => report.rows ?? []).find(row => row.measure === name);
   const any = name => measured.find(row => row.measure === name);
-  const score = row => row ? `${figure(row.value)}${row.deviation ? ` ± ${figure(row.deviation)}` : ""}${row.verdict ? `, ${row.verdict.replace("-", " ")}` : ""}` : "";
+  const score = row => !row ? "" : [figure(row.value) + (row.deviation ? ` ± ${figure(row.deviation)}` : ""),
+    ...(row.verdict ? [row.verdict.replace("-", " ")] : [])].join(", ");
   const arrow = { higher: " ↑", lower: " ↓" };
-  byId("scored").replaceChildren(rows(["", ...heads(), "perfect", "real data"], names.map(name =>
-    [name + (arrow[any(name).better] ?? ""), ...runs.map(run => score(of(run, name))), figure(any(name).floor), figure(any(name).real)])));
+  byId("scored").replaceChildren(rows(["", ...heads(), "perfect", "real data"], names.map(name => [
+    name + (arrow[any(name).better] ?? ""), ...runs.map(run => score(of(run, name))),
+    figure(any(name).floor), figure(any(name).real)])));
   byId("plots").replaceChildren(...runs.flatMap(run => run.plots.map(plot => element("figure", {},
     element("figcaption", {}, swatch(run), `${label(run)}: ${plot.name}`), element("img", { src: plot.url, alt: plot.name })))));
 

@@ -12,6 +12,9 @@ use crate::{
 /// Maximum number of held-out examples that are measured.
 pub const MEASURED: usize = 512;
 
+/// Number of held-out examples from which on the discriminator's share of them says something.
+const FEWEST: usize = 16;
+
 /// Examples that a training does not learn from.
 pub struct HeldOut {
     /// Sequences of symbols or keys that count to their end, flat, and what [`Dataset::spelled`] says of them.
@@ -24,7 +27,7 @@ impl HeldOut {
     /// The held-out part of the data, as far as the models of these settings measure it; none if there is none, or none
     /// of the same kind.
     pub fn open(settings: &Settings, examples: &Examples, learned: &Dataset) -> Result<Option<Self>> {
-        // Whether a class fits is not asked.
+        // A discriminator that looks at classes is not asked.
         let judges = models::variant(&settings.variant)?.options.contains(&"Objective") && !settings.conditional;
         let spells = examples.symbols() || examples.roll();
         if !judges && !spells {
@@ -37,11 +40,12 @@ impl HeldOut {
         let items = dataset.evenly(MEASURED);
         let full = items.clone().filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect::<Vec<f32>>();
         let spelled = dataset.spelled(items).filter(|_| spells && !full.is_empty());
-        // Whole batches, as a discriminator may normalise its batch.
-        let count = MEASURED.max(settings.batch) / settings.batch * settings.batch;
-        let values = |part: &Dataset| part.evenly(count).flat_map(|i| part.example(i)).collect::<Vec<f32>>();
-        let judged = (judges && dataset.len() >= count && learned.len() >= count)
-            .then(|| [values(&dataset), values(learned)]);
+        // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat.
+        let count = settings.batch * (dataset.len().min(MEASURED) / settings.batch).max(1);
+        let values = |part: &Dataset| {
+            (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>()
+        };
+        let judged = (judges && dataset.len() >= FEWEST).then(|| [values(&dataset), values(learned)]);
         let sequences = spelled.map(|spelled| (full, spelled));
         Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
     }

@@ -16,6 +16,7 @@ mod listings;
 #[cfg(unix)]
 mod memory;
 mod music;
+mod report;
 mod requests;
 mod sample;
 mod terminal;
@@ -23,6 +24,7 @@ mod text;
 #[cfg(unix)]
 mod threads;
 mod train;
+mod watch;
 
 use std::{
     collections::BTreeMap,
