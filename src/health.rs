@@ -13,6 +13,9 @@ use crate::{
 /// The key of what is wrong in a line of metrics: sentences by the names of their rules.
 pub const HEALTH: &str = "health";
 
+/// Columns that are for rules: their sentences say more to a person at a terminal.
+pub const BEHIND: [&str; 4] = ["d_acc_real", "d_acc_fake", "grad_d", "grad_g"];
+
 /// One thing that can be wrong with a training.
 pub struct Rule {
     /// Its name in lines of metrics.
@@ -49,14 +52,11 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "discriminator_overfits",
-        is_wrong: |line| {
-            let [learned, held] = [line.number("d_acc_real")?, line.number("d_acc_held")?];
-            Some(learned >= 0.8 && held <= learned - 0.25)
-        },
+        is_wrong: |line| Some(line.number("d_lead")? >= 0.25),
         steps: 200,
         sentence: "the discriminator has known the examples that it learns from by heart for {steps} steps: it takes \
                    fewer of those that were held out for real",
-        over: "the discriminator judges held-out examples as those that it learns from",
+        over: "the discriminator judges held-out examples as it judges those that it learns from",
         advice: |s| match s.r1 {
             0.0 if s.norm_d == Norm::Batch => "more data, r1=0.1 with norm_d=none, or a smaller discriminator".into(),
             0.0 => "more data, r1=0.1, or a smaller discriminator".into(),
@@ -273,12 +273,17 @@ mod tests {
         let settings = Settings { norm_d: Norm::Batch, ..Settings::default() };
         let name = "discriminator_wins";
         // 10, 20, .. 410: the 41st line is 400 steps after the first.
-        let (news, wrong) = looked(&settings, name, lines(&[(41, true), (9, false), (1, true), (10, false), (5, true)]));
+        let (news, wrong) =
+            looked(&settings, name, lines(&[(41, true), (9, false), (1, true), (10, false), (5, true)]));
         let sentence = "warning: step 410: the discriminator has told all real samples from generated ones for 400 \
                         steps; try r1=0.1 with norm_d=none, or a lower rate, such as 0.00005";
         assert_eq!(news, [sentence, "step 610: the discriminator no longer tells all samples apart"]);
         assert_eq!((wrong[0], wrong.len()), (410, 20), "from the sentence to its end, gaps included: {wrong:?}");
-        assert_eq!(looked(&settings, name, lines(&[(40, true), (1, false), (40, true)])).0, [""; 0], "never for 400 steps");
+        assert_eq!(
+            looked(&settings, name, lines(&[(40, true), (1, false), (40, true)])).0,
+            [""; 0],
+            "never for 400 steps"
+        );
         let wgan = Settings { objective: Objective::Wgan, ..settings };
         assert_eq!(looked(&wgan, name, lines(&[(60, true)])).0, [""; 0]);
     }
@@ -287,10 +292,10 @@ mod tests {
     fn every_rule_can_be_broken() {
         let settings = Settings { data: "ring".into(), ..Settings::default() };
         let (good, bad) = (
-            json!({"d_acc_real": 0.8, "d_acc_fake": 0.8, "d_acc_held": 0.8, "grad_g": 1.0, "grad_d": 1.0, "spread": 1.0,
-                   "modes": 8, "active": 4.0, "divergence": 9.0}),
-            json!({"d_acc_real": 1.0, "d_acc_fake": 1.0, "d_acc_held": 0.5, "grad_g": 1e-6, "grad_d": 200.0, "spread": 0.1,
-                   "modes": 4, "active": 0.0, "divergence": 0.01}),
+            json!({"d_acc_real": 0.8, "d_acc_fake": 0.8, "d_lead": 0.1, "grad_g": 1.0, "grad_d": 1.0,
+                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0}),
+            json!({"d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
+                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01}),
         );
         for rule in RULES {
             let none = looked(&settings, rule.name, vec![good.clone(); 300]);
@@ -305,8 +310,8 @@ mod tests {
     #[test]
     fn a_column_that_is_seldom_measured_keeps_what_it_said() {
         let held = |i: usize| match i % 20 {
-            0 => json!({"d_acc_real": 0.95, "d_acc_held": 0.6}),
-            _ => json!({"d_acc_real": 0.95}),
+            0 => json!({"d_loss": 0.95, "d_lead": 0.35}),
+            _ => json!({"d_loss": 0.95}),
         };
         let (news, wrong) = looked(&Settings::default(), "discriminator_overfits", (0..60).map(held));
         assert_eq!((news.len(), wrong[0]), (1, 210), "{news:?}");

@@ -112,7 +112,7 @@ fn event(step: u64, what: Message) -> Vec<u8> {
 struct Message(Vec<u8>);
 
 impl Message {
-    /// The number of a field, with how its value is laid out: 0 number, 1 eight bytes, 2 length and bytes, 5 four bytes.
+    /// The number of a field, and how its value is laid out: 0 number, 1 eight bytes, 2 length and bytes, 5 four bytes.
     fn key(self, field: u32, layout: u32) -> Self {
         self.varint(u64::from(field << 3 | layout))
     }

@@ -8,7 +8,7 @@ const MEANING = {
   d_fake: "mean probability that the discriminator gives generated samples of being real",
   d_acc_real: "share of real samples that the discriminator judges right",
   d_acc_fake: "share of generated samples that the discriminator judges right",
-  d_acc_held: "share of held-out samples, which it does not learn from, that the discriminator judges right",
+  d_lead: "share of the examples that the discriminator takes for real, less that of examples that were held out",
   grad_d: "norm of the discriminator's gradient", grad_g: "norm of the generator's gradient",
   held_out: "nats of a symbol that was held out", divergence: "nats that the code says of an example",
   spread: "distance between samples, beside that between examples",
@@ -250,7 +250,7 @@ function draw(...parts) {
   isDue = true;
   setTimeout(() => {
     isDue = false;
-    if (![...runs].every(run => run?.head)) return;
+    if (!runs.length || ![...runs].every(run => run?.head)) return;
     document.body.classList.toggle("several", runs.length > 1);
     document.title = byId("title").textContent = runs.length === 1 ? runs[0].head.name : `${runs.length} runs`;
     const due = [...stale];

@@ -210,7 +210,8 @@ fn rounded(value: f64) -> String {
 /// What the page has beside [`page::STYLE`].
 const STYLE: &str = "\
 h1{margin-bottom:1rem}
-.measure{display:grid;grid-template-columns:minmax(9rem,19rem) 1fr;gap:1rem;padding:.35rem 0;border-top:1px solid var(--line)}
+.measure{display:grid;grid-template-columns:minmax(9rem,19rem) 1fr;gap:1rem}
+.measure{padding:.35rem 0;border-top:1px solid var(--line)}
 .unit{color:var(--dim)}
 .row{display:grid;grid-template-columns:1rem 1fr 9rem;align-items:center;gap:.5rem}
 .bar{height:.8rem;border-radius:2px}.value{text-align:right;font-variant-numeric:tabular-nums}";

@@ -36,15 +36,14 @@ impl HeldOut {
         let Some(dataset) = session::open_held_out(settings)?.filter(|dataset| dataset.shape == examples.shape) else {
             return Ok(None);
         };
-        // Evenly over the part, as a text changes along the way. Windows that are filled up have fewer steps that count.
+        // Evenly over the part, as a text changes along the way. Windows that are filled up have fewer steps.
         let items = dataset.evenly(MEASURED);
         let full = items.clone().filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect::<Vec<f32>>();
         let spelled = dataset.spelled(items).filter(|_| spells && !full.is_empty());
         // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat.
         let count = settings.batch * (dataset.len().min(MEASURED) / settings.batch).max(1);
-        let values = |part: &Dataset| {
-            (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>()
-        };
+        let values =
+            |part: &Dataset| (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>();
         let judged = (judges && dataset.len() >= FEWEST).then(|| [values(&dataset), values(learned)]);
         let sequences = spelled.map(|spelled| (full, spelled));
         Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
@@ -63,27 +62,30 @@ impl HeldOut {
         Ok(Some(-mean(&bounds) / symbols))
     }
 
-    /// Share of the examples that the discriminator takes for real; none if there is none. `samples` are generated.
-    pub fn judged_right(
+    /// How much more often the discriminator takes examples that it learns from for real than held-out ones, as a
+    /// difference of shares; none if there is none. `samples` are generated.
+    pub fn lead(
         &self,
         session: &mut Session,
         settings: &Settings,
         samples: impl FnOnce(&mut Session) -> Result<Vec<f32>>,
     ) -> Result<Option<f64>> {
-        let Some([held, learned]) = self.judged.as_ref().filter(|_| session.has(JUDGE)) else { return Ok(None) };
+        let Some(parts) = self.judged.as_ref().filter(|_| session.has(JUDGE)) else { return Ok(None) };
         let judge = |session: &mut Session, x: &[f32]| {
             session.answers(JUDGE, &["logits"], x, settings.seed).map(|mut outputs| outputs.remove(0))
         };
+        let [held, learned] = [judge(session, &parts[0])?, judge(session, &parts[1])?];
         let border = match objective::border(settings.objective) {
             Some(border) => border,
             None => {
                 let samples = samples(session)?;
-                (mean(&judge(session, learned)?) + mean(&judge(session, &samples)?)) / 2.0
+                (mean(&learned) + mean(&judge(session, &samples)?)) / 2.0
             }
         };
-        let logits = judge(session, held)?;
-        let right = logits.iter().filter(|logit| f64::from(**logit) > border).count();
-        Ok(Some(right as f64 / logits.len() as f64))
+        let share = |logits: &[f32]| {
+            logits.iter().filter(|logit| f64::from(**logit) > border).count() as f64 / logits.len() as f64
+        };
+        Ok(Some(share(&learned) - share(&held)))
     }
 }
 

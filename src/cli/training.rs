@@ -24,7 +24,7 @@ use crate::{
     data::{self, Dataset, ModeScore, Series},
     error::{Error, Result},
     files::{self, quoted, write_atomically},
-    health::Health,
+    health::{self, Health},
     plan::RING_ROWS,
     record::Tail,
     report,
@@ -131,7 +131,8 @@ impl Training {
         })
     }
 
-    /// Trains to the last step, or until a signal ends it; returns the exit status. `json`: the result is a line of JSON.
+    /// Trains to the last step, or until a signal ends it; returns the exit status. With `json`, the result is a line
+    /// of JSON.
     pub fn run(mut self, signals: &Signals, json: bool) -> Result<u8> {
         self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
         self.progress.finish();
@@ -243,7 +244,9 @@ impl Training {
                 _ => format!("{name} {}", figure(mean)),
             };
             line.insert(name.clone(), Value::from(mean as f32));
-            texts.push(said);
+            if !health::BEHIND.contains(&name.as_str()) {
+                texts.push(said);
+            }
         }
         let sequences = self.held_out.as_ref().and_then(|held_out| held_out.sequences.as_ref());
         if let (Some(nats), Some((_, spelled))) = (self.held_out_nats, sequences) {
@@ -253,8 +256,7 @@ impl Training {
             texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
         }
         if let (Some(score), Some(modes)) = (self.modes.take(), data::modes(&self.settings.data)) {
-            line.insert("modes".into(), score.modes.into());
-            line.insert("high_quality".into(), Value::from(score.high_quality_share as f32));
+            line.append(&mut columns(&score));
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
         texts.push(format!("{} {unit}/s", per_second(speed)));
@@ -352,8 +354,8 @@ impl Training {
         let Some(held_out) = &self.held_out else { return Ok(()) };
         let (session, settings) = (&mut self.session, &self.settings);
         let samples = |session: &mut Session| session.generate(session.sample_rows(), settings.seed, None);
-        if let Some(share) = held_out.judged_right(session, settings, samples)? {
-            self.measured.insert("d_acc_held".into(), (share as f32).into());
+        if let Some(lead) = held_out.lead(session, settings, samples)? {
+            self.measured.insert("d_lead".into(), (lead as f32).into());
         }
         let Some(nats) = held_out.nats(session, settings.seed)? else { return Ok(()) };
         self.held_out_nats = Some(nats);
@@ -399,6 +401,7 @@ impl Training {
         {
             let all = modes.centres.len();
             let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
+            self.last.append(&mut columns(&score));
             lines.push(format!(
                 "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
                 score.modes,
@@ -417,6 +420,12 @@ impl Training {
         lines.push(format!("        saddle eval {run}"));
         Ok(lines)
     }
+}
+
+/// The columns of metrics about modes.
+fn columns(score: &ModeScore) -> Map<String, Value> {
+    let quality = Value::from(score.high_quality_share as f32);
+    Map::from_iter([("modes".to_string(), score.modes.into()), ("high_quality".to_string(), quality)])
 }
 
 /// What the best checkpoint of a resumed run says of held-out examples, and its step; none if it cannot be read.

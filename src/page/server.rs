@@ -1,7 +1,7 @@
 //! The page of runs while they train, for browsers on this machine.
 //!
-//! A thread for each connection, on the standard library alone: a browser asks for a page, a few pictures and one stream
-//! of events, and each answer ends its connection.
+//! A thread for each connection, on the standard library alone: a browser asks for a page, a few pictures and one
+//! stream of events, and each answer ends its connection.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -210,7 +210,9 @@ mod tests {
         for host in ["127.0.0.1:7777", "localhost", "localhost:9000", "127.0.0.1"] {
             assert!(is_local(host), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:7777", "127.0.0.1.evil.example:7777", "localhost:evil", "0.0.0.0"] {
+        for host in
+            ["", "evil.example", "evil.example:7777", "127.0.0.1.evil.example:7777", "localhost:evil", "0.0.0.0"]
+        {
             assert!(!is_local(host), "{host}");
         }
     }

@@ -87,7 +87,7 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         file.write_all(b"{\"step\":1}\n{\"step\":2}\n{\"st").unwrap();
         assert_eq!(steps(&mut tail), [1, 2]);
-        assert_eq!(steps(&mut tail), []);
+        assert_eq!(steps(&mut tail), [0; 0]);
         file.write_all(b"ep\":3}\nno object\n{\"seconds\":1}\n\xff\n").unwrap();
         assert_eq!(steps(&mut tail), [3]);
         assert_eq!(tail.damaged, 3);

@@ -93,8 +93,8 @@ impl Layer {
         self.entries.iter().any(|entry| entry.key == key && entry.origin.starts_with("--"))
     }
 
-    /// Reads a TOML file of plain `key = value` lines, and a run's changes. A file with `[[case]]` tables has settings for
-    /// several runs: `case`, from 0 on, says whose to take, over those that all share.
+    /// Reads a TOML file of plain `key = value` lines, and a run's changes. A file with `[[case]]` tables has settings
+    /// for several runs: `case`, from 0 on, says whose to take, over those that all share.
     ///
     /// # Errors
     /// A file that cannot be read or is no settings; no case, where there are cases, or one that is not there.

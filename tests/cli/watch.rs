@@ -178,10 +178,10 @@ fn new_lines_and_pictures_come_as_events_whatever_happens_to_the_run() {
     assert_eq!(events.next("notes")[0], "The folder of this run is gone.");
     assert_eq!(watched.get("/").0, "200 OK");
     let mut late = watched.events();
-    assert_eq!((late.next("head")["name"].clone(), late.next("notes")[0].clone()), (
-        "a".into(),
-        "The folder of this run is gone.".into()
-    ));
+    assert_eq!(
+        (late.next("head")["name"].clone(), late.next("notes")[0].clone()),
+        ("a".into(), "The folder of this run is gone.".into())
+    );
     fs::rename(place.path("gone"), place.path("a")).unwrap();
     append(&place, "{\"step\":6}\n");
     assert_eq!(steps(&events.next("rows")), [6]);

@@ -145,7 +145,7 @@ pub struct TrainArgs {
     /// Show the run on a page while it trains, as `saddle watch` does
     #[arg(long)]
     pub watch: bool,
-    /// Print one line of JSON at the end: the run, its step and its last metrics; other results go to the standard error
+    /// Print a line of JSON at the end: the run, its step, its last metrics; other results go to the standard error
     #[arg(long, conflicts_with_all = ["dry_run", "explain"])]
     pub json: bool,
     /// Print the settings, parameters, memory and FLOPs of the run, without training

@@ -77,7 +77,12 @@ impl<'a> Game<'a> {
 
     /// The same game with a decoder as its generator: for autoencoders, which build their own rounds.
     pub fn of_decoder(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
-        Self { generator: Box::new(|net, z| nets.draw(net, z)), policy: None, ..Self::of(s, examples, nets) }
+        Self {
+            generator: Box::new(|net, z| nets.draw(net, z)),
+            discriminator: Box::new(|net, x| Judgement::of(net, nets.critic_features(net, x))),
+            policy: None,
+            ..Self::of(s, examples, nets)
+        }
     }
 
     /// A GAN: every training step is a round of the game.

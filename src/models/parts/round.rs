@@ -184,8 +184,8 @@ impl<'g> Round<'_, 'g> {
         g.commit();
     }
 
-    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm. Of the two
-    /// players of a game, the norm before that is recorded.
+    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm. The norm
+    /// before that is recorded for [`PLAYERS`].
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
         let flat = g.pack(net.params, &grad(loss, &net.parameters()));
