@@ -28,7 +28,9 @@ function element(name, properties, ...children) {
 }
 const colour = run => `--colour: var(--c${runs.indexOf(run) % 6})`;
 const swatch = run => element("span", { className: "swatch", style: colour(run) });
-const label = run => [run.head.name, ...Object.entries(run.head.differs).map(([key, value]) => `${key}=${value}`)].join(" ");
+const differing = run => Object.entries(run.head.differs).map(([key, value]) => `${key}=${value}`);
+/** A run's name, and the first settings in which it differs from the others. */
+const label = run => [run.head.name, ...differing(run).slice(0, 3), ...(differing(run).length > 3 ? [".."] : [])].join(" ");
 const last = run => run.rows.at(-1) ?? {};
 const figure = x => typeof x !== "number" ? "" : x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3
   ? x.toExponential(1) : Number(x.toPrecision(4)).toString();
@@ -85,7 +87,8 @@ function drawCards() {
       ? element("p", { className: "warn" }, `${sentence}.`)
       : element("p", { className: "dim" }, `steps ${from.step} to ${to.step}: ${sentence}.`));
     return element("div", { className: "card", style: colour(run) },
-      element("label", {}, runs.length > 1 ? check : null, element("h3", {}, label(run))),
+      element("label", {}, runs.length > 1 ? check : null, element("h3", {}, run.head.name)),
+      element("p", {}, differing(run).join(" ")),
       element("progress", { max: head.steps, value: now.step ?? 0 }),
       element("p", {}, `step ${now.step ?? 0} of ${head.steps}, ${left}`,
         now.phase ? `, phase ${now.phase}` : "", now.samples_per_second ? `, ${now.samples_per_second} samples/s` : ""),

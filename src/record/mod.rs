@@ -24,6 +24,9 @@ pub use tail::Tail;
 /// Settings that say nothing about the model, or have a place of their own.
 const OTHERS: [&str; 4] = ["variant", "data", "steps", "adapter"];
 
+/// The group of settings of what is written, which say nothing about the model either.
+const WRITTEN: &str = "What is written";
+
 /// A run as its files show it.
 pub struct Record {
     /// Its folder and settings.
@@ -100,7 +103,7 @@ impl Record {
         let settings = self.run.settings();
         let alike = others.into_iter().map(|other| other.run.settings()).filter(|s| s.variant == settings.variant);
         let differences = alike.flat_map(|other| settings.differences(other));
-        let own = differences.filter(|(key, ..)| !OTHERS.contains(&key.name));
+        let own = differences.filter(|(key, ..)| !OTHERS.contains(&key.name) && key.group != WRITTEN);
         own.map(|(key, here, _)| (key.name, here)).collect()
     }
 }

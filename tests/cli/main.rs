@@ -19,6 +19,7 @@ mod music;
 mod report;
 mod requests;
 mod sample;
+mod sweeps;
 mod terminal;
 mod text;
 #[cfg(unix)]

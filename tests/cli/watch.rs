@@ -174,6 +174,8 @@ fn new_lines_and_pictures_come_as_events_whatever_happens_to_the_run() {
     fs::rename(place.path("a/other"), place.path("a/metrics.jsonl")).unwrap();
     assert_eq!(steps(&events.next("rows")), [2, 4]);
 
+    assert_eq!(events.next("notes"), Value::Array(vec![]), "its lines are sound");
+
     fs::rename(place.path("a"), place.path("gone")).unwrap();
     assert_eq!(events.next("notes")[0], "The folder of this run is gone.");
     assert_eq!(watched.get("/").0, "200 OK");
