@@ -40,11 +40,13 @@ impl HeldOut {
         let items = dataset.evenly(MEASURED);
         let full = items.clone().filter(|i| dataset.is_full(*i)).flat_map(|i| dataset.example(i)).collect::<Vec<f32>>();
         let spelled = dataset.spelled(items).filter(|_| spells && !full.is_empty());
-        // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat.
+        // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat. Batches of
+        // more than is measured take too long.
         let count = settings.batch * (dataset.len().min(MEASURED) / settings.batch).max(1);
         let values =
             |part: &Dataset| (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>();
-        let judged = (judges && dataset.len() >= FEWEST).then(|| [values(&dataset), values(learned)]);
+        let is_fit = dataset.len() >= FEWEST && settings.batch <= MEASURED;
+        let judged = (judges && is_fit).then(|| [values(&dataset), values(learned)]);
         let sequences = spelled.map(|spelled| (full, spelled));
         Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
     }

@@ -16,6 +16,8 @@ const GEOMETRIC: f64 = 100.0;
 
 /// State groups of generator (or decoder) and discriminator.
 const PLAYERS: [&str; 2] = ["g", "d"];
+/// Every adapter can bind this many elements: larger gradients have no recorded norm.
+const BINDABLE: usize = (128 << 20) / 4;
 /// Greatest magnitude in a gradient that counts in its recorded norm.
 const GREATEST: f64 = 1e15;
 
@@ -193,7 +195,7 @@ impl<'g> Round<'_, 'g> {
         let flat = g.pack(net.params, &grad(loss, &net.parameters()));
         let norm = |flat: Var<'g>| (flat.square().sum_all() + 1e-12).sqrt();
         let name = &g.groups()[net.params].name;
-        if PLAYERS.contains(&name.as_str()) {
+        if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
             // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
             self.metric(&format!("grad_{name}"), norm(flat.clamp(GREATEST)));
         }
