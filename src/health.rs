@@ -46,7 +46,7 @@ pub const RULES: &[Rule] = &[
         sentence: "the discriminator has told all real samples from generated ones for {steps} steps",
         over: "the discriminator no longer tells all samples apart",
         advice: |s| match s.r1 + s.r2 + s.gp {
-            0.0 if s.norm_d == Norm::Batch => format!("r1=0.1 with norm_d=none, or {}", lower(s.lr_d)),
+            0.0 if mixes(s) => format!("r1=0.1 with norm_d=none, or {}", lower(s.lr_d)),
             0.0 => format!("r1=0.1, or {}", lower(s.lr_d)),
             _ => lower(s.lr_d),
         },
@@ -59,9 +59,9 @@ pub const RULES: &[Rule] = &[
                    fewer of those that were held out for real",
         over: "the discriminator judges held-out examples as it judges those that it learns from",
         advice: |s| match s.r1 {
-            0.0 if s.norm_d == Norm::Batch => "more data, r1=0.1 with norm_d=none, or a smaller discriminator".into(),
+            0.0 if mixes(s) => "more data, r1=0.1 with norm_d=none, or a smaller discriminator".into(),
             0.0 => "more data, r1=0.1, or a smaller discriminator".into(),
-            _ => format!("more data, r1={}, or a smaller discriminator", 10.0 * s.r1),
+            r1 => format!("more data, r1={}, or a smaller discriminator", times(r1, 10.0)),
         },
     },
     Rule {
@@ -119,10 +119,19 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// Whether the discriminator's normalisation mixes the samples of a batch, which a gradient penalty does not allow.
+fn mixes(s: &Settings) -> bool {
+    s.relevant.contains(&"norm_d") && s.norm_d == Norm::Batch
+}
+
+/// A multiple of a number, from its decimal text, so that it has few digits too.
+fn times(number: f32, factor: f64) -> f32 {
+    (number.to_string().parse::<f64>().unwrap_or_default() * factor) as f32
+}
+
+/// A quarter of a rate, in words.
 fn lower(rate: f32) -> String {
-    // The text of the rate has few digits, and so has that of its quarter.
-    let quarter = rate.to_string().parse::<f64>().unwrap_or_default() / 4.0;
-    format!("a lower rate, such as {}", quarter as f32)
+    format!("a lower rate, such as {}", times(rate, 0.25))
 }
 
 /// What helps against samples that are alike.
