@@ -158,7 +158,10 @@ function panel(name, width) {
   const [inner, deep] = [width - left - right, height - top - bottom];
   const inside = svg("svg", { x: left, y: top, width: inner, height: deep, style: `width:${inner}px;height:${deep}px` });
   for (const { run, raw, smooth } of lines) for (const [part, points] of [["raw", raw], ["", smooth]]) {
-    const path = points.map(([x, y]) => `${(X(x) - left).toFixed(1)},${(Y(y) - top).toFixed(1)}`).join(" ");
+    const places = points.map(([x, y]) => [X(x) - left, Y(y) - top]);
+    // A single value is a dash.
+    const path = (places.length === 1 ? [0, 6].map(dx => [places[0][0] + dx, places[0][1]]) : places)
+      .map(place => place.map(at => at.toFixed(1)).join()).join(" ");
     inside.append(svg("polyline", { points: path, class: part, style: `${colour(run)};stroke:var(--colour)` }));
   }
   picture.append(inside);
