@@ -143,8 +143,12 @@ impl Training {
                 status
             }
             _ => {
-                let say = |line: String| if json { Ok(tell(line)) } else { print(line) };
-                self.result()?.into_iter().try_for_each(say)?;
+                let lines = self.result()?;
+                if json {
+                    lines.iter().for_each(tell);
+                } else {
+                    lines.iter().try_for_each(print)?;
+                }
                 0
             }
         };

@@ -142,7 +142,7 @@ impl Layer {
                 CASE => {
                     let wrong = || Error::usage(format!("`{CASE}` is a list of tables: `[[{CASE}]]`")).at(&here);
                     let DeValue::Array(tables) = value.get_ref() else { return Err(wrong()) };
-                    for table in tables.iter() {
+                    for table in tables {
                         let DeValue::Table(table) = table.get_ref() else { return Err(wrong()) };
                         let mut case = Self::default();
                         in_order(table).iter().try_for_each(|(key, value)| case.read(key, value, &place))?;
