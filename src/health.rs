@@ -162,7 +162,7 @@ impl Line<'_> {
         self.columns.get(name).map(|column| column.greatest)
     }
 
-    /// The usual magnitude in a column, from [`KNOWN`] lines on.
+    /// The usual magnitude in a column, once there were some lines.
     pub fn usual(&self, name: &str) -> Option<f64> {
         self.columns.get(name).filter(|column| column.lines >= KNOWN).map(|column| column.logarithm.exp())
     }
