@@ -58,6 +58,25 @@ pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> Var<'g>, fake: Va
     }
 }
 
+/// The logit between real and generated samples; `None` for objectives that only compare logits.
+pub fn border(objective: Objective) -> Option<f64> {
+    match objective {
+        Objective::Minimax | Objective::NonSaturating | Objective::Hinge => Some(0.0),
+        Objective::Lsgan => Some(0.5),
+        Objective::Wgan | Objective::Relativistic => None,
+    }
+}
+
+/// Shares `[]` of real and of generated samples that a critic judges right: whose logits lie on their side of the
+/// [`border`], or of the middle between the means of both where the objective has none.
+pub fn shares_judged_right<'g>(objective: Objective, [real, fake]: [Var<'g>; 2]) -> [Var<'g>; 2] {
+    let border = match border(objective) {
+        Some(border) => real.graph().scalar(border),
+        None => (real.mean_all() + fake.mean_all()) * 0.5,
+    };
+    [real - border, border - fake].map(|lead| lead.is_positive().mean_all())
+}
+
 /// The critic's loss on logits of real and generated samples, with its penalties.
 pub fn critic_loss<'g>(
     s: &Settings,

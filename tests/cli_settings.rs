@@ -123,7 +123,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     let broken = toml("steps = \n\nbatch = 7").unwrap_err().to_string();
     assert!(broken.starts_with("a.toml:1: not valid TOML, ") && !broken.contains('\n'), "{broken}");
     says(
-        Layer::from_file("none.toml".as_ref()),
+        Layer::from_file("none.toml".as_ref(), None),
         "cannot read the settings `none.toml`: No such file or directory (os error 2)",
     );
 }
@@ -156,7 +156,7 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
         "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
          data, steps, adapter, lr_g, beta1, beta2, momentum, weight_decay, schedule, \
          grad_clip, r1, r2, gp, lr_d, beta1_d, beta2_d, momentum_d, weight_decay_d, clip, lr_rbm, lr_dbm, \
-         log_every, sample_every, checkpoint_every, keep, samples, keep_samples",
+         log_every, sample_every, checkpoint_every, keep, samples, keep_samples, tensorboard",
     );
     for wrong in [
         "changed = 1",

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use super::{Ceilings, KernelTime, Report, RoundTime};
+use crate::page::{self, escaped};
 
 /// A report as text.
 pub fn table(report: &Report) -> String {
@@ -206,30 +207,28 @@ fn rounded(value: f64) -> String {
     format!("{value:.0$}", digits as usize)
 }
 
+/// What the page has beside [`page::STYLE`].
 const STYLE: &str = "\
-body{font:14px/1.4 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-.measure{display:grid;grid-template-columns:minmax(9rem,19rem) 1fr;gap:1rem;padding:.35rem 0;border-top:1px solid #eee}
-.unit{color:#777}
+h1{margin-bottom:1rem}
+.measure{display:grid;grid-template-columns:minmax(9rem,19rem) 1fr;gap:1rem}
+.measure{padding:.35rem 0;border-top:1px solid var(--line)}
+.unit{color:var(--dim)}
 .row{display:grid;grid-template-columns:1rem 1fr 9rem;align-items:center;gap:.5rem}
-.bar{height:.8rem;border-radius:2px}.value{text-align:right;font-variant-numeric:tabular-nums}
-table{border-collapse:collapse}td,th{padding:.15rem .6rem .15rem 0;text-align:left;vertical-align:top}";
-
-/// Colours of devices that people who do not tell red from green can tell apart (Okabe and Ito 2008).
-const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+.bar{height:.8rem;border-radius:2px}.value{text-align:right;font-variant-numeric:tabular-nums}";
 
 /// Several reports side by side as a page of bars; nothing in it is fetched.
 pub fn html(reports: &[Report]) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Saddle on {} \
-        devices</title><style>{STYLE}</style>\n<h1>Saddle on {} devices</h1>\n<table>",
+        devices</title><style>{}{STYLE}</style>\n<h1>Saddle on {} devices</h1>\n<table>",
         reports.len(),
+        page::STYLE,
         reports.len()
     );
     for (i, Report { subject, .. }) in reports.iter().enumerate() {
         page += &format!(
             "<tr><th style=\"color:{}\">{}<td>{}<td>{}<td>saddle {}, wgpu {}",
-            COLOURS[i % COLOURS.len()],
+            page::colour(i),
             letter(i),
             escaped(&subject.device),
             escaped(&subject.host),
@@ -259,16 +258,11 @@ pub fn html(reports: &[Report]) -> String {
                 style=\"width:{:.2}%;background:{}\"></div></span><span class=\"value\">{}</span></div>\n",
                 letter(i),
                 100.0 * value / most,
-                COLOURS[i % COLOURS.len()],
+                page::colour(i),
                 measure.cell(i)
             );
         }
         page += "</div></div>\n";
     }
     page
-}
-
-/// Text that a page shows as it is.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

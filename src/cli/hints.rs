@@ -160,7 +160,8 @@ pub const OPTIONS: &[Hint] = &[
         "is the folder of a run",
         "saddle train --out RUN --resume",
     ),
-    hint(&["tensorboard", "wandb", "logdir"], "is not written; RUN/metrics.jsonl has a JSON object a line", ""),
+    hint(&["tensorboard", "logdir"], "is a setting, and RUN/tensorboard the folder", "saddle train tensorboard=true"),
+    hint(&["wandb"], "takes event files in: `wandb sync RUN/tensorboard`", "saddle train tensorboard=true"),
 ];
 
 /// Keys of `--set`.

@@ -10,10 +10,13 @@ mod devices;
 mod eval;
 mod export;
 mod fit;
+mod held_out;
 pub mod hints;
+mod manual;
 mod picture;
 mod preview;
 mod progress;
+mod report;
 mod resume;
 mod runs;
 mod sample;
@@ -26,6 +29,7 @@ mod trained;
 mod training;
 mod variants;
 mod walk;
+mod watch;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -33,8 +37,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, DataArgs, DevicesArgs, EvalArgs, ExportArgs,
-    RunsArgs, SampleArgs, TrainArgs, VariantsArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, EvalArgs,
+    ExportArgs, ManArgs, ReportArgs, RunsArgs, SampleArgs, TrainArgs, VariantsArgs, WatchArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -49,7 +53,7 @@ const STARTED: u64 = 8 << 20;
 pub fn run(cli: Cli) -> Result<u8> {
     QUIET.store(cli.quiet, Ordering::Relaxed);
     memory::ensure(STARTED)?;
-    if !matches!(cli.command, Command::Variants(_)) {
+    if !matches!(cli.command, Command::Variants(_) | Command::Completions(_) | Command::Man(_)) {
         // Threads start before any file is written.
         threads::start()?;
     }
@@ -61,10 +65,14 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Data(args) => data::data(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Check(args) => check::check(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Variants(args) => variants::variants(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     }?;
     Ok(0)
 }

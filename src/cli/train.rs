@@ -10,18 +10,20 @@ use std::{
 use super::{
     TrainArgs,
     fit::{self, Fit},
+    held_out::HeldOut,
     preview::{dry_run, explain, shape},
     resume::{self, Offered, check_data, with_way_back},
     signals::Signals,
     tell,
-    training::{HeldOut, MEASURED, Training},
+    training::Training,
+    watch,
 };
 use crate::{
     data::Symbols,
     engine::Plans,
     error::{Error, Result},
     files::{tidy_cache, write_atomically},
-    models::{self, BOUND, Examples, Model},
+    models::{self, Model},
     origin::{self, FOLDER, Origin},
     run::Run,
     session::{self, Session},
@@ -70,10 +72,10 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
-    let held_out = held_out(&Settings { data, ..settings.clone() }, &examples)?;
+    let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
-        let measured: &[&str] = if held_out.is_some() { &[BOUND] } else { &[] };
-        let graphs = model.training().chain(model.named(measured));
+        let measured = held_out.as_ref().map_or(vec![], HeldOut::graphs);
+        let graphs = model.training().chain(model.named(&measured));
         let plans = Plans::new(graphs, &caps, Some(session::layout(&dataset)))?;
         session::ensure_memory(&plans, runner.as_ref()).map(|()| plans)
     };
@@ -115,7 +117,6 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
     session::upload(runner.as_mut(), &dataset)?;
     let tokenizer = examples.text().and_then(Symbols::tokenizer);
-    let held_out = held_out.filter(|_| plans.get(BOUND).is_some());
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(
         "{} on {} ({}), {}: {reason}",
@@ -138,20 +139,10 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         write_atomically(&run.tokenizer_path(), file.as_bytes())?;
     }
     tidy_cache()?;
-    Training::new(run, session, dataset, of_data, held_out)?.run(&signals)
-}
-
-/// Sequences of symbols or keys to choose the best checkpoint with; `None` if there are none, or none of this kind.
-fn held_out(settings: &Settings, examples: &Examples) -> Result<Option<HeldOut>> {
-    if !examples.symbols() && !examples.roll() {
-        return Ok(None);
+    if args.watch {
+        watch::beside(run.folder());
     }
-    let Some(dataset) = session::open_validation(settings)? else { return Ok(None) };
-    // Evenly over the part, as a text changes along the way.
-    let items = dataset.evenly(MEASURED);
-    let Some(spelled) = dataset.spelled(items.clone()) else { return Ok(None) };
-    let x: Vec<f32> = items.flat_map(|i| dataset.example(i)).collect();
-    Ok((dataset.shape == examples.shape).then(|| HeldOut { x, spelled, digest: origin::digest(&dataset) }))
+    Training::new(run, session, dataset, of_data, held_out)?.run(&signals, args.json)
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.

@@ -2,12 +2,15 @@
 
 use std::{
     f64::consts::LN_2,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value};
+use image::RgbImage;
+use serde_json::{Map, Value, json};
 
 use super::{
+    held_out::{HeldOut, MEASURED, Sequences},
     print,
     progress::{Progress, duration, figure, per_second},
     resume::with_way_back,
@@ -20,14 +23,17 @@ use super::{
 use crate::{
     checkpoint::{self, CHOSEN_ON, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
-    error::Result,
-    files::{quoted, write_atomically},
+    error::{Error, Result},
+    files::{self, quoted, write_atomically},
+    health::{self, Health},
     models::BOUND,
     plan::RING_ROWS,
+    record::Tail,
     report,
     run::{Metrics, Run, resumption},
     session::{self, Session},
     settings::Settings,
+    tensorboard::Events,
 };
 
 /// Maximum time between two checks of the clock and of signals.
@@ -37,18 +43,6 @@ const SLICE: Duration = Duration::from_millis(250);
 const SNAPSHOT: Duration = Duration::from_secs(300);
 /// Lines of a sample of text on the terminal.
 const LINES: usize = 3;
-/// Maximum number of held-out sequences that are measured while training.
-pub const MEASURED: usize = 512;
-
-/// Examples that are measured while training, of which the best checkpoint is chosen.
-pub struct HeldOut {
-    /// Sequences of symbols or keys.
-    pub x: Vec<f32>,
-    /// What [`Dataset::spelled`] says of them.
-    pub spelled: [f64; 2],
-    /// SHA-256 of the part that they are of.
-    pub digest: String,
-}
 
 /// A run under way.
 pub struct Training {
@@ -71,10 +65,17 @@ pub struct Training {
     shown_as: &'static str,
     /// Of sequences of symbols: how many symbols count in one, and how many characters they spell.
     spelled: Option<[f64; 2]>,
-    /// If there are any and the model can measure them.
+    /// Held-out examples, if there are any that the model can measure.
     held_out: Option<HeldOut>,
-    /// Their last measure: nats of each symbol.
+    /// Their last measure, of sequences: nats of each symbol.
     held_out_nats: Option<f64>,
+    /// Columns of metrics that were measured since the last line.
+    measured: Map<String, Value>,
+    health: Health,
+    /// The last line of metrics.
+    last: Map<String, Value>,
+    /// Event files of TensorBoard, if they are wanted.
+    events: Option<Events>,
     /// The least measure so far and its step, whose checkpoint is kept.
     best: Option<(f64, u64)>,
     /// The modes that the newest samples hit, where they are known, until they are logged.
@@ -102,6 +103,15 @@ impl Training {
             tell(format_args!("{lines} damaged lines of {} are left out", path.display()));
         }
         let settings = run.settings().clone();
+        let mut health = Health::new(&settings);
+        let mut last = Map::new();
+        for mut line in Tail::new(run.metrics_path()).news().unwrap_or_default() {
+            health.look(&mut line);
+            last = line;
+        }
+        let events = settings.tensorboard.then(|| Events::create(&run.event_files(), first)).transpose()?;
+        // Each process names its device in its first line.
+        let measured = Map::from_iter([("device".to_string(), session.describe().into())]);
         Ok(Self {
             metrics,
             best: (first > 0).then(|| best_of(&run)).flatten(),
@@ -120,23 +130,43 @@ impl Training {
             has_warned: false,
             held_out,
             held_out_nats: None,
+            measured,
+            health,
+            last,
+            events,
             modes: None,
             samples: None,
         })
     }
 
-    /// Trains to the last step, or until a signal ends it; returns the exit status.
-    pub fn run(mut self, signals: &Signals) -> Result<u8> {
+    /// Trains to the last step, or until a signal ends it; returns the exit status. With `json`, the result is a line
+    /// of JSON.
+    pub fn run(mut self, signals: &Signals, json: bool) -> Result<u8> {
         self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
         self.progress.finish();
-        match signals.ended() {
+        let status = match signals.ended() {
             Some(status) if self.session.step() < self.settings.steps => {
                 let (step, resumption) = (self.session.step(), resumption(self.run.folder()));
                 tell(format_args!("stopped at step {step}; go on with: {resumption}"));
-                Ok(status)
+                status
             }
-            _ => self.finish().map(|()| 0),
+            _ => {
+                let lines = self.result()?;
+                if json {
+                    lines.iter().for_each(tell);
+                } else {
+                    lines.iter().try_for_each(print)?;
+                }
+                0
+            }
+        };
+        if json {
+            let (folder, s) = (self.run.folder().display().to_string(), &self.settings);
+            let mut line = json!({"run": folder, "variant": s.variant, "data": s.data, "steps": s.steps});
+            line.as_object_mut().expect("just made as one").append(&mut self.last);
+            print(line)?;
         }
+        Ok(status)
     }
 
     /// Trains to the last step, or until a signal ends it.
@@ -227,27 +257,34 @@ impl Training {
                 _ => format!("{name} {}", figure(mean)),
             };
             line.insert(name.clone(), Value::from(mean as f32));
-            texts.push(said);
+            if !health::BEHIND.contains(&name.as_str()) {
+                texts.push(said);
+            }
         }
-        if let (Some(nats), Some(held_out)) = (self.held_out_nats, &self.held_out) {
+        let sequences = self.held_out.as_ref().and_then(|held_out| held_out.sequences.as_ref());
+        if let (Some(nats), Some(Sequences { spelled, .. })) = (self.held_out_nats, sequences) {
             line.insert(HELD_OUT.into(), Value::from(nats as f32));
             // Windows of their own, also where training carries states from one to the next.
             let from = if self.settings.carry { ", each window from zeros" } else { "" };
-            texts.push(format!("held out{from} {}", self.nats(nats, held_out.spelled, false)));
+            texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
         }
         if let (Some(score), Some(modes)) = (self.modes.take(), data::modes(&self.settings.data)) {
-            line.insert("modes".into(), score.modes.into());
-            line.insert("high_quality".into(), Value::from(score.high_quality_share as f32));
+            line.append(&mut columns(&score));
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
         if let Some(spread) = self.spread.as_mut().and_then(Spread::take) {
             line.insert("spread".into(), Value::from(spread as f32));
         }
         texts.push(format!("{} {unit}/s", per_second(speed)));
+        line.append(&mut self.measured);
+        self.health.look(&mut line).iter().for_each(|sentence| self.progress.note(sentence));
         self.progress.report(self.session.step(), &texts);
         rows.clear();
         let written = self.metrics.append(&line);
         self.tolerate(written);
+        let written = self.events.as_mut().map_or(Ok(()), |events| events.scalars(self.session.step(), &line));
+        self.tolerate(written);
+        self.last = line;
     }
 
     /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
@@ -310,15 +347,15 @@ impl Training {
         let mut warning = None;
         let shown = showing(&samples, &self.dataset, &self.settings, |sentence| warning = Some(sentence.to_string()))?;
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
-        let path = |ending| self.run.sample_path(self.session.step(), ending);
+        let [png, midi, txt] = ["png", "mid", "txt"].map(|ending| self.run.sample_path(self.session.step(), ending));
         match shown {
-            Showing::Picture(picture) => self.tolerate(report::save_png(&path("png"), &picture)),
-            Showing::Music(picture, midi) => {
-                self.tolerate(report::save_png(&path("png"), &picture));
-                self.tolerate(write_atomically(&path("mid"), &midi));
+            Showing::Picture(picture) => self.save_picture(&png, &picture),
+            Showing::Music(picture, song) => {
+                self.save_picture(&png, &picture);
+                self.tolerate(write_atomically(&midi, &song));
             }
             Showing::Text(text) => {
-                self.tolerate(write_atomically(&path("txt"), text.as_bytes()));
+                self.tolerate(write_atomically(&txt, text.as_bytes()));
                 let first =
                     text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
                 first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {}", whole(line))));
@@ -327,16 +364,28 @@ impl Training {
         Ok(())
     }
 
-    /// Measures the held-out examples, in nats of each symbol.
+    fn save_picture(&mut self, path: &Path, picture: &RgbImage) {
+        let mut saved = report::save_png(path, picture);
+        if let (Ok(()), Some(events)) = (&saved, &mut self.events) {
+            let png = files::read(path).map_err(|error| Error::failure(format!("cannot read a picture: {error}")));
+            saved = png.and_then(|png| events.picture(self.session.step(), &png, picture.dimensions().into()));
+        }
+        self.tolerate(saved);
+    }
+
+    /// Measures the held-out examples, and keeps the checkpoint that did best on sequences.
     fn measure(&mut self) -> Result<()> {
-        let Some(HeldOut { x, spelled: [symbols, _], digest }) = &self.held_out else { return Ok(()) };
-        let bounds = self.session.answers(BOUND, &["elbo"], x, self.settings.seed)?.remove(0);
-        let nats = -bounds.iter().map(|&bound| f64::from(bound)).sum::<f64>() / bounds.len() as f64;
-        let nats = nats / symbols;
+        let Some(held_out) = &self.held_out else { return Ok(()) };
+        let (session, settings) = (&mut self.session, &self.settings);
+        let samples = |session: &mut Session| session.generate(session.sample_rows(), settings.seed, None);
+        if let Some(lead) = held_out.lead(session, settings, samples)? {
+            self.measured.insert("d_lead".into(), (lead as f32).into());
+        }
+        let Some(sequences) = held_out.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(()) };
+        let (nats, chosen_on) = (sequences.nats(session, settings.seed)?, sequences.digest.clone());
         self.held_out_nats = Some(nats);
         if self.best.is_none_or(|(least, _)| nats < least) {
             self.best = Some((nats, self.session.step()));
-            let chosen_on = digest.clone();
             let mut checkpoint = self.checkpoint()?;
             checkpoint.meta.extend([(HELD_OUT.into(), nats.to_string()), (CHOSEN_ON.into(), chosen_on)]);
             let saved = checkpoint.save(&self.run.best_path());
@@ -367,35 +416,44 @@ impl Training {
         }
     }
 
-    fn finish(&mut self) -> Result<()> {
+    /// What a run says at its end, in lines.
+    fn result(&mut self) -> Result<Vec<String>> {
         let step = self.session.step();
-        print(format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64())))?;
+        let mut lines = vec![format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64()))];
         if let Some(modes) = data::modes(&self.settings.data)
             && let samples = self.draw_samples()?
             && let Some(score) = self.count_modes(&samples)
         {
             let all = modes.centres.len();
             let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
-            print(format!(
+            self.last.append(&mut columns(&score));
+            lines.push(format!(
                 "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
                 score.modes,
                 100.0 * score.high_quality_share,
                 score.reverse_kl
-            ))?;
+            ));
         }
-        self.spread.as_ref().and_then(Spread::at_end).map_or(Ok(()), print)?;
-        print(format!("run     {}", shown(self.run.folder())))?;
+        lines.extend(self.spread.as_ref().and_then(Spread::at_end));
+        lines.push(format!("run     {}", shown(self.run.folder())));
         let samples = self.run.sample_path(step, self.shown_as);
         if samples.exists() {
-            print(format!("samples {}", shown(&samples)))?;
+            lines.push(format!("samples {}", shown(&samples)));
         }
         let run = quoted(self.run.folder());
         if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
-            print(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"))?;
+            lines.push(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"));
         }
-        print(format!("next    saddle sample {run}"))?;
-        print(format!("        saddle eval {run}"))
+        lines.push(format!("next    saddle sample {run}"));
+        lines.push(format!("        saddle eval {run}"));
+        Ok(lines)
     }
+}
+
+/// The columns of metrics about modes.
+fn columns(score: &ModeScore) -> Map<String, Value> {
+    let quality = Value::from(score.high_quality_share as f32);
+    Map::from_iter([("modes".to_string(), score.modes.into()), ("high_quality".to_string(), quality)])
 }
 
 /// What the best checkpoint of a resumed run says of held-out examples, and its step; none if it cannot be read.

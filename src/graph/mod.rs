@@ -307,11 +307,15 @@ impl Graph {
         }
     }
 
-    /// Records a scalar each round under this name.
+    /// Records a scalar each round under this name; a later value takes the place of an earlier one of the same name.
     #[track_caller]
     pub fn metric(&self, name: &str, value: Var) {
         assert!(value.shape().is_empty(), "metric {name}: not a scalar but {:?}", value.shape());
-        self.metrics.borrow_mut().push((name.into(), value.id));
+        let mut metrics = self.metrics.borrow_mut();
+        match metrics.iter_mut().find(|(known, _)| known == name) {
+            Some((_, id)) => *id = value.id,
+            None => metrics.push((name.into(), value.id)),
+        }
     }
 
     /// Keeps a tensor for the host to read after a run.

@@ -209,6 +209,7 @@ impl<'g> Players<'_, 'g> {
         let d_loss = objective::critic_loss(s, judge, [x, fake], logits);
         let g_loss = objective::g_loss(s.objective, || logits[0], logits[1]);
         self.metric("d_loss", d_loss);
+        self.round.judged_right(logits);
         self.metric("g_loss", g_loss);
         self.metric("reconstruction", reconstruction);
         let weighted = reconstruction * f64::from(s.gamma);

@@ -117,6 +117,8 @@ pub const SWEEP: &str = "sweep";
 /// Name of the graph that bounds likelihoods: input `x` -> output `elbo` `[rows]`, in nats; the likelihood itself where
 /// the model knows it.
 pub const BOUND: &str = "bound";
+/// Name of the graph of the discriminator alone: input `x` -> output `logits` `[rows]`, higher means more real.
+pub const JUDGE: &str = "judge";
 /// Name of the graph of importance weights: input `x` -> output `log_weight` `[rows, draws]`, in nats. The weights of
 /// many runs make a tighter estimate than [`BOUND`].
 pub const WEIGHTS: &str = "weights";

@@ -100,6 +100,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     phases.push(phase("round", u64::MAX, |round, nets| play(round, nets, true)));
     let mut graphs = game.sampling();
+    graphs.extend(game.judging());
     graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
     graphs.extend([(BOUND, vae::bound(s, examples, nets)), (WEIGHTS, vae::weights(s, examples, nets))]);
     Ok(Model::of_phases(phases, graphs))
@@ -141,6 +142,7 @@ fn play(round: &Round, nets: &Networks, all: bool) {
     let e_loss = divergence_cost(round, q) + error;
 
     round.metric("d_loss", d_loss);
+    round.judged_right([on_real, on_sampled]);
     round.metric("g_loss", g_loss);
     round.metric("feature_error", error);
     round.metric("divergence", q.divergence().sum(&[1]).mean_all());

@@ -17,6 +17,8 @@ pub use metrics::Metrics;
 /// Parent folder of runs without `--out`.
 pub const RUNS: &str = "runs";
 const LOCK: &str = ".lock";
+/// Name of the link to the newest run.
+const LATEST: &str = "latest";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATIONS: &str = "eval";
@@ -56,8 +58,29 @@ impl Run {
         // The settings come first: a process killed at any moment leaves a run to resume or a folder to start anew in.
         run.save_settings()?;
         run.make_parts()?;
+        if out.is_none() {
+            run.link_as_latest();
+        }
         Ok(run)
     }
+
+    /// Makes the link `latest` beside the run point to it. A file or folder of that name stays.
+    #[cfg(unix)]
+    fn link_as_latest(&self) {
+        let (Some(parent), Some(name)) = (self.folder.parent(), self.folder.file_name()) else { return };
+        let (link, unfinished) = (parent.join(LATEST), parent.join(format!("{UNFINISHED}{}", std::process::id())));
+        if fs::symlink_metadata(&link).is_ok_and(|found| !found.is_symlink()) {
+            return;
+        }
+        let linked = std::os::unix::fs::symlink(name, &unfinished).and_then(|()| fs::rename(&unfinished, &link));
+        if let Err(error) = linked {
+            tracing::warn!("cannot link `{}` to the run: {error}", link.display());
+        }
+    }
+
+    /// Links to folders want a privilege here.
+    #[cfg(not(unix))]
+    fn link_as_latest(&self) {}
 
     /// Opens a run to read from, also while it trains.
     ///
@@ -152,7 +175,7 @@ impl Run {
     }
 
     /// Where pictures of samples lie.
-    fn samples(&self) -> PathBuf {
+    pub fn samples(&self) -> PathBuf {
         self.folder.join(SAMPLES)
     }
 
@@ -188,6 +211,11 @@ impl Run {
     /// Where the metrics lie.
     pub fn metrics_path(&self) -> PathBuf {
         self.folder.join("metrics.jsonl")
+    }
+
+    /// Where event files of TensorBoard go.
+    pub fn event_files(&self) -> PathBuf {
+        self.folder.join("tensorboard")
     }
 
     /// Opens the metrics to append to. If there are lines after `step`, which a resumed run repeats, or damaged lines,

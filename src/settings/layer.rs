@@ -1,12 +1,12 @@
 //! One source of settings: a TOML file, `--set` assignments, flags.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::table::KEYS;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::files;
 
 /// The file whose presence makes a folder the folder of a run: the settings of the run.
@@ -16,6 +16,9 @@ pub(super) const RUN_HEADING: &str = "# Every setting of this run";
 
 /// Key of the list of changes in a `run.toml`; no setting has this name.
 const CHANGED: &str = "changed";
+
+/// Key of the list of cases in a file of settings; no setting has this name.
+const CASE: &str = "case";
 
 /// A change of a setting at a resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,42 +93,90 @@ impl Layer {
         self.entries.iter().any(|entry| entry.key == key && entry.origin.starts_with("--"))
     }
 
-    /// Reads a TOML file of plain `key = value` lines, and a run's changes.
-    pub fn from_file(path: &Path) -> Result<Self> {
+    /// Reads a TOML file of plain `key = value` lines, and a run's changes. A file with `[[case]]` tables has settings
+    /// for several runs: `case`, from 0 on, says whose to take, over those that all share.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no settings; no case, where there are cases, or one that is not there.
+    pub fn from_file(path: &Path, case: Option<usize>) -> Result<Self> {
         let name = path.display().to_string();
         let text = files::read_text(path)
             .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
-        Self::from_toml(&text, &name)
+        let (mut layer, mut cases) = Self::parse(&text, &name)?;
+        let there = format!("`{name}` has {}", counted(cases.len(), "case"));
+        let named = |i: usize| if i == 0 { "--case 0".into() } else { format!("--case 0 to --case {i}") };
+        match (case, cases.len()) {
+            (None, 0) => {}
+            (Some(_), 0) => return Err(Error::usage(format!("--case: {there}, which are `[[{CASE}]]` tables"))),
+            (None, count) => return Err(Error::usage(format!("{there}: choose one with {}", named(count - 1)))),
+            (Some(case), count) if case < count => layer.entries.append(&mut cases[case]),
+            (Some(case), count) => {
+                return Err(Error::usage(format!("--case {case}: {there}, {}", named(count - 1))));
+            }
+        }
+        Ok(layer)
     }
 
-    /// Reads TOML text; `name` stands for it in error messages.
+    /// Reads TOML text of one run; `name` stands for it in error messages.
     pub fn from_toml(text: &str, name: &str) -> Result<Self> {
+        match Self::parse(text, name)? {
+            (layer, cases) if cases.is_empty() => Ok(layer),
+            _ => Err(Error::usage(format!("`[[{CASE}]]` tables are for `saddle train --config`")).at(name)),
+        }
+    }
+
+    /// The settings that all cases share, and those of each case.
+    fn parse(text: &str, name: &str) -> Result<(Self, Vec<Vec<Entry>>)> {
         let place =
             |offset: usize| format!("{name}:{}", 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count());
         let table = DeTable::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             Error::usage(format!("not valid TOML, {}", error.message().replace('\n', ", "))).at(&place(offset))
         })?;
-        let mut assignments: Vec<_> = table.get_ref().iter().collect();
-        assignments.sort_by_key(|(key, _)| key.span().start);
         let mut layer = Self { is_run: text.starts_with(RUN_HEADING), ..Self::default() };
-        for (key, value) in assignments {
-            let place = place(key.span().start);
-            if key.get_ref() == CHANGED {
-                layer.changes = changes(value).map_err(|error| error.at(&place))?;
-                continue;
+        let mut cases = vec![];
+        for (key, value) in in_order(table.get_ref()) {
+            let here = place(key.span().start);
+            match key.get_ref().as_ref() {
+                CHANGED => layer.changes = changes(value).map_err(|error| error.at(&here))?,
+                CASE => {
+                    let wrong = || Error::usage(format!("`{CASE}` is a list of tables: `[[{CASE}]]`")).at(&here);
+                    let DeValue::Array(tables) = value.get_ref() else { return Err(wrong()) };
+                    for table in tables {
+                        let DeValue::Table(table) = table.get_ref() else { return Err(wrong()) };
+                        let mut case = Self::default();
+                        in_order(table).iter().try_for_each(|(key, value)| case.read(key, value, &place))?;
+                        cases.push(case.entries);
+                    }
+                }
+                _ => layer.read(key, value, &place)?,
             }
-            let Some(text) = flat(value.get_ref()) else {
-                let sentence = format!("`{}` is a table; settings are plain `key = value` lines", key.get_ref());
-                return Err(Error::usage(sentence).at(&place));
-            };
-            layer.set(key.get_ref(), &text, &place);
         }
-        match layer.entries.len() {
+        match layer.entries.len() + cases.len() {
             0 => Err(Error::usage("it has no settings: it is empty or damaged").at(name)),
-            _ => Ok(layer),
+            _ => Ok((layer, cases)),
         }
     }
+
+    /// Adds an assignment of a TOML table.
+    fn read(&mut self, key: &Key, value: &Spanned<DeValue>, place: &impl Fn(usize) -> String) -> Result<()> {
+        let (name, place) = (key.get_ref(), place(key.span().start));
+        let Some(text) = flat(value.get_ref()) else {
+            return Err(Error::usage(format!("`{name}` is a table; settings are plain `key = value` lines")).at(&place));
+        };
+        self.set(name, &text, &place);
+        Ok(())
+    }
+}
+
+/// A key of a TOML table, with its place.
+type Key<'a> = Spanned<Cow<'a, str>>;
+
+/// What a TOML table assigns, in the order in which it is written.
+fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<(&'a Key<'i>, &'a Spanned<DeValue<'i>>)> {
+    let mut assignments: Vec<_> = table.iter().collect();
+    assignments.sort_by_key(|(key, _)| key.span().start);
+    assignments
 }
 
 fn changes(value: &Spanned<DeValue>) -> Result<Vec<Change>> {

@@ -309,6 +309,12 @@ impl Settings {
         differ.map(|((key, (here, _)), (there, _))| (key, here, there)).collect()
     }
 
+    /// The settings that the variant has, with their values as text.
+    pub fn own(&self) -> impl Iterator<Item = (&'static Key, String)> {
+        let own = KEYS.iter().zip(self.values()).filter(|(key, _)| self.relevant.contains(&key.name));
+        own.map(|(key, (text, _))| (key, text))
+    }
+
     /// Names of the settings that a resume of this run can change, separated by commas.
     pub fn resumable(&self) -> String {
         let can = KEYS.iter().filter(|key| key.resume != Resume::Never && self.relevant.contains(&key.name));

@@ -380,5 +380,7 @@ settings! {
         samples: usize = "64", Rule::Whole(1, 10000) => freely;
         /// Number of pictures in samples/ to keep, spread evenly over the run; 0: all
         keep_samples: usize = "0", Rule::Whole(0, MAX) => freely;
+        /// Whether metrics and pictures are also written as event files of TensorBoard, to tensorboard/
+        tensorboard: bool = "false", Rule::Switch => freely;
     }
 }

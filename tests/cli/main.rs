@@ -18,13 +18,16 @@ mod listings;
 mod memory;
 mod music;
 mod pictures;
+mod report;
 mod requests;
 mod sample;
+mod sweeps;
 mod terminal;
 mod text;
 #[cfg(unix)]
 mod threads;
 mod train;
+mod watch;
 
 use std::{
     collections::BTreeMap,

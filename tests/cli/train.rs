@@ -35,10 +35,16 @@ fn a_run_leaves_what_was_promised() {
     // An interval of 0 means: only at the end.
     place.trained("--out end --set checkpoint_every=0 --set sample_every=0");
     assert_eq!((place.names("end/checkpoints").len(), place.names("end/samples").len()), (1, 1));
-    // Without --out, runs are numbered.
+    // Without --out, runs are numbered, and a link leads to the newest.
     place.trained("--steps 1");
-    place.trained("--steps 1");
-    assert_eq!(place.names("runs"), ["gan-train-images-idx3-ubyte-001", "gan-train-images-idx3-ubyte-002"]);
+    place.trained("--steps 2");
+    let runs = ["gan-train-images-idx3-ubyte-001", "gan-train-images-idx3-ubyte-002", "latest"];
+    assert_eq!(place.names("runs"), runs[..if cfg!(unix) { 3 } else { 2 }]);
+    #[cfg(unix)]
+    {
+        assert!(place.path("runs/latest/samples/step-000002.png").exists());
+        assert_eq!(place.saddle("runs").out.lines().count(), 3, "the link is no run");
+    }
 }
 
 #[test]

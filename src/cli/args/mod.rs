@@ -14,7 +14,10 @@ use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
 pub use export::{Bytes, ExportArgs};
-pub use tools::{BenchArgs, BenchCommand, CheckArgs, CompareArgs, DataArgs, DevicesArgs, RunsArgs, VariantsArgs};
+pub use tools::{
+    BenchArgs, BenchCommand, CheckArgs, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, ManArgs, ReportArgs,
+    RunsArgs, VariantsArgs, WatchArgs,
+};
 
 /// Trains adversarial generative models on any GPU.
 #[derive(Debug, Parser)]
@@ -38,6 +41,7 @@ Examples:
   saddle eval runs/dcgan-digits-001         how good the samples are
   saddle export runs/dcgan-digits-001 --to onnx   the generator for other programs
   saddle runs                               the runs here, and in what they differ
+  saddle watch runs/dcgan-digits-001        a page of its curves and samples, while it trains
   saddle data photos/                       what a model would learn from a folder
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
@@ -62,6 +66,10 @@ pub enum Command {
     Runs(RunsArgs),
     /// Put runs side by side: settings that differ, metrics and scores, with means over seeds
     Compare(CompareArgs),
+    /// Write a page of runs: curves, samples over time, settings, scores
+    Report(ReportArgs),
+    /// Show that page while runs train
+    Watch(WatchArgs),
     /// Measure how fast devices are, or compare earlier results
     Bench(BenchArgs),
     /// Check that a device computes correctly
@@ -70,6 +78,10 @@ pub enum Command {
     Devices(DevicesArgs),
     /// List the models, or one model's settings and presets
     Variants(VariantsArgs),
+    /// Print the script that completes commands and options in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page of saddle, or of a command: saddle man train | man -l -
+    Man(ManArgs),
 }
 
 const TRAIN_EXAMPLES: &str = "\
@@ -117,6 +129,9 @@ pub struct TrainArgs {
     /// TOML file of settings, such as the run.toml of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// With --config: which of the `[[case]]` tables in the file to take, counted from 0
+    #[arg(long, value_name = "N", requires = "config")]
+    case: Option<usize>,
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -132,6 +147,12 @@ pub struct TrainArgs {
     /// Longest time for one submission to a GPU, for machines that stop long ones; a single launch may take longer
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub max_dispatch_ms: u64,
+    /// Show the run on a page while it trains, as `saddle watch` does
+    #[arg(long)]
+    pub watch: bool,
+    /// Print a line of JSON at the end: the run, its step, its last metrics; other results go to the standard error
+    #[arg(long, conflicts_with_all = ["dry_run", "explain"])]
+    pub json: bool,
     /// Print the settings, parameters, memory and FLOPs of the run, without training
     #[arg(long)]
     pub dry_run: bool,
@@ -150,7 +171,7 @@ impl TrainArgs {
     pub fn layers(&self) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
         if let Some(file) = &self.config {
-            layers.push(Layer::from_file(file)?);
+            layers.push(Layer::from_file(file, self.case)?);
         }
         let (assigned, variants): (Vec<_>, Vec<_>) = self.words.iter().partition(|word| word.contains('='));
         if let [one, another, ..] = variants[..] {

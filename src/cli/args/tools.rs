@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use clap_complete::Shell;
 
 use super::help;
 use crate::error::Result;
@@ -168,6 +169,46 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
+const REPORT_EXAMPLES: &str = "\
+Curves, samples over time, settings, device, speed, evaluation and commands, in one file that needs no network.
+
+Examples:
+  saddle report runs/dcgan-digits-001
+  saddle report runs/vae-* --out vae.html";
+
+/// `saddle report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub struct ReportArgs {
+    /// Folders of runs, which are laid over each other
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Page to write [default: RUN/report.html, of several runs report.html]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+const WATCH_EXAMPLES: &str = "\
+The page of `saddle report` while runs train. It reads the files of the runs only, and is for browsers on this machine;
+from another one, make a tunnel: ssh -L 7777:127.0.0.1:7777 HOST
+
+Examples:
+  saddle watch runs/dcgan-digits-001
+  saddle watch runs/vae-* --port 8080
+  saddle train --watch";
+
+/// `saddle watch`.
+#[derive(Debug, Args)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub struct WatchArgs {
+    /// Folders of runs, which are laid over each other
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Port of the page; 0: any [default: the first free one from 7777 on]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+}
+
 /// `saddle devices`.
 #[derive(Debug, Args)]
 pub struct DevicesArgs {
@@ -184,4 +225,18 @@ pub struct VariantsArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `saddle completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// `saddle man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Command to describe
+    pub command: Option<String>,
 }

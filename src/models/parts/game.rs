@@ -4,7 +4,7 @@ use super::{networks::Networks, policy, round::Round};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Field, Graph, Init, Var},
-    models::{CALIBRATE, Examples, Model, SAMPLE, greatest, sample_rows, sampled},
+    models::{CALIBRATE, Examples, JUDGE, Model, SAMPLE, greatest, sample_rows, sampled},
     nn::{Mode, Net, Start, latent},
     objective,
     settings::{Estimator, Matching, Norm, Objective, Settings},
@@ -77,7 +77,12 @@ impl<'a> Game<'a> {
 
     /// The same game with a decoder as its generator: for autoencoders, which build their own rounds.
     pub fn of_decoder(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
-        Self { generator: Box::new(|net, z| nets.draw(net, z)), policy: None, ..Self::of(s, examples, nets) }
+        Self {
+            generator: Box::new(|net, z| nets.draw(net, z)),
+            discriminator: Box::new(|net, x| Judgement::of(net, nets.critic_features(net, x))),
+            policy: None,
+            ..Self::of(s, examples, nets)
+        }
     }
 
     /// A GAN: every training step is a round of the game.
@@ -86,7 +91,7 @@ impl<'a> Game<'a> {
     /// Settings that contradict each other or the data.
     pub fn model(&self) -> Result<Model> {
         self.check()?;
-        let graphs = self.sampling();
+        let graphs = self.sampling().into_iter().chain(self.judging()).collect();
         Ok(Model::new(self.graph(), graphs))
     }
 
@@ -162,6 +167,25 @@ impl<'a> Game<'a> {
         graphs
     }
 
+    /// The graph [`JUDGE`], for batches as those of the training; none if the discriminator looks at classes or at
+    /// several samples together.
+    pub fn judging(&self) -> Option<(&'static str, Graph)> {
+        let s = self.s;
+        (!s.conditional && s.pack == 1).then(|| {
+            let graph = Graph::build(|graph| {
+                let mut dis = Net::new(graph, "d", self.start, Mode::Train);
+                dis.spectral = s.spectral;
+                let x = graph.input("x", &self.examples.values(s.batch));
+                let logits = (self.discriminator)(&dis, self.examples.seen(x)).logits;
+                // A critic that judges each time step has logits [T * B, 1].
+                let by_step = logits.reshape(&[logits.len() / s.batch, s.batch]);
+                graph.output("logits", by_step.mean(&[0]));
+                graph.commit();
+            });
+            (JUDGE, graph)
+        })
+    }
+
     /// A new graph with one round of the game.
     pub fn graph(&self) -> Graph {
         Graph::build(|graph| self.play(&Round { graph, s: self.s, examples: self.examples }))
@@ -181,7 +205,7 @@ impl<'a> Game<'a> {
             let real = self.examples.seen(round.batch_of(draw));
             let (z, classes) = self.latent_vectors(g, draw);
             let fake = (self.generator)(if last { &gen_tracking } else { &gen_plain }, z);
-            self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns, last);
+            self.train_discriminator(round, &dis, [real, fake.detach()], classes, d_learns);
             if last {
                 self.train_generator(round, [&gen_tracking, &dis], [real, fake], z, classes, g_learns);
             }
@@ -205,7 +229,6 @@ impl<'a> Game<'a> {
         samples: [Var<'g>; 2],
         classes: Option<Var<'g>>,
         learns: Option<Var<'g>>,
-        report: bool,
     ) {
         let (g, s) = (round.graph, self.s);
         let [real, fake] = samples.map(|x| self.blurred(round, x));
@@ -215,12 +238,11 @@ impl<'a> Game<'a> {
             if penalised(s) { [real, fake].map(judge) } else { self.judge_together(dis, [real, fake], classes) };
         let [on_real, on_fake] = logits;
         let loss = objective::critic_loss(s, judge, [real, fake], logits);
-        if report {
-            g.metric("d_loss", loss);
-            let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
-            g.metric("d_real", probability(on_real));
-            g.metric("d_fake", probability(on_fake));
-        }
+        round.metric("d_loss", loss);
+        let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
+        round.metric("d_real", probability(on_real));
+        round.metric("d_fake", probability(on_fake));
+        round.judged_right(logits);
         let mut descent = round.descent_d();
         if s.critic_threshold > 0.0 {
             descent = descent.when((loss - f64::from(s.critic_threshold)).is_positive());

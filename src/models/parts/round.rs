@@ -7,11 +7,19 @@ use crate::{
     graph::{self, Dist, Field, Graph, Real, Var},
     models::Examples,
     nn::{Mode, Net, Start, latent},
+    objective,
     settings::{Optimizer, Schedule, Settings},
 };
 
 /// Ratio of the first to the last rate of a geometric schedule.
 const GEOMETRIC: f64 = 100.0;
+
+/// State groups of generator (or decoder) and discriminator.
+const PLAYERS: [&str; 2] = ["g", "d"];
+/// Every adapter can bind this many elements: larger gradients have no recorded norm.
+const BINDABLE: usize = (128 << 20) / 4;
+/// Greatest magnitude in a gradient that counts in its recorded norm.
+const GREATEST: f64 = 1e15;
 
 /// The graph of one training step under construction, with the run's settings and examples.
 #[derive(Clone, Copy)]
@@ -84,6 +92,14 @@ impl<'g> Round<'_, 'g> {
     /// Records the scalar `value` of this step under `name`.
     pub fn metric(&self, name: &str, value: Var<'g>) {
         self.graph.metric(name, value);
+    }
+
+    /// Records the shares of real and of generated samples that the discriminator judges right, by its logits.
+    pub fn judged_right(&self, logits: [Var<'g>; 2]) {
+        let shares = objective::shares_judged_right(self.s.objective, logits);
+        for (name, share) in ["d_acc_real", "d_acc_fake"].into_iter().zip(shares) {
+            self.metric(name, share);
+        }
     }
 
     /// Records the mean negative log-likelihood of a step of sequences x, for log p `[B]` of each.
@@ -172,16 +188,23 @@ impl<'g> Round<'_, 'g> {
         g.commit();
     }
 
-    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm.
+    /// The gradient of a loss with respect to all parameters of a network, flat; `grad_clip` limits its norm. The norm
+    /// before that is recorded for [`PLAYERS`].
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
-        let mut flat = g.pack(net.params, &grad(loss, &net.parameters()));
-        if s.grad_clip > 0.0 {
-            // c / max(norm, c), with max(a, c) = c + relu(a - c).
-            let (norm, c) = ((flat.square().sum_all() + 1e-12).sqrt(), f64::from(s.grad_clip));
-            flat = flat * (((norm - c).relu() + c).recip() * c);
+        let flat = g.pack(net.params, &grad(loss, &net.parameters()));
+        let norm = |flat: Var<'g>| (flat.square().sum_all() + 1e-12).sqrt();
+        let name = &g.groups()[net.params].name;
+        if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
+            // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
+            self.metric(&format!("grad_{name}"), norm(flat.clamp(GREATEST)));
         }
-        flat
+        if s.grad_clip == 0.0 {
+            return flat;
+        }
+        // c / max(norm, c), with max(a, c) = c + relu(a - c).
+        let (norm, c) = (norm(flat), f64::from(s.grad_clip));
+        flat * (((norm - c).relu() + c).recip() * c)
     }
 
     /// Moves the averaged network, the group `ema`, if the setting `ema` is above 0.

@@ -138,7 +138,9 @@ impl<'a, 'g> Nets<'a, 'g> {
         let (x, z) = (self.round.batch(), round.latent(self.latent));
         let codes = self.generate(z).detach();
         let on_real = self.judge(self.embed(x).detach());
-        let loss = d_loss(s.objective, on_real, self.judge(self.supervise(codes).detach()), s.smooth.into());
+        let on_fake = self.judge(self.supervise(codes).detach());
+        round.judged_right([on_real, on_fake]);
+        let loss = d_loss(s.objective, on_real, on_fake, s.smooth.into());
         // The generator's codes before supervision add a generated term only: the real term counts once.
         let loss = loss + self.judge(codes).softplus().mean_all();
         round.metric("d_loss", loss);

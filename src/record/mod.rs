@@ -1,6 +1,13 @@
 //! What a run's folder says of the run, read without disturbing it: also while it trains, or after it broke off.
 
-use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
+mod tail;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use serde_json::{Map, Value};
 
@@ -12,8 +19,13 @@ use crate::{
     settings::RUN_FILE,
 };
 
+pub use tail::Tail;
+
 /// Settings that say nothing about the model, or have a place of their own.
 const OTHERS: [&str; 4] = ["variant", "data", "steps", "adapter"];
+
+/// The group of settings of what is written, which say nothing about the model either.
+const WRITTEN: &str = "What is written";
 
 /// A run as its files show it.
 pub struct Record {
@@ -38,14 +50,15 @@ impl Record {
         Ok(Self { run, step, modified })
     }
 
-    /// The runs in a folder, the newest first; what cannot be read as a run is none.
+    /// The runs in a folder, the newest first; what cannot be read as a run is none, and a link to a run is no other.
     ///
     /// # Errors
     /// A folder that cannot be read.
     pub fn all_in(folder: &Path) -> Result<Vec<Self>> {
         let cannot = |error| Error::usage(format!("cannot read the folder `{}`: {error}", folder.display()));
         let found = fs::read_dir(folder).map_err(cannot)?;
-        let mut records: Vec<Self> = found.filter_map(|found| Self::read(&found.ok()?.path()).ok()).collect();
+        let folders = found.flatten().filter(|found| found.file_type().is_ok_and(|kind| !kind.is_symlink()));
+        let mut records: Vec<Self> = folders.filter_map(|found| Self::read(&found.path()).ok()).collect();
         records.sort_by_key(|record| std::cmp::Reverse(record.modified));
         Ok(records)
     }
@@ -62,13 +75,33 @@ impl Record {
         text.lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_default()
     }
 
-    /// Each measure of its last evaluation, in order; none if it was not evaluated.
-    pub fn measures(&self) -> Vec<(String, f64)> {
+    /// The reports of its last evaluation, as `eval` wrote them; none if it was not evaluated.
+    pub fn evaluation(&self) -> Vec<Value> {
         let report = files::read(&self.run.evaluations().join("report.json")).ok();
-        let reports: Vec<Value> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Each measure of its last evaluation, in order.
+    pub fn measures(&self) -> Vec<(String, f64)> {
+        let reports = self.evaluation();
         let rows = reports.iter().filter_map(|report| report.get("rows")?.as_array()).flatten();
         let measure = |row: &Value| Some((row.get("measure")?.as_str()?.to_owned(), row.get("value")?.as_f64()?));
         rows.filter_map(measure).collect()
+    }
+
+    /// Its pictures and texts of samples, by step: pictures before texts.
+    pub fn samples(&self) -> BTreeMap<u64, PathBuf> {
+        let mut samples = BTreeMap::new();
+        for path in ["txt", "png"].into_iter().flat_map(|ending| regular_files(&self.run.samples(), ending)) {
+            let step = path.file_stem().and_then(|stem| stem.to_str()?.strip_prefix("step-")?.parse().ok());
+            samples.extend(step.map(|step: u64| (step, path)));
+        }
+        samples
+    }
+
+    /// The pictures of its evaluation.
+    pub fn plots(&self) -> Vec<PathBuf> {
+        regular_files(&self.run.evaluations(), "png")
     }
 
     /// Its settings in which one of `others` of its variant differs from it.
@@ -76,7 +109,17 @@ impl Record {
         let settings = self.run.settings();
         let alike = others.into_iter().map(|other| other.run.settings()).filter(|s| s.variant == settings.variant);
         let differences = alike.flat_map(|other| settings.differences(other));
-        let own = differences.filter(|(key, ..)| !OTHERS.contains(&key.name));
+        let own = differences.filter(|(key, ..)| !OTHERS.contains(&key.name) && key.group != WRITTEN);
         own.map(|(key, here, _)| (key.name, here)).collect()
     }
+}
+
+/// The regular files with an ending in a folder, by name; links are none.
+fn regular_files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let found = fs::read_dir(folder).into_iter().flatten().flatten();
+    let regular = found.filter(|found| found.file_type().is_ok_and(|kind| kind.is_file()));
+    let mut paths: Vec<PathBuf> = regular.map(|found| found.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|found| found == ending));
+    paths.sort();
+    paths
 }

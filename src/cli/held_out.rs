@@ -1,0 +1,110 @@
+//! Held-out examples that are measured while training.
+
+use crate::{
+    data::Dataset,
+    error::Result,
+    models::{self, BOUND, Examples, JUDGE},
+    objective, origin,
+    session::{self, Session},
+    settings::Settings,
+};
+
+/// Maximum number of held-out examples that are measured.
+pub const MEASURED: usize = 512;
+
+/// Number of held-out examples from which on the discriminator's share of them says something.
+const FEWEST: usize = 16;
+
+/// Examples that a training does not learn from.
+pub struct HeldOut {
+    /// Sequences of symbols or keys, which choose the best checkpoint.
+    pub sequences: Option<Sequences>,
+    /// For the discriminator: examples, and as many of the training part, flat.
+    judged: Option<[Vec<f32>; 2]>,
+}
+
+/// Sequences of symbols or keys.
+pub struct Sequences {
+    /// Their values, flat.
+    x: Vec<f32>,
+    /// What [`Dataset::spelled`] says of them.
+    pub spelled: [f64; 2],
+    /// SHA-256 of the part that they are of.
+    pub digest: String,
+}
+
+impl Sequences {
+    /// Nats of each symbol, by a model that has the graph [`BOUND`].
+    pub fn nats(&self, session: &mut Session, seed: u64) -> Result<f64> {
+        let bounds = session.answers(BOUND, &["elbo"], &self.x, seed)?.remove(0);
+        Ok(-mean(&bounds) / self.spelled[0])
+    }
+}
+
+impl HeldOut {
+    /// The part of the data to choose with, as far as the models of these settings measure it; none if there is none,
+    /// or none of the same kind.
+    pub fn open(settings: &Settings, examples: &Examples, learned: &Dataset) -> Result<Option<Self>> {
+        // A discriminator that looks at classes is not asked.
+        let judges = models::variant(&settings.variant)?.options.contains(&"Objective") && !settings.conditional;
+        let spells = examples.symbols() || examples.roll();
+        if !judges && !spells {
+            return Ok(None);
+        }
+        let Some(dataset) = session::open_validation(settings)?.filter(|dataset| dataset.shape == examples.shape)
+        else {
+            return Ok(None);
+        };
+        // Evenly over the part, as a text changes along the way.
+        let items = dataset.evenly(MEASURED);
+        let sequences = dataset.spelled(items.clone()).filter(|_| spells).map(|spelled| Sequences {
+            x: items.flat_map(|i| dataset.example(i)).collect(),
+            spelled,
+            digest: origin::digest(&dataset),
+        });
+        // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat. Batches of
+        // more than is measured take too long.
+        let count = settings.batch * (dataset.len().min(MEASURED) / settings.batch).max(1);
+        let values =
+            |part: &Dataset| (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>();
+        let is_fit = dataset.len() >= FEWEST && settings.batch <= MEASURED;
+        let judged = (judges && is_fit).then(|| [values(&dataset), values(learned)]);
+        Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
+    }
+
+    /// Names of the graphs that measure them.
+    pub fn graphs(&self) -> Vec<&'static str> {
+        let graphs = [(BOUND, self.sequences.is_some()), (JUDGE, self.judged.is_some())];
+        graphs.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect()
+    }
+
+    /// How much more often the discriminator takes examples that it learns from for real than held-out ones, as a
+    /// difference of shares; none if there is none. `samples` are generated.
+    pub fn lead(
+        &self,
+        session: &mut Session,
+        settings: &Settings,
+        samples: impl FnOnce(&mut Session) -> Result<Vec<f32>>,
+    ) -> Result<Option<f64>> {
+        let Some(parts) = self.judged.as_ref().filter(|_| session.has(JUDGE)) else { return Ok(None) };
+        let judge = |session: &mut Session, x: &[f32]| {
+            session.answers(JUDGE, &["logits"], x, settings.seed).map(|mut outputs| outputs.remove(0))
+        };
+        let [held, learned] = [judge(session, &parts[0])?, judge(session, &parts[1])?];
+        let border = match objective::border(settings.objective) {
+            Some(border) => border,
+            None => {
+                let samples = samples(session)?;
+                (mean(&learned) + mean(&judge(session, &samples)?)) / 2.0
+            }
+        };
+        let share = |logits: &[f32]| {
+            logits.iter().filter(|logit| f64::from(**logit) > border).count() as f64 / logits.len() as f64
+        };
+        Ok(Some(share(&learned) - share(&held)))
+    }
+}
+
+fn mean(values: &[f32]) -> f64 {
+    values.iter().map(|value| f64::from(*value)).sum::<f64>() / values.len() as f64
+}

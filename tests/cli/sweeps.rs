@@ -1,0 +1,62 @@
+//! What drives many runs: cases in a file, results as JSON, event files, and scripts for shells.
+
+use serde_json::Value;
+
+use super::{Place, TINY, metrics, refused};
+
+#[test]
+fn a_case_is_taken_over_what_all_share() {
+    let place = Place::new();
+    let shared = format!("variant = 'gan'\nhidden_g = [16]\nhidden_d = [16]{TINY}");
+    place.write("grid.toml", format!("{shared}[[case]]\nlr_d = 0.001\n[[case]]\nlr_d = 0.002\nsteps = 4\n").as_bytes());
+    let said = place.saddle("train --config grid.toml --case 1 --out a --set lr_g=0.5 --json");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let settings = String::from_utf8(place.read("a/run.toml")).unwrap();
+    for line in ["lr_d = 0.002", "steps = 4", "lr_g = 0.5", "batch = 8"] {
+        assert!(settings.contains(line), "{line}: {settings}");
+    }
+    let result: Value = serde_json::from_str(&said.out).unwrap();
+    let last = metrics(&place.read("a/metrics.jsonl")).pop().unwrap();
+    assert_eq!((result["run"].as_str(), result["step"].as_u64()), (Some("a"), Some(4)));
+    assert_eq!(result["d_loss"], last["d_loss"]);
+    assert!(said.err.contains("next    saddle sample a"), "{}", said.err);
+
+    refused(&place, "train --config grid.toml", 2, &["`grid.toml` has 2 cases", "--case 0 to --case 1"]);
+    refused(&place, "train --config grid.toml --case 2", 2, &["has 2 cases"]);
+    refused(&place, "train --config gan.toml --case 0", 2, &["`gan.toml` has 0 cases", "[[case]]"]);
+    place.write("wrong.toml", b"steps = 1\n[[case]]\nstep = 2\n");
+    refused(&place, "train --config wrong.toml --case 0", 2, &["wrong.toml:3", "did you mean `steps`"]);
+    place.write("wrong.toml", b"case = 3");
+    refused(&place, "train --config wrong.toml --case 0", 2, &["wrong.toml:1", "[[case]]"]);
+    place.write("a/run.toml", &[&place.read("a/run.toml")[..], b"[[case]]\nsteps = 1\n"].concat());
+    refused(&place, "sample a", 2, &["a/run.toml", "[[case]]"]);
+}
+
+#[test]
+fn a_run_that_goes_on_begins_another_event_file() {
+    let place = Place::new();
+    place.trained("--out a --set tensorboard=true --steps 10");
+    assert_eq!(place.names("a/tensorboard").len(), 1);
+    assert_eq!(place.saddle("train --out a --resume --steps 12").code, Some(0));
+    let files = place.names("a/tensorboard");
+    assert_eq!(files.len(), 2);
+    assert!(files.iter().all(|name| name.starts_with("events.out.tfevents.")), "{files:?}");
+    let written = place.read(&format!("a/tensorboard/{}", files[0]));
+    let pictured = place.read("a/samples/step-000010.png");
+    assert!(written.windows(pictured.len()).any(|part| part == pictured), "the picture is in it");
+    place.trained("--out b");
+    assert!(!place.path("b/tensorboard").exists());
+}
+
+#[test]
+fn shells_get_completions_and_manual_pages() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let said = place.saddle(&format!("completions {shell}"));
+        assert!(said.code == Some(0) && said.out.contains("accept-changed-data"), "{shell}: {}", said.err);
+    }
+    let page = place.saddle("man").out;
+    assert!(page.contains(".TH saddle 1") && page.contains("saddle\\-train"), "{page}");
+    assert!(place.saddle("man train").out.contains("\\-\\-resume"));
+    refused(&place, "man tran", 2, &["did you mean `train`"]);
+}
