@@ -146,8 +146,8 @@ fn sequences_are_loops_around_layers() {
     place.write("text.txt", "a cat sat on a mat and saw a dog ".repeat(20).as_bytes());
     let settings = "--data text.txt units=4 window=8 steps=2 batch=4 samples=4 holdout=0 adapter=cpu";
     for (variant, lines) in [
-        ("lstm-gan", ["        self.layer0 = nn.LSTM(27, 4)", "        for t in range(7):"]),
-        ("lstm", ["        self.layer0 = nn.LSTM(11, 4)", "        logits, *states = model(x, *states)"]),
+        ("lstm-gan", ["        self.layer0 = nn.LSTM(28, 4)", "        for t in range(7):"]),
+        ("lstm", ["        self.layer0 = nn.LSTM(12, 4)", "        logits, *states = model(x, *states)"]),
     ] {
         assert_eq!(place.saddle(&format!("train {variant} --out {variant} {settings}")).code, Some(0));
         let said = place.saddle(&format!("export {variant} --to pytorch"));
