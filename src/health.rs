@@ -88,11 +88,28 @@ pub const RULES: &[Rule] = &[
         advice: |s| format!("grad_clip=1, or {}", lower(s.lr_g)),
     },
     Rule {
+        name: "diverged",
+        // Larger than any loss of data: 5.5 nats a value of an image of 600 pixels square.
+        is_wrong: |line| {
+            let losses = ["d_loss", "g_loss", "bound", "reconstruction"].iter().filter_map(|name| line.number(name));
+            losses.map(f64::abs).reduce(f64::max).map(|loss| loss > 1e7)
+        },
+        steps: 20,
+        sentence: "a loss has been beyond ten millions for {steps} steps: the training has diverged",
+        over: "the losses are below ten millions",
+        advice: |s| format!("{} from the start", lower(s.lr_g)),
+    },
+    Rule {
         name: "samples_alike",
-        is_wrong: |line| Some(line.number("spread")? <= 0.2 * line.greatest("spread")?),
-        steps: 200,
-        sentence: "samples have had less than a fifth of their spread for {steps} steps: collapse",
-        over: "samples have their spread again",
+        // The first samples of every run are alike.
+        is_wrong: |line| {
+            let late = 0.5 * line.settings.steps as f64;
+            let was_wide = line.greatest("spread").is_some_and(|greatest| greatest >= 0.5);
+            Some(line.number("spread")? < 0.5 && (was_wide || line.number("step")? >= late))
+        },
+        steps: 100,
+        sentence: "samples have had less than half of the data's spread for {steps} steps: collapse",
+        over: "samples have more than half of the data's spread",
         advice: varied,
     },
     Rule {
@@ -306,9 +323,9 @@ mod tests {
         let settings = Settings { data: "ring".into(), ..Settings::default() };
         let (good, bad) = (
             json!({"d_loss": 0.5, "d_acc_real": 0.8, "d_acc_fake": 0.8, "d_lead": 0.1, "grad_g": 1.0, "grad_d": 1.0,
-                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0}),
+                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0, "bound": -90.0}),
             json!({"d_loss": 1e-3, "d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
-                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01}),
+                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8}),
         );
         for rule in RULES {
             let none = looked(&settings, rule.name, vec![good.clone(); 300]);

@@ -26,7 +26,7 @@ use crate::{
     error::{Error, Result},
     files::{self, quoted, write_atomically},
     health::{self, Health},
-    models::BOUND,
+    models::{self, BOUND},
     plan::RING_ROWS,
     record::Tail,
     report,
@@ -117,7 +117,7 @@ impl Training {
             best: (first > 0).then(|| best_of(&run)).flatten(),
             run,
             progress: Progress::new(first, settings.steps),
-            spread: Spread::of(&dataset),
+            spread: Spread::beside(&dataset),
             spelled: dataset.spelled(dataset.evenly(MEASURED)),
             shown_as: session::examples(&dataset).shown_as(),
             settings,
@@ -272,9 +272,6 @@ impl Training {
             line.append(&mut columns(&score));
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
-        if let Some(spread) = self.spread.as_mut().and_then(Spread::take) {
-            line.insert("spread".into(), Value::from(spread as f32));
-        }
         texts.push(format!("{} {unit}/s", per_second(speed)));
         line.append(&mut self.measured);
         self.health.look(&mut line).iter().for_each(|sentence| self.progress.note(sentence));
@@ -311,9 +308,8 @@ impl Training {
         self.samples = self.draw_samples().ok();
         let Some(samples) = &self.samples else { return };
         self.modes = self.count_modes(samples);
-        if let Some(sentence) = self.spread.as_mut().and_then(|spread| spread.look(samples)) {
-            self.progress.note(&sentence);
-        }
+        let spread = self.spread.as_ref().map(|spread| spread.of(samples) as f32);
+        self.measured.extend(spread.map(|spread| ("spread".to_owned(), spread.into())));
     }
 
     /// The modes that samples hit, where they are known.
@@ -434,7 +430,6 @@ impl Training {
                 score.reverse_kl
             ));
         }
-        lines.extend(self.spread.as_ref().and_then(Spread::at_end));
         lines.push(format!("run     {}", shown(self.run.folder())));
         let samples = self.run.sample_path(step, self.shown_as);
         if samples.exists() {
@@ -445,7 +440,13 @@ impl Training {
             lines.push(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"));
         }
         lines.push(format!("next    saddle sample {run}"));
-        lines.push(format!("        saddle eval {run}"));
+        // Of points only known modes and likelihoods are measured.
+        let model =
+            models::variant(&self.settings.variant)?.model(&self.settings, &session::examples(&self.dataset))?;
+        let has_bound = model.named(&[BOUND]).next().is_some();
+        if self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound {
+            lines.push(format!("        saddle eval {run}"));
+        }
         Ok(lines)
     }
 }
