@@ -313,7 +313,7 @@ fn a_run_outlives_a_full_disk() {
     assert_eq!(place.saddle(&format!("{line} --out whole")).code, Some(0));
     let script = format!(
         r#"
-        mkdir disk && mount -t tmpfs -o size=2m tmpfs disk || exit 77
+        mkdir disk && mount -t tmpfs -o size=3m tmpfs disk || exit 77
         full() {{ # starts run $1, and fills the disk under it until it complains about a checkpoint
             "$SADDLE" {line} --out disk/$1 2>$1.err >$1.out &
             until ls disk/$1/checkpoints/step-* >/dev/null 2>&1; do sleep 0.01; done
