@@ -31,7 +31,12 @@ function grid(samples) {
     const context = canvas('main', across * width, Math.ceil(rows / across) * height, 560);
     const image = context.createImageData(context.canvas.width, context.canvas.height);
     for (let i = 0; i < rows; i++)
-        paint(image, samples.subarray(i * size, (i + 1) * size), (i % across) * width, Math.floor(i / across) * height);
+        paint(
+            image,
+            samples.subarray(i * size, (i + 1) * size),
+            (i % across) * width,
+            Math.floor(i / across) * height,
+        );
     context.putImageData(image, 0, 0);
 }
 
@@ -128,18 +133,17 @@ function curves(samples) {
 
 function roll(samples) {
     const [steps, width] = shape,
-        keys = 88,
         across = 4,
         gap = 2,
-        count = Math.min(8, rows);
-    const context = canvas('main', across * (steps + gap), Math.ceil(count / across) * (keys + gap), 760);
+        count = Math.min(PIECES, rows);
+    const context = canvas('main', across * (steps + gap), Math.ceil(count / across) * (KEYS + gap), 760);
     for (let i = 0; i < count; i++)
         for (let t = 0; t < steps; t++)
-            for (let key = 0; key < keys; key++) {
+            for (let key = 0; key < KEYS; key++) {
                 context.fillStyle = samples[i * size + t * width + key] > 0.5 ? COLOURS[0] : '#8882';
                 context.fillRect(
                     (i % across) * (steps + gap) + t,
-                    Math.floor(i / across) * (keys + gap) + keys - 1 - key,
+                    Math.floor(i / across) * (KEYS + gap) + KEYS - 1 - key,
                     1,
                     1,
                 );
@@ -171,5 +175,5 @@ function spelled(ids) {
 function text(samples) {
     const piece = (i) => spelled(Array.from(samples.subarray(i * size, (i + 1) * size)));
     $('text').hidden = false;
-    $('text').textContent = Array.from({ length: Math.min(8, rows) }, (_, i) => piece(i)).join('\n---\n');
+    $('text').textContent = Array.from({ length: Math.min(PIECES, rows) }, (_, i) => piece(i)).join('\n---\n');
 }

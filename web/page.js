@@ -2,7 +2,8 @@
 
 const REACH = 1.5,
     TICK = 150,
-    SHOWN_EVERY = 8;
+    SHOWN_EVERY = 8,
+    ROWS = 2000;
 const pack = await unpack($('pack').textContent);
 const { rows, latent, shape, kind, classes } = pack;
 const size = kind === 'text' ? shape[0] : shape.reduce((a, b) => a * b, 1);
@@ -11,9 +12,9 @@ const state = {
     draws: 0,
     class: null,
     marked: [0, 1],
-    busy: Promise.resolve(),
     rounds: 1,
     history: [],
+    ticks: 0,
 };
 globalThis.saddle = { pack, state, load, sample, tick };
 
@@ -27,9 +28,9 @@ async function load() {
 }
 
 // Samples of the latent vectors z, in the class that is chosen; without one the classes take turns.
-async function sample(z, draw = state.draws) {
+async function sample(z, draw = state.draws, only = state.class) {
     const program = await load();
-    const of = (row) => state.class ?? row % classes.length;
+    const of = (row) => only ?? row % classes.length;
     const oneHot = Float32Array.from(
         { length: rows * classes.length },
         (_, i) => of(Math.floor(i / classes.length)) === i % classes.length,
@@ -38,10 +39,24 @@ async function sample(z, draw = state.draws) {
     return state.engine.ask(program, { z, classes: oneHot });
 }
 
-// What was asked for last is done when the device is free; what came between is left out.
+// What was asked for last is done when the device is free, before the next round of training; what came between is left
+// out.
 function ask(work) {
-    const mine = (state.wanted = {});
-    return (state.busy = state.busy.then(() => (state.wanted === mine ? work() : null)).catch(fail));
+    state.wanted = work;
+    return (state.loop ??= turn());
+}
+
+async function turn() {
+    try {
+        while (state.wanted || state.training) {
+            const work = state.wanted ?? tick;
+            state.wanted = null;
+            await work();
+        }
+    } catch (error) {
+        fail(error);
+    }
+    state.loop = null;
 }
 
 function show(samples) {
@@ -75,16 +90,16 @@ async function walk() {
     const [a, b] = state.marked.map((row) => vector(row).slice());
     const z = Float32Array.from({ length: rows * latent }, () => 0);
     for (let i = 0; i < rows; i++) z.set(between(a, b, i / (rows - 1)), i * latent);
-    state.frames = await sample(z);
+    const frames = await sample(z, state.draws, state.class ?? state.marked[0] % classes.length);
+    Object.assign(state, { frames, walks: true });
     $('way').hidden = false;
     $('way').max = rows - 1;
-    const at = performance.now(),
-        mine = state.frames;
+    const at = performance.now();
     const next = (now) => {
-        if (state.frames !== mine) return;
+        if (!state.walks || state.frames !== frames) return;
         const t = ((now - at) / 40) % (2 * rows);
         $('way').value = Math.min(rows - 1, t < rows ? t : 2 * rows - t);
-        one(mine, Math.floor($('way').value));
+        one(frames, Math.floor($('way').value));
         requestAnimationFrame(next);
     };
     requestAnimationFrame(next);
@@ -100,7 +115,7 @@ function drag(event) {
     state.plane ??= [0, 1].map(() => centre.map(() => drawn('normal')));
     const moved = centre.map((v, i) => v + x * state.plane[0][i] + y * state.plane[1][i]);
     const scale = pack.dist === 'normal' ? norm(centre) / norm(moved) : 1;
-    state.frames = null;
+    state.walks = false;
     ask(async () => {
         const z = state.z.slice();
         z.set(
@@ -112,7 +127,7 @@ function drag(event) {
 }
 
 // Some rounds of training, and now and then samples and the course of the losses.
-async function tick(limit) {
+async function tick(limit = Infinity) {
     const { engine } = state,
         [program, calibrate] = await Promise.all(['round', 'calibrate'].map((name) => engine.load(name)));
     const [start, count] = [performance.now(), Math.min(state.rounds, limit)];
@@ -120,8 +135,10 @@ async function tick(limit) {
     engine.run(program, count);
     state.step += count;
     state.history.push(await engine.metrics(program, state.step));
+    if (state.history.length > ROWS) state.history.shift();
+    state.ticks += 1;
     state.rounds = Math.max(1, Math.min(256, Math.round((count * TICK) / (performance.now() - start))));
-    if (state.history.length % SHOWN_EVERY) return;
+    if (state.ticks % SHOWN_EVERY) return;
     if (calibrate) {
         engine.setClock(0, pack.seed);
         engine.run(calibrate, pack.calibration);
@@ -132,10 +149,6 @@ async function tick(limit) {
         program.metrics.filter((name) => /loss|bound|elbo|nats|error/.test(name)),
     );
     $('note').textContent = `step ${state.step}`;
-}
-
-async function train() {
-    while (state.training) await ask(() => tick(Infinity));
 }
 
 function losses(history, names) {
@@ -150,6 +163,7 @@ function losses(history, names) {
 }
 
 function fail(error) {
+    state.training = false;
     $('note').textContent = error.message;
     globalThis.saddle.failed = error.message;
 }
@@ -187,9 +201,8 @@ if (kind === 'images' && latent) {
         'Click a sample to enlarge it; drag in the large picture to change it. A walk goes between the last two.';
     $('one').onpointermove = (event) => event.buttons && drag(event);
     $('way').oninput = () => {
-        const { frames } = state;
-        state.frames = null;
-        one(frames ?? state.samples, $('way').value);
+        state.walks = false;
+        one(state.frames, Number($('way').value));
     };
     $('main').onclick = (event) => {
         const across = $('main').width / shape[2],
@@ -199,7 +212,7 @@ if (kind === 'images' && latent) {
             Math.floor((event.clientX - box.left) / cell) +
             across * Math.floor((event.clientY - box.top) / ((cell * shape[1]) / shape[2]));
         if (row >= rows) return;
-        [state.marked, state.plane, state.frames] = [[row, state.marked[0]], null, null];
+        Object.assign(state, { marked: [row, state.marked[0]], plane: null, walks: false });
         one(state.samples, row);
     };
 }
@@ -216,7 +229,7 @@ if (pack.programs.round)
     button('Train on', (element) => {
         state.training = !state.training;
         element.textContent = state.training ? 'Stop' : 'Train on';
-        train();
+        if (state.training) state.loop ??= turn();
     });
 await again();
 globalThis.saddle.ready = true;

@@ -1,283 +1,464 @@
-"use strict";
+'use strict';
 // The page of runs. What it shows comes as messages, {run, head | rows | samples | evaluation | notes}: those inside the
 // page, and on a served page those of its event stream, which begins anew after an interruption.
 
 const MEANING = {
-  d_loss: "loss of the discriminator", g_loss: "loss of the generator",
-  d_real: "mean probability that the discriminator gives real samples of being real",
-  d_fake: "mean probability that the discriminator gives generated samples of being real",
-  d_acc_real: "share of real samples that the discriminator judges right",
-  d_acc_fake: "share of generated samples that the discriminator judges right",
-  d_lead: "share of the examples that the discriminator takes for real, less that of examples that were held out",
-  grad_d: "norm of the discriminator's gradient", grad_g: "norm of the generator's gradient",
-  held_out: "nats of a symbol that was held out", divergence: "nats that the code says of an example",
-  spread: "distance between samples, beside that between examples",
+    d_loss: 'loss of the discriminator',
+    g_loss: 'loss of the generator',
+    d_real: 'mean probability that the discriminator gives real samples of being real',
+    d_fake: 'mean probability that the discriminator gives generated samples of being real',
+    d_acc_real: 'share of real samples that the discriminator judges right',
+    d_acc_fake: 'share of generated samples that the discriminator judges right',
+    d_lead: 'share of the examples that the discriminator takes for real, less that of examples that were held out',
+    grad_d: "norm of the discriminator's gradient",
+    grad_g: "norm of the generator's gradient",
+    held_out: 'nats of a symbol that was held out',
+    divergence: 'nats that the code says of an example',
+    spread: 'distance between samples, beside that between examples',
 };
-const TIMES = ["step", "seconds"];
+const TIMES = ['step', 'seconds'];
 // The parts of the page that do not show the newest messages yet.
-const stale = new Set(), runs = [], byId = id => document.getElementById(id);
+const stale = new Set(),
+    runs = [],
+    byId = (id) => document.getElementById(id);
 
 /** An element with properties and children; text is never read as HTML. */
 function element(name, properties, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties ?? {})) {
-    key === "style" ? made.style.cssText = value : made[key] = value;
-  }
-  made.append(...children.filter(child => child !== null && child !== undefined));
-  return made;
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(properties ?? {})) {
+        key === 'style' ? (made.style.cssText = value) : (made[key] = value);
+    }
+    made.append(...children.filter((child) => child !== null && child !== undefined));
+    return made;
 }
-const colour = run => `--colour: var(--c${runs.indexOf(run) % 6})`;
-const swatch = run => element("span", { className: "swatch", style: colour(run) });
-const differing = run => Object.entries(run.head.differs).map(([key, value]) => `${key}=${value}`);
+const colour = (run) => `--colour: var(--c${runs.indexOf(run) % 6})`;
+const swatch = (run) => element('span', { className: 'swatch', style: colour(run) });
+const differing = (run) => Object.entries(run.head.differs).map(([key, value]) => `${key}=${value}`);
 /** A run's name, and the first settings in which it differs from the others. */
-const label = run => [run.head.name, ...differing(run).slice(0, 3), ...(differing(run).length > 3 ? [".."] : [])].join(" ");
-const last = run => run.rows.at(-1) ?? {};
-const figure = x => typeof x !== "number" ? "" : x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3
-  ? x.toExponential(1) : Number(x.toPrecision(4)).toString();
+const label = (run) =>
+    [run.head.name, ...differing(run).slice(0, 3), ...(differing(run).length > 3 ? ['..'] : [])].join(' ');
+const last = (run) => run.rows.at(-1) ?? {};
+const figure = (x) =>
+    typeof x !== 'number'
+        ? ''
+        : x === 0
+          ? '0'
+          : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3
+            ? x.toExponential(1)
+            : Number(x.toPrecision(4)).toString();
 function duration(seconds) {
-  const s = Math.round(seconds);
-  return s < 120 ? `${s} s` : s < 7200 ? `${Math.floor(s / 60)} min ${s % 60} s`
-    : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
+    const s = Math.round(seconds);
+    return s < 120
+        ? `${s} s`
+        : s < 7200
+          ? `${Math.floor(s / 60)} min ${s % 60} s`
+          : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
 function take(message) {
-  // A head says how others differ, too.
-  if (message.head) [drawCards, drawCurves, drawSamples, drawTables].forEach(part => stale.add(part));
-  if (message.rows || message.notes) stale.add(drawCards).add(drawCurves);
-  if (message.samples) stale.add(drawSamples);
-  if (message.evaluation) stale.add(drawTables);
-  const run = runs[message.run] ??= { rows: [], samples: new Map(), notes: [], evaluation: [], plots: [], shown: true };
-  if (message.head) run.head = message.head;
-  for (const row of message.rows ?? []) {
-    // A run that was resumed repeats steps, and a stream that begins anew repeats all.
-    while (run.rows.length && last(run).step >= row.step) run.rows.pop();
-    run.rows.push(row);
-  }
-  for (const sample of message.samples ?? []) run.samples.set(sample.step, sample);
-  if (message.evaluation) [run.evaluation, run.plots] = [message.evaluation.reports, message.evaluation.plots];
-  if (message.notes) run.notes = message.notes;
+    // A head says how others differ, too.
+    if (message.head) [drawCards, drawCurves, drawSamples, drawTables].forEach((part) => stale.add(part));
+    if (message.rows || message.notes) stale.add(drawCards).add(drawCurves);
+    if (message.samples) stale.add(drawSamples);
+    if (message.evaluation) stale.add(drawTables);
+    const run = (runs[message.run] ??= {
+        rows: [],
+        samples: new Map(),
+        notes: [],
+        evaluation: [],
+        plots: [],
+        shown: true,
+    });
+    if (message.head) run.head = message.head;
+    for (const row of message.rows ?? []) {
+        // A run that was resumed repeats steps, and a stream that begins anew repeats all.
+        while (run.rows.length && last(run).step >= row.step) run.rows.pop();
+        run.rows.push(row);
+    }
+    for (const sample of message.samples ?? []) run.samples.set(sample.step, sample);
+    if (message.evaluation) [run.evaluation, run.plots] = [message.evaluation.reports, message.evaluation.plots];
+    if (message.notes) run.notes = message.notes;
 }
 
 /** The times in which something was said of a run's health: name, first and last row, last sentence. */
 function episodes(run) {
-  const all = [], open = new Map();
-  for (const row of run.rows) {
-    for (const name of open.keys()) if (!(name in (row.health ?? {}))) open.delete(name);
-    for (const [name, sentence] of Object.entries(row.health ?? {})) {
-      if (!open.has(name)) { open.set(name, { name, from: row, to: row }); all.push(open.get(name)); }
-      Object.assign(open.get(name), { to: row, sentence });
+    const all = [],
+        open = new Map();
+    for (const row of run.rows) {
+        for (const name of open.keys()) if (!(name in (row.health ?? {}))) open.delete(name);
+        for (const [name, sentence] of Object.entries(row.health ?? {})) {
+            if (!open.has(name)) {
+                open.set(name, { name, from: row, to: row });
+                all.push(open.get(name));
+            }
+            Object.assign(open.get(name), { to: row, sentence });
+        }
     }
-  }
-  return all;
+    return all;
 }
 
 function drawCards() {
-  byId("cards").replaceChildren(...runs.map(run => {
-    const { head } = run, now = last(run), done = now.step >= head.steps;
-    const before = run.rows[Math.max(0, run.rows.length - 20)] ?? {};
-    const rate = (now.step - before.step) / (now.seconds - before.seconds);
-    const device = run.rows.findLast(row => row.device)?.device;
-    const left = done ? `done in ${duration(now.seconds)}`
-      : rate > 0 ? `${duration((head.steps - now.step) / rate)} left` : "no speed yet";
-    const check = element("input", { type: "checkbox", checked: run.shown, onchange: event => {
-      run.shown = event.target.checked;
-      draw(drawCards, drawCurves, drawSamples);
-    } });
-    const said = episodes(run).slice(-3).map(({ from, to, sentence }) => to === now
-      ? element("p", { className: "warn" }, `${sentence}.`)
-      : element("p", { className: "dim" }, `steps ${from.step} to ${to.step}: ${sentence}.`));
-    return element("div", { className: "card", style: colour(run) },
-      element("label", {}, runs.length > 1 ? check : null, element("h3", {}, run.head.name)),
-      element("p", {}, differing(run).join(" ")),
-      element("progress", { max: head.steps, value: now.step ?? 0 }),
-      element("p", {}, `step ${now.step ?? 0} of ${head.steps}, ${left}`,
-        now.phase ? `, phase ${now.phase}` : "", now.samples_per_second ? `, ${now.samples_per_second} samples/s` : ""),
-      element("p", { className: "dim" }, `${head.variant} on ${head.data}`, device ? `, ${device}` : ""),
-      ...run.notes.map(note => element("p", { className: "warn" }, note)), ...said);
-  }));
+    byId('cards').replaceChildren(
+        ...runs.map((run) => {
+            const { head } = run,
+                now = last(run),
+                done = now.step >= head.steps;
+            const before = run.rows[Math.max(0, run.rows.length - 20)] ?? {};
+            const rate = (now.step - before.step) / (now.seconds - before.seconds);
+            const device = run.rows.findLast((row) => row.device)?.device;
+            const left = done
+                ? `done in ${duration(now.seconds)}`
+                : rate > 0
+                  ? `${duration((head.steps - now.step) / rate)} left`
+                  : 'no speed yet';
+            const check = element('input', {
+                type: 'checkbox',
+                checked: run.shown,
+                onchange: (event) => {
+                    run.shown = event.target.checked;
+                    draw(drawCards, drawCurves, drawSamples);
+                },
+            });
+            const said = episodes(run)
+                .slice(-3)
+                .map(({ from, to, sentence }) =>
+                    to === now
+                        ? element('p', { className: 'warn' }, `${sentence}.`)
+                        : element('p', { className: 'dim' }, `steps ${from.step} to ${to.step}: ${sentence}.`),
+                );
+            return element(
+                'div',
+                { className: 'card', style: colour(run) },
+                element('label', {}, runs.length > 1 ? check : null, element('h3', {}, run.head.name)),
+                element('p', {}, differing(run).join(' ')),
+                element('progress', { max: head.steps, value: now.step ?? 0 }),
+                element(
+                    'p',
+                    {},
+                    `step ${now.step ?? 0} of ${head.steps}, ${left}`,
+                    now.phase ? `, phase ${now.phase}` : '',
+                    now.samples_per_second ? `, ${now.samples_per_second} samples/s` : '',
+                ),
+                element('p', { className: 'dim' }, `${head.variant} on ${head.data}`, device ? `, ${device}` : ''),
+                ...run.notes.map((note) => element('p', { className: 'warn' }, note)),
+                ...said,
+            );
+        }),
+    );
 }
 
 /** Exponential average of [x, y] pairs, without the weight of values before the first. */
 function smoothed(points, decay) {
-  let sum = 0, weight = 0;
-  return points.map(([x, y]) => {
-    [sum, weight] = [decay * sum + (1 - decay) * y, decay * weight + 1 - decay];
-    return [x, sum / weight];
-  });
+    let sum = 0,
+        weight = 0;
+    return points.map(([x, y]) => {
+        [sum, weight] = [decay * sum + (1 - decay) * y, decay * weight + 1 - decay];
+        return [x, sum / weight];
+    });
 }
 /** At most 500 of the points, the last one among them. */
-const thinned = points => points.filter((_, i) => i % Math.ceil(points.length / 500) === 0 || i === points.length - 1);
+const thinned = (points) =>
+    points.filter((_, i) => i % Math.ceil(points.length / 500) === 0 || i === points.length - 1);
 /** Round numbers between two. */
 function ticks(from, to, count) {
-  const raw = (to - from) / count, unit = 10 ** Math.floor(Math.log10(raw));
-  const gap = [1, 2, 5, 10].find(n => n * unit >= raw) * unit, all = [];
-  for (let tick = Math.ceil(from / gap); tick * gap <= to + gap / 1e6; tick++) all.push(tick * gap);
-  return all;
+    const raw = (to - from) / count,
+        unit = 10 ** Math.floor(Math.log10(raw));
+    const gap = [1, 2, 5, 10].find((n) => n * unit >= raw) * unit,
+        all = [];
+    for (let tick = Math.ceil(from / gap); tick * gap <= to + gap / 1e6; tick++) all.push(tick * gap);
+    return all;
 }
 
 function svg(name, attributes, text) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
+    const made = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
 }
 
 function panel(name, width) {
-  const over = byId("over").value, decay = Number(byId("smooth").value), height = 170;
-  const curves = runs.filter(run => run.shown).map(run => ({ run, points: run.rows
-    .filter(row => typeof row[name] === "number").map(row => [row[over], row[name]]) })).filter(({ points }) => points.length);
-  const values = curves.flatMap(({ points }) => points.map(([, y]) => y));
-  const log = byId("log").checked && values.every(y => y > 0);
-  const scale = y => log ? Math.log10(y) : y;
-  const lines = curves.map(({ run, points }) => ({ run, raw: thinned(points.map(([x, y]) => [x, scale(y)])),
-    // What is seldom measured is shown as it is.
-    smooth: thinned(smoothed(points.map(([x, y]) => [x, scale(y)]), points.length < 20 ? 0 : decay)), points }));
-  const xs = curves.flatMap(({ points }) => [points[0][0], points.at(-1)[0]]);
-  // Single outliers do not flatten a curve: they leave the panel.
-  const sorted = values.map(scale).sort((a, b) => a - b), at = share => sorted[Math.round(share * (sorted.length - 1))];
-  let [low, high] = sorted.length > 50 ? [at(0.005), at(0.995)] : [sorted[0], sorted.at(-1)];
-  const margin = high > low ? 0.04 * (high - low) : 0.5;
-  [low, high] = [low - margin, high + margin];
-  const [left, right, top, bottom] = [46, 8, 8, 20], [first, end] = [Math.min(...xs), Math.max(...xs)];
-  const X = x => left + (x - first) / (end - first || 1) * (width - left - right);
-  const Y = y => top + (high - y) / (high - low) * (height - top - bottom);
-  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
-  for (const { run } of lines) for (const { from, to } of episodes(run)) {
-    const [a, b] = [from, to].map(row => Math.min(Math.max(X(row[over]), left), width - right));
-    picture.append(svg("rect", { x: a, y: top, width: Math.max(b - a, 2), height: height - top - bottom,
-      style: `${colour(run)};fill:var(--colour);opacity:.13` }));
-  }
-  for (const tick of ticks(low, high, 4)) {
-    picture.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: Y(tick), y2: Y(tick) }),
-      svg("text", { x: left - 6, y: Y(tick) + 4, "text-anchor": "end" }, figure(log ? 10 ** tick : tick)));
-  }
-  for (const tick of ticks(first, end > first ? end : first + 1, Math.max(2, width / 110)).filter(tick => tick <= end)) {
-    const anchor = X(tick) > width - right - 16 ? "end" : "middle";
-    picture.append(svg("text", { x: X(tick), y: height - 4, "text-anchor": anchor }, tick >= 1e5 ? `${tick / 1e3}k` : tick));
-  }
-  const [inner, deep] = [width - left - right, height - top - bottom];
-  const inside = svg("svg", { x: left, y: top, width: inner, height: deep, style: `width:${inner}px;height:${deep}px` });
-  for (const { run, raw, smooth } of lines) for (const [part, points] of [["raw", raw], ["", smooth]]) {
-    const places = points.map(([x, y]) => [X(x) - left, Y(y) - top]);
-    // A single value is a dash.
-    const path = (places.length === 1 ? [0, 6].map(dx => [places[0][0] + dx, places[0][1]]) : places)
-      .map(place => place.map(at => at.toFixed(1)).join()).join(" ");
-    inside.append(svg("polyline", { points: path, class: part, style: `${colour(run)};stroke:var(--colour)` }));
-  }
-  picture.append(inside);
-  const said = x => lines.map(({ run, points }) => {
-    const [, value] = points.findLast(([at]) => at <= x) ?? points[0];
-    return element("span", { style: `${colour(run)};color:var(--colour)` }, ` ${figure(value)}`);
-  });
-  const reading = element("span", {}, ...said(Infinity));
-  picture.onpointermove = event => {
-    const x = first + (event.clientX - picture.getBoundingClientRect().left - left) / inner * (end - first);
-    reading.replaceChildren(`${over === "step" ? "step " : ""}${Math.round(Math.min(Math.max(x, first), end))}:`, ...said(x));
-  };
-  picture.onpointerleave = () => reading.replaceChildren(...said(Infinity));
-  const heading = name + (byId("log").checked && !log ? " (linear)" : "");
-  const title = element("h3", { title: MEANING[name] ?? "" }, heading, reading);
-  return element("div", { className: "panel" }, title, picture);
+    const over = byId('over').value,
+        decay = Number(byId('smooth').value),
+        height = 170;
+    const curves = runs
+        .filter((run) => run.shown)
+        .map((run) => ({
+            run,
+            points: run.rows.filter((row) => typeof row[name] === 'number').map((row) => [row[over], row[name]]),
+        }))
+        .filter(({ points }) => points.length);
+    const values = curves.flatMap(({ points }) => points.map(([, y]) => y));
+    const log = byId('log').checked && values.every((y) => y > 0);
+    const scale = (y) => (log ? Math.log10(y) : y);
+    const lines = curves.map(({ run, points }) => ({
+        run,
+        raw: thinned(points.map(([x, y]) => [x, scale(y)])),
+        // What is seldom measured is shown as it is.
+        smooth: thinned(
+            smoothed(
+                points.map(([x, y]) => [x, scale(y)]),
+                points.length < 20 ? 0 : decay,
+            ),
+        ),
+        points,
+    }));
+    const xs = curves.flatMap(({ points }) => [points[0][0], points.at(-1)[0]]);
+    // Single outliers do not flatten a curve: they leave the panel.
+    const sorted = values.map(scale).sort((a, b) => a - b),
+        at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+    let [low, high] = sorted.length > 50 ? [at(0.005), at(0.995)] : [sorted[0], sorted.at(-1)];
+    const margin = high > low ? 0.04 * (high - low) : 0.5;
+    [low, high] = [low - margin, high + margin];
+    const [left, right, top, bottom] = [46, 8, 8, 20],
+        [first, end] = [Math.min(...xs), Math.max(...xs)];
+    const X = (x) => left + ((x - first) / (end - first || 1)) * (width - left - right);
+    const Y = (y) => top + ((high - y) / (high - low)) * (height - top - bottom);
+    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': name });
+    for (const { run } of lines)
+        for (const { from, to } of episodes(run)) {
+            const [a, b] = [from, to].map((row) => Math.min(Math.max(X(row[over]), left), width - right));
+            picture.append(
+                svg('rect', {
+                    x: a,
+                    y: top,
+                    width: Math.max(b - a, 2),
+                    height: height - top - bottom,
+                    style: `${colour(run)};fill:var(--colour);opacity:.13`,
+                }),
+            );
+        }
+    for (const tick of ticks(low, high, 4)) {
+        picture.append(
+            svg('line', { class: 'grid', x1: left, x2: width - right, y1: Y(tick), y2: Y(tick) }),
+            svg('text', { x: left - 6, y: Y(tick) + 4, 'text-anchor': 'end' }, figure(log ? 10 ** tick : tick)),
+        );
+    }
+    for (const tick of ticks(first, end > first ? end : first + 1, Math.max(2, width / 110)).filter(
+        (tick) => tick <= end,
+    )) {
+        const anchor = X(tick) > width - right - 16 ? 'end' : 'middle';
+        picture.append(
+            svg('text', { x: X(tick), y: height - 4, 'text-anchor': anchor }, tick >= 1e5 ? `${tick / 1e3}k` : tick),
+        );
+    }
+    const [inner, deep] = [width - left - right, height - top - bottom];
+    const inside = svg('svg', {
+        x: left,
+        y: top,
+        width: inner,
+        height: deep,
+        style: `width:${inner}px;height:${deep}px`,
+    });
+    for (const { run, raw, smooth } of lines)
+        for (const [part, points] of [
+            ['raw', raw],
+            ['', smooth],
+        ]) {
+            const places = points.map(([x, y]) => [X(x) - left, Y(y) - top]);
+            // A single value is a dash.
+            const path = (places.length === 1 ? [0, 6].map((dx) => [places[0][0] + dx, places[0][1]]) : places)
+                .map((place) => place.map((at) => at.toFixed(1)).join())
+                .join(' ');
+            inside.append(
+                svg('polyline', { points: path, class: part, style: `${colour(run)};stroke:var(--colour)` }),
+            );
+        }
+    picture.append(inside);
+    const said = (x) =>
+        lines.map(({ run, points }) => {
+            const [, value] = points.findLast(([at]) => at <= x) ?? points[0];
+            return element('span', { style: `${colour(run)};color:var(--colour)` }, ` ${figure(value)}`);
+        });
+    const reading = element('span', {}, ...said(Infinity));
+    picture.onpointermove = (event) => {
+        const x = first + ((event.clientX - picture.getBoundingClientRect().left - left) / inner) * (end - first);
+        reading.replaceChildren(
+            `${over === 'step' ? 'step ' : ''}${Math.round(Math.min(Math.max(x, first), end))}:`,
+            ...said(x),
+        );
+    };
+    picture.onpointerleave = () => reading.replaceChildren(...said(Infinity));
+    const heading = name + (byId('log').checked && !log ? ' (linear)' : '');
+    const title = element('h3', { title: MEANING[name] ?? '' }, heading, reading);
+    return element('div', { className: 'panel' }, title, picture);
 }
 
 function drawCurves() {
-  const names = [...new Set(runs.filter(run => run.shown).flatMap(run => run.rows.flatMap(Object.keys)))].filter(name =>
-    !TIMES.includes(name) && runs.some(run => run.shown && run.rows.some(row => typeof row[name] === "number")));
-  // Losses come first, and speed, which says least about a model, last.
-  const rank = name => name === "samples_per_second" ? 2 : name.endsWith("_loss") ? 0 : 1;
-  names.sort((a, b) => rank(a) - rank(b));
-  byId("band").hidden = !runs.some(run => run.shown && episodes(run).length);
-  byId("curves").hidden = !names.length;
-  const room = byId("panels").clientWidth || 320, gap = 16, columns = Math.max(1, Math.floor((room + gap) / (320 + gap)));
-  const width = (room - gap * (columns - 1)) / columns;
-  byId("panels").replaceChildren(...names.map(name => panel(name, width)));
+    const names = [
+        ...new Set(runs.filter((run) => run.shown).flatMap((run) => run.rows.flatMap(Object.keys))),
+    ].filter(
+        (name) =>
+            !TIMES.includes(name) &&
+            runs.some((run) => run.shown && run.rows.some((row) => typeof row[name] === 'number')),
+    );
+    // Losses come first, and speed, which says least about a model, last.
+    const rank = (name) => (name === 'samples_per_second' ? 2 : name.endsWith('_loss') ? 0 : 1);
+    names.sort((a, b) => rank(a) - rank(b));
+    byId('band').hidden = !runs.some((run) => run.shown && episodes(run).length);
+    byId('curves').hidden = !names.length;
+    const room = byId('panels').clientWidth || 320,
+        gap = 16,
+        columns = Math.max(1, Math.floor((room + gap) / (320 + gap)));
+    const width = (room - gap * (columns - 1)) / columns;
+    byId('panels').replaceChildren(...names.map((name) => panel(name, width)));
 }
 
 let chosen = null;
 function drawSamples() {
-  const steps = [...new Set(runs.flatMap(run => [...run.samples.keys()]))].sort((a, b) => a - b), slider = byId("step");
-  byId("pictures").hidden = !steps.length;
-  if (!steps.length) return;
-  const index = chosen === null ? steps.length - 1 : Math.max(0, steps.findLastIndex(step => step <= chosen));
-  [slider.max, slider.value] = [steps.length - 1, index];
-  slider.oninput = () => { chosen = Number(slider.value) === steps.length - 1 ? null : steps[slider.value]; drawSamples(); };
-  byId("at").textContent = `step ${steps[index]}, ${index + 1} of ${steps.length}`;
-  const shown = runs.filter(run => run.shown && run.samples.size);
-  byId("samples").replaceChildren(...shown.map(run => {
-    const step = [...run.samples.keys()].filter(step => step <= steps[index]).sort((a, b) => a - b).at(-1);
-    const sample = run.samples.get(step);
-    const name = element("figcaption", {}, swatch(run), `${label(run)}, step ${step ?? "-"}`);
-    return element("figure", {}, name, !sample ? null : sample.text !== undefined ? element("pre", {}, sample.text)
-      : element("img", { src: sample.url, alt: `samples of step ${step}` }));
-  }));
+    const steps = [...new Set(runs.flatMap((run) => [...run.samples.keys()]))].sort((a, b) => a - b),
+        slider = byId('step');
+    byId('pictures').hidden = !steps.length;
+    if (!steps.length) return;
+    const index =
+        chosen === null
+            ? steps.length - 1
+            : Math.max(
+                  0,
+                  steps.findLastIndex((step) => step <= chosen),
+              );
+    [slider.max, slider.value] = [steps.length - 1, index];
+    slider.oninput = () => {
+        chosen = Number(slider.value) === steps.length - 1 ? null : steps[slider.value];
+        drawSamples();
+    };
+    byId('at').textContent = `step ${steps[index]}, ${index + 1} of ${steps.length}`;
+    const shown = runs.filter((run) => run.shown && run.samples.size);
+    byId('samples').replaceChildren(
+        ...shown.map((run) => {
+            const step = [...run.samples.keys()]
+                .filter((step) => step <= steps[index])
+                .sort((a, b) => a - b)
+                .at(-1);
+            const sample = run.samples.get(step);
+            const name = element('figcaption', {}, swatch(run), `${label(run)}, step ${step ?? '-'}`);
+            return element(
+                'figure',
+                {},
+                name,
+                !sample
+                    ? null
+                    : sample.text !== undefined
+                      ? element('pre', {}, sample.text)
+                      : element('img', { src: sample.url, alt: `samples of step ${step}` }),
+            );
+        }),
+    );
 }
 
 function rows(head, body) {
-  const cells = (kind, row) => element("tr", {}, ...row.map((cell, i) => element(i ? kind : "th", {}, ...[cell].flat())));
-  const lines = body.map(row => cells("td", row));
-  return element("table", {}, element("thead", {}, cells("th", head)), element("tbody", {}, ...lines));
+    const cells = (kind, row) =>
+        element('tr', {}, ...row.map((cell, i) => element(i ? kind : 'th', {}, ...[cell].flat())));
+    const lines = body.map((row) => cells('td', row));
+    return element('table', {}, element('thead', {}, cells('th', head)), element('tbody', {}, ...lines));
 }
-const heads = () => runs.map(run => [swatch(run), label(run)]);
+const heads = () => runs.map((run) => [swatch(run), label(run)]);
 
 function drawTables() {
-  const measured = runs.flatMap(run => run.evaluation.flatMap(report => report.rows ?? []));
-  const names = [...new Set(measured.map(row => row.measure))];
-  byId("scores").hidden = !names.length;
-  const of = (run, name) => run.evaluation.flatMap(report => report.rows ?? []).find(row => row.measure === name);
-  const any = name => measured.find(row => row.measure === name);
-  const score = row => !row ? "" : [figure(row.value) + (row.deviation ? ` ± ${figure(row.deviation)}` : ""),
-    ...(row.verdict ? [row.verdict.replace("-", " ")] : [])].join(", ");
-  const arrow = { higher: " ↑", lower: " ↓" };
-  byId("scored").replaceChildren(rows(["", ...heads(), "perfect", "real data"], names.map(name => [
-    name + (arrow[any(name).better] ?? ""), ...runs.map(run => score(of(run, name))),
-    figure(any(name).floor), figure(any(name).real)])));
-  byId("plots").replaceChildren(...runs.flatMap(run => run.plots.map(plot => element("figure", {},
-    element("figcaption", {}, swatch(run), `${label(run)}: ${plot.name}`), element("img", { src: plot.url, alt: plot.name })))));
+    const measured = runs.flatMap((run) => run.evaluation.flatMap((report) => report.rows ?? []));
+    const names = [...new Set(measured.map((row) => row.measure))];
+    byId('scores').hidden = !names.length;
+    const of = (run, name) =>
+        run.evaluation.flatMap((report) => report.rows ?? []).find((row) => row.measure === name);
+    const any = (name) => measured.find((row) => row.measure === name);
+    const score = (row) =>
+        !row
+            ? ''
+            : [
+                  figure(row.value) + (row.deviation ? ` ± ${figure(row.deviation)}` : ''),
+                  ...(row.verdict ? [row.verdict.replace('-', ' ')] : []),
+              ].join(', ');
+    const arrow = { higher: ' ↑', lower: ' ↓' };
+    byId('scored').replaceChildren(
+        rows(
+            ['', ...heads(), 'perfect', 'real data'],
+            names.map((name) => [
+                name + (arrow[any(name).better] ?? ''),
+                ...runs.map((run) => score(of(run, name))),
+                figure(any(name).floor),
+                figure(any(name).real),
+            ]),
+        ),
+    );
+    byId('plots').replaceChildren(
+        ...runs.flatMap((run) =>
+            run.plots.map((plot) =>
+                element(
+                    'figure',
+                    {},
+                    element('figcaption', {}, swatch(run), `${label(run)}: ${plot.name}`),
+                    element('img', { src: plot.url, alt: plot.name }),
+                ),
+            ),
+        ),
+    );
 
-  const value = (run, key) => run.head.settings[key] ?? "";
-  const keys = [...new Set(runs.flatMap(run => Object.keys(run.head.settings)))];
-  const differ = keys.filter(key => new Set(runs.map(run => value(run, key))).size > 1);
-  const lines = keys => rows(["", ...heads()], keys.map(key => [key, ...runs.map(run => value(run, key))]));
-  byId("settings").hidden = !keys.length;
-  const isOpen = byId("set").querySelector("details")?.open ?? false;
-  byId("set").replaceChildren(...(differ.length ? [lines(differ)] : []), element("details", { open: isOpen },
-    element("summary", {}, differ.length ? `the ${keys.length - differ.length} that are equal` : `all ${keys.length}`),
-    lines(keys.filter(key => !differ.includes(key)))));
-  byId("repeat").hidden = !runs.length;
-  byId("commands").replaceChildren(...runs.map(run => element("div", {}, element("div", {}, swatch(run), label(run)),
-    element("pre", {}, run.head.commands.join("\n")))));
+    const value = (run, key) => run.head.settings[key] ?? '';
+    const keys = [...new Set(runs.flatMap((run) => Object.keys(run.head.settings)))];
+    const differ = keys.filter((key) => new Set(runs.map((run) => value(run, key))).size > 1);
+    const lines = (keys) =>
+        rows(
+            ['', ...heads()],
+            keys.map((key) => [key, ...runs.map((run) => value(run, key))]),
+        );
+    byId('settings').hidden = !keys.length;
+    const isOpen = byId('set').querySelector('details')?.open ?? false;
+    byId('set').replaceChildren(
+        ...(differ.length ? [lines(differ)] : []),
+        element(
+            'details',
+            { open: isOpen },
+            element(
+                'summary',
+                {},
+                differ.length ? `the ${keys.length - differ.length} that are equal` : `all ${keys.length}`,
+            ),
+            lines(keys.filter((key) => !differ.includes(key))),
+        ),
+    );
+    byId('repeat').hidden = !runs.length;
+    byId('commands').replaceChildren(
+        ...runs.map((run) =>
+            element(
+                'div',
+                {},
+                element('div', {}, swatch(run), label(run)),
+                element('pre', {}, run.head.commands.join('\n')),
+            ),
+        ),
+    );
 }
 
 let isDue = false;
 /** Draws what is stale, and these parts, a moment later. */
 function draw(...parts) {
-  parts.forEach(part => stale.add(part));
-  if (isDue) return;
-  isDue = true;
-  setTimeout(() => {
-    isDue = false;
-    if (!runs.length || ![...runs].every(run => run?.head)) return;
-    document.body.classList.toggle("several", runs.length > 1);
-    document.title = byId("title").textContent = runs.length === 1 ? runs[0].head.name : `${runs.length} runs`;
-    const due = [...stale];
-    stale.clear();
-    due.forEach(part => part());
-  }, 30);
+    parts.forEach((part) => stale.add(part));
+    if (isDue) return;
+    isDue = true;
+    setTimeout(() => {
+        isDue = false;
+        if (!runs.length || ![...runs].every((run) => run?.head)) return;
+        document.body.classList.toggle('several', runs.length > 1);
+        document.title = byId('title').textContent = runs.length === 1 ? runs[0].head.name : `${runs.length} runs`;
+        const due = [...stale];
+        stale.clear();
+        due.forEach((part) => part());
+    }, 30);
 }
 
-const news = JSON.parse(byId("news").textContent);
+const news = JSON.parse(byId('news').textContent);
 if (news === null) {
-  const stream = new EventSource("/events"), state = byId("state");
-  stream.onopen = () => state.textContent = "live";
-  stream.onerror = () => state.textContent = "no connection: this is what was there last";
-  stream.onmessage = event => {
-    take(JSON.parse(event.data));
-    draw();
-  };
+    const stream = new EventSource('/events'),
+        state = byId('state');
+    stream.onopen = () => (state.textContent = 'live');
+    stream.onerror = () => (state.textContent = 'no connection: this is what was there last');
+    stream.onmessage = (event) => {
+        take(JSON.parse(event.data));
+        draw();
+    };
 } else {
-  news.forEach(take);
-  byId("state").textContent = "a report of saddle";
+    news.forEach(take);
+    byId('state').textContent = 'a report of saddle';
 }
-for (const control of ["smooth", "log", "over"]) byId(control).oninput = () => draw(drawCurves);
-addEventListener("resize", () => draw(drawCurves));
+for (const control of ['smooth', 'log', 'over']) byId(control).oninput = () => draw(drawCurves);
+addEventListener('resize', () => draw(drawCurves));
 draw();

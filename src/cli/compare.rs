@@ -180,17 +180,21 @@ fn charts(groups: &[Group]) -> Result<RgbImage> {
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
         Panel { title: (*name).clone(), x, marks: marks.collect(), ..Panel::default() }
     };
-    let panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).take(MAX_PANELS).collect();
+    let mut panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).collect();
     if panels.is_empty() {
         return Err(Error::failure("--out: these runs have no metrics to draw: two lines of metrics.jsonl at least"));
     }
     let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
+    let all = panels.len();
+    panels.truncate(MAX_PANELS);
+    let note = if all > MAX_PANELS { format!("drawn: {MAX_PANELS} of {all} metrics") } else { String::new() };
     let columns = panels.len().div_ceil(panels.len().div_ceil(3));
-    Figure { panels, columns, plot: [360, 220], legend, ..Figure::default() }.draw()
+    Figure { panels, columns, plot: [360, 220], legend, note, ..Figure::default() }.draw()
 }
 
 fn markdown(lines: &[Vec<String>]) -> String {
-    let row = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace('\n', " "));
+    let cell = |text: &String| text.replace('|', "\\|").replace('\n', " ");
+    let row = |cells: &[String]| format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "));
     let [head, body @ ..] = lines else { return String::new() };
     let rule = format!("|{}\n", "---|".repeat(head.len()));
     [row(head), rule].into_iter().chain(body.iter().map(|line| row(line))).collect()

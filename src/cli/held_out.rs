@@ -3,6 +3,7 @@
 use crate::{
     data::Dataset,
     error::Result,
+    graph::numel,
     models::{self, BOUND, Examples, JUDGE},
     objective, origin,
     session::{self, Session},
@@ -11,6 +12,9 @@ use crate::{
 
 /// Maximum number of held-out examples that are measured.
 pub const MEASURED: usize = 512;
+
+/// Most bytes of the held-out examples that a discriminator judges.
+const JUDGED_BYTES: usize = 16 << 20;
 
 /// Number of held-out examples from which on the discriminator's share of them says something.
 const FEWEST: usize = 16;
@@ -64,10 +68,11 @@ impl HeldOut {
         });
         // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat. Batches of
         // more than is measured take too long.
-        let count = settings.batch * (dataset.len().min(MEASURED) / settings.batch).max(1);
+        let most = MEASURED.min(JUDGED_BYTES / (4 * numel(&examples.shape)));
+        let count = settings.batch * (dataset.len().min(most) / settings.batch).max(1);
         let values =
             |part: &Dataset| (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>();
-        let is_fit = dataset.len() >= FEWEST && settings.batch <= MEASURED;
+        let is_fit = dataset.len() >= FEWEST && settings.batch <= most;
         let judged = (judges && is_fit).then(|| [values(&dataset), values(learned)]);
         Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
     }

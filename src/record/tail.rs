@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::{Map, Value};
 
+use crate::files;
+
 /// Follows the metrics of a run. A file that was replaced, as a resumed run does, or cut, is read from its start again:
 /// its lines then repeat steps, and the later ones are the valid ones.
 pub struct Tail {
@@ -29,6 +31,7 @@ impl Tail {
     /// # Errors
     /// A file that is missing or cannot be read.
     pub fn news(&mut self) -> io::Result<Vec<Map<String, Value>>> {
+        files::regular(&self.path)?;
         let mut file = File::open(&self.path)?;
         let about = file.metadata()?;
         let identity = identity(&about);

@@ -48,10 +48,14 @@ pub fn texts(pieces: &[String], originals: &[String], name: &str) -> Result<RgbI
 
 /// A text in lines that fit, broken between words where there are any.
 fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![];
+    let (mut lines, mut is_cut) = (vec![], false);
     for paragraph in text.lines() {
         let mut rest = paragraph;
-        while lines.len() < LINES {
+        loop {
+            if lines.len() == LINES {
+                is_cut = true;
+                break;
+            }
             let fit = font::fitting(rest, SIZE, WIDTH);
             if fit == rest.len() {
                 lines.push(rest.trim_end().to_owned());
@@ -62,7 +66,7 @@ fn wrapped(text: &str) -> Vec<String> {
             rest = rest[end..].trim_start();
         }
     }
-    if lines.len() == LINES {
+    if is_cut {
         lines.push("…".into());
     }
     lines
@@ -75,6 +79,8 @@ mod tests {
     #[test]
     fn texts_are_wrapped_and_bounded() {
         assert_eq!(wrapped("one\n\ntwo"), ["one", "", "two"]);
+        assert_eq!(wrapped(&"a\n".repeat(LINES)).len(), LINES, "nothing is left out");
+        assert_eq!(wrapped(&"a\n".repeat(LINES + 1))[LINES], "…");
         let words = wrapped(&"word ".repeat(60));
         let is_whole = |line: &String| font::width(line, SIZE) <= WIDTH && line.ends_with("word");
         assert!(words.len() > 2 && words.iter().all(is_whole), "{words:?}");

@@ -58,7 +58,7 @@ pub enum Command {
     Sample(SampleArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
-    /// Write a trained model for other programs: ONNX, PyTorch
+    /// Write a trained model for other programs: ONNX, PyTorch, a page for browsers
     Export(ExportArgs),
     /// Show how a data set is read, without training
     Data(DataArgs),

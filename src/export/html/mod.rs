@@ -12,7 +12,7 @@ pub use ring::ring;
 use super::{Exporter, Write};
 use crate::{
     checkpoint::Checkpoint,
-    data::{Dataset, Series, SymbolKind, Symbols},
+    data::{Dataset, Items, Series, SymbolKind, Symbols},
     engine::Plans,
     error::{Error, Result},
     graph::Graph,
@@ -56,7 +56,7 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     let data = data.map(fitting);
     let settings = &trained.settings;
     let step: u64 = trained.checkpoint.meta("step")?;
-    // A rate that falls to 0 at the end of the run would be 0 where the page goes on.
+    // The schedule of the rates goes on, so that they are not 0 from the first round of the page.
     let longer = Settings { steps: settings.steps.max(2 * step), ..settings.clone() };
     let model = crate::models::variant(&settings.variant)?.model(&longer, &trained.examples)?;
     let caps = Caps::default();
@@ -73,6 +73,9 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     }
     let sample = plans.get(SAMPLE).ok_or_else(|| Error::failure("the model draws no samples"))?;
     let origin = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default();
+    // Data without names of classes numbers them.
+    let numbers = || (0..trained.examples.classes).map(|n| n.to_string()).collect();
+    let classes = if origin.classes.is_empty() { numbers() } else { origin.classes.clone() };
     let of_points = data.as_ref().filter(|set| set.shape.len() == 1);
     let real = of_points.map(|set| -> Vec<f32> { (0..POINTS.min(set.len())).flat_map(|i| set.example(i)).collect() });
     let real = real.map(|values| pack.store(bytemuck::cast_slice(&values)));
@@ -84,7 +87,7 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
         "rows": sample.outputs[0].shape[0],
         "latent": sample.input("z").map_or(0, |len| len / sample.outputs[0].shape[0]),
         "dist": settings.latent_dist.word(),
-        "classes": if sample.input("classes").is_some() { origin.classes.as_slice() } else { &[] },
+        "classes": if sample.input("classes").is_some() { classes } else { vec![] },
         "columns": match series { Some(Series::Columns(columns)) => Some(columns), _ => None },
         "symbols": match series { Some(Series::Symbols(symbols)) => spelling(symbols), _ => Value::Null },
         "real": real,
@@ -140,11 +143,19 @@ fn of_checkpoint(checkpoint: &Checkpoint, item: &StateItem) -> Result<Vec<f32>> 
     tensor.map(|tensor| tensor.data.clone()).ok_or_else(missing)
 }
 
-/// The part of a data set that a page holds: examples evenly from all of it.
+/// The part of a data set that a page holds: the first symbols of a text, other examples evenly from all of it.
 fn fitting(mut set: Dataset) -> Dataset {
     let bytes = 4 * set.items.words().len();
     let (len, kept) = (set.len(), (set.len() * DATA_BYTES / bytes.max(1)).max(1));
-    if bytes > DATA_BYTES && set.text().is_none() {
+    if bytes <= DATA_BYTES {
+        return set;
+    }
+    if let Items::Symbols { ids, starts } = &set.items {
+        // Symbols are 2 bytes; the first ones, as windows of a text share them.
+        let fits = |start: &u32| *start as usize + set.item_len() <= DATA_BYTES / 2;
+        let starts: Vec<u32> = starts.iter().copied().filter(fits).collect();
+        set.items = Items::Symbols { ids: ids[..DATA_BYTES].to_vec().into(), starts: starts.into() };
+    } else {
         set.retain(|i| (i + 1) * kept / len > i * kept / len);
     }
     set

@@ -41,7 +41,7 @@ impl Once {
 /// [`Pack::text`] is the base64 of a gzip stream of: the length of a header in 4 bytes, the lowest first; the header,
 /// in JSON, filled up with blanks to a multiple of 4 bytes; and bytes, of which the header names places `[offset,
 /// length]`. The header has
-/// * `sources`: texts of WGSL;
+/// * `sources`: texts of WGSL, without comments;
 /// * `pipelines`: `source`, `constants` by name, `bindings` and how many of them are only `reads`, and whether it has a
 ///   `chain`, whose operands are bound from 8 on;
 /// * `programs` by name: `buffers` `[kind, what, elements]`, a constant by its bits; `launches` `[pipeline, workgroups,
@@ -141,7 +141,7 @@ impl Pack {
         let (buffers, chain) = (kernel.buffers(), kernel.chain().is_some());
         let operands = if chain { chain::OPERANDS } else { 0 };
         self.bindings = self.bindings.max(launch.bindings.len() + operands);
-        let source = self.sources.place(kernel.source(&dispatch).into());
+        let source = self.sources.place(bare(&kernel.source(&dispatch)).into());
         let pipeline = self.pipelines.place(json!({
             "source": source,
             "constants": dispatch.overrides.iter().cloned().collect::<BTreeMap<_, _>>(),
@@ -177,6 +177,12 @@ impl Pack {
         let packed = written.map_err(|error| Error::failure(format!("the page cannot be packed: {error}")))?;
         Ok(STANDARD.encode(packed))
     }
+}
+
+/// WGSL without its comments, so that these may change while pages stay.
+fn bare(source: &str) -> String {
+    let lines = source.lines().map(|line| line.split("//").next().unwrap_or_default().trim_end());
+    lines.filter(|line| !line.is_empty()).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn range(slice: &Slice) -> Value {
