@@ -48,9 +48,13 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         }
     };
     args.out.as_deref().map_or(Ok(()), ensure_writable)?;
-    let records: Result<Vec<Record>> = args.runs.iter().map(|folder| Record::read(folder)).collect();
-    let records = records?;
-    let settings: Vec<_> = records.iter().map(|record| record.differing(&records)).collect();
+    let records = Record::read_all(&args.runs)?;
+    let mut settings: Vec<_> = records.iter().map(|record| record.differing(&records)).collect();
+    let steps = || records.iter().map(|record| record.run.settings().steps);
+    if steps().any(|count| Some(count) != steps().next()) {
+        let with_steps = settings.iter_mut().zip(steps());
+        with_steps.for_each(|(settings, count)| drop(settings.insert("steps", count.to_string())));
+    }
     let entries: Vec<Entry> =
         records.into_iter().zip(settings).map(|(record, settings)| entry(record, settings)).collect();
     let groups = groups(&entries);
@@ -76,14 +80,18 @@ fn entry(record: Record, settings: BTreeMap<&'static str, String>) -> Entry {
     Entry { record, settings, numbers }
 }
 
-/// The runs by the settings in which they differ, other than the seed, in the order in which they were named.
+/// The runs by the settings in which they differ, other than the seed, in the order in which they were named; of one
+/// seed each has its own group, as they are no repetitions.
 fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group> = vec![];
     for entry in entries {
         let own = entry.settings.iter().filter(|(key, _)| **key != "seed");
         let settings: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
         let name = [vec![entry.record.run.settings().variant.clone()], settings].concat().join(" ");
-        match groups.iter_mut().find(|group| group.name == name) {
+        let seed = |entry: &Entry| entry.record.run.settings().seed;
+        let repeats =
+            |group: &&mut Group| group.name == name && group.entries.iter().all(|other| seed(other) != seed(entry));
+        match groups.iter_mut().find(repeats) {
             Some(group) => group.entries.push(entry),
             None => groups.push(Group { name, entries: vec![entry] }),
         }

@@ -55,6 +55,9 @@ fn networks(
     trained: &Trained,
     write: fn(&Portable, Options) -> Result<Vec<File>>,
 ) -> Result<Vec<File>> {
+    if args.bytes.is_some() && args.example.is_some() {
+        return Err(Error::usage("--example has images as the network computes them: leave out --bytes"));
+    }
     let portable = Portable::of(trained, &args.network)?;
     let bytes = args.bytes.map(|axes| if axes == super::args::Bytes::Nhwc { Axes::Nhwc } else { Axes::Nchw });
     let mut files = write(&portable, Options { bytes, draws: args.draws })?;

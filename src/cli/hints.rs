@@ -7,6 +7,7 @@ use crate::{
     data::BUILT_IN,
     error::{Error, Result},
     models::VARIANTS,
+    settings::Settings,
 };
 
 /// Words that mean something elsewhere, and a sentence on them.
@@ -239,10 +240,13 @@ pub fn check_assignment(assignment: &str) -> Result<()> {
     }
 }
 
-/// What to say of an option that there is not, `--lr` or `--lr=0.1`.
+/// What to say of an option that there is not, `--lr` or `--objective=wgan`.
 pub fn option(typed: &str) -> Option<String> {
     let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
-    find(OPTIONS, name).map(|hint| format!("`--{name}` {hint}"))
+    let key = name.replace('-', "_");
+    let is_setting = Settings::describe().iter().any(|setting| setting.name == key);
+    let setting = is_setting.then(|| format!("`--{name}` is a setting of a training: --set {key}=VALUE"));
+    find(OPTIONS, name).map(|hint| format!("`--{name}` {hint}")).or(setting)
 }
 
 /// The tables as Markdown.

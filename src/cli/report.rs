@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{ReportArgs, print, runs, shown};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     files::{ensure_writable, write_atomically},
     page::{Feed, html},
     record::Record,
@@ -18,6 +18,9 @@ pub fn report(args: &ReportArgs) -> Result<()> {
         (None, [one]) => one.run.folder().join("report.html"),
         (None, _) => "report.html".into(),
     };
+    if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
+        return Err(Error::usage(format!("--out `{}`: a report is a page, and its name ends in .html", shown(&out))));
+    }
     ensure_writable(&out)?;
     let news = Feed::new(&records, true).news();
     write_atomically(&out, html(Some(&news)).as_bytes())?;
@@ -31,6 +34,6 @@ pub fn report(args: &ReportArgs) -> Result<()> {
 pub fn records(folders: &[PathBuf]) -> Result<Vec<Arc<Record>>> {
     match folders {
         [] => runs::ask(),
-        folders => folders.iter().map(|folder| Record::read(folder).map(Arc::new)).collect(),
+        folders => Ok(Record::read_all(folders)?.into_iter().map(Arc::new).collect()),
     }
 }

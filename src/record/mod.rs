@@ -3,7 +3,7 @@
 mod tail;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -15,7 +15,7 @@ use crate::{
     checkpoint,
     error::{Error, Result},
     files, models,
-    run::Run,
+    run::{self, Run},
     settings::RUN_FILE,
 };
 
@@ -48,6 +48,21 @@ impl Record {
         let step = checkpoint::newest_step(&run.checkpoints()).unwrap_or(0);
         let modified = written.and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
         Ok(Self { run, step, modified })
+    }
+
+    /// The runs in these folders, each once: `runs/*` has `runs/latest` too, which may lead nowhere.
+    ///
+    /// # Errors
+    /// A folder without a run.
+    pub fn read_all(folders: &[PathBuf]) -> Result<Vec<Self>> {
+        let (mut seen, mut records) = (BTreeSet::new(), vec![]);
+        for folder in folders {
+            let leads_nowhere = folder.ends_with(run::LATEST) && folder.is_symlink() && !folder.exists();
+            if !leads_nowhere && seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+                records.push(Self::read(folder)?);
+            }
+        }
+        Ok(records)
     }
 
     /// The runs in a folder, the newest first; what cannot be read as a run is none, and a link to a run is no other.

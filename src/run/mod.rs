@@ -18,7 +18,7 @@ pub use metrics::Metrics;
 pub const RUNS: &str = "runs";
 const LOCK: &str = ".lock";
 /// Name of the link to the newest run.
-const LATEST: &str = "latest";
+pub const LATEST: &str = "latest";
 const SAMPLES: &str = "samples";
 const CHECKPOINTS: &str = "checkpoints";
 const EVALUATIONS: &str = "eval";
@@ -58,7 +58,7 @@ impl Run {
         // The settings come first: a process killed at any moment leaves a run to resume or a folder to start anew in.
         run.save_settings()?;
         run.make_parts()?;
-        if out.is_none() {
+        if run.folder.parent().is_some_and(|parent| parent.ends_with(RUNS)) {
             run.link_as_latest();
         }
         Ok(run)

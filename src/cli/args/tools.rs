@@ -158,7 +158,7 @@ pub struct RunsArgs {
 /// `saddle compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Folders of runs; those that differ in nothing but `seed` and `steps` are one column
+    /// Folders of runs; those that differ in nothing but `seed` are one column
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// File to write too: a csv has a row for each run, an md the table, a png the metrics over the steps
