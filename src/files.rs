@@ -105,6 +105,15 @@ fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))
 }
 
+/// Refuses the path of `--out` where a file exists, unless `force` allows to write over it, and as [`ensure_writable`]
+/// does.
+pub fn ensure_new(path: &Path, force: bool) -> Result<()> {
+    match path.is_file() && !force {
+        true => Err(Error::usage(format!("--out: `{}` exists; --force writes over it", path.display()))),
+        false => ensure_writable(path),
+    }
+}
+
 /// Refuses a path that [`write_atomically`] cannot write to; called before the work whose result goes there.
 pub fn ensure_writable(path: &Path) -> Result<()> {
     let begun = replaceable(path).and_then(|()| unfinished(folder_of(path)));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{CompareArgs, print, shown, table};
 use crate::{
     error::{Error, Result},
-    files::{ensure_writable, write_atomically},
+    files::{ensure_new, write_atomically},
     metrics::Estimate,
     record::Record,
     report::{self, Axis, Colour, Figure, Ink, Mark, Panel, Shape, Ticks},
@@ -47,7 +47,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
             return Err(Error::usage(format!("--out `{name}`: the ending says the format, and it is csv, md or png")));
         }
     };
-    args.out.as_deref().map_or(Ok(()), ensure_writable)?;
+    args.out.as_deref().map_or(Ok(()), |out| ensure_new(out, args.force))?;
     let records = Record::read_all(&args.runs)?;
     let mut settings: Vec<_> = records.iter().map(|record| record.differing(&records)).collect();
     let steps = || records.iter().map(|record| record.run.settings().steps);

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     data::{self, Dataset, Series, Split, Wanted},
     error::{Error, Result},
-    files::ensure_writable,
+    files::ensure_new,
     graph::numel,
     models,
     report::{self, Compared, Way},
@@ -28,7 +28,7 @@ const CLASSES: usize = 16;
 
 /// Prints in full how a data set is read, and draws some of its examples.
 pub fn data(args: &DataArgs) -> Result<()> {
-    args.out.as_deref().map_or(Ok(()), ensure_writable)?;
+    args.out.as_deref().map_or(Ok(()), |out| ensure_new(out, args.force))?;
     let settings = settings(args)?;
     let mut options = session::data_options(&settings, Split::Train);
     if !args.names_variant() {

@@ -102,7 +102,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
     let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort };
     let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
-    tidy_cache()?;
+    if let Err(error) = tidy_cache() {
+        tell(format_args!("warning: {error}"));
+    }
     let mut reports = evaluation.reports()?;
     let step = evaluation.session.step();
     let folder = trained.run.evaluations();

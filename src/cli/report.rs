@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{ReportArgs, print, runs, shown};
 use crate::{
     error::{Error, Result},
-    files::{ensure_writable, write_atomically},
+    files::{ensure_new, write_atomically},
     page::{Feed, html},
     record::Record,
 };
@@ -21,7 +21,8 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html")) {
         return Err(Error::usage(format!("--out `{}`: a report is a page, and its name ends in .html", shown(&out))));
     }
-    ensure_writable(&out)?;
+    // A page that has its usual name is an older one of these runs.
+    ensure_new(&out, args.force || args.out.is_none())?;
     let news = Feed::new(&records, true).news();
     write_atomically(&out, html(Some(&news)).as_bytes())?;
     print(shown(&out))

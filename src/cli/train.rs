@@ -138,7 +138,9 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     if let Some(file) = tokenizer {
         write_atomically(&run.tokenizer_path(), file.as_bytes())?;
     }
-    tidy_cache()?;
+    if let Err(error) = tidy_cache() {
+        tell(format_args!("warning: {error}"));
+    }
     if args.watch {
         watch::beside(run.folder());
     }

@@ -86,9 +86,8 @@ pub fn examples(dataset: &Dataset) -> Examples {
 /// Largest extent, and largest number of values, of an example that a checkpoint may declare.
 const MAX_EXTENT: usize = 1 << 20;
 const MAX_VALUES: usize = 1 << 26;
-/// Largest number of classes, and largest length of a name in bytes, that a checkpoint may declare.
+/// Largest number of classes that a checkpoint may declare.
 const MAX_CLASSES: usize = 1 << 16;
-const MAX_NAME: usize = 1 << 12;
 
 /// The examples that a checkpoint's model was trained on.
 ///
@@ -127,9 +126,6 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         }
         if matches!(series, Series::Symbols(symbols) if symbols.end.is_some_and(|end| usize::from(end) >= features)) {
             return Err(wrong("series", "its end is none of its symbols"));
-        }
-        if names.iter().any(|name| name.len() > MAX_NAME) {
-            return Err(wrong("series", &format!("a name is longer than {MAX_NAME} bytes")));
         }
         if series.music().is_some_and(|music| !music.is_possible()) {
             return Err(wrong("series", "music has steps, a tempo and a metre"));

@@ -38,6 +38,9 @@ pub struct DataArgs {
     /// Picture to write [default: NAME.png, or the next free name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 impl DataArgs {
@@ -164,6 +167,9 @@ pub struct CompareArgs {
     /// File to write too: a csv has a row for each run, an md the table, a png the metrics over the steps
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
     /// Print JSON: an object for each run
     #[arg(long)]
     pub json: bool,
@@ -186,6 +192,9 @@ pub struct ReportArgs {
     /// Page to write [default: RUN/report.html, of several runs report.html]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 const WATCH_EXAMPLES: &str = "\
