@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tiny_http::{Header, Method, Response, Server};
 
-/// Small models of all variants, as `saddle train` takes them.
+/// Small models of all variants, as `saddle train` takes them, on data that a page holds whole.
 const MODELS: [&str; 14] = [
     "gan --data ring --set hidden_g=16 --set hidden_d=16 --set fourier_features=8",
     "dcgan --size 8 --set width=4",
@@ -41,7 +41,7 @@ const MODELS: [&str; 14] = [
     "dbm --size 8 --set layers=16,8 --set pretrain=0",
     "dbm-gan --size 8 --set layers=16,8 --set pretrain=0 --set joint=1",
     "lstm --set units=8",
-    "lstm-gan --set units=8",
+    "lstm-gan --data sines-rcgan --set units=8",
     "rvae --set units=8",
     "rvae-gan --set units=8",
     "gan --size 8 --set hidden_g=16 --set hidden_d=16",
