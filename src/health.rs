@@ -103,9 +103,8 @@ pub const RULES: &[Rule] = &[
         name: "samples_alike",
         // The first samples of every run are alike.
         is_wrong: |line| {
-            let late = 0.5 * line.settings.steps as f64;
             let was_wide = line.greatest("spread").is_some_and(|greatest| greatest >= 0.5);
-            Some(line.number("spread")? < 0.5 && (was_wide || line.number("step")? >= late))
+            Some(line.number("spread")? < 0.5 && was_wide)
         },
         steps: 100,
         sentence: "samples have had less than half of the data's spread for {steps} steps: collapse",
