@@ -79,6 +79,15 @@ struct Entry {
 }
 
 impl Checkpoint {
+    /// The tensor of this name.
+    ///
+    /// # Errors
+    /// There is none of this shape.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
+        let tensor = self.tensors.get(name).filter(|tensor| tensor.shape == shape);
+        tensor.ok_or_else(|| Error::failure(format!("the checkpoint has no {name} of shape {shape:?}")))
+    }
+
     /// Writes the file whole or, on any error, not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
         let bytes = self

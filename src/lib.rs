@@ -60,6 +60,7 @@ pub mod page;
 pub mod plan;
 pub mod probe;
 pub mod program;
+pub mod protobuf;
 pub mod record;
 pub mod reference;
 pub mod report;

@@ -68,6 +68,11 @@ impl Origin {
         Ok(Some(origin))
     }
 
+    /// The names of so many classes, or their numbers if they have no names.
+    pub fn class_names(&self, count: usize) -> Vec<String> {
+        if self.classes.is_empty() { (0..count).map(|n| n.to_string()).collect() } else { self.classes.clone() }
+    }
+
     /// The entry for [`Checkpoint::meta`]: key and JSON text.
     pub fn entry(&self) -> (String, String) {
         (DATA.into(), serde_json::to_string(self).expect("names and numbers are JSON"))

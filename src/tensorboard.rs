@@ -13,27 +13,30 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    protobuf::Message,
+};
 
 /// Fields of `Event`.
-const WALL_TIME: u32 = 1;
-const STEP: u32 = 2;
-const FILE_VERSION: u32 = 3;
-const SUMMARY: u32 = 5;
-const SESSION_LOG: u32 = 7;
+const WALL_TIME: u64 = 1;
+const STEP: u64 = 2;
+const FILE_VERSION: u64 = 3;
+const SUMMARY: u64 = 5;
+const SESSION_LOG: u64 = 7;
 /// Fields of `Summary`, of its values, and of their pictures.
-const VALUE: u32 = 1;
-const TAG: u32 = 1;
-const SIMPLE_VALUE: u32 = 2;
-const IMAGE: u32 = 4;
-const HEIGHT: u32 = 1;
-const WIDTH: u32 = 2;
-const COLORSPACE: u32 = 3;
-const ENCODED: u32 = 4;
-const RGB: u64 = 3;
+const VALUE: u64 = 1;
+const TAG: u64 = 1;
+const SIMPLE_VALUE: u64 = 2;
+const IMAGE: u64 = 4;
+const HEIGHT: u64 = 1;
+const WIDTH: u64 = 2;
+const COLORSPACE: u64 = 3;
+const ENCODED: u64 = 4;
+const RGB: i64 = 3;
 /// Field of `SessionLog`, and its value START.
-const STATUS: u32 = 1;
-const START: u64 = 1;
+const STATUS: u64 = 1;
+const START: i64 = 1;
 
 /// The event file of a process that trains.
 pub struct Events {
@@ -55,10 +58,10 @@ impl Events {
         fs::create_dir_all(folder).map_err(cannot)?;
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(cannot)?;
         let mut events = Self { path, file };
-        events.write(&event(0, Message::default().text(FILE_VERSION, "brain.Event:2")))?;
+        events.write(&event(0, Message::new().text(FILE_VERSION, "brain.Event:2")))?;
         if step > 0 {
-            let start = Message::default().number(STATUS, START);
-            events.write(&event(step + 1, Message::default().bytes(SESSION_LOG, &start.0)))?;
+            let start = Message::new().int(STATUS, START);
+            events.write(&event(step + 1, Message::new().message(SESSION_LOG, &start)))?;
         }
         Ok(events)
     }
@@ -70,13 +73,13 @@ impl Events {
     pub fn scalars(&mut self, step: u64, line: &Map<String, Value>) -> Result<()> {
         let numbers = line.iter().filter(|(name, _)| *name != "step");
         let summary = numbers.filter_map(|(name, value)| Some((name, value.as_f64()?))).fold(
-            Message::default(),
+            Message::new(),
             |summary, (name, number)| {
-                let value = Message::default().text(TAG, name).float(SIMPLE_VALUE, number as f32);
-                summary.bytes(VALUE, &value.0)
+                let value = Message::new().text(TAG, name).float(SIMPLE_VALUE, number as f32);
+                summary.message(VALUE, &value)
             },
         );
-        self.write(&event(step, Message::default().bytes(SUMMARY, &summary.0)))
+        self.write(&event(step, Message::new().message(SUMMARY, &summary)))
     }
 
     /// Writes a picture, a PNG file, under the name `samples`.
@@ -84,11 +87,11 @@ impl Events {
     /// # Errors
     /// A file that cannot be written.
     pub fn picture(&mut self, step: u64, png: &[u8], [width, height]: [u32; 2]) -> Result<()> {
-        let image = Message::default().number(HEIGHT, height.into()).number(WIDTH, width.into());
-        let image = image.number(COLORSPACE, RGB).bytes(ENCODED, png);
-        let value = Message::default().text(TAG, "samples").bytes(IMAGE, &image.0);
-        let summary = Message::default().bytes(VALUE, &value.0);
-        self.write(&event(step, Message::default().bytes(SUMMARY, &summary.0)))
+        let image = Message::new().int(HEIGHT, height.into()).int(WIDTH, width.into());
+        let image = image.int(COLORSPACE, RGB).bytes(ENCODED, png);
+        let value = Message::new().text(TAG, "samples").message(IMAGE, &image);
+        let summary = Message::new().message(VALUE, &value);
+        self.write(&event(step, Message::new().message(SUMMARY, &summary)))
     }
 
     fn write(&mut self, event: &[u8]) -> Result<()> {
@@ -103,53 +106,7 @@ fn now() -> f64 {
 }
 
 fn event(step: u64, what: Message) -> Vec<u8> {
-    let head = Message::default().double(WALL_TIME, now()).number(STEP, step);
-    [head.0, what.0].concat()
-}
-
-/// A protocol buffer under construction.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    /// The number of a field, and how its value is laid out: 0 number, 1 eight bytes, 2 length and bytes, 5 four bytes.
-    fn key(self, field: u32, layout: u32) -> Self {
-        self.varint(u64::from(field << 3 | layout))
-    }
-
-    fn varint(mut self, mut number: u64) -> Self {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-        self
-    }
-
-    fn number(self, field: u32, number: u64) -> Self {
-        self.key(field, 0).varint(number)
-    }
-
-    fn double(self, field: u32, number: f64) -> Self {
-        self.key(field, 1).raw(&number.to_le_bytes())
-    }
-
-    fn float(self, field: u32, number: f32) -> Self {
-        self.key(field, 5).raw(&number.to_le_bytes())
-    }
-
-    fn bytes(self, field: u32, bytes: &[u8]) -> Self {
-        self.key(field, 2).varint(bytes.len() as u64).raw(bytes)
-    }
-
-    fn text(self, field: u32, text: &str) -> Self {
-        self.bytes(field, text.as_bytes())
-    }
-
-    fn raw(mut self, bytes: &[u8]) -> Self {
-        self.0.extend(bytes);
-        self
-    }
+    Message::new().double(WALL_TIME, now()).int(STEP, step as i64).and(what).into_bytes()
 }
 
 /// A record of an event file.
@@ -204,7 +161,7 @@ mod tests {
     }
 
     /// The fields of a message: number, and value (of numbers its eight bytes).
-    fn fields(mut bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
         fn varint(bytes: &mut &[u8]) -> u64 {
             let len = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
             let (own, rest) = bytes.split_at(len);
@@ -227,12 +184,12 @@ mod tests {
                     own.to_vec()
                 }
             };
-            all.push(((key >> 3) as u32, value));
+            all.push((key >> 3, value));
         }
         all
     }
 
-    fn field(bytes: &[u8], number: u32) -> Vec<u8> {
+    fn field(bytes: &[u8], number: u64) -> Vec<u8> {
         fields(bytes).into_iter().find(|(found, _)| *found == number).unwrap().1
     }
 

@@ -6,7 +6,7 @@ use super::{ExportArgs, picture::Look, print, runs, shown, trained::Asked};
 use crate::{
     error::{Error, Result},
     export::{
-        Axes, File, Options, Portable, Write, example, exporter,
+        File, Options, Portable, Write, example, exporter,
         html::{self, Still},
     },
     files::{ensure_folder, ensure_writable, write_atomically},
@@ -20,16 +20,15 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
     let exporter = exporter(&args.to)?;
     let trained = Asked::of(Trained::at(run, args.checkpoint)?, args.data.as_ref(), args.accept_changed_data);
-    let is_page = matches!(exporter.write, Write::Page);
-    let misplaced = [
-        ("--network", !args.network.is_empty(), false),
-        ("--bytes", args.bytes.is_some(), false),
-        ("--draws", args.draws, false),
-        ("--example", args.example.is_some(), false),
-        ("--train", args.train, true),
-        ("--data", args.data.is_some(), true),
+    let given = [
+        ("--network", !args.network.is_empty()),
+        ("--bytes", args.bytes.is_some()),
+        ("--draws", args.draws),
+        ("--example", args.example.is_some()),
+        ("--train", args.train),
+        ("--data", args.data.is_some()),
     ];
-    if let Some((option, ..)) = misplaced.iter().find(|(_, is_given, of_page)| *is_given && *of_page != is_page) {
+    if let Some((option, _)) = given.iter().find(|(option, is_given)| *is_given && !exporter.options.contains(option)) {
         return Err(Error::usage(format!("{option} does not go with --to {}", exporter.name)));
     }
     let files = match exporter.write {
@@ -59,8 +58,7 @@ fn networks(
         return Err(Error::usage("--example has images as the network computes them: leave out --bytes"));
     }
     let portable = Portable::of(trained, &args.network)?;
-    let bytes = args.bytes.map(|axes| if axes == super::args::Bytes::Nhwc { Axes::Nhwc } else { Axes::Nchw });
-    let mut files = write(&portable, Options { bytes, draws: args.draws })?;
+    let mut files = write(&portable, Options { bytes: args.bytes, draws: args.draws })?;
     if let Some(rows) = args.example {
         files.push(example(trained, &portable, rows, args.seed, args.adapter.as_deref())?);
     }

@@ -96,8 +96,7 @@ impl<'a> Wanted<'a> {
 
 /// The names of the classes of a model, or their numbers if they have none.
 fn class_names(trained: &Trained) -> Result<Vec<String>> {
-    let names = Origin::in_checkpoint(&trained.checkpoint)?.map_or(vec![], |origin| origin.classes);
-    Ok(if names.is_empty() { (0..trained.examples.classes).map(|n| n.to_string()).collect() } else { names })
+    Ok(Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default().class_names(trained.examples.classes))
 }
 
 /// The form in which the data itself came. What is `compared` is drawn, unless it is text.

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     checkpoint::{self, CHOSEN_ON, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
-    error::{Error, Result},
-    files::{self, quoted, write_atomically},
+    error::Result,
+    files::{quoted, write_atomically},
     health::{self, Health},
     models::{self, BOUND},
     plan::RING_ROWS,
@@ -199,8 +199,8 @@ impl Training {
             };
             let step = self.session.step();
             if due(step, s.sample_every) {
-                self.measure()?;
                 self.look();
+                self.measure()?;
             }
             if due(step, s.log_every) || step == phase_end {
                 self.log(&mut rows);
@@ -361,19 +361,22 @@ impl Training {
     }
 
     fn save_picture(&mut self, path: &Path, picture: &RgbImage) {
-        let mut saved = report::save_png(path, picture);
-        if let (Ok(()), Some(events)) = (&saved, &mut self.events) {
-            let png = files::read(path).map_err(|error| Error::failure(format!("cannot read a picture: {error}")));
-            saved = png.and_then(|png| events.picture(self.session.step(), &png, picture.dimensions().into()));
-        }
+        let saved = report::png(picture).and_then(|png| {
+            write_atomically(path, &png)?;
+            let (step, sides) = (self.session.step(), picture.dimensions().into());
+            self.events.as_mut().map_or(Ok(()), |events| events.picture(step, &png, sides))
+        });
         self.tolerate(saved);
     }
 
     /// Measures the held-out examples, and keeps the checkpoint that did best on sequences.
     fn measure(&mut self) -> Result<()> {
         let Some(held_out) = &self.held_out else { return Ok(()) };
-        let (session, settings) = (&mut self.session, &self.settings);
-        let samples = |session: &mut Session| session.generate(session.sample_rows(), settings.seed, None);
+        let (session, settings, drawn) = (&mut self.session, &self.settings, &self.samples);
+        let samples = |session: &mut Session| match drawn {
+            Some(samples) => Ok(samples.clone()),
+            None => session.generate(session.sample_rows(), settings.seed, None),
+        };
         if let Some(lead) = held_out.lead(session, settings, samples)? {
             self.measured.insert("d_lead".into(), (lead as f32).into());
         }

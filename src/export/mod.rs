@@ -10,7 +10,6 @@ mod lower;
 mod network;
 mod onnx;
 mod open;
-mod proto;
 mod recurrent;
 mod roll;
 mod torch;
@@ -19,12 +18,11 @@ mod weights;
 pub use example::example;
 pub use network::{BATCH, Cell, Layer, Network, Node, Op, Place, batches};
 pub use open::{Input, Kind};
-pub use proto::Message;
 
 use crate::{
     checkpoint::Tensor,
     data::Series,
-    error::{Error, Result, unknown},
+    error::{Result, unknown},
     graph::Dist,
     models::{CONTINUE, DECODE, ENCODE, Examples, Model, RECONSTRUCT, SAMPLE, SWEEP, variant},
     origin::Origin,
@@ -42,6 +40,8 @@ pub struct Exporter {
     pub name: &'static str,
     /// What it writes, in a line.
     pub about: &'static str,
+    /// Options of the command line that only some forms have, and this one has.
+    pub options: &'static [&'static str],
     /// What makes its files.
     pub write: Write,
 }
@@ -77,9 +77,9 @@ pub struct Options {
 }
 
 /// The order of an image's axes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Axes {
-    /// Channels before height and width.
+    /// Channels first.
     Nchw,
     /// Channels last.
     Nhwc,
@@ -234,9 +234,4 @@ fn describe(network: &Network) -> String {
     let inputs = network.inputs.iter().map(|input| format!("{} {}", input.name, shape(&input.shape)));
     let outputs = network.outputs.iter().map(|(name, place)| format!("{name} {}", shape(network.shape(*place))));
     format!("{} -> {}", inputs.collect::<Vec<_>>().join(", "), outputs.collect::<Vec<_>>().join(", "))
-}
-
-/// The error of an option that a form does not have.
-fn no_option(option: &str, form: &str) -> Error {
-    Error::usage(format!("{option} does not go with --to {form}"))
 }

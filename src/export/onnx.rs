@@ -4,18 +4,21 @@ mod nodes;
 
 use std::collections::HashMap;
 
-use super::{
-    Axes, BATCH, Exporter, File, Kind, Message, Network, Op, Options, Place, Portable, Write, batches, describe,
-};
+use super::{Axes, BATCH, Exporter, File, Kind, Network, Op, Options, Place, Portable, Write, batches, describe};
 use crate::{
     checkpoint::Tensor,
     error::{Error, Result},
     graph::Dist,
+    protobuf::Message,
 };
 
 /// The row in [`super::EXPORTERS`].
-pub const EXPORTER: Exporter =
-    Exporter { name: "onnx", about: "ONNX, operator set 18: a file for each network", write: Write::Networks(write) };
+pub const EXPORTER: Exporter = Exporter {
+    name: "onnx",
+    about: "ONNX, operator set 18: a file for each network",
+    options: &["--network", "--bytes", "--draws", "--example"],
+    write: Write::Networks(write),
+};
 
 /// Version of the format, and of the set of operators.
 const IR_VERSION: i64 = 9;

@@ -5,7 +5,7 @@ mod sampling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cell, Exporter, File, Layer, Network, Op, Options, Portable, Write, describe, no_option};
+use super::{Cell, Exporter, File, Layer, Network, Op, Options, Portable, Write, describe};
 use crate::{
     checkpoint::Tensor,
     error::{Error, Result},
@@ -17,19 +17,14 @@ use crate::{
 pub const EXPORTER: Exporter = Exporter {
     name: "pytorch",
     about: "PyTorch: model.py, which needs torch and safetensors only",
+    options: &["--network", "--example"],
     write: Write::Networks(write),
 };
 
 /// Name of the file with the weights.
 const WEIGHTS: &str = "model.safetensors";
 
-fn write(portable: &Portable, options: Options) -> Result<Vec<File>> {
-    if options.bytes.is_some() {
-        return Err(no_option("--bytes", EXPORTER.name));
-    }
-    if options.draws {
-        return Err(no_option("--draws", EXPORTER.name));
-    }
+fn write(portable: &Portable, _: Options) -> Result<Vec<File>> {
     let mut tensors: BTreeMap<String, &Tensor> = BTreeMap::new();
     for network in &portable.networks {
         let prefix = if portable.networks.len() > 1 { format!("{}.", attribute(network)) } else { String::new() };

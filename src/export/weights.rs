@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     checkpoint::{Checkpoint, Tensor},
-    error::{Error, Result},
+    error::Result,
     graph::{Graph, Group, Id, Node, Op, WHOLE, numel},
     reference::Reference,
 };
@@ -57,9 +57,8 @@ impl<'a> Weights<'a> {
     }
 
     fn state(&self, group: usize, item: usize) -> Result<&'a Tensor> {
-        let (name, shape) = (self.groups[group].item_name(item), &self.groups[group].items[item].shape);
-        let tensor = self.checkpoint.tensors.get(&name).filter(|tensor| tensor.shape == *shape);
-        tensor.ok_or_else(|| Error::failure(format!("the checkpoint has no {name} of shape {shape:?}")))
+        let group = &self.groups[group];
+        self.checkpoint.tensor(&group.item_name(item), &group.items[item].shape)
     }
 
     fn reference(&self) -> Result<Reference> {

@@ -23,14 +23,17 @@ pub fn colour(i: usize) -> String {
 pub fn html(news: Option<&[Value]>) -> String {
     // No text in it can end the element that holds it.
     let news = serde_json::to_string(&news).unwrap_or_default().replace('<', "\\u003c");
-    let parts = [("style", STYLE), ("news", &news), ("script", SCRIPT)];
-    let mut page = String::new();
-    let mut rest = PAGE;
-    for (name, text) in parts {
-        let (before, after) = rest.split_once(&format!("<!--{name}-->")).unwrap_or((rest, ""));
-        page += before;
+    filled(PAGE, &[("<!--style-->", STYLE), ("<!--news-->", &news), ("<!--script-->", SCRIPT)])
+}
+
+/// A template with its places filled. What is put in is not searched for other places.
+pub fn filled(template: &str, parts: &[(&str, &str)]) -> String {
+    let next = |rest: &str| parts.iter().filter_map(|(place, text)| Some((rest.find(place)?, *place, *text))).min();
+    let (mut page, mut rest) = (String::new(), template);
+    while let Some((at, place, text)) = next(rest) {
+        page += &rest[..at];
         page += text;
-        rest = after;
+        rest = &rest[at + place.len()..];
     }
     page + rest
 }

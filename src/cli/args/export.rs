@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::numbers;
+use crate::export::Axes;
 use crate::trained::Which;
 
 const EXPORT_EXAMPLES: &str = "\
@@ -40,7 +41,7 @@ pub struct ExportArgs {
     pub network: Vec<String>,
     /// Images as bytes, 0 to 255, with the axes in this order (onnx)
     #[arg(long, value_name = "ORDER")]
-    pub bytes: Option<Bytes>,
+    pub bytes: Option<Axes>,
     /// Let networks draw their noise themselves; z remains an input (onnx)
     #[arg(long)]
     pub draws: bool,
@@ -62,13 +63,4 @@ pub struct ExportArgs {
     /// Device for the outputs of --example or the first picture, by index or name, or cpu [default: the best one]
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
     pub adapter: Option<String>,
-}
-
-/// The order of the axes of images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Bytes {
-    /// Channels first.
-    Nchw,
-    /// Channels last.
-    Nhwc,
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
-pub use export::{Bytes, ExportArgs};
+pub use export::ExportArgs;
 pub use tools::{
     BenchArgs, BenchCommand, CheckArgs, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, ManArgs, ReportArgs,
     RunsArgs, VariantsArgs, WatchArgs,

@@ -11,7 +11,6 @@ pub use ring::ring;
 
 use super::{Exporter, Write};
 use crate::{
-    checkpoint::Checkpoint,
     data::{Dataset, Items, Series, SymbolKind, Symbols},
     engine::Plans,
     error::{Error, Result},
@@ -19,7 +18,7 @@ use crate::{
     kernels::Caps,
     models::{CALIBRATE, SAMPLE},
     origin::Origin,
-    program::StateItem,
+    page::{escaped, filled},
     session::{self, SAMPLING},
     settings::Settings,
     trained::Trained,
@@ -37,8 +36,12 @@ const DATA_BYTES: usize = 4 << 20;
 const POINTS: usize = 2500;
 
 /// The row in [`super::EXPORTERS`].
-pub const EXPORTER: Exporter =
-    Exporter { name: "html", about: "a page that makes samples in a browser with WebGPU", write: Write::Page };
+pub const EXPORTER: Exporter = Exporter {
+    name: "html",
+    about: "a page that makes samples in a browser with WebGPU",
+    options: &["--train", "--data"],
+    write: Write::Page,
+};
 
 /// What a page shows before its first samples, and where the viewer has no WebGPU.
 pub enum Still<'a> {
@@ -67,15 +70,13 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     let plans =
         Plans::new(graphs, &caps, data.as_ref().map(session::layout)).map_err(|e| e.at("a page for browsers"))?;
     let mut pack = Pack::default();
-    pack.add(&plans, &caps, |item| of_checkpoint(&trained.checkpoint, item))?;
+    pack.add(&plans, &caps, |item| Ok(trained.checkpoint.tensor(&item.name, &item.shape)?.data.clone()))?;
     if let Some(set) = &data {
         pack.add_data(set);
     }
     let sample = plans.get(SAMPLE).ok_or_else(|| Error::failure("the model draws no samples"))?;
     let origin = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default();
-    // Data without names of classes numbers them.
-    let numbers = || (0..trained.examples.classes).map(|n| n.to_string()).collect();
-    let classes = if origin.classes.is_empty() { numbers() } else { origin.classes.clone() };
+    let classes = origin.class_names(trained.examples.classes);
     let of_points = data.as_ref().filter(|set| set.shape.len() == 1);
     let real = of_points.map(|set| -> Vec<f32> { (0..POINTS.min(set.len())).flat_map(|i| set.example(i)).collect() });
     let real = real.map(|values| pack.store(bytemuck::cast_slice(&values)));
@@ -107,40 +108,18 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     };
     let script = [RUNTIME, DRAW, SCRIPT].concat();
     let parts = [
-        ("<!--TITLE-->", escaped(&title)),
-        ("<!--ABOUT-->", escaped(&about)),
-        ("<!--STILL-->", still),
-        ("<!--PACK-->", pack.text(entries)?),
-        ("/*SCRIPT*/", script),
+        ("<!--TITLE-->", &*escaped(&title)),
+        ("<!--ABOUT-->", &escaped(&about)),
+        ("<!--STILL-->", &still),
+        ("<!--PACK-->", &pack.text(entries)?),
+        ("/*SCRIPT*/", &script),
     ];
     Ok(filled(PAGE, &parts))
-}
-
-/// A template with its places filled. What is put in is not searched for other places.
-fn filled(template: &str, parts: &[(&str, String)]) -> String {
-    let next = |rest: &str| parts.iter().filter_map(|(name, text)| Some((rest.find(name)?, *name, text))).min();
-    let (mut page, mut rest) = (String::new(), template);
-    while let Some((at, name, text)) = next(rest) {
-        page += &rest[..at];
-        page += text;
-        rest = &rest[at + name.len()..];
-    }
-    page + rest
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The low and the high word of a seed.
 fn words(seed: u64) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
-}
-
-fn of_checkpoint(checkpoint: &Checkpoint, item: &StateItem) -> Result<Vec<f32>> {
-    let tensor = checkpoint.tensors.get(&item.name).filter(|tensor| tensor.shape == item.shape);
-    let missing = || Error::failure(format!("the checkpoint has no {} of shape {:?}", item.name, item.shape));
-    tensor.map(|tensor| tensor.data.clone()).ok_or_else(missing)
 }
 
 /// The part of a data set that a page holds: the first symbols of a text, other examples evenly from all of it.

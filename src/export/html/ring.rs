@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{RUNTIME, filled, pack::Pack, words};
+use super::{RUNTIME, pack::Pack, words};
 use crate::{
     data::{self, Options},
     engine::Plans,
@@ -12,6 +12,7 @@ use crate::{
     kernels::Caps,
     models::{self, Examples, SAMPLE, parts::networks::Networks},
     nn::{Mode, Net},
+    page::filled,
     session::{self, SAMPLING},
     settings::{Layer, Settings},
 };
@@ -94,5 +95,5 @@ pub fn ring() -> Result<String> {
         "modes": modes.centres,
         "deviation": modes.std,
     });
-    Ok(filled(TEMPLATE, &[("<!--PACK-->", pack.text(entries)?), ("/*SCRIPT*/", [RUNTIME, SCRIPT].concat())]))
+    Ok(filled(TEMPLATE, &[("<!--PACK-->", &*pack.text(entries)?), ("/*SCRIPT*/", &[RUNTIME, SCRIPT].concat())]))
 }

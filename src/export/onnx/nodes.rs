@@ -144,7 +144,7 @@ impl Writer<'_> {
         name
     }
 
-    fn layer(&mut self, kind: &str, layer: &Layer, x: &str, y: &str, attributes: &[super::Message]) {
+    fn layer(&mut self, kind: &str, layer: &Layer, x: &str, y: &str, attributes: &[crate::protobuf::Message]) {
         let (weight, bias) = (self.weight(&layer.name, "weight"), layer.bias.then(|| self.weight(&layer.name, "bias")));
         let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
         self.op(kind, &inputs, y, attributes);

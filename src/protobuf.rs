@@ -1,4 +1,4 @@
-//! The wire format of Protocol Buffers, as much of it as a model in ONNX takes.
+//! The wire format of Protocol Buffers, as much of it as ONNX and the event files of TensorBoard take.
 
 /// A message under construction.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,13 @@ impl Message {
         self
     }
 
+    /// With a field that is a number of 64 bits.
+    pub fn double(mut self, field: u64, value: f64) -> Self {
+        self.varint(field << 3 | 1);
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
     /// With a field of bytes.
     pub fn bytes(mut self, field: u64, bytes: &[u8]) -> Self {
         self.varint(field << 3 | 2);
@@ -45,6 +52,12 @@ impl Message {
     /// With a message for each of these, all under one number.
     pub fn messages<'a>(self, field: u64, messages: impl IntoIterator<Item = &'a Self>) -> Self {
         messages.into_iter().fold(self, |all, one| all.message(field, one))
+    }
+
+    /// With the fields of another message behind its own.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
     }
 
     /// The bytes of the message.
