@@ -18,6 +18,7 @@ mod preview;
 mod progress;
 mod report;
 mod resume;
+mod rows;
 mod runs;
 mod sample;
 mod showing;

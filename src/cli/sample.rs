@@ -13,12 +13,12 @@ use super::{
     picture::{self, Look},
     print,
     progress::{Progress, duration},
-    runs, shown, tell,
+    rows, runs, shown, tell,
     trained::Asked,
     walk,
 };
 use crate::{
-    data::{Chord, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi, read_text},
+    data::{Chord, Condition, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi, read_text},
     error::{Error, Result, counted, unknown},
     graph::numel,
     models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
@@ -105,7 +105,7 @@ fn own_form(examples: &Examples, compared: bool) -> &'static str {
         (Some(Series::Symbols(symbols)), _) if symbols.kind == SymbolKind::Text => "txt",
         (Some(Series::Symbols(_) | Series::Roll(_)), _) if !compared => "mid",
         (None, [extent]) if *extent != 2 && !compared => "csv",
-        (Some(Series::Columns(_)), _) if !compared => "csv",
+        (Some(Series::Columns(_) | Series::Table(_)), _) if !compared => "csv",
         _ => "png",
     }
 }
@@ -156,6 +156,12 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if let Some(frames) = args.walk {
         walk::write(wanted, frames, class, &trained, &mut session)?;
         return wanted.tell(frames, "frames of a walk", session.step(), 1);
+    }
+    let conditions = conditions(args, examples)?;
+    if let (Some(Series::Table(records)), "csv", true) = (&examples.series, wanted.to.ending.as_str(), is_drawn) {
+        let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
+        let files = wanted.to.write(&bytes)?;
+        return wanted.tell(wanted.count, "rows", session.step(), files);
     }
     let drawn = draw(wanted, class, &trained, &mut session)?;
     let count = drawn.samples.len() / numel(&examples.values(1));
@@ -310,6 +316,17 @@ fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
     Ok(())
 }
 
+/// What `--where` asks of rows.
+fn conditions(args: &SampleArgs, examples: &Examples) -> Result<Vec<Condition>> {
+    match &examples.series {
+        Some(Series::Table(records)) => {
+            args.conditions.iter().map(|text| Condition::of(records, text).map_err(|e| e.at("--where"))).collect()
+        }
+        _ if args.conditions.is_empty() => Ok(vec![]),
+        _ => Err(Error::usage("--where is for rows of a table whose columns have types")),
+    }
+}
+
 /// The number of the class that `--class` names.
 fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
     let (Some(wanted), count) = (&args.class, trained.examples.classes) else { return Ok(None) };
@@ -427,6 +444,7 @@ fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Opti
             let music = series.music().expect("only music is written as MIDI");
             return Ok((wanted.write_midi(&series.pieces(samples, shape[0])?, &music)?, None));
         }
+        ("csv", Some(Series::Table(records))) => records.to_csv(records.rows(samples, 0)),
         (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),

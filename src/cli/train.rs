@@ -23,19 +23,24 @@ use crate::{
     engine::Plans,
     error::{Error, Result},
     files::{tidy_cache, write_atomically},
-    models::{self, Model},
+    models::{self, Examples, Model},
     origin::{self, FOLDER, Origin},
     run::Run,
     session::{self, Session},
     settings::{Layer, Settings},
 };
 
+/// Most columns of a table that are told of.
+const COLUMNS: usize = 100;
+/// The preset for tables with types.
+const TABLE: &str = "table";
+
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
     let signals = Signals::watch()?;
     let layers = args.layers()?;
     let mut resumed = resume::open(args, &layers)?;
-    let settings = match &resumed {
+    let mut settings = match &resumed {
         Some(resumed) => resumed.run.settings().clone(),
         None => {
             resume::tell_changes(&layers);
@@ -52,7 +57,13 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     };
     let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })?;
     let examples = session::examples(&dataset);
+    if resumed.is_none() {
+        settings = by_data(settings, &layers, &examples)?;
+    }
+    let settings = settings;
     dataset.to_string().lines().for_each(tell);
+    let columns = dataset.records().map_or(vec![], |records| records.lines(COLUMNS));
+    columns.iter().for_each(|line| tell(format_args!("  {line}")));
     let origin = Origin::of(&dataset);
     let changed = match from {
         None => None,
@@ -145,6 +156,18 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         watch::beside(run.folder());
     }
     Training::new(run, session, dataset, of_data, held_out)?.run(&signals, args.json)
+}
+
+/// The settings with the preset that fits the data, where none is named: `table` for tables with types.
+fn by_data(settings: Settings, layers: &[Layer], examples: &Examples) -> Result<Settings> {
+    let presets = models::variant(&settings.variant)?.presets;
+    let has_one = presets.iter().any(|preset| preset.name == TABLE);
+    if examples.heads().is_none() || !has_one || layers.iter().any(|layer| layer.is_given("preset")) {
+        return Ok(settings);
+    }
+    let mut preset = Layer::default();
+    preset.set("preset", TABLE, "");
+    Settings::resolve(&models::menu(), &[&[preset], layers].concat())
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
-use super::{Chord, Dataset, Items, Series, product};
+use super::records::Cell;
+use super::{Chord, Dataset, Items, Records, Series, product};
 use crate::error::{counted, escaped};
 
 /// Number of names to keep for each reason of leaving items out.
@@ -106,6 +107,14 @@ impl Display for Dataset {
 }
 
 impl Dataset {
+    /// The columns, of a table with types.
+    pub fn records(&self) -> Option<&Records> {
+        match &self.series {
+            Some(Series::Table(records)) => Some(records),
+            _ => None,
+        }
+    }
+
     /// The number of examples and their extents.
     fn examples(&self) -> String {
         let (noun, extents) = match (self.shape.as_slice(), &self.series) {
@@ -123,6 +132,10 @@ impl Dataset {
             }
             (&[steps, columns], _) => {
                 ("sequence", format!("{} of {}", counted(steps, "step"), counted(columns, "value")))
+            }
+            (_, Some(Series::Table(records))) => {
+                let what = format!("{}, {} of them learned", counted(records.columns.len(), "column"), records.codings().count());
+                ("row", what)
             }
             (&[columns], _) => ("point", counted(columns, "value")),
             (shape, _) => ("example", product(shape)),
@@ -198,6 +211,9 @@ impl Dataset {
             let names = &symbols.names;
             return vec![format!("one of {}: {}", counted(names.len(), symbols.noun()), quoted(names))];
         }
+        if let Some(records) = self.records() {
+            return records.lines(COLUMNS);
+        }
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return vec![] };
         let names: Vec<String> = match &self.series {
             Some(Series::Columns(columns)) => columns.names.clone(),
@@ -238,6 +254,11 @@ impl Dataset {
             return chords.take(ROWS).map(Chord::spelled).collect::<Vec<_>>().join("\n");
         }
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
+        if let Some(records) = self.records() {
+            let some = &values[..values.len().min(ROWS * width)];
+            let row = |row: Vec<Cell>| row.into_iter().map(|cell| cell.text).collect::<Vec<_>>().join(", ");
+            return records.rows(some, 0).map(row).collect::<Vec<_>>().join("\n");
+        }
         let more = if width > CELLS { ", .." } else { "" };
         let row = |row: &[f32]| self.cells(row)[..width.min(CELLS)].join(", ") + more;
         let rows = if self.shape.len() == 2 { self.shape[0].min(ROWS) } else { ROWS };

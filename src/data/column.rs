@@ -25,6 +25,10 @@ pub(super) struct Column {
     pub values: Vec<f64>,
     /// The largest number of decimals of a cell; `None` if a cell has an exponent.
     pub decimals: Option<usize>,
+    /// The smallest number of decimals of a cell.
+    pub fewest_decimals: usize,
+    /// Whether some whole number begins with a 0, as postcodes do.
+    pub is_padded: bool,
     pub numbers: usize,
     pub words: usize,
     /// The byte offset of the row of the first cell that is no usable number, and that cell.
@@ -45,6 +49,8 @@ impl Column {
             is_unnamed: false,
             values: vec![],
             decimals: Some(0),
+            fewest_decimals: usize::MAX,
+            is_padded: false,
             numbers: 0,
             words: 0,
             flaw: None,
@@ -65,7 +71,10 @@ impl Column {
                 if value.abs() > cells::MAX {
                     self.flaw.get_or_insert_with(|| (at, cell.to_owned()));
                 }
-                self.decimals = self.decimals.and_then(|most| Some(most.max(cells::decimals(cell, decimal)?)));
+                let decimals = cells::decimals(cell, decimal);
+                self.decimals = self.decimals.and_then(|most| Some(most.max(decimals?)));
+                self.fewest_decimals = self.fewest_decimals.min(decimals.unwrap_or(0));
+                self.is_padded |= cell.len() > 1 && cell.starts_with('0') && cells::is_whole(cell);
                 if !is_plain && self.dressed.is_none() {
                     self.dressed = Some(cell.to_owned());
                 }

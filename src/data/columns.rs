@@ -29,7 +29,7 @@ fn holds_nothing(file: &str) -> Error {
 }
 
 impl Table {
-    /// Reads all cells and finds out the roles of the columns.
+    /// Reads all cells, and finds out the names of the columns.
     pub fn read(sheet: &Sheet, options: &Options) -> Result<Self> {
         let mut first: Option<(usize, StringRecord)> = None;
         let mut all: Vec<Column> = vec![];
@@ -90,13 +90,36 @@ impl Table {
             let doubt = sheet.doubt()?;
             table.notes.extend(doubt);
         }
-        if !table.all.iter().any(|column| column.numbers > 0) {
-            let is_one = table.titles + table.rows() == 1;
-            let only = || Error::failure(format!("`{}` has a header and no rows below it", sheet.file));
-            return Err(if is_one { only() } else { holds_nothing(&sheet.file) });
+        if table.rows() == 0 {
+            return Err(Error::failure(format!("`{}` has a header and no rows below it", sheet.file)));
         }
-        table.find_roles(sheet, options)?;
         Ok(table)
+    }
+
+    /// Finds out which columns hold numbers to learn.
+    ///
+    /// # Errors
+    /// A table without any number, or with series that cannot be told apart as the options ask.
+    pub fn find_numbers(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
+        if !self.all.iter().any(|column| column.numbers > 0) {
+            return Err(holds_nothing(&sheet.file));
+        }
+        self.find_roles(sheet, options)
+    }
+
+    /// Whether the table has no line of names.
+    pub fn is_headless(&self) -> bool {
+        self.titles == 0
+    }
+
+    /// The columns that the setting `columns` names.
+    pub fn named(&self, file: &str, options: &Options) -> Result<Vec<usize>> {
+        let names = options.columns.as_deref().map_or(vec![], names_in);
+        let chosen = names.iter().map(|name| self.find(file, name, "columns")).collect::<Result<Vec<_>>>()?;
+        match chosen.iter().enumerate().find(|(n, i)| chosen[..*n].contains(i)) {
+            Some((_, i)) => Err(Error::usage(format!("`columns` names {} twice", shown(&self.all[*i].name)))),
+            None => Ok(chosen),
+        }
     }
 
     pub fn rows(&self) -> usize {
@@ -156,13 +179,8 @@ impl Table {
     pub fn chosen(&mut self, sheet: &Sheet, options: &Options) -> Result<Vec<usize>> {
         let file = &sheet.file;
         let chosen = match &options.columns {
-            Some(names) => {
-                let chosen =
-                    names_in(names).iter().map(|name| self.find(file, name, "columns")).collect::<Result<Vec<_>>>()?;
-                if let Some((n, _)) = chosen.iter().enumerate().find(|(n, i)| chosen[..*n].contains(i)) {
-                    let name = shown(&self.all[chosen[n]].name);
-                    return Err(Error::usage(format!("`columns` names {name} twice")));
-                }
+            Some(_) => {
+                let chosen = self.named(file, options)?;
                 self.read_chosen_dates(sheet, &chosen)?;
                 chosen
             }
@@ -260,7 +278,7 @@ pub(super) fn joined(parts: Vec<String>) -> String {
 }
 
 /// The names in a setting: comma-separated, quoted if they contain commas.
-fn names_in(setting: &str) -> Vec<String> {
+pub(super) fn names_in(setting: &str) -> Vec<String> {
     let mut csv = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(setting.as_bytes());
     let names = csv.records().next().and_then(|record| record.ok()).unwrap_or_default();
     names.iter().map(str::to_owned).collect()

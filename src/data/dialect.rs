@@ -31,7 +31,11 @@ pub(super) struct Sheet {
     /// Offset of the first row, in bytes.
     start: usize,
     /// The separator between cells.
-    separator: Separator,
+    pub separator: Separator,
+    /// Whether lines end with CR LF.
+    pub crlf: bool,
+    /// Whether the file begins with a byte order mark of UTF-8.
+    pub mark: bool,
     /// The decimal mark.
     pub decimal: Decimal,
     /// The last comment line above the table, which may hold the names of the columns.
@@ -50,6 +54,7 @@ impl Sheet {
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let bytes = unpack::read(path)?;
         let source = digest::of_files(&[digest::of(&[&bytes])]);
+        let mark = bytes.starts_with(b"\xef\xbb\xbf");
         let (mut text, encoding) = decode(path, bytes, options.encoding.as_deref())?;
         if let Some(end) = end_of_difference(&text) {
             text.truncate(end);
@@ -64,12 +69,15 @@ impl Sheet {
             text,
             start: 0,
             separator: options.separator.unwrap_or(Separator::Comma),
+            crlf: false,
+            mark,
             decimal: options.decimal.unwrap_or(Decimal::Point),
             comment: None,
             findings: encoding.map(|name| format!("read as {name}")).into_iter().collect(),
             notes: vec![],
             doubt: None,
         };
+        sheet.crlf = sheet.text.contains("\r\n");
         let declared = sheet.skip_preamble();
         let guessed = options.separator.or(declared).is_none();
         sheet.separator =
@@ -371,8 +379,8 @@ fn is_alone(row: &StringRecord) -> bool {
     row.iter().skip(1).all(str::is_empty)
 }
 
-/// The separator as a byte; a tab for blanks, which [`tabs_for_blanks`] replaced.
-fn byte(separator: Separator) -> u8 {
+/// The separator as a byte.
+pub(super) fn byte(separator: Separator) -> u8 {
     match separator {
         Separator::Comma => b',',
         Separator::Semicolon => b';',

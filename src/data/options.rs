@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::error::{Error, Result};
-use crate::settings::{Decimal, Layout, Range, Scale, Separator, Tokens, Voices};
+use crate::settings::{Decimal, Encode, Layout, Range, Scale, Separator, Tokens, Voices};
 
 /// Which part of a set to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,14 @@ pub struct Options {
     pub columns: Option<String>,
     /// Name of the column that identifies the series of a row, or `none`. `None`: found from the names and the cells.
     pub group: Option<String>,
+    /// How the rows of a table are encoded. `None`: as plain numbers, if they are; else by ranks.
+    pub encode: Option<Encode>,
+    /// Types of columns, `COLUMN=TYPE` separated by commas. `None`: found from the cells.
+    pub types: Option<String>,
+    /// Cells that are gaps, separated by commas. `None`: the usual marks.
+    pub missing: Option<String>,
+    /// Most values of a category that are learned one by one.
+    pub levels: usize,
     /// Scaling of the columns of points. `None`: mean 0 and deviation 1. Sequences are always scaled to 0 to 1.
     pub scale: Option<Scale>,
     /// What the symbols of a text are.
@@ -109,6 +117,10 @@ impl Default for Options {
             decimal: None,
             columns: None,
             group: None,
+            encode: None,
+            types: None,
+            missing: None,
+            levels: 200,
             scale: None,
             tokens: Tokens::Characters,
             vocabulary: 0,
@@ -155,7 +167,7 @@ const MUSIC: &[Holds] = &[Holds::Melodies, Holds::Rolls];
 const CUT: &str = "tables, text and music";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 19] = [
+const CONCERNS: [Concern; 22] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
     ("stack", "images", |options| options.stack != 1, IMAGES),
@@ -179,6 +191,9 @@ const CONCERNS: [Concern; 19] = [
     ("decimal", "tables", |options| options.decimal.is_some(), TABLES),
     ("columns", "tables", |options| options.columns.is_some(), TABLES),
     ("group", "tables", |options| options.group.is_some(), TABLES),
+    ("encode", "rows of tables", |options| options.encode.is_some_and(|encode| encode != Encode::None), &[Holds::Rows]),
+    ("types", "rows of tables", |options| options.types.is_some(), &[Holds::Rows]),
+    ("missing", "rows of tables", |options| options.missing.is_some(), &[Holds::Rows]),
     ("tokens", "text", |options| options.tokens != Tokens::Characters, TEXTS),
     ("vocabulary", "text", |options| options.vocabulary != 0, TEXTS),
     ("lines", "text", |options| options.lines, TEXTS),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::music::{Chord, KEYS, Music, pitch_name};
+use super::records::Records;
 use super::tokens::{self, Spelling, Writer};
 use super::{bpe, pieces};
 use crate::error::{Error, Result, nearest};
@@ -25,6 +26,8 @@ pub enum Series {
     Symbols(Symbols),
     /// Keys of a piano, each 1 or 0.
     Roll(Roll),
+    /// Choices and scalars; each example is a row of typed columns.
+    Table(Records),
 }
 
 /// Columns of numbers, each scaled for the model: sequences by minimum and maximum, points by mean and deviation or as
@@ -101,6 +104,7 @@ impl Series {
             Self::Columns(columns) => &columns.names,
             Self::Symbols(symbols) => &symbols.names,
             Self::Roll(roll) => &KEY_NAMES[..roll.width()],
+            Self::Table(records) => records.names(),
         }
     }
 
@@ -128,7 +132,7 @@ impl Series {
                 let piece = |sample: &[f32]| sample.chunks_exact(width).map(chord).collect();
                 Ok(samples.chunks_exact((steps * width).max(1)).map(piece).collect())
             }
-            Self::Columns(_) => Err(Error::usage("numbers are no music: use a file that ends in .csv or .npy")),
+            Self::Columns(_) | Self::Table(_) => Err(Error::usage("numbers are no music: use a file that ends in .csv or .npy")),
         }
     }
 
@@ -139,7 +143,7 @@ impl Series {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let columns = match self {
             Self::Symbols(_) => vec!["symbol".to_owned()],
-            Self::Columns(_) | Self::Roll(_) => self.names().to_vec(),
+            Self::Columns(_) | Self::Roll(_) | Self::Table(_) => self.names().to_vec(),
         };
         csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
         let width = if let Self::Symbols(_) = self { 1 } else { self.names().len().max(1) };
@@ -148,7 +152,7 @@ impl Series {
             let cells = match self {
                 Self::Columns(columns) => columns.cells(values),
                 Self::Symbols(symbols) => vec![symbols.names[symbols.known(values[0])].clone()],
-                Self::Roll(_) => values.iter().map(f32::to_string).collect(),
+                Self::Roll(_) | Self::Table(_) => values.iter().map(f32::to_string).collect(),
             };
             csv.write_record(place.iter().chain(&cells)).expect(SPACE);
         }

@@ -6,7 +6,7 @@ use super::columns::Table;
 use super::dialect::{Sheet, shown};
 use super::options::Holds;
 use super::windows::Cut;
-use super::{About, Dataset, Options, Series, Split, check_memory, holdout, scaling, set_name};
+use super::{About, Dataset, Options, Series, Split, check_memory, holdout, records, scaling, set_name};
 use crate::error::{Error, Result, counted};
 
 /// File name endings of tables.
@@ -22,6 +22,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     options.check(&file, if options.window.is_some() { Holds::Windows } else { Holds::Rows })?;
     let sheet = Sheet::open(path, options)?;
     let mut table = Table::read(&sheet, options)?;
+    if records::is_wanted(&table, &sheet, options)? {
+        return records::read(path, &sheet, &table, options);
+    }
+    table.find_numbers(&sheet, options)?;
     let chosen = table.chosen(&sheet, options)?;
     let mut cut = options.window.map(|window| Cut { window, stride: options.stride.unwrap_or(1), spare: 1 });
     let [train, test] = match &cut {

@@ -214,6 +214,7 @@ fn values(examples: &Examples) -> String {
         (Some(Series::Columns(_)), _) => "column c of the data is zero[c] + value * (one[c] - zero[c])",
         (Some(Series::Symbols(_)), _) => "numbers of symbols",
         (Some(Series::Roll(_)), _) => "1 for keys that sound, else 0",
+        (Some(Series::Table(_)), _) => "numbers of choices, then normal scores of ranks, by column",
         (None, 3) => "pixels in -1 to 1, channels first",
         (None, _) => "in the units of the data",
     }

@@ -46,9 +46,9 @@ fn play(round: &Round, nets: &Networks) {
     let [e, g] = round.nets(["e", "g"], nets.start, Mode::Track);
     let x = round.binarized_batch();
     let decoded = nets.decode(&g, code(&e, nets, x));
-    let loss = -nets.distribution.log_likelihood(&g, x, decoded).mean_all();
+    let loss = -nets.log_likelihood(&g, x, decoded).mean_all();
     round.metric("reconstruction", loss);
-    round.metric("squared_error", (x - nets.distribution.mean(decoded)).square().mean_all());
+    round.metric("squared_error", (x - nets.mean(decoded)).square().mean_all());
     let descent = round.descent_g();
     round.descend_together(&[(&e, loss, descent), (&g, loss, descent)]);
     round.graph.commit();
@@ -64,16 +64,17 @@ fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static st
         let mean = codes.mean(&[0]);
         let deviations = (codes - mean.along(1, &codes.shape())) * (1.0 / (CODES as f64).sqrt());
         let z = graph.input("z", &[sample_rows(s, examples), CODES]).matmul(deviations);
-        graph.output("samples", nets.draw(&g, z + mean.along(1, &z.shape())));
+        graph.output("samples", examples.given(nets.draw(&g, z + mean.along(1, &z.shape()))));
     });
     let decode = Graph::build(|graph| {
         let g = Net::new(graph, "g", nets.start, Mode::Eval);
-        graph.output("samples", nets.draw(&g, graph.input("z", &[sample_rows(s, examples), s.latent])));
+        let z = graph.input("z", &[sample_rows(s, examples), s.latent]);
+        graph.output("samples", examples.given(nets.draw(&g, z)));
     });
     let calibrate = Graph::build(|graph| {
         let e = Net::new(graph, "e", nets.start, Mode::Eval);
         let shape = [vec![CODES], examples.shape.clone()].concat();
-        let x = graph.batch(graph.draw(), Field::Items, &shape);
+        let x = examples.read(graph.batch(graph.draw(), Field::Items, &shape));
         graph.assign(graph.at(bank(graph)), code(&e, nets, x));
         graph.commit();
     });

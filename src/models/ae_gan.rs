@@ -162,7 +162,7 @@ impl<'g> Players<'_, 'g> {
 
     /// Samples for z; they update the running statistics that normalise samples later.
     fn sample(&self, z: Var<'g>) -> Var<'g> {
-        self.nets.distribution.mean(self.nets.decode(&self.g, z))
+        self.nets.draw(&self.g, z)
     }
 
     fn encode(&self, x: Var<'g>) -> Var<'g> {
@@ -170,7 +170,7 @@ impl<'g> Players<'_, 'g> {
     }
 
     fn log_likelihood(&self, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
-        self.nets.distribution.log_likelihood(&self.g, x, decoded)
+        self.nets.log_likelihood(&self.g, x, decoded)
     }
 
     fn prior(&self) -> Var<'g> {
@@ -265,7 +265,7 @@ impl<'g> Players<'_, 'g> {
         let (s, graph) = (self.s, self.x.graph());
         let error = |x: Var<'g>| {
             let code = self.e.dense("code", self.encode(x), self.nets.latent);
-            (x - self.nets.distribution.mean(self.nets.decode(&self.d.untracked(), code))).abs().mean_all()
+            (x - self.nets.mean(self.nets.decode(&self.d.untracked(), code))).abs().mean_all()
         };
         let k = graph.state(graph.group("balance"), "k", &[1], Init::Const(0.0));
         let fake = self.sample(self.prior());

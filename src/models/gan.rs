@@ -55,6 +55,7 @@ pub const VARIANT: Variant = Variant {
         "spectral",
         "ema",
         "pack",
+        "calibrate",
     ],
     presets: &[
         Preset::of("default", &[("norm_g", "none"), ("norm_d", "none")]),

@@ -18,7 +18,7 @@ pub mod vae_gan;
 
 pub use idle::idle;
 
-use parts::networks::Networks;
+use parts::{heads::Heads, networks::Networks};
 
 use crate::{
     data::{Series, SymbolKind, Symbols},
@@ -70,9 +70,28 @@ impl Examples {
         if self.symbols() { x.one_hot(self.shape[1]) } else { x }
     }
 
+    /// The choices and scalars of the rows of a table.
+    pub fn heads(&self) -> Option<Heads> {
+        match &self.series {
+            Some(Series::Table(records)) => Some(Heads::of(records)),
+            _ => None,
+        }
+    }
+
+    /// Examples as they lie in memory -> as encoders read them: the choices of tables one-hot.
+    pub fn read<'g>(&self, x: Var<'g>) -> Var<'g> {
+        match self.heads() {
+            Some(heads) => heads.expanded(x),
+            None => x,
+        }
+    }
+
     /// Samples in the form of examples: of symbols as weights or logits `[B, T, symbols]`, the numbers `[B, T]` of the
-    /// greatest.
+    /// greatest; of tables the number of the greatest value of each choice.
     pub fn given<'g>(&self, samples: Var<'g>) -> Var<'g> {
+        if let Some(heads) = self.heads() {
+            return heads.taken(samples);
+        }
         if self.symbols() && samples.rank() == 3 { greatest(samples) } else { samples }
     }
 
@@ -107,6 +126,8 @@ pub const RECONSTRUCT: &str = "reconstruct";
 /// Name of the graph that encodes: input `x`, the values of `rows` examples -> output `z`, their codes
 /// `[rows, latent]`; of variational autoencoders `mean` and `log_variance` of these.
 pub const ENCODE: &str = "encode";
+/// Name of the graph of codes of a batch of the data, to which a prior is fitted: -> output `codes`.
+pub const CODES: &str = "codes";
 /// Name of the graph that decodes, where the one that generates starts from something else than codes: input `z`
 /// `[rows, ..]` -> output `samples`.
 pub const DECODE: &str = "decode";
@@ -175,7 +196,7 @@ impl Model {
     /// Graphs that run during training: the rounds of all phases, and the graphs that draw pictures.
     pub fn training(&self) -> impl Iterator<Item = (&str, &Graph)> {
         let phases = self.phases.iter().map(|phase| (phase.name, &phase.round));
-        phases.chain(self.named(&[SAMPLE, CALIBRATE, RECONSTRUCT]))
+        phases.chain(self.named(&[SAMPLE, CALIBRATE, RECONSTRUCT, CODES]))
     }
 
     /// The graphs with these names, as far as the model has them.
@@ -325,12 +346,12 @@ pub fn coding(
     let values = examples.values(sample_rows(s, examples));
     let reconstruct = Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
-        let z = code(&e, graph.input("x", &values))[0].1;
-        graph.output("samples", examples.given(nets.draw(&g, z)));
+        let z = code(&e, examples.read(graph.input("x", &values)))[0].1;
+        graph.output("samples", examples.given(nets.likeliest(&g, z)));
     });
     let encode = Graph::build(|graph| {
         let e = Net::new(graph, "e", nets.start, Mode::Eval);
-        code(&e, graph.input("x", &values)).into_iter().for_each(|(name, z)| graph.output(name, z));
+        code(&e, examples.read(graph.input("x", &values))).into_iter().for_each(|(name, z)| graph.output(name, z));
     });
     [(RECONSTRUCT, reconstruct), (ENCODE, encode)]
 }

@@ -1,8 +1,9 @@
 //! VAE (Kingma and Welling 2014), trained by the variational or the importance-weighted bound (Burda et al. 2016).
 
 use super::{
-    BOUND, Examples, Kind, Model, Variant, WEIGHTS, coding,
+    BOUND, CODES, Examples, Kind, Model, Variant, WEIGHTS, coding,
     parts::{
+        fitted::codes,
         game::Game,
         networks::Networks,
         posterior::{Posterior, divergence_cost, log_prior, mutual_information, posterior, repeat},
@@ -22,12 +23,26 @@ const DRAWS: usize = 50;
 /// Most values of all layers together in one run, about.
 const VALUES: usize = 1 << 26;
 
+/// Rows of tables.
+pub const TABLE: &[(&str, &str)] = &[
+    ("latent", "24"),
+    ("hidden_e", "256,256"),
+    ("beta", "0.05"),
+    ("batch", "500"),
+    ("lr_g", "0.001"),
+    ("beta1", "0.9"),
+    ("schedule", "cosine"),
+    ("ema", "0.999"),
+    ("codes", "50"),
+    ("calibrate", "true"),
+];
+
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "vae",
     about: "variational autoencoder (Kingma and Welling 2014), for images and points",
     kind: Kind::Single,
-    options: &["Optimiser", "Images", "Autoencoder", "Variational bound", "latent", "width", "norm_g", "norm_d", "ema"],
+    options: &["Optimiser", "Images", "Autoencoder", "Variational bound", "latent", "width", "norm_g", "norm_d", "ema", "temperature", "codes", "calibrate"],
     presets: &[
         Preset::of("default", &[("latent", "20"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "400")]),
         // 784-400-40-400-784 as in pythae's reproduction: 89.78 nats on the fixed binarised digits after 500 epochs.
@@ -35,6 +50,8 @@ pub const VARIANT: Variant = Variant {
             "paper",
             &[("latent", "40"), ("lr_g", "0.0001"), ("beta1", "0.9"), ("hidden_e", "400"), ("batch", "100")],
         ),
+        // Ranks, as in TabDDPM (Kotelnikov et al. 2023), a prior fitted to the codes, as in TabSyn (Zhang et al. 2024).
+        Preset::of("table", TABLE),
         // 784-128-64-32-16 and 16-16-32-64-128-784.
         Preset::of("article", &[("latent", "16"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "128,64,32,16")]),
     ],
@@ -48,6 +65,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let round = Graph::build(|graph| play(&Round { graph, s, examples }, nets));
     let mut graphs = Game::of_decoder(s, examples, nets).sampling();
     graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
+    graphs.extend((s.codes > 0).then(|| (CODES, codes(s, examples, nets, |e, x| posterior(e, nets, x).draw()))));
     graphs.extend([(BOUND, bound(s, examples, nets)), (WEIGHTS, weights(s, examples, nets))]);
     Ok(Model::new(round, graphs))
 }
@@ -84,7 +102,7 @@ pub fn play(round: &Round, nets: &Networks) {
     } else {
         let z = q.draw();
         let decoded = nets.predict(&g, z, x);
-        let reconstruction = -nets.distribution.log_likelihood(&g, x, decoded).mean_all();
+        let reconstruction = -nets.log_likelihood(&g, x, decoded).mean_all();
         round.metric("bound", -(reconstruction + q.divergence().sum(&[1]).mean_all()));
         round.metric("reconstruction", reconstruction);
         if round.examples.shape.len() == 2 {
@@ -106,7 +124,7 @@ fn log_weights<'g>(g: &Net<'g>, nets: &Networks, q: Posterior<'g>, x: Var<'g>, d
     let q = q.repeat(draws);
     let z = q.draw();
     let (x, decoded) = (repeat(x, draws), nets.predict(g, z, repeat(x, draws)));
-    let log_p = nets.distribution.log_likelihood(g, x, decoded);
+    let log_p = nets.log_likelihood(g, x, decoded);
     (log_p + log_prior(z) - q.log_density(z)).reshape(&[draws, rows])
 }
 
@@ -132,9 +150,9 @@ fn at_once(s: &Settings, examples: &Examples, most: usize) -> [usize; 2] {
 pub fn bound(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
-        let x = graph.input("x", &examples.values(at_once(s, examples, 1)[0]));
+        let x = examples.read(graph.input("x", &examples.values(at_once(s, examples, 1)[0])));
         let q = posterior(&e, nets, x);
-        let log_p = nets.distribution.log_likelihood(&g, x, nets.predict(&g, q.draw(), x));
+        let log_p = nets.log_likelihood(&g, x, nets.predict(&g, q.draw(), x));
         graph.output("elbo", log_p - q.divergence().sum(&[1]));
     })
 }
@@ -144,7 +162,7 @@ pub fn weights(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
     Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
         let [rows, draws] = at_once(s, examples, DRAWS);
-        let x = graph.input("x", &examples.values(rows));
+        let x = examples.read(graph.input("x", &examples.values(rows)));
         graph.output("log_weight", log_weights(&g, nets, posterior(&e, nets, x), x, draws).transpose());
     })
 }

@@ -1,8 +1,9 @@
 //! VAE-GAN (Larsen et al. 2016): a variational autoencoder whose reconstruction errors a discriminator measures.
 
 use super::{
-    BOUND, Examples, Kind, Model, Phase, Variant, WEIGHTS, coding,
+    BOUND, CODES, Examples, Kind, Model, Phase, Variant, WEIGHTS, coding,
     parts::{
+        fitted::codes,
         game::Game,
         networks::Networks,
         posterior::{divergence_cost, posterior},
@@ -43,6 +44,8 @@ pub const VARIANT: Variant = Variant {
         "fake_weight",
         "equilibrium",
         "margin",
+        "codes",
+        "calibrate",
     ],
     presets: &[
         Preset::of(
@@ -102,6 +105,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let mut graphs = game.sampling();
     graphs.extend(game.judging());
     graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
+    graphs.extend((s.codes > 0).then(|| (CODES, codes(s, examples, nets, |e, x| posterior(e, nets, x).draw()))));
     graphs.extend([(BOUND, vae::bound(s, examples, nets)), (WEIGHTS, vae::weights(s, examples, nets))]);
     Ok(Model::of_phases(phases, graphs))
 }

@@ -1,5 +1,6 @@
 //! A model on a device, with its states: the common part of `train`, `sample` and `eval`.
 
+mod fitting;
 mod open;
 mod writing;
 
@@ -190,6 +191,15 @@ impl Session {
         self.decode(&z, count, seed, class)
     }
 
+    /// Samples after the `first` ones of the endless sequence that [`Session::generate`] begins; `first` is a multiple
+    /// of [`Session::sample_rows`].
+    pub fn generate_from(&mut self, first: usize, count: usize, seed: u64) -> Result<Vec<f32>> {
+        self.ensure(count)?;
+        let (size, batch) = (self.latent_size(), first / self.sample_rows());
+        let z = noise(self.settings.latent_dist, first * size..(first + count) * size, seed);
+        self.decode_from(&z, count, batch, seed, None)
+    }
+
     /// Refuses more samples than there is memory for: latent values, samples, and the buffers for writing a file.
     ///
     /// # Errors
@@ -259,6 +269,18 @@ impl Session {
 
     /// The values of `count` samples, flat, from latent vectors `[count, latent]`; missing latent values are zeros.
     pub fn decode(&mut self, z: &[f32], count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
+        self.decode_from(z, count, 0, seed, class)
+    }
+
+    /// The same, where `first` batches came before.
+    fn decode_from(
+        &mut self,
+        z: &[f32],
+        count: usize,
+        first: usize,
+        seed: u64,
+        class: Option<usize>,
+    ) -> Result<Vec<f32>> {
         self.calibrate()?;
         let rows = self.sample_rows();
         let size = rows * self.latent_size();
@@ -273,7 +295,7 @@ impl Session {
                 let one_hot: Vec<f32> = (0..rows * classes).map(one_hot).collect();
                 let inputs = [("z", latent.as_slice()), ("classes", one_hot.as_slice())];
                 // Noise that the graph draws itself differs from that of training with this seed.
-                engine.set_clock(Clock { step: batch as u64, seed: seed ^ SAMPLING })?;
+                engine.set_clock(Clock { step: (first + batch) as u64, seed: seed ^ SAMPLING })?;
                 samples.extend(engine.ask(SAMPLE, &inputs)?);
             }
             Ok(samples)
@@ -337,6 +359,7 @@ impl Session {
     /// A state that is not finite: such a checkpoint is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.calibrate()?;
+        self.fit()?;
         // Memory for the values, and for the bytes of the file.
         memory::ensure(self.engine.items().iter().map(|item| 2 * 4 * numel(&item.shape) as u64).sum())?;
         let mut tensors = BTreeMap::new();

@@ -67,6 +67,10 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         decimal: s.decimal,
         columns: s.columns.clone(),
         group: s.group.clone(),
+        encode: s.encode,
+        types: s.types.clone(),
+        missing: s.missing.clone(),
+        levels: s.levels,
         scale: s.scale,
         tokens: s.tokens,
         vocabulary: s.vocabulary,
@@ -126,6 +130,9 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         }
         if matches!(series, Series::Symbols(symbols) if symbols.end.is_some_and(|end| usize::from(end) >= features)) {
             return Err(wrong("series", "its end is none of its symbols"));
+        }
+        if let Series::Table(records) = series {
+            records.check().map_err(|e| wrong("series", &e.to_string()))?;
         }
         if series.music().is_some_and(|music| !music.is_possible()) {
             return Err(wrong("series", "music has steps, a tempo and a metre"));

@@ -14,7 +14,7 @@ use layer::RUN_HEADING;
 pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood,
     Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Voices,
 };
 use table::KEYS;

@@ -1,6 +1,6 @@
 //! The values that a setting accepts, and how they are read from text and written back.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The largest whole number of a setting: TOML's integers are signed 64-bit.
 pub(super) const MAX: u64 = i64::MAX as u64;
@@ -167,7 +167,7 @@ macro_rules! words {
         $($(#[doc = $help:literal])+ $variant:ident = $word:literal,)+
     })+) => {$(
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum $name {
             $($(#[doc = $help])+ #[serde(rename = $word)] $variant,)+
         }
@@ -375,6 +375,15 @@ words! {
         Pipe = "pipe",
         /// One or more blanks.
         Blank = "blank",
+    }
+    /// The encoding of the rows of a table.
+    Encode {
+        /// Columns of plain numbers, scaled; all others are left out.
+        None = "none",
+        /// Numbers and dates by their ranks, as normal scores; texts as categories.
+        Rank = "rank",
+        /// Numbers by the components of a mixture of Gaussians (Xu et al. 2019).
+        Modes = "modes",
     }
     /// The decimal mark of numbers.
     Decimal {

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
     Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value, Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
@@ -100,6 +100,16 @@ settings! {
         /// Column of a table that names the series of each row; no window spans two series; none: one series; auto: a
         /// column that looks like it
         group: Option<String> = "auto", Rule::Auto(&Rule::Text);
+        /// How the rows of a table with texts, dates or gaps are learned; auto: by ranks where a column is not of plain
+        /// numbers; modes: as CTGAN does; none: columns of plain numbers only
+        encode: Option<Encode> = "auto", Rule::OneOf(Encode::OPTIONS), before "none";
+        /// Types of columns of a table, COLUMN=TYPE separated by commas: number, category, date, date:d/m/Y, id or
+        /// skip; auto: found from the cells
+        types: Option<String> = "auto", Rule::Auto(&Rule::Text);
+        /// Cells of a table that are gaps, separated by commas; auto: NA, N/A, NaN, null, None, ? and the like
+        missing: Option<String> = "auto", Rule::Auto(&Rule::Text);
+        /// Most values of a category that are learned one by one; the others are one
+        levels: usize = "200", Rule::Whole(2, 65535);
         /// Scaling of the columns of files; auto: points to mean 0 and standard deviation 1, sequences to the range 0
         /// to 1
         scale: Option<Scale> = "auto", Rule::OneOf(Scale::OPTIONS), before "none";
@@ -366,6 +376,13 @@ settings! {
         diversity: f32 = "0.5", Rule::Below(f32::INFINITY);
         /// Step size of the correction that keeps the ratio at `diversity` (boundary)
         gain: f32 = "0.001", Rule::Below(f32::INFINITY);
+    }
+    "Tables" {
+        /// Number of Gaussians of the mixture that is fitted to the codes of rows, from which samples start; 0: samples
+        /// start from the prior
+        codes: usize = "0", Rule::Whole(0, 1000);
+        /// Whether samples are corrected so that each value has its share of the rows, and each number its ranks
+        calibrate: bool = "false", Rule::Switch;
     }
     "What is written" {
         /// Training steps between lines of metrics.jsonl

@@ -126,6 +126,10 @@ pub struct TrainArgs {
     size: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("keep"))]
     keep: Option<String>,
+    #[arg(long, value_name = "COLUMN=TYPE,..", help = help("types"))]
+    types: Option<String>,
+    #[arg(long, value_name = "CELL,..", allow_hyphen_values = true, help = help("missing"))]
+    missing: Option<String>,
     /// TOML file of settings, such as the run.toml of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -192,6 +196,8 @@ impl TrainArgs {
             ("stack", &self.stack, "--stack"),
             ("size", &self.size, "--size"),
             ("keep", &self.keep, "--keep"),
+            ("types", &self.types, "--types"),
+            ("missing", &self.missing, "--missing"),
         ];
         for (key, value, flag) in given {
             if let Some(value) = value {
@@ -267,6 +273,9 @@ pub struct SampleArgs {
     /// Class to draw, by name or number, for a conditional model [default: all in turn]
     #[arg(long, value_name = "NAME|N", allow_negative_numbers = true)]
     pub class: Option<String>,
+    /// Draw only rows of a table that fulfil this, such as sex=Female, age>=65 or city!=Bonn; can be repeated
+    #[arg(long = "where", value_name = "CONDITION", conflicts_with_all = ["interpolate", "reconstruct", "walk"])]
+    pub conditions: Vec<String>,
     /// Interpolate between two samples in this many steps; each row shows one pair
     #[arg(long, value_name = "STEPS", value_parser = numbers(2, 64))]
     pub interpolate: Option<usize>,

@@ -32,6 +32,10 @@ pub struct DataArgs {
     #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
           help = help("size"))]
     size: Option<String>,
+    #[arg(long, value_name = "COLUMN=TYPE,..", help = help("types"))]
+    types: Option<String>,
+    #[arg(long, value_name = "CELL,..", allow_hyphen_values = true, help = help("missing"))]
+    missing: Option<String>,
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -57,6 +61,8 @@ impl DataArgs {
             ("variant", &self.variant, "--variant"),
             ("stack", &self.stack, "--stack"),
             ("size", &self.size, "--size"),
+            ("types", &self.types, "--types"),
+            ("missing", &self.missing, "--missing"),
         ];
         for (key, value, flag) in given {
             if let Some(value) = value {

@@ -1,6 +1,6 @@
 //! The game between a generator and a discriminator: its options, its round, and the graphs that draw samples.
 
-use super::{networks::Networks, policy, round::Round};
+use super::{fitted, networks::Networks, policy, round::Round};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Field, Graph, Init, Var},
@@ -150,6 +150,7 @@ impl<'a> Game<'a> {
             let net = Net::new(graph, sampled(s), self.start, Mode::Eval);
             let rows = sample_rows(s, self.examples);
             let z = graph.input("z", &[rows, self.latent]);
+            let z = if s.codes > 0 { fitted::drawn(graph, z, s.codes) } else { z };
             let classes = s.conditional.then(|| graph.input("classes", &[rows, self.examples.classes]));
             let samples = (self.generator)(&net, classes.map_or(z, |classes| z.concat(classes, 1)));
             graph.output("samples", self.examples.given(samples));
@@ -176,7 +177,7 @@ impl<'a> Game<'a> {
                 let mut dis = Net::new(graph, "d", self.start, Mode::Train);
                 dis.spectral = s.spectral;
                 let x = graph.input("x", &self.examples.values(s.batch));
-                let logits = (self.discriminator)(&dis, self.examples.seen(x)).logits;
+                let logits = (self.discriminator)(&dis, self.examples.seen(self.examples.read(x))).logits;
                 // A critic that judges each time step has logits [T * B, 1].
                 let by_step = logits.reshape(&[logits.len() / s.batch, s.batch]);
                 graph.output("logits", by_step.mean(&[0]));

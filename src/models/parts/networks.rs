@@ -5,13 +5,14 @@ use super::{
     dense::Dense,
     distribution::{Distribution, Values},
     game::Judgement,
+    heads::Heads,
     recurrent::Recurrent,
 };
 use crate::{
     error::{Error, Result},
     graph::Var,
     models::{Examples, image_shape},
-    nn::{Net, Start},
+    nn::{Mode, Net, Start},
     settings::{Architecture, Likelihood, Norm, Settings},
 };
 
@@ -25,8 +26,14 @@ pub struct Networks {
     pub latent: usize,
     /// The distribution p(x | z) whose parameters a decoder returns.
     pub distribution: Distribution,
-    /// Shape of an example.
+    /// Shape of an example, as networks see it.
     pub shape: Vec<usize>,
+    /// The choices and scalars of a row of a table.
+    heads: Option<Heads>,
+    /// Whether samples are corrected by what calibration finds.
+    calibrate: bool,
+    /// Whether draws of choices follow their probabilities, whatever the temperature.
+    is_in_game: bool,
     family: Family,
 }
 
@@ -42,7 +49,10 @@ impl Networks {
         let distribution = distribution(s, examples);
         let norms = [s.norm_g, s.norm_d];
         let family = Family::Dense(Dense::of(s));
-        Self { start: Start::Uniform, norms, latent: s.latent, distribution, family, shape: examples.shape.clone() }
+        let heads = examples.heads();
+        let shape = heads.as_ref().map_or(examples.shape.clone(), |heads| vec![heads.width()]);
+        let (calibrate, is_in_game) = (s.calibrate && heads.is_some(), false);
+        Self { start: Start::Uniform, norms, latent: s.latent, distribution, family, shape, heads, calibrate, is_in_game }
     }
 
     /// Convolutional networks, for square images.
@@ -82,7 +92,7 @@ impl Networks {
         if s.net == Architecture::Conv {
             return Self::conv(s, examples);
         }
-        if examples.shape.len() == 1 && s.likelihood == Likelihood::Bernoulli {
+        if examples.shape.len() == 1 && examples.heads().is_none() && s.likelihood == Likelihood::Bernoulli {
             return Err(Error::usage("points have no Bernoulli likelihood: set likelihood=gaussian"));
         }
         if examples.shape.len() == 1 && s.binarize {
@@ -94,6 +104,7 @@ impl Networks {
     /// The same in a game of symbols: a critic sees draws that follow the probabilities, so samples follow them too,
     /// and the setting `temperature` is only that of soft draws.
     pub fn in_game(mut self) -> Self {
+        self.is_in_game = true;
         if self.distribution.likelihood == Likelihood::Categorical {
             self.distribution.temperature = 1.0;
         }
@@ -103,7 +114,10 @@ impl Networks {
     /// z `[B, latent]` -> samples of a GAN's generator, `[B, ..shape]`.
     pub fn generate<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
         match &self.family {
-            Family::Dense(dense) => dense.generate(net, z, &self.shape),
+            Family::Dense(dense) => {
+                let y = dense.generate(net, z, &self.shape);
+                self.heads.as_ref().map_or(y, |heads| self.drawn(net, heads, y, 1.0, false))
+            }
             Family::Conv(conv) => conv.decode(net, z, &self.shape).tanh(),
             Family::Recurrent(recurrent) => recurrent.generate(net, &self.distribution, z, &self.shape),
         }
@@ -172,7 +186,40 @@ impl Networks {
             Family::Recurrent(recurrent) if recurrent.feedback => {
                 recurrent.write(net, &self.distribution, z, &self.shape)
             }
-            _ => self.distribution.soft_draw(self.decode(net, z)),
+            _ => match &self.heads {
+                Some(heads) => {
+                    let noise = if self.is_in_game { 1.0 } else { self.distribution.temperature };
+                    self.drawn(net, heads, self.decode(net, z), noise, true)
+                }
+                None => self.distribution.soft_draw(self.decode(net, z)),
+            },
+        }
+    }
+
+    /// Draws of the rows of a table; in the graph that samples, with the corrections of calibration.
+    fn drawn<'g>(&self, net: &Net<'g>, heads: &Heads, decoded: Var<'g>, noise: f64, deviates: bool) -> Var<'g> {
+        if self.calibrate && net.mode == Mode::Eval {
+            let decoded = heads.corrected(net.graph, decoded);
+            return heads.mapped(net.graph, heads.drawn(net, decoded, noise, deviates));
+        }
+        heads.drawn(net, decoded, noise, deviates)
+    }
+
+    /// z `[B, latent]` -> reconstructions: [`Networks::draw`], and of the rows of a table what is likeliest.
+    pub fn likeliest<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
+        if self.heads.is_some() { self.mean(self.decode(net, z)) } else { self.draw(net, z) }
+    }
+
+    /// The mean of each value, given the parameters of its distribution.
+    pub fn mean<'g>(&self, decoded: Var<'g>) -> Var<'g> {
+        self.heads.as_ref().map_or_else(|| self.distribution.mean(decoded), |heads| heads.mean(decoded))
+    }
+
+    /// log p(x | z) of each row `[B]` in nats, given the parameters of its distribution.
+    pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        match &self.heads {
+            Some(heads) => heads.log_likelihood(net, x, decoded),
+            None => self.distribution.log_likelihood(net, x, decoded),
         }
     }
 }

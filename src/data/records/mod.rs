@@ -1,0 +1,292 @@
+//! Tables of typed columns (numbers, dates, categories, gaps): how rows become numbers that a model learns, and how
+//! they are given back as they were written.
+//!
+//! A column has at most two values in an example: a *choice*, the number of one of its special values (a category, a
+//! gap, a value that many rows share) or of a component of its distribution, and a *scalar*, a normal score. The choices
+//! of all columns come first, then all scalars.
+
+mod coding;
+mod conditions;
+mod dates;
+mod ranks;
+mod read;
+mod said;
+mod types;
+mod values;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, counted, unknown};
+use crate::settings::{Decimal, Separator};
+
+pub use coding::Coding;
+pub use conditions::Condition;
+pub use dates::Pattern;
+pub use ranks::{Ranks, quantile as normal_quantile};
+pub(super) use read::{is_wanted, read};
+pub use values::Values;
+
+use super::dialect::{byte, shown};
+use super::random::Root;
+
+/// Most characters of a name that make the lines on columns wider.
+const WIDEST: usize = 30;
+
+/// A table's columns, with all that is needed to write rows without the data. It holds values of single columns, and no
+/// row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Records {
+    /// The columns, in the order of the file.
+    pub columns: Vec<Column>,
+    /// Names of the values of an example.
+    names: Vec<String>,
+    /// How the file separates cells.
+    separator: Separator,
+    /// Its decimal mark.
+    decimal: Decimal,
+    /// Whether lines end with CR LF.
+    crlf: bool,
+    /// Whether it begins with a byte order mark.
+    mark: bool,
+    /// Whether it has no line of names.
+    headless: bool,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its cells are.
+    pub kind: Kind,
+    /// How it is learned and given back.
+    pub role: Role,
+}
+
+/// What the cells of a column are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Kind {
+    /// One of some texts.
+    Category,
+    /// Numbers, in this style.
+    Number(Style),
+    /// Dates or times, in seconds since 1970.
+    Date(Pattern),
+}
+
+/// How numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Style {
+    /// Most decimals of a cell; `None`: some cell has an exponent.
+    pub decimals: Option<usize>,
+    /// Whether zeros at the end are left out, as the cells have different numbers of decimals.
+    pub trims: bool,
+}
+
+/// How a column is learned and given back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Role {
+    /// It is learned.
+    Learned(Coding),
+    /// Every row has this text: not learned.
+    Constant(String),
+    /// It tells rows apart: not learned, and never a text of the data: numbers from 1 of at least `width` digits after a
+    /// prefix.
+    Id {
+        /// What stands before the number.
+        prefix: String,
+        /// Least number of digits.
+        width: usize,
+    },
+    /// Left out of samples too.
+    Skipped,
+}
+
+/// One cell that was decoded: its text, and its number if it is one (of dates in seconds since 1970).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// As it is written.
+    pub text: String,
+    /// The value of a number or date.
+    pub number: Option<f64>,
+}
+
+impl Style {
+    /// A number in this style.
+    fn write(self, value: f64, decimal: Decimal) -> String {
+        let text = match self.decimals {
+            None => exponential(value),
+            Some(decimals) => {
+                let text = format!("{value:.decimals$}");
+                let is_zero = text.bytes().all(|byte| b"-0.".contains(&byte));
+                let text = if is_zero { text.trim_start_matches('-').to_owned() } else { text };
+                match self.trims && decimals > 0 {
+                    true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                    false => text,
+                }
+            }
+        };
+        if decimal == Decimal::Comma { text.replace('.', ",") } else { text }
+    }
+}
+
+/// A number with 6 digits, with an exponent where it is short.
+fn exponential(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude == 0.0 || (1e-4..1e6).contains(&magnitude) {
+        let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+        return rounded.to_string();
+    }
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    format!("{rounded:e}")
+}
+
+impl Records {
+    /// Numbers of values of the choices, in the order of an example.
+    pub fn choices(&self) -> Vec<usize> {
+        self.codings().map(|(_, coding)| coding.choices()).filter(|choices| *choices > 0).collect()
+    }
+
+    /// Number of scalars of an example.
+    pub fn scalars(&self) -> usize {
+        self.codings().filter(|(_, coding)| coding.has_scalar()).count()
+    }
+
+    /// Whether each scalar lies within -1 and 1, by the encoding of modes.
+    pub fn is_bounded(&self) -> bool {
+        self.codings().any(|(_, coding)| coding.is_bounded())
+    }
+
+    /// Number of values of an example.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether nothing is learned.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// A name for each value of an example.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The columns that are learned, with their codings.
+    pub fn codings(&self) -> impl Iterator<Item = (&Column, &Coding)> {
+        self.columns.iter().filter_map(|column| match &column.role {
+            Role::Learned(coding) => Some((column, coding)),
+            _ => None,
+        })
+    }
+
+    /// The share of the rows of the data that have each value of each choice, one after the other.
+    pub fn shares(&self) -> Vec<f64> {
+        self.codings().filter(|(_, coding)| coding.choices() > 0).flat_map(|(_, coding)| coding.shares()).collect()
+    }
+
+    /// For each column, the places of its choice and of its scalar in an example, if it has them.
+    fn places(&self) -> Vec<[Option<usize>; 2]> {
+        let (mut choice, mut scalar) = (0, self.choices().len());
+        let next = |place: &mut usize, has: bool| {
+            has.then(|| {
+                *place += 1;
+                *place - 1
+            })
+        };
+        let of = |column: &Column| match &column.role {
+            Role::Learned(coding) => [next(&mut choice, coding.choices() > 0), next(&mut scalar, coding.has_scalar())],
+            _ => [None; 2],
+        };
+        self.columns.iter().map(of).collect()
+    }
+
+    /// The columns that samples have.
+    pub fn written(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.role != Role::Skipped)
+    }
+
+    /// The cells of each of the samples `[N, values]`, flat. `first` is the number of samples that came before: ids go
+    /// on from there, and so do draws among rare values.
+    pub fn rows<'a>(&'a self, samples: &'a [f32], first: usize) -> impl Iterator<Item = Vec<Cell>> + 'a {
+        let places = self.places();
+        let root = Root::new("rare", 0, super::Split::Train);
+        samples.chunks_exact(self.len().max(1)).enumerate().map(move |(n, sample)| {
+            let number = first + n;
+            let mut stream = root.stream(number);
+            let columns = self.columns.iter().zip(&places).filter(|(column, _)| column.role != Role::Skipped);
+            let cell = |(column, [choice, scalar]): (&Column, &[Option<usize>; 2])| match &column.role {
+                Role::Learned(coding) => {
+                    let [choice, scalar] = [choice, scalar].map(|place| place.map_or(0.0, |place| sample[place]));
+                    coding.cell(column, self.decimal, choice.max(0.0) as usize, scalar.into(), &mut stream)
+                }
+                Role::Constant(text) => {
+                    let number = column.number(text, self.decimal);
+                    Cell { text: text.clone(), number }
+                }
+                Role::Id { prefix, width } => {
+                    let number = number + 1;
+                    let is_number = prefix.is_empty();
+                    Cell { text: format!("{prefix}{number:0width$}"), number: is_number.then_some(number as f64) }
+                }
+                Role::Skipped => unreachable!("left out above"),
+            };
+            columns.map(cell).collect()
+        })
+    }
+
+    /// Rows as a file like the one that was read: the same columns, separator, decimal mark and ends of lines.
+    pub fn to_csv(&self, rows: impl Iterator<Item = Vec<Cell>>) -> Vec<u8> {
+        const SPACE: &str = "memory takes every row";
+        let terminator = if self.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+        let start = if self.mark { "\u{feff}".as_bytes().to_vec() } else { vec![] };
+        let mut csv =
+            csv::WriterBuilder::new().delimiter(byte(self.separator)).terminator(terminator).from_writer(start);
+        if !self.headless {
+            csv.write_record(self.written().map(|column| &column.name)).expect(SPACE);
+        }
+        for row in rows {
+            csv.write_record(row.iter().map(|cell| &cell.text)).expect(SPACE);
+        }
+        csv.into_inner().expect(SPACE)
+    }
+
+    /// A line on each column, for people; of the first `most`, and how many more there are.
+    pub fn lines(&self, most: usize) -> Vec<String> {
+        let shown: Vec<(String, &Column)> = self.columns.iter().take(most).map(|c| (shown(&c.name), c)).collect();
+        let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(WIDEST);
+        let line = |(name, column): &(String, &Column)| format!("{name:width$}  {}", said::of(column, self.decimal));
+        let more = self.columns.len().saturating_sub(most);
+        shown.iter().map(line).chain((more > 0).then(|| format!("and {} more", counted(more, "column")))).collect()
+    }
+
+    /// The column of this name.
+    ///
+    /// # Errors
+    /// The nearest name.
+    pub fn column(&self, name: &str) -> Result<&Column> {
+        let names = || self.written().map(|column| column.name.as_str());
+        self.written().find(|column| column.name == name).ok_or_else(|| unknown("column", name, names()))
+    }
+
+    /// Whether a checkpoint can hold it.
+    ///
+    /// # Errors
+    /// What cannot be.
+    pub fn check(&self) -> Result<()> {
+        let values = self.choices().len() + self.scalars();
+        let fits = values > 0 && values == self.names.len() && self.codings().all(|(_, coding)| coding.is_possible());
+        if fits { Ok(()) } else { Err(Error::failure("its columns do not fit together")) }
+    }
+}
+
+impl Column {
+    /// The number or date that a text is.
+    fn number(&self, text: &str, decimal: Decimal) -> Option<f64> {
+        match &self.kind {
+            Kind::Category => None,
+            Kind::Number(_) => super::cells::number(text, decimal).map(|(value, _)| value),
+            Kind::Date(pattern) => pattern.read(text),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What is said of each column of a table.
+
+use super::coding::{Body, Coding};
+use super::types::share_of;
+use super::{Column, Kind, Role};
+use crate::data::dialect::shown;
+use crate::error::counted;
+use crate::settings::Decimal;
+
+/// Most values of a category that are named.
+const NAMED: usize = 4;
+
+/// One line on a column: its type, its values, and how it is learned.
+pub fn of(column: &Column, decimal: Decimal) -> String {
+    match &column.role {
+        Role::Skipped => "left out".into(),
+        Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
+        Role::Id { prefix, width } => {
+            format!("id: not learned, samples count from {}", shown(&format!("{prefix}{:0width$}", 1)))
+        }
+        Role::Learned(coding) => learned(column, coding, decimal),
+    }
+}
+
+fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
+    let rows: usize = coding.values.iter().chain(&coding.rare).map(|value| value.rows).sum::<usize>()
+        + match &coding.body {
+            Some(Body::Ranks(_, rows)) => *rows,
+            Some(Body::Modes(modes)) => modes.iter().map(|mode| mode.rows).sum(),
+            None => 0,
+        };
+    let numbers = coding.values.iter().filter_map(|value| value.number);
+    let ends = match &coding.body {
+        Some(Body::Ranks(ranks, _)) => ranks.ends().to_vec(),
+        Some(Body::Modes(modes)) => modes.iter().map(|mode| mode.mean).collect(),
+        None => vec![],
+    };
+    let all = || numbers.clone().chain(ends.iter().copied());
+    let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+    let mut parts = vec![];
+    match &column.kind {
+        Kind::Category => {
+            let values = coding.values.len() + coding.rare.len();
+            let some: Vec<String> = coding.values.iter().take(NAMED).map(|value| shown(&value.text)).collect();
+            let more = if values > NAMED { ", .." } else { "" };
+            parts.push(format!("category, {}: {}{more}", counted(values, "value"), some.join(", ")));
+        }
+        Kind::Number(style) => {
+            let kind = match style.decimals {
+                Some(0) => "whole".into(),
+                Some(decimals) => counted(decimals, "decimal"),
+                None => "with exponents".into(),
+            };
+            parts.push(format!("number, {kind}, {} to {}", style.write(low, decimal), style.write(high, decimal)));
+        }
+        Kind::Date(pattern) => {
+            parts.push(format!("date {}, {} to {}", pattern.letters(), pattern.write(low), pattern.write(high)));
+        }
+    }
+    if column.kind != Kind::Category {
+        if coding.body.is_none() {
+            parts.push(counted(coding.values.len(), "value"));
+        }
+        for value in coding.values.iter().filter(|_| coding.body.is_some() || coding.values.len() < NAMED) {
+            let what = if value.number.is_none() { format!("gaps {}", shown(&value.text)) } else { value.text.clone() };
+            parts.push(format!("{} {what}", share_of(value.rows, rows)));
+        }
+    }
+    if !coding.rare.is_empty() {
+        let rare: usize = coding.rare.iter().map(|value| value.rows).sum();
+        parts.push(format!(
+            "the {} most frequent are learned, the others ({} of the rows) are one: what depends on them is lost",
+            coding.values.len(),
+            share_of(rare, rows)
+        ));
+    }
+    let way = match (&coding.body, coding.choices()) {
+        (None, choices) => format!("one of {choices}"),
+        (Some(Body::Ranks(..)), 0) => "rank".into(),
+        (Some(Body::Ranks(..)), choices) => format!("rank + {}", counted(choices - 1, "special value")),
+        (Some(Body::Modes(modes)), _) => counted(modes.len(), "mode"),
+    };
+    format!("{} -> {way}", parts.join(", "))
+}

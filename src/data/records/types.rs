@@ -1,0 +1,331 @@
+//! The types of the columns of a table, decided by every cell.
+
+use std::collections::HashMap;
+
+use super::dates::{Dates, Pattern, recognise};
+use super::{Kind, Style};
+use crate::data::Options;
+use crate::data::cells::{self, is_missing};
+use crate::data::column::Column as Raw;
+use crate::data::columns::{Table, names_in};
+use crate::data::dialect::{Sheet, shown};
+use crate::error::{Error, Result, counted, unknown};
+
+/// Rows from which on a column can be one of ids, and the share of its texts that differ then.
+const MANY: usize = 100;
+const DIFFERENT: f64 = 0.95;
+/// The type names of the setting `types`.
+const TYPES: [&str; 5] = ["number", "category", "date", "id", "skip"];
+
+/// A cell that is a plain number, whose text is not kept.
+pub const PLAIN: u32 = u32::MAX;
+
+/// The cells of a column as numbers of texts.
+pub struct Texts {
+    /// For each row the number of its text, or [`PLAIN`].
+    pub ids: Vec<u32>,
+    /// The texts.
+    pub all: Vec<String>,
+    numbers: HashMap<String, u32>,
+    /// Whether every cell counts, not only gaps.
+    is_whole: bool,
+}
+
+impl Texts {
+    fn add(&mut self, cell: &str, is_gap: impl Fn(&str) -> bool) {
+        if !self.is_whole && !is_gap(cell) {
+            return self.ids.push(PLAIN);
+        }
+        let next = self.all.len() as u32;
+        let id = match self.numbers.get(cell) {
+            Some(id) => *id,
+            None => {
+                self.all.push(cell.to_owned());
+                *self.numbers.entry(cell.to_owned()).or_insert(next)
+            }
+        };
+        self.ids.push(id);
+    }
+}
+
+/// Which cells are gaps: those of the setting `missing`, or the usual ones; empty ones always.
+pub struct Gaps(Option<Vec<String>>);
+
+impl Gaps {
+    pub fn of(options: &Options) -> Self {
+        Self(options.missing.as_deref().map(names_in))
+    }
+
+    pub fn has(&self, cell: &str) -> bool {
+        match &self.0 {
+            None => is_missing(cell),
+            Some(list) => cell.is_empty() || list.iter().any(|gap| gap == cell),
+        }
+    }
+}
+
+/// The texts of the columns that have any.
+pub fn texts(table: &Table, sheet: &Sheet, gaps: &Gaps, wishes: &HashMap<usize, Wish>) -> Result<Vec<Texts>> {
+    let of = |(i, column): (usize, &Raw)| Texts {
+        ids: Vec::with_capacity(table.rows()),
+        all: vec![],
+        numbers: HashMap::new(),
+        is_whole: column.words > 0 || column.is_padded || wishes.get(&i).is_some_and(|wish| *wish != Wish::Number),
+    };
+    let mut all: Vec<Texts> = table.all.iter().enumerate().map(of).collect();
+    table.each_row(sheet, |row| all.iter_mut().zip(row).for_each(|(texts, cell)| texts.add(cell, |c| gaps.has(c))))?;
+    all.iter_mut().for_each(|texts| texts.numbers = HashMap::new());
+    Ok(all)
+}
+
+/// What a user says of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    Number,
+    Category,
+    Date(Option<Pattern>),
+    Id,
+    Skip,
+}
+
+/// The wishes of the setting `types`: `zip=category,joined=date:d/m/Y`.
+pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap<usize, Wish>> {
+    let mut wishes = HashMap::new();
+    for part in options.types.as_deref().map_or(vec![], names_in) {
+        let (name, word) = part.rsplit_once('=').ok_or_else(|| {
+            Error::usage(format!("`types`: {} has no type: it takes COLUMN=TYPE, separated by commas", shown(&part)))
+        })?;
+        let column = table.find(&sheet.file, name.trim(), "types")?;
+        let (word, pattern) = match word.split_once(':') {
+            Some(("date", pattern)) => ("date", Some(pattern.to_owned())),
+            _ => (word, None),
+        };
+        let wish = match word.trim() {
+            "number" => Wish::Number,
+            "category" => Wish::Category,
+            "date" => Wish::Date(pattern.map(|letters| Pattern::new(&letters))),
+            "id" => Wish::Id,
+            "skip" => Wish::Skip,
+            other => return Err(unknown("type of a column", other, TYPES.into_iter()).at("types")),
+        };
+        wishes.insert(column, wish);
+    }
+    Ok(wishes)
+}
+
+/// What a column was found to be.
+pub enum Found {
+    Learned(Kind),
+    Constant(String, Kind),
+    Id { prefix: String, width: usize },
+    Skipped,
+}
+
+/// One column under examination.
+pub struct Examined<'a> {
+    pub sheet: &'a Sheet,
+    pub raw: &'a Raw,
+    pub texts: &'a Texts,
+    pub gaps: &'a Gaps,
+    pub levels: usize,
+}
+
+impl Examined<'_> {
+    /// The type of the column, and a note where it is in doubt.
+    ///
+    /// # Errors
+    /// A wish that a cell contradicts; dates that can be read in two ways; cells that are too large or infinite.
+    pub fn found(&self, wish: Option<&Wish>) -> Result<(Found, Option<String>)> {
+        let name = shown(&self.raw.name);
+        if wish == Some(&Wish::Skip) {
+            return Ok((Found::Skipped, None));
+        }
+        if let Some(infinite) = self.values().find(|text| is_infinite(text)).filter(|_| self.raw.is_numeric()) {
+            return Err(self.at_text(infinite, "is not finite: mend it, or add it to `missing`"));
+        }
+        if let Some(text) = self.constant() {
+            return Ok((Found::Constant(text, self.kind_of_numbers().unwrap_or(Kind::Category)), None));
+        }
+        if let Some(wish) = wish {
+            return Ok((self.wished(wish)?, None));
+        }
+        if let Some(kind) = self.kind_of_numbers() {
+            if self.counts_rows() {
+                return Ok((Found::Id { prefix: String::new(), width: 0 }, None));
+            }
+            let dressed = self.raw.dressed.as_ref().and_then(|cell| {
+                let (value, _) = cells::number(cell, self.sheet.decimal)?;
+                Some(format!("`{}`: in {name}, {} is read as {value}", self.sheet.name, shown(cell)))
+            });
+            return Ok((Found::Learned(kind), dressed));
+        }
+        match recognise(self.values()) {
+            Dates::In(pattern) => return Ok((Found::Learned(Kind::Date(pattern)), None)),
+            Dates::Either(one, other) => {
+                let (one, other) = (one.letters().to_owned(), other.letters().to_owned());
+                return Err(Error::usage(format!(
+                    "`{}`: the dates of {name}, such as {}, can be read as {one} or as {other}: say which, `--types \
+                     {}=date:{one}`",
+                    self.sheet.file,
+                    shown(self.values().next().unwrap_or_default()),
+                    self.raw.name
+                )));
+            }
+            Dates::No => {}
+        }
+        let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
+        let numbers = self.values().filter(|text| cells::number(text, self.sheet.decimal).is_some()).count();
+        if numbers * 2 > different && different > self.levels && !self.raw.is_padded {
+            let word = self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()).unwrap_or_default();
+            return Err(self.at_text(
+                word,
+                "is no number, and most others are: mend it, add it to `missing`, or say the column's type with `types`",
+            ));
+        }
+        if cells > MANY && different as f64 > DIFFERENT * cells as f64 {
+            let (prefix, width) = pattern_of_ids(self.values());
+            return Ok((Found::Id { prefix, width }, None));
+        }
+        let word = self.values().find(|text| cells::number(text, self.sheet.decimal).is_none());
+        let note = word.filter(|_| numbers > 0 && numbers * 2 > different && !self.raw.is_padded).map(|word| {
+            format!(
+                "`{}`: {name} is learned as a category, as {} is no number; `--missing` makes it a gap",
+                self.sheet.name,
+                shown(word)
+            )
+        });
+        Ok((Found::Learned(Kind::Category), note))
+    }
+
+    /// The texts that are no gaps. Of a column of plain numbers there are none.
+    fn values(&self) -> impl Iterator<Item = &str> + Clone {
+        self.texts.all.iter().map(String::as_str).filter(|text| !self.gaps.has(text))
+    }
+
+    fn gap_count(&self) -> usize {
+        let is_gap: Vec<bool> = self.texts.all.iter().map(|text| self.gaps.has(text)).collect();
+        self.texts.ids.iter().filter(|id| **id != PLAIN && is_gap[**id as usize]).count()
+    }
+
+    /// The text of every row, if there is only one.
+    fn constant(&self) -> Option<String> {
+        let (ids, values) = (&self.texts.ids, &self.raw.values);
+        if ids.iter().any(|id| *id != ids[0]) {
+            return None;
+        }
+        match ids[0] {
+            PLAIN => values.iter().all(|value| *value == values[0]).then(|| self.style().write(values[0], self.sheet.decimal)),
+            id => Some(self.texts.all[id as usize].clone()),
+        }
+    }
+
+    /// How the column writes numbers.
+    fn style(&self) -> Style {
+        let raw = self.raw;
+        Style { decimals: raw.decimals, trims: raw.decimals.is_some_and(|most| most > raw.fewest_decimals) }
+    }
+
+    /// The kind of a column all of whose cells but the gaps are finite numbers without leading zeros.
+    fn kind_of_numbers(&self) -> Option<Kind> {
+        let decimal = self.sheet.decimal;
+        let is_number = |text: &str| cells::number(text, decimal).is_some_and(|(value, _)| value.is_finite());
+        let has_any = self.texts.ids.contains(&PLAIN) || self.values().next().is_some();
+        (has_any && !self.raw.is_padded && self.values().all(is_number)).then(|| Kind::Number(self.style()))
+    }
+
+    /// Whether the column is of whole numbers that all differ, and that number the rows or are named so.
+    fn counts_rows(&self) -> bool {
+        let values = &self.raw.values;
+        if values.len() <= MANY || self.raw.decimals != Some(0) || values.iter().any(|value| !value.is_finite()) {
+            return false;
+        }
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let range = sorted[sorted.len() - 1] - sorted[0];
+        sorted.windows(2).all(|pair| pair[0] < pair[1])
+            && (self.raw.is_called(&["id"]) || range < 2.0 * values.len() as f64 || self.raw.is_unnamed)
+    }
+
+    /// What a user says that the column is.
+    fn wished(&self, wish: &Wish) -> Result<Found> {
+        let refuse = |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
+        let kind = match wish {
+            Wish::Number => match self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()) {
+                Some(word) => return refuse(word, "number"),
+                None => Kind::Number(self.style()),
+            },
+            Wish::Date(None) => match recognise(self.values()) {
+                Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern),
+                Dates::No => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
+            },
+            Wish::Date(Some(pattern)) => {
+                let padded = [pattern.clone(), pattern.unpadded()];
+                let fits = |pattern: &&Pattern| {
+                    let read = pattern.reader();
+                    self.values().next().is_some() && self.values().all(|text| read(text).is_some())
+                };
+                match padded.iter().find(fits) {
+                    Some(pattern) => Kind::Date(pattern.clone()),
+                    None => {
+                        let read = padded.each_ref().map(Pattern::reader);
+                        let wrong = |text: &&str| read.iter().all(|read| read(text).is_none());
+                        let wrong = self.values().find(wrong).unwrap_or("a number");
+                        return refuse(wrong, &format!("date in the pattern {}", pattern.letters()));
+                    }
+                }
+            }
+            Wish::Id => {
+                let (prefix, width) = pattern_of_ids(self.values());
+                return Ok(Found::Id { prefix, width });
+            }
+            Wish::Category => Kind::Category,
+            Wish::Skip => return Ok(Found::Skipped),
+        };
+        Ok(Found::Learned(kind))
+    }
+
+    /// The error that names a cell, with the line of its first row.
+    fn at_text(&self, text: &str, what: &str) -> Error {
+        let (file, name) = (&self.sheet.file, shown(&self.raw.name));
+        let row = self.texts.all.iter().position(|other| other == text);
+        let row = row.and_then(|id| self.texts.ids.iter().position(|other| *other == id as u32));
+        let place = row.map_or(String::new(), |row| format!(" (row {} of the data)", row + 1));
+        Error::failure(format!("`{file}`: {} in column {name}{place} {what}", shown(text)))
+    }
+}
+
+/// Whether a cell is infinite, as programs write it.
+fn is_infinite(text: &str) -> bool {
+    let bare = text.trim_start_matches(['-', '+']);
+    ["inf", "infinity", "∞"].iter().any(|word| bare.eq_ignore_ascii_case(word))
+}
+
+/// The prefix that all ids share before their number, and the least number of digits; nothing if they have no such
+/// pattern.
+fn pattern_of_ids<'a>(mut ids: impl Iterator<Item = &'a str> + Clone) -> (String, usize) {
+    let prefix = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let Some(first) = ids.clone().next().map(prefix) else { return (String::new(), 0) };
+    let mut all = ids.clone();
+    if !all.all(|id| id.len() > first.len() && prefix(id) == first) {
+        return (String::new(), 0);
+    }
+    let widths = ids.clone().map(|id| id.len() - first.len()).min().unwrap_or(0);
+    let is_padded = ids.any(|id| id[first.len()..].starts_with('0'));
+    (first, if is_padded { widths } else { 0 })
+}
+
+/// The values of a date column: those of its texts, NaN for gaps.
+pub fn moments(texts: &Texts, pattern: &Pattern) -> Vec<f64> {
+    let read = pattern.reader();
+    let each: Vec<f64> = texts.all.iter().map(|text| read(text).unwrap_or(f64::NAN)).collect();
+    texts.ids.iter().map(|id| each.get(*id as usize).copied().unwrap_or(f64::NAN)).collect()
+}
+
+/// A few words on how many rows a column has values in.
+pub fn share_of(count: usize, rows: usize) -> String {
+    match 100.0 * count as f64 / rows.max(1) as f64 {
+        share if share < 0.1 => counted(count, "row"),
+        share if share < 10.0 => format!("{share:.1} %"),
+        share => format!("{share:.0} %"),
+    }
+}

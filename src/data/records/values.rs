@@ -1,0 +1,104 @@
+//! The cells of many rows, column by column: what scores compare.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::{Cell, Column, Kind, Records, Role};
+use crate::data::cells::is_missing;
+use crate::data::columns::Table;
+use crate::data::dialect::{Sheet, shown};
+use crate::data::{Options, Split, holdout};
+use crate::error::{Error, Result};
+
+/// The cells of one column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Numbers, and dates in seconds since 1970; NaN is a gap.
+    Numbers(Vec<f64>),
+    /// Texts; an empty one is a gap.
+    Texts(Vec<String>),
+}
+
+impl Values {
+    fn of(column: &Column) -> Self {
+        if column.kind == Kind::Category { Self::Texts(vec![]) } else { Self::Numbers(vec![]) }
+    }
+
+    fn add(&mut self, cell: &Cell) {
+        match self {
+            Self::Numbers(numbers) => numbers.push(cell.number.unwrap_or(f64::NAN)),
+            // Marks such as `?` are often values of their own, words such as NA never.
+            Self::Texts(texts) if is_missing(&cell.text) && !cell.text.contains(|c: char| c.is_ascii_punctuation()) => {
+                texts.push(String::new());
+            }
+            Self::Texts(texts) => texts.push(cell.text.clone()),
+        }
+    }
+}
+
+impl Records {
+    /// The columns that scores compare: those that are learned.
+    pub fn compared(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| matches!(column.role, Role::Learned(_)))
+    }
+
+    /// The cells of the compared columns of samples `[N, values]`, flat.
+    pub fn values(&self, samples: &[f32]) -> Vec<Values> {
+        let is_compared: Vec<bool> = self.written().map(|column| matches!(column.role, Role::Learned(_))).collect();
+        let mut all: Vec<Values> = self.compared().map(Values::of).collect();
+        for row in self.rows(samples, 0) {
+            let cells = row.iter().zip(&is_compared).filter(|(_, is_compared)| **is_compared);
+            all.iter_mut().zip(cells).for_each(|(values, (cell, _))| values.add(cell));
+        }
+        all
+    }
+
+    /// The cells of the compared columns of a file with the same columns, in any order, and sentences on what is
+    /// unusual in it. The options say which part.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that lacks a column or has another one.
+    pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<(Vec<Values>, Vec<String>)> {
+        let sheet = Sheet::open(path, options)?;
+        let table = Table::read(&sheet, options)?;
+        let place = |column: &Column| table.all.iter().position(|raw| raw.name == column.name);
+        let wanted: Vec<&Column> = self.written().collect();
+        if let Some(column) = wanted.iter().find(|column| place(column).is_none()) {
+            return Err(Error::failure(format!("`{}` has no column {}", sheet.file, shown(&column.name))));
+        }
+        if let Some(raw) = table.all.iter().find(|raw| !self.columns.iter().any(|column| column.name == raw.name)) {
+            let name = shown(&raw.name);
+            return Err(Error::failure(format!("`{}` has a column {name}, which the model does not know", sheet.file)));
+        }
+        let places: Vec<usize> = self.compared().filter_map(place).collect();
+        let held = holdout::held(table.rows(), false, options);
+        let mut all: Vec<Values> = self.compared().map(Values::of).collect();
+        let mut unknown: Vec<HashSet<String>> = vec![HashSet::new(); all.len()];
+        let mut row_number = 0;
+        table.each_row(&sheet, |row| {
+            let is_wanted = held[row_number] == (options.split == Split::Test);
+            row_number += 1;
+            if !is_wanted {
+                return;
+            }
+            for (n, column) in self.compared().enumerate() {
+                let text = &row[places[n]];
+                let cell = Cell { text: text.to_owned(), number: column.number(text, sheet.decimal) };
+                if let (Kind::Category, Role::Learned(coding)) = (&column.kind, &column.role)
+                    && !coding.values.iter().chain(&coding.rare).any(|value| value.text == text)
+                {
+                    unknown[n].insert(text.to_owned());
+                }
+                all[n].add(&cell);
+            }
+        })?;
+        let note = |(column, unknown): (&Column, HashSet<String>)| {
+            let mut some: Vec<String> = unknown.iter().map(|text| shown(text)).collect();
+            some.sort();
+            let first = some.first()?.clone();
+            Some(format!("{}: {} values that the model does not know, such as {first}", shown(&column.name), some.len()))
+        };
+        let notes = self.compared().zip(unknown).filter_map(note).collect();
+        Ok((all, notes))
+    }
+}

@@ -1,0 +1,191 @@
+//! What is fitted after rounds of training, for samples of tables: a prior of codes, and the corrections that give each
+//! value its share of the rows.
+
+use super::{SAMPLING, Session};
+use crate::{
+    data::{Records, Series, normal_quantile},
+    error::Result,
+    kernels::Clock,
+    mixture::Mixture,
+    models::{
+        CODES,
+        parts::{
+            fitted::PRIOR,
+            heads::{CALIBRATION, Heads, KNOTS},
+        },
+    },
+};
+
+/// Number of samples by which corrections are found, and of rounds.
+const SAMPLES: usize = 20_000;
+const ROUNDS: usize = 15;
+/// Share of the difference that a round corrects, and the largest offset of a logit.
+const STEP: f64 = 0.7;
+const LARGEST: f64 = 8.0;
+/// Seed of the fits.
+const SEED: u64 = 0x0ca1_1b8a;
+
+impl Session {
+    /// Fits to the states as they are now what only samples read: rounds of training do not.
+    ///
+    /// # Errors
+    /// Those of running the model.
+    pub(super) fn fit(&mut self) -> Result<()> {
+        if self.has(CODES) {
+            self.fit_prior()?;
+        }
+        match (&self.examples.series, self.settings.calibrate) {
+            (Some(Series::Table(records)), true) => self.correct(&records.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn fit_prior(&mut self) -> Result<()> {
+        let clock = Clock { step: self.step, seed: self.settings.seed };
+        let codes = self.engine.aside(CODES, |engine| {
+            engine.set_clock(Clock { step: 0, seed: SEED ^ SAMPLING })?;
+            engine.ask(CODES, &[])
+        })?;
+        self.engine.set_clock(clock)?;
+        let (latent, gaussians) = (self.settings.latent, self.settings.codes);
+        let mixture = Mixture::fit(&codes, latent, gaussians, SEED);
+        let fitted = mixture.log_weights.len();
+        // Gaussians that the codes are too few for are never chosen.
+        let mut log_weights = vec![-1e9; gaussians];
+        let mut means = vec![0.0; gaussians * latent];
+        let mut factors = vec![0.0; latent * gaussians * latent];
+        for k in 0..fitted {
+            log_weights[k] = mixture.log_weights[k] as f32;
+            for j in 0..latent {
+                means[k * latent + j] = mixture.means[k * latent + j] as f32;
+                for i in 0..=j {
+                    factors[i * gaussians * latent + k * latent + j] = mixture.factors[(k * latent + j) * latent + i] as f32;
+                }
+            }
+        }
+        let states = [("log_weights", log_weights), ("means", means), ("factors", factors), ("unfitted", vec![0.0])];
+        states.into_iter().try_for_each(|(name, values)| self.set(&format!("{PRIOR}.{name}"), &values))
+    }
+
+    /// Finds the offsets of logits, then the maps of scalars.
+    fn correct(&mut self, records: &Records) -> Result<()> {
+        let heads = Heads::of(records);
+        let (wanted, width, choices) = (records.shares(), records.len(), records.choices().len());
+        let (spans, scalars): (Vec<_>, _) = (heads.spans().collect(), heads.scalars());
+        let set = |session: &mut Self, name: &str, values: &[f32]| session.set(&format!("{CALIBRATION}.{name}"), values);
+        let mut offsets = vec![0.0; wanted.len()];
+        let has_maps = scalars > 0 && !records.is_bounded();
+        if has_maps {
+            set(self, "bends", &vec![0.0; scalars * KNOTS])?;
+            set(self, "shift", &vec![0.0; scalars])?;
+        }
+        for round in 0..=ROUNDS {
+            if wanted.is_empty() && round < ROUNDS {
+                continue;
+            }
+            if !wanted.is_empty() {
+                set(self, "offsets", &offsets.iter().map(|offset| *offset as f32).collect::<Vec<_>>())?;
+            }
+            let samples = self.generate(SAMPLES, SEED, None)?;
+            let rows = || samples.chunks_exact(width);
+            if round < ROUNDS {
+                for (choice, &(at, len)) in spans.iter().enumerate() {
+                    let mut counts = vec![0.5; len];
+                    rows().for_each(|row| counts[(row[choice] as usize).min(len - 1)] += 1.0);
+                    for (n, count) in counts.into_iter().enumerate() {
+                        let (real, generated) = (wanted[at + n].max(0.5 / SAMPLES as f64), count / SAMPLES as f64);
+                        offsets[at + n] = (offsets[at + n] + STEP * (real / generated).ln()).clamp(-LARGEST, LARGEST);
+                    }
+                }
+                continue;
+            }
+            if has_maps {
+                let (mut at, mut bends, mut shift) = (vec![], vec![], vec![]);
+                for (scalar, counts) in heads.counting().enumerate() {
+                    let does_count = |row: &&[f32]| counts.is_none_or(|(choice, first)| row[choice] as usize >= first);
+                    let values: Vec<f32> = rows().filter(does_count).map(|row| row[choices + scalar]).collect();
+                    let map = Map::to_normal(values);
+                    at.extend(map.at);
+                    bends.extend(map.bends);
+                    shift.push(map.shift);
+                }
+                set(self, "at", &at)?;
+                set(self, "bends", &bends)?;
+                set(self, "shift", &shift)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the state of this name new values, if the model has it.
+    fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        let item = self.engine.items().iter().find(|item| item.name == name).cloned();
+        item.map_or(Ok(()), |item| self.engine.write(&item, values))
+    }
+}
+
+/// A rising map by line segments: s + shift + the sum of bends * relu(s - at).
+struct Map {
+    at: Vec<f32>,
+    bends: Vec<f32>,
+    shift: f32,
+}
+
+impl Map {
+    /// The map that takes values to N(0, 1); values keep their distances beyond the first and the last knot. None for too
+    /// few values.
+    fn to_normal(mut values: Vec<f32>) -> Self {
+        values.sort_by(f32::total_cmp);
+        let same = Self { at: vec![0.0; KNOTS], bends: vec![0.0; KNOTS], shift: 0.0 };
+        if values.len() < 4 * KNOTS {
+            return same;
+        }
+        let knots: Vec<(f64, f64)> = (0..KNOTS)
+            .map(|knot| {
+                let share = (knot as f64 + 0.5) / KNOTS as f64;
+                (f64::from(values[(share * values.len() as f64) as usize]), normal_quantile(share))
+            })
+            .collect();
+        let (first, last) = (knots[0], knots[KNOTS - 1]);
+        if last.0 - first.0 < 1e-3 {
+            return same;
+        }
+        // Equal knots have no slope of their own: the next one bridges them.
+        let mut kept = vec![first];
+        for knot in &knots[1..] {
+            if knot.0 - kept[kept.len() - 1].0 > 1e-6 {
+                kept.push(*knot);
+            }
+        }
+        let slopes = kept.windows(2).map(|pair| (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0));
+        let slopes: Vec<f64> = std::iter::once(1.0).chain(slopes).chain([1.0]).collect();
+        let mut at: Vec<f32> = kept.iter().map(|knot| knot.0 as f32).collect();
+        let mut bends: Vec<f32> = slopes.windows(2).map(|pair| (pair[1] - pair[0]) as f32).collect();
+        at.resize(KNOTS, last.0 as f32);
+        bends.resize(KNOTS, 0.0);
+        Self { at, bends, shift: (first.1 - first.0) as f32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_takes_any_distribution_to_the_normal_one() {
+        let uniform = |n: usize| ((n * 7919) % 10_007) as f64 / 10_007.0 + 1e-5;
+        let values: Vec<f32> = (0..10_000).map(|n| (3.0 * normal_quantile(uniform(n)) + 1.0) as f32).collect();
+        let map = Map::to_normal(values.clone());
+        let of = |s: f32| {
+            let bent: f32 = map.at.iter().zip(&map.bends).map(|(at, bend)| (s - at).max(0.0) * bend).sum();
+            s + map.shift + bent
+        };
+        let mut mapped: Vec<f32> = values.into_iter().map(of).collect();
+        mapped.sort_by(f32::total_cmp);
+        assert!(mapped.windows(2).all(|pair| pair[0] <= pair[1]));
+        for share in [0.01, 0.1, 0.5, 0.9, 0.99] {
+            let got = f64::from(mapped[(share * 10_000.0) as usize]);
+            assert!((got - normal_quantile(share)).abs() < 0.03, "{share}: {got}");
+        }
+    }
+}
