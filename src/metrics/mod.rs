@@ -9,6 +9,7 @@ pub mod music;
 mod neighbours;
 mod ngram;
 mod series;
+pub mod table;
 
 pub use bleu::{BLEU_ORDER, bleu, self_bleu};
 pub use embedding::{Pca, tsne, tsne_divergence};

@@ -1,0 +1,99 @@
+//! Whether generated rows are copies of training rows.
+
+use rayon::prelude::*;
+
+use super::{Column, Rows, Table};
+
+/// How far numbers may be apart that match, as a share of the generated one.
+const TOLERANCE: f64 = 0.01;
+
+/// Whether generated rows lie nearer to training rows than to others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Protection {
+    /// DCROverfittingProtection: min(1, 2 (1 - `closer_to_training`)).
+    pub score: f64,
+    /// The share of generated rows whose nearest training row is nearer than their nearest held-out row; 0.5 where
+    /// the model has learnt no row by heart.
+    pub closer_to_training: f64,
+    /// Rows that were compared, of each table.
+    pub rows: usize,
+}
+
+/// DCROverfittingProtection of equally many rows of each table, at most `most`. The distance of two rows is the mean
+/// over the columns: |difference| / range of the table that is searched, at most 1, for numbers; 0 or 1 for categories.
+/// `None` if a table is empty.
+pub fn overfitting_protection(
+    training: &Table,
+    held_out: &Table,
+    generated: &Table,
+    most: usize,
+    seed: u64,
+) -> Option<Protection> {
+    let rows = training.rows().min(held_out.rows()).min(generated.rows()).min(most);
+    let [training, held_out, generated] = [training, held_out, generated]
+        .map(|table| if rows < table.rows() { table.sample(rows, seed) } else { table.clone() });
+    let to_training = nearest(&generated, &training);
+    let to_held_out = nearest(&generated, &held_out);
+    let closer = to_training.iter().zip(&to_held_out).filter(|(training, held_out)| training < held_out).count();
+    let closer_to_training = closer as f64 / rows as f64;
+    let score = (2.0 * (1.0 - closer_to_training)).min(1.0);
+    (rows > 0).then_some(Protection { score, closer_to_training, rows })
+}
+
+/// For each row of `from`, the distance to the nearest row of `to`.
+fn nearest(from: &Table, to: &Table) -> Vec<f64> {
+    // `None`: only equality counts.
+    let ranges: Vec<Option<f64>> = to.columns.iter().map(range).collect();
+    let (from, to) = (Rows::of(from), Rows::of(to));
+    let distance = |a: &[f64], b: &[f64], enough: f64| {
+        let mut sum = 0.0;
+        for ((a, b), range) in a.iter().zip(b).zip(&ranges) {
+            sum += match range {
+                Some(range) if !a.is_nan() && !b.is_nan() => ((a - b).abs() / range).min(1.0),
+                _ if a == b || a.is_nan() && b.is_nan() => 0.0,
+                _ => 1.0,
+            };
+            if sum >= enough {
+                break;
+            }
+        }
+        sum
+    };
+    let least = |row: &[f64]| to.iter().fold(f64::INFINITY, |least, other| least.min(distance(row, other, least)));
+    from.values.par_chunks_exact(from.width).map(|row| least(row) / from.width as f64).collect()
+}
+
+/// The width of a column of different numbers.
+fn range(column: &Column) -> Option<f64> {
+    let Column::Number(values) = column else { return None };
+    let [least, most] = values
+        .iter()
+        .filter(|v| !v.is_nan())
+        .fold([f64::INFINITY, f64::NEG_INFINITY], |[least, most], &v| [least.min(v), most.max(v)]);
+    (least < most).then(|| most - least)
+}
+
+/// How many generated rows are new.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NewRows {
+    /// NewRowSynthesis: the share of the rows that match no training row.
+    pub score: f64,
+    /// Generated rows that were looked for, in all training rows.
+    pub rows: usize,
+}
+
+/// NewRowSynthesis of at most `most` generated rows. Rows match if all cells do: numbers within 1 % of the generated
+/// one, categories if equal, missing with missing. `None` if there are no generated rows.
+pub fn new_row_synthesis(training: &Table, generated: &Table, most: usize, seed: u64) -> Option<NewRows> {
+    let numbers: Vec<bool> = training.columns.iter().map(|column| matches!(column, Column::Number(_))).collect();
+    let (training, generated) = (Rows::of(training), Rows::of(&generated.sample(most, seed)));
+    let cell = |number: bool, real: f64, fake: f64| {
+        real == fake || real.is_nan() && fake.is_nan() || number && (real - fake).abs() <= (TOLERANCE * fake).abs()
+    };
+    let matching =
+        |real: &[f64], fake: &[f64]| numbers.iter().zip(real.iter().zip(fake)).all(|(&n, (&r, &f))| cell(n, r, f));
+    let is_new = |fake: &&[f64]| !training.iter().any(|real| matching(real, fake));
+    let rows = generated.values.len() / generated.width;
+    let new = generated.values.par_chunks_exact(generated.width).filter(is_new).count();
+    (rows > 0).then(|| NewRows { score: new as f64 / rows as f64, rows })
+}
