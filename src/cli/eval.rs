@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{EvalArgs, print, runs, tell, trained::Asked};
 use crate::{
     checkpoint::CHOSEN_ON,
-    data::{self, Chord, Dataset, Items, Music, Series},
-    error::{Error, Result},
+    data::{self, Chord, Dataset, Items, Music, Series, Split},
+    error::{Error, Result, unknown},
     eval::{
         Better, Report, Row, Setup,
         baseline::baseline,
@@ -21,6 +21,7 @@ use crate::{
         modes, music,
         sequences::{self, Layout, Sequences},
         symbols::{self, Real},
+        tables::{self, Rows},
     },
     files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
@@ -87,6 +88,13 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     if args.temperatures.is_some() && !has_machine(&trained) {
         return Err(Error::usage(format!("--temperatures: `{variant}` has no Boltzmann machine")));
+    }
+    let is_table = trained.examples.heads().is_some();
+    if let Some((option, _)) = [("--target", args.target.is_some()), ("--only-data", args.only_data.is_some())]
+        .into_iter()
+        .find(|(_, is_given)| *is_given && !is_table)
+    {
+        return Err(Error::usage(format!("{option} is for tables whose columns have types")));
     }
     ensure_folder(&trained.run.evaluations())?;
     let train = trained.data()?;
@@ -160,7 +168,7 @@ impl Evaluation<'_> {
         if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
             reports.push(self.music(&music)?);
         }
-        if self.session.has(BOUND) && self.args.importance != Some(0) {
+        if self.session.has(BOUND) && self.args.importance != Some(0) && self.args.only_data.is_none() {
             reports.extend(self.likelihood()?);
         }
         if has_machine(self.trained) && self.args.temperatures != Some(0) {
@@ -183,6 +191,7 @@ impl Evaluation<'_> {
             }
             [_, _, _] => Some(self.images()?),
             [steps, features] => self.sequences([steps, features])?,
+            _ if self.train.records().is_some() => Some(self.table()?),
             _ => return self.points(),
         };
         if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0) {
@@ -247,6 +256,46 @@ impl Evaluation<'_> {
         }
         report.notes.push("the real windows are those that the model learned from, as in TimeGAN's code".into());
         Ok(Some(report))
+    }
+
+    /// The report on rows of a table.
+    fn table(&mut self) -> Result<Report> {
+        let records = self.train.records().expect("asked before").clone();
+        let settings = self.trained.at_data()?;
+        let read = |path: &Path, split, holdout| {
+            let options = data::Options { holdout, ..session::data_options(&settings, split) };
+            records.values_of_file(path, &options)
+        };
+        let path = Path::new(&settings.data);
+        let (training, _) = read(path, Split::Train, settings.holdout)?;
+        let held_out = match self.test {
+            Some(_) => Some(read(path, Split::Test, settings.holdout)?.0),
+            None => None,
+        };
+        let target = self.args.target.as_deref().map(|name| {
+            let place = records.compared().position(|column| column.name == name);
+            let names = records.compared().map(|column| column.name.as_str());
+            place.ok_or_else(|| unknown("column", name, names).at("--target"))
+        });
+        let target = target.transpose()?;
+        let (generated, notes) = match &self.args.only_data {
+            Some(file) => read(file, Split::Train, 0.0).map_err(|e| e.at("--only-data"))?,
+            None => (records.values(&self.generate(self.train.len())?), vec![]),
+        };
+        let mut report = tables::tables(&Rows {
+            set: &self.train.name,
+            names: records.compared().map(|column| column.name.clone()).collect(),
+            training: &training,
+            held_out: held_out.as_deref(),
+            generated: &generated,
+            target,
+            seed: self.args.seed,
+        });
+        report.notes.extend(notes);
+        if target.is_none() {
+            report.notes.push("--target COLUMN measures how well samples train a predictor of that column".into());
+        }
+        Ok(report)
     }
 
     /// The report on samples of music.

@@ -38,7 +38,7 @@ impl Asked {
     }
 
     /// The settings with the path at which the data lies now.
-    fn at_data(&self) -> Result<Settings> {
+    pub fn at_data(&self) -> Result<Settings> {
         let s = self.settings.clone();
         let data = if self.data_is_named { s.data } else { origin::located(&s.data, &self.checkpoint)? };
         Ok(Settings { data, ..s })

@@ -16,6 +16,7 @@ mod scorer;
 pub mod sequences;
 mod symbol_scores;
 pub mod symbols;
+pub mod tables;
 
 pub use binary::binarized;
 pub use report::{Better, Report, Row, Table};

@@ -362,6 +362,12 @@ pub struct EvalArgs {
     /// Annealing temperatures for the likelihood of a Boltzmann machine; 0: leave it out [default: 20000]
     #[arg(long, value_name = "N", value_parser = numbers(0, 10_000_000))]
     pub temperatures: Option<usize>,
+    /// Column of a table: also measure how well samples train a predictor of it, beside real rows
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// File of rows to measure in place of samples, of the same columns as the data, such as those of another program
+    #[arg(long, value_name = "FILE")]
+    pub only_data: Option<PathBuf>,
     /// Share of the full training of the scoring networks, for a quick look
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub effort: f64,

@@ -1,0 +1,130 @@
+//! How much generated rows of a table are like real ones, by SDMetrics' scores.
+
+use std::collections::HashMap;
+
+use super::{Better, Report, Row};
+use crate::{
+    data::Values,
+    metrics::table::{
+        self, Column, Detection, MISSING, Scores, Table, Utility, logistic_detection, new_row_synthesis,
+        overfitting_protection, train_and_test, tree_detection,
+    },
+};
+
+/// Most rows of each table for the detections and the predictors, and for distances, which take the square of it.
+const TREES: usize = 20_000;
+const DISTANCES: usize = 2_000;
+
+/// Rows to compare: their cells by column.
+pub struct Rows<'a> {
+    /// What the rows are of.
+    pub set: &'a str,
+    /// The names of the columns.
+    pub names: Vec<String>,
+    /// What the model learned from.
+    pub training: &'a [Values],
+    /// Rows that it did not learn from.
+    pub held_out: Option<&'a [Values]>,
+    /// Samples.
+    pub generated: &'a [Values],
+    /// The column to predict.
+    pub target: Option<usize>,
+    /// Seed of the choices of rows.
+    pub seed: u64,
+}
+
+/// The scores. Real data are the held-out rows in place of the samples.
+pub fn tables(rows: &Rows) -> Report {
+    let mut ids: Vec<HashMap<String, u32>> = vec![HashMap::new(); rows.names.len()];
+    let mut typed = |values: &[Values]| Table::new(rows.names.clone(), values.iter().zip(&mut ids).map(column).collect());
+    let (training, generated) = (typed(rows.training), typed(rows.generated));
+    let held_out = rows.held_out.map(typed);
+    let mut report = Report { title: format!("Rows of `{}`", rows.set), ..Report::default() };
+    let mut add = |measure: &str, better, score: &dyn Fn(&Table) -> Option<f64>| {
+        if let Some(value) = score(&generated) {
+            let real = held_out.as_ref().and_then(score);
+            report.rows.push(Row { real, ..Row::new(measure, value, better) });
+        }
+    };
+    let mean = |scores: Scores| scores.mean;
+    add("Column Shapes", Better::Higher, &|rows| mean(table::column_shapes(&training, rows)));
+    add("Column Pair Trends", Better::Higher, &|rows| mean(table::pair_trends(&training, rows)));
+    add("Overall quality", Better::Higher, &|rows| {
+        table::overall(&table::column_shapes(&training, rows), &table::pair_trends(&training, rows))
+    });
+    let share = |detection: fn(&Table, &Table, usize, u64) -> Option<Detection>, rows: &Table| {
+        detection(&training, rows, TREES, 0)
+    };
+    add("LogisticDetection", Better::Higher, &|rows| share(logistic_detection, rows).map(|found| found.score));
+    add("detection by trees, area (0.5 is best)", Better::Lower, &|rows| {
+        share(tree_detection, rows).map(|found| found.auc)
+    });
+    add("MissingValueSimilarity", Better::Higher, &|rows| mean(table::missing_value_similarity(&training, rows)));
+    add("CategoryCoverage", Better::Higher, &|rows| mean(table::category_coverage(&training, rows)));
+    add("RangeCoverage", Better::Higher, &|rows| mean(table::range_coverage(&training, rows)));
+    add("BoundaryAdherence", Better::Higher, &|rows| mean(table::boundary_adherence(&training, rows)));
+    add("NewRowSynthesis", Better::Higher, &|rows| {
+        new_row_synthesis(&training, rows, DISTANCES, 0).map(|found| found.score)
+    });
+    if let Some(held_out) = &held_out {
+        let seed = rows.seed;
+        let protection = overfitting_protection(&training, held_out, &generated, DISTANCES, seed);
+        report.rows.extend(protection.map(|found| Row::new("DCROverfittingProtection", found.score, Better::Higher)));
+        if let Some(target) = rows.target {
+            report.rows.extend(predicted([&generated, &training], held_out, target, &rows.names[target], seed));
+            report.notes.push("of predictors: trained on samples, tested on held-out rows; real: trained on real rows".into());
+        }
+    }
+    report.notes.push(format!(
+        "{} generated rows beside {} that the model learned from; real: held-out rows in place of the samples",
+        generated.rows(),
+        training.rows()
+    ));
+    report.notes.push("names and formulas are SDMetrics'; all from 0 to 1".into());
+    report.tables.push(by_column(&training, &generated));
+    report
+}
+
+/// How well boosted trees that learn from the first table, and from the second, predict the target of real rows.
+fn predicted(tables: [&Table; 2], test: &Table, target: usize, name: &str, seed: u64) -> Vec<Row> {
+    let [generated, real] = tables.map(|training| train_and_test(training, test, target, TREES, seed));
+    let row = |measure: &str, value: f64, real: f64| {
+        Row::new(format!("prediction of `{name}`, {measure}"), value, Better::Higher).real(real)
+    };
+    match (generated, real) {
+        (Some(Utility::Class { auc, f1, accuracy }), Some(Utility::Class { auc: a, f1: f, accuracy: c })) => {
+            vec![row("area", auc, a), row("F1", f1, f), row("accuracy", accuracy, c)]
+        }
+        (Some(Utility::Number { r2 }), Some(Utility::Number { r2: real })) => vec![row("R2", r2, real)],
+        _ => vec![],
+    }
+}
+
+/// The shape of each column, the worst first.
+fn by_column(training: &Table, generated: &Table) -> super::report::Table {
+    const SHOWN: usize = 12;
+    let scores = table::column_shapes(training, generated);
+    let mut rows: Vec<(String, Vec<f64>)> = scores
+        .each
+        .iter()
+        .zip(&training.names)
+        .filter_map(|(score, name)| Some((name.clone(), vec![(*score)?])))
+        .collect();
+    rows.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
+    rows.truncate(SHOWN);
+    super::report::Table { title: "Columns, the worst first".into(), columns: vec!["shape".into()], rows }
+}
+
+/// A column with its texts as numbers, which all tables share.
+fn column((values, ids): (&Values, &mut HashMap<String, u32>)) -> Column {
+    match values {
+        Values::Numbers(numbers) => Column::Number(numbers.clone()),
+        Values::Texts(texts) => {
+            let mut id = |text: &String| {
+                let next = ids.len() as u32;
+                if text.is_empty() { MISSING } else { *ids.entry(text.clone()).or_insert(next) }
+            };
+            Column::Category(texts.iter().map(&mut id).collect())
+        }
+    }
+}
