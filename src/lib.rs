@@ -52,6 +52,7 @@ pub mod kernels;
 pub mod likelihood;
 pub mod memory;
 pub mod metrics;
+pub mod mixture;
 pub mod models;
 pub mod nn;
 pub mod objective;
