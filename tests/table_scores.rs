@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saddle::metrics::{
     mean,
     table::{
-        Column, Design, Forest, Logistic, MISSING, Scores, Table, Target, Utility, area_under_curve,
+        Column, Design, Factor, Forest, Logistic, MISSING, Scores, Table, Target, Utility, area_under_curve,
         boundary_adherence, category_coverage, column_shapes, logistic_detection, missing_value_similarity,
         new_row_synthesis, overall, overfitting_protection, pair_trends, range_coverage, train_and_test,
         tree_detection,
@@ -103,6 +103,7 @@ fn copies_are_found_as_sdmetrics_finds_them() {
     assert_near(protection.score, fixture.protection, 1e-9);
     assert_near(protection.closer_to_training, fixture.closer_to_training, 1e-9);
     assert_eq!(protection.rows, real.rows());
+    assert_near(protection.closer_by_common_range, 0.5, 0.05);
     let new = new_row_synthesis(&real, &generated, MOST, 1).unwrap();
     assert_near(new.score, fixture.new_rows, 1e-9);
     // The training rows themselves.
@@ -137,7 +138,7 @@ fn trees_and_regression_detect_as_those_of_scikit_learn() {
     let cells = design.cells(&both);
     for tested in 0..3 {
         let (train, labels, test, truth) = fold(real.rows(), tested);
-        let rows: Vec<&[(u32, f64)]> = train.iter().map(|&row| &cells[row][..]).collect();
+        let rows: Vec<&[Factor]> = train.iter().map(|&row| &cells[row][..]).collect();
         let logistic = Logistic::fit(&design, &rows, &labels);
         let odds: Vec<f64> = test.iter().map(|&row| logistic.predict(&cells[row])).collect();
         let regression = area_under_curve(&odds, &truth);

@@ -30,8 +30,8 @@ enum Coding {
     Category { weight: usize },
 }
 
-/// Rows of a design: for each cell, the place of its weight and what it is multiplied by.
-pub type Cells = Vec<Vec<(u32, f64)>>;
+/// What a cell adds to a prediction: the place of its weight, and what that is multiplied by.
+pub type Factor = (u32, f64);
 
 impl Design {
     /// The design for real rows and others of the same columns.
@@ -58,8 +58,8 @@ impl Design {
         Self { columns, weights }
     }
 
-    /// The rows of a table.
-    pub fn cells(&self, table: &Table) -> Cells {
+    /// The cells of a table, row by row.
+    pub fn cells(&self, table: &Table) -> Vec<Vec<Factor>> {
         let mut rows = vec![vec![]; table.rows()];
         for (coding, column) in self.columns.iter().zip(&table.columns) {
             match (coding, column) {
@@ -88,12 +88,12 @@ pub struct Logistic(Vec<f64>);
 impl Logistic {
     /// The regression of labels that minimises the sum of the logistic losses and half of the squared weights, without
     /// the constant's: scikit-learn's `LogisticRegression` with C = 1.
-    pub fn fit(design: &Design, rows: &[&[(u32, f64)]], labels: &[bool]) -> Self {
+    pub fn fit(design: &Design, rows: &[&[Factor]], labels: &[bool]) -> Self {
         let count = rows.len() as f64;
         let objective = |weights: &[f64]| {
-            let block = |(rows, labels): (&[&[(u32, f64)]], &[bool])| {
+            let block = |(rows, labels): (&[&[Factor]], &[bool])| {
                 let (mut loss, mut slopes) = (0.0, vec![0.0; weights.len()]);
-                for (row, &label) in rows.iter().zip(labels) {
+                for (&row, &label) in rows.iter().zip(labels) {
                     let odds = log_odds(weights, row);
                     // ln(1 + e^odds), without overflow.
                     loss += odds.max(0.0) + (-odds.abs()).exp().ln_1p() - if label { odds } else { 0.0 };
@@ -118,12 +118,12 @@ impl Logistic {
     }
 
     /// The log odds that the label of a row is true.
-    pub fn predict(&self, row: &[(u32, f64)]) -> f64 {
+    pub fn predict(&self, row: &[Factor]) -> f64 {
         log_odds(&self.0, row)
     }
 }
 
-fn log_odds(weights: &[f64], row: &[(u32, f64)]) -> f64 {
+fn log_odds(weights: &[f64], row: &[Factor]) -> f64 {
     row.iter().map(|&(place, factor)| weights[place as usize] * factor).sum::<f64>() + weights[weights.len() - 1]
 }
 

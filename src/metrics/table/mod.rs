@@ -9,7 +9,7 @@ mod trees;
 mod utility;
 
 pub use detection::{Detection, logistic_detection, tree_detection};
-pub use logistic::{Design, Logistic};
+pub use logistic::{Design, Factor, Logistic};
 pub use privacy::{NewRows, Protection, new_row_synthesis, overfitting_protection};
 pub use similarity::{
     Scores, boundary_adherence, category_coverage, column_shapes, missing_value_similarity, overall, pair_trends,

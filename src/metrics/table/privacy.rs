@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Column, Rows, Table};
+use super::{Column, Rows, Table, similarity::range};
 
 /// How far numbers may be apart that match, as a share of the generated one.
 const TOLERANCE: f64 = 0.01;
@@ -13,8 +13,11 @@ pub struct Protection {
     /// DCROverfittingProtection: min(1, 2 (1 - `closer_to_training`)).
     pub score: f64,
     /// The share of generated rows whose nearest training row is nearer than their nearest held-out row; 0.5 where
-    /// the model has learnt no row by heart.
+    /// the model has learnt no row by heart and the two tables have equal ranges.
     pub closer_to_training: f64,
+    /// The same with the ranges of both tables together. SDMetrics divides by the range of the table that is searched,
+    /// so that all rows seem nearer to the table that holds an outlier.
+    pub closer_by_common_range: f64,
     /// Rows that were compared, of each table.
     pub rows: usize,
 }
@@ -32,22 +35,27 @@ pub fn overfitting_protection(
     let rows = training.rows().min(held_out.rows()).min(generated.rows()).min(most);
     let [training, held_out, generated] = [training, held_out, generated]
         .map(|table| if rows < table.rows() { table.sample(rows, seed) } else { table.clone() });
-    let to_training = nearest(&generated, &training);
-    let to_held_out = nearest(&generated, &held_out);
-    let closer = to_training.iter().zip(&to_held_out).filter(|(training, held_out)| training < held_out).count();
-    let closer_to_training = closer as f64 / rows as f64;
+    let closer = |ranges: [&Table; 2]| {
+        let [to_training, to_held_out] = [(&training, ranges[0]), (&held_out, ranges[1])]
+            .map(|(table, ranges)| nearest(&generated, table, &ranges.columns.iter().map(width).collect::<Vec<_>>()));
+        let closer = to_training.iter().zip(&to_held_out).filter(|(training, held_out)| training < held_out).count();
+        closer as f64 / rows as f64
+    };
+    if rows == 0 {
+        return None;
+    }
+    let both = training.above(&held_out);
+    let closer_to_training = closer([&training, &held_out]);
     let score = (2.0 * (1.0 - closer_to_training)).min(1.0);
-    (rows > 0).then_some(Protection { score, closer_to_training, rows })
+    Some(Protection { score, closer_to_training, closer_by_common_range: closer([&both, &both]), rows })
 }
 
-/// For each row of `from`, the distance to the nearest row of `to`.
-fn nearest(from: &Table, to: &Table) -> Vec<f64> {
-    // `None`: only equality counts.
-    let ranges: Vec<Option<f64>> = to.columns.iter().map(range).collect();
+/// For each row of `from`, the distance to the nearest row of `to`. Without a range, only equality counts.
+fn nearest(from: &Table, to: &Table, ranges: &[Option<f64>]) -> Vec<f64> {
     let (from, to) = (Rows::of(from), Rows::of(to));
     let distance = |a: &[f64], b: &[f64], enough: f64| {
         let mut sum = 0.0;
-        for ((a, b), range) in a.iter().zip(b).zip(&ranges) {
+        for ((a, b), range) in a.iter().zip(b).zip(ranges) {
             sum += match range {
                 Some(range) if !a.is_nan() && !b.is_nan() => ((a - b).abs() / range).min(1.0),
                 _ if a == b || a.is_nan() && b.is_nan() => 0.0,
@@ -63,14 +71,10 @@ fn nearest(from: &Table, to: &Table) -> Vec<f64> {
     from.values.par_chunks_exact(from.width).map(|row| least(row) / from.width as f64).collect()
 }
 
-/// The width of a column of different numbers.
-fn range(column: &Column) -> Option<f64> {
+/// The width of the range of a column of different numbers.
+fn width(column: &Column) -> Option<f64> {
     let Column::Number(values) = column else { return None };
-    let [least, most] = values
-        .iter()
-        .filter(|v| !v.is_nan())
-        .fold([f64::INFINITY, f64::NEG_INFINITY], |[least, most], &v| [least.min(v), most.max(v)]);
-    (least < most).then(|| most - least)
+    range(values).map(|range| range.end - range.start).filter(|&width| width > 0.0)
 }
 
 /// How many generated rows are new.

@@ -40,7 +40,7 @@ impl Scores {
 /// Mean of the scores that are defined.
 fn mean(scores: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let defined: Vec<f64> = scores.flatten().collect();
-    (!defined.is_empty()).then(|| super::super::mean(&defined))
+    (!defined.is_empty()).then(|| crate::metrics::mean(&defined))
 }
 
 /// All pairs of `count` columns: the order of [`pair_trends`].
@@ -59,8 +59,9 @@ pub fn column_shapes(real: &Table, generated: &Table) -> Scores {
 }
 
 /// Column Pair Trends, in the order of [`pairs`]: for two numbers CorrelationSimilarity, 1 - |r_real - r_generated| / 2
-/// of Pearson's r over rows with both; else ContingencySimilarity, 1 minus the total variation of the shares of pairs of
-/// values, with numbers cut into 10 parts of their own range and missing as a value.
+/// of Pearson's r over rows with both; else ContingencySimilarity, 1 minus the total variation of the shares of pairs
+/// of values, with numbers cut into 10 parts of their own range and missing as a value. All pairs count: SDMetrics'
+/// report leaves out pairs that depend little on each other (`real_correlation_threshold`) unless told otherwise.
 pub fn pair_trends(real: &Table, generated: &Table) -> Scores {
     let cut = |table: &Table| table.columns.par_iter().map(codes).collect::<Vec<_>>();
     let (real_codes, generated_codes) = (cut(real), cut(generated));
@@ -133,7 +134,7 @@ fn present(values: &[f64]) -> impl Iterator<Item = f64> {
 }
 
 /// The least and the largest value; `None` if all are missing.
-fn range(values: &[f64]) -> Option<Range<f64>> {
+pub(super) fn range(values: &[f64]) -> Option<Range<f64>> {
     let extend = |range: Range<f64>, v: f64| range.start.min(v)..range.end.max(v);
     present(values).next().map(|first| present(values).fold(first..first, extend))
 }
@@ -197,8 +198,8 @@ fn correlation(first: &[f64], second: &[f64]) -> Option<f64> {
     r.is_finite().then(|| r.clamp(-1.0, 1.0))
 }
 
-/// A column as values that can be counted. A number is cut into equal parts of its range, open to the right: the largest
-/// value has a code of its own, which SDMetrics gives to missing ones too.
+/// A column as values that can be counted. A number is cut into equal parts of its range, open to the right: the
+/// largest value has a code of its own, which SDMetrics gives to missing ones too.
 fn codes(column: &Column) -> Vec<u32> {
     let numbers = match column {
         Column::Category(ids) => return ids.clone(),

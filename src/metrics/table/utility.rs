@@ -24,8 +24,8 @@ pub enum Utility {
 }
 
 /// Trains boosted trees to predict a column from the others, on at most `most` rows of one table, and tests them on
-/// another. Rows without the target are left out, and training rows of a class that no tested row has. `None` if nothing
-/// is left to train on, or one value to test with.
+/// another. Rows without the target are left out, and training rows of a class that no tested row has. `None` if
+/// nothing is left to train on, or one value to test with.
 pub fn train_and_test(training: &Table, test: &Table, target: usize, most: usize, seed: u64) -> Option<Utility> {
     let values = |table: &Table| match &table.columns[target] {
         Column::Number(values) => values.clone(),
