@@ -33,11 +33,11 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// Fits codes `[N, width]` by 40 rounds of expectation maximisation from clusters of k-means, with at most
+    /// Fits finite codes `[N, width]` by 40 rounds of expectation maximisation from clusters of k-means, with at most
     /// `components` Gaussians, fewer where there are not 200 rows for each.
     ///
     /// # Panics
-    /// If there are no codes, or if `width` does not divide their number.
+    /// If there are no codes, if `width` does not divide their number, or if they are not finite.
     pub fn fit(codes: &[f32], width: usize, components: usize, seed: u64) -> Self {
         assert!(width > 0 && !codes.is_empty() && codes.len().is_multiple_of(width), "rows of {width} codes");
         let codes: Vec<f64> = codes.iter().map(|&code| f64::from(code)).collect();
@@ -45,7 +45,8 @@ impl Mixture {
         let count = components.min(rows / COMPONENT_ROWS).max(1);
         let points = DMatrixView::from_slice(&codes, width, rows);
         let whole = points.column_variance().mean();
-        let ridge = RIDGE * if whole > 0.0 { whole } else { 1.0 };
+        // Codes that are all the same have a narrow Gaussian too.
+        let ridge = RIDGE * whole.max(1e-6);
         let mut shares = vec![vec![]; count];
         for (row, cluster) in clusters(&codes, width, &vec![1.0; rows], count, seed).into_iter().enumerate() {
             shares[cluster].push((row, 1.0));
