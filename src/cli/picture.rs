@@ -142,6 +142,9 @@ impl Look<'_> {
             Some(Series::Columns(columns)) => Some(columns),
             _ => None,
         };
+        if let Some(Series::Table(records)) = &self.examples.series {
+            return Ok(Figure { title: self.title.clone(), ..report::shares(compared, records) });
+        }
         let figure = match self.examples.shape[..] {
             [steps, features] => report::curves(compared, [steps, features], columns)?,
             _ => report::points(compared, numel(&self.examples.shape), columns)?,

@@ -134,7 +134,11 @@ impl Dataset {
                 ("sequence", format!("{} of {}", counted(steps, "step"), counted(columns, "value")))
             }
             (_, Some(Series::Table(records))) => {
-                let what = format!("{}, {} of them learned", counted(records.columns.len(), "column"), records.codings().count());
+                let what = format!(
+                    "{}, {} of them learned",
+                    counted(records.columns.len(), "column"),
+                    records.codings().count()
+                );
                 ("row", what)
             }
             (&[columns], _) => ("point", counted(columns, "value")),

@@ -10,6 +10,7 @@ use super::column::{Column, Role};
 use super::dialect::{Sheet, shown};
 use super::header::looks_like_header;
 use super::scaling::in_every_row;
+use super::{Split, holdout};
 use crate::error::{Error, Result, counted, nearest};
 
 /// The columns of a table, and the series of its rows.
@@ -21,6 +22,8 @@ pub(super) struct Table {
     pub group: Option<(String, Vec<u32>)>,
     pub findings: Vec<String>,
     pub notes: Vec<String>,
+    /// Number of rows of a file of their own to test with: the last ones.
+    tested: usize,
 }
 
 /// The error for a table without any number.
@@ -33,6 +36,8 @@ impl Table {
     pub fn read(sheet: &Sheet, options: &Options) -> Result<Self> {
         let mut first: Option<(usize, StringRecord)> = None;
         let mut all: Vec<Column> = vec![];
+        // Whether a cell of the first row comes again below itself, as names do not.
+        let (mut recurs, mut tested) = (false, 0);
         // Rows that may sum up those above them, if they are the last.
         let mut sums: Vec<(usize, StringRecord)> = vec![];
         let label = |row: &StringRecord| row.iter().position(|cell| !cell.is_empty()).unwrap_or(0);
@@ -40,6 +45,8 @@ impl Table {
             all.iter_mut().zip(row).for_each(|(column, cell)| column.take(at, cell, sheet.decimal));
         };
         sheet.rows(|at, row| {
+            tested += usize::from(sheet.test.is_some_and(|test| at >= test));
+            recurs |= first.as_ref().is_some_and(|(_, first)| first.iter().zip(row).any(|(a, b)| a == b));
             if first.is_none() {
                 all = row.iter().map(|_| Column::new()).collect();
                 first = Some((at, row.clone()));
@@ -66,7 +73,12 @@ impl Table {
             }
         }
         let comment = sheet.comment_names(all.len()).filter(|_| options.header != Some(false));
-        let (is_header, is_sure) = match (options.header, looks_like_header(&first, &all, sheet.decimal)) {
+        let are_texts = !all.iter().any(|column| column.is_numeric());
+        let looks = match are_texts && comment.is_none() {
+            true => (!recurs && first.iter().all(|cell| !cell.is_empty()), false),
+            false => looks_like_header(&first, &all, sheet.decimal),
+        };
+        let (is_header, is_sure) = match (options.header, looks) {
             (Some(header), _) if comment.is_none() => (header, true),
             // Names in a comment are more likely than names that are numbers.
             (_, (looks, is_sure)) => (looks && (is_sure || comment.is_none()), is_sure || comment.is_some()),
@@ -75,16 +87,17 @@ impl Table {
         if !is_header {
             all.iter_mut().zip(&first).for_each(|(column, cell)| column.take_first(at, cell, sheet.decimal));
         }
-        let mut table = Self { all, titles: usize::from(is_header), group: None, findings: vec![], notes };
+        let mut table = Self { all, titles: usize::from(is_header), group: None, findings: vec![], notes, tested };
         table.findings.push(if titles.is_some() { "a header" } else { "no header" }.into());
         table.name(&sheet.name, titles);
         if !is_sure {
             let row = first.iter().collect::<Vec<_>>().join(",");
-            table.notes.push(format!(
-                "`{}`: the first row, {}, holds names, as it counts and its columns do not; header=false makes it data",
-                sheet.name,
-                shown(&row)
-            ));
+            let why = match (are_texts, is_header) {
+                (true, true) => "holds names, as none of its cells comes again; header=false makes it data",
+                (true, false) => "is data, as its cells come again; header=true makes it names",
+                (false, _) => "holds names, as it counts and its columns do not; header=false makes it data",
+            };
+            table.notes.push(format!("`{}`: the first row, {}, {why}", sheet.name, shown(&row)));
         }
         if titles.is_none() {
             let doubt = sheet.doubt()?;
@@ -105,6 +118,23 @@ impl Table {
             return Err(holds_nothing(&sheet.file));
         }
         self.find_roles(sheet, options)
+    }
+
+    /// Whether each row is held out: the rows of a file of their own, else a random choice.
+    pub fn held(&self, options: &Options) -> Vec<bool> {
+        match self.tested {
+            0 => holdout::held(self.rows(), false, options),
+            tested => (0..self.rows()).map(|row| row + tested >= self.rows()).collect(),
+        }
+    }
+
+    /// The sentence on the part of the rows that is read, of which `held` are held out.
+    pub fn said(&self, held: usize, options: &Options) -> String {
+        match (self.tested, options.split) {
+            (0, _) => holdout::said(self.rows(), held, "rows", options),
+            (_, Split::Train) => format!("train, beside {held} rows in test"),
+            (_, Split::Test) => "test, beside train".into(),
+        }
     }
 
     /// Whether the table has no line of names.

@@ -6,7 +6,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
-use super::{Options, check_memory, digest, set_name, unpack};
+use super::{Options, check_memory, digest, set_name, table, unpack};
 use crate::error::{Error, Result, counted, plain};
 use crate::settings::{Decimal, Separator};
 
@@ -38,6 +38,8 @@ pub(super) struct Sheet {
     pub mark: bool,
     /// The decimal mark.
     pub decimal: Decimal,
+    /// Where the rows of the file to test with begin, if the table lies in two files.
+    pub test: Option<usize>,
     /// The last comment line above the table, which may hold the names of the columns.
     pub comment: Option<String>,
     /// The recognised properties, a few words each.
@@ -52,11 +54,30 @@ pub(super) struct Sheet {
 impl Sheet {
     /// Reads a file and finds out its format; all rows have as many cells as the first.
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
-        let bytes = unpack::read(path)?;
-        let source = digest::of_files(&[digest::of(&[&bytes])]);
+        let parts = table::parts(path);
+        let first = parts.as_ref().map_or(path, |[train, _]| train);
+        let bytes = unpack::read(first)?;
+        let mut digests = vec![digest::of(&[&bytes])];
         let mark = bytes.starts_with(b"\xef\xbb\xbf");
-        let (mut text, encoding) = decode(path, bytes, options.encoding.as_deref())?;
-        if let Some(end) = end_of_difference(&text) {
+        let (mut text, encoding) = decode(first, bytes, options.encoding.as_deref())?;
+        let mut test = None;
+        if let Some([_, second]) = &parts {
+            let bytes = unpack::read(second)?;
+            digests.push(digest::of(&[&bytes]));
+            let (other, _) = decode(second, bytes, options.encoding.as_deref())?;
+            let rest =
+                other.lines().next().filter(|line| text.lines().next() == Some(line)).map(|line| &other[line.len()..]);
+            let Some(rest) = rest else {
+                let (train, test) = (first.display(), second.display());
+                return Err(Error::failure(format!("`{test}` does not begin with the line of names of `{train}`")));
+            };
+            text.truncate(text.trim_end().len());
+            test = Some(text.len() + 1);
+            text.push('\n');
+            text += rest.trim_start();
+        }
+        let source = digest::of_files(&digests);
+        if let Some(end) = end_of_difference(&text).filter(|_| test.is_none()) {
             text.truncate(end);
         }
         // Short cells take more memory as numbers than as text.
@@ -70,6 +91,7 @@ impl Sheet {
             start: 0,
             separator: options.separator.unwrap_or(Separator::Comma),
             crlf: false,
+            test,
             mark,
             decimal: options.decimal.unwrap_or(Decimal::Point),
             comment: None,

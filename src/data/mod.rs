@@ -56,8 +56,8 @@ pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Options, Split, Wanted};
-pub use records::{Cell as TableCell, Coding, Column, Condition, Kind, Records, Role, Style, Values, normal_quantile};
 pub use points::{ModeScore, Modes, count_modes, modes};
+pub use records::{Cell as TableCell, Coding, Column, Condition, Kind, Records, Role, Style, Values, normal_quantile};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 pub use tokens::{GLUE, Spelling};
 pub use windows::SYMBOLS;
@@ -120,7 +120,8 @@ const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst
 /// Opens a built-in set by name, or a path. The ending of a path's name (case-insensitive; all but `.npz` also with
 /// `.gz`) decides:
 /// * an IDX file, a folder of them, or a folder of image files: images;
-/// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`: points, or with a window sequences;
+/// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`, or a folder with the tables `train` and `test`: points, rows of
+///   typed columns, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`, `.text`, `.md`, `.markdown`, a folder of them, or a text with no ending: sequences of characters,
 ///   words or byte pairs;
@@ -172,7 +173,7 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
 
 /// Whether `spec` names a table of text, such as a CSV file: points, or sequences if a window is set.
 pub fn is_table(spec: &str) -> bool {
-    table::ENDINGS.contains(&unpack::ending(Path::new(spec)).as_str())
+    table::ENDINGS.contains(&unpack::ending(Path::new(spec)).as_str()) || table::parts(Path::new(spec)).is_some()
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -202,6 +203,9 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     let path = Path::new(spec);
     if !path.exists() {
         return Err(unknown(spec));
+    }
+    if table::parts(path).is_some() {
+        return table::read(path, options);
     }
     if path.is_dir() {
         return folder::open(path, options);

@@ -66,6 +66,8 @@ pub struct Options {
     pub missing: Option<String>,
     /// Most values of a category that are learned one by one.
     pub levels: usize,
+    /// Whether rows are drawn by the values of their categories, and each goes with that value.
+    pub by_value: bool,
     /// Scaling of the columns of points. `None`: mean 0 and deviation 1. Sequences are always scaled to 0 to 1.
     pub scale: Option<Scale>,
     /// What the symbols of a text are.
@@ -121,6 +123,7 @@ impl Default for Options {
             types: None,
             missing: None,
             levels: 200,
+            by_value: false,
             scale: None,
             tokens: Tokens::Characters,
             vocabulary: 0,

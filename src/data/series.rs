@@ -132,7 +132,9 @@ impl Series {
                 let piece = |sample: &[f32]| sample.chunks_exact(width).map(chord).collect();
                 Ok(samples.chunks_exact((steps * width).max(1)).map(piece).collect())
             }
-            Self::Columns(_) | Self::Table(_) => Err(Error::usage("numbers are no music: use a file that ends in .csv or .npy")),
+            Self::Columns(_) | Self::Table(_) => {
+                Err(Error::usage("numbers are no music: use a file that ends in .csv or .npy"))
+            }
         }
     }
 

@@ -1,16 +1,31 @@
 //! Tables of text, gzipped or not: rows are points, or with a window the steps of series.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::columns::Table;
 use super::dialect::{Sheet, shown};
 use super::options::Holds;
 use super::windows::Cut;
-use super::{About, Dataset, Options, Series, Split, check_memory, holdout, records, scaling, set_name};
+use super::{About, Dataset, Options, Series, Split, check_memory, holdout, records, scaling, set_name, unpack};
 use crate::error::{Error, Result, counted};
+use crate::files;
 
 /// File name endings of tables.
 pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
+
+/// The tables named train and test in a folder, if it has one of each.
+pub(super) fn parts(folder: &Path) -> Option<[PathBuf; 2]> {
+    let names = if folder.is_dir() { files::names(folder).ok()? } else { return None };
+    let one = |part: &str| {
+        let is_one = |name: &&String| {
+            let is_named = name.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case(part));
+            is_named && ENDINGS.contains(&unpack::ending(Path::new(name)).as_str())
+        };
+        let mut found = names.iter().filter(is_one);
+        found.next().filter(|_| found.next().is_none()).map(|name| folder.join(name))
+    };
+    Some([one("train")?, one("test")?])
+}
 
 /// The rows of `path` as points, or as windows if the options give a window; `None` for a test part without held-out
 /// rows.
@@ -29,11 +44,15 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let chosen = table.chosen(&sheet, options)?;
     let mut cut = options.window.map(|window| Cut { window, stride: options.stride.unwrap_or(1), spare: 1 });
     let [train, test] = match &cut {
-        Some(cut) => holdout::of_series(table.series(), cut, options),
-        None => {
-            let held = holdout::held(table.rows(), false, options);
-            let (test, train): (Vec<_>, Vec<_>) = table.series().concat().into_iter().partition(|row| held[*row]);
-            [vec![train], if test.is_empty() { vec![] } else { vec![test] }]
+        Some(cut) if sheet.test.is_none() => holdout::of_series(table.series(), cut, options),
+        _ => {
+            let held = table.held(options);
+            let series = if cut.is_some() { table.series() } else { vec![table.series().concat()] };
+            let of = |is_test: bool| {
+                let part = series.iter().map(|rows| rows.iter().copied().filter(|row| held[*row] == is_test).collect());
+                part.filter(|rows: &Vec<usize>| !rows.is_empty()).collect::<Vec<_>>()
+            };
+            [of(false), of(true)]
         }
     };
     if options.split == Split::Test && test.is_empty() {
@@ -81,7 +100,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     }
     let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
     let held = test.iter().map(Vec::len).sum();
-    let part = holdout::said(table.rows(), held, "rows", options);
+    let part = table.said(held, options);
     let findings = [sheet.findings, table.findings].concat();
     let notes = [sheet.notes, table.notes].concat();
     let about = About { part, findings, notes, source: sheet.source, ..About::default() };

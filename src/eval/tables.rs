@@ -36,7 +36,8 @@ pub struct Rows<'a> {
 /// The scores. Real data are the held-out rows in place of the samples.
 pub fn tables(rows: &Rows) -> Report {
     let mut ids: Vec<HashMap<String, u32>> = vec![HashMap::new(); rows.names.len()];
-    let mut typed = |values: &[Values]| Table::new(rows.names.clone(), values.iter().zip(&mut ids).map(column).collect());
+    let mut typed =
+        |values: &[Values]| Table::new(rows.names.clone(), values.iter().zip(&mut ids).map(column).collect());
     let (training, generated) = (typed(rows.training), typed(rows.generated));
     let held_out = rows.held_out.map(typed);
     let mut report = Report { title: format!("Rows of `{}`", rows.set), ..Report::default() };
@@ -69,10 +70,17 @@ pub fn tables(rows: &Rows) -> Report {
     if let Some(held_out) = &held_out {
         let seed = rows.seed;
         let protection = overfitting_protection(&training, held_out, &generated, DISTANCES, seed);
-        report.rows.extend(protection.map(|found| Row::new("DCROverfittingProtection", found.score, Better::Higher)));
+        if let Some(found) = protection {
+            report.rows.push(Row::new("DCROverfittingProtection", found.score, Better::Higher));
+            let nearer =
+                Row::new("nearer to a training than to a held-out row", found.closer_by_common_range, Better::Lower);
+            report.rows.push(nearer.note("distances by ranges that both share; 0.5: no row is known by heart"));
+        }
         if let Some(target) = rows.target {
             report.rows.extend(predicted([&generated, &training], held_out, target, &rows.names[target], seed));
-            report.notes.push("of predictors: trained on samples, tested on held-out rows; real: trained on real rows".into());
+            report
+                .notes
+                .push("of predictors: trained on samples, tested on held-out rows; real: trained on real rows".into());
         }
     }
     report.notes.push(format!(

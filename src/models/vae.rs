@@ -42,7 +42,20 @@ pub const VARIANT: Variant = Variant {
     name: "vae",
     about: "variational autoencoder (Kingma and Welling 2014), for images and points",
     kind: Kind::Single,
-    options: &["Optimiser", "Images", "Autoencoder", "Variational bound", "latent", "width", "norm_g", "norm_d", "ema", "temperature", "codes", "calibrate"],
+    options: &[
+        "Optimiser",
+        "Images",
+        "Autoencoder",
+        "Variational bound",
+        "latent",
+        "width",
+        "norm_g",
+        "norm_d",
+        "ema",
+        "temperature",
+        "codes",
+        "calibrate",
+    ],
     presets: &[
         Preset::of("default", &[("latent", "20"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "400")]),
         // 784-400-40-400-784 as in pythae's reproduction: 89.78 nats on the fixed binarised digits after 500 epochs.
@@ -52,6 +65,23 @@ pub const VARIANT: Variant = Variant {
         ),
         // Ranks, as in TabDDPM (Kotelnikov et al. 2023), a prior fitted to the codes, as in TabSyn (Zhang et al. 2024).
         Preset::of("table", TABLE),
+        // TVAE (Xu et al. 2019), with the settings of its code, which trains for 300 epochs: the factor 2 of its
+        // reconstruction is the weight 1/2 here, and it takes the likeliest category.
+        Preset::of(
+            "tvae",
+            &[
+                ("encode", "modes"),
+                ("latent", "128"),
+                ("hidden_e", "128,128"),
+                ("beta", "0.5"),
+                ("batch", "500"),
+                ("lr_g", "0.001"),
+                ("beta1", "0.9"),
+                ("decay", "0.00001"),
+                ("temperature", "0"),
+                ("steps", "10000"),
+            ],
+        ),
         // 784-128-64-32-16 and 16-16-32-64-128-784.
         Preset::of("article", &[("latent", "16"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "128,64,32,16")]),
     ],

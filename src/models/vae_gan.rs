@@ -69,6 +69,22 @@ pub const VARIANT: Variant = Variant {
                 ("margin", "0.35"),
             ],
         ),
+        // The autoencoder of vae's preset, then its decoder in R3GAN's game.
+        Preset::over(
+            "table",
+            vae::TABLE,
+            &[
+                ("pretrain", "1000"),
+                ("objective", "relativistic"),
+                ("r1", "0.1"),
+                ("r2", "0.1"),
+                ("norm_d", "none"),
+                ("gamma", "1"),
+                ("beta1", "0"),
+                ("beta2", "0.99"),
+                ("lr_d", "0.001"),
+            ],
+        ),
         // The article's order: first the VAE learns, then the discriminator, then all networks; D 784-16-32-64-128-1.
         Preset::of(
             "article",

@@ -3,6 +3,7 @@
 
 mod animation;
 mod canvas;
+mod columns;
 mod figure;
 mod font;
 mod grid;
@@ -22,6 +23,7 @@ use crate::files::write_atomically;
 
 pub use animation::{apng, gif};
 pub use canvas::{Colour, Ink};
+pub use columns::shares;
 pub use figure::{Axis, Figure, Mark, Panel, Shape, Ticks};
 pub use grid::{Grid, enlarged};
 pub use points::{component_titles, plane, points};

@@ -34,6 +34,14 @@ impl Session {
         if self.has(CODES) {
             self.fit_prior()?;
         }
+        if let Some(Series::Table(records)) = self.examples.series.as_ref().filter(|_| self.settings.by_value) {
+            let (shares, spans) = (records.shares(), Heads::of(records).spans().collect::<Vec<_>>());
+            let of = |choice: usize| {
+                shares[spans[choice].0..][..spans[choice].1].iter().map(|share| share.max(1e-9).ln() as f32)
+            };
+            let log_shares: Vec<f32> = records.given().into_iter().flat_map(of).collect();
+            self.set(&format!("{CALIBRATION}.log_shares"), &log_shares)?;
+        }
         match (&self.examples.series, self.settings.calibrate) {
             (Some(Series::Table(records)), true) => self.correct(&records.clone()),
             _ => Ok(()),
@@ -59,7 +67,8 @@ impl Session {
             for j in 0..latent {
                 means[k * latent + j] = mixture.means[k * latent + j] as f32;
                 for i in 0..=j {
-                    factors[i * gaussians * latent + k * latent + j] = mixture.factors[(k * latent + j) * latent + i] as f32;
+                    factors[i * gaussians * latent + k * latent + j] =
+                        mixture.factors[(k * latent + j) * latent + i] as f32;
                 }
             }
         }
@@ -72,7 +81,8 @@ impl Session {
         let heads = Heads::of(records);
         let (wanted, width, choices) = (records.shares(), records.len(), records.choices().len());
         let (spans, scalars): (Vec<_>, _) = (heads.spans().collect(), heads.scalars());
-        let set = |session: &mut Self, name: &str, values: &[f32]| session.set(&format!("{CALIBRATION}.{name}"), values);
+        let set =
+            |session: &mut Self, name: &str, values: &[f32]| session.set(&format!("{CALIBRATION}.{name}"), values);
         let mut offsets = vec![0.0; wanted.len()];
         let has_maps = scalars > 0 && !records.is_bounded();
         if has_maps {

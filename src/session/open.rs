@@ -71,6 +71,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         types: s.types.clone(),
         missing: s.missing.clone(),
         levels: s.levels,
+        by_value: s.by_value,
         scale: s.scale,
         tokens: s.tokens,
         vocabulary: s.vocabulary,

@@ -7,8 +7,8 @@
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood, MAX,
-    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value, Voices,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood,
+    MAX, Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value, Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -147,6 +147,8 @@ settings! {
         momentum: f32 = "0.9", Rule::Below(1.0) => recorded;
         /// Weight decay: share of every parameter, times the learning rate, that an update takes away (adamw)
         weight_decay: f32 = "0.01", Rule::Below(f32::INFINITY) => recorded;
+        /// Factor of the parameters that is added to their gradient, as `weight_decay` of PyTorch's Adam is; 0: off
+        decay: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// Course of the learning rates over the run: linear and cosine fall to 0, geometric to a hundredth
         schedule: Schedule = "constant", Rule::OneOf(Schedule::WORDS) => recorded;
         /// Largest norm of a network's gradient, which is scaled down to it; 0: no limit
@@ -235,6 +237,10 @@ settings! {
         hidden_g: Vec<usize> = "256,512", Rule::Widths;
         /// Widths of the hidden layers of a dense discriminator, input side first
         hidden_d: Vec<usize> = "512,256", Rule::Widths;
+        /// Whether each layer of a dense generator also passes on its input, beside its output (Xu et al. 2019)
+        residual_g: bool = "false", Rule::Switch;
+        /// Share of the outputs of each layer of a dense discriminator that is dropped while training
+        dropout_d: f32 = "0.0", Rule::Below(1.0);
         /// Number of random Fourier features before a dense discriminator, which help with fine detail in few
         /// coordinates; 0: none
         fourier_features: usize = "0", Rule::Whole(0, 65536), was "waves";
@@ -381,6 +387,9 @@ settings! {
         /// Number of Gaussians of the mixture that is fitted to the codes of rows, from which samples start; 0: samples
         /// start from the prior
         codes: usize = "0", Rule::Whole(0, 1000);
+        /// Whether the generator is given a value of a category that its row has, and rows with rare values are learned
+        /// more often: training by sampling (Xu et al. 2019)
+        by_value: bool = "false", Rule::Switch;
         /// Whether samples are corrected so that each value has its share of the rows, and each number its ranks
         calibrate: bool = "false", Rule::Switch;
     }

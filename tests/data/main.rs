@@ -11,6 +11,7 @@ mod layouts;
 mod music;
 mod odd_arrays;
 mod odd_tables;
+mod records;
 mod symbols;
 mod tables;
 mod texts;
@@ -69,7 +70,7 @@ fn folder_of(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 #[track_caller]
-fn assert_failure(result: Result<Dataset, Error>, parts: &[&str]) {
+fn assert_failure<T: std::fmt::Debug>(result: Result<T, Error>, parts: &[&str]) {
     match result {
         Err(Error::Failure(message)) => assert_says(&message, parts),
         other => panic!("expected a failure, got {other:?}"),
@@ -77,7 +78,7 @@ fn assert_failure(result: Result<Dataset, Error>, parts: &[&str]) {
 }
 
 #[track_caller]
-fn assert_usage(result: Result<Dataset, Error>, parts: &[&str]) {
+fn assert_usage<T: std::fmt::Debug>(result: Result<T, Error>, parts: &[&str]) {
     match result {
         Err(Error::Usage(message)) => assert_says(&message, parts),
         other => panic!("expected wrong usage, got {other:?}"),

@@ -3,7 +3,7 @@
 use saddle::data::{Columns, Options, Series};
 use saddle::settings::Decimal;
 
-use crate::tables::{columns, in_units, named, said};
+use crate::tables::{columns, in_units, named, plain, said};
 use crate::{assert_failure, open_file, windows};
 
 #[test]
@@ -24,7 +24,7 @@ fn lines_above_and_below_a_table_are_left_out_and_said() {
         ("who,a\nx,1.5\ny,3.5\nz,2.5\ntotal,7.5\n".into(), "learned 1 row at the end, `total`, like the others"),
     ];
     for (text, words) in cases {
-        let set = open_file("a.csv", &text, &Options::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let set = open_file("a.csv", &text, &plain()).unwrap_or_else(|error| panic!("{text}: {error}"));
         let last = columns(&set.series).names.iter().position(|name| name == "a").unwrap();
         let values: Vec<f64> = in_units(&set).into_iter().skip(last).step_by(set.shape[0]).collect();
         assert!(said(&set).contains(words), "{text}: {}", said(&set));
@@ -36,18 +36,18 @@ fn lines_above_and_below_a_table_are_left_out_and_said() {
     for (text, names) in
         [(",v\nu,3\nw,4\nx,9\n", &["v"][..]), ("stat,v\ncount,5\nmean,3\nmax,9\n", &["v"]), ("v\n1\n2\n5\n", &["v"])]
     {
-        let set = open_file("a.csv", text, &Options::default()).unwrap();
+        let set = open_file("a.csv", text, &plain()).unwrap();
         assert_eq!(
             (&columns(&set.series).names[..], set.len()),
             (&names.iter().map(std::string::ToString::to_string).collect::<Vec<_>>()[..], 3)
         );
     }
-    assert_failure(open_file("a.csv", "a,b\n1,2\n2,9\nfour,6\n", &Options::default()), &[":4: `four`"]);
+    assert_failure(open_file("a.csv", "a,b\n1,2\n2,9\nfour,6\n", &plain()), &[":4: `four`"]);
 }
 
 #[test]
 fn points_between_thousands_are_told_from_decimals() {
-    let open = |text: &str, decimal| open_file("a.csv", text, &Options { decimal, ..Options::default() }).unwrap();
+    let open = |text: &str, decimal| open_file("a.csv", text, &Options { decimal, ..plain() }).unwrap();
     let doubtful = "a;b\n2.506;1\n3.100;7\n999;2\n12.345;3\n";
     let set = open(doubtful, None);
     assert_eq!(in_units(&set)[..3], [2.506, 1.0, 3.1]);

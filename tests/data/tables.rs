@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use saddle::data::{Columns, Dataset, Options, Series, Split};
-use saddle::settings::{Decimal, Scale, Separator};
+use saddle::settings::{Decimal, Encode, Scale, Separator};
 
 use crate::{assert_failure, assert_usage, floats, folder_of, gzip, open_at, open_file, windows};
 
@@ -14,9 +14,14 @@ pub(crate) fn columns(series: &Option<Series>) -> &Columns {
     }
 }
 
+/// The options of tables whose columns of plain numbers alone are learned.
+pub(crate) fn plain() -> Options {
+    Options { encode: Some(Encode::None), ..Options::default() }
+}
+
 /// Options with these columns.
 pub(crate) fn named(columns: &str) -> Options {
-    Options { columns: Some(columns.into()), ..Options::default() }
+    Options { columns: Some(columns.into()), ..plain() }
 }
 
 /// The values of a set in the units of its file.
@@ -98,7 +103,7 @@ fn tables_are_read_however_they_are_written() {
         let text = String::from_utf8_lossy(&content).into_owned();
         let zipped = (format!("{name}.gz"), gzip(&content));
         for (name, content) in [(name.to_owned(), content), zipped] {
-            let set = open_file(&name, content, &Options::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let set = open_file(&name, content, &plain()).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(columns(&set.series).names, names, "{text}");
             let found = &in_units(&set)[..row.len()];
             assert!(found.iter().zip(row).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs()), "{text}: {found:?}");
@@ -149,7 +154,7 @@ fn a_first_row_of_numbers_may_be_names() {
         ("1990,b\n3,4\n5,6\n7,8\n".into(), &["1990", "b"]),
     ];
     for (text, names) in cases {
-        let set = open_file("a.csv", &text, &Options::default()).unwrap();
+        let set = open_file("a.csv", &text, &plain()).unwrap();
         assert_eq!(columns(&set.series).names, names, "{text}");
         let is_doubtful = names[0].parse::<f64>().is_ok() && !names.contains(&"b");
         assert_eq!(said(&set).contains("header=false makes it data"), is_doubtful, "{text}");
@@ -214,7 +219,7 @@ fn columns_are_used_by_name() {
     assert_usage(open_file("a.csv", text, &named("c,txt")), &["`txt`", "holds no numbers, but cells such as `u`"]);
     assert_usage(open_file("a.csv", text, &named("c,c")), &["`columns` names `c` twice"]);
     assert_failure(open_file("a.csv", text, &named("c,gap")), &["a.csv:3: `NA` is not a finite number (column `gap`)"]);
-    assert_failure(open_file("a.csv", text, &Options::default()), &["a.csv:3: `NA`", "columns="]);
+    assert_failure(open_file("a.csv", text, &plain()), &["a.csv:3: `NA`", "columns="]);
 }
 
 #[test]
@@ -267,7 +272,7 @@ fn windows_never_cross_from_one_series_to_the_next() {
 #[test]
 fn columns_are_scaled_and_come_back_in_units() {
     let text = "a,b\n1,-2.50\n3,7.25\n2,0.25\n";
-    let scaled = |scale| open_file("a.csv", text, &Options { scale, ..Options::default() }).unwrap();
+    let scaled = |scale| open_file("a.csv", text, &Options { scale, ..plain() }).unwrap();
     for (scale, ends) in [
         (None, [2.0, 2.0 + (2f64 / 3.0).sqrt()]),
         (Some(Scale::Standard), [2.0, 2.0 + (2f64 / 3.0).sqrt()]),
@@ -300,7 +305,7 @@ fn columns_are_scaled_and_come_back_in_units() {
 fn a_part_of_a_table_is_held_out() {
     let rows: String = (0..50).map(|i| format!("{}.5,{}\n", i * 7 % 50, i % 4)).collect();
     let part = |window: Option<usize>, split, seed| {
-        open_file("a.csv", &rows, &Options { window, split, seed, holdout: 0.2, ..Options::default() }).unwrap()
+        open_file("a.csv", &rows, &Options { window, split, seed, holdout: 0.2, ..plain() }).unwrap()
     };
     let firsts = |set: &Dataset| in_units(set).chunks(2).map(|row| (row[0] * 10.0) as u32).collect::<Vec<_>>();
     let [train, test] = [Split::Train, Split::Test].map(|split| part(None, split, 1));
@@ -406,7 +411,7 @@ fn broken_tables_are_explained() {
         open_file("a.csv", equal("8,7"), &windows(2, None)),
         &["`a` (8 in every row), `b` (7 in every row)"],
     );
-    assert_eq!(open_file("a.csv", equal("9,7"), &Options::default()).unwrap().len(), 1001);
+    assert_eq!(open_file("a.csv", equal("9,7"), &plain()).unwrap().len(), 1001);
     let zipped = gzip("1,2\n".repeat(1000).as_bytes());
     assert_failure(open_file("a.csv.gz", &zipped[..zipped.len() / 2], &windows(2, None)), &["a.csv.gz", "cut short"]);
     assert_failure(open_file("a.csv.gz", "1,2\n3,4\n", &windows(2, None)), &["a.csv.gz", "not gzipped"]);
@@ -417,7 +422,7 @@ fn options_must_fit_a_table() {
     let text = "1,2\n3,4\n5,7\n";
     let sized = Options { size: Some(8), ..windows(2, None) };
     assert_usage(open_file("a.csv", text, &sized), &["a.csv", "holds sequences", "leave out size"]);
-    let strided = Options { stride: Some(2), ..Options::default() };
+    let strided = Options { stride: Some(2), ..plain() };
     assert_usage(open_file("a.csv", text, &strided), &["a.csv", "window"]);
     let long: String = (0..150_000).map(|i| format!("{}\n", i % 7)).collect();
     let folder = folder_of(&[("long.csv", long.as_bytes())]);

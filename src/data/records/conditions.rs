@@ -42,7 +42,8 @@ impl Condition {
     /// An unknown column or value, with the nearest; a column that has no order, or that is not learned.
     pub fn of(records: &Records, text: &str) -> Result<Self> {
         let begins = |(_, column): &(usize, &Column)| {
-            text.strip_prefix(&column.name).is_some_and(|rest| SIGNS.iter().any(|(sign, _)| rest.trim_start().starts_with(sign)))
+            text.strip_prefix(&column.name)
+                .is_some_and(|rest| SIGNS.iter().any(|(sign, _)| rest.trim_start().starts_with(sign)))
         };
         let found = records.written().enumerate().filter(begins).max_by_key(|(_, column)| column.name.len());
         let Some((place, column)) = found else {
@@ -61,7 +62,10 @@ impl Condition {
             Role::Skipped => false,
         };
         if !matches!(relation, Relation::Equal | Relation::Unequal) && column.kind == Kind::Category {
-            return Err(Error::usage(format!("`{}` is a category, which has no order: it takes = and !=", column.name)));
+            return Err(Error::usage(format!(
+                "`{}` is a category, which has no order: it takes = and !=",
+                column.name
+            )));
         }
         if !special && number.is_none() {
             return Err(match (&column.kind, &column.role) {

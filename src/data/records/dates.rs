@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 
 /// Days, in the letters of [`Pattern`].
 const DAYS: [&str; 17] = [
-    "Y-m-d", "Y/m/d", "d.m.Y", "d/m/Y", "m/d/Y", "d-m-Y", "m-d-Y", "d.m.y", "d/m/y", "m/d/y", "d-b-Y", "d-b-y", "d b Y",
-    "b d, Y", "B d, Y", "d. B Y", "d B Y",
+    "Y-m-d", "Y/m/d", "d.m.Y", "d/m/Y", "m/d/Y", "d-m-Y", "m-d-Y", "d.m.y", "d/m/y", "m/d/y", "d-b-Y", "d-b-y",
+    "d b Y", "b d, Y", "B d, Y", "d. B Y", "d B Y",
 ];
 /// Times after a day.
-const TIMES: [&str; 11] = [
-    "", " H:M", " H:M:S", " H:M:S.f", "TH:M", "TH:M:S", "TH:M:S.f", "TH:M:SZ", "TH:M:S.fZ", " I:M p", " I:M:S p",
-];
+const TIMES: [&str; 11] =
+    ["", " H:M", " H:M:S", " H:M:S.f", "TH:M", "TH:M:S", "TH:M:S.f", "TH:M:SZ", "TH:M:S.fZ", " I:M p", " I:M:S p"];
 /// What stands alone.
 const ALONE: [&str; 9] = ["Y-m", "m/Y", "m.Y", "b-Y", "b-y", "b Y", "B Y", "H:M", "H:M:S"];
 
@@ -92,7 +91,8 @@ impl Pattern {
     pub fn write(&self, seconds: f64) -> String {
         let (whole, part) = (seconds.floor(), seconds - seconds.floor());
         // Milliseconds, as an interpolated time has digits without meaning.
-        let moment = DateTime::from_timestamp(whole as i64, (part * 1e3).floor() as u32 * 1_000_000).unwrap_or_default();
+        let moment =
+            DateTime::from_timestamp(whole as i64, (part * 1e3).floor() as u32 * 1_000_000).unwrap_or_default();
         moment.format(&self.strftime()).to_string()
     }
 }

@@ -50,6 +50,9 @@ pub struct Records {
     mark: bool,
     /// Whether it has no line of names.
     headless: bool,
+    /// Whether examples end with the number of a value that the row has, among those of all [`Records::given`] choices.
+    #[serde(default)]
+    by_value: bool,
 }
 
 /// A column of a table.
@@ -150,6 +153,13 @@ impl Records {
     /// Number of scalars of an example.
     pub fn scalars(&self) -> usize {
         self.codings().filter(|(_, coding)| coding.has_scalar()).count()
+    }
+
+    /// The choices among whose values one is given with each example: those of categories. None without that.
+    pub fn given(&self) -> Vec<usize> {
+        let choices = self.codings().filter(|(_, coding)| coding.choices() > 0).enumerate();
+        let of_category = |(n, (_, coding)): (usize, (&Column, &Coding))| (!coding.has_scalar()).then_some(n);
+        if self.by_value { choices.filter_map(of_category).collect() } else { vec![] }
     }
 
     /// Whether each scalar lies within -1 and 1, by the encoding of modes.
@@ -274,7 +284,7 @@ impl Records {
     /// # Errors
     /// What cannot be.
     pub fn check(&self) -> Result<()> {
-        let values = self.choices().len() + self.scalars();
+        let values = self.choices().len() + self.scalars() + usize::from(self.by_value);
         let fits = values > 0 && values == self.names.len() && self.codings().all(|(_, coding)| coding.is_possible());
         if fits { Ok(()) } else { Err(Error::failure("its columns do not fit together")) }
     }

@@ -113,8 +113,14 @@ pub fn quantile(p: f64) -> f64 {
         -3.066479806614716e1,
         2.506628277459239,
     ];
-    const B: [f64; 6] =
-        [-5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1, 1.0];
+    const B: [f64; 6] = [
+        -5.447609879822406e1,
+        1.615858368580409e2,
+        -1.556989798598866e2,
+        6.680131188771972e1,
+        -1.328068155288572e1,
+        1.0,
+    ];
     const C: [f64; 6] = [
         -7.784894002430293e-3,
         -3.223964580411365e-1,
@@ -147,7 +153,8 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_tables() {
-        for (p, x) in [(0.5, 0.0), (0.975, 1.959963984540054), (0.001, -3.090232306167813), (1e-9, -5.997807015007686)] {
+        for (p, x) in [(0.5, 0.0), (0.975, 1.959963984540054), (0.001, -3.090232306167813), (1e-9, -5.997807015007686)]
+        {
             assert!((quantile(p) - x).abs() < 1e-12, "{p}: {}", quantile(p));
         }
     }
@@ -169,14 +176,17 @@ mod tests {
                 assert!((back - value).abs() <= within, "{distinct}: {value} came back as {back}");
             }
             shares.sort_by(f64::total_cmp);
-            let farthest = shares.iter().enumerate().map(|(n, share)| (share - n as f64 / 1e4).abs()).fold(0.0, f64::max);
+            let farthest =
+                shares.iter().enumerate().map(|(n, share)| (share - n as f64 / 1e4).abs()).fold(0.0, f64::max);
             assert!(farthest < 0.02, "{distinct}: {farthest}");
         }
     }
 
     #[test]
     fn every_score_has_a_value_in_range_in_order() {
-        for ranks in [Ranks::of(vec![4.0]), Ranks::of((0..5000).map(f64::from).collect()), Ranks::of(vec![1.0, 1.0, 9.0])] {
+        for ranks in
+            [Ranks::of(vec![4.0]), Ranks::of((0..5000).map(f64::from).collect()), Ranks::of(vec![1.0, 1.0, 9.0])]
+        {
             let [low, high] = ranks.ends();
             let values: Vec<f64> = (-4000..4000).map(|n| ranks.value(f64::from(n) / 100.0)).collect();
             assert!(values.windows(2).all(|pair| pair[0] <= pair[1]));

@@ -11,7 +11,7 @@ use super::{Column, Kind, Ranks, Records, Role};
 use crate::data::columns::Table;
 use crate::data::dialect::Sheet;
 use crate::data::random::{Root, Stream};
-use crate::data::{About, Dataset, Options, Series, Split, Wanted, check_memory, holdout};
+use crate::data::{About, Dataset, Options, Series, Split, Wanted, check_memory};
 use crate::error::{Error, Result};
 use crate::mixture::Modes;
 use crate::settings::Encode;
@@ -23,6 +23,8 @@ const FREQUENT: f64 = 0.05;
 const MOST: usize = 10;
 /// Number of rows below which a note says that a table is small.
 const SMALL: usize = 100;
+/// Rows that are drawn by their values, for each row.
+const DRAWS: usize = 4;
 
 /// Whether a table is read by the types of its columns: the setting says so, or some column that would be learned has
 /// anything but finite numbers.
@@ -45,7 +47,7 @@ pub fn is_wanted(table: &Table, sheet: &Sheet, options: &Options) -> Result<bool
 
 /// The rows of a table as examples; `None` for a test part without held-out rows.
 pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Result<Option<Dataset>> {
-    let held = holdout::held(table.rows(), false, options);
+    let held = table.held(options);
     let learned: Vec<usize> = (0..table.rows()).filter(|row| !held[*row]).collect();
     if options.split == Split::Test && learned.len() == table.rows() {
         return Ok(None);
@@ -87,13 +89,20 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         cells.extend(of_column);
         columns.push(Column { name: raw.name.clone(), kind, role });
     }
-    let names = names(&columns);
+    let mut names = names(&columns);
     if names.is_empty() {
-        return Err(Error::failure(format!("`{}` has nothing to learn: no column has two different values", sheet.file)));
+        return Err(Error::failure(format!(
+            "`{}` has nothing to learn: no column has two different values",
+            sheet.file
+        )));
+    }
+    if options.by_value {
+        names.push("condition".into());
     }
     let records = Records {
         columns,
         names,
+        by_value: options.by_value,
         separator: sheet.separator,
         decimal: sheet.decimal,
         crlf: sheet.crlf,
@@ -105,7 +114,16 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         Split::Test => (0..table.rows()).filter(|row| held[*row]).collect(),
     };
     check_memory(path, "row", rows.len(), 4 * records.len(), "fewer columns")?;
-    let (values, unknown) = encoded(&records, &cells, &rows);
+    let (mut values, unknown) = encoded(&records, &cells, &rows);
+    if options.by_value {
+        if records.given().is_empty() {
+            return Err(Error::usage(format!("`{}` has no category: leave out by_value", sheet.file)));
+        }
+        values = match options.split {
+            Split::Train => by_value(&records, &values),
+            Split::Test => values,
+        };
+    }
     if unknown > 0 {
         notes.push(format!("`{}`: {unknown} held-out cells have a value that no row to learn from has", sheet.name));
     }
@@ -114,7 +132,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     }
     let held = held.iter().filter(|held| **held).count();
     let about = About {
-        part: holdout::said(table.rows(), held, "rows", options),
+        part: table.said(held, options),
         findings: [sheet.findings.clone(), table.findings.clone()].concat(),
         notes: [sheet.notes.clone(), table.notes.clone(), notes].concat(),
         source: sheet.source.clone(),
@@ -122,6 +140,47 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     };
     let set = Dataset::of_floats(sheet.name.clone(), vec![records.len()], values, Some(Series::Table(records)));
     Ok(Some(Dataset { about, ..set }))
+}
+
+/// Rows drawn by the values of their categories: a category at random, one of its values by the logarithm of its
+/// frequency, a row that has it; with the number of that value (Xu et al. 2019, section 4.3).
+fn by_value(records: &Records, rows: &[f32]) -> Vec<f32> {
+    let (width, choices) = (records.len(), records.choices());
+    let mut first = 0;
+    let categories: Vec<(usize, Vec<Vec<usize>>, Vec<f32>)> = records
+        .given()
+        .into_iter()
+        .map(|choice| {
+            let mut having = vec![vec![]; choices[choice]];
+            for (n, row) in rows.chunks_exact(width).enumerate() {
+                if let Some(rows) = having.get_mut(row[choice] as usize).filter(|_| row[choice] >= 0.0) {
+                    rows.push(n);
+                }
+            }
+            let weight = |rows: &Vec<usize>| if rows.is_empty() { 0.0 } else { (rows.len() as f32 + 1.0).ln() };
+            let weights = having.iter().map(weight).collect();
+            first += having.len();
+            (first - having.len(), having, weights)
+        })
+        .collect();
+    let root = Root::new("values", 0, Split::Train);
+    let mut drawn = Vec::with_capacity(DRAWS * rows.len());
+    for n in 0..DRAWS * (rows.len() / width) {
+        let mut stream = root.stream(n);
+        let (first, having, weights) = &categories[stream.below(categories.len())];
+        let mut left = stream.unit() * weights.iter().sum::<f32>();
+        let value = weights.iter().position(|weight| {
+            left -= weight;
+            left < 0.0
+        });
+        // Rounding may leave a rest after the last value; the first one is the most frequent.
+        let value = value.unwrap_or(0);
+        let row = having[value][stream.below(having[value].len())];
+        drawn.extend_from_slice(&rows[row * width..][..width]);
+        let last = drawn.len() - 1;
+        drawn[last] = (first + value) as f32;
+    }
+    drawn
 }
 
 /// The names of the values of an example: choices first.
@@ -307,9 +366,13 @@ fn encoded(records: &Records, cells: &[Cells], rows: &[usize]) -> (Vec<f32>, usi
     let width = records.len();
     let known: Vec<Known> = records.codings().map(|(_, coding)| Known::of(coding)).collect();
     let codings: Vec<&Coding> = records.codings().map(|(_, coding)| coding).collect();
-    let places: Vec<[Option<usize>; 2]> =
-        records.columns.iter().zip(records.places()).filter(|(column, _)| matches!(column.role, Role::Learned(_)))
-            .map(|(_, places)| places).collect();
+    let places: Vec<[Option<usize>; 2]> = records
+        .columns
+        .iter()
+        .zip(records.places())
+        .filter(|(column, _)| matches!(column.role, Role::Learned(_)))
+        .map(|(_, places)| places)
+        .collect();
     let root = Root::new("ranks", 0, Split::Train);
     let mut values = vec![0.0; rows.len() * width];
     let unknown = values

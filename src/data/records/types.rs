@@ -14,6 +14,8 @@ use crate::error::{Error, Result, counted, unknown};
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
 const MANY: usize = 100;
 const DIFFERENT: f64 = 0.95;
+/// Texts that are kept of a column of plain numbers.
+const KEPT: usize = 64;
 /// The type names of the setting `types`.
 const TYPES: [&str; 5] = ["number", "category", "date", "id", "skip"];
 
@@ -27,13 +29,13 @@ pub struct Texts {
     /// The texts.
     pub all: Vec<String>,
     numbers: HashMap<String, u32>,
-    /// Whether every cell counts, not only gaps.
+    /// Whether every text counts, not only those of gaps, and of the first different numbers, as they are written.
     is_whole: bool,
 }
 
 impl Texts {
     fn add(&mut self, cell: &str, is_gap: impl Fn(&str) -> bool) {
-        if !self.is_whole && !is_gap(cell) {
+        if !self.is_whole && self.all.len() >= KEPT && !self.numbers.contains_key(cell) && !is_gap(cell) {
             return self.ids.push(PLAIN);
         }
         let next = self.all.len() as u32;
@@ -143,6 +145,13 @@ impl Examined<'_> {
         if let Some(infinite) = self.values().find(|text| is_infinite(text)).filter(|_| self.raw.is_numeric()) {
             return Err(self.at_text(infinite, "is not finite: mend it, or add it to `missing`"));
         }
+        if let Some(row) = self.raw.values.iter().position(|value| value.is_infinite()) {
+            return Err(Error::failure(format!(
+                "`{}`: the number in column {name}, row {} of the data, is larger than a double can hold: mend it",
+                self.sheet.file,
+                row + 1
+            )));
+        }
         if let Some(text) = self.constant() {
             return Ok((Found::Constant(text, self.kind_of_numbers().unwrap_or(Kind::Category)), None));
         }
@@ -214,7 +223,10 @@ impl Examined<'_> {
             return None;
         }
         match ids[0] {
-            PLAIN => values.iter().all(|value| *value == values[0]).then(|| self.style().write(values[0], self.sheet.decimal)),
+            PLAIN => values
+                .iter()
+                .all(|value| *value == values[0])
+                .then(|| self.style().write(values[0], self.sheet.decimal)),
             id => Some(self.texts.all[id as usize].clone()),
         }
     }
@@ -248,7 +260,8 @@ impl Examined<'_> {
 
     /// What a user says that the column is.
     fn wished(&self, wish: &Wish) -> Result<Found> {
-        let refuse = |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
+        let refuse =
+            |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
         let kind = match wish {
             Wish::Number => match self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()) {
                 Some(word) => return refuse(word, "number"),

@@ -7,7 +7,7 @@ use super::{Cell, Column, Kind, Records, Role};
 use crate::data::cells::is_missing;
 use crate::data::columns::Table;
 use crate::data::dialect::{Sheet, shown};
-use crate::data::{Options, Split, holdout};
+use crate::data::{Options, Split};
 use crate::error::{Error, Result};
 
 /// The cells of one column.
@@ -71,7 +71,7 @@ impl Records {
             return Err(Error::failure(format!("`{}` has a column {name}, which the model does not know", sheet.file)));
         }
         let places: Vec<usize> = self.compared().filter_map(place).collect();
-        let held = holdout::held(table.rows(), false, options);
+        let held = table.held(options);
         let mut all: Vec<Values> = self.compared().map(Values::of).collect();
         let mut unknown: Vec<HashSet<String>> = vec![HashSet::new(); all.len()];
         let mut row_number = 0;
@@ -96,7 +96,11 @@ impl Records {
             let mut some: Vec<String> = unknown.iter().map(|text| shown(text)).collect();
             some.sort();
             let first = some.first()?.clone();
-            Some(format!("{}: {} values that the model does not know, such as {first}", shown(&column.name), some.len()))
+            Some(format!(
+                "{}: {} values that the model does not know, such as {first}",
+                shown(&column.name),
+                some.len()
+            ))
         };
         let notes = self.compared().zip(unknown).filter_map(note).collect();
         Ok((all, notes))

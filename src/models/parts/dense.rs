@@ -18,6 +18,10 @@ pub struct Dense {
     pub encoder: Vec<usize>,
     /// Normalisation in generator and discriminator.
     pub norms: [Norm; 2],
+    /// Whether a generator's layers pass on their inputs.
+    pub residual: bool,
+    /// Share of a discriminator's outputs that is dropped.
+    pub dropout: f32,
     /// Random Fourier features in front of a discriminator, and their largest frequency.
     pub fourier_features: (usize, f32),
 }
@@ -30,6 +34,8 @@ impl Dense {
             discriminator: s.hidden_d.clone(),
             encoder: s.hidden_e.clone(),
             norms: [s.norm_g, s.norm_d],
+            residual: s.residual_g,
+            dropout: s.dropout_d,
             fourier_features: (s.fourier_features, s.frequency),
         }
     }
@@ -38,7 +44,9 @@ impl Dense {
     pub fn generate<'g>(&self, net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
         let mut h = z;
         for (i, &width) in self.generator.iter().enumerate() {
-            h = net.norm(self.norms[0], &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2);
+            let y = net.norm(self.norms[0], &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width));
+            // Xu et al. have no slope below 0.
+            h = if self.residual { y.relu().concat(h, 1) } else { y.leaky_relu(0.2) };
         }
         let y = net.dense("out", h, numel(shape));
         let y = if shape.len() == 3 { y.tanh() } else { y };
@@ -62,7 +70,8 @@ impl Dense {
     pub fn hidden<'g>(&self, net: &Net<'g>, x: Var<'g>, widths: &[usize]) -> Var<'g> {
         let h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
         widths.iter().enumerate().fold(h, |h, (i, &width)| {
-            net.norm(self.norms[1], &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width)).leaky_relu(0.2)
+            let y = net.norm(self.norms[1], &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width));
+            net.dropout(y.leaky_relu(0.2), self.dropout.into())
         })
     }
 

@@ -1,6 +1,6 @@
 //! The game between a generator and a discriminator: its options, its round, and the graphs that draw samples.
 
-use super::{fitted, networks::Networks, policy, round::Round};
+use super::{fitted, heads::Heads, networks::Networks, policy, round::Round};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Field, Graph, Init, Var},
@@ -56,6 +56,8 @@ pub struct Game<'a> {
     pub prior: Prior<'a>,
     /// The generator's probabilities, if it learns by policy gradients.
     pub policy: Option<Policy<'a>>,
+    /// (net, z, conditions `[B, conditions]`) -> what a generator of rows pays for values other than those given.
+    pub condition_loss: Option<Policy<'a>>,
 }
 
 impl<'a> Game<'a> {
@@ -72,6 +74,9 @@ impl<'a> Game<'a> {
             prior: Box::new(|graph, rows| latent(graph, s.latent_dist, &[rows, nets.latent])),
             policy: (s.estimator == Estimator::Policy && nets.predicts() && examples.symbols())
                 .then(|| -> Policy { Box::new(|net, z, x| nets.log_likelihood_of_symbols(net, z, x)) }),
+            condition_loss: examples.heads().filter(|heads| heads.conditions() > 0).map(|heads| -> Policy {
+                Box::new(move |net, z, given| heads.condition_loss(nets.undrawn(&net.untracked(), z), given))
+            }),
         }
     }
 
@@ -81,6 +86,7 @@ impl<'a> Game<'a> {
             generator: Box::new(|net, z| nets.draw(net, z)),
             discriminator: Box::new(|net, x| Judgement::of(net, nets.critic_features(net, x))),
             policy: None,
+            condition_loss: None,
             ..Self::of(s, examples, nets)
         }
     }
@@ -98,6 +104,9 @@ impl<'a> Game<'a> {
     /// Refuses settings that contradict each other or the data.
     pub fn check(&self) -> Result<()> {
         let s = self.s;
+        if s.by_value && self.examples.heads().is_none() {
+            return Err(Error::usage("`by_value` is for tables with categories"));
+        }
         if s.conditional && self.examples.classes == 0 {
             return Err(Error::usage("`conditional` needs classes, and this data set has none"));
         }
@@ -142,6 +151,11 @@ impl<'a> Game<'a> {
         Ok(())
     }
 
+    /// The choices and scalars of a table, if its rows go with conditions.
+    fn given(&self) -> Option<Heads> {
+        self.examples.heads().filter(|heads| heads.conditions() > 0)
+    }
+
     /// The graphs that draw samples from the generator: [`SAMPLE`], and [`CALIBRATE`] where its averaged weights need
     /// it.
     pub fn sampling(&self) -> Vec<(&'static str, Graph)> {
@@ -152,7 +166,8 @@ impl<'a> Game<'a> {
             let z = graph.input("z", &[rows, self.latent]);
             let z = if s.codes > 0 { fitted::drawn(graph, z, s.codes) } else { z };
             let classes = s.conditional.then(|| graph.input("classes", &[rows, self.examples.classes]));
-            let samples = (self.generator)(&net, classes.map_or(z, |classes| z.concat(classes, 1)));
+            let given = self.given().map(|heads| heads.drawn_condition(graph, rows));
+            let samples = (self.generator)(&net, classes.or(given).map_or(z, |classes| z.concat(classes, 1)));
             graph.output("samples", self.examples.given(samples));
         });
         let mut graphs = vec![(SAMPLE, sample)];
@@ -172,7 +187,7 @@ impl<'a> Game<'a> {
     /// several samples together.
     pub fn judging(&self) -> Option<(&'static str, Graph)> {
         let s = self.s;
-        (!s.conditional && s.pack == 1).then(|| {
+        (!s.conditional && s.pack == 1 && self.given().is_none()).then(|| {
             let graph = Graph::build(|graph| {
                 let mut dis = Net::new(graph, "d", self.start, Mode::Train);
                 dis.spectral = s.spectral;
@@ -219,7 +234,10 @@ impl<'a> Game<'a> {
     /// and these classes `[B, classes]`.
     fn latent_vectors<'g>(&self, g: &'g Graph, draw: u32) -> (Var<'g>, Option<Var<'g>>) {
         let (s, z) = (self.s, (self.prior)(g, self.s.batch));
-        let classes = s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, self.examples.classes]));
+        let classes = match self.given() {
+            Some(heads) => Some(heads.condition(g.batch(draw, Field::Items, &self.examples.values(s.batch)))),
+            None => s.conditional.then(|| g.batch(draw, Field::OneHot, &[s.batch, self.examples.classes])),
+        };
         (classes.map_or(z, |c| z.concat(c, 1)), classes)
     }
 
@@ -278,6 +296,14 @@ impl<'a> Game<'a> {
             (Matching::Pairs, _) => objective::paired_feature_distance(judge(real).features, judge(fake).features),
         };
         round.metric("g_loss", loss);
+        let loss = match (&self.condition_loss, classes) {
+            (Some(condition_loss), Some(given)) => {
+                let cost = condition_loss(net, z, given);
+                round.metric("condition", cost);
+                loss + cost
+            }
+            _ => loss,
+        };
         let loss = if s.moments > 0.0 {
             let distance = objective::moment_distance(real, fake);
             round.metric("moments", distance);

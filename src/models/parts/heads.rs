@@ -11,9 +11,9 @@ use crate::{
 
 /// Temperature of soft draws of choices in a game (Xu et al. 2019, section 4.3).
 const TEMPERATURE: f64 = 0.2;
-/// Bounds of the logarithm of a scalar's deviation, and where it starts.
-const LOG_DEVIATION: [f64; 2] = [-4.605, 0.5];
-const FIRST_LOG_DEVIATION: f32 = -1.0;
+/// Least and greatest logarithm of a scalar's deviation, and where it starts; of modes as in the code of Xu et al.
+const LOG_DEVIATION: [f64; 3] = [-4.605, 0.5, -1.0];
+const LOG_DEVIATION_OF_MODES: [f64; 3] = [-4.605, 0.0, -2.303];
 /// Knots of the correction of each scalar.
 pub const KNOTS: usize = 64;
 /// The state group of what calibration finds.
@@ -28,6 +28,8 @@ pub struct Heads {
     scalars: Vec<Option<(usize, usize)>>,
     /// Whether scalars lie in (-1, 1).
     is_bounded: bool,
+    /// The choices among whose values a generator is given one; none without that.
+    given: Vec<usize>,
 }
 
 impl Heads {
@@ -40,7 +42,7 @@ impl Heads {
             choices.extend((coding.choices() > 0).then(|| coding.choices()));
             scalars.extend(coding.has_scalar().then_some(choice));
         }
-        Self { choices, scalars, is_bounded: records.is_bounded() }
+        Self { choices, scalars, is_bounded: records.is_bounded(), given: records.given() }
     }
 
     /// Number of values that networks see.
@@ -64,6 +66,29 @@ impl Heads {
             *at += len;
             Some((*at - len, len))
         })
+    }
+
+    /// Number of values of which a generator is given one; 0 without that.
+    pub fn conditions(&self) -> usize {
+        self.given.iter().map(|choice| self.choices[*choice]).sum()
+    }
+
+    /// The value that goes with each row as it lies in memory, `[B, values]` -> one-hot, `[B, conditions]`.
+    pub fn condition<'g>(&self, x: Var<'g>) -> Var<'g> {
+        let (rows, last) = (x.dim(0), x.dim(1) - 1);
+        x.slice(&[0, last], &[rows, 1]).reshape(&[rows]).one_hot(self.conditions())
+    }
+
+    /// The mean over rows of the cross-entropy of the choice that a row's condition is about, for what a generator gives
+    /// `[B, width]`, before draws.
+    pub fn condition_loss<'g>(&self, decoded: Var<'g>, condition: Var<'g>) -> Var<'g> {
+        let (logits, rows) = (self.split(decoded), decoded.dim(0));
+        let each = self.given.iter().scan(0, |at, choice| {
+            let len = self.choices[*choice];
+            *at += len;
+            Some(logits[*choice].cross_entropy(condition.slice(&[0, *at - len], &[rows, len])))
+        });
+        each.reduce(|sum, each| sum + each).expect("a condition is about some choice").mean_all()
     }
 
     /// For each scalar the choice that says whether it counts, and the first value of that choice for which it does.
@@ -100,8 +125,10 @@ impl Heads {
 
     /// The way back: the greatest value of each choice.
     pub fn taken<'g>(&self, y: Var<'g>) -> Var<'g> {
-        let choices: Vec<Var> = self.split(y).into_iter().map(|choice| greatest(choice).reshape(&[y.dim(0), 1])).collect();
-        Self::beside(&choices, self.scalars_of(y))
+        let choices: Vec<Var> =
+            self.split(y).into_iter().map(|choice| greatest(choice).reshape(&[y.dim(0), 1])).collect();
+        let taken = Self::beside(&choices, self.scalars_of(y));
+        if self.given.is_empty() { taken } else { taken.concat(y.graph().full(-1.0, &[y.dim(0), 1]), 1) }
     }
 
     /// Probabilities of the choices and means of the scalars, `[B, width]`.
@@ -172,10 +199,17 @@ impl Heads {
 
     /// The learned logarithm of the deviation of each scalar, `[scalars]`.
     fn log_deviation<'g>(&self, net: &Net<'g>) -> Var<'g> {
-        let [low, high] = LOG_DEVIATION;
+        let [low, high, first] = if self.is_bounded { LOG_DEVIATION_OF_MODES } else { LOG_DEVIATION };
         let (middle, reach) = ((low + high) / 2.0, (high - low) / 2.0);
-        let v = net.graph.state(net.params, "log_deviation", &[self.scalars.len()], Init::Const(FIRST_LOG_DEVIATION));
+        let v = net.graph.state(net.params, "log_deviation", &[self.scalars.len()], Init::Const(first as f32));
         (v - middle).clamp(reach) + middle
+    }
+
+    /// Conditions `[rows, conditions]` by their shares in the data, which a fit finds, for samples.
+    pub fn drawn_condition<'g>(&self, graph: &'g Graph, rows: usize) -> Var<'g> {
+        let count = self.conditions();
+        let shares = graph.state(graph.group(CALIBRATION), "log_shares", &[count], Init::Const(0.0));
+        greatest(shares.along(1, &[rows, count]) + gumbel(graph, &[rows, count])).one_hot(count)
     }
 
     /// What a decoder or generator gives, with the corrections that calibration found: an offset for each logit.

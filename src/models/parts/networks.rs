@@ -52,7 +52,17 @@ impl Networks {
         let heads = examples.heads();
         let shape = heads.as_ref().map_or(examples.shape.clone(), |heads| vec![heads.width()]);
         let (calibrate, is_in_game) = (s.calibrate && heads.is_some(), false);
-        Self { start: Start::Uniform, norms, latent: s.latent, distribution, family, shape, heads, calibrate, is_in_game }
+        Self {
+            start: Start::Uniform,
+            norms,
+            latent: s.latent,
+            distribution,
+            family,
+            shape,
+            heads,
+            calibrate,
+            is_in_game,
+        }
     }
 
     /// Convolutional networks, for square images.
@@ -120,6 +130,14 @@ impl Networks {
             }
             Family::Conv(conv) => conv.decode(net, z, &self.shape).tanh(),
             Family::Recurrent(recurrent) => recurrent.generate(net, &self.distribution, z, &self.shape),
+        }
+    }
+
+    /// What a GAN's dense generator gives for z, before draws of the values of a table: `[B, width]`.
+    pub fn undrawn<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
+        match &self.family {
+            Family::Dense(dense) => dense.generate(net, z, &self.shape),
+            Family::Conv(_) | Family::Recurrent(_) => self.generate(net, z),
         }
     }
 

@@ -193,6 +193,7 @@ impl<'g> Round<'_, 'g> {
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
         let flat = g.pack(net.params, &grad(loss, &net.parameters()));
+        let flat = if s.decay > 0.0 { flat + g.flat(net.params) * f64::from(s.decay) } else { flat };
         let norm = |flat: Var<'g>| (flat.square().sum_all() + 1e-12).sqrt();
         let name = &g.groups()[net.params].name;
         if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {

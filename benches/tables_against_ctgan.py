@@ -1,0 +1,119 @@
+"""Synthetic rows of a table: `saddle train vae` and others beside CTGAN and TVAE (package ctgan), by processor time.
+
+    pip install ctgan
+    cargo build --release
+    python benches/tables_against_ctgan.py adult.csv income adult-test.csv [--seeds 3] [--models vae,vae-gan]
+
+Each model of saddle trains with its preset `table` on one thread. CTGAN and TVAE get at least the same processor time,
+as whole epochs; with --share .33 a third. Everything is measured by `saddle eval`, whose scores agree with the packages
+sdmetrics and scikit-learn (tests/table_scores.rs): the rows to test with lie in a file of their own.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+
+MEASURES = ["Column Shapes", "Column Pair Trends", "LogisticDetection", "detection by trees, area (0.5 is best)",
+            "area", "F1", "nearer to a training than to a held-out row"]
+
+
+def saddle(args, *words):
+    """Runs saddle on one thread; returns what it prints, and its processor seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([args.saddle, *map(str, words)], capture_output=True, text=True,
+                          env={**os.environ, "RAYON_NUM_THREADS": "1"})
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done.stdout, after.ru_utime - before.ru_utime
+
+
+def scores(args, run, *words):
+    """The values of MEASURES, by `saddle eval`."""
+    printed, _ = saddle(args, "eval", run, "--json", "--importance", 0, "--target", args.target, *words)
+    rows = {row["measure"]: row["value"] for report in json.loads(printed) for row in report["rows"]}
+    return [next(value for name, value in rows.items() if name == measure or name.endswith(", " + measure))
+            for measure in MEASURES]
+
+
+def peer(args, name, train, seconds, seed, out):
+    """Trains CTGAN or TVAE for whole epochs until the processor seconds are used up."""
+    import ctgan
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    table = pd.read_csv(train)
+    discrete = [c for c in table.columns if table[c].dtype == object or table[c].nunique() <= 2]
+    for column in table.columns:
+        # The package refuses gaps: those of categories become a value, those of numbers the median.
+        if column in discrete:
+            table[column] = table[column].astype(str)
+        elif table[column].isna().any():
+            table[column] = table[column].fillna(table[column].median())
+    kind = getattr(ctgan, name)
+    start = time.process_time()
+    kind(epochs=1, **({"verbose": False} if name == "CTGAN" else {})).fit(table, discrete)
+    once = time.process_time() - start
+    start = time.process_time()
+    kind(epochs=3, **({"verbose": False} if name == "CTGAN" else {})).fit(table, discrete)
+    epoch = max((time.process_time() - start - once) / 2, 1e-3)
+    epochs = args.epochs or max(1, round((seconds - (once - epoch)) / epoch))
+    model = kind(epochs=epochs, **({"verbose": False} if name == "CTGAN" else {}))
+    model.set_random_state(seed)
+    start = time.process_time()
+    model.fit(table, discrete)
+    used = time.process_time() - start
+    model.sample(len(table)).to_csv(out, index=False)
+    return used, epochs
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("train", type=pathlib.Path)
+    parser.add_argument("target")
+    parser.add_argument("test", type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--models", default="vae,vae-gan")
+    parser.add_argument("--peers", default="CTGAN,TVAE")
+    parser.add_argument("--share", type=float, default=1.0, help="share of saddle's time that the peers get")
+    parser.add_argument("--epochs", type=int, default=0, help="of the peers, in place of a time")
+    parser.add_argument("--saddle", default="target/release/saddle")
+    args = parser.parse_args()
+    folder = pathlib.Path(tempfile.mkdtemp())
+    data = folder / "data"
+    data.mkdir()
+    shutil.copy(args.train, data / "train.csv")
+    shutil.copy(args.test, data / "test.csv")
+    print("| model | seconds | Shapes | Trends | logistic | trees | AUC | F1 | nearer |\n|" + "---|" * 9)
+
+    def show(name, seconds, values):
+        print(f"| {name} | {seconds:.0f} | " + " | ".join(f"{value:.3f}" for value in values) + " |", flush=True)
+
+    run = None
+    for seed in range(args.seeds):
+        slowest = 0.0
+        for model in filter(None, args.models.split(",")):
+            run = folder / f"{model}-{seed}"
+            quiet = ["--quiet", "--set", "sample_every=0", "--set", "checkpoint_every=0"]
+            _, seconds = saddle(args, "train", model, "--data", data, "--out", run, "--seed", seed, *quiet)
+            show(f"{model}, seed {seed}", seconds, scores(args, run))
+            slowest = max(slowest, seconds)
+        for name in filter(None, args.peers.split(",")):
+            fake = folder / f"{name}-{seed}.csv"
+            seconds, epochs = peer(args, name, args.train, slowest * args.share, seed, fake)
+            show(f"{name}, {epochs} epochs, seed {seed}", seconds, scores(args, run, "--only-data", fake))
+    show("the test rows", 0, scores(args, run, "--only-data", args.test))
+
+
+if __name__ == "__main__":
+    main()
