@@ -361,9 +361,10 @@ fn heads(c: &mut Checks) {
         let set = data::open(path.to_str().unwrap(), &options).unwrap();
         let heads = Heads::of(set.records().unwrap());
         let shape = [2, heads.width()];
-        let x = |n: &Net| n.graph.random(Dist::Uniform, &shape);
         let what = |what: &str| format!("{what} of heads, {encode:?}");
-        layer(c, &what("log p"), &shape, |n, decoded| heads.log_likelihood(n, x(n), decoded));
+        layer(c, &what("log p"), &shape, |n, decoded| {
+            heads.log_likelihood(n, n.graph.random(Dist::Uniform, &shape), decoded)
+        });
         layer(c, &what("log p by the row"), &shape, |n, x| heads.log_likelihood(n, x, (x * 0.5).detach()));
         layer(c, &what("means"), &shape, |_, decoded| heads.mean(decoded).square());
         // The draws' temperature is low: values near to each other keep the slopes of a difference quotient.
