@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 
-MEASURES = ["Column Shapes", "Column Pair Trends", "LogisticDetection", "detection by trees, area (0.5 is best)",
+MEASURES = ["Column Shapes", "Column Pair Trends", "LogisticDetection", "detection by trees, area",
             "area", "F1", "nearer to a training than to a held-out row"]
 
 
@@ -36,9 +36,9 @@ def saddle(args, *words):
 
 def scores(args, run, *words):
     """The values of MEASURES, by `saddle eval`."""
-    printed, _ = saddle(args, "eval", run, "--json", "--importance", 0, "--target", args.target, *words)
+    printed, _ = saddle(args, "eval", run, "--json", "--target", args.target, *words)
     rows = {row["measure"]: row["value"] for report in json.loads(printed) for row in report["rows"]}
-    return [next(value for name, value in rows.items() if name == measure or name.endswith(", " + measure))
+    return [next(value for name, value in rows.items() if name in (measure, f"prediction of `{args.target}`, {measure}"))
             for measure in MEASURES]
 
 

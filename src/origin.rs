@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::Checkpoint,
-    data::{BUILT_IN, Columns, Dataset, Series},
+    data::{BUILT_IN, Columns, Dataset, Records, Series},
     error::{Error, Result},
     files::sha256,
 };
@@ -185,6 +185,15 @@ fn series_differ(then: Option<&Series>, now: Option<&Series>) -> Vec<String> {
                     format!("column `{}` is scaled by {from} to {to}, not by {was} to {till}", now.names[n])
                 };
                 ways.extend(moved.map(way).take(TOLD));
+            }
+            ways
+        }
+        (Some(Series::Table(then)), Some(Series::Table(now))) => {
+            let names = |records: &Records| records.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+            let mut ways = names_differ("column", &names(then), &names(now));
+            if ways.is_empty() {
+                let changed = then.columns.iter().zip(&now.columns).filter(|(then, now)| then != now);
+                ways.extend(changed.map(|(_, now)| format!("column `{}` has other values", now.name)).take(TOLD));
             }
             ways
         }

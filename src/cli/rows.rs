@@ -25,8 +25,8 @@ pub fn rows(
     conditions: &[Condition],
 ) -> Result<Vec<u8>> {
     let mut rows: Vec<Vec<TableCell>> = vec![];
-    let (mut drawn, rest) = (0, session.sample_rows());
-    let at_once = AT_ONCE.next_multiple_of(rest);
+    let mut drawn = 0;
+    let at_once = AT_ONCE.next_multiple_of(session.sample_rows());
     while rows.len() < count {
         let wanted = if conditions.is_empty() { (count - drawn).min(at_once) } else { at_once };
         let samples = session.generate_from(drawn, wanted, seed)?;
@@ -45,5 +45,6 @@ pub fn rows(
         tell(format_args!("{:.2} % of {drawn} rows fulfil --where", 100.0 * rows.len() as f64 / drawn as f64));
     }
     rows.truncate(count);
+    rows.iter_mut().enumerate().for_each(|(n, row)| records.number(row, n + 1));
     Ok(records.to_csv(rows.into_iter()))
 }

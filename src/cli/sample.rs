@@ -304,6 +304,9 @@ fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
     if args.walk.is_some() && examples.series.as_ref().is_some_and(|series| !matches!(series, Series::Columns(_))) {
         return Err(Error::usage("--walk shows images, points or sequences of numbers: use --interpolate for these"));
     }
+    if examples.heads().is_some() && ending == "npy" {
+        return Err(Error::usage("rows of this table have texts: use a file that ends in .csv"));
+    }
     wanted.to.check(examples, args.walk.is_some())?;
     if are_images && ["png", "gif", "apng"].contains(&ending) && !args.each {
         let way = match (args.reconstruct, args.interpolate) {
@@ -410,8 +413,8 @@ pub fn along(
 /// Real examples to stand beside samples in a picture; if the data cannot be used, that is told, and there are none.
 pub fn real(trained: &Asked) -> Vec<f32> {
     let examples = &trained.examples;
-    if examples.shape.len() == 3 || examples.series.as_ref().is_some_and(|series| !matches!(series, Series::Columns(_)))
-    {
+    let has_figure = |series: &Series| matches!(series, Series::Columns(_) | Series::Table(_));
+    if examples.shape.len() == 3 || examples.series.as_ref().is_some_and(|series| !has_figure(series)) {
         return vec![];
     }
     trained.data().map(|set| picture::real(&set)).unwrap_or_else(|error| {

@@ -23,6 +23,18 @@ pub const VARIANT: Variant = Variant {
     options: &["Optimiser", "Images", "Autoencoder", "latent", "width", "norm_g", "norm_d"],
     presets: &[
         Preset::of("default", &[("latent", "20"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "400")]),
+        Preset::of(
+            "table",
+            &[
+                ("latent", "24"),
+                ("hidden_e", "256,256"),
+                ("lr_g", "0.001"),
+                ("beta1", "0.9"),
+                ("batch", "500"),
+                ("steps", "3000"),
+                ("schedule", "cosine"),
+            ],
+        ),
         Preset::of("article", &[("latent", "32"), ("lr_g", "0.001"), ("beta1", "0.9"), ("hidden_e", "128")]),
     ],
     build,

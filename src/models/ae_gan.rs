@@ -60,6 +60,19 @@ pub const VARIANT: Variant = Variant {
             ],
         ),
         Preset::of(
+            "table",
+            &[
+                ("latent", "24"),
+                ("hidden_e", "256,256"),
+                ("batch", "256"),
+                ("pretrain", "1500"),
+                ("steps", "3000"),
+                ("gamma", "0.1"),
+                ("norm_d", "none"),
+                ("ema", "0.995"),
+            ],
+        ),
+        Preset::of(
             "article",
             &[("latent", "32"), ("hidden_e", "128"), ("pretrain", "500"), ("gamma", "0.01"), ("norm_d", "none")],
         ),

@@ -33,6 +33,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ("beta1", "0.9"),
     ("schedule", "cosine"),
     ("ema", "0.999"),
+    ("steps", "3000"),
     ("codes", "50"),
     ("calibrate", "true"),
 ];

@@ -74,7 +74,7 @@ pub const VARIANT: Variant = Variant {
             "table",
             vae::TABLE,
             &[
-                ("pretrain", "1000"),
+                ("pretrain", "1500"),
                 ("objective", "relativistic"),
                 ("r1", "0.1"),
                 ("r2", "0.1"),

@@ -25,13 +25,12 @@ pub fn shares(compared: &Compared, records: &Records) -> Figure {
         .zip(generated.iter().zip(&real))
         .take(MAX_PANELS)
         .map(|(column, (generated, real))| {
-            let kinds = [(real, REAL), (generated, GENERATED)];
             let (marks, ticks) = match (generated, real) {
-                (Values::Numbers(a), Values::Numbers(b)) => (of_numbers([b, a]), Ticks::Numbers),
-                _ => of_texts(kinds.map(|(values, _)| values)),
+                (Values::Numbers(a), Values::Numbers(b)) if column.has_many() => (of_numbers([b, a]), Ticks::Numbers),
+                _ => of_texts([real, generated]),
             };
             let ticks = match (&column.kind, marks.first()) {
-                (Kind::Date(pattern), Some(line)) => {
+                (Kind::Date(pattern), Some(line)) if column.has_many() => {
                     let ends = [line.points[0][0], line.points[PARTS - 1][0]];
                     Ticks::Named(ends.map(|end| (end, pattern.write(end))).to_vec())
                 }
@@ -77,7 +76,9 @@ fn of_numbers([real, generated]: [&Vec<f64>; 2]) -> Vec<Mark> {
 fn of_texts([real, generated]: [&Values; 2]) -> (Vec<Mark>, Ticks) {
     let texts = |values: &Values| match values {
         Values::Texts(texts) => texts.clone(),
-        Values::Numbers(_) => vec![],
+        Values::Numbers(numbers) => {
+            numbers.iter().map(|number| if number.is_nan() { String::new() } else { number.to_string() }).collect()
+        }
     };
     let [real, generated] = [real, generated].map(texts);
     let mut counted: Vec<(String, usize)> = vec![];
@@ -98,6 +99,7 @@ fn of_texts([real, generated]: [&Values; 2]) -> (Vec<Mark>, Ticks) {
     };
     let marks = [(&real, REAL, 0.1), (&generated, GENERATED, 0.5)].into_iter().filter_map(bars).collect();
     let name = |text: &str| match text.chars().count() > NAMED {
+        _ if text.is_empty() => "gap".into(),
         true => text.chars().take(NAMED - 1).chain(['…']).collect(),
         false => text.to_owned(),
     };

@@ -217,7 +217,7 @@ impl Records {
     }
 
     /// The cells of each of the samples `[N, values]`, flat. `first` is the number of samples that came before: ids go
-    /// on from there, and so do draws among rare values.
+    /// on from there, and so do draws of rare values.
     pub fn rows<'a>(&'a self, samples: &'a [f32], first: usize) -> impl Iterator<Item = Vec<Cell>> + 'a {
         let places = self.places();
         let root = Root::new("rare", 0, super::Split::Train);
@@ -234,15 +234,22 @@ impl Records {
                     let number = column.number(text, self.decimal);
                     Cell { text: text.clone(), number }
                 }
-                Role::Id { prefix, width } => {
-                    let number = number + 1;
-                    let is_number = prefix.is_empty();
-                    Cell { text: format!("{prefix}{number:0width$}"), number: is_number.then_some(number as f64) }
-                }
+                Role::Id { .. } => Cell { text: String::new(), number: None },
                 Role::Skipped => unreachable!("left out above"),
             };
-            columns.map(cell).collect()
+            let mut row: Vec<Cell> = columns.map(cell).collect();
+            self.number(&mut row, number + 1);
+            row
         })
+    }
+
+    /// Gives a row's ids the number `number`, from 1 on.
+    pub fn number(&self, row: &mut [Cell], number: usize) {
+        for (cell, column) in row.iter_mut().zip(self.written()) {
+            if let Role::Id { prefix, width } = &column.role {
+                *cell = Cell { text: format!("{prefix}{number:0width$}"), number: None };
+            }
+        }
     }
 
     /// Rows as a file like the one that was read: the same columns, separator, decimal mark and ends of lines.
@@ -291,6 +298,11 @@ impl Records {
 }
 
 impl Column {
+    /// Whether it has values that are not told one by one.
+    pub fn has_many(&self) -> bool {
+        matches!(&self.role, Role::Learned(coding) if coding.body.is_some())
+    }
+
     /// The number or date that a text is.
     fn number(&self, text: &str, decimal: Decimal) -> Option<f64> {
         match &self.kind {

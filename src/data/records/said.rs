@@ -62,7 +62,11 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
             parts.push(counted(coding.values.len(), "value"));
         }
         for value in coding.values.iter().filter(|_| coding.body.is_some() || coding.values.len() < NAMED) {
-            let what = if value.number.is_none() { format!("gaps {}", shown(&value.text)) } else { value.text.clone() };
+            let what = match value.number {
+                Some(_) => value.text.clone(),
+                None if value.text.is_empty() => "gaps".into(),
+                None => format!("gaps {}", shown(&value.text)),
+            };
             parts.push(format!("{} {what}", share_of(value.rows, rows)));
         }
     }
