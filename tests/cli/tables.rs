@@ -44,7 +44,7 @@ fn text(place: &Place, name: &str) -> String {
 
 const LINES: [[&str; 2]; 5] = [
     ["kind ", "category, 3 values: `a`, `b`, `c` -> one of 3"],
-    ["size ", "number, 1 decimal, 10,0 to 59,9, 33 % gaps `` -> rank + 1 special value"],
+    ["size ", "number, 1 decimal, 10,0 to 59,9, 33 % gaps -> rank + 1 special value"],
     ["day ", "date d.m.Y, 01."],
     ["member ", "category, 2 values"],
     ["children ", "number, whole, 0 to 4"],
