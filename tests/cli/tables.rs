@@ -179,7 +179,12 @@ fn a_line_for_each_column_says_what_is_found() {
     assert_lines(&said.out);
     assert!(place.names(".").len() <= before.len() + 1, "at most a picture is new");
     let said = place.saddle("data people.csv --set types=children=category,day=skip");
-    assert!(said.out.contains("category, 5 values") && said.out.contains("left out"), "{} {}", said.out, said.err);
+    assert!(
+        said.out.contains("category, 3 values: `4`, `1`, `0`") && said.out.contains("left out"),
+        "{} {}",
+        said.out,
+        said.err
+    );
     refused(&place, "data people.csv --set types=kin=skip", 2, &["`types`", "no column `kin`"]);
 }
 
