@@ -211,6 +211,11 @@ impl Records {
         self.columns.iter().map(of).collect()
     }
 
+    /// Number of rows that the codings were learned from.
+    pub fn learned_from(&self) -> usize {
+        self.codings().next().map_or(0, |(_, coding)| coding.rows())
+    }
+
     /// The columns that samples have.
     pub fn written(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.role != Role::Skipped)
