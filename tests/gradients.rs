@@ -5,17 +5,18 @@ mod common;
 
 use common::Rng;
 use saddle::{
+    data,
     grad::grad,
-    graph::{Composite, Form, Graph, Map, Node, Op, Real, Reset, Role, Var, WHOLE, numel, without},
+    graph::{Composite, Dist, Form, Graph, Map, Node, Op, Real, Reset, Role, Var, WHOLE, numel, without},
     kernels::{
         Clock,
         gather::{DataLayout, Elements},
     },
-    models::{self, Examples},
+    models::{self, Examples, parts::heads::Heads},
     nn::{Cell, Mode, Net, Recurrence, Start, last_step},
     objective,
     reference::Reference,
-    settings::{Layer, Objective, Settings},
+    settings::{Encode, Layer, Objective, Settings},
 };
 
 const STEP: f64 = 1e-6;
@@ -346,6 +347,29 @@ fn layers(c: &mut Checks) {
         });
     }
     spectral_norm(c);
+    heads(c);
+}
+
+/// What networks give of the rows of a table of a category, a number with gaps, and a number.
+fn heads(c: &mut Checks) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let row = |n: usize| format!("{},{},{n}.5\n", ["a", "b", "c"][n % 3], ["", &format!("{n}.25")][n % 2]);
+    std::fs::write(&path, format!("c,gap,n\n{}", (0..60).map(row).collect::<String>())).unwrap();
+    for encode in [Encode::Rank, Encode::Modes] {
+        let options = data::Options { encode: Some(encode), ..Default::default() };
+        let set = data::open(path.to_str().unwrap(), &options).unwrap();
+        let heads = Heads::of(set.records().unwrap());
+        let shape = [2, heads.width()];
+        let what = |what: &str| format!("{what} of heads, {encode:?}");
+        layer(c, &what("log p"), &shape, |n, decoded| {
+            heads.log_likelihood(n, n.graph.random(Dist::Uniform, &shape), decoded)
+        });
+        layer(c, &what("log p by the row"), &shape, |n, x| heads.log_likelihood(n, x, (x * 0.5).detach()));
+        layer(c, &what("means"), &shape, |_, decoded| heads.mean(decoded).square());
+        // The draws' temperature is low: values near to each other keep the slopes of a difference quotient.
+        layer(c, &what("draws"), &shape, |n, decoded| heads.drawn(n, decoded * 0.1, 0.1, true));
+    }
 }
 
 /// The gradient treats the singular vectors as constants, which is exact if the power iteration has converged.

@@ -11,6 +11,7 @@ use saddle::{
     graph::{Field, Op},
     models::Model,
     reference::Reference,
+    session,
     settings::Settings,
 };
 use training::{Device, model, reference, settings, suited};
@@ -24,12 +25,15 @@ const BETWEEN_RUNNERS: f64 = 5e-4;
 const EXACT: f64 = 1e-6;
 
 /// Name, settings, metrics that are compared, and whether it is small enough for a software adapter.
+type Case = (&'static str, &'static [&'static str], &'static [&'static str], bool);
+
+/// Small training runs.
 ///
 /// The game magnifies rounding: some unit lies so near to the kink of its ReLU that it falls on either side, and Adam
 /// makes a full step of the smallest gradient. PyTorch's own f32 leaves its f64 by 5e-3 within ten rounds of `dcgan` as
 /// it is by default. Hence slow plain descent where it is wide, and low rates there and where a penalty looks at
 /// slopes.
-const CASES: &[(&str, &[&str], &[&str], bool)] = &[
+const CASES: &[Case] = &[
     ("gan", &["variant=gan", "batch=16"], GAME, true),
     (
         "adamw",
@@ -147,6 +151,18 @@ const CASES: &[(&str, &[&str], &[&str], bool)] = &[
         &["d_loss", "g_loss", "convergence"],
         false,
     ),
+    (
+        "ctgan",
+        &["variant=gan", "preset=ctgan", "data=rows", "batch=20", "hidden_g=16,16", "hidden_d=16,16", "latent=8"],
+        &["d_loss", "g_loss", "condition"],
+        true,
+    ),
+    (
+        "tvae",
+        &["variant=vae", "preset=tvae", "data=rows", "batch=20", "hidden_e=16,16", "latent=8"],
+        &["reconstruction", "divergence"],
+        true,
+    ),
     ("lstm", &["variant=lstm", "batch=16", "units=7", "depth=2"], &["nats_per_step"], true),
     (
         "lstm-gan",
@@ -263,13 +279,17 @@ fn at_start(assignments: &[&str]) -> (Settings, Model, Checkpoint, Reference) {
     (s, model, start, r)
 }
 
+/// The cases, or the one that SADDLE_TORCH_CASE names.
+fn chosen() -> impl Iterator<Item = &'static Case> {
+    let only = std::env::var("SADDLE_TORCH_CASE").ok();
+    CASES.iter().filter(move |(name, ..)| only.as_deref().is_none_or(|only| only == *name))
+}
+
 /// The graphs' own f64, in which nothing is magnified: what differs from PyTorch here is a formula, not a rounding.
 #[test]
 #[ignore = "takes minutes in plain loops; SADDLE_TORCH_CASE names one case"]
 fn the_f64_interpreter_agrees_with_pytorch() {
-    let only = std::env::var("SADDLE_TORCH_CASE").ok();
-    for (name, assignments, metrics, _) in CASES.iter().filter(|(name, ..)| only.as_deref().is_none_or(|o| o == *name))
-    {
+    for (name, assignments, metrics, _) in chosen() {
         let (_, model, _, mut r) = at_start(assignments);
         let names = model.round().metrics();
         let node = |metric: &&str| names.iter().find(|(name, _)| name == metric).unwrap().1;
@@ -287,12 +307,18 @@ fn the_f64_interpreter_agrees_with_pytorch() {
 
 /// Parameters at the start and each round's batches and noise, for the script.
 #[test]
-#[ignore = "writes what tests/fixtures/torch_losses.py reads, into SADDLE_TORCH_DIR"]
+#[ignore = "writes what tests/fixtures/torch_losses.py reads, into SADDLE_TORCH_DIR; SADDLE_TORCH_CASE names one case"]
 fn export_for_torch() {
     let folder = PathBuf::from(std::env::var("SADDLE_TORCH_DIR").expect("SADDLE_TORCH_DIR: a folder to write to"));
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, assignments, metrics, _) in CASES {
+    for (name, assignments, metrics, _) in chosen() {
         let (s, model, start, mut r) = at_start(assignments);
+        // The layout of the rows of a table: numbers of values of the choices, the choice of each scalar.
+        let heads = session::examples(&suited(&s, 28)).heads().map(|heads| {
+            let choices: Vec<_> = heads.spans().map(|(_, len)| len).collect();
+            let scalars: Vec<_> = heads.counting().map(|counting| counting.map(|(choice, _)| choice)).collect();
+            serde_json::json!({ "choices": choices, "scalars": scalars })
+        });
         let mut tensors = start.tensors;
         for round in 0..ROUNDS {
             r.clock.step = round;
@@ -307,7 +333,7 @@ fn export_for_torch() {
             }
         }
         Checkpoint { tensors, ..Default::default() }.save(&folder.join(format!("{name}.safetensors"))).unwrap();
-        let about = serde_json::json!({ "settings": assignments, "resolved": s, "metrics": metrics, "rounds": ROUNDS });
+        let about = serde_json::json!({ "settings": assignments, "resolved": s, "metrics": metrics, "rounds": ROUNDS, "heads": heads });
         std::fs::write(folder.join(format!("{name}.json")), about.to_string()).unwrap();
     }
 }

@@ -127,6 +127,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let goes_on = is_drawn && model.named(&[CONTINUE]).next().is_some();
     let wanted = &Wanted::of(args, &trained, goes_on)?;
     check(wanted, examples)?;
+    let conditions = conditions(wanted, examples)?;
     let class = class(args, &trained)?;
     if goes_on && (args.go_on().next().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
         let session = || trained.session_of(&model, &[CONTINUE], args.adapter.as_deref());
@@ -157,7 +158,6 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         walk::write(wanted, frames, class, &trained, &mut session)?;
         return wanted.tell(frames, "frames of a walk", session.step(), 1);
     }
-    let conditions = conditions(args, examples)?;
     if let (Some(Series::Table(records)), "csv", true) = (&examples.series, wanted.to.ending.as_str(), is_drawn) {
         let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
         let files = wanted.to.write(&bytes)?;
@@ -320,12 +320,16 @@ fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
 }
 
 /// What `--where` asks of rows.
-fn conditions(args: &SampleArgs, examples: &Examples) -> Result<Vec<Condition>> {
+fn conditions(wanted: &Wanted, examples: &Examples) -> Result<Vec<Condition>> {
+    let texts = &wanted.args.conditions;
     match &examples.series {
-        Some(Series::Table(records)) => {
-            args.conditions.iter().map(|text| Condition::of(records, text).map_err(|e| e.at("--where"))).collect()
+        _ if texts.is_empty() => Ok(vec![]),
+        Some(Series::Table(_)) if wanted.to.ending != "csv" => {
+            Err(Error::usage("--where is for samples in a csv file"))
         }
-        _ if args.conditions.is_empty() => Ok(vec![]),
+        Some(Series::Table(records)) => {
+            texts.iter().map(|text| Condition::of(records, text).map_err(|e| e.at("--where"))).collect()
+        }
         _ => Err(Error::usage("--where is for rows of a table whose columns have types")),
     }
 }

@@ -66,8 +66,8 @@ pub const VARIANT: Variant = Variant {
         ),
         // Ranks, as in TabDDPM (Kotelnikov et al. 2023), a prior fitted to the codes, as in TabSyn (Zhang et al. 2024).
         Preset::of("table", TABLE),
-        // TVAE (Xu et al. 2019), with the settings of its code, which trains for 300 epochs: the factor 2 of its
-        // reconstruction is the weight 1/2 here, and it takes the likeliest category.
+        // TVAE (Xu et al. 2019), with the settings of its code, which trains for 300 epochs: half of its loss, whose
+        // reconstruction has the factor 2, and so half of its decay too. It takes the likeliest category.
         Preset::of(
             "tvae",
             &[
@@ -78,7 +78,7 @@ pub const VARIANT: Variant = Variant {
                 ("batch", "500"),
                 ("lr_g", "0.001"),
                 ("beta1", "0.9"),
-                ("decay", "0.00001"),
+                ("decay", "0.000005"),
                 ("temperature", "0"),
                 ("steps", "10000"),
             ],

@@ -22,6 +22,7 @@ mod report;
 mod requests;
 mod sample;
 mod sweeps;
+mod tables;
 mod terminal;
 mod text;
 #[cfg(unix)]

@@ -250,7 +250,12 @@ impl<'a> Game<'a> {
         learns: Option<Var<'g>>,
     ) {
         let (g, s) = (round.graph, self.s);
-        let [real, fake] = samples.map(|x| self.blurred(round, x));
+        let blurred = samples.map(|x| self.blurred(round, x));
+        // In the code of Xu et al. a condition is a part of its row, for the penalty too.
+        let ([real, fake], classes) = match (classes, self.given()) {
+            (Some(given), Some(_)) => (blurred.map(|x| x.concat(given, 1)), None),
+            _ => (blurred, classes),
+        };
         let judge = |x| self.judge(dis, x, classes).logits;
         // A penalty needs a separate gradient for each batch.
         let logits =

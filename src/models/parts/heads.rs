@@ -11,9 +11,10 @@ use crate::{
 
 /// Temperature of soft draws of choices in a game (Xu et al. 2019, section 4.3).
 const TEMPERATURE: f64 = 0.2;
-/// Least and greatest logarithm of a scalar's deviation, and where it starts; of modes as in the code of Xu et al.
+/// Least and greatest logarithm of a scalar's deviation, and where it starts.
 const LOG_DEVIATION: [f64; 3] = [-4.605, 0.5, -1.0];
-const LOG_DEVIATION_OF_MODES: [f64; 3] = [-4.605, 0.0, -2.303];
+/// Of modes the deviation itself is a parameter, as in the code of Xu et al.: its least and greatest value, its start.
+const DEVIATION: [f64; 3] = [0.01, 1.0, 0.1];
 /// Knots of the correction of each scalar.
 pub const KNOTS: usize = 64;
 /// The state group of what calibration finds.
@@ -199,10 +200,26 @@ impl Heads {
 
     /// The learned logarithm of the deviation of each scalar, `[scalars]`.
     fn log_deviation<'g>(&self, net: &Net<'g>) -> Var<'g> {
-        let [low, high, first] = if self.is_bounded { LOG_DEVIATION_OF_MODES } else { LOG_DEVIATION };
-        let (middle, reach) = ((low + high) / 2.0, (high - low) / 2.0);
+        if self.is_bounded {
+            return self.deviation(net).log();
+        }
+        let [low, high, first] = LOG_DEVIATION;
         let v = net.graph.state(net.params, "log_deviation", &[self.scalars.len()], Init::Const(first as f32));
-        (v - middle).clamp(reach) + middle
+        within(v, low, high)
+    }
+
+    /// The learned deviation of the scalar of each mode, `[scalars]`.
+    fn deviation<'g>(&self, net: &Net<'g>) -> Var<'g> {
+        net.graph.state(net.params, "deviation", &[self.scalars.len()], Init::Const(DEVIATION[2] as f32))
+    }
+
+    /// Brings the deviations of modes back into their bounds after an update of the network that has them.
+    pub fn keep(&self, net: &Net) {
+        let (graph, [low, high, _]) = (net.graph, DEVIATION);
+        if graph.groups()[net.params].items.iter().any(|item| item.name == "deviation") {
+            graph.assign(self.deviation(net), within(self.deviation(net), low, high));
+            graph.commit();
+        }
     }
 
     /// Conditions `[rows, conditions]` by their shares in the data, which a fit finds, for samples.
@@ -234,4 +251,10 @@ impl Heads {
         let choices = drawn.slice(&[0, 0], &[rows, self.one_hot().max(1)]);
         if self.one_hot() == 0 { mapped } else { choices.concat(mapped, 1) }
     }
+}
+
+/// x, but nothing below `low` or above `high`.
+fn within(x: Var, low: f64, high: f64) -> Var {
+    let (middle, reach) = ((low + high) / 2.0, (high - low) / 2.0);
+    (x - middle).clamp(reach) + middle
 }

@@ -172,6 +172,9 @@ impl<'g> Round<'_, 'g> {
         for ((net, _, Descent { optimizer, rate }), gradient) in steps.iter().zip(gradients) {
             self.graph.update(net.params, *optimizer, gradient, *rate);
         }
+        if let Some(heads) = self.examples.heads() {
+            steps.iter().for_each(|(net, ..)| heads.keep(net));
+        }
     }
 
     /// Lets Adam start anew for these networks, which learn as generators do, in the training step after `step` steps.
