@@ -354,6 +354,25 @@ mod tests {
     }
 
     #[test]
+    fn samples_that_were_never_various_can_lose_what_they_had() {
+        let spread = |spread: f64| vec![json!({ "spread": spread }); 30];
+        let looked = |lines: &[Vec<Value>]| looked(&Settings::default(), "samples_alike", lines.concat()).1;
+        assert_eq!(looked(&[spread(0.1), spread(0.3), spread(0.2)]), [0; 0]);
+        assert_eq!(looked(&[spread(0.3), spread(0.05)])[0], 410, "from step 310 on");
+    }
+
+    #[test]
+    fn single_lines_do_not_interrupt() {
+        let lines = |good: usize| {
+            let loss = move |i: usize| if i.is_multiple_of(good) { 0.2 } else { 0.01 };
+            (1..60).map(move |i| json!({"d_loss": loss(i), "d_acc_real": 1, "d_acc_fake": 1}))
+        };
+        let (news, wrong) = looked(&Settings::default(), "discriminator_wins", lines(5));
+        assert_eq!((news.len(), wrong[0]), (1, 410), "{news:?}");
+        assert_eq!(looked(&Settings::default(), "discriminator_wins", lines(3)).0, [""; 0]);
+    }
+
+    #[test]
     fn a_column_that_is_seldom_measured_keeps_what_it_said() {
         let held = |i: usize| match i % 20 {
             0 => json!({"d_loss": 0.95, "d_lead": 0.35}),

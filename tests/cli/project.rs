@@ -22,7 +22,7 @@ fn a_models_own_samples_are_found_again() {
         ("gan", "--config gan.toml", "npy", vec![3, 8]),
         ("vae", "--data train-images-idx3-ubyte --steps 20 --set hidden_e=16 --set latent=4", "npy", vec![3, 4]),
         ("gan", "--data two.csv --steps 60 --set hidden_g=16 --set hidden_d=16 --set latent=3", "csv", vec![3, 3]),
-        ("lstm-gan", "--data two.csv --set window=4 --set units=6 --set latent=2 --steps 6", "csv", vec![3, 8]),
+        ("lstm-gan", "--data two.csv --set window=4 --set units=6 --set latent=2 --steps 6", "csv", vec![3, 24]),
     ] {
         let said = place.saddle(&format!("train {name} {line} {small} --out {name}-{own}"));
         assert_eq!(said.code, Some(0), "{line}: {}", said.err);

@@ -55,7 +55,7 @@ pub enum Command {
     /// Train a model
     Train(Box<TrainArgs>),
     /// Draw samples from a trained model
-    Sample(SampleArgs),
+    Sample(Box<SampleArgs>),
     /// Measure how good a trained model is
     Eval(EvalArgs),
     /// Write a trained model for other programs: ONNX, PyTorch, a page for browsers
