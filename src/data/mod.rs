@@ -12,6 +12,7 @@ mod digest;
 mod digits;
 mod encoding;
 mod folder;
+mod given;
 mod header;
 mod holdout;
 mod idx;
@@ -52,6 +53,7 @@ use random::Root;
 
 pub use about::{About, LeftOut};
 pub use encoding::read_text;
+pub use given::given;
 pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};

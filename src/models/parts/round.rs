@@ -18,8 +18,8 @@ const GEOMETRIC: f64 = 100.0;
 const PLAYERS: [&str; 2] = ["g", "d"];
 /// Every adapter can bind this many elements: larger gradients have no recorded norm.
 const BINDABLE: usize = (128 << 20) / 4;
-/// Greatest magnitude in a gradient that counts in its recorded norm.
-const GREATEST: f64 = 1e15;
+/// Greatest square of a norm that is recorded.
+const GREATEST: f64 = 1e30;
 
 /// The graph of one training step under construction, with the run's settings and examples.
 #[derive(Clone, Copy)]
@@ -197,17 +197,17 @@ impl<'g> Round<'_, 'g> {
         let (g, s) = (self.graph, self.s);
         let flat = g.pack(net.params, &grad(loss, &net.parameters()));
         let flat = if s.decay > 0.0 { flat + g.flat(net.params) * f64::from(s.decay) } else { flat };
-        let norm = |flat: Var<'g>| (flat.square().sum_all() + 1e-12).sqrt();
+        let squares = flat.square().sum_all();
         let name = &g.groups()[net.params].name;
         if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
             // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
-            self.metric(&format!("grad_{name}"), norm(flat.clamp(GREATEST)));
+            self.metric(&format!("grad_{name}"), (squares.clamp(GREATEST) + 1e-12).sqrt());
         }
         if s.grad_clip == 0.0 {
             return flat;
         }
         // c / max(norm, c), with max(a, c) = c + relu(a - c).
-        let (norm, c) = (norm(flat), f64::from(s.grad_clip));
+        let (norm, c) = ((squares + 1e-12).sqrt(), f64::from(s.grad_clip));
         flat * (((norm - c).relu() + c).recip() * c)
     }
 
