@@ -137,6 +137,11 @@ impl<'g> Round<'_, 'g> {
         self.descent(s.optimizer, [s.beta1, s.beta2, s.momentum, s.weight_decay], s.lr_g)
     }
 
+    /// The same while likelihood or its bound is all that they learn by: at the rate `lr_pretrain`, if it is set.
+    pub fn descent_by_likelihood(&self) -> Descent<'g> {
+        self.descent_g().at(self.rate(self.s.lr_pretrain.unwrap_or(self.s.lr_g)))
+    }
+
     /// How discriminators learn: by `optimizer_d`, at the rate `lr_d`.
     pub fn descent_d(&self) -> Descent<'g> {
         let s = self.s;
