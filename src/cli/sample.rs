@@ -171,7 +171,9 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         walk::write(wanted, frames, class, &trained, &mut session)?;
         return wanted.tell(frames, "frames of a walk", session.step(), 1);
     }
-    if let (Some(Series::Table(records)), "csv", true) = (&examples.series, wanted.to.ending.as_str(), args.way().is_none()) {
+    if let (Some(Series::Table(records)), "csv", true) =
+        (&examples.series, wanted.to.ending.as_str(), args.way().is_none())
+    {
         let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
         let files = wanted.to.write(&bytes)?;
         return wanted.tell(wanted.count, "rows", session.step(), files);

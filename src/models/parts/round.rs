@@ -62,7 +62,8 @@ impl<'g> Round<'_, 'g> {
         self.batch_of(self.graph.draw())
     }
 
-    /// The batch of examples of a draw, as encoders read them. Keys of rolls lie in memory as pixels do, -1 and 1, and are 0 and 1 here.
+    /// The batch of examples of a draw, as encoders read them. Keys of rolls lie in memory as pixels do, -1 and 1, and
+    /// are 0 and 1 here.
     pub fn batch_of(&self, draw: u32) -> Var<'g> {
         let x = self.graph.batch(draw, Field::Items, &self.examples.values(self.s.batch));
         if self.examples.roll() { (x + 1.0) * 0.5 } else { self.examples.read(x) }
