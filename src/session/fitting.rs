@@ -148,8 +148,8 @@ struct Map {
 }
 
 impl Map {
-    /// The map that takes values to N(0, 1), and keeps distances beyond the first and the last knot; values themselves if
-    /// they are too few.
+    /// The map that takes values to N(0, 1), and keeps distances beyond the first and the last knot; that of values
+    /// to themselves if they are too few.
     fn to_normal(mut values: Vec<f32>) -> Self {
         values.sort_by(f32::total_cmp);
         let same = Self { at: vec![0.0; KNOTS], bends: vec![0.0; KNOTS], shift: 0.0 };
