@@ -365,7 +365,9 @@ fn heads(c: &mut Checks) {
         layer(c, &what("log p"), &shape, |n, decoded| {
             heads.log_likelihood(n, n.graph.random(Dist::Uniform, &shape), decoded)
         });
-        layer(c, &what("log p by the row"), &shape, |n, x| heads.log_likelihood(n, x, (x * 0.5).detach()));
+        layer(c, &what("log p by the row"), &shape, |n, x| {
+            heads.log_likelihood(n, x, n.graph.random(Dist::Uniform, &shape))
+        });
         layer(c, &what("means"), &shape, |_, decoded| heads.mean(decoded).square());
         // The draws' temperature is low: values near to each other keep the slopes of a difference quotient.
         layer(c, &what("draws"), &shape, |n, decoded| heads.drawn(n, decoded * 0.1, 0.1, true));
