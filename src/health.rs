@@ -22,7 +22,8 @@ pub struct Rule {
     pub name: &'static str,
     /// Whether it is wrong in a line; `None` if the line does not say.
     pub is_wrong: fn(&Line) -> Option<bool>,
-    /// Steps for which it has to be wrong before it is said. A quarter of them without it, and it is over.
+    /// Steps for which it has to be wrong before it is said, on three of four lines. A quarter of them without it, and
+    /// it is over.
     pub steps: u64,
     /// What is wrong; `{steps}` is for how many steps.
     pub sentence: &'static str,
@@ -40,7 +41,7 @@ pub const RULES: &[Rule] = &[
         is_wrong: |line| {
             let right = line.number("d_acc_real")?.min(line.number("d_acc_fake")?);
             // Small networks are behind at first, and learn all the same while the discriminator is not certain.
-            Some(right >= 0.99 && line.number("d_loss")? <= 0.01 && line.settings.objective != Objective::Wgan)
+            Some(right >= 0.99 && line.number("d_loss")? <= 0.05 && line.settings.objective != Objective::Wgan)
         },
         steps: 400,
         sentence: "the discriminator has told all real samples from generated ones for {steps} steps",
@@ -101,10 +102,10 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "samples_alike",
-        // The first samples of every run are alike.
+        // The first samples of every run are alike, so that they have to have been less so before.
         is_wrong: |line| {
-            let was_wide = line.greatest("spread").is_some_and(|greatest| greatest >= 0.5);
-            Some(line.number("spread")? < 0.5 && was_wide)
+            let (spread, greatest) = (line.number("spread")?, line.greatest("spread").unwrap_or(0.0));
+            Some(spread < 0.5 && (greatest >= 0.5 || spread < 0.2 * greatest))
         },
         steps: 100,
         sentence: "samples have had less than half of the data's spread for {steps} steps: collapse",
@@ -219,6 +220,8 @@ impl Column {
 struct Trouble {
     /// The first and the last step at which it was wrong.
     span: Option<(u64, u64)>,
+    /// The lines since then that say it is wrong, and those that say it is not.
+    lines: [u64; 2],
     /// Whether that was said.
     is_told: bool,
 }
@@ -251,12 +254,20 @@ impl Health {
         let seen = Line { settings: &self.settings, numbers: line, columns: &self.columns };
         for (rule, trouble) in RULES.iter().zip(&mut self.troubles) {
             match ((rule.is_wrong)(&seen), trouble.span) {
-                (Some(true), span) => trouble.span = Some((span.map_or(step, |(first, _)| first), step)),
-                (Some(false), Some((_, last))) if !trouble.is_told || step - last >= rule.steps / 4 => {
-                    if trouble.is_told {
+                (Some(true), span) => {
+                    trouble.span = Some((span.map_or(step, |(first, _)| first), step));
+                    trouble.lines[0] += 1;
+                }
+                (Some(false), Some((_, last))) => {
+                    trouble.lines[1] += 1;
+                    let [wrong, right] = trouble.lines;
+                    let is_over = if trouble.is_told { step - last >= rule.steps / 4 } else { 3 * right > wrong };
+                    if is_over && trouble.is_told {
                         news.push(format!("step {step}: {}", rule.over));
                     }
-                    *trouble = Trouble::default();
+                    if is_over {
+                        *trouble = Trouble::default();
+                    }
                 }
                 _ => {}
             }
@@ -314,7 +325,7 @@ mod tests {
         assert_eq!(news, [sentence, "step 610: the discriminator no longer tells all samples apart"]);
         assert_eq!((wrong[0], wrong.len()), (410, 20), "from the sentence to its end, gaps included: {wrong:?}");
         assert_eq!(
-            looked(&settings, name, lines(&[(40, true), (1, false), (40, true)])).0,
+            looked(&settings, name, lines(&[(20, true), (8, false), (36, true)])).0,
             [""; 0],
             "never for 400 steps"
         );
@@ -340,6 +351,25 @@ mod tests {
             let (_, wrong) = looked(&settings, rule.name, vec![json!({"seconds": 1.0}); 300]);
             assert_eq!(wrong, [0; 0], "{}: lines without its columns", rule.name);
         }
+    }
+
+    #[test]
+    fn samples_that_were_never_various_can_lose_what_they_had() {
+        let spread = |spread: f64| vec![json!({ "spread": spread }); 30];
+        let looked = |lines: &[Vec<Value>]| looked(&Settings::default(), "samples_alike", lines.concat()).1;
+        assert_eq!(looked(&[spread(0.1), spread(0.3), spread(0.2)]), [0; 0]);
+        assert_eq!(looked(&[spread(0.3), spread(0.05)])[0], 410, "from step 310 on");
+    }
+
+    #[test]
+    fn single_lines_do_not_interrupt() {
+        let lines = |good: usize| {
+            let loss = move |i: usize| if i.is_multiple_of(good) { 0.2 } else { 0.01 };
+            (1..60).map(move |i| json!({"d_loss": loss(i), "d_acc_real": 1, "d_acc_fake": 1}))
+        };
+        let (news, wrong) = looked(&Settings::default(), "discriminator_wins", lines(5));
+        assert_eq!((news.len(), wrong[0]), (1, 410), "{news:?}");
+        assert_eq!(looked(&Settings::default(), "discriminator_wins", lines(3)).0, [""; 0]);
     }
 
     #[test]

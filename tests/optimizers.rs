@@ -75,6 +75,20 @@ fn each_network_counts_its_own_updates() {
     assert_eq!(balanced("margin=0.1", "equilibrium=0"), [3.0, 0.0, 3.0]);
 }
 
+/// An autoencoder that learns by its bound before a game has another rate there.
+#[test]
+fn pretraining_has_a_rate_of_its_own() {
+    let moved = |rates: &[&str], [from, to]: [u64; 2]| {
+        let s = small(&[&["variant=vae-gan", "width=4", "pretrain=2"], rates].concat());
+        let [start, end] = [from, to].map(|steps| after(&s, Device::Cpu, steps));
+        ["e.mean.weight", "g.dense.weight"].map(|name| start.tensors[name] != end.tensors[name])
+    };
+    assert_eq!(moved(&["lr_pretrain=0"], [0, 2]), [false; 2]);
+    assert_eq!(moved(&["lr_pretrain=0"], [4, 5]), [true; 2]);
+    assert_eq!(moved(&["lr_g=0"], [0, 2]), [false; 2], "the rate of the game, if there is no other");
+    assert_eq!(moved(&["lr_g=0", "lr_pretrain=0.01"], [0, 2]), [true; 2]);
+}
+
 /// A critic that is far ahead waits; so does a generator (Mogren 2016).
 #[test]
 fn the_network_that_is_ahead_freezes() {

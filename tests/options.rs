@@ -1,10 +1,13 @@
 //! Settings that are taken and change nothing: every setting of every variant changes the model somewhere, and where it
 //! does not, that is said.
 
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
 use saddle::{
-    data::{Series, SymbolKind, Symbols},
+    data::{self, Options, Series, SymbolKind, Symbols},
     models::{Examples, Kind, VARIANTS, Variant, idle},
+    session::examples as examples_of,
     settings::{COMMON, Layer, Settings},
 };
 
@@ -30,9 +33,9 @@ const WITH: &[(&str, &[&str])] = &[
     ("momentum_d", &["optimizer_d=sgd"]),
     ("weight_decay", &["optimizer=adamw"]),
     ("weight_decay_d", &["optimizer_d=adamw"]),
-    ("temperature", &["data=text"]),
-    ("temperature_end", &["data=text"]),
-    ("estimator", &["data=text"]),
+    ("temperature", &["data=other"]),
+    ("temperature_end", &["data=other"]),
+    ("estimator", &["data=other"]),
     ("dropout", &["feedback=true"]),
     ("word_dropout", &["feedback=true"]),
     ("frequency", &["fourier_features=8"]),
@@ -40,14 +43,26 @@ const WITH: &[(&str, &[&str])] = &[
     ("activity", &["sparsity=0.1"]),
     ("critic_weight", &["prior=refreshed"]),
     ("smooth", &["objective=non-saturating", "r1=0", "r2=0"]),
+    ("calibrate", &["data=other"]),
     ("cd", &["pretrain=3"]),
     ("lr_rbm", &["pretrain=3"]),
 ];
 
-fn examples(variant: &Variant, symbols: bool) -> Examples {
+/// The rows of a table with a category and a number.
+static TABLE: LazyLock<Examples> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let rows: String = (0..60).map(|n| format!("{},{}\n", ["u", "v"][n % 2], n * n)).collect();
+    std::fs::write(&path, format!("c,n\n{rows}")).unwrap();
+    examples_of(&data::open(path.to_str().unwrap(), &Options::default()).unwrap())
+});
+
+/// Images or sequences of numbers; or `other` data: rows of a table, sequences of symbols.
+fn examples(variant: &Variant, other: bool) -> Examples {
     let series =
-        symbols.then(|| Series::Symbols(Symbols::new(["a", "b", "c"].map(String::from).into(), SymbolKind::Text)));
+        other.then(|| Series::Symbols(Symbols::new(["a", "b", "c"].map(String::from).into(), SymbolKind::Text)));
     match variant.kind {
+        Kind::Single if other => TABLE.clone(),
         Kind::Single => Examples { shape: vec![1, 16, 16], classes: 3, series: None },
         Kind::Sequences => Examples { shape: vec![6, 3], classes: 0, series },
     }
@@ -61,9 +76,9 @@ fn is_idle(variant: &Variant, preset: &str, key: &str, more: &[&str]) -> bool {
     layer.set("variant", variant.name, "");
     layer.set("preset", preset, "the test");
     SMALL.iter().filter(|(name, _)| has(name)).for_each(|(name, value)| layer.set(name, value, ""));
-    let mut symbols = false;
+    let mut other = false;
     for (name, value) in more.iter().map(|assignment| assignment.split_once('=').unwrap()) {
-        symbols |= name == "data";
+        other |= name == "data";
         if name != "data" && has(name) {
             layer.set(name, value, "");
         }
@@ -71,7 +86,7 @@ fn is_idle(variant: &Variant, preset: &str, key: &str, more: &[&str]) -> bool {
     let rule = Settings::describe().iter().find(|k| k.name == key).unwrap().rule;
     // Any value will do: all are tried.
     layer.set(key, rule.examples().last().unwrap(), "--set");
-    idle(&[layer], &examples(variant, symbols)).contains(&key)
+    idle(&[layer], &examples(variant, other)).contains(&key)
 }
 
 #[test]

@@ -50,7 +50,7 @@ const MODELS: [&str; 14] = [
 /// Rounds that a browser trains.
 const ROUNDS: usize = 5;
 /// Maximum time for a page.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 fn trained(line: &str, folder: &Path) -> Trained {
     let run = folder.join("run");
@@ -271,11 +271,15 @@ fn a_browser_samples_every_variant_and_trains_four() {
     }
 }
 
+/// In Chromium on its software driver, SwiftShader: all modes since round 1,402 of 5,000, some 10 rounds a second.
 #[test]
 #[ignore = "some minutes in a browser"]
 fn the_ring_is_found_in_a_browser() {
-    let script = "await until(() => globalThis.saddle?.game.step >= 5000); await send(saddle.game.score);";
+    let script = "
+const { game, pack } = await (async () => { await until(() => globalThis.saddle); return saddle; })();
+await until(() => game.step === pack.steps && performance.now() > game.next);
+await send({ ...game.score, since: game.found, rounds: game.step, rate: game.rate });";
     let found = in_browser(&html::ring().unwrap(), script, &[]);
     println!("{found}");
-    assert_eq!(found["modes"], 8);
+    assert_eq!((found["modes"].as_u64(), found["rounds"].as_u64()), (Some(8), Some(5000)));
 }

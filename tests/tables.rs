@@ -1,4 +1,5 @@
-//! Tables with types from end to end: rows of a known law, the autoencoder of preset `table`, and what its samples keep.
+//! Tables with types from end to end: rows of a known law, the autoencoder of preset `table`, and what its samples
+//! keep.
 
 mod common;
 mod training;

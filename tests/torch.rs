@@ -333,7 +333,9 @@ fn export_for_torch() {
             }
         }
         Checkpoint { tensors, ..Default::default() }.save(&folder.join(format!("{name}.safetensors"))).unwrap();
-        let about = serde_json::json!({ "settings": assignments, "resolved": s, "metrics": metrics, "rounds": ROUNDS, "heads": heads });
+        let about = serde_json::json!({
+            "settings": assignments, "resolved": s, "metrics": metrics, "rounds": ROUNDS, "heads": heads
+        });
         std::fs::write(folder.join(format!("{name}.json")), about.to_string()).unwrap();
     }
 }

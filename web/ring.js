@@ -1,6 +1,8 @@
 // Trains a GAN on points in the plane, and draws them over the discriminator's field.
 
+// Milliseconds of one submission of rounds, and of rounds for each of drawing.
 const REFRESH = 120,
+    SHARE = 4,
     SPEEDS = [1, 4, 16, 64, Infinity],
     LONGEST = 100;
 const $ = (id) => document.getElementById(id);
@@ -82,20 +84,25 @@ function losses() {
 }
 
 async function look(engine, sample, field) {
+    const start = performance.now();
     engine.setClock(0, pack.sampling);
     const points = await engine.ask(sample, { z: noise }),
         judged = await engine.ask(field, { x: places });
     game.score = scored(points);
+    const all = game.score.modes === modes.length;
+    game.found = all ? (game.found ?? game.step) : null;
     draw(points, judged);
     losses();
     $('step').textContent = game.step.toLocaleString();
-    $('modes').textContent = `${game.score.modes} of ${modes.length}`;
+    const since = all ? `, since round ${game.found.toLocaleString()}` : '';
+    $('modes').textContent = `${game.score.modes} of ${modes.length}${since}`;
     $('good').textContent = `${Math.round(100 * game.score.good)} %`;
+    game.next = performance.now() + SHARE * (performance.now() - start);
 }
 
 async function train(engine, round) {
     const start = performance.now(),
-        count = Math.min(game.rounds, SPEEDS[$('speed').value]);
+        count = Math.min(game.rounds, SPEEDS[$('speed').value], pack.steps - game.step);
     engine.setClock(game.step, [game.seed, 0]);
     engine.run(round, count);
     game.step += count;
@@ -116,12 +123,13 @@ async function main() {
         [],
         places.map(() => 0),
     );
+    $('steps').textContent = pack.steps.toLocaleString();
     const engine = await Engine.open(pack);
     const [sample, field] = await Promise.all(['sample', 'field'].map((name) => engine.load(name)));
     await look(engine, sample, field);
     const restart = () => {
         engine.reset();
-        Object.assign(game, { step: 0, history: [], seed: game.seed + 1 });
+        Object.assign(game, { step: 0, history: [], seed: game.seed + 1, found: null });
     };
     $('go').onclick = () => {
         game.running = !game.running;
@@ -141,12 +149,13 @@ async function main() {
             game.asked = false;
         }
         const round = await engine.load(choice());
-        if (!game.running) {
+        if (!game.running || game.step === pack.steps) {
             await new Promise((done) => setTimeout(done, 50));
             continue;
         }
         await train(engine, round);
-        await look(engine, sample, field);
+        if (game.step === pack.steps || SPEEDS[$('speed').value] < game.rounds || performance.now() > game.next)
+            await look(engine, sample, field);
     }
 }
 main().catch((error) => {

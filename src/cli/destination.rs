@@ -54,6 +54,11 @@ impl Destination {
         self.path.is_none()
     }
 
+    /// A file of another ending beside the file; `None` on the standard output.
+    pub fn beside(&self, ending: &str) -> Option<PathBuf> {
+        self.path.as_ref().map(|path| path.with_extension(ending))
+    }
+
     /// Refuses a form that the examples do not have, or that does not move where it `moves`, a place that cannot be
     /// written, and a file that exists.
     pub fn check(&self, examples: &Examples, moves: bool) -> Result<()> {

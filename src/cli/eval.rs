@@ -6,11 +6,11 @@ use image::RgbImage;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EvalArgs, print, runs, tell, trained::Asked};
+use super::{EvalArgs, print, rows, runs, tell, trained::Asked};
 use crate::{
     checkpoint::CHOSEN_ON,
-    data::{self, Chord, Dataset, Items, Music, Series, Split},
-    error::{Error, Result, unknown},
+    data::{self, Chord, Dataset, Items, Music, Series},
+    error::{Error, Result},
     eval::{
         Better, Report, Row, Setup,
         baseline::baseline,
@@ -21,7 +21,6 @@ use crate::{
         modes, music,
         sequences::{self, Layout, Sequences},
         symbols::{self, Real},
-        tables::{self, Rows},
     },
     files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
     graph::numel,
@@ -260,42 +259,11 @@ impl Evaluation<'_> {
 
     /// The report on rows of a table.
     fn table(&mut self) -> Result<Report> {
-        let records = self.train.records().expect("asked before").clone();
-        let settings = self.trained.at_data()?;
-        let read = |path: &Path, split, holdout| {
-            let options = data::Options { holdout, ..session::data_options(&settings, split) };
-            records.values_of_file(path, &options)
-        };
-        let path = Path::new(&settings.data);
-        let (training, _) = read(path, Split::Train, settings.holdout)?;
-        let held_out = match self.test {
-            Some(_) => Some(read(path, Split::Test, settings.holdout)?.0),
-            None => None,
-        };
-        let target = self.args.target.as_deref().map(|name| {
-            let place = records.compared().position(|column| column.name == name);
-            let names = records.compared().map(|column| column.name.as_str());
-            place.ok_or_else(|| unknown("column", name, names).at("--target"))
-        });
-        let target = target.transpose()?;
-        let (generated, notes) = match &self.args.only_data {
-            Some(file) => read(file, Split::Train, 0.0).map_err(|e| e.at("--only-data"))?,
-            None => (records.values(&self.generate(self.train.len())?), vec![]),
-        };
-        let mut report = tables::tables(&Rows {
-            set: &self.train.name,
-            names: records.compared().map(|column| column.name.clone()).collect(),
-            training: &training,
-            held_out: held_out.as_deref(),
-            generated: &generated,
-            target,
-            seed: self.args.seed,
-        });
-        report.notes.extend(notes);
-        if target.is_none() {
-            report.notes.push("--target COLUMN measures how well samples train a predictor of that column".into());
-        }
-        Ok(report)
+        let (trained, train, seed) = (self.trained, self.train.clone(), self.args.seed);
+        let asked =
+            rows::Asks { trained, target: self.args.target.as_deref(), file: self.args.only_data.as_deref(), seed };
+        let has_test = self.test.is_some();
+        rows::scored(&asked, &train, has_test, |count| self.generate(count))
     }
 
     /// The report on samples of music.

@@ -16,6 +16,7 @@ mod manual;
 mod picture;
 mod preview;
 mod progress;
+mod project;
 mod report;
 mod resume;
 mod rows;

@@ -53,9 +53,9 @@ impl Look<'_> {
         let classes = self.classes.len();
         let grid = Grid { scale: self.scale, ..Grid::of(self.columns.unwrap_or(0)) };
         match way {
-            Way::Pairs => {
+            Way::Pairs(made) => {
                 let columns = self.columns.unwrap_or(PAIRS).min(count.max(1));
-                let rows = (0..count.div_ceil(columns)).flat_map(|_| [name.to_owned(), "reconstructed".into()]);
+                let rows = (0..count.div_ceil(columns)).flat_map(|_| [name.to_owned(), made.into()]);
                 Grid { columns, beside: rows.collect(), ..grid }
             }
             Way::Paths(steps) => {
@@ -90,12 +90,12 @@ impl Look<'_> {
     pub fn check(&self, way: Way, count: usize) -> Result<()> {
         let grid = self.grid(way, count, "held out");
         let cells = match way {
-            Way::Pairs => 2 * count.next_multiple_of(grid.columns),
+            Way::Pairs(_) => 2 * count.next_multiple_of(grid.columns),
             Way::Paths(steps) => count.next_multiple_of(steps),
             Way::Beside | Way::Alone => count,
         };
         let (columns, fit) = grid.fitting(&self.examples.shape, cells);
-        let most = if way == Way::Pairs { fit / 2 } else { fit };
+        let most = if matches!(way, Way::Pairs(_)) { fit / 2 } else { fit };
         let larger = if self.scale.is_some_and(|scale| scale > 1) { " at this --scale" } else { "" };
         if let Some(wanted) = self.columns.filter(|wanted| columns < *wanted.min(&cells)) {
             let sentence =
@@ -157,7 +157,7 @@ impl Look<'_> {
         let count = compared.generated.len() / len;
         let grid = self.grid(compared.way, count, compared.name);
         let images = match compared.way {
-            Way::Pairs => woven(compared.real, compared.generated, grid.columns * len),
+            Way::Pairs(_) => woven(compared.real, compared.generated, grid.columns * len),
             // Samples have the classes in turn, and here each class has a row.
             Way::Beside if self.are_rows(count) => {
                 let classes = self.classes.len();

@@ -1,10 +1,16 @@
-//! `saddle sample` of rows of a table: in the form of the file that was learned from, under conditions.
+//! Rows of tables: samples in the form of the file that was learned from, under conditions; and their scores.
 
-use super::tell;
+use std::path::Path;
+
+use super::{tell, trained::Asked};
 use crate::{
-    data::{Condition, Records, TableCell},
-    error::{Error, Result},
-    session::Session,
+    data::{Condition, Dataset, Options, Records, Split, TableCell},
+    error::{Error, Result, unknown},
+    eval::{
+        Report,
+        tables::{self, Rows},
+    },
+    session::{self, Session},
 };
 
 /// Rows that are drawn at once.
@@ -47,4 +53,57 @@ pub fn rows(
     rows.truncate(count);
     rows.iter_mut().enumerate().for_each(|(n, row)| records.number(row, n + 1));
     Ok(records.to_csv(rows.into_iter()))
+}
+
+/// What `eval` is asked about a table.
+pub struct Asks<'a> {
+    pub trained: &'a Asked,
+    /// The column to predict.
+    pub target: Option<&'a str>,
+    /// A file of rows in place of samples.
+    pub file: Option<&'a Path>,
+    pub seed: u64,
+}
+
+/// The scores of as many samples as there are rows in `train`, or of the rows of a file; `generate` makes samples.
+///
+/// # Errors
+/// Files that cannot be read or have other columns; an unknown column to predict.
+pub fn scored(
+    asks: &Asks,
+    train: &Dataset,
+    has_test: bool,
+    generate: impl FnOnce(usize) -> Result<Vec<f32>>,
+) -> Result<Report> {
+    let records = train.records().expect("asked of tables only");
+    let settings = asks.trained.at_data()?;
+    let read = |path: &Path, split, holdout| {
+        records.values_of_file(path, &Options { holdout, ..session::data_options(&settings, split) })
+    };
+    let path = Path::new(&settings.data);
+    let (training, _) = read(path, Split::Train, settings.holdout)?;
+    let held_out = if has_test { Some(read(path, Split::Test, settings.holdout)?.0) } else { None };
+    let names = || records.compared().map(|column| column.name.as_str());
+    let target = asks.target.map(|name| {
+        names().position(|other| other == name).ok_or_else(|| unknown("column", name, names()).at("--target"))
+    });
+    let target = target.transpose()?;
+    let (generated, notes) = match asks.file {
+        Some(file) => read(file, Split::Train, 0.0).map_err(|e| e.at("--only-data"))?,
+        None => (records.values(&generate(train.len())?), vec![]),
+    };
+    let mut report = tables::tables(&Rows {
+        set: &train.name,
+        names: names().map(String::from).collect(),
+        training: &training,
+        held_out: held_out.as_deref(),
+        generated: &generated,
+        target,
+        seed: asks.seed,
+    });
+    report.notes.extend(notes);
+    if target.is_none() {
+        report.notes.push("--target COLUMN measures how well samples train a predictor of that column".into());
+    }
+    Ok(report)
 }

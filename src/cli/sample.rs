@@ -13,18 +13,18 @@ use super::{
     picture::{self, Look},
     print,
     progress::{Progress, duration},
-    rows, runs, shown, tell,
+    project, rows, runs, shown, tell,
     trained::Asked,
     walk,
 };
 use crate::{
-    data::{Chord, Condition, KEYS, Music, Series, SymbolKind, Symbols, Tune, read_midi, read_text},
+    data::{self, Chord, Condition, KEYS, Music, Series, Split, SymbolKind, Symbols, Tune, read_midi, read_text},
     error::{Error, Result, counted, unknown},
     graph::numel,
-    models::{CONTINUE, Examples, RECONSTRUCT, SAMPLE},
+    models::{CONTINUE, ENCODE, Examples, PROJECT, RECONSTRUCT, SAMPLE},
     origin::Origin,
     report::{self, Compared, Way},
-    session::{Decoding, Session, Step},
+    session::{self, Decoding, Session, Step},
     trained::Trained,
 };
 
@@ -37,14 +37,14 @@ const LOWEST: f32 = 1e-6;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Samples `[count, ..shape]`, and how they belong together.
-struct Drawn {
-    samples: Vec<f32>,
+pub struct Drawn {
+    pub samples: Vec<f32>,
     /// The originals of reconstructions, for comparison; else empty.
-    originals: Vec<f32>,
+    pub originals: Vec<f32>,
     /// What the originals are called.
-    name: &'static str,
-    way: Way,
-    what: &'static str,
+    pub name: &'static str,
+    pub way: Way,
+    pub what: &'static str,
 }
 
 /// What the command line asks for, with its defaults.
@@ -56,13 +56,13 @@ pub struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// `goes_on`: whether the model writes sequences of any length.
-    fn of(args: &'a SampleArgs, trained: &'a Trained, goes_on: bool) -> Result<Self> {
+    /// `goes_on`: whether the model writes sequences of any length; `given`: the number of given examples, if any.
+    fn of(args: &'a SampleArgs, trained: &'a Trained, goes_on: bool, given: Option<usize>) -> Result<Self> {
         let examples = &trained.examples;
         let own = match args.walk {
             Some(_) => "gif",
             None if args.each => "png",
-            None => own_form(examples, args.reconstruct || args.interpolate.is_some()),
+            None => own_form(examples, args.way().is_some()),
         };
         let to = Destination::of(args.out.as_deref(), trained.run.folder(), own, args.force, args.each);
         let run = trained.run.folder().canonicalize().unwrap_or_else(|_| trained.run.folder().to_owned());
@@ -71,13 +71,13 @@ impl<'a> Wanted<'a> {
         let title = format!("{name}, step {}", trained.checkpoint.meta::<u64>("step")?);
         let look = Look { examples, classes, columns: args.columns, scale: args.scale, title };
         let is_endless = goes_on && examples.end().is_none();
-        let count = match (args.count, to.ending.as_str()) {
+        let count = match (args.count.or(given), to.ending.as_str()) {
             (Some(count), _) => count,
             _ if args.walk.is_some() => walk::count(examples),
             (_, "mid") => 1,
             (_, "txt") if to.prints() && is_endless => 1,
             (_, "txt") if to.prints() => PRINTED_LINES,
-            _ if args.reconstruct || args.interpolate.is_some() => 64,
+            _ if args.way().is_some() => 64,
             _ => look.count(),
         };
         Ok(Self { args, count, to, look })
@@ -120,12 +120,21 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if let Some(temperature) = args.temperature.filter(|_| is_fixed) {
         trained.settings.temperature = (temperature as f32).max(LOWEST);
     }
+    let mut model = trained.model()?;
+    if let Some(option) = args.of_latent().filter(|_| !model.has_latent()) {
+        let variant = &trained.settings.variant;
+        return Err(Error::usage(format!("{option}: the samples of `{variant}` have no latent vector")));
+    }
+    let given = args.project.as_ref().map(|path| project::read(path, &mut trained)).transpose()?;
+    if given.is_some() {
+        model = trained.model()?;
+        project::add(&mut model, &mut trained)?;
+    }
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (&trained.settings, &trained.examples);
-    let model = trained.model()?;
-    let is_drawn = !args.reconstruct && args.interpolate.is_none() && args.walk.is_none();
-    let goes_on = is_drawn && model.named(&[CONTINUE]).next().is_some();
-    let wanted = &Wanted::of(args, &trained, goes_on)?;
+    let goes_on = args.way().is_none() && model.named(&[CONTINUE]).next().is_some();
+    let given_count = given.as_ref().map(|given| given.len() / numel(&examples.shape));
+    let wanted = &Wanted::of(args, &trained, goes_on, given_count)?;
     check(wanted, examples)?;
     let conditions = conditions(wanted, examples)?;
     let class = class(args, &trained)?;
@@ -138,32 +147,41 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         }
     }
     if let Some(option) = args.go_on().find(|option| !is_fixed || *option != "--temperature") {
-        if !is_drawn {
-            let what = match (args.reconstruct, args.walk) {
-                (true, _) => "--reconstruct",
-                (_, Some(_)) => "--walk",
-                _ => "--interpolate",
-            };
+        if let Some(what) = args.way() {
             return Err(Error::usage(format!("{option} does not go with {what}")));
         }
         let sentence = "goes with models that go on with text or music, step by step: `lstm` is one";
         return Err(Error::usage(format!("{option} {sentence}, and this is `{}`", settings.variant)));
     }
-    let graph = if args.reconstruct { RECONSTRUCT } else { SAMPLE };
-    if model.named(&[graph]).next().is_none() {
+    let graphs: &[&str] = match args.way() {
+        Some("--reconstruct") => &[RECONSTRUCT],
+        Some("--project") => &[SAMPLE, ENCODE, PROJECT],
+        _ => &[SAMPLE],
+    };
+    if model.named(graphs).next().is_none() {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
-    let mut session = trained.session_of(&model, &[graph], args.adapter.as_deref())?;
+    let mut session = trained.session_of(&model, graphs, args.adapter.as_deref())?;
+    session.truncate(args.truncation.unwrap_or(1.0) as f32);
+    if let Some(path) = &args.from {
+        let options = session::data_options(settings, Split::Train);
+        session.start_from(data::given(path, &[session.latent_size()], None, &options)?);
+    }
     if let Some(frames) = args.walk {
         walk::write(wanted, frames, class, &trained, &mut session)?;
         return wanted.tell(frames, "frames of a walk", session.step(), 1);
     }
-    if let (Some(Series::Table(records)), "csv", true) = (&examples.series, wanted.to.ending.as_str(), is_drawn) {
+    if let (Some(Series::Table(records)), "csv", true) =
+        (&examples.series, wanted.to.ending.as_str(), args.way().is_none())
+    {
         let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
         let files = wanted.to.write(&bytes)?;
         return wanted.tell(wanted.count, "rows", session.step(), files);
     }
-    let drawn = draw(wanted, class, &trained, &mut session)?;
+    let drawn = match &given {
+        Some(given) => project::draw(wanted, given, class, &trained, &mut session)?,
+        None => draw(wanted, class, &trained, &mut session)?,
+    };
     let count = drawn.samples.len() / numel(&examples.values(1));
     let (files, note) = write(wanted, &trained, &drawn)?;
     wanted.tell(count, drawn.what, session.step(), files)?;
@@ -308,9 +326,15 @@ fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
         return Err(Error::usage("rows of this table have texts: use a file that ends in .csv"));
     }
     wanted.to.check(examples, args.walk.is_some())?;
+    if args.project.is_some() {
+        let there = Some(project::vectors(&wanted.to)?).filter(|path| path.exists() && !args.force);
+        if let Some(there) = there {
+            return Err(Error::usage(format!("--out: `{}` exists; --force writes over it", shown(&there))));
+        }
+    }
     if are_images && ["png", "gif", "apng"].contains(&ending) && !args.each {
-        let way = match (args.reconstruct, args.interpolate) {
-            (true, _) => Way::Pairs,
+        let way = match (args.way(), args.interpolate) {
+            (Some("--reconstruct" | "--project"), _) => Way::Pairs("reconstructed"),
             (_, Some(steps)) => Way::Paths(steps),
             _ => Way::Beside,
         };
@@ -370,26 +394,16 @@ fn draw(wanted: &Wanted, class: Option<usize>, trained: &Asked, session: &mut Se
         session.ensure(count)?;
         let originals: Vec<f32> = (0..count).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
-        return Ok(Drawn { samples, originals, name, way: Way::Pairs, what: "reconstructions" });
+        return Ok(Drawn { samples, originals, name, way: Way::Pairs("reconstructed"), what: "reconstructions" });
     }
     let (samples, way, what) = match args.interpolate {
         None => (session.generate(wanted_count, args.seed, class)?, Way::Beside, "samples"),
         Some(steps) => {
-            ensure_latent("--interpolate", trained, session)?;
             let z = session.interpolated(wanted_count.div_ceil(steps), steps, args.seed)?;
             (along(&z, steps, class, trained, session, args.seed)?, Way::Paths(steps), "interpolations")
         }
     };
     Ok(Drawn { samples, originals: vec![], name: "real", way, what })
-}
-
-/// Refuses an option that needs latent vectors where there are none.
-pub fn ensure_latent(option: &str, trained: &Trained, session: &Session) -> Result<()> {
-    if session.latent_size() > 0 {
-        return Ok(());
-    }
-    let variant = &trained.settings.variant;
-    Err(Error::usage(format!("{option}: the samples of `{variant}` have no latent vector to go along")))
 }
 
 /// The samples along ways of `steps` latent vectors each. Each way of a conditional model stays in one class.
@@ -435,7 +449,7 @@ fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Opti
             return Ok((wanted.to.write_each(&files?)?, None));
         }
         ("png", _) => {
-            let is_compared = drawn.way == Way::Pairs || (drawn.way != Way::Beside && shape.len() == 2);
+            let is_compared = matches!(drawn.way, Way::Pairs(_)) || (drawn.way != Way::Beside && shape.len() == 2);
             let real = if is_compared { drawn.originals.clone() } else { real(trained) };
             let compared = Compared { generated: samples, real: &real, way: drawn.way, name: drawn.name };
             let (picture, note) = wanted.look.draw(&compared)?;
@@ -470,7 +484,7 @@ fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
 }
 
 /// The bytes of an npy array `[N, ..shape]`.
-fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
+pub fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
     let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
     let count = samples.len() / numel(shape);
     let shape: Vec<u64> = [&[count], shape].concat().into_iter().map(|n| n as u64).collect();

@@ -80,7 +80,7 @@ pub struct Training {
     best: Option<(f64, u64)>,
     /// The modes that the newest samples hit, where they are known, until they are logged.
     modes: Option<ModeScore>,
-    /// How various samples are, of images.
+    /// How various samples of numbers are.
     spread: Option<Spread>,
     /// The newest samples, until they are drawn.
     samples: Option<Vec<f32>>,

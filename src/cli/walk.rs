@@ -1,7 +1,7 @@
 //! `saddle sample --walk`: moving pictures of what lies between latent vectors.
 
 use super::{
-    sample::{Wanted, along, ensure_latent, real},
+    sample::{Wanted, along, real},
     trained::Asked,
 };
 use crate::{
@@ -29,7 +29,6 @@ pub fn write(
     trained: &Asked,
     session: &mut Session,
 ) -> Result<()> {
-    ensure_latent("--walk", trained, session)?;
     let (count, seed, examples) = (wanted.count, wanted.args.seed, &trained.examples);
     let z = session.walk(count, frames, seed)?;
     let samples = along(&z, frames, class, trained, session, seed)?;

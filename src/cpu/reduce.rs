@@ -6,7 +6,11 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::chain::{self, BLOCK, Registers};
-use crate::kernels::{Axis, Chain, Moments, NormSums, Reduce, len, offset};
+use crate::kernels::{
+    Axis, Chain, Moments, NormSums, Reduce,
+    chain::{Code, Instr, Load},
+    len, offset,
+};
 
 thread_local! {
     static REGISTERS: RefCell<Registers> = RefCell::default();
@@ -88,6 +92,11 @@ pub fn reduce(kernel: &Reduce, operands: &[&[f32]], y: &mut [f32]) {
 
 /// Sum or maximum of the chain's values on a run of elements.
 fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool) -> f64 {
+    if let Some([a, b]) = factors(chain).filter(|_| !max) {
+        let run = |load: &Load| &operands[load.operand][load.index.offset + start..][..len];
+        let [sum] = sums(std::iter::once([run(a), run(b)]), Products);
+        return sum;
+    }
     with_registers(|r| {
         let mut block = [0.0; BLOCK];
         let mut total = if max { f64::NEG_INFINITY } else { 0.0 };
@@ -106,6 +115,13 @@ fn fold(chain: &Chain, start: usize, len: usize, operands: &[&[f32]], max: bool)
     })
 }
 
+/// The factors, if the chain only multiplies two runs of consecutive elements: sums of squares are frequent and long.
+fn factors(chain: &Chain) -> Option<[&Load; 2]> {
+    let [Instr { code: Code::Mul, a, b, .. }] = chain.instrs[..] else { return None };
+    let load = |register: usize| chain.loads.get(register.checked_sub(1)?).filter(|load| load.index.digits.is_none());
+    Some([load(a)?, load(b)?])
+}
+
 /// The terms that are summed, as functions of each pair of elements.
 trait Terms<const N: usize>: Copy {
     fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; N];
@@ -114,6 +130,9 @@ trait Terms<const N: usize>: Copy {
 /// a
 #[derive(Clone, Copy)]
 struct Plain;
+/// a b
+#[derive(Clone, Copy)]
+struct Products;
 /// a - centre and its square
 #[derive(Clone, Copy)]
 struct Deviations(f32);
@@ -125,6 +144,13 @@ impl Terms<1> for Plain {
     #[inline(always)]
     fn of<S: Simd>(self, _: S, a: S::f32s, _: S::f32s) -> [S::f32s; 1] {
         [a]
+    }
+}
+
+impl Terms<1> for Products {
+    #[inline(always)]
+    fn of<S: Simd>(self, simd: S, a: S::f32s, b: S::f32s) -> [S::f32s; 1] {
+        [simd.mul_f32s(a, b)]
     }
 }
 
@@ -143,7 +169,10 @@ impl Terms<2> for Weighted {
     }
 }
 
-/// Sums over pairs of runs: in vectors, and beyond some [`BLOCK`] elements in f64.
+/// Vectors that are summed side by side: an addition takes several cycles, and the next one need not wait for it.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Sums over pairs of runs: in vectors, and beyond some [`BLOCK`]s of elements in f64.
 struct Sums<R, T, const N: usize>(R, T);
 
 fn sums<'a, const N: usize>(runs: impl Iterator<Item = [&'a [f32]; 2]>, terms: impl Terms<N>) -> [f64; N] {
@@ -156,28 +185,41 @@ impl<'a, R: Iterator<Item = [&'a [f32]; 2]>, T: Terms<N>, const N: usize> WithSi
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> [f64; N] {
         let Sums(runs, terms) = self;
-        let (mut totals, mut sums, mut held) = ([0.0; N], [simd.splat_f32s(0.0); N], 0);
+        let zeros = [[simd.splat_f32s(0.0); N]; SIDE_BY_SIDE];
+        let (mut totals, mut sums, mut held) = ([0.0; N], zeros, 0);
+        let add = |totals: &mut [f64; N], sums: &[[S::f32s; N]; SIDE_BY_SIDE]| {
+            for (n, total) in totals.iter_mut().enumerate() {
+                let [a, b, c, d] = sums.map(|sum| sum[n]);
+                *total += simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d))) as f64;
+            }
+        };
         for [a, b] in runs {
             for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+                let count = a.len();
                 let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
-                for (&a, &b) in a.iter().zip(b) {
-                    let values = terms.of(simd, a, b);
-                    (0..N).for_each(|n| sums[n] = simd.add_f32s(sums[n], values[n]));
-                }
+                let (a, b) = (a.chunks_exact(SIDE_BY_SIDE), b.chunks_exact(SIDE_BY_SIDE));
+                let mut take = |a: &[S::f32s], b: &[S::f32s]| {
+                    for ((&a, &b), sums) in a.iter().zip(b).zip(&mut sums) {
+                        let values = terms.of(simd, a, b);
+                        (0..N).for_each(|n| sums[n] = simd.add_f32s(sums[n], values[n]));
+                    }
+                };
+                take(a.remainder(), b.remainder());
+                a.zip(b).for_each(|(a, b)| take(a, b));
                 if !a_rest.is_empty() {
                     let values = terms.of(simd, simd.partial_load_f32s(a_rest), simd.partial_load_f32s(b_rest));
                     // Lanes past the end hold the terms of zeros; `inside` masks them out.
                     let inside = simd.partial_load_f32s(&[1.0; LANES][..a_rest.len()]);
-                    (0..N).for_each(|n| sums[n] = simd.mul_add_f32s(values[n], inside, sums[n]));
+                    (0..N).for_each(|n| sums[0][n] = simd.mul_add_f32s(values[n], inside, sums[0][n]));
                 }
-                held += a.len() * S::F32_LANES + a_rest.len();
-                if held >= BLOCK {
-                    (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
-                    (sums, held) = ([simd.splat_f32s(0.0); N], 0);
+                held += count;
+                if held >= SIDE_BY_SIDE * BLOCK {
+                    add(&mut totals, &sums);
+                    (sums, held) = (zeros, 0);
                 }
             }
         }
-        (0..N).for_each(|n| totals[n] += simd.reduce_sum_f32s(sums[n]) as f64);
+        add(&mut totals, &sums);
         totals
     }
 }

@@ -297,7 +297,7 @@ impl Table {
 /// Largest number of columns to list.
 const MANY: usize = 12;
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     joined(names.map(shown).collect())
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::random::Root;
 use super::windows::{self, Cut};
 use super::{About, Dataset, Items, Options, Split, SymbolKind, Symbols};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Smallest number of examples to hold some out of.
 const FEWEST: usize = 20;
@@ -163,6 +163,28 @@ pub(super) fn files(count: usize, options: &Options) -> Vec<bool> {
 }
 
 impl Dataset {
+    /// Leaves out items whose class has no name: a test part may have classes that the training part lacks.
+    pub(super) fn without_unknown_classes(mut self) -> Result<Self> {
+        let Some(labels) = &self.labels else { return Ok(self) };
+        let classes = labels.names.len() as u32;
+        let is_known: Vec<bool> = labels.ids.iter().map(|&id| id < classes).collect();
+        match is_known.iter().filter(|known| !**known).count() {
+            0 => return Ok(self),
+            all if all == is_known.len() => {
+                return Err(Error::failure(format!(
+                    "`{}`: no example to test with has a class that the part to learn from has",
+                    self.name
+                )));
+            }
+            some => {
+                let reason = "examples of classes that the part to learn from has not";
+                self.about.left_out.add_many(reason, some);
+            }
+        }
+        self.retain(|i| is_known[i]);
+        Ok(self)
+    }
+
     /// Keeps the items for which `is_kept` holds.
     pub fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
         let (len, count) = (self.item_len(), self.len());

@@ -12,6 +12,7 @@ mod digest;
 mod digits;
 mod encoding;
 mod folder;
+mod given;
 mod header;
 mod holdout;
 mod idx;
@@ -52,6 +53,7 @@ use random::Root;
 
 pub use about::{About, LeftOut};
 pub use encoding::read_text;
+pub use given::given;
 pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
@@ -313,28 +315,6 @@ impl Dataset {
             pieces: vec![],
             about,
         }
-    }
-
-    /// Leaves out items whose class has no name: a test part may have classes that the training part lacks.
-    fn without_unknown_classes(mut self) -> Result<Self> {
-        let Some(labels) = &self.labels else { return Ok(self) };
-        let classes = labels.names.len() as u32;
-        let is_known: Vec<bool> = labels.ids.iter().map(|&id| id < classes).collect();
-        match is_known.iter().filter(|known| !**known).count() {
-            0 => return Ok(self),
-            all if all == is_known.len() => {
-                return Err(Error::failure(format!(
-                    "`{}`: no example to test with has a class that the part to learn from has",
-                    self.name
-                )));
-            }
-            some => {
-                let reason = "examples of classes that the part to learn from has not";
-                self.about.left_out.add_many(reason, some);
-            }
-        }
-        self.retain(|i| is_known[i]);
-        Ok(self)
     }
 
     /// A set of points `[D]`, or, given a series, of sequences `[T, F]` or points with columns; without labels.

@@ -168,6 +168,21 @@ impl Graph {
         self.node(Op::Input(name.into()), &[], shape.to_vec())
     }
 
+    /// Makes the input `name` a state, the tensor of that name of a group, which starts as zeros: what the host gave
+    /// can then be learned. `None` if there is no such input.
+    pub fn keep(&self, group: usize, name: &str) -> Option<Var<'_>> {
+        let (id, shape) = {
+            let nodes = self.nodes.borrow();
+            let id = nodes.iter().position(|node| node.op == Op::Input(name.into()))?;
+            (id, nodes[id].shape.clone())
+        };
+        let state = self.state(group, name, &shape, Init::Const(0.0));
+        let node = self.nodes.borrow()[state.id].clone();
+        self.memo.borrow_mut().insert(node.clone(), id);
+        self.nodes.borrow_mut()[id] = node;
+        Some(self.at(id))
+    }
+
     /// Fresh noise; each call uses a stream of its own.
     pub fn random(&self, dist: Dist, shape: &[usize]) -> Var<'_> {
         let stream = self.streams.replace_with(|s| *s + 1);

@@ -204,8 +204,7 @@ fn played(game: &Game, nets: &Networks) -> Result<Model> {
         let (x, z) = (round.batch(), round.latent(nets.latent));
         let log_p = nets.log_likelihood_of_symbols(&g, z, x).sum(&[1]);
         round.nats_per_step(&nets.distribution, log_p, x);
-        let rate = round.rate(s.lr_pretrain.unwrap_or(s.lr_g));
-        round.descend(&g, -log_p.mean_all(), round.descent_g().at(rate));
+        round.descend(&g, -log_p.mean_all(), round.descent_by_likelihood());
         round.average(&g);
         graph.commit();
     });

@@ -11,19 +11,21 @@ mod idle;
 pub mod lstm;
 pub mod lstm_gan;
 pub mod parts;
+mod projection;
 pub mod rvae;
 pub mod rvae_gan;
 pub mod vae;
 pub mod vae_gan;
 
 pub use idle::idle;
+pub use projection::{LATENT, PROJECT, ROUNDS as PROJECTION_ROUNDS, projection};
 
 use parts::{heads::Heads, networks::Networks};
 
 use crate::{
     data::{Series, SymbolKind, Symbols},
     error::{Error, Result},
-    graph::{Graph, Var},
+    graph::{Graph, Node, Op, Var},
     nn::{Mode, Net},
     settings::{Menu, Preset, Settings},
 };
@@ -202,6 +204,12 @@ impl Model {
     /// The graphs with these names, as far as the model has them.
     pub fn named(&self, names: &[&str]) -> impl Iterator<Item = (&str, &Graph)> {
         self.graphs.iter().filter(move |(name, _)| names.contains(name)).map(|(name, graph)| (*name, graph))
+    }
+
+    /// Whether samples are made of latent vectors.
+    pub fn has_latent(&self) -> bool {
+        let is_latent = |node: &Node| matches!(&node.op, Op::Input(name) if &**name == "z");
+        self.named(&[SAMPLE]).any(|(_, graph)| graph.nodes().iter().any(is_latent))
     }
 
     /// The round of the last phase, in which the model usually trains longest.

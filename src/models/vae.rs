@@ -143,7 +143,7 @@ pub fn play(round: &Round, nets: &Networks) {
     };
     round.metric("divergence", q.divergence().sum(&[1]).mean_all());
     round.metric("active", (q.mean.moments(&[0]).index(1) - 0.01).is_positive().sum_all());
-    let descent = round.descent_g();
+    let descent = round.descent_by_likelihood();
     round.descend_together(&[(&e, loss, descent), (&g, loss, descent)]);
     round.average(&g);
     round.graph.commit();

@@ -40,6 +40,7 @@ pub const VARIANT: Variant = Variant {
         "cycles",
         "free_bits",
         "pretrain",
+        "lr_pretrain",
         "gamma",
         "fake_weight",
         "equilibrium",

@@ -56,8 +56,8 @@ pub enum Way {
     Beside,
     /// There are only real ones.
     Alone,
-    /// Each is made of the real one with its number.
-    Pairs,
+    /// Each is made of the real one with its number, by what this word says.
+    Pairs(&'static str),
     /// They lie on paths of this many steps.
     Paths(usize),
 }
@@ -66,7 +66,7 @@ impl Way {
     fn noun(self) -> &'static str {
         match self {
             Self::Beside | Self::Alone => "sample",
-            Self::Pairs => "pair",
+            Self::Pairs(_) => "pair",
             Self::Paths(_) => "path",
         }
     }
@@ -75,7 +75,7 @@ impl Way {
     fn legend(self, real: Option<&str>) -> Vec<(String, Colour)> {
         let generated = match self {
             Self::Beside => Some("generated"),
-            Self::Pairs => Some("reconstructed"),
+            Self::Pairs(made) => Some(made),
             Self::Paths(_) | Self::Alone => None,
         };
         let keys = real.map(|name| (name, REAL)).into_iter().chain(generated.map(|name| (name, GENERATED)));

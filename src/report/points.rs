@@ -42,7 +42,7 @@ pub fn points(compared: &Compared, width: usize, columns: Option<&Columns>) -> R
     let count = generated.len() / width;
     let drawn = match way {
         Way::Beside | Way::Alone => count.min(MAX_POINTS),
-        Way::Pairs => count.min(real.len() / width).min(MAX_POINTS),
+        Way::Pairs(_) => count.min(real.len() / width).min(MAX_POINTS),
         Way::Paths(steps) => count.min(MAX_PATHS * steps),
     };
     let left_out = (drawn < count).then(|| match way {
@@ -117,7 +117,7 @@ pub fn plane(
             let turns = |n: usize| [turn(real, n, Ink(REAL, 0.55)), turn(generated, n, Ink(GENERATED, 0.65))];
             (0..TURNS).flat_map(turns).collect()
         }
-        Way::Pairs => {
+        Way::Pairs(_) => {
             let pairs = real.iter().zip(generated).map(|(from, to)| line(vec![*from, *to]));
             pairs.chain([dots(real, 3.0, Ink(REAL, 0.9)), dots(generated, 3.0, Ink(GENERATED, 0.9))]).collect()
         }

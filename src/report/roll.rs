@@ -44,7 +44,7 @@ pub fn rolls(pieces: &[Vec<Chord>], originals: &[Vec<Chord>], name: &str, music:
         [] => (below.flatten().collect(), Way::Beside),
         _ => {
             let above = (0..).step_by(columns).zip(originals.chunks(columns)).map(|(n, pieces)| row(pieces, n, REAL));
-            (above.zip(below).flat_map(|(above, below)| [above, below].concat()).collect(), Way::Pairs)
+            (above.zip(below).flat_map(|(above, below)| [above, below].concat()).collect(), Way::Pairs("reconstructed"))
         }
     };
     let shown = &shown[..shown.len().min(MAX_PIECES)];

@@ -41,7 +41,7 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
     // The curves of a group share their panels.
     let (groups, in_group) = match compared.way {
         Way::Beside | Way::Alone => (1, count.min(CURVES)),
-        Way::Pairs => (count, 1),
+        Way::Pairs(_) => (count, 1),
         Way::Paths(steps) => (count.div_ceil(steps.max(1)), steps.max(1)),
     };
     let shown_features = if groups == 1 { features.min(MAX_PANELS) } else { features.min(COLUMNS) };
@@ -52,7 +52,7 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
         let first = group * in_group;
         let of_real = match compared.way {
             Way::Beside | Way::Alone => 0..(real.len() / len).min(CURVES),
-            Way::Pairs => group..(group + 1).min(real.len() / len),
+            Way::Pairs(_) => group..(group + 1).min(real.len() / len),
             Way::Paths(_) => 0..0,
         };
         let drawn = of_real.map(|item| mark(real, item, feature, 1.6, Ink(REAL, 0.6)));
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn pairs_and_ways_have_panels_of_their_own() {
         let generated: Vec<f32> = (0..8).flat_map(|n| wave(n as f32)).collect();
-        let pairs = Compared { way: Way::Pairs, ..Compared::beside(&generated, &generated) };
+        let pairs = Compared { way: Way::Pairs("reconstructed"), ..Compared::beside(&generated, &generated) };
         let figure = curves(&pairs, [20, 2], None).unwrap();
         assert_eq!((figure.panels.len(), figure.columns), (12, 2));
         assert!(figure.panels.iter().all(|panel| panel.marks.len() == 2));

@@ -56,7 +56,13 @@ impl Session {
         })?;
         self.engine.set_clock(clock)?;
         let (latent, gaussians) = (self.settings.latent, self.settings.codes);
-        let mixture = Mixture::fit(&codes, latent, gaussians, SEED);
+        // Each row once: of codes of the same rows, a Gaussian for few rows would be learned.
+        let rows = match &self.examples.series {
+            Some(Series::Table(records)) => records.learned_from(),
+            _ => usize::MAX,
+        };
+        let some = codes.len().min(rows.saturating_mul(latent));
+        let mixture = Mixture::fit(&codes[..some], latent, gaussians, SEED);
         let fitted = mixture.log_weights.len();
         // Gaussians that the codes are too few for are never chosen.
         let mut log_weights = vec![-1e9; gaussians];
@@ -142,8 +148,8 @@ struct Map {
 }
 
 impl Map {
-    /// The map that takes values to N(0, 1); values keep their distances beyond the first and the last knot. None for too
-    /// few values.
+    /// The map that takes values to N(0, 1), and keeps distances beyond the first and the last knot; that of values
+    /// to themselves if they are too few.
     fn to_normal(mut values: Vec<f32>) -> Self {
         values.sort_by(f32::total_cmp);
         let same = Self { at: vec![0.0; KNOTS], bends: vec![0.0; KNOTS], shift: 0.0 };

@@ -1,6 +1,7 @@
 //! A model on a device, with its states: the common part of `train`, `sample` and `eval`.
 
 mod fitting;
+mod latent;
 mod open;
 mod writing;
 
@@ -11,6 +12,7 @@ pub use open::{
     open_validation, table, upgrade, upload,
 };
 
+pub use latent::{Projected, mean_square};
 pub use writing::{Decoding, Step};
 
 use crate::{
@@ -19,21 +21,16 @@ use crate::{
     engine::{Engine, Plans, diverged},
     error::{Error, Result},
     graph::numel,
-    kernels::{
-        Caps, Clock,
-        random::{PURPOSE_SAMPLE, normal, philox, uniform},
-    },
+    kernels::{Caps, Clock},
     memory,
     models::{self, CALIBRATE, Examples, Model, RECONSTRUCT, SAMPLE},
     probe::{self, PROBES, Probe},
     runner::Runner,
-    settings::{LatentDist, Settings},
+    settings::Settings,
 };
 
 /// Combined (XOR) with the seed of training, this gives the seed of sampling.
 pub(crate) const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
-/// Number of frames of a walk from one latent vector to the next, or more.
-const FRAMES: usize = 20;
 
 /// A model on a device, which can be trained, run, saved and restored.
 pub struct Session {
@@ -47,6 +44,10 @@ pub struct Session {
     step: u64,
     /// The step at which this session began.
     begun: u64,
+    /// See [`Session::truncate`].
+    truncation: f32,
+    /// See [`Session::start_from`].
+    vectors: Vec<f32>,
 }
 
 impl Session {
@@ -107,6 +108,8 @@ impl Session {
             phase: 0,
             step: 0,
             begun: 0,
+            truncation: 1.0,
+            vectors: vec![],
         })
     }
 
@@ -187,7 +190,7 @@ impl Session {
     /// of a conditional model; without it the classes take turns.
     pub fn generate(&mut self, count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
         self.ensure(count)?;
-        let z = noise(self.settings.latent_dist, 0..count * self.latent_size(), seed);
+        let z = self.noise(0..count * self.latent_size(), seed);
         self.decode(&z, count, seed, class)
     }
 
@@ -196,7 +199,7 @@ impl Session {
     pub fn generate_from(&mut self, first: usize, count: usize, seed: u64) -> Result<Vec<f32>> {
         self.ensure(count)?;
         let (size, batch) = (self.latent_size(), first / self.sample_rows());
-        let z = noise(self.settings.latent_dist, first * size..(first + count) * size, seed);
+        let z = self.noise(first * size..(first + count) * size, seed);
         self.decode_from(&z, count, batch, seed, None)
     }
 
@@ -208,57 +211,6 @@ impl Session {
         let values = self.latent_size().saturating_add(3 * numel(&self.examples.values(1)));
         memory::ensure((count as u64).saturating_mul(4 * values as u64))
             .map_err(|e| Error::failure(format!("{count} samples: {e}; fewer take less")))
-    }
-
-    /// Latent vectors `[pairs, steps, latent]`, flat: for each pair, `steps` points on the way from one random vector
-    /// to another, along the sphere if they are normal, else along a line.
-    ///
-    /// # Errors
-    /// More than there is memory for.
-    pub fn interpolated(&self, pairs: usize, steps: usize, seed: u64) -> Result<Vec<f32>> {
-        self.ensure(pairs.saturating_mul(steps))?;
-        let stops = |pair: usize| [2 * pair, 2 * pair + 1].map(|n| self.stop(n, seed));
-        let way = |pair: usize| {
-            let [from, to] = stops(pair);
-            let share = move |step: usize| step as f32 / (steps - 1) as f32;
-            (0..steps).flat_map(move |step| self.between(&from, &to, share(step)))
-        };
-        Ok((0..pairs).flat_map(way).collect())
-    }
-
-    /// Latent vectors `[count, frames, latent]`, flat: for each of `count` walks, `frames` points on the way through
-    /// several random vectors and back to the first, along the sphere if they are normal, else along lines.
-    ///
-    /// # Errors
-    /// More than there is memory for.
-    pub fn walk(&self, count: usize, frames: usize, seed: u64) -> Result<Vec<f32>> {
-        self.ensure(count.saturating_mul(frames))?;
-        let stops = (frames / FRAMES).max(3).min(frames);
-        let way = |walk: usize| {
-            (0..frames).flat_map(move |frame| {
-                let place = (frame * stops) as f32 / frames as f32;
-                let [from, to] = [0, 1].map(|n| self.stop(walk * stops + (place as usize + n) % stops, seed));
-                self.between(&from, &to, place.fract())
-            })
-        };
-        Ok((0..count).flat_map(way).collect())
-    }
-
-    /// Latent vector number `n` of the endless sequence that a seed defines.
-    fn stop(&self, n: usize, seed: u64) -> Vec<f32> {
-        let size = self.latent_size();
-        noise(self.settings.latent_dist, n * size..(n + 1) * size, seed)
-    }
-
-    /// The latent vector at a share of the way from one to another, along the sphere if they are normal.
-    fn between(&self, from: &[f32], to: &[f32], share: f32) -> Vec<f32> {
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
-        let angle = (dot(from, to) / (dot(from, from) * dot(to, to)).sqrt()).clamp(-1.0, 1.0).acos();
-        // Vectors in one line, as all of a single value are, have no arc between them.
-        let is_arc = self.settings.latent_dist == LatentDist::Normal && angle.sin() > 1e-3;
-        let along = |share: f32| if is_arc { (share * angle).sin() / angle.sin() } else { share };
-        let [first, second] = [along(1.0 - share), along(share)];
-        from.iter().zip(to).map(|(x, y)| first * x + second * y).collect()
     }
 
     /// Length of one sample's latent input; 0 for a model that starts its samples from something else.
@@ -417,15 +369,4 @@ impl Session {
         self.phase = self.phase_of(self.step.saturating_sub(1));
         self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })
     }
-}
-
-/// The latent values at the positions `range` of the endless sequence that a seed defines.
-fn noise(dist: LatentDist, range: std::ops::Range<usize>, seed: u64) -> Vec<f32> {
-    let bits = |n: usize| philox([(n / 4) as u32, 0, 0, PURPOSE_SAMPLE], [seed as u32, (seed >> 32) as u32])[n % 4];
-    let value = |n: usize| match dist {
-        LatentDist::Normal => normal::<f32>(bits(n)),
-        LatentDist::Uniform => 2.0 * uniform::<f32>(bits(n)) - 1.0,
-        LatentDist::Unit => uniform::<f32>(bits(n)),
-    };
-    range.map(value).collect()
 }

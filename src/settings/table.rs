@@ -361,7 +361,7 @@ settings! {
     "Fusion" {
         /// Training steps of each stage of the pretraining; 0: no pretraining
         pretrain: u64 = "0", Rule::Whole(0, MAX);
-        /// Learning rate of the generator of symbols while it is pretrained by likelihood; auto: as `lr_g`
+        /// Learning rate of what is pretrained by likelihood or its bound; auto: as `lr_g`
         lr_pretrain: Option<f32> = "auto", Rule::Auto(&Rule::Below(f32::INFINITY));
         /// Role of the autoencoder in the game; trunk: its encoder is part of the discriminator; introspective:
         /// Soft-IntroVAE; boundary: BEGAN

@@ -18,6 +18,7 @@ mod listings;
 mod memory;
 mod music;
 mod pictures;
+mod project;
 mod report;
 mod requests;
 mod sample;

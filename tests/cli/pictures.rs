@@ -101,7 +101,7 @@ fn what_no_picture_can_do_is_refused_in_a_sentence() {
         ("a --walk 9 --out w.csv", &["the ending says the format, and it is one of gif, apng, png"]),
         ("a --out w.gif", &["`w.gif`: the ending says the format, and it is one of png, csv, npy"]),
         ("m --walk 9", &["--walk: the samples of `dbm` have no latent vector"]),
-        ("t --walk 9", &["--walk shows images, points or sequences of numbers"]),
+        ("t --walk 9", &["--walk: the samples of `lstm` have no latent vector"]),
         ("p --columns 3", &["--columns is for pictures of images"]),
         ("p --each", &["--each is for pictures of images"]),
         ("a --columns 3 --out x.csv", &["--columns is for pictures of images"]),

@@ -19,7 +19,7 @@ fn files_that_cannot_be_used_are_explained() {
     place.write("photos/a.jpg", b"not a picture");
     place.write("photos/b.png", b"nor this");
     place.write("nothing/readme.txt", b"no pictures");
-    place.write("letters.csv", b"x,y\n1,2\n3,four\n");
+    place.write("letters.csv", b"x,y\n1,2\n3,-inf\n");
     place.write("ragged.csv", b"1,2\n\n3\n");
     place.write("header.csv", b"x,y\n");
     place.write("latin.csv", b"1,\xe9\n");
@@ -35,10 +35,10 @@ fn files_that_cannot_be_used_are_explained() {
         ("labels", &["39 labels", "40 images"]),
         ("photos", &["`photos` holds no image that can be read"]),
         ("nothing", &["`nothing` holds no images,", "or texts: name the file in it: `nothing/readme.txt`"]),
-        ("letters.csv", &["letters.csv:3: `four` is not a finite number"]),
+        ("letters.csv", &["`letters.csv`: `-inf` in column `y` (row 2 of the data) is not finite"]),
         ("ragged.csv", &["ragged.csv:3: 1 value where the first row has 2"]),
         ("header.csv", &["`header.csv` has a header and no rows below it"]),
-        ("latin.csv", &["`latin.csv` has nothing to learn", "`x1` (text such as `é`)"]),
+        ("latin.csv", &["`latin.csv` has nothing to learn: no column has two different values"]),
     ] {
         refused(&place, &format!("train --config gan.toml --data {data}"), 1, words);
     }

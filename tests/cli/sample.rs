@@ -225,7 +225,11 @@ fn samples_of_a_table_have_its_columns_units_and_order() {
         ("ae", "--set hidden_e=16 --set likelihood=gaussian", "\"price, EUR\",volume,open", 0),
         ("lstm-gan", "--set units=6 --set window=4", "series,step,\"price, EUR\",volume,open", 2),
     ] {
-        let said = run(&format!("train {variant} --data sales.csv --steps 2 --batch 8 {own} --out {variant}"));
+        // The path of columns of plain numbers; those with types are tested in tables.rs.
+        let encode = if skip == 0 { "none" } else { "auto" };
+        let said = run(&format!(
+            "train {variant} --data sales.csv --set encode={encode} --steps 2 --batch 8 {own} --out {variant}"
+        ));
         for words in ["separator semicolon, decimal comma, a header", "6 held out", "`day` (dates such as"] {
             assert!(said.contains(words), "{words}: {said}");
         }

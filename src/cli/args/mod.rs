@@ -55,7 +55,7 @@ pub enum Command {
     /// Train a model
     Train(Box<TrainArgs>),
     /// Draw samples from a trained model
-    Sample(SampleArgs),
+    Sample(Box<SampleArgs>),
     /// Measure how good a trained model is
     Eval(EvalArgs),
     /// Write a trained model for other programs: ONNX, PyTorch, a page for browsers
@@ -222,6 +222,7 @@ Examples:
   saddle sample runs/vae-digits-001 --interpolate 8
   saddle sample runs/vae-digits-001 --walk 120 --out walk.gif
   saddle sample runs/vae-digits-001 --reconstruct --count 32
+  saddle sample runs/dcgan-digits-001 --project seven.png
   saddle sample runs/lstm-poems-001 --prompt \"ROMEO:\" --length 1000 --temperature 0.8
   saddle sample runs/lstm-poems-001 --count 20 --out poems.txt";
 
@@ -283,6 +284,17 @@ pub struct SampleArgs {
     #[arg(long, value_name = "FRAMES", value_parser = numbers(2, 1000),
           conflicts_with_all = ["interpolate", "reconstruct"])]
     pub walk: Option<usize>,
+    /// Pull latent vectors toward their mean, 0 to 1: less is more usual and less various (StyleGAN's truncation)
+    #[arg(long, value_name = "PSI", value_parser = from_0_to_1, conflicts_with_all = ["reconstruct", "project"])]
+    pub truncation: Option<f64>,
+    /// Find the samples nearest to given examples, and their latent vectors: these are a picture, a folder of some, a
+    /// table with the model's columns, or an npy array
+    #[arg(long, value_name = "FILE", group = "compared",
+          conflicts_with_all = ["interpolate", "walk", "count", "each"])]
+    pub project: Option<PathBuf>,
+    /// Latent vectors instead of random ones, again and again from the first: an npy array, such as --project writes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reconstruct", "project"])]
+    pub from: Option<PathBuf>,
     /// Images side by side in a picture [default: a square, or a column for each class]
     #[arg(long, value_name = "N", value_parser = numbers(1, 10_000), conflicts_with = "interpolate")]
     pub columns: Option<usize>,
@@ -293,10 +305,10 @@ pub struct SampleArgs {
     #[arg(long, conflicts_with_all = ["walk", "columns"])]
     pub each: bool,
     /// Encode and decode held-out examples instead; a png shows the originals too
-    #[arg(long, conflicts_with_all = ["interpolate", "class", "seed"])]
+    #[arg(long, group = "compared", conflicts_with_all = ["interpolate", "class", "seed"])]
     pub reconstruct: bool,
-    /// New location of the data to reconstruct [default: its location in training]
-    #[arg(long, value_name = "NAME|PATH", requires = "reconstruct")]
+    /// New location of the data to reconstruct or to compare with [default: its location in training]
+    #[arg(long, value_name = "NAME|PATH", requires = "compared")]
     pub data: Option<String>,
     /// With --data: use the data even if it is not the data that the run learned from
     #[arg(long, requires = "data")]
@@ -304,6 +316,24 @@ pub struct SampleArgs {
 }
 
 impl SampleArgs {
+    /// The option that only models whose samples are made of latent vectors have, if one is given.
+    pub fn of_latent(&self) -> Option<&'static str> {
+        let given = [("--truncation", self.truncation.is_some()), ("--from", self.from.is_some())];
+        let given = given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
+        self.way().filter(|way| *way != "--reconstruct").or(given)
+    }
+
+    /// The option that asks for something else than random samples, if one does.
+    pub fn way(&self) -> Option<&'static str> {
+        let given = [
+            ("--reconstruct", self.reconstruct),
+            ("--interpolate", self.interpolate.is_some()),
+            ("--walk", self.walk.is_some()),
+            ("--project", self.project.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+    }
+
     /// The names of the options given that are for models which go on with sequences.
     pub fn go_on(&self) -> impl Iterator<Item = &'static str> {
         let given = [
@@ -316,6 +346,12 @@ impl SampleArgs {
         ];
         given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name)
     }
+}
+
+/// A number from 0 to 1.
+fn from_0_to_1(text: &str) -> std::result::Result<f64, String> {
+    let number = text.parse().ok().filter(|x: &f64| (0.0..=1.0).contains(x));
+    number.ok_or_else(|| "a number from 0 to 1 is right".into())
 }
 
 /// A finite number, 0 or more.

@@ -86,17 +86,27 @@ impl Coding {
         matches!(self.body, Some(Body::Modes(_)))
     }
 
+    /// Number of rows that it was learned from.
+    pub fn rows(&self) -> usize {
+        self.counts().iter().sum()
+    }
+
     /// The share of rows of each choice.
     pub fn shares(&self) -> Vec<f64> {
+        let rows = self.counts();
+        let all = rows.iter().sum::<usize>().max(1) as f64;
+        rows.into_iter().map(|rows| rows as f64 / all).collect()
+    }
+
+    /// Number of rows of each choice, or of the body alone.
+    fn counts(&self) -> Vec<usize> {
         let rare = (!self.rare.is_empty()).then(|| self.rare.iter().map(|value| value.rows).sum());
         let body = match &self.body {
             None => vec![],
             Some(Body::Ranks(_, rows)) => vec![*rows],
             Some(Body::Modes(modes)) => modes.iter().map(|mode| mode.rows).collect(),
         };
-        let rows: Vec<usize> = self.values.iter().map(|value| value.rows).chain(rare).chain(body).collect();
-        let all = rows.iter().sum::<usize>().max(1) as f64;
-        rows.into_iter().map(|rows| rows as f64 / all).collect()
+        self.values.iter().map(|value| value.rows).chain(rare).chain(body).collect()
     }
 
     /// The cell of a choice and a scalar.

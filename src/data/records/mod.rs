@@ -2,8 +2,8 @@
 //! they are given back as they were written.
 //!
 //! A column has at most two values in an example: a *choice*, the number of one of its special values (a category, a
-//! gap, a value that many rows share) or of a component of its distribution, and a *scalar*, a normal score. The choices
-//! of all columns come first, then all scalars.
+//! gap, a value that many rows share) or of a component of its distribution, and a *scalar*, a normal score. The
+//! choices of all columns come first, then all scalars.
 
 mod coding;
 mod conditions;
@@ -93,8 +93,8 @@ pub enum Role {
     Learned(Coding),
     /// Every row has this text: not learned.
     Constant(String),
-    /// It tells rows apart: not learned, and never a text of the data: numbers from 1 of at least `width` digits after a
-    /// prefix.
+    /// It tells rows apart: not learned, and never a text of the data: numbers from 1 of at least `width` digits after
+    /// a prefix.
     Id {
         /// What stands before the number.
         prefix: String,
@@ -209,6 +209,11 @@ impl Records {
             _ => [None; 2],
         };
         self.columns.iter().map(of).collect()
+    }
+
+    /// Number of rows that the codings were learned from.
+    pub fn learned_from(&self) -> usize {
+        self.codings().next().map_or(0, |(_, coding)| coding.rows())
     }
 
     /// The columns that samples have.

@@ -127,6 +127,12 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     if unknown > 0 {
         notes.push(format!("`{}`: {unknown} held-out cells have a value that no row to learn from has", sheet.name));
     }
+    if options.group.is_some() || records.columns.iter().any(|column| matches!(column.kind, Kind::Date(_))) {
+        notes.push(format!(
+            "`{}`: rows are learned one by one; lstm-gan, rvae and lstm learn series of them",
+            sheet.name
+        ));
+    }
     if rows.len() < SMALL && options.split == Split::Train {
         notes.push(format!("`{}`: {} rows are few to learn a table from", sheet.name, rows.len()));
     }

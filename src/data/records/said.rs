@@ -23,12 +23,7 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
 }
 
 fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
-    let rows: usize = coding.values.iter().chain(&coding.rare).map(|value| value.rows).sum::<usize>()
-        + match &coding.body {
-            Some(Body::Ranks(_, rows)) => *rows,
-            Some(Body::Modes(modes)) => modes.iter().map(|mode| mode.rows).sum(),
-            None => 0,
-        };
+    let rows = coding.rows();
     let numbers = coding.values.iter().filter_map(|value| value.number);
     let ends = match &coding.body {
         Some(Body::Ranks(ranks, _)) => ranks.ends().to_vec(),

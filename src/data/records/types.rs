@@ -188,7 +188,7 @@ impl Examined<'_> {
             let word = self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()).unwrap_or_default();
             return Err(self.at_text(
                 word,
-                "is no number, and most others are: mend it, add it to `missing`, or say the column's type with `types`",
+                "is no number, and most others are: mend it, add it to `missing`, or say the type with `types`",
             ));
         }
         if cells > MANY && different as f64 > DIFFERENT * cells as f64 {

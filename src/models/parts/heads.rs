@@ -80,8 +80,8 @@ impl Heads {
         x.slice(&[0, last], &[rows, 1]).reshape(&[rows]).one_hot(self.conditions())
     }
 
-    /// The mean over rows of the cross-entropy of the choice that a row's condition is about, for what a generator gives
-    /// `[B, width]`, before draws.
+    /// The mean over rows of the cross-entropy of the choice that a row's condition is about, for what a generator
+    /// gives `[B, width]`, before draws.
     pub fn condition_loss<'g>(&self, decoded: Var<'g>, condition: Var<'g>) -> Var<'g> {
         let (logits, rows) = (self.split(decoded), decoded.dim(0));
         let each = self.given.iter().scan(0, |at, choice| {

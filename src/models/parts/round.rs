@@ -18,8 +18,8 @@ const GEOMETRIC: f64 = 100.0;
 const PLAYERS: [&str; 2] = ["g", "d"];
 /// Every adapter can bind this many elements: larger gradients have no recorded norm.
 const BINDABLE: usize = (128 << 20) / 4;
-/// Greatest magnitude in a gradient that counts in its recorded norm.
-const GREATEST: f64 = 1e15;
+/// Greatest square of a norm that is recorded.
+const GREATEST: f64 = 1e30;
 
 /// The graph of one training step under construction, with the run's settings and examples.
 #[derive(Clone, Copy)]
@@ -62,7 +62,8 @@ impl<'g> Round<'_, 'g> {
         self.batch_of(self.graph.draw())
     }
 
-    /// The batch of examples of a draw, as encoders read them. Keys of rolls lie in memory as pixels do, -1 and 1, and are 0 and 1 here.
+    /// The batch of examples of a draw, as encoders read them. Keys of rolls lie in memory as pixels do, -1 and 1, and
+    /// are 0 and 1 here.
     pub fn batch_of(&self, draw: u32) -> Var<'g> {
         let x = self.graph.batch(draw, Field::Items, &self.examples.values(self.s.batch));
         if self.examples.roll() { (x + 1.0) * 0.5 } else { self.examples.read(x) }
@@ -137,6 +138,11 @@ impl<'g> Round<'_, 'g> {
         self.descent(s.optimizer, [s.beta1, s.beta2, s.momentum, s.weight_decay], s.lr_g)
     }
 
+    /// The same while likelihood or its bound is all that they learn by: at the rate `lr_pretrain`, if it is set.
+    pub fn descent_by_likelihood(&self) -> Descent<'g> {
+        self.descent_g().at(self.rate(self.s.lr_pretrain.unwrap_or(self.s.lr_g)))
+    }
+
     /// How discriminators learn: by `optimizer_d`, at the rate `lr_d`.
     pub fn descent_d(&self) -> Descent<'g> {
         let s = self.s;
@@ -197,17 +203,17 @@ impl<'g> Round<'_, 'g> {
         let (g, s) = (self.graph, self.s);
         let flat = g.pack(net.params, &grad(loss, &net.parameters()));
         let flat = if s.decay > 0.0 { flat + g.flat(net.params) * f64::from(s.decay) } else { flat };
-        let norm = |flat: Var<'g>| (flat.square().sum_all() + 1e-12).sqrt();
+        let squares = flat.square().sum_all();
         let name = &g.groups()[net.params].name;
         if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
             // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
-            self.metric(&format!("grad_{name}"), norm(flat.clamp(GREATEST)));
+            self.metric(&format!("grad_{name}"), (squares.clamp(GREATEST) + 1e-12).sqrt());
         }
         if s.grad_clip == 0.0 {
             return flat;
         }
         // c / max(norm, c), with max(a, c) = c + relu(a - c).
-        let (norm, c) = (norm(flat), f64::from(s.grad_clip));
+        let (norm, c) = ((squares + 1e-12).sqrt(), f64::from(s.grad_clip));
         flat * (((norm - c).relu() + c).recip() * c)
     }
 

@@ -1,0 +1,124 @@
+//! `saddle sample --project`: the latent vectors whose samples are nearest to given examples.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    destination::Destination,
+    print,
+    sample::{Drawn, Wanted, npy},
+    shown, tell,
+    trained::Asked,
+};
+use crate::{
+    checkpoint::Tensor,
+    cpu::Cpu,
+    data::{self, Series, Split},
+    engine::Plans,
+    error::{Error, Result},
+    files::write_atomically,
+    graph::numel,
+    models::{LATENT, Model, PROJECT, SAMPLE, projection},
+    report::Way,
+    session::{self, Session, mean_square},
+    trained::Trained,
+};
+
+/// Most examples with a line of distances of their own.
+const LINES: usize = 16;
+/// Most training examples that are compared with each given one.
+const COMPARED: usize = 20_000;
+
+/// The examples of a file, flat. Gives the trained model as many rows as their projection takes, and room for the
+/// latent vectors.
+///
+/// # Errors
+/// A model that draws no samples of numbers from latent vectors alone; a file that has no such examples.
+pub fn read(path: &Path, trained: &mut Trained) -> Result<Vec<f32>> {
+    let (examples, settings) = (&trained.examples, &trained.settings);
+    let columns = match &examples.series {
+        Some(Series::Columns(columns)) => Some(columns),
+        Some(_) => return Err(Error::usage("--project is for images, points and sequences of numbers")),
+        None => None,
+    };
+    let options = session::data_options(settings, Split::Train);
+    let values = data::given(path, &examples.shape, columns, &options)?;
+    trained.settings.samples = Session::projection_rows(values.len() / numel(&examples.shape));
+    Ok(values)
+}
+
+/// Adds the graph [`PROJECT`] to a model, and its first states to the checkpoint.
+///
+/// # Errors
+/// Samples that are no function of a latent vector alone.
+pub fn add(model: &mut Model, trained: &mut Trained) -> Result<()> {
+    let sample = trained.model()?.graphs.into_iter().find(|(name, _)| *name == SAMPLE).map(|(_, graph)| graph);
+    let graph = sample.and_then(|graph| projection(graph, trained.settings.latent_dist)).ok_or_else(|| {
+        let variant = &trained.settings.variant;
+        Error::usage(format!("--project: the samples of `{variant}` are drawn with more than a latent vector"))
+    })?;
+    let plans = Plans::new([(PROJECT, &graph)], &Cpu::caps(), None)?;
+    for item in plans.items().into_iter().filter(|item| item.name.split('.').next() == LATENT.split('.').next()) {
+        let data = vec![0.0; numel(&item.shape)];
+        trained.checkpoint.tensors.insert(item.name, Tensor { shape: item.shape, data });
+    }
+    model.graphs.push((PROJECT, graph));
+    Ok(())
+}
+
+/// The samples nearest to given examples, with these. Their latent vectors are written beside them, and how near they
+/// are is printed.
+pub fn draw(
+    wanted: &Wanted,
+    given: &[f32],
+    class: Option<usize>,
+    trained: &Asked,
+    session: &mut Session,
+) -> Result<Drawn> {
+    if trained.settings.conditional && class.is_none() {
+        return Err(Error::usage("--project: the model draws a class at a time; say which by --class"));
+    }
+    let (len, seed) = (numel(&trained.examples.shape), wanted.args.seed);
+    let found = session.project(given, seed, class)?;
+    let samples = session.decode(&found.z, found.errors.len(), seed, class)?;
+    let place = vectors(&wanted.to)?;
+    write_atomically(&place, &npy(found.z, &[session.latent_size()])?)?;
+    print(format!("latent vectors in {}", shown(&place)))?;
+    let nearest = nearest(given, len, trained);
+    let root = |square: &f32| format!("{:.3}", square.sqrt());
+    for n in 0..found.errors.len().min(LINES) {
+        let of_data =
+            nearest.as_ref().map_or(String::new(), |(squares, what)| format!(", {what} {}", root(&squares[n])));
+        let (own, random) = (root(&found.errors[n]), root(&found.random[n]));
+        print(format!("{}: found at distance {own}{of_data}, random samples {random}", n + 1))?;
+    }
+    if found.errors.len() > 1 {
+        let mean = |squares: &[f32]| {
+            let sum: f32 = squares.iter().map(|square| square.sqrt()).sum();
+            format!("{:.3}", sum / squares.len() as f32)
+        };
+        let of_data = nearest.map_or(String::new(), |(squares, what)| format!(", {what} {}", mean(&squares)));
+        let (own, random) = (mean(&found.errors), mean(&found.random));
+        print(format!("mean: found at distance {own}{of_data}, random samples {random}"))?;
+    }
+    Ok(Drawn { samples, originals: given.to_vec(), name: "given", way: Way::Pairs("found"), what: "projections" })
+}
+
+/// Where latent vectors go: beside the samples.
+pub fn vectors(to: &Destination) -> Result<PathBuf> {
+    to.beside("z.npy").ok_or_else(|| Error::usage("--out -: --project writes two files, samples and latent vectors"))
+}
+
+/// The mean squared difference of each given example and the nearest that the model learned from, and what that is
+/// called; if the data cannot be used, that is told, and there is none.
+fn nearest(given: &[f32], len: usize, trained: &Asked) -> Option<(Vec<f32>, String)> {
+    let set = trained.data().map_err(|error| tell(format_args!("no distance to training data: {error}"))).ok()?;
+    let mut squares = vec![f32::INFINITY; given.len() / len];
+    let compared = set.evenly(COMPARED);
+    let count = compared.clone().count();
+    for example in compared.map(|i| set.example(i)) {
+        for (x, least) in given.chunks(len).zip(&mut squares) {
+            *least = least.min(mean_square(x, &example));
+        }
+    }
+    Some((squares, format!("nearest of {count} training examples")))
+}

@@ -1,0 +1,115 @@
+//! Examples that a user gives to a trained model: read as its data was, whatever else is in the file.
+
+use std::path::Path;
+
+use super::columns::listed;
+use super::decode;
+use super::dialect::{Sheet, shown};
+use super::images::Images;
+use super::limits::Budget;
+use super::{Columns, Options, cells, npy, open_path, product, table, unpack};
+use crate::error::{Error, Result};
+use crate::memory;
+
+/// The examples of a file, of this shape, flat: a picture or any data set of images; rows of a table, found by the
+/// names of the model's `columns` and scaled as those were, so many as a sequence has steps for each; an array
+/// `[N, ..shape]` or `[..shape]`, in the units of the columns.
+///
+/// # Errors
+/// A file that cannot be read, or whose examples are of another shape.
+pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &Options) -> Result<Vec<f32>> {
+    let place = format!("`{}`", path.display());
+    if let [channels, height, width] = *shape {
+        return images(path, [channels, height, width], options);
+    }
+    let width = shape[shape.len() - 1];
+    let values = match unpack::ending(path).as_str() {
+        "npy" => {
+            let array = npy::read(path)?;
+            array.check_finite()?;
+            if array.shape != shape && array.shape.get(1..) != Some(shape) {
+                let (found, wanted) = (product(&array.shape), product(shape));
+                return Err(Error::usage(format!("{place} has shape [{found}], and an example of the model {wanted}")));
+            }
+            array.values().collect()
+        }
+        ending if table::ENDINGS.contains(&ending) => rows(path, width, columns, options)?,
+        _ => return Err(Error::usage(format!("{place}: a table or an npy array has such examples"))),
+    };
+    let steps = shape.iter().product::<usize>() / width;
+    if values.is_empty() || !values.len().is_multiple_of(steps * width) {
+        let rows = values.len() / width;
+        return Err(Error::usage(format!("{place} has {rows} rows, and {steps} of them are an example of the model")));
+    }
+    Ok(match columns {
+        Some(columns) => values.chunks(width).flat_map(|row| columns.seen(row.iter().copied())).collect(),
+        None => values.iter().map(|value| *value as f32).collect(),
+    })
+}
+
+/// The pictures of a file or a folder, in -1 to 1, cut and resampled to the side of the model's.
+fn images(path: &Path, [channels, height, width]: [usize; 3], options: &Options) -> Result<Vec<f32>> {
+    let place = format!("`{}`", path.display());
+    if path.is_file() && decode::is_image(path) {
+        if height != width {
+            return Err(Error::usage(format!("the model's images are {width}x{height}: give them as an npy array")));
+        }
+        let budget = Budget::new(memory::most()?.bytes);
+        let square = decode::square(path, height, false, &budget);
+        let image = square.map_err(|reason| Error::failure(format!("{place} cannot be read: {reason}")))?.image;
+        let own = usize::from(image.color().channel_count());
+        let bytes = image.into_bytes();
+        let pixels = (0..own).flat_map(|c| bytes.iter().skip(c).step_by(own).copied()).collect();
+        let image = Images { pixels, channels: own, height, width }.with_channels(channels);
+        return Ok(image.pixels.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect());
+    }
+    let size = (height == width).then_some(height);
+    let options = Options { size, channels: Some(channels), stack: 1, holdout: 0.0, ..options.clone() };
+    let spec = path.to_str().ok_or_else(|| Error::usage(format!("{place}: the name is not text")))?;
+    let set = open_path(spec, &options)?.ok_or_else(|| Error::usage(format!("{place} holds no images")))?;
+    match set.shape == [channels, height, width] {
+        true => Ok((0..set.len()).flat_map(|i| set.item(i)).collect()),
+        false => Err(Error::usage(format!(
+            "{place} has examples of {}, and the model of {channels} x {height} x {width}",
+            product(&set.shape)
+        ))),
+    }
+}
+
+/// The cells of the model's columns, row by row.
+fn rows(path: &Path, width: usize, columns: Option<&Columns>, options: &Options) -> Result<Vec<f64>> {
+    let sheet = Sheet::open(path, options)?;
+    let own: Vec<String> = (0..width).map(|i| format!("x{i}")).collect();
+    let names = columns.map_or(&own, |columns| &columns.names);
+    let (mut places, mut values) = (None, vec![]);
+    sheet.rows(|at, row| {
+        let Some(places) = &places else {
+            let is_number = |cell: &str| cells::number(cell, sheet.decimal).is_some();
+            let named: Option<Vec<usize>> =
+                names.iter().map(|name| row.iter().position(|cell| cell == name.as_str())).collect();
+            let is_header = named.is_some() || !row.iter().all(is_number);
+            let in_order = (!is_header && row.len() == width).then(|| (0..width).collect());
+            let found: Vec<usize> = named.or(in_order).ok_or_else(|| {
+                let names = listed(names.iter().map(String::as_str));
+                Error::usage(format!("{} has not the columns that the model knows: {names}", sheet.file))
+            })?;
+            if !is_header {
+                take(&mut values, &sheet, at, row, &found)?;
+            }
+            places = Some(found);
+            return Ok(());
+        };
+        take(&mut values, &sheet, at, row, places)
+    })?;
+    Ok(values)
+}
+
+fn take(values: &mut Vec<f64>, sheet: &Sheet, at: usize, row: &csv::StringRecord, places: &[usize]) -> Result<()> {
+    for &place in places {
+        let cell = row.get(place).unwrap_or_default();
+        let number = cells::number(cell, sheet.decimal).filter(|(value, _)| value.abs() <= cells::MAX);
+        let wrong = || Error::usage(format!("{}:{}: {} is no number", sheet.file, sheet.line(at), shown(cell)));
+        values.push(number.ok_or_else(wrong)?.0);
+    }
+    Ok(())
+}
