@@ -73,9 +73,10 @@ impl Table {
             }
         }
         let comment = sheet.comment_names(all.len()).filter(|_| options.header != Some(false));
+        let is_name = |cell: &str| !cell.is_empty() && cells::number(cell, sheet.decimal).is_none();
         let are_texts = !all.iter().any(|column| column.is_numeric());
         let looks = match are_texts && comment.is_none() {
-            true => (!recurs && first.iter().all(|cell| !cell.is_empty()), false),
+            true => (!recurs && first.iter().all(is_name), false),
             false => looks_like_header(&first, &all, sheet.decimal),
         };
         let (is_header, is_sure) = match (options.header, looks) {
