@@ -21,7 +21,7 @@ const COLUMNS: &str = "kind,gap,peak,all,place";
 
 fn row(n: usize) -> String {
     let gap = if n % 3 == 2 { String::new() } else { format!("{}.5", n * 7 % 60) };
-    let peak = if n % 4 == 0 { n * 3 + 1 } else { 0 };
+    let peak = if n.is_multiple_of(4) { n * 3 + 1 } else { 0 };
     format!("{},{gap},{peak},{}.25,{}", ["a", "b", "c"][n % 3], n * 11 % 90, ["x", "y"][n % 2])
 }
 

@@ -246,7 +246,7 @@ impl Cells<'_> {
         if !runs.is_empty() {
             let mut special: Vec<(f64, usize)> = match () {
                 () if modes => vec![],
-                () if runs.len() <= FEW => runs.clone(),
+                () if runs.len() <= FEW => runs,
                 () => {
                     let least = FREQUENT * rows.len() as f64;
                     let mut frequent: Vec<_> = runs.iter().copied().filter(|run| run.1 as f64 >= least).collect();

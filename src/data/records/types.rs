@@ -108,7 +108,7 @@ pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap
             "date" => Wish::Date(pattern.map(|letters| Pattern::new(&letters))),
             "id" => Wish::Id,
             "skip" => Wish::Skip,
-            other => return Err(unknown("type of a column", other, TYPES.into_iter()).at("types")),
+            other => return Err(unknown("type of a column", other, TYPES).at("types")),
         };
         wishes.insert(column, wish);
     }
