@@ -50,7 +50,7 @@ const MODELS: [&str; 14] = [
 /// Rounds that a browser trains.
 const ROUNDS: usize = 5;
 /// Maximum time for a page.
-const PATIENCE: Duration = Duration::from_secs(1800);
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 fn trained(line: &str, folder: &Path) -> Trained {
     let run = folder.join("run");
@@ -271,7 +271,7 @@ fn a_browser_samples_every_variant_and_trains_four() {
     }
 }
 
-/// In Chromium on its software driver, SwiftShader: all modes since round 1,402 of 5,000, some 10 rounds a second.
+/// In Chromium on its software driver, SwiftShader: all modes since round 1,402 and 1,309 of 5,000, 5 to 12 rounds a second.
 #[test]
 #[ignore = "some minutes in a browser"]
 fn the_ring_is_found_in_a_browser() {
