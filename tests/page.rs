@@ -271,7 +271,8 @@ fn a_browser_samples_every_variant_and_trains_four() {
     }
 }
 
-/// In Chromium on its software driver, SwiftShader: all modes since round 1,402 and 1,309 of 5,000, 5 to 12 rounds a second.
+/// In Chromium on its software driver, SwiftShader: all modes since round 1,402 and 1,309 of 5,000, 5 to 12 rounds a
+/// second.
 #[test]
 #[ignore = "some minutes in a browser"]
 fn the_ring_is_found_in_a_browser() {
