@@ -87,6 +87,8 @@ pub const VARIANT: Variant = Variant {
                 ("schedule", "cosine"),
                 ("ema", "0.999"),
                 ("calibrate", "true"),
+                ("sample_every", "1000"),
+                ("checkpoint_every", "1000"),
             ],
         ),
         // CTGAN (Xu et al. 2019), with the settings of its code, which trains for 300 epochs.

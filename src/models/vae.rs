@@ -36,6 +36,9 @@ pub const TABLE: &[(&str, &str)] = &[
     ("steps", "3000"),
     ("codes", "50"),
     ("calibrate", "true"),
+    // Each checkpoint takes some seconds to fit the two.
+    ("sample_every", "1000"),
+    ("checkpoint_every", "1000"),
 ];
 
 /// The entry in [`super::VARIANTS`].
