@@ -1,7 +1,7 @@
 //! An open adapter: memory, waiting and errors.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -74,13 +74,14 @@ impl Device {
             .map_err(|e| Error::failure(format!("{}: cannot be opened: {e}", info.name)))?;
 
         let trouble = Arc::new(Mutex::new(None));
-        let note = |trouble: &Arc<Mutex<Option<String>>>, text: String| {
-            trouble.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(text);
-        };
-        let lost = trouble.clone();
-        raw.set_device_lost_callback(move |reason, text| note(&lost, format!("the GPU was lost ({reason:?}): {text}")));
-        let uncaptured = trouble.clone();
-        raw.on_uncaptured_error(Arc::new(move |e| note(&uncaptured, one_line(&e))));
+        let (lost, uncaptured) = (trouble.clone(), trouble.clone());
+        // A loss is why other calls fail: it takes the place of their errors.
+        raw.set_device_lost_callback(move |reason, text| {
+            *held(&lost) = Some(format!("the GPU was lost ({reason:?}): {text}"));
+        });
+        raw.on_uncaptured_error(Arc::new(move |e| {
+            held(&uncaptured).get_or_insert(one_line(&e));
+        }));
         Ok(Self { raw, queue, info, caps, checked, patience: PATIENCE, trouble })
     }
 
@@ -193,11 +194,20 @@ impl Device {
 
     /// The first error that no scope caught, such as the loss of the device.
     pub fn health(&self) -> Result<()> {
-        match &*self.trouble.lock().unwrap_or_else(|e| e.into_inner()) {
+        if held(&self.trouble).is_some() {
+            // The news of a loss may come after the errors that it causes.
+            self.raw.poll(PollType::Poll).ok();
+        }
+        match &*held(&self.trouble) {
             Some(text) => Err(Error::device(text)),
             None => Ok(()),
         }
     }
+}
+
+/// What went wrong so far.
+fn held(trouble: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
+    trouble.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 fn one_line(e: &wgpu::Error) -> String {
