@@ -13,7 +13,8 @@ use common::Rng;
 use saddle::{
     checkpoint::Checkpoint,
     data::{Condition, Dataset, Items, Records, TableCell, Values},
-    metrics::table::{Column, MISSING, Table, column_shapes, pair_trends},
+    eval::tables::column,
+    metrics::table::{Column, Table, column_shapes, pair_trends},
     session::Session,
     settings::Settings,
 };
@@ -113,17 +114,7 @@ static FRESH: LazyLock<(Records, Vec<f32>)> = LazyLock::new(|| {
 
 /// The columns that are learned of some rows, for scores; equal texts have equal numbers.
 fn scored(values: &[Values], ids: &mut HashMap<String, u32>) -> Table {
-    let column = |values: &Values| match values {
-        Values::Numbers(numbers) => Column::Number(numbers.clone()),
-        Values::Texts(texts) => {
-            let mut id = |text: &String| {
-                let next = ids.len() as u32;
-                if text.is_empty() { MISSING } else { *ids.entry(text.clone()).or_insert(next) }
-            };
-            Column::Category(texts.iter().map(&mut id).collect())
-        }
-    };
-    let columns: Vec<Column> = values.iter().map(column).collect();
+    let columns: Vec<Column> = values.iter().map(|values| column((values, &mut *ids))).collect();
     Table::new(["kind", "place", "size", "day"].map(String::from).into(), columns)
 }
 

@@ -77,26 +77,27 @@ pub fn scored(
 ) -> Result<Report> {
     let records = train.records().expect("asked of tables only");
     let settings = asks.trained.at_data()?;
-    let read = |path: &Path, split, holdout| {
-        records.values_of_file(path, &Options { holdout, ..session::data_options(&settings, split) })
+    let read = |path: &Path, holdout| {
+        records.values_of_file(path, &Options { holdout, ..session::data_options(&settings, Split::Train) })
     };
-    let path = Path::new(&settings.data);
-    let (training, _) = read(path, Split::Train, settings.holdout)?;
-    let held_out = if has_test { Some(read(path, Split::Test, settings.holdout)?.0) } else { None };
+    let ([training, held_out], _) = read(Path::new(&settings.data), settings.holdout)?;
     let names = || records.compared().map(|column| column.name.as_str());
     let target = asks.target.map(|name| {
         names().position(|other| other == name).ok_or_else(|| unknown("column", name, names()).at("--target"))
     });
     let target = target.transpose()?;
     let (generated, notes) = match asks.file {
-        Some(file) => read(file, Split::Train, 0.0).map_err(|e| e.at("--only-data"))?,
+        Some(file) => {
+            let ([rows, _], notes) = read(file, 0.0).map_err(|e| e.at("--only-data"))?;
+            (rows, notes)
+        }
         None => (records.values(&generate(train.len())?), vec![]),
     };
     let mut report = tables::tables(&Rows {
         set: &train.name,
         names: names().map(String::from).collect(),
         training: &training,
-        held_out: held_out.as_deref(),
+        held_out: has_test.then_some(&held_out),
         generated: &generated,
         target,
         seed: asks.seed,

@@ -57,6 +57,17 @@ impl Stream {
         self.unit() < share
     }
 
+    /// An index, by weights, some of which are above 0.
+    pub fn weighted(&mut self, weights: &[f64]) -> usize {
+        let mut left = f64::from(self.unit()) * weights.iter().sum::<f64>();
+        let chosen = weights.iter().position(|weight| {
+            left -= weight;
+            left < 0.0
+        });
+        // Rounding may leave a rest after the last one.
+        chosen.or_else(|| weights.iter().rposition(|weight| *weight > 0.0)).unwrap_or(0)
+    }
+
     /// Two independent standard normals (Box and Muller).
     pub fn normals(&mut self) -> [f32; 2] {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();

@@ -6,8 +6,8 @@ use super::{Better, Report, Row};
 use crate::{
     data::Values,
     metrics::table::{
-        self, Column, Detection, MISSING, Scores, Table, Utility, logistic_detection, new_row_synthesis,
-        overfitting_protection, train_and_test, tree_detection,
+        self, Column, MISSING, Scores, Table, Utility, logistic_detection, new_row_synthesis, overfitting_protection,
+        train_and_test, tree_detection,
     },
 };
 
@@ -33,6 +33,51 @@ pub struct Rows<'a> {
     pub seed: u64,
 }
 
+/// What is measured of any rows beside those to learn from.
+const MEASURES: [(&str, Better); 11] = [
+    ("Column Shapes", Better::Higher),
+    ("Column Pair Trends", Better::Higher),
+    ("Overall quality", Better::Higher),
+    ("LogisticDetection", Better::Higher),
+    ("detection by trees", Better::Higher),
+    ("detection by trees, area", Better::Neither),
+    ("MissingValueSimilarity", Better::Higher),
+    ("CategoryCoverage", Better::Higher),
+    ("RangeCoverage", Better::Higher),
+    ("BoundaryAdherence", Better::Higher),
+    ("NewRowSynthesis", Better::Higher),
+];
+
+/// How similar rows are to those to learn from.
+struct Similarity {
+    /// The values of [`MEASURES`]; `None` where one is not defined.
+    values: [Option<f64>; MEASURES.len()],
+    /// The shape of each column.
+    shapes: Scores,
+}
+
+impl Similarity {
+    fn of(training: &Table, rows: &Table) -> Self {
+        let shapes = table::column_shapes(training, rows);
+        let trends = table::pair_trends(training, rows);
+        let trees = tree_detection(training, rows, TREES, 0);
+        let values = [
+            shapes.mean,
+            trends.mean,
+            table::overall(&shapes, &trends),
+            logistic_detection(training, rows, TREES, 0).map(|found| found.score),
+            trees.as_ref().map(|found| found.score),
+            trees.as_ref().map(|found| found.auc),
+            table::missing_value_similarity(training, rows).mean,
+            table::category_coverage(training, rows).mean,
+            table::range_coverage(training, rows).mean,
+            table::boundary_adherence(training, rows).mean,
+            new_row_synthesis(training, rows, DISTANCES, 0).map(|found| found.score),
+        ];
+        Self { values, shapes }
+    }
+}
+
 /// The scores. Real data are the held-out rows in place of the samples.
 pub fn tables(rows: &Rows) -> Report {
     let mut ids: Vec<HashMap<String, u32>> = vec![HashMap::new(); rows.names.len()];
@@ -41,31 +86,14 @@ pub fn tables(rows: &Rows) -> Report {
     let (training, generated) = (typed(rows.training), typed(rows.generated));
     let held_out = rows.held_out.map(typed);
     let mut report = Report { title: format!("Rows of `{}`", rows.set), ..Report::default() };
-    let mut add = |measure: &str, better, score: &dyn Fn(&Table) -> Option<f64>| {
-        if let Some(value) = score(&generated) {
-            let real = held_out.as_ref().and_then(score);
-            report.rows.push(Row { real, ..Row::new(measure, value, better) });
+    let found = Similarity::of(&training, &generated);
+    let real = held_out.as_ref().map(|held_out| Similarity::of(&training, held_out));
+    for (n, (measure, better)) in MEASURES.iter().enumerate() {
+        if let Some(value) = found.values[n] {
+            let real = real.as_ref().and_then(|real| real.values[n]);
+            report.rows.push(Row { real, ..Row::new(*measure, value, *better) });
         }
-    };
-    let mean = |scores: Scores| scores.mean;
-    add("Column Shapes", Better::Higher, &|rows| mean(table::column_shapes(&training, rows)));
-    add("Column Pair Trends", Better::Higher, &|rows| mean(table::pair_trends(&training, rows)));
-    add("Overall quality", Better::Higher, &|rows| {
-        table::overall(&table::column_shapes(&training, rows), &table::pair_trends(&training, rows))
-    });
-    let share = |detection: fn(&Table, &Table, usize, u64) -> Option<Detection>, rows: &Table| {
-        detection(&training, rows, TREES, 0)
-    };
-    add("LogisticDetection", Better::Higher, &|rows| share(logistic_detection, rows).map(|found| found.score));
-    add("detection by trees", Better::Higher, &|rows| share(tree_detection, rows).map(|found| found.score));
-    add("detection by trees, area", Better::Neither, &|rows| share(tree_detection, rows).map(|found| found.auc));
-    add("MissingValueSimilarity", Better::Higher, &|rows| mean(table::missing_value_similarity(&training, rows)));
-    add("CategoryCoverage", Better::Higher, &|rows| mean(table::category_coverage(&training, rows)));
-    add("RangeCoverage", Better::Higher, &|rows| mean(table::range_coverage(&training, rows)));
-    add("BoundaryAdherence", Better::Higher, &|rows| mean(table::boundary_adherence(&training, rows)));
-    add("NewRowSynthesis", Better::Higher, &|rows| {
-        new_row_synthesis(&training, rows, DISTANCES, 0).map(|found| found.score)
-    });
+    }
     if let Some(held_out) = &held_out {
         let seed = rows.seed;
         let protection = overfitting_protection(&training, held_out, &generated, DISTANCES, seed);
@@ -88,7 +116,7 @@ pub fn tables(rows: &Rows) -> Report {
         training.rows()
     ));
     report.notes.push("names and formulas are SDMetrics'; all from 0 to 1".into());
-    report.tables.push(by_column(&training, &generated));
+    report.tables.push(by_column(&rows.names, &found.shapes));
     report
 }
 
@@ -108,22 +136,17 @@ fn predicted(tables: [&Table; 2], test: &Table, target: usize, name: &str, seed:
 }
 
 /// The shape of each column, the worst first.
-fn by_column(training: &Table, generated: &Table) -> super::report::Table {
+fn by_column(names: &[String], shapes: &Scores) -> super::report::Table {
     const SHOWN: usize = 12;
-    let scores = table::column_shapes(training, generated);
-    let mut rows: Vec<(String, Vec<f64>)> = scores
-        .each
-        .iter()
-        .zip(&training.names)
-        .filter_map(|(score, name)| Some((name.clone(), vec![(*score)?])))
-        .collect();
+    let mut rows: Vec<(String, Vec<f64>)> =
+        shapes.each.iter().zip(names).filter_map(|(score, name)| Some((name.clone(), vec![(*score)?]))).collect();
     rows.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
     rows.truncate(SHOWN);
     super::report::Table { title: "Columns, the worst first".into(), columns: vec!["shape".into()], rows }
 }
 
-/// A column with its texts as numbers, which all tables share.
-fn column((values, ids): (&Values, &mut HashMap<String, u32>)) -> Column {
+/// A column for scores; `ids` numbers its texts, for all tables that are compared.
+pub fn column((values, ids): (&Values, &mut HashMap<String, u32>)) -> Column {
     match values {
         Values::Numbers(numbers) => Column::Number(numbers.clone()),
         Values::Texts(texts) => {

@@ -3,6 +3,19 @@
 use super::{Kind, Variant, vae};
 use crate::settings::Preset;
 
+/// Text in windows of 32 characters.
+pub const TEXT: &[(&str, &str)] = &[
+    ("window", "32"),
+    ("latent", "16"),
+    ("units", "128"),
+    ("beta1", "0.9"),
+    ("grad_clip", "5"),
+    ("schedule", "cosine"),
+    ("warmup", "300"),
+    ("free_bits", "0.4"),
+    ("word_dropout", "0.2"),
+];
+
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {
     name: "rvae",
@@ -37,22 +50,7 @@ pub const VARIANT: Variant = Variant {
         ),
         // For a book: free bits keep the latent vector in use, which a strong decoder leaves empty; results/text.md has
         // what it reaches.
-        Preset::of(
-            "text",
-            &[
-                ("window", "32"),
-                ("latent", "16"),
-                ("units", "128"),
-                ("lr_g", "0.004"),
-                ("beta1", "0.9"),
-                ("grad_clip", "5"),
-                ("schedule", "cosine"),
-                ("warmup", "300"),
-                ("free_bits", "0.4"),
-                ("word_dropout", "0.2"),
-                ("steps", "2500"),
-            ],
-        ),
+        Preset::over("text", TEXT, &[("lr_g", "0.004"), ("steps", "2500")]),
         Preset::of("article", &[("latent", "20"), ("units", "500"), ("bidirectional", "false"), ("beta1", "0.9")]),
     ],
     build: vae::build,

@@ -1,7 +1,7 @@
 //! R-VAE-GAN: a recurrent variational autoencoder whose reconstruction errors a critic of sequences measures (Larsen et
 //! al. 2016).
 
-use super::{Kind, Variant, vae_gan};
+use super::{Kind, Variant, rvae, vae_gan};
 use crate::settings::Preset;
 
 /// The entry in [`super::VARIANTS`].
@@ -56,22 +56,14 @@ pub const VARIANT: Variant = Variant {
             ],
         ),
         // `rvae`'s preset of this name, half as long, and then a game that is slow enough to keep the bound.
-        Preset::of(
+        Preset::over(
             "text",
+            rvae::TEXT,
             &[
-                ("window", "32"),
                 ("critic", "conv"),
-                ("latent", "16"),
-                ("units", "128"),
                 ("lr_pretrain", "0.004"),
                 ("lr_g", "0.0002"),
                 ("lr_d", "0.001"),
-                ("beta1", "0.9"),
-                ("grad_clip", "5"),
-                ("schedule", "cosine"),
-                ("warmup", "300"),
-                ("free_bits", "0.4"),
-                ("word_dropout", "0.2"),
                 ("gamma", "1"),
                 ("pretrain", "1200"),
                 ("steps", "2800"),

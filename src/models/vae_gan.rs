@@ -1,7 +1,7 @@
 //! VAE-GAN (Larsen et al. 2016): a variational autoencoder whose reconstruction errors a discriminator measures.
 
 use super::{
-    BOUND, CODES, Examples, Kind, Model, Phase, Variant, WEIGHTS, coding,
+    BOUND, Examples, Kind, Model, Phase, Variant, WEIGHTS, coding,
     parts::{
         fitted::codes,
         game::Game,
@@ -122,7 +122,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let mut graphs = game.sampling();
     graphs.extend(game.judging());
     graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
-    graphs.extend((s.codes > 0).then(|| (CODES, codes(s, examples, nets, |e, x| posterior(e, nets, x).draw()))));
+    graphs.extend(codes(s, examples, nets));
     graphs.extend([(BOUND, vae::bound(s, examples, nets)), (WEIGHTS, vae::weights(s, examples, nets))]);
     Ok(Model::of_phases(phases, graphs))
 }

@@ -40,7 +40,7 @@ impl Session {
                 shares[spans[choice].0..][..spans[choice].1].iter().map(|share| share.max(1e-9).ln() as f32)
             };
             let log_shares: Vec<f32> = records.given().into_iter().flat_map(of).collect();
-            self.set(&format!("{CALIBRATION}.log_shares"), &log_shares)?;
+            self.set_correction("log_shares", &log_shares)?;
         }
         match (&self.examples.series, self.settings.calibrate) {
             (Some(Series::Table(records)), true) => self.correct(&records.clone()),
@@ -49,12 +49,10 @@ impl Session {
     }
 
     fn fit_prior(&mut self) -> Result<()> {
-        let clock = Clock { step: self.step, seed: self.settings.seed };
         let codes = self.engine.aside(CODES, |engine| {
             engine.set_clock(Clock { step: 0, seed: SEED ^ SAMPLING })?;
             engine.ask(CODES, &[])
         })?;
-        self.engine.set_clock(clock)?;
         let (latent, gaussians) = (self.settings.latent, self.settings.codes);
         // Each row once: of codes of the same rows, a Gaussian for few rows would be learned.
         let rows = match &self.examples.series {
@@ -82,55 +80,65 @@ impl Session {
         states.into_iter().try_for_each(|(name, values)| self.set(&format!("{PRIOR}.{name}"), &values))
     }
 
-    /// Finds the offsets of logits, then the maps of scalars.
+    /// Finds the offsets of logits, then, with these, the maps of scalars.
     fn correct(&mut self, records: &Records) -> Result<()> {
         let heads = Heads::of(records);
-        let (wanted, width, choices) = (records.shares(), records.len(), records.choices().len());
-        let (spans, scalars): (Vec<_>, _) = (heads.spans().collect(), heads.scalars());
-        let set =
-            |session: &mut Self, name: &str, values: &[f32]| session.set(&format!("{CALIBRATION}.{name}"), values);
-        let mut offsets = vec![0.0; wanted.len()];
-        let has_maps = scalars > 0 && !records.is_bounded();
+        let has_maps = heads.scalars() > 0 && !records.is_bounded();
         if has_maps {
-            set(self, "bends", &vec![0.0; scalars * KNOTS])?;
-            set(self, "shift", &vec![0.0; scalars])?;
+            self.set_correction("bends", &vec![0.0; heads.scalars() * KNOTS])?;
+            self.set_correction("shift", &vec![0.0; heads.scalars()])?;
         }
-        for round in 0..=ROUNDS {
-            if wanted.is_empty() && round < ROUNDS {
-                continue;
-            }
-            if !wanted.is_empty() {
-                set(self, "offsets", &offsets.iter().map(|offset| *offset as f32).collect::<Vec<_>>())?;
-            }
+        self.fit_offsets(records, &heads)?;
+        if has_maps { self.fit_maps(records, &heads) } else { Ok(()) }
+    }
+
+    /// Moves the offset of each value of a choice until it has its share of the samples.
+    fn fit_offsets(&mut self, records: &Records, heads: &Heads) -> Result<()> {
+        let wanted = records.shares();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut offsets = vec![0.0; wanted.len()];
+        let set = |session: &mut Self, offsets: &[f64]| {
+            session.set_correction("offsets", &offsets.iter().map(|offset| *offset as f32).collect::<Vec<_>>())
+        };
+        set(self, &offsets)?;
+        for _ in 0..ROUNDS {
             let samples = self.generate(SAMPLES, SEED, None)?;
-            let rows = || samples.chunks_exact(width);
-            if round < ROUNDS {
-                for (choice, &(at, len)) in spans.iter().enumerate() {
-                    let mut counts = vec![0.5; len];
-                    rows().for_each(|row| counts[(row[choice] as usize).min(len - 1)] += 1.0);
-                    for (n, count) in counts.into_iter().enumerate() {
-                        let (real, generated) = (wanted[at + n].max(0.5 / SAMPLES as f64), count / SAMPLES as f64);
-                        offsets[at + n] = (offsets[at + n] + STEP * (real / generated).ln()).clamp(-LARGEST, LARGEST);
-                    }
+            for (choice, (at, len)) in heads.spans().enumerate() {
+                let mut counts = vec![0.5; len];
+                let rows = samples.chunks_exact(records.len());
+                rows.for_each(|row| counts[(row[choice] as usize).min(len - 1)] += 1.0);
+                for (n, count) in counts.into_iter().enumerate() {
+                    let (real, generated) = (wanted[at + n].max(0.5 / SAMPLES as f64), count / SAMPLES as f64);
+                    offsets[at + n] = (offsets[at + n] + STEP * (real / generated).ln()).clamp(-LARGEST, LARGEST);
                 }
-                continue;
             }
-            if has_maps {
-                let (mut at, mut bends, mut shift) = (vec![], vec![], vec![]);
-                for (scalar, counts) in heads.counting().enumerate() {
-                    let does_count = |row: &&[f32]| counts.is_none_or(|(choice, first)| row[choice] as usize >= first);
-                    let values: Vec<f32> = rows().filter(does_count).map(|row| row[choices + scalar]).collect();
-                    let map = Map::to_normal(values);
-                    at.extend(map.at);
-                    bends.extend(map.bends);
-                    shift.push(map.shift);
-                }
-                set(self, "at", &at)?;
-                set(self, "bends", &bends)?;
-                set(self, "shift", &shift)?;
-            }
+            set(self, &offsets)?;
         }
         Ok(())
+    }
+
+    /// Maps each scalar to the distribution that it has in the data.
+    fn fit_maps(&mut self, records: &Records, heads: &Heads) -> Result<()> {
+        let samples = self.generate(SAMPLES, SEED, None)?;
+        let first = heads.spans().count();
+        let (mut at, mut bends, mut shift) = (vec![], vec![], vec![]);
+        for (scalar, counts) in heads.counting().enumerate() {
+            let does_count = |row: &&[f32]| counts.is_none_or(|(choice, from)| row[choice] as usize >= from);
+            let rows = samples.chunks_exact(records.len()).filter(does_count);
+            let map = Map::to_normal(rows.map(|row| row[first + scalar]).collect());
+            at.extend(map.at);
+            bends.extend(map.bends);
+            shift.push(map.shift);
+        }
+        self.set_correction("at", &at)?;
+        self.set_correction("bends", &bends)?;
+        self.set_correction("shift", &shift)
+    }
+
+    fn set_correction(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        self.set(&format!("{CALIBRATION}.{name}"), values)
     }
 
     /// Gives the state of this name new values, if the model has it.

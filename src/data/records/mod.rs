@@ -135,13 +135,9 @@ impl Style {
 
 /// A number with 6 digits, with an exponent where it is short.
 fn exponential(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e6).contains(&magnitude) {
-        let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-        return rounded.to_string();
-    }
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-    format!("{rounded:e}")
+    let is_short = value == 0.0 || (1e-4..1e6).contains(&value.abs());
+    if is_short { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
 impl Records {

@@ -153,7 +153,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
 fn by_value(records: &Records, rows: &[f32]) -> Vec<f32> {
     let (width, choices) = (records.len(), records.choices());
     let mut first = 0;
-    let categories: Vec<(usize, Vec<Vec<usize>>, Vec<f32>)> = records
+    let categories: Vec<(usize, Vec<Vec<usize>>, Vec<f64>)> = records
         .given()
         .into_iter()
         .map(|choice| {
@@ -163,7 +163,7 @@ fn by_value(records: &Records, rows: &[f32]) -> Vec<f32> {
                     rows.push(n);
                 }
             }
-            let weight = |rows: &Vec<usize>| if rows.is_empty() { 0.0 } else { (rows.len() as f32 + 1.0).ln() };
+            let weight = |rows: &Vec<usize>| if rows.is_empty() { 0.0 } else { (rows.len() as f64 + 1.0).ln() };
             let weights = having.iter().map(weight).collect();
             first += having.len();
             (first - having.len(), having, weights)
@@ -174,13 +174,7 @@ fn by_value(records: &Records, rows: &[f32]) -> Vec<f32> {
     for n in 0..DRAWS * (rows.len() / width) {
         let mut stream = root.stream(n);
         let (first, having, weights) = &categories[stream.below(categories.len())];
-        let mut left = stream.unit() * weights.iter().sum::<f32>();
-        let value = weights.iter().position(|weight| {
-            left -= weight;
-            left < 0.0
-        });
-        // Rounding may leave a rest after the last value; the first one is the most frequent.
-        let value = value.unwrap_or(0);
+        let value = stream.weighted(weights);
         let row = having[value][stream.below(having[value].len())];
         drawn.extend_from_slice(&rows[row * width..][..width]);
         let last = drawn.len() - 1;
@@ -324,15 +318,7 @@ fn drawn(modes: &[Mode], number: f64, stream: &mut Stream) -> usize {
     };
     let logs: Vec<f64> = modes.iter().map(log).collect();
     let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = logs.iter().map(|log| (log - greatest).exp()).collect();
-    let mut left = f64::from(stream.unit()) * weights.iter().sum::<f64>();
-    weights
-        .iter()
-        .position(|weight| {
-            left -= weight;
-            left < 0.0
-        })
-        .unwrap_or(modes.len() - 1)
+    stream.weighted(&logs.iter().map(|log| (log - greatest).exp()).collect::<Vec<_>>())
 }
 
 /// A mixture fitted to numbers.

@@ -1,7 +1,6 @@
 //! What is said of each column of a table.
 
 use super::coding::{Body, Coding};
-use super::types::share_of;
 use super::{Column, Kind, Role};
 use crate::data::dialect::shown;
 use crate::error::counted;
@@ -80,4 +79,13 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
         (Some(Body::Modes(modes)), _) => counted(modes.len(), "mode"),
     };
     format!("{} -> {way}", parts.join(", "))
+}
+
+/// A few words on how many rows a column has values in.
+fn share_of(count: usize, rows: usize) -> String {
+    match 100.0 * count as f64 / rows.max(1) as f64 {
+        share if share < 0.1 => counted(count, "row"),
+        share if share < 10.0 => format!("{share:.1} %"),
+        share => format!("{share:.0} %"),
+    }
 }

@@ -9,7 +9,7 @@ use crate::data::cells::{self, is_missing};
 use crate::data::column::Column as Raw;
 use crate::data::columns::{Table, names_in};
 use crate::data::dialect::{Sheet, shown};
-use crate::error::{Error, Result, counted, unknown};
+use crate::error::{Error, Result, unknown};
 
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
 const MANY: usize = 100;
@@ -35,7 +35,7 @@ pub struct Texts {
 
 impl Texts {
     fn add(&mut self, cell: &str, is_gap: impl Fn(&str) -> bool) {
-        if !self.is_whole && self.all.len() >= KEPT && !self.numbers.contains_key(cell) && !is_gap(cell) {
+        if !self.is_whole && self.all.len() >= KEPT && !is_gap(cell) {
             return self.ids.push(PLAIN);
         }
         let next = self.all.len() as u32;
@@ -332,13 +332,4 @@ pub fn moments(texts: &Texts, pattern: &Pattern) -> Vec<f64> {
     let read = pattern.reader();
     let each: Vec<f64> = texts.all.iter().map(|text| read(text).unwrap_or(f64::NAN)).collect();
     texts.ids.iter().map(|id| each.get(*id as usize).copied().unwrap_or(f64::NAN)).collect()
-}
-
-/// A few words on how many rows a column has values in.
-pub fn share_of(count: usize, rows: usize) -> String {
-    match 100.0 * count as f64 / rows.max(1) as f64 {
-        share if share < 0.1 => counted(count, "row"),
-        share if share < 10.0 => format!("{share:.1} %"),
-        share => format!("{share:.0} %"),
-    }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Cell, Column, Kind, Records, Role};
+use super::{Cell, Coding, Column, Kind, Records, Role};
+use crate::data::Options;
 use crate::data::cells::is_missing;
 use crate::data::columns::Table;
 use crate::data::dialect::{Sheet, shown};
-use crate::data::{Options, Split};
 use crate::error::{Error, Result};
 
 /// The cells of one column.
@@ -39,7 +39,7 @@ impl Values {
 impl Records {
     /// The columns that scores compare: those that are learned.
     pub fn compared(&self) -> impl Iterator<Item = &Column> {
-        self.columns.iter().filter(|column| matches!(column.role, Role::Learned(_)))
+        self.codings().map(|(column, _)| column)
     }
 
     /// The cells of the compared columns of samples `[N, values]`, flat.
@@ -53,12 +53,12 @@ impl Records {
         all
     }
 
-    /// The cells of the compared columns of a file with the same columns, in any order, and sentences on what is
-    /// unusual in it. The options say which part.
+    /// The cells of the compared columns of a file with the same columns, in any order: of the part to learn from, and
+    /// of the part to test with by the options; and sentences on what is unusual in the former.
     ///
     /// # Errors
     /// A file that cannot be read, or that lacks a column or has another one.
-    pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<(Vec<Values>, Vec<String>)> {
+    pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<([Vec<Values>; 2], Vec<String>)> {
         let sheet = Sheet::open(path, options)?;
         let table = Table::read(&sheet, options)?;
         let place = |column: &Column| table.all.iter().position(|raw| raw.name == column.name);
@@ -72,24 +72,21 @@ impl Records {
         }
         let places: Vec<usize> = self.compared().filter_map(place).collect();
         let held = table.held(options);
-        let mut all: Vec<Values> = self.compared().map(Values::of).collect();
-        let mut unknown: Vec<HashSet<String>> = vec![HashSet::new(); all.len()];
-        let mut row_number = 0;
+        let known = |(_, coding): (&Column, &Coding)| -> HashSet<String> {
+            coding.values.iter().chain(&coding.rare).map(|value| value.text.clone()).collect()
+        };
+        let known: Vec<HashSet<String>> = self.codings().map(known).collect();
+        let mut parts = [0, 1].map(|_| self.compared().map(Values::of).collect::<Vec<_>>());
+        let mut unknown: Vec<HashSet<String>> = vec![HashSet::new(); known.len()];
+        let mut is_held = held.into_iter();
         table.each_row(&sheet, |row| {
-            let is_wanted = held[row_number] == (options.split == Split::Test);
-            row_number += 1;
-            if !is_wanted {
-                return;
-            }
+            let part = usize::from(is_held.next() == Some(true));
             for (n, column) in self.compared().enumerate() {
                 let text = &row[places[n]];
-                let cell = Cell { text: text.to_owned(), number: column.number(text, sheet.decimal) };
-                if let (Kind::Category, Role::Learned(coding)) = (&column.kind, &column.role)
-                    && !coding.values.iter().chain(&coding.rare).any(|value| value.text == text)
-                {
+                if part == 0 && column.kind == Kind::Category && !known[n].contains(text) {
                     unknown[n].insert(text.to_owned());
                 }
-                all[n].add(&cell);
+                parts[part][n].add(&Cell { text: text.to_owned(), number: column.number(text, sheet.decimal) });
             }
         })?;
         let note = |(column, unknown): (&Column, HashSet<String>)| {
@@ -103,6 +100,6 @@ impl Records {
             ))
         };
         let notes = self.compared().zip(unknown).filter_map(note).collect();
-        Ok((all, notes))
+        Ok((parts, notes))
     }
 }

@@ -2,17 +2,17 @@
 
 use crate::{
     graph::{Field, Graph, Init, Var},
-    models::{Examples, greatest},
+    models::{CODES, Examples, greatest},
     nn::{Mode, Net},
     settings::Settings,
 };
 
-use super::{networks::Networks, recurrent::gumbel};
+use super::{networks::Networks, posterior::posterior, recurrent::gumbel};
 
 /// The state group of the mixture.
 pub const PRIOR: &str = "prior";
 /// Number of codes to which it is fitted.
-const CODES: usize = 15_000;
+const ROWS: usize = 15_000;
 
 /// z `[rows, latent]` from N(0, I) -> draws from the mixture of so many Gaussians; z itself before the first fit.
 pub fn drawn<'g>(graph: &'g Graph, z: Var<'g>, gaussians: usize) -> Var<'g> {
@@ -28,16 +28,12 @@ pub fn drawn<'g>(graph: &'g Graph, z: Var<'g>, gaussians: usize) -> Var<'g> {
     z * state("unfitted", &[1], 1.0).reshape(&[]) + mean + kept
 }
 
-/// The graph [`crate::models::CODES`]: codes of a large batch of examples, which `code` draws.
-pub fn codes(
-    s: &Settings,
-    examples: &Examples,
-    nets: &Networks,
-    code: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g>,
-) -> Graph {
-    Graph::build(|graph| {
+/// The graph [`CODES`], for a large batch of examples; none without a mixture.
+pub fn codes(s: &Settings, examples: &Examples, nets: &Networks) -> Option<(&'static str, Graph)> {
+    let build = |graph: &Graph| {
         let e = Net::new(graph, "e", nets.start, Mode::Eval);
-        let x = graph.batch(graph.draw(), Field::Items, &examples.values(CODES.max(200 * s.codes)));
-        graph.output("codes", code(&e, examples.read(x)));
-    })
+        let x = graph.batch(graph.draw(), Field::Items, &examples.values(ROWS.max(200 * s.codes)));
+        graph.output("codes", posterior(&e, nets, examples.read(x)).draw());
+    };
+    (s.codes > 0).then(|| (CODES, Graph::build(build)))
 }
