@@ -5,7 +5,7 @@
     python benches/tables_against_ctgan.py adult.csv income adult-test.csv [--seeds 3] [--models vae,vae-gan]
 
 Each model of saddle trains with its preset `table` on one thread. CTGAN and TVAE get at least the same processor time,
-as whole epochs; with --share .33 a third. Everything is measured by `saddle eval`, whose scores agree with the packages
+as whole epochs, and a third of it. Everything is measured by `saddle eval`, whose scores agree with the packages
 sdmetrics and scikit-learn (tests/table_scores.rs): the rows to test with lie in a file of their own.
 """
 
@@ -43,7 +43,7 @@ def scores(args, run, *words):
 
 
 def peer(args, name, train, seconds, seed, out):
-    """Trains CTGAN or TVAE for whole epochs until the processor seconds are used up."""
+    """Trains CTGAN or TVAE for as many whole epochs as fit into the processor seconds, one at least."""
     import ctgan
     import numpy as np
     import pandas as pd
@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", default="vae,vae-gan")
     parser.add_argument("--peers", default="CTGAN,TVAE")
-    parser.add_argument("--share", type=float, default=1.0, help="share of saddle's time that the peers get")
+    parser.add_argument("--shares", default="1,.333", help="shares of saddle's time that the peers get")
     parser.add_argument("--epochs", type=int, default=0, help="of the peers, in place of a time")
     parser.add_argument("--saddle", default="target/release/saddle")
     args = parser.parse_args()
@@ -109,9 +109,10 @@ def main():
             show(f"{model}, seed {seed}", seconds, scores(args, run))
             slowest = max(slowest, seconds)
         for name in filter(None, args.peers.split(",")):
-            fake = folder / f"{name}-{seed}.csv"
-            seconds, epochs = peer(args, name, args.train, slowest * args.share, seed, fake)
-            show(f"{name}, {epochs} epochs, seed {seed}", seconds, scores(args, run, "--only-data", fake))
+            for share in map(float, args.shares.split(",")):
+                fake = folder / f"{name}-{seed}.csv"
+                seconds, epochs = peer(args, name, args.train, slowest * share, seed, fake)
+                show(f"{name}, {epochs} epochs, seed {seed}", seconds, scores(args, run, "--only-data", fake))
     show("the test rows", 0, scores(args, run, "--only-data", args.test))
 
 

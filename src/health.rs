@@ -47,9 +47,9 @@ pub const RULES: &[Rule] = &[
         sentence: "the discriminator has told all real samples from generated ones for {steps} steps",
         over: "the discriminator no longer tells all samples apart",
         advice: |s| match s.r1 + s.r2 + s.gp {
-            0.0 if mixes(s) => format!("r1=0.1 with norm_d=none, or {}", lower(s.lr_d)),
-            0.0 => format!("r1=0.1, or {}", lower(s.lr_d)),
-            _ => lower(s.lr_d),
+            0.0 if mixes(s) => format!("r1=0.1 with norm_d=none, or {}", lower("lr_d", s.lr_d)),
+            0.0 => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
+            _ => lower("lr_d", s.lr_d),
         },
     },
     Rule {
@@ -73,7 +73,7 @@ pub const RULES: &[Rule] = &[
         over: "the generator has a gradient again",
         advice: |s| match s.objective {
             Objective::Minimax => "objective=non-saturating".into(),
-            _ => format!("r1=0.1, or {}", lower(s.lr_d)),
+            _ => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
         },
     },
     Rule {
@@ -86,7 +86,7 @@ pub const RULES: &[Rule] = &[
         steps: 50,
         sentence: "a gradient has been a hundred times as large as it was for {steps} steps",
         over: "the gradients are as large as they were before",
-        advice: |s| format!("grad_clip=1, or {}", lower(s.lr_g)),
+        advice: |s| format!("grad_clip=1, or {}", lower("lr_g", s.lr_g)),
     },
     Rule {
         name: "diverged",
@@ -98,7 +98,7 @@ pub const RULES: &[Rule] = &[
         steps: 20,
         sentence: "a loss has been beyond ten millions for {steps} steps: the training has diverged",
         over: "the losses are below ten millions",
-        advice: |s| format!("{} from the start", lower(s.lr_g)),
+        advice: |s| format!("{} from the start", lower("lr_g", s.lr_g)),
     },
     Rule {
         name: "samples_alike",
@@ -147,8 +147,8 @@ fn times(number: f32, factor: f64) -> f32 {
 }
 
 /// A quarter of a rate, in words.
-fn lower(rate: f32) -> String {
-    format!("a lower rate, such as {}", times(rate, 0.25))
+fn lower(name: &str, rate: f32) -> String {
+    format!("{name}={}", times(rate, 0.25))
 }
 
 /// What helps against samples that are alike.
@@ -321,7 +321,7 @@ mod tests {
         let (news, wrong) =
             looked(&settings, name, lines(&[(41, true), (9, false), (1, true), (10, false), (5, true)]));
         let sentence = "warning: step 410: the discriminator has told all real samples from generated ones for 400 \
-                        steps; try r1=0.1 with norm_d=none, or a lower rate, such as 0.00005";
+                        steps; try r1=0.1 with norm_d=none, or lr_d=0.00005";
         assert_eq!(news, [sentence, "step 610: the discriminator no longer tells all samples apart"]);
         assert_eq!((wrong[0], wrong.len()), (410, 20), "from the sentence to its end, gaps included: {wrong:?}");
         assert_eq!(

@@ -29,15 +29,26 @@ impl Write for Plain {
     }
 }
 
+/// Ends the process with a hint in place of what clap has to say.
+fn say(error: &clap::Error, hint: &str) -> ! {
+    let _ = writeln!(stderr(), "error: {}", plain(hint));
+    std::process::exit(error.exit_code());
+}
+
 /// Ends the process with what clap has to say, which quotes arguments as they were given; of options that other tools
 /// have, with what to type here.
 fn refuse(error: &clap::Error) -> ! {
     if let (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
-        && let Some(hint) = hints::option(typed)
+        && let Some(hint) = hints::option(typed, &std::env::args().collect::<Vec<_>>())
     {
-        let _ = writeln!(stderr(), "error: {}", plain(&hint));
-        std::process::exit(error.exit_code());
+        say(error, &hint);
+    }
+    if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand))
+        && let Some(hint) = hints::command(typed)
+    {
+        say(error, &hint);
     }
     let text = error.render().to_string();
     let shown = escaped(&text, "\n");

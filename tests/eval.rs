@@ -27,7 +27,7 @@ fn cpu() -> Result<(Box<dyn Runner>, Caps)> {
 }
 
 fn setup() -> Setup<'static> {
-    Setup { device: &cpu, cache: None, seed: 1, effort: 1.0 }
+    Setup { device: &cpu, cache: None, seed: 1, effort: 1.0, seen: &|_, _, _| () }
 }
 
 /// A setup in which networks are hardly trained.

@@ -83,7 +83,7 @@ fn measures_agree_with_numpy() {
         &[want.precision, want.recall, want.density, want.coverage],
     );
     assert_all_near(&nearest_distances(fake, real), &f.nearest);
-    assert_all_near(&Pca::fit(real).project(fake), &f.pca);
+    assert_all_near(&Pca::fit(real, 2).project(fake), &f.pca);
     assert_all_near(&autocorrelation(&f.windows, [7, 2]), &f.autocorrelation);
     assert_near(autocorrelation_error(&f.windows, &f.others, [7, 2]), f.autocorrelation_error);
     assert_near(log_mean_exp(&f.weights), f.log_mean_exp);

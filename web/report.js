@@ -121,10 +121,10 @@ function drawCards() {
             });
             const said = episodes(run)
                 .slice(-3)
-                .map(({ from, to, sentence }) =>
+                .map(({ to, sentence }) =>
                     to === now
                         ? element('p', { className: 'warn' }, `${sentence}.`)
-                        : element('p', { className: 'dim' }, `steps ${from.step} to ${to.step}: ${sentence}.`),
+                        : element('p', { className: 'dim' }, `until step ${to.step}: ${sentence}.`),
                 );
             return element(
                 'div',
@@ -163,7 +163,8 @@ const thinned = (points) =>
 function ticks(from, to, count) {
     const raw = (to - from) / count,
         unit = 10 ** Math.floor(Math.log10(raw));
-    const gap = [1, 2, 5, 10].find((n) => n * unit >= raw) * unit,
+    // A gap that is a little too small is better than one that leaves two ticks.
+    const gap = [1, 2, 5, 10].findLast((n) => n * unit <= raw * 1.5) * unit,
         all = [];
     for (let tick = Math.ceil(from / gap); tick * gap <= to + gap / 1e6; tick++) all.push(tick * gap);
     return all;
@@ -368,6 +369,13 @@ function drawTables() {
                   ...(row.verdict ? [row.verdict.replace('-', ' ')] : []),
               ].join(', ');
     const arrow = { higher: ' ↑', lower: ' ↓' };
+    // What a score is worth: few samples, a quick look, or what a measure means.
+    const notes = runs.flatMap((run) =>
+        run.evaluation.flatMap((report) => [
+            ...(report.notes ?? []),
+            ...(report.rows ?? []).filter((row) => row.note).map((row) => `${row.measure}: ${row.note}`),
+        ]),
+    );
     byId('scored').replaceChildren(
         rows(
             ['', ...heads(), 'perfect', 'real data'],
@@ -378,6 +386,7 @@ function drawTables() {
                 figure(any(name).real),
             ]),
         ),
+        ...[...new Set(notes)].map((note) => element('p', { className: 'dim' }, `${note}.`)),
     );
     byId('plots').replaceChildren(
         ...runs.flatMap((run) =>

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CompareArgs, print, shown, table};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, unknown},
     files::{ensure_new, write_atomically},
     metrics::Estimate,
     record::Record,
@@ -58,11 +58,17 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let entries: Vec<Entry> =
         records.into_iter().zip(settings).map(|(record, settings)| entry(record, settings)).collect();
     let groups = groups(&entries);
-    let names = numbers(&entries);
-    let lines = lines(&groups, &names);
+    let names = chosen(numbers(&entries), &args.metrics)?;
+    let mut lines = lines(&groups, &names);
+    if let (Some(first), false) = (entries.iter().flat_map(Entry::measured).next(), args.json) {
+        // What follows was measured by `eval`, and what comes before in training.
+        let at = lines.iter().position(|line| line[0] == first);
+        let cells = || vec![String::new(); groups.len()];
+        at.into_iter().for_each(|at| lines.insert(at, [vec!["by eval:".into()], cells()].concat()));
+    }
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
-        (Some(out), Some("png")) => report::save_png(out, &charts(&groups)?)?,
+        (Some(out), Some("png")) => report::save_png(out, &charts(&groups, &args.metrics)?)?,
         (Some(out), _) => write_atomically(out, markdown(&lines).as_bytes())?,
         (None, _) => {}
     }
@@ -70,7 +76,38 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         return print(json(&entries));
     }
     table(&lines).iter().try_for_each(print)?;
+    doubts(&entries).iter().try_for_each(|doubt| print(format!("  {doubt}.")))?;
     args.out.as_deref().map_or(Ok(()), |out| print(format!("\nwritten to {}", shown(out))))
+}
+
+impl Entry {
+    /// The names of the measures of its last evaluation.
+    fn measured(&self) -> Vec<String> {
+        self.record.measures().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+/// What the evaluations say of the worth of their scores, such as that there were few examples.
+fn doubts(entries: &[Entry]) -> Vec<String> {
+    const WORDS: [&str; 3] = ["too few", "a quick look", "stand in"];
+    let mut doubts: Vec<String> = vec![];
+    for report in entries.iter().flat_map(|entry| entry.record.evaluation()) {
+        let notes = report.get("notes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let said = notes.iter().filter_map(Value::as_str).filter(|note| WORDS.iter().any(|word| note.contains(word)));
+        doubts.extend(said.map(String::from));
+    }
+    doubts.sort();
+    doubts.dedup();
+    doubts
+}
+
+/// Those of the names that are wanted, in the order of the wish.
+fn chosen(names: Vec<String>, wanted: &[String]) -> Result<Vec<String>> {
+    match wanted.iter().find(|name| !names.contains(name)) {
+        Some(other) => Err(unknown("metric", other, names.iter().map(String::as_str)).at("--metrics")),
+        None if wanted.is_empty() => Ok(names),
+        None => Ok(wanted.to_vec()),
+    }
 }
 
 fn entry(record: Record, settings: BTreeMap<&'static str, String>) -> Entry {
@@ -162,8 +199,9 @@ fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// A panel for each metric with its values over the steps; runs that differ in their seeds alone have one colour.
-fn charts(groups: &[Group]) -> Result<RgbImage> {
+/// A panel for each metric, or each that is `wanted`, with its values over the steps; runs that differ in their seeds
+/// alone have one colour.
+fn charts(groups: &[Group], wanted: &[String]) -> Result<RgbImage> {
     let colour = |n: usize| COLOURS[n % COLOURS.len()];
     let runs = groups.iter().enumerate().flat_map(|(n, group)| group.entries.iter().map(move |entry| (n, entry)));
     let lines: Vec<_> = runs.map(|(n, entry)| (colour(n), entry.record.metrics())).collect();
@@ -188,6 +226,7 @@ fn charts(groups: &[Group]) -> Result<RgbImage> {
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
         Panel { title: (*name).clone(), x, marks: marks.collect(), ..Panel::default() }
     };
+    names.retain(|name| wanted.is_empty() || wanted.contains(name));
     let mut panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).collect();
     if panels.is_empty() {
         return Err(Error::failure("--out: these runs have no metrics to draw: two lines of metrics.jsonl at least"));

@@ -6,7 +6,7 @@ use image::RgbImage;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EvalArgs, print, rows, runs, tell, trained::Asked};
+use super::{EvalArgs, print, progress::Tasks, rows, runs, tell, trained::Asked};
 use crate::{
     checkpoint::CHOSEN_ON,
     data::{self, Chord, Dataset, Items, Music, Series},
@@ -107,7 +107,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
-    let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort };
+    let tasks = Tasks::default();
+    let seen = |task: &str, done, total| tasks.report(task, done, total);
+    let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort, seen: &seen };
     let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
     if let Err(error) = tidy_cache() {
         tell(format_args!("warning: {error}"));

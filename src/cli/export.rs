@@ -82,7 +82,8 @@ fn page(args: &ExportArgs, trained: &Asked) -> Result<File> {
             html::page(trained, &Still::Picture(&report::png(&picture)?), data)?
         }
     };
-    let does = if args.train { "makes samples and trains on" } else { "makes samples" };
+    let does =
+        if args.train { "makes samples and trains on, with examples of your data inside," } else { "makes samples" };
     let about = format!("{does} in a browser with WebGPU");
     Ok(File { name: format!("{}.html", trained.settings.variant), bytes: page.into_bytes(), about })
 }

@@ -67,14 +67,14 @@ pub const MODELS: &[Hint] = &[
     hint(&["began"], "is a way to join a GAN and an autoencoder", "saddle train ae-gan --preset boundary"),
     hint(&["introvae", "soft-introvae"], "is a preset", "saddle train ae-gan --preset introspective"),
     hint(
-        &["stylegan", "stylegan2", "stylegan3", "biggan", "progan", "sagan"],
+        &["stylegan", "stylegan2", "stylegan3", "biggan", "progan", "pggan", "sagan"],
         "is not here; the convolutional GAN is",
         "saddle train dcgan",
     ),
     hint(&["cyclegan", "pix2pix", "unit", "stargan"], "learns from pairs of sets, and a model here from one", ""),
     hint(
         &["diffusion", "ddpm", "ddim", "score"],
-        "is no adversarial model, and not here; of likelihoods there are",
+        "is not here: Saddle has no diffusion models. Nearest is",
         "saddle train vae",
     ),
     hint(&["timegan", "rcgan", "c-rnn-gan", "crnngan"], "is a preset", "saddle train lstm-gan --preset timegan"),
@@ -157,12 +157,76 @@ pub const OPTIONS: &[Hint] = &[
         "saddle train --set sample_every=500 --set checkpoint_every=1000 --set log_every=10",
     ),
     hint(
-        &["load", "checkpoint-path", "ckpt", "resume-from"],
-        "is the folder of a run",
+        &["load", "checkpoint-path", "ckpt", "resume-from", "pretrained"],
+        "is the folder of a run, and --checkpoint one of its steps: saddle sample RUN --checkpoint 800; to train on",
         "saddle train --out RUN --resume",
+    ),
+    hint(
+        &["n", "num-samples", "num_samples", "n-samples", "n_samples", "num-images", "num_images", "number"],
+        "is a count",
+        "saddle sample RUN --count 64",
+    ),
+    hint(
+        &[
+            "checkpoint-dir",
+            "checkpoint_dir",
+            "output-dir",
+            "output_dir",
+            "outdir",
+            "save-dir",
+            "save_dir",
+            "result-dir",
+            "results-dir",
+            "results_dir",
+            "sample-dir",
+            "sample_dir",
+            "log-dir",
+            "log_dir",
+            "name",
+            "exp-name",
+        ],
+        "is the folder of a run, which has all that it writes",
+        "saddle train --out runs/mine",
+    ),
+    hint(
+        &[
+            "dataroot",
+            "data-dir",
+            "data_dir",
+            "data-path",
+            "data_path",
+            "dataset",
+            "dataset-name",
+            "dataset_name",
+            "train-data-dir",
+            "train_data_dir",
+            "input",
+            "source",
+        ],
+        "is the path or the name of the data",
+        "saddle train --data photos/",
+    ),
+    hint(
+        &["img_size", "image_size", "imsize", "load_size", "crop_size"],
+        "is a side in pixels",
+        "saddle train --size 64",
     ),
     hint(&["tensorboard", "logdir"], "is a setting, and RUN/tensorboard the folder", "saddle train tensorboard=true"),
     hint(&["wandb"], "takes event files in: `wandb sync RUN/tensorboard`", "saddle train tensorboard=true"),
+];
+
+/// Words in the place of a command.
+pub const COMMANDS: &[Hint] = &[
+    hint(&["generate", "gen", "infer", "inference", "predict", "test"], "draws samples here", "saddle sample RUN"),
+    hint(&["evaluate", "fid", "metrics", "benchmark-fid"], "is part of the evaluation", "saddle eval RUN"),
+    hint(&["reconstruct", "interpolate"], "is a kind of sample", "saddle sample RUN --reconstruct"),
+    hint(&["plot", "visualize", "visualise", "curves"], "is part of the report", "saddle report RUN"),
+    hint(&["tensorboard", "dashboard", "serve", "ui"], "is a page here", "saddle watch RUN"),
+    hint(&["list", "ls", "status", "experiments"], "has another name", "saddle runs"),
+    hint(&["convert", "onnx", "deploy"], "has another name", "saddle export RUN --to onnx"),
+    hint(&["resume", "continue", "finetune"], "is an option of a training", "saddle train --out RUN --resume"),
+    hint(&["models", "zoo"], "has another name", "saddle variants"),
+    hint(&["gpus", "doctor", "info"], "has another name", "saddle devices"),
 ];
 
 /// Keys of `--set`.
@@ -200,6 +264,46 @@ fn find(hints: &'static [Hint], word: &str) -> Option<&'static Hint> {
     hints.iter().find(|hint| hint.typed.contains(&word.to_lowercase().as_str()))
 }
 
+/// Options whose values mean what they mean elsewhere.
+const SAME: [&str; 4] = ["--count", "--data", "--out", "--size"];
+
+/// The end of a command with the value that was typed in place of the one in it, if it sets one thing only.
+fn with_value(hint: &Hint, value: Option<&str>) -> String {
+    let cut = |at: char| hint.instead.rsplit_once(at).filter(|_| hint.instead.matches('=').count() < 2);
+    match (cut('='), cut(' '), value) {
+        (Some((before, _)), _, Some(value)) => format!("{}: {before}={value}", hint.is),
+        // Other options count something else.
+        (None, Some((before, _)), Some(value)) if SAME.iter().any(|option| before.ends_with(option)) => {
+            format!("{}: {before} {value}", hint.is)
+        }
+        _ => hint.to_string(),
+    }
+}
+
+/// The variant of this name, in whatever case it was typed; else the word as it is.
+pub fn variant(word: &str) -> String {
+    let same = VARIANTS.iter().find(|variant| variant.name.eq_ignore_ascii_case(word));
+    same.map_or(word, |variant| variant.name).to_owned()
+}
+
+/// What to say of a command that there is not.
+pub fn command(typed: &str) -> Option<String> {
+    find(COMMANDS, typed).map(|hint| format!("`{typed}` {hint}"))
+}
+
+/// Refuses a second word beside the variant.
+///
+/// # Errors
+/// Always: with the path or set of data that one of the two names, or that there is one model only.
+pub fn second_word(one: &str, another: &str) -> Error {
+    let is_data = |word: &&str| BUILT_IN.iter().any(|(name, _)| name == word) || std::path::Path::new(word).exists();
+    let is_variant = |word: &str| VARIANTS.iter().any(|variant| variant.name == word);
+    match [one, another].into_iter().filter(|word| !is_variant(word)).find(is_data) {
+        Some(data) => Error::usage(format!("`{data}` is data: saddle train {one} --data {data}")),
+        None => Error::usage(format!("`{one}` and `{another}`: a run trains one model")),
+    }
+}
+
 /// Refuses a word in the place of a variant that means something else, with what to type.
 ///
 /// # Errors
@@ -233,32 +337,62 @@ pub fn check_data(word: &str) -> Result<()> {
 /// # Errors
 /// Such a key.
 pub fn check_assignment(assignment: &str) -> Result<()> {
-    let key = assignment.split_once('=').map_or(assignment, |(key, _)| key).trim();
-    match find(SETTINGS, key) {
-        Some(hint) => Err(Error::usage(format!("`{key}` {hint}"))),
+    let (key, value) = assignment.split_once('=').map_or((assignment, None), |(key, value)| (key, Some(value.trim())));
+    let key = key.trim();
+    let model = value.filter(|_| key == "objective").and_then(|value| find(MODELS, value));
+    if let (Some(hint), Some(value)) = (model, value.filter(|value| !is_objective(value))) {
+        return Err(Error::usage(format!("objective `{value}` {hint}")));
+    }
+    let option = || find(OPTIONS, key).filter(|_| !is_setting(key));
+    match find(SETTINGS, key).or_else(option) {
+        Some(hint) => Err(Error::usage(format!("`{key}` {}", with_value(hint, value)))),
         None => Ok(()),
     }
 }
 
-/// What to say of an option that there is not, `--lr` or `--objective=wgan`.
-pub fn option(typed: &str) -> Option<String> {
+fn is_setting(key: &str) -> bool {
+    Settings::describe().iter().any(|setting| setting.name == key)
+}
+
+fn is_objective(word: &str) -> bool {
+    Settings::describe().iter().any(|setting| setting.name == "objective" && setting.rule.words().contains(&word))
+}
+
+/// What to say of an option that there is not, `--lr` or `--objective=wgan`, by the words of the command line.
+pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let dashes = if name.chars().count() == 1 { "-" } else { "--" };
+    let at = words.iter().position(|word| word.trim_start_matches('-').split('=').next() == Some(name));
+    let value = at.and_then(|at| match words[at].split_once('=') {
+        Some((_, value)) => Some(value),
+        None => words.get(at + 1).map(String::as_str).filter(|next| !next.starts_with("--")),
+    });
     let key = name.replace('-', "_");
-    let is_setting = Settings::describe().iter().any(|setting| setting.name == key);
-    let setting = is_setting.then(|| format!("`--{name}` is a setting of a training: --set {key}=VALUE"));
-    find(OPTIONS, name).map(|hint| format!("`--{name}` {hint}")).or(setting)
+    let setting = is_setting(&key)
+        .then(|| format!("`--{name}` is a setting of a training: --set {key}={}", value.unwrap_or("VALUE")));
+    find(OPTIONS, name).map(|hint| format!("`{dashes}{name}` {}", with_value(hint, value))).or(setting)
 }
 
 /// The tables as Markdown.
 pub fn markdown() -> String {
     let mut text =
         String::from("# Coming from other tools\n\nWhat people type, and what to type here. `saddle` says the same.\n");
-    let parts = [("Models", MODELS), ("Data", DATA), ("Options", OPTIONS), ("Settings, `--set KEY=VALUE`", SETTINGS)];
+    let parts = [
+        ("Commands", COMMANDS),
+        ("Models", MODELS),
+        ("Data", DATA),
+        ("Options", OPTIONS),
+        ("Settings, `--set KEY=VALUE`", SETTINGS),
+    ];
     for (title, hints) in parts {
         text += &format!("\n## {title}\n\n| typed | here | |\n|---|---|---|\n");
         for Hint { typed, is, instead } in hints {
-            let dashes = if title == "Options" { "--" } else { "" };
-            let typed: Vec<String> = typed.iter().map(|word| format!("`{dashes}{word}`")).collect();
+            let dashes = |word: &str| match (title, word.len()) {
+                ("Options", 1) => "-",
+                ("Options", _) => "--",
+                _ => "",
+            };
+            let typed: Vec<String> = typed.iter().map(|word| format!("`{}{word}`", dashes(word))).collect();
             let instead = if instead.is_empty() { String::new() } else { format!("`{instead}`") };
             text += &format!("| {} | {is} | {instead} |\n", typed.join(", "));
         }

@@ -1,6 +1,7 @@
 //! Progress on the standard error: a bar on a terminal, else a line every few seconds.
 
 use std::{
+    cell::RefCell,
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -40,8 +41,8 @@ impl Progress {
             Some(bar) => {
                 let width = usize::from(Term::stderr().size().1);
                 let before = BAR + format!(" {step}/{}{GAP}", self.total).len();
-                bar.set_message(plain(&fitting(texts, width.saturating_sub(before + 1))));
                 bar.set_position(step);
+                bar.set_message(plain(&fitting(texts, width.saturating_sub(before + 1))));
             }
             None if step == self.total || self.last.is_none_or(|t| t.elapsed() > PAUSE) => {
                 tell(format_args!("step {step}/{}{GAP}{}", self.total, texts.join(GAP)));
@@ -66,10 +67,38 @@ impl Progress {
         }
     }
 
+    fn clear(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+
     /// Leaves the bar where it is, as the run may have been interrupted.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.abandon();
+        }
+    }
+}
+
+/// Shows what is done of several tasks, one after the other, each by its name.
+#[derive(Default)]
+pub struct Tasks(RefCell<Option<(String, Progress)>>);
+
+impl Tasks {
+    /// `done` of `total` parts of this task are done.
+    pub fn report(&self, task: &str, done: u64, total: u64) {
+        let mut current = self.0.borrow_mut();
+        let (_, progress) = match &mut *current {
+            Some(current) if current.0 == task && current.1.total == total => current,
+            other => {
+                // One that was broken off leaves no bar.
+                other.iter().for_each(|(_, progress)| progress.clear());
+                other.insert((task.to_owned(), Progress::new(0, total)))
+            }
+        };
+        progress.report(done, &[task.to_owned()]);
+        if done == total {
+            progress.clear();
+            *current = None;
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     origin::{self, FOLDER, Origin},
     run::Run,
     session::{self, Session},
-    settings::{Layer, Settings},
+    settings::{DEFAULT_PRESET, Layer, Settings},
 };
 
 /// Most columns of a table that are told of.
@@ -78,6 +78,9 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         _ => env::current_dir().unwrap_or_default().to_string_lossy().into_owned(),
     };
     let of_data = [origin.entry(), (FOLDER.to_string(), folder)];
+    if resumed.is_none() {
+        preset_beside(&settings, &layers)?.iter().for_each(tell);
+    }
     let note = |name: &str| format!("warning: `{name}` has no part in this model: any other value would give the same");
     let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
@@ -152,10 +155,10 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     if let Err(error) = tidy_cache() {
         tell(format_args!("warning: {error}"));
     }
-    if args.watch {
-        watch::beside(run.folder());
-    }
-    Training::new(run, session, dataset, of_data, held_out)?.run(&signals, args.json)
+    let page = args.watch.then(|| watch::beside(run.folder())).flatten();
+    let status = Training::new(run, session, dataset, of_data, held_out)?.run(&signals, args.json);
+    page.iter().for_each(|page| page.end());
+    status
 }
 
 /// The settings with the preset that fits the data, where none is named: `table` for tables with types.
@@ -168,6 +171,22 @@ fn by_data(settings: Settings, layers: &[Layer], examples: &Examples) -> Result<
     let mut preset = Layer::default();
     preset.set("preset", TABLE, "");
     Settings::resolve(&models::menu(), &[&[preset], layers].concat())
+}
+
+/// Says what else a preset sets that came with the data, where somebody asks for another game than its own.
+fn preset_beside(settings: &Settings, layers: &[Layer]) -> Result<Option<String>> {
+    let is_given = |key: &str| layers.iter().any(|layer| layer.is_given(key));
+    let presets = models::variant(&settings.variant)?.presets;
+    let Some(preset) = presets.iter().find(|preset| preset.name == settings.preset) else { return Ok(None) };
+    if preset.name == DEFAULT_PRESET || is_given("preset") || !(is_given("objective") || is_given("gp")) {
+        return Ok(None);
+    }
+    let rest: Vec<String> =
+        preset.values().filter(|(key, _)| !is_given(key)).map(|(key, value)| format!("{key}={value}")).collect();
+    let (name, rest) = (preset.name, rest.join(" "));
+    Ok(Some(format!(
+        "the preset `{name}`, which comes with this data, also sets {rest}; --preset default goes without"
+    )))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.

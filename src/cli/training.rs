@@ -244,11 +244,16 @@ impl Training {
             ("txt", Some([_, characters])) => (rate * self.settings.batch as f64 * characters, "characters"),
             _ => (rate * self.settings.batch as f64, "samples"),
         };
-        let left = duration((self.settings.steps - self.session.step()) as f64 / rate);
-        let mut texts = vec![format!("{left} left")];
+        let mut texts = vec![match self.settings.steps - self.session.step() {
+            0 => "done".to_owned(),
+            left => format!("{} left", duration(left as f64 / rate)),
+        }];
+        // Losses come first, as a narrow terminal has no room for all.
+        let mut losses = texts.len();
         if let Some(phase) = self.session.phase() {
             line.insert("phase".into(), phase.into());
             texts.push(format!("phase {phase}"));
+            losses += 1;
         }
         for (i, name) in self.session.metrics().iter().enumerate() {
             let mean = rows.iter().map(|r| f64::from(r[i])).sum::<f64>() / rows.len().max(1) as f64;
@@ -257,7 +262,10 @@ impl Training {
                 _ => format!("{name} {}", figure(mean)),
             };
             line.insert(name.clone(), Value::from(mean as f32));
-            if !health::BEHIND.contains(&name.as_str()) {
+            if name.ends_with("_loss") {
+                texts.insert(losses, said);
+                losses += 1;
+            } else if !health::BEHIND.contains(&name.as_str()) {
                 texts.push(said);
             }
         }

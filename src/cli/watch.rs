@@ -1,9 +1,9 @@
 //! `saddle watch`, and `saddle train --watch`.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{fmt::Display, path::Path, sync::Arc, thread};
 
 use super::{WatchArgs, print, report::records, tell};
-use crate::{error::Result, page::Server, record::Record};
+use crate::{error::Result, files::quoted, page::Server, record::Record};
 
 /// Serves a page of runs until the process is ended.
 pub fn watch(args: &WatchArgs) -> Result<()> {
@@ -13,18 +13,27 @@ pub fn watch(args: &WatchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Serves the page of a run that this process trains, from a thread that only reads its files. Training goes on without
-/// a page if there can be none.
-pub fn beside(folder: &Path) {
+/// Serves the page of a run that this process trains, from a thread that only reads its files, until [`Server::end`].
+/// Training goes on without a page if there can be none.
+pub fn beside(folder: &Path) -> Option<Arc<Server>> {
     let begun = Record::read(folder).and_then(|record| {
-        let server = Server::bind(vec![Arc::new(record)], None)?;
+        let server = Arc::new(Server::bind(vec![Arc::new(record)], None)?);
         let address = server.address()?;
-        let spawned = thread::Builder::new().name("watch".into()).spawn(move || server.run());
-        Ok(spawned.map(|_| address))
+        let serving = server.clone();
+        let spawned = thread::Builder::new().name("watch".into()).spawn(move || serving.run());
+        Ok(spawned.map(|_| (server, address)))
     });
+    let warn = |error: &dyn Display| tell(format_args!("warning: there is no page to watch: {error}"));
     match begun {
-        Ok(Ok(address)) => tell(format_args!("watch it at {address}")),
-        Ok(Err(error)) => tell(format_args!("warning: there is no page to watch: {error}")),
-        Err(error) => tell(format_args!("warning: there is no page to watch: {error}")),
+        Ok(Ok((server, address))) => {
+            tell(format_args!(
+                "watch it at {address}; the page ends with the training, and saddle watch {} shows it again",
+                quoted(folder)
+            ));
+            return Some(server);
+        }
+        Ok(Err(error)) => warn(&error),
+        Err(error) => warn(&error),
     }
+    None
 }

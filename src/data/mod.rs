@@ -280,8 +280,10 @@ fn unknown(spec: &str) -> Error {
     }
     let names = BUILT_IN.iter().map(|(name, _)| *name);
     let all = names.clone().collect::<Vec<_>>().join(", ");
-    let nearest = names.min_by_key(|name| strsim::damerau_levenshtein(name, spec)).unwrap_or_default();
-    Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}): did you mean `{nearest}`?"))
+    let built_in = nearest(spec, names).map(String::from);
+    let meant = near(Path::new(spec)).map(|path| path.display().to_string()).or(built_in);
+    let hint = meant.map_or(String::new(), |meant| format!(": did you mean `{meant}`?"));
+    Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}){hint}"))
 }
 
 /// What lies beside a path that does not exist and is named much like it, perhaps with another ending.

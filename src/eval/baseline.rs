@@ -47,6 +47,7 @@ pub fn baseline(train: &Dataset, like: &Settings, setup: &Setup) -> Result<Sessi
         let mut session = Session::on(runner, &caps, &model, &settings, train)?;
         while session.step() < rounds {
             session.train(PIECE.min(rounds - session.step()))?;
+            (setup.seen)("an lstm learns the same data, to stand beside", session.step(), rounds);
         }
         session.checkpoint()
     };

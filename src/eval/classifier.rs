@@ -206,6 +206,7 @@ fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Resul
     let mut engine = Engine::new(runner, plans, setup.seed)?;
     for done in (0..rounds).step_by(PIECE as usize) {
         engine.run("round", PIECE.min(rounds - done))?;
+        (setup.seen)(&format!("a classifier of `{}` learns", train.name), (done + PIECE).min(rounds), rounds);
     }
     let mut tensors = BTreeMap::new();
     for item in engine.items().to_vec().into_iter().filter(|item| item.state == "classifier") {

@@ -11,6 +11,7 @@ pub mod images;
 pub mod likelihood;
 pub mod modes;
 pub mod music;
+pub mod probes;
 mod report;
 mod scorer;
 pub mod sequences;
@@ -35,7 +36,7 @@ use crate::{
     runner::Runner,
 };
 
-/// The device, cache, seed and effort of an evaluation.
+/// The device, cache, seed and effort of an evaluation, and who watches it.
 pub struct Setup<'a> {
     /// Opens a runner; each network gets a runner of its own.
     pub device: &'a dyn Fn() -> Result<(Box<dyn Runner>, Caps)>,
@@ -45,6 +46,8 @@ pub struct Setup<'a> {
     pub seed: u64,
     /// Share of their full number of updates for which networks are trained: 1, or less if the scores do not matter.
     pub effort: f64,
+    /// Is told which network is trained, and how many of its updates are done, of how many.
+    pub seen: &'a dyn Fn(&str, u64, u64),
 }
 
 impl Setup<'_> {

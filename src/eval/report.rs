@@ -236,9 +236,12 @@ fn rounded(deviation: f64, value: f64) -> f64 {
     if deviation.abs() <= 1e-12 * value.abs() { 0.0 } else { deviation }
 }
 
-/// Four significant digits; an exponent only for very small or very large values.
+/// Four significant digits; an exponent only for very small or very large values; a dash for what was not measured.
 fn number(value: f64) -> String {
     let magnitude = value.abs();
+    if value.is_nan() {
+        return "-".into();
+    }
     if value == 0.0 || !value.is_finite() || value.fract() == 0.0 && magnitude < 1e9 {
         return format!("{value}");
     }

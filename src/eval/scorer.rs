@@ -96,7 +96,7 @@ pub(super) fn discriminative_score(first: Windows, second: Windows, setup: &Setu
         answer.output("answers", logits_of_last(&net, answer.input(KINDS[0], &[ROWS, first.shape[0], first.shape[1]])));
     }
     let mut engine = engine(&round, &answer, setup, seed)?;
-    train(&mut engine, setup.updates(DISCRIMINATIVE_ROUNDS), &train_windows, seed)?;
+    train(&mut engine, setup.updates(DISCRIMINATIVE_ROUNDS), &train_windows, seed, setup)?;
     let mut right = 0;
     for ((_, test), is_first) in parts.iter().zip([true, false]) {
         let logits = answers(&mut engine, Windows::new(test, first.shape), 1)?;
@@ -123,7 +123,7 @@ pub(super) fn predictive_score(trained: Windows, tested: Windows, setup: &Setup,
         answer.output("answers", foretold(&net, answer.input(KINDS[0], &[ROWS, steps, features])));
     }
     let mut engine = engine(&round, &answer, setup, seed)?;
-    train(&mut engine, setup.updates(PREDICTIVE_ROUNDS), &[trained], seed)?;
+    train(&mut engine, setup.updates(PREDICTIVE_ROUNDS), &[trained], seed, setup)?;
     let foretold = answers(&mut engine, tested, steps - 1)?;
     let truth = tested.values.chunks_exact(features).map(|step| step[features - 1]).enumerate();
     let truth = truth.filter(|(n, _)| n % steps > 0).map(|(_, truth)| truth);
@@ -161,14 +161,16 @@ fn engine(round: &Graph, answer: &Graph, setup: &Setup, seed: u64) -> Result<Eng
 
 /// Trains on batches that the host draws as TimeGAN's code does: all different within a batch, each batch
 /// independently.
-fn train(engine: &mut Engine, rounds: u64, kinds: &[Windows], seed: u64) -> Result<()> {
-    for draw in (0..rounds).map(|round| seed.wrapping_add(round * kinds.len() as u64)) {
+fn train(engine: &mut Engine, rounds: u64, kinds: &[Windows], seed: u64, setup: &Setup) -> Result<()> {
+    for round in 0..rounds {
+        let draw = seed.wrapping_add(round * kinds.len() as u64);
         let batch = |(n, windows): (usize, &Windows)| {
             windows.pick(&choose(windows.batch(BATCH)[0], windows.count(), draw.wrapping_add(n as u64)))
         };
         let batches: Vec<Vec<f32>> = kinds.iter().enumerate().map(batch).collect();
         let inputs: Vec<(&str, &[f32])> = KINDS.into_iter().zip(batches.iter().map(Vec::as_slice)).collect();
         engine.feed("round", &inputs)?;
+        (setup.seen)("a scorer of sequences learns", round + 1, rounds);
     }
     Ok(())
 }

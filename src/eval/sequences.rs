@@ -179,7 +179,7 @@ pub fn picture(input: &Sequences, layout: Layout, seed: u64) -> Result<RgbImage>
     let (real, generated) = (some(input.real), some(input.generated));
     let (places, titles, name) = match layout {
         Layout::Pca => {
-            let pca = Pca::fit(Points::new(&real, steps));
+            let pca = Pca::fit(Points::new(&real, steps), 2);
             let places = [&real, &generated].map(|values| pca.project(Points::new(values, steps))).concat();
             (places, report::component_titles(&pca), "PCA")
         }

@@ -3,35 +3,46 @@
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-use super::{Points, frechet::Moments, map_distances};
+use super::{Points, map_distances};
 
-/// Principal component analysis: the two directions of largest variance.
+/// Principal component analysis: the directions of largest variance.
 pub struct Pca {
     mean: DVector<f64>,
-    /// `[D, 2]`.
+    /// `[D, count]`.
     directions: DMatrix<f64>,
-    /// The shares of the variance along the two directions, 0 to 1.
-    pub shares: [f64; 2],
+    /// The shares of the variance along the directions, 0 to 1.
+    pub shares: Vec<f64>,
 }
 
 impl Pca {
-    /// Principal components of points of at least two coordinates. A direction's sign is that of its largest entry.
-    pub fn fit(points: Points) -> Self {
-        let Moments { mean, covariance } = Moments::of(points);
-        let eigen = covariance.symmetric_eigen();
+    /// The first `count` principal components, or as many as there are. A direction's sign is that of its largest
+    /// entry.
+    ///
+    /// Time grows as the cube of the number of points or of coordinates, whichever is less.
+    pub fn fit(points: Points, count: usize) -> Self {
+        let columns = points.columns();
+        let mean = columns.column_mean();
+        let mut centred = columns.into_owned();
+        centred.column_iter_mut().for_each(|mut column| column -= &mean);
+        // X X' and X' X have the same eigenvalues, and X takes the eigenvectors of the second to those of the first.
+        let is_wide = points.width() > points.count() && points.count() >= count;
+        let products = if is_wide { centred.tr_mul(&centred) } else { &centred * centred.transpose() };
+        let eigen = products.symmetric_eigen();
         let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
         order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
-        let mut directions = eigen.eigenvectors.select_columns(&order[..2]);
+        let all: f64 = eigen.eigenvalues.iter().map(|value| value.max(0.0)).sum();
+        order.truncate(count);
+        let vectors = eigen.eigenvectors.select_columns(&order);
+        let mut directions = if is_wide { centred * vectors } else { vectors };
         for mut direction in directions.column_iter_mut() {
             let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
-            direction *= largest.signum();
+            direction /= direction.norm().max(f64::MIN_POSITIVE) * largest.signum();
         }
-        let all: f64 = eigen.eigenvalues.iter().map(|value| value.max(0.0)).sum();
-        let shares = [0, 1].map(|n| if all > 0.0 { eigen.eigenvalues[order[n]].max(0.0) / all } else { 0.0 });
-        Self { mean, directions, shares }
+        let share = |&n: &usize| if all > 0.0 { eigen.eigenvalues[n].max(0.0) / all } else { 0.0 };
+        Self { mean, directions, shares: order.iter().map(share).collect() }
     }
 
-    /// Coordinates of points along the two directions, `[N, 2]`.
+    /// Coordinates of points along the directions, `[N, count]`.
     pub fn project(&self, points: Points) -> Vec<f64> {
         let offset = self.directions.tr_mul(&self.mean);
         let mut plane = self.directions.transpose() * points.columns();
@@ -63,7 +74,7 @@ const EXAGGERATION: f64 = 12.0;
 pub fn tsne(points: Points, perplexity: f64) -> Vec<f64> {
     let count = points.count();
     let near = joint_probabilities(points, perplexity);
-    let mut places = Pca::fit(points).project(points);
+    let mut places = Pca::fit(points, 2).project(points);
     let spread = (places.iter().step_by(2).map(|v| v * v).sum::<f64>() / count as f64).sqrt();
     places.iter_mut().for_each(|v| *v *= 1e-4 / spread.max(f64::MIN_POSITIVE));
     let rate = (count as f64 / (4.0 * EXAGGERATION)).max(50.0);

@@ -5,13 +5,13 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use super::Points;
 
 /// Mean and covariance of points, the latter with Bessel's correction.
-pub(super) struct Moments {
-    pub mean: DVector<f64>,
-    pub covariance: DMatrix<f64>,
+struct Moments {
+    mean: DVector<f64>,
+    covariance: DMatrix<f64>,
 }
 
 impl Moments {
-    pub fn of(points: Points) -> Self {
+    fn of(points: Points) -> Self {
         let columns = points.columns();
         let mean = columns.column_mean();
         let mut centred = columns.into_owned();

@@ -4,10 +4,12 @@ mod bleu;
 mod embedding;
 mod frechet;
 mod grams;
+mod lbfgs;
 mod mmd;
 pub mod music;
 mod neighbours;
 mod ngram;
+pub mod probes;
 mod series;
 pub mod table;
 

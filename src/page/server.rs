@@ -8,7 +8,7 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Time from one look at the files to the next, and longest silence of a stream.
 const PAUSE: Duration = Duration::from_millis(400);
 const SILENCE: Duration = Duration::from_secs(10);
+/// How long the end of a training waits for browsers.
+const ENDING: Duration = Duration::from_secs(3);
 /// Most connections at once.
 const CONNECTIONS: usize = 64;
 
@@ -39,6 +41,7 @@ pub struct Server {
     listener: TcpListener,
     records: Vec<Arc<Record>>,
     open: AtomicUsize,
+    is_ending: AtomicBool,
 }
 
 impl Server {
@@ -60,7 +63,7 @@ impl Server {
                 .map_or_else(|| listen(0), Ok)
                 .map_err(|error| Error::failure(format!("cannot listen on any port: {error}")))?,
         };
-        Ok(Self { listener, records, open: AtomicUsize::new(0) })
+        Ok(Self { listener, records, open: AtomicUsize::new(0), is_ending: AtomicBool::new(false) })
     }
 
     /// Where a browser finds the page.
@@ -70,6 +73,15 @@ impl Server {
     pub fn address(&self) -> Result<String> {
         let address = self.listener.local_addr();
         address.map(|at| format!("http://{at}/")).map_err(|error| Error::failure(format!("cannot listen: {error}")))
+    }
+
+    /// Lets browsers have what is there by now, and waits for those that take it: the process may end after this.
+    pub fn end(&self) {
+        self.is_ending.store(true, Ordering::SeqCst);
+        let begun = Instant::now();
+        while self.open.load(Ordering::SeqCst) > 0 && begun.elapsed() < ENDING {
+            thread::sleep(PAUSE / 10);
+        }
     }
 
     /// Answers until the process ends. What goes wrong with one connection ends that one only.
@@ -134,6 +146,8 @@ impl Server {
         head(stream, "200 OK", "text/event-stream", None)?;
         let mut told = Instant::now();
         loop {
+            // What is written before the end is told.
+            let is_last = self.is_ending.load(Ordering::SeqCst);
             let mut text = String::new();
             for message in feed.news() {
                 text += &format!("data: {message}\n\n");
@@ -144,6 +158,9 @@ impl Server {
             if !text.is_empty() {
                 stream.write_all(text.as_bytes())?;
                 told = Instant::now();
+            }
+            if is_last {
+                return Ok(());
             }
             thread::sleep(PAUSE);
         }

@@ -38,11 +38,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the run in a folder.
+    /// Reads the run in a folder; one that a link leads to has its own name, as `runs/latest` is another one tomorrow.
     ///
     /// # Errors
     /// A folder without a run.
     pub fn read(folder: &Path) -> Result<Self> {
+        let target = fs::read_link(folder).map(|target| folder.parent().unwrap_or(Path::new("")).join(target));
+        let folder = target.as_deref().unwrap_or(folder);
         let run = Run::open(folder, &models::menu())?;
         let written = fs::metadata(run.metrics_path()).or_else(|_| fs::metadata(folder.join(RUN_FILE)));
         let step = checkpoint::newest_step(&run.checkpoints()).unwrap_or(0);

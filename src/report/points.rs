@@ -70,7 +70,7 @@ fn components(generated: &[f32], real: &[f32], width: usize) -> ([Vec<[f64; 2]>;
     if fitted.is_empty() {
         return Default::default();
     }
-    let pca = Pca::fit(Points::new(&fitted, width));
+    let pca = Pca::fit(Points::new(&fitted, width), 2);
     let place = |values: &[f32]| -> Vec<[f64; 2]> {
         pca.project(Points::new(&wide(values), width)).chunks_exact(2).map(|place| [place[0], place[1]]).collect()
     };

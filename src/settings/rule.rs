@@ -83,7 +83,7 @@ impl Rule {
     }
 
     /// The words among the accepted values.
-    pub(super) fn words(&self) -> &'static [&'static str] {
+    pub fn words(&self) -> &'static [&'static str] {
         match *self {
             Self::OneOf(words) => words,
             Self::Switch => &["true", "false"],

@@ -9,7 +9,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::hints;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
@@ -179,9 +179,9 @@ impl TrainArgs {
         }
         let (assigned, variants): (Vec<_>, Vec<_>) = self.words.iter().partition(|word| word.contains('='));
         if let [one, another, ..] = variants[..] {
-            return Err(Error::usage(format!("`{one}` and `{another}`: a run trains one model")));
+            return Err(hints::second_word(one, another));
         }
-        let variant = variants.first().map(|word| (*word).clone());
+        let variant = variants.first().map(|word| hints::variant(word));
         variant.iter().try_for_each(|word| hints::check_variant(word))?;
         self.data.iter().try_for_each(|word| hints::check_data(word))?;
         let mut flags = Layer::default();

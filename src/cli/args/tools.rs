@@ -170,6 +170,9 @@ pub struct CompareArgs {
     /// Folders of runs; those that differ in nothing but `seed` are one column
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
+    /// Metrics and measures to show, in this order, separated by commas; without it all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub metrics: Vec<String>,
     /// File to write too: a csv has a row for each run, an md the table, a png the metrics over the steps
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -11,7 +11,7 @@ pub use ring::ring;
 
 use super::{Exporter, Write};
 use crate::{
-    data::{Dataset, Items, Series, SymbolKind, Symbols},
+    data::{BUILT_IN, Dataset, Items, Series, SymbolKind, Symbols},
     engine::Plans,
     error::{Error, Result},
     graph::Graph,
@@ -77,7 +77,10 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     let sample = plans.get(SAMPLE).ok_or_else(|| Error::failure("the model draws no samples"))?;
     let origin = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default();
     let classes = origin.class_names(trained.examples.classes);
-    let of_points = data.as_ref().filter(|set| set.shape.len() == 1);
+    // Points say nothing without the real ones; those of other people's data are theirs, and go with `--train` only.
+    let drawn = data.is_none() && BUILT_IN.iter().any(|(name, _)| *name == settings.data);
+    let drawn = drawn.then(|| session::open_data(settings)).transpose()?;
+    let of_points = data.as_ref().or(drawn.as_ref()).filter(|set| set.shape.len() == 1);
     let real = of_points.map(|set| -> Vec<f32> { (0..POINTS.min(set.len())).flat_map(|i| set.example(i)).collect() });
     let real = real.map(|values| pack.store(bytemuck::cast_slice(&values)));
     let series = trained.examples.series.as_ref();
