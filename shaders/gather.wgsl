@@ -3,6 +3,7 @@
 //
 // pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
 // goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
+// Where MIRROR is set, the values of each row of pixels are in reverse order in about half of the picked items.
 // A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, numbers of 16
 // bits two to a word, the low ones first.
 // Joined with philox.wgsl (philox).
@@ -15,6 +16,7 @@ override ONE_HOT: bool = false;
 override BEGINS: bool = false;
 override BYTES: bool = false;
 override SYMBOLS: bool = false; // numbers of 16 bits
+override MIRROR: u32 = 0u; // values of a row of pixels where items are mirrored with probability 1/2; 0: none is
 override WINDOWS: u32 = 0u; // windows of each lane; 0: items are drawn
 override LANE: u32 = 0u; // elements of each lane
 override DRAWS: u32 = 1u;
@@ -34,6 +36,7 @@ override RIGHT_BITS: u32 = 0u;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
 
 var<workgroup> picked: u32;
+var<workgroup> mirrored: u32;
 
 // Quotient and remainder of the 64-bit number (high, low) by d, bit by bit; needs high < d < 2^31.
 fn divide(high: u32, low: u32, d: u32) -> vec2u {
@@ -78,16 +81,26 @@ fn permute(i: u32, key: vec4u) -> u32 {
     return place;
 }
 
-fn pick(b: u32, s: u32) -> u32 {
+// The epoch of place b of the batch, and its place in the epoch.
+fn epoch_and_place(b: u32) -> vec2u {
     // e = step * EPOCHS_PER_STEP * COUNT + (step * REST_PER_STEP + FIRST + b)
     let step = clock[0];
     let place = FIRST + b;
     let low = step * REST_PER_STEP + place;
     let high = mulhi(step, REST_PER_STEP) + select(0u, 1u, low < place);
     let part = divide(high, low, COUNT);
-    let epoch = step * EPOCHS_PER_STEP + part.x;
-    let key = philox(vec4(epoch, s, 0u, PURPOSE_GATHER), vec2(clock[1], clock[2]));
-    return permute(part.y, key);
+    return vec2(step * EPOCHS_PER_STEP + part.x, part.y);
+}
+
+fn pick(b: u32, s: u32) -> u32 {
+    let at = epoch_and_place(b);
+    return permute(at.y, philox(vec4(at.x, s, 0u, PURPOSE_GATHER), vec2(clock[1], clock[2])));
+}
+
+// 1 where that item is mirrored, else 0.
+fn mirror(b: u32, s: u32) -> u32 {
+    let at = epoch_and_place(b);
+    return philox(vec4(at.x, s, at.y, PURPOSE_MIRROR), vec2(clock[1], clock[2])).x & 1u;
 }
 
 // The value of element n.
@@ -127,6 +140,9 @@ fn main(
     }
     if lane == 0u {
         picked = pick(row / STACK, row % STACK);
+        if MIRROR > 0u {
+            mirrored = mirror(row / STACK, row % STACK);
+        }
     }
     workgroupBarrier();
     let item = picked;
@@ -139,6 +155,13 @@ fn main(
         var first = item * LEN;
         if SYMBOLS {
             first = table[item];
+        }
+        if MIRROR > 0u && mirrored == 1u {
+            let width = max(MIRROR, 1u); // 0 is no divisor, even where it is not reached
+            for (var j = lane; j < LEN; j += LANES) {
+                y[row * LEN + j] = value(first + j + width - 1u - 2u * (j % width));
+            }
+            return; // the whole workgroup
         }
         for (var j = lane; j < LEN; j += LANES) {
             y[row * LEN + j] = value(first + j);

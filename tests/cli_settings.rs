@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use proptest::prelude::*;
 use saddle::error::{Error, Result, nearest, unknown};
 use saddle::run::Run;
-use saddle::settings::{Change, Layer, Menu, Objective, Optimizer, Preset, Settings};
+use saddle::settings::{Change, Layer, Menu, Objective, Optimizer, Preset, Settings, Size};
 
 const PRESETS: &[Preset] = &[
     Preset::of("default", &[("latent", "64"), ("objective", "hinge")]),
@@ -93,8 +93,11 @@ fn what_is_wrong_is_said_in_one_sentence() {
     says(set(&["beta1=1"]), "--set: `beta1` takes a number from 0 up to but not 1, not `1`");
     says(set(&["gp=nan"]), "--set: `gp` takes a number, 0 or more, not `nan`");
     says(set(&["gp=1e39"]), "--set: `gp` takes a number, 0 or more, not `1e39`");
-    says(set(&["size=30"]), "--set: `size` takes auto or a multiple of 4 from 8 to 128, not `30`");
-    says(set(&["channels=2"]), "--set: `channels` takes auto, 1 or 3, not `2`");
+    for wrong in ["3", "64x", "x64", "64x2", "64x64x3", "16385", "64 x 64"] {
+        let takes = "auto or a side in pixels or WIDTHxHEIGHT, such as 64 or 192x128, from 4 to 16384";
+        says(set(&[&format!("size={wrong}")]), &format!("--set: `size` takes {takes}, not `{wrong}`"));
+    }
+    says(set(&["channels=5"]), "--set: `channels` takes auto or a whole number from 1 to 4, not `5`");
     says(set(&["spectral=ture"]), "--set: `spectral` takes true or false, not `ture`; did you mean `true`?");
     says(set(&["norm_g=bacth"]), "--set: `norm_g` takes batch, layer or none, not `bacth`; did you mean `batch`?");
     says(
@@ -203,14 +206,14 @@ proptest! {
         data in "[^\\x00]{1,20}", adapter in proptest::option::of("[a-zA-Z \"'\\\\#]{1,12}"),
         rates in any::<[f32; 2]>(),
         seed in 0..i64::MAX as u64, widths in proptest::collection::vec(1usize..65536, 1..16), word in 0..6usize,
-        size in proptest::option::of(2usize..32),
+        size in proptest::option::of([4usize..16_385, 4usize..16_385]),
     ) {
         prop_assume!(rates.iter().all(|r| r.is_finite()) && adapter.as_deref() != Some("auto"));
         use Objective::*;
         let objective = [Minimax, NonSaturating, Lsgan, Wgan, Hinge, Relativistic][word];
         let settings = Settings {
             data, adapter, lr_g: rates[0].abs(), gp: rates[1].abs(), seed, hidden_g: widths, objective,
-            size: size.map(|s| s * 4),
+            size: size.map(|[width, height]| Size { width, height }),
             ..Settings::default()
         };
         prop_assert_eq!(Settings::from_toml(VARIANTS, &settings.to_toml(), "run.toml").unwrap(), settings);
@@ -360,7 +363,7 @@ fn flags_become_settings() {
         parse("saddle train gan --steps 7 --set steps=8 --set hidden_g=3,4 --conditional --size 32 --preset article")
             .unwrap();
     assert_eq!((settings.steps, settings.hidden_g, settings.conditional), (8, vec![3, 4], true));
-    assert_eq!((settings.size, settings.variant.as_str(), settings.lr_g), (Some(32), "gan", 0.001));
+    assert_eq!((settings.size, settings.variant.as_str(), settings.lr_g), (Some(32.into()), "gan", 0.001));
     says(parse("saddle train --steps -5"), "--steps: `steps` takes a whole number, 1 or more, not `-5`");
     says(parse("saddle train dcgn"), "unknown variant `dcgn`; did you mean `dcgan`?");
     says(parse("saddle train --set batch"), "--set: `batch` has no `=`; write KEY=VALUE, such as lr_g=0.0001");

@@ -110,7 +110,7 @@ fn images_without_labels_or_held_out_part_are_measured_with_a_word_on_it() {
     let measures: Vec<&str> = report.rows.iter().map(|row| row.measure.as_str()).collect();
     assert_eq!(measures, ["Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage"]);
     let notes = report.notes.join("; ");
-    assert!(notes.contains("quarter turns") && notes.contains("no held-out part"), "{notes}");
+    assert!(notes.contains("tells turns of its images apart") && notes.contains("no held-out part"), "{notes}");
 }
 
 #[test]

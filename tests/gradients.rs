@@ -13,7 +13,7 @@ use saddle::{
         gather::{DataLayout, Elements},
     },
     models::{self, Examples, parts::heads::Heads},
-    nn::{Cell, Mode, Net, Recurrence, Start, last_step},
+    nn::{Cell, Filter, Mode, Net, Recurrence, Start, last_step},
     objective,
     reference::Reference,
     settings::{Encode, Layer, Objective, Settings},
@@ -324,6 +324,11 @@ fn layers(c: &mut Checks) {
     for batch in [1, 3] {
         layer(c, "dense", &[batch, 5], |n, x| n.dense("a", x, 3).tanh());
         layer(c, "conv2d", &[batch, 2, 5, 5], |n, x| n.conv2d("a", x, 3, [4, 2, 1], true).tanh());
+        let across = Filter { sides: [3, 4], stride: [1, 2], pad: [1, 1] };
+        layer(c, "conv2d by axis", &[batch, 2, 3, 6], |n, x| n.conv2d("a", x, 3, across, true).tanh());
+        layer(c, "conv_transpose2d by axis", &[batch, 2, 3, 2], |n, x| {
+            n.conv_transpose2d("a", x, 2, across, true).tanh()
+        });
         layer(c, "conv_transpose2d", &[batch, 2, 2, 3], |n, x| n.conv_transpose2d("a", x, 2, [4, 2, 1], true).tanh());
         layer(c, "batch norm", &[batch + 2, 3], |n, x| n.batch_norm("a", x * 2.0).tanh());
         layer(c, "batch norm", &[batch, 2, 2, 3], |n, x| n.batch_norm("a", x * 2.0).leaky_relu(0.2));
@@ -457,7 +462,7 @@ fn critic(assignments: &[&str]) {
     let g = model.round();
     let mut checks = Checks::default();
     let mut rng = Rng(5);
-    let data = DataLayout { count: 8, item_len: 256, elements: Elements::Bytes, stack: 1, classes: 0 };
+    let data = DataLayout { count: 8, item_len: 256, elements: Elements::Bytes, stack: 1, classes: 0, mirror: 0 };
     let mut r = Reference {
         clock: Clock { step: 0, seed: 3 },
         data: Some((data, rng.words(data.words()), vec![0])),

@@ -61,6 +61,7 @@ fn dataset(sequences: &[Vec<u16>], end: Option<u16>) -> Dataset {
         items: Items::Symbols { ids: bytes.into(), starts: starts.collect::<Vec<_>>().into() },
         labels: None,
         stack: 1,
+        mirror: false,
         pieces: vec![],
         series: Some(Series::Symbols(alphabet(end))),
         about: About::default(),

@@ -6,14 +6,14 @@ const CURVES = 6,
     KEYS = 88;
 const $ = (id) => document.getElementById(id);
 
-// One image into a picture's pixels, its corner at (left, top).
+// One image into a picture's pixels, as it shows over white (of more than four channels the first three), its corner at (left, top).
 function paint(image, values, left, top) {
     const [channels, height, width] = shape;
     for (let y = 0; y < height; y++)
         for (let x = 0; x < width; x++) {
             const to = 4 * ((top + y) * image.width + left + x);
             for (let c = 0; c < 3; c++)
-                image.data[to + c] = 127.5 + 127.5 * values[((channels === 3 ? c : 0) * height + y) * width + x];
+                image.data[to + c] = 127.5 + 127.5 * values[((channels < 3 ? 0 : c) * height + y) * width + x];
             image.data[to + 3] = 255;
         }
 }

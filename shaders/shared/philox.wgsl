@@ -4,6 +4,7 @@
 
 const PURPOSE_RANDOM = 0u;
 const PURPOSE_GATHER = 1u;
+const PURPOSE_MIRROR = 4u;
 
 // The upper half of the 64-bit product, from halves of 16 bits; no sum here can overflow.
 fn mulhi(a: u32, b: u32) -> u32 {

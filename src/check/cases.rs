@@ -373,12 +373,16 @@ pub fn cases(name: &str) -> Vec<Case> {
             }),
             |k, (shape, field)| {
                 let (count, item_len, elements, stack, classes, batch) = shape;
+                // Half of the shapes of numbers are mirrored, in rows as short as divide an item.
+                let row = (2..=item_len).find(|row| item_len.is_multiple_of(*row)).unwrap_or(1);
+                let mirrored = k / 4 % 2 == 0 && !matches!(elements, Symbols { .. });
+                let mirror = if mirrored { row } else { 0 };
                 Gather {
                     field,
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: DataLayout { count, item_len, elements, stack, classes },
+                    data: DataLayout { count, item_len, elements, stack, classes, mirror },
                 }
             },
         )

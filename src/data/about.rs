@@ -122,7 +122,10 @@ impl Dataset {
             (&[_, height, width], _) if self.stack > 1 => {
                 ("grey image", format!("{width}x{height}, stacks of {} are examples", self.stack))
             }
-            (&[_, height, width], _) => ("RGB image", format!("{width}x{height}")),
+            (&[2, height, width], _) => ("grey image", format!("{width}x{height}, with alpha")),
+            (&[3, height, width], _) => ("RGB image", format!("{width}x{height}")),
+            (&[4, height, width], _) => ("RGB image", format!("{width}x{height}, with alpha")),
+            (&[channels, height, width], _) => ("image", format!("{width}x{height}, {channels} channels")),
             (&[steps, names], Some(Series::Symbols(symbols))) => {
                 ("sequence", format!("{steps} of {}", counted(names, symbols.noun())))
             }

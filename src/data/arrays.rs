@@ -34,7 +34,7 @@ const VALIDATION_WORDS: [&str; 3] = ["validation", "valid", "val"];
 /// * `[N, D]`: points;
 /// * `[N, T, F]`: sequences, scaled by column like points; or
 /// * `[N, H, W]`: grey images, if the options want images;
-/// * `[N, H, W, C]` or `[N, C, H, W]` with 1 or 3 channels: images.
+/// * `[N, H, W, C]` or `[N, C, H, W]`: images of any number of channels below that of rows and columns.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let name = set_name(path);
     if unpack::ending(path) == "npy" {
@@ -248,13 +248,21 @@ impl Reading<'_> {
                 if array.shape.len() == 4 {
                     self.about.findings.push(layout.to_owned());
                 }
+                let place = array.place.clone();
                 let pixels = self.pixels(array)?;
                 let pixels = if is_planar { pixels } else { planar(&pixels, height * width, channels) };
                 let images = Images { pixels, channels, height, width };
-                let images = match &self.learned {
-                    Some(learned) => images.with_channels(channels_of(&learned.array, self.options)?),
-                    None => images,
+                let wanted = match &self.learned {
+                    Some(learned) => channels_of(&learned.array, self.options)?,
+                    None => self.options.channels.unwrap_or(channels),
                 };
+                if wanted != channels && wanted.max(channels) > 4 {
+                    return Err(Error::usage(format!(
+                        "{place} has {channels} channels, which cannot become {wanted}: only grey, RGB and their alpha \
+                         turn into each other"
+                    )));
+                }
+                let images = images.with_channels(wanted);
                 let images = resized(Path::new(&self.name), images, self.options)?;
                 Ok(Dataset::of_images(self.name, images, labels, self.about, self.options))
             }
@@ -405,27 +413,31 @@ fn form(array: &Array, options: &Options) -> Result<Form> {
             }
             Form::Images { channels: 1, height, width, is_planar: true }
         }
-        [_, a, b, c] => match ([1, 3].contains(&a), [1, 3].contains(&c)) {
-            // Both layouts are possible: take the one whose images are closer to square.
-            (true, true) if b.abs_diff(c) < a.abs_diff(b) => {
-                Form::Images { channels: a, height: b, width: c, is_planar: true }
+        [_, a, b, c] => {
+            let first = Form::Images { channels: a, height: b, width: c, is_planar: true };
+            let last = Form::Images { channels: c, height: a, width: b, is_planar: false };
+            match ([a, c].map(|extent| extent <= MAX_CHANNELS), [a < b.min(c), c < a.min(b)]) {
+                // Both layouts are possible: take the one whose images are closer to square.
+                ([true, true], _) => {
+                    if b.abs_diff(c) < a.abs_diff(b) {
+                        first
+                    } else {
+                        last
+                    }
+                }
+                ([_, true], _) | ([false, false], [false, true]) => last,
+                ([true, false], _) | ([false, false], [true, false]) => first,
+                _ => return Err(no_form(array)),
             }
-            (_, true) => Form::Images { channels: c, height: a, width: b, is_planar: false },
-            (true, false) => Form::Images { channels: a, height: b, width: c, is_planar: true },
-            (false, false) => return Err(no_form(array)),
-        },
+        }
         _ => return Err(no_form(array)),
     })
 }
 
 fn no_form(array: &Array) -> Error {
-    let alpha = match array.shape.as_slice() {
-        [_, _, _, 4] => "; leave out the fourth channel",
-        _ => "",
-    };
     Error::failure(format!(
-        "{} has the shape {}: points are [N, D], sequences [N, T, F], images [N, H, W], [N, H, W, C] or [N, C, H, W] \
-         with 1 or 3 channels{alpha}",
+        "{} has the shape {}: points are [N, D], sequences [N, T, F], images [N, H, W], [N, H, W, C] or [N, C, H, W], \
+         with fewer channels C than rows and columns",
         array.place,
         product(&array.shape)
     ))

@@ -1,19 +1,21 @@
-//! Decoding one image file to its central square, upright and opaque, or to the reason why it cannot be used.
+//! Decoding one image file to the wanted size, upright and over white, or to the reason why it cannot be used.
 
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
+use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Primitive, Rgba};
 
 use super::digest::{self, FileDigest};
-use super::images::cover;
+use super::images::{colours, framed};
 use super::limits::{Budget, Share};
 use super::unpack;
+use crate::settings::{Fit, Size};
 use crate::{files, memory};
 
 const MAX_IMAGE_SIDE: u32 = 1 << 15;
-/// Number of copies of a decoded image in memory: as decoded, opaque, and cut to a square.
+/// Number of copies of a decoded image in memory: as decoded, over white, and cut.
 const COPIES: u64 = 3;
 /// Largest number of pixels per byte of a JPEG file; more means a damaged or malicious file that takes seconds to
 /// decode.
@@ -30,23 +32,38 @@ pub(super) fn is_image(path: &Path) -> bool {
     ENDINGS.contains(&unpack::last_ending(path).as_str())
 }
 
-/// An image cut to a square, and facts about its file.
-pub(super) struct Square {
+/// An image in the wanted size, and facts about its file.
+pub(super) struct Picture {
+    /// Grey or RGB as it shows over white, with its alpha if any pixel is transparent.
     pub image: DynamicImage,
     pub file: FileDigest,
     /// Bits of each channel as stored.
     pub bits: u8,
     /// Minimum and maximum value, of 65,535, before resampling; (0, 65,535) if decoded to 8 bits.
     pub ends: (u16, u16),
-    /// Whether any pixel is transparent, so that the white background shows.
-    pub transparent: bool,
 }
 
-/// The central square of the image in `path`, grey or RGB, `size` pixels on a side; 16 bits a channel if `deep`, else
-/// 8.
+impl Picture {
+    /// Whether any pixel is transparent.
+    pub fn is_transparent(&self) -> bool {
+        self.image.color().has_alpha()
+    }
+}
+
+/// How image files are read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    pub size: Size,
+    pub fit: Fit,
+    /// Whether channels have 16 bits; else 8.
+    pub deep: bool,
+}
+
+/// The image in `path` in the size of `reading`.
 ///
 /// Waits until `budget`, which all threads share, has room for the copies of the image.
-pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> Result<Square, String> {
+pub(super) fn picture(path: &Path, reading: Reading, budget: &Budget) -> Result<Picture, String> {
+    let Reading { size, fit, deep } = reading;
     let (bytes, whole) = contents(path, budget)?;
     let mut decoder = decoder(&bytes, budget)?;
     drop(whole);
@@ -61,17 +78,22 @@ pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> R
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     let bits = bits(decoder.color_type());
     let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-    let (image, transparent) = if deep { opaque_deep(image) } else { opaque(image) };
+    let image = if deep { over_white_deep(image) } else { over_white(image) };
     let ends = if deep { ends(&image) } else { (0, u16::MAX) };
-    let mut image = cover(image, size);
+    let is_turned = matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    let stored = if is_turned { Size { width: size.height, height: size.width } } else { size };
+    let mut image = framed(image, stored, fit);
     image.apply_orientation(orientation);
-    Ok(Square { image, file, bits, ends, transparent })
+    Ok(Picture { image, file, bits, ends })
 }
 
-/// Whether the header of the image in `path` says that it has colours; `None` if it cannot be read.
-pub(super) fn has_color(path: &Path, budget: &Budget) -> Option<bool> {
+/// The channels of the image in `path` by its header; `None` if it cannot be read.
+pub(super) fn color(path: &Path, budget: &Budget) -> Option<ColorType> {
     let (bytes, _whole) = contents(path, budget).ok()?;
-    Some(decoder(&bytes, budget).ok()?.color_type().has_color())
+    Some(decoder(&bytes, budget).ok()?.color_type())
 }
 
 /// The bytes of a file, and a share of the budget for twice their number, because JPEG decoders copy them.
@@ -123,21 +145,32 @@ fn bits(color: ColorType) -> u8 {
     (8 * u16::from(color.bytes_per_pixel()) / u16::from(color.channel_count())) as u8
 }
 
-/// `image` in 8 bits, grey or RGB, laid over white; and whether any pixel was transparent.
-fn opaque(image: DynamicImage) -> (DynamicImage, bool) {
+/// `image` in 8 bits, grey or RGB, laid over white, and with its alpha if any pixel is transparent.
+fn over_white(image: DynamicImage) -> DynamicImage {
     let color = image.color();
-    let (image, transparent) = if color.has_alpha() { over_white(image.into_rgba8(), 255) } else { (image, false) };
-    (if color.has_color() { image.into_rgb8().into() } else { image.into_luma8().into() }, transparent)
+    let (image, transparent) = if color.has_alpha() { laid(image.into_rgba8(), 255) } else { (image, false) };
+    match (color.has_color(), transparent) {
+        (true, true) => image,
+        (true, false) => image.into_rgb8().into(),
+        (false, true) => image.into_luma_alpha8().into(),
+        (false, false) => image.into_luma8().into(),
+    }
 }
 
-/// As [`opaque`], in 16 bits.
-fn opaque_deep(image: DynamicImage) -> (DynamicImage, bool) {
+/// As [`over_white`], in 16 bits.
+fn over_white_deep(image: DynamicImage) -> DynamicImage {
     let color = image.color();
-    let (image, transparent) = if color.has_alpha() { over_white(image.into_rgba16(), 65_535) } else { (image, false) };
-    (if color.has_color() { image.into_rgb16().into() } else { image.into_luma16().into() }, transparent)
+    let (image, transparent) = if color.has_alpha() { laid(image.into_rgba16(), 65_535) } else { (image, false) };
+    match (color.has_color(), transparent) {
+        (true, true) => image,
+        (true, false) => image.into_rgb16().into(),
+        (false, true) => image.into_luma_alpha16().into(),
+        (false, false) => image.into_luma16().into(),
+    }
 }
 
-fn over_white<T: Primitive + Into<u64> + TryFrom<u64>>(
+/// An image over white, whose alpha stays; and whether any pixel is transparent.
+fn laid<T: Primitive + Into<u64> + TryFrom<u64>>(
     mut image: ImageBuffer<Rgba<T>, Vec<T>>,
     white: u64,
 ) -> (DynamicImage, bool)
@@ -153,18 +186,20 @@ where
             let value: u64 = (*channel).into();
             *channel = T::try_from((value * alpha + white * (white - alpha)) / white).unwrap_or(*channel);
         }
-        *a = T::DEFAULT_MAX_VALUE;
     }
     (image.into(), transparent)
 }
 
 fn ends(image: &DynamicImage) -> (u16, u16) {
-    let values: &[u16] = match image {
-        DynamicImage::ImageLuma16(grey) => grey,
-        DynamicImage::ImageRgb16(rgb) => rgb,
-        _ => &[],
+    let (values, channels): (&[u16], usize) = match image {
+        DynamicImage::ImageLuma16(grey) => (grey, 1),
+        DynamicImage::ImageLumaA16(grey) => (grey, 2),
+        DynamicImage::ImageRgb16(rgb) => (rgb, 3),
+        DynamicImage::ImageRgba16(rgba) => (rgba, 4),
+        _ => (&[], 1),
     };
-    values.iter().fold((u16::MAX, 0), |(low, high), &value| (low.min(value), high.max(value)))
+    let colours = values.chunks_exact(channels).flat_map(|pixel| &pixel[..colours(channels)]);
+    colours.fold((u16::MAX, 0), |(low, high), &value| (low.min(value), high.max(value)))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::random::{Root, Stream};
 use super::stroke::{Dot, Point, ink, spline};
 use super::{Labels, Options, Split, check_memory};
 use crate::error::Result;
+use crate::settings::Size;
 
 const TRAIN_DIGITS: usize = 20_000;
 const TEST_DIGITS: usize = 4_000;
@@ -20,31 +21,32 @@ const DEFAULT_SIZE: usize = 28;
 /// Draws the digits; item `i` shows the digit `i % 10`.
 pub(super) fn draw(options: &Options) -> Result<(Images, Option<Labels>)> {
     let count = if options.split == Split::Train { TRAIN_DIGITS } else { TEST_DIGITS };
-    let size = options.size.unwrap_or(DEFAULT_SIZE);
-    check_memory(Path::new("digits"), "image", count, size * size, "a smaller size")?;
+    let size = options.size.unwrap_or(DEFAULT_SIZE.into());
+    let Size { width, height } = size;
+    check_memory(Path::new("digits"), "image", count, width * height, "a smaller size")?;
     let root = Root::new("digits", options.seed, options.split);
-    let mut pixels = vec![0; count * size * size];
+    let mut pixels = vec![0; count * width * height];
     pixels
-        .par_chunks_mut(size * size)
+        .par_chunks_mut(width * height)
         .enumerate()
         .for_each(|(i, image)| write(i % 10, &mut root.stream(i), size, image));
     let labels = Labels {
         ids: (0..count as u32).map(|i| i % 10).collect(),
         names: (0..10).map(|digit| digit.to_string()).collect(),
     };
-    Ok((Images { pixels, channels: 1, height: size, width: size }, Some(labels)))
+    Ok((Images { pixels, channels: 1, height, width }, Some(labels)))
 }
 
 /// Writes `digit` once into `image`.
-fn write(digit: usize, stream: &mut Stream, size: usize, image: &mut [u8]) {
+fn write(digit: usize, stream: &mut Stream, size: Size, image: &mut [u8]) {
     let unsteadiness = stream.within(0.008..0.042);
     let mut lines: Vec<Vec<Point>> =
         strokes(digit, stream).iter().map(|stroke| spline(&shaken(stroke, unsteadiness, stream))).collect();
     Hand::random(digit, stream).bend(&mut lines);
-    let scale = size as f32 / 28.0;
+    let scale = size.width.min(size.height) as f32 / 28.0;
     fit(&mut lines, 20.0 * scale * stream.normal(0.99, 0.03).clamp(0.9, 1.08), size);
 
-    let mut canvas = vec![0.0; size * size];
+    let mut canvas = vec![0.0; size.width * size.height];
     let pen = Pen::random(stream);
     for line in &lines {
         ink(&mut canvas, size, &pen.dots(line, scale), pen.softness * scale.max(0.5));
@@ -98,7 +100,7 @@ impl Hand {
 }
 
 /// Scales the lines until their longer extent is `extent` pixels, with their centre of mass in the middle.
-fn fit(lines: &mut [Vec<Point>], extent: f32, size: usize) {
+fn fit(lines: &mut [Vec<Point>], extent: f32, size: Size) {
     let points = || lines.iter().flatten();
     let span = |axis: usize| {
         let (low, high) =
@@ -112,9 +114,9 @@ fn fit(lines: &mut [Vec<Point>], extent: f32, size: usize) {
         mass += length;
         moment = [0, 1].map(|axis| moment[axis] + 0.5 * length * (ends[0][axis] + ends[1][axis]));
     }
-    let middle = size as f32 / 2.0;
+    let middle = [size.width, size.height].map(|side| side as f32 / 2.0);
     for point in lines.iter_mut().flatten() {
-        *point = [0, 1].map(|axis| middle + scale * (point[axis] - moment[axis] / mass));
+        *point = [0, 1].map(|axis| middle[axis] + scale * (point[axis] - moment[axis] / mass));
     }
 }
 

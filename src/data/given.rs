@@ -10,6 +10,7 @@ use super::limits::Budget;
 use super::{Columns, Options, cells, npy, open_path, product, table, unpack};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::settings::{Fit, Size};
 
 /// The examples of a file, of this shape, flat: a picture or any data set of images; rows of a table, found by the
 /// names of the model's `columns` and scaled as those were, so many as a sequence has steps for each; an array
@@ -47,24 +48,23 @@ pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &
     })
 }
 
-/// The pictures of a file or a folder, in -1 to 1, cut and resampled to the side of the model's.
+/// The pictures of a file or a folder, in -1 to 1, brought to the size of the model's.
 fn images(path: &Path, [channels, height, width]: [usize; 3], options: &Options) -> Result<Vec<f32>> {
-    let place = format!("`{}`", path.display());
+    let (place, size) = (format!("`{}`", path.display()), Size { width, height });
     if path.is_file() && decode::is_image(path) {
-        if height != width {
-            return Err(Error::usage(format!("the model's images are {width}x{height}: give them as an npy array")));
-        }
         let budget = Budget::new(memory::most()?.bytes);
-        let square = decode::square(path, height, false, &budget);
-        let image = square.map_err(|reason| Error::failure(format!("{place} cannot be read: {reason}")))?.image;
+        let reading = decode::Reading { size, fit: options.fit.unwrap_or(Fit::Crop), deep: false };
+        let picture = decode::picture(path, reading, &budget);
+        let image = picture.map_err(|reason| Error::failure(format!("{place} cannot be read: {reason}")))?.image;
         let own = usize::from(image.color().channel_count());
         let bytes = image.into_bytes();
         let pixels = (0..own).flat_map(|c| bytes.iter().skip(c).step_by(own).copied()).collect();
         let image = Images { pixels, channels: own, height, width }.with_channels(channels);
         return Ok(image.pixels.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect());
     }
-    let size = (height == width).then_some(height);
-    let options = Options { size, channels: Some(channels), stack: 1, holdout: 0.0, ..options.clone() };
+    // Arrays with more channels than colours and alpha have them as they are.
+    let channels_wanted = (channels <= 4).then_some(channels);
+    let options = Options { size: Some(size), channels: channels_wanted, stack: 1, holdout: 0.0, ..options.clone() };
     let spec = path.to_str().ok_or_else(|| Error::usage(format!("{place}: the name is not text")))?;
     let set = open_path(spec, &options)?.ok_or_else(|| Error::usage(format!("{place} holds no images")))?;
     match set.shape == [channels, height, width] {

@@ -46,6 +46,7 @@ mod windows;
 use std::{path::Path, sync::Arc};
 
 use crate::error::{Error, Result, counted, nearest};
+use crate::settings::Size;
 use crate::{files, memory};
 use images::Images;
 use options::Holds;
@@ -75,7 +76,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 /// Largest side of an image, in pixels.
-const MAX_SIZE: usize = 1024;
+const MAX_SIZE: usize = 16_384;
 /// Largest number of steps in a sequence.
 const MAX_WINDOW: usize = 1 << 16;
 
@@ -93,6 +94,8 @@ pub struct Dataset {
     /// 1, or 3: an RGB example consists of three grey items `[1, H, W]` drawn independently, and `shape` is `[3, H,
     /// W]`.
     pub stack: usize,
+    /// Whether each item that is drawn from these images is mirrored, left to right, with probability 1/2.
+    pub mirror: bool,
     /// The meaning of the features of sequences, and of the columns of points from a file; `None` for other examples.
     pub series: Option<Series>,
     /// The whole pieces that the windows of rolls are cut from, before any transposition; none of other data.
@@ -179,11 +182,14 @@ pub fn is_table(spec: &str) -> bool {
 }
 
 fn check(options: &Options) -> Result<()> {
-    if let Some(size) = options.size.filter(|size| !(1..=MAX_SIZE).contains(size)) {
-        return Err(Error::usage(format!("image size {size} is out of range: 1 to {MAX_SIZE} pixels")));
+    let is_possible = |size: &Size| [size.width, size.height].iter().all(|side| (1..=MAX_SIZE).contains(side));
+    if let Some(size) = options.size.filter(|size| !is_possible(size)) {
+        return Err(Error::usage(format!("image size {size} is out of range: 1 to {MAX_SIZE} pixels on a side")));
     }
-    if let Some(channels) = options.channels.filter(|channels| ![1, 3].contains(channels)) {
-        return Err(Error::usage(format!("{channels} channels is not possible: 1 for grey or 3 for RGB")));
+    if let Some(channels) = options.channels.filter(|channels| !(1..=4).contains(channels)) {
+        return Err(Error::usage(format!(
+            "{channels} channels is not possible: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha"
+        )));
     }
     if let Some(window) = options.window.filter(|window| !(2..=MAX_WINDOW).contains(window)) {
         return Err(Error::usage(format!(
@@ -196,7 +202,9 @@ fn check(options: &Options) -> Result<()> {
     options.encoding.as_deref().map(encoding::named).transpose()?;
     match (options.stack, options.channels) {
         (1, _) | (3, None | Some(3)) => Ok(()),
-        (3, _) => Err(Error::usage("a stack of 3 makes RGB examples: leave out channels=1")),
+        (3, Some(channels)) => {
+            Err(Error::usage(format!("a stack of 3 makes RGB examples: leave out channels={channels}")))
+        }
         (stack, _) => Err(Error::usage(format!("a stack of {stack} is not possible: 1 or 3"))),
     }
 }
@@ -251,8 +259,9 @@ fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     let Some(size) = options.size else {
         return Ok(images);
     };
-    check_memory(path, "image", images.count(), images.channels * size * size, "a smaller size")?;
-    Ok(images.fit(size))
+    let len = images.channels * size.width * size.height;
+    check_memory(path, "image", images.count(), len, "a smaller size")?;
+    Ok(images.fit(size, options.fit))
 }
 
 /// Refuses `count` examples of `len` bytes each if they exceed the memory limit; `advice` names a remedy.
@@ -313,6 +322,7 @@ impl Dataset {
             items: Items::Bytes(images.pixels.into()),
             labels,
             stack: options.stack,
+            mirror: options.mirror && options.split == Split::Train,
             series: None,
             pieces: vec![],
             about,
@@ -327,6 +337,7 @@ impl Dataset {
             items: Items::Floats(values.into()),
             labels: None,
             stack: 1,
+            mirror: false,
             series,
             pieces: vec![],
             about: About::default(),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::error::{Error, Result};
-use crate::settings::{Decimal, Encode, Layout, Range, Scale, Separator, Tokens, Voices};
+use crate::settings::{Decimal, Encode, Fit, Layout, Range, Scale, Separator, Size, Tokens, Voices};
 
 /// Which part of a set to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,10 +18,17 @@ pub enum Split {
 /// The options of opening a set.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Side of the square images, 1 to 1024 pixels. `None`: images keep their size (in a folder: 64).
-    pub size: Option<usize>,
-    /// 1 for grey, 3 for RGB. `None`: as stored.
+    /// Size of the images. `None`: images keep their size (in a folder: 64).
+    pub size: Option<Size>,
+    /// How images of other proportions are brought to the size. `None`: cropped; arrays that are at most 8 pixels
+    /// smaller are padded.
+    pub fit: Option<Fit>,
+    /// 1 for grey, 3 for RGB, and one more with alpha. `None`: as stored.
     pub channels: Option<usize>,
+    /// Whether image files keep their transparency as a channel. `false`: they lie on white.
+    pub alpha: bool,
+    /// Whether draws of the images to learn from are mirrored at random.
+    pub mirror: bool,
     /// 1, or 3 to make RGB examples of three grey items each.
     pub stack: usize,
     /// Steps of a sequence, 2 to 65,536. `None`: a table holds points, symbols come in windows of 64, lines
@@ -102,7 +109,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             size: None,
+            fit: None,
             channels: None,
+            alpha: true,
+            mirror: false,
             stack: 1,
             window: None,
             stride: None,
@@ -170,9 +180,11 @@ const MUSIC: &[Holds] = &[Holds::Melodies, Holds::Rolls];
 const CUT: &str = "tables, text and music";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 22] = [
+const CONCERNS: [Concern; 24] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
+    ("fit", "images of files", |options| options.fit.is_some(), &[Holds::Images]),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
+    ("mirror", "images", |options| options.mirror, IMAGES),
     ("stack", "images", |options| options.stack != 1, IMAGES),
     ("range", "images of files", |options| options.range.is_some(), &[Holds::Images]),
     (
@@ -236,6 +248,11 @@ impl Holds {
 }
 
 impl Options {
+    /// Whether the transparency of image files becomes a channel, if there is any.
+    pub(super) fn keeps_alpha(&self) -> bool {
+        self.channels.map_or(self.alpha, |channels| channels.is_multiple_of(2))
+    }
+
     /// Refuses a layout other than that of the examples in `place`, and settings that do not apply to them.
     pub(super) fn check(&self, place: &dyn Display, holds: Holds) -> Result<()> {
         let layout = holds.layout();

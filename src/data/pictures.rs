@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use image::DynamicImage;
 use rayon::prelude::*;
 
-use super::decode::{Square, has_color, square};
+use super::decode::{Picture, Reading, color, picture};
 use super::folder::{self, Files, in_order};
-use super::images::Images;
+use super::images::{Images, colours};
 use super::levels::{Levels, darkness};
 use super::limits::Budget;
 use super::listing::below;
 use super::options::Holds;
 use super::{About, Dataset, Labels, LeftOut, Options, check_memory, digest, set_name};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::memory;
-use crate::settings::Range;
+use crate::settings::{Fit, Range};
 
-/// Side of images from a folder, in pixels, if the options give none.
+/// Side of images from a folder, in pixels, if the options give no size.
 const DEFAULT_SIZE: usize = 64;
 
 /// Images and their classes: the class of an image is the first folder on the path to it.
@@ -76,8 +76,9 @@ fn class(folder: &Path, file: &Path) -> Option<String> {
     (Path::new(first) != below).then(|| first.to_string_lossy().into_owned())
 }
 
-/// The images of a part of a folder: the central square of each, resampled to the size in the options. The images
-/// become grey if the options say so or if all training images are grey. A test part has the classes of `train`.
+/// The images of a part of a folder, brought to the size in the options. Unless the options name the channels, images
+/// are grey if all training images are, and have alpha if any training image is transparent. A test part has the
+/// classes of `train`.
 ///
 /// Images that cannot be read are left out.
 pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options: &Options) -> Result<Dataset> {
@@ -90,16 +91,17 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
         Some(train) => Classed::known(folder, files.part, train.names.clone(), &mut left_out),
         None => Classed::of(folder, files.part, &mut left_out),
     };
-    let size = options.size.unwrap_or(DEFAULT_SIZE);
-    let deep = options.range.is_some();
-    check_memory(folder, "image", classed.files.len(), 3 * size * size, "a smaller size")?;
+    let size = options.size.unwrap_or(DEFAULT_SIZE.into());
+    let reading = Reading { size, fit: options.fit.unwrap_or(Fit::Crop), deep: options.range.is_some() };
+    let most_channels = if options.keeps_alpha() { 4 } else { 3 };
+    check_memory(folder, "image", classed.files.len(), most_channels * size.width * size.height, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
-    let read: Vec<_> = classed.files.par_iter().map(|file| square(file, size, deep, &budget)).collect();
-    let (mut squares, mut ids) = (vec![], vec![]);
-    for (i, square) in read.into_iter().enumerate() {
-        match square {
-            Ok(square) => {
-                squares.push(square);
+    let read: Vec<_> = classed.files.par_iter().map(|file| picture(file, reading, &budget)).collect();
+    let (mut pictures, mut ids) = (vec![], vec![]);
+    for (i, picture) in read.into_iter().enumerate() {
+        match picture {
+            Ok(picture) => {
+                pictures.push(picture);
                 ids.extend(classed.ids.get(i));
             }
             Err(reason) => {
@@ -108,49 +110,61 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
             }
         }
     }
-    if squares.is_empty() {
+    if pictures.is_empty() {
         return Err(Error::failure(format!("`{}` holds no image that can be read: {left_out}", folder.display())));
     }
-    let is_grey = match &train {
-        None => squares.iter().all(|square| !square.image.color().has_color()),
-        Some(train) => !train.files.par_iter().any(|file| has_color(file, &budget) == Some(true)),
+    let (has_color, has_alpha) = match &train {
+        None => (
+            pictures.iter().any(|picture| picture.image.color().has_color()),
+            pictures.iter().any(Picture::is_transparent),
+        ),
+        Some(train) => {
+            let colors: Vec<_> = train.files.par_iter().map(|file| color(file, &budget)).collect();
+            let is_transparent = |file| picture(file, reading, &budget).is_ok_and(|picture| picture.is_transparent());
+            let with_alpha =
+                train.files.par_iter().zip(&colors).filter(|(_, color)| color.is_some_and(|c| c.has_alpha()));
+            let keeps = options.keeps_alpha();
+            let transparent = keeps && with_alpha.any(|(file, _)| is_transparent(file));
+            (colors.iter().flatten().any(|color| color.has_color()), transparent)
+        }
     };
-    let channels = options.channels.unwrap_or(if is_grey { 1 } else { 3 });
-    let source = digest::of_files(squares.iter().map(|square| &square.file));
+    let own = if has_color { 3 } else { 1 } + usize::from(has_alpha && options.keeps_alpha());
+    let channels = options.channels.unwrap_or(own);
+    let source = digest::of_files(pictures.iter().map(|picture| &picture.file));
     let mut notes = classed.notes;
     notes.extend(empty_class(&classed.names, &ids));
     if train.is_none() {
         notes.extend(folder::without_images(folder, &classed.names)?);
         notes.extend(folder::parts_as_classes(&classed.names).filter(|_| options.parts));
     }
-    let transparent = match squares.iter().filter(|square| square.transparent).count() {
+    let kept = if channels.is_multiple_of(2) { "alpha is a channel" } else { "they lie on white" };
+    let transparent = match pictures.iter().filter(|picture| picture.is_transparent()).count() {
         0 => vec![],
-        1 => vec!["1 image is transparent, and lies on white".into()],
-        count => vec![format!("{count} images are transparent, and lie on white")],
+        count => vec![format!("{} with transparent pixels: {kept}", counted(count, "image"))],
     };
     let (levels, range) = match options.range {
         None => (None, String::new()),
         Some(range) => {
-            let learned: Vec<Square> = match (&train, range) {
+            let learned: Vec<Picture> = match (&train, range) {
                 (Some(train), Range::Data) => {
-                    train.files.par_iter().filter_map(|file| square(file, size, deep, &budget).ok()).collect()
+                    train.files.par_iter().filter_map(|file| picture(file, reading, &budget).ok()).collect()
                 }
                 _ => vec![],
             };
-            let (levels, said) = stretch(range, if learned.is_empty() { &squares } else { &learned })?;
+            let (levels, said) = stretch(range, if learned.is_empty() { &pictures } else { &learned })?;
             (Some(levels), said)
         }
     };
-    let bytes = |square: Square| match levels {
-        None => planar(square.image, channels),
-        Some(levels) => planar_deep(square, channels, levels),
+    let bytes = |picture: Picture| match levels {
+        None => planar(picture.image, channels),
+        Some(levels) => planar_deep(picture, channels, levels),
     };
-    let pixels: Vec<u8> = squares.into_par_iter().flat_map_iter(bytes).collect();
+    let pixels: Vec<u8> = pictures.into_par_iter().flat_map_iter(bytes).collect();
     if options.range.is_none() {
         notes.extend(darkness(&pixels));
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
-    let set = Images { pixels, channels, height: size, width: size };
+    let set = Images { pixels, channels, height: size.height, width: size.width };
     let about = About { part: said, range, findings: transparent, left_out, notes, source };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
@@ -166,11 +180,11 @@ fn empty_class(names: &[String], ids: &[u32]) -> Option<String> {
 /// The values of black and white for images of 8 bits and of 16 bits, in 65,535ths.
 type Stretch = [(f64, f64); 2];
 
-fn stretch(range: Range, squares: &[Square]) -> Result<(Stretch, String)> {
+fn stretch(range: Range, pictures: &[Picture]) -> Result<(Stretch, String)> {
     /// One level of 8 bits in 65,535ths.
     const UNIT: f64 = 257.0;
     let (low, high) =
-        squares.iter().fold((u16::MAX, 0), |(low, high), square| (low.min(square.ends.0), high.max(square.ends.1)));
+        pictures.iter().fold((u16::MAX, 0), |(low, high), picture| (low.min(picture.ends.0), high.max(picture.ends.1)));
     let white = match range {
         Range::Unit => 1.0,
         Range::Byte => 255.0,
@@ -178,7 +192,7 @@ fn stretch(range: Range, squares: &[Square]) -> Result<(Stretch, String)> {
         Range::Symmetric => return Err(Error::usage("range=-1..1 is for arrays: pixels of image files are 0 or more")),
         Range::Data => {
             let ends = (f64::from(low), f64::from(high));
-            let unit = if squares.iter().all(|square| square.bits == 8) { UNIT } else { 1.0 };
+            let unit = if pictures.iter().all(|picture| picture.bits == 8) { UNIT } else { 1.0 };
             return Ok(([ends; 2], format!("{}..{}, the least and the greatest", ends.0 / unit, ends.1 / unit)));
         }
     };
@@ -187,21 +201,29 @@ fn stretch(range: Range, squares: &[Square]) -> Result<(Stretch, String)> {
 
 /// The pixels of `image`, one channel after the other.
 fn planar(image: DynamicImage, channels: usize) -> Vec<u8> {
-    if channels == 1 {
-        return image.into_luma8().into_raw();
-    }
-    let rgb = image.into_rgb8().into_raw();
-    (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect()
+    let pixels = match channels {
+        1 => image.into_luma8().into_raw(),
+        2 => image.into_luma_alpha8().into_raw(),
+        3 => image.into_rgb8().into_raw(),
+        _ => image.into_rgba8().into_raw(),
+    };
+    (0..channels).flat_map(|channel| pixels.iter().skip(channel).step_by(channels)).copied().collect()
 }
 
-/// The pixels of a 16-bit image as bytes, one channel after the other, by the values of black and white.
-fn planar_deep(square: Square, channels: usize, levels: Stretch) -> Vec<u8> {
-    let (black, white) = levels[usize::from(square.bits > 8)];
-    let levels = Levels { black, white, said: String::new() };
-    let values =
-        if channels == 1 { square.image.into_luma16().into_raw() } else { square.image.into_rgb16().into_raw() };
-    (0..channels)
-        .flat_map(|channel| values.iter().skip(channel).step_by(channels))
-        .map(|&value| levels.byte(f64::from(value)))
-        .collect()
+/// The pixels of a 16-bit image as bytes, one channel after the other; colours by the values of black and white.
+fn planar_deep(picture: Picture, channels: usize, levels: Stretch) -> Vec<u8> {
+    let (black, white) = levels[usize::from(picture.bits > 8)];
+    let of_colour = Levels { black, white, said: String::new() };
+    let of_alpha = Levels { black: 0.0, white: u16::MAX.into(), said: String::new() };
+    let values = match channels {
+        1 => picture.image.into_luma16().into_raw(),
+        2 => picture.image.into_luma_alpha16().into_raw(),
+        3 => picture.image.into_rgb16().into_raw(),
+        _ => picture.image.into_rgba16().into_raw(),
+    };
+    let plane = |channel: usize| {
+        let levels = if channel < colours(channels) { &of_colour } else { &of_alpha };
+        values.iter().skip(channel).step_by(channels).map(|&value| levels.byte(f64::from(value)))
+    };
+    (0..channels).flat_map(plane).collect()
 }

@@ -94,6 +94,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
         items: Items::Floats(points.into_flattened().into()),
         labels: Some(Labels { ids, names: (0..modes.centres.len()).map(|mode| mode.to_string()).collect() }),
         stack: 1,
+        mirror: false,
         series: None,
         pieces: vec![],
         about: About::default(),

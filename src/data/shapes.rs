@@ -10,6 +10,7 @@ use super::random::{Root, Stream};
 use super::stroke::Point;
 use super::{Labels, Options, Split, check_memory};
 use crate::error::Result;
+use crate::settings::Size;
 
 const TRAIN_SHAPES: usize = 20_000;
 const TEST_SHAPES: usize = 4_000;
@@ -24,21 +25,23 @@ type Colour = [f32; 3];
 /// Draws the shapes; item `i` shows the shape `i % 8`.
 pub(super) fn draw(options: &Options) -> Result<(Images, Option<Labels>)> {
     let count = if options.split == Split::Train { TRAIN_SHAPES } else { TEST_SHAPES };
-    let size = options.size.unwrap_or(DEFAULT_SIZE);
-    check_memory(Path::new("shapes"), "image", count, 3 * size * size, "a smaller size")?;
+    let size = options.size.unwrap_or(DEFAULT_SIZE.into());
+    let Size { width, height } = size;
+    check_memory(Path::new("shapes"), "image", count, 3 * width * height, "a smaller size")?;
     let root = Root::new("shapes", options.seed, options.split);
-    let mut pixels = vec![0; count * 3 * size * size];
-    let images = pixels.par_chunks_mut(3 * size * size).enumerate();
+    let mut pixels = vec![0; count * 3 * width * height];
+    let images = pixels.par_chunks_mut(3 * width * height).enumerate();
     images.for_each(|(i, image)| paint(NAMES[i % NAMES.len()], &mut root.stream(i), size, image));
     let labels = Labels {
         ids: (0..count).map(|i| (i % NAMES.len()) as u32).collect(),
         names: NAMES.map(str::to_owned).to_vec(),
     };
-    Ok((Images { pixels, channels: 3, height: size, width: size }, Some(labels)))
+    Ok((Images { pixels, channels: 3, height, width }, Some(labels)))
 }
 
-/// Paints one shape into `image`, `[3, size, size]`.
-fn paint(name: &str, stream: &mut Stream, size: usize, image: &mut [u8]) {
+/// Paints one shape into the largest square in the middle of `image`, `[3, height, width]`; the background goes on
+/// around it.
+fn paint(name: &str, stream: &mut Stream, size: Size, image: &mut [u8]) {
     let outline = Outline::random(name, stream);
     let radius = stream.within(0.2..0.38);
     let centre = [0, 1].map(|_| stream.within(radius..1.0 - radius));
@@ -50,9 +53,12 @@ fn paint(name: &str, stream: &mut Stream, size: usize, image: &mut [u8]) {
             break paint;
         }
     };
-    let (plane, scale) = (size * size, radius * size as f32);
+    let (plane, side) = (size.width * size.height, size.width.min(size.height) as f32);
+    let border = [size.width, size.height].map(|extent| 0.5 * (extent as f32 - side));
+    let scale = radius * side;
     for i in 0..plane {
-        let [x, y] = [i % size, i / size].map(|pixel| (pixel as f32 + 0.5) / size as f32);
+        let place = [i % size.width, i / size.width];
+        let [x, y] = [0, 1].map(|axis| (place[axis] as f32 + 0.5 - border[axis]) / side);
         let (dx, dy) = ((x - centre[0]) / radius, (y - centre[1]) / radius);
         // Every shape lies within its unit circle, so points outside the circle need no exact distance.
         let beyond = ((dx * dx + dy * dy).sqrt() - 1.0) * scale;

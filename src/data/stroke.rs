@@ -1,5 +1,7 @@
 //! A pen that draws smooth lines through control points on a canvas.
 
+use crate::settings::Size;
+
 /// A point `[x, y]`, y downwards.
 pub(super) type Point = [f32; 2];
 
@@ -38,19 +40,19 @@ fn cubic(p: [f32; 4], t: f32) -> f32 {
     p[1] + 0.5 * t * (slope + t * (bend + t * twist))
 }
 
-/// Draws `line` on a square `canvas` of `size * size` values in 0 to 1; `softness` is the width of its edge in pixels.
-pub(super) fn ink(canvas: &mut [f32], size: usize, line: &[Dot], softness: f32) {
+/// Draws `line` on a `canvas` of this size, of values in 0 to 1; `softness` is the width of its edge in pixels.
+pub(super) fn ink(canvas: &mut [f32], size: Size, line: &[Dot], softness: f32) {
     for ends in line.windows(2) {
         let reach = ends[0].radius.max(ends[1].radius) + softness;
         let covered = |axis: usize| {
             let (low, high) = (ends[0].at[axis].min(ends[1].at[axis]), ends[0].at[axis].max(ends[1].at[axis]));
             let first = (low - reach).max(0.0) as usize;
-            first..((high + reach).max(0.0) as usize + 1).min(size)
+            first..((high + reach).max(0.0) as usize + 1).min([size.width, size.height][axis])
         };
         for y in covered(1) {
             for x in covered(0) {
                 let depth = depth_inside(ends, [x as f32 + 0.5, y as f32 + 0.5]);
-                let value = &mut canvas[y * size + x];
+                let value = &mut canvas[y * size.width + x];
                 *value = value.max((0.5 + depth / softness).clamp(0.0, 1.0));
             }
         }

@@ -35,7 +35,7 @@ pub struct Classifier {
     engine: Engine,
     item_len: usize,
     classes: usize,
-    /// Whether its classes are quarter turns of the images, because the set has no labels.
+    /// Whether its classes are turns of the images, because the set has no labels.
     pub of_turns: bool,
 }
 
@@ -72,11 +72,10 @@ impl Answers {
 impl Classifier {
     /// The classifier of a set's items: from the cache if it was trained before, else trained and then cached.
     ///
-    /// Without labels it learns to tell quarter turns of the images apart, which teaches features too (Gidaris et al.
-    /// 2018).
+    /// Without labels it learns to tell turns of the images apart, which teaches features too (Gidaris et al. 2018).
     ///
     /// # Errors
-    /// A set that is not of images, or without labels and not square.
+    /// A set that is not of images.
     pub fn of(train: &Dataset, setup: &Setup) -> Result<Self> {
         let shape = item_shape(train)?;
         let rounds = setup.updates(ROUNDS);
@@ -86,7 +85,7 @@ impl Classifier {
             let labelled = if train.labels.is_some() {
                 train
             } else {
-                turns = quarter_turns(train)?;
+                turns = turned(train)?;
                 &turns
             };
             let mut checkpoint = fit(labelled, &shape, rounds, setup)?;
@@ -200,8 +199,8 @@ fn fit(train: &Dataset, shape: &[usize; 3], rounds: u64, setup: &Setup) -> Resul
     }
     let (mut runner, caps) = (setup.device)()?;
     upload(runner.as_mut(), train)?;
-    // Single items, even of a stacked set.
-    let layout = DataLayout { stack: 1, ..layout(train) };
+    // Single items as they are, even of a stacked or mirrored set.
+    let layout = DataLayout { stack: 1, mirror: 0, ..layout(train) };
     let plans = Plans::new([("round", &graph)], &caps, Some(layout))?;
     let mut engine = Engine::new(runner, plans, setup.seed)?;
     for done in (0..rounds).step_by(PIECE as usize) {
@@ -224,35 +223,36 @@ fn item_shape(train: &Dataset) -> Result<[usize; 3]> {
     }
 }
 
-/// Each image four times, turned by 0 to 3 quarters; the turn is its class.
-fn quarter_turns(train: &Dataset) -> Result<Dataset> {
+/// Each image four times, which are the classes: turned by 0 to 3 quarters; if it is not square, as it is, turned by a
+/// half, and mirrored in both ways.
+fn turned(train: &Dataset) -> Result<Dataset> {
     let shape = item_shape(train)?;
-    let (Items::Bytes(bytes), [_, side, width]) = (&train.items, shape) else {
+    let (Items::Bytes(bytes), [_, height, width]) = (&train.items, shape) else {
         return Err(Error::usage(format!("`{}` has neither labels nor bytes to turn", train.name)));
     };
-    if side != width {
-        return Err(Error::usage(format!(
-            "`{}` has no labels, and features are learned without them from square images only, not {width}x{side}: \
-            choose a size with --size",
-            train.name
-        )));
-    }
-    let place = |turn: usize, y: usize, x: usize| match turn {
-        0 => (y, x),
-        1 => (x, side - 1 - y),
-        2 => (side - 1 - y, side - 1 - x),
-        _ => (side - 1 - x, y),
+    let is_square = height == width;
+    let place = |turn: usize, y: usize, x: usize| match (turn, is_square) {
+        (0, _) => (y, x),
+        (1, true) => (x, height - 1 - y),
+        (3, true) => (height - 1 - x, y),
+        (2, _) => (height - 1 - y, width - 1 - x),
+        (1, false) => (y, width - 1 - x),
+        (_, _) => (height - 1 - y, x),
     };
-    let turned = |plane: &[u8], turn: usize| {
-        let pixel = |n: usize| place(turn, n / side, n % side);
-        (0..side * side).map(|n| plane[pixel(n).0 * side + pixel(n).1]).collect::<Vec<u8>>()
+    let plane_of = |plane: &[u8], turn: usize| {
+        let pixel = |n: usize| place(turn, n / width, n % width);
+        (0..height * width).map(|n| plane[pixel(n).0 * width + pixel(n).1]).collect::<Vec<u8>>()
     };
     let all_turns = |item: &[u8]| {
-        let turns = (0..4).map(|turn| item.chunks_exact(side * side).flat_map(|plane| turned(plane, turn)).collect());
-        turns.collect::<Vec<Vec<u8>>>().concat()
+        let planes = |turn| item.chunks_exact(height * width).flat_map(move |plane| plane_of(plane, turn)).collect();
+        (0..4).map(planes).collect::<Vec<Vec<u8>>>().concat()
     };
     let items: Vec<u8> = bytes.chunks_exact(train.item_len()).flat_map(all_turns).collect();
     let ids = (0..4 * train.len() as u32).map(|n| n % 4).collect();
-    let names = (0..4).map(|turn| format!("{} degrees", 90 * turn)).collect();
+    let names = match is_square {
+        true => ["0 degrees", "90 degrees", "180 degrees", "270 degrees"],
+        false => ["as it is", "mirrored across", "180 degrees", "mirrored down"],
+    };
+    let names = names.map(String::from).into();
     Ok(set_of(&train.name, &shape, Items::Bytes(items.into()), Labels { ids, names }))
 }

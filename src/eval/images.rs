@@ -129,7 +129,7 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
         notes.push(format!("{count} samples are fewer than the {FEATURES} features: too few for a Fréchet distance"));
     }
     if classifier.of_turns {
-        notes.push("the set has no labels: the classifier tells quarter turns of its images apart".into());
+        notes.push("the set has no labels: the classifier tells turns of its images apart".into());
     }
     if input.test.is_none() {
         notes.push(

@@ -117,6 +117,7 @@ fn set_of(name: &str, shape: &[usize], items: Items, labels: Labels) -> Dataset 
         items,
         labels: Some(labels),
         stack: 1,
+        mirror: false,
         series: None,
         pieces: vec![],
         about: crate::data::About::default(),

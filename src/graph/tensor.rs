@@ -370,23 +370,38 @@ impl<'g> Var<'g> {
     /// `pad` zeros on every side.
     #[track_caller]
     pub fn conv2d(self, w: Var<'g>, stride: usize, pad: usize) -> Var<'g> {
+        self.conv2d_by_axis(w, [stride; 2], [pad; 2])
+    }
+
+    /// The same with strides and padding down and across.
+    #[track_caller]
+    pub fn conv2d_by_axis(self, w: Var<'g>, stride: [usize; 2], pad: [usize; 2]) -> Var<'g> {
         let (x, f) = (self.shape(), w.shape());
-        let fits = x.len() == 4 && f.len() == 4 && x[1] == f[1] && x[2] + 2 * pad >= f[2] && x[3] + 2 * pad >= f[3];
-        assert!(fits, "conv2d: {x:?} with filter {f:?}, stride {stride}, padding {pad}");
-        let out = |h: usize, r: usize| (h + 2 * pad - r) / stride + 1;
-        let shape = vec![x[0], f[0], out(x[2], f[2]), out(x[3], f[3])];
-        self.contract(Form::Conv2d { stride: [stride; 2], pad: [pad; 2] }, Role::Y, w, shape)
+        let fits = x.len() == 4 && f.len() == 4 && x[1] == f[1] && (0..2).all(|a| x[2 + a] + 2 * pad[a] >= f[2 + a]);
+        assert!(fits, "conv2d: {x:?} with filter {f:?}, stride {stride:?}, padding {pad:?}");
+        let out = |a: usize| (x[2 + a] + 2 * pad[a] - f[2 + a]) / stride[a] + 1;
+        let shape = vec![x[0], f[0], out(0), out(1)];
+        self.contract(Form::Conv2d { stride, pad }, Role::Y, w, shape)
     }
 
     /// Transposed convolution of y `[B, K, P, Q]` with w `[K, C, R, S]` to `[B, C, (P-1)*stride - 2*pad + R, ..]`.
     #[track_caller]
     pub fn conv_transpose2d(self, w: Var<'g>, stride: usize, pad: usize) -> Var<'g> {
+        self.conv_transpose2d_by_axis(w, [stride; 2], [pad; 2])
+    }
+
+    /// The same with strides and padding down and across.
+    #[track_caller]
+    pub fn conv_transpose2d_by_axis(self, w: Var<'g>, stride: [usize; 2], pad: [usize; 2]) -> Var<'g> {
         let (y, f) = (self.shape(), w.shape());
-        let fits = y.len() == 4 && f.len() == 4 && y[1] == f[0] && (y[2] - 1) * stride + f[2] > 2 * pad;
-        assert!(fits, "conv_transpose2d: {y:?} with filter {f:?}, stride {stride}, padding {pad}");
-        let out = |p: usize, r: usize| (p - 1) * stride + r - 2 * pad;
-        let shape = vec![y[0], f[1], out(y[2], f[2]), out(y[3], f[3])];
-        w.contract(Form::Conv2d { stride: [stride; 2], pad: [pad; 2] }, Role::X, self, shape)
+        let fits = y.len() == 4
+            && f.len() == 4
+            && y[1] == f[0]
+            && (0..2).all(|a| (y[2 + a] - 1) * stride[a] + f[2 + a] > 2 * pad[a]);
+        assert!(fits, "conv_transpose2d: {y:?} with filter {f:?}, stride {stride:?}, padding {pad:?}");
+        let out = |a: usize| (y[2 + a] - 1) * stride[a] + f[2 + a] - 2 * pad[a];
+        let shape = vec![y[0], f[1], out(0), out(1)];
+        w.contract(Form::Conv2d { stride, pad }, Role::X, self, shape)
     }
 
     /// The node of a trilinear form in `role`, from the other two slots in the order x, w, y.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Buffers, Caps, Cost, Dispatch, Io, MAX_ELEMENTS, Spec, lanes,
-    random::{PURPOSE_GATHER, philox},
+    random::{PURPOSE_GATHER, PURPOSE_MIRROR, philox},
     real, row_obstacle,
 };
 use crate::{graph::Field, overrides};
@@ -39,6 +39,8 @@ pub struct DataLayout {
     pub stack: usize,
     /// Number of classes; 0 without labels.
     pub classes: usize,
+    /// Values of a row of pixels, if each drawn item is mirrored, left to right, with probability 1/2; else 0.
+    pub mirror: usize,
 }
 
 /// The stored elements of items.
@@ -146,11 +148,23 @@ impl Gather {
     /// The places of all draws of all rounds form an endless stream. Each epoch of the stream visits all items once, in
     /// the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.
     pub fn pick(&self, clock: &[u32], b: usize, s: usize) -> usize {
+        let (epoch, i) = self.place(clock, b);
+        let key = philox([epoch, s as u32, 0, PURPOSE_GATHER], [clock[1], clock[2]]);
+        self.data.permute(i, key)
+    }
+
+    /// Whether that item is mirrored.
+    pub fn is_mirrored(&self, clock: &[u32], b: usize, s: usize) -> bool {
+        let (epoch, i) = self.place(clock, b);
+        let bits = philox([epoch, s as u32, i as u32, PURPOSE_MIRROR], [clock[1], clock[2]]);
+        self.data.mirror > 0 && bits[0] & 1 == 1
+    }
+
+    /// The epoch of place b of the batch, and its place in the epoch.
+    fn place(&self, clock: &[u32], b: usize) -> (u32, usize) {
         let draw = clock[0] as u64 * self.draws as u64 + self.draw as u64;
         let e = draw * self.batch as u64 + b as u64;
-        let (epoch, i) = (e / self.data.count as u64, e % self.data.count as u64);
-        let key = philox([epoch as u32, s as u32, 0, PURPOSE_GATHER], [clock[1], clock[2]]);
-        self.data.permute(i as usize, key)
+        ((e / self.data.count as u64) as u32, (e % self.data.count as u64) as usize)
     }
 
     /// Number of rows of the result in the shader, and number of elements per row.
@@ -194,6 +208,7 @@ impl Spec for Gather {
             BEGINS = (self.field == Field::Begins) as u32,
             BYTES = (self.data.elements == Elements::Bytes) as u32,
             SYMBOLS = self.data.is_of_symbols() as u32,
+            MIRROR = if self.field == Field::Items { self.data.mirror } else { 0 },
             WINDOWS = if in_order { windows } else { 0 },
             LANE = lane,
             DRAWS = self.draws,
@@ -214,8 +229,12 @@ impl Spec for Gather {
         for (row, y) in io.writes[0].chunks_mut(len).enumerate() {
             match self.field {
                 Field::Items => {
-                    let first = self.data.first(self.pick(clock, row / self.data.stack, row % self.data.stack), table);
+                    let (b, s) = (row / self.data.stack, row % self.data.stack);
+                    let first = self.data.first(self.pick(clock, b, s), table);
                     y.iter_mut().enumerate().for_each(|(j, y)| *y = self.data.value(items, first + j));
+                    if self.is_mirrored(clock, b, s) {
+                        y.chunks_mut(self.data.mirror).for_each(<[F]>::reverse);
+                    }
                 }
                 Field::InOrder => {
                     let [windows, lane] = self.data.lanes(self.batch);
@@ -265,7 +284,7 @@ mod tests {
     use super::*;
 
     fn data(count: usize) -> DataLayout {
-        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0 }
+        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0, mirror: 0 }
     }
 
     #[test]
@@ -384,6 +403,32 @@ mod tests {
         for byte in 0..=255u32 {
             let exact = byte as f64 / 127.5 - 1.0;
             assert!((data.value::<f32>(&[byte], 0) as f64 - exact).abs() <= 1.2e-7 * exact.abs());
+        }
+    }
+
+    /// Half of the items are mirrored, each in half of the epochs; mirroring changes neither rows nor other items.
+    #[test]
+    fn half_of_the_draws_are_mirrored() {
+        let (count, epochs) = (1000usize, 20u32);
+        let data = DataLayout { item_len: 6, stack: 1, mirror: 3, ..data(count) };
+        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: count, data };
+        let mirrored = |step: u32| (0..count).map(|b| gather.is_mirrored(&[step, 1, 2, 0], b, 0)).collect::<Vec<_>>();
+        let all: Vec<Vec<bool>> = (0..epochs).map(mirrored).collect();
+        let share = |flips: &[bool]| flips.iter().filter(|flip| **flip).count() as f64 / flips.len() as f64;
+        // 5 standard deviations.
+        assert!(all.iter().all(|flips| (share(flips) - 0.5).abs() < 0.08));
+        assert!((share(&all.concat()) - 0.5).abs() < 0.018);
+        let same = all[0].iter().zip(&all[1]).map(|(a, b)| a == b).collect::<Vec<_>>();
+        assert!((share(&same) - 0.5).abs() < 0.08, "epochs mirror apart");
+        let stored: Vec<u32> = (0..6 * count).map(|n| (n as f32).to_bits()).collect();
+        let (clock, mut y) = ([3, 1, 2, 0], vec![f64::NAN; 6 * count]);
+        let words = vec![&clock[..], &stored, &[]];
+        let (words_out, operands) = (vec![], vec![]);
+        gather.reference(Io { reads: vec![], words, writes: vec![&mut y], words_out, operands });
+        for (b, y) in y.chunks(6).enumerate() {
+            let first = 6.0 * gather.pick(&clock, b, 0) as f64;
+            let order = if gather.is_mirrored(&clock, b, 0) { [2, 1, 0, 5, 4, 3] } else { [0, 1, 2, 3, 4, 5] };
+            assert_eq!(y, order.map(|j| first + f64::from(j)));
         }
     }
 

@@ -27,6 +27,8 @@ pub const PURPOSE_GATHER: u32 = 1;
 pub const PURPOSE_INIT: u32 = 2;
 /// See [`PURPOSE_RANDOM`]: latent vectors of samples, made on the host.
 pub const PURPOSE_SAMPLE: u32 = 3;
+/// See [`PURPOSE_RANDOM`]: whether drawn images are mirrored.
+pub const PURPOSE_MIRROR: u32 = 4;
 
 /// Four random words for each counter and key.
 #[inline(always)]

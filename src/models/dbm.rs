@@ -30,7 +30,19 @@ pub const VARIANT: Variant = Variant {
     about: "deep Boltzmann machine (Salakhutdinov and Hinton 2009), for grey images",
     kind: Kind::Single,
     // A machine descends its own estimate of the gradient: the other optimiser settings do not apply.
-    options: &["lr_g", "momentum", "schedule", "size", "channels", "Boltzmann machine", "pretrain", "binarize"],
+    options: &[
+        "lr_g",
+        "momentum",
+        "schedule",
+        "size",
+        "fit",
+        "channels",
+        "alpha",
+        "mirror",
+        "Boltzmann machine",
+        "pretrain",
+        "binarize",
+    ],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
         Preset::over("default", MACHINES, DEFAULT),

@@ -52,7 +52,10 @@ pub const VARIANT: Variant = Variant {
     options: &[
         "Optimiser",
         "size",
+        "fit",
         "channels",
+        "alpha",
+        "mirror",
         "Objective",
         "Game",
         "Boltzmann machine",

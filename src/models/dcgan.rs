@@ -1,4 +1,4 @@
-//! DCGAN (Radford et al. 2016): convolutional networks for square images.
+//! DCGAN (Radford et al. 2016): convolutional networks for images.
 
 use super::{
     Examples, Kind, Model, Variant,
@@ -50,10 +50,11 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     if s.architecture == DcganArchitecture::Stages {
         return game.model();
     }
-    let side = examples.shape[1];
-    if !side.is_multiple_of(8) {
+    let [height, width] = [examples.shape[1], examples.shape[2]];
+    if !height.is_multiple_of(8) || !width.is_multiple_of(8) {
         return Err(Error::usage(format!(
-            "the article's dcgan takes images with a side that is a multiple of 8, not {side}: choose one with --size"
+            "the article's dcgan takes images with sides that are multiples of 8, not {width}x{height}: choose a size \
+            with --size"
         )));
     }
     Game {
@@ -65,9 +66,9 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
 }
 
 fn article_generator<'g>(net: &Net<'g>, norm: Norm, z: Var<'g>, shape: &[usize]) -> Var<'g> {
-    let side = shape[1] / 8;
+    let [rows, columns] = [shape[1] / 8, shape[2] / 8];
     let h = net.dense("dense0", z, 128).relu();
-    let h = net.dense("dense1", h, side * side * 256).reshape(&[z.dim(0), 256, side, side]);
+    let h = net.dense("dense1", h, rows * columns * 256).reshape(&[z.dim(0), 256, rows, columns]);
     let h = net.norm(norm, "norm1", net.conv_transpose2d("up1", h.relu(), 128, [4, 2, 1], false)).relu();
     let h = net.norm(norm, "norm2", net.conv_transpose2d("up2", h, 64, [4, 2, 1], false)).relu();
     net.conv_transpose2d("up3", h, shape[0], [4, 2, 1], true).tanh()

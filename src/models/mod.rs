@@ -20,7 +20,7 @@ pub mod vae_gan;
 pub use idle::idle;
 pub use projection::{LATENT, PROJECT, ROUNDS as PROJECTION_ROUNDS, projection};
 
-use parts::{heads::Heads, networks::Networks};
+use parts::{conv::Stages, heads::Heads, networks::Networks};
 
 use crate::{
     data::{Series, SymbolKind, Symbols},
@@ -372,10 +372,10 @@ fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
             examples.shape
         )));
     };
-    if h != w || !(8..=128).contains(&h) || h % 4 != 0 {
+    if Stages::of([h, w]).filters.is_empty() {
         return Err(Error::usage(format!(
-            "{variant} takes square images with a side of 8 to 128 that is a multiple of 4, and these are {w}x{h}: \
-            choose one with --size"
+            "{variant} halves the sides of images while they are even and above 7, and these are {w}x{h}: choose \
+            another size, such as --size 64"
         )));
     }
     Ok([c, h, w])

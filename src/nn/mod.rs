@@ -42,6 +42,24 @@ pub enum Mode {
     Eval,
 }
 
+/// The filters of a convolution, each pair down and across.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Filter {
+    /// Rows and columns of a filter.
+    pub sides: [usize; 2],
+    /// Steps of the filter.
+    pub stride: [usize; 2],
+    /// Zeros on each of the two sides of an axis.
+    pub pad: [usize; 2],
+}
+
+impl From<[usize; 3]> for Filter {
+    /// Square filters: side, stride, padding.
+    fn from([side, stride, pad]: [usize; 3]) -> Self {
+        Self { sides: [side; 2], stride: [stride; 2], pad: [pad; 2] }
+    }
+}
+
 /// A network's parameters, by name.
 #[derive(Clone)]
 pub struct Net<'g> {
@@ -162,26 +180,28 @@ impl<'g> Net<'g> {
         (y + state("bias", &[out], PI).along(1, &y.shape())).cos()
     }
 
-    /// x `[B, C, H, W]` -> `[B, out, P, Q]` with filters of side `k`, a stride, and `pad` zeros on every side.
+    /// x `[B, C, H, W]` -> `[B, out, P, Q]` with these filters.
     #[track_caller]
-    pub fn conv2d(&self, name: &str, x: Var<'g>, out: usize, [k, stride, pad]: [usize; 3], bias: bool) -> Var<'g> {
-        let fans = [x.dim(1) * k * k, out * k * k];
-        let y = x.conv2d(self.weight(name, &[out, x.dim(1), k, k], fans), stride, pad);
+    pub fn conv2d(&self, name: &str, x: Var<'g>, out: usize, filter: impl Into<Filter>, bias: bool) -> Var<'g> {
+        let Filter { sides: [r, s], stride, pad } = filter.into();
+        let fans = [x.dim(1) * r * s, out * r * s];
+        let y = x.conv2d_by_axis(self.weight(name, &[out, x.dim(1), r, s], fans), stride, pad);
         if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
     }
 
-    /// x `[B, C, H, W]` -> `[B, out, (H-1)*stride - 2*pad + k, ..]`.
+    /// x `[B, C, H, W]` -> `[B, out, (H-1)*stride - 2*pad + side, ..]`.
     #[track_caller]
     pub fn conv_transpose2d(
         &self,
         name: &str,
         x: Var<'g>,
         out: usize,
-        [k, stride, pad]: [usize; 3],
+        filter: impl Into<Filter>,
         bias: bool,
     ) -> Var<'g> {
-        let fans = [out * k * k, x.dim(1) * k * k];
-        let y = x.conv_transpose2d(self.weight(name, &[x.dim(1), out, k, k], fans), stride, pad);
+        let Filter { sides: [r, s], stride, pad } = filter.into();
+        let fans = [out * r * s, x.dim(1) * r * s];
+        let y = x.conv_transpose2d_by_axis(self.weight(name, &[x.dim(1), out, r, s], fans), stride, pad);
         if bias { y + self.bias(name, out, fans).along(1, &y.shape()) } else { y }
     }
 

@@ -12,6 +12,11 @@ const GAP: u32 = 2;
 /// larger than this.
 const MIN_CELL: u32 = 80;
 const WIDE: u64 = 2048;
+/// Largest number of channels that make one picture, together.
+const SHOWN: usize = 4;
+/// Side of the squares of the ground below transparent pixels, and the value of the dark ones.
+const CHEQUER: u32 = 8;
+const CHEQUERED: f32 = 0.5;
 const SEPARATOR: Colour = [64, 64, 72];
 const TEXT: Colour = [235, 236, 240];
 /// Font size, height of a line of names, and widest names beside rows, in pixels.
@@ -38,7 +43,7 @@ impl Grid {
         Self { columns, ..Self::default() }
     }
 
-    /// Lays `images`, `[N, C, H, W]` in -1 to 1, out row by row; `shape` is `[C, H, W]`, C 1 or 3.
+    /// Lays `images`, `[N, C, H, W]` in -1 to 1, out row by row; `shape` is `[C, H, W]`, see [`enlarged`].
     ///
     /// # Errors
     /// `Failure` if `shape` is not that of images or does not divide `images`, if there is nothing to show, or if the
@@ -127,26 +132,46 @@ impl Grid {
 }
 
 fn no_images(shape: &[usize]) -> Error {
-    Error::failure(format!("shape {shape:?} is not that of images: [1 or 3, height, width]"))
+    Error::failure(format!("shape {shape:?} is not that of images: [channels, height, width]"))
 }
 
-/// One image `[C, H, W]` in -1 to 1, each pixel a square of `scale` pixels on a side.
+/// One image `[C, H, W]` in -1 to 1, each pixel a square of `scale` pixels on a side. 1 channel is grey, 3 are RGB; with
+/// one more, alpha, colours are those over white and lie on a chequered ground. More channels are shown one by one, side
+/// by side, in grey.
 ///
 /// # Errors
 /// `Failure` if `shape` is not that of images, or the picture is too large.
 pub fn enlarged(image: &[f32], shape: &[usize], scale: u32) -> Result<RgbImage> {
-    let &[channels @ (1 | 3), height, width] = shape else { return Err(no_images(shape)) };
-    let mut picture = page([width, height].map(|side| side as u64 * u64::from(scale)), SEPARATOR)?;
+    let &[channels, height, width] = shape else { return Err(no_images(shape)) };
+    let mut picture = page(extents(shape).map(|side| side as u64 * u64::from(scale)), SEPARATOR)?;
+    let plane = height * width;
     for (x, y, pixel) in picture.enumerate_pixels_mut() {
-        let at = (y / scale) as usize * width + (x / scale) as usize;
-        *pixel = Rgb([0, 1, 2].map(|channel| byte(image[channel.min(channels - 1) * height * width + at])));
+        let (column, row) = ((x / scale) as usize, (y / scale) as usize);
+        let value = |channel: usize| image[channel * plane + row * width + column % width];
+        let ground = if channels.is_multiple_of(2) && channels <= SHOWN {
+            let square = if (x / CHEQUER + y / CHEQUER) % 2 == 0 { 1.0 } else { CHEQUERED };
+            // What white adds to the colour of a pixel, and the ground does not.
+            0.5 * (1.0 - value(channels - 1)) * (square - 1.0)
+        } else {
+            0.0
+        };
+        *pixel = Rgb([0, 1, 2].map(|colour| match channels {
+            1 | 2 => byte(value(0) + ground),
+            3 | 4 => byte(value(colour) + ground),
+            _ => byte(value(column / width)),
+        }));
     }
     Ok(picture)
 }
 
+/// Width and height of an image `[C, H, W]` as it is shown.
+fn extents(shape: &[usize]) -> [usize; 2] {
+    [shape[2] * if shape[0] > SHOWN { shape[0] } else { 1 }, shape[1]]
+}
+
 /// Width and height of a grid's cell in pixels, with the gap before it.
 fn cell(shape: &[usize], scale: u32) -> [u64; 2] {
-    [shape[2], shape[1]].map(|side| side as u64 * u64::from(scale) + u64::from(GAP))
+    extents(shape).map(|side| side as u64 * u64::from(scale) + u64::from(GAP))
 }
 
 fn byte(value: f32) -> u8 {
@@ -213,6 +238,24 @@ mod tests {
     fn grid_keeps_colours() {
         let picture = Grid::of(8).draw(&[1.0, -1.0, 0.0], &[3, 1, 1]).unwrap();
         assert_eq!((picture.width(), picture.get_pixel(30, 30).0), (84, [255, 0, 128]));
+    }
+
+    #[test]
+    fn transparent_pixels_show_the_ground() {
+        // White that is transparent, then black that is not.
+        let picture = enlarged(&[1.0, -1.0, -1.0, 1.0], &[2, 1, 2], 16).unwrap();
+        let at = |x| picture.get_pixel(x, 0).0;
+        assert_eq!([at(0), at(8), at(16), at(24)], [[255; 3], [191; 3], [0; 3], [0; 3]]);
+        let rgba = enlarged(&[-1.0, 1.0, 0.0, 1.0], &[4, 1, 1], 1).unwrap();
+        assert_eq!(rgba.get_pixel(0, 0).0, [0, 255, 128]);
+    }
+
+    #[test]
+    fn many_channels_lie_side_by_side() {
+        let values: Vec<f32> = (0..5).map(|channel| channel as f32 / 2.0 - 1.0).collect();
+        let picture = Grid { scale: Some(1), ..Grid::of(1) }.draw(&values, &[5, 1, 1]).unwrap();
+        let row: Vec<u8> = (0..5).map(|x| picture.get_pixel(GAP + x, GAP).0[0]).collect();
+        assert_eq!((picture.dimensions(), row), ((5 + 2 * GAP, 1 + 2 * GAP), vec![0, 64, 128, 191, 255]));
     }
 
     #[test]

@@ -50,7 +50,10 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
     let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
     data::Options {
         size: s.size,
+        fit: s.fit,
         channels: s.channels,
+        alpha: s.alpha,
+        mirror: s.mirror,
         stack: s.stack,
         window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
         stride: s.stride,
@@ -240,6 +243,7 @@ pub fn layout(dataset: &Dataset) -> DataLayout {
         elements,
         stack: dataset.stack,
         classes: dataset.classes(),
+        mirror: if dataset.mirror { dataset.shape[2] } else { 0 },
     }
 }
 

@@ -14,8 +14,9 @@ use layer::RUN_HEADING;
 pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood,
-    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Voices,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
+    Likelihood, Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Size, Tokens,
+    Voices,
 };
 use table::KEYS;
 pub use table::Settings;

@@ -1,9 +1,15 @@
 //! The values that a setting accepts, and how they are read from text and written back.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The largest whole number of a setting: TOML's integers are signed 64-bit.
 pub(super) const MAX: u64 = i64::MAX as u64;
+
+/// The least and the largest side of images, in pixels; also the largest side of a picture.
+const MIN_SIDE: usize = 4;
+const MAX_SIDE: usize = 16_384;
 
 /// The text that stands for `None`.
 const AUTO: &str = "auto";
@@ -19,12 +25,12 @@ pub enum Rule {
     OneOf(&'static [&'static str]),
     /// A whole number from the first number to the second.
     Whole(u64, u64),
-    /// A multiple of the first number, from the second to the third.
-    Multiple(u64, u64, u64),
     /// A finite number, 0 or more and below this.
     Below(f32),
     /// A list of layer widths.
     Widths,
+    /// A [`Size`] of images.
+    Size,
     /// `auto`, or what the inner rule accepts.
     Auto(&'static Rule),
 }
@@ -38,10 +44,11 @@ impl Rule {
             Self::Switch => bool::parse(text).is_some(),
             Self::OneOf(words) => words.contains(&text),
             Self::Whole(min, max) => whole(min..=max),
-            Self::Multiple(of, min, max) => whole(min..=max) && text.parse().is_ok_and(|n: u64| n.is_multiple_of(of)),
             Self::Below(limit) => f32::parse(text).is_some_and(|x| x >= 0.0 && x < limit),
             Self::Widths => Vec::<usize>::parse(text)
                 .is_some_and(|widths| widths.len() <= 16 && widths.iter().all(|width| (1..=65536).contains(width))),
+            Self::Size => Size::parse(text)
+                .is_some_and(|size| [size.width, size.height].iter().all(|side| (MIN_SIDE..=MAX_SIDE).contains(side))),
             Self::Auto(inner) => text == AUTO || inner.accepts(text),
         }
     }
@@ -53,8 +60,8 @@ impl Rule {
             Self::Text => some(&[]),
             Self::Below(_) => some(&["0", "0.01", "0.3"]),
             Self::Whole(min, max) => (min..=max.min(min.saturating_add(2))).map(|n| n.to_string()).collect(),
-            Self::Multiple(of, min, _) => [min, min + of].map(|n| n.to_string()).into(),
             Self::Widths => some(&["7", "7,5"]),
+            Self::Size => some(&["16", "24x16"]),
             Self::Auto(inner) => [some(&[AUTO]), inner.examples()].concat(),
             Self::OneOf(_) | Self::Switch => some(self.words()),
         };
@@ -74,10 +81,12 @@ impl Rule {
             },
             Self::Whole(min, MAX) => format!("a whole number, {min} or more"),
             Self::Whole(min, max) => format!("a whole number from {min} to {max}"),
-            Self::Multiple(of, min, max) => format!("a multiple of {of} from {min} to {max}"),
             Self::Below(f32::INFINITY) => "a number, 0 or more".into(),
             Self::Below(limit) => format!("a number from 0 up to but not {limit}"),
             Self::Widths => "1 to 16 widths such as 256,512, each from 1 to 65536".into(),
+            Self::Size => {
+                format!("a side in pixels or WIDTHxHEIGHT, such as 64 or 192x128, from {MIN_SIDE} to {MAX_SIDE}")
+            }
             Self::Auto(inner) => format!("{AUTO} or {}", inner.describe()),
         }
     }
@@ -158,6 +167,55 @@ impl Value for Vec<usize> {
     }
     fn toml(&self) -> String {
         format!("[{}]", self.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Width and height of images in pixels. As text: one number for squares, else `WIDTHxHEIGHT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
+}
+
+impl From<usize> for Size {
+    /// A square of this side.
+    fn from(side: usize) -> Self {
+        Self { width: side, height: side }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.width == self.height {
+            true => write!(f, "{}", self.width),
+            false => write!(f, "{}x{}", self.width, self.height),
+        }
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.width == self.height {
+            true => self.width.serialize(serializer),
+            false => self.to_string().serialize(serializer),
+        }
+    }
+}
+
+impl Value for Size {
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once('x') {
+            Some((width, height)) => Some(Self { width: width.parse().ok()?, height: height.parse().ok()? }),
+            None => text.parse::<usize>().ok().map(Self::from),
+        }
+    }
+    fn text(&self) -> String {
+        self.to_string()
+    }
+    fn toml(&self) -> String {
+        if self.width == self.height { self.text() } else { self.text().toml() }
     }
 }
 
@@ -349,6 +407,15 @@ words! {
         Points = "points",
         /// Sequences of steps.
         Sequences = "sequences",
+    }
+    /// How images of other proportions are brought to the size.
+    Fit {
+        /// The middle of the image is cut out, as large as the proportions allow.
+        Crop = "crop",
+        /// The whole image, with borders at two sides.
+        Pad = "pad",
+        /// The whole image, out of proportion.
+        Stretch = "stretch",
     }
     /// The values that stand for black and white.
     Range {

@@ -7,8 +7,9 @@
 use serde::Serialize;
 
 use super::rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood,
-    MAX, Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Value, Voices,
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
+    Likelihood, MAX, Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Size,
+    Tokens, Value, Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -157,10 +158,18 @@ settings! {
     "Images" {
         /// Grey images that are stacked as colour channels of one example; 1: none; 3: 1000 modes from ten digits
         stack: usize = "1", Rule::OneOf(&["1", "3"]);
-        /// Side of the square images in pixels; auto: that of the data
-        size: Option<usize> = "auto", Rule::Auto(&Rule::Multiple(4, 8, 128));
-        /// Colour channels, 1 (grey) or 3 (RGB); auto: those of the data
-        channels: Option<usize> = "auto", Rule::OneOf(&["auto", "1", "3"]);
+        /// Side of square images in pixels, or WIDTHxHEIGHT; auto: that of the data, of folders 64
+        size: Option<Size> = "auto", Rule::Auto(&Rule::Size);
+        /// How images of other proportions are brought to the size; pad: with borders; auto: crop, but pad arrays that
+        /// are at most 8 pixels smaller
+        fit: Option<Fit> = "auto", Rule::OneOf(Fit::OPTIONS);
+        /// Channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha); auto: those of the data
+        channels: Option<usize> = "auto", Rule::Auto(&Rule::Whole(1, 4));
+        /// Whether image files keep their transparency as a channel, where any pixel is not opaque; false: they lie on
+        /// white
+        alpha: bool = "true", Rule::Switch, before "false";
+        /// Whether each image that is drawn is mirrored, left to right, with probability 1/2
+        mirror: bool = "false", Rule::Switch;
     }
     "Sequences" {
         /// Steps of a sequence; auto: 24 rows of a table, 64 symbols of text or MIDI, the longest of `lines`, else the

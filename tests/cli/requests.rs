@@ -48,7 +48,7 @@ fn files_that_cannot_be_used_are_explained() {
 fn wrong_requests_are_explained() {
     let place = Place::new();
     place.write("small/train-images-idx3-ubyte", &idx(0x803, &[4, 6, 6]));
-    place.write("tall/train-images-idx3-ubyte", &idx(0x803, &[4, 12, 8]));
+    place.write("odd/train-images-idx3-ubyte", &idx(0x803, &[4, 15, 9]));
     place.write("bare/train-images-idx3-ubyte", &idx(0x803, &[4, 8, 8]));
     place.write("broken.toml", b"steps = 3\nlr_g = = 2\n");
     place.write("odd.toml", b"steps = 3\nlr = 2\n");
@@ -56,11 +56,11 @@ fn wrong_requests_are_explained() {
     for (line, words) in [
         // sizes and shapes
         ("dcgan --data small", &["6x6", "--size"][..]),
-        ("dcgan --data tall", &["8x12", "--size"]),
+        ("dcgan --data odd", &["9x15", "--size 64"]),
         ("dcgan --data ring", &["dcgan generates images", "[2]", "`gan` takes any shape"]),
-        ("dcgan --data digits --preset article --size 28 --set channels=1", &["multiple of 8, not 28"]),
-        ("--size 30", &["--size", "a multiple of 4 from 8 to 128", "`30`"]),
-        ("--size 4096", &["a multiple of 4 from 8 to 128"]),
+        ("dcgan --data digits --preset article --size 28 --set channels=1", &["multiples of 8, not 28x28"]),
+        ("--size 30x", &["--size", "WIDTHxHEIGHT", "`30x`"]),
+        ("--size 99999", &["from 4 to 16384"]),
         ("--data ring --stack 3", &["`ring` holds drawn points"]),
         ("--data ring --size 32", &["`ring` holds drawn points"]),
         ("--stack 2", &["--stack", "1 or 3"]),

@@ -1,6 +1,7 @@
 //! Built-in sets that code draws, and requests that fit no set.
 
 use saddle::data::{BUILT_IN, Options, Split, open};
+use saddle::settings::Size;
 
 use crate::{assert_usage, bytes, floats};
 
@@ -14,15 +15,15 @@ fn wrong_requests_are_explained() {
     assert_usage(open("digist", &Options::default()), &["`digist`", "did you mean `digits`?"]);
     assert_usage(open("/no/such/folder", &Options::default()), &["`/no/such/folder` does not exist"]);
     assert_usage(open("", &Options::default()), &["digits, shapes, ring, grid, sines, sines-rcgan"]);
-    assert_usage(open("digits", &with(|o| o.size = Some(0))), &["size 0", "1 to 1024"]);
-    assert_usage(open("digits", &with(|o| o.size = Some(usize::MAX))), &["1 to 1024"]);
-    assert_usage(open("digits", &with(|o| o.channels = Some(2))), &["2 channels", "1 for grey or 3 for RGB"]);
+    assert_usage(open("digits", &with(|o| o.size = Some(0.into()))), &["size 0", "1 to 16384"]);
+    assert_usage(open("digits", &with(|o| o.size = Some(usize::MAX.into()))), &["1 to 16384"]);
+    assert_usage(open("digits", &with(|o| o.channels = Some(5))), &["5 channels", "1 for grey, 2 for grey and alpha"]);
     assert_usage(open("digits", &with(|o| o.stack = 2)), &["stack of 2", "1 or 3"]);
     assert_usage(open("digits", &with(|o| (o.stack, o.channels) = (3, Some(1)))), &["stack of 3", "channel"]);
-    assert_usage(open("ring", &with(|o| o.size = Some(28))), &["`ring` holds drawn points"]);
+    assert_usage(open("ring", &with(|o| o.size = Some(28.into()))), &["`ring` holds drawn points"]);
     assert_usage(open("ring", &with(|o| o.window = Some(28))), &["`ring` holds drawn points", "window"]);
     assert_usage(open("digits", &with(|o| o.stride = Some(2))), &["`digits` holds drawn images", "stride"]);
-    assert_usage(open("sines", &with(|o| o.size = Some(28))), &["`sines` holds drawn sequences", "size"]);
+    assert_usage(open("sines", &with(|o| o.size = Some(28.into()))), &["`sines` holds drawn sequences", "size"]);
     assert_usage(open("sines", &with(|o| o.stride = Some(2))), &["`sines` holds drawn sequences", "stride"]);
     for window in [0, 1, 65_537, usize::MAX] {
         let options = Options { window: Some(window), ..Options::default() };
@@ -97,11 +98,16 @@ fn drawn_waves_obey_their_equations() {
 #[test]
 fn drawn_images_come_in_any_size() {
     for (name, channels) in [("digits", 1), ("shapes", 3)] {
-        for size in [1, 20, 64] {
-            let options = Options { size: Some(size), split: Split::Test, ..Options::default() };
+        for [width, height] in [[1, 1], [20, 20], [64, 64], [30, 20], [20, 30]] {
+            let options = Options { size: Some(Size { width, height }), split: Split::Test, ..Options::default() };
             let set = open(name, &options).unwrap();
-            assert_eq!((set.shape.as_slice(), set.len()), ([channels, size, size].as_slice(), 4000));
+            assert_eq!((set.shape.as_slice(), set.len()), ([channels, height, width].as_slice(), 4000));
         }
+        // What is drawn lies in the square in the middle, as it does in an image of that size.
+        let drawn = |size| open(name, &Options { size: Some(size), ..Options::default() }).unwrap().example(7);
+        let (square, wide) = (drawn(20.into()), drawn(Size { width: 30, height: 20 }));
+        let middle = wide.chunks(30).flat_map(|row| &row[5..25]);
+        assert!(square.iter().zip(middle).all(|(a, b)| (a - b).abs() < 0.02), "{name}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use saddle::data::{Items, Options, Split};
-use saddle::settings::Scale;
+use saddle::settings::{Fit, Scale, Size};
 use tempfile::TempDir;
 
 use crate::{assert_failure, bytes, folder_of, open_at};
@@ -40,7 +40,8 @@ fn folders_of_mixed_images_become_one_set() {
     let red = set.example(1);
     assert!(red[..4096].iter().all(|&value| value == 1.0) && red[4096..].iter().all(|&value| value == -1.0));
 
-    let grey = open_at(folder.path(), &Options { channels: Some(1), size: Some(16), ..Options::default() }).unwrap();
+    let grey =
+        open_at(folder.path(), &Options { channels: Some(1), size: Some(16.into()), ..Options::default() }).unwrap();
     assert_eq!((grey.shape.as_slice(), grey.len()), ([1, 16, 16].as_slice(), 3));
     let all_grey = open_at(&folder.path().join("grey"), &Options::default()).unwrap();
     assert_eq!((all_grey.shape.as_slice(), all_grey.labels), ([1, 64, 64].as_slice(), None));
@@ -54,7 +55,7 @@ fn image_folders_may_hold_splits() {
         GrayImage::from_pixel(4, 4, Luma([value])).save(folder.path().join(split).join("a.png")).unwrap();
     }
     for (split, value) in [(Split::Train, 10), (Split::Test, 20)] {
-        let set = open_at(folder.path(), &Options { split, size: Some(4), ..Options::default() }).unwrap();
+        let set = open_at(folder.path(), &Options { split, size: Some(4.into()), ..Options::default() }).unwrap();
         assert_eq!(bytes(&set), [value; 16]);
     }
     let options = Options { split: Split::Test, ..Options::default() };
@@ -65,11 +66,60 @@ fn image_folders_may_hold_splits() {
 fn transparent_images_lie_on_white() {
     let folder = TempDir::new().unwrap();
     image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 0])).save(folder.path().join("a.png")).unwrap();
-    let set = open_at(folder.path(), &Options { size: Some(2), ..Options::default() }).unwrap();
+    let on_white = Options { size: Some(2.into()), alpha: false, ..Options::default() };
+    let set = open_at(folder.path(), &on_white).unwrap();
     assert_eq!(bytes(&set), [255; 12]);
-    assert!(set.to_string().ends_with("; 1 image is transparent, and lies on white"), "{set}");
+    assert!(set.to_string().ends_with("; 1 image with transparent pixels: they lie on white"), "{set}");
     image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 255])).save(folder.path().join("a.png")).unwrap();
     assert!(!open_at(folder.path(), &Options::default()).unwrap().to_string().contains("transparent"));
+}
+
+/// Alpha is a channel beside the colours that show over white, and images without it are opaque.
+#[test]
+fn transparency_is_a_channel_where_there_is_any() {
+    let folder = TempDir::new().unwrap();
+    let save =
+        |name: &str, pixel| image::RgbaImage::from_pixel(4, 4, image::Rgba(pixel)).save(folder.path().join(name));
+    save("a.png", [200, 100, 0, 51]).unwrap();
+    RgbImage::from_pixel(4, 4, Rgb([1, 2, 3])).save(folder.path().join("b.png")).unwrap();
+    let opened = |channels| open_at(folder.path(), &Options { size: Some(4.into()), channels, ..Options::default() });
+    let planes = |values: &[u8]| values.iter().flat_map(|value| [*value; 16]).collect::<Vec<u8>>();
+    let set = opened(None).unwrap();
+    assert_eq!((set.shape.as_slice(), bytes(&set)), (&[4, 4, 4][..], &planes(&[244, 224, 204, 51, 1, 2, 3, 255])[..]));
+    assert!(set.to_string().contains("2 RGB images of 4x4, with alpha"), "{set}");
+    assert!(set.to_string().ends_with("1 image with transparent pixels: alpha is a channel"), "{set}");
+    assert_eq!(bytes(&opened(Some(3)).unwrap()), planes(&[244, 224, 204, 1, 2, 3]), "RGB is the same without alpha");
+    assert_eq!(opened(Some(2)).unwrap().shape, [2, 4, 4]);
+    save("a.png", [200, 100, 0, 255]).unwrap();
+    assert_eq!(opened(None).unwrap().shape, [3, 4, 4], "no pixel is transparent");
+
+    let test = folder_of(&[("train/a.png", &[]), ("test/b.png", &[])]);
+    let clear = image::RgbaImage::from_pixel(4, 4, image::Rgba([9, 9, 9, 0]));
+    clear.save(test.path().join("train/a.png")).unwrap();
+    GrayImage::from_pixel(4, 4, Luma([9])).save(test.path().join("test/b.png")).unwrap();
+    for split in [Split::Train, Split::Test] {
+        let set = open_at(test.path(), &Options { split, size: Some(4.into()), ..Options::default() }).unwrap();
+        assert_eq!(set.shape, [4, 4, 4], "both parts have the channels of the part to learn from");
+    }
+}
+
+/// Columns 0 to 5 of 12x4 pixels are black, the others white.
+#[test]
+fn images_are_cropped_padded_or_stretched() {
+    let folder = TempDir::new().unwrap();
+    let half = GrayImage::from_fn(12, 4, |x, _| Luma([if x < 6 { 0 } else { 255 }]));
+    half.save(folder.path().join("a.png")).unwrap();
+    let row = |size, fit, y: usize| {
+        let set = open_at(folder.path(), &Options { size: Some(size), fit, ..Options::default() }).unwrap();
+        assert_eq!(set.shape, [1, size.height, size.width]);
+        bytes(&set)[y * size.width..][..size.width].to_vec()
+    };
+    assert_eq!(row(4.into(), None, 0), [0, 0, 255, 255]);
+    assert_eq!(row(Size { width: 8, height: 4 }, Some(Fit::Crop), 3), [0, 0, 0, 0, 255, 255, 255, 255]);
+    let padded = |y| row(12.into(), Some(Fit::Pad), y);
+    assert_eq!((padded(3), padded(4), padded(8)), (vec![255; 12], [[0; 6], [255; 6]].concat(), vec![255; 12]));
+    let stretched = row(4.into(), Some(Fit::Stretch), 0);
+    assert!(stretched[0] < 20 && stretched[3] > 235 && stretched.is_sorted(), "{stretched:?}");
 }
 
 #[cfg(unix)]

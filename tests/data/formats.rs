@@ -45,7 +45,7 @@ fn every_format_is_read_and_every_file_cut_short_is_left_out() {
         let (whole, half) = (format!("a.{ending}"), format!("b.{ending}"));
         for part in [file.len() / 2, file.len() * 4 / 5] {
             let folder = folder_of(&[(&whole, &file), (&half, &file[..part])]);
-            let set = open_at(folder.path(), &Options { size: Some(48), ..Options::default() }).unwrap();
+            let set = open_at(folder.path(), &Options { size: Some(48.into()), ..Options::default() }).unwrap();
             assert_eq!((set.len(), set.shape[0]), (1, 3), "{ending} cut at {part}: {set}");
             let text = set.to_string();
             assert!(text.contains("images that cannot be read (1: b.") && text.lines().count() == 2, "{text}");
@@ -77,7 +77,8 @@ fn the_first_frame_of_an_animation_is_read() {
             |level| image::Frame::new(image::RgbaImage::from_pixel(8, 8, image::Rgba([level, level, level, 255])));
         encoder.encode_frames([frame(250), frame(5)]).unwrap();
     }
-    let set = open_at(folder_of(&[("a.gif", &file)]).path(), &Options { size: Some(8), ..Options::default() }).unwrap();
+    let set = open_at(folder_of(&[("a.gif", &file)]).path(), &Options { size: Some(8.into()), ..Options::default() })
+        .unwrap();
     assert!(bytes(&set).iter().all(|&byte| byte > 200));
 }
 
@@ -88,7 +89,7 @@ fn dark_images_are_noticed_and_the_range_brightens_them() {
     let deep = DynamicImage::ImageLuma16(deep);
     let read = |image: &DynamicImage, range| {
         let folder = folder_of(&[("a.png", &encoded(image, ImageFormat::Png))]);
-        open_at(folder.path(), &Options { size: Some(16), range, ..Options::default() })
+        open_at(folder.path(), &Options { size: Some(16.into()), range, ..Options::default() })
     };
     for (image, brightest) in [(&mask, 1), (&deep, 16)] {
         let set = read(image, None).unwrap();

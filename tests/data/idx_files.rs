@@ -128,7 +128,8 @@ fn labels_must_match_the_images() {
 #[test]
 fn idx_images_are_padded_a_little_and_resampled_beyond() {
     let folder = folder_of(&[("train-images-idx3-ubyte", &idx(0x803, &[1, 2, 2], &[9, 9, 9, 80]))]);
-    let sized = |size| open_at(folder.path(), &Options { size: Some(size), ..Options::default() }).unwrap();
+    let sized =
+        |size: usize| open_at(folder.path(), &Options { size: Some(size.into()), ..Options::default() }).unwrap();
     let padded = sized(4);
     assert_eq!(bytes(&padded), [9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 80, 9, 9, 9, 9, 9]);
     let large = sized(16);
@@ -165,7 +166,7 @@ fn mnist_opens_where_it_is_present() {
         let ids = &set.labels.as_ref().unwrap().ids;
         assert_eq!(ids.iter().filter(|&&id| id == 1).count(), ones);
     }
-    let large = open_at(&folder, &Options { size: Some(32), split: Split::Test, ..Options::default() }).unwrap();
+    let large = open_at(&folder, &Options { size: Some(32.into()), split: Split::Test, ..Options::default() }).unwrap();
     let small = open_at(&folder, &Options { split: Split::Test, ..Options::default() }).unwrap();
     let sum = |set: &Dataset| bytes(set).iter().map(|&byte| u64::from(byte)).sum::<u64>();
     assert_eq!((large.shape.as_slice(), sum(&large)), ([1, 32, 32].as_slice(), sum(&small)));

@@ -232,7 +232,7 @@ fn a_share_is_held_out_where_there_is_no_test_part() {
     let layout: Vec<String> = (0..40).map(|i| format!("{}/{i:02}.png", i % 2)).collect();
     let folder = make(&layout.join(", "));
     let spec = folder.path().to_str().unwrap();
-    let options = Options { holdout: 0.25, size: Some(4), ..Options::default() };
+    let options = Options { holdout: 0.25, size: Some(4.into()), ..Options::default() };
     let (train, test) = (open(spec, &options).unwrap(), open_test(spec, &options).unwrap().unwrap());
     assert_eq!((train.len(), test.len()), (30, 10));
     assert!(train.to_string().contains("30 of 40 examples, 10 held out"), "{train}");

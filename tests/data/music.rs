@@ -289,6 +289,6 @@ fn broken_matrices_are_explained() {
     for (file, part) in cases {
         assert_failure(open_file("a.mat", file, &windows(4, None)), &[part, "a.mat"]);
     }
-    let options = Options { size: Some(8), ..Options::default() };
+    let options = Options { size: Some(8.into()), ..Options::default() };
     assert_usage(open_file("a.mat", good, &options), &["holds piano rolls", "size, which is for images"]);
 }

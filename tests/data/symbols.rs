@@ -155,7 +155,7 @@ fn folders_of_melodies_are_cut_one_by_one() {
     }
     let test = Options { split: Split::Test, ..Options::default() };
     assert_failure(open_at(folder.path(), &test), &["no part to test"]);
-    assert_usage(open_at(folder.path(), &Options { size: Some(8), ..Options::default() }), &["holds melodies"]);
+    assert_usage(open_at(folder.path(), &Options { size: Some(8.into()), ..Options::default() }), &["holds melodies"]);
 }
 
 #[test]

@@ -420,7 +420,7 @@ fn broken_tables_are_explained() {
 #[test]
 fn options_must_fit_a_table() {
     let text = "1,2\n3,4\n5,7\n";
-    let sized = Options { size: Some(8), ..windows(2, None) };
+    let sized = Options { size: Some(8.into()), ..windows(2, None) };
     assert_usage(open_file("a.csv", text, &sized), &["a.csv", "holds sequences", "leave out size"]);
     let strided = Options { stride: Some(2), ..plain() };
     assert_usage(open_file("a.csv", text, &strided), &["a.csv", "window"]);

@@ -121,7 +121,7 @@ pub struct TrainArgs {
     conditional: bool,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
     stack: Option<String>,
-    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
+    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N|WxH", allow_negative_numbers = true,
           help = help("size"))]
     size: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("keep"))]

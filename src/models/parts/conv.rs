@@ -1,8 +1,8 @@
-//! Convolutional networks for square images (Radford et al. 2016), with one stage for each halving of the side.
+//! Convolutional networks for images (Radford et al. 2016), with one stage for each halving of the sides.
 
 use crate::{
     graph::Var,
-    nn::Net,
+    nn::{Filter, Net},
     settings::{Norm, Settings},
 };
 
@@ -27,33 +27,76 @@ impl Conv {
     }
 
     /// z `[B, latent]` -> `[B, C, H, W]`: a dense layer to the smallest plane, a transposed convolution per stage that
-    /// doubles the side, then a 3x3 convolution to the image's channels.
+    /// doubles the sides, then a 3x3 convolution to the image's channels.
     pub fn decode<'g>(&self, net: &Net<'g>, z: Var<'g>, shape: &[usize]) -> Var<'g> {
-        let (side, stages) = stages(shape[1]);
-        let c = self.channels(stages);
-        let h = net.dense_without_bias("dense", z, c * side * side).reshape(&[z.dim(0), c, side, side]);
+        let Stages { plane: [rows, columns], filters } = Stages::of([shape[1], shape[2]]);
+        let c = self.channels(filters.len());
+        let h = net.dense_without_bias("dense", z, c * rows * columns).reshape(&[z.dim(0), c, rows, columns]);
         let mut h = net.norm(self.norms[0], "norm0", h).relu();
+        let stages = filters.len();
         for i in 1..=stages {
-            h = net.conv_transpose2d(&format!("up{i}"), h, self.channels(stages - i), [4, 2, 1], false);
+            let above = stages - i;
+            h = net.conv_transpose2d(&format!("up{i}"), h, self.channels(above), filters[above], false);
             h = net.norm(self.norms[0], &format!("norm{i}"), h).relu();
         }
         net.conv2d("out", h, shape[0], [3, 1, 1], true)
     }
 
-    /// x `[B, C, H, W]` -> features `[B, F]`: a convolution per stage that halves the side; the first has no
+    /// x `[B, C, H, W]` -> features `[B, F]`: a convolution per stage that halves the sides; the first has no
     /// normalisation.
     pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
         let mut h = x;
-        for i in 0..stages(x.dim(2)).1 {
-            h = net.conv2d(&format!("down{i}"), h, self.channels(i), [4, 2, 1], i == 0);
+        for (i, filter) in Stages::of([x.dim(2), x.dim(3)]).filters.into_iter().enumerate() {
+            h = net.conv2d(&format!("down{i}"), h, self.channels(i), filter, i == 0);
             h = if i == 0 { h } else { net.norm(self.norms[1], &format!("norm{i}"), h) }.leaky_relu(0.2);
         }
         h.reshape(&[x.dim(0), h.len() / x.dim(0)])
     }
 }
 
-/// The side of the smallest plane, and the number of stages: the side is halved while it is even and above 7.
-fn stages(side: usize) -> (usize, usize) {
-    let halvings = (0..).take_while(|i| side >> i > 7 && (side >> i).is_multiple_of(2)).count();
-    (side >> halvings, halvings)
+/// How often the sides of images are halved.
+pub struct Stages {
+    /// Height and width of the smallest plane.
+    pub plane: [usize; 2],
+    /// The filters of each stage, the one next to the image first.
+    pub filters: Vec<Filter>,
+}
+
+impl Stages {
+    /// Each side of `[height, width]` is halved while it is even and above 7. The stages next to the image halve both;
+    /// where one side is as small as it gets, the others leave it as it is.
+    pub fn of(sides: [usize; 2]) -> Self {
+        let halvings = |side: usize| (0..).take_while(|i| side >> i > 7 && (side >> i).is_multiple_of(2)).count();
+        let times = sides.map(halvings);
+        let filter = |stage: usize| {
+            let axis = |a: usize| if stage < times[a] { [4, 2, 1] } else { [3, 1, 1] };
+            let [down, across] = [axis(0), axis(1)];
+            let pair = |part: usize| [down[part], across[part]];
+            Filter { sides: pair(0), stride: pair(1), pad: pair(2) }
+        };
+        let plane = [sides[0] >> times[0], sides[1] >> times[1]];
+        Self { plane, filters: (0..times[0].max(times[1])).map(filter).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_are_halved_each_as_often_as_it_goes() {
+        for (sides, plane, strides) in [
+            ([28, 28], [7, 7], vec![[2, 2]; 2]),
+            ([8, 8], [4, 4], vec![[2, 2]]),
+            ([128, 192], [4, 6], vec![[2, 2]; 5]),
+            ([60, 100], [15, 25], vec![[2, 2]; 2]),
+            ([20, 28], [5, 7], vec![[2, 2]; 2]),
+            ([16, 64], [4, 4], vec![[2, 2], [2, 2], [1, 2], [1, 2]]),
+            ([6, 31], [6, 31], vec![]),
+        ] {
+            let stages = Stages::of(sides);
+            let found: Vec<_> = stages.filters.iter().map(|filter| filter.stride).collect();
+            assert_eq!((stages.plane, found), (plane, strides), "{sides:?}");
+        }
+    }
 }

@@ -65,10 +65,10 @@ impl Networks {
         }
     }
 
-    /// Convolutional networks, for square images.
+    /// Convolutional networks, for images.
     ///
     /// # Errors
-    /// Examples that are not square images of an accepted size.
+    /// Examples that are not images, or whose sides cannot be halved.
     pub fn conv(s: &Settings, examples: &Examples) -> Result<Self> {
         image_shape(&s.variant, examples)?;
         Ok(Self { start: Start::Dcgan, family: Family::Conv(Conv::of(s)), ..Self::dense(s, examples) })
