@@ -95,11 +95,12 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     check_memory(folder, "image", classed.files.len(), 3 * size * size, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| square(file, size, deep, &budget)).collect();
-    let (mut squares, mut ids) = (vec![], vec![]);
+    let (mut squares, mut ids, mut names) = (vec![], vec![], vec![]);
     for (i, square) in read.into_iter().enumerate() {
         match square {
             Ok(square) => {
                 squares.push(square);
+                names.extend(options.known.as_ref().map(|_| below(root, &classed.files[i])));
                 ids.extend(classed.ids.get(i));
             }
             Err(reason) => {
@@ -151,7 +152,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size, width: size };
-    let about = About { part: said, range, findings: transparent, left_out, notes, source };
+    let about = About { part: said, range, findings: transparent, left_out, notes, source, names, rows: vec![] };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 
