@@ -35,6 +35,7 @@ pub mod bench;
 pub mod check;
 pub mod checkpoint;
 pub mod cli;
+pub mod codes;
 pub mod composite;
 pub mod cpu;
 pub mod data;

@@ -122,13 +122,27 @@ impl Trained {
     /// # Errors
     /// Those of [`Trained::session`].
     pub fn session_of(&self, model: &Model, graphs: &[&str], adapter: Option<&str>) -> Result<Session> {
+        self.session_from(&self.checkpoint, model, graphs, adapter)
+    }
+
+    /// [`Trained::session_of`] with the states of another checkpoint than the run's.
+    ///
+    /// # Errors
+    /// Those of [`Trained::session`].
+    pub fn session_from(
+        &self,
+        checkpoint: &Checkpoint,
+        model: &Model,
+        graphs: &[&str],
+        adapter: Option<&str>,
+    ) -> Result<Session> {
         let here = |e: Error| e.at(&self.path.display().to_string());
         let (runner, caps, _) = session::open_device(adapter)?;
         let plans = Plans::new(model.named(graphs), &caps, None)?;
-        session::check_states(&self.checkpoint, &plans).map_err(here)?;
+        session::check_states(checkpoint, &plans).map_err(here)?;
         session::ensure_memory(&plans, runner.as_ref())?;
         let mut session = Session::new(runner, &self.settings, self.examples.clone(), model, plans)?;
-        session.restore(&self.checkpoint).map_err(here)?;
+        session.restore(checkpoint).map_err(here)?;
         Ok(session)
     }
 }

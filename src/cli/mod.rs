@@ -1,12 +1,14 @@
 //! The command line: arguments in `args`, one file per command.
 
 mod args;
+mod arrays;
 mod bench;
 mod check;
 mod compare;
 mod data;
 mod destination;
 mod devices;
+mod encode;
 mod eval;
 mod export;
 mod fit;
@@ -22,6 +24,7 @@ mod resume;
 mod rows;
 mod runs;
 mod sample;
+mod score;
 mod showing;
 mod signals;
 mod spread;
@@ -39,8 +42,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, EvalArgs,
-    ExportArgs, ManArgs, ReportArgs, RunsArgs, SampleArgs, TrainArgs, VariantsArgs, WatchArgs,
+    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DecodeArgs, DevicesArgs,
+    EncodeArgs, EvalArgs, ExportArgs, ManArgs, ReportArgs, RunsArgs, SampleArgs, ScoreArgs, TrainArgs, VariantsArgs,
+    WatchArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -62,6 +66,9 @@ pub fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Train(args) => return train::train(&args),
         Command::Sample(args) => sample::sample(&args),
+        Command::Encode(args) => encode::encode(&args),
+        Command::Decode(args) => encode::decode(&args),
+        Command::Score(args) => score::score(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),

@@ -103,6 +103,34 @@ impl Tasks {
     }
 }
 
+/// Progress of what is over in a moment, or takes long: only that shows how far it is.
+pub struct Patient {
+    started: Instant,
+    progress: Option<Progress>,
+}
+
+/// Time after which it is shown.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Patient {
+    pub fn new() -> Self {
+        Self { started: Instant::now(), progress: None }
+    }
+
+    /// So many of all are done.
+    pub fn seen(&mut self, done: usize, all: usize) {
+        if self.started.elapsed() > PATIENCE {
+            let progress = self.progress.get_or_insert_with(|| Progress::new(done as u64, all as u64));
+            let left = self.started.elapsed().as_secs_f64() * (all - done) as f64 / done as f64;
+            progress.report(done as u64, &[format!("{} left", duration(left))]);
+        }
+    }
+
+    pub fn finish(&self) {
+        self.progress.iter().for_each(Progress::finish);
+    }
+}
+
 /// Those of the texts that fit in so many columns, in their order; a later one may fit where an earlier one does not.
 fn fitting(texts: &[String], columns: usize) -> String {
     let mut line = String::new();

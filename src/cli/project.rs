@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    arrays::npy,
     destination::Destination,
     print,
-    sample::{Drawn, Wanted, npy},
+    sample::{Drawn, Wanted},
     shown, tell,
     trained::Asked,
 };

@@ -1,18 +1,14 @@
 //! `saddle sample`.
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
-
-use npyz::{AutoSerialize, WriterBuilder};
+use std::path::{Path, PathBuf};
 
 use super::{
     SampleArgs,
+    arrays::{csv, npy},
     destination::Destination,
     picture::{self, Look},
     print,
-    progress::{Progress, duration},
+    progress::Patient,
     project, rows, runs, shown, tell,
     trained::Asked,
     walk,
@@ -33,8 +29,6 @@ const PRINTED: usize = 500;
 const PRINTED_LINES: usize = 8;
 /// The temperature that stands for 0 where logits are divided by it.
 const LOWEST: f32 = 1e-6;
-/// Time after which writing on shows how far it is.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Samples `[count, ..shape]`, and how they belong together.
 pub struct Drawn {
@@ -57,7 +51,7 @@ pub struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// `goes_on`: whether the model writes sequences of any length; `given`: the number of given examples, if any.
-    fn of(args: &'a SampleArgs, trained: &'a Trained, goes_on: bool, given: Option<usize>) -> Result<Self> {
+    pub fn of(args: &'a SampleArgs, trained: &'a Trained, goes_on: bool, given: Option<usize>) -> Result<Self> {
         let examples = &trained.examples;
         let own = match args.walk {
             Some(_) => "gif",
@@ -84,7 +78,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Says how many were written and where; in files of their own if these are `files`.
-    fn tell(&self, count: usize, what: &str, step: u64, files: usize) -> Result<()> {
+    pub fn tell(&self, count: usize, what: &str, step: u64, files: usize) -> Result<()> {
         self.to.tell(&format!("{count} {what} of step {step}"), files)
     }
 
@@ -264,17 +258,10 @@ fn write_on<S: Step>(
     prompt: &[S],
     length: usize,
 ) -> Result<Vec<Vec<S>>> {
-    let (args, started) = (wanted.args, Instant::now());
-    let mut progress = None;
-    let seen = |done: usize, all: usize| {
-        if started.elapsed() > PATIENCE {
-            let progress = progress.get_or_insert_with(|| Progress::new(done as u64, all as u64));
-            let left = started.elapsed().as_secs_f64() * (all - done) as f64 / done as f64;
-            progress.report(done as u64, &[format!("{} left", duration(left))]);
-        }
-    };
+    let (args, mut patient) = (wanted.args, Patient::new());
+    let seen = |done: usize, all: usize| patient.seen(done, all);
     let written = session.write(prompt, wanted.count, length, choice(args, trained), args.seed, seen);
-    progress.iter().for_each(Progress::finish);
+    patient.finish();
     written
 }
 
@@ -311,7 +298,8 @@ fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Ses
     wanted.tell(pieces.len(), "samples", session.step(), files)
 }
 
-fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
+/// Refuses what the examples or the form do not have.
+pub fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
     let (args, count, ending) = (wanted.args, wanted.count, wanted.to.ending.as_str());
     let are_images = examples.shape.len() == 3;
     let of_images = [("--columns", args.columns.is_some()), ("--scale", args.scale.is_some()), ("--each", args.each)];
@@ -438,7 +426,7 @@ pub fn real(trained: &Asked) -> Vec<f32> {
 }
 
 /// Writes samples in the form that is asked for. Returns the number of files, and what a picture leaves out.
-fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Option<String>)> {
+pub fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Option<String>)> {
     let examples = &trained.examples;
     let (shape, samples) = (&examples.shape, &drawn.samples);
     let bytes = match (wanted.to.ending.as_str(), &examples.series) {
@@ -471,27 +459,4 @@ fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Opti
         _ => csv(samples, numel(shape)),
     };
     Ok((wanted.to.write(&bytes)?, None))
-}
-
-/// A CSV table with one sample per row.
-fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
-    let header = (0..columns).map(|i| format!("x{i}")).collect::<Vec<_>>().join(",");
-    let row = |r: &[f32]| r.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
-    let rows = samples.chunks(columns).map(row);
-    let mut text = std::iter::once(header).chain(rows).collect::<Vec<_>>().join("\n");
-    text.push('\n');
-    text.into_bytes()
-}
-
-/// The bytes of an npy array `[N, ..shape]`.
-pub fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
-    let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
-    let count = samples.len() / numel(shape);
-    let shape: Vec<u64> = [&[count], shape].concat().into_iter().map(|n| n as u64).collect();
-    let mut bytes = vec![];
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
-    writer.extend(samples).map_err(fail)?;
-    writer.finish().map_err(fail)?;
-    Ok(bytes)
 }

@@ -33,6 +33,11 @@ pub struct About {
     pub notes: Vec<String>,
     /// SHA-256 of the files that were read, in hexadecimal; for a drawn set, SHA-256 of its name and version.
     pub source: String,
+    /// The name of each item, the file of an image or what the data calls it; empty if they have none, or nobody asked.
+    pub names: Vec<String>,
+    /// For each item the rows of the table that it is made of, or its place in the file, counted from 0; empty if
+    /// nobody asked.
+    pub rows: Vec<u32>,
 }
 
 /// The items left out of a data set, counted by reason.
@@ -107,6 +112,21 @@ impl Display for Dataset {
 }
 
 impl Dataset {
+    /// What item `i` is called: the name of its file, or the number of its (first) row or place, counted from 0.
+    pub fn name_of(&self, i: usize) -> String {
+        match (self.about.names.get(i), self.rows_of(i).first()) {
+            (Some(name), _) => name.clone(),
+            (None, Some(row)) => row.to_string(),
+            (None, None) => i.to_string(),
+        }
+    }
+
+    /// The rows of a table that item `i` is made of, counted from 0; empty if nobody asked.
+    pub fn rows_of(&self, i: usize) -> &[u32] {
+        let each = self.about.rows.len() / self.len().max(1);
+        &self.about.rows[i * each..][..each]
+    }
+
     /// The columns, of a table with types.
     pub fn records(&self) -> Option<&Records> {
         match &self.series {

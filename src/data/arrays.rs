@@ -24,6 +24,8 @@ const EXAMPLES: [&str; 12] =
     ["x", "data", "images", "image", "imgs", "img", "samples", "examples", "inputs", "input", "features", "arr_0"];
 const LABELS: [&str; 11] =
     ["y", "labels", "label", "targets", "target", "classes", "class", "lab", "labs", "class_id", "class_ids"];
+/// Lower-case names, without the part, of members that name the examples.
+const NAMES: [&str; 2] = ["names", "name"];
 /// Words for parts at the beginning or the end of members' names; longer words first.
 const TRAIN_WORDS: [&str; 2] = ["training", "train"];
 const TEST_WORDS: [&str; 2] = ["testing", "test"];
@@ -74,6 +76,13 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         None
     };
     let array = npz.member(&chosen.examples)?;
+    if let Some(names) = chosen.names.as_ref().filter(|_| options.known.is_some()) {
+        about.names = npz.texts(names)?;
+        if about.names.len() != array.shape[0] {
+            let (count, examples) = (about.names.len(), array.shape[0]);
+            return Err(Error::failure(format!("`{}` has {count} `{names}` for {examples} examples", path.display())));
+        }
+    }
     let set = Reading { options, name, about, learned, holds_out: !has_test }.of(array, labels)?;
     Ok(if has_test { Some(set) } else { holdout::part(set, options) })
 }
@@ -83,6 +92,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
 struct Part {
     examples: String,
     labels: Option<String>,
+    names: Option<String>,
 }
 
 /// The members of an npz file by their meaning.
@@ -123,15 +133,20 @@ impl Members {
         let find = |part: Word, wanted: &[&str]| {
             wanted.iter().find_map(|wanted| names.iter().find(|name| stem(name) == ((*wanted).to_owned(), part)))
         };
+        let (labels, names_of) = (|part| find(part, &LABELS).cloned(), |part| find(part, &NAMES).cloned());
         let part = |part: Word| {
-            find(part, &EXAMPLES)
-                .map(|examples| Part { examples: examples.clone(), labels: find(part, &LABELS).cloned() })
+            find(part, &EXAMPLES).map(|examples| Part {
+                examples: examples.clone(),
+                labels: labels(part),
+                names: names_of(part),
+            })
         };
         let (train, test, validation) = (part(Word::Train), part(Word::Test), part(Word::Validation));
         let is_label = |name: &&String| LABELS.contains(&stem(name).0.as_str());
-        let others: Vec<&String> = names.iter().filter(|name| !is_label(name)).collect();
+        let is_other = |name: &&String| !is_label(name) && !NAMES.contains(&stem(name).0.as_str());
+        let others: Vec<&String> = names.iter().filter(is_other).collect();
         let only = || match others.as_slice() {
-            [only] => Some(Part { examples: (*only).clone(), labels: find(Word::None, &LABELS).cloned() }),
+            [only] => Some(Part { examples: (*only).clone(), labels: labels(Word::None), names: names_of(Word::None) }),
             _ => None,
         };
         let train = train.or_else(|| part(Word::None)).or_else(only).ok_or_else(|| {
@@ -161,7 +176,7 @@ impl Members {
     fn unused<'a>(&self, names: &'a [String], has_test: bool) -> impl Iterator<Item = &'a String> {
         let parts = [Some(&self.train), self.test.as_ref().filter(|_| has_test)].into_iter().flatten();
         let used: Vec<String> =
-            parts.flat_map(|part| [Some(part.examples.clone()), part.labels.clone()]).flatten().collect();
+            parts.flat_map(|p| [Some(p.examples.clone()), p.labels.clone(), p.names.clone()]).flatten().collect();
         names.iter().filter(move |name| !used.contains(name))
     }
 }
@@ -273,6 +288,22 @@ impl Reading<'_> {
     /// aside.
     fn numbers(mut self, array: &Array, shape: &[usize], labels: Option<Labels>) -> Result<Dataset> {
         let is_series = shape.len() == 2;
+        if let Some(Series::Columns(columns)) = self.options.known_series() {
+            let columns = columns.clone();
+            if columns.names.len() != shape[shape.len() - 1] {
+                let (found, wanted) = (shape[shape.len() - 1], columns.names.len());
+                return Err(Error::usage(format!("{} has {found} columns, and the model {wanted}", array.place)));
+            }
+            let values: Vec<f64> = array.values().collect();
+            let seen = values.chunks_exact(columns.names.len()).flat_map(|row| columns.seen(row.iter().copied()));
+            let values = seen.collect();
+            let series = Some(Series::Columns(columns));
+            return Ok(Dataset {
+                labels,
+                about: self.about,
+                ..Dataset::of_floats(self.name, shape.to_vec(), values, series)
+            });
+        }
         let (len, width) = (shape.iter().product::<usize>(), shape[shape.len() - 1]);
         let learned = self.learned.as_ref().map_or(array, |learned| &learned.array);
         let count = learned.shape[0];
@@ -314,7 +345,11 @@ impl Reading<'_> {
         let other = learned.filter(|learned| learned.is_whole() != array.is_whole());
         let reference = learned.filter(|_| other.is_none()).unwrap_or(&array);
         let range = self.options.range;
-        let levels = Levels::of(&reference.place, reference.values(), reference.is_whole(), range)?;
+        let known = self.options.known.as_ref().and_then(|known| Levels::known(&known.range));
+        let levels = match known {
+            Some(levels) => levels,
+            None => Levels::of(&reference.place, reference.values(), reference.is_whole(), range)?,
+        };
         if let Some(other) = other {
             self.about.notes.push(format!(
                 "{} and {} are of different types, of whole numbers and of others: each is read by its own range",

@@ -48,6 +48,32 @@ pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &
     })
 }
 
+/// Codes of `width` values each: an array `[N, width]` of an npy file, or as the member x of an npz file, or the
+/// columns x0, x1, .. of a table.
+///
+/// # Errors
+/// A file that cannot be read, or that holds something else.
+pub fn given_codes(path: &Path, width: usize, options: &Options) -> Result<Vec<f32>> {
+    let place = format!("`{}`", path.display());
+    let array = match unpack::ending(path).as_str() {
+        "npy" => npy::read(path)?,
+        "npz" => npy::Npz::open(path)?.member("x")?,
+        ending if table::ENDINGS.contains(&ending) => {
+            let values = rows(path, width, None, &Options { columns: None, ..options.clone() })?;
+            return Ok(values.iter().map(|value| *value as f32).collect());
+        }
+        _ => return Err(Error::usage(format!("{place}: codes are an npy, npz or csv file"))),
+    };
+    array.check_finite()?;
+    match array.shape[..] {
+        [_, found] if found == width => Ok(array.values().map(|value| value as f32).collect()),
+        _ => Err(Error::usage(format!(
+            "{place} has shape [{}], and codes of the model are [N x {width}]; only the layer `code` has a decoder",
+            product(&array.shape)
+        ))),
+    }
+}
+
 /// The pictures of a file or a folder, in -1 to 1, brought to the size of the model's.
 fn images(path: &Path, [channels, height, width]: [usize; 3], options: &Options) -> Result<Vec<f32>> {
     let (place, size) = (format!("`{}`", path.display()), Size { width, height });

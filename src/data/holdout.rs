@@ -89,6 +89,9 @@ pub(super) fn part(mut set: Dataset, options: &Options) -> Option<Dataset> {
         return None;
     }
     let part = said(set.len(), held, "examples", options);
+    if options.known.is_some() && set.about.rows.is_empty() {
+        set.about.rows = (0..set.len() as u32).collect();
+    }
     if held > 0 {
         set.retain(|i| is_held[i] == is_test);
     }
@@ -208,6 +211,11 @@ impl Dataset {
         if let Some(labels) = &mut self.labels {
             labels.ids = kept().map(|i| labels.ids[i]).collect();
         }
+        if !self.about.names.is_empty() {
+            self.about.names = kept().map(|i| self.about.names[i].clone()).collect();
+        }
+        let each = self.about.rows.len() / count.max(1);
+        self.about.rows = kept().flat_map(|i| &self.about.rows[i * each..][..each]).copied().collect();
     }
 }
 

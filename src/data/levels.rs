@@ -64,6 +64,12 @@ impl Levels {
         Ok(Self { black: fit.low, white: fit.high, said: format!("{}, {why}", fit.range.word()) })
     }
 
+    /// The levels of a report on data, such as `0..1, as all values lie in it`; `None` if it names none.
+    pub fn known(said: &str) -> Option<Self> {
+        let (black, white) = said.split(',').next()?.split_once("..")?;
+        Some(Self { black: black.parse().ok()?, white: white.parse().ok()?, said: said.to_owned() })
+    }
+
     /// A value as a byte: 0 for black and below, 255 for white and above.
     pub fn byte(&self, value: f64) -> u8 {
         let width = self.white - self.black;

@@ -54,11 +54,11 @@ use random::Root;
 
 pub use about::{About, LeftOut};
 pub use encoding::read_text;
-pub use given::given;
+pub use given::{given, given_codes};
 pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
-pub use options::{Options, Split, Wanted};
+pub use options::{Known, Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use records::{Cell as TableCell, Coding, Column, Condition, Kind, Records, Role, Style, Values, normal_quantile};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
@@ -368,13 +368,16 @@ impl Dataset {
 
     /// Keeps the first `len` items, or all if there are fewer.
     pub fn truncate(&mut self, len: usize) {
-        let elements = len * self.item_len();
+        let (elements, count) = (len * self.item_len(), self.len());
         match &mut self.items {
             Items::Bytes(bytes) => *bytes = bytes[..elements.min(bytes.len())].to_vec().into(),
             Items::Symbols { starts, .. } => Arc::make_mut(starts).truncate(len),
             Items::Floats(floats) => Arc::make_mut(floats).truncate(elements),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
+        let each = self.about.rows.len() / count.max(1);
+        self.about.rows.truncate(len * each);
+        self.about.names.truncate(len);
     }
 
     /// Whether there are no items. A set from [`open`] is never empty.

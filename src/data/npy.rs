@@ -108,6 +108,41 @@ impl<'a> Npz<'a> {
         self.numbers(name)?.map_err(Error::failure)
     }
 
+    /// The texts of a member: of type `<U` or `S`, or numbers as texts.
+    pub fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        let place = format!("member `{name}` of `{}`", self.path.display());
+        let mut file = self.zip.by_name(&format!("{name}.npy")).map_err(|error| broken(self.path, &error))?;
+        let (_, header) = header(self.path, &place, &mut file)?.map_err(Error::failure)?;
+        let wrong = || Error::failure(format!("{place} holds no names: a list of texts is right"));
+        let DType::Plain(kind) = header.dtype() else { return Err(wrong()) };
+        let count = header.shape().iter().product::<u64>();
+        let size = match kind.type_char() {
+            TypeChar::UnicodeStr => kind.size_field().saturating_mul(4),
+            TypeChar::ByteStr => kind.size_field(),
+            _ => {
+                drop(file);
+                return Ok(self.member(name)?.values().map(|value| value.to_string()).collect());
+            }
+        };
+        let bytes = count.saturating_mul(size);
+        memory::ensure(bytes)?;
+        let read = read_up_to(&mut file, bytes, self.path)?;
+        if read.len() as u64 != bytes || size == 0 {
+            return Err(wrong());
+        }
+        let text = |item: &[u8]| -> Option<String> {
+            let text = match kind.type_char() {
+                TypeChar::UnicodeStr => {
+                    let points = item.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]));
+                    points.map(char::from_u32).collect::<Option<String>>()?
+                }
+                _ => String::from_utf8_lossy(item).into_owned(),
+            };
+            Some(text.trim_end_matches('\0').to_owned())
+        };
+        read.chunks_exact(size as usize).map(text).collect::<Option<_>>().ok_or_else(wrong)
+    }
+
     /// A member, or the reason why it holds no numbers.
     pub fn numbers(&mut self, name: &str) -> Result<Result<Array, String>> {
         let mut file = self.zip.by_name(&format!("{name}.npy")).map_err(|error| broken(self.path, &error))?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::Series;
 use crate::error::{Error, Result};
 use crate::settings::{Decimal, Encode, Fit, Layout, Range, Scale, Separator, Size, Tokens, Voices};
 
@@ -91,6 +92,18 @@ pub struct Options {
     pub steps_per_beat: Option<usize>,
     /// Whether the part of music to learn from also has each piece moved by -5 to 6 half tones.
     pub transpose: bool,
+    /// What is known from a training, so that nothing is learned from the files. The set then also says of each item
+    /// where it comes from ([`About::names`](super::About), `rows`).
+    pub known: Option<Known>,
+}
+
+/// What a trained model knows of its data, by which other files are read for it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Columns with their scales, or the alphabet; `None` of images.
+    pub series: Option<Series>,
+    /// The values of black and white, as the report on the data has them; empty if there was no choice to make.
+    pub range: String,
 }
 
 /// The kind of examples that a model takes.
@@ -142,6 +155,7 @@ impl Default for Options {
             voices: Voices::Highest,
             steps_per_beat: None,
             transpose: false,
+            known: None,
         }
     }
 }
@@ -263,6 +277,10 @@ impl Options {
                 asked.word()
             )));
         }
+        // The settings are those of the data that was learned from, which may have come in another form.
+        if self.known.is_some() {
+            return Ok(());
+        }
         if layout == Layout::Sequences && self.scale == Some(Scale::Standard) {
             return Err(Error::usage(
                 "scale=standard is for points: sequences are learned between 0 and 1, scale=range",
@@ -274,6 +292,11 @@ impl Options {
             true => Ok(()),
             false => Err(Error::usage(format!("{place} holds {}: leave out {}", holds.word(), wrong.join("; ")))),
         }
+    }
+
+    /// The known meaning of examples, if there is one.
+    pub(super) fn known_series(&self) -> Option<&Series> {
+        self.known.as_ref()?.series.as_ref()
     }
 
     /// How columns are scaled. Sequences are always scaled by their ranges, because models of sequences end in 0 to 1.

@@ -97,11 +97,12 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     check_memory(folder, "image", classed.files.len(), most_channels * size.width * size.height, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| picture(file, reading, &budget)).collect();
-    let (mut pictures, mut ids) = (vec![], vec![]);
+    let (mut pictures, mut ids, mut names) = (vec![], vec![], vec![]);
     for (i, picture) in read.into_iter().enumerate() {
         match picture {
             Ok(picture) => {
                 pictures.push(picture);
+                names.extend(options.known.as_ref().map(|_| below(root, &classed.files[i])));
                 ids.extend(classed.ids.get(i));
             }
             Err(reason) => {
@@ -165,7 +166,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size.height, width: size.width };
-    let about = About { part: said, range, findings: transparent, left_out, notes, source };
+    let about = About { part: said, range, findings: transparent, left_out, notes, source, names, rows: vec![] };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 

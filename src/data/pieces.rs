@@ -124,8 +124,15 @@ pub(super) fn melodies(
     if options.transpose {
         add_transposed(&mut learned, transposed_melody);
     }
-    let used: Vec<u8> =
-        (0..=u8::MAX).filter(|id| *id < PITCHES || learned.iter().any(|melody| melody.contains(id))).collect();
+    let known = match options.known_series() {
+        Some(Series::Symbols(symbols)) => Some(symbols),
+        _ => None,
+    };
+    let is_used = |id: &u8| match known {
+        Some(symbols) => symbols.names.contains(&name(*id)),
+        None => *id < PITCHES || learned.iter().any(|melody| melody.contains(id)),
+    };
+    let used: Vec<u8> = (0..PITCHES + 128).filter(is_used).collect();
     let window = windows::symbol_window(options);
     let (mut melodies, mut short) = (vec![], 0);
     for (file, mut melody) in found {

@@ -37,11 +37,18 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     options.check(&file, if options.window.is_some() { Holds::Windows } else { Holds::Rows })?;
     let sheet = Sheet::open(path, options)?;
     let mut table = Table::read(&sheet, options)?;
+    if let Some(Series::Table(known)) = options.known_series() {
+        return records::read_known(&sheet, &table, known, options);
+    }
     if records::is_wanted(&table, &sheet, options)? {
         return records::read(path, &sheet, &table, options);
     }
     table.find_numbers(&sheet, options)?;
     let chosen = table.chosen(&sheet, options)?;
+    let known = match options.known_series() {
+        Some(Series::Columns(columns)) => Some(columns),
+        _ => None,
+    };
     let mut cut = options.window.map(|window| Cut { window, stride: options.stride.unwrap_or(1), spare: 1 });
     let [train, test] = match &cut {
         Some(cut) if sheet.test.is_none() => holdout::of_series(table.series(), cut, options),
@@ -62,7 +69,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let of = |i: &usize| scaling::ends(1, train.iter().flatten().map(|row| table.all[*i].values[*row]), scale)[0];
     let ends: Vec<_> = chosen.iter().map(of).collect();
     let named = chosen.iter().map(|i| (table.all[*i].name.clone(), table.all[*i].decimals));
-    let (kept, columns) = scaling::kept(named, &ends);
+    let (kept, columns) = match known {
+        Some(columns) => ((0..chosen.len()).collect(), columns.clone()),
+        None => scaling::kept(named, &ends),
+    };
     let kept: Vec<usize> = kept.into_iter().map(|n| chosen[n]).collect();
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
     if kept.is_empty() {
@@ -74,7 +84,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let rows = if options.split == Split::Train { &train } else { &test };
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
     if let Some(cut) = &mut cut {
-        cut.spare = usize::from(options.split == Split::Train);
+        cut.spare = usize::from(options.split == Split::Train && known.is_none());
         refuse_short(&file, &table, cut, &lengths)?;
         check_memory(path, "window", cut.total(&lengths), 4 * cut.window * kept.len(), "a larger stride")?;
     }
@@ -98,12 +108,18 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
             counted(rows.len(), "series")
         ));
     }
+    let rows_of_items = match (&options.known, &cut) {
+        (None, _) => vec![],
+        (Some(_), None) => rows.concat(),
+        (Some(_), Some(cut)) => rows.iter().flat_map(|rows| cut.of_rows(rows)).collect(),
+    };
     let set = Dataset::of_floats(set_name(path), shape, values, Some(Series::Columns(columns)));
     let held = test.iter().map(Vec::len).sum();
     let part = table.said(held, options);
     let findings = [sheet.findings, table.findings].concat();
     let notes = [sheet.notes, table.notes].concat();
-    let about = About { part, findings, notes, source: sheet.source, ..About::default() };
+    let of_items = rows_of_items.into_iter().map(|row| row as u32).collect();
+    let about = About { part, findings, notes, source: sheet.source, rows: of_items, ..About::default() };
     Ok(Some(Dataset { about, ..set }))
 }
 

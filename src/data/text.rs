@@ -6,7 +6,7 @@ use super::digest::{self, FileDigest};
 use super::folder::Files;
 use super::options::Holds;
 use super::tokens::{self, Alphabet, Counts, END, Spelling, Writer};
-use super::{About, Dataset, LeftOut, Options, Split, SymbolKind, Symbols};
+use super::{About, Dataset, LeftOut, Options, Series, Split, SymbolKind, Symbols};
 use super::{check_memory, encoding, holdout, listing, set_name, unpack, windows};
 use crate::error::{Error, Result, counted};
 use crate::settings::Tokens;
@@ -60,7 +60,10 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
     let learned = if is_second { load(root, train, options, &mut LeftOut::default())? } else { vec![] };
     let learned = if is_second { &learned } else { &texts };
     let mut about = About { part: said, ..About::default() };
-    let symbols = symbols(&place, learned, options, &mut about)?;
+    let symbols = match options.known_series() {
+        Some(Series::Symbols(known)) => known.clone(),
+        _ => symbols(&place, learned, options, &mut about)?,
+    };
     about.source = digest::of_files(texts.iter().map(|text| &text.digest));
     let mut encodings: Vec<String> = texts.iter().filter_map(|text| text.encoding.clone()).collect();
     encodings.dedup();
@@ -291,6 +294,9 @@ impl Texts<'_> {
             lines.retain(|_| held.next() == Some(&test));
         }
         check_memory(root, "line", lines.len(), 2 * window, "a smaller window")?;
+        if options.known.is_some() {
+            about.names = lines.iter().map(|line| line.name(&texts, root)).collect();
+        }
         drop(texts);
         let mut padded = Vec::with_capacity(lines.len() * window);
         for line in &lines {
@@ -320,6 +326,17 @@ struct Line {
     place: usize,
     start: usize,
     len: usize,
+}
+
+impl Line {
+    /// Its number in the file, from 1; after the name of the file if there are several.
+    fn name(&self, texts: &[Text], root: &Path) -> String {
+        let number = self.place + 1;
+        match texts {
+            [_] => number.to_string(),
+            _ => format!("{}:{number}", listing::below(root, texts[self.file].file)),
+        }
+    }
 }
 
 impl About {

@@ -34,6 +34,12 @@ impl Cut {
         count(rows - spare, self.window, self.stride)
     }
 
+    /// The rows of each window of a series of these rows, one window after the other.
+    pub fn of_rows<'a>(&self, rows: &'a [usize]) -> impl Iterator<Item = usize> + 'a {
+        let (window, stride) = (self.window, self.stride);
+        (0..self.count(rows.len())).flat_map(move |i| rows[i * stride..][..window].iter().copied())
+    }
+
     /// The total number of windows of series of these lengths.
     pub fn total(&self, lengths: &[usize]) -> usize {
         lengths.iter().map(|rows| self.count(*rows)).sum()

@@ -23,7 +23,7 @@ use crate::{
     checkpoint::Tensor,
     data::Series,
     error::{Result, unknown},
-    graph::Dist,
+    graph::{self, Dist},
     models::{CONTINUE, DECODE, ENCODE, Examples, Model, RECONSTRUCT, SAMPLE, SWEEP, variant},
     origin::Origin,
     settings::Settings,
@@ -180,9 +180,16 @@ fn chosen(model: &Model, variant: &str, wanted: &[String]) -> Result<Vec<&'stati
     if let Some(name) = wanted.iter().find(|name| !there().any(|network| network == name.as_str())) {
         return Err(unknown(&format!("network of {variant}"), name, there()).at("--network"));
     }
-    // A sampler of hundreds of steps is a loop around one of them; an encoder and a sampler reconstruct.
+    let latent = |name: &str| {
+        let nodes = model.named(&[name]).next().map_or(vec![], |(_, graph)| graph.nodes());
+        nodes.into_iter().find(|node| node.op == graph::Op::Input("z".into())).map(|node| node.shape)
+    };
+    // A sampler of hundreds of steps is a loop around one of them; an encoder and a sampler reconstruct, if samples are
+    // decoded codes.
     let is_usual = |name: &str| match name {
         SAMPLE => !has(CONTINUE),
+        ENCODE => has(DECODE),
+        DECODE => latent(SAMPLE) != latent(DECODE),
         RECONSTRUCT => !has(ENCODE),
         _ => true,
     };

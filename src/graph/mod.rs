@@ -333,6 +333,11 @@ impl Graph {
         }
     }
 
+    /// Drops all outputs but those of these names: what only they depend on is then not computed.
+    pub fn keep_outputs(&self, names: &[&str]) {
+        self.outputs.borrow_mut().retain(|(name, _)| names.contains(&name.as_str()));
+    }
+
     /// Keeps a tensor for the host to read after a run.
     pub fn output(&self, name: &str, value: Var) {
         self.outputs.borrow_mut().push((name.into(), value.id));

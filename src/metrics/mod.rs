@@ -10,6 +10,7 @@ pub mod music;
 mod neighbours;
 mod ngram;
 pub mod probes;
+mod ranking;
 mod series;
 pub mod table;
 
@@ -20,6 +21,7 @@ pub use grams::{distinct, grams, mmd_grams, novelty, total_variation};
 pub use mmd::{KID_SUBSET, KID_SUBSETS, kid, mmd_rbf};
 pub use neighbours::{Prdc, memorised_share, nearest_distances, prdc};
 pub use ngram::NGram;
+pub use ranking::average_precision;
 pub use series::{autocorrelation, autocorrelation_error};
 
 use nalgebra::DMatrixView;

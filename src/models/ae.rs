@@ -1,7 +1,7 @@
 //! Autoencoder (Hinton and Salakhutdinov 2006), with a Gaussian fitted to its codes to draw samples from.
 
 use super::{
-    CALIBRATE, DECODE, Examples, Kind, Model, SAMPLE, Variant, coding,
+    CALIBRATE, Examples, Kind, Model, SAMPLE, Variant, coding, encoder_layers,
     parts::{networks::Networks, round::Round},
     sample_rows,
 };
@@ -45,6 +45,7 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let round = Graph::build(|graph| play(&Round { graph, s, examples }, nets));
     let mut graphs = Vec::from(sampling(s, examples, nets));
     graphs.extend(coding(s, examples, nets, |e, x| vec![("z", code(e, nets, x))]));
+    graphs.extend(encoder_layers(s, examples, nets));
     Ok(Model { calibration: 1, ..Model::new(round, graphs) })
 }
 
@@ -68,7 +69,7 @@ fn play(round: &Round, nets: &Networks) {
 
 /// Samples decoded from the Gaussian with the mean and covariance of [`CODES`] codes: the mean plus a random mixture of
 /// their deviations from it. Calibration encodes examples into these codes.
-fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static str, Graph); 3] {
+fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static str, Graph); 2] {
     let bank = |graph: &Graph| graph.state(graph.group("codes"), "bank", &[CODES, s.latent], Init::Const(0.0)).id();
     let sample = Graph::build(|graph| {
         let g = Net::new(graph, "g", nets.start, Mode::Eval);
@@ -78,11 +79,6 @@ fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static st
         let z = graph.input("z", &[sample_rows(s, examples), CODES]).matmul(deviations);
         graph.output("samples", examples.given(nets.draw(&g, z + mean.along(1, &z.shape()))));
     });
-    let decode = Graph::build(|graph| {
-        let g = Net::new(graph, "g", nets.start, Mode::Eval);
-        let z = graph.input("z", &[sample_rows(s, examples), s.latent]);
-        graph.output("samples", examples.given(nets.draw(&g, z)));
-    });
     let calibrate = Graph::build(|graph| {
         let e = Net::new(graph, "e", nets.start, Mode::Eval);
         let shape = [vec![CODES], examples.shape.clone()].concat();
@@ -90,5 +86,5 @@ fn sampling(s: &Settings, examples: &Examples, nets: &Networks) -> [(&'static st
         graph.assign(graph.at(bank(graph)), code(&e, nets, x));
         graph.commit();
     });
-    [(SAMPLE, sample), (DECODE, decode), (CALIBRATE, calibrate)]
+    [(SAMPLE, sample), (CALIBRATE, calibrate)]
 }

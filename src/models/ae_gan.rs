@@ -1,7 +1,7 @@
 //! AE-GAN: the discriminator contains an encoder, and the generator is a decoder. Three published forms.
 
 use super::{
-    Examples, Kind, Model, Phase, Variant, coding,
+    Examples, Kind, Model, Phase, Variant, coding, encoder_layers,
     parts::{
         game::Game,
         networks::Networks,
@@ -137,6 +137,8 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         Fusion::Boundary => phase("round", u64::MAX, |players| players.boundary()),
     });
     let mut graphs = game.sampling();
+    // The discriminator contains the encoder.
+    graphs.extend(encoder_layers(s, examples, nets));
     match s.fusion {
         Fusion::Trunk => {
             graphs.extend(coding(s, examples, nets, |e, x| vec![("z", code(e, nets, nets.encode(e, x)))]));

@@ -2,13 +2,17 @@
 //! images.
 
 use super::{
-    Examples, Kind, Model, RECONSTRUCT, SAMPLE, Variant,
-    parts::boltzmann::{self, MACHINE, Machine, to_examples, to_units},
+    DECODE, Examples, Kind, Model, RECONSTRUCT, SAMPLE, Variant,
+    parts::{
+        boltzmann::{self, MACHINE, Machine, inference, machine_layers, to_examples, to_units},
+        hidden::hidden,
+    },
     sample_rows,
 };
 use crate::{
     error::Result,
     graph::Graph,
+    nn::Start,
     settings::{Preset, Settings},
 };
 
@@ -84,7 +88,13 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let sweep = boltzmann::sweep(widths, sample_rows(s, examples), |_, _, probabilities| {
         ("samples", to_examples(probabilities[0], &examples.shape))
     });
-    let graphs = vec![(SAMPLE, sample(s, widths, examples)), (RECONSTRUCT, reconstruct(s, widths, examples)), sweep];
+    let mut graphs = vec![(SAMPLE, sample(s, widths, examples)), sweep, (DECODE, decode(s, widths, examples))];
+    graphs.push((RECONSTRUCT, reconstruct(s, widths, examples)));
+    graphs.extend(inference(s, widths, examples));
+    graphs.extend(hidden(s, examples, (MACHINE, Start::Uniform), |net, x| {
+        let layers = machine_layers(net.graph, s, widths, x);
+        [vec![("features", layers[layers.len() - 1].1)], layers].concat()
+    }));
     Ok(Model { phases, graphs, calibration: 0 })
 }
 
@@ -99,12 +109,21 @@ fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     })
 }
 
-/// Infers the hidden means of examples; outputs the probabilities of the visible units given these means.
+/// Infers the hidden means of examples; outputs what the top ones alone say of the visible units.
 fn reconstruct(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     Graph::build(|graph| {
         let machine = Machine::new(graph, MACHINE, widths);
         let x = graph.input("x", &examples.values(sample_rows(s, examples)));
         let means = machine.mean_field(to_units(x), s.mean_field);
-        graph.output("samples", to_examples(machine.conditional(0, &means), &examples.shape));
+        graph.output("samples", to_examples(machine.downward(means[machine.top()]), &examples.shape));
+    })
+}
+
+/// The graph [`DECODE`], for means of the top layer.
+fn decode(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
+    Graph::build(|graph| {
+        let machine = Machine::new(graph, MACHINE, widths);
+        let z = graph.input("z", &[sample_rows(s, examples), widths[machine.top()]]);
+        graph.output("samples", to_examples(machine.downward(z), &examples.shape));
     })
 }

@@ -5,9 +5,12 @@ use super::{
     Examples, Kind, Model, Phase, Variant,
     parts::{
         associative,
-        boltzmann::{self, Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, decoder},
+        boltzmann::{
+            self, Learning, MACHINE, Machine, SWEEPS, bernoulli, chain_sampler, decoder, inference, machine_layers,
+        },
         dense::Dense,
         game::Game,
+        hidden::hidden,
         networks::Networks,
         round::Round,
     },
@@ -123,6 +126,10 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     phases.push(Phase { name: GAME, until: u64::MAX, round });
     let mut graphs = vec![chain_sampler(&game(SWEEPS))];
+    graphs.extend(inference(s, widths, examples));
+    graphs.extend(hidden(s, examples, ("d", nets.start), |net, x| {
+        [game(SWEEPS).judged(net, x), machine_layers(net.graph, s, widths, x)].concat()
+    }));
     if let Prior::Frozen | Prior::Refreshed = s.prior {
         graphs.push(decoder(&game(SWEEPS), widths[widths.len() - 1]));
         graphs.push(boltzmann::sweep(widths, sample_rows(s, examples), |machine, _, probabilities| {

@@ -4,6 +4,7 @@ use super::{
     Examples, Kind, Model, Variant,
     parts::{
         game::{Game, Judgement},
+        hidden::Hidden,
         networks::Networks,
     },
 };
@@ -75,7 +76,7 @@ fn article_generator<'g>(net: &Net<'g>, norm: Norm, z: Var<'g>, shape: &[usize])
 }
 
 fn article_discriminator<'g>(net: &Net<'g>, norm: Norm, x: Var<'g>) -> Judgement<'g> {
-    let h = net.conv2d("down0", x, 64, [4, 2, 1], true).leaky_relu(0.2);
-    let h = net.norm(norm, "norm1", net.conv2d("down1", h, 128, [4, 2, 1], false)).leaky_relu(0.2);
-    Judgement::of(net, h.reshape(&[x.dim(0), h.len() / x.dim(0)]))
+    let first = net.conv2d("down0", x, 64, [4, 2, 1], true).leaky_relu(0.2);
+    let second = net.norm(norm, "norm1", net.conv2d("down1", first, 128, [4, 2, 1], false)).leaky_relu(0.2);
+    Judgement::of(net, Hidden::of_maps(vec![first, second]))
 }

@@ -1,8 +1,10 @@
 //! LSTM (Hochreiter and Schmidhuber 1997) that predicts each step of a sequence from those before it (Graves 2013).
 
 use super::{
-    BOUND, CONTINUE, Examples, Kind, Model, SAMPLE, Variant,
+    BOUND, CONTINUE, ENCODE, Examples, Kind, Model, SAMPLE, Variant,
     parts::{
+        hidden::{Hidden, hidden},
+        likely::likelihood,
         networks::Networks,
         recurrent::{Recurrent, by_time, head},
         round::Round,
@@ -72,11 +74,18 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
         }
         graph.commit();
     });
-    let graphs = vec![
+    let mut graphs = vec![
         (SAMPLE, sample(s, examples, nets)),
         (BOUND, exact(s, examples, nets)),
         (CONTINUE, continuation(s, examples, nets)),
+        (ENCODE, last_states(s, examples, nets)),
     ];
+    graphs.push(likelihood(s, examples, (nets, sampled(s)), |net, x| {
+        let recurrent = Recurrent::of(s, examples);
+        let mut memory = recurrent.blank(net.graph, [x.dim(0), examples.shape[1]]);
+        predicted(net, nets, &recurrent, &mut memory, x)
+    }));
+    graphs.extend(hidden(s, examples, (sampled(s), nets.start), |net, x| states(net, s, examples, x).layers(x.dim(0))));
     Ok(Model::new(round, graphs))
 }
 
@@ -88,8 +97,35 @@ fn log_likelihood<'g>(
     memory: &mut Memory<'g>,
     x: Var<'g>,
 ) -> Var<'g> {
-    let features = nets.shape[1];
-    nets.distribution.log_likelihood(net, x, head(net, recurrent.read(net, memory, by_time(x)), features))
+    nets.distribution.log_likelihood(net, x, predicted(net, nets, recurrent, memory, x))
+}
+
+/// The parameters of the distribution of each step of x, after what is in the memory.
+fn predicted<'g>(
+    net: &Net<'g>,
+    nets: &Networks,
+    recurrent: &Recurrent,
+    memory: &mut Memory<'g>,
+    x: Var<'g>,
+) -> Var<'g> {
+    head(net, recurrent.read(net, memory, by_time(x)), nets.shape[1])
+}
+
+/// The states of the last layer after each step of x.
+fn states<'g>(net: &Net<'g>, s: &Settings, examples: &Examples, x: Var<'g>) -> Hidden<'g> {
+    let recurrent = Recurrent::of(s, examples);
+    let memory = recurrent.blank(net.graph, [x.dim(0), examples.shape[1]]);
+    let states = recurrent.after(net, memory, by_time(x));
+    Hidden { states: Some(states), ..states.index(states.dim(0) - 1).into() }
+}
+
+/// The graph [`ENCODE`]: a code is the state after the last step.
+fn last_states(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
+    Graph::build(|graph| {
+        let net = Net::new(graph, sampled(s), nets.start, Mode::Eval);
+        let x = graph.input("x", &examples.values(sample_rows(s, examples)));
+        graph.output("z", states(&net, s, examples, x).features);
+    })
 }
 
 /// The states that keep the memory from one training step to the next, at their current version.

@@ -20,7 +20,7 @@ pub mod vae_gan;
 pub use idle::idle;
 pub use projection::{LATENT, PROJECT, ROUNDS as PROJECTION_ROUNDS, projection};
 
-use parts::{conv::Stages, heads::Heads, networks::Networks};
+use parts::{conv::Stages, heads::Heads, hidden::hidden, likely::likelihood, networks::Networks};
 
 use crate::{
     data::{Series, SymbolKind, Symbols},
@@ -130,9 +130,21 @@ pub const RECONSTRUCT: &str = "reconstruct";
 pub const ENCODE: &str = "encode";
 /// Name of the graph of codes of a batch of the data, to which a prior is fitted: -> output `codes`.
 pub const CODES: &str = "codes";
-/// Name of the graph that decodes, where the one that generates starts from something else than codes: input `z`
-/// `[rows, ..]` -> output `samples`.
+/// Name of the graph that decodes codes: input `z` `[rows, ..]` -> output `samples`.
 pub const DECODE: &str = "decode";
+/// Name of the graph of hidden layers: input `x`, the values of `rows` examples -> outputs `features` `[rows, F]`, the
+/// last hidden layer of the discriminator or else of the encoder; where there are such layers, `pooled` `[rows, F]`,
+/// its convolutions, `states` `[rows, T, H]`, its states after each step, and `layer1`, .. `[rows, units]`, the means
+/// of a machine's layers; of discriminators the `logits` `[rows]`.
+pub const HIDDEN: &str = "hidden";
+/// Name of the graph that gives batch norm running moments where training keeps none, as in discriminators: input `x`,
+/// the values of a batch. After some runs at the steps 0, 1, .. the moments are the mean of theirs.
+pub const SETTLE: &str = "settle";
+/// Name of the graph of likelihoods: inputs `x` and, of models with codes, `z` -> output `log_p` in nats, `[rows, T]`
+/// of the steps of sequences and else `[rows, 1]`; of images also `ceiling` `[rows]`, the largest `log_p` that any code
+/// could give, of some sequences `counted` `[rows, T]`, 0 for steps that only fill up. Of a Boltzmann machine a lower
+/// bound without log Z.
+pub const LIKELIHOOD: &str = "likelihood";
 /// Name of the graph of one Gibbs sweep of a Boltzmann machine: inputs `layer1`, `layer3`, .. `[rows, units]`, the
 /// states of every other layer, 0 or 1 -> outputs of the same names, and what the model makes of the sweep: `samples`,
 /// or `z`, the input of [`DECODE`].
@@ -204,6 +216,11 @@ impl Model {
     /// The graphs with these names, as far as the model has them.
     pub fn named(&self, names: &[&str]) -> impl Iterator<Item = (&str, &Graph)> {
         self.graphs.iter().filter(move |(name, _)| names.contains(name)).map(|(name, graph)| (*name, graph))
+    }
+
+    /// The names of the outputs of a graph; none if the model does not have it.
+    pub fn outputs(&self, name: &str) -> Vec<String> {
+        self.named(&[name]).flat_map(|(_, graph)| graph.outputs()).map(|(output, _)| output).collect()
     }
 
     /// Whether samples are made of latent vectors.
@@ -343,15 +360,16 @@ pub fn sampled(s: &Settings) -> &'static str {
     if s.ema > 0.0 { "ema" } else { "g" }
 }
 
-/// The graphs [`RECONSTRUCT`] and [`ENCODE`], where `code` makes codes `[B, latent]` from examples; the first of its
-/// named results is the one to decode.
+/// The graphs of an autoencoder, [`RECONSTRUCT`], [`ENCODE`], [`DECODE`] and [`LIKELIHOOD`], where `code` makes codes
+/// `[B, latent]` from examples; the first of its named results is the one to decode.
 pub fn coding(
     s: &Settings,
     examples: &Examples,
     nets: &Networks,
     code: impl for<'g> Fn(&Net<'g>, Var<'g>) -> Vec<(&'static str, Var<'g>)>,
-) -> [(&'static str, Graph); 2] {
-    let values = examples.values(sample_rows(s, examples));
+) -> [(&'static str, Graph); 4] {
+    let rows = sample_rows(s, examples);
+    let values = examples.values(rows);
     let reconstruct = Graph::build(|graph| {
         let [e, g] = ["e", "g"].map(|name| Net::new(graph, name, nets.start, Mode::Eval));
         let z = code(&e, examples.read(graph.input("x", &values)))[0].1;
@@ -361,7 +379,18 @@ pub fn coding(
         let e = Net::new(graph, "e", nets.start, Mode::Eval);
         code(&e, examples.read(graph.input("x", &values))).into_iter().for_each(|(name, z)| graph.output(name, z));
     });
-    [(RECONSTRUCT, reconstruct), (ENCODE, encode)]
+    let decode = Graph::build(|graph| {
+        let g = Net::new(graph, "g", nets.start, Mode::Eval);
+        graph.output("samples", examples.given(nets.likeliest(&g, graph.input("z", &[rows, nets.latent]))));
+    });
+    let likelihood =
+        likelihood(s, examples, (nets, "g"), |g, x| nets.predict(g, g.graph.input("z", &[rows, nets.latent]), x));
+    [(RECONSTRUCT, reconstruct), (ENCODE, encode), (DECODE, decode), likelihood]
+}
+
+/// The graphs of an encoder's hidden layers.
+pub fn encoder_layers(s: &Settings, examples: &Examples, nets: &Networks) -> Vec<(&'static str, Graph)> {
+    hidden(s, examples, ("e", nets.start), |e, x| nets.hidden(e, examples.read(x)).layers(x.dim(0)))
 }
 
 /// The image shape `[C, H, W]`; an error says which images the variant takes.

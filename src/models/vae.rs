@@ -1,7 +1,7 @@
 //! VAE (Kingma and Welling 2014), trained by the variational or the importance-weighted bound (Burda et al. 2016).
 
 use super::{
-    BOUND, Examples, Kind, Model, Variant, WEIGHTS, coding,
+    BOUND, Examples, Kind, Model, Variant, WEIGHTS, coding, encoder_layers,
     parts::{
         fitted::codes,
         game::Game,
@@ -99,6 +99,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let round = Graph::build(|graph| play(&Round { graph, s, examples }, nets));
     let mut graphs = Game::of_decoder(s, examples, nets).sampling();
     graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
+    graphs.extend(encoder_layers(s, examples, nets));
     graphs.extend(codes(s, examples, nets));
     graphs.extend([(BOUND, bound(s, examples, nets)), (WEIGHTS, weights(s, examples, nets))]);
     Ok(Model::new(round, graphs))

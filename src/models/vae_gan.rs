@@ -120,7 +120,7 @@ pub fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     }
     phases.push(phase("round", u64::MAX, |round, nets| play(round, nets, true)));
     let mut graphs = game.sampling();
-    graphs.extend(game.judging());
+    graphs.extend(game.judging().into_iter().chain(game.layers()));
     graphs.extend(coding(s, examples, nets, |e, x| posterior(e, nets, x).parameters()));
     graphs.extend(codes(s, examples, nets));
     graphs.extend([(BOUND, vae::bound(s, examples, nets)), (WEIGHTS, vae::weights(s, examples, nets))]);
@@ -135,7 +135,7 @@ fn play(round: &Round, nets: &Networks, all: bool) {
     let [e, g] = round.nets(["e", "g"], nets.start, Mode::Track);
     let [mut d] = round.nets(["d"], nets.start, Mode::Train);
     d.spectral = s.spectral;
-    let features = |x| nets.critic_features(&d, x);
+    let features = |x| nets.critic(&d, x).features;
     let judge = |x| d.dense("out", features(x), 1);
 
     let x = round.binarized_batch();

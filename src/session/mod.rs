@@ -8,8 +8,8 @@ mod writing;
 use std::collections::BTreeMap;
 
 pub use open::{
-    check_states, data_options, ensure_memory, examples, examples_of, layout, open_data, open_device, open_held_out,
-    open_validation, table, upgrade, upload,
+    check_states, data_options, ensure_memory, examples, examples_of, known_options, layout, open_data, open_device,
+    open_held_out, open_validation, table, upgrade, upload,
 };
 
 pub use latent::{Projected, mean_square};
@@ -23,7 +23,7 @@ use crate::{
     graph::numel,
     kernels::{Caps, Clock},
     memory,
-    models::{self, CALIBRATE, Examples, Model, RECONSTRUCT, SAMPLE},
+    models::{self, CALIBRATE, Examples, Model, RECONSTRUCT, SAMPLE, SETTLE},
     probe::{self, PROBES, Probe},
     runner::Runner,
     settings::Settings,
@@ -264,17 +264,34 @@ impl Session {
     /// Runs a graph on the values `x` of examples and returns the named outputs for all of them, flat. `seed`
     /// determines the noise that the graph draws.
     pub fn answers(&mut self, graph: &str, outputs: &[&str], x: &[f32], seed: u64) -> Result<Vec<Vec<f32>>> {
+        self.answers_to(graph, outputs, &[("x", x)], seed)
+    }
+
+    /// The same for inputs by name, each with the values of all examples.
+    pub fn answers_to(
+        &mut self,
+        graph: &str,
+        outputs: &[&str],
+        inputs: &[(&str, &[f32])],
+        seed: u64,
+    ) -> Result<Vec<Vec<f32>>> {
         self.calibrate()?;
-        let len = numel(&self.examples.values(1));
         let rows = self.rows(graph, outputs[0]);
-        let count = x.len() / len;
+        let sizes: Vec<usize> = inputs.iter().map(|(name, _)| self.input(graph, name).unwrap_or(0)).collect();
+        let count = inputs[0].1.len() * rows / sizes[0].max(1);
         self.engine.aside(graph, |engine| {
             let mut all = vec![vec![]; outputs.len()];
-            for (batch, x) in x.chunks(rows * len).enumerate() {
-                let mut padded = x.to_vec();
-                padded.resize(rows * len, 0.0);
+            for batch in 0..count.div_ceil(rows) {
+                let mut padded = vec![];
+                for ((_, values), size) in inputs.iter().zip(&sizes) {
+                    let mut part: Vec<f32> = values.iter().skip(batch * size).take(*size).copied().collect();
+                    part.resize(*size, 0.0);
+                    padded.push(part);
+                }
+                let named: Vec<(&str, &[f32])> =
+                    inputs.iter().zip(&padded).map(|((name, _), part)| (*name, part.as_slice())).collect();
                 engine.set_clock(Clock { step: batch as u64, seed: seed ^ SAMPLING })?;
-                engine.feed(graph, &[("x", &padded)])?;
+                engine.feed(graph, &named)?;
                 for (all, output) in all.iter_mut().zip(outputs) {
                     all.extend(engine.output(graph, output)?);
                 }
@@ -284,8 +301,31 @@ impl Session {
         })
     }
 
+    /// The shapes of a graph's outputs.
+    pub fn shapes(&self, graph: &str) -> Vec<Vec<usize>> {
+        self.engine.program(graph).map_or(vec![], |program| program.outputs.iter().map(|o| o.shape.clone()).collect())
+    }
+
+    /// Number of values of a graph's input, if it has it.
+    pub fn input(&self, graph: &str, name: &str) -> Option<usize> {
+        self.engine.program(graph)?.input(name)
+    }
+
+    /// Gives batch norm running moments where training keeps none, by the graph [`SETTLE`]: the mean of those of these
+    /// batches.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn settle(&mut self, batches: impl Iterator<Item = Vec<f32>>) -> Result<()> {
+        for (n, x) in batches.enumerate() {
+            self.engine.set_clock(Clock { step: n as u64, seed: self.settings.seed })?;
+            self.engine.feed(SETTLE, &[("x", &x)])?;
+        }
+        self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })
+    }
+
     /// First extent of a graph's output.
-    fn rows(&self, graph: &str, output: &str) -> usize {
+    pub fn rows(&self, graph: &str, output: &str) -> usize {
         let outputs = self.engine.program(graph).map_or(&[][..], |program| &program.outputs);
         outputs.iter().find(|o| o.name == output).map_or(1, |o| o.shape[0])
     }

@@ -16,7 +16,7 @@ use crate::{
     memory::{self, mib},
     models::{self, Examples, Kind, Model},
     runner::Runner,
-    settings::Settings,
+    settings::{Settings, Size},
 };
 
 /// Memory for threads and small allocations in addition to the plans; 3 to 10 MiB were measured.
@@ -83,7 +83,32 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         voices: s.voices,
         steps_per_beat: s.steps_per_beat,
         transpose: s.transpose,
+        known: None,
     }
+}
+
+/// The options with which to read any data for a model that learned from such examples, whose grey levels were found to
+/// lie in `range`: by their size, alphabet and scales. Nothing is held out.
+pub fn known_options(s: &Settings, examples: &Examples, range: &str, split: Split) -> data::Options {
+    let options = data_options(s, split);
+    let names = |columns: &Columns| {
+        let quoted = columns.names.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
+        quoted.collect::<Vec<_>>().join(",")
+    };
+    let (size, channels, window) = match examples.shape[..] {
+        // Arrays with more channels than colours and alpha have them as they are.
+        [channels, height, width] => {
+            (Some(Size { width, height }), (s.stack == 1 && channels <= 4).then_some(channels), None)
+        }
+        [steps, _] => (None, None, Some(steps)),
+        _ => (None, None, None),
+    };
+    let columns = match &examples.series {
+        Some(Series::Columns(columns)) => Some(names(columns)),
+        _ => options.columns.clone(),
+    };
+    let known = Some(data::Known { series: examples.series.clone(), range: range.to_owned() });
+    data::Options { size: size.or(s.size), channels, window, columns, transpose: false, known, ..options }
 }
 
 /// The shape, classes and series of a data set, as a model needs them.

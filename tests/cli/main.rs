@@ -4,6 +4,7 @@
 mod bench;
 mod changes;
 mod check;
+mod codes;
 mod data;
 mod earlier;
 mod eval;

@@ -260,7 +260,7 @@ fn the_digest_is_of_the_bytes_and_not_of_names_or_sizes() {
         open(folder.path().to_str().unwrap(), &Options { size, ..Options::default() }).unwrap().about.source
     };
     let first = digest("a.png, b.png", None);
-    assert_eq!((first.len(), &first), (64, &digest("c.png, d.png", Some(8))));
+    assert_eq!((first.len(), &first), (64, &digest("c.png, d.png", Some(8.into()))));
     assert_ne!(first, digest("x.txt, a.png, b.png", None));
 }
 

@@ -1,5 +1,6 @@
 //! The command line of `saddle`: its commands, arguments and help texts.
 
+mod codes;
 mod export;
 mod tools;
 
@@ -13,6 +14,7 @@ use crate::error::Result;
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
+pub use codes::{DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
 pub use tools::{
     BenchArgs, BenchCommand, CheckArgs, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, ManArgs, ReportArgs,
@@ -39,6 +41,8 @@ Examples:
   saddle train                              dcgan on drawn digits, on the best device
   saddle sample runs/dcgan-digits-001       a PNG of new samples
   saddle eval runs/dcgan-digits-001         how good the samples are
+  saddle encode runs/vae-digits-001         codes of its data, or of --data photos/
+  saddle score runs/vae-digits-001          how unusual each example is
   saddle export runs/dcgan-digits-001 --to onnx   the generator for other programs
   saddle runs                               the runs here, and in what they differ
   saddle watch runs/dcgan-digits-001        a page of its curves and samples, while it trains
@@ -56,6 +60,12 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Draw samples from a trained model
     Sample(Box<SampleArgs>),
+    /// Write the codes or features of examples, as an array
+    Encode(EncodeArgs),
+    /// Write the examples that codes or latent vectors stand for
+    Decode(DecodeArgs),
+    /// Say how unusual each example is
+    Score(ScoreArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
     /// Write a trained model for other programs: ONNX, PyTorch, a page for browsers
@@ -227,7 +237,7 @@ Examples:
   saddle sample runs/lstm-poems-001 --count 20 --out poems.txt";
 
 /// `saddle sample`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = SAMPLE_EXAMPLES)]
 pub struct SampleArgs {
     /// Folder of the run

@@ -8,6 +8,7 @@
 mod coding;
 mod conditions;
 mod dates;
+mod known;
 mod ranks;
 mod read;
 mod said;
@@ -22,6 +23,7 @@ use crate::settings::{Decimal, Separator};
 pub use coding::Coding;
 pub use conditions::Condition;
 pub use dates::Pattern;
+pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
 pub(super) use read::{is_wanted, read};
 pub use values::Values;

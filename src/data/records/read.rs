@@ -114,7 +114,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         Split::Test => (0..table.rows()).filter(|row| held[*row]).collect(),
     };
     check_memory(path, "row", rows.len(), 4 * records.len(), "fewer columns")?;
-    let (mut values, unknown) = encoded(&records, &cells, &rows);
+    let (mut values, unknown) = encoded(&records, &cells, &rows, true);
     if options.by_value {
         if records.given().is_empty() {
             return Err(Error::usage(format!("`{}` has no category: leave out by_value", sheet.file)));
@@ -197,10 +197,10 @@ fn names(columns: &[Column]) -> Vec<String> {
 }
 
 /// The cells of a learned column.
-struct Cells<'a> {
-    texts: &'a Texts,
+pub(super) struct Cells<'a> {
+    pub texts: &'a Texts,
     /// The number of each row, NaN for what is none; empty for categories.
-    numbers: Vec<f64>,
+    pub numbers: Vec<f64>,
 }
 
 impl Cells<'_> {
@@ -287,7 +287,7 @@ impl Cells<'_> {
     }
 
     /// The choice and the scalar of a row; a choice of -1 for a value that is not known.
-    fn encode(&self, coding: &Coding, known: &Known, row: usize, stream: &mut Stream) -> [f32; 2] {
+    fn encode(&self, coding: &Coding, known: &Known, row: usize, stream: Option<&mut Stream>) -> [f32; 2] {
         let special = match self.number(row) {
             Some(number) => known.numbers.get(&number.to_bits()).copied(),
             None => known.texts.get(self.text(row).unwrap_or_default()).copied(),
@@ -297,7 +297,7 @@ impl Cells<'_> {
         }
         match (&coding.body, self.number(row)) {
             (Some(Body::Ranks(ranks, _)), Some(number)) => {
-                let jitter = f64::from(stream.unit()).clamp(1e-6, 1.0 - 1e-6);
+                let jitter = stream.map_or(0.5, |stream| f64::from(stream.unit()).clamp(1e-6, 1.0 - 1e-6));
                 [coding.first_of_body() as f32, ranks.score(number, jitter) as f32]
             }
             (Some(Body::Modes(modes)), Some(number)) => {
@@ -310,14 +310,15 @@ impl Cells<'_> {
     }
 }
 
-/// The component that a number is drawn into, by their responsibilities.
-fn drawn(modes: &[Mode], number: f64, stream: &mut Stream) -> usize {
+/// The component that a number is drawn into, by their responsibilities; the likeliest one without draws.
+fn drawn(modes: &[Mode], number: f64, stream: Option<&mut Stream>) -> usize {
     let log = |mode: &Mode| {
         let z = (number - mode.mean) / mode.deviation;
         (mode.rows.max(1) as f64).ln() - mode.deviation.ln() - 0.5 * z * z
     };
     let logs: Vec<f64> = modes.iter().map(log).collect();
     let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let Some(stream) = stream else { return logs.iter().position(|log| *log == greatest).unwrap_or(0) };
     stream.weighted(&logs.iter().map(|log| (log - greatest).exp()).collect::<Vec<_>>())
 }
 
@@ -353,8 +354,9 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The examples of these rows, and the number of cells whose value is not known.
-fn encoded(records: &Records, cells: &[Cells], rows: &[usize]) -> (Vec<f32>, usize) {
+/// The examples of these rows, and the number of cells whose value is not known. Places among equal values, and
+/// components, are drawn if `draws`; else each row depends on its cells alone.
+pub(super) fn encoded(records: &Records, cells: &[Cells], rows: &[usize], draws: bool) -> (Vec<f32>, usize) {
     let width = records.len();
     let known: Vec<Known> = records.codings().map(|(_, coding)| Known::of(coding)).collect();
     let codings: Vec<&Coding> = records.codings().map(|(_, coding)| coding).collect();
@@ -371,10 +373,10 @@ fn encoded(records: &Records, cells: &[Cells], rows: &[usize]) -> (Vec<f32>, usi
         .par_chunks_exact_mut(width)
         .zip(rows)
         .map(|(example, row)| {
-            let mut stream = root.stream(*row);
+            let mut stream = draws.then(|| root.stream(*row));
             let mut unknown = 0;
             for (i, cells) in cells.iter().enumerate() {
-                let encoded = cells.encode(codings[i], &known[i], *row, &mut stream);
+                let encoded = cells.encode(codings[i], &known[i], *row, stream.as_mut());
                 unknown += usize::from(encoded[0] < 0.0);
                 places[i].iter().zip(encoded).for_each(|(place, value)| {
                     if let Some(place) = place {

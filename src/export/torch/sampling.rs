@@ -143,7 +143,8 @@ fn from_chains(portable: &Portable, sweep: &Network, part: &dyn Fn(&Network) -> 
         format!("    noise = [{}]", numbers(noise)),
     ];
     let call = format!("{}(*layers, *noise)", part(sweep));
-    match portable.network(DECODE) {
+    let makes_codes = sweep.outputs.iter().any(|(name, _)| name == "z");
+    match portable.network(DECODE).filter(|_| makes_codes) {
         Some(decode) => {
             lines.push(format!("    *layers, z = {call}"));
             lines.push(format!("samples = {}(z)", part(decode)));

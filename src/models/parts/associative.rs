@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     graph::{Graph, Var},
-    models::{Examples, Model, Phase, dbm_gan::smoothed, sample_rows},
+    models::{ENCODE, Examples, Model, Phase, dbm_gan::smoothed, sample_rows},
     nn::{Mode, Net, Start},
     settings::{Norm, Settings},
 };
@@ -45,7 +45,14 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
     let round = game(s.gibbs).graph();
     learn(&Round { graph: &round, s, examples }, dense, widths);
     let sweep = sweep(widths, sample_rows(s, examples), |_, states, _| ("z", smoothed(s, states[0])));
-    let graphs = vec![chain_sampler(&game(SWEEPS)), decoder(&game(SWEEPS), widths[0]), sweep];
+    let encode = Graph::build(|graph| {
+        let follower = Net::new(graph, FOLLOWER, Start::Uniform, Mode::Eval);
+        graph.output("z", features(&follower, dense, graph.input("x", &examples.values(sample_rows(s, examples)))));
+    });
+    let mut graphs = vec![chain_sampler(&game(SWEEPS)), decoder(&game(SWEEPS), widths[0]), sweep];
+    // A follower with batch norm has no running moments.
+    graphs.extend((s.norm_d != Norm::Batch).then_some((ENCODE, encode)));
+    graphs.extend(game(SWEEPS).layers());
     Ok(Model { phases: vec![Phase { name: "round", until: u64::MAX, round }], graphs, calibration: 0 })
 }
 

@@ -1,5 +1,6 @@
 //! Convolutional networks for images (Radford et al. 2016), with one stage for each halving of the sides.
 
+use super::hidden::Hidden;
 use crate::{
     graph::Var,
     nn::{Filter, Net},
@@ -44,13 +45,14 @@ impl Conv {
 
     /// x `[B, C, H, W]` -> features `[B, F]`: a convolution per stage that halves the sides; the first has no
     /// normalisation.
-    pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
-        let mut h = x;
+    pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Hidden<'g> {
+        let (mut h, mut maps) = (x, vec![]);
         for (i, filter) in Stages::of([x.dim(2), x.dim(3)]).filters.into_iter().enumerate() {
             h = net.conv2d(&format!("down{i}"), h, self.channels(i), filter, i == 0);
             h = if i == 0 { h } else { net.norm(self.norms[1], &format!("norm{i}"), h) }.leaky_relu(0.2);
+            maps.push(h);
         }
-        h.reshape(&[x.dim(0), h.len() / x.dim(0)])
+        Hidden::of_maps(maps)
     }
 }
 

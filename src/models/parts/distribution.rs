@@ -15,6 +15,9 @@ pub const LOG_VARIANCE: f64 = 10.0;
 /// Initial log variance of sequences, whose values fill 0 to 1.
 const SEQUENCE_LOG_VARIANCE: f32 = -4.0;
 
+/// Added to probabilities before their logarithm, which makes that of 0 finite.
+const LEAST: f64 = 1e-30;
+
 /// Keys of silence that fills up a roll are 1/255, and this is less.
 const FILLED: f64 = 0.002;
 
@@ -146,7 +149,29 @@ impl Distribution {
     /// Bernoulli likelihood maps pixels from [-1, 1] to [0, 1], and leaves out the steps of rolls that are not
     /// [`Distribution::counted`].
     pub fn log_likelihood<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        self.each(net, x, decoded).sum(&(1..x.rank()).collect::<Vec<_>>())
+    }
+
+    /// The same of each step of sequences, `[B, T]`.
+    pub fn log_likelihood_by_step<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        self.each(net, x, decoded).sum(&(2..x.rank()).collect::<Vec<_>>())
+    }
+
+    /// The largest log p(x | z) of pixels that any z could give, `[B]`: where each mean is the pixel itself.
+    pub fn ceiling<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
         let each = match self.likelihood {
+            Likelihood::Gaussian => (self.log_variance(net, &x.shape()) + (2.0 * PI).ln()) * -0.5,
+            _ => {
+                let own = |p: Var<'g>| p * (p + LEAST).log();
+                own((x + 1.0) * 0.5) + own((1.0 - x) * 0.5)
+            }
+        };
+        each.sum(&(1..x.rank()).collect::<Vec<_>>())
+    }
+
+    /// log p(x | z) of each value, or of each symbol.
+    fn each<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        match self.likelihood {
             Likelihood::Bernoulli if self.values == Values::Steps => {
                 let each = x * decoded - decoded.softplus();
                 self.counted(x).map_or(each, |counted| each * counted.broadcast(&x.shape(), &[2]))
@@ -157,8 +182,7 @@ impl Distribution {
                 ((x - self.mean(decoded)).square() * (v * -1.0).exp() + v + (2.0 * PI).ln()) * -0.5
             }
             Likelihood::Categorical => self.log_likelihood_of_symbols(x, decoded),
-        };
-        each.sum(&(1..x.rank()).collect::<Vec<_>>())
+        }
     }
 
     /// The Gaussian's learned log variance: one for each feature of sequences, one for all values of other examples.

@@ -1,6 +1,13 @@
 //! The game between a generator and a discriminator: its options, its round, and the graphs that draw samples.
 
-use super::{fitted, heads::Heads, networks::Networks, policy, round::Round};
+use super::{
+    fitted,
+    heads::Heads,
+    hidden::{Hidden, hidden},
+    networks::Networks,
+    policy,
+    round::Round,
+};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Field, Graph, Init, Var},
@@ -19,19 +26,26 @@ pub type Policy<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>, Var<'g>) -> Var<'g> 
 /// (graph, rows) -> inputs of the generator, `[rows, latent]`.
 pub type Prior<'a> = Box<dyn for<'g> Fn(&'g Graph, usize) -> Var<'g> + 'a>;
 
-/// A discriminator's features and logits for samples.
-#[derive(Clone, Copy)]
+/// A discriminator's hidden layers and logits for samples.
+#[derive(Clone)]
 pub struct Judgement<'g> {
-    /// Features `[B, F]`.
-    pub features: Var<'g>,
+    /// Its hidden layers.
+    pub hidden: Hidden<'g>,
     /// Logits `[B, 1]`, computed from the features; higher means more real.
     pub logits: Var<'g>,
 }
 
 impl<'g> Judgement<'g> {
     /// The judgement of features `[B, F]`, by the layer `out` of the network.
-    pub fn of(net: &Net<'g>, features: Var<'g>) -> Self {
-        Self { features, logits: net.dense("out", features, 1) }
+    pub fn of(net: &Net<'g>, hidden: impl Into<Hidden<'g>>) -> Self {
+        let hidden = hidden.into();
+        Self { logits: net.dense("out", hidden.features, 1), hidden }
+    }
+
+    /// Logits of each of `rows` samples, `[rows]`. A critic that judges each time step has logits `[T * B, 1]`, of
+    /// which this is the mean.
+    fn by_sample(&self, rows: usize) -> Var<'g> {
+        self.logits.reshape(&[self.logits.len() / rows, rows]).mean(&[0])
     }
 }
 
@@ -84,7 +98,7 @@ impl<'a> Game<'a> {
     pub fn of_decoder(s: &'a Settings, examples: &'a Examples, nets: &'a Networks) -> Self {
         Self {
             generator: Box::new(|net, z| nets.draw(net, z)),
-            discriminator: Box::new(|net, x| Judgement::of(net, nets.critic_features(net, x))),
+            discriminator: Box::new(|net, x| Judgement::of(net, nets.critic(net, x))),
             policy: None,
             condition_loss: None,
             ..Self::of(s, examples, nets)
@@ -97,7 +111,7 @@ impl<'a> Game<'a> {
     /// Settings that contradict each other or the data.
     pub fn model(&self) -> Result<Model> {
         self.check()?;
-        let graphs = self.sampling().into_iter().chain(self.judging()).collect();
+        let graphs = self.sampling().into_iter().chain(self.judging()).chain(self.layers()).collect();
         Ok(Model::new(self.graph(), graphs))
     }
 
@@ -183,23 +197,46 @@ impl<'a> Game<'a> {
         graphs
     }
 
+    /// Whether the discriminator looks at each sample alone, and at nothing beside it.
+    fn judges_alone(&self) -> bool {
+        !self.s.conditional && self.s.pack == 1 && self.given().is_none()
+    }
+
+    /// The discriminator's judgement of examples as they lie in memory.
+    fn judgement<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Judgement<'g> {
+        let mut dis = net.clone();
+        dis.spectral = self.s.spectral;
+        (self.discriminator)(&dis, self.examples.seen(self.examples.read(x)))
+    }
+
     /// The graph [`JUDGE`], for batches as those of the training; none if the discriminator looks at classes or at
     /// several samples together.
     pub fn judging(&self) -> Option<(&'static str, Graph)> {
-        let s = self.s;
-        (!s.conditional && s.pack == 1 && self.given().is_none()).then(|| {
+        let rows = self.s.batch;
+        self.judges_alone().then(|| {
             let graph = Graph::build(|graph| {
-                let mut dis = Net::new(graph, "d", self.start, Mode::Train);
-                dis.spectral = s.spectral;
-                let x = graph.input("x", &self.examples.values(s.batch));
-                let logits = (self.discriminator)(&dis, self.examples.seen(self.examples.read(x))).logits;
-                // A critic that judges each time step has logits [T * B, 1].
-                let by_step = logits.reshape(&[logits.len() / s.batch, s.batch]);
-                graph.output("logits", by_step.mean(&[0]));
+                let dis = Net::new(graph, "d", self.start, Mode::Train);
+                let judgement = self.judgement(&dis, graph.input("x", &self.examples.values(rows)));
+                graph.output("logits", judgement.by_sample(rows));
                 graph.commit();
             });
             (JUDGE, graph)
         })
+    }
+
+    /// The discriminator's hidden layers and `logits` by name, for examples as they lie in memory; none where
+    /// [`Game::judging`] has none.
+    pub fn judged<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Vec<(&'static str, Var<'g>)> {
+        if !self.judges_alone() {
+            return vec![];
+        }
+        let (judgement, rows) = (self.judgement(net, x), x.dim(0));
+        [judgement.hidden.layers(rows), vec![("logits", judgement.by_sample(rows))]].concat()
+    }
+
+    /// The graphs of the discriminator's hidden layers.
+    pub fn layers(&self) -> Vec<(&'static str, Graph)> {
+        hidden(self.s, self.examples, ("d", self.start), |net, x| self.judged(net, x))
     }
 
     /// A new graph with one round of the game.
@@ -297,8 +334,12 @@ impl<'a> Game<'a> {
         let loss = match (s.matching, &self.policy) {
             (Matching::Off, Some(log_p)) => policy::loss(round, log_p(net, z, greatest(fake)), judge(fake).logits),
             (Matching::Off, None) => by_objective(),
-            (Matching::Means, _) => objective::feature_distance(judge(real).features, judge(fake).features),
-            (Matching::Pairs, _) => objective::paired_feature_distance(judge(real).features, judge(fake).features),
+            (Matching::Means, _) => {
+                objective::feature_distance(judge(real).hidden.features, judge(fake).hidden.features)
+            }
+            (Matching::Pairs, _) => {
+                objective::paired_feature_distance(judge(real).hidden.features, judge(fake).hidden.features)
+            }
         };
         round.metric("g_loss", loss);
         let loss = match (&self.condition_loss, classes) {

@@ -9,6 +9,8 @@ pub mod distribution;
 pub mod fitted;
 pub mod game;
 pub mod heads;
+pub mod hidden;
+pub mod likely;
 pub mod networks;
 pub mod policy;
 pub mod posterior;

@@ -6,6 +6,7 @@ use super::{
     distribution::{Distribution, Values},
     game::Judgement,
     heads::Heads,
+    hidden::Hidden,
     recurrent::Recurrent,
 };
 use crate::{
@@ -152,18 +153,23 @@ impl Networks {
 
     /// x `[B, ..shape]` -> features `[B, F]` of an encoder.
     pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+        self.hidden(net, x).features
+    }
+
+    /// x `[B, ..shape]` -> the hidden layers of an encoder.
+    pub fn hidden<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Hidden<'g> {
         match &self.family {
-            Family::Dense(dense) => dense.encode(net, x),
+            Family::Dense(dense) => dense.encode(net, x).into(),
             Family::Conv(conv) => conv.encode(net, x),
             Family::Recurrent(recurrent) => recurrent.encode(net, x),
         }
     }
 
-    /// x `[B, ..shape]` -> features `[B, F]` of a critic beside an autoencoder: its last hidden layer.
-    pub fn critic_features<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+    /// x `[B, ..shape]` -> the hidden layers of a critic beside an autoencoder.
+    pub fn critic<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Hidden<'g> {
         match &self.family {
             Family::Recurrent(recurrent) => recurrent.features(net, x),
-            _ => self.encode(net, x),
+            _ => self.hidden(net, x),
         }
     }
 
@@ -231,6 +237,15 @@ impl Networks {
     /// The mean of each value, given the parameters of its distribution.
     pub fn mean<'g>(&self, decoded: Var<'g>) -> Var<'g> {
         self.heads.as_ref().map_or_else(|| self.distribution.mean(decoded), |heads| heads.mean(decoded))
+    }
+
+    /// log p(x | z) of each step of sequences, `[B, T]`, else of each row, `[B, 1]`, in nats, given the parameters of
+    /// its distribution.
+    pub fn log_likelihood_by_step<'g>(&self, net: &Net<'g>, x: Var<'g>, decoded: Var<'g>) -> Var<'g> {
+        match self.distribution.values {
+            Values::Steps => self.distribution.log_likelihood_by_step(net, x, decoded),
+            _ => self.log_likelihood(net, x, decoded).reshape(&[x.dim(0), 1]),
+        }
     }
 
     /// log p(x | z) of each row `[B]` in nats, given the parameters of its distribution.

@@ -1,6 +1,6 @@
 //! Recurrent networks over sequences `[B, T, F]`: encoders, decoders, generators and critics.
 
-use super::{distribution::Distribution, game::Judgement};
+use super::{distribution::Distribution, game::Judgement, hidden::Hidden};
 use crate::{
     graph::{Dist, Graph, Reset, Var},
     models::Examples,
@@ -87,14 +87,15 @@ impl Recurrent {
 
     /// x `[B, T, F]`, or numbers of symbols `[B, T]` -> features `[B, ..]`: the state after the last step and, if
     /// bidirectional, the state of the backward direction after the first step.
-    pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+    pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Hidden<'g> {
         let states = self.states(net, by_time(x), None, self.bidirectional);
         let (last, batch) = (states.dim(0) - 1, x.dim(0));
-        if !self.bidirectional {
-            return states.index(last);
-        }
         let half = |step: usize, from: usize| states.index(step).slice(&[0, from], &[batch, self.units]);
-        half(last, 0).concat(half(0, self.units), 1)
+        let features = match self.bidirectional {
+            true => half(last, 0).concat(half(0, self.units), 1),
+            false => states.index(last),
+        };
+        Hidden { states: Some(states), ..features.into() }
     }
 
     /// z `[B, latent]` -> `[B, T, F]`: z makes the initial state and is the input of every step (Fabius and van
@@ -106,7 +107,7 @@ impl Recurrent {
     }
 
     /// A critic's features `[B, ..]` of sequences.
-    pub fn features<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {
+    pub fn features<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Hidden<'g> {
         match self.critic {
             Critic::Recurrent => self.encode(net, x),
             Critic::Conv if self.symbols > 0 => convolved(net, self.units, embedded(net, x, self.units)),
@@ -120,7 +121,8 @@ impl Recurrent {
             return Judgement::of(net, self.features(net, x));
         }
         let states = self.states(net, by_time(x), None, self.bidirectional);
-        Judgement::of(net, states.reshape(&[x.dim(0) * x.dim(1), states.dim(2)]))
+        let features = states.reshape(&[x.dim(0) * x.dim(1), states.dim(2)]);
+        Judgement::of(net, Hidden { states: Some(states), ..features.into() })
     }
 
     /// z, static values and noise for each step, `[B, latent_static + T * latent]` -> sequences `[B, T, F]`. The static
@@ -175,13 +177,14 @@ fn with_slopes(x: Var) -> Var {
     x.concat(slopes, 1).reshape(&[batch, 2 * features, steps, 1])
 }
 
-/// Three convolutions along time, the second and the third of stride 2, of x `[B, C, T, 1]`: features `[B, ..]`.
-fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Var<'g> {
-    let (batch, mut h) = (x.dim(0), x);
+/// Three convolutions along time, the second and the third of stride 2, of x `[B, C, T, 1]`.
+fn convolved<'g>(net: &Net<'g>, channels: usize, x: Var<'g>) -> Hidden<'g> {
+    let (mut h, mut maps) = (x, vec![]);
     for (i, stride) in [1, 2, 2].into_iter().enumerate() {
         h = net.conv2d(&format!("conv{i}"), h, channels, [3, stride, 1], true).leaky_relu(0.2);
+        maps.push(h);
     }
-    h.reshape(&[batch, h.len() / batch])
+    Hidden::of_maps(maps)
 }
 
 /// Gumbel noise: the symbol with the largest sum of logit and noise is a draw from the softmax of the logits.

@@ -63,6 +63,13 @@ impl Recurrent {
         self.go_on(net, memory, first.concat(before, 0))
     }
 
+    /// Reads x `[T, B, ..]`, and gives the states `[T, B, units]` of the last layer after each of its steps.
+    pub fn after<'g>(&self, net: &Net<'g>, mut memory: Memory<'g>, x: Var<'g>) -> Var<'g> {
+        let (shape, blank) = (x.shape(), memory.last);
+        let states = self.go_on(net, &mut memory, blank.reshape(&[&[1], &shape[1..]].concat()).concat(x, 0));
+        states.slice(&[1, 0, 0], &[shape[0], shape[1], self.units])
+    }
+
     /// Steps `[T, B, ..]` of which a share is taken away while training, so that a decoder cannot do without its z
     /// (word dropout, Bowman et al. 2016, section 3.1).
     pub fn without_some<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Var<'g> {

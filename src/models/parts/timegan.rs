@@ -2,12 +2,13 @@
 //! Losses and weights are those of the authors' code.
 
 use super::{
+    hidden::Hidden,
     recurrent::{Recurrent, by_time, head},
     round::Round,
 };
 use crate::{
     graph::{Graph, Var},
-    models::{Examples, Model, Phase, SAMPLE, sample_rows},
+    models::{Examples, HIDDEN, Model, Phase, SAMPLE, sample_rows},
     nn::{Mode, Net, Start},
     objective::{d_loss, g_loss, moment_distance},
     settings::Settings,
@@ -33,7 +34,14 @@ pub fn model(s: &Settings, examples: &Examples, latent: usize) -> Model {
         let z = graph.input("z", &[sample_rows(s, examples), latent]);
         graph.output("samples", nets.recover(nets.supervise(nets.generate(z))));
     });
-    Model { phases, graphs: vec![(SAMPLE, sample)], calibration: 0 }
+    let hidden = Graph::build(|graph| {
+        let nets = Nets::new(Round { graph, s, examples }, latent);
+        let rows = sample_rows(s, examples);
+        let states = by_time(nets.embed(graph.input("x", &examples.values(rows))));
+        let hidden = Hidden { states: Some(states), ..states.index(states.dim(0) - 1).into() };
+        hidden.layers(rows).into_iter().for_each(|(layer, value)| graph.output(layer, value));
+    });
+    Model { phases, graphs: vec![(SAMPLE, sample), (HIDDEN, hidden)], calibration: 0 }
 }
 
 /// Five recurrent networks; codes are `[B, T, units]`, in (0, 1).

@@ -13,7 +13,7 @@ pub use learning::{LAYERS, Learning, phases};
 use crate::{
     error::{Error, Result},
     graph::{Dist, Form, Graph, Init, Role, Var},
-    models::{DECODE, Examples, SAMPLE, SWEEP, parts::game::Game, sample_rows, sampled},
+    models::{DECODE, ENCODE, Examples, LIKELIHOOD, SAMPLE, SWEEP, parts::game::Game, sample_rows, sampled},
     nn::{Mode, Net, Start},
     settings::Settings,
 };
@@ -25,6 +25,9 @@ pub const CHAINS: &str = "dbm.chains";
 
 /// Gibbs sweeps of the chains between two sample sheets of a game.
 pub const SWEEPS: usize = 20;
+
+/// Names of the hidden layers among codes.
+pub const HIDDEN_LAYERS: [&str; LAYERS] = ["layer1", "layer2", "layer3"];
 
 /// The standard deviation of weights at the start.
 const WEIGHT_DEVIATION: f32 = 0.01;
@@ -145,6 +148,15 @@ impl<'g> Machine<'g> {
         x
     }
 
+    /// A top-down pass: the probabilities `[rows, n_0]` of the visible units for means of the top layer `[rows, n_L]`.
+    /// A layer between two others gets twice its input from above, in place of the input from below.
+    pub fn downward(&self, top: Var<'g>) -> Var<'g> {
+        (0..self.top()).rev().fold(top, |above, l| {
+            let doubled = if l > 0 { 2.0 } else { 1.0 };
+            self.probabilities(l, self.from_above(l, above) * doubled)
+        })
+    }
+
     /// Means of all layers given the visible one `[rows, n_0]`, each hidden unit independent of the others: a bottom-up
     /// pass, then `rounds` rounds of updates, layer by layer from below (Salakhutdinov and Hinton 2009, section 2.3).
     /// An update of one layer given the others never lowers the bound; an update of all layers at once may lower it.
@@ -190,6 +202,32 @@ impl<'g> Machine<'g> {
         }
         (x, drawn)
     }
+}
+
+/// The means of the hidden layers for images x, by the names of [`HIDDEN_LAYERS`].
+pub fn machine_layers<'g>(
+    graph: &'g Graph,
+    s: &Settings,
+    widths: &[usize],
+    x: Var<'g>,
+) -> Vec<(&'static str, Var<'g>)> {
+    let means = Machine::new(graph, MACHINE, widths).mean_field(to_units(x), s.mean_field);
+    HIDDEN_LAYERS.into_iter().zip(means.into_iter().skip(1)).collect()
+}
+
+/// The graphs [`ENCODE`], whose codes are the means of the top layer, and [`LIKELIHOOD`] of a machine of images.
+pub fn inference(s: &Settings, widths: &[usize], examples: &Examples) -> [(&'static str, Graph); 2] {
+    let values = examples.values(sample_rows(s, examples));
+    let encode = Graph::build(|graph| {
+        let layers = machine_layers(graph, s, widths, graph.input("x", &values));
+        graph.output("z", layers[layers.len() - 1].1);
+    });
+    let likelihood = Graph::build(|graph| {
+        let machine = Machine::new(graph, MACHINE, widths);
+        let bound = anneal::bound(&machine, to_units(graph.input("x", &values)), s.mean_field);
+        graph.output("log_p", bound.reshape(&[values[0], 1]));
+    });
+    [(ENCODE, encode), (LIKELIHOOD, likelihood)]
 }
 
 /// The graph [`SAMPLE`] of a generator whose prior advances a machine's chains.

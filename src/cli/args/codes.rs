@@ -1,0 +1,133 @@
+//! The arguments of `saddle encode`, `decode` and `score`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::numbers;
+use crate::codes::By;
+use crate::trained::Which;
+
+const ENCODE_EXAMPLES: &str = "\
+A code depends on its example alone. Beside FILE.npy lies FILE.names.csv: the name and the class of each row.
+Layers, as far as the model has them: code, draw, posterior, features, pooled, states, layer1, .., layers.
+
+Examples:
+  saddle encode runs/vae-digits-001 --out codes.npy
+  saddle encode runs/vae-photos-001 --data new/ --out codes.csv
+  saddle encode runs/dcgan-digits-001 --held-out --layer pooled --out pooled.npz";
+
+/// `saddle encode`.
+#[derive(Debug, Args)]
+#[command(after_help = ENCODE_EXAMPLES)]
+pub struct EncodeArgs {
+    /// Folder of the run
+    pub run: Option<PathBuf>,
+    /// Data to encode, all of it; read as the run's was [default: the part that the run learned from]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// Encode the part to test with instead
+    #[arg(long)]
+    pub held_out: bool,
+    /// What to take of each example [default: code, or features of a model without an encoder]
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+    /// File to write: npy, npz (x, y and names, which --data reads) or csv [default: the next free RUN/codes-001.npy]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
+    /// Seed of the layer `draw`
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
+}
+
+const DECODE_EXAMPLES: &str = "\
+Codes are those of the layer code; of a model without an encoder, latent vectors.
+
+Examples:
+  saddle decode runs/vae-digits-001 codes.npy --out back.png
+  saddle decode runs/dcgan-digits-001 z.npy --out digits.npy";
+
+/// `saddle decode`.
+#[derive(Debug, Args)]
+#[command(after_help = DECODE_EXAMPLES)]
+pub struct DecodeArgs {
+    /// Folder of the run
+    pub run: PathBuf,
+    /// Codes: npy, npz or csv, as `encode` writes them
+    #[arg(value_name = "CODES")]
+    pub codes: PathBuf,
+    /// File to write, as of `sample`: png, csv, npy, txt or mid [default: the next free RUN/sample-001]
+    #[arg(long, value_name = "FILE|-")]
+    pub out: Option<PathBuf>,
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
+    /// Seed of decoders that draw
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
+}
+
+const SCORE_EXAMPLES: &str = "\
+Higher is more unusual. The threshold is a quantile of the scores of the run's held-out part. Beside FILE.csv lies
+FILE.png, the most and the least unusual examples, or the scores along a table.
+
+Examples:
+  saddle score runs/vae-parts-001 --data new/ --out scores.csv
+  saddle score runs/vae-three-001 --data mnist/ --held-out --normal 3
+  saddle score runs/lstm-machine-001 --data today.csv --steps";
+
+/// `saddle score`.
+#[derive(Debug, Args)]
+#[command(after_help = SCORE_EXAMPLES)]
+pub struct ScoreArgs {
+    /// Folder of the run
+    pub run: Option<PathBuf>,
+    /// Data to score, all of it; read as the run's was [default: the part that the run learned from]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// Score the part to test with instead
+    #[arg(long)]
+    pub held_out: bool,
+    /// Formula [default: as suits the model]
+    #[arg(long, value_enum, value_name = "FORMULA")]
+    pub by: Option<By>,
+    /// Class of the data that is usual: also measure how well the scores tell it from the others
+    #[arg(long, value_name = "NAME")]
+    pub normal: Option<String>,
+    /// Share of the held-out examples that lies below the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99, value_parser = super::from_0_to_1)]
+    pub quantile: f64,
+    /// A column for each step of sequences, by their likelihood
+    #[arg(long)]
+    pub steps: bool,
+    /// Samples of each example for --by nll [default: 200]
+    #[arg(long, value_name = "K", value_parser = numbers(1, 1_000_000))]
+    pub importance: Option<usize>,
+    /// File to write, csv [default: the next free RUN/scores-001.csv]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
+}

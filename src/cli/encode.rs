@@ -1,0 +1,152 @@
+//! `saddle encode` and `saddle decode`.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    DecodeArgs, EncodeArgs, SampleArgs,
+    arrays::{npy, npy_of_texts, npz, table},
+    print,
+    progress::Patient,
+    runs,
+    sample::{Drawn, Wanted, check, write},
+    shown, tell,
+    trained::Asked,
+};
+use crate::{
+    codes::{Codes, Decoder, Encoder},
+    data::{self, Dataset, LeftOut, Split},
+    error::{Error, Result, counted},
+    files::{ensure_new, write_atomically},
+    report::Way,
+    session,
+    trained::Trained,
+};
+
+/// Forms of codes.
+const FORMS: [&str; 3] = ["npy", "npz", "csv"];
+
+/// Writes the codes of examples.
+pub fn encode(args: &EncodeArgs) -> Result<()> {
+    let Some(run) = &args.run else { return runs::ask() };
+    let trained = Trained::at(run, args.checkpoint)?;
+    trained.notes.iter().for_each(tell);
+    let out = place(args.out.as_deref(), run, "codes", &FORMS, args.force)?;
+    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.adapter.as_deref())?;
+    let data = examples(&trained, args.data.as_deref(), args.held_out)?;
+    let mut patient = Patient::new();
+    let codes = encoder.encode(&data, args.seed, &mut |done, all| patient.seen(done, all))?;
+    patient.finish();
+    let names: Vec<String> = (0..data.len()).map(|i| data.name_of(i)).collect();
+    let step: u64 = trained.checkpoint.meta("step")?;
+    let Codes { layer, .. } = &codes;
+    let said = format!(
+        "{} of {} ({}, step {step}) in {}; {} vary",
+        counted(codes.len(), "code"),
+        counted(codes.width(), "value"),
+        layer.about,
+        shown(&out),
+        codes.varying(),
+    );
+    write_codes(&out, codes, &names, &data)?;
+    print(said)
+}
+
+/// The examples that a command is about, with what is to be said of how they were read.
+pub fn examples(trained: &Trained, spec: Option<&str>, held_out: bool) -> Result<Dataset> {
+    let split = if held_out { Split::Test } else { Split::Train };
+    let data =
+        trained.data_of(spec, split).map_err(|e| if spec.is_some() { e } else { e.at("the data of the run") })?;
+    let name = spec.unwrap_or(&trained.settings.data);
+    let data = data.ok_or_else(|| Error::usage(format!("--held-out: `{name}` has no part to test with")))?;
+    if data.about.left_out != LeftOut::default() {
+        tell(format_args!("warning: {}", data.about.left_out));
+    }
+    data.about.notes.iter().for_each(tell);
+    Ok(data)
+}
+
+/// The place of a result: what `--out` names, or the next free name in the folder of the run. Its ending is one of
+/// `forms`.
+pub fn place(out: Option<&Path>, run: &Path, stem: &str, forms: &[&str], force: bool) -> Result<PathBuf> {
+    let free = || {
+        let numbered = (1..).map(|n| run.join(format!("{stem}-{n:03}.{}", forms[0])));
+        numbered.into_iter().find(|path| !path.exists()).expect("numbers do not end")
+    };
+    let path = out.map_or_else(free, Path::to_owned);
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if !forms.contains(&ending.as_str()) {
+        return Err(Error::usage(format!(
+            "--out `{}`: the ending says the format, and it is one of {}",
+            shown(&path),
+            forms.join(", ")
+        )));
+    }
+    ensure_new(&path, force)?;
+    if ending == "npy" {
+        ensure_new(&path.with_extension("names.csv"), force)?;
+    }
+    Ok(path)
+}
+
+/// The class of an example, if it has one.
+pub fn class(data: &Dataset, i: usize) -> Option<&str> {
+    let labels = data.labels.as_ref().filter(|_| data.stack == 1)?;
+    labels.names.get(labels.ids[i] as usize).map(String::as_str)
+}
+
+fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Result<()> {
+    let width = codes.width();
+    let Codes { values, shape, .. } = codes;
+    let ids = || data.labels.as_ref().filter(|_| data.stack == 1).map(|labels| labels.ids.clone());
+    match out.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
+        "csv" => {
+            let header: Vec<String> = ["name".into()].into_iter().chain((0..width).map(|k| format!("x{k}"))).collect();
+            let row = |(name, code): (&String, &[f32])| -> Vec<String> {
+                [name.clone()].into_iter().chain(code.iter().map(f32::to_string)).collect()
+            };
+            write_atomically(out, &table(&header, names.iter().zip(values.chunks_exact(width)).map(row)))
+        }
+        "npz" => {
+            let mut members = vec![("x", npy(values, &shape)?)];
+            if let Some(ids) = ids() {
+                members.push(("y", npy(ids, &[])?));
+            }
+            members.push(("names", npy_of_texts(names)));
+            write_atomically(out, &npz(&members)?)
+        }
+        _ => {
+            let row = |(i, name): (usize, &String)| {
+                [i.to_string(), name.clone(), class(data, i).unwrap_or_default().to_owned()]
+            };
+            let header = ["row", "name", "class"].map(String::from);
+            let named = table(&header, names.iter().enumerate().map(row));
+            write_atomically(out, &npy(values, &shape)?)?;
+            write_atomically(&out.with_extension("names.csv"), &named)
+        }
+    }
+}
+
+/// Writes the examples that codes stand for.
+pub fn decode(args: &DecodeArgs) -> Result<()> {
+    let trained = Trained::at(&args.run, args.checkpoint)?;
+    let mut decoder = Decoder::new(&trained, args.adapter.as_deref())?;
+    let options = session::data_options(&trained.settings, Split::Train);
+    let codes = data::given_codes(&args.codes, decoder.width(), &options)?;
+    let count = codes.len() / decoder.width();
+    let asked = SampleArgs {
+        run: Some(args.run.clone()),
+        out: args.out.clone(),
+        force: args.force,
+        seed: args.seed,
+        count: Some(count),
+        ..SampleArgs::default()
+    };
+    let trained = Asked::of(trained, None, false);
+    let wanted = Wanted::of(&asked, &trained, false, None)?;
+    check(&wanted, &trained.examples)?;
+    let samples = decoder.decode(&codes, args.seed)?;
+    let drawn = Drawn { samples, originals: vec![], name: "real", way: Way::Beside, what: "decoded examples" };
+    let (files, note) = write(&wanted, &trained, &drawn)?;
+    wanted.tell(count, drawn.what, trained.checkpoint.meta("step")?, files)?;
+    note.map_or(Ok(()), |note| print(format!("{note}; --out FILE.csv has all")))
+}

@@ -1,0 +1,214 @@
+//! `saddle score`.
+
+use super::{
+    ScoreArgs,
+    arrays::table,
+    encode::{class, examples, place},
+    print,
+    progress::Patient,
+    runs, shown, tell,
+};
+use crate::{
+    codes::{By, Scorer, Scores, area_and_precision, by_rows, quantile},
+    data::{Columns, Dataset, Series, Split},
+    error::{Error, Result, counted, unknown},
+    files::{ensure_new, write_atomically},
+    report::{self, Axis, Compared, Figure, GENERATED, Grid, Ink, Mark, Panel, REAL, Shape, Ticks, Way},
+    trained::Trained,
+};
+
+/// Examples at each end of the scores in a picture.
+const SHOWN: usize = 20;
+/// Width and height of the plot of scores along a table, in pixels.
+const PLOT: [u32; 2] = [1200, 260];
+/// Points of its line at most; of more, the highest of each stretch is drawn.
+const POINTS: usize = 4000;
+
+/// Writes how unusual each example is, and what that says.
+pub fn score(args: &ScoreArgs) -> Result<()> {
+    let Some(run) = &args.run else { return runs::ask() };
+    let trained = Trained::at(run, args.checkpoint)?;
+    trained.notes.iter().for_each(tell);
+    let out = place(args.out.as_deref(), run, "scores", &["csv"], args.force)?;
+    let picture = out.with_extension("png");
+    ensure_new(&picture, args.force)?;
+    let mut scorer = Scorer::new(&trained, args.by, args.adapter.as_deref())?;
+    scorer.importance = args.importance.unwrap_or(scorer.importance);
+    if args.steps && !(scorer.by == By::Likelihood && trained.examples.shape.len() == 2) {
+        return Err(Error::usage("--steps is for sequences by their likelihood"));
+    }
+    let data = examples(&trained, args.data.as_deref(), args.held_out)?;
+    let normal = args.normal.as_deref().map(|name| is_unusual(&data, name)).transpose()?;
+    let scores = scored(&mut scorer, &data)?;
+    let found = Found::of(&data, scores, args.steps);
+    let threshold = threshold(&trained, &mut scorer, args)?;
+    write_atomically(&out, &found.table(&data, threshold.map(|(threshold, _)| threshold), args.steps))?;
+    let drawn = draw(&data, &found, threshold.map(|(threshold, _)| threshold))?;
+    if let Some(drawn) = &drawn {
+        write_atomically(&picture, &report::png(drawn)?)?;
+    }
+    let step: u64 = trained.checkpoint.meta("step")?;
+    print(format!("{} ({}, step {step}) in {}", counted(found.scores.len(), "score"), scorer.by.name(), shown(&out)))?;
+    if let Some((threshold, of)) = threshold {
+        let above = found.scores.iter().filter(|score| **score > threshold).count();
+        print(format!(
+            "threshold {threshold:.6}, the {} quantile of {}: {above} ({:.1} %) are above",
+            args.quantile,
+            counted(of, "held-out score"),
+            100.0 * above as f64 / found.scores.len() as f64
+        ))?;
+    }
+    if let (Some(is_unusual), Some(name)) = (normal, &args.normal) {
+        let [area, precision] = area_and_precision(&found.of_examples, &is_unusual);
+        let usual = is_unusual.iter().filter(|is_unusual| !**is_unusual).count();
+        print(format!(
+            "`{name}` ({usual}) against the rest ({}): AUC {area:.4}, average precision {precision:.4}",
+            is_unusual.len() - usual
+        ))?;
+    }
+    drawn.map_or(Ok(()), |_| print(format!("picture in {}", shown(&picture))))
+}
+
+fn scored(scorer: &mut Scorer, data: &Dataset) -> Result<Scores> {
+    let mut patient = Patient::new();
+    let scores = scorer.score(data, &mut |done, all| patient.seen(done, all));
+    patient.finish();
+    scores
+}
+
+/// Whether each example is of another class than the usual one.
+fn is_unusual(data: &Dataset, name: &str) -> Result<Vec<bool>> {
+    let Some(labels) = data.labels.as_ref().filter(|_| data.stack == 1) else {
+        return Err(Error::usage(format!("--normal {name}: `{}` has no classes", data.name)));
+    };
+    let names = labels.names.iter().map(String::as_str);
+    let usual = labels.names.iter().position(|other| other == name);
+    let usual = usual.ok_or_else(|| unknown("class", name, names).at("--normal"))?;
+    let is_unusual: Vec<bool> = labels.ids.iter().map(|id| *id as usize != usual).collect();
+    let all = is_unusual.iter().filter(|is_unusual| **is_unusual).count();
+    if all == 0 || all == is_unusual.len() {
+        let what = if all == 0 { "nothing else" } else { "none of it" };
+        return Err(Error::usage(format!("--normal {name}: `{}` has {what} here", data.name)));
+    }
+    Ok(is_unusual)
+}
+
+/// The quantile of the scores of the run's own held-out part, and their number; none without such a part.
+fn threshold(trained: &Trained, scorer: &mut Scorer, args: &ScoreArgs) -> Result<Option<(f64, usize)>> {
+    let held_out = trained.data_of(None, Split::Test).unwrap_or_else(|error| {
+        tell(format_args!("warning: {error}"));
+        None
+    });
+    let Some(data) = held_out else {
+        tell("no threshold: the run has no held-out part");
+        return Ok(None);
+    };
+    let scores = Found::of(&data, scored(scorer, &data)?, args.steps).scores;
+    Ok(Some((quantile(&scores, args.quantile), scores.len())))
+}
+
+/// Scores of examples, or of the rows of a table.
+struct Found {
+    /// The scores of what has a line.
+    scores: Vec<f64>,
+    /// The row of each score, where lines are rows of a table.
+    rows: Option<Vec<u32>>,
+    of_examples: Vec<f64>,
+    steps: Vec<f64>,
+}
+
+impl Found {
+    /// Windows of a table give each row the mean of those that hold it, unless there is a column for each step.
+    fn of(data: &Dataset, scores: Scores, by_steps: bool) -> Self {
+        let Scores { values, steps } = scores;
+        let are_windows = data.shape.len() == 2 && data.rows_of(0).len() == data.shape[0] && !by_steps;
+        if !are_windows {
+            return Self { scores: values.clone(), rows: None, of_examples: values, steps };
+        }
+        let (rows, scores) = by_rows(data, &values).into_iter().unzip();
+        Self { scores, rows: Some(rows), of_examples: values, steps }
+    }
+
+    /// The file: the name of each example, or the row, and its score; whether it is above the threshold; its class; the
+    /// score of each step.
+    fn table(&self, data: &Dataset, threshold: Option<f64>, by_steps: bool) -> Vec<u8> {
+        let width = if by_steps { self.steps.len() / self.scores.len() } else { 0 };
+        let has_class = self.rows.is_none() && data.labels.is_some() && data.stack == 1;
+        let mut header = vec![if self.rows.is_some() { "row" } else { "name" }.to_owned(), "score".into()];
+        header.extend(threshold.map(|_| "unusual".to_owned()));
+        header.extend(has_class.then(|| "class".to_owned()));
+        header.extend((0..width).map(|step| format!("step{step}")));
+        let line = |i: usize| {
+            let score = self.scores[i];
+            let name = self.rows.as_ref().map_or_else(|| data.name_of(i), |rows| rows[i].to_string());
+            let mut line = vec![name, score.to_string()];
+            line.extend(threshold.map(|threshold| u8::from(score > threshold).to_string()));
+            line.extend(has_class.then(|| class(data, i).unwrap_or_default().to_owned()));
+            let steps = self.steps.iter().skip(i * width).take(width);
+            line.extend(steps.map(|nats| if nats.is_nan() { String::new() } else { nats.to_string() }));
+            line
+        };
+        table(&header, (0..self.scores.len()).map(line))
+    }
+}
+
+/// A picture of scores: of images the most and the least unusual; of a table the scores along it; of other sequences of
+/// numbers the most and the least unusual as curves. None of other data.
+fn draw(data: &Dataset, found: &Found, threshold: Option<f64>) -> Result<Option<image::RgbImage>> {
+    let ends = || {
+        let mut order: Vec<usize> = (0..found.of_examples.len()).collect();
+        order.sort_by(|a, b| found.of_examples[*b].total_cmp(&found.of_examples[*a]));
+        let least = order.iter().rev().copied().take(SHOWN.min(order.len() / 2)).collect::<Vec<_>>();
+        let most = order.into_iter().take(least.len().max(1)).collect::<Vec<_>>();
+        [most, least].map(|items| items.into_iter().flat_map(|i| data.example(i)).collect::<Vec<f32>>())
+    };
+    match (&data.shape[..], &data.series) {
+        ([_, _, _], _) => {
+            let [most, least] = ends();
+            let rows = most.len() / data.example(0).len();
+            let columns = rows.min(SHOWN / 2);
+            let filled = |images: Vec<f32>| {
+                let row = columns * data.example(0).len();
+                let len = images.len().next_multiple_of(row);
+                images.into_iter().chain(std::iter::repeat(-1.0)).take(len).collect::<Vec<f32>>()
+            };
+            let (most, least) = (filled(most), filled(least));
+            let lines = most.len() / (columns * data.example(0).len());
+            let beside = [vec!["most unusual"; lines], vec!["least unusual"; lines]].concat();
+            let grid = Grid { beside: beside.into_iter().map(String::from).collect(), ..Grid::of(columns) };
+            grid.draw(&[most, least].concat(), &data.shape).map(Some)
+        }
+        (_, Some(Series::Columns(_))) if found.rows.is_some() => along(data, found, threshold).draw().map(Some),
+        (&[steps, features], Some(Series::Columns(columns))) => curves(&ends(), [steps, features], columns).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The scores along the rows of a table.
+fn along(data: &Dataset, found: &Found, threshold: Option<f64>) -> Figure {
+    let rows = found.rows.as_deref().unwrap_or_default();
+    let each = found.scores.len().div_ceil(POINTS).max(1);
+    let highest = |part: (&[u32], &[f64])| {
+        let (place, score) = part.1.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("parts are not empty");
+        [f64::from(part.0[place]), *score]
+    };
+    let points: Vec<[f64; 2]> = rows.chunks(each).zip(found.scores.chunks(each)).map(highest).collect();
+    let ends = points.first().map(|first| first[0]).into_iter().chain(points.last().map(|last| last[0]));
+    let level = threshold.map(|threshold| Mark {
+        shape: Shape::Line(1.4),
+        points: ends.map(|row| [row, threshold]).collect(),
+        ink: Ink(GENERATED, 0.9),
+    });
+    let line = Mark { shape: Shape::Line(1.2), points, ink: Ink(REAL, 0.9) };
+    let x = Axis { title: "row".into(), ticks: Ticks::Whole, range: None };
+    let panel = Panel { x, marks: [line].into_iter().chain(level).collect(), ..Panel::default() };
+    let mut legend = vec![("score".to_owned(), REAL)];
+    legend.extend(threshold.map(|_| ("threshold".to_owned(), GENERATED)));
+    Figure { title: data.name.clone(), panels: vec![panel], columns: 1, plot: PLOT, legend, ..Figure::default() }
+}
+
+/// The most unusual sequences over the least unusual ones.
+fn curves([most, least]: &[Vec<f32>; 2], shape: [usize; 2], columns: &Columns) -> Result<image::RgbImage> {
+    let compared = Compared { generated: most, real: least, way: Way::Pairs("most unusual"), name: "least unusual" };
+    report::curves(&compared, shape, Some(columns))?.draw()
+}
