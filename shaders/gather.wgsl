@@ -22,15 +22,17 @@ override LANE: u32 = 0u; // elements of each lane
 override DRAWS: u32 = 1u;
 override DRAW: u32 = 0u;
 override COUNT: u32 = 1u;
-// draws * batch = EPOCHS_PER_STEP * COUNT + REST_PER_STEP; draw * batch = FIRST
+// batch * draws = EPOCHS_PER_STEP * COUNT + REST_PER_STEP; batch * draw = FIRST, where the batch has all parts
 override EPOCHS_PER_STEP: u32 = 0u;
 override REST_PER_STEP: u32 = 0u;
 override FIRST: u32 = 0u;
+override BATCH: u32 = 1u; // rows of this part of the batch
+override PARTS: u32 = 1u; // parts of the batch
 // COUNT <= 2^(LEFT_BITS + RIGHT_BITS) < 2 * COUNT
 override LEFT_BITS: u32 = 0u;
 override RIGHT_BITS: u32 = 0u;
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32, or [5]: the part
 @group(0) @binding(1) var<storage, read> items: array<u32>; // bytes, numbers of 16 bits, or bits of f32
 @group(0) @binding(2) var<storage, read> table: array<u32>; // [COUNT]: classes of items; of symbols, first elements
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
@@ -81,11 +83,19 @@ fn permute(i: u32, key: vec4u) -> u32 {
     return place;
 }
 
+// The row of the batch with which this part begins.
+fn first_row() -> u32 {
+    if PARTS > 1u {
+        return clock[4] * BATCH;
+    }
+    return 0u;
+}
+
 // The epoch of place b of the batch, and its place in the epoch.
 fn epoch_and_place(b: u32) -> vec2u {
     // e = step * EPOCHS_PER_STEP * COUNT + (step * REST_PER_STEP + FIRST + b)
     let step = clock[0];
-    let place = FIRST + b;
+    let place = FIRST + first_row() + b;
     let low = step * REST_PER_STEP + place;
     let high = mulhi(step, REST_PER_STEP) + select(0u, 1u, low < place);
     let part = divide(high, low, COUNT);
@@ -134,7 +144,7 @@ fn main(
             return; // the whole workgroup
         }
         for (var j = lane; j < LEN; j += LANES) {
-            y[row * LEN + j] = value(row * LANE + turn * LEN + j);
+            y[row * LEN + j] = value((first_row() + row) * LANE + turn * LEN + j);
         }
         return; // the whole workgroup
     }

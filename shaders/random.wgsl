@@ -1,6 +1,7 @@
-// y[n] = noise from word n % 4 of philox(counter = (n / 4, STREAM, step, 0), key = seed)
+// y[n] = noise from word m % 4 of philox(counter = (m / 4, STREAM, step, 0), key = seed)
 //
-// One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and exact in f32.
+// m is n, or, in a part of a batch, the number of element n among those of all parts, whose blocks of SPAN elements lie
+// in turn. One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and exact in f32.
 // Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli:
 // uniform < P.
 // Joined with philox.wgsl (philox).
@@ -9,11 +10,13 @@ override N: u32 = 1u;
 override STREAM: u32 = 0u;
 override DIST: u32 = 0u;
 override P: f32 = 0.5;
+override SPAN: u32 = 1u; // elements of a block of rows
+override PARTS: u32 = 1u; // parts of the batch
 
 const UNIFORM = 0u;
 const NORMAL = 1u; // else Bernoulli
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32, or [5]: the part
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [N]
 
 fn uniform(bits: u32) -> f32 {
@@ -66,6 +69,14 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let block = (wg.x + wg.y * groups.x) * 256u + lane;
+    if PARTS > 1u {
+        for (var n = 4u * block; n < min(4u * block + 4u, N); n++) {
+            let m = (n / SPAN * PARTS + clock[4]) * SPAN + n % SPAN;
+            let words = philox(vec4(m / 4u, STREAM, clock[0], PURPOSE_RANDOM), vec2(clock[1], clock[2]));
+            y[n] = value(words[m % 4u]);
+        }
+        return;
+    }
     let bits = philox(vec4(block, STREAM, clock[0], PURPOSE_RANDOM), vec2(clock[1], clock[2]));
     for (var k = 0u; k < 4u; k++) {
         let n = 4u * block + k;

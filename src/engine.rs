@@ -7,8 +7,9 @@ use crate::{
     graph::{Graph, numel},
     initial,
     kernels::{Caps, Clock, gather::DataLayout},
+    memory,
     plan::plan,
-    program::{self, Content, Memory, Program, StateItem},
+    program::{self, Content, Memory, Parts, Program, StateItem},
     runner::{ProgramId, Runner},
 };
 
@@ -76,6 +77,15 @@ pub struct Engine {
     programs: BTreeMap<String, (ProgramId, Program)>,
     items: Vec<StateItem>,
     seed: u64,
+    rows: Rows,
+}
+
+/// The states of which each part of a batch has rows of its own. One part's are on the device.
+#[derive(Default)]
+struct Rows {
+    /// For each state and part, the contents of its buffer; those of the part on the device are out of date.
+    states: BTreeMap<String, Vec<Vec<f32>>>,
+    on_device: usize,
 }
 
 impl Engine {
@@ -83,16 +93,20 @@ impl Engine {
     /// ([`Runner::set_data`]).
     pub fn new(mut runner: Box<dyn Runner>, mut plans: Plans, seed: u64) -> Result<Self> {
         plans.share_states();
-        let items = plans.items();
+        let (items, lengths) = (plans.items(), plans.states());
         let mut programs = BTreeMap::new();
         for (name, program) in plans.0 {
             programs.insert(name, (runner.load(&program)?, program));
         }
         runner.set_clock(Clock { step: 0, seed })?;
-        for item in &items {
-            runner.write_state(&item.state, item.offset, &initial::values(item, seed))?;
+        let of_parts = items.iter().filter(|item| item.parts > 1);
+        let rows = of_parts.map(|item| (item.state.clone(), vec![vec![0.0; lengths[&item.state]]; item.parts]));
+        let rows = Rows { states: rows.collect(), on_device: 0 };
+        let mut engine = Self { runner, programs, items, seed, rows };
+        for item in engine.items.clone() {
+            engine.write(&item, &initial::values(&item, seed))?;
         }
-        Ok(Self { runner, programs, items, seed })
+        Ok(engine)
     }
 
     /// The program of this name, if it is loaded.
@@ -120,8 +134,61 @@ impl Engine {
 
     /// Starts `rounds` rounds of a program and does not wait for them.
     pub fn start(&mut self, name: &str, rounds: u64) -> Result<()> {
-        let id = self.loaded(name)?.0;
-        self.runner.run(id, rounds as usize)
+        let (id, program) = self.loaded(name)?;
+        let id = *id;
+        match program.parts.clone() {
+            None => self.runner.run(id, rounds as usize),
+            Some(parts) => (0..rounds).try_for_each(|_| self.round(id, &parts)),
+        }
+    }
+
+    /// Runs one round of several parts.
+    fn round(&mut self, id: ProgramId, parts: &Parts) -> Result<()> {
+        for (n, span) in parts.spans.iter().enumerate() {
+            let Some(sums) = &span.sums else {
+                self.runner.run_span(id, span.launches.clone(), n + 1 == parts.spans.len())?;
+                continue;
+            };
+            if span.launches.is_empty() {
+                continue;
+            }
+            for part in 0..parts.count {
+                self.load_rows(part)?;
+                self.runner.set_part(part)?;
+                self.runner.run_span(id, span.launches.clone(), false)?;
+                // A binary counter: level l keeps a sum of 2^l parts where bit l of the number of parts before is 1.
+                let is_last = part + 1 == parts.count;
+                let (mut level, mut carries) = (0, true);
+                while part >> level > 0 {
+                    carries &= part >> level & 1 == 1;
+                    if carries || (is_last && part >> level & 1 == 1) {
+                        self.runner.run_span(id, sums.add[level].clone(), false)?;
+                    }
+                    level += 1;
+                }
+                if !is_last {
+                    let free = part.trailing_ones() as usize;
+                    self.runner.run_span(id, sums.store[free].clone(), false)?;
+                }
+            }
+        }
+        self.load_rows(0)?;
+        self.runner.set_part(0)
+    }
+
+    /// Puts a part's rows on the device, in place of those that are there.
+    fn load_rows(&mut self, part: usize) -> Result<()> {
+        let Rows { states, on_device } = &mut self.rows;
+        if *on_device == part || states.is_empty() {
+            return Ok(());
+        }
+        for (state, rows) in states {
+            let len = rows[part].len();
+            rows[*on_device] = self.runner.read_state(state, 0, len)?;
+            self.runner.write_state(state, 0, &rows[part])?;
+        }
+        *on_device = part;
+        Ok(())
     }
 
     /// The metrics of the program's rounds since the last call, one row per round, for the last 256 rounds at most. The
@@ -194,12 +261,28 @@ impl Engine {
 
     /// The values of a state's tensor.
     pub fn read(&mut self, item: &StateItem) -> Result<Vec<f32>> {
-        self.runner.read_state(&item.state, item.offset, numel(&item.shape))
+        let len = numel(&item.shape) / item.parts;
+        let mut values = memory::room(numel(&item.shape))?;
+        for part in 0..item.parts {
+            if part == self.rows.on_device || item.parts == 1 {
+                values.extend(self.runner.read_state(&item.state, item.offset, len)?);
+            } else {
+                values.extend_from_slice(&self.rows.states[&item.state][part][item.offset..item.offset + len]);
+            }
+        }
+        Ok(values)
     }
 
     /// Gives a state's tensor new values.
     pub fn write(&mut self, item: &StateItem, values: &[f32]) -> Result<()> {
-        self.runner.write_state(&item.state, item.offset, values)
+        for (part, values) in values.chunks(values.len().div_ceil(item.parts)).enumerate() {
+            if part == self.rows.on_device || item.parts == 1 {
+                self.runner.write_state(&item.state, item.offset, values)?;
+            } else if let Some(rows) = self.rows.states.get_mut(&item.state) {
+                rows[part][item.offset..item.offset + values.len()].copy_from_slice(values);
+            }
+        }
+        Ok(())
     }
 
     /// See [`Meter::time`](crate::runner::Meter::time).

@@ -56,7 +56,8 @@ mod tests {
     fn the_shorter_side_of_an_orthogonal_matrix_is_orthonormal() {
         for [rows, cols] in [[1, 1], [1, 7], [7, 1], [5, 5], [3, 12], [12, 3], [33, 132]] {
             let (name, state) = ("w".to_string(), "g".to_string());
-            let item = StateItem { name, shape: vec![rows, cols], init: Init::Orthogonal(1.5), state, offset: 0 };
+            let item =
+                StateItem { name, shape: vec![rows, cols], parts: 1, init: Init::Orthogonal(1.5), state, offset: 0 };
             let w = values(&item, 7);
             assert!(rows * cols == 1 || w != values(&item, 8), "the seed counts");
             let at = |i: usize, k: usize| f64::from(if rows <= cols { w[i * cols + k] } else { w[k * cols + i] });
@@ -74,7 +75,7 @@ mod tests {
     #[test]
     fn a_span_is_a_value_between_zeros() {
         let init = Init::Span { start: 1, end: 3, value: 2.0 };
-        let item = StateItem { name: "b".into(), shape: vec![4], init, state: "g".into(), offset: 0 };
+        let item = StateItem { name: "b".into(), shape: vec![4], parts: 1, init, state: "g".into(), offset: 0 };
         assert_eq!(values(&item, 0), [0.0, 2.0, 2.0, 0.0]);
     }
 }

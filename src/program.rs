@@ -1,6 +1,6 @@
 //! The plan as plain data: buffers and the launches that run on them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
@@ -114,8 +114,10 @@ pub fn memory<'a>(programs: impl IntoIterator<Item = &'a Program>) -> Memory {
 pub struct StateItem {
     /// `group.name`, the key in a checkpoint.
     pub name: String,
-    /// Its extents.
+    /// Its extents, with the rows of all parts of a batch.
     pub shape: Shape,
+    /// Number of parts of a batch that have rows of their own; 1: all share it.
+    pub parts: usize,
     /// Initial values.
     pub init: Init,
     /// Name of the state buffer.
@@ -137,6 +139,38 @@ pub struct Program {
     pub metrics: Vec<String>,
     /// Tensors that the host may read after a run.
     pub outputs: Vec<Output>,
+    /// How the launches run, if this is a round of a batch in several parts.
+    pub parts: Option<Parts>,
+}
+
+/// A round of a batch in several parts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// Number of parts.
+    pub count: usize,
+    /// Its spans of launches, in order.
+    pub spans: Vec<Span>,
+}
+
+/// Launches that follow each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Span {
+    /// The launches.
+    pub launches: Range<usize>,
+    /// If they run for each part of the batch: what is summed over the parts.
+    pub sums: Option<Sums>,
+}
+
+/// Values to sum over the parts of a batch: by adjacent pairs, and pairs of pairs, with a sum of 2^l parts kept on
+/// level l, so that several devices can make the same sums.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// Where a part leaves its values, and where the sum is in the end.
+    pub values: Vec<Slice>,
+    /// Launches that add what is kept on each level to the values.
+    pub add: Vec<Range<usize>>,
+    /// Launches that keep the values on each level.
+    pub store: Vec<Range<usize>>,
 }
 
 /// A tensor that the host may read.
@@ -182,8 +216,14 @@ impl Program {
 
     /// Arithmetic and traffic of one run.
     pub fn cost(&self) -> Cost {
+        let spans = self.parts.iter().flat_map(|parts| &parts.spans);
+        let again = spans.filter(|span| span.sums.is_some()).flat_map(|span| {
+            let count = self.parts.as_ref().map_or(1, |parts| parts.count);
+            self.launches[span.launches.clone()].iter().flat_map(move |launch| std::iter::repeat_n(launch, count - 1))
+        });
         self.launches
             .iter()
+            .chain(again)
             .map(|s| s.kernel.cost())
             .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
     }
@@ -229,6 +269,11 @@ impl fmt::Display for Program {
         )?;
         for (i, b) in self.buffers.iter().enumerate() {
             writeln!(f, "  b{i}: {} {:?}", b.len, b.content)?;
+        }
+        for (parts, span) in self.parts.iter().flat_map(|parts| parts.spans.iter().map(move |span| (parts, span))) {
+            if let (Some(_), Range { start, end }) = (&span.sums, &span.launches) {
+                writeln!(f, "  for each of {} parts: launches {start} to {}", parts.count, end.saturating_sub(1))?;
+            }
         }
         for (i, s) in self.launches.iter().enumerate() {
             let list = |r: &[Slice]| r.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(" ");

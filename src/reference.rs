@@ -67,12 +67,13 @@ impl Reference {
                 let flat = self.states.entry(g.name.clone()).or_insert_with(|| vec![0.0; g.len]);
                 flat[offset..offset + numel(&shape)].to_vec()
             }
-            Op::Random { stream, dist } => {
-                run(Random { stream: *stream, dist: *dist, len: numel(shape) }, &[], &[&self.clock.words()])
+            Op::Random { stream, dist, .. } => {
+                run(Random::of(*stream, *dist, numel(shape)), &[], &[&self.clock.words()])
             }
             Op::Batch { draw, field } => {
                 let (data, items, classes) = self.data.as_ref().expect("a data set for the batches");
-                let kernel = Gather { field: *field, draw: *draw, draws: graph.draws(), batch: shape[0], data: *data };
+                let (draws, batch) = (graph.draws(), shape[0]);
+                let kernel = Gather { field: *field, draw: *draw, draws, batch, parts: 1, data: *data };
                 run(kernel, &[], &[&self.clock.words(), items, classes])
             }
             Op::Clock => vec![self.clock.step as f64],
@@ -99,7 +100,7 @@ impl Reference {
                 }
                 y
             }
-            Op::Reshape | Op::Detach => x(0).clone(),
+            Op::Reshape | Op::Detach | Op::Whole => x(0).clone(),
             Op::Permute(perm) => {
                 let from = shape_of(0);
                 let source = |i: Vec<usize>| {

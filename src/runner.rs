@@ -1,9 +1,14 @@
 //! [`Runner`] replays a [`Program`]: the interface that the GPU and the CPU share. What is decided before the first
 //! program is loaded is in [`Tuning`], what benchmarks ask in [`Meter`].
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use crate::{data::Items, error::Result, kernels::Clock, program::Program};
+use crate::{
+    data::Items,
+    error::Result,
+    kernels::Clock,
+    program::{Program, Slice},
+};
 
 /// Handle of a program that a runner has loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +22,14 @@ pub trait Runner: Tuning + Meter {
     fn load(&mut self, program: &Program) -> Result<ProgramId>;
     /// Runs a program `times` times, one round after the other.
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()>;
+    /// Runs some launches of a round of several parts, which ends with the last of them if `ends`.
+    fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()>;
+    /// Sets the part of a batch that the launches to come compute for.
+    fn set_part(&mut self, part: usize) -> Result<()>;
+    /// Reads a range of a program's buffer.
+    fn read_range(&mut self, id: ProgramId, range: Slice) -> Result<Vec<f32>>;
+    /// Writes a range of a program's buffer.
+    fn write_range(&mut self, id: ProgramId, range: Slice, data: &[f32]) -> Result<()>;
     /// Writes elements of a state's flat buffer, from `offset` on.
     fn write_state(&mut self, state: &str, offset: usize, data: &[f32]) -> Result<()>;
     /// Reads elements of a state's flat buffer.

@@ -53,6 +53,7 @@ fn dashes(count: usize, seed: u64, labelled: bool, stack: usize) -> Dataset {
         items: Items::Bytes(pixels.into()),
         labels: labelled.then_some(labels),
         stack,
+        mirror: false,
         series: None,
         pieces: vec![],
         about: Default::default(),

@@ -55,31 +55,27 @@ fn awkward_lengths() {
     for (k, len) in LENGTHS.into_iter().enumerate() {
         let (stream, words) = (k as u32 * 17, clock(1000 * k as u32));
         for dist in [Dist::Uniform, Dist::Bernoulli(Real::new(0.3))] {
-            check(Random { stream, dist, len }, Inputs::random(0).words(words.clone()), Bound::Exact);
+            check(Random::of(stream, dist, len), Inputs::random(0).words(words.clone()), Bound::Exact);
         }
-        check_normal(Random { stream, dist: Dist::Normal, len }, words);
+        check_normal(Random::of(stream, Dist::Normal, len), words);
     }
 }
 
 #[test]
 fn a_million_normals() {
-    check_normal(Random { stream: 7, dist: Dist::Normal, len: 1_000_000 }, clock(3));
+    check_normal(Random::of(7, Dist::Normal, 1_000_000), clock(3));
 }
 
 #[test]
 fn edges_of_clock_stream_and_probability() {
     for step in [0, 1, u32::MAX] {
         for stream in [0, 1, u32::MAX] {
-            check(
-                Random { stream, dist: Dist::Uniform, len: 1000 },
-                Inputs::random(0).words(clock(step)),
-                Bound::Exact,
-            );
+            check(Random::of(stream, Dist::Uniform, 1000), Inputs::random(0).words(clock(step)), Bound::Exact);
         }
     }
     for p in [0.0, 1e-6, 0.5, 1.0 - 1e-6, 1.0] {
         let dist = Dist::Bernoulli(Real::new(p));
-        check(Random { stream: 1, dist, len: 5000 }, Inputs::random(0).words(clock(1)), Bound::Exact);
+        check(Random::of(1, dist, 5000), Inputs::random(0).words(clock(1)), Bound::Exact);
     }
 }
 
@@ -87,11 +83,6 @@ fn edges_of_clock_stream_and_probability() {
 fn folded_over_two_axes() {
     for (len, max_groups) in [(1024 * 7, 7), (1024 * 7 + 1, 7), (50_001, 3)] {
         let caps = Caps { max_groups, ..device().0.caps.clone() };
-        check_with(
-            &caps,
-            Random { stream: 2, dist: Dist::Uniform, len },
-            Inputs::random(0).words(clock(9)),
-            Bound::Exact,
-        );
+        check_with(&caps, Random::of(2, Dist::Uniform, len), Inputs::random(0).words(clock(9)), Bound::Exact);
     }
 }

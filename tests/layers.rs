@@ -63,7 +63,7 @@ fn parameters(cell: Cell) -> Vec<StateItem> {
 }
 
 fn item(state: &str, i: Item) -> StateItem {
-    StateItem { name: i.name, shape: i.shape, init: i.init, state: state.into(), offset: i.offset }
+    StateItem { name: i.name, shape: i.shape, parts: 1, init: i.init, state: state.into(), offset: i.offset }
 }
 
 #[test]

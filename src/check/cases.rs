@@ -382,17 +382,19 @@ pub fn cases(name: &str) -> Vec<Case> {
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
+                    // Every third shape is a part of a batch.
+                    parts: [1, 1, 3][k / 4 % 3],
                     data: DataLayout { count, item_len, elements, stack, classes, mirror },
                 }
             },
         )
         .into_iter()
         .filter(|kernel| {
-            let Kernel::Gather(Gather { field, data, batch, .. }) = kernel else { return true };
+            let Kernel::Gather(Gather { field, data, batch, parts, .. }) = kernel else { return true };
             match field {
                 Field::Items => true,
                 Field::OneHot => data.classes > 0,
-                Field::InOrder | Field::Begins => data.stack == 1 && data.lanes(*batch)[0] > 0,
+                Field::InOrder | Field::Begins => data.stack == 1 && data.lanes(batch * parts)[0] > 0,
             }
         })
         .collect(),
@@ -404,7 +406,11 @@ pub fn cases(name: &str) -> Vec<Case> {
         "tick" => each([()], |_, ()| Tick {}),
         "random" => {
             let dists = [Dist::Uniform, Dist::Bernoulli(Real::new(0.3)), Dist::Normal];
-            each(LENGTHS, |k, len| Random { stream: 17 * k as u32, dist: dists[k % 3], len })
+            let noise = |k: usize, len| Random::of(17 * k as u32, dists[k % 3], len);
+            let whole = each(LENGTHS, noise);
+            // Parts of batches, in blocks of rows.
+            let part = |k: usize, len| Random { len: 3 * len, span: len, parts: 2 + k % 3, ..noise(k, len) };
+            [whole, each(LENGTHS, part)].concat()
         }
         "pointwise" => {
             let long = each(LENGTHS, |k, len| Pointwise { len, in_place: k % 3 == 0, chain: sample_chain() });

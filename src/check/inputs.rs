@@ -66,14 +66,15 @@ impl Inputs {
                     _ => k.data.classes.max(1),
                 };
                 let table = (0..lens.words[2]).map(|_| rng.below(entries) as u32).collect();
-                random.words(vec![clock(0), items, table])
+                random.words(vec![clock_of(lens.words[0]), items, table])
             }
             Kernel::Finite(k) => {
                 let mut x: Vec<u32> = Rng(seed).uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect();
                 x[k.len / 2] = f32::INFINITY.to_bits();
                 random.words(vec![clock(0), x])
             }
-            Kernel::Random(_) | Kernel::Record(_) => random.words(vec![clock(0)]),
+            Kernel::Random(_) => random.words(vec![clock_of(lens.words[0])]),
+            Kernel::Record(_) => random.words(vec![clock(0)]),
             Kernel::Tick(_) => random.words_out(vec![clock(0)]),
             Kernel::Lstm(k) => recurrent(random, &lens.reads, k.sequence.units, 1, 4),
             Kernel::LstmGrad(k) => recurrent(random, &lens.reads, k.sequence.units, 2, 3),
@@ -204,6 +205,13 @@ fn recurrent(inputs: Inputs, lens: &[usize], units: usize, weight: usize, mask: 
 /// The clock at a step.
 pub fn clock(step: u32) -> Vec<u32> {
     Clock { step: step.into(), seed: SEED }.words().to_vec()
+}
+
+/// The clock with so many words, the last of which may be the second part of a batch.
+fn clock_of(words: usize) -> Vec<u32> {
+    let mut clock = clock(0);
+    clock.resize(words, 1);
+    clock
 }
 
 /// The contents of all of a kernel's bindings.

@@ -13,7 +13,7 @@ mod softmax;
 
 use std::{
     collections::HashMap,
-    ops::{Deref, DerefMut},
+    ops::{Deref, DerefMut, Range},
     time::{Duration, Instant},
 };
 
@@ -304,6 +304,36 @@ impl Runner for Cpu {
         Ok(())
     }
 
+    fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()> {
+        let now = self.clock();
+        let Loaded { program, places, unread } = &mut self.programs[id.0];
+        if ends {
+            let first = if unread.end == now { unread.start } else { now };
+            *unread = first..now + 1;
+        }
+        let (all, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
+        rayon::scope(|_| all[launches].iter().for_each(|launch| self.run_launch(launch, &places)));
+        self.programs[id.0].program.launches = all;
+        self.programs[id.0].places = places;
+        Ok(())
+    }
+
+    fn set_part(&mut self, part: usize) -> Result<()> {
+        self.named("clock")?[Clock::PART] = f32::from_bits(part as u32);
+        Ok(())
+    }
+
+    fn read_range(&mut self, id: ProgramId, range: Slice) -> Result<Vec<f32>> {
+        let place = self.programs[id.0].places[range.buffer];
+        Ok(self.memory[place][range.offset..range.offset + range.len].to_vec())
+    }
+
+    fn write_range(&mut self, id: ProgramId, range: Slice, data: &[f32]) -> Result<()> {
+        let place = self.programs[id.0].places[range.buffer];
+        self.memory[place][range.offset..range.offset + range.len].copy_from_slice(data);
+        Ok(())
+    }
+
     fn wait(&mut self) -> Result<()> {
         Ok(())
     }
@@ -328,10 +358,9 @@ impl Runner for Cpu {
     }
 
     fn read_output(&mut self, id: ProgramId, name: &str) -> Result<Vec<f32>> {
-        let Loaded { program, places, .. } = &self.programs[id.0];
-        let found = program.outputs.iter().find(|o| o.name == name);
-        let r = found.ok_or_else(|| Error::failure(format!("the program has no output {name}")))?.range;
-        Ok(self.memory[places[r.buffer]][r.offset..r.offset + r.len].to_vec())
+        let found = self.programs[id.0].program.outputs.iter().find(|o| o.name == name);
+        let range = found.ok_or_else(|| Error::failure(format!("the program has no output {name}")))?.range;
+        self.read_range(id, range)
     }
 
     fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()> {
@@ -344,8 +373,8 @@ impl Runner for Cpu {
     }
 
     fn set_clock(&mut self, clock: Clock) -> Result<()> {
-        let place = self.allocate(Some("clock".into()), Clock::LEN)?;
-        self.memory[place].copy_from_slice(bytemuck::cast_slice(&clock.words()));
+        let place = self.allocate(Some("clock".into()), Clock::LEN_WITH_PART)?;
+        self.memory[place][..Clock::LEN].copy_from_slice(bytemuck::cast_slice(&clock.words()));
         self.programs.iter_mut().for_each(|p| p.unread = 0..0);
         Ok(())
     }

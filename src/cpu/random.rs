@@ -19,8 +19,20 @@ const TASK: usize = 1 << 13;
 
 /// See [`Random`].
 pub fn random(kernel: &Random, clock: &[u32], y: &mut [f32]) {
-    y.par_chunks_mut(TASK).enumerate().for_each(|(i, y)| {
-        Arch::new().dispatch(Task { kernel, clock, first: (i * TASK / 4) as u32, y });
+    // Blocks of rows: the numbers of their elements follow each other.
+    y.par_chunks_mut(kernel.span.max(1)).enumerate().for_each(|(block, y)| {
+        let start = kernel.number(clock, block * kernel.span);
+        y.par_chunks_mut(TASK).enumerate().for_each(|(i, y)| {
+            let (number, before) = (start + i * TASK, start % 4);
+            let first = (number / 4) as u32;
+            if before == 0 {
+                Arch::new().dispatch(Task { kernel, clock, first, y });
+                return;
+            }
+            let mut values = vec![0.0; before + y.len()];
+            Arch::new().dispatch(Task { kernel, clock, first, y: &mut values });
+            y.copy_from_slice(&values[before..]);
+        });
     });
 }
 
@@ -89,7 +101,7 @@ mod tests {
         let clock = [5, 6, 7, 0];
         for dist in [Dist::Uniform, Dist::Normal, Dist::Bernoulli(Real::new(0.3))] {
             for len in [1, 4, 255, 257, 3 * TASK + 5] {
-                let kernel = Random { stream: 3, dist, len };
+                let kernel = Random::of(3, dist, len);
                 let (mut got, mut want) = (vec![0.0; len], vec![0.0f32; len]);
                 random(&kernel, &clock, &mut got);
                 let (words, writes) = (vec![&clock[..]], vec![&mut want[..]]);
@@ -98,6 +110,27 @@ mod tests {
                     let bound = if dist == Dist::Normal { 4e-7 * (1.0 + y.abs()) } else { 0.0 };
                     assert!((x - y).abs() <= bound, "{kernel:?}: element {i} is {x}, not {y}");
                 }
+            }
+        }
+    }
+
+    /// The blocks of rows of all parts, in turn, are those of the whole batch.
+    #[test]
+    fn parts_have_the_noise_of_the_whole() {
+        for (span, blocks, parts) in [(4, 1, 3), (7, 5, 2), (1, 1, 4), (TASK + 3, 2, 3)] {
+            let dist = Dist::Normal;
+            let mut whole = vec![0.0; span * blocks * parts];
+            random(&Random::of(9, dist, whole.len()), &[5, 6, 7, 0], &mut whole);
+            for part in 0..parts {
+                let (clock, len) = ([5, 6, 7, 0, part as u32], span * blocks);
+                let kernel = Random { stream: 9, dist, len, span, parts };
+                let (mut got, mut want) = (vec![0.0; len], vec![0.0f32; len]);
+                random(&kernel, &clock, &mut got);
+                let rows = whole.chunks(span).skip(part).step_by(parts).flatten().copied();
+                assert!(got.iter().copied().eq(rows), "{kernel:?}");
+                let (words, writes) = (vec![&clock[..]], vec![&mut want[..]]);
+                kernel.reference(Io { reads: vec![], words, writes, words_out: vec![], operands: vec![] });
+                assert!(got.iter().zip(&want).all(|(x, y)| (x - y).abs() <= 4e-7 * (1.0 + y.abs())), "{kernel:?}");
             }
         }
     }

@@ -168,7 +168,8 @@ impl Portable {
 
 /// The model for so many examples at once.
 fn model(trained: &Trained, rows: usize) -> Result<Model> {
-    let settings = Settings { samples: rows, chains: rows.max(trained.settings.batch), ..trained.settings.clone() };
+    let own = trained.settings.of_one_part();
+    let settings = Settings { samples: rows, chains: rows.max(own.batch), ..own };
     variant(&settings.variant)?.model(&settings, &trained.examples)
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, DeviceType, SubmissionIndex};
 
-use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
+use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace, ring::Ring};
 use crate::{
     data::Items,
     error::{Error, Result},
@@ -68,16 +68,6 @@ struct Command {
     groups: [u32; 3],
 }
 
-struct Ring {
-    buffer: Buffer,
-    rows: u64,
-    columns: usize,
-    /// Steps whose rows are in the buffer and have not been read.
-    pending: ops::Range<u64>,
-    /// Rows that were read to make room, before a caller asked for them.
-    read: Vec<Vec<f32>>,
-}
-
 impl Gpu {
     /// Opens an adapter. With `checked`, shaders keep their run-time checks.
     pub fn open(adapter: &Adapter, checked: bool) -> Result<Self> {
@@ -96,7 +86,7 @@ impl Gpu {
             step: 0,
             seed: 0,
         };
-        gpu.shared(&Content::Clock, 4)?;
+        gpu.shared(&Content::Clock, Clock::LEN_WITH_PART)?;
         gpu.set_clock(Clock::default())?;
         Ok(gpu)
     }
@@ -210,7 +200,12 @@ impl Gpu {
     /// Submits whole rounds, in submissions that the device finishes quickly.
     fn submit(&mut self, id: ProgramId, rounds: usize) -> Result<()> {
         let total = rounds * self.loaded(id)?.commands.len();
-        let mut next = 0;
+        self.submit_launches(id, 0..total)
+    }
+
+    /// Submits launches, counted through consecutive rounds.
+    fn submit_launches(&mut self, id: ProgramId, launches: ops::Range<usize>) -> Result<()> {
+        let ops::Range { start: mut next, end: total } = launches;
         while next < total {
             while self.in_flight.len() >= IN_FLIGHT {
                 self.finish_oldest()?;
@@ -258,25 +253,15 @@ impl Gpu {
         }
     }
 
+    /// The buffer of a range of a program.
+    fn buffer(&self, id: ProgramId, range: Slice) -> Result<Buffer> {
+        let buffer = self.loaded(id)?.buffers.get(range.buffer).cloned();
+        buffer.ok_or_else(|| Error::failure(format!("program {} has no buffer {}", id.0, range.buffer)))
+    }
+
     fn read_floats(&mut self, buffer: &Buffer, offset: usize, len: usize) -> Result<Vec<f32>> {
         self.wait()?;
         Ok(bytemuck::pod_collect_to_vec(&self.device.read(buffer, 4 * offset as u64, 4 * len as u64)?))
-    }
-}
-
-impl Ring {
-    /// Number of further rounds that may write rows before the pending rows must be read.
-    fn room(&self, step: u64, ticks: bool) -> u64 {
-        let waiting = self.pending.end - self.pending.start;
-        match (waiting, ticks) {
-            (0, true) => self.rows,
-            (_, true) if self.pending.end == step => self.rows - waiting,
-            // Without a tick, all rounds write the same row.
-            (0, false) => u64::MAX,
-            (_, false) if self.pending.start == step => u64::MAX,
-            // Another program has moved the clock.
-            _ => 0,
-        }
     }
 }
 
@@ -361,6 +346,40 @@ impl Runner for Gpu {
         Ok(())
     }
 
+    fn run_span(&mut self, id: ProgramId, launches: ops::Range<usize>, ends: bool) -> Result<()> {
+        if !ends {
+            return self.submit_launches(id, launches);
+        }
+        if self.loaded(id)?.ring.as_ref().is_some_and(|ring| ring.room(self.step, true) == 0) {
+            self.drain(id)?;
+        }
+        self.submit_launches(id, launches)?;
+        let step = self.step;
+        self.step += 1;
+        if let Some(ring) = &mut self.programs[id.0].ring {
+            let start = if ring.pending.is_empty() { step } else { ring.pending.start };
+            ring.pending = start..step + 1;
+        }
+        Ok(())
+    }
+
+    fn set_part(&mut self, part: usize) -> Result<()> {
+        let buffer = &self.shared[&Content::Clock.to_string()];
+        self.device.queue.write_buffer(buffer, 4 * Clock::PART as u64, bytemuck::bytes_of(&(part as u32)));
+        self.device.health()
+    }
+
+    fn read_range(&mut self, id: ProgramId, range: Slice) -> Result<Vec<f32>> {
+        let buffer = self.buffer(id, range)?;
+        self.read_floats(&buffer, range.offset, range.len)
+    }
+
+    fn write_range(&mut self, id: ProgramId, range: Slice, data: &[f32]) -> Result<()> {
+        let buffer = self.buffer(id, range)?;
+        self.device.queue.write_buffer(&buffer, 4 * range.offset as u64, bytemuck::cast_slice(data));
+        self.device.health()
+    }
+
     fn write_state(&mut self, state: &str, offset: usize, data: &[f32]) -> Result<()> {
         let buffer = self.state(state, offset, data.len())?;
         self.device.queue.write_buffer(buffer, 4 * offset as u64, bytemuck::cast_slice(data));
@@ -389,13 +408,7 @@ impl Runner for Gpu {
             .iter()
             .find(|o| o.name == name)
             .ok_or_else(|| Error::failure(format!("there is no output `{name}`")))?;
-        let range = output.range;
-        let buffer = loaded
-            .buffers
-            .get(range.buffer)
-            .cloned()
-            .ok_or_else(|| Error::failure(format!("output `{name}` has no buffer")))?;
-        self.read_floats(&buffer, range.offset, range.len)
+        self.read_range(id, output.range)
     }
 
     fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()> {

@@ -6,7 +6,10 @@
 mod op;
 mod tensor;
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without};
 pub use tensor::Var;
@@ -55,6 +58,8 @@ pub struct Group {
     pub items: Vec<Item>,
     /// Elements of the flat buffer, gaps included.
     pub len: usize,
+    /// Number of parts of a batch, each of which has rows of its own in these tensors; 1: all share the tensors.
+    pub parts: usize,
     version: usize,
     /// Its updates in the graph so far.
     updates: usize,
@@ -97,6 +102,7 @@ pub struct Graph {
     outputs: RefCell<Vec<(String, Id)>>,
     streams: RefCell<u32>,
     draws: RefCell<u32>,
+    parts: Cell<usize>,
 }
 
 impl Graph {
@@ -110,6 +116,21 @@ impl Graph {
         let graph = Self::new();
         build(&graph);
         graph
+    }
+
+    /// Makes this the round of one of so many parts of a batch: what all parts share is written with [`Var::whole`].
+    pub fn split(&self, parts: usize) {
+        self.parts.set(parts);
+    }
+
+    /// The number of parts of a batch.
+    pub fn parts(&self) -> usize {
+        self.parts.get().max(1)
+    }
+
+    /// Gives the nodes to come no part in what is there already: equal nodes are new ones.
+    pub(crate) fn forget(&self) {
+        self.memo.borrow_mut().clear();
     }
 
     /// Adds a node, or returns the equal node that already exists. Updates and assignments are always new nodes.
@@ -131,6 +152,11 @@ impl Graph {
     /// The handle of a node.
     pub fn at(&self, id: Id) -> Var<'_> {
         Var { graph: self, id }
+    }
+
+    /// The number of nodes.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.borrow().len()
     }
 
     /// A copy of all nodes, in creation order, which is a topological order.
@@ -183,10 +209,15 @@ impl Graph {
         Some(self.at(id))
     }
 
-    /// Fresh noise; each call uses a stream of its own.
+    /// Fresh noise `[B, ..]`; each call uses a stream of its own.
     pub fn random(&self, dist: Dist, shape: &[usize]) -> Var<'_> {
+        self.random_of(1, dist, shape)
+    }
+
+    /// The same for rows that lie in so many blocks, such as `[T, B, ..]` in T.
+    pub fn random_of(&self, blocks: usize, dist: Dist, shape: &[usize]) -> Var<'_> {
         let stream = self.streams.replace_with(|s| *s + 1);
-        self.node(Op::Random { stream, dist }, &[], shape.to_vec())
+        self.node(Op::Random { stream, dist, blocks }, &[], shape.to_vec())
     }
 
     /// The number of a new draw of examples, for [`Graph::batch`]. Batches with equal numbers hold the same examples.
@@ -218,9 +249,17 @@ impl Graph {
     pub fn group(&self, name: &str) -> usize {
         let mut groups = self.groups.borrow_mut();
         groups.iter().position(|g| g.name == name).unwrap_or_else(|| {
-            groups.push(Group { name: name.into(), items: vec![], len: 0, version: 0, updates: 0 });
+            groups.push(Group { name: name.into(), items: vec![], len: 0, parts: 1, version: 0, updates: 0 });
             groups.len() - 1
         })
+    }
+
+    /// Declares (or finds) a state group whose tensors have a row for each row of a batch of so many parts: each part
+    /// reads and writes its own.
+    pub fn group_of_rows(&self, name: &str, parts: usize) -> usize {
+        let group = self.group(name);
+        self.groups.borrow_mut()[group].parts = parts;
+        group
     }
 
     /// Declares (or finds) a named tensor of a group and reads its current version.

@@ -226,6 +226,9 @@ pub enum Op {
         stream: u32,
         /// Distribution of the elements.
         dist: Dist,
+        /// Number of blocks in which the rows of the batch lie, one after the other: 1 for `[B, ..]`, T for
+        /// `[T, B, ..]`. An element's number counts the rows of all parts of a batch.
+        blocks: usize,
     },
     /// A batch gathered from the data set; nodes with equal `draw` hold the same examples.
     Batch {
@@ -260,6 +263,8 @@ pub enum Op {
     Permute(Vec<usize>),
     /// The identity, through which no gradient flows.
     Detach,
+    /// The mean over all parts of a batch of what each part computes: the identity where a batch has one part.
+    Whole,
     /// A trilinear form: inputs are the two slots other than the role, in the order x, w, y.
     Contract {
         /// The trilinear form.

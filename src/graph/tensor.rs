@@ -354,6 +354,15 @@ impl<'g> Var<'g> {
         self.graph.node(Op::Detach, &[self], self.shape())
     }
 
+    /// The mean of this over all parts of a batch: what losses and gradients of a part are to those of the whole batch.
+    /// Where a batch has one part, this is the tensor itself.
+    pub fn whole(self) -> Var<'g> {
+        match self.constant() {
+            Some(_) => self,
+            None => self.graph.node(Op::Whole, &[self], self.shape()),
+        }
+    }
+
     /// Matrix product `[.., M, K]` x `[.., K, N]` -> `[.., M, N]`; the leading extents are equal.
     #[track_caller]
     pub fn matmul(self, w: Var<'g>) -> Var<'g> {

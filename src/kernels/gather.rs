@@ -5,8 +5,8 @@ use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buffers, Caps, Cost, Dispatch, Io, MAX_ELEMENTS, Spec, lanes,
-    random::{PURPOSE_GATHER, PURPOSE_MIRROR, philox},
+    Buffers, Caps, Clock, Cost, Dispatch, Io, MAX_ELEMENTS, Spec, lanes,
+    random::{PURPOSE_GATHER, PURPOSE_MIRROR, clock_len, philox},
     real, row_obstacle,
 };
 use crate::{graph::Field, overrides};
@@ -20,8 +20,10 @@ pub struct Gather {
     pub draw: u32,
     /// Number of draws in a round.
     pub draws: u32,
-    /// Examples of the batch.
+    /// Examples of this part of the batch.
     pub batch: usize,
+    /// Number of such parts, the clock has which one this is.
+    pub parts: usize,
     /// Shape of the data set.
     pub data: DataLayout,
 }
@@ -163,8 +165,13 @@ impl Gather {
     /// The epoch of place b of the batch, and its place in the epoch.
     fn place(&self, clock: &[u32], b: usize) -> (u32, usize) {
         let draw = clock[0] as u64 * self.draws as u64 + self.draw as u64;
-        let e = draw * self.batch as u64 + b as u64;
+        let e = draw * (self.batch * self.parts) as u64 + (self.first(clock) + b) as u64;
         ((e / self.data.count as u64) as u32, (e % self.data.count as u64) as usize)
+    }
+
+    /// The row of the batch with which this part begins.
+    fn first(&self, clock: &[u32]) -> usize {
+        if self.parts > 1 { clock[Clock::PART] as usize * self.batch } else { 0 }
     }
 
     /// Number of rows of the result in the shader, and number of elements per row.
@@ -190,14 +197,16 @@ impl Spec for Gather {
 
     fn buffers(&self) -> Buffers {
         let (rows, len) = self.rows();
-        Buffers { words: vec![4, self.data.words(), self.data.table()], writes: vec![rows * len], ..Default::default() }
+        let words = vec![clock_len(self.parts), self.data.words(), self.data.table()];
+        Buffers { words, writes: vec![rows * len], ..Default::default() }
     }
 
     fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (rows, len) = self.rows();
-        let (count, round) = (self.data.count, self.draws as usize * self.batch);
+        let whole = self.batch * self.parts;
+        let (count, round) = (self.data.count, self.draws as usize * whole);
         let (left, right) = self.data.bits();
-        let [windows, lane] = self.data.lanes(self.batch);
+        let [windows, lane] = self.data.lanes(whole);
         let in_order = matches!(self.field, Field::InOrder | Field::Begins);
         let constants = overrides!(
             LANES = lanes(len),
@@ -216,7 +225,9 @@ impl Spec for Gather {
             COUNT = count,
             EPOCHS_PER_STEP = round / count,
             REST_PER_STEP = round % count,
-            FIRST = self.draw as usize * self.batch,
+            FIRST = self.draw as usize * whole,
+            BATCH = self.batch,
+            PARTS = self.parts,
             LEFT_BITS = left,
             RIGHT_BITS = right,
         );
@@ -237,12 +248,12 @@ impl Spec for Gather {
                     }
                 }
                 Field::InOrder => {
-                    let [windows, lane] = self.data.lanes(self.batch);
-                    let first = row * lane + self.turn(clock, windows) * len;
+                    let [windows, lane] = self.data.lanes(self.batch * self.parts);
+                    let first = (self.first(clock) + row) * lane + self.turn(clock, windows) * len;
                     y.iter_mut().enumerate().for_each(|(j, y)| *y = self.data.value(items, first + j));
                 }
                 Field::Begins => {
-                    let [windows, _] = self.data.lanes(self.batch);
+                    let [windows, _] = self.data.lanes(self.batch * self.parts);
                     y[0] = if self.turn(clock, windows) == 0 { F::one() } else { F::zero() };
                 }
                 Field::OneHot => {
@@ -266,7 +277,8 @@ impl Spec for Gather {
     }
 
     fn obstacle(&self) -> Option<String> {
-        let (count, round, (_, len)) = (self.data.count, self.draws as usize * self.batch, self.rows());
+        let round = self.draws as usize * self.batch * self.parts;
+        let (count, (_, len)) = (self.data.count, self.rows());
         let most = MAX_ELEMENTS / 2 - 1;
         if count.max(round) > most {
             return Some(format!(
@@ -301,6 +313,7 @@ mod tests {
                                 draw: (rest / batch) as u32,
                                 draws: draws as u32,
                                 batch,
+                                parts: 1,
                                 data: data(count),
                             };
                             gather.pick(&[step as u32, 9, 10, 0], rest % batch, s)
@@ -321,7 +334,7 @@ mod tests {
 
     #[test]
     fn seeds_and_members_shuffle_apart() {
-        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: 500, data: data(500) };
+        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: 500, parts: 1, data: data(500) };
         let order = |seed, s| (0..500).map(|b| gather.pick(&[0, seed, 0, 0], b, s)).collect::<Vec<_>>();
         let orders = [order(1, 0), order(1, 1), order(1, 2), order(2, 0)];
         for (k, a) in orders.iter().enumerate() {
@@ -406,12 +419,31 @@ mod tests {
         }
     }
 
+    /// The parts of a batch have, one after the other, the rows of the whole.
+    #[test]
+    fn parts_make_up_the_batch() {
+        let data = DataLayout { elements: Elements::Symbols { stored: 90 }, item_len: 2, stack: 1, ..data(45) };
+        for (field, len) in [(Field::Items, 2), (Field::InOrder, 2), (Field::Begins, 1)] {
+            let rows = |batch: usize, parts: usize, part: u32| {
+                let gather = Gather { field, draw: 1, draws: 2, batch, parts, data };
+                let (clock, stored) = ([11, 1, 2, 0, part], (0..45).collect::<Vec<u32>>());
+                let mut y = vec![f64::NAN; batch * len];
+                let words = vec![&clock[..], &stored, &stored];
+                let (words_out, operands) = (vec![], vec![]);
+                gather.reference(Io { reads: vec![], words, writes: vec![&mut y], words_out, operands });
+                y
+            };
+            let parts: Vec<f64> = (0..3).flat_map(|part| rows(5, 3, part)).collect();
+            assert_eq!(parts, rows(15, 1, 0), "{field:?}");
+        }
+    }
+
     /// Half of the items are mirrored, each in half of the epochs; mirroring changes neither rows nor other items.
     #[test]
     fn half_of_the_draws_are_mirrored() {
         let (count, epochs) = (1000usize, 20u32);
         let data = DataLayout { item_len: 6, stack: 1, mirror: 3, ..data(count) };
-        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: count, data };
+        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: count, parts: 1, data };
         let mirrored = |step: u32| (0..count).map(|b| gather.is_mirrored(&[step, 1, 2, 0], b, 0)).collect::<Vec<_>>();
         let all: Vec<Vec<bool>> = (0..epochs).map(mirrored).collect();
         let share = |flips: &[bool]| flips.iter().filter(|flip| **flip).count() as f64 / flips.len() as f64;
@@ -441,7 +473,7 @@ mod tests {
         assert_eq!((data.words(), data.lanes(2)), (14, [3, 14]));
         for step in 0..8u32 {
             let read = |field, len: usize| {
-                let gather = Gather { field, draw: 0, draws: 1, batch: 2, data };
+                let gather = Gather { field, draw: 0, draws: 1, batch: 2, parts: 1, data };
                 let (clock, mut y) = ([step, 1, 2, 0], vec![f64::NAN; len]);
                 let words = vec![&clock[..], &words, &[]];
                 let (words_out, operands) = (vec![], vec![]);

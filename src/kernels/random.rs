@@ -3,7 +3,7 @@
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
-use super::{Buffers, Caps, Cost, Dispatch, Io, Spec, real};
+use super::{Buffers, Caps, Clock, Cost, Dispatch, Io, Spec, real};
 use crate::{graph::Dist, overrides};
 
 /// Noise of one stream.
@@ -15,6 +15,30 @@ pub struct Random {
     pub dist: crate::graph::Dist,
     /// Elements of y.
     pub len: usize,
+    /// Elements of a block of the rows of this part of a batch.
+    pub span: usize,
+    /// Number of parts of the batch; the clock has which one this is.
+    pub parts: usize,
+}
+
+/// Words of the clock that a kernel reads for a batch of so many parts.
+pub fn clock_len(parts: usize) -> usize {
+    if parts > 1 { Clock::LEN_WITH_PART } else { Clock::LEN }
+}
+
+impl Random {
+    /// Noise for a batch of one part.
+    pub fn of(stream: u32, dist: Dist, len: usize) -> Self {
+        Self { stream, dist, len, span: len, parts: 1 }
+    }
+
+    /// The number, among those of all parts, of this part's element n. Blocks of the parts lie in turn.
+    pub fn number(&self, clock: &[u32], n: usize) -> usize {
+        if self.parts == 1 {
+            return n;
+        }
+        (n / self.span * self.parts + clock[Clock::PART] as usize) * self.span + n % self.span
+    }
 }
 
 const SIZE: usize = 256;
@@ -95,7 +119,7 @@ impl Spec for Random {
         &[include_str!("../../shaders/random.wgsl"), include_str!("../../shaders/shared/philox.wgsl")];
 
     fn buffers(&self) -> Buffers {
-        Buffers { words: vec![4], writes: vec![self.len], ..Default::default() }
+        Buffers { words: vec![clock_len(self.parts)], writes: vec![self.len], ..Default::default() }
     }
 
     fn dispatch(&self, caps: &Caps) -> Dispatch {
@@ -107,7 +131,7 @@ impl Spec for Random {
         Dispatch::folded(
             self.len.div_ceil(4 * SIZE),
             caps,
-            overrides!(N = self.len, STREAM = self.stream, DIST = dist, P = p),
+            overrides!(N = self.len, STREAM = self.stream, DIST = dist, P = p, SPAN = self.span, PARTS = self.parts),
         )
     }
 
@@ -119,9 +143,11 @@ impl Spec for Random {
             Dist::Bernoulli(p) if uniform::<f32>(bits) < p.get() as f32 => F::one(),
             Dist::Bernoulli(_) => F::zero(),
         };
-        for (block, y) in y.chunks_mut(4).enumerate() {
-            let words = philox([block as u32, self.stream, clock[0], PURPOSE_RANDOM], [clock[1], clock[2]]);
-            y.iter_mut().zip(words).for_each(|(y, bits)| *y = value(bits));
+        let words =
+            |counter: usize| philox([counter as u32, self.stream, clock[0], PURPOSE_RANDOM], [clock[1], clock[2]]);
+        for (n, y) in y.iter_mut().enumerate() {
+            let number = self.number(clock, n);
+            *y = value(words(number / 4)[number % 4]);
         }
     }
 
@@ -198,7 +224,7 @@ mod tests {
         let count = 1_000_000;
         let draw = |dist, seed| {
             let mut y = vec![0.0f32; count];
-            let random = Random { stream: 3, dist, len: count };
+            let random = Random::of(3, dist, count);
             random.reference(Io {
                 reads: vec![],
                 words: vec![&[5, seed, 0, 0]],

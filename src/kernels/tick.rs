@@ -19,6 +19,10 @@ impl Clock {
     pub const LEN: usize = 4;
     /// The word that graphs read as a tensor.
     pub const STEP_AS_FLOAT: usize = 3;
+    /// The word behind these, with the number of the part of a batch, which only rounds of several parts read.
+    pub const PART: usize = 4;
+    /// Words of the buffer together with that one.
+    pub const LEN_WITH_PART: usize = 5;
 
     /// The buffer: step, seed low, seed high, the bits of the step as f32.
     pub fn words(self) -> [u32; Self::LEN] {

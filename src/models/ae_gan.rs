@@ -287,11 +287,11 @@ impl<'g> Players<'_, 'g> {
         let (real, of_fake) = (error(self.x), error(fake));
         let held = k.reshape(&[]);
         let d_loss = real - held * error(fake.detach());
-        let off = real * f64::from(s.diversity) - of_fake;
+        let off = real.whole() * f64::from(s.diversity) - of_fake.whole();
         self.metric("d_loss", d_loss);
         self.metric("g_loss", of_fake);
         self.metric("balance", held);
-        self.metric("convergence", real + off.abs());
+        self.metric("convergence", real.whole() + off.abs());
         // min(max(k, 0), 1).
         let next = 1.0 - (1.0 - (held + off * f64::from(s.gain)).relu()).relu();
         graph.assign(k, next.detach().reshape(&[1]));

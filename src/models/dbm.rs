@@ -103,7 +103,7 @@ fn sample(s: &Settings, widths: &[usize], examples: &Examples) -> Graph {
     Graph::build(|graph| {
         let machine = Machine::new(graph, MACHINE, widths);
         let rows = sample_rows(s, examples).min(s.chains);
-        let (_, drawn) = machine.advance(s.chains, rows, SWEEPS);
+        let (_, drawn) = machine.advance(s, rows, SWEEPS);
         graph.output("samples", to_examples(drawn[0], &examples.shape));
         graph.commit();
     })

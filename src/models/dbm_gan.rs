@@ -151,7 +151,7 @@ fn prior<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, swee
     match s.prior {
         Prior::Frozen | Prior::Refreshed => {
             let machine = Machine::new(graph, MACHINE, widths);
-            let (_, drawn) = machine.advance(s.chains, rows, sweeps);
+            let (_, drawn) = machine.advance(s, rows, sweeps);
             smoothed(s, drawn[machine.top()])
         }
         Prior::Normal => graph.random(Dist::Normal, &shape),

@@ -130,7 +130,7 @@ fn last_states(s: &Settings, examples: &Examples, nets: &Networks) -> Graph {
 
 /// The states that keep the memory from one training step to the next, at their current version.
 fn carried<'g>(round: &Round<'_, 'g>, memory: &Memory<'g>) -> Vec<Var<'g>> {
-    let group = round.graph.group("carry");
+    let group = round.graph.group_of_rows("carry", round.s.accumulate);
     let state = |(n, t): (usize, Var<'g>)| round.graph.state(group, &n.to_string(), &t.shape(), Init::Const(0.0));
     memory.all().into_iter().enumerate().map(state).collect()
 }

@@ -329,11 +329,18 @@ impl Variant {
                         value.unwrap_or_default(),
                         self.name
                     ))),
-                    None => (self.build)(settings, examples),
+                    None => self.of_parts(settings, examples),
                 }
             }
-            _ => (self.build)(settings, examples),
+            _ => self.of_parts(settings, examples),
         }
+    }
+
+    /// The model whose rounds compute one part of a batch.
+    fn of_parts(&self, settings: &Settings, examples: &Examples) -> Result<Model> {
+        let model = (self.build)(&settings.of_part(), examples)?;
+        model.phases.iter().for_each(|phase| phase.round.split(settings.accumulate));
+        Ok(model)
     }
 }
 

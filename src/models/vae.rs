@@ -158,7 +158,7 @@ fn log_weights<'g>(g: &Net<'g>, nets: &Networks, q: Posterior<'g>, x: Var<'g>, d
     let rows = x.dim(0);
     let q = q.repeat(draws);
     let z = q.draw();
-    let (x, decoded) = (repeat(x, draws), nets.predict(g, z, repeat(x, draws)));
+    let (x, decoded) = (repeat(x, draws), nets.predict(&g.of_copies(draws), z, repeat(x, draws)));
     let log_p = nets.log_likelihood(g, x, decoded);
     (log_p + log_prior(z) - q.log_density(z)).reshape(&[draws, rows])
 }

@@ -190,8 +190,8 @@ fn equilibrium<'g>(s: &Settings, on_real: Var<'g>, on_fake: [Var<'g>; 2]) -> (Va
     if s.margin == 0.0 {
         return (one, one);
     }
-    let real = (on_real * -1.0).softplus().mean_all();
-    let fake = (on_fake[0].softplus().mean_all() + on_fake[1].softplus().mean_all()) * 0.5;
+    let real = (on_real * -1.0).softplus().mean_all().whole();
+    let fake = ((on_fake[0].softplus().mean_all() + on_fake[1].softplus().mean_all()) * 0.5).whole();
     let (low, high) = (f64::from(s.equilibrium - s.margin), f64::from(s.equilibrium + s.margin));
     let d = (real - low).is_positive() * (fake - low).is_positive();
     let g = (high - real).is_positive() * (high - fake).is_positive();

@@ -75,6 +75,7 @@ pub struct Net<'g> {
     /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
     pub spectral: bool,
     batches: usize,
+    copies: usize,
 }
 
 impl<'g> Net<'g> {
@@ -82,7 +83,7 @@ impl<'g> Net<'g> {
     pub fn new(graph: &'g Graph, name: &str, start: Start, mode: Mode) -> Self {
         let stats = graph.group(&format!("{name}.stats"));
         let powers = graph.group(&format!("{name}.powers"));
-        Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false, batches: 1 }
+        Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false, batches: 1, copies: 1 }
     }
 
     /// The same network, with other initial values for the layers to come.
@@ -99,6 +100,22 @@ impl<'g> Net<'g> {
     /// by its own moments.
     pub fn of_batches(&self, batches: usize) -> Self {
         Self { batches, ..self.clone() }
+    }
+
+    /// The same network, for so many copies of a batch, one after the other: each draws noise of its own.
+    pub fn of_copies(&self, copies: usize) -> Self {
+        Self { copies, ..self.clone() }
+    }
+
+    /// See [`Net::of_copies`].
+    pub fn copies(&self) -> usize {
+        self.copies
+    }
+
+    /// The number of blocks of rows of a batch in x `[B, ..]`, or in the states x `[T, B, units]` of sequences.
+    pub fn blocks(&self, x: Var) -> usize {
+        let steps = if x.rank() == 3 { x.dim(0) } else { 1 };
+        steps * self.batches * self.copies
     }
 
     /// The parameters at their current version, as arguments of [`grad`](crate::grad::grad).
@@ -233,7 +250,7 @@ impl<'g> Net<'g> {
         let moments = if self.mode == Mode::Eval { running() } else { x.moments(&axes) };
         match self.mode {
             Mode::Track => {
-                let newest = unbiased(moments.detach(), x.len() / channels);
+                let newest = unbiased(moments.detach(), x.len() / channels).whole();
                 self.graph.assign(running(), running() * (1.0 - RUNNING) + newest * RUNNING);
             }
             Mode::Calibrate => {
@@ -261,14 +278,14 @@ impl<'g> Net<'g> {
         (scale, self.parameter(name, "bias", &[channels], Init::Const(0.0)))
     }
 
-    /// Sets each element to zero with probability p and divides the others by 1 - p (Srivastava et al. 2014, in
-    /// PyTorch's form); returns x itself in [`Mode::Eval`].
+    /// Sets each element of x `[B, ..]`, or of states `[T, B, units]`, to zero with probability p and divides the others
+    /// by 1 - p (Srivastava et al. 2014, in PyTorch's form); returns x itself in [`Mode::Eval`].
     pub fn dropout(&self, x: Var<'g>, p: f64) -> Var<'g> {
         assert!((0.0..1.0).contains(&p), "dropout: a probability below 1, not {p}");
         if self.mode == Mode::Eval || p == 0.0 {
             return x;
         }
-        let kept = self.graph.random(Dist::Bernoulli(Real::new(1.0 - p)), &x.shape());
+        let kept = self.graph.random_of(self.blocks(x), Dist::Bernoulli(Real::new(1.0 - p)), &x.shape());
         x * kept * (1.0 / (1.0 - p))
     }
 }

@@ -1,11 +1,13 @@
 //! Emits the launches: the last part of planning.
 
+mod sums;
+
 use std::collections::{HashMap, HashSet};
 
 use super::{
     RING_ROWS,
     fuse::{Fusion, is_pointwise, is_view},
-    layout::{Layout, Place, Placed},
+    layout::{Layout, Place, Placed, Split, SplitSpan},
     tensors::Tensors,
 };
 use crate::{
@@ -29,6 +31,15 @@ pub struct Emitter<'a> {
     draws: u32,
     layout: Layout<'a>,
     placed: Vec<Placed>,
+    round: Round,
+    /// The spans so far.
+    spans: Vec<SplitSpan>,
+}
+
+/// The number of parts of a batch, and the first node of each span of the round but the first.
+pub struct Round {
+    pub parts: usize,
+    pub borders: Vec<Id>,
 }
 
 /// Whether the kernel of a node can run a chain on its result.
@@ -47,10 +58,12 @@ impl<'a> Emitter<'a> {
         states: &'a [graph::Group],
         caps: &'a Caps,
         data: Option<DataLayout>,
+        round: Round,
     ) -> Self {
         let draw = |node: &Node| if let Op::Batch { draw, .. } = node.op { Some(draw) } else { None };
         let draws = 1 + t.nodes.iter().filter_map(draw).max().unwrap_or(0);
-        Self { t, groups, states, caps, data, draws, layout: Layout::new(t, groups, states, caps), placed: vec![] }
+        let layout = Layout::new(t, groups, states, caps);
+        Self { t, groups, states, caps, data, draws, layout, placed: vec![], round, spans: vec![SplitSpan::default()] }
     }
 
     pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
@@ -67,14 +80,17 @@ impl<'a> Emitter<'a> {
         self.layout.place_gradients();
         let joined = self.layout.place_parts();
         for id in 0..self.t.nodes.len() {
+            self.pass_borders(id);
             let skip = anchored.contains(&id) || joined.contains(&id) || reduced.contains(&id);
             if self.t.live[id] && !self.t.is_inline(id) && !skip {
                 self.emit(id, scaled.get(&id).copied())?;
             }
         }
+        self.pass_borders(self.t.nodes.len());
         self.record(metrics, table);
         outputs.iter().for_each(|(name, id)| self.layout.keep(name, *id));
-        self.layout.finish(&self.placed)
+        let split = (self.round.parts > 1).then(|| self.split());
+        self.layout.finish(&self.placed, split)
     }
 
     /// Chains that only scale a sum without other readers, as root -> sum: the kernel of the sum applies the factor.
@@ -129,14 +145,13 @@ impl<'a> Emitter<'a> {
         match &node.op {
             _ if self.t.constant(id).is_some() => {}
             Op::Input(_) | Op::State { .. } | Op::Clock | Op::Arange => {}
-            Op::Random { stream, dist } => {
-                let (clock, y) = (self.layout.clock(), self.layout.place(id));
-                self.push(
-                    Random { stream: *stream, dist: *dist, len: y.len },
-                    vec![clock, y],
-                    vec![],
-                    self.layout.label(id),
-                );
+            Op::Whole => self.mean_of_parts(id),
+            Op::Random { stream, dist, blocks } => {
+                let parts = self.round.parts;
+                let (clock, y) = (self.layout.clock_of(parts), self.layout.place(id));
+                let span = if parts > 1 { y.len / blocks } else { y.len };
+                let kernel = Random { stream: *stream, dist: *dist, len: y.len, span, parts };
+                self.push(kernel, vec![clock, y], vec![], self.layout.label(id));
             }
             Op::Batch { draw, field } => self.gather(id, *draw, *field)?,
             op if is_pointwise(op) || is_view(op) => {
@@ -182,19 +197,21 @@ impl<'a> Emitter<'a> {
     fn gather(&mut self, id: Id, draw: u32, field: graph::Field) -> Result<()> {
         let data =
             self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
-        let batch = self.t.shape(id)[0];
-        if matches!(field, graph::Field::InOrder | graph::Field::Begins) && data.lanes(batch)[0] == 0 {
+        let (batch, parts) = (self.t.shape(id)[0], self.round.parts);
+        let lanes = batch * parts;
+        if matches!(field, graph::Field::InOrder | graph::Field::Begins) && data.lanes(lanes)[0] == 0 {
             return Err(Error::usage(format!(
-                "`carry` cuts the data into {batch} lanes (`batch`), and each is shorter than a window of {} steps: \
+                "`carry` cuts the data into {lanes} lanes (`batch`), and each is shorter than a window of {} steps: \
                 choose a smaller batch or window",
                 data.item_len
             )));
         }
-        let (clock, items) = (self.layout.clock(), self.layout.whole("items".into(), Content::Items, data.words()));
+        let clock = self.layout.clock_of(parts);
+        let items = self.layout.whole("items".into(), Content::Items, data.words());
         let table = self.layout.whole("table".into(), Content::Table, data.table());
         let y = self.layout.place(id);
         self.push(
-            Gather { field, draw, draws: self.draws, batch, data },
+            Gather { field, draw, draws: self.draws, batch, parts, data },
             vec![clock, items, table, y],
             vec![],
             self.layout.label(id),

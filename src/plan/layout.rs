@@ -1,7 +1,10 @@
 //! Places tensors in memory: shared buffers, gradients and metrics written directly to their destination, temporaries
 //! in slots.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use super::{
     fuse::Fusion,
@@ -12,8 +15,8 @@ use super::{
 use crate::{
     error::Result,
     graph::{ALIGN, Group, Id, Init, Op, Shape, numel},
-    kernels::{Caps, Clock, Kernel},
-    program::{Buffer, BufferId, Content, Launch, Output, Program, Slice, StateItem},
+    kernels::{Caps, Clock, Kernel, random::clock_len},
+    program::{Buffer, BufferId, Content, Launch, Output, Parts, Program, Slice, Span, StateItem, Sums},
 };
 
 /// Where a tensor lies, before temporaries have their slots.
@@ -134,6 +137,11 @@ impl<'a> Layout<'a> {
         self.whole("clock".into(), Content::Clock, Clock::LEN)
     }
 
+    /// The clock as kernels read it that compute for one of so many parts of a batch.
+    pub fn clock_of(&mut self, parts: usize) -> Place {
+        self.whole("clock".into(), Content::Clock, clock_len(parts))
+    }
+
     /// A state group's flat buffer, or one of its moments.
     pub fn state(&mut self, group: usize, moment: Option<&str>) -> Place {
         let g = &self.states[group];
@@ -143,9 +151,12 @@ impl<'a> Layout<'a> {
             for item in &g.items {
                 let init = if moment.is_some() { Init::Const(0.0) } else { item.init };
                 let full = format!("{name}.{}", item.name);
+                let mut shape = item.shape.clone();
+                shape.iter_mut().take(1).for_each(|rows| *rows *= g.parts);
                 self.program.items.push(StateItem {
                     name: full,
-                    shape: item.shape.clone(),
+                    shape,
+                    parts: g.parts,
                     init,
                     state: name.clone(),
                     offset: item.offset,
@@ -178,6 +189,8 @@ impl<'a> Layout<'a> {
             (Op::Clock, _) => self.clock(),
             (Op::Arange, _) => self.whole("arange".into(), Content::Arange, self.t.len(id)),
             (Op::Pack { group }, _) => self.gradients(*group),
+            // The sum over parts takes the place of what the last part has computed.
+            (Op::Whole, _) => self.read(self.t.nodes[id].inputs[0]),
             _ => self.temporary(self.t.len(id)),
         };
         self.places.insert(id, place);
@@ -195,7 +208,7 @@ impl<'a> Layout<'a> {
     pub fn placeable(&self, id: Id) -> Option<Id> {
         let base = self.t.base(id);
         let op = &self.t.nodes[base].op;
-        let leaf = matches!(op, Op::Input(_) | Op::State { .. } | Op::Clock | Op::Arange | Op::Pack { .. });
+        let leaf = matches!(op, Op::Input(_) | Op::State { .. } | Op::Clock | Op::Arange | Op::Pack { .. } | Op::Whole);
         let made = !leaf && self.t.constant(base).is_none() && !self.t.is_inline(base);
         (made && self.t.len(base) == self.t.len(id) && !self.places.contains_key(&base)).then_some(base)
     }
@@ -289,8 +302,8 @@ impl<'a> Layout<'a> {
         Some(table)
     }
 
-    /// Gives temporaries their slots and checks the limits.
-    pub fn finish(mut self, placed: &[Placed]) -> Result<Program> {
+    /// Gives temporaries their slots and checks the limits. `split` says how a round of several parts is cut.
+    pub fn finish(mut self, placed: &[Placed], split: Option<Split>) -> Result<Program> {
         let last = placed.len();
         let mut lives: Vec<Lifetime> = self
             .temporaries
@@ -308,6 +321,12 @@ impl<'a> Layout<'a> {
         for &t in &self.kept {
             lives[t].first = 0;
             lives[t].last = last;
+        }
+        // What all parts read has to be there for the last one too.
+        for span in split.iter().flat_map(Split::repeated) {
+            for life in lives.iter_mut().filter(|life| life.first < span.start && span.contains(&life.last)) {
+                life.last = span.end - 1;
+            }
         }
         let (slot_of, slot_lens) = slots::assign(&lives);
         let first_slot = self.program.buffers.len();
@@ -330,11 +349,49 @@ impl<'a> Layout<'a> {
             limits::check(&launch, &self.program.buffers, self.caps)?;
             self.program.launches.push(launch);
         }
+        self.program.parts = split.map(|split| Parts {
+            count: split.parts,
+            spans: split.spans.iter().map(|span| span.placed(range)).collect(),
+        });
         for (name, shape, place) in &self.outputs {
             let output = Output { name: name.clone(), shape: shape.clone(), range: range(place) };
             self.program.outputs.push(output);
         }
         Ok(self.program)
+    }
+}
+
+/// How a round of several parts is cut, before temporaries have their slots.
+pub(super) struct Split {
+    pub parts: usize,
+    pub spans: Vec<SplitSpan>,
+}
+
+/// See [`Span`].
+#[derive(Default)]
+pub(super) struct SplitSpan {
+    pub launches: Range<usize>,
+    /// What is summed over the parts, if the span runs for each of them.
+    pub sums: Option<Vec<Place>>,
+    pub add: Vec<Range<usize>>,
+    pub store: Vec<Range<usize>>,
+}
+
+impl Split {
+    /// The launches that run once for each part.
+    fn repeated(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.spans.iter().filter(|span| span.sums.is_some() && !span.launches.is_empty()).map(|span| &span.launches)
+    }
+}
+
+impl SplitSpan {
+    fn placed(&self, range: impl Fn(&Place) -> Slice) -> Span {
+        let sums = self.sums.as_ref().map(|places| Sums {
+            values: places.iter().map(range).collect(),
+            add: self.add.clone(),
+            store: self.store.clone(),
+        });
+        Span { launches: self.launches.clone(), sums }
     }
 }
 

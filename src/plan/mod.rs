@@ -12,6 +12,7 @@ mod fuse;
 mod index;
 mod layout;
 mod limits;
+mod parts;
 mod slots;
 mod states;
 mod tensors;
@@ -32,12 +33,17 @@ pub const RING_ROWS: usize = 256;
 
 /// Plans a graph for an adapter. `data` describes the data set that batches come from.
 ///
-/// A graph with updates or metrics is a training round: its program records the metrics and advances the clock.
+/// A graph with updates or metrics is a training round: its program records the metrics and advances the clock. A round
+/// of several parts is cut into spans of launches ([`crate::program::Parts`]).
 ///
 /// # Errors
 /// A tensor that exceeds a limit of the adapter, or a state that is read after it was overwritten.
 pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Program> {
-    let (nodes, metrics, outputs) = expand(graph, caps);
+    let cut = (graph.parts() > 1).then(|| parts::cut(graph)).transpose()?;
+    let (nodes, metrics, outputs, borders) = match &cut {
+        Some(cut) => expand(&cut.graph, caps, &cut.borders),
+        None => expand(graph, caps, &[]),
+    };
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
     let live = live(&nodes, roots.clone());
     let mut t = Tensors::new(nodes, live);
@@ -45,22 +51,28 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Prog
     t.store(roots);
     t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
     let groups = chains::build(&mut t)?;
-    emit::Emitter::new(&t, &groups, &graph.groups(), caps, data).program(&metrics, &outputs)
+    let round = emit::Round { parts: graph.parts(), borders };
+    emit::Emitter::new(&t, &groups, &graph.groups(), caps, data, round).program(&metrics, &outputs)
 }
 
 /// Names of tensors that the host reads, with their nodes.
 type Named = Vec<(String, Id)>;
 
 /// The nodes of a graph, with every composite that has no kernel replaced by its definition, and every product that is
-/// too long for a launch by shorter products; and the metrics and outputs among the new nodes.
-fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
+/// too long for a launch by shorter products; and the metrics, outputs and borders of spans among the new nodes.
+fn expand(graph: &Graph, caps: &Caps, borders: &[Id]) -> (Vec<Node>, Named, Named, Vec<Id>) {
     let (lowered, nodes) = (Graph::new(), graph.nodes());
     let (states, metrics, outputs) = (States::new(&nodes), graph.metrics(), graph.outputs());
     // A metric or output that is a state is copied if the state is overwritten later in the round.
     let lost = |(_, id): &&(String, Id)| states.expired(*id, nodes.len());
     let mut copies: HashMap<Id, Id> = metrics.iter().chain(&outputs).filter(lost).map(|(_, id)| (*id, *id)).collect();
-    let mut map: Vec<Id> = vec![];
+    let (mut map, mut passed): (Vec<Id>, Vec<Id>) = (vec![], vec![]);
     for (id, node) in nodes.iter().enumerate() {
+        while borders.get(passed.len()) == Some(&id) {
+            // No node of one span stands for one of another.
+            lowered.forget();
+            passed.push(lowered.len());
+        }
         let mut inputs: Vec<Var> = node.inputs.iter().map(|&i| lowered.at(map[i])).collect();
         if let (Op::Assign { group, .. }, Some(value)) = (&node.op, inputs.first_mut())
             && matches!(value.op(), Op::State { group: from, .. } if from == *group)
@@ -69,6 +81,7 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
             *value = value.detach();
         }
         let t = match &node.op {
+            Op::Whole if borders.is_empty() => inputs[0],
             Op::Composite(c @ (Composite::Normalize { .. } | Composite::BatchNorm { .. })) => c.define(&inputs),
             // A recurrence that its kernel cannot run takes many launches.
             Op::Composite(c)
@@ -86,7 +99,8 @@ fn expand(graph: &Graph, caps: &Caps) -> (Vec<Node>, Named, Named) {
     }
     let place = |id: Id| copies.get(&id).copied().unwrap_or(map[id]);
     let rename = |list: Vec<(String, Id)>| list.into_iter().map(|(name, id)| (name, place(id))).collect();
-    (lowered.nodes(), rename(metrics), rename(outputs))
+    passed.resize(borders.len(), lowered.len());
+    (lowered.nodes(), rename(metrics), rename(outputs), passed)
 }
 
 /// The sequence of a recurrent composite, whose first input has this shape, `[T, B, gates H]`.

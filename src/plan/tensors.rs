@@ -47,7 +47,7 @@ impl Tensors {
                 let id = self.nodes[reader].inputs[i];
                 let id = match self.nodes[reader].op {
                     Op::Contract { .. } => self.factor(reader, id).0,
-                    Op::Composite(_) | Op::Pad(_) | Op::Update { .. } => id,
+                    Op::Composite(_) | Op::Pad(_) | Op::Update { .. } | Op::Whole => id,
                     _ => continue,
                 };
                 let id = self.readable(id, reader);
@@ -170,7 +170,7 @@ fn renamed(nodes: &[Node]) -> Vec<Option<usize>> {
         };
         in_memory[id] = match (&node.op, input) {
             (Op::Composite(_) | Op::Contract { .. } | Op::Pad(_) | Op::Random { .. } | Op::Batch { .. }, _) => true,
-            (Op::Input(_) | Op::State { .. } | Op::Arange, _) => true,
+            (Op::Input(_) | Op::State { .. } | Op::Arange | Op::Whole, _) => true,
             (_, Some(input)) => renamed[id].is_some() && in_memory[input],
             _ => false,
         };

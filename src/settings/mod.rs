@@ -178,9 +178,22 @@ impl Texts {
 
     fn finish(&self) -> Result<Settings> {
         let settings = self.build()?;
-        if !settings.batch.is_multiple_of(settings.pack) {
-            let (batch, pack) = (settings.batch, settings.pack);
+        let Settings { batch, pack, accumulate, .. } = settings;
+        if !batch.is_multiple_of(pack) {
             return Err(Error::usage(format!("`batch` takes a multiple of `pack`, and {batch} is not one of {pack}")));
+        }
+        if !batch.is_multiple_of(pack * accumulate) {
+            let groups = if pack > 1 { format!(" of groups of {pack} (`pack`)") } else { String::new() };
+            return Err(Error::usage(format!(
+                "`accumulate` cuts a batch into equal parts{groups}, and a batch of {batch} has no {accumulate} such parts"
+            )));
+        }
+        let has_chains = settings.relevant.contains(&"chains");
+        if has_chains && !settings.chains.is_multiple_of(accumulate) {
+            return Err(Error::usage(format!(
+                "`accumulate` shares out the chains, and {} `chains` have no {accumulate} equal parts",
+                settings.chains
+            )));
         }
         if settings.conditional && settings.stack > 1 {
             return Err(Error::usage(
@@ -314,6 +327,17 @@ impl Settings {
     pub fn own(&self) -> impl Iterator<Item = (&'static Key, String)> {
         let own = KEYS.iter().zip(self.values()).filter(|(key, _)| self.relevant.contains(&key.name));
         own.map(|(key, (text, _))| (key, text))
+    }
+
+    /// These settings for one part of a batch, as models are built; all parts together are the batch.
+    pub fn of_part(&self) -> Self {
+        let parts = self.accumulate;
+        Self { batch: self.batch / parts, chains: self.chains / parts, ..self.clone() }
+    }
+
+    /// The same with that part as the whole batch.
+    pub fn of_one_part(&self) -> Self {
+        Self { accumulate: 1, ..self.of_part() }
     }
 
     /// Names of the settings that a resume of this run can change, separated by commas.

@@ -128,6 +128,9 @@ settings! {
         steps: u64 = "2000", Rule::Whole(1, MAX) => recorded;
         /// Number of examples in a batch; a multiple of `pack`
         batch: usize = "64", Rule::Whole(1, 65536);
+        /// Number of equal parts of a batch that are computed one after the other, which takes less memory; what looks
+        /// at a batch as a whole, such as batch norm, sees one part
+        accumulate: usize = "1", Rule::Whole(1, 1024);
         /// Seed of all random numbers of the run
         seed: u64 = "0", Rule::Whole(0, MAX);
         /// Device by index or name, or cpu; auto: the best one

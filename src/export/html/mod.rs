@@ -60,7 +60,7 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     let settings = &trained.settings;
     let step: u64 = trained.checkpoint.meta("step")?;
     // The schedule of the rates goes on, so that they are not 0 from the first round of the page.
-    let longer = Settings { steps: settings.steps.max(2 * step), ..settings.clone() };
+    let longer = Settings { steps: settings.steps.max(2 * step), chains: settings.chains, ..settings.of_one_part() };
     let model = crate::models::variant(&settings.variant)?.model(&longer, &trained.examples)?;
     let caps = Caps::default();
     let trains = data.is_some();

@@ -59,7 +59,7 @@ pub fn model(s: &Settings, examples: &Examples) -> Result<Model> {
 /// The generator's inputs, `[rows, n_0]`: visible states of the machine's chains after `sweeps` more sweeps, plus
 /// Gaussian noise that makes them continuous.
 fn drawn_features<'g>(graph: &'g Graph, s: &Settings, widths: &[usize], rows: usize, sweeps: usize) -> Var<'g> {
-    let (states, _) = Machine::new(graph, MACHINE, widths).advance(s.chains, rows, sweeps);
+    let (states, _) = Machine::new(graph, MACHINE, widths).advance(s, rows, sweeps);
     smoothed(s, states[0])
 }
 

@@ -306,11 +306,11 @@ impl<'a> Game<'a> {
         round.judged_right(logits);
         let mut descent = round.descent_d();
         if s.critic_threshold > 0.0 {
-            descent = descent.when((loss - f64::from(s.critic_threshold)).is_positive());
+            descent = descent.when((loss.whole() - f64::from(s.critic_threshold)).is_positive());
         }
         if let Some(learns) = learns {
             descent = descent.when(learns);
-            g.assign(last_losses(g)[0], loss.reshape(&[1]));
+            g.assign(last_losses(g)[0], loss.whole().reshape(&[1]));
         }
         round.descend(dis, loss, descent);
         if s.clip > 0.0 {
@@ -360,7 +360,7 @@ impl<'a> Game<'a> {
         let mut descent = round.descent_g();
         if let Some(learns) = learns {
             descent = descent.when(learns);
-            g.assign(last_losses(g)[1], by_objective().reshape(&[1]));
+            g.assign(last_losses(g)[1], by_objective().whole().reshape(&[1]));
         }
         round.descend(net, loss, descent);
     }

@@ -19,7 +19,7 @@ pub fn loss<'g>(round: &Round<'_, 'g>, log_p: Var<'g>, logits: Var<'g>) -> Var<'
         false => rewards.reshape(&[steps, batch]).transpose().matmul(discounts(graph, steps, round.s.discount.into())),
     };
     let baseline = graph.state(graph.group("baseline"), "mean", &[1], Init::Const(0.0));
-    let mean = returns.mean_all();
+    let mean = returns.mean_all().whole();
     graph.assign(baseline, baseline + (mean - baseline.reshape(&[])).reshape(&[1]) * BASELINE);
     round.metric("reward", rewards.mean_all());
     let advantage = returns - baseline.reshape(&[]);

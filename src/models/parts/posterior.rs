@@ -13,13 +13,15 @@ pub struct Posterior<'g> {
     pub mean: Var<'g>,
     /// Logarithms of the variances.
     pub log_variance: Var<'g>,
+    /// Number of copies of the batch, one after the other.
+    copies: usize,
 }
 
 impl<'g> Posterior<'g> {
     /// The posterior that two dense layers compute from an encoder's features `[B, F]`.
     pub fn of(net: &Net<'g>, features: Var<'g>, latent: usize) -> Self {
         let mean = net.dense("mean", features, latent);
-        Self { mean, log_variance: net.dense("log_variance", features, latent).clamp(LOG_VARIANCE) }
+        Self { mean, log_variance: net.dense("log_variance", features, latent).clamp(LOG_VARIANCE), copies: 1 }
     }
 
     /// Its tensors, by name.
@@ -29,7 +31,7 @@ impl<'g> Posterior<'g> {
 
     /// mean + deviation * noise, through which gradients flow (Kingma and Welling 2014, section 2.4).
     pub fn draw(&self) -> Var<'g> {
-        let noise = self.mean.graph().random(Dist::Normal, &self.mean.shape());
+        let noise = self.mean.graph().random_of(self.copies, Dist::Normal, &self.mean.shape());
         self.mean + (self.log_variance * 0.5).exp() * noise
     }
 
@@ -46,7 +48,8 @@ impl<'g> Posterior<'g> {
 
     /// The same posterior for every one of `times` copies of the rows, `[times * B, latent]`.
     pub fn repeat(&self, times: usize) -> Self {
-        Self { mean: repeat(self.mean, times), log_variance: repeat(self.log_variance, times) }
+        let [mean, log_variance] = [self.mean, self.log_variance].map(|t| repeat(t, times));
+        Self { mean, log_variance, copies: times * self.copies }
     }
 }
 

@@ -90,9 +90,9 @@ impl<'g> Round<'_, 'g> {
         latent(self.graph, self.s.latent_dist, &[self.s.batch, len])
     }
 
-    /// Records the scalar `value` of this step under `name`.
+    /// Records the scalar `value` of this step under `name`: its mean over the parts of the batch.
     pub fn metric(&self, name: &str, value: Var<'g>) {
-        self.graph.metric(name, value);
+        self.graph.metric(name, value.whole());
     }
 
     /// Records the shares of real and of generated samples that the discriminator judges right, by its logits.
@@ -106,7 +106,7 @@ impl<'g> Round<'_, 'g> {
     /// Records the mean negative log-likelihood of a step of sequences x, for log p `[B]` of each.
     pub fn nats_per_step(&self, p: &Distribution, log_p: Var<'g>, x: Var<'g>) {
         let nats = match p.counted(x) {
-            Some(counted) => -log_p.sum_all() * counted.sum_all().recip(),
+            Some(counted) => -log_p.sum_all().whole() * counted.sum_all().whole().recip(),
             None => log_p.mean_all() * (-1.0 / x.dim(1) as f64),
         };
         self.metric("nats_per_step", nats);
@@ -201,7 +201,7 @@ impl<'g> Round<'_, 'g> {
     /// before that is recorded for [`PLAYERS`].
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
-        let flat = g.pack(net.params, &grad(loss, &net.parameters()));
+        let flat = g.pack(net.params, &grad(loss, &net.parameters())).whole();
         let flat = if s.decay > 0.0 { flat + g.flat(net.params) * f64::from(s.decay) } else { flat };
         let squares = flat.square().sum_all();
         let name = &g.groups()[net.params].name;

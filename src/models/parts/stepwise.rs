@@ -76,7 +76,8 @@ impl Recurrent {
         if net.mode == Mode::Eval || self.word_dropout == 0.0 {
             return x;
         }
-        let kept = net.graph.random(Dist::Bernoulli(Real::new(1.0 - self.word_dropout)), &x.shape()[..2]);
+        let (blocks, dist) = (x.dim(0) * net.copies(), Dist::Bernoulli(Real::new(1.0 - self.word_dropout)));
+        let kept = net.graph.random_of(blocks, dist, &x.shape()[..2]);
         match x.rank() {
             2 => (x - NOTHING) * kept + NOTHING,
             _ => x * kept.broadcast(&x.shape(), &[2]),

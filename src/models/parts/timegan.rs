@@ -152,7 +152,7 @@ impl<'a, 'g> Nets<'a, 'g> {
         // The generator's codes before supervision add a generated term only: the real term counts once.
         let loss = loss + self.judge(codes).softplus().mean_all();
         round.metric("d_loss", loss);
-        let learns = (loss - f64::from(s.critic_threshold)).is_positive();
+        let learns = (loss.whole() - f64::from(s.critic_threshold)).is_positive();
         round.descend(&self.discriminator, loss, round.descent_d().when(learns));
     }
 }

@@ -111,6 +111,12 @@ impl<'g> Statistics<'g> {
         }
     }
 
+    /// The same of the whole batch.
+    fn whole(&self) -> Self {
+        let whole = |all: &[Var<'g>]| all.iter().map(|t| t.whole()).collect();
+        Self { products: whole(&self.products), means: whole(&self.means) }
+    }
+
     /// `factor` times these averages plus `share` times the averages `other`.
     fn blend(&self, factor: f64, other: &Self, share: f64) -> Self {
         let blend = |a: &[Var<'g>], b: &[Var<'g>]| a.iter().zip(b).map(|(a, b)| *a * factor + *b * share).collect();
@@ -157,11 +163,12 @@ impl<'g> Learning<'_, 'g> {
             let below = bernoulli(down(bernoulli(end[1])));
             end = [below, self.above(l, below)];
         }
-        self.round.graph.metric("error", (data - down(hidden)).square().mean_all());
-        self.round.graph.metric("mean1", hidden.mean_all());
+        self.round.metric("error", (data - down(hidden)).square().mean_all());
+        self.round.metric("mean1", hidden.mean_all());
         let offsets = [0, 1].map(|l| self.round.graph.full(0.0, &[pair.widths[l]]));
         let data = Statistics::of(&[data, hidden]);
-        self.learn(&pair, &data.blend(1.0, &Statistics::of(&end), -1.0), &data.means, &offsets);
+        let active: Vec<Var> = data.means.iter().map(|mean| mean.whole()).collect();
+        self.learn(&pair, &data.blend(1.0, &Statistics::of(&end), -1.0).whole(), &active, &offsets);
     }
 
     /// Assembles the machine from the trained pairs: a layer of two pairs gets the mean of its two biases. Without
@@ -183,18 +190,19 @@ impl<'g> Learning<'_, 'g> {
             }
         } else {
             // Half a count added to the ones and to the zeros keeps the odds finite.
-            let rows = self.round.s.chains as f64;
-            let ones = data.sum(&[0]) + 0.5;
+            let parts = self.round.s.accumulate as f64;
+            let rows = self.round.s.chains as f64 * parts;
+            let ones = data.sum(&[0]).whole() * parts + 0.5;
             g.assign(machine.bias(0), ones.log() - (rows + 1.0 - ones).log());
         }
         g.commit();
         let x = machine.upward(data);
         let means = self.means();
-        for (l, chain) in machine.chains(self.round.s.chains).into_iter().enumerate() {
+        for (l, chain) in machine.chains(self.round.s).into_iter().enumerate() {
             g.assign(chain, bernoulli(x[l]));
-            g.assign(means[l], x[l].mean(&[0]));
+            g.assign(means[l], x[l].mean(&[0]).whole());
         }
-        g.metric("error", (data - machine.conditional(0, &x)).square().mean_all());
+        self.round.metric("error", (data - machine.conditional(0, &x)).square().mean_all());
         g.commit();
     }
 
@@ -215,7 +223,7 @@ impl<'g> Learning<'_, 'g> {
         let (g, s) = (self.round.graph, self.round.s);
         let machine = Machine::new(g, MACHINE, self.widths);
         let data = machine.mean_field(visible, s.mean_field);
-        let (states, drawn) = machine.advance(s.chains, s.chains, s.gibbs);
+        let (states, drawn) = machine.advance(s, s.chains, s.gibbs);
         // The odd layers' probabilities given states of the even ones: the same expectation with less noise.
         let model: Vec<Var> = (0..states.len()).map(|l| if l % 2 == 1 { drawn[l] } else { states[l] }).collect();
         let positive = Statistics::of(&data);
@@ -224,21 +232,21 @@ impl<'g> Learning<'_, 'g> {
             let scores = critic(&states).detach();
             let centred = scores - scores.mean_all();
             let scaled = centred * (centred.square().mean_all() + 1e-6).sqrt().recip();
-            g.metric("score", scores.mean_all());
+            self.round.metric("score", scores.mean_all());
             let share = f64::from(s.critic_weight);
             ascent = ascent.blend(1.0 - share, &Statistics::with(&states, scaled), share);
         }
-        let means = self.means();
-        for (&state, &new) in means.iter().zip(&positive.means) {
+        let (means, active) = (self.means(), positive.whole().means);
+        for (&state, &new) in means.iter().zip(&active) {
             g.assign(state, state + (new - state) * NEWEST);
         }
-        g.metric("error", (data[0] - machine.conditional(0, &data)).square().mean_all());
+        self.round.metric("error", (data[0] - machine.conditional(0, &data)).square().mean_all());
         for l in 1..data.len() {
-            g.metric(["mean1", "mean2", "mean3"][l - 1], positive.means[l].mean_all());
+            g.metric(["mean1", "mean2", "mean3"][l - 1], active[l].mean_all());
         }
         let zero = |n: &usize| g.full(0.0, &[*n]);
         let offsets = if s.centring { means } else { self.widths.iter().map(zero).collect() };
-        self.learn(&machine, &ascent, &positive.means, &offsets);
+        self.learn(&machine, &ascent.whole(), &active, &offsets);
     }
 
     /// One update of a machine by gradient ascent along `ascent`, a difference of statistics, with layers centred at

@@ -181,18 +181,18 @@ impl<'g> Machine<'g> {
         probabilities
     }
 
-    /// The persistent chains: states of all layers, `[chains, n_l]` each.
-    pub fn chains(&self, chains: usize) -> Vec<Var<'g>> {
-        let group = self.graph().group(CHAINS);
+    /// The persistent chains of one part of a batch: states of all layers, `[chains, n_l]` each.
+    pub fn chains(&self, s: &Settings) -> Vec<Var<'g>> {
+        let group = self.graph().group_of_rows(CHAINS, s.accumulate);
         let state =
-            |(l, n): (usize, &usize)| self.graph().state(group, &layer_name(l), &[chains, *n], Init::Const(0.0));
+            |(l, n): (usize, &usize)| self.graph().state(group, &layer_name(l), &[s.chains, *n], Init::Const(0.0));
         self.widths.iter().enumerate().map(state).collect()
     }
 
     /// Advances the first `rows` persistent chains by `sweeps` sweeps and moves them to the end of the chains; the next
     /// commit stores the states. Returns their new states, and the probabilities from which each layer was last drawn.
-    pub fn advance(&self, chains: usize, rows: usize, sweeps: usize) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
-        let all = self.chains(chains);
+    pub fn advance(&self, s: &Settings, rows: usize, sweeps: usize) -> (Vec<Var<'g>>, Vec<Var<'g>>) {
+        let (all, chains) = (self.chains(s), s.chains);
         let mut x: Vec<Var> = all.iter().map(|x| x.slice(&[0, 0], &[rows, x.dim(1)])).collect();
         let drawn = (0..sweeps).map(|_| self.sweep(&mut x)).last().unwrap_or_else(|| x.clone());
         for (state, &new) in all.into_iter().zip(&x) {
