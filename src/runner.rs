@@ -1,9 +1,13 @@
 //! [`Runner`] replays a [`Program`]: the interface that the GPU and the CPU share. What is decided before the first
 //! program is loaded is in [`Tuning`], what benchmarks ask in [`Meter`].
 
+mod feed;
+
 use std::time::Duration;
 
 use crate::{data::Items, error::Result, kernels::Clock, program::Program};
+
+pub use feed::{AHEAD, Block, Ready, Stream};
 
 /// Handle of a program that a runner has loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +32,9 @@ pub trait Runner: Tuning + Meter {
     /// Stores the data set, or shares its memory, and the table of its items: their classes, or of symbols their first
     /// elements. Call it before loading programs that use them.
     fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()>;
+    /// Streams a data set, in place of storing it: programs whose layout has a ring read from it the items that the
+    /// rounds draw, and their classes. Call it before loading these programs.
+    fn stream(&mut self, items: &Items, classes: &[u32]);
     /// Sets the number of rounds done and the seed.
     fn set_clock(&mut self, clock: Clock) -> Result<()>;
     /// The number of rounds done.
@@ -63,6 +70,9 @@ pub trait Meter {
     /// Time that the host spends on one launch when it replays a program; `None` for a runner whose launches are
     /// function calls.
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
+    /// The time since the last call in which rounds waited for streamed items; `None` if nothing is streamed. A device
+    /// with earlier rounds to do waits less.
+    fn waited(&mut self) -> Option<Duration>;
     /// Bytes of memory that the runner has allocated, if known.
     fn allocated(&self) -> Option<u64>;
 }

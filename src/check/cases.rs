@@ -12,6 +12,7 @@ use crate::{
         gather::{
             DataLayout,
             Elements::{self, Bytes, Floats, Symbols},
+            Ring,
         },
     },
 };
@@ -369,16 +370,19 @@ pub fn cases(name: &str) -> Vec<Case> {
         "gru_grad" => each(sequences(), |_, (sequence, reset)| GruGrad { sequence, reset }),
         "gather" => each(
             GATHERS.iter().flat_map(|&shape| {
-                [Field::Items, Field::OneHot, Field::InOrder, Field::Begins].map(|field| (shape, field))
+                let resident = [Field::Items, Field::OneHot, Field::InOrder, Field::Begins].map(|field| (field, false));
+                resident.into_iter().chain([(Field::Items, true), (Field::OneHot, true)]).map(move |of| (shape, of))
             }),
-            |k, (shape, field)| {
+            |k, (shape, (field, streamed))| {
                 let (count, item_len, elements, stack, classes, batch) = shape;
+                // Another program of the model may draw more.
+                let ring = Ring { rounds: 1 + k % 4, places: 3 * batch * stack + k % 3, blocks: false };
                 Gather {
                     field,
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    data: DataLayout { count, item_len, elements, stack, classes },
+                    data: DataLayout { count, item_len, elements, stack, classes, ring: streamed.then_some(ring) },
                 }
             },
         )

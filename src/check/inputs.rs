@@ -66,7 +66,8 @@ impl Inputs {
                     _ => k.data.classes.max(1),
                 };
                 let table = (0..lens.words[2]).map(|_| rng.below(entries) as u32).collect();
-                random.words(vec![clock(0), items, table])
+                // A ring turns with the steps.
+                random.words(vec![clock(if k.data.ring.is_some() { seed as u32 % 100 } else { 0 }), items, table])
             }
             Kernel::Finite(k) => {
                 let mut x: Vec<u32> = Rng(seed).uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect();

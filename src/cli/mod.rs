@@ -13,6 +13,7 @@ mod fit;
 mod held_out;
 pub mod hints;
 mod manual;
+mod pack;
 mod picture;
 mod preview;
 mod progress;
@@ -40,7 +41,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
     BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, EvalArgs,
-    ExportArgs, ManArgs, ReportArgs, RunsArgs, SampleArgs, TrainArgs, VariantsArgs, WatchArgs,
+    ExportArgs, ManArgs, PackArgs, ReportArgs, RunsArgs, SampleArgs, TrainArgs, VariantsArgs, WatchArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -65,6 +66,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Eval(args) => eval::eval(&args),
         Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),
+        Command::Pack(args) => pack::pack(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Report(args) => report::report(&args),

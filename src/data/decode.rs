@@ -48,6 +48,17 @@ pub(super) struct Square {
 /// Waits until `budget`, which all threads share, has room for the copies of the image.
 pub(super) fn square(path: &Path, size: usize, deep: bool, budget: &Budget) -> Result<Square, String> {
     let (bytes, whole) = contents(path, budget)?;
+    square_of(bytes, whole, size, deep, budget)
+}
+
+/// As [`square`], of the bytes of a file; `whole` is their share of the budget.
+pub(super) fn square_of(
+    bytes: Vec<u8>,
+    whole: Share,
+    size: usize,
+    deep: bool,
+    budget: &Budget,
+) -> Result<Square, String> {
     let mut decoder = decoder(&bytes, budget)?;
     drop(whole);
     let (width, height) = decoder.dimensions();
@@ -74,8 +85,13 @@ pub(super) fn has_color(path: &Path, budget: &Budget) -> Option<bool> {
     Some(decoder(&bytes, budget).ok()?.color_type().has_color())
 }
 
+/// As [`has_color`], of the bytes of a file.
+pub(super) fn is_coloured(bytes: &[u8], budget: &Budget) -> bool {
+    decoder(bytes, budget).is_ok_and(|decoder| decoder.color_type().has_color())
+}
+
 /// The bytes of a file, and a share of the budget for twice their number, because JPEG decoders copy them.
-fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
+pub(super) fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
     let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
     let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
     let share = budget.take(2 * len).ok_or_else(too_large)?;

@@ -5,6 +5,7 @@ mod body;
 mod device;
 mod pace;
 mod pipeline;
+mod ring;
 mod runner;
 
 pub use adapter::{Choice, Listed, adapters, choose, list, quiet_loader};

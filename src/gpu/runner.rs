@@ -9,13 +9,13 @@ use std::{
 
 use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, DeviceType, SubmissionIndex};
 
-use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace};
+use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace, ring::Ring};
 use crate::{
     data::Items,
     error::{Error, Result},
     kernels::{Body, Clock, Kernel},
     program::{self, BufferId, Content, Launch, Output, Program, Slice},
-    runner::{Meter, ProgramId, Runner, Tuning},
+    runner::{Meter, ProgramId, Ready, Runner, Stream, Tuning},
 };
 
 /// Submissions that may be in flight at once: one runs while the next is encoded.
@@ -35,6 +35,7 @@ pub struct Gpu {
     /// The buffers that programs share, by their content.
     shared: HashMap<String, Buffer>,
     programs: Vec<Loaded>,
+    stream: Option<Stream>,
     in_flight: VecDeque<Submission>,
     last_done: Instant,
     submission_time: Duration,
@@ -68,16 +69,6 @@ struct Command {
     groups: [u32; 3],
 }
 
-struct Ring {
-    buffer: Buffer,
-    rows: u64,
-    columns: usize,
-    /// Steps whose rows are in the buffer and have not been read.
-    pending: ops::Range<u64>,
-    /// Rows that were read to make room, before a caller asked for them.
-    read: Vec<Vec<f32>>,
-}
-
 impl Gpu {
     /// Opens an adapter. With `checked`, shaders keep their run-time checks.
     pub fn open(adapter: &Adapter, checked: bool) -> Result<Self> {
@@ -90,6 +81,7 @@ impl Gpu {
             pipelines,
             shared: HashMap::new(),
             programs: vec![],
+            stream: None,
             in_flight: VecDeque::new(),
             last_done: Instant::now(),
             submission_time: Duration::from_millis(50),
@@ -130,7 +122,7 @@ impl Gpu {
                 false => Err(Error::failure(format!("{key} has {there} elements, a program wants {len}"))),
             };
         }
-        if matches!(content, Content::Items | Content::Table) && len > 0 {
+        if matches!(content, Content::Items | Content::Table) && len > 0 && self.stream.is_none() {
             return Err(Error::failure(format!("{key}: the program reads a data set and none was set")));
         }
         let buffer = self.storage(&key, len)?;
@@ -207,6 +199,22 @@ impl Gpu {
         Ok(())
     }
 
+    /// Writes the items of the next rounds into the ring, `most` at most, and returns how many rounds can run. The
+    /// queue keeps the order: what the ring held before, the rounds before have read by then.
+    fn feed(&mut self, id: ProgramId, most: usize) -> Result<usize> {
+        let Some(stream) = &mut self.stream else { return Ok(most) };
+        let Ready { rounds, blocks } = stream.next(id, Clock { step: self.step, seed: self.seed }, most)?;
+        for block in &blocks {
+            for (content, at, words) in
+                [(Content::Items, block.at[0], &block.items), (Content::Table, block.at[1], &block.classes)]
+            {
+                let buffer = &self.shared[&content.to_string()];
+                self.device.queue.write_buffer(buffer, 4 * at as u64, bytemuck::cast_slice(words));
+            }
+        }
+        self.device.health().map(|()| rounds)
+    }
+
     /// Submits whole rounds, in submissions that the device finishes quickly.
     fn submit(&mut self, id: ProgramId, rounds: usize) -> Result<()> {
         let total = rounds * self.loaded(id)?.commands.len();
@@ -264,22 +272,6 @@ impl Gpu {
     }
 }
 
-impl Ring {
-    /// Number of further rounds that may write rows before the pending rows must be read.
-    fn room(&self, step: u64, ticks: bool) -> u64 {
-        let waiting = self.pending.end - self.pending.start;
-        match (waiting, ticks) {
-            (0, true) => self.rows,
-            (_, true) if self.pending.end == step => self.rows - waiting,
-            // Without a tick, all rounds write the same row.
-            (0, false) => u64::MAX,
-            (_, false) if self.pending.start == step => u64::MAX,
-            // Another program has moved the clock.
-            _ => 0,
-        }
-    }
-}
-
 impl Command {
     fn encode(&self, pass: &mut wgpu::ComputePass, set_pipeline: bool) {
         if set_pipeline {
@@ -334,7 +326,9 @@ impl Runner for Gpu {
             ticks,
             pace: Pace::new(program.launches.iter().map(|launch| launch.kernel.cost())),
         });
-        Ok(ProgramId(self.programs.len() - 1))
+        let id = ProgramId(self.programs.len() - 1);
+        self.stream.iter_mut().for_each(|stream| stream.load(id, program));
+        Ok(id)
     }
 
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
@@ -347,7 +341,7 @@ impl Runner for Gpu {
                 self.drain(id)?;
                 continue;
             }
-            let rounds = left.min(room.try_into().unwrap_or(usize::MAX));
+            let rounds = self.feed(id, left.min(room.try_into().unwrap_or(usize::MAX)))?;
             self.submit(id, rounds)?;
             if ticks {
                 self.step += rounds as u64;
@@ -410,6 +404,10 @@ impl Runner for Gpu {
             self.shared.insert(key, buffer);
         }
         self.device.health()
+    }
+
+    fn stream(&mut self, items: &Items, classes: &[u32]) {
+        self.stream = Some(Stream::new(items.clone(), classes));
     }
 
     fn set_clock(&mut self, clock: Clock) -> Result<()> {
@@ -479,6 +477,10 @@ impl Meter for Gpu {
             start.elapsed() / count.max(1) as u32
         });
         Ok(costs.min())
+    }
+
+    fn waited(&mut self) -> Option<Duration> {
+        self.stream.as_mut().map(Stream::waited)
     }
 
     fn allocated(&self) -> Option<u64> {

@@ -15,7 +15,7 @@ pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fusion, LatentDist, Layout, Likelihood,
-    Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Voices,
+    Matching, Norm, Objective, Optimizer, Order, Prior, Range, Rule, Scale, Schedule, Separator, Tokens, Voices,
 };
 use table::KEYS;
 pub use table::Settings;

@@ -22,6 +22,7 @@ mod project;
 mod report;
 mod requests;
 mod sample;
+mod streaming;
 mod sweeps;
 mod tables;
 mod terminal;
