@@ -4,6 +4,7 @@
 // pick(b, s) is the item at place e = (step * draws + draw) * batch + b of an endless shuffled stream: epoch e / COUNT
 // goes through all COUNT items in the order of its own permutation, and each member s of a stack has its own stream.
 // Where MIRROR is set, the values of each row of pixels are in reverse order in about half of the picked items.
+// Where STREAMED, the host has made the picks: the items of the next RING rounds lie in the order of their places.
 // A workgroup per (b, s): one lane picks, then all copy. Bytes lie four to a word, numbers of 16
 // bits two to a word, the low ones first.
 // Joined with philox.wgsl (philox).
@@ -31,10 +32,15 @@ override PARTS: u32 = 1u; // parts of the batch
 // COUNT <= 2^(LEFT_BITS + RIGHT_BITS) < 2 * COUNT
 override LEFT_BITS: u32 = 0u;
 override RIGHT_BITS: u32 = 0u;
+override STREAMED: bool = false;
+override RING: u32 = 1u; // rounds in the ring
+override PLACES: u32 = 1u; // items of a round in the ring
+override STACKED: u32 = 1u; // items of one example
+override STEP: u32 = 1u; // elements from an item to the next
 
 @group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32, or [5]: the part
 @group(0) @binding(1) var<storage, read> items: array<u32>; // bytes, numbers of 16 bits, or bits of f32
-@group(0) @binding(2) var<storage, read> table: array<u32>; // [COUNT]: classes of items; of symbols, first elements
+@group(0) @binding(2) var<storage, read> table: array<u32>; // classes of items; of symbols, first elements
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]
 
 var<workgroup> picked: u32;
@@ -113,6 +119,11 @@ fn mirror(b: u32, s: u32) -> u32 {
     return philox(vec4(at.x, s, at.y, PURPOSE_MIRROR), vec2(clock[1], clock[2])).x & 1u;
 }
 
+// Where the ring has the item for place b of the batch and member s of its stack.
+fn place(b: u32, s: u32) -> u32 {
+    return (clock[0] % RING) * PLACES + (FIRST + first_row() + b) * STACKED + s;
+}
+
 // The value of element n.
 fn value(n: u32) -> f32 {
     if SYMBOLS {
@@ -149,7 +160,11 @@ fn main(
         return; // the whole workgroup
     }
     if lane == 0u {
-        picked = pick(row / STACK, row % STACK);
+        if STREAMED {
+            picked = place(row / STACK, row % STACK);
+        } else {
+            picked = pick(row / STACK, row % STACK);
+        }
         if MIRROR > 0u {
             mirrored = mirror(row / STACK, row % STACK);
         }
@@ -162,8 +177,8 @@ fn main(
             y[row * LEN + k] = select(0.0, 1.0, k == class_of_item);
         }
     } else {
-        var first = item * LEN;
-        if SYMBOLS {
+        var first = item * STEP;
+        if SYMBOLS && !STREAMED {
             first = table[item];
         }
         if MIRROR > 0u && mirrored == 1u {

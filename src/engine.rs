@@ -89,8 +89,8 @@ struct Rows {
 }
 
 impl Engine {
-    /// Loads programs, and gives every state its initial value. Their data set must already be on the device
-    /// ([`Runner::set_data`]).
+    /// Loads programs, and gives every state its initial value. The runner must already have their data set
+    /// ([`Runner::set_data`], [`Runner::stream`]).
     pub fn new(mut runner: Box<dyn Runner>, mut plans: Plans, seed: u64) -> Result<Self> {
         plans.share_states();
         let (items, lengths) = (plans.items(), plans.states());
@@ -294,6 +294,11 @@ impl Engine {
     /// See [`Meter::encode_cost`](crate::runner::Meter::encode_cost).
     pub fn encode_cost(&self, name: &str) -> Result<Option<Duration>> {
         self.runner.encode_cost(self.loaded(name)?.0)
+    }
+
+    /// See [`Meter::waited`](crate::runner::Meter::waited).
+    pub fn waited(&mut self) -> Option<Duration> {
+        self.runner.waited()
     }
 
     /// See [`Meter::allocated`](crate::runner::Meter::allocated).

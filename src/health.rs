@@ -66,6 +66,14 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "starved",
+        is_wrong: |line| Some(line.number("starved")? >= 0.2),
+        steps: 200,
+        sentence: "rounds have waited for data a fifth of the time or more for {steps} steps",
+        over: "rounds no longer wait for data",
+        advice: |_| "a file that `saddle pack` wrote, on a faster disk".into(),
+    },
+    Rule {
         name: "no_gradient",
         is_wrong: |line| Some(line.number("grad_g")? < 1e-4),
         steps: 200,

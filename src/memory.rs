@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 const MEMORY: &str = "SADDLE_MEMORY";
 /// Environment variable with the maximum size of data in memory.
 const MAX_DATA: &str = "SADDLE_MAX_DATA";
+/// Environment variable with the maximum size of examples that stay in the memory of a device.
+const RESIDENT: &str = "SADDLE_RESIDENT";
 /// Size up to which allocations are not compared with the free memory; also the reserve for small allocations.
 const UNASKED_BYTES: u64 = 8 << 20;
 /// Maximum size of data if the free memory is unknown.
@@ -111,6 +113,14 @@ pub fn most() -> Result<Most> {
         },
     };
     Ok(*FOUND.get_or_init(|| found))
+}
+
+/// The bound on examples that stay on a device, `SADDLE_RESIDENT`; `None`: what the device holds.
+///
+/// # Errors
+/// `Usage` if the variable is set and not a size.
+pub fn resident() -> Result<Option<u64>> {
+    variable(RESIDENT)
 }
 
 /// Fails if `bytes` cannot be allocated, so that the allocation that follows neither aborts the process nor gets it

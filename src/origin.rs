@@ -100,7 +100,10 @@ pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
 /// SHA-256 of the items of a data set and their classes.
 pub fn digest(dataset: &Dataset) -> String {
     let extents = dataset.shape.iter().chain([&dataset.stack]).flat_map(|n| (*n as u64).to_le_bytes());
-    let [items, classes] = dataset.content();
+    let [items, classes] = match &dataset.about.content {
+        Some(known) => [known.as_bytes(), &[]],
+        None => dataset.content(),
+    };
     sha256([&extents.collect::<Vec<u8>>(), items, classes])
 }
 

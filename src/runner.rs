@@ -1,6 +1,8 @@
 //! [`Runner`] replays a [`Program`]: the interface that the GPU and the CPU share. What is decided before the first
 //! program is loaded is in [`Tuning`], what benchmarks ask in [`Meter`].
 
+mod feed;
+
 use std::{ops::Range, time::Duration};
 
 use crate::{
@@ -9,6 +11,8 @@ use crate::{
     kernels::Clock,
     program::{Program, Slice},
 };
+
+pub use feed::{AHEAD, Block, Ready, Stream};
 
 /// Handle of a program that a runner has loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +45,9 @@ pub trait Runner: Tuning + Meter {
     /// Stores the data set, or shares its memory, and the table of its items: their classes, or of symbols their first
     /// elements. Call it before loading programs that use them.
     fn set_data(&mut self, items: &Items, table: &[u32]) -> Result<()>;
+    /// Streams a data set, in place of storing it: programs whose layout has a ring read from it the items that the
+    /// rounds draw, and their classes. Call it before loading these programs.
+    fn stream(&mut self, items: &Items, classes: &[u32]);
     /// Sets the number of rounds done and the seed.
     fn set_clock(&mut self, clock: Clock) -> Result<()>;
     /// The number of rounds done.
@@ -76,6 +83,9 @@ pub trait Meter {
     /// Time that the host spends on one launch when it replays a program; `None` for a runner whose launches are
     /// function calls.
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>>;
+    /// The time since the last call in which rounds waited for streamed items; `None` if nothing is streamed. A device
+    /// with earlier rounds to do waits less.
+    fn waited(&mut self) -> Option<Duration>;
     /// Bytes of memory that the runner has allocated, if known.
     fn allocated(&self) -> Option<u64>;
 }

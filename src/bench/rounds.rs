@@ -89,7 +89,7 @@ impl Case {
         let file = self.text.map(written).transpose()?;
         let path = file.as_ref().map(|file| file.path().to_string_lossy());
         let settings = self.with_data(path.as_deref())?;
-        let mut dataset = session::open_data(&settings)?;
+        let mut dataset = session::open_data(&settings)?.resident()?;
         // As many examples as a binding holds: rounds are as fast with fewer.
         let one = DataLayout { count: 1, ..session::layout(&dataset) };
         dataset.truncate(caps.max_binding as usize / (4 * one.words()));

@@ -12,6 +12,7 @@ use crate::{
         gather::{
             DataLayout,
             Elements::{self, Bytes, Floats, Symbols},
+            Ring,
         },
     },
 };
@@ -369,22 +370,34 @@ pub fn cases(name: &str) -> Vec<Case> {
         "gru_grad" => each(sequences(), |_, (sequence, reset)| GruGrad { sequence, reset }),
         "gather" => each(
             GATHERS.iter().flat_map(|&shape| {
-                [Field::Items, Field::OneHot, Field::InOrder, Field::Begins].map(|field| (shape, field))
+                let resident = [Field::Items, Field::OneHot, Field::InOrder, Field::Begins].map(|field| (field, false));
+                resident.into_iter().chain([(Field::Items, true), (Field::OneHot, true)]).map(move |of| (shape, of))
             }),
-            |k, (shape, field)| {
+            |k, (shape, (field, streamed))| {
                 let (count, item_len, elements, stack, classes, batch) = shape;
                 // Half of the shapes of numbers are mirrored, in rows as short as divide an item.
                 let row = (2..=item_len).find(|row| item_len.is_multiple_of(*row)).unwrap_or(1);
-                let mirrored = k / 4 % 2 == 0 && !matches!(elements, Symbols { .. });
+                let mirrored = k / 6 % 2 == 0 && !matches!(elements, Symbols { .. });
                 let mirror = if mirrored { row } else { 0 };
+                // Another program of the model may draw more.
+                // Every third shape is a part of a batch.
+                let parts = [1, 1, 3][k / 6 % 3];
+                let ring = Ring { rounds: 1 + k % 4, places: 3 * batch * parts * stack + k % 3, blocks: false };
                 Gather {
                     field,
                     draw: k as u32 % 3,
                     draws: 3,
                     batch,
-                    // Every third shape is a part of a batch.
-                    parts: [1, 1, 3][k / 4 % 3],
-                    data: DataLayout { count, item_len, elements, stack, classes, mirror },
+                    parts,
+                    data: DataLayout {
+                        count,
+                        item_len,
+                        elements,
+                        stack,
+                        classes,
+                        mirror,
+                        ring: streamed.then_some(ring),
+                    },
                 }
             },
         )

@@ -66,7 +66,12 @@ impl Inputs {
                     _ => k.data.classes.max(1),
                 };
                 let table = (0..lens.words[2]).map(|_| rng.below(entries) as u32).collect();
-                random.words(vec![clock_of(lens.words[0]), items, table])
+                // A ring turns with the steps.
+                let mut clock = clock_of(lens.words[0]);
+                if k.data.ring.is_some() {
+                    clock[0] = seed as u32 % 100;
+                }
+                random.words(vec![clock, items, table])
             }
             Kernel::Finite(k) => {
                 let mut x: Vec<u32> = Rng(seed).uniform(lens.words[1], -3.0, 3.0).iter().map(|x| x.to_bits()).collect();

@@ -17,7 +17,7 @@ use crate::{
     models,
     report::{self, Compared, Way},
     session,
-    settings::{Menu, Settings},
+    settings::{Layer, Menu, Settings},
 };
 
 /// Maximum number of images in the picture, and maximum width of the picture in pixels.
@@ -29,7 +29,7 @@ const CLASSES: usize = 16;
 /// Prints in full how a data set is read, and draws some of its examples.
 pub fn data(args: &DataArgs) -> Result<()> {
     args.out.as_deref().map_or(Ok(()), |out| ensure_new(out, args.force))?;
-    let settings = settings(args)?;
+    let settings = settings(&args.layers()?, args.names_variant())?;
     let mut options = session::data_options(&settings, Split::Train);
     if !args.names_variant() {
         options.wanted = Wanted::Any;
@@ -55,15 +55,14 @@ pub fn data(args: &DataArgs) -> Result<()> {
     }
 }
 
-/// The settings of the command line, for its variant or, without one, with the settings of all groups.
-fn settings(args: &DataArgs) -> Result<Settings> {
-    let layers = args.layers()?;
-    if args.names_variant() {
-        return Settings::resolve(&models::menu(), &layers);
+/// The settings of a command line, for its variant or, if it names none, with the settings of all groups.
+pub fn settings(layers: &[Layer], names_variant: bool) -> Result<Settings> {
+    if names_variant {
+        return Settings::resolve(&models::menu(), layers);
     }
     let all: Vec<&str> = Settings::describe().iter().map(|key| key.group).collect();
     let default = Settings::default();
-    Settings::resolve(&[Menu { name: &default.variant, data: &default.data, presets: &[], options: &all }], &layers)
+    Settings::resolve(&[Menu { name: &default.variant, data: &default.data, presets: &[], options: &all }], layers)
 }
 
 /// Where the picture goes.

@@ -96,8 +96,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         return Err(Error::usage(format!("{option} is for tables whose columns have types")));
     }
     ensure_folder(&trained.run.evaluations())?;
-    let train = trained.data()?;
-    let test = trained.held_out()?;
+    let train = trained.data()?.resident()?;
+    let test = trained.held_out()?.map(Dataset::resident).transpose()?;
     let held_out = test.as_ref().map(origin::digest);
     if test.is_none() {
         tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));

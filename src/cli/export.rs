@@ -67,7 +67,7 @@ fn networks(
 
 /// A page, whose first picture is made here.
 fn page(args: &ExportArgs, trained: &Asked) -> Result<File> {
-    let data = args.train.then(|| trained.data()).transpose()?;
+    let data = args.train.then(|| trained.data()?.resident()).transpose()?;
     let mut session = trained.session(&[SAMPLE], args.adapter.as_deref())?;
     let samples = session.generate(session.sample_rows(), args.seed, None)?;
     let examples = &trained.examples;

@@ -15,6 +15,7 @@ mod fit;
 mod held_out;
 pub mod hints;
 mod manual;
+mod pack;
 mod picture;
 mod preview;
 mod progress;
@@ -43,8 +44,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
     BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DecodeArgs, DevicesArgs,
-    EncodeArgs, EvalArgs, ExportArgs, ManArgs, ReportArgs, RunsArgs, SampleArgs, ScoreArgs, TrainArgs, VariantsArgs,
-    WatchArgs,
+    EncodeArgs, EvalArgs, ExportArgs, ManArgs, PackArgs, ReportArgs, RunsArgs, SampleArgs, ScoreArgs, TrainArgs,
+    VariantsArgs, WatchArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -72,6 +73,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Eval(args) => eval::eval(&args),
         Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),
+        Command::Pack(args) => pack::pack(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Report(args) => report::report(&args),

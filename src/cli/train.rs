@@ -21,13 +21,14 @@ use super::{
 use crate::{
     data::Symbols,
     engine::Plans,
-    error::{Error, Result},
+    error::{Error, Result, counted},
     files::{tidy_cache, write_atomically},
+    memory::mib,
     models::{self, Examples, Model},
     origin::{self, FOLDER, Origin},
     run::Run,
     session::{self, Session},
-    settings::{DEFAULT_PRESET, Layer, Settings},
+    settings::{DEFAULT_PRESET, Layer, Order, Settings},
 };
 
 /// Most columns of a table that are told of.
@@ -89,8 +90,9 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
         let measured = held_out.as_ref().map_or(vec![], HeldOut::graphs);
-        let graphs = model.training().chain(model.named(&measured));
-        let plans = Plans::new(graphs, &caps, Some(session::layout(&dataset)))?;
+        let graphs = || model.training().chain(model.named(&measured));
+        let layout = session::placed(&dataset, graphs(), &settings, &caps)?;
+        let plans = Plans::new(graphs(), &caps, Some(layout))?;
         session::ensure_memory(&plans, runner.as_ref()).map(|()| plans)
     };
     let fits = |settings: &Settings| {
@@ -102,10 +104,12 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
             let plans = plan(&model);
             Ok::<_, Error>((model, plans))
         })?;
-    let plans = plans.map_err(|error| match &resumed {
+    let plans = plans.map_err(|error| match (&resumed, error) {
+        // Settings that contradict each other do so with any batch.
+        (_, error @ Error::Usage(_)) if settings.stream.is_some() || settings.order == Order::Blocks => error,
         // A resumed run cannot change its batch.
-        Some(resumed) => with_way_back(error, &resumed.run),
-        None => fit::advised(error, Fit::of(&settings, fits)),
+        (Some(resumed), error) => with_way_back(error, &resumed.run),
+        (None, error) => fit::advised(error, Fit::of(&settings, fits)),
     })?;
     if let [.., last, _] = &model.phases[..]
         && last.until >= settings.steps
@@ -129,7 +133,11 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         tell("half: products stay in single precision, which is as fast or faster on this device");
     }
     runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
-    session::upload(runner.as_mut(), &dataset)?;
+    if let Some(data) = session::ring(&plans) {
+        let (rounds, bytes) = (data.ring.map_or(0, |ring| ring.rounds), 4 * data.words() as u64);
+        tell(format_args!("the data is streamed: the device holds {} of it, {}", counted(rounds, "round"), mib(bytes)));
+    }
+    session::supply(runner.as_mut(), &dataset, &plans)?;
     let tokenizer = examples.text().and_then(Symbols::tokenizer);
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(

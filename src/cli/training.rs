@@ -23,7 +23,7 @@ use super::{
 use crate::{
     checkpoint::{self, CHOSEN_ON, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
-    error::Result,
+    error::{Error, Result},
     files::{quoted, write_atomically},
     health::{self, Health},
     models::{self, BOUND},
@@ -57,6 +57,8 @@ pub struct Training {
     /// The step from which this process started, and the time of its start.
     first: u64,
     since: Instant,
+    /// Time of the last line of metrics.
+    logged: Instant,
     /// Time of the last attempt to write a checkpoint.
     kept: Instant,
     /// Whether a warning about pictures was printed already.
@@ -126,6 +128,7 @@ impl Training {
             session,
             first,
             since,
+            logged: since,
             kept: since,
             has_warned: false,
             held_out,
@@ -189,7 +192,16 @@ impl Training {
                 .min()
                 .unwrap_or(s.steps);
             let begun = Instant::now();
-            rows.extend(self.session.train(slice.min(next - step).min(RING_ROWS as u64))?);
+            match self.session.train(slice.min(next - step).min(RING_ROWS as u64)) {
+                Ok(more) => rows.extend(more),
+                Err(error) => {
+                    // Streamed data that cannot be read: the rounds before are as good as any.
+                    if matches!(error, Error::Failure(_)) && self.session.step() > step {
+                        let _ = self.save_checkpoint(true); // its error would hide the first one
+                    }
+                    return Err(error);
+                }
+            }
             slice = if begun.elapsed() < SLICE / 2 {
                 (slice * 2).min(s.steps)
             } else if begun.elapsed() > SLICE {
@@ -281,6 +293,11 @@ impl Training {
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
         texts.push(format!("{} {unit}/s", per_second(speed)));
+        if let Some(waited) = self.session.waited() {
+            let starved = waited.as_secs_f64() / self.logged.elapsed().as_secs_f64();
+            line.insert("starved".into(), ((starved * 1e4).round() / 1e4).into());
+        }
+        self.logged = Instant::now();
         line.append(&mut self.measured);
         self.health.look(&mut line).iter().for_each(|sentence| self.progress.note(sentence));
         self.progress.report(self.session.step(), &texts);

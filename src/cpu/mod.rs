@@ -29,7 +29,7 @@ use crate::{
     },
     memory,
     program::{self, Content, Launch, Memory as Bytes, Program, Slice},
-    runner::{Meter, ProgramId, Runner, Tuning},
+    runner::{Block, Meter, ProgramId, Runner, Stream, Tuning},
 };
 use products::{Matmul, Scratch};
 use reduce::with_registers;
@@ -49,6 +49,7 @@ pub struct Cpu {
     memory: Vec<Memory>,
     shared: HashMap<String, usize>,
     scratch: Scratch,
+    stream: Option<Stream>,
 }
 
 /// Memory of a buffer: its own, or the memory of the data set, which several buffers share.
@@ -124,6 +125,36 @@ impl Cpu {
     fn named(&mut self, name: &str) -> Result<&mut [f32]> {
         let place = self.shared.get(name).ok_or_else(|| Error::failure(format!("no loaded program has the {name}")))?;
         Ok(&mut self.memory[*place])
+    }
+
+    /// The clock of the next round.
+    fn now(&self) -> Clock {
+        let words = self.shared.get("clock").map(|&place| &self.memory[place]);
+        let word = |n: usize| words.map_or(0, |words| u64::from(words[n].to_bits()));
+        Clock { step: word(0), seed: word(1) | word(2) << 32 }
+    }
+
+    /// Puts the items of a round into the ring.
+    fn take(&mut self, block: &Block) -> Result<()> {
+        for (name, at, words) in [("items", block.at[0], &block.items), ("table", block.at[1], &block.classes)] {
+            self.named(name)?[at..at + words.len()].copy_from_slice(bytemuck::cast_slice(words));
+        }
+        Ok(())
+    }
+
+    fn rounds(&mut self, id: ProgramId, times: usize) {
+        let now = self.clock();
+        let Loaded { program, places, unread } = &mut self.programs[id.0];
+        let first = if unread.end == now { unread.start } else { now };
+        *unread = first..now + times as u64;
+        let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
+        rayon::scope(|_| {
+            for _ in 0..times {
+                launches.iter().for_each(|launch| self.run_launch(launch, &places));
+            }
+        });
+        self.programs[id.0].program.launches = launches;
+        self.programs[id.0].places = places;
     }
 
     fn run_launch(&mut self, launch: &Launch, places: &[usize]) {
@@ -285,22 +316,23 @@ impl Runner for Cpu {
             places.push(place);
         }
         self.programs.push(Loaded { program: program.clone(), places, unread: 0..0 });
-        Ok(ProgramId(self.programs.len() - 1))
+        let id = ProgramId(self.programs.len() - 1);
+        self.stream.iter_mut().for_each(|stream| stream.load(id, program));
+        Ok(id)
     }
 
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
-        let now = self.clock();
-        let Loaded { program, places, unread } = &mut self.programs[id.0];
-        let first = if unread.end == now { unread.start } else { now };
-        *unread = first..now + times as u64;
-        let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
-        rayon::scope(|_| {
-            for _ in 0..times {
-                launches.iter().for_each(|launch| self.run_launch(launch, &places));
+        let mut left = times;
+        while left > 0 {
+            let (clock, mut rounds) = (self.now(), left);
+            if let Some(stream) = &mut self.stream {
+                let ready = stream.next(id, clock, left)?;
+                rounds = ready.rounds;
+                ready.blocks.iter().try_for_each(|block| self.take(block))?;
             }
-        });
-        self.programs[id.0].program.launches = launches;
-        self.programs[id.0].places = places;
+            self.rounds(id, rounds);
+            left -= rounds;
+        }
         Ok(())
     }
 
@@ -372,6 +404,10 @@ impl Runner for Cpu {
         Ok(())
     }
 
+    fn stream(&mut self, items: &Items, classes: &[u32]) {
+        self.stream = Some(Stream::new(items.clone(), classes));
+    }
+
     fn set_clock(&mut self, clock: Clock) -> Result<()> {
         let place = self.allocate(Some("clock".into()), Clock::LEN_WITH_PART)?;
         self.memory[place][..Clock::LEN].copy_from_slice(bytemuck::cast_slice(&clock.words()));
@@ -380,7 +416,7 @@ impl Runner for Cpu {
     }
 
     fn clock(&self) -> u64 {
-        self.shared.get("clock").map_or(0, |&place| self.memory[place][0].to_bits().into())
+        self.now().step
     }
 
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
@@ -418,6 +454,10 @@ impl Meter for Cpu {
 
     fn encode_cost(&self, _: ProgramId) -> Result<Option<Duration>> {
         Ok(None)
+    }
+
+    fn waited(&mut self) -> Option<Duration> {
+        self.stream.as_mut().map(Stream::waited)
     }
 
     fn allocated(&self) -> Option<u64> {

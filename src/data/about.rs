@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
+use serde::{Deserialize, Serialize};
+
 use super::records::Cell;
 use super::{Chord, Dataset, Items, Records, Series, product};
 use crate::error::{counted, escaped};
@@ -38,10 +40,12 @@ pub struct About {
     /// For each item the rows of the table that it is made of, or its place in the file, counted from 0; empty if
     /// nobody asked.
     pub rows: Vec<u32>,
+    /// What stands for the items and their classes in digests, where it is known without reading them all.
+    pub content: Option<String>,
 }
 
 /// The items left out of a data set, counted by reason.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeftOut(BTreeMap<String, (usize, Vec<String>)>);
 
 impl LeftOut {
@@ -63,6 +67,15 @@ impl LeftOut {
     pub fn add_some(&mut self, reason: &str, count: usize) {
         if count > 0 {
             self.add_many(reason, count);
+        }
+    }
+
+    /// Adds what `other` counts.
+    pub(super) fn extend(&mut self, other: &Self) {
+        for (reason, (count, names)) in &other.0 {
+            let (all, named) = self.0.entry(reason.clone()).or_default();
+            *all += count;
+            named.extend(names.iter().take(NAMED.saturating_sub(named.len())).cloned());
         }
     }
 
@@ -205,6 +218,7 @@ impl Dataset {
         let pixels = match self.items {
             Items::Bytes(_) if self.is_roll() => "0 and 1",
             Items::Bytes(_) => "as stored: 0 is black, 255 white",
+            Items::File(ref packed) if packed.is_of_pixels() => "as stored: 0 is black, 255 white",
             _ => "",
         };
         line("values", if self.about.range.is_empty() { pixels } else { &self.about.range });
@@ -222,11 +236,12 @@ impl Dataset {
         }
         self.about.notes.iter().for_each(|note| line("note", note));
         self.first_rows().lines().enumerate().for_each(|(i, row)| line(if i == 0 { "first" } else { "" }, row));
-        let bytes = match &self.items {
-            Items::Bytes(bytes) | Items::Symbols { ids: bytes, .. } => bytes.len(),
-            Items::Floats(floats) => 4 * floats.len(),
+        let (bytes, place) = match &self.items {
+            Items::Bytes(bytes) | Items::Symbols { ids: bytes, .. } => (bytes.len(), "memory"),
+            Items::Floats(floats) => (4 * floats.len(), "memory"),
+            Items::File(packed) => (packed.bytes() as usize, "its file, read while training"),
         };
-        line("size", &format!("{:.1} MiB in memory", bytes as f64 / f64::from(1 << 20)));
+        line("size", &format!("{:.1} MiB in {place}", bytes as f64 / f64::from(1 << 20)));
         line("digest", &self.about.source);
         text.truncate(text.trim_end().len());
         text

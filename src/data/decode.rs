@@ -63,8 +63,13 @@ pub(super) struct Reading {
 ///
 /// Waits until `budget`, which all threads share, has room for the copies of the image.
 pub(super) fn picture(path: &Path, reading: Reading, budget: &Budget) -> Result<Picture, String> {
-    let Reading { size, fit, deep } = reading;
     let (bytes, whole) = contents(path, budget)?;
+    picture_of(bytes, whole, reading, budget)
+}
+
+/// As [`picture`], of the bytes of a file; `whole` is their share of the budget.
+pub(super) fn picture_of(bytes: Vec<u8>, whole: Share, reading: Reading, budget: &Budget) -> Result<Picture, String> {
+    let Reading { size, fit, deep } = reading;
     let mut decoder = decoder(&bytes, budget)?;
     drop(whole);
     let (width, height) = decoder.dimensions();
@@ -96,8 +101,13 @@ pub(super) fn color(path: &Path, budget: &Budget) -> Option<ColorType> {
     Some(decoder(&bytes, budget).ok()?.color_type())
 }
 
+/// As [`has_color`], of the bytes of a file.
+pub(super) fn is_coloured(bytes: &[u8], budget: &Budget) -> bool {
+    decoder(bytes, budget).is_ok_and(|decoder| decoder.color_type().has_color())
+}
+
 /// The bytes of a file, and a share of the budget for twice their number, because JPEG decoders copy them.
-fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
+pub(super) fn contents<'a>(path: &Path, budget: &'a Budget) -> Result<(Vec<u8>, Share<'a>), String> {
     let len = fs::metadata(path).map_err(|error| error.to_string())?.len();
     let too_large = || format!("it has {}, more than {}", memory::mib(len), memory::mib(budget.total));
     let share = budget.take(2 * len).ok_or_else(too_large)?;

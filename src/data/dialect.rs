@@ -1,5 +1,6 @@
 //! The format of a table: its encoding, the lines above and below it, its separator and its decimal mark.
 
+use std::io::Read;
 use std::path::Path;
 
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
@@ -331,7 +332,7 @@ impl Sheet {
     /// Calls `take` with every row that is not empty and the byte offset of the row.
     pub fn rows(&self, mut take: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
         // Most rows need no trimming, and trimming copies a row.
-        let mut csv = reader(&self.text[self.start..], self.delimiter(), Trim::None);
+        let mut csv = reader(self.text[self.start..].as_bytes(), self.delimiter(), Trim::None);
         let mut record = StringRecord::new();
         loop {
             let read = csv.read_record(&mut record);
@@ -347,6 +348,16 @@ impl Sheet {
         }
     }
 
+    /// Offset of the first row in the file, in bytes, if the file is of UTF-8.
+    pub fn first_row(&self) -> u64 {
+        (self.start + if self.mark { 3 } else { 0 }) as u64
+    }
+
+    /// Whether the file's bytes are its text.
+    pub fn is_utf8(&self) -> bool {
+        !self.findings.iter().any(|finding| finding.starts_with("read as "))
+    }
+
     /// The names in the comment above the table, if there are `width` of them.
     pub fn comment_names(&self, width: usize) -> Option<StringRecord> {
         let comment = self.comment.as_ref()?;
@@ -354,7 +365,7 @@ impl Sheet {
             Separator::Blank => (tabs_for_blanks(comment), Separator::Tab),
             separator => (comment.clone(), separator),
         };
-        let names = reader(&comment, separator, Trim::All).records().next()?.ok()?;
+        let names = reader(comment.as_bytes(), separator, Trim::All).records().next()?.ok()?;
         (width > 1 && names.len() == width).then_some(names)
     }
 
@@ -375,18 +386,13 @@ fn end_of_difference(text: &str) -> Option<usize> {
     (is_whole && rest.len() > FIRST * len && rest[len..] == rest[..rest.len() - len]).then_some(start + FIRST * len)
 }
 
-fn reader(text: &str, separator: Separator, trim: Trim) -> csv::Reader<&[u8]> {
-    ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(trim)
-        .delimiter(byte(separator))
-        .from_reader(text.as_bytes())
+pub(super) fn reader<R: Read>(source: R, separator: Separator, trim: Trim) -> csv::Reader<R> {
+    ReaderBuilder::new().has_headers(false).flexible(true).trim(trim).delimiter(byte(separator)).from_reader(source)
 }
 
 /// The first [`FIRST`] rows that are not empty.
 fn first_rows(text: &str, separator: Separator) -> Vec<StringRecord> {
-    let rows = reader(text, separator, Trim::All).into_records().take(FIRST).flatten();
+    let rows = reader(text.as_bytes(), separator, Trim::All).into_records().take(FIRST).flatten();
     rows.filter(|row| !row.as_slice().is_empty()).collect()
 }
 

@@ -63,6 +63,29 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     }
 }
 
+/// Images to learn from: the folder that they lie in, and what is to be said.
+pub(super) struct Learned {
+    pub folder: PathBuf,
+    pub files: Vec<PathBuf>,
+    pub notes: Vec<String>,
+}
+
+/// The images of a folder that are to learn from; `None` if it holds other data.
+pub(super) fn images(path: &Path, options: &Options, left_out: &mut LeftOut) -> Result<Option<Learned>> {
+    let folder = descend(path)?;
+    let parts = Parts::of(&folder, options)?;
+    let files = listing::files(&parts.train, left_out)?;
+    if Kind::of(&files, options) != Some(Kind::Images) {
+        return Ok(None);
+    }
+    parts.tell_beside(&folder, left_out)?;
+    let note = |test: &PathBuf| format!("only the part to learn from: name `{}` to pack the other", test.display());
+    let notes = parts.test.iter().map(note).collect();
+    let (files, others): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(|file| decode::is_image(file));
+    others.iter().for_each(|file| left_out.add(&format!("{} files", dotted(file)), below(path, file)));
+    Ok(Some(Learned { folder: parts.train, files, notes }))
+}
+
 /// Files of one kind in a folder, and the report on the folder so far.
 pub(super) struct Files<'a> {
     /// The folder that the user named.

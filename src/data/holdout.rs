@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::random::Root;
 use super::windows::{self, Cut};
-use super::{About, Dataset, Items, Options, Split, SymbolKind, Symbols};
+use super::{About, Dataset, Items, Options, Split, SymbolKind, Symbols, items};
 use crate::error::{Error, Result};
 
 /// Smallest number of examples to hold some out of.
@@ -31,25 +31,33 @@ pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool
     }
 }
 
-/// The rows to learn from and the rows to test with, by series. The last rows of each series are held out if a window
-/// fits in both parts; if no series is long enough for this, whole series are held out at random.
+/// The rows to learn from and the rows to test with, by series: see [`ends`].
 pub(super) fn of_series(mut series: Vec<Vec<usize>>, cut: &Cut, options: &Options) -> [Vec<Vec<usize>>; 2] {
     let lengths: Vec<usize> = series.iter().map(Vec::len).collect();
-    let mut test = vec![];
-    if !is_enough(cut.total(&lengths), options) {
-        return [series, test];
-    }
-    for rows in &mut series {
-        let held = share(rows.len(), options);
-        if held >= cut.window && cut.count(rows.len() - held) > 0 {
-            test.push(rows.split_off(rows.len() - held));
-        }
-    }
-    if test.is_empty() {
-        let mut held = drawn(series.len(), share(series.len(), options), options.seed).into_iter();
-        (test, series) = series.into_iter().partition(|rows| held.next() == Some(true) && rows.len() >= cut.window);
-    }
+    let held = ends(&lengths, cut, options).into_iter();
+    let split = series.iter_mut().zip(held).map(|(rows, held)| rows.split_off(rows.len() - held));
+    let test = split.filter(|rows| !rows.is_empty()).collect();
+    series.retain(|rows| !rows.is_empty());
     [series, test]
+}
+
+/// How many rows at the end of series of these lengths are held out: a share of each series if a window fits in both
+/// parts; if no series is long enough for this, all rows of some series, chosen at random.
+pub(super) fn ends(lengths: &[usize], cut: &Cut, options: &Options) -> Vec<usize> {
+    if !is_enough(cut.total(lengths), options) {
+        return vec![0; lengths.len()];
+    }
+    let end = |&rows: &usize| {
+        let held = share(rows, options);
+        if held >= cut.window && cut.count(rows - held) > 0 { held } else { 0 }
+    };
+    let held: Vec<usize> = lengths.iter().map(end).collect();
+    if held.iter().any(|held| *held > 0) {
+        return held;
+    }
+    let chosen = drawn(lengths.len(), share(lengths.len(), options), options.seed);
+    let whole = |(&rows, chosen): (&usize, bool)| if chosen && rows >= cut.window { rows } else { 0 };
+    lengths.iter().zip(chosen).map(whole).collect()
 }
 
 /// Whether a set without parts certainly has no test part, so that there is no need to read it.
@@ -188,7 +196,7 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Keeps the items for which `is_kept` holds.
+    /// Keeps the items for which `is_kept` holds. They have to be in memory.
     pub fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
         let (len, count) = (self.item_len(), self.len());
         let kept = || (0..count).filter(|&i| is_kept(i));
@@ -207,6 +215,7 @@ impl Dataset {
                 kept().for_each(|i| some.extend(&floats[i * len..][..len]));
                 Items::Floats(some.into())
             }
+            Items::File(_) => panic!("{}", items::IN_FILE),
         };
         if let Some(labels) = &mut self.labels {
             labels.ids = kept().map(|i| labels.ids[i]).collect();

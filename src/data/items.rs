@@ -4,8 +4,14 @@ use std::iter::repeat_n;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::packed::Packed;
+use crate::error::Result;
+
+/// What is wrong with a program that takes items in a file for items in memory.
+pub(super) const IN_FILE: &str = "items in a file are read one by one, or taken into memory first";
+
 /// Items, back to back unless they say where they begin. Clones share their memory.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Items {
     /// Pixels; 0 to 255 stand for -1 to 1. Keys of rolls: 0 for 0 and 255 for 1; 1 stands for the silence by which a
     /// piece is filled up.
@@ -20,15 +26,58 @@ pub enum Items {
         /// The place of the first number of each item. Windows of a text overlap and share its memory.
         starts: Arc<Vec<u32>>,
     },
+    /// Pixels or numbers that stay in a file and are read one by one. [`Dataset::resident`](super::Dataset::resident)
+    /// takes them into memory, which all that looks at the whole set needs.
+    File(Arc<Packed>),
+}
+
+impl PartialEq for Items {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Floats(a), Self::Floats(b)) => a == b,
+            (Self::Symbols { ids, starts }, Self::Symbols { ids: other_ids, starts: others }) => {
+                ids == other_ids && starts == others
+            }
+            (Self::File(a), Self::File(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 impl Items {
     /// The words that devices store: four bytes each, the lowest first, or the bits of one float.
+    ///
+    /// # Panics
+    /// If the items are in a file.
     pub fn words(&self) -> &[u32] {
         match self {
             Self::Bytes(bytes) | Self::Symbols { ids: bytes, .. } => bytemuck::cast_slice(&bytes.memory[bytes.start..]),
             Self::Floats(floats) => bytemuck::cast_slice(floats),
+            Self::File(_) => panic!("{IN_FILE}"),
         }
+    }
+
+    /// Whether the items stay in a file.
+    pub fn is_in_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// Copies item `i`, of `len` elements, to the beginning of `words`, as devices store it.
+    ///
+    /// # Errors
+    /// An item that cannot be read.
+    pub fn read(&self, i: usize, len: usize, words: &mut [u32]) -> Result<()> {
+        match self {
+            Self::Floats(floats) => words.copy_from_slice(bytemuck::cast_slice(&floats[i * len..][..len])),
+            Self::Bytes(bytes) => bytemuck::cast_slice_mut(words)[..len].copy_from_slice(&bytes[i * len..][..len]),
+            Self::Symbols { ids, starts } => {
+                let first = 2 * starts[i] as usize;
+                bytemuck::cast_slice_mut(words)[..2 * len].copy_from_slice(&ids[first..][..2 * len]);
+            }
+            Self::File(packed) => packed.read(i, words)?,
+        }
+        Ok(())
     }
 }
 

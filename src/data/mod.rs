@@ -26,6 +26,8 @@ mod midi;
 mod music;
 mod npy;
 mod options;
+mod pack;
+mod packed;
 mod pictures;
 mod pieces;
 mod points;
@@ -59,6 +61,8 @@ pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Known, Options, Split, Wanted};
+pub use pack::{Packing, pack};
+pub use packed::Packed;
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use records::{Cell as TableCell, Coding, Column, Condition, Kind, Records, Role, Style, Values, normal_quantile};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
@@ -176,9 +180,10 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     Ok(Some(Dataset { about: About { source, ..set.about.clone() }, ..set }))
 }
 
-/// Whether `spec` names a table of text, such as a CSV file: points, or sequences if a window is set.
+/// Whether `spec` names rows, in a table of text or packed: points, or sequences if a window is set.
 pub fn is_table(spec: &str) -> bool {
-    table::ENDINGS.contains(&unpack::ending(Path::new(spec)).as_str()) || table::parts(Path::new(spec)).is_some()
+    let path = Path::new(spec);
+    table::ENDINGS.contains(&unpack::ending(path).as_str()) || table::parts(path).is_some() || packed::holds_rows(path)
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -224,6 +229,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     match unpack::ending(path).as_str() {
         ending if table::ENDINGS.contains(&ending) => table::read(path, options),
         ending if text::ENDINGS.contains(&ending) => text::read(path, options),
+        "npy" if packed::is_packed(path) => packed::open(path, options),
         "npy" | "npz" => arrays::read(path, options),
         "mid" | "midi" => midi::read(path, options),
         "mat" => mat::read(path, options),
@@ -363,16 +369,18 @@ impl Dataset {
             Items::Bytes(bytes) => bytes.len() / self.item_len(),
             Items::Symbols { starts, .. } => starts.len(),
             Items::Floats(floats) => floats.len() / self.item_len(),
+            Items::File(packed) => packed.len(),
         }
     }
 
-    /// Keeps the first `len` items, or all if there are fewer.
+    /// Keeps the first `len` items, or all if there are fewer. They have to be in memory.
     pub fn truncate(&mut self, len: usize) {
         let (elements, count) = (len * self.item_len(), self.len());
         match &mut self.items {
             Items::Bytes(bytes) => *bytes = bytes[..elements.min(bytes.len())].to_vec().into(),
             Items::Symbols { starts, .. } => Arc::make_mut(starts).truncate(len),
             Items::Floats(floats) => Arc::make_mut(floats).truncate(elements),
+            Items::File(_) => panic!("{}", items::IN_FILE),
         }
         self.labels.iter_mut().for_each(|labels| labels.ids.truncate(len));
         let each = self.about.rows.len() / count.max(1);
@@ -456,11 +464,12 @@ impl Dataset {
         self.labels.as_ref().map_or(0, |labels| labels.names.len())
     }
 
-    /// The bytes of the items and of their classes, for digests.
+    /// The bytes of the items, which have to be in memory, and of their classes, for digests.
     pub fn content(&self) -> [&[u8]; 2] {
         let items = match &self.items {
             Items::Bytes(bytes) | Items::Symbols { ids: bytes, .. } => &bytes[..],
             Items::Floats(floats) => bytemuck::cast_slice(&floats[..]),
+            Items::File(_) => panic!("{}", items::IN_FILE),
         };
         [items, self.labels.as_ref().map_or(&[], |labels| bytemuck::cast_slice(&labels.ids))]
     }
@@ -494,6 +503,7 @@ impl Dataset {
             Items::Bytes(bytes) => bytes[i * len..][..len].iter().map(|&b| f32::from(b) / 127.5 - 1.0).collect(),
             Items::Floats(floats) => floats[i * len..][..len].to_vec(),
             Items::Symbols { .. } => self.symbols(i).unwrap_or_default().iter().map(|&id| id.into()).collect(),
+            Items::File(packed) => packed.item(i),
         }
     }
 }

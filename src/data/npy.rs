@@ -209,7 +209,7 @@ fn records(place: &str) -> String {
 
 /// The bytes of an array's header and their content, or the reason why the array holds no numbers. `npyz` trusts the
 /// length of the header, recurses on brackets and multiplies extents unchecked, so all these are bounded here.
-fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<Result<(Vec<u8>, NpyHeader), String>> {
+pub(super) fn header(path: &Path, place: &str, source: &mut dyn Read) -> Result<Result<(Vec<u8>, NpyHeader), String>> {
     const MAX_BYTES: u32 = 1 << 20;
     const MAX_BRACKETS: usize = 4;
     const MAX_DIGITS: usize = 19;

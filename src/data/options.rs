@@ -37,6 +37,9 @@ pub struct Options {
     pub window: Option<usize>,
     /// Steps from one window to the next. `None`: 1 for tables and half a window for symbols.
     pub stride: Option<usize>,
+    /// Whether items of a packed file stay there, to be read one by one. `None`: if they take more memory than data
+    /// may.
+    pub stream: Option<bool>,
     /// Seed of the drawn sets and of the choice of held-out examples.
     pub seed: u64,
     /// Which part to open.
@@ -129,6 +132,7 @@ impl Default for Options {
             stack: 1,
             window: None,
             stride: None,
+            stream: None,
             seed: 0,
             split: Split::Train,
             chooses: false,

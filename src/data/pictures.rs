@@ -18,16 +18,16 @@ use crate::error::{Error, Result, counted};
 use crate::memory;
 use crate::settings::{Fit, Range};
 
-/// Side of images from a folder, in pixels, if the options give no size.
-const DEFAULT_SIZE: usize = 64;
+/// Side of images from a folder, in pixels, if the options give none.
+pub(super) const DEFAULT_SIZE: usize = 64;
 
 /// Images and their classes: the class of an image is the first folder on the path to it.
 pub(super) struct Classed {
     pub files: Vec<PathBuf>,
-    ids: Vec<u32>,
+    pub ids: Vec<u32>,
     /// The classes in order; empty if images have no folders of their own, or all the same folder.
     pub names: Vec<String>,
-    notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Classed {
@@ -166,7 +166,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size.height, width: size.width };
-    let about = About { part: said, range, findings: transparent, left_out, notes, source, names, rows: vec![] };
+    let about = About { part: said, range, findings: transparent, left_out, notes, source, names, rows: vec![], content: None };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 

@@ -1,10 +1,10 @@
-//! The newest metrics on the device, and what of them the host has read.
+//! The newest rows of a program's metrics, on the device and on their way from it.
 
 use std::ops;
 
 use wgpu::Buffer;
 
-/// A ring of rows of metrics.
+/// The ring of one program.
 pub struct Ring {
     pub buffer: Buffer,
     pub rows: u64,

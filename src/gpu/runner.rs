@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     kernels::{Body, Clock, Kernel},
     program::{self, BufferId, Content, Launch, Output, Program, Slice},
-    runner::{Meter, ProgramId, Runner, Tuning},
+    runner::{Meter, ProgramId, Ready, Runner, Stream, Tuning},
 };
 
 /// Submissions that may be in flight at once: one runs while the next is encoded.
@@ -35,6 +35,7 @@ pub struct Gpu {
     /// The buffers that programs share, by their content.
     shared: HashMap<String, Buffer>,
     programs: Vec<Loaded>,
+    stream: Option<Stream>,
     in_flight: VecDeque<Submission>,
     last_done: Instant,
     submission_time: Duration,
@@ -80,6 +81,7 @@ impl Gpu {
             pipelines,
             shared: HashMap::new(),
             programs: vec![],
+            stream: None,
             in_flight: VecDeque::new(),
             last_done: Instant::now(),
             submission_time: Duration::from_millis(50),
@@ -120,7 +122,7 @@ impl Gpu {
                 false => Err(Error::failure(format!("{key} has {there} elements, a program wants {len}"))),
             };
         }
-        if matches!(content, Content::Items | Content::Table) && len > 0 {
+        if matches!(content, Content::Items | Content::Table) && len > 0 && self.stream.is_none() {
             return Err(Error::failure(format!("{key}: the program reads a data set and none was set")));
         }
         let buffer = self.storage(&key, len)?;
@@ -195,6 +197,22 @@ impl Gpu {
         self.programs[oldest.program].pace.learn(oldest.weight, spent, looked.elapsed(), self.submission_time);
         self.last_done = Instant::now();
         Ok(())
+    }
+
+    /// Writes the items of the next rounds into the ring, `most` at most, and returns how many rounds can run. The
+    /// queue keeps the order: what the ring held before, the rounds before have read by then.
+    fn feed(&mut self, id: ProgramId, most: usize) -> Result<usize> {
+        let Some(stream) = &mut self.stream else { return Ok(most) };
+        let Ready { rounds, blocks } = stream.next(id, Clock { step: self.step, seed: self.seed }, most)?;
+        for block in &blocks {
+            for (content, at, words) in
+                [(Content::Items, block.at[0], &block.items), (Content::Table, block.at[1], &block.classes)]
+            {
+                let buffer = &self.shared[&content.to_string()];
+                self.device.queue.write_buffer(buffer, 4 * at as u64, bytemuck::cast_slice(words));
+            }
+        }
+        self.device.health().map(|()| rounds)
     }
 
     /// Submits whole rounds, in submissions that the device finishes quickly.
@@ -319,7 +337,9 @@ impl Runner for Gpu {
             ticks,
             pace: Pace::new(program.launches.iter().map(|launch| launch.kernel.cost())),
         });
-        Ok(ProgramId(self.programs.len() - 1))
+        let id = ProgramId(self.programs.len() - 1);
+        self.stream.iter_mut().for_each(|stream| stream.load(id, program));
+        Ok(id)
     }
 
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
@@ -332,7 +352,7 @@ impl Runner for Gpu {
                 self.drain(id)?;
                 continue;
             }
-            let rounds = left.min(room.try_into().unwrap_or(usize::MAX));
+            let rounds = self.feed(id, left.min(room.try_into().unwrap_or(usize::MAX)))?;
             self.submit(id, rounds)?;
             if ticks {
                 self.step += rounds as u64;
@@ -425,6 +445,10 @@ impl Runner for Gpu {
         self.device.health()
     }
 
+    fn stream(&mut self, items: &Items, classes: &[u32]) {
+        self.stream = Some(Stream::new(items.clone(), classes));
+    }
+
     fn set_clock(&mut self, clock: Clock) -> Result<()> {
         for id in 0..self.programs.len() {
             self.drain(ProgramId(id))?;
@@ -492,6 +516,10 @@ impl Meter for Gpu {
             start.elapsed() / count.max(1) as u32
         });
         Ok(costs.min())
+    }
+
+    fn waited(&mut self) -> Option<Duration> {
+        self.stream.as_mut().map(Stream::waited)
     }
 
     fn allocated(&self) -> Option<u64> {

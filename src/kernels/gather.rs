@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Buffers, Caps, Clock, Cost, Dispatch, Io, MAX_ELEMENTS, Spec, lanes,
+    order::{bits, in_blocks, permute},
     random::{PURPOSE_GATHER, PURPOSE_MIRROR, clock_len, philox},
     real, row_obstacle,
 };
@@ -43,6 +44,19 @@ pub struct DataLayout {
     pub classes: usize,
     /// Values of a row of pixels, if each drawn item is mirrored, left to right, with probability 1/2; else 0.
     pub mirror: usize,
+    /// Where the device has the items of some rounds only, that ring; `None`: it has all items.
+    pub ring: Option<Ring>,
+}
+
+/// A ring of the items of some rounds, in the order of their places: round t lies where t modulo `rounds` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ring {
+    /// Number of rounds.
+    pub rounds: usize,
+    /// Number of items of a round: those of all its draws.
+    pub places: usize,
+    /// Whether items are picked in blocks of a file.
+    pub blocks: bool,
 }
 
 /// The stored elements of items.
@@ -59,6 +73,17 @@ pub enum Elements {
     },
 }
 
+impl Elements {
+    /// Elements of a word.
+    fn in_a_word(self) -> usize {
+        match self {
+            Self::Floats => 1,
+            Self::Bytes => 4,
+            Self::Symbols { .. } => 2,
+        }
+    }
+}
+
 impl DataLayout {
     /// Number of stored elements.
     fn stored(&self) -> usize {
@@ -71,21 +96,34 @@ impl DataLayout {
 
     /// The first element of an item; `table` holds those of items of symbols.
     fn first(&self, item: usize, table: &[u32]) -> usize {
-        if self.is_of_symbols() { table[item] as usize } else { item * self.item_len }
+        if self.is_of_symbols() && self.ring.is_none() { table[item] as usize } else { item * self.step() }
     }
 
-    /// Words that hold all items.
+    /// Elements from an item to the next: in a ring, each begins with a word.
+    fn step(&self) -> usize {
+        if self.ring.is_some() { self.item_words() * self.elements.in_a_word() } else { self.item_len }
+    }
+
+    /// Words that hold one item alone.
+    pub fn item_words(&self) -> usize {
+        self.item_len.div_ceil(self.elements.in_a_word())
+    }
+
+    /// Words that hold all items, or those of the ring.
     pub fn words(&self) -> usize {
-        match self.elements {
-            Elements::Floats => self.stored(),
-            Elements::Bytes => self.stored().div_ceil(4),
-            Elements::Symbols { stored } => stored.div_ceil(2),
+        match self.ring {
+            Some(ring) => ring.rounds * ring.places * self.item_words(),
+            None => self.stored().div_ceil(self.elements.in_a_word()),
         }
     }
 
     /// Words of the table of items: their classes, or of symbols their first elements.
     pub fn table(&self) -> usize {
-        if self.classes > 0 || self.is_of_symbols() { self.count } else { 1 }
+        match self.ring {
+            Some(ring) if self.classes > 0 => ring.rounds * ring.places,
+            None if self.classes > 0 || self.is_of_symbols() => self.count,
+            _ => 1,
+        }
     }
 
     /// Windows of each of `batch` lanes of equal length, and the elements of a lane.
@@ -105,42 +143,13 @@ impl DataLayout {
         }
     }
 
-    /// Number of bits of an item's index, split into a left and a right half.
-    fn bits(&self) -> (u32, u32) {
-        let bits = self.count.next_power_of_two().trailing_zeros();
-        (bits / 2, bits - bits / 2)
-    }
-
-    /// The item at place i of a permutation: a Feistel network of sixteen rounds on the next power of two, repeated
-    /// until the result is an item (cycle walking). With few items, eight rounds, or halves joined by exclusive or,
-    /// distribute places visibly unevenly. Round keys that differ only in low bits do the same to fixed points, because
-    /// they take halves of a few bits to the same hashes in another order.
-    pub fn permute(&self, i: usize, key: [u32; 4]) -> usize {
-        let (left_bits, right_bits) = self.bits();
-        let (left_mask, right_mask) = ((1 << left_bits) - 1, (1 << right_bits) - 1);
-        let (mut left, mut right) = (i as u32 >> right_bits, i as u32 & right_mask);
-        loop {
-            for round in 0..8 {
-                let k = key[round % 4].wrapping_add((round as u32).wrapping_mul(GOLDEN));
-                left = left.wrapping_add(hash(right ^ k)) & left_mask;
-                right = right.wrapping_add(hash(left ^ !k)) & right_mask;
-            }
-            let place = (left << right_bits | right) as usize;
-            if place < self.count {
-                return place;
-            }
+    /// The item at place i of an epoch, by the keys of its permutations.
+    fn at(&self, i: usize, key: impl Fn(u32) -> [u32; 4]) -> usize {
+        match self.ring {
+            Some(Ring { blocks: true, .. }) => in_blocks(self.count, i, key),
+            _ => permute(self.count, i, key(0)),
         }
     }
-}
-
-/// 2^32 over the golden ratio: multiples of it differ in all bits.
-const GOLDEN: u32 = 0x9e37_79b9;
-
-/// A hash of 32 bits (Wellons' lowbias32).
-fn hash(mut x: u32) -> u32 {
-    x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
-    x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
-    x ^ x >> 16
 }
 
 impl Gather {
@@ -150,28 +159,57 @@ impl Gather {
     /// The places of all draws of all rounds form an endless stream. Each epoch of the stream visits all items once, in
     /// the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.
     pub fn pick(&self, clock: &[u32], b: usize, s: usize) -> usize {
-        let (epoch, i) = self.place(clock, b);
-        let key = philox([epoch, s as u32, 0, PURPOSE_GATHER], [clock[1], clock[2]]);
-        self.data.permute(i, key)
+        self.item_of(clock, self.first(clock) + b, s)
     }
 
-    /// Whether that item is mirrored.
+    /// The place in a round of each item of this draw, of all parts of the batch, and the item.
+    pub fn picks(&self, clock: &[u32]) -> impl Iterator<Item = (usize, usize)> {
+        let members = (0..self.whole()).flat_map(|row| (0..self.data.stack).map(move |s| (row, s)));
+        members.map(|(row, s)| (self.place(row, s), self.item_of(clock, row, s)))
+    }
+
+    /// Whether the item of [`Gather::pick`] is mirrored.
     pub fn is_mirrored(&self, clock: &[u32], b: usize, s: usize) -> bool {
-        let (epoch, i) = self.place(clock, b);
+        let (epoch, i) = self.visit(clock, self.first(clock) + b);
         let bits = philox([epoch, s as u32, i as u32, PURPOSE_MIRROR], [clock[1], clock[2]]);
         self.data.mirror > 0 && bits[0] & 1 == 1
     }
 
-    /// The epoch of place b of the batch, and its place in the epoch.
-    fn place(&self, clock: &[u32], b: usize) -> (u32, usize) {
-        let draw = clock[0] as u64 * self.draws as u64 + self.draw as u64;
-        let e = draw * (self.batch * self.parts) as u64 + (self.first(clock) + b) as u64;
+    /// The item for a row of the whole batch.
+    fn item_of(&self, clock: &[u32], row: usize, s: usize) -> usize {
+        let (epoch, i) = self.visit(clock, row);
+        let key = |n| philox([epoch, s as u32, n, PURPOSE_GATHER], [clock[1], clock[2]]);
+        self.data.at(i, key)
+    }
+
+    /// The epoch of a row of the whole batch, and its place in the epoch.
+    fn visit(&self, clock: &[u32], row: usize) -> (u32, usize) {
+        let draw = u64::from(clock[0]) * u64::from(self.draws) + u64::from(self.draw);
+        let e = draw * self.whole() as u64 + row as u64;
         ((e / self.data.count as u64) as u32, (e % self.data.count as u64) as usize)
+    }
+
+    /// Rows of the whole batch.
+    fn whole(&self) -> usize {
+        self.batch * self.parts
     }
 
     /// The row of the batch with which this part begins.
     fn first(&self, clock: &[u32]) -> usize {
         if self.parts > 1 { clock[Clock::PART] as usize * self.batch } else { 0 }
+    }
+
+    /// The place in a round of the item for a row of the whole batch.
+    fn place(&self, row: usize, s: usize) -> usize {
+        (self.draw as usize * self.whole() + row) * self.data.stack + s
+    }
+
+    /// Where the device has the item of [`Gather::pick`].
+    fn item(&self, clock: &[u32], b: usize, s: usize) -> usize {
+        match self.data.ring {
+            Some(ring) => clock[0] as usize % ring.rounds * ring.places + self.place(self.first(clock) + b, s),
+            None => self.pick(clock, b, s),
+        }
     }
 
     /// Number of rows of the result in the shader, and number of elements per row.
@@ -203,11 +241,12 @@ impl Spec for Gather {
 
     fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (rows, len) = self.rows();
-        let whole = self.batch * self.parts;
+        let whole = self.whole();
         let (count, round) = (self.data.count, self.draws as usize * whole);
-        let (left, right) = self.data.bits();
+        let (left, right) = bits(self.data.count);
         let [windows, lane] = self.data.lanes(whole);
         let in_order = matches!(self.field, Field::InOrder | Field::Begins);
+        let ring = self.data.ring.unwrap_or(Ring { rounds: 1, places: 1, blocks: false });
         let constants = overrides!(
             LANES = lanes(len),
             ROWS = rows,
@@ -230,6 +269,11 @@ impl Spec for Gather {
             PARTS = self.parts,
             LEFT_BITS = left,
             RIGHT_BITS = right,
+            STREAMED = self.data.ring.is_some() as u32,
+            RING = ring.rounds,
+            PLACES = ring.places,
+            STACKED = self.data.stack,
+            STEP = self.data.step(),
         );
         Dispatch::folded(rows, caps, constants)
     }
@@ -241,7 +285,7 @@ impl Spec for Gather {
             match self.field {
                 Field::Items => {
                     let (b, s) = (row / self.data.stack, row % self.data.stack);
-                    let first = self.data.first(self.pick(clock, b, s), table);
+                    let first = self.data.first(self.item(clock, b, s), table);
                     y.iter_mut().enumerate().for_each(|(j, y)| *y = self.data.value(items, first + j));
                     if self.is_mirrored(clock, b, s) {
                         y.chunks_mut(self.data.mirror).for_each(<[F]>::reverse);
@@ -257,7 +301,7 @@ impl Spec for Gather {
                     y[0] = if self.turn(clock, windows) == 0 { F::one() } else { F::zero() };
                 }
                 Field::OneHot => {
-                    let class = table[self.pick(clock, row, 0)] as usize;
+                    let class = table[self.item(clock, row, 0)] as usize;
                     for (k, y) in y.iter_mut().enumerate() {
                         *y = if k == class { F::one() } else { F::zero() };
                     }
@@ -269,6 +313,7 @@ impl Spec for Gather {
     fn cost(&self) -> Cost {
         let (rows, len) = self.rows();
         let read = match self.field {
+            Field::Items if self.data.ring.is_some() => 4 * self.data.item_words(),
             Field::Items | Field::InOrder => self.data.words() * 4 / self.data.count,
             Field::OneHot | Field::Begins => 4,
         };
@@ -291,12 +336,10 @@ impl Spec for Gather {
 
 #[cfg(test)]
 mod tests {
-    use rayon::prelude::*;
-
     use super::*;
 
     fn data(count: usize) -> DataLayout {
-        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0, mirror: 0 }
+        DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0, mirror: 0, ring: None }
     }
 
     #[test]
@@ -343,68 +386,6 @@ mod tests {
                 assert!(same < 10, "{same} of 500 places agree; 1 is expected");
             }
         }
-    }
-
-    /// Over many epochs every item comes to every place, and every item follows every other, about equally often.
-    #[test]
-    fn places_and_neighbours_are_even() {
-        for count in [2, 3, 7, 16, 20, 33] {
-            let epochs = 4000;
-            let (mut places, mut follows) = (vec![0.0; count * count], vec![0.0; count * count]);
-            for epoch in 0..epochs {
-                let key = philox([epoch, 0, 0, PURPOSE_GATHER], [77, 0]);
-                let order: Vec<usize> = (0..count).map(|i| data(count).permute(i, key)).collect();
-                for i in 0..count {
-                    places[i * count + order[i]] += 1.0;
-                    if i > 0 {
-                        follows[order[i - 1] * count + order[i]] += 1.0;
-                    }
-                }
-            }
-            let chi2 = |cells: &[f64], expected: f64, used: f64| {
-                let sum: f64 = cells.iter().filter(|&&c| c > 0.0).map(|c| (c - expected).powi(2) / expected).sum();
-                (sum - used) / (2.0 * used).sqrt()
-            };
-            let n = count as f64;
-            let place = chi2(&places, epochs as f64 / n, (n - 1.0) * (n - 1.0));
-            let follow = chi2(&follows, epochs as f64 / n, n * (n - 1.0));
-            assert!(
-                place.abs() < 5.0 && follow.abs() < 5.0,
-                "{count} items: {place:.1} and {follow:.1} standard deviations"
-            );
-        }
-    }
-
-    /// A random permutation of any length has 1 fixed point and 1/2 swapped pair on average, and is even with
-    /// probability 1/2.
-    #[test]
-    fn orders_are_those_of_a_fair_shuffle() {
-        (3..=200usize).into_par_iter().for_each(|count| {
-            let epochs = if count <= 66 { 40_000 } else { 4000 };
-            let (mut fixed, mut pairs, mut even) = (0, 0, 0);
-            for epoch in 0..epochs {
-                let key = philox([epoch, 0, 0, PURPOSE_GATHER], [123, 0]);
-                let order: Vec<usize> = (0..count).map(|i| data(count).permute(i, key)).collect();
-                fixed += (0..count).filter(|&i| order[i] == i).count();
-                pairs += (0..count).filter(|&i| order[i] < i && order[order[i]] == i).count();
-                let mut seen = vec![false; count];
-                let mut cycles = 0;
-                for first in 0..count {
-                    cycles += usize::from(!seen[first]);
-                    let mut i = first;
-                    while !std::mem::replace(&mut seen[i], true) {
-                        i = order[i];
-                    }
-                }
-                even += (count - cycles + 1) % 2;
-            }
-            for (what, seen, mean, variance) in
-                [("fixed points", fixed, 1.0, 1.0), ("pairs", pairs, 0.5, 0.5), ("even orders", even, 0.5, 0.25)]
-            {
-                let error = (seen as f64 - mean * epochs as f64) / (variance * epochs as f64).sqrt();
-                assert!(error.abs() < 5.0, "{count} items: {what} are {error:.1} standard errors off");
-            }
-        });
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod matrix_multiply_add;
 pub mod moments;
 pub mod multiply_add;
 pub mod norm_sums;
+pub mod order;
 pub mod pad;
 pub mod pointwise;
 mod product;

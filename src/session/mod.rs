@@ -3,9 +3,10 @@
 mod fitting;
 mod latent;
 mod open;
+mod stream;
 mod writing;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 pub use open::{
     check_states, data_options, ensure_memory, examples, examples_of, known_options, layout, open_data, open_device,
@@ -13,6 +14,7 @@ pub use open::{
 };
 
 pub use latent::{Projected, mean_square};
+pub use stream::{placed, ring, supply};
 pub use writing::{Decoding, Step};
 
 use crate::{
@@ -81,8 +83,9 @@ impl Session {
         settings: &Settings,
         dataset: &Dataset,
     ) -> Result<Self> {
-        let plans = Plans::new(model.training(), caps, Some(layout(dataset)))?;
-        upload(runner.as_mut(), dataset)?;
+        let layout = placed(dataset, model.training(), settings, caps)?;
+        let plans = Plans::new(model.training(), caps, Some(layout))?;
+        supply(runner.as_mut(), dataset, &plans)?;
         Self::new(runner, settings, examples(dataset), model, plans)
     }
 
@@ -142,6 +145,11 @@ impl Session {
         &mut self.engine
     }
 
+    /// See [`Meter::waited`](crate::runner::Meter::waited).
+    pub fn waited(&mut self) -> Option<Duration> {
+        self.engine.waited()
+    }
+
     /// The device and its driver, for people.
     pub fn describe(&self) -> String {
         self.engine.describe()
@@ -160,8 +168,10 @@ impl Session {
         let mut looked: BTreeMap<&str, &Probe> = BTreeMap::new();
         while self.step < end {
             let next = Probe::next(self.step).map_or(end, |next| next.min(end));
-            self.engine.start(name, next - self.step)?;
-            self.step = next;
+            let started = self.engine.start(name, next - self.step);
+            // Data that cannot be read leaves whole rounds behind it.
+            self.step = self.engine.clock();
+            started?;
             for probe in PROBES.iter().filter(|probe| probe.is_due(next, self.settings.steps)) {
                 self.engine.start(probe.name, 1)?;
                 looked.insert(probe.name, probe);

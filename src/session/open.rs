@@ -16,7 +16,7 @@ use crate::{
     memory::{self, mib},
     models::{self, Examples, Kind, Model},
     runner::Runner,
-    settings::{Settings, Size},
+    settings::{Order, Settings, Size},
 };
 
 /// Memory for threads and small allocations in addition to the plans; 3 to 10 MiB were measured.
@@ -57,6 +57,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         stack: s.stack,
         window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
         stride: s.stride,
+        stream: s.stream.or((s.order == Order::Blocks).then_some(true)),
         seed: 0, // drawn sets are the same whatever the seed of the run
         split,
         chooses: false,
@@ -261,6 +262,8 @@ pub fn layout(dataset: &Dataset) -> DataLayout {
         Items::Bytes(_) => Elements::Bytes,
         Items::Floats(_) => Elements::Floats,
         Items::Symbols { ref ids, .. } => Elements::Symbols { stored: ids.len() / 2 },
+        Items::File(ref packed) if packed.is_of_pixels() => Elements::Bytes,
+        Items::File(_) => Elements::Floats,
     };
     DataLayout {
         count: dataset.len(),
@@ -269,6 +272,7 @@ pub fn layout(dataset: &Dataset) -> DataLayout {
         stack: dataset.stack,
         classes: dataset.classes(),
         mirror: if dataset.mirror { dataset.shape[2] } else { 0 },
+        ring: None,
     }
 }
 
@@ -286,15 +290,16 @@ pub fn open_device(adapter: Option<&str>) -> Result<(Box<dyn Runner>, Caps, Stri
     }
 }
 
-/// Refuses plans that take more main memory than is free, the copies for a checkpoint included. The data set is in
-/// memory already.
+/// Refuses plans that take more main memory than is free, the copies for a checkpoint included. A data set that is not
+/// streamed is in memory already.
 ///
 /// # Errors
 /// `Device` with the needed and the free memory, and its limit.
 pub fn ensure_memory(plans: &Plans, runner: &dyn Runner) -> Result<()> {
     let programs: Vec<_> = plans.0.iter().map(|(_, program)| program).collect();
     // Writing a checkpoint takes a copy of the states, and the bytes of the file.
-    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + PROCESS_BYTES;
+    let streamed = super::ring(plans).map_or(0, |data| super::stream::memory_of(&data));
+    let wanted = runner.main_memory(&programs) + 2 * plans.memory().states + PROCESS_BYTES + streamed;
     match memory::free()?.filter(|free| free.bytes < wanted) {
         Some(free) => Err(Error::device(format!("this takes {} of memory, and {free}", mib(wanted)))),
         None => Ok(()),

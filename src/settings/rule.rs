@@ -468,6 +468,13 @@ words! {
         /// Mean 0 and standard deviation 1.
         Standard = "standard",
     }
+    /// The order in which examples are picked.
+    Order {
+        /// A random order of all of them in each epoch.
+        Random = "random",
+        /// A random order of blocks of a file, and of the examples of a few blocks at a time.
+        Blocks = "blocks",
+    }
     /// The voices of music that are learned.
     Voices {
         /// The highest one, as symbols.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
-    Likelihood, MAX, Matching, Norm, Objective, Optimizer, Prior, Range, Rule, Scale, Schedule, Separator, Size,
+    Likelihood, MAX, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Rule, Scale, Schedule, Separator, Size,
     Tokens, Value, Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
@@ -135,6 +135,11 @@ settings! {
         seed: u64 = "0", Rule::Whole(0, MAX);
         /// Device by index or name, or cpu; auto: the best one
         adapter: Option<String> = "auto", Rule::Auto(&Rule::Text) => freely;
+        /// Whether examples are read while training, in place of lying on the device; auto: where they do not fit
+        stream: Option<bool> = "auto", Rule::Auto(&Rule::Switch) => freely;
+        /// Order of the examples of an epoch; blocks: whole blocks of a packed file are read one after the other, and
+        /// mixed, for disks that dislike random reads
+        order: Order = "random", Rule::OneOf(Order::WORDS);
         /// Whether matrix units, if the device has them, multiply in half precision; sums stay in single precision
         half: bool = "false", Rule::Switch;
     }

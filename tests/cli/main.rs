@@ -23,6 +23,7 @@ mod project;
 mod report;
 mod requests;
 mod sample;
+mod streaming;
 mod sweeps;
 mod tables;
 mod terminal;

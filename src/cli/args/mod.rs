@@ -17,8 +17,8 @@ use crate::trained::Which;
 pub use codes::{DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
 pub use tools::{
-    BenchArgs, BenchCommand, CheckArgs, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, ManArgs, ReportArgs,
-    RunsArgs, VariantsArgs, WatchArgs,
+    BenchArgs, BenchCommand, CheckArgs, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, ManArgs, PackArgs,
+    ReportArgs, RunsArgs, VariantsArgs, WatchArgs,
 };
 
 /// Trains adversarial generative models on any GPU.
@@ -47,6 +47,7 @@ Examples:
   saddle runs                               the runs here, and in what they differ
   saddle watch runs/dcgan-digits-001        a page of its curves and samples, while it trains
   saddle data photos/                       what a model would learn from a folder
+  saddle pack photos/ --out photos.npy      the same as one file, which may be larger than memory
   saddle variants                           the models, and the built-in data
   saddle variants vae                       one model's presets and settings
   saddle devices                            the devices that can train
@@ -72,6 +73,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Show how a data set is read, without training
     Data(DataArgs),
+    /// Write data once as a file that training reads item by item, whatever its size
+    Pack(PackArgs),
     /// List the runs of a folder, with the settings in which they differ
     Runs(RunsArgs),
     /// Put runs side by side: settings that differ, metrics and scores, with means over seeds

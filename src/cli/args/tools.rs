@@ -17,6 +17,49 @@ Examples:
   saddle data stock.csv --variant lstm-gan --set window=12
   saddle data masks.npy --set range=data --out masks.png";
 
+const PACK_EXAMPLES: &str = "\
+Writes an array that numpy reads, items of one size back to back in random order, with FILE.json beside it, which says
+what they are, and FILE.labels.npy if they have classes. Training reads such a file item by item, so that neither memory
+nor the device has to hold it. A packing of images that was interrupted goes on with the same command.
+
+Examples:
+  saddle pack photos/ --size 64 --out photos.npy
+  saddle pack shards/ --size 128 --out shards.npy
+  saddle pack sensors.csv --out sensors.npy
+  saddle train dcgan --data photos.npy";
+
+/// `saddle pack`.
+#[derive(Debug, Args)]
+#[command(after_help = PACK_EXAMPLES)]
+pub struct PackArgs {
+    /// What to pack: a folder of images, zip or tar archives of images, a table, or any other data of one size
+    #[arg(value_name = "NAME|PATH")]
+    pub data: String,
+    /// File to write, which ends in .npy
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    #[arg(long, aliases = ["img-size", "image-size", "resolution"], value_name = "N", allow_negative_numbers = true,
+          help = help("size"))]
+    size: Option<String>,
+    /// Set any setting of how data is read; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Write over a file that exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl PackArgs {
+    /// The settings on this command line.
+    pub fn layers(&self) -> Result<Vec<Layer>> {
+        let mut flags = Layer::default();
+        flags.set("data", &self.data, "");
+        self.size.iter().for_each(|size| flags.set("size", size, "--size"));
+        self.set.iter().try_for_each(|assignment| flags.assign(assignment))?;
+        Ok(vec![flags])
+    }
+}
+
 /// `saddle data`.
 #[derive(Debug, Args)]
 #[command(after_help = DATA_EXAMPLES)]

@@ -1,0 +1,179 @@
+//! Packing: writes data once as an array of items of one size, which can be read one by one and in any order, with its
+//! classes and a description beside it.
+
+mod archives;
+mod part;
+mod pictures;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use super::packed::{Column, Description};
+use super::random::Root;
+use super::{Dataset, Items, LeftOut, Options, Series, Split, check, digest, files, set_name, table as tables, unpack};
+use crate::error::{Error, Result, counted};
+use crate::memory::mib;
+use crate::settings::{Encode, Scale};
+use part::Part;
+
+/// What was packed.
+#[derive(Debug)]
+pub struct Packing {
+    /// The items, and how many bytes the file has.
+    pub said: String,
+    /// What was left out.
+    pub left_out: LeftOut,
+    /// Further sentences for the user.
+    pub notes: Vec<String>,
+}
+
+/// A function that is told how many items of how many are done.
+pub type Watch<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Packs what `spec` names into `out`, a `.npy` file:
+/// * images of a folder, of a zip archive or of tar archives (WebDataset's shards, alone or in a folder): bytes
+///   `[N, H, W, C]`, squares of the `size` in the options, in random order;
+/// * a table: rows `[N, D]` of the columns of numbers, in their order;
+/// * anything else that holds images, points or sequences of numbers and fits into memory, in random order.
+///
+/// A packing of images that was interrupted goes on where it stopped.
+///
+/// # Errors
+/// `Usage` for data that is not packed, such as text; `Failure` for files that cannot be used or written.
+pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<Packing> {
+    check(options)?;
+    if unpack::last_ending(out) != "npy" {
+        return Err(Error::usage(format!("--out `{}`: a packed file ends in .npy", out.display())));
+    }
+    let path = Path::new(spec);
+    if let Some(source) = pictures::Source::of(path, options)? {
+        return pictures::pack(source, path, out, options, watch);
+    }
+    if path.is_file() && tables::ENDINGS.contains(&unpack::ending(path).as_str()) {
+        return table::pack(path, out, options, watch);
+    }
+    let plain = Options {
+        split: Split::Train,
+        holdout: 0.0,
+        scale: Some(Scale::None),
+        encode: Some(Encode::None),
+        stream: Some(false),
+        ..options.clone()
+    };
+    of_set(&super::open(spec, &plain)?, spec, out, watch)
+}
+
+/// Packs a set that lies in memory, in random order.
+fn of_set(set: &Dataset, spec: &str, out: &Path, watch: Watch) -> Result<Packing> {
+    let columns = match (&set.series, &set.items) {
+        (None, Items::Floats(_)) => (0..set.shape[set.shape.len() - 1]).map(|i| (format!("x{i}"), None)).collect(),
+        (Some(Series::Columns(columns)), _) => columns.names.iter().cloned().zip(columns.decimals.clone()).collect(),
+        (None, Items::Bytes(_)) => vec![],
+        _ => {
+            return Err(Error::usage(format!(
+                "`{spec}` is text, music or rows of typed columns, which are not packed"
+            )));
+        }
+    };
+    let (len, order) = (set.item_len(), shuffled(set.len(), &digest::of(&[set.about.source.as_bytes()])));
+    let shape = match *set.shape.as_slice() {
+        [channels, height, width] => vec![height, width, channels / set.stack],
+        ref shape => shape.to_vec(),
+    };
+    let mut stats = Stats::new(columns.len());
+    let mut part = Part::begin(out, "", &shape)?;
+    for (done, &i) in order.iter().enumerate() {
+        let class = set.labels.as_ref().map(|labels| labels.ids[i as usize]);
+        match &set.items {
+            Items::Bytes(bytes) => {
+                let (plane, item) = (len / shape[2], &bytes[i as usize * len..][..len]);
+                let pixels: Vec<u8> = (0..len).map(|n| item[n % shape[2] * plane + n / shape[2]]).collect();
+                part.push(&pixels, class)?;
+            }
+            _ => {
+                let item = set.item(i as usize);
+                let values: Vec<f32> = match &set.series {
+                    Some(Series::Columns(columns)) => columns.in_units(&item).iter().map(|v| *v as f32).collect(),
+                    _ => item,
+                };
+                values.chunks_exact(columns.len()).for_each(|row| stats.add(row));
+                part.push(bytemuck::cast_slice(&values), class)?;
+            }
+        }
+        watch(done + 1, order.len());
+    }
+    let found = Description {
+        shape,
+        shuffled: true,
+        classes: set.labels.as_ref().map_or(vec![], |labels| labels.names.clone()),
+        columns: stats.columns(columns),
+        from: set_name(Path::new(spec)),
+        source: set.about.source.clone(),
+        left_out: set.about.left_out.clone(),
+        ..Description::default()
+    };
+    let said = part.finish(found, out)?;
+    Ok(Packing { said, left_out: set.about.left_out.clone(), notes: set.about.notes.clone() })
+}
+
+/// 0..count in an order that depends on the key alone (Fisher and Yates).
+fn shuffled(count: usize, key: &[u8]) -> Vec<u32> {
+    let seed = key.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
+    let mut stream = Root::new("pack", seed, Split::Train).stream(0);
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    for last in (1..count).rev() {
+        order.swap(last, stream.below(last + 1));
+    }
+    order
+}
+
+/// Least and greatest value, mean and deviation of columns, row by row (Welford's algorithm).
+struct Stats {
+    rows: f64,
+    of: Vec<[f64; 4]>,
+}
+
+impl Stats {
+    fn new(width: usize) -> Self {
+        Self { rows: 0.0, of: vec![[f64::INFINITY, f64::NEG_INFINITY, 0.0, 0.0]; width] }
+    }
+
+    fn add(&mut self, row: &[f32]) {
+        self.rows += 1.0;
+        for ([low, high, mean, squares], &value) in self.of.iter_mut().zip(row) {
+            let value = f64::from(value);
+            (*low, *high) = (low.min(value), high.max(value));
+            let before = value - *mean;
+            *mean += before / self.rows;
+            *squares += before * (value - *mean);
+        }
+    }
+
+    fn columns(&self, named: Vec<(String, Option<usize>)>) -> Vec<Column> {
+        let of = |((name, decimals), [low, high, mean, squares]): ((String, Option<usize>), &[f64; 4])| {
+            let deviation = (squares / self.rows).sqrt();
+            Column { name, low: *low, high: *high, mean: *mean, deviation, decimals }
+        };
+        named.into_iter().zip(&self.of).map(of).collect()
+    }
+}
+
+/// The sentence on a packed file.
+fn said(count: usize, shape: &[usize], out: &Path, bytes: u64) -> String {
+    let what = match shape {
+        &[height, width, channels] => {
+            format!("{} of {width}x{height}, {}", counted(count, "image"), counted(channels, "channel"))
+        }
+        &[steps, width] => {
+            format!("{} of {}, {}", counted(count, "sequence"), counted(steps, "step"), counted(width, "value"))
+        }
+        shape => format!("{} of {}", counted(count, "row"), counted(shape.iter().product(), "number")),
+    };
+    format!("{what}, {}: {}", mib(bytes), out.display())
+}
+
+/// A file beside `out` that is not complete yet.
+fn beside(out: &Path, ending: &str) -> PathBuf {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{}{name}{ending}", files::UNFINISHED))
+}

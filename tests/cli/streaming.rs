@@ -1,0 +1,56 @@
+//! Streamed and packed data on the command line: chosen by itself, said, measured, and refused where it cannot be.
+
+use std::fs;
+
+use crate::{Place, Said, metrics, refused, said, tiny};
+
+/// Trains with at most this many bytes of examples on the device.
+fn bounded(place: &Place, line: &str, most: &str) -> Said {
+    said(place.process(&tiny(line)).env("SADDLE_RESIDENT", most).output().unwrap())
+}
+
+#[test]
+fn what_does_not_fit_is_streamed_with_the_same_bits() {
+    let place = Place::new();
+    // 2,560 bytes of examples, 512 a round.
+    let streamed = bounded(&place, "--out a --steps 10", "1100");
+    assert_eq!(streamed.code, Some(0), "{}", streamed.err);
+    assert!(streamed.err.contains("the data is streamed: the device holds 2 rounds of it"), "{}", streamed.err);
+    assert!(metrics(&place.read("a/metrics.jsonl")).iter().all(|line| line.contains_key("starved")));
+    let resident = place.trained("--out b");
+    assert!(!resident.err.contains("streamed"), "{}", resident.err);
+    assert!(!metrics(&place.read("b/metrics.jsonl"))[0].contains_key("starved"));
+    // It goes on from memory.
+    place.trained("--out a --resume --steps 20");
+    assert_eq!(place.states("a", 20), place.states("b", 20));
+    let small = bounded(&place, "--out c", "500");
+    assert_eq!(small.code, Some(1));
+    for words in ["the examples of one round, 16 of them, take 0.0 MiB", "SADDLE_RESIDENT allows", "`--batch 3` fits"] {
+        assert!(small.err.contains(words), "{}", small.err);
+    }
+    refused(&place, &tiny("--out c --set order=blocks"), 2, &["order=blocks is for files that `saddle pack` wrote"]);
+    place.write("a.txt", "To be, or not to be: that is the question.\n".repeat(40).as_bytes());
+    let line = "train lstm --data a.txt --set carry=true --set stream=true --batch 4 --steps 2 --adapter cpu --out c";
+    refused(&place, line, 2, &["`carry` reads the whole text in order"]);
+    assert!(!place.path("c").exists());
+}
+
+#[test]
+fn a_set_is_packed_looked_at_and_trained_on() {
+    let place = Place::new();
+    let packed = place.saddle("pack digits --size 8 --out digits.npy");
+    assert_eq!(packed.out.trim(), "20000 images of 8x8, 1 channel, 1.2 MiB: digits.npy", "{}", packed.err);
+    refused(&place, "pack digits --out digits.npy", 2, &["exists; --force writes over it"]);
+    refused(&place, "pack digits --out digits.npz", 2, &["a packed file ends in .npy"]);
+    let shown = place.saddle("data digits.npy --set holdout=0.1").out;
+    for words in ["18000 grey images of 8x8", "packed from `digits`, in random order", "10 in all: 0 `0`"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+    place.trained("--data digits.npy --set stream=true --out a");
+    place.trained("--data digits.npy --set stream=false --out b");
+    assert_eq!(place.states("a", 20), place.states("b", 20));
+    let file = fs::OpenOptions::new().write(true).open(place.path("digits.npy")).unwrap();
+    file.set_len(10_000).unwrap();
+    let cut = "is cut short: it has 10000 bytes, and should have 1280128";
+    refused(&place, "train --out a --resume --steps 30", 1, &[cut]);
+}
