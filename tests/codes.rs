@@ -107,10 +107,9 @@ fn codes_depend_on_their_examples_alone() {
         let names: Vec<String> = layers(&model).into_iter().map(|layer| layer.name).collect();
         println!("{name}: {}", names.join(", "));
         assert!(names.contains(&"features".to_string()), "{name}");
-        // Another order, from the last to the first but in steps of 7.
+        // Another order, from the last to the first in steps of 7.
         let count = data.len();
         let order: Vec<usize> = (0..count).map(|i| count - 1 - (i * 7) % count).collect();
-        let is_shuffled = (0..count).all(|i| order.contains(&i));
         for layer in &names {
             let mut encoder = Encoder::new(&trained, Some(layer), Some("cpu")).unwrap();
             let mut encode = |data: &Dataset| encoder.encode(data, 3, &mut |_, _| ()).unwrap();
@@ -127,7 +126,6 @@ fn codes_depend_on_their_examples_alone() {
             for (code, i) in shuffled.values.chunks(width).zip(&order) {
                 assert_eq!(bits(code), bits(&whole.values[i * width..][..width]), "{name} {layer}, shuffled");
             }
-            assert!(is_shuffled || count % 7 == 0);
             let again = Encoder::new(&trained, Some(layer), Some("cpu")).unwrap().encode(&data, 3, &mut |_, _| ());
             assert_eq!(bits(&again.unwrap().values), bits(&whole.values), "{name} {layer} twice");
             if ["gan", "dcgan", "vae", "ae-gan", "dbm", "lstm", "rvae"].contains(name) {
