@@ -59,7 +59,9 @@ pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Options, Split, Wanted};
 pub use points::{ModeScore, Modes, count_modes, modes};
-pub use records::{Cell as TableCell, Coding, Column, Condition, Kind, Records, Role, Style, Values, normal_quantile};
+pub use records::{
+    Cell as TableCell, Coding, Column, Condition, Kind, Pattern, Records, Role, Style, Values, normal_quantile,
+};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 pub use tokens::{GLUE, Spelling};
 pub use windows::SYMBOLS;

@@ -1,6 +1,6 @@
 //! Tables of typed columns: recognised, encoded, and given back as they were.
 
-use saddle::data::{Column, Condition, Dataset, Kind, Options, Records, Role, Series, Split};
+use saddle::data::{Column, Condition, Dataset, Kind, Options, Pattern, Records, Role, Series, Split};
 use saddle::settings::Encode;
 
 use crate::tables::said;
@@ -330,4 +330,29 @@ fn a_folder_of_two_tables_has_a_test_part() {
     assert_eq!((points(Split::Train).len(), points(Split::Test).len()), (30, 4));
     let folder = folder_of(&[("train.csv", train.as_bytes()), ("test.csv", b"n,d\n1,x\n")]);
     assert_failure(open_at(folder.path(), &Options::default()), &["test.csv", "does not begin with the line of names"]);
+}
+
+#[test]
+fn thousands_of_values_come_back_exactly() {
+    let ends = |n: usize| n * 7919 % 9973;
+    let columns: [(&str, &dyn Fn(usize) -> String); 9] = [
+        ("whole", &|n| (3 * ends(n) + 17).to_string()),
+        ("decimals", &|n| format!("{:.2}", ends(n) as f64 / 100.0 - 31.0)),
+        ("days", &|n| Pattern::new("Y-m-d").write(86_400.0 * (ends(n) as f64 - 3000.0))),
+        ("german", &|n| Pattern::new("d.m.Y").unpadded().write(86_400.0 * (ends(n) % 1161) as f64)),
+        ("minutes", &|n| Pattern::new("H:M").write(60.0 * (ends(n) % 1440) as f64)),
+        ("seconds", &|n| Pattern::new("H:M:S").write((8 * ends(n)) as f64)),
+        ("moments", &|n| Pattern::new("Y-m-d H:M:S").write(1.7e9 + (11 * ends(n)) as f64)),
+        ("half hours", &|n| Pattern::new("d.m.Y H:M").write(1.7e9 - 1.7e9 % 1800.0 + (1800 * ends(n)) as f64)),
+        ("class", &|n| ["u", "v"][n % 2].into()),
+    ];
+    let row = |n: usize| columns.iter().map(|(_, cell)| cell(n)).collect::<Vec<_>>().join(",");
+    let names = columns.map(|(name, _)| name).join(",");
+    let text = format!("{names}\n{}\n", (0..9973).map(row).collect::<Vec<_>>().join("\n"));
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    let (back, lines) = (back(&set), text.lines().count());
+    assert_eq!(back.lines().count(), lines);
+    for (line, wanted) in back.lines().zip(text.lines()) {
+        assert_eq!(line, wanted);
+    }
 }

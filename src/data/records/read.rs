@@ -298,7 +298,11 @@ impl Cells<'_> {
         match (&coding.body, self.number(row)) {
             (Some(Body::Ranks(ranks, _)), Some(number)) => {
                 let jitter = f64::from(stream.unit()).clamp(1e-6, 1.0 - 1e-6);
-                [coding.first_of_body() as f32, ranks.score(number, jitter) as f32]
+                let score = ranks.score(number, jitter) as f32;
+                // Single precision can carry a place at the edge of equal values over to their neighbour.
+                let is_lost = ranks.is_discrete() && ranks.value(score.into()) != number;
+                let score = if is_lost { ranks.score(number, 0.5) as f32 } else { score };
+                [coding.first_of_body() as f32, score]
             }
             (Some(Body::Modes(modes)), Some(number)) => {
                 let n = drawn(modes, number, stream);
