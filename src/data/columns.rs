@@ -163,6 +163,7 @@ impl Table {
         for (i, column) in self.all.iter_mut().enumerate() {
             let title = titles.and_then(|titles| titles.get(i)).unwrap_or_default();
             column.is_unnamed = title.is_empty();
+            column.title = title.to_owned();
             let name = if title.is_empty() { format!("x{i}") } else { title.to_owned() };
             let count = seen.entry(name.clone()).or_insert(0);
             column.name = if *count == 0 { name.clone() } else { format!("{name}.{count}") };
@@ -240,6 +241,10 @@ impl Table {
                 shown(cell),
                 column.name
             )));
+        }
+        for i in &chosen {
+            let note = self.all[*i].mixed_units(&sheet.name)?;
+            self.notes.extend(note);
         }
         Ok(chosen)
     }

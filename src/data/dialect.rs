@@ -6,6 +6,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
+use super::quotes::{self, Quotes};
 use super::{Options, check_memory, digest, set_name, table, unpack};
 use crate::error::{Error, Result, counted, plain};
 use crate::settings::{Decimal, Separator};
@@ -42,6 +43,8 @@ pub(super) struct Sheet {
     pub test: Option<usize>,
     /// The last comment line above the table, which may hold the names of the columns.
     pub comment: Option<String>,
+    /// The name of the encoding, if it is not UTF-8.
+    pub encoding: Option<String>,
     /// The recognised properties, a few words each.
     pub findings: Vec<String>,
     /// Sentences on ambiguous content and how it was read.
@@ -95,6 +98,7 @@ impl Sheet {
             mark,
             decimal: options.decimal.unwrap_or(Decimal::Point),
             comment: None,
+            encoding: name_of(encoding.as_deref()),
             findings: encoding.map(|name| format!("read as {name}")).into_iter().collect(),
             notes: vec![],
             doubt: None,
@@ -347,6 +351,11 @@ impl Sheet {
         }
     }
 
+    /// Which names and cells of a table of `width` columns are in quotes, with a row of names if it is `titled`.
+    pub fn quotes(&self, width: usize, titled: bool) -> (Quotes, Vec<Quotes>) {
+        quotes::found(&self.text[self.start..], byte(self.delimiter()), width, titled)
+    }
+
     /// The names in the comment above the table, if there are `width` of them.
     pub fn comment_names(&self, width: usize) -> Option<StringRecord> {
         let comment = self.comment.as_ref()?;
@@ -399,6 +408,11 @@ fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
 /// Whether all cells of a row but the first are empty.
 fn is_alone(row: &StringRecord) -> bool {
     row.iter().skip(1).all(str::is_empty)
+}
+
+/// The name in what was found of an encoding, if it is not UTF-8.
+fn name_of(found: Option<&str>) -> Option<String> {
+    found?.split(',').next().filter(|name| *name != "UTF-8").map(str::to_owned)
 }
 
 /// The separator as a byte.

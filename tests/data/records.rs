@@ -45,6 +45,20 @@ fn tables_come_back_byte_by_byte() {
         "c\tn\nx y\t1\nz\t2\n",
         "x,1\ny,2\nx,4\n",
         "c,\u{e9}t\u{e9}\nÄ,ß\nö,ü\n",
+        // As spreadsheets write numbers.
+        "c;n;m\nx;1.242,70 €;2,0 %\ny;-28,90 €;15,0 %\nx;12.999.551,43 €;0,5 %\n",
+        "c,n,m\nx,\"$1,200.50\",33.0%\ny,($72.81),-0.5%\nx,$0.10,100.0%\n",
+        "c;n\nx;6.57-\ny;7.79\nz;0.10-\n",
+        "c;n\nx;−6.57\ny;7.79\n",
+        "c;n\nx;52\u{202f}116,50\ny;1\u{202f}052\u{202f}116,50\nz;7,00\n",
+        "c,n\nx,２\ny,１１\nx,３\n",
+        "n\n$5\n$7\n",
+        // Quotes where they are, and names.
+        "\"c\",\"n\"\n\"x\",1\n\"y\",2\n",
+        "\"c\",\"n\"\n\"x\",\"1\"\n\"y\",\"2\"\n\"y\",\"\"\n",
+        "\"c\",\"n\"\n\"x\",1\nNA,2\n\"y\",2\n",
+        "c;;n;\nx;;1;y\ny;;2;z\n",
+        "a,b,a\nx,1,5\ny,2,6\n",
     ];
     for text in tables {
         let name = if text.contains('\t') { "a.tsv" } else { "a.csv" };
@@ -354,5 +368,41 @@ fn thousands_of_values_come_back_exactly() {
     assert_eq!(back.lines().count(), lines);
     for (line, wanted) in back.lines().zip(text.lines()) {
         assert_eq!(line, wanted);
+    }
+}
+
+#[test]
+fn columns_of_two_units_are_refused_or_said() {
+    let table = |one: &str, other: &str| {
+        let row = |n: usize| {
+            format!("{};{}\n", if n.is_multiple_of(3) { other } else { one }.replace('#', &n.to_string()), n % 2)
+        };
+        open_file("a.csv", format!("n;c\n{}", (1..31).map(row).collect::<String>()), &Options::default())
+    };
+    assert_failure(table("# %", "0.#"), &["20 numbers of `n` have `%` and 10 have no sign", "`--types n=number`"]);
+    assert_failure(table("$#", "# €"), &["20 numbers of `n` have `$` and 10 have `€`, which are different units"]);
+    let set = table("$#", "#").unwrap();
+    assert!(
+        said(&set).contains("20 numbers of `n` have `$` and 10 have no sign: they are taken as one"),
+        "{}",
+        said(&set)
+    );
+    assert!(back(&set).lines().skip(1).all(|line| line.starts_with('$')), "{}", back(&set));
+    assert!(table("# %", "0;x").is_err() && table("# %", "0").is_ok());
+    let mixed = "n;c\n1 %;x\n0.5;y\n2 %;x\n";
+    assert!(open_file("a.csv", mixed, &typed("n=number")).is_ok());
+}
+
+#[test]
+fn columns_without_a_name_are_found_in_samples() {
+    let text = "a;b;;b;\n1;3;x;u;y\n2;4;y;v;z\n5;3;y;u;y\n";
+    let set = open_file("a.csv", text, &typed("a=skip")).unwrap();
+    let samples = back(&set);
+    assert!(samples.starts_with("b;;b;\n"), "{samples}");
+    let folder = folder_of(&[("b.csv", samples.as_bytes()), ("a.csv", text.as_bytes())]);
+    for name in ["a.csv", "b.csv"] {
+        let ([rows, _], notes) = records(&set).values_of_file(&folder.path().join(name), &Options::default()).unwrap();
+        assert_eq!((rows.len(), notes.len()), (4, 0), "{name}: {notes:?}");
+        assert_eq!(rows[0], saddle::data::Values::Numbers(vec![3.0, 4.0, 3.0]));
     }
 }
