@@ -7,24 +7,11 @@ use crate::settings::Decimal;
 pub(super) const MAX: f64 = f32::MAX as f64;
 /// Cells that mean a missing value, in lower case.
 const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
-/// First words, in lower case, of a row below a table that sums it up.
-const SUMMARIES: [&str; 15] = [
-    "total",
-    "totals",
-    "subtotal",
-    "sum",
-    "summe",
-    "gesamt",
-    "average",
-    "avg",
-    "mean",
-    "median",
-    "mittelwert",
-    "durchschnitt",
-    "min",
-    "max",
-    "count",
-];
+/// Words, in lower case, of a row that sums up those above it.
+const SUMMARIES: &str = " total totals grandtotal subtotal sum sums count average avg mean median min max \
+    summe summen gesamt insgesamt gesamtsumme gesamtergebnis endsumme zwischensumme teilsumme anzahl mittel mittelwert \
+    durchschnitt somme totaux moyenne nombre totale totali somma media suma totales promedio soma totaal subtotaal \
+    gemiddelde aantal summa totalt razem итого всего σ ∑ ø 合計 総計 小計 計 平均 件数 合计 总计 小计 평균 합계 소계 ";
 /// The first three letters of the months.
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -35,8 +22,10 @@ pub(super) fn is_missing(cell: &str) -> bool {
 
 /// Whether a text such as `Grand total:` begins a row that sums up those above it.
 pub(super) fn is_summary(cell: &str) -> bool {
-    let is_one = |word: &str| SUMMARIES.iter().any(|name| name.eq_ignore_ascii_case(word));
-    cell.starts_with(char::is_alphabetic) && cell.split(|c: char| !c.is_alphanumeric()).any(is_one)
+    let is_one = |word: &str| !word.is_empty() && SUMMARIES.contains(&format!(" {word} "));
+    let is_part = |c: char| c.is_alphanumeric() || c == '∑';
+    cell.starts_with(|c: char| c.is_alphabetic() || c == '∑')
+        && cell.to_lowercase().split(|c: char| !is_part(c)).any(is_one)
 }
 
 /// Whether a cell is text: no number in either decimal notation, no date, and not missing.

@@ -16,7 +16,7 @@ const FIRST: usize = 100;
 /// Number of doubtful rows that make a note about decimals worthwhile.
 const FEW: usize = 3;
 /// Largest number of lines above a table, and below it, that are no rows.
-const ASIDE: usize = 20;
+pub(super) const ASIDE: usize = 20;
 /// Candidates, in order of preference if several split rows alike: commas come last, as they may be decimal marks.
 const SEPARATORS: [Separator; 4] = [Separator::Tab, Separator::Semicolon, Separator::Pipe, Separator::Comma];
 

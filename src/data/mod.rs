@@ -11,6 +11,7 @@ mod dialect;
 mod digest;
 mod digits;
 mod encoding;
+mod ends;
 mod folder;
 mod given;
 mod header;

@@ -406,3 +406,39 @@ fn columns_without_a_name_are_found_in_samples() {
         assert_eq!(rows[0], saddle::data::Values::Numbers(vec![3.0, 4.0, 3.0]));
     }
 }
+
+#[test]
+fn what_stands_below_a_table_is_no_row() {
+    let row = |n: usize| format!("K{};{},10;{:02}.03.2024;{}\n", 7 * n, 3 * n, n % 28 + 1, ["x", "y"][n % 2]);
+    let table: String = "Kunde;Umsatz;Datum;Art\n".to_owned() + &(1..41).map(row).collect::<String>();
+    for (end, words) in [
+        ("Gesamt;12.345,00;;\n", "left out 1 row at the end, `Gesamt`, for summing up the others"),
+        ("Insgesamt;9,00;;\nStand: 31.12.2024;;;\n", "left out 2 rows at the end, `Insgesamt`, `Stand: 31.12.2024`"),
+        (";2464,00;;\n", "left out 1 row at the end, `2464,00`, for summing up the others"),
+        ("Alle;2464,00;;\n", "left out 1 row at the end, `Alle`, for summing up the others"),
+        ("Im Schnitt;61,600;;\n", "left out 1 row at the end, `Im Schnitt`, for summing up"),
+        ("Kunden;40;;\n", "left out 1 row at the end, `Kunden`, for summing up"),
+        ("合計;1,00;;\n", "left out 1 row at the end, `合計`"),
+        ("Σ;1,00;;\n", "left out 1 row at the end, `Σ`"),
+        ("Anzahl: 40;;;\n\n;;;\nStand;;;\n", "left out 2 rows at the end, `Anzahl: 40`, `Stand`"),
+        (
+            ";;;erstellt am 1.2.2024\n",
+            "left out 1 row at the end, `erstellt am 1.2.2024`, for filling few of the columns",
+        ),
+        ("1;2464,00;01.01.2024;x\n", "left out 1 row at the end, `1`, for summing up the others"),
+    ] {
+        let set = open_file("a.csv", format!("{table}{end}"), &Options::default()).unwrap();
+        assert!(said(&set).contains(words), "{end}: {}", said(&set));
+        assert_eq!(set.len(), 40, "{end}");
+    }
+    // What only resembles it.
+    for end in ["K1;41,10;;x\n", "Total GmbH;41,10;01.01.2024;x\n", ";41,10;01.01.2024;x\n", "K3;40,10;;\n"] {
+        let set = open_file("a.csv", format!("{table}{end}"), &Options::default()).unwrap();
+        assert_eq!(set.len(), 41, "{end}: {}", said(&set));
+    }
+    let counting: String = (0..30).map(|n| format!("{n},{}\n", if n == 29 { "" } else { "x" })).collect();
+    assert_eq!(open_file("a.csv", format!("n,c\n{counting}"), &Options::default()).unwrap().len(), 30);
+    let within = table.replacen("K14;6,10;03.03.2024;y", "Zwischensumme;3,10;;", 1);
+    let set = open_file("a.csv", within, &Options::default()).unwrap();
+    assert!(said(&set).contains("learned 1 row within the table, such as `Zwischensumme`"), "{}", said(&set));
+}
