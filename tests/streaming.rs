@@ -77,7 +77,7 @@ fn agree(device: Device, [resident, streamed]: [&Settings; 2], [all, some]: [&Da
 /// A packed file of a built-in set, and the settings to learn from it.
 fn packed(folder: &Path, set: &str, more: &[&str]) -> Settings {
     let file = folder.join(format!("{set}.npy"));
-    let options = Options { size: (set == "digits").then_some(16), ..Options::default() };
+    let options = Options { size: (set == "digits").then_some(16.into()), ..Options::default() };
     data::pack(set, &file, &options, &mut |_, _| ()).unwrap();
     settings(&[more, &["steps=40", "batch=8", "latent=3", &format!("data={}", file.display())]].concat())
 }

@@ -170,7 +170,9 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     {
         let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
         let files = wanted.to.write(&bytes)?;
-        return wanted.tell(wanted.count, "rows", session.step(), files);
+        let other = |encoding| format!("rows in UTF-8 (the data is in {encoding})");
+        let what = records.encoding.as_ref().map_or("rows".into(), other);
+        return wanted.tell(wanted.count, &what, session.step(), files);
     }
     let drawn = match &given {
         Some(given) => project::draw(wanted, given, class, &trained, &mut session)?,

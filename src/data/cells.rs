@@ -1,45 +1,31 @@
 //! The content of one cell of a table: a number, a date, text or nothing.
 
+use super::looks::{BLANKS, narrow, parts};
 use crate::settings::Decimal;
 
 /// The largest number that Saddle can hold: the largest f32.
 pub(super) const MAX: f64 = f32::MAX as f64;
-/// Separators of thousands, besides the mark that is not the decimal mark.
-const BLANKS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
-/// Signs that may stand before or after a number.
-const SIGNS: [char; 6] = ['$', '€', '£', '¥', '₹', '%'];
 /// Cells that mean a missing value, in lower case.
 const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
-/// First words, in lower case, of a row below a table that sums it up.
-const SUMMARIES: [&str; 15] = [
-    "total",
-    "totals",
-    "subtotal",
-    "sum",
-    "summe",
-    "gesamt",
-    "average",
-    "avg",
-    "mean",
-    "median",
-    "mittelwert",
-    "durchschnitt",
-    "min",
-    "max",
-    "count",
-];
+/// Words, in lower case, of a row that sums up those above it.
+const SUMMARIES: &str = " total totals grandtotal subtotal sum sums count average avg mean median min max \
+    summe summen gesamt insgesamt gesamtsumme gesamtergebnis endsumme zwischensumme teilsumme anzahl mittel mittelwert \
+    durchschnitt somme totaux moyenne nombre totale totali somma media suma totales promedio soma totaal subtotaal \
+    gemiddelde aantal summa totalt razem итого всего σ ∑ ø 合計 総計 小計 計 平均 件数 合计 总计 小计 평균 합계 소계 ";
 /// The first three letters of the months.
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Whether the cell says that there is no value.
 pub(super) fn is_missing(cell: &str) -> bool {
-    cell.len() < 5 && MISSING.contains(&cell.to_lowercase().as_str())
+    cell.len() < 5 && MISSING.contains(&narrow(cell).to_lowercase().as_str())
 }
 
 /// Whether a text such as `Grand total:` begins a row that sums up those above it.
 pub(super) fn is_summary(cell: &str) -> bool {
-    let is_one = |word: &str| SUMMARIES.iter().any(|name| name.eq_ignore_ascii_case(word));
-    cell.starts_with(char::is_alphabetic) && cell.split(|c: char| !c.is_alphanumeric()).any(is_one)
+    let is_one = |word: &str| !word.is_empty() && SUMMARIES.contains(&format!(" {word} "));
+    let is_part = |c: char| c.is_alphanumeric() || c == '∑';
+    cell.starts_with(|c: char| c.is_alphabetic() || c == '∑')
+        && cell.to_lowercase().split(|c: char| !is_part(c)).any(is_one)
 }
 
 /// Whether a cell is text: no number in either decimal notation, no date, and not missing.
@@ -49,8 +35,8 @@ pub(super) fn is_text(cell: &str) -> bool {
     !is_known && dates(cell, u8::MAX) == 0
 }
 
-/// The number in a cell (it may exceed [`MAX`]), and whether the cell is plain: without separators of thousands and
-/// without signs of money or percent.
+/// The number in a cell (it may exceed [`MAX`]), and whether the cell is plain: without separators of thousands, signs
+/// of money or percent, other minus signs than one before the digits, and wide digits.
 pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
     let plain = |cell: &str| match decimal {
         Decimal::Point => cell.parse::<f64>().ok(),
@@ -58,23 +44,19 @@ pub(super) fn number(cell: &str, decimal: Decimal) -> Option<(f64, bool)> {
         Decimal::Comma => cell.replacen(',', ".", 1).parse().ok(),
     };
     let dressed = || {
-        let bare = bare(cell);
-        plain(&bare).or_else(|| grouped(&bare, decimal))
+        let cell = narrow(cell);
+        let parts = parts(&cell)?;
+        let value = plain(parts.digits).or_else(|| grouped(parts.digits, decimal))?;
+        Some(if parts.is_negative { -value } else { value })
     };
     let found = plain(cell).map(|value| (value, true)).or_else(|| dressed().map(|value| (value, false)));
     // Infinity as a word is no number; digits that overflow f64 are one, which is too large.
     found.filter(|(value, _)| value.is_finite() || cell.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// A cell without signs of money and percent, with an ASCII minus sign.
-fn bare(cell: &str) -> String {
-    cell.replace('−', "-").replace(SIGNS, "").trim().to_owned()
-}
-
-/// The value of a number with separators of thousands.
-fn grouped(cell: &str, decimal: Decimal) -> Option<f64> {
+/// The value of digits with separators of thousands.
+fn grouped(digits: &str, decimal: Decimal) -> Option<f64> {
     let (mark, other) = if decimal == Decimal::Point { ('.', ',') } else { (',', '.') };
-    let digits = cell.trim_start_matches(['+', '-']);
     let (whole, fraction) = digits.split_once(mark).unwrap_or((digits, "0"));
     let between = whole.chars().find(|c| !c.is_ascii_digit())?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -83,8 +65,7 @@ fn grouped(cell: &str, decimal: Decimal) -> Option<f64> {
         && groups.next().is_some_and(|first| first.len() <= 3 && is_number(first))
         && groups.all(|group| group.len() == 3 && is_number(group))
         && is_number(fraction);
-    let value: f64 = fits.then(|| format!("{}.{fraction}", whole.replace(between, "")).parse().ok())??;
-    Some(if cell.starts_with('-') { -value } else { value })
+    fits.then(|| format!("{}.{fraction}", whole.replace(between, "")).parse().ok())?
 }
 
 /// Whether a cell has no characters but digits; an empty cell counts.
@@ -126,7 +107,7 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
         (Some(_), None) => Some(Evidence::Sure(Decimal::Point)),
         (None, Some(_)) => Some(Evidence::Sure(Decimal::Comma)),
         // Thousands are not written as 0,123 or 0123, so the mark is a decimal mark.
-        (Some(_), Some(_)) if bare(cell).trim_start_matches(['-', '+']).starts_with('0') => {
+        (Some(_), Some(_)) if parts(cell).is_some_and(|parts| parts.digits.starts_with('0')) => {
             Some(Evidence::Sure(if cell.contains(',') { Decimal::Comma } else { Decimal::Point }))
         }
         (Some(_), Some(_)) => Some(Evidence::Doubtful),
@@ -264,6 +245,9 @@ mod tests {
             ("$1,200", 1200.0),
             ("-5 %", -5.0),
             ("−3", -3.0),
+            ("($72.81)", -72.81),
+            ("6.57-", -6.57),
+            ("１，２３４", 1234.0),
         ] {
             assert_eq!(read(cell, Decimal::Point), Some(value), "{cell}");
         }
@@ -276,7 +260,24 @@ mod tests {
             (read("1e200", Decimal::Point), read("-1e400", Decimal::Point)),
             (Some(1e200), Some(-f64::INFINITY))
         );
-        for cell in ["", "x", "inf", "-Infinity", "NaN", "1,23", "12,3456", "1,2,3", ",5", "1..2", "12:30", "$"] {
+        for cell in [
+            "",
+            "x",
+            "inf",
+            "-Infinity",
+            "NaN",
+            "1,23",
+            "12,3456",
+            "1,2,3",
+            ",5",
+            "1..2",
+            "12:30",
+            "$",
+            "- 5",
+            "5$5",
+            "(5",
+            "$5 %",
+        ] {
             assert_eq!(read(cell, Decimal::Point), None, "{cell}");
         }
         assert!(["9.1", "1,2,3", "1.2.2020"].iter().all(|cell| read(cell, Decimal::Comma).is_none()));

@@ -1,6 +1,9 @@
 //! One column of a table: its cells as numbers, and other properties of their text.
 
 use super::cells::{self, DATES, MONTH};
+use super::dialect::shown;
+use super::looks::Looks;
+use crate::error::{Error, Result};
 use crate::settings::Decimal;
 
 /// The role of a column.
@@ -19,6 +22,8 @@ pub(super) enum Role {
 /// A column of a table.
 pub(super) struct Column {
     pub name: String,
+    /// What the file calls it.
+    pub title: String,
     /// Whether the table has no name for it.
     pub is_unnamed: bool,
     /// The number in each row; NaN if there is none.
@@ -39,6 +44,7 @@ pub(super) struct Column {
     pub dates: u8,
     /// The first number with separators of thousands or a sign of money or percent.
     pub dressed: Option<String>,
+    pub looks: Looks,
     pub role: Role,
 }
 
@@ -46,6 +52,7 @@ impl Column {
     pub fn new() -> Self {
         Self {
             name: String::new(),
+            title: String::new(),
             is_unnamed: false,
             values: vec![],
             decimals: Some(0),
@@ -57,6 +64,7 @@ impl Column {
             word: None,
             dates: u8::MAX,
             dressed: None,
+            looks: Looks::default(),
             role: Role::Number,
         }
     }
@@ -67,6 +75,7 @@ impl Column {
         match number {
             Some((value, is_plain)) => {
                 self.numbers += 1;
+                self.looks.take(cell, value, is_plain);
                 self.dates = if self.dates & MONTH == 0 { 0 } else { cells::dates(cell, MONTH) };
                 if value.abs() > cells::MAX {
                     self.flaw.get_or_insert_with(|| (at, cell.to_owned()));
@@ -133,6 +142,26 @@ impl Column {
 
     pub fn is_called(&self, names: &[&str]) -> bool {
         !self.is_unnamed && self.words_of_name().iter().any(|word| names.contains(&word.as_str()))
+    }
+
+    /// A note on numbers with a unit beside others without one.
+    ///
+    /// # Errors
+    /// Numbers of two units, or with and without a percent sign, which differ by a factor.
+    pub fn mixed_units(&self, file: &str) -> Result<Option<String>> {
+        let units = self.looks.units();
+        let [(first, count), (second, less), ..] = units[..] else { return Ok(None) };
+        let said = |unit: Option<char>| unit.map_or("no sign".to_owned(), |unit| format!("`{unit}`"));
+        let name = shown(&self.name);
+        let both = format!("`{file}`: {count} numbers of {name} have {} and {less} have {}", said(first), said(second));
+        let is_doubtful = units.len() == 2 && [first, second].contains(&None) && ![first, second].contains(&Some('%'));
+        match is_doubtful {
+            true => Ok(Some(format!("{both}: they are taken as one unit, and written with {}", said(first)))),
+            false => Err(Error::failure(format!(
+                "{both}, which are different units: mend it, or say `--types {}=number` to take them as one",
+                self.name
+            ))),
+        }
     }
 
     /// The date in one cell of this column, in seconds since 1970; NaN if it is no date.

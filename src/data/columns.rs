@@ -8,10 +8,11 @@ use super::Options;
 use super::cells::{self, DATES};
 use super::column::{Column, Role};
 use super::dialect::{Sheet, shown};
+use super::ends::Ends;
 use super::header::looks_like_header;
 use super::scaling::in_every_row;
 use super::{Split, holdout};
-use crate::error::{Error, Result, counted, nearest};
+use crate::error::{Error, Result, nearest};
 
 /// The columns of a table, and the series of its rows.
 pub(super) struct Table {
@@ -38,40 +39,30 @@ impl Table {
         let mut all: Vec<Column> = vec![];
         // Whether a cell of the first row comes again below itself, as names do not.
         let (mut recurs, mut tested) = (false, 0);
-        // Rows that may sum up those above them, if they are the last.
-        let mut sums: Vec<(usize, StringRecord)> = vec![];
-        let label = |row: &StringRecord| row.iter().position(|cell| !cell.is_empty()).unwrap_or(0);
+        let mut ends: Option<Ends> = None;
         let take = |all: &mut [Column], at, row: &StringRecord| {
             all.iter_mut().zip(row).for_each(|(column, cell)| column.take(at, cell, sheet.decimal));
         };
         sheet.rows(|at, row| {
             tested += usize::from(sheet.test.is_some_and(|test| at >= test));
             recurs |= first.as_ref().is_some_and(|(_, first)| first.iter().zip(row).any(|(a, b)| a == b));
-            if first.is_none() {
-                all = row.iter().map(|_| Column::new()).collect();
-                first = Some((at, row.clone()));
-            } else if cells::is_summary(&row[label(row)]) {
-                sums.push((at, row.clone()));
-            } else {
-                sums.drain(..).for_each(|(at, row)| take(&mut all, at, &row));
-                take(&mut all, at, row);
+            match &mut ends {
+                None => {
+                    all = row.iter().map(|_| Column::new()).collect();
+                    first = Some((at, row.clone()));
+                    ends = Some(Ends::new(row.clone(), sheet.decimal));
+                }
+                Some(ends) => {
+                    if let Some((at, row)) = ends.add(at, row) {
+                        take(&mut all, at, &row);
+                    }
+                }
             }
             Ok(())
         })?;
         let (at, first) = first.ok_or_else(|| holds_nothing(&sheet.file))?;
-        let mut notes = vec![];
-        if let Some((_, row)) = sums.first() {
-            let (i, rows) = (label(row), counted(sums.len(), "row"));
-            let (cell, name) = (shown(&row[i]), &sheet.name);
-            if all[i].is_measured() {
-                notes.push(format!("`{name}`: left out {rows} at the end, {cell}, for summing up the others"));
-            } else {
-                notes.push(format!(
-                    "`{name}`: learned {rows} at the end, {cell}, like the others: take out what sums them up"
-                ));
-                sums.drain(..).for_each(|(at, row)| take(&mut all, at, &row));
-            }
-        }
+        let (notes, left) = ends.map_or((vec![], 0), |mut ends| ends.finish(sheet, &mut all, take));
+        tested -= left.min(tested);
         let comment = sheet.comment_names(all.len()).filter(|_| options.header != Some(false));
         let is_name = |cell: &str| !cell.is_empty() && cells::number(cell, sheet.decimal).is_none();
         let are_texts = !all.iter().any(|column| column.is_numeric());
@@ -163,6 +154,7 @@ impl Table {
         for (i, column) in self.all.iter_mut().enumerate() {
             let title = titles.and_then(|titles| titles.get(i)).unwrap_or_default();
             column.is_unnamed = title.is_empty();
+            column.title = title.to_owned();
             let name = if title.is_empty() { format!("x{i}") } else { title.to_owned() };
             let count = seen.entry(name.clone()).or_insert(0);
             column.name = if *count == 0 { name.clone() } else { format!("{name}.{count}") };
@@ -240,6 +232,10 @@ impl Table {
                 shown(cell),
                 column.name
             )));
+        }
+        for i in &chosen {
+            let note = self.all[*i].mixed_units(&sheet.name)?;
+            self.notes.extend(note);
         }
         Ok(chosen)
     }

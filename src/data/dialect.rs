@@ -7,6 +7,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
+use super::quotes::{self, Quotes};
 use super::{Options, check_memory, digest, set_name, table, unpack};
 use crate::error::{Error, Result, counted, plain};
 use crate::settings::{Decimal, Separator};
@@ -16,7 +17,7 @@ const FIRST: usize = 100;
 /// Number of doubtful rows that make a note about decimals worthwhile.
 const FEW: usize = 3;
 /// Largest number of lines above a table, and below it, that are no rows.
-const ASIDE: usize = 20;
+pub(super) const ASIDE: usize = 20;
 /// Candidates, in order of preference if several split rows alike: commas come last, as they may be decimal marks.
 const SEPARATORS: [Separator; 4] = [Separator::Tab, Separator::Semicolon, Separator::Pipe, Separator::Comma];
 
@@ -43,6 +44,8 @@ pub(super) struct Sheet {
     pub test: Option<usize>,
     /// The last comment line above the table, which may hold the names of the columns.
     pub comment: Option<String>,
+    /// The name of the encoding, if it is not UTF-8.
+    pub encoding: Option<String>,
     /// The recognised properties, a few words each.
     pub findings: Vec<String>,
     /// Sentences on ambiguous content and how it was read.
@@ -96,6 +99,7 @@ impl Sheet {
             mark,
             decimal: options.decimal.unwrap_or(Decimal::Point),
             comment: None,
+            encoding: name_of(encoding.as_deref()),
             findings: encoding.map(|name| format!("read as {name}")).into_iter().collect(),
             notes: vec![],
             doubt: None,
@@ -358,6 +362,11 @@ impl Sheet {
         !self.findings.iter().any(|finding| finding.starts_with("read as "))
     }
 
+    /// Which names and cells of a table of `width` columns are in quotes, with a row of names if it is `titled`.
+    pub fn quotes(&self, width: usize, titled: bool) -> (Quotes, Vec<Quotes>) {
+        quotes::found(&self.text[self.start..], byte(self.delimiter()), width, titled)
+    }
+
     /// The names in the comment above the table, if there are `width` of them.
     pub fn comment_names(&self, width: usize) -> Option<StringRecord> {
         let comment = self.comment.as_ref()?;
@@ -405,6 +414,11 @@ fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
 /// Whether all cells of a row but the first are empty.
 fn is_alone(row: &StringRecord) -> bool {
     row.iter().skip(1).all(str::is_empty)
+}
+
+/// The name in what was found of an encoding, if it is not UTF-8.
+fn name_of(found: Option<&str>) -> Option<String> {
+    found?.split(',').next().filter(|name| *name != "UTF-8").map(str::to_owned)
 }
 
 /// The separator as a byte.

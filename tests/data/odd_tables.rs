@@ -21,7 +21,8 @@ fn lines_above_and_below_a_table_are_left_out_and_said() {
         (format!("{comma}Mean,2.5\n"), "left out 1 row at the end, `Mean`"),
         (format!("{comma}Source: a shop\n"), "left out 1 line below the table, `Source: a shop`"),
         (format!("{rows}SUM;7,5\nSource: a shop\n"), "left out 2 lines below the table, `SUM`"),
-        ("who,a\nx,1.5\ny,3.5\nz,2.5\ntotal,7.5\n".into(), "learned 1 row at the end, `total`, like the others"),
+        ("who,a\nx,1.5\ny,3.5\nz,2.5\ntotal,9.5\n".into(), "learned 1 row at the end, `total`, like the others"),
+        ("who,a\nx,1.5\ny,3.5\nz,2.5\ntotal,7.5\n".into(), "left out 1 row at the end, `total`, for summing up"),
     ];
     for (text, words) in cases {
         let set = open_file("a.csv", &text, &plain()).unwrap_or_else(|error| panic!("{text}: {error}"));

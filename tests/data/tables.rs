@@ -122,7 +122,7 @@ fn settings_override_what_is_found() {
     let comma = Options { decimal: Some(Decimal::Comma), ..default() };
     assert_eq!(in_units(&open("9,1234\n8,0456\n7,3300\n", comma.clone()).unwrap()), [9.1234, 8.0456, 7.33]);
     assert_eq!(in_units(&open("v\n9,1234\n8,0456\n", comma.clone()).unwrap()), [9.1234, 8.0456]);
-    let point = Options { decimal: Some(Decimal::Point), ..default() };
+    let point = Options { decimal: Some(Decimal::Point), encode: Some(Encode::None), ..default() };
     assert_eq!(in_units(&open("a;b\n1,234;2\n3,456;9\n", point).unwrap()), [1234.0, 2.0, 3456.0, 9.0]);
     let data = Options { header: Some(false), ..default() };
     assert_eq!(open("2001,2002\n1.5,2.5\n3.5,1\n", data).unwrap().len(), 3);

@@ -17,6 +17,9 @@ const TIMES: [&str; 11] =
 /// What stands alone.
 const ALONE: [&str; 9] = ["Y-m", "m/Y", "m.Y", "b-Y", "b-y", "b Y", "B Y", "H:M", "H:M:S"];
 
+/// A day in milliseconds.
+const DAY: i64 = 86_400_000;
+
 /// How a column writes its dates: Y, y year; m, b, B month; d day; H, I hour; M, S, f minute, second and its fraction;
 /// p am or pm. All other letters stand for themselves. A number below 10 has a leading zero, or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,13 +90,13 @@ impl Pattern {
         }
     }
 
-    /// The text of a moment in seconds since 1970; what the pattern has no letters for is cut off.
+    /// The text of a moment in seconds since 1970: the nearest that the pattern has letters for. Months are cut off.
     pub fn write(&self, seconds: f64) -> String {
-        let (whole, part) = (seconds.floor(), seconds - seconds.floor());
-        // Milliseconds, as an interpolated time has digits without meaning.
-        let moment =
-            DateTime::from_timestamp(whole as i64, (part * 1e3).floor() as u32 * 1_000_000).unwrap_or_default();
-        moment.format(&self.strftime()).to_string()
+        // In milliseconds, as an interpolated time has digits without meaning.
+        let units = [('f', 1), ('S', 1000), ('M', 60_000), ('H', 3_600_000), ('I', 3_600_000)];
+        let unit = units.into_iter().find(|(letter, _)| self.letters.contains(*letter)).map_or(DAY, |(_, unit)| unit);
+        let moment = (seconds * 1e3 / unit as f64).round() as i64 * unit;
+        DateTime::from_timestamp_millis(moment).unwrap_or_default().format(&self.strftime()).to_string()
     }
 }
 

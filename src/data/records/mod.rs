@@ -12,6 +12,7 @@ mod known;
 mod ranks;
 mod read;
 mod said;
+mod style;
 mod types;
 mod values;
 
@@ -26,9 +27,11 @@ pub use dates::Pattern;
 pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
 pub(super) use read::{is_wanted, read};
+pub use style::Style;
 pub use values::Values;
 
 use super::dialect::{byte, shown};
+use super::quotes::Quotes;
 use super::random::Root;
 
 /// Most characters of a name that make the lines on columns wider.
@@ -52,6 +55,12 @@ pub struct Records {
     mark: bool,
     /// Whether it has no line of names.
     headless: bool,
+    /// Which names are in quotes.
+    #[serde(default, skip_serializing_if = "Quotes::is_needed")]
+    quotes: Quotes,
+    /// The encoding of the file, if it is not UTF-8, which samples are written in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// Whether examples end with the number of a value that the row has, among those of all [`Records::given`] choices.
     #[serde(default)]
     by_value: bool,
@@ -62,6 +71,12 @@ pub struct Records {
 pub struct Column {
     /// Its name.
     pub name: String,
+    /// What the file calls it, if that is another: nothing, or what a column before it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    /// Which cells are in quotes.
+    #[serde(default, skip_serializing_if = "Quotes::is_needed")]
+    quotes: Quotes,
     /// What its cells are.
     pub kind: Kind,
     /// How it is learned and given back.
@@ -77,15 +92,6 @@ pub enum Kind {
     Number(Style),
     /// Dates or times, in seconds since 1970.
     Date(Pattern),
-}
-
-/// How numbers are written.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Style {
-    /// Most decimals of a cell; `None`: some cell has an exponent.
-    pub decimals: Option<usize>,
-    /// Whether zeros at the end are left out, as the cells have different numbers of decimals.
-    pub trims: bool,
 }
 
 /// How a column is learned and given back.
@@ -114,32 +120,6 @@ pub struct Cell {
     pub text: String,
     /// The value of a number or date.
     pub number: Option<f64>,
-}
-
-impl Style {
-    /// A number in this style.
-    fn write(self, value: f64, decimal: Decimal) -> String {
-        let text = match self.decimals {
-            None => exponential(value),
-            Some(decimals) => {
-                let text = format!("{value:.decimals$}");
-                let is_zero = text.bytes().all(|byte| b"-0.".contains(&byte));
-                let text = if is_zero { text.trim_start_matches('-').to_owned() } else { text };
-                match self.trims && decimals > 0 {
-                    true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-                    false => text,
-                }
-            }
-        };
-        if decimal == Decimal::Comma { text.replace('.', ",") } else { text }
-    }
-}
-
-/// A number with 6 digits, with an exponent where it is short.
-fn exponential(value: f64) -> String {
-    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-    let is_short = value == 0.0 || (1e-4..1e6).contains(&value.abs());
-    if is_short { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
 impl Records {
@@ -255,20 +235,29 @@ impl Records {
         }
     }
 
-    /// Rows as a file like the one that was read: the same columns, separator, decimal mark and ends of lines.
+    /// Rows as a file like the one that was read: the same columns, separator, decimal mark, quotes and ends of lines.
     pub fn to_csv(&self, rows: impl Iterator<Item = Vec<Cell>>) -> Vec<u8> {
-        const SPACE: &str = "memory takes every row";
-        let terminator = if self.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
-        let start = if self.mark { "\u{feff}".as_bytes().to_vec() } else { vec![] };
-        let mut csv =
-            csv::WriterBuilder::new().delimiter(byte(self.separator)).terminator(terminator).from_writer(start);
+        let (separator, end) = (byte(self.separator), if self.crlf { "\r\n" } else { "\n" });
+        let mut text = if self.mark { "\u{feff}".to_owned() } else { String::new() };
+        let mut add = |cells: &mut dyn Iterator<Item = String>| {
+            let start = text.len();
+            for (n, cell) in cells.enumerate() {
+                text.extend((n > 0).then_some(char::from(separator)));
+                text += &cell;
+            }
+            // An empty line is no row.
+            text += if text.len() == start { "\"\"" } else { "" };
+            text += end;
+        };
+        let columns: Vec<&Column> = self.written().collect();
         if !self.headless {
-            csv.write_record(self.written().map(|column| &column.name)).expect(SPACE);
+            add(&mut columns.iter().map(|column| self.quotes.written(column.title(), separator)));
         }
         for row in rows {
-            csv.write_record(row.iter().map(|cell| &cell.text)).expect(SPACE);
+            let written = |(cell, column): (&Cell, &&Column)| column.quotes.written(&cell.text, separator);
+            add(&mut row.iter().zip(&columns).map(written));
         }
-        csv.into_inner().expect(SPACE)
+        text.into_bytes()
     }
 
     /// A line on each column, for people; of the first `most`, and how many more there are.
@@ -301,6 +290,11 @@ impl Records {
 }
 
 impl Column {
+    /// What the file calls it.
+    pub fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
     /// Whether it has values that are not told one by one.
     pub fn has_many(&self) -> bool {
         matches!(&self.role, Role::Learned(coding) if coding.body.is_some())

@@ -70,8 +70,16 @@ impl Ranks {
                 [((right - 1) as f64 + ((value - low) / (high - low)).clamp(0.0, 1.0)) / (self.at.len() - 1) as f64; 2]
             }
         };
-        let least = 0.5 / self.rows as f64;
-        quantile((below + (upto - below) * jitter).clamp(least, 1.0 - least))
+        let (least, share) = (self.least(), below + (upto - below) * jitter);
+        quantile(match &self.upto {
+            Some(_) => share.clamp(least, 1.0 - least),
+            None => least + share * (1.0 - 2.0 * least),
+        })
+    }
+
+    /// The share that stands for the least value, as the score of 0 is infinite.
+    fn least(&self) -> f64 {
+        0.5 / self.rows as f64
     }
 
     /// The value of a normal score: any finite score has one, between the least and the greatest value.
@@ -80,7 +88,8 @@ impl Ranks {
         match &self.upto {
             Some(upto) => self.at[upto.partition_point(|upto| *upto <= share).min(self.at.len() - 1)],
             None => {
-                let place = share * (self.at.len() - 1) as f64;
+                let share = (share - self.least()) / (1.0 - 2.0 * self.least());
+                let place = share.clamp(0.0, 1.0) * (self.at.len() - 1) as f64;
                 let below = (place.floor() as usize).min(self.at.len() - 2);
                 self.at[below] + (self.at[below + 1] - self.at[below]) * (place - below as f64).clamp(0.0, 1.0)
             }

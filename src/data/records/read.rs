@@ -36,7 +36,10 @@ pub fn is_wanted(table: &Table, sheet: &Sheet, options: &Options) -> Result<bool
         Some(encode) => Ok(encode != Encode::None),
         None if asks => Ok(true),
         None => {
-            let is_typed = |i: &usize| table.all[*i].flaw.is_some() || table.all[*i].is_padded;
+            let is_typed = |i: &usize| {
+                let column = &table.all[*i];
+                column.flaw.is_some() || column.is_padded || column.looks.is_dressed()
+            };
             match &options.columns {
                 Some(_) => Ok(table.named(&sheet.file, options)?.iter().any(is_typed)),
                 None => Ok((0..table.all.len()).any(|i| is_typed(&i))),
@@ -59,6 +62,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     let mut notes = vec![];
     let mut columns = vec![];
     let mut cells = vec![];
+    let (title_quotes, quotes) = sheet.quotes(table.all.len(), !table.is_headless());
     for (i, (raw, texts)) in table.all.iter().zip(&texts).enumerate() {
         let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(&i));
         let examined = Examined { sheet, raw, texts, gaps: &gaps, levels: options.levels };
@@ -76,7 +80,9 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
                 };
                 let cells = Cells { texts, numbers };
                 let modes = options.encode == Some(Encode::Modes);
-                match cells.coding(&learned, options.levels, modes, |number| match &kind {
+                // Values that many rows share look like all others.
+                let alike = matches!(&kind, Kind::Number(style) if style.dress.is_some());
+                match cells.coding(&learned, options.levels, modes, alike, |number| match &kind {
                     Kind::Number(style) => style.write(number, sheet.decimal),
                     Kind::Date(pattern) => pattern.write(number),
                     Kind::Category => String::new(),
@@ -87,7 +93,8 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
             }
         };
         cells.extend(of_column);
-        columns.push(Column { name: raw.name.clone(), kind, role });
+        let title = Some(raw.title.clone()).filter(|title| !table.is_headless() && *title != raw.name);
+        columns.push(Column { name: raw.name.clone(), title, quotes: quotes[i], kind, role });
     }
     let mut names = names(&columns);
     if names.is_empty() {
@@ -108,6 +115,8 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         crlf: sheet.crlf,
         mark: sheet.mark,
         headless: table.is_headless(),
+        quotes: title_quotes,
+        encoding: sheet.encoding.clone(),
     };
     let rows: Vec<usize> = match options.split {
         Split::Train => learned,
@@ -217,13 +226,14 @@ impl Cells<'_> {
         self.numbers.get(row).copied().filter(|number| number.is_finite())
     }
 
-    /// The encoding learned from these rows, where `write` gives the text of a number. The text of every row, if there
-    /// is only one, instead.
+    /// The encoding learned from these rows, where `write` gives the text of a number: of all if they look `alike`. The
+    /// text of every row, if there is only one, instead.
     fn coding(
         &self,
         rows: &[usize],
         levels: usize,
         modes: bool,
+        alike: bool,
         write: impl Fn(f64) -> String,
     ) -> std::result::Result<Coding, String> {
         let mut counts: HashMap<u32, usize> = HashMap::new();
@@ -256,7 +266,7 @@ impl Cells<'_> {
                 let count = rest.len();
                 body = Some(if modes { fitted(&rest) } else { Body::Ranks(Ranks::of(rest), count) });
             }
-            let written = self.written(rows, &special);
+            let written = if alike { vec![None; special.len()] } else { self.written(rows, &special) };
             let of = |(n, (number, rows)): (usize, &(f64, usize))| Value {
                 text: written[n].clone().unwrap_or_else(|| write(*number)),
                 number: Some(*number),
@@ -298,7 +308,11 @@ impl Cells<'_> {
         match (&coding.body, self.number(row)) {
             (Some(Body::Ranks(ranks, _)), Some(number)) => {
                 let jitter = stream.map_or(0.5, |stream| f64::from(stream.unit()).clamp(1e-6, 1.0 - 1e-6));
-                [coding.first_of_body() as f32, ranks.score(number, jitter) as f32]
+                let score = ranks.score(number, jitter) as f32;
+                // Single precision can carry a place at the edge of equal values over to their neighbour.
+                let is_lost = ranks.is_discrete() && ranks.value(score.into()) != number;
+                let score = if is_lost { ranks.score(number, 0.5) as f32 } else { score };
+                [coding.first_of_body() as f32, score]
             }
             (Some(Body::Modes(modes)), Some(number)) => {
                 let n = drawn(modes, number, stream);

@@ -162,6 +162,9 @@ impl Examined<'_> {
             if self.counts_rows() {
                 return Ok((Found::Id { prefix: String::new(), width: 0 }, None));
             }
+            if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
+                return Ok((Found::Learned(kind), Some(mixed)));
+            }
             let dressed = self.raw.dressed.as_ref().and_then(|cell| {
                 let (value, _) = cells::number(cell, self.sheet.decimal)?;
                 Some(format!("`{}`: in {name}, {} is read as {value}", self.sheet.name, shown(cell)))
@@ -226,15 +229,9 @@ impl Examined<'_> {
             PLAIN => values
                 .iter()
                 .all(|value| *value == values[0])
-                .then(|| self.style().write(values[0], self.sheet.decimal)),
+                .then(|| Style::of(self.raw).write(values[0], self.sheet.decimal)),
             id => Some(self.texts.all[id as usize].clone()),
         }
-    }
-
-    /// How the column writes numbers.
-    fn style(&self) -> Style {
-        let raw = self.raw;
-        Style { decimals: raw.decimals, trims: raw.decimals.is_some_and(|most| most > raw.fewest_decimals) }
     }
 
     /// The kind of a column all of whose cells but the gaps are finite numbers without leading zeros.
@@ -242,7 +239,7 @@ impl Examined<'_> {
         let decimal = self.sheet.decimal;
         let is_number = |text: &str| cells::number(text, decimal).is_some_and(|(value, _)| value.is_finite());
         let has_any = self.texts.ids.contains(&PLAIN) || self.values().next().is_some();
-        (has_any && !self.raw.is_padded && self.values().all(is_number)).then(|| Kind::Number(self.style()))
+        (has_any && !self.raw.is_padded && self.values().all(is_number)).then(|| Kind::Number(Style::of(self.raw)))
     }
 
     /// Whether the column is of whole numbers that all differ, and that number the rows or are named so.
@@ -265,7 +262,7 @@ impl Examined<'_> {
         let kind = match wish {
             Wish::Number => match self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()) {
                 Some(word) => return refuse(word, "number"),
-                None => Kind::Number(self.style()),
+                None => Kind::Number(Style::of(self.raw)),
             },
             Wish::Date(None) => match recognise(self.values()) {
                 Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern),

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{Cell, Coding, Column, Kind, Records, Role};
 use crate::data::Options;
 use crate::data::cells::is_missing;
+use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
 use crate::data::dialect::{Sheet, shown};
 use crate::error::{Error, Result};
@@ -53,6 +54,19 @@ impl Records {
         all
     }
 
+    /// The place of a column in a table, by its name; of those that the file calls alike, by their order.
+    fn place_in(&self, table: &Table, column: &Column) -> Option<usize> {
+        let is_alike = |other: &&Column| other.title() == column.title();
+        let raw = || (0..table.all.len()).filter(|i| table.all[*i].title == column.title());
+        let written: Vec<&Column> = self.written().filter(is_alike).collect();
+        if table.is_headless() || written.len() != raw().count() || column.title() == column.name && written.len() == 1
+        {
+            return table.all.iter().position(|raw| raw.name == column.name);
+        }
+        let nth = written.iter().position(|other| other.name == column.name)?;
+        raw().nth(nth)
+    }
+
     /// The cells of the compared columns of a file with the same columns, in any order: of the part to learn from, and
     /// of the part to test with by the options; and sentences on what is unusual in the former.
     ///
@@ -61,12 +75,13 @@ impl Records {
     pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<([Vec<Values>; 2], Vec<String>)> {
         let sheet = Sheet::open(path, options)?;
         let table = Table::read(&sheet, options)?;
-        let place = |column: &Column| table.all.iter().position(|raw| raw.name == column.name);
+        let place = |column: &Column| self.place_in(&table, column);
         let wanted: Vec<&Column> = self.written().collect();
         if let Some(column) = wanted.iter().find(|column| place(column).is_none()) {
             return Err(Error::failure(format!("`{}` has no column {}", sheet.file, shown(&column.name))));
         }
-        if let Some(raw) = table.all.iter().find(|raw| !self.columns.iter().any(|column| column.name == raw.name)) {
+        let is_known = |raw: &Raw| self.columns.iter().any(|c| c.name == raw.name || c.title() == raw.title);
+        if let Some(raw) = table.all.iter().find(|raw| !is_known(raw)) {
             let name = shown(&raw.name);
             return Err(Error::failure(format!("`{}` has a column {name}, which the model does not know", sheet.file)));
         }

@@ -1,0 +1,173 @@
+//! The end of a table: rows that sum up those above them, and lines on the table as a whole.
+
+use std::collections::VecDeque;
+
+use csv::StringRecord;
+
+use super::cells;
+use super::column::Column;
+use super::dialect::{ASIDE, Sheet, shown};
+use crate::error::counted;
+use crate::settings::Decimal;
+
+/// Least number of values that a sum, a count or a mean is of; and of values that a sum is of where nothing else in its
+/// row is unusual.
+const FEW: usize = 3;
+const MANY: usize = 10;
+
+/// Why a row is none.
+#[derive(Clone, Copy, PartialEq)]
+enum Why {
+    /// It sums up those above it.
+    Sums,
+    /// It fills few of the columns.
+    Fills,
+}
+
+/// The last rows that were read, and what those above them fill.
+pub(super) struct Ends {
+    decimal: Decimal,
+    first: StringRecord,
+    held: VecDeque<(usize, StringRecord)>,
+    /// For each column, whether all rows above fill it.
+    full: Vec<bool>,
+    /// The least number of cells that a row above fills.
+    least: usize,
+    /// Rows above that seem to sum up others: their number and the label of the first.
+    within: Option<(usize, String)>,
+}
+
+impl Ends {
+    /// Of a table with this first row, which may have its names.
+    pub fn new(first: StringRecord, decimal: Decimal) -> Self {
+        let width = first.len();
+        Self { decimal, first, held: VecDeque::new(), full: vec![true; width], least: width, within: None }
+    }
+
+    /// Adds a row, and gives back one that has become too far from the last one.
+    pub fn add(&mut self, at: usize, row: &StringRecord) -> Option<(usize, StringRecord)> {
+        self.held.push_back((at, row.clone()));
+        if self.held.len() > ASIDE { self.next() } else { None }
+    }
+
+    /// The next row that is certainly one.
+    fn next(&mut self) -> Option<(usize, StringRecord)> {
+        let (at, row) = self.held.pop_front()?;
+        if self.is_sparse(&row) && cells::is_summary(label(&row)) {
+            self.within.get_or_insert_with(|| (0, label(&row).to_owned())).0 += 1;
+        }
+        self.full.iter_mut().zip(&row).for_each(|(full, cell)| *full &= !cell.is_empty());
+        self.least = self.least.min(filled(&row));
+        Some((at, row))
+    }
+
+    /// Gives the rows that are left to `take`, which adds them to the columns, except for those at the end that are
+    /// none. Returns sentences on these, and their number.
+    pub fn finish(
+        &mut self,
+        sheet: &Sheet,
+        all: &mut [Column],
+        mut take: impl FnMut(&mut [Column], usize, &StringRecord),
+    ) -> (Vec<String>, usize) {
+        let is_end = |ends: &Self, all: &[Column]| ends.held.iter().all(|(_, row)| ends.why(row, all).is_some());
+        let mut taken = vec![];
+        while !self.held.is_empty() && !is_end(self, all) {
+            if let Some((at, row)) = self.next() {
+                take(all, at, &row);
+                taken.push(row);
+            }
+        }
+        let (file, mut notes) = (&sheet.name, vec![]);
+        let named = |rows: &[&StringRecord]| {
+            let more = if rows.len() > FEW { ", .." } else { "" };
+            rows.iter().take(FEW).map(|row| shown(label(row))).collect::<Vec<_>>().join(", ") + more
+        };
+        let whys: Vec<Why> = self.held.iter().filter_map(|(_, row)| self.why(row, all)).collect();
+        if !whys.is_empty() {
+            let why = match [Why::Sums, Why::Fills].map(|why| whys.contains(&why)) {
+                [true, false] => "for summing up the others",
+                [false, _] => "for filling few of the columns",
+                _ => "for summing up the others or filling few of the columns",
+            };
+            let rows: Vec<&StringRecord> = self.held.iter().map(|(_, row)| row).collect();
+            notes.push(format!(
+                "`{file}`: left out {} at the end, {}, {why}",
+                counted(rows.len(), "row"),
+                named(&rows)
+            ));
+        }
+        let alike: Vec<&StringRecord> = taken.iter().rev().take_while(|row| cells::is_summary(label(row))).collect();
+        if let Some(last) = alike.last().filter(|_| whys.is_empty()) {
+            notes.push(format!(
+                "`{file}`: learned {} at the end, {}, like the others: take out what sums them up",
+                counted(alike.len(), "row"),
+                named(&[last])
+            ));
+        } else if let Some((count, label)) = &self.within {
+            notes.push(format!(
+                "`{file}`: learned {} within the table, such as {}, like the others: take out what sums them up",
+                counted(*count, "row"),
+                shown(label)
+            ));
+        }
+        (notes, whys.len())
+    }
+
+    /// Whether a row leaves a column empty that all rows above fill.
+    fn is_sparse(&self, row: &StringRecord) -> bool {
+        self.full.iter().zip(row).any(|(full, cell)| *full && cell.is_empty())
+    }
+
+    /// Why a row below those of `all` is none, if so.
+    fn why(&self, row: &StringRecord, all: &[Column]) -> Option<Why> {
+        if all.first().is_none_or(|column| column.values.is_empty()) {
+            return None;
+        }
+        let (filled, place) = (filled(row), row.iter().position(|cell| !cell.is_empty())?);
+        // Text above which there are numbers or dates.
+        let is_odd = all[place].is_measured() && cells::is_text(&row[place]);
+        let (is_sparse, has_word) = (self.is_sparse(row), cells::is_summary(&row[place]));
+        let sums = (0..all.len()).any(|i| self.sums(&row[i], i, &all[i], is_sparse || is_odd || has_word));
+        match () {
+            () if sums || has_word && (is_odd || is_sparse) => Some(Why::Sums),
+            () if all.len() > 2 && 2 * filled < self.least || is_odd && filled == 1 && all.len() > 1 => {
+                Some(Why::Fills)
+            }
+            () => None,
+        }
+    }
+
+    /// Whether a cell is the sum of those above it, or in an unusual row their number or mean.
+    fn sums(&self, cell: &str, i: usize, column: &Column, is_unusual: bool) -> bool {
+        let number = |cell: &str| cells::number(cell, self.decimal).map(|(value, _)| value);
+        let Some(value) = number(cell).filter(|value| value.is_finite()) else { return false };
+        let above = || column.values.iter().copied().filter(|value| value.is_finite());
+        let (sum, count) = above().fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+        let largest = above().fold(0.0, |most: f64, value| most.max(value.abs()));
+        // The first row may be data too.
+        let first = number(&self.first[i]).unwrap_or(0.0);
+        let decimals = cells::decimals(cell, self.decimal).unwrap_or(0);
+        let unit = 10f64.powi(-(decimals as i32));
+        // Parts may have been rounded before they were added.
+        let near = if decimals == 0 { 0.5 } else { 1.01 * unit };
+        let is_sum = [sum, sum + first].iter().any(|sum| (value - sum).abs() <= near + 1e-12 * sum.abs())
+            && value.abs() > largest
+            && above().filter(|value| *value != 0.0).count() >= FEW;
+        // A column that counts the rows from 0 has their number in the next one.
+        let counts = || [count, column.values.len()].iter().any(|count| value == *count as f64);
+        let is_count = count >= FEW && counts() && value - largest != 1.0;
+        let is_mean = count >= FEW
+            && column.decimals.is_some_and(|most| decimals > most)
+            && (value - sum / count as f64).abs() <= 0.51 * unit;
+        is_sum && (is_unusual || count >= MANY) || is_unusual && (is_count || is_mean)
+    }
+}
+
+/// The first cell of a row that is not empty.
+fn label(row: &StringRecord) -> &str {
+    row.iter().find(|cell| !cell.is_empty()).unwrap_or_default()
+}
+
+fn filled(row: &StringRecord) -> usize {
+    row.iter().filter(|cell| !cell.is_empty()).count()
+}

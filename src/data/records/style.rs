@@ -1,0 +1,86 @@
+//! How the numbers of a column are written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::column::Column as Raw;
+use crate::data::looks::widened;
+use crate::settings::Decimal;
+
+/// How numbers are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Style {
+    /// Most decimals of a cell; `None`: some cell has an exponent.
+    pub decimals: Option<usize>,
+    /// Whether zeros at the end are left out, as the cells have different numbers of decimals.
+    pub trims: bool,
+    /// What else its numbers have, if some have more than digits, a decimal mark and a minus sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dress: Option<Dress>,
+}
+
+/// What numbers have besides digits: all of a column alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dress {
+    /// What stands before and after the digits of a number that is not negative.
+    positive: [String; 2],
+    /// The same of a negative one: `-`, or the brackets of accountants.
+    negative: [String; 2],
+    /// The mark between thousands.
+    mark: Option<char>,
+    /// Whether digits have their wide forms.
+    wide: bool,
+}
+
+impl Style {
+    /// The style of a column.
+    pub(super) fn of(raw: &Raw) -> Self {
+        let [positive, negative] = raw.looks.around();
+        let dress = Dress { positive, negative, mark: raw.looks.mark(), wide: raw.looks.is_wide() };
+        Self {
+            decimals: raw.decimals,
+            trims: raw.decimals.is_some_and(|most| most > raw.fewest_decimals),
+            dress: raw.looks.is_dressed().then_some(dress),
+        }
+    }
+
+    /// A number in this style.
+    pub fn write(&self, value: f64, decimal: Decimal) -> String {
+        let text = match self.decimals {
+            None => exponential(value),
+            Some(decimals) => {
+                let text = format!("{value:.decimals$}");
+                let is_zero = text.bytes().all(|byte| b"-0.".contains(&byte));
+                let text = if is_zero { text.trim_start_matches('-').to_owned() } else { text };
+                match self.trims && decimals > 0 {
+                    true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                    false => text,
+                }
+            }
+        };
+        let text = if decimal == Decimal::Comma { text.replace('.', ",") } else { text };
+        self.dress.as_ref().map_or_else(|| text.clone(), |dress| dress.put_on(&text))
+    }
+}
+
+impl Dress {
+    /// A plain number in it.
+    fn put_on(&self, plain: &str) -> String {
+        let (digits, [before, after]) = match plain.strip_prefix('-') {
+            Some(digits) => (digits, &self.negative),
+            None => (plain, &self.positive),
+        };
+        let whole = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let begins = |at: usize| at > 0 && at < whole && (whole - at).is_multiple_of(3);
+        let mark = |at: usize| self.mark.filter(|_| begins(at));
+        let marked: String = digits.char_indices().flat_map(|(at, c)| mark(at).into_iter().chain([c])).collect();
+        let digits = if self.wide { widened(&marked) } else { marked };
+        format!("{before}{digits}{after}")
+    }
+}
+
+/// A number with 6 digits, with an exponent where it is short.
+fn exponential(value: f64) -> String {
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    let is_short = value == 0.0 || (1e-4..1e6).contains(&value.abs());
+    if is_short { rounded.to_string() } else { format!("{rounded:e}") }
+}
