@@ -438,7 +438,7 @@ fn what_stands_below_a_table_is_no_row() {
     }
     let counting: String = (0..30).map(|n| format!("{n},{}\n", if n == 29 { "" } else { "x" })).collect();
     assert_eq!(open_file("a.csv", format!("n,c\n{counting}"), &Options::default()).unwrap().len(), 30);
-    let within = table.replacen("K14;6,10;03.03.2024;y", "Zwischensumme;3,10;;", 1);
+    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,10;;", 1);
     let set = open_file("a.csv", within, &Options::default()).unwrap();
     assert!(said(&set).contains("learned 1 row within the table, such as `Zwischensumme`"), "{}", said(&set));
 }
