@@ -38,7 +38,7 @@ override PLACES: u32 = 1u; // items of a round in the ring
 override STACKED: u32 = 1u; // items of one example
 override STEP: u32 = 1u; // elements from an item to the next
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32, or [5]: the part
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4 or 5]: step, seed low, seed high, step as f32, part
 @group(0) @binding(1) var<storage, read> items: array<u32>; // bytes, numbers of 16 bits, or bits of f32
 @group(0) @binding(2) var<storage, read> table: array<u32>; // classes of items; of symbols, first elements
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [ROWS, LEN]

@@ -1,7 +1,8 @@
 // y[n] = noise from word m % 4 of philox(counter = (m / 4, STREAM, step, 0), key = seed)
 //
 // m is n, or, in a part of a batch, the number of element n among those of all parts, whose blocks of SPAN elements lie
-// in turn. One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and exact in f32.
+// in turn. One invocation per four elements. Uniform: 23 bits in the middle of their interval, so never 0 or 1 and
+// exact in f32.
 // Normal: the inverse distribution function, which wants one word per value and no sine or cosine. Bernoulli:
 // uniform < P.
 // Joined with philox.wgsl (philox).
@@ -16,7 +17,7 @@ override PARTS: u32 = 1u; // parts of the batch
 const UNIFORM = 0u;
 const NORMAL = 1u; // else Bernoulli
 
-@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4]: step, seed low, seed high, step as f32, or [5]: the part
+@group(0) @binding(0) var<storage, read> clock: array<u32>; // [4 or 5]: step, seed low, seed high, step as f32, part
 @group(0) @binding(1) var<storage, read_write> y: array<f32>; // [N]
 
 fn uniform(bits: u32) -> f32 {

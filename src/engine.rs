@@ -144,6 +144,7 @@ impl Engine {
 
     /// Runs one round of several parts.
     fn round(&mut self, id: ProgramId, parts: &Parts) -> Result<()> {
+        self.runner.supply(id, 1)?;
         for (n, span) in parts.spans.iter().enumerate() {
             let Some(sums) = &span.sums else {
                 self.runner.run_span(id, span.launches.clone(), n + 1 == parts.spans.len())?;

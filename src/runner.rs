@@ -26,7 +26,9 @@ pub trait Runner: Tuning + Meter {
     fn load(&mut self, program: &Program) -> Result<ProgramId>;
     /// Runs a program `times` times, one round after the other.
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()>;
-    /// Runs some launches of a round of several parts, which ends with the last of them if `ends`.
+    /// Puts the streamed items of the next rounds, `most` at most, where these read them, and returns of how many.
+    fn supply(&mut self, id: ProgramId, most: usize) -> Result<usize>;
+    /// Runs some launches of a round of several parts, whose items are there. It ends with the last of them if `ends`.
     fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()>;
     /// Sets the part of a batch that the launches to come compute for.
     fn set_part(&mut self, part: usize) -> Result<()>;

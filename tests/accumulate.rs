@@ -210,7 +210,7 @@ fn batches_have_equal_parts() {
         Settings::resolve(&saddle::models::menu(), &[layer]).unwrap_err().to_string()
     };
     let sentence = refused(&["batch=10", "accumulate=4"]);
-    assert!(sentence.contains("a batch of 10 has no 4 such parts"), "{sentence}");
+    assert!(sentence.contains("there are no 4 such parts of 10"), "{sentence}");
     let sentence = refused(&["variant=gan", "batch=12", "pack=2", "accumulate=4"]);
     assert!(sentence.contains("groups of 2 (`pack`)"), "{sentence}");
     let sentence = refused(&["variant=dbm", "batch=8", "chains=6", "accumulate=4"]);

@@ -81,6 +81,7 @@ fn picked(data: &Dataset, items: &[usize]) -> Dataset {
             let starts: Vec<u32> = items.iter().map(|i| starts[*i]).collect();
             Items::Symbols { ids: ids.clone(), starts: starts.into() }
         }
+        Items::File(_) => panic!("these sets lie in memory"),
     };
     Dataset { items: picked, labels: None, about: Default::default(), ..data.clone() }
 }

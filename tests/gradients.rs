@@ -462,7 +462,8 @@ fn critic(assignments: &[&str]) {
     let g = model.round();
     let mut checks = Checks::default();
     let mut rng = Rng(5);
-    let data = DataLayout { count: 8, item_len: 256, elements: Elements::Bytes, stack: 1, classes: 0, mirror: 0, ring: None };
+    let data =
+        DataLayout { count: 8, item_len: 256, elements: Elements::Bytes, stack: 1, classes: 0, mirror: 0, ring: None };
     let mut r = Reference {
         clock: Clock { step: 0, seed: 3 },
         data: Some((data, rng.words(data.words()), vec![0])),

@@ -21,7 +21,8 @@ fn examples_and_classes() {
 
 #[test]
 fn gathers_fold_over_two_axes() {
-    let data = DataLayout { count: 50, item_len: 10, elements: Elements::Bytes, stack: 2, classes: 10, mirror: 0, ring: None };
+    let data =
+        DataLayout { count: 50, item_len: 10, elements: Elements::Bytes, stack: 2, classes: 10, mirror: 0, ring: None };
     let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
     for (field, batch) in [(Field::Items, 7), (Field::Items, 25), (Field::OneHot, 8), (Field::OneHot, 49)] {
         let gather = Gather { field, draw: 0, draws: 1, batch, parts: 1, data };
@@ -42,7 +43,8 @@ fn any_place_of_the_endless_stream() {
             }
         }";
     for count in [1, 3, 1000, 60_000, (1 << 30) + 7, (1 << 31) - 1] {
-        let data = DataLayout { count, item_len: 1, elements: Elements::Bytes, stack: 3, classes: 0, mirror: 0, ring: None };
+        let data =
+            DataLayout { count, item_len: 1, elements: Elements::Bytes, stack: 3, classes: 0, mirror: 0, ring: None };
         for (draw, draws, batch) in [(2, 3, 1021), (6, 7, 1 << 20), (0, 1, (1 << 31) - 1)] {
             let gather = Gather { field: Field::Items, draw, draws, batch, parts: 1, data };
             let mut constants = gather.dispatch(&Caps::default()).overrides;

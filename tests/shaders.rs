@@ -60,7 +60,8 @@ fn full_chain() -> Chain {
 fn every_kernel() -> Vec<Kernel> {
     let chain = full_chain();
     let geometry = Geometry { b: 8, c: 16, h: 9, w: 8, k: 24, r: 4, s: 3, p: 4, q: 3, stride: [2, 2], pad: [1, 0] };
-    let data = DataLayout { count: 10, item_len: 6, elements: Elements::Bytes, stack: 1, classes: 3, mirror: 0, ring: None };
+    let data =
+        DataLayout { count: 10, item_len: 6, elements: Elements::Bytes, stack: 1, classes: 3, mirror: 0, ring: None };
     let axes = |first: usize| (0..4).map(|a| Axis { extent: 2, stride: first << (2 * a) }).rev().collect::<Vec<_>>();
     let (outer, inner) = (axes(2), axes(1));
     let sequence = Sequence { steps: 3, batch: 5, units: recurrent::UNITS, reverse: true };
@@ -286,8 +287,15 @@ fn planned() -> Vec<(Kernel, Dispatch)> {
         let examples = Examples { shape: shape.to_vec(), classes, series: None };
         let model = models::variant(variant).unwrap().model(&settings, &examples).unwrap();
         let elements = if shape.len() == 3 { Elements::Bytes } else { Elements::Floats };
-        let data =
-            DataLayout { count: 1000, item_len: shape.iter().product(), elements, stack: 1, classes, mirror: 0, ring: None };
+        let data = DataLayout {
+            count: 1000,
+            item_len: shape.iter().product(),
+            elements,
+            stack: 1,
+            classes,
+            mirror: 0,
+            ring: None,
+        };
         let plans = Plans::new(model.training(), &caps, Some(data)).unwrap();
         for (launch, caps) in
             plans.0.iter().flat_map(|(_, p)| &p.launches).flat_map(|l| every_caps().map(|caps| (l, caps)))

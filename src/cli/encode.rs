@@ -33,7 +33,7 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
     let out = place(args.out.as_deref(), run, "codes", &FORMS, args.force)?;
     let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.adapter.as_deref())?;
     let data = examples(&trained, args.data.as_deref(), args.held_out)?;
-    let mut patient = Patient::new();
+    let mut patient = Patient::new("codes");
     let codes = encoder.encode(&data, args.seed, &mut |done, all| patient.seen(done, all))?;
     patient.finish();
     let names: Vec<String> = (0..data.len()).map(|i| data.name_of(i)).collect();

@@ -108,7 +108,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
     let tasks = Tasks::default();
-    let seen = |task: &str, done, total| tasks.report(task, done, total);
+    let seen = |task: &str, done, total| tasks.seen(task, done, total);
     let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort, seen: &seen };
     let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
     if let Err(error) = tidy_cache() {

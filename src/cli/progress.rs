@@ -67,10 +67,6 @@ impl Progress {
         }
     }
 
-    fn clear(&self) {
-        self.bar.iter().for_each(ProgressBar::finish_and_clear);
-    }
-
     /// Leaves the bar where it is, as the run may have been interrupted.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
@@ -79,42 +75,19 @@ impl Progress {
     }
 }
 
-/// Shows what is done of several tasks, one after the other, each by its name.
-#[derive(Default)]
-pub struct Tasks(RefCell<Option<(String, Progress)>>);
-
-impl Tasks {
-    /// `done` of `total` parts of this task are done.
-    pub fn report(&self, task: &str, done: u64, total: u64) {
-        let mut current = self.0.borrow_mut();
-        let (_, progress) = match &mut *current {
-            Some(current) if current.0 == task && current.1.total == total => current,
-            other => {
-                // One that was broken off leaves no bar.
-                other.iter().for_each(|(_, progress)| progress.clear());
-                other.insert((task.to_owned(), Progress::new(0, total)))
-            }
-        };
-        progress.report(done, &[task.to_owned()]);
-        if done == total {
-            progress.clear();
-            *current = None;
-        }
-    }
-}
+/// Time after which a task shows how far it is.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Progress of what is over in a moment, or takes long: only that shows how far it is.
 pub struct Patient {
+    task: String,
     started: Instant,
     progress: Option<Progress>,
 }
 
-/// Time after which it is shown.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 impl Patient {
-    pub fn new() -> Self {
-        Self { started: Instant::now(), progress: None }
+    pub fn new(task: &str) -> Self {
+        Self { task: task.into(), started: Instant::now(), progress: None }
     }
 
     /// So many of all are done.
@@ -122,12 +95,30 @@ impl Patient {
         if self.started.elapsed() > PATIENCE {
             let progress = self.progress.get_or_insert_with(|| Progress::new(done as u64, all as u64));
             let left = self.started.elapsed().as_secs_f64() * (all - done) as f64 / done as f64;
-            progress.report(done as u64, &[format!("{} left", duration(left))]);
+            progress.report(done as u64, &[format!("{} left", duration(left)), self.task.clone()]);
         }
     }
 
     pub fn finish(&self) {
         self.progress.iter().for_each(Progress::finish);
+    }
+}
+
+/// Progress of several tasks, one after the other.
+#[derive(Default)]
+pub struct Tasks(RefCell<Option<Patient>>);
+
+impl Tasks {
+    /// So many of all parts of a task are done.
+    pub fn seen(&self, task: &str, done: u64, all: u64) {
+        let mut current = self.0.borrow_mut();
+        if current.as_ref().is_none_or(|patient| patient.task != task) {
+            *current = Some(Patient::new(task));
+        }
+        current.iter_mut().for_each(|patient| patient.seen(done as usize, all as usize));
+        if done == all {
+            current.take().iter().for_each(Patient::finish);
+        }
     }
 }
 

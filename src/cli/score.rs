@@ -70,7 +70,7 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
 }
 
 fn scored(scorer: &mut Scorer, data: &Dataset) -> Result<Scores> {
-    let mut patient = Patient::new();
+    let mut patient = Patient::new("scores");
     let scores = scorer.score(data, &mut |done, all| patient.seen(done, all));
     patient.finish();
     scores

@@ -324,16 +324,19 @@ impl Runner for Cpu {
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()> {
         let mut left = times;
         while left > 0 {
-            let (clock, mut rounds) = (self.now(), left);
-            if let Some(stream) = &mut self.stream {
-                let ready = stream.next(id, clock, left)?;
-                rounds = ready.rounds;
-                ready.blocks.iter().try_for_each(|block| self.take(block))?;
-            }
+            let rounds = self.supply(id, left)?;
             self.rounds(id, rounds);
             left -= rounds;
         }
         Ok(())
+    }
+
+    fn supply(&mut self, id: ProgramId, most: usize) -> Result<usize> {
+        let clock = self.now();
+        let Some(stream) = &mut self.stream else { return Ok(most) };
+        let ready = stream.next(id, clock, most)?;
+        ready.blocks.iter().try_for_each(|block| self.take(block))?;
+        Ok(ready.rounds)
     }
 
     fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()> {

@@ -9,8 +9,8 @@ use crate::settings::{Fit, Size};
 /// Largest number of pixels that padding adds to a side; images that need more are resampled.
 const MAX_PADDING: usize = 8;
 
-/// Images back to back, planar: `[count, channels, height, width]`. Of images of files, 1 channel is grey, 2 are grey and
-/// alpha, 3 RGB, 4 RGB and alpha; colours are what shows over white.
+/// Images back to back, planar: `[count, channels, height, width]`. Of images of files, 1 channel is grey, 2 are grey
+/// and alpha, 3 RGB, 4 RGB and alpha; colours are what shows over white.
 pub(super) struct Images {
     pub pixels: Vec<u8>,
     pub channels: usize,

@@ -45,17 +45,19 @@ mod stroke;
 mod table;
 mod text;
 mod tokens;
+mod unknown;
 mod unpack;
 mod windows;
 
 use std::{path::Path, sync::Arc};
 
-use crate::error::{Error, Result, counted, nearest};
+use crate::error::{Error, Result, counted};
 use crate::settings::Size;
 use crate::{files, memory};
 use images::Images;
 use options::Holds;
 use random::Root;
+use unknown::unknown;
 
 pub use about::{About, LeftOut};
 pub use encoding::read_text;
@@ -291,30 +293,6 @@ fn check_memory(path: &Path, noun: &str, count: usize, len: usize, advice: &str)
 
 fn product(extents: &[usize]) -> String {
     extents.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
-}
-
-fn unknown(spec: &str) -> Error {
-    if spec.contains(['/', '.', std::path::MAIN_SEPARATOR]) {
-        let hint = near(Path::new(spec)).map_or(String::new(), |near| format!(": did you mean `{}`?", near.display()));
-        return Error::usage(format!("the path `{spec}` does not exist{hint}"));
-    }
-    let names = BUILT_IN.iter().map(|(name, _)| *name);
-    let all = names.clone().collect::<Vec<_>>().join(", ");
-    let built_in = nearest(spec, names).map(String::from);
-    let meant = near(Path::new(spec)).map(|path| path.display().to_string()).or(built_in);
-    let hint = meant.map_or(String::new(), |meant| format!(": did you mean `{meant}`?"));
-    Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}){hint}"))
-}
-
-/// What lies beside a path that does not exist and is named much like it, perhaps with another ending.
-fn near(path: &Path) -> Option<std::path::PathBuf> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names = files::names(folder).ok()?;
-    let wanted = path.file_name()?.to_str()?;
-    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
-    let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
-    Some(path.with_file_name(name))
 }
 
 /// The last part of a path. `.` and `..` are resolved first.

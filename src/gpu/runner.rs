@@ -1,5 +1,7 @@
 //! Replays programs on the GPU: loading makes all GPU objects, a round only encodes and submits.
 
+mod meter;
+
 use std::{
     collections::{HashMap, VecDeque},
     ops,
@@ -13,16 +15,13 @@ use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace, ring::Ring};
 use crate::{
     data::Items,
     error::{Error, Result},
-    kernels::{Body, Clock, Kernel},
+    kernels::{Clock, Kernel},
     program::{self, BufferId, Content, Launch, Output, Program, Slice},
-    runner::{Meter, ProgramId, Ready, Runner, Stream, Tuning},
+    runner::{ProgramId, Ready, Runner, Stream},
 };
 
 /// Submissions that may be in flight at once: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
-
-/// Minimum number of launches to encode when the cost of encoding is measured.
-const ENCODED_LAUNCHES: usize = 1000;
 
 /// Maximum number of words of the data set in one copy.
 const UPLOADED: usize = 1 << 24;
@@ -199,22 +198,6 @@ impl Gpu {
         Ok(())
     }
 
-    /// Writes the items of the next rounds into the ring, `most` at most, and returns how many rounds can run. The
-    /// queue keeps the order: what the ring held before, the rounds before have read by then.
-    fn feed(&mut self, id: ProgramId, most: usize) -> Result<usize> {
-        let Some(stream) = &mut self.stream else { return Ok(most) };
-        let Ready { rounds, blocks } = stream.next(id, Clock { step: self.step, seed: self.seed }, most)?;
-        for block in &blocks {
-            for (content, at, words) in
-                [(Content::Items, block.at[0], &block.items), (Content::Table, block.at[1], &block.classes)]
-            {
-                let buffer = &self.shared[&content.to_string()];
-                self.device.queue.write_buffer(buffer, 4 * at as u64, bytemuck::cast_slice(words));
-            }
-        }
-        self.device.health().map(|()| rounds)
-    }
-
     /// Submits whole rounds, in submissions that the device finishes quickly.
     fn submit(&mut self, id: ProgramId, rounds: usize) -> Result<()> {
         let total = rounds * self.loaded(id)?.commands.len();
@@ -352,7 +335,7 @@ impl Runner for Gpu {
                 self.drain(id)?;
                 continue;
             }
-            let rounds = self.feed(id, left.min(room.try_into().unwrap_or(usize::MAX)))?;
+            let rounds = self.supply(id, left.min(room.try_into().unwrap_or(usize::MAX)))?;
             self.submit(id, rounds)?;
             if ticks {
                 self.step += rounds as u64;
@@ -364,6 +347,21 @@ impl Runner for Gpu {
             left -= rounds;
         }
         Ok(())
+    }
+
+    fn supply(&mut self, id: ProgramId, most: usize) -> Result<usize> {
+        let Some(stream) = &mut self.stream else { return Ok(most) };
+        let Ready { rounds, blocks } = stream.next(id, Clock { step: self.step, seed: self.seed }, most)?;
+        // The queue keeps the order: what the ring held before, the rounds before have read by then.
+        for block in &blocks {
+            for (content, at, words) in
+                [(Content::Items, block.at[0], &block.items), (Content::Table, block.at[1], &block.classes)]
+            {
+                let buffer = &self.shared[&content.to_string()];
+                self.device.queue.write_buffer(buffer, 4 * at as u64, bytemuck::cast_slice(words));
+            }
+        }
+        self.device.health().map(|()| rounds)
     }
 
     fn run_span(&mut self, id: ProgramId, launches: ops::Range<usize>, ends: bool) -> Result<()> {
@@ -485,44 +483,5 @@ impl Runner for Gpu {
     fn describe(&self) -> String {
         let info = &self.device.info;
         format!("{} ({}, {} {})", info.name, info.backend, info.driver, info.driver_info)
-    }
-}
-
-impl Tuning for Gpu {
-    fn set_submission_time(&mut self, most: Duration) {
-        self.submission_time = most;
-    }
-
-    fn allow_half(&mut self) -> Result<bool> {
-        self.device.caps.product = body::fastest(&self.device, &self.pipelines, &body::bodies(&self.adapter, true))?;
-        Ok(matches!(self.device.caps.product, Body::Matrix(matrix) if matrix.is_half()))
-    }
-}
-
-impl Meter for Gpu {
-    fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
-        self.wait()?;
-        let command = &self.loaded(id)?.commands[launch];
-        self.device.time(|pass| (0..times).for_each(|i| command.encode(pass, i == 0)))
-    }
-
-    fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {
-        let loaded = self.loaded(id)?;
-        let count = ENCODED_LAUNCHES.div_ceil(loaded.commands.len().max(1)) * loaded.commands.len();
-        // Take the minimum: interference from other processes only adds time.
-        let costs = (0..64).map(|_| {
-            let start = Instant::now();
-            self.encode(loaded, 0..count);
-            start.elapsed() / count.max(1) as u32
-        });
-        Ok(costs.min())
-    }
-
-    fn waited(&mut self) -> Option<Duration> {
-        self.stream.as_mut().map(Stream::waited)
-    }
-
-    fn allocated(&self) -> Option<u64> {
-        self.device.raw.generate_allocator_report().map(|report| report.total_allocated_bytes)
     }
 }

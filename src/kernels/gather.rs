@@ -190,7 +190,7 @@ impl Gather {
     }
 
     /// Rows of the whole batch.
-    fn whole(&self) -> usize {
+    pub fn whole(&self) -> usize {
         self.batch * self.parts
     }
 

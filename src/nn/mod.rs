@@ -278,8 +278,8 @@ impl<'g> Net<'g> {
         (scale, self.parameter(name, "bias", &[channels], Init::Const(0.0)))
     }
 
-    /// Sets each element of x `[B, ..]`, or of states `[T, B, units]`, to zero with probability p and divides the others
-    /// by 1 - p (Srivastava et al. 2014, in PyTorch's form); returns x itself in [`Mode::Eval`].
+    /// Sets each element of x `[B, ..]`, or of states `[T, B, units]`, to zero with probability p and divides the
+    /// others by 1 - p (Srivastava et al. 2014, in PyTorch's form); returns x itself in [`Mode::Eval`].
     pub fn dropout(&self, x: Var<'g>, p: f64) -> Var<'g> {
         assert!((0.0..1.0).contains(&p), "dropout: a probability below 1, not {p}");
         if self.mode == Mode::Eval || p == 0.0 {

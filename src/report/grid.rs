@@ -135,9 +135,9 @@ fn no_images(shape: &[usize]) -> Error {
     Error::failure(format!("shape {shape:?} is not that of images: [channels, height, width]"))
 }
 
-/// One image `[C, H, W]` in -1 to 1, each pixel a square of `scale` pixels on a side. 1 channel is grey, 3 are RGB; with
-/// one more, alpha, colours are those over white and lie on a chequered ground. More channels are shown one by one, side
-/// by side, in grey.
+/// One image `[C, H, W]` in -1 to 1, each pixel a square of `scale` pixels on a side. 1 channel is grey, 3 are RGB;
+/// with one more, alpha, colours are those over white and lie on a chequered ground. More channels are shown one by
+/// one, side by side, in grey.
 ///
 /// # Errors
 /// `Failure` if `shape` is not that of images, or the picture is too large.

@@ -42,7 +42,7 @@ pub fn placed<'a>(
     for (_, graph) in graphs {
         for node in graph.nodes().iter() {
             if let Op::Batch { field, .. } = node.op {
-                places = places.max(graph.draws() as usize * node.shape[0] * resident.stack);
+                places = places.max(graph.draws() as usize * graph.parts() * node.shape[0] * resident.stack);
                 in_order |= matches!(field, Field::InOrder | Field::Begins);
             }
         }

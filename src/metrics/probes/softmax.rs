@@ -24,8 +24,8 @@ pub struct SoftmaxRegression {
 }
 
 impl SoftmaxRegression {
-    /// The weights W of `count` classes that minimise the mean cross-entropy plus |W|^2 / 2N on N points: scikit-learn's
-    /// `LogisticRegression` with C = 1. Constants are not penalised.
+    /// The weights W of `count` classes that minimise the mean cross-entropy plus |W|^2 / 2N on N points:
+    /// scikit-learn's `LogisticRegression` with C = 1. Constants are not penalised.
     ///
     /// # Panics
     /// If points and classes differ in number, or there are none.

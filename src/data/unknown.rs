@@ -1,0 +1,34 @@
+//! Names of data that there is not.
+
+use std::path::{Path, PathBuf};
+
+use super::BUILT_IN;
+use crate::{
+    error::{Error, nearest},
+    files,
+};
+
+/// What to say of data that there is not, with what may have been meant.
+pub(super) fn unknown(spec: &str) -> Error {
+    if spec.contains(['/', '.', std::path::MAIN_SEPARATOR]) {
+        let hint = near(Path::new(spec)).map_or(String::new(), |near| format!(": did you mean `{}`?", near.display()));
+        return Error::usage(format!("the path `{spec}` does not exist{hint}"));
+    }
+    let names = BUILT_IN.iter().map(|(name, _)| *name);
+    let all = names.clone().collect::<Vec<_>>().join(", ");
+    let built_in = nearest(spec, names).map(String::from);
+    let meant = near(Path::new(spec)).map(|path| path.display().to_string()).or(built_in);
+    let hint = meant.map_or(String::new(), |meant| format!(": did you mean `{meant}`?"));
+    Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}){hint}"))
+}
+
+/// What lies beside a path that does not exist and is named much like it, perhaps with another ending.
+fn near(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = files::names(folder).ok()?;
+    let wanted = path.file_name()?.to_str()?;
+    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
+    let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
+    Some(path.with_file_name(name))
+}
