@@ -149,6 +149,7 @@ fn dataset(symbols: usize, sequences: &[Vec<usize>]) -> Dataset {
         items: Items::Symbols { ids: ids.into(), starts: starts.collect::<Vec<_>>().into() },
         labels: None,
         stack: 1,
+        mirror: false,
         pieces: vec![],
         series: Some(Series::Symbols(alphabet)),
         about: About::default(),
