@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let before = peak();
     let mut runner = Box::new(Cpu::new());
     runner.set_data(&Items::Bytes(vec![0; count * item_len].into()), &[0])?;
-    let data = DataLayout { count, item_len, elements: Elements::Bytes, stack: 1, classes: 0 };
+    let data = DataLayout { count, item_len, elements: Elements::Bytes, stack: 1, classes: 0, ring: None };
     let plans = Plans::new([("round", model.round())], &Cpu::caps(), Some(data))?;
     let planned = plans.get("round").expect("it was planned").bytes() as u64;
     let mut engine = Engine::new(runner, plans, settings.seed)?;

@@ -336,7 +336,7 @@ impl Sheet {
     /// Calls `take` with every row that is not empty and the byte offset of the row.
     pub fn rows(&self, mut take: impl FnMut(usize, &StringRecord) -> Result<()>) -> Result<()> {
         // Most rows need no trimming, and trimming copies a row.
-        let mut csv = reader(self.text[self.start..].as_bytes(), self.delimiter(), Trim::None);
+        let mut csv = reader(&self.text.as_bytes()[self.start..], self.delimiter(), Trim::None);
         let mut record = StringRecord::new();
         loop {
             let read = csv.read_record(&mut record);

@@ -40,7 +40,7 @@ pub fn placed<'a>(
     }
     let (mut places, mut in_order) = (0, false);
     for (_, graph) in graphs {
-        for node in graph.nodes().iter() {
+        for node in &graph.nodes() {
             if let Op::Batch { field, .. } = node.op {
                 places = places.max(graph.draws() as usize * graph.parts() * node.shape[0] * resident.stack);
                 in_order |= matches!(field, Field::InOrder | Field::Begins);

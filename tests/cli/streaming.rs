@@ -25,7 +25,7 @@ fn what_does_not_fit_is_streamed_with_the_same_bits() {
     assert_eq!(place.states("a", 20), place.states("b", 20));
     let small = bounded(&place, "--out c", "500");
     assert_eq!(small.code, Some(1));
-    for words in ["the examples of one round, 16 of them, take 0.0 MiB", "SADDLE_RESIDENT allows", "`--batch 3` fits"] {
+    for words in ["the examples of one round, 8 of them, take 0.0 MiB", "SADDLE_RESIDENT allows", "`--batch 7` fits"] {
         assert!(small.err.contains(words), "{}", small.err);
     }
     refused(&place, &tiny("--out c --set order=blocks"), 2, &["order=blocks is for files that `saddle pack` wrote"]);

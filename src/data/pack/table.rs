@@ -127,7 +127,9 @@ impl How {
             return Err(Error::failure(format!("`{}`: a table {advice}", path.display())));
         }
         let mut table = Table::read(&sheet, options).map_err(real)?;
-        table.find_numbers(&sheet, options).map_err(real)?;
+        // Of points, series would not be found.
+        let windowed = Options { window: Some(2), ..options.clone() };
+        table.find_numbers(&sheet, &windowed).map_err(real)?;
         let is_number = |i: &usize| matches!(table.all[*i].role, Role::Number | Role::Broken(..));
         let chosen: Vec<usize> = match &options.columns {
             Some(_) => table.named(&path.display().to_string(), options)?,
