@@ -185,7 +185,7 @@ impl Texts {
         if !batch.is_multiple_of(pack * accumulate) {
             let groups = if pack > 1 { format!(" of groups of {pack} (`pack`)") } else { String::new() };
             return Err(Error::usage(format!(
-                "`accumulate` cuts batches into equal parts{groups}, and there are no {accumulate} such parts of {batch}"
+                "`accumulate` cuts batches into equal parts{groups}: there are no {accumulate} such parts of {batch}"
             )));
         }
         let has_chains = settings.relevant.contains(&"chains");

@@ -79,7 +79,7 @@ fn open(path: &Path) -> bool {
     let mut taken = false;
     for window in [None, Some(3)] {
         for split in [Split::Train, Split::Test] {
-            for size in [None, Some(8)] {
+            for size in [None, Some(8.into())] {
                 taken |= data::open(spec, &Options { window, split, size, ..Default::default() }).is_ok();
             }
         }
