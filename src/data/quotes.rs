@@ -32,8 +32,8 @@ impl Quotes {
     }
 }
 
-/// For a table of `width` columns whether its names are in quotes, and which cells of each column; `titled` says that the
-/// first row has names.
+/// Which names of a table of `width` columns are in quotes, and which cells of each column; `titled` says that the first
+/// row has names.
 pub(super) fn found(text: &str, separator: u8, width: usize, titled: bool) -> (Quotes, Vec<Quotes>) {
     let (mut counts, mut names) = (vec![[0usize; 3]; width], [0; 3]);
     if !text.contains('"') {
