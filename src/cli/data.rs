@@ -38,7 +38,10 @@ pub fn data(args: &DataArgs) -> Result<()> {
     let picture = picture_path(args, &set, &settings.data)?;
     print(set.in_full())?;
     match data::open_test(&settings.data, &options)? {
-        Some(test) => print(format!("to test    {}", test.to_string().replace('\n', "\n           ")))?,
+        Some(mut test) => {
+            test.about.notes.retain(|note| !set.about.notes.contains(note));
+            print(format!("to test    {}", test.to_string().replace('\n', "\n           ")))?;
+        }
         None => print("to test    nothing: the data has no such part, and none is held out")?,
     }
     if args.names_variant() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{tell, trained::Asked};
 use crate::{
-    data::{Condition, Dataset, Options, Records, Split, TableCell},
+    data::{Condition, Dataset, FileRows, Options, Records, Split, TableCell},
     error::{Error, Result, unknown},
     eval::{
         Report,
@@ -80,18 +80,18 @@ pub fn scored(
     let read = |path: &Path, holdout| {
         records.values_of_file(path, &Options { holdout, ..session::data_options(&settings, Split::Train) })
     };
-    let ([training, held_out], _) = read(Path::new(&settings.data), settings.holdout)?;
+    let [training, held_out] = read(Path::new(&settings.data), settings.holdout)?.parts;
     let names = || records.compared().map(|column| column.name.as_str());
     let target = asks.target.map(|name| {
         names().position(|other| other == name).ok_or_else(|| unknown("column", name, names()).at("--target"))
     });
     let target = target.transpose()?;
-    let (generated, notes) = match asks.file {
+    let (generated, wrong, notes) = match asks.file {
         Some(file) => {
-            let ([rows, _], notes) = read(file, 0.0).map_err(|e| e.at("--only-data"))?;
-            (rows, notes)
+            let FileRows { parts: [rows, _], wrong, notes } = read(file, 0.0).map_err(|e| e.at("--only-data"))?;
+            (rows, wrong, notes)
         }
-        None => (records.values(&generate(train.len())?), vec![]),
+        None => (records.values(&generate(train.len())?), vec![0.0; names().count()], records.singles()),
     };
     let mut report = tables::tables(&Rows {
         set: &train.name,
@@ -99,6 +99,7 @@ pub fn scored(
         training: &training,
         held_out: has_test.then_some(&held_out),
         generated: &generated,
+        wrong: &wrong,
         target,
         seed: asks.seed,
     });

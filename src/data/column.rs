@@ -6,6 +6,9 @@ use super::looks::Looks;
 use crate::error::{Error, Result};
 use crate::settings::Decimal;
 
+/// The whole number up to which a double holds all exactly.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The role of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Role {
@@ -34,6 +37,8 @@ pub(super) struct Column {
     pub fewest_decimals: usize,
     /// Whether some whole number begins with a 0, as postcodes do.
     pub is_padded: bool,
+    /// The first whole number that is too long for a double to hold exactly.
+    pub long: Option<String>,
     pub numbers: usize,
     pub words: usize,
     /// The byte offset of the row of the first cell that is no usable number, and that cell.
@@ -58,6 +63,7 @@ impl Column {
             decimals: Some(0),
             fewest_decimals: usize::MAX,
             is_padded: false,
+            long: None,
             numbers: 0,
             words: 0,
             flaw: None,
@@ -84,6 +90,9 @@ impl Column {
                 self.decimals = self.decimals.and_then(|most| Some(most.max(decimals?)));
                 self.fewest_decimals = self.fewest_decimals.min(decimals.unwrap_or(0));
                 self.is_padded |= cell.len() > 1 && cell.starts_with('0') && cells::is_whole(cell);
+                if value.abs() >= EXACT && cells::is_whole(cell.trim_start_matches(['-', '+'])) {
+                    self.long.get_or_insert_with(|| cell.to_owned());
+                }
                 if !is_plain && self.dressed.is_none() {
                     self.dressed = Some(cell.to_owned());
                 }
@@ -116,6 +125,11 @@ impl Column {
     /// Whether at least half of the cells that are not missing are numbers.
     pub fn is_numeric(&self) -> bool {
         self.numbers > 0 && self.numbers >= self.words
+    }
+
+    /// A whole number that makes it a column of texts, as a double does not hold it exactly.
+    pub fn too_long(&self) -> Option<&String> {
+        self.long.as_ref().filter(|_| self.decimals == Some(0))
     }
 
     pub fn has_only_numbers(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The columns of a table, the choice of those to learn, and the notes for the user.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use csv::StringRecord;
 
@@ -21,6 +21,10 @@ pub(super) struct Table {
     titles: usize,
     /// The name of the column that identifies a row's series, and the number of each row's series.
     pub group: Option<(String, Vec<u32>)>,
+    /// Whether the rows of each series run backwards in time.
+    pub is_reversed: bool,
+    /// Rows before which time jumps.
+    pub jumps: HashSet<usize>,
     pub findings: Vec<String>,
     pub notes: Vec<String>,
     /// Number of rows of a file of their own to test with: the last ones.
@@ -79,7 +83,16 @@ impl Table {
         if !is_header {
             all.iter_mut().zip(&first).for_each(|(column, cell)| column.take_first(at, cell, sheet.decimal));
         }
-        let mut table = Self { all, titles: usize::from(is_header), group: None, findings: vec![], notes, tested };
+        let mut table = Self {
+            all,
+            titles: usize::from(is_header),
+            group: None,
+            is_reversed: false,
+            jumps: HashSet::new(),
+            findings: vec![],
+            notes,
+            tested,
+        };
         table.findings.push(if titles.is_some() { "a header" } else { "no header" }.into());
         table.name(&sheet.name, titles);
         if !is_sure {
@@ -186,6 +199,16 @@ impl Table {
         series
     }
 
+    /// The rows between which time goes on in its usual steps, in order of time.
+    pub fn runs(&self) -> Vec<Vec<usize>> {
+        let mut series = self.series();
+        if self.is_reversed {
+            series.iter_mut().for_each(|rows| rows.reverse());
+        }
+        let goes_on = |_: &usize, next: &usize| !self.jumps.contains(next);
+        series.iter().flat_map(|rows| rows.chunk_by(goes_on).map(<[usize]>::to_vec)).collect()
+    }
+
     /// The index of the column that a setting names.
     pub fn find(&self, file: &str, name: &str, setting: &str) -> Result<usize> {
         self.all.iter().position(|column| column.name == name).ok_or_else(|| {
@@ -222,12 +245,13 @@ impl Table {
                     shown(column.word.as_ref().unwrap_or(cell))
                 )));
             }
+            let cure = if cells::is_missing(cell) { "fill it in or take out its row" } else { "mend it" };
             let fault = match cells::number(cell, sheet.decimal) {
                 Some(_) => format!("is larger than Saddle can hold, {:.1e} at most", cells::MAX),
                 None => "is not a finite number".into(),
             };
             return Err(Error::failure(format!(
-                "{file}:{}: {} {fault} (column `{}`): mend it, or name the columns to learn by columns=",
+                "{file}:{}: {} {fault} (column `{}`): {cure}, or name the columns to learn by columns=",
                 sheet.line(at),
                 shown(cell),
                 column.name

@@ -190,6 +190,10 @@ impl Sheet {
         let Some((width, _)) = usual_width(&rows).filter(|(width, _)| *width > 1) else { return };
         // Some programs write the empty cells of the row after a title.
         let is_aside = |row: &StringRecord| row.len() != width || !row[0].is_empty() && is_alone(row);
+        // Rows may end with a separator that their names lack.
+        if rows[0].len() + 1 == width && rows[1..].iter().all(|row| row.len() == width && row[width - 1].is_empty()) {
+            return;
+        }
         let first = rows.iter().position(|row| !is_aside(row)).unwrap_or(0);
         let (titles, names) = (&rows[..first], &rows[first]);
         let has_digits = names.iter().any(|cell| !cell.is_empty() && cells::is_whole(cell));
@@ -226,11 +230,17 @@ impl Sheet {
         let mut first = None;
         // Per column: all cells are whole; all are digits, as after a decimal comma; some begin with 0 as decimals do.
         let mut whole: Vec<[bool; 3]> = vec![];
+        // Per column: whether a point, or a comma, stands before three digits; whether whole numbers are short; long.
+        let mut groups: Vec<[bool; 4]> = vec![];
         let mut last = (0, false);
+        // Rows with one more cell, which is empty; cells with line breaks, and the one that has most of them.
+        let mut ended = 0;
+        let mut broken = (0, 0, 0, String::new());
         self.rows(|at, row| {
             if width == 0 {
                 width = row.len();
                 whole = vec![[true, true, false]; width];
+                groups = vec![[false; 4]; width];
             }
             let is_second = *first.get_or_insert(at) == last.0;
             let odd = |at, values: &StringRecord| {
@@ -252,16 +262,33 @@ impl Sheet {
                 below.push((at, row.clone()));
                 return Ok(());
             }
-            if row.len() != width {
+            let more = row.len().saturating_sub(width);
+            if row.len() < width || more > 1 || more == 1 && !row[width].is_empty() {
                 return Err(odd(at, row));
+            }
+            ended += more;
+            for cell in row.iter().filter(|cell| cell.contains('\n')) {
+                let lines = cell.matches('\n').count();
+                let (count, most, ..) = broken;
+                broken = if lines > most {
+                    (count + 1, lines, at, cell.to_owned())
+                } else {
+                    (count + 1, most, broken.2, broken.3.clone())
+                };
             }
             if let Some((at, line)) = below.first() {
                 return Err(odd(*at, line));
             }
             last = (at, row.iter().next_back().is_some_and(|cell| cell.contains('\n')));
-            for (cell, kind) in row.iter().zip(&mut whole) {
+            for ((cell, kind), groups) in row.iter().zip(&mut whole).zip(&mut groups) {
                 commas |= cell.contains(',');
-                match cells::evidence(cell) {
+                let found = cells::evidence(cell);
+                groups[0] |= found == Some(Evidence::Doubtful) && cell.contains('.');
+                groups[1] |= found == Some(Evidence::Doubtful) && cell.contains(',');
+                let len = if cells::is_whole(cell) { cell.len() } else { 0 };
+                groups[2] |= (1..=3).contains(&len);
+                groups[3] |= len > 3;
+                match found {
                     Some(Evidence::Sure(Decimal::Point)) => sure[0] += 1,
                     Some(Evidence::Sure(Decimal::Comma)) => sure[1] += 1,
                     Some(Evidence::Doubtful) if cell.contains('.') && dotted.len() < FEW => {
@@ -284,6 +311,18 @@ impl Sheet {
             let line = self.line(last.0);
             return Err(Error::failure(format!("{}:{line}: a quote begins here that has no end", self.file)));
         }
+        if ended > 0 {
+            let (name, rows) = (&self.name, counted(ended, "row"));
+            self.notes.push(format!("`{name}`: {rows} have one more cell at their end, which is empty: left out"));
+        }
+        if let (count @ 1.., lines, at, cell) = &broken {
+            let (name, count, line) = (&self.name, counted(*count, "cell"), self.line(*at));
+            self.notes.push(format!(
+                "`{name}`: {count} with line breaks; most of them, {lines}, are in {} in line {line}: if that is no \
+                 text, a quote has no end",
+                shown(cell)
+            ));
+        }
         if let Some((at, line)) = below.first() {
             let lines = counted(below.len(), "line");
             self.notes.push(format!("`{}`: left out {lines} below the table, {}", self.name, shown(&line[0])));
@@ -292,7 +331,7 @@ impl Sheet {
         if options.decimal.is_none() {
             // In a table separated by commas, no comma is a decimal mark.
             let may_be = dotted.len() == FEW && (self.separator != Separator::Comma || width == 1);
-            self.decide_decimal(sure, doubtful.or(dotted.pop().filter(|_| may_be)));
+            self.decide_decimal(sure, doubtful.or(dotted.pop().filter(|_| may_be)), &groups);
         }
         let is_pair = |pair: &[[bool; 3]]| pair[0][0] && pair[1][1];
         if guessed && self.separator == Separator::Comma && sure == [0, 0] {
@@ -310,10 +349,15 @@ impl Sheet {
         Ok(commas)
     }
 
-    fn decide_decimal(&mut self, [points, commas]: [usize; 2], doubtful: Option<String>) {
+    fn decide_decimal(&mut self, [points, commas]: [usize; 2], doubtful: Option<String>, groups: &[[bool; 4]]) {
         self.decimal = if commas > points { Decimal::Comma } else { Decimal::Point };
         let Some(cell) = doubtful.filter(|_| points + commas == 0) else { return };
-        if self.separator == Separator::Semicolon && cell.contains(',') {
+        // Where only numbers below 1,000 lack the mark, it stands between thousands.
+        let [points, commas] = [0, 1].map(|mark| {
+            let has = |n: usize| groups.iter().any(|column| column[mark] && column[n]);
+            has(2) && !has(3)
+        });
+        if self.separator == Separator::Semicolon && cell.contains(',') && !commas || points && !cell.contains(',') {
             self.decimal = Decimal::Comma;
         }
         let other = if self.decimal == Decimal::Comma { Decimal::Point } else { Decimal::Comma };

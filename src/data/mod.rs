@@ -70,7 +70,8 @@ pub use pack::{Packing, pack};
 pub use packed::Packed;
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use records::{
-    Cell as TableCell, Coding, Column, Condition, Kind, Pattern, Records, Role, Style, Values, normal_quantile,
+    Cell as TableCell, Coding, Column, Condition, FileRows, Kind, Pattern, Records, Role, Style, Values,
+    normal_quantile,
 };
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 pub use tokens::{GLUE, Spelling};
@@ -130,6 +131,8 @@ const DRAWN: u32 = 1;
 const UNDERSTOOD: &str = "a folder of images, of MIDI, of text or of IDX files (train-images-idx3-ubyte), or a file \
     that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid, .midi or .mat, all but .npz also \
     with .gz";
+/// File name endings of spreadsheets.
+const SPREADSHEETS: [&str; 6] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "numbers"];
 /// File name endings of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
@@ -261,6 +264,7 @@ fn is_understood(path: &Path) -> bool {
 fn refused(path: &Path, ending: &str) -> Option<Error> {
     let advice = match () {
         () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
+        () if SPREADSHEETS.contains(&ending) => "a spreadsheet: save its table as CSV there, and name that file",
         () if ARCHIVES.contains(&ending) => "an archive: unpack it and name the folder or the file that was in it",
         () => return None,
     };

@@ -1,6 +1,6 @@
 //! The roles of the columns of a table, found from their cells and names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Options;
 use super::cells::{self, MONTH};
@@ -176,7 +176,7 @@ impl Table {
             self.group = Some((column.name.clone(), codes.ids));
         }
         if let Some(date) = date {
-            self.note_order(&sheet.name, &self.all[date].name.clone(), &times);
+            self.find_order(&sheet.name, &self.all[date].name.clone(), &times);
         }
         Ok(())
     }
@@ -191,20 +191,46 @@ impl Table {
         }
     }
 
-    /// Adds a note if the rows of a series are not in order of time.
-    fn note_order(&mut self, file: &str, date: &str, times: &[f64]) {
+    /// Turns rows round that run backwards in time, and finds where time jumps; notes on both, and on other disorder.
+    fn find_order(&mut self, file: &str, date: &str, times: &[f64]) {
+        const JUMP: f64 = 5.0;
         let series = self.series();
-        let falls = |rows: &[usize]| rows.windows(2).filter(|pair| times[pair[1]] < times[pair[0]]).count();
-        let (falling, steps) = series
-            .iter()
-            .fold((0, 0), |(falling, steps), rows| (falling + falls(rows), steps + rows.len().saturating_sub(1)));
-        let what = match falling {
-            0 => return,
-            all if all == steps => "run backwards in time",
-            _ => "are not in the order of time",
+        let steps =
+            |rows: &[usize]| rows.windows(2).map(|pair| (times[pair[1]] - times[pair[0]], pair[1])).collect::<Vec<_>>();
+        let all: Vec<(f64, usize)> = series.iter().flat_map(|rows| steps(rows)).collect();
+        let falling = all.iter().filter(|(step, _)| *step < 0.0).count();
+        self.is_reversed = falling > 0 && falling == all.len();
+        if self.is_reversed {
+            self.notes.push(format!("`{file}`: rows run backwards in time by `{date}`, and are turned round"));
+        } else if falling > 0 {
+            let what = "are not in the order of time";
+            self.notes
+                .push(format!("`{file}`: rows {what} by `{date}`, and are taken as they are: sort them for sequences"));
+            return;
+        }
+        // Where most steps are equal, a much longer one is a hole.
+        let mut lengths: Vec<f64> = all.iter().map(|(step, _)| step.abs()).collect();
+        lengths.sort_by(f64::total_cmp);
+        let Some(&usual) = lengths.get(lengths.len() / 2).filter(|usual| **usual > 0.0) else { return };
+        let is_usual = |step: &&f64| (**step - usual).abs() <= 0.01 * usual;
+        if 2 * lengths.iter().filter(is_usual).count() < lengths.len() {
+            return;
+        }
+        let before = |rows: &[usize]| {
+            let rows: Vec<usize> = if self.is_reversed { rows.iter().rev().copied().collect() } else { rows.to_vec() };
+            steps(&rows)
         };
-        self.notes
-            .push(format!("`{file}`: rows {what} by `{date}`, and are taken as they are: sort them for sequences"));
+        let jumps = series.iter().flat_map(|rows| before(rows)).filter(|(step, _)| *step > JUMP * usual);
+        let jumps: Vec<usize> = jumps.map(|(_, row)| row).collect();
+        if let Some(first) = jumps.iter().min() {
+            let count = counted(jumps.len(), "time");
+            self.notes.push(format!(
+                "`{file}`: `{date}` jumps {count} by more than {JUMP} usual steps, first before row {} of the data: no \
+                 window crosses a jump",
+                first + 1
+            ));
+        }
+        self.jumps = jumps.into_iter().collect();
     }
 }
 
@@ -232,19 +258,24 @@ impl Codes {
         self.gave_up = self.names.len() > most;
     }
 
-    /// Whether the rows of each name are adjacent, or else in order of time although the table as a whole is not.
+    /// Whether the rows of each name are adjacent, or else of different times although times of the table recur.
     fn name_series(&self, times: &[f64]) -> bool {
         let (count, rows) = (self.names.len(), self.ids.len());
         if self.gave_up || count < 2 || rows < 2 * count {
             return false;
         }
         let blocks = 1 + self.ids.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        let mut last = vec![f64::NEG_INFINITY; count];
+        let moments: HashSet<u64> = times.iter().map(|time| time.to_bits()).collect();
+        let of_series: HashSet<(u32, u64)> = self.ids.iter().copied().zip(times.iter().map(|t| t.to_bits())).collect();
+        let recur = moments.len() < times.len() && of_series.len() == rows;
+        blocks == count || recur || !times.is_empty() && self.advances(times)
+    }
+
+    /// Whether the rows of each name are in order of time although the table as a whole is not.
+    fn advances(&self, times: &[f64]) -> bool {
+        let mut last = vec![f64::NEG_INFINITY; self.names.len()];
         let advances = |(id, time): (&u32, &f64)| *time > std::mem::replace(&mut last[*id as usize], *time);
-        blocks == count
-            || !times.is_empty()
-                && times.windows(2).any(|pair| pair[0] >= pair[1])
-                && self.ids.iter().zip(times).all(advances)
+        times.windows(2).any(|pair| pair[0] >= pair[1]) && self.ids.iter().zip(times).all(advances)
     }
 }
 

@@ -51,10 +51,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     };
     let mut cut = options.window.map(|window| Cut { window, stride: options.stride.unwrap_or(1), spare: 1 });
     let [train, test] = match &cut {
-        Some(cut) if sheet.test.is_none() => holdout::of_series(table.series(), cut, options),
+        Some(cut) if sheet.test.is_none() => holdout::of_series(table.runs(), cut, options),
         _ => {
             let held = table.held(options);
-            let series = if cut.is_some() { table.series() } else { vec![table.series().concat()] };
+            let series = if cut.is_some() { table.runs() } else { vec![table.series().concat()] };
             let of = |is_test: bool| {
                 let part = series.iter().map(|rows| rows.iter().copied().filter(|row| held[*row] == is_test).collect());
                 part.filter(|rows: &Vec<usize>| !rows.is_empty()).collect::<Vec<_>>()

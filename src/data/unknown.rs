@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::BUILT_IN;
+use super::{BUILT_IN, is_understood};
 use crate::{
     error::{Error, nearest},
     files,
@@ -25,7 +25,8 @@ pub(super) fn unknown(spec: &str) -> Error {
 /// What lies beside a path that does not exist and is named much like it, perhaps with another ending.
 fn near(path: &Path) -> Option<PathBuf> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names = files::names(folder).ok()?;
+    let mut names = files::names(folder).ok()?;
+    names.retain(|name| is_understood(Path::new(name)) || folder.join(name).is_dir());
     let wanted = path.file_name()?.to_str()?;
     let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();

@@ -37,6 +37,8 @@ pub enum Verdict {
     Near,
     /// Worse than that.
     Far,
+    /// Not to be told: two deviations are more than half of the best.
+    Unsure,
 }
 
 impl Verdict {
@@ -46,6 +48,7 @@ impl Verdict {
             Self::AsGood => "as good",
             Self::Near => "near",
             Self::Far => "far",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -114,6 +117,7 @@ impl Row {
         };
         let equal = (2.0 * self.deviation.unwrap_or(0.0)).max(0.05 * best.abs());
         Some(match worse_by {
+            _ if 2.0 * self.deviation.unwrap_or(0.0) > 0.5 * best.abs() => Verdict::Unsure,
             by if by < -equal => Verdict::Better,
             by if by <= equal => Verdict::AsGood,
             by if by <= 0.5 * best.abs() => Verdict::Near,

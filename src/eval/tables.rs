@@ -27,6 +27,8 @@ pub struct Rows<'a> {
     pub held_out: Option<&'a [Values]>,
     /// Samples.
     pub generated: &'a [Values],
+    /// For each column of the samples, the share of cells that are neither gaps nor of its type.
+    pub wrong: &'a [f64],
     /// The column to predict.
     pub target: Option<usize>,
     /// Seed of the choices of rows.
@@ -52,14 +54,28 @@ const MEASURES: [(&str, Better); 11] = [
 struct Similarity {
     /// The values of [`MEASURES`]; `None` where one is not defined.
     values: [Option<f64>; MEASURES.len()],
-    /// The shape of each column.
+    /// The shape of each column, and the trend of each pair.
     shapes: Scores,
+    trends: Scores,
 }
 
 impl Similarity {
-    fn of(training: &Table, rows: &Table) -> Self {
-        let shapes = table::column_shapes(training, rows);
-        let trends = table::pair_trends(training, rows);
+    /// Cells of another type take their share of a score, and a column without values has none: it scores 0.
+    fn of(training: &Table, rows: &Table, wrong: &[f64]) -> Self {
+        let (shapes, trends) = (table::column_shapes(training, rows), table::pair_trends(training, rows));
+        let right: Vec<f64> = wrong.iter().map(|share| 1.0 - share).collect();
+        let has_any = |column: &Column| match column {
+            Column::Number(numbers) => numbers.iter().any(|number| !number.is_nan()),
+            Column::Category(ids) => ids.iter().any(|id| *id != MISSING),
+        };
+        let lacks: Vec<bool> =
+            training.columns.iter().zip(&rows.columns).map(|(a, b)| has_any(a) && !has_any(b)).collect();
+        let shapes = shapes.counted(|n, score| if lacks[n] { Some(0.0) } else { Some(score? * right[n]) });
+        let pairs: Vec<_> = table::pairs(right.len()).collect();
+        let trends = trends.counted(|n, score| {
+            let (a, b) = pairs[n];
+            if lacks[a] || lacks[b] { Some(0.0) } else { Some(score? * right[a] * right[b]) }
+        });
         let trees = tree_detection(training, rows, TREES, 0);
         let values = [
             shapes.mean,
@@ -74,7 +90,7 @@ impl Similarity {
             table::boundary_adherence(training, rows).mean,
             new_row_synthesis(training, rows, DISTANCES, 0).map(|found| found.score),
         ];
-        Self { values, shapes }
+        Self { values, shapes, trends }
     }
 }
 
@@ -86,8 +102,9 @@ pub fn tables(rows: &Rows) -> Report {
     let (training, generated) = (typed(rows.training), typed(rows.generated));
     let held_out = rows.held_out.map(typed);
     let mut report = Report { title: format!("Rows of `{}`", rows.set), ..Report::default() };
-    let found = Similarity::of(&training, &generated);
-    let real = held_out.as_ref().map(|held_out| Similarity::of(&training, held_out));
+    let found = Similarity::of(&training, &generated, rows.wrong);
+    let none = vec![0.0; rows.names.len()];
+    let real = held_out.as_ref().map(|held_out| Similarity::of(&training, held_out, &none));
     for (n, (measure, better)) in MEASURES.iter().enumerate() {
         if let Some(value) = found.values[n] {
             let real = real.as_ref().and_then(|real| real.values[n]);
@@ -116,7 +133,10 @@ pub fn tables(rows: &Rows) -> Report {
         training.rows()
     ));
     report.notes.push("names and formulas are SDMetrics'; all from 0 to 1".into());
-    report.tables.push(by_column(&rows.names, &found.shapes));
+    let pair = |(a, b): (usize, usize)| format!("{}, {}", rows.names[a], rows.names[b]);
+    let pairs: Vec<String> = table::pairs(rows.names.len()).map(pair).collect();
+    report.tables.push(worst("Columns, the worst first", "shape", &rows.names, &found.shapes));
+    report.tables.extend((!pairs.is_empty()).then(|| worst("Pairs, the worst first", "trend", &pairs, &found.trends)));
     report
 }
 
@@ -135,14 +155,14 @@ fn predicted(tables: [&Table; 2], test: &Table, target: usize, name: &str, seed:
     }
 }
 
-/// The shape of each column, the worst first.
-fn by_column(names: &[String], shapes: &Scores) -> super::report::Table {
+/// The score of each column or pair, the worst first.
+fn worst(title: &str, score: &str, names: &[String], scores: &Scores) -> super::report::Table {
     const SHOWN: usize = 12;
     let mut rows: Vec<(String, Vec<f64>)> =
-        shapes.each.iter().zip(names).filter_map(|(score, name)| Some((name.clone(), vec![(*score)?]))).collect();
+        scores.each.iter().zip(names).filter_map(|(score, name)| Some((name.clone(), vec![(*score)?]))).collect();
     rows.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
     rows.truncate(SHOWN);
-    super::report::Table { title: "Columns, the worst first".into(), columns: vec!["shape".into()], rows }
+    super::report::Table { title: title.into(), columns: vec![score.into()], rows }
 }
 
 /// A column for scores; `ids` numbers its texts, for all tables that are compared.

@@ -167,6 +167,26 @@ fn scores_are_of_samples_or_of_rows_of_another_program() {
     place.write("other.csv", other.as_bytes());
     let notes = report(&place, "run --only-data other.csv")["notes"].to_string();
     assert!(notes.contains("`member`: 2 values that the model does not know, such as `doch`"), "{notes}");
+
+    // A column of gaps scores 0, and cells of another type are wrong.
+    let column = real.lines().next().unwrap().split(';').position(|name| name == "children").unwrap();
+    let with = |cell: &str| {
+        let line = |(n, line): (usize, &str)| {
+            let mut cells: Vec<&str> = line.split(';').collect();
+            if n > 0 {
+                cells[column] = cell;
+            }
+            cells.join(";") + "\n"
+        };
+        real.lines().enumerate().map(line).collect::<String>()
+    };
+    for (cell, words) in [("", "no cell has a value: scored as 0"), ("many", "are no numbers: wrong")] {
+        place.write("gaps.csv", with(cell).as_bytes());
+        let gaps = report(&place, "run --only-data gaps.csv");
+        assert!(value(&gaps, "Column Shapes") < value(&again, "Column Shapes") - 0.1, "{gaps}");
+        assert!(gaps["notes"].to_string().contains(words), "{gaps}");
+        assert_eq!(gaps["tables"][1]["title"], "Pairs, the worst first");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod layouts;
 mod music;
 mod odd_arrays;
 mod odd_tables;
+mod offices;
 mod records;
 mod symbols;
 mod tables;

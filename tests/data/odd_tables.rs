@@ -51,6 +51,8 @@ fn points_between_thousands_are_told_from_decimals() {
     let open = |text: &str, decimal| open_file("a.csv", text, &Options { decimal, ..plain() }).unwrap();
     let doubtful = "a;b\n2.506;1\n3.100;7\n999;2\n12.345;3\n";
     let set = open(doubtful, None);
+    assert!(said(&set).contains("is read as 12345; decimal=point makes it 12.345"), "{}", said(&set));
+    let set = open("a;b\n2.506;1\n3.100;7\n1999;2\n12.345;3\n", None);
     assert_eq!(in_units(&set)[..3], [2.506, 1.0, 3.1]);
     assert!(said(&set).contains("is read as 12.345; decimal=comma makes it 12345"), "{}", said(&set));
     for (text, decimal) in [

@@ -1,12 +1,12 @@
 //! Tables of typed columns: recognised, encoded, and given back as they were.
 
-use saddle::data::{Column, Condition, Dataset, Kind, Options, Pattern, Records, Role, Series, Split};
+use saddle::data::{Column, Condition, Dataset, Kind, Options, Records, Role, Series, Split};
 use saddle::settings::Encode;
 
 use crate::tables::said;
 use crate::{assert_failure, assert_usage, floats, folder_of, open_at, open_file};
 
-fn records(set: &Dataset) -> &Records {
+pub(crate) fn records(set: &Dataset) -> &Records {
     match &set.series {
         Some(Series::Table(records)) => records,
         other => panic!("no table of types: {other:?}"),
@@ -14,12 +14,12 @@ fn records(set: &Dataset) -> &Records {
 }
 
 /// The options with this setting of types.
-fn typed(types: &str) -> Options {
+pub(crate) fn typed(types: &str) -> Options {
     Options { types: Some(types.into()), ..Options::default() }
 }
 
 /// A table that is learned, written back from its own examples.
-fn back(set: &Dataset) -> String {
+pub(crate) fn back(set: &Dataset) -> String {
     let records = records(set);
     String::from_utf8(records.to_csv(records.rows(floats(set), 0))).unwrap()
 }
@@ -85,11 +85,11 @@ fn many_numbers_come_back_within_a_knot_and_their_decimals() {
 }
 
 /// What is found of a column.
-fn found(column: &Column) -> String {
+pub(crate) fn found(column: &Column) -> String {
     match (&column.role, &column.kind) {
         (Role::Skipped, _) => "skipped".into(),
         (Role::Constant(text), _) => format!("constant {text}"),
-        (Role::Id { prefix, width }, _) => format!("id {prefix}{width}"),
+        (Role::Id { prefix, width, .. }, _) => format!("id {prefix}{width}"),
         (Role::Learned(_), Kind::Category) => "category".into(),
         (Role::Learned(_), Kind::Number(style)) => match style.decimals {
             Some(decimals) => format!("number {decimals}"),
@@ -344,101 +344,4 @@ fn a_folder_of_two_tables_has_a_test_part() {
     assert_eq!((points(Split::Train).len(), points(Split::Test).len()), (30, 4));
     let folder = folder_of(&[("train.csv", train.as_bytes()), ("test.csv", b"n,d\n1,x\n")]);
     assert_failure(open_at(folder.path(), &Options::default()), &["test.csv", "does not begin with the line of names"]);
-}
-
-#[test]
-fn thousands_of_values_come_back_exactly() {
-    let ends = |n: usize| n * 7919 % 9973;
-    let columns: [(&str, &dyn Fn(usize) -> String); 9] = [
-        ("whole", &|n| (3 * ends(n) + 17).to_string()),
-        ("decimals", &|n| format!("{:.2}", ends(n) as f64 / 100.0 - 31.0)),
-        ("days", &|n| Pattern::new("Y-m-d").write(86_400.0 * (ends(n) as f64 - 3000.0))),
-        ("german", &|n| Pattern::new("d.m.Y").unpadded().write(86_400.0 * (ends(n) % 1161) as f64)),
-        ("minutes", &|n| Pattern::new("H:M").write(60.0 * (ends(n) % 1440) as f64)),
-        ("seconds", &|n| Pattern::new("H:M:S").write((8 * ends(n)) as f64)),
-        ("moments", &|n| Pattern::new("Y-m-d H:M:S").write(1.7e9 + (11 * ends(n)) as f64)),
-        ("half hours", &|n| Pattern::new("d.m.Y H:M").write(1.7e9 - 1.7e9 % 1800.0 + (1800 * ends(n)) as f64)),
-        ("class", &|n| ["u", "v"][n % 2].into()),
-    ];
-    let row = |n: usize| columns.iter().map(|(_, cell)| cell(n)).collect::<Vec<_>>().join(",");
-    let names = columns.map(|(name, _)| name).join(",");
-    let text = format!("{names}\n{}\n", (0..9973).map(row).collect::<Vec<_>>().join("\n"));
-    let set = open_file("a.csv", &text, &Options::default()).unwrap();
-    let (back, lines) = (back(&set), text.lines().count());
-    assert_eq!(back.lines().count(), lines);
-    for (line, wanted) in back.lines().zip(text.lines()) {
-        assert_eq!(line, wanted);
-    }
-}
-
-#[test]
-fn columns_of_two_units_are_refused_or_said() {
-    let table = |one: &str, other: &str| {
-        let row = |n: usize| {
-            format!("{};{}\n", if n.is_multiple_of(3) { other } else { one }.replace('#', &n.to_string()), n % 2)
-        };
-        open_file("a.csv", format!("n;c\n{}", (1..31).map(row).collect::<String>()), &Options::default())
-    };
-    assert_failure(table("# %", "0.#"), &["20 numbers of `n` have `%` and 10 have no sign", "`--types n=number`"]);
-    assert_failure(table("$#", "# €"), &["20 numbers of `n` have `$` and 10 have `€`, which are different units"]);
-    let set = table("$#", "#").unwrap();
-    assert!(
-        said(&set).contains("20 numbers of `n` have `$` and 10 have no sign: they are taken as one"),
-        "{}",
-        said(&set)
-    );
-    assert!(back(&set).lines().skip(1).all(|line| line.starts_with('$')), "{}", back(&set));
-    assert!(table("# %", "0;x").is_err() && table("# %", "0").is_ok());
-    let mixed = "n;c\n1 %;x\n0.5;y\n2 %;x\n";
-    assert!(open_file("a.csv", mixed, &typed("n=number")).is_ok());
-}
-
-#[test]
-fn columns_without_a_name_are_found_in_samples() {
-    let text = "a;b;;b;\n1;3;x;u;y\n2;4;y;v;z\n5;3;y;u;y\n";
-    let set = open_file("a.csv", text, &typed("a=skip")).unwrap();
-    let samples = back(&set);
-    assert!(samples.starts_with("b;;b;\n"), "{samples}");
-    let folder = folder_of(&[("b.csv", samples.as_bytes()), ("a.csv", text.as_bytes())]);
-    for name in ["a.csv", "b.csv"] {
-        let ([rows, _], notes) = records(&set).values_of_file(&folder.path().join(name), &Options::default()).unwrap();
-        assert_eq!((rows.len(), notes.len()), (4, 0), "{name}: {notes:?}");
-        assert_eq!(rows[0], saddle::data::Values::Numbers(vec![3.0, 4.0, 3.0]));
-    }
-}
-
-#[test]
-fn what_stands_below_a_table_is_no_row() {
-    let row = |n: usize| format!("K{};{},10;{:02}.03.2024;{}\n", 7 * n, 3 * n, n % 28 + 1, ["x", "y"][n % 2]);
-    let table: String = "Kunde;Umsatz;Datum;Art\n".to_owned() + &(1..41).map(row).collect::<String>();
-    for (end, words) in [
-        ("Gesamt;12.345,00;;\n", "left out 1 row at the end, `Gesamt`, for summing up the others"),
-        ("Insgesamt;9,00;;\nStand: 31.12.2024;;;\n", "left out 2 rows at the end, `Insgesamt`, `Stand: 31.12.2024`"),
-        (";2464,00;;\n", "left out 1 row at the end, `2464,00`, for summing up the others"),
-        ("Alle;2464,00;;\n", "left out 1 row at the end, `Alle`, for summing up the others"),
-        ("Im Schnitt;61,600;;\n", "left out 1 row at the end, `Im Schnitt`, for summing up"),
-        ("Kunden;40;;\n", "left out 1 row at the end, `Kunden`, for summing up"),
-        ("合計;1,00;;\n", "left out 1 row at the end, `合計`"),
-        ("Σ;1,00;;\n", "left out 1 row at the end, `Σ`"),
-        ("Anzahl: 40;;;\n\n;;;\nStand;;;\n", "left out 2 rows at the end, `Anzahl: 40`, `Stand`"),
-        (
-            ";;;erstellt am 1.2.2024\n",
-            "left out 1 row at the end, `erstellt am 1.2.2024`, for filling few of the columns",
-        ),
-        ("1;2464,00;01.01.2024;x\n", "left out 1 row at the end, `1`, for summing up the others"),
-    ] {
-        let set = open_file("a.csv", format!("{table}{end}"), &Options::default()).unwrap();
-        assert!(said(&set).contains(words), "{end}: {}", said(&set));
-        assert_eq!(set.len(), 40, "{end}");
-    }
-    // What only resembles it.
-    for end in ["K1;41,10;;x\n", "Total GmbH;41,10;01.01.2024;x\n", ";41,10;01.01.2024;x\n", "K3;40,10;;\n"] {
-        let set = open_file("a.csv", format!("{table}{end}"), &Options::default()).unwrap();
-        assert_eq!(set.len(), 41, "{end}: {}", said(&set));
-    }
-    let counting: String = (0..30).map(|n| format!("{n},{}\n", if n == 29 { "" } else { "x" })).collect();
-    assert_eq!(open_file("a.csv", format!("n,c\n{counting}"), &Options::default()).unwrap().len(), 30);
-    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,10;;", 1);
-    let set = open_file("a.csv", within, &Options::default()).unwrap();
-    assert!(said(&set).contains("learned 1 row within the table, such as `Zwischensumme`"), "{}", said(&set));
 }

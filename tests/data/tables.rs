@@ -265,8 +265,33 @@ fn windows_never_cross_from_one_series_to_the_next() {
         said(&open_file("a.csv", format!("day,v\n{rows}"), &windows(2, None)).unwrap())
     };
     assert!(!order([1, 2, 3, 4]).contains("sort them"));
-    assert!(order([4, 3, 2, 1]).contains("run backwards in time by `day`"));
+    assert!(order([4, 3, 2, 1]).contains("run backwards in time by `day`, and are turned round"));
     assert!(order([1, 3, 2, 4]).contains("are not in the order of time by `day`"));
+}
+
+#[test]
+fn time_is_turned_round_and_no_window_crosses_a_jump() {
+    let days = |rows: &[i64]| {
+        let row = |day: &i64| format!("{}-{:02}-{:02},{day}\n", 2020 + day / 336, day / 28 % 12 + 1, day % 28 + 1);
+        format!("day,v\n{}", rows.iter().map(row).collect::<String>())
+    };
+    let up: Vec<i64> = (0..20).collect();
+    let down: Vec<i64> = up.iter().rev().copied().collect();
+    let [up, down] = [up, down].map(|rows| open_file("a.csv", days(&rows), &windows(3, None)).unwrap());
+    assert_eq!(in_units(&up), in_units(&down));
+    let holed: Vec<i64> = (0..10).chain(20..30).collect();
+    let set = open_file("a.csv", days(&holed), &windows(3, None)).unwrap();
+    assert!(
+        said(&set).contains("`day` jumps 1 time by more than 5 usual steps, first before row 11"),
+        "{}",
+        said(&set)
+    );
+    assert!(in_units(&set).chunks(3).all(|window| window[2] - window[0] == 2.0));
+    // Two machines, in no order.
+    let row = |n: usize| format!("m{},2020-01-{:02},{n}\n", n % 2, n * 7 % 20 / 2 + 1);
+    let text = format!("machine,day,v\n{}", (0..20).map(row).collect::<String>());
+    let set = open_file("a.csv", text, &windows(3, None)).unwrap();
+    assert!(said(&set).contains("2 series by `machine`"), "{}", said(&set));
 }
 
 #[test]
@@ -379,7 +404,7 @@ fn broken_tables_are_explained() {
         ("Report\na,b\n", &["has a header and no rows below it"]),
         ("a,b\nc,d\n", &["holds no points"]),
         ("a,b\n1,2\n3,four\n5,6\n", &[":3: `four` is not a finite number (column `b`)"]),
-        ("a,b\n1,2\n3,\n5,6\n", &[":3: an empty cell is not a finite number (column `b`)"]),
+        ("a,b\n1,2\n3,\n5,6\n", &[":3: an empty cell is not a finite number (column `b`): fill it in"]),
         (",1\n2,3\n4,5\n", &[":1: an empty cell is not a finite number (column `x0`)"]),
         ("a,b\n1,2\nNaN,4\n5,6\n", &[":3: `NaN` is not a finite number (column `a`)"]),
         ("a,b\n1,2\n-inf,4\n5,6\n", &[":3: `-inf`", "column `a`"]),

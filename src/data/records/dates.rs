@@ -1,49 +1,121 @@
 //! Dates and times in the patterns that tables have: recognised, and written back letter by letter.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use chrono::format::{Parsed, StrftimeItems, parse};
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, Datelike, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 /// Days, in the letters of [`Pattern`].
-const DAYS: [&str; 17] = [
-    "Y-m-d", "Y/m/d", "d.m.Y", "d/m/Y", "m/d/Y", "d-m-Y", "m-d-Y", "d.m.y", "d/m/y", "m/d/y", "d-b-Y", "d-b-y",
-    "d b Y", "b d, Y", "B d, Y", "d. B Y", "d B Y",
+const DAYS: [&str; 20] = [
+    "Y-m-d",
+    "Y/m/d",
+    "d.m.Y",
+    "d/m/Y",
+    "m/d/Y",
+    "d-m-Y",
+    "m-d-Y",
+    "d.m.y",
+    "d/m/y",
+    "m/d/y",
+    "d-b-Y",
+    "d-b-y",
+    "d b Y",
+    "b d, Y",
+    "B d, Y",
+    "d. B Y",
+    "d B Y",
+    "Y年m月d日",
+    "Y.m.d",
+    "d. b Y",
 ];
 /// Times after a day.
-const TIMES: [&str; 11] =
-    ["", " H:M", " H:M:S", " H:M:S.f", "TH:M", "TH:M:S", "TH:M:S.f", "TH:M:SZ", "TH:M:S.fZ", " I:M p", " I:M:S p"];
+const TIMES: [&str; 13] = [
+    "",
+    " H:M",
+    " H:M:S",
+    " H:M:S.f",
+    "TH:M",
+    "TH:M:S",
+    "TH:M:S.f",
+    "TH:M:SZ",
+    "TH:M:S.fZ",
+    " I:M p",
+    " I:M:S p",
+    " I:M P",
+    " I:M:S P",
+];
 /// What stands alone.
-const ALONE: [&str; 9] = ["Y-m", "m/Y", "m.Y", "b-Y", "b-y", "b Y", "B Y", "H:M", "H:M:S"];
+const ALONE: [&str; 16] = [
+    "Y-m",
+    "m/Y",
+    "m.Y",
+    "b-Y",
+    "b-y",
+    "b Y",
+    "B Y",
+    "H:M",
+    "H:M:S",
+    "I:M p",
+    "I:M:S p",
+    "I:M P",
+    "I:M:S P",
+    "Y年m月",
+    "H:M Uhr",
+    "H:M:S Uhr",
+];
 
 /// A day in milliseconds.
 const DAY: i64 = 86_400_000;
 
 /// How a column writes its dates: Y, y year; m, b, B month; d day; H, I hour; M, S, f minute, second and its fraction;
-/// p am or pm. All other letters stand for themselves. A number below 10 has a leading zero, or not.
+/// p AM or PM, P am or pm. All other letters stand for themselves. A number below 10 has a leading zero, or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {
     letters: String,
     padded: bool,
+    /// The first of the hundred years that two digits stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<i32>,
 }
 
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let dated = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));
     let all: Vec<String> = dated.chain(ALONE.map(String::from)).collect();
-    let of = |padded| all.iter().map(move |letters| Pattern { letters: letters.clone(), padded });
+    let of = |padded| all.iter().map(move |letters| Pattern { letters: letters.clone(), padded, since: None });
     of(true).chain(of(false)).collect()
 });
 
 impl Pattern {
     /// The pattern of these letters, with leading zeros.
     pub fn new(letters: &str) -> Self {
-        Self { letters: letters.to_owned(), padded: true }
+        Self { letters: letters.to_owned(), padded: true, since: None }
     }
 
     /// The same without leading zeros.
     pub fn unpadded(&self) -> Self {
-        Self { letters: self.letters.clone(), padded: false }
+        Self { padded: false, ..self.clone() }
+    }
+
+    /// The same where two digits of a year stand for those hundred years in which `texts` span the least time, the
+    /// latest of them 2069 at most.
+    pub fn with_century<'a>(self, texts: impl Iterator<Item = &'a str>) -> Self {
+        let read = self.reader();
+        let year = |text| Some(year_of(read(text)?).rem_euclid(100));
+        let years: BTreeSet<i32> =
+            if self.letters.contains('y') { texts.filter_map(year).collect() } else { [].into() };
+        let years: Vec<i32> = years.into_iter().collect();
+        // On the circle of a hundred years, time begins after the widest gap.
+        let next = |n: usize| years.get(n + 1).copied().unwrap_or(years[0] + 100);
+        let Some(last) = (0..years.len()).max_by_key(|n| next(*n) - years[*n]) else { return self };
+        let latest = years[last] + if years[last] <= 69 { 2000 } else { 1900 };
+        Self { since: Some(latest - (years[last] - next(last)).rem_euclid(100)), ..self }
+    }
+
+    /// Whether it has years of two digits.
+    pub fn is_short(&self) -> bool {
+        self.letters.contains('y')
     }
 
     /// The letters, such as `d/m/Y`.
@@ -55,7 +127,7 @@ impl Pattern {
     fn strftime(&self) -> String {
         let item = |c: char| match c {
             'f' => "%f".into(),
-            'Y' | 'y' | 'b' | 'B' | 'M' | 'S' | 'p' => format!("%{c}"),
+            'Y' | 'y' | 'b' | 'B' | 'M' | 'S' | 'p' | 'P' => format!("%{c}"),
             'm' | 'd' | 'H' | 'I' => format!("{}{c}", if self.padded { "%" } else { "%-" }),
             '%' => "%%".into(),
             _ => c.to_string(),
@@ -72,7 +144,7 @@ impl Pattern {
     /// [`Pattern::read`] for many texts.
     pub fn reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
         let format = self.strftime();
-        let has_date = self.letters.contains(['Y', 'y']);
+        let (has_date, since) = (self.letters.contains(['Y', 'y']), self.since);
         move |text| {
             let mut parsed = Parsed::new();
             parse(&mut parsed, text, StrftimeItems::new(&format)).ok()?;
@@ -80,6 +152,9 @@ impl Pattern {
             let _ = parsed.set_day(1);
             let _ = parsed.set_hour(0);
             let _ = parsed.set_minute(0);
+            if let (Some(since), Some(short)) = (since, parsed.year_mod_100()) {
+                parsed.set_year((since + (short - since).rem_euclid(100)).into()).ok()?;
+            }
             if !has_date {
                 parsed.set_year(1970).and_then(|()| parsed.set_month(1)).ok()?;
             }
@@ -98,6 +173,11 @@ impl Pattern {
         let moment = (seconds * 1e3 / unit as f64).round() as i64 * unit;
         DateTime::from_timestamp_millis(moment).unwrap_or_default().format(&self.strftime()).to_string()
     }
+}
+
+/// The year of a moment in seconds since 1970.
+pub fn year_of(seconds: f64) -> i32 {
+    DateTime::from_timestamp(seconds as i64, 0).unwrap_or_default().year()
 }
 
 /// Which patterns all of some texts follow.
@@ -131,6 +211,19 @@ pub fn recognise<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Dates {
     }
 }
 
+/// The first text that is no date, if more than half of them follow one pattern.
+pub fn odd_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    const SOME: usize = 20;
+    let all = texts.clone().count();
+    let fits = |pattern: &&Pattern| {
+        let read = pattern.reader();
+        texts.clone().take(SOME).any(|text| read(text).is_some())
+            && 2 * texts.clone().filter(|text| read(text).is_some()).count() > all
+    };
+    let read = PATTERNS.iter().find(fits)?.reader();
+    texts.clone().find(|text| read(text).is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +241,10 @@ mod tests {
             (vec!["5-Jan-2020", "12-Feb-2021"], "d-b-Y"),
             (vec!["Jan-2020"], "b-Y"),
             (vec!["2020-01"], "Y-m"),
-            (vec!["1:05 PM".trim(), "11:59 AM"], ""),
+            (vec!["1:05 PM", "11:59 AM"], "I:M p"),
+            (vec!["12:05:10 am", "11:59:00 pm"], "I:M:S P"),
+            (vec!["2023年6月17日", "2024年12月1日"], "Y年m月d日"),
+            (vec!["1:05:09 Uhr", "12:05:00 Uhr"], "H:M:S Uhr"),
             (vec!["07:30", "23:05"], "H:M"),
             (vec!["2020-02-30"], ""),
             (vec!["2020-01-01", "x"], ""),
@@ -171,5 +267,23 @@ mod tests {
         assert_eq!(recognise(["01/01/2020", "02/02/2020"].into_iter()), Dates::In(Pattern::new("d/m/Y")));
         assert_eq!(Pattern::new("Y-m-d").read("1970-01-02"), Some(86_400.0));
         assert_eq!(Pattern::new("Y-m").write(Pattern::new("Y-m-d").read("2020-05-17").unwrap()), "2020-05");
+    }
+    #[test]
+    fn years_of_two_digits_span_the_least_time() {
+        for (years, wanted) in [
+            (vec![40, 99, 70], [1940, 1999]),
+            (vec![20, 24], [2020, 2024]),
+            (vec![85, 20, 99, 1], [1985, 2020]),
+            (vec![30, 75], [1930, 1975]),
+            (vec![69], [2069, 2069]),
+            (vec![70], [1970, 1970]),
+        ] {
+            let texts: Vec<String> = years.iter().map(|year| format!("01.02.{year:02}")).collect();
+            let texts = || texts.iter().map(String::as_str);
+            let pattern = Pattern::new("d.m.y").with_century(texts());
+            let read = texts().map(|text| year_of(pattern.read(text).unwrap()));
+            assert_eq!([read.clone().min(), read.max()], wanted.map(Some), "{years:?}");
+            assert!(texts().all(|text| pattern.write(pattern.read(text).unwrap()) == text));
+        }
     }
 }

@@ -8,6 +8,7 @@
 mod coding;
 mod conditions;
 mod dates;
+mod ids;
 mod known;
 mod ranks;
 mod read;
@@ -22,14 +23,16 @@ use crate::error::{Error, Result, counted, unknown};
 use crate::settings::{Decimal, Separator};
 
 pub use coding::Coding;
+use coding::Value;
 pub use conditions::Condition;
 pub use dates::Pattern;
 pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
 pub(super) use read::{is_wanted, read};
 pub use style::Style;
-pub use values::Values;
+pub use values::{FileRows, Values};
 
+use super::cells::is_missing;
 use super::dialect::{byte, shown};
 use super::quotes::Quotes;
 use super::random::Root;
@@ -101,13 +104,16 @@ pub enum Role {
     Learned(Coding),
     /// Every row has this text: not learned.
     Constant(String),
-    /// It tells rows apart: not learned, and never a text of the data: numbers from 1 of at least `width` digits after
-    /// a prefix.
+    /// It tells rows apart: not learned, and never a text of the data: a prefix and numbers of at least `width` digits,
+    /// which go on after the largest of the data.
     Id {
         /// What stands before the number.
         prefix: String,
         /// Least number of digits.
         width: usize,
+        /// The largest number of the data.
+        #[serde(default)]
+        after: u64,
     },
     /// Left out of samples too.
     Skipped,
@@ -226,11 +232,11 @@ impl Records {
         })
     }
 
-    /// Gives a row's ids the number `number`, from 1 on.
+    /// Gives a row's ids the number `number`, from 1 on, after those of the data.
     pub fn number(&self, row: &mut [Cell], number: usize) {
         for (cell, column) in row.iter_mut().zip(self.written()) {
-            if let Role::Id { prefix, width } = &column.role {
-                *cell = Cell { text: format!("{prefix}{number:0width$}"), number: None };
+            if let Role::Id { prefix, width, after } = &column.role {
+                *cell = Cell { text: format!("{prefix}{:0width$}", after + number as u64), number: None };
             }
         }
     }
@@ -267,6 +273,25 @@ impl Records {
         let line = |(name, column): &(String, &Column)| format!("{name:width$}  {}", said::of(column, self.decimal));
         let more = self.columns.len().saturating_sub(most);
         shown.iter().map(line).chain((more > 0).then(|| format!("and {} more", counted(more, "column")))).collect()
+    }
+
+    /// Sentences on categories with values of one row each, which come back as they are.
+    pub fn singles(&self) -> Vec<String> {
+        let of = |(column, coding): (&Column, &Coding)| {
+            let values = || coding.values.iter().chain(&coding.rare);
+            let is_single = |value: &&Value| value.rows == 1 && !is_missing(&value.text);
+            let (count, all) = (values().filter(is_single).count(), values().count());
+            let is_any = column.kind == Kind::Category && count > 0;
+            is_any.then(|| {
+                let (name, have) = (shown(&column.name), if count == 1 { "occurs" } else { "occur" });
+                format!(
+                    "{count} of the {all} values of {name} {have} once, and samples can have them as they are: \
+                     `--types {}=skip` leaves them out",
+                    column.name
+                )
+            })
+        };
+        self.codings().filter_map(of).collect()
     }
 
     /// The column of this name.

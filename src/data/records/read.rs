@@ -38,7 +38,7 @@ pub fn is_wanted(table: &Table, sheet: &Sheet, options: &Options) -> Result<bool
         None => {
             let is_typed = |i: &usize| {
                 let column = &table.all[*i];
-                column.flaw.is_some() || column.is_padded || column.looks.is_dressed()
+                column.flaw.is_some() || column.is_padded || column.looks.is_dressed() || column.too_long().is_some()
             };
             match &options.columns {
                 Some(_) => Ok(table.named(&sheet.file, options)?.iter().any(is_typed)),
@@ -71,7 +71,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         let (kind, role, of_column) = match found {
             Found::Skipped => (Kind::Category, Role::Skipped, None),
             Found::Constant(text, kind) => (kind, Role::Constant(text), None),
-            Found::Id { prefix, width } => (Kind::Category, Role::Id { prefix, width }, None),
+            Found::Id { prefix, width, after } => (Kind::Category, Role::Id { prefix, width, after }, None),
             Found::Learned(kind) => {
                 let numbers = match &kind {
                     Kind::Category => vec![],
@@ -136,6 +136,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     if unknown > 0 {
         notes.push(format!("`{}`: {unknown} held-out cells have a value that no row to learn from has", sheet.name));
     }
+    notes.extend(records.singles().into_iter().map(|single| format!("`{}`: {single}", sheet.name)));
     if options.group.is_some() || records.columns.iter().any(|column| matches!(column.kind, Kind::Date(_))) {
         notes.push(format!(
             "`{}`: rows are learned one by one; lstm-gan, rvae and lstm learn series of them",

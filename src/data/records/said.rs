@@ -14,8 +14,8 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
     match &column.role {
         Role::Skipped => "left out".into(),
         Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
-        Role::Id { prefix, width } => {
-            format!("id: not learned, samples count from {}", shown(&format!("{prefix}{:0width$}", 1)))
+        Role::Id { prefix, width, after } => {
+            format!("id: not learned, samples count from {}", shown(&format!("{prefix}{:0width$}", after + 1)))
         }
         Role::Learned(coding) => learned(column, coding, decimal),
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::dates::{Dates, Pattern, recognise};
+use super::dates::{Dates, Pattern, odd_one, recognise, year_of};
+use super::ids::{self, Counts};
 use super::{Kind, Style};
 use crate::data::Options;
 use crate::data::cells::{self, is_missing};
@@ -11,11 +12,10 @@ use crate::data::columns::{Table, names_in};
 use crate::data::dialect::{Sheet, shown};
 use crate::error::{Error, Result, unknown};
 
-/// Rows from which on a column can be one of ids, and the share of its texts that differ then.
-const MANY: usize = 100;
-const DIFFERENT: f64 = 0.95;
 /// Texts that are kept of a column of plain numbers.
 const KEPT: usize = 64;
+/// Different texts from which on a column that looks like dates or numbers is doubtful.
+const LIKE: usize = 20;
 /// The type names of the setting `types`.
 const TYPES: [&str; 5] = ["number", "category", "date", "id", "skip"];
 
@@ -72,7 +72,10 @@ pub fn texts(table: &Table, sheet: &Sheet, gaps: &Gaps, wishes: &HashMap<usize, 
         ids: Vec::with_capacity(table.rows()),
         all: vec![],
         numbers: HashMap::new(),
-        is_whole: column.words > 0 || column.is_padded || wishes.get(&i).is_some_and(|wish| *wish != Wish::Number),
+        is_whole: column.words > 0
+            || column.is_padded
+            || column.too_long().is_some()
+            || wishes.get(&i).is_some_and(|wish| *wish != Wish::Number),
     };
     let mut all: Vec<Texts> = table.all.iter().enumerate().map(of).collect();
     table.each_row(sheet, |row| all.iter_mut().zip(row).for_each(|(texts, cell)| texts.add(cell, |c| gaps.has(c))))?;
@@ -93,14 +96,12 @@ pub enum Wish {
 /// The wishes of the setting `types`: `zip=category,joined=date:d/m/Y`.
 pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap<usize, Wish>> {
     let mut wishes = HashMap::new();
-    for part in options.types.as_deref().map_or(vec![], names_in) {
-        let (name, word) = part.rsplit_once('=').ok_or_else(|| {
-            Error::usage(format!("`types`: {} has no type: it takes COLUMN=TYPE, separated by commas", shown(&part)))
-        })?;
-        let column = table.find(&sheet.file, name.trim(), "types")?;
+    let names: Vec<&str> = table.all.iter().map(|column| column.name.as_str()).collect();
+    for (name, word) in options.types.as_deref().map_or(Ok(vec![]), |types| said(types, &names))? {
+        let column = table.find(&sheet.file, &name, "types")?;
         let (word, pattern) = match word.split_once(':') {
             Some(("date", pattern)) => ("date", Some(pattern.to_owned())),
-            _ => (word, None),
+            _ => (word.as_str(), None),
         };
         let wish = match word.trim() {
             "number" => Wish::Number,
@@ -115,11 +116,45 @@ pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap
     Ok(wishes)
 }
 
+/// The columns and types in the setting `types`; the longest of the known names that begins a part is its column, so
+/// that names may have commas.
+fn said(types: &str, names: &[&str]) -> Result<Vec<(String, String)>> {
+    let mut all: Vec<(String, String)> = vec![];
+    let mut rest = types.trim();
+    while !rest.is_empty() && !types.contains('"') {
+        let begins = |name: &&&str| rest.strip_prefix(**name).is_some_and(|rest| rest.trim_start().starts_with('='));
+        let known = names.iter().filter(begins).max_by_key(|name| name.len()).map_or(0, |name| name.len());
+        let end = rest[known..].find(',').map_or(rest.len(), |end| known + end);
+        let part = &rest[..end];
+        rest = rest[end..].trim_start_matches(',').trim_start();
+        match (if known > 0 { part[known..].split_once('=') } else { part.rsplit_once('=') }, all.last_mut()) {
+            (Some((name, word)), _) => {
+                let name = if known > 0 { &part[..known] } else { name.trim() };
+                all.push((name.to_owned(), word.trim().to_owned()));
+            }
+            // Patterns of dates may have commas.
+            (None, Some((_, word))) if word.starts_with("date:") => *word += &format!(", {}", part.trim()),
+            (None, _) => return Err(untyped(part)),
+        }
+    }
+    if types.contains('"') {
+        for part in names_in(types) {
+            let (name, word) = part.rsplit_once('=').ok_or_else(|| untyped(&part))?;
+            all.push((name.trim().to_owned(), word.trim().to_owned()));
+        }
+    }
+    Ok(all)
+}
+
+fn untyped(part: &str) -> Error {
+    Error::usage(format!("`types`: {} has no type: it takes COLUMN=TYPE, separated by commas", shown(part)))
+}
+
 /// What a column was found to be.
 pub enum Found {
     Learned(Kind),
     Constant(String, Kind),
-    Id { prefix: String, width: usize },
+    Id { prefix: String, width: usize, after: u64 },
     Skipped,
 }
 
@@ -159,8 +194,10 @@ impl Examined<'_> {
             return Ok((self.wished(wish)?, None));
         }
         if let Some(kind) = self.kind_of_numbers() {
-            if self.counts_rows() {
-                return Ok((Found::Id { prefix: String::new(), width: 0 }, None));
+            let counts = ids::counts(self.raw);
+            if counts == Counts::Rows {
+                let largest = self.raw.values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
+                return Ok((Found::Id { prefix: String::new(), width: 0, after: largest as u64 }, None));
             }
             if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
                 return Ok((Found::Learned(kind), Some(mixed)));
@@ -169,10 +206,20 @@ impl Examined<'_> {
                 let (value, _) = cells::number(cell, self.sheet.decimal)?;
                 Some(format!("`{}`: in {name}, {} is read as {value}", self.sheet.name, shown(cell)))
             });
-            return Ok((Found::Learned(kind), dressed));
+            let differ = (counts == Counts::Differ).then(|| {
+                format!(
+                    "`{}`: all values of {name} differ and are learned: if they tell rows apart, say `--types {}=id`",
+                    self.sheet.name, self.raw.name
+                )
+            });
+            return Ok((Found::Learned(kind), dressed.or(differ)));
         }
         match recognise(self.values()) {
-            Dates::In(pattern) => return Ok((Found::Learned(Kind::Date(pattern)), None)),
+            Dates::In(pattern) => {
+                let pattern = pattern.with_century(self.values());
+                let note = self.years(&pattern);
+                return Ok((Found::Learned(Kind::Date(pattern)), note));
+            }
             Dates::Either(one, other) => {
                 let (one, other) = (one.letters().to_owned(), other.letters().to_owned());
                 return Err(Error::usage(format!(
@@ -186,27 +233,51 @@ impl Examined<'_> {
             Dates::No => {}
         }
         let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
-        let numbers = self.values().filter(|text| cells::number(text, self.sheet.decimal).is_some()).count();
-        if numbers * 2 > different && different > self.levels && !self.raw.is_padded {
-            let word = self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()).unwrap_or_default();
-            return Err(self.at_text(
-                word,
-                "is no number, and most others are: mend it, add it to `missing`, or say the type with `types`",
-            ));
+        let odd = self.odd_one(different);
+        if let Some((word, what)) = odd.filter(|_| different > self.levels) {
+            let advice = "and most others are: mend it, add it to `missing`, or say the type with `types`";
+            return Err(self.at_text(word, &format!("is no {what}, {advice}")));
         }
-        if cells > MANY && different as f64 > DIFFERENT * cells as f64 {
-            let (prefix, width) = pattern_of_ids(self.values());
-            return Ok((Found::Id { prefix, width }, None));
-        }
-        let word = self.values().find(|text| cells::number(text, self.sheet.decimal).is_none());
-        let note = word.filter(|_| numbers > 0 && numbers * 2 > different && !self.raw.is_padded).map(|word| {
-            format!(
-                "`{}`: {name} is learned as a category, as {} is no number; `--missing` makes it a gap",
-                self.sheet.name,
+        let file = &self.sheet.name;
+        let note = match (odd, self.raw.too_long(), like(self.values(), different)) {
+            (Some((word, what)), ..) => Some(format!(
+                "`{file}`: {name} is learned as a category, as {} is no {what}; `--missing` makes it a gap",
                 shown(word)
-            )
-        });
+            )),
+            (None, Some(long), _) => Some(format!(
+                "`{file}`: {name} is taken as texts, as {} has more digits than a number holds exactly",
+                shown(long)
+            )),
+            (None, None, Some((what, text))) => Some(format!(
+                "`{file}`: the {different} values of {name} look like {what}, such as {}, but are written in no way \
+                 that is known: they are texts",
+                shown(text)
+            )),
+            _ => None,
+        };
+        if ids::are_ids(self.raw, different, cells) {
+            return Ok((ids::after(self.values()), note));
+        }
         Ok((Found::Learned(Kind::Category), note))
+    }
+
+    /// The first text that is no number, or no date, though most of the `different` ones are, and which of the two.
+    fn odd_one(&self, different: usize) -> Option<(&str, &'static str)> {
+        let is_number = |text: &&str| cells::number(text, self.sheet.decimal).is_some();
+        let numbers = self.values().filter(is_number).count();
+        if numbers * 2 > different && !self.raw.is_padded && self.raw.too_long().is_none() {
+            return Some((self.values().find(|text| !is_number(text))?, "number"));
+        }
+        Some((odd_one(self.values())?, "date"))
+    }
+
+    /// A note on how years of two digits are read.
+    fn years(&self, pattern: &Pattern) -> Option<String> {
+        let read = pattern.reader();
+        let years = || self.values().filter_map(&read).map(year_of);
+        let (first, last) = (years().min()?, years().max()?);
+        let (file, name) = (&self.sheet.name, shown(&self.raw.name));
+        pattern.is_short().then(|| format!("`{file}`: the years of {name} are read as {first} to {last}"))
     }
 
     /// The texts that are no gaps. Of a column of plain numbers there are none.
@@ -239,20 +310,8 @@ impl Examined<'_> {
         let decimal = self.sheet.decimal;
         let is_number = |text: &str| cells::number(text, decimal).is_some_and(|(value, _)| value.is_finite());
         let has_any = self.texts.ids.contains(&PLAIN) || self.values().next().is_some();
-        (has_any && !self.raw.is_padded && self.values().all(is_number)).then(|| Kind::Number(Style::of(self.raw)))
-    }
-
-    /// Whether the column is of whole numbers that all differ, and that number the rows or are named so.
-    fn counts_rows(&self) -> bool {
-        let values = &self.raw.values;
-        if values.len() <= MANY || self.raw.decimals != Some(0) || values.iter().any(|value| !value.is_finite()) {
-            return false;
-        }
-        let mut sorted = values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let range = sorted[sorted.len() - 1] - sorted[0];
-        sorted.windows(2).all(|pair| pair[0] < pair[1])
-            && (self.raw.is_called(&["id"]) || range < 2.0 * values.len() as f64 || self.raw.is_unnamed)
+        (has_any && !self.raw.is_padded && self.raw.too_long().is_none() && self.values().all(is_number))
+            .then(|| Kind::Number(Style::of(self.raw)))
     }
 
     /// What a user says that the column is.
@@ -265,7 +324,7 @@ impl Examined<'_> {
                 None => Kind::Number(Style::of(self.raw)),
             },
             Wish::Date(None) => match recognise(self.values()) {
-                Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern),
+                Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern.with_century(self.values())),
                 Dates::No => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
             },
             Wish::Date(Some(pattern)) => {
@@ -275,7 +334,7 @@ impl Examined<'_> {
                     self.values().next().is_some() && self.values().all(|text| read(text).is_some())
                 };
                 match padded.iter().find(fits) {
-                    Some(pattern) => Kind::Date(pattern.clone()),
+                    Some(pattern) => Kind::Date(pattern.clone().with_century(self.values())),
                     None => {
                         let read = padded.each_ref().map(Pattern::reader);
                         let wrong = |text: &&str| read.iter().all(|read| read(text).is_none());
@@ -284,10 +343,7 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => {
-                let (prefix, width) = pattern_of_ids(self.values());
-                return Ok(Found::Id { prefix, width });
-            }
+            Wish::Id => return Ok(ids::after(self.values())),
             Wish::Category => Kind::Category,
             Wish::Skip => return Ok(Found::Skipped),
         };
@@ -304,24 +360,32 @@ impl Examined<'_> {
     }
 }
 
+/// What nearly all of many different texts look like though none of the patterns fits, and the first of them.
+fn like<'a>(texts: impl Iterator<Item = &'a str> + Clone, different: usize) -> Option<(&'static str, &'a str)> {
+    // A number is followed by the same unit everywhere, as in `12 kg`.
+    let is_of_number = |c: char| c.is_ascii_digit() || ",.-".contains(c);
+    let unit = texts.clone().next()?.trim_start_matches(is_of_number);
+    let is_number = |text: &str| {
+        let is_same = text.starts_with(|c: char| c.is_ascii_digit()) && text.trim_start_matches(is_of_number) == unit;
+        is_same && unit.contains(char::is_alphabetic)
+    };
+    // A date has a year, and two more numbers or a number and the name of a month.
+    let is_date = |text: &str| {
+        let runs = |is: fn(&char) -> bool| text.split(move |c| !is(&c)).filter(|run| !run.is_empty());
+        let numbers: Vec<&str> = runs(char::is_ascii_digit).collect();
+        let words = runs(|c| c.is_alphabetic()).filter(|word| word.chars().count() > 2).count();
+        let is_year = |run: &&str| run.len() == 4 && (run.starts_with("19") || run.starts_with("20"));
+        numbers.iter().any(is_year) && (numbers.len() >= 3 || numbers.len() == 2 && words == 1) && text.len() < 40
+    };
+    let most = |is: &dyn Fn(&str) -> bool| 10 * texts.clone().filter(|text| is(text)).count() > 9 * different;
+    let found = [("dates", most(&is_date)), ("numbers", most(&is_number))].into_iter().find(|(_, is)| *is)?;
+    (different > LIKE).then_some((found.0, texts.clone().next()?))
+}
+
 /// Whether a cell is infinite, as programs write it.
 fn is_infinite(text: &str) -> bool {
     let bare = text.trim_start_matches(['-', '+']);
     ["inf", "infinity", "∞"].iter().any(|word| bare.eq_ignore_ascii_case(word))
-}
-
-/// The prefix that all ids share before their number, and the least number of digits; nothing if they have no such
-/// pattern.
-fn pattern_of_ids<'a>(mut ids: impl Iterator<Item = &'a str> + Clone) -> (String, usize) {
-    let prefix = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-    let Some(first) = ids.clone().next().map(prefix) else { return (String::new(), 0) };
-    let mut all = ids.clone();
-    if !all.all(|id| id.len() > first.len() && prefix(id) == first) {
-        return (String::new(), 0);
-    }
-    let widths = ids.clone().map(|id| id.len() - first.len()).min().unwrap_or(0);
-    let is_padded = ids.any(|id| id[first.len()..].starts_with('0'));
-    (first, if is_padded { widths } else { 0 })
 }
 
 /// The values of a date column: those of its texts, NaN for gaps.

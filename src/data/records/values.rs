@@ -9,7 +9,10 @@ use crate::data::cells::is_missing;
 use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
 use crate::data::dialect::{Sheet, shown};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
+
+/// Number of rows below which scores say little.
+const FEW: usize = 100;
 
 /// The cells of one column.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +28,14 @@ impl Values {
         if column.kind == Kind::Category { Self::Texts(vec![]) } else { Self::Numbers(vec![]) }
     }
 
+    /// Whether all cells are gaps.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Numbers(numbers) => numbers.iter().all(|number| number.is_nan()),
+            Self::Texts(texts) => texts.iter().all(String::is_empty),
+        }
+    }
+
     fn add(&mut self, cell: &Cell) {
         match self {
             Self::Numbers(numbers) => numbers.push(cell.number.unwrap_or(f64::NAN)),
@@ -35,6 +46,16 @@ impl Values {
             Self::Texts(texts) => texts.push(cell.text.clone()),
         }
     }
+}
+
+/// The rows of a file, by column.
+pub struct FileRows {
+    /// The cells of the part to learn from, and of the part to test with.
+    pub parts: [Vec<Values>; 2],
+    /// For each column of the former, the share of its cells that are neither gaps nor of its type.
+    pub wrong: Vec<f64>,
+    /// Sentences on what is unusual in it.
+    pub notes: Vec<String>,
 }
 
 impl Records {
@@ -68,11 +89,11 @@ impl Records {
     }
 
     /// The cells of the compared columns of a file with the same columns, in any order: of the part to learn from, and
-    /// of the part to test with by the options; and sentences on what is unusual in the former.
+    /// of the part to test with by the options.
     ///
     /// # Errors
     /// A file that cannot be read, or that lacks a column or has another one.
-    pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<([Vec<Values>; 2], Vec<String>)> {
+    pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<FileRows> {
         let sheet = Sheet::open(path, options)?;
         let table = Table::read(&sheet, options)?;
         let place = |column: &Column| self.place_in(&table, column);
@@ -93,15 +114,23 @@ impl Records {
         let known: Vec<HashSet<String>> = self.codings().map(known).collect();
         let mut parts = [0, 1].map(|_| self.compared().map(Values::of).collect::<Vec<_>>());
         let mut unknown: Vec<HashSet<String>> = vec![HashSet::new(); known.len()];
+        let mut wrong: Vec<(usize, String)> = vec![(0, String::new()); known.len()];
+        let mut rows = 0;
         let mut is_held = held.into_iter();
         table.each_row(&sheet, |row| {
             let part = usize::from(is_held.next() == Some(true));
+            rows += 1 - part;
             for (n, column) in self.compared().enumerate() {
                 let text = &row[places[n]];
                 if part == 0 && column.kind == Kind::Category && !known[n].contains(text) {
                     unknown[n].insert(text.to_owned());
                 }
-                parts[part][n].add(&Cell { text: text.to_owned(), number: column.number(text, sheet.decimal) });
+                let number = column.number(text, sheet.decimal);
+                let is_of_type = number.is_some() || column.kind == Kind::Category || is_missing(text);
+                if part == 0 && !is_of_type && !known[n].contains(text) {
+                    wrong[n] = (wrong[n].0 + 1, text.to_owned());
+                }
+                parts[part][n].add(&Cell { text: text.to_owned(), number });
             }
         })?;
         let note = |(column, unknown): (&Column, HashSet<String>)| {
@@ -114,7 +143,24 @@ impl Records {
                 some.len()
             ))
         };
-        let notes = self.compared().zip(unknown).filter_map(note).collect();
-        Ok((parts, notes))
+        let mut notes: Vec<String> = self.compared().zip(unknown).filter_map(note).collect();
+        for (n, column) in self.compared().enumerate() {
+            let (name, (count, example)) = (shown(&column.name), &wrong[n]);
+            let what = match &column.kind {
+                Kind::Date(pattern) => format!("no dates that are written {}", pattern.letters()),
+                _ => "no numbers".into(),
+            };
+            if *count > 0 {
+                notes.push(format!("{name}: {count} of {rows} cells, such as {}, are {what}: wrong", shown(example)));
+            }
+            if parts[0][n].is_empty() && *count == 0 {
+                notes.push(format!("{name}: no cell has a value: scored as 0"));
+            }
+        }
+        if rows < FEW {
+            notes.push(format!("{}, which are few: their scores say little", counted(rows, "row")));
+        }
+        let wrong = wrong.into_iter().map(|(count, _)| count as f64 / rows.max(1) as f64).collect();
+        Ok(FileRows { parts, wrong, notes })
     }
 }

@@ -28,6 +28,11 @@ impl Scores {
         Self { each, mean }
     }
 
+    /// With each score, or its lack, replaced by what `counted` says of it and its place.
+    pub fn counted(self, counted: impl Fn(usize, Option<f64>) -> Option<f64>) -> Self {
+        Self::of(self.each.into_iter().enumerate().map(|(n, score)| counted(n, score)).collect())
+    }
+
     fn of_columns(
         real: &Table,
         generated: &Table,

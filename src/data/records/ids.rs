@@ -1,0 +1,113 @@
+//! Columns that tell rows apart, whose values samples must not have.
+
+use super::types::Found;
+use crate::data::column::Column as Raw;
+
+/// Rows from which on a column can be one of ids, and the share of its texts that differ then.
+pub const MANY: usize = 100;
+pub const DIFFERENT: f64 = 0.95;
+/// Share of different values from which on a name is believed.
+const NAMED: f64 = 0.5;
+
+/// Words of names of ids, and how longer words of them end.
+const WORDS: &str =
+    " id ids uuid guid iban nr nummer numéro numero número № identifiant matricule 番号 编号 編號 번호 ";
+const ENDINGS: [&str; 8] = ["nummer", "nr", "number", "番号", "编号", "編號", "コード", "번호"];
+/// Whose ids are one word, as in `customerid`.
+const OWNERS: &str = " customer user order patient client kunden kunde bestell auftrags item product produkt artikel \
+    account member row record person employee student transaction invoice session device case ";
+/// Words of what is an id only where all values differ.
+const PERHAPS: &str = " code key no num number serial ref reference barcode ean isbn vin account konto telefon phone \
+    tel mobile mobil handy fax ssn codice código codigo ";
+
+/// How sure a name says that a column is one of ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    No,
+    Perhaps,
+    Surely,
+}
+
+fn named(raw: &Raw) -> Named {
+    let of = |word: &String| {
+        let is_in = |list: &str| list.contains(&format!(" {word} "));
+        let ends = ENDINGS.iter().any(|ending| word.len() > ending.len() && word.ends_with(ending));
+        let is_owned = word.strip_suffix("id").is_some_and(|owner| OWNERS.contains(&format!(" {owner} ")));
+        match () {
+            () if is_in(WORDS) || ends || is_owned => Named::Surely,
+            () if is_in(PERHAPS) || word.ends_with("code") => Named::Perhaps,
+            () => Named::No,
+        }
+    };
+    let name = raw.name.to_lowercase();
+    if !raw.is_unnamed && ["n°", "nº", "№"].iter().any(|sign| name.contains(sign)) {
+        return Named::Surely;
+    }
+    let words = if raw.is_unnamed { vec![] } else { raw.words_of_name() };
+    words.iter().map(of).max().unwrap_or(Named::No)
+}
+
+/// Whether texts, of which `different` occur in `cells` cells, are ids.
+pub fn are_ids(raw: &Raw, different: usize, cells: usize) -> bool {
+    let share = different as f64 / cells.max(1) as f64;
+    cells > MANY && (share > DIFFERENT || share >= NAMED && named(raw) == Named::Surely)
+}
+
+/// What whole numbers say of rows.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// They repeat, or are few.
+    No,
+    /// They all differ, and may be measured all the same.
+    Differ,
+    /// They number the rows, or are named so.
+    Rows,
+}
+
+/// What the numbers of a column say of its rows.
+pub fn counts(raw: &Raw) -> Counts {
+    let mut sorted: Vec<f64> = raw.values.iter().copied().filter(|value| value.is_finite()).collect();
+    let cells = sorted.len();
+    if cells <= MANY || raw.decimals != Some(0) || raw.looks.is_dressed() {
+        return Counts::No;
+    }
+    sorted.sort_by(f64::total_cmp);
+    let range = sorted[cells - 1] - sorted[0];
+    sorted.dedup();
+    let (differ, name) = (sorted.len() == cells, named(raw));
+    let counts_all = cells == raw.values.len() && range < 2.0 * cells as f64 || raw.is_unnamed;
+    match () {
+        () if differ && (counts_all || name > Named::No) => Counts::Rows,
+        () if name == Named::Surely && sorted.len() as f64 >= NAMED * cells as f64 => Counts::Rows,
+        () if differ => Counts::Differ,
+        () => Counts::No,
+    }
+}
+
+/// Ids that go on after these: their prefix, the least number of their digits, and the largest number that one has.
+pub fn after<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Found {
+    let (prefix, width) = pattern(ids.clone());
+    let number = |id: &str| {
+        let digits = id.strip_prefix(prefix.as_str())?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        // A longer number is never reached.
+        let digits = digits.trim_start_matches('0');
+        (is_number && digits.len() < 19).then(|| digits.parse().unwrap_or(0))
+    };
+    let after = ids.filter_map(number).max().unwrap_or(0);
+    Found::Id { prefix, width, after }
+}
+
+/// The prefix that all ids share before their number, and the least number of digits; nothing if they have no such
+/// pattern.
+fn pattern<'a>(mut ids: impl Iterator<Item = &'a str> + Clone) -> (String, usize) {
+    let prefix = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let Some(first) = ids.clone().next().map(prefix) else { return (String::new(), 0) };
+    let mut all = ids.clone();
+    if !all.all(|id| id.len() > first.len() && prefix(id) == first) {
+        return (String::new(), 0);
+    }
+    let least = ids.clone().map(|id| id.len() - first.len()).min().unwrap_or(0);
+    let is_padded = ids.any(|id| id[first.len()..].starts_with('0'));
+    (first, if is_padded { least } else { 0 })
+}

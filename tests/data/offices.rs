@@ -1,0 +1,254 @@
+//! Tables as offices have them: numbers with signs, totals, ids, dates of all kinds, and cells that are wrong.
+
+use saddle::data::{Options, Pattern, Role, Values};
+
+use crate::records::{back, found, records, typed};
+use crate::tables::said;
+use crate::{assert_failure, folder_of, open_file};
+
+#[test]
+fn thousands_of_values_come_back_exactly() {
+    let ends = |n: usize| n * 7919 % 9973;
+    let columns: [(&str, &dyn Fn(usize) -> String); 9] = [
+        ("whole", &|n| (3 * ends(n) + 17).to_string()),
+        ("decimals", &|n| format!("{:.2}", ends(n) as f64 / 100.0 - 31.0)),
+        ("days", &|n| Pattern::new("Y-m-d").write(86_400.0 * (ends(n) as f64 - 3000.0))),
+        ("german", &|n| Pattern::new("d.m.Y").unpadded().write(86_400.0 * (ends(n) % 1161) as f64)),
+        ("minutes", &|n| Pattern::new("H:M").write(60.0 * (ends(n) % 1440) as f64)),
+        ("seconds", &|n| Pattern::new("H:M:S").write((8 * ends(n)) as f64)),
+        ("moments", &|n| Pattern::new("Y-m-d H:M:S").write(1.7e9 + (11 * ends(n)) as f64)),
+        ("half hours", &|n| Pattern::new("d.m.Y H:M").write(1.7e9 - 1.7e9 % 1800.0 + (1800 * ends(n)) as f64)),
+        ("class", &|n| ["u", "v"][n % 2].into()),
+    ];
+    let row = |n: usize| columns.iter().map(|(_, cell)| cell(n)).collect::<Vec<_>>().join(",");
+    let names = columns.map(|(name, _)| name).join(",");
+    let text = format!("{names}\n{}\n", (0..9973).map(row).collect::<Vec<_>>().join("\n"));
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    let (back, lines) = (back(&set), text.lines().count());
+    assert_eq!(back.lines().count(), lines);
+    for (line, wanted) in back.lines().zip(text.lines()) {
+        assert_eq!(line, wanted);
+    }
+}
+
+#[test]
+fn columns_of_two_units_are_refused_or_said() {
+    let table = |one: &str, other: &str| {
+        let row = |n: usize| {
+            format!("{};{}\n", if n.is_multiple_of(3) { other } else { one }.replace('#', &n.to_string()), n % 2)
+        };
+        open_file("a.csv", format!("n;c\n{}", (1..31).map(row).collect::<String>()), &Options::default())
+    };
+    assert_failure(table("# %", "0.#"), &["20 numbers of `n` have `%` and 10 have no sign", "`--types n=number`"]);
+    assert_failure(table("$#", "# €"), &["20 numbers of `n` have `$` and 10 have `€`, which are different units"]);
+    let set = table("$#", "#").unwrap();
+    assert!(
+        said(&set).contains("20 numbers of `n` have `$` and 10 have no sign: they are taken as one"),
+        "{}",
+        said(&set)
+    );
+    assert!(back(&set).lines().skip(1).all(|line| line.starts_with('$')), "{}", back(&set));
+    assert!(table("# %", "0;x").is_err() && table("# %", "0").is_ok());
+    let mixed = "n;c\n1 %;x\n0.5;y\n2 %;x\n";
+    assert!(open_file("a.csv", mixed, &typed("n=number")).is_ok());
+}
+
+#[test]
+fn columns_without_a_name_are_found_in_samples() {
+    let text = "a;b;;b;\n1;3;x;u;y\n2;4;y;v;z\n5;3;y;u;y\n";
+    let set = open_file("a.csv", text, &typed("a=skip")).unwrap();
+    let samples = back(&set);
+    assert!(samples.starts_with("b;;b;\n"), "{samples}");
+    let folder = folder_of(&[("b.csv", samples.as_bytes()), ("a.csv", text.as_bytes())]);
+    for name in ["a.csv", "b.csv"] {
+        let file = records(&set).values_of_file(&folder.path().join(name), &Options::default()).unwrap();
+        assert_eq!((file.parts[0].len(), file.notes.len()), (4, 1), "{name}: {:?}", file.notes);
+        assert_eq!(file.parts[0][0], Values::Numbers(vec![3.0, 4.0, 3.0]));
+    }
+}
+
+#[test]
+fn what_stands_below_a_table_is_no_row() {
+    let row = |n: usize| format!("K{};{},10;{:02}.03.2024;{}\n", 7 * n, 3 * n, n % 28 + 1, ["x", "y"][n % 2]);
+    let table: String = "Kunde;Umsatz;Datum;Art\n".to_owned() + &(1..41).map(row).collect::<String>();
+    for (end, words) in [
+        ("Gesamt;12.345,00;;\n", "left out 1 row at the end, `Gesamt`, for summing up the others"),
+        ("Insgesamt;9,00;;\nStand: 31.12.2024;;;\n", "left out 2 rows at the end, `Insgesamt`, `Stand: 31.12.2024`"),
+        (";2464,00;;\n", "left out 1 row at the end, `2464,00`, for summing up the others"),
+        ("Alle;2464,00;;\n", "left out 1 row at the end, `Alle`, for summing up the others"),
+        ("Im Schnitt;61,600;;\n", "left out 1 row at the end, `Im Schnitt`, for summing up"),
+        ("Kunden;40;;\n", "left out 1 row at the end, `Kunden`, for summing up"),
+        ("合計;1,00;;\n", "left out 1 row at the end, `合計`"),
+        ("Σ;1,00;;\n", "left out 1 row at the end, `Σ`"),
+        ("Anzahl: 40;;;\n\n;;;\nStand;;;\n", "left out 2 rows at the end, `Anzahl: 40`, `Stand`"),
+        (
+            ";;;erstellt am 1.2.2024\n",
+            "left out 1 row at the end, `erstellt am 1.2.2024`, for filling few of the columns",
+        ),
+        ("1;2464,00;01.01.2024;x\n", "left out 1 row at the end, `1`, for summing up the others"),
+    ] {
+        let set = open_file("a.csv", format!("{table}{end}"), &Options::default()).unwrap();
+        assert!(said(&set).contains(words), "{end}: {}", said(&set));
+        assert_eq!(set.len(), 40, "{end}");
+    }
+    // What only resembles it.
+    for end in ["K1;41,10;;x\n", "Total GmbH;41,10;01.01.2024;x\n", ";41,10;01.01.2024;x\n", "K3;40,10;;\n"] {
+        let set = open_file("a.csv", format!("{table}{end}"), &Options::default()).unwrap();
+        assert_eq!(set.len(), 41, "{end}: {}", said(&set));
+    }
+    let counting: String = (0..30).map(|n| format!("{n},{}\n", if n == 29 { "" } else { "x" })).collect();
+    assert_eq!(open_file("a.csv", format!("n,c\n{counting}"), &Options::default()).unwrap().len(), 30);
+    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,10;;", 1);
+    let set = open_file("a.csv", within, &Options::default()).unwrap();
+    assert!(said(&set).contains("learned 1 row within the table, such as `Zwischensumme`"), "{}", said(&set));
+}
+
+#[test]
+fn columns_that_are_nearly_dates_or_numbers_are_said() {
+    let of = |cell: &dyn Fn(usize) -> String| (0..400).map(|i| format!("{},{}\n", cell(i), i % 3)).collect::<String>();
+    let open = |rows: String| open_file("a.csv", format!("c,n\n{rows}"), &Options::default());
+    let day = |i: usize| Pattern::new("d.m.Y").write(86_400.0 * i as f64);
+    assert_failure(
+        open(of(&|i| if i == 76 { "31.02.2024".into() } else { day(i) })),
+        &["`31.02.2024` in column `c` (row 77 of the data) is no date, and most others are", "missing", "types"],
+    );
+    let long = |i: usize| format!("90071992547409{:02}", 93 - i % 3);
+    let short = |i: usize| format!("{:02}.02.{:02}", i % 28 + 1, (i * 7 % 60) + 40);
+    let cases: [(&dyn Fn(usize) -> String, &str, &str); 8] = [
+        (&|i| if i == 7 { "soon".into() } else { day(i % 90) }, "category", "as `soon` is no date; `--missing`"),
+        (&long, "category", "taken as texts, as `9007199254740993` has more digits than a number holds exactly"),
+        (&|i| format!("{}", 90_071_992_547_409_920 + i as u64), "id 900719925474100", "taken as texts"),
+        (&short, "date d.m.y", "the years of `c` are read as 1940 to 1999"),
+        (&|i| format!("{:02}:{:02} PM", i % 12 + 1, i % 60), "date I:M p", ""),
+        (&|i| format!("2023年{}月{}日", i % 12 + 1, i % 28 + 1), "date Y年m月d日", ""),
+        (
+            &|i| format!("{}. März 20{:02}", i % 28 + 1, i % 9 + 10),
+            "category",
+            "look like dates, such as `1. März 2010`",
+        ),
+        (&|i| format!("{} kg", i % 80), "category", "look like numbers, such as `0 kg`"),
+    ];
+    for (n, (cell, wanted, words)) in cases.into_iter().enumerate() {
+        let set = open(of(cell)).unwrap();
+        let kind = found(&records(&set).columns[0]);
+        assert!(kind == wanted || kind.starts_with("id") && wanted.starts_with("id"), "{n}: {kind}");
+        assert!(said(&set).contains(words), "{n}: {}", said(&set));
+    }
+    // Neither.
+    for cell in [&|i: usize| format!("A{}", i % 80) as String, &|i: usize| format!("{}-000{}", i % 80, i % 7)]
+        as [&dyn Fn(usize) -> String; 2]
+    {
+        assert!(!said(&open(of(cell)).unwrap()).contains("look like"));
+    }
+}
+
+#[test]
+fn ids_go_on_after_those_of_the_data() {
+    let of = |name: &str, cell: &dyn Fn(usize) -> String| {
+        let rows: String = (0..300).map(|i| format!("{},{}\n", cell(i), ["x", "y"][i % 2])).collect();
+        let set = open_file("a.csv", format!("{name},c\n{rows}"), &Options::default()).unwrap();
+        let column = records(&set).columns[0].clone();
+        let text = back(&set);
+        let firsts = text.lines().skip(1).map(|line| line.split_once(',').unwrap().0.to_owned()).collect::<Vec<_>>();
+        if matches!(column.role, Role::Id { .. }) {
+            assert!((0..300).all(|i| !firsts.contains(&cell(i))), "{name}: {firsts:?}");
+        }
+        (found(&column), firsts[0].clone(), said(&set))
+    };
+    let id = |name: &str, cell: &dyn Fn(usize) -> String, first: &str| {
+        let (kind, back, _) = of(name, cell);
+        assert!(kind.starts_with("id") && back == first, "{name}: {kind}, {back}");
+    };
+    id("customer", &|i| format!("C-{:06}", i * 7), "C-002094");
+    id("n", &|i| (300 - i).to_string(), "301");
+    id("text", &|i| if i == 5 { "4711".into() } else { format!("k{i}w") }, "4712");
+    for name in ["Kundennummer", "N° client", "KdNr", "Nr.", "customerid", "IBAN", "user_id", "注文番号", "PLZCode"]
+    {
+        id(
+            name,
+            &|i| (100_000 + i * 997 % 30_011 * 9).to_string(),
+            &(1 + (0..300).map(|i| 100_000 + i * 997 % 30_011 * 9).max().unwrap()).to_string(),
+        );
+    }
+    // Two orders of each customer; a code that comes again is none.
+    id("Kundennummer", &|i| (100_000 + i / 2 * 2 * 997).to_string(), "397107");
+    assert_eq!(of("code", &|i| (100_000 + i / 2 * 2 * 997).to_string()).0, "number 0");
+    let (kind, _, said) = of("salary", &|i| (20_000 + i * 997 % 30_011).to_string());
+    assert_eq!(kind, "number 0");
+    assert!(
+        said.contains("all values of `salary` differ and are learned") && said.contains("--types salary=id"),
+        "{said}"
+    );
+}
+
+#[test]
+fn values_of_one_row_are_counted() {
+    let row = |i: usize| format!("{},{}\n", i % 7, if i % 40 == 3 { format!("Frau {i}") } else { "x".into() });
+    let set =
+        open_file("a.csv", format!("n,c\n{}", (0..120).map(row).collect::<String>()), &Options::default()).unwrap();
+    assert!(
+        said(&set).contains("3 of the 4 values of `c` occur once, and samples can have them as they are"),
+        "{}",
+        said(&set)
+    );
+    assert!(said(&set).contains("`--types c=skip`"));
+    assert_eq!(records(&set).singles().len(), 1);
+}
+
+#[test]
+fn files_of_other_cells_are_said() {
+    let row = |i: usize| format!("{},2020-01-{:02},{}\n", i * 7 % 90, i % 28 + 1, ["x", "y"][i % 2]);
+    let text = format!("n,d,c\n{}", (0..200).map(row).collect::<String>());
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    let read = |text: String| {
+        let folder = folder_of(&[("b.csv", text.as_bytes())]);
+        records(&set).values_of_file(&folder.path().join("b.csv"), &Options::default()).unwrap()
+    };
+    let file = read(text.clone());
+    assert_eq!((file.wrong, file.notes), (vec![0.0; 3], vec![]));
+    let file = read(text.replace("2020-01-0", "01.0").replacen("\n7,", "\nseven,", 1));
+    assert!(file.wrong[1] > 0.3 && file.wrong[0] == 1.0 / 200.0 && file.wrong[2] == 0.0, "{:?}", file.wrong);
+    let notes = file.notes.join("; ");
+    assert!(notes.contains("cells, such as `01.0") && notes.contains("are no dates that are written Y-m-d"), "{notes}");
+    assert!(notes.contains("`n`: 1 of 200 cells, such as `seven`, are no numbers"), "{notes}");
+    let file = read("n,d,c\n,2020-01-01,x\nNA,2020-01-02,y\n".into());
+    let notes = file.notes.join("; ");
+    assert!(
+        notes.contains("`n`: no cell has a value: scored as 0") && notes.contains("2 rows, which are few"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn names_and_types_may_have_commas() {
+    let text = "\"Umsatz, netto\";d;b\n1,5;Jan 5, 2020;x\n2,5;Feb 7, 2021;y\n4,5;Mar 9, 2020;x\n";
+    let text = text.replace("Jan 5, 2020", "\"Jan 5, 2020\"");
+    for types in ["Umsatz, netto=category", "b=skip,Umsatz, netto=category", "\"Umsatz, netto=category\",b=skip"] {
+        let set = open_file("a.csv", &text, &typed(types)).unwrap();
+        assert_eq!(found(&records(&set).columns[0]), "category", "{types}");
+    }
+    let set = open_file("a.csv", &text, &typed("d=date:b d, Y,b=category")).unwrap();
+    assert_eq!(found(&records(&set).columns[1]), "date b d, Y");
+}
+
+#[test]
+fn rows_with_an_end_and_cells_with_line_breaks_are_said() {
+    let row = |i: usize| format!("{},{},2024-05-{:02},\n", i * 7 % 90, ["x", "y"][i % 2], i % 28 + 1);
+    let set =
+        open_file("a.csv", format!("a,b,c\n{}", (0..50).map(row).collect::<String>()), &Options::default()).unwrap();
+    assert!(said(&set).contains("50 rows have one more cell at their end, which is empty"), "{}", said(&set));
+    assert_eq!((set.len(), records(&set).columns.len()), (50, 3));
+    let names: String = (0..50).map(|i| format!("{},{},\n", ["u", "v"][i % 2], ["x", "y"][i % 2])).collect();
+    assert_eq!(open_file("a.csv", format!("a,b\n{names}"), &Options::default()).unwrap().len(), 50);
+    let row = |i: usize| match i {
+        20 => "20,\"x,2\n".to_owned(),
+        25 => "25,x\",2\n".to_owned(),
+        _ => format!("{i},\"{}\",{}\n", ["x", "y"][i % 2], i % 3),
+    };
+    let broken = open_file("a.csv", format!("a,b,c\n{}", (0..50).map(row).collect::<String>()), &Options::default());
+    let words = match &broken {
+        Ok(set) => said(set),
+        Err(error) => error.to_string(),
+    };
+    assert!(words.contains("line 22"), "{words}");
+}
