@@ -68,6 +68,11 @@ impl Origin {
         Ok(Some(origin))
     }
 
+    /// Whether a data set is of the same files, as far as they are known.
+    pub fn is_of(&self, dataset: &Dataset) -> bool {
+        self.source.is_empty() || self.source == dataset.about.source
+    }
+
     /// The names of so many classes, or their numbers if they have no names.
     pub fn class_names(&self, count: usize) -> Vec<String> {
         if self.classes.is_empty() { (0..count).map(|n| n.to_string()).collect() } else { self.classes.clone() }

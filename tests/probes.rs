@@ -79,7 +79,7 @@ fn two_labels_are_enough_for_two_rings() {
     // Held-out points go by the weights of their neighbours.
     let held_out = [0.0, 1.1, 0.0, -1.9];
     let found = nearest(Points::new(&held_out, 2), points, 10, false);
-    assert_eq!(found.iter().map(|near| weighted_majority(near, &classes, 2)).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(found.iter().map(|near| weighted_majority(near, &classes, 2).0).collect::<Vec<_>>(), [0, 1]);
     // Without labels there is no flow, and nothing that is no number.
     assert_eq!(poisson_learning(&near, &[], 2), vec![0; count]);
 }
@@ -89,7 +89,17 @@ fn equal_points_are_neighbours_like_others() {
     let points = Points::new(&[1.0; 6], 1);
     let near = nearest(points, points, 2, true);
     assert_eq!(poisson_learning(&near, &[(0, 1)], 2).len(), 6);
-    assert_eq!(weighted_majority(&near[0], &[0, 1, 1, 0, 0, 0], 2), 1);
+    assert_eq!(weighted_majority(&near[0], &[0, 1, 1, 0, 0, 0], 2), (1, 1.0));
+}
+
+#[test]
+fn votes_have_shares() {
+    // At distances 0, 1 and 2: weights 1, 1/e and e^-4.
+    let near = nearest(Points::new(&[0.0], 1), Points::new(&[2.0, 0.0, -1.0], 1), 3, false);
+    let (class, share) = weighted_majority(&near[0], &[1, 0, 1], 2);
+    let others = (-1.0f64).exp() + (-4.0f64).exp();
+    assert_eq!(class, 0);
+    assert!((share - 1.0 / (1.0 + others)).abs() < 1e-12, "{share}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn drawn(set: &Dataset) -> Result<RgbImage> {
         return look.draw(&alone).map(|(picture, _)| picture);
     }
     let most = (WIDTH / set.shape[2].max(64)).clamp(1, CLASSES);
-    let labels = set.labels.as_ref().filter(|labels| (2..=most).contains(&labels.names.len()) && set.stack == 1);
+    let labels = set.classes_of_examples().filter(|labels| (2..=most).contains(&labels.names.len()));
     let Some(labels) = labels else {
         look.columns = Some(8.min(most));
         let images: Vec<f32> = (0..set.len().min(IMAGES)).flat_map(|i| set.example(i)).collect();

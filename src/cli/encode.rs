@@ -90,14 +90,14 @@ pub fn place(out: Option<&Path>, run: &Path, stem: &str, forms: &[&str], force: 
 
 /// The class of an example, if it has one.
 pub fn class(data: &Dataset, i: usize) -> Option<&str> {
-    let labels = data.labels.as_ref().filter(|_| data.stack == 1)?;
+    let labels = data.classes_of_examples()?;
     labels.names.get(labels.ids[i] as usize).map(String::as_str)
 }
 
 fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Result<()> {
     let width = codes.width();
     let Codes { values, shape, .. } = codes;
-    let ids = || data.labels.as_ref().filter(|_| data.stack == 1).map(|labels| labels.ids.clone());
+    let ids = || data.classes_of_examples().map(|labels| labels.ids.clone());
     match out.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
         "csv" => {
             let header: Vec<String> = ["name".into()].into_iter().chain((0..width).map(|k| format!("x{k}"))).collect();

@@ -6,7 +6,7 @@ use image::RgbImage;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EvalArgs, print, progress::Tasks, rows, runs, tell, trained::Asked};
+use super::{EvalArgs, print, probes, progress::Tasks, rows, runs, tell, trained::Asked};
 use crate::{
     checkpoint::CHOSEN_ON,
     data::{self, Chord, Dataset, Items, Music, Series},
@@ -175,6 +175,7 @@ impl Evaluation<'_> {
         if has_machine(self.trained) && self.args.temperatures != Some(0) {
             reports.push(self.machine()?);
         }
+        reports.extend(probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)?);
         if reports.is_empty() {
             return Err(Error::failure(format!("nothing of what is measured fits `{}`", self.trained.settings.data)));
         }

@@ -4,6 +4,7 @@ mod args;
 mod arrays;
 mod bench;
 mod check;
+mod classify;
 mod compare;
 mod data;
 mod destination;
@@ -18,6 +19,7 @@ mod manual;
 mod pack;
 mod picture;
 mod preview;
+mod probes;
 mod progress;
 mod project;
 mod report;
@@ -43,9 +45,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use args::{
-    BenchArgs, BenchCommand, CheckArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DecodeArgs, DevicesArgs,
-    EncodeArgs, EvalArgs, ExportArgs, ManArgs, PackArgs, ReportArgs, RunsArgs, SampleArgs, ScoreArgs, TrainArgs,
-    VariantsArgs, WatchArgs,
+    BenchArgs, BenchCommand, CheckArgs, ClassifyArgs, Cli, Command, CompareArgs, CompletionsArgs, DataArgs, DecodeArgs,
+    DevicesArgs, EncodeArgs, EvalArgs, ExportArgs, ManArgs, PackArgs, ReportArgs, RunsArgs, SampleArgs, ScoreArgs,
+    TrainArgs, VariantsArgs, WatchArgs,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -70,6 +72,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Encode(args) => encode::encode(&args),
         Command::Decode(args) => encode::decode(&args),
         Command::Score(args) => score::score(&args),
+        Command::Classify(args) => classify::classify(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),

@@ -78,7 +78,7 @@ fn scored(scorer: &mut Scorer, data: &Dataset) -> Result<Scores> {
 
 /// Whether each example is of another class than the usual one.
 fn is_unusual(data: &Dataset, name: &str) -> Result<Vec<bool>> {
-    let Some(labels) = data.labels.as_ref().filter(|_| data.stack == 1) else {
+    let Some(labels) = data.classes_of_examples() else {
         return Err(Error::usage(format!("--normal {name}: `{}` has no classes", data.name)));
     };
     let names = labels.names.iter().map(String::as_str);
@@ -133,7 +133,7 @@ impl Found {
     /// score of each step.
     fn table(&self, data: &Dataset, threshold: Option<f64>, by_steps: bool) -> Vec<u8> {
         let width = if by_steps { self.steps.len() / self.scores.len() } else { 0 };
-        let has_class = self.rows.is_none() && data.labels.is_some() && data.stack == 1;
+        let has_class = self.rows.is_none() && data.classes_of_examples().is_some();
         let mut header = vec![if self.rows.is_some() { "row" } else { "name" }.to_owned(), "score".into()];
         header.extend(threshold.map(|_| "unusual".to_owned()));
         header.extend(has_class.then(|| "class".to_owned()));

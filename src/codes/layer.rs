@@ -11,8 +11,10 @@ pub const CODE: &str = "code";
 pub const FEATURES: &str = "features";
 /// A draw from the posterior of each example.
 pub const DRAW: &str = "draw";
+/// All convolutions, pooled.
+pub const POOLED: &str = "pooled";
 /// All hidden layers of a machine, joined.
-const LAYERS: &str = "layers";
+pub const LAYERS: &str = "layers";
 /// The output of [`HIDDEN`] that is no layer.
 pub const LOGITS: &str = "logits";
 
@@ -58,7 +60,7 @@ pub fn layers(model: &Model) -> Vec<Layer> {
         let about = match layer.as_str() {
             FEATURES if judges => "last hidden layer of the discriminator".into(),
             FEATURES => "last hidden layer".into(),
-            "pooled" => "all convolutions, pooled".into(),
+            POOLED => "all convolutions, pooled".into(),
             "states" => "states after each step".into(),
             other => format!("means of {}", other.replace("layer", "layer ")),
         };

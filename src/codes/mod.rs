@@ -1,6 +1,7 @@
-//! Codes and scores of any examples by a trained model. Examples go through it in pieces of one fixed size, so that a
-//! code depends on its example alone: not on how many there are, on their order, or on their neighbours.
+//! Codes, scores and classes of any examples by a trained model. Examples go through it in pieces of one fixed size, so
+//! that a code depends on its example alone: not on how many there are, on their order, or on their neighbours.
 
+mod classes;
 mod layer;
 mod score;
 
@@ -18,7 +19,8 @@ use crate::{
     trained::Trained,
 };
 
-pub use layer::{CODE, DRAW, FEATURES, Layer, layers};
+pub use classes::{Classifier, Known};
+pub use layer::{CODE, DRAW, FEATURES, LAYERS, Layer, POOLED, layers};
 pub use score::{By, Scorer, Scores, area_and_precision, by_rows, quantile};
 
 /// Batches whose moments calibrate batch norm that has none of its own.
@@ -133,20 +135,28 @@ impl Coder {
     }
 }
 
-/// Calls `take` with the numbers of the examples of each piece and with their values; `rows` is the size of a piece.
+/// Calls `take` with the numbers of the examples of each piece of `items` and with their values; `rows` is the size of a
+/// piece.
 fn in_pieces(
     data: &Dataset,
+    items: &[usize],
     rows: usize,
     seen: &mut dyn FnMut(usize, usize),
-    mut take: impl FnMut(std::ops::Range<usize>, &[f32]) -> Result<()>,
+    mut take: impl FnMut(&[usize], &[f32]) -> Result<()>,
 ) -> Result<()> {
-    for first in (0..data.len()).step_by(rows.max(1)) {
-        let items = first..data.len().min(first + rows);
-        let x: Vec<f32> = items.clone().flat_map(|i| data.example(i)).collect();
-        take(items.clone(), &x)?;
-        seen(items.end, data.len());
+    let mut done = 0;
+    for piece in items.chunks(rows.max(1)) {
+        let x: Vec<f32> = piece.iter().flat_map(|&i| data.example(i)).collect();
+        take(piece, &x)?;
+        done += piece.len();
+        seen(done, items.len());
     }
     Ok(())
+}
+
+/// The numbers of all examples.
+fn all(data: &Dataset) -> Vec<usize> {
+    (0..data.len()).collect()
 }
 
 /// Standard normal values, a function of the seed, the example's values and the number of the draw alone.
@@ -193,6 +203,11 @@ impl Encoder {
         Ok(Self { coder, layer, shape })
     }
 
+    /// Number of values of a code.
+    pub fn width(&self) -> usize {
+        numel(&self.shape)
+    }
+
     /// The layer.
     pub fn layer(&self) -> &Layer {
         &self.layer
@@ -204,15 +219,29 @@ impl Encoder {
     /// # Errors
     /// More codes than there is memory for; codes that are not finite; a device that fails.
     pub fn encode(&mut self, data: &Dataset, seed: u64, seen: &mut dyn FnMut(usize, usize)) -> Result<Codes> {
+        self.encode_some(data, &all(data), seed, seen)
+    }
+
+    /// [`Encoder::encode`] for the examples with these numbers.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::encode`].
+    pub fn encode_some(
+        &mut self,
+        data: &Dataset,
+        items: &[usize],
+        seed: u64,
+        seen: &mut dyn FnMut(usize, usize),
+    ) -> Result<Codes> {
         let Self { coder, layer, shape } = self;
         let width = numel(shape);
-        memory::ensure((data.len() as u64).saturating_mul(8 * width as u64))?;
+        memory::ensure((items.len() as u64).saturating_mul(8 * width as u64))?;
         let rows = coder.session.rows(layer.graph, &layer.outputs[0]);
-        let mut values = Vec::with_capacity(data.len() * width);
-        in_pieces(data, rows, seen, |items, x| {
+        let mut values = Vec::with_capacity(items.len() * width);
+        in_pieces(data, items, rows, seen, |items, x| {
             let found = coder.rows(layer.graph, &layer.outputs, &[("x", x)], items.len())?;
             if let Some(at) = found.iter().position(|value| !value.is_finite()) {
-                let name = data.name_of(items.start + at * items.len() / found.len());
+                let name = data.name_of(items[at * items.len() / found.len()]);
                 return Err(Error::failure(format!("the code of `{name}` is not finite")));
             }
             if layer.name == DRAW {
@@ -302,8 +331,7 @@ impl Trained {
                 "`{name}` has examples of shape {found:?}, and the model learned from {wanted:?}{other}"
             )));
         }
-        let has_changed = !origin.source.is_empty() && set.about.source != origin.source;
-        if spec.is_none() && split == Split::Train && has_changed {
+        if spec.is_none() && split == Split::Train && !origin.is_of(&set) {
             return Err(Error::failure(format!(
                 "`{name}` is not what the run learned from: --data names data that shall be used all the same"
             )));

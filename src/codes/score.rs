@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::{Coder, FEATURES, drawn, in_pieces, layer::LOGITS, noise};
+use super::{Coder, FEATURES, all, drawn, in_pieces, layer::LOGITS, noise};
 use crate::{
     data::{Dataset, Series},
     error::{Error, Result},
@@ -148,10 +148,10 @@ impl Scorer {
             _ => (LIKELIHOOD, "log_p"),
         };
         let rows = self.coder.session.rows(graph, output);
-        in_pieces(data, rows, seen, |items, x| {
+        in_pieces(data, &all(data), rows, seen, |items, x| {
             let found = self.piece(x, items.len())?;
             if let Some(at) = found.values.iter().position(|score| !score.is_finite()) {
-                let name = data.name_of(items.start + at);
+                let name = data.name_of(items[at]);
                 return Err(Error::failure(format!("the score of `{name}` is not finite")));
             }
             scores.values.extend(found.values);

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Write};
 use serde::{Deserialize, Serialize};
 
 use super::records::Cell;
-use super::{Chord, Dataset, Items, Records, Series, product};
+use super::{Chord, Dataset, Items, Labels, Records, Series, product};
 use crate::error::{counted, escaped};
 
 /// Number of names to keep for each reason of leaving items out.
@@ -138,6 +138,11 @@ impl Dataset {
     pub fn rows_of(&self, i: usize) -> &[u32] {
         let each = self.about.rows.len() / self.len().max(1);
         &self.about.rows[i * each..][..each]
+    }
+
+    /// The class of each example; `None` without, and where an example is made of several items.
+    pub fn classes_of_examples(&self) -> Option<&Labels> {
+        self.labels.as_ref().filter(|_| self.stack == 1)
     }
 
     /// The columns, of a table with types.

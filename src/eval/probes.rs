@@ -1,11 +1,14 @@
 //! How much codes tell of the classes of examples: probes that learn from all labels, from few, and from none.
 
 use super::{Report, Table};
-use crate::metrics::{
-    Estimate, Pca, Points,
-    probes::{
-        Neighbour, SoftmaxRegression, accuracy, choose_labels, clusters, majority, matched_accuracy,
-        mutual_information, nearest, poisson_learning, weighted_majority,
+use crate::{
+    error::Result,
+    metrics::{
+        Estimate, Pca, Points,
+        probes::{
+            JOINED, Neighbour, SoftmaxRegression, accuracy, choose_labels, clusters, majority, matched_accuracy,
+            mutual_information, nearest, poisson_learning, weighted_majority,
+        },
     },
 };
 
@@ -17,9 +20,10 @@ const HELD_OUT: usize = 10_000;
 /// Numbers of labels of the probes that learn from few, and the choices of labels that are tried.
 const FEW: [usize; 2] = [1000, 100];
 const CHOICES: u64 = 5;
-/// Neighbours that vote, and those of the graph.
+/// Least number of examples of a part, if it has so many.
+const FEWEST: usize = 100;
+/// Neighbours that vote.
 const VOTERS: usize = 5;
-const JOINED: usize = 10;
 /// Starts of k-means.
 const STARTS: usize = 10;
 /// Points that principal components are fitted to where these have more coordinates.
@@ -56,18 +60,26 @@ impl Representation {
 /// How many examples are probed, of those to learn from and of the held-out ones, if the widest representation has
 /// `width` values; `effort` is a share of the full numbers.
 pub fn probed(counts: [usize; 2], width: usize, effort: f64) -> [usize; 2] {
-    let most = [EXAMPLES.min(VALUES / width.max(1)), HELD_OUT].map(|most| (most as f64 * effort) as usize);
+    let most =
+        [EXAMPLES.min(VALUES / width.max(1)), HELD_OUT].map(|most| ((most as f64 * effort) as usize).max(FEWEST));
     [counts[0].min(most[0]), counts[1].min(most[1])]
 }
 
 /// The probes of representations of the same examples, whose classes are below `count`; `train` and `test` are those of
-/// the examples to learn from and of the held-out ones.
+/// the examples to learn from and of the held-out ones. One representation is in memory at a time.
+///
+/// # Errors
+/// Those of the representations.
 ///
 /// # Panics
 /// If a representation has another number of examples.
-pub fn probes(representations: &[Representation], [train, test]: [&[usize]; 2], count: usize) -> Report {
+pub fn probes(
+    representations: impl Iterator<Item = Result<Representation>>,
+    [train, test]: [&[usize]; 2],
+    count: usize,
+) -> Result<Report> {
     let columns = ["values", "all", "1000", "±", "100", "±", "5 near", "graph, 100", "±", "clusters", "shared"];
-    let row = |of: &Representation| (of.name.clone(), probe(of, [train, test], count));
+    let row = |of: Result<Representation>| of.map(|of| (of.name.clone(), probe(&of, [train, test], count)));
     let mut notes = vec![
         format!("{} examples to learn from, {} held-out ones to test with, {count} classes", train.len(), test.len()),
         "all, 1000, 100: softmax regression on standardised values, from so many labels".into(),
@@ -78,18 +90,14 @@ pub fn probes(representations: &[Representation], [train, test]: [&[usize]; 2], 
         "clusters: k-means with as many clusters as classes, matched with them; shared: normalised mutual information"
             .into(),
     ];
-    let rows: Vec<(String, Vec<f64>)> = representations.iter().map(row).collect();
+    let rows: Vec<(String, Vec<f64>)> = representations.map(row).collect::<Result<_>>()?;
     if rows.iter().any(|(_, values)| values.iter().any(|value| value.is_nan())) {
         notes.push("-: too few examples, or too few of a class".into());
     }
     let title = "Share of held-out examples whose class is told right".to_string();
     let columns = columns.map(String::from).to_vec();
-    Report {
-        title: "What codes tell of the classes".into(),
-        rows: vec![],
-        notes,
-        tables: vec![Table { title, columns, rows }],
-    }
+    let tables = vec![Table { title, columns, rows }];
+    Ok(Report { title: "What codes tell of the classes".into(), rows: vec![], notes, tables })
 }
 
 /// The values of a row; those that cannot be measured are NaN.
@@ -134,7 +142,7 @@ fn over_choices(classes: &[usize], count: usize, labels: usize, accuracy: impl F
 fn spread(near: [&[Vec<Neighbour>]; 2], places: &[usize], classes: &[usize], count: usize) -> Vec<usize> {
     let labels: Vec<(usize, usize)> = places.iter().map(|&place| (place, classes[place])).collect();
     let spread = poisson_learning(near[0], &labels, count);
-    near[1].iter().map(|near| weighted_majority(near, &spread, count)).collect()
+    near[1].iter().map(|near| weighted_majority(near, &spread, count).0).collect()
 }
 
 fn pick(classes: &[usize], places: &[usize]) -> Vec<usize> {

@@ -174,7 +174,8 @@ impl Report {
             lines.iter_mut().for_each(|line| drop(line.remove(column)));
             is_left.remove(column);
         }
-        let mut text = format!("{}\n\n{}", self.title, aligned(&lines, &is_left));
+        let measures = if self.rows.is_empty() { String::new() } else { format!("\n{}", aligned(&lines, &is_left)) };
+        let mut text = format!("{}\n{measures}", self.title);
         for table in &self.tables {
             let head = [vec![String::new()], table.columns.clone()].concat();
             let row = |(name, values): &(String, Vec<f64>)| {

@@ -91,7 +91,7 @@ fn likelihoods_are_of_binary_images() {
     let (few, many) = (value("NLL, 200 importance samples"), value("NLL, 210 importance samples"));
     assert!(-value("evidence lower bound") > few && (few - many).abs() < 0.1, "{report}");
     assert!(report["notes"].to_string().contains("binarised once"), "{report}");
-    assert_eq!(reports(&place, "vae --importance 0").len(), 1, "images only");
+    assert_eq!(reports(&place, "vae --importance 0").len(), 2, "images, and probes of codes");
 
     trained(&place, "vae --set latent=2 --set hidden_e=16 --set likelihood=gaussian --out dense");
     let said = place.saddle("eval dense --effort 0.01 --adapter cpu");

@@ -19,6 +19,7 @@ mod listings;
 mod memory;
 mod music;
 mod pictures;
+mod probes;
 mod project;
 mod report;
 mod requests;

@@ -1,4 +1,4 @@
-//! The arguments of `saddle encode`, `decode` and `score`.
+//! The arguments of `saddle encode`, `decode`, `score` and `classify`.
 
 use std::path::PathBuf;
 
@@ -119,6 +119,48 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "K", value_parser = numbers(1, 1_000_000))]
     pub importance: Option<usize>,
     /// File to write, csv [default: the next free RUN/scores-001.csv]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write over files that exist
+    #[arg(long)]
+    pub force: bool,
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
+}
+
+const CLASSIFY_EXAMPLES: &str = "\
+Labels spread over the graph of the nearest neighbours of the run's examples, by their codes, and every example gets the
+class that most of its neighbours have; the probability is its share of their vote. Without --labels, the labels are
+those of the run's data. names.csv has columns `name` and `class`, and names as in the names.csv of `encode`; examples
+that are not in it, or have an empty class, have no label.
+
+Examples:
+  saddle classify runs/vae-photos-001 --labels names.csv --out classes.csv
+  saddle classify runs/vae-photos-001 --labels names.csv --data new/ --out classes.csv";
+
+/// `saddle classify`.
+#[derive(Debug, Args)]
+#[command(after_help = CLASSIFY_EXAMPLES)]
+pub struct ClassifyArgs {
+    /// Folder of the run
+    pub run: Option<PathBuf>,
+    /// Classes of some examples of the run's data, csv [default: the labels of that data]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Data to classify, all of it; read as the run's was [default: the part that the run learned from]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// Classify the part to test with instead
+    #[arg(long)]
+    pub held_out: bool,
+    /// What examples are compared by: code, features, pooled, .. [default: code, else features]
+    #[arg(long, value_name = "LAYER")]
+    pub layer: Option<String>,
+    /// File to write, csv [default: the next free RUN/classes-001.csv]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Write over files that exist

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 
-pub use codes::{DecodeArgs, EncodeArgs, ScoreArgs};
+pub use codes::{ClassifyArgs, DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
 pub use tools::{
     BenchArgs, BenchCommand, CheckArgs, CompareArgs, CompletionsArgs, DataArgs, DevicesArgs, ManArgs, PackArgs,
@@ -43,6 +43,7 @@ Examples:
   saddle eval runs/dcgan-digits-001         how good the samples are
   saddle encode runs/vae-digits-001         codes of its data, or of --data photos/
   saddle score runs/vae-digits-001          how unusual each example is
+  saddle classify runs/vae-digits-001 --labels names.csv   classes from a few labels
   saddle export runs/dcgan-digits-001 --to onnx   the generator for other programs
   saddle runs                               the runs here, and in what they differ
   saddle watch runs/dcgan-digits-001        a page of its curves and samples, while it trains
@@ -67,6 +68,8 @@ pub enum Command {
     Decode(DecodeArgs),
     /// Say how unusual each example is
     Score(ScoreArgs),
+    /// Write the class of each example, from the labels of some
+    Classify(ClassifyArgs),
     /// Measure how good a trained model is
     Eval(EvalArgs),
     /// Write a trained model for other programs: ONNX, PyTorch, a page for browsers

@@ -2,6 +2,8 @@
 
 use crate::metrics::{Points, map_distances};
 
+/// Neighbours of a point in the graph, and those that vote by weight.
+pub const JOINED: usize = 10;
 /// Rounds in which labels spread.
 const ROUNDS: usize = 300;
 
@@ -26,7 +28,8 @@ pub fn nearest(from: Points, to: Points, k: usize, apart: bool) -> Vec<Vec<Neigh
         let mut near: Vec<Neighbour> = all.map(|(place, &square)| Neighbour { place, square }).collect();
         let order = |a: &Neighbour, b: &Neighbour| a.square.total_cmp(&b.square).then(a.place.cmp(&b.place));
         near.select_nth_unstable_by(k - 1, order);
-        near.truncate(k);
+        // A list of its own: one that is cut keeps the room for all points.
+        let mut near = near[..k].to_vec();
         near.sort_unstable_by(order);
         near
     })
@@ -34,25 +37,26 @@ pub fn nearest(from: Points, to: Points, k: usize, apart: bool) -> Vec<Vec<Neigh
 
 /// The class that most neighbours have; of equally frequent ones, that of the nearest.
 pub fn majority(neighbours: &[Neighbour], classes: &[usize], count: usize) -> usize {
-    vote(neighbours.iter().map(|near| (classes[near.place], 1.0)), count)
+    vote(neighbours.iter().map(|near| (classes[near.place], 1.0)), count).0
 }
 
 /// The class with the largest sum of weights e^(-4 d^2 / r^2), where d is the distance to a neighbour and r that to the
-/// farthest.
-pub fn weighted_majority(neighbours: &[Neighbour], classes: &[usize], count: usize) -> usize {
+/// farthest; and the share of this sum in that of all weights.
+pub fn weighted_majority(neighbours: &[Neighbour], classes: &[usize], count: usize) -> (usize, f64) {
     let weights = weights(neighbours);
     vote(neighbours.iter().zip(weights).map(|(near, weight)| (classes[near.place], weight)), count)
 }
 
-/// The class with the most votes; of equal ones the first that got a vote.
-fn vote(votes: impl Iterator<Item = (usize, f64)>, count: usize) -> usize {
+/// The class with the most votes, of equal ones the first that got a vote, and its share of them.
+fn vote(votes: impl Iterator<Item = (usize, f64)>, count: usize) -> (usize, f64) {
     let mut sums = vec![0.0; count];
     let mut order = vec![];
     for (class, weight) in votes {
         sums[class] += weight;
         order.push(class);
     }
-    order.into_iter().rev().max_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or(0)
+    let class = order.into_iter().rev().max_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or(0);
+    (class, sums[class] / sums.iter().sum::<f64>())
 }
 
 fn weights(neighbours: &[Neighbour]) -> impl Iterator<Item = f64> {
@@ -77,12 +81,12 @@ pub fn poisson_learning(neighbours: &[Vec<Neighbour>], labels: &[(usize, usize)]
         edges.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
         edges.dedup_by_key(|edge| edge.0);
     }
+    let mut shares = vec![0.0; count];
+    labels.iter().for_each(|&(_, class)| shares[class] += 1.0 / labels.len() as f64);
     let mut sources = vec![0.0; neighbours.len() * count];
     for &(place, class) in labels {
         sources[place * count + class] += 1.0;
-        for &(_, other) in labels {
-            sources[place * count + other] -= 1.0 / labels.len() as f64;
-        }
+        sources[place * count..][..count].iter_mut().zip(&shares).for_each(|(source, share)| *source -= share);
     }
     let mut values = vec![0.0; sources.len()];
     for _ in 0..ROUNDS {

@@ -1,0 +1,58 @@
+//! `saddle classify`.
+
+use super::{
+    ClassifyArgs,
+    arrays::table,
+    encode::{class, examples, place},
+    print,
+    progress::Tasks,
+    runs, shown, tell,
+};
+use crate::{
+    codes::{Classifier, Encoder, Known},
+    error::{Result, counted},
+    files::write_atomically,
+    trained::Trained,
+};
+
+/// Writes the class of each example and its probability.
+pub fn classify(args: &ClassifyArgs) -> Result<()> {
+    let Some(run) = &args.run else { return runs::ask() };
+    let trained = Trained::at(run, args.checkpoint)?;
+    trained.notes.iter().for_each(tell);
+    let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
+    let own = examples(&trained, None, false)?;
+    let known = args.labels.as_ref().map_or_else(|| Known::of(&own), |path| Known::read(path, &own))?;
+    let is_other = args.data.is_some() || args.held_out;
+    let other = is_other.then(|| examples(&trained, args.data.as_deref(), args.held_out)).transpose()?;
+    let data = other.as_ref().unwrap_or(&own);
+    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.adapter.as_deref())?;
+    let tasks = Tasks::default();
+    let seen = |task: &str, done: usize, all: usize| tasks.seen(task, done as u64, all as u64);
+    let classifier =
+        Classifier::new(&mut encoder, &own, &known, &mut |done, all| seen("codes of the run's examples", done, all))?;
+    let found = classifier.classify(&encoder.encode(data, 0, &mut |done, all| seen("codes", done, all))?);
+    let header = ["name", "class", "probability"].map(String::from);
+    let line =
+        |(i, (class, share)): (usize, &(usize, f64))| [data.name_of(i), known.names[*class].clone(), share.to_string()];
+    write_atomically(&out, &table(&header, found.iter().enumerate().map(line)))?;
+    print(format!(
+        "classes of {} ({}, {} of {}, step {}) in {}",
+        counted(data.len(), "example"),
+        encoder.layer().about,
+        counted(known.labels.len(), "label"),
+        counted(known.names.len(), "class"),
+        trained.checkpoint.meta::<u64>("step")?,
+        shown(&out)
+    ))?;
+    // Those whose label was given say nothing of how well the others are told.
+    let is_given = |i: &usize| other.is_none() && known.labels.binary_search_by_key(i, |label| label.0).is_ok();
+    let told =
+        (0..data.len()).filter(|i| !is_given(i)).filter_map(|i| Some((class(data, i)?, &known.names[found[i].0])));
+    let right: Vec<bool> = told.map(|(wanted, found)| wanted == found).collect();
+    if right.is_empty() {
+        return Ok(());
+    }
+    let share = right.iter().filter(|is_right| **is_right).count() as f64 / right.len() as f64;
+    print(format!("{:.2} % right, of {} whose class is known", 100.0 * share, counted(right.len(), "example")))
+}
