@@ -17,15 +17,16 @@ fn main() -> Result<()> {
     let name = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or("gan".into());
     let case = CASES.iter().find(|case| case.name == name).expect("a case of `saddle bench`");
     let settings = case.settings()?;
-    let size = settings.size.unwrap_or(28);
-    let examples = Examples { shape: vec![settings.channels.unwrap_or(1), size, size], classes: 0, series: None };
+    let size = settings.size.unwrap_or(28.into());
+    let examples =
+        Examples { shape: vec![settings.channels.unwrap_or(1), size.height, size.width], classes: 0, series: None };
     let (count, item_len) = (settings.batch, numel(&examples.shape));
     let model = models::variant(&settings.variant)?.model(&settings, &examples)?;
 
     let before = peak();
     let mut runner = Box::new(Cpu::new());
     runner.set_data(&Items::Bytes(vec![0; count * item_len].into()), &[0])?;
-    let data = DataLayout { count, item_len, elements: Elements::Bytes, stack: 1, classes: 0, ring: None };
+    let data = DataLayout { count, item_len, elements: Elements::Bytes, stack: 1, classes: 0, mirror: 0, ring: None };
     let plans = Plans::new([("round", model.round())], &Cpu::caps(), Some(data))?;
     let planned = plans.get("round").expect("it was planned").bytes() as u64;
     let mut engine = Engine::new(runner, plans, settings.seed)?;

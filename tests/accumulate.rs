@@ -102,8 +102,11 @@ fn parts_do_what_the_whole_batch_does() {
             let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
             let error = norm(&mut tensor.data.iter().zip(&got.data).map(|(a, b)| a - b));
             let size = norm(&mut tensor.data.iter().copied());
+            // Moments are sums of terms of both signs, which may cancel. A bend is the difference of two slopes between
+            // quantiles, which may lie close together.
+            let bound = if name == "calibration.bends" { 1e-4 } else { 1e-5 };
             assert!(
-                error <= 1e-5 * size.max(1e-2),
+                error <= bound * size.max(1.0),
                 "{what}, {accumulate} parts: {name} is off by {error:e} of {size:e}"
             );
         }

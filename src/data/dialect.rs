@@ -317,10 +317,10 @@ impl Sheet {
         }
         if let (count @ 1.., lines, at, cell) = &broken {
             let (name, count, line) = (&self.name, counted(*count, "cell"), self.line(*at));
+            let (breaks, cell) = (counted(*lines, "line break"), shown(cell));
             self.notes.push(format!(
-                "`{name}`: {count} with line breaks; most of them, {lines}, are in {} in line {line}: if that is no \
-                 text, a quote has no end",
-                shown(cell)
+                "`{name}`: {count} with line breaks, at most {breaks}, as in line {line}, {cell}: if that is no text, \
+                 a quote has no end"
             ));
         }
         if let Some((at, line)) = below.first() {

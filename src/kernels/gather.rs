@@ -154,7 +154,7 @@ impl DataLayout {
 
 impl Gather {
     /// The item for place b of the batch and member s of its stack; `clock` holds the words of a
-    /// [`Clock`](super::Clock).
+    /// [`Clock`].
     ///
     /// The places of all draws of all rounds form an endless stream. Each epoch of the stream visits all items once, in
     /// the order of a permutation keyed by (seed, epoch, s). Epochs are counted in 32 bits.

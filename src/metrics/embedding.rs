@@ -27,7 +27,7 @@ impl Pca {
         // X X' and X' X have the same eigenvalues, and X takes the eigenvectors of the second to those of the first.
         let is_wide = points.width() > points.count() && points.count() >= count;
         let products = if is_wide { centred.tr_mul(&centred) } else { &centred * centred.transpose() };
-        let eigen = products.symmetric_eigen();
+        let eigen = (products / (points.count().max(2) - 1) as f64).symmetric_eigen();
         let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
         order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
         let all: f64 = eigen.eigenvalues.iter().map(|value| value.max(0.0)).sum();
@@ -36,7 +36,8 @@ impl Pca {
         let mut directions = if is_wide { centred * vectors } else { vectors };
         for mut direction in directions.column_iter_mut() {
             let largest = direction.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
-            direction /= direction.norm().max(f64::MIN_POSITIVE) * largest.signum();
+            let length = if is_wide { direction.norm().max(f64::MIN_POSITIVE) } else { 1.0 };
+            direction /= length * largest.signum();
         }
         let share = |&n: &usize| if all > 0.0 { eigen.eigenvalues[n].max(0.0) / all } else { 0.0 };
         Self { mean, directions, shares: order.iter().map(share).collect() }

@@ -149,7 +149,7 @@ pub fn enlarged(image: &[f32], shape: &[usize], scale: u32) -> Result<RgbImage> 
         let (column, row) = ((x / scale) as usize, (y / scale) as usize);
         let value = |channel: usize| image[channel * plane + row * width + column % width];
         let ground = if channels.is_multiple_of(2) && channels <= SHOWN {
-            let square = if (x / CHEQUER + y / CHEQUER) % 2 == 0 { 1.0 } else { CHEQUERED };
+            let square = if (x / CHEQUER + y / CHEQUER).is_multiple_of(2) { 1.0 } else { CHEQUERED };
             // What white adds to the colour of a pixel, and the ground does not.
             0.5 * (1.0 - value(channels - 1)) * (square - 1.0)
         } else {

@@ -47,7 +47,7 @@ fn the_largest_batch_that_fits_is_named() {
     let line = "train dcgan --data train-images-idx3-ubyte --size 64 --adapter 0 --dry-run --set pack=2 --batch";
     let sentence = place.saddle(&format!("{line} 65536")).err;
     refused(&place, &format!("{line} 65536"), 1, &["[65536, ", " MiB, but a binding of this adapter holds at most "]);
-    let fits = sentence.trim_end().strip_suffix("` fits").and_then(|s| s.rsplit_once("`--batch ")).unwrap().1;
+    let fits = sentence.rsplit_once("` fits").and_then(|(s, _)| s.rsplit_once("`--batch ")).unwrap().1;
     let fits: usize = fits.parse().unwrap_or_else(|_| panic!("{sentence}"));
     assert_eq!(place.saddle(&format!("{line} {fits}")).code, Some(0));
     refused(&place, &format!("{line} {}", fits + 2), 1, &[&format!("`--batch {fits}` fits")]);

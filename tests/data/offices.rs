@@ -114,7 +114,8 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
     );
     let long = |i: usize| format!("90071992547409{:02}", 93 - i % 3);
     let short = |i: usize| format!("{:02}.02.{:02}", i % 28 + 1, (i * 7 % 60) + 40);
-    let cases: [(&dyn Fn(usize) -> String, &str, &str); 8] = [
+    type Case<'a> = (&'a dyn Fn(usize) -> String, &'a str, &'a str);
+    let cases: [Case; 8] = [
         (&|i| if i == 7 { "soon".into() } else { day(i % 90) }, "category", "as `soon` is no date; `--missing`"),
         (&long, "category", "taken as texts, as `9007199254740993` has more digits than a number holds exactly"),
         (&|i| format!("{}", 90_071_992_547_409_920 + i as u64), "id 900719925474100", "taken as texts"),

@@ -12,7 +12,7 @@ use crate::data::columns::Table;
 use crate::data::dialect::Sheet;
 use crate::data::random::{Root, Stream};
 use crate::data::{About, Dataset, Options, Series, Split, Wanted, check_memory};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::mixture::Modes;
 use crate::settings::Encode;
 
@@ -134,7 +134,11 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         };
     }
     if unknown > 0 {
-        notes.push(format!("`{}`: {unknown} held-out cells have a value that no row to learn from has", sheet.name));
+        notes.push(format!(
+            "`{}`: {} with a value that no row to learn from has",
+            sheet.name,
+            counted(unknown, "held-out cell")
+        ));
     }
     notes.extend(records.singles().into_iter().map(|single| format!("`{}`: {single}", sheet.name)));
     if options.group.is_some() || records.columns.iter().any(|column| matches!(column.kind, Kind::Date(_))) {
