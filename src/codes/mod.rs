@@ -135,8 +135,8 @@ impl Coder {
     }
 }
 
-/// Calls `take` with the numbers of the examples of each piece of `items` and with their values; `rows` is the size of a
-/// piece.
+/// Calls `take` with the numbers of the examples of each piece of `items` and with their values; `rows` is the size of
+/// a piece.
 fn in_pieces(
     data: &Dataset,
     items: &[usize],
