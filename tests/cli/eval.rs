@@ -192,7 +192,7 @@ fn a_machine_is_measured_by_annealing() {
     assert!((annealed - exact).abs() < 0.05, "{annealed} is not {exact}");
     let bound = |measure: &str| row(&report, measure)["value"].as_f64().unwrap();
     assert!(bound("bound on log p") < 0.0 && bound("bound on log p, binarised") < 0.0, "{report}");
-    assert_eq!(reports(&place, "dbm --temperatures 0").len(), 1);
+    assert_eq!(reports(&place, "dbm --temperatures 0").len(), 2, "images, and probes of codes");
 }
 
 #[test]
