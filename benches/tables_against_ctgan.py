@@ -83,6 +83,7 @@ def main():
     parser.add_argument("target")
     parser.add_argument("test", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--models", default="vae,vae-gan")
     parser.add_argument("--peers", default="CTGAN,TVAE")
     parser.add_argument("--shares", default="1,.333", help="shares of saddle's time that the peers get")
@@ -100,7 +101,7 @@ def main():
         print(f"| {name} | {seconds:.0f} | " + " | ".join(f"{value:.3f}" for value in values) + " |", flush=True)
 
     run = None
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
         slowest = 0.0
         for model in filter(None, args.models.split(",")):
             run = folder / f"{model}-{seed}"

@@ -106,7 +106,8 @@ pub const RULES: &[Rule] = &[
         steps: 20,
         sentence: "a loss has been beyond ten millions for {steps} steps: the training has diverged",
         over: "the losses are below ten millions",
-        advice: |s| format!("{} from the start", lower("lr_g", s.lr_g)),
+        // Of a rate that is far off, a quarter is far off as well.
+        advice: |s| format!("{} from the start", lower("lr_g", s.lr_g.min(4e-3))),
     },
     Rule {
         name: "samples_alike",

@@ -267,10 +267,14 @@ fn find(hints: &'static [Hint], word: &str) -> Option<&'static Hint> {
 /// Options whose values mean what they mean elsewhere.
 const SAME: [&str; 4] = ["--count", "--data", "--out", "--size"];
 
-/// The end of a command with the value that was typed in place of the one in it, if it sets one thing only.
+/// The end of a command with the value that was typed in place of those in it, if it sets one thing only, or a rate of
+/// each network.
 fn with_value(hint: &Hint, value: Option<&str>) -> String {
     let cut = |at: char| hint.instead.rsplit_once(at).filter(|_| hint.instead.matches('=').count() < 2);
     match (cut('='), cut(' '), value) {
+        (_, _, Some(value)) if hint.typed.contains(&"lr") => {
+            format!("{}: {}", hint.is, hint.instead.replace("0.0002", value))
+        }
         (Some((before, _)), _, Some(value)) => format!("{}: {before}={value}", hint.is),
         // Other options count something else.
         (None, Some((before, _)), Some(value)) if SAME.iter().any(|option| before.ends_with(option)) => {

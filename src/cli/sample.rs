@@ -180,7 +180,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     };
     let count = drawn.samples.len() / numel(&examples.values(1));
     let (files, note) = write(wanted, &trained, &drawn)?;
-    wanted.tell(count, drawn.what, session.step(), files)?;
+    let what = match drawn.way {
+        Way::Paths(steps) => format!("{} ({} rows of {steps})", drawn.what, count / steps),
+        _ => drawn.what.into(),
+    };
+    wanted.tell(count, &what, session.step(), files)?;
     note.map_or(Ok(()), |note| print(format!("{note}; --out FILE.csv has all")))
 }
 

@@ -139,9 +139,14 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
     Ok(Report { title: format!("Images of `{set}`"), rows, notes, tables: vec![] })
 }
 
+const FRECHET: &str = "Fréchet distance";
+/// Measures that are shares of the images of one side.
+const SHARES: [&str; 3] = ["precision", "recall", "coverage"];
+
 /// The measures that compare features.
 fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &Answers, seed: u64) -> Vec<Row> {
-    let subset = KID_SUBSET.min(samples.classes.len() / 2);
+    let count = samples.classes.len();
+    let subset = KID_SUBSET.min(count / 2);
     let measured = |reference: &Answers, samples: &Answers| {
         let (reference, samples) = (reference.points(), samples.points());
         let kernel = kid(reference, samples, KID_SUBSETS, subset, seed);
@@ -153,7 +158,7 @@ fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &An
     let values = measured(held_out, samples);
     let (floors, reals) = (measured(second, first), measured(held_out, first));
     let measures = [
-        ("Fréchet distance", Better::Lower),
+        (FRECHET, Better::Lower),
         ("kernel distance", Better::Lower),
         ("precision", Better::Higher),
         ("recall", Better::Higher),
@@ -163,10 +168,12 @@ fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &An
     let row = |(n, (measure, better)): (usize, (&str, Better))| {
         let row = Row::new(measure, values[n].mean, better).floor(floors[n].mean).real(reals[n].mean);
         match values[n].count {
+            1 if SHARES.contains(&measure) => row.share_of(count),
+            1 if measure == FRECHET && count < FEATURES => row.unsure(),
             1 => row,
-            count => row
+            subsets => row
                 .deviation(values[n].standard_error())
-                .note(format!("± is the standard error over {count} subsets of {subset}")),
+                .note(format!("± is the standard error over {subsets} subsets of {subset}")),
         }
     };
     measures.into_iter().enumerate().map(row).collect()
@@ -187,7 +194,7 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
     let classes = parts.wanted.unwrap_or(&samples.classes);
     let gan_train = trained_on(parts.generated.to_vec(), classes.to_vec())?;
     let real_train = trained_on(parts.first.images(), parts.first.classes())?;
-    let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train);
+    let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train).share_of(parts.count);
     let Some(wanted) = parts.wanted else {
         let train = train.note(
             "accuracy on held-out images of a classifier trained on the samples; the model has no classes, so the \
@@ -198,15 +205,19 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
     };
     let train = train.note("accuracy on held-out images of a classifier trained on the samples");
     let test = Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher).real(held_out.accuracy(&truth));
-    Ok(vec![train, test.note("accuracy of the classifier of real images on the samples")])
+    let test = test.share_of(parts.count).note("accuracy of the classifier of real images on the samples");
+    Ok(vec![train, test])
 }
 
 /// Whether samples lie nearer to training examples than held-out images do.
 fn memorised(samples: &Answers, held_out: &Answers, train: &Answers) -> Row {
     let nearest = |answers: &Answers| nearest_distances(answers.points(), train.points());
     let held_out = nearest(held_out);
-    Row::new("memorised share", memorised_share(&nearest(samples), &held_out), Better::Lower)
+    let row = Row::new("memorised share", memorised_share(&nearest(samples), &held_out), Better::Lower)
         .floor(0.01)
         .real(memorised_share(&held_out, &held_out))
-        .note("samples nearer to a training image than all but 1 % of the held-out images are")
+        .share_of(held_out.len())
+        .note("samples nearer to a training image than all but 1 % of the held-out images are");
+    // Fewer images have no such 1 %.
+    if held_out.len() < 100 { row.unsure() } else { row }
 }

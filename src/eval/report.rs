@@ -29,22 +29,19 @@ impl Better {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Better by more than counts as equal, as memorised samples may be.
-    Better,
-    /// Within two standard deviations, or within 5 %.
+    /// Better, or within two standard deviations, or within 5 %.
     AsGood,
     /// Worse by half at most.
     Near,
     /// Worse than that.
     Far,
-    /// Not to be told: two deviations are more than half of the best.
+    /// Not to be told: two deviations are more than half of the best, or there are too few samples.
     Unsure,
 }
 
 impl Verdict {
     fn word(self) -> &'static str {
         match self {
-            Self::Better => "better",
             Self::AsGood => "as good",
             Self::Near => "near",
             Self::Far => "far",
@@ -73,7 +70,7 @@ pub struct Row {
     pub published: Option<String>,
     /// Which way it improves.
     pub better: Better,
-    /// How it stands beside a perfect sampler; set by [`Report::judge`].
+    /// How it stands beside a perfect sampler; set by [`Report::judge`] where it is not yet.
     pub verdict: Option<Verdict>,
     /// A remark on this measure.
     pub note: Option<String>,
@@ -90,6 +87,17 @@ impl Row {
     /// With the deviation over repetitions.
     pub fn deviation(self, deviation: f64) -> Self {
         Self { deviation: Some(deviation), ..self }
+    }
+
+    /// With the standard error of a share of so many examples.
+    pub fn share_of(self, count: usize) -> Self {
+        let error = (self.value * (1.0 - self.value) / count as f64).sqrt();
+        self.deviation(error)
+    }
+
+    /// With no verdict, as there is too little data for one.
+    pub fn unsure(self) -> Self {
+        Self { verdict: Some(Verdict::Unsure), ..self }
     }
 
     /// With a perfect sampler's score.
@@ -118,7 +126,6 @@ impl Row {
         let equal = (2.0 * self.deviation.unwrap_or(0.0)).max(0.05 * best.abs());
         Some(match worse_by {
             _ if 2.0 * self.deviation.unwrap_or(0.0) > 0.5 * best.abs() => Verdict::Unsure,
-            by if by < -equal => Verdict::Better,
             by if by <= equal => Verdict::AsGood,
             by if by <= 0.5 * best.abs() => Verdict::Near,
             _ => Verdict::Far,
@@ -157,9 +164,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Sets the verdict of each measure.
+    /// Sets the verdict of each measure that has none.
     pub fn judge(&mut self) {
-        self.rows.iter_mut().for_each(|row| row.verdict = row.judged());
+        self.rows.iter_mut().for_each(|row| row.verdict = row.verdict.or_else(|| row.judged()));
     }
 
     /// The table, its notes below.
