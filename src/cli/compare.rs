@@ -98,6 +98,22 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
     }
     doubts.sort();
     doubts.dedup();
+    // Older files do not have these.
+    for option in ["effort", "count", "held_out"] {
+        let value = |entry: &Entry| entry.record.evaluation().first().and_then(|report| report.get(option).cloned());
+        let mut values = entries.iter().filter_map(value);
+        if values.next().is_some_and(|first| values.any(|other| other != first)) {
+            let what = option.replace("held_out", "held-out data");
+            doubts.push(format!("the evaluations are not of the same {what}: compare no scores"));
+        }
+    }
+    for Entry { record, .. } in entries {
+        let measured = record.evaluation().first().and_then(|report| report.get("step")?.as_u64());
+        if let Some(step) = measured.filter(|step| *step < record.step) {
+            let run = record.run.folder().display();
+            doubts.push(format!("`{run}` was evaluated at step {step} and has been trained since"));
+        }
+    }
     doubts
 }
 
@@ -200,12 +216,12 @@ fn figure(value: f64) -> String {
 }
 
 /// A panel for each metric, or each that is `wanted`, with its values over the steps; runs that differ in their seeds
-/// alone have one colour.
+/// alone have one colour, and a curve of their mean.
 fn charts(groups: &[Group], wanted: &[String]) -> Result<RgbImage> {
     let colour = |n: usize| COLOURS[n % COLOURS.len()];
-    let runs = groups.iter().enumerate().flat_map(|(n, group)| group.entries.iter().map(move |entry| (n, entry)));
-    let lines: Vec<_> = runs.map(|(n, entry)| (colour(n), entry.record.metrics())).collect();
-    let keys = lines.iter().flat_map(|(_, lines)| lines).flat_map(Map::keys);
+    let read = |group: &Group| group.entries.iter().map(|entry| entry.record.metrics()).collect::<Vec<_>>();
+    let lines: Vec<Vec<Vec<Map<String, Value>>>> = groups.iter().map(read).collect();
+    let keys = lines.iter().flatten().flatten().flat_map(Map::keys);
     let mut names: Vec<&String> = vec![];
     for key in keys.filter(|key| !TIMES.contains(&key.as_str())) {
         if !names.contains(&key) {
@@ -217,14 +233,25 @@ fn charts(groups: &[Group], wanted: &[String]) -> Result<RgbImage> {
         lines.iter().filter_map(point).collect()
     };
     let panel = |name: &&String| {
-        let curves = lines.iter().map(|(colour, lines)| (colour, curve(lines, name)));
-        let marks = curves.filter(|(_, points)| points.len() > 1).map(|(colour, points)| Mark {
-            shape: Shape::Line(1.6),
-            points,
-            ink: Ink(*colour, 0.85),
-        });
+        let mut marks = vec![];
+        for (n, runs) in lines.iter().enumerate() {
+            let mut curves: Vec<Vec<[f64; 2]>> = runs.iter().map(|lines| curve(lines, name)).collect();
+            curves.retain(|points| points.len() > 1);
+            let mut draw = |width, alpha, points| {
+                marks.push(Mark { shape: Shape::Line(width), points, ink: Ink(colour(n), alpha) });
+            };
+            match &mut curves[..] {
+                [] => {}
+                [curve] => draw(1.6, 0.85, std::mem::take(curve)),
+                several => {
+                    let mean = mean_curve(several);
+                    several.iter_mut().for_each(|curve| draw(0.8, 0.3, std::mem::take(curve)));
+                    draw(2.0, 1.0, mean);
+                }
+            }
+        }
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
-        Panel { title: (*name).clone(), x, marks: marks.collect(), ..Panel::default() }
+        Panel { title: (*name).clone(), x, marks, ..Panel::default() }
     };
     names.retain(|name| wanted.is_empty() || wanted.contains(name));
     let mut panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).collect();
@@ -234,9 +261,27 @@ fn charts(groups: &[Group], wanted: &[String]) -> Result<RgbImage> {
     let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
     let all = panels.len();
     panels.truncate(MAX_PANELS);
-    let note = if all > MAX_PANELS { format!("drawn: {MAX_PANELS} of {all} metrics") } else { String::new() };
+    let mut notes = vec![];
+    if groups.iter().any(|group| group.entries.len() > 1) {
+        notes.push("thick: mean over runs; pale: each run".to_owned());
+    }
+    if all > MAX_PANELS {
+        notes.push(format!("drawn: {MAX_PANELS} of {all} metrics"));
+    }
+    let note = notes.join("; ");
     let columns = panels.len().div_ceil(panels.len().div_ceil(3));
     Figure { panels, columns, plot: [360, 220], legend, note, ..Figure::default() }.draw()
+}
+
+/// The mean of curves at the steps that all of them have.
+fn mean_curve(curves: &[Vec<[f64; 2]>]) -> Vec<[f64; 2]> {
+    let mut sums: BTreeMap<u64, (usize, f64)> = BTreeMap::new();
+    for [step, value] in curves.iter().flatten() {
+        let (count, sum) = sums.entry(*step as u64).or_default();
+        (*count, *sum) = (*count + 1, *sum + value);
+    }
+    let common = sums.into_iter().filter(|(_, (count, _))| *count == curves.len());
+    common.map(|(step, (count, sum))| [step as f64, sum / count as f64]).collect()
 }
 
 fn markdown(lines: &[Vec<String>]) -> String {

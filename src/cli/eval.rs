@@ -1,12 +1,17 @@
 //! `saddle eval`.
 
-use std::{f64::consts::LN_2, fs, path::Path, time::Duration};
+use std::f64::consts::LN_2;
 
 use image::RgbImage;
-use serde::Serialize;
-use serde_json::Value;
 
-use super::{EvalArgs, print, probes, progress::Tasks, rows, runs, tell, trained::Asked};
+use super::{
+    EvalArgs,
+    evaluated::{Folder, Measured},
+    print, probes,
+    progress::Tasks,
+    rows, runs, tell,
+    trained::Asked,
+};
 use crate::{
     checkpoint::CHOSEN_ON,
     data::{self, Chord, Dataset, Items, Music, Series},
@@ -22,11 +27,11 @@ use crate::{
         sequences::{self, Layout, Sequences},
         symbols::{self, Real},
     },
-    files::{self, cache_folder, ensure_folder, remove_unfinished, tidy_cache, write_atomically},
+    files::{cache_folder, tidy_cache},
     graph::numel,
     likelihood::{Annealing, Parameters},
     models::{BOUND, CONTINUE, Examples, SAMPLE, WEIGHTS},
-    origin, report,
+    origin,
     session::{self, Decoding, Session},
     settings::Likelihood,
     trained::Trained,
@@ -50,17 +55,6 @@ const PIECE: usize = 512;
 /// Maximum number of examples of a set whose likelihoods are measured.
 fn most_of(set: &Dataset) -> usize {
     if set.symbols(0).is_some() { WINDOWS } else { usize::MAX }
-}
-
-/// A report with the step, seed and data that it was measured on.
-#[derive(Serialize)]
-struct Measured<'a> {
-    step: u64,
-    seed: u64,
-    /// SHA-256 of the held-out items; none if training data replaced them.
-    held_out: Option<&'a str>,
-    #[serde(flatten)]
-    report: &'a Report,
 }
 
 /// A model that is being measured.
@@ -95,7 +89,11 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     {
         return Err(Error::usage(format!("{option} is for tables whose columns have types")));
     }
-    ensure_folder(&trained.run.evaluations())?;
+    // Rows of another program are no evaluation of the run.
+    let folder = match args.only_data {
+        None => Some(Folder::of(trained.run.evaluations())?),
+        Some(_) => None,
+    };
     let train = trained.data()?.resident()?;
     let test = trained.held_out()?.map(Dataset::resident).transpose()?;
     let held_out = test.as_ref().map(origin::digest);
@@ -116,8 +114,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let mut reports = evaluation.reports()?;
     let step = evaluation.session.step();
-    let folder = trained.run.evaluations();
-    if let Some(before) = held_out_before(&folder).filter(|before| Some(before) != held_out.as_ref()) {
+    let before = folder.as_ref().and_then(Folder::held_out);
+    if let Some(before) = before.filter(|before| Some(before) != held_out.as_ref()) {
         let note = format!(
             "the held-out examples are others than in the evaluation before ({before:.12}..): compare no scores"
         );
@@ -130,32 +128,17 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         reports.iter_mut().for_each(|report| report.notes.push(note.into()));
     }
     reports.iter_mut().for_each(Report::judge);
-    let of = |report| Measured { step, seed: args.seed, held_out: held_out.as_deref(), report };
+    let (seed, effort, count) = (args.seed, args.effort, args.count);
+    let of = |report| Measured { step, seed, effort, count, held_out: held_out.as_deref(), report };
     let measured: Vec<Measured> = reports.iter().map(of).collect();
     let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
     let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
     let tables = format!("{} at step {step}\n\n{tables}", trained.settings.variant);
     // The files come first: printing fails if the reader of the output is gone.
-    fs::create_dir_all(&folder)
-        .map_err(|error| Error::failure(format!("cannot create the folder `{}`: {error}", folder.display())))?;
-    remove_unfinished(&folder, Duration::ZERO)?;
-    for (name, text) in [("report.json", &json), ("report.txt", &tables)] {
-        write_atomically(&folder.join(name), text.as_bytes())?;
-    }
-    for (name, picture) in &evaluation.pictures {
-        report::save_png(&folder.join(name), picture)?;
-    }
+    let written = folder.map(|folder| folder.write([&tables, &json], &evaluation.pictures)).transpose()?;
     print(if args.json { json.as_str() } else { tables.trim_end() })?;
-    let files: Vec<&str> =
-        ["report.txt", "report.json"].into_iter().chain(evaluation.pictures.iter().map(|(name, _)| *name)).collect();
-    tell(format_args!("written to {}: {}", folder.display(), files.join(", ")));
+    written.into_iter().for_each(tell);
     Ok(())
-}
-
-/// The digest of the held-out items of the previous evaluation, if there was one.
-fn held_out_before(folder: &Path) -> Option<String> {
-    let reports: Value = serde_json::from_slice(&files::read(&folder.join("report.json")).ok()?).ok()?;
-    reports.get(0)?.get("held_out")?.as_str().map(String::from)
 }
 
 /// Whether the checkpoint holds a Boltzmann machine.

@@ -11,6 +11,7 @@ mod destination;
 mod devices;
 mod encode;
 mod eval;
+mod evaluated;
 mod export;
 mod fit;
 mod held_out;

@@ -23,7 +23,7 @@ const POINTS: &[(&str, &str)] = &[
     ("beta2", "0.99"),
     ("schedule", "cosine"),
     ("ema", "0.999"),
-    ("sample_every", "5000"),
+    ("sample_every", "1000"),
     ("checkpoint_every", "5000"),
     ("log_every", "100"),
 ];

@@ -60,7 +60,8 @@ fn images_are_measured_and_reports_written() {
     let reports: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&reports[0]["step"], &reports[0]["seed"]), (&20.into(), &0.into()));
     assert_eq!(reports.as_array().unwrap().len(), 1);
-    assert_eq!(reports[0]["rows"][0]["verdict"], "far");
+    // A dozen samples are too few for a distance of 128 features.
+    assert_eq!(reports[0]["rows"][0]["verdict"], "unsure");
     assert!(place.path("cache/classifiers").exists(), "the classifier is kept");
     let older = self::reports(&place, "a --count 12 --checkpoint 15");
     assert_eq!(older[0]["step"], 15);

@@ -36,7 +36,7 @@ fn names_of_other_tools_are_answered() {
         ("train mnist", "`mnist` is not built in: name the folder of its IDX files"),
         ("train cyclegan", "`cyclegan` learns from pairs of sets, and a model here from one"),
         ("train --data mnist", "`mnist` is not built in"),
-        ("train gan --lr 0.1", "`--lr` is a setting of each network: saddle train gan --set lr_g=0.0002"),
+        ("train gan --lr 0.1", "`--lr` is a setting of each network: saddle train gan --set lr_g=0.1 --set lr_d=0.1"),
         ("train --lr=0.1", "`--lr` is a setting of each network"),
         ("train --epochs 3", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --workers 4", "`--workers` has no part"),
