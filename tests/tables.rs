@@ -121,8 +121,8 @@ fn scored(values: &[Values], ids: &mut HashMap<String, u32>) -> Table {
 #[test]
 fn samples_have_the_shapes_and_trends_of_the_data() {
     let (learned, mut ids) = (&*LEARNED, HashMap::new());
-    let real = scored(&learned.records.values(&learned.rows), &mut ids);
-    let found = scored(&learned.records.values(&learned.samples), &mut ids);
+    let real = scored(&learned.records.values(&learned.rows, 0), &mut ids);
+    let found = scored(&learned.records.values(&learned.samples, 0), &mut ids);
     let (shapes, trends) = (column_shapes(&real, &found), pair_trends(&real, &found));
     println!("shapes {shapes:?}, trends {trends:?}");
     assert!(shapes.mean.unwrap() > 0.98, "{shapes:?}");
@@ -134,7 +134,7 @@ fn gaps_stay_where_they_belong_and_ids_do_not_come_out() {
     let learned = &*LEARNED;
     let (mut right, mut rows) = (0, 0);
     let known: HashSet<String> = law(1, ROWS).lines().map(|row| row.split(',').next().unwrap().to_owned()).collect();
-    for row in learned.records.rows(&learned.samples, 0) {
+    for row in learned.records.rows(&learned.samples, 0, 0) {
         right += usize::from((row[1].text == "c") == row[3].text.is_empty());
         rows += 1;
         assert!(!known.contains(&row[0].text), "{} is in the data", row[0].text);
@@ -180,7 +180,7 @@ fn an_interrupted_run_ends_in_the_same_bits() {
     let s = Settings { hidden_e: vec![16], ..small(60) };
     let set = table(&law(3, 600), &s);
     let records = set.records().unwrap();
-    let csv = |session: &mut Session| records.to_csv(records.rows(&session.generate(500, 7, None).unwrap(), 0));
+    let csv = |session: &mut Session| records.to_csv(records.rows(&session.generate(500, 7, None).unwrap(), 0, 7));
     let mut whole = Device::Cpu.session(&s, &set);
     train(&mut whole, 60);
     let end = whole.checkpoint().unwrap();
@@ -204,8 +204,8 @@ fn an_interrupted_run_ends_in_the_same_bits() {
 fn samples_under_conditions_obey_and_keep_the_other_columns() {
     let learned = &*LEARNED;
     let records = &learned.records;
-    let real: Vec<Vec<TableCell>> = FRESH.0.rows(&FRESH.1, 0).collect();
-    let samples: Vec<Vec<TableCell>> = records.rows(&learned.samples, 0).collect();
+    let real: Vec<Vec<TableCell>> = FRESH.0.rows(&FRESH.1, 0, 0).collect();
+    let samples: Vec<Vec<TableCell>> = records.rows(&learned.samples, 0, 0).collect();
     for texts in [&["kind=b"][..], &["day<2020-03-01"], &["size>=40"], &["place!=w", "size<35"], &["size=", "place=z"]]
     {
         let conditions: Vec<Condition> = texts.iter().map(|text| Condition::of(records, text).unwrap()).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{TrainArgs, tell};
 use crate::{
     checkpoint::{self, Checkpoint},
-    data::Dataset,
+    data::{Dataset, Series},
     error::{Error, Result},
     files::{names, quoted},
     models,
@@ -59,6 +59,13 @@ pub struct Offered<'a> {
 pub fn check_data(checkpoint: &Checkpoint, settings: &Settings, offered: &Offered) -> Result<Option<String>> {
     let examples = session::examples_of(checkpoint)?;
     let (name, found) = (offered.name, session::examples(offered.dataset));
+    if let (Some(Series::Table(found)), Some(Series::Table(wanted))) = (&found.series, &examples.series)
+        && let Some(other) = found.differs_from(wanted)
+    {
+        return Err(Error::failure(format!(
+            "`{name}` has {other}: a table is learned by its columns and their values; train a new run on it"
+        )));
+    }
     if found.shape != examples.shape {
         let (found, wanted) = (found.shape, examples.shape);
         return Err(Error::failure(format!(

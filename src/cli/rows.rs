@@ -36,7 +36,7 @@ pub fn rows(
     while rows.len() < count {
         let wanted = if conditions.is_empty() { (count - drawn).min(at_once) } else { at_once };
         let samples = session.generate_from(drawn, wanted, seed)?;
-        rows.extend(records.rows(&samples, drawn).filter(|row| conditions.iter().all(|c| c.holds(row))));
+        rows.extend(records.rows(&samples, drawn, seed).filter(|row| conditions.iter().all(|c| c.holds(row))));
         drawn += wanted;
         if drawn >= PATIENCE && (rows.len() as f64) < RAREST * drawn as f64 {
             let share = rows.len() as f64 / drawn as f64;
@@ -91,7 +91,7 @@ pub fn scored(
             let FileRows { parts: [rows, _], wrong, notes } = read(file, 0.0).map_err(|e| e.at("--only-data"))?;
             (rows, wrong, notes)
         }
-        None => (records.values(&generate(train.len())?), vec![0.0; names().count()], records.singles()),
+        None => (records.values(&generate(train.len())?, asks.seed), vec![0.0; names().count()], records.singles()),
     };
     let mut report = tables::tables(&Rows {
         set: &train.name,

@@ -459,7 +459,7 @@ pub fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, 
             let music = series.music().expect("only music is written as MIDI");
             return Ok((wanted.write_midi(&series.pieces(samples, shape[0])?, &music)?, None));
         }
-        ("csv", Some(Series::Table(records))) => records.to_csv(records.rows(samples, 0)),
+        ("csv", Some(Series::Table(records))) => records.to_csv(records.rows(samples, 0, wanted.args.seed)),
         (_, Some(Series::Columns(columns))) if shape.len() == 1 => columns.to_csv(samples),
         (_, Some(series)) => series.to_csv(samples, shape[0]),
         _ => csv(samples, numel(shape)),

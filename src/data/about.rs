@@ -5,7 +5,6 @@ use std::fmt::{self, Display, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::Cell;
 use super::{Chord, Dataset, Items, Labels, Records, Series, product};
 use crate::error::{counted, escaped};
 
@@ -40,6 +39,8 @@ pub struct About {
     /// For each item the rows of the table that it is made of, or its place in the file, counted from 0; empty if
     /// nobody asked.
     pub rows: Vec<u32>,
+    /// The first rows of a table whose columns have types, as they stand in the file.
+    pub first: Vec<String>,
     /// What stands for the items and their classes in digests, where it is known without reading them all.
     pub content: Option<String>,
 }
@@ -301,10 +302,8 @@ impl Dataset {
             return chords.take(ROWS).map(Chord::spelled).collect::<Vec<_>>().join("\n");
         }
         let (Items::Floats(values), Some(&width)) = (&self.items, self.shape.last()) else { return String::new() };
-        if let Some(records) = self.records() {
-            let some = &values[..values.len().min(ROWS * width)];
-            let row = |row: Vec<Cell>| row.into_iter().map(|cell| cell.text).collect::<Vec<_>>().join(", ");
-            return records.rows(some, 0).map(row).collect::<Vec<_>>().join("\n");
+        if self.records().is_some() {
+            return self.about.first.join("\n");
         }
         let more = if width > CELLS { ", .." } else { "" };
         let row = |row: &[f32]| self.cells(row)[..width.min(CELLS)].join(", ") + more;

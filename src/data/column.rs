@@ -164,15 +164,17 @@ impl Column {
     /// Numbers of two units, or with and without a percent sign, which differ by a factor.
     pub fn mixed_units(&self, file: &str) -> Result<Option<String>> {
         let units = self.looks.units();
-        let [(first, count), (second, less), ..] = units[..] else { return Ok(None) };
-        let said = |unit: Option<char>| unit.map_or("no sign".to_owned(), |unit| format!("`{unit}`"));
+        let [(first, count), (second, less), ..] = &units[..] else { return Ok(None) };
+        let said = |unit: &Option<String>| unit.as_ref().map_or("no sign".to_owned(), |unit| format!("`{unit}`"));
         let name = shown(&self.name);
         let both = format!("`{file}`: {count} numbers of {name} have {} and {less} have {}", said(first), said(second));
-        let is_doubtful = units.len() == 2 && [first, second].contains(&None) && ![first, second].contains(&Some('%'));
+        let has = |unit: Option<&str>| [first, second].iter().any(|other| other.as_deref() == unit);
+        let is_doubtful = units.len() == 2 && has(None) && !has(Some("%"));
         match is_doubtful {
             true => Ok(Some(format!("{both}: they are taken as one unit, and written with {}", said(first)))),
             false => Err(Error::failure(format!(
-                "{both}, which are different units: mend it, or say `--types {}=number` to take them as one",
+                "{both}, which are different units: mend it, or say `--types \"{0}=number\"` to take them as one, \
+                 `--types \"{0}=category\"` as texts",
                 self.name
             ))),
         }

@@ -194,12 +194,16 @@ impl Sheet {
         if rows[0].len() + 1 == width && rows[1..].iter().all(|row| row.len() == width && row[width - 1].is_empty()) {
             return;
         }
-        let first = rows.iter().position(|row| !is_aside(row)).unwrap_or(0);
+        let first = match rows.iter().position(|row| !is_aside(row)).unwrap_or(0) {
+            0 if are_groups(&rows, width) => 1,
+            first => first,
+        };
         let (titles, names) = (&rows[..first], &rows[first]);
         let has_digits = names.iter().any(|cell| !cell.is_empty() && cells::is_whole(cell));
         let are_names =
             names.iter().any(cells::is_text) && names.iter().all(|cell| cells::is_whole(cell) || cells::is_text(cell));
         let is_title = |row: &StringRecord| match row.len() {
+            len if len == width && !is_alone(row) => are_names,
             // Two numbers may be one number with a decimal comma.
             1 => are_names || width > 2 || self.separator != Separator::Comma,
             // R does not name the first column, and a row may end with a separator.
@@ -209,7 +213,8 @@ impl Sheet {
             return;
         }
         let lines = counted(first, "line");
-        self.notes.push(format!("`{}`: left out {lines} above the table, {}", self.name, shown(&titles[0][0])));
+        let said = titles[0].iter().find(|cell| !cell.is_empty()).unwrap_or_default();
+        self.notes.push(format!("`{}`: left out {lines} above the table, {}", self.name, shown(said)));
         self.start += names.position().map_or(0, Position::byte) as usize;
     }
 
@@ -453,6 +458,25 @@ fn first_rows(text: &str, separator: Separator) -> Vec<StringRecord> {
 fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
     let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
     rows.iter().map(|row| (row.len(), count(row.len()))).max_by_key(|(_, count)| *count)
+}
+
+/// Whether the first of some rows names groups of columns above the row of their names: it has gaps, the next one has
+/// none and no number, and below a name stand nothing but numbers or dates.
+fn are_groups(rows: &[StringRecord], width: usize) -> bool {
+    let [groups, names, below @ ..] = rows else { return false };
+    let is_name = |cell: &str| cell.is_empty() || cells::is_text(cell);
+    let is_below = |column: usize| {
+        let mut cells =
+            below.iter().filter_map(|row| row.get(column)).filter(|cell| !cells::is_missing(cell)).peekable();
+        cells.peek().is_some() && cells.all(|cell| !cells::is_text(cell))
+    };
+    let are_wide = groups.len() == width && names.len() == width && below.len() > 2;
+    are_wide
+        && groups.iter().any(str::is_empty)
+        && groups.iter().any(|cell| !cell.is_empty())
+        && groups.iter().all(is_name)
+        && names.iter().all(cells::is_text)
+        && (0..width).any(is_below)
 }
 
 /// Whether all cells of a row but the first are empty.

@@ -6,7 +6,14 @@ use std::collections::HashMap;
 /// Separators of thousands, besides the mark that is not the decimal mark.
 pub(super) const BLANKS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
 /// Signs that may stand before or after a number, as its unit.
-const UNITS: [char; 6] = ['$', '€', '£', '¥', '₹', '%'];
+const UNITS: [char; 14] = ['$', '€', '£', '¥', '₹', '%', '₽', '₺', '₩', '₴', '₫', '₪', '฿', '°'];
+/// Words that may, in lower case; those of one letter with a blank between, as `5m` may be a name.
+const WORDS: [&str; 60] = [
+    "eur", "usd", "gbp", "chf", "pln", "czk", "sek", "nok", "dkk", "huf", "ron", "bgn", "rub", "try", "jpy", "cny",
+    "inr", "brl", "cad", "aud", "zł", "kč", "kr", "ft", "lei", "лв", "руб", "円", "元", "원", "kg", "g", "mg", "lb",
+    "t", "mm", "cm", "m", "km", "l", "ml", "cl", "h", "min", "s", "ms", "std", "°c", "m²", "m2", "m³", "m3", "qm",
+    "km/h", "kw", "kwh", "w", "mb", "gb", "stk",
+];
 const MINUS: [char; 2] = ['-', '−'];
 
 /// A text with ASCII characters in place of their wide forms, which Japanese and Chinese texts have.
@@ -45,15 +52,26 @@ pub(super) fn parts(cell: &str) -> Option<Parts<'_>> {
     let (before, digits, after) = (&cell[..start], &cell[start..end], &cell[end..]);
     let count = |text: &str, wanted: &[char]| text.chars().filter(|c| wanted.contains(c)).count();
     let both = |wanted: &[char]| count(before, wanted) + count(after, wanted);
-    let (units, minus, plus) = (both(&UNITS), both(&MINUS), both(&['+']));
+    let units: Vec<&str> = [before, after].into_iter().filter_map(unit).collect();
+    let in_units: usize = units.iter().map(|unit| unit.chars().count()).sum();
+    let (minus, plus) = (both(&MINUS), both(&['+']));
     let brackets = [count(before, &['(']), count(after, &[')'])];
-    let known = units + minus + plus + brackets[0] + brackets[1];
+    let known = in_units + minus + plus + brackets[0] + brackets[1];
     let blanks = both(&BLANKS[..4]);
     let is_one =
-        units <= 1 && minus + plus + brackets[0] <= 1 && brackets[0] == brackets[1] && count(after, &['+']) == 0;
+        units.len() <= 1 && minus + plus + brackets[0] <= 1 && brackets[0] == brackets[1] && count(after, &['+']) == 0;
     // A blank stands beside a unit; elsewhere, as in `- 5`, it is a mark of something else.
-    let is_all = known + blanks == before.chars().count() + after.chars().count() && (blanks == 0 || units == 1);
+    let is_all = known + blanks == before.chars().count() + after.chars().count() && (blanks == 0 || units.len() == 1);
     (is_one && is_all).then_some(Parts { before, digits, after, is_negative: minus + brackets[0] == 1 })
+}
+
+/// The unit beside the digits of a number, without signs, brackets and blanks.
+fn unit(side: &str) -> Option<&str> {
+    let is_air = |c: char| BLANKS[..4].contains(&c);
+    let bare = side.trim_matches(|c| is_air(c) || MINUS.contains(&c) || "+()".contains(c));
+    let is_sign = || bare.chars().count() == 1 && bare.starts_with(UNITS);
+    let is_word = || WORDS.contains(&&*bare.to_lowercase()) && (bare.chars().count() > 1 || side.contains(is_air));
+    (is_sign() || is_word()).then_some(bare)
 }
 
 /// What stands around the digits of a number: before, and after.
@@ -135,15 +153,15 @@ impl Looks {
     }
 
     /// The units of the numbers, with their counts, the most frequent first; without those that are 0.
-    pub fn units(&self) -> Vec<(Option<char>, usize)> {
-        let mut units: HashMap<Option<char>, usize> = HashMap::new();
+    pub fn units(&self) -> Vec<(Option<String>, usize)> {
+        let mut units: HashMap<Option<String>, usize> = HashMap::new();
         let plain = self.plain[0] + self.plain[1] - self.zeros;
         if plain > 0 {
             units.insert(None, plain);
         }
         for ((_, around), count) in &self.around {
-            let unit = around.iter().flat_map(|text| text.chars()).find(|c| UNITS.contains(c));
-            *units.entry(unit).or_default() += count;
+            let unit = around.iter().find_map(|side| unit(side));
+            *units.entry(unit.map(str::to_lowercase)).or_default() += count;
         }
         let mut units: Vec<_> = units.into_iter().collect();
         units.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -171,7 +189,14 @@ mod tests {
             ("-(5)", None),
             ("$5 €", None),
             ("- 5", None),
-            ("5 kg", None),
+            ("167 cm", Some(("", "167", " cm", false))),
+            ("74,9kg", Some(("", "74,9", "kg", false))),
+            ("-4,60 zł", Some(("-", "4,60", " zł", true))),
+            ("CHF 12.50", Some(("CHF ", "12.50", "", false))),
+            ("21 °C", Some(("", "21", " °C", false))),
+            ("5 m", Some(("", "5", " m", false))),
+            ("5m", None),
+            ("5 apples", None),
             ("$", None),
         ] {
             let found = parts(cell);

@@ -166,8 +166,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     }
     let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size.height, width: size.width };
-    let about =
-        About { part: said, range, findings: transparent, left_out, notes, source, names, rows: vec![], content: None };
+    let about = About { part: said, range, findings: transparent, left_out, notes, source, names, ..About::default() };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
 }
 

@@ -135,11 +135,11 @@ impl Table {
         if wanted == Some("none") {
             return Ok(());
         }
+        let date = self.all.iter().position(|column| matches!(&column.role, Role::Other(what) if is_dated(what)));
         let candidates: Vec<usize> = match wanted {
             Some(name) => vec![self.find(&sheet.file, name, "group")?],
-            None => (0..self.all.len()).filter(|i| self.may_be_group(*i)).collect(),
+            None => (0..self.all.len()).filter(|i| self.may_be_group(*i, date.is_some())).collect(),
         };
-        let date = self.all.iter().position(|column| matches!(&column.role, Role::Other(what) if is_dated(what)));
         let mut codes: Vec<Codes> = candidates.iter().map(|_| Codes::default()).collect();
         let mut times = vec![];
         let most = if wanted.is_some() { usize::MAX } else { self.rows() / 2 };
@@ -153,14 +153,18 @@ impl Table {
                 column => column.values[times.len()],
             }));
         })?;
+        let tells = |n: usize| {
+            let column = &self.all[candidates[n]];
+            let is_named = column.role != Role::Number || column.is_called(&ENTITIES);
+            codes[n].name_series(&times) && (is_named || codes[n].cover(&times))
+        };
+        let tell: Vec<bool> = (0..codes.len()).map(tells).collect();
         let chosen = match wanted {
             Some(_) => Some(0),
-            None => (0..codes.len())
-                .filter(|i| codes[*i].name_series(&times))
-                .max_by_key(|i| (codes[*i].names.len(), usize::MAX - i)),
+            None => (0..codes.len()).filter(|n| tell[*n]).max_by_key(|n| (codes[*n].names.len(), usize::MAX - n)),
         };
-        for (i, codes) in candidates.iter().zip(&codes) {
-            if self.all[*i].role == Role::Number && (wanted.is_some() || codes.name_series(&times)) {
+        for (i, tells) in candidates.iter().zip(tell) {
+            if self.all[*i].role == Role::Number && (wanted.is_some() || tells) {
                 self.all[*i].role = Role::Entity;
             }
         }
@@ -181,11 +185,12 @@ impl Table {
         Ok(())
     }
 
-    /// Whether a column may be chosen, without a setting, to identify the series of a row.
-    fn may_be_group(&self, i: usize) -> bool {
+    /// Whether a column may be chosen, without a setting, to identify the series of a row: whole numbers of another name
+    /// only where the rows have times, which tell keys from what is counted.
+    fn may_be_group(&self, i: usize, has_times: bool) -> bool {
         let column = &self.all[i];
         match &column.role {
-            Role::Number => column.is_called(&ENTITIES) && is_whole(&column.values),
+            Role::Number => (column.is_called(&ENTITIES) || has_times) && is_whole(&column.values),
             Role::Other(what) => what.starts_with("text"),
             _ => false,
         }
@@ -203,9 +208,14 @@ impl Table {
         if self.is_reversed {
             self.notes.push(format!("`{file}`: rows run backwards in time by `{date}`, and are turned round"));
         } else if falling > 0 {
-            let what = "are not in the order of time";
-            self.notes
-                .push(format!("`{file}`: rows {what} by `{date}`, and are taken as they are: sort them for sequences"));
+            let group = match self.group {
+                Some(_) => "",
+                None => ", or name the column that tells the series apart with `--set group=COLUMN`",
+            };
+            self.notes.push(format!(
+                "`{file}`: rows are not in the order of time by `{date}`, and are taken as they are: sort them for \
+                 sequences{group}"
+            ));
             return;
         }
         // Where most steps are equal, a much longer one is a hole.
@@ -269,6 +279,14 @@ impl Codes {
         let of_series: HashSet<(u32, u64)> = self.ids.iter().copied().zip(times.iter().map(|t| t.to_bits())).collect();
         let recur = moments.len() < times.len() && of_series.len() == rows;
         blocks == count || recur || !times.is_empty() && self.advances(times)
+    }
+
+    /// Whether each time has each name once, nearly, as keys have and counts have not.
+    fn cover(&self, times: &[f64]) -> bool {
+        let moments: HashSet<u64> = times.iter().map(|time| time.to_bits()).collect();
+        let of_series: HashSet<(u32, u64)> = self.ids.iter().copied().zip(times.iter().map(|t| t.to_bits())).collect();
+        let (rows, places) = (self.ids.len(), moments.len() * self.names.len());
+        of_series.len() == rows && moments.len() > 2 && 2 * rows >= places
     }
 
     /// Whether the rows of each name are in order of time although the table as a whole is not.

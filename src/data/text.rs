@@ -72,8 +72,23 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
         about.findings.insert(0, counted(texts.len(), "text"));
     }
     about.left_out = left_out;
+    about.notes.extend(texts.iter().find_map(like_a_table));
     let texts = Texts { root, texts, symbols, about, own_test };
     if options.lines { texts.lines(options) } else { texts.windows(options) }
+}
+
+/// A note on a text whose lines all have as many separators as the first one, as those of a table have.
+fn like_a_table(text: &Text) -> Option<String> {
+    const LINES: usize = 50;
+    let lines: Vec<&str> = text.text.lines().filter(|line| !line.is_empty()).take(LINES).collect();
+    let counts = |mark: char| lines.iter().map(move |line| line.matches(mark).count());
+    let is_table = |&(mark, least, _): &(char, usize, &str)| {
+        let first = counts(mark).next().unwrap_or(0);
+        lines.len() > 3 && first >= least && counts(mark).all(|count| count == first)
+    };
+    let (_, _, what) = [('\t', 1, "tabs"), (';', 2, "`;`")].into_iter().find(is_table)?;
+    let name = text.file.file_name().unwrap_or_default().to_string_lossy();
+    Some(format!("`{name}`: each line has as many {what}, as a table has: named .csv or .tsv it is read as one"))
 }
 
 /// The texts in those of the files that hold some.

@@ -20,7 +20,7 @@ pub mod symbols;
 pub mod tables;
 
 pub use binary::binarized;
-pub use report::{Better, Report, Row, Table};
+pub use report::{Better, Report, Row, Table, Verdict};
 
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Better, Report, Row};
+use super::{Better, Report, Row, Verdict};
 use crate::{
-    data::Values,
+    data::{Rule, Values},
     metrics::table::{
         self, Column, MISSING, Scores, Table, Utility, logistic_detection, new_row_synthesis, overfitting_protection,
         train_and_test, tree_detection,
@@ -14,6 +14,9 @@ use crate::{
 /// Most rows of each table for the detections and the predictors, and for distances, which take the square of it.
 const TREES: usize = 20_000;
 const DISTANCES: usize = 2_000;
+
+/// Most rules that are shown.
+const RULES: usize = 20;
 
 /// Rows to compare: their cells by column.
 pub struct Rows<'a> {
@@ -115,10 +118,14 @@ pub fn tables(rows: &Rows) -> Report {
         let seed = rows.seed;
         let protection = overfitting_protection(&training, held_out, &generated, DISTANCES, seed);
         if let Some(found) = protection {
-            report.rows.push(Row::new("DCROverfittingProtection", found.score, Better::Higher));
-            let nearer =
-                Row::new("nearer to a training than to a held-out row", found.closer_by_common_range, Better::Neither);
-            report.rows.push(nearer.note("distances by ranges that both share; 0.5: no row is known by heart"));
+            let perfect = (2.0 * (1.0 - found.chance)).min(1.0);
+            report.rows.push(Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect));
+            let verdict = if found.known <= 2.0 * found.error { Verdict::AsGood } else { Verdict::Far };
+            let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
+            let known = Row { verdict: Some(verdict), ..known };
+            report.rows.push(known.note(
+                "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies",
+            ));
         }
         if let Some(target) = rows.target {
             report.rows.extend(predicted([&generated, &training], held_out, target, &rows.names[target], seed));
@@ -135,6 +142,16 @@ pub fn tables(rows: &Rows) -> Report {
     report.notes.push("names and formulas are SDMetrics'; all from 0 to 1".into());
     let pair = |(a, b): (usize, usize)| format!("{}, {}", rows.names[a], rows.names[b]);
     let pairs: Vec<String> = table::pairs(rows.names.len()).map(pair).collect();
+    let rules = Rule::find(rows.training);
+    if !rules.is_empty() {
+        let parts = [Some(rows.generated), rows.held_out].into_iter().flatten();
+        let kept = |rule: &Rule| parts.clone().map(|values| rule.kept(rows.training, values)).collect();
+        report.tables.push(super::Table {
+            title: "Rules that all rows learned from keep, and the share of rows that keep them".into(),
+            columns: ["generated", "held out"].into_iter().take(parts.clone().count()).map(String::from).collect(),
+            rows: rules.iter().take(RULES).map(|rule| (rule.said(&rows.names), kept(rule))).collect(),
+        });
+    }
     report.tables.push(worst("Columns, the worst first", "shape", &rows.names, &found.shapes));
     report.tables.extend((!pairs.is_empty()).then(|| worst("Pairs, the worst first", "trend", &pairs, &found.trends)));
     report
@@ -156,13 +173,13 @@ fn predicted(tables: [&Table; 2], test: &Table, target: usize, name: &str, seed:
 }
 
 /// The score of each column or pair, the worst first.
-fn worst(title: &str, score: &str, names: &[String], scores: &Scores) -> super::report::Table {
+fn worst(title: &str, score: &str, names: &[String], scores: &Scores) -> super::Table {
     const SHOWN: usize = 12;
     let mut rows: Vec<(String, Vec<f64>)> =
         scores.each.iter().zip(names).filter_map(|(score, name)| Some((name.clone(), vec![(*score)?]))).collect();
     rows.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
     rows.truncate(SHOWN);
-    super::report::Table { title: title.into(), columns: vec![score.into()], rows }
+    super::Table { title: title.into(), columns: vec![score.into()], rows }
 }
 
 /// A column for scores; `ids` numbers its texts, for all tables that are compared.

@@ -403,10 +403,13 @@ pub fn encoder_layers(s: &Settings, examples: &Examples, nets: &Networks) -> Vec
 /// The image shape `[C, H, W]`; an error says which images the variant takes.
 fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
     let &[c, h, w] = examples.shape.as_slice() else {
-        return Err(Error::usage(format!(
-            "{variant} generates images, and an example of this data set has shape {:?}; `gan` takes any shape",
-            examples.shape
-        )));
+        let what = match (&examples.series, examples.shape.len()) {
+            (Some(Series::Table(_)), _) => "are rows of a table: `vae` learns them best",
+            (Some(Series::Symbols(_) | Series::Roll(_)), _) => "are text or music: `lstm` learns them",
+            (_, 2) => "are series: `lstm-gan` learns them",
+            _ => "are points: `gan` learns them",
+        };
+        return Err(Error::usage(format!("{variant} generates images, and the examples of this data {what}")));
     };
     if Stages::of([h, w]).filters.is_empty() {
         return Err(Error::usage(format!(

@@ -18,7 +18,7 @@ const PLOT: [u32; 2] = [280, 170];
 
 /// The shares of the values of each column, of the rows `[N, values]` in `compared`.
 pub fn shares(compared: &Compared, records: &Records) -> Figure {
-    let [generated, real] = [compared.generated, compared.real].map(|rows| records.values(rows));
+    let [generated, real] = [compared.generated, compared.real].map(|rows| records.values(rows, 0));
     let columns: Vec<_> = records.compared().collect();
     let panels: Vec<Panel> = columns
         .iter()

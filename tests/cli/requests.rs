@@ -57,7 +57,7 @@ fn wrong_requests_are_explained() {
         // sizes and shapes
         ("dcgan --data small", &["6x6", "--size"][..]),
         ("dcgan --data odd", &["9x15", "--size 64"]),
-        ("dcgan --data ring", &["dcgan generates images", "[2]", "`gan` takes any shape"]),
+        ("dcgan --data ring", &["dcgan generates images", "are points: `gan` learns them"]),
         ("dcgan --data digits --preset article --size 28 --set channels=1", &["multiples of 8, not 28x28"]),
         ("--size 30x", &["--size", "WIDTHxHEIGHT", "`30x`"]),
         ("--size 99999", &["from 4 to 16384"]),

@@ -39,7 +39,14 @@ fn columns_of_two_units_are_refused_or_said() {
         };
         open_file("a.csv", format!("n;c\n{}", (1..31).map(row).collect::<String>()), &Options::default())
     };
-    assert_failure(table("# %", "0.#"), &["20 numbers of `n` have `%` and 10 have no sign", "`--types n=number`"]);
+    assert_failure(table("# %", "0.#"), &["20 numbers of `n` have `%` and 10 have no sign", "`--types \"n=number\"`"]);
+    assert_failure(table("# kg", "# g"), &["have `kg` and 10 have `g`", "`--types \"n=category\"` as texts"]);
+    for unit in ["# cm", "#,5kg", "#,60 zł", "CHF #.50", "# °C"] {
+        let set = table(unit, unit).unwrap();
+        let line = back(&set).lines().nth(5).unwrap().to_owned();
+        let bare = unit.replace(['#', '.', ','], "").replace("60", "").replace("50", "").replace('5', "");
+        assert!(found(&records(&set).columns[0]).starts_with("number") && line.contains(bare.trim()), "{unit}: {line}");
+    }
     assert_failure(table("$#", "# €"), &["20 numbers of `n` have `$` and 10 have `€`, which are different units"]);
     let set = table("$#", "#").unwrap();
     assert!(
@@ -127,7 +134,7 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
             "category",
             "look like dates, such as `1. März 2010`",
         ),
-        (&|i| format!("{} kg", i % 80), "category", "look like numbers, such as `0 kg`"),
+        (&|i| format!("{} sacks", i % 80), "category", "look like numbers, such as `0 sacks`"),
     ];
     for (n, (cell, wanted, words)) in cases.into_iter().enumerate() {
         let set = open(of(cell)).unwrap();
@@ -162,7 +169,7 @@ fn ids_go_on_after_those_of_the_data() {
     };
     id("customer", &|i| format!("C-{:06}", i * 7), "C-002094");
     id("n", &|i| (300 - i).to_string(), "301");
-    id("text", &|i| if i == 5 { "4711".into() } else { format!("k{i}w") }, "4712");
+    id("text", &|i| if i == 5 { "4711".into() } else { format!("k{i}w") }, "k4712w");
     for name in ["Kundennummer", "N° client", "KdNr", "Nr.", "customerid", "IBAN", "user_id", "注文番号", "PLZCode"]
     {
         id(
@@ -171,13 +178,17 @@ fn ids_go_on_after_those_of_the_data() {
             &(1 + (0..300).map(|i| 100_000 + i * 997 % 30_011 * 9).max().unwrap()).to_string(),
         );
     }
+    // Of one shape, or without digits.
+    id("Telefon", &|i| format!("07{}/{:07}", 1 + i % 9, 7 * i), "079/0002073");
+    id("IBAN", &|i| format!("DE{:02} {:04} 0000 {:04} 00", i % 90 + 10, i, 7 * i), "DE00 0000 0000 0000 01");
+    id("Name", &|i| format!("{}{}", ["A", "B", "C"][i % 3], "x".repeat(i / 3 + 1)), "Name 1");
     // Two orders of each customer; a code that comes again is none.
     id("Kundennummer", &|i| (100_000 + i / 2 * 2 * 997).to_string(), "397107");
     assert_eq!(of("code", &|i| (100_000 + i / 2 * 2 * 997).to_string()).0, "number 0");
     let (kind, _, said) = of("salary", &|i| (20_000 + i * 997 % 30_011).to_string());
     assert_eq!(kind, "number 0");
     assert!(
-        said.contains("all values of `salary` differ and are learned") && said.contains("--types salary=id"),
+        said.contains("all values of `salary` differ and are learned") && said.contains("--types \"salary=id\""),
         "{said}"
     );
 }
@@ -192,7 +203,7 @@ fn values_of_one_row_are_counted() {
         "{}",
         said(&set)
     );
-    assert!(said(&set).contains("`--types c=skip`"));
+    assert!(said(&set).contains("`--types \"c=skip\"`"));
     assert_eq!(records(&set).singles().len(), 1);
 }
 
@@ -252,4 +263,69 @@ fn rows_with_an_end_and_cells_with_line_breaks_are_said() {
         Err(error) => error.to_string(),
     };
     assert!(words.contains("line 22"), "{words}");
+}
+
+#[test]
+fn rules_between_columns_are_said() {
+    let row = |i: usize| {
+        let (net, day) = (i * 7919 % 9973, i * 31 % 3000);
+        let tax = (19 * net + 50) / 100;
+        let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
+        let date = |day: usize| Pattern::new("d.m.Y").write(86_400.0 * day as f64);
+        let (town, code) = [("Ulm", "89073"), ("Kiel", "24103"), ("Ulm", "89077")][i % 3];
+        let cells =
+            [money(net), money(tax), money(net + tax), date(day), date(day + i % 90 * 40), code.into(), town.into()];
+        cells.join(";")
+    };
+    let text = format!("net;tax;gross;from;to;code;town\n{}\n", (0..400).map(row).collect::<Vec<_>>().join("\n"));
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    for rule in
+        ["`gross` = `net` + `tax`", "`to` is never below `from`", "--types \"gross=skip\"", "`tax` = 0.19 x `net`"]
+    {
+        assert!(said(&set).contains(rule), "no {rule} in {}", said(&set));
+    }
+    let free = (0..400).map(|i| format!("{};{}\n", i * 7919 % 9973, i * 31 % 3001)).collect::<String>();
+    let set = open_file("a.csv", format!("a;b\n{free}"), &typed("a=number")).unwrap();
+    assert!(!said(&set).contains("in all rows"), "{}", said(&set));
+}
+
+#[test]
+fn names_of_groups_of_columns_are_no_names() {
+    let rows = "Nantes;shop;3;12,50 €\nLyon;web;4;9,00 €\nLyon;shop;7;5,25 €\nNice;web;1;4,00 €\n";
+    let set =
+        open_file("a.csv", format!("Client;;Vente;\nVille;Type;Mois;Montant\n{rows}"), &Options::default()).unwrap();
+    assert!(said(&set).contains("left out 1 line above the table, `Client`"), "{}", said(&set));
+    assert!(back(&set).starts_with("Ville;Type;Mois;Montant\n"), "{}", back(&set));
+    // A gap in the first row of a table without names.
+    let set = open_file("a.csv", format!("Nantes;;2;3,00 €\n{rows}"), &Options::default()).unwrap();
+    assert_eq!(back(&set).lines().count(), 5, "{}", back(&set));
+}
+
+#[test]
+fn keys_of_whole_numbers_name_series() {
+    let row = |account: usize, month: usize| {
+        format!("{};{}.{}.2020;{};{}\n", 70_000 + 7 * account, 1, month + 1, account * month * 37 % 101, month * 7 % 5)
+    };
+    let name = "Konto;Monat;Saldo;Buchungen\n";
+    let by_account: String = (0..20).flat_map(|a| (0..12).map(move |m| row(a, m))).collect();
+    let by_month: String = (0..12).flat_map(|m| (0..20).map(move |a| row(a, m))).collect();
+    for rows in [by_account, by_month] {
+        let set = open_file("a.csv", format!("{name}{rows}"), &crate::windows(6, Some(1))).unwrap();
+        assert!(said(&set).contains("20 series by `Konto`"), "{}", said(&set));
+        assert_eq!(set.len(), 20 * 7);
+    }
+    // Where nothing tells series apart, that is said.
+    let rows: String = (0..60).map(|i| format!("{}.{}.2020;{}\n", 1, i * 7 % 12 + 1, i * 37 % 101)).collect();
+    let set = open_file("a.csv", format!("Monat;Saldo\n{rows}"), &crate::windows(6, Some(1))).unwrap();
+    assert!(said(&set).contains("--set group=COLUMN"), "{}", said(&set));
+}
+
+#[test]
+fn rare_values_are_drawn_by_the_seed() {
+    let rows: String = (0..900).map(|i| format!("v{};{}\n", i % 450, i % 3)).collect();
+    let set = open_file("a.csv", format!("long;c\n{rows}"), &Options { levels: 10, ..Options::default() }).unwrap();
+    let drawn =
+        |seed| records(&set).rows(crate::floats(&set), 0, seed).map(|row| row[0].text.clone()).collect::<Vec<_>>();
+    let equal = drawn(0).iter().zip(&drawn(1)).filter(|(a, b)| a == b).count();
+    assert!(drawn(0) == drawn(0) && equal < 60, "{equal}");
 }

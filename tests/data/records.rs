@@ -21,7 +21,7 @@ pub(crate) fn typed(types: &str) -> Options {
 /// A table that is learned, written back from its own examples.
 pub(crate) fn back(set: &Dataset) -> String {
     let records = records(set);
-    String::from_utf8(records.to_csv(records.rows(floats(set), 0))).unwrap()
+    String::from_utf8(records.to_csv(records.rows(floats(set), 0, 0))).unwrap()
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn many_numbers_come_back_within_a_knot_and_their_decimals() {
     let rows: String = (0..9973).map(|n| format!("{:.3},{}\n", value(n), ["u", "v"][n % 2])).collect();
     let set = open_file("a.csv", format!("n,c\n{rows}"), &Options::default()).unwrap();
     let records = records(&set);
-    for (n, row) in records.rows(floats(&set), 0).enumerate() {
+    for (n, row) in records.rows(floats(&set), 0, 0).enumerate() {
         let number = row[0].number.unwrap();
         assert!((number - value(n)).abs() < 1425.0 / 500.0, "{number}, not {}", value(n));
         assert_eq!(row[0].text.split_once('.').map_or(0, |(_, decimals)| decimals.len()), 3);
@@ -296,7 +296,7 @@ fn conditions_are_read_and_hold() {
     let records = records(&set);
     let kept = |condition: &str| {
         let condition = Condition::of(records, condition).unwrap_or_else(|error| panic!("{condition}: {error}"));
-        records.rows(floats(&set), 0).filter(|row| condition.holds(row)).count()
+        records.rows(floats(&set), 0, 0).filter(|row| condition.holds(row)).count()
     };
     for (condition, count) in [
         ("income=>50K", 5),

@@ -1,5 +1,7 @@
 //! Columns that tell rows apart, whose values samples must not have.
 
+use std::collections::HashMap;
+
 use super::types::Found;
 use crate::data::column::Column as Raw;
 
@@ -84,9 +86,21 @@ pub fn counts(raw: &Raw) -> Counts {
     }
 }
 
-/// Ids that go on after these: their prefix, the least number of their digits, and the largest number that one has.
-pub fn after<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Found {
-    let (prefix, width) = pattern(ids.clone());
+/// Ids that go on after these: their prefix, the least number of their digits, and the largest number that one has; or
+/// the shape that most of them have. Ids without digits get the name of their column.
+pub fn after<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Found {
+    let Some((prefix, width)) = pattern(ids.clone()) else {
+        let shape = shape(ids.clone());
+        let digits = |id: &str| id.chars().filter(char::is_ascii_digit).collect::<String>();
+        let number = |id: &str| match shape.as_str() {
+            "" => id.parse().ok(),
+            _ => digits(id).parse().ok(),
+        };
+        let after: u64 = ids.clone().filter_map(number).max().unwrap_or(0);
+        let prefix = if ids.clone().any(|id| !digits(id).is_empty()) { "" } else { column };
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
+        return Found::Id { prefix, width: 0, after, shape };
+    };
     let number = |id: &str| {
         let digits = id.strip_prefix(prefix.as_str())?;
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -95,19 +109,78 @@ pub fn after<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Found {
         (is_number && digits.len() < 19).then(|| digits.parse().unwrap_or(0))
     };
     let after = ids.filter_map(number).max().unwrap_or(0);
-    Found::Id { prefix, width, after }
+    Found::Id { prefix, width, after, shape: String::new() }
 }
 
-/// The prefix that all ids share before their number, and the least number of digits; nothing if they have no such
-/// pattern.
-fn pattern<'a>(mut ids: impl Iterator<Item = &'a str> + Clone) -> (String, usize) {
+/// The prefix that all ids share before their number, and the least number of digits, if they have such a pattern.
+fn pattern<'a>(mut ids: impl Iterator<Item = &'a str> + Clone) -> Option<(String, usize)> {
     let prefix = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-    let Some(first) = ids.clone().next().map(prefix) else { return (String::new(), 0) };
+    let first = ids.clone().next().map_or(String::new(), prefix);
     let mut all = ids.clone();
     if !all.all(|id| id.len() > first.len() && prefix(id) == first) {
-        return (String::new(), 0);
+        return None;
     }
     let least = ids.clone().map(|id| id.len() - first.len()).min().unwrap_or(0);
+    let is_alike = ids.clone().all(|id| id.len() - first.len() == least);
     let is_padded = ids.any(|id| id[first.len()..].starts_with('0'));
-    (first, if is_padded { least } else { 0 })
+    Some((first, if is_padded || is_alike { least } else { 0 }))
+}
+
+/// An id with zeros in place of its digits.
+fn outline(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
+}
+
+/// The outline of most ids; empty if there is none with digits.
+fn shape<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let (mut counts, mut all) = (HashMap::<String, usize>::new(), 0);
+    for id in ids {
+        *counts.entry(outline(id)).or_default() += 1;
+        all += 1;
+    }
+    let usual = counts.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
+    usual.filter(|(shape, count)| 2 * count > all && shape.contains('0')).map_or(String::new(), |(shape, _)| shape)
+}
+
+/// A shape with the digits of a number in the places of its digits, the last of them at the end; those for which there
+/// is no place stand before the first.
+pub fn shaped(shape: &str, number: u64) -> String {
+    let places = shape.bytes().filter(|byte| *byte == b'0').count();
+    let digits = format!("{number:0places$}");
+    let (more, own) = digits.split_at(digits.len() - places);
+    let (mut more, mut own) = (Some(more), own.chars());
+    let mut text = String::new();
+    for c in shape.chars() {
+        match c {
+            '0' => {
+                text.push_str(more.take().unwrap_or_default());
+                text.extend(own.next());
+            }
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_go_on_in_their_form() {
+        for (ids, next) in [
+            (&["A007", "A012"][..], "A013"),
+            (&["P9", "P10"], "P11"),
+            (&["075/7543179", "089/1234567"], "089/1234568"),
+            (&["DE89 3704 0044 0532 0130 00", "DE02 1203 0000 0000 2020 51"], "DE00 0000 0000 0000 0000 01"),
+            (&["7/21-X", "9/99-X"], "10/00-X"),
+            (&["Ann Lee", "Bo Chen"], "Name 1"),
+            (&["a1b", "77-x"], "1"),
+        ] {
+            let Found::Id { prefix, width, after, shape } = after("Name", ids.iter().copied()) else { panic!("ids") };
+            let number = after + 1;
+            let text = if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(&shape, number) };
+            assert_eq!(text, next, "{ids:?}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod ids;
 mod known;
 mod ranks;
 mod read;
+mod rules;
 mod said;
 mod style;
 mod types;
@@ -29,6 +30,7 @@ pub use dates::Pattern;
 pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
 pub(super) use read::{is_wanted, read};
+pub use rules::Rule;
 pub use style::Style;
 pub use values::{FileRows, Values};
 
@@ -36,6 +38,7 @@ use super::cells::is_missing;
 use super::dialect::{byte, shown};
 use super::quotes::Quotes;
 use super::random::Root;
+use ids::shaped;
 
 /// Most characters of a name that make the lines on columns wider.
 const WIDEST: usize = 30;
@@ -105,7 +108,7 @@ pub enum Role {
     /// Every row has this text: not learned.
     Constant(String),
     /// It tells rows apart: not learned, and never a text of the data: a prefix and numbers of at least `width` digits,
-    /// which go on after the largest of the data.
+    /// which go on after the largest of the data, or the digits of such numbers in the places of those of a shape.
     Id {
         /// What stands before the number.
         prefix: String,
@@ -114,6 +117,9 @@ pub enum Role {
         /// The largest number of the data.
         #[serde(default)]
         after: u64,
+        /// An id with zeros in place of its digits, such as `000/0000000`; empty for a prefix.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        shape: String,
     },
     /// Left out of samples too.
     Skipped,
@@ -206,10 +212,10 @@ impl Records {
     }
 
     /// The cells of each of the samples `[N, values]`, flat. `first` is the number of samples that came before: ids go
-    /// on from there, and so do draws of rare values.
-    pub fn rows<'a>(&'a self, samples: &'a [f32], first: usize) -> impl Iterator<Item = Vec<Cell>> + 'a {
+    /// on from there, and so do draws of rare values, which `seed` decides.
+    pub fn rows<'a>(&'a self, samples: &'a [f32], first: usize, seed: u64) -> impl Iterator<Item = Vec<Cell>> + 'a {
         let places = self.places();
-        let root = Root::new("rare", 0, super::Split::Train);
+        let root = Root::new("rare", seed, super::Split::Train);
         samples.chunks_exact(self.len().max(1)).enumerate().map(move |(n, sample)| {
             let number = first + n;
             let mut stream = root.stream(number);
@@ -232,11 +238,33 @@ impl Records {
         })
     }
 
+    /// The first column in which another table cannot take the place of this one, with what it has there.
+    pub fn differs_from(&self, wanted: &Self) -> Option<String> {
+        let find = |records: &Self, name: &str| records.columns.iter().any(|column| column.name == name);
+        if let Some(column) = wanted.columns.iter().find(|column| !find(self, &column.name)) {
+            return Some(format!("no column {}", shown(&column.name)));
+        }
+        if let Some(column) = self.columns.iter().find(|column| !find(wanted, &column.name)) {
+            return Some(format!("a column {}, which the model does not know", shown(&column.name)));
+        }
+        let sizes = |column: &Column| match &column.role {
+            Role::Learned(coding) => [coding.choices(), usize::from(coding.has_scalar())],
+            _ => [0; 2],
+        };
+        let pairs = self.columns.iter().zip(&wanted.columns);
+        let (column, other) = pairs.into_iter().find(|(a, b)| a.name != b.name || sizes(a) != sizes(b))?;
+        let name = shown(&column.name);
+        Some(match (column.name == other.name, sizes(column), sizes(other)) {
+            (false, ..) => format!("its columns in another order, {name} first in the place of {}", shown(&other.name)),
+            (true, [found, _], [wanted, _]) => format!("{name} with {found} choices, and the model learned {wanted}"),
+        })
+    }
+
     /// Gives a row's ids the number `number`, from 1 on, after those of the data.
     pub fn number(&self, row: &mut [Cell], number: usize) {
         for (cell, column) in row.iter_mut().zip(self.written()) {
-            if let Role::Id { prefix, width, after } = &column.role {
-                *cell = Cell { text: format!("{prefix}{:0width$}", after + number as u64), number: None };
+            if let Some(text) = column.id(number) {
+                *cell = Cell { text, number: None };
             }
         }
     }
@@ -286,7 +314,7 @@ impl Records {
                 let (name, have) = (shown(&column.name), if count == 1 { "occurs" } else { "occur" });
                 format!(
                     "{count} of the {all} values of {name} {have} once, and samples can have them as they are: \
-                     `--types {}=skip` leaves them out",
+                     `--types \"{}=skip\"` leaves them out",
                     column.name
                 )
             })
@@ -315,6 +343,13 @@ impl Records {
 }
 
 impl Column {
+    /// The id of a sample, by its number from 1 on, if the column is one of ids.
+    pub fn id(&self, number: usize) -> Option<String> {
+        let Role::Id { prefix, width, after, shape } = &self.role else { return None };
+        let number = after + number as u64;
+        Some(if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(shape, number) })
+    }
+
     /// What the file calls it.
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::coding::{BOUND, Body, Coding, Mode, REACH, Value};
 use super::types::{Examined, Found, Gaps, PLAIN, Texts, moments, texts, wishes};
-use super::{Column, Kind, Ranks, Records, Role};
+use super::{Column, Kind, Ranks, Records, Role, Rule, Values};
 use crate::data::columns::Table;
 use crate::data::dialect::Sheet;
 use crate::data::random::{Root, Stream};
@@ -21,8 +21,12 @@ const FEW: usize = 20;
 /// Share of the rows from which on a number is a choice of its own, and most such numbers of a column.
 const FREQUENT: f64 = 0.05;
 const MOST: usize = 10;
+/// Rows that are shown as they are.
+const SHOWN: usize = 5;
 /// Number of rows below which a note says that a table is small.
 const SMALL: usize = 100;
+/// Number of rows that rules are looked for in.
+const RULED: usize = 2000;
 /// Rows that are drawn by their values, for each row.
 const DRAWS: usize = 4;
 
@@ -71,7 +75,9 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         let (kind, role, of_column) = match found {
             Found::Skipped => (Kind::Category, Role::Skipped, None),
             Found::Constant(text, kind) => (kind, Role::Constant(text), None),
-            Found::Id { prefix, width, after } => (Kind::Category, Role::Id { prefix, width, after }, None),
+            Found::Id { prefix, width, after, shape } => {
+                (Kind::Category, Role::Id { prefix, width, after, shape }, None)
+            }
             Found::Learned(kind) => {
                 let numbers = match &kind {
                     Kind::Category => vec![],
@@ -141,6 +147,9 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         ));
     }
     notes.extend(records.singles().into_iter().map(|single| format!("`{}`: {single}", sheet.name)));
+    if options.split == Split::Train {
+        notes.extend(ruled(&records, &cells, &rows).map(|rules| format!("`{}`: {rules}", sheet.name)));
+    }
     if options.group.is_some() || records.columns.iter().any(|column| matches!(column.kind, Kind::Date(_))) {
         notes.push(format!(
             "`{}`: rows are learned one by one; lstm-gan, rvae and lstm learn series of them",
@@ -151,7 +160,17 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         notes.push(format!("`{}`: {} rows are few to learn a table from", sheet.name, rows.len()));
     }
     let held = held.iter().filter(|held| **held).count();
+    let mut first = vec![];
+    let mut n = 0;
+    table.each_row(sheet, |row| {
+        if rows[..rows.len().min(SHOWN)].contains(&n) {
+            let kept = row.iter().zip(&records.columns).filter(|(_, column)| column.role != Role::Skipped);
+            first.push(kept.map(|(cell, _)| cell).collect::<Vec<_>>().join(" | "));
+        }
+        n += 1;
+    })?;
     let about = About {
+        first,
         part: table.said(held, options),
         findings: [sheet.findings.clone(), table.findings.clone()].concat(),
         notes: [sheet.notes.clone(), table.notes.clone(), notes].concat(),
@@ -160,6 +179,30 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     };
     let set = Dataset::of_floats(sheet.name.clone(), vec![records.len()], values, Some(Series::Table(records)));
     Ok(Some(Dataset { about, ..set }))
+}
+
+/// A sentence on the rules that all rows keep, if there are any.
+fn ruled(records: &Records, cells: &[Cells], rows: &[usize]) -> Option<String> {
+    const SAID: usize = 4;
+    let some = || rows.iter().step_by(rows.len().div_ceil(RULED).max(1));
+    let values = cells.iter().map(|cells| match cells.numbers.is_empty() {
+        true => Values::Texts(some().map(|row| cells.text(*row).unwrap_or_default().to_owned()).collect()),
+        false => Values::Numbers(some().map(|row| cells.number(*row).unwrap_or(f64::NAN)).collect()),
+    });
+    let names: Vec<String> = records.codings().map(|(column, _)| column.name.clone()).collect();
+    let rules = Rule::find(&values.collect::<Vec<_>>());
+    let said: Vec<String> = rules.iter().take(SAID).map(|rule| rule.said(&names)).collect();
+    let more = if rules.len() > SAID { format!(" (and {} more)", rules.len() - SAID) } else { String::new() };
+    let advice = rules.iter().find(|rule| rule.computes()).map_or(String::new(), |rule| {
+        let name = &names[rule.last()];
+        format!("; what can be computed is better left out, `--types \"{name}=skip\"`")
+    });
+    (!rules.is_empty()).then(|| {
+        format!(
+            "in all rows {}{more}: samples keep that only roughly (`saddle eval` says how often){advice}",
+            said.join(", ")
+        )
+    })
 }
 
 /// Rows drawn by the values of their categories: a category at random, one of its values by the logarithm of its

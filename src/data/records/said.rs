@@ -14,8 +14,9 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
     match &column.role {
         Role::Skipped => "left out".into(),
         Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
-        Role::Id { prefix, width, after } => {
-            format!("id: not learned, samples count from {}", shown(&format!("{prefix}{:0width$}", after + 1)))
+        Role::Id { .. } => {
+            let first = column.id(1).unwrap_or_default();
+            format!("id: not learned, samples count from {}", shown(&first))
         }
         Role::Learned(coding) => learned(column, coding, decimal),
     }

@@ -154,7 +154,7 @@ fn untyped(part: &str) -> Error {
 pub enum Found {
     Learned(Kind),
     Constant(String, Kind),
-    Id { prefix: String, width: usize, after: u64 },
+    Id { prefix: String, width: usize, after: u64, shape: String },
     Skipped,
 }
 
@@ -197,7 +197,10 @@ impl Examined<'_> {
             let counts = ids::counts(self.raw);
             if counts == Counts::Rows {
                 let largest = self.raw.values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
-                return Ok((Found::Id { prefix: String::new(), width: 0, after: largest as u64 }, None));
+                return Ok((
+                    Found::Id { prefix: String::new(), width: 0, after: largest as u64, shape: String::new() },
+                    None,
+                ));
             }
             if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
                 return Ok((Found::Learned(kind), Some(mixed)));
@@ -208,7 +211,7 @@ impl Examined<'_> {
             });
             let differ = (counts == Counts::Differ).then(|| {
                 format!(
-                    "`{}`: all values of {name} differ and are learned: if they tell rows apart, say `--types {}=id`",
+                    "`{}`: all values of {name} differ and are learned: if they tell rows apart, say `--types \"{}=id\"`",
                     self.sheet.name, self.raw.name
                 )
             });
@@ -224,7 +227,7 @@ impl Examined<'_> {
                 let (one, other) = (one.letters().to_owned(), other.letters().to_owned());
                 return Err(Error::usage(format!(
                     "`{}`: the dates of {name}, such as {}, can be read as {one} or as {other}: say which, `--types \
-                     {}=date:{one}`",
+                     \"{}=date:{one}\"`",
                     self.sheet.file,
                     shown(self.values().next().unwrap_or_default()),
                     self.raw.name
@@ -256,7 +259,7 @@ impl Examined<'_> {
             _ => None,
         };
         if ids::are_ids(self.raw, different, cells) {
-            return Ok((ids::after(self.values()), note));
+            return Ok((ids::after(&self.raw.name, self.values()), note));
         }
         Ok((Found::Learned(Kind::Category), note))
     }
@@ -343,7 +346,7 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => return Ok(ids::after(self.values())),
+            Wish::Id => return Ok(ids::after(&self.raw.name, self.values())),
             Wish::Category => Kind::Category,
             Wish::Skip => return Ok(Found::Skipped),
         };

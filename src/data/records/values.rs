@@ -64,11 +64,11 @@ impl Records {
         self.codings().map(|(column, _)| column)
     }
 
-    /// The cells of the compared columns of samples `[N, values]`, flat.
-    pub fn values(&self, samples: &[f32]) -> Vec<Values> {
+    /// The cells of the compared columns of samples `[N, values]`, flat; `seed` decides draws of rare values.
+    pub fn values(&self, samples: &[f32], seed: u64) -> Vec<Values> {
         let is_compared: Vec<bool> = self.written().map(|column| matches!(column.role, Role::Learned(_))).collect();
         let mut all: Vec<Values> = self.compared().map(Values::of).collect();
-        for row in self.rows(samples, 0) {
+        for row in self.rows(samples, 0, seed) {
             let cells = row.iter().zip(&is_compared).filter(|(_, is_compared)| **is_compared);
             all.iter_mut().zip(cells).for_each(|(values, (cell, _))| values.add(cell));
         }

@@ -7,24 +7,31 @@ use super::{Column, Rows, Table, similarity::range};
 /// How far numbers may be apart that match, as a share of the generated one.
 const TOLERANCE: f64 = 0.01;
 
+/// Most training rows, and most held-out rows, that nearest ones are looked for in.
+const SEARCHED: usize = 50_000;
+
 /// Whether generated rows lie nearer to training rows than to others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Protection {
     /// DCROverfittingProtection: min(1, 2 (1 - `closer_to_training`)).
     pub score: f64,
-    /// The share of generated rows whose nearest training row is nearer than their nearest held-out row; 0.5 where
-    /// the model has learnt no row by heart and the two tables have equal ranges.
+    /// The share of generated rows whose nearest training row is nearer than their nearest held-out row.
     pub closer_to_training: f64,
-    /// The same with the ranges of both tables together. SDMetrics divides by the range of the table that is searched,
-    /// so that all rows seem nearer to the table that holds an outlier.
-    pub closer_by_common_range: f64,
-    /// Rows that were compared, of each table.
+    /// The share of rows that are nearer to one of the training rows by chance: the share of those among all real rows.
+    pub chance: f64,
+    /// The share of rows that are known by heart: nearer to training rows beyond chance, 0 for none and 1 for copies.
+    /// Distances are by the ranges of both tables together: SDMetrics divides by the range of the table that is
+    /// searched, so that all rows seem nearer to the table that holds an outlier. Rows as near to both tell nothing.
+    pub known: f64,
+    /// The standard error of `known` where it is 0.
+    pub error: f64,
+    /// Generated rows that were compared.
     pub rows: usize,
 }
 
-/// DCROverfittingProtection of equally many rows of each table, at most `most`. The distance of two rows is the mean
-/// over the columns: |difference| / range of the table that is searched, at most 1, for numbers; 0 or 1 for categories.
-/// `None` if a table is empty.
+/// DCROverfittingProtection of at most `most` generated rows. The distance of two rows is the mean over the columns:
+/// |difference| / range of the table that is searched, at most 1, for numbers; 0 or 1 for categories. `None` if a table
+/// is empty.
 pub fn overfitting_protection(
     training: &Table,
     held_out: &Table,
@@ -32,22 +39,34 @@ pub fn overfitting_protection(
     most: usize,
     seed: u64,
 ) -> Option<Protection> {
-    let rows = training.rows().min(held_out.rows()).min(generated.rows()).min(most);
-    let [training, held_out, generated] = [training, held_out, generated]
-        .map(|table| if rows < table.rows() { table.sample(rows, seed) } else { table.clone() });
-    let closer = |ranges: [&Table; 2]| {
-        let [to_training, to_held_out] = [(&training, ranges[0]), (&held_out, ranges[1])]
-            .map(|(table, ranges)| nearest(&generated, table, &ranges.columns.iter().map(width).collect::<Vec<_>>()));
-        let closer = to_training.iter().zip(&to_held_out).filter(|(training, held_out)| training < held_out).count();
-        closer as f64 / rows as f64
-    };
-    if rows == 0 {
+    let some = |table: &Table, most| if most < table.rows() { table.sample(most, seed) } else { table.clone() };
+    let (training, held_out, generated) = (some(training, SEARCHED), some(held_out, SEARCHED), some(generated, most));
+    let rows = generated.rows();
+    if [training.rows(), held_out.rows(), rows].contains(&0) {
         return None;
     }
+    let distances = |ranges: [&Table; 2]| {
+        [(&training, ranges[0]), (&held_out, ranges[1])]
+            .map(|(table, ranges)| nearest(&generated, table, &ranges.columns.iter().map(width).collect::<Vec<_>>()))
+    };
+    let share = |[to_training, to_held_out]: &[Vec<f64>; 2], is: fn(&f64, &f64) -> bool| {
+        to_training.iter().zip(to_held_out).filter(|(training, held_out)| is(training, held_out)).count() as f64
+            / rows as f64
+    };
+    let closer_to_training = share(&distances([&training, &held_out]), f64::lt);
     let both = training.above(&held_out);
-    let closer_to_training = closer([&training, &held_out]);
-    let score = (2.0 * (1.0 - closer_to_training)).min(1.0);
-    Some(Protection { score, closer_to_training, closer_by_common_range: closer([&both, &both]), rows })
+    let common = distances([&both, &both]);
+    let [training, held_out] = [training.rows(), held_out.rows()].map(|rows| rows as f64);
+    let chance = training / (training + held_out);
+    let closer = share(&common, f64::lt) + chance * share(&common, f64::eq);
+    Some(Protection {
+        score: (2.0 * (1.0 - closer_to_training)).min(1.0),
+        closer_to_training,
+        chance,
+        known: (closer - chance) / (1.0 - chance),
+        error: (chance / (1.0 - chance) / rows as f64).sqrt(),
+        rows,
+    })
 }
 
 /// For each row of `from`, the distance to the nearest row of `to`. Without a range, only equality counts.
