@@ -34,7 +34,7 @@ pub(super) fn kept(
     named: impl Iterator<Item = (String, Option<usize>)>,
     ends: &[Option<[f64; 2]>],
 ) -> (Vec<usize>, Columns) {
-    let (mut kept, mut columns) = (vec![], Columns { names: vec![], zero: vec![], one: vec![], decimals: vec![] });
+    let (mut kept, mut columns) = (vec![], Columns::default());
     for (i, ((name, decimals), ends)) in named.zip(ends).enumerate() {
         if let Some([zero, one]) = ends {
             kept.push(i);

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::dialect::byte;
 use super::music::{Chord, KEYS, Music, pitch_name};
 use super::records::Records;
 use super::tokens::{self, Spelling, Writer};
 use super::{bpe, pieces};
 use crate::error::{Error, Result, nearest};
+use crate::settings::{Decimal, Separator};
 
 /// Most symbols that an error lists.
 const LISTED: usize = 100;
@@ -32,7 +34,7 @@ pub enum Series {
 
 /// Columns of numbers, each scaled for the model: sequences by minimum and maximum, points by mean and deviation or as
 /// the `scale` option says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The name of each column.
     pub names: Vec<String>,
@@ -45,6 +47,9 @@ pub struct Columns {
     /// Number of decimals to write the values of each column with; `None`: as many as the model can distinguish.
     #[serde(default)]
     pub decimals: Vec<Option<usize>>,
+    /// The marks of the file that was read, which samples are written with too; `None`: commas, and decimal points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<(Separator, Decimal)>,
 }
 
 /// An alphabet.
@@ -142,7 +147,7 @@ impl Series {
     /// the data's units, or the name of the symbol.
     pub fn to_csv(&self, samples: &[f32], steps: usize) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
-        let mut csv = csv::Writer::from_writer(Vec::new());
+        let mut csv = writer(if let Self::Columns(columns) = self { columns.marks } else { None });
         let columns = match self {
             Self::Symbols(_) => vec!["symbol".to_owned()],
             Self::Columns(_) | Self::Roll(_) | Self::Table(_) => self.names().to_vec(),
@@ -152,7 +157,7 @@ impl Series {
         for (i, values) in samples.chunks_exact(width).enumerate() {
             let place = [i / steps.max(1), i % steps.max(1)].map(|number| number.to_string());
             let cells = match self {
-                Self::Columns(columns) => columns.cells(values),
+                Self::Columns(columns) => columns.written(values),
                 Self::Symbols(symbols) => vec![symbols.names[symbols.known(values[0])].clone()],
                 Self::Roll(_) | Self::Table(_) => values.iter().map(f32::to_string).collect(),
             };
@@ -183,12 +188,21 @@ impl Columns {
     /// `points`, `[N, D]` flat, as CSV with each column in the data's units.
     pub fn to_csv(&self, points: &[f32]) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
-        let mut csv = csv::Writer::from_writer(Vec::new());
+        let mut csv = writer(self.marks);
         csv.write_record(&self.names).expect(SPACE);
         for row in points.chunks_exact(self.names.len().max(1)) {
-            csv.write_record(self.cells(row)).expect(SPACE);
+            csv.write_record(self.written(row)).expect(SPACE);
         }
         csv.into_inner().expect(SPACE)
+    }
+
+    /// One row in the data's units, with the file's decimal mark.
+    fn written(&self, row: &[f32]) -> Vec<String> {
+        let cells = self.cells(row);
+        match self.marks {
+            Some((_, Decimal::Comma)) => cells.into_iter().map(|cell| cell.replace('.', ",")).collect(),
+            _ => cells,
+        }
     }
 
     /// One row in the data's units, as text.
@@ -207,6 +221,12 @@ impl Columns {
         };
         row.iter().enumerate().map(cell).collect()
     }
+}
+
+/// A table to be written with these marks.
+fn writer(marks: Option<(Separator, Decimal)>) -> csv::Writer<Vec<u8>> {
+    let separator = marks.map_or(b',', |(separator, _)| byte(separator));
+    csv::WriterBuilder::new().delimiter(separator).from_writer(vec![])
 }
 
 /// Largest number of measured decimals; more than this come from a computation.

@@ -6,7 +6,9 @@ use super::columns::Table;
 use super::dialect::{Sheet, shown};
 use super::options::Holds;
 use super::windows::Cut;
-use super::{About, Dataset, Options, Series, Split, check_memory, holdout, records, scaling, set_name, unpack};
+use super::{
+    About, Columns, Dataset, Options, Series, Split, check_memory, holdout, records, scaling, set_name, unpack,
+};
 use crate::error::{Error, Result, counted};
 use crate::files;
 
@@ -71,7 +73,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     let named = chosen.iter().map(|i| (table.all[*i].name.clone(), table.all[*i].decimals));
     let (kept, columns) = match known {
         Some(columns) => ((0..chosen.len()).collect(), columns.clone()),
-        None => scaling::kept(named, &ends),
+        None => {
+            let (kept, columns) = scaling::kept(named, &ends);
+            (kept, Columns { marks: Some((sheet.separator, sheet.decimal)), ..columns })
+        }
     };
     let kept: Vec<usize> = kept.into_iter().map(|n| chosen[n]).collect();
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();

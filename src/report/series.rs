@@ -106,7 +106,7 @@ mod tests {
         let generated: Vec<f32> = (0..9).flat_map(|n| wave(n as f32)).collect();
         let real: Vec<f32> = wave(2.0).collect();
         let names = ["low", "high"].map(String::from).to_vec();
-        let columns = Columns { names, zero: vec![0.0, 100.0], one: vec![1.0, 200.0], decimals: vec![] };
+        let columns = Columns { names, zero: vec![0.0, 100.0], one: vec![1.0, 200.0], ..Columns::default() };
         let figure = curves(&Compared::beside(&generated, &real), [20, 2], Some(&columns)).unwrap();
         assert_eq!((figure.panels.len(), figure.columns), (2, 2));
         assert_eq!(figure.panels[1].title, "high");

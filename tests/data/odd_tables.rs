@@ -1,7 +1,7 @@
 //! Tables with other lines than rows, numbers with two possible meanings, and tables that Saddle wrote.
 
 use saddle::data::{Columns, Options, Series};
-use saddle::settings::Decimal;
+use saddle::settings::{Decimal, Separator};
 
 use crate::tables::{columns, in_units, named, plain, said};
 use crate::{assert_failure, open_file, windows};
@@ -114,13 +114,14 @@ fn months_are_dates() {
 
 #[test]
 fn sampled_series_are_read_back_with_their_window() {
-    let series = Series::Columns(Columns {
-        names: vec!["a".into(), "b".into()],
-        zero: vec![0.0, -3.0],
-        one: vec![2.0, 5.0],
-        decimals: vec![],
-    });
-    for count in [1, 2, 30] {
+    for (count, marks) in [(1, None), (2, None), (30, None), (30, Some((Separator::Semicolon, Decimal::Comma)))] {
+        let series = Series::Columns(Columns {
+            names: vec!["a".into(), "b".into()],
+            zero: vec![0.0, -3.0],
+            one: vec![2.0, 5.0],
+            decimals: vec![],
+            marks,
+        });
         let samples: Vec<f32> = (0..count * 12 * 2).map(|i| (i * 37 % 101) as f32 / 101.0).collect();
         for holdout in [0.0, 0.1] {
             let options = Options { holdout, ..windows(12, None) };
