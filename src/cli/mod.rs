@@ -22,6 +22,7 @@ mod preview;
 mod probes;
 mod progress;
 mod project;
+mod ranks;
 mod report;
 mod resume;
 mod rows;

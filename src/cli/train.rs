@@ -12,6 +12,7 @@ use super::{
     fit::{self, Fit},
     held_out::HeldOut,
     preview::{dry_run, explain, shape},
+    ranks,
     resume::{self, Offered, check_data, with_way_back},
     signals::Signals,
     tell,
@@ -61,7 +62,6 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     if resumed.is_none() {
         settings = by_data(settings, &layers, &examples)?;
     }
-    let settings = settings;
     dataset.to_string().lines().for_each(tell);
     let columns = dataset.records().map_or(vec![], |records| records.lines(COLUMNS));
     columns.iter().for_each(|line| tell(format_args!("  {line}")));
@@ -86,7 +86,15 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
-    let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
+    let devices = ranks::devices(&settings);
+    if resumed.is_none() && devices.len() > 1 && !given.iter().any(|layer| layer.is_given("accumulate")) {
+        let mut parts = Layer::default();
+        parts.set("accumulate", &devices.len().to_string(), "--adapter");
+        let shared = settings.overlaid(&parts);
+        settings = shared.map_err(|e| e.at(&format!("{} devices share each batch", devices.len())))?;
+    }
+    let settings = settings;
+    let (mut runner, caps, reason) = session::open_device(devices[0].as_deref())?;
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
         let measured = held_out.as_ref().map_or(vec![], HeldOut::graphs);
@@ -132,7 +140,8 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     if settings.half && !runner.allow_half()? {
         tell("half: products stay in single precision, which is as fast or faster on this device");
     }
-    runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
+    let submission = Duration::from_millis(args.max_dispatch_ms);
+    runner.set_submission_time(submission);
     if let Some(data) = session::ring(&plans) {
         let (rounds, bytes) = (data.ring.map_or(0, |ring| ring.rounds), 4 * data.words() as u64);
         tell(format_args!("the data is streamed: the device holds {} of it, {}", counted(rounds, "round"), mib(bytes)));
@@ -147,6 +156,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         shape(&dataset),
         session.describe()
     ));
+    ranks::start(&devices, &settings, &dataset, submission, &mut session)?;
     signals.defer();
     // Nothing is written before the run is known to fit.
     let run = match resumed {
@@ -157,6 +167,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         }
         None => Run::create(args.out.as_deref(), &settings)?,
     };
+    session.share()?;
     if let Some(file) = tokenizer {
         write_atomically(&run.tokenizer_path(), file.as_bytes())?;
     }

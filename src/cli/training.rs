@@ -163,6 +163,7 @@ impl Training {
                 0
             }
         };
+        self.session.end(status)?;
         if json {
             let (folder, s) = (self.run.folder().display().to_string(), &self.settings);
             let mut line = json!({"run": folder, "variant": s.variant, "data": s.data, "steps": s.steps});
@@ -195,8 +196,8 @@ impl Training {
             match self.session.train(slice.min(next - step).min(RING_ROWS as u64)) {
                 Ok(more) => rows.extend(more),
                 Err(error) => {
-                    // Streamed data that cannot be read: the rounds before are as good as any.
-                    if matches!(error, Error::Failure(_)) && self.session.step() > step {
+                    // Streamed data that cannot be read: the rounds before are as good as any. Other ranks are in a round.
+                    if matches!(error, Error::Failure(_)) && self.session.step() > step && self.session.is_alone() {
                         let _ = self.save_checkpoint(true); // its error would hide the first one
                     }
                     return Err(error);
