@@ -85,6 +85,8 @@ pub struct Engine {
     rows: Rows,
     /// The way to other ranks, which compute other parts of each batch.
     exchange: Option<Box<dyn Exchange>>,
+    /// See [`Engine::summed`].
+    summed: Duration,
 }
 
 /// The states of which each part of a batch has rows of its own. One part's are on the device.
@@ -109,7 +111,7 @@ impl Engine {
         let of_parts = items.iter().filter(|item| item.parts > 1);
         let rows = of_parts.map(|item| (item.state.clone(), vec![vec![0.0; lengths[&item.state]]; item.parts]));
         let rows = Rows { states: rows.collect(), on_device: 0 };
-        let mut engine = Self { runner, programs, items, seed, rows, exchange: None };
+        let mut engine = Self { runner, programs, items, seed, rows, exchange: None, summed: Duration::ZERO };
         for item in engine.items.clone() {
             engine.write(&item, &initial::values(&item, seed))?;
         }

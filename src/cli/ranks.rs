@@ -2,6 +2,7 @@
 
 use std::{thread, time::Duration};
 
+use super::tell;
 use crate::{
     data::Dataset,
     error::{Error, Result},
@@ -35,6 +36,8 @@ pub fn start(
     if devices.len() == 1 {
         return Ok(());
     }
+    let all: Vec<&str> = devices.iter().flatten().map(String::as_str).collect();
+    tell(format_args!("{} ranks share each batch: {}", all.len(), all.join(", ")));
     let mut ranks = Threads::new(devices.len()).into_iter();
     let first = ranks.next();
     for (exchange, device) in ranks.zip(&devices[1..]) {

@@ -1,6 +1,9 @@
 //! An engine as one of several ranks, each of which computes its parts of every batch.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::{Engine, written_states};
 use crate::{
@@ -141,14 +144,23 @@ impl Engine {
         Ok(())
     }
 
+    /// The time since the last call in which this rank added up with the others, and waited for them; `None` if there are
+    /// none.
+    pub fn summed(&mut self) -> Option<Duration> {
+        self.exchange.as_ref().map(|_| std::mem::take(&mut self.summed))
+    }
+
     /// Replaces what this rank has summed by the sums of all ranks.
     pub(super) fn sum_over_ranks(&mut self, id: ProgramId, sums: &Sums) -> Result<()> {
-        let Self { runner, exchange: Some(exchange), .. } = self else { return Ok(()) };
+        let Self { runner, exchange: Some(exchange), summed, .. } = self else { return Ok(()) };
         let mut own = memory::room(sums.values.iter().map(|value| value.len).sum())?;
         for value in &sums.values {
             own.extend(runner.read_range(id, *value)?);
         }
-        let mut sum = &exchange::sum(exchange.as_mut(), own)?[..];
+        let since = Instant::now();
+        let sum = exchange::sum(exchange.as_mut(), own)?;
+        *summed += since.elapsed();
+        let mut sum = &sum[..];
         for value in &sums.values {
             let (values, rest) = sum.split_at(value.len);
             runner.write_range(id, *value, values)?;

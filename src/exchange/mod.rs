@@ -1,6 +1,9 @@
 //! What ranks, each with a device and some parts of every batch, tell each other. A body of [`Exchange`] only carries
 //! values; sums over ranks are made here, in one order.
 
+mod launch;
+mod mpi;
+mod processes;
 mod threads;
 
 use std::{
@@ -8,9 +11,14 @@ use std::{
     sync::Arc,
 };
 
+pub use launch::Launch;
+pub use processes::{LastWords, Line, Processes};
 pub use threads::Threads;
 
 use crate::error::{Error, Result};
+
+/// Fewer values than this are folded by every rank: a second pass takes longer.
+const SHORT: usize = 4096;
 
 /// A rank's way to the others. All ranks make the same calls in the same order, with equally many values.
 pub trait Exchange: Send {
@@ -90,6 +98,9 @@ pub fn gather_text(exchange: &mut dyn Exchange, own: &str) -> Result<Vec<String>
 /// however many ranks there are (reduce-scatter and allgather: Thakur, Rabenseifner and Gropp 2005, section 4).
 fn by_shares(exchange: &mut dyn Exchange, mut own: Vec<f32>, fold: impl Fn(&[Values]) -> Vec<f32>) -> Result<Vec<f32>> {
     let len = own.len();
+    if len < SHORT {
+        return Ok(fold(&exchange.gather(own)?));
+    }
     own.resize(len.next_multiple_of(exchange.ranks()), 0.0);
     let share = fold(&exchange.shares(own)?);
     let mut whole = exchange.gather(share)?.iter().map(Deref::deref).collect::<Vec<_>>().concat();
@@ -136,10 +147,13 @@ mod tests {
     fn sums_are_made_by_adjacent_pairs() {
         for ranks in 1..20 {
             let sums = on_ranks(ranks, |exchange| {
-                let own = vec![order(exchange.rank(), 1); 7];
-                sum(exchange, own).unwrap()
+                let own = order(exchange.rank(), 1);
+                [7, SHORT + 7].map(|len| sum(exchange, vec![own; len]).unwrap())
             });
-            assert_eq!(sums, vec![[order(0, ranks); 7]; ranks], "{ranks}");
+            for [short, long] in sums {
+                assert!(short.iter().chain(&long).all(|value| *value == order(0, ranks)), "{ranks}");
+                assert_eq!([short.len(), long.len()], [7, SHORT + 7]);
+            }
         }
     }
 

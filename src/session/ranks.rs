@@ -1,5 +1,7 @@
 //! A session as one of several ranks: the first one trains as if it were alone, the others follow its orders.
 
+use std::time::Duration;
+
 use super::Session;
 use crate::{
     engine::Order,
@@ -17,6 +19,11 @@ impl Session {
         self.engine.join(exchange)?;
         // Nobody goes on before all are here.
         self.engine.exchange().map_or(Ok(()), |exchange| exchange.gather(vec![]).map(drop))
+    }
+
+    /// See [`Engine::summed`](crate::engine::Engine::summed).
+    pub fn summed(&mut self) -> Option<Duration> {
+        self.engine.summed()
     }
 
     /// Whether this is the only rank.
