@@ -1,9 +1,12 @@
 //! The programs of one model on a device. They share states by name: some train, others sample or evaluate.
 
+mod ranks;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     error::{Error, Result},
+    exchange::Exchange,
     graph::{Graph, numel},
     initial,
     kernels::{Caps, Clock, gather::DataLayout},
@@ -12,6 +15,8 @@ use crate::{
     program::{self, Content, Memory, Parts, Program, StateItem},
     runner::{ProgramId, Runner},
 };
+
+pub use ranks::Order;
 
 /// Planned graphs by name. Planning runs nothing on a device.
 pub struct Plans(pub Vec<(String, Program)>);
@@ -78,6 +83,10 @@ pub struct Engine {
     items: Vec<StateItem>,
     seed: u64,
     rows: Rows,
+    /// The way to other ranks, which compute other parts of each batch.
+    exchange: Option<Box<dyn Exchange>>,
+    /// See [`Engine::summed`].
+    summed: Duration,
 }
 
 /// The states of which each part of a batch has rows of its own. One part's are on the device.
@@ -102,7 +111,7 @@ impl Engine {
         let of_parts = items.iter().filter(|item| item.parts > 1);
         let rows = of_parts.map(|item| (item.state.clone(), vec![vec![0.0; lengths[&item.state]]; item.parts]));
         let rows = Rows { states: rows.collect(), on_device: 0 };
-        let mut engine = Self { runner, programs, items, seed, rows };
+        let mut engine = Self { runner, programs, items, seed, rows, exchange: None, summed: Duration::ZERO };
         for item in engine.items.clone() {
             engine.write(&item, &initial::values(&item, seed))?;
         }
@@ -142,9 +151,12 @@ impl Engine {
         }
     }
 
-    /// Runs one round of several parts.
+    /// Runs one round of several parts: those of this rank.
     fn round(&mut self, id: ProgramId, parts: &Parts) -> Result<()> {
         self.runner.supply(id, 1)?;
+        let (rank, ranks) = self.exchange.as_ref().map_or((0, 1), |exchange| (exchange.rank(), exchange.ranks()));
+        let count = parts.count / ranks;
+        let first = rank * count;
         for (n, span) in parts.spans.iter().enumerate() {
             let Some(sums) = &span.sums else {
                 self.runner.run_span(id, span.launches.clone(), n + 1 == parts.spans.len())?;
@@ -153,28 +165,29 @@ impl Engine {
             if span.launches.is_empty() {
                 continue;
             }
-            for part in 0..parts.count {
-                self.load_rows(part)?;
-                self.runner.set_part(part)?;
+            for n in 0..count {
+                self.load_rows(first + n)?;
+                self.runner.set_part(first + n)?;
                 self.runner.run_span(id, span.launches.clone(), false)?;
                 // A binary counter: level l keeps a sum of 2^l parts where bit l of the number of parts before is 1.
-                let is_last = part + 1 == parts.count;
+                let is_last = n + 1 == count;
                 let (mut level, mut carries) = (0, true);
-                while part >> level > 0 {
-                    carries &= part >> level & 1 == 1;
-                    if carries || (is_last && part >> level & 1 == 1) {
+                while n >> level > 0 {
+                    carries &= n >> level & 1 == 1;
+                    if carries || (is_last && n >> level & 1 == 1) {
                         self.runner.run_span(id, sums.add[level].clone(), false)?;
                     }
                     level += 1;
                 }
                 if !is_last {
-                    let free = part.trailing_ones() as usize;
+                    let free = n.trailing_ones() as usize;
                     self.runner.run_span(id, sums.store[free].clone(), false)?;
                 }
             }
+            self.sum_over_ranks(id, sums)?;
         }
-        self.load_rows(0)?;
-        self.runner.set_part(0)
+        self.load_rows(first)?;
+        self.runner.set_part(first)
     }
 
     /// Puts a part's rows on the device, in place of those that are there.

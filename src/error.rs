@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 /// A sentence that says what is wrong, where, and what would be right. It is displayed as one line of printable
 /// characters, see [`plain`].
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The request itself is wrong: a flag, a setting, a name.
     #[error("{}", plain(.0))]

@@ -42,6 +42,7 @@ pub mod data;
 pub mod engine;
 pub mod error;
 pub mod eval;
+pub mod exchange;
 pub mod export;
 pub mod files;
 pub mod gpu;

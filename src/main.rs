@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use saddle::cli::{Cli, hints, run};
+use saddle::cli::{Cli, hints, is_told_elsewhere, run};
 use saddle::error::{escaped, plain};
 use tracing_subscriber::EnvFilter;
 
@@ -38,6 +38,9 @@ fn say(error: &clap::Error, hint: &str) -> ! {
 /// Ends the process with what clap has to say, which quotes arguments as they were given; of options that other tools
 /// have, with what to type here.
 fn refuse(error: &clap::Error) -> ! {
+    if is_told_elsewhere() {
+        std::process::exit(error.exit_code());
+    }
     if let (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
         && let Some(hint) = hints::option(typed, &std::env::args().collect::<Vec<_>>())

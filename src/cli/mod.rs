@@ -16,6 +16,7 @@ mod export;
 mod fit;
 mod held_out;
 pub mod hints;
+mod job;
 mod manual;
 mod pack;
 mod picture;
@@ -23,6 +24,7 @@ mod preview;
 mod probes;
 mod progress;
 mod project;
+mod ranks;
 mod report;
 mod resume;
 mod rows;
@@ -54,6 +56,7 @@ pub use args::{
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::error::{Error, Result, escaped, plain};
+use crate::exchange::Launch;
 use crate::memory;
 
 /// Minimum free memory, in bytes, to start a command: threads and small allocations need it.
@@ -92,8 +95,20 @@ pub fn run(cli: Cli) -> Result<u8> {
     Ok(0)
 }
 
+/// Whether another one of the processes that were started together says what is wrong with their command.
+pub fn is_told_elsewhere() -> bool {
+    Launch::here().is_some_and(|launch| launch.rank > 0)
+}
+
 /// Whether only results, warnings and errors are printed.
 static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Whether nothing is printed, as another rank prints it.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
 
 fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
@@ -102,10 +117,15 @@ fn is_quiet() -> bool {
 /// Prints a line to the standard error, unless it is no warning and only warnings are wanted. Unlike `eprintln!`, it
 /// does not panic when the reader has gone.
 fn tell(text: impl Display) {
-    let line = plain(&text.to_string());
-    if !is_quiet() || line.starts_with("warning: ") {
-        let _ = writeln!(io::stderr(), "{line}");
+    let line = text.to_string();
+    if !SILENT.load(Ordering::Relaxed) && (!is_quiet() || line.starts_with("warning: ")) {
+        say(line);
     }
+}
+
+/// Prints a line to the standard error in any case.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
 }
 
 /// Lines of cells, each as wide as the widest of its column.
@@ -138,6 +158,9 @@ fn whole(text: &str) -> String {
 /// Prints a result and a line feed, lines and tabs as they are; unlike `println!`, it does not panic when the reader
 /// has gone (`| head`).
 pub fn print(text: impl Display) -> Result<()> {
+    if SILENT.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     match writeln!(io::stdout(), "{}", escaped(&text.to_string(), "\n\t")) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::failure(format!("cannot write to the standard output: {error}")))

@@ -1,7 +1,7 @@
 //! The threads of the CPU runner and of readers, started early, where a failure can still be reported.
 
 use std::{
-    env, io,
+    env, fs, io,
     sync::mpsc::{Sender, channel},
     thread,
 };
@@ -9,7 +9,10 @@ use std::{
 use rayon::ThreadBuilder;
 
 use super::tell;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    exchange::Launch,
+};
 
 /// Starts rayon's global pool of threads. By default rayon would start it at its first use, and panic where a limit on
 /// processes forbids a thread. With fewer threads than processors the pool is slower; results do not depend on the
@@ -57,8 +60,48 @@ pub fn start() -> Result<()> {
     Ok(())
 }
 
-/// The number of threads that rayon would start.
+/// The number of threads: what is asked for, or what this process may use beside other ranks of its machine.
 fn wanted() -> usize {
     let asked = env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok()).filter(|&number| number > 0);
-    asked.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1)
+    asked.unwrap_or_else(|| of_rank(Launch::here().map_or(1, |launch| launch.local_ranks)))
+}
+
+/// The threads of each of so many ranks on this machine. A launcher may have bound this one to some cores, which it
+/// then has for itself or shares with ranks that are bound to the same.
+pub fn of_rank(ranks: usize) -> usize {
+    let usable = thread::available_parallelism().map_or(1, usize::from);
+    let is_bound = bound().is_some_and(|bound| bound < cores());
+    if is_bound { usable.min(cores() / ranks).max(1) } else { (usable / ranks).max(1) }
+}
+
+/// The cores of this machine, whoever may use them.
+pub fn cores() -> usize {
+    let online = fs::read_to_string("/sys/devices/system/cpu/online").ok();
+    let usable = || thread::available_parallelism().map_or(1, usize::from);
+    online.and_then(|list| count(&list)).unwrap_or_else(usable)
+}
+
+/// The cores that this process is bound to.
+fn bound() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    count(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?)
+}
+
+/// How many numbers a list such as `0-3,8` has.
+fn count(list: &str) -> Option<usize> {
+    let range = |part: &str| -> Option<usize> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(last.parse::<usize>().ok()?.checked_sub(first.parse().ok()?)? + 1)
+    };
+    list.trim().split(',').map(range).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn lists_of_cores_are_counted() {
+        assert_eq!([count("0"), count("0-3\n"), count("\t0-3,8,10-11"), count("")], [Some(1), Some(4), Some(7), None]);
+    }
 }

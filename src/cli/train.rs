@@ -11,7 +11,9 @@ use super::{
     TrainArgs,
     fit::{self, Fit},
     held_out::HeldOut,
+    job::Job,
     preview::{dry_run, explain, shape},
+    ranks,
     resume::{self, Offered, check_data, with_way_back},
     signals::Signals,
     tell,
@@ -26,7 +28,7 @@ use crate::{
     memory::mib,
     models::{self, Examples, Model},
     origin::{self, FOLDER, Origin},
-    run::Run,
+    run::{Run, resumption},
     session::{self, Session},
     settings::{DEFAULT_PRESET, Layer, Order, Settings},
 };
@@ -38,30 +40,54 @@ const TABLE: &str = "table";
 
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
+    match Job::open()? {
+        None => train_as(args, None),
+        Some(mut job) => {
+            let result = train_as(args, Some(&mut job));
+            job.end(result)
+        }
+    }
+}
+
+/// Trains as one of the processes of a job, of which the first one alone reads and writes the run, or alone.
+fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     let signals = Signals::watch()?;
+    let is_first = job.as_ref().is_none_or(|job| job.is_first());
+    if !is_first {
+        // The first rank decides when all end.
+        signals.defer();
+    }
+    if let Some(job) = &mut job {
+        job.compare_programs()?;
+        tell(job.describe());
+    }
     let layers = args.layers()?;
-    let mut resumed = resume::open(args, &layers)?;
+    let mut resumed = if is_first { resume::open(args, &layers)? } else { None };
+    let is_new = !args.resume;
     let mut settings = match &resumed {
         Some(resumed) => resumed.run.settings().clone(),
-        None => {
+        None if is_new => {
             resume::tell_changes(&layers);
             Settings::resolve(&models::menu(), &layers)?
         }
+        None => Settings::default(),
     };
-    if resumed.is_none() && !args.dry_run && args.explain.is_none() {
+    if is_first && is_new && !args.dry_run && args.explain.is_none() {
         Run::check(args.out.as_deref())?;
     }
     let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
-    let data = match from {
+    let mut data = match from {
         Some((_, checkpoint)) if !args.names_data() => origin::located(&settings.data, checkpoint)?,
         _ => settings.data.clone(),
     };
+    if let Some(job) = job.as_mut().filter(|_| !is_new) {
+        (settings, data) = job.told(is_first.then_some((&settings, &data)))?;
+    }
     let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })?;
     let examples = session::examples(&dataset);
-    if resumed.is_none() {
+    if is_new {
         settings = by_data(settings, &layers, &examples)?;
     }
-    let settings = settings;
     dataset.to_string().lines().for_each(tell);
     let columns = dataset.records().map_or(vec![], |records| records.lines(COLUMNS));
     columns.iter().for_each(|line| tell(format_args!("  {line}")));
@@ -86,7 +112,23 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
-    let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
+    let devices = ranks::devices(&settings);
+    let ranks = job.as_ref().map_or(devices.len(), |job| job.ranks());
+    if is_new && ranks > 1 && !given.iter().any(|layer| layer.is_given("accumulate")) {
+        let mut parts = Layer::default();
+        parts.set("accumulate", &ranks.to_string(), "");
+        let shared = settings.overlaid(&parts);
+        settings = shared.map_err(|e| e.at(&format!("{ranks} ranks share each batch")))?;
+    }
+    let settings = settings;
+    let device = match &mut job {
+        Some(job) => {
+            job.compare_settings(&settings, &origin)?;
+            job.device(&settings, devices.len() > 1)?
+        }
+        None => devices[0].clone(),
+    };
+    let (mut runner, caps, reason) = session::open_device(device.as_deref())?;
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
         let measured = held_out.as_ref().map_or(vec![], HeldOut::graphs);
@@ -107,6 +149,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let plans = plans.map_err(|error| match (&resumed, error) {
         // Settings that contradict each other do so with any batch.
         (_, error @ Error::Usage(_)) if settings.stream.is_some() || settings.order == Order::Blocks => error,
+        (_, error) if !is_first => error,
         // A resumed run cannot change its batch.
         (Some(resumed), error) => with_way_back(error, &resumed.run),
         (None, error) => fit::advised(error, Fit::of(&settings, fits)),
@@ -132,7 +175,8 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     if settings.half && !runner.allow_half()? {
         tell("half: products stay in single precision, which is as fast or faster on this device");
     }
-    runner.set_submission_time(Duration::from_millis(args.max_dispatch_ms));
+    let submission = Duration::from_millis(args.max_dispatch_ms);
+    runner.set_submission_time(submission);
     if let Some(data) = session::ring(&plans) {
         let (rounds, bytes) = (data.ring.map_or(0, |ring| ring.rounds), 4 * data.words() as u64);
         tell(format_args!("the data is streamed: the device holds {} of it, {}", counted(rounds, "round"), mib(bytes)));
@@ -147,6 +191,14 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         shape(&dataset),
         session.describe()
     ));
+    match &mut job {
+        Some(job) => job.join(&mut session)?,
+        None => ranks::start(&devices, &settings, &dataset, submission, &mut session)?,
+    }
+    if let Some(job) = job.as_ref().filter(|_| !is_first) {
+        job.share(&mut session, "")?;
+        return session.follow();
+    }
     signals.defer();
     // Nothing is written before the run is known to fit.
     let run = match resumed {
@@ -157,6 +209,10 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
         }
         None => Run::create(args.out.as_deref(), &settings)?,
     };
+    match &job {
+        Some(job) => job.share(&mut session, &resumption(run.folder()))?,
+        None => session.share()?,
+    }
     if let Some(file) = tokenizer {
         write_atomically(&run.tokenizer_path(), file.as_bytes())?;
     }

@@ -163,6 +163,7 @@ impl Training {
                 0
             }
         };
+        self.session.end(status)?;
         if json {
             let (folder, s) = (self.run.folder().display().to_string(), &self.settings);
             let mut line = json!({"run": folder, "variant": s.variant, "data": s.data, "steps": s.steps});
@@ -195,8 +196,10 @@ impl Training {
             match self.session.train(slice.min(next - step).min(RING_ROWS as u64)) {
                 Ok(more) => rows.extend(more),
                 Err(error) => {
-                    // Streamed data that cannot be read: the rounds before are as good as any.
-                    if matches!(error, Error::Failure(_)) && self.session.step() > step {
+                    // Streamed data that cannot be read: the rounds before are as good as any, if no rank is in the
+                    // middle of one.
+                    let is_whole = self.session.step() > step && self.session.is_alone();
+                    if matches!(error, Error::Failure(_)) && is_whole {
                         let _ = self.save_checkpoint(true); // its error would hide the first one
                     }
                     return Err(error);
@@ -293,9 +296,10 @@ impl Training {
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
         texts.push(format!("{} {unit}/s", per_second(speed)));
-        if let Some(waited) = self.session.waited() {
-            let starved = waited.as_secs_f64() / self.logged.elapsed().as_secs_f64();
-            line.insert("starved".into(), ((starved * 1e4).round() / 1e4).into());
+        for (name, spent) in [("starved", self.session.waited()), ("summing", self.session.summed())] {
+            let Some(spent) = spent else { continue };
+            let share = spent.as_secs_f64() / self.logged.elapsed().as_secs_f64();
+            line.insert(name.into(), ((share * 1e4).round() / 1e4).into());
         }
         self.logged = Instant::now();
         line.append(&mut self.measured);

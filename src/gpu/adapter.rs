@@ -140,6 +140,15 @@ pub fn choose(requested: Option<&str>) -> Result<Choice> {
     }
 }
 
+/// The index of the GPU for the n-th process of this machine that takes the next one; none where a GPU is named, or
+/// there is none.
+pub fn in_turn(n: usize) -> Option<String> {
+    let is_named = std::env::var("WGPU_ADAPTER_NAME").is_ok_and(|name| !name.is_empty());
+    let all = adapters();
+    let fit: Vec<usize> = (0..all.len()).filter(|&i| !is_software(&all[i]) && unfit(&all[i]).is_none()).collect();
+    (!is_named && !fit.is_empty()).then(|| fit[n % fit.len()].to_string())
+}
+
 fn best(adapters: Vec<Adapter>) -> Choice {
     let software = adapters.iter().find(|a| is_software(a)).map(title);
     match adapters.into_iter().find(|a| !is_software(a) && unfit(a).is_none()) {

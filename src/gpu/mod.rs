@@ -8,7 +8,7 @@ mod pipeline;
 mod ring;
 mod runner;
 
-pub use adapter::{Choice, Listed, adapters, choose, list, quiet_loader};
+pub use adapter::{Choice, Listed, adapters, choose, in_turn, list, quiet_loader};
 pub use body::bodies;
 pub use device::Device;
 pub use pipeline::{Binding, Job, Pipeline, Pipelines, Shader};

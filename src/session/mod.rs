@@ -3,10 +3,14 @@
 mod fitting;
 mod latent;
 mod open;
+mod ranks;
 mod stream;
 mod writing;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 pub use open::{
     check_states, data_options, ensure_memory, examples, examples_of, known_options, layout, open_data, open_device,
@@ -20,7 +24,7 @@ pub use writing::{Decoding, Step};
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},
     data::Dataset,
-    engine::{Engine, Plans, diverged},
+    engine::{Engine, Order, Plans, diverged},
     error::{Error, Result},
     graph::numel,
     kernels::{Caps, Clock},
@@ -33,6 +37,9 @@ use crate::{
 
 /// Combined (XOR) with the seed of training, this gives the seed of sampling.
 pub(crate) const SAMPLING: u64 = 0x5a3d_1e50_0000_0000;
+
+/// Least time between two comparisons of the states of ranks.
+const COMPARED: Duration = Duration::from_secs(1);
 
 /// A model on a device, which can be trained, run, saved and restored.
 pub struct Session {
@@ -50,6 +57,8 @@ pub struct Session {
     truncation: f32,
     /// See [`Session::start_from`].
     vectors: Vec<f32>,
+    /// When ranks compared their states.
+    compared: Instant,
 }
 
 impl Session {
@@ -113,6 +122,7 @@ impl Session {
             begun: 0,
             truncation: 1.0,
             vectors: vec![],
+            compared: Instant::now(),
         })
     }
 
@@ -163,8 +173,18 @@ impl Session {
     /// the first check that found it ([`PROBES`]). The states are lost then.
     pub fn train(&mut self, rounds: u64) -> Result<Vec<Vec<f32>>> {
         self.phase = self.phase_of(self.step);
-        let (name, until) = self.phases[self.phase];
+        let until = self.phases[self.phase].1;
         let end = self.step + rounds.min(until - self.step);
+        // Reading all states takes a while: ranks compare them at lines of metrics, and once a second at most.
+        let is_due = end.is_multiple_of(self.settings.log_every) || end == self.settings.steps;
+        let compares = is_due && (end == self.settings.steps || self.compared.elapsed() > COMPARED);
+        self.engine.order(Order::Train { rounds: end - self.step, compares })?;
+        self.rounds(end, compares)
+    }
+
+    /// Trains up to a step of the phase, and compares the states of ranks if `compares`.
+    fn rounds(&mut self, end: u64, compares: bool) -> Result<Vec<Vec<f32>>> {
+        let (name, _) = self.phases[self.phase];
         let mut looked: BTreeMap<&str, &Probe> = BTreeMap::new();
         while self.step < end {
             let next = Probe::next(self.step).map_or(end, |next| next.min(end));
@@ -185,10 +205,14 @@ impl Session {
                 faults.push((step, format!("{what} at step {step}; it was at step {before}")));
             }
         }
-        match faults.into_iter().min_by_key(|(step, _)| *step) {
-            Some((_, what)) => Err(diverged(what)),
-            None => Ok(rows),
+        if let Some((_, what)) = faults.into_iter().min_by_key(|(step, _)| *step) {
+            return Err(diverged(what));
         }
+        if compares {
+            self.engine.compare()?;
+            self.compared = Instant::now();
+        }
+        Ok(rows)
     }
 
     /// Whether the model has a graph of this name, and it is loaded.
@@ -360,6 +384,8 @@ impl Session {
     /// # Errors
     /// A state that is not finite: such a checkpoint is not worth keeping.
     pub fn checkpoint(&mut self) -> Result<Checkpoint> {
+        self.engine.order(Order::Rows)?;
+        self.engine.gather_rows()?;
         self.calibrate()?;
         self.fit()?;
         // Memory for the values, and for the bytes of the file.

@@ -133,7 +133,7 @@ settings! {
         accumulate: usize = "1", Rule::Whole(1, 1024);
         /// Seed of all random numbers of the run
         seed: u64 = "0", Rule::Whole(0, MAX);
-        /// Device by index or name, or cpu; auto: the best one
+        /// Device by index or name, or cpu; a list, such as 0,1: devices that share each batch; auto: the best one
         adapter: Option<String> = "auto", Rule::Auto(&Rule::Text) => freely;
         /// Whether examples are read while training, in place of lying on the device; auto: where they do not fit
         stream: Option<bool> = "auto", Rule::Auto(&Rule::Switch) => freely;

@@ -1,6 +1,8 @@
 //! Small training runs on either runner, and the f64 interpreter in the same state.
 #![allow(dead_code, clippy::allow_attributes, reason = "no test uses all of it")]
 
+pub mod small;
+
 use std::{collections::HashMap, fs};
 
 use saddle::{

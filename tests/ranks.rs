@@ -1,0 +1,101 @@
+//! Several ranks make the bits of one, in every variant, on both runners, also after a resume with another number.
+
+mod common;
+mod training;
+
+use std::thread;
+
+use saddle::{checkpoint::Checkpoint, data::Dataset, exchange::Threads, settings::Settings};
+use training::{
+    Device, same,
+    small::{SMALL, small, train, train_on},
+};
+
+/// The checkpoint of so many ranks after some rounds, from that of another run if there is one.
+fn on_ranks(
+    device: Device,
+    ranks: usize,
+    s: &Settings,
+    dataset: &Dataset,
+    from: Option<&Checkpoint>,
+    rounds: u64,
+) -> Checkpoint {
+    thread::scope(|scope| {
+        let mut exchanges = Threads::new(ranks).into_iter();
+        let first = exchanges.next().unwrap();
+        for exchange in exchanges {
+            scope.spawn(move || {
+                let mut session = device.session(s, dataset);
+                session.join(Box::new(exchange)).unwrap();
+                session.share().unwrap();
+                assert_eq!(session.follow().unwrap(), 3);
+            });
+        }
+        let mut session = device.session(s, dataset);
+        session.join(Box::new(first)).unwrap();
+        from.into_iter().for_each(|checkpoint| session.restore(checkpoint).unwrap());
+        session.share().unwrap();
+        let (checkpoint, _) = train_on(&mut session, rounds);
+        session.end(3).unwrap();
+        checkpoint
+    })
+}
+
+#[test]
+fn ranks_make_the_bits_of_one() {
+    for (assignments, rounds) in SMALL {
+        let (s, dataset) = small(assignments, &["accumulate=2"]);
+        let what = assignments.join(" ");
+        let (one, _) = train(Device::Cpu, &s, &dataset, *rounds);
+        same(&on_ranks(Device::Cpu, 2, &s, &dataset, None, *rounds), &one, &what);
+    }
+}
+
+#[test]
+fn ranks_on_a_gpu_make_the_bits_of_one() {
+    for (assignments, _) in SMALL.iter().step_by(5) {
+        let (s, dataset) = small(assignments, &["accumulate=2"]);
+        let (one, _) = train(Device::Gpu, &s, &dataset, 2);
+        same(&on_ranks(Device::Gpu, 2, &s, &dataset, None, 2), &one, &assignments.join(" "));
+    }
+}
+
+#[test]
+fn ranks_stream_the_same_examples() {
+    for (assignments, rounds) in [(&["variant=gan", "hidden_g=8", "hidden_d=8", "stack=3"][..], 4), (SMALL[5].0, 4)] {
+        let (s, dataset) = small(assignments, &["accumulate=4"]);
+        let (one, _) = train(Device::Cpu, &s, &dataset, rounds);
+        let streamed = Settings { stream: Some(true), ..s };
+        same(&on_ranks(Device::Cpu, 2, &streamed, &dataset, None, rounds), &one, &assignments.join(" "));
+    }
+}
+
+/// Parts of 8 and 12, on all numbers of ranks that can share them.
+#[test]
+fn runs_go_on_with_other_numbers_of_ranks() {
+    for (n, (assignments, rounds)) in SMALL.iter().enumerate().step_by(3) {
+        let (parts, ranks) = [(8, [8, 2, 4]), (12, [3, 12, 6])][n % 2];
+        let (s, dataset) = small(assignments, &[]);
+        let s = Settings { batch: 4 * parts, chains: 4 * parts, accumulate: parts, ..s };
+        let what = assignments.join(" ");
+        let (one, _) = train(Device::Cpu, &s, &dataset, *rounds);
+        let mut checkpoint: Option<Checkpoint> = None;
+        for (n, ranks) in ranks.into_iter().enumerate() {
+            let until = rounds * (n as u64 + 1) / 3;
+            checkpoint = Some(on_ranks(Device::Cpu, ranks, &s, &dataset, checkpoint.as_ref(), until));
+        }
+        same(&checkpoint.unwrap(), &one, &what);
+    }
+}
+
+#[test]
+fn ranks_have_equally_many_parts() {
+    let (s, dataset) = small(&["variant=gan", "hidden_g=8", "hidden_d=8"], &[]);
+    let s = Settings { batch: 24, accumulate: 12, ..s };
+    let refused = Threads::new(4).into_iter().map(Box::new).map(|rank| Device::Cpu.session(&s, &dataset).join(rank));
+    for error in refused.take(1) {
+        let sentence = error.unwrap_err().to_string();
+        assert!(sentence.contains("4 devices cannot share the 12 parts"), "{sentence}");
+        assert!(sentence.contains("there may be 3, 6, 12 devices"), "{sentence}");
+    }
+}
