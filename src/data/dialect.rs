@@ -7,6 +7,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
+use super::header::are_groups;
 use super::quotes::{self, Quotes};
 use super::{Options, check_memory, digest, set_name, table, unpack};
 use crate::error::{Error, Result, counted, plain};
@@ -213,8 +214,8 @@ impl Sheet {
             return;
         }
         let lines = counted(first, "line");
-        let said = titles[0].iter().find(|cell| !cell.is_empty()).unwrap_or_default();
-        self.notes.push(format!("`{}`: left out {lines} above the table, {}", self.name, shown(said)));
+        let said = shown(titles[0].iter().find(|cell| !cell.is_empty()).unwrap_or_default());
+        self.notes.push(format!("`{}`: left out {lines} above the table, {said}", self.name));
         self.start += names.position().map_or(0, Position::byte) as usize;
     }
 
@@ -458,25 +459,6 @@ fn first_rows(text: &str, separator: Separator) -> Vec<StringRecord> {
 fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
     let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
     rows.iter().map(|row| (row.len(), count(row.len()))).max_by_key(|(_, count)| *count)
-}
-
-/// Whether the first of some rows names groups of columns above the row of their names: it has gaps, the next one has
-/// none and no number, and below a name stand nothing but numbers or dates.
-fn are_groups(rows: &[StringRecord], width: usize) -> bool {
-    let [groups, names, below @ ..] = rows else { return false };
-    let is_name = |cell: &str| cell.is_empty() || cells::is_text(cell);
-    let is_below = |column: usize| {
-        let mut cells =
-            below.iter().filter_map(|row| row.get(column)).filter(|cell| !cells::is_missing(cell)).peekable();
-        cells.peek().is_some() && cells.all(|cell| !cells::is_text(cell))
-    };
-    let are_wide = groups.len() == width && names.len() == width && below.len() > 2;
-    are_wide
-        && groups.iter().any(str::is_empty)
-        && groups.iter().any(|cell| !cell.is_empty())
-        && groups.iter().all(is_name)
-        && names.iter().all(cells::is_text)
-        && (0..width).any(is_below)
 }
 
 /// Whether all cells of a row but the first are empty.

@@ -47,3 +47,22 @@ fn is_other(value: f64, column: &Column) -> bool {
     let air = 2.0 * (high - low);
     column.decimals != Some(0) || below.count() >= FEW && !(low - air..=high + air).contains(&value)
 }
+
+/// Whether the first of some rows names groups of columns above the row of their names: it has gaps, the next one has
+/// none and no number, and below a name stand nothing but numbers or dates.
+pub(super) fn are_groups(rows: &[StringRecord], width: usize) -> bool {
+    let [groups, names, below @ ..] = rows else { return false };
+    let is_name = |cell: &str| cell.is_empty() || cells::is_text(cell);
+    let is_below = |column: usize| {
+        let mut cells =
+            below.iter().filter_map(|row| row.get(column)).filter(|cell| !cells::is_missing(cell)).peekable();
+        cells.peek().is_some() && cells.all(|cell| !cells::is_text(cell))
+    };
+    let are_wide = groups.len() == width && names.len() == width && below.len() > 2;
+    are_wide
+        && groups.iter().any(str::is_empty)
+        && groups.iter().any(|cell| !cell.is_empty())
+        && groups.iter().all(is_name)
+        && names.iter().all(cells::is_text)
+        && (0..width).any(is_below)
+}

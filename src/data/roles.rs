@@ -185,8 +185,8 @@ impl Table {
         Ok(())
     }
 
-    /// Whether a column may be chosen, without a setting, to identify the series of a row: whole numbers of another name
-    /// only where the rows have times, which tell keys from what is counted.
+    /// Whether a column may be chosen, without a setting, to identify the series of a row: whole numbers of another
+    /// name only where the rows have times, which tell keys from what is counted.
     fn may_be_group(&self, i: usize, has_times: bool) -> bool {
         let column = &self.all[i];
         match &column.role {

@@ -211,7 +211,8 @@ impl Examined<'_> {
             });
             let differ = (counts == Counts::Differ).then(|| {
                 format!(
-                    "`{}`: all values of {name} differ and are learned: if they tell rows apart, say `--types \"{}=id\"`",
+                    "`{}`: all values of {name} differ and are learned: if they tell rows apart, say \
+                     `--types \"{}=id\"`",
                     self.sheet.name, self.raw.name
                 )
             });
