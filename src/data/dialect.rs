@@ -7,7 +7,7 @@ use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::cells::{self, Evidence};
 use super::encoding::{decode, line};
-use super::header::are_groups;
+use super::header::{are_groups, is_alone};
 use super::quotes::{self, Quotes};
 use super::{Options, check_memory, digest, set_name, table, unpack};
 use crate::error::{Error, Result, counted, plain};
@@ -459,11 +459,6 @@ fn first_rows(text: &str, separator: Separator) -> Vec<StringRecord> {
 fn usual_width(rows: &[StringRecord]) -> Option<(usize, usize)> {
     let count = |width: usize| rows.iter().filter(|row| row.len() == width).count();
     rows.iter().map(|row| (row.len(), count(row.len()))).max_by_key(|(_, count)| *count)
-}
-
-/// Whether all cells of a row but the first are empty.
-fn is_alone(row: &StringRecord) -> bool {
-    row.iter().skip(1).all(str::is_empty)
 }
 
 /// The name in what was found of an encoding, if it is not UTF-8.

@@ -66,3 +66,8 @@ pub(super) fn are_groups(rows: &[StringRecord], width: usize) -> bool {
         && names.iter().all(cells::is_text)
         && (0..width).any(is_below)
 }
+
+/// Whether all cells of a row but the first are empty.
+pub(super) fn is_alone(row: &StringRecord) -> bool {
+    row.iter().skip(1).all(str::is_empty)
+}

@@ -1,9 +1,9 @@
 //! Ranks that are processes, on one or several machines, which MPI connects.
 //!
 //! A thread of its own carries all messages, so that a rank answers while it computes: every second it tells those
-//! that watch it that it is there. Rank 0 watches all others, and they watch rank 0. A rank that is silent for [`SILENCE`], or
-//! whose process is gone, ends them all. Messages go from rank to rank and are asked for with `MPI_Test`: a blocking or
-//! collective call would neither keep a deadline nor watch.
+//! that watch it that it is there. Rank 0 watches all others, and they watch rank 0. A rank that is silent for
+//! [`SILENCE`], or whose process is gone, ends them all. Messages go from rank to rank and are asked for with
+//! `MPI_Test`: a blocking or collective call would neither keep a deadline nor watch.
 
 use std::{
     iter,
