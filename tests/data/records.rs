@@ -195,7 +195,7 @@ fn types_can_be_said() {
     let text = format!("n,zip,d\n{rows}");
     assert_usage(
         open_file("a.csv", &text, &Options::default()),
-        &["the dates of `d`", "`01/01/2020`", "as d/m/Y or as m/d/Y", "--types d=date:d/m/Y"],
+        &["the dates of `d`", "`01/01/2020`", "as d/m/Y or as m/d/Y", "--types \"d=date:d/m/Y\""],
     );
     let set = open_file("a.csv", &text, &typed("d=date:m/d/Y,n=category,zip=skip")).unwrap();
     let all: Vec<String> = records(&set).columns.iter().map(found).collect();

@@ -251,8 +251,14 @@ fn windows_never_cross_from_one_series_to_the_next() {
         let whole = Options { group: Some("none".into()), ..windows(3, None) };
         assert_eq!(open_file("a.csv", &table, &whole).unwrap().len(), 12);
     }
+    // Whole numbers of any name tell series apart where time begins again with each; without times they are measured.
     let table = of("level", &number, false);
-    assert_eq!(open_file("a.csv", &table, &windows(3, None)).unwrap().len(), 12, "a level is a measurement");
+    assert_eq!(open_file("a.csv", &table, &windows(3, None)).unwrap().len(), 6);
+    let undated: String = table
+        .lines()
+        .map(|line| line.split_once(',').unwrap())
+        .fold(String::new(), |text, (a, b)| text + a + "," + b.split_once(',').unwrap().1 + "\n");
+    assert_eq!(open_file("a.csv", &undated, &windows(3, None)).unwrap().len(), 12, "a level is a measurement");
     let by = |name: &str| Options { group: Some(name.into()), ..windows(3, None) };
     let set = open_file("a.csv", &table, &by("level")).unwrap();
     assert_eq!((set.len(), columns(&set.series).names.as_slice()), (6, ["v".to_owned()].as_slice()));
