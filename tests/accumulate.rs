@@ -38,8 +38,8 @@ fn parts_do_what_the_whole_batch_does() {
             let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
             let error = norm(&mut tensor.data.iter().zip(&got.data).map(|(a, b)| a - b));
             let size = norm(&mut tensor.data.iter().copied());
-            // What is fitted to samples is as far off as these may be from their neighbours in rank; what machines learn
-            // by is a small difference of statistics; moments are those of gradients that may nearly vanish.
+            // What is fitted to samples is as far off as these may be from their neighbours in rank; what machines
+            // learn by is a small difference of statistics; moments are those of gradients that may nearly vanish.
             let bound = match name.split('.').collect::<Vec<_>>()[..] {
                 ["calibration", ..] | [_, "m" | "v", ..] => 1e-3,
                 ["dbm", ..] => 1e-4,

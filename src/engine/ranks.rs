@@ -144,8 +144,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The time since the last call in which this rank added up with the others, and waited for them; `None` if there are
-    /// none.
+    /// The time since the last call in which this rank added up with the others, and waited for them; `None` if there
+    /// are none.
     pub fn summed(&mut self) -> Option<Duration> {
         self.exchange.as_ref().map(|_| std::mem::take(&mut self.summed))
     }

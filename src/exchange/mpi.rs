@@ -113,8 +113,8 @@ impl Mpi {
         }
         let make = make(library).ok_or_else(|| {
             Error::failure(format!(
-                "`{name}` is of a make that saddle does not know ({version}): it knows Open MPI, MPICH and its kin, and \
-                 libraries of the MPI-5 standard; name another one with SADDLE_MPI"
+                "`{name}` is of a make that saddle does not know ({version}): it knows Open MPI, MPICH and its kin, \
+                 and libraries of the MPI-5 standard; name another one with SADDLE_MPI"
             ))
         })?;
         let init: Init = function(library, name, c"MPI_Init_thread")?;
