@@ -82,8 +82,8 @@ fn processes_make_the_bits_of_one() {
     succeeded(&place.saddle("train --out one --resume --steps 20"));
     assert_eq!(place.states("four", 20), place.states("one", 20));
     // Chains, a copy of which each part has, and examples that are streamed.
-    let machine = "train dbm --data digits --batch 16 --seed 1 --adapter cpu --set layers=12,9 --set pretrain=3 \
-                   --steps 8 --set chains=16 --set stream=true";
+    let machine = "train dbm --data digits --batch 16 --seed 1 --adapter cpu --steps 8 --set layers=12,9 \
+                   --set pretrain=3 --set chains=16 --set stream=true";
     succeeded(&place.mpirun(2, &format!("{SADDLE} {machine} --out two-dbm")).output().unwrap());
     succeeded(&place.saddle(&format!("{machine} --set accumulate=2 --out one-dbm")));
     assert_eq!(place.states("two-dbm", 8), place.states("one-dbm", 8));

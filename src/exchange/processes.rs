@@ -1,9 +1,9 @@
 //! Ranks that are processes, on one or several machines, which MPI connects.
 //!
-//! A thread of its own carries all messages, so that a rank answers while it computes: every second it tells those
-//! that watch it that it is there. Rank 0 watches all others, and they watch rank 0. A rank that is silent for
-//! [`SILENCE`], or whose process is gone, ends them all. Messages go from rank to rank and are asked for with
-//! `MPI_Test`: a blocking or collective call would neither keep a deadline nor watch.
+//! A thread of its own carries all messages, so that a rank answers while it computes: every second it tells those that
+//! watch it that it is there. Rank 0 watches all others, and they watch rank 0. A rank that is silent for [`SILENCE`],
+//! or whose process is gone, ends them all. Messages go from rank to rank and are asked for with `MPI_Test`: a blocking
+//! call would neither keep a deadline nor watch, and a collective one adds in an order of the library's choice.
 
 use std::{
     iter,
@@ -220,7 +220,8 @@ impl Carrier {
         Ok(carrier)
     }
 
-    /// Carries messages until this rank leaves in order, or nobody asks for more. Returns whom to tell that it left.
+    /// Carries messages until this rank leaves in order, or nobody asks for more. Returns whom to tell that it has
+    /// left.
     fn work(&mut self, jobs: &Receiver<Job>) -> Option<Sender<()>> {
         loop {
             match jobs.recv_timeout(PAUSE) {
