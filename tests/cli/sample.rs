@@ -217,13 +217,13 @@ fn samples_of_a_table_have_its_columns_units_and_order() {
         said.err
     };
     let values = |csv: &str, skip: usize| {
-        let rows = csv.lines().skip(1).flat_map(|row| row.split(',').skip(skip).map(str::to_owned).collect::<Vec<_>>());
-        rows.map(|cell| cell.parse::<f64>().unwrap()).collect::<Vec<_>>()
+        let rows = csv.lines().skip(1).flat_map(|row| row.split(';').skip(skip).map(str::to_owned).collect::<Vec<_>>());
+        rows.map(|cell| cell.replace(',', ".").parse::<f64>().unwrap()).collect::<Vec<_>>()
     };
     for (variant, own, header, skip) in [
-        ("gan", "--set hidden_g=16 --set hidden_d=16", "\"price, EUR\",volume,open", 0),
-        ("ae", "--set hidden_e=16 --set likelihood=gaussian", "\"price, EUR\",volume,open", 0),
-        ("lstm-gan", "--set units=6 --set window=4", "series,step,\"price, EUR\",volume,open", 2),
+        ("gan", "--set hidden_g=16 --set hidden_d=16", "price, EUR;volume;open", 0),
+        ("ae", "--set hidden_e=16 --set likelihood=gaussian", "price, EUR;volume;open", 0),
+        ("lstm-gan", "--set units=6 --set window=4", "series;step;price, EUR;volume;open", 2),
     ] {
         // The path of columns of plain numbers; those with types are tested in tables.rs.
         let encode = if skip == 0 { "none" } else { "auto" };

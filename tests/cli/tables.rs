@@ -185,7 +185,8 @@ fn scores_are_of_samples_or_of_rows_of_another_program() {
         let gaps = report(&place, "run --only-data gaps.csv");
         assert!(value(&gaps, "Column Shapes") < value(&again, "Column Shapes") - 0.1, "{gaps}");
         assert!(gaps["notes"].to_string().contains(words), "{gaps}");
-        assert_eq!(gaps["tables"][1]["title"], "Pairs, the worst first");
+        let tables = gaps["tables"].as_array().unwrap();
+        assert!(tables.iter().any(|table| table["title"] == "Pairs, the worst first"), "{gaps}");
     }
 }
 
