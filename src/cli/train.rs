@@ -86,6 +86,12 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
     let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
+    if settings.batch > dataset.len() {
+        let (batch, all) = (settings.batch, counted(dataset.len(), "example"));
+        tell(format_args!(
+            "warning: a batch of {batch} is more than the data, {all}: each step sees some of them again"
+        ));
+    }
     let (mut runner, caps, reason) = session::open_device(settings.adapter.as_deref())?;
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
