@@ -52,7 +52,7 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     if !known.names.iter().any(|name| classes.names.contains(name)) {
         let (label, class) = (&known.names[0], &classes.names[0]);
         return print(format!(
-            "none of the labels is a class of the data, so none is counted right: a label is `{label}`, a class `{class}`"
+            "none of the labels is a class of the data, so none is right: a label is `{label}`, a class `{class}`"
         ));
     }
     // Those whose label was given say nothing of how well the others are told, wherever the data has them again.

@@ -103,7 +103,11 @@ fn few_labels_give_all_examples_a_class() {
         "classes of 100 examples (posterior means, 100 labels of 10 classes, step 300) in classes.csv"
     );
     let share: f64 = printed[1].split(' ').next().unwrap().parse().unwrap();
-    assert!(share > 40.0 && printed[1].ends_with(" % right, of 100 unlabelled examples whose class is known"), "{}", printed[1]);
+    assert!(
+        share > 40.0 && printed[1].ends_with(" % right, of 100 unlabelled examples whose class is known"),
+        "{}",
+        printed[1]
+    );
     let found = lines(&place, "classes.csv");
     assert_eq!((found.len(), found[0].join(",").as_str()), (101, "name,class,probability"));
     let wanted = &place.read("drawn/t10k-labels-idx1-ubyte")[8..];
