@@ -24,7 +24,10 @@ function fresh() {
 
 async function load() {
     state.engine ??= await Engine.open(pack);
-    return state.engine.load('sample');
+    const program = await state.engine.load('sample');
+    $('controls').disabled = false;
+    $('made').hidden = false;
+    return program;
 }
 
 // Samples of the latent vectors z, in the class that is chosen; without one the classes take turns.
@@ -128,8 +131,9 @@ function drag(event) {
 
 // Some rounds of training, and now and then samples and the course of the losses.
 async function tick(limit = Infinity) {
-    const { engine } = state,
-        [program, calibrate] = await Promise.all(['round', 'calibrate'].map((name) => engine.load(name)));
+    const { engine } = state;
+    if (!state.ticks) $('note').textContent = 'preparing the training ..';
+    const [program, calibrate] = await Promise.all(['round', 'calibrate'].map((name) => engine.load(name)));
     const [start, count] = [performance.now(), Math.min(state.rounds, limit)];
     engine.setClock(state.step, pack.seed);
     engine.run(program, count);
@@ -138,6 +142,7 @@ async function tick(limit = Infinity) {
     if (state.history.length > ROWS) state.history.shift();
     state.ticks += 1;
     state.rounds = Math.max(1, Math.min(256, Math.round((count * TICK) / (performance.now() - start))));
+    $('note').textContent = `${state.training ? 'training' : 'stopped'}: step ${state.step}`;
     if (state.ticks % SHOWN_EVERY) return;
     if (calibrate) {
         engine.setClock(0, pack.seed);
@@ -148,7 +153,6 @@ async function tick(limit = Infinity) {
         state.history,
         program.metrics.filter((name) => /loss|bound|elbo|nats|error/.test(name)),
     );
-    $('note').textContent = `step ${state.step}`;
 }
 
 function losses(history, names) {
@@ -164,6 +168,8 @@ function losses(history, names) {
 
 function fail(error) {
     state.training = false;
+    // Without samples no control does anything.
+    if ($('controls').disabled) ['controls', 'hint'].forEach((id) => ($(id).hidden = true));
     $('note').textContent = error.message;
     globalThis.saddle.failed = error.message;
 }
@@ -231,7 +237,9 @@ if (pack.programs.round)
         element.textContent = state.training ? 'Stop' : 'Train on';
         if (state.training) state.loop ??= turn();
     });
+$('note').textContent = 'preparing ..';
 await again();
+if (state.samples) $('note').textContent = '';
 globalThis.saddle.ready = true;
 // Training compiles once the first samples are there.
 if (pack.programs.round && state.engine) ['round', 'calibrate'].forEach((name) => state.engine.load(name));

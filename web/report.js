@@ -5,8 +5,6 @@
 const MEANING = {
     d_loss: 'loss of the discriminator',
     g_loss: 'loss of the generator',
-    d_real: 'mean probability that the discriminator gives real samples of being real',
-    d_fake: 'mean probability that the discriminator gives generated samples of being real',
     d_acc_real: 'share of real samples that the discriminator judges right',
     d_acc_fake: 'share of generated samples that the discriminator judges right',
     d_lead: 'share of the examples that the discriminator takes for real, less that of examples that were held out',
@@ -16,7 +14,13 @@ const MEANING = {
     divergence: 'nats that the code says of an example',
     spread: 'distance between samples, beside that between examples',
 };
+// What of the judgement stands behind these; the logit of some objectives only stands for a probability.
+const JUDGED = { d_real: 'real', d_fake: 'generated' },
+    PROBABLE = ['minimax', 'non-saturating'];
 const TIMES = ['step', 'seconds'];
+// Runs beyond the number of colours have dashes.
+const COLOURS = 6,
+    DASHES = ['none', '7 4', '2 3'];
 // The parts of the page that do not show the newest messages yet.
 const stale = new Set(),
     runs = [],
@@ -31,8 +35,32 @@ function element(name, properties, ...children) {
     made.append(...children.filter((child) => child !== null && child !== undefined));
     return made;
 }
-const colour = (run) => `--colour: var(--c${runs.indexOf(run) % 6})`;
-const swatch = (run) => element('span', { className: 'swatch', style: colour(run) });
+function colour(run) {
+    const i = runs.indexOf(run);
+    return `--colour: var(--c${i % COLOURS}); --dash: ${DASHES[Math.floor(i / COLOURS) % DASHES.length]}`;
+}
+function swatch(run) {
+    const made = svg('svg', { class: 'swatch', viewBox: '0 0 20 8', style: colour(run) });
+    made.append(svg('line', { x1: 0, x2: 20, y1: 4, y2: 4 }));
+    return made;
+}
+const objectives = () => [...new Set(runs.filter((run) => run.shown).map((run) => run.head.settings.objective))];
+/** What a metric of the shown runs is. */
+function meaning(name) {
+    if (!(name in JUDGED)) return MEANING[name] ?? '';
+    const others = objectives().filter((objective) => objective && !PROBABLE.includes(objective));
+    return others.length
+        ? `mean of 1 / (1 + exp(-logit)) of ${JUDGED[name]} samples: no probability with the objective ${others.join(', ')}`
+        : `mean probability that the discriminator gives ${JUDGED[name]} samples of being real`;
+}
+/** What of the shown runs does not compare, in sentences. */
+function doubts() {
+    const [of, steps] = [objectives(), [...new Set(runs.filter((run) => run.shown).map((run) => last(run).step ?? 0))]];
+    return [
+        of.length > 1 ? `Losses of different objectives do not compare: ${of.map((one) => one ?? 'none').join(', ')}.` : '',
+        steps.length > 1 ? `The runs have different numbers of steps: ${steps.join(', ')}.` : '',
+    ].filter(Boolean);
+}
 const differing = (run) => Object.entries(run.head.differs).map(([key, value]) => `${key}=${value}`);
 /** A run's name, and the first settings in which it differs from the others. */
 const label = (run) =>
@@ -106,11 +134,14 @@ function drawCards() {
             const before = run.rows[Math.max(0, run.rows.length - 20)] ?? {};
             const rate = (now.step - before.step) / (now.seconds - before.seconds);
             const device = run.rows.findLast((row) => row.device)?.device;
-            const left = done
-                ? `done in ${duration(now.seconds)}`
-                : rate > 0
-                  ? `${duration((head.steps - now.step) / rate)} left`
-                  : 'no speed yet';
+            const at = `step ${now.step ?? 0} of ${head.steps}`;
+            const course = done
+                ? `${at}, done in ${duration(now.seconds)}`
+                : !head.trains
+                  ? `stopped at ${at}`
+                  : rate > 0
+                    ? `${at}, ${duration((head.steps - now.step) / rate)} left`
+                    : `${at}, no speed yet`;
             const check = element('input', {
                 type: 'checkbox',
                 checked: run.shown,
@@ -129,13 +160,18 @@ function drawCards() {
             return element(
                 'div',
                 { className: 'card', style: colour(run) },
-                element('label', {}, runs.length > 1 ? check : null, element('h3', {}, run.head.name)),
+                element(
+                    'label',
+                    {},
+                    ...(runs.length > 1 ? [check, swatch(run)] : []),
+                    element('h3', {}, run.head.name),
+                ),
                 element('p', {}, differing(run).join(' ')),
                 element('progress', { max: head.steps, value: now.step ?? 0 }),
                 element(
                     'p',
                     {},
-                    `step ${now.step ?? 0} of ${head.steps}, ${left}`,
+                    course,
                     now.phase ? `, phase ${now.phase}` : '',
                     now.samples_per_second ? `, ${now.samples_per_second} samples/s` : '',
                 ),
@@ -268,7 +304,8 @@ function panel(name, width) {
     const said = (x) =>
         lines.map(({ run, points }) => {
             const [, value] = points.findLast(([at]) => at <= x) ?? points[0];
-            return element('span', { style: `${colour(run)};color:var(--colour)` }, ` ${figure(value)}`);
+            const mark = runs.length > COLOURS ? swatch(run) : null;
+            return element('span', { style: `${colour(run)};color:var(--colour)` }, mark, figure(value));
         });
     const reading = element('span', {}, ...said(Infinity));
     picture.onpointermove = (event) => {
@@ -280,7 +317,7 @@ function panel(name, width) {
     };
     picture.onpointerleave = () => reading.replaceChildren(...said(Infinity));
     const heading = name + (byId('log').checked && !log ? ' (linear)' : '');
-    const title = element('h3', { title: MEANING[name] ?? '' }, heading, reading);
+    const title = element('h3', { title: meaning(name) }, heading, reading);
     return element('div', { className: 'panel' }, title, picture);
 }
 
@@ -296,6 +333,7 @@ function drawCurves() {
     const rank = (name) => (name === 'samples_per_second' ? 2 : name.endsWith('_loss') ? 0 : 1);
     names.sort((a, b) => rank(a) - rank(b));
     byId('band').hidden = !runs.some((run) => run.shown && episodes(run).length);
+    byId('doubts').replaceChildren(...doubts().map((doubt) => element('p', { className: 'warn' }, doubt)));
     byId('curves').hidden = !names.length;
     const room = byId('panels').clientWidth || 320,
         gap = 16,
@@ -308,8 +346,13 @@ let chosen = null;
 function drawSamples() {
     const steps = [...new Set(runs.flatMap((run) => [...run.samples.keys()]))].sort((a, b) => a - b),
         slider = byId('step');
-    byId('pictures').hidden = !steps.length;
-    if (!steps.length) return;
+    const waited = runs
+        .filter((run) => run.head.trains && !run.samples.size)
+        .map(({ head }) => Math.min(head.every || head.steps, head.steps));
+    byId('pictures').hidden = !steps.length && !waited.length;
+    byId('chosen').hidden = !steps.length;
+    byId('waited').textContent = waited.length && !steps.length ? `First samples at step ${Math.min(...waited)}.` : '';
+    if (!steps.length) return byId('samples').replaceChildren();
     const index =
         chosen === null
             ? steps.length - 1

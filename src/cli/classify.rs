@@ -1,5 +1,7 @@
 //! `saddle classify`.
 
+use std::collections::HashSet;
+
 use super::{
     ClassifyArgs,
     arrays::table,
@@ -10,8 +12,9 @@ use super::{
 };
 use crate::{
     codes::{Classifier, Encoder, Known},
+    data::Dataset,
     error::{Result, counted},
-    files::write_atomically,
+    files::{sha256, write_atomically},
     trained::Trained,
 };
 
@@ -45,14 +48,26 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
         trained.checkpoint.meta::<u64>("step")?,
         shown(&out)
     ))?;
-    // Those whose label was given say nothing of how well the others are told.
-    let is_given = |i: &usize| other.is_none() && known.labels.binary_search_by_key(i, |label| label.0).is_ok();
-    let told =
-        (0..data.len()).filter(|i| !is_given(i)).filter_map(|i| Some((class(data, i)?, &known.names[found[i].0])));
+    let Some(classes) = data.classes_of_examples() else { return Ok(()) };
+    if !known.names.iter().any(|name| classes.names.contains(name)) {
+        let (label, class) = (&known.names[0], &classes.names[0]);
+        return print(format!(
+            "none of the labels is a class of the data, so none is right: a label is `{label}`, a class `{class}`"
+        ));
+    }
+    // Those whose label was given say nothing of how well the others are told, wherever the data has them again.
+    let print_of = |set: &Dataset, i: usize| sha256([bytemuck::cast_slice::<f32, u8>(&set.example(i))]);
+    let given: HashSet<String> = known.labels.iter().map(|(i, _)| print_of(&own, *i)).collect();
+    let others = (0..data.len()).filter(|i| !given.contains(&print_of(data, *i)));
+    let told = others.filter_map(|i| Some((class(data, i)?, &known.names[found[i].0])));
     let right: Vec<bool> = told.map(|(wanted, found)| wanted == found).collect();
     if right.is_empty() {
-        return Ok(());
+        return print("every example has its label: none is left to count those that are right");
     }
     let share = right.iter().filter(|is_right| **is_right).count() as f64 / right.len() as f64;
-    print(format!("{:.2} % right, of {} whose class is known", 100.0 * share, counted(right.len(), "example")))
+    print(format!(
+        "{:.2} % right, of {} whose class is known",
+        100.0 * share,
+        counted(right.len(), "unlabelled example")
+    ))
 }

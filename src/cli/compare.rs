@@ -17,8 +17,21 @@ use crate::{
 /// Metrics that say when a line was written, and not how good the model was.
 const TIMES: [&str; 3] = ["step", "seconds", "samples_per_second"];
 
-/// Colours of groups of runs: Okabe and Ito's, the palest aside.
-const COLOURS: [Colour; 6] = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [86, 180, 233], [0, 0, 0]];
+/// Colours of groups of runs: Okabe and Ito's, the palest aside, then darker and paler ones.
+const COLOURS: [Colour; 12] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [0, 158, 115],
+    [204, 121, 167],
+    [86, 180, 233],
+    [0, 0, 0],
+    [230, 159, 0],
+    [120, 60, 160],
+    [120, 70, 20],
+    [150, 150, 150],
+    [160, 200, 60],
+    [140, 0, 50],
+];
 /// Largest number of panels of a chart.
 const MAX_PANELS: usize = 12;
 
@@ -66,17 +79,19 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         let cells = || vec![String::new(); groups.len()];
         at.into_iter().for_each(|at| lines.insert(at, [vec!["by eval:".into()], cells()].concat()));
     }
+    let unlike = unlike(&entries, &names);
+    let doubts = [&unlike[..], &doubts(&entries)].concat();
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
-        (Some(out), Some("png")) => report::save_png(out, &charts(&groups, &args.metrics)?)?,
-        (Some(out), _) => write_atomically(out, markdown(&lines).as_bytes())?,
+        (Some(out), Some("png")) => report::save_png(out, &charts(&groups, &args.metrics, &unlike)?)?,
+        (Some(out), _) => write_atomically(out, markdown(&lines, &doubts).as_bytes())?,
         (None, _) => {}
     }
     if args.json {
         return print(json(&entries));
     }
     table(&lines).iter().try_for_each(print)?;
-    doubts(&entries).iter().try_for_each(|doubt| print(format!("  {doubt}.")))?;
+    doubts.iter().try_for_each(|doubt| print(format!("  {doubt}.")))?;
     args.out.as_deref().map_or(Ok(()), |out| print(format!("\nwritten to {}", shown(out))))
 }
 
@@ -85,6 +100,25 @@ impl Entry {
     fn measured(&self) -> Vec<String> {
         self.record.measures().into_iter().map(|(name, _)| name).collect()
     }
+}
+
+/// In what the runs are so unlike that these of their numbers do not compare.
+fn unlike(entries: &[Entry], names: &[String]) -> Vec<String> {
+    let listed = |values: Vec<String>| {
+        let mut once: Vec<String> = vec![];
+        values.into_iter().for_each(|value| once.extend((!once.contains(&value)).then_some(value)));
+        (once.len() > 1).then(|| once.join(", "))
+    };
+    let objective = |entry: &Entry| {
+        let mut own = entry.record.run.settings().own();
+        own.find(|(key, _)| key.name == "objective").map_or("none".to_owned(), |(_, value)| value)
+    };
+    let has_losses = names.iter().any(|name| name.ends_with("_loss"));
+    let objectives = has_losses.then(|| listed(entries.iter().map(objective).collect())).flatten();
+    let steps = listed(entries.iter().map(|entry| entry.record.step.to_string()).collect());
+    let of_objectives = objectives.map(|found| format!("losses of different objectives do not compare: {found}"));
+    let of_steps = steps.map(|found| format!("the runs have different numbers of steps: {found}"));
+    of_objectives.into_iter().chain(of_steps).collect()
 }
 
 /// What the evaluations say of the worth of their scores, such as that there were few examples.
@@ -216,8 +250,8 @@ fn figure(value: f64) -> String {
 }
 
 /// A panel for each metric, or each that is `wanted`, with its values over the steps; runs that differ in their seeds
-/// alone have one colour, and a curve of their mean.
-fn charts(groups: &[Group], wanted: &[String]) -> Result<RgbImage> {
+/// alone have one colour, and a curve of their mean. Sentences go below.
+fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Result<RgbImage> {
     let colour = |n: usize| COLOURS[n % COLOURS.len()];
     let read = |group: &Group| group.entries.iter().map(|entry| entry.record.metrics()).collect::<Vec<_>>();
     let lines: Vec<Vec<Vec<Map<String, Value>>>> = groups.iter().map(read).collect();
@@ -261,7 +295,7 @@ fn charts(groups: &[Group], wanted: &[String]) -> Result<RgbImage> {
     let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
     let all = panels.len();
     panels.truncate(MAX_PANELS);
-    let mut notes = vec![];
+    let mut notes = said.to_vec();
     if groups.iter().any(|group| group.entries.len() > 1) {
         notes.push("thick: mean over runs; pale: each run".to_owned());
     }
@@ -284,12 +318,13 @@ fn mean_curve(curves: &[Vec<[f64; 2]>]) -> Vec<[f64; 2]> {
     common.map(|(step, (count, sum))| [step as f64, sum / count as f64]).collect()
 }
 
-fn markdown(lines: &[Vec<String>]) -> String {
+fn markdown(lines: &[Vec<String>], doubts: &[String]) -> String {
     let cell = |text: &String| text.replace('|', "\\|").replace('\n', " ");
     let row = |cells: &[String]| format!("| {} |\n", cells.iter().map(cell).collect::<Vec<_>>().join(" | "));
     let [head, body @ ..] = lines else { return String::new() };
     let rule = format!("|{}\n", "---|".repeat(head.len()));
-    [row(head), rule].into_iter().chain(body.iter().map(|line| row(line))).collect()
+    let said = doubts.iter().map(|doubt| format!("\n{}.\n", doubt.replace('\n', " ")));
+    [row(head), rule].into_iter().chain(body.iter().map(|line| row(line))).chain(said).collect()
 }
 
 /// A row for each run: its folder, the settings that differ, and its numbers.

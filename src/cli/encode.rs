@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     codes::{Codes, Decoder, Encoder},
-    data::{self, Dataset, LeftOut, Split},
+    data::{self, Dataset, Split},
     error::{Error, Result, counted},
     files::{ensure_new, write_atomically},
     report::Way,
@@ -58,10 +58,16 @@ pub fn examples(trained: &Trained, spec: Option<&str>, held_out: bool) -> Result
         trained.data_of(spec, split).map_err(|e| if spec.is_some() { e } else { e.at("the data of the run") })?;
     let name = spec.unwrap_or(&trained.settings.data);
     let data = data.ok_or_else(|| Error::usage(format!("--held-out: `{name}` has no part to test with")))?;
-    if data.about.left_out != LeftOut::default() {
-        tell(format_args!("warning: {}", data.about.left_out));
+    match (spec, data.about.left_out.count()) {
+        // What was said of the run's own data when it was trained needs no repetition.
+        (None, 0) => {}
+        (None, count) => tell(format_args!("{} left out as in training", counted(count, "item"))),
+        (Some(_), 0) => data.about.notes.iter().for_each(tell),
+        (Some(_), _) => {
+            tell(format_args!("warning: {}", data.about.left_out));
+            data.about.notes.iter().for_each(tell);
+        }
     }
-    data.about.notes.iter().for_each(tell);
     Ok(data)
 }
 

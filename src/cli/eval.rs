@@ -141,6 +141,16 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
+/// So many samples in words, beside the number that was asked for if that is more.
+fn asked(args: &EvalArgs, count: usize) -> String {
+    match args.count {
+        Some(asked) if asked > count => {
+            format!("{count} of the {asked} samples asked for, as there is no more to compare")
+        }
+        _ => format!("{count} samples"),
+    }
+}
+
 /// Whether the checkpoint holds a Boltzmann machine.
 fn has_machine(trained: &Asked) -> bool {
     Parameters::of(&trained.checkpoint).is_ok()
@@ -190,7 +200,7 @@ impl Evaluation<'_> {
     /// `wanted` samples, or `--count` if that is fewer.
     fn generate(&mut self, wanted: usize) -> Result<Vec<f32>> {
         let count = self.args.count.map_or(wanted, |most| most.min(wanted));
-        tell(format_args!("{count} samples of step {}", self.session.step()));
+        tell(format_args!("{} of step {}", asked(self.args, count), self.session.step()));
         self.session.generate(count, self.args.seed, None)
     }
 
@@ -392,7 +402,7 @@ impl Evaluation<'_> {
         let most = args.count.unwrap_or((symbols::SAMPLES as f64 * setup.effort) as usize);
         let real = Real::of(train, test.as_ref(), most)?;
         let count = real.count();
-        tell(format_args!("{count} samples of step {}", session.step()));
+        tell(format_args!("{} of step {}", asked(args, count), session.step()));
         let samples = match session.has(CONTINUE) {
             true => written(session, [count, window], s.temperature.into(), args.seed)?,
             false => generated(session, &trained.examples, count, args.seed)?,

@@ -6,8 +6,8 @@ use std::fmt;
 use crate::{
     data::BUILT_IN,
     error::{Error, Result},
-    models::VARIANTS,
-    settings::Settings,
+    models::{self, VARIANTS},
+    settings::{Layer, Settings},
 };
 
 /// Words that mean something elsewhere, and a sentence on them.
@@ -267,20 +267,48 @@ fn find(hints: &'static [Hint], word: &str) -> Option<&'static Hint> {
 /// Options whose values mean what they mean elsewhere.
 const SAME: [&str; 4] = ["--count", "--data", "--out", "--size"];
 
+/// The command of a hint for the variant that was typed, or the usual one: its name, and only the settings that it has.
+/// As in the table where it has none of them.
+fn for_variant(instead: &str, variant: Option<&str>) -> String {
+    let mut words: Vec<&str> = instead.split(' ').collect();
+    let (["saddle", "train", ..], default) = (&words[..], Settings::default()) else { return instead.into() };
+    let mut layer = Layer::default();
+    layer.set("variant", variant.unwrap_or(&default.variant), "");
+    let Ok(own) = Settings::resolve(&models::menu(), &[layer]) else { return instead.into() };
+    let has = |word: &str| word.split_once('=').is_none_or(|(key, _)| own.own().any(|(own, _)| own.name == key));
+    if !words.iter().any(|word| word.contains('=') && has(word)) {
+        return instead.into();
+    }
+    // The word before a setting is `--set`.
+    let lacking: Vec<usize> = (0..words.len()).filter(|n| !has(words[*n])).flat_map(|n| [n - 1, n]).collect();
+    let mut n = 0..;
+    words.retain(|_| n.next().is_some_and(|n| !lacking.contains(&n)));
+    words.retain(|word| !VARIANTS.iter().any(|variant| variant.name == *word));
+    if let Some(variant) = variant {
+        words.insert(2, variant);
+    }
+    words.join(" ")
+}
+
 /// The end of a command with the value that was typed in place of those in it, if it sets one thing only, or a rate of
 /// each network.
-fn with_value(hint: &Hint, value: Option<&str>) -> String {
-    let cut = |at: char| hint.instead.rsplit_once(at).filter(|_| hint.instead.matches('=').count() < 2);
+fn with_value(hint: &Hint, value: Option<&str>, variant: Option<&str>) -> String {
+    let instead = for_variant(hint.instead, variant);
+    let cut = |at: char| instead.rsplit_once(at).filter(|_| instead.matches('=').count() < 2);
     match (cut('='), cut(' '), value) {
         (_, _, Some(value)) if hint.typed.contains(&"lr") => {
-            format!("{}: {}", hint.is, hint.instead.replace("0.0002", value))
+            format!("{}: {}", hint.is, instead.replace("0.0002", value))
         }
-        (Some((before, _)), _, Some(value)) => format!("{}: {before}={value}", hint.is),
+        // An epoch is many steps.
+        (Some((before, _)), _, Some(value)) if !hint.typed.contains(&"epochs") => {
+            format!("{}: {before}={value}", hint.is)
+        }
         // Other options count something else.
         (None, Some((before, _)), Some(value)) if SAME.iter().any(|option| before.ends_with(option)) => {
             format!("{}: {before} {value}", hint.is)
         }
-        _ => hint.to_string(),
+        _ if instead.is_empty() => hint.is.to_owned(),
+        _ => format!("{}: {instead}", hint.is),
     }
 }
 
@@ -336,11 +364,11 @@ pub fn check_data(word: &str) -> Result<()> {
     }
 }
 
-/// Refuses an assignment whose key has another name here.
+/// Refuses an assignment whose key has another name here, for the variant that was typed, if any was.
 ///
 /// # Errors
 /// Such a key.
-pub fn check_assignment(assignment: &str) -> Result<()> {
+pub fn check_assignment(assignment: &str, variant: Option<&str>) -> Result<()> {
     let (key, value) = assignment.split_once('=').map_or((assignment, None), |(key, value)| (key, Some(value.trim())));
     let key = key.trim();
     let model = value.filter(|_| key == "objective").and_then(|value| find(MODELS, value));
@@ -349,7 +377,7 @@ pub fn check_assignment(assignment: &str) -> Result<()> {
     }
     let option = || find(OPTIONS, key).filter(|_| !is_setting(key));
     match find(SETTINGS, key).or_else(option) {
-        Some(hint) => Err(Error::usage(format!("`{key}` {}", with_value(hint, value)))),
+        Some(hint) => Err(Error::usage(format!("`{key}` {}", with_value(hint, value, variant)))),
         None => Ok(()),
     }
 }
@@ -374,7 +402,10 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let key = name.replace('-', "_");
     let setting = is_setting(&key)
         .then(|| format!("`--{name}` is a setting of a training: --set {key}={}", value.unwrap_or("VALUE")));
-    find(OPTIONS, name).map(|hint| format!("`{dashes}{name}` {}", with_value(hint, value))).or(setting)
+    let variants = words.iter().map(|word| variant(word));
+    let variant = variants.into_iter().find(|word| VARIANTS.iter().any(|variant| variant.name == word));
+    let hint = |hint| format!("`{dashes}{name}` {}", with_value(hint, value, variant.as_deref()));
+    find(OPTIONS, name).map(hint).or(setting)
 }
 
 /// The tables as Markdown.

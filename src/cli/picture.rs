@@ -12,11 +12,11 @@ use crate::{
     report::{self, Compared, Figure, Grid, Way},
 };
 
-/// Numbers of classes that have a column each; others have a row each, up to a largest number, of so many images at
-/// most.
-const COLUMNS: RangeInclusive<usize> = 8..=16;
+/// Numbers of classes that have a column each; others have rows, up to a largest number of classes, of so many images
+/// at most: more are too small on a page.
+const COLUMNS: RangeInclusive<usize> = 8..=10;
 const ROWS: usize = 64;
-const WIDEST: usize = 32;
+const WIDEST: usize = 10;
 /// Columns of a grid of reconstructions.
 const PAIRS: usize = 16;
 /// Number of samples in a picture, or about that.
@@ -65,8 +65,11 @@ impl Look<'_> {
             _ if COLUMNS.contains(&classes) && self.columns.is_none_or(|n| n == classes) => {
                 Grid { columns: classes, above: self.classes.clone(), ..grid }
             }
-            _ if self.are_rows(count) => Grid { columns: count / classes, beside: self.classes.clone(), ..grid },
             _ => {
+                if let Some([columns, rows]) = self.rows(count) {
+                    let beside = self.classes.iter().flat_map(|name| vec![name.clone(); rows]).collect();
+                    return Grid { columns, beside, ..grid };
+                }
                 let grid = Grid { columns: self.columns.unwrap_or((count as f64).sqrt().ceil() as usize), ..grid };
                 match self.columns {
                     Some(_) => grid,
@@ -76,11 +79,13 @@ impl Look<'_> {
         }
     }
 
-    /// Whether each class has a row of its own, in which its images lie side by side.
-    fn are_rows(&self, count: usize) -> bool {
+    /// The columns of the grid and the rows of each class, where classes have rows of their own.
+    fn rows(&self, count: usize) -> Option<[usize; 2]> {
         let classes = self.classes.len();
         let has_rows = (1..=ROWS).contains(&classes) && !COLUMNS.contains(&classes) && self.columns.is_none();
-        has_rows && count.is_multiple_of(classes) && (1..=WIDEST).contains(&(count / classes))
+        let each = count.checked_div(classes).filter(|each| has_rows && *each > 0 && count.is_multiple_of(classes))?;
+        let rows = each.div_ceil(WIDEST);
+        Some([each.div_ceil(rows), rows])
     }
 
     /// Refuses `--count`, `--columns` and `--scale` with which a picture would be too large.
@@ -92,7 +97,9 @@ impl Look<'_> {
         let cells = match way {
             Way::Pairs(_) => 2 * count.next_multiple_of(grid.columns),
             Way::Paths(steps) => count.next_multiple_of(steps),
-            Way::Beside | Way::Alone => count,
+            Way::Beside | Way::Alone => {
+                self.rows(count).map_or(count, |[columns, rows]| columns * rows * self.classes.len())
+            }
         };
         let (columns, fit) = grid.fitting(&self.examples.shape, cells);
         let most = if matches!(way, Way::Pairs(_)) { fit / 2 } else { fit };
@@ -156,13 +163,16 @@ impl Look<'_> {
         let (shape, len) = (&self.examples.shape, numel(&self.examples.shape));
         let count = compared.generated.len() / len;
         let grid = self.grid(compared.way, count, compared.name);
-        let images = match compared.way {
-            Way::Pairs(_) => woven(compared.real, compared.generated, grid.columns * len),
-            // Samples have the classes in turn, and here each class has a row.
-            Way::Beside if self.are_rows(count) => {
+        let images = match (compared.way, self.rows(count)) {
+            (Way::Pairs(_), _) => woven(compared.real, compared.generated, grid.columns * len),
+            // Samples have the classes in turn, and here each class has rows, the last of which black fills up.
+            (Way::Beside, Some([columns, rows])) => {
                 let classes = self.classes.len();
-                let row = |class: usize| (class..count).step_by(classes);
-                (0..classes).flat_map(row).flat_map(|n| &compared.generated[n * len..][..len]).copied().collect()
+                let of_class = |class: usize| {
+                    let images = (class..count).step_by(classes).flat_map(|n| &compared.generated[n * len..][..len]);
+                    images.copied().chain(std::iter::repeat(-1.0)).take(columns * rows * len)
+                };
+                (0..classes).flat_map(of_class).collect()
             }
             _ => compared.generated.to_vec(),
         };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    arrays::npy,
+    arrays::{npy, table},
     destination::Destination,
     print,
     sample::{Drawn, Wanted},
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     checkpoint::Tensor,
     cpu::Cpu,
-    data::{self, Series, Split},
+    data::{self, Given, Series, Split},
     engine::Plans,
     error::{Error, Result},
     files::write_atomically,
@@ -29,12 +29,12 @@ const LINES: usize = 16;
 /// Most training examples that are compared with each given one.
 const COMPARED: usize = 20_000;
 
-/// The examples of a file, flat. Gives the trained model as many rows as their projection takes, and room for the
+/// The examples of a file or folder. Gives the trained model as many rows as their projection takes, and room for the
 /// latent vectors.
 ///
 /// # Errors
 /// A model that draws no samples of numbers from latent vectors alone; a file that has no such examples.
-pub fn read(path: &Path, trained: &mut Trained) -> Result<Vec<f32>> {
+pub fn read(path: &Path, trained: &mut Trained) -> Result<Given> {
     let (examples, settings) = (&trained.examples, &trained.settings);
     let columns = match &examples.series {
         Some(Series::Columns(columns)) => Some(columns),
@@ -42,9 +42,12 @@ pub fn read(path: &Path, trained: &mut Trained) -> Result<Vec<f32>> {
         None => None,
     };
     let options = session::data_options(settings, Split::Train);
-    let values = data::given(path, &examples.shape, columns, &options)?;
-    trained.settings.samples = Session::projection_rows(values.len() / numel(&examples.shape));
-    Ok(values)
+    let given = data::given(path, &examples.shape, columns, &options)?;
+    if given.left_out.count() > 0 {
+        tell(format_args!("warning: {}", given.left_out));
+    }
+    trained.settings.samples = Session::projection_rows(given.values.len() / numel(&examples.shape));
+    Ok(given)
 }
 
 /// Adds the graph [`PROJECT`] to a model, and its first states to the checkpoint.
@@ -66,11 +69,11 @@ pub fn add(model: &mut Model, trained: &mut Trained) -> Result<()> {
     Ok(())
 }
 
-/// The samples nearest to given examples, with these. Their latent vectors are written beside them, and how near they
-/// are is printed.
+/// The samples nearest to given examples, with these. Their latent vectors are written beside them, with names and how
+/// near they are, which is printed too.
 pub fn draw(
     wanted: &Wanted,
-    given: &[f32],
+    given: &Given,
     class: Option<usize>,
     trained: &Asked,
     session: &mut Session,
@@ -79,20 +82,26 @@ pub fn draw(
         return Err(Error::usage("--project: the model draws a class at a time; say which by --class"));
     }
     let (len, seed) = (numel(&trained.examples.shape), wanted.args.seed);
-    let found = session.project(given, seed, class)?;
+    let found = session.project(&given.values, seed, class)?;
     let samples = session.decode(&found.z, found.errors.len(), seed, class)?;
-    let place = vectors(&wanted.to)?;
-    write_atomically(&place, &npy(found.z, &[session.latent_size()])?)?;
-    print(format!("latent vectors in {}", shown(&place)))?;
-    let nearest = nearest(given, len, trained);
+    let [place, names] = files(&wanted.to)?;
+    let count = found.errors.len();
     let root = |square: &f32| format!("{:.3}", square.sqrt());
-    for n in 0..found.errors.len().min(LINES) {
+    let row = |n: usize| [n.to_string(), given.name(n), root(&found.errors[n])];
+    write_atomically(&place, &npy(found.z, &[session.latent_size()])?)?;
+    write_atomically(&names, &table(&["row", "name", "distance"].map(String::from), (0..count).map(row)))?;
+    print(format!("latent vectors in {}, their names and distances in {}", shown(&place), shown(&names)))?;
+    let nearest = nearest(&given.values, len, trained);
+    for n in 0..count.min(LINES) {
         let of_data =
             nearest.as_ref().map_or(String::new(), |(squares, what)| format!(", {what} {}", root(&squares[n])));
         let (own, random) = (root(&found.errors[n]), root(&found.random[n]));
-        print(format!("{}: found at distance {own}{of_data}, random samples {random}", n + 1))?;
+        print(format!("{}: found at distance {own}{of_data}, random samples {random}", given.name(n)))?;
     }
-    if found.errors.len() > 1 {
+    if count > LINES {
+        print(format!("and {} more", count - LINES))?;
+    }
+    if count > 1 {
         let mean = |squares: &[f32]| {
             let sum: f32 = squares.iter().map(|square| square.sqrt()).sum();
             format!("{:.3}", sum / squares.len() as f32)
@@ -101,12 +110,16 @@ pub fn draw(
         let (own, random) = (mean(&found.errors), mean(&found.random));
         print(format!("mean: found at distance {own}{of_data}, random samples {random}"))?;
     }
-    Ok(Drawn { samples, originals: given.to_vec(), name: "given", way: Way::Pairs("found"), what: "projections" })
+    Ok(Drawn { samples, originals: given.values.clone(), name: "given", way: Way::Pairs("found"), what: "projections" })
 }
 
-/// Where latent vectors go: beside the samples.
-pub fn vectors(to: &Destination) -> Result<PathBuf> {
-    to.beside("z.npy").ok_or_else(|| Error::usage("--out -: --project writes two files, samples and latent vectors"))
+/// Where latent vectors and their names go: beside the samples.
+pub fn files(to: &Destination) -> Result<[PathBuf; 2]> {
+    let vectors = to.beside("z.npy");
+    let vectors = vectors
+        .ok_or_else(|| Error::usage("--out -: --project writes files, samples and latent vectors with names"))?;
+    let names = vectors.with_extension("names.csv");
+    Ok([vectors, names])
 }
 
 /// The mean squared difference of each given example and the nearest that the model learned from, and what that is

@@ -67,7 +67,7 @@ impl<'a> Wanted<'a> {
         let is_endless = goes_on && examples.end().is_none();
         let count = match (args.count.or(given), to.ending.as_str()) {
             (Some(count), _) => count,
-            _ if args.walk.is_some() => walk::count(examples),
+            _ if args.walk.is_some() => walk::count(examples, look.classes.len()),
             (_, "mid") => 1,
             (_, "txt") if to.prints() && is_endless => 1,
             (_, "txt") if to.prints() => PRINTED_LINES,
@@ -127,7 +127,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let (settings, examples) = (&trained.settings, &trained.examples);
     let goes_on = args.way().is_none() && model.named(&[CONTINUE]).next().is_some();
-    let given_count = given.as_ref().map(|given| given.len() / numel(&examples.shape));
+    let given_count = given.as_ref().map(|given| given.values.len() / numel(&examples.shape));
     let wanted = &Wanted::of(args, &trained, goes_on, given_count)?;
     check(wanted, examples)?;
     let conditions = conditions(wanted, examples)?;
@@ -159,7 +159,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     session.truncate(args.truncation.unwrap_or(1.0) as f32);
     if let Some(path) = &args.from {
         let options = session::data_options(settings, Split::Train);
-        session.start_from(data::given(path, &[session.latent_size()], None, &options)?);
+        session.start_from(data::given(path, &[session.latent_size()], None, &options)?.values);
     }
     if let Some(frames) = args.walk {
         walk::write(wanted, frames, class, &trained, &mut session)?;
@@ -321,9 +321,8 @@ pub fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
     }
     wanted.to.check(examples, args.walk.is_some())?;
     if args.project.is_some() {
-        let there = Some(project::vectors(&wanted.to)?).filter(|path| path.exists() && !args.force);
-        if let Some(there) = there {
-            return Err(Error::usage(format!("--out: `{}` exists; --force writes over it", shown(&there))));
+        for path in project::files(&wanted.to)?.iter().filter(|path| path.exists() && !args.force) {
+            return Err(Error::usage(format!("--out: `{}` exists; --force writes over it", shown(path))));
         }
     }
     if are_images && ["png", "gif", "apng"].contains(&ending) && !args.each {

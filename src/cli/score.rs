@@ -1,5 +1,7 @@
 //! `saddle score`.
 
+use std::path::Path;
+
 use super::{
     ScoreArgs,
     arrays::table,
@@ -21,6 +23,8 @@ use crate::{
 const SHOWN: usize = 20;
 /// Width and height of the plot of scores along a table, in pixels.
 const PLOT: [u32; 2] = [1200, 260];
+/// Highest scores that are printed.
+const PRINTED: usize = 10;
 /// Points of its line at most; of more, the highest of each stretch is drawn.
 const POINTS: usize = 4000;
 
@@ -57,7 +61,14 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
             counted(of, "held-out score"),
             100.0 * above as f64 / found.scores.len() as f64
         ))?;
+        let wanted = (1.0 / (1.0 - args.quantile)).round();
+        if (of as f64) < wanted && args.quantile < 1.0 {
+            print(format!("this quantile is about their largest value, and means little: it takes {wanted} or more"))?;
+        }
     }
+    print("the most unusual:")?;
+    let highest = found.order().into_iter().take(PRINTED);
+    highest.map(|i| format!("  {:.6}  {}", found.scores[i], found.name(&data, i))).try_for_each(print)?;
     if let (Some(is_unusual), Some(name)) = (normal, &args.normal) {
         let [area, precision] = area_and_precision(&found.of_examples, &is_unusual);
         let usual = is_unusual.iter().filter(|is_unusual| !**is_unusual).count();
@@ -129,6 +140,18 @@ impl Found {
         Self { scores, rows: Some(rows), of_examples: values, steps }
     }
 
+    /// What has the score `i` is called: an example, or a row.
+    fn name(&self, data: &Dataset, i: usize) -> String {
+        self.rows.as_ref().map_or_else(|| data.name_of(i), |rows| rows[i].to_string())
+    }
+
+    /// The numbers of the scores, the highest first.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.scores.len()).collect();
+        order.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]));
+        order
+    }
+
     /// The file: the name of each example, or the row, and its score; whether it is above the threshold; its class; the
     /// score of each step.
     fn table(&self, data: &Dataset, threshold: Option<f64>, by_steps: bool) -> Vec<u8> {
@@ -140,8 +163,7 @@ impl Found {
         header.extend((0..width).map(|step| format!("step{step}")));
         let line = |i: usize| {
             let score = self.scores[i];
-            let name = self.rows.as_ref().map_or_else(|| data.name_of(i), |rows| rows[i].to_string());
-            let mut line = vec![name, score.to_string()];
+            let mut line = vec![self.name(data, i), score.to_string()];
             line.extend(threshold.map(|threshold| u8::from(score > threshold).to_string()));
             line.extend(has_class.then(|| class(data, i).unwrap_or_default().to_owned()));
             let steps = self.steps.iter().skip(i * width).take(width);
@@ -160,26 +182,35 @@ fn draw(data: &Dataset, found: &Found, threshold: Option<f64>) -> Result<Option<
         order.sort_by(|a, b| found.of_examples[*b].total_cmp(&found.of_examples[*a]));
         let least = order.iter().rev().copied().take(SHOWN.min(order.len() / 2)).collect::<Vec<_>>();
         let most = order.into_iter().take(least.len().max(1)).collect::<Vec<_>>();
-        [most, least].map(|items| items.into_iter().flat_map(|i| data.example(i)).collect::<Vec<f32>>())
+        [most, least]
     };
+    let values = |items: &[usize]| items.iter().flat_map(|i| data.example(*i)).collect::<Vec<f32>>();
     match (&data.shape[..], &data.series) {
         ([_, _, _], _) => {
-            let [most, least] = ends();
-            let rows = most.len() / data.example(0).len();
-            let columns = rows.min(SHOWN / 2);
-            let filled = |images: Vec<f32>| {
-                let row = columns * data.example(0).len();
-                let len = images.len().next_multiple_of(row);
-                images.into_iter().chain(std::iter::repeat(-1.0)).take(len).collect::<Vec<f32>>()
+            let ends = ends();
+            let columns = ends[0].len().min(SHOWN / 2);
+            let lines = ends[0].len().div_ceil(columns);
+            let row = columns * data.example(0).len();
+            let filled = |items: &Vec<usize>| {
+                let pixels = values(items).into_iter().chain(std::iter::repeat(-1.0));
+                pixels.take(lines * row).collect::<Vec<f32>>()
             };
-            let (most, least) = (filled(most), filled(least));
-            let lines = most.len() / (columns * data.example(0).len());
+            // The last part of a file's name without its ending; names in memory are numbers, which say nothing.
+            let name = |i: Option<&usize>| {
+                let name = i.and_then(|i| data.about.names.get(*i)).map(Path::new);
+                name.and_then(Path::file_stem).unwrap_or_default().to_string_lossy().into_owned()
+            };
+            let below = ends.iter().flat_map(|items| (0..lines * columns).map(|n| name(items.get(n)))).collect();
+            let below = if data.about.names.is_empty() { vec![] } else { below };
             let beside = [vec!["most unusual"; lines], vec!["least unusual"; lines]].concat();
-            let grid = Grid { beside: beside.into_iter().map(String::from).collect(), ..Grid::of(columns) };
-            grid.draw(&[most, least].concat(), &data.shape).map(Some)
+            let beside = beside.into_iter().map(String::from).collect();
+            let grid = Grid { beside, below, ..Grid::of(columns) };
+            grid.draw(&ends.iter().flat_map(filled).collect::<Vec<f32>>(), &data.shape).map(Some)
         }
         (_, Some(Series::Columns(_))) if found.rows.is_some() => along(data, found, threshold).draw().map(Some),
-        (&[steps, features], Some(Series::Columns(columns))) => curves(&ends(), [steps, features], columns).map(Some),
+        (&[steps, features], Some(Series::Columns(columns))) => {
+            curves(&ends().map(|items| values(&items)), [steps, features], columns).map(Some)
+        }
         _ => Ok(None),
     }
 }

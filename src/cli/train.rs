@@ -112,6 +112,12 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
+    if settings.batch > dataset.len() {
+        let (batch, all) = (settings.batch, counted(dataset.len(), "example"));
+        tell(format_args!(
+            "warning: a batch of {batch} is more than the data, {all}: each step sees some of them again"
+        ));
+    }
     let devices = ranks::devices(&settings);
     let ranks = job.as_ref().map_or(devices.len(), |job| job.ranks());
     if is_new && ranks > 1 && !given.iter().any(|layer| layer.is_given("accumulate")) {

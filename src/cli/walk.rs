@@ -12,12 +12,13 @@ use crate::{
     session::Session,
 };
 
-/// The number of samples that walk at once where none is asked for.
-pub fn count(examples: &Examples) -> usize {
+/// The number of samples that walk at once where none is asked for: of images equally many of each class that they have
+/// in turn, so that each has rows or a column of its own.
+pub fn count(examples: &Examples, classes: usize) -> usize {
     match examples.shape.len() {
         1 => 300,
         2 => 6,
-        _ => 16,
+        _ => 16_usize.next_multiple_of(classes.max(1)),
     }
 }
 

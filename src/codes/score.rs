@@ -2,11 +2,19 @@
 
 use clap::ValueEnum;
 
-use super::{Coder, FEATURES, all, drawn, in_pieces, layer::LOGITS, noise};
+use super::{
+    Coder, Encoder, FEATURES, all, drawn, in_pieces,
+    layer::{LOGITS, Layer, layers},
+    noise,
+};
 use crate::{
-    data::{Dataset, Series},
-    error::{Error, Result},
-    metrics::{LogMeanExp, average_precision, table::area_under_curve},
+    data::{Dataset, Series, Split},
+    error::{Error, Result, counted},
+    metrics::{
+        LogMeanExp, Points, average_precision, choose,
+        probes::{JOINED, Neighbour, nearest},
+        table::area_under_curve,
+    },
     models::{DECODE, ENCODE, Examples, HIDDEN, LIKELIHOOD, Model, SWEEP, variant},
     trained::Trained,
 };
@@ -14,6 +22,8 @@ use crate::{
 /// Draws of the posterior for [`By::Bound`], and for [`By::Nll`] unless another number is asked for.
 const DRAWS: usize = 16;
 const IMPORTANCE: usize = 200;
+/// Most of the run's examples whose codes others are compared with, for [`By::Neighbours`].
+const COMPARED: usize = 20_000;
 
 /// A formula; x' is the example x, encoded and decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,6 +42,8 @@ pub enum By {
     Energy,
     /// Minus the discriminator's logit
     Critic,
+    /// Mean distance of the code to the ten nearest ones of the run's examples, its own aside (Angiulli, Pizzuti 2002)
+    Neighbours,
 }
 
 impl By {
@@ -45,6 +57,7 @@ impl By {
             Self::Features => "features",
             Self::Energy => "energy",
             Self::Critic => "critic",
+            Self::Neighbours => "neighbours",
         }
     }
 
@@ -69,6 +82,7 @@ impl By {
             (Self::Nll, is_bayesian && encodes),
             (Self::Features, subtracts && has(HIDDEN) && (!is_game || is_of_steps)),
             (Self::Critic, model.outputs(HIDDEN).iter().any(|output| output == LOGITS)),
+            (Self::Neighbours, !layers(model).is_empty()),
         ];
         there.into_iter().filter(|(_, is_there)| *is_there).map(|(by, _)| by).collect()
     }
@@ -95,6 +109,52 @@ pub struct Scorer {
     codes: Vec<String>,
     likelihoods: Vec<String>,
     reads_code: bool,
+    neighbours: Option<Neighbours>,
+}
+
+/// What codes are compared with.
+struct Neighbours {
+    layer: Layer,
+    /// What the run learned from, and the codes of some of it, which the first scores find.
+    own: Dataset,
+    codes: Vec<f64>,
+}
+
+impl Neighbours {
+    fn codes(
+        coder: &mut Coder,
+        layer: &Layer,
+        data: &Dataset,
+        items: &[usize],
+        seen: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<f64>> {
+        let (mut codes, rows) = (vec![], coder.session.rows(layer.graph, &layer.outputs[0]));
+        in_pieces(data, items, rows, seen, |items, x| {
+            let found = coder.rows(layer.graph, &layer.outputs, &[("x", x)], items.len())?;
+            codes.extend(found.into_iter().map(f64::from));
+            Ok(())
+        })?;
+        Ok(codes)
+    }
+
+    /// The mean distance of the code of each example to the nearest ones, less that of the example itself.
+    fn distances(&mut self, coder: &mut Coder, data: &Dataset, seen: &mut dyn FnMut(usize, usize)) -> Result<Vec<f64>> {
+        let Self { layer, own, codes: known } = self;
+        if known.is_empty() {
+            let items = choose(COMPARED.min(own.len()), own.len(), 0);
+            *known = Self::codes(coder, layer, own, &items, seen)?;
+        }
+        let codes = Self::codes(coder, layer, data, &all(data), seen)?;
+        let width = codes.len() / data.len();
+        let near = nearest(Points::new(&codes, width), Points::new(known, width), JOINED + 1, false);
+        let mean = |(code, near): (&[f64], Vec<Neighbour>)| {
+            // A code depends on its example alone, so that of the example itself is equal to the bit.
+            let itself = near.iter().position(|other| &known[other.place * width..][..width] == code);
+            let others = near.iter().enumerate().filter(|(n, _)| *n != itself.unwrap_or(JOINED));
+            others.map(|(_, other)| other.square.sqrt()).sum::<f64>() / JOINED as f64
+        };
+        Ok(codes.chunks_exact(width).zip(near).map(mean).collect())
+    }
 }
 
 impl Scorer {
@@ -107,7 +167,7 @@ impl Scorer {
         let there = By::of(&model, name, &trained.examples);
         let words = || there.iter().map(|by| by.name()).collect::<Vec<_>>().join(", ");
         let by = match (by, there.first()) {
-            (_, None) => return Err(Error::usage(format!("nothing of `{name}` says how unusual an example is"))),
+            (_, None) => return Err(without(trained)),
             (None, Some(by)) => *by,
             (Some(by), _) if there.contains(&by) => by,
             (Some(by), _) => {
@@ -115,6 +175,9 @@ impl Scorer {
                 return Err(Error::usage(format!("--by {by}: `{name}` has no such score; it has {words}")));
             }
         };
+        if by == By::Neighbours {
+            return Self::by_neighbours(trained, adapter);
+        }
         let (codes, likelihoods) = (model.outputs(ENCODE), model.outputs(LIKELIHOOD));
         let reads_code = matches!(by, By::Squared | By::Features | By::Bound | By::Nll)
             || by == By::Likelihood && model.named(&[DECODE]).next().is_some();
@@ -133,7 +196,27 @@ impl Scorer {
         }
         let coder = Coder::new(trained, &model, &wanted, adapter)?;
         let examples = trained.examples.clone();
-        Ok(Self { coder, by, importance: IMPORTANCE, examples, codes, likelihoods, reads_code })
+        Ok(Self { coder, by, importance: IMPORTANCE, examples, codes, likelihoods, reads_code, neighbours: None })
+    }
+
+    fn by_neighbours(trained: &Trained, adapter: Option<&str>) -> Result<Self> {
+        let own = trained.data_of(None, Split::Train).map_err(|e| e.at("codes are compared with the run's data"))?;
+        let own = own.expect("a part to learn from");
+        if own.len() <= JOINED {
+            let found = counted(own.len(), "example");
+            return Err(Error::usage(format!("--by neighbours: the run learned from {found}: too few for {JOINED}")));
+        }
+        let Encoder { coder, layer, .. } = Encoder::new(trained, None, adapter)?;
+        Ok(Self {
+            coder,
+            by: By::Neighbours,
+            importance: IMPORTANCE,
+            examples: trained.examples.clone(),
+            codes: vec![],
+            likelihoods: vec![],
+            reads_code: false,
+            neighbours: Some(Neighbours { layer, own, codes: vec![] }),
+        })
     }
 
     /// Scores of all examples; `seen` is told how many of how many are done.
@@ -141,6 +224,15 @@ impl Scorer {
     /// # Errors
     /// Scores that are not finite; a device that fails.
     pub fn score(&mut self, data: &Dataset, seen: &mut dyn FnMut(usize, usize)) -> Result<Scores> {
+        let finite = |values: &[f64], items: &[usize]| match values.iter().position(|score| !score.is_finite()) {
+            None => Ok(()),
+            Some(at) => Err(Error::failure(format!("the score of `{}` is not finite", data.name_of(items[at])))),
+        };
+        if let Some(neighbours) = &mut self.neighbours {
+            let values = neighbours.distances(&mut self.coder, data, seen)?;
+            finite(&values, &all(data))?;
+            return Ok(Scores { values, steps: vec![] });
+        }
         let mut scores = Scores { values: vec![], steps: vec![] };
         let (graph, output) = match self.by {
             By::Critic => (HIDDEN, LOGITS),
@@ -150,10 +242,7 @@ impl Scorer {
         let rows = self.coder.session.rows(graph, output);
         in_pieces(data, &all(data), rows, seen, |items, x| {
             let found = self.piece(x, items.len())?;
-            if let Some(at) = found.values.iter().position(|score| !score.is_finite()) {
-                let name = data.name_of(items[at]);
-                return Err(Error::failure(format!("the score of `{name}` is not finite")));
-            }
+            finite(&found.values, items)?;
             scores.values.extend(found.values);
             scores.steps.extend(found.steps);
             Ok(())
@@ -184,6 +273,7 @@ impl Scorer {
             }
             By::Likelihood => self.likelihood(x, &z, count),
             By::Bound | By::Nll => of_values(self.bounds(x, &z, count)?),
+            By::Neighbours => unreachable!("these come from all codes at once"),
         }
     }
 
@@ -253,6 +343,22 @@ impl Scorer {
             })
             .collect())
     }
+}
+
+/// Why a model has no score.
+fn without(trained: &Trained) -> Error {
+    let (s, variant) = (&trained.settings, &trained.settings.variant);
+    let why = match () {
+        () if s.conditional => {
+            "with `conditional`: its networks ask for the class of an example, which is to be judged"
+        }
+        () => "with these settings: its discriminator looks at conditions or at several examples together",
+    };
+    let other = if trained.examples.shape.len() == 2 { "rvae" } else { "vae" };
+    Error::usage(format!(
+        "`{variant}` has no score {why}; train one without, or an autoencoder: saddle train {other} --data {}",
+        s.data
+    ))
 }
 
 /// The mean squared difference of each of `count` examples and the one made of it.

@@ -80,6 +80,11 @@ impl LeftOut {
         }
     }
 
+    /// The number of items that were left out.
+    pub fn count(&self) -> usize {
+        self.0.values().map(|(count, _)| count).sum()
+    }
+
     /// The reasons in alphabetical order, each with the number of left-out items and the names of the first ones.
     pub fn reasons(&self) -> impl Iterator<Item = (&str, usize, &[String])> {
         self.0.iter().map(|(reason, (count, names))| (reason.as_str(), *count, names.as_slice()))

@@ -37,6 +37,8 @@ pub(super) struct Picture {
     /// Grey or RGB as it shows over white, with its alpha if any pixel is transparent.
     pub image: DynamicImage,
     pub file: FileDigest,
+    /// Width and height as stored, upright.
+    pub stored: (usize, usize),
     /// Bits of each channel as stored.
     pub bits: u8,
     /// Minimum and maximum value, of 65,535, before resampling; (0, 65,535) if decoded to 8 bits.
@@ -92,7 +94,9 @@ pub(super) fn picture_of(bytes: Vec<u8>, whole: Share, reading: Reading, budget:
     let stored = if is_turned { Size { width: size.height, height: size.width } } else { size };
     let mut image = framed(image, stored, fit);
     image.apply_orientation(orientation);
-    Ok(Picture { image, file, bits, ends })
+    let stored = if is_turned { (height, width) } else { (width, height) };
+    let stored = (stored.0 as usize, stored.1 as usize);
+    Ok(Picture { image, file, stored, bits, ends })
 }
 
 /// The channels of the image in `path` by its header; `None` if it cannot be read.

@@ -55,7 +55,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         Kind::Melodies => midi::of_files(read, own_test, options),
         Kind::Texts => text::of_files(read, own_test, options),
         Kind::Images if is_second => {
-            let train = Classed::of(&parts.train, &train, &mut LeftOut::default());
+            let train = Classed::of(&parts.train, &train, &mut LeftOut::default(), options);
             pictures::read(read, held_out.unwrap_or(&parts.train), Some(train), options).map(Some)
         }
         Kind::Images if own_test => pictures::read(read, &parts.train, None, options).map(Some),

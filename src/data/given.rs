@@ -7,18 +7,40 @@ use super::decode;
 use super::dialect::{Sheet, shown};
 use super::images::Images;
 use super::limits::Budget;
-use super::{Columns, Options, cells, npy, open_path, product, table, unpack};
+use super::{Columns, Known, LeftOut, Options, cells, npy, open_path, product, set_name, table, unpack};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::settings::{Fit, Size};
 
-/// The examples of a file, of this shape, flat: a picture or any data set of images; rows of a table, found by the
+/// Examples that a user gives.
+#[derive(Debug)]
+pub struct Given {
+    /// The values, example by example.
+    pub values: Vec<f32>,
+    /// The file of each, of pictures; else empty.
+    pub names: Vec<String>,
+    /// What of a folder was left out.
+    pub left_out: LeftOut,
+}
+
+impl Given {
+    fn nameless(values: Vec<f32>) -> Self {
+        Self { values, names: vec![], left_out: LeftOut::default() }
+    }
+
+    /// What example `i` is called: its file, or its number, counted from 1.
+    pub fn name(&self, i: usize) -> String {
+        self.names.get(i).cloned().unwrap_or_else(|| (i + 1).to_string())
+    }
+}
+
+/// The examples of a file, of this shape: a picture or any data set of images; rows of a table, found by the
 /// names of the model's `columns` and scaled as those were, so many as a sequence has steps for each; an array
 /// `[N, ..shape]` or `[..shape]`, in the units of the columns.
 ///
 /// # Errors
 /// A file that cannot be read, or whose examples are of another shape.
-pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &Options) -> Result<Vec<f32>> {
+pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &Options) -> Result<Given> {
     let place = format!("`{}`", path.display());
     if let [channels, height, width] = *shape {
         return images(path, [channels, height, width], options);
@@ -42,10 +64,10 @@ pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &
         let rows = values.len() / width;
         return Err(Error::usage(format!("{place} has {rows} rows, and {steps} of them are an example of the model")));
     }
-    Ok(match columns {
+    Ok(Given::nameless(match columns {
         Some(columns) => values.chunks(width).flat_map(|row| columns.seen(row.iter().copied())).collect(),
         None => values.iter().map(|value| *value as f32).collect(),
-    })
+    }))
 }
 
 /// Codes of `width` values each: an array `[N, width]` of an npy file, or as the member x of an npz file, or the
@@ -74,8 +96,8 @@ pub fn given_codes(path: &Path, width: usize, options: &Options) -> Result<Vec<f
     }
 }
 
-/// The pictures of a file or a folder, in -1 to 1, brought to the size of the model's.
-fn images(path: &Path, [channels, height, width]: [usize; 3], options: &Options) -> Result<Vec<f32>> {
+/// The pictures of a file, or all those below a folder, in -1 to 1, brought to the size of the model's.
+fn images(path: &Path, [channels, height, width]: [usize; 3], options: &Options) -> Result<Given> {
     let (place, size) = (format!("`{}`", path.display()), Size { width, height });
     if path.is_file() && decode::is_image(path) {
         let budget = Budget::new(memory::most()?.bytes);
@@ -86,15 +108,30 @@ fn images(path: &Path, [channels, height, width]: [usize; 3], options: &Options)
         let bytes = image.into_bytes();
         let pixels = (0..own).flat_map(|c| bytes.iter().skip(c).step_by(own).copied()).collect();
         let image = Images { pixels, channels: own, height, width }.with_channels(channels);
-        return Ok(image.pixels.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect());
+        let values = image.pixels.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
+        return Ok(Given { names: vec![set_name(path)], ..Given::nameless(values) });
     }
     // Arrays with more channels than colours and alpha have them as they are.
     let channels_wanted = (channels <= 4).then_some(channels);
-    let options = Options { size: Some(size), channels: channels_wanted, stack: 1, holdout: 0.0, ..options.clone() };
+    // Files of images are named, and their levels are those of files.
+    let known = path.is_dir().then(|| Known { series: None, range: String::new() });
+    let options = Options {
+        known,
+        size: Some(size),
+        channels: channels_wanted,
+        classes: false,
+        stack: 1,
+        holdout: 0.0,
+        ..options.clone()
+    };
     let spec = path.to_str().ok_or_else(|| Error::usage(format!("{place}: the name is not text")))?;
     let set = open_path(spec, &options)?.ok_or_else(|| Error::usage(format!("{place} holds no images")))?;
     match set.shape == [channels, height, width] {
-        true => Ok((0..set.len()).flat_map(|i| set.item(i)).collect()),
+        true => Ok(Given {
+            values: (0..set.len()).flat_map(|i| set.item(i)).collect(),
+            names: set.about.names,
+            left_out: set.about.left_out,
+        }),
         false => Err(Error::usage(format!(
             "{place} has examples of {}, and the model of {channels} x {height} x {width}",
             product(&set.shape)

@@ -57,11 +57,11 @@ use crate::{files, memory};
 use images::Images;
 use options::Holds;
 use random::Root;
-use unknown::unknown;
+use unknown::{UNDERSTOOD, refused, unknown};
 
 pub use about::{About, LeftOut};
 pub use encoding::read_text;
-pub use given::{given, given_codes};
+pub use given::{Given, given, given_codes};
 pub use items::{Bytes, Items};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
@@ -127,15 +127,6 @@ pub struct Labels {
 
 /// Version of the code that draws the built-in sets; it changes whenever their content changes.
 const DRAWN: u32 = 1;
-/// The supported kinds of data, for messages.
-const UNDERSTOOD: &str = "a folder of images, of MIDI, of text or of IDX files (train-images-idx3-ubyte), or a file \
-    that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid, .midi or .mat, all but .npz also \
-    with .gz";
-/// File name endings of spreadsheets.
-const SPREADSHEETS: [&str; 6] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "numbers"];
-/// File name endings of archives.
-const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
-
 /// Opens a built-in set by name, or a path. The ending of a path's name (case-insensitive; all but `.npz` also with
 /// `.gz`) decides:
 /// * an IDX file, a folder of them, or a folder of image files: images;
@@ -185,9 +176,9 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
             let (images, labels) = if spec == "digits" { digits::draw(options)? } else { shapes::draw(options)? };
             Dataset::of_images(spec.to_owned(), images, labels, About::default(), options)
         }
-        _ => return open_path(spec, options),
+        _ => return Ok(open_path(spec, options)?.map(|set| set.with_classes(options))),
     };
-    Ok(Some(Dataset { about: About { source, ..set.about.clone() }, ..set }))
+    Ok(Some(Dataset { about: About { source, ..set.about.clone() }, ..set }.with_classes(options)))
 }
 
 /// Whether `spec` names rows, in a table of text or packed: points, or sequences if a window is set.
@@ -260,17 +251,6 @@ fn is_understood(path: &Path) -> bool {
     [&table::ENDINGS[..], &text::ENDINGS, &["npy", "npz", "mid", "midi", "mat"]].concat().contains(&ending.as_str())
 }
 
-/// The error for a single image or an archive; `None` for other files.
-fn refused(path: &Path, ending: &str) -> Option<Error> {
-    let advice = match () {
-        () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
-        () if SPREADSHEETS.contains(&ending) => "a spreadsheet: save its table as CSV there, and name that file",
-        () if ARCHIVES.contains(&ending) => "an archive: unpack it and name the folder or the file that was in it",
-        () => return None,
-    };
-    Some(Error::failure(format!("`{}` is {advice}", path.display())))
-}
-
 /// Brings the images to the size in the options.
 fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     let Some(size) = options.size else {
@@ -320,6 +300,11 @@ impl Dataset {
             pieces: vec![],
             about,
         }
+    }
+
+    /// The set as the options ask for it: with its classes, or without.
+    fn with_classes(self, options: &Options) -> Self {
+        Self { labels: self.labels.filter(|_| options.classes), ..self }
     }
 
     /// A set of points `[D]`, or, given a series, of sequences `[T, F]` or points with columns; without labels.

@@ -54,6 +54,8 @@ pub struct Options {
     /// Whether folders, files and members named train and test are parts of the data. `false`: the names have no such
     /// meaning.
     pub parts: bool,
+    /// Whether examples have the classes that folders or labels give them. `false`: all are one set without classes.
+    pub classes: bool,
     /// Share of the examples to hold out if the data has no test part, 0 to 0.9. Of series the last ones are held out,
     /// or whole series if they are short; `seed` chooses among other examples.
     pub holdout: f32,
@@ -139,6 +141,7 @@ impl Default for Options {
             wanted: Wanted::Any,
             layout: None,
             parts: true,
+            classes: true,
             holdout: 0.0,
             range: None,
             header: None,
@@ -198,11 +201,17 @@ const MUSIC: &[Holds] = &[Holds::Melodies, Holds::Rolls];
 const CUT: &str = "tables, text and music";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 24] = [
+const CONCERNS: [Concern; 25] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("fit", "images of files", |options| options.fit.is_some(), &[Holds::Images]),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
     ("mirror", "images", |options| options.mirror, IMAGES),
+    (
+        "classes",
+        "data with classes",
+        |options| !options.classes,
+        &[Holds::DrawnImages, Holds::Images, Holds::Points, Holds::Sequences],
+    ),
     ("stack", "images", |options| options.stack != 1, IMAGES),
     ("range", "images of files", |options| options.range.is_some(), &[Holds::Images]),
     (

@@ -16,7 +16,7 @@ use super::options::Holds;
 use super::{About, Dataset, Labels, LeftOut, Options, check_memory, digest, set_name};
 use crate::error::{Error, Result, counted};
 use crate::memory;
-use crate::settings::{Fit, Range};
+use crate::settings::{Fit, Range, Size};
 
 /// Side of images from a folder, in pixels, if the options give none.
 pub(super) const DEFAULT_SIZE: usize = 64;
@@ -31,9 +31,17 @@ pub(super) struct Classed {
 }
 
 impl Classed {
-    /// Sorts `files` below `folder` into classes. Images beside the folders of classes are left out if they are the
-    /// minority.
-    pub fn of(folder: &Path, files: &[PathBuf], left_out: &mut LeftOut) -> Self {
+    /// All of these files, without classes.
+    fn one_set(files: &[PathBuf], notes: Vec<String>) -> Self {
+        Self { files: files.to_vec(), ids: vec![], names: vec![], notes }
+    }
+
+    /// Sorts `files` below `folder` into classes, if the options ask for them. Images beside the folders of classes are
+    /// left out if they are the minority.
+    pub fn of(folder: &Path, files: &[PathBuf], left_out: &mut LeftOut, options: &Options) -> Self {
+        if !options.classes {
+            return Self::one_set(files, vec![]);
+        }
         let classes: Vec<Option<String>> = files.iter().map(|file| class(folder, file)).collect();
         let names = in_order(classes.iter().flatten().cloned().collect());
         let strays = classes.iter().filter(|class| class.is_none()).count();
@@ -44,7 +52,7 @@ impl Classed {
                 names.iter().take(3).cloned().collect::<Vec<_>>().join("`, `")
             );
             let notes = if names.len() < 2 { vec![] } else { vec![note] };
-            return Self { files: files.to_vec(), ids: vec![], names: vec![], notes };
+            return Self::one_set(files, notes);
         }
         Self::known(folder, files, names, left_out)
     }
@@ -63,7 +71,8 @@ impl Classed {
                 Some(None) => {
                     left_out.add("images of classes that the part to learn from has not", below(folder, file));
                 }
-                None => left_out.add("images beside the folders of classes", below(folder, file)),
+                None => left_out
+                    .add("images beside the folders of classes, which classes=false takes too", below(folder, file)),
             }
         }
         Self { files: kept, ids, names, notes: vec![] }
@@ -85,11 +94,9 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let Files { root, mut left_out, said, .. } = files;
     options.check(&format_args!("`{}`", root.display()), Holds::Images)?;
     let classed = match &train {
-        Some(train) if train.names.is_empty() => {
-            Classed { files: files.part.to_vec(), ids: vec![], names: vec![], notes: vec![] }
-        }
+        Some(train) if train.names.is_empty() => Classed::one_set(files.part, vec![]),
         Some(train) => Classed::known(folder, files.part, train.names.clone(), &mut left_out),
-        None => Classed::of(folder, files.part, &mut left_out),
+        None => Classed::of(folder, files.part, &mut left_out, options),
     };
     let size = options.size.unwrap_or(DEFAULT_SIZE.into());
     let reading = Reading { size, fit: options.fit.unwrap_or(Fit::Crop), deep: options.range.is_some() };
@@ -97,10 +104,14 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     check_memory(folder, "image", classed.files.len(), most_channels * size.width * size.height, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| picture(file, reading, &budget)).collect();
-    let (mut pictures, mut ids, mut names) = (vec![], vec![], vec![]);
+    let (mut pictures, mut ids, mut names, mut small) = (vec![], vec![], vec![], vec![]);
     for (i, picture) in read.into_iter().enumerate() {
         match picture {
             Ok(picture) => {
+                let (width, height) = picture.stored;
+                if 4 * width < size.width || 4 * height < size.height {
+                    small.push(format!("{} ({width}x{height})", below(root, &classed.files[i])));
+                }
                 pictures.push(picture);
                 names.extend(options.known.as_ref().map(|_| below(root, &classed.files[i])));
                 ids.extend(classed.ids.get(i));
@@ -135,14 +146,24 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let mut notes = classed.notes;
     notes.extend(empty_class(&classed.names, &ids));
     if train.is_none() {
-        notes.extend(folder::without_images(folder, &classed.names)?);
+        if options.classes {
+            notes.extend(folder::without_images(folder, &classed.names)?);
+        }
         notes.extend(folder::parts_as_classes(&classed.names).filter(|_| options.parts));
     }
-    let kept = if channels.is_multiple_of(2) { "alpha is a channel" } else { "they lie on white" };
     let transparent = match pictures.iter().filter(|picture| picture.is_transparent()).count() {
         0 => vec![],
-        count => vec![format!("{} with transparent pixels: {kept}", counted(count, "image"))],
+        count => {
+            let (all, is_kept) = (pictures.len(), channels.is_multiple_of(2));
+            // Few make a channel for all, which is seldom meant.
+            let kept = match is_kept && options.channels.is_none() && 2 * count < all {
+                true => format!("alpha is a channel of all {all}; alpha=false lays them on white"),
+                false => (if is_kept { "alpha is a channel" } else { "they lie on white" }).to_owned(),
+            };
+            vec![format!("{} with transparent pixels: {kept}", counted(count, "image"))]
+        }
     };
+    notes.extend(far_smaller(&small, size));
     let (levels, range) = match options.range {
         None => (None, String::new()),
         Some(range) => {
@@ -168,6 +189,15 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let set = Images { pixels, channels, height: size.height, width: size.width };
     let about = About { part: said, range, findings: transparent, left_out, notes, source, names, ..About::default() };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
+}
+
+/// The note on images of which little is left to see at a size.
+fn far_smaller(names: &[String], size: Size) -> Option<String> {
+    const NAMED: usize = 3;
+    let more = if names.len() > NAMED { ", .." } else { "" };
+    let some = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let what = counted(names.len(), "image");
+    (!names.is_empty()).then(|| format!("{what} with sides of less than a quarter of {size}, enlarged: {some}{more}"))
 }
 
 /// The note on classes without readable images.

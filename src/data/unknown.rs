@@ -1,12 +1,21 @@
-//! Names of data that there is not.
+//! Names of data that there is not, and files that are none.
 
 use std::path::{Path, PathBuf};
 
-use super::{BUILT_IN, is_understood};
+use super::{BUILT_IN, decode, is_understood};
 use crate::{
     error::{Error, nearest},
     files,
 };
+
+/// The supported kinds of data, for messages.
+pub(super) const UNDERSTOOD: &str = "a folder of images, of MIDI, of text or of IDX files (train-images-idx3-ubyte), \
+    or a file that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid, .midi or .mat, all but \
+    .npz also with .gz";
+/// File name endings of spreadsheets.
+const SPREADSHEETS: [&str; 6] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "numbers"];
+/// File name endings of archives.
+const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
 /// What to say of data that there is not, with what may have been meant.
 pub(super) fn unknown(spec: &str) -> Error {
@@ -32,4 +41,15 @@ fn near(path: &Path) -> Option<PathBuf> {
     let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
     let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
     Some(path.with_file_name(name))
+}
+
+/// The error for a single image or an archive; `None` for other files.
+pub(super) fn refused(path: &Path, ending: &str) -> Option<Error> {
+    let advice = match () {
+        () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
+        () if SPREADSHEETS.contains(&ending) => "a spreadsheet: save its table as CSV there, and name that file",
+        () if ARCHIVES.contains(&ending) => "an archive: unpack it and name the folder or the file that was in it",
+        () => return None,
+    };
+    Some(Error::failure(format!("`{}` is {advice}", path.display())))
 }

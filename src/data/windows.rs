@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Dataset, Options, Symbols, set_name};
+use super::{Dataset, Options, Symbols, Wanted, set_name};
 use crate::error::{Error, Result, counted};
 
 /// Steps in a window of symbols if the options give none.
@@ -74,7 +74,14 @@ pub(super) fn of_symbols(path: &Path, pieces: Vec<Vec<u16>>, symbols: Symbols, o
     let (window, stride) = (symbol_window(options), symbol_stride(options));
     if pieces.iter().all(|piece| piece.len() < window) {
         let longest = pieces.iter().map(Vec::len).max().unwrap_or(0);
-        let advice = if longest < 2 { "a sequence has 2 or more".into() } else { format!("window={longest} fits") };
+        let advice = match longest {
+            // A model without sequences has no setting for their length.
+            _ if options.wanted == Wanted::Single => {
+                "`lstm` and other models of sequences learn it, not this one".into()
+            }
+            0 | 1 => "a sequence has 2 or more".into(),
+            longest => format!("window={longest} fits"),
+        };
         return Err(Error::failure(format!(
             "`{}` has {} in a row, fewer than the {window} of a window: {advice}",
             path.display(),

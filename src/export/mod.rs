@@ -130,6 +130,8 @@ impl Portable {
         }
         let origin = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default();
         let examples = trained.examples.clone();
+        let is_conditional = trained.settings.conditional;
+        let classes = if is_conditional { origin.class_names(examples.classes) } else { origin.classes.clone() };
         let json = |names: &[String]| serde_json::to_string(names).expect("names are JSON");
         let mut facts = vec![
             ("producer", format!("saddle {}", env!("CARGO_PKG_VERSION"))),
@@ -153,7 +155,7 @@ impl Portable {
             variant: trained.settings.variant.clone(),
             networks,
             examples,
-            classes: origin.classes,
+            classes,
             temperature: trained.settings.temperature,
             chains: chains(trained),
             facts,

@@ -15,7 +15,7 @@ use crate::{
     error::counted,
     files::{self, quoted},
     record::{Record, Tail},
-    run::resumption,
+    run::{is_training, resumption},
     settings::RUN_FILE,
 };
 
@@ -35,8 +35,8 @@ pub struct Feed {
 struct Followed {
     record: Arc<Record>,
     tail: Tail,
-    /// When the settings that were told were written; the file may be gone.
-    settings: Option<Option<SystemTime>>,
+    /// When the settings that were told were written, if the file is there, and whether a process trained the run.
+    told: Option<(Option<SystemTime>, bool)>,
     samples: BTreeMap<PathBuf, SystemTime>,
     evaluation: Option<SystemTime>,
     notes: Vec<String>,
@@ -48,7 +48,7 @@ impl Feed {
         let run = |record: &Arc<Record>| Followed {
             record: record.clone(),
             tail: Tail::new(record.run.metrics_path()),
-            settings: None,
+            told: None,
             samples: BTreeMap::new(),
             evaluation: None,
             notes: vec![],
@@ -62,7 +62,7 @@ impl Feed {
         let changed: Vec<bool> = self.runs.iter_mut().map(Followed::read_settings).collect();
         if changed.contains(&true) {
             // Settings of one run say in what the others differ, too.
-            let heads = self.runs.iter().map(|run| head(&run.record, &self.runs));
+            let heads = self.runs.iter().map(|run| head(run, &self.runs));
             news.extend(heads.enumerate().map(|(i, head)| json!({"run": i, "head": head})));
         }
         for i in 0..self.runs.len() {
@@ -126,17 +126,19 @@ impl Feed {
 }
 
 impl Followed {
-    /// Reads the settings anew if they were written since the last call, and returns whether they are to be told.
+    /// Reads the settings anew if they were written since the last call, or a training began or ended, and returns
+    /// whether they are to be told.
     fn read_settings(&mut self) -> bool {
-        let written = modified(&self.record.run.folder().join(RUN_FILE));
-        if self.settings == Some(written) {
+        let folder = self.record.run.folder();
+        let now = (modified(&folder.join(RUN_FILE)), is_training(folder));
+        if self.told == Some(now) {
             return false;
         }
         // What is damaged or gone by now leaves the settings as they were.
         if let Ok(record) = Record::read(self.record.run.folder()) {
             self.record = record.into();
         }
-        self.settings = Some(written);
+        self.told = Some(now);
         true
     }
 
@@ -170,21 +172,26 @@ impl Followed {
 }
 
 /// What does not change while a run trains, beside the settings in which it differs from the others.
-fn head(record: &Record, all: &[Followed]) -> Value {
+fn head(Followed { record, told, .. }: &Followed, all: &[Followed]) -> Value {
     let (folder, settings) = (record.run.folder(), record.run.settings());
     let name = |folder: &Path| folder.file_name().map(|name| name.to_string_lossy().into_owned());
     let is_unique = all.iter().filter(|other| name(other.record.run.folder()) == name(folder)).count() == 1;
     let own = name(folder).filter(|_| is_unique).unwrap_or_else(|| folder.display().to_string());
     let values: Map<String, Value> = settings.own().map(|(key, value)| (key.name.into(), value.into())).collect();
-    let commands = [
-        format!("saddle train --config {}", quoted(&folder.join(RUN_FILE))),
-        resumption(folder),
-        format!("saddle sample {}", quoted(folder)),
-        format!("saddle eval {}", quoted(folder)),
-    ];
+    let trains = told.is_some_and(|(_, trains)| trains);
+    // A run that trains has nothing to go on with, and one that is done only with more steps.
+    let further = match record.step < settings.steps {
+        _ if trains => None,
+        true => Some(resumption(folder)),
+        false => Some(format!("{} --steps {}", resumption(folder), settings.steps.saturating_mul(2))),
+    };
+    let mut commands = vec![format!("saddle train --config {}", quoted(&folder.join(RUN_FILE)))];
+    commands.extend(further);
+    commands.extend(["sample", "eval"].map(|command| format!("saddle {command} {}", quoted(folder))));
     json!({
         "name": own, "variant": settings.variant, "data": settings.data, "steps": settings.steps,
-        "settings": values, "differs": record.differing(all.iter().map(|other| &*other.record)), "commands": commands,
+        "trains": trains, "every": settings.sample_every, "settings": values,
+        "differs": record.differing(all.iter().map(|other| &*other.record)), "commands": commands,
     })
 }
 

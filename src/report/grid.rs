@@ -22,6 +22,9 @@ const TEXT: Colour = [235, 236, 240];
 /// Font size, height of a line of names, and widest names beside rows, in pixels.
 const SIZE: f32 = 14.0;
 const LINE: u32 = 24;
+/// Font size, and height of a line of names of images.
+const SMALL: f32 = 11.0;
+const SMALL_LINE: u32 = 15;
 const WIDEST: f32 = 160.0;
 
 /// How images are laid out.
@@ -35,6 +38,8 @@ pub struct Grid {
     pub above: Vec<String>,
     /// Names of the rows; none if empty.
     pub beside: Vec<String>,
+    /// Names of the images, one for each; none if empty.
+    pub below: Vec<String>,
 }
 
 impl Grid {
@@ -63,7 +68,7 @@ impl Grid {
         let count = images.len() / len;
         let columns = self.columns.min(count);
         let (scale, [left, top]) = (self.scale_of(shape, count), self.margins());
-        let cell = cell(shape, scale);
+        let cell = self.cell(shape, scale);
         let size = |margin: u32, cells: usize, cell: u64| u64::from(margin + GAP) + cells as u64 * cell;
         let mut picture = page([size(left, columns, cell[0]), size(top, count.div_ceil(columns), cell[1])], SEPARATOR)?;
         let cell = cell.map(|side| side as u32);
@@ -78,6 +83,16 @@ impl Grid {
     fn write_names(&self, picture: &mut RgbImage, cell: [u32; 2]) -> Result<()> {
         let [left, top] = self.margins();
         let [width, height] = [picture.width(), picture.height()];
+        for (row, names) in (1..).zip(self.below.chunks(self.columns)) {
+            let mut strip = Canvas::new([(width - left).into(), SMALL_LINE.into()], SEPARATOR)?;
+            for (n, name) in (0..).zip(names) {
+                let middle = (n * cell[0] + GAP) as f32 + (cell[0] - GAP) as f32 / 2.0;
+                let name = font::shortened(name, SMALL, cell[0] as f32 - 4.0);
+                strip.text(&name, [middle, 11.0], Align::Centre, SMALL, TEXT);
+            }
+            let under = top + row * cell[1] - SMALL_LINE;
+            picture.copy_from(&strip.finish(), left, under).expect("the strip is below its row");
+        }
         if top > 0 {
             let mut strip = Canvas::new([width.into(), top.into()], SEPARATOR)?;
             for (n, name) in (0..).zip(&self.above) {
@@ -112,16 +127,22 @@ impl Grid {
         let largest = MIN_CELL.div_ceil(least.min(MIN_CELL as usize) as u32);
         let columns = self.columns.min(count).max(1);
         let fits = |scale: &u32| {
-            let [width, height] = cell(shape, *scale);
+            let [width, height] = self.cell(shape, *scale);
             columns as u64 * width <= WIDE && count.div_ceil(columns) as u64 * height <= WIDE
         };
         self.scale.unwrap_or_else(|| (1..=largest).rev().find(fits).unwrap_or(1))
     }
 
+    /// Width and height of a cell in pixels, with the gap before it and the name below.
+    fn cell(&self, shape: &[usize], scale: u32) -> [u64; 2] {
+        let [width, height] = extents(shape).map(|side| side as u64 * u64::from(scale) + u64::from(GAP));
+        [width, height + if self.below.is_empty() { 0 } else { u64::from(SMALL_LINE) }]
+    }
+
     /// Number of columns of a grid of `count` images `[C, H, W]`, at most those wanted, and the number of these images
     /// that fit into a picture of the largest size.
     pub fn fitting(&self, shape: &[usize], count: usize) -> (usize, usize) {
-        let ([cell_width, cell_height], [left, top]) = (cell(shape, self.scale_of(shape, count)), self.margins());
+        let ([cell_width, cell_height], [left, top]) = (self.cell(shape, self.scale_of(shape, count)), self.margins());
         let [left, top] = [left, top].map(|margin| u64::from(margin + GAP));
         let columns = (self.columns.min(count) as u64).min((MAX_SIDE - left) / cell_width).max(1);
         let wide = columns * cell_width + left;
@@ -169,11 +190,6 @@ fn extents(shape: &[usize]) -> [usize; 2] {
     [shape[2] * if shape[0] > SHOWN { shape[0] } else { 1 }, shape[1]]
 }
 
-/// Width and height of a grid's cell in pixels, with the gap before it.
-fn cell(shape: &[usize], scale: u32) -> [u64; 2] {
-    extents(shape).map(|side| side as u64 * u64::from(scale) + u64::from(GAP))
-}
-
 fn byte(value: f32) -> u8 {
     ((value + 1.0) * 127.5).round() as u8
 }
@@ -198,7 +214,7 @@ mod tests {
         let images = [1.0; 6 * 4];
         let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let (above, beside) = (names(&["cat", "漢字 of a long name", ""]), names(&["a", "b"]));
-        let named = Grid { columns: 3, scale: Some(40), above, beside };
+        let named = Grid { columns: 3, scale: Some(40), above, beside, ..Grid::default() };
         let bare = Grid { scale: Some(40), ..Grid::of(3) };
         let [bare, named] = [bare, named].map(|grid| grid.draw(&images, &[1, 2, 2]).unwrap());
         let (left, top) = (named.width() - bare.width(), named.height() - bare.height());
@@ -207,6 +223,23 @@ mod tests {
         let inner = image::imageops::crop_imm(&named, left, top, bare.width(), bare.height()).to_image();
         assert!(inner == bare, "the images are not touched");
         assert!(named.enumerate_pixels().any(|(_, y, pixel)| y < top && pixel.0[0] > 200));
+    }
+
+    #[test]
+    fn names_of_images_stand_below_them() {
+        let images = [1.0; 6 * 4];
+        let below = (0..6).map(|n| format!("IMG {n}")).collect();
+        let named = Grid { columns: 3, scale: Some(40), below, ..Grid::default() };
+        let bare = Grid { scale: Some(40), ..Grid::of(3) };
+        let [bare, named] = [bare, named].map(|grid| grid.draw(&images, &[1, 2, 2]).unwrap());
+        assert_eq!((named.width(), named.height()), (bare.width(), bare.height() + 2 * SMALL_LINE));
+        for (row, under) in [(0, 82), (1, 2 * 82 + SMALL_LINE)] {
+            let part = |picture: &RgbImage, y| image::imageops::crop_imm(picture, 0, y, bare.width(), 82).to_image();
+            assert!(part(&named, row * (82 + SMALL_LINE)) == part(&bare, row * 82), "the images are not touched");
+            let is_text =
+                |(_, y, pixel): (u32, u32, &Rgb<u8>)| (under..under + SMALL_LINE).contains(&y) && pixel.0[0] > 200;
+            assert!(named.enumerate_pixels().any(is_text));
+        }
     }
 
     #[test]
@@ -224,7 +257,7 @@ mod tests {
             for scale in [None, Some(1), Some(7)] {
                 let grid = Grid { scale, above: vec!["x".into()], ..Grid::of(columns) };
                 let (columns, fit) = grid.fitting(&shape, count);
-                let [width, height] = cell(&shape, grid.scale_of(&shape, count));
+                let [width, height] = grid.cell(&shape, grid.scale_of(&shape, count));
                 let size = |fit: usize| [columns as u64 * width + 2, fit.div_ceil(columns) as u64 * height + 26];
                 assert!(fit <= count && (fit == 0 || is_possible(size(fit))), "{shape:?}: {columns} x {fit}");
                 assert!(fit == count || !is_possible(size(fit + 1)), "{shape:?}: more than {columns} x {fit} fit");

@@ -5,6 +5,7 @@ mod metrics;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
@@ -17,6 +18,8 @@ pub use metrics::Metrics;
 /// Parent folder of runs without `--out`.
 pub const RUNS: &str = "runs";
 const LOCK: &str = ".lock";
+/// How long [`is_training`] holds the lock at most.
+const LOOKED: Duration = Duration::from_millis(50);
 /// Name of the link to the newest run.
 pub const LATEST: &str = "latest";
 const SAMPLES: &str = "samples";
@@ -434,13 +437,31 @@ fn refuse_used(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether a process trains the run in a folder; also if that cannot be told, as on file systems without locks.
+pub fn is_training(folder: &Path) -> bool {
+    let path = folder.join(LOCK);
+    match files::regular(&path).and_then(|()| File::open(path)) {
+        // The lock goes with the file, at once.
+        Ok(file) => file.try_lock_shared().is_err(),
+        Err(_) => false,
+    }
+}
+
 fn lock(folder: &Path) -> Result<File> {
     let name = folder.display();
     let path = folder.join(LOCK);
     let there = if path.exists() { files::regular(&path) } else { Ok(()) };
     let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
     let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
-    match file.try_lock() {
+    let locked = match file.try_lock() {
+        // Somebody may only look whether the run trains.
+        Err(TryLockError::WouldBlock) => {
+            thread::sleep(LOOKED);
+            file.try_lock()
+        }
+        locked => locked,
+    };
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             return Err(Error::failure(format!("the run `{name}` is being trained by another process")));

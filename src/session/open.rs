@@ -64,6 +64,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         wanted: if sequences { Wanted::Sequences } else { Wanted::Single },
         layout: s.layout,
         parts: s.split,
+        classes: s.classes,
         holdout: s.holdout,
         range: s.range,
         header: s.header,

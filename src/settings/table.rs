@@ -85,6 +85,8 @@ settings! {
         /// Whether folders, files and npz members named train and test are the two parts of the data; false: they are
         /// like any other
         split: bool = "true", Rule::Switch;
+        /// Whether the folders of images, or labels, are classes; false: all examples are one set without classes
+        classes: bool = "true", Rule::Switch;
         /// Share of the examples to hold out for evaluation, if the data has no test part; 0: none
         holdout: f32 = "0.1", Rule::Below(0.9), before "0.0";
         /// Values of black and white in arrays and images; data: the smallest and largest value; auto: the narrowest

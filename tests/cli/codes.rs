@@ -157,8 +157,15 @@ fn scores_have_a_threshold_and_measure_classes() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], "40 scores (squared, step 20) in s.csv");
     assert!(lines[1].contains("the 0.99 quantile of 10 held-out scores"), "{printed}");
-    assert!(lines[2].starts_with("`1` (10) against the rest (30): AUC 0."), "{printed}");
+    assert_eq!(lines[2], "this quantile is about their largest value, and means little: it takes 100 or more");
+    assert!(lines[14].starts_with("`1` (10) against the rest (30): AUC 0."), "{printed}");
     let rows = text(&place, "s.csv");
+    let cell = |row: &'_ str, n: usize| row.split(',').nth(n).unwrap().to_owned();
+    let mut highest: Vec<(f64, String)> =
+        rows[1..].iter().map(|row| (cell(row, 1).parse().unwrap(), cell(row, 0))).collect();
+    highest.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let highest: Vec<String> = highest[..10].iter().map(|(score, name)| format!("  {score:.6}  {name}")).collect();
+    assert!(lines[3] == "the most unusual:" && lines[4..14] == highest[..], "{printed}");
     assert_eq!((rows.len(), rows[0].as_str()), (41, "name,score,unusual,class"));
     assert!(image::load_from_memory(&place.read("s.png")).unwrap().width() > 100);
     let score = |by: &str| -> Vec<f64> {
@@ -182,6 +189,24 @@ fn scores_have_a_threshold_and_measure_classes() {
         let wanted = (0..64).map(error).sum::<f64>() / 64.0;
         assert!((score - wanted).abs() < 1e-6 * wanted, "{score} {wanted}");
     }
+    // By distances of codes: to the ten nearest of the run's own, less that of the example itself.
+    let neighbours = score("neighbours");
+    said(&place, "encode vae --out own.npy");
+    let [(shape, codes), (_, own)] = ["c.npy", "own.npy"].map(|name| array(&place.read(name)));
+    let width = shape[1] as usize;
+    assert_eq!((own.len() / width, codes.len() / width), (30, 40));
+    for (score, code) in neighbours.iter().zip(codes.chunks_exact(width)) {
+        let of = |other: &[f32]| code.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        let mut all: Vec<f64> = own.chunks_exact(width).map(of).collect();
+        all.sort_by(f64::total_cmp);
+        let itself = usize::from(own.chunks_exact(width).any(|other| other == code));
+        let wanted = all[itself..][..10].iter().sum::<f64>() / 10.0;
+        assert!((score - wanted).abs() < 1e-5 * wanted + 1e-6, "{score} {wanted}");
+    }
+    assert!(neighbours.iter().any(|score| *score > 0.0), "{neighbours:?}");
+    place.trained("--out of-classes --conditional");
+    let words = ["`gan` has no score with `conditional`", "the class of an example", "saddle train vae --data"];
+    refused(&place, "score of-classes --out t.csv --adapter cpu", 2, &words);
     let line = "score vae --data train-images-idx3-ubyte --adapter cpu --out t.csv";
     refused(&place, &format!("{line} --normal 7"), 2, &["--normal", "class `7`"]);
     refused(&place, &format!("{line} --by energy"), 2, &["--by energy", "`vae`", "squared, likelihood, bound, nll"]);

@@ -113,6 +113,8 @@ fn pytorch_has_weights_by_their_usual_names() {
         "        h = F.relu(self.norm1(self.up1(h)))",
         "        return torch.tanh(self.out(h))",
         "def sample(n, seed=0, classes=None, model=None):",
+        "    classes: the name of one class or its number in CLASSES, for all samples, or a list or tensor of one for",
+        "    classes = F.one_hot(class_numbers(classes, n), 4).float()",
     ] {
         assert!(module.lines().any(|found| found == line), "{line}: {module}");
     }

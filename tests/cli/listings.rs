@@ -111,6 +111,19 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     let said = place.saddle("compare one two three --out all.md");
     assert!(said.out.lines().next().unwrap().contains("gan lr_g=0.5"), "{}", said.out);
     assert!(String::from_utf8(place.read("all.md")).unwrap().contains("\n|---|---|---|\n"));
+    assert!(!said.out.contains("objectives") && !said.out.contains("numbers of steps"), "{}", said.out);
+    place.trained("--out hinge --set objective=hinge --steps 22");
+    let said = place.saddle("compare one hinge --out all.md --force");
+    let told = [
+        "losses of different objectives do not compare: non-saturating, hinge.",
+        "the runs have different numbers of steps: 20, 22.",
+    ];
+    for sentence in told {
+        assert!(said.out.contains(sentence), "{}", said.out);
+        assert!(String::from_utf8(place.read("all.md")).unwrap().contains(&format!("\n\n{sentence}\n")));
+    }
+    let said = place.saddle("compare one hinge --metrics d_acc_real");
+    assert!(!said.out.contains("objectives") && said.out.contains("numbers of steps"), "{}", said.out);
     let json: Value = serde_json::from_str(&place.saddle("compare one three --json").out).unwrap();
     assert_eq!((&json[1]["settings"]["lr_g"], json[1]["numbers"]["d_loss"].is_number()), (&"0.5".into(), true));
 }

@@ -16,10 +16,13 @@ fn grids_have_whole_rows_with_the_names_of_classes() {
         assert_eq!(said.code, Some(0), "{line}: {}", said.err);
         (image_dimensions(place.path("x.png")).unwrap(), said.out)
     };
-    // Four classes: four rows of 16, beside their names.
+    // Four classes: two rows of 8 each, beside their names; of 11 images two rows of 6, the last one black.
     let ((width, height), said) = size("");
     assert!(said.starts_with("64 samples of step 20"), "{said}");
-    assert!(height == 4 * 82 + 2 && width > 16 * 82 + 2 + 16, "{width} x {height}");
+    assert!(height == 8 * 82 + 2 && width > 8 * 82 + 2 + 16, "{width} x {height}");
+    assert_eq!(size("--count 44").0, (width - 2 * 82, height));
+    let pixel = |x, y| image::open(place.path("x.png")).unwrap().into_rgb8().get_pixel(x, y).0;
+    assert_eq!(pixel(width - 3 * 82, 2 * 82 - 40), [0; 3]);
     assert_eq!(size("--class 1 --count 9").0, (3 * 82 + 2, 3 * 82 + 2));
     assert_eq!(size("--columns 5 --count 10 --scale 3").0, (5 * 26 + 2, 2 * 26 + 2));
     assert_eq!(image_dimensions(place.path("a/samples/step-000020.png")).unwrap().1, 4 * 82 + 2);

@@ -103,7 +103,11 @@ fn few_labels_give_all_examples_a_class() {
         "classes of 100 examples (posterior means, 100 labels of 10 classes, step 300) in classes.csv"
     );
     let share: f64 = printed[1].split(' ').next().unwrap().parse().unwrap();
-    assert!(share > 40.0 && printed[1].ends_with(" % right, of 100 examples whose class is known"), "{}", printed[1]);
+    assert!(
+        share > 40.0 && printed[1].ends_with(" % right, of 100 unlabelled examples whose class is known"),
+        "{}",
+        printed[1]
+    );
     let found = lines(&place, "classes.csv");
     assert_eq!((found.len(), found[0].join(",").as_str()), (101, "name,class,probability"));
     let wanted = &place.read("drawn/t10k-labels-idx1-ubyte")[8..];
@@ -124,9 +128,17 @@ fn few_labels_give_all_examples_a_class() {
     assert!(rows.into_iter().filter(|(row, (class, _))| row[1] == known.names[*class]).count() >= 98);
     let printed = said(&place, "classify vae --held-out --out all.csv --adapter cpu");
     assert!(printed.contains("400 labels of 10 classes"), "{printed}");
-    // Of the examples that the labels are of, only the others count.
-    let printed = said(&place, &format!("{line} --out own.csv"));
-    assert!(printed.contains("classes of 400 examples") && printed.contains("of 300 examples whose"), "{printed}");
+    // Of the examples that the labels are of, only the others count, however the data is named.
+    for data in ["", "--data drawn"] {
+        let printed = said(&place, &format!("{line} {data} --out own.csv --force"));
+        assert!(printed.contains("classes of 400 examples"), "{printed}");
+        assert!(printed.contains("of 300 unlabelled examples whose"), "{printed}");
+    }
+    // Labels of other names are not compared with the classes.
+    place.write("others.csv", b"name,class\n0,cat\n1,dog\n2,cat\n");
+    let printed = said(&place, "classify vae --labels others.csv --out others-c.csv --adapter cpu");
+    assert!(printed.contains("none of the labels is a class of the data") && !printed.contains('%'), "{printed}");
+    assert!(printed.contains("a label is `cat`, a class `0`"), "{printed}");
 
     let refuse = |labels: &str, code, words: &[&str]| {
         place.write("odd.csv", labels.as_bytes());

@@ -1,5 +1,7 @@
 //! `saddle sample --project`, which finds latent vectors, and `--truncation`, which moves them.
 
+use std::fs;
+
 use super::{Place, refused};
 
 /// Mean distances after a projection: of what was found, of the nearest training example, of random samples.
@@ -52,7 +54,23 @@ fn a_models_own_samples_are_found_again() {
     assert_eq!(String::from_utf8(place.read("p.csv")).unwrap().lines().count(), 2);
     let line = "sample gan-npy --project photo.png --adapter cpu";
     refused(&place, &format!("{line} --out p.csv"), 2, &["`p.csv` exists"]);
-    refused(&place, &format!("{line} --out -"), 2, &["--project writes two files"]);
+    refused(&place, &format!("{line} --out -"), 2, &["--project writes files"]);
+    // A folder: all pictures below it by their names, beside sub-folders or not.
+    fs::create_dir_all(place.path("more/a")).unwrap();
+    fs::create_dir_all(place.path("more/b")).unwrap();
+    for name in ["stray.png", "a/one.png", "b/two.png", "b/three.png"] {
+        picture.save(place.path(&format!("more/{name}"))).unwrap();
+    }
+    let said = place.saddle("sample gan-npy --project more --out m.png --adapter cpu");
+    assert!(
+        said.out.contains("m.z.names.csv") && said.out.contains("\nb/two.png: found at distance 0."),
+        "{}",
+        said.out
+    );
+    let names = String::from_utf8(place.read("m.z.names.csv")).unwrap();
+    let rows: Vec<&str> = names.lines().collect();
+    assert_eq!((rows.len(), rows[0]), (5, "row,name,distance"));
+    assert!(rows[1].starts_with("0,a/one.png,0.") && rows[4].starts_with("3,stray.png,0."), "{names}");
     place.write("odd.csv", b"price,cost\n1,2\n");
     refused(&place, "sample gan-csv --project odd.csv --adapter cpu", 2, &["odd.csv has not the columns", "`size`"]);
     refused(&place, "sample gan-csv --project none.csv --adapter cpu", 1, &["none.csv"]);

@@ -41,6 +41,8 @@ fn a_page_holds_all_that_it_shows() {
     assert_eq!((&a["name"], &b["name"]), (&"a".into(), &"b".into()));
     assert_eq!(b["differs"].as_object().unwrap().keys().collect::<Vec<_>>(), ["lr_g", "seed"]);
     assert_eq!(a["commands"][0], "saddle train --config a/run.toml");
+    assert_eq!((&a["trains"], &a["every"]), (&false.into(), &10.into()));
+    assert_eq!(a["commands"][1], "saddle train --out a --resume --steps 40", "it is done: more steps go on");
     let rows = told(&news, 0, "rows")[0].as_array().unwrap();
     assert_eq!(rows.len(), 10, "one for each whole line");
     assert!(rows[0]["device"].as_str().unwrap().starts_with("cpu"), "{}", rows[0]);
@@ -58,6 +60,21 @@ fn a_page_holds_all_that_it_shows() {
 
     place.saddle("report a");
     assert!(place.path("a/report.html").exists());
+}
+
+#[test]
+fn a_run_that_broke_off_is_no_training() {
+    let place = Place::new();
+    place.trained("--out a");
+    fs::remove_file(place.path("a/checkpoints/step-000020.safetensors")).unwrap();
+    let lock = fs::OpenOptions::new().write(true).open(place.path("a/.lock")).unwrap();
+    let head = || {
+        place.saddle("report a");
+        told(&news(&String::from_utf8(place.read("a/report.html")).unwrap()), 0, "head")[0].clone()
+    };
+    assert_eq!((&head()["trains"], &head()["commands"][1]), (&false.into(), &"saddle train --out a --resume".into()));
+    lock.lock().unwrap();
+    assert_eq!((&head()["trains"], &head()["commands"][1]), (&true.into(), &"saddle sample a".into()));
 }
 
 #[test]

@@ -151,3 +151,12 @@ fn a_loss_that_is_no_number_ends_the_run() {
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("at step 1, ") && said.err.contains("there is no checkpoint yet"), "{}", said.err);
 }
+
+#[test]
+fn a_batch_larger_than_the_data_is_said_and_trains() {
+    let place = Place::new();
+    let said = place.trained("--out a --batch 64 --steps 2");
+    assert!(said.err.contains("warning: a batch of 64 is more than the data, "), "{}", said.err);
+    let said = place.trained("--out b --batch 8 --steps 2");
+    assert!(!said.err.contains("a batch of"), "{}", said.err);
+}

@@ -3,7 +3,7 @@
 use std::fs;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use saddle::data::{Items, Options, Split};
+use saddle::data::{self, Items, Options, Split};
 use saddle::settings::{Fit, Scale, Size};
 use tempfile::TempDir;
 
@@ -72,6 +72,47 @@ fn transparent_images_lie_on_white() {
     assert!(set.to_string().ends_with("; 1 image with transparent pixels: they lie on white"), "{set}");
     image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 255])).save(folder.path().join("a.png")).unwrap();
     assert!(!open_at(folder.path(), &Options::default()).unwrap().to_string().contains("transparent"));
+}
+
+/// Folders that are no classes: everything is one set, of which the note on the images beside them tells.
+#[test]
+fn images_beside_folders_are_read_where_these_are_no_classes() {
+    let folder = folder_of(&[("a/1.png", &[]), ("a/2.png", &[]), ("b/3.png", &[]), ("stray.png", &[])]);
+    for (n, name) in ["a/1.png", "a/2.png", "b/3.png", "stray.png"].iter().enumerate() {
+        GrayImage::from_pixel(9, 9, Luma([n as u8])).save(folder.path().join(name)).unwrap();
+    }
+    let opened = |classes| open_at(folder.path(), &Options { size: Some(8.into()), classes, ..Options::default() });
+    assert_eq!((opened(true).unwrap().len(), opened(true).unwrap().classes()), (3, 2));
+    let set = opened(false).unwrap();
+    assert_eq!((set.len(), set.labels.is_none(), set.about.left_out.count()), (4, true, 0), "{set}");
+    let digits = data::open("digits", &Options { classes: false, ..Options::default() }).unwrap();
+    assert!(digits.labels.is_none());
+    let ring = data::open("ring", &Options { classes: false, ..Options::default() }).unwrap_err();
+    assert!(ring.to_string().contains("leave out classes, which is for data with classes"), "{ring}");
+}
+
+#[test]
+fn images_of_a_few_pixels_are_named() {
+    let folder = folder_of(&[]);
+    for (side, name) in [(1, "dot.png"), (7, "icon.png"), (8, "small.png"), (40, "large.png")] {
+        GrayImage::new(side, side).save(folder.path().join(name)).unwrap();
+    }
+    let set = open_at(folder.path(), &Options { size: Some(32.into()), ..Options::default() }).unwrap();
+    let note = "2 images with sides of less than a quarter of 32x32, enlarged: dot.png (1x1), icon.png (7x7)";
+    assert!(set.about.notes.contains(&note.to_owned()), "{set}");
+}
+
+#[test]
+fn alpha_of_a_few_images_is_said_with_the_way_out() {
+    let folder = folder_of(&[]);
+    for n in 0..4 {
+        image::RgbaImage::from_pixel(4, 4, image::Rgba([9, 9, 9, if n == 0 { 9 } else { 255 }]))
+            .save(folder.path().join(format!("{n}.png")))
+            .unwrap();
+    }
+    let set = open_at(folder.path(), &Options { size: Some(4.into()), ..Options::default() }).unwrap();
+    let said = "1 image with transparent pixels: alpha is a channel of all 4; alpha=false lays them on white";
+    assert!(set.to_string().contains(said), "{set}");
 }
 
 /// Alpha is a channel beside the colours that show over white, and images without it are opaque.

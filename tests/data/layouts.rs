@@ -128,7 +128,7 @@ fn odd_folders_are_read_as_people_mean_them() {
         (
             "a/1.png, a/2.png, b/3.png, stray.png",
             ["3: a=2 b=1", "none"],
-            &["beside the folders of classes (1: stray.png)"],
+            &["beside the folders of classes, which classes=false takes too (1: stray.png)"],
         ),
         ("1.png, 2.png, 3.png, 4.png, a/5.png, b/6.png", ["6", "none"], &["no classes: 4 of 6 images lie beside"]),
         ("1.png, 2.png, old/3.png", ["3", "none"], &[]),

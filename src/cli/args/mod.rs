@@ -224,7 +224,7 @@ impl TrainArgs {
             flags.set("conditional", "true", "--conditional");
         }
         for assignment in assigned.into_iter().chain(&self.set) {
-            hints::check_assignment(assignment)?;
+            hints::check_assignment(assignment, variant.as_deref())?;
             flags.assign(assignment)?;
         }
         layers.push(flags);

@@ -42,27 +42,31 @@ impl Source {
         let mut left_out = LeftOut::default();
         if path.is_dir() {
             if let Some(part) = folder::images(path, options, &mut left_out)? {
-                let classed = Classed::of(&part.folder, &part.files, &mut left_out);
+                let classed = Classed::of(&part.folder, &part.files, &mut left_out, options);
                 let (classes, ids, notes) = (classed.names, classed.ids, [classed.notes, part.notes].concat());
                 let body = Body::Folder { root: part.folder, files: classed.files };
                 return Ok(Some(Self { body, classes, ids, left_out, notes }));
             }
             let files = listing::files(path, &mut LeftOut::default())?;
             let archives: Vec<PathBuf> = files.into_iter().filter(|file| is_archive(file)).collect();
-            return if archives.is_empty() { Ok(None) } else { Self::of_archives(&archives, left_out).map(Some) };
+            return if archives.is_empty() {
+                Ok(None)
+            } else {
+                Self::of_archives(&archives, left_out, options).map(Some)
+            };
         }
         if !path.is_file() || !is_archive(path) {
             return Ok(None);
         }
-        Self::of_archives(&[path.to_owned()], left_out).map(Some)
+        Self::of_archives(&[path.to_owned()], left_out, options).map(Some)
     }
 
-    fn of_archives(paths: &[PathBuf], mut left_out: LeftOut) -> Result<Self> {
+    fn of_archives(paths: &[PathBuf], mut left_out: LeftOut, options: &Options) -> Result<Self> {
         let archives = Archives::open(paths, &mut left_out)?;
         if archives.members.is_empty() {
             return Err(Error::failure(format!("`{}` holds no images: {left_out}", paths[0].display())));
         }
-        let (classes, ids) = classes_of(&archives.members);
+        let (classes, ids) = if options.classes { classes_of(&archives.members) } else { (vec![], vec![]) };
         Ok(Self { body: Body::Archives(archives), classes, ids, left_out, notes: vec![] })
     }
 

@@ -101,8 +101,7 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
         "calibration": model.calibration,
     });
     let title = format!("{} on {}", settings.variant, origin.name);
-    let about =
-        format!("Step {step} of a run of Saddle. The samples are made on your device, by the kernels that trained it.");
+    let about = format!("Step {step} of a run of Saddle.");
     let still = match still {
         Still::Picture(png) => {
             format!("<img alt=\"samples\" src=\"data:image/png;base64,{}\">", STANDARD.encode(png))

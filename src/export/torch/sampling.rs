@@ -10,6 +10,30 @@ use crate::{
 /// Sweeps of a machine's chains before samples.
 const SWEEPS: usize = 50;
 
+/// What the description of a conditional `sample` says more.
+const OF_CLASSES: &str = "
+
+    classes: the name of one class or its number in CLASSES, for all samples, or a list or tensor of one for
+    each; without them the classes take turns.
+    ";
+
+const CLASS_NUMBERS: &str = r#"
+
+def class_numbers(classes, n):
+    """The numbers [n] of classes that are given by name or number."""
+    if classes is None:
+        return torch.arange(n) % len(CLASSES)
+    classes = classes.tolist() if hasattr(classes, "tolist") else classes
+    classes = [classes] * n if isinstance(classes, (str, int)) else list(classes)
+    numbers = [CLASSES.index(name) if name in CLASSES else name for name in classes]
+    for name, number in zip(classes, numbers):
+        if number not in range(len(CLASSES)):
+            raise ValueError(f"{name!r} is no class: they are {CLASSES}, or numbers from 0 to {len(CLASSES) - 1}")
+    if len(numbers) != n:
+        raise ValueError(f"{len(numbers)} classes for {n} samples: give one for all, or one for each")
+    return torch.tensor(numbers, dtype=torch.long)
+"#;
+
 /// The constants of the module.
 pub fn constants(portable: &Portable) -> String {
     let list = |names: &[String]| format!("[{}]", names.iter().map(|name| string(name)).collect::<Vec<_>>().join(", "));
@@ -42,7 +66,10 @@ pub fn sampling(portable: &Portable) -> String {
         _ => return String::new(),
     };
     let (about, result) = results(portable);
-    let mut text = format!("\n\n@torch.no_grad()\ndef sample(n, seed=0{more}, model=None):\n    \"\"\"{about}\"\"\"\n");
+    let is_conditional = more.starts_with(", classes");
+    let mut text = if is_conditional { CLASS_NUMBERS.to_owned() } else { String::new() };
+    let about = if is_conditional { about + OF_CLASSES } else { about };
+    text += &format!("\n\n@torch.no_grad()\ndef sample(n, seed=0{more}, model=None):\n    \"\"\"{about}\"\"\"\n");
     text += "    model = model or load()\n    random = torch.Generator().manual_seed(seed)\n";
     lines.iter().chain(&result).for_each(|line| text += &format!("    {line}\n"));
     text + &reconstruction(portable)
@@ -76,8 +103,7 @@ fn from_latent(sample: &Network, part: &str) -> Vec<String> {
     for input in &sample.inputs {
         if input.kind == Kind::Classes {
             let count = input.shape[1];
-            lines.push(format!("classes = torch.arange(n) % {count} if classes is None else torch.as_tensor(classes)"));
-            lines.push(format!("classes = F.one_hot(classes, {count}).float()"));
+            lines.push(format!("classes = F.one_hot(class_numbers(classes, n), {count}).float()"));
         } else {
             lines.push(format!("{} = {}", input.name, drawn(input.kind, &input.shape, ", generator=random")));
         }
