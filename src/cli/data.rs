@@ -23,7 +23,7 @@ use crate::{
 /// Maximum number of images in the picture, and maximum width of the picture in pixels.
 const IMAGES: usize = 64;
 const WIDTH: usize = 2048;
-/// Maximum number of classes that get a column each.
+/// Maximum number of classes that have a column or rows of their own.
 const CLASSES: usize = 16;
 
 /// Prints in full how a data set is read, and draws some of its examples.
@@ -111,7 +111,7 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
     }
 }
 
-/// The picture: the first images of each class in its column, or simply the first ones; of other data some examples.
+/// The picture: the first images of each class side by side, or simply the first ones; of other data some examples.
 fn drawn(set: &Dataset) -> Result<RgbImage> {
     let examples = session::examples(set);
     let mut look = Look { examples: &examples, classes: vec![], columns: None, scale: None, title: set.name.clone() };

@@ -321,7 +321,8 @@ pub fn check(wanted: &Wanted, examples: &Examples) -> Result<()> {
     }
     wanted.to.check(examples, args.walk.is_some())?;
     if args.project.is_some() {
-        for path in project::files(&wanted.to)?.iter().filter(|path| path.exists() && !args.force) {
+        let files = project::files(&wanted.to)?;
+        if let Some(path) = files.iter().find(|path| path.exists() && !args.force) {
             return Err(Error::usage(format!("--out: `{}` exists; --force writes over it", shown(path))));
         }
     }

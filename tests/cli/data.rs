@@ -35,8 +35,8 @@ fn what_is_read_is_said_in_full_and_shown() {
     ] {
         assert!(said.out.contains(words), "no `{words}` in {}", said.out);
     }
-    // Two columns, one for each class, of at most 32 images each.
-    assert_eq!(image::image_dimensions(place.path("photos.png")).unwrap().1, 2 * (16 * 5 + 2) + 2);
+    // Two rows of at most ten images for each of the two classes.
+    assert_eq!(image::image_dimensions(place.path("photos.png")).unwrap().1, 2 * 2 * (16 * 5 + 2) + 2);
     let before = place.names(".");
     assert!(place.saddle("data photos --size 16").out.contains("picture    photos-2.png\n"));
     assert_eq!(place.names(".").len(), before.len() + 1);
