@@ -97,8 +97,8 @@ pub fn after<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Fo
             _ => digits(id).parse().ok(),
         };
         let after: u64 = ids.clone().filter_map(number).max().unwrap_or(0);
-        let prefix = if ids.clone().any(|id| !digits(id).is_empty()) { "" } else { column };
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
+        let has_digits = ids.into_iter().any(|id| !digits(id).is_empty());
+        let prefix = if has_digits { String::new() } else { format!("{column} ") };
         return Found::Id { prefix, width: 0, after, shape };
     };
     let number = |id: &str| {

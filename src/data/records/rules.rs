@@ -101,7 +101,7 @@ impl Rule {
 
     /// The rule in words, with the names of the columns.
     pub fn said(&self, names: &[String]) -> String {
-        let first: Vec<String> = self.first.iter().map(|column| shown(&names[*column]).to_string()).collect();
+        let first: Vec<String> = self.first.iter().map(|column| shown(&names[*column])).collect();
         let last = shown(&names[self.last]);
         match self.relation {
             Relation::Sum => format!("{last} = {} + {}", first[0], first[1]),
