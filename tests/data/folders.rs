@@ -98,7 +98,7 @@ fn images_of_a_few_pixels_are_named() {
         GrayImage::new(side, side).save(folder.path().join(name)).unwrap();
     }
     let set = open_at(folder.path(), &Options { size: Some(32.into()), ..Options::default() }).unwrap();
-    let note = "2 images with sides of less than a quarter of 32x32, enlarged: dot.png (1x1), icon.png (7x7)";
+    let note = "2 images with sides of less than a quarter of 32, enlarged: dot.png (1x1), icon.png (7x7)";
     assert!(set.about.notes.contains(&note.to_owned()), "{set}");
 }
 
