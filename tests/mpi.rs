@@ -140,7 +140,7 @@ fn what_does_not_fit_the_ranks_is_refused() {
     refused(&run(2, "--batch 24 --set accumulate=6"), 2, &["2 devices cannot share the 6 parts", "3, 6 devices"]);
     let list = place.mpirun(2, &format!("{SADDLE} train gan --data ring --adapter cpu,cpu")).output().unwrap();
     refused(&list, 2, &["--adapter takes one device"]);
-    refused(&run(2, "--set widht=3"), 2, &["widht"]);
+    refused(&run(2, "--set breadth=3"), 2, &["breadth"]);
     assert!(!place.path("run").exists());
 }
 
