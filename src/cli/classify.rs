@@ -21,7 +21,7 @@ use crate::{
 /// Writes the class of each example and its probability.
 pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
-    let trained = Trained::at(run, args.checkpoint)?;
+    let trained = Trained::at(run, args.model.checkpoint)?;
     trained.notes.iter().for_each(tell);
     let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
     let own = examples(&trained, None, false)?;
@@ -29,7 +29,7 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let is_other = args.data.is_some() || args.held_out;
     let other = is_other.then(|| examples(&trained, args.data.as_deref(), args.held_out)).transpose()?;
     let data = other.as_ref().unwrap_or(&own);
-    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.adapter.as_deref())?;
+    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.model.adapter.as_deref())?;
     let tasks = Tasks::default();
     let seen = |task: &str, done: usize, all: usize| tasks.seen(task, done as u64, all as u64);
     let classifier =

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result, unknown},
     files::{ensure_new, write_atomically},
     metrics::Estimate,
-    record::Record,
+    record::{Record, measures},
     report::{self, Axis, Colour, Figure, Ink, Mark, Panel, Shape, Ticks},
 };
 
@@ -38,6 +38,8 @@ const MAX_PANELS: usize = 12;
 /// One run: its settings that differ from those of others, and its numbers by name.
 struct Entry {
     record: Record,
+    /// The reports of its last evaluation.
+    evaluation: Vec<Value>,
     settings: BTreeMap<&'static str, String>,
     numbers: Vec<(String, f64)>,
 }
@@ -98,34 +100,39 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
 impl Entry {
     /// The names of the measures of its last evaluation.
     fn measured(&self) -> Vec<String> {
-        self.record.measures().into_iter().map(|(name, _)| name).collect()
+        measures(&self.evaluation).into_iter().map(|(name, _)| name).collect()
     }
 }
 
 /// In what the runs are so unlike that these of their numbers do not compare.
 fn unlike(entries: &[Entry], names: &[String]) -> Vec<String> {
-    let listed = |values: Vec<String>| {
-        let mut once: Vec<String> = vec![];
-        values.into_iter().for_each(|value| once.extend((!once.contains(&value)).then_some(value)));
-        (once.len() > 1).then(|| once.join(", "))
-    };
     let objective = |entry: &Entry| {
         let mut own = entry.record.run.settings().own();
         own.find(|(key, _)| key.name == "objective").map_or("none".to_owned(), |(_, value)| value)
     };
     let has_losses = names.iter().any(|name| name.ends_with("_loss"));
-    let objectives = has_losses.then(|| listed(entries.iter().map(objective).collect())).flatten();
-    let steps = listed(entries.iter().map(|entry| entry.record.step.to_string()).collect());
-    let of_objectives = objectives.map(|found| format!("losses of different objectives do not compare: {found}"));
-    let of_steps = steps.map(|found| format!("the runs have different numbers of steps: {found}"));
-    of_objectives.into_iter().chain(of_steps).collect()
+    let objectives = if has_losses { once(entries.iter().map(objective)) } else { vec![] };
+    let steps = once(entries.iter().map(|entry| entry.record.step.to_string()));
+    let said = [
+        ("losses of different objectives do not compare", objectives),
+        ("the runs have different numbers of steps", steps),
+    ];
+    let differ = said.into_iter().filter(|(_, values)| values.len() > 1);
+    differ.map(|(what, values)| format!("{what}: {}", values.join(", "))).collect()
+}
+
+/// Each value once, in the order in which they first occur.
+fn once<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut once = vec![];
+    values.for_each(|value| once.extend((!once.contains(&value)).then_some(value)));
+    once
 }
 
 /// What the evaluations say of the worth of their scores, such as that there were few examples.
 fn doubts(entries: &[Entry]) -> Vec<String> {
     const WORDS: [&str; 3] = ["too few", "a quick look", "stand in"];
     let mut doubts: Vec<String> = vec![];
-    for report in entries.iter().flat_map(|entry| entry.record.evaluation()) {
+    for report in entries.iter().flat_map(|entry| &entry.evaluation) {
         let notes = report.get("notes").and_then(Value::as_array).cloned().unwrap_or_default();
         let said = notes.iter().filter_map(Value::as_str).filter(|note| WORDS.iter().any(|word| note.contains(word)));
         doubts.extend(said.map(String::from));
@@ -134,15 +141,14 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
     doubts.dedup();
     // Older files do not have these.
     for option in ["effort", "count", "held_out"] {
-        let value = |entry: &Entry| entry.record.evaluation().first().and_then(|report| report.get(option).cloned());
-        let mut values = entries.iter().filter_map(value);
-        if values.next().is_some_and(|first| values.any(|other| other != first)) {
+        let values = entries.iter().filter_map(|entry| entry.evaluation.first()?.get(option));
+        if once(values).len() > 1 {
             let what = option.replace("held_out", "held-out data");
             doubts.push(format!("the evaluations are not of the same {what}: compare no scores"));
         }
     }
-    for Entry { record, .. } in entries {
-        let measured = record.evaluation().first().and_then(|report| report.get("step")?.as_u64());
+    for Entry { record, evaluation, .. } in entries {
+        let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
         if let Some(step) = measured.filter(|step| *step < record.step) {
             let run = record.run.folder().display();
             doubts.push(format!("`{run}` was evaluated at step {step} and has been trained since"));
@@ -163,8 +169,9 @@ fn chosen(names: Vec<String>, wanted: &[String]) -> Result<Vec<String>> {
 fn entry(record: Record, settings: BTreeMap<&'static str, String>) -> Entry {
     let metrics = record.last_metrics().into_iter().filter(|(name, _)| !TIMES.contains(&name.as_str()));
     let metrics = metrics.filter_map(|(name, value)| Some((name, value.as_f64()?)));
-    let numbers = metrics.chain(record.measures()).collect();
-    Entry { record, settings, numbers }
+    let evaluation = record.evaluation();
+    let numbers = metrics.chain(measures(&evaluation)).collect();
+    Entry { record, evaluation, settings, numbers }
 }
 
 /// The runs by the settings in which they differ, other than the seed, in the order in which they were named; of one
@@ -188,13 +195,8 @@ fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
 
 /// The names of all numbers, in the order in which they first occur.
 fn numbers(entries: &[Entry]) -> Vec<String> {
-    let mut names: Vec<String> = vec![];
-    for (name, _) in entries.iter().flat_map(|entry| &entry.numbers) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
+    let all = entries.iter().flat_map(|entry| &entry.numbers).map(|(name, _)| name);
+    once(all).into_iter().cloned().collect()
 }
 
 fn number(entry: &Entry, name: &str) -> Option<f64> {
@@ -256,12 +258,7 @@ fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Result<RgbIma
     let read = |group: &Group| group.entries.iter().map(|entry| entry.record.metrics()).collect::<Vec<_>>();
     let lines: Vec<Vec<Vec<Map<String, Value>>>> = groups.iter().map(read).collect();
     let keys = lines.iter().flatten().flatten().flat_map(Map::keys);
-    let mut names: Vec<&String> = vec![];
-    for key in keys.filter(|key| !TIMES.contains(&key.as_str())) {
-        if !names.contains(&key) {
-            names.push(key);
-        }
-    }
+    let mut names: Vec<&String> = once(keys.filter(|key| !TIMES.contains(&key.as_str())));
     let curve = |lines: &[Map<String, Value>], name: &str| -> Vec<[f64; 2]> {
         let point = |line: &Map<String, Value>| Some([line.get("step")?.as_f64()?, line.get(name)?.as_f64()?]);
         lines.iter().filter_map(point).collect()

@@ -28,10 +28,10 @@ const FORMS: [&str; 3] = ["npy", "npz", "csv"];
 /// Writes the codes of examples.
 pub fn encode(args: &EncodeArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
-    let trained = Trained::at(run, args.checkpoint)?;
+    let trained = Trained::at(run, args.model.checkpoint)?;
     trained.notes.iter().for_each(tell);
     let out = place(args.out.as_deref(), run, "codes", &FORMS, args.force)?;
-    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.adapter.as_deref())?;
+    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.model.adapter.as_deref())?;
     let data = examples(&trained, args.data.as_deref(), args.held_out)?;
     let mut patient = Patient::new("codes");
     let codes = encoder.encode(&data, args.seed, &mut |done, all| patient.seen(done, all))?;
@@ -134,8 +134,8 @@ fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Re
 
 /// Writes the examples that codes stand for.
 pub fn decode(args: &DecodeArgs) -> Result<()> {
-    let trained = Trained::at(&args.run, args.checkpoint)?;
-    let mut decoder = Decoder::new(&trained, args.adapter.as_deref())?;
+    let trained = Trained::at(&args.run, args.model.checkpoint)?;
+    let mut decoder = Decoder::new(&trained, args.model.adapter.as_deref())?;
     let options = session::data_options(&trained.settings, Split::Train);
     let codes = data::given_codes(&args.codes, decoder.width(), &options)?;
     let count = codes.len() / decoder.width();

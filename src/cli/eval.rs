@@ -72,7 +72,7 @@ struct Evaluation<'a> {
 /// Measures the model of a run, prints the scores and writes the reports.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
-    let trained = Trained::at(run, args.checkpoint)?;
+    let trained = Trained::at(run, args.model.checkpoint)?;
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let model = trained.model()?;
     let variant = &trained.settings.variant;
@@ -100,11 +100,11 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if test.is_none() {
         tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));
     }
-    let session = trained.session_of(&model, &[SAMPLE, BOUND, WEIGHTS, CONTINUE], args.adapter.as_deref())?;
+    let session = trained.session_of(&model, &[SAMPLE, BOUND, WEIGHTS, CONTINUE], args.model.adapter.as_deref())?;
     if args.importance.is_some() && session.latent_size() == 0 {
         return Err(Error::usage(format!("--importance: the likelihood of `{variant}` is exact")));
     }
-    let device = || session::open_device(args.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
+    let device = || session::open_device(args.model.adapter.as_deref()).map(|(runner, caps, _)| (runner, caps));
     let tasks = Tasks::default();
     let seen = |task: &str, done, total| tasks.seen(task, done, total);
     let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort, seen: &seen };

@@ -4,12 +4,12 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use image::RgbImage;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
     eval::Report,
-    files::{self, ensure_folder, remove_unfinished, write_atomically},
+    files::{ensure_folder, remove_unfinished, write_atomically},
+    record::evaluation,
     report,
 };
 
@@ -40,8 +40,7 @@ impl Folder {
 
     /// The digest of the held-out items of the evaluation that lies there, if there is one.
     pub fn held_out(&self) -> Option<String> {
-        let reports: Value = serde_json::from_slice(&files::read(&self.0.join("report.json")).ok()?).ok()?;
-        reports.get(0)?.get("held_out")?.as_str().map(String::from)
+        evaluation(&self.0).first()?.get("held_out")?.as_str().map(String::from)
     }
 
     /// Writes an evaluation, as text and as JSON, and its pictures; returns a sentence on them.

@@ -290,18 +290,15 @@ fn for_variant(instead: &str, variant: Option<&str>) -> String {
     words.join(" ")
 }
 
-/// The end of a command with the value that was typed in place of those in it, if it sets one thing only, or a rate of
-/// each network.
+/// The end of a command with the value that was typed in place of that in it, if all that it sets has one value.
 fn with_value(hint: &Hint, value: Option<&str>, variant: Option<&str>) -> String {
     let instead = for_variant(hint.instead, variant);
-    let cut = |at: char| instead.rsplit_once(at).filter(|_| instead.matches('=').count() < 2);
-    match (cut('='), cut(' '), value) {
-        (_, _, Some(value)) if hint.typed.contains(&"lr") => {
-            format!("{}: {}", hint.is, instead.replace("0.0002", value))
-        }
+    let set: Vec<&str> = instead.split(' ').filter_map(|word| Some(word.split_once('=')?.1)).collect();
+    let one = set.first().filter(|one| set.iter().all(|other| other == *one));
+    match (one, instead.rsplit_once(' ').filter(|_| set.is_empty()), value) {
         // An epoch is many steps.
-        (Some((before, _)), _, Some(value)) if !hint.typed.contains(&"epochs") => {
-            format!("{}: {before}={value}", hint.is)
+        (Some(one), _, Some(value)) if !hint.typed.contains(&"epochs") => {
+            format!("{}: {}", hint.is, instead.replace(&format!("={one}"), &format!("={value}")))
         }
         // Other options count something else.
         (None, Some((before, _)), Some(value)) if SAME.iter().any(|option| before.ends_with(option)) => {

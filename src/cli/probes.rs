@@ -87,7 +87,7 @@ pub fn report(
         return skipped("the data is not what the run learned from");
     }
     let layers = layers(&trained.model()?).into_iter().map(|layer| layer.name);
-    let open = |name: String| Encoder::new(trained, Some(&name), args.adapter.as_deref());
+    let open = |name: String| Encoder::new(trained, Some(&name), args.model.adapter.as_deref());
     let mut encoders: Vec<Encoder> =
         layers.filter(|name| PROBED.contains(&name.as_str())).map(open).collect::<Result<_>>()?;
     // Nobody asks for codes of a model that has none.

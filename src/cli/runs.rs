@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{RunsArgs, print, shown, table};
 use crate::{
     error::{Error, Result},
-    record::Record,
+    record::{Record, measures},
     run::RUNS,
 };
 
@@ -17,7 +17,7 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
     let records = Record::all_in(folder)?;
     let differing: Vec<BTreeMap<&str, String>> = records.iter().map(|record| record.differing(&records)).collect();
     let scores: Vec<Option<(String, f64)>> =
-        records.iter().map(|record| record.measures().into_iter().next()).collect();
+        records.iter().map(|record| measures(&record.evaluation()).into_iter().next()).collect();
     let each = records.iter().zip(&differing).zip(&scores);
     if args.json {
         let runs = each.map(|((record, differing), score)| {

@@ -107,7 +107,7 @@ fn own_form(examples: &Examples, compared: bool) -> &'static str {
 /// Draws samples from the newest checkpoint of a run.
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
-    let mut trained = Trained::at(run, args.checkpoint)?;
+    let mut trained = Trained::at(run, args.model.checkpoint)?;
     // In models that do not go on step by step, the temperature is part of the graph.
     let is_fixed =
         trained.settings.relevant.contains(&"temperature") && !trained.settings.relevant.contains(&"estimator");
@@ -133,7 +133,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let conditions = conditions(wanted, examples)?;
     let class = class(args, &trained)?;
     if goes_on && (args.go_on().next().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
-        let session = || trained.session_of(&model, &[CONTINUE], args.adapter.as_deref());
+        let session = || trained.session_of(&model, &[CONTINUE], args.model.adapter.as_deref());
         match &examples.series {
             Some(Series::Symbols(symbols)) => return go_on(wanted, symbols, &trained, &mut session()?),
             Some(Series::Roll(roll)) => return play_on(wanted, roll.music, &trained, &mut session()?),
@@ -155,7 +155,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     if model.named(graphs).next().is_none() {
         return Err(Error::usage(format!("--reconstruct: `{}` encodes nothing", settings.variant)));
     }
-    let mut session = trained.session_of(&model, graphs, args.adapter.as_deref())?;
+    let mut session = trained.session_of(&model, graphs, args.model.adapter.as_deref())?;
     session.truncate(args.truncation.unwrap_or(1.0) as f32);
     if let Some(path) = &args.from {
         let options = session::data_options(settings, Split::Train);

@@ -31,12 +31,12 @@ const POINTS: usize = 4000;
 /// Writes how unusual each example is, and what that says.
 pub fn score(args: &ScoreArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
-    let trained = Trained::at(run, args.checkpoint)?;
+    let trained = Trained::at(run, args.model.checkpoint)?;
     trained.notes.iter().for_each(tell);
     let out = place(args.out.as_deref(), run, "scores", &["csv"], args.force)?;
     let picture = out.with_extension("png");
     ensure_new(&picture, args.force)?;
-    let mut scorer = Scorer::new(&trained, args.by, args.adapter.as_deref())?;
+    let mut scorer = Scorer::new(&trained, args.by, args.model.adapter.as_deref())?;
     scorer.importance = args.importance.unwrap_or(scorer.importance);
     if args.steps && !(scorer.by == By::Likelihood && trained.examples.shape.len() == 2) {
         return Err(Error::usage("--steps is for sequences by their likelihood"));

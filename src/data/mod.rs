@@ -70,7 +70,7 @@ pub use pack::{Packing, pack};
 pub use packed::Packed;
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use records::{
-    Cell as TableCell, Coding, Column, Condition, FileRows, Kind, Pattern, Records, Role, Rule, Style, Values,
+    Cell as TableCell, Coding, Column, Condition, FileRows, Ids, Kind, Pattern, Records, Role, Rule, Style, Values,
     normal_quantile,
 };
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};

@@ -275,18 +275,23 @@ impl Codes {
             return false;
         }
         let blocks = 1 + self.ids.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        let moments: HashSet<u64> = times.iter().map(|time| time.to_bits()).collect();
-        let of_series: HashSet<(u32, u64)> = self.ids.iter().copied().zip(times.iter().map(|t| t.to_bits())).collect();
-        let recur = moments.len() < times.len() && of_series.len() == rows;
+        let [moments, of_names] = self.moments(times);
+        let recur = moments < times.len() && of_names == rows;
         blocks == count || recur || !times.is_empty() && self.advances(times)
     }
 
     /// Whether each time has each name once, nearly, as keys have and counts have not.
     fn cover(&self, times: &[f64]) -> bool {
-        let moments: HashSet<u64> = times.iter().map(|time| time.to_bits()).collect();
-        let of_series: HashSet<(u32, u64)> = self.ids.iter().copied().zip(times.iter().map(|t| t.to_bits())).collect();
-        let (rows, places) = (self.ids.len(), moments.len() * self.names.len());
-        of_series.len() == rows && moments.len() > 2 && 2 * rows >= places
+        let [moments, of_names] = self.moments(times);
+        let rows = self.ids.len();
+        of_names == rows && moments > 2 && 2 * rows >= moments * self.names.len()
+    }
+
+    /// Numbers of different times, and of different times of each name together.
+    fn moments(&self, times: &[f64]) -> [usize; 2] {
+        let bits = || times.iter().map(|time| time.to_bits());
+        let of_names: HashSet<(u32, u64)> = self.ids.iter().copied().zip(bits()).collect();
+        [bits().collect::<HashSet<_>>().len(), of_names.len()]
     }
 
     /// Whether the rows of each name are in order of time although the table as a whole is not.

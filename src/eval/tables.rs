@@ -145,7 +145,7 @@ pub fn tables(rows: &Rows) -> Report {
     let rules = Rule::find(rows.training);
     if !rules.is_empty() {
         let parts = [Some(rows.generated), rows.held_out].into_iter().flatten();
-        let kept = |rule: &Rule| parts.clone().map(|values| rule.kept(rows.training, values)).collect();
+        let kept = |rule: &Rule| rule.kept(rows.training, parts.clone());
         report.tables.push(super::Table {
             title: "Rules that all rows learned from keep, and the share of rows that keep them".into(),
             columns: ["generated", "held out"].into_iter().take(parts.clone().count()).map(String::from).collect(),

@@ -37,6 +37,19 @@ pub struct Record {
     pub modified: SystemTime,
 }
 
+/// The reports of the evaluation in a folder, as `eval` wrote them; none if there is none.
+pub fn evaluation(folder: &Path) -> Vec<Value> {
+    let report = files::read(&folder.join("report.json")).ok();
+    report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// Each measure of some reports, in order.
+pub fn measures(reports: &[Value]) -> Vec<(String, f64)> {
+    let rows = reports.iter().filter_map(|report| report.get("rows")?.as_array()).flatten();
+    let measure = |row: &Value| Some((row.get("measure")?.as_str()?.to_owned(), row.get("value")?.as_f64()?));
+    rows.filter_map(measure).collect()
+}
+
 impl Record {
     /// Reads the run in a folder; one that a link leads to has its own name, as `runs/latest` is another one tomorrow.
     ///
@@ -94,16 +107,7 @@ impl Record {
 
     /// The reports of its last evaluation, as `eval` wrote them; none if it was not evaluated.
     pub fn evaluation(&self) -> Vec<Value> {
-        let report = files::read(&self.run.evaluations().join("report.json")).ok();
-        report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    /// Each measure of its last evaluation, in order.
-    pub fn measures(&self) -> Vec<(String, f64)> {
-        let reports = self.evaluation();
-        let rows = reports.iter().filter_map(|report| report.get("rows")?.as_array()).flatten();
-        let measure = |row: &Value| Some((row.get("measure")?.as_str()?.to_owned(), row.get("value")?.as_f64()?));
-        rows.filter_map(measure).collect()
+        evaluation(&self.run.evaluations())
     }
 
     /// Its pictures and texts of samples, by step: pictures before texts.

@@ -89,7 +89,7 @@ pub(crate) fn found(column: &Column) -> String {
     match (&column.role, &column.kind) {
         (Role::Skipped, _) => "skipped".into(),
         (Role::Constant(text), _) => format!("constant {text}"),
-        (Role::Id { prefix, width, .. }, _) => format!("id {prefix}{width}"),
+        (Role::Id(ids), _) => format!("id {}{}", ids.prefix, ids.width),
         (Role::Learned(_), Kind::Category) => "category".into(),
         (Role::Learned(_), Kind::Number(style)) => match style.decimals {
             Some(decimals) => format!("number {decimals}"),

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::numbers;
+use super::{ModelArgs, numbers};
 use crate::codes::By;
-use crate::trained::Which;
 
 const ENCODE_EXAMPLES: &str = "\
 A code depends on its example alone. Beside FILE.npy lies FILE.names.csv: the name and the class of each row.
@@ -41,12 +40,9 @@ pub struct EncodeArgs {
     /// Seed of the layer `draw`
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
-    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
-    pub checkpoint: Which,
+    /// Its checkpoint and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 const DECODE_EXAMPLES: &str = "\
@@ -74,12 +70,9 @@ pub struct DecodeArgs {
     /// Seed of decoders that draw
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
-    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
-    pub checkpoint: Which,
+    /// Its checkpoint and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 const SCORE_EXAMPLES: &str = "\
@@ -124,12 +117,9 @@ pub struct ScoreArgs {
     /// Write over files that exist
     #[arg(long)]
     pub force: bool,
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
-    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
-    pub checkpoint: Which,
+    /// Its checkpoint and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 const CLASSIFY_EXAMPLES: &str = "\
@@ -166,10 +156,7 @@ pub struct ClassifyArgs {
     /// Write over files that exist
     #[arg(long)]
     pub force: bool,
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
-    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
-    pub checkpoint: Which,
+    /// Its checkpoint and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
 }

@@ -242,6 +242,17 @@ Examples:
   saddle sample runs/lstm-poems-001 --prompt \"ROMEO:\" --length 1000 --temperature 0.8
   saddle sample runs/lstm-poems-001 --count 20 --out poems.txt";
 
+// No comment for documentation: clap would print it as what each of the commands does.
+#[derive(Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Device by index or name, or cpu [default: the best one]
+    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
+    pub adapter: Option<String>,
+    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
+    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
+    pub checkpoint: Which,
+}
+
 /// `saddle sample`.
 #[derive(Debug, Default, Args)]
 #[command(after_help = SAMPLE_EXAMPLES)]
@@ -281,12 +292,9 @@ pub struct SampleArgs {
     /// Draw only from the likeliest symbols that together have this probability (lstm)
     #[arg(long, value_name = "P", value_parser = share)]
     pub top_p: Option<f64>,
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
-    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
-    pub checkpoint: Which,
+    /// Its checkpoint and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Class to draw, by name or number, for a conditional model [default: all in turn]
     #[arg(long, value_name = "NAME|N", allow_negative_numbers = true)]
     pub class: Option<String>,
@@ -402,12 +410,9 @@ pub struct EvalArgs {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Device by index or name, or cpu [default: the best one]
-    #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME")]
-    pub adapter: Option<String>,
-    /// Checkpoint after this step, or `best`: the one that did best on held-out examples [default: the newest]
-    #[arg(long, value_name = "STEP|best", default_value = "newest", hide_default_value = true)]
-    pub checkpoint: Which,
+    /// Its checkpoint and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Importance samples for the likelihood of a variational autoencoder; 0: leave it out [default: 200]
     #[arg(long, value_name = "K", value_parser = numbers(0, 1_000_000))]
     pub importance: Option<usize>,

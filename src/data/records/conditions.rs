@@ -58,7 +58,7 @@ impl Condition {
         let special = match &column.role {
             Role::Learned(coding) => coding.values.iter().chain(&coding.rare).any(|other| other.text == value),
             Role::Constant(text) => text == value,
-            Role::Id { .. } => return Err(Error::usage(format!("`{}` is an id: it depends on nothing", column.name))),
+            Role::Id(_) => return Err(Error::usage(format!("`{}` is an id: it depends on nothing", column.name))),
             Role::Skipped => false,
         };
         if !matches!(relation, Relation::Equal | Relation::Unequal) && column.kind == Kind::Category {

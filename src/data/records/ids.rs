@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::types::Found;
+use serde::{Deserialize, Serialize};
+
 use crate::data::column::Column as Raw;
 
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
@@ -86,30 +87,55 @@ pub fn counts(raw: &Raw) -> Counts {
     }
 }
 
-/// Ids that go on after these: their prefix, the least number of their digits, and the largest number that one has; or
-/// the shape that most of them have. Ids without digits get the name of their column.
-pub fn after<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Found {
-    let Some((prefix, width)) = pattern(ids.clone()) else {
-        let shape = shape(ids.clone());
-        let digits = |id: &str| id.chars().filter(char::is_ascii_digit).collect::<String>();
-        let number = |id: &str| match shape.as_str() {
-            "" => id.parse().ok(),
-            _ => digits(id).parse().ok(),
+/// Ids that none of the data is: a prefix and numbers of at least `width` digits, which go on after the largest of the
+/// data, or the digits of such numbers in the places of those of a shape.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ids {
+    /// What stands before the number.
+    pub prefix: String,
+    /// Least number of digits.
+    pub width: usize,
+    /// The largest number of the data.
+    #[serde(default)]
+    pub after: u64,
+    /// An id with zeros in place of its digits, such as `000/0000000`; empty for a prefix.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shape: String,
+}
+
+impl Ids {
+    /// Ids that go on after these: with the prefix that all of them have, or in the shape of most of them. Ids without
+    /// digits get the name of their column.
+    pub(super) fn after<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let Some((prefix, width)) = pattern(ids.clone()) else {
+            let shape = shape(ids.clone());
+            let digits = |id: &str| id.chars().filter(char::is_ascii_digit).collect::<String>();
+            let number = |id: &str| match shape.as_str() {
+                "" => id.parse().ok(),
+                _ => digits(id).parse().ok(),
+            };
+            let after = ids.clone().filter_map(number).max().unwrap_or(0);
+            let has_digits = ids.into_iter().any(|id| !digits(id).is_empty());
+            let prefix = if has_digits { String::new() } else { format!("{column} ") };
+            return Self { prefix, width: 0, after, shape };
         };
-        let after: u64 = ids.clone().filter_map(number).max().unwrap_or(0);
-        let has_digits = ids.into_iter().any(|id| !digits(id).is_empty());
-        let prefix = if has_digits { String::new() } else { format!("{column} ") };
-        return Found::Id { prefix, width: 0, after, shape };
-    };
-    let number = |id: &str| {
-        let digits = id.strip_prefix(prefix.as_str())?;
-        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        // A longer number is never reached.
-        let digits = digits.trim_start_matches('0');
-        (is_number && digits.len() < 19).then(|| digits.parse().unwrap_or(0))
-    };
-    let after = ids.filter_map(number).max().unwrap_or(0);
-    Found::Id { prefix, width, after, shape: String::new() }
+        let number = |id: &str| {
+            let digits = id.strip_prefix(prefix.as_str())?;
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            // A longer number is never reached.
+            let digits = digits.trim_start_matches('0');
+            (is_number && digits.len() < 19).then(|| digits.parse().unwrap_or(0))
+        };
+        let after = ids.filter_map(number).max().unwrap_or(0);
+        Self { prefix, width, after, shape: String::new() }
+    }
+
+    /// The id of a sample, by its number from 1 on.
+    pub fn id(&self, number: usize) -> String {
+        let Self { prefix, width, after, shape } = self;
+        let number = after + number as u64;
+        if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(shape, number) }
+    }
 }
 
 /// The prefix that all ids share before their number, and the least number of digits, if they have such a pattern.
@@ -144,7 +170,7 @@ fn shape<'a>(ids: impl Iterator<Item = &'a str>) -> String {
 
 /// A shape with the digits of a number in the places of its digits, the last of them at the end; those for which there
 /// is no place stand before the first.
-pub fn shaped(shape: &str, number: u64) -> String {
+fn shaped(shape: &str, number: u64) -> String {
     let places = shape.bytes().filter(|byte| *byte == b'0').count();
     let digits = format!("{number:0places$}");
     let (more, own) = digits.split_at(digits.len() - places);
@@ -177,10 +203,7 @@ mod tests {
             (&["Ann Lee", "Bo Chen"], "Name 1"),
             (&["a1b", "77-x"], "1"),
         ] {
-            let Found::Id { prefix, width, after, shape } = after("Name", ids.iter().copied()) else { panic!("ids") };
-            let number = after + 1;
-            let text = if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(&shape, number) };
-            assert_eq!(text, next, "{ids:?}");
+            assert_eq!(Ids::after("Name", ids.iter().copied()).id(1), next, "{ids:?}");
         }
     }
 }

@@ -27,6 +27,7 @@ pub use coding::Coding;
 use coding::Value;
 pub use conditions::Condition;
 pub use dates::Pattern;
+pub use ids::Ids;
 pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
 pub(super) use read::{is_wanted, read};
@@ -38,7 +39,6 @@ use super::cells::is_missing;
 use super::dialect::{byte, shown};
 use super::quotes::Quotes;
 use super::random::Root;
-use ids::shaped;
 
 /// Most characters of a name that make the lines on columns wider.
 const WIDEST: usize = 30;
@@ -107,20 +107,8 @@ pub enum Role {
     Learned(Coding),
     /// Every row has this text: not learned.
     Constant(String),
-    /// It tells rows apart: not learned, and never a text of the data: a prefix and numbers of at least `width` digits,
-    /// which go on after the largest of the data, or the digits of such numbers in the places of those of a shape.
-    Id {
-        /// What stands before the number.
-        prefix: String,
-        /// Least number of digits.
-        width: usize,
-        /// The largest number of the data.
-        #[serde(default)]
-        after: u64,
-        /// An id with zeros in place of its digits, such as `000/0000000`; empty for a prefix.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        shape: String,
-    },
+    /// It tells rows apart: not learned, and never a text of the data.
+    Id(Ids),
     /// Left out of samples too.
     Skipped,
 }
@@ -229,7 +217,7 @@ impl Records {
                     let number = column.number(text, self.decimal);
                     Cell { text: text.clone(), number }
                 }
-                Role::Id { .. } => Cell { text: String::new(), number: None },
+                Role::Id(_) => Cell { text: String::new(), number: None },
                 Role::Skipped => unreachable!("left out above"),
             };
             let mut row: Vec<Cell> = columns.map(cell).collect();
@@ -263,8 +251,8 @@ impl Records {
     /// Gives a row's ids the number `number`, from 1 on, after those of the data.
     pub fn number(&self, row: &mut [Cell], number: usize) {
         for (cell, column) in row.iter_mut().zip(self.written()) {
-            if let Some(text) = column.id(number) {
-                *cell = Cell { text, number: None };
+            if let Role::Id(ids) = &column.role {
+                *cell = Cell { text: ids.id(number), number: None };
             }
         }
     }
@@ -343,13 +331,6 @@ impl Records {
 }
 
 impl Column {
-    /// The id of a sample, by its number from 1 on, if the column is one of ids.
-    pub fn id(&self, number: usize) -> Option<String> {
-        let Role::Id { prefix, width, after, shape } = &self.role else { return None };
-        let number = after + number as u64;
-        Some(if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(shape, number) })
-    }
-
     /// What the file calls it.
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)

@@ -6,8 +6,10 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::coding::{BOUND, Body, Coding, Mode, REACH, Value};
-use super::types::{Examined, Found, Gaps, PLAIN, Texts, moments, texts, wishes};
-use super::{Column, Kind, Ranks, Records, Role, Rule, Values};
+use super::rules::spread;
+use super::types::{Examined, Found, Gaps, Texts, moments, texts, wishes};
+use super::{Column, Kind, Ranks, Records, Role, Rule, Style, Values};
+use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
 use crate::data::dialect::Sheet;
 use crate::data::random::{Root, Stream};
@@ -25,8 +27,6 @@ const MOST: usize = 10;
 const SHOWN: usize = 5;
 /// Number of rows below which a note says that a table is small.
 const SMALL: usize = 100;
-/// Number of rows that rules are looked for in.
-const RULED: usize = 2000;
 /// Rows that are drawn by their values, for each row.
 const DRAWS: usize = 4;
 
@@ -75,9 +75,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         let (kind, role, of_column) = match found {
             Found::Skipped => (Kind::Category, Role::Skipped, None),
             Found::Constant(text, kind) => (kind, Role::Constant(text), None),
-            Found::Id { prefix, width, after, shape } => {
-                (Kind::Category, Role::Id { prefix, width, after, shape }, None)
-            }
+            Found::Id(ids) => (Kind::Category, Role::Id(ids), None),
             Found::Learned(kind) => {
                 let numbers = match &kind {
                     Kind::Category => vec![],
@@ -160,17 +158,16 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         notes.push(format!("`{}`: {} rows are few to learn a table from", sheet.name, rows.len()));
     }
     let held = held.iter().filter(|held| **held).count();
-    let mut first = vec![];
-    let mut n = 0;
-    table.each_row(sheet, |row| {
-        if rows[..rows.len().min(SHOWN)].contains(&n) {
-            let kept = row.iter().zip(&records.columns).filter(|(_, column)| column.role != Role::Skipped);
-            first.push(kept.map(|(cell, _)| cell).collect::<Vec<_>>().join(" | "));
-        }
-        n += 1;
-    })?;
+    let first = rows.iter().take(SHOWN).map(|&row| {
+        let kept = records.columns.iter().zip(&table.all).zip(&texts).filter(|((c, _), _)| c.role != Role::Skipped);
+        let text = |((_, raw), texts): ((&Column, &Raw), &Texts)| match texts.of(row) {
+            Some(text) => text.to_owned(),
+            None => Style::of(raw).write(raw.values[row], sheet.decimal),
+        };
+        kept.map(text).collect::<Vec<_>>().join(" | ")
+    });
     let about = About {
-        first,
+        first: first.collect(),
         part: table.said(held, options),
         findings: [sheet.findings.clone(), table.findings.clone()].concat(),
         notes: [sheet.notes.clone(), table.notes.clone(), notes].concat(),
@@ -184,10 +181,10 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
 /// A sentence on the rules that all rows keep, if there are any.
 fn ruled(records: &Records, cells: &[Cells], rows: &[usize]) -> Option<String> {
     const SAID: usize = 4;
-    let some = || rows.iter().step_by(rows.len().div_ceil(RULED).max(1));
+    let some = || spread(rows.len()).map(|n| rows[n]);
     let values = cells.iter().map(|cells| match cells.numbers.is_empty() {
-        true => Values::Texts(some().map(|row| cells.text(*row).unwrap_or_default().to_owned()).collect()),
-        false => Values::Numbers(some().map(|row| cells.number(*row).unwrap_or(f64::NAN)).collect()),
+        true => Values::Texts(some().map(|row| cells.text(row).unwrap_or_default().to_owned()).collect()),
+        false => Values::Numbers(some().map(|row| cells.number(row).unwrap_or(f64::NAN)).collect()),
     });
     let names: Vec<String> = records.codings().map(|(column, _)| column.name.clone()).collect();
     let rules = Rule::find(&values.collect::<Vec<_>>());
@@ -263,10 +260,7 @@ pub(super) struct Cells<'a> {
 impl Cells<'_> {
     /// The text of a row; `None` for plain numbers.
     fn text(&self, row: usize) -> Option<&str> {
-        match self.texts.ids[row] {
-            PLAIN => None,
-            id => Some(&self.texts.all[id as usize]),
-        }
+        self.texts.of(row)
     }
 
     /// The number of a row.

@@ -14,10 +14,7 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
     match &column.role {
         Role::Skipped => "left out".into(),
         Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
-        Role::Id { .. } => {
-            let first = column.id(1).unwrap_or_default();
-            format!("id: not learned, samples count from {}", shown(&first))
-        }
+        Role::Id(ids) => format!("id: not learned, samples count from {}", shown(&ids.id(1))),
         Role::Learned(coding) => learned(column, coding, decimal),
     }
 }

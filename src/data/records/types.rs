@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::dates::{Dates, Pattern, odd_one, recognise, year_of};
-use super::ids::{self, Counts};
+use super::ids::{self, Counts, Ids};
 use super::{Kind, Style};
 use crate::data::Options;
 use crate::data::cells::{self, is_missing};
@@ -34,6 +34,11 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// The text of a row; `None` for plain numbers beyond the first different ones.
+    pub fn of(&self, row: usize) -> Option<&str> {
+        self.all.get(self.ids[row] as usize).map(String::as_str)
+    }
+
     fn add(&mut self, cell: &str, is_gap: impl Fn(&str) -> bool) {
         if !self.is_whole && self.all.len() >= KEPT && !is_gap(cell) {
             return self.ids.push(PLAIN);
@@ -154,7 +159,7 @@ fn untyped(part: &str) -> Error {
 pub enum Found {
     Learned(Kind),
     Constant(String, Kind),
-    Id { prefix: String, width: usize, after: u64, shape: String },
+    Id(Ids),
     Skipped,
 }
 
@@ -197,10 +202,7 @@ impl Examined<'_> {
             let counts = ids::counts(self.raw);
             if counts == Counts::Rows {
                 let largest = self.raw.values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
-                return Ok((
-                    Found::Id { prefix: String::new(), width: 0, after: largest as u64, shape: String::new() },
-                    None,
-                ));
+                return Ok((Found::Id(Ids { after: largest as u64, ..Ids::default() }), None));
             }
             if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
                 return Ok((Found::Learned(kind), Some(mixed)));
@@ -260,7 +262,7 @@ impl Examined<'_> {
             _ => None,
         };
         if ids::are_ids(self.raw, different, cells) {
-            return Ok((ids::after(&self.raw.name, self.values()), note));
+            return Ok((Found::Id(Ids::after(&self.raw.name, self.values())), note));
         }
         Ok((Found::Learned(Kind::Category), note))
     }
@@ -347,7 +349,7 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => return Ok(ids::after(&self.raw.name, self.values())),
+            Wish::Id => return Ok(Found::Id(Ids::after(&self.raw.name, self.values()))),
             Wish::Category => Kind::Category,
             Wish::Skip => return Ok(Found::Skipped),
         };
