@@ -133,6 +133,38 @@ impl Coder {
         let row = |n: usize| all.iter().flat_map(move |part| &part[n * part.len() / count..][..part.len() / count]);
         Ok((0..count).flat_map(row).copied().collect())
     }
+
+    /// The codes, of so many values each, of some examples of a data set.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::encode`].
+    fn codes(
+        &mut self,
+        layer: &Layer,
+        width: usize,
+        (data, items): (&Dataset, &[usize]),
+        seed: u64,
+        seen: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<f32>> {
+        memory::ensure((items.len() as u64).saturating_mul(8 * width as u64))?;
+        let rows = self.session.rows(layer.graph, &layer.outputs[0]);
+        let mut values = Vec::with_capacity(items.len() * width);
+        in_pieces(data, items, rows, seen, |items, x| {
+            let found = self.rows(layer.graph, &layer.outputs, &[("x", x)], items.len())?;
+            if let Some(at) = found.iter().position(|value| !value.is_finite()) {
+                let name = data.name_of(items[at * items.len() / found.len()]);
+                return Err(Error::failure(format!("the code of `{name}` is not finite")));
+            }
+            if layer.name == DRAW {
+                let each = found.chunks_exact(2 * width).zip(x.chunks_exact(x.len() / items.len()));
+                values.extend(each.flat_map(|(posterior, x)| drawn(posterior, noise(x, seed, 0))));
+            } else {
+                values.extend(found);
+            }
+            Ok(())
+        })?;
+        Ok(values)
+    }
 }
 
 /// Calls `take` with the numbers of the examples of each piece of `items` and with their values; `rows` is the size of
@@ -234,24 +266,7 @@ impl Encoder {
         seen: &mut dyn FnMut(usize, usize),
     ) -> Result<Codes> {
         let Self { coder, layer, shape } = self;
-        let width = numel(shape);
-        memory::ensure((items.len() as u64).saturating_mul(8 * width as u64))?;
-        let rows = coder.session.rows(layer.graph, &layer.outputs[0]);
-        let mut values = Vec::with_capacity(items.len() * width);
-        in_pieces(data, items, rows, seen, |items, x| {
-            let found = coder.rows(layer.graph, &layer.outputs, &[("x", x)], items.len())?;
-            if let Some(at) = found.iter().position(|value| !value.is_finite()) {
-                let name = data.name_of(items[at * items.len() / found.len()]);
-                return Err(Error::failure(format!("the code of `{name}` is not finite")));
-            }
-            if layer.name == DRAW {
-                let each = found.chunks_exact(2 * width).zip(x.chunks_exact(x.len() / items.len()));
-                values.extend(each.flat_map(|(posterior, x)| drawn(posterior, noise(x, seed, 0))));
-            } else {
-                values.extend(found);
-            }
-            Ok(())
-        })?;
+        let values = coder.codes(layer, numel(shape), (data, items), seed, seen)?;
         Ok(Codes { values, shape: shape.clone(), layer: layer.clone() })
     }
 }

@@ -115,37 +115,26 @@ pub struct Scorer {
 /// What codes are compared with.
 struct Neighbours {
     layer: Layer,
+    /// Number of values of a code.
+    width: usize,
     /// What the run learned from, and the codes of some of it, which the first scores find.
     own: Dataset,
     codes: Vec<f64>,
 }
 
 impl Neighbours {
-    fn codes(
-        coder: &mut Coder,
-        layer: &Layer,
-        data: &Dataset,
-        items: &[usize],
-        seen: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<f64>> {
-        let (mut codes, rows) = (vec![], coder.session.rows(layer.graph, &layer.outputs[0]));
-        in_pieces(data, items, rows, seen, |items, x| {
-            let found = coder.rows(layer.graph, &layer.outputs, &[("x", x)], items.len())?;
-            codes.extend(found.into_iter().map(f64::from));
-            Ok(())
-        })?;
-        Ok(codes)
-    }
-
     /// The mean distance of the code of each example to the nearest ones, less that of the example itself.
     fn distances(&mut self, coder: &mut Coder, data: &Dataset, seen: &mut dyn FnMut(usize, usize)) -> Result<Vec<f64>> {
-        let Self { layer, own, codes: known } = self;
+        let Self { layer, width, own, codes: known } = self;
+        let width = *width;
+        let mut of = |data: &Dataset, items: &[usize]| -> Result<Vec<f64>> {
+            let codes = coder.codes(layer, width, (data, items), 0, seen)?;
+            Ok(codes.into_iter().map(f64::from).collect())
+        };
         if known.is_empty() {
-            let items = choose(COMPARED.min(own.len()), own.len(), 0);
-            *known = Self::codes(coder, layer, own, &items, seen)?;
+            *known = of(own, &choose(COMPARED.min(own.len()), own.len(), 0))?;
         }
-        let codes = Self::codes(coder, layer, data, &all(data), seen)?;
-        let width = codes.len() / data.len();
+        let codes = of(data, &all(data))?;
         let near = nearest(Points::new(&codes, width), Points::new(known, width), JOINED + 1, false);
         let mean = |(code, near): (&[f64], Vec<Neighbour>)| {
             // A code depends on its example alone, so that of the example itself is equal to the bit.
@@ -206,7 +195,9 @@ impl Scorer {
             let found = counted(own.len(), "example");
             return Err(Error::usage(format!("--by neighbours: the run learned from {found}: too few for {JOINED}")));
         }
-        let Encoder { coder, layer, .. } = Encoder::new(trained, None, adapter)?;
+        let encoder = Encoder::new(trained, None, adapter)?;
+        let width = encoder.width();
+        let Encoder { coder, layer, .. } = encoder;
         Ok(Self {
             coder,
             by: By::Neighbours,
@@ -215,7 +206,7 @@ impl Scorer {
             codes: vec![],
             likelihoods: vec![],
             reads_code: false,
-            neighbours: Some(Neighbours { layer, own, codes: vec![] }),
+            neighbours: Some(Neighbours { layer, width, own, codes: vec![] }),
         })
     }
 
