@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 saddle=$PWD/target/release/saddle
 out=${2:-$(mktemp -d)}
+mkdir -p "$out"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 declare -A net=([dcgan]="" [dcgan-64]="--set size=64 --set channels=3")
 

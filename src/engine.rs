@@ -156,13 +156,16 @@ impl Engine {
         self.runner.supply(id, 1)?;
         let (rank, ranks) = self.exchange.as_ref().map_or((0, 1), |exchange| (exchange.rank(), exchange.ranks()));
         let count = parts.count / ranks;
+        if count > parts.own {
+            return Err(Error::failure(format!("{count} parts of a batch, in a plan for {} on each rank", parts.own)));
+        }
         let first = rank * count;
         for (n, span) in parts.spans.iter().enumerate() {
             let Some(sums) = &span.sums else {
                 self.runner.run_span(id, span.launches.clone(), n + 1 == parts.spans.len())?;
                 continue;
             };
-            if span.launches.is_empty() {
+            if span.launches.is_empty() && sums.values.is_empty() {
                 continue;
             }
             for n in 0..count {

@@ -148,6 +148,8 @@ pub struct Program {
 pub struct Parts {
     /// Number of parts.
     pub count: usize,
+    /// Number of parts that one rank computes, at most.
+    pub own: usize,
     /// Its spans of launches, in order.
     pub spans: Vec<Span>,
 }
@@ -218,7 +220,7 @@ impl Program {
     pub fn cost(&self) -> Cost {
         let spans = self.parts.iter().flat_map(|parts| &parts.spans);
         let again = spans.filter(|span| span.sums.is_some()).flat_map(|span| {
-            let count = self.parts.as_ref().map_or(1, |parts| parts.count);
+            let count = self.parts.as_ref().map_or(1, |parts| parts.own);
             self.launches[span.launches.clone()].iter().flat_map(move |launch| std::iter::repeat_n(launch, count - 1))
         });
         self.launches
@@ -272,7 +274,7 @@ impl fmt::Display for Program {
         }
         for (parts, span) in self.parts.iter().flat_map(|parts| parts.spans.iter().map(move |span| (parts, span))) {
             if let (Some(_), Range { start, end }) = (&span.sums, &span.launches) {
-                writeln!(f, "  for each of {} parts: launches {start} to {}", parts.count, end.saturating_sub(1))?;
+                writeln!(f, "  for each of {} parts: launches {start} to {}", parts.own, end.saturating_sub(1))?;
             }
         }
         for (i, s) in self.launches.iter().enumerate() {

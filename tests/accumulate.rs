@@ -121,6 +121,23 @@ fn parts_take_less_memory() {
     assert!(own(8) * 2 < own(1), "{} and {}", own(8), own(1));
 }
 
+/// A rank that computes one part keeps what a rank of several parts computes again.
+#[test]
+fn a_rank_of_one_part_computes_nothing_again() {
+    for assignments in [&["variant=gan"][..], &["variant=dcgan", "width=8"]] {
+        let (s, dataset) = small(assignments, &[]);
+        let flops = |accumulate: usize, ranks: usize| {
+            let s = Settings { batch: 16 * accumulate, accumulate, ..s.clone() };
+            let model = model(&s, &dataset);
+            model.share(ranks);
+            let plans = Plans::new(model.training(), &Cpu::caps(), Some(session::layout(&dataset))).unwrap();
+            plans.get(model.phases[0].name).unwrap().cost().flops
+        };
+        let [alone, of_four, twice] = [flops(1, 1), flops(4, 4), flops(2, 1) / 2.0];
+        assert!(of_four < 1.03 * alone && alone < twice, "{assignments:?}: {alone}, {of_four}, {twice}");
+    }
+}
+
 /// What depends on the examples of one part and should be the same for all is refused when a round is planned.
 #[test]
 fn what_differs_between_parts_needs_their_mean() {

@@ -3,9 +3,14 @@
 mod common;
 mod training;
 
-use std::thread;
+use std::{env, thread};
 
-use saddle::{checkpoint::Checkpoint, data::Dataset, exchange::Threads, settings::Settings};
+use saddle::{
+    checkpoint::Checkpoint,
+    data::{Dataset, Items},
+    exchange::Threads,
+    settings::Settings,
+};
 use training::{
     Device, same,
     small::{SMALL, small, train, train_on},
@@ -25,13 +30,17 @@ fn on_ranks(
         let first = exchanges.next().unwrap();
         for exchange in exchanges {
             scope.spawn(move || {
-                let mut session = device.session(s, dataset);
+                let mut session = device.session_of_rank(ranks, s, dataset);
                 session.join(Box::new(exchange)).unwrap();
                 session.share().unwrap();
                 assert_eq!(session.follow().unwrap(), 3);
             });
         }
-        let mut session = device.session(s, dataset);
+        let mut session = device.session_of_rank(ranks, s, dataset);
+        if ranks == 1 {
+            from.into_iter().for_each(|checkpoint| session.restore(checkpoint).unwrap());
+            return train_on(&mut session, rounds).0;
+        }
         session.join(Box::new(first)).unwrap();
         from.into_iter().for_each(|checkpoint| session.restore(checkpoint).unwrap());
         session.share().unwrap();
@@ -86,6 +95,57 @@ fn runs_go_on_with_other_numbers_of_ranks() {
         }
         same(&checkpoint.unwrap(), &one, &what);
     }
+}
+
+/// Random combinations of variant, shape, streaming, parts, ranks and a resume with other ranks make the bits of one
+/// rank with resident data. More of them:
+/// `SADDLE_LATTICE=200 cargo test --release --test ranks -- --nocapture lattice`.
+#[test]
+fn a_lattice_of_options() {
+    let cases = env::var("SADDLE_LATTICE").map_or(12, |cases| cases.parse().unwrap());
+    let mut rng = common::Rng(14);
+    for case in 0..cases {
+        let (assignments, _) = SMALL[rng.below(SMALL.len())];
+        let (mut s, mut dataset) = small(assignments, &[]);
+        if dataset.shape.len() == 3 {
+            // A side at least can be halved.
+            let [height, width] = [12 + 2 * rng.below(3), 12 + rng.below(6)];
+            dataset = cropped(dataset, [height, width]);
+        }
+        let groups = 2 * [1, 2, 4, 3, 6][rng.below(5)];
+        s = Settings { batch: 2 * groups * s.pack, chains: 2 * groups, ..s };
+        let parts: Vec<usize> = (1..=groups).filter(|parts| groups.is_multiple_of(*parts)).collect();
+        s.accumulate = parts[rng.below(parts.len())];
+        let is_fit = |ranks: &usize| s.accumulate.is_multiple_of(*ranks) && (s.accumulate / ranks).is_power_of_two();
+        let ranks: Vec<usize> = (1..=s.accumulate).filter(is_fit).collect();
+        let [before, after] = [ranks[rng.below(ranks.len())], ranks[rng.below(ranks.len())]];
+        // Text that is read in order has to be on the device.
+        let (middle, streams) = (1 + rng.below(4) as u64, rng.below(2) == 1 && !assignments.contains(&"carry=true"));
+        let device = if case % 8 == 7 { Device::Gpu } else { Device::Cpu };
+        let what = format!(
+            "{case}: {} on {:?}, {device:?}, batch {} in {} parts, streamed: {streams}, {before} ranks to round {middle}, \
+             then {after}",
+            assignments.join(" "),
+            dataset.shape,
+            s.batch,
+            s.accumulate
+        );
+        println!("{what}");
+        let (one, _) = train(device, &s, &dataset, 5);
+        let s = Settings { stream: streams.then_some(true), ..s };
+        let begun = on_ranks(device, before, &s, &dataset, None, middle);
+        let ended = on_ranks(device, after, &s, &dataset, Some(&begun), 5);
+        same(&Checkpoint { meta: one.meta.clone(), ..ended }, &one, &what);
+    }
+}
+
+/// The upper left part of grey images.
+fn cropped(dataset: Dataset, [height, width]: [usize; 2]) -> Dataset {
+    let [_, rows, columns] = dataset.shape[..] else { panic!("{:?}", dataset.shape) };
+    let Items::Bytes(pixels) = &dataset.items else { panic!("the images are bytes") };
+    let inside = |p: &usize| p / columns % rows < height && p % columns < width;
+    let kept: Vec<u8> = (0..pixels.len()).filter(inside).map(|p| pixels[p]).collect();
+    Dataset { shape: vec![1, height, width], items: Items::Bytes(kept.into()), ..dataset }
 }
 
 #[test]

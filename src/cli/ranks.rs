@@ -67,6 +67,7 @@ fn follow(device: &str, settings: &Settings, dataset: &Dataset, submission: Dura
     }
     runner.set_submission_time(submission);
     let model = models::variant(&settings.variant)?.model(settings, &session::examples(dataset))?;
+    model.share(exchange.ranks());
     let mut session = Session::on(runner, &caps, &model, settings, dataset)?;
     session.join(Box::new(exchange))?;
     session.share()?;

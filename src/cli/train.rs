@@ -137,6 +137,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     let (mut runner, caps, reason) = session::open_device(device.as_deref())?;
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
+        model.share(ranks);
         let measured = held_out.as_ref().map_or(vec![], HeldOut::graphs);
         let graphs = || model.training().chain(model.named(&measured));
         let layout = session::placed(&dataset, graphs(), &settings, &caps)?;

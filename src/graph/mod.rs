@@ -103,6 +103,7 @@ pub struct Graph {
     streams: RefCell<u32>,
     draws: RefCell<u32>,
     parts: Cell<usize>,
+    ranks: Cell<usize>,
 }
 
 impl Graph {
@@ -126,6 +127,16 @@ impl Graph {
     /// The number of parts of a batch.
     pub fn parts(&self) -> usize {
         self.parts.get().max(1)
+    }
+
+    /// Shares out the parts among so many ranks. With one part each, what a part has computed lasts for the round.
+    pub fn share(&self, ranks: usize) {
+        self.ranks.set(ranks);
+    }
+
+    /// The number of parts that each rank computes.
+    pub fn own_parts(&self) -> usize {
+        (self.parts() / self.ranks.get().max(1)).max(1)
     }
 
     /// Gives the nodes to come no part in what is there already: equal nodes are new ones.

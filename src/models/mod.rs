@@ -207,6 +207,11 @@ impl Model {
         Self { phases, graphs, calibration: CALIBRATION }
     }
 
+    /// Shares out the parts of each batch among so many ranks, before the rounds are planned.
+    pub fn share(&self, ranks: usize) {
+        self.phases.iter().for_each(|phase| phase.round.share(ranks));
+    }
+
     /// Graphs that run during training: the rounds of all phases, and the graphs that draw pictures.
     pub fn training(&self) -> impl Iterator<Item = (&str, &Graph)> {
         let phases = self.phases.iter().map(|phase| (phase.name, &phase.round));

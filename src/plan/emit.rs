@@ -39,6 +39,8 @@ pub struct Emitter<'a> {
 /// The number of parts of a batch, and the first node of each span of the round but the first.
 pub struct Round {
     pub parts: usize,
+    /// How many of them a rank computes.
+    pub own: usize,
     pub borders: Vec<Id>,
 }
 

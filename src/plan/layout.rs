@@ -351,6 +351,7 @@ impl<'a> Layout<'a> {
         }
         self.program.parts = split.map(|split| Parts {
             count: split.parts,
+            own: split.own,
             spans: split.spans.iter().map(|span| span.placed(range)).collect(),
         });
         for (name, shape, place) in &self.outputs {
@@ -364,6 +365,7 @@ impl<'a> Layout<'a> {
 /// How a round of several parts is cut, before temporaries have their slots.
 pub(super) struct Split {
     pub parts: usize,
+    pub own: usize,
     pub spans: Vec<SplitSpan>,
 }
 

@@ -51,7 +51,7 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Prog
     t.store(roots);
     t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
     let groups = chains::build(&mut t)?;
-    let round = emit::Round { parts: graph.parts(), borders };
+    let round = emit::Round { parts: graph.parts(), own: graph.own_parts(), borders };
     emit::Emitter::new(&t, &groups, &graph.groups(), caps, data, round).program(&metrics, &outputs)
 }
 

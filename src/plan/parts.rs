@@ -3,11 +3,15 @@
 //!
 //! A round is cut into spans, in turn a span that runs once and a span that runs for each part. [`Op::Whole`] is what
 //! passes from the parts to the span after them. What depends on the examples of a part is computed again in a later
-//! span that needs it: temporaries of one part are gone when the next one runs.
+//! span that needs it, as temporaries of one part are gone when the next one runs. A rank that computes a single part
+//! keeps them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
 
-use super::live;
+use super::{fuse::is_view, live};
 use crate::{
     error::{Error, Result},
     graph::{Graph, Group, Id, Node, Op, WHOLE},
@@ -31,28 +35,34 @@ pub fn cut(graph: &Graph) -> Result<Cut> {
     let stages = Stages::of(&nodes, &groups, &live);
     stages.check(&nodes, &groups, &metrics, &live)?;
     let effects = row_effects(&nodes, &groups, &live, &stages);
-    let mut to = Moved { graph: Graph::new(), nodes: &nodes, shared: vec![None; nodes.len()], borders: vec![] };
+    let (live, stages) = (&live, &stages);
+    let of = |stage: usize| (0..nodes.len()).filter(move |&id| live[id] && stages.of[id] == stage);
+    let own_of = |stage: usize| effects.iter().filter(move |(_, of)| **of == stage).map(|(&id, _)| id);
+    let roots = |stage: usize| of(stage).filter(|&id| stages.is_sum(&nodes, id)).chain(own_of(stage));
+    let needs = |stage: usize| closure(&nodes, &stages.varies, roots(stage).map(|id| nodes[id].inputs[0]));
+    let needed: Vec<_> = (0..=stages.last).map(needs).collect();
+    let keeps = graph.own_parts() == 1;
+    let mut to = Moved::new(&nodes);
     for stage in 0..=stages.last {
-        let of_stage = || (0..nodes.len()).filter(|&id| live[id] && stages.of[id] == stage && !stages.varies[id]);
-        for id in of_stage().filter(|&id| !stages.late[id]) {
-            to.add(id, &BTreeMap::new());
+        let shared = || of(stage).filter(|&id| !stages.varies[id]);
+        shared().filter(|&id| !stages.late[id]).for_each(|id| to.add(id));
+        to.border();
+        if !keeps {
+            to.local.clear();
+        }
+        needed[stage].iter().for_each(|&id| to.add_local(id));
+        to.copies.clear();
+        for id in roots(stage).filter(|&id| stages.is_sum(&nodes, id)).map(|id| nodes[id].inputs[0]) {
+            // The sum takes the place of what is summed.
+            if keeps && owners(&nodes, id).any(|id| needed[stage + 1..].iter().any(|later| later.contains(&id))) {
+                to.copy(id);
+            }
+        }
+        for id in own_of(stage) {
+            to.node(id);
         }
         to.border();
-        let sums: Vec<Id> = of_stage().filter(|&id| stages.is_sum(&nodes, id)).collect();
-        let own: Vec<Id> = (0..nodes.len()).filter(|id| effects.get(id) == Some(&stage)).collect();
-        let roots = sums.iter().chain(&own).map(|&id| nodes[id].inputs[0]);
-        let mut local = BTreeMap::new();
-        for id in closure(&nodes, &stages.varies, roots) {
-            let moved = to.node(id, &local);
-            local.insert(id, moved);
-        }
-        for &id in &own {
-            to.node(id, &local);
-        }
-        to.border();
-        for id in of_stage().filter(|&id| stages.late[id] && !effects.contains_key(&id)) {
-            to.add(id, &local);
-        }
+        shared().filter(|&id| stages.late[id] && !effects.contains_key(&id)).for_each(|id| to.add(id));
     }
     let place = |id: Id| to.graph.at(to.shared[id].expect("metrics and outputs are shared"));
     metrics.iter().for_each(|(name, id)| to.graph.metric(name, place(*id)));
@@ -66,31 +76,55 @@ struct Moved<'a> {
     nodes: &'a [Node],
     /// Where the nodes are that are the same for all parts.
     shared: Vec<Option<Id>>,
+    /// Where those of a part are.
+    local: BTreeMap<Id, Id>,
+    /// Copies of these.
+    copies: BTreeMap<Id, Id>,
     borders: Vec<Id>,
 }
 
-impl Moved<'_> {
+impl<'a> Moved<'a> {
+    fn new(nodes: &'a [Node]) -> Self {
+        let (shared, [local, copies]) = (vec![None; nodes.len()], [BTreeMap::new(), BTreeMap::new()]);
+        Self { graph: Graph::new(), nodes, shared, local, copies, borders: vec![] }
+    }
+
     /// Begins the next span, which computes all of its own nodes.
     fn border(&mut self) {
         self.graph.forget();
         self.borders.push(self.graph.len());
     }
 
-    /// Adds a node, whose inputs are in this span or shared.
-    fn node(&self, id: Id, local: &BTreeMap<Id, Id>) -> Id {
+    /// Adds a node, whose inputs are there.
+    fn node(&self, id: Id) -> Id {
         let node = &self.nodes[id];
-        let moved = |i: &Id| self.graph.at(local.get(i).copied().or(self.shared[*i]).expect("inputs come first"));
-        let inputs: Vec<_> = node.inputs.iter().map(moved).collect();
+        let summed = |i: &Id| self.copies.get(i).filter(|_| matches!(node.op, Op::Whole));
+        let place = |i: &Id| summed(i).or(self.local.get(i)).copied().or(self.shared[*i]).expect("inputs come first");
+        let inputs: Vec<_> = node.inputs.iter().map(|i| self.graph.at(place(i))).collect();
         self.graph.node(node.op.clone(), &inputs, node.shape.clone()).id()
     }
 
+    /// Adds a node of a part, unless it is there.
+    fn add_local(&mut self, id: Id) {
+        if !self.local.contains_key(&id) {
+            self.local.insert(id, self.node(id));
+        }
+    }
+
+    /// Adds a copy of a part's node, to be summed.
+    fn copy(&mut self, id: Id) {
+        let (x, shape) = (self.graph.at(self.local[&id]), &self.nodes[id].shape);
+        let copy = self.graph.node(Op::Mul, &[x, self.graph.full(1.0, shape)], shape.clone()).id();
+        self.copies.insert(id, copy);
+    }
+
     /// Adds a node that is the same for all parts.
-    fn add(&mut self, id: Id, local: &BTreeMap<Id, Id>) {
+    fn add(&mut self, id: Id) {
         let is_whole = matches!(self.nodes[id].op, Op::Whole);
         self.shared[id] = match self.nodes[id].inputs.first() {
             // The mean over parts of what all parts share.
-            Some(input) if is_whole && !local.contains_key(input) => self.shared[*input],
-            _ => Some(self.node(id, local)),
+            Some(input) if is_whole && !self.local.contains_key(input) => self.shared[*input],
+            _ => Some(self.node(id)),
         };
     }
 }
@@ -174,6 +208,11 @@ fn closure(nodes: &[Node], varies: &[bool], roots: impl Iterator<Item = Id>) -> 
         }
     }
     found
+}
+
+/// A node and those whose memory it may share.
+fn owners(nodes: &[Node], id: Id) -> impl Iterator<Item = Id> {
+    iter::successors(Some(id), |&id| nodes[id].inputs.first().copied().filter(|_| is_view(&nodes[id].op)))
 }
 
 /// The assignments of rows, each with the stage in whose parts it happens: that of its value, or a later one whose

@@ -150,8 +150,15 @@ impl Device {
 
     /// A session before its first round.
     pub fn session(self, s: &Settings, dataset: &Dataset) -> Session {
+        self.session_of_rank(1, s, dataset)
+    }
+
+    /// The same as one of so many ranks.
+    pub fn session_of_rank(self, ranks: usize, s: &Settings, dataset: &Dataset) -> Session {
         let (runner, caps) = self.open();
-        Session::on(runner, &caps, &model(s, dataset), s, dataset).unwrap()
+        let model = model(s, dataset);
+        model.share(ranks);
+        Session::on(runner, &caps, &model, s, dataset).unwrap()
     }
 }
 

@@ -25,17 +25,17 @@ impl Emitter<'_> {
 
     /// Adds the launches that sum what parts compute, by adjacent pairs: level l keeps the sum of 2^l parts.
     pub(super) fn split(&mut self) -> Split {
-        let parts = self.round.parts;
+        let (parts, own) = (self.round.parts, self.round.own);
         let mut spans = std::mem::take(&mut self.spans);
         spans.last_mut().expect("there is a first span").launches.end = self.placed.len();
         for SplitSpan { sums, add, store, .. } in &mut spans {
-            for level in (0..).take_while(|level| (parts - 1) >> level > 0) {
+            for level in (0..).take_while(|level| (own - 1) >> level > 0) {
                 let values = sums.as_deref().unwrap_or_default();
                 add.push(self.level(level, values, true));
                 store.push(self.level(level, values, false));
             }
         }
-        Split { parts, spans }
+        Split { parts, own, spans }
     }
 
     /// The launches that add what is kept on a level to these values, or keep them there.
