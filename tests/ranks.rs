@@ -52,11 +52,27 @@ fn on_ranks(
 
 #[test]
 fn ranks_make_the_bits_of_one() {
-    for (assignments, rounds) in SMALL {
-        let (s, dataset) = small(assignments, &["accumulate=2"]);
-        let what = assignments.join(" ");
-        let (one, _) = train(Device::Cpu, &s, &dataset, *rounds);
-        same(&on_ranks(Device::Cpu, 2, &s, &dataset, None, *rounds), &one, &what);
+    SMALL.iter().for_each(|(assignments, rounds)| in_parts(assignments, 2, &[2], *rounds));
+}
+
+/// `cargo test --release --test ranks -- --ignored`
+#[test]
+#[ignore = "50 rounds of all variants take minutes"]
+fn ranks_make_the_bits_of_one_for_long() {
+    for (assignments, _) in SMALL {
+        in_parts(assignments, 2, &[2], 50);
+        in_parts(assignments, 4, &[2, 4], 50);
+    }
+}
+
+/// Asserts that one rank and these numbers of ranks make the same of so many parts of a batch.
+fn in_parts(assignments: &[&str], parts: usize, ranks: &[usize], rounds: u64) {
+    let (s, dataset) = small(assignments, &[]);
+    let s = Settings { accumulate: parts, ..s };
+    let (one, _) = train(Device::Cpu, &s, &dataset, rounds);
+    for &ranks in ranks {
+        let what = format!("{}: {ranks} ranks", assignments.join(" "));
+        same(&on_ranks(Device::Cpu, ranks, &s, &dataset, None, rounds), &one, &what);
     }
 }
 

@@ -5,13 +5,16 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use npyz::{DType, NpyHeader, Order, TypeChar, TypeStr};
+use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use super::digest::{self, FileDigest};
+use super::packed::read_at;
 use super::product;
-use super::unpack::{read_up_to, source, unreadable};
+use super::unpack::{last_ending, read_up_to, source, unreadable};
 use crate::error::{Error, Result};
-use crate::{files, memory};
+use crate::files;
+use crate::memory::{self, Most};
 
 /// An array, its values as they are stored, in C order.
 pub(super) struct Array {
@@ -85,7 +88,96 @@ impl Array {
 
 /// The array of an npy file, gzipped or not.
 pub(super) fn read(path: &Path) -> Result<Array> {
-    array(path, format!("`{}`", path.display()), &mut *source(path)?.0)?.map_err(Error::failure)
+    let place = format!("`{}`", path.display());
+    array(path, place, &mut *source(path)?.0)?.map_err(Error::failure).map_err(|error| match Stored::open(path) {
+        Ok(Some(stored)) if stored.is_large => Error::failure(format!(
+            "{error}; `saddle pack {} --out packed.npy` makes a file of it that is read item by item",
+            path.display()
+        )),
+        _ => error,
+    })
+}
+
+/// An array in an npy file whose items can be read one by one.
+pub(super) struct Stored {
+    pub place: String,
+    pub shape: Vec<usize>,
+    /// Whether it takes more memory than data may.
+    pub is_large: bool,
+    kind: Kind,
+    head: Vec<u8>,
+    file: File,
+}
+
+impl Stored {
+    /// The array of an npy file; `None` if it is stored in another way.
+    ///
+    /// # Errors
+    /// Those of [`read`].
+    pub fn open(path: &Path) -> Result<Option<Self>> {
+        if last_ending(path) != "npy" {
+            return Ok(None);
+        }
+        let place = format!("`{}`", path.display());
+        let mut file = files::open(path).map_err(|error| unreadable(path, error))?;
+        let Described { head, order, shape, kind } = described(path, &place, &mut file)?.map_err(Error::failure)?;
+        let declared = bytes_of(&shape, kind);
+        let found = file.metadata().map_err(|error| unreadable(path, error))?.len();
+        let is_whole = u128::from(found) == declared + head.len() as u128;
+        let is_large = excess(&shape, kind)?.is_some();
+        let stored = Self { place, shape, is_large, kind, head, file };
+        Ok((is_whole && order == Order::C).then_some(stored))
+    }
+
+    /// Whether the type has no fractions.
+    pub fn is_whole(&self) -> bool {
+        self.kind.is_whole
+    }
+
+    /// Bytes of an item.
+    pub fn item_len(&self) -> usize {
+        self.shape[1..].iter().product::<usize>() * self.kind.size
+    }
+
+    /// Some items as an array of their own.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn items(&self, items: &[u32]) -> Result<Array> {
+        let len = self.item_len();
+        let mut bytes = memory::room(items.len() * len)?;
+        bytes.resize(items.len() * len, 0);
+        for (to, &item) in bytes.chunks_exact_mut(len).zip(items) {
+            read_at(&self.file, to, self.head.len() as u64 + u64::from(item) * len as u64)
+                .map_err(|error| Error::failure(format!("{} cannot be read: {error}", self.place)))?;
+        }
+        let shape = [&[items.len()], &self.shape[1..]].concat();
+        Ok(Array { place: self.place.clone(), shape, kind: self.kind, bytes, file: FileDigest::default() })
+    }
+
+    /// The digest of the file, as that of an array in memory.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn digest(&self) -> Result<FileDigest> {
+        let (mut hash, mut block, mut at) = (Sha256::new(), vec![0; 1 << 20], self.head.len() as u64);
+        hash.update(&self.head);
+        let end = at + bytes_of(&self.shape, self.kind) as u64;
+        while at < end {
+            let len = (end - at).min(block.len() as u64);
+            read_at(&self.file, &mut block[..len as usize], at)
+                .map_err(|error| Error::failure(format!("{} cannot be read: {error}", self.place)))?;
+            hash.update(&block[..len as usize]);
+            at += len;
+        }
+        Ok(hash.finalize().into())
+    }
+
+    /// The shape and the type, without values.
+    pub fn outline(&self) -> Array {
+        let (place, shape) = (self.place.clone(), self.shape.clone());
+        Array { place, shape, kind: self.kind, bytes: vec![], file: FileDigest::default() }
+    }
 }
 
 /// The arrays of an npz file; a member is read only on request.
@@ -154,16 +246,23 @@ fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
     Error::failure(format!("`{}` is no npz file that can be read: {error}", path.display()))
 }
 
-/// Reads one array, or returns the reason why it holds no numbers. Memory grows with the bytes in the file, not with
-/// the size that the header claims.
-fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Array, String>> {
-    let (head, header) = match header(path, &place, source)? {
+/// The head of an array of numbers.
+struct Described {
+    head: Vec<u8>,
+    order: Order,
+    shape: Vec<usize>,
+    kind: Kind,
+}
+
+/// Reads the head of an array, or returns the reason why it holds no numbers.
+fn described(path: &Path, place: &str, source: &mut dyn Read) -> Result<Result<Described, String>> {
+    let (head, header) = match header(path, place, source)? {
         Ok(read) => read,
         Err(records) => return Ok(Err(records)),
     };
     let shape: Vec<usize> = header.shape().iter().map(|&extent| extent as usize).collect();
     let DType::Plain(type_name) = header.dtype() else {
-        return Ok(Err(records(&place)));
+        return Ok(Err(records(place)));
     };
     if shape.is_empty() || shape.contains(&0) {
         return Err(Error::failure(format!("{place} holds no examples: its shape is [{}]", product(&shape))));
@@ -175,16 +274,42 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Arr
         };
         return Ok(Err(format!("{place} holds values of type {type_name}, {way}")));
     };
+    Ok(Ok(Described { head, order: header.order(), shape, kind }))
+}
+
+/// Bytes of an array of this shape.
+fn bytes_of(shape: &[usize], kind: Kind) -> u128 {
+    shape.iter().fold(kind.size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128))
+}
+
+/// The bytes of an array in memory: as they are stored, and of the values decoded from them, mostly f32, which are there
+/// at the same time.
+fn needed(shape: &[usize], kind: Kind) -> [u128; 2] {
+    let declared = bytes_of(shape, kind);
+    [declared, declared / kind.size as u128 * size_of::<f32>() as u128]
+}
+
+/// The bound that an array exceeds, if it does.
+fn excess(shape: &[usize], kind: Kind) -> Result<Option<Most>> {
+    let (most, [declared, decoded]) = (memory::most()?, needed(shape, kind));
+    Ok((declared.max(decoded) > most.bytes.into()).then_some(most))
+}
+
+/// Reads one array, or returns the reason why it holds no numbers. Memory grows with the bytes in the file, not with
+/// the size that the header claims.
+fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Array, String>> {
+    let Described { head, order, shape, kind } = match described(path, &place, source)? {
+        Ok(found) => found,
+        Err(why) => return Ok(Err(why)),
+    };
     let size = kind.size;
-    let declared = shape.iter().fold(size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128));
-    // The array's bytes and the values decoded from them, mostly f32, are in memory at the same time.
-    let (most, decoded) = (memory::most()?, declared / size as u128 * size_of::<f32>() as u128);
-    if declared.max(decoded) > most.bytes.into() {
+    if let Some(most) = excess(&shape, kind)? {
         return Err(Error::failure(format!(
             "{place} says that it holds {} values of {size} bytes, more than {most}",
             product(&shape),
         )));
     }
+    let [declared, decoded] = needed(&shape, kind);
     memory::ensure((declared + decoded) as u64)?;
     let bytes = read_up_to(source, declared as u64 + 1, path)?;
     if bytes.len() as u128 != declared {
@@ -195,7 +320,7 @@ fn array(path: &Path, place: String, source: &mut dyn Read) -> Result<Result<Arr
         )));
     }
     let file = digest::of(&[&head, &bytes]);
-    let bytes = if header.order() == Order::Fortran { in_c_order(&bytes, &shape, size) } else { bytes };
+    let bytes = if order == Order::Fortran { in_c_order(&bytes, &shape, size) } else { bytes };
     Ok(Ok(Array { place, shape, kind, bytes, file }))
 }
 

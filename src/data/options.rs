@@ -251,7 +251,7 @@ const CONCERNS: [Concern; 25] = [
 ];
 
 impl Holds {
-    fn layout(self) -> Layout {
+    pub fn layout(self) -> Layout {
         match self {
             Self::DrawnImages | Self::Images => Layout::Images,
             Self::DrawnPoints | Self::Points | Self::Rows => Layout::Points,

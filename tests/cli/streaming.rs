@@ -54,3 +54,53 @@ fn a_set_is_packed_looked_at_and_trained_on() {
     let cut = "is cut short: it has 10000 bytes, and should have 1280128";
     refused(&place, "train --out a --resume --steps 30", 1, &[cut]);
 }
+
+/// Arrays larger than memory are read piece by piece, and packed into the same files as those that memory holds.
+#[test]
+fn arrays_of_any_length_are_packed() {
+    let place = Place::new();
+    let byte = |i: usize| (i * i % 251) as u8;
+    let bytes: Vec<u8> = (0..300 * 20 * 24 * 3).map(byte).collect();
+    let masks: Vec<u8> = (0..400 * 30 * 30).map(|i| byte(i) & 1).collect();
+    let floats = |n: usize| (0..n).flat_map(|i| (f32::from(byte(i)) / 7.0 - 3.0).to_le_bytes()).collect::<Vec<u8>>();
+    let arrays = [
+        ("last", "|u1", "(300, 20, 24, 3)", bytes.clone(), "--size 16", 300),
+        ("first", "|u1", "(300, 3, 20, 24)", bytes.clone(), "", 300),
+        ("mask", "|u1", "(400, 30, 30)", masks, "", 400),
+        ("points", "<f4", "(9000, 7)", floats(63_000), "", 9000),
+        ("steps", "<f4", "(900, 10, 7)", floats(63_000), "--set layout=sequences", 900),
+        ("words", "<i2", "(9000, 7)", bytes[..126_000].to_vec(), "", 9000),
+        ("unit", "<f4", "(200, 20, 20)", floats(80_000), "--set range=data", 200),
+    ];
+    for (name, kind, shape, values, options, count) in arrays {
+        let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+        header += &format!("{}\n", " ".repeat(117 - header.len()));
+        place.write(&format!("{name}.npy"), &[b"\x93NUMPY\x01\x00\x76\x00", header.as_bytes(), &values].concat());
+        let pack = |out: &str, most: &str| {
+            let line = format!("pack {name}.npy {options} --out {out}.npy");
+            said(place.process(&line).env("SADDLE_MAX_DATA", most).output().unwrap())
+        };
+        let whole = pack("whole", "1G");
+        assert_eq!(whole.code, Some(0), "{name}: {}", whole.err);
+        let pieces = pack("pieces", "100K");
+        if name == "unit" {
+            assert_eq!(pieces.code, Some(1), "{}", pieces.err);
+            continue;
+        }
+        assert_eq!(pieces.code, Some(0), "{name}: {}", pieces.err);
+        assert!(pieces.out.starts_with(&count.to_string()), "{name}: {}", pieces.out);
+        assert_eq!(place.read("pieces.npy"), place.read("whole.npy"), "{name}");
+        for file in ["whole", "pieces"] {
+            fs::remove_file(place.path(&format!("{file}.npy"))).unwrap();
+        }
+    }
+    let train = |line: &str| said(place.process(&tiny(line)).env("SADDLE_MAX_DATA", "100K").output().unwrap());
+    let refused = train("--data last.npy --out none");
+    let way = "more than the 0.1 MiB that SADDLE_MAX_DATA allows; `saddle pack last.npy --out packed.npy` makes a file";
+    assert!(refused.code == Some(1) && refused.err.contains(way), "{}", refused.err);
+    let [cut, pack] = ["cut.npy", "pack cut.npy --out none.npy"];
+    place.write(cut, &fs::read(place.path("last.npy")).unwrap()[..200_000]);
+    let refused = said(place.process(pack).env("SADDLE_MAX_DATA", "100K").output().unwrap());
+    assert!(refused.code == Some(1) && refused.err.contains("says that it holds 300 x 20 x 24 x 3"), "{}", refused.err);
+    assert!(!place.path("none").exists() && !place.path("none.npy").exists());
+}

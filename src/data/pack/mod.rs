@@ -8,13 +8,20 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use super::packed::{Column, Description};
+use super::npy::Stored;
+use super::packed::{Column, Description, is_packed};
 use super::random::Root;
-use super::{Dataset, Items, LeftOut, Options, Series, Split, check, digest, files, set_name, table as tables, unpack};
+use super::{
+    Dataset, Items, LeftOut, Options, Series, Split, arrays, check, digest, files, set_name, table as tables, unpack,
+};
 use crate::error::{Error, Result, counted};
 use crate::memory::mib;
 use crate::settings::{Encode, Scale};
 use part::Part;
+
+/// Bytes of an array that are read at a time, and the number of its items by which its range is recognised.
+const PIECE: usize = 32 << 20;
+const SEEN: usize = 1024;
 
 /// What was packed.
 #[derive(Debug)]
@@ -34,6 +41,7 @@ pub type Watch<'a> = &'a mut dyn FnMut(usize, usize);
 /// * images of a folder, of a zip archive or of tar archives (WebDataset's shards, alone or in a folder): bytes
 ///   `[N, H, W, C]`, squares of the `size` in the options, in random order;
 /// * a table: rows `[N, D]` of the columns of numbers, in their order;
+/// * an array in an npy file, of any length, in random order;
 /// * anything else that holds images, points or sequences of numbers and fits into memory, in random order.
 ///
 /// A packing of images that was interrupted goes on where it stopped.
@@ -60,11 +68,42 @@ pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<P
         stream: Some(false),
         ..options.clone()
     };
-    of_set(&super::open(spec, &plain)?, spec, out, watch)
+    if let Some(stored) = Stored::open(path)?.filter(|stored| stored.is_large && !is_packed(path)) {
+        return of_array(&stored, &plain, spec, out, watch);
+    }
+    let set = super::open(spec, &plain)?;
+    let count = set.len();
+    in_random_order(&set, count, &mut |_| Ok(None), count, spec, out, watch)
 }
 
-/// Packs a set that lies in memory, in random order.
-fn of_set(set: &Dataset, spec: &str, out: &Path, watch: Watch) -> Result<Packing> {
+/// Packs an array that memory does not hold, piece by piece.
+fn of_array(stored: &Stored, options: &Options, spec: &str, out: &Path, watch: Watch) -> Result<Packing> {
+    let (count, per) = (stored.shape[0], (PIECE / stored.item_len()).max(1));
+    let Ok(numbered) = u32::try_from(count) else {
+        return Err(Error::failure(format!(
+            "{} holds {count} items, and {} are packed at most",
+            stored.place,
+            u32::MAX
+        )));
+    };
+    let some: Vec<u32> = (0..numbered.min(per.min(SEEN) as u32)).collect();
+    let options = arrays::settled(stored, &some, options)?;
+    let mut set = arrays::piece(stored, &some, &options)?;
+    set.about.source = digest::of_files([&stored.digest()?]);
+    in_random_order(&set, count, &mut |items| arrays::piece(stored, items, &options).map(Some), per, spec, out, watch)
+}
+
+/// Packs so many examples in random order, as many at a time as `piece` is called with. It reads them, or says that
+/// they lie in memory, in `set`.
+fn in_random_order(
+    set: &Dataset,
+    count: usize,
+    piece: &mut dyn FnMut(&[u32]) -> Result<Option<Dataset>>,
+    per: usize,
+    spec: &str,
+    out: &Path,
+    watch: Watch,
+) -> Result<Packing> {
     let columns = match (&set.series, &set.items) {
         (None, Items::Floats(_)) => (0..set.shape[set.shape.len() - 1]).map(|i| (format!("x{i}"), None)).collect(),
         (Some(Series::Columns(columns)), _) => columns.names.iter().cloned().zip(columns.decimals.clone()).collect(),
@@ -75,32 +114,38 @@ fn of_set(set: &Dataset, spec: &str, out: &Path, watch: Watch) -> Result<Packing
             )));
         }
     };
-    let (len, order) = (set.item_len(), shuffled(set.len(), &digest::of(&[set.about.source.as_bytes()])));
+    let (len, order) = (set.item_len(), shuffled(count, &digest::of(&[set.about.source.as_bytes()])));
     let shape = match *set.shape.as_slice() {
         [channels, height, width] => vec![height, width, channels / set.stack],
         ref shape => shape.to_vec(),
     };
     let mut stats = Stats::new(columns.len());
     let mut part = Part::begin(out, "", &shape)?;
-    for (done, &i) in order.iter().enumerate() {
-        let class = set.labels.as_ref().map(|labels| labels.ids[i as usize]);
-        match &set.items {
-            Items::Bytes(bytes) => {
-                let (plane, item) = (len / shape[2], &bytes[i as usize * len..][..len]);
-                let pixels: Vec<u8> = (0..len).map(|n| item[n % shape[2] * plane + n / shape[2]]).collect();
-                part.push(&pixels, class)?;
+    let mut done = 0;
+    for items in order.chunks(per) {
+        let read = piece(items)?;
+        for (n, &i) in items.iter().enumerate() {
+            let (of, i) = read.as_ref().map_or((set, i as usize), |read| (read, n));
+            let class = of.labels.as_ref().map(|labels| labels.ids[i]);
+            match &of.items {
+                Items::Bytes(bytes) => {
+                    let (plane, item) = (len / shape[2], &bytes[i * len..][..len]);
+                    let pixels: Vec<u8> = (0..len).map(|n| item[n % shape[2] * plane + n / shape[2]]).collect();
+                    part.push(&pixels, class)?;
+                }
+                _ => {
+                    let item = of.item(i);
+                    let values: Vec<f32> = match &of.series {
+                        Some(Series::Columns(columns)) => columns.in_units(&item).iter().map(|v| *v as f32).collect(),
+                        _ => item,
+                    };
+                    values.chunks_exact(columns.len()).for_each(|row| stats.add(row));
+                    part.push(bytemuck::cast_slice(&values), class)?;
+                }
             }
-            _ => {
-                let item = set.item(i as usize);
-                let values: Vec<f32> = match &set.series {
-                    Some(Series::Columns(columns)) => columns.in_units(&item).iter().map(|v| *v as f32).collect(),
-                    _ => item,
-                };
-                values.chunks_exact(columns.len()).for_each(|row| stats.add(row));
-                part.push(bytemuck::cast_slice(&values), class)?;
-            }
+            done += 1;
+            watch(done, count);
         }
-        watch(done + 1, order.len());
     }
     let found = Description {
         shape,
