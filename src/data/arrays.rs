@@ -97,8 +97,8 @@ pub(super) fn settled(stored: &Stored, items: &[u32], options: &Options) -> Resu
     let form = form(&stored.outline(), options)?;
     let mut options = Options { layout: Some(form.holds().layout()), ..options.clone() };
     let width = match form {
-        Form::Images { .. } if options.range.is_some() => return Ok(options),
-        Form::Images { .. } if stored.outline().is_bytes() => {
+        Form::Images { .. } if options.range.is_some_and(|range| range != Range::Data) => return Ok(options),
+        Form::Images { .. } if options.range.is_none() && stored.outline().is_bytes() => {
             let is_mask = stored.items(items)?.values().all(|value| value <= 1.0);
             options.range = Some(if is_mask { Range::Unit } else { Range::Byte });
             return Ok(options);
@@ -126,7 +126,8 @@ pub(super) fn settled(stored: &Stored, items: &[u32], options: &Options) -> Resu
 
 /// Some items of an array, read with settled options.
 pub(super) fn piece(stored: &Stored, items: &[u32], options: &Options) -> Result<Dataset> {
-    let reading = Reading { options, name: String::new(), about: About::default(), learned: None, holds_out: false };
+    let name = stored.place.trim_matches('`').to_owned();
+    let reading = Reading { options, name, about: About::default(), learned: None, holds_out: false };
     reading.of(stored.items(items)?, None)
 }
 

@@ -15,7 +15,7 @@ use super::{
     Dataset, Items, LeftOut, Options, Series, Split, arrays, check, digest, files, set_name, table as tables, unpack,
 };
 use crate::error::{Error, Result, counted};
-use crate::memory::mib;
+use crate::memory::{self, mib};
 use crate::settings::{Encode, Scale};
 use part::Part;
 
@@ -78,7 +78,8 @@ pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<P
 
 /// Packs an array that memory does not hold, piece by piece.
 fn of_array(stored: &Stored, options: &Options, spec: &str, out: &Path, watch: Watch) -> Result<Packing> {
-    let (count, per) = (stored.shape[0], (PIECE / stored.item_len()).max(1));
+    let at_once = memory::most()?.bytes / 8;
+    let (count, per) = (stored.shape[0], (PIECE.min(at_once as usize) / stored.item_len()).max(1));
     let Ok(numbered) = u32::try_from(count) else {
         return Err(Error::failure(format!(
             "{} holds {count} items, and {} are packed at most",
@@ -88,7 +89,7 @@ fn of_array(stored: &Stored, options: &Options, spec: &str, out: &Path, watch: W
     };
     let some: Vec<u32> = (0..numbered.min(per.min(SEEN) as u32)).collect();
     let options = arrays::settled(stored, &some, options)?;
-    let mut set = arrays::piece(stored, &some, &options)?;
+    let mut set = arrays::piece(stored, &[0], &options)?;
     set.about.source = digest::of_files([&stored.digest()?]);
     in_random_order(&set, count, &mut |items| arrays::piece(stored, items, &options).map(Some), per, spec, out, watch)
 }
