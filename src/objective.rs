@@ -47,6 +47,27 @@ fn terms_of_fake(objective: Objective, fake: Var) -> Option<Var> {
     })
 }
 
+/// What the authors of objectives and penalties would object to in these settings.
+pub fn doubts(s: &Settings) -> Vec<String> {
+    let has = |key: &str| s.relevant.contains(&key);
+    let mut doubts = vec![];
+    let is_bounded = s.gp > 0.0 || s.clip > 0.0 || s.spectral || s.r1 > 0.0 || s.r2 > 0.0;
+    if has("objective") && has("gp") && s.objective == Objective::Wgan && !is_bounded {
+        // Arjovsky et al. 2017, section 3: the critic has to be Lipschitz.
+        let spectral = if has("spectral") { ", spectral=true" } else { "" };
+        doubts.push(format!(
+            "nothing bounds the slope of the critic, which objective=wgan wants: gp=10{spectral} or clip=0.01 does"
+        ));
+    }
+    if has("gp") && s.gp > 0.0 && (s.r1 > 0.0 || s.r2 > 0.0) {
+        doubts.push(format!(
+            "gp={} and r1={}, r2={} are penalties on the same gradient, and all are added: r1=0 r2=0 leaves gp alone",
+            s.gp, s.r1, s.r2
+        ));
+    }
+    doubts
+}
+
 /// The generator's loss; only the relativistic loss uses the logits of real samples.
 pub fn g_loss<'g>(objective: Objective, real: impl FnOnce() -> Var<'g>, fake: Var<'g>) -> Var<'g> {
     match objective {

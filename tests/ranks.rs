@@ -139,8 +139,8 @@ fn a_lattice_of_options() {
         let (middle, streams) = (1 + rng.below(4) as u64, rng.below(2) == 1 && !assignments.contains(&"carry=true"));
         let device = if case % 8 == 7 { Device::Gpu } else { Device::Cpu };
         let what = format!(
-            "{case}: {} on {:?}, {device:?}, batch {} in {} parts, streamed: {streams}, {before} ranks to round {middle}, \
-             then {after}",
+            "{case}: {} on {:?}, {device:?}, batch {} in {} parts, streamed: {streams}, {before} ranks to round \
+             {middle}, then {after}",
             assignments.join(" "),
             dataset.shape,
             s.batch,

@@ -148,6 +148,10 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
         }
     }
     for Entry { record, evaluation, .. } in entries {
+        let (run, step, steps) = (record.run.folder().display(), record.step, record.run.settings().steps);
+        if step < steps {
+            doubts.push(format!("`{run}` is at step {step} of {steps}"));
+        }
         let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
         if let Some(step) = measured.filter(|step| *step < record.step) {
             let run = record.run.folder().display();
@@ -190,6 +194,12 @@ fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
             None => groups.push(Group { name, entries: vec![entry] }),
         }
     }
+    let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
+    for group in &mut groups {
+        if names.iter().filter(|name| **name == group.name).count() > 1 {
+            group.name += &format!(" ({})", group.entries[0].record.run.folder().display());
+        }
+    }
     groups
 }
 
@@ -220,7 +230,13 @@ fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
     ];
     for name in names {
         lines.push(line(name, &|group| {
-            mean(&group.entries.iter().filter_map(|entry| number(entry, name)).collect::<Vec<_>>())
+            let found: Vec<f64> = group.entries.iter().filter_map(|entry| number(entry, name)).collect();
+            let some = match (found.len(), group.entries.len()) {
+                (0, _) => String::new(),
+                (found, all) if found == all => String::new(),
+                (found, all) => format!(" ({found} of {all})"),
+            };
+            mean(&found) + &some
         }));
     }
     lines

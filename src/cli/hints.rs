@@ -246,6 +246,7 @@ pub const SETTINGS: &[Hint] = &[
     hint(&["ngf", "ndf"], "is one setting for both networks", "saddle train dcgan --set width=64"),
     hint(&["n_critic", "d_steps"], "has another name", "saddle train gan --set critic_steps=5"),
     hint(&["lambda_gp", "gp_weight", "gradient_penalty"], "has another name", "saddle train gan --set gp=10"),
+    hint(&["lambda_r1", "r1_lambda", "r1_gamma", "r1_weight"], "has another name", "saddle train gan --set r1=0.1"),
     hint(&["loss", "gan_mode", "adv_loss"], "has another name", "saddle train gan --set objective=hinge"),
     hint(&["opt", "optim"], "has another name", "saddle train gan --set optimizer=adamw"),
     hint(&["image_size", "img_size", "resolution"], "is short here", "saddle train dcgan --set size=64"),
@@ -402,7 +403,7 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let variants = words.iter().map(|word| variant(word));
     let variant = variants.into_iter().find(|word| VARIANTS.iter().any(|variant| variant.name == word));
     let hint = |hint| format!("`{dashes}{name}` {}", with_value(hint, value, variant.as_deref()));
-    find(OPTIONS, name).map(hint).or(setting)
+    find(OPTIONS, name).map(hint).or(setting).or_else(|| find(SETTINGS, &key).map(hint))
 }
 
 /// The tables as Markdown.

@@ -1,6 +1,6 @@
 //! Resumes a run: its checkpoint, the check of its data, and the commands that error messages suggest.
 
-use std::path::Path;
+use std::{cmp::Ordering, path::Path};
 
 use super::{TrainArgs, tell};
 use crate::{
@@ -15,20 +15,40 @@ use crate::{
     settings::{Change, Layer, Settings},
 };
 
-/// The run that the command line resumes, with its newest good checkpoint; none without `--resume`.
-pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Option<Resumed>> {
-    let (Some(folder), true) = (&args.out, args.resume) else { return Ok(None) };
+/// Whether the command line resumes a run. With `--config`, which has all settings, a run that is not there begins, so
+/// that the same command starts a run and goes on with it.
+pub fn goes_on(args: &TrainArgs) -> bool {
+    let Some(folder) = args.out.as_ref().filter(|_| args.resume) else { return false };
+    let is_there = folder.exists() && !names(folder).is_ok_and(|names| names.is_empty());
+    if !is_there && args.begins_with_settings() {
+        tell(format_args!("`{}` holds no run yet: beginning it", folder.display()));
+    }
+    is_there || !args.begins_with_settings()
+}
+
+/// The run that the command line resumes, with its newest good checkpoint.
+pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Resumed> {
+    let folder = args.out.as_ref().ok_or_else(|| Error::usage("--resume wants --out"))?;
     let resumed = Run::resume(folder, &models::menu(), layers)?;
     resumed.notes.iter().for_each(tell);
+    Ok(resumed)
+}
+
+/// The sentence on a run that has done all its steps.
+///
+/// # Errors
+/// A run that has done more.
+pub fn done(resumed: &Resumed) -> Result<Option<String>> {
     let (step, steps) = (resumed.step(), resumed.run.settings().steps);
+    let folder = resumed.run.folder().display();
+    let said =
+        format!("the run `{folder}` is at step {step} of {steps} already; train it further with a higher --steps");
     // A process that was killed at its very end may have left a checkpoint without its picture.
-    if step >= steps && !(step == steps && lacks_picture(&resumed)?) {
-        return Err(Error::usage(format!(
-            "the run `{}` is at step {step} of {steps} already; train it further with a higher --steps",
-            folder.display()
-        )));
+    match step.cmp(&steps) {
+        Ordering::Less => Ok(None),
+        Ordering::Equal => Ok((!lacks_picture(resumed)?).then_some(said)),
+        Ordering::Greater => Err(Error::usage(said)),
     }
-    Ok(Some(resumed))
 }
 
 /// Whether the picture of the newest checkpoint is missing.
@@ -104,7 +124,7 @@ pub fn check_data(checkpoint: &Checkpoint, settings: &Settings, offered: &Offere
 }
 
 /// Restores a session from the run's newest good checkpoint.
-pub fn resume(resumed: Resumed, changed: Option<String>, session: &mut Session) -> Result<Run> {
+pub fn resume(resumed: Resumed, layers: &[Layer], changed: Option<String>, session: &mut Session) -> Result<Run> {
     let Resumed { mut run, from, .. } = resumed;
     let Some((path, checkpoint)) = from else {
         tell("no checkpoint yet: starting anew");
@@ -118,6 +138,12 @@ pub fn resume(resumed: Resumed, changed: Option<String>, session: &mut Session) 
         run.record(Change { step, key: "data".into(), from: then.name, to });
     }
     tell(format_args!("resumed at step {step} from {}", path.display()));
+    // What a file changes may not be meant, as with the file of another run.
+    for Change { key, from, to, .. } in run.settings().changes.iter().filter(|change| change.step == step) {
+        let is_typed = layers.iter().any(|layer| layer.is_given(key));
+        let warning = if is_typed { "" } else { "warning: " };
+        tell(format_args!("{warning}`{key}` was {from}, and is {to} from step {step} on"));
+    }
     for aside in checkpoint::set_aside(&run.checkpoints(), step)? {
         tell(format_args!("the damaged checkpoint is now {}", aside.display()));
     }
@@ -128,7 +154,7 @@ pub fn resume(resumed: Resumed, changed: Option<String>, session: &mut Session) 
 pub fn tell_changes(layers: &[Layer]) {
     for Change { step, key, from, to } in layers.iter().flat_map(Layer::changes) {
         tell(format_args!(
-            "the run of --config changed `{key}` from {from} to {to} at step {step}; this one begins with {to}"
+            "warning: the run of --config changed `{key}` from {from} to {to} at step {step}; this one begins with {to}"
         ));
     }
 }

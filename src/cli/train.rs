@@ -27,6 +27,7 @@ use crate::{
     files::{tidy_cache, write_atomically},
     memory::mib,
     models::{self, Examples, Model},
+    objective,
     origin::{self, FOLDER, Origin},
     run::{Run, resumption},
     session::{self, Session},
@@ -62,8 +63,15 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         tell(job.describe());
     }
     let layers = args.layers()?;
-    let mut resumed = if is_first { resume::open(args, &layers)? } else { None };
-    let is_new = !args.resume;
+    let is_new = if job.is_some() { !args.resume } else { !resume::goes_on(args) };
+    let mut resumed = (is_first && !is_new).then(|| resume::open(args, &layers)).transpose()?;
+    if let Some(done) = resumed.as_ref().map(resume::done).transpose()?.flatten() {
+        if job.is_some() {
+            return Err(Error::usage(done));
+        }
+        tell(done);
+        return Ok(0);
+    }
     let mut settings = match &resumed {
         Some(resumed) => resumed.run.settings().clone(),
         None if is_new => {
@@ -112,6 +120,9 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
     let given: Vec<Layer> = written.into_iter().chain(layers).collect();
     models::idle(&given, &examples).into_iter().map(note).for_each(tell);
+    if is_new {
+        objective::doubts(&settings).iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
+    }
     if settings.batch > dataset.len() {
         let (batch, all) = (settings.batch, counted(dataset.len(), "example"));
         tell(format_args!(
@@ -210,7 +221,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     // Nothing is written before the run is known to fit.
     let run = match resumed {
         Some(resumed) => {
-            let run = resume::resume(resumed, changed, &mut session)?;
+            let run = resume::resume(resumed, &given, changed, &mut session)?;
             run.save_settings()?;
             run
         }

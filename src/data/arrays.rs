@@ -1,20 +1,23 @@
 //! The meaning of NumPy arrays: the names of members determine examples and labels, shape and type determine the
 //! layout, and values the levels.
 
+mod piece;
+
 use std::path::Path;
 
 use super::columns::joined;
 use super::images::Images;
 use super::levels::{Levels, darkness};
-use super::npy::{self, Array, Npz, Stored};
-use super::options::{Holds, Known};
+use super::npy::{self, Array, Npz};
+use super::options::Holds;
 use super::scaling::{self, in_every_row};
 use super::{
-    About, Columns, Dataset, Labels, Options, Series, Split, Wanted, digest, holdout, product, resized, set_name,
-    unpack,
+    About, Dataset, Labels, Options, Series, Split, Wanted, digest, holdout, product, resized, set_name, unpack,
 };
 use crate::error::{Error, Result, counted};
 use crate::settings::{Layout, Range, Scale};
+
+pub(super) use piece::{piece, settled};
 
 /// Labels are whole numbers of at most this magnitude.
 const MAX_LABEL: f64 = 16_777_215.0;
@@ -86,49 +89,6 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     }
     let set = Reading { options, name, about, learned, holds_out: !has_test }.of(array, labels)?;
     Ok(if has_test { Some(set) } else { holdout::part(set, options) })
-}
-
-/// The options with which to read an array piece by piece: numbers stay as they are, and what the whole array says of
-/// its layout and these items of its range is settled.
-///
-/// # Errors
-/// Images whose range has to be said.
-pub(super) fn settled(stored: &Stored, items: &[u32], options: &Options) -> Result<Options> {
-    let form = form(&stored.outline(), options)?;
-    let mut options = Options { layout: Some(form.holds().layout()), ..options.clone() };
-    let width = match form {
-        Form::Images { .. } if options.range.is_some_and(|range| range != Range::Data) => return Ok(options),
-        Form::Images { .. } if options.range.is_none() && stored.outline().is_bytes() => {
-            let is_mask = stored.items(items)?.values().all(|value| value <= 1.0);
-            options.range = Some(if is_mask { Range::Unit } else { Range::Byte });
-            return Ok(options);
-        }
-        Form::Images { .. } => {
-            return Err(Error::usage(format!(
-                "{} is not read whole to find the range of its values, as memory does not hold it: say which it is, as \
-                 in --set range=unit",
-                stored.place
-            )));
-        }
-        Form::Points { size } => size,
-        Form::Sequences { features, .. } => features,
-    };
-    let columns = Columns {
-        names: (0..width).map(|i| format!("x{i}")).collect(),
-        zero: vec![0.0; width],
-        one: vec![1.0; width],
-        decimals: vec![stored.is_whole().then_some(0); width],
-        marks: None,
-    };
-    options.known = Some(Known { series: Some(Series::Columns(columns)), range: String::new() });
-    Ok(options)
-}
-
-/// Some items of an array, read with settled options.
-pub(super) fn piece(stored: &Stored, items: &[u32], options: &Options) -> Result<Dataset> {
-    let name = stored.place.trim_matches('`').to_owned();
-    let reading = Reading { options, name, about: About::default(), learned: None, holds_out: false };
-    reading.of(stored.items(items)?, None)
 }
 
 /// The members of one part.

@@ -165,15 +165,17 @@ impl Sheet {
             (width > 1).then(|| (alike as f64 / rows.len() as f64, known as f64 / all as f64))
         };
         let text = &self.text[self.start..];
-        let mut best = (0.0, Separator::Comma);
+        let mut best = (0.0, 0.0, Separator::Comma);
         for separator in SEPARATORS.into_iter().filter(|s| !(is_decimal_comma && *s == Separator::Comma)) {
-            let score = judge(text, separator).map_or(0.0, |(alike, known)| alike * (1.0 + known));
-            if score > best.0 + 1e-9 {
-                best = (score, separator);
+            let (alike, known) = judge(text, separator).unwrap_or((0.0, 0.0));
+            let score = alike * (1.0 + known);
+            // The commas of decimals leave a part of each row that looks like a number, but they are not in the names.
+            if score > best.0 + 1e-9 && (separator != Separator::Comma || alike > best.1 + 1e-9) {
+                best = (score, alike, separator);
             }
         }
         if best.0 > 0.0 {
-            return best.1;
+            return best.2;
         }
         // Many texts contain blanks, so blanks are separators only if nearly all cells are recognised.
         let first: String = text.split_inclusive('\n').take(FIRST).collect();

@@ -89,7 +89,8 @@ impl Array {
 /// The array of an npy file, gzipped or not.
 pub(super) fn read(path: &Path) -> Result<Array> {
     let place = format!("`{}`", path.display());
-    array(path, place, &mut *source(path)?.0)?.map_err(Error::failure).map_err(|error| match Stored::open(path) {
+    let read = array(path, place, &mut *source(path)?.0).and_then(|read| read.map_err(Error::failure));
+    read.map_err(|error| match Stored::open(path) {
         Ok(Some(stored)) if stored.is_large => Error::failure(format!(
             "{error}; `saddle pack {} --out packed.npy` makes a file of it that is read item by item",
             path.display()
@@ -282,8 +283,8 @@ fn bytes_of(shape: &[usize], kind: Kind) -> u128 {
     shape.iter().fold(kind.size as u128, |bytes, &extent| bytes.saturating_mul(extent as u128))
 }
 
-/// The bytes of an array in memory: as they are stored, and of the values decoded from them, mostly f32, which are there
-/// at the same time.
+/// The bytes of an array in memory: as they are stored, and of the values decoded from them, mostly f32, which are
+/// there at the same time.
 fn needed(shape: &[usize], kind: Kind) -> [u128; 2] {
     let declared = bytes_of(shape, kind);
     [declared, declared / kind.size as u128 * size_of::<f32>() as u128]

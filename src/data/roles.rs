@@ -55,7 +55,7 @@ const TIMES: [&str; 13] = [
 /// Names of columns of years.
 const YEARS: [&str; 4] = ["year", "jahr", "yr", "année"];
 /// Words in the names of columns that identify the owner of a row.
-const ENTITIES: [&str; 18] = [
+const ENTITIES: [&str; 32] = [
     "id",
     "ticker",
     "symbol",
@@ -73,6 +73,20 @@ const ENTITIES: [&str; 18] = [
     "name",
     "series",
     "person",
+    "household",
+    "account",
+    "konto",
+    "compte",
+    "cuenta",
+    "client",
+    "cliente",
+    "kunde",
+    "employee",
+    "mitarbeiter",
+    "filiale",
+    "sensor",
+    "machine",
+    "maschine",
     "household",
 ];
 
@@ -97,6 +111,9 @@ impl Table {
             }
         }
         self.find_group(sheet, options)?;
+        if options.window.is_some() && options.group.is_none() && self.group.is_none() {
+            self.note_blocks(&sheet.name);
+        }
         let rows_of_series = self.series();
         let is_wide = self.all.len() > 1;
         let is_series = options.window.is_some();
@@ -183,6 +200,23 @@ impl Table {
             self.find_order(&sheet.name, &self.all[date].name.clone(), &times);
         }
         Ok(())
+    }
+
+    /// Notes columns of whole numbers that may tell series apart, as the rows of each number lie together.
+    fn note_blocks(&mut self, file: &str) {
+        for column in self.all.iter().filter(|column| column.role == Role::Number && is_whole(&column.values)) {
+            let mut blocks = column.values.clone();
+            blocks.dedup();
+            let is_time = column.is_called(&YEARS) || column.is_called(&TIMES) || column.values.iter().all(is_year);
+            let are_long = blocks.len() >= 3 && 3 * blocks.len() <= column.values.len();
+            if are_long && !is_time && differ(&blocks) {
+                let name = shown(&column.name);
+                self.notes.push(format!(
+                    "`{file}`: the rows of each number of {name} lie together: if it tells series apart, `--set \
+                     group=..` with its name keeps windows within one"
+                ));
+            }
+        }
     }
 
     /// Whether a column may be chosen, without a setting, to identify the series of a row: whole numbers of another

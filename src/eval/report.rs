@@ -35,7 +35,8 @@ pub enum Verdict {
     Near,
     /// Worse than that.
     Far,
-    /// Not to be told: two deviations are more than half of the best, or there are too few samples.
+    /// Not to be told: two deviations are more than half of the best, and it is not farther by more than that; or there
+    /// are too few samples.
     Unsure,
 }
 
@@ -123,11 +124,12 @@ impl Row {
             Better::Lower => self.value - best,
             Better::Neither => return None,
         };
-        let equal = (2.0 * self.deviation.unwrap_or(0.0)).max(0.05 * best.abs());
+        let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * best.abs());
         Some(match worse_by {
-            _ if 2.0 * self.deviation.unwrap_or(0.0) > 0.5 * best.abs() => Verdict::Unsure,
-            by if by <= equal => Verdict::AsGood,
-            by if by <= 0.5 * best.abs() => Verdict::Near,
+            by if by > half + error => Verdict::Far,
+            _ if error > half => Verdict::Unsure,
+            by if by <= error.max(0.05 * best.abs()) => Verdict::AsGood,
+            by if by <= half => Verdict::Near,
             _ => Verdict::Far,
         })
     }
@@ -262,4 +264,30 @@ fn number(value: f64) -> String {
     }
     let decimals = (3 - magnitude.log10().floor() as i32).clamp(0, 7) as usize;
     format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_follow_from_the_distance_and_from_chance() {
+        let word = |value: f64, deviation: f64| {
+            let row = Row::new("m", value, Better::Lower).deviation(deviation).floor(1.0);
+            row.judged().map(Verdict::word)
+        };
+        for (value, deviation, wanted) in [
+            (0.5, 0.1, "as good"),
+            (1.04, 0.0, "as good"),
+            (1.3, 0.2, "as good"),
+            (1.3, 0.01, "near"),
+            (1.6, 0.01, "far"),
+            // Chance is more than half of the best, and this is farther, or is not.
+            (9.0, 2.0, "far"),
+            (4.0, 2.0, "unsure"),
+            (0.9, 0.3, "unsure"),
+        ] {
+            assert_eq!(word(value, deviation), Some(wanted), "{value} ± {deviation}");
+        }
+    }
 }

@@ -97,6 +97,9 @@ impl Similarity {
     }
 }
 
+/// The largest error of the share of rows that are known by heart with which they may be said to be none.
+const CLEAR: f64 = 0.1;
+
 /// The scores. Real data are the held-out rows in place of the samples.
 pub fn tables(rows: &Rows) -> Report {
     let mut ids: Vec<HashMap<String, u32>> = vec![HashMap::new(); rows.names.len()];
@@ -120,11 +123,16 @@ pub fn tables(rows: &Rows) -> Report {
         if let Some(found) = protection {
             let perfect = (2.0 * (1.0 - found.chance)).min(1.0);
             report.rows.push(Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect));
-            let verdict = if found.known <= 2.0 * found.error { Verdict::AsGood } else { Verdict::Far };
+            let verdict = match 2.0 * found.error {
+                error if found.known > error => Verdict::Far,
+                error if error > CLEAR => Verdict::Unsure,
+                _ => Verdict::AsGood,
+            };
             let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
             let known = Row { verdict: Some(verdict), ..known };
             report.rows.push(known.note(
-                "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies",
+                "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies; \
+                 far: train for fewer steps before you give rows away",
             ));
         }
         if let Some(target) = rows.target {

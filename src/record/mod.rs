@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     files, models,
     run::{self, Run},
-    settings::RUN_FILE,
+    settings::{Key, RUN_FILE},
 };
 
 pub use tail::Tail;
@@ -125,13 +125,24 @@ impl Record {
         regular_files(&self.run.evaluations(), "png")
     }
 
-    /// Its settings in which one of `others` of its variant differs from it.
+    /// Its settings in which one of `others` of its variant differs from it, or that one of them changed in training,
+    /// with what they were before.
     pub fn differing<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> BTreeMap<&'static str, String> {
         let settings = self.run.settings();
         let alike = others.into_iter().map(|other| other.run.settings()).filter(|s| s.variant == settings.variant);
-        let differences = alike.flat_map(|other| settings.differences(other));
-        let own = differences.filter(|(key, ..)| !OTHERS.contains(&key.name) && key.group != WRITTEN);
-        own.map(|(key, here, _)| (key.name, here)).collect()
+        let mut keys: BTreeSet<String> = BTreeSet::new();
+        for other in alike {
+            keys.extend(settings.differences(other).into_iter().map(|(key, ..)| key.name.to_owned()));
+            keys.extend(other.changes.iter().chain(&settings.changes).map(|change| change.key.clone()));
+        }
+        let own = settings.own().filter(|(key, _)| keys.contains(key.name));
+        let of_model = own.filter(|(key, _)| !OTHERS.contains(&key.name) && key.group != WRITTEN);
+        let with_past = |(key, now): (&Key, String)| {
+            let changes = settings.changes.iter().filter(|change| change.key == key.name);
+            let past = changes.map(|change| format!("{} to step {}, then ", change.from, change.step));
+            (key.name, past.collect::<String>() + &now)
+        };
+        of_model.map(with_past).collect()
     }
 }
 

@@ -348,7 +348,11 @@ impl Settings {
 
     /// All settings of the variant as TOML, in groups, with help lines; then the changes made by resumes.
     pub fn to_toml(&self) -> String {
-        let mut toml = format!("{RUN_HEADING}; `saddle train --config` on this file repeats it.\n");
+        let way = match self.changes.is_empty() {
+            true => "repeats it",
+            false => "begins with the last values of what it changed",
+        };
+        let mut toml = format!("{RUN_HEADING}; `saddle train --config` on this file {way}.\n");
         let mut group = "";
         for (key, (_, value)) in KEYS.iter().zip(self.values()).filter(|(key, _)| self.relevant.contains(&key.name)) {
             if key.group != group {

@@ -124,6 +124,23 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     }
     let said = place.saddle("compare one hinge --metrics d_acc_real");
     assert!(!said.out.contains("objectives") && said.out.contains("numbers of steps"), "{}", said.out);
+    // A run that was changed on its way is no repetition of others, even of one that ends with its settings.
+    place.trained("--out late --seed 3 --set lr_g=0.5 --steps 10");
+    assert_eq!(place.saddle("train --out late --resume --steps 20 --set lr_g=0.0002").code, Some(0));
+    let said = place.saddle("compare one two three late");
+    for words in ["lr_g=0.0002 ", "lr_g=0.5 ", "lr_g=0.5 to step 10, then 0.0002"] {
+        assert!(said.out.lines().next().unwrap().contains(words), "{words}: {}", said.out);
+    }
+    let said = place.saddle("compare one two");
+    let recall = said.out.lines().find(|line| line.starts_with("recall")).unwrap();
+    assert!(recall.ends_with("(1 of 2)") && !said.out.contains(" is at step "), "{}", said.out);
+    place.trained("--out same --seed 1");
+    let said = place.saddle("compare one same");
+    let head = said.out.lines().next().unwrap();
+    assert!(head.contains("gan (one)") && head.contains("gan (same)"), "{}", said.out);
+    std::fs::remove_file(place.path("same/checkpoints/step-000020.safetensors")).unwrap();
+    let said = place.saddle("compare two same").out;
+    assert!(said.contains("`same` is at step ") && said.contains(" of 20."), "{said}");
     let json: Value = serde_json::from_str(&place.saddle("compare one three --json").out).unwrap();
     assert_eq!((&json[1]["settings"]["lr_g"], json[1]["numbers"]["d_loss"].is_number()), (&"0.5".into(), true));
 }

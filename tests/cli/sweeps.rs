@@ -32,6 +32,35 @@ fn a_case_is_taken_over_what_all_share() {
     refused(&place, "sample a", 2, &["a/run.toml", "[[case]]"]);
 }
 
+/// The same command begins a run, goes on with it, and ends well where all is done.
+#[test]
+fn a_job_may_be_started_again_and_again() {
+    let place = Place::new();
+    let shared = format!("variant = 'gan'\nhidden_g = [16]\nhidden_d = [16]{TINY}");
+    place.write("grid.toml", format!("{shared}[[case]]\nlr_d = 0.001\n[[case]]\nlr_d = 0.002\n").as_bytes());
+    refused(&place, "train --out a --resume", 2, &["cannot open the run `a`: it does not exist"]);
+    let job = "train --config grid.toml --case 0 --out a --resume";
+    let begun = place.saddle(job);
+    assert!(begun.code == Some(0) && begun.err.contains("`a` holds no run yet: beginning it"), "{}", begun.err);
+    let states = place.states("a", 20);
+    let again = place.saddle(job);
+    assert!(again.code == Some(0) && again.err.contains("is at step 20 of 20 already"), "{}", again.err);
+    std::fs::remove_file(place.path("a/checkpoints/step-000020.safetensors")).unwrap();
+    let on = place.saddle(job);
+    assert!(on.code == Some(0) && !on.err.contains("warning"), "{}", on.err);
+    assert_eq!(place.states("a", 20), states);
+    // Another case is not what this run was begun with.
+    let other = place.saddle("--quiet train --config grid.toml --case 1 --steps 25 --out a --resume");
+    let warning = "warning: `lr_d` was 0.001, and is 0.002 from step 20 on";
+    assert!(other.code == Some(0) && other.err.trim() == warning, "{}", other.err);
+    let typed = place.saddle("train --out a --resume --steps 30 --set lr_d=0.004").err;
+    assert!(typed.contains("\n`lr_d` was 0.002, and is 0.004 from step 25 on\n"), "{typed}");
+    let heading = String::from_utf8(place.read("a/run.toml")).unwrap().lines().next().unwrap().to_owned();
+    assert!(heading.contains("begins with the last values of what it changed"), "{heading}");
+    let repeated = place.saddle("--quiet train --config a/run.toml --steps 5 --out b").err;
+    assert!(repeated.contains("warning: the run of --config changed `lr_d` from 0.001 to 0.002"), "{repeated}");
+}
+
 #[test]
 fn a_run_that_goes_on_begins_another_event_file() {
     let place = Place::new();

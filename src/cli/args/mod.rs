@@ -158,7 +158,7 @@ pub struct TrainArgs {
     /// Folder of the run, new or empty [default: runs/VARIANT-DATA-NNN]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue the run in --out from its newest good checkpoint
+    /// Continue the run in --out from its newest good checkpoint; with --config, begin it if there is none
     #[arg(long, requires = "out")]
     pub resume: bool,
     /// With --resume and --data: continue even if the data is not the data that the run learned from
@@ -185,6 +185,11 @@ impl TrainArgs {
     /// Whether `--data` names the data.
     pub fn names_data(&self) -> bool {
         self.data.is_some()
+    }
+
+    /// Whether a file has the settings of a run.
+    pub fn begins_with_settings(&self) -> bool {
+        self.config.is_some()
     }
 
     /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.
@@ -388,7 +393,8 @@ const EVAL_EXAMPLES: &str = "\
 Prints the scores of the model, of a perfect sampler and of real data, and writes them to the folder RUN/eval.
 Image scores use the features of a classifier, which is trained once for each data set, in minutes on a CPU.
 The word beside a score compares it with a perfect sampler's, or real data's where that is not known:
-as good (within two standard deviations, or 5 %), near (worse by half at most), far, better (as copies can be).
+as good (better, or within two standard deviations, or 5 %), near (worse by half at most), far; or unsure, where chance
+moves the score by more than half, and it is not farther than that.
 
 Examples:
   saddle eval runs/dcgan-digits-001

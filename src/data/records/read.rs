@@ -196,7 +196,7 @@ fn ruled(records: &Records, cells: &[Cells], rows: &[usize]) -> Option<String> {
     });
     (!rules.is_empty()).then(|| {
         format!(
-            "in all rows {}{more}: samples keep that only roughly (`saddle eval` says how often){advice}",
+            "in all rows {}{more}: samples need not keep that (`saddle eval` says how many do){advice}",
             said.join(", ")
         )
     })

@@ -1,5 +1,5 @@
 //! Rules that the rows of a table keep: sums, products, shares, orders, columns that follow from others. What is
-//! learned from a table keeps them only roughly.
+//! learned from a table need not keep them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
