@@ -77,8 +77,14 @@ pub(super) fn is_whole(cell: &str) -> bool {
 pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
     let mark = if decimal == Decimal::Point { '.' } else { ',' };
     let fraction = cell.split_once(mark).map_or("", |(_, fraction)| fraction);
-    (!cell.bytes().any(|byte| byte.eq_ignore_ascii_case(&b'e')))
-        .then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
+    (!has_exponent(cell)).then(|| fraction.bytes().take_while(u8::is_ascii_digit).count())
+}
+
+/// Whether a number has an exponent, such as `e-5`: the `E` of `5 EUR` begins none.
+fn has_exponent(cell: &str) -> bool {
+    let (Some(at), Some(end)) = (cell.find(['e', 'E']), cell.find(|c: char| c.is_ascii_digit())) else { return false };
+    let after = cell[at + 1..].strip_prefix(['-', '+']).unwrap_or(&cell[at + 1..]);
+    end < at && after.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Evidence in a cell about the decimal mark.
@@ -281,6 +287,25 @@ mod tests {
             assert_eq!(read(cell, Decimal::Point), None, "{cell}");
         }
         assert!(["9.1", "1,2,3", "1.2.2020"].iter().all(|cell| read(cell, Decimal::Comma).is_none()));
+    }
+
+    #[test]
+    fn units_that_begin_with_e_are_no_exponents() {
+        for (cell, wanted) in [
+            ("336,71 EUR", Some(2)),
+            ("EUR 336,7", Some(1)),
+            ("5,25 Euro", Some(2)),
+            ("4 Einh.", Some(0)),
+            ("6 ECTS", Some(0)),
+            ("1,5eV", Some(1)),
+            ("1,50 m2", Some(2)),
+            ("4,01235E+12", None),
+            ("1e-5", None),
+            ("2E3", None),
+            ("1.e3 EUR", None),
+        ] {
+            assert_eq!(decimals(cell, Decimal::Comma), wanted, "{cell}");
+        }
     }
 
     #[test]
