@@ -1,6 +1,6 @@
 //! The content of one cell of a table: a number, a date, text or nothing.
 
-use super::looks::{BLANKS, narrow, parts};
+use super::looks::{BLANKS, framed, narrow, parts};
 use crate::settings::Decimal;
 
 /// The largest number that Saddle can hold: the largest f32.
@@ -33,6 +33,11 @@ pub(super) fn is_text(cell: &str) -> bool {
     let is_number = |decimal| number(cell, decimal).is_some();
     let is_known = is_number(Decimal::Point) || is_number(Decimal::Comma) || is_missing(cell);
     !is_known && dates(cell, u8::MAX) == 0
+}
+
+/// Whether a cell is no text, but for a unit that is in no list.
+pub(super) fn is_measure(cell: &str) -> bool {
+    !is_text(framed(cell).map_or(cell, |(_, bare)| bare))
 }
 
 /// The number in a cell (it may exceed [`MAX`]), and whether the cell is plain: without separators of thousands, signs
@@ -117,7 +122,7 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
             Some(Evidence::Sure(if cell.contains(',') { Decimal::Comma } else { Decimal::Point }))
         }
         (Some(_), Some(_)) => Some(Evidence::Doubtful),
-        (None, None) => None,
+        (None, None) => framed(cell).and_then(|(_, bare)| evidence(bare)),
     }
 }
 
@@ -323,6 +328,7 @@ mod tests {
             ("-12.345", Some(Doubtful)),
             ("1234.567", Some(Sure(Decimal::Point))),
             ("1.234.567", Some(Sure(Decimal::Comma))),
+            ("95,88 m2", Some(Sure(Decimal::Comma))),
             ("01.2020", None),
             ("1234", None),
             ("a,b", None),

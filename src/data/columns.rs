@@ -246,7 +246,7 @@ impl Table {
                 )));
             }
             let cure = if cells::is_missing(cell) { "fill it in or take out its row" } else { "mend it" };
-            let fault = match cells::number(cell, sheet.decimal) {
+            let fault = match column.number(cell, sheet.decimal) {
                 Some(_) => format!("is larger than Saddle can hold, {:.1e} at most", cells::MAX),
                 None => "is not a finite number".into(),
             };
@@ -294,7 +294,7 @@ impl Table {
             self.notes.push(format!("`{file}`: left out {left}; columns= takes columns by name"));
         }
         for column in chosen.iter().map(|i| &self.all[*i]) {
-            let read = |cell: &String| cells::number(cell, sheet.decimal).map(|(value, _)| (shown(cell), value));
+            let read = |cell: &String| Some((shown(cell), column.number(cell, sheet.decimal)?));
             if let Some((cell, value)) = column.dressed.as_ref().and_then(read) {
                 self.notes.push(format!("`{file}`: in {}, {cell} is read as {value}", shown(&column.name)));
             }

@@ -125,7 +125,8 @@ impl Ends {
         }
         let (filled, place) = (filled(row), row.iter().position(|cell| !cell.is_empty())?);
         // Text above which there are numbers or dates.
-        let is_odd = all[place].is_measured() && cells::is_text(&row[place]);
+        let has_number = all[place].number(&row[place], self.decimal).is_some();
+        let is_odd = all[place].is_measured() && !has_number && cells::is_text(&row[place]);
         let (is_sparse, has_word) = (self.is_sparse(row), cells::is_summary(&row[place]));
         let sums = (0..all.len()).any(|i| self.sums(&row[i], i, &all[i], is_sparse || is_odd || has_word));
         match () {
@@ -139,7 +140,7 @@ impl Ends {
 
     /// Whether a cell is the sum of those above it, or in an unusual row their number or mean.
     fn sums(&self, cell: &str, i: usize, column: &Column, is_unusual: bool) -> bool {
-        let number = |cell: &str| cells::number(cell, self.decimal).map(|(value, _)| value);
+        let number = |cell: &str| column.number(cell, self.decimal);
         let Some(value) = number(cell).filter(|value| value.is_finite()) else { return false };
         let above = || column.values.iter().copied().filter(|value| value.is_finite());
         let (sum, count) = above().fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));

@@ -1,6 +1,6 @@
 //! Tables as offices have them: numbers with signs, totals, ids, dates of all kinds, and cells that are wrong.
 
-use saddle::data::{Options, Pattern, Role, Values};
+use saddle::data::{Condition, Options, Pattern, Role, Values};
 
 use crate::records::{back, found, records, typed};
 use crate::tables::said;
@@ -58,6 +58,47 @@ fn columns_of_two_units_are_refused_or_said() {
     assert!(table("# %", "0;x").is_err() && table("# %", "0").is_ok());
     let mixed = "n;c\n1 %;x\n0.5;y\n2 %;x\n";
     assert!(open_file("a.csv", mixed, &typed("n=number")).is_ok());
+}
+
+#[test]
+fn any_unit_that_all_cells_have_is_one() {
+    let open = |cell: &dyn Fn(usize) -> String, options: &Options| {
+        let rows: String = (0..300).map(|i| format!("{};{}\n", cell(i), ["x", "y"][i % 2])).collect();
+        open_file("a.csv", format!("n;c\n{rows}"), options).unwrap()
+    };
+    let number = |i: usize| format!("{},{:02}", i * 7919 % 997, i * 31 % 100);
+    for unit in
+        ["# m2", "#m2", "# Euro", "# Tage", "# Jahre", "# Wochen", "# St.", "# Einh.", "# ECTS", "# €/kg", "Fr. #"]
+    {
+        let cell = |i: usize| unit.replace('#', &number(i));
+        for options in [Options::default(), typed("n=number")] {
+            let set = open(&cell, &options);
+            assert_eq!(found(&records(&set).columns[0]), "number 2", "{unit}");
+            assert!(back(&set).lines().skip(1).enumerate().all(|(i, row)| row.starts_with(&cell(i))), "{unit}");
+        }
+    }
+    // Gaps, negative numbers, and a table without names.
+    let cell = |i: usize| if i % 9 == 4 { String::new() } else { format!("{} Tage", i as i64 * 7 % 90 - 5) };
+    let set = open(&cell, &Options::default());
+    assert_eq!(found(&records(&set).columns[0]), "number 0");
+    let rows: String = (0..30).map(|i| format!("{} Tage;x{}\n", i * 7 % 90, i % 3)).collect();
+    let set = open_file("a.csv", rows, &Options { holdout: 0.0, ..Options::default() }).unwrap();
+    assert_eq!((set.len(), found(&records(&set).columns[0])), (30, "number 0".into()));
+    for value in ["5 Tage", "5"] {
+        let condition = Condition::of(records(&set), &format!("x0<{value}")).unwrap();
+        let rows = records(&set).rows(crate::floats(&set), 0, 0);
+        assert_eq!(rows.filter(|row| condition.holds(row)).count(), 3, "{value}");
+    }
+    // Other units, and what is no unit.
+    let set = open(&|i| format!("{} Tag{}", i % 30, if i % 30 == 1 { "" } else { "e" }), &Options::default());
+    assert_eq!(found(&records(&set).columns[0]), "category");
+    assert!(said(&set).contains("different units, such as `0 Tage` and `1 Tag`"), "{}", said(&set));
+    for cell in [&|i: usize| format!("{}b", i % 40) as String, &|i: usize| format!("Room {}", i % 40), &|i: usize| {
+        format!("{}/80", 90 + i % 40)
+    }] as [&dyn Fn(usize) -> String; 3]
+    {
+        assert_eq!(found(&records(&open(cell, &Options::default())).columns[0]), "category", "{}", cell(0));
+    }
 }
 
 #[test]
@@ -134,7 +175,7 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
             "category",
             "look like dates, such as `1. März 2010`",
         ),
-        (&|i| format!("{} sacks", i % 80), "category", "look like numbers, such as `0 sacks`"),
+        (&|i| format!("{}sacks", i % 80), "category", "look like numbers, such as `0sacks`"),
     ];
     for (n, (cell, wanted, words)) in cases.into_iter().enumerate() {
         let set = open(of(cell)).unwrap();

@@ -71,7 +71,7 @@ pub enum Counts {
 pub fn counts(raw: &Raw) -> Counts {
     let mut sorted: Vec<f64> = raw.values.iter().copied().filter(|value| value.is_finite()).collect();
     let cells = sorted.len();
-    if cells <= MANY || raw.decimals != Some(0) || raw.looks.is_dressed() {
+    if cells <= MANY || raw.decimals != Some(0) || raw.is_dressed() {
         return Counts::No;
     }
     sorted.sort_by(f64::total_cmp);

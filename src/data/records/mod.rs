@@ -345,7 +345,7 @@ impl Column {
     fn number(&self, text: &str, decimal: Decimal) -> Option<f64> {
         match &self.kind {
             Kind::Category => None,
-            Kind::Number(_) => super::cells::number(text, decimal).map(|(value, _)| value),
+            Kind::Number(style) => style.read(text, decimal),
             Kind::Date(pattern) => pattern.read(text),
         }
     }

@@ -42,7 +42,7 @@ pub fn is_wanted(table: &Table, sheet: &Sheet, options: &Options) -> Result<bool
         None => {
             let is_typed = |i: &usize| {
                 let column = &table.all[*i];
-                column.flaw.is_some() || column.is_padded || column.looks.is_dressed() || column.too_long().is_some()
+                column.flaw.is_some() || column.is_padded || column.is_dressed() || column.too_long().is_some()
             };
             match &options.columns {
                 Some(_) => Ok(table.named(&sheet.file, options)?.iter().any(is_typed)),

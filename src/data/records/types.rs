@@ -6,10 +6,11 @@ use super::dates::{Dates, Pattern, odd_one, recognise, year_of};
 use super::ids::{self, Counts, Ids};
 use super::{Kind, Style};
 use crate::data::Options;
-use crate::data::cells::{self, is_missing};
+use crate::data::cells::is_missing;
 use crate::data::column::Column as Raw;
 use crate::data::columns::{Table, names_in};
 use crate::data::dialect::{Sheet, shown};
+use crate::data::looks::framed;
 use crate::error::{Error, Result, unknown};
 
 /// Texts that are kept of a column of plain numbers.
@@ -208,7 +209,7 @@ impl Examined<'_> {
                 return Ok((Found::Learned(kind), Some(mixed)));
             }
             let dressed = self.raw.dressed.as_ref().and_then(|cell| {
-                let (value, _) = cells::number(cell, self.sheet.decimal)?;
+                let value = self.raw.number(cell, self.sheet.decimal)?;
                 Some(format!("`{}`: in {name}, {} is read as {value}", self.sheet.name, shown(cell)))
             });
             let differ = (counts == Counts::Differ).then(|| {
@@ -246,6 +247,14 @@ impl Examined<'_> {
         }
         let file = &self.sheet.name;
         let note = match (odd, self.raw.too_long(), like(self.values(), different)) {
+            (None, None, _) if self.are_framed() => self.raw.units_apart().map(|[one, other]| {
+                format!(
+                    "`{file}`: {name} is taken as texts, as its numbers have different units, such as {} and {}: write \
+                     one unit in all cells to learn numbers",
+                    shown(one),
+                    shown(other)
+                )
+            }),
             (Some((word, what)), ..) => Some(format!(
                 "`{file}`: {name} is learned as a category, as {} is no {what}; `--missing` makes it a gap",
                 shown(word)
@@ -269,12 +278,17 @@ impl Examined<'_> {
 
     /// The first text that is no number, or no date, though most of the `different` ones are, and which of the two.
     fn odd_one(&self, different: usize) -> Option<(&str, &'static str)> {
-        let is_number = |text: &&str| cells::number(text, self.sheet.decimal).is_some();
+        let is_number = |text: &&str| self.raw.number(text, self.sheet.decimal).is_some();
         let numbers = self.values().filter(is_number).count();
         if numbers * 2 > different && !self.raw.is_padded && self.raw.too_long().is_none() {
             return Some((self.values().find(|text| !is_number(text))?, "number"));
         }
         Some((odd_one(self.values())?, "date"))
+    }
+
+    /// Whether all texts are numbers with a unit.
+    fn are_framed(&self) -> bool {
+        self.values().all(|text| framed(text).is_some())
     }
 
     /// A note on how years of two digits are read.
@@ -314,7 +328,7 @@ impl Examined<'_> {
     /// The kind of a column all of whose cells but the gaps are finite numbers without leading zeros.
     fn kind_of_numbers(&self) -> Option<Kind> {
         let decimal = self.sheet.decimal;
-        let is_number = |text: &str| cells::number(text, decimal).is_some_and(|(value, _)| value.is_finite());
+        let is_number = |text: &str| self.raw.number(text, decimal).is_some_and(f64::is_finite);
         let has_any = self.texts.ids.contains(&PLAIN) || self.values().next().is_some();
         (has_any && !self.raw.is_padded && self.raw.too_long().is_none() && self.values().all(is_number))
             .then(|| Kind::Number(Style::of(self.raw)))
@@ -325,7 +339,7 @@ impl Examined<'_> {
         let refuse =
             |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
         let kind = match wish {
-            Wish::Number => match self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()) {
+            Wish::Number => match self.values().find(|text| self.raw.number(text, self.sheet.decimal).is_none()) {
                 Some(word) => return refuse(word, "number"),
                 None => Kind::Number(Style::of(self.raw)),
             },
