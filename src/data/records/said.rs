@@ -46,7 +46,8 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
             parts.push(format!("number, {kind}, {} to {}", style.write(low, decimal), style.write(high, decimal)));
         }
         Kind::Date(pattern) => {
-            parts.push(format!("date {}, {} to {}", pattern.letters(), pattern.write(low), pattern.write(high)));
+            let kind = if pattern.is_duration() { "duration" } else { "date" };
+            parts.push(format!("{kind} {}, {} to {}", pattern.letters(), pattern.write(low), pattern.write(high)));
         }
     }
     if column.kind != Kind::Category {
