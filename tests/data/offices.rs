@@ -1,5 +1,7 @@
 //! Tables as offices have them: numbers with signs, totals, ids, dates of all kinds, and cells that are wrong.
 
+use std::collections::HashSet;
+
 use saddle::data::{Condition, Options, Pattern, Role, Values};
 
 use crate::records::{back, found, records, typed};
@@ -221,7 +223,6 @@ fn ids_go_on_after_those_of_the_data() {
     }
     // Of one shape, or without digits.
     id("Telefon", &|i| format!("07{}/{:07}", 1 + i % 9, 7 * i), "079/0002073");
-    id("IBAN", &|i| format!("DE{:02} {:04} 0000 {:04} 00", i % 90 + 10, i, 7 * i), "DE99 0269 0000 1883 01");
     id("Name", &|i| format!("{}{}", ["A", "B", "C"][i % 3], "x".repeat(i / 3 + 1)), "Name 1");
     // Two orders of each customer; a code that comes again is none.
     id("Kundennummer", &|i| (100_000 + i / 2 * 2 * 997).to_string(), "397107");
@@ -231,6 +232,42 @@ fn ids_go_on_after_those_of_the_data() {
     assert!(
         said.contains("all values of `salary` differ and are learned") && said.contains("--types \"salary=id\""),
         "{said}"
+    );
+}
+
+#[test]
+fn ids_that_are_spread_are_drawn() {
+    let iban = |i: usize| {
+        let long = (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8;
+        format!("DE{:02} {:04} 5047 {:04} 00", i * 31 % 90 + 10, long % 10_000, long / 10_000 % 10_000)
+    };
+    let ean = |i: usize| (4_000_000_000_000 + i as u64 * 0x9e37_79b9_7f4a % 99_999_999_999).to_string();
+    let cells = |i: usize| [iban(i), ean(i), (70_000 + 3 * i).to_string()];
+    let rows: String = (0..300).map(|i| format!("{};{}\n", cells(i).join(";"), ["x", "y"][i % 2])).collect();
+    let set = open_file("a.csv", format!("IBAN;EAN;Kundennr;c\n{rows}"), &Options::default()).unwrap();
+    let records = records(&set);
+    let floats = crate::floats(&set).repeat(20);
+    let drawn = |seed: u64| -> Vec<[String; 3]> {
+        records.rows(&floats, 0, seed).map(|row| [0, 1, 2].map(|n| row[n].text.clone())).collect()
+    };
+    let samples = drawn(1);
+    for (n, shape) in [(0, "DE00 0000 5047 0000 00"), (1, "4000000000000"), (2, "76897")] {
+        let known: HashSet<String> = (0..300).map(|i| cells(i)[n].clone()).collect();
+        let new: HashSet<&String> = samples.iter().map(|row| &row[n]).collect();
+        assert!(new.len() == samples.len() && new.iter().all(|id| !known.contains(*id)), "{shape}");
+        assert!(new.iter().all(|id| id.len() == shape.len()), "{shape}");
+    }
+    assert_eq!((samples[0][2].as_str(), samples[1][2].as_str()), ("70898", "70899"));
+    assert!(
+        samples.iter().all(|[iban, ean, _]| &iban[10..14] == "5047" && iban.ends_with(" 00") && ean.starts_with('4'))
+    );
+    let firsts: HashSet<&str> = samples.iter().map(|row| &row[0][..9]).collect();
+    assert!(firsts.len() > samples.len() / 2, "{}", firsts.len());
+    assert!(drawn(1) == samples && drawn(2)[0][..2] != samples[0][..2]);
+    let lines = records.lines(9).join("\n");
+    assert!(
+        lines.contains("samples have other digits, drawn, such as `DE") && lines.contains("count from `70898`"),
+        "{lines}"
     );
 }
 

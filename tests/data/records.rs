@@ -156,7 +156,7 @@ fn types_are_decided_by_every_cell() {
         ("rows from one", of(&|i| (i + 1).to_string()), "id 0"),
         ("shuffled", of(&|i| (i * 77 % n).to_string()), "id 0"),
         ("user_id", of(&|i| (i * 1_000_003).to_string()), "id 0"),
-        ("userId", of(&|i| (70_000 + i * 13).to_string()), "id 0"),
+        ("userId", of(&|i| (70_000 + i * 13).to_string()), "id 5"),
         ("salary", of(&|i| (20_000 + i * 1357 % 70_001).to_string()), "number 0"),
         ("money", of(&|i| format!("${}", i % 90)), "number 0"),
         ("percent", of(&|i| format!("{} %", i % 90)), "number 0"),

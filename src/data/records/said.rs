@@ -14,7 +14,11 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
     match &column.role {
         Role::Skipped => "left out".into(),
         Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
-        Role::Id(ids) => format!("id: not learned, samples count from {}", shown(&ids.id(1))),
+        Role::Id(ids) => {
+            let way =
+                if ids.drawn.is_some() { "samples have other digits, drawn, such as" } else { "samples count from" };
+            format!("id: not learned, {way} {}", shown(&ids.id(1, 0)))
+        }
         Role::Learned(coding) => learned(column, coding, decimal),
     }
 }

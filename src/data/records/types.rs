@@ -202,8 +202,9 @@ impl Examined<'_> {
         if let Some(kind) = self.kind_of_numbers() {
             let counts = ids::counts(self.raw);
             if counts == Counts::Rows {
-                let largest = self.raw.values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
-                return Ok((Found::Id(Ids { after: largest as u64, ..Ids::default() }), None));
+                let whole = |value: &f64| value.is_finite().then(|| value.to_string());
+                let texts: Vec<String> = self.raw.values.iter().filter_map(whole).collect();
+                return Ok((Found::Id(Ids::beside(&self.raw.name, texts.iter().map(String::as_str))), None));
             }
             if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
                 return Ok((Found::Learned(kind), Some(mixed)));
@@ -271,7 +272,7 @@ impl Examined<'_> {
             _ => None,
         };
         if ids::are_ids(self.raw, different, cells) {
-            return Ok((Found::Id(Ids::after(&self.raw.name, self.values())), note));
+            return Ok((Found::Id(Ids::beside(&self.raw.name, self.values())), note));
         }
         Ok((Found::Learned(Kind::Category), note))
     }
@@ -363,7 +364,7 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => return Ok(Found::Id(Ids::after(&self.raw.name, self.values()))),
+            Wish::Id => return Ok(Found::Id(Ids::beside(&self.raw.name, self.values()))),
             Wish::Category => Kind::Category,
             Wish::Skip => return Ok(Found::Skipped),
         };
