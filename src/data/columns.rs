@@ -191,6 +191,20 @@ impl Table {
         })
     }
 
+    /// The line of the file that this row of data begins in.
+    pub fn line(&self, sheet: &Sheet, row: usize) -> usize {
+        let (mut n, mut line) = (0, 0);
+        // Every row was read before.
+        let _ = sheet.rows(|at, _| {
+            if n == self.titles + row {
+                line = sheet.line(at);
+            }
+            n += 1;
+            Ok(())
+        });
+        line
+    }
+
     /// The rows of each series, in order.
     pub fn series(&self) -> Vec<Vec<usize>> {
         let Some((_, ids)) = &self.group else { return vec![(0..self.rows()).collect()] };

@@ -160,7 +160,7 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
     let day = |i: usize| Pattern::new("d.m.Y").write(86_400.0 * i as f64);
     assert_failure(
         open(of(&|i| if i == 76 { "31.02.2024".into() } else { day(i) })),
-        &["`31.02.2024` in column `c` (row 77 of the data) is no date, and most others are", "missing", "types"],
+        &["`31.02.2024` in column `c` (line 78) is no date, and most others are", "missing", "types"],
     );
     let long = |i: usize| format!("90071992547409{:02}", 93 - i % 3);
     let short = |i: usize| format!("{:02}.02.{:02}", i % 28 + 1, (i * 7 % 60) + 40);

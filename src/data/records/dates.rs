@@ -82,19 +82,66 @@ pub struct Pattern {
     /// The first of the hundred years that two digits stand for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<i32>,
+    /// Another pattern, which dates are also read in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside: Option<Box<Pattern>>,
 }
 
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let dated = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));
     let all: Vec<String> = dated.chain(ALONE.map(String::from)).collect();
-    let of = |padded| all.iter().map(move |letters| Pattern { letters: letters.clone(), padded, since: None });
+    let of =
+        |padded| all.iter().map(move |letters| Pattern { letters: letters.clone(), padded, since: None, beside: None });
     of(true).chain(of(false)).collect()
 });
 
 impl Pattern {
     /// The pattern of these letters, with leading zeros.
     pub fn new(letters: &str) -> Self {
-        Self { letters: letters.to_owned(), padded: true, since: None }
+        Self { letters: letters.to_owned(), padded: true, since: None, beside: None }
+    }
+
+    /// The pattern that a user types: in these letters, in those of office programs (`dd.mm.yyyy`), or in C's
+    /// (`%d.%m.%Y`).
+    pub fn typed(text: &str) -> Self {
+        if text.contains('%') {
+            let whole = text.replace("%F", "Y-m-d").replace("%T", "H:M:S");
+            return Self::new(&whole.replace("%-", "").replace('%', ""));
+        }
+        let chars: Vec<char> = text.chars().collect();
+        let runs: Vec<&[char]> = chars.chunk_by(|a, b| a == b).collect();
+        let is_known = |c: char| "dmyhstja".contains(c.to_ascii_lowercase());
+        if !runs.iter().any(|run| run.len() > 1 && is_known(run[0])) {
+            return Self::new(text);
+        }
+        // In French `jj` is a day, beside years `aaaa`; in German `TT` is one, beside years `JJJJ`.
+        let is_french = text.contains("aa");
+        let mut letters = String::new();
+        for run in runs {
+            let has_hour = letters.contains('H');
+            letters += &match (run[0].to_ascii_lowercase(), run.len()) {
+                ('d', _) | ('t', 2..) => "d".into(),
+                ('j', 2) if is_french => "d".into(),
+                ('y', _) | ('j' | 'a', 2..) => if run.len() > 2 { "Y" } else { "y" }.into(),
+                ('m', 4..) => "B".into(),
+                ('m', 3) => "b".into(),
+                ('m', _) => if has_hour { "M" } else { "m" }.into(),
+                ('h', _) if !has_hour => "H".into(),
+                ('s', 2..) => "S".into(),
+                _ => String::from_iter(run),
+            };
+        }
+        Self::new(&letters)
+    }
+
+    /// This pattern, or `other` where a text follows that.
+    pub fn with_other(self, other: Self) -> Self {
+        Self { beside: Some(Box::new(other)), ..self }
+    }
+
+    /// Whether texts may follow another pattern than the one that is written.
+    pub fn has_other(&self) -> bool {
+        self.beside.is_some()
     }
 
     /// The same without leading zeros.
@@ -152,6 +199,11 @@ impl Pattern {
 
     /// [`Pattern::read`] for many texts.
     pub fn reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
+        let (own, other) = (self.own_reader(), self.beside.as_ref().map(|other| other.own_reader()));
+        move |text| own(text).or_else(|| other.as_ref().and_then(|read| read(text)))
+    }
+
+    fn own_reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
         let format = self.strftime();
         let (has_date, since) = (self.letters.contains(['Y', 'y']), self.since);
         let lasting = self.is_duration().then(|| self.clone());
@@ -250,6 +302,19 @@ pub fn recognise<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Dates {
     }
 }
 
+/// The patterns year first and day first with points, if all texts follow one or the other: no text can follow both.
+pub fn year_or_day_first<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<[Pattern; 2]> {
+    texts.clone().next()?;
+    let year = Pattern::new("Y-m-d");
+    let all = |day: &Pattern| {
+        let reads = [year.reader(), day.reader()];
+        texts.clone().all(|text| reads.iter().any(|read| read(text).is_some()))
+    };
+    let day = Pattern::new("d.m.Y");
+    let day = [day.clone(), day.unpadded()].into_iter().find(all)?;
+    Some([year, day])
+}
+
 /// The first text that is no date, if more than half of them follow one pattern.
 pub fn odd_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     const SOME: usize = 20;
@@ -319,6 +384,31 @@ mod tests {
         assert_eq!(Pattern::new("Y-m-d").read("1970-01-02"), Some(86_400.0));
         assert_eq!(Pattern::new("Y-m").write(Pattern::new("Y-m-d").read("2020-05-17").unwrap()), "2020-05");
     }
+
+    #[test]
+    fn patterns_are_typed_in_the_ways_of_other_programs() {
+        for (typed, letters) in [
+            ("d.m.Y", "d.m.Y"),
+            ("b d, Y", "b d, Y"),
+            ("H:M Uhr", "H:M Uhr"),
+            ("dd.mm.yyyy", "d.m.Y"),
+            ("DD/MM/YY", "d/m/y"),
+            ("d.m.yyyy", "d.m.Y"),
+            ("TT.MM.JJJJ", "d.m.Y"),
+            ("jj/mm/aaaa", "d/m/Y"),
+            ("dd-MMM-yyyy", "d-b-Y"),
+            ("yyyy-mm-dd hh:mm:ss", "Y-m-d H:M:S"),
+            ("yyyy-MM-ddTHH:mm", "Y-m-dTH:M"),
+            ("hh:mm Uhr", "H:M Uhr"),
+            ("[h]:mm", "[H]:M"),
+            ("%d.%m.%Y", "d.m.Y"),
+            ("%-m/%-d/%y", "m/d/y"),
+            ("%F %T", "Y-m-d H:M:S"),
+        ] {
+            assert_eq!(Pattern::typed(typed).letters(), letters, "{typed}");
+        }
+    }
+
     #[test]
     fn years_of_two_digits_span_the_least_time() {
         for (years, wanted) in [

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::dates::{Dates, Pattern, odd_one, recognise, year_of};
+use super::dates::{Dates, Pattern, odd_one, recognise, year_of, year_or_day_first};
 use super::ids::{self, Counts, Ids};
 use super::{Kind, Style};
 use crate::data::Options;
@@ -112,7 +112,7 @@ pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap
         let wish = match word.trim() {
             "number" => Wish::Number,
             "category" => Wish::Category,
-            "date" => Wish::Date(pattern.map(|letters| Pattern::new(&letters))),
+            "date" => Wish::Date(pattern.map(|letters| Pattern::typed(&letters))),
             "id" => Wish::Id,
             "skip" => Wish::Skip,
             other => return Err(unknown("type of a column", other, TYPES).at("types")),
@@ -167,6 +167,7 @@ pub enum Found {
 /// One column under examination.
 pub struct Examined<'a> {
     pub sheet: &'a Sheet,
+    pub table: &'a Table,
     pub raw: &'a Raw,
     pub texts: &'a Texts,
     pub gaps: &'a Gaps,
@@ -188,9 +189,9 @@ impl Examined<'_> {
         }
         if let Some(row) = self.raw.values.iter().position(|value| value.is_infinite()) {
             return Err(Error::failure(format!(
-                "`{}`: the number in column {name}, row {} of the data, is larger than a double can hold: mend it",
+                "{}:{}: the number in column {name} is larger than a double can hold: mend it",
                 self.sheet.file,
-                row + 1
+                self.table.line(self.sheet, row)
             )));
         }
         if let Some(text) = self.constant() {
@@ -239,6 +240,10 @@ impl Examined<'_> {
                 )));
             }
             Dates::No => {}
+        }
+        if let Some(patterns) = year_or_day_first(self.values()) {
+            let (pattern, note) = self.of_two(patterns);
+            return Ok((Found::Learned(Kind::Date(pattern)), Some(note)));
         }
         let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
         let odd = self.odd_one(different);
@@ -290,6 +295,23 @@ impl Examined<'_> {
     /// Whether all texts are numbers with a unit.
     fn are_framed(&self) -> bool {
         self.values().all(|text| framed(text).is_some())
+    }
+
+    /// The pattern of two that more cells follow, which the others are read in too, and a note on both.
+    fn of_two(&self, [one, other]: [Pattern; 2]) -> (Pattern, String) {
+        let count = |pattern: &Pattern| moments(self.texts, pattern).iter().filter(|moment| moment.is_finite()).count();
+        let [most, least] = if count(&one) >= count(&other) { [one, other] } else { [other, one] };
+        let note = format!(
+            "`{}`: {} dates of {} are written {} and {} {}: they are read, and written {}",
+            self.sheet.name,
+            count(&most),
+            shown(&self.raw.name),
+            most.letters(),
+            count(&least),
+            least.letters(),
+            most.letters()
+        );
+        (most.with_other(least), note)
     }
 
     /// A note on how years of two digits are read.
@@ -346,7 +368,10 @@ impl Examined<'_> {
             },
             Wish::Date(None) => match recognise(self.values()) {
                 Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern.with_century(self.values())),
-                Dates::No => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
+                Dates::No => match year_or_day_first(self.values()) {
+                    Some(patterns) => Kind::Date(self.of_two(patterns).0),
+                    None => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
+                },
             },
             Wish::Date(Some(pattern)) => {
                 let padded = [pattern.clone(), pattern.unpadded()];
@@ -371,12 +396,12 @@ impl Examined<'_> {
         Ok(Found::Learned(kind))
     }
 
-    /// The error that names a cell, with the line of its first row.
+    /// The error that names a cell, with the line of its first row in the file.
     fn at_text(&self, text: &str, what: &str) -> Error {
         let (file, name) = (&self.sheet.file, shown(&self.raw.name));
         let row = self.texts.all.iter().position(|other| other == text);
         let row = row.and_then(|id| self.texts.ids.iter().position(|other| *other == id as u32));
-        let place = row.map_or(String::new(), |row| format!(" (row {} of the data)", row + 1));
+        let place = row.map_or(String::new(), |row| format!(" (line {})", self.table.line(self.sheet, row)));
         Error::failure(format!("`{file}`: {} in column {name}{place} {what}", shown(text)))
     }
 }
