@@ -7,6 +7,8 @@ use crate::settings::Decimal;
 pub(super) const MAX: f64 = f32::MAX as f64;
 /// Cells that mean a missing value, in lower case.
 const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
+/// Dates that mean a missing one, as SAP and MySQL write it.
+const NO_DATES: [&str; 4] = ["00.00.0000", "0000-00-00", "00/00/0000", "0000-00-00 00:00:00"];
 /// Words, in lower case, of a row that sums up those above it.
 const SUMMARIES: &str = " total totals grandtotal subtotal sum sums count average avg mean median min max \
     summe summen gesamt insgesamt gesamtsumme gesamtergebnis endsumme zwischensumme teilsumme anzahl mittel mittelwert \
@@ -18,6 +20,7 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 /// Whether the cell says that there is no value.
 pub(super) fn is_missing(cell: &str) -> bool {
     cell.len() < 5 && MISSING.contains(&narrow(cell).to_lowercase().as_str())
+        || cell.starts_with("00") && NO_DATES.contains(&cell)
 }
 
 /// Whether a text such as `Grand total:` begins a row that sums up those above it.

@@ -148,7 +148,7 @@ fn what_stands_below_a_table_is_no_row() {
     }
     let counting: String = (0..30).map(|n| format!("{n},{}\n", if n == 29 { "" } else { "x" })).collect();
     assert_eq!(open_file("a.csv", format!("n,c\n{counting}"), &Options::default()).unwrap().len(), 30);
-    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,10;;", 1);
+    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,20;;", 1);
     let set = open_file("a.csv", within, &Options::default()).unwrap();
     assert!(said(&set).contains("learned 1 row within the table, such as `Zwischensumme`"), "{}", said(&set));
 }
@@ -269,6 +269,69 @@ fn ids_that_are_spread_are_drawn() {
         lines.contains("samples have other digits, drawn, such as `DE") && lines.contains("count from `70898`"),
         "{lines}"
     );
+}
+
+#[test]
+fn durations_and_two_patterns_of_dates_are_read() {
+    let open = |cell: &dyn Fn(usize) -> String| {
+        let rows: String = (0..300).map(|i| format!("{};{}\n", cell(i), ["x", "y"][i % 2])).collect();
+        open_file("a.csv", format!("a;c\n{rows}"), &Options::default()).unwrap()
+    };
+    let long = |i: usize| format!("{}:{:02}", i * 7 % 60, i * 13 % 60);
+    let set = open(&long);
+    assert_eq!(found(&records(&set).columns[0]), "date [H]:M");
+    assert!(records(&set).lines(1)[0].contains("duration [H]:M, 0:0"), "{:?}", records(&set).lines(1));
+    assert!(back(&set).lines().skip(1).enumerate().all(|(i, line)| line.starts_with(&long(i))));
+    let condition = Condition::of(records(&set), "a>=24:00").unwrap();
+    let many = records(&set).rows(crate::floats(&set), 0, 0).filter(|row| condition.holds(row)).count();
+    let held = 300 - set.len();
+    assert!((300 - 300 * 24 / 60 - held..=300 - 300 * 24 / 60).contains(&many), "{many}");
+    assert_eq!(found(&records(&open(&|i| format!("{}:{:02}", i % 24, i % 60))).columns[0]), "date H:M");
+    assert_eq!(found(&records(&open(&|i| format!("{}h{:02}", i % 24, i % 60))).columns[0]), "date HhM");
+    let day = |i: usize| {
+        Pattern::new(if i.is_multiple_of(3) { "Y-m-d" } else { "d.m.Y" }).write(86_400.0 * (i * 7 % 300) as f64)
+    };
+    let set = open(&day);
+    assert_eq!(found(&records(&set).columns[0]), "date d.m.Y");
+    assert!(said(&set).contains("200 dates of `a` are written d.m.Y and 100 Y-m-d"), "{}", said(&set));
+    assert!(back(&set).lines().skip(1).all(|line| Pattern::new("d.m.Y").read(&line[..10]).is_some()));
+    for types in ["a=date:dd.mm.yyyy", "a=date:%d.%m.%Y", "a=date:TT.MM.JJJJ"] {
+        let set = open_file("a.csv", "a;c\n01.02.2020;1\n03.04.2021;2\n05.06.2022;3\n", &typed(types)).unwrap();
+        assert_eq!(found(&records(&set).columns[0]), "date d.m.Y", "{types}");
+    }
+    let gap = |i: usize| {
+        if i.is_multiple_of(3) { "00.00.0000".into() } else { Pattern::new("d.m.Y").write(86_400.0 * i as f64) }
+    };
+    let set = open(&gap);
+    assert_eq!(found(&records(&set).columns[0]), "date d.m.Y");
+    assert!(records(&set).lines(1)[0].contains("gaps `00.00.0000`"), "{:?}", records(&set).lines(1));
+    assert!(back(&set).lines().skip(1).enumerate().all(|(i, line)| line.starts_with(&gap(i))));
+}
+
+#[test]
+fn sums_within_a_table_are_left_out() {
+    let table = |sum: &dyn Fn(usize, usize) -> String| {
+        let part = |n: usize| {
+            let cents = |i: usize| (n * 31 + i * 7919) % 9973;
+            let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
+            let rows: String =
+                (0..9).map(|i| format!("{n};{};{};x{}\n", ["A", "B"][n % 2], money(cents(i)), i % 3)).collect();
+            rows + &sum(n, (0..9).map(cents).sum())
+        };
+        let text: String = (0..20).map(part).collect();
+        open_file("a.csv", format!("Nr;Abteilung;Kosten;Art\n{text}"), &Options { holdout: 0.0, ..Options::default() })
+    };
+    let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
+    let set = table(&|n, sum| format!("Summe {n};;{};\n", money(sum))).unwrap();
+    assert_eq!(set.len(), 180);
+    assert!(said(&set).contains("within the table, such as `Summe 0`, for summing up those above"), "{}", said(&set));
+    assert!(!back(&set).contains("Summe") && found(&records(&set).columns[0]).starts_with("number"), "{}", back(&set));
+    let set =
+        table(&|n, sum| if n == 3 { format!("Summe {n};;{};\n", money(sum + 10)) } else { String::new() }).unwrap();
+    assert_eq!(set.len(), 181);
+    assert!(said(&set).contains("learned 1 row within the table, such as `Summe 3`"), "{}", said(&set));
+    let set = table(&|n, sum| format!("Summe {n};;{};\n", money(sum + 10))).unwrap();
+    assert!(said(&set).contains("rows within the table, such as `Summe 0`"), "{}", said(&set));
 }
 
 #[test]
