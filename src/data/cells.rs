@@ -1,12 +1,14 @@
 //! The content of one cell of a table: a number, a date, text or nothing.
 
-use super::looks::{BLANKS, narrow, parts};
+use super::looks::{BLANKS, framed, narrow, parts};
 use crate::settings::Decimal;
 
 /// The largest number that Saddle can hold: the largest f32.
 pub(super) const MAX: f64 = f32::MAX as f64;
 /// Cells that mean a missing value, in lower case.
 const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."];
+/// Dates that mean a missing one, as SAP and MySQL write it.
+const NO_DATES: [&str; 4] = ["00.00.0000", "0000-00-00", "00/00/0000", "0000-00-00 00:00:00"];
 /// Words, in lower case, of a row that sums up those above it.
 const SUMMARIES: &str = " total totals grandtotal subtotal sum sums count average avg mean median min max \
     summe summen gesamt insgesamt gesamtsumme gesamtergebnis endsumme zwischensumme teilsumme anzahl mittel mittelwert \
@@ -18,6 +20,7 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 /// Whether the cell says that there is no value.
 pub(super) fn is_missing(cell: &str) -> bool {
     cell.len() < 5 && MISSING.contains(&narrow(cell).to_lowercase().as_str())
+        || cell.starts_with("00") && NO_DATES.contains(&cell)
 }
 
 /// Whether a text such as `Grand total:` begins a row that sums up those above it.
@@ -33,6 +36,11 @@ pub(super) fn is_text(cell: &str) -> bool {
     let is_number = |decimal| number(cell, decimal).is_some();
     let is_known = is_number(Decimal::Point) || is_number(Decimal::Comma) || is_missing(cell);
     !is_known && dates(cell, u8::MAX) == 0
+}
+
+/// Whether a cell is no text, but for a unit that is in no list.
+pub(super) fn is_measure(cell: &str) -> bool {
+    !is_text(framed(cell).map_or(cell, |(_, bare)| bare))
 }
 
 /// The number in a cell (it may exceed [`MAX`]), and whether the cell is plain: without separators of thousands, signs
@@ -77,8 +85,14 @@ pub(super) fn is_whole(cell: &str) -> bool {
 pub(super) fn decimals(cell: &str, decimal: Decimal) -> Option<usize> {
     let mark = if decimal == Decimal::Point { '.' } else { ',' };
     let fraction = cell.split_once(mark).map_or("", |(_, fraction)| fraction);
-    (!cell.bytes().any(|byte| byte.eq_ignore_ascii_case(&b'e')))
-        .then(|| fraction.bytes().filter(u8::is_ascii_digit).count())
+    (!has_exponent(cell)).then(|| fraction.bytes().take_while(u8::is_ascii_digit).count())
+}
+
+/// Whether a number has an exponent, such as `e-5`: the `E` of `5 EUR` begins none.
+fn has_exponent(cell: &str) -> bool {
+    let (Some(at), Some(end)) = (cell.find(['e', 'E']), cell.find(|c: char| c.is_ascii_digit())) else { return false };
+    let after = cell[at + 1..].strip_prefix(['-', '+']).unwrap_or(&cell[at + 1..]);
+    end < at && after.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Evidence in a cell about the decimal mark.
@@ -111,7 +125,7 @@ pub(super) fn evidence(cell: &str) -> Option<Evidence> {
             Some(Evidence::Sure(if cell.contains(',') { Decimal::Comma } else { Decimal::Point }))
         }
         (Some(_), Some(_)) => Some(Evidence::Doubtful),
-        (None, None) => None,
+        (None, None) => framed(cell).and_then(|(_, bare)| evidence(bare)),
     }
 }
 
@@ -284,6 +298,25 @@ mod tests {
     }
 
     #[test]
+    fn units_that_begin_with_e_are_no_exponents() {
+        for (cell, wanted) in [
+            ("336,71 EUR", Some(2)),
+            ("EUR 336,7", Some(1)),
+            ("5,25 Euro", Some(2)),
+            ("4 Einh.", Some(0)),
+            ("6 ECTS", Some(0)),
+            ("1,5eV", Some(1)),
+            ("1,50 m2", Some(2)),
+            ("4,01235E+12", None),
+            ("1e-5", None),
+            ("2E3", None),
+            ("1.e3 EUR", None),
+        ] {
+            assert_eq!(decimals(cell, Decimal::Comma), wanted, "{cell}");
+        }
+    }
+
+    #[test]
     fn cells_tell_what_stands_before_decimals() {
         use Evidence::{Doubtful, Sure};
         for (cell, wanted) in [
@@ -298,6 +331,7 @@ mod tests {
             ("-12.345", Some(Doubtful)),
             ("1234.567", Some(Sure(Decimal::Point))),
             ("1.234.567", Some(Sure(Decimal::Comma))),
+            ("95,88 m2", Some(Sure(Decimal::Comma))),
             ("01.2020", None),
             ("1234", None),
             ("a,b", None),

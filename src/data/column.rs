@@ -2,7 +2,7 @@
 
 use super::cells::{self, DATES, MONTH};
 use super::dialect::shown;
-use super::looks::Looks;
+use super::looks::{Around, Looks, bare, framed};
 use crate::error::{Error, Result};
 use crate::settings::Decimal;
 
@@ -50,6 +50,12 @@ pub(super) struct Column {
     /// The first number with separators of thousands or a sign of money or percent.
     pub dressed: Option<String>,
     pub looks: Looks,
+    /// What stands around the number in all cells that have one, where no list has it as a unit.
+    pub unit: Option<Around>,
+    /// The first cell with such a unit, with the byte offset of its row.
+    framed: Option<(usize, String)>,
+    /// A cell of a number that has not that unit.
+    apart: Option<String>,
     pub role: Role,
 }
 
@@ -71,12 +77,16 @@ impl Column {
             dates: u8::MAX,
             dressed: None,
             looks: Looks::default(),
+            unit: None,
+            framed: None,
+            apart: None,
             role: Role::Number,
         }
     }
 
     pub fn take(&mut self, at: usize, cell: &str, decimal: Decimal) {
-        let number = cells::number(cell, decimal);
+        let whole = cell;
+        let (cell, number) = self.without_unit(at, whole, decimal);
         self.values.push(number.map_or(f64::NAN, |(value, _)| value));
         match number {
             Some((value, is_plain)) => {
@@ -84,7 +94,7 @@ impl Column {
                 self.looks.take(cell, value, is_plain);
                 self.dates = if self.dates & MONTH == 0 { 0 } else { cells::dates(cell, MONTH) };
                 if value.abs() > cells::MAX {
-                    self.flaw.get_or_insert_with(|| (at, cell.to_owned()));
+                    self.find_flaw(at, whole);
                 }
                 let decimals = cells::decimals(cell, decimal);
                 self.decimals = self.decimals.and_then(|most| Some(most.max(decimals?)));
@@ -93,8 +103,8 @@ impl Column {
                 if value.abs() >= EXACT && cells::is_whole(cell.trim_start_matches(['-', '+'])) {
                     self.long.get_or_insert_with(|| cell.to_owned());
                 }
-                if !is_plain && self.dressed.is_none() {
-                    self.dressed = Some(cell.to_owned());
+                if (!is_plain || self.unit.is_some()) && self.dressed.is_none() {
+                    self.dressed = Some(whole.to_owned());
                 }
                 return;
             }
@@ -105,14 +115,76 @@ impl Column {
             }
             None => {}
         }
-        self.flaw.get_or_insert_with(|| (at, cell.to_owned()));
+        self.find_flaw(at, cell);
     }
 
-    /// Adds the cell of the first row, after all others were added.
+    /// Keeps the flaw of the first row that has one.
+    fn find_flaw(&mut self, at: usize, cell: &str) {
+        if self.flaw.as_ref().is_none_or(|(first, _)| at < *first) {
+            self.flaw = Some((at, cell.to_owned()));
+        }
+    }
+
+    /// A cell without the unit of the column, and its number. The first cell decides on a unit that is in no list;
+    /// another cell of a number takes it back, and then all such cells are texts.
+    fn without_unit<'a>(&mut self, at: usize, cell: &'a str, decimal: Decimal) -> (&'a str, Option<(f64, bool)>) {
+        let read = |text: &'a str| Some((text, Some(cells::number(text, decimal)?)));
+        let whole = cells::number(cell, decimal);
+        if let Some(unit) = &self.unit {
+            if let Some(found) = bare(cell, unit).and_then(read) {
+                return found;
+            }
+            if cell.bytes().any(|byte| byte.is_ascii_digit()) && !cells::is_missing(cell) {
+                self.take_back(cell);
+            }
+        } else if whole.is_none()
+            && self.numbers == 0
+            && self.apart.is_none()
+            && let Some((unit, text)) = framed(cell)
+            && cells::dates(cell, u8::MAX) == 0
+            && let Some(found) = read(text)
+        {
+            (self.unit, self.framed) = (Some(unit), Some((at, cell.to_owned())));
+            return found;
+        }
+        (cell, whole)
+    }
+
+    /// Makes texts of the numbers with a unit, as that of `other` is another.
+    fn take_back(&mut self, other: &str) {
+        let numbers = std::mem::take(&mut self.numbers);
+        self.words += numbers;
+        self.values.fill(f64::NAN);
+        (self.decimals, self.fewest_decimals, self.is_padded) = (Some(0), usize::MAX, false);
+        (self.unit, self.long, self.dressed, self.looks) = (None, None, None, Looks::default());
+        self.dates = 0;
+        if let Some((at, cell)) = self.framed.clone() {
+            self.find_flaw(at, &cell);
+            self.word = Some(cell);
+        }
+        self.apart = Some(other.to_owned());
+    }
+
+    /// The first two cells of numbers whose units differ, if no list has these units.
+    pub fn units_apart(&self) -> Option<[&str; 2]> {
+        Some([self.framed.as_ref()?.1.as_str(), self.apart.as_ref()?.as_str()])
+    }
+
+    /// The number in a cell, whose unit may be that of the column.
+    pub fn number(&self, cell: &str, decimal: Decimal) -> Option<f64> {
+        let without = self.unit.as_ref().and_then(|unit| bare(cell, unit)).unwrap_or(cell);
+        cells::number(without, decimal).map(|(value, _)| value)
+    }
+
+    /// Whether its numbers have more than digits, a decimal mark and a minus sign.
+    pub fn is_dressed(&self) -> bool {
+        self.unit.is_some() || self.looks.is_dressed()
+    }
+
+    /// Adds the cell of the first row, at the lowest offset, after all others were added.
     pub fn take_first(&mut self, at: usize, cell: &str, decimal: Decimal) {
-        let (flaw, word) = (self.flaw.take(), self.word.take());
+        let word = self.word.take();
         self.take(at, cell, decimal);
-        self.flaw = self.flaw.take().or(flaw);
         self.word = self.word.take().or(word);
         self.values.rotate_right(1);
     }

@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub notes: Vec<String>,
     /// Number of rows of a file of their own to test with: the last ones.
     tested: usize,
+    /// Rows of the sheet within the data that sum up others.
+    sums: HashSet<usize>,
 }
 
 /// The error for a table without any number.
@@ -57,7 +59,7 @@ impl Table {
                     ends = Some(Ends::new(row.clone(), sheet.decimal));
                 }
                 Some(ends) => {
-                    if let Some((at, row)) = ends.add(at, row) {
+                    if let Some((at, row)) = ends.add(at, row, all.as_slice()) {
                         take(&mut all, at, &row);
                     }
                 }
@@ -65,8 +67,9 @@ impl Table {
             Ok(())
         })?;
         let (at, first) = first.ok_or_else(|| holds_nothing(&sheet.file))?;
-        let (notes, left) = ends.map_or((vec![], 0), |mut ends| ends.finish(sheet, &mut all, take));
-        tested -= left.min(tested);
+        let (notes, left, sums) = ends.map_or((vec![], 0, vec![]), |mut ends| ends.finish(sheet, &mut all, take));
+        let is_tested = |(_, at): &&(usize, usize)| sheet.test.is_some_and(|test| *at >= test);
+        tested -= (left + sums.iter().filter(is_tested).count()).min(tested);
         let comment = sheet.comment_names(all.len()).filter(|_| options.header != Some(false));
         let is_name = |cell: &str| !cell.is_empty() && cells::number(cell, sheet.decimal).is_none();
         let are_texts = !all.iter().any(|column| column.is_numeric());
@@ -92,6 +95,7 @@ impl Table {
             findings: vec![],
             notes,
             tested,
+            sums: sums.into_iter().map(|(n, _)| n).collect(),
         };
         table.findings.push(if titles.is_some() { "a header" } else { "no header" }.into());
         table.name(&sheet.name, titles);
@@ -181,14 +185,32 @@ impl Table {
 
     /// Calls `take` with every row of data.
     pub fn each_row(&self, sheet: &Sheet, mut take: impl FnMut(&StringRecord)) -> Result<()> {
-        let (mut n, rows) = (0, self.titles..self.titles + self.rows());
-        sheet.rows(|_, row| {
-            if rows.contains(&n) {
-                take(row);
+        self.each_at(sheet, |_, row| take(row))
+    }
+
+    /// Calls `take` with the byte offset of every row of data, and the row.
+    fn each_at(&self, sheet: &Sheet, mut take: impl FnMut(usize, &StringRecord)) -> Result<()> {
+        let (mut n, rows) = (0, self.titles..self.titles + self.rows() + self.sums.len());
+        sheet.rows(|at, row| {
+            if rows.contains(&n) && !self.sums.contains(&n) {
+                take(at, row);
             }
             n += 1;
             Ok(())
         })
+    }
+
+    /// The line of the file that this row of data begins in.
+    pub fn line(&self, sheet: &Sheet, row: usize) -> usize {
+        let (mut n, mut line) = (0, 0);
+        let find = |at, _: &StringRecord| {
+            if n == row {
+                line = sheet.line(at);
+            }
+            n += 1;
+        };
+        // Every row was read before.
+        self.each_at(sheet, find).map_or(0, |()| line)
     }
 
     /// The rows of each series, in order.
@@ -246,7 +268,7 @@ impl Table {
                 )));
             }
             let cure = if cells::is_missing(cell) { "fill it in or take out its row" } else { "mend it" };
-            let fault = match cells::number(cell, sheet.decimal) {
+            let fault = match column.number(cell, sheet.decimal) {
                 Some(_) => format!("is larger than Saddle can hold, {:.1e} at most", cells::MAX),
                 None => "is not a finite number".into(),
             };
@@ -294,7 +316,7 @@ impl Table {
             self.notes.push(format!("`{file}`: left out {left}; columns= takes columns by name"));
         }
         for column in chosen.iter().map(|i| &self.all[*i]) {
-            let read = |cell: &String| cells::number(cell, sheet.decimal).map(|(value, _)| (shown(cell), value));
+            let read = |cell: &String| Some((shown(cell), column.number(cell, sheet.decimal)?));
             if let Some((cell, value)) = column.dressed.as_ref().and_then(read) {
                 self.notes.push(format!("`{file}`: in {}, {cell} is read as {value}", shown(&column.name)));
             }

@@ -161,7 +161,7 @@ impl Sheet {
             // The first row may hold names.
             let below = &rows[usize::from(rows.len() > 1)..];
             let all: usize = below.iter().map(|row| row.len()).sum();
-            let known = below.iter().flat_map(|row| row.iter()).filter(|cell| !cells::is_text(cell)).count();
+            let known = below.iter().flat_map(|row| row.iter()).filter(|cell| cells::is_measure(cell)).count();
             (width > 1).then(|| (alike as f64 / rows.len() as f64, known as f64 / all as f64))
         };
         let text = &self.text[self.start..];

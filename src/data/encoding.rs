@@ -50,8 +50,17 @@ const NAMES: [&str; 22] = [
 /// # Errors
 /// `Usage` for an unknown name, with the nearest known one.
 pub(super) fn named(name: &str) -> Result<&'static Encoding> {
+    let lower = name.to_lowercase();
+    let page = ["cp", "ibm"].iter().find_map(|prefix| lower.strip_prefix(prefix));
+    let page = page.filter(|page| page.len() == 3 && page.bytes().all(|byte| byte.is_ascii_digit()));
     let known = Encoding::for_label_no_replacement(name.as_bytes());
-    known.ok_or_else(|| unknown("encoding", name, NAMES))
+    known.ok_or_else(|| match page {
+        Some(page) => Error::usage(format!(
+            "unknown encoding `{name}`: of the code pages of DOS only ibm866 is known; `iconv -f CP{page} -t UTF-8 \
+             FILE` converts the file"
+        )),
+        None => unknown("encoding", name, NAMES),
+    })
 }
 
 /// The text in a file, packed by gzip or not, and the name of its encoding unless it is UTF-8. `asked` decides on the
@@ -242,7 +251,12 @@ mod tests {
             let error = read(bytes, asked).unwrap_err().to_string();
             assert!(error.contains(words), "{words}: {error}");
         }
-        for (name, near) in [("utf8-", "utf-8"), ("window-1252", "windows-1252"), ("hz-gb-2312", "unknown encoding")] {
+        for (name, near) in [
+            ("utf8-", "utf-8"),
+            ("window-1252", "windows-1252"),
+            ("hz-gb-2312", "unknown encoding"),
+            ("ibm850", "iconv -f CP850"),
+        ] {
             assert!(named(name).unwrap_err().to_string().contains(near), "{name}");
         }
     }

@@ -33,46 +33,70 @@ pub(super) struct Ends {
     full: Vec<bool>,
     /// The least number of cells that a row above fills.
     least: usize,
-    /// Rows above that seem to sum up others: their number and the label of the first.
+    /// Rows above that seem to sum up others but are learned: their number and the label of the first.
     within: Option<(usize, String)>,
+    /// Rows above that sum up those since the last such row: the number of each in the sheet, its offset, its label.
+    left: Vec<(usize, usize, String)>,
+    /// The number of rows above that are none of these, without the first, and with it all of them.
+    above: [usize; 2],
+    /// Of the former, those up to the last row of sums.
+    summed: usize,
 }
 
 impl Ends {
     /// Of a table with this first row, which may have its names.
     pub fn new(first: StringRecord, decimal: Decimal) -> Self {
         let width = first.len();
-        Self { decimal, first, held: VecDeque::new(), full: vec![true; width], least: width, within: None }
+        Self {
+            decimal,
+            first,
+            held: VecDeque::new(),
+            full: vec![true; width],
+            least: width,
+            within: None,
+            left: vec![],
+            above: [0, 1],
+            summed: 0,
+        }
     }
 
-    /// Adds a row, and gives back one that has become too far from the last one.
-    pub fn add(&mut self, at: usize, row: &StringRecord) -> Option<(usize, StringRecord)> {
+    /// Adds a row, and gives back one that has become too far from the last one. `all` has those that came back.
+    pub fn add(&mut self, at: usize, row: &StringRecord, all: &[Column]) -> Option<(usize, StringRecord)> {
         self.held.push_back((at, row.clone()));
-        if self.held.len() > ASIDE { self.next() } else { None }
+        if self.held.len() > ASIDE { self.next(all) } else { None }
     }
 
-    /// The next row that is certainly one.
-    fn next(&mut self) -> Option<(usize, StringRecord)> {
+    /// The next row, unless it sums up those above it.
+    fn next(&mut self, all: &[Column]) -> Option<(usize, StringRecord)> {
         let (at, row) = self.held.pop_front()?;
-        if self.is_sparse(&row) && cells::is_summary(label(&row)) {
+        self.above[1] += 1;
+        if (self.is_sparse(&row) || self.within.is_some()) && cells::is_summary(label(&row)) {
+            if self.sums_part(&row, all) {
+                self.left.push((self.above[1] - 1, at, label(&row).to_owned()));
+                self.summed = self.above[0];
+                return None;
+            }
             self.within.get_or_insert_with(|| (0, label(&row).to_owned())).0 += 1;
         }
+        self.above[0] += 1;
         self.full.iter_mut().zip(&row).for_each(|(full, cell)| *full &= !cell.is_empty());
         self.least = self.least.min(filled(&row));
         Some((at, row))
     }
 
     /// Gives the rows that are left to `take`, which adds them to the columns, except for those at the end that are
-    /// none. Returns sentences on these, and their number.
+    /// none. Returns sentences on these, and their number, and for each row above that was left out its number in the
+    /// sheet and its offset.
     pub fn finish(
         &mut self,
         sheet: &Sheet,
         all: &mut [Column],
         mut take: impl FnMut(&mut [Column], usize, &StringRecord),
-    ) -> (Vec<String>, usize) {
+    ) -> (Vec<String>, usize, Vec<(usize, usize)>) {
         let is_end = |ends: &Self, all: &[Column]| ends.held.iter().all(|(_, row)| ends.why(row, all).is_some());
         let mut taken = vec![];
         while !self.held.is_empty() && !is_end(self, all) {
-            if let Some((at, row)) = self.next() {
+            if let Some((at, row)) = self.next(all) {
                 take(all, at, &row);
                 taken.push(row);
             }
@@ -97,7 +121,8 @@ impl Ends {
             ));
         }
         let alike: Vec<&StringRecord> = taken.iter().rev().take_while(|row| cells::is_summary(label(row))).collect();
-        if let Some(last) = alike.last().filter(|_| whys.is_empty()) {
+        let within = self.within.as_ref().map_or(0, |(count, _)| *count);
+        if let Some(last) = alike.last().filter(|_| whys.is_empty() && within <= alike.len()) {
             notes.push(format!(
                 "`{file}`: learned {} at the end, {}, like the others: take out what sums them up",
                 counted(alike.len(), "row"),
@@ -110,12 +135,33 @@ impl Ends {
                 shown(label)
             ));
         }
-        (notes, whys.len())
+        if let [(_, _, first), ..] = &self.left[..] {
+            notes.push(format!(
+                "`{file}`: left out {} within the table, such as {}, for summing up those above",
+                counted(self.left.len(), "row"),
+                shown(first)
+            ));
+        }
+        (notes, whys.len(), self.left.iter().map(|(n, at, _)| (*n, *at)).collect())
     }
 
     /// Whether a row leaves a column empty that all rows above fill.
     fn is_sparse(&self, row: &StringRecord) -> bool {
         self.full.iter().zip(row).any(|(full, cell)| *full && cell.is_empty())
+    }
+
+    /// Whether all that a row has besides its label are the sums of the rows since the last such row.
+    fn sums_part(&self, row: &StringRecord, all: &[Column]) -> bool {
+        let mut cells = row.iter().enumerate().filter(|(_, cell)| !cell.is_empty()).skip(1).peekable();
+        let is_sum = |(i, cell): (usize, &str)| {
+            let number = |cell: &str| all[i].number(cell, self.decimal).filter(|value| value.is_finite());
+            let part = all[i].values.get(self.summed..).unwrap_or_default().iter().filter(|value| value.is_finite());
+            // The first row may be data too.
+            let first = number(&self.first[i]).filter(|_| self.left.is_empty()).unwrap_or(0.0);
+            let (sum, near) = (part.sum::<f64>(), rounding(cell, self.decimal));
+            number(cell).is_some_and(|value| [sum, sum + first].iter().any(|sum| is_near(value, *sum, near)))
+        };
+        cells.peek().is_some() && cells.all(is_sum)
     }
 
     /// Why a row below those of `all` is none, if so.
@@ -125,7 +171,8 @@ impl Ends {
         }
         let (filled, place) = (filled(row), row.iter().position(|cell| !cell.is_empty())?);
         // Text above which there are numbers or dates.
-        let is_odd = all[place].is_measured() && cells::is_text(&row[place]);
+        let has_number = all[place].number(&row[place], self.decimal).is_some();
+        let is_odd = all[place].is_measured() && !has_number && cells::is_text(&row[place]);
         let (is_sparse, has_word) = (self.is_sparse(row), cells::is_summary(&row[place]));
         let sums = (0..all.len()).any(|i| self.sums(&row[i], i, &all[i], is_sparse || is_odd || has_word));
         match () {
@@ -139,7 +186,7 @@ impl Ends {
 
     /// Whether a cell is the sum of those above it, or in an unusual row their number or mean.
     fn sums(&self, cell: &str, i: usize, column: &Column, is_unusual: bool) -> bool {
-        let number = |cell: &str| cells::number(cell, self.decimal).map(|(value, _)| value);
+        let number = |cell: &str| column.number(cell, self.decimal);
         let Some(value) = number(cell).filter(|value| value.is_finite()) else { return false };
         let above = || column.values.iter().copied().filter(|value| value.is_finite());
         let (sum, count) = above().fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
@@ -148,9 +195,8 @@ impl Ends {
         let first = number(&self.first[i]).unwrap_or(0.0);
         let decimals = cells::decimals(cell, self.decimal).unwrap_or(0);
         let unit = 10f64.powi(-(decimals as i32));
-        // Parts may have been rounded before they were added.
-        let near = if decimals == 0 { 0.5 } else { 1.01 * unit };
-        let is_sum = [sum, sum + first].iter().any(|sum| (value - sum).abs() <= near + 1e-12 * sum.abs())
+        let near = rounding(cell, self.decimal);
+        let is_sum = [sum, sum + first].iter().any(|sum| is_near(value, *sum, near))
             && value.abs() > largest
             && above().filter(|value| *value != 0.0).count() >= FEW;
         // A column that counts the rows from 0 has their number in the next one.
@@ -161,6 +207,16 @@ impl Ends {
             && (value - sum / count as f64).abs() <= 0.51 * unit;
         is_sum && (is_unusual || count >= MANY) || is_unusual && (is_count || is_mean)
     }
+}
+
+/// How far a cell may be from the sum of parts that have been rounded before they were added.
+fn rounding(cell: &str, decimal: Decimal) -> f64 {
+    let decimals = cells::decimals(cell, decimal).unwrap_or(0);
+    if decimals == 0 { 0.5 } else { 1.01 * 10f64.powi(-(decimals as i32)) }
+}
+
+fn is_near(value: f64, sum: f64, near: f64) -> bool {
+    (value - sum).abs() <= near + 1e-12 * sum.abs()
 }
 
 /// The first cell of a row that is not empty.

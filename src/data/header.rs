@@ -12,21 +12,20 @@ const FEW: usize = 3;
 /// Whether the first row looks like names, and whether this is sure. It is sure if text stands above a column of
 /// numbers. It is probable if the row counts up, as years or the column numbers of pandas do, above different numbers.
 pub(super) fn looks_like_header(first: &StringRecord, columns: &[Column], decimal: Decimal) -> (bool, bool) {
-    let number = |cell: &str| cells::number(cell, decimal).map(|(value, _)| value);
-    let is_title = |cell: &str| number(cell).is_none() && !cells::is_missing(cell);
-    if first.iter().zip(columns).any(|(cell, column)| is_title(cell) && column.is_numeric()) {
+    let is_title = |cell: &str, column: &Column| column.number(cell, decimal).is_none() && !cells::is_missing(cell);
+    if first.iter().zip(columns).any(|(cell, column)| is_title(cell, column) && column.is_numeric()) {
         return (true, true);
     }
     let named: Vec<(f64, &Column)> = first
         .iter()
         .zip(columns)
         .filter(|(_, column)| column.is_numeric())
-        .filter_map(|(cell, column)| Some((number(cell)?, column)))
+        .filter_map(|(cell, column)| Some((column.number(cell, decimal)?, column)))
         .collect();
     let values: Vec<f64> = named.iter().map(|(value, _)| *value).collect();
     // Whether there are also cells that are names or empty.
     let beside = first.iter().zip(columns).any(|(cell, column)| {
-        cell.is_empty() || is_title(cell) && cells::dates(cell, u8::MAX) == 0 && column.numbers == 0
+        cell.is_empty() || is_title(cell, column) && cells::dates(cell, u8::MAX) == 0 && column.numbers == 0
     });
     let rises = values.windows(2).all(|pair| pair[0] < pair[1]);
     let are_names = first.iter().zip(columns).all(|(cell, column)| !column.is_numeric() || cells::is_whole(cell));

@@ -77,6 +77,41 @@ fn unit(side: &str) -> Option<&str> {
 /// What stands around the digits of a number: before, and after.
 pub(super) type Around = [String; 2];
 
+/// Most characters of a unit that is in no list.
+const LONGEST: usize = 16;
+
+/// A cell such as `5 Tage`, `95,88 m2` or `Fr. 12.50` taken apart: what stands around its number, and the number. A
+/// blank is between, as `3b` is a name, but for known units. Before a number, as in `Room 12`, stands a unit only if
+/// the number has a decimal mark.
+pub(super) fn framed(cell: &str) -> Option<(Around, &str)> {
+    let is_air = |c: char| BLANKS[..4].contains(&c);
+    let begins = |c: char| c.is_alphabetic() || UNITS.contains(&c);
+    let is_part = |c: char| c.is_alphanumeric() || UNITS.contains(&c) || "./".contains(c);
+    let is_unit = |text: &str| {
+        let is_word = |word: &str| word.starts_with(begins) && word.chars().all(is_part);
+        text.chars().count() <= LONGEST && text.split(is_air).all(is_word)
+    };
+    let letter = cell.find(begins)?;
+    let digit = cell.find(|c: char| c.is_ascii_digit())?;
+    let (before, bare, after) = if digit < letter {
+        let bare = cell[..letter].trim_end_matches(is_air);
+        ("", bare, &cell[bare.len()..])
+    } else {
+        let before = cell[..digit].trim_end_matches(|c| MINUS.contains(&c));
+        (before, &cell[before.len()..], "")
+    };
+    let side = if before.is_empty() { after } else { before };
+    let unit = side.trim_matches(is_air);
+    let is_apart = unit.len() < side.len() || unit.chars().count() > 1 && WORDS.contains(&&*unit.to_lowercase());
+    let fits = is_unit(unit) && is_apart && (before.is_empty() || bare.contains(['.', ',']));
+    (fits && bare.ends_with(|c: char| c.is_ascii_digit())).then(|| ([before.into(), after.into()], bare))
+}
+
+/// A cell without what stands around the numbers of its column.
+pub(super) fn bare<'a>(cell: &'a str, [before, after]: &Around) -> Option<&'a str> {
+    cell.strip_prefix(before.as_str())?.strip_suffix(after.as_str())
+}
+
 /// How the numbers of a column look, counted.
 #[derive(Default)]
 pub(super) struct Looks {
@@ -201,6 +236,31 @@ mod tests {
         ] {
             let found = parts(cell);
             let found = found.map(|parts| (parts.before, parts.digits, parts.after, parts.is_negative));
+            assert_eq!(found, wanted, "{cell}");
+        }
+        for (cell, wanted) in [
+            ("5 Tage", Some(("", "5", " Tage"))),
+            ("-95,88 m2", Some(("", "-95,88", " m2"))),
+            ("95,88m2", Some(("", "95,88", "m2"))),
+            ("1 234 €/kg", Some(("", "1 234", " €/kg"))),
+            ("7 St.", Some(("", "7", " St."))),
+            ("1,5 % p.a.", Some(("", "1,5", " % p.a."))),
+            ("Fr. -12.50", Some(("Fr. ", "-12.50", ""))),
+            ("Room 12", None),
+            ("Schraube M4", None),
+            ("Bohrer 5,5 mm", None),
+            ("3b", None),
+            ("3. Tag", None),
+            ("12 Jan 2020", None),
+            ("5 h 30", None),
+            ("17h51", None),
+            ("5 -m", None),
+            ("3 of those that had come back", None),
+            ("A2", None),
+            ("é", None),
+        ] {
+            let found = framed(cell);
+            let found = found.as_ref().map(|([before, after], bare)| (before.as_str(), *bare, after.as_str()));
             assert_eq!(found, wanted, "{cell}");
         }
         assert_eq!((narrow("１，２３４￥"), widened("-12.5")), ("1,234¥".into(), "-１２.５".into()));

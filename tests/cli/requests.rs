@@ -35,7 +35,7 @@ fn files_that_cannot_be_used_are_explained() {
         ("labels", &["39 labels", "40 images"]),
         ("photos", &["`photos` holds no image that can be read"]),
         ("nothing", &["`nothing` holds no images,", "or texts: name the file in it: `nothing/readme.txt`"]),
-        ("letters.csv", &["`letters.csv`: `-inf` in column `y` (row 2 of the data) is not finite"]),
+        ("letters.csv", &["`letters.csv`: `-inf` in column `y` (line 3) is not finite"]),
         ("ragged.csv", &["ragged.csv:3: 1 value where the first row has 2"]),
         ("header.csv", &["`header.csv` has a header and no rows below it"]),
         ("latin.csv", &["`latin.csv` has nothing to learn: no column has two different values"]),

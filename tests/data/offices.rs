@@ -1,6 +1,8 @@
 //! Tables as offices have them: numbers with signs, totals, ids, dates of all kinds, and cells that are wrong.
 
-use saddle::data::{Options, Pattern, Role, Values};
+use std::collections::HashSet;
+
+use saddle::data::{Condition, Options, Pattern, Role, Values};
 
 use crate::records::{back, found, records, typed};
 use crate::tables::said;
@@ -61,6 +63,47 @@ fn columns_of_two_units_are_refused_or_said() {
 }
 
 #[test]
+fn any_unit_that_all_cells_have_is_one() {
+    let open = |cell: &dyn Fn(usize) -> String, options: &Options| {
+        let rows: String = (0..300).map(|i| format!("{};{}\n", cell(i), ["x", "y"][i % 2])).collect();
+        open_file("a.csv", format!("n;c\n{rows}"), options).unwrap()
+    };
+    let number = |i: usize| format!("{},{:02}", i * 7919 % 997, i * 31 % 100);
+    for unit in
+        ["# m2", "#m2", "# Euro", "# Tage", "# Jahre", "# Wochen", "# St.", "# Einh.", "# ECTS", "# €/kg", "Fr. #"]
+    {
+        let cell = |i: usize| unit.replace('#', &number(i));
+        for options in [Options::default(), typed("n=number")] {
+            let set = open(&cell, &options);
+            assert_eq!(found(&records(&set).columns[0]), "number 2", "{unit}");
+            assert!(back(&set).lines().skip(1).enumerate().all(|(i, row)| row.starts_with(&cell(i))), "{unit}");
+        }
+    }
+    // Gaps, negative numbers, and a table without names.
+    let cell = |i: usize| if i % 9 == 4 { String::new() } else { format!("{} Tage", i as i64 * 7 % 90 - 5) };
+    let set = open(&cell, &Options::default());
+    assert_eq!(found(&records(&set).columns[0]), "number 0");
+    let rows: String = (0..30).map(|i| format!("{} Tage;x{}\n", i * 7 % 90, i % 3)).collect();
+    let set = open_file("a.csv", rows, &Options { holdout: 0.0, ..Options::default() }).unwrap();
+    assert_eq!((set.len(), found(&records(&set).columns[0])), (30, "number 0".into()));
+    for value in ["5 Tage", "5"] {
+        let condition = Condition::of(records(&set), &format!("x0<{value}")).unwrap();
+        let rows = records(&set).rows(crate::floats(&set), 0, 0);
+        assert_eq!(rows.filter(|row| condition.holds(row)).count(), 3, "{value}");
+    }
+    // Other units, and what is no unit.
+    let set = open(&|i| format!("{} Tag{}", i % 30, if i % 30 == 1 { "" } else { "e" }), &Options::default());
+    assert_eq!(found(&records(&set).columns[0]), "category");
+    assert!(said(&set).contains("different units, such as `0 Tage` and `1 Tag`"), "{}", said(&set));
+    for cell in [&|i: usize| format!("{}b", i % 40) as String, &|i: usize| format!("Room {}", i % 40), &|i: usize| {
+        format!("{}/80", 90 + i % 40)
+    }] as [&dyn Fn(usize) -> String; 3]
+    {
+        assert_eq!(found(&records(&open(cell, &Options::default())).columns[0]), "category", "{}", cell(0));
+    }
+}
+
+#[test]
 fn columns_without_a_name_are_found_in_samples() {
     let text = "a;b;;b;\n1;3;x;u;y\n2;4;y;v;z\n5;3;y;u;y\n";
     let set = open_file("a.csv", text, &typed("a=skip")).unwrap();
@@ -105,7 +148,7 @@ fn what_stands_below_a_table_is_no_row() {
     }
     let counting: String = (0..30).map(|n| format!("{n},{}\n", if n == 29 { "" } else { "x" })).collect();
     assert_eq!(open_file("a.csv", format!("n,c\n{counting}"), &Options::default()).unwrap().len(), 30);
-    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,10;;", 1);
+    let within = table.replacen("K14;6,10;03.03.2024;x", "Zwischensumme;3,20;;", 1);
     let set = open_file("a.csv", within, &Options::default()).unwrap();
     assert!(said(&set).contains("learned 1 row within the table, such as `Zwischensumme`"), "{}", said(&set));
 }
@@ -117,7 +160,7 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
     let day = |i: usize| Pattern::new("d.m.Y").write(86_400.0 * i as f64);
     assert_failure(
         open(of(&|i| if i == 76 { "31.02.2024".into() } else { day(i) })),
-        &["`31.02.2024` in column `c` (row 77 of the data) is no date, and most others are", "missing", "types"],
+        &["`31.02.2024` in column `c` (line 78) is no date, and most others are", "missing", "types"],
     );
     let long = |i: usize| format!("90071992547409{:02}", 93 - i % 3);
     let short = |i: usize| format!("{:02}.02.{:02}", i % 28 + 1, (i * 7 % 60) + 40);
@@ -134,7 +177,7 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
             "category",
             "look like dates, such as `1. März 2010`",
         ),
-        (&|i| format!("{} sacks", i % 80), "category", "look like numbers, such as `0 sacks`"),
+        (&|i| format!("{}sacks", i % 80), "category", "look like numbers, such as `0sacks`"),
     ];
     for (n, (cell, wanted, words)) in cases.into_iter().enumerate() {
         let set = open(of(cell)).unwrap();
@@ -180,7 +223,6 @@ fn ids_go_on_after_those_of_the_data() {
     }
     // Of one shape, or without digits.
     id("Telefon", &|i| format!("07{}/{:07}", 1 + i % 9, 7 * i), "079/0002073");
-    id("IBAN", &|i| format!("DE{:02} {:04} 0000 {:04} 00", i % 90 + 10, i, 7 * i), "DE99 0269 0000 1883 01");
     id("Name", &|i| format!("{}{}", ["A", "B", "C"][i % 3], "x".repeat(i / 3 + 1)), "Name 1");
     // Two orders of each customer; a code that comes again is none.
     id("Kundennummer", &|i| (100_000 + i / 2 * 2 * 997).to_string(), "397107");
@@ -191,6 +233,105 @@ fn ids_go_on_after_those_of_the_data() {
         said.contains("all values of `salary` differ and are learned") && said.contains("--types \"salary=id\""),
         "{said}"
     );
+}
+
+#[test]
+fn ids_that_are_spread_are_drawn() {
+    let iban = |i: usize| {
+        let long = (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8;
+        format!("DE{:02} {:04} 5047 {:04} 00", i * 31 % 90 + 10, long % 10_000, long / 10_000 % 10_000)
+    };
+    let ean = |i: usize| (4_000_000_000_000 + i as u64 * 0x9e37_79b9_7f4a % 99_999_999_999).to_string();
+    let cells = |i: usize| [iban(i), ean(i), (70_000 + 3 * i).to_string()];
+    let rows: String = (0..300).map(|i| format!("{};{}\n", cells(i).join(";"), ["x", "y"][i % 2])).collect();
+    let set = open_file("a.csv", format!("IBAN;EAN;Kundennr;c\n{rows}"), &Options::default()).unwrap();
+    let records = records(&set);
+    let floats = crate::floats(&set).repeat(20);
+    let drawn = |seed: u64| -> Vec<[String; 3]> {
+        records.rows(&floats, 0, seed).map(|row| [0, 1, 2].map(|n| row[n].text.clone())).collect()
+    };
+    let samples = drawn(1);
+    for (n, shape) in [(0, "DE00 0000 5047 0000 00"), (1, "4000000000000"), (2, "76897")] {
+        let known: HashSet<String> = (0..300).map(|i| cells(i)[n].clone()).collect();
+        let new: HashSet<&String> = samples.iter().map(|row| &row[n]).collect();
+        assert!(new.len() == samples.len() && new.iter().all(|id| !known.contains(*id)), "{shape}");
+        assert!(new.iter().all(|id| id.len() == shape.len()), "{shape}");
+    }
+    assert_eq!((samples[0][2].as_str(), samples[1][2].as_str()), ("70898", "70899"));
+    assert!(
+        samples.iter().all(|[iban, ean, _]| &iban[10..14] == "5047" && iban.ends_with(" 00") && ean.starts_with('4'))
+    );
+    let firsts: HashSet<&str> = samples.iter().map(|row| &row[0][..9]).collect();
+    assert!(firsts.len() > samples.len() / 2, "{}", firsts.len());
+    assert!(drawn(1) == samples && drawn(2)[0][..2] != samples[0][..2]);
+    let lines = records.lines(9).join("\n");
+    assert!(
+        lines.contains("samples have other digits, drawn, such as `DE") && lines.contains("count from `70898`"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn durations_and_two_patterns_of_dates_are_read() {
+    let open = |cell: &dyn Fn(usize) -> String| {
+        let rows: String = (0..300).map(|i| format!("{};{}\n", cell(i), ["x", "y"][i % 2])).collect();
+        open_file("a.csv", format!("a;c\n{rows}"), &Options::default()).unwrap()
+    };
+    let long = |i: usize| format!("{}:{:02}", i * 7 % 60, i * 13 % 60);
+    let set = open(&long);
+    assert_eq!(found(&records(&set).columns[0]), "date [H]:M");
+    assert!(records(&set).lines(1)[0].contains("duration [H]:M, 0:0"), "{:?}", records(&set).lines(1));
+    assert!(back(&set).lines().skip(1).enumerate().all(|(i, line)| line.starts_with(&long(i))));
+    let condition = Condition::of(records(&set), "a>=24:00").unwrap();
+    let many = records(&set).rows(crate::floats(&set), 0, 0).filter(|row| condition.holds(row)).count();
+    let held = 300 - set.len();
+    assert!((300 - 300 * 24 / 60 - held..=300 - 300 * 24 / 60).contains(&many), "{many}");
+    assert_eq!(found(&records(&open(&|i| format!("{}:{:02}", i % 24, i % 60))).columns[0]), "date H:M");
+    assert_eq!(found(&records(&open(&|i| format!("{}h{:02}", i % 24, i % 60))).columns[0]), "date HhM");
+    let day = |i: usize| {
+        Pattern::new(if i.is_multiple_of(3) { "Y-m-d" } else { "d.m.Y" }).write(86_400.0 * (i * 7 % 300) as f64)
+    };
+    let set = open(&day);
+    assert_eq!(found(&records(&set).columns[0]), "date d.m.Y");
+    assert!(said(&set).contains("200 dates of `a` are written d.m.Y and 100 Y-m-d"), "{}", said(&set));
+    assert!(back(&set).lines().skip(1).all(|line| Pattern::new("d.m.Y").read(&line[..10]).is_some()));
+    for types in ["a=date:dd.mm.yyyy", "a=date:%d.%m.%Y", "a=date:TT.MM.JJJJ"] {
+        let set = open_file("a.csv", "a;c\n01.02.2020;1\n03.04.2021;2\n05.06.2022;3\n", &typed(types)).unwrap();
+        assert_eq!(found(&records(&set).columns[0]), "date d.m.Y", "{types}");
+    }
+    let gap = |i: usize| {
+        if i.is_multiple_of(3) { "00.00.0000".into() } else { Pattern::new("d.m.Y").write(86_400.0 * i as f64) }
+    };
+    let set = open(&gap);
+    assert_eq!(found(&records(&set).columns[0]), "date d.m.Y");
+    assert!(records(&set).lines(1)[0].contains("gaps `00.00.0000`"), "{:?}", records(&set).lines(1));
+    assert!(back(&set).lines().skip(1).enumerate().all(|(i, line)| line.starts_with(&gap(i))));
+}
+
+#[test]
+fn sums_within_a_table_are_left_out() {
+    let table = |sum: &dyn Fn(usize, usize) -> String| {
+        let part = |n: usize| {
+            let cents = |i: usize| (n * 31 + i * 7919) % 9973;
+            let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
+            let rows: String =
+                (0..9).map(|i| format!("{n};{};{};x{}\n", ["A", "B"][n % 2], money(cents(i)), i % 3)).collect();
+            rows + &sum(n, (0..9).map(cents).sum())
+        };
+        let text: String = (0..20).map(part).collect();
+        open_file("a.csv", format!("Nr;Abteilung;Kosten;Art\n{text}"), &Options { holdout: 0.0, ..Options::default() })
+    };
+    let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
+    let set = table(&|n, sum| format!("Summe {n};;{};\n", money(sum))).unwrap();
+    assert_eq!(set.len(), 180);
+    assert!(said(&set).contains("within the table, such as `Summe 0`, for summing up those above"), "{}", said(&set));
+    assert!(!back(&set).contains("Summe") && found(&records(&set).columns[0]).starts_with("number"), "{}", back(&set));
+    let set =
+        table(&|n, sum| if n == 3 { format!("Summe {n};;{};\n", money(sum + 10)) } else { String::new() }).unwrap();
+    assert_eq!(set.len(), 181);
+    assert!(said(&set).contains("learned 1 row within the table, such as `Summe 3`"), "{}", said(&set));
+    let set = table(&|n, sum| format!("Summe {n};;{};\n", money(sum + 10))).unwrap();
+    assert!(said(&set).contains("rows within the table, such as `Summe 0`"), "{}", said(&set));
 }
 
 #[test]

@@ -47,7 +47,7 @@ const TIMES: [&str; 13] = [
     " I:M:S P",
 ];
 /// What stands alone.
-const ALONE: [&str; 16] = [
+const ALONE: [&str; 19] = [
     "Y-m",
     "m/Y",
     "m.Y",
@@ -64,13 +64,17 @@ const ALONE: [&str; 16] = [
     "Y年m月",
     "H:M Uhr",
     "H:M:S Uhr",
+    "HhM",
+    "[H]:M",
+    "[H]:M:S",
 ];
 
 /// A day in milliseconds.
 const DAY: i64 = 86_400_000;
 
 /// How a column writes its dates: Y, y year; m, b, B month; d day; H, I hour; M, S, f minute, second and its fraction;
-/// p AM or PM, P am or pm. All other letters stand for themselves. A number below 10 has a leading zero, or not.
+/// p AM or PM, P am or pm; `[H]` the hours of a duration, any number of them.
+/// All other letters stand for themselves. A number below 10 has a leading zero, or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {
     letters: String,
@@ -78,19 +82,66 @@ pub struct Pattern {
     /// The first of the hundred years that two digits stand for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<i32>,
+    /// Another pattern, which dates are also read in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside: Option<Box<Pattern>>,
 }
 
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let dated = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));
     let all: Vec<String> = dated.chain(ALONE.map(String::from)).collect();
-    let of = |padded| all.iter().map(move |letters| Pattern { letters: letters.clone(), padded, since: None });
+    let of =
+        |padded| all.iter().map(move |letters| Pattern { letters: letters.clone(), padded, since: None, beside: None });
     of(true).chain(of(false)).collect()
 });
 
 impl Pattern {
     /// The pattern of these letters, with leading zeros.
     pub fn new(letters: &str) -> Self {
-        Self { letters: letters.to_owned(), padded: true, since: None }
+        Self { letters: letters.to_owned(), padded: true, since: None, beside: None }
+    }
+
+    /// The pattern that a user types: in these letters, in those of office programs (`dd.mm.yyyy`), or in C's
+    /// (`%d.%m.%Y`).
+    pub fn typed(text: &str) -> Self {
+        if text.contains('%') {
+            let whole = text.replace("%F", "Y-m-d").replace("%T", "H:M:S");
+            return Self::new(&whole.replace("%-", "").replace('%', ""));
+        }
+        let chars: Vec<char> = text.chars().collect();
+        let runs: Vec<&[char]> = chars.chunk_by(|a, b| a == b).collect();
+        let is_known = |c: char| "dmyhstja".contains(c.to_ascii_lowercase());
+        if !runs.iter().any(|run| run.len() > 1 && is_known(run[0])) {
+            return Self::new(text);
+        }
+        // In French `jj` is a day, beside years `aaaa`; in German `TT` is one, beside years `JJJJ`.
+        let is_french = text.contains("aa");
+        let mut letters = String::new();
+        for run in runs {
+            let has_hour = letters.contains('H');
+            letters += &match (run[0].to_ascii_lowercase(), run.len()) {
+                ('d', _) | ('t', 2..) => "d".into(),
+                ('j', 2) if is_french => "d".into(),
+                ('y', _) | ('j' | 'a', 2..) => if run.len() > 2 { "Y" } else { "y" }.into(),
+                ('m', 4..) => "B".into(),
+                ('m', 3) => "b".into(),
+                ('m', _) => if has_hour { "M" } else { "m" }.into(),
+                ('h', _) if !has_hour => "H".into(),
+                ('s', 2..) => "S".into(),
+                _ => String::from_iter(run),
+            };
+        }
+        Self::new(&letters)
+    }
+
+    /// This pattern, or `other` where a text follows that.
+    pub fn with_other(self, other: Self) -> Self {
+        Self { beside: Some(Box::new(other)), ..self }
+    }
+
+    /// Whether texts may follow another pattern than the one that is written.
+    pub fn has_other(&self) -> bool {
+        self.beside.is_some()
     }
 
     /// The same without leading zeros.
@@ -118,6 +169,11 @@ impl Pattern {
         self.letters.contains('y')
     }
 
+    /// Whether it is one of durations, which are seconds from 0 on, not from 1970.
+    pub fn is_duration(&self) -> bool {
+        self.letters.starts_with("[H]")
+    }
+
     /// The letters, such as `d/m/Y`.
     pub fn letters(&self) -> &str {
         &self.letters
@@ -143,9 +199,18 @@ impl Pattern {
 
     /// [`Pattern::read`] for many texts.
     pub fn reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
+        let (own, other) = (self.own_reader(), self.beside.as_ref().map(|other| other.own_reader()));
+        move |text| own(text).or_else(|| other.as_ref().and_then(|read| read(text)))
+    }
+
+    fn own_reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
         let format = self.strftime();
         let (has_date, since) = (self.letters.contains(['Y', 'y']), self.since);
+        let lasting = self.is_duration().then(|| self.clone());
         move |text| {
+            if let Some(pattern) = &lasting {
+                return duration(text).filter(|seconds| pattern.write(*seconds) == text);
+            }
             let mut parsed = Parsed::new();
             parse(&mut parsed, text, StrftimeItems::new(&format)).ok()?;
             // What the text does not say; a second value is refused, and the first one stays.
@@ -167,12 +232,38 @@ impl Pattern {
 
     /// The text of a moment in seconds since 1970: the nearest that the pattern has letters for. Months are cut off.
     pub fn write(&self, seconds: f64) -> String {
+        if self.is_duration() {
+            return self.lasting(seconds);
+        }
         // In milliseconds, as an interpolated time has digits without meaning.
         let units = [('f', 1), ('S', 1000), ('M', 60_000), ('H', 3_600_000), ('I', 3_600_000)];
         let unit = units.into_iter().find(|(letter, _)| self.letters.contains(*letter)).map_or(DAY, |(_, unit)| unit);
         let moment = (seconds * 1e3 / unit as f64).round() as i64 * unit;
         DateTime::from_timestamp_millis(moment).unwrap_or_default().format(&self.strftime()).to_string()
     }
+
+    /// The text of a duration.
+    fn lasting(&self, seconds: f64) -> String {
+        let unit = if self.letters.contains('S') { 1.0 } else { 60.0 };
+        let total = ((seconds.abs() / unit).round() * unit) as u64;
+        let [hours, minutes, rest] = [total / 3600, total / 60 % 60, total % 60];
+        let sign = if seconds < 0.0 && total > 0 { "-" } else { "" };
+        let hours = if self.padded { format!("{hours:02}") } else { hours.to_string() };
+        let end = if unit == 1.0 { format!(":{rest:02}") } else { String::new() };
+        format!("{sign}{hours}:{minutes:02}{end}")
+    }
+}
+
+/// Seconds of a duration such as `102:05:09` or `-0:30`: hours, and minutes and seconds of two digits.
+fn duration(text: &str) -> Option<f64> {
+    let (sign, clock) = text.strip_prefix('-').map_or((1.0, text), |clock| (-1.0, clock));
+    let whole = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u32>().ok())?;
+    let (hours, rest) = clock.split_once(':')?;
+    let mut seconds = 3600.0 * f64::from(whole(hours)?);
+    for (part, unit) in rest.split(':').zip([60.0, 1.0]) {
+        seconds += unit * f64::from(whole(part).filter(|value| *value < 60)?);
+    }
+    Some(sign * seconds)
 }
 
 /// The year of a moment in seconds since 1970.
@@ -211,16 +302,31 @@ pub fn recognise<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Dates {
     }
 }
 
+/// The patterns year first and day first with points, if all texts follow one or the other: no text can follow both.
+pub fn year_or_day_first<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<[Pattern; 2]> {
+    texts.clone().next()?;
+    let year = Pattern::new("Y-m-d");
+    let all = |day: &Pattern| {
+        let reads = [year.reader(), day.reader()];
+        texts.clone().all(|text| reads.iter().any(|read| read(text).is_some()))
+    };
+    let day = Pattern::new("d.m.Y");
+    let day = [day.clone(), day.unpadded()].into_iter().find(all)?;
+    Some([year, day])
+}
+
 /// The first text that is no date, if more than half of them follow one pattern.
 pub fn odd_one<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     const SOME: usize = 20;
     let all = texts.clone().count();
-    let fits = |pattern: &&Pattern| {
+    let count = |pattern: &&Pattern| {
         let read = pattern.reader();
-        texts.clone().take(SOME).any(|text| read(text).is_some())
-            && 2 * texts.clone().filter(|text| read(text).is_some()).count() > all
+        let has_some = texts.clone().take(SOME).any(|text| read(text).is_some());
+        if has_some { texts.clone().filter(|text| read(text).is_some()).count() } else { 0 }
     };
-    let read = PATTERNS.iter().find(fits)?.reader();
+    // Of those that fit as many, the first.
+    let best = PATTERNS.iter().rev().max_by_key(count).filter(|pattern| 2 * count(pattern) > all)?;
+    let read = best.reader();
     texts.clone().find(|text| read(text).is_none())
 }
 
@@ -246,6 +352,15 @@ mod tests {
             (vec!["2023年6月17日", "2024年12月1日"], "Y年m月d日"),
             (vec!["1:05:09 Uhr", "12:05:00 Uhr"], "H:M:S Uhr"),
             (vec!["07:30", "23:05"], "H:M"),
+            (vec!["17h51", "9h05"], "HhM"),
+            (vec!["7:30", "32:32", "-0:05"], "[H]:M"),
+            (vec!["04:27", "24:00"], "[H]:M"),
+            (vec!["102:05:09", "0:00:00"], "[H]:M:S"),
+            (vec!["32:60"], ""),
+            (vec!["1:2"], ""),
+            (vec!["16:9", "4:3"], ""),
+            (vec!["+32:00"], ""),
+            (vec!["32:32", "102:05:09"], ""),
             (vec!["2020-02-30"], ""),
             (vec!["2020-01-01", "x"], ""),
             (vec!["01/2/2020"], ""),
@@ -262,12 +377,38 @@ mod tests {
                 found => assert!(found == Dates::No && letters.is_empty(), "{texts:?}: {found:?}"),
             }
         }
+        assert_eq!(odd_one(["7:30", "8:15", "32:32", "x"].into_iter()), Some("x"));
         assert!(matches!(recognise(["01/02/2020", "03/04/2021"].into_iter()), Dates::Either(..)));
         // Both readings are the same days.
         assert_eq!(recognise(["01/01/2020", "02/02/2020"].into_iter()), Dates::In(Pattern::new("d/m/Y")));
         assert_eq!(Pattern::new("Y-m-d").read("1970-01-02"), Some(86_400.0));
         assert_eq!(Pattern::new("Y-m").write(Pattern::new("Y-m-d").read("2020-05-17").unwrap()), "2020-05");
     }
+
+    #[test]
+    fn patterns_are_typed_in_the_ways_of_other_programs() {
+        for (typed, letters) in [
+            ("d.m.Y", "d.m.Y"),
+            ("b d, Y", "b d, Y"),
+            ("H:M Uhr", "H:M Uhr"),
+            ("dd.mm.yyyy", "d.m.Y"),
+            ("DD/MM/YY", "d/m/y"),
+            ("d.m.yyyy", "d.m.Y"),
+            ("TT.MM.JJJJ", "d.m.Y"),
+            ("jj/mm/aaaa", "d/m/Y"),
+            ("dd-MMM-yyyy", "d-b-Y"),
+            ("yyyy-mm-dd hh:mm:ss", "Y-m-d H:M:S"),
+            ("yyyy-MM-ddTHH:mm", "Y-m-dTH:M"),
+            ("hh:mm Uhr", "H:M Uhr"),
+            ("[h]:mm", "[H]:M"),
+            ("%d.%m.%Y", "d.m.Y"),
+            ("%-m/%-d/%y", "m/d/y"),
+            ("%F %T", "Y-m-d H:M:S"),
+        ] {
+            assert_eq!(Pattern::typed(typed).letters(), letters, "{typed}");
+        }
+    }
+
     #[test]
     fn years_of_two_digits_span_the_least_time() {
         for (years, wanted) in [

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::drawn::Drawn;
 use crate::data::column::Column as Raw;
 
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
@@ -71,7 +72,7 @@ pub enum Counts {
 pub fn counts(raw: &Raw) -> Counts {
     let mut sorted: Vec<f64> = raw.values.iter().copied().filter(|value| value.is_finite()).collect();
     let cells = sorted.len();
-    if cells <= MANY || raw.decimals != Some(0) || raw.looks.is_dressed() {
+    if cells <= MANY || raw.decimals != Some(0) || raw.is_dressed() {
         return Counts::No;
     }
     sorted.sort_by(f64::total_cmp);
@@ -88,7 +89,7 @@ pub fn counts(raw: &Raw) -> Counts {
 }
 
 /// Ids that none of the data is: a prefix and numbers of at least `width` digits, which go on after the largest of the
-/// data, or the digits of such numbers in the places of those of a shape.
+/// data, or the digits of such numbers in the places of those of a shape; or digits that are drawn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ids {
     /// What stands before the number.
@@ -101,14 +102,20 @@ pub struct Ids {
     /// An id with zeros in place of its digits, such as `000/0000000`; empty for a prefix.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub shape: String,
+    /// How digits are drawn, where those of the data are spread so widely that the next ones would nearly be theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) drawn: Option<Drawn>,
 }
 
 impl Ids {
-    /// Ids that go on after these: with the prefix that all of them have, or in the shape of most of them. Ids without
-    /// digits get the name of their column.
-    pub(super) fn after<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Self {
+    /// Ids beside these: drawn where they are spread, or after the largest, with the prefix that all of them have, or
+    /// in the shape of most of them. Ids without digits get the name of their column.
+    pub(super) fn beside<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let shape = shape(ids.clone());
+        if let Some(drawn) = Drawn::of(ids.clone().filter(|id| outline(id) == shape)) {
+            return Self { shape, drawn: Some(drawn), ..Self::default() };
+        }
         let Some((prefix, width)) = pattern(ids.clone()) else {
-            let shape = shape(ids.clone());
             let digits = |id: &str| id.chars().filter(char::is_ascii_digit).collect::<String>();
             let number = |id: &str| match shape.as_str() {
                 "" => id.parse().ok(),
@@ -117,7 +124,7 @@ impl Ids {
             let after = ids.clone().filter_map(number).max().unwrap_or(0);
             let has_digits = ids.into_iter().any(|id| !digits(id).is_empty());
             let prefix = if has_digits { String::new() } else { format!("{column} ") };
-            return Self { prefix, width: 0, after, shape };
+            return Self { prefix, width: 0, after, shape, drawn: None };
         };
         let number = |id: &str| {
             let digits = id.strip_prefix(prefix.as_str())?;
@@ -127,14 +134,17 @@ impl Ids {
             (is_number && digits.len() < 19).then(|| digits.parse().unwrap_or(0))
         };
         let after = ids.filter_map(number).max().unwrap_or(0);
-        Self { prefix, width, after, shape: String::new() }
+        Self { prefix, width, after, ..Self::default() }
     }
 
-    /// The id of a sample, by its number from 1 on.
-    pub fn id(&self, number: usize) -> String {
-        let Self { prefix, width, after, shape } = self;
+    /// The id of a sample, by its number from 1 on; `seed` decides digits that are drawn.
+    pub fn id(&self, number: usize, seed: u64) -> String {
+        let Self { prefix, width, after, shape, drawn } = self;
+        if let Some(drawn) = drawn {
+            return shaped(shape, &drawn.digits(number - 1, seed));
+        }
         let number = after + number as u64;
-        if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(shape, number) }
+        if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(shape, &number.to_string()) }
     }
 }
 
@@ -148,7 +158,7 @@ fn pattern<'a>(mut ids: impl Iterator<Item = &'a str> + Clone) -> Option<(String
     }
     let least = ids.clone().map(|id| id.len() - first.len()).min().unwrap_or(0);
     let is_alike = ids.clone().all(|id| id.len() - first.len() == least);
-    let is_padded = ids.any(|id| id[first.len()..].starts_with('0'));
+    let is_padded = ids.any(|id| id.len() > first.len() + 1 && id[first.len()..].starts_with('0'));
     Some((first, if is_padded || is_alike { least } else { 0 }))
 }
 
@@ -168,11 +178,11 @@ fn shape<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     usual.filter(|(shape, count)| 2 * count > all && shape.contains('0')).map_or(String::new(), |(shape, _)| shape)
 }
 
-/// A shape with the digits of a number in the places of its digits, the last of them at the end; those for which there
-/// is no place stand before the first.
-fn shaped(shape: &str, number: u64) -> String {
+/// A shape with these digits in the places of its digits, the last of them at the end; those for which there is no
+/// place stand before the first.
+fn shaped(shape: &str, digits: &str) -> String {
     let places = shape.bytes().filter(|byte| *byte == b'0').count();
-    let digits = format!("{number:0places$}");
+    let digits = format!("{digits:0>places$}");
     let (more, own) = digits.split_at(digits.len() - places);
     let (mut more, mut own) = (Some(more), own.chars());
     let mut text = String::new();
@@ -197,13 +207,12 @@ mod tests {
         for (ids, next) in [
             (&["A007", "A012"][..], "A013"),
             (&["P9", "P10"], "P11"),
-            (&["075/7543179", "089/1234567"], "089/1234568"),
-            (&["DE89 3704 0044 0532 0130 00", "DE02 1203 0000 0000 2020 51"], "DE02 1203 0000 0000 2020 52"),
+            (&["075/0000179", "075/0000567"], "075/0000568"),
             (&["7/21-X", "9/99-X"], "10/00-X"),
             (&["Ann Lee", "Bo Chen"], "Name 1"),
             (&["a1b", "77-x"], "1"),
         ] {
-            assert_eq!(Ids::after("Name", ids.iter().copied()).id(1), next, "{ids:?}");
+            assert_eq!(Ids::beside("Name", ids.iter().copied()).id(1, 0), next, "{ids:?}");
         }
     }
 }

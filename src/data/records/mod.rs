@@ -8,6 +8,7 @@
 mod coding;
 mod conditions;
 mod dates;
+mod drawn;
 mod ids;
 mod known;
 mod ranks;
@@ -200,7 +201,7 @@ impl Records {
     }
 
     /// The cells of each of the samples `[N, values]`, flat. `first` is the number of samples that came before: ids go
-    /// on from there, and so do draws of rare values, which `seed` decides.
+    /// on from there, and so do draws of rare values and of digits of ids, which `seed` decides.
     pub fn rows<'a>(&'a self, samples: &'a [f32], first: usize, seed: u64) -> impl Iterator<Item = Vec<Cell>> + 'a {
         let places = self.places();
         let root = Root::new("rare", seed, super::Split::Train);
@@ -221,7 +222,7 @@ impl Records {
                 Role::Skipped => unreachable!("left out above"),
             };
             let mut row: Vec<Cell> = columns.map(cell).collect();
-            self.number(&mut row, number + 1);
+            self.number(&mut row, number + 1, seed);
             row
         })
     }
@@ -248,11 +249,12 @@ impl Records {
         })
     }
 
-    /// Gives a row's ids the number `number`, from 1 on, after those of the data.
-    pub fn number(&self, row: &mut [Cell], number: usize) {
+    /// Gives a row's ids the number `number`, from 1 on, beside those of the data; `seed` decides digits that are
+    /// drawn.
+    pub fn number(&self, row: &mut [Cell], number: usize, seed: u64) {
         for (cell, column) in row.iter_mut().zip(self.written()) {
             if let Role::Id(ids) = &column.role {
-                *cell = Cell { text: ids.id(number), number: None };
+                *cell = Cell { text: ids.id(number, seed), number: None };
             }
         }
     }
@@ -325,7 +327,12 @@ impl Records {
     /// What cannot be.
     pub fn check(&self) -> Result<()> {
         let values = self.choices().len() + self.scalars() + usize::from(self.by_value);
-        let fits = values > 0 && values == self.names.len() && self.codings().all(|(_, coding)| coding.is_possible());
+        let is_possible = |column: &Column| match &column.role {
+            Role::Learned(coding) => coding.is_possible(),
+            Role::Id(ids) => ids.drawn.as_ref().is_none_or(|drawn| drawn.is_possible()),
+            Role::Constant(_) | Role::Skipped => true,
+        };
+        let fits = values > 0 && values == self.names.len() && self.columns.iter().all(is_possible);
         if fits { Ok(()) } else { Err(Error::failure("its columns do not fit together")) }
     }
 }
@@ -345,7 +352,7 @@ impl Column {
     fn number(&self, text: &str, decimal: Decimal) -> Option<f64> {
         match &self.kind {
             Kind::Category => None,
-            Kind::Number(_) => super::cells::number(text, decimal).map(|(value, _)| value),
+            Kind::Number(style) => style.read(text, decimal),
             Kind::Date(pattern) => pattern.read(text),
         }
     }

@@ -42,7 +42,7 @@ pub fn is_wanted(table: &Table, sheet: &Sheet, options: &Options) -> Result<bool
         None => {
             let is_typed = |i: &usize| {
                 let column = &table.all[*i];
-                column.flaw.is_some() || column.is_padded || column.looks.is_dressed() || column.too_long().is_some()
+                column.flaw.is_some() || column.is_padded || column.is_dressed() || column.too_long().is_some()
             };
             match &options.columns {
                 Some(_) => Ok(table.named(&sheet.file, options)?.iter().any(is_typed)),
@@ -69,7 +69,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     let (title_quotes, quotes) = sheet.quotes(table.all.len(), !table.is_headless());
     for (i, (raw, texts)) in table.all.iter().zip(&texts).enumerate() {
         let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(&i));
-        let examined = Examined { sheet, raw, texts, gaps: &gaps, levels: options.levels };
+        let examined = Examined { sheet, table, raw, texts, gaps: &gaps, levels: options.levels };
         let (found, note) = if is_chosen { examined.found(wishes.get(&i))? } else { (Found::Skipped, None) };
         notes.extend(note);
         let (kind, role, of_column) = match found {
@@ -85,7 +85,11 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
                 let cells = Cells { texts, numbers };
                 let modes = options.encode == Some(Encode::Modes);
                 // Values that many rows share look like all others.
-                let alike = matches!(&kind, Kind::Number(style) if style.dress.is_some());
+                let alike = match &kind {
+                    Kind::Number(style) => style.dress.is_some(),
+                    Kind::Date(pattern) => pattern.has_other(),
+                    Kind::Category => false,
+                };
                 match cells.coding(&learned, options.levels, modes, alike, |number| match &kind {
                     Kind::Number(style) => style.write(number, sheet.decimal),
                     Kind::Date(pattern) => pattern.write(number),

@@ -14,7 +14,11 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
     match &column.role {
         Role::Skipped => "left out".into(),
         Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
-        Role::Id(ids) => format!("id: not learned, samples count from {}", shown(&ids.id(1))),
+        Role::Id(ids) => {
+            let way =
+                if ids.drawn.is_some() { "samples have other digits, drawn, such as" } else { "samples count from" };
+            format!("id: not learned, {way} {}", shown(&ids.id(1, 0)))
+        }
         Role::Learned(coding) => learned(column, coding, decimal),
     }
 }
@@ -46,7 +50,8 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
             parts.push(format!("number, {kind}, {} to {}", style.write(low, decimal), style.write(high, decimal)));
         }
         Kind::Date(pattern) => {
-            parts.push(format!("date {}, {} to {}", pattern.letters(), pattern.write(low), pattern.write(high)));
+            let kind = if pattern.is_duration() { "duration" } else { "date" };
+            parts.push(format!("{kind} {}, {} to {}", pattern.letters(), pattern.write(low), pattern.write(high)));
         }
     }
     if column.kind != Kind::Category {

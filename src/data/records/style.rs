@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::cells;
 use crate::data::column::Column as Raw;
-use crate::data::looks::widened;
+use crate::data::looks::{bare, widened};
 use crate::settings::Decimal;
 
 /// How numbers are written.
@@ -16,6 +17,9 @@ pub struct Style {
     /// What else its numbers have, if some have more than digits, a decimal mark and a minus sign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dress: Option<Dress>,
+    /// What stands before and after every number of it, as a unit that is in no list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<[String; 2]>,
 }
 
 /// What numbers have besides digits: all of a column alike.
@@ -40,6 +44,7 @@ impl Style {
             decimals: raw.decimals,
             trims: raw.decimals.is_some_and(|most| most > raw.fewest_decimals),
             dress: raw.looks.is_dressed().then_some(dress),
+            unit: raw.unit.clone(),
         }
     }
 
@@ -58,7 +63,14 @@ impl Style {
             }
         };
         let text = if decimal == Decimal::Comma { text.replace('.', ",") } else { text };
-        self.dress.as_ref().map_or_else(|| text.clone(), |dress| dress.put_on(&text))
+        let text = self.dress.as_ref().map_or_else(|| text.clone(), |dress| dress.put_on(&text));
+        self.unit.as_ref().map_or_else(|| text.clone(), |[before, after]| format!("{before}{text}{after}"))
+    }
+
+    /// The number in a cell, with the unit of the column or without.
+    pub(super) fn read(&self, cell: &str, decimal: Decimal) -> Option<f64> {
+        let without = self.unit.as_ref().and_then(|unit| bare(cell, unit)).unwrap_or(cell);
+        cells::number(without, decimal).map(|(value, _)| value)
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::dates::{Dates, Pattern, odd_one, recognise, year_of};
+use super::dates::{Dates, Pattern, odd_one, recognise, year_of, year_or_day_first};
 use super::ids::{self, Counts, Ids};
 use super::{Kind, Style};
 use crate::data::Options;
-use crate::data::cells::{self, is_missing};
+use crate::data::cells::is_missing;
 use crate::data::column::Column as Raw;
 use crate::data::columns::{Table, names_in};
 use crate::data::dialect::{Sheet, shown};
+use crate::data::looks::framed;
 use crate::error::{Error, Result, unknown};
 
 /// Texts that are kept of a column of plain numbers.
@@ -111,7 +112,7 @@ pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap
         let wish = match word.trim() {
             "number" => Wish::Number,
             "category" => Wish::Category,
-            "date" => Wish::Date(pattern.map(|letters| Pattern::new(&letters))),
+            "date" => Wish::Date(pattern.map(|letters| Pattern::typed(&letters))),
             "id" => Wish::Id,
             "skip" => Wish::Skip,
             other => return Err(unknown("type of a column", other, TYPES).at("types")),
@@ -166,6 +167,7 @@ pub enum Found {
 /// One column under examination.
 pub struct Examined<'a> {
     pub sheet: &'a Sheet,
+    pub table: &'a Table,
     pub raw: &'a Raw,
     pub texts: &'a Texts,
     pub gaps: &'a Gaps,
@@ -187,9 +189,9 @@ impl Examined<'_> {
         }
         if let Some(row) = self.raw.values.iter().position(|value| value.is_infinite()) {
             return Err(Error::failure(format!(
-                "`{}`: the number in column {name}, row {} of the data, is larger than a double can hold: mend it",
+                "{}:{}: the number in column {name} is larger than a double can hold: mend it",
                 self.sheet.file,
-                row + 1
+                self.table.line(self.sheet, row)
             )));
         }
         if let Some(text) = self.constant() {
@@ -201,14 +203,15 @@ impl Examined<'_> {
         if let Some(kind) = self.kind_of_numbers() {
             let counts = ids::counts(self.raw);
             if counts == Counts::Rows {
-                let largest = self.raw.values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
-                return Ok((Found::Id(Ids { after: largest as u64, ..Ids::default() }), None));
+                let whole = |value: &f64| value.is_finite().then(|| value.to_string());
+                let texts: Vec<String> = self.raw.values.iter().filter_map(whole).collect();
+                return Ok((Found::Id(Ids::beside(&self.raw.name, texts.iter().map(String::as_str))), None));
             }
             if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
                 return Ok((Found::Learned(kind), Some(mixed)));
             }
             let dressed = self.raw.dressed.as_ref().and_then(|cell| {
-                let (value, _) = cells::number(cell, self.sheet.decimal)?;
+                let value = self.raw.number(cell, self.sheet.decimal)?;
                 Some(format!("`{}`: in {name}, {} is read as {value}", self.sheet.name, shown(cell)))
             });
             let differ = (counts == Counts::Differ).then(|| {
@@ -238,6 +241,10 @@ impl Examined<'_> {
             }
             Dates::No => {}
         }
+        if let Some(patterns) = year_or_day_first(self.values()) {
+            let (pattern, note) = self.of_two(patterns);
+            return Ok((Found::Learned(Kind::Date(pattern)), Some(note)));
+        }
         let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
         let odd = self.odd_one(different);
         if let Some((word, what)) = odd.filter(|_| different > self.levels) {
@@ -246,6 +253,14 @@ impl Examined<'_> {
         }
         let file = &self.sheet.name;
         let note = match (odd, self.raw.too_long(), like(self.values(), different)) {
+            (None, None, _) if self.are_framed() => self.raw.units_apart().map(|[one, other]| {
+                format!(
+                    "`{file}`: {name} is taken as texts, as its numbers have different units, such as {} and {}: write \
+                     one unit in all cells to learn numbers",
+                    shown(one),
+                    shown(other)
+                )
+            }),
             (Some((word, what)), ..) => Some(format!(
                 "`{file}`: {name} is learned as a category, as {} is no {what}; `--missing` makes it a gap",
                 shown(word)
@@ -262,19 +277,41 @@ impl Examined<'_> {
             _ => None,
         };
         if ids::are_ids(self.raw, different, cells) {
-            return Ok((Found::Id(Ids::after(&self.raw.name, self.values())), note));
+            return Ok((Found::Id(Ids::beside(&self.raw.name, self.values())), note));
         }
         Ok((Found::Learned(Kind::Category), note))
     }
 
     /// The first text that is no number, or no date, though most of the `different` ones are, and which of the two.
     fn odd_one(&self, different: usize) -> Option<(&str, &'static str)> {
-        let is_number = |text: &&str| cells::number(text, self.sheet.decimal).is_some();
+        let is_number = |text: &&str| self.raw.number(text, self.sheet.decimal).is_some();
         let numbers = self.values().filter(is_number).count();
         if numbers * 2 > different && !self.raw.is_padded && self.raw.too_long().is_none() {
             return Some((self.values().find(|text| !is_number(text))?, "number"));
         }
         Some((odd_one(self.values())?, "date"))
+    }
+
+    /// Whether all texts are numbers with a unit.
+    fn are_framed(&self) -> bool {
+        self.values().all(|text| framed(text).is_some())
+    }
+
+    /// The pattern of two that more cells follow, which the others are read in too, and a note on both.
+    fn of_two(&self, [one, other]: [Pattern; 2]) -> (Pattern, String) {
+        let count = |pattern: &Pattern| moments(self.texts, pattern).iter().filter(|moment| moment.is_finite()).count();
+        let [most, least] = if count(&one) >= count(&other) { [one, other] } else { [other, one] };
+        let note = format!(
+            "`{}`: {} dates of {} are written {} and {} {}: they are read, and written {}",
+            self.sheet.name,
+            count(&most),
+            shown(&self.raw.name),
+            most.letters(),
+            count(&least),
+            least.letters(),
+            most.letters()
+        );
+        (most.with_other(least), note)
     }
 
     /// A note on how years of two digits are read.
@@ -314,7 +351,7 @@ impl Examined<'_> {
     /// The kind of a column all of whose cells but the gaps are finite numbers without leading zeros.
     fn kind_of_numbers(&self) -> Option<Kind> {
         let decimal = self.sheet.decimal;
-        let is_number = |text: &str| cells::number(text, decimal).is_some_and(|(value, _)| value.is_finite());
+        let is_number = |text: &str| self.raw.number(text, decimal).is_some_and(f64::is_finite);
         let has_any = self.texts.ids.contains(&PLAIN) || self.values().next().is_some();
         (has_any && !self.raw.is_padded && self.raw.too_long().is_none() && self.values().all(is_number))
             .then(|| Kind::Number(Style::of(self.raw)))
@@ -325,13 +362,16 @@ impl Examined<'_> {
         let refuse =
             |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
         let kind = match wish {
-            Wish::Number => match self.values().find(|text| cells::number(text, self.sheet.decimal).is_none()) {
+            Wish::Number => match self.values().find(|text| self.raw.number(text, self.sheet.decimal).is_none()) {
                 Some(word) => return refuse(word, "number"),
                 None => Kind::Number(Style::of(self.raw)),
             },
             Wish::Date(None) => match recognise(self.values()) {
                 Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern.with_century(self.values())),
-                Dates::No => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
+                Dates::No => match year_or_day_first(self.values()) {
+                    Some(patterns) => Kind::Date(self.of_two(patterns).0),
+                    None => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
+                },
             },
             Wish::Date(Some(pattern)) => {
                 let padded = [pattern.clone(), pattern.unpadded()];
@@ -349,19 +389,19 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => return Ok(Found::Id(Ids::after(&self.raw.name, self.values()))),
+            Wish::Id => return Ok(Found::Id(Ids::beside(&self.raw.name, self.values()))),
             Wish::Category => Kind::Category,
             Wish::Skip => return Ok(Found::Skipped),
         };
         Ok(Found::Learned(kind))
     }
 
-    /// The error that names a cell, with the line of its first row.
+    /// The error that names a cell, with the line of its first row in the file.
     fn at_text(&self, text: &str, what: &str) -> Error {
         let (file, name) = (&self.sheet.file, shown(&self.raw.name));
         let row = self.texts.all.iter().position(|other| other == text);
         let row = row.and_then(|id| self.texts.ids.iter().position(|other| *other == id as u32));
-        let place = row.map_or(String::new(), |row| format!(" (row {} of the data)", row + 1));
+        let place = row.map_or(String::new(), |row| format!(" (line {})", self.table.line(self.sheet, row)));
         Error::failure(format!("`{file}`: {} in column {name}{place} {what}", shown(text)))
     }
 }
