@@ -462,49 +462,6 @@ fn keys_of_whole_numbers_name_series() {
     assert!(said(&set).contains("--set group=COLUMN"), "{}", said(&set));
 }
 
-/// Whole numbers that lie in blocks tell series apart by their name, without times too; others are said.
-#[test]
-fn blocks_of_rows_are_series_or_said() {
-    let rows: String = (0..240).map(|i| format!("{};{};{}\n", 4711 + i / 12 * 3, i * 37 % 101, i * 7 % 5)).collect();
-    let windows = crate::windows(6, Some(1));
-    let set = open_file("a.csv", format!("Konto;Saldo;Buchungen\n{rows}"), &windows).unwrap();
-    assert!(said(&set).contains("20 series by `Konto`"), "{}", said(&set));
-    let set = open_file("a.csv", format!("Vertrag;Saldo;Buchungen\n{rows}"), &windows).unwrap();
-    assert!(said(&set).contains("the rows of each number of `Vertrag` lie together"), "{}", said(&set));
-    let rows: String = (0..240).map(|i| format!("{};{}\n", 2001 + i / 12, i * 37 % 101)).collect();
-    let set = open_file("a.csv", format!("Jahr;Saldo\n{rows}"), &windows).unwrap();
-    assert!(!said(&set).contains("lie together"), "{}", said(&set));
-}
-
-/// A semicolon that is in every row, names included, separates cells, whatever else commas would.
-#[test]
-fn decimal_commas_are_no_separators() {
-    let tables: [(&str, &dyn Fn(usize) -> String); 6] = [
-        ("Abteilung;Geschlecht;Gehalt", &|n| {
-            format!("{};{};{},{:02}", ["Lager", "Einkauf"][n % 2], "mw", 2000 + n * 7, n)
-        }),
-        ("Gehalt;Abteilung;Art", &|n| format!("{},{:02};{};voll", 2000 + n * 7, n, ["Lager", "Einkauf"][n % 2])),
-        ("Name;Ort;Art;Wert", &|n| format!("{};Ulm;x;2.{:03},{:02}", ["Huber", "Meier"][n % 2], n * 13, n)),
-        ("Name|Ort|Wert", &|n| format!("{}|Ulm|{},{:02}", ["Huber", "Meier"][n % 2], n * 13, n)),
-        ("Liste der Gehälter\nName;Ort;Wert", &|n| format!("{};Ulm;{},{:02}", ["Huber", "Meier"][n % 2], n * 13, n)),
-        ("", &|n| format!("{};Ulm;{},{:02}", ["Huber", "Meier"][n % 2], n * 13, n)),
-    ];
-    for (names, row) in tables {
-        let rows: String = (10..70).map(|n| row(n) + "\n").collect();
-        let set = open_file("a.csv", format!("{names}\n{rows}").trim_start(), &Options::default()).unwrap();
-        let columns = &records(&set).columns;
-        let width = row(10).split([';', '|']).count();
-        assert_eq!(columns.len(), width, "{names}: {}", said(&set));
-        let kinds: Vec<String> = columns.iter().map(found).collect();
-        assert!(kinds.iter().any(|kind| kind == "number 2"), "{names}: {kinds:?}");
-        assert!(!said(&set).contains("no header") || names.is_empty(), "{names}: {}", said(&set));
-    }
-    // Commas separate cells that have semicolons in them here and there.
-    let rows: String = (0..60).map(|n| format!("{},{},{}\n", n, ["a;b", "a", "b;c;d"][n % 3], n * 7 % 11)).collect();
-    let set = open_file("a.csv", format!("n,kinds,m\n{rows}"), &Options::default()).unwrap();
-    assert_eq!(records(&set).columns.len(), 3, "{}", said(&set));
-}
-
 #[test]
 fn rare_values_are_drawn_by_the_seed() {
     let rows: String = (0..900).map(|i| format!("v{};{}\n", i % 450, i % 3)).collect();
