@@ -68,6 +68,17 @@ impl Plans {
         }
     }
 
+    /// Refuses programs that look for a tensor in different places of a state that they share.
+    fn check_places(&self) -> Result<()> {
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in self.0.iter().flat_map(|(_, program)| &program.items) {
+            if *places.entry(&item.name).or_insert(item.offset) != item.offset {
+                return Err(Error::failure(format!("plans: `{}` lies in two places of its state", item.name)));
+            }
+        }
+        Ok(())
+    }
+
     /// All tensors of all states, once each, by name.
     pub fn items(&self) -> Vec<StateItem> {
         let all = self.0.iter().flat_map(|(_, program)| &program.items);
@@ -102,6 +113,7 @@ impl Engine {
     /// ([`Runner::set_data`], [`Runner::stream`]).
     pub fn new(mut runner: Box<dyn Runner>, mut plans: Plans, seed: u64) -> Result<Self> {
         plans.share_states();
+        plans.check_places()?;
         let (items, lengths) = (plans.items(), plans.states());
         let mut programs = BTreeMap::new();
         for (name, program) in plans.0 {

@@ -73,6 +73,14 @@ pub fn opened(graph: &Graph) -> Result<(Graph, Vec<(String, Dist)>)> {
     }
     let has_inputs = alive().any(|(_, node)| matches!(node.op, Op::Input(_)));
     let open = Graph::new();
+    // In the order of the model, as its networks share one memory.
+    let is_read = |n: usize| alive().any(|(_, node)| matches!(node.op, Op::State { group, .. } if group == n));
+    for (_, group) in groups.iter().enumerate().filter(|(n, _)| is_read(*n)) {
+        let own = open.group(&group.name);
+        for item in &group.items {
+            open.declare(own, &item.name, &item.shape, item.init);
+        }
+    }
     let mut noise: HashMap<(Dist, &Shape), (Var, usize)> = HashMap::new();
     let mut names = vec![];
     for (n, (key, count)) in draws.iter().enumerate() {
@@ -125,4 +133,25 @@ pub fn live(graph: &Graph) -> Vec<bool> {
         }
     }
     live
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Init;
+
+    #[test]
+    fn copies_keep_the_places_of_states() {
+        for first in 0..3 {
+            let graph = Graph::build(|g| {
+                let group = g.group("net");
+                let all = ["a", "b", "c"].map(|name| g.state(group, name, &[3], Init::Const(0.0)));
+                g.group("other");
+                g.output("y", all[first].exp());
+            });
+            let groups = opened(&graph).unwrap().0.groups();
+            let places: Vec<(&str, usize)> = groups[0].items.iter().map(|i| (i.name.as_str(), i.offset)).collect();
+            assert_eq!((groups.len(), places), (1, vec![("a", 0), ("b", 64), ("c", 128)]));
+        }
+    }
 }

@@ -277,13 +277,8 @@ impl Graph {
     #[track_caller]
     pub fn state(&self, group: usize, name: &str, shape: &[usize], init: Init) -> Var<'_> {
         let (item, version) = {
-            let g = &mut self.groups.borrow_mut()[group];
-            let item = g.items.iter().position(|i| i.name == name).unwrap_or_else(|| {
-                let offset = g.len;
-                g.len += numel(shape).next_multiple_of(ALIGN);
-                g.items.push(Item { name: name.into(), shape: shape.to_vec(), init, offset });
-                g.items.len() - 1
-            });
+            let item = self.declare(group, name, shape, init);
+            let g = &self.groups.borrow()[group];
             assert_eq!(
                 g.items[item].shape, shape,
                 "state {}.{name}: declared with one shape, asked for with another",
@@ -292,6 +287,17 @@ impl Graph {
             (item, g.version)
         };
         self.node(Op::State { group, item, version }, &[], shape.to_vec())
+    }
+
+    /// Declares (or finds) a named tensor of a group: its number. The order of declarations is that in memory.
+    pub(crate) fn declare(&self, group: usize, name: &str, shape: &[usize], init: Init) -> usize {
+        let g = &mut self.groups.borrow_mut()[group];
+        g.items.iter().position(|i| i.name == name).unwrap_or_else(|| {
+            let offset = g.len;
+            g.len += numel(shape).next_multiple_of(ALIGN);
+            g.items.push(Item { name: name.into(), shape: shape.to_vec(), init, offset });
+            g.items.len() - 1
+        })
     }
 
     /// All tensors of a group at its current version.
