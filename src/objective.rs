@@ -47,11 +47,16 @@ fn terms_of_fake(objective: Objective, fake: Var) -> Option<Var> {
     })
 }
 
+/// Whether the settings ask for a penalty on the critic's gradient.
+pub fn penalised(s: &Settings) -> bool {
+    s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
+}
+
 /// What the authors of objectives and penalties would object to in these settings.
 pub fn doubts(s: &Settings) -> Vec<String> {
     let has = |key: &str| s.relevant.contains(&key);
     let mut doubts = vec![];
-    let is_bounded = s.gp > 0.0 || s.clip > 0.0 || s.spectral || s.r1 > 0.0 || s.r2 > 0.0;
+    let is_bounded = penalised(s) || s.clip > 0.0 || s.spectral;
     if has("objective") && has("gp") && s.objective == Objective::Wgan && !is_bounded {
         // Arjovsky et al. 2017, section 3: the critic has to be Lipschitz.
         let spectral = if has("spectral") { ", spectral=true" } else { "" };

@@ -153,9 +153,8 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
             doubts.push(format!("`{run}` is at step {step} of {steps}"));
         }
         let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
-        if let Some(step) = measured.filter(|step| *step < record.step) {
-            let run = record.run.folder().display();
-            doubts.push(format!("`{run}` was evaluated at step {step} and has been trained since"));
+        if let Some(measured) = measured.filter(|measured| *measured < step) {
+            doubts.push(format!("`{run}` was evaluated at step {measured} and has been trained since"));
         }
     }
     doubts
@@ -231,12 +230,10 @@ fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
     for name in names {
         lines.push(line(name, &|group| {
             let found: Vec<f64> = group.entries.iter().filter_map(|entry| number(entry, name)).collect();
-            let some = match (found.len(), group.entries.len()) {
-                (0, _) => String::new(),
-                (found, all) if found == all => String::new(),
-                (found, all) => format!(" ({found} of {all})"),
-            };
-            mean(&found) + &some
+            let all = group.entries.len();
+            let is_of_some = (1..all).contains(&found.len());
+            let of = if is_of_some { format!(" ({} of {all})", found.len()) } else { String::new() };
+            mean(&found) + &of
         }));
     }
     lines

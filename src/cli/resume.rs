@@ -15,20 +15,21 @@ use crate::{
     settings::{Change, Layer, Settings},
 };
 
-/// Whether the command line resumes a run. With `--config`, which has all settings, a run that is not there begins, so
-/// that the same command starts a run and goes on with it.
-pub fn goes_on(args: &TrainArgs) -> bool {
-    let Some(folder) = args.out.as_ref().filter(|_| args.resume) else { return false };
+/// The folder of the run that the command line resumes, if it does. With `--config`, which has all settings, a run that
+/// is not there begins, so that the same command starts a run and goes on with it; one of several ranks may not see the
+/// folder.
+pub fn folder(args: &TrainArgs, is_alone: bool) -> Option<&Path> {
+    let folder = args.out.as_deref().filter(|_| args.resume)?;
     let is_there = folder.exists() && !names(folder).is_ok_and(|names| names.is_empty());
-    if !is_there && args.begins_with_settings() {
-        tell(format_args!("`{}` holds no run yet: beginning it", folder.display()));
+    if is_there || !is_alone || !args.begins_with_settings() {
+        return Some(folder);
     }
-    is_there || !args.begins_with_settings()
+    tell(format_args!("`{}` holds no run yet: beginning it", folder.display()));
+    None
 }
 
-/// The run that the command line resumes, with its newest good checkpoint.
-pub fn open(args: &TrainArgs, layers: &[Layer]) -> Result<Resumed> {
-    let folder = args.out.as_ref().ok_or_else(|| Error::usage("--resume wants --out"))?;
+/// The run in a folder that is to go on, with its newest good checkpoint.
+pub fn open(folder: &Path, layers: &[Layer]) -> Result<Resumed> {
     let resumed = Run::resume(folder, &models::menu(), layers)?;
     resumed.notes.iter().for_each(tell);
     Ok(resumed)

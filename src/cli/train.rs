@@ -63,8 +63,9 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         tell(job.describe());
     }
     let layers = args.layers()?;
-    let is_new = if job.is_some() { !args.resume } else { !resume::goes_on(args) };
-    let mut resumed = (is_first && !is_new).then(|| resume::open(args, &layers)).transpose()?;
+    let resumes = resume::folder(args, job.is_none());
+    let is_new = resumes.is_none();
+    let mut resumed = resumes.filter(|_| is_first).map(|folder| resume::open(folder, &layers)).transpose()?;
     if let Some(done) = resumed.as_ref().map(resume::done).transpose()?.flatten() {
         if job.is_some() {
             return Err(Error::usage(done));

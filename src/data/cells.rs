@@ -1,6 +1,6 @@
 //! The content of one cell of a table: a number, a date, text or nothing.
 
-use super::looks::{BLANKS, framed, narrow, parts};
+use super::looks::{Around, BLANKS, bare, framed, narrow, parts};
 use crate::settings::Decimal;
 
 /// The largest number that Saddle can hold: the largest f32.
@@ -41,6 +41,12 @@ pub(super) fn is_text(cell: &str) -> bool {
 /// Whether a cell is no text, but for a unit that is in no list.
 pub(super) fn is_measure(cell: &str) -> bool {
     !is_text(framed(cell).map_or(cell, |(_, bare)| bare))
+}
+
+/// The number in a cell, with this unit or without.
+pub(super) fn measured(cell: &str, unit: Option<&Around>, decimal: Decimal) -> Option<f64> {
+    let without = unit.and_then(|unit| bare(cell, unit)).unwrap_or(cell);
+    number(without, decimal).map(|(value, _)| value)
 }
 
 /// The number in a cell (it may exceed [`MAX`]), and whether the cell is plain: without separators of thousands, signs

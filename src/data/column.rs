@@ -172,8 +172,7 @@ impl Column {
 
     /// The number in a cell, whose unit may be that of the column.
     pub fn number(&self, cell: &str, decimal: Decimal) -> Option<f64> {
-        let without = self.unit.as_ref().and_then(|unit| bare(cell, unit)).unwrap_or(cell);
-        cells::number(without, decimal).map(|(value, _)| value)
+        cells::measured(cell, self.unit.as_ref(), decimal)
     }
 
     /// Whether its numbers have more than digits, a decimal mark and a minus sign.

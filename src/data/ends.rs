@@ -37,9 +37,7 @@ pub(super) struct Ends {
     within: Option<(usize, String)>,
     /// Rows above that sum up those since the last such row: the number of each in the sheet, its offset, its label.
     left: Vec<(usize, usize, String)>,
-    /// The number of rows above that are none of these, without the first, and with it all of them.
-    above: [usize; 2],
-    /// Of the former, those up to the last row of sums.
+    /// The number of rows that came back before the last of these.
     summed: usize,
 }
 
@@ -55,7 +53,6 @@ impl Ends {
             least: width,
             within: None,
             left: vec![],
-            above: [0, 1],
             summed: 0,
         }
     }
@@ -69,16 +66,15 @@ impl Ends {
     /// The next row, unless it sums up those above it.
     fn next(&mut self, all: &[Column]) -> Option<(usize, StringRecord)> {
         let (at, row) = self.held.pop_front()?;
-        self.above[1] += 1;
+        let taken = all[0].values.len();
         if (self.is_sparse(&row) || self.within.is_some()) && cells::is_summary(label(&row)) {
             if self.sums_part(&row, all) {
-                self.left.push((self.above[1] - 1, at, label(&row).to_owned()));
-                self.summed = self.above[0];
+                self.left.push((1 + taken + self.left.len(), at, label(&row).to_owned()));
+                self.summed = taken;
                 return None;
             }
             self.within.get_or_insert_with(|| (0, label(&row).to_owned())).0 += 1;
         }
-        self.above[0] += 1;
         self.full.iter_mut().zip(&row).for_each(|(full, cell)| *full &= !cell.is_empty());
         self.least = self.least.min(filled(&row));
         Some((at, row))
@@ -158,7 +154,7 @@ impl Ends {
             let part = all[i].values.get(self.summed..).unwrap_or_default().iter().filter(|value| value.is_finite());
             // The first row may be data too.
             let first = number(&self.first[i]).filter(|_| self.left.is_empty()).unwrap_or(0.0);
-            let (sum, near) = (part.sum::<f64>(), rounding(cell, self.decimal));
+            let (sum, near) = (part.sum::<f64>(), rounding(last_digit(cell, self.decimal).1));
             number(cell).is_some_and(|value| [sum, sum + first].iter().any(|sum| is_near(value, *sum, near)))
         };
         cells.peek().is_some() && cells.all(is_sum)
@@ -193,9 +189,8 @@ impl Ends {
         let largest = above().fold(0.0, |most: f64, value| most.max(value.abs()));
         // The first row may be data too.
         let first = number(&self.first[i]).unwrap_or(0.0);
-        let decimals = cells::decimals(cell, self.decimal).unwrap_or(0);
-        let unit = 10f64.powi(-(decimals as i32));
-        let near = rounding(cell, self.decimal);
+        let (decimals, unit) = last_digit(cell, self.decimal);
+        let near = rounding(unit);
         let is_sum = [sum, sum + first].iter().any(|sum| is_near(value, *sum, near))
             && value.abs() > largest
             && above().filter(|value| *value != 0.0).count() >= FEW;
@@ -209,10 +204,15 @@ impl Ends {
     }
 }
 
-/// How far a cell may be from the sum of parts that have been rounded before they were added.
-fn rounding(cell: &str, decimal: Decimal) -> f64 {
+/// The number of a cell's decimals, and the worth of its last digit.
+fn last_digit(cell: &str, decimal: Decimal) -> (usize, f64) {
     let decimals = cells::decimals(cell, decimal).unwrap_or(0);
-    if decimals == 0 { 0.5 } else { 1.01 * 10f64.powi(-(decimals as i32)) }
+    (decimals, 10f64.powi(-(decimals as i32)))
+}
+
+/// How far a cell whose last digit is worth `unit` may be from the sum of parts that were rounded before.
+fn rounding(unit: f64) -> f64 {
+    if unit == 1.0 { 0.5 } else { 1.01 * unit }
 }
 
 fn is_near(value: f64, sum: f64, near: f64) -> bool {

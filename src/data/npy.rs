@@ -1,7 +1,7 @@
 //! NumPy's files: one array in npy, several named arrays in npz. The `arrays` module interprets them.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use npyz::{DType, NpyHeader, Order, TypeChar, TypeStr};
@@ -101,12 +101,12 @@ pub(super) fn read(path: &Path) -> Result<Array> {
 
 /// An array in an npy file whose items can be read one by one.
 pub(super) struct Stored {
-    pub place: String,
-    pub shape: Vec<usize>,
+    /// Its place, shape and type, without values.
+    pub outline: Array,
     /// Whether it takes more memory than data may.
     pub is_large: bool,
-    kind: Kind,
-    head: Vec<u8>,
+    /// Bytes before the first item.
+    start: u64,
     file: File,
 }
 
@@ -122,22 +122,21 @@ impl Stored {
         let place = format!("`{}`", path.display());
         let mut file = files::open(path).map_err(|error| unreadable(path, error))?;
         let Described { head, order, shape, kind } = described(path, &place, &mut file)?.map_err(Error::failure)?;
-        let declared = bytes_of(&shape, kind);
+        let (declared, start) = (bytes_of(&shape, kind), head.len() as u64);
         let found = file.metadata().map_err(|error| unreadable(path, error))?.len();
-        let is_whole = u128::from(found) == declared + head.len() as u128;
+        let is_whole = u128::from(found) == declared + u128::from(start);
         let is_large = excess(&shape, kind)?.is_some();
-        let stored = Self { place, shape, is_large, kind, head, file };
-        Ok((is_whole && order == Order::C).then_some(stored))
+        let outline = Array { place, shape, kind, bytes: vec![], file: FileDigest::default() };
+        Ok((is_whole && order == Order::C).then_some(Self { outline, is_large, start, file }))
     }
 
-    /// Whether the type has no fractions.
-    pub fn is_whole(&self) -> bool {
-        self.kind.is_whole
+    fn unreadable(&self, error: io::Error) -> Error {
+        Error::failure(format!("{} cannot be read: {error}", self.outline.place))
     }
 
     /// Bytes of an item.
     pub fn item_len(&self) -> usize {
-        self.shape[1..].iter().product::<usize>() * self.kind.size
+        self.outline.shape[1..].iter().product::<usize>() * self.outline.kind.size
     }
 
     /// Some items as an array of their own.
@@ -145,15 +144,15 @@ impl Stored {
     /// # Errors
     /// A file that cannot be read.
     pub fn items(&self, items: &[u32]) -> Result<Array> {
-        let len = self.item_len();
+        let (len, Array { place, shape, kind, .. }) = (self.item_len(), &self.outline);
         let mut bytes = memory::room(items.len() * len)?;
         bytes.resize(items.len() * len, 0);
         for (to, &item) in bytes.chunks_exact_mut(len).zip(items) {
-            read_at(&self.file, to, self.head.len() as u64 + u64::from(item) * len as u64)
-                .map_err(|error| Error::failure(format!("{} cannot be read: {error}", self.place)))?;
+            let offset = self.start + u64::from(item) * len as u64;
+            read_at(&self.file, to, offset).map_err(|error| self.unreadable(error))?;
         }
-        let shape = [&[items.len()], &self.shape[1..]].concat();
-        Ok(Array { place: self.place.clone(), shape, kind: self.kind, bytes, file: FileDigest::default() })
+        let shape = [&[items.len()], &shape[1..]].concat();
+        Ok(Array { place: place.clone(), shape, kind: *kind, bytes, file: FileDigest::default() })
     }
 
     /// The digest of the file, as that of an array in memory.
@@ -161,23 +160,9 @@ impl Stored {
     /// # Errors
     /// A file that cannot be read.
     pub fn digest(&self) -> Result<FileDigest> {
-        let (mut hash, mut block, mut at) = (Sha256::new(), vec![0; 1 << 20], self.head.len() as u64);
-        hash.update(&self.head);
-        let end = at + bytes_of(&self.shape, self.kind) as u64;
-        while at < end {
-            let len = (end - at).min(block.len() as u64);
-            read_at(&self.file, &mut block[..len as usize], at)
-                .map_err(|error| Error::failure(format!("{} cannot be read: {error}", self.place)))?;
-            hash.update(&block[..len as usize]);
-            at += len;
-        }
-        Ok(hash.finalize().into())
-    }
-
-    /// The shape and the type, without values.
-    pub fn outline(&self) -> Array {
-        let (place, shape) = (self.place.clone(), self.shape.clone());
-        Array { place, shape, kind: self.kind, bytes: vec![], file: FileDigest::default() }
+        let (mut hash, mut file) = (Sha256::new(), &self.file);
+        let read = file.rewind().and_then(|()| digest::add(&mut hash, &mut file));
+        read.map_err(|error| self.unreadable(error)).map(|_| hash.finalize().into())
     }
 }
 

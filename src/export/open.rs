@@ -1,10 +1,10 @@
 //! Graphs whose noise comes from outside.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Graph, Op, Shape, Var},
+    graph::{Dist, Graph, Node, Op, Shape, Var},
     settings::LatentDist,
 };
 
@@ -74,8 +74,8 @@ pub fn opened(graph: &Graph) -> Result<(Graph, Vec<(String, Dist)>)> {
     let has_inputs = alive().any(|(_, node)| matches!(node.op, Op::Input(_)));
     let open = Graph::new();
     // In the order of the model, as its networks share one memory.
-    let is_read = |n: usize| alive().any(|(_, node)| matches!(node.op, Op::State { group, .. } if group == n));
-    for (_, group) in groups.iter().enumerate().filter(|(n, _)| is_read(*n)) {
+    let group_of = |(_, node): (usize, &Node)| if let Op::State { group, .. } = node.op { Some(group) } else { None };
+    for group in alive().filter_map(group_of).collect::<BTreeSet<_>>().into_iter().map(|n| &groups[n]) {
         let own = open.group(&group.name);
         for item in &group.items {
             open.declare(own, &item.name, &item.shape, item.init);

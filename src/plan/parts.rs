@@ -37,9 +37,12 @@ pub fn cut(graph: &Graph) -> Result<Cut> {
     let effects = row_effects(&nodes, &groups, &live, &stages);
     let (live, stages) = (&live, &stages);
     let of = |stage: usize| (0..nodes.len()).filter(move |&id| live[id] && stages.of[id] == stage);
+    let sums_of = |stage: usize| of(stage).filter(|&id| stages.is_sum(&nodes, id));
     let own_of = |stage: usize| effects.iter().filter(move |(_, of)| **of == stage).map(|(&id, _)| id);
-    let roots = |stage: usize| of(stage).filter(|&id| stages.is_sum(&nodes, id)).chain(own_of(stage));
-    let needs = |stage: usize| closure(&nodes, &stages.varies, roots(stage).map(|id| nodes[id].inputs[0]));
+    let needs = |stage: usize| {
+        let roots = sums_of(stage).chain(own_of(stage));
+        closure(&nodes, &stages.varies, roots.map(|id| nodes[id].inputs[0]))
+    };
     let needed: Vec<_> = (0..=stages.last).map(needs).collect();
     let keeps = graph.own_parts() == 1;
     let mut to = Moved::new(&nodes);
@@ -52,7 +55,7 @@ pub fn cut(graph: &Graph) -> Result<Cut> {
         }
         needed[stage].iter().for_each(|&id| to.add_local(id));
         to.copies.clear();
-        for id in roots(stage).filter(|&id| stages.is_sum(&nodes, id)).map(|id| nodes[id].inputs[0]) {
+        for id in sums_of(stage).map(|id| nodes[id].inputs[0]) {
             // The sum takes the place of what is summed.
             if keeps && owners(&nodes, id).any(|id| needed[stage + 1..].iter().any(|later| later.contains(&id))) {
                 to.copy(id);

@@ -79,11 +79,11 @@ pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<P
 /// Packs an array that memory does not hold, piece by piece.
 fn of_array(stored: &Stored, options: &Options, spec: &str, out: &Path, watch: Watch) -> Result<Packing> {
     let at_once = memory::most()?.bytes / 8;
-    let (count, per) = (stored.shape[0], (PIECE.min(at_once as usize) / stored.item_len()).max(1));
+    let (count, per) = (stored.outline.shape[0], (PIECE.min(at_once as usize) / stored.item_len()).max(1));
     let Ok(numbered) = u32::try_from(count) else {
         return Err(Error::failure(format!(
             "{} holds {count} items, and {} are packed at most",
-            stored.place,
+            stored.outline.place,
             u32::MAX
         )));
     };
@@ -115,7 +115,7 @@ fn in_random_order(
             )));
         }
     };
-    let (len, order) = (set.item_len(), shuffled(count, &digest::of(&[set.about.source.as_bytes()])));
+    let order = shuffled(count, &digest::of(&[set.about.source.as_bytes()]));
     let shape = match *set.shape.as_slice() {
         [channels, height, width] => vec![height, width, channels / set.stack],
         ref shape => shape.to_vec(),
@@ -127,23 +127,7 @@ fn in_random_order(
         let read = piece(items)?;
         for (n, &i) in items.iter().enumerate() {
             let (of, i) = read.as_ref().map_or((set, i as usize), |read| (read, n));
-            let class = of.labels.as_ref().map(|labels| labels.ids[i]);
-            match &of.items {
-                Items::Bytes(bytes) => {
-                    let (plane, item) = (len / shape[2], &bytes[i * len..][..len]);
-                    let pixels: Vec<u8> = (0..len).map(|n| item[n % shape[2] * plane + n / shape[2]]).collect();
-                    part.push(&pixels, class)?;
-                }
-                _ => {
-                    let item = of.item(i);
-                    let values: Vec<f32> = match &of.series {
-                        Some(Series::Columns(columns)) => columns.in_units(&item).iter().map(|v| *v as f32).collect(),
-                        _ => item,
-                    };
-                    values.chunks_exact(columns.len()).for_each(|row| stats.add(row));
-                    part.push(bytemuck::cast_slice(&values), class)?;
-                }
-            }
+            push(of, i, &mut stats, &mut part)?;
             done += 1;
             watch(done, count);
         }
@@ -160,6 +144,24 @@ fn in_random_order(
     };
     let said = part.finish(found, out)?;
     Ok(Packing { said, left_out: set.about.left_out.clone(), notes: set.about.notes.clone() })
+}
+
+/// Adds an example of a set: pixels with their channels last, or rows of numbers in the data's units.
+fn push(set: &Dataset, i: usize, stats: &mut Stats, part: &mut Part) -> Result<()> {
+    let class = set.labels.as_ref().map(|labels| labels.ids[i]);
+    if let (Items::Bytes(bytes), &[planes, height, width]) = (&set.items, &set.shape[..]) {
+        let (plane, channels, len) = (height * width, planes / set.stack, set.item_len());
+        let item = &bytes[i * len..][..len];
+        let pixels: Vec<u8> = (0..len).map(|n| item[n % channels * plane + n / channels]).collect();
+        return part.push(&pixels, class);
+    }
+    let item = set.item(i);
+    let values: Vec<f32> = match &set.series {
+        Some(Series::Columns(columns)) => columns.in_units(&item).iter().map(|v| *v as f32).collect(),
+        _ => item,
+    };
+    values.chunks_exact(stats.of.len()).for_each(|row| stats.add(row));
+    part.push(bytemuck::cast_slice(&values), class)
 }
 
 /// 0..count in an order that depends on the key alone (Fisher and Yates).

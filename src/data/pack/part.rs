@@ -1,7 +1,7 @@
 //! A packed file under way: what is written, and how far, so that another process can go on.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{beside, said};
 use crate::data::LeftOut;
+use crate::data::digest;
 use crate::data::packed::{self, Description};
 use crate::error::{Error, Result};
 use crate::files;
@@ -73,16 +74,7 @@ impl Growing {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header(kind, shape))?;
-        let (mut bytes, mut len) = (vec![0; 1 << 20], HEADER as u64);
-        loop {
-            match file.read(&mut bytes)? {
-                0 => break,
-                read => {
-                    hash.update(&bytes[..read]);
-                    len += read as u64;
-                }
-            }
-        }
+        let len = HEADER as u64 + digest::add(hash, &mut file)?;
         file.sync_all()?;
         fs::rename(&self.path, name)?;
         Ok(len)

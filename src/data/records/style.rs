@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::cells;
 use crate::data::column::Column as Raw;
-use crate::data::looks::{bare, widened};
+use crate::data::looks::widened;
 use crate::settings::Decimal;
 
 /// How numbers are written.
@@ -69,8 +69,7 @@ impl Style {
 
     /// The number in a cell, with the unit of the column or without.
     pub(super) fn read(&self, cell: &str, decimal: Decimal) -> Option<f64> {
-        let without = self.unit.as_ref().and_then(|unit| bare(cell, unit)).unwrap_or(cell);
-        cells::number(without, decimal).map(|(value, _)| value)
+        cells::measured(cell, self.unit.as_ref(), decimal)
     }
 }
 

@@ -124,7 +124,7 @@ impl<'a> Game<'a> {
         if s.conditional && self.examples.classes == 0 {
             return Err(Error::usage("`conditional` needs classes, and this data set has none"));
         }
-        if penalised(s) && self.norms[1] == Norm::Batch {
+        if objective::penalised(s) && self.norms[1] == Norm::Batch {
             return Err(Error::usage(
                 "a gradient penalty (gp, r1, r2) needs a discriminator that judges each sample alone: set \
                  norm_d=none or norm_d=layer",
@@ -295,8 +295,11 @@ impl<'a> Game<'a> {
         };
         let judge = |x| self.judge(dis, x, classes).logits;
         // A penalty needs a separate gradient for each batch.
-        let logits =
-            if penalised(s) { [real, fake].map(judge) } else { self.judge_together(dis, [real, fake], classes) };
+        let logits = if objective::penalised(s) {
+            [real, fake].map(judge)
+        } else {
+            self.judge_together(dis, [real, fake], classes)
+        };
         let [on_real, on_fake] = logits;
         let loss = objective::critic_loss(s, judge, [real, fake], logits);
         round.metric("d_loss", loss);
@@ -409,9 +412,4 @@ impl<'a> Game<'a> {
 /// their initial value lets both learn.
 fn last_losses(g: &Graph) -> [Var<'_>; 2] {
     ["d", "g"].map(|net| g.state(g.group("last_loss"), net, &[1], Init::Const(10.0)))
-}
-
-/// Whether the settings ask for a penalty on the critic's gradient.
-fn penalised(s: &Settings) -> bool {
-    s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
 }
