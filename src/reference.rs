@@ -72,7 +72,7 @@ impl Reference {
             }
             Op::Batch { draw, field } => {
                 let (data, items, classes) = self.data.as_ref().expect("a data set for the batches");
-                let (draws, batch) = (graph.draws(), shape[0]);
+                let (draws, batch) = (graph.draws(draw.among), shape[0]);
                 let kernel = Gather { field: *field, draw: *draw, draws, batch, parts: 1, data: *data };
                 run(kernel, &[], &[&self.clock.words(), items, classes])
             }

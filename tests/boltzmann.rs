@@ -131,7 +131,11 @@ fn a_resume_gives_the_same_bits_in_every_phase() {
     let gan = "variant=dbm-gan layers=6,5 pretrain=0 joint=5 steps=12 batch=8 chains=9 hidden_g=6 \
                hidden_d=6 prior=refreshed critic_weight=0.3 ema=0.9";
     let gan = settings(&gan.split(' ').collect::<Vec<_>>());
-    for (s, device) in [(&dbm, Device::Cpu), (&gan, Device::Cpu), (&dbm, Device::Gpu)] {
+    let tuned = "variant=dbm layers=6,5 steps=12 finetune=6 batch=8 chains=9 labelled=20";
+    let tuned = settings(&tuned.split(' ').collect::<Vec<_>>());
+    for (s, device) in
+        [(&dbm, Device::Cpu), (&gan, Device::Cpu), (&tuned, Device::Cpu), (&dbm, Device::Gpu), (&tuned, Device::Gpu)]
+    {
         let mut whole = device.session(s, &discs(8));
         train_to(&mut whole, s.steps);
         let end = whole.checkpoint().unwrap();
@@ -317,6 +321,40 @@ fn the_generator_starts_as_the_machine() {
         assert_eq!(of(&format!("g.{own}")), of(&format!("dbm.{machine}")), "{own}");
         assert_eq!(of(&format!("ema.{own}")), of(&format!("dbm.{machine}")), "{own}");
     }
+}
+
+/// The classifier starts as the machine: its first round takes over the weights, and its hidden units are one round of
+/// the mean field.
+#[test]
+fn a_classifier_starts_as_the_machine_and_learns() {
+    let s = "variant=dbm layers=6,5 steps=400 finetune=300 lr_finetune=0.01 batch=16 chains=16 mean_field=4 \
+             dropout_finetune=0.1 labelled=20";
+    let s = settings(&s.split(' ').collect::<Vec<_>>());
+    let mut session = Device::Cpu.session(&s, &discs(8));
+    train_to(&mut session, 101);
+    assert_eq!(session.phase(), Some("unroll"));
+    let states = session.checkpoint().unwrap().tensors;
+    for (own, machine) in [
+        ("below.weight0", "weight0"),
+        ("below.weight1", "weight1"),
+        ("above.weight1", "weight1"),
+        ("layer1", "layer1"),
+        ("layer2", "layer2"),
+    ] {
+        assert_eq!(states[&format!("c.{own}")].data, states[&format!("dbm.{machine}")].data, "{own}");
+    }
+    let place = session.metrics().iter().position(|name| name == "class_acc");
+    assert_eq!(place, None, "one round that only copies");
+    let machine = states["dbm.weight0"].clone();
+    let mut rows = vec![];
+    while session.step() < 400 {
+        rows.extend(session.train(400 - session.step()).unwrap());
+    }
+    let names = session.metrics();
+    let place = names.iter().position(|name| name == "class_acc").unwrap();
+    let mean = |rows: &[Vec<f32>]| rows.iter().map(|row| row[place]).sum::<f32>() / rows.len() as f32;
+    assert!(mean(&rows[..20]) < 0.8 && mean(&rows[279..]) > 0.9, "{} {}", mean(&rows[..20]), mean(&rows[279..]));
+    assert_eq!(session.checkpoint().unwrap().tensors["dbm.weight0"], machine, "the machine stays as it was");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod probe;
 use common::{Bound, Inputs, check, check_cases, check_with, clock, device};
 use saddle::{
     check::cases::cases,
-    graph::Field,
+    graph::{Draw, Field},
     kernels::{
         Caps, Finite, Gather, Kernel, Record, Spec, Tick,
         finite::SPAN,
@@ -25,7 +25,7 @@ fn gathers_fold_over_two_axes() {
         DataLayout { count: 50, item_len: 10, elements: Elements::Bytes, stack: 2, classes: 10, mirror: 0, ring: None };
     let caps = Caps { max_groups: 7, ..device().0.caps.clone() };
     for (field, batch) in [(Field::Items, 7), (Field::Items, 25), (Field::OneHot, 8), (Field::OneHot, 49)] {
-        let gather = Gather { field, draw: 0, draws: 1, batch, parts: 1, data };
+        let gather = Gather { field, draw: Draw::of_all(0), draws: 1, batch, parts: 1, data };
         check_with(&caps, gather.clone(), Inputs::suited(&gather.into(), 0).at_step(3), Bound::Exact);
     }
 }
@@ -46,7 +46,7 @@ fn any_place_of_the_endless_stream() {
         let data =
             DataLayout { count, item_len: 1, elements: Elements::Bytes, stack: 3, classes: 0, mirror: 0, ring: None };
         for (draw, draws, batch) in [(2, 3, 1021), (6, 7, 1 << 20), (0, 1, (1 << 31) - 1)] {
-            let gather = Gather { field: Field::Items, draw, draws, batch, parts: 1, data };
+            let gather = Gather { field: Field::Items, draw: Draw::of_all(draw), draws, batch, parts: 1, data };
             let mut constants = gather.dispatch(&Caps::default()).overrides;
             constants.push(("MEMBERS".into(), 3.0));
             for step in [0, 1, 12_345, 1 << 24, (1 << 31) - 1, 1 << 31] {

@@ -46,6 +46,8 @@ const WITH: &[(&str, &[&str])] = &[
     ("calibrate", &["data=other"]),
     ("cd", &["pretrain=3"]),
     ("lr_rbm", &["pretrain=3"]),
+    ("lr_finetune", &["finetune=2"]),
+    ("dropout_finetune", &["finetune=2"]),
 ];
 
 /// The rows of a table with a category and a number.

@@ -424,7 +424,7 @@ fn what_outgrows_a_device_is_refused_by_name() {
         mirror: 0,
         ring: None,
     };
-    let batch = |g: &Graph| g.output("x", g.batch(0, Field::Items, &[4, 3, 128, 128]));
+    let batch = |g: &Graph| g.output("x", g.batch(g.draw(), Field::Items, &[4, 3, 128, 128]));
     refused(&least, Some(data), &["data set takes 2812.5 MiB", "at most 128.0 MiB", "fewer or smaller"], batch);
     let data = DataLayout {
         count: 1 << 31,
@@ -435,7 +435,7 @@ fn what_outgrows_a_device_is_refused_by_name() {
         mirror: 0,
         ring: None,
     };
-    refused(&large, Some(data), &["2147483648 examples"], |g| g.output("x", g.batch(0, Field::Items, &[4, 1])));
+    refused(&large, Some(data), &["2147483648 examples"], |g| g.output("x", g.batch(g.draw(), Field::Items, &[4, 1])));
     refused(&large, None, &["(conv2d): a sum of 16777216 products"], |g| {
         g.output("y", g.input("x", &[1, 1 << 24, 1, 1]).conv2d(g.input("w", &[1, 1 << 24, 1, 1]), 1, 0));
     });

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 use saddle::{
     check::cases::CODES,
     engine::Plans,
-    graph::{Dist, Field, Real, Reset},
+    graph::{Dist, Draw, Field, Real, Reset},
     kernels::{
         Adam, Axis, Body, Caps, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Dispatch, Finite, Gather,
         Geometry, Gru, GruGrad, Index, Kernel, Lstm, LstmGrad, MatMul, Matrix, MatrixMultiplyAdd, Moments, MultiplyAdd,
@@ -72,7 +72,7 @@ fn every_kernel() -> Vec<Kernel> {
         ConvTranspose2d { geometry, chain: chain.clone() }.into(),
         CrossEntropy { rows: 3, cols: 5, at_index: true }.into(),
         Finite { len: 7 }.into(),
-        Gather { field: Field::Items, draw: 0, draws: 1, batch: 4, parts: 1, data }.into(),
+        Gather { field: Field::Items, draw: Draw::of_all(0), draws: 1, batch: 4, parts: 1, data }.into(),
         Gru { sequence, reset: Reset::Before }.into(),
         GruGrad { sequence, reset: Reset::After }.into(),
         Lstm { sequence }.into(),

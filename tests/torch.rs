@@ -84,6 +84,23 @@ const CASES: &[Case] = &[
         GAME,
         true,
     ),
+    (
+        "labels",
+        &[
+            "variant=gan",
+            "preset=labels",
+            "labelled=20",
+            "noise_d=0.1",
+            "batch=16",
+            "hidden_g=32",
+            "hidden_d=32,16",
+            "latent=8",
+            "lr_g=0.001",
+            "lr_d=0.001",
+        ],
+        &["d_loss", "g_loss", "class_loss"],
+        true,
+    ),
     ("ae", &["variant=ae", "batch=16", "hidden_e=64,32"], &["reconstruction", "squared_error"], false),
     ("ae-conv", &["variant=ae", "batch=16", "net=conv", "width=8"], &["reconstruction", "squared_error"], false),
     (
@@ -324,7 +341,13 @@ fn export_for_torch() {
             r.clock.step = round;
             for (id, node) in model.round().nodes().into_iter().enumerate() {
                 let leaf = match node.op {
-                    Op::Batch { draw, field: Field::Items } => format!("real{draw}"),
+                    Op::Batch { draw, field: Field::Items } if draw.among.is_some() => {
+                        format!("labelled{}", draw.number)
+                    }
+                    Op::Batch { draw, field: Field::OneHot } if draw.among.is_some() => {
+                        format!("classes{}", draw.number)
+                    }
+                    Op::Batch { draw, field: Field::Items } => format!("real{}", draw.number),
                     Op::Random { stream, .. } => format!("random{stream}"),
                     _ => continue,
                 };

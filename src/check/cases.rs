@@ -2,7 +2,7 @@
 
 use super::Inputs;
 use crate::{
-    graph::{Dist, Field, Real, Reset, numel},
+    graph::{Dist, Draw, Field, Real, Reset, numel},
     kernels::{
         Adam, Axis, Chain, Conv2d, Conv2dFilter, ConvTranspose2d, CrossEntropy, Finite, Gather, Geometry, Gru, GruGrad,
         Index, Kernel, Lstm, LstmGrad, MatMul, Moments, MultiplyAdd, NormSums, Pad, Pointwise, Random, Record, Reduce,
@@ -382,10 +382,11 @@ pub fn cases(name: &str) -> Vec<Case> {
                 // Another program of the model may draw more.
                 // Every third shape is a part of a batch.
                 let parts = [1, 1, 3][k / 6 % 3];
+                let among = (k % 4 == 1 && !streamed).then_some(count.div_ceil(2));
                 let ring = Ring { rounds: 1 + k % 4, places: 3 * batch * parts * stack + k % 3, blocks: false };
                 Gather {
                     field,
-                    draw: k as u32 % 3,
+                    draw: Draw { number: k as u32 % 3, among },
                     draws: 3,
                     batch,
                     parts,

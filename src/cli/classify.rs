@@ -11,7 +11,7 @@ use super::{
     runs, shown, tell,
 };
 use crate::{
-    codes::{Classifier, Encoder, Known},
+    codes::{Classifier, Encoder, Known, Learned},
     data::Dataset,
     error::{Result, counted},
     files::{sha256, write_atomically},
@@ -23,18 +23,32 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
     let trained = Trained::at(run, args.model.checkpoint)?;
     trained.notes.iter().for_each(tell);
+    let s = &trained.settings;
     let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
     let own = examples(&trained, None, false)?;
-    let known = args.labels.as_ref().map_or_else(|| Known::of(&own), |path| Known::read(path, &own))?;
+    let adapter = args.model.adapter.as_deref();
+    let own_labels = || if s.labelled > 0 { Known::seen(&own, s) } else { Known::of(&own) };
+    let known = args.labels.as_ref().map_or_else(own_labels, |path| Known::read(path, &own))?;
     let is_other = args.data.is_some() || args.held_out;
     let other = is_other.then(|| examples(&trained, args.data.as_deref(), args.held_out)).transpose()?;
     let data = other.as_ref().unwrap_or(&own);
-    let mut encoder = Encoder::new(&trained, args.layer.as_deref(), args.model.adapter.as_deref())?;
     let tasks = Tasks::default();
     let seen = |task: &str, done: usize, all: usize| tasks.seen(task, done as u64, all as u64);
-    let classifier =
-        Classifier::new(&mut encoder, &own, &known, &mut |done, all| seen("codes of the run's examples", done, all))?;
-    let found = classifier.classify(&encoder.encode(data, 0, &mut |done, all| seen("codes", done, all))?);
+    let learned = args.labels.is_none() && args.layer.is_none();
+    let learned = learned.then(|| Learned::new(&trained, adapter)).transpose()?.flatten();
+    let (found, by) = match learned {
+        Some(mut learned) => {
+            let found = learned.classify(data, &mut |done, all| seen("classes", done, all))?;
+            (found, learned.by().into())
+        }
+        None => {
+            let mut encoder = Encoder::new(&trained, args.layer.as_deref(), adapter)?;
+            let seen_own = &mut |done: usize, all: usize| seen("codes of the run's examples", done, all);
+            let classifier = Classifier::new(&mut encoder, &own, &known, seen_own)?;
+            let found = classifier.classify(&encoder.encode(data, 0, &mut |done, all| seen("codes", done, all))?);
+            (found, encoder.layer().about.clone())
+        }
+    };
     let header = ["name", "class", "probability"].map(String::from);
     let line =
         |(i, (class, share)): (usize, &(usize, f64))| [data.name_of(i), known.names[*class].clone(), share.to_string()];
@@ -42,13 +56,13 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     print(format!(
         "classes of {} ({}, {} of {}, step {}) in {}",
         counted(data.len(), "example"),
-        encoder.layer().about,
+        by,
         counted(known.labels.len(), "label"),
         counted(known.names.len(), "class"),
         trained.checkpoint.meta::<u64>("step")?,
         shown(&out)
     ))?;
-    let Some(classes) = data.classes_of_examples() else { return Ok(()) };
+    let Some(classes) = data.labels_of_examples() else { return Ok(()) };
     if !known.names.iter().any(|name| classes.names.contains(name)) {
         let (label, class) = (&known.names[0], &classes.names[0]);
         return print(format!(

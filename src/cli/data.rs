@@ -120,7 +120,7 @@ fn drawn(set: &Dataset) -> Result<RgbImage> {
         return look.draw(&alone).map(|(picture, _)| picture);
     }
     let most = (WIDTH / set.shape[2].max(64)).clamp(1, CLASSES);
-    let labels = set.classes_of_examples().filter(|labels| (2..=most).contains(&labels.names.len()));
+    let labels = set.labels_of_examples().filter(|labels| (2..=most).contains(&labels.names.len()));
     let Some(labels) = labels else {
         look.columns = Some(8.min(most));
         let images: Vec<f32> = (0..set.len().min(IMAGES)).flat_map(|i| set.example(i)).collect();
@@ -129,8 +129,8 @@ fn drawn(set: &Dataset) -> Result<RgbImage> {
     look.classes = labels.names.clone();
     let rows = IMAGES.div_ceil(labels.names.len());
     let mut of_class: Vec<Vec<usize>> = vec![vec![]; labels.names.len()];
-    for (i, &id) in labels.ids.iter().enumerate() {
-        let shown = &mut of_class[id as usize];
+    for (i, class) in labels.known() {
+        let shown = &mut of_class[class];
         if shown.len() < rows {
             shown.push(i);
         }

@@ -96,14 +96,15 @@ pub fn place(out: Option<&Path>, run: &Path, stem: &str, forms: &[&str], force: 
 
 /// The class of an example, if it has one.
 pub fn class(data: &Dataset, i: usize) -> Option<&str> {
-    let labels = data.classes_of_examples()?;
+    let labels = data.labels_of_examples()?;
     labels.names.get(labels.ids[i] as usize).map(String::as_str)
 }
 
 fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Result<()> {
     let width = codes.width();
     let Codes { values, shape, .. } = codes;
-    let ids = || data.classes_of_examples().map(|labels| labels.ids.clone());
+    // -1 where there is no class.
+    let ids = || data.labels_of_examples().map(|labels| labels.ids.iter().map(|id| *id as i32).collect::<Vec<_>>());
     match out.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
         "csv" => {
             let header: Vec<String> = ["name".into()].into_iter().chain((0..width).map(|k| format!("x{k}"))).collect();

@@ -2,11 +2,11 @@
 
 use super::{EvalArgs, tell, trained::Asked};
 use crate::{
-    codes::{CODE, Encoder, FEATURES, LAYERS, POOLED, layers},
+    codes::{CODE, Encoder, FEATURES, LAYERS, Learned, POOLED, layers},
     data::{Dataset, Labels},
     error::Result,
     eval::{
-        Report, Setup,
+        Better, Report, Row, Setup,
         classifier::Classifier,
         probes::{Representation, probed, probes},
     },
@@ -121,6 +121,14 @@ pub fn report(
     tell(format_args!("probes of {count} examples, in minutes if these are many"));
     let classes = [0, 1].map(|n| parts.classes(n).into_iter().map(|class| class as usize).collect::<Vec<_>>());
     let mut report = probes(of_values.chain(of_layers), [&classes[0], &classes[1]], labels.names.len())?;
+    if let Some(mut learned) = Learned::new(trained, args.model.adapter.as_deref())? {
+        let found = learned.classify(test, &mut |_, _| ())?;
+        let right = parts.items[1].iter().zip(&classes[1]).filter(|(i, class)| found[**i].0 == **class).count();
+        let share = right as f64 / classes[1].len().max(1) as f64;
+        let row = Row::new("discriminator", share, Better::Higher);
+        let note = format!("the classes that it learned from {} labels", trained.settings.labelled);
+        report.rows.push(row.share_of(classes[1].len()).note(note));
+    }
     if train.shape.len() == 3 {
         report.notes.push(parts.classifier(setup)?);
     }

@@ -124,6 +124,12 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     if is_new {
         objective::doubts(&settings).iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
     }
+    if settings.labelled > 0 {
+        let each = dataset.labelled(settings.labelled, settings.seed)?.into_iter().map(|of_class| of_class.len());
+        let (least, most) = (each.clone().min().unwrap_or(0), each.max().unwrap_or(0));
+        let each = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        tell(format_args!("the labels of {} are learned, {each} of each class", counted(settings.labelled, "example")));
+    }
     if settings.batch > dataset.len() {
         let (batch, all) = (settings.batch, counted(dataset.len(), "example"));
         tell(format_args!(
@@ -200,7 +206,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         let (rounds, bytes) = (data.ring.map_or(0, |ring| ring.rounds), 4 * data.words() as u64);
         tell(format_args!("the data is streamed: the device holds {} of it, {}", counted(rounds, "round"), mib(bytes)));
     }
-    session::supply(runner.as_mut(), &dataset, &plans)?;
+    session::supply(runner.as_mut(), &dataset, &settings, &plans)?;
     let tokenizer = examples.text().and_then(Symbols::tokenizer);
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
     tell(format_args!(

@@ -5,15 +5,18 @@ use std::{
     path::Path,
 };
 
-use super::{Codes, Encoder};
+use super::{CLASSES, Coder, Codes, Encoder, all, in_pieces, layer::is_judge};
 use crate::{
-    data::Dataset,
+    data::{Dataset, few},
     error::{Error, Result, counted},
     files,
     metrics::{
         Points, choose,
         probes::{JOINED, nearest, poisson_learning, weighted_majority},
     },
+    models::HIDDEN,
+    origin::Origin,
+    settings::Settings,
     trained::Trained,
 };
 
@@ -35,14 +38,13 @@ impl Known {
     /// # Errors
     /// None; fewer than two classes; a class without an example.
     pub fn of(data: &Dataset) -> Result<Self> {
-        let labels = data.classes_of_examples().ok_or_else(|| {
+        let labels = data.labels_of_examples().ok_or_else(|| {
             Error::usage(format!(
                 "`{}` has no labels: --labels FILE.csv gives some of its examples a class (`name,class`)",
                 data.name
             ))
         })?;
-        let ids = labels.ids.iter().map(|id| *id as usize);
-        Self { names: labels.names.clone(), labels: ids.enumerate().collect() }.checked(&format!("`{}`", data.name))
+        Self { names: labels.names.clone(), labels: labels.known().collect() }.checked(&format!("`{}`", data.name))
     }
 
     /// The labels in a CSV table with columns `name` and `class`. Names are those of [`Dataset::name_of`]; an empty
@@ -97,6 +99,17 @@ impl Known {
             classes.iter().map(|(example, class)| (*example, number(class))).collect();
         labels.sort_unstable();
         Self { names, labels }.checked(&file)
+    }
+
+    /// The labels of a data set that a run with `labelled` has seen.
+    ///
+    /// # Errors
+    /// Those of [`Known::of`].
+    pub fn seen(data: &Dataset, s: &Settings) -> Result<Self> {
+        let Self { names, labels } = Self::of(data)?;
+        let seen = few(labels.into_iter(), names.len(), s.labelled, s.seed).into_iter().enumerate();
+        let labels = seen.flat_map(|(class, places)| places.into_iter().map(move |place| (place, class)));
+        Ok(Self { labels: labels.collect(), names })
     }
 
     fn checked(self, whose: &str) -> Result<Self> {
@@ -166,6 +179,58 @@ impl Classifier {
         let near = nearest(Points::new(&values, self.width), Points::new(&self.values, self.width), JOINED, false);
         near.iter().map(|near| weighted_majority(near, &self.classes, self.count)).collect()
     }
+}
+
+/// A discriminator, or a machine's classifier, that learned classes from labels.
+pub struct Learned {
+    coder: Coder,
+    by: &'static str,
+    /// The name of each class.
+    pub names: Vec<String>,
+}
+
+impl Learned {
+    /// That of a run; `None` if it learned no classes.
+    ///
+    /// # Errors
+    /// Those of opening a session; for a discriminator with batch norm, data of the run that is gone.
+    pub fn new(trained: &Trained, adapter: Option<&str>) -> Result<Option<Self>> {
+        let model = trained.model()?;
+        if !model.outputs(HIDDEN).iter().any(|output| output == CLASSES) {
+            return Ok(None);
+        }
+        let names = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default().classes;
+        let by = if is_judge(&model) { "by the discriminator" } else { "by the classifier" };
+        Ok(Some(Self { by, coder: Coder::new(trained, &model, &[(HIDDEN, vec![CLASSES])], adapter)?, names }))
+    }
+
+    /// What of the model tells the classes, in words.
+    pub fn by(&self) -> &'static str {
+        self.by
+    }
+
+    /// The class of each example of a data set that [`Trained::data_of`] opened, and its probability.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn classify(&mut self, data: &Dataset, seen: &mut dyn FnMut(usize, usize)) -> Result<Vec<(usize, f64)>> {
+        let rows = self.coder.session.rows(HIDDEN, CLASSES);
+        let mut found = Vec::with_capacity(data.len());
+        in_pieces(data, &all(data), rows, seen, |items, x| {
+            let logits = self.coder.rows(HIDDEN, &[CLASSES.to_owned()], &[("x", x)], items.len())?;
+            found.extend(logits.chunks_exact(logits.len() / items.len()).map(likeliest));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// The class with the greatest logit, the first of equal ones, and its probability.
+fn likeliest(logits: &[f32]) -> (usize, f64) {
+    let greater = |best: usize, class: usize| if logits[class] > logits[best] { class } else { best };
+    let class = (0..logits.len()).fold(0, greater);
+    let off = |logit: &f32| (f64::from(*logit) - f64::from(logits[class])).exp();
+    (class, 1.0 / logits.iter().map(off).sum::<f64>())
 }
 
 fn widened(codes: &Codes) -> Vec<f64> {

@@ -15,8 +15,10 @@ pub const DRAW: &str = "draw";
 pub const POOLED: &str = "pooled";
 /// All hidden layers of a machine, joined.
 pub const LAYERS: &str = "layers";
-/// The output of [`HIDDEN`] that is no layer.
+/// The outputs of [`HIDDEN`] that are no layers: how real examples are, and of what class.
 pub const LOGITS: &str = "logits";
+/// See [`LOGITS`].
+pub const CLASSES: &str = "classes";
 
 /// A layer of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +35,8 @@ pub struct Layer {
 /// The layers of a model; those by which examples are usually represented come first.
 pub fn layers(model: &Model) -> Vec<Layer> {
     let (codes, mut hidden) = (model.outputs(ENCODE), model.outputs(HIDDEN));
-    let judges = hidden.iter().any(|layer| layer == LOGITS);
-    hidden.retain(|layer| layer != LOGITS);
+    let judges = is_judge(model);
+    hidden.retain(|layer| ![LOGITS, CLASSES].contains(&layer.as_str()));
     let of_machine: Vec<String> = hidden.iter().filter(|layer| is_of_machine(layer)).cloned().collect();
     let mut layers = vec![];
     let mut add = |name: &str, about: &str, graph, outputs: &[String]| {
@@ -70,6 +72,11 @@ pub fn layers(model: &Model) -> Vec<Layer> {
         add(LAYERS, "means of all layers", HIDDEN, &of_machine);
     }
     layers
+}
+
+/// Whether hidden layers are those of a discriminator.
+pub fn is_judge(model: &Model) -> bool {
+    model.outputs(HIDDEN).iter().any(|layer| layer == LOGITS)
 }
 
 /// Whether an output is a hidden layer of a machine: `layer1` and so on.

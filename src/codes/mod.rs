@@ -19,8 +19,8 @@ use crate::{
     trained::Trained,
 };
 
-pub use classes::{Classifier, Known};
-pub use layer::{CODE, DRAW, FEATURES, LAYERS, Layer, POOLED, layers};
+pub use classes::{Classifier, Known, Learned};
+pub use layer::{CLASSES, CODE, DRAW, FEATURES, LAYERS, Layer, POOLED, layers};
 pub use score::{By, Scorer, Scores, area_and_precision, by_rows, quantile};
 
 /// Batches whose moments calibrate batch norm that has none of its own.

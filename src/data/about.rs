@@ -146,11 +146,6 @@ impl Dataset {
         &self.about.rows[i * each..][..each]
     }
 
-    /// The class of each example; `None` without, and where an example is made of several items.
-    pub fn classes_of_examples(&self) -> Option<&Labels> {
-        self.labels.as_ref().filter(|_| self.stack == 1)
-    }
-
     /// The columns, of a table with types.
     pub fn records(&self) -> Option<&Records> {
         match &self.series {
@@ -198,7 +193,7 @@ impl Dataset {
     fn class_counts(&self) -> Vec<(&str, usize)> {
         let Some(labels) = &self.labels else { return vec![] };
         let mut counts = vec![0; labels.names.len()];
-        labels.ids.iter().for_each(|&id| counts[id as usize] += 1);
+        labels.known().for_each(|(_, class)| counts[class] += 1);
         labels.names.iter().map(String::as_str).zip(counts).collect()
     }
 
@@ -207,7 +202,11 @@ impl Dataset {
         let some: Vec<String> = counts.iter().take(CLASSES).map(|(name, count)| format!("{name} ({count})")).collect();
         let more = counts.len().saturating_sub(CLASSES);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        format!("{}: {}{more}", counted(counts.len(), "class"), some.join(", "))
+        let missing = match self.labels.as_ref().map_or(0, Labels::missing) {
+            0 => String::new(),
+            missing => format!(", {missing} without a class"),
+        };
+        format!("{}: {}{more}{missing}", counted(counts.len(), "class"), some.join(", "))
     }
 
     /// The full report: every class, the left-out items, columns and the first rows, size and digest.

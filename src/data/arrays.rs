@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::columns::joined;
 use super::images::Images;
+use super::labels::classes;
 use super::levels::{Levels, darkness};
 use super::npy::{self, Array, Npz};
 use super::options::Holds;
@@ -19,8 +20,6 @@ use crate::settings::{Layout, Range, Scale};
 
 pub(super) use piece::{piece, settled};
 
-/// Labels are whole numbers of at most this magnitude.
-const MAX_LABEL: f64 = 16_777_215.0;
 /// An axis of at most this extent holds channels: no image is so narrow.
 const MAX_CHANNELS: usize = 4;
 /// Lower-case names, without the part, of members that hold examples and of those that hold labels; earlier names win.
@@ -395,9 +394,13 @@ impl Reading<'_> {
                 product(&labels.shape)
             )));
         }
+        let few = self.options.few_labels;
+        let missing = |value: f64| value.is_nan() || few && value == -1.0;
         let known = match &self.learned {
-            None => classes(&labels),
-            Some(Learned { labels: Some(learned), .. }) => classes(&labels).and_then(|_| classes(learned)),
+            None => classes(&labels, missing),
+            Some(Learned { labels: Some(learned), .. }) => {
+                classes(&labels, missing).and_then(|_| classes(learned, missing))
+            }
             Some(Learned { labels: None, .. }) => Err("the part to learn from has no labels".to_owned()),
         };
         match known {
@@ -407,26 +410,15 @@ impl Reading<'_> {
             }
             Ok(known) => {
                 let unknown = known.len() as u32; // which is left out later
-                let id = |value: f64| known.binary_search(&(value as i64)).map_or(unknown, |id| id as u32);
+                let id = |value: f64| match known.binary_search(&(value as i64)) {
+                    _ if missing(value) => Labels::NONE,
+                    found => found.map_or(unknown, |id| id as u32),
+                };
                 let names = known.iter().map(i64::to_string).collect();
                 Ok(Some(Labels { ids: labels.values().map(id).collect(), names }))
             }
         }
     }
-}
-
-/// The different labels in order, or the reason why they are no classes.
-fn classes(labels: &Array) -> Result<Vec<i64>, String> {
-    if labels.shape[1..].iter().any(|&extent| extent != 1) {
-        return Err(format!("its shape is [{}], and a class is one whole number an example", product(&labels.shape)));
-    }
-    if let Some(value) = labels.values().find(|value| !(value.abs() <= MAX_LABEL && value.fract() == 0.0)) {
-        return Err(format!("it holds {value}, and a class is a whole number"));
-    }
-    let mut numbers: Vec<i64> = labels.values().map(|value| value as i64).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    Ok(numbers)
 }
 
 /// The layout of the array, by its shape and by the options.

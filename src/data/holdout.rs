@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::random::Root;
 use super::windows::{self, Cut};
-use super::{About, Dataset, Items, Options, Split, SymbolKind, Symbols, items};
+use super::{About, Dataset, Items, Labels, Options, Split, SymbolKind, Symbols, items};
 use crate::error::{Error, Result};
 
 /// Smallest number of examples to hold some out of.
@@ -178,7 +178,7 @@ impl Dataset {
     pub(super) fn without_unknown_classes(mut self) -> Result<Self> {
         let Some(labels) = &self.labels else { return Ok(self) };
         let classes = labels.names.len() as u32;
-        let is_known: Vec<bool> = labels.ids.iter().map(|&id| id < classes).collect();
+        let is_known: Vec<bool> = labels.ids.iter().map(|&id| id < classes || id == Labels::NONE).collect();
         match is_known.iter().filter(|known| !**known).count() {
             0 => return Ok(self),
             all if all == is_known.len() => {
@@ -198,8 +198,13 @@ impl Dataset {
 
     /// Keeps the items for which `is_kept` holds. They have to be in memory.
     pub fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
+        self.take(&(0..self.len()).filter(|&i| is_kept(i)).collect::<Vec<_>>());
+    }
+
+    /// Keeps the items with these numbers, in this order. They have to be in memory.
+    pub(super) fn take(&mut self, kept: &[usize]) {
         let (len, count) = (self.item_len(), self.len());
-        let kept = || (0..count).filter(|&i| is_kept(i));
+        let kept = || kept.iter().copied();
         self.items = match &self.items {
             Items::Bytes(bytes) => {
                 let mut some = Vec::with_capacity(len * kept().count());

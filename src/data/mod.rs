@@ -19,6 +19,7 @@ mod holdout;
 mod idx;
 mod images;
 mod items;
+mod labels;
 mod levels;
 mod limits;
 mod listing;
@@ -63,6 +64,7 @@ pub use about::{About, LeftOut};
 pub use encoding::read_text;
 pub use given::{Given, given, given_codes};
 pub use items::{Bytes, Items};
+pub use labels::{Labels, few};
 pub use midi::{Tune, read_midi};
 pub use music::{Chord, KEYS, Music, Note, notes, pitch_name};
 pub use options::{Known, Options, Split, Wanted};
@@ -114,15 +116,6 @@ pub struct Dataset {
     pub pieces: Vec<Vec<Chord>>,
     /// How the files were understood, for the user.
     pub about: About,
-}
-
-/// The class of each item.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Labels {
-    /// One class per item, each below `names.len()`.
-    pub ids: Vec<u32>,
-    /// The name of each class.
-    pub names: Vec<String>,
 }
 
 /// Version of the code that draws the built-in sets; it changes whenever their content changes.

@@ -56,6 +56,8 @@ pub struct Options {
     pub parts: bool,
     /// Whether examples have the classes that folders or labels give them. `false`: all are one set without classes.
     pub classes: bool,
+    /// Whether few examples have a label: -1 stands for none.
+    pub few_labels: bool,
     /// Share of the examples to hold out if the data has no test part, 0 to 0.9. Of series the last ones are held out,
     /// or whole series if they are short; `seed` chooses among other examples.
     pub holdout: f32,
@@ -154,6 +156,7 @@ impl Default for Options {
             missing: None,
             levels: 200,
             by_value: false,
+            few_labels: false,
             scale: None,
             tokens: Tokens::Characters,
             vocabulary: 0,

@@ -43,7 +43,7 @@ impl Classed {
             return Self::one_set(files, vec![]);
         }
         let classes: Vec<Option<String>> = files.iter().map(|file| class(folder, file)).collect();
-        let names = in_order(classes.iter().flatten().cloned().collect());
+        let names = in_order(classes.iter().flatten().filter(|class| !is_none(class)).cloned().collect());
         let strays = classes.iter().filter(|class| class.is_none()).count();
         if names.len() < 2 || strays > files.len() / 2 {
             let note = format!(
@@ -63,8 +63,11 @@ impl Classed {
         let numbers: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
         for file in files {
             let class = class(folder, file);
-            match class.as_ref().map(|class| numbers.get(class.as_str())) {
-                Some(Some(&id)) => {
+            let id = |class: &String| {
+                if is_none(class) { Some(Labels::NONE) } else { numbers.get(class.as_str()).copied() }
+            };
+            match class.as_ref().map(id) {
+                Some(Some(id)) => {
                     kept.push(file.clone());
                     ids.push(id);
                 }
@@ -77,6 +80,11 @@ impl Classed {
         }
         Self { files: kept, ids, names, notes: vec![] }
     }
+}
+
+/// Whether the folder of this name has images without a class.
+fn is_none(class: &str) -> bool {
+    class == "unlabelled"
 }
 
 fn class(folder: &Path, file: &Path) -> Option<String> {
@@ -144,12 +152,14 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     let channels = options.channels.unwrap_or(own);
     let source = digest::of_files(pictures.iter().map(|picture| &picture.file));
     let mut notes = classed.notes;
-    notes.extend(empty_class(&classed.names, &ids));
+    let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
+    notes.extend(labels.as_ref().and_then(empty_class));
+    let names_of_classes = labels.as_ref().map_or(&[][..], |labels| &labels.names);
     if train.is_none() {
         if options.classes {
-            notes.extend(folder::without_images(folder, &classed.names)?);
+            notes.extend(folder::without_images(folder, names_of_classes)?);
         }
-        notes.extend(folder::parts_as_classes(&classed.names).filter(|_| options.parts));
+        notes.extend(folder::parts_as_classes(names_of_classes).filter(|_| options.parts));
     }
     let transparent = match pictures.iter().filter(|picture| picture.is_transparent()).count() {
         0 => vec![],
@@ -185,7 +195,6 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     if options.range.is_none() {
         notes.extend(darkness(&pixels));
     }
-    let labels = (!classed.names.is_empty()).then_some(Labels { ids, names: classed.names });
     let set = Images { pixels, channels, height: size.height, width: size.width };
     let about = About { part: said, range, findings: transparent, left_out, notes, source, names, ..About::default() };
     Ok(Dataset::of_images(set_name(root), set, labels, about, options))
@@ -201,10 +210,11 @@ fn far_smaller(names: &[String], size: Size) -> Option<String> {
 }
 
 /// The note on classes without readable images.
-fn empty_class(names: &[String], ids: &[u32]) -> Option<String> {
-    let mut counts = vec![0usize; names.len()];
-    ids.iter().for_each(|&id| counts[id as usize] += 1);
-    let empty: Vec<&str> = names.iter().zip(&counts).filter(|(_, n)| **n == 0).map(|(name, _)| name.as_str()).collect();
+fn empty_class(labels: &Labels) -> Option<String> {
+    let mut counts = vec![0usize; labels.names.len()];
+    labels.known().for_each(|(_, class)| counts[class] += 1);
+    let empty: Vec<&str> =
+        labels.names.iter().zip(&counts).filter(|(_, n)| **n == 0).map(|(name, _)| name.as_str()).collect();
     (!empty.is_empty()).then(|| format!("no images here of the classes `{}`", empty.join("`, `")))
 }
 

@@ -82,14 +82,14 @@ impl Classifier {
         let name = cached_name("classifiers", train, &shape, &format!("{rounds}-v{RECIPE}"));
         let fit = || {
             let turns;
-            let labelled = if train.labels.is_some() {
+            let labelled = if train.complete_labels().is_some() {
                 train
             } else {
                 turns = turned(train)?;
                 &turns
             };
             let mut checkpoint = fit(labelled, &shape, rounds, setup)?;
-            checkpoint.meta.insert("turns".into(), train.labels.is_none().to_string());
+            checkpoint.meta.insert("turns".into(), train.complete_labels().is_none().to_string());
             Ok(checkpoint)
         };
         setup.kept(&name, fit, |checkpoint| Self::open(checkpoint, &shape, setup))
@@ -101,7 +101,7 @@ impl Classifier {
     /// A set that is not of images or has no labels.
     pub fn train(train: &Dataset, rounds: u64, setup: &Setup) -> Result<Self> {
         let shape = item_shape(train)?;
-        if train.labels.is_none() {
+        if train.complete_labels().is_none() {
             return Err(Error::usage(format!("`{}` has no labels to train a classifier with", train.name)));
         }
         Self::open(&fit(train, &shape, rounds, setup)?, &shape, setup)

@@ -181,7 +181,9 @@ fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &An
 
 /// GAN-train and GAN-test accuracy (Shmelkov et al. 2018, section 3), where real images have labels.
 fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setup) -> Result<Vec<Row>> {
-    let (Some(Labels { names, .. }), Some(_)) = (&parts.first.set.labels, &parts.held_out.set.labels) else {
+    let (Some(Labels { names, .. }), Some(_)) =
+        (parts.first.set.complete_labels(), parts.held_out.set.complete_labels())
+    else {
         return Ok(vec![]);
     };
     let truth = parts.held_out.classes();

@@ -69,7 +69,7 @@ pub fn points(name: &str, generated: &[f32], setup: &Setup) -> Result<Report> {
 /// # Errors
 /// A set that is not stacked or has no labels, samples that are not finite.
 pub fn stacked(train: &Dataset, test: Option<&Dataset>, generated: &[f32], setup: &Setup) -> Result<Report> {
-    if train.stack != 3 || train.labels.is_none() {
+    if train.stack != 3 || train.complete_labels().is_none() {
         return Err(Error::usage(format!(
             "modes are counted in stacked images with labels, and `{}` has none",
             train.name

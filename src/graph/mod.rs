@@ -8,10 +8,12 @@ mod tensor;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
 };
 
-pub use op::{Composite, Dist, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without};
+pub use op::{
+    Composite, Dist, Draw, Field, Form, Id, Map, Node, Op, Optimizer, Real, Reset, Role, Shape, numel, without,
+};
 pub use tensor::Var;
 
 /// Initial values with which the host fills a state before the first round.
@@ -101,7 +103,7 @@ pub struct Graph {
     metrics: RefCell<Vec<(String, Id)>>,
     outputs: RefCell<Vec<(String, Id)>>,
     streams: RefCell<u32>,
-    draws: RefCell<u32>,
+    draws: RefCell<BTreeMap<Option<usize>, u32>>,
     parts: Cell<usize>,
     ranks: Cell<usize>,
 }
@@ -231,19 +233,26 @@ impl Graph {
         self.node(Op::Random { stream, dist, blocks }, &[], shape.to_vec())
     }
 
-    /// The number of a new draw of examples, for [`Graph::batch`]. Batches with equal numbers hold the same examples.
-    pub fn draw(&self) -> u32 {
-        self.draws.replace_with(|d| *d + 1)
+    /// A new draw of examples, for [`Graph::batch`]. Batches of one draw hold the same examples.
+    pub fn draw(&self) -> Draw {
+        self.draw_among(None)
+    }
+
+    /// The same from the first so many items alone: each of them once in an epoch of such draws.
+    pub fn draw_among(&self, among: Option<usize>) -> Draw {
+        let number = self.draws(among);
+        self.draws.borrow_mut().insert(among, number + 1);
+        Draw { number, among }
     }
 
     /// Examples (or their one-hot classes) of a draw; `shape` includes the batch.
-    pub fn batch(&self, draw: u32, field: Field, shape: &[usize]) -> Var<'_> {
+    pub fn batch(&self, draw: Draw, field: Field, shape: &[usize]) -> Var<'_> {
         self.node(Op::Batch { draw, field }, &[], shape.to_vec())
     }
 
-    /// Number of draws per round so far.
-    pub fn draws(&self) -> u32 {
-        *self.draws.borrow()
+    /// Number of draws per round so far from these items.
+    pub fn draws(&self, among: Option<usize>) -> u32 {
+        self.draws.borrow().get(&among).copied().unwrap_or(0)
     }
 
     /// The number of rounds done, as a scalar.

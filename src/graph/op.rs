@@ -72,6 +72,22 @@ pub enum Dist {
     Bernoulli(Real),
 }
 
+/// One draw of examples in a round.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Draw {
+    /// Its number among the draws of the round from the same items.
+    pub number: u32,
+    /// The first so many items are drawn from, in an order of their own; `None`: all.
+    pub among: Option<usize>,
+}
+
+impl Draw {
+    /// The draw of this number from all items.
+    pub const fn of_all(number: u32) -> Self {
+        Self { number, among: None }
+    }
+}
+
 /// The part of each drawn example that an [`Op::Batch`] leaf gives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Field {
@@ -232,8 +248,8 @@ pub enum Op {
     },
     /// A batch gathered from the data set; nodes with equal `draw` hold the same examples.
     Batch {
-        /// Number of the draw within the round.
-        draw: u32,
+        /// Which draw of the round.
+        draw: Draw,
         /// The examples themselves, or their classes.
         field: Field,
     },

@@ -205,6 +205,12 @@ impl<'g> Var<'g> {
         self.graph.node(Op::Max(axes.to_vec()), &[self], without(&self.shape(), axes))
     }
 
+    /// log of the mean of e^x over an axis, which disappears; the peak is taken off first.
+    pub fn log_mean_exp(self, axis: usize) -> Var<'g> {
+        let peak = self.max(&[axis]).detach();
+        (self - peak.broadcast(&self.shape(), &[axis])).exp().mean(&[axis]).log() + peak
+    }
+
     /// Repeats along new axes at the positions `axes` of `shape`.
     #[track_caller]
     pub fn broadcast(self, shape: &[usize], axes: &[usize]) -> Var<'g> {

@@ -10,16 +10,19 @@ use super::{
     random::{PURPOSE_GATHER, PURPOSE_MIRROR, clock_len, philox},
     real, row_obstacle,
 };
-use crate::{graph::Field, overrides};
+use crate::{
+    graph::{Draw, Field},
+    overrides,
+};
 
 /// A batch of the data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gather {
     /// The examples themselves, or their classes.
-    pub field: crate::graph::Field,
-    /// Index of this draw among the draws of a round.
-    pub draw: u32,
-    /// Number of draws in a round.
+    pub field: Field,
+    /// Which draw of the round.
+    pub draw: Draw,
+    /// Number of draws in a round from the same items.
     pub draws: u32,
     /// Examples of this part of the batch.
     pub batch: usize,
@@ -142,14 +145,6 @@ impl DataLayout {
             Elements::Symbols { .. } => real((items[n / 2] >> (16 * (n % 2)) & 0xffff) as f64),
         }
     }
-
-    /// The item at place i of an epoch, by the keys of its permutations.
-    fn at(&self, i: usize, key: impl Fn(u32) -> [u32; 4]) -> usize {
-        match self.ring {
-            Some(Ring { blocks: true, .. }) => in_blocks(self.count, i, key),
-            _ => permute(self.count, i, key(0)),
-        }
-    }
 }
 
 impl Gather {
@@ -179,14 +174,22 @@ impl Gather {
     fn item_of(&self, clock: &[u32], row: usize, s: usize) -> usize {
         let (epoch, i) = self.visit(clock, row);
         let key = |n| philox([epoch, s as u32, n, PURPOSE_GATHER], [clock[1], clock[2]]);
-        self.data.at(i, key)
+        match self.data.ring {
+            Some(Ring { blocks: true, .. }) => in_blocks(self.among(), i, key),
+            _ => permute(self.among(), i, key(0)),
+        }
+    }
+
+    /// Number of items that are drawn from.
+    fn among(&self) -> usize {
+        self.draw.among.unwrap_or(self.data.count)
     }
 
     /// The epoch of a row of the whole batch, and its place in the epoch.
     fn visit(&self, clock: &[u32], row: usize) -> (u32, usize) {
-        let draw = u64::from(clock[0]) * u64::from(self.draws) + u64::from(self.draw);
+        let draw = u64::from(clock[0]) * u64::from(self.draws) + u64::from(self.draw.number);
         let e = draw * self.whole() as u64 + row as u64;
-        ((e / self.data.count as u64) as u32, (e % self.data.count as u64) as usize)
+        ((e / self.among() as u64) as u32, (e % self.among() as u64) as usize)
     }
 
     /// Rows of the whole batch.
@@ -201,7 +204,7 @@ impl Gather {
 
     /// The place in a round of the item for a row of the whole batch.
     fn place(&self, row: usize, s: usize) -> usize {
-        (self.draw as usize * self.whole() + row) * self.data.stack + s
+        (self.draw.number as usize * self.whole() + row) * self.data.stack + s
     }
 
     /// Where the device has the item of [`Gather::pick`].
@@ -224,7 +227,7 @@ impl Gather {
 
     /// The number of this draw's windows in their lanes.
     fn turn(&self, clock: &[u32], windows: usize) -> usize {
-        (clock[0] as u64 * u64::from(self.draws) + u64::from(self.draw)) as usize % windows
+        (clock[0] as u64 * u64::from(self.draws) + u64::from(self.draw.number)) as usize % windows
     }
 }
 
@@ -242,8 +245,8 @@ impl Spec for Gather {
     fn dispatch(&self, caps: &Caps) -> Dispatch {
         let (rows, len) = self.rows();
         let whole = self.whole();
-        let (count, round) = (self.data.count, self.draws as usize * whole);
-        let (left, right) = bits(self.data.count);
+        let (count, round) = (self.among(), self.draws as usize * whole);
+        let (left, right) = bits(count);
         let [windows, lane] = self.data.lanes(whole);
         let in_order = matches!(self.field, Field::InOrder | Field::Begins);
         let ring = self.data.ring.unwrap_or(Ring { rounds: 1, places: 1, blocks: false });
@@ -260,11 +263,11 @@ impl Spec for Gather {
             WINDOWS = if in_order { windows } else { 0 },
             LANE = lane,
             DRAWS = self.draws,
-            DRAW = self.draw,
+            DRAW = self.draw.number,
             COUNT = count,
             EPOCHS_PER_STEP = round / count,
             REST_PER_STEP = round % count,
-            FIRST = self.draw as usize * whole,
+            FIRST = self.draw.number as usize * whole,
             BATCH = self.batch,
             PARTS = self.parts,
             LEFT_BITS = left,
@@ -324,6 +327,9 @@ impl Spec for Gather {
     fn obstacle(&self) -> Option<String> {
         let round = self.draws as usize * self.batch * self.parts;
         let (count, (_, len)) = (self.data.count, self.rows());
+        if self.among() == 0 || self.among() > count || self.data.ring.is_some() && self.draw.among.is_some() {
+            return Some(format!("a draw from {} of {count} items, all on the device", self.among()));
+        }
         let most = MAX_ELEMENTS / 2 - 1;
         if count.max(round) > most {
             return Some(format!(
@@ -342,6 +348,23 @@ mod tests {
         DataLayout { count, item_len: 1, elements: Elements::Floats, stack: 3, classes: 0, mirror: 0, ring: None }
     }
 
+    /// Draws from the first items, beside draws from all.
+    #[test]
+    fn an_epoch_of_some_items_visits_each_of_them_once() {
+        let (count, batch) = (100, 4);
+        for among in [1, 2, 7, 32, 100] {
+            let draw = Draw { number: 0, among: Some(among) };
+            let gather = Gather { field: Field::Items, draw, draws: 1, batch, parts: 1, data: data(count) };
+            let stream: Vec<usize> =
+                (0..5 * among).map(|e| gather.pick(&[(e / batch) as u32, 9, 10, 0], e % batch, 0)).collect();
+            for epoch in stream.chunks(among) {
+                let mut seen = epoch.to_vec();
+                seen.sort();
+                assert!(seen.into_iter().eq(0..among), "{among} of {count} items");
+            }
+        }
+    }
+
     #[test]
     fn every_epoch_visits_every_item_once() {
         for count in [1, 2, 3, 5, 8, 60, 255, 256, 257, 1000, 4097] {
@@ -353,7 +376,7 @@ mod tests {
                             let (step, rest) = (e / (draws * batch), e % (draws * batch));
                             let gather = Gather {
                                 field: Field::Items,
-                                draw: (rest / batch) as u32,
+                                draw: Draw::of_all((rest / batch) as u32),
                                 draws: draws as u32,
                                 batch,
                                 parts: 1,
@@ -377,7 +400,8 @@ mod tests {
 
     #[test]
     fn seeds_and_members_shuffle_apart() {
-        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: 500, parts: 1, data: data(500) };
+        let gather =
+            Gather { field: Field::Items, draw: Draw::of_all(0), draws: 1, batch: 500, parts: 1, data: data(500) };
         let order = |seed, s| (0..500).map(|b| gather.pick(&[0, seed, 0, 0], b, s)).collect::<Vec<_>>();
         let orders = [order(1, 0), order(1, 1), order(1, 2), order(2, 0)];
         for (k, a) in orders.iter().enumerate() {
@@ -406,7 +430,7 @@ mod tests {
         let data = DataLayout { elements: Elements::Symbols { stored: 90 }, item_len: 2, stack: 1, ..data(45) };
         for (field, len) in [(Field::Items, 2), (Field::InOrder, 2), (Field::Begins, 1)] {
             let rows = |batch: usize, parts: usize, part: u32| {
-                let gather = Gather { field, draw: 1, draws: 2, batch, parts, data };
+                let gather = Gather { field, draw: Draw::of_all(1), draws: 2, batch, parts, data };
                 let (clock, stored) = ([11, 1, 2, 0, part], (0..45).collect::<Vec<u32>>());
                 let mut y = vec![f64::NAN; batch * len];
                 let words = vec![&clock[..], &stored, &stored];
@@ -424,7 +448,7 @@ mod tests {
     fn half_of_the_draws_are_mirrored() {
         let (count, epochs) = (1000usize, 20u32);
         let data = DataLayout { item_len: 6, stack: 1, mirror: 3, ..data(count) };
-        let gather = Gather { field: Field::Items, draw: 0, draws: 1, batch: count, parts: 1, data };
+        let gather = Gather { field: Field::Items, draw: Draw::of_all(0), draws: 1, batch: count, parts: 1, data };
         let mirrored = |step: u32| (0..count).map(|b| gather.is_mirrored(&[step, 1, 2, 0], b, 0)).collect::<Vec<_>>();
         let all: Vec<Vec<bool>> = (0..epochs).map(mirrored).collect();
         let share = |flips: &[bool]| flips.iter().filter(|flip| **flip).count() as f64 / flips.len() as f64;
@@ -454,7 +478,7 @@ mod tests {
         assert_eq!((data.words(), data.lanes(2)), (14, [3, 14]));
         for step in 0..8u32 {
             let read = |field, len: usize| {
-                let gather = Gather { field, draw: 0, draws: 1, batch: 2, parts: 1, data };
+                let gather = Gather { field, draw: Draw::of_all(0), draws: 1, batch: 2, parts: 1, data };
                 let (clock, mut y) = ([step, 1, 2, 0], vec![f64::NAN; len]);
                 let words = vec![&clock[..], &words, &[]];
                 let (words_out, operands) = (vec![], vec![]);

@@ -4,13 +4,13 @@
 use super::{
     DECODE, Examples, Kind, Model, RECONSTRUCT, SAMPLE, Variant,
     parts::{
-        boltzmann::{self, MACHINE, Machine, inference, machine_layers, to_examples, to_units},
+        boltzmann::{self, MACHINE, Machine, finetune, inference, machine_layers, to_examples, to_units},
         hidden::hidden,
     },
     sample_rows,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     graph::Graph,
     nn::Start,
     settings::{Preset, Settings},
@@ -46,6 +46,8 @@ pub const VARIANT: Variant = Variant {
         "Boltzmann machine",
         "pretrain",
         "binarize",
+        "Classifier",
+        "labelled",
     ],
     presets: &[
         // Centred and without pretraining, in minutes on two CPU cores.
@@ -81,7 +83,24 @@ const MNIST: &[(&str, &str)] = &[
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let widths = &boltzmann::widths(s, examples)?;
-    let mut phases = boltzmann::phases(s, examples, widths, s.lr_g, s.steps)?;
+    if s.finetune >= s.steps {
+        return Err(Error::usage(format!(
+            "finetune={} leaves none of the {} steps to the machine",
+            s.finetune, s.steps
+        )));
+    }
+    if (s.finetune > 0 || s.labelled > 0) && examples.classes == 0 {
+        return Err(Error::usage("`finetune` and `labelled` need examples with classes, and this data set has none"));
+    }
+    if s.labelled > 0 && s.finetune == 0 {
+        return Err(Error::usage(
+            "`labelled` says what `finetune` learns from: set finetune too, such as finetune=2000",
+        ));
+    }
+    let mut phases = boltzmann::phases(s, examples, widths, s.lr_g, s.steps - s.finetune)?;
+    if s.finetune > 0 {
+        phases.extend(finetune::phases(s, examples, widths));
+    }
     if let Some(last) = phases.last_mut() {
         last.until = u64::MAX;
     }
@@ -93,7 +112,9 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     graphs.extend(inference(s, widths, examples));
     graphs.extend(hidden(s, examples, (MACHINE, Start::Uniform), |net, x| {
         let layers = machine_layers(net.graph, s, widths, x);
-        [vec![("features", layers[layers.len() - 1].1)], layers].concat()
+        let told = (s.finetune > 0).then(|| ("classes", finetune::told(net.graph, s, widths, (x, examples.classes))));
+        let features = ("features", layers[layers.len() - 1].1);
+        [features].into_iter().chain(layers).chain(told).collect()
     }));
     Ok(Model { phases, graphs, calibration: 0 })
 }

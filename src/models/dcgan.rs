@@ -35,6 +35,7 @@ pub const VARIANT: Variant = Variant {
         "ema",
         "pack",
         "architecture",
+        "Labels",
     ],
     presets: &[
         // Half of the usual width and an averaged generator: recognisable digits within minutes on two CPU cores.

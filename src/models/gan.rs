@@ -59,6 +59,7 @@ pub const VARIANT: Variant = Variant {
         "dropout_d",
         "by_value",
         "calibrate",
+        "Labels",
     ],
     presets: &[
         Preset::of("default", &[("norm_g", "none"), ("norm_d", "none")]),
@@ -66,6 +67,28 @@ pub const VARIANT: Variant = Variant {
         Preset::of(
             "article",
             &[("norm_g", "none"), ("norm_d", "none"), ("hidden_g", "256,800"), ("hidden_d", "512"), ("batch", "32")],
+        ),
+        // Salimans et al. 2016, their code for MNIST: few labels, matched features.
+        Preset::of(
+            "labels",
+            &[
+                ("labelled", "100"),
+                ("matching", "true"),
+                ("norm_d", "none"),
+                ("weight_norm", "true"),
+                ("noise_d", "0.5"),
+                ("ema_d", "0.9999"),
+                ("hidden_g", "500,500"),
+                ("hidden_d", "1000,500,250,250,250"),
+                ("latent_dist", "unit"),
+                ("batch", "100"),
+                ("lr_g", "0.003"),
+                ("lr_d", "0.003"),
+                ("beta1", "0.5"),
+                ("steps", "60000"),
+                ("sample_every", "2000"),
+                ("checkpoint_every", "2000"),
+            ],
         ),
         // R3GAN's game (Huang et al. 2024) on rows of tables, by ranks.
         Preset::of(

@@ -135,7 +135,8 @@ pub const DECODE: &str = "decode";
 /// Name of the graph of hidden layers: input `x`, the values of `rows` examples -> outputs `features` `[rows, F]`, the
 /// last hidden layer of the discriminator or else of the encoder; where there are such layers, `pooled` `[rows, F]`,
 /// its convolutions, `states` `[rows, T, H]`, its states after each step, and `layer1`, .. `[rows, units]`, the means
-/// of a machine's layers; of discriminators the `logits` `[rows]`.
+/// of a machine's layers; of discriminators the `logits` `[rows]`, and of those that tell `classes` their logits
+/// `[rows, classes]`.
 pub const HIDDEN: &str = "hidden";
 /// Name of the graph that gives batch norm running moments where training keeps none, as in discriminators: input `x`,
 /// the values of a batch. After some runs at the steps 0, 1, .. the moments are the mean of theirs.

@@ -131,7 +131,7 @@ pub fn play(round: &Round, nets: &Networks) {
     let x = round.binarized_batch();
     let q = posterior(&e, nets, x);
     let loss = if s.importance > 1 {
-        let bound = log_mean_exp(log_weights(&g, nets, q, x, s.importance));
+        let bound = log_weights(&g, nets, q, x, s.importance).log_mean_exp(0);
         round.metric("bound", bound.mean_all());
         -bound.mean_all()
     } else {
@@ -161,12 +161,6 @@ fn log_weights<'g>(g: &Net<'g>, nets: &Networks, q: Posterior<'g>, x: Var<'g>, d
     let (x, decoded) = (repeat(x, draws), nets.predict(&g.of_copies(draws), z, repeat(x, draws)));
     let log_p = nets.log_likelihood(g, x, decoded);
     (log_p + log_prior(z) - q.log_density(z)).reshape(&[draws, rows])
-}
-
-/// log of the mean of e^x over the first axis, `[K, B]` -> `[B]`.
-fn log_mean_exp(x: Var) -> Var {
-    let peak = x.max(&[0]).detach();
-    (x - peak.along(1, &x.shape())).exp().mean(&[0]).log() + peak
 }
 
 /// The number of examples of one run, and of latent vectors for each, at most `most`.

@@ -74,6 +74,12 @@ pub struct Net<'g> {
     pub mode: Mode,
     /// Whether weights are divided by their largest singular value (Miyato et al. 2018).
     pub spectral: bool,
+    /// Whether the rows of weights have a learned length each (Salimans and Kingma 2016).
+    pub weight_norm: bool,
+    /// Deviation of the noise that [`Net::noisy`] adds.
+    pub noise: f64,
+    /// Classes of real samples that a discriminator tells; 0: only real ones from generated ones.
+    pub classes: usize,
     batches: usize,
     copies: usize,
 }
@@ -83,7 +89,21 @@ impl<'g> Net<'g> {
     pub fn new(graph: &'g Graph, name: &str, start: Start, mode: Mode) -> Self {
         let stats = graph.group(&format!("{name}.stats"));
         let powers = graph.group(&format!("{name}.powers"));
-        Self { graph, params: graph.group(name), stats, powers, start, mode, spectral: false, batches: 1, copies: 1 }
+        let params = graph.group(name);
+        Self {
+            graph,
+            params,
+            stats,
+            powers,
+            start,
+            mode,
+            spectral: false,
+            weight_norm: false,
+            noise: 0.0,
+            classes: 0,
+            batches: 1,
+            copies: 1,
+        }
     }
 
     /// The same network, with other initial values for the layers to come.
@@ -134,7 +154,16 @@ impl<'g> Net<'g> {
 
     fn weight(&self, name: &str, shape: &[usize], fans: [usize; 2]) -> Var<'g> {
         let w = self.parameter(name, "weight", shape, self.init(fans));
+        let w = if self.weight_norm { self.of_learned_length(name, w) } else { w };
         if self.spectral { self.spectral_norm(name, w) } else { w }
+    }
+
+    /// Weight normalisation: the direction of each row of w `[out, ..]`, times a learned length that starts at 1
+    /// (Salimans and Kingma 2016, equation 2).
+    fn of_learned_length(&self, name: &str, w: Var<'g>) -> Var<'g> {
+        let length = self.parameter(name, "length", &w.shape()[..1], Init::Const(1.0));
+        let squares = w.square().sum(&(1..w.rank()).collect::<Vec<_>>());
+        w * (length * (squares + 1e-12).sqrt().recip()).along(0, &w.shape())
     }
 
     fn bias(&self, name: &str, len: usize, fans: [usize; 2]) -> Var<'g> {
@@ -276,6 +305,14 @@ impl<'g> Net<'g> {
         let init = if self.start == Start::Dcgan { Init::Normal(1.0, 0.02) } else { Init::Const(1.0) };
         let scale = self.parameter(name, "weight", &[channels], init);
         (scale, self.parameter(name, "bias", &[channels], Init::Const(0.0)))
+    }
+
+    /// x `[B, ..]` with the noise of this network; x itself in [`Mode::Eval`].
+    pub fn noisy(&self, x: Var<'g>) -> Var<'g> {
+        if self.mode == Mode::Eval || self.noise == 0.0 {
+            return x;
+        }
+        x + self.graph.random_of(self.blocks(x), Dist::Normal, &x.shape()) * self.noise
     }
 
     /// Sets each element of x `[B, ..]`, or of states `[T, B, units]`, to zero with probability p and divides the

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{self, ALIGN, Composite, Form, Id, Node, Op, Optimizer, Role, numel},
+    graph::{self, ALIGN, Composite, Draw, Form, Id, Node, Op, Optimizer, Role, numel},
     kernels::{
         chain::{Index, Load},
         gather::DataLayout,
@@ -27,8 +27,6 @@ pub struct Emitter<'a> {
     states: &'a [graph::Group],
     caps: &'a Caps,
     data: Option<DataLayout>,
-    /// Number of draws in a round.
-    draws: u32,
     layout: Layout<'a>,
     placed: Vec<Placed>,
     round: Round,
@@ -62,10 +60,8 @@ impl<'a> Emitter<'a> {
         data: Option<DataLayout>,
         round: Round,
     ) -> Self {
-        let draw = |node: &Node| if let Op::Batch { draw, .. } = node.op { Some(draw) } else { None };
-        let draws = 1 + t.nodes.iter().filter_map(draw).max().unwrap_or(0);
         let layout = Layout::new(t, groups, states, caps);
-        Self { t, groups, states, caps, data, draws, layout, placed: vec![], round, spans: vec![SplitSpan::default()] }
+        Self { t, groups, states, caps, data, layout, placed: vec![], round, spans: vec![SplitSpan::default()] }
     }
 
     pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
@@ -196,7 +192,7 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    fn gather(&mut self, id: Id, draw: u32, field: graph::Field) -> Result<()> {
+    fn gather(&mut self, id: Id, draw: Draw, field: graph::Field) -> Result<()> {
         let data =
             self.data.ok_or_else(|| Error::failure("plan: the graph draws batches, but there is no data set"))?;
         let (batch, parts) = (self.t.shape(id)[0], self.round.parts);
@@ -208,12 +204,17 @@ impl<'a> Emitter<'a> {
                 data.item_len
             )));
         }
+        let same = |node: &Node| match node.op {
+            Op::Batch { draw: other, .. } if other.among == draw.among => Some(other.number),
+            _ => None,
+        };
+        let draws = 1 + self.t.nodes.iter().filter_map(same).max().unwrap_or(0);
         let clock = self.layout.clock_of(parts);
         let items = self.layout.whole("items".into(), Content::Items, data.words());
         let table = self.layout.whole("table".into(), Content::Table, data.table());
         let y = self.layout.place(id);
         self.push(
-            Gather { field, draw, draws: self.draws, batch, parts, data },
+            Gather { field, draw, draws, batch, parts, data },
             vec![clock, items, table, y],
             vec![],
             self.layout.label(id),

@@ -238,7 +238,7 @@ impl Source {
 
 /// Items of a round up to the end of this draw.
 fn places(gather: &Gather) -> usize {
-    (gather.draw as usize + 1) * gather.whole() * gather.data.stack
+    (gather.draw.number as usize + 1) * gather.whole() * gather.data.stack
 }
 
 fn ended() -> Error {

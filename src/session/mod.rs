@@ -94,7 +94,7 @@ impl Session {
     ) -> Result<Self> {
         let layout = placed(dataset, model.training(), settings, caps)?;
         let plans = Plans::new(model.training(), caps, Some(layout))?;
-        supply(runner.as_mut(), dataset, &plans)?;
+        supply(runner.as_mut(), dataset, settings, &plans)?;
         Self::new(runner, settings, examples(dataset), model, plans)
     }
 

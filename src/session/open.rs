@@ -77,6 +77,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         missing: s.missing.clone(),
         levels: s.levels,
         by_value: s.by_value,
+        few_labels: s.labelled > 0,
         scale: s.scale,
         tokens: s.tokens,
         vocabulary: s.vocabulary,

@@ -2,7 +2,7 @@
 
 use super::layout;
 use crate::{
-    data::{Dataset, Items},
+    data::{Dataset, Items, Labels},
     engine::Plans,
     error::{Error, Result},
     graph::{Field, Graph, Op},
@@ -41,9 +41,16 @@ pub fn placed<'a>(
     let (mut places, mut in_order) = (0, false);
     for (_, graph) in graphs {
         for node in &graph.nodes() {
-            if let Op::Batch { field, .. } = node.op {
-                places = places.max(graph.draws() as usize * graph.parts() * node.shape[0] * resident.stack);
+            if let Op::Batch { draw, field } = node.op {
+                places = places.max(graph.draws(draw.among) as usize * graph.parts() * node.shape[0] * resident.stack);
                 in_order |= matches!(field, Field::InOrder | Field::Begins);
+                let missing = dataset.labels.as_ref().map_or(0, Labels::missing);
+                if field == Field::OneHot && draw.among.is_none() && missing > 0 {
+                    return Err(Error::usage(format!(
+                        "`conditional` needs the class of every example, and {missing} of `{}` have none",
+                        dataset.name
+                    )));
+                }
             }
         }
     }
@@ -52,6 +59,9 @@ pub fn placed<'a>(
     let fits = 4 * resident.words().max(resident.table()) as u64 <= most;
     if !dataset.items.is_in_file() && !settings.stream.unwrap_or(!fits && !in_order) {
         return Ok(resident);
+    }
+    if settings.labelled > 0 {
+        return Err(Error::usage("`labelled` draws from examples on the device: it does not go with streamed data"));
     }
     if in_order {
         return Err(Error::usage("stream=true: `carry` reads the whole text in order, so it has to be on the device"));
@@ -83,14 +93,18 @@ pub(super) fn memory_of(data: &DataLayout) -> u64 {
     4 * data.words() as u64 + AHEAD as u64
 }
 
-/// Gives these programs their data set: stored on the device, or streamed.
-pub fn supply(runner: &mut dyn Runner, dataset: &Dataset, plans: &Plans) -> Result<()> {
+/// Gives these programs their data set: stored on the device, its labelled examples first, or streamed.
+///
+/// # Errors
+/// Those of [`Dataset::with_labelled_first`]; a device that fails.
+pub fn supply(runner: &mut dyn Runner, dataset: &Dataset, s: &Settings, plans: &Plans) -> Result<()> {
     match ring(plans) {
         Some(_) => {
             let classes = dataset.labels.as_ref().map_or(&[][..], |labels| &labels.ids);
             runner.stream(&dataset.items, classes);
             Ok(())
         }
+        None if s.labelled > 0 => super::upload(runner, &dataset.with_labelled_first(s.labelled, s.seed)?),
         None => super::upload(runner, dataset),
     }
 }

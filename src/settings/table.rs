@@ -239,6 +239,18 @@ settings! {
         /// A network skips its update while its last loss is below this share of the other network's; 0: never
         freeze: f32 = "0.0", Rule::Below(1.0);
     }
+    "Labels" {
+        /// Number of examples whose classes the discriminator learns to tell, beside real from generated; 0: none.
+        /// They are chosen by the seed, of each class as many as there are, and the other labels stay unseen
+        labelled: usize = "0", Rule::Whole(0, MAX);
+        /// Deviation of Gaussian noise that is added to the inputs of each layer of a discriminator while training
+        noise_d: f32 = "0.0", Rule::Below(f32::INFINITY);
+        /// Whether the discriminator's weights are directions, each with a learned length (weight normalisation)
+        weight_norm: bool = "false", Rule::Switch;
+        /// Decay per step of the averaged discriminator weights with which `classify` and `encode` look at examples; 0:
+        /// no average
+        ema_d: f32 = "0.0", Rule::Below(1.0);
+    }
     "Networks" {
         /// Whether the model learns to generate a chosen class, from the labels of the data
         conditional: bool = "false", Rule::Switch;
@@ -301,6 +313,15 @@ settings! {
         activity: f32 = "0.1", Rule::Below(1.0);
         /// Largest norm of a hidden unit's weights from the layer below; 0: no limit
         max_norm: f32 = "0.0", Rule::Below(f32::INFINITY);
+    }
+    "Classifier" {
+        /// Training steps, the last ones, in which a classifier that starts as the machine learns the classes of the
+        /// data; 0: none
+        finetune: u64 = "0", Rule::Whole(0, MAX);
+        /// Learning rate of that classifier
+        lr_finetune: f32 = "0.001", Rule::Below(f32::INFINITY) => recorded;
+        /// Share of its hidden units that is dropped while it learns, and two fifths of it of the visible ones
+        dropout_finetune: f32 = "0.5", Rule::Below(1.0);
     }
     "Boltzmann machine in a game" {
         /// Input of the generator: the machine's top layer (frozen, refreshed), noise of the same width, or features of

@@ -71,8 +71,8 @@ fn codes_have_names_and_classes_beside_them() {
         let i: usize = name.parse().unwrap();
         assert_eq!(code, &whole[i * 4..][..4]);
     }
-    let y: Vec<u32> = NpyFile::new(&member("y.npy")[..]).unwrap().into_vec().unwrap();
-    assert_eq!(y, (0..40).map(|n| n % 4).collect::<Vec<u32>>());
+    let y: Vec<i32> = NpyFile::new(&member("y.npy")[..]).unwrap().into_vec().unwrap();
+    assert_eq!(y, (0..40).map(|n| n % 4).collect::<Vec<i32>>());
     assert!(member("names.npy").windows(4).any(|bytes| bytes == b"'<U2"));
     // A file of arrays has names too, and what `encode` wrote is one.
     train(

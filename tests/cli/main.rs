@@ -13,6 +13,7 @@ mod export;
 mod group;
 mod hints;
 mod interruptions;
+mod labels;
 mod limits;
 mod listings;
 #[cfg(unix)]

@@ -175,6 +175,8 @@ pub fn same(a: &Checkpoint, b: &Checkpoint, what: &str) {
 
 /// The interpreter of a model's training round, with the states of a checkpoint at step 0.
 pub fn reference(s: &Settings, dataset: &Dataset, model: &Model, start: &Checkpoint) -> Reference {
+    let ordered = (s.labelled > 0).then(|| dataset.with_labelled_first(s.labelled, s.seed).unwrap());
+    let dataset = ordered.as_ref().unwrap_or(dataset);
     let classes = dataset.labels.as_ref().map_or(vec![0], |l| l.ids.clone());
     let data = Some((session::layout(dataset), dataset.items.words().to_vec(), classes));
     let mut states = HashMap::new();

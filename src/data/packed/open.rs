@@ -185,8 +185,8 @@ fn labels_of(path: &Path, found: &Description) -> Result<Option<Vec<u32>>> {
     }
     let beside = labels(path);
     let array = npy::read(&beside)?;
-    let ids: Vec<u32> = array.values().map(|id| id as u32).collect();
-    let is_fit = ids.len() == found.count && array.values().all(|id| (0.0..found.classes.len() as f64).contains(&id));
+    let ids: Vec<u32> = array.values().map(|id| id as i32 as u32).collect(); // -1 is `Labels::NONE`
+    let is_fit = ids.len() == found.count && array.values().all(|id| (-1.0..found.classes.len() as f64).contains(&id));
     if !is_fit {
         return Err(Error::failure(format!(
             "`{}` does not hold the classes of {} items, 0 to {}",

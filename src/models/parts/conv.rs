@@ -48,7 +48,7 @@ impl Conv {
     pub fn encode<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Hidden<'g> {
         let (mut h, mut maps) = (x, vec![]);
         for (i, filter) in Stages::of([x.dim(2), x.dim(3)]).filters.into_iter().enumerate() {
-            h = net.conv2d(&format!("down{i}"), h, self.channels(i), filter, i == 0);
+            h = net.conv2d(&format!("down{i}"), net.noisy(h), self.channels(i), filter, i == 0);
             h = if i == 0 { h } else { net.norm(self.norms[1], &format!("norm{i}"), h) }.leaky_relu(0.2);
             maps.push(h);
         }

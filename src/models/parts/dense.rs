@@ -70,7 +70,8 @@ impl Dense {
     pub fn hidden<'g>(&self, net: &Net<'g>, x: Var<'g>, widths: &[usize]) -> Var<'g> {
         let h = x.reshape(&[x.dim(0), x.len() / x.dim(0)]);
         widths.iter().enumerate().fold(h, |h, (i, &width)| {
-            let y = net.norm(self.norms[1], &format!("norm{i}"), net.dense(&format!("dense{i}"), h, width));
+            let y = net.dense(&format!("dense{i}"), net.noisy(h), width);
+            let y = net.norm(self.norms[1], &format!("norm{i}"), y);
             net.dropout(y.leaky_relu(0.2), self.dropout.into())
         })
     }

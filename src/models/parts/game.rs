@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{Dist, Field, Graph, Init, Var},
+    graph::{Dist, Draw, Field, Graph, Init, Var},
     models::{CALIBRATE, Examples, JUDGE, Model, SAMPLE, greatest, sample_rows, sampled},
     nn::{Mode, Net, Start, latent},
     objective,
@@ -23,6 +23,9 @@ pub type Generator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Var<'g> + 'a>;
 pub type Discriminator<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>) -> Judgement<'g> + 'a>;
 /// (net, z `[B, latent]`, symbols `[B, T]` that it drew) -> log p of each, `[B, T]`.
 pub type Policy<'a> = Box<dyn for<'g> Fn(&Net<'g>, Var<'g>, Var<'g>) -> Var<'g> + 'a>;
+/// The state group of the averaged discriminator.
+const AVERAGED: &str = "d.ema";
+
 /// (graph, rows) -> inputs of the generator, `[rows, latent]`.
 pub type Prior<'a> = Box<dyn for<'g> Fn(&'g Graph, usize) -> Var<'g> + 'a>;
 
@@ -33,13 +36,23 @@ pub struct Judgement<'g> {
     pub hidden: Hidden<'g>,
     /// Logits `[B, 1]`, computed from the features; higher means more real.
     pub logits: Var<'g>,
+    /// Logits of the classes of real samples, `[B, classes]`, if it tells these.
+    pub classes: Option<Var<'g>>,
 }
 
 impl<'g> Judgement<'g> {
     /// The judgement of features `[B, F]`, by the layer `out` of the network.
     pub fn of(net: &Net<'g>, hidden: impl Into<Hidden<'g>>) -> Self {
         let hidden = hidden.into();
-        Self { logits: net.dense("out", hidden.features, 1), hidden }
+        match net.classes {
+            0 => Self { logits: net.dense("out", net.noisy(hidden.features), 1), classes: None, hidden },
+            count => {
+                let classes = net.dense("out", net.noisy(hidden.features), count);
+                // Z = log sum e^l; D = e^Z / (e^Z + 1) (Salimans et al. 2016, section 5).
+                let z = classes.log_mean_exp(1) + (count as f64).ln();
+                Self { logits: z.reshape(&[z.len(), 1]), classes: Some(classes), hidden }
+            }
+        }
     }
 
     /// Logits of each of `rows` samples, `[rows]`. A critic that judges each time step has logits `[T * B, 1]`, of
@@ -157,6 +170,22 @@ impl<'a> Game<'a> {
                 "`estimator=policy` follows the critic's logits of each sample: it goes with matching=false and pack=1",
             ));
         }
+        if s.labelled > 0 {
+            if self.examples.classes == 0 || s.stack > 1 {
+                return Err(Error::usage("`labelled` needs examples with classes, and this data set has none"));
+            }
+            if s.conditional || s.pack > 1 || self.given().is_some() {
+                return Err(Error::usage(
+                    "`labelled` needs a discriminator that looks at each sample alone, and at no class: leave out \
+                     conditional, pack and by_value",
+                ));
+            }
+        }
+        if s.spectral && (s.weight_norm || s.ema_d > 0.0) {
+            return Err(Error::usage(
+                "`spectral` sets the length of weights as they are now: it does not go with weight_norm and ema_d",
+            ));
+        }
         if s.smooth > 0.0 && !matches!(s.objective, Objective::Minimax | Objective::NonSaturating | Objective::Lsgan) {
             return Err(Error::usage(
                 "`smooth` goes with the objectives that have targets: minimax, non-saturating, lsgan",
@@ -202,11 +231,17 @@ impl<'a> Game<'a> {
         !self.s.conditional && self.s.pack == 1 && self.given().is_none()
     }
 
+    /// The network of a discriminator with the options of the settings.
+    fn with_options<'g>(&self, mut net: Net<'g>) -> Net<'g> {
+        let s = self.s;
+        (net.spectral, net.weight_norm, net.noise) = (s.spectral, s.weight_norm, s.noise_d.into());
+        net.classes = if s.labelled > 0 { self.examples.classes } else { 0 };
+        net
+    }
+
     /// The discriminator's judgement of examples as they lie in memory.
     fn judgement<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Judgement<'g> {
-        let mut dis = net.clone();
-        dis.spectral = self.s.spectral;
-        (self.discriminator)(&dis, self.examples.seen(self.examples.read(x)))
+        (self.discriminator)(&self.with_options(net.clone()), self.examples.seen(self.examples.read(x)))
     }
 
     /// The graph [`JUDGE`], for batches as those of the training; none if the discriminator looks at classes or at
@@ -224,19 +259,22 @@ impl<'a> Game<'a> {
         })
     }
 
-    /// The discriminator's hidden layers and `logits` by name, for examples as they lie in memory; none where
-    /// [`Game::judging`] has none.
+    /// The discriminator's hidden layers, `logits` and logits of `classes` by name, for examples as they lie in memory;
+    /// none where [`Game::judging`] has none.
     pub fn judged<'g>(&self, net: &Net<'g>, x: Var<'g>) -> Vec<(&'static str, Var<'g>)> {
         if !self.judges_alone() {
             return vec![];
         }
         let (judgement, rows) = (self.judgement(net, x), x.dim(0));
-        [judgement.hidden.layers(rows), vec![("logits", judgement.by_sample(rows))]].concat()
+        let logits = [("logits", judgement.by_sample(rows))];
+        let classes = judgement.classes.map(|classes| ("classes", classes));
+        judgement.hidden.layers(rows).into_iter().chain(logits).chain(classes).collect()
     }
 
     /// The graphs of the discriminator's hidden layers.
     pub fn layers(&self) -> Vec<(&'static str, Graph)> {
-        hidden(self.s, self.examples, ("d", self.start), |net, x| self.judged(net, x))
+        let name = if self.s.ema_d > 0.0 { AVERAGED } else { "d" };
+        hidden(self.s, self.examples, (name, self.start), |net, x| self.judged(net, x))
     }
 
     /// A new graph with one round of the game.
@@ -247,8 +285,7 @@ impl<'a> Game<'a> {
     /// Critic steps, then one generator step against the newest critic with the last critic step's latent vectors.
     fn play(&self, round: &Round) {
         let (g, s) = (round.graph, self.s);
-        let mut dis = Net::new(g, "d", self.start, Mode::Train);
-        dis.spectral = s.spectral;
+        let dis = self.with_options(Net::new(g, "d", self.start, Mode::Train));
         let gen_tracking = Net::new(g, "g", self.start, Mode::Track);
         let gen_plain = Net::new(g, "g", self.start, Mode::Train);
         let [d_learns, g_learns] = self.learners(g);
@@ -264,12 +301,25 @@ impl<'a> Game<'a> {
             }
         }
         round.average(&gen_tracking);
+        if s.ema_d > 0.0 {
+            round.moving_average(AVERAGED, &dis, s.ema_d);
+        }
         g.commit();
+    }
+
+    /// The cost of the classes of labelled examples, if the discriminator learns to tell them (Salimans et al. 2016,
+    /// section 5).
+    fn cost_of_classes<'g>(&self, round: &Round<'_, 'g>, dis: &Net<'g>) -> Option<Var<'g>> {
+        let (g, s) = (round.graph, self.s);
+        let draw = (s.labelled > 0).then(|| g.draw_among(Some(s.labelled)))?;
+        let x = self.blurred(round, self.examples.seen(round.batch_of(draw)));
+        let wanted = g.batch(draw, Field::OneHot, &[s.batch, self.examples.classes]);
+        Some(round.cost_of_classes(self.judge(dis, x, None).classes?, wanted))
     }
 
     /// Latent vectors `[B, latent (+ classes)]`, which end with the one-hot classes of a draw in a conditional model;
     /// and these classes `[B, classes]`.
-    fn latent_vectors<'g>(&self, g: &'g Graph, draw: u32) -> (Var<'g>, Option<Var<'g>>) {
+    fn latent_vectors<'g>(&self, g: &'g Graph, draw: Draw) -> (Var<'g>, Option<Var<'g>>) {
         let (s, z) = (self.s, (self.prior)(g, self.s.batch));
         let classes = match self.given() {
             Some(heads) => Some(heads.condition(g.batch(draw, Field::Items, &self.examples.values(s.batch)))),
@@ -315,6 +365,7 @@ impl<'a> Game<'a> {
             descent = descent.when(learns);
             g.assign(last_losses(g)[0], loss.whole().reshape(&[1]));
         }
+        let loss = self.cost_of_classes(round, dis).map_or(loss, |cost| cost + loss * 0.5);
         round.descend(dis, loss, descent);
         if s.clip > 0.0 {
             g.assign(g.flat(dis.params), g.flat(dis.params).clamp(f64::from(s.clip)));

@@ -4,8 +4,8 @@
 use super::distribution::Distribution;
 use crate::{
     grad::grad,
-    graph::{self, Dist, Field, Graph, Real, Var},
-    models::Examples,
+    graph::{self, Dist, Draw, Field, Graph, Real, Var},
+    models::{Examples, greatest},
     nn::{Mode, Net, Start, latent},
     objective,
     settings::{Optimizer, Schedule, Settings},
@@ -64,7 +64,7 @@ impl<'g> Round<'_, 'g> {
 
     /// The batch of examples of a draw, as encoders read them. Keys of rolls lie in memory as pixels do, -1 and 1, and
     /// are 0 and 1 here.
-    pub fn batch_of(&self, draw: u32) -> Var<'g> {
+    pub fn batch_of(&self, draw: Draw) -> Var<'g> {
         let x = self.graph.batch(draw, Field::Items, &self.examples.values(self.s.batch));
         if self.examples.roll() { (x + 1.0) * 0.5 } else { self.examples.read(x) }
     }
@@ -101,6 +101,15 @@ impl<'g> Round<'_, 'g> {
         for (name, share) in ["d_acc_real", "d_acc_fake"].into_iter().zip(shares) {
             self.metric(name, share);
         }
+    }
+
+    /// The mean cross-entropy of logits of classes `[B, K]`, given these one-hot; it is recorded, and the share of the
+    /// examples whose class is the likeliest one.
+    pub fn cost_of_classes(&self, logits: Var<'g>, wanted: Var<'g>) -> Var<'g> {
+        let cost = logits.cross_entropy(wanted).mean_all();
+        self.metric("class_loss", cost);
+        self.metric("class_acc", 1.0 - (greatest(logits) - greatest(wanted)).abs().is_positive().mean_all());
+        cost
     }
 
     /// Records the mean negative log-likelihood of a step of sequences x, for log p `[B]` of each.

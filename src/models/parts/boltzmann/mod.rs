@@ -6,6 +6,7 @@
 //! Given the odd layers, the units of the even layers are independent, and vice versa: all sampling here rests on this.
 
 pub mod anneal;
+pub mod finetune;
 mod learning;
 
 pub use learning::{LAYERS, Learning, phases};
