@@ -10,6 +10,7 @@ mod data;
 mod destination;
 mod devices;
 mod encode;
+mod epochs;
 mod eval;
 mod evaluated;
 mod export;

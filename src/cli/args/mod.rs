@@ -2,6 +2,7 @@
 
 mod codes;
 mod export;
+mod offered;
 mod tools;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use super::hints;
 use crate::error::Result;
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
+use offered::{Offered, presets, variants};
 
 pub use codes::{ClassifyArgs, DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
@@ -118,7 +120,7 @@ Examples:
 #[command(after_help = TRAIN_EXAMPLES)]
 pub struct TrainArgs {
     /// Model to train, and settings: `saddle train gan lr_g=0.001`; `saddle variants` lists the models [default: dcgan]
-    #[arg(value_name = "VARIANT|KEY=VALUE")]
+    #[arg(value_name = "VARIANT|KEY=VALUE", value_parser = Offered(variants), hide_possible_values = true)]
     words: Vec<String>,
     #[arg(long, value_name = "NAME|PATH", help = help("data"))]
     data: Option<String>,
@@ -131,7 +133,7 @@ pub struct TrainArgs {
     seed: Option<String>,
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME", help = help("adapter"))]
     adapter: Option<String>,
-    #[arg(long, value_name = "NAME", help = help("preset"))]
+    #[arg(long, value_name = "NAME", help = help("preset"), value_parser = Offered(presets), hide_possible_values = true)]
     preset: Option<String>,
     #[arg(long, help = help("conditional"))]
     conditional: bool,
