@@ -134,8 +134,10 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
     let mut doubts: Vec<String> = vec![];
     for report in entries.iter().flat_map(|entry| &entry.evaluation) {
         let notes = report.get("notes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let title = report.get("title").and_then(Value::as_str).unwrap_or_default();
         let said = notes.iter().filter_map(Value::as_str).filter(|note| WORDS.iter().any(|word| note.contains(word)));
-        doubts.extend(said.map(String::from));
+        // Of what an evaluation says, and not with the marks of its table.
+        doubts.extend(said.map(|note| format!("{title}: {}", note.trim_start_matches("-: "))));
     }
     doubts.sort();
     doubts.dedup();
