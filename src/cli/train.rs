@@ -92,7 +92,8 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     if let Some(job) = job.as_mut().filter(|_| !is_new) {
         (settings, data) = job.told(is_first.then_some((&settings, &data)))?;
     }
-    let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })?;
+    let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })
+        .map_err(|error| args.of_config(error, &data))?;
     let examples = session::examples(&dataset);
     if is_new {
         settings = by_data(settings, &layers, &examples)?;

@@ -5,13 +5,13 @@ mod export;
 mod offered;
 mod tools;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::hints;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
 use offered::{Offered, presets, variants};
@@ -133,7 +133,8 @@ pub struct TrainArgs {
     seed: Option<String>,
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME", help = help("adapter"))]
     adapter: Option<String>,
-    #[arg(long, value_name = "NAME", help = help("preset"), value_parser = Offered(presets), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", help = help("preset"), value_parser = Offered(presets),
+          hide_possible_values = true)]
     preset: Option<String>,
     #[arg(long, help = help("conditional"))]
     conditional: bool,
@@ -197,6 +198,18 @@ impl TrainArgs {
     /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.
     pub fn layers(&self) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
+    /// The error of data that cannot be opened; a path that came with `--config` may be meant for another folder.
+    pub fn of_config(&self, error: Error, data: &str) -> Error {
+        match &self.config {
+            Some(file) if !self.names_data() && !Path::new(data).exists() => {
+                let file = file.display();
+                let place = if Path::new(data).is_absolute() { "" } else { ", seen from the folder of this command" };
+                Error::usage(format!("{error}; the path is that of `{file}`{place}: --data names another one"))
+            }
+            _ => error,
+        }
+    }
+
         if let Some(file) = &self.config {
             layers.push(Layer::from_file(file, self.case)?);
         }
