@@ -262,12 +262,12 @@ fn a_run_folder_is_made_locked_and_found_again() {
     assert!(run.checkpoints().is_dir() && out.join("samples").is_dir());
     assert_eq!(Run::open(&out, VARIANTS).unwrap().settings(), &settings, "reading needs no lock");
     let busy = format!("the run `{name}` is being trained by another process");
-    says(Run::resume(&out, VARIANTS, &[]), &busy);
+    says(Run::resume(&out, VARIANTS, &[], None), &busy);
     drop(run);
 
     let taken = format!("--out: `{name}` already holds a run; continue it with --resume or name another folder");
     says(Run::create(Some(&out), &settings), &taken);
-    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])]).unwrap().run;
+    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])], None).unwrap().run;
     assert_eq!(resumed.settings().steps, 9);
     assert_ne!(Run::open(&out, VARIANTS).unwrap().settings().steps, 9);
     resumed.save_settings().unwrap();

@@ -42,6 +42,7 @@ mod training;
 mod variants;
 mod walk;
 mod watch;
+mod way_back;
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -24,7 +24,7 @@ pub use writing::{Decoding, Step};
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},
     data::Dataset,
-    engine::{Engine, Order, Plans, diverged},
+    engine::{Engine, Order, Plans},
     error::{Error, Result},
     graph::numel,
     kernels::{Caps, Clock},
@@ -206,7 +206,7 @@ impl Session {
             }
         }
         if let Some((_, what)) = faults.into_iter().min_by_key(|(step, _)| *step) {
-            return Err(diverged(what));
+            return Err(Error::Diverged(what));
         }
         if compares {
             self.engine.compare()?;
@@ -267,7 +267,7 @@ impl Session {
         self.decode_from(z, count, 0, seed, &|i| class.unwrap_or(i % classes))
     }
 
-    /// The same, where `first` batches came before.
+    /// The same, where `first` batches came before, each sample of the class that its place has.
     fn decode_from(
         &mut self,
         z: &[f32],
@@ -402,7 +402,7 @@ impl Session {
         for item in self.engine.items().to_vec() {
             let data = self.engine.read(&item)?;
             if data.iter().any(|v| !v.is_finite()) {
-                return Err(diverged(format!("{} is no longer finite at step {}", item.name, self.step)));
+                return Err(Error::Diverged(format!("{} is no longer finite at step {}", item.name, self.step)));
             }
             tensors.insert(item.name, Tensor { shape: item.shape, data });
         }

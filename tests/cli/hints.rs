@@ -48,7 +48,8 @@ fn names_of_other_tools_are_answered() {
         ("train vae --n-critic 3", "`--n-critic` is a setting: saddle train gan --set critic_steps=3"),
         (
             "train gan --data ring --epochs 3 --batch 100",
-            "`--epochs` is counted in steps, one batch each: 3 epochs of 100000 examples in batches of 100 are --steps 3000\n",
+            "`--epochs` is counted in steps, one batch each: 3 epochs of 100000 examples in batches of 100 are --steps \
+             3000\n",
         ),
         ("train --epochs", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --iters=7", "`--iters` is counted in steps, one batch each: saddle train --steps 5000"),

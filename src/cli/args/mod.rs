@@ -164,6 +164,9 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint; with --config, begin it if there is none
     #[arg(long, requires = "out")]
     pub resume: bool,
+    /// With --resume: go on from the checkpoint after this step, and set the later ones aside
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub from: Option<u64>,
     /// With --resume and --data: continue even if the data is not the data that the run learned from
     #[arg(long, requires_all = ["resume", "data"])]
     pub accept_changed_data: bool,
@@ -195,9 +198,6 @@ impl TrainArgs {
         self.config.is_some()
     }
 
-    /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.
-    pub fn layers(&self) -> Result<Vec<Layer>> {
-        let mut layers = Vec::new();
     /// The error of data that cannot be opened; a path that came with `--config` may be meant for another folder.
     pub fn of_config(&self, error: Error, data: &str) -> Error {
         match &self.config {
@@ -210,6 +210,9 @@ impl TrainArgs {
         }
     }
 
+    /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.
+    pub fn layers(&self) -> Result<Vec<Layer>> {
+        let mut layers = Vec::new();
         if let Some(file) = &self.config {
             layers.push(Layer::from_file(file, self.case)?);
         }
