@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, plain},
-    files::{cannot_write, read_text},
+    files::{cannot_write, read_text, regular},
 };
 
 /// One line for each beginning and each end.
@@ -66,7 +66,9 @@ impl Ending {
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(FILE);
         let line = serde_json::to_string(self).unwrap_or_default() + "\n";
-        let file = OpenOptions::new().append(true).create(true).open(&path);
+        // Opening a pipe would block.
+        let there = if path.exists() { regular(&path) } else { Ok(()) };
+        let file = there.and_then(|()| OpenOptions::new().append(true).create(true).open(&path));
         file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|error| cannot_write(&path, &error))
     }
 
