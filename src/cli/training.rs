@@ -458,8 +458,8 @@ impl Training {
         Ok(checkpoint)
     }
 
-    /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one or
-    /// the disk is full.
+    /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one
+    /// or the disk is full.
     fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
         let checkpoint = self.checkpoint()?;

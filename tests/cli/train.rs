@@ -149,7 +149,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
 
     let said = place.train(&format!("--out b {wild} --set lr_g=1e38 --set lr_d=1e38"));
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("at step 1, ") && said.err.contains("there is no checkpoint yet"), "{}", said.err);
+    assert!(said.err.contains("at step 1; ") && said.err.contains("there is no checkpoint yet"), "{}", said.err);
 }
 
 #[test]
