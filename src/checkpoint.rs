@@ -211,9 +211,28 @@ pub fn step_of(path: &Path) -> Option<u64> {
     (path.file_name()?.to_str()? == file_name(step)).then_some(step)
 }
 
+/// The steps of the checkpoints of a folder by their names, in order; none of a folder that cannot be read.
+pub fn steps(folder: &Path) -> Vec<u64> {
+    oldest_first(folder).unwrap_or_default().iter().filter_map(|path| step_of(path)).collect()
+}
+
 /// The step of the newest checkpoint of a folder, by its name.
 pub fn newest_step(folder: &Path) -> Option<u64> {
-    oldest_first(folder).ok()?.last().and_then(|path| step_of(path))
+    steps(folder).last().copied()
+}
+
+/// The checkpoint after `step` steps, and its path.
+///
+/// # Errors
+/// There is none, or it is damaged.
+pub fn at_step(folder: &Path, step: u64) -> Result<(PathBuf, Checkpoint)> {
+    let path = folder.join(file_name(step));
+    if !path.exists() {
+        let steps: Vec<String> = steps(folder).iter().map(u64::to_string).collect();
+        let there = if steps.is_empty() { "none".into() } else { steps.join(", ") };
+        return Err(Error::usage(format!("the run has no such checkpoint; it has {there}")));
+    }
+    Ok((path.clone(), Checkpoint::load(&path)?))
 }
 
 /// The newest checkpoint of a folder that is whole, with a warning about each newer one that is not.
@@ -237,14 +256,14 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     }
 }
 
-/// Renames the checkpoints in `folder` after `step` to `*.damaged`, and returns the new paths.
+/// Adds `ending` to the names of the checkpoints in `folder` after `step`, and returns the new paths.
 ///
-/// For a run that fell back to `step`: left where they are, damaged files would count as the newest when pruning.
-pub fn set_aside(folder: &Path, step: u64) -> Result<Vec<PathBuf>> {
+/// For a run that goes back to `step`: left where they are, they would count as the newest when pruning.
+pub fn set_aside(folder: &Path, step: u64, ending: &str) -> Result<Vec<PathBuf>> {
     let newer = oldest_first(folder)?.into_iter().filter(|path| step_of(path) > Some(step));
     newer
         .map(|path| {
-            let aside = path.with_extension("safetensors.damaged");
+            let aside = path.with_extension(format!("safetensors.{ending}"));
             std::fs::rename(&path, &aside)
                 .map_err(|error| Error::failure(format!("cannot rename `{}`: {error}", path.display())))?;
             Ok(aside)

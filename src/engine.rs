@@ -148,7 +148,7 @@ impl Engine {
         self.start(name, rounds)?;
         let rows = self.rows(name)?;
         match self.bad_metric(name, &rows) {
-            Some((_, what)) => Err(diverged(what)),
+            Some((_, what)) => Err(Error::Diverged(what)),
             None => Ok(rows),
         }
     }
@@ -352,9 +352,4 @@ pub(crate) fn written_states(program: &Program) -> BTreeMap<String, usize> {
         _ => None,
     };
     written.filter_map(|range| state(range.buffer)).collect()
-}
-
-/// The error of a training that diverged.
-pub(crate) fn diverged(what: String) -> Error {
-    Error::Diverged(format!("{what}, where a lower learning rate or a gradient penalty may help"))
 }

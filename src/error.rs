@@ -15,6 +15,9 @@ pub enum Error {
     /// The device gave up on a right request: out of memory, lost, hung. It can be tried again.
     #[error("{}", plain(.0))]
     Device(String),
+    /// There is no room on a disk. It can be tried again when there is.
+    #[error("{}", plain(.0))]
+    Full(String),
     /// The training diverged; it can resume from an earlier checkpoint with other settings.
     #[error("{}", plain(.0))]
     Diverged(String),
@@ -43,7 +46,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Failure(_) | Self::Device(_) | Self::Diverged(_) => 1,
+            Self::Failure(_) | Self::Device(_) | Self::Full(_) | Self::Diverged(_) => 1,
         }
     }
 
@@ -56,6 +59,7 @@ impl Error {
             Self::Usage(sentence) => Self::Usage(format!("{place}: {sentence}")),
             Self::Failure(sentence) => Self::Failure(format!("{place}: {sentence}")),
             Self::Device(sentence) => Self::Device(format!("{place}: {sentence}")),
+            Self::Full(sentence) => Self::Full(format!("{place}: {sentence}")),
             Self::Diverged(sentence) => Self::Diverged(format!("{place}: {sentence}")),
         }
     }

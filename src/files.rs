@@ -79,7 +79,16 @@ fn special(_: fs::FileType) -> &'static str {
 
 /// Writes `path` so that a crash or a full disk leaves the old file or the new one, never a part.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, bytes).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
+    replace(path, bytes).map_err(|error| cannot_write(path, &error))
+}
+
+/// The error of a file that cannot be written; a full disk is [`Error::Full`].
+pub fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    let sentence = format!("cannot write `{}`: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full(sentence),
+        _ => Error::failure(sentence),
+    }
 }
 
 /// Refuses a path at which there is something else than a regular file, such as /dev/null.
@@ -117,7 +126,7 @@ pub fn ensure_new(path: &Path, force: bool) -> Result<()> {
 /// Refuses a path that [`write_atomically`] cannot write to; called before the work whose result goes there.
 pub fn ensure_writable(path: &Path) -> Result<()> {
     let begun = replaceable(path).and_then(|()| unfinished(folder_of(path)));
-    begun.map(drop).map_err(|error| Error::failure(format!("cannot write `{}`: {error}", path.display())))
+    begun.map(drop).map_err(|error| cannot_write(path, &error))
 }
 
 /// Refuses a folder that cannot be written to, or that does not exist and cannot be made.

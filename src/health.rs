@@ -25,13 +25,19 @@ pub struct Rule {
     /// Steps for which it has to be wrong before it is said, on three of four lines. A quarter of them without it, and
     /// it is over.
     pub steps: u64,
-    /// What is wrong; `{steps}` is for how many steps.
+    /// Columns of which one alone may be wrong: the greatest, which the sentence names as `{which}`.
+    pub columns: &'static [&'static str],
+    /// What is wrong; `{steps}` is for how many steps, `{g}` the network of the group `g`.
     pub sentence: &'static str,
     /// The same when it is over.
     pub over: &'static str,
     /// What usually helps with these settings.
     pub advice: fn(&Settings) -> String,
 }
+
+/// Columns of gradients, and of losses.
+const GRADIENTS: &[&str] = &["grad_g", "grad_d"];
+const LOSSES: &[&str] = &["d_loss", "g_loss", "bound", "reconstruction"];
 
 /// All rules. The bounds were found with healthy runs of all variants, and with runs that were spoiled on purpose.
 pub const RULES: &[Rule] = &[
@@ -44,6 +50,7 @@ pub const RULES: &[Rule] = &[
             Some(right >= 0.99 && line.number("d_loss")? <= 0.05 && line.settings.objective != Objective::Wgan)
         },
         steps: 400,
+        columns: &[],
         sentence: "the discriminator has told all real samples from generated ones for {steps} steps",
         over: "the discriminator no longer tells all samples apart",
         advice: |s| match s.r1 + s.r2 + s.gp {
@@ -56,6 +63,7 @@ pub const RULES: &[Rule] = &[
         name: "discriminator_overfits",
         is_wrong: |line| Some(line.number("d_lead")? >= 0.25),
         steps: 200,
+        columns: &[],
         sentence: "the discriminator has known the examples that it learns from by heart for {steps} steps: it takes \
                    fewer of those that were held out for real",
         over: "the discriminator judges held-out examples as it judges those that it learns from",
@@ -69,6 +77,7 @@ pub const RULES: &[Rule] = &[
         name: "starved",
         is_wrong: |line| Some(line.number("starved")? >= 0.2),
         steps: 200,
+        columns: &[],
         sentence: "rounds have waited for data a fifth of the time or more for {steps} steps",
         over: "rounds no longer wait for data",
         advice: |_| "a file that `saddle pack` wrote, on a faster disk".into(),
@@ -77,8 +86,9 @@ pub const RULES: &[Rule] = &[
         name: "no_gradient",
         is_wrong: |line| Some(line.number("grad_g")? < 1e-4),
         steps: 200,
-        sentence: "the generator has had no gradient for {steps} steps: it learns nothing",
-        over: "the generator has a gradient again",
+        columns: &[],
+        sentence: "the {g} has had no gradient for {steps} steps: it learns nothing",
+        over: "the {g} has a gradient again",
         advice: |s| match s.objective {
             Objective::Minimax => "objective=non-saturating".into(),
             _ => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
@@ -86,25 +96,20 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "gradient_explodes",
-        is_wrong: |line| {
-            let times = |name| Some(line.number(name)? / line.usual(name)?);
-            let times = [times("grad_g"), times("grad_d")];
-            times.iter().flatten().copied().reduce(f64::max).map(|times| times > EXPLODED)
-        },
+        is_wrong: |line| line.worst(GRADIENTS).map(|(_, times)| times > EXPLODED),
         steps: 50,
-        sentence: "a gradient has been a hundred times as large as it was for {steps} steps",
+        columns: GRADIENTS,
+        sentence: "{which} has been a hundred times as large as it was for {steps} steps",
         over: "the gradients are as large as they were before",
         advice: |s| format!("grad_clip=1, or {}", lower("lr_g", s.lr_g)),
     },
     Rule {
         name: "diverged",
         // Larger than any loss of data: 5.5 nats a value of an image of 600 pixels square.
-        is_wrong: |line| {
-            let losses = ["d_loss", "g_loss", "bound", "reconstruction"].iter().filter_map(|name| line.number(name));
-            losses.map(f64::abs).reduce(f64::max).map(|loss| loss > 1e7)
-        },
+        is_wrong: |line| line.worst(LOSSES).map(|(_, loss)| loss > 1e7),
         steps: 20,
-        sentence: "a loss has been beyond ten millions for {steps} steps: the training has diverged",
+        columns: LOSSES,
+        sentence: "{which} has been beyond ten millions for {steps} steps: the training has diverged",
         over: "the losses are below ten millions",
         // Of a rate that is far off, a quarter is far off as well.
         advice: |s| format!("{} from the start", lower("lr_g", s.lr_g.min(4e-3))),
@@ -117,6 +122,7 @@ pub const RULES: &[Rule] = &[
             Some(spread < 0.5 && (greatest >= 0.5 || spread < 0.2 * greatest))
         },
         steps: 100,
+        columns: &[],
         sentence: "samples have had less than half of the data's spread for {steps} steps: collapse",
         over: "samples have more than half of the data's spread",
         advice: varied,
@@ -128,6 +134,7 @@ pub const RULES: &[Rule] = &[
             Some(line.number("modes")? <= all as f64 / 2.0)
         },
         steps: 1000,
+        columns: &[],
         sentence: "samples have been of half of the modes at most for {steps} steps: collapse",
         over: "samples are of more than half of the modes",
         advice: varied,
@@ -136,6 +143,7 @@ pub const RULES: &[Rule] = &[
         name: "code_unused",
         is_wrong: |line| Some(line.number("active")? < 1.0 && line.number("divergence")? < 0.1),
         steps: 400,
+        columns: &[],
         sentence: "the decoder has not used the latent vector for {steps} steps: every code says the same",
         over: "the decoder uses the latent vector",
         advice: |s| match s.word_dropout {
@@ -145,8 +153,27 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// The network of a state group in words.
+fn network(group: &str, s: &Settings) -> &'static str {
+    match group {
+        "d" => "discriminator",
+        _ if s.relevant.contains(&"lr_d") => "generator",
+        _ if s.relevant.contains(&"latent") => "decoder",
+        _ => "network",
+    }
+}
+
+/// A column of gradients or losses in words, with the network that it belongs to.
+fn named(column: &str, s: &Settings) -> String {
+    match column.split_once('_') {
+        Some(("grad", group)) => format!("the gradient of the {}", network(group, s)),
+        Some((group, "loss")) => format!("the loss of the {}", network(group, s)),
+        _ => format!("the {column}"),
+    }
+}
+
 /// Whether the discriminator's normalisation mixes the samples of a batch, which a gradient penalty does not allow.
-fn mixes(s: &Settings) -> bool {
+pub fn mixes(s: &Settings) -> bool {
     s.relevant.contains(&"norm_d") && s.norm_d == Norm::Batch
 }
 
@@ -186,6 +213,15 @@ impl Line<'_> {
     /// The greatest number so far in a column.
     pub fn greatest(&self, name: &str) -> Option<f64> {
         self.columns.get(name).map(|column| column.greatest)
+    }
+
+    /// The column with the greatest magnitude, and that; of gradients in multiples of what is usual there.
+    pub fn worst(&self, columns: &'static [&'static str]) -> Option<(&'static str, f64)> {
+        let magnitude = |name: &'static str| {
+            let unit = if GRADIENTS.contains(&name) { self.usual(name)? } else { 1.0 };
+            Some((name, self.number(name)?.abs() / unit))
+        };
+        columns.iter().filter_map(|name| magnitude(name)).max_by(|(_, a), (_, b)| a.total_cmp(b))
     }
 
     /// The usual magnitude in a column, once there were some lines.
@@ -231,6 +267,8 @@ struct Trouble {
     span: Option<(u64, u64)>,
     /// The lines since then that say it is wrong, and those that say it is not.
     lines: [u64; 2],
+    /// The column that was wrong last, of a rule that names one.
+    column: Option<&'static str>,
     /// Whether that was said.
     is_told: bool,
 }
@@ -266,13 +304,14 @@ impl Health {
                 (Some(true), span) => {
                     trouble.span = Some((span.map_or(step, |(first, _)| first), step));
                     trouble.lines[0] += 1;
+                    trouble.column = seen.worst(rule.columns).map(|(name, _)| name);
                 }
                 (Some(false), Some((_, last))) => {
                     trouble.lines[1] += 1;
                     let [wrong, right] = trouble.lines;
                     let is_over = if trouble.is_told { step - last >= rule.steps / 4 } else { 3 * right > wrong };
                     if is_over && trouble.is_told {
-                        news.push(format!("step {step}: {}", rule.over));
+                        news.push(format!("step {step}: {}", rule.over.replace("{g}", network("g", &self.settings))));
                     }
                     if is_over {
                         *trouble = Trouble::default();
@@ -281,7 +320,9 @@ impl Health {
                 _ => {}
             }
             let Some((first, last)) = trouble.span.filter(|(first, last)| last - first >= rule.steps) else { continue };
-            let sentence = rule.sentence.replace("{steps}", &(last - first).to_string());
+            let which = trouble.column.map_or(String::new(), |column| named(column, &self.settings));
+            let sentence = rule.sentence.replace("{steps}", &(last - first).to_string()).replace("{which}", &which);
+            let sentence = sentence.replace("{g}", network("g", &self.settings));
             let sentence = format!("{sentence}; try {}", (rule.advice)(&self.settings));
             if !trouble.is_told {
                 news.push(format!("warning: step {step}: {sentence}"));
@@ -359,6 +400,25 @@ mod tests {
             assert!(news.iter().all(|sentence| !sentence.contains(rule.over)), "{}: {news:?}", rule.name);
             let (_, wrong) = looked(&settings, rule.name, vec![json!({"seconds": 1.0}); 300]);
             assert_eq!(wrong, [0; 0], "{}: lines without its columns", rule.name);
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_network_names_it() {
+        let said = |settings: &Settings, column: &str| {
+            let lines = (0..60).map(|i| json!({ column: if i < 30 { 1.0 } else { 2e7 } }));
+            looked(settings, "", lines).0.join(" ")
+        };
+        let gan = Settings { relevant: vec!["lr_g", "lr_d", "latent"], ..Settings::default() };
+        let vae = Settings { relevant: vec!["lr_g", "latent"], ..Settings::default() };
+        for (settings, column, named) in [
+            (&gan, "grad_g", "the gradient of the generator has been a hundred times"),
+            (&gan, "grad_d", "the gradient of the discriminator has been a hundred times"),
+            (&vae, "grad_g", "the gradient of the decoder has been a hundred times"),
+            (&gan, "d_loss", "the loss of the discriminator has been beyond ten millions"),
+            (&vae, "bound", "the bound has been beyond ten millions"),
+        ] {
+            assert!(said(settings, column).contains(named), "{column}: {}", said(settings, column));
         }
     }
 

@@ -13,10 +13,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::{
-    error::{Error, Result},
-    protobuf::Message,
-};
+use crate::{error::Result, files::cannot_write, protobuf::Message};
 
 /// Fields of `Event`.
 const WALL_TIME: u64 = 1;
@@ -54,7 +51,7 @@ impl Events {
         // Readers take the files of a folder by name.
         let seconds = now() as u64;
         let path = folder.join(format!("events.out.tfevents.{seconds:010}.saddle.{}", process::id()));
-        let cannot = |error| Error::failure(format!("cannot write `{}`: {error}", path.display()));
+        let cannot = |error| cannot_write(&path, &error);
         fs::create_dir_all(folder).map_err(cannot)?;
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(cannot)?;
         let mut events = Self { path, file };
@@ -96,7 +93,7 @@ impl Events {
 
     fn write(&mut self, event: &[u8]) -> Result<()> {
         let written = self.file.write_all(&record(event));
-        written.map_err(|error| Error::failure(format!("cannot write `{}`: {error}", self.path.display())))
+        written.map_err(|error| cannot_write(&self.path, &error))
     }
 }
 

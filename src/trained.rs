@@ -9,7 +9,6 @@ use crate::{
     checkpoint::{self, Checkpoint, NEWEST_FORMAT},
     engine::Plans,
     error::{Error, Result},
-    files::names,
     models::{self, Examples, Model},
     run::{Run, settings_of},
     session::{self, Session},
@@ -73,7 +72,9 @@ impl Trained {
         let folder = folder.as_ref();
         let run = Run::open(folder, &models::menu())?;
         let (path, checkpoint) = match which {
-            Which::Step(step) => at_step(&run, step)?,
+            Which::Step(step) => {
+                checkpoint::at_step(&run.checkpoints(), step).map_err(|e| e.at(&format!("--checkpoint {step}")))?
+            }
             Which::Best => best(&run)?,
             Which::Newest => checkpoint::latest(&run.checkpoints())?
                 .ok_or_else(|| Error::failure(format!("`{}` has no checkpoint yet", folder.display())))?,
@@ -155,18 +156,4 @@ fn best(run: &Run) -> Result<(PathBuf, Checkpoint)> {
         ));
     }
     Checkpoint::load(&path).map(|checkpoint| (path, checkpoint))
-}
-
-fn at_step(run: &Run, step: u64) -> Result<(PathBuf, Checkpoint)> {
-    let path = run.checkpoint_path(step);
-    if !path.exists() {
-        let names = names(&run.checkpoints())?;
-        let mut steps: Vec<u64> = names.iter().filter_map(|name| checkpoint::step_of(Path::new(name))).collect();
-        steps.sort_unstable();
-        let steps: Vec<String> = steps.iter().map(u64::to_string).collect();
-        let there = if steps.is_empty() { "none".into() } else { steps.join(", ") };
-        return Err(Error::usage(format!("--checkpoint {step}: the run has no such checkpoint; it has {there}")));
-    }
-    let checkpoint = Checkpoint::load(&path)?;
-    Ok((path, checkpoint))
 }

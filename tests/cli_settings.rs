@@ -121,6 +121,10 @@ fn what_is_wrong_is_said_in_one_sentence() {
         toml("seed = 99999999999999999999"),
         "a.toml:1: `seed` takes a whole number, 0 or more, not `99999999999999999999`",
     );
+    says(toml("steps = 3\nlr_g = [0.1, 0.2]"), "a.toml:2: `lr_g` takes a number, 0 or more, not a list");
+    assert_eq!(toml("hidden_g = [7, 8]").unwrap().hidden_g, [7, 8]);
+    let near = "a.toml:1: `lrg` is a table; settings are plain `key = value` lines; did you mean `lr_g = value`?";
+    says(toml("[lrg]\ng = 1"), near);
     says(toml("[optimizer]\nlr_g = 1"), "a.toml:1: `optimizer` is a table; settings are plain `key = value` lines");
     let broken = toml("steps = 5\nsteps = 6").unwrap_err().to_string();
     assert!(broken.starts_with("a.toml:2: not valid TOML, ") && !broken.contains('\n'), "{broken}");
@@ -258,12 +262,12 @@ fn a_run_folder_is_made_locked_and_found_again() {
     assert!(run.checkpoints().is_dir() && out.join("samples").is_dir());
     assert_eq!(Run::open(&out, VARIANTS).unwrap().settings(), &settings, "reading needs no lock");
     let busy = format!("the run `{name}` is being trained by another process");
-    says(Run::resume(&out, VARIANTS, &[]), &busy);
+    says(Run::resume(&out, VARIANTS, &[], None), &busy);
     drop(run);
 
     let taken = format!("--out: `{name}` already holds a run; continue it with --resume or name another folder");
     says(Run::create(Some(&out), &settings), &taken);
-    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])]).unwrap().run;
+    let resumed = Run::resume(&out, VARIANTS, &[layer(&["steps=9"])], None).unwrap().run;
     assert_eq!(resumed.settings().steps, 9);
     assert_ne!(Run::open(&out, VARIANTS).unwrap().settings().steps, 9);
     resumed.save_settings().unwrap();

@@ -166,7 +166,7 @@ fn what_is_no_longer_finite_is_found_within_50_steps() {
                 assert!(!optimised, "{what}: {state} cannot have healed");
                 continue;
             };
-            let looked = format!(" is no longer finite at step 50; it was at step {rounds}, where");
+            let looked = format!(" is no longer finite at step 50; it was at step {rounds}");
             assert!(sentence.contains(&looked) || sentence.contains(" became NaN at step "), "{what}: {sentence}");
             looks += usize::from(sentence.contains(&looked));
             let names_it = sentence.starts_with(&format!("{state}."));
@@ -189,7 +189,7 @@ fn every_device_looks_at_multiples_of_50_and_at_the_end() {
                 poison(&mut session, &state, f32::INFINITY);
                 let sentence =
                     std::iter::from_fn(|| Some(session.train(pieces))).find_map(Result::err).unwrap().to_string();
-                let want = format!(" is no longer finite at step {step}; it was at step {before}, where");
+                let want = format!(" is no longer finite at step {step}; it was at step {before}");
                 assert!(sentence.starts_with(&state) && sentence.contains(&want), "{device:?}: {sentence}");
             }
         }

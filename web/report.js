@@ -65,6 +65,42 @@ const differing = (run) => Object.entries(run.head.differs).map(([key, value]) =
 /** A run's name, and the first settings in which it differs from the others. */
 const label = (run) =>
     [run.head.name, ...differing(run).slice(0, 3), ...(differing(run).length > 3 ? ['..'] : [])].join(' ');
+/** Runs that differ in nothing but their seeds together, as `saddle compare` puts them; of one seed each on its own. */
+function bySeed(some) {
+    const groups = [],
+        seed = (run) => run.head.settings.seed;
+    for (const run of some) {
+        const differs = Object.entries(run.head.differs).filter(([key]) => key !== 'seed');
+        const key = JSON.stringify([run.head.variant, run.head.data, run.head.steps, differs]);
+        const found = groups.find((group) => group.key === key && group.every((other) => seed(other) !== seed(run)));
+        found ? found.push(run) : groups.push(Object.assign([run], { key }));
+    }
+    return groups;
+}
+/** What has a curve and a column of its own: each run, or those of one group. */
+const parts = (some) => (byId('average').checked ? bySeed(some) : some.map((run) => [run]));
+const named = ([run, ...others]) => {
+    const own = differing(run).filter((setting) => !setting.startsWith('seed='));
+    return others.length ? [run.head.variant, ...own, `(${others.length + 1} seeds)`].join(' ') : label(run);
+};
+/** Mean and standard error. */
+function estimate(values) {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return [mean, values.length > 1 ? Math.sqrt(squares / (values.length - 1) / values.length) : 0];
+}
+const estimated = ([mean, error]) => figure(mean) + (error ? ` ± ${figure(error)}` : '');
+/** A metric of runs at the steps that all of them have: [x, mean, standard error]. */
+function averaged(group, name, over) {
+    const rows = group.map(
+        (run) => new Map(run.rows.filter((row) => typeof row[name] === 'number').map((row) => [row.step, row])),
+    );
+    const common = [...rows[0].keys()].filter((step) => rows.every((of) => of.has(step)));
+    return common.map((step) => {
+        const at = rows.map((of) => of.get(step));
+        return [estimate(at.map((row) => row[over]))[0], ...estimate(at.map((row) => row[name]))];
+    });
+}
 const last = (run) => run.rows.at(-1) ?? {};
 const figure = (x) =>
     typeof x !== 'number'
@@ -176,6 +212,7 @@ function drawCards() {
                     now.samples_per_second ? `, ${now.samples_per_second} samples/s` : '',
                 ),
                 element('p', { className: 'dim' }, `${head.variant} on ${head.data}`, device ? `, ${device}` : ''),
+                head.ended && element('p', { className: head.bad ? 'warn' : 'dim' }, `${head.ended}.`),
                 ...run.notes.map((note) => element('p', { className: 'warn' }, note)),
                 ...said,
             );
@@ -217,28 +254,24 @@ function panel(name, width) {
     const over = byId('over').value,
         decay = Number(byId('smooth').value),
         height = 170;
-    const curves = runs
-        .filter((run) => run.shown)
-        .map((run) => ({
-            run,
-            points: run.rows.filter((row) => typeof row[name] === 'number').map((row) => [row[over], row[name]]),
-        }))
+    const curves = parts(runs.filter((run) => run.shown))
+        .map((group) => ({ run: group[0], isMean: group.length > 1, points: averaged(group, name, over) }))
         .filter(({ points }) => points.length);
-    const values = curves.flatMap(({ points }) => points.map(([, y]) => y));
+    const values = curves.flatMap(({ points }) => points.flatMap(([, y, error]) => (error ? [y - error, y + error] : [y])));
     const log = byId('log').checked && values.every((y) => y > 0);
     const scale = (y) => (log ? Math.log10(y) : y);
-    const lines = curves.map(({ run, points }) => ({
-        run,
-        raw: thinned(points.map(([x, y]) => [x, scale(y)])),
+    const lines = curves.map(({ run, isMean, points }) => {
         // What is seldom measured is shown as it is.
-        smooth: thinned(
-            smoothed(
-                points.map(([x, y]) => [x, scale(y)]),
-                points.length < 20 ? 0 : decay,
-            ),
-        ),
-        points,
-    }));
+        const curve = (of) => thinned(smoothed(points.map(of), points.length < 20 ? 0 : decay));
+        const [upper, lower] = [1, -1].map((sign) => curve(([x, y, error]) => [x, scale(y + sign * error)]));
+        return {
+            run,
+            raw: isMean ? [] : thinned(points.map(([x, y]) => [x, scale(y)])),
+            smooth: curve(([x, y]) => [x, scale(y)]),
+            error: isMean ? [...upper, ...lower.reverse()] : [],
+            points,
+        };
+    });
     const xs = curves.flatMap(({ points }) => [points[0][0], points.at(-1)[0]]);
     // Single outliers do not flatten a curve: they leave the panel.
     const sorted = values.map(scale).sort((a, b) => a - b),
@@ -286,26 +319,29 @@ function panel(name, width) {
         height: deep,
         style: `width:${inner}px;height:${deep}px`,
     });
-    for (const { run, raw, smooth } of lines)
+    for (const { run, raw, smooth, error } of lines)
         for (const [part, points] of [
+            ['error', error],
             ['raw', raw],
             ['', smooth],
-        ]) {
+        ].filter(([, points]) => points.length)) {
             const places = points.map(([x, y]) => [X(x) - left, Y(y) - top]);
             // A single value is a dash.
             const path = (places.length === 1 ? [0, 6].map((dx) => [places[0][0] + dx, places[0][1]]) : places)
                 .map((place) => place.map((at) => at.toFixed(1)).join())
                 .join(' ');
             inside.append(
-                svg('polyline', { points: path, class: part, style: `${colour(run)};stroke:var(--colour)` }),
+                part === 'error'
+                    ? svg('polygon', { points: path, class: part, style: colour(run) })
+                    : svg('polyline', { points: path, class: part, style: `${colour(run)};stroke:var(--colour)` }),
             );
         }
     picture.append(inside);
     const said = (x) =>
         lines.map(({ run, points }) => {
-            const [, value] = points.findLast(([at]) => at <= x) ?? points[0];
+            const [, ...value] = points.findLast(([at]) => at <= x) ?? points[0];
             const mark = runs.length > COLOURS ? swatch(run) : null;
-            return element('span', { style: `${colour(run)};color:var(--colour)` }, mark, figure(value));
+            return element('span', { style: `${colour(run)};color:var(--colour)` }, mark, estimated(value));
         });
     const reading = element('span', {}, ...said(Infinity));
     picture.onpointermove = (event) => {
@@ -334,6 +370,7 @@ function drawCurves() {
     names.sort((a, b) => rank(a) - rank(b));
     byId('band').hidden = !runs.some((run) => run.shown && episodes(run).length);
     byId('doubts').replaceChildren(...doubts().map((doubt) => element('p', { className: 'warn' }, doubt)));
+    byId('averages').hidden = !bySeed(runs.filter((run) => run.shown)).some((group) => group.length > 1);
     byId('curves').hidden = !names.length;
     const room = byId('panels').clientWidth || 320,
         gap = 16,
@@ -396,6 +433,7 @@ function rows(head, body) {
     return element('table', {}, element('thead', {}, cells('th', head)), element('tbody', {}, ...lines));
 }
 const heads = () => runs.map((run) => [swatch(run), label(run)]);
+const headsOf = (groups) => groups.map((group) => [swatch(group[0]), named(group)]);
 
 function drawTables() {
     const measured = runs.flatMap((run) => run.evaluation.flatMap((report) => report.rows ?? []));
@@ -411,6 +449,12 @@ function drawTables() {
                   figure(row.value) + (row.deviation ? ` ± ${figure(row.deviation)}` : ''),
                   ...(row.verdict ? [row.verdict.replace('-', ' ')] : []),
               ].join(', ');
+    const mean = (group, name) => {
+        const values = group.map((run) => of(run, name)?.value).filter((value) => typeof value === 'number');
+        const some = values.length < group.length ? ` (${values.length} of ${group.length})` : '';
+        return values.length ? estimated(estimate(values)) + some : '';
+    };
+    const groups = parts(runs);
     const arrow = { higher: ' ↑', lower: ' ↓' };
     // What a score is worth: few samples, a quick look, or what a measure means.
     const notes = runs.flatMap((run) =>
@@ -421,10 +465,10 @@ function drawTables() {
     );
     byId('scored').replaceChildren(
         rows(
-            ['', ...heads(), 'perfect', 'real data'],
+            ['', ...headsOf(groups), 'perfect', 'real data'],
             names.map((name) => [
                 name + (arrow[any(name).better] ?? ''),
-                ...runs.map((run) => score(of(run, name))),
+                ...groups.map((group) => (group.length > 1 ? mean(group, name) : score(of(group[0], name)))),
                 figure(any(name).floor),
                 figure(any(name).real),
             ]),
@@ -512,5 +556,6 @@ if (news === null) {
     byId('state').textContent = 'a report of saddle';
 }
 for (const control of ['smooth', 'log', 'over']) byId(control).oninput = () => draw(drawCurves);
+byId('average').oninput = () => draw(drawCurves, drawTables);
 addEventListener('resize', () => draw(drawCurves));
 draw();

@@ -12,6 +12,7 @@ use crate::{
     metrics::Estimate,
     record::{Record, measures},
     report::{self, Axis, Colour, Figure, Ink, Mark, Panel, Shape, Ticks},
+    run::How,
 };
 
 /// Metrics that say when a line was written, and not how good the model was.
@@ -133,9 +134,11 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
     const WORDS: [&str; 3] = ["too few", "a quick look", "stand in"];
     let mut doubts: Vec<String> = vec![];
     for report in entries.iter().flat_map(|entry| &entry.evaluation) {
+        let title = report.get("title").and_then(Value::as_str).unwrap_or_default();
         let notes = report.get("notes").and_then(Value::as_array).cloned().unwrap_or_default();
         let said = notes.iter().filter_map(Value::as_str).filter(|note| WORDS.iter().any(|word| note.contains(word)));
-        doubts.extend(said.map(String::from));
+        // Of what an evaluation says, and not with the marks of its table.
+        doubts.extend(said.map(|note| format!("{title}: {}", note.trim_start_matches("-: "))));
     }
     doubts.sort();
     doubts.dedup();
@@ -150,7 +153,9 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
     for Entry { record, evaluation, .. } in entries {
         let (run, step, steps) = (record.run.folder().display(), record.step, record.run.settings().steps);
         if step < steps {
-            doubts.push(format!("`{run}` is at step {step} of {steps}"));
+            let ending = record.ending().filter(|ending| ending.how != How::Done);
+            let ending = ending.map_or(String::new(), |ending| format!(": {ending}"));
+            doubts.push(format!("`{run}` is at step {step} of {steps}{ending}"));
         }
         let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
         if let Some(measured) = measured.filter(|measured| *measured < step) {
@@ -365,6 +370,7 @@ fn json(entries: &[Entry]) -> Value {
             "run": entry.record.run.folder(), "variant": entry.record.run.settings().variant,
             "step": entry.record.step,
             "settings": entry.settings, "numbers": numbers,
+            "ending": entry.record.ending().map(|ending| ending.to_string()),
         })
     };
     entries.iter().map(run).collect()

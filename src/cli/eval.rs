@@ -187,8 +187,11 @@ impl Evaluation<'_> {
             [_, _, _] => Some(self.images()?),
             [steps, features] => self.sequences([steps, features])?,
             _ if self.train.records().is_some() => Some(self.table()?),
-            _ => return self.points(),
+            _ => self.points()?,
         };
+        if let Some(report) = report.as_mut().filter(|_| self.drawn(1).is_some()) {
+            report.notes.push("the classes of samples are drawn by their shares in the data".into());
+        }
         if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0) {
             report
                 .notes
@@ -201,17 +204,23 @@ impl Evaluation<'_> {
     fn generate(&mut self, wanted: usize) -> Result<Vec<f32>> {
         let count = self.args.count.map_or(wanted, |most| most.min(wanted));
         tell(format_args!("{} of step {}", asked(self.args, count), self.session.step()));
-        self.session.generate(count, self.args.seed, None)
+        match self.drawn(count) {
+            Some(classes) => self.session.generate_of(&classes, self.args.seed),
+            None => self.session.generate(count, self.args.seed, None),
+        }
+    }
+
+    /// The classes of so many samples of a conditional model: drawn from those of the data, so that each has its share.
+    fn drawn(&self, count: usize) -> Option<Vec<u32>> {
+        let labels = self.train.classes_of_examples().filter(|_| self.trained.settings.conditional);
+        labels.map(|labels| labels.drawn(count, self.args.seed))
     }
 
     fn images(&mut self) -> Result<Report> {
         let real = self.test.as_ref().map_or(self.train.len() / 3, Dataset::len);
         let generated = self.generate(real.min(images::SAMPLES))?;
         let count = generated.len() / numel(&self.train.shape);
-        let classes = self.train.classes() as u32;
-        // Samples of a conditional model have the classes in turn.
-        let wanted: Option<Vec<u32>> =
-            self.trained.settings.conditional.then(|| (0..count as u32).map(|n| n % classes).collect());
+        let wanted = self.drawn(count);
         let input =
             Images { train: &self.train, test: self.test.as_ref(), generated: &generated, wanted: wanted.as_deref() };
         images::images(&input, &self.setup)

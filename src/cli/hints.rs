@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::epochs;
 use crate::{
     data::BUILT_IN,
     error::{Error, Result},
@@ -402,7 +403,11 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
         .then(|| format!("`--{name}` is a setting of a training: --set {key}={}", value.unwrap_or("VALUE")));
     let variants = words.iter().map(|word| variant(word));
     let variant = variants.into_iter().find(|word| VARIANTS.iter().any(|variant| variant.name == word));
-    let hint = |hint| format!("`{dashes}{name}` {}", with_value(hint, value, variant.as_deref()));
+    let hint = |hint: &'static Hint| {
+        let in_steps = value.filter(|_| hint.typed.contains(&"epochs") && name.ends_with("epochs"));
+        let said = in_steps.and_then(|epochs| epochs::in_steps(words, at?, epochs));
+        format!("`{dashes}{name}` {}", said.unwrap_or_else(|| with_value(hint, value, variant.as_deref())))
+    };
     find(OPTIONS, name).map(hint).or(setting).or_else(|| find(SETTINGS, &key).map(hint))
 }
 

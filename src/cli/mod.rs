@@ -10,6 +10,7 @@ mod data;
 mod destination;
 mod devices;
 mod encode;
+mod epochs;
 mod eval;
 mod evaluated;
 mod export;
@@ -41,6 +42,7 @@ mod training;
 mod variants;
 mod walk;
 mod watch;
+mod way_back;
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -18,6 +18,9 @@ use crate::{
 /// The layers that are probed: those of one vector for each example, without chance.
 const PROBED: [&str; 4] = [CODE, FEATURES, POOLED, LAYERS];
 
+/// Share of the usual number of examples that is probed of points and rows.
+const OF_POINTS: f64 = 0.1;
+
 /// Some examples of the part to learn from and of the held-out part.
 struct Parts<'a> {
     sets: [&'a Dataset; 2],
@@ -94,7 +97,9 @@ pub fn report(
     let Some(components) = encoders.first().map(Encoder::width) else { return Ok(None) };
     let width = numel(&train.shape);
     let widest = encoders.iter().map(Encoder::width).fold(width, usize::max);
-    let [count, held_out] = probed([train.len(), test.len()], widest, args.effort);
+    // Of points there are many more than their few values need, and the probes would take most of the evaluation.
+    let effort = if matches!(train.shape[..], [_]) { OF_POINTS * args.effort } else { args.effort };
+    let [count, held_out] = probed([train.len(), test.len()], widest, effort);
     // By chance, as classes may come in turn.
     let some = |set: &Dataset, count| {
         let mut items = choose(count, set.len(), setup.seed);

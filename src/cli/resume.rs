@@ -1,4 +1,4 @@
-//! Resumes a run: its checkpoint, the check of its data, and the commands that error messages suggest.
+//! Resumes a run: its checkpoint, and the check of its data.
 
 use std::{cmp::Ordering, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     files::{names, quoted},
     models,
     origin::{self, Comparison, Origin},
-    run::{Resumed, Run, resumption},
+    run::{Ending, How, Resumed, Run},
     session::{self, Session},
     settings::{Change, Layer, Settings},
 };
@@ -28,10 +28,13 @@ pub fn folder(args: &TrainArgs, is_alone: bool) -> Option<&Path> {
     None
 }
 
-/// The run in a folder that is to go on, with its newest good checkpoint.
-pub fn open(folder: &Path, layers: &[Layer]) -> Result<Resumed> {
-    let resumed = Run::resume(folder, &models::menu(), layers)?;
+/// The run in a folder that is to go on, with its newest good checkpoint or that of `step`.
+pub fn open(folder: &Path, layers: &[Layer], step: Option<u64>) -> Result<Resumed> {
+    let resumed = Run::resume(folder, &models::menu(), layers, step)?;
     resumed.notes.iter().for_each(tell);
+    if let Some(ending) = Ending::all(folder).pop().filter(|ending| ending.how != How::Done) {
+        tell(format_args!("the last training of `{}` {ending}", folder.display()));
+    }
     Ok(resumed)
 }
 
@@ -124,8 +127,14 @@ pub fn check_data(checkpoint: &Checkpoint, settings: &Settings, offered: &Offere
     )))
 }
 
-/// Restores a session from the run's newest good checkpoint.
-pub fn resume(resumed: Resumed, layers: &[Layer], changed: Option<String>, session: &mut Session) -> Result<Run> {
+/// Restores a session from the run's checkpoint, which `is_chosen` if `--from` names it.
+pub fn resume(
+    resumed: Resumed,
+    layers: &[Layer],
+    changed: Option<String>,
+    is_chosen: bool,
+    session: &mut Session,
+) -> Result<Run> {
     let Resumed { mut run, from, .. } = resumed;
     let Some((path, checkpoint)) = from else {
         tell("no checkpoint yet: starting anew");
@@ -145,10 +154,34 @@ pub fn resume(resumed: Resumed, layers: &[Layer], changed: Option<String>, sessi
         let warning = if is_typed { "" } else { "warning: " };
         tell(format_args!("{warning}`{key}` was {from}, and is {to} from step {step} on"));
     }
-    for aside in checkpoint::set_aside(&run.checkpoints(), step)? {
-        tell(format_args!("the damaged checkpoint is now {}", aside.display()));
+    rises(run.settings(), step).into_iter().for_each(tell);
+    let [ending, what] = if is_chosen { ["aside", "later"] } else { ["damaged", "damaged"] };
+    for aside in checkpoint::set_aside(&run.checkpoints(), step, ending)? {
+        tell(format_args!("the {what} checkpoint is now {}", aside.display()));
     }
     Ok(run)
+}
+
+/// What more steps do to rates that a schedule lowers over the whole run: they rise again.
+fn rises(settings: &Settings, step: u64) -> Option<String> {
+    let longer = settings.changes.iter().rfind(|change| change.step == step && change.key == "steps")?;
+    let share = |steps: f64| settings.schedule.share((1.0 - step as f64 / steps).max(0.0));
+    let [before, now] = [share(longer.from.parse().ok()?), share(settings.steps as f64)];
+    if now <= before {
+        return None;
+    }
+    let rates = [("lr_g", settings.lr_g), ("lr_d", settings.lr_d)].map(|(key, rate)| (key, f64::from(rate)));
+    let own: Vec<_> = rates.into_iter().filter(|(key, rate)| settings.relevant.contains(key) && *rate > 0.0).collect();
+    // Two digits are enough to set, and 0 would stop the training.
+    let short = |rate: f64| format!("{rate:.1e}").parse::<f64>().unwrap_or(rate);
+    let said = own.iter().map(|(key, rate)| format!("{key} from {} to {}", short(rate * before), short(rate * now)));
+    let flat = own.iter().map(|(key, rate)| format!(" --set {key}={}", short(rate * before.max(0.05))));
+    let (word, said, flat) = (settings.schedule.word(), said.collect::<Vec<_>>().join(", "), flat.collect::<String>());
+    Some(format!(
+        "warning: schedule={word} spans all {} steps, so that rates rise again: {said}; for a flat end, go on with \
+         --set schedule=constant{flat}",
+        settings.steps
+    ))
 }
 
 /// Prints the settings that the run of `--config` changed during its training: the new run starts with the last values.
@@ -160,75 +193,26 @@ pub fn tell_changes(layers: &[Layer]) {
     }
 }
 
-/// The error of a run that cannot go on, with its last checkpoint and, where it helps, the command to resume.
-pub fn with_way_back(error: Error, run: &Run) -> Error {
-    let latest = checkpoint::latest(&run.checkpoints());
-    // There may be too little memory to read the checkpoints.
-    let unseen = matches!(latest, Err(Error::Device(_)));
-    let last = latest.ok().flatten();
-    let several = names(&run.checkpoints()).is_ok_and(|names| names.len() > 1);
-    let back = match &last {
-        Some((path, _)) if several && matches!(error, Error::Diverged(_)) => {
-            format!("the last good checkpoint is {} (without which it goes on from the one before)", path.display())
-        }
-        Some((path, _)) => format!("the last good checkpoint is {}", path.display()),
-        None if unseen => format!("its checkpoints are in {}", run.checkpoints().display()),
-        None => "there is no checkpoint yet".into(),
-    };
-    let resumption = resumption(run.folder());
-    match error {
-        Error::Device(sentence) => Error::device(format!("{sentence}; {back}; go on with: {resumption}")),
-        // With the same learning rates the run would diverge again.
-        Error::Diverged(sentence) if last.is_some() => {
-            let gentler = gentler(run.settings());
-            Error::Diverged(format!("{sentence}; {back}; go on from there with: {resumption}{gentler}"))
-        }
-        Error::Diverged(sentence) => Error::Diverged(format!("{sentence}; {back}")),
-        error => Error::failure(format!("{error}; {back}")),
-    }
-}
-
-/// Flags for a tenth of a run's learning rates.
-fn gentler(settings: &Settings) -> String {
-    let rates = [("lr_g", settings.lr_g), ("lr_d", settings.lr_d)];
-    let own = rates.into_iter().filter(|(key, rate)| settings.relevant.contains(key) && *rate > 0.0);
-    // The division starts from the decimal text of the rate, so that the result has few digits.
-    let tenth = |rate: f32| (rate.to_string().parse::<f64>().unwrap_or(0.0) / 10.0) as f32;
-    own.map(|(key, rate)| format!(" --set {key}={}", tenth(rate))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Schedule;
 
     #[test]
-    fn what_a_failed_device_has_stopped_can_go_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = Run::create(Some(&folder.path().join("my a")), &Settings::default()).unwrap();
-        let name = run.folder().display();
-        let lost = || Error::device("the GPU was lost");
-        assert_eq!(
-            with_way_back(lost(), &run).to_string(),
-            format!("the GPU was lost; there is no checkpoint yet; go on with: saddle train --out '{name}' --resume")
-        );
-        Checkpoint::default().save(&run.checkpoint_path(7)).unwrap();
-        let last = format!("the last good checkpoint is {name}/checkpoints/step-000007.safetensors");
-        let error = with_way_back(lost(), &run);
-        assert_eq!(error.exit_code(), 1);
-        assert_eq!(
-            error.to_string(),
-            format!("the GPU was lost; {last}; go on with: saddle train --out '{name}' --resume")
-        );
-        assert_eq!(
-            with_way_back(Error::failure("the disk is full"), &run).to_string(),
-            format!("the disk is full; {last}")
-        );
-        let gentler = "--set lr_g=0.00002 --set lr_d=0.00002";
-        assert_eq!(
-            with_way_back(Error::Diverged("d_loss is no number".into()), &run).to_string(),
-            format!(
-                "d_loss is no number; {last}; go on from there with: saddle train --out '{name}' --resume {gentler}"
-            )
-        );
+    fn a_longer_run_says_that_scheduled_rates_rise_again() {
+        let change = |from: &str| Change { step: 1000, key: "steps".into(), from: from.into(), to: "2000".into() };
+        let said = |schedule, from: &str, step| {
+            let changes = vec![change(from)];
+            let settings = Settings { schedule, steps: 2000, changes, ..Settings::default() };
+            rises(&settings, step)
+        };
+        let cosine = said(Schedule::Cosine, "1000", 1000).unwrap();
+        assert!(cosine.contains("lr_g from 0 to 0.0001, lr_d from 0 to 0.0001; for a flat end"), "{cosine}");
+        assert!(cosine.ends_with("--set schedule=constant --set lr_g=0.00001 --set lr_d=0.00001"), "{cosine}");
+        let geometric = said(Schedule::Geometric, "1000", 1000).unwrap();
+        assert!(geometric.contains("lr_g from 0.000002 to 0.00002"), "{geometric}");
+        assert_eq!(said(Schedule::Constant, "1000", 1000), None);
+        assert_eq!(said(Schedule::Linear, "3000", 1000), None, "a shorter run");
+        assert_eq!(said(Schedule::Linear, "1000", 1200), None, "an earlier change");
     }
 }

@@ -8,7 +8,7 @@ use super::{RunsArgs, print, shown, table};
 use crate::{
     error::{Error, Result},
     record::{Record, measures},
-    run::RUNS,
+    run::{RUNS, is_training},
 };
 
 /// Lists the runs of a folder, the newest first.
@@ -24,6 +24,7 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
             json!({
                 "run": record.run.folder(), "variant": record.run.settings().variant,
                 "data": record.run.settings().data, "step": record.step, "steps": record.run.settings().steps,
+                "ending": record.ending().map(|ending| ending.to_string()),
                 "settings": differing,
                 "measure": score.as_ref().map(|(name, _)| name), "value": score.as_ref().map(|(_, value)| value),
             })
@@ -33,13 +34,17 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
     if records.is_empty() {
         return print(format!("no runs in {}", shown(folder)));
     }
-    let mut lines = vec![["run", "step", "data", "differs in", "last score"].map(String::from).to_vec()];
+    let mut lines = vec![["run", "step", "state", "data", "differs in", "last score"].map(String::from).to_vec()];
     for ((record, differing), score) in each {
         let (folder, settings) = (record.run.folder(), record.run.settings());
         let differing: Vec<String> = differing.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}"));
         let step = format!("{}/{}", record.step, settings.steps);
-        lines.push(vec![shown(folder), step, settings.data.clone(), differing.join(" "), score]);
+        let state = match record.ending() {
+            _ if is_training(folder) => "trains".to_owned(),
+            ending => ending.map_or(String::new(), |ending| ending.how.to_string()),
+        };
+        lines.push(vec![shown(folder), step, state, settings.data.clone(), differing.join(" "), score]);
     }
     table(&lines).iter().try_for_each(print)
 }

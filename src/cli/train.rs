@@ -14,11 +14,12 @@ use super::{
     job::Job,
     preview::{dry_run, explain, shape},
     ranks,
-    resume::{self, Offered, check_data, with_way_back},
+    resume::{self, Offered, check_data},
     signals::Signals,
     tell,
     training::Training,
     watch,
+    way_back::with_way_back,
 };
 use crate::{
     data::Symbols,
@@ -65,7 +66,8 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     let layers = args.layers()?;
     let resumes = resume::folder(args, job.is_none());
     let is_new = resumes.is_none();
-    let mut resumed = resumes.filter(|_| is_first).map(|folder| resume::open(folder, &layers)).transpose()?;
+    let mut resumed =
+        resumes.filter(|_| is_first).map(|folder| resume::open(folder, &layers, args.from)).transpose()?;
     if let Some(done) = resumed.as_ref().map(resume::done).transpose()?.flatten() {
         if job.is_some() {
             return Err(Error::usage(done));
@@ -92,7 +94,8 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     if let Some(job) = job.as_mut().filter(|_| !is_new) {
         (settings, data) = job.told(is_first.then_some((&settings, &data)))?;
     }
-    let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })?;
+    let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })
+        .map_err(|error| args.of_config(error, &data))?;
     let examples = session::examples(&dataset);
     if is_new {
         settings = by_data(settings, &layers, &examples)?;
@@ -228,7 +231,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     // Nothing is written before the run is known to fit.
     let run = match resumed {
         Some(resumed) => {
-            let run = resume::resume(resumed, &given, changed, &mut session)?;
+            let run = resume::resume(resumed, &given, changed, args.from.is_some(), &mut session)?;
             run.save_settings()?;
             run
         }

@@ -1,5 +1,7 @@
 //! A training under way: its rounds, and what it writes and says.
 
+mod result;
+
 use std::{
     f64::consts::LN_2,
     path::Path,
@@ -13,24 +15,24 @@ use super::{
     held_out::{HeldOut, MEASURED, Sequences},
     print,
     progress::{Progress, duration, figure, per_second},
-    resume::with_way_back,
     showing::{Showing, showing},
-    shown,
     signals::Signals,
     spread::Spread,
-    tell, whole,
+    tell,
+    way_back::with_way_back,
+    whole,
 };
 use crate::{
     checkpoint::{self, CHOSEN_ON, Checkpoint, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
     error::{Error, Result},
-    files::{quoted, write_atomically},
+    files::write_atomically,
     health::{self, Health},
-    models::{self, BOUND},
+    models::BOUND,
     plan::RING_ROWS,
     record::Tail,
     report,
-    run::{Metrics, Run, resumption},
+    run::{Ending, How, Metrics, Run, resumption},
     session::{self, Session},
     settings::Settings,
     tensorboard::Events,
@@ -111,6 +113,7 @@ impl Training {
             health.look(&mut line);
             last = line;
         }
+        Ending::begun(first).write(run.folder())?;
         let events = settings.tensorboard.then(|| Events::create(&run.event_files(), first)).transpose()?;
         // Each process names its device in its first line.
         let measured = Map::from_iter([("device".to_string(), session.describe().into())]);
@@ -145,7 +148,9 @@ impl Training {
     /// Trains to the last step, or until a signal ends it; returns the exit status. With `json`, the result is a line
     /// of JSON.
     pub fn run(mut self, signals: &Signals, json: bool) -> Result<u8> {
-        self.rounds(signals).map_err(|e| with_way_back(e, &self.run))?;
+        let rounds = self.rounds(signals);
+        self.keep_ending(rounds.as_ref().err())?;
+        rounds.map_err(|e| with_way_back(e, &self.run))?;
         self.progress.finish();
         let status = match signals.ended() {
             Some(status) if self.session.step() < self.settings.steps => {
@@ -173,6 +178,16 @@ impl Training {
         Ok(status)
     }
 
+    /// Writes down how the training ended, also on a full disk, where there is often room for a line.
+    fn keep_ending(&self, error: Option<&Error>) -> Result<()> {
+        let (begun, step) = (Ending::begun(self.first), self.session.step());
+        let how = if step < self.settings.steps { How::Interrupted } else { How::Done };
+        let ending = error.map_or(Ending { step, how, ..begun.clone() }, |error| begun.failed(step, error));
+        let written = ending.write(self.run.folder());
+        // The first error matters more.
+        if error.is_some() { Ok(()) } else { self.tolerate(written) }
+    }
+
     /// Trains to the last step, or until a signal ends it.
     fn rounds(&mut self, signals: &Signals) -> Result<()> {
         let s = self.settings.clone();
@@ -182,7 +197,7 @@ impl Training {
         // An earlier process may have ended after it wrote this checkpoint and before it drew the picture.
         let lacks = |ending| !self.run.sample_path(self.first, ending).exists();
         if self.first > 0 && due(self.first, s.sample_every) && lacks(self.shown_as) {
-            self.show();
+            self.show()?;
         }
         while self.session.step() < s.steps && signals.ended().is_none() {
             let step = self.session.step();
@@ -218,7 +233,7 @@ impl Training {
                 self.measure()?;
             }
             if due(step, s.log_every) || step == phase_end {
-                self.log(&mut rows);
+                self.log(&mut rows)?;
             }
             let asked = signals.shows();
             // The checkpoint comes first: it matters more than a picture.
@@ -226,27 +241,30 @@ impl Training {
                 self.save_checkpoint(step == s.steps)?;
             }
             if due(step, s.sample_every) || asked {
-                self.show();
+                self.show()?;
             }
         }
         if self.session.step() < s.steps {
             if !rows.is_empty() {
-                self.log(&mut rows);
+                self.log(&mut rows)?;
             }
             self.save_checkpoint(true)?;
         }
         Ok(())
     }
 
-    /// Turns a failed write, as on a full disk, into a warning: the run goes on.
-    fn tolerate(&self, written: Result<()>) {
-        if let Err(error) = written {
-            self.progress.note(&format!("warning: {error}; the run goes on"));
+    /// Turns a failed write into a warning: the run goes on. A full disk ends it, as it has no room for the result.
+    fn tolerate(&self, written: Result<()>) -> Result<()> {
+        match written {
+            Err(error @ Error::Full(_)) => return Err(error),
+            Err(error) => self.progress.note(&format!("warning: {error}; the run goes on")),
+            Ok(()) => {}
         }
+        Ok(())
     }
 
     /// One line of metrics: means over the steps since the last line.
-    fn log(&mut self, rows: &mut Vec<Vec<f32>>) {
+    fn log(&mut self, rows: &mut Vec<Vec<f32>>) -> Result<()> {
         let spent = self.since.elapsed().as_secs_f64();
         let seconds = self.metrics.seconds + spent;
         let rate = (self.session.step() - self.first) as f64 / spent;
@@ -307,10 +325,10 @@ impl Training {
         self.progress.report(self.session.step(), &texts);
         rows.clear();
         let written = self.metrics.append(&line);
-        self.tolerate(written);
+        self.tolerate(written)?;
         let written = self.events.as_mut().map_or(Ok(()), |events| events.scalars(self.session.step(), &line));
-        self.tolerate(written);
         self.last = line;
+        self.tolerate(written)
     }
 
     /// Nats of each symbol in words, with the bits of each character that they spell; `of` says of what.
@@ -335,30 +353,40 @@ impl Training {
     /// Measures how various samples are, and keeps these for their picture. If there are none, the picture says why.
     fn look(&mut self) {
         self.samples = self.draw_samples().ok();
+        self.modes = self.count_modes().ok().flatten();
         let Some(samples) = &self.samples else { return };
-        self.modes = self.count_modes(samples);
         let spread = self.spread.as_ref().map(|spread| spread.of(samples) as f32);
         self.measured.extend(spread.map(|spread| ("spread".to_owned(), spread.into())));
     }
 
-    /// The modes that samples hit, where they are known.
-    fn count_modes(&self, samples: &[f32]) -> Option<ModeScore> {
-        let modes = data::modes(&self.settings.data)?;
-        Some(data::count_modes(&samples[..samples.len().min(2 * 2500)], &modes))
+    /// The modes that samples hit, where they are known. A conditional model draws classes as often as the data has
+    /// them, which in a picture are equally many.
+    fn count_modes(&mut self) -> Result<Option<ModeScore>> {
+        let Some(modes) = data::modes(&self.settings.data) else { return Ok(None) };
+        let (count, seed) = (self.session.sample_rows(), self.settings.seed);
+        let labels = self.dataset.classes_of_examples().filter(|_| self.settings.conditional);
+        let samples = match labels.map(|labels| labels.drawn(count, seed)) {
+            Some(classes) => self.session.generate_of(&classes, seed)?,
+            None => self.samples.clone().map_or_else(|| self.draw_samples(), Ok)?,
+        };
+        Ok(Some(data::count_modes(&samples[..samples.len().min(2 * 2500)], &modes)))
     }
 
-    /// Draws a picture of samples. A picture that fails does not end the run.
-    fn show(&mut self) {
+    /// Draws a picture of samples. A picture that fails does not end the run, unless the disk is full.
+    fn show(&mut self) -> Result<()> {
         let (keep, every) = (self.settings.keep_samples, self.settings.sample_every);
-        if let Err(error) = self.save_samples() {
-            return self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step()));
-        }
-        if keep > 0 {
-            // Music has both a picture and a MIDI file.
-            for ending in ["png", "txt", "mid"] {
-                self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()));
+        match self.save_samples() {
+            Err(error @ Error::Full(_)) => return Err(error),
+            Err(error) => self.warn_once(&format!("there is no picture of step {}: {error}", self.session.step())),
+            Ok(()) if keep > 0 => {
+                // Music has both a picture and a MIDI file.
+                for ending in ["png", "txt", "mid"] {
+                    self.tolerate(self.run.thin_samples(ending, keep, every, self.session.step()))?;
+                }
             }
+            Ok(()) => {}
         }
+        Ok(())
     }
 
     fn warn_once(&mut self, sentence: &str) {
@@ -374,13 +402,13 @@ impl Training {
         warning.into_iter().for_each(|sentence| self.warn_once(&sentence));
         let [png, midi, txt] = ["png", "mid", "txt"].map(|ending| self.run.sample_path(self.session.step(), ending));
         match shown {
-            Showing::Picture(picture) => self.save_picture(&png, &picture),
+            Showing::Picture(picture) => self.save_picture(&png, &picture)?,
             Showing::Music(picture, song) => {
-                self.save_picture(&png, &picture);
-                self.tolerate(write_atomically(&midi, &song));
+                self.save_picture(&png, &picture)?;
+                self.tolerate(write_atomically(&midi, &song))?;
             }
             Showing::Text(text) => {
-                self.tolerate(write_atomically(&txt, text.as_bytes()));
+                self.tolerate(write_atomically(&txt, text.as_bytes()))?;
                 let first =
                     text.lines().skip(usize::from(text.starts_with("---"))).filter(|line| !line.trim().is_empty());
                 first.take(LINES).for_each(|line| self.progress.aside(&format!("  | {}", whole(line))));
@@ -389,13 +417,13 @@ impl Training {
         Ok(())
     }
 
-    fn save_picture(&mut self, path: &Path, picture: &RgbImage) {
+    fn save_picture(&mut self, path: &Path, picture: &RgbImage) -> Result<()> {
         let saved = report::png(picture).and_then(|png| {
             write_atomically(path, &png)?;
             let (step, sides) = (self.session.step(), picture.dimensions().into());
             self.events.as_mut().map_or(Ok(()), |events| events.picture(step, &png, sides))
         });
-        self.tolerate(saved);
+        self.tolerate(saved)
     }
 
     /// Measures the held-out examples, and keeps the checkpoint that did best on sequences.
@@ -417,7 +445,7 @@ impl Training {
             let mut checkpoint = self.checkpoint()?;
             checkpoint.meta.extend([(HELD_OUT.into(), nats.to_string()), (CHOSEN_ON.into(), chosen_on)]);
             let saved = checkpoint.save(&self.run.best_path());
-            self.tolerate(saved);
+            self.tolerate(saved)?;
         }
         Ok(())
     }
@@ -430,56 +458,16 @@ impl Training {
         Ok(checkpoint)
     }
 
-    /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one.
+    /// Writes a checkpoint. If this fails, the older checkpoints stay, and the run ends only if it was the `last` one
+    /// or the disk is full.
     fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
         let checkpoint = self.checkpoint()?;
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
             Err(error) if last => Err(error),
-            kept => {
-                self.tolerate(kept);
-                Ok(())
-            }
+            kept => self.tolerate(kept),
         }
-    }
-
-    /// What a run says at its end, in lines.
-    fn result(&mut self) -> Result<Vec<String>> {
-        let step = self.session.step();
-        let mut lines = vec![format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64()))];
-        if let Some(modes) = data::modes(&self.settings.data)
-            && let samples = self.draw_samples()?
-            && let Some(score) = self.count_modes(&samples)
-        {
-            let all = modes.centres.len();
-            let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
-            self.last.append(&mut columns(&score));
-            lines.push(format!(
-                "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
-                score.modes,
-                100.0 * score.high_quality_share,
-                score.reverse_kl
-            ));
-        }
-        lines.push(format!("run     {}", shown(self.run.folder())));
-        let samples = self.run.sample_path(step, self.shown_as);
-        if samples.exists() {
-            lines.push(format!("samples {}", shown(&samples)));
-        }
-        let run = quoted(self.run.folder());
-        if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
-            lines.push(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"));
-        }
-        lines.push(format!("next    saddle sample {run}"));
-        // Of points only known modes and likelihoods are measured.
-        let model =
-            models::variant(&self.settings.variant)?.model(&self.settings, &session::examples(&self.dataset))?;
-        let has_bound = model.named(&[BOUND]).next().is_some();
-        if self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound {
-            lines.push(format!("        saddle eval {run}"));
-        }
-        Ok(lines)
     }
 }
 

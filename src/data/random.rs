@@ -6,7 +6,7 @@ use std::ops::Range;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
-use super::Split;
+use super::{Labels, Split};
 
 /// The root of one data set's streams: every example has its own, so examples can be drawn in any order.
 #[derive(Clone, Copy)]
@@ -22,6 +22,14 @@ impl Root {
     /// The stream of example `index`.
     pub fn stream(self, index: usize) -> Stream {
         Stream(Xoshiro256PlusPlus::seed_from_u64(mix(self.0 ^ index as u64)))
+    }
+}
+
+impl Labels {
+    /// Classes of `count` examples that are drawn from these at random: each class by its share.
+    pub fn drawn(&self, count: usize, seed: u64) -> Vec<u32> {
+        let root = Root::new("classes", seed, Split::Train);
+        (0..count).map(|i| self.ids[root.stream(i).below(self.ids.len())]).collect()
     }
 }
 
@@ -78,5 +86,21 @@ impl Stream {
     /// Normal with the given mean and deviation.
     pub fn normal(&mut self, mean: f32, deviation: f32) -> f32 {
         mean + deviation * self.normals()[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_drawn_by_their_shares() {
+        let labels = Labels { ids: [vec![0; 900], vec![1; 100]].concat(), names: vec!["a".into(), "b".into()] };
+        let drawn = labels.drawn(10_000, 0);
+        let rare = drawn.iter().filter(|class| **class == 1).count();
+        // Four deviations of the binomial distribution.
+        assert!(rare.abs_diff(1000) < 120, "{rare}");
+        assert_eq!(drawn[..100], labels.drawn(100, 0));
+        assert_ne!(drawn, labels.drawn(10_000, 1));
     }
 }

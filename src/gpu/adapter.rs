@@ -181,7 +181,9 @@ fn pick(request: &str, source: &str) -> Result<Choice> {
     match unfit(&adapter) {
         Some(why) => Err(Error::usage(format!("{source} {request}: {} cannot be used: {why}", title(&adapter)))),
         None => {
-            Ok(Choice::Gpu { reason: format!("{source} asks for {}", title(&adapter)), adapter: Box::new(adapter) })
+            let slow = if is_software(&adapter) { ", no GPU but software on the processor: cpu is faster" } else { "" };
+            let reason = format!("{source} asks for {}{slow}", title(&adapter));
+            Ok(Choice::Gpu { reason, adapter: Box::new(adapter) })
         }
     }
 }

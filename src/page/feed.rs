@@ -15,7 +15,7 @@ use crate::{
     error::counted,
     files::{self, quoted},
     record::{Record, Tail},
-    run::{is_training, resumption},
+    run::{Ending, How, is_training, resumption},
     settings::RUN_FILE,
 };
 
@@ -188,7 +188,9 @@ fn head(Followed { record, told, .. }: &Followed, all: &[Followed]) -> Value {
     let mut commands = vec![format!("saddle train --config {}", quoted(&folder.join(RUN_FILE)))];
     commands.extend(further);
     commands.extend(["sample", "eval"].map(|command| format!("saddle {command} {}", quoted(folder))));
+    let ending = record.ending().filter(|ending| ending.how != How::Done);
     json!({
+        "ended": ending.as_ref().map(Ending::to_string), "bad": ending.is_some_and(|ending| ending.is_bad()),
         "name": own, "variant": settings.variant, "data": settings.data, "steps": settings.steps,
         "trains": trains, "every": settings.sample_every, "settings": values,
         "differs": record.differing(all.iter().map(|other| &*other.record)), "commands": commands,

@@ -15,7 +15,7 @@ use crate::{
     checkpoint,
     error::{Error, Result},
     files, models,
-    run::{self, Run},
+    run::{self, Ending, Run, is_training},
     settings::{Key, RUN_FILE},
 };
 
@@ -103,6 +103,12 @@ impl Record {
     pub fn last_metrics(&self) -> Map<String, Value> {
         let text = files::read_text(&self.run.metrics_path()).unwrap_or_default();
         text.lines().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_default()
+    }
+
+    /// How its last training ended; none while one goes on, and of a run of an earlier version.
+    pub fn ending(&self) -> Option<Ending> {
+        let folder = self.run.folder();
+        if is_training(folder) { None } else { Ending::all(folder).pop() }
     }
 
     /// The reports of its last evaluation, as `eval` wrote them; none if it was not evaluated.

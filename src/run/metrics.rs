@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::files::{self, write_atomically};
+use crate::files::{self, cannot_write, write_atomically};
 
 /// The metrics file of a run: one JSON object a line, only appended to while the run goes on.
 #[derive(Debug)]
@@ -61,6 +61,6 @@ impl Metrics {
         line.push('\n');
         let written = self.file.write_all(line.as_bytes());
         self.torn = written.is_err();
-        written.map_err(|error| Error::failure(format!("cannot write `{}`: {error}", self.path.display())))
+        written.map_err(|error| cannot_write(&self.path, &error))
     }
 }

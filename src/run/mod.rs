@@ -1,25 +1,26 @@
 //! The folder of a run: its settings, metrics, samples and checkpoints.
 
+mod ending;
+mod lock;
 mod metrics;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
 use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, sha256, write_atomically};
 use crate::settings::{Change, Key, Layer, Menu, RUN_FILE, Resume, Settings};
+use lock::{LOCK, lock};
 
+pub use ending::{Ending, How};
+pub use lock::is_training;
 pub use metrics::Metrics;
 
 /// Parent folder of runs without `--out`.
 pub const RUNS: &str = "runs";
-const LOCK: &str = ".lock";
-/// How long [`is_training`] holds the lock at most.
-const LOOKED: Duration = Duration::from_millis(50);
 /// Name of the link to the newest run.
 pub const LATEST: &str = "latest";
 const SAMPLES: &str = "samples";
@@ -119,19 +120,22 @@ impl Run {
     /// Opens a run to train it further, locked, with `layers` applied over its settings; [`Run::save_settings`] stores
     /// the result.
     ///
-    /// The settings come from `run.toml`, which must fit the newest good checkpoint; if the file is missing, they come
-    /// from that checkpoint.
+    /// The settings come from `run.toml`, which must fit the checkpoint: that after `step` steps, or the newest good
+    /// one; if the file is missing, they come from that checkpoint.
     ///
     /// # Errors
     /// A folder that is not a run; a `run.toml` that is damaged or has settings of a different run; a change
-    /// in `layers` that a resumed run cannot make; a run that another process trains.
-    pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer]) -> Result<Resumed> {
+    /// in `layers` that a resumed run cannot make; a run that another process trains; no checkpoint of that step.
+    pub fn resume(folder: &Path, variants: &[Menu], layers: &[Layer], step: Option<u64>) -> Result<Resumed> {
         let checkpoints = folder.join(CHECKPOINTS);
         if !is_lost(folder)? {
             Self::open(folder, variants)?;
         }
         let lock = lock(folder)?;
-        let from = checkpoint::latest(&checkpoints)?;
+        let from = match step {
+            Some(step) => Some(checkpoint::at_step(&checkpoints, step).map_err(|e| e.at(&format!("--from {step}")))?),
+            None => checkpoint::latest(&checkpoints)?,
+        };
         let kept =
             from.as_ref().map(|(path, checkpoint)| settings_of(checkpoint, variants, path)).transpose()?.flatten();
         let step = from.as_ref().and_then(|(path, _)| checkpoint::step_of(path)).unwrap_or(0);
@@ -435,41 +439,6 @@ fn refuse_used(folder: &Path) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// Whether a process trains the run in a folder; also if that cannot be told, as on file systems without locks.
-pub fn is_training(folder: &Path) -> bool {
-    let path = folder.join(LOCK);
-    match files::regular(&path).and_then(|()| File::open(path)) {
-        // The lock goes with the file, at once.
-        Ok(file) => file.try_lock_shared().is_err(),
-        Err(_) => false,
-    }
-}
-
-fn lock(folder: &Path) -> Result<File> {
-    let name = folder.display();
-    let path = folder.join(LOCK);
-    let there = if path.exists() { files::regular(&path) } else { Ok(()) };
-    let file = there.and_then(|()| OpenOptions::new().create(true).truncate(false).write(true).open(path));
-    let file = file.map_err(|error| Error::failure(format!("cannot lock the run `{name}`: {error}")))?;
-    let locked = match file.try_lock() {
-        // Somebody may only look whether the run trains.
-        Err(TryLockError::WouldBlock) => {
-            thread::sleep(LOOKED);
-            file.try_lock()
-        }
-        locked => locked,
-    };
-    match locked {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Error::failure(format!("the run `{name}` is being trained by another process")));
-        }
-        // Some network file systems have no locks; a run there is better than none.
-        Err(TryLockError::Error(error)) => tracing::warn!("cannot lock the run `{name}`: {error}"),
-    }
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub use writing::{Decoding, Step};
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},
     data::Dataset,
-    engine::{Engine, Order, Plans, diverged},
+    engine::{Engine, Order, Plans},
     error::{Error, Result},
     graph::numel,
     kernels::{Caps, Clock},
@@ -206,7 +206,7 @@ impl Session {
             }
         }
         if let Some((_, what)) = faults.into_iter().min_by_key(|(step, _)| *step) {
-            return Err(diverged(what));
+            return Err(Error::Diverged(what));
         }
         if compares {
             self.engine.compare()?;
@@ -228,13 +228,21 @@ impl Session {
         self.decode(&z, count, seed, class)
     }
 
+    /// The same, each sample of the class that is given for it.
+    pub fn generate_of(&mut self, classes: &[u32], seed: u64) -> Result<Vec<f32>> {
+        self.ensure(classes.len())?;
+        let z = self.noise(0..classes.len() * self.latent_size(), seed);
+        self.decode_from(&z, classes.len(), 0, seed, &|i| classes.get(i).map_or(0, |class| *class as usize))
+    }
+
     /// Samples after the `first` ones of the endless sequence that [`Session::generate`] begins; `first` is a multiple
     /// of [`Session::sample_rows`].
     pub fn generate_from(&mut self, first: usize, count: usize, seed: u64) -> Result<Vec<f32>> {
         self.ensure(count)?;
         let (size, batch) = (self.latent_size(), first / self.sample_rows());
         let z = self.noise(first * size..(first + count) * size, seed);
-        self.decode_from(&z, count, batch, seed, None)
+        let classes = self.examples.classes;
+        self.decode_from(&z, count, batch, seed, &|i| i % classes)
     }
 
     /// Refuses more samples than there is memory for: latent values, samples, and the buffers for writing a file.
@@ -255,17 +263,18 @@ impl Session {
 
     /// The values of `count` samples, flat, from latent vectors `[count, latent]`; missing latent values are zeros.
     pub fn decode(&mut self, z: &[f32], count: usize, seed: u64, class: Option<usize>) -> Result<Vec<f32>> {
-        self.decode_from(z, count, 0, seed, class)
+        let classes = self.examples.classes;
+        self.decode_from(z, count, 0, seed, &|i| class.unwrap_or(i % classes))
     }
 
-    /// The same, where `first` batches came before.
+    /// The same, where `first` batches came before, each sample of the class that its place has.
     fn decode_from(
         &mut self,
         z: &[f32],
         count: usize,
         first: usize,
         seed: u64,
-        class: Option<usize>,
+        class: &dyn Fn(usize) -> usize,
     ) -> Result<Vec<f32>> {
         self.calibrate()?;
         let rows = self.sample_rows();
@@ -276,8 +285,7 @@ impl Session {
             for batch in 0..count.div_ceil(rows) {
                 let mut latent: Vec<f32> = z.iter().skip(batch * size).take(size).copied().collect();
                 latent.resize(size, 0.0);
-                let class = |row: usize| class.unwrap_or((batch * rows + row) % classes);
-                let one_hot = |n: usize| if class(n / classes) == n % classes { 1.0 } else { 0.0 };
+                let one_hot = |n: usize| if class(batch * rows + n / classes) == n % classes { 1.0 } else { 0.0 };
                 let one_hot: Vec<f32> = (0..rows * classes).map(one_hot).collect();
                 let inputs = [("z", latent.as_slice()), ("classes", one_hot.as_slice())];
                 // Noise that the graph draws itself differs from that of training with this seed.
@@ -394,7 +402,7 @@ impl Session {
         for item in self.engine.items().to_vec() {
             let data = self.engine.read(&item)?;
             if data.iter().any(|v| !v.is_finite()) {
-                return Err(diverged(format!("{} is no longer finite at step {}", item.name, self.step)));
+                return Err(Error::Diverged(format!("{} is no longer finite at step {}", item.name, self.step)));
             }
             tensors.insert(item.name, Tensor { shape: item.shape, data });
         }

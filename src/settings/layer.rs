@@ -5,8 +5,8 @@ use std::{borrow::Cow, path::Path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::table::KEYS;
-use crate::error::{Error, Result, counted};
+use super::{Rule, table::KEYS};
+use crate::error::{Error, Result, counted, nearest};
 use crate::files;
 
 /// The file whose presence makes a folder the folder of a run: the settings of the run.
@@ -162,10 +162,26 @@ impl Layer {
     fn read(&mut self, key: &Key, value: &Spanned<DeValue>, place: &impl Fn(usize) -> String) -> Result<()> {
         let (name, place) = (key.get_ref(), place(key.span().start));
         let Some(text) = flat(value.get_ref()) else {
-            return Err(Error::usage(format!("`{name}` is a table; settings are plain `key = value` lines")).at(&place));
+            let near = nearest(name, KEYS.iter().map(|key| key.name)).filter(|near| near != name);
+            let hint = near.map_or(String::new(), |near| format!("; did you mean `{near} = value`?"));
+            let sentence = format!("`{name}` is a table; settings are plain `key = value` lines{hint}");
+            return Err(Error::usage(sentence).at(&place));
         };
+        let key = KEYS.iter().find(|key| key.name == newest_name(name));
+        if let (DeValue::Array(_), Some(key)) = (value.get_ref(), key.filter(|key| !takes_lists(&key.rule))) {
+            return Err(Error::usage(format!("`{name}` takes {}, not a list", key.rule.describe())).at(&place));
+        }
         self.set(name, &text, &place);
         Ok(())
+    }
+}
+
+/// Whether a list stands for values with commas between them, such as widths or names of columns.
+fn takes_lists(rule: &Rule) -> bool {
+    match rule {
+        Rule::Text | Rule::Widths => true,
+        Rule::Auto(inner) => takes_lists(inner),
+        _ => false,
     }
 }
 

@@ -212,6 +212,21 @@ impl Key {
     }
 }
 
+/// Ratio of the first to the last rate of a geometric schedule.
+pub const GEOMETRIC: f64 = 100.0;
+
+impl Schedule {
+    /// The share of its first value that a rate has, where `remaining` falls from 1 at the start of the run to 0.
+    pub fn share(self, remaining: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Linear => remaining,
+            Self::Cosine => 0.5 * (1.0 - (remaining * std::f64::consts::PI).cos()),
+            Self::Geometric => GEOMETRIC.powf(remaining - 1.0),
+        }
+    }
+}
+
 impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
     ///

@@ -325,21 +325,6 @@ fn a_rate_can_change_and_that_is_written_down() {
 }
 
 #[test]
-fn after_a_divergence_the_advice_can_be_followed() {
-    let place = Place::new();
-    let wild =
-        "--set objective=wgan --set optimizer=sgd --set checkpoint_every=2 --set sample_every=0 --set norm_g=none";
-    let said = place.train(&format!("--out a --steps 500 {wild} --set lr_g=1 --set lr_d=1"));
-    let sentence = said.err.lines().find(|l| l.starts_with("error: ")).unwrap_or_else(|| panic!("{}", said.err));
-    let (_, advice) = sentence.split_once("; go on from there with: saddle ").unwrap_or_else(|| panic!("{sentence}"));
-    assert_eq!(advice, "train --out a --resume --set lr_g=0.1 --set lr_d=0.1");
-    let said = place.saddle(&format!("{advice} --set lr_g=1e-7 --set lr_d=1e-7"));
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    let toml = String::from_utf8(place.read("a/run.toml")).unwrap();
-    assert!(toml.contains("key = \"lr_g\"\nfrom = \"1.0\"\nto = \"1e-7\""), "{toml}");
-}
-
-#[test]
 fn checkpoints_with_a_valid_digest_and_absurd_content_are_refused() {
     let place = Place::new();
     place.trained("--out a --conditional");

@@ -50,9 +50,14 @@ fn images_are_measured_and_reports_written() {
     let said = place.saddle(line);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.starts_with("gan at step 20\n\nImages of `train-images-idx3-ubyte`\n\n"), "{}", said.out);
-    for part in
-        ["Fréchet distance ↓", "coverage ↑", "GAN-test accuracy ↑", "12 samples against", "0.01 of their training"]
-    {
+    for part in [
+        "Fréchet distance ↓",
+        "coverage ↑",
+        "GAN-test accuracy ↑",
+        "12 samples against",
+        "0.01 of their training",
+        "the classes of samples are drawn by their shares in the data",
+    ] {
         assert!(said.out.contains(part), "{part}: {}", said.out);
     }
     assert_eq!(place.names("a/eval"), ["report.json", "report.txt"]);

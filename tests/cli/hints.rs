@@ -46,7 +46,13 @@ fn names_of_other_tools_are_answered() {
         ("train vae lr=0.1", "`lr` is a setting of each network: saddle train vae --set lr_g=0.1\n"),
         ("train vae --beta1 0.5", "`--beta1` is a setting: saddle train vae --set beta1=0.5 --set beta2=0.999"),
         ("train vae --n-critic 3", "`--n-critic` is a setting: saddle train gan --set critic_steps=3"),
-        ("train --epochs 3", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
+        (
+            "train gan --data ring --epochs 3 --batch 100",
+            "`--epochs` is counted in steps, one batch each: 3 epochs of 100000 examples in batches of 100 are --steps \
+             3000\n",
+        ),
+        ("train --epochs", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
+        ("train --iters=7", "`--iters` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --workers 4", "`--workers` has no part"),
         ("train --amp", "`--amp` is a setting: saddle train --set half=true"),
         ("train gan --set lr=0.1", "`lr` is a setting of each network"),

@@ -133,6 +133,11 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     }
     let said = place.saddle("compare one two");
     let recall = said.out.lines().find(|line| line.starts_with("recall")).unwrap();
+    assert!(
+        said.out.contains("\n  Images of `train-images-idx3-ubyte`: the networks that score had 0.01 of"),
+        "{}",
+        said.out
+    );
     assert!(recall.ends_with("(1 of 2)") && !said.out.contains(" is at step "), "{}", said.out);
     place.trained("--out same --seed 1");
     let said = place.saddle("compare one same");

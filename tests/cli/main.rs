@@ -7,6 +7,7 @@ mod check;
 mod codes;
 mod data;
 mod earlier;
+mod endings;
 mod eval;
 mod export;
 #[cfg(unix)]

@@ -142,7 +142,9 @@ fn pipes_and_devices_are_no_files() {
         place.trained(&format!("--out {name} --steps 1"));
         pipe(&place, &format!("{name}/{pipe_at}"));
     };
-    for (name, at, code) in [("a", "run.toml", 2), ("b", ".lock", 1), ("c", "metrics.jsonl", 1)] {
+    for (name, at, code) in
+        [("a", "run.toml", 2), ("b", ".lock", 1), ("c", "metrics.jsonl", 1), ("f", "trainings.jsonl", 1)]
+    {
         run(name, at);
         let line = format!("train --out {name} --resume --steps 2");
         says(&place.saddle(&line), code, &["it is a pipe"], &line);

@@ -52,6 +52,7 @@ fn wrong_requests_are_explained() {
     place.write("bare/train-images-idx3-ubyte", &idx(0x803, &[4, 8, 8]));
     place.write("broken.toml", b"steps = 3\nlr_g = = 2\n");
     place.write("odd.toml", b"steps = 3\nlr = 2\n");
+    place.write("away.toml", b"data = 'gone.csv'\n");
     place.write("file", b"x");
     for (line, words) in [
         // sizes and shapes
@@ -100,6 +101,7 @@ fn wrong_requests_are_explained() {
         ("--config none.toml", &["cannot read the settings `none.toml`"]),
         ("--config broken.toml", &["broken.toml:2: not valid TOML"]),
         ("--config odd.toml", &["odd.toml:2: unknown setting `lr`"]),
+        ("--config away.toml", &["`gone.csv`", "the path is that of `away.toml`", "--data names another one"]),
         ("--out file", &["--out: `file` is a file"]),
         ("--out bare", &["--out: `bare` is not empty"]),
         ("--data gone.csv --out file", &["--out: `file` is a file"]),

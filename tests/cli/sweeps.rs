@@ -84,6 +84,11 @@ fn shells_get_completions_and_manual_pages() {
         let said = place.saddle(&format!("completions {shell}"));
         assert!(said.code == Some(0) && said.out.contains("accept-changed-data"), "{shell}: {}", said.err);
     }
+    // Values too, where they are known, in words that stand alone in the script.
+    let script = place.saddle("completions bash").out;
+    let offered = |words: &str| script.lines().any(|line| line.contains(&format!("-W \"{words}\"")));
+    assert!(offered("onnx pytorch html") && script.contains(" vae-gan "), "{script}");
+    assert!(script.contains("introspective"), "a preset");
     let page = place.saddle("man").out;
     assert!(page.contains(".TH saddle 1") && page.contains("saddle\\-train"), "{page}");
     assert!(place.saddle("man train").out.contains("\\-\\-resume"));

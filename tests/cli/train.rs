@@ -12,7 +12,7 @@ fn a_run_leaves_what_was_promised() {
     let said = place.trained("--out a --keep 2");
     let end = "run     a\nsamples a/samples/step-000020.png\nnext    saddle sample a\n        saddle eval a\n";
     assert!(said.out.ends_with(end), "{}", said.out);
-    assert_eq!(place.names("a"), [".lock", "checkpoints", "metrics.jsonl", "run.toml", "samples"]);
+    assert_eq!(place.names("a"), [".lock", "checkpoints", "metrics.jsonl", "run.toml", "samples", "trainings.jsonl"]);
     assert_eq!(place.names("a/checkpoints"), ["step-000015.safetensors", "step-000020.safetensors"]);
     assert_eq!(place.names("a/samples"), ["step-000010.png", "step-000020.png"]);
     let picture = image::open(place.path("a/samples/step-000020.png")).unwrap();
@@ -149,7 +149,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
 
     let said = place.train(&format!("--out b {wild} --set lr_g=1e38 --set lr_d=1e38"));
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("at step 1, ") && said.err.contains("there is no checkpoint yet"), "{}", said.err);
+    assert!(said.err.contains("at step 1; ") && said.err.contains("there is no checkpoint yet"), "{}", said.err);
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::numbers;
+use super::{
+    numbers,
+    offered::{Offered, forms},
+};
 use crate::export::Axes;
 use crate::trained::Which;
 
@@ -24,7 +27,7 @@ pub struct ExportArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
     /// Form of the files: onnx, pytorch or html
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", value_parser = Offered(forms), hide_possible_values = true)]
     pub to: String,
     /// Folder to write to; or the name of the file, if it is one only [default: RUN/FORM]
     #[arg(long, value_name = "PATH")]

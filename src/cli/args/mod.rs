@@ -2,17 +2,19 @@
 
 mod codes;
 mod export;
+mod offered;
 mod tools;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::hints;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::settings::{Layer, Settings};
 use crate::trained::Which;
+use offered::{Offered, presets, variants};
 
 pub use codes::{ClassifyArgs, DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
@@ -118,7 +120,7 @@ Examples:
 #[command(after_help = TRAIN_EXAMPLES)]
 pub struct TrainArgs {
     /// Model to train, and settings: `saddle train gan lr_g=0.001`; `saddle variants` lists the models [default: dcgan]
-    #[arg(value_name = "VARIANT|KEY=VALUE")]
+    #[arg(value_name = "VARIANT|KEY=VALUE", value_parser = Offered(variants), hide_possible_values = true)]
     words: Vec<String>,
     #[arg(long, value_name = "NAME|PATH", help = help("data"))]
     data: Option<String>,
@@ -131,7 +133,8 @@ pub struct TrainArgs {
     seed: Option<String>,
     #[arg(long, aliases = ["device", "gpu"], value_name = "INDEX|NAME", help = help("adapter"))]
     adapter: Option<String>,
-    #[arg(long, value_name = "NAME", help = help("preset"))]
+    #[arg(long, value_name = "NAME", help = help("preset"), value_parser = Offered(presets),
+          hide_possible_values = true)]
     preset: Option<String>,
     #[arg(long, help = help("conditional"))]
     conditional: bool,
@@ -161,6 +164,9 @@ pub struct TrainArgs {
     /// Continue the run in --out from its newest good checkpoint; with --config, begin it if there is none
     #[arg(long, requires = "out")]
     pub resume: bool,
+    /// With --resume: go on from the checkpoint after this step, and set the later ones aside
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub from: Option<u64>,
     /// With --resume and --data: continue even if the data is not the data that the run learned from
     #[arg(long, requires_all = ["resume", "data"])]
     pub accept_changed_data: bool,
@@ -190,6 +196,18 @@ impl TrainArgs {
     /// Whether a file has the settings of a run.
     pub fn begins_with_settings(&self) -> bool {
         self.config.is_some()
+    }
+
+    /// The error of data that cannot be opened; a path that came with `--config` may be meant for another folder.
+    pub fn of_config(&self, error: Error, data: &str) -> Error {
+        match &self.config {
+            Some(file) if !self.names_data() && !Path::new(data).exists() => {
+                let file = file.display();
+                let place = if Path::new(data).is_absolute() { "" } else { ", seen from the folder of this command" };
+                Error::usage(format!("{error}; the path is that of `{file}`{place}: --data names another one"))
+            }
+            _ => error,
+        }
     }
 
     /// The layers of settings on this command line, lowest first: `--config`, then flags, then `--set`.

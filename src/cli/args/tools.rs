@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
-use super::help;
+use super::{
+    help,
+    offered::{Offered, variants},
+};
 use crate::error::Result;
 use crate::settings::Layer;
 
@@ -68,7 +71,7 @@ pub struct DataArgs {
     #[arg(value_name = "NAME|PATH")]
     data: String,
     /// Model to read the data for: some files can be read in several ways
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = Offered(variants), hide_possible_values = true)]
     pub variant: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("stack"))]
     stack: Option<String>,
@@ -282,6 +285,7 @@ pub struct DevicesArgs {
 #[derive(Debug, Args)]
 pub struct VariantsArgs {
     /// Model to describe
+    #[arg(value_parser = Offered(variants), hide_possible_values = true)]
     pub name: Option<String>,
     /// Print JSON
     #[arg(long)]

@@ -8,11 +8,8 @@ use crate::{
     models::{Examples, greatest},
     nn::{Mode, Net, Start, latent},
     objective,
-    settings::{Optimizer, Schedule, Settings},
+    settings::{GEOMETRIC, Optimizer, Schedule, Settings},
 };
-
-/// Ratio of the first to the last rate of a geometric schedule.
-const GEOMETRIC: f64 = 100.0;
 
 /// State groups of generator (or decoder) and discriminator.
 const PLAYERS: [&str; 2] = ["g", "d"];
@@ -131,7 +128,7 @@ impl<'g> Round<'_, 'g> {
         self.scheduled(rate, self.remaining())
     }
 
-    /// The value of `rate` by the schedule, where `remaining` falls from 1 to 0.
+    /// The value of `rate` by the schedule, where `remaining` falls from 1 to 0: [`Schedule::share`] as a graph.
     pub fn scheduled(&self, rate: f32, remaining: Var<'g>) -> Var<'g> {
         match self.s.schedule {
             Schedule::Constant => self.graph.scalar(rate.into()),

@@ -1,0 +1,50 @@
+//! What a training says when all its steps are done.
+
+use super::{Training, columns};
+use crate::{
+    cli::{progress::duration, shown},
+    data,
+    error::Result,
+    files::quoted,
+    models::{self, BOUND},
+    session,
+};
+
+impl Training {
+    /// What a run says at its end, in lines.
+    pub(super) fn result(&mut self) -> Result<Vec<String>> {
+        let step = self.session.step();
+        let mut lines = vec![format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64()))];
+        if let Some(modes) = data::modes(&self.settings.data)
+            && let Some(score) = self.count_modes()?
+        {
+            let all = modes.centres.len();
+            let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
+            self.last.append(&mut columns(&score));
+            lines.push(format!(
+                "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
+                score.modes,
+                100.0 * score.high_quality_share,
+                score.reverse_kl
+            ));
+        }
+        lines.push(format!("run     {}", shown(self.run.folder())));
+        let samples = self.run.sample_path(step, self.shown_as);
+        if samples.exists() {
+            lines.push(format!("samples {}", shown(&samples)));
+        }
+        let run = quoted(self.run.folder());
+        if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
+            lines.push(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"));
+        }
+        lines.push(format!("next    saddle sample {run}"));
+        // Of points only known modes and likelihoods are measured.
+        let model =
+            models::variant(&self.settings.variant)?.model(&self.settings, &session::examples(&self.dataset))?;
+        let has_bound = model.named(&[BOUND]).next().is_some();
+        if self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound {
+            lines.push(format!("        saddle eval {run}"));
+        }
+        Ok(lines)
+    }
+}
