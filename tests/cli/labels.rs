@@ -62,9 +62,9 @@ fn a_discriminator_classifies_what_it_learned_from_few_labels() {
 fn examples_without_a_class_are_learned_from_all_the_same() {
     let place = Place::new();
     pictures(&place, &[("set/cats", 6), ("set/dogs", 9), ("set/unlabelled", 20)]);
-    let printed = said(&place, "data set --set size=8");
+    let printed = said(&place, "data set --set size=8 --set holdout=0");
     assert!(printed.contains("2 classes: cats (6), dogs (9), 20 without a class"), "{printed}");
-    let net = "--steps 3 --batch 5 hidden_g=8 hidden_d=8 latent=3 samples=8 norm_d=none size=8";
+    let net = "--steps 3 --batch 5 hidden_g=8 hidden_d=8 latent=3 samples=8 norm_d=none size=8 holdout=0";
     let printed = said(&place, &format!("train gan --data set {net} labelled=15 --out gan"));
     assert!(printed.contains("the labels of 15 examples are learned, 6 to 9 of each class"), "{printed}");
     let printed = said(&place, "classify gan --out c.csv");
@@ -77,7 +77,7 @@ fn examples_without_a_class_are_learned_from_all_the_same() {
     assert_eq!(names.lines().filter(|row| row.ends_with(",cats")).count(), 6, "{names}");
     assert_eq!(names.lines().filter(|row| row.ends_with(',')).count(), 20, "{names}");
     // Labels spread by codes of a model that learned without them.
-    said(&place, "train vae --data set --steps 3 --batch 5 hidden_e=8 latent=3 samples=8 size=8 --out vae");
+    said(&place, "train vae --data set --steps 3 --batch 5 hidden_e=8 latent=3 samples=8 size=8 holdout=0 --out vae");
     let printed = said(&place, "classify vae --out v.csv");
     assert!(printed.contains("classes of 35 examples (posterior means, 15 labels of 2 classes"), "{printed}");
     refused(&place, &format!("train gan --data set {net} --conditional --out x"), 2, &["20 of `set` have none"]);
