@@ -72,8 +72,8 @@ pub use pack::{Packing, pack};
 pub use packed::Packed;
 pub use points::{ModeScore, Modes, count_modes, modes};
 pub use records::{
-    Cell as TableCell, Coding, Column, Condition, FileRows, Ids, Kind, Pattern, Records, Role, Rule, Style, Values,
-    normal_quantile,
+    Cell as TableCell, Coding, Column, Condition, Derived, FileRows, Ids, Kind, Pattern, Records, Role, Rule, Style,
+    Values, normal_quantile,
 };
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 pub use tokens::{GLUE, Spelling};
@@ -123,8 +123,8 @@ const DRAWN: u32 = 1;
 /// Opens a built-in set by name, or a path. The ending of a path's name (case-insensitive; all but `.npz` also with
 /// `.gz`) decides:
 /// * an IDX file, a folder of them, or a folder of image files: images;
-/// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`, or a folder with the tables `train` and `test`: points, rows of
-///   typed columns, or with a window sequences;
+/// * a table, `.csv`, `.tsv`, `.tab`, `.psv` or `.dat`, a text with a setting of tables such as its separator, or a
+///   folder with the tables `train` and `test`: points, rows of typed columns, or with a window sequences;
 /// * `.npy`, `.npz`: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, sequences `[N, T, F]`, points `[N, D]`;
 /// * `.txt`, `.text`, `.md`, `.markdown`, a folder of them, or a text with no ending: sequences of characters,
 ///   words or byte pairs;
@@ -175,9 +175,11 @@ fn open_part(spec: &str, options: &Options) -> Result<Option<Dataset>> {
 }
 
 /// Whether `spec` names rows, in a table of text or packed: points, or sequences if a window is set.
-pub fn is_table(spec: &str) -> bool {
+pub fn is_table(spec: &str, options: &Options) -> bool {
     let path = Path::new(spec);
-    table::ENDINGS.contains(&unpack::ending(path).as_str()) || table::parts(path).is_some() || packed::holds_rows(path)
+    let is_text = text::is_text(path) && options.is_of_table() && !path.is_dir();
+    let is_named = table::ENDINGS.contains(&unpack::ending(path).as_str());
+    is_named || is_text || table::parts(path).is_some() || packed::holds_rows(path)
 }
 
 fn check(options: &Options) -> Result<()> {
@@ -222,6 +224,12 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
     files::regular(path).map_err(|error| unpack::unreadable(path, error))?;
     match unpack::ending(path).as_str() {
         ending if table::ENDINGS.contains(&ending) => table::read(path, options),
+        ending if text::ENDINGS.contains(&ending) && options.is_of_table() => {
+            let set = table::read(path, options)?;
+            let said = "a table, as the settings say".to_owned();
+            let with = |about: About| About { findings: [vec![said], about.findings].concat(), ..about };
+            Ok(set.map(|set| Dataset { about: with(set.about.clone()), ..set }))
+        }
         ending if text::ENDINGS.contains(&ending) => text::read(path, options),
         "npy" if packed::is_packed(path) => packed::open(path, options),
         "npy" | "npz" => arrays::read(path, options),

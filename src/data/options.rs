@@ -77,10 +77,14 @@ pub struct Options {
     pub encode: Option<Encode>,
     /// Types of columns, `COLUMN=TYPE` separated by commas. `None`: found from the cells.
     pub types: Option<String>,
+    /// Whether columns that follow from others are computed.
+    pub derive: bool,
     /// Cells that are gaps, separated by commas. `None`: the usual marks.
     pub missing: Option<String>,
     /// Most values of a category that are learned one by one.
     pub levels: usize,
+    /// Rows that a value of a category has at least; rarer ones are one.
+    pub rare: usize,
     /// Whether rows are drawn by the values of their categories, and each goes with that value.
     pub by_value: bool,
     /// Scaling of the columns of points. `None`: mean 0 and deviation 1. Sequences are always scaled to 0 to 1.
@@ -153,8 +157,10 @@ impl Default for Options {
             group: None,
             encode: None,
             types: None,
+            derive: true,
             missing: None,
             levels: 200,
+            rare: 0,
             by_value: false,
             few_labels: false,
             scale: None,
@@ -204,7 +210,7 @@ const MUSIC: &[Holds] = &[Holds::Melodies, Holds::Rolls];
 const CUT: &str = "tables, text and music";
 
 /// The settings that apply to some kinds of data only.
-const CONCERNS: [Concern; 25] = [
+const CONCERNS: [Concern; 26] = [
     ("size", "images", |options| options.size.is_some(), IMAGES),
     ("fit", "images of files", |options| options.fit.is_some(), &[Holds::Images]),
     ("channels", "images", |options| options.channels.is_some(), IMAGES),
@@ -239,6 +245,7 @@ const CONCERNS: [Concern; 25] = [
     ("encode", "rows of tables", |options| options.encode.is_some_and(|encode| encode != Encode::None), &[Holds::Rows]),
     ("types", "rows of tables", |options| options.types.is_some(), &[Holds::Rows]),
     ("missing", "rows of tables", |options| options.missing.is_some(), &[Holds::Rows]),
+    ("rare", "rows of tables", |options| options.rare > 0, &[Holds::Rows]),
     ("tokens", "text", |options| options.tokens != Tokens::Characters, TEXTS),
     ("vocabulary", "text", |options| options.vocabulary != 0, TEXTS),
     ("lines", "text", |options| options.lines, TEXTS),
@@ -278,6 +285,12 @@ impl Holds {
 }
 
 impl Options {
+    /// Whether a setting says that a file of text holds a table.
+    pub(super) fn is_of_table(&self) -> bool {
+        let is_for_tables = |data: &[Holds]| data.iter().all(|holds| TABLES.contains(holds));
+        CONCERNS.iter().any(|(_, _, is_set, data)| is_for_tables(data) && is_set(self))
+    }
+
     /// Whether the transparency of image files becomes a channel, if there is any.
     pub(super) fn keeps_alpha(&self) -> bool {
         self.channels.map_or(self.alpha, |channels| channels.is_multiple_of(2))

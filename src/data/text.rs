@@ -82,13 +82,14 @@ fn like_a_table(text: &Text) -> Option<String> {
     const LINES: usize = 50;
     let lines: Vec<&str> = text.text.lines().filter(|line| !line.is_empty()).take(LINES).collect();
     let counts = |mark: char| lines.iter().map(move |line| line.matches(mark).count());
-    let is_table = |&(mark, least, _): &(char, usize, &str)| {
+    let is_table = |&(mark, least, _): &(char, usize, _)| {
         let first = counts(mark).next().unwrap_or(0);
         lines.len() > 3 && first >= least && counts(mark).all(|count| count == first)
     };
-    let (_, _, what) = [('\t', 1, "tabs"), (';', 2, "`;`")].into_iter().find(is_table)?;
+    let marks = [('\t', 1, ("tabs", "tab")), (';', 2, ("`;`", "semicolon"))];
+    let (_, _, (what, word)) = marks.into_iter().find(is_table)?;
     let name = text.file.file_name().unwrap_or_default().to_string_lossy();
-    Some(format!("`{name}`: each line has as many {what}, as a table has: named .csv or .tsv it is read as one"))
+    Some(format!("`{name}`: each line has as many {what}, as a table has: `--set separator={word}` reads it as one"))
 }
 
 /// The texts in those of the files that hold some.

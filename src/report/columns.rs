@@ -1,5 +1,7 @@
 //! Pictures of tables with types: a panel for each column, with the shares of its values, generated beside real.
 
+use std::collections::HashMap;
+
 use super::canvas::Ink;
 use super::figure::{Axis, Figure, Mark, Panel, Shape, Ticks};
 use super::{Compared, GENERATED, REAL};
@@ -8,13 +10,12 @@ use crate::data::{Kind, Records, Values};
 /// Most panels in a figure, and panels side by side.
 const MAX_PANELS: usize = 12;
 const COLUMNS: usize = 4;
-/// Most values of a category that get a bar, and characters of their names.
-const BARS: usize = 8;
-const NAMED: usize = 8;
+/// Most bars of a category; the last one is of all other values, if there are more.
+const BARS: usize = 10;
 /// Parts that the range of a number is cut into.
 const PARTS: usize = 24;
 /// Width and height of a plot in pixels.
-const PLOT: [u32; 2] = [280, 170];
+const PLOT: [u32; 2] = [240, 190];
 
 /// The shares of the values of each column, of the rows `[N, values]` in `compared`.
 pub fn shares(compared: &Compared, records: &Records) -> Figure {
@@ -25,19 +26,33 @@ pub fn shares(compared: &Compared, records: &Records) -> Figure {
         .zip(generated.iter().zip(&real))
         .take(MAX_PANELS)
         .map(|(column, (generated, real))| {
-            let (marks, ticks) = match (generated, real) {
-                (Values::Numbers(a), Values::Numbers(b)) if column.has_many() => (of_numbers([b, a]), Ticks::Numbers),
-                _ => of_texts([real, generated]),
-            };
-            let ticks = match (&column.kind, marks.first()) {
-                (Kind::Date(pattern), Some(line)) if column.has_many() => {
-                    let ends = [line.points[0][0], line.points[PARTS - 1][0]];
-                    Ticks::Named(ends.map(|end| (end, pattern.write(end))).to_vec())
+            let share = "share of rows";
+            let axis = |title: &str, ticks| Axis { title: title.into(), ticks, ..Axis::default() };
+            let (marks, x, y) = match (generated, real) {
+                (Values::Numbers(a), Values::Numbers(b)) if column.has_many() => {
+                    let marks = of_numbers([b, a]);
+                    let ticks = match (&column.kind, marks.first()) {
+                        (Kind::Date(_), Some(line)) => {
+                            let ends = [line.points[0][0], line.points[PARTS - 1][0]];
+                            Ticks::Named(ends.map(|end| (end, records.text(column, end))).to_vec())
+                        }
+                        _ => Ticks::Numbers,
+                    };
+                    (marks, axis("", ticks), axis(share, Ticks::Numbers))
                 }
-                _ => ticks,
+                _ => {
+                    let texts = |values: &Values| match values {
+                        Values::Texts(texts) => texts.clone(),
+                        Values::Numbers(numbers) => {
+                            let text = |n: &f64| if n.is_nan() { String::new() } else { records.text(column, *n) };
+                            numbers.iter().map(text).collect()
+                        }
+                    };
+                    let (marks, names) = of_texts([real, generated].map(texts));
+                    // Names stand beside bars that lie, where there is room for them.
+                    (marks, axis(share, Ticks::Numbers), axis("", Ticks::Named(names)))
+                }
             };
-            let x = Axis { ticks, ..Axis::default() };
-            let y = Axis { title: "share of rows".into(), ..Axis::default() };
             Panel { title: column.name.clone(), x, y, marks }
         })
         .collect();
@@ -72,37 +87,29 @@ fn of_numbers([real, generated]: [&Vec<f64>; 2]) -> Vec<Mark> {
     [(real, REAL), (generated, GENERATED)].into_iter().filter_map(line).collect()
 }
 
-/// Bars of the shares of the most frequent values, and their names.
-fn of_texts([real, generated]: [&Values; 2]) -> (Vec<Mark>, Ticks) {
-    let texts = |values: &Values| match values {
-        Values::Texts(texts) => texts.clone(),
-        Values::Numbers(numbers) => {
-            numbers.iter().map(|number| if number.is_nan() { String::new() } else { number.to_string() }).collect()
-        }
+/// Lying bars of the shares of the most frequent values, the first of them on top, and their names.
+fn of_texts([real, generated]: [Vec<String>; 2]) -> (Vec<Mark>, Vec<(f64, String)>) {
+    let counts = |texts: &[String]| {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        texts.iter().for_each(|text| *counts.entry(text.clone()).or_default() += 1);
+        counts
     };
-    let [real, generated] = [real, generated].map(texts);
-    let mut counted: Vec<(String, usize)> = vec![];
-    let mut sorted = if real.is_empty() { generated.clone() } else { real.clone() };
-    sorted.sort_unstable();
-    sorted.chunk_by(|a, b| a == b).for_each(|same| counted.push((same[0].clone(), same.len())));
-    counted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    counted.truncate(BARS);
-    let share = |texts: &[String], value: &str| {
-        texts.iter().filter(|text| *text == value).count() as f64 / texts.len().max(1) as f64
+    let of = [counts(&real), counts(&generated)];
+    let mut values: Vec<(&String, usize)> = of[usize::from(real.is_empty())].iter().map(|(v, n)| (v, *n)).collect();
+    values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let others = if values.len() > BARS { values.split_off(BARS - 1).len() } else { 0 };
+    let bars = values.len() + usize::from(others > 0);
+    let top = |n: usize| (bars - n) as f64;
+    let lying = |(texts, counts, colour, from): (&[String], &HashMap<String, usize>, _, f64)| {
+        let share = |rows: usize| rows as f64 / texts.len() as f64;
+        let shown: Vec<usize> = values.iter().map(|(value, _)| counts.get(*value).copied().unwrap_or(0)).collect();
+        let rest = (others > 0).then(|| texts.len() - shown.iter().sum::<usize>());
+        let bar = |(n, rows): (usize, usize)| [[0.0, top(n) - from], [share(rows), top(n) - from - 0.38]];
+        let points = shown.into_iter().chain(rest).enumerate().flat_map(bar).collect();
+        (!texts.is_empty()).then_some(Mark { shape: Shape::Areas, points, ink: Ink(colour, 0.9) })
     };
-    let bars = |(texts, colour, from): (&Vec<String>, _, f64)| {
-        let corners = counted.iter().enumerate().flat_map(|(n, (value, _))| {
-            let left = n as f64 + from;
-            [[left, 0.0], [left + 0.38, share(texts, value)]]
-        });
-        (!texts.is_empty()).then(|| Mark { shape: Shape::Areas, points: corners.collect(), ink: Ink(colour, 0.9) })
-    };
-    let marks = [(&real, REAL, 0.1), (&generated, GENERATED, 0.5)].into_iter().filter_map(bars).collect();
-    let name = |text: &str| match text.chars().count() > NAMED {
-        _ if text.is_empty() => "gap".into(),
-        true => text.chars().take(NAMED - 1).chain(['…']).collect(),
-        false => text.to_owned(),
-    };
-    let names = counted.iter().enumerate().map(|(n, (value, _))| (n as f64 + 0.5, name(value))).collect();
-    (marks, Ticks::Named(names))
+    let marks = [(&real[..], &of[0], REAL, 0.1), (&generated, &of[1], GENERATED, 0.5)].into_iter().filter_map(lying);
+    let name = |text: &str| if text.is_empty() { "gap".to_owned() } else { text.to_owned() };
+    let names = values.iter().map(|(value, _)| name(value)).chain((others > 0).then(|| format!("{others} others")));
+    (marks.collect(), names.enumerate().map(|(n, name)| (top(n) - 0.5, name)).collect())
 }

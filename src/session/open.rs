@@ -48,14 +48,14 @@ pub fn open_validation(s: &Settings) -> Result<Option<Dataset>> {
 /// The options with which to read the data of these settings.
 pub fn data_options(s: &Settings, split: Split) -> data::Options {
     let sequences = models::variant(&s.variant).is_ok_and(|variant| variant.kind == Kind::Sequences);
-    data::Options {
+    let options = data::Options {
         size: s.size,
         fit: s.fit,
         channels: s.channels,
         alpha: s.alpha,
         mirror: s.mirror,
         stack: s.stack,
-        window: s.window.or((sequences && data::is_table(&s.data)).then_some(WINDOW)),
+        window: s.window,
         stride: s.stride,
         stream: s.stream.or((s.order == Order::Blocks).then_some(true)),
         seed: 0, // drawn sets are the same whatever the seed of the run
@@ -74,8 +74,10 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         group: s.group.clone(),
         encode: s.encode,
         types: s.types.clone(),
+        derive: s.derive,
         missing: s.missing.clone(),
         levels: s.levels,
+        rare: s.rare,
         by_value: s.by_value,
         few_labels: s.labelled > 0,
         scale: s.scale,
@@ -87,7 +89,9 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         steps_per_beat: s.steps_per_beat,
         transpose: s.transpose,
         known: None,
-    }
+    };
+    let window = options.window.or((sequences && data::is_table(&s.data, &options)).then_some(WINDOW));
+    data::Options { window, ..options }
 }
 
 /// The options with which to read any data for a model that learned from such examples, whose grey levels were found to

@@ -106,13 +106,19 @@ settings! {
         /// How the rows of a table with texts, dates or gaps are learned; auto: by ranks where a column is not of plain
         /// numbers; modes: as CTGAN does; none: columns of plain numbers only
         encode: Option<Encode> = "auto", Rule::OneOf(Encode::OPTIONS), before "none";
-        /// Types of columns of a table, COLUMN=TYPE separated by commas: number, category, date, date:d/m/Y, id or
-        /// skip; auto: found from the cells
+        /// Types of columns of a table, COLUMN=TYPE separated by commas: number, category, date, date:d/m/Y, id, skip,
+        /// or learned, though it follows from others; auto: found from the cells
         types: Option<String> = "auto", Rule::Auto(&Rule::Text);
+        /// Whether columns of a table that follow from others in all rows are computed, and what is never below others
+        /// is learned from there on, so that samples keep that too
+        derive: bool = "true", Rule::Switch, before "false";
         /// Cells of a table that are gaps, separated by commas; auto: NA, N/A, NaN, null, None, ? and the like
         missing: Option<String> = "auto", Rule::Auto(&Rule::Text);
         /// Most values of a category that are learned one by one; the others are one
         levels: usize = "200", Rule::Whole(2, 65535);
+        /// Rows that a value of a category has at least; rarer ones are one value, `other`, and none of them is kept;
+        /// 0: all are kept
+        rare: usize = "0", Rule::Whole(0, 65535);
         /// Scaling of the columns of files; auto: points to mean 0 and standard deviation 1, sequences to the range 0
         /// to 1
         scale: Option<Scale> = "auto", Rule::OneOf(Scale::OPTIONS), before "none";

@@ -15,7 +15,7 @@ fn rows(count: usize) -> String {
         let kind = ["a", "b", "c"][n * 7 % 3];
         let size = if kind == "c" { String::new() } else { format!("{},{}", 10 + n * 31 % 50, n % 10) };
         let day = format!("{:02}.{:02}.2021", n * 13 % 28 + 1, n * 5 % 12 + 1);
-        let (member, children) = (["ja", "nein"][n * n % 3 % 2], n * n % 5);
+        let (member, children) = (["nein", "ja"][n * 11 % 7 % 2], n * n % 5);
         format!("{kind};{size};{day};{member};{children}\n")
     };
     format!("kind;size;day;member;children\n{}", (0..count).map(row).collect::<String>())

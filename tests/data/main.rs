@@ -3,6 +3,7 @@
 mod arrays;
 mod built_in;
 mod damage;
+mod derived;
 mod folders;
 mod formats;
 mod idx_files;
@@ -16,6 +17,7 @@ mod records;
 mod symbols;
 mod tables;
 mod texts;
+mod wishes;
 
 use std::fs;
 use std::io::Write;

@@ -166,7 +166,11 @@ fn columns_that_are_nearly_dates_or_numbers_are_said() {
     let short = |i: usize| format!("{:02}.02.{:02}", i % 28 + 1, (i * 7 % 60) + 40);
     type Case<'a> = (&'a dyn Fn(usize) -> String, &'a str, &'a str);
     let cases: [Case; 8] = [
-        (&|i| if i == 7 { "soon".into() } else { day(i % 90) }, "category", "as `soon` is no date; `--missing`"),
+        (
+            &|i| if i == 7 { "soon".into() } else { day(i % 90) },
+            "category",
+            "as `soon` is no date: as a gap it comes back as it is beside dates, `--missing \"soon\"`",
+        ),
         (&long, "category", "taken as texts, as `9007199254740993` has more digits than a number holds exactly"),
         (&|i| format!("{}", 90_071_992_547_409_920 + i as u64), "id 900719925474100", "taken as texts"),
         (&short, "date d.m.y", "the years of `c` are read as 1940 to 1999"),
@@ -340,7 +344,7 @@ fn values_of_one_row_are_counted() {
     let set =
         open_file("a.csv", format!("n,c\n{}", (0..120).map(row).collect::<String>()), &Options::default()).unwrap();
     assert!(
-        said(&set).contains("3 of the 4 values of `c` occur once, and samples can have them as they are"),
+        said(&set).contains("3 of the 4 values of `c` occur once or twice, and samples can have them as they are"),
         "{}",
         said(&set)
     );
@@ -407,24 +411,7 @@ fn rows_with_an_end_and_cells_with_line_breaks_are_said() {
 }
 
 #[test]
-fn rules_between_columns_are_said() {
-    let row = |i: usize| {
-        let (net, day) = (i * 7919 % 9973, i * 31 % 3000);
-        let tax = (19 * net + 50) / 100;
-        let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
-        let date = |day: usize| Pattern::new("d.m.Y").write(86_400.0 * day as f64);
-        let (town, code) = [("Ulm", "89073"), ("Kiel", "24103"), ("Ulm", "89077")][i % 3];
-        let cells =
-            [money(net), money(tax), money(net + tax), date(day), date(day + i % 90 * 40), code.into(), town.into()];
-        cells.join(";")
-    };
-    let text = format!("net;tax;gross;from;to;code;town\n{}\n", (0..400).map(row).collect::<Vec<_>>().join("\n"));
-    let set = open_file("a.csv", &text, &Options::default()).unwrap();
-    for rule in
-        ["`gross` = `net` + `tax`", "`to` is never below `from`", "--types \"gross=skip\"", "`tax` = 0.19 x `net`"]
-    {
-        assert!(said(&set).contains(rule), "no {rule} in {}", said(&set));
-    }
+fn columns_that_have_nothing_to_do_with_each_other_have_no_rules() {
     let free = (0..400).map(|i| format!("{};{}\n", i * 7919 % 9973, i * 31 % 3001)).collect::<String>();
     let set = open_file("a.csv", format!("a;b\n{free}"), &typed("a=number")).unwrap();
     assert!(!said(&set).contains("in all rows"), "{}", said(&set));

@@ -90,6 +90,7 @@ pub(crate) fn found(column: &Column) -> String {
         (Role::Skipped, _) => "skipped".into(),
         (Role::Constant(text), _) => format!("constant {text}"),
         (Role::Id(ids), _) => format!("id {}{}", ids.prefix, ids.width),
+        (Role::Derived(_), _) => "derived".into(),
         (Role::Learned(_), Kind::Category) => "category".into(),
         (Role::Learned(_), Kind::Number(style)) => match style.decimals {
             Some(decimals) => format!("number {decimals}"),
@@ -181,7 +182,7 @@ fn types_are_decided_by_every_cell() {
     let names: Vec<&str> = columns.iter().map(|(name, ..)| *name).collect();
     let row = |i: usize| columns.iter().map(|(_, cells, _)| cells[i].as_str()).collect::<Vec<_>>().join(",");
     let text = format!("{}\n{}\n", names.join(","), (0..n).map(row).collect::<Vec<_>>().join("\n"));
-    let set = open_file("a.csv", text, &Options::default()).unwrap();
+    let set = open_file("a.csv", text, &Options { derive: false, ..Options::default() }).unwrap();
     for (column, (name, _, wanted)) in records(&set).columns.iter().zip(&columns) {
         assert_eq!((column.name.as_str(), found(column).as_str()), (*name, *wanted));
     }

@@ -284,13 +284,12 @@ fn texts_that_teach_nothing_are_refused() {
     assert_failure(of(b"abc", &plain), &["3 characters in a row", "the 4 of a window", "window=3 fits"]);
     assert_failure(of(b"ab\0c", &plain), &["is no text: byte 3 is 0"]);
     assert_failure(of(b"\n \n", &lines(tokens(Tokens::Characters, 0))), &["no line with text"]);
-    let settings: [(Options, &[&str]); 6] = [
+    let settings: [(Options, &[&str]); 5] = [
         (Options { vocabulary: 5, ..plain.clone() }, &["`vocabulary`", "tokens=words"]),
         (tokens(Tokens::Bpe, 256), &["vocabulary=256", "256 bytes"]),
         (Options { stride: Some(2), ..lines(plain.clone()) }, &["holds lines of text", "leave out stride"]),
         (Options { encoding: Some("utf9".into()), ..plain.clone() }, &["unknown encoding `utf9`", "utf-8"]),
-        (Options { encoding: Some("utf-8".into()), stack: 3, ..plain.clone() }, &["holds text", "stack"]),
-        (Options { header: Some(true), ..plain }, &["holds text", "header"]),
+        (Options { encoding: Some("utf-8".into()), stack: 3, ..plain }, &["holds text", "stack"]),
     ];
     for (options, words) in settings {
         assert_usage(of(b"some text, more", &options), words);

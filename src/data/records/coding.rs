@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Column, Kind, Ranks};
+use super::Ranks;
 use crate::data::random::Stream;
-use crate::settings::Decimal;
 
 /// The encoding of a column: a choice among its special values, and a scalar for all others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +14,9 @@ pub struct Coding {
     pub rare: Vec<Value>,
     /// All other values.
     pub body: Option<Body>,
+    /// The value that stands for texts that too few rows have to be given away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<String>,
 }
 
 /// A special value of a column.
@@ -48,6 +50,14 @@ pub struct Mode {
     pub deviation: f64,
     /// Rows that were drawn into it.
     pub rows: usize,
+}
+
+/// What is drawn for a cell.
+pub(super) enum Drawn<'a> {
+    /// A special value.
+    Value(&'a Value),
+    /// A number of the body.
+    Number(f64),
 }
 
 /// Deviations that a scalar of 1 stands for, and the greatest scalar.
@@ -109,18 +119,10 @@ impl Coding {
         self.values.iter().map(|value| value.rows).chain(rare).chain(body).collect()
     }
 
-    /// The cell of a choice and a scalar.
-    pub(super) fn cell(
-        &self,
-        column: &Column,
-        decimal: Decimal,
-        choice: usize,
-        scalar: f64,
-        stream: &mut Stream,
-    ) -> Cell {
-        let of = |value: &Value| Cell { text: value.text.clone(), number: value.number };
+    /// What a choice and a scalar stand for; `stream` draws among rare values.
+    pub(super) fn drawn(&self, choice: usize, scalar: f64, stream: &mut Stream) -> Drawn<'_> {
         if let Some(value) = self.values.get(choice) {
-            return of(value);
+            return Drawn::Value(value);
         }
         if Some(choice) == self.other() {
             let target = stream.below(self.rare.iter().map(|value| value.rows).sum());
@@ -128,27 +130,16 @@ impl Coding {
                 *sum += value.rows;
                 Some(*sum)
             });
-            return of(&self.rare[sums.take_while(|sum| *sum <= target).count()]);
+            return Drawn::Value(&self.rare[sums.take_while(|sum| *sum <= target).count()]);
         }
-        let number = match &self.body {
-            Some(Body::Ranks(ranks, _)) => ranks.value(scalar),
+        match &self.body {
+            Some(Body::Ranks(ranks, _)) => Drawn::Number(ranks.value(scalar)),
             Some(Body::Modes(modes)) => {
                 let mode = &modes[choice.saturating_sub(self.first_of_body()).min(modes.len() - 1)];
-                mode.mean + scalar.clamp(-1.0, 1.0) * REACH * mode.deviation
+                Drawn::Number(mode.mean + scalar.clamp(-1.0, 1.0) * REACH * mode.deviation)
             }
             // A choice beyond the last one, in samples that come from elsewhere.
-            None => return self.values.last().map_or(Cell { text: String::new(), number: None }, of),
-        };
-        match &column.kind {
-            Kind::Number(style) => {
-                let text = style.write(number, decimal);
-                Cell { number: column.number(&text, decimal).or(Some(number)), text }
-            }
-            Kind::Date(pattern) => {
-                let text = pattern.write(number);
-                Cell { number: pattern.read(&text).or(Some(number)), text }
-            }
-            Kind::Category => Cell { text: number.to_string(), number: None },
+            None => Drawn::Value(self.values.last().unwrap_or_else(|| &self.rare[0])),
         }
     }
 

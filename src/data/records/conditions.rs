@@ -54,13 +54,11 @@ impl Condition {
         let rest = text[column.name.len()..].trim_start();
         let (sign, relation) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign)).expect("found above");
         let value = rest[sign.len()..].trim();
-        let number = column.number(value, records.decimal);
-        let special = match &column.role {
-            Role::Learned(coding) => coding.values.iter().chain(&coding.rare).any(|other| other.text == value),
-            Role::Constant(text) => text == value,
-            Role::Id(_) => return Err(Error::usage(format!("`{}` is an id: it depends on nothing", column.name))),
-            Role::Skipped => false,
-        };
+        let number = column.kind.number(value, records.decimal);
+        if let Role::Id(_) = &column.role {
+            return Err(Error::usage(format!("`{}` is an id: it depends on nothing", column.name)));
+        }
+        let special = column.texts().contains(&value);
         if !matches!(relation, Relation::Equal | Relation::Unequal) && column.kind == Kind::Category {
             return Err(Error::usage(format!(
                 "`{}` is a category, which has no order: it takes = and !=",
@@ -68,12 +66,11 @@ impl Condition {
             )));
         }
         if !special && number.is_none() {
-            return Err(match (&column.kind, &column.role) {
-                (Kind::Category, Role::Learned(coding)) => {
-                    let values = coding.values.iter().chain(&coding.rare).map(|value| value.text.as_str());
-                    unknown(&format!("value of `{}`", column.name), value, values)
+            return Err(match &column.kind {
+                Kind::Category if column.is_compared() => {
+                    unknown(&format!("value of `{}`", column.name), value, column.texts())
                 }
-                (Kind::Date(pattern), _) => {
+                Kind::Date(pattern) => {
                     let letters = pattern.letters();
                     Error::usage(format!("`{value}` is no date of `{}`, which are written {letters}", column.name))
                 }

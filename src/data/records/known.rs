@@ -1,10 +1,10 @@
 //! Reading rows for a model that knows the columns of its table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::read::{Cells, encoded};
+use super::encode::{Cells, encoded};
 use super::types::{Gaps, Wish, moments, texts};
-use super::{Kind, Records, Role};
+use super::{Column, Kind, Records, Role};
 use crate::data::columns::Table;
 use crate::data::dialect::Sheet;
 use crate::data::{About, Dataset, Options, Series, Split};
@@ -21,9 +21,10 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     if rows.is_empty() {
         return Ok(None);
     }
-    let mut places = vec![];
+    let mut places = HashMap::new();
     let mut wishes = HashMap::new();
-    for column in known.columns.iter().filter(|column| matches!(column.role, Role::Learned(_))) {
+    for n in needed(known) {
+        let column = &known.columns[n];
         let place = table.find(&sheet.file, &column.name, "columns of the model")?;
         wishes.insert(
             place,
@@ -33,20 +34,24 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
                 Kind::Date(pattern) => Wish::Date(Some(pattern.clone())),
             },
         );
-        places.push((place, &column.kind));
+        places.insert(n, place);
     }
-    let texts = texts(table, sheet, &Gaps::of(options), &wishes)?;
-    let cells: Vec<Cells> = places
-        .into_iter()
-        .map(|(place, kind)| {
-            let numbers = match kind {
-                Kind::Category => vec![],
-                Kind::Number(_) => table.all[place].values.clone(),
-                Kind::Date(pattern) => moments(&texts[place], pattern),
-            };
-            Cells { texts: &texts[place], numbers }
-        })
-        .collect();
+    let texts = texts(table, sheet, &Gaps::of(options, table, sheet)?, &wishes)?;
+    let numbers = |n: usize| match &known.columns[n].kind {
+        Kind::Category => vec![],
+        Kind::Number(_) => table.all[places[&n]].values.clone(),
+        Kind::Date(pattern) => moments(&texts[places[&n]], pattern),
+    };
+    let of = |(n, column): (usize, &Column)| match &column.role {
+        Role::Learned(_) => Some(Cells::new(&texts[places[&n]], numbers(n))),
+        Role::Derived(derived) if derived.rest().is_some() => {
+            let sources: Vec<Vec<f64>> = derived.from().iter().map(|from| numbers(*from)).collect();
+            let sources: Vec<&[f64]> = sources.iter().map(Vec::as_slice).collect();
+            Some(derived.rests(&texts[places[&n]], &numbers(n), &sources))
+        }
+        _ => None,
+    };
+    let cells: Vec<Cells> = known.columns.iter().enumerate().filter_map(of).collect();
     let (values, unknown) = encoded(known, &cells, &rows, false);
     let notes =
         (unknown > 0).then(|| format!("`{}`: {unknown} cells have a value that the model never saw", sheet.name));
@@ -60,4 +65,13 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     let series = Some(Series::Table(known.clone()));
     let set = Dataset::of_floats(sheet.name.clone(), vec![known.len()], values, series);
     Ok(Some(Dataset { about, ..set }))
+}
+
+/// Places of the columns of which something is learned, and of those that they follow from.
+fn needed(known: &Records) -> BTreeSet<usize> {
+    let of = |(n, column): (usize, &Column)| match &column.role {
+        Role::Derived(derived) => [&[n], derived.from()].concat(),
+        _ => vec![n],
+    };
+    known.columns.iter().enumerate().filter(|(_, column)| column.coding().is_some()).flat_map(of).collect()
 }

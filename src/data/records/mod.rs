@@ -8,7 +8,9 @@
 mod coding;
 mod conditions;
 mod dates;
+mod derived;
 mod drawn;
+mod encode;
 mod ids;
 mod known;
 mod ranks;
@@ -25,9 +27,10 @@ use crate::error::{Error, Result, counted, unknown};
 use crate::settings::{Decimal, Separator};
 
 pub use coding::Coding;
-use coding::Value;
+use coding::{Drawn, Value};
 pub use conditions::Condition;
 pub use dates::Pattern;
+pub use derived::Derived;
 pub use ids::Ids;
 pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
@@ -110,6 +113,8 @@ pub enum Role {
     Constant(String),
     /// It tells rows apart: not learned, and never a text of the data.
     Id(Ids),
+    /// It follows from other columns: computed, or learned from where they end.
+    Derived(Derived),
     /// Left out of samples too.
     Skipped,
 }
@@ -161,12 +166,9 @@ impl Records {
         &self.names
     }
 
-    /// The columns that are learned, with their codings.
+    /// The columns that are learned, or of which something is, with their codings.
     pub fn codings(&self) -> impl Iterator<Item = (&Column, &Coding)> {
-        self.columns.iter().filter_map(|column| match &column.role {
-            Role::Learned(coding) => Some((column, coding)),
-            _ => None,
-        })
+        self.columns.iter().filter_map(|column| Some((column, column.coding()?)))
     }
 
     /// The share of the rows of the data that have each value of each choice, one after the other.
@@ -183,16 +185,16 @@ impl Records {
                 *place - 1
             })
         };
-        let of = |column: &Column| match &column.role {
-            Role::Learned(coding) => [next(&mut choice, coding.choices() > 0), next(&mut scalar, coding.has_scalar())],
-            _ => [None; 2],
+        let of = |column: &Column| match column.coding() {
+            Some(coding) => [next(&mut choice, coding.choices() > 0), next(&mut scalar, coding.has_scalar())],
+            None => [None; 2],
         };
         self.columns.iter().map(of).collect()
     }
 
     /// Number of rows that the codings were learned from.
     pub fn learned_from(&self) -> usize {
-        self.codings().next().map_or(0, |(_, coding)| coding.rows())
+        self.codings().map(|(_, coding)| coding.rows()).max().unwrap_or(0)
     }
 
     /// The columns that samples have.
@@ -204,24 +206,31 @@ impl Records {
     /// on from there, and so do draws of rare values and of digits of ids, which `seed` decides.
     pub fn rows<'a>(&'a self, samples: &'a [f32], first: usize, seed: u64) -> impl Iterator<Item = Vec<Cell>> + 'a {
         let places = self.places();
+        let order = derived::order(&self.columns).unwrap_or_default();
         let root = Root::new("rare", seed, super::Split::Train);
         samples.chunks_exact(self.len().max(1)).enumerate().map(move |(n, sample)| {
             let number = first + n;
             let mut stream = root.stream(number);
-            let columns = self.columns.iter().zip(&places).filter(|(column, _)| column.role != Role::Skipped);
-            let cell = |(column, [choice, scalar]): (&Column, &[Option<usize>; 2])| match &column.role {
-                Role::Learned(coding) => {
-                    let [choice, scalar] = [choice, scalar].map(|place| place.map_or(0.0, |place| sample[place]));
-                    coding.cell(column, self.decimal, choice.max(0.0) as usize, scalar.into(), &mut stream)
-                }
-                Role::Constant(text) => {
-                    let number = column.number(text, self.decimal);
-                    Cell { text: text.clone(), number }
-                }
-                Role::Id(_) => Cell { text: String::new(), number: None },
-                Role::Skipped => unreachable!("left out above"),
-            };
-            let mut row: Vec<Cell> = columns.map(cell).collect();
+            let mut row = vec![Cell { text: String::new(), number: None }; self.columns.len()];
+            for &at in &order {
+                let column = &self.columns[at];
+                let [choice, scalar] = places[at].map(|place| place.map_or(0.0, |place| sample[place]));
+                let (choice, scalar) = (choice.max(0.0) as usize, f64::from(scalar));
+                row[at] = match &column.role {
+                    Role::Learned(coding) => match coding.drawn(choice, scalar, &mut stream) {
+                        Drawn::Value(value) => Cell { text: value.text.clone(), number: value.number },
+                        Drawn::Number(number) => column.kind.cell(number, self.decimal),
+                    },
+                    Role::Derived(derived) => {
+                        let rest = derived.rest().map(|coding| coding.drawn(choice, scalar, &mut stream));
+                        derived.cell(column, self.decimal, &row, rest)
+                    }
+                    Role::Constant(text) => Cell { text: text.clone(), number: column.kind.number(text, self.decimal) },
+                    Role::Id(_) | Role::Skipped => continue,
+                };
+            }
+            let written = row.into_iter().zip(&self.columns).filter(|(_, column)| column.role != Role::Skipped);
+            let mut row: Vec<Cell> = written.map(|(cell, _)| cell).collect();
             self.number(&mut row, number + 1, seed);
             row
         })
@@ -236,9 +245,9 @@ impl Records {
         if let Some(column) = self.columns.iter().find(|column| !find(wanted, &column.name)) {
             return Some(format!("a column {}, which the model does not know", shown(&column.name)));
         }
-        let sizes = |column: &Column| match &column.role {
-            Role::Learned(coding) => [coding.choices(), usize::from(coding.has_scalar())],
-            _ => [0; 2],
+        let sizes = |column: &Column| match column.coding() {
+            Some(coding) => [coding.choices(), usize::from(coding.has_scalar())],
+            None => [0; 2],
         };
         let pairs = self.columns.iter().zip(&wanted.columns);
         let (column, other) = pairs.into_iter().find(|(a, b)| a.name != b.name || sizes(a) != sizes(b))?;
@@ -288,23 +297,30 @@ impl Records {
     pub fn lines(&self, most: usize) -> Vec<String> {
         let shown: Vec<(String, &Column)> = self.columns.iter().take(most).map(|c| (shown(&c.name), c)).collect();
         let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(WIDEST);
-        let line = |(name, column): &(String, &Column)| format!("{name:width$}  {}", said::of(column, self.decimal));
+        let line = |(name, column): &(String, &Column)| {
+            format!("{name:width$}  {}", said::of(column, &self.columns, self.decimal))
+        };
         let more = self.columns.len().saturating_sub(most);
         shown.iter().map(line).chain((more > 0).then(|| format!("and {} more", counted(more, "column")))).collect()
     }
 
-    /// Sentences on categories with values of one row each, which come back as they are.
+    /// Sentences on categories with values that hardly any row has, which come back as they are.
     pub fn singles(&self) -> Vec<String> {
+        const FEW: usize = 2;
         let of = |(column, coding): (&Column, &Coding)| {
             let values = || coding.values.iter().chain(&coding.rare);
-            let is_single = |value: &&Value| value.rows == 1 && !is_missing(&value.text);
-            let (count, all) = (values().filter(is_single).count(), values().count());
+            let is_few = |value: &&Value| {
+                value.rows <= FEW && !is_missing(&value.text) && Some(&value.text) != coding.others.as_ref()
+            };
+            let (count, all) = (values().filter(is_few).count(), values().count());
             let is_any = column.kind == Kind::Category && count > 0;
             is_any.then(|| {
-                let (name, have) = (shown(&column.name), if count == 1 { "occurs" } else { "occur" });
+                let occur = if count == 1 { "occurs" } else { "occur" };
                 format!(
-                    "{count} of the {all} values of {name} {have} once, and samples can have them as they are: \
-                     `--types \"{}=skip\"` leaves them out",
+                    "{count} of the {all} values of {} {occur} once or twice, and samples can have them as they are: \
+                     `--set rare=5` writes `other` for values of fewer than 5 rows, `--types \"{}=skip\"` \
+                     leaves them all out",
+                    shown(&column.name),
                     column.name
                 )
             })
@@ -321,6 +337,11 @@ impl Records {
         self.written().find(|column| column.name == name).ok_or_else(|| unknown("column", name, names()))
     }
 
+    /// The text of a number or date of a column.
+    pub fn text(&self, column: &Column, number: f64) -> String {
+        column.kind.write(number, self.decimal)
+    }
+
     /// Whether a checkpoint can hold it.
     ///
     /// # Errors
@@ -330,9 +351,11 @@ impl Records {
         let is_possible = |column: &Column| match &column.role {
             Role::Learned(coding) => coding.is_possible(),
             Role::Id(ids) => ids.drawn.as_ref().is_none_or(|drawn| drawn.is_possible()),
+            Role::Derived(derived) => derived.is_possible(),
             Role::Constant(_) | Role::Skipped => true,
         };
-        let fits = values > 0 && values == self.names.len() && self.columns.iter().all(is_possible);
+        let is_ordered = derived::order(&self.columns).is_some();
+        let fits = is_ordered && values > 0 && values == self.names.len() && self.columns.iter().all(is_possible);
         if fits { Ok(()) } else { Err(Error::failure("its columns do not fit together")) }
     }
 }
@@ -343,17 +366,73 @@ impl Column {
         self.title.as_deref().unwrap_or(&self.name)
     }
 
-    /// Whether it has values that are not told one by one.
-    pub fn has_many(&self) -> bool {
-        matches!(&self.role, Role::Learned(coding) if coding.body.is_some())
+    /// How it is learned, or what of it is.
+    pub fn coding(&self) -> Option<&Coding> {
+        match &self.role {
+            Role::Learned(coding) => Some(coding),
+            Role::Derived(derived) => derived.rest(),
+            _ => None,
+        }
     }
 
+    /// Whether its cells depend on what is learned.
+    pub fn is_compared(&self) -> bool {
+        matches!(self.role, Role::Learned(_) | Role::Derived(_))
+    }
+
+    /// Whether it has values that are not told one by one.
+    pub fn has_many(&self) -> bool {
+        match &self.role {
+            Role::Learned(coding) => coding.body.is_some(),
+            Role::Derived(derived) => derived.is_of_numbers(),
+            _ => false,
+        }
+    }
+
+    /// The texts that it is known to have, one by one.
+    fn texts(&self) -> Vec<&str> {
+        match &self.role {
+            Role::Learned(coding) => {
+                coding.values.iter().chain(&coding.rare).map(|value| value.text.as_str()).collect()
+            }
+            Role::Derived(derived) => derived.texts(),
+            Role::Constant(text) => vec![text],
+            Role::Id(_) | Role::Skipped => vec![],
+        }
+    }
+}
+
+impl Kind {
     /// The number or date that a text is.
     fn number(&self, text: &str, decimal: Decimal) -> Option<f64> {
-        match &self.kind {
-            Kind::Category => None,
-            Kind::Number(style) => style.read(text, decimal),
-            Kind::Date(pattern) => pattern.read(text),
+        match self {
+            Self::Category => None,
+            Self::Number(style) => style.read(text, decimal),
+            Self::Date(pattern) => pattern.read(text),
+        }
+    }
+
+    /// The text of a number or date.
+    fn write(&self, number: f64, decimal: Decimal) -> String {
+        match self {
+            Self::Category => number.to_string(),
+            Self::Number(style) => style.write(number, decimal),
+            Self::Date(pattern) => pattern.write(number),
+        }
+    }
+
+    /// The cell of a number or date, with the number that its text is.
+    fn cell(&self, number: f64, decimal: Decimal) -> Cell {
+        let text = self.write(number, decimal);
+        Cell { number: self.number(&text, decimal).or(Some(number)), text }
+    }
+
+    /// Whether equal numbers look alike in all rows.
+    fn is_alike(&self) -> bool {
+        match self {
+            Self::Number(style) => style.dress.is_some(),
+            Self::Date(pattern) => pattern.has_other(),
+            Self::Category => false,
         }
     }
 }

@@ -1,28 +1,20 @@
 //! Reading a table of typed columns.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::coding::{BOUND, Body, Coding, Mode, REACH, Value};
-use super::rules::spread;
-use super::types::{Examined, Found, Gaps, Texts, moments, texts, wishes};
-use super::{Column, Kind, Ranks, Records, Role, Rule, Style, Values};
+use super::derived::{Candidate, Finder};
+use super::encode::{Cells, How, encoded};
+use super::rules::Relation;
+use super::types::{Examined, Found, Gaps, Texts, Wish, moments, texts, wishes};
+use super::{Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
 use crate::data::dialect::Sheet;
-use crate::data::random::{Root, Stream};
+use crate::data::random::Root;
 use crate::data::{About, Dataset, Options, Series, Split, Wanted, check_memory};
 use crate::error::{Error, Result, counted};
-use crate::mixture::Modes;
-use crate::settings::Encode;
+use crate::settings::{Decimal, Encode};
 
-/// Most different numbers of a column that are choices, each of them.
-const FEW: usize = 20;
-/// Share of the rows from which on a number is a choice of its own, and most such numbers of a column.
-const FREQUENT: f64 = 0.05;
-const MOST: usize = 10;
 /// Rows that are shown as they are.
 const SHOWN: usize = 5;
 /// Number of rows below which a note says that a table is small.
@@ -59,50 +51,60 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     if options.split == Split::Test && learned.len() == table.rows() {
         return Ok(None);
     }
-    let gaps = Gaps::of(options);
+    let gaps = Gaps::of(options, table, sheet)?;
     let wishes = wishes(table, sheet, options)?;
     let texts = texts(table, sheet, &gaps, &wishes)?;
     let chosen = if options.columns.is_some() { Some(table.named(&sheet.file, options)?) } else { None };
+    let marks = gaps.said(&texts);
     let mut notes = vec![];
-    let mut columns = vec![];
-    let mut cells = vec![];
-    let (title_quotes, quotes) = sheet.quotes(table.all.len(), !table.is_headless());
+    let mut found = vec![];
     for (i, (raw, texts)) in table.all.iter().zip(&texts).enumerate() {
         let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(&i));
-        let examined = Examined { sheet, table, raw, texts, gaps: &gaps, levels: options.levels };
-        let (found, note) = if is_chosen { examined.found(wishes.get(&i))? } else { (Found::Skipped, None) };
+        let examined = Examined { sheet, table, raw, texts, gaps: &gaps, marks: &marks, levels: options.levels };
+        let (what, note) = if is_chosen { examined.found(wishes.get(&i))? } else { (Found::Skipped, None) };
         notes.extend(note);
-        let (kind, role, of_column) = match found {
-            Found::Skipped => (Kind::Category, Role::Skipped, None),
-            Found::Constant(text, kind) => (kind, Role::Constant(text), None),
-            Found::Id(ids) => (Kind::Category, Role::Id(ids), None),
+        found.push(match what {
+            Found::Skipped => (Kind::Category, Err(Role::Skipped)),
+            Found::Constant(text, kind) => (kind, Err(Role::Constant(text))),
+            Found::Id(ids) => (Kind::Category, Err(Role::Id(ids))),
             Found::Learned(kind) => {
                 let numbers = match &kind {
                     Kind::Category => vec![],
                     Kind::Number(_) => raw.values.clone(),
                     Kind::Date(pattern) => moments(texts, pattern),
                 };
-                let cells = Cells { texts, numbers };
-                let modes = options.encode == Some(Encode::Modes);
-                // Values that many rows share look like all others.
-                let alike = match &kind {
-                    Kind::Number(style) => style.dress.is_some(),
-                    Kind::Date(pattern) => pattern.has_other(),
-                    Kind::Category => false,
-                };
-                match cells.coding(&learned, options.levels, modes, alike, |number| match &kind {
-                    Kind::Number(style) => style.write(number, sheet.decimal),
-                    Kind::Date(pattern) => pattern.write(number),
-                    Kind::Category => String::new(),
-                }) {
-                    Ok(coding) => (kind, Role::Learned(coding), Some(cells)),
-                    Err(text) => (kind, Role::Constant(text), None),
-                }
+                (kind, Ok(Cells::new(texts, numbers)))
             }
+        });
+    }
+    let how = How { levels: options.levels, rare: options.rare, modes: options.encode == Some(Encode::Modes) };
+    let may_follow = |i: usize| options.derive && !how.modes && wishes.get(&i) != Some(&Wish::Learned);
+    let (derived, rules) = followed(&found, &learned, may_follow, how, sheet.decimal);
+    let (title_quotes, quotes) = sheet.quotes(table.all.len(), !table.is_headless());
+    let mut columns = vec![];
+    let mut cells = vec![];
+    for (i, (kind, what)) in found.iter().enumerate() {
+        let write = |number| kind.write(number, sheet.decimal);
+        let (role, of_column) = match (what, &derived[i]) {
+            (Err(role), _) => (role.clone(), None),
+            (Ok(own), None) => match own.coding(&learned, how, kind.is_alike(), write) {
+                Ok(coding) => (Role::Learned(coding), Some(own.clone())),
+                Err(text) => (Role::Constant(text), None),
+            },
+            (Ok(own), Some(derived)) if derived.is_of_numbers() => {
+                let sources: Vec<&[f64]> = derived.from().iter().map(|place| numbers_of(&found[*place].1)).collect();
+                let rests = derived.rests(own.texts, &own.numbers, &sources);
+                let coding = rests.coding(&learned, how, true, |rest| rest.to_string());
+                let derived = derived.clone().with(coding);
+                let is_learned = derived.rest().is_some();
+                (Role::Derived(derived), is_learned.then_some(rests))
+            }
+            (Ok(_), Some(derived)) => (Role::Derived(derived.clone()), None),
         };
         cells.extend(of_column);
+        let raw = &table.all[i];
         let title = Some(raw.title.clone()).filter(|title| !table.is_headless() && *title != raw.name);
-        columns.push(Column { name: raw.name.clone(), title, quotes: quotes[i], kind, role });
+        columns.push(Column { name: raw.name.clone(), title, quotes: quotes[i], kind: kind.clone(), role });
     }
     let mut names = names(&columns);
     if names.is_empty() {
@@ -150,7 +152,12 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     }
     notes.extend(records.singles().into_iter().map(|single| format!("`{}`: {single}", sheet.name)));
     if options.split == Split::Train {
-        notes.extend(ruled(&records, &cells, &rows).map(|rules| format!("`{}`: {rules}", sheet.name)));
+        notes.extend(
+            following(&records)
+                .into_iter()
+                .chain(ruled(&rules, &records.columns))
+                .map(|note| format!("`{}`: {note}", sheet.name)),
+        );
     }
     if options.group.is_some() || records.columns.iter().any(|column| matches!(column.kind, Kind::Date(_))) {
         notes.push(format!(
@@ -182,22 +189,62 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     Ok(Some(Dataset { about, ..set }))
 }
 
-/// A sentence on the rules that all rows keep, if there are any.
-fn ruled(records: &Records, cells: &[Cells], rows: &[usize]) -> Option<String> {
+/// What was found of a column: its kind, and its cells if it can be learned.
+type OfColumn<'a> = (Kind, std::result::Result<Cells<'a>, Role>);
+
+/// The numbers of a column that can be learned.
+fn numbers_of<'a>(what: &'a std::result::Result<Cells, Role>) -> &'a [f64] {
+    what.as_ref().map_or(&[], |cells| &cells.numbers)
+}
+
+/// For each column how it follows from others, where it may, and the rules that samples need not keep, by places.
+fn followed(
+    found: &[OfColumn],
+    rows: &[usize],
+    may_follow: impl Fn(usize) -> bool,
+    how: How,
+    decimal: Decimal,
+) -> (Vec<Option<Derived>>, Vec<Rule>) {
+    let candidates: Vec<Candidate> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(place, (kind, what))| {
+            Some(Candidate { place, kind, cells: what.as_ref().ok()?, is_free: may_follow(place) })
+        })
+        .collect();
+    let values: Vec<Values> = candidates.iter().map(|column| column.cells.values(rows)).collect();
+    let (derived, mut left) = Finder::new(&candidates, rows, how, decimal).find(Rule::find(&values));
+    let mut all = vec![None; found.len()];
+    candidates.iter().zip(derived).for_each(|(column, derived)| all[column.place] = derived);
+    for rule in &mut left {
+        rule.last = candidates[rule.last].place;
+        rule.first.iter_mut().for_each(|first| *first = candidates[*first].place);
+    }
+    (all, left)
+}
+
+/// A sentence on the columns that follow from others, if there are any.
+fn following(records: &Records) -> Option<String> {
+    let is_derived = |column: &&Column| matches!(column.role, Role::Derived(_));
+    let all: Vec<&Column> = records.columns.iter().filter(is_derived).collect();
+    let one = &all.first()?.name;
+    Some(format!(
+        "{} from others in all rows, and in all samples: `--types \"{one}=learned\"` learns it as it is, `--set \
+         derive=false` all",
+        if all.len() == 1 { "1 column follows".into() } else { format!("{} columns follow", all.len()) }
+    ))
+}
+
+/// A sentence on the rules that all rows keep and samples need not, if there are any.
+fn ruled(rules: &[Rule], columns: &[Column]) -> Option<String> {
     const SAID: usize = 4;
-    let some = || spread(rows.len()).map(|n| rows[n]);
-    let values = cells.iter().map(|cells| match cells.numbers.is_empty() {
-        true => Values::Texts(some().map(|row| cells.text(row).unwrap_or_default().to_owned()).collect()),
-        false => Values::Numbers(some().map(|row| cells.number(row).unwrap_or(f64::NAN)).collect()),
+    let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let is_number = |rule: &&Rule| rule.relation == Relation::Follows && columns[rule.first[0]].kind != Kind::Category;
+    let advice = rules.iter().find(is_number).map_or(String::new(), |rule| {
+        format!("; samples keep what `--types \"{}=category\"` tells", names[rule.first[0]])
     });
-    let names: Vec<String> = records.codings().map(|(column, _)| column.name.clone()).collect();
-    let rules = Rule::find(&values.collect::<Vec<_>>());
     let said: Vec<String> = rules.iter().take(SAID).map(|rule| rule.said(&names)).collect();
     let more = if rules.len() > SAID { format!(" (and {} more)", rules.len() - SAID) } else { String::new() };
-    let advice = rules.iter().find(|rule| rule.computes()).map_or(String::new(), |rule| {
-        let name = &names[rule.last()];
-        format!("; what can be computed is better left out, `--types \"{name}=skip\"`")
-    });
     (!rules.is_empty()).then(|| {
         format!(
             "in all rows {}{more}: samples need not keep that (`saddle eval` says how many do){advice}",
@@ -243,209 +290,10 @@ fn by_value(records: &Records, rows: &[f32]) -> Vec<f32> {
 
 /// The names of the values of an example: choices first.
 fn names(columns: &[Column]) -> Vec<String> {
-    let coding = |column: &Column| match &column.role {
-        Role::Learned(coding) => Some((coding.choices() > 0, coding.has_scalar())),
-        _ => None,
-    };
+    let coding = |column: &Column| column.coding().map(|coding| (coding.choices() > 0, coding.has_scalar()));
     let of = |wanted: fn(&(bool, bool)) -> bool, suffix: &'static str| {
         let named = columns.iter().filter(move |column| coding(column).as_ref().is_some_and(wanted));
         named.map(move |column| format!("{}{suffix}", column.name))
     };
     of(|(choice, _)| *choice, "").chain(of(|(_, scalar)| *scalar, " (score)")).collect()
-}
-
-/// The cells of a learned column.
-pub(super) struct Cells<'a> {
-    pub texts: &'a Texts,
-    /// The number of each row, NaN for what is none; empty for categories.
-    pub numbers: Vec<f64>,
-}
-
-impl Cells<'_> {
-    /// The text of a row; `None` for plain numbers.
-    fn text(&self, row: usize) -> Option<&str> {
-        self.texts.of(row)
-    }
-
-    /// The number of a row.
-    fn number(&self, row: usize) -> Option<f64> {
-        self.numbers.get(row).copied().filter(|number| number.is_finite())
-    }
-
-    /// The encoding learned from these rows, where `write` gives the text of a number: of all if they look `alike`. The
-    /// text of every row, if there is only one, instead.
-    fn coding(
-        &self,
-        rows: &[usize],
-        levels: usize,
-        modes: bool,
-        alike: bool,
-        write: impl Fn(f64) -> String,
-    ) -> std::result::Result<Coding, String> {
-        let mut counts: HashMap<u32, usize> = HashMap::new();
-        for &row in rows.iter().filter(|row| self.number(**row).is_none()) {
-            *counts.entry(self.texts.ids[row]).or_default() += 1;
-        }
-        let text = |id: u32| self.texts.all.get(id as usize).cloned().unwrap_or_default();
-        let mut values: Vec<Value> =
-            counts.into_iter().map(|(id, rows)| Value { text: text(id), number: None, rows }).collect();
-        let mut numbers: Vec<f64> = rows.iter().filter_map(|row| self.number(*row)).collect();
-        numbers.sort_by(f64::total_cmp);
-        let runs: Vec<(f64, usize)> = numbers.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
-        let mut body = None;
-        if !runs.is_empty() {
-            let mut special: Vec<(f64, usize)> = match () {
-                () if modes => vec![],
-                () if runs.len() <= FEW => runs,
-                () => {
-                    let least = FREQUENT * rows.len() as f64;
-                    let mut frequent: Vec<_> = runs.iter().copied().filter(|run| run.1 as f64 >= least).collect();
-                    frequent.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.total_cmp(&b.0)));
-                    frequent.truncate(MOST);
-                    frequent
-                }
-            };
-            special.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let is_special = |number: f64| special.binary_search_by(|(other, _)| other.total_cmp(&number)).is_ok();
-            let rest: Vec<f64> = numbers.into_iter().filter(|number| !is_special(*number)).collect();
-            if !rest.is_empty() {
-                let count = rest.len();
-                body = Some(if modes { fitted(&rest) } else { Body::Ranks(Ranks::of(rest), count) });
-            }
-            let written = if alike { vec![None; special.len()] } else { self.written(rows, &special) };
-            let of = |(n, (number, rows)): (usize, &(f64, usize))| Value {
-                text: written[n].clone().unwrap_or_else(|| write(*number)),
-                number: Some(*number),
-                rows: *rows,
-            };
-            values.extend(special.iter().enumerate().map(of));
-        }
-        values.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.text.cmp(&b.text)));
-        if body.is_none() && values.len() == 1 {
-            return Err(values.remove(0).text);
-        }
-        let is_category = self.numbers.is_empty();
-        let rare = if is_category && values.len() > levels { values.split_off(levels - 1) } else { vec![] };
-        Ok(Coding { values, rare, body })
-    }
-
-    /// How the rows write each of some numbers, as far as their texts are kept.
-    fn written(&self, rows: &[usize], special: &[(f64, usize)]) -> Vec<Option<String>> {
-        let mut written = vec![None; special.len()];
-        for &row in rows {
-            if let (Some(number), Some(text)) = (self.number(row), self.text(row))
-                && let Ok(n) = special.binary_search_by(|(other, _)| other.total_cmp(&number))
-            {
-                written[n].get_or_insert_with(|| text.to_owned());
-            }
-        }
-        written
-    }
-
-    /// The choice and the scalar of a row; a choice of -1 for a value that is not known.
-    fn encode(&self, coding: &Coding, known: &Known, row: usize, stream: Option<&mut Stream>) -> [f32; 2] {
-        let special = match self.number(row) {
-            Some(number) => known.numbers.get(&number.to_bits()).copied(),
-            None => known.texts.get(self.text(row).unwrap_or_default()).copied(),
-        };
-        if let Some(choice) = special {
-            return [choice as f32, 0.0];
-        }
-        match (&coding.body, self.number(row)) {
-            (Some(Body::Ranks(ranks, _)), Some(number)) => {
-                let jitter = stream.map_or(0.5, |stream| f64::from(stream.unit()).clamp(1e-6, 1.0 - 1e-6));
-                let score = ranks.score(number, jitter) as f32;
-                // Single precision can carry a place at the edge of equal values over to their neighbour.
-                let is_lost = ranks.is_discrete() && ranks.value(score.into()) != number;
-                let score = if is_lost { ranks.score(number, 0.5) as f32 } else { score };
-                [coding.first_of_body() as f32, score]
-            }
-            (Some(Body::Modes(modes)), Some(number)) => {
-                let n = drawn(modes, number, stream);
-                let scalar = (number - modes[n].mean) / (REACH * modes[n].deviation);
-                [(coding.first_of_body() + n) as f32, scalar.clamp(-BOUND, BOUND) as f32]
-            }
-            _ => [coding.other().map_or(-1.0, |other| other as f32), 0.0],
-        }
-    }
-}
-
-/// The component that a number is drawn into, by their responsibilities; the likeliest one without draws.
-fn drawn(modes: &[Mode], number: f64, stream: Option<&mut Stream>) -> usize {
-    let log = |mode: &Mode| {
-        let z = (number - mode.mean) / mode.deviation;
-        (mode.rows.max(1) as f64).ln() - mode.deviation.ln() - 0.5 * z * z
-    };
-    let logs: Vec<f64> = modes.iter().map(log).collect();
-    let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let Some(stream) = stream else { return logs.iter().position(|log| *log == greatest).unwrap_or(0) };
-    stream.weighted(&logs.iter().map(|log| (log - greatest).exp()).collect::<Vec<_>>())
-}
-
-/// A mixture fitted to numbers.
-fn fitted(numbers: &[f64]) -> Body {
-    let modes = Modes::fit(numbers, 0);
-    let of = |((mean, deviation), weight): ((&f64, &f64), &f64)| Mode {
-        mean: *mean,
-        deviation: *deviation,
-        rows: (weight * numbers.len() as f64).round().max(1.0) as usize,
-    };
-    Body::Modes(modes.means.iter().zip(&modes.deviations).zip(&modes.weights).map(of).collect())
-}
-
-/// The choices of the special values of a column, by their texts and numbers.
-struct Known<'a> {
-    texts: HashMap<&'a str, usize>,
-    numbers: HashMap<u64, usize>,
-}
-
-impl<'a> Known<'a> {
-    fn of(coding: &'a Coding) -> Self {
-        let special = coding.values.iter().enumerate();
-        let rare = coding.rare.iter().map(|value| (coding.values.len(), value));
-        let (mut texts, mut numbers) = (HashMap::new(), HashMap::new());
-        for (choice, value) in special.chain(rare) {
-            match value.number {
-                Some(number) => numbers.insert(number.to_bits(), choice),
-                None => texts.insert(value.text.as_str(), choice),
-            };
-        }
-        Self { texts, numbers }
-    }
-}
-
-/// The examples of these rows, and the number of cells whose value is not known. Places among equal values, and
-/// components, are drawn if `draws`; else each row depends on its cells alone.
-pub(super) fn encoded(records: &Records, cells: &[Cells], rows: &[usize], draws: bool) -> (Vec<f32>, usize) {
-    let width = records.len();
-    let known: Vec<Known> = records.codings().map(|(_, coding)| Known::of(coding)).collect();
-    let codings: Vec<&Coding> = records.codings().map(|(_, coding)| coding).collect();
-    let places: Vec<[Option<usize>; 2]> = records
-        .columns
-        .iter()
-        .zip(records.places())
-        .filter(|(column, _)| matches!(column.role, Role::Learned(_)))
-        .map(|(_, places)| places)
-        .collect();
-    let root = Root::new("ranks", 0, Split::Train);
-    let mut values = vec![0.0; rows.len() * width];
-    let unknown = values
-        .par_chunks_exact_mut(width)
-        .zip(rows)
-        .map(|(example, row)| {
-            let mut stream = draws.then(|| root.stream(*row));
-            let mut unknown = 0;
-            for (i, cells) in cells.iter().enumerate() {
-                let encoded = cells.encode(codings[i], &known[i], *row, stream.as_mut());
-                unknown += usize::from(encoded[0] < 0.0);
-                places[i].iter().zip(encoded).for_each(|(place, value)| {
-                    if let Some(place) = place {
-                        example[*place] = value;
-                    }
-                });
-            }
-            unknown
-        })
-        .sum();
-    (values, unknown)
 }

@@ -1,8 +1,9 @@
-//! Rules that the rows of a table keep: sums, products, shares, orders, columns that follow from others. What is
-//! learned from a table need not keep them.
+//! Rules that the rows of a table keep: sums, products, shares, orders, columns that follow from others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
 
 use super::Values;
 use crate::data::dialect::shown;
@@ -12,30 +13,92 @@ const ROWS: usize = 2000;
 const FEW: usize = 30;
 /// Least number of rows that would break a rule if the cells of its last column were mixed.
 const BROKEN: f64 = 20.0;
-/// Most columns among which sums and products are looked for.
+/// Most columns among which sums and products are looked for, and those of three others.
 const WIDEST: usize = 60;
+const OF_THREE: usize = 30;
+/// What rates are multiplied with: discounts and charges, as shares and in percent.
+const RATES: [f64; 4] = [-1.0, -0.01, 1.0, 0.01];
 
 /// A rule: what the cells of some columns tell of that of another one. Columns are known by their numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    relation: Relation,
-    last: usize,
-    first: Vec<usize>,
+    pub(super) relation: Relation,
+    pub(super) last: usize,
+    pub(super) first: Vec<usize>,
 }
 
 /// What a number or text is to those that tell of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Relation {
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Relation {
     /// Their sum.
     Sum,
     /// Their product, rounded.
     Product,
+    /// The product of all but the last, and of 1 and this many times the last, rounded.
+    Rated(f64),
+    /// This many times the first by the second, rounded.
+    Quotient(f64),
     /// This share of it, rounded.
     Share(f64),
-    /// At least as large.
+    /// At least as large as each.
     NotBelow,
     /// Always the same beside the same.
     Follows,
+}
+
+impl Relation {
+    /// Whether numbers follow from numbers, but for rounding.
+    pub fn is_exact(self) -> bool {
+        !matches!(self, Self::NotBelow | Self::Follows)
+    }
+
+    /// The number that follows from others, or that it is not below; NaN if gaps leave it open.
+    pub fn value(self, first: impl DoubleEndedIterator<Item = f64> + Clone) -> f64 {
+        let mut numbers = first.clone();
+        let mut next = || numbers.next().unwrap_or(f64::NAN);
+        let value = match self {
+            Self::Sum => first.sum(),
+            Self::Product => first.product(),
+            Self::Rated(rate) => {
+                let mut others = first;
+                let last = others.next_back().unwrap_or(f64::NAN);
+                others.product::<f64>() * (1.0 + rate * last)
+            }
+            Self::Quotient(factor) => factor * next() / next(),
+            Self::Share(factor) => factor * next(),
+            Self::NotBelow => first.fold(f64::NAN, f64::max),
+            Self::Follows => f64::NAN,
+        };
+        if value.is_finite() { value } else { f64::NAN }
+    }
+
+    /// Whether a number keeps it beside that value; `None` with gaps.
+    pub fn holds(self, last: f64, value: f64, rounding: f64) -> Option<bool> {
+        let is_kept = match self {
+            Self::NotBelow => value <= last,
+            _ => (last - value).abs() <= rounding * 1.01 + 1e-9 * value.abs(),
+        };
+        (!last.is_nan() && !value.is_nan()).then_some(is_kept)
+    }
+
+    /// What columns of these names tell, in words.
+    pub fn told(self, first: &[&str]) -> String {
+        let first: Vec<String> = first.iter().map(|name| shown(name)).collect();
+        match self {
+            Self::Sum => first.join(" + "),
+            Self::Product => first.join(" x "),
+            Self::Rated(rate) => {
+                let (others, rated) = first.split_at(first.len() - 1);
+                let (sign, unit) = (if rate < 0.0 { "-" } else { "+" }, if rate.abs() < 1.0 { " / 100" } else { "" });
+                format!("{} x (1 {sign} {}{unit})", others.join(" x "), rated[0])
+            }
+            Self::Quotient(1.0) => first.join(" / "),
+            Self::Quotient(factor) => format!("{factor} x {}", first.join(" / ")),
+            Self::Share(factor) if factor != 1.0 => format!("{factor} x {}", first[0]),
+            Self::NotBelow => first.join(" or "),
+            Self::Share(_) | Self::Follows => first.concat(),
+        }
+    }
 }
 
 /// The columns of some rows, with what rules need to know of them.
@@ -44,6 +107,31 @@ struct Columns<'a> {
     rows: Vec<usize>,
     /// Of numbers, half of their last digit.
     rounding: Vec<f64>,
+}
+
+/// Rules that compute numbers: one for each column, and one for each set of columns.
+#[derive(Default)]
+struct Exact {
+    rules: Vec<Rule>,
+    sets: HashSet<BTreeSet<usize>>,
+    told: HashSet<usize>,
+}
+
+impl Exact {
+    fn is_open(&self, last: usize, first: &[usize]) -> bool {
+        !first.contains(&last) && !self.told.contains(&last)
+    }
+
+    fn try_one(&mut self, columns: &Columns, relation: Relation, last: usize, first: &[usize]) {
+        if self.is_open(last, first) && columns.keep(relation, last, first) {
+            let all = first.iter().copied().chain([last]).collect();
+            // The same columns tell nothing more, such as the price beside the product of number and price.
+            if self.sets.insert(all) {
+                self.told.insert(last);
+                self.rules.push(Rule { relation, last, first: first.to_vec() });
+            }
+        }
+    }
 }
 
 impl Rule {
@@ -58,61 +146,35 @@ impl Rule {
         let is_number = |i: &usize| matches!(values[*i], Values::Numbers(_));
         let numbers = (0..values.len()).filter(is_number).filter(|i| columns.different(*i) > 2);
         let numbers: Vec<usize> = numbers.take(WIDEST).collect();
-        let mut rules = vec![];
-        let mut try_one = |relation, last, first: &[usize]| {
-            let rule = Self { relation, last, first: first.to_vec() };
-            rules.extend(columns.keep(&rule).then_some(rule));
-        };
+        let mut rules = columns.exact(&numbers);
+        // What ties columns exactly says more than an order or a dependence of two of them.
+        let exact: Vec<Vec<usize>> = rules.iter().map(|rule| [&rule.first[..], &[rule.last]].concat()).collect();
+        let is_said = |last: usize, first: usize| exact.iter().any(|all| all.contains(&last) && all.contains(&first));
         for (n, &a) in numbers.iter().enumerate() {
-            for &b in &numbers[n + 1..] {
-                for &last in numbers.iter().filter(|i| ![a, b].contains(*i)) {
-                    try_one(Relation::Sum, last, &[a, b]);
-                    try_one(Relation::Product, last, &[a, b]);
-                }
-                for [last, first] in [[a, b], [b, a]] {
-                    if let Some(factor) = columns.factor(last, first) {
-                        try_one(Relation::Share(factor), last, &[first]);
-                    }
-                    try_one(Relation::NotBelow, last, &[first]);
+            for [last, first] in numbers[n + 1..].iter().flat_map(|&b| [[a, b], [b, a]]) {
+                if !is_said(last, first) && columns.keep(Relation::NotBelow, last, &[first]) {
+                    rules.push(Self { relation: Relation::NotBelow, last, first: vec![first] });
                 }
             }
         }
         for first in 0..values.len() {
             for last in (0..values.len()).filter(|last| *last != first) {
-                try_one(Relation::Follows, last, &[first]);
+                if !is_said(last, first) && columns.follow(first, last) {
+                    rules.push(Self { relation: Relation::Follows, last, first: vec![first] });
+                }
             }
         }
-        // What ties columns exactly says more than an order or a dependence of two of them.
-        let exact: Vec<Vec<usize>> = rules
-            .iter()
-            .filter(|rule| matches!(rule.relation, Relation::Sum | Relation::Product | Relation::Share(_)))
-            .map(|rule| [&rule.first[..], &[rule.last]].concat())
-            .collect();
-        let is_said = |rule: &Self| exact.iter().any(|all| all.contains(&rule.last) && all.contains(&rule.first[0]));
-        rules.retain(|rule| !matches!(rule.relation, Relation::NotBelow | Relation::Follows) || !is_said(rule));
         rules
-    }
-
-    /// The column that the others tell something of.
-    pub fn last(&self) -> usize {
-        self.last
-    }
-
-    /// Whether the last column can be computed from the others.
-    pub fn computes(&self) -> bool {
-        self.relation != Relation::NotBelow
     }
 
     /// The rule in words, with the names of the columns.
     pub fn said(&self, names: &[String]) -> String {
-        let first: Vec<String> = self.first.iter().map(|column| shown(&names[*column])).collect();
-        let last = shown(&names[self.last]);
+        let first: Vec<&str> = self.first.iter().map(|column| names[*column].as_str()).collect();
+        let (last, told) = (shown(&names[self.last]), self.relation.told(&first));
         match self.relation {
-            Relation::Sum => format!("{last} = {} + {}", first[0], first[1]),
-            Relation::Product => format!("{last} = {} x {}", first[0], first[1]),
-            Relation::Share(factor) => format!("{last} = {factor} x {}", first[0]),
-            Relation::NotBelow => format!("{last} is never below {}", first[0]),
-            Relation::Follows => format!("{} tells {last}", first[0]),
+            Relation::NotBelow => format!("{last} is never below {told}"),
+            Relation::Follows => format!("{told} tells {last}"),
+            _ => format!("{last} = {told}"),
         }
     }
 
@@ -129,36 +191,66 @@ impl Rule {
         let share = |values: &[Values]| {
             let holds = |row: usize| match self.relation {
                 Relation::Follows => Some(*pairs.get(&values[first].cell(row))? == values[last].cell(row)),
-                _ => self.holds(values[last].number(row), &self.numbers(values, row), rounding),
+                relation => {
+                    let value = relation.value(self.first.iter().map(|column| values[*column].number(row)));
+                    relation.holds(values[last].number(row), value, rounding)
+                }
             };
             let held: Vec<bool> = (0..values[last].len()).filter_map(holds).collect();
             held.iter().filter(|held| **held).count() as f64 / held.len() as f64
         };
         parts.map(share).collect()
     }
-
-    /// The numbers that tell of the last one.
-    fn numbers(&self, values: &[Values], row: usize) -> Vec<f64> {
-        self.first.iter().map(|column| values[*column].number(row)).collect()
-    }
-
-    /// Whether numbers keep the rule; `None` with gaps.
-    fn holds(&self, last: f64, first: &[f64], rounding: f64) -> Option<bool> {
-        if last.is_nan() || first.iter().any(|number| number.is_nan()) {
-            return None;
-        }
-        let near = |wanted: f64| (last - wanted).abs() <= rounding * 1.01 + 1e-9 * wanted.abs();
-        Some(match self.relation {
-            Relation::Sum => near(first[0] + first[1]),
-            Relation::Product => near(first[0] * first[1]),
-            Relation::Share(factor) => near(factor * first[0]),
-            Relation::NotBelow => first[0] <= last,
-            Relation::Follows => unreachable!("compared as they are"),
-        })
-    }
 }
 
 impl Columns<'_> {
+    /// The rules by which numbers follow from numbers: the simplest ones first.
+    fn exact(&self, numbers: &[usize]) -> Vec<Rule> {
+        let mut found = Exact::default();
+        let pairs = |numbers: &[usize]| -> Vec<[usize; 2]> {
+            numbers.iter().enumerate().flat_map(|(n, &a)| numbers[n + 1..].iter().map(move |&b| [a, b])).collect()
+        };
+        for first in pairs(numbers) {
+            for &last in numbers {
+                found.try_one(self, Relation::Sum, last, &first);
+                found.try_one(self, Relation::Product, last, &first);
+            }
+        }
+        for &last in numbers.iter().rev() {
+            for &first in numbers {
+                if found.is_open(last, &[first])
+                    && let Some(factor) = self.factor(last, first)
+                {
+                    found.try_one(self, Relation::Share(factor), last, &[first]);
+                }
+            }
+        }
+        for [a, b] in pairs(numbers) {
+            for (&last, first) in numbers.iter().flat_map(|last| [(last, [a, b]), (last, [b, a])]) {
+                RATES.iter().for_each(|rate| found.try_one(self, Relation::Rated(*rate), last, &first));
+            }
+        }
+        let some = &numbers[..numbers.len().min(OF_THREE)];
+        for [a, b] in pairs(some) {
+            for &c in some.iter().filter(|c| **c > b) {
+                for &last in some {
+                    found.try_one(self, Relation::Sum, last, &[a, b, c]);
+                    found.try_one(self, Relation::Product, last, &[a, b, c]);
+                    for first in [[a, b, c], [a, c, b], [b, c, a]] {
+                        RATES.iter().for_each(|rate| found.try_one(self, Relation::Rated(*rate), last, &first));
+                    }
+                }
+            }
+        }
+        for [a, b] in pairs(numbers) {
+            for (&last, first) in numbers.iter().flat_map(|last| [(last, [a, b]), (last, [b, a])]) {
+                found.try_one(self, Relation::Quotient(1.0), last, &first);
+                found.try_one(self, Relation::Quotient(100.0), last, &first);
+            }
+        }
+        found.rules
+    }
+
     /// Number of different cells.
     fn different(&self, column: usize) -> usize {
         self.rows.iter().map(|row| self.values[column].cell(*row)).collect::<HashSet<_>>().len()
@@ -175,16 +267,14 @@ impl Columns<'_> {
         (digits != 0.0 && digits.is_finite() && (digits - factor).abs() <= 1e-3 * factor.abs()).then_some(digits)
     }
 
-    /// Whether all rows keep a rule, which many would break by chance.
-    fn keep(&self, rule: &Rule) -> bool {
-        let (last, first) = (rule.last, &rule.first);
-        if rule.relation == Relation::Follows {
-            return self.follow(first[0], last);
-        }
-        let holds = |last: f64, row: usize| rule.holds(last, &rule.numbers(self.values, row), self.rounding[rule.last]);
+    /// Whether all rows keep a rule on numbers, which many would break by chance.
+    fn keep(&self, relation: Relation, last: usize, first: &[usize]) -> bool {
+        let value = |row: usize| relation.value(first.iter().map(|column| self.values[*column].number(row)));
+        let holds =
+            |other: usize, row: usize| relation.holds(self.values[last].number(other), value(row), self.rounding[last]);
         let mut held = 0;
         for &row in &self.rows {
-            match holds(self.values[last].number(row), row) {
+            match holds(row, row) {
                 Some(false) => return false,
                 Some(true) => held += 1,
                 None => {}
@@ -195,14 +285,17 @@ impl Columns<'_> {
         }
         // The cells of the last column, half the rows on.
         let mixed = self.rows.iter().cycle().skip(self.rows.len() / 2);
-        let broken =
-            mixed.zip(&self.rows).filter(|(other, row)| holds(self.values[last].number(**other), **row) == Some(false));
-        // A sum with nothing is an equality.
-        let adds = first.iter().all(|column| {
-            let counts = |row: &&usize| ![0.0, 1.0].contains(&self.values[*column].number(**row));
-            20 * self.rows.iter().filter(counts).count() > self.rows.len()
-        });
-        broken.count() as f64 >= BROKEN && adds
+        let broken = mixed.zip(&self.rows).filter(|(other, row)| holds(**other, **row) == Some(false));
+        // A sum with nothing is an equality, as is a product with 1.
+        let counts = |(place, column): (usize, &usize)| {
+            let idle: &[f64] = match relation {
+                Relation::Rated(_) if place + 1 == first.len() => &[0.0],
+                _ => &[0.0, 1.0],
+            };
+            let does = |row: &&usize| !idle.contains(&self.values[*column].number(**row));
+            20 * self.rows.iter().filter(does).count() > self.rows.len()
+        };
+        broken.count() as f64 >= BROKEN && first.iter().enumerate().all(counts)
     }
 
     /// Whether each value of a column goes with one value of another.
@@ -228,7 +321,7 @@ pub(super) fn spread(len: usize) -> impl Iterator<Item = usize> + Clone {
 }
 
 /// Half of the last digit of numbers, as far as rows show it; 0 for texts.
-fn rounding(column: &Values, rows: &[usize]) -> f64 {
+pub(super) fn rounding(column: &Values, rows: &[usize]) -> f64 {
     let Values::Numbers(numbers) = column else { return 0.0 };
     let is_whole = |scale: f64| {
         rows.iter().map(|row| numbers[*row] * scale).filter(|x| x.is_finite()).all(|x| (x - x.round()).abs() < 1e-4)
@@ -275,7 +368,7 @@ impl Values {
     }
 
     /// The number in a row; NaN for none.
-    fn number(&self, row: usize) -> f64 {
+    pub(super) fn number(&self, row: usize) -> f64 {
         match self {
             Self::Numbers(numbers) => numbers[row],
             Self::Texts(_) => f64::NAN,
@@ -298,17 +391,21 @@ mod tests {
     #[test]
     fn rules_of_rows_are_found_and_their_breach_is_counted() {
         let root = Root::new("rules", 0, crate::data::Split::Train);
-        let mut columns: Vec<Vec<f64>> = vec![vec![]; 8];
+        let mut columns: Vec<Vec<f64>> = vec![vec![]; 13];
         let mut texts: Vec<Vec<String>> = vec![vec![]; 3];
         for row in 0..500 {
             let mut stream = root.stream(row);
             let mut money = |most: f32| (f64::from(stream.within(1.0..most)) * 100.0).round() / 100.0;
-            let (net, price) = (money(900.0), money(50.0));
+            let (net, price, shipping) = (money(900.0), money(50.0), money(9.0));
             let tax = (19.0 * net).round() / 100.0;
             let count = 1.0 + stream.below(12) as f64;
             let born = stream.below(20_000) as f64;
             let entered = born + stream.below(15_000) as f64;
+            let off = [0.0, 2.5, 10.0][stream.below(3)];
+            let cents = |number: f64| (number * 100.0 + 1e-6).round() / 100.0;
+            let (billed, volume) = (cents(count * price * (1.0 - off / 100.0)), cents(tax * count * shipping));
             let cells = [net, tax, net + tax, count, price, count * price, entered, born];
+            let cells = cells.into_iter().chain([off, billed, shipping, net + tax + shipping, volume]);
             columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
             let town = stream.below(8);
             let flag = ["yes", "no"][stream.below(2)];
@@ -318,15 +415,19 @@ mod tests {
         let mut values: Vec<Values> = columns.into_iter().map(Values::Numbers).collect();
         values.extend(texts.into_iter().map(Values::Texts));
         let names: Vec<String> =
-            ["net", "tax", "gross", "count", "price", "sum", "entered", "born", "code", "town", "flag"]
+            "net tax gross count price sum entered born off billed shipping total volume code town flag"
+                .split(' ')
                 .map(String::from)
-                .into();
+                .collect();
         let rules = Rule::find(&values);
         let said: Vec<String> = rules.iter().map(|rule| rule.said(&names)).collect();
         for wanted in [
             "`gross` = `net` + `tax`",
             "`sum` = `count` x `price`",
             "`tax` = 0.19 x `net`",
+            "`billed` = `sum` x (1 - `off` / 100)",
+            "`total` = `gross` + `shipping`",
+            "`volume` = `tax` x `count` x `shipping`",
             "`entered` is never below `born`",
             "`code` tells `town`",
         ] {
@@ -344,6 +445,17 @@ mod tests {
             }
             let kept = rule.kept(&values, [&values[..], &mixed].into_iter());
             assert!(kept[0] == 1.0 && kept[1] < 0.9, "{}: {kept:?}", rule.said(&names));
+        }
+        // What is told without the columns in between.
+        for (some, wanted) in [
+            (&[3, 4, 8, 9][..], "`billed` = `count` x `price` x (1 - `off` / 100)"),
+            (&[0, 1, 10, 11], "`total` = `net` + `tax` + `shipping`"),
+            (&[3, 5, 6], ""),
+        ] {
+            let rules = Rule::find(&some.iter().map(|n| values[*n].clone()).collect::<Vec<_>>());
+            let names: Vec<String> = some.iter().map(|n| names[*n].clone()).collect();
+            let said: Vec<String> = rules.iter().map(|rule| rule.said(&names)).collect();
+            assert!(said.iter().any(|said| said == wanted) || wanted.is_empty() && said.is_empty(), "{said:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is said of each column of a table.
 
 use super::coding::{Body, Coding};
-use super::{Column, Kind, Role};
+use super::{Column, Derived, Kind, Role, Style};
 use crate::data::dialect::shown;
 use crate::error::counted;
 use crate::settings::Decimal;
@@ -9,8 +9,8 @@ use crate::settings::Decimal;
 /// Most values of a category that are named.
 const NAMED: usize = 4;
 
-/// One line on a column: its type, its values, and how it is learned.
-pub fn of(column: &Column, decimal: Decimal) -> String {
+/// One line on a column, one of `columns`: its type, its values, and how it is learned.
+pub fn of(column: &Column, columns: &[Column], decimal: Decimal) -> String {
     match &column.role {
         Role::Skipped => "left out".into(),
         Role::Constant(text) => format!("{} in every row: not learned, written back", shown(text)),
@@ -19,7 +19,28 @@ pub fn of(column: &Column, decimal: Decimal) -> String {
                 if ids.drawn.is_some() { "samples have other digits, drawn, such as" } else { "samples count from" };
             format!("id: not learned, {way} {}", shown(&ids.id(1, 0)))
         }
+        Role::Derived(derived) => followed(column, derived, columns),
         Role::Learned(coding) => learned(column, coding, decimal),
+    }
+}
+
+/// A column that follows from others.
+fn followed(column: &Column, derived: &Derived, columns: &[Column]) -> String {
+    let kind = match &column.kind {
+        Kind::Category => "category".into(),
+        Kind::Number(style) => format!("number, {}", decimals(style)),
+        Kind::Date(pattern) => format!("date {}", pattern.letters()),
+    };
+    let gaps = derived.rest().is_some() && derived.is_computed();
+    format!("{kind} -> {}{}", derived.said(columns), if gaps { ", gaps are learned" } else { "" })
+}
+
+/// How many decimals numbers have.
+fn decimals(style: &Style) -> String {
+    match style.decimals {
+        Some(0) => "whole".into(),
+        Some(decimals) => counted(decimals, "decimal"),
+        None => "with exponents".into(),
     }
 }
 
@@ -42,11 +63,7 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
             parts.push(format!("category, {}: {}{more}", counted(values, "value"), some.join(", ")));
         }
         Kind::Number(style) => {
-            let kind = match style.decimals {
-                Some(0) => "whole".into(),
-                Some(decimals) => counted(decimals, "decimal"),
-                None => "with exponents".into(),
-            };
+            let kind = decimals(style);
             parts.push(format!("number, {kind}, {} to {}", style.write(low, decimal), style.write(high, decimal)));
         }
         Kind::Date(pattern) => {
@@ -66,6 +83,9 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
             };
             parts.push(format!("{} {what}", share_of(value.rows, rows)));
         }
+    }
+    if let Some(others) = &coding.others {
+        parts.push(format!("rarer ones are {}", shown(others)));
     }
     if !coding.rare.is_empty() {
         let rare: usize = coding.rare.iter().map(|value| value.rows).sum();

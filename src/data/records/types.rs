@@ -1,6 +1,6 @@
 //! The types of the columns of a table, decided by every cell.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::dates::{Dates, Pattern, odd_one, recognise, year_of, year_or_day_first};
 use super::ids::{self, Counts, Ids};
@@ -17,8 +17,10 @@ use crate::error::{Error, Result, unknown};
 const KEPT: usize = 64;
 /// Different texts from which on a column that looks like dates or numbers is doubtful.
 const LIKE: usize = 20;
+/// Most texts that are said to be gaps.
+const GAPS: usize = 6;
 /// The type names of the setting `types`.
-const TYPES: [&str; 5] = ["number", "category", "date", "id", "skip"];
+const TYPES: [&str; 6] = ["number", "category", "date", "id", "skip", "learned"];
 
 /// A cell that is a plain number, whose text is not kept.
 pub const PLAIN: u32 = u32::MAX;
@@ -60,8 +62,31 @@ impl Texts {
 pub struct Gaps(Option<Vec<String>>);
 
 impl Gaps {
-    pub fn of(options: &Options) -> Self {
-        Self(options.missing.as_deref().map(names_in))
+    /// Those of the options. A comma between digits is part of a cell, such as `<0,5`, if the table has that cell.
+    pub fn of(options: &Options, table: &Table, sheet: &Sheet) -> Result<Self> {
+        let Some(mut list) = options.missing.as_deref().map(names_in) else { return Ok(Self(None)) };
+        let is_number = |pair: &&[String]| {
+            pair[0].ends_with(|c: char| c.is_ascii_digit()) && pair[1].starts_with(|c: char| c.is_ascii_digit())
+        };
+        let whole: HashSet<String> = list.windows(2).filter(is_number).map(|pair| pair.join(",")).collect();
+        let mut has: HashSet<String> = HashSet::new();
+        if !whole.is_empty() {
+            let found = |cell: &str| whole.get(cell).cloned();
+            table.each_row(sheet, |row| has.extend(row.iter().filter_map(found)))?;
+        }
+        for at in (1..list.len()).rev() {
+            let pair = list[at - 1..=at].join(",");
+            if has.contains(&pair) {
+                list.splice(at - 1..=at, [pair]);
+            }
+        }
+        Ok(Self(Some(list)))
+    }
+
+    /// Those that cells of the table have, as a list of the setting.
+    pub fn said(&self, texts: &[Texts]) -> Vec<String> {
+        let all = texts.iter().flat_map(|texts| &texts.all).filter(|text| !text.is_empty() && self.has(text));
+        all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     pub fn has(&self, cell: &str) -> bool {
@@ -81,7 +106,7 @@ pub fn texts(table: &Table, sheet: &Sheet, gaps: &Gaps, wishes: &HashMap<usize, 
         is_whole: column.words > 0
             || column.is_padded
             || column.too_long().is_some()
-            || wishes.get(&i).is_some_and(|wish| *wish != Wish::Number),
+            || wishes.get(&i).is_some_and(|wish| !matches!(wish, Wish::Number | Wish::Learned)),
     };
     let mut all: Vec<Texts> = table.all.iter().enumerate().map(of).collect();
     table.each_row(sheet, |row| all.iter_mut().zip(row).for_each(|(texts, cell)| texts.add(cell, |c| gaps.has(c))))?;
@@ -97,6 +122,8 @@ pub enum Wish {
     Date(Option<Pattern>),
     Id,
     Skip,
+    /// Of the type that its cells have, and learned even if it follows from other columns.
+    Learned,
 }
 
 /// The wishes of the setting `types`: `zip=category,joined=date:d/m/Y`.
@@ -115,6 +142,7 @@ pub fn wishes(table: &Table, sheet: &Sheet, options: &Options) -> Result<HashMap
             "date" => Wish::Date(pattern.map(|letters| Pattern::typed(&letters))),
             "id" => Wish::Id,
             "skip" => Wish::Skip,
+            "learned" => Wish::Learned,
             other => return Err(unknown("type of a column", other, TYPES).at("types")),
         };
         wishes.insert(column, wish);
@@ -171,6 +199,8 @@ pub struct Examined<'a> {
     pub raw: &'a Raw,
     pub texts: &'a Texts,
     pub gaps: &'a Gaps,
+    /// The gaps that the table has.
+    pub marks: &'a [String],
     pub levels: usize,
 }
 
@@ -197,7 +227,7 @@ impl Examined<'_> {
         if let Some(text) = self.constant() {
             return Ok((Found::Constant(text, self.kind_of_numbers().unwrap_or(Kind::Category)), None));
         }
-        if let Some(wish) = wish {
+        if let Some(wish) = wish.filter(|wish| **wish != Wish::Learned) {
             return Ok((self.wished(wish)?, None));
         }
         if let Some(kind) = self.kind_of_numbers() {
@@ -246,10 +276,13 @@ impl Examined<'_> {
             return Ok((Found::Learned(Kind::Date(pattern)), Some(note)));
         }
         let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
-        let odd = self.odd_one(different);
-        if let Some((word, what)) = odd.filter(|_| different > self.levels) {
-            let advice = "and most others are: mend it, add it to `missing`, or say the type with `types`";
-            return Err(self.at_text(word, &format!("is no {what}, {advice}")));
+        let odd = self.odd_ones(different);
+        if let Some((words, what)) = odd.as_ref().filter(|_| different > self.levels) {
+            let advice = format!(
+                "and most others are: mend it, make it a gap, {}, or say the type with `types`",
+                self.as_gaps(words)
+            );
+            return Err(self.at_text(words[0], &format!("is no {what}, {advice}")));
         }
         let file = &self.sheet.name;
         let note = match (odd, self.raw.too_long(), like(self.values(), different)) {
@@ -261,9 +294,11 @@ impl Examined<'_> {
                     shown(other)
                 )
             }),
-            (Some((word, what)), ..) => Some(format!(
-                "`{file}`: {name} is learned as a category, as {} is no {what}; `--missing` makes it a gap",
-                shown(word)
+            (Some((words, what)), ..) => Some(format!(
+                "`{file}`: {name} is learned as a category, as {} is no {what}: as a gap it comes back as it is beside \
+                 {what}s, {}",
+                shown(words[0]),
+                self.as_gaps(&words)
             )),
             (None, Some(long), _) => Some(format!(
                 "`{file}`: {name} is taken as texts, as {} has more digits than a number holds exactly",
@@ -282,14 +317,25 @@ impl Examined<'_> {
         Ok((Found::Learned(Kind::Category), note))
     }
 
-    /// The first text that is no number, or no date, though most of the `different` ones are, and which of the two.
-    fn odd_one(&self, different: usize) -> Option<(&str, &'static str)> {
+    /// The texts that are no numbers, or the first that is no date, though most of the `different` ones are, and which
+    /// of the two.
+    fn odd_ones(&self, different: usize) -> Option<(Vec<&str>, &'static str)> {
         let is_number = |text: &&str| self.raw.number(text, self.sheet.decimal).is_some();
         let numbers = self.values().filter(is_number).count();
         if numbers * 2 > different && !self.raw.is_padded && self.raw.too_long().is_none() {
-            return Some((self.values().find(|text| !is_number(text))?, "number"));
+            let odd: Vec<&str> = self.values().filter(|text| !is_number(text)).collect();
+            return (!odd.is_empty()).then_some((odd, "number"));
         }
-        Some((odd_one(self.values())?, "date"))
+        Some((vec![odd_one(self.values())?], "date"))
+    }
+
+    /// What to type to make gaps of these texts too.
+    fn as_gaps(&self, words: &[&str]) -> String {
+        let all: Vec<&str> = words.iter().copied().chain(self.marks.iter().map(String::as_str)).collect();
+        match words.len() > GAPS || all.iter().any(|word| word.contains(['"', '`', '$', '\\'])) {
+            true => format!("`--missing` with it and {} others", words.len() - 1),
+            false => format!("`--missing \"{}\"`", all.join(",")),
+        }
     }
 
     /// Whether all texts are numbers with a unit.
@@ -390,7 +436,7 @@ impl Examined<'_> {
                 }
             }
             Wish::Id => return Ok(Found::Id(Ids::beside(&self.raw.name, self.values()))),
-            Wish::Category => Kind::Category,
+            Wish::Category | Wish::Learned => Kind::Category,
             Wish::Skip => return Ok(Found::Skipped),
         };
         Ok(Found::Learned(kind))

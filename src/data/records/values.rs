@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Cell, Coding, Column, Kind, Records, Role};
+use super::{Cell, Column, Kind, Records};
 use crate::data::Options;
 use crate::data::cells::is_missing;
 use crate::data::column::Column as Raw;
@@ -59,14 +59,14 @@ pub struct FileRows {
 }
 
 impl Records {
-    /// The columns that scores compare: those that are learned.
+    /// The columns that scores compare: those that are learned, or follow from them.
     pub fn compared(&self) -> impl Iterator<Item = &Column> {
-        self.codings().map(|(column, _)| column)
+        self.columns.iter().filter(|column| column.is_compared())
     }
 
     /// The cells of the compared columns of samples `[N, values]`, flat; `seed` decides draws of rare values.
     pub fn values(&self, samples: &[f32], seed: u64) -> Vec<Values> {
-        let is_compared: Vec<bool> = self.written().map(|column| matches!(column.role, Role::Learned(_))).collect();
+        let is_compared: Vec<bool> = self.written().map(Column::is_compared).collect();
         let mut all: Vec<Values> = self.compared().map(Values::of).collect();
         for row in self.rows(samples, 0, seed) {
             let cells = row.iter().zip(&is_compared).filter(|(_, is_compared)| **is_compared);
@@ -108,10 +108,8 @@ impl Records {
         }
         let places: Vec<usize> = self.compared().filter_map(place).collect();
         let held = table.held(options);
-        let known = |(_, coding): (&Column, &Coding)| -> HashSet<String> {
-            coding.values.iter().chain(&coding.rare).map(|value| value.text.clone()).collect()
-        };
-        let known: Vec<HashSet<String>> = self.codings().map(known).collect();
+        let known = |column: &Column| column.texts().into_iter().map(String::from).collect();
+        let known: Vec<HashSet<String>> = self.compared().map(known).collect();
         let mut parts = [0, 1].map(|_| self.compared().map(Values::of).collect::<Vec<_>>());
         let mut unknown: Vec<HashSet<String>> = vec![HashSet::new(); known.len()];
         let mut wrong: Vec<(usize, String)> = vec![(0, String::new()); known.len()];
@@ -125,7 +123,7 @@ impl Records {
                 if part == 0 && column.kind == Kind::Category && !known[n].contains(text) {
                     unknown[n].insert(text.to_owned());
                 }
-                let number = column.number(text, sheet.decimal);
+                let number = column.kind.number(text, sheet.decimal);
                 let is_of_type = number.is_some() || column.kind == Kind::Category || is_missing(text);
                 if part == 0 && !is_of_type && !known[n].contains(text) {
                     wrong[n] = (wrong[n].0 + 1, text.to_owned());

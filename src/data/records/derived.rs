@@ -1,0 +1,348 @@
+//! Columns that follow from others: sums, products, shares and texts are computed, and of a number that is never below
+//! others what it is above them is learned. So samples keep what all rows of the data keep.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::coding::{Coding, Drawn, Value};
+use super::encode::{Cells, FEW, How};
+use super::rules::{Relation, Rule, rounding};
+use super::types::Texts;
+use super::{Cell, Column, Kind, Role};
+use crate::settings::Decimal;
+
+/// How a column follows from others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Derived {
+    relation: Relation,
+    /// Places of the columns that tell of it.
+    from: Vec<usize>,
+    /// For texts, what stands beside each value of the other column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pairs: BTreeMap<String, String>,
+    /// What it has where gaps leave it open.
+    gap: String,
+    /// What an order begins with where all the others are gaps, and its greatest number.
+    ends: [f64; 2],
+    /// What is added in every row.
+    shift: f64,
+    /// How what is added is learned, and where it is a gap beside numbers.
+    rest: Option<Coding>,
+}
+
+/// A column that may tell of others, or follow from them.
+pub(super) struct Candidate<'a> {
+    pub place: usize,
+    pub kind: &'a Kind,
+    pub cells: &'a Cells<'a>,
+    /// Whether it may follow.
+    pub is_free: bool,
+}
+
+impl Candidate<'_> {
+    fn key(&self, row: usize) -> String {
+        key(self.cells.text(row).unwrap_or_default(), self.cells.number(row))
+    }
+}
+
+/// The value of a cell by which others know it.
+fn key(text: &str, number: Option<f64>) -> String {
+    number.map_or_else(|| text.to_owned(), |number| number.to_string())
+}
+
+/// Columns with the way in which they follow from others, if they do. What tells of a column never follows from it.
+pub(super) struct Finder<'a> {
+    columns: &'a [Candidate<'a>],
+    rows: &'a [usize],
+    how: How,
+    decimal: Decimal,
+    found: Vec<Option<Derived>>,
+    /// Columns by whose values others are known: only those of the data may come back.
+    keys: HashSet<usize>,
+}
+
+impl<'a> Finder<'a> {
+    /// Nothing found yet in these columns.
+    pub fn new(columns: &'a [Candidate<'a>], rows: &'a [usize], how: How, decimal: Decimal) -> Self {
+        let found = columns.iter().map(|_| None).collect();
+        Self { columns, rows, how, decimal, found, keys: HashSet::new() }
+    }
+
+    /// For each column how it follows by these rules, which may be of some rows only, and the rules that are not kept.
+    pub fn find(mut self, rules: Vec<Rule>) -> (Vec<Option<Derived>>, Vec<Rule>) {
+        for rule in rules.iter().filter(|rule| rule.relation.is_exact()) {
+            self.try_one(rule.relation, rule.last, &rule.first);
+        }
+        // The column with the fewest values tells, so that one that tells of it tells of both.
+        let values: Vec<usize> = self.columns.iter().map(|column| self.different(column)).collect();
+        let mut follows: Vec<&Rule> = rules.iter().filter(|rule| rule.relation == Relation::Follows).collect();
+        follows.sort_by_key(|rule| (std::cmp::Reverse(rule.last), values[rule.first[0]]));
+        for rule in follows {
+            self.try_one(rule.relation, rule.last, &rule.first);
+        }
+        for last in 0..self.columns.len() {
+            let below = |rule: &&Rule| rule.relation == Relation::NotBelow && rule.last == last;
+            let first: Vec<usize> = rules.iter().filter(below).map(|rule| rule.first[0]).collect();
+            let fits = |first: &usize| !self.follows(*first, last) && self.above(last, &[*first]).is_some();
+            let first: Vec<usize> = first.into_iter().filter(fits).collect();
+            if !first.is_empty() {
+                self.try_one(Relation::NotBelow, last, &first);
+            }
+        }
+        let left = rules.into_iter().filter(|rule| !self.keeps(rule)).collect();
+        let mut found = self.found;
+        for derived in found.iter_mut().flatten() {
+            derived.from.iter_mut().for_each(|from| *from = self.columns[*from].place);
+        }
+        (found, left)
+    }
+
+    fn try_one(&mut self, relation: Relation, last: usize, first: &[usize]) {
+        let is_open = self.columns[last].is_free && self.found[last].is_none();
+        if !is_open || first.iter().any(|first| self.follows(*first, last)) {
+            return;
+        }
+        self.found[last] = match relation {
+            Relation::Follows => self.told(last, first[0]),
+            _ if self.keys.contains(&last) => None,
+            Relation::NotBelow => self.above(last, first),
+            _ => self.computed(relation, last, first),
+        };
+        if relation == Relation::Follows && self.found[last].is_some() {
+            self.keys.insert(first[0]);
+        }
+    }
+
+    /// Whether `column` is `other` or follows from it, by other columns too.
+    fn follows(&self, column: usize, other: usize) -> bool {
+        let from = self.found[column].as_ref().map_or(&[][..], |derived| &derived.from);
+        column == other || from.iter().any(|from| self.follows(*from, other))
+    }
+
+    /// Whether what was found keeps a rule.
+    fn keeps(&self, rule: &Rule) -> bool {
+        let by = |derived: &Derived| match rule.relation {
+            Relation::Follows => {
+                derived.from[0] == rule.first[0] || self.keeps(&Rule { last: derived.from[0], ..rule.clone() })
+            }
+            _ => rule.first.iter().all(|first| derived.from.contains(first)),
+        };
+        self.found[rule.last].as_ref().is_some_and(|derived| derived.relation == rule.relation && by(derived))
+    }
+
+    /// The number of different cells of the rows.
+    fn different(&self, column: &Candidate) -> usize {
+        self.rows.iter().map(|row| column.key(*row)).collect::<HashSet<_>>().len()
+    }
+
+    /// A text of the column in a row, as samples have it.
+    fn text(&self, column: &Candidate, row: usize) -> String {
+        match (column.cells.text(row), column.cells.number(row)) {
+            (text, Some(number)) if text.is_none() || column.kind.is_alike() => column.kind.write(number, self.decimal),
+            (text, _) => text.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The most frequent of some texts.
+    fn usual(texts: impl Iterator<Item = String>) -> String {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        texts.for_each(|text| *counts.entry(text).or_default() += 1);
+        counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(String::new(), |(text, _)| text)
+    }
+
+    /// A column that another one tells, if each value of that is a choice: networks see what depends on it.
+    fn told(&self, last: usize, first: usize) -> Option<Derived> {
+        let [column, other] = [last, first].map(|n| &self.columns[n]);
+        let is_told = self.found[first].as_ref().is_none_or(|derived| derived.relation == Relation::Follows);
+        let most = if *other.kind == Kind::Category { self.how.levels } else { FEW };
+        let (mut keys, mut pairs) = (HashMap::new(), BTreeMap::new());
+        for &row in self.rows {
+            let (from, own) = (other.key(row), column.key(row));
+            let (known, rows) = keys.entry(from.clone()).or_insert_with(|| (own.clone(), 0));
+            *rows += 1;
+            if *known != own {
+                return None;
+            }
+            pairs.entry(from).or_insert_with(|| self.text(column, row));
+        }
+        // A value that few rows have must not come back beside that of another column.
+        let are_frequent = keys.values().all(|(_, rows)| *rows >= self.how.rare);
+        let gap = Self::usual(pairs.values().cloned());
+        let found = Derived { pairs, ..Derived::new(Relation::Follows, vec![first], gap, [0.0; 2]) };
+        (is_told && are_frequent && found.pairs.len() <= most).then_some(found)
+    }
+
+    fn gap(&self, column: &Candidate) -> String {
+        let gaps = self.rows.iter().filter(|row| column.cells.number(**row).is_none());
+        Self::usual(gaps.map(|row| column.cells.text(*row).unwrap_or_default().to_owned()))
+    }
+
+    /// A number that is computed from others.
+    fn computed(&self, relation: Relation, last: usize, first: &[usize]) -> Option<Derived> {
+        let column = &self.columns[last];
+        let numbers = super::Values::Numbers(column.cells.numbers.clone());
+        let rounding = rounding(&numbers, self.rows);
+        let holds = |row: &usize| match (column.cells.number(*row), self.value(relation, first, *row)) {
+            (Some(_), value) if value.is_nan() => false,
+            (None, _) => true,
+            (Some(number), value) => relation.holds(number, value, rounding) == Some(true),
+        };
+        let found = || Derived::new(relation, first.to_vec(), self.gap(column), [0.0; 2]);
+        self.rows.iter().all(holds).then(found)
+    }
+
+    /// A number that is not below others.
+    fn above(&self, last: usize, first: &[usize]) -> Option<Derived> {
+        let column = &self.columns[last];
+        let is_alike =
+            |first: &usize| std::mem::discriminant(self.columns[*first].kind) == std::mem::discriminant(column.kind);
+        let numbers = || self.rows.iter().filter_map(|row| Some((*row, column.cells.number(*row)?)));
+        let holds = |(row, number): (usize, f64)| {
+            Relation::NotBelow.holds(number, self.value(Relation::NotBelow, first, row), 0.0) != Some(false)
+        };
+        let alone = numbers().filter(|(row, _)| self.value(Relation::NotBelow, first, *row).is_nan());
+        let least =
+            |numbers: &mut dyn Iterator<Item = (usize, f64)>| numbers.map(|(_, number)| number).reduce(f64::min);
+        let ends = [
+            least(&mut alone.into_iter()).or_else(|| least(&mut numbers()))?,
+            numbers().map(|(_, number)| number).reduce(f64::max)?,
+        ];
+        let found = || Derived::new(Relation::NotBelow, first.to_vec(), self.gap(column), ends);
+        (first.iter().all(is_alike) && numbers().all(holds)).then(found)
+    }
+
+    fn value(&self, relation: Relation, first: &[usize], row: usize) -> f64 {
+        relation.value(first.iter().map(|n| self.columns[*n].cells.number(row).unwrap_or(f64::NAN)))
+    }
+}
+
+impl Derived {
+    fn new(relation: Relation, from: Vec<usize>, gap: String, ends: [f64; 2]) -> Self {
+        Self { relation, from, pairs: BTreeMap::new(), gap, ends, shift: 0.0, rest: None }
+    }
+
+    /// How what is added to the others is learned, if something is.
+    pub fn rest(&self) -> Option<&Coding> {
+        self.rest.as_ref()
+    }
+
+    /// Whether it is a number that others tell of, not a text.
+    pub fn is_of_numbers(&self) -> bool {
+        self.relation != Relation::Follows
+    }
+
+    /// Whether others tell all of it but gaps.
+    pub(super) fn is_computed(&self) -> bool {
+        self.relation.is_exact()
+    }
+
+    /// Places of the columns that tell of it.
+    pub(super) fn from(&self) -> &[usize] {
+        &self.from
+    }
+
+    /// The texts that it is known to have.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        let gaps = self.rest.iter().flat_map(|coding| &coding.values).filter(|value| value.number.is_none());
+        let all = self.pairs.values().chain([&self.gap]).chain(gaps.map(|value| &value.text));
+        all.map(String::as_str).collect()
+    }
+
+    /// How its values come about, with the names of the columns that it follows from.
+    pub(super) fn said(&self, columns: &[Column]) -> String {
+        let names: Vec<&str> = self.from.iter().map(|place| columns[*place].name.as_str()).collect();
+        let told = self.relation.told(&names);
+        match self.relation {
+            Relation::NotBelow => format!("learned from {told} on"),
+            Relation::Follows => format!("not learned, {told} tells it"),
+            _ => format!("not learned, computed: {told}"),
+        }
+    }
+
+    /// What its cells add to those of the others, `sources` in their order; where it is computed that is 0, or a gap.
+    pub(super) fn rests<'a>(&self, texts: &'a Texts, own: &[f64], sources: &[&[f64]]) -> Cells<'a> {
+        let values = (0..own.len()).map(|row| self.relation.value(sources.iter().map(|source| source[row])));
+        let values: Vec<f64> = values.collect();
+        if self.relation != Relation::NotBelow {
+            let numbers = own.iter().map(|number| if number.is_finite() { 0.0 } else { f64::NAN }).collect();
+            return Cells { texts, numbers, silent: values.iter().map(|value| value.is_nan()).collect() };
+        }
+        // Equal differences of decimals are equal numbers.
+        let exact = |rest: f64| if rest.abs() < 1e6 { (rest * 1e9).round() / 1e9 } else { rest };
+        let rest = |(own, value): (&f64, &f64)| exact(own - if value.is_nan() { self.ends[0] } else { *value });
+        Cells::new(texts, own.iter().zip(&values).map(rest).collect())
+    }
+
+    /// It with the way in which what is added is learned, or with what is added in every row.
+    pub(super) fn with(self, rest: std::result::Result<Coding, String>) -> Self {
+        match rest {
+            Ok(coding) => Self { rest: Some(coding), ..self },
+            Err(text) => Self { shift: text.parse().unwrap_or(0.0), ..self },
+        }
+    }
+
+    /// Its cell beside the other cells of a row, in the order of the columns; `rest` is what was drawn.
+    pub(super) fn cell(&self, column: &Column, decimal: Decimal, row: &[Cell], rest: Option<Drawn>) -> Cell {
+        let of = |text: &String| Cell { text: text.clone(), number: column.kind.number(text, decimal) };
+        if self.relation == Relation::Follows {
+            let other = &row[self.from[0]];
+            return of(self.pairs.get(&key(&other.text, other.number)).unwrap_or(&self.gap));
+        }
+        let value = self.relation.value(self.from.iter().map(|place| row[*place].number.unwrap_or(f64::NAN)));
+        let rest = match rest {
+            None => self.shift,
+            Some(Drawn::Number(number)) => number,
+            Some(Drawn::Value(Value { number: Some(number), .. })) => *number,
+            Some(Drawn::Value(gap)) => return of(&gap.text),
+        };
+        match (self.relation, value.is_nan()) {
+            (Relation::NotBelow, is_alone) => {
+                let least = if is_alone { self.ends[0] } else { value };
+                let number = (least + rest).min(self.ends[1].max(least));
+                let cell = column.kind.cell(number, decimal);
+                let is_below = !is_alone && cell.number.is_some_and(|number| number < value);
+                // Rounding must not take it below.
+                let up = |style: &super::Style| 0.5 * 10f64.powi(-(style.decimals.unwrap_or(9) as i32));
+                match &column.kind {
+                    Kind::Number(style) if is_below => column.kind.cell(number + up(style), decimal),
+                    _ => cell,
+                }
+            }
+            (_, true) => of(&self.gap),
+            // Halves are rounded away from zero, also those that binary numbers have below their place.
+            (_, false) => column.kind.cell(value + rest + 1e-13 * value, decimal),
+        }
+    }
+
+    /// Whether a file can hold it.
+    pub(super) fn is_possible(&self) -> bool {
+        let most = match self.relation {
+            Relation::Follows | Relation::Share(_) => 1..=1,
+            Relation::Quotient(_) => 2..=2,
+            _ => 1..=usize::MAX,
+        };
+        most.contains(&self.from.len())
+            && self.ends.iter().chain([&self.shift]).all(|number| number.is_finite())
+            && self.rest.as_ref().is_none_or(Coding::is_possible)
+    }
+}
+
+/// The places of the columns, each after those that it follows from; `None` if there is no such order.
+pub(super) fn order(columns: &[Column]) -> Option<Vec<usize>> {
+    let (mut order, mut is_done) = (vec![], vec![false; columns.len()]);
+    while order.len() < columns.len() {
+        let before = order.len();
+        for (place, column) in columns.iter().enumerate() {
+            let from = if let Role::Derived(derived) = &column.role { &derived.from[..] } else { &[] };
+            if !is_done[place] && from.iter().all(|from| is_done.get(*from) == Some(&true)) {
+                is_done[place] = true;
+                order.push(place);
+            }
+        }
+        if order.len() == before {
+            return None;
+        }
+    }
+    Some(order)
+}

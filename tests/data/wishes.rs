@@ -1,0 +1,80 @@
+//! What users say of their tables: gaps with commas, values that must not come back, texts that are tables.
+
+use saddle::data::Options;
+use saddle::settings::Separator;
+
+use crate::records::{back, found, records, typed};
+use crate::tables::said;
+use crate::{assert_failure, open_file};
+
+#[test]
+fn values_below_a_limit_are_gaps_that_come_back() {
+    let row = |i: usize| {
+        let value = match i % 9 {
+            4 => "<0,5".into(),
+            7 if i % 2 == 0 => "n.b.".into(),
+            _ => format!("{},{}", i * 7919 % 83 + 1, i % 10),
+        };
+        format!("{};{value};{}\n", i * 31 % 97, if i % 12 == 5 { "NA".into() } else { format!("{},5", i % 4) })
+    };
+    let text = format!("a;value;b\n{}", (0..200).map(row).collect::<String>());
+    let set = open_file("a.csv", &text, &Options { levels: 1000, ..Options::default() }).unwrap();
+    let command = "as a gap it comes back as it is beside numbers, `--missing \"<0,5,n.b.,NA\"`";
+    assert!(said(&set).contains(command), "{}", said(&set));
+    assert_failure(
+        open_file("a.csv", &text, &Options { levels: 20, ..Options::default() }),
+        &["`<0,5` in column `value` (line 6) is no number", "--missing \"<0,5,n.b.,NA\""],
+    );
+    // What it says to type; the comma belongs to the cell, and 5 and 0,5 are numbers.
+    let set =
+        open_file("a.csv", &text, &Options { missing: Some("<0,5,n.b.,NA".into()), ..Options::default() }).unwrap();
+    let found: Vec<String> = records(&set).columns.iter().map(found).collect();
+    assert_eq!(found, ["number 0", "number 1", "number 1"]);
+    assert_eq!(back(&set), text);
+    let set = open_file(
+        "a.csv",
+        &text.replace("n.b.", "0,7"),
+        &Options { missing: Some("\"<0,5\",NA".into()), ..Options::default() },
+    );
+    assert!(back(&set.unwrap()).contains(";<0,5;"));
+}
+
+#[test]
+fn values_of_few_rows_become_one() {
+    let row = |i: usize| {
+        let name = if i % 40 == 3 { format!("Frau {i}") } else { ["x", "y", ""][i % 3].into() };
+        format!("{},{name},{}\n", i % 7, if i < 6 { "rare" } else { ["u", "v"][i % 2] })
+    };
+    let text = format!("n,name,c\n{}", (0..400).map(row).collect::<String>());
+    let set = open_file("a.csv", &text, &Options { rare: 7, ..Options::default() }).unwrap();
+    let rows = back(&set);
+    assert_eq!(rows.matches(",other,").count(), 10);
+    assert_eq!(rows.matches(",other\n").count(), 6);
+    assert!(!rows.contains("Frau") && !rows.contains("rare") && rows.contains(",,"), "{rows}");
+    assert!(!serde_json::to_string(&set.series).unwrap().contains("Frau"));
+    assert!(records(&set).singles().is_empty(), "{}", said(&set));
+    assert!(records(&set).lines(3)[1].contains("rarer ones are `other`"), "{:?}", records(&set).lines(3));
+    // No column tells what another one hides, and a held-out row has the value that stands for its own.
+    let row = |i: usize| {
+        format!("{},{}\n", if i < 4 { "k9" } else { ["k1", "k2"][i % 2] }, if i < 4 { "secret" } else { "t" })
+    };
+    let text = format!("code,town\n{}", (0..400).map(row).collect::<String>());
+    let of = |rare| open_file("a.csv", &text, &Options { rare, holdout: 0.2, ..Options::default() }).unwrap();
+    assert!(back(&of(0)).contains("k9,secret"));
+    assert!(!serde_json::to_string(&of(5).series).unwrap().contains("secret"));
+}
+
+#[test]
+fn a_text_is_a_table_where_a_setting_says_so() {
+    let rows: String = (0..40).map(|i| format!("{}\t{}\n", i * 7 % 11, ["x", "y"][i % 2])).collect();
+    let text = format!("n\tc\n{rows}");
+    let set = open_file("a.txt", &text, &Options::default()).unwrap();
+    assert!(said(&set).contains("`--set separator=tab` reads it as one") && set.shape.len() == 2, "{}", said(&set));
+    for options in [Options { separator: Some(Separator::Tab), ..Options::default() }, typed("n=category")] {
+        let set = open_file("a.txt", &text, &options).unwrap();
+        assert!(said(&set).contains("a table, as the settings say"), "{}", said(&set));
+        assert_eq!(back(&set), text);
+    }
+    let text = "To be, or not to be\nthat is the question\n".repeat(20);
+    assert_eq!(open_file("a.txt", text, &Options::default()).unwrap().shape.len(), 2);
+}
