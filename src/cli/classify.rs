@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     codes::{Classifier, Encoder, Known, Learned},
-    data::Dataset,
+    data::{Dataset, Split},
     error::{Result, counted},
     files::{sha256, write_atomically},
     trained::Trained,
@@ -28,7 +28,16 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let own = examples(&trained, None, false)?;
     let adapter = args.model.adapter.as_deref();
     let own_labels = || if s.labelled > 0 { Known::seen(&own, s) } else { Known::of(&own) };
-    let known = args.labels.as_ref().map_or_else(own_labels, |path| Known::read(path, &own))?;
+    let known = match &args.labels {
+        Some(path) => Known::read(path, &own, trained.data_of(None, Split::Test)?.as_ref())?,
+        None => own_labels()?,
+    };
+    if known.held_out > 0 {
+        let (left, all) = (known.held_out, known.held_out + known.labels.len());
+        tell(format_args!(
+            "{left} of {all} labels are not used: the run holds these examples out (holdout=0 keeps all)"
+        ));
+    }
     let is_other = args.data.is_some() || args.held_out;
     let other = is_other.then(|| examples(&trained, args.data.as_deref(), args.held_out)).transpose()?;
     let data = other.as_ref().unwrap_or(&own);

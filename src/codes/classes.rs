@@ -30,6 +30,8 @@ pub struct Known {
     pub names: Vec<String>,
     /// Numbers of examples, each at most once, and of their classes.
     pub labels: Vec<(usize, usize)>,
+    /// Number of labels of examples that a run holds out, which are not used.
+    pub held_out: usize,
 }
 
 impl Known {
@@ -44,16 +46,17 @@ impl Known {
                 data.name
             ))
         })?;
-        Self { names: labels.names.clone(), labels: labels.known().collect() }.checked(&format!("`{}`", data.name))
+        Self { names: labels.names.clone(), labels: labels.known().collect(), held_out: 0 }
+            .checked(&format!("`{}`", data.name))
     }
 
     /// The labels in a CSV table with columns `name` and `class`. Names are those of [`Dataset::name_of`]; an empty
-    /// class is no label, and other columns are not read.
+    /// class is no label, and other columns are not read. Labels of the examples that a run holds out are only counted.
     ///
     /// # Errors
     /// A file that cannot be read or lacks these columns; a name that no example has, or several have; two classes for
     /// one example; fewer than two classes.
-    pub fn read(path: &Path, data: &Dataset) -> Result<Self> {
+    pub fn read(path: &Path, data: &Dataset, held_out: Option<&Dataset>) -> Result<Self> {
         let file = format!("`{}`", path.display());
         let text = files::read_text(path).map_err(|error| Error::failure(format!("cannot read {file}: {error}")))?;
         let broken = |error: csv::Error| Error::failure(format!("{file}: {error}"));
@@ -67,7 +70,8 @@ impl Known {
         for i in 0..data.len() {
             numbers.entry(data.name_of(i)).and_modify(|number| *number = None).or_insert(Some(i));
         }
-        let mut classes: HashMap<usize, String> = HashMap::new();
+        let others: BTreeSet<String> = held_out.iter().flat_map(|set| (0..set.len()).map(|i| set.name_of(i))).collect();
+        let (mut classes, mut left): (HashMap<usize, String>, usize) = (HashMap::new(), 0);
         for record in table.records() {
             let record = record.map_err(broken)?;
             let (name, class) = (&record[name], record[class].trim());
@@ -77,6 +81,7 @@ impl Known {
                 continue;
             }
             match numbers.get(name) {
+                None if others.contains(name) => left += 1,
                 None => {
                     return wrong(format!("`{}` has no example `{name}`; `saddle encode` lists the names", data.name));
                 }
@@ -98,7 +103,7 @@ impl Known {
         let mut labels: Vec<(usize, usize)> =
             classes.iter().map(|(example, class)| (*example, number(class))).collect();
         labels.sort_unstable();
-        Self { names, labels }.checked(&file)
+        Self { names, labels, held_out: left }.checked(&file)
     }
 
     /// The labels of a data set that a run with `labelled` has seen.
@@ -106,10 +111,10 @@ impl Known {
     /// # Errors
     /// Those of [`Known::of`].
     pub fn seen(data: &Dataset, s: &Settings) -> Result<Self> {
-        let Self { names, labels } = Self::of(data)?;
+        let Self { names, labels, .. } = Self::of(data)?;
         let seen = few(labels.into_iter(), names.len(), s.labelled, s.seed).into_iter().enumerate();
         let labels = seen.flat_map(|(class, places)| places.into_iter().map(move |place| (place, class)));
-        Ok(Self { labels: labels.collect(), names })
+        Ok(Self { labels: labels.collect(), names, held_out: 0 })
     }
 
     fn checked(self, whose: &str) -> Result<Self> {

@@ -91,6 +91,23 @@ fn examples_without_a_class_are_learned_from_all_the_same() {
 }
 
 #[test]
+fn labels_of_held_out_examples_are_counted_and_not_used() {
+    let place = Place::new();
+    pictures(&place, &[("set/a", 20), ("set/bb", 20)]);
+    said(
+        &place,
+        "train vae --data set --steps 3 --batch 5 hidden_e=8 latent=3 samples=8 size=8 holdout=0.25 --out vae",
+    );
+    let all: String = (0..20).map(|n| format!("a/{n}.png,a\nbb/{n}.png,b\n")).collect();
+    place.write("all.csv", format!("name,class\n{all}").as_bytes());
+    let printed = said(&place, "classify vae --labels all.csv --held-out --out c.csv");
+    assert!(printed.contains("10 of 40 labels are not used: the run holds these examples out"), "{printed}");
+    assert!(printed.contains("classes of 10 examples (posterior means, 30 labels of 2 classes"), "{printed}");
+    place.write("odd.csv", b"name,class\na/0.png,a\nbb/77.png,b\n");
+    refused(&place, "classify vae --labels odd.csv --out d.csv", 2, &["`set` has no example `bb/77.png`"]);
+}
+
+#[test]
 fn labels_that_cannot_be_learned_are_refused() {
     let place = Place::new();
     place.write("points.csv", (0..40).map(|n| format!("{n},{}\n", n * n % 7)).collect::<String>().as_bytes());

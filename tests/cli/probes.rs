@@ -121,7 +121,7 @@ fn few_labels_give_all_examples_a_class() {
         trained.data_of(Some(spec.to_str().unwrap()), split).unwrap().unwrap()
     };
     let (own, held_out) = (data(Split::Train), data(Split::Test));
-    let known = Known::read(&place.path("few.csv"), &own).unwrap();
+    let known = Known::read(&place.path("few.csv"), &own, None).unwrap();
     assert_eq!((known.names.len(), known.labels.len()), (10, 100));
     let classes = trained.classify(&own, &known, &held_out).unwrap();
     let rows = found[1..].iter().zip(&classes);

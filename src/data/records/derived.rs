@@ -128,7 +128,16 @@ impl<'a> Finder<'a> {
             }
             _ => rule.first.iter().all(|first| derived.from.contains(first)),
         };
-        self.found[rule.last].as_ref().is_some_and(|derived| derived.relation == rule.relation && by(derived))
+        // A column that another one tells, a different value for each, tells that one as well.
+        let is_way_back = rule.relation == Relation::Follows
+            && self.found[rule.first[0]].as_ref().is_some_and(|derived| {
+                let texts: HashSet<&String> = derived.pairs.values().collect();
+                derived.relation == Relation::Follows
+                    && derived.from[0] == rule.last
+                    && texts.len() == derived.pairs.len()
+            });
+        let found = self.found[rule.last].as_ref();
+        is_way_back || found.is_some_and(|derived| derived.relation == rule.relation && by(derived))
     }
 
     /// The number of different cells of the rows.
