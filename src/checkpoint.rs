@@ -256,19 +256,24 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     }
 }
 
-/// Adds `ending` to the names of the checkpoints in `folder` after `step`, and returns the new paths.
+/// Adds `ending` to the names of the checkpoints in `folder` after `step`, and returns the new paths: see [`rename_aside`].
 ///
 /// For a run that goes back to `step`: left where they are, they would count as the newest when pruning.
 pub fn set_aside(folder: &Path, step: u64, ending: &str) -> Result<Vec<PathBuf>> {
     let newer = oldest_first(folder)?.into_iter().filter(|path| step_of(path) > Some(step));
-    newer
-        .map(|path| {
-            let aside = path.with_extension(format!("safetensors.{ending}"));
-            std::fs::rename(&path, &aside)
-                .map_err(|error| Error::failure(format!("cannot rename `{}`: {error}", path.display())))?;
-            Ok(aside)
-        })
-        .collect()
+    newer.map(|path| rename_aside(&path, ending)).collect()
+}
+
+/// Adds `ending` to the name of a checkpoint, with a number if there is such a file, and returns the new path.
+pub fn rename_aside(path: &Path, ending: &str) -> Result<PathBuf> {
+    let named = |n: usize| {
+        let number = if n == 1 { String::new() } else { n.to_string() };
+        path.with_extension(format!("safetensors.{ending}{number}"))
+    };
+    let aside = (1..).map(named).find(|aside| !aside.exists()).expect("some number is free");
+    std::fs::rename(path, &aside)
+        .map_err(|error| Error::failure(format!("cannot rename `{}`: {error}", path.display())))?;
+    Ok(aside)
 }
 
 /// Removes all but the newest `keep` checkpoints (at least one stays) and the half-written files of a killed process.

@@ -4,7 +4,7 @@ use super::{EvalArgs, tell, trained::Asked};
 use crate::{
     codes::{CODE, Encoder, FEATURES, LAYERS, Learned, POOLED, layers},
     data::{Dataset, Labels},
-    error::Result,
+    error::{Result, counted},
     eval::{
         Better, Report, Row, Setup,
         classifier::Classifier,
@@ -127,11 +127,15 @@ pub fn report(
     let classes = [0, 1].map(|n| parts.classes(n).into_iter().map(|class| class as usize).collect::<Vec<_>>());
     let mut report = probes(of_values.chain(of_layers), [&classes[0], &classes[1]], labels.names.len())?;
     if let Some(mut learned) = Learned::new(trained, args.model.adapter.as_deref())? {
-        let found = learned.classify(test, &mut |_, _| ())?;
-        let right = parts.items[1].iter().zip(&classes[1]).filter(|(i, class)| found[**i].0 == **class).count();
+        let found = learned.classify_some(test, &parts.items[1], &mut |_, _| ())?;
+        let right = found.iter().zip(&classes[1]).filter(|((found, _), class)| found == *class).count();
         let share = right as f64 / classes[1].len().max(1) as f64;
-        let row = Row::new("discriminator", share, Better::Higher);
-        let note = format!("the classes that it learned from {} labels", trained.settings.labelled);
+        let row = Row::new("own classes", share, Better::Higher);
+        let labels = match trained.settings.labelled {
+            0 => "all labels".into(),
+            some => counted(some, "label"),
+        };
+        let note = format!("{}, which learned from {labels}", learned.by());
         report.rows.push(row.share_of(classes[1].len()).note(note));
     }
     if train.shape.len() == 3 {

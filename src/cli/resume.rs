@@ -159,6 +159,12 @@ pub fn resume(
     for aside in checkpoint::set_aside(&run.checkpoints(), step, ending)? {
         tell(format_args!("the {what} checkpoint is now {}", aside.display()));
     }
+    let best = run.best_path();
+    let is_later = |best: &Checkpoint| best.meta::<u64>("step").is_ok_and(|at| at > step);
+    if is_chosen && Checkpoint::load(&best).is_ok_and(|best| is_later(&best)) {
+        let aside = checkpoint::rename_aside(&best, ending)?;
+        tell(format_args!("the best checkpoint is of a later step: it is now {}", aside.display()));
+    }
     Ok(run)
 }
 
@@ -170,8 +176,7 @@ fn rises(settings: &Settings, step: u64) -> Option<String> {
     if now <= before {
         return None;
     }
-    let rates = [("lr_g", settings.lr_g), ("lr_d", settings.lr_d)].map(|(key, rate)| (key, f64::from(rate)));
-    let own: Vec<_> = rates.into_iter().filter(|(key, rate)| settings.relevant.contains(key) && *rate > 0.0).collect();
+    let own: Vec<_> = settings.rates().into_iter().map(|(key, rate)| (key, f64::from(rate))).collect();
     // Two digits are enough to set, and 0 would stop the training.
     let short = |rate: f64| format!("{rate:.1e}").parse::<f64>().unwrap_or(rate);
     let said = own.iter().map(|(key, rate)| format!("{key} from {} to {}", short(rate * before), short(rate * now)));

@@ -41,8 +41,9 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
         let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}"));
         let step = format!("{}/{}", record.step, settings.steps);
         let state = match record.ending() {
-            _ if is_training(folder) => "trains".to_owned(),
-            ending => ending.map_or(String::new(), |ending| ending.how.to_string()),
+            Some(ending) => ending.how.to_string(),
+            None if is_training(folder) => "trains".to_owned(),
+            None => String::new(),
         };
         lines.push(vec![shown(folder), step, state, settings.data.clone(), differing.join(" "), score]);
     }

@@ -66,6 +66,9 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     let layers = args.layers()?;
     let resumes = resume::folder(args, job.is_none());
     let is_new = resumes.is_none();
+    if let (true, Some(step)) = (is_new, args.from) {
+        return Err(Error::usage(format!("--from {step} goes back in a run, and there is none yet")));
+    }
     let mut resumed =
         resumes.filter(|_| is_first).map(|folder| resume::open(folder, &layers, args.from)).transpose()?;
     if let Some(done) = resumed.as_ref().map(resume::done).transpose()?.flatten() {
@@ -127,6 +130,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     if is_new {
         objective::doubts(&settings).iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
     }
+    session::check_labels(&dataset, &settings)?;
     if settings.labelled > 0 {
         let each = dataset.labelled(settings.labelled, settings.seed)?.into_iter().map(|of_class| of_class.len());
         let (least, most) = (each.clone().min().unwrap_or(0), each.max().unwrap_or(0));

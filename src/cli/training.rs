@@ -113,8 +113,8 @@ impl Training {
             health.look(&mut line);
             last = line;
         }
-        Ending::begun(first).write(run.folder())?;
         let events = settings.tensorboard.then(|| Events::create(&run.event_files(), first)).transpose()?;
+        Ending::begun(first).write(run.folder())?;
         // Each process names its device in its first line.
         let measured = Map::from_iter([("device".to_string(), session.describe().into())]);
         Ok(Self {

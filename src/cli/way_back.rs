@@ -55,7 +55,8 @@ fn advice(run: &Run) -> String {
         _ => {
             let flags = gentler(settings, &[("grad_clip", "1"), ("r1", "0.1")]);
             let file = quoted(&run.folder().join(RUN_FILE));
-            format!("{again}begin anew with: saddle train --config {file}{flags}")
+            let other = if flags.is_empty() { ", and another objective or smaller networks" } else { "" };
+            format!("{again}begin anew with: saddle train --config {file}{flags}{other}")
         }
     }
 }
@@ -69,8 +70,7 @@ fn times(count: usize) -> String {
 /// takes them.
 fn gentler(settings: &Settings, others: &[(&str, &str)]) -> String {
     let s = settings;
-    let rates = [("lr_g", s.lr_g), ("lr_d", s.lr_d), ("lr_rbm", s.lr_rbm), ("lr_dbm", s.lr_dbm)];
-    let rates = rates.into_iter().filter(|(key, rate)| s.relevant.contains(key) && *rate > SMALL);
+    let rates = s.rates().into_iter().filter(|(_, rate)| *rate > SMALL);
     // The division starts from the decimal text of the rate, so that the result has few digits.
     let tenth = |rate: f32| ((rate.to_string().parse::<f64>().unwrap_or(0.0) / 10.0) as f32).to_string();
     let rates = rates.map(|(key, rate)| (key, tenth(rate)));

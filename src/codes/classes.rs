@@ -198,11 +198,20 @@ impl Learned {
     /// That of a run; `None` if it learned no classes.
     ///
     /// # Errors
-    /// Those of opening a session; for a discriminator with batch norm, data of the run that is gone.
+    /// Those of opening a session; for a discriminator with batch norm, data of the run that is gone; a machine that has
+    /// not become a classifier yet.
     pub fn new(trained: &Trained, adapter: Option<&str>) -> Result<Option<Self>> {
         let model = trained.model()?;
         if !model.outputs(HIDDEN).iter().any(|output| output == CLASSES) {
             return Ok(None);
+        }
+        let (s, step) = (&trained.settings, trained.checkpoint.meta::<u64>("step")?);
+        let begins = s.steps - s.finetune + 1;
+        if s.finetune > 0 && step <= begins {
+            return Err(Error::usage(format!(
+                "the classifier of this run learns after step {begins}, and this checkpoint is of step {step}: train on, \
+                 or --layer goes by neighbours"
+            )));
         }
         let names = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default().classes;
         let by = if is_judge(&model) { "by the discriminator" } else { "by the classifier" };
@@ -217,12 +226,29 @@ impl Learned {
     /// The class of each example of a data set that [`Trained::data_of`] opened, and its probability.
     ///
     /// # Errors
-    /// A device that fails.
+    /// A device that fails; logits that are not finite.
     pub fn classify(&mut self, data: &Dataset, seen: &mut dyn FnMut(usize, usize)) -> Result<Vec<(usize, f64)>> {
+        self.classify_some(data, &all(data), seen)
+    }
+
+    /// [`Learned::classify`] for the examples with these numbers.
+    ///
+    /// # Errors
+    /// Those of [`Learned::classify`].
+    pub fn classify_some(
+        &mut self,
+        data: &Dataset,
+        items: &[usize],
+        seen: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<(usize, f64)>> {
         let rows = self.coder.session.rows(HIDDEN, CLASSES);
-        let mut found = Vec::with_capacity(data.len());
-        in_pieces(data, &all(data), rows, seen, |items, x| {
+        let mut found = Vec::with_capacity(items.len());
+        in_pieces(data, items, rows, seen, |items, x| {
             let logits = self.coder.rows(HIDDEN, &[CLASSES.to_owned()], &[("x", x)], items.len())?;
+            if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {
+                let name = data.name_of(items[at * items.len() / logits.len()]);
+                return Err(Error::failure(format!("the classes of `{name}` are not finite")));
+            }
             found.extend(logits.chunks_exact(logits.len() / items.len()).map(likeliest));
             Ok(())
         })?;

@@ -5,6 +5,7 @@ use rand::{Rng, SeedableRng};
 
 use super::{Dataset, npy::Array, product};
 use crate::error::{Error, Result, counted};
+use crate::memory;
 
 /// Labels are whole numbers of at most this magnitude.
 const MAX_LABEL: f64 = 16_777_215.0;
@@ -114,12 +115,13 @@ impl Dataset {
     /// The set with the examples of [`Dataset::labelled`] in front.
     ///
     /// # Errors
-    /// Those of [`Dataset::labelled`].
+    /// Those of [`Dataset::labelled`]; too little memory for a second copy.
     ///
     /// # Panics
     /// If the items are in a file.
     pub fn with_labelled_first(&self, wanted: usize, seed: u64) -> Result<Self> {
         let mut order = self.labelled(wanted, seed)?.concat();
+        memory::ensure(self.content()[0].len() as u64)?;
         let mut is_chosen = vec![false; self.len()];
         order.iter().for_each(|&place| is_chosen[place] = true);
         order.extend((0..self.len()).filter(|&place| !is_chosen[place]));

@@ -2,7 +2,7 @@
 
 mod sums;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     RING_ROWS,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{self, ALIGN, Composite, Draw, Form, Id, Node, Op, Optimizer, Role, numel},
+    graph::{self, ALIGN, Composite, Draw, Form, Id, Op, Optimizer, Role, numel},
     kernels::{
         chain::{Index, Load},
         gather::DataLayout,
@@ -27,6 +27,8 @@ pub struct Emitter<'a> {
     states: &'a [graph::Group],
     caps: &'a Caps,
     data: Option<DataLayout>,
+    /// Number of draws in a round from the same items.
+    draws: BTreeMap<Option<usize>, u32>,
     layout: Layout<'a>,
     placed: Vec<Placed>,
     round: Round,
@@ -60,8 +62,15 @@ impl<'a> Emitter<'a> {
         data: Option<DataLayout>,
         round: Round,
     ) -> Self {
+        let mut draws = BTreeMap::new();
+        for node in &t.nodes {
+            if let Op::Batch { draw, .. } = node.op {
+                let count: &mut u32 = draws.entry(draw.among).or_default();
+                *count = (*count).max(draw.number + 1);
+            }
+        }
         let layout = Layout::new(t, groups, states, caps);
-        Self { t, groups, states, caps, data, layout, placed: vec![], round, spans: vec![SplitSpan::default()] }
+        Self { t, groups, states, caps, data, draws, layout, placed: vec![], round, spans: vec![SplitSpan::default()] }
     }
 
     pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
@@ -204,11 +213,7 @@ impl<'a> Emitter<'a> {
                 data.item_len
             )));
         }
-        let same = |node: &Node| match node.op {
-            Op::Batch { draw: other, .. } if other.among == draw.among => Some(other.number),
-            _ => None,
-        };
-        let draws = 1 + self.t.nodes.iter().filter_map(same).max().unwrap_or(0);
+        let draws = self.draws[&draw.among];
         let clock = self.layout.clock_of(parts);
         let items = self.layout.whole("items".into(), Content::Items, data.words());
         let table = self.layout.whole("table".into(), Content::Table, data.table());

@@ -15,7 +15,7 @@ use crate::{
     checkpoint,
     error::{Error, Result},
     files, models,
-    run::{self, Ending, Run, is_training},
+    run::{self, Ending, How, Run, is_training},
     settings::{Key, RUN_FILE},
 };
 
@@ -108,7 +108,7 @@ impl Record {
     /// How its last training ended; none while one goes on, and of a run of an earlier version.
     pub fn ending(&self) -> Option<Ending> {
         let folder = self.run.folder();
-        if is_training(folder) { None } else { Ending::all(folder).pop() }
+        Ending::all(folder).pop().filter(|ending| ending.how != How::Begun || !is_training(folder))
     }
 
     /// The reports of its last evaluation, as `eval` wrote them; none if it was not evaluated.

@@ -65,7 +65,9 @@ impl Ending {
     /// A file that cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(FILE);
-        let line = serde_json::to_string(self).unwrap_or_default() + "\n";
+        // A full disk may have cut the line before.
+        let is_torn = std::fs::read(&path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'));
+        let line = format!("{}{}\n", if is_torn { "\n" } else { "" }, serde_json::to_string(self).unwrap_or_default());
         // Opening a pipe would block.
         let there = if path.exists() { regular(&path) } else { Ok(()) };
         let file = there.and_then(|()| OpenOptions::new().append(true).create(true).open(&path));
@@ -125,8 +127,9 @@ mod tests {
         written.iter().for_each(|ending| ending.write(folder.path()).unwrap());
         let mut file = OpenOptions::new().append(true).open(folder.path().join(FILE)).unwrap();
         file.write_all(b"{\"from\":").unwrap();
+        Ending::begun(90).write(folder.path()).unwrap();
         let all = Ending::all(folder.path());
-        assert_eq!(all, [killed, lost, full, done]);
+        assert_eq!(all, [killed, lost, full, done, Ending::begun(90)]);
         let said: Vec<String> = all.iter().map(Ending::to_string).collect();
         assert_eq!(
             said,
@@ -134,9 +137,10 @@ mod tests {
                 "broke off after step 0: the process was killed, or its machine stopped",
                 "diverged at step 50: d_loss became NaN at step 50",
                 "failed at step 60: the disk is full",
-                "done at step 90"
+                "done at step 90",
+                "broke off after step 90: the process was killed, or its machine stopped"
             ]
         );
-        assert_eq!(all.iter().map(Ending::is_bad).collect::<Vec<_>>(), [true, true, true, false]);
+        assert_eq!(all.iter().map(Ending::is_bad).collect::<Vec<_>>(), [true, true, true, false, true]);
     }
 }

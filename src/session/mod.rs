@@ -18,7 +18,7 @@ pub use open::{
 };
 
 pub use latent::{Projected, mean_square};
-pub use stream::{placed, ring, supply};
+pub use stream::{check_labels, placed, ring, supply};
 pub use writing::{Decoding, Step};
 
 use crate::{
@@ -92,6 +92,7 @@ impl Session {
         settings: &Settings,
         dataset: &Dataset,
     ) -> Result<Self> {
+        check_labels(dataset, settings)?;
         let layout = placed(dataset, model.training(), settings, caps)?;
         let plans = Plans::new(model.training(), caps, Some(layout))?;
         supply(runner.as_mut(), dataset, settings, &plans)?;

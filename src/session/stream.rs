@@ -20,6 +20,33 @@ const RING_BYTES: u64 = 32 << 20;
 /// Most rounds of a ring.
 const RING_ROUNDS: u64 = 256;
 
+/// Refuses settings that need classes which the examples of a data set have not.
+///
+/// # Errors
+/// `Usage` that names the setting.
+pub fn check_labels(dataset: &Dataset, s: &Settings) -> Result<()> {
+    let missing = dataset.labels.as_ref().map_or(0, Labels::missing);
+    if s.labelled > 0 {
+        let is_streamed = dataset.items.is_in_file() || s.stream == Some(true);
+        return match dataset.labelled(s.labelled, s.seed) {
+            Ok(_) if is_streamed => Err(streamed()),
+            found => found.map(|_| ()),
+        };
+    }
+    let needs = [("conditional", s.conditional), ("finetune", s.finetune > 0)].into_iter().find(|(_, needs)| *needs);
+    match needs {
+        Some((name, _)) if missing > 0 => Err(Error::usage(format!(
+            "`{name}` needs the class of every example, and {missing} of `{}` have none",
+            dataset.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn streamed() -> Error {
+    Error::usage("`labelled` draws from examples on the device: it does not go with streamed data")
+}
+
 /// The layout of a data set for graphs that train together on a device: all of it there, or a ring of some rounds if it
 /// does not fit or the settings say so.
 ///
@@ -44,13 +71,6 @@ pub fn placed<'a>(
             if let Op::Batch { draw, field } = node.op {
                 places = places.max(graph.draws(draw.among) as usize * graph.parts() * node.shape[0] * resident.stack);
                 in_order |= matches!(field, Field::InOrder | Field::Begins);
-                let missing = dataset.labels.as_ref().map_or(0, Labels::missing);
-                if field == Field::OneHot && draw.among.is_none() && missing > 0 {
-                    return Err(Error::usage(format!(
-                        "`conditional` needs the class of every example, and {missing} of `{}` have none",
-                        dataset.name
-                    )));
-                }
             }
         }
     }
@@ -61,7 +81,7 @@ pub fn placed<'a>(
         return Ok(resident);
     }
     if settings.labelled > 0 {
-        return Err(Error::usage("`labelled` draws from examples on the device: it does not go with streamed data"));
+        return Err(streamed());
     }
     if in_order {
         return Err(Error::usage("stream=true: `carry` reads the whole text in order, so it has to be on the device"));

@@ -344,6 +344,13 @@ impl Settings {
         own.map(|(key, (text, _))| (key, text))
     }
 
+    /// The learning rates that apply, above 0.
+    pub fn rates(&self) -> Vec<(&'static str, f32)> {
+        let rates = self.own().filter(|(key, _)| key.name.starts_with("lr_"));
+        let rates = rates.filter_map(|(key, text)| Some((key.name, text.parse().ok()?)));
+        rates.filter(|(_, rate)| *rate > 0.0).collect()
+    }
+
     /// These settings for one part of a batch, as models are built; all parts together are the batch.
     pub fn of_part(&self) -> Self {
         let parts = self.accumulate;

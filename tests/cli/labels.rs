@@ -87,7 +87,12 @@ fn examples_without_a_class_are_learned_from_all_the_same() {
         2,
         &["15 examples whose class is known"],
     );
-    assert_eq!(said(&place, "eval vae").matches("probes").count(), 0, "probes want all classes");
+    let net = "--steps 3 --batch 5 hidden_e=8 latent=3 samples=8 size=8 holdout=0.3";
+    said(&place, &format!("train vae --data set {net} --out held"));
+    assert!(!said(&place, "eval held").contains("probes of"), "probes want all classes");
+    std::fs::remove_dir_all(place.path("set/unlabelled")).unwrap();
+    said(&place, &format!("train vae --data set {net} --out all"));
+    assert!(said(&place, "eval all").contains("probes of"));
 }
 
 #[test]
@@ -123,6 +128,12 @@ fn labels_that_cannot_be_learned_are_refused() {
         refused(&place, &format!("train {} {line} --out x", GAN.replace(" labelled=8", "")), 2, &[part]);
     }
     refused(&place, "train gan --data points.csv labelled=8 --out x", 2, &["needs examples with classes"]);
+    said(
+        &place,
+        "train dbm --data train-images-idx3-ubyte --steps 9 layers=6,5 finetune=4 checkpoint_every=3 --out early",
+    );
+    refused(&place, "classify early --checkpoint 6 --out c.csv", 2, &["learns after step 6", "of step 6"]);
+    std::fs::remove_dir_all(place.path("early")).unwrap();
     let dbm = "train dbm --data train-images-idx3-ubyte --steps 9 layers=6,5 --out x";
     refused(&place, &format!("{dbm} finetune=9"), 2, &["none of the 9 steps to the machine"]);
     refused(&place, &format!("{dbm} labelled=8"), 2, &["set finetune too"]);

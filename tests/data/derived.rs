@@ -148,9 +148,50 @@ fn rows_that_break_a_rule_leave_it_unkept() {
     let text = format!("a,b,c\n{}", (0..5000).map(row).collect::<String>());
     let set = open_file("a.csv", &text, &typed("a=number")).unwrap();
     assert!(is_derived(records(&set)).is_empty(), "{:?}", is_derived(records(&set)));
+    assert!(!said(&set).contains("`c` = `a` + `b`"), "a rule that a single row breaks is none: {}", said(&set));
     // Places that make a circle are no checkpoint.
     let set = open_file("a.csv", invoices(), &options()).unwrap();
     let json = serde_json::to_string(records(&set)).unwrap();
     let circle: Records = serde_json::from_str(&json.replacen("\"from\":[0]", "\"from\":[1]", 1)).unwrap();
     assert!(json.contains("\"from\":[0]") && records(&set).check().is_ok() && circle.check().is_err());
+}
+
+/// Columns that rise along each row, such as counts that are added up: each is learned from the one before alone.
+#[test]
+fn many_columns_in_order_are_read_in_time() {
+    let names: Vec<String> = (0..40).map(|n| format!("q{n}")).collect();
+    let row = |i: usize| {
+        let mut sum = 0;
+        let cells = (0..40).map(|n| {
+            sum += (i * 7919 + n * 104_729 + i * n * 31) % 97 + 1;
+            sum.to_string()
+        });
+        cells.collect::<Vec<_>>().join(",")
+    };
+    let text = format!(
+        "kind,{}\n{}",
+        names.join(","),
+        (0..300).map(|i| format!("{},{}\n", i % 3, row(i))).collect::<String>()
+    );
+    let set = open_file("a.csv", &text, &typed("kind=category")).unwrap();
+    assert_eq!(is_derived(records(&set)).len(), 39);
+    let lines = records(&set).lines(60);
+    assert!(lines.iter().any(|line| line.starts_with("`q20`") && line.ends_with("learned from `q19` on")), "{lines:?}");
+    for row in mixed(&set) {
+        assert!(row[1..].windows(2).all(|pair| pair[0].number <= pair[1].number), "{row:?}");
+    }
+}
+
+/// A day without a time of day may come out before a moment of that day.
+#[test]
+fn what_is_written_coarser_is_not_learned_from_what_is_finer() {
+    let row = |i: usize| {
+        let start = 86_400.0 * (18_000 + i * 31 % 700) as f64 + 60.0 * (i * 7919 % 1440) as f64;
+        let end = start + 86_400.0 * (1 + i % 5) as f64;
+        format!("{},{},{}\n", Pattern::new("Y-m-d H:M").write(start), Pattern::new("Y-m-d").write(end), i % 3)
+    };
+    let text = format!("start,end,kind\n{}", (0..400).map(row).collect::<String>());
+    let set = open_file("a.csv", &text, &typed("kind=category")).unwrap();
+    assert!(is_derived(records(&set)).is_empty(), "{:?}", is_derived(records(&set)));
+    assert!(said(&set).contains("`end` is never below `start`"), "{}", said(&set));
 }

@@ -235,11 +235,27 @@ impl Pattern {
         if self.is_duration() {
             return self.lasting(seconds);
         }
-        // In milliseconds, as an interpolated time has digits without meaning.
-        let units = [('f', 1), ('S', 1000), ('M', 60_000), ('H', 3_600_000), ('I', 3_600_000)];
-        let unit = units.into_iter().find(|(letter, _)| self.letters.contains(*letter)).map_or(DAY, |(_, unit)| unit);
+        let unit = self.unit();
         let moment = (seconds * 1e3 / unit as f64).round() as i64 * unit;
         DateTime::from_timestamp_millis(moment).unwrap_or_default().format(&self.strftime()).to_string()
+    }
+
+    /// Milliseconds of the last place that is written of a time, at most a day, as interpolated times have digits without
+    /// meaning.
+    fn unit(&self) -> i64 {
+        let units = [('f', 1), ('S', 1000), ('M', 60_000), ('H', 3_600_000), ('I', 3_600_000)];
+        units.into_iter().find(|(letter, _)| self.letters.contains(*letter)).map_or(DAY, |(_, unit)| unit)
+    }
+
+    /// Milliseconds of the last place that is written, of dates too.
+    pub fn grain(&self) -> i64 {
+        let has = |letters: &str| letters.chars().any(|letter| self.letters.contains(letter));
+        match () {
+            () if self.is_duration() || has("fSMHI") => self.unit(),
+            () if has("d") => DAY,
+            () if has("mbB") => 31 * DAY,
+            () => 366 * DAY,
+        }
     }
 
     /// The text of a duration.

@@ -86,11 +86,16 @@ impl<'a> Finder<'a> {
             let first: Vec<usize> = rules.iter().filter(below).map(|rule| rule.first[0]).collect();
             let fits = |first: &usize| !self.follows(*first, last) && self.above(last, &[*first]).is_some();
             let first: Vec<usize> = first.into_iter().filter(fits).collect();
+            // What is never below one that is never below a third needs no word about the third.
+            let is_order = |derived: &Derived| derived.relation == Relation::NotBelow;
+            let says = |above: usize, below: usize| above != below && self.reaches(above, below, is_order);
+            let is_said = |below: &&usize| first.iter().any(|above| says(*above, **below));
+            let first: Vec<usize> = first.iter().filter(|below| !is_said(below)).copied().collect();
             if !first.is_empty() {
                 self.try_one(Relation::NotBelow, last, &first);
             }
         }
-        let left = rules.into_iter().filter(|rule| !self.keeps(rule)).collect();
+        let left = rules.into_iter().filter(|rule| !self.keeps(rule) && self.is_of_all_rows(rule)).collect();
         let mut found = self.found;
         for derived in found.iter_mut().flatten() {
             derived.from.iter_mut().for_each(|from| *from = self.columns[*from].place);
@@ -116,8 +121,41 @@ impl<'a> Finder<'a> {
 
     /// Whether `column` is `other` or follows from it, by other columns too.
     fn follows(&self, column: usize, other: usize) -> bool {
-        let from = self.found[column].as_ref().map_or(&[][..], |derived| &derived.from);
-        column == other || from.iter().any(|from| self.follows(*from, other))
+        self.reaches(column, other, |_| true)
+    }
+
+    /// Whether `column` is `other` or follows from it, and from all between, in such ways.
+    fn reaches(&self, column: usize, other: usize, is_way: impl Fn(&Derived) -> bool) -> bool {
+        let (mut open, mut seen) = (vec![column], HashSet::new());
+        while let Some(next) = open.pop() {
+            if next == other {
+                return true;
+            }
+            if seen.insert(next) {
+                open.extend(
+                    self.found[next].iter().filter(|derived| is_way(derived)).flat_map(|derived| &derived.from),
+                );
+            }
+        }
+        false
+    }
+
+    /// Whether all rows keep a rule that some of them keep.
+    fn is_of_all_rows(&self, rule: &Rule) -> bool {
+        let column = &self.columns[rule.last];
+        if rule.relation == Relation::Follows {
+            let mut pairs = HashMap::new();
+            let other = &self.columns[rule.first[0]];
+            return self.rows.iter().all(|row| {
+                let own = column.key(*row);
+                *pairs.entry(other.key(*row)).or_insert_with(|| own.clone()) == own
+            });
+        }
+        let rounding = rounding(&super::Values::Numbers(column.cells.numbers.clone()), self.rows);
+        self.rows.iter().all(|row| {
+            let (own, value) = (column.cells.number(*row), self.value(rule.relation, &rule.first, *row));
+            rule.relation.holds(own.unwrap_or(f64::NAN), value, rounding) != Some(false)
+        })
     }
 
     /// Whether what was found keeps a rule.
@@ -125,6 +163,10 @@ impl<'a> Finder<'a> {
         let by = |derived: &Derived| match rule.relation {
             Relation::Follows => {
                 derived.from[0] == rule.first[0] || self.keeps(&Rule { last: derived.from[0], ..rule.clone() })
+            }
+            Relation::NotBelow => {
+                let is_order = |derived: &Derived| derived.relation == Relation::NotBelow;
+                self.reaches(rule.last, rule.first[0], is_order)
             }
             _ => rule.first.iter().all(|first| derived.from.contains(first)),
         };
@@ -204,8 +246,12 @@ impl<'a> Finder<'a> {
     /// A number that is not below others.
     fn above(&self, last: usize, first: &[usize]) -> Option<Derived> {
         let column = &self.columns[last];
-        let is_alike =
-            |first: &usize| std::mem::discriminant(self.columns[*first].kind) == std::mem::discriminant(column.kind);
+        // Written to its last digit, it must not come out below one that is written finer.
+        let is_alike = |first: &usize| match (self.columns[*first].kind, column.kind) {
+            (Kind::Date(first), Kind::Date(own)) => own.grain() <= first.grain(),
+            (Kind::Number(_), Kind::Number(own)) => own.decimals.is_some(),
+            _ => false,
+        };
         let numbers = || self.rows.iter().filter_map(|row| Some((*row, column.cells.number(*row)?)));
         let holds = |(row, number): (usize, f64)| {
             Relation::NotBelow.holds(number, self.value(Relation::NotBelow, first, row), 0.0) != Some(false)

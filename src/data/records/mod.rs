@@ -47,8 +47,8 @@ use super::random::Root;
 /// Most characters of a name that make the lines on columns wider.
 const WIDEST: usize = 30;
 
-/// A table's columns, with all that is needed to write rows without the data. It holds values of single columns, and no
-/// row.
+/// A table's columns, with all that is needed to write rows without the data. It holds values of single columns, and of
+/// columns that others tell what stands beside each value of these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Records {
     /// The columns, in the order of the file.
@@ -249,8 +249,16 @@ impl Records {
             Some(coding) => [coding.choices(), usize::from(coding.has_scalar())],
             None => [0; 2],
         };
-        let pairs = self.columns.iter().zip(&wanted.columns);
-        let (column, other) = pairs.into_iter().find(|(a, b)| a.name != b.name || sizes(a) != sizes(b))?;
+        // What is learned above others means something else than the number itself, or than what is above yet others.
+        let above = |column: &Column| match &column.role {
+            Role::Derived(derived) if derived.rest().is_some() => derived.from().to_vec(),
+            _ => vec![],
+        };
+        let mut pairs = self.columns.iter().zip(&wanted.columns);
+        if let Some((column, _)) = pairs.clone().find(|(a, b)| a.name == b.name && above(a) != above(b)) {
+            return Some(format!("other columns below {} in all rows", shown(&column.name)));
+        }
+        let (column, other) = pairs.find(|(a, b)| a.name != b.name || sizes(a) != sizes(b))?;
         let name = shown(&column.name);
         Some(match (column.name == other.name, sizes(column), sizes(other)) {
             (false, ..) => format!("its columns in another order, {name} first in the place of {}", shown(&other.name)),
