@@ -256,7 +256,8 @@ pub fn latest(folder: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     }
 }
 
-/// Adds `ending` to the names of the checkpoints in `folder` after `step`, and returns the new paths: see [`rename_aside`].
+/// Adds `ending` to the names of the checkpoints in `folder` after `step`, and returns the new paths
+/// ([`rename_aside`]).
 ///
 /// For a run that goes back to `step`: left where they are, they would count as the newest when pruning.
 pub fn set_aside(folder: &Path, step: u64, ending: &str) -> Result<Vec<PathBuf>> {

@@ -198,8 +198,8 @@ impl Learned {
     /// That of a run; `None` if it learned no classes.
     ///
     /// # Errors
-    /// Those of opening a session; for a discriminator with batch norm, data of the run that is gone; a machine that has
-    /// not become a classifier yet.
+    /// Those of opening a session; for a discriminator with batch norm, data of the run that is gone; a machine that
+    /// has not become a classifier yet.
     pub fn new(trained: &Trained, adapter: Option<&str>) -> Result<Option<Self>> {
         let model = trained.model()?;
         if !model.outputs(HIDDEN).iter().any(|output| output == CLASSES) {
@@ -209,8 +209,8 @@ impl Learned {
         let begins = s.steps - s.finetune + 1;
         if s.finetune > 0 && step <= begins {
             return Err(Error::usage(format!(
-                "the classifier of this run learns after step {begins}, and this checkpoint is of step {step}: train on, \
-                 or --layer goes by neighbours"
+                "the classifier of this run learns after step {begins}, and this checkpoint is of step {step}: train \
+                 on, or --layer goes by neighbours"
             )));
         }
         let names = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default().classes;

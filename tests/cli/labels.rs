@@ -4,8 +4,8 @@ use image::{GrayImage, Luma};
 
 use super::{Place, refused};
 
-const GAN: &str = "gan --data train-images-idx3-ubyte --steps 5 --batch 8 hidden_g=8 hidden_d=8 latent=3 samples=8 norm_d=none \
-                   labelled=8";
+const GAN: &str = "gan --data train-images-idx3-ubyte --steps 5 --batch 8 hidden_g=8 hidden_d=8 latent=3 samples=8 \
+                   norm_d=none labelled=8";
 
 /// Runs a command on the CPU runner, and gives what it prints on both streams.
 fn said(place: &Place, line: &str) -> String {

@@ -240,8 +240,8 @@ impl Pattern {
         DateTime::from_timestamp_millis(moment).unwrap_or_default().format(&self.strftime()).to_string()
     }
 
-    /// Milliseconds of the last place that is written of a time, at most a day, as interpolated times have digits without
-    /// meaning.
+    /// Milliseconds of the last place that is written of a time, at most a day, as interpolated times have digits
+    /// without meaning.
     fn unit(&self) -> i64 {
         let units = [('f', 1), ('S', 1000), ('M', 60_000), ('H', 3_600_000), ('I', 3_600_000)];
         units.into_iter().find(|(letter, _)| self.letters.contains(*letter)).map_or(DAY, |(_, unit)| unit)

@@ -1,5 +1,5 @@
-//! A classifier that starts as a machine: one round of its mean field with weights of its own, and a layer of classes on
-//! top (Salakhutdinov and Hinton 2009, section 3.3).
+//! A classifier that starts as a machine: one round of its mean field with weights of its own, and a layer of classes
+//! on top (Salakhutdinov and Hinton 2009, section 3.3).
 
 use super::{MACHINE, Machine, layer_name, to_units, up_weight, weight_name};
 use crate::{
