@@ -247,8 +247,8 @@ settings! {
     }
     "Labels" {
         /// Number of examples whose classes are learned, by the discriminator beside real from generated (the game,
-        /// with its penalties, then counts half), or by what `finetune` makes of a machine; 0: none, or all by `finetune`.
-        /// They are chosen by the seed, of each class as many as of the others, and other labels stay unseen
+        /// with its penalties, then counts half), or by what `finetune` makes of a machine; 0: none, or all by
+        /// `finetune`. They are chosen by the seed, of each class as many as of the others; other labels stay unseen
         labelled: usize = "0", Rule::Whole(0, MAX);
         /// Deviation of Gaussian noise that is added to the inputs of each layer of a discriminator while training
         noise_d: f32 = "0.0", Rule::Below(f32::INFINITY);
