@@ -19,6 +19,8 @@ const OPTIONS: &[&str] = &[
     "Objective",
     "Game",
     "Networks",
+    "Labels",
+    "Classifier",
     "Boltzmann machine",
     "Boltzmann machine in a game",
     "Autoencoder",

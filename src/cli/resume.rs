@@ -208,7 +208,8 @@ mod tests {
         let change = |from: &str| Change { step: 1000, key: "steps".into(), from: from.into(), to: "2000".into() };
         let said = |schedule, from: &str, step| {
             let changes = vec![change(from)];
-            let settings = Settings { schedule, steps: 2000, changes, ..Settings::default() };
+            let relevant = vec!["lr_g", "lr_d"];
+            let settings = Settings { schedule, steps: 2000, changes, relevant, ..Settings::default() };
             rises(&settings, step)
         };
         let cosine = said(Schedule::Cosine, "1000", 1000).unwrap();

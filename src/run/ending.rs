@@ -65,13 +65,14 @@ impl Ending {
     /// A file that cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(FILE);
-        // A full disk may have cut the line before.
-        let is_torn = std::fs::read(&path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'));
-        let line = format!("{}{}\n", if is_torn { "\n" } else { "" }, serde_json::to_string(self).unwrap_or_default());
+        let line = serde_json::to_string(self).unwrap_or_default() + "\n";
         // Opening a pipe would block.
         let there = if path.exists() { regular(&path) } else { Ok(()) };
         let file = there.and_then(|()| OpenOptions::new().append(true).create(true).open(&path));
-        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|error| cannot_write(&path, &error))
+        // A full disk may have cut the line before.
+        let is_torn = || std::fs::read(&path).is_ok_and(|text| text.last().is_some_and(|last| *last != b'\n'));
+        let begin = |line: &str| if is_torn() { format!("\n{line}") } else { line.to_owned() };
+        file.and_then(|mut file| file.write_all(begin(&line).as_bytes())).map_err(|error| cannot_write(&path, &error))
     }
 
     /// All of a run, the oldest first; none of a run of an earlier version. Damaged lines are left out.

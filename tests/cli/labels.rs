@@ -62,7 +62,7 @@ fn a_discriminator_classifies_what_it_learned_from_few_labels() {
 fn examples_without_a_class_are_learned_from_all_the_same() {
     let place = Place::new();
     pictures(&place, &[("set/cats", 6), ("set/dogs", 9), ("set/unlabelled", 20)]);
-    let printed = said(&place, "data set --set size=8 --set holdout=0");
+    let printed = place.saddle("data set --set size=8 --set holdout=0").out;
     assert!(printed.contains("2 classes: cats (6), dogs (9), 20 without a class"), "{printed}");
     let net = "--steps 3 --batch 5 hidden_g=8 hidden_d=8 latent=3 samples=8 norm_d=none size=8 holdout=0";
     let printed = said(&place, &format!("train gan --data set {net} labelled=15 --out gan"));
@@ -121,13 +121,13 @@ fn labels_that_cannot_be_learned_are_refused() {
         ("labelled=41", "36 examples whose class is known"),
         ("labelled=8 --conditional", "leave out conditional"),
         ("labelled=8 pack=2", "leave out conditional, pack"),
-        ("labelled=8 classes=false", "needs examples with classes"),
+        ("labelled=8 classes=false", "needs classes"),
         ("labelled=8 stream=true", "does not go with streamed data"),
         ("labelled=8 spectral=true ema_d=0.9", "`spectral`"),
     ] {
         refused(&place, &format!("train {} {line} --out x", GAN.replace(" labelled=8", "")), 2, &[part]);
     }
-    refused(&place, "train gan --data points.csv labelled=8 --out x", 2, &["needs examples with classes"]);
+    refused(&place, "train gan --data points.csv labelled=8 --out x", 2, &["needs classes"]);
     said(
         &place,
         "train dbm --data train-images-idx3-ubyte --steps 9 layers=6,5 finetune=4 checkpoint_every=3 --out early",
