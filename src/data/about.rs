@@ -225,6 +225,10 @@ impl Dataset {
             let head = if id == 0 { format!("{} in all: ", counts.len()) } else { String::new() };
             line(if id == 0 { "classes" } else { "" }, &format!("{head}{id} `{name}` {count}"));
         }
+        match self.labels.as_ref().map_or(0, Labels::missing) {
+            0 => {}
+            missing => line("", &format!("{missing} without a class")),
+        }
         let pixels = match self.items {
             Items::Bytes(_) if self.is_roll() => "0 and 1",
             Items::Bytes(_) => "as stored: 0 is black, 255 white",

@@ -156,6 +156,30 @@ fn rows_that_break_a_rule_leave_it_unkept() {
     assert!(json.contains("\"from\":[0]") && records(&set).check().is_ok() && circle.check().is_err());
 }
 
+/// Amounts by two rates in percent, and a total with a discount taken off.
+#[test]
+fn taxes_of_several_rates_and_what_is_taken_off_are_computed() {
+    let money = |cents: usize| format!("{}.{:02}", cents / 100, cents % 100);
+    let row = |i: usize| {
+        let (net, off, rate) = (i * 7919 % 9973 + 500, i * 613 % 487, [19, 7][i * 31 % 7 % 2]);
+        let tax = (2 * net * rate + 100) / 200;
+        [money(net), rate.to_string(), money(tax), money(off), money(net + tax - off), ["x", "y"][i % 2].into()]
+            .join(",")
+    };
+    let rows = (0..500).map(row).collect::<Vec<_>>().join("\n");
+    let text = format!("net,rate,tax,off,due,kind\n{rows}\n");
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    assert_eq!(back(&set), text);
+    let lines = records(&set).lines(20);
+    for words in ["computed: `net` x `rate` / 100", "computed: `net` + `tax` - `off`"] {
+        assert!(lines.iter().any(|line| line.ends_with(words)), "no {words} in {lines:?}");
+    }
+    for row in mixed(&set) {
+        let [net, rate, tax, off, due] = [0, 1, 2, 3, 4].map(|n| row[n].number.unwrap());
+        assert!((net * rate / 100.0 - tax).abs() < 0.0051 && (net + tax - off - due).abs() < 1e-6, "{row:?}");
+    }
+}
+
 /// Columns that rise along each row, such as counts that are added up: each is learned from the one before alone.
 #[test]
 fn many_columns_in_order_are_read_in_time() {

@@ -239,7 +239,8 @@ fn following(records: &Records) -> Option<String> {
 fn ruled(rules: &[Rule], columns: &[Column]) -> Option<String> {
     const SAID: usize = 4;
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-    let is_number = |rule: &&Rule| rule.relation == Relation::Follows && columns[rule.first[0]].kind != Kind::Category;
+    let is_number =
+        |rule: &&Rule| rule.relation == Relation::Follows && matches!(columns[rule.first[0]].kind, Kind::Number(_));
     let advice = rules.iter().find(is_number).map_or(String::new(), |rule| {
         format!("; samples keep what `--types \"{}=category\"` tells", names[rule.first[0]])
     });

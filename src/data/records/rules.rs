@@ -32,8 +32,12 @@ pub struct Rule {
 pub(super) enum Relation {
     /// Their sum.
     Sum,
+    /// The sum of all but the last, less the last.
+    Less,
     /// Their product, rounded.
     Product,
+    /// A hundredth of their product, rounded: an amount by a rate in percent.
+    Percent,
     /// The product of all but the last, and of 1 and this many times the last, rounded.
     Rated(f64),
     /// This many times the first by the second, rounded.
@@ -58,7 +62,13 @@ impl Relation {
         let mut next = || numbers.next().unwrap_or(f64::NAN);
         let value = match self {
             Self::Sum => first.sum(),
+            Self::Less => {
+                let mut others = first;
+                let last = others.next_back().unwrap_or(f64::NAN);
+                others.sum::<f64>() - last
+            }
             Self::Product => first.product(),
+            Self::Percent => 0.01 * first.product::<f64>(),
             Self::Rated(rate) => {
                 let mut others = first;
                 let last = others.next_back().unwrap_or(f64::NAN);
@@ -86,7 +96,12 @@ impl Relation {
         let first: Vec<String> = first.iter().map(|name| shown(name)).collect();
         match self {
             Self::Sum => first.join(" + "),
+            Self::Less => {
+                let (others, last) = first.split_at(first.len() - 1);
+                format!("{} - {}", others.join(" + "), last[0])
+            }
             Self::Product => first.join(" x "),
+            Self::Percent => format!("{} / 100", first.join(" x ")),
             Self::Rated(rate) => {
                 let (others, rated) = first.split_at(first.len() - 1);
                 let (sign, unit) = (if rate < 0.0 { "-" } else { "+" }, if rate.abs() < 1.0 { " / 100" } else { "" });
@@ -214,6 +229,7 @@ impl Columns<'_> {
             for &last in numbers {
                 found.try_one(self, Relation::Sum, last, &first);
                 found.try_one(self, Relation::Product, last, &first);
+                found.try_one(self, Relation::Percent, last, &first);
             }
         }
         for &last in numbers.iter().rev() {
@@ -236,7 +252,9 @@ impl Columns<'_> {
                 for &last in some {
                     found.try_one(self, Relation::Sum, last, &[a, b, c]);
                     found.try_one(self, Relation::Product, last, &[a, b, c]);
+                    found.try_one(self, Relation::Percent, last, &[a, b, c]);
                     for first in [[a, b, c], [a, c, b], [b, c, a]] {
+                        found.try_one(self, Relation::Less, last, &first);
                         RATES.iter().for_each(|rate| found.try_one(self, Relation::Rated(*rate), last, &first));
                     }
                 }

@@ -104,7 +104,9 @@ impl Networks {
             return Self::conv(s, examples);
         }
         if examples.shape.len() == 1 && examples.heads().is_none() && s.likelihood == Likelihood::Bernoulli {
-            return Err(Error::usage("points have no Bernoulli likelihood: set likelihood=gaussian"));
+            return Err(Error::usage(
+                "points have no Bernoulli likelihood: set likelihood=gaussian, or, for rows of a table, encode=rank",
+            ));
         }
         if examples.shape.len() == 1 && s.binarize {
             return Err(Error::usage("`binarize` is for images"));
