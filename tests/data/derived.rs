@@ -156,12 +156,12 @@ fn rows_that_break_a_rule_leave_it_unkept() {
     assert!(json.contains("\"from\":[0]") && records(&set).check().is_ok() && circle.check().is_err());
 }
 
-/// Amounts by two rates in percent, and a total with a discount taken off.
+/// Amounts by three rates in percent, and a total with a discount taken off.
 #[test]
 fn taxes_of_several_rates_and_what_is_taken_off_are_computed() {
     let money = |cents: usize| format!("{}.{:02}", cents / 100, cents % 100);
     let row = |i: usize| {
-        let (net, off, rate) = (i * 7919 % 9973 + 500, i * 613 % 487, [19, 7][i * 31 % 7 % 2]);
+        let (net, off, rate) = (i * 7919 % 9973 + 500, i * 613 % 487, [19, 7, 5][i * 31 % 7 % 3]);
         let tax = (2 * net * rate + 100) / 200;
         [money(net), rate.to_string(), money(tax), money(off), money(net + tax - off), ["x", "y"][i % 2].into()]
             .join(",")
