@@ -17,7 +17,7 @@ pub const POOLED: &str = "pooled";
 pub const LAYERS: &str = "layers";
 /// The outputs of [`HIDDEN`] that are no layers: how real examples are, and of what class.
 pub const LOGITS: &str = "logits";
-/// See [`LOGITS`].
+/// The output of hidden layers that has the logits of classes.
 pub const CLASSES: &str = "classes";
 
 /// A layer of a model.
