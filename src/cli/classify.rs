@@ -27,10 +27,10 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
     let own = examples(&trained, None, false)?;
     let adapter = args.model.adapter.as_deref();
-    let own_labels = || if s.labelled > 0 { Known::seen(&own, s) } else { Known::of(&own) };
     let known = match &args.labels {
         Some(path) => Known::read(path, &own, trained.data_of(None, Split::Test)?.as_ref())?,
-        None => own_labels()?,
+        None if s.labelled > 0 => Known::seen(&own, s)?,
+        None => Known::of(&own)?,
     };
     if known.held_out > 0 {
         let (left, all) = (known.held_out, known.held_out + known.labels.len());

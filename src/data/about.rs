@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chord, Dataset, Items, Labels, Records, Series, product};
+use super::{Chord, Dataset, Items, Records, Series, product};
 use crate::error::{counted, escaped};
 
 /// Number of names to keep for each reason of leaving items out.
@@ -192,9 +192,7 @@ impl Dataset {
     /// The name of each class and its number of items.
     fn class_counts(&self) -> Vec<(&str, usize)> {
         let Some(labels) = &self.labels else { return vec![] };
-        let mut counts = vec![0; labels.names.len()];
-        labels.known().for_each(|(_, class)| counts[class] += 1);
-        labels.names.iter().map(String::as_str).zip(counts).collect()
+        labels.names.iter().map(String::as_str).zip(labels.counts()).collect()
     }
 
     fn classes_in_short(&self) -> String {
@@ -202,7 +200,7 @@ impl Dataset {
         let some: Vec<String> = counts.iter().take(CLASSES).map(|(name, count)| format!("{name} ({count})")).collect();
         let more = counts.len().saturating_sub(CLASSES);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let missing = match self.labels.as_ref().map_or(0, Labels::missing) {
+        let missing = match self.unlabelled() {
             0 => String::new(),
             missing => format!(", {missing} without a class"),
         };
@@ -225,7 +223,7 @@ impl Dataset {
             let head = if id == 0 { format!("{} in all: ", counts.len()) } else { String::new() };
             line(if id == 0 { "classes" } else { "" }, &format!("{head}{id} `{name}` {count}"));
         }
-        match self.labels.as_ref().map_or(0, Labels::missing) {
+        match self.unlabelled() {
             0 => {}
             missing => line("", &format!("{missing} without a class")),
         }

@@ -28,6 +28,13 @@ impl Labels {
         self.ids.iter().filter(|id| **id == Self::NONE).count()
     }
 
+    /// Number of items of each class.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.names.len()];
+        self.known().for_each(|(_, class)| counts[class] += 1);
+        counts
+    }
+
     /// The items that have a label, and their classes.
     pub fn known(&self) -> impl Iterator<Item = (usize, usize)> {
         let classes = self.ids.iter().enumerate();
@@ -71,6 +78,11 @@ pub(super) fn classes(labels: &Array, missing: impl Fn(f64) -> bool) -> Result<V
 }
 
 impl Dataset {
+    /// Number of items without a class, of data with classes.
+    pub fn unlabelled(&self) -> usize {
+        self.labels.as_ref().map_or(0, Labels::missing)
+    }
+
     /// The class of each item; `None` where some have none.
     pub fn complete_labels(&self) -> Option<&Labels> {
         self.labels.as_ref().filter(|labels| labels.missing() == 0)

@@ -211,8 +211,7 @@ fn far_smaller(names: &[String], size: Size) -> Option<String> {
 
 /// The note on classes without readable images.
 fn empty_class(labels: &Labels) -> Option<String> {
-    let mut counts = vec![0usize; labels.names.len()];
-    labels.known().for_each(|(_, class)| counts[class] += 1);
+    let counts = labels.counts();
     let empty: Vec<&str> =
         labels.names.iter().zip(&counts).filter(|(_, n)| **n == 0).map(|(name, _)| name.as_str()).collect();
     (!empty.is_empty()).then(|| format!("no images here of the classes `{}`", empty.join("`, `")))

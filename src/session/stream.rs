@@ -2,7 +2,7 @@
 
 use super::layout;
 use crate::{
-    data::{Dataset, Items, Labels},
+    data::{Dataset, Items},
     engine::Plans,
     error::{Error, Result},
     graph::{Field, Graph, Op},
@@ -25,7 +25,7 @@ const RING_ROUNDS: u64 = 256;
 /// # Errors
 /// `Usage` that names the setting.
 pub fn check_labels(dataset: &Dataset, s: &Settings) -> Result<()> {
-    let missing = dataset.labels.as_ref().map_or(0, Labels::missing);
+    let missing = dataset.unlabelled();
     if s.labelled > 0 {
         let is_streamed = dataset.items.is_in_file() || s.stream == Some(true);
         return match dataset.labelled(s.labelled, s.seed) {
