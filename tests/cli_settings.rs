@@ -293,7 +293,7 @@ fn a_run_folder_is_made_locked_and_found_again() {
         Run::open(root, VARIANTS),
         &format!(
             "cannot open the run `{0}`: it has no run.toml, so it is not the folder of a run; `saddle runs {0}` lists \
-             those in it",
+             those in it, and {0}/* names them all",
             root.display()
         ),
     );

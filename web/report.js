@@ -108,7 +108,7 @@ const figure = (x) =>
         : x === 0
           ? '0'
           : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3
-            ? x.toExponential(1)
+            ? x.toExponential(1).replace('.0e', 'e').replace('e+', 'e')
             : Number(x.toPrecision(4)).toString();
 function duration(seconds) {
     const s = Math.round(seconds);

@@ -25,7 +25,10 @@ class Engine {
     static async open(pack) {
         const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
         if (!adapter)
-            throw new Error('This browser offers no WebGPU on this machine, so the picture stays as it is.');
+            throw new Error(
+                'This browser offers no WebGPU on this machine, so the picture stays as it is. ' +
+                    'Chrome and Edge have it from version 113, Safari from 26, Firefox from 141 on Windows.',
+            );
         if (adapter.limits.maxStorageBuffersPerShaderStage < pack.bindings)
             throw new Error(`This model needs kernels with ${pack.bindings} buffers, and this device binds fewer.`);
         const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));

@@ -74,7 +74,8 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let entries: Vec<Entry> =
         records.into_iter().zip(settings).map(|(record, settings)| entry(record, settings)).collect();
     let groups = groups(&entries);
-    let names = chosen(numbers(&entries), &args.metrics)?;
+    let wanted = joined(&numbers(&entries), &args.metrics);
+    let names = chosen(numbers(&entries), &wanted)?;
     let mut lines = lines(&groups, &names);
     if let (Some(first), false) = (entries.iter().flat_map(Entry::measured).next(), args.json) {
         // What follows was measured by `eval`, and what comes before in training.
@@ -86,7 +87,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let doubts = [&unlike[..], &doubts(&entries)].concat();
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
-        (Some(out), Some("png")) => report::save_png(out, &charts(&groups, &args.metrics, &unlike)?)?,
+        (Some(out), Some("png")) => report::save_png(out, &charts(&groups, &wanted, &unlike)?)?,
         (Some(out), _) => write_atomically(out, markdown(&lines, &doubts).as_bytes())?,
         (None, _) => {}
     }
@@ -111,11 +112,13 @@ fn unlike(entries: &[Entry], names: &[String]) -> Vec<String> {
         let mut own = entry.record.run.settings().own();
         own.find(|(key, _)| key.name == "objective").map_or("none".to_owned(), |(_, value)| value)
     };
+    let objectives = |has: bool| if has { once(entries.iter().map(objective)) } else { vec![] };
     let has_losses = names.iter().any(|name| name.ends_with("_loss"));
-    let objectives = if has_losses { once(entries.iter().map(objective)) } else { vec![] };
+    let are_judged = names.iter().any(|name| ["d_real", "d_fake"].contains(&name.as_str()));
     let steps = once(entries.iter().map(|entry| entry.record.step.to_string()));
     let said = [
-        ("losses of different objectives do not compare", objectives),
+        ("losses of different objectives do not compare", objectives(has_losses)),
+        ("`d_real` and `d_fake` are probabilities with some objectives only", objectives(are_judged)),
         ("the runs have different numbers of steps", steps),
     ];
     let differ = said.into_iter().filter(|(_, values)| values.len() > 1);
@@ -157,12 +160,28 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
             let ending = ending.map_or(String::new(), |ending| format!(": {ending}"));
             doubts.push(format!("`{run}` is at step {step} of {steps}{ending}"));
         }
+        let logged = record.last_metrics().get("step").and_then(Value::as_u64).filter(|logged| *logged != step);
+        if let Some(logged) = logged {
+            doubts.push(format!("the metrics of `{run}` are of step {logged}, its newest checkpoint of step {step}"));
+        }
         let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
         if let Some(measured) = measured.filter(|measured| *measured < step) {
             doubts.push(format!("`{run}` was evaluated at step {measured} and has been trained since"));
         }
     }
     doubts
+}
+
+/// The wanted names from their parts: commas separate them, and some have a comma of their own.
+fn joined(names: &[String], parts: &[String]) -> Vec<String> {
+    let (mut wanted, mut rest) = (vec![], parts);
+    while !rest.is_empty() {
+        let whole = |count: &usize| names.contains(&rest[..*count].join(","));
+        let count = (1..=rest.len()).rev().find(whole).unwrap_or(1);
+        wanted.push(rest[..count].join(","));
+        rest = &rest[count..];
+    }
+    wanted
 }
 
 /// Those of the names that are wanted, in the order of the wish.
@@ -302,10 +321,14 @@ fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Result<RgbIma
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
         Panel { title: (*name).clone(), x, marks, ..Panel::default() }
     };
-    names.retain(|name| wanted.is_empty() || wanted.contains(name));
+    if !wanted.is_empty() {
+        names = wanted.iter().filter(|name| names.contains(name)).collect();
+    }
     let mut panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).collect();
     if panels.is_empty() {
-        return Err(Error::failure("--out: these runs have no metrics to draw: two lines of metrics.jsonl at least"));
+        let sentence = "the runs have no metrics to draw: a chart is of two lines of metrics.jsonl at least, and \
+                        scores of `eval` stand in none";
+        return Err(Error::failure(format!("--out: {sentence}")));
     }
     let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
     let all = panels.len();
@@ -374,4 +397,23 @@ fn json(entries: &[Entry]) -> Value {
         })
     };
     entries.iter().map(run).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn names_with_commas_are_found_in_a_list() {
+        let names = ["d_loss", "NLL per step", "NLL per step, 2-gram", "reverse KL, nats"].map(String::from);
+        for (list, wanted) in [
+            ("d_loss,NLL per step", vec!["d_loss", "NLL per step"]),
+            ("reverse KL, nats,d_loss", vec!["reverse KL, nats", "d_loss"]),
+            ("NLL per step, 2-gram,NLL per step,d_los", vec!["NLL per step, 2-gram", "NLL per step", "d_los"]),
+            ("", vec![]),
+        ] {
+            let parts: Vec<String> = list.split(',').filter(|part| !part.is_empty()).map(String::from).collect();
+            assert_eq!(joined(&names, &parts), wanted, "{list}");
+        }
+    }
 }

@@ -111,7 +111,8 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
     }
 }
 
-/// The picture: the first images of each class side by side, or simply the first ones; of other data some examples.
+/// The picture: images of each class side by side, or simply some, evenly from the first to the last; of other data
+/// some examples.
 fn drawn(set: &Dataset) -> Result<RgbImage> {
     let examples = session::examples(set);
     let mut look = Look { examples: &examples, classes: vec![], columns: None, scale: None, title: set.name.clone() };
@@ -123,17 +124,17 @@ fn drawn(set: &Dataset) -> Result<RgbImage> {
     let labels = set.labels_of_examples().filter(|labels| (2..=most).contains(&labels.names.len()));
     let Some(labels) = labels else {
         look.columns = Some(8.min(most));
-        let images: Vec<f32> = (0..set.len().min(IMAGES)).flat_map(|i| set.example(i)).collect();
+        let images: Vec<f32> = set.evenly(IMAGES).flat_map(|i| set.example(i)).collect();
         return look.draw(&Compared::beside(&images, &[])).map(|(picture, _)| picture);
     };
     look.classes = labels.names.clone();
     let rows = IMAGES.div_ceil(labels.names.len());
     let mut of_class: Vec<Vec<usize>> = vec![vec![]; labels.names.len()];
     for (i, class) in labels.known() {
-        let shown = &mut of_class[class];
-        if shown.len() < rows {
-            shown.push(i);
-        }
+        of_class[class].push(i);
+    }
+    for images in &mut of_class {
+        *images = data::evenly(images.len(), rows).map(|at| images[at]).collect();
     }
     let rows = of_class.iter().map(Vec::len).max().unwrap_or(0);
     let black = vec![-1.0; numel(&set.shape)];

@@ -15,6 +15,7 @@ use crate::{
 };
 
 /// The standard output, or a file.
+#[derive(Clone)]
 pub struct Destination {
     /// `None`: the standard output.
     path: Option<PathBuf>,

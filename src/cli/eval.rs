@@ -289,20 +289,27 @@ impl Evaluation<'_> {
     /// Notes for a report on held-out examples: that there are none, or few.
     fn stand_in(&self) -> Vec<String> {
         let set = self.test.as_ref().unwrap_or(&self.train);
-        let count = self.args.count.map_or(set.len(), |most| most.min(set.len()));
+        let count = self.asked().map_or(set.len(), |most| most.min(set.len()));
         let none = "the set has no held-out part: training examples stand in for it, which flatters the model";
         let few = format!("too few examples to say much: {count}");
-        let some = (self.args.count.is_none() && count > most_of(set))
+        let some = (self.asked().is_none() && count > most_of(set))
             .then(|| format!("the windows are {WINDOWS} of {count}, evenly over the text"));
         let absent = self.test.is_none().then(|| none.to_string());
         absent.into_iter().chain((count < FEW).then_some(few)).chain(some).collect()
+    }
+
+    /// The number of held-out examples that `--count` asks for. Of symbols it is one of samples only: n-grams, which a
+    /// model must beat, are counted on the whole text too.
+    fn asked(&self) -> Option<usize> {
+        let are_symbols = matches!(self.train.items, Items::Symbols { .. });
+        self.args.count.filter(|_| !are_symbols)
     }
 
     /// The part with held-out examples, or the training part in its place, and those of its examples that are measured:
     /// at most `--count`.
     fn measured(&self) -> (&Dataset, Vec<usize>) {
         let set = self.test.as_ref().unwrap_or(&self.train);
-        let items = match self.args.count {
+        let items = match self.asked() {
             Some(count) => (0..count.min(set.len())).collect(),
             // Of many windows of a text some, evenly over it: it changes along the way.
             None => set.evenly(most_of(set)).collect(),

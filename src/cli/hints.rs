@@ -389,6 +389,9 @@ fn is_objective(word: &str) -> bool {
     Settings::describe().iter().any(|setting| setting.name == "objective" && setting.rule.words().contains(&word))
 }
 
+/// The commands that take settings.
+const TAKE_SETTINGS: [&str; 4] = ["train", "data", "pack", "bench"];
+
 /// What to say of an option that there is not, `--lr` or `--objective=wgan`, by the words of the command line.
 pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
@@ -399,8 +402,11 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
         None => words.get(at + 1).map(String::as_str).filter(|next| !next.starts_with("--")),
     });
     let key = name.replace('-', "_");
-    let setting = is_setting(&key)
-        .then(|| format!("`--{name}` is a setting of a training: --set {key}={}", value.unwrap_or("VALUE")));
+    let setting = is_setting(&key).then(|| {
+        let (command, value) = (words.get(1).map_or("", String::as_str), value.unwrap_or("VALUE"));
+        let there = if TAKE_SETTINGS.contains(&command) { "" } else { ", of `saddle train`" };
+        format!("`{}` is a setting of a training{there}: --set {key}={value}", at.map_or(typed, |at| &words[at]))
+    });
     let variants = words.iter().map(|word| variant(word));
     let variant = variants.into_iter().find(|word| VARIANTS.iter().any(|variant| variant.name == word));
     let hint = |hint: &'static Hint| {

@@ -73,7 +73,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         threads::start()?;
     }
     match cli.command {
-        Command::Train(args) => return train::train(&args),
+        Command::Train(args) => return train::train(&args.with_run()?),
         Command::Sample(args) => sample::sample(&args),
         Command::Encode(args) => encode::encode(&args),
         Command::Decode(args) => encode::decode(&args),

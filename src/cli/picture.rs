@@ -26,6 +26,7 @@ const POINTS: usize = 2500;
 const SEQUENCES: usize = 6;
 
 /// What a picture shows of examples besides their values.
+#[derive(Clone)]
 pub struct Look<'a> {
     pub examples: &'a Examples,
     /// Names of the classes that samples have in turn; empty if they do not.

@@ -14,7 +14,7 @@ use super::{
     walk,
 };
 use crate::{
-    data::{self, Chord, Condition, KEYS, Music, Series, Split, SymbolKind, Symbols, Tune, read_midi, read_text},
+    data::{self, Chord, Condition, KEYS, Music, Roll, Series, Split, SymbolKind, Symbols, Tune, read_midi, read_text},
     error::{Error, Result, counted, unknown},
     graph::numel,
     models::{CONTINUE, ENCODE, Examples, PROJECT, RECONSTRUCT, SAMPLE},
@@ -132,11 +132,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     check(wanted, examples)?;
     let conditions = conditions(wanted, examples)?;
     let class = class(args, &trained)?;
-    if goes_on && (args.go_on().next().is_some() || ["txt", "mid"].contains(&wanted.to.ending.as_str())) {
+    if goes_on {
         let session = || trained.session_of(&model, &[CONTINUE], args.model.adapter.as_deref());
         match &examples.series {
             Some(Series::Symbols(symbols)) => return go_on(wanted, symbols, &trained, &mut session()?),
-            Some(Series::Roll(roll)) => return play_on(wanted, roll.music, &trained, &mut session()?),
+            Some(Series::Roll(roll)) => return play_on(wanted, roll, &trained, &mut session()?),
             _ => {}
         }
     }
@@ -218,10 +218,6 @@ fn choice(args: &SampleArgs, trained: &Asked) -> Decoding {
 /// Writes sequences of symbols of any length, which go on from a prompt.
 fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Session) -> Result<()> {
     let args = wanted.args;
-    if !["txt", "mid"].contains(&wanted.to.ending.as_str()) {
-        let option = args.go_on().next().unwrap_or_default();
-        return Err(Error::usage(format!("{option}: the result is text or a melody: use --out with .txt or .mid")));
-    }
     let mut music = symbols.music.unwrap_or_default();
     let midi = midi_prompt(args).filter(|_| symbols.kind == SymbolKind::Midi);
     let prompt = match (&midi, &args.prompt, &args.prompt_file) {
@@ -231,7 +227,15 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
             tell_merged(&tune, midi);
             symbols.melody(&tune.piece).map_err(|e| e.at(&shown(midi)))?
         }
-        (_, Some(prompt), _) => symbols.read(prompt).map_err(|e| e.at("--prompt"))?,
+        (_, Some(prompt), _) => {
+            if Path::new(prompt).is_file() {
+                tell(format_args!("--prompt `{prompt}` is taken as it stands; --prompt-file reads the file"));
+            }
+            symbols.read(prompt).map_err(|e| match prompt.contains('\\') {
+                true => Error::usage(format!("{e}; a file has line feeds as they are: --prompt-file")).at("--prompt"),
+                false => e.at("--prompt"),
+            })?
+        }
         (.., Some(file)) => {
             let (text, encoding) =
                 read_text(file, trained.settings.encoding.as_deref()).map_err(|e| e.at("--prompt-file"))?;
@@ -251,9 +255,27 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
             let pieces: Result<Vec<_>> = sequences.iter().map(|sequence| symbols.piece(sequence)).collect();
             wanted.write_midi(&pieces?, &music)?
         }
-        _ => wanted.to.write(symbols.to_text(&sequences).as_bytes())?,
+        "txt" => wanted.to.write(symbols.to_text(&sequences).as_bytes())?,
+        _ => {
+            // What has ended goes on with its end, as sequences of an array are of one length.
+            let longest = sequences.iter().map(Vec::len).max().unwrap_or(0);
+            let filler = symbols.end.map_or(0, usize::from);
+            let whole = |sequence: &Vec<usize>| [&sequence[..], &vec![filler; longest - sequence.len()]].concat();
+            let samples = sequences.iter().flat_map(whole).map(|id| id as f32).collect();
+            write_values(wanted, trained, samples, longest)?
+        }
     };
     wanted.tell(sequences.len(), "samples", session.step(), files)
+}
+
+/// Writes sequences of `steps` steps each, `[N, steps, ..]` flat, that were written one step after the other, in a form
+/// that samples of any model have.
+fn write_values(wanted: &Wanted, trained: &Asked, samples: Vec<f32>, steps: usize) -> Result<usize> {
+    let mut examples = trained.examples.clone();
+    examples.shape[0] = steps;
+    let look = Look { examples: &examples, ..wanted.look.clone() };
+    let drawn = Drawn { samples, originals: vec![], name: "real", way: Way::Beside, what: "samples" };
+    write(&Wanted { look, to: wanted.to.clone(), ..*wanted }, trained, &drawn).map(|(files, _)| files)
 }
 
 /// Sequences of the prompt and `length` steps more; what takes long shows how far it is.
@@ -272,11 +294,8 @@ fn write_on<S: Step>(
 }
 
 /// Writes rolls of any length, which go on from a prompt.
-fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Session) -> Result<()> {
-    let args = wanted.args;
-    if let Some(option) = args.go_on().next().filter(|_| !["mid", "png"].contains(&wanted.to.ending.as_str())) {
-        return Err(Error::usage(format!("{option}: the result is music: use --out with .mid or .png")));
-    }
+fn play_on(wanted: &Wanted, roll: &Roll, trained: &Asked, session: &mut Session) -> Result<()> {
+    let (args, mut music) = (wanted.args, roll.music);
     if args.top_k.is_some() || args.top_p.is_some() {
         return Err(Error::usage("--top-k and --top-p choose among symbols, and keys are drawn one by one"));
     }
@@ -299,7 +318,13 @@ fn play_on(wanted: &Wanted, mut music: Music, trained: &Asked, session: &mut Ses
     let pieces = write_on(wanted, trained, session, &prompt, length)?;
     let files = match wanted.to.ending.as_str() {
         "png" => wanted.to.write(&report::png(&report::rolls(&pieces, &[], "", &music)?)?)?,
-        _ => wanted.write_midi(&pieces, &music)?,
+        "mid" => wanted.write_midi(&pieces, &music)?,
+        _ => {
+            let steps = pieces.first().map_or(0, Vec::len);
+            let sounds = pieces.iter().flatten().flat_map(|chord| chord.values(roll.width()));
+            let samples = sounds.map(|sounds| f32::from(u8::from(sounds))).collect();
+            write_values(wanted, trained, samples, steps)?
+        }
     };
     wanted.tell(pieces.len(), "samples", session.step(), files)
 }
@@ -433,7 +458,7 @@ pub fn real(trained: &Asked) -> Vec<f32> {
 
 /// Writes samples in the form that is asked for. Returns the number of files, and what a picture leaves out.
 pub fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, Option<String>)> {
-    let examples = &trained.examples;
+    let examples = wanted.look.examples;
     let (shape, samples) = (&examples.shape, &drawn.samples);
     let bytes = match (wanted.to.ending.as_str(), &examples.series) {
         ("png", _) if wanted.args.each => {
@@ -453,7 +478,10 @@ pub fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, 
         ("npy", _) => npy(samples.clone(), &examples.values(1)[1..])?,
         ("txt", Some(Series::Symbols(symbols))) => {
             let [samples, originals] = [samples, &drawn.originals].map(|part| symbols.sequences(part, shape[0]));
-            symbols.beside(&samples, &originals).into_bytes()
+            match drawn.way {
+                Way::Paths(steps) if symbols.end.is_some() => symbols.along(&samples, steps).into_bytes(),
+                _ => symbols.beside(&samples, &originals).into_bytes(),
+            }
         }
         ("mid", Some(series)) => {
             let music = series.music().expect("only music is written as MIDI");

@@ -130,6 +130,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     if is_new {
         objective::doubts(&settings).iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
     }
+    settings.too_fast().iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
     session::check_labels(&dataset, &settings)?;
     if settings.labelled > 0 {
         let each = dataset.labelled(settings.labelled, settings.seed)?.into_iter().map(|of_class| of_class.len());

@@ -6,11 +6,14 @@ use crate::{
     files::quoted,
     health::mixes,
     run::{Ending, How, Run, resumption},
-    settings::{Layer, RUN_FILE, Settings},
+    settings::{FAST, Layer, RUN_FILE, Settings},
 };
 
 /// A rate below this one is not made smaller: it is not what makes a training diverge.
 const SMALL: f32 = 1e-6;
+
+/// What stands for a tenth of a rate that is far above all usual ones.
+const USUAL: f64 = 0.001;
 
 /// The error of a run that cannot go on, with its last checkpoint and, where it helps, the command to resume.
 pub fn with_way_back(error: Error, run: &Run) -> Error {
@@ -66,13 +69,16 @@ fn times(count: usize) -> String {
     if count == 2 { "twice".into() } else { counted(count, "time") }
 }
 
-/// Flags for a tenth of a run's learning rates, and for `others`, as far as the run has them, has them not yet, and
-/// takes them.
+/// Flags for a tenth of a run's learning rates, or for a usual one in place of a rate far off, and for `others`, as far
+/// as the run has them, has them not yet, and takes them.
 fn gentler(settings: &Settings, others: &[(&str, &str)]) -> String {
     let s = settings;
     let rates = s.rates().into_iter().filter(|(_, rate)| *rate > SMALL);
     // The division starts from the decimal text of the rate, so that the result has few digits.
-    let tenth = |rate: f32| ((rate.to_string().parse::<f64>().unwrap_or(0.0) / 10.0) as f32).to_string();
+    let tenth = |rate: f32| {
+        let rate = rate.to_string().parse::<f64>().unwrap_or(0.0);
+        (if rate > f64::from(FAST) { USUAL } else { rate / 10.0 } as f32).to_string()
+    };
     let rates = rates.map(|(key, rate)| (key, tenth(rate)));
     let others = others.iter().filter(|(key, _)| *key != "r1" || !mixes(settings));
     let others = others.map(|(key, value)| (*key, (*value).to_owned()));

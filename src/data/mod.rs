@@ -252,6 +252,12 @@ fn is_understood(path: &Path) -> bool {
     [&table::ENDINGS[..], &text::ENDINGS, &["npy", "npz", "mid", "midi", "mat"]].concat().contains(&ending.as_str())
 }
 
+/// At most `count` of the numbers below `len`, evenly from the first to the last.
+pub fn evenly(len: usize, count: usize) -> impl Iterator<Item = usize> + Clone {
+    let count = count.min(len);
+    (0..count).map(move |i| i * len / count)
+}
+
 /// Brings the images to the size in the options.
 fn resized(path: &Path, images: Images, options: &Options) -> Result<Images> {
     let Some(size) = options.size else {
@@ -399,8 +405,7 @@ impl Dataset {
 
     /// At most `count` items, evenly from the first to the last.
     pub fn evenly(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
-        let (len, count) = (self.len(), count.min(self.len()));
-        (0..count).map(move |i| i * len / count)
+        evenly(self.len(), count)
     }
 
     /// The mean number of symbols of these items up to their end, and of the characters that these spell; the steps of

@@ -1,6 +1,6 @@
 //! Folders of image files; sub-folders are classes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
@@ -112,7 +112,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     check_memory(folder, "image", classed.files.len(), most_channels * size.width * size.height, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| picture(file, reading, &budget)).collect();
-    let (mut pictures, mut ids, mut names, mut small) = (vec![], vec![], vec![], vec![]);
+    let (mut pictures, mut ids, mut names, mut small, mut sides) = (vec![], vec![], vec![], vec![], BTreeSet::new());
     for (i, picture) in read.into_iter().enumerate() {
         match picture {
             Ok(picture) => {
@@ -120,6 +120,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
                 if 4 * width < size.width || 4 * height < size.height {
                     small.push(format!("{} ({width}x{height})", below(root, &classed.files[i])));
                 }
+                sides.insert((width, height));
                 pictures.push(picture);
                 names.extend(options.known.as_ref().map(|_| below(root, &classed.files[i])));
                 ids.extend(classed.ids.get(i));
@@ -174,6 +175,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
         }
     };
     notes.extend(far_smaller(&small, size));
+    notes.extend(others(&sides, size).filter(|_| options.size.is_none() && train.is_none()));
     let (levels, range) = match options.range {
         None => (None, String::new()),
         Some(range) => {
@@ -207,6 +209,19 @@ fn far_smaller(names: &[String], size: Size) -> Option<String> {
     let some = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let what = counted(names.len(), "image");
     (!names.is_empty()).then(|| format!("{what} with sides of less than a quarter of {size}, enlarged: {some}{more}"))
+}
+
+/// The note on images whose sides, width and height, are not the size that nobody asked for.
+fn others(sides: &BTreeSet<(usize, usize)>, size: Size) -> Option<String> {
+    let brought = format!("brought to {}x{}, as no --size is given", size.width, size.height);
+    match sides.iter().collect::<Vec<_>>()[..] {
+        [] => None,
+        [&(width, height)] if (width, height) == (size.width, size.height) => None,
+        [&(width, height)] => Some(format!("images of {width}x{height} {brought}: --size {width}x{height} keeps them")),
+        [(width, height), .., (wide, high)] => {
+            Some(format!("images of {} sizes, {width}x{height} to {wide}x{high}, {brought}", sides.len()))
+        }
+    }
 }
 
 /// The note on classes without readable images.

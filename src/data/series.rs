@@ -144,7 +144,7 @@ impl Series {
     }
 
     /// `samples`, `[N, steps, F]` flat, or `[N, steps]` numbers of symbols, as CSV: series, step, and each column in
-    /// the data's units, or the name of the symbol.
+    /// the data's units, or the name of the symbol, up to the end of a sequence.
     pub fn to_csv(&self, samples: &[f32], steps: usize) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
         let mut csv = writer(if let Self::Columns(columns) = self { columns.marks } else { None });
@@ -154,8 +154,16 @@ impl Series {
         };
         csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
         let width = if let Self::Symbols(_) = self { 1 } else { self.names().len().max(1) };
+        let mut ended = None;
         for (i, values) in samples.chunks_exact(width).enumerate() {
-            let place = [i / steps.max(1), i % steps.max(1)].map(|number| number.to_string());
+            let (series, step) = (i / steps.max(1), i % steps.max(1));
+            if matches!(self, Self::Symbols(symbols) if symbols.ends(values[0])) {
+                ended = Some(series);
+            }
+            if ended == Some(series) {
+                continue;
+            }
+            let place = [series, step].map(|number| number.to_string());
             let cells = match self {
                 Self::Columns(columns) => columns.written(values),
                 Self::Symbols(symbols) => vec![symbols.names[symbols.known(values[0])].clone()],
@@ -256,6 +264,11 @@ impl Symbols {
         samples.chunks_exact(steps.max(1)).map(|sample| sample.iter().map(|&id| self.known(id)).collect()).collect()
     }
 
+    /// Whether the symbol with this number is the end of a sequence.
+    fn ends(&self, number: f32) -> bool {
+        self.end.is_some_and(|end| self.known(number) == usize::from(end))
+    }
+
     /// The symbol with this number; the last one for greater numbers.
     fn known(&self, number: f32) -> usize {
         (number.max(0.0) as usize).min(self.names.len().saturating_sub(1))
@@ -322,6 +335,14 @@ impl Symbols {
             format!("--- {n} of {count}, original\n{original}\n--- {n} of {count}, reconstruction\n{sequence}\n")
         };
         (1..).zip(originals.iter().zip(sequences)).map(pair).collect()
+    }
+
+    /// Sequences as text, each in a line, below the number of the way of `steps` sequences that it is on.
+    pub fn along(&self, sequences: &[Vec<usize>], steps: usize) -> String {
+        let ways = sequences.chunks(steps.max(1));
+        let count = ways.len();
+        let lines = |way: &[Vec<usize>]| way.iter().map(|ids| self.spelled(ids) + "\n").collect::<String>();
+        (1..).zip(ways).map(|(n, way)| format!("--- {n} of {count}\n{}", lines(way))).collect()
     }
 
     /// A file `tokenizer.json` for Hugging Face's `tokenizers`; none unless the symbols are byte pairs.

@@ -188,6 +188,25 @@ fn symbols(place: &str, texts: &[Text], options: &Options, about: &mut About) ->
     Ok(Symbols { spelling, end, ..Symbols::new(names, SymbolKind::Text) })
 }
 
+/// The note on a few lines that are much longer than all others, to which every line is filled up.
+fn stray(lines: &[Line], noun: &str) -> Option<String> {
+    /// Of which share of the lines the length is usual, and how many times as long a stray one is.
+    const USUAL: f64 = 0.99;
+    const MUCH: usize = 4;
+    let mut lengths: Vec<usize> = lines.iter().map(|line| line.len).collect();
+    lengths.sort_unstable();
+    let usual = lengths[(USUAL * (lengths.len() - 1) as f64) as usize];
+    let (stray, longest) = (lengths.iter().filter(|len| **len > MUCH * usual).count(), lengths[lengths.len() - 1]);
+    (stray > 0 && longest > 32).then(|| {
+        let (all, window) = (counted(stray, "line"), usual + 1);
+        let most = counted(longest, noun);
+        format!(
+            "{all} of up to {most}, and all are filled up to that; 99 % have at most {usual}: window={window} leaves \
+             longer ones out"
+        )
+    })
+}
+
 /// Whether a line has nothing to learn.
 fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
@@ -283,12 +302,17 @@ impl Texts<'_> {
             )));
         }
         let window = options.window.unwrap_or((longest.len + 1).max(2));
+        about.notes.extend(stray(&lines, symbols.noun()).filter(|_| options.window.is_none()));
         let shortest = lines.iter().map(|line| line.len).min().unwrap_or(0) + 1;
         let long = lines.iter().filter(|line| line.len >= window).count();
         lines.retain(|line| line.len < window);
         if lines.is_empty() {
             return Err(Error::failure(format!(
-                "{place} has no line that fits into a window of {window} with its end: window={shortest} fits one"
+                "{place} has no line that fits into a window of {window} with its end: {}",
+                match shortest {
+                    0..=MAX_LINE => format!("window={shortest} fits one"),
+                    _ => "leave out lines=true, and it is one long text".into(),
+                }
             )));
         }
         about.tell(lines.iter().map(|line| line.len).sum(), strange, &symbols);

@@ -62,7 +62,7 @@ pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &M
         [("pitches", Counted::Pitch), ("intervals", Counted::Interval), ("durations", Counted::Duration)]
     {
         let distance = histogram_distance(what, &of_generated, &of_real);
-        let row = Row::new(format!("distance of {name}"), distance, Better::Lower).floor(0.0);
+        let row = Row::new(format!("distance of {name}"), distance, Better::Lower);
         let between = histogram_distance(what, &halves[0], &halves[1]);
         rows.push(if halves[1].is_empty() { row } else { row.real(between) });
     }

@@ -27,8 +27,6 @@ pub struct Score {
     pub against: Against,
     /// One value for each name, from samples and the real sequences.
     pub of: fn(&Corpus, &Corpus) -> Vec<f64>,
-    /// The value of a perfect sampler, where it is known.
-    pub floor: Option<f64>,
     /// A remark.
     pub note: Option<&'static str>,
 }
@@ -40,7 +38,6 @@ pub const EVERY: &[Score] = &[
         better: Better::Lower,
         against: Against::Training,
         of: |samples, real| vec![real.counts().nats(samples.slices())],
-        floor: None,
         note: Some("quality: nats of each symbol of the samples by a 5-gram that learned from the training part"),
     },
     Score {
@@ -48,7 +45,6 @@ pub const EVERY: &[Score] = &[
         better: Better::Lower,
         against: Against::HeldOut,
         of: |samples, real| vec![samples.counts().nats(real.slices())],
-        floor: None,
         note: Some("diversity: nats of each held-out symbol by a 5-gram that learned from the samples"),
     },
     Score {
@@ -56,7 +52,6 @@ pub const EVERY: &[Score] = &[
         better: Better::Lower,
         against: Against::HeldOut,
         of: |samples, real| vec![total_variation(grams(&samples.sequences, 2), grams(&real.sequences, 2))],
-        floor: Some(0.0),
         note: Some("total variation between the shares of pairs of neighbours"),
     },
     Score {
@@ -64,7 +59,6 @@ pub const EVERY: &[Score] = &[
         better: Better::Lower,
         against: Against::HeldOut,
         of: |samples, real| vec![mmd_grams(&samples.sequences, &real.sequences, KERNEL_ORDER)],
-        floor: Some(0.0),
         note: Some("the kernel is the cosine of counts of n-grams of 1 to 4 symbols"),
     },
     Score {
@@ -72,7 +66,6 @@ pub const EVERY: &[Score] = &[
         better: Better::Higher,
         against: Against::HeldOut,
         of: |samples, _| (1..=4).map(|order| distinct(grams(&samples.sequences, order))).collect(),
-        floor: None,
         note: Some("different n-grams of symbols / n-grams; it falls with the number of samples"),
     },
     Score {
@@ -80,7 +73,6 @@ pub const EVERY: &[Score] = &[
         better: Better::Higher,
         against: Against::HeldOut,
         of: |samples, _| vec![distinct(samples.slices())],
-        floor: None,
         note: None,
     },
     Score {
@@ -96,7 +88,6 @@ pub const EVERY: &[Score] = &[
             let [of, known_five] = five;
             vec![novelty(samples.slices(), known), novelty(of, known_five)]
         },
-        floor: None,
         note: Some("share that is not in the training part; far below real: learned by heart"),
     },
 ];
@@ -108,7 +99,6 @@ pub const LINES: &[Score] = &[
         better: Better::Higher,
         against: Against::HeldOut,
         of: |samples, real| bleu(&samples.words(), &real.words())[1..].to_vec(),
-        floor: None,
         note: Some("quality: of words, with these held-out lines as references; published ones are with 10,000"),
     },
     Score {
@@ -116,7 +106,6 @@ pub const LINES: &[Score] = &[
         better: Better::Lower,
         against: Against::HeldOut,
         of: |samples, _| self_bleu(&samples.words())[1..].to_vec(),
-        floor: None,
         note: Some("diversity: with all other samples as references (Zhu et al. 2018)"),
     },
 ];
@@ -130,7 +119,6 @@ pub const TEXT: &[Score] = &[Score {
         let [samples, real] = [samples, real].map(|corpus| (corpus.spelled(), corpus.is_of_lines()));
         vec![1.0 - novelty(long_words(&samples), long_words(&real))]
     },
-    floor: None,
     note: Some("quality: share of the words of 4 letters or more that are in the training part"),
 }];
 

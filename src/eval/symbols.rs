@@ -196,7 +196,6 @@ impl<'a> Real<'a> {
             let values = (score.of)(samples, against);
             let (real, baseline) = ((score.of)(other, against), baseline.map(|samples| (score.of)(samples, against)));
             let row = |(n, value): (usize, f64)| Row {
-                floor: score.floor,
                 real: Some(real[n]).filter(|real| real.is_finite()),
                 baseline: baseline.as_ref().map(|values| values[n]).filter(|value| value.is_finite()),
                 published: published(self.set, score.names[n]).map(String::from),
@@ -298,7 +297,7 @@ pub fn carried(set: &str, text: &[u16], symbols: Option<&Symbols>, carried: &mut
     if let Some(symbols) = symbols {
         let per_character = text.len() as f64 / symbols.characters(text).max(1) as f64;
         let bits = nats * per_character / std::f64::consts::LN_2;
-        rows.push(Row::new("bits per character", bits, Better::Lower));
+        rows.push(Row::new("bits per character", bits, Better::Lower).note("the state carried"));
     }
     let rows = rows.into_iter().map(|row| Row { published: published(set, &row.measure).map(String::from), ..row });
     Ok(rows.collect())

@@ -104,9 +104,8 @@ impl Run {
                 format!("it has no {RUN_FILE}; go on with it, and that is written anew: {}", resumption(folder))
             }
             Ok(_) if !folder.join(RUN_FILE).exists() => {
-                format!(
-                    "it has no {RUN_FILE}, so it is not the folder of a run; `saddle runs {name}` lists those in it"
-                )
+                let all = format!("`saddle runs {name}` lists those in it, and {name}/* names them all");
+                format!("it has no {RUN_FILE}, so it is not the folder of a run; {all}")
             }
             Ok(_) => {
                 let read = || Settings::written(variants, &Written::read(folder)?.layer);

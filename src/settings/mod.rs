@@ -227,6 +227,10 @@ impl Schedule {
     }
 }
 
+/// A rate above this one is seldom meant: Adam and RMSprop move each weight by about the rate, whatever its gradient
+/// (Kingma and Ba 2015, section 2.1).
+pub const FAST: f32 = 0.1;
+
 impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
     ///
@@ -349,6 +353,21 @@ impl Settings {
         let rates = self.own().filter(|(key, _)| key.name.starts_with("lr_"));
         let rates = rates.filter_map(|(key, text)| Some((key.name, text.parse().ok()?)));
         rates.filter(|(_, rate)| *rate > 0.0).collect()
+    }
+
+    /// Learning rates that are far above what their rules are used with, in sentences.
+    pub fn too_fast(&self) -> Vec<String> {
+        let rule = |name: &str| match name {
+            "lr_d" => self.optimizer_d.unwrap_or(self.optimizer),
+            _ => self.optimizer,
+        };
+        let rates = self.rates().into_iter().filter(|(name, rate)| *rate > FAST && rule(name) != Optimizer::Sgd);
+        let rates = rates.filter(|_| self.relevant.contains(&"optimizer"));
+        let said = rates.map(|(name, rate)| {
+            let rule = rule(name).word();
+            format!("{name}={rate} moves each weight by about {rate} a step ({rule}): 0.0001 to 0.01 is usual")
+        });
+        said.collect()
     }
 
     /// These settings for one part of a batch, as models are built; all parts together are the batch.

@@ -104,3 +104,32 @@ fn sampled_arrays_are_read_back() {
         assert!(said.out.contains(words), "no `{words}` in {} {}", said.out, said.err);
     }
 }
+
+#[test]
+fn a_picture_shows_all_of_the_data_and_a_size_that_nobody_asked_for_is_said() {
+    let place = Place::new();
+    let photo = |name: String, level: usize, (width, height): (u32, u32)| {
+        let mut file = std::io::Cursor::new(vec![]);
+        let image = GrayImage::from_pixel(width, height, Luma([level as u8]));
+        image.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        place.write(&name, file.get_ref());
+    };
+    (0..128).for_each(|i| photo(format!("all/{i:03}.png"), 2 * i, (16, 16)));
+    let said = place.saddle("data all --size 16 --set holdout=0");
+    assert!(said.code == Some(0) && !said.out.contains("--size"), "{}{}", said.out, said.err);
+    // 64 images: every second one, from the first on.
+    let picture = image::open(place.path("all.png")).unwrap().into_luma8();
+    let level = |row: u32, column: u32| i32::from(picture.get_pixel(column * 82 + 40, row * 82 + 40)[0]);
+    for (at, expected) in [((0, 0), 0), ((0, 1), 4), ((7, 7), 252)] {
+        assert!((level(at.0, at.1) - expected).abs() <= 1, "{at:?}: {}", level(at.0, at.1));
+    }
+    let said = place.saddle("data all --out b.png").out;
+    let brought = "brought to 64x64, as no --size is given";
+    assert!(said.contains(&format!("images of 16x16 {brought}: --size 16x16 keeps them")), "{said}");
+    photo("all/other.png".into(), 9, (30, 20));
+    let said = place.saddle("data all --out c.png").out;
+    assert!(said.contains(&format!("images of 2 sizes, 16x16 to 30x20, {brought}")), "{said}");
+    (0..8).for_each(|i| photo(format!("right/{i}.png"), 30 * i, (64, 64)));
+    let said = place.saddle("data right --out d.png").out;
+    assert!(!said.contains("--size"), "{said}");
+}

@@ -69,7 +69,33 @@ fn advice_after_divergences_can_be_followed_and_is_never_the_same() {
         said = place.saddle(&format!("{command} {RATES} --set grad_clip=0"));
         assert_eq!(said.code, Some(1), "{}", said.err);
     }
-    assert!(advised[0].starts_with("train --out a --resume --set lr_g=0.1"), "{advised:?}");
+    assert!(advised[0].starts_with("train --out a --resume --set lr_g=0.001"), "{advised:?}");
     assert!(advised[1].starts_with("train --out a --resume --from "), "{advised:?}");
     assert!(place.names("a/checkpoints").iter().any(|name| name.ends_with(".aside")), "{advised:?}");
+}
+
+#[test]
+fn rates_far_off_are_warned_of_and_a_short_training_ends_with_what_is_wrong() {
+    let place = Place::new();
+    let said = place.train("--out a --steps 200 --set lr_g=10 --set lr_d=10 --set norm_g=none");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for (key, rule) in [("lr_g", "adam"), ("lr_d", "adam")] {
+        let warning =
+            format!("warning: {key}=10 moves each weight by about 10 a step ({rule}): 0.0001 to 0.01 is usual");
+        assert!(said.err.contains(&warning), "{}", said.err);
+    }
+    assert!(said.out.contains("\nhealth  ") && said.out.contains("; try "), "{}", said.out);
+    let said = place.train("--out b --steps 20 --set lr_g=0.1 --set lr_d=10 --set optimizer_d=sgd");
+    assert!(!said.err.contains("moves each weight") && !said.out.contains("health  "), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn a_run_goes_on_by_its_folder_alone() {
+    let place = Place::new();
+    place.trained("--out runs/a");
+    let said = place.saddle("train --resume runs/a --steps 22 --adapter cpu");
+    assert_eq!((said.code, of_now(&place)), (Some(0), "done at step 22".into()), "{}", said.err);
+    for line in ["train --resume", "train --resume gan", "train gan --resume --steps 30"] {
+        refused(&place, line, 2, &["--resume goes on with a run: name it, as in `saddle train --out RUN --resume`"]);
+    }
 }

@@ -170,6 +170,8 @@ fn sequences_are_loops_around_layers() {
 #[test]
 fn what_cannot_be_exported_is_refused() {
     let place = place();
+    let said = place.saddle("export a");
+    assert!(said.code == Some(2) && said.err.contains("--to <onnx|pytorch|html>"), "{}", said.err);
     assert_eq!(place.saddle("export a --to onnx --out there").code, Some(0));
     refused(&place, "export a --to onnx --out there", 2, &["sample.onnx", "exists", "--force"]);
     assert_eq!(place.saddle("export a --to onnx --out there --force").code, Some(0));

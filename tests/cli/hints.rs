@@ -54,6 +54,11 @@ fn names_of_other_tools_are_answered() {
         ("train --epochs", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --iters=7", "`--iters` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --workers 4", "`--workers` has no part"),
+        (
+            "eval a --temperature 0.8",
+            "`--temperature` is a setting of a training, of `saddle train`: --set temperature=0.8",
+        ),
+        ("data a.txt lines=true", "`lines=true` is a setting of a training: --set lines=true"),
         ("train --amp", "`--amp` is a setting: saddle train --set half=true"),
         ("train gan --set lr=0.1", "`lr` is a setting of each network"),
         ("train gan lr=0.1", "`lr` is a setting of each network"),

@@ -87,7 +87,10 @@ fn runs_are_listed_with_what_tells_them_apart() {
         ("sample", &["the newest are runs/", "(step 20 of 20)"]),
         ("eval", &["the newest are runs/"]),
         ("sample two", &["did you mean `runs/two`?"]),
-        ("eval runs", &["it is not the folder of a run; `saddle runs runs` lists those in it"]),
+        (
+            "eval runs",
+            &["it is not the folder of a run; `saddle runs runs` lists those in it, and runs/* names them all"],
+        ),
         ("runs none", &["cannot read the folder `none`"]),
     ] {
         super::refused(&place, line, 2, words);
@@ -124,6 +127,9 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     }
     let said = place.saddle("compare one hinge --metrics d_acc_real");
     assert!(!said.out.contains("objectives") && said.out.contains("numbers of steps"), "{}", said.out);
+    let said = place.saddle("compare one hinge --metrics d_real");
+    let told = "`d_real` and `d_fake` are probabilities with some objectives only: non-saturating, hinge.";
+    assert!(said.out.contains(told), "{}", said.out);
     // A run that was changed on its way is no repetition of others, even of one that ends with its settings.
     place.trained("--out late --seed 3 --set lr_g=0.5 --steps 10");
     assert_eq!(place.saddle("train --out late --resume --steps 20 --set lr_g=0.0002").code, Some(0));

@@ -48,12 +48,24 @@ fn rolls_are_learned_measured_and_written() {
     let [prompt, written] = ["song.mid", "b.mid"].map(|name| read_midi(&place.path(name), 4).unwrap());
     assert_eq!((&written.piece[..300], written.music), (&prompt.piece[..], prompt.music), "the prompt comes first");
     assert!(written.piece.len() > 300, "something follows");
+    // Every form has the same sample.
+    for ending in ["mid", "csv"] {
+        let said =
+            place.saddle(&format!("sample lstm --count 1 --length 12 --seed 5 --out same.{ending} --adapter cpu"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let piece = read_midi(&place.path("same.mid"), 4).map(|tune| tune.piece).unwrap_or_default();
+    let table = String::from_utf8(place.read("same.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 12);
+    for (row, chord) in table.lines().skip(1).zip(&piece) {
+        let keys = row.split(',').skip(2).map(|cell| cell == "1");
+        assert_eq!(keys.collect::<Vec<_>>(), chord.values(row.split(',').count() - 2).collect::<Vec<_>>(), "{row}");
+    }
     place.saddle("sample lstm --prompt song.mid --length 20 --seed 3 --out c.mid --adapter cpu");
     assert_eq!(place.read("b.mid"), place.read("c.mid"));
     for (more, words) in [
         ("--prompt C4 --out d.mid", "the prompt is a MIDI file"),
         ("--prompt none.mid --out d.mid", "none.mid"),
-        ("--length 9 --out d.csv", "use --out with .mid or .png"),
         ("--top-k 3 --out d.mid", "choose among symbols"),
         ("--out d.txt", "png, csv, npy, mid"),
     ] {

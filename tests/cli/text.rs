@@ -40,6 +40,20 @@ fn lines_of_words_are_learned_and_written() {
         "{written}"
     );
     assert!(text(&place, "sample a --prompt red --seed 2").starts_with("red"));
+    // Every form has the same samples, which stop where they end.
+    for options in ["--seed 3", "--seed 3 --prompt red --temperature 2 --length 5"] {
+        for ending in ["txt", "csv", "npy", "png"] {
+            text(&place, &format!("sample a --count 9 {options} --force --out x.{ending}"));
+        }
+        let lines = String::from_utf8(place.read("x.txt")).unwrap();
+        let mut of_table = vec![String::new(); 9];
+        for row in String::from_utf8(place.read("x.csv")).unwrap().lines().skip(1) {
+            let cells: Vec<&str> = row.split(',').collect();
+            let line = &mut of_table[cells[0].parse::<usize>().unwrap()];
+            *line = format!("{line} {}", cells[2]).trim().to_owned();
+        }
+        assert_eq!(lines.lines().collect::<Vec<_>>(), of_table, "{options}");
+    }
     refused(&place, "sample a --prompt read --adapter cpu", 2, &["does not know `read`: it knows `red`"]);
     // A line of words counts its end, and the characters of all.
     let line = metrics(&place.read("a/metrics.jsonl"));
@@ -47,6 +61,9 @@ fn lines_of_words_are_learned_and_written() {
     assert!(nats("nats_per_step") > 0.0 && nats("held_out_nats_per_step") > 0.0);
     let report = text(&place, "eval a");
     assert!(report.contains("bits per character") && report.contains("6-gram"), "{report}");
+    // The number of samples does not change on what the likelihood is measured.
+    let row = |report: &str| report.lines().find(|line| line.starts_with("  NLL per step ")).unwrap().to_owned();
+    assert_eq!(row(&report), row(&text(&place, "eval a --count 3")), "{report}");
     let said = place.saddle("train --out a --resume --steps 32 --adapter cpu");
     assert_eq!(said.code, Some(0), "{}", said.err);
     refused(&place, "train --out a --resume --steps 40 --set tokens=bpe", 2, &["`tokens` is words in this run"]);
@@ -114,4 +131,25 @@ fn reconstructions_of_text_are_text_and_the_best_checkpoint_is_kept() {
     let said = place.saddle("sample a --checkpoint first");
     assert!(said.code == Some(2) && said.err.contains("want a step, newest or best"), "{}", said.err);
     refused(&place, "sample a --reconstruct --temperature 0.5 --top-k 2", 2, &["does not go with --reconstruct"]);
+}
+
+#[test]
+fn a_stray_long_line_is_said_and_lines_on_a_way_stand_together() {
+    let names: String = (0..200).map(|i| format!("name {}\n", i % 7)).collect();
+    let line = format!("train rvae --data names.txt --set latent=2 --out a {SMALL} --set lines=true");
+    let place = Place::new();
+    place.write("names.txt", names.as_bytes());
+    let said = place.saddle(&line);
+    assert!(said.code == Some(0) && !said.err.contains("filled up"), "{}", said.err);
+    let ways = text(&place, "sample a --interpolate 3 --count 6");
+    let lines: Vec<&str> = ways.lines().collect();
+    assert!(lines.len() == 8 && lines[0] == "--- 1 of 2" && lines[4] == "--- 2 of 2", "{ways}");
+    place.write("names.txt", format!("{names}{}\n", "long ".repeat(40)).as_bytes());
+    let said = place.saddle("data names.txt --set lines=true --variant lstm");
+    let note = "1 line of up to 199 characters, and all are filled up to that; 99 % have at most 6: window=7 leaves \
+                longer ones out";
+    assert!(said.out.contains(note), "{}", said.out);
+    place.write("one.txt", "ab".repeat(3000).as_bytes());
+    let wanted = &["leave out lines=true, and it is one long text"];
+    refused(&place, "train lstm --data one.txt --set lines=true --set window=9", 1, wanted);
 }

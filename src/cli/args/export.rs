@@ -26,8 +26,8 @@ Examples:
 pub struct ExportArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
-    /// Form of the files: onnx, pytorch or html
-    #[arg(long, value_name = "FORM", value_parser = Offered(forms), hide_possible_values = true)]
+    /// Form of the files
+    #[arg(long, value_name = "onnx|pytorch|html", value_parser = Offered(forms), hide_possible_values = true)]
     pub to: String,
     /// Folder to write to; or the name of the file, if it is one only [default: RUN/FORM]
     #[arg(long, value_name = "PATH")]

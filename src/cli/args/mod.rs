@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::hints;
 use crate::error::{Error, Result};
-use crate::settings::{Layer, Settings};
+use crate::settings::{Layer, RUN_FILE, Settings};
 use crate::trained::Which;
 use offered::{Offered, presets, variants};
 
@@ -161,8 +161,9 @@ pub struct TrainArgs {
     /// Folder of the run, new or empty [default: runs/VARIANT-DATA-NNN]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Continue the run in --out from its newest good checkpoint; with --config, begin it if there is none
-    #[arg(long, requires = "out")]
+    /// Continue the run in --out, or RUN in place of a variant, from its newest good checkpoint; with --config, begin
+    /// it if there is none
+    #[arg(long)]
     pub resume: bool,
     /// With --resume: go on from the checkpoint after this step, and set the later ones aside
     #[arg(long, value_name = "STEP", requires = "resume")]
@@ -188,6 +189,21 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
+    /// The same with the folder of the run to resume in `out`, where it stands alone: `saddle train --resume RUN`.
+    ///
+    /// # Errors
+    /// Nothing names that folder.
+    pub fn with_run(mut self) -> Result<Self> {
+        if self.resume && self.out.is_none() {
+            let run = self.words.iter().position(|word| Path::new(word).join(RUN_FILE).exists());
+            let run = run.ok_or_else(|| {
+                Error::usage("--resume goes on with a run: name it, as in `saddle train --out RUN --resume`")
+            })?;
+            self.out = Some(self.words.remove(run).into());
+        }
+        Ok(self)
+    }
+
     /// Whether `--data` names the data.
     pub fn names_data(&self) -> bool {
         self.data.is_some()
@@ -282,7 +298,7 @@ pub struct ModelArgs {
 pub struct SampleArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
-    /// Number of samples [default: 64; of mid, and of text without an end on the standard output: 1]
+    /// Number of samples [default: 64; on the standard output 8 lines, or 1 text without an end; 1 mid]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Seed of the random numbers
@@ -303,7 +319,7 @@ pub struct SampleArgs {
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
     /// Number of symbols, or of steps of music, to write, after the prompt (lstm) [default: 500, in a file as many as
-    /// in training]
+    /// in training; lines end by themselves]
     #[arg(long, value_name = "N", value_parser = numbers(1, 10_000_000))]
     pub length: Option<usize>,
     /// 1 follows the model, less prefers likelier symbols, 0 takes the likeliest (lstm, rvae) [default: as in training]
@@ -428,7 +444,7 @@ pub struct EvalArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Maximum number of samples, and of held-out examples, to measure [default: as many as published]
+    /// Maximum number of samples, and of held-out examples other than text, to measure [default: as many as published]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Seed of the random numbers

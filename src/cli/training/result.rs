@@ -1,11 +1,14 @@
 //! What a training says when all its steps are done.
 
+use serde_json::{Map, Value};
+
 use super::{Training, columns};
 use crate::{
     cli::{progress::duration, shown},
     data,
     error::Result,
     files::quoted,
+    health::HEALTH,
     models::{self, BOUND},
     session,
 };
@@ -28,6 +31,8 @@ impl Training {
                 score.reverse_kl
             ));
         }
+        let wrong = self.last.get(HEALTH).and_then(Value::as_object).into_iter().flat_map(Map::values);
+        lines.extend(wrong.filter_map(|sentence| Some(format!("health  {}", sentence.as_str()?))));
         lines.push(format!("run     {}", shown(self.run.folder())));
         let samples = self.run.sample_path(step, self.shown_as);
         if samples.exists() {

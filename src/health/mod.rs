@@ -1,200 +1,21 @@
 //! What the metrics of a training say of its health, in sentences. One table of rules, which read nothing but a line of
 //! metrics; where a column is missing, a rule says nothing.
 
+mod rules;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{
-    data,
-    settings::{Norm, Objective, Settings},
-};
+use crate::settings::Settings;
+use rules::{AT_END, GRADIENTS, network};
+pub use rules::{RULES, Rule, mixes};
 
 /// The key of what is wrong in a line of metrics: sentences by the names of their rules.
 pub const HEALTH: &str = "health";
 
 /// Columns that are for rules: their sentences say more to a person at a terminal.
 pub const BEHIND: [&str; 4] = ["d_acc_real", "d_acc_fake", "grad_d", "grad_g"];
-
-/// One thing that can be wrong with a training.
-pub struct Rule {
-    /// Its name in lines of metrics.
-    pub name: &'static str,
-    /// Whether it is wrong in a line; `None` if the line does not say.
-    pub is_wrong: fn(&Line) -> Option<bool>,
-    /// Steps for which it has to be wrong before it is said, on three of four lines. A quarter of them without it, and
-    /// it is over.
-    pub steps: u64,
-    /// Columns of which one alone may be wrong: the greatest, which the sentence names as `{which}`.
-    pub columns: &'static [&'static str],
-    /// What is wrong; `{steps}` is for how many steps, `{g}` the network of the group `g`.
-    pub sentence: &'static str,
-    /// The same when it is over.
-    pub over: &'static str,
-    /// What usually helps with these settings.
-    pub advice: fn(&Settings) -> String,
-}
-
-/// Columns of gradients, and of losses.
-const GRADIENTS: &[&str] = &["grad_g", "grad_d"];
-const LOSSES: &[&str] = &["d_loss", "g_loss", "bound", "reconstruction"];
-
-/// All rules. The bounds were found with healthy runs of all variants, and with runs that were spoiled on purpose.
-pub const RULES: &[Rule] = &[
-    Rule {
-        name: "discriminator_wins",
-        // A Wasserstein critic may: its gradient does not vanish.
-        is_wrong: |line| {
-            let right = line.number("d_acc_real")?.min(line.number("d_acc_fake")?);
-            // Small networks are behind at first, and learn all the same while the discriminator is not certain.
-            Some(right >= 0.99 && line.number("d_loss")? <= 0.05 && line.settings.objective != Objective::Wgan)
-        },
-        steps: 400,
-        columns: &[],
-        sentence: "the discriminator has told all real samples from generated ones for {steps} steps",
-        over: "the discriminator no longer tells all samples apart",
-        advice: |s| match s.r1 + s.r2 + s.gp {
-            0.0 if mixes(s) => format!("r1=0.1 with norm_d=none, or {}", lower("lr_d", s.lr_d)),
-            0.0 => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
-            _ => lower("lr_d", s.lr_d),
-        },
-    },
-    Rule {
-        name: "discriminator_overfits",
-        is_wrong: |line| Some(line.number("d_lead")? >= 0.25),
-        steps: 200,
-        columns: &[],
-        sentence: "the discriminator has known the examples that it learns from by heart for {steps} steps: it takes \
-                   fewer of those that were held out for real",
-        over: "the discriminator judges held-out examples as it judges those that it learns from",
-        advice: |s| match s.r1 {
-            0.0 if mixes(s) => "more data, r1=0.1 with norm_d=none, or a smaller discriminator".into(),
-            0.0 => "more data, r1=0.1, or a smaller discriminator".into(),
-            r1 => format!("more data, r1={}, or a smaller discriminator", times(r1, 10.0)),
-        },
-    },
-    Rule {
-        name: "starved",
-        is_wrong: |line| Some(line.number("starved")? >= 0.2),
-        steps: 200,
-        columns: &[],
-        sentence: "rounds have waited for data a fifth of the time or more for {steps} steps",
-        over: "rounds no longer wait for data",
-        advice: |_| "a file that `saddle pack` wrote, on a faster disk".into(),
-    },
-    Rule {
-        name: "no_gradient",
-        is_wrong: |line| Some(line.number("grad_g")? < 1e-4),
-        steps: 200,
-        columns: &[],
-        sentence: "the {g} has had no gradient for {steps} steps: it learns nothing",
-        over: "the {g} has a gradient again",
-        advice: |s| match s.objective {
-            Objective::Minimax => "objective=non-saturating".into(),
-            _ => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
-        },
-    },
-    Rule {
-        name: "gradient_explodes",
-        is_wrong: |line| line.worst(GRADIENTS).map(|(_, times)| times > EXPLODED),
-        steps: 50,
-        columns: GRADIENTS,
-        sentence: "{which} has been a hundred times as large as it was for {steps} steps",
-        over: "the gradients are as large as they were before",
-        advice: |s| format!("grad_clip=1, or {}", lower("lr_g", s.lr_g)),
-    },
-    Rule {
-        name: "diverged",
-        // Larger than any loss of data: 5.5 nats a value of an image of 600 pixels square.
-        is_wrong: |line| line.worst(LOSSES).map(|(_, loss)| loss > 1e7),
-        steps: 20,
-        columns: LOSSES,
-        sentence: "{which} has been beyond ten millions for {steps} steps: the training has diverged",
-        over: "the losses are below ten millions",
-        // Of a rate that is far off, a quarter is far off as well.
-        advice: |s| format!("{} from the start", lower("lr_g", s.lr_g.min(4e-3))),
-    },
-    Rule {
-        name: "samples_alike",
-        // The first samples of every run are alike, so that they have to have been less so before.
-        is_wrong: |line| {
-            let (spread, greatest) = (line.number("spread")?, line.greatest("spread").unwrap_or(0.0));
-            Some(spread < 0.5 && (greatest >= 0.5 || spread < 0.2 * greatest))
-        },
-        steps: 100,
-        columns: &[],
-        sentence: "samples have had less than half of the data's spread for {steps} steps: collapse",
-        over: "samples have more than half of the data's spread",
-        advice: varied,
-    },
-    Rule {
-        name: "modes_missing",
-        is_wrong: |line| {
-            let all = data::modes(&line.settings.data)?.centres.len();
-            Some(line.number("modes")? <= all as f64 / 2.0)
-        },
-        steps: 1000,
-        columns: &[],
-        sentence: "samples have been of half of the modes at most for {steps} steps: collapse",
-        over: "samples are of more than half of the modes",
-        advice: varied,
-    },
-    Rule {
-        name: "code_unused",
-        is_wrong: |line| Some(line.number("active")? < 1.0 && line.number("divergence")? < 0.1),
-        steps: 400,
-        columns: &[],
-        sentence: "the decoder has not used the latent vector for {steps} steps: every code says the same",
-        over: "the decoder uses the latent vector",
-        advice: |s| match s.word_dropout {
-            0.0 => "cycles=4, free_bits=0.1, or of sequences word_dropout=0.3".into(),
-            _ => "cycles=4 or free_bits=0.1".into(),
-        },
-    },
-];
-
-/// The network of a state group in words.
-fn network(group: &str, s: &Settings) -> &'static str {
-    match group {
-        "d" => "discriminator",
-        _ if s.relevant.contains(&"lr_d") => "generator",
-        _ if s.relevant.contains(&"latent") => "decoder",
-        _ => "network",
-    }
-}
-
-/// A column of gradients or losses in words, with the network that it belongs to.
-fn named(column: &str, s: &Settings) -> String {
-    match column.split_once('_') {
-        Some(("grad", group)) => format!("the gradient of the {}", network(group, s)),
-        Some((group, "loss")) => format!("the loss of the {}", network(group, s)),
-        _ => format!("the {column}"),
-    }
-}
-
-/// Whether the discriminator's normalisation mixes the samples of a batch, which a gradient penalty does not allow.
-pub fn mixes(s: &Settings) -> bool {
-    s.relevant.contains(&"norm_d") && s.norm_d == Norm::Batch
-}
-
-/// A multiple of a number, from its decimal text, so that it has few digits too.
-fn times(number: f32, factor: f64) -> f32 {
-    (number.to_string().parse::<f64>().unwrap_or_default() * factor) as f32
-}
-
-/// A quarter of a rate, in words.
-fn lower(name: &str, rate: f32) -> String {
-    format!("{name}={}", times(rate, 0.25))
-}
-
-/// What helps against samples that are alike.
-fn varied(s: &Settings) -> String {
-    match (s.pack, s.objective) {
-        (1, Objective::Relativistic) => "pack=2, or r1=0.1 and r2=0.1".into(),
-        (1, _) => "pack=2, or objective=relativistic with r1=0.1 and r2=0.1".into(),
-        _ => "r1=0.1 and r2=0.1, or a lower lr_g".into(),
-    }
-}
 
 /// A line of metrics, with what earlier lines said.
 pub struct Line<'a> {
@@ -215,6 +36,12 @@ impl Line<'_> {
         self.columns.get(name).map(|column| column.greatest)
     }
 
+    /// Whether samples were more various before. The first samples of every run are alike.
+    fn was_various(&self) -> Option<bool> {
+        let greatest = self.greatest("spread").unwrap_or(0.0);
+        Some(greatest >= 0.5 || self.number("spread")? < 0.2 * greatest)
+    }
+
     /// The column with the greatest magnitude, and that; of gradients in multiples of what is usual there.
     pub fn worst(&self, columns: &'static [&'static str]) -> Option<(&'static str, f64)> {
         let magnitude = |name: &'static str| {
@@ -232,6 +59,8 @@ impl Line<'_> {
 
 /// How many times its usual magnitude a gradient has that explodes.
 const EXPLODED: f64 = 100.0;
+/// The end of fewer steps says nothing: all networks are young.
+const YOUNG: u64 = 100;
 /// Lines after which a magnitude is known, and the share of a new line in it.
 const KNOWN: u64 = 20;
 const NEW: f64 = 0.02;
@@ -271,6 +100,8 @@ struct Trouble {
     column: Option<&'static str>,
     /// Whether that was said.
     is_told: bool,
+    /// Whether it is wrong on the newest line that says.
+    is_wrong: bool,
 }
 
 /// The health of a training, line by line.
@@ -279,13 +110,15 @@ pub struct Health {
     troubles: Vec<Trouble>,
     columns: BTreeMap<String, Column>,
     phase: Option<Value>,
+    /// The steps before this phase, and the newest.
+    steps: [u64; 2],
 }
 
 impl Health {
     /// A training with these settings that has written no line yet.
     pub fn new(settings: &Settings) -> Self {
         let troubles = vec![Trouble::default(); RULES.len()];
-        Self { settings: settings.clone(), troubles, columns: BTreeMap::new(), phase: None }
+        Self { settings: settings.clone(), troubles, columns: BTreeMap::new(), phase: None, steps: [0; 2] }
     }
 
     /// Looks at the next line of metrics, and adds to it what is wrong. Returns sentences for what begins and ends.
@@ -296,11 +129,15 @@ impl Health {
             // Other networks learn now, by other losses.
             (self.troubles, self.phase) = (vec![Trouble::default(); RULES.len()], phase);
             self.columns.clear();
+            self.steps[0] = self.steps[1];
         }
+        self.steps[1] = step;
         let (mut wrong, mut news) = (Map::new(), vec![]);
         let seen = Line { settings: &self.settings, numbers: line, columns: &self.columns };
         for (rule, trouble) in RULES.iter().zip(&mut self.troubles) {
-            match ((rule.is_wrong)(&seen), trouble.span) {
+            let is_wrong = (rule.is_wrong)(&seen);
+            trouble.is_wrong = is_wrong.unwrap_or(trouble.is_wrong);
+            match (is_wrong, trouble.span) {
                 (Some(true), span) => {
                     trouble.span = Some((span.map_or(step, |(first, _)| first), step));
                     trouble.lines[0] += 1;
@@ -320,10 +157,7 @@ impl Health {
                 _ => {}
             }
             let Some((first, last)) = trouble.span.filter(|(first, last)| last - first >= rule.steps) else { continue };
-            let which = trouble.column.map_or(String::new(), |column| named(column, &self.settings));
-            let sentence = rule.sentence.replace("{steps}", &(last - first).to_string()).replace("{which}", &which);
-            let sentence = sentence.replace("{g}", network("g", &self.settings));
-            let sentence = format!("{sentence}; try {}", (rule.advice)(&self.settings));
+            let sentence = rule.said(last - first, trouble.column, &self.settings);
             if !trouble.is_told {
                 news.push(format!("warning: step {step}: {sentence}"));
                 trouble.is_told = true;
@@ -333,10 +167,28 @@ impl Health {
         for (name, number) in line.iter().filter_map(|(name, value)| Some((name, value.as_f64()?))) {
             self.columns.entry(name.clone()).or_default().add(number);
         }
+        if step >= self.settings.steps {
+            wrong.extend(self.at_end());
+        }
         if !wrong.is_empty() {
             line.insert(HEALTH.into(), wrong.into());
         }
         news
+    }
+
+    /// What is wrong at the end, in sentences by rules: what was said and is not over, and of a training too short for
+    /// a rule's steps also what has been wrong for half of it.
+    fn at_end(&self) -> Map<String, Value> {
+        let [before, now] = self.steps;
+        let done = now - before;
+        let left = RULES.iter().zip(&self.troubles).filter_map(|(rule, trouble)| {
+            let (first, last) = trouble.span?;
+            let is_short = (YOUNG..rule.steps.saturating_mul(2)).contains(&done);
+            let is_long = rule.steps == AT_END || 2 * (last - first) >= done;
+            let is_said = trouble.is_told || trouble.is_wrong && is_short && is_long;
+            is_said.then(|| (rule.name.to_owned(), rule.said(last - first, trouble.column, &self.settings).into()))
+        });
+        left.collect()
     }
 }
 
@@ -345,6 +197,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::settings::{Norm, Objective};
 
     /// The sentences of lines every ten steps with these columns, and the steps whose lines say that a rule is broken.
     fn looked(settings: &Settings, rule: &str, lines: impl IntoIterator<Item = Value>) -> (Vec<String>, Vec<u64>) {
@@ -392,7 +245,7 @@ mod tests {
             json!({"d_loss": 1e-3, "d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
                    "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5}),
         );
-        for rule in RULES {
+        for rule in RULES.iter().filter(|rule| rule.steps != AT_END) {
             let none = looked(&settings, rule.name, vec![good.clone(); 300]);
             assert_eq!((none.0, none.1), (vec![], vec![]), "{}", rule.name);
             let (news, wrong) = looked(&settings, rule.name, [vec![good.clone(); 30], vec![bad.clone(); 120]].concat());
@@ -428,6 +281,47 @@ mod tests {
         let looked = |lines: &[Vec<Value>]| looked(&Settings::default(), "samples_alike", lines.concat()).1;
         assert_eq!(looked(&[spread(0.1), spread(0.3), spread(0.2)]), [0; 0]);
         assert_eq!(looked(&[spread(0.3), spread(0.05)])[0], 410, "from step 310 on");
+    }
+
+    #[test]
+    fn an_end_says_what_is_wrong_still_and_a_short_training_what_has_been_mostly() {
+        let ended = |lines: &[(usize, Value)]| {
+            let all: usize = lines.iter().map(|(count, _)| count).sum();
+            let mut health = Health::new(&Settings { steps: 10 * all as u64, ..Settings::default() });
+            let lines = lines.iter().flat_map(|(count, line)| vec![line; *count]);
+            let mut last = Map::new();
+            for (i, line) in lines.enumerate() {
+                let mut line = line.as_object().unwrap().clone();
+                line.insert("step".into(), (10 * (i as u64 + 1)).into());
+                health.look(&mut line);
+                last = line;
+            }
+            let Some(Value::Object(wrong)) = last.remove(HEALTH) else { return vec![] };
+            wrong.values().map(|sentence| sentence.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let apart = json!({"d_loss": 0.001, "d_acc_real": 1.0, "d_acc_fake": 1.0});
+        let level = json!({"d_loss": 1.3, "d_acc_real": 0.6, "d_acc_fake": 0.6});
+        let spread = |spread: f64| json!({ "spread": spread });
+        let wins = |steps: u64| {
+            format!(
+                "the discriminator has told all real samples from generated ones for {steps} steps; try r1=0.1 with \
+                 norm_d=none, or lr_d=0.00005"
+            )
+        };
+        let quiet: [String; 0] = [];
+        assert_eq!(ended(&[(20, apart.clone())]), [wins(190)], "never for 400 steps");
+        assert_eq!(ended(&[(8, level.clone()), (12, apart.clone())]), [wins(110)]);
+        assert_eq!(ended(&[(12, level.clone()), (8, apart.clone())]), quiet, "for less than half of it");
+        assert_eq!(ended(&[(12, apart.clone()), (8, level.clone())]), quiet, "over");
+        assert_eq!(ended(&[(5, apart.clone())]), quiet, "too young");
+        assert_eq!(ended(&[(120, level), (20, apart)]), quiet, "the last part of a long training");
+        let low = "samples have had less than half of the data's spread from the beginning; try more --steps; if the \
+                   spread does not grow, pack=2, or objective=relativistic with r1=0.1 and r2=0.1";
+        let said = ended(&[(10, spread(0.2)), (10, spread(0.3))]);
+        assert_eq!(said, [low]);
+        assert_eq!(ended(&[(12, spread(0.2)), (10, spread(0.9))]), quiet);
+        let said = ended(&[(4, spread(0.9)), (10, spread(0.2))]);
+        assert!(said.len() == 1 && said[0].contains(": collapse; "), "{said:?}");
     }
 
     #[test]
