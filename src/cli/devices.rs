@@ -1,7 +1,10 @@
 //! `saddle devices`.
 
 use super::{DevicesArgs, print};
-use crate::{error::Result, gpu};
+use crate::{
+    error::{Result, counted},
+    gpu,
+};
 
 /// Lists the devices, and prints which one would be chosen and why.
 pub fn devices(args: &DevicesArgs) -> Result<()> {
@@ -29,6 +32,6 @@ pub fn devices(args: &DevicesArgs) -> Result<()> {
             print(format!("   cannot be used: {unfit}"))?;
         }
     }
-    print(format!("cpu  this machine's processor, {} threads", rayon::current_num_threads()))?;
+    print(format!("cpu  this machine's processor, {}", counted(rayon::current_num_threads(), "thread")))?;
     print(format!("\nwould train on: {reason}"))
 }

@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use crate::{
     data::Items,
-    error::{Error, Result},
+    error::{Error, Result, counted},
     kernels::{
         Adam, Caps, Chain, Clock, Conv2d, Conv2dFilter, ConvTranspose2d, Finite, Io, Kernel, MatMul, RmsProp, Sgd,
         Spec, finite,
@@ -440,7 +440,7 @@ impl Runner for Cpu {
     }
 
     fn describe(&self) -> String {
-        format!("cpu, {} threads", rayon::current_num_threads())
+        format!("cpu, {}", counted(rayon::current_num_threads(), "thread"))
     }
 }
 
