@@ -7,12 +7,17 @@ use std::{env, thread};
 
 use saddle::{
     checkpoint::Checkpoint,
+    cpu::Cpu,
     data::{Dataset, Items},
+    engine::Plans,
     exchange::Threads,
+    kernels::Clock,
+    runner::{ProgramId, Stream},
+    session,
     settings::Settings,
 };
 use training::{
-    Device, same,
+    Device, model, same,
     small::{SMALL, small, train, train_on},
 };
 
@@ -98,6 +103,28 @@ fn ranks_stream_the_same_examples() {
             let what = format!("{}, {parts} parts on {device:?}", assignments.join(" "));
             same(&on_ranks(device, 2, &streamed, &dataset, None, rounds), &one, &what);
         }
+    }
+}
+
+/// The second of four ranks reads the second quarter of each draw, and puts it where all items would have it.
+#[test]
+fn a_rank_reads_its_own_rows() {
+    let (s, dataset) = small(SMALL[5].0, &["accumulate=4", "critic_steps=2", "stream=true"]);
+    let model = model(&s, &dataset);
+    let layout = session::placed(&dataset, model.training(), &s, &Cpu::caps()).unwrap();
+    let plans = Plans::new(model.training(), &Cpu::caps(), Some(layout)).unwrap();
+    let (id, clock) = (ProgramId(0), Clock { step: 5, seed: 3 });
+    let mut stream = Stream::new(dataset.items.clone(), &dataset.labels.as_ref().unwrap().ids);
+    stream.load(id, plans.get(model.phases[0].name).unwrap());
+    let all = stream.next(id, clock, 1).unwrap().blocks.remove(0);
+    stream.set_parts(1..2);
+    let own = stream.next(id, clock, 1).unwrap().blocks.remove(0);
+    assert!(all.len() > 1 && all.len() == own.len(), "{} and {} draws", all.len(), own.len());
+    for (all, own) in all.iter().zip(&own) {
+        let [items, classes] = [all.items.len() / 4, all.classes.len() / 4];
+        assert_eq!(own.at, [all.at[0] + items, all.at[1] + classes]);
+        assert!(classes > 0 && own.classes == all.classes[classes..][..classes]);
+        assert!(own.items == all.items[items..][..items], "other items");
     }
 }
 

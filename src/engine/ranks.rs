@@ -52,9 +52,10 @@ impl Engine {
                 fit.join(", ")
             )));
         }
-        let first = exchange.rank() * count / ranks;
+        let (own, first) = (count / ranks, exchange.rank() * count / ranks);
         self.load_rows(first)?;
         self.runner.set_part(first)?;
+        self.runner.stream_parts(first..first + own);
         self.exchange = Some(exchange);
         Ok(())
     }
