@@ -12,7 +12,7 @@ use crate::{
     kernels::{Caps, Clock, gather::DataLayout},
     memory,
     plan::plan,
-    program::{self, Content, Memory, Parts, Program, StateItem},
+    program::{self, Content, Memory, Parts, Program, StateItem, Sums},
     runner::{ProgramId, Runner},
 };
 
@@ -172,6 +172,8 @@ impl Engine {
             return Err(Error::failure(format!("{count} parts of a batch, in a plan for {} on each rank", parts.own)));
         }
         let first = rank * count;
+        // Parts that are no power of two have no sum in the tree of all: ranks tell each of them.
+        let adds = ranks == 1 || count.is_power_of_two();
         for (n, span) in parts.spans.iter().enumerate() {
             let Some(sums) = &span.sums else {
                 self.runner.run_span(id, span.launches.clone(), n + 1 == parts.spans.len())?;
@@ -180,29 +182,40 @@ impl Engine {
             if span.launches.is_empty() && sums.values.is_empty() {
                 continue;
             }
+            let mut told = vec![];
             for n in 0..count {
                 self.load_rows(first + n)?;
                 self.runner.set_part(first + n)?;
                 self.runner.run_span(id, span.launches.clone(), false)?;
-                // A binary counter: level l keeps a sum of 2^l parts where bit l of the number of parts before is 1.
                 let is_last = n + 1 == count;
-                let (mut level, mut carries) = (0, true);
-                while n >> level > 0 {
-                    carries &= n >> level & 1 == 1;
-                    if carries || (is_last && n >> level & 1 == 1) {
-                        self.runner.run_span(id, sums.add[level].clone(), false)?;
-                    }
-                    level += 1;
+                if adds {
+                    self.add_up(id, sums, n, is_last)?;
                 }
-                if !is_last {
-                    let free = n.trailing_ones() as usize;
-                    self.runner.run_span(id, sums.store[free].clone(), false)?;
+                if ranks > 1 && (is_last || !adds) {
+                    told.push(self.left(id, sums)?);
                 }
             }
-            self.sum_over_ranks(id, sums)?;
+            self.sum_over_ranks(id, sums, told)?;
         }
         self.load_rows(first)?;
         self.runner.set_part(first)
+    }
+
+    /// Adds what part number n of this rank has left to the parts before. A binary counter: level l keeps a sum of 2^l
+    /// parts where bit l of n is 1.
+    fn add_up(&mut self, id: ProgramId, sums: &Sums, n: usize, is_last: bool) -> Result<()> {
+        let (mut level, mut carries) = (0, true);
+        while n >> level > 0 {
+            carries &= n >> level & 1 == 1;
+            if carries || (is_last && n >> level & 1 == 1) {
+                self.runner.run_span(id, sums.add[level].clone(), false)?;
+            }
+            level += 1;
+        }
+        if is_last {
+            return Ok(());
+        }
+        self.runner.run_span(id, sums.store[n.trailing_ones() as usize].clone(), false)
     }
 
     /// Puts a part's rows on the device, in place of those that are there.

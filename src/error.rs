@@ -108,11 +108,11 @@ pub fn escaped(text: &str, kept: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// A count with its noun: `1 row`, `2 rows`; `series` is its own plural.
+/// A count with its noun: `1 row`, `2 rows`, `2 classes`, `2 launches`; `series` is its own plural.
 pub fn counted(count: usize, noun: &str) -> String {
     match noun {
         noun if count == 1 || noun.ends_with("series") => format!("{count} {noun}"),
-        noun if noun.ends_with('s') => format!("{count} {noun}es"),
+        noun if noun.ends_with('s') || noun.ends_with("nch") => format!("{count} {noun}es"),
         noun => format!("{count} {noun}s"),
     }
 }
@@ -157,6 +157,20 @@ pub fn unknown<'a>(kind: &str, name: &str, candidates: impl IntoIterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_have_their_plural() {
+        for (count, noun, said) in [
+            (1, "row", "1 row"),
+            (0, "row", "0 rows"),
+            (2, "class", "2 classes"),
+            (2, "launch", "2 launches"),
+            (2, "epoch", "2 epochs"),
+            (3, "series", "3 series"),
+        ] {
+            assert_eq!(counted(count, noun), said);
+        }
+    }
 
     #[test]
     fn sentences_are_one_printable_line() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     checkpoint::Checkpoint,
     data::{BUILT_IN, Columns, Dataset, Records, Series},
-    error::{Error, Result},
+    error::{Error, Result, counted},
     files::sha256,
 };
 
@@ -140,7 +140,7 @@ pub fn compare(checkpoint: &Checkpoint, dataset: &Dataset, now: &Origin) -> Resu
     let series_now = read(&serde_json::to_string(&dataset.series).expect("names and numbers are JSON"))?;
     let mut ways = vec![];
     if then.count != now.count {
-        ways.push(format!("{} examples, not {}", now.count, then.count));
+        ways.push(format!("{}, not {}", counted(now.count, "example"), then.count));
     }
     ways.extend(names_differ("class", &then.classes, &now.classes));
     ways.extend(series_differ(series.as_ref(), series_now.as_ref()));

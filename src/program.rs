@@ -274,7 +274,8 @@ impl fmt::Display for Program {
         }
         for (parts, span) in self.parts.iter().flat_map(|parts| parts.spans.iter().map(move |span| (parts, span))) {
             if let (Some(_), Range { start, end }) = (&span.sums, &span.launches) {
-                writeln!(f, "  for each of {} parts: launches {start} to {}", parts.own, end.saturating_sub(1))?;
+                let (own, all, last) = (parts.own, parts.count, end.saturating_sub(1));
+                writeln!(f, "  for each part (a rank has {own} of {all}): launches {start} to {last}")?;
             }
         }
         for (i, s) in self.launches.iter().enumerate() {

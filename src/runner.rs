@@ -50,6 +50,8 @@ pub trait Runner: Tuning + Meter {
     /// Streams a data set, in place of storing it: programs whose layout has a ring read from it the items that the
     /// rounds draw, and their classes. Call it before loading these programs.
     fn stream(&mut self, items: &Items, classes: &[u32]);
+    /// Streams only these parts of each batch from now on, those of this rank.
+    fn stream_parts(&mut self, parts: Range<usize>);
     /// Sets the number of rounds done and the seed.
     fn set_clock(&mut self, clock: Clock) -> Result<()>;
     /// The number of rounds done.

@@ -67,6 +67,9 @@ fn licences_and_sources_are_allowed() {
     let registries = strings(&rules["sources"]["allow-registry"]);
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["metadata", "--format-version", "1", "--locked", "--offline"]);
+    if cfg!(feature = "parquet") {
+        cargo.args(["--features", "parquet"]);
+    }
     let rustc = Command::new("rustc").arg("-vV").output().expect("rustc runs");
     let host =
         String::from_utf8_lossy(&rustc.stdout).lines().find_map(|line| line.strip_prefix("host: ").map(String::from));
@@ -75,9 +78,12 @@ fn licences_and_sources_are_allowed() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
+    let exceptions = rules["licenses"]["exceptions"].as_array().unwrap();
     let mut licences = BTreeSet::new();
     for package in packages {
         let (name, licence) = (&package["name"], package["license"].as_str().unwrap_or_default());
+        let own = exceptions.iter().filter(|exception| exception["crate"].as_str() == name.as_str());
+        let allowed = own.flat_map(|exception| strings(&exception["allow"])).chain(allowed.iter().cloned()).collect();
         assert!(met(licence, &allowed), "{name} has the licence `{licence}`, which deny.toml does not allow");
         licences.insert(licence);
         if let Some(source) = package["source"].as_str() {
@@ -88,11 +94,15 @@ fn licences_and_sources_are_allowed() {
     println!("{} packages under {} licences", packages.len(), licences.len());
 }
 
-/// Every exception has a reason, and its package is still a dependency.
+/// The packages of exceptions are still dependencies, and advisories are ignored for a reason.
 #[test]
 fn exceptions_have_reasons() {
     let rules = rules();
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for exception in rules["licenses"]["exceptions"].as_array().unwrap() {
+        let package = exception["crate"].as_str().expect("a crate");
+        assert!(lock.contains(&format!("name = \"{package}\"")), "{package} has gone, and its exception can");
+    }
     for ignored in rules["advisories"]["ignore"].as_array().unwrap() {
         let reason = ignored["reason"].as_str().expect("a reason");
         let package = reason.split(' ').next().unwrap();

@@ -81,6 +81,15 @@ fn processes_make_the_bits_of_one() {
     succeeded(&place.saddle(&format!("{SMALL} --batch 24 --steps 12 --set accumulate=4 --out one")));
     succeeded(&place.saddle("train --out one --resume --steps 20"));
     assert_eq!(place.states("four", 20), place.states("one", 20));
+    // Three parts on each rank, told one by one.
+    succeeded(
+        &place
+            .mpirun(2, &format!("{SADDLE} {SMALL} --batch 24 --steps 4 --set accumulate=6 --out six"))
+            .output()
+            .unwrap(),
+    );
+    succeeded(&place.saddle(&format!("{SMALL} --batch 24 --steps 4 --set accumulate=6 --out alone")));
+    assert_eq!(place.states("six", 4), place.states("alone", 4));
     // Chains, a copy of which each part has, and examples that are streamed.
     let machine = "train dbm --data digits --batch 16 --seed 1 --adapter cpu --steps 8 --set layers=12,9 \
                    --set pretrain=3 --set chains=16 --set stream=true";
@@ -137,7 +146,7 @@ fn what_does_not_fit_the_ranks_is_refused() {
         place.mpirun(ranks, &format!("{SADDLE} {SMALL} --steps 5 --out run {more}")).output().unwrap()
     };
     refused(&run(2, "--batch 25"), 2, &["2 ranks share each batch", "no 2 such parts of 25"]);
-    refused(&run(2, "--batch 24 --set accumulate=6"), 2, &["2 devices cannot share the 6 parts", "3, 6 devices"]);
+    refused(&run(2, "--batch 24 --set accumulate=3"), 2, &["2 devices cannot share the 3 parts", "1, 3 devices"]);
     let list = place.mpirun(2, &format!("{SADDLE} train gan --data ring --adapter cpu,cpu")).output().unwrap();
     refused(&list, 2, &["--adapter takes one device"]);
     refused(&run(2, "--set breadth=3"), 2, &["breadth"]);

@@ -211,6 +211,25 @@ fn rows_of_a_table_stay_in_order_and_windows_do_not_span_series() {
 }
 
 #[test]
+fn parquet_is_only_packed() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("train-00000-of-00001.parquet");
+    fs::write(&file, "PAR1").unwrap();
+    fs::write(root.path().join("README.md"), "Flowers.\n".repeat(50)).unwrap();
+    for spec in [file.as_path(), root.path()] {
+        let error = data::open(spec.to_str().unwrap(), &Options::default()).unwrap_err();
+        assert!(error.to_string().contains("`saddle pack` makes an array of"), "{error}");
+        let error = pack(spec, &root.path().join("a.npy"), &Options::default()).unwrap_err();
+        if cfg!(feature = "parquet") {
+            assert!(error.to_string().contains("is no Parquet file that can be read"), "{error}");
+        } else {
+            assert!(error.to_string().contains("--features parquet"), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_in_one_sentence() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("grey");

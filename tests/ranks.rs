@@ -7,12 +7,17 @@ use std::{env, thread};
 
 use saddle::{
     checkpoint::Checkpoint,
+    cpu::Cpu,
     data::{Dataset, Items},
+    engine::Plans,
     exchange::Threads,
+    kernels::Clock,
+    runner::{ProgramId, Stream},
+    session,
     settings::Settings,
 };
 use training::{
-    Device, same,
+    Device, model, same,
     small::{SMALL, small, train, train_on},
 };
 
@@ -78,8 +83,10 @@ fn in_parts(assignments: &[&str], parts: usize, ranks: &[usize], rounds: u64) {
 
 #[test]
 fn ranks_on_a_gpu_make_the_bits_of_one() {
-    for (assignments, _) in SMALL.iter().step_by(5) {
-        let (s, dataset) = small(assignments, &["accumulate=2"]);
+    for (n, (assignments, _)) in SMALL.iter().step_by(5).enumerate() {
+        let (s, dataset) = small(assignments, &[]);
+        let parts = [2, 6][n % 2];
+        let s = Settings { batch: 4 * parts, chains: 4 * parts, accumulate: parts, ..s };
         let (one, _) = train(Device::Gpu, &s, &dataset, 2);
         same(&on_ranks(Device::Gpu, 2, &s, &dataset, None, 2), &one, &assignments.join(" "));
     }
@@ -88,18 +95,44 @@ fn ranks_on_a_gpu_make_the_bits_of_one() {
 #[test]
 fn ranks_stream_the_same_examples() {
     for (assignments, rounds) in [(&["variant=gan", "hidden_g=8", "hidden_d=8", "stack=3"][..], 4), (SMALL[5].0, 4)] {
-        let (s, dataset) = small(assignments, &["accumulate=4"]);
-        let (one, _) = train(Device::Cpu, &s, &dataset, rounds);
-        let streamed = Settings { stream: Some(true), ..s };
-        same(&on_ranks(Device::Cpu, 2, &streamed, &dataset, None, rounds), &one, &assignments.join(" "));
+        for (device, parts) in [(Device::Cpu, 4), (Device::Cpu, 6), (Device::Gpu, 2)] {
+            let (s, dataset) = small(assignments, &[]);
+            let s = Settings { batch: 2 * parts, accumulate: parts, ..s };
+            let (one, _) = train(device, &s, &dataset, rounds);
+            let streamed = Settings { stream: Some(true), ..s };
+            let what = format!("{}, {parts} parts on {device:?}", assignments.join(" "));
+            same(&on_ranks(device, 2, &streamed, &dataset, None, rounds), &one, &what);
+        }
     }
 }
 
-/// Parts of 8 and 12, on all numbers of ranks that can share them.
+/// The second of four ranks reads the second quarter of each draw, and puts it where all items would have it.
+#[test]
+fn a_rank_reads_its_own_rows() {
+    let (s, dataset) = small(SMALL[5].0, &["accumulate=4", "critic_steps=2", "stream=true"]);
+    let model = model(&s, &dataset);
+    let layout = session::placed(&dataset, model.training(), &s, &Cpu::caps()).unwrap();
+    let plans = Plans::new(model.training(), &Cpu::caps(), Some(layout)).unwrap();
+    let (id, clock) = (ProgramId(0), Clock { step: 5, seed: 3 });
+    let mut stream = Stream::new(dataset.items.clone(), &dataset.labels.as_ref().unwrap().ids);
+    stream.load(id, plans.get(model.phases[0].name).unwrap());
+    let all = stream.next(id, clock, 1).unwrap().blocks.remove(0);
+    stream.set_parts(1..2);
+    let own = stream.next(id, clock, 1).unwrap().blocks.remove(0);
+    assert!(all.len() > 1 && all.len() == own.len(), "{} and {} draws", all.len(), own.len());
+    for (all, own) in all.iter().zip(&own) {
+        let [items, classes] = [all.items.len() / 4, all.classes.len() / 4];
+        assert_eq!(own.at, [all.at[0] + items, all.at[1] + classes]);
+        assert!(classes > 0 && own.classes == all.classes[classes..][..classes]);
+        assert!(own.items == all.items[items..][..items], "other items");
+    }
+}
+
+/// Parts of 8 and 12, on numbers of ranks that can share them: 1, 2, 4, .. parts each, and 3 or 6.
 #[test]
 fn runs_go_on_with_other_numbers_of_ranks() {
-    for (n, (assignments, rounds)) in SMALL.iter().enumerate().step_by(3) {
-        let (parts, ranks) = [(8, [8, 2, 4]), (12, [3, 12, 6])][n % 2];
+    for (n, (assignments, rounds)) in SMALL.iter().step_by(3).enumerate() {
+        let (parts, ranks) = [(8, [8, 2, 4]), (12, [3, 12, 6]), (12, [4, 1, 2])][n % 3];
         let (s, dataset) = small(assignments, &[]);
         let s = Settings { batch: 4 * parts, chains: 4 * parts, accumulate: parts, ..s };
         let what = assignments.join(" ");
@@ -132,8 +165,7 @@ fn a_lattice_of_options() {
         s = Settings { batch: 2 * groups * s.pack, chains: 2 * groups, ..s };
         let parts: Vec<usize> = (1..=groups).filter(|parts| groups.is_multiple_of(*parts)).collect();
         s.accumulate = parts[rng.below(parts.len())];
-        let is_fit = |ranks: &usize| s.accumulate.is_multiple_of(*ranks) && (s.accumulate / ranks).is_power_of_two();
-        let ranks: Vec<usize> = (1..=s.accumulate).filter(is_fit).collect();
+        let ranks: Vec<usize> = (1..=s.accumulate).filter(|ranks| s.accumulate.is_multiple_of(*ranks)).collect();
         let [before, after] = [ranks[rng.below(ranks.len())], ranks[rng.below(ranks.len())]];
         // Text that is read in order has to be on the device.
         let (middle, streams) = (1 + rng.below(4) as u64, rng.below(2) == 1 && !assignments.contains(&"carry=true"));
@@ -168,10 +200,10 @@ fn cropped(dataset: Dataset, [height, width]: [usize; 2]) -> Dataset {
 fn ranks_have_equally_many_parts() {
     let (s, dataset) = small(&["variant=gan", "hidden_g=8", "hidden_d=8"], &[]);
     let s = Settings { batch: 24, accumulate: 12, ..s };
-    let refused = Threads::new(4).into_iter().map(Box::new).map(|rank| Device::Cpu.session(&s, &dataset).join(rank));
+    let refused = Threads::new(5).into_iter().map(Box::new).map(|rank| Device::Cpu.session(&s, &dataset).join(rank));
     for error in refused.take(1) {
         let sentence = error.unwrap_err().to_string();
-        assert!(sentence.contains("4 devices cannot share the 12 parts"), "{sentence}");
-        assert!(sentence.contains("there may be 3, 6, 12 devices"), "{sentence}");
+        assert!(sentence.contains("5 devices cannot share the 12 parts"), "{sentence}");
+        assert!(sentence.contains("there may be 1, 2, 3, 4, 6, 12 devices"), "{sentence}");
     }
 }

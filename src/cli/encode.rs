@@ -152,8 +152,8 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     let wanted = Wanted::of(&asked, &trained, false, None)?;
     check(&wanted, &trained.examples)?;
     let samples = decoder.decode(&codes, args.seed)?;
-    let drawn = Drawn { samples, originals: vec![], name: "real", way: Way::Beside, what: "decoded examples" };
+    let drawn = Drawn { samples, originals: vec![], name: "real", way: Way::Beside, what: "decoded example" };
     let (files, note) = write(&wanted, &trained, &drawn)?;
-    wanted.tell(count, drawn.what, trained.checkpoint.meta("step")?, files)?;
+    wanted.tell(&counted(count, drawn.what), trained.checkpoint.meta("step")?, files)?;
     note.map_or(Ok(()), |note| print(format!("{note}; --out FILE.csv has all")))
 }

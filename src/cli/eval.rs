@@ -15,7 +15,7 @@ use super::{
 use crate::{
     checkpoint::CHOSEN_ON,
     data::{self, Chord, Dataset, Items, Music, Series},
-    error::{Error, Result},
+    error::{Error, Result, counted},
     eval::{
         Better, Report, Row, Setup,
         baseline::baseline,
@@ -144,10 +144,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
 /// So many samples in words, beside the number that was asked for if that is more.
 fn asked(args: &EvalArgs, count: usize) -> String {
     match args.count {
-        Some(asked) if asked > count => {
-            format!("{count} of the {asked} samples asked for, as there is no more to compare")
-        }
-        _ => format!("{count} samples"),
+        Some(more) if more > count => format!("{count} of the {more} samples asked for: there is no more to compare"),
+        _ => counted(count, "sample"),
     }
 }
 
@@ -354,7 +352,8 @@ impl Evaluation<'_> {
         };
         let numbers = self.importance_samples();
         let whose = if self.test.is_some() { "held-out" } else { "training" };
-        tell(format_args!("likelihoods of {whose} examples, {} samples of each", numbers.last().unwrap_or(&1)));
+        let each = counted(numbers.last().copied().unwrap_or(1), "sample");
+        tell(format_args!("likelihoods of {whose} examples, {each} of each"));
         let stand_in = self.stand_in();
         let session = &mut self.session;
         let mut bound = |seed| {

@@ -6,7 +6,7 @@ use super::{print, tell};
 use crate::{
     data::Dataset,
     engine::Plans,
-    error::{Error, Result, escaped},
+    error::{Error, Result, counted, escaped},
     graph::numel,
     kernels::Caps,
     memory::mib,
@@ -17,7 +17,7 @@ use crate::{
 /// The number of examples and their shape, for people.
 pub fn shape(dataset: &Dataset) -> String {
     let extents: Vec<String> = dataset.shape.iter().map(|n| n.to_string()).collect();
-    format!("{} examples of {}", dataset.len(), extents.join("x"))
+    format!("{} of {}", counted(dataset.len(), "example"), extents.join("x"))
 }
 
 /// Prints the settings, and the sizes of networks, data, memory and rounds.
@@ -35,7 +35,8 @@ pub fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Pl
     print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;
     for (phase, round) in model.phases.iter().zip(rounds) {
         let name = if model.phases.len() > 1 { format!(" of phase {}", phase.name) } else { String::new() };
-        print(format!("# a step{name}: {} launches, {:.3} GFLOP", round.launches.len(), round.cost().flops / 1e9))?;
+        let launches = counted(round.launches.len(), "launch");
+        print(format!("# a step{name}: {launches}, {:.3} GFLOP", round.cost().flops / 1e9))?;
     }
     Ok(())
 }

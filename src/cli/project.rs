@@ -110,7 +110,7 @@ pub fn draw(
         let (own, random) = (mean(&found.errors), mean(&found.random));
         print(format!("mean: found at distance {own}{of_data}, random samples {random}"))?;
     }
-    Ok(Drawn { samples, originals: given.values.clone(), name: "given", way: Way::Pairs("found"), what: "projections" })
+    Ok(Drawn { samples, originals: given.values.clone(), name: "given", way: Way::Pairs("found"), what: "projection" })
 }
 
 /// Where latent vectors and their names go: beside the samples.

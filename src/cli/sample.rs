@@ -38,6 +38,7 @@ pub struct Drawn {
     /// What the originals are called.
     pub name: &'static str,
     pub way: Way,
+    /// What one of them is.
     pub what: &'static str,
 }
 
@@ -77,9 +78,9 @@ impl<'a> Wanted<'a> {
         Ok(Self { args, count, to, look })
     }
 
-    /// Says how many were written and where; in files of their own if these are `files`.
-    pub fn tell(&self, count: usize, what: &str, step: u64, files: usize) -> Result<()> {
-        self.to.tell(&format!("{count} {what} of step {step}"), files)
+    /// Says what was written, with its number, and where; in files of their own if these are `files`.
+    pub fn tell(&self, what: &str, step: u64, files: usize) -> Result<()> {
+        self.to.tell(&format!("{what} of step {step}"), files)
     }
 
     fn write_midi(&self, pieces: &[Vec<Chord>], music: &Music) -> Result<usize> {
@@ -163,16 +164,17 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     }
     if let Some(frames) = args.walk {
         walk::write(wanted, frames, class, &trained, &mut session)?;
-        return wanted.tell(frames, "frames of a walk", session.step(), 1);
+        return wanted.tell(&format!("{} of a walk", counted(frames, "frame")), session.step(), 1);
     }
     if let (Some(Series::Table(records)), "csv", true) =
         (&examples.series, wanted.to.ending.as_str(), args.way().is_none())
     {
         let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
         let files = wanted.to.write(&bytes)?;
-        let other = |encoding| format!("rows in UTF-8 (the data is in {encoding})");
-        let what = records.encoding.as_ref().map_or("rows".into(), other);
-        return wanted.tell(wanted.count, &what, session.step(), files);
+        let rows = counted(wanted.count, "row");
+        let other = |encoding| format!("{rows} in UTF-8 (the data is in {encoding})");
+        let what = records.encoding.as_ref().map_or(rows.clone(), other);
+        return wanted.tell(&what, session.step(), files);
     }
     let drawn = match &given {
         Some(given) => project::draw(wanted, given, class, &trained, &mut session)?,
@@ -180,11 +182,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     };
     let count = drawn.samples.len() / numel(&examples.values(1));
     let (files, note) = write(wanted, &trained, &drawn)?;
-    let what = match drawn.way {
-        Way::Paths(steps) => format!("{} ({} rows of {steps})", drawn.what, count / steps),
-        _ => drawn.what.into(),
+    let paths = match drawn.way {
+        Way::Paths(steps) => format!(" ({} of {steps})", counted(count / steps, "row")),
+        _ => String::new(),
     };
-    wanted.tell(count, &what, session.step(), files)?;
+    wanted.tell(&(counted(count, drawn.what) + &paths), session.step(), files)?;
     note.map_or(Ok(()), |note| print(format!("{note}; --out FILE.csv has all")))
 }
 
@@ -265,7 +267,7 @@ fn go_on(wanted: &Wanted, symbols: &Symbols, trained: &Asked, session: &mut Sess
             write_values(wanted, trained, samples, longest)?
         }
     };
-    wanted.tell(sequences.len(), "samples", session.step(), files)
+    wanted.tell(&counted(sequences.len(), "sample"), session.step(), files)
 }
 
 /// Writes sequences of `steps` steps each, `[N, steps, ..]` flat, that were written one step after the other, in a form
@@ -326,7 +328,7 @@ fn play_on(wanted: &Wanted, roll: &Roll, trained: &Asked, session: &mut Session)
             write_values(wanted, trained, samples, steps)?
         }
     };
-    wanted.tell(pieces.len(), "samples", session.step(), files)
+    wanted.tell(&counted(pieces.len(), "sample"), session.step(), files)
 }
 
 /// Refuses what the examples or the form do not have.
@@ -413,13 +415,13 @@ fn draw(wanted: &Wanted, class: Option<usize>, trained: &Asked, session: &mut Se
         session.ensure(count)?;
         let originals: Vec<f32> = (0..count).flat_map(|i| dataset.example(i)).collect();
         let samples = session.reconstruct(&originals)?;
-        return Ok(Drawn { samples, originals, name, way: Way::Pairs("reconstructed"), what: "reconstructions" });
+        return Ok(Drawn { samples, originals, name, way: Way::Pairs("reconstructed"), what: "reconstruction" });
     }
     let (samples, way, what) = match args.interpolate {
-        None => (session.generate(wanted_count, args.seed, class)?, Way::Beside, "samples"),
+        None => (session.generate(wanted_count, args.seed, class)?, Way::Beside, "sample"),
         Some(steps) => {
             let z = session.interpolated(wanted_count.div_ceil(steps), steps, args.seed)?;
-            (along(&z, steps, class, trained, session, args.seed)?, Way::Paths(steps), "interpolations")
+            (along(&z, steps, class, trained, session, args.seed)?, Way::Paths(steps), "interpolation")
         }
     };
     Ok(Drawn { samples, originals: vec![], name: "real", way, what })

@@ -191,7 +191,8 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         && last.until >= settings.steps
     {
         let (name, steps) = (last.name, settings.steps);
-        tell(format_args!("warning: the phase `{name}` lasts to the end, {steps} steps: the next one is not reached"));
+        let steps = counted(steps as usize, "step");
+        tell(format_args!("warning: the phase `{name}` lasts to the end, {steps}: the next one is not reached"));
     }
     if let Some(launch) = args.explain {
         explain(&plans, launch, &caps, settings.half)?;

@@ -134,7 +134,7 @@ impl Cpu {
         Clock { step: word(0), seed: word(1) | word(2) << 32 }
     }
 
-    /// Puts the items of a round into the ring.
+    /// Puts items of a round into the ring.
     fn take(&mut self, block: &Block) -> Result<()> {
         for (name, at, words) in [("items", block.at[0], &block.items), ("table", block.at[1], &block.classes)] {
             self.named(name)?[at..at + words.len()].copy_from_slice(bytemuck::cast_slice(words));
@@ -335,7 +335,7 @@ impl Runner for Cpu {
         let clock = self.now();
         let Some(stream) = &mut self.stream else { return Ok(most) };
         let ready = stream.next(id, clock, most)?;
-        ready.blocks.iter().try_for_each(|block| self.take(block))?;
+        ready.blocks.iter().flatten().try_for_each(|block| self.take(block))?;
         Ok(ready.rounds)
     }
 
@@ -409,6 +409,10 @@ impl Runner for Cpu {
 
     fn stream(&mut self, items: &Items, classes: &[u32]) {
         self.stream = Some(Stream::new(items.clone(), classes));
+    }
+
+    fn stream_parts(&mut self, parts: Range<usize>) {
+        self.stream.iter_mut().for_each(|stream| stream.set_parts(parts.clone()));
     }
 
     fn set_clock(&mut self, clock: Clock) -> Result<()> {

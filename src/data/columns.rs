@@ -12,7 +12,7 @@ use super::ends::Ends;
 use super::header::looks_like_header;
 use super::scaling::in_every_row;
 use super::{Split, holdout};
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, counted, nearest};
 
 /// The columns of a table, and the series of its rows.
 pub(super) struct Table {
@@ -141,7 +141,7 @@ impl Table {
     pub fn said(&self, held: usize, options: &Options) -> String {
         match (self.tested, options.split) {
             (0, _) => holdout::said(self.rows(), held, "rows", options),
-            (_, Split::Train) => format!("train, beside {held} rows in test"),
+            (_, Split::Train) => format!("train, beside {} in test", counted(held, "row")),
             (_, Split::Test) => "test, beside train".into(),
         }
     }

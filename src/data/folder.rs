@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::listing::{self, below};
 use super::pictures::{self, Classed};
+use super::unknown::is_parquet;
 use super::{Dataset, LeftOut, Options, Split, Wanted, decode, holdout, idx, midi, text, unpack};
 use crate::error::{Error, Result};
 use crate::settings::Layout;
 
 /// Names of the folders of the two parts, in lower case.
-const TRAIN_NAMES: [&str; 2] = ["train", "training"];
+pub(super) const TRAIN_NAMES: [&str; 2] = ["train", "training"];
 const TEST_NAMES: [&str; 2] = ["test", "testing"];
 /// Names of folders of the part to choose with, which also replaces a missing test part.
 const VALIDATION_NAMES: [&str; 3] = ["val", "valid", "validation"];
@@ -239,11 +240,11 @@ impl Kind {
 
 /// Whether a file is named like data that is no text.
 fn is_other_data(file: &Path) -> bool {
-    super::is_understood(file) && !text::is_text(file) || idx::is_named(file)
+    super::is_understood(file) && !text::is_text(file) || idx::is_named(file) || is_parquet(file)
 }
 
 /// The ending of a file's name with its dot, or `nameless`.
-fn dotted(file: &Path) -> String {
+pub(super) fn dotted(file: &Path) -> String {
     match unpack::last_ending(file) {
         ending if ending.is_empty() => "nameless".to_owned(),
         ending => format!(".{ending}"),
@@ -261,6 +262,10 @@ fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
         [] if *left_out != LeftOut::default() => left_out.to_string(),
         [] => "it has no files".to_owned(),
         [only] if super::is_understood(only) => format!("name the file in it: `{}`", only.display()),
+        // Beside a text, which data sets of Hugging Face have to be read by people.
+        files if files.iter().any(|file| is_parquet(file)) => {
+            format!("it has {} files: `saddle pack` makes an array of Parquet files, which is read", there.join(", "))
+        }
         [first, ..] if super::is_understood(first) => {
             format!("it has {} files: name one of them, such as `{}`", there.join(", "), first.display())
         }

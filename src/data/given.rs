@@ -8,7 +8,7 @@ use super::dialect::{Sheet, shown};
 use super::images::Images;
 use super::limits::Budget;
 use super::{Columns, Known, LeftOut, Options, cells, npy, open_path, product, set_name, table, unpack};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::memory;
 use crate::settings::{Fit, Size};
 
@@ -61,8 +61,8 @@ pub fn given(path: &Path, shape: &[usize], columns: Option<&Columns>, options: &
     };
     let steps = shape.iter().product::<usize>() / width;
     if values.is_empty() || !values.len().is_multiple_of(steps * width) {
-        let rows = values.len() / width;
-        return Err(Error::usage(format!("{place} has {rows} rows, and {steps} of them are an example of the model")));
+        let rows = counted(values.len() / width, "row");
+        return Err(Error::usage(format!("{place} has {rows}, and {steps} of them are an example of the model")));
     }
     Ok(Given::nameless(match columns {
         Some(columns) => values.chunks(width).flat_map(|row| columns.seen(row.iter().copied())).collect(),

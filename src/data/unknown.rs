@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BUILT_IN, decode, is_understood};
+use super::{BUILT_IN, decode, is_understood, unpack};
 use crate::{
     error::{Error, nearest},
     files,
@@ -43,12 +43,18 @@ fn near(path: &Path) -> Option<PathBuf> {
     Some(path.with_file_name(name))
 }
 
+/// Whether a file is named like one of Parquet, which is only packed.
+pub(super) fn is_parquet(path: &Path) -> bool {
+    unpack::last_ending(path) == "parquet"
+}
+
 /// The error for a single image or an archive; `None` for other files.
 pub(super) fn refused(path: &Path, ending: &str) -> Option<Error> {
     let advice = match () {
         () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
         () if SPREADSHEETS.contains(&ending) => "a spreadsheet: save its table as CSV there, and name that file",
         () if ARCHIVES.contains(&ending) => "an archive: unpack it and name the folder or the file that was in it",
+        () if is_parquet(path) => "a Parquet file: `saddle pack` makes an array of it, which is read",
         () => return None,
     };
     Some(Error::failure(format!("`{}` is {advice}", path.display())))

@@ -37,23 +37,25 @@ impl Engine {
     /// Makes this the engine of one of several ranks, each of which computes equally many parts of each batch.
     ///
     /// # Errors
-    /// A number of parts that the ranks do not divide, or whose sums have another order than those of one rank.
+    /// A number of parts that the ranks do not divide.
     pub fn join(&mut self, exchange: Box<dyn Exchange>) -> Result<()> {
         let ranks = exchange.ranks();
         let parts = self.programs.values().find_map(|(_, program)| program.parts.as_ref());
         let count = parts.map_or(1, |parts| parts.count);
-        let is_fit = |ranks: &usize| count.is_multiple_of(*ranks) && (count / ranks).is_power_of_two();
+        let is_fit = |ranks: &usize| count.is_multiple_of(*ranks);
         if !is_fit(&ranks) {
             let fit: Vec<String> = (1..=count).filter(is_fit).map(|ranks| ranks.to_string()).collect();
             return Err(Error::usage(format!(
-                "{ranks} devices cannot share the {} of a batch (`accumulate`): each takes 1, 2, 4, 8, .. of them, as \
-                 many as the others, so that there may be {} devices",
+                "{ranks} devices cannot share the {} of a batch (`accumulate`): each takes as many as the others, so \
+                 that there may be {} devices",
                 counted(count, "part"),
                 fit.join(", ")
             )));
         }
-        self.load_rows(exchange.rank() * count / ranks)?;
-        self.runner.set_part(exchange.rank() * count / ranks)?;
+        let (own, first) = (count / ranks, exchange.rank() * count / ranks);
+        self.load_rows(first)?;
+        self.runner.set_part(first)?;
+        self.runner.stream_parts(first..first + own);
         self.exchange = Some(exchange);
         Ok(())
     }
@@ -150,13 +152,18 @@ impl Engine {
         self.exchange.as_ref().map(|_| std::mem::take(&mut self.summed))
     }
 
-    /// Replaces what this rank has summed by the sums of all ranks.
-    pub(super) fn sum_over_ranks(&mut self, id: ProgramId, sums: &Sums) -> Result<()> {
-        let Self { runner, exchange: Some(exchange), summed, .. } = self else { return Ok(()) };
-        let mut own = memory::room(sums.values.iter().map(|value| value.len).sum())?;
+    /// What lies where parts leave their values: those of one part, or sums.
+    pub(super) fn left(&mut self, id: ProgramId, sums: &Sums) -> Result<Vec<f32>> {
+        let mut left = memory::room(sums.values.iter().map(|value| value.len).sum())?;
         for value in &sums.values {
-            own.extend(runner.read_range(id, *value)?);
+            left.extend(self.runner.read_range(id, *value)?);
         }
+        Ok(left)
+    }
+
+    /// Puts the sums of all ranks where parts leave their values; `own` are the lists of this rank.
+    pub(super) fn sum_over_ranks(&mut self, id: ProgramId, sums: &Sums, own: Vec<Vec<f32>>) -> Result<()> {
+        let Self { runner, exchange: Some(exchange), summed, .. } = self else { return Ok(()) };
         let since = Instant::now();
         let sum = exchange::sum(exchange.as_mut(), own)?;
         *summed += since.elapsed();

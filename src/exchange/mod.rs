@@ -60,12 +60,12 @@ impl Deref for Values {
     }
 }
 
-/// The sum of the values of all ranks, by adjacent pairs and pairs of pairs: the order in which one rank sums the parts
-/// of a batch.
+/// The sum of the lists of all ranks, by adjacent pairs and pairs of pairs: the order in which one rank sums the parts
+/// of a batch. Each rank has equally many lists of one length: its parts, or their sum where that is one of pairs.
 ///
 /// # Errors
 /// Those of [`Exchange`].
-pub fn sum(exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>> {
+pub fn sum(exchange: &mut dyn Exchange, own: Vec<Vec<f32>>) -> Result<Vec<f32>> {
     by_shares(exchange, own, by_pairs)
 }
 
@@ -74,7 +74,7 @@ pub fn sum(exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>> {
 /// # Errors
 /// Those of [`Exchange`].
 pub fn broadcast(exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>> {
-    by_shares(exchange, own, |all| all[0].to_vec())
+    by_shares(exchange, vec![own], |all| all[0].to_vec())
 }
 
 /// The text of every rank, in their order.
@@ -94,15 +94,29 @@ pub fn gather_text(exchange: &mut dyn Exchange, own: &str) -> Result<Vec<String>
     all.iter().zip(&lengths).map(text).collect()
 }
 
-/// What `fold` makes of all ranks' values. Each rank folds its share: two passes of all values through its line,
-/// however many ranks there are (reduce-scatter and allgather: Thakur, Rabenseifner and Gropp 2005, section 4).
-fn by_shares(exchange: &mut dyn Exchange, mut own: Vec<f32>, fold: impl Fn(&[Values]) -> Vec<f32>) -> Result<Vec<f32>> {
-    let len = own.len();
-    if len < SHORT {
-        return Ok(fold(&exchange.gather(own)?));
+/// What `fold` makes of all ranks' lists, those of rank 0 first. Each rank folds its share: one list takes two passes
+/// of all values through its line, and each other list one more, however many ranks there are (reduce-scatter and
+/// allgather: Thakur, Rabenseifner and Gropp 2005, section 4).
+fn by_shares(
+    exchange: &mut dyn Exchange,
+    own: Vec<Vec<f32>>,
+    fold: impl Fn(&[Values]) -> Vec<f32>,
+) -> Result<Vec<f32>> {
+    let (len, ranks) = (own.first().map_or(0, Vec::len), exchange.ranks());
+    let mut of_ranks = vec![vec![]; ranks];
+    for mut list in own {
+        let all = if len < SHORT {
+            exchange.gather(list)?
+        } else {
+            list.resize(len.next_multiple_of(ranks), 0.0);
+            exchange.shares(list)?
+        };
+        of_ranks.iter_mut().zip(all).for_each(|(of_rank, values)| of_rank.push(values));
     }
-    own.resize(len.next_multiple_of(exchange.ranks()), 0.0);
-    let share = fold(&exchange.shares(own)?);
+    let share = fold(&of_ranks.concat());
+    if len < SHORT {
+        return Ok(share);
+    }
     let mut whole = exchange.gather(share)?.iter().map(Deref::deref).collect::<Vec<_>>().concat();
     whole.truncate(len);
     Ok(whole)
@@ -145,13 +159,19 @@ mod tests {
 
     #[test]
     fn sums_are_made_by_adjacent_pairs() {
+        const LISTS: [usize; 3] = [1, 3, 6];
         for ranks in 1..20 {
             let sums = on_ranks(ranks, |exchange| {
-                let own = order(exchange.rank(), 1);
-                [7, SHORT + 7].map(|len| sum(exchange, vec![own; len]).unwrap())
+                LISTS.map(|lists| {
+                    let own = |n| order(exchange.rank() * lists + n, 1);
+                    [7, SHORT + 7]
+                        .map(|len| (0..lists).map(|n| vec![own(n); len]).collect())
+                        .map(|own| sum(exchange, own).unwrap())
+                })
             });
-            for [short, long] in sums {
-                assert!(short.iter().chain(&long).all(|value| *value == order(0, ranks)), "{ranks}");
+            for (lists, [short, long]) in sums.iter().flat_map(|sums| LISTS.iter().zip(sums)) {
+                let whole = order(0, ranks * lists);
+                assert!(short.iter().chain(long).all(|value| *value == whole), "{ranks} ranks, {lists} lists");
                 assert_eq!([short.len(), long.len()], [7, SHORT + 7]);
             }
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Cell, Exporter, File, Layer, Network, Op, Options, Portable, Write, describe};
 use crate::{
     checkpoint::Tensor,
-    error::{Error, Result},
+    error::{Error, Result, counted},
     graph::Reset,
     models::{CONTINUE, DECODE, ENCODE, RECONSTRUCT, SAMPLE, SWEEP},
 };
@@ -45,7 +45,7 @@ fn write(portable: &Portable, _: Options) -> Result<Vec<File>> {
             bytes: module(portable).into_bytes(),
             about: "load() and sample(n, seed)".into(),
         },
-        File { name: WEIGHTS.into(), bytes, about: format!("{values} values") },
+        File { name: WEIGHTS.into(), bytes, about: counted(values, "value") },
     ])
 }
 

@@ -353,7 +353,7 @@ impl Runner for Gpu {
         let Some(stream) = &mut self.stream else { return Ok(most) };
         let Ready { rounds, blocks } = stream.next(id, Clock { step: self.step, seed: self.seed }, most)?;
         // The queue keeps the order: what the ring held before, the rounds before have read by then.
-        for block in &blocks {
+        for block in blocks.iter().flatten() {
             for (content, at, words) in
                 [(Content::Items, block.at[0], &block.items), (Content::Table, block.at[1], &block.classes)]
             {
@@ -445,6 +445,10 @@ impl Runner for Gpu {
 
     fn stream(&mut self, items: &Items, classes: &[u32]) {
         self.stream = Some(Stream::new(items.clone(), classes));
+    }
+
+    fn stream_parts(&mut self, parts: ops::Range<usize>) {
+        self.stream.iter_mut().for_each(|stream| stream.set_parts(parts.clone()));
     }
 
     fn set_clock(&mut self, clock: Clock) -> Result<()> {

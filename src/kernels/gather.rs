@@ -1,6 +1,8 @@
 //! y[b, ..] = the example (or its one-hot class) that is picked for place b of one draw of the round. Words: the clock,
 //! the packed data set, and the classes of its items or, of symbols, their first elements.
 
+use std::ops::Range;
+
 use num_traits::Float;
 use serde::{Deserialize, Serialize};
 
@@ -157,10 +159,10 @@ impl Gather {
         self.item_of(clock, self.first(clock) + b, s)
     }
 
-    /// The place in a round of each item of this draw, of all parts of the batch, and the item.
-    pub fn picks(&self, clock: &[u32]) -> impl Iterator<Item = (usize, usize)> {
-        let members = (0..self.whole()).flat_map(|row| (0..self.data.stack).map(move |s| (row, s)));
-        members.map(|(row, s)| (self.place(row, s), self.item_of(clock, row, s)))
+    /// The items of this draw for rows of the whole batch, in the order of their places in a round.
+    pub fn picks(&self, clock: &[u32], rows: Range<usize>) -> impl Iterator<Item = usize> {
+        let members = rows.flat_map(|row| (0..self.data.stack).map(move |s| (row, s)));
+        members.map(|(row, s)| self.item_of(clock, row, s))
     }
 
     /// Whether the item of [`Gather::pick`] is mirrored.
@@ -203,7 +205,7 @@ impl Gather {
     }
 
     /// The place in a round of the item for a row of the whole batch.
-    fn place(&self, row: usize, s: usize) -> usize {
+    pub fn place(&self, row: usize, s: usize) -> usize {
         (self.draw.number as usize * self.whole() + row) * self.data.stack + s
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, TryRecvError, sync_channel},
@@ -28,7 +29,7 @@ const ROUNDS: usize = 256;
 /// Threads that read a file: the requests of one alone leave a disk idle.
 const READERS: usize = 4;
 
-/// The items of one round, in the order of their places.
+/// Items of one draw of a round, in the order of their places.
 pub struct Block {
     /// Where the ring has them: the first word of the items, and of their classes.
     pub at: [usize; 2],
@@ -42,14 +43,16 @@ pub struct Block {
 pub struct Ready {
     /// Their number; at least one.
     pub rounds: usize,
-    /// What the ring lacks: a block for each of the rounds, or none if they lie there already.
-    pub blocks: Vec<Block>,
+    /// What the ring lacks: the blocks of each of the rounds, or none if they lie there already.
+    pub blocks: Vec<Vec<Block>>,
 }
 
 /// What a runner streams in place of a resident data set.
 pub struct Stream {
     source: Arc<Source>,
     feeds: HashMap<ProgramId, Feed>,
+    /// The parts of each batch that are read; `None`: all.
+    parts: Option<Range<usize>>,
     /// What each slot of the ring holds: the round of a program.
     held: Vec<Option<(ProgramId, Clock)>>,
     waited: Duration,
@@ -65,21 +68,22 @@ struct Source {
 
 /// The reading of one program's rounds.
 struct Feed {
-    draws: Arc<[Gather]>,
+    /// The draws, and the rows of their batches that are read.
+    draws: Arc<[(Gather, Range<usize>)]>,
     /// Whether a round ends with a tick of the clock.
     ticks: bool,
     /// The threads that read, and the round that comes next from them.
-    readers: Vec<Receiver<Result<Block>>>,
+    readers: Vec<Receiver<Result<Vec<Block>>>>,
     next: Clock,
     /// What came already.
-    ready: Option<Result<Block>>,
+    ready: Option<Result<Vec<Block>>>,
 }
 
 impl Stream {
     /// A stream of items and their classes, if they have any.
     pub fn new(items: Items, classes: &[u32]) -> Self {
         let source = Source { items, classes: classes.to_vec(), warm: Mutex::default() }.into();
-        Self { source, feeds: HashMap::new(), held: vec![], waited: Duration::ZERO }
+        Self { source, feeds: HashMap::new(), parts: None, held: vec![], waited: Duration::ZERO }
     }
 
     /// Takes note of a program: what it draws.
@@ -95,8 +99,29 @@ impl Stream {
         let Some(ring) = draws.first().and_then(|gather| gather.data.ring) else { return };
         self.held.resize(ring.rounds, None);
         let ticks = program.launches.iter().any(|launch| matches!(launch.kernel, Kernel::Tick(_)));
-        let feed = Feed { draws: draws.into(), ticks, readers: vec![], next: Clock::default(), ready: None };
+        let draws = draws.into_iter().map(|gather| (self.rows(&gather), gather)).map(|(rows, gather)| (gather, rows));
+        let feed = Feed { draws: draws.collect(), ticks, readers: vec![], next: Clock::default(), ready: None };
         self.feeds.insert(id, feed);
+    }
+
+    /// Reads only these parts of each batch from now on.
+    pub fn set_parts(&mut self, parts: Range<usize>) {
+        self.parts = Some(parts);
+        self.held.fill(None);
+        let mut feeds = std::mem::take(&mut self.feeds);
+        for feed in feeds.values_mut() {
+            feed.readers.clear();
+            feed.draws = feed.draws.iter().map(|(gather, _)| (gather.clone(), self.rows(gather))).collect();
+        }
+        self.feeds = feeds;
+    }
+
+    /// The rows of a draw that are read. What is not a round has its batch in one part.
+    fn rows(&self, gather: &Gather) -> Range<usize> {
+        match &self.parts {
+            Some(parts) if gather.parts > 1 => parts.start * gather.batch..parts.end * gather.batch,
+            _ => 0..gather.whole(),
+        }
     }
 
     /// The rounds of a program, `most` at most, that can run from this clock on when their blocks are in the ring.
@@ -123,7 +148,13 @@ impl Stream {
 
 impl Feed {
     /// Blocks of consecutive rounds: the first one, and those after it that are read already, `most` at most.
-    fn take(&mut self, source: &Arc<Source>, clock: Clock, most: usize, waited: &mut Duration) -> Result<Vec<Block>> {
+    fn take(
+        &mut self,
+        source: &Arc<Source>,
+        clock: Clock,
+        most: usize,
+        waited: &mut Duration,
+    ) -> Result<Vec<Vec<Block>>> {
         if self.readers.is_empty() || self.next != clock {
             self.start(source, clock)?;
         }
@@ -175,7 +206,8 @@ impl Feed {
             let read = move || {
                 let mut round = Clock { step: clock.step + first, ..clock };
                 loop {
-                    let block = source.block(&draws, round);
+                    let block: Result<Vec<Block>> =
+                        draws.iter().map(|(gather, rows)| source.block(gather, rows.clone(), round)).collect();
                     let is_last = block.is_err() || !ticks;
                     if send.send(block).is_err() || is_last {
                         return;
@@ -190,10 +222,10 @@ impl Feed {
         Ok(())
     }
 
-    /// Words of a block.
+    /// Words of the blocks of a round.
     fn words(&self) -> usize {
-        let places = self.draws.iter().map(places).max().unwrap_or(1);
-        places * self.draws[0].data.item_words()
+        let words = |(gather, rows): &(Gather, Range<usize>)| rows.len() * gather.data.stack * gather.data.item_words();
+        self.draws.iter().map(words).sum::<usize>().max(1)
     }
 }
 
@@ -213,32 +245,26 @@ impl Source {
         Ok(())
     }
 
-    /// The items that a round draws.
-    fn block(&self, draws: &[Gather], clock: Clock) -> Result<Block> {
-        let data = draws[0].data;
-        let (words, places) = (data.item_words(), draws.iter().map(places).max().unwrap_or(1));
+    /// The items of these rows of a draw.
+    fn block(&self, gather: &Gather, rows: Range<usize>, clock: Clock) -> Result<Block> {
+        let data = gather.data;
+        let (words, places) = (data.item_words(), rows.len() * data.stack);
         let classes = if data.classes > 0 { places } else { 0 };
         let slot = data.ring.map_or(0, |ring| clock.step as u32 as usize % ring.rounds * ring.places);
-        let at = [slot * words, if classes > 0 { slot } else { 0 }];
+        let first = slot + gather.place(rows.start, 0);
+        let at = [first * words, if classes > 0 { first } else { 0 }];
         let mut block = Block { at, items: vec![0; places * words], classes: vec![0; classes] };
-        for gather in draws {
-            for (place, item) in gather.picks(&clock.words()) {
-                if data.ring.is_some_and(|ring| ring.blocks) {
-                    self.warm(item / BLOCK)?;
-                }
-                self.items.read(item, data.item_len, &mut block.items[place * words..][..words])?;
-                if let Some(class) = block.classes.get_mut(place) {
-                    *class = self.classes[item];
-                }
+        for (n, item) in gather.picks(&clock.words(), rows).enumerate() {
+            if data.ring.is_some_and(|ring| ring.blocks) {
+                self.warm(item / BLOCK)?;
+            }
+            self.items.read(item, data.item_len, &mut block.items[n * words..][..words])?;
+            if let Some(class) = block.classes.get_mut(n) {
+                *class = self.classes[item];
             }
         }
         Ok(block)
     }
-}
-
-/// Items of a round up to the end of this draw.
-fn places(gather: &Gather) -> usize {
-    (gather.draw.number as usize + 1) * gather.whole() * gather.data.stack
 }
 
 fn ended() -> Error {

@@ -203,6 +203,7 @@ fn samples_lie_in_the_folder_of_the_run_and_write_over_nothing() {
     assert!(said.out.starts_with("price,size\n") && said.out.lines().count() == 4, "{}", said.out);
     assert_eq!(said.err, "");
     assert_eq!(place.saddle("sample t --count 3 --adapter cpu").out, "3 samples of step 2 in t/sample-001.csv\n");
+    assert_eq!(place.saddle("sample t --count 1 --adapter cpu").out, "1 sample of step 2 in t/sample-002.csv\n");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{Training, columns};
 use crate::{
     cli::{progress::duration, shown},
     data,
-    error::Result,
+    error::{Result, counted},
     files::quoted,
     health::HEALTH,
     models::{self, BOUND},
@@ -17,7 +17,8 @@ impl Training {
     /// What a run says at its end, in lines.
     pub(super) fn result(&mut self) -> Result<Vec<String>> {
         let step = self.session.step();
-        let mut lines = vec![format!("{step} steps in {}", duration(self.since.elapsed().as_secs_f64()))];
+        let mut lines =
+            vec![format!("{} in {}", counted(step as usize, "step"), duration(self.since.elapsed().as_secs_f64()))];
         if let Some(modes) = data::modes(&self.settings.data)
             && let Some(score) = self.count_modes()?
         {

@@ -1,4 +1,4 @@
-//! The images in zip and tar archives: where their bytes lie.
+//! The images in zip and tar archives, or copied to one file: where their bytes lie.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,7 +18,7 @@ const MOST: u64 = 1 << 28;
 
 /// Archives, and the images in them.
 pub struct Archives {
-    files: Vec<(PathBuf, File)>,
+    pub files: Vec<(PathBuf, File)>,
     pub members: Vec<Member>,
 }
 
@@ -28,12 +28,13 @@ pub struct Member {
     pub name: String,
     /// The name of its class, if the archive says one.
     pub class: Option<String>,
-    archive: usize,
-    start: u64,
+    /// Its archive's number, and the place of its first byte there.
+    pub archive: usize,
+    pub start: u64,
     /// Bytes in the archive, and unpacked.
-    packed: u64,
+    pub packed: u64,
     pub len: u64,
-    is_deflated: bool,
+    pub is_deflated: bool,
 }
 
 /// Whether a file is named like an archive that is read.

@@ -2,6 +2,8 @@
 //! classes and a description beside it.
 
 mod archives;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod part;
 mod pictures;
 mod table;
@@ -11,8 +13,10 @@ use std::path::{Path, PathBuf};
 use super::npy::Stored;
 use super::packed::{Column, Description, is_packed};
 use super::random::Root;
+use super::unknown::is_parquet;
 use super::{
-    Dataset, Items, LeftOut, Options, Series, Split, arrays, check, digest, files, set_name, table as tables, unpack,
+    Dataset, Items, LeftOut, Options, Series, Split, arrays, check, digest, files, listing, set_name, table as tables,
+    unpack,
 };
 use crate::error::{Error, Result, counted};
 use crate::memory::{self, mib};
@@ -41,13 +45,15 @@ pub type Watch<'a> = &'a mut dyn FnMut(usize, usize);
 /// * images of a folder, of a zip archive or of tar archives (WebDataset's shards, alone or in a folder): bytes
 ///   `[N, H, W, C]`, squares of the `size` in the options, in random order;
 /// * a table: rows `[N, D]` of the columns of numbers, in their order;
+/// * with the feature `parquet`, Parquet files: as images, if a column has them, else as a table;
 /// * an array in an npy file, of any length, in random order;
 /// * anything else that holds images, points or sequences of numbers and fits into memory, in random order.
 ///
 /// A packing of images that was interrupted goes on where it stopped.
 ///
 /// # Errors
-/// `Usage` for data that is not packed, such as text; `Failure` for files that cannot be used or written.
+/// `Usage` for data that is not packed, such as text, or Parquet without the feature; `Failure` for files that cannot
+/// be used or written.
 pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<Packing> {
     check(options)?;
     if unpack::last_ending(out) != "npy" {
@@ -55,10 +61,25 @@ pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<P
     }
     let path = Path::new(spec);
     if let Some(source) = pictures::Source::of(path, options)? {
-        return pictures::pack(source, path, out, options, watch);
+        let before = source.listed();
+        let mut packed = pictures::pack(source, path, out, options, watch)?;
+        let now = pictures::Source::of(path, options).ok().flatten().map_or(vec![], |source| source.listed());
+        packed.notes.extend(pictures::growth(&before, &now, "image", path));
+        return Ok(packed);
+    }
+    let shards = parquet_files(path)?;
+    if !shards.is_empty() {
+        #[cfg(feature = "parquet")]
+        return parquet::pack(shards, path, out, options, watch);
+        #[cfg(not(feature = "parquet"))]
+        return Err(Error::usage(format!(
+            "`{}` is a Parquet file, which a program packs that was built for it: \
+             `cargo install --locked --path . --features parquet`",
+            shards[0].display()
+        )));
     }
     if path.is_file() && tables::ENDINGS.contains(&unpack::ending(path).as_str()) {
-        return table::pack(path, out, options, watch);
+        return table::pack(path, &|| unpack::source(path), out, options, watch);
     }
     let plain = Options {
         split: Split::Train,
@@ -74,6 +95,17 @@ pub fn pack(spec: &str, out: &Path, options: &Options, watch: Watch) -> Result<P
     let set = super::open(spec, &plain)?;
     let count = set.len();
     in_random_order(&set, count, &mut |_| Ok(None), count, spec, out, watch)
+}
+
+/// The Parquet files that a path is or has.
+fn parquet_files(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = match path.is_dir() {
+        true => listing::files(path, &mut LeftOut::default())?,
+        false if path.is_file() => vec![path.to_owned()],
+        false => vec![],
+    };
+    files.retain(|file| is_parquet(file));
+    Ok(files)
 }
 
 /// Packs an array that memory does not hold, piece by piece.

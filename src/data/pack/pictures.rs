@@ -20,6 +20,9 @@ use crate::settings::Fit;
 /// Images that are decoded before they are written.
 const TOGETHER: usize = 256;
 
+/// The name of an image or a file, and its length in bytes.
+pub type Listed = (String, u64);
+
 /// Images to pack.
 pub struct Source {
     body: Body,
@@ -63,15 +66,26 @@ impl Source {
 
     fn of_archives(paths: &[PathBuf], mut left_out: LeftOut, options: &Options) -> Result<Self> {
         let archives = Archives::open(paths, &mut left_out)?;
+        Self::of_members(archives, &paths[0], left_out, vec![], options)
+    }
+
+    /// The images of archives, the first of which is named in errors.
+    pub fn of_members(
+        archives: Archives,
+        first: &Path,
+        left_out: LeftOut,
+        notes: Vec<String>,
+        options: &Options,
+    ) -> Result<Self> {
         if archives.members.is_empty() {
-            return Err(Error::failure(format!("`{}` holds no images: {left_out}", paths[0].display())));
+            return Err(Error::failure(format!("`{}` holds no images: {left_out}", first.display())));
         }
         let (classes, ids) = if options.classes { classes_of(&archives.members) } else { (vec![], vec![]) };
-        Ok(Self { body: Body::Archives(archives), classes, ids, left_out, notes: vec![] })
+        Ok(Self { body: Body::Archives(archives), classes, ids, left_out, notes })
     }
 
     /// The name and the length in bytes of each image.
-    fn listed(&self) -> Vec<(String, u64)> {
+    pub fn listed(&self) -> Vec<Listed> {
         match &self.body {
             Body::Folder { root, files } => {
                 let len = |file: &PathBuf| file.metadata().map_or(0, |metadata| metadata.len());
@@ -97,12 +111,18 @@ impl Source {
     }
 }
 
-/// Packs images.
-pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: Watch) -> Result<Packing> {
+/// Refuses options that are not for packing images.
+pub fn check(path: &Path, options: &Options) -> Result<()> {
     options.check(&format_args!("`{}`", path.display()), Holds::Images)?;
     if options.range.is_some() || options.stack != 1 {
         return Err(Error::usage("images are packed as they are stored: leave out range and stack"));
     }
+    Ok(())
+}
+
+/// Packs images.
+pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: Watch) -> Result<Packing> {
+    check(path, options)?;
     let (listed, size) = (source.listed(), options.size.unwrap_or(DEFAULT_SIZE.into()));
     let reading = decode::Reading { size, fit: options.fit.unwrap_or(Fit::Crop), deep: false };
     let budget = Budget::new(memory::most()?.bytes);
@@ -154,7 +174,6 @@ pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: W
         let count = counted(part.journal.transparent, "image");
         notes.push(format!("{count} with transparent pixels, laid on white: channels=4 keeps them transparent"));
     }
-    notes.extend(growth(&listed, path, options)?);
     let mut left_out = source.left_out;
     left_out.extend(&part.journal.left_out);
     let found = Description {
@@ -168,20 +187,20 @@ pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: W
     Ok(Packing { said: part.finish(found, out)?, left_out, notes })
 }
 
-/// What changed in the source while it was packed.
-fn growth(listed: &[(String, u64)], path: &Path, options: &Options) -> Result<Option<String>> {
-    let now = Source::of(path, options)?.map_or(vec![], |source| source.listed());
-    let of = |these: &[(String, u64)], those: &[(String, u64)]| {
+/// What changed in the source at `path` while it was packed, by what was there before and is there now: images, or
+/// whatever `noun` says.
+pub fn growth(before: &[Listed], now: &[Listed], noun: &str, path: &Path) -> Option<String> {
+    let of = |these: &[Listed], those: &[Listed]| {
         let known: std::collections::HashSet<_> = those.iter().collect();
         these.iter().filter(|entry| !known.contains(entry)).count()
     };
-    let (new, gone) = (of(&now, listed), of(listed, &now));
-    Ok((new + gone > 0).then(|| {
+    let (new, gone) = (of(now, before), of(before, now));
+    (new + gone > 0).then(|| {
         format!(
             "`{}` changed while it was packed: {} now that were not there at first, and {gone} that are gone or \
              others; pack it again to have it as it is",
             path.display(),
-            counted(new, "image")
+            counted(new, noun)
         )
-    }))
+    })
 }

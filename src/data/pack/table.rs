@@ -21,15 +21,18 @@ use crate::settings::{Encode, Separator};
 /// Bytes of a table by which it is decided how it is read.
 const FIRST: u64 = 4 << 20;
 
+/// Opens the text of a table from its beginning, and says its length in bytes if that is known.
+pub type Opening<'a> = &'a dyn Fn() -> Result<(Box<dyn Read + 'a>, Option<u64>)>;
+
 /// Packs the columns of numbers of a table, row by row.
-pub fn pack(path: &Path, out: &Path, options: &Options, watch: Watch) -> Result<Packing> {
+pub fn pack(path: &Path, open: Opening, out: &Path, options: &Options, watch: Watch) -> Result<Packing> {
     let place = format!("`{}`", path.display());
     options.check(&place, Holds::Rows)?;
     let options = &Options { holdout: 0.0, encode: Some(Encode::None), ..options.clone() };
-    let how = How::of(path, options)?;
+    let how = How::of(path, open, options)?;
     let mut left_out = LeftOut::default();
     let (mut stats, mut part) = (Stats::new(how.chosen.len()), Part::begin(out, "", &[how.chosen.len()])?);
-    let (source, len) = unpack::source(path)?;
+    let (source, len) = open()?;
     let mut hashed = Hashed { source, hash: Sha256::new() };
     skip(&mut hashed, how.start).map_err(|error| unpack::unreadable(path, error))?;
     let mut csv = reader(BufReader::with_capacity(1 << 20, &mut hashed), how.sheet.separator, csv::Trim::None);
@@ -107,10 +110,10 @@ struct How {
 }
 
 impl How {
-    fn of(path: &Path, options: &Options) -> Result<Self> {
+    fn of(path: &Path, open: Opening, options: &Options) -> Result<Self> {
         let folder = tempfile::tempdir().map_err(|error| Error::failure(format!("no temporary folder: {error}")))?;
         let copy = folder.path().join(unpack::stem(path));
-        let (source, _) = unpack::source(path)?;
+        let (source, _) = open()?;
         let mut bytes = unpack::read_up_to(&mut source.take(FIRST), FIRST, path)?;
         if bytes.len() as u64 == FIRST {
             let end = bytes.iter().rposition(|byte| *byte == b'\n');
@@ -147,12 +150,12 @@ impl How {
 }
 
 /// A source whose bytes are hashed as they are read.
-struct Hashed {
-    source: Box<dyn Read>,
+struct Hashed<'a> {
+    source: Box<dyn Read + 'a>,
     hash: Sha256,
 }
 
-impl Read for Hashed {
+impl Read for Hashed<'_> {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
         let read = self.source.read(to)?;
         self.hash.update(&to[..read]);

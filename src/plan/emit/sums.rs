@@ -23,13 +23,15 @@ impl Emitter<'_> {
         }
     }
 
-    /// Adds the launches that sum what parts compute, by adjacent pairs: level l keeps the sum of 2^l parts.
+    /// Adds the launches that sum what parts compute, by adjacent pairs: level l keeps the sum of 2^l parts. A rank
+    /// whose parts are no power of two adds nothing up alone.
     pub(super) fn split(&mut self) -> Split {
         let (parts, own) = (self.round.parts, self.round.own);
+        let adds = own == parts || own.is_power_of_two();
         let mut spans = std::mem::take(&mut self.spans);
         spans.last_mut().expect("there is a first span").launches.end = self.placed.len();
         for SplitSpan { sums, add, store, .. } in &mut spans {
-            for level in (0..).take_while(|level| (own - 1) >> level > 0) {
+            for level in (0..).take_while(|level| adds && (own - 1) >> level > 0) {
                 let values = sums.as_deref().unwrap_or_default();
                 add.push(self.level(level, values, true));
                 store.push(self.level(level, values, false));
