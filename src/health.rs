@@ -74,6 +74,16 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "known_by_heart",
+        is_wrong: |line| Some(line.number("by_heart")? >= 0.2),
+        steps: 200,
+        columns: &[],
+        sentence: "a fifth of the samples or more have lain nearer to rows that were learned than to held-out ones, \
+                   beyond chance, for {steps} steps: the table is learned by heart",
+        over: "samples lie no nearer to rows that were learned than to held-out ones",
+        advice: |_| "fewer steps, more rows, or a smaller model".into(),
+    },
+    Rule {
         name: "starved",
         is_wrong: |line| Some(line.number("starved")? >= 0.2),
         steps: 200,
@@ -388,9 +398,11 @@ mod tests {
         let settings = Settings { data: "ring".into(), ..Settings::default() };
         let (good, bad) = (
             json!({"d_loss": 0.5, "d_acc_real": 0.8, "d_acc_fake": 0.8, "d_lead": 0.1, "grad_g": 1.0, "grad_d": 1.0,
-                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0}),
+                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0,
+                   "by_heart": 0.1}),
             json!({"d_loss": 1e-3, "d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
-                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5}),
+                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5,
+                   "by_heart": 0.3}),
         );
         for rule in RULES {
             let none = looked(&settings, rule.name, vec![good.clone(); 300]);
