@@ -1,9 +1,10 @@
 //! Held-out examples that are measured while training.
 
 use crate::{
-    data::Dataset,
+    data::{Dataset, Records, Series},
     error::Result,
     graph::numel,
+    metrics::table::{Column, Table, overfitting_protection},
     models::{self, BOUND, Examples, JUDGE},
     objective, origin,
     session::{self, Session},
@@ -19,12 +20,20 @@ const JUDGED_BYTES: usize = 16 << 20;
 /// Number of held-out examples from which on the discriminator's share of them says something.
 const FEWEST: usize = 16;
 
+/// Least number of held-out rows, and number of samples, for the share that is known by heart.
+const ROWS: usize = 100;
+const SAMPLES: usize = 2000;
+/// Most rows to learn from for that: more of them are hardly learned by heart.
+const MOST: usize = 5000;
+
 /// Examples that a training does not learn from.
 pub struct HeldOut {
     /// Sequences of symbols or keys, which choose the best checkpoint.
     pub sequences: Option<Sequences>,
     /// For the discriminator: examples, and as many of the training part, flat.
     judged: Option<[Vec<f32>; 2]>,
+    /// Rows of a table that are learned, and those that are held out.
+    rows: Option<(Records, [Table; 2])>,
 }
 
 /// Sequences of symbols or keys.
@@ -52,7 +61,12 @@ impl HeldOut {
         // A discriminator that looks at classes is not asked.
         let judges = models::variant(&settings.variant)?.options.contains(&"Objective") && !settings.conditional;
         let spells = examples.symbols() || examples.roll();
-        if !judges && !spells {
+        // Rows that are drawn by their values are not those of the table.
+        let records = match &examples.series {
+            Some(Series::Table(records)) if !settings.by_value => Some(records),
+            _ => None,
+        };
+        if !judges && !spells && records.is_none() {
             return Ok(None);
         }
         let Some(dataset) = session::open_validation(settings)?.filter(|dataset| dataset.shape == examples.shape)
@@ -74,7 +88,21 @@ impl HeldOut {
             |part: &Dataset| (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>();
         let is_fit = dataset.len() >= FEWEST && settings.batch <= most;
         let judged = (judges && is_fit).then(|| [values(&dataset), values(learned)]);
-        Ok((sequences.is_some() || judged.is_some()).then_some(Self { sequences, judged }))
+        let all = |part: &Dataset| (0..part.len()).flat_map(|i| part.example(i)).collect::<Vec<f32>>();
+        let has_rows = dataset.len() >= ROWS && learned.len() <= MOST;
+        let rows = records.filter(|_| has_rows);
+        let rows = rows.map(|records| (records.clone(), [learned, &dataset].map(|part| table(records, &all(part)))));
+        let held_out = Self { sequences, judged, rows };
+        let measures = held_out.rows.is_some() || !held_out.graphs().is_empty();
+        Ok(measures.then_some(held_out))
+    }
+
+    /// The share of samples that lie nearer to rows that are learned than to held-out ones, beyond chance; of tables.
+    pub fn by_heart(&self, session: &mut Session, settings: &Settings) -> Result<Option<f64>> {
+        let Some((records, [learned, held_out])) = &self.rows else { return Ok(None) };
+        let samples = table(records, &session.generate(SAMPLES, settings.seed, None)?);
+        let found = overfitting_protection(learned, held_out, &samples, SAMPLES, settings.seed);
+        Ok(found.map(|found| found.known))
     }
 
     /// Names of the graphs that measure them.
@@ -108,6 +136,17 @@ impl HeldOut {
         };
         Ok(Some(share(&learned) - share(&held)))
     }
+}
+
+/// Encoded rows as a table: the choices are categories.
+fn table(records: &Records, rows: &[f32]) -> Table {
+    let (width, choices) = (records.len(), records.choices().len());
+    let cells = |n: usize| rows.iter().skip(n).step_by(width);
+    let column = |n: usize| match n < choices {
+        true => Column::Category(cells(n).map(|choice| *choice as i32 as u32).collect()),
+        false => Column::Number(cells(n).map(|score| f64::from(*score)).collect()),
+    };
+    Table::new(records.names().to_vec(), (0..width).map(column).collect())
 }
 
 fn mean(values: &[f32]) -> f64 {

@@ -238,6 +238,10 @@ impl Scorer {
             scores.steps.extend(found.steps);
             Ok(())
         })?;
+        if matches!(self.by, By::Likelihood | By::Bound | By::Nll) {
+            let nats = self.of_one_row();
+            scores.values.iter_mut().zip(&data.about.broken).for_each(|(nll, ties)| *nll += nats * f64::from(*ties));
+        }
         Ok(scores)
     }
 
@@ -302,10 +306,19 @@ impl Scorer {
         Ok(Scores { values: steps.chunks_exact(each).map(mean).collect(), steps })
     }
 
-    /// For rows of tables, the nats of values that the model never saw: each as one row more would have made it.
+    /// The nats of what no row of a table has, as one row more would have made it: values that the model never saw, and
+    /// ties of columns that are broken.
+    fn of_one_row(&self) -> f64 {
+        match &self.examples.series {
+            Some(Series::Table(records)) => ((records.learned_from() + 1) as f64).ln(),
+            _ => 0.0,
+        }
+    }
+
+    /// For rows of tables, the nats of values that the model never saw.
     fn unseen(&self, x: &[f32], count: usize) -> Vec<f64> {
         let Some(Series::Table(records)) = &self.examples.series else { return vec![0.0; count] };
-        let (choices, nats) = (records.choices().len(), ((records.learned_from() + 1) as f64).ln());
+        let (choices, nats) = (records.choices().len(), self.of_one_row());
         let unseen = |row: &[f32]| row[..choices].iter().filter(|choice| **choice < 0.0).count() as f64;
         x.chunks_exact(records.len()).map(|row| unseen(row) * nats).collect()
     }

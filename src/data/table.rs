@@ -105,6 +105,11 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         None => (vec![kept.len()], values),
     };
     table.tell(&sheet, &chosen, &constant);
+    if options.split == Split::Train && known.is_none() && cut.is_none() {
+        let columns: Vec<_> = kept.iter().map(|i| (&*table.all[*i].name, &*table.all[*i].values)).collect();
+        let computed = records::computed(&columns, &rows.concat());
+        table.notes.extend(computed.map(|computed| format!("`{}`: {computed}", sheet.name)));
+    }
     let short = cut.as_ref().map_or(0, |cut| lengths.iter().filter(|length| cut.count(**length) == 0).count());
     if short > 0 {
         table.notes.push(format!(

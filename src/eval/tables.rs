@@ -152,12 +152,19 @@ pub fn tables(rows: &Rows) -> Report {
     let pairs: Vec<String> = table::pairs(rows.names.len()).map(pair).collect();
     let rules = Rule::find(rows.training);
     if !rules.is_empty() {
-        let parts = [Some(rows.generated), rows.held_out].into_iter().flatten();
-        let kept = |rule: &Rule| rule.kept(rows.training, parts.clone());
+        let parts = [Some(rows.training), Some(rows.generated), rows.held_out].into_iter().flatten();
+        let kept: Vec<Vec<f64>> = rules.iter().map(|rule| rule.kept(rows.training, parts.clone())).collect();
+        let mean = |part: usize| {
+            let shares = kept.iter().filter_map(|kept| kept.get(part)).filter(|share| !share.is_nan());
+            shares.clone().sum::<f64>() / shares.count() as f64
+        };
+        let row =
+            Row::new("rules kept", mean(1), Better::Higher).real(mean(if parts.clone().count() > 2 { 2 } else { 0 }));
+        report.rows.extend((!mean(1).is_nan()).then(|| row.note("mean over the rules between columns, below")));
         report.tables.push(super::Table {
-            title: "Rules that all rows learned from keep, and the share of rows that keep them".into(),
-            columns: ["generated", "held out"].into_iter().take(parts.clone().count()).map(String::from).collect(),
-            rows: rules.iter().take(RULES).map(|rule| (rule.said(&rows.names), kept(rule))).collect(),
+            title: "Rules that all rows learned from keep, or nearly all, and the share of rows that keep them".into(),
+            columns: ["learned", "generated", "held out"].into_iter().take(parts.count()).map(String::from).collect(),
+            rows: rules.iter().map(|rule| rule.said(&rows.names)).zip(kept).take(RULES).collect(),
         });
     }
     report.tables.push(worst("Columns, the worst first", "shape", &rows.names, &found.shapes));

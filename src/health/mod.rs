@@ -31,6 +31,11 @@ impl Line<'_> {
         self.numbers.get(name)?.as_f64()
     }
 
+    /// The least number so far in a column.
+    pub fn least(&self, name: &str) -> Option<f64> {
+        self.columns.get(name).map(|column| column.least)
+    }
+
     /// The greatest number so far in a column.
     pub fn greatest(&self, name: &str) -> Option<f64> {
         self.columns.get(name).map(|column| column.greatest)
@@ -66,18 +71,24 @@ const KNOWN: u64 = 20;
 const NEW: f64 = 0.02;
 
 /// What lines so far said in a column.
-#[derive(Default)]
 struct Column {
     lines: u64,
+    least: f64,
     greatest: f64,
     /// Running mean of the logarithm of the magnitude.
     logarithm: f64,
 }
 
+impl Default for Column {
+    fn default() -> Self {
+        Self { lines: 0, least: f64::INFINITY, greatest: 0.0, logarithm: 0.0 }
+    }
+}
+
 impl Column {
     fn add(&mut self, number: f64) {
         self.lines += 1;
-        self.greatest = self.greatest.max(number);
+        (self.least, self.greatest) = (self.least.min(number), self.greatest.max(number));
         let share = (1.0 / self.lines as f64).max(NEW);
         let logarithm = number.abs().max(f64::MIN_POSITIVE).ln();
         // What explodes does not move it.
@@ -241,9 +252,11 @@ mod tests {
         let settings = Settings { data: "ring".into(), ..Settings::default() };
         let (good, bad) = (
             json!({"d_loss": 0.5, "d_acc_real": 0.8, "d_acc_fake": 0.8, "d_lead": 0.1, "grad_g": 1.0, "grad_d": 1.0,
-                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0}),
+                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0,
+                   "by_heart": 0.1, "held_out_nats_per_step": 2.0}),
             json!({"d_loss": 1e-3, "d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
-                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5}),
+                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5,
+                   "by_heart": 0.3, "held_out_nats_per_step": 2.5}),
         );
         for rule in RULES.iter().filter(|rule| rule.steps != AT_END) {
             let none = looked(&settings, rule.name, vec![good.clone(); 300]);

@@ -67,6 +67,29 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "known_by_heart",
+        is_wrong: |line| Some(line.number("by_heart")? >= 0.2),
+        steps: 200,
+        columns: &[],
+        sentence: "a fifth of the samples or more have lain nearer to rows that were learned than to held-out ones, \
+                   beyond chance, for {steps} steps: the table is learned by heart",
+        over: "samples lie no nearer to rows that were learned than to held-out ones",
+        advice: |_| "fewer steps, more rows, or a smaller model".into(),
+    },
+    Rule {
+        name: "held_out_worsens",
+        is_wrong: |line| Some(line.number("held_out_nats_per_step")? > 1.1 * line.least("held_out_nats_per_step")?),
+        steps: 200,
+        columns: &[],
+        sentence: "held-out sequences have been a tenth less likely than at their best for {steps} steps: what is \
+                   learned is learned by heart",
+        over: "held-out sequences are about as likely as at their best",
+        advice: |s| match s.relevant.contains(&"dropout") && s.dropout == 0.0 {
+            true => "dropout=0.3, fewer steps, or --checkpoint best afterwards".into(),
+            false => "fewer steps, a smaller model, or --checkpoint best afterwards".into(),
+        },
+    },
+    Rule {
         name: "starved",
         is_wrong: |line| Some(line.number("starved")? >= 0.2),
         steps: 200,

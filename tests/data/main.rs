@@ -17,6 +17,7 @@ mod records;
 mod symbols;
 mod tables;
 mod texts;
+mod ties;
 mod wishes;
 
 use std::fs;

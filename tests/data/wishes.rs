@@ -78,3 +78,18 @@ fn a_text_is_a_table_where_a_setting_says_so() {
     let text = "To be, or not to be\nthat is the question\n".repeat(20);
     assert_eq!(open_file("a.txt", text, &Options::default()).unwrap().shape.len(), 2);
 }
+
+#[test]
+fn a_column_that_is_said_to_be_numbers_names_the_gaps_to_type() {
+    let row = |i: usize| match i {
+        40 => "offen,x\n".to_owned(),
+        50 => "n.a.,y\n".to_owned(),
+        _ => format!("{},{}\n", i * 7919 % 97, ["x", "y"][i % 2]),
+    };
+    let text = format!("sum,kind\n{}", (0..300).map(row).collect::<String>());
+    let said = open_file("a.csv", &text, &typed("sum=number")).unwrap_err().to_string();
+    assert!(said.contains("`offen` in column `sum` (line 42) is no number"), "{said}");
+    assert!(said.contains("make it a gap, `--missing \"offen,n.a.\"`"), "{said}");
+    let missing = Some("offen,n.a.".to_owned());
+    assert!(open_file("a.csv", &text, &Options { missing, ..typed("sum=number") }).is_ok());
+}

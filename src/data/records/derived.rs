@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::coding::{Coding, Drawn, Value};
 use super::encode::{Cells, FEW, How};
-use super::rules::{Relation, Rule, rounding};
+use super::relation::Relation;
+use super::rules::{Rule, rounding, spare, usual};
 use super::types::Texts;
 use super::{Cell, Column, Kind, Role};
 use crate::settings::Decimal;
@@ -23,13 +24,16 @@ pub struct Derived {
     pairs: BTreeMap<String, String>,
     /// What it has where gaps leave it open.
     gap: String,
-    /// What an order begins with where all the others are gaps, and its greatest number.
+    /// The ends of its numbers; the first of an order is what it begins with where all the others are gaps.
     ends: [f64; 2],
     /// What is added in every row.
     shift: f64,
     /// How what is added is learned, and where it is a gap beside numbers.
     rest: Option<Coding>,
 }
+
+/// The text and the number of a cell, as far as it has them.
+pub(super) type Known<'a> = (Option<&'a str>, Option<f64>);
 
 /// A column that may tell of others, or follow from them.
 pub(super) struct Candidate<'a> {
@@ -51,6 +55,15 @@ fn key(text: &str, number: Option<f64>) -> String {
     number.map_or_else(|| text.to_owned(), |number| number.to_string())
 }
 
+/// A rule that rows of the data keep.
+pub(super) struct Kept {
+    pub rule: Rule,
+    /// The rows that break it.
+    pub broken: Vec<usize>,
+    /// Whether all samples keep it.
+    pub by_samples: bool,
+}
+
 /// Columns with the way in which they follow from others, if they do. What tells of a column never follows from it.
 pub(super) struct Finder<'a> {
     columns: &'a [Candidate<'a>],
@@ -69,15 +82,16 @@ impl<'a> Finder<'a> {
         Self { columns, rows, how, decimal, found, keys: HashSet::new() }
     }
 
-    /// For each column how it follows by these rules, which may be of some rows only, and the rules that are not kept.
-    pub fn find(mut self, rules: Vec<Rule>) -> (Vec<Option<Derived>>, Vec<Rule>) {
+    /// For each column how it follows by these rules, which may be of some rows only; and the rules that samples need
+    /// not keep, or that some rows break.
+    pub fn find(mut self, rules: Vec<Rule>) -> (Vec<Option<Derived>>, Vec<Kept>) {
         for rule in rules.iter().filter(|rule| rule.relation.is_exact()) {
             self.try_one(rule.relation, rule.last, &rule.first);
         }
         // The column with the fewest values tells, so that one that tells of it tells of both.
-        let values: Vec<usize> = self.columns.iter().map(|column| self.different(column)).collect();
         let mut follows: Vec<&Rule> = rules.iter().filter(|rule| rule.relation == Relation::Follows).collect();
-        follows.sort_by_key(|rule| (std::cmp::Reverse(rule.last), values[rule.first[0]]));
+        let different = |rule: &&Rule| (std::cmp::Reverse(rule.last), self.different(&self.columns[rule.first[0]]));
+        follows.sort_by_cached_key(different);
         for rule in follows {
             self.try_one(rule.relation, rule.last, &rule.first);
         }
@@ -95,7 +109,12 @@ impl<'a> Finder<'a> {
                 self.try_one(Relation::NotBelow, last, &first);
             }
         }
-        let left = rules.into_iter().filter(|rule| !self.keeps(rule) && self.is_of_all_rows(rule)).collect();
+        let kept = |rule: Rule| Kept { broken: self.broken(&rule), by_samples: self.keeps(&rule), rule };
+        let is_said = |kept: &Kept| match kept.broken.len() {
+            0 => !kept.by_samples,
+            broken => broken <= spare(self.rows.len()),
+        };
+        let left = rules.into_iter().map(kept).filter(is_said).collect();
         let mut found = self.found;
         for derived in found.iter_mut().flatten() {
             derived.from.iter_mut().for_each(|from| *from = self.columns[*from].place);
@@ -140,22 +159,20 @@ impl<'a> Finder<'a> {
         false
     }
 
-    /// Whether all rows keep a rule that some of them keep.
-    fn is_of_all_rows(&self, rule: &Rule) -> bool {
+    /// The rows that break a rule, in which nothing is left open.
+    fn broken(&self, rule: &Rule) -> Vec<usize> {
         let column = &self.columns[rule.last];
         if rule.relation == Relation::Follows {
-            let mut pairs = HashMap::new();
             let other = &self.columns[rule.first[0]];
-            return self.rows.iter().all(|row| {
-                let own = column.key(*row);
-                *pairs.entry(other.key(*row)).or_insert_with(|| own.clone()) == own
-            });
+            let usual = usual(self.rows.iter().map(|row| (other.key(*row), column.key(*row))));
+            return self.rows.iter().copied().filter(|row| usual[&other.key(*row)] != column.key(*row)).collect();
         }
         let rounding = rounding(&super::Values::Numbers(column.cells.numbers.clone()), self.rows);
-        self.rows.iter().all(|row| {
+        let breaks = |row: &usize| {
             let (own, value) = (column.cells.number(*row), self.value(rule.relation, &rule.first, *row));
-            rule.relation.holds(own.unwrap_or(f64::NAN), value, rounding) != Some(false)
-        })
+            rule.relation.holds(own.unwrap_or(f64::NAN), value, rounding) == Some(false)
+        };
+        self.rows.iter().copied().filter(breaks).collect()
     }
 
     /// Whether what was found keeps a rule.
@@ -229,18 +246,16 @@ impl<'a> Finder<'a> {
         Self::usual(gaps.map(|row| column.cells.text(*row).unwrap_or_default().to_owned()))
     }
 
-    /// A number that is computed from others.
+    /// A number that is computed from others, in nearly all rows.
     fn computed(&self, relation: Relation, last: usize, first: &[usize]) -> Option<Derived> {
-        let column = &self.columns[last];
-        let numbers = super::Values::Numbers(column.cells.numbers.clone());
-        let rounding = rounding(&numbers, self.rows);
-        let holds = |row: &usize| match (column.cells.number(*row), self.value(relation, first, *row)) {
-            (Some(_), value) if value.is_nan() => false,
-            (None, _) => true,
-            (Some(number), value) => relation.holds(number, value, rounding) == Some(true),
-        };
-        let found = || Derived::new(relation, first.to_vec(), self.gap(column), [0.0; 2]);
-        self.rows.iter().all(holds).then(found)
+        let broken = self.broken(&Rule { relation, last, first: first.to_vec() });
+        let numbers = || self.rows.iter().filter_map(|row| Some((*row, self.columns[last].cells.number(*row)?)));
+        // What is computed is a gap where others are.
+        let are_told = numbers().all(|(row, _)| !self.value(relation, first, row).is_nan());
+        let ends = [f64::min, f64::max].map(|end| numbers().map(|(_, number)| number).reduce(end));
+        let found =
+            || Some(Derived::new(relation, first.to_vec(), self.gap(&self.columns[last]), [ends[0]?, ends[1]?]));
+        if are_told && broken.len() <= spare(self.rows.len()) { found() } else { None }
     }
 
     /// A number that is not below others.
@@ -292,6 +307,30 @@ impl Derived {
         self.relation.is_exact()
     }
 
+    /// The least and the greatest of its numbers.
+    pub(super) fn ends(&self) -> [f64; 2] {
+        self.ends
+    }
+
+    /// Whether a computed number is none between the ends of those of the data.
+    pub(super) fn is_beyond(&self, number: f64) -> bool {
+        self.is_computed() && !(self.ends[0]..=self.ends[1]).contains(&number)
+    }
+
+    /// Whether a cell, its text or number, breaks what `from` tells of it: the text and number of each of these.
+    pub(super) fn is_broken(&self, kind: &Kind, decimal: Decimal, own: Known, from: &[Known]) -> bool {
+        if self.relation == Relation::Follows {
+            let (text, number) = from[0];
+            let Some(told) = self.pairs.get(&key(text.unwrap_or_default(), number)) else { return false };
+            return match own {
+                (_, Some(number)) => kind.number(told, decimal) != Some(number),
+                (text, None) => text.unwrap_or_default() != told,
+            };
+        }
+        let value = self.relation.value(from.iter().map(|(_, number)| number.unwrap_or(f64::NAN)));
+        self.relation.holds(own.1.unwrap_or(f64::NAN), value, kind.rounding()) == Some(false)
+    }
+
     /// Places of the columns that tell of it.
     pub(super) fn from(&self) -> &[usize] {
         &self.from
@@ -330,10 +369,10 @@ impl Derived {
     }
 
     /// It with the way in which what is added is learned, or with what is added in every row.
-    pub(super) fn with(self, rest: std::result::Result<Coding, String>) -> Self {
+    pub(super) fn with(self, rest: std::result::Result<Coding, Value>) -> Self {
         match rest {
             Ok(coding) => Self { rest: Some(coding), ..self },
-            Err(text) => Self { shift: text.parse().unwrap_or(0.0), ..self },
+            Err(value) => Self { shift: value.number.unwrap_or(0.0), ..self },
         }
     }
 
@@ -372,12 +411,7 @@ impl Derived {
 
     /// Whether a file can hold it.
     pub(super) fn is_possible(&self) -> bool {
-        let most = match self.relation {
-            Relation::Follows | Relation::Share(_) => 1..=1,
-            Relation::Quotient(_) => 2..=2,
-            _ => 1..=usize::MAX,
-        };
-        most.contains(&self.from.len())
+        self.relation.counts().contains(&self.from.len())
             && self.ends.iter().chain([&self.shift]).all(|number| number.is_finite())
             && self.rest.as_ref().is_none_or(Coding::is_possible)
     }

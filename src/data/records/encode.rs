@@ -71,14 +71,14 @@ impl<'a> Cells<'a> {
     }
 
     /// The encoding learned from these rows, where `write` gives the text of a number: of all if they look `alike`. The
-    /// text of every row, if there is only one, instead.
+    /// value of every row, if there is only one, instead.
     pub fn coding(
         &self,
         rows: &[usize],
         how: How,
         alike: bool,
         write: impl Fn(f64) -> String,
-    ) -> std::result::Result<Coding, String> {
+    ) -> std::result::Result<Coding, Value> {
         let rows: Vec<usize> = rows.iter().copied().filter(|row| self.speaks(*row)).collect();
         let mut counts: HashMap<u32, usize> = HashMap::new();
         for &row in rows.iter().filter(|row| self.number(**row).is_none()) {
@@ -122,7 +122,7 @@ impl<'a> Cells<'a> {
         let others = if is_category { merged(&mut values, how.rare) } else { None };
         values.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.text.cmp(&b.text)));
         if body.is_none() && values.len() == 1 {
-            return Err(values.remove(0).text);
+            return Err(values.remove(0));
         }
         let rare = if is_category && values.len() > how.levels { values.split_off(how.levels - 1) } else { vec![] };
         Ok(Coding { values, rare, body, others })

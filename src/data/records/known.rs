@@ -23,9 +23,15 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     }
     let mut places = HashMap::new();
     let mut wishes = HashMap::new();
-    for n in needed(known) {
-        let column = &known.columns[n];
-        let place = table.find(&sheet.file, &column.name, "columns of the model")?;
+    let needed = needed(known);
+    for (n, column) in known.columns.iter().enumerate().filter(|(_, column)| column.is_compared()) {
+        let place = match needed.contains(&n) {
+            true => table.find(&sheet.file, &column.name, "columns of the model")?,
+            false => match table.all.iter().position(|raw| raw.name == column.name) {
+                Some(place) => place,
+                None => continue,
+            },
+        };
         wishes.insert(
             place,
             match &column.kind {
@@ -42,15 +48,24 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
         Kind::Number(_) => table.all[places[&n]].values.clone(),
         Kind::Date(pattern) => moments(&texts[places[&n]], pattern),
     };
+    let read: HashMap<usize, Cells> =
+        places.iter().map(|(n, place)| (*n, Cells::new(&texts[*place], numbers(*n)))).collect();
     let of = |(n, column): (usize, &Column)| match &column.role {
-        Role::Learned(_) => Some(Cells::new(&texts[places[&n]], numbers(n))),
+        Role::Learned(_) => Some(read[&n].clone()),
         Role::Derived(derived) if derived.rest().is_some() => {
-            let sources: Vec<Vec<f64>> = derived.from().iter().map(|from| numbers(*from)).collect();
-            let sources: Vec<&[f64]> = sources.iter().map(Vec::as_slice).collect();
-            Some(derived.rests(&texts[places[&n]], &numbers(n), &sources))
+            let sources: Vec<&[f64]> = derived.from().iter().map(|from| &*read[from].numbers).collect();
+            Some(derived.rests(read[&n].texts, &read[&n].numbers, &sources))
         }
         _ => None,
     };
+    let breaks = |(n, column): (usize, &Column), row: usize| {
+        let Role::Derived(derived) = &column.role else { return false };
+        let cell = |n: &usize| read.get(n).map(|cells| (cells.text(row), cells.number(row)));
+        let from: Option<Vec<_>> = derived.from().iter().map(cell).collect();
+        let decimal = sheet.decimal;
+        cell(&n).zip(from).is_some_and(|(own, from)| derived.is_broken(&column.kind, decimal, own, &from))
+    };
+    let broken = |row: &usize| known.columns.iter().enumerate().filter(|column| breaks(*column, *row)).count() as u32;
     let cells: Vec<Cells> = known.columns.iter().enumerate().filter_map(of).collect();
     let (values, unknown) = encoded(known, &cells, &rows, false);
     let notes =
@@ -60,6 +75,7 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
         notes: sheet.notes.iter().cloned().chain(notes).collect(),
         source: sheet.source.clone(),
         rows: rows.iter().map(|row| *row as u32).collect(),
+        broken: rows.iter().map(broken).collect(),
         ..About::default()
     };
     let series = Some(Series::Table(known.clone()));

@@ -15,8 +15,10 @@ mod ids;
 mod known;
 mod ranks;
 mod read;
+mod relation;
 mod rules;
 mod said;
+mod search;
 mod style;
 mod types;
 mod values;
@@ -34,7 +36,7 @@ pub use derived::Derived;
 pub use ids::Ids;
 pub(super) use known::read_known;
 pub use ranks::{Ranks, quantile as normal_quantile};
-pub(super) use read::{is_wanted, read};
+pub(super) use read::{computed, is_wanted, read};
 pub use rules::Rule;
 pub use style::Style;
 pub use values::{FileRows, Values};
@@ -336,6 +338,26 @@ impl Records {
         self.codings().filter_map(of).collect()
     }
 
+    /// Sentences on the columns whose computed numbers, in some of these rows, lie beyond those of the data.
+    pub fn beyond(&self, rows: &[Vec<Cell>]) -> Vec<String> {
+        let of = |(n, column): (usize, &Column)| {
+            let Role::Derived(derived) = &column.role else { return None };
+            let is_beyond = |row: &&Vec<Cell>| row[n].number.is_some_and(|number| derived.is_beyond(number));
+            let (count, [low, high]) = (rows.iter().filter(is_beyond).count(), derived.ends());
+            (count > 0).then(|| {
+                format!(
+                    "{} of {} rows have a computed {} beyond the {} to {} of the data",
+                    count,
+                    rows.len(),
+                    shown(&column.name),
+                    self.text(column, low),
+                    self.text(column, high)
+                )
+            })
+        };
+        self.written().enumerate().filter_map(of).collect()
+    }
+
     /// The column of this name.
     ///
     /// # Errors
@@ -426,6 +448,14 @@ impl Kind {
             Self::Category => number.to_string(),
             Self::Number(style) => style.write(number, decimal),
             Self::Date(pattern) => pattern.write(number),
+        }
+    }
+
+    /// Half of the last digit of a number; 0 of dates.
+    fn rounding(&self) -> f64 {
+        match self {
+            Self::Number(style) => style.decimals.map_or(0.0, |decimals| 0.5 * 10f64.powi(-(decimals as i32))),
+            _ => 0.0,
         }
     }
 

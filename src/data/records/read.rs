@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::derived::{Candidate, Finder};
+use super::derived::{Candidate, Finder, Kept};
 use super::encode::{Cells, How, encoded};
-use super::rules::Relation;
+use super::relation::Relation;
 use super::types::{Examined, Found, Gaps, Texts, Wish, moments, texts, wishes};
 use super::{Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
@@ -19,6 +19,8 @@ use crate::settings::{Decimal, Encode};
 const SHOWN: usize = 5;
 /// Number of rows below which a note says that a table is small.
 const SMALL: usize = 100;
+/// Rules that are said, and rows that break one.
+const SAID: usize = 4;
 /// Rows that are drawn by their values, for each row.
 const DRAWS: usize = 4;
 
@@ -89,7 +91,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
             (Err(role), _) => (role.clone(), None),
             (Ok(own), None) => match own.coding(&learned, how, kind.is_alike(), write) {
                 Ok(coding) => (Role::Learned(coding), Some(own.clone())),
-                Err(text) => (Role::Constant(text), None),
+                Err(value) => (Role::Constant(value.text), None),
             },
             (Ok(own), Some(derived)) if derived.is_of_numbers() => {
                 let sources: Vec<&[f64]> = derived.from().iter().map(|place| numbers_of(&found[*place].1)).collect();
@@ -156,6 +158,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
             following(&records)
                 .into_iter()
                 .chain(ruled(&rules, &records.columns))
+                .chain(nearly(&rules, &records.columns, rows.len(), |row| table.line(sheet, row)))
                 .map(|note| format!("`{}`: {note}", sheet.name)),
         );
     }
@@ -197,14 +200,15 @@ fn numbers_of<'a>(what: &'a std::result::Result<Cells, Role>) -> &'a [f64] {
     what.as_ref().map_or(&[], |cells| &cells.numbers)
 }
 
-/// For each column how it follows from others, where it may, and the rules that samples need not keep, by places.
+/// For each column how it follows from others, where it may; and the rules that samples need not keep, or that some
+/// rows break, by places.
 fn followed(
     found: &[OfColumn],
     rows: &[usize],
     may_follow: impl Fn(usize) -> bool,
     how: How,
     decimal: Decimal,
-) -> (Vec<Option<Derived>>, Vec<Rule>) {
+) -> (Vec<Option<Derived>>, Vec<Kept>) {
     let candidates: Vec<Candidate> = found
         .iter()
         .enumerate()
@@ -216,7 +220,7 @@ fn followed(
     let (derived, mut left) = Finder::new(&candidates, rows, how, decimal).find(Rule::find(&values));
     let mut all = vec![None; found.len()];
     candidates.iter().zip(derived).for_each(|(column, derived)| all[column.place] = derived);
-    for rule in &mut left {
+    for Kept { rule, .. } in &mut left {
         rule.last = candidates[rule.last].place;
         rule.first.iter_mut().for_each(|first| *first = candidates[*first].place);
     }
@@ -235,12 +239,26 @@ fn following(records: &Records) -> Option<String> {
     ))
 }
 
+/// A sentence on the numbers that are computed from others in these rows of plain numbers, if there are any.
+pub fn computed(columns: &[(&str, &[f64])], rows: &[usize]) -> Option<String> {
+    let values: Vec<Values> =
+        columns.iter().map(|(_, all)| Values::Numbers(rows.iter().map(|row| all[*row]).collect())).collect();
+    let names: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let is_exact = |rule: &Rule| rule.relation.is_exact();
+    let said: Vec<String> = Rule::find(&values).into_iter().filter(is_exact).map(|rule| rule.said(&names)).collect();
+    let more = if said.len() > SAID { format!(" (and {} more)", said.len() - SAID) } else { String::new() };
+    let some = said[..said.len().min(SAID)].join(", ");
+    (!said.is_empty()).then(|| {
+        format!("in all rows or nearly all {some}{more}: points need not keep that; `--set encode=rank` computes it")
+    })
+}
+
 /// A sentence on the rules that all rows keep and samples need not, if there are any.
-fn ruled(rules: &[Rule], columns: &[Column]) -> Option<String> {
-    const SAID: usize = 4;
+fn ruled(rules: &[Kept], columns: &[Column]) -> Option<String> {
+    let rules: Vec<&Rule> = rules.iter().filter(|kept| kept.broken.is_empty()).map(|kept| &kept.rule).collect();
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let is_number =
-        |rule: &&Rule| rule.relation == Relation::Follows && matches!(columns[rule.first[0]].kind, Kind::Number(_));
+        |rule: &&&Rule| rule.relation == Relation::Follows && matches!(columns[rule.first[0]].kind, Kind::Number(_));
     let advice = rules.iter().find(is_number).map_or(String::new(), |rule| {
         format!("; samples keep what `--types \"{}=category\"` tells", names[rule.first[0]])
     });
@@ -252,6 +270,29 @@ fn ruled(rules: &[Rule], columns: &[Column]) -> Option<String> {
             said.join(", ")
         )
     })
+}
+
+/// Sentences on the rules that a few of so many rows break, with the lines of these.
+fn nearly(rules: &[Kept], columns: &[Column], rows: usize, line: impl Fn(usize) -> usize) -> Vec<String> {
+    let rules: Vec<&Kept> = rules.iter().filter(|kept| !kept.broken.is_empty()).collect();
+    let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let of = |kept: &&Kept| {
+        let broken = kept.broken.len();
+        let lines: Vec<String> = kept.broken.iter().take(SAID).map(|row| line(*row).to_string()).collect();
+        let differ = match broken {
+            1 => format!("line {} differs", lines[0]),
+            _ if broken > SAID => format!("lines {} and {} more differ", lines.join(", "), broken - SAID),
+            _ => format!("lines {} differ", lines.join(", ")),
+        };
+        let samples = match kept.by_samples {
+            true => format!("all samples keep it, `--types \"{}=learned\"` learns it as it is", names[kept.rule.last]),
+            false => "samples need not keep it (`saddle eval` says how many do)".into(),
+        };
+        let (said, kept) = (kept.rule.said(&names), rows - broken);
+        format!("{said} in {kept} of {} rows ({differ}): {samples}", rows)
+    };
+    let more = (rules.len() > SAID).then(|| format!("{} more rules hold in nearly all rows", rules.len() - SAID));
+    rules.iter().take(SAID).map(of).chain(more).collect()
 }
 
 /// Rows drawn by the values of their categories: a category at random, one of its values by the logarithm of its

@@ -227,8 +227,8 @@ impl Examined<'_> {
         if let Some(text) = self.constant() {
             return Ok((Found::Constant(text, self.kind_of_numbers().unwrap_or(Kind::Category)), None));
         }
-        if let Some(wish) = wish.filter(|wish| **wish != Wish::Learned) {
-            return Ok((self.wished(wish)?, None));
+        if let Some(found) = wish.map_or(Ok(None), |wish| self.wished(wish))? {
+            return Ok((found, None));
         }
         if let Some(kind) = self.kind_of_numbers() {
             let counts = ids::counts(self.raw);
@@ -403,15 +403,22 @@ impl Examined<'_> {
             .then(|| Kind::Number(Style::of(self.raw)))
     }
 
-    /// What a user says that the column is.
-    fn wished(&self, wish: &Wish) -> Result<Found> {
+    /// What a user says that the column is, if that.
+    fn wished(&self, wish: &Wish) -> Result<Option<Found>> {
         let refuse =
             |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
         let kind = match wish {
-            Wish::Number => match self.values().find(|text| self.raw.number(text, self.sheet.decimal).is_none()) {
-                Some(word) => return refuse(word, "number"),
-                None => Kind::Number(Style::of(self.raw)),
-            },
+            Wish::Number => {
+                let is_word = |text: &&str| self.raw.number(text, self.sheet.decimal).is_none();
+                let words: Vec<&str> = self.values().filter(is_word).collect();
+                match words.first() {
+                    Some(word) => {
+                        let gaps = self.as_gaps(&words);
+                        return refuse(word, &format!("number (mend it, or make it a gap, {gaps})"));
+                    }
+                    None => Kind::Number(Style::of(self.raw)),
+                }
+            }
             Wish::Date(None) => match recognise(self.values()) {
                 Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern.with_century(self.values())),
                 Dates::No => match year_or_day_first(self.values()) {
@@ -435,11 +442,11 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => return Ok(Found::Id(Ids::beside(&self.raw.name, self.values()))),
-            Wish::Category | Wish::Learned => Kind::Category,
-            Wish::Skip => return Ok(Found::Skipped),
+            Wish::Id => return Ok(Some(Found::Id(Ids::beside(&self.raw.name, self.values())))),
+            Wish::Category => Kind::Category,
+            Wish::Learned | Wish::Skip => return Ok(None),
         };
-        Ok(Found::Learned(kind))
+        Ok(Some(Found::Learned(kind)))
     }
 
     /// The error that names a cell, with the line of its first row in the file.

@@ -1,0 +1,238 @@
+//! Ties between columns of tables from offices: which way round they are computed, and rules that nearly all rows keep.
+
+use saddle::data::{Dataset, Known, Options, Pattern};
+
+use crate::derived::{is_derived, mixed};
+use crate::records::{back, records, typed};
+use crate::tables::said;
+use crate::{folder_of, open_at, open_file};
+
+fn money(cents: usize) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
+/// A share of an amount, both in cents, by a rate in percent.
+fn share(cents: usize, rate: usize) -> usize {
+    (2 * cents * rate + 100) / 200
+}
+
+/// A table of these rows, and a category.
+fn table(names: &str, rows: usize, row: impl Fn(usize) -> Vec<String>) -> String {
+    let line = |i: usize| format!("{},{}\n", row(i).join(","), ["x", "y", "z"][i % 3]);
+    format!("{names},kind\n{}", (0..rows).map(line).collect::<String>())
+}
+
+/// Opens a table whose rows come back, and whose columns are said to be these.
+fn opened(text: &str, options: &Options, wanted: &[(&str, &str)]) -> Dataset {
+    let set = open_file("a.csv", text, options).unwrap();
+    assert_eq!(back(&set), text);
+    let lines = records(&set).lines(20);
+    for (name, words) in wanted {
+        let is_said = |line: &String| line.starts_with(&format!("`{name}`")) && line.ends_with(words);
+        assert!(lines.iter().any(is_said), "{name}: no {words} in {lines:#?}\n{}", said(&set));
+    }
+    assert_eq!(is_derived(records(&set)).len(), wanted.len(), "{lines:#?}");
+    set
+}
+
+/// The numbers of rows whose cells do not belong together.
+fn numbers(set: &Dataset, columns: usize) -> Vec<Vec<f64>> {
+    mixed(set).iter().map(|row| row[..columns].iter().map(|cell| cell.number.unwrap()).collect()).collect()
+}
+
+#[test]
+fn a_rate_may_have_two_values_and_a_base_may_be_a_difference() {
+    for (rates, base) in [([7, 19, 7], "net"), ([0, 7, 19], "(net - off)"), ([19; 3], "(net - off)")] {
+        let row = |i: usize| {
+            let (net, off, rate) = (i * 7919 % 99_731 + 900, i * 613 % 887, rates[i * 31 % 7 % 3]);
+            let off = if base == "net" { 0 } else { off };
+            let note = (i * 104_729 % 9973).to_string();
+            let [net, off, tax] = [net, off, share(net - off, rate)].map(money);
+            if base == "net" { vec![net, note, rate.to_string(), tax] } else { vec![net, off, rate.to_string(), tax] }
+        };
+        let names = if base == "net" { "net,note,rate,tax" } else { "net,off,rate,tax" };
+        let words = match rates {
+            [19, 19, 19] => "computed: 0.19 x (`net` - `off`)",
+            [7, 19, 7] => "computed: `net` x `rate` / 100",
+            _ => "computed: (`net` - `off`) x `rate` / 100",
+        };
+        let set = opened(&table(names, 700, row), &Options::default(), &[("tax", words)]);
+        for row in numbers(&set, 4) {
+            let off = if base == "net" { 0.0 } else { row[1] };
+            assert!(((row[0] - off) * row[2] / 100.0 - row[3]).abs() < 0.0051 && rates.contains(&(row[2] as usize)));
+        }
+    }
+}
+
+/// What a sum is of may be computed itself: then the sum is turned, and nothing is computed in a circle.
+#[test]
+fn sums_are_turned_where_their_parts_follow_from_the_whole() {
+    let row = |i: usize| {
+        let (count, price, rate) = (i * 31 % 13 + 2, i * 613 % 997 + 30, [0, 3, 5, 10][i * 7 % 11 % 4]);
+        let net = count * price;
+        let off = share(net, rate);
+        vec![count.to_string(), money(price), money(net), rate.to_string(), money(off), money(net - off)]
+    };
+    let set = opened(
+        &table("count,price,net,rate,off,due", 700, row),
+        &Options::default(),
+        &[
+            ("net", "computed: `count` x `price`"),
+            ("off", "computed: `net` x `rate` / 100"),
+            ("due", "computed: `net` - `off`"),
+        ],
+    );
+    for row in numbers(&set, 6) {
+        assert!((row[0] * row[1] - row[2]).abs() < 1e-6 && (row[2] - row[4] - row[5]).abs() < 1e-6, "{row:?}");
+        assert!((row[2] * row[3] / 100.0 - row[4]).abs() < 0.0051 && [0.0, 3.0, 5.0, 10.0].contains(&row[3]));
+    }
+    // Terms of payment are given; the day on which a bill is due follows.
+    let row = |i: usize| {
+        let (day, days) = (i * 7919 % 997 + 18_000, [10, 14, 30][i * 31 % 7 % 3]);
+        let date = |day: usize| Pattern::new("Y-m-d").write(86_400.0 * day as f64);
+        vec![date(day), days.to_string(), date(day + days)]
+    };
+    let wanted = [("due", "computed: `billed` + `days` (in days)")];
+    let set = opened(&table("billed,days,due", 400, row), &Options::default(), &wanted);
+    for row in numbers(&set, 3) {
+        assert!(row[0] + 86_400.0 * row[1] == row[2] && [10.0, 14.0, 30.0].contains(&row[1]), "{row:?}");
+    }
+}
+
+#[test]
+fn hours_follow_from_times_of_day_and_breaks() {
+    for (latest, clock) in [(10, false), (24, false), (24, true)] {
+        let time = |minutes: usize| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+        let row = |i: usize| {
+            let (begin, pause) = (i * 31 % (4 * latest) * 15, [0, 20, 30, 45, 60][i * 7 % 11 % 5]);
+            let hours = 120 + i * 7919 % 131 * 3;
+            let worked = if clock { time(hours) } else { money(hours * 100 / 60) };
+            vec![time(begin), time(begin + pause + hours), pause.to_string(), worked]
+        };
+        let words = if clock { "" } else { ", in hours" };
+        let words = format!("computed: `end` - `begin` - `break` (in minutes){words}");
+        let text = table("begin,end,break,hours", 600, row);
+        let set = open_file("a.csv", &text, &Options::default()).unwrap();
+        let lines = records(&set).lines(9);
+        assert!(lines.iter().any(|line| line.ends_with(&words)), "no {words} in {lines:#?}");
+        assert_eq!(back(&set), text);
+        for row in numbers(&set, 4) {
+            let span = (row[1] - row[0]).rem_euclid(86_400.0) - 60.0 * row[2];
+            let unit = if clock { 1.0 } else { 3600.0 };
+            assert!((span / unit - row[3] + 0.01).rem_euclid(86_400.0 / unit) < 0.02, "{row:?}");
+        }
+    }
+}
+
+/// One error of typing in 200 rows does not lose a rule; it is said, and more of them are no rule.
+#[test]
+fn rules_that_nearly_all_rows_keep_are_kept_and_said() {
+    let text = |wrong: &[usize]| {
+        table("net,tax,total", 1000, |i| {
+            let (net, tax) = (i * 7919 % 99_731 + 900, i * 613 % 9973);
+            vec![money(net), money(tax), money(net + tax + 90 * usize::from(wrong.contains(&i)))]
+        })
+    };
+    let open = |wrong: &[usize], options: &Options| open_file("a.csv", text(wrong), options).unwrap();
+    let set = open(&[512], &Options::default());
+    assert_eq!(is_derived(records(&set)), ["total"]);
+    let wanted = "`total` = `net` + `tax` in 999 of 1000 rows (line 514 differs): all samples keep it, `--types \
+                  \"total=learned\"` learns it as it is";
+    assert!(said(&set).contains(wanted), "{}", said(&set));
+    for row in numbers(&set, 3) {
+        assert!((row[0] + row[1] - row[2]).abs() < 1e-6, "{row:?}");
+    }
+    let set = open(&[3, 512, 40], &typed("total=learned"));
+    assert!(back(&set) == text(&[3, 40, 512]));
+    let wanted = "in 997 of 1000 rows (lines 5, 42, 514 differ): samples need not keep it";
+    assert!(said(&set).contains(wanted), "{}", said(&set));
+    let often: Vec<usize> = (0..6).map(|n| 7 + 150 * n).collect();
+    let set = open(&often, &Options::default());
+    let computed = records(&set).lines(9).into_iter().any(|line| line.contains("computed"));
+    assert!(!computed && !said(&set).contains("`total` = "), "{}", said(&set));
+    // A post code with a wrong town once; an order that one row breaks.
+    let row = |i: usize| {
+        let (place, day) = (i * 7919 % 9973 % 9, i * 613 % 997 + 18_000);
+        let town = if i == 100 { "Bonn" } else { ["Ulm", "Kiel", "Hof"][place / 3] };
+        let date = |day: usize| Pattern::new("Y-m-d").write(86_400.0 * day as f64);
+        let paid = if i == 200 { day - 900 } else { day + i * 31 % 47 };
+        vec![format!("0{}", 1000 + place), town.into(), date(day), date(paid)]
+    };
+    let set = open_file("a.csv", table("code,town,ordered,paid", 900, row), &Options::default()).unwrap();
+    for wanted in ["`code` tells `town` in 899 of 900 rows (line 102 ", "`paid` is never below `ordered` in 899 of 900"]
+    {
+        assert!(said(&set).contains(wanted), "no {wanted} in {}", said(&set));
+    }
+    assert!(is_derived(records(&set)).is_empty());
+}
+
+#[test]
+fn numbers_that_follow_from_others_are_said_of_points_too() {
+    let row = |i: usize, is_sum: usize| {
+        let (net, tax) = (i * 7919 % 99_731 + 900, i * 613 % 9973);
+        format!("{},{},{}\n", money(net), money(tax), money(net + tax + i * 31 % 97 * (1 - is_sum)))
+    };
+    for is_sum in [0, 1] {
+        let text = format!("net,tax,total\n{}", (0..400).map(|i| row(i, is_sum)).collect::<String>());
+        let set = open_file("a.csv", text, &Options::default()).unwrap();
+        let wanted = "`total` = `net` + `tax`: points need not keep that; `--set encode=rank` computes it";
+        assert_eq!(said(&set).contains(wanted), is_sum == 1, "{}", said(&set));
+    }
+}
+
+/// A sum of two large numbers is larger than any of the data; and what a value of few rows tells is not kept.
+#[test]
+fn what_samples_do_beyond_the_data_is_said() {
+    let row = |i: usize| {
+        let net = i * 7919 % 9973 + 100;
+        let tax = (10_100 - net) / 2 + i * 31 % 89;
+        vec![money(net), money(tax), money(net + tax)]
+    };
+    let set = open_file("a.csv", table("net,tax,total", 500, row), &Options::default()).unwrap();
+    let (records, rows) = (records(&set), mixed(&set));
+    let cents = |row: &Vec<saddle::data::TableCell>| (row[2].number.unwrap() * 100.0).round() as usize;
+    let data: Vec<usize> = (0..500).map(|i| (row(i)[2].replace('.', "")).parse().unwrap()).collect();
+    let (low, high) = (*data.iter().min().unwrap(), *data.iter().max().unwrap());
+    let count = rows.iter().filter(|row| !(low..=high).contains(&cents(row))).count();
+    let wanted =
+        format!("{count} of 500 rows have a computed `total` beyond the {} to {} of the data", money(low), money(high));
+    assert!(count > 50 && records.beyond(&rows) == [wanted], "{count}: {:?}", records.beyond(&rows));
+    let own: Vec<_> = records.rows(crate::floats(&set), 0, 0).collect();
+    assert!(records.beyond(&own).is_empty());
+    let row = |i: usize| {
+        let place = if i % 100 == 7 { 20 + i / 100 } else { i * 7919 % 9973 % 9 };
+        vec![format!("0{}", 1000 + place), format!("town {}", place / 3)]
+    };
+    let text = table("code,town", 900, row);
+    let set = open_file("a.csv", &text, &Options { rare: 5, ..Options::default() }).unwrap();
+    assert!(said(&set).contains("in all rows `code` tells `town`: samples need not keep that"), "{}", said(&set));
+}
+
+/// A row that breaks what all rows keep is counted where a model reads it, in its computed columns too.
+#[test]
+fn rows_of_other_files_that_break_ties_are_counted() {
+    let text = |wrong: usize| {
+        table("net,tax,total,code,town,ordered,paid", 300, |i| {
+            let (net, tax, place, day) =
+                (i * 7919 % 99_731 + 900, i * 613 % 9973, i * 7919 % 9973 % 9, i * 613 % 997 + 18_000);
+            let date = |day: usize| Pattern::new("Y-m-d").write(86_400.0 * day as f64);
+            let is = |n: usize| usize::from(wrong > 0 && i == n);
+            let town = ["Ulm", "Kiel", "Hof"][(place / 3 + is(20)) % 3];
+            let cells =
+                [money(net), money(tax), money(net + tax + 2 * (is(10) + is(20))), format!("0{}", 1000 + place)];
+            let dates = [date(day), date(day + i * 7 % 47 - is(30) * (i * 7 % 47) - is(30))];
+            cells.into_iter().chain([town.into()]).chain(dates).collect()
+        })
+    };
+    let folder = folder_of(&[("a.csv", text(0).as_bytes()), ("b.csv", text(1).as_bytes())]);
+    let set = open_at(&folder.path().join("a.csv"), &Options::default()).unwrap();
+    assert_eq!(is_derived(records(&set)), ["total", "town", "paid"]);
+    let read = |name: &str| {
+        let known = Known { series: set.series.clone(), range: String::new() };
+        open_at(&folder.path().join(name), &Options { known: Some(known), ..Options::default() }).unwrap().about.broken
+    };
+    assert_eq!(read("a.csv"), [0; 300]);
+    let wanted: Vec<u32> =
+        (0..300).map(|i| [0, 1, 2, 1][[10, 20, 30].iter().position(|n| *n == i).map_or(0, |n| n + 1)]).collect();
+    assert_eq!(read("b.csv"), wanted);
+}
