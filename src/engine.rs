@@ -191,7 +191,7 @@ impl Engine {
                 if adds {
                     self.add_up(id, sums, n, is_last)?;
                 }
-                if ranks > 1 && (is_last || !adds) {
+                if self.exchange.is_some() && (is_last || !adds) {
                     told.push(self.left(id, sums)?);
                 }
             }

@@ -51,7 +51,7 @@ pub fn rows(
         tell(format_args!("{:.2} % of {drawn} rows fulfil --where", 100.0 * rows.len() as f64 / drawn as f64));
     }
     rows.truncate(count);
-    records.beyond(&rows).iter().for_each(|beyond| tell(beyond));
+    records.beyond(&rows).iter().for_each(tell);
     rows.iter_mut().enumerate().for_each(|(n, row)| records.number(row, n + 1, seed));
     Ok(records.to_csv(rows.into_iter()))
 }

@@ -6,7 +6,7 @@ use crate::{
     files::quoted,
     health::mixes,
     run::{Ending, How, Run, resumption},
-    settings::{FAST, Layer, RUN_FILE, Settings},
+    settings::{Layer, RUN_FILE, Settings},
 };
 
 /// A rate below this one is not made smaller: it is not what makes a training diverge.
@@ -75,11 +75,11 @@ fn gentler(settings: &Settings, others: &[(&str, &str)]) -> String {
     let s = settings;
     let rates = s.rates().into_iter().filter(|(_, rate)| *rate > SMALL);
     // The division starts from the decimal text of the rate, so that the result has few digits.
-    let tenth = |rate: f32| {
-        let rate = rate.to_string().parse::<f64>().unwrap_or(0.0);
-        (if rate > f64::from(FAST) { USUAL } else { rate / 10.0 } as f32).to_string()
+    let tenth = |key: &str, rate: f32| {
+        let rate = if s.is_too_fast(key, rate) { 10.0 * USUAL } else { rate.to_string().parse().unwrap_or(0.0) };
+        ((rate / 10.0) as f32).to_string()
     };
-    let rates = rates.map(|(key, rate)| (key, tenth(rate)));
+    let rates = rates.map(|(key, rate)| (key, tenth(key, rate)));
     let others = others.iter().filter(|(key, _)| *key != "r1" || !mixes(settings));
     let others = others.map(|(key, value)| (*key, (*value).to_owned()));
     let (mut gentler, mut flags) = (settings.clone(), String::new());

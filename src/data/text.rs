@@ -73,8 +73,13 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
     }
     about.left_out = left_out;
     about.notes.extend(texts.iter().find_map(like_a_table));
+    // Lines to test with are filled up as those to learn from are.
+    let window = match options.window {
+        None if is_second && options.lines => Lines::of(learned, &symbols).window(),
+        given => given,
+    };
     let texts = Texts { root, texts, symbols, about, own_test };
-    if options.lines { texts.lines(options) } else { texts.windows(options) }
+    if options.lines { texts.lines(&Options { window, ..options.clone() }) } else { texts.windows(options) }
 }
 
 /// A note on a text whose lines all have as many separators as the first one, as those of a table have.
@@ -195,7 +200,7 @@ fn stray(lines: &[Line], noun: &str) -> Option<String> {
     const MUCH: usize = 4;
     let mut lengths: Vec<usize> = lines.iter().map(|line| line.len).collect();
     lengths.sort_unstable();
-    let usual = lengths[(USUAL * (lengths.len() - 1) as f64) as usize];
+    let usual = lengths[(USUAL * lengths.len() as f64).ceil() as usize - 1];
     let (stray, longest) = (lengths.iter().filter(|len| **len > MUCH * usual).count(), lengths[lengths.len() - 1]);
     (stray > 0 && longest > 32).then(|| {
         let (all, window) = (counted(stray, "line"), usual + 1);
@@ -269,22 +274,9 @@ impl Texts<'_> {
     fn lines(self, options: &Options) -> Result<Option<Dataset>> {
         let Self { root, texts, symbols, mut about, own_test } = self;
         let end = symbols.end.unwrap_or_default();
-        let mut writer = Writer::of(&symbols);
-        let (mut ids, mut lines, mut blank, mut strange) = (vec![], vec![], 0, 0);
-        for (file, Text { text, .. }) in texts.iter().enumerate() {
-            for (place, (line, _)) in tokens::lines(text).enumerate() {
-                let start = ids.len();
-                if is_blank(line) {
-                    blank += 1;
-                } else if writer.add(line, false, writer.unknown(), &mut ids).is_err() {
-                    ids.truncate(start);
-                    strange += 1;
-                } else {
-                    lines.push(Line { file, place, start, len: ids.len() - start });
-                }
-            }
-        }
-        drop(writer);
+        let written = Lines::of(&texts, &symbols);
+        let own_window = written.window();
+        let Lines { ids, mut lines, blank, strange } = written;
         let place = format!("`{}`", root.display());
         let Some(longest) = lines.iter().max_by_key(|line| line.len) else {
             return Err(match strange {
@@ -301,8 +293,10 @@ impl Texts<'_> {
                 MAX_LINE - 1,
             )));
         }
-        let window = options.window.unwrap_or((longest.len + 1).max(2));
-        about.notes.extend(stray(&lines, symbols.noun()).filter(|_| options.window.is_none()));
+        let window = options.window.or(own_window).unwrap_or_default();
+        if options.window.is_none() {
+            about.notes.extend(stray(&lines, symbols.noun()));
+        }
         let shortest = lines.iter().map(|line| line.len).min().unwrap_or(0) + 1;
         let long = lines.iter().filter(|line| line.len >= window).count();
         lines.retain(|line| line.len < window);
@@ -357,6 +351,41 @@ fn strange_alphabet(root: &Path) -> Error {
          all, and split=false learns from both parts",
         root.display()
     ))
+}
+
+/// Lines of texts in symbols.
+struct Lines {
+    ids: Vec<u16>,
+    lines: Vec<Line>,
+    /// How many more are blank, and how many have symbols that there are not.
+    blank: usize,
+    strange: usize,
+}
+
+impl Lines {
+    fn of(texts: &[Text], symbols: &Symbols) -> Self {
+        let mut writer = Writer::of(symbols);
+        let mut all = Self { ids: vec![], lines: vec![], blank: 0, strange: 0 };
+        for (file, Text { text, .. }) in texts.iter().enumerate() {
+            for (place, (line, _)) in tokens::lines(text).enumerate() {
+                let start = all.ids.len();
+                if is_blank(line) {
+                    all.blank += 1;
+                } else if writer.add(line, false, writer.unknown(), &mut all.ids).is_err() {
+                    all.ids.truncate(start);
+                    all.strange += 1;
+                } else {
+                    all.lines.push(Line { file, place, start, len: all.ids.len() - start });
+                }
+            }
+        }
+        all
+    }
+
+    /// The window that holds the longest line with its end, if there is a line.
+    fn window(&self) -> Option<usize> {
+        self.lines.iter().map(|line| (line.len + 1).max(2)).max()
+    }
 }
 
 /// A line of a text, as a range of symbols.

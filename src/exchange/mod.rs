@@ -125,6 +125,7 @@ fn by_shares(
 fn by_pairs(all: &[Values]) -> Vec<f32> {
     let add = |(a, b): (f32, &f32)| a + b;
     match all {
+        [] => vec![],
         [one] => one.to_vec(),
         [one, other] => one.iter().copied().zip(other.iter()).map(add).collect(),
         _ => {

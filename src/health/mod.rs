@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(ended(&[(12, apart.clone()), (8, level.clone())]), quiet, "over");
         assert_eq!(ended(&[(5, apart.clone())]), quiet, "too young");
         assert_eq!(ended(&[(120, level), (20, apart)]), quiet, "the last part of a long training");
-        let low = "samples have had less than half of the data's spread from the beginning; try more --steps; if the \
+        let low = "samples still have less than half of the data's spread; try more --steps; if the \
                    spread does not grow, pack=2, or objective=relativistic with r1=0.1 and r2=0.1";
         let said = ended(&[(10, spread(0.2)), (10, spread(0.3))]);
         assert_eq!(said, [low]);

@@ -13,7 +13,7 @@ pub struct Rule {
     /// Whether it is wrong in a line; `None` if the line does not say.
     pub is_wrong: fn(&Line) -> Option<bool>,
     /// Steps for which it has to be wrong before it is said, on three of four lines. A quarter of them without it, and
-    /// it is over. [`AT_END`]: it is said at the end only.
+    /// it is over. `u64::MAX`: it is said at the end only.
     pub steps: u64,
     /// Columns of which one alone may be wrong: the greatest, which the sentence names as `{which}`.
     pub columns: &'static [&'static str],
@@ -47,9 +47,9 @@ pub const RULES: &[Rule] = &[
         sentence: "the discriminator has told all real samples from generated ones for {steps} steps",
         over: "the discriminator no longer tells all samples apart",
         advice: |s| match s.r1 + s.r2 + s.gp {
-            0.0 if mixes(s) => format!("r1=0.1 with norm_d=none, or {}", lower("lr_d", s.lr_d)),
-            0.0 => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
-            _ => lower("lr_d", s.lr_d),
+            0.0 if mixes(s) => format!("r1=0.1 with norm_d=none, or {}", lower(s, "lr_d", s.lr_d)),
+            0.0 => format!("r1=0.1, or {}", lower(s, "lr_d", s.lr_d)),
+            _ => lower(s, "lr_d", s.lr_d),
         },
     },
     Rule {
@@ -107,7 +107,7 @@ pub const RULES: &[Rule] = &[
         over: "the {g} has a gradient again",
         advice: |s| match s.objective {
             Objective::Minimax => "objective=non-saturating".into(),
-            _ => format!("r1=0.1, or {}", lower("lr_d", s.lr_d)),
+            _ => format!("r1=0.1, or {}", lower(s, "lr_d", s.lr_d)),
         },
     },
     Rule {
@@ -117,7 +117,7 @@ pub const RULES: &[Rule] = &[
         columns: GRADIENTS,
         sentence: "{which} has been a hundred times as large as it was for {steps} steps",
         over: "the gradients are as large as they were before",
-        advice: |s| format!("grad_clip=1, or {}", lower("lr_g", s.lr_g)),
+        advice: |s| format!("grad_clip=1, or {}", lower(s, "lr_g", s.lr_g)),
     },
     Rule {
         name: "diverged",
@@ -128,7 +128,7 @@ pub const RULES: &[Rule] = &[
         sentence: "{which} has been beyond ten millions for {steps} steps: the training has diverged",
         over: "the losses are below ten millions",
         // Of a rate that is far off, a quarter is far off as well.
-        advice: |s| format!("{} from the start", lower("lr_g", s.lr_g.min(4e-3))),
+        advice: |s| format!("{} from the start", lower(s, "lr_g", s.lr_g.min(4e-3))),
     },
     Rule {
         name: "samples_alike",
@@ -144,7 +144,7 @@ pub const RULES: &[Rule] = &[
         is_wrong: |line| Some(line.number("spread")? < 0.5 && !line.was_various()?),
         steps: AT_END,
         columns: &[],
-        sentence: "samples have had less than half of the data's spread from the beginning",
+        sentence: "samples still have less than half of the data's spread",
         over: "samples have more than half of the data's spread",
         advice: |s| match s.relevant.contains(&"pack") {
             true => format!("more --steps; if the spread does not grow, {}", varied(s)),
@@ -216,9 +216,9 @@ fn times(number: f32, factor: f64) -> f32 {
     (number.to_string().parse::<f64>().unwrap_or_default() * factor) as f32
 }
 
-/// A quarter of a rate, in words.
-fn lower(name: &str, rate: f32) -> String {
-    format!("{name}={}", times(rate, 0.25))
+/// A quarter of a rate, in words, or a usual one in place of a rate far off.
+fn lower(s: &Settings, name: &str, rate: f32) -> String {
+    format!("{name}={}", if s.is_too_fast(name, rate) { 0.001 } else { times(rate, 0.25) })
 }
 
 /// What helps against samples that are alike.

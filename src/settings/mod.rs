@@ -229,7 +229,7 @@ impl Schedule {
 
 /// A rate above this one is seldom meant: Adam and RMSprop move each weight by about the rate, whatever its gradient
 /// (Kingma and Ba 2015, section 2.1).
-pub const FAST: f32 = 0.1;
+const FAST: f32 = 0.1;
 
 impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
@@ -355,16 +355,21 @@ impl Settings {
         rates.filter(|(_, rate)| *rate > 0.0).collect()
     }
 
+    /// The rule that learns at this rate.
+    fn rule_of(&self, rate: &str) -> Optimizer {
+        if rate == "lr_d" { self.optimizer_d.unwrap_or(self.optimizer) } else { self.optimizer }
+    }
+
+    /// Whether a learning rate is far above what its rule is used with.
+    pub fn is_too_fast(&self, name: &str, rate: f32) -> bool {
+        rate > FAST && self.relevant.contains(&"optimizer") && self.rule_of(name) != Optimizer::Sgd
+    }
+
     /// Learning rates that are far above what their rules are used with, in sentences.
     pub fn too_fast(&self) -> Vec<String> {
-        let rule = |name: &str| match name {
-            "lr_d" => self.optimizer_d.unwrap_or(self.optimizer),
-            _ => self.optimizer,
-        };
-        let rates = self.rates().into_iter().filter(|(name, rate)| *rate > FAST && rule(name) != Optimizer::Sgd);
-        let rates = rates.filter(|_| self.relevant.contains(&"optimizer"));
+        let rates = self.rates().into_iter().filter(|(name, rate)| self.is_too_fast(name, *rate));
         let said = rates.map(|(name, rate)| {
-            let rule = rule(name).word();
+            let rule = self.rule_of(name).word();
             format!("{name}={rate} moves each weight by about {rate} a step ({rule}): 0.0001 to 0.01 is usual")
         });
         said.collect()

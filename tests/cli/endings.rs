@@ -69,7 +69,7 @@ fn advice_after_divergences_can_be_followed_and_is_never_the_same() {
         said = place.saddle(&format!("{command} {RATES} --set grad_clip=0"));
         assert_eq!(said.code, Some(1), "{}", said.err);
     }
-    assert!(advised[0].starts_with("train --out a --resume --set lr_g=0.001"), "{advised:?}");
+    assert!(advised[0].starts_with("train --out a --resume --set lr_g=0.1"), "{advised:?}");
     assert!(advised[1].starts_with("train --out a --resume --from "), "{advised:?}");
     assert!(place.names("a/checkpoints").iter().any(|name| name.ends_with(".aside")), "{advised:?}");
 }
@@ -96,6 +96,6 @@ fn a_run_goes_on_by_its_folder_alone() {
     let said = place.saddle("train --resume runs/a --steps 22 --adapter cpu");
     assert_eq!((said.code, of_now(&place)), (Some(0), "done at step 22".into()), "{}", said.err);
     for line in ["train --resume", "train --resume gan", "train gan --resume --steps 30"] {
-        refused(&place, line, 2, &["--resume goes on with a run: name it, as in `saddle train --out RUN --resume`"]);
+        refused(&place, line, 2, &["none is named that has one: `saddle train --out RUN --resume`"]);
     }
 }

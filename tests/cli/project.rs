@@ -77,7 +77,7 @@ fn a_models_own_samples_are_found_again() {
     let said = place.saddle("sample lstm-gan-csv --project two.csv --adapter cpu --count 2");
     assert!(said.code == Some(2) && said.err.contains("cannot be used with"), "{}", said.err);
     place.write("few.csv", b"price,size\n1,2\n");
-    refused(&place, "sample lstm-gan-csv --project few.csv --adapter cpu", 2, &["1 rows, and 4 of them"]);
+    refused(&place, "sample lstm-gan-csv --project few.csv --adapter cpu", 2, &["1 row, and 4 of them"]);
 }
 
 #[test]

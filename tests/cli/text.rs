@@ -40,9 +40,9 @@ fn lines_of_words_are_learned_and_written() {
         "{written}"
     );
     assert!(text(&place, "sample a --prompt red --seed 2").starts_with("red"));
-    // Every form has the same samples, which stop where they end.
+    // A table has the samples of the text, which stop where they end.
     for options in ["--seed 3", "--seed 3 --prompt red --temperature 2 --length 5"] {
-        for ending in ["txt", "csv", "npy", "png"] {
+        for ending in ["txt", "csv", "png"] {
             text(&place, &format!("sample a --count 9 {options} --force --out x.{ending}"));
         }
         let lines = String::from_utf8(place.read("x.txt")).unwrap();
@@ -146,10 +146,27 @@ fn a_stray_long_line_is_said_and_lines_on_a_way_stand_together() {
     assert!(lines.len() == 8 && lines[0] == "--- 1 of 2" && lines[4] == "--- 2 of 2", "{ways}");
     place.write("names.txt", format!("{names}{}\n", "long ".repeat(40)).as_bytes());
     let said = place.saddle("data names.txt --set lines=true --variant lstm");
-    let note = "1 line of up to 199 characters, and all are filled up to that; 99 % have at most 6: window=7 leaves \
+    let note = "1 line of up to 200 characters, and all are filled up to that; 99 % have at most 6: window=7 leaves \
                 longer ones out";
     assert!(said.out.contains(note), "{}", said.out);
     place.write("one.txt", "ab".repeat(3000).as_bytes());
     let wanted = &["leave out lines=true, and it is one long text"];
     refused(&place, "train lstm --data one.txt --set lines=true --set window=9", 1, wanted);
+}
+
+#[test]
+fn lines_to_test_with_are_as_long_as_those_to_learn_from() {
+    let learned = "a red cat sleeps here\na cat runs\n".repeat(20);
+    for (to_test, left_out) in [("a cat\nred cat\n", false), ("a cat\na red red red red cat sleeps here\n", true)] {
+        let place = Place::new();
+        place.write("pets/train/lines.txt", learned.as_bytes());
+        place.write("pets/test/lines.txt", to_test.as_bytes());
+        let said = place.saddle(&format!("train lstm --data pets --out a {SMALL} --set lines=true --set tokens=words"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let said = place.saddle("eval a --adapter cpu");
+        assert!(said.code == Some(0) && said.out.contains("NLL per step "), "{}{}", said.out, said.err);
+        let said = place.saddle("data pets --variant lstm --set lines=true --set tokens=words");
+        let note = "lines that do not fit into a window of 6 with their end (1)";
+        assert_eq!(said.out.contains(note), left_out, "{}", said.out);
+    }
 }

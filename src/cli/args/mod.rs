@@ -197,7 +197,8 @@ impl TrainArgs {
         if self.resume && self.out.is_none() {
             let run = self.words.iter().position(|word| Path::new(word).join(RUN_FILE).exists());
             let run = run.ok_or_else(|| {
-                Error::usage("--resume goes on with a run: name it, as in `saddle train --out RUN --resume`")
+                let sentence = "--resume goes on with the run in a folder, and none is named that has one";
+                Error::usage(format!("{sentence}: `saddle train --out RUN --resume`"))
             })?;
             self.out = Some(self.words.remove(run).into());
         }

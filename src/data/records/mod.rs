@@ -451,10 +451,12 @@ impl Kind {
         }
     }
 
-    /// Half of the last digit of a number; 0 of dates.
+    /// Half of the last digit of a number; 0 of dates, and without bound where cells have exponents.
     fn rounding(&self) -> f64 {
         match self {
-            Self::Number(style) => style.decimals.map_or(0.0, |decimals| 0.5 * 10f64.powi(-(decimals as i32))),
+            Self::Number(style) => {
+                style.decimals.map_or(f64::INFINITY, |decimals| 0.5 * 10f64.powi(-(decimals as i32)))
+            }
             _ => 0.0,
         }
     }

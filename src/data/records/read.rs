@@ -233,7 +233,7 @@ fn following(records: &Records) -> Option<String> {
     let all: Vec<&Column> = records.columns.iter().filter(is_derived).collect();
     let one = &all.first()?.name;
     Some(format!(
-        "{} from others in all rows, and in all samples: `--types \"{one}=learned\"` learns it as it is, `--set \
+        "{} from others, in all samples: `--types \"{one}=learned\"` learns it as it is, `--set \
          derive=false` all",
         if all.len() == 1 { "1 column follows".into() } else { format!("{} columns follow", all.len()) }
     ))

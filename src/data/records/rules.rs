@@ -92,7 +92,8 @@ impl Rule {
 
 /// What stands most often beside each.
 pub(super) fn usual<K: Clone + Eq + Hash, V: Clone + Eq + Hash>(pairs: impl Iterator<Item = (K, V)>) -> HashMap<K, V> {
-    let (mut counts, mut most): (HashMap<(K, V), usize>, HashMap<K, (V, usize)>) = Default::default();
+    let mut counts: HashMap<(K, V), usize> = HashMap::new();
+    let mut most: HashMap<K, (V, usize)> = HashMap::new();
     for (key, value) in pairs {
         let count = counts.entry((key.clone(), value.clone())).or_default();
         *count += 1;

@@ -13,6 +13,8 @@ const BROKEN: f64 = 20.0;
 /// Most columns among which sums and products are looked for, and those of three others.
 const WIDEST: usize = 60;
 const OF_THREE: usize = 30;
+/// Most times between which spans are looked for.
+const OF_TIMES: usize = 6;
 /// Rows with the largest numbers, which factors are known best by: the first that has both cells counts.
 const LARGEST: usize = 16;
 /// What rates are multiplied with: discounts and charges, as shares and in percent.
@@ -26,6 +28,8 @@ pub(super) struct Columns<'a> {
     rounding: Vec<f64>,
     /// Number of different cells.
     different: Vec<usize>,
+    /// The rows that have a number.
+    full: Vec<Vec<usize>>,
 }
 
 /// Rules that compute numbers: one for each column, one for each set of columns, and none of them in a circle.
@@ -71,8 +75,16 @@ impl<'a> Search<'a> {
 
     /// Whether a column is told by another one, also by those between.
     fn follows(&self, column: usize, other: usize) -> bool {
-        let from = self.tells.get(&column).map_or(&[][..], Vec::as_slice);
-        column == other || from.iter().any(|from| self.follows(*from, other))
+        let (mut open, mut seen) = (vec![column], HashSet::new());
+        while let Some(column) = open.pop() {
+            if column == other {
+                return true;
+            }
+            if seen.insert(column) {
+                open.extend(self.tells.get(&column).into_iter().flatten());
+            }
+        }
+        false
     }
 
     /// The same columns tell nothing more, such as the price beside the product of number and price.
@@ -129,6 +141,8 @@ impl<'a> Search<'a> {
             for (first, largest) in &largest {
                 if self.is_open(last, &[*first])
                     && let Some(factor) = columns.factor(last, largest)
+                    // Where two columns are nearly always equal, the rows in which they are not are what is told.
+                    && (self.spare == 0 || factor != 1.0)
                 {
                     self.try_one(Relation::Share(factor), last, &[*first]);
                 }
@@ -187,7 +201,12 @@ impl<'a> Search<'a> {
 
     /// What lies between two times, in units of time, also less a break.
     fn spans(&mut self, lasts: &[usize]) {
-        let times: Vec<usize> = lasts.iter().copied().filter(|column| self.columns.is_of_minutes(*column)).collect();
+        // A row with a gap tells nothing, so that columns of gaps are looked through to their ends.
+        let is_full = |column: &usize| self.columns.is_half_full(*column);
+        let lasts: Vec<usize> = lasts.iter().copied().filter(is_full).take(OF_THREE).collect();
+        let is_time = |column: &usize| self.columns.is_of_minutes(*column);
+        let times: Vec<usize> = lasts.iter().copied().filter(is_time).take(OF_TIMES).collect();
+        let numbers: Vec<usize> = self.numbers.iter().copied().filter(is_full).take(OF_THREE).collect();
         let mut ways = vec![];
         for (&end, &begin) in times.iter().flat_map(|end| times.iter().map(move |begin| (end, begin))) {
             let are_of_day = [end, begin].iter().all(|column| self.columns.is_of_day(*column));
@@ -195,7 +214,7 @@ impl<'a> Search<'a> {
                 for unit in UNITS.map(|(unit, _)| unit).into_iter().chain([1.0]).filter(|unit| wraps || *unit != 1.0) {
                     ways.push((Weights { each: [1.0, -1.0, 0.0], unit, wraps }, vec![end, begin]));
                 }
-                let thirds = self.numbers.iter().flat_map(|third| [1.0, 60.0, 3600.0].map(|size| (*third, size)));
+                let thirds = numbers.iter().flat_map(|third| [1.0, 60.0, 3600.0].map(|size| (*third, size)));
                 for (third, size) in thirds.filter(|(third, _)| ![end, begin].contains(third)) {
                     for unit in [3600.0, 60.0, 1.0] {
                         ways.push((Weights { each: [1.0, -1.0, -size], unit, wraps }, vec![end, begin, third]));
@@ -204,7 +223,7 @@ impl<'a> Search<'a> {
             }
         }
         for (weights, first) in ways.into_iter().filter(|(_, first)| first[0] != first[1]) {
-            for &last in lasts {
+            for &last in &lasts {
                 if self.is_tie(weights, last, &first) {
                     self.try_tie(weights, last, &first);
                 }
@@ -231,7 +250,9 @@ impl<'a> Columns<'a> {
         let different = |column: &Values| rows.iter().map(|row| column.cell(*row)).collect::<HashSet<_>>().len();
         let (different, rounding) =
             values.iter().map(|column| (different(column), rounding(column, &rows))).collect::<(Vec<_>, Vec<_>)>();
-        Self { values, rows, rounding, different }
+        let has = |column: &Values, row: usize| matches!(column, Values::Numbers(all) if !all[row].is_nan());
+        let full = values.iter().map(|column| rows.iter().copied().filter(|row| has(column, *row)).collect()).collect();
+        Self { values, rows, rounding, different, full }
     }
 
     /// The first columns of numbers with so many different cells.
@@ -242,6 +263,11 @@ impl<'a> Columns<'a> {
 
     fn number(&self, column: usize, row: usize) -> f64 {
         self.values[column].number(row)
+    }
+
+    /// Whether half of the rows or more have a number.
+    fn is_half_full(&self, column: usize) -> bool {
+        2 * self.full[column].len() >= self.rows.len()
     }
 
     /// Whether all numbers are whole minutes, as times are.
@@ -271,7 +297,10 @@ impl<'a> Columns<'a> {
     /// The factor between a column and other numbers, of three digits at most.
     fn factor(&self, share: usize, largest: &[(usize, f64)]) -> Option<f64> {
         let numbers = largest.iter().map(|(row, of)| self.number(share, *row) / of);
-        let factor = numbers.into_iter().find(|factor| !factor.is_nan())?;
+        // In the middle, as a number that was typed wrong may be the largest of all.
+        let mut factors: Vec<f64> = numbers.filter(|factor| !factor.is_nan()).collect();
+        factors.sort_by(f64::total_cmp);
+        let factor = *factors.get(factors.len() / 2)?;
         let digits = (factor * 1e4).round() / 1e4;
         (digits != 0.0 && digits.is_finite() && (digits - factor).abs() <= 1e-3 * factor.abs()).then_some(digits)
     }
@@ -281,8 +310,14 @@ impl<'a> Columns<'a> {
         let value = |row: usize| relation.value(first.iter().map(|column| self.number(*column, row)));
         let holds =
             |other: usize, row: usize| relation.holds(self.number(last, other), value(row), self.rounding[last]);
+        // What is computed has a gap where one of its columns has, so that those with the fewest numbers are enough.
+        let fewest = first.iter().chain([&last]).map(|column| &self.full[*column]).min_by_key(|rows| rows.len());
+        let rows = fewest.filter(|_| relation.is_exact()).unwrap_or(&self.rows);
+        if rows.len() < LEAST {
+            return false;
+        }
         let (mut held, mut broken) = (0, 0);
-        for &row in &self.rows {
+        for &row in rows {
             match holds(row, row) {
                 Some(false) if broken == spare => return false,
                 Some(false) => broken += 1,
