@@ -276,7 +276,7 @@ fn write_values(wanted: &Wanted, trained: &Asked, samples: Vec<f32>, steps: usiz
     let mut examples = trained.examples.clone();
     examples.shape[0] = steps;
     let look = Look { examples: &examples, ..wanted.look.clone() };
-    let drawn = Drawn { samples, originals: vec![], name: "real", way: Way::Beside, what: "samples" };
+    let drawn = Drawn { samples, originals: vec![], name: "real", way: Way::Beside, what: "sample" };
     write(&Wanted { look, to: wanted.to.clone(), ..*wanted }, trained, &drawn).map(|(files, _)| files)
 }
 

@@ -75,7 +75,7 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
     about.notes.extend(texts.iter().find_map(like_a_table));
     // Lines to test with are filled up as those to learn from are.
     let window = match options.window {
-        None if is_second && options.lines => Lines::of(learned, &symbols).window(),
+        None if is_second && options.lines => longest(&Lines::of(learned, &symbols).lines).map(Line::window),
         given => given,
     };
     let texts = Texts { root, texts, symbols, about, own_test };
@@ -274,11 +274,9 @@ impl Texts<'_> {
     fn lines(self, options: &Options) -> Result<Option<Dataset>> {
         let Self { root, texts, symbols, mut about, own_test } = self;
         let end = symbols.end.unwrap_or_default();
-        let written = Lines::of(&texts, &symbols);
-        let own_window = written.window();
-        let Lines { ids, mut lines, blank, strange } = written;
+        let Lines { ids, mut lines, blank, strange } = Lines::of(&texts, &symbols);
         let place = format!("`{}`", root.display());
-        let Some(longest) = lines.iter().max_by_key(|line| line.len) else {
+        let Some(longest) = longest(&lines) else {
             return Err(match strange {
                 0 => Error::failure(format!("{place} has no line with text")),
                 _ => strange_alphabet(root),
@@ -293,7 +291,7 @@ impl Texts<'_> {
                 MAX_LINE - 1,
             )));
         }
-        let window = options.window.or(own_window).unwrap_or_default();
+        let window = options.window.unwrap_or(longest.window());
         if options.window.is_none() {
             about.notes.extend(stray(&lines, symbols.noun()));
         }
@@ -381,11 +379,10 @@ impl Lines {
         }
         all
     }
+}
 
-    /// The window that holds the longest line with its end, if there is a line.
-    fn window(&self) -> Option<usize> {
-        self.lines.iter().map(|line| (line.len + 1).max(2)).max()
-    }
+fn longest(lines: &[Line]) -> Option<&Line> {
+    lines.iter().max_by_key(|line| line.len)
 }
 
 /// A line of a text, as a range of symbols.
@@ -398,6 +395,11 @@ struct Line {
 }
 
 impl Line {
+    /// The window that holds it with its end.
+    fn window(&self) -> usize {
+        (self.len + 1).max(2)
+    }
+
     /// Its number in the file, from 1; after the name of the file if there are several.
     fn name(&self, texts: &[Text], root: &Path) -> String {
         let number = self.place + 1;

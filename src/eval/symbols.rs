@@ -10,7 +10,7 @@ use super::{
     symbol_scores::{self, Against, Score, published},
 };
 use crate::{
-    data::{Dataset, Items, Series, SymbolKind, Symbols},
+    data::{self, Dataset, Items, Series, SymbolKind, Symbols},
     error::{Error, Result},
     metrics::NGram,
 };
@@ -267,8 +267,7 @@ pub type Draw<'a> = dyn FnMut(f64) -> Result<Vec<Vec<u16>>> + 'a;
 
 /// At most `most` of these items, evenly over all.
 fn spread(items: &[usize], most: usize) -> Vec<usize> {
-    let most = most.clamp(1, items.len());
-    (0..most).map(|n| items[n * items.len() / most]).collect()
+    data::evenly(items.len(), most.max(1)).map(|n| items[n]).collect()
 }
 
 /// The items of a part that do not overlap.

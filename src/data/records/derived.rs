@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::coding::{Coding, Drawn, Value};
 use super::encode::{Cells, FEW, How};
 use super::relation::Relation;
-use super::rules::{Rule, rounding, spare, usual};
+use super::rules::{Rule, rounding_of, spare, usual};
 use super::types::Texts;
 use super::{Cell, Column, Kind, Role};
 use crate::settings::Decimal;
@@ -167,7 +167,7 @@ impl<'a> Finder<'a> {
             let usual = usual(self.rows.iter().map(|row| (other.key(*row), column.key(*row))));
             return self.rows.iter().copied().filter(|row| usual[&other.key(*row)] != column.key(*row)).collect();
         }
-        let rounding = rounding(&super::Values::Numbers(column.cells.numbers.clone()), self.rows);
+        let rounding = rounding_of(&column.cells.numbers, self.rows);
         let breaks = |row: &usize| {
             let (own, value) = (column.cells.number(*row), self.value(rule.relation, &rule.first, *row));
             rule.relation.holds(own.unwrap_or(f64::NAN), value, rounding) == Some(false)

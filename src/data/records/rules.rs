@@ -110,9 +110,16 @@ pub(super) fn spread(len: usize) -> impl Iterator<Item = usize> + Clone {
     (0..len).step_by(len.div_ceil(ROWS).max(1))
 }
 
-/// Half of the last digit of numbers, as far as rows show it; 0 for texts.
+/// Half of the last digit of a column of numbers, as far as rows show it; 0 of texts.
 pub(super) fn rounding(column: &Values, rows: &[usize]) -> f64 {
-    let Values::Numbers(numbers) = column else { return 0.0 };
+    match column {
+        Values::Numbers(numbers) => rounding_of(numbers, rows),
+        Values::Texts(_) => 0.0,
+    }
+}
+
+/// The same of numbers.
+pub(super) fn rounding_of(numbers: &[f64], rows: &[usize]) -> f64 {
     let is_whole = |scale: f64| {
         rows.iter().map(|row| numbers[*row] * scale).filter(|x| x.is_finite()).all(|x| (x - x.round()).abs() < 1e-4)
     };
