@@ -71,7 +71,7 @@ fn all_states(plans: &Plans) -> Program {
             buffers[1].len += found.len.next_multiple_of(ALIGN);
             let clock = Slice { buffer: 0, offset: 0, len: 4 };
             let (kernel, label) = (Finite { len: x.len }.into(), state.clone());
-            launches.push(Launch { kernel, bindings: vec![clock, x, found], operands: vec![], label });
+            launches.push(Launch { kernel, bindings: vec![clock, x, found], operands: vec![], label, every: 1 });
         }
     }
     let all = Slice { buffer: 1, offset: 0, len: buffers[1].len };

@@ -69,6 +69,14 @@ pub struct Launch {
     pub operands: Vec<Slice>,
     /// Name of the result, for people.
     pub label: String,
+    /// It runs in rounds whose step is a multiple of this, and in the first one; 1: in all.
+    pub every: u64,
+}
+
+/// Whether a launch runs in the round after `step` rounds. `is_first`: the program has run no round yet, so that what
+/// was measured before is not there.
+pub fn is_due(every: u64, step: u64, is_first: bool) -> bool {
+    is_first || step.is_multiple_of(every)
 }
 
 /// Bytes of memory of several programs; shared buffers count once.
@@ -295,6 +303,9 @@ impl fmt::Display for Program {
             let chain = s.kernel.chain().map_or(&[][..], |chain| &chain.instrs);
             for (k, instr) in chain.iter().enumerate() {
                 write!(f, "{}{}", if k == 0 { "  " } else { ", " }, format!("{:?}", instr.code).to_lowercase())?;
+            }
+            if s.every > 1 {
+                write!(f, "  every {} rounds", s.every)?;
             }
             writeln!(f)?;
         }

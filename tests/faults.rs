@@ -110,7 +110,7 @@ fn vast() -> Program {
     let kernel = MultiplyAdd { len, rounds: 1, half: false };
     let lens = [len, 2, len];
     let bindings = (0..3).map(|buffer| Slice { buffer, offset: 0, len: lens[buffer] }).collect();
-    let step = Launch { kernel: kernel.into(), bindings, operands: vec![], label: "layer 7".into() };
+    let step = Launch { kernel: kernel.into(), bindings, operands: vec![], label: "layer 7".into(), every: 1 };
     let slot = |len| Buffer { content: Content::Slot, len };
     Program {
         buffers: [slot(len), slot(2)].into_iter().chain((0..399).map(|_| slot(len))).collect(),

@@ -4,11 +4,15 @@ mod common;
 use std::time::Duration;
 
 use saddle::{
+    cpu::Cpu,
+    engine::{Engine, Plans},
     gpu::Gpu,
+    graph::Graph,
     kernels::{
         Chain, Clock, Index, Kernel, Pointwise, Record, Tick,
         chain::{Code, Instr},
     },
+    plan::plan,
     program::{Buffer, Content, Launch, Output, Program, Slice},
     runner::{Runner, Tuning},
 };
@@ -32,7 +36,7 @@ fn state(len: usize) -> Buffer {
 }
 
 fn step(kernel: impl Into<Kernel>, bindings: Vec<Slice>, operands: Vec<Slice>, label: &str) -> Launch {
-    Launch { kernel: kernel.into(), bindings, operands, label: label.into() }
+    Launch { kernel: kernel.into(), bindings, operands, label: label.into(), every: 1 }
 }
 
 /// y = code(y, x or c), in place.
@@ -227,4 +231,25 @@ fn a_lost_device_is_an_error() {
     gpu.device().raw.destroy();
     refused(gpu.run(id, 3).and_then(|()| gpu.wait()), &["lost"]);
     refused(gpu.read_state("net", 0, LEN), &["lost"]);
+}
+
+#[test]
+fn what_is_measured_seldom_stays_until_it_is_measured_again() {
+    let graph = Graph::new();
+    let twice = graph.clock() * 2.0;
+    graph.seldom_metric("seldom", graph.clock() * 3.0);
+    graph.metric("always", twice);
+    graph.seldom_metric("both", twice);
+    let program = plan(&graph, &Cpu::caps(), None).unwrap();
+    let runners: [Box<dyn Runner>; 2] = [Box::new(Cpu::new()), Box::new(gpu())];
+    for runner in runners {
+        let plans = Plans(vec![("round".into(), program.clone())]);
+        let mut engine = Engine::new(runner, plans, 0).unwrap();
+        engine.set_clock(Clock { step: 7, seed: 0 }).unwrap();
+        let rows = [engine.run("round", 2).unwrap(), engine.run("round", 14).unwrap()].concat();
+        for (row, step) in rows.iter().zip(7u8..) {
+            let measured = if step < 10 { 7 } else { step / 10 * 10 };
+            assert_eq!(row[..], [measured * 3, step * 2, measured * 2].map(f32::from), "step {step}");
+        }
+    }
 }

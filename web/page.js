@@ -136,7 +136,7 @@ async function tick(limit = Infinity) {
     const [program, calibrate] = await Promise.all(['round', 'calibrate'].map((name) => engine.load(name)));
     const [start, count] = [performance.now(), Math.min(state.rounds, limit)];
     engine.setClock(state.step, pack.seed);
-    engine.run(program, count);
+    engine.run(program, count, state.step);
     state.step += count;
     state.history.push(await engine.metrics(program, state.step));
     if (state.history.length > ROWS) state.history.shift();

@@ -104,7 +104,7 @@ async function train(engine, round) {
     const start = performance.now(),
         count = Math.min(game.rounds, SPEEDS[$('speed').value], pack.steps - game.step);
     engine.setClock(game.step, [game.seed, 0]);
-    engine.run(round, count);
+    engine.run(round, count, game.step);
     game.step += count;
     game.history.push(await engine.metrics(round, game.step));
     const took = performance.now() - start;

@@ -88,7 +88,7 @@ class Engine {
             resource: { buffer: buffers[buffer], offset: 4 * offset, size: 4 * length },
         });
         const launches = await Promise.all(
-            plan.launches.map(async ([n, groups, bindings, operands]) => {
+            plan.launches.map(async ([n, groups, bindings, operands, every]) => {
                 const { chain } = this.pack.pipelines[n];
                 const entries = bindings.map((range, i) => bound(i, range));
                 for (let i = 0; i < (chain ? OPERANDS : 0); i++)
@@ -99,10 +99,10 @@ class Engine {
                     );
                 const pipeline = await this.pipelines[n];
                 const group = this.device.createBindGroup({ layout: this.layout(this.pack.pipelines[n]), entries });
-                return { pipeline, group, groups };
+                return { pipeline, group, groups, every };
             }),
         );
-        return { ...plan, buffers, inputs, launches };
+        return { ...plan, buffers, inputs, launches, isNew: true };
     }
 
     layout({ reads, bindings, chain }) {
@@ -131,15 +131,19 @@ class Engine {
         this.write(this.shared.clock, words);
     }
 
-    run({ launches }, rounds = 1) {
+    // Runs rounds of a program from this step on. Some launches are due in some rounds only, and in the first.
+    run(program, rounds = 1, step = 0) {
         const encoder = this.device.createCommandEncoder();
         const pass = encoder.beginComputePass();
-        for (let round = 0; round < rounds; round++)
-            for (const { pipeline, group, groups } of launches) {
+        for (let round = 0; round < rounds; round++) {
+            for (const { pipeline, group, groups, every } of program.launches) {
+                if (!program.isNew && (step + round) % every) continue;
                 pass.setPipeline(pipeline);
                 pass.setBindGroup(0, group);
                 pass.dispatchWorkgroups(...groups);
             }
+            program.isNew = false;
+        }
         pass.end();
         this.device.queue.submit([encoder.finish()]);
     }

@@ -120,7 +120,7 @@ fn alone(kernel: impl Into<Kernel>) -> Program {
     let buffers = kernel.buffers();
     let lens = [buffers.reads, buffers.writes].concat();
     let bindings = lens.iter().enumerate().map(|(buffer, &len)| Slice { buffer, offset: 0, len }).collect();
-    let launches = vec![Launch { bindings, label: kernel.name().into(), kernel, operands: vec![] }];
+    let launches = vec![Launch { bindings, label: kernel.name().into(), kernel, operands: vec![], every: 1 }];
     let buffers = lens.into_iter().map(|len| Buffer { content: Content::Constant(0.5), len }).collect();
     Program { buffers, launches, ..Default::default() }
 }

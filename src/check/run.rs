@@ -109,6 +109,7 @@ pub fn on_cpu(kernel: &Kernel, data: &Data) -> Result<Written> {
         bindings: bindings.to_vec(),
         operands: operands.to_vec(),
         label: kernel.name().into(),
+        every: 1,
     };
     let buffer = |range: &Slice| Buffer { content: Content::Input(range.buffer.to_string()), len: range.len };
     let program = Program {

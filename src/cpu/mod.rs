@@ -90,6 +90,8 @@ struct Loaded {
     places: Vec<usize>,
     /// Its latest rounds with unread metrics, with no round of another program in between.
     unread: std::ops::Range<u64>,
+    /// Whether no round of it has run yet.
+    is_new: bool,
 }
 
 impl Cpu {
@@ -144,13 +146,15 @@ impl Cpu {
 
     fn rounds(&mut self, id: ProgramId, times: usize) {
         let now = self.clock();
-        let Loaded { program, places, unread } = &mut self.programs[id.0];
+        let Loaded { program, places, unread, .. } = &mut self.programs[id.0];
         let first = if unread.end == now { unread.start } else { now };
         *unread = first..now + times as u64;
         let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
         rayon::scope(|_| {
-            for _ in 0..times {
-                launches.iter().for_each(|launch| self.run_launch(launch, &places));
+            for step in now..now + times as u64 {
+                let is_first = std::mem::take(&mut self.programs[id.0].is_new);
+                let due = launches.iter().filter(|launch| program::is_due(launch.every, step, is_first));
+                due.for_each(|launch| self.run_launch(launch, &places));
             }
         });
         self.programs[id.0].program.launches = launches;
@@ -315,7 +319,7 @@ impl Runner for Cpu {
             }
             places.push(place);
         }
-        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0 });
+        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0, is_new: true });
         let id = ProgramId(self.programs.len() - 1);
         self.stream.iter_mut().for_each(|stream| stream.load(id, program));
         Ok(id)
@@ -341,13 +345,16 @@ impl Runner for Cpu {
 
     fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()> {
         let now = self.clock();
-        let Loaded { program, places, unread } = &mut self.programs[id.0];
+        let Loaded { program, places, unread, is_new } = &mut self.programs[id.0];
+        let is_first = *is_new;
         if ends {
             let first = if unread.end == now { unread.start } else { now };
             *unread = first..now + 1;
+            *is_new = false;
         }
         let (all, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
-        rayon::scope(|_| all[launches].iter().for_each(|launch| self.run_launch(launch, &places)));
+        let due = all[launches].iter().filter(|launch| program::is_due(launch.every, now, is_first));
+        rayon::scope(|_| due.for_each(|launch| self.run_launch(launch, &places)));
         self.programs[id.0].program.launches = all;
         self.programs[id.0].places = places;
         Ok(())
@@ -427,7 +434,7 @@ impl Runner for Cpu {
     }
 
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
-        let Loaded { program, places, unread } = &mut self.programs[id.0];
+        let Loaded { program, places, unread, .. } = &mut self.programs[id.0];
         let columns = program.metrics.len();
         let Some(ring) = program.buffers.iter().position(|b| b.content == Content::Ring) else { return Ok(vec![]) };
         let (ring, rows) = (&self.memory[places[ring]], program.buffers[ring].len / columns);

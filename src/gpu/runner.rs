@@ -57,13 +57,15 @@ struct Loaded {
     ring: Option<Ring>,
     /// Whether a round ends with a tick of the clock.
     ticks: bool,
+    /// Whether no round of it has run yet.
+    is_new: bool,
     pace: Pace,
 }
 
 struct Command {
+    /// See [`Launch::every`].
+    every: u64,
     pipeline: Arc<Pipeline>,
-    /// Whether the previous launch has set the same pipeline.
-    repeats: bool,
     bound: BindGroup,
     groups: [u32; 3],
 }
@@ -158,14 +160,14 @@ impl Gpu {
             let bindings = bindings(&launch.bindings, buffers, &label)?;
             let operands = self::bindings(&launch.operands, buffers, &label)?;
             let command = Command {
+                every: launch.every,
                 bound: self.pipelines.bind(&self.device, &pipeline, &label, &bindings, &operands)?,
-                repeats: commands.last().is_some_and(|before| Arc::ptr_eq(&before.pipeline, &pipeline)),
                 pipeline,
                 groups: dispatch.groups,
             };
             let try_it = || {
                 let mut encoder = self.device.raw.create_command_encoder(&Default::default());
-                command.encode(&mut encoder.begin_compute_pass(&Default::default()), true);
+                command.encode(&mut encoder.begin_compute_pass(&Default::default()), None);
                 encoder.finish()
             };
             self.device.scoped(|| label.clone(), try_it)?;
@@ -174,14 +176,18 @@ impl Gpu {
         Ok(commands)
     }
 
-    /// Encodes launches `span` of the program, counted through consecutive rounds.
+    /// Encodes those of the launches `span` that are due, counted through consecutive rounds from this one on.
     fn encode(&self, loaded: &Loaded, span: ops::Range<usize>) -> CommandBuffer {
         let mut encoder = self.device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let (first, count) = (span.start, loaded.commands.len());
-        for i in span {
-            let command = &loaded.commands[i % count];
-            command.encode(&mut pass, i == first || !command.repeats);
+        let count = loaded.commands.len();
+        let due = |i: &usize| {
+            let round = (i / count) as u64;
+            program::is_due(loaded.commands[i % count].every, self.step + round, loaded.is_new && round == 0)
+        };
+        let mut before = None;
+        for command in span.filter(due).map(|i| &loaded.commands[i % count]) {
+            command.encode(&mut pass, before.replace(command));
         }
         drop(pass);
         encoder.finish()
@@ -267,8 +273,8 @@ impl Gpu {
 }
 
 impl Command {
-    fn encode(&self, pass: &mut wgpu::ComputePass, set_pipeline: bool) {
-        if set_pipeline {
+    fn encode(&self, pass: &mut wgpu::ComputePass, before: Option<&Command>) {
+        if before.is_none_or(|before| !Arc::ptr_eq(&before.pipeline, &self.pipeline)) {
             pass.set_pipeline(&self.pipeline.raw);
         }
         pass.set_bind_group(0, &self.bound, &[]);
@@ -318,6 +324,7 @@ impl Runner for Gpu {
             outputs: program.outputs.clone(),
             ring,
             ticks,
+            is_new: true,
             pace: Pace::new(program.launches.iter().map(|launch| launch.kernel.cost())),
         });
         let id = ProgramId(self.programs.len() - 1);
@@ -337,6 +344,7 @@ impl Runner for Gpu {
             }
             let rounds = self.supply(id, left.min(room.try_into().unwrap_or(usize::MAX)))?;
             self.submit(id, rounds)?;
+            self.programs[id.0].is_new = false;
             if ticks {
                 self.step += rounds as u64;
             }
@@ -372,6 +380,7 @@ impl Runner for Gpu {
             self.drain(id)?;
         }
         self.submit_launches(id, launches)?;
+        self.programs[id.0].is_new = false;
         let step = self.step;
         self.step += 1;
         if let Some(ring) = &mut self.programs[id.0].ring {

@@ -8,7 +8,7 @@ mod tensor;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 pub use op::{
@@ -82,6 +82,9 @@ impl Group {
 /// Items of a group start at multiples of this many elements (256 bytes), so that each can be bound on its own.
 pub const ALIGN: usize = 64;
 
+/// Rounds in which a metric that is measured seldom is measured once.
+pub const SELDOM: u64 = 10;
+
 /// Name of the state group that counts the updates of the group `name` by Adam; its only tensor is [`COUNT`].
 fn count_group(name: &str) -> String {
     format!("{name}.updates")
@@ -101,6 +104,7 @@ pub struct Graph {
     groups: RefCell<Vec<Group>>,
     pending: RefCell<Vec<(usize, usize, Id)>>,
     metrics: RefCell<Vec<(String, Id)>>,
+    seldom: RefCell<BTreeSet<String>>,
     outputs: RefCell<Vec<(String, Id)>>,
     streams: RefCell<u32>,
     draws: RefCell<BTreeMap<Option<usize>, u32>>,
@@ -396,6 +400,19 @@ impl Graph {
             Some((_, id)) => *id = value.id,
             None => metrics.push((name.into(), value.id)),
         }
+    }
+
+    /// Records a scalar as [`Graph::metric`] does, which is measured once in [`SELDOM`] rounds and stays until then:
+    /// what only it depends on costs the rounds between nothing.
+    #[track_caller]
+    pub fn seldom_metric(&self, name: &str, value: Var) {
+        self.metric(name, value);
+        self.seldom.borrow_mut().insert(name.into());
+    }
+
+    /// The names of [`Graph::seldom_metric`].
+    pub fn seldom(&self) -> BTreeSet<String> {
+        self.seldom.borrow().clone()
     }
 
     /// Drops all outputs but those of these names: what only they depend on is then not computed.

@@ -192,14 +192,21 @@ impl Health {
     fn at_end(&self) -> Map<String, Value> {
         let [before, now] = self.steps;
         let done = now - before;
-        let left = RULES.iter().zip(&self.troubles).filter_map(|(rule, trouble)| {
-            let (first, last) = trouble.span?;
-            let is_short = (YOUNG..rule.steps.saturating_mul(2)).contains(&done);
-            let is_long = rule.steps == AT_END || 2 * (last - first) >= done;
-            let is_said = trouble.is_told || trouble.is_wrong && is_short && is_long;
-            is_said.then(|| (rule.name.to_owned(), rule.said(last - first, trouble.column, &self.settings).into()))
-        });
-        left.collect()
+        let mut left: Map<String, Value> = RULES
+            .iter()
+            .zip(&self.troubles)
+            .filter_map(|(rule, trouble)| {
+                let (first, last) = trouble.span?;
+                let is_short = (YOUNG..rule.steps.saturating_mul(2)).contains(&done);
+                let is_long = rule.steps == AT_END || 2 * (last - first) >= done;
+                let is_said = trouble.is_told || trouble.is_wrong && is_short && is_long;
+                is_said.then(|| (rule.name.to_owned(), rule.said(last - first, trouble.column, &self.settings).into()))
+            })
+            .collect();
+        if left.contains_key("samples_alike") {
+            left.remove("samples_lack_spread");
+        }
+        left
     }
 }
 
@@ -328,11 +335,13 @@ mod tests {
         assert_eq!(ended(&[(12, apart.clone()), (8, level.clone())]), quiet, "over");
         assert_eq!(ended(&[(5, apart.clone())]), quiet, "too young");
         assert_eq!(ended(&[(120, level), (20, apart)]), quiet, "the last part of a long training");
-        let low = "samples still have less than half of the data's spread; try more --steps; if the \
+        let low = "samples have less than half of the data's spread at the end; try more --steps; if the \
                    spread does not grow, pack=2, or objective=relativistic with r1=0.1 and r2=0.1";
         let said = ended(&[(10, spread(0.2)), (10, spread(0.3))]);
         assert_eq!(said, [low]);
         assert_eq!(ended(&[(12, spread(0.2)), (10, spread(0.9))]), quiet);
+        assert_eq!(ended(&[(12, spread(0.9)), (1, spread(0.2))]), [low], "on the newest picture only");
+        assert_eq!(ended(&[(12, spread(7e-4)), (1, spread(1e-5))]), [low], "never more than noise");
         let said = ended(&[(4, spread(0.9)), (10, spread(0.2))]);
         assert!(said.len() == 1 && said[0].contains(": collapse; "), "{said:?}");
     }

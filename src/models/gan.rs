@@ -27,11 +27,25 @@ const POINTS: &[(&str, &str)] = &[
     ("checkpoint_every", "5000"),
     ("log_every", "100"),
 ];
-const RING: &[(&str, &str)] =
-    &[("frequency", "8"), ("lr_g", "0.005"), ("lr_d", "0.005"), ("r1", "0.01"), ("r2", "0.01"), ("beta1", "0")];
+const RING: &[(&str, &str)] = &[
+    ("data", "ring"),
+    ("frequency", "8"),
+    ("lr_g", "0.005"),
+    ("lr_d", "0.005"),
+    ("r1", "0.01"),
+    ("r2", "0.01"),
+    ("beta1", "0"),
+];
 /// Five times the spread and four times the extent of the ring.
-const GRID: &[(&str, &str)] =
-    &[("frequency", "3"), ("lr_g", "0.003"), ("lr_d", "0.003"), ("r1", "0.1"), ("r2", "0.1"), ("beta1", "0.5")];
+const GRID: &[(&str, &str)] = &[
+    ("data", "grid"),
+    ("frequency", "3"),
+    ("lr_g", "0.003"),
+    ("lr_d", "0.003"),
+    ("r1", "0.1"),
+    ("r2", "0.1"),
+    ("beta1", "0.5"),
+];
 
 /// The entry in [`super::VARIANTS`].
 pub const VARIANT: Variant = Variant {

@@ -2,7 +2,7 @@
 
 mod sums;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     RING_ROWS,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    graph::{self, ALIGN, Composite, Draw, Form, Id, Op, Optimizer, Role, numel},
+    graph::{self, ALIGN, Composite, Draw, Form, Id, Op, Optimizer, Role, SELDOM, numel},
     kernels::{
         chain::{Index, Load},
         gather::DataLayout,
@@ -31,6 +31,8 @@ pub struct Emitter<'a> {
     draws: BTreeMap<Option<usize>, u32>,
     layout: Layout<'a>,
     placed: Vec<Placed>,
+    /// See [`crate::program::Launch::every`]; of the next launches.
+    every: u64,
     round: Round,
     /// The spans so far.
     spans: Vec<SplitSpan>,
@@ -70,10 +72,17 @@ impl<'a> Emitter<'a> {
             }
         }
         let layout = Layout::new(t, groups, states, caps);
-        Self { t, groups, states, caps, data, draws, layout, placed: vec![], round, spans: vec![SplitSpan::default()] }
+        let spans = vec![SplitSpan::default()];
+        Self { t, groups, states, caps, data, draws, layout, placed: vec![], every: 1, round, spans }
     }
 
-    pub fn program(mut self, metrics: &[(String, Id)], outputs: &[(String, Id)]) -> Result<Program> {
+    /// The program that records these metrics, of which some are measured `seldom`, and has these outputs.
+    pub fn program(
+        mut self,
+        metrics: &[(String, Id)],
+        seldom: &BTreeSet<String>,
+        outputs: &[(String, Id)],
+    ) -> Result<Program> {
         let anchored: HashSet<Id> = self
             .groups
             .iter()
@@ -90,11 +99,13 @@ impl<'a> Emitter<'a> {
             self.pass_borders(id);
             let skip = anchored.contains(&id) || joined.contains(&id) || reduced.contains(&id);
             if self.t.live[id] && !self.t.is_inline(id) && !skip {
+                self.every = if self.t.often[id] { 1 } else { SELDOM };
                 self.emit(id, scaled.get(&id).copied())?;
+                self.every = 1;
             }
         }
         self.pass_borders(self.t.nodes.len());
-        self.record(metrics, table);
+        self.record(metrics, seldom, table);
         outputs.iter().for_each(|(name, id)| self.layout.keep(name, *id));
         let split = (self.round.parts > 1).then(|| self.split());
         self.layout.finish(&self.placed, split)
@@ -117,7 +128,7 @@ impl<'a> Emitter<'a> {
     }
 
     fn push(&mut self, kernel: impl Into<Kernel>, bindings: Vec<Place>, operands: Vec<Place>, label: String) {
-        self.placed.push(Placed { kernel: kernel.into(), bindings, operands, label });
+        self.placed.push(Placed { kernel: kernel.into(), bindings, operands, label, every: self.every });
     }
 
     fn operands(&mut self, group: &Fusion) -> (Chain, Vec<Place>) {
@@ -405,14 +416,16 @@ impl<'a> Emitter<'a> {
     }
 
     /// Copies the metrics that are not in the table, records its row and advances the clock.
-    fn record(&mut self, metrics: &[(String, Id)], table: Option<Place>) {
+    fn record(&mut self, metrics: &[(String, Id)], seldom: &BTreeSet<String>, table: Option<Place>) {
         let is_round =
             table.is_some() || self.t.nodes.iter().any(|n| matches!(n.op, Op::Update { .. } | Op::Assign { .. }));
         if let Some(table) = table {
             for (row, (name, id)) in metrics.iter().enumerate() {
                 let y = Place { offset: row * ALIGN, len: 1, ..table };
                 if !self.layout.is_at(self.t.base(*id), y) {
+                    self.every = if seldom.contains(name) { SELDOM } else { 1 };
                     self.copy(*id, y, format!("metric {name}")).expect("a scalar has no digits");
+                    self.every = 1;
                 }
             }
             let count = metrics.len();

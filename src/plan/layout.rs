@@ -53,6 +53,8 @@ pub(super) struct Placed {
     pub bindings: Vec<Place>,
     pub operands: Vec<Place>,
     pub label: String,
+    /// See [`Launch::every`].
+    pub every: u64,
 }
 
 /// The memory of a program under construction.
@@ -345,6 +347,7 @@ impl<'a> Layout<'a> {
                 bindings: ranges(&d.bindings),
                 operands: ranges(&d.operands),
                 label: d.label.clone(),
+                every: d.every,
             };
             limits::check(&launch, &self.program.buffers, self.caps)?;
             self.program.launches.push(launch);

@@ -48,11 +48,14 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Prog
     let live = live(&nodes, roots.clone());
     let mut t = Tensors::new(nodes, live);
     t.states.check_order(&t, graph)?;
+    let seldom = graph.seldom();
+    let often = metrics.iter().filter(|(name, _)| !seldom.contains(name)).chain(&outputs);
+    t.often = self::live(&t.nodes, often.map(|(_, id)| *id));
     t.store(roots);
     t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
     let groups = chains::build(&mut t)?;
     let round = emit::Round { parts: graph.parts(), own: graph.own_parts(), borders };
-    emit::Emitter::new(&t, &groups, &graph.groups(), caps, data, round).program(&metrics, &outputs)
+    emit::Emitter::new(&t, &groups, &graph.groups(), caps, data, round).program(&metrics, &seldom, &outputs)
 }
 
 /// Names of tensors that the host reads, with their nodes.

@@ -7,6 +7,8 @@ use crate::graph::{ALIGN, Form, Id, Node, Op, numel};
 pub struct Tensors {
     pub nodes: Vec<Node>,
     pub live: Vec<bool>,
+    /// Whether it is needed in every round.
+    pub often: Vec<bool>,
     /// Whether a kernel or the host reads the value from memory.
     pub stored: Vec<bool>,
     /// Whether consumers compute the value inside their own kernels.
@@ -33,7 +35,7 @@ impl Tensors {
             }
         }
         let nothing = vec![false; nodes.len()];
-        Self { nodes, live, stored: nothing.clone(), fused: nothing, states, renamed, users }
+        Self { nodes, often: live.clone(), live, stored: nothing.clone(), fused: nothing, states, renamed, users }
     }
 
     /// Marks the tensors that kernels read as whole buffers, and the tensors `kept`, which the host reads.

@@ -235,7 +235,8 @@ impl Settings {
     /// The settings of a new run: defaults, then the preset of the chosen variant, then the layers in order.
     ///
     /// If no layer names a preset, the variant's preset with the name of the data is used, if there is one: `data =
-    /// ring` selects the preset `ring`.
+    /// ring` selects the preset `ring`. A preset of that kind has the data among its values, so that it selects them
+    /// too.
     pub fn resolve(variants: &[Menu], layers: &[Layer]) -> Result<Self> {
         let mut texts = Texts::defaults(|_| true);
         texts.apply(layers)?;

@@ -5,7 +5,10 @@ use std::{
     process::Stdio,
 };
 
-use saddle::{models::VARIANTS, settings::Settings};
+use saddle::{
+    models::{self, VARIANTS},
+    settings::{Layer, Settings},
+};
 use serde_json::Value;
 
 use super::Place;
@@ -28,6 +31,13 @@ fn listings_can_be_read_by_people_and_programs() {
         }
         for preset in variant.presets.iter().map(|preset| preset.name) {
             assert!(said.out.contains(&format!("\npreset {preset}")), "{preset} of {}", variant.name);
+            if saddle::data::BUILT_IN.iter().any(|(name, _)| *name == preset) {
+                let mut layer = Layer::default();
+                layer.assign(&format!("variant={}", variant.name)).unwrap();
+                layer.assign(&format!("preset={preset}")).unwrap();
+                let settings = Settings::resolve(&models::menu(), &[layer]).unwrap();
+                assert_eq!(settings.data, preset, "a preset of built-in data is for them");
+            }
         }
         assert!(variants.out.lines().any(|line| line.starts_with(&format!("{} ", variant.name))), "{}", variant.name);
     }

@@ -150,6 +150,14 @@ fn rules_that_nearly_all_rows_keep_are_kept_and_said() {
     let set = open(&often, &Options::default());
     let computed = records(&set).lines(9).into_iter().any(|line| line.contains("computed"));
     assert!(!computed && !said(&set).contains("`total` = "), "{}", said(&set));
+    // One cell with digits too many: the rule is the same, and that line is named.
+    let wrong = text(&[512]).lines().enumerate().fold(String::new(), |all, (n, line)| {
+        let more = if n == 513 { "99" } else { "" };
+        all + line + more + "\n"
+    });
+    let set = open_file("a.csv", wrong, &Options::default()).unwrap();
+    assert_eq!(is_derived(records(&set)), ["total"]);
+    assert!(said(&set).contains("`total` = `net` + `tax` in 999 of 1000 rows (line 514 differs)"), "{}", said(&set));
     // A post code with a wrong town once; an order that one row breaks.
     let row = |i: usize| {
         let (place, day) = (i * 7919 % 9973 % 9, i * 613 % 997 + 18_000);

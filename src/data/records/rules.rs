@@ -118,10 +118,11 @@ pub(super) fn rounding(column: &Values, rows: &[usize]) -> f64 {
     }
 }
 
-/// The same of numbers.
+/// The same of numbers. The cells that have a digit too many may be as many as the rows that break a rule.
 pub(super) fn rounding_of(numbers: &[f64], rows: &[usize]) -> f64 {
     let is_whole = |scale: f64| {
-        rows.iter().map(|row| numbers[*row] * scale).filter(|x| x.is_finite()).all(|x| (x - x.round()).abs() < 1e-4)
+        let scaled = rows.iter().map(|row| numbers[*row] * scale).filter(|x| x.is_finite());
+        scaled.filter(|x| (x - x.round()).abs() >= 1e-4).count() <= spare(rows.len())
     };
     let digits = (0..6).find(|digits| is_whole(10f64.powi(*digits)));
     digits.map_or(0.0, |digits| 0.5 * 10f64.powi(-digits))

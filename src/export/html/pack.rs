@@ -150,7 +150,7 @@ impl Pack {
             "chain": chain,
         }));
         let ranges = |all: &[Slice]| all.iter().map(range).collect::<Vec<_>>();
-        json!([pipeline, dispatch.groups, ranges(&launch.bindings), ranges(&launch.operands)])
+        json!([pipeline, dispatch.groups, ranges(&launch.bindings), ranges(&launch.operands), launch.every])
     }
 
     /// The pack with more entries of its header.

@@ -28,7 +28,7 @@ impl Meter for Gpu {
     fn time(&mut self, id: ProgramId, launch: usize, times: usize) -> Result<Duration> {
         self.wait()?;
         let command = &self.loaded(id)?.commands[launch];
-        self.device.time(|pass| (0..times).for_each(|i| command.encode(pass, i == 0)))
+        self.device.time(|pass| (0..times).for_each(|i| command.encode(pass, (i > 0).then_some(command))))
     }
 
     fn encode_cost(&self, id: ProgramId) -> Result<Option<Duration>> {

@@ -92,11 +92,16 @@ impl<'g> Round<'_, 'g> {
         self.graph.metric(name, value.whole());
     }
 
+    /// Records a scalar now and then ([`Graph::seldom_metric`]).
+    fn seldom_metric(&self, name: &str, value: Var<'g>) {
+        self.graph.seldom_metric(name, value.whole());
+    }
+
     /// Records the shares of real and of generated samples that the discriminator judges right, by its logits.
     pub fn judged_right(&self, logits: [Var<'g>; 2]) {
         let shares = objective::shares_judged_right(self.s.objective, logits);
         for (name, share) in ["d_acc_real", "d_acc_fake"].into_iter().zip(shares) {
-            self.metric(name, share);
+            self.seldom_metric(name, share);
         }
     }
 
@@ -213,7 +218,7 @@ impl<'g> Round<'_, 'g> {
         let name = &g.groups()[net.params].name;
         if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
             // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
-            self.metric(&format!("grad_{name}"), (squares.clamp(GREATEST) + 1e-12).sqrt());
+            self.seldom_metric(&format!("grad_{name}"), (squares.clamp(GREATEST) + 1e-12).sqrt());
         }
         if s.grad_clip == 0.0 {
             return flat;
