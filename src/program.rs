@@ -69,14 +69,14 @@ pub struct Launch {
     pub operands: Vec<Slice>,
     /// Name of the result, for people.
     pub label: String,
-    /// It runs in rounds whose step is a multiple of this, and in the first one; 1: in all.
+    /// It runs in rounds whose step is a multiple of this, and where a sequence of rounds begins; 1: in all.
     pub every: u64,
 }
 
-/// Whether a launch runs in the round after `step` rounds. `is_first`: the program has run no round yet, so that what
-/// was measured before is not there.
-pub fn is_due(every: u64, step: u64, is_first: bool) -> bool {
-    is_first || step.is_multiple_of(every)
+/// Whether a launch runs in the round after `step` rounds, for its [`Launch::every`]. `begins`: the round before was
+/// none of the same program, so that what was measured last is old.
+pub fn is_due(every: u64, step: u64, begins: bool) -> bool {
+    begins || step.is_multiple_of(every)
 }
 
 /// Bytes of memory of several programs; shared buffers count once.
@@ -224,7 +224,7 @@ impl Program {
         }
     }
 
-    /// Arithmetic and traffic of one run.
+    /// Arithmetic and traffic of one run in which all launches are due.
     pub fn cost(&self) -> Cost {
         let spans = self.parts.iter().flat_map(|parts| &parts.spans);
         let again = spans.filter(|span| span.sums.is_some()).flat_map(|span| {

@@ -24,7 +24,8 @@ pub struct ProgramId(pub usize);
 pub trait Runner: Tuning + Meter {
     /// Makes a program ready to run. States are found by name; new ones are zero.
     fn load(&mut self, program: &Program) -> Result<ProgramId>;
-    /// Runs a program `times` times, one round after the other.
+    /// Runs a program `times` times, one round after the other: in each the launches that are due
+    /// ([`crate::program::is_due`]).
     fn run(&mut self, id: ProgramId, times: usize) -> Result<()>;
     /// Puts the streamed items of the next rounds, `most` at most, where these read them, and returns of how many.
     fn supply(&mut self, id: ProgramId, most: usize) -> Result<usize>;

@@ -245,11 +245,14 @@ fn what_is_measured_seldom_stays_until_it_is_measured_again() {
     for runner in runners {
         let plans = Plans(vec![("round".into(), program.clone())]);
         let mut engine = Engine::new(runner, plans, 0).unwrap();
-        engine.set_clock(Clock { step: 7, seed: 0 }).unwrap();
-        let rows = [engine.run("round", 2).unwrap(), engine.run("round", 14).unwrap()].concat();
-        for (row, step) in rows.iter().zip(7u8..) {
-            let measured = if step < 10 { 7 } else { step / 10 * 10 };
-            assert_eq!(row[..], [measured * 3, step * 2, measured * 2].map(f32::from), "step {step}");
+        // Two sequences of rounds, the second after a step back; each begins with values of its own.
+        for begin in [7u8, 3] {
+            engine.set_clock(Clock { step: begin.into(), seed: 0 }).unwrap();
+            let rows = [engine.run("round", 2).unwrap(), engine.run("round", 14).unwrap()].concat();
+            for (row, step) in rows.iter().zip(begin..) {
+                let measured = begin.max(step / 10 * 10);
+                assert_eq!(row[..], [measured * 3, step * 2, measured * 2].map(f32::from), "step {step}");
+            }
         }
     }
 }

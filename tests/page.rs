@@ -48,7 +48,7 @@ const MODELS: [&str; 14] = [
 ];
 
 /// Rounds that a browser trains.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 11;
 /// Maximum time for a page.
 const PATIENCE: Duration = Duration::from_secs(3600);
 

@@ -102,7 +102,7 @@ class Engine {
                 return { pipeline, group, groups, every };
             }),
         );
-        return { ...plan, buffers, inputs, launches, isNew: true };
+        return { ...plan, buffers, inputs, launches };
     }
 
     layout({ reads, bindings, chain }) {
@@ -131,19 +131,19 @@ class Engine {
         this.write(this.shared.clock, words);
     }
 
-    // Runs rounds of a program from this step on. Some launches are due in some rounds only, and in the first.
+    // Runs rounds of a program from this step on. Some launches are due in some rounds only, and where rounds begin.
     run(program, rounds = 1, step = 0) {
         const encoder = this.device.createCommandEncoder();
         const pass = encoder.beginComputePass();
         for (let round = 0; round < rounds; round++) {
             for (const { pipeline, group, groups, every } of program.launches) {
-                if (!program.isNew && (step + round) % every) continue;
+                if ((step + round) % every && (round || program.next === step)) continue;
                 pass.setPipeline(pipeline);
                 pass.setBindGroup(0, group);
                 pass.dispatchWorkgroups(...groups);
             }
-            program.isNew = false;
         }
+        program.next = step + rounds;
         pass.end();
         this.device.queue.submit([encoder.finish()]);
     }

@@ -65,9 +65,7 @@ fn print_one(v: &Variant) -> Result<()> {
     for preset in v.presets {
         let values: Vec<String> = preset.values().map(|(k, v)| format!("{k}={v}")).collect();
         let preset = preset.name;
-        let for_data = data::BUILT_IN.iter().any(|(name, _)| *name == preset);
-        let when = if for_data { format!(" (for data {preset}, unless another is named)") } else { String::new() };
-        print(format!("preset {preset}{when}: {}", values.join(" ")))?;
+        print(format!("preset {preset}: {}", values.join(" ")))?;
     }
     let mut group = "";
     for (key, value) in settings(v) {

@@ -28,7 +28,7 @@ use crate::{
         Spec, finite,
     },
     memory,
-    program::{self, Content, Launch, Memory as Bytes, Program, Slice},
+    program::{self, Content, Launch, Memory as Bytes, Program, Slice, is_due},
     runner::{Block, Meter, ProgramId, Runner, Stream, Tuning},
 };
 use products::{Matmul, Scratch};
@@ -90,8 +90,8 @@ struct Loaded {
     places: Vec<usize>,
     /// Its latest rounds with unread metrics, with no round of another program in between.
     unread: std::ops::Range<u64>,
-    /// Whether no round of it has run yet.
-    is_new: bool,
+    /// The step after its last round.
+    next: u64,
 }
 
 impl Cpu {
@@ -146,14 +146,14 @@ impl Cpu {
 
     fn rounds(&mut self, id: ProgramId, times: usize) {
         let now = self.clock();
-        let Loaded { program, places, unread, .. } = &mut self.programs[id.0];
+        let Loaded { program, places, unread, next } = &mut self.programs[id.0];
         let first = if unread.end == now { unread.start } else { now };
-        *unread = first..now + times as u64;
+        let begins = std::mem::replace(next, now + times as u64) != now;
+        *unread = first..*next;
         let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
         rayon::scope(|_| {
             for step in now..now + times as u64 {
-                let is_first = std::mem::take(&mut self.programs[id.0].is_new);
-                let due = launches.iter().filter(|launch| program::is_due(launch.every, step, is_first));
+                let due = launches.iter().filter(|launch| is_due(launch.every, step, begins && step == now));
                 due.for_each(|launch| self.run_launch(launch, &places));
             }
         });
@@ -319,7 +319,7 @@ impl Runner for Cpu {
             }
             places.push(place);
         }
-        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0, is_new: true });
+        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0, next: 0 });
         let id = ProgramId(self.programs.len() - 1);
         self.stream.iter_mut().for_each(|stream| stream.load(id, program));
         Ok(id)
@@ -345,15 +345,15 @@ impl Runner for Cpu {
 
     fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()> {
         let now = self.clock();
-        let Loaded { program, places, unread, is_new } = &mut self.programs[id.0];
-        let is_first = *is_new;
+        let Loaded { program, places, unread, next } = &mut self.programs[id.0];
+        let begins = *next != now;
         if ends {
             let first = if unread.end == now { unread.start } else { now };
             *unread = first..now + 1;
-            *is_new = false;
+            *next = now + 1;
         }
         let (all, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
-        let due = all[launches].iter().filter(|launch| program::is_due(launch.every, now, is_first));
+        let due = all[launches].iter().filter(|launch| is_due(launch.every, now, begins));
         rayon::scope(|_| due.for_each(|launch| self.run_launch(launch, &places)));
         self.programs[id.0].program.launches = all;
         self.programs[id.0].places = places;

@@ -1,22 +1,24 @@
 //! Replays programs on the GPU: loading makes all GPU objects, a round only encodes and submits.
 
+mod command;
 mod meter;
 
 use std::{
     collections::{HashMap, VecDeque},
     ops,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use wgpu::{Adapter, BindGroup, Buffer, BufferUsages, CommandBuffer, DeviceType, SubmissionIndex};
+use wgpu::{Adapter, Buffer, BufferUsages, CommandBuffer, DeviceType, SubmissionIndex};
 
-use super::{Binding, Device, Pipeline, Pipelines, body, pace::Pace, ring::Ring};
+use command::Command;
+
+use super::{Binding, Device, Pipelines, body, pace::Pace, ring::Ring};
 use crate::{
     data::Items,
     error::{Error, Result},
     kernels::{Clock, Kernel},
-    program::{self, BufferId, Content, Launch, Output, Program, Slice},
+    program::{self, BufferId, Content, Launch, Output, Program, Slice, is_due},
     runner::{ProgramId, Ready, Runner, Stream},
 };
 
@@ -57,17 +59,9 @@ struct Loaded {
     ring: Option<Ring>,
     /// Whether a round ends with a tick of the clock.
     ticks: bool,
-    /// Whether no round of it has run yet.
-    is_new: bool,
+    /// The step after its last round.
+    next: u64,
     pace: Pace,
-}
-
-struct Command {
-    /// See [`Launch::every`].
-    every: u64,
-    pipeline: Arc<Pipeline>,
-    bound: BindGroup,
-    groups: [u32; 3],
 }
 
 impl Gpu {
@@ -176,17 +170,20 @@ impl Gpu {
         Ok(commands)
     }
 
-    /// Encodes those of the launches `span` that are due, counted through consecutive rounds from this one on.
+    /// Those of the launches `span` that are due, counted through consecutive rounds from this one on.
+    fn due<'a>(&self, loaded: &'a Loaded, span: ops::Range<usize>) -> impl Iterator<Item = &'a Command> {
+        let (step, count, begins) = (self.step, loaded.commands.len(), loaded.next != self.step);
+        let commands = span.map(move |i| (&loaded.commands[i % count], (i / count) as u64));
+        let due = commands.filter(move |(command, round)| is_due(command.every, step + round, begins && *round == 0));
+        due.map(|(command, _)| command)
+    }
+
+    /// Encodes those of the launches `span` that are due.
     fn encode(&self, loaded: &Loaded, span: ops::Range<usize>) -> CommandBuffer {
         let mut encoder = self.device.raw.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let count = loaded.commands.len();
-        let due = |i: &usize| {
-            let round = (i / count) as u64;
-            program::is_due(loaded.commands[i % count].every, self.step + round, loaded.is_new && round == 0)
-        };
         let mut before = None;
-        for command in span.filter(due).map(|i| &loaded.commands[i % count]) {
+        for command in self.due(loaded, span) {
             command.encode(&mut pass, before.replace(command));
         }
         drop(pass);
@@ -272,16 +269,6 @@ impl Gpu {
     }
 }
 
-impl Command {
-    fn encode(&self, pass: &mut wgpu::ComputePass, before: Option<&Command>) {
-        if before.is_none_or(|before| !Arc::ptr_eq(&before.pipeline, &self.pipeline)) {
-            pass.set_pipeline(&self.pipeline.raw);
-        }
-        pass.set_bind_group(0, &self.bound, &[]);
-        pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
-    }
-}
-
 fn bindings<'a>(ranges: &[Slice], buffers: &'a [Buffer], label: &str) -> Result<Vec<Binding<'a>>> {
     let binding = |r: &Slice| {
         let buffer =
@@ -324,7 +311,7 @@ impl Runner for Gpu {
             outputs: program.outputs.clone(),
             ring,
             ticks,
-            is_new: true,
+            next: 0,
             pace: Pace::new(program.launches.iter().map(|launch| launch.kernel.cost())),
         });
         let id = ProgramId(self.programs.len() - 1);
@@ -344,10 +331,10 @@ impl Runner for Gpu {
             }
             let rounds = self.supply(id, left.min(room.try_into().unwrap_or(usize::MAX)))?;
             self.submit(id, rounds)?;
-            self.programs[id.0].is_new = false;
             if ticks {
                 self.step += rounds as u64;
             }
+            self.programs[id.0].next = self.step;
             if let Some(ring) = &mut self.programs[id.0].ring {
                 let start = if ring.pending.is_empty() { step } else { ring.pending.start };
                 ring.pending = start..self.step.max(step + 1);
@@ -380,9 +367,9 @@ impl Runner for Gpu {
             self.drain(id)?;
         }
         self.submit_launches(id, launches)?;
-        self.programs[id.0].is_new = false;
         let step = self.step;
         self.step += 1;
+        self.programs[id.0].next = self.step;
         if let Some(ring) = &mut self.programs[id.0].ring {
             let start = if ring.pending.is_empty() { step } else { ring.pending.start };
             ring.pending = start..step + 1;

@@ -82,7 +82,7 @@ impl Group {
 /// Items of a group start at multiples of this many elements (256 bytes), so that each can be bound on its own.
 pub const ALIGN: usize = 64;
 
-/// Rounds in which a metric that is measured seldom is measured once.
+/// A metric that is measured seldom is measured once in so many rounds.
 pub const SELDOM: u64 = 10;
 
 /// Name of the state group that counts the updates of the group `name` by Adam; its only tensor is [`COUNT`].
@@ -400,6 +400,7 @@ impl Graph {
             Some((_, id)) => *id = value.id,
             None => metrics.push((name.into(), value.id)),
         }
+        self.seldom.borrow_mut().remove(name);
     }
 
     /// Records a scalar as [`Graph::metric`] does, which is measured once in [`SELDOM`] rounds and stays until then:

@@ -203,6 +203,7 @@ impl Health {
                 is_said.then(|| (rule.name.to_owned(), rule.said(last - first, trouble.column, &self.settings).into()))
             })
             .collect();
+        // A collapse says it already.
         if left.contains_key("samples_alike") {
             left.remove("samples_lack_spread");
         }

@@ -39,8 +39,9 @@ pub const RULES: &[Rule] = &[
         // A Wasserstein critic may: its gradient does not vanish.
         is_wrong: |line| {
             let right = line.number("d_acc_real")?.min(line.number("d_acc_fake")?);
-            // Small networks are behind at first, and learn all the same while the discriminator is not certain.
-            Some(right >= 0.99 && line.number("d_loss")? <= 0.05 && line.settings.objective != Objective::Wgan)
+            // One of a batch of 64 may be wrong. Small networks are behind at first, and learn all the same while the
+            // discriminator is not certain.
+            Some(right >= 0.98 && line.number("d_loss")? <= 0.05 && line.settings.objective != Objective::Wgan)
         },
         steps: 400,
         columns: &[],

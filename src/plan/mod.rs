@@ -45,12 +45,11 @@ pub fn plan(graph: &Graph, caps: &Caps, data: Option<DataLayout>) -> Result<Prog
         None => expand(graph, caps, &[]),
     };
     let roots = metrics.iter().chain(&outputs).map(|(_, id)| *id);
-    let live = live(&nodes, roots.clone());
-    let mut t = Tensors::new(nodes, live);
-    t.states.check_order(&t, graph)?;
     let seldom = graph.seldom();
-    let often = metrics.iter().filter(|(name, _)| !seldom.contains(name)).chain(&outputs);
-    t.often = self::live(&t.nodes, often.map(|(_, id)| *id));
+    let often = metrics.iter().filter(|(name, _)| !seldom.contains(name)).chain(&outputs).map(|(_, id)| *id);
+    let (live, often) = (live(&nodes, roots.clone()), live(&nodes, often));
+    let mut t = Tensors::new(nodes, live, often);
+    t.states.check_order(&t, graph)?;
     t.store(roots);
     t.fused = fuse::choose(&t.nodes, &t.live, &t.stored, caps.launches_are_expensive);
     let groups = chains::build(&mut t)?;

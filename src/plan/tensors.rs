@@ -23,7 +23,7 @@ pub struct Tensors {
 
 impl Tensors {
     /// Nothing is stored or fused yet.
-    pub fn new(nodes: Vec<Node>, live: Vec<bool>) -> Self {
+    pub fn new(nodes: Vec<Node>, live: Vec<bool>, often: Vec<bool>) -> Self {
         let states = States::new(&nodes);
         let renamed = renamed(&nodes);
         let mut users: Vec<Vec<Id>> = vec![vec![]; nodes.len()];
@@ -35,7 +35,7 @@ impl Tensors {
             }
         }
         let nothing = vec![false; nodes.len()];
-        Self { nodes, often: live.clone(), live, stored: nothing.clone(), fused: nothing, states, renamed, users }
+        Self { nodes, live, often, stored: nothing.clone(), fused: nothing, states, renamed, users }
     }
 
     /// Marks the tensors that kernels read as whole buffers, and the tensors `kept`, which the host reads.

@@ -120,10 +120,9 @@ pub(super) fn rounding(column: &Values, rows: &[usize]) -> f64 {
 
 /// The same of numbers. The cells that have a digit too many may be as many as the rows that break a rule.
 pub(super) fn rounding_of(numbers: &[f64], rows: &[usize]) -> f64 {
-    let is_whole = |scale: f64| {
-        let scaled = rows.iter().map(|row| numbers[*row] * scale).filter(|x| x.is_finite());
-        scaled.filter(|x| (x - x.round()).abs() >= 1e-4).count() <= spare(rows.len())
-    };
+    let there = || rows.iter().map(|row| numbers[*row]).filter(|x| x.is_finite());
+    let spare = spare(there().count());
+    let is_whole = |scale: f64| there().filter(|x| (x * scale - (x * scale).round()).abs() >= 1e-4).count() <= spare;
     let digits = (0..6).find(|digits| is_whole(10f64.powi(*digits)));
     digits.map_or(0.0, |digits| 0.5 * 10f64.powi(-digits))
 }

@@ -45,7 +45,7 @@ impl Once {
 /// * `pipelines`: `source`, `constants` by name, `bindings` and how many of them are only `reads`, and whether it has a
 ///   `chain`, whose operands are bound from 8 on;
 /// * `programs` by name: `buffers` `[kind, what, elements]`, a constant by its bits; `launches` `[pipeline, workgroups,
-///   ranges, operands]`, a range being `[buffer, first element, elements]`; `outputs` `[name, shape, range]`;
+///   ranges, operands, every]`, a range being `[buffer, first element, elements]`; `outputs` `[name, shape, range]`;
 ///   `metrics`, names of the columns of the buffer `ring`; `written`, names of the states that it changes;
 /// * `states` by name: `length` in elements, and the `place` of its values, or `null` for zeros;
 /// * `data`: places of the shared buffers of the data set;

@@ -92,7 +92,7 @@ impl<'g> Round<'_, 'g> {
         self.graph.metric(name, value.whole());
     }
 
-    /// Records a scalar now and then ([`Graph::seldom_metric`]).
+    /// Records the scalar `value` of some steps ([`Graph::seldom_metric`]): its mean over the parts of the batch.
     fn seldom_metric(&self, name: &str, value: Var<'g>) {
         self.graph.seldom_metric(name, value.whole());
     }

@@ -40,7 +40,8 @@ impl Emitter<'_> {
         Split { parts, own, spans }
     }
 
-    /// The launches that add what is kept on a level to these values, or keep them there.
+    /// The launches that add what is kept on a level to these values, or keep them there. Values that are measured
+    /// seldom are added in every round, as ranks send all values of a span at once; nobody reads those sums.
     fn level(&mut self, level: usize, values: &[Place], adds: bool) -> Range<usize> {
         let (start, mut offset) = (self.placed.len(), 0);
         for value in values {
@@ -72,6 +73,8 @@ impl Emitter<'_> {
             return;
         }
         sums.push(y);
+        // Several nodes can have this place, of which one is needed in every round.
+        self.every = 1;
         let scale = Instr { code: Code::MulC, a: 0, b: 0, c: (1.0 / count as f32).to_bits() };
         for part in self.layout.parts_of(y.len) {
             let y = y.part(&part);
