@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use super::{Cli, Command};
+use super::{Cli, Command, train::by_data};
 use crate::{error::counted, models, session, settings::Settings};
 
 /// So many epochs of the training on a command line in steps; the option about them is the word `at`. None if the
@@ -12,8 +12,11 @@ pub fn in_steps(words: &[String], at: usize, epochs: &str) -> Option<String> {
     let taken = if words[at].contains('=') { 1 } else { 2 };
     let rest = words.iter().take(at).chain(words.iter().skip(at + taken));
     let Command::Train(args) = Cli::try_parse_from(rest).ok()?.command else { return None };
-    let settings = Settings::resolve(&models::menu(), &args.layers().ok()?).ok()?;
-    let (examples, batch) = (session::open_data(&settings).ok()?.len(), settings.batch);
+    let layers = args.layers().ok()?;
+    let settings = Settings::resolve(&models::menu(), &layers).ok()?;
+    let dataset = session::open_data(&settings).ok()?;
+    let batch = by_data(settings, &layers, &session::examples(&dataset)).ok()?.batch;
+    let examples = dataset.len();
     let steps = epochs.saturating_mul(examples as u64).div_ceil(batch as u64);
     Some(format!(
         "is counted in steps, one batch each: {} of {examples} examples in batches of {batch} are --steps {steps}",

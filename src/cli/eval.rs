@@ -39,6 +39,8 @@ use crate::{
 
 /// Number of generated points for the measures of modes.
 const POINTS: usize = 10 * modes::POINTS;
+/// Fewest real images that samples are compared with.
+const FEWEST_IMAGES: usize = 10;
 
 /// The variant that is trained by likelihood to stand beside models of symbols.
 const BASELINE: &str = "lstm";
@@ -205,6 +207,13 @@ impl Evaluation<'_> {
 
     fn images(&mut self) -> Result<Report> {
         let real = self.test.as_ref().map_or(self.train.len() / 3, Dataset::len);
+        if real < FEWEST_IMAGES {
+            return Err(Error::failure(format!(
+                "`{}` has too few images to measure samples with: {FEWEST_IMAGES} or more held out, or three times as \
+                 many without a held-out part",
+                self.trained.settings.data
+            )));
+        }
         let generated = self.generate(real.min(images::SAMPLES))?;
         let count = generated.len() / numel(&self.train.shape);
         let wanted = self.drawn(count);

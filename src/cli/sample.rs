@@ -403,12 +403,12 @@ fn draw(wanted: &Wanted, class: Option<usize>, trained: &Asked, session: &mut Se
     let (args, wanted_count) = (wanted.args, wanted.count);
     let settings = &trained.settings;
     if args.reconstruct {
+        let learned = trained.data()?;
         let (dataset, name) = match trained.held_out()? {
             Some(dataset) => (dataset, "held out"),
             None => {
-                let dataset = trained.data()?;
                 tell(format_args!("`{}` has no held-out part: what the model learned from stands in", settings.data));
-                (dataset, "learned from")
+                (learned, "learned from")
             }
         };
         let count = wanted_count.min(dataset.len());

@@ -260,7 +260,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
 }
 
 /// The settings with the preset that fits the data, where none is named: `table` for tables with types.
-fn by_data(settings: Settings, layers: &[Layer], examples: &Examples) -> Result<Settings> {
+pub(super) fn by_data(settings: Settings, layers: &[Layer], examples: &Examples) -> Result<Settings> {
     let presets = models::variant(&settings.variant)?.presets;
     let has_one = presets.iter().any(|preset| preset.name == TABLE);
     if examples.heads().is_none() || !has_one || layers.iter().any(|layer| layer.is_given("preset")) {
@@ -279,8 +279,11 @@ fn preset_beside(settings: &Settings, layers: &[Layer]) -> Result<Option<String>
     if preset.name == DEFAULT_PRESET || is_given("preset") || !(is_given("objective") || is_given("gp")) {
         return Ok(None);
     }
-    let rest: Vec<String> =
-        preset.values().filter(|(key, _)| !is_given(key)).map(|(key, value)| format!("{key}={value}")).collect();
+    let rest: Vec<String> = preset
+        .values()
+        .filter(|(key, _)| *key != "data" && !is_given(key))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     let (name, rest) = (preset.name, rest.join(" "));
     Ok(Some(format!(
         "the preset `{name}`, which comes with this data, also sets {rest}; --preset default goes without"

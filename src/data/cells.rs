@@ -76,7 +76,7 @@ fn grouped(digits: &str, decimal: Decimal) -> Option<f64> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut groups = whole.split(between);
     let fits = (between == other || BLANKS.contains(&between))
-        && groups.next().is_some_and(|first| first.len() <= 3 && is_number(first))
+        && groups.next().is_some_and(|first| first.len() <= 3 && is_number(first) && !first.starts_with('0'))
         && groups.all(|group| group.len() == 3 && is_number(group))
         && is_number(fraction);
     fits.then(|| format!("{}.{fraction}", whole.replace(between, "")).parse().ok())?

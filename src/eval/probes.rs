@@ -50,7 +50,9 @@ impl Representation {
     #[must_use]
     pub fn components(&self, width: usize) -> Self {
         let [train, test] = self.points();
-        let pca = Pca::fit(if self.width > FITTED { train.first(FITTED) } else { train }, width);
+        let fitted = if self.width > FITTED { train.first(FITTED) } else { train };
+        // Centred points vary along one direction fewer than there are points.
+        let pca = Pca::fit(fitted, width.min(fitted.count().saturating_sub(1)).max(1));
         let [train, test] = [train, test].map(|points| pca.project(points));
         let width = pca.shares.len();
         Self { name: format!("{width} principal components"), train, test, width }

@@ -236,13 +236,14 @@ fn chains(trained: &Trained) -> Vec<Tensor> {
     (0..).map_while(|l| trained.checkpoint.tensors.get(&format!("dbm.chains.layer{l}")).cloned()).collect()
 }
 
-/// The inputs and outputs of a network, in words.
-fn describe(network: &Network) -> String {
+/// The inputs and outputs of a network, in words. `written` is the shape that an output has in the file.
+fn describe(network: &Network, written: impl Fn(&str, &[usize]) -> Vec<usize>) -> String {
     let shape = |shape: &[usize]| {
         let extents = shape.iter().map(|&n| batches(n).map_or(n.to_string(), |_| "batch".into()));
         format!("[{}]", extents.collect::<Vec<_>>().join(", "))
     };
     let inputs = network.inputs.iter().map(|input| format!("{} {}", input.name, shape(&input.shape)));
-    let outputs = network.outputs.iter().map(|(name, place)| format!("{name} {}", shape(network.shape(*place))));
+    let outputs =
+        network.outputs.iter().map(|(name, place)| format!("{name} {}", shape(&written(name, network.shape(*place)))));
     format!("{} -> {}", inputs.collect::<Vec<_>>().join(", "), outputs.collect::<Vec<_>>().join(", "))
 }

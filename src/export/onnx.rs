@@ -35,8 +35,8 @@ fn write(portable: &Portable, options: Options) -> Result<Vec<File>> {
     }
     let file = |network: &Network| {
         let writer = Writer::of(network, options);
-        let name = format!("{}.onnx", network.name);
-        File { name, bytes: writer.model(portable), about: describe(network) }
+        let about = describe(network, |name, shape| writer.written(name, shape).1);
+        File { name: format!("{}.onnx", network.name), bytes: writer.model(portable), about }
     };
     Ok(portable.networks.iter().map(file).collect())
 }
@@ -86,6 +86,15 @@ impl<'a> Writer<'a> {
         self.options.bytes.is_some() && output == "samples"
     }
 
+    /// The type of an output of this shape in the file, and its shape there.
+    fn written(&self, output: &str, shape: &[usize]) -> (i64, Vec<usize>) {
+        match self.options.bytes.filter(|_| self.becomes_bytes(output)) {
+            Some(Axes::Nhwc) => (BYTE, vec![shape[0], shape[2], shape[3], shape[1]]),
+            Some(Axes::Nchw) => (BYTE, shape.to_vec()),
+            None => (FLOAT, shape.to_vec()),
+        }
+    }
+
     /// The file.
     fn model(&self, portable: &Portable) -> Vec<u8> {
         let network = self.network;
@@ -104,12 +113,8 @@ impl<'a> Writer<'a> {
             })
             .collect();
         let outputs = network.outputs.iter().map(|(name, place)| {
-            let shape = network.shape(*place);
-            match self.options.bytes.filter(|_| self.becomes_bytes(name)) {
-                Some(Axes::Nhwc) => value(name, BYTE, &[shape[0], shape[2], shape[3], shape[1]]),
-                Some(Axes::Nchw) => value(name, BYTE, shape),
-                None => value(name, FLOAT, shape),
-            }
+            let (element, shape) = self.written(name, network.shape(*place));
+            value(name, element, &shape)
         });
         let outputs: Vec<Message> = outputs.collect();
         let graph = Message::new()

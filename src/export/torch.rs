@@ -91,7 +91,7 @@ fn module(portable: &Portable) -> String {
         text += &format!(
             "\n\nclass {}(nn.Module):\n    \"\"\"{}\"\"\"\n\n    inputs = {}\n    outputs = {}\n\n",
             class(network),
-            describe(network).replace(" -> ", "\n    -> "),
+            describe(network, |_, shape| shape.to_vec()).replace(" -> ", "\n    -> "),
             strings(network.inputs.iter().map(|input| input.name.as_str())),
             strings(network.outputs.iter().map(|(name, _)| name.as_str())),
         );

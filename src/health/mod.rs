@@ -64,6 +64,8 @@ impl Line<'_> {
 
 /// How many times its usual magnitude a gradient has that explodes.
 const EXPLODED: f64 = 100.0;
+/// Lines on which something has to be wrong before it is said: what is measured with each picture has few.
+const LINES: u64 = 3;
 /// The end of fewer steps says nothing: all networks are young.
 const YOUNG: u64 = 100;
 /// Lines after which a magnitude is known, and the share of a new line in it.
@@ -167,7 +169,8 @@ impl Health {
                 }
                 _ => {}
             }
-            let Some((first, last)) = trouble.span.filter(|(first, last)| last - first >= rule.steps) else { continue };
+            let is_sure = |(first, last): &(u64, u64)| last - first >= rule.steps && trouble.lines[0] >= LINES;
+            let Some((first, last)) = trouble.span.filter(is_sure) else { continue };
             let sentence = rule.said(last - first, trouble.column, &self.settings);
             if !trouble.is_told {
                 news.push(format!("warning: step {step}: {sentence}"));
@@ -197,7 +200,7 @@ impl Health {
             .zip(&self.troubles)
             .filter_map(|(rule, trouble)| {
                 let (first, last) = trouble.span?;
-                let is_short = (YOUNG..rule.steps.saturating_mul(2)).contains(&done);
+                let is_short = done >= YOUNG && (done < rule.steps.saturating_mul(2) || trouble.lines[0] < LINES);
                 let is_long = rule.steps == AT_END || 2 * (last - first) >= done;
                 let is_said = trouble.is_told || trouble.is_wrong && is_short && is_long;
                 is_said.then(|| (rule.name.to_owned(), rule.said(last - first, trouble.column, &self.settings).into()))
@@ -337,7 +340,7 @@ mod tests {
         assert_eq!(ended(&[(5, apart.clone())]), quiet, "too young");
         assert_eq!(ended(&[(120, level), (20, apart)]), quiet, "the last part of a long training");
         let low = "samples have less than half of the data's spread at the end; try more --steps; if the \
-                   spread does not grow, pack=2, or objective=relativistic with r1=0.1 and r2=0.1";
+                   spread does not grow, pack=2, or objective=relativistic with r1=0.1, r2=0.1 and norm_d=none";
         let said = ended(&[(10, spread(0.2)), (10, spread(0.3))]);
         assert_eq!(said, [low]);
         assert_eq!(ended(&[(12, spread(0.2)), (10, spread(0.9))]), quiet);
@@ -345,6 +348,18 @@ mod tests {
         assert_eq!(ended(&[(12, spread(7e-4)), (1, spread(1e-5))]), [low], "never more than noise");
         let said = ended(&[(4, spread(0.9)), (10, spread(0.2))]);
         assert!(said.len() == 1 && said[0].contains(": collapse; "), "{said:?}");
+        // Two pictures, and all that they show.
+        let modes = |steps: u64, modes: [u64; 2]| {
+            let mut health = Health::new(&Settings { steps, data: "ring".into(), ..Settings::default() });
+            let lines = modes.map(|modes| json!({ "modes": modes })).into_iter().zip([1000, 2000]);
+            lines.fold((vec![], false), |(news, _), (line, step)| {
+                let Value::Object(mut line) = line else { unreachable!() };
+                line.insert("step".into(), step.into());
+                ([news, health.look(&mut line)].concat(), line.contains_key(HEALTH))
+            })
+        };
+        assert_eq!(modes(9000, [2, 3]), (vec![], false), "more pictures come");
+        assert_eq!(modes(2000, [2, 3]), (vec![], true), "no more pictures come");
     }
 
     #[test]

@@ -225,9 +225,15 @@ fn lower(s: &Settings, name: &str, rate: f32) -> String {
 
 /// What helps against samples that are alike.
 fn varied(s: &Settings) -> String {
+    let penalties = if mixes(s) { "r1=0.1, r2=0.1 and norm_d=none" } else { "r1=0.1 and r2=0.1" };
+    // Early samples that are all alike are those of a generator that learns too fast.
+    let slower = match s.r1 + s.r2 + s.gp {
+        0.0 if s.lr_g > 1e-3 => format!("{}, ", lower(s, "lr_g", s.lr_g)),
+        _ => String::new(),
+    };
     match (s.pack, s.objective) {
-        (1, Objective::Relativistic) => "pack=2, or r1=0.1 and r2=0.1".into(),
-        (1, _) => "pack=2, or objective=relativistic with r1=0.1 and r2=0.1".into(),
-        _ => "r1=0.1 and r2=0.1, or a lower lr_g".into(),
+        (1, Objective::Relativistic) => format!("{slower}pack=2, or {penalties}"),
+        (1, _) => format!("{slower}pack=2, or objective=relativistic with {penalties}"),
+        _ => format!("{penalties}, or a lower lr_g"),
     }
 }

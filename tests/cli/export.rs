@@ -95,6 +95,7 @@ fn onnx_has_layers_shapes_and_facts() {
 
     let said = place.saddle("export a --to onnx --bytes nhwc --out digits.onnx");
     assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("-> samples [batch, 8, 8, 1]"), "{}", said.out);
     let file = place.read("digits.onnx");
     assert_eq!(value(all(all(&file, 7)[0], 12)[0]), ("samples".into(), shape(&["batch", "8", "8", "1"]), 2));
 }

@@ -108,6 +108,11 @@ fn reconstructions_stand_below_their_originals() {
             assert!(error < 0.1, "a mean squared error of {error}");
         }
     }
+    // Other pixels are other data.
+    let mut other = place.read("train-images-idx3-ubyte");
+    other[2000..2400].fill(9);
+    place.write("train-images-idx3-ubyte", &other);
+    refused(&place, "sample ae --reconstruct", 1, &["is not what the run learned from", "--accept-changed-data"]);
     place.trained("--out a");
     refused(&place, "sample a --reconstruct --adapter cpu", 2, &["--reconstruct: `gan` encodes nothing"]);
     refused(&place, "sample a --checkpoint 7", 2, &["--checkpoint 7: the run has no such checkpoint"]);

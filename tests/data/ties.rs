@@ -174,6 +174,54 @@ fn rules_that_nearly_all_rows_keep_are_kept_and_said() {
     assert!(is_derived(records(&set)).is_empty());
 }
 
+/// A gap in one row, beside a number that follows from what is not there, is no other rule than that of all others.
+#[test]
+fn a_gap_beside_a_total_does_not_lose_its_rule() {
+    let text = table("count,price,net", 1000, |i| {
+        let (count, price) = (i * 31 % 7 + 1, i * 7919 % 9973 + 90);
+        vec![count.to_string(), if i == 512 { String::new() } else { money(price) }, money(count * price)]
+    });
+    let set = open_file("a.csv", text, &Options::default()).unwrap();
+    assert_eq!(is_derived(records(&set)), ["net"]);
+    assert!(said(&set).contains("`net` = `count` x `price` in 999 of 1000 rows (line 514 differs)"), "{}", said(&set));
+    for row in numbers(&set, 3).iter().filter(|row| row.iter().all(|x| x.is_finite())) {
+        assert!((row[0] * row[1] - row[2]).abs() < 0.0051, "{row:?}");
+    }
+}
+
+/// What a person declares to be a gap may be a cell that tells of one row.
+#[test]
+fn a_gap_that_one_row_has_does_not_come_back_as_it_is() {
+    let text = table("a,b", 600, |i| {
+        let odd = ["\"12,O0\"", "31.02.2023"].get(i.wrapping_sub(7)).map(|odd| (*odd).to_owned());
+        vec![odd.unwrap_or_else(|| money(i * 7919 % 9973)), if i % 9 == 0 { "none".into() } else { money(i * 31) }]
+    });
+    for missing in ["\"12,O0\",31.02.2023,none", "12,O0,31.02.2023,none"] {
+        let options = Options { missing: Some(missing.into()), ..Options::default() };
+        let set = open_file("a.csv", &text, &options).unwrap();
+        let own: Vec<_> = records(&set).rows(crate::floats(&set), 0, 0).collect();
+        let texts = |column: usize| own.iter().map(move |row: &Vec<saddle::data::TableCell>| row[column].text.clone());
+        assert_eq!(texts(0).filter(String::is_empty).count(), 2);
+        assert!(texts(1).filter(|text| text == "none").count() == 67, "a mark that many rows have is kept");
+    }
+    let refused = open_file("a.csv", &text, &Options::default()).err().expect("a date among numbers").to_string();
+    assert!(refused.contains("`--missing '\"12,O0\",31.02.2023'`"), "{refused}");
+}
+
+/// `0,457` is no 457: where the table has points, a column with commas has another mark.
+#[test]
+fn a_column_with_the_other_decimal_mark_is_refused() {
+    let text = |unit: &str| {
+        let row = |i: usize| format!("{}.5;0,{}{unit}\n", i * 7919 % 9973, 100 + i * 31 % 900);
+        format!("amount;share\n{}", (0..600).map(row).collect::<String>())
+    };
+    let refused = open_file("a.csv", text(""), &Options::default()).err().expect("two marks").to_string();
+    assert!(refused.contains("has another decimal mark than the table: write one mark in all columns"), "{refused}");
+    let options = Options { levels: 1000, ..Options::default() };
+    let set = open_file("a.csv", text(""), &options).unwrap();
+    assert!(said(&set).contains("has another decimal mark than the table"), "{}", said(&set));
+}
+
 #[test]
 fn numbers_that_follow_from_others_are_said_of_points_too() {
     let row = |i: usize, is_sum: usize| {

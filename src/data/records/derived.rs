@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::coding::{Coding, Drawn, Value};
-use super::encode::{Cells, FEW, How};
+use super::encode::{Cells, FEW, How, is_common_mark};
 use super::relation::Relation;
 use super::rules::{Rule, rounding_of, spare, usual};
 use super::types::Texts;
@@ -109,7 +109,14 @@ impl<'a> Finder<'a> {
                 self.try_one(Relation::NotBelow, last, &first);
             }
         }
-        let kept = |rule: Rule| Kept { broken: self.broken(&rule), by_samples: self.keeps(&rule), rule };
+        let kept = |rule: Rule| {
+            let (mut broken, by_samples) = (self.broken(&rule), self.keeps(&rule));
+            if by_samples && rule.relation.is_exact() {
+                broken.extend(self.untold(rule.relation, rule.last, &rule.first));
+                broken.sort_unstable();
+            }
+            Kept { broken, by_samples, rule }
+        };
         let is_said = |kept: &Kept| match kept.broken.len() {
             0 => !kept.by_samples,
             broken => broken <= spare(self.rows.len()),
@@ -242,20 +249,31 @@ impl<'a> Finder<'a> {
     }
 
     fn gap(&self, column: &Candidate) -> String {
-        let gaps = self.rows.iter().filter(|row| column.cells.number(**row).is_none());
-        Self::usual(gaps.map(|row| column.cells.text(*row).unwrap_or_default().to_owned()))
+        let gaps = || self.rows.iter().filter(|row| column.cells.number(**row).is_none());
+        let marks = || gaps().map(|row| column.cells.text(*row).unwrap_or_default());
+        let usual = Self::usual(marks().map(str::to_owned));
+        let rows = marks().filter(|mark| *mark == usual).count();
+        if is_common_mark(&usual, rows) { usual } else { String::new() }
+    }
+
+    /// The rows that have a number where gaps in others leave open what it would be.
+    fn untold(&self, relation: Relation, last: usize, first: &[usize]) -> Vec<usize> {
+        let is_untold = |row: &&usize| {
+            self.columns[last].cells.number(**row).is_some() && self.value(relation, first, **row).is_nan()
+        };
+        self.rows.iter().filter(is_untold).copied().collect()
     }
 
     /// A number that is computed from others, in nearly all rows.
     fn computed(&self, relation: Relation, last: usize, first: &[usize]) -> Option<Derived> {
         let broken = self.broken(&Rule { relation, last, first: first.to_vec() });
-        let numbers = || self.rows.iter().filter_map(|row| Some((*row, self.columns[last].cells.number(*row)?)));
+        let numbers = || self.rows.iter().filter_map(|row| self.columns[last].cells.number(*row));
         // What is computed is a gap where others are.
-        let are_told = numbers().all(|(row, _)| !self.value(relation, first, row).is_nan());
-        let ends = [f64::min, f64::max].map(|end| numbers().map(|(_, number)| number).reduce(end));
+        let odd = broken.len() + self.untold(relation, last, first).len();
+        let ends = [f64::min, f64::max].map(|end| numbers().reduce(end));
         let found =
             || Some(Derived::new(relation, first.to_vec(), self.gap(&self.columns[last]), [ends[0]?, ends[1]?]));
-        if are_told && broken.len() <= spare(self.rows.len()) { found() } else { None }
+        if odd <= spare(self.rows.len()) { found() } else { None }
     }
 
     /// A number that is not below others.

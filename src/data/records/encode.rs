@@ -87,6 +87,9 @@ impl<'a> Cells<'a> {
         let text = |id: u32| self.texts.all.get(id as usize).cloned().unwrap_or_default();
         let mut values: Vec<Value> =
             counts.into_iter().map(|(id, rows)| Value { text: text(id), number: None, rows }).collect();
+        if !self.numbers.is_empty() {
+            hide_rare_marks(&mut values);
+        }
         let mut numbers: Vec<f64> = rows.iter().filter_map(|row| self.number(*row)).collect();
         numbers.sort_by(f64::total_cmp);
         let runs: Vec<(f64, usize)> = numbers.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
@@ -169,9 +172,28 @@ impl<'a> Cells<'a> {
             }
             _ => {
                 let merged = coding.others.as_deref().and_then(|text| known.texts.get(text).copied());
-                [merged.or(coding.other()).map_or(-1.0, |other| other as f32), 0.0]
+                let gap = || coding.values.iter().position(|value| value.number.is_none() && coding.body.is_some());
+                [merged.or(coding.other()).or_else(gap).map_or(-1.0, |other| other as f32), 0.0]
             }
         }
+    }
+}
+
+/// Whether so many rows have a mark of gaps that it tells of none of them, or it is one that all tables use.
+pub(super) fn is_common_mark(text: &str, rows: usize) -> bool {
+    rows >= 5 || is_missing(text)
+}
+
+/// Gives gaps with a mark that could tell of a row, such as a cell that is declared to be one, the most frequent mark.
+fn hide_rare_marks(gaps: &mut Vec<Value>) {
+    let (common, rare): (Vec<Value>, Vec<Value>) =
+        std::mem::take(gaps).into_iter().partition(|gap| is_common_mark(&gap.text, gap.rows));
+    *gaps = common;
+    let rows: usize = rare.iter().map(|gap| gap.rows).sum();
+    match gaps.iter_mut().max_by_key(|gap| gap.rows) {
+        Some(gap) => gap.rows += rows,
+        None if rows > 0 => gaps.push(Value { text: String::new(), number: None, rows }),
+        None => {}
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::encode::{Cells, encoded};
-use super::types::{Gaps, Wish, moments, texts};
+use super::gaps::Gaps;
+use super::types::{Wish, moments, texts};
 use super::{Column, Kind, Records, Role};
 use crate::data::columns::Table;
 use crate::data::dialect::Sheet;

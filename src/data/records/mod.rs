@@ -11,6 +11,7 @@ mod dates;
 mod derived;
 mod drawn;
 mod encode;
+mod gaps;
 mod ids;
 mod known;
 mod ranks;

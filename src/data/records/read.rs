@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::derived::{Candidate, Finder, Kept};
 use super::encode::{Cells, How, encoded};
+use super::gaps::Gaps;
 use super::relation::Relation;
-use super::types::{Examined, Found, Gaps, Texts, Wish, moments, texts, wishes};
+use super::types::{Examined, Found, Texts, Wish, moments, texts, wishes};
 use super::{Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
 use crate::data::columns::Table;

@@ -1,17 +1,18 @@
 //! The types of the columns of a table, decided by every cell.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::dates::{Dates, Pattern, odd_one, recognise, year_of, year_or_day_first};
+use super::gaps::Gaps;
 use super::ids::{self, Counts, Ids};
 use super::{Kind, Style};
 use crate::data::Options;
-use crate::data::cells::is_missing;
 use crate::data::column::Column as Raw;
 use crate::data::columns::{Table, names_in};
 use crate::data::dialect::{Sheet, shown};
 use crate::data::looks::framed;
 use crate::error::{Error, Result, unknown};
+use crate::settings::Decimal;
 
 /// Texts that are kept of a column of plain numbers.
 const KEPT: usize = 64;
@@ -58,44 +59,8 @@ impl Texts {
     }
 }
 
-/// Which cells are gaps: those of the setting `missing`, or the usual ones; empty ones always.
-pub struct Gaps(Option<Vec<String>>);
-
-impl Gaps {
-    /// Those of the options. A comma between digits is part of a cell, such as `<0,5`, if the table has that cell.
-    pub fn of(options: &Options, table: &Table, sheet: &Sheet) -> Result<Self> {
-        let Some(mut list) = options.missing.as_deref().map(names_in) else { return Ok(Self(None)) };
-        let is_number = |pair: &&[String]| {
-            pair[0].ends_with(|c: char| c.is_ascii_digit()) && pair[1].starts_with(|c: char| c.is_ascii_digit())
-        };
-        let whole: HashSet<String> = list.windows(2).filter(is_number).map(|pair| pair.join(",")).collect();
-        let mut has: HashSet<String> = HashSet::new();
-        if !whole.is_empty() {
-            let found = |cell: &str| whole.get(cell).cloned();
-            table.each_row(sheet, |row| has.extend(row.iter().filter_map(found)))?;
-        }
-        for at in (1..list.len()).rev() {
-            let pair = list[at - 1..=at].join(",");
-            if has.contains(&pair) {
-                list.splice(at - 1..=at, [pair]);
-            }
-        }
-        Ok(Self(Some(list)))
-    }
-
-    /// Those that cells of the table have, as a list of the setting.
-    pub fn said(&self, texts: &[Texts]) -> Vec<String> {
-        let all = texts.iter().flat_map(|texts| &texts.all).filter(|text| !text.is_empty() && self.has(text));
-        all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    pub fn has(&self, cell: &str) -> bool {
-        match &self.0 {
-            None => is_missing(cell),
-            Some(list) => cell.is_empty() || list.iter().any(|gap| gap == cell),
-        }
-    }
-}
+/// What is said of numbers such as `0,5` in a table whose decimal mark is a point.
+const OTHER_MARK: &str = "has another decimal mark than the table";
 
 /// The texts of the columns that have any.
 pub fn texts(table: &Table, sheet: &Sheet, gaps: &Gaps, wishes: &HashMap<usize, Wish>) -> Result<Vec<Texts>> {
@@ -276,7 +241,12 @@ impl Examined<'_> {
             return Ok((Found::Learned(Kind::Date(pattern)), Some(note)));
         }
         let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
-        let odd = self.odd_ones(different);
+        let other_mark = self.with_other_mark();
+        if let Some(cell) = other_mark.filter(|_| different > self.levels) {
+            let advice = "write one mark in all columns, or say the type with `types`";
+            return Err(self.at_text(cell, &format!("{OTHER_MARK}: {advice}")));
+        }
+        let odd = self.odd_ones(different).filter(|_| other_mark.is_none());
         if let Some((words, what)) = odd.as_ref().filter(|_| different > self.levels) {
             let advice = format!(
                 "and most others are: mend it, make it a gap, {}, or say the type with `types`",
@@ -286,6 +256,8 @@ impl Examined<'_> {
         }
         let file = &self.sheet.name;
         let note = match (odd, self.raw.too_long(), like(self.values(), different)) {
+            _ if other_mark.is_some() => other_mark
+                .map(|cell| format!("`{file}`: {name} is learned as a category: {} {OTHER_MARK}", shown(cell))),
             (None, None, _) if self.are_framed() => self.raw.units_apart().map(|[one, other]| {
                 format!(
                     "`{file}`: {name} is taken as texts, as its numbers have different units, such as {} and {}: write \
@@ -329,11 +301,29 @@ impl Examined<'_> {
         Some((vec![odd_one(self.values())?], "date"))
     }
 
+    /// A cell with a decimal mark, if all cells are numbers with the mark that the table does not have.
+    fn with_other_mark(&self) -> Option<&str> {
+        let other = match self.sheet.decimal {
+            Decimal::Point => Decimal::Comma,
+            Decimal::Comma => Decimal::Point,
+        };
+        let has_mark = |text: &&str| text.contains(['.', ',']);
+        let are_numbers = self.values().all(|text| self.raw.number(text, other).is_some_and(f64::is_finite));
+        self.values().find(has_mark).filter(|_| are_numbers && !self.texts.ids.contains(&PLAIN))
+    }
+
     /// What to type to make gaps of these texts too.
     fn as_gaps(&self, words: &[&str]) -> String {
         let all: Vec<&str> = words.iter().copied().chain(self.marks.iter().map(String::as_str)).collect();
         match words.len() > GAPS || all.iter().any(|word| word.contains(['"', '`', '$', '\\'])) {
             true => format!("`--missing` with it and {} others", words.len() - 1),
+            false if all.iter().any(|word| word.contains(',') && !word.contains('\'')) => {
+                let quoted = all.iter().map(|word| match word.contains(',') {
+                    true => format!("\"{word}\""),
+                    false => (*word).to_owned(),
+                });
+                format!("`--missing '{}'`", quoted.collect::<Vec<_>>().join(","))
+            }
             false => format!("`--missing \"{}\"`", all.join(",")),
         }
     }
