@@ -305,7 +305,7 @@ pub struct SampleArgs {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// File to write; its ending chooses the format: png, csv or npy; gif or apng for --walk; txt for symbols, mid for
+    /// File to write; its ending is the format: png, svg, csv, npy; gif or apng for --walk; txt for symbols, mid for
     /// music, several of which are NAME-001.mid and so on; a folder is for mid and --each; -: the standard output
     /// [default: for text the standard output, else the next free RUN/sample-001]
     #[arg(long, value_name = "FILE|-")]
