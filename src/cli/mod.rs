@@ -30,6 +30,7 @@ mod report;
 mod resume;
 mod rows;
 mod runs;
+pub mod said;
 mod sample;
 mod score;
 mod showing;
@@ -116,10 +117,18 @@ fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Prints a line to the standard error, unless it is no warning and only warnings are wanted. Unlike `eprintln!`, it
-/// does not panic when the reader has gone.
+/// Prints a line to the standard error, unless the command has said it already, or it is no warning and only warnings
+/// are wanted.
 fn tell(text: impl Display) {
     let line = text.to_string();
+    if said::is_new(&line) {
+        tell_again(line);
+    }
+}
+
+/// The same for what may be true several times, such as the news of a training. Unlike `eprintln!`, it does not panic
+/// when the reader has gone.
+fn tell_again(line: String) {
     if !SILENT.load(Ordering::Relaxed) && (!is_quiet() || line.starts_with("warning: ")) {
         say(line);
     }
