@@ -65,7 +65,8 @@ use crate::memory;
 /// Minimum free memory, in bytes, to start a command: threads and small allocations need it.
 const STARTED: u64 = 8 << 20;
 
-/// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
+/// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended,
+/// or the worst one of several runs.
 pub fn run(cli: Cli) -> Result<u8> {
     QUIET.store(cli.quiet, Ordering::Relaxed);
     memory::ensure(STARTED)?;
@@ -80,7 +81,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Decode(args) => encode::decode(&args),
         Command::Score(args) => score::score(&args),
         Command::Classify(args) => classify::classify(&args),
-        Command::Eval(args) => eval::eval(&args),
+        Command::Eval(args) => return eval::eval(&args),
         Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),
         Command::Pack(args) => pack::pack(&args),
