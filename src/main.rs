@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use saddle::cli::{Cli, hints, is_told_elsewhere, run};
+use saddle::cli::{Cli, hints, is_told_elsewhere, run, said};
 use saddle::error::{escaped, plain};
 use tracing_subscriber::EnvFilter;
 
@@ -19,8 +19,11 @@ struct Plain;
 
 impl Write for Plain {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        writeln!(stderr(), "{}", plain(text.trim_end()))?;
+        let line = plain(String::from_utf8_lossy(bytes).trim_end());
+        // What is traced with --verbose is a course of events, and a warning is none.
+        if !line.trim_start().starts_with("WARN") || said::is_new(&line) {
+            writeln!(stderr(), "{line}")?;
+        }
         Ok(bytes.len())
     }
 

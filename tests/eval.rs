@@ -255,6 +255,16 @@ fn pictures_show_both_kinds_of_windows() {
 }
 
 #[test]
+fn a_note_of_several_reports_stands_below_the_first() {
+    let report = |notes: &[&str]| {
+        let notes = notes.iter().map(|note| (*note).into()).collect();
+        Report { title: "t".into(), rows: vec![], notes, tables: vec![] }
+    };
+    let text = Report::tables(&[report(&["no held-out part"]), report(&["no held-out part", "few"])]);
+    assert_eq!(text, "t\n\n  no held-out part.\n\nt\n\n  few.\n");
+}
+
+#[test]
 fn a_table_is_aligned_and_json_has_every_field() {
     let report = Report {
         title: "Images of `a`".into(),

@@ -90,12 +90,12 @@ function estimate(values) {
     return [mean, values.length > 1 ? Math.sqrt(squares / (values.length - 1) / values.length) : 0];
 }
 const estimated = ([mean, error]) => figure(mean) + (error ? ` ± ${figure(error)}` : '');
-/** A metric of runs at the steps that all of them have: [x, mean, standard error]. */
+/** A metric of runs at the steps that all of those have which have it at all: [x, mean, standard error]. */
 function averaged(group, name, over) {
-    const rows = group.map(
-        (run) => new Map(run.rows.filter((row) => typeof row[name] === 'number').map((row) => [row.step, row])),
-    );
-    const common = [...rows[0].keys()].filter((step) => rows.every((of) => of.has(step)));
+    const rows = group
+        .map((run) => new Map(run.rows.filter((row) => typeof row[name] === 'number').map((row) => [row.step, row])))
+        .filter((of) => of.size);
+    const common = [...(rows[0]?.keys() ?? [])].filter((step) => rows.every((of) => of.has(step)));
     return common.map((step) => {
         const at = rows.map((of) => of.get(step));
         return [estimate(at.map((row) => row[over]))[0], ...estimate(at.map((row) => row[name]))];
@@ -159,6 +159,24 @@ function episodes(run) {
         }
     }
     return all;
+}
+
+/** The times in which something was said of the health of any of these runs: [from, to] over steps or seconds. */
+function unwell(group, over) {
+    const spans = group
+        .flatMap((run) => episodes(run).map(({ from, to }) => [from.step, to.step]))
+        .sort(([a], [b]) => a - b);
+    const union = [];
+    for (const [from, to] of spans) {
+        const before = union.at(-1);
+        before && from <= before[1] ? (before[1] = Math.max(before[1], to)) : union.push([from, to]);
+    }
+    // Runs reach a step at different times, and the curve is at their mean.
+    const at = (step) => {
+        const rows = group.map((run) => run.rows.find((row) => row.step === step)).filter(Boolean);
+        return estimate(rows.map((row) => row[over]))[0];
+    };
+    return union.map((span) => span.map(at));
 }
 
 function drawCards() {
@@ -255,17 +273,19 @@ function panel(name, width) {
         decay = Number(byId('smooth').value),
         height = 170;
     const curves = parts(runs.filter((run) => run.shown))
-        .map((group) => ({ run: group[0], isMean: group.length > 1, points: averaged(group, name, over) }))
+        .map((group) => ({ group, points: averaged(group, name, over) }))
         .filter(({ points }) => points.length);
     const values = curves.flatMap(({ points }) => points.flatMap(([, y, error]) => (error ? [y - error, y + error] : [y])));
     const log = byId('log').checked && values.every((y) => y > 0);
     const scale = (y) => (log ? Math.log10(y) : y);
-    const lines = curves.map(({ run, isMean, points }) => {
+    const lines = curves.map(({ group, points }) => {
+        const isMean = group.length > 1;
         // What is seldom measured is shown as it is.
         const curve = (of) => thinned(smoothed(points.map(of), points.length < 20 ? 0 : decay));
         const [upper, lower] = [1, -1].map((sign) => curve(([x, y, error]) => [x, scale(y + sign * error)]));
         return {
-            run,
+            run: group[0],
+            group,
             raw: isMean ? [] : thinned(points.map(([x, y]) => [x, scale(y)])),
             smooth: curve(([x, y]) => [x, scale(y)]),
             error: isMean ? [...upper, ...lower.reverse()] : [],
@@ -284,9 +304,9 @@ function panel(name, width) {
     const X = (x) => left + ((x - first) / (end - first || 1)) * (width - left - right);
     const Y = (y) => top + ((high - y) / (high - low)) * (height - top - bottom);
     const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': name });
-    for (const { run } of lines)
-        for (const { from, to } of episodes(run)) {
-            const [a, b] = [from, to].map((row) => Math.min(Math.max(X(row[over]), left), width - right));
+    for (const { run, group } of lines)
+        for (const span of unwell(group, over)) {
+            const [a, b] = span.map((x) => Math.min(Math.max(X(x), left), width - right));
             picture.append(
                 svg('rect', {
                     x: a,
@@ -308,7 +328,11 @@ function panel(name, width) {
     )) {
         const anchor = X(tick) > width - right - 16 ? 'end' : 'middle';
         picture.append(
-            svg('text', { x: X(tick), y: height - 4, 'text-anchor': anchor }, tick >= 1e5 ? `${tick / 1e3}k` : tick),
+            svg(
+                'text',
+                { x: X(tick), y: height - 4, 'text-anchor': anchor },
+                tick >= 1e5 ? `${tick / 1e3}k` : Number(tick.toPrecision(9)),
+            ),
         );
     }
     const [inner, deep] = [width - left - right, height - top - bottom];

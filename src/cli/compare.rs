@@ -1,8 +1,9 @@
 //! `saddle compare`.
 
+mod charts;
+
 use std::collections::BTreeMap;
 
-use image::RgbImage;
 use serde_json::{Map, Value, json};
 
 use super::{CompareArgs, print, shown, table};
@@ -11,30 +12,11 @@ use crate::{
     files::{ensure_new, write_atomically},
     metrics::Estimate,
     record::{Record, measures},
-    report::{self, Axis, Colour, Figure, Ink, Mark, Panel, Shape, Ticks},
     run::How,
 };
 
 /// Metrics that say when a line was written, and not how good the model was.
 const TIMES: [&str; 3] = ["step", "seconds", "samples_per_second"];
-
-/// Colours of groups of runs: Okabe and Ito's, the palest aside, then darker and paler ones.
-const COLOURS: [Colour; 12] = [
-    [0, 114, 178],
-    [213, 94, 0],
-    [0, 158, 115],
-    [204, 121, 167],
-    [86, 180, 233],
-    [0, 0, 0],
-    [230, 159, 0],
-    [120, 60, 160],
-    [120, 70, 20],
-    [150, 150, 150],
-    [160, 200, 60],
-    [140, 0, 50],
-];
-/// Largest number of panels of a chart.
-const MAX_PANELS: usize = 12;
 
 /// One run: its settings that differ from those of others, and its numbers by name.
 struct Entry {
@@ -57,10 +39,12 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let form = match args.out.as_deref().map(|out| out.extension().unwrap_or_default().to_string_lossy().to_lowercase())
     {
         None => None,
-        Some(ending) if ["csv", "md", "png"].contains(&ending.as_str()) => Some(ending),
+        Some(ending) if ["csv", "md", "png", "svg"].contains(&ending.as_str()) => Some(ending),
         Some(_) => {
             let name = args.out.as_deref().map(shown).unwrap_or_default();
-            return Err(Error::usage(format!("--out `{name}`: the ending says the format, and it is csv, md or png")));
+            return Err(Error::usage(format!(
+                "--out `{name}`: the ending says the format, and it is csv, md, png or svg"
+            )));
         }
     };
     args.out.as_deref().map_or(Ok(()), |out| ensure_new(out, args.force))?;
@@ -87,7 +71,9 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let doubts = [&unlike[..], &doubts(&entries)].concat();
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
-        (Some(out), Some("png")) => report::save_png(out, &charts(&groups, &wanted, &unlike)?)?,
+        (Some(out), Some(form @ ("png" | "svg"))) => {
+            write_atomically(out, &charts::charts(&groups, &wanted, &unlike)?.file(form)?)?;
+        }
         (Some(out), _) => write_atomically(out, markdown(&lines, &doubts).as_bytes())?,
         (None, _) => {}
     }
@@ -286,74 +272,6 @@ fn figure(value: f64) -> String {
     }
     let decimals = (3 - magnitude.log10().floor() as i32).max(0) as usize;
     format!("{value:.decimals$}")
-}
-
-/// A panel for each metric, or each that is `wanted`, with its values over the steps; runs that differ in their seeds
-/// alone have one colour, and a curve of their mean. Sentences go below.
-fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Result<RgbImage> {
-    let colour = |n: usize| COLOURS[n % COLOURS.len()];
-    let read = |group: &Group| group.entries.iter().map(|entry| entry.record.metrics()).collect::<Vec<_>>();
-    let lines: Vec<Vec<Vec<Map<String, Value>>>> = groups.iter().map(read).collect();
-    let keys = lines.iter().flatten().flatten().flat_map(Map::keys);
-    let mut names: Vec<&String> = once(keys.filter(|key| !TIMES.contains(&key.as_str())));
-    let curve = |lines: &[Map<String, Value>], name: &str| -> Vec<[f64; 2]> {
-        let point = |line: &Map<String, Value>| Some([line.get("step")?.as_f64()?, line.get(name)?.as_f64()?]);
-        lines.iter().filter_map(point).collect()
-    };
-    let panel = |name: &&String| {
-        let mut marks = vec![];
-        for (n, runs) in lines.iter().enumerate() {
-            let mut curves: Vec<Vec<[f64; 2]>> = runs.iter().map(|lines| curve(lines, name)).collect();
-            curves.retain(|points| points.len() > 1);
-            let mut draw = |width, alpha, points| {
-                marks.push(Mark { shape: Shape::Line(width), points, ink: Ink(colour(n), alpha) });
-            };
-            match &mut curves[..] {
-                [] => {}
-                [curve] => draw(1.6, 0.85, std::mem::take(curve)),
-                several => {
-                    let mean = mean_curve(several);
-                    several.iter_mut().for_each(|curve| draw(0.8, 0.3, std::mem::take(curve)));
-                    draw(2.0, 1.0, mean);
-                }
-            }
-        }
-        let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
-        Panel { title: (*name).clone(), x, marks, ..Panel::default() }
-    };
-    if !wanted.is_empty() {
-        names = wanted.iter().filter(|name| names.contains(name)).collect();
-    }
-    let mut panels: Vec<Panel> = names.iter().map(panel).filter(|panel| !panel.marks.is_empty()).collect();
-    if panels.is_empty() {
-        let sentence = "the runs have no metrics to draw: a chart is of two lines of metrics.jsonl at least, and \
-                        scores of `eval` stand in none";
-        return Err(Error::failure(format!("--out: {sentence}")));
-    }
-    let legend = groups.iter().enumerate().map(|(n, group)| (group.name.clone(), colour(n))).collect();
-    let all = panels.len();
-    panels.truncate(MAX_PANELS);
-    let mut notes = said.to_vec();
-    if groups.iter().any(|group| group.entries.len() > 1) {
-        notes.push("thick: mean over runs; pale: each run".to_owned());
-    }
-    if all > MAX_PANELS {
-        notes.push(format!("drawn: {MAX_PANELS} of {all} metrics"));
-    }
-    let note = notes.join("; ");
-    let columns = panels.len().div_ceil(panels.len().div_ceil(3));
-    Figure { panels, columns, plot: [360, 220], legend, note, ..Figure::default() }.draw()
-}
-
-/// The mean of curves at the steps that all of them have.
-fn mean_curve(curves: &[Vec<[f64; 2]>]) -> Vec<[f64; 2]> {
-    let mut sums: BTreeMap<u64, (usize, f64)> = BTreeMap::new();
-    for [step, value] in curves.iter().flatten() {
-        let (count, sum) = sums.entry(*step as u64).or_default();
-        (*count, *sum) = (*count + 1, *sum + value);
-    }
-    let common = sums.into_iter().filter(|(_, (count, _))| *count == curves.len());
-    common.map(|(step, (count, sum))| [step as f64, sum / count as f64]).collect()
 }
 
 fn markdown(lines: &[Vec<String>], doubts: &[String]) -> String {

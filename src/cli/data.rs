@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
-
 use super::{
     DataArgs,
     picture::{Look, real},
@@ -12,10 +10,10 @@ use super::{
 use crate::{
     data::{self, Dataset, Series, Split, Wanted},
     error::{Error, Result},
-    files::ensure_new,
+    files::{ensure_new, write_atomically},
     graph::numel,
     models,
-    report::{self, Compared, Way},
+    report::{Compared, Way},
     session,
     settings::{Layer, Menu, Settings},
 };
@@ -50,7 +48,7 @@ pub fn data(args: &DataArgs) -> Result<()> {
     }
     match picture {
         Picture::Path(path) => {
-            report::save_png(&path, &drawn(&set)?)?;
+            write_atomically(&path, &drawn(&set, &ending(&path))?)?;
             print(format!("picture    {}", shown(&path)))
         }
         Picture::InData => print("picture    none, as it would lie in the data: name a file with --out"),
@@ -66,6 +64,11 @@ pub fn settings(layers: &[Layer], names_variant: bool) -> Result<Settings> {
     let all: Vec<&str> = Settings::describe().iter().map(|key| key.group).collect();
     let default = Settings::default();
     Settings::resolve(&[Menu { name: &default.variant, data: &default.data, presets: &[], options: &all }], layers)
+}
+
+/// The ending of a file's name, in small letters.
+fn ending(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
 /// Where the picture goes.
@@ -92,9 +95,10 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
             None => Ok(Picture::None),
         };
     }
+    let forms: &[&str] = if session::examples(set).has_figure() { &["png", "svg"] } else { &["png"] };
     match &args.out {
-        Some(out) if out.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("png")) => {
-            Err(Error::usage(format!("--out `{}`: a picture is a png", out.display())))
+        Some(out) if !forms.iter().any(|form| ending(out) == *form) => {
+            Err(Error::usage(format!("--out `{}`: a picture is a {}", out.display(), forms.join(" or an "))))
         }
         Some(out) if is_in_data(out.parent().unwrap_or(Path::new("."))) => {
             Err(Error::usage(format!("--out `{}` lies in the data, of which it would be a part", out.display())))
@@ -112,20 +116,20 @@ fn picture_path(args: &DataArgs, set: &Dataset, spec: &str) -> Result<Picture> {
 }
 
 /// The picture: images of each class side by side, or simply some, evenly from the first to the last; of other data
-/// some examples.
-fn drawn(set: &Dataset) -> Result<RgbImage> {
+/// some examples. As a file with this ending.
+fn drawn(set: &Dataset, ending: &str) -> Result<Vec<u8>> {
     let examples = session::examples(set);
     let mut look = Look { examples: &examples, classes: vec![], columns: None, scale: None, title: set.name.clone() };
     if set.shape.len() != 3 {
         let alone = Compared { real: &real(set), way: Way::Alone, ..Compared::beside(&[], &[]) };
-        return look.draw(&alone).map(|(picture, _)| picture);
+        return look.file(&alone, ending).map(|(picture, _)| picture);
     }
     let most = (WIDTH / set.shape[2].max(64)).clamp(1, CLASSES);
     let labels = set.labels_of_examples().filter(|labels| (2..=most).contains(&labels.names.len()));
     let Some(labels) = labels else {
         look.columns = Some(8.min(most));
         let images: Vec<f32> = set.evenly(IMAGES).flat_map(|i| set.example(i)).collect();
-        return look.draw(&Compared::beside(&images, &[])).map(|(picture, _)| picture);
+        return look.file(&Compared::beside(&images, &[]), ending).map(|(picture, _)| picture);
     };
     look.classes = labels.names.clone();
     let rows = IMAGES.div_ceil(labels.names.len());
@@ -141,5 +145,5 @@ fn drawn(set: &Dataset) -> Result<RgbImage> {
     let cell = |row: usize, class: &Vec<usize>| class.get(row).map_or(black.clone(), |&i| set.example(i));
     let images: Vec<f32> =
         (0..rows).flat_map(|row| of_class.iter().flat_map(|class| cell(row, class)).collect::<Vec<_>>()).collect();
-    look.draw(&Compared::beside(&images, &[])).map(|(picture, _)| picture)
+    look.file(&Compared::beside(&images, &[]), ending).map(|(picture, _)| picture)
 }

@@ -19,7 +19,7 @@ use crate::{
 pub struct Destination {
     /// `None`: the standard output.
     path: Option<PathBuf>,
-    /// The form: png, csv, npy, txt or mid.
+    /// The form: png, svg, csv, npy, txt or mid.
     pub ending: String,
     /// Whether files that exist are written over.
     force: bool,
@@ -68,6 +68,7 @@ impl Destination {
             Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Midi => &["png", "csv", "npy", "txt", "mid"],
             Some(Series::Symbols(_)) => &["png", "csv", "npy", "txt"],
             Some(Series::Roll(_)) => &["png", "csv", "npy", "mid"],
+            _ if examples.has_figure() => &["png", "svg", "csv", "npy"],
             _ => &["png", "csv", "npy"],
         };
         if !possible.contains(&self.ending.as_str()) {

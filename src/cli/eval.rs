@@ -2,7 +2,10 @@
 
 mod held_out;
 
-use std::f64::consts::LN_2;
+use std::{
+    f64::consts::LN_2,
+    path::{Path, PathBuf},
+};
 
 use image::RgbImage;
 
@@ -11,7 +14,7 @@ use super::{
     evaluated::{Folder, Measured},
     print, probes,
     progress::Tasks,
-    rows, runs, tell,
+    rows, runs, said, say, shown, tell,
     trained::Asked,
 };
 use crate::{
@@ -28,11 +31,12 @@ use crate::{
         sequences::{self, Layout, Sequences},
         symbols::{self, Real},
     },
-    files::{cache_folder, tidy_cache},
+    files::{cache_folder, quoted, tidy_cache},
     graph::numel,
     likelihood::{Annealing, Parameters},
     models::{BOUND, CONTINUE, Examples, SAMPLE, WEIGHTS},
     origin,
+    record::distinct,
     session::{self, Decoding, Session},
     trained::Trained,
 };
@@ -60,9 +64,49 @@ struct Evaluation<'a> {
     pictures: Vec<(&'static str, RgbImage)>,
 }
 
-/// Measures the model of a run, prints the scores and writes the reports.
-pub fn eval(args: &EvalArgs) -> Result<()> {
-    let Some(run) = &args.run else { return runs::ask() };
+/// Measures the models of runs, one after the other, prints the scores and writes the reports. Returns the exit status:
+/// of several runs, the worst of theirs.
+pub fn eval(args: &EvalArgs) -> Result<u8> {
+    match &distinct(&args.runs)[..] {
+        [] => runs::ask(),
+        [run] => measure(run, args).map(|()| 0),
+        _ if args.only_data.is_some() => {
+            Err(Error::usage("--only-data measures the rows of a file in place of samples: name one run"))
+        }
+        runs => each(runs, args),
+    }
+}
+
+/// Measures several runs. What is wrong with one of them is said, and the others are measured all the same.
+fn each(runs: &[PathBuf], args: &EvalArgs) -> Result<u8> {
+    let (mut worst, mut measured) = (0, vec![]);
+    for (n, run) in (1..).zip(runs) {
+        said::forget();
+        let heading = format!("== {} ({n} of {}) ==", shown(run), runs.len());
+        if args.json {
+            tell(heading);
+        } else {
+            print(heading)?;
+        }
+        match measure(run, args) {
+            Ok(()) => measured.push(quoted(run)),
+            Err(error) => {
+                say(format_args!("error: {}", error.clone().at(&shown(run))));
+                worst = worst.max(error.exit_code());
+            }
+        }
+        if !args.json {
+            print("")?;
+        }
+    }
+    if measured.len() > 1 {
+        tell(format_args!("side by side: saddle compare {}", measured.join(" ")));
+    }
+    Ok(worst)
+}
+
+/// Measures the model of a run.
+fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     let trained = Trained::at(run, args.model.checkpoint)?;
     let trained = Asked::of(trained, args.data.as_ref(), args.accept_changed_data);
     let model = trained.model()?;
@@ -120,14 +164,16 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     reports.iter_mut().for_each(Report::judge);
     let (seed, effort, count) = (args.seed, args.effort, args.count);
-    let of = |report| Measured { step, seed, effort, count, held_out: held_out.as_deref(), report };
-    let measured: Vec<Measured> = reports.iter().map(of).collect();
-    let json = serde_json::to_string_pretty(&measured).expect("plain data is JSON");
-    let tables = reports.iter().map(Report::table).collect::<Vec<_>>().join("\n");
-    let tables = format!("{} at step {step}\n\n{tables}", trained.settings.variant);
+    let held_out = held_out.as_deref();
+    let of = |run| reports.iter().map(move |report| Measured { run, step, seed, effort, count, held_out, report });
+    const PLAIN: &str = "plain data is JSON";
+    let json = serde_json::to_string_pretty(&of(None).collect::<Vec<_>>()).expect(PLAIN);
+    let name = run.to_string_lossy();
+    let line = serde_json::to_string(&of(Some(&name)).collect::<Vec<_>>()).expect(PLAIN);
+    let tables = format!("{} at step {step}\n\n{}", trained.settings.variant, Report::tables(&reports));
     // The files come first: printing fails if the reader of the output is gone.
     let written = folder.map(|folder| folder.write([&tables, &json], &evaluation.pictures)).transpose()?;
-    print(if args.json { json.as_str() } else { tables.trim_end() })?;
+    print(if args.json { line.as_str() } else { tables.trim_end() })?;
     written.into_iter().for_each(tell);
     Ok(())
 }

@@ -16,6 +16,9 @@ use crate::{
 /// A report with what it was measured on, and how.
 #[derive(Serialize)]
 pub struct Measured<'a> {
+    /// The folder of the run, unless the report lies in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<&'a str>,
     pub step: u64,
     pub seed: u64,
     pub effort: f64,

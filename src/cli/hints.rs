@@ -1,14 +1,15 @@
 //! What people type who know other tools, and what to type here. The documentation lists the same tables
 //! (`docs/other-tools.md`).
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use super::epochs;
 use crate::{
-    data::BUILT_IN,
+    data::{self, BUILT_IN, Seems},
     error::{Error, Result},
+    files::quoted,
     models::{self, VARIANTS},
-    settings::{Layer, Settings},
+    settings::{Layer, RUN_FILE, Settings},
 };
 
 /// Words that mean something elsewhere, and a sentence on them.
@@ -327,7 +328,7 @@ pub fn command(typed: &str) -> Option<String> {
 /// # Errors
 /// Always: with the path or set of data that one of the two names, or that there is one model only.
 pub fn second_word(one: &str, another: &str) -> Error {
-    let is_data = |word: &&str| BUILT_IN.iter().any(|(name, _)| name == word) || std::path::Path::new(word).exists();
+    let is_data = |word: &&str| BUILT_IN.iter().any(|(name, _)| name == word) || Path::new(word).exists();
     let is_variant = |word: &str| VARIANTS.iter().any(|variant| variant.name == word);
     match [one, another].into_iter().filter(|word| !is_variant(word)).find(is_data) {
         Some(data) => Error::usage(format!("`{data}` is data: saddle train {one} --data {data}")),
@@ -346,10 +347,32 @@ pub fn check_variant(word: &str) -> Result<()> {
     if BUILT_IN.iter().any(|(name, _)| *name == word) {
         return Err(Error::usage(format!("`{word}` is a data set: saddle train --data {word}")));
     }
+    let path = Path::new(word);
+    if path.exists() || word.contains(['/', '.', std::path::MAIN_SEPARATOR]) {
+        return Err(data_as_variant(path));
+    }
     match find(MODELS, word).or_else(|| find(DATA, word)) {
         Some(hint) => Err(Error::usage(format!("`{word}` {hint}"))),
         None => Ok(()),
     }
+}
+
+/// What to say of a path in the place of a variant: the model that learns from such data.
+fn data_as_variant(path: &Path) -> Error {
+    let data = quoted(path);
+    if path.join(RUN_FILE).exists() {
+        return Error::usage(format!("`{}` is a run: saddle train --out {data} --resume", path.display()));
+    }
+    let variant = match data::seems(path) {
+        Ok(Seems::Images) => "dcgan",
+        Ok(Seems::Symbols) => "lstm",
+        Ok(Seems::Rows) => "vae",
+        Ok(Seems::Array) => "gan",
+        Err(error) => return Error::usage(error),
+    };
+    let series = format!("; rows that follow each other in time: saddle train lstm-gan --data {data} --set window=24");
+    let series = if variant == "vae" { series.as_str() } else { "" };
+    Error::usage(format!("`{}` is data: saddle train {variant} --data {data}{series}", path.display()))
 }
 
 /// Refuses the name of a data set that is known elsewhere, unless there is a file or folder of this name.
@@ -358,7 +381,7 @@ pub fn check_variant(word: &str) -> Result<()> {
 /// Such a name.
 pub fn check_data(word: &str) -> Result<()> {
     match find(DATA, word) {
-        Some(hint) if !std::path::Path::new(word).exists() => Err(Error::usage(format!("`{word}` {hint}"))),
+        Some(hint) if !Path::new(word).exists() => Err(Error::usage(format!("`{word}` {hint}"))),
         _ => Ok(()),
     }
 }

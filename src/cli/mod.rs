@@ -30,6 +30,7 @@ mod report;
 mod resume;
 mod rows;
 mod runs;
+pub mod said;
 mod sample;
 mod score;
 mod showing;
@@ -64,7 +65,8 @@ use crate::memory;
 /// Minimum free memory, in bytes, to start a command: threads and small allocations need it.
 const STARTED: u64 = 8 << 20;
 
-/// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended.
+/// Carries out a parsed command line and returns the exit status: 0, or that of a training that a signal ended,
+/// or the worst one of several runs.
 pub fn run(cli: Cli) -> Result<u8> {
     QUIET.store(cli.quiet, Ordering::Relaxed);
     memory::ensure(STARTED)?;
@@ -79,7 +81,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Decode(args) => encode::decode(&args),
         Command::Score(args) => score::score(&args),
         Command::Classify(args) => classify::classify(&args),
-        Command::Eval(args) => eval::eval(&args),
+        Command::Eval(args) => return eval::eval(&args),
         Command::Export(args) => export::export(&args),
         Command::Data(args) => data::data(&args),
         Command::Pack(args) => pack::pack(&args),
@@ -116,10 +118,18 @@ fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Prints a line to the standard error, unless it is no warning and only warnings are wanted. Unlike `eprintln!`, it
-/// does not panic when the reader has gone.
+/// Prints a line to the standard error, unless the command has said it already, or it is no warning and only warnings
+/// are wanted.
 fn tell(text: impl Display) {
     let line = text.to_string();
+    if said::is_new(&line) {
+        tell_again(line);
+    }
+}
+
+/// The same for what may be true several times, such as the news of a training. Unlike `eprintln!`, it does not panic
+/// when the reader has gone.
+fn tell_again(line: String) {
     if !SILENT.load(Ordering::Relaxed) && (!is_quiet() || line.starts_with("warning: ")) {
         say(line);
     }

@@ -141,7 +141,20 @@ impl Look<'_> {
         }
     }
 
-    /// The figure of points or of sequences of numbers.
+    /// The bytes of a file with this ending, png or svg, and what the picture leaves out, if anything.
+    ///
+    /// # Errors
+    /// As of [`Look::draw`]; examples that have no figure, for an svg.
+    pub fn file(&self, compared: &Compared, ending: &str) -> Result<(Vec<u8>, Option<String>)> {
+        if ending == "svg" {
+            let figure = self.figure(compared)?;
+            return Ok((figure.file(ending)?, (!figure.note.is_empty()).then_some(figure.note)));
+        }
+        let (picture, note) = self.draw(compared)?;
+        Ok((report::png(&picture)?, note))
+    }
+
+    /// The figure of points, of sequences of numbers or of a table.
     ///
     /// # Errors
     /// Points of too many dimensions.

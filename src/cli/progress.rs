@@ -9,7 +9,7 @@ use std::{
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{is_quiet, tell};
+use super::{is_quiet, tell_again};
 use crate::error::plain;
 
 /// Minimum time between two plain lines.
@@ -45,7 +45,7 @@ impl Progress {
                 bar.set_message(plain(&fitting(texts, width.saturating_sub(before + 1))));
             }
             None if step == self.total || self.last.is_none_or(|t| t.elapsed() > PAUSE) => {
-                tell(format_args!("step {step}/{}{GAP}{}", self.total, texts.join(GAP)));
+                tell_again(format!("step {step}/{}{GAP}{}", self.total, texts.join(GAP)));
                 self.last = Some(Instant::now());
             }
             None => {}
@@ -55,8 +55,8 @@ impl Progress {
     /// Prints a sentence above the bar, where it stays.
     pub fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| tell(text)),
-            None => tell(text),
+            Some(bar) => bar.suspend(|| tell_again(text.to_owned())),
+            None => tell_again(text.to_owned()),
         }
     }
 

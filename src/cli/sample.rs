@@ -447,9 +447,7 @@ pub fn along(
 
 /// Real examples to stand beside samples in a picture; if the data cannot be used, that is told, and there are none.
 pub fn real(trained: &Asked) -> Vec<f32> {
-    let examples = &trained.examples;
-    let has_figure = |series: &Series| matches!(series, Series::Columns(_) | Series::Table(_));
-    if examples.shape.len() == 3 || examples.series.as_ref().is_some_and(|series| !has_figure(series)) {
+    if !trained.examples.has_figure() {
         return vec![];
     }
     trained.data().map(|set| picture::real(&set)).unwrap_or_else(|error| {
@@ -469,12 +467,12 @@ pub fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, 
             let files: Result<Vec<_>> = samples.chunks(numel(shape)).map(file).collect();
             return Ok((wanted.to.write_each(&files?)?, None));
         }
-        ("png", _) => {
+        (ending @ ("png" | "svg"), _) => {
             let is_compared = matches!(drawn.way, Way::Pairs(_)) || (drawn.way != Way::Beside && shape.len() == 2);
             let real = if is_compared { drawn.originals.clone() } else { real(trained) };
             let compared = Compared { generated: samples, real: &real, way: drawn.way, name: drawn.name };
-            let (picture, note) = wanted.look.draw(&compared)?;
-            return Ok((wanted.to.write(&report::png(&picture)?)?, note));
+            let (picture, note) = wanted.look.file(&compared, ending)?;
+            return Ok((wanted.to.write(&picture)?, note));
         }
         ("npy", Some(Series::Columns(columns))) => npy(columns.in_units(samples), shape)?,
         ("npy", _) => npy(samples.clone(), &examples.values(1)[1..])?,

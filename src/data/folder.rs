@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::listing::{self, below};
 use super::pictures::{self, Classed};
-use super::unknown::is_parquet;
-use super::{Dataset, LeftOut, Options, Split, Wanted, decode, holdout, idx, midi, text, unpack};
+use super::unknown::{elsewhere, is_parquet};
+use super::{Dataset, LeftOut, Options, Seems, Split, Wanted, decode, holdout, idx, midi, text, unpack};
 use crate::error::{Error, Result};
 use crate::settings::Layout;
 
@@ -238,6 +238,20 @@ impl Kind {
     }
 }
 
+/// What a folder holds, by the names of its files alone.
+pub(super) fn seems(path: &Path) -> Result<Seems> {
+    let folder = descend(path)?;
+    let files = listing::files(&folder, &mut LeftOut::default())?;
+    if files.iter().any(|file| idx::is_named(file)) {
+        return Ok(Seems::Images);
+    }
+    match Kind::of(&files, &Options { wanted: Wanted::Any, ..Options::default() }) {
+        Some(Kind::Images) => Ok(Seems::Images),
+        Some(Kind::Melodies | Kind::Texts) => Ok(Seems::Symbols),
+        None => Err(nothing(path, &files, &LeftOut::default())),
+    }
+}
+
 /// Whether a file is named like data that is no text.
 fn is_other_data(file: &Path) -> bool {
     super::is_understood(file) && !text::is_text(file) || idx::is_named(file) || is_parquet(file)
@@ -269,7 +283,10 @@ fn nothing(folder: &Path, files: &[PathBuf], left_out: &LeftOut) -> Error {
         [first, ..] if super::is_understood(first) => {
             format!("it has {} files: name one of them, such as `{}`", there.join(", "), first.display())
         }
-        _ => format!("it has {} files", there.join(", ")),
+        [first, ..] => match files.iter().find_map(|file| Some((file, elsewhere(file)?))) {
+            Some((file, advice)) => format!("it has {} files, and `{}` is {advice}", there.join(", "), name(file)),
+            None => format!("it has {} files, such as `{}`", there.join(", "), name(first)),
+        },
     };
     Error::failure(format!("`{}` holds no images, MIDI files, IDX files or texts: {instead}", folder.display()))
 }

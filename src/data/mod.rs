@@ -39,6 +39,7 @@ mod random;
 mod records;
 mod roles;
 mod scaling;
+mod seems;
 mod series;
 mod shapes;
 mod sines;
@@ -75,6 +76,7 @@ pub use records::{
     Cell as TableCell, Coding, Column, Condition, Derived, FileRows, Ids, Kind, Pattern, Records, Role, Rule, Style,
     Values, normal_quantile,
 };
+pub use seems::{Seems, seems};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
 pub use tokens::{GLUE, Spelling};
 pub use windows::SYMBOLS;
@@ -235,7 +237,7 @@ fn open_path(spec: &str, options: &Options) -> Result<Option<Dataset>> {
         "npy" | "npz" => arrays::read(path, options),
         "mid" | "midi" => midi::read(path, options),
         "mat" => mat::read(path, options),
-        ending => match refused(path, ending) {
+        ending => match refused(path) {
             Some(error) => Err(error),
             None if idx::is_idx(path)? => idx::open(path, options),
             None if ending.is_empty() && encoding::is_text(path)? => text::read(path, options),

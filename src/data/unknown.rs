@@ -12,10 +12,51 @@ use crate::{
 pub(super) const UNDERSTOOD: &str = "a folder of images, of MIDI, of text or of IDX files (train-images-idx3-ubyte), \
     or a file that ends in .csv, .tsv, .tab, .psv, .dat, .npy, .npz, .txt, .text, .md, .mid, .midi or .mat, all but \
     .npz also with .gz";
-/// File name endings of spreadsheets.
-const SPREADSHEETS: [&str; 6] = ["xlsx", "xls", "xlsm", "xlsb", "ods", "numbers"];
-/// File name endings of archives.
-const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
+/// Endings of files that hold data in a form which is not read: what such a file is, and what to do.
+const ELSEWHERE: [(&[&str], &str); 11] = [
+    (
+        &["xlsx", "xls", "xlsm", "xlsb", "ods", "numbers"],
+        "a spreadsheet: save its table as CSV there, and name that file",
+    ),
+    (
+        &["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"],
+        "an archive: unpack it and name the folder or the file that was in it",
+    ),
+    (&["parquet"], "a Parquet file: `saddle pack` makes an array of it, which is read"),
+    (
+        &["docx", "doc", "odt", "rtf", "pages", "epub", "mobi", "html", "htm", "tex"],
+        "a document: save its text as a .txt file, and name that file",
+    ),
+    (
+        &["pdf", "ps", "djvu"],
+        "printed pages: save their text as a .txt file (pdftotext does it), and name that file; pages as images belong \
+         in a folder",
+    ),
+    (
+        &["mp3", "wav", "flac", "ogg", "opus", "m4a", "aac", "aiff", "aif", "wma"],
+        "sound, and music is read as notes: name a MIDI file (.mid), or save windows of the sound as an array (.npy)",
+    ),
+    (
+        &["mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "wmv"],
+        "a film: save its frames as images in a folder (ffmpeg -i FILM FOLDER/%05d.png), and name that folder",
+    ),
+    (
+        &["json", "jsonl", "ndjson", "xml", "yaml", "yml", "toml"],
+        "structured text: save its records as a table (.csv), or its texts as a .txt file, and name that file",
+    ),
+    (
+        &["sqlite", "sqlite3", "db", "mdb", "accdb", "sav", "dta", "sas7bdat", "rds", "rdata", "arrow", "feather"],
+        "a table of another program: export it as CSV there, and name that file",
+    ),
+    (
+        &["pkl", "pickle", "pt", "pth", "h5", "hdf5", "tfrecord", "safetensors"],
+        "an array of another program: save it as .npy there (numpy.save), and name that file",
+    ),
+    (
+        &["heic", "heif", "avif", "svg", "psd", "raw", "dng", "cr2", "nef", "arw"],
+        "an image of a kind that is not read: save such images as PNG or JPEG in a folder, and name that folder",
+    ),
+];
 
 /// What to say of data that there is not, with what may have been meant.
 pub(super) fn unknown(spec: &str) -> Error {
@@ -48,14 +89,15 @@ pub(super) fn is_parquet(path: &Path) -> bool {
     unpack::last_ending(path) == "parquet"
 }
 
-/// The error for a single image or an archive; `None` for other files.
-pub(super) fn refused(path: &Path, ending: &str) -> Option<Error> {
-    let advice = match () {
-        () if decode::is_image(path) => "one image: name the folder that it lies in, all images of which are read",
-        () if SPREADSHEETS.contains(&ending) => "a spreadsheet: save its table as CSV there, and name that file",
-        () if ARCHIVES.contains(&ending) => "an archive: unpack it and name the folder or the file that was in it",
-        () if is_parquet(path) => "a Parquet file: `saddle pack` makes an array of it, which is read",
-        () => return None,
-    };
+/// What a file of this name is, in a form that is not read, and what to do with it; `None` for other files.
+pub(super) fn elsewhere(path: &Path) -> Option<&'static str> {
+    let ending = unpack::ending(path);
+    ELSEWHERE.iter().find(|(endings, _)| endings.contains(&ending.as_str())).map(|(_, advice)| *advice)
+}
+
+/// The error for a single image, and for data in a form that is not read; `None` for other files.
+pub(super) fn refused(path: &Path) -> Option<Error> {
+    let image = "one image: name the folder that it lies in, all images of which are read";
+    let advice = if decode::is_image(path) { image } else { elsewhere(path)? };
     Some(Error::failure(format!("`{}` is {advice}", path.display())))
 }

@@ -202,6 +202,19 @@ impl Report {
         text
     }
 
+    /// The tables of reports, one below the other; a note that several of them have stands below the first.
+    pub fn tables(reports: &[Self]) -> String {
+        let mut said = vec![];
+        let mut tables = vec![];
+        for report in reports {
+            let mut report = report.clone();
+            report.notes.retain(|note| !said.contains(note));
+            said.extend_from_slice(&report.notes);
+            tables.push(report.table());
+        }
+        tables.join("\n")
+    }
+
     /// The report as JSON; values that are missing or not finite are null.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("plain data is JSON: {error}"))

@@ -74,6 +74,7 @@ const NEW: f64 = 0.02;
 
 /// What lines so far said in a column.
 struct Column {
+    /// Those of another number than 0.
     lines: u64,
     least: f64,
     greatest: f64,
@@ -89,8 +90,12 @@ impl Default for Column {
 
 impl Column {
     fn add(&mut self, number: f64) {
-        self.lines += 1;
         (self.least, self.greatest) = (self.least.min(number), self.greatest.max(number));
+        // Where nothing was learned, nothing is said of how much is usual.
+        if number == 0.0 {
+            return;
+        }
+        self.lines += 1;
         let share = (1.0 / self.lines as f64).max(NEW);
         let logarithm = number.abs().max(f64::MIN_POSITIVE).ln();
         // What explodes does not move it.
@@ -297,6 +302,15 @@ mod tests {
         ] {
             assert!(said(settings, column).contains(named), "{column}: {}", said(settings, column));
         }
+    }
+
+    #[test]
+    fn a_network_that_waits_first_has_no_gradient_that_explodes() {
+        let gan = Settings { relevant: vec!["lr_g", "lr_d", "latent"], ..Settings::default() };
+        let of =
+            |waits: u64| (0..90).map(move |i| json!({ "grad_d": if i < waits { 0.0 } else { 1.0 + 0.01 * i as f64 } }));
+        assert_eq!(looked(&gan, "", of(30)).0, [""; 0], "no gradient is no measure of one");
+        assert_eq!(looked(&gan, "", of(0)).0, [""; 0]);
     }
 
     #[test]

@@ -97,6 +97,11 @@ impl Examples {
         if self.symbols() && samples.rank() == 3 { greatest(samples) } else { samples }
     }
 
+    /// Whether pictures of them are figures: points, sequences of numbers, and rows of tables.
+    pub fn has_figure(&self) -> bool {
+        self.shape.len() < 3 && matches!(self.series, None | Some(Series::Columns(_) | Series::Table(_)))
+    }
+
     /// Whether sequences are piano rolls, whose keys are 0 or 1.
     pub fn roll(&self) -> bool {
         matches!(self.series, Some(Series::Roll(_)))

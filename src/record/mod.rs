@@ -50,14 +50,29 @@ pub fn measures(reports: &[Value]) -> Vec<(String, f64)> {
     rows.filter_map(measure).collect()
 }
 
+/// Each of these folders once, by its own name: `runs/*` has `runs/latest` too, which may lead nowhere.
+pub fn distinct(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    let mut is_new = |folder: &PathBuf| {
+        let leads_nowhere = folder.ends_with(run::LATEST) && folder.is_symlink() && !folder.exists();
+        !leads_nowhere && seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone()))
+    };
+    folders.iter().filter(|folder| is_new(folder)).map(|folder| own(folder)).collect()
+}
+
+/// The folder that a link leads to; else the folder itself.
+fn own(folder: &Path) -> PathBuf {
+    let target = fs::read_link(folder).map(|target| folder.parent().unwrap_or(Path::new("")).join(target));
+    target.unwrap_or_else(|_| folder.to_owned())
+}
+
 impl Record {
     /// Reads the run in a folder; one that a link leads to has its own name, as `runs/latest` is another one tomorrow.
     ///
     /// # Errors
     /// A folder without a run.
     pub fn read(folder: &Path) -> Result<Self> {
-        let target = fs::read_link(folder).map(|target| folder.parent().unwrap_or(Path::new("")).join(target));
-        let folder = target.as_deref().unwrap_or(folder);
+        let folder = &own(folder);
         let run = Run::open(folder, &models::menu())?;
         let written = fs::metadata(run.metrics_path()).or_else(|_| fs::metadata(folder.join(RUN_FILE)));
         let step = checkpoint::newest_step(&run.checkpoints()).unwrap_or(0);
@@ -65,19 +80,12 @@ impl Record {
         Ok(Self { run, step, modified })
     }
 
-    /// The runs in these folders, each once: `runs/*` has `runs/latest` too, which may lead nowhere.
+    /// The runs in these folders, each once.
     ///
     /// # Errors
     /// A folder without a run.
     pub fn read_all(folders: &[PathBuf]) -> Result<Vec<Self>> {
-        let (mut seen, mut records) = (BTreeSet::new(), vec![]);
-        for folder in folders {
-            let leads_nowhere = folder.ends_with(run::LATEST) && folder.is_symlink() && !folder.exists();
-            if !leads_nowhere && seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
-                records.push(Self::read(folder)?);
-            }
-        }
-        Ok(records)
+        distinct(folders).iter().map(|folder| Self::read(folder)).collect()
     }
 
     /// The runs in a folder, the newest first; what cannot be read as a run is none, and a link to a run is no other.

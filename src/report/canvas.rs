@@ -1,4 +1,4 @@
-//! A page to draw on: areas, lines, dots and text with soft edges.
+//! Pages to draw on, and one of pixels: areas, lines, dots and text with soft edges.
 
 use image::RgbImage;
 use tiny_skia::{FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform};
@@ -29,7 +29,34 @@ pub enum Align {
 /// Largest distance of a coordinate from the page, beyond which paths are not reliable.
 const FAR: f32 = 30_000.0;
 
-/// A page.
+/// What figures are drawn on.
+pub trait Page: Sized {
+    /// A page of one colour, `[width, height]` in pixels.
+    ///
+    /// # Errors
+    /// `Failure` if it is larger than a picture may be.
+    fn new(size: [u64; 2], colour: Colour) -> Result<Self>;
+
+    /// Until the next call, nothing is drawn outside the area from `corner` with this size; without one, anywhere.
+    fn clip(&mut self, area: Option<[[f32; 2]; 2]>);
+
+    /// Fills the area between two corners.
+    fn area(&mut self, corners: [[f32; 2]; 2], ink: Ink);
+
+    /// Fills the area with these corners; those that are not finite are left out.
+    fn polygon(&mut self, corners: &[[f32; 2]], ink: Ink);
+
+    /// Draws a line through points; it is broken at those that are not finite.
+    fn line(&mut self, points: &[[f32; 2]], width: f32, ink: Ink);
+
+    /// Draws a dot; one at a place that is not finite is left out.
+    fn dot(&mut self, place: [f32; 2], radius: f32, ink: Ink);
+
+    /// Writes a text with its baseline at `[x, y]`, at a font size in pixels.
+    fn text(&mut self, text: &str, place: [f32; 2], align: Align, size: f32, colour: Colour);
+}
+
+/// A page of pixels.
 pub struct Canvas {
     pixels: Pixmap,
     /// What may be drawn on, if not all.
@@ -37,11 +64,20 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// A page of one colour, `[width, height]` in pixels.
-    ///
-    /// # Errors
-    /// `Failure` if it is larger than a picture may be.
-    pub fn new(size: [u64; 2], colour: Colour) -> Result<Self> {
+    fn fill_path(&mut self, path: &Path, ink: Ink, transform: Transform) {
+        self.pixels.fill_path(path, &paint(ink), FillRule::Winding, transform, self.clip.as_ref());
+    }
+
+    /// The page as a picture.
+    pub fn finish(self) -> RgbImage {
+        let [width, height] = [self.pixels.width(), self.pixels.height()];
+        let pixels = self.pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        RgbImage::from_raw(width, height, pixels).expect("three bytes a pixel")
+    }
+}
+
+impl Page for Canvas {
+    fn new(size: [u64; 2], colour: Colour) -> Result<Self> {
         let [width, height] = size.map(|side| side.min(u32::MAX.into()) as u32);
         let pixels = if super::is_possible(size) { Pixmap::new(width, height) } else { None };
         let mut canvas = Self { pixels: pixels.ok_or_else(|| too_large(size))?, clip: None };
@@ -49,8 +85,7 @@ impl Canvas {
         Ok(canvas)
     }
 
-    /// Until the next call, nothing is drawn outside the area from `corner` with this size; without one, anywhere.
-    pub fn clip(&mut self, area: Option<[[f32; 2]; 2]>) {
+    fn clip(&mut self, area: Option<[[f32; 2]; 2]>) {
         let rect = area.and_then(|[[x, y], [width, height]]| Rect::from_xywh(x, y, width, height));
         self.clip = rect.and_then(|rect| {
             let mut mask = Mask::new(self.pixels.width(), self.pixels.height())?;
@@ -59,12 +94,7 @@ impl Canvas {
         });
     }
 
-    fn fill_path(&mut self, path: &Path, ink: Ink, transform: Transform) {
-        self.pixels.fill_path(path, &paint(ink), FillRule::Winding, transform, self.clip.as_ref());
-    }
-
-    /// Fills the area between two corners.
-    pub fn area(&mut self, [a, b]: [[f32; 2]; 2], ink: Ink) {
+    fn area(&mut self, [a, b]: [[f32; 2]; 2], ink: Ink) {
         let [a, b] = [a, b].map(|corner| corner.map(near));
         let rect = Rect::from_ltrb(a[0].min(b[0]), a[1].min(b[1]), a[0].max(b[0]), a[1].max(b[1]));
         // An area without extent would be told of as an error.
@@ -73,8 +103,20 @@ impl Canvas {
         }
     }
 
-    /// Draws a line through points; it is broken at those that are not finite.
-    pub fn line(&mut self, points: impl IntoIterator<Item = [f32; 2]>, width: f32, ink: Ink) {
+    fn polygon(&mut self, corners: &[[f32; 2]], ink: Ink) {
+        let mut path = PathBuilder::new();
+        for [x, y] in finite(corners) {
+            if path.is_empty() { path.move_to(x, y) } else { path.line_to(x, y) }
+        }
+        path.close();
+        // An area without extent would be told of as an error.
+        let has_extent = |path: &Path| path.bounds().width() > 0.0 && path.bounds().height() > 0.0;
+        if let Some(path) = path.finish().filter(has_extent) {
+            self.fill_path(&path, ink, Transform::identity());
+        }
+    }
+
+    fn line(&mut self, points: &[[f32; 2]], width: f32, ink: Ink) {
         let (mut path, mut goes_on) = (PathBuilder::new(), false);
         for point in points {
             let is_finite = point.iter().all(|value| value.is_finite());
@@ -92,8 +134,7 @@ impl Canvas {
         }
     }
 
-    /// Draws a dot; one at a place that is not finite is left out.
-    pub fn dot(&mut self, [x, y]: [f32; 2], radius: f32, ink: Ink) {
+    fn dot(&mut self, [x, y]: [f32; 2], radius: f32, ink: Ink) {
         if let Some(circle) =
             PathBuilder::from_circle(near(x), near(y), radius).filter(|_| x.is_finite() && y.is_finite())
         {
@@ -101,8 +142,7 @@ impl Canvas {
         }
     }
 
-    /// Writes a text with its baseline at `[x, y]`, at a font size in pixels.
-    pub fn text(&mut self, text: &str, [x, y]: [f32; 2], align: Align, size: f32, colour: Colour) {
+    fn text(&mut self, text: &str, [x, y]: [f32; 2], align: Align, size: f32, colour: Colour) {
         let width = font::width(text, size);
         let (left, turn) = match align {
             Align::Left => (x, 0.0),
@@ -114,16 +154,14 @@ impl Canvas {
             self.fill_path(&path, Ink(colour, 1.0), Transform::from_rotate_at(turn, x, y));
         }
     }
-
-    /// The page as a picture.
-    pub fn finish(self) -> RgbImage {
-        let [width, height] = [self.pixels.width(), self.pixels.height()];
-        let pixels = self.pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-        RgbImage::from_raw(width, height, pixels).expect("three bytes a pixel")
-    }
 }
 
-fn near(value: f32) -> f32 {
+/// The points that are finite, near the page.
+pub(super) fn finite(points: &[[f32; 2]]) -> impl Iterator<Item = [f32; 2]> {
+    points.iter().filter(|point| point.iter().all(|value| value.is_finite())).map(|point| point.map(near))
+}
+
+pub(super) fn near(value: f32) -> f32 {
     if value.is_finite() { value.clamp(-FAR, FAR) } else { 0.0 }
 }
 
@@ -143,15 +181,18 @@ mod tests {
         let ink = Ink([0; 3], 1.0);
         for bad in [f32::NAN, f32::INFINITY, f32::MAX, -1e30] {
             canvas.dot([bad, 5.0], 3.0, ink);
-            canvas.line([[bad, 0.0], [5.0, bad], [bad, bad]], 1.0, ink);
+            canvas.line(&[[bad, 0.0], [5.0, bad], [bad, bad]], 1.0, ink);
+            canvas.polygon(&[[bad, 0.0], [5.0, bad], [9.0, 1.0], [2.0, bad], [bad, bad]], ink);
             canvas.area([[100.0, bad], [bad, 200.0]], ink);
             canvas.text("x", [bad, bad], Align::Upwards, 10.0, [0; 3]);
         }
         let mut canvas = Canvas::new([20, 10], [255; 3]).unwrap();
         canvas.clip(Some([[0.0, 0.0], [10.0, 10.0]]));
         canvas.area([[5.0, 0.0], [20.0, 10.0]], ink);
+        canvas.polygon(&[[0.0, 0.0], [4.0, 0.0], [f32::NAN, 1.0], [0.0, 4.0]], ink);
         let picture = canvas.finish();
-        assert_eq!((picture.get_pixel(7, 5).0, picture.get_pixel(15, 5).0), ([0; 3], [255; 3]));
+        let colour = |x, y| picture.get_pixel(x, y).0[0];
+        assert_eq!([colour(7, 5), colour(15, 5), colour(1, 1), colour(3, 3)], [0, 255, 0, 255]);
         assert!(Canvas::new([0, 4], [0; 3]).is_err() && Canvas::new([1 << 40, 4], [0; 3]).is_err());
     }
 }

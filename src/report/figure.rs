@@ -2,9 +2,10 @@
 
 use image::RgbImage;
 
-use super::canvas::{Align, Canvas, Colour, Ink};
+use super::canvas::{Align, Canvas, Colour, Ink, Page};
+use super::svg::Svg;
 use super::ticks::{self, Marked};
-use super::{font, viridis};
+use super::{font, png, viridis};
 use crate::error::Result;
 
 const PAPER: Colour = [255; 3];
@@ -101,6 +102,8 @@ pub enum Shape {
     Dots(f32),
     /// An area between each two of them, which are opposite corners.
     Areas,
+    /// An area with these corners.
+    Polygon,
 }
 
 /// The place of a panel's plot on the page, and its axes.
@@ -132,6 +135,21 @@ impl Figure {
     /// # Errors
     /// `Failure` if it is larger than a picture may be.
     pub fn draw(&self) -> Result<RgbImage> {
+        self.page().map(Canvas::finish)
+    }
+
+    /// The bytes of a file with this ending: svg, or else png.
+    ///
+    /// # Errors
+    /// `Failure` if it is larger than a picture may be.
+    pub fn file(&self, ending: &str) -> Result<Vec<u8>> {
+        match ending {
+            "svg" => Ok(self.page::<Svg>()?.finish().into_bytes()),
+            _ => png(&self.draw()?),
+        }
+    }
+
+    fn page<P: Page>(&self) -> Result<P> {
         let columns = self.columns.clamp(1, self.panels.len().max(1));
         let mut plots: Vec<Plot> = self.panels.iter().map(|panel| self.plot(panel)).collect();
         let rows = plots.len().div_ceil(columns);
@@ -139,7 +157,7 @@ impl Figure {
             let names = plot.marked[1].places.iter().map(|(_, name)| font::width(name, NUMBER).min(WIDEST));
             names.fold(0.0, f32::max) + GAP + room(&panel.y.title)
         };
-        let (mut x, mut y) = (MARGIN, MARGIN + self.head(None, self.width_guess(columns)));
+        let (mut x, mut y) = (MARGIN, MARGIN + self.head::<P>(None, self.width_guess(columns)));
         let mut width = 0f32;
         for column in 0..columns {
             let of = (column..plots.len()).step_by(columns);
@@ -160,14 +178,14 @@ impl Figure {
             y = y.round() + self.plot[1] as f32 + LINE + tallest(&|n| room(&self.panels[n].x.title)) + GAP;
         }
         y += room(&self.note);
-        let mut canvas = Canvas::new([width.ceil() as u64, (y + MARGIN / 2.0).ceil() as u64], PAPER)?;
+        let mut canvas = P::new([width.ceil() as u64, (y + MARGIN / 2.0).ceil() as u64], PAPER)?;
         self.head(Some(&mut canvas), width - 2.0 * MARGIN);
         for (panel, plot) in self.panels.iter().zip(&plots).filter(|(panel, _)| !panel.marks.is_empty()) {
             panel.draw(plot, &mut canvas);
         }
         let note = font::shortened(&self.note, NUMBER, width - 2.0 * MARGIN);
         canvas.text(&note, [MARGIN, y - GAP], Align::Left, NUMBER, FAINT);
-        Ok(canvas.finish())
+        Ok(canvas)
     }
 
     /// About the width of the page inside its margins: plots alone are at least that wide.
@@ -187,7 +205,7 @@ impl Figure {
     }
 
     /// Draws the title and the legend, if there is a canvas; returns the height that they take.
-    fn head(&self, mut canvas: Option<&mut Canvas>, width: f32) -> f32 {
+    fn head<P: Page>(&self, mut canvas: Option<&mut P>, width: f32) -> f32 {
         let mut y = MARGIN;
         let mut write = |text: &str, at: [f32; 2], size, colour| {
             if let Some(canvas) = canvas.as_deref_mut() {
@@ -245,7 +263,7 @@ impl Panel {
     fn range(&self, axis: usize) -> [f64; 2] {
         let given = if axis == 0 { self.x.range } else { self.y.range };
         let values = self.marks.iter().flat_map(|mark| &mark.points).map(|point| point[axis]);
-        let of_lines = self.marks.iter().all(|mark| matches!(mark.shape, Shape::Line(_)));
+        let of_lines = self.marks.iter().all(|mark| matches!(mark.shape, Shape::Line(_) | Shape::Polygon));
         let air = if axis == 0 && of_lines { 0.0 } else { 0.06 };
         match given {
             Some(range) => ticks::range(range.into_iter()),
@@ -253,7 +271,7 @@ impl Panel {
         }
     }
 
-    fn draw(&self, plot: &Plot, canvas: &mut Canvas) {
+    fn draw(&self, plot: &Plot, canvas: &mut impl Page) {
         let ([left, top], [width, height]) = (plot.corner, plot.size);
         let (right, bottom) = (left + width, top + height);
         canvas.clip(None);
@@ -283,19 +301,17 @@ impl Panel {
         canvas.text(&beside, [beside_names, middle[1]], Align::Upwards, NAME, TEXT);
         canvas.clip(Some([plot.corner, plot.size]));
         for mark in &self.marks {
-            let places = mark.points.iter().map(|point| plot.place(*point));
+            let places: Vec<[f32; 2]> = mark.points.iter().map(|point| plot.place(*point)).collect();
             match mark.shape {
-                Shape::Line(width) => canvas.line(places, width, mark.ink),
-                Shape::Dots(radius) => places.for_each(|place| canvas.dot(place, radius, mark.ink)),
-                Shape::Areas => {
-                    let places: Vec<[f32; 2]> = places.collect();
-                    places.chunks_exact(2).for_each(|ends| canvas.area([ends[0], ends[1]], mark.ink));
-                }
+                Shape::Line(width) => canvas.line(&places, width, mark.ink),
+                Shape::Dots(radius) => places.iter().for_each(|place| canvas.dot(*place, radius, mark.ink)),
+                Shape::Areas => places.chunks_exact(2).for_each(|ends| canvas.area([ends[0], ends[1]], mark.ink)),
+                Shape::Polygon => canvas.polygon(&places, mark.ink),
             }
         }
         canvas.clip(None);
         let corners = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top - 0.5]];
-        canvas.line(corners.map(|corner| corner.map(|side| side + 0.5)), 1.0, Ink(FRAME, 1.0));
+        canvas.line(&corners.map(|corner| corner.map(|side| side + 0.5)), 1.0, Ink(FRAME, 1.0));
     }
 }
 
@@ -324,7 +340,7 @@ mod tests {
             let values = [0.0, f64::NAN, f64::INFINITY, 1e300, -1e300, 1e-300];
             let points: Vec<[f64; 2]> = values.iter().flat_map(|x| values.map(|y| [*x, y])).collect();
             let mark = |shape| Mark { shape, points: points.clone(), ink: Ink([9; 3], 0.5) };
-            let marks = [Shape::Line(2.0), Shape::Dots(2.0), Shape::Areas].map(mark).to_vec();
+            let marks = [Shape::Line(2.0), Shape::Dots(2.0), Shape::Areas, Shape::Polygon].map(mark).to_vec();
             let figure = Figure {
                 title: name.clone(),
                 panels: vec![Panel { title: name.clone(), x: axis(), y: axis(), marks }, Panel::default()],
@@ -335,7 +351,12 @@ mod tests {
                 note: name.clone(),
             };
             let picture = figure.draw().unwrap();
-            assert!((200..700).contains(&picture.width()) && (100..300).contains(&picture.height()), "{name:.20}");
+            let [width, height] = [picture.width(), picture.height()];
+            assert!((200..700).contains(&width) && (100..300).contains(&height), "{name:.20}");
+            let svg = String::from_utf8(figure.file("svg").unwrap()).unwrap();
+            assert!(svg.contains(&format!("width=\"{width}\" height=\"{height}\"")), "the same page: {svg:.200}");
+            assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name:.20}");
         }
         assert!(Figure { plot: [100_000, 9], ..Figure::default() }.draw().is_err());
     }

@@ -24,7 +24,7 @@ const SILENT: [RangeInclusive<char>; 6] = [
 
 /// The characters to draw: composed, since only composed letters have their marks in place; without signs that only
 /// control others; line breaks and the like are spaces.
-fn drawn(text: &str) -> impl Iterator<Item = char> {
+pub fn drawn(text: &str) -> impl Iterator<Item = char> {
     let is_silent = |c: &char| SILENT.iter().any(|range| range.contains(c));
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     text.nfc().filter(move |c| !is_silent(c)).map(visible)

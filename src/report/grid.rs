@@ -2,7 +2,7 @@
 
 use image::{GenericImage, Rgb, RgbImage};
 
-use super::canvas::{Align, Canvas, Colour};
+use super::canvas::{Align, Canvas, Colour, Page};
 use super::{MAX_BYTES, MAX_SIDE, font, page};
 use crate::error::{Error, Result};
 

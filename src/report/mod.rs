@@ -10,6 +10,7 @@ mod grid;
 mod points;
 mod roll;
 mod series;
+mod svg;
 mod text;
 mod ticks;
 

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::canvas::{Align, Canvas, Colour};
+use super::canvas::{Align, Canvas, Colour, Page};
 use super::{GENERATED, REAL, drawn, font};
 use crate::error::Result;
 

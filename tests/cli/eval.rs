@@ -225,3 +225,32 @@ fn what_cannot_be_measured_is_explained() {
     refused(&place, "eval a", 1, &["`a` has no checkpoint yet"]);
     assert!(!place.path("a/eval").exists(), "nothing was written");
 }
+
+#[test]
+fn several_runs_are_measured_in_turn() {
+    let place = Place::new();
+    for seed in [1, 2] {
+        let line = "gan --data ring --set hidden_g=16 --set hidden_d=16 --steps 20 --batch 8 --adapter cpu";
+        let said = place.saddle(&format!("train {line} --seed {seed} --out runs/{seed}"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+    let said = place.saddle("eval runs/1 none runs/latest runs/2 --adapter cpu");
+    assert_eq!(said.code, Some(2), "the status of the worst: {}", said.err);
+    let headings: Vec<&str> = said.out.lines().filter(|line| line.starts_with("== ")).collect();
+    assert_eq!(headings, ["== runs/1 (1 of 3) ==", "== none (2 of 3) ==", "== runs/2 (3 of 3) =="]);
+    assert_eq!(said.out.matches("gan at step 20").count(), 2, "one does not lose the others: {}", said.out);
+    assert!(said.err.contains("error: none: cannot open the run `none`"), "{}", said.err);
+    assert!(said.err.contains("side by side: saddle compare runs/1 runs/2"), "{}", said.err);
+    assert_eq!(said.err.matches("25000 samples of step 20").count(), 2, "each says what it does: {}", said.err);
+
+    let lines = place.saddle("eval runs/1 runs/2 --adapter cpu --json").out;
+    let reports: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(reports.iter().map(|of_run| &of_run[0]["run"]).collect::<Vec<_>>(), ["runs/1", "runs/2"]);
+    let written: Value = serde_json::from_slice(&place.read("runs/2/eval/report.json")).unwrap();
+    assert_eq!((&written[0]["rows"], written[0].get("run")), (&reports[1][0]["rows"], None), "a folder may be moved");
+
+    let table = place.saddle("compare runs/1 runs/2").out;
+    let measured = table.split_once("by eval:").unwrap_or_else(|| panic!("{table}")).1;
+    assert!(measured.contains("modes") && measured.contains(" ± "), "{table}");
+    refused(&place, "eval runs/1 runs/2 --only-data a.csv", 2, &["--only-data", "name one run"]);
+}

@@ -92,6 +92,38 @@ fn names_of_other_tools_are_answered() {
     }
 }
 
+#[test]
+fn data_in_the_place_of_a_variant_is_answered_with_a_model() {
+    let place = Place::new();
+    for name in ["shake.txt", "tunes/a.mid", "rows.csv", "photos/cats/1.png", "x.docx", "songs/a.mp3", "points.npy"] {
+        place.write(name, b"");
+    }
+    place.write("my book.txt", b"");
+    place.trained("--out runs/a");
+    for (word, sentence) in [
+        ("shake.txt", "`shake.txt` is data: saddle train lstm --data shake.txt\n"),
+        ("tunes", "`tunes` is data: saddle train lstm --data tunes\n"),
+        (
+            "rows.csv",
+            "`rows.csv` is data: saddle train vae --data rows.csv; rows that follow each other in time: saddle",
+        ),
+        ("photos/", "`photos/` is data: saddle train dcgan --data photos/\n"),
+        ("train-images-idx3-ubyte", "`train-images-idx3-ubyte` is data: saddle train dcgan --data train-images-idx3"),
+        ("points.npy", "`points.npy` is data: saddle train gan --data points.npy\n"),
+        ("x.docx", "`x.docx` is a document: save its text as a .txt file, and name that file\n"),
+        ("songs", "`songs` holds no images, MIDI files, IDX files or texts: it has 1 .mp3 files, and `a.mp3` is sound"),
+        ("shakes.txt", "the path `shakes.txt` does not exist: did you mean `shake.txt`?\n"),
+        ("runs/a", "`runs/a` is a run: saddle train --out runs/a --resume\n"),
+        ("gam", "unknown variant `gam`; did you mean `gan`?\n"),
+    ] {
+        let said = place.saddle(&format!("train {word}"));
+        assert_eq!(said.code, Some(2), "{word}: {}", said.err);
+        assert!(said.err.starts_with(&format!("error: {sentence}")), "{word}: {}", said.err);
+    }
+    let said = place.process("train").arg("my book.txt").output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains("lstm --data 'my book.txt'"), "{said:?}");
+}
+
 /// `docs/other-tools.md` is made from the tables; SADDLE_UPDATE_DOCS=1 writes it.
 #[test]
 fn the_documentation_lists_the_hints() {

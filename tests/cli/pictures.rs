@@ -158,3 +158,60 @@ fn spread_is_logged_with_pictures_and_runs_are_charted() {
     assert!(said.code == Some(0) && said.out.contains("written to curves.png"), "{} {}", said.out, said.err);
     assert!(image_dimensions(place.path("curves.png")).unwrap().0 > 900);
 }
+
+#[test]
+fn charts_of_seeds_have_bands_in_either_form() {
+    let place = Place::new();
+    for (run, line) in [("1", "--seed 1"), ("2", "--seed 2"), ("3", "--seed 1 --set lr_g=0.001")] {
+        place.trained(&format!("--out runs/{run} {line}"));
+    }
+    let chart = |runs: &str, out: &str| {
+        let said = place.saddle(&format!("compare {runs} --metrics spread,d_loss --out {out}"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        String::from_utf8(place.read(out)).unwrap()
+    };
+    let svg = chart("runs/1 runs/2 runs/3", "all.svg");
+    for text in ["gan lr_g=0.0002 (2 seeds)", "gan lr_g=0.001", "band: mean ± standard error over seeds", "spread"] {
+        assert!(svg.contains(&format!(">{text}</text>")), "text is text: no {text} in {svg:.2000}");
+    }
+    let points = |shape: &str| -> Vec<Vec<[f64; 2]>> {
+        let opening = format!("<{shape} points=\"");
+        let marks = svg.split(&opening).skip(1).map(|rest| rest.split('"').next().unwrap());
+        let point = |text: &str| {
+            let (x, y) = text.split_once(',').unwrap();
+            [x, y].map(|number| number.parse().unwrap())
+        };
+        marks.map(|points| points.split(' ').map(point).collect()).collect()
+    };
+    let bands = points("polygon");
+    assert_eq!(bands.len(), 2, "one in each panel: the third run has no other seed");
+    assert_eq!(bands.iter().map(Vec::len).collect::<Vec<_>>(), [4, 20], "there and back");
+    // The curve is in the middle of its band, and before it.
+    let mean = points("polyline").into_iter().find(|points| points.len() == 2).unwrap();
+    let [first, _, _, below] = bands[0][..] else { panic!("{bands:?}") };
+    assert!(first[0] == mean[0][0] && (f64::midpoint(first[1], below[1]) - mean[0][1]).abs() < 0.02, "{mean:?}");
+    assert!(svg.find("<polygon").unwrap() < svg.find("<polyline").unwrap());
+    let alone = chart("runs/1 runs/3", "alone.svg");
+    assert!(!alone.contains("<polygon") && !alone.contains("band"), "one seed has no error");
+    refused(&place, "compare runs/1 runs/3 --out x.pdf", 2, &["the format, and it is csv, md, png or svg"]);
+}
+
+#[test]
+fn figures_are_written_as_svg_and_images_are_not() {
+    let place = Place::new();
+    place.trained("--out a");
+    place.write("numbers.csv", (0..40).map(|n| format!("{n},{}\n", n * n)).collect::<String>().as_bytes());
+    let said = place.saddle("data numbers.csv --out seen.svg");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let line = "gan --data numbers.csv --set hidden_g=8 --set hidden_d=8 --out p --batch 8 --steps 2 --adapter cpu";
+    assert_eq!(place.saddle(&format!("train {line}")).code, Some(0));
+    let said = place.saddle("sample p --out made.svg --adapter cpu");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for file in ["seen.svg", "made.svg"] {
+        let svg = String::from_utf8(place.read(file)).unwrap();
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{file}: {svg:.200}");
+        assert!(svg.contains("</text>") && !svg.contains("NaN"), "{file}");
+    }
+    refused(&place, "sample a --out a.svg --adapter cpu", 2, &["it is one of png, csv, npy"]);
+    refused(&place, "data train-images-idx3-ubyte --out a.svg", 2, &["a picture is a png"]);
+}

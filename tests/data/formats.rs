@@ -8,7 +8,7 @@ use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, RgbImage};
 use saddle::data::{Options, Wanted, open};
 use saddle::settings::Range;
 
-use crate::{assert_failure, assert_usage, bytes, folder_of, gzip, open_at};
+use crate::{assert_failure, assert_usage, bytes, folder_of, gzip, open_at, open_file};
 
 /// A picture that hardly compresses, so that half of its file holds half of the picture.
 fn noise(side: u32) -> DynamicImage {
@@ -183,5 +183,26 @@ fn settings_of_other_data_are_refused() {
             set(&mut options);
             assert_usage(open(spec, &options), &[spec, name]);
         }
+    }
+}
+
+#[test]
+fn data_in_other_forms_comes_with_what_to_do() {
+    for (name, words) in [
+        ("a.xlsx", "a spreadsheet: save its table as CSV"),
+        ("a.tar.gz", "an archive: unpack it"),
+        ("a.DOCX", "a document: save its text as a .txt file"),
+        ("a.pdf", "printed pages: save their text as a .txt file"),
+        ("a.wav", "sound, and music is read as notes: name a MIDI file"),
+        ("a.mp4", "a film: save its frames as images in a folder"),
+        ("a.json", "structured text: save its records as a table"),
+        ("a.sqlite", "a table of another program: export it as CSV"),
+        ("a.pt", "an array of another program: save it as .npy"),
+        ("a.heic", "an image of a kind that is not read: save such images as PNG"),
+    ] {
+        let said = format!("{name}` is {words}");
+        assert_failure(open_file(name, "x", &Options::default()), &[&said]);
+        let folder = folder_of(&[(name, b"x"), ("other.bin", b"x")]);
+        assert_failure(open_at(folder.path(), &Options::default()), &["holds no images", &said]);
     }
 }

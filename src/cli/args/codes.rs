@@ -61,7 +61,7 @@ pub struct DecodeArgs {
     /// Codes: npy, npz or csv, as `encode` writes them
     #[arg(value_name = "CODES")]
     pub codes: PathBuf,
-    /// File to write, as of `sample`: png, csv, npy, txt or mid [default: the next free RUN/sample-001]
+    /// File to write, as of `sample`: png, svg, csv, npy, txt or mid [default: the next free RUN/sample-001]
     #[arg(long, value_name = "FILE|-")]
     pub out: Option<PathBuf>,
     /// Write over files that exist

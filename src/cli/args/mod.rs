@@ -305,7 +305,7 @@ pub struct SampleArgs {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// File to write; its ending chooses the format: png, csv or npy; gif or apng for --walk; txt for symbols, mid for
+    /// File to write; its ending is the format: png, svg, csv, npy; gif or apng for --walk; txt for symbols, mid for
     /// music, several of which are NAME-001.mid and so on; a folder is for mid and --each; -: the standard output
     /// [default: for text the standard output, else the next free RUN/sample-001]
     #[arg(long, value_name = "FILE|-")]
@@ -434,15 +434,17 @@ moves the score by more than half, and it is not farther than that.
 Examples:
   saddle eval runs/dcgan-digits-001
   saddle eval runs/vae-binarized_mnist-001 --importance 5000
-  saddle eval runs/dcgan-digits-001 --count 1000 --effort 0.1 --json";
+  saddle eval runs/dcgan-digits-001 --count 1000 --effort 0.1 --json
+  saddle eval runs/ring-* --count 5000";
 
 /// `saddle eval`.
 #[derive(Debug, Args)]
 #[command(after_help = EVAL_EXAMPLES)]
 pub struct EvalArgs {
-    /// Folder of the run
-    pub run: Option<PathBuf>,
-    /// Print JSON
+    /// Folders of runs, which are measured one after the other
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Print JSON: a line for each run
     #[arg(long)]
     pub json: bool,
     /// Maximum number of samples, and of held-out examples other than text, to measure [default: as many as published]

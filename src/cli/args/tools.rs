@@ -85,7 +85,8 @@ pub struct DataArgs {
     /// Set any setting; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Picture to write [default: NAME.png, or the next free name]
+    /// Picture to write: a png, or an svg of points, sequences of numbers and tables [default: NAME.png, or the next
+    /// free name]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Write over a file that exists
@@ -219,7 +220,7 @@ pub struct CompareArgs {
     /// Metrics and measures to show, in this order, separated by commas; without it all
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub metrics: Vec<String>,
-    /// File to write too: a csv has a row for each run, an md the table, a png the metrics over the steps
+    /// File to write too: a csv has a row for each run, an md the table, a png or svg the metrics over the steps
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Write over a file that exists

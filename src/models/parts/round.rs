@@ -218,7 +218,7 @@ impl<'g> Round<'_, 'g> {
         let name = &g.groups()[net.params].name;
         if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
             // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
-            self.seldom_metric(&format!("grad_{name}"), (squares.clamp(GREATEST) + 1e-12).sqrt());
+            self.seldom_metric(&format!("grad_{name}"), squares.clamp(GREATEST).sqrt());
         }
         if s.grad_clip == 0.0 {
             return flat;
