@@ -281,7 +281,7 @@ function panel(name, width) {
     const lines = curves.map(({ group, points }) => {
         const isMean = group.length > 1;
         // What is seldom measured is shown as it is.
-        const curve = (of) => thinned(smoothed(points.map(of), points.length < 20 ? 0 : decay));
+        const curve = (of) => thinned(smoothed(points.map(of), points.length < 50 ? 0 : decay));
         const [upper, lower] = [1, -1].map((sign) => curve(([x, y, error]) => [x, scale(y + sign * error)]));
         return {
             run: group[0],
