@@ -93,7 +93,7 @@ fn runs_are_listed_with_what_tells_them_apart() {
     assert_eq!(json.as_array().unwrap().len(), 2);
     for (line, words) in [
         ("compare runs/one none", &["cannot open the run `none`"][..]),
-        ("compare runs/one --out x.gif", &["--out `x.gif`: the ending says the format, and it is csv, md or png"]),
+        ("compare runs/one --out x.gif", &["--out `x.gif`: the ending says the format, and it is csv, md, png or svg"]),
         ("sample", &["the newest are runs/", "(step 20 of 20)"]),
         ("eval", &["the newest are runs/"]),
         ("sample two", &["did you mean `runs/two`?"]),

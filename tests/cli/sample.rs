@@ -174,7 +174,7 @@ fn sequences_come_as_tables_text_melodies_and_curves() {
     assert!(samples.concat().chars().all(|c| "abcd".contains(c)), "{text}");
     sample("rvae --reconstruct --count 5 --out x.csv");
     sample("rvae --interpolate 4 --count 8 --out x.png");
-    refused(&place, "sample lstm-gan --out x.txt --adapter cpu", 2, &["png, csv, npy"]);
+    refused(&place, "sample lstm-gan --out x.txt --adapter cpu", 2, &["png, svg, csv, npy"]);
     refused(&place, "sample lstm --out x.mid --adapter cpu", 2, &["png, csv, npy, txt"]);
     refused(
         &place,

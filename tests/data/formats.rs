@@ -116,7 +116,7 @@ fn files_of_other_kinds_are_answered_with_what_is_read() {
         let folder = folder_of(&[(name, content)]);
         open_at(&folder.path().join(name), &Options::default())
     };
-    for name in ["a.pt", "a.xyz", "a", "a.html.gz"] {
+    for name in ["a.bin", "a.xyz", "a", "a.bin.gz"] {
         let content = if name.ends_with("gz") { gzip(b"text") } else { b"te\x01t".into() };
         assert_failure(read(name, &content), &[name, "of no kind that is read", ".csv", ".npz", "IDX"]);
     }

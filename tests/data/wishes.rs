@@ -19,13 +19,13 @@ fn values_below_a_limit_are_gaps_that_come_back() {
     };
     let text = format!("a;value;b\n{}", (0..200).map(row).collect::<String>());
     let set = open_file("a.csv", &text, &Options { levels: 1000, ..Options::default() }).unwrap();
-    let command = "as a gap it comes back as it is beside numbers, `--missing \"<0,5,n.b.,NA\"`";
+    let command = "as a gap it comes back as it is beside numbers, `--missing '\"<0,5\",n.b.,NA'`";
     assert!(said(&set).contains(command), "{}", said(&set));
     assert_failure(
         open_file("a.csv", &text, &Options { levels: 20, ..Options::default() }),
-        &["`<0,5` in column `value` (line 6) is no number", "--missing \"<0,5,n.b.,NA\""],
+        &["`<0,5` in column `value` (line 6) is no number", "--missing '\"<0,5\",n.b.,NA'"],
     );
-    // What it says to type; the comma belongs to the cell, and 5 and 0,5 are numbers.
+    // Without quotes too, the comma belongs to the cell, and 5 and 0,5 are numbers.
     let set =
         open_file("a.csv", &text, &Options { missing: Some("<0,5,n.b.,NA".into()), ..Options::default() }).unwrap();
     let found: Vec<String> = records(&set).columns.iter().map(found).collect();
