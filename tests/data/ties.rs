@@ -205,7 +205,7 @@ fn a_gap_that_one_row_has_does_not_come_back_as_it_is() {
         assert_eq!(texts(0).filter(String::is_empty).count(), 2);
         assert!(texts(1).filter(|text| text == "none").count() == 67, "a mark that many rows have is kept");
     }
-    let refused = open_file("a.csv", &text, &Options::default()).err().expect("a date among numbers").to_string();
+    let refused = open_file("a.csv", &text, &Options::default()).expect_err("a date among numbers").to_string();
     assert!(refused.contains("`--missing '\"12,O0\",31.02.2023,none'`"), "{refused}");
 }
 
@@ -216,7 +216,7 @@ fn a_column_with_the_other_decimal_mark_is_refused() {
         let row = |i: usize| format!("{}.5;0,{}{unit}\n", i * 7919 % 9973, 100 + i * 31 % 900);
         format!("amount;share\n{}", (0..600).map(row).collect::<String>())
     };
-    let refused = open_file("a.csv", text(""), &Options::default()).err().expect("two marks").to_string();
+    let refused = open_file("a.csv", text(""), &Options::default()).expect_err("two marks").to_string();
     assert!(refused.contains("has another decimal mark than the table: write one mark in all columns"), "{refused}");
     let options = Options { levels: 1000, ..Options::default() };
     let set = open_file("a.csv", text(""), &options).unwrap();
