@@ -88,10 +88,22 @@ struct Loaded {
     program: Program,
     /// Index in `memory` of each buffer of the program.
     places: Vec<usize>,
-    /// Its latest rounds with unread metrics, with no round of another program in between.
-    unread: std::ops::Range<u64>,
-    /// The step after its last round.
-    next: u64,
+    /// Its latest rounds with unread metrics, with no round of another program in between. It ends after its last
+    /// round, also when all are read.
+    unread: Range<u64>,
+}
+
+impl Loaded {
+    /// Whether a round after `step` rounds follows none of this program.
+    fn begins(&self, step: u64) -> bool {
+        self.unread.end != step
+    }
+
+    /// Takes note of rounds.
+    fn ran(&mut self, rounds: Range<u64>) {
+        let first = if self.begins(rounds.start) { rounds.start } else { self.unread.start };
+        self.unread = first..rounds.end;
+    }
 }
 
 impl Cpu {
@@ -146,13 +158,12 @@ impl Cpu {
 
     fn rounds(&mut self, id: ProgramId, times: usize) {
         let now = self.clock();
-        let Loaded { program, places, unread, next } = &mut self.programs[id.0];
-        let first = if unread.end == now { unread.start } else { now };
-        let begins = std::mem::replace(next, now + times as u64) != now;
-        *unread = first..*next;
-        let (launches, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
+        let (rounds, loaded) = (now..now + times as u64, &mut self.programs[id.0]);
+        let begins = loaded.begins(now);
+        loaded.ran(rounds.clone());
+        let (launches, places) = (std::mem::take(&mut loaded.program.launches), std::mem::take(&mut loaded.places));
         rayon::scope(|_| {
-            for step in now..now + times as u64 {
+            for step in rounds {
                 let due = launches.iter().filter(|launch| is_due(launch.every, step, begins && step == now));
                 due.for_each(|launch| self.run_launch(launch, &places));
             }
@@ -319,7 +330,7 @@ impl Runner for Cpu {
             }
             places.push(place);
         }
-        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0, next: 0 });
+        self.programs.push(Loaded { program: program.clone(), places, unread: 0..0 });
         let id = ProgramId(self.programs.len() - 1);
         self.stream.iter_mut().for_each(|stream| stream.load(id, program));
         Ok(id)
@@ -345,14 +356,12 @@ impl Runner for Cpu {
 
     fn run_span(&mut self, id: ProgramId, launches: Range<usize>, ends: bool) -> Result<()> {
         let now = self.clock();
-        let Loaded { program, places, unread, next } = &mut self.programs[id.0];
-        let begins = *next != now;
+        let loaded = &mut self.programs[id.0];
+        let begins = loaded.begins(now);
         if ends {
-            let first = if unread.end == now { unread.start } else { now };
-            *unread = first..now + 1;
-            *next = now + 1;
+            loaded.ran(now..now + 1);
         }
-        let (all, places) = (std::mem::take(&mut program.launches), std::mem::take(places));
+        let (all, places) = (std::mem::take(&mut loaded.program.launches), std::mem::take(&mut loaded.places));
         let due = all[launches].iter().filter(|launch| is_due(launch.every, now, begins));
         rayon::scope(|_| due.for_each(|launch| self.run_launch(launch, &places)));
         self.programs[id.0].program.launches = all;
@@ -425,7 +434,7 @@ impl Runner for Cpu {
     fn set_clock(&mut self, clock: Clock) -> Result<()> {
         let place = self.allocate(Some("clock".into()), Clock::LEN_WITH_PART)?;
         self.memory[place][..Clock::LEN].copy_from_slice(bytemuck::cast_slice(&clock.words()));
-        self.programs.iter_mut().for_each(|p| p.unread = 0..0);
+        self.programs.iter_mut().for_each(|p| p.unread.start = p.unread.end);
         Ok(())
     }
 
@@ -434,11 +443,12 @@ impl Runner for Cpu {
     }
 
     fn metrics(&mut self, id: ProgramId) -> Result<Vec<Vec<f32>>> {
-        let Loaded { program, places, unread, .. } = &mut self.programs[id.0];
+        let Loaded { program, places, unread } = &mut self.programs[id.0];
         let columns = program.metrics.len();
         let Some(ring) = program.buffers.iter().position(|b| b.content == Content::Ring) else { return Ok(vec![]) };
         let (ring, rows) = (&self.memory[places[ring]], program.buffers[ring].len / columns);
-        let std::ops::Range { start, end } = std::mem::take(unread);
+        let Range { start, end } = unread.clone();
+        unread.start = end;
         let first = start.max(end.saturating_sub(rows as u64));
         Ok((first..end).map(|step| ring[step as usize % rows * columns..][..columns].to_vec()).collect())
     }

@@ -59,8 +59,6 @@ struct Loaded {
     ring: Option<Ring>,
     /// Whether a round ends with a tick of the clock.
     ticks: bool,
-    /// The step after its last round.
-    next: u64,
     pace: Pace,
 }
 
@@ -172,7 +170,9 @@ impl Gpu {
 
     /// Those of the launches `span` that are due, counted through consecutive rounds from this one on.
     fn due<'a>(&self, loaded: &'a Loaded, span: ops::Range<usize>) -> impl Iterator<Item = &'a Command> {
-        let (step, count, begins) = (self.step, loaded.commands.len(), loaded.next != self.step);
+        let (step, count) = (self.step, loaded.commands.len());
+        // A program without a ring measures nothing.
+        let begins = loaded.ring.as_ref().is_some_and(|ring| ring.pending.end != step);
         let commands = span.map(move |i| (&loaded.commands[i % count], (i / count) as u64));
         let due = commands.filter(move |(command, round)| is_due(command.every, step + round, begins && *round == 0));
         due.map(|(command, _)| command)
@@ -240,7 +240,7 @@ impl Gpu {
                 all[start..start + ring.columns].to_vec()
             };
             ring.read.extend(ring.pending.clone().map(row));
-            ring.pending = 0..0;
+            ring.pending.start = ring.pending.end;
         }
         Ok(())
     }
@@ -311,7 +311,6 @@ impl Runner for Gpu {
             outputs: program.outputs.clone(),
             ring,
             ticks,
-            next: 0,
             pace: Pace::new(program.launches.iter().map(|launch| launch.kernel.cost())),
         });
         let id = ProgramId(self.programs.len() - 1);
@@ -334,10 +333,8 @@ impl Runner for Gpu {
             if ticks {
                 self.step += rounds as u64;
             }
-            self.programs[id.0].next = self.step;
             if let Some(ring) = &mut self.programs[id.0].ring {
-                let start = if ring.pending.is_empty() { step } else { ring.pending.start };
-                ring.pending = start..self.step.max(step + 1);
+                ring.add(step..self.step.max(step + 1));
             }
             left -= rounds;
         }
@@ -369,10 +366,8 @@ impl Runner for Gpu {
         self.submit_launches(id, launches)?;
         let step = self.step;
         self.step += 1;
-        self.programs[id.0].next = self.step;
         if let Some(ring) = &mut self.programs[id.0].ring {
-            let start = if ring.pending.is_empty() { step } else { ring.pending.start };
-            ring.pending = start..step + 1;
+            ring.add(step..step + 1);
         }
         Ok(())
     }

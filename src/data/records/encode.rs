@@ -172,7 +172,9 @@ impl<'a> Cells<'a> {
             }
             _ => {
                 let merged = coding.others.as_deref().and_then(|text| known.texts.get(text).copied());
-                let gap = || coding.values.iter().position(|value| value.number.is_none() && coding.body.is_some());
+                // Of numbers, only a gap has none: one with a mark that hardly any row has.
+                let is_gap = !self.numbers.is_empty() && self.number(row).is_none();
+                let gap = || coding.values.iter().position(|value| is_gap && value.number.is_none());
                 [merged.or(coding.other()).or_else(gap).map_or(-1.0, |other| other as f32), 0.0]
             }
         }
@@ -186,30 +188,30 @@ pub(super) fn is_common_mark(text: &str, rows: usize) -> bool {
 
 /// Gives gaps with a mark that could tell of a row, such as a cell that is declared to be one, the most frequent mark.
 fn hide_rare_marks(gaps: &mut Vec<Value>) {
-    let (common, rare): (Vec<Value>, Vec<Value>) =
-        std::mem::take(gaps).into_iter().partition(|gap| is_common_mark(&gap.text, gap.rows));
-    *gaps = common;
-    let rows: usize = rare.iter().map(|gap| gap.rows).sum();
-    match gaps.iter_mut().max_by_key(|gap| gap.rows) {
-        Some(gap) => gap.rows += rows,
-        None if rows > 0 => gaps.push(Value { text: String::new(), number: None, rows }),
-        None => {}
-    }
+    let is_rare = |gap: &Value| !is_common_mark(&gap.text, gap.rows);
+    let by_rows = |a: &&Value, b: &&Value| a.rows.cmp(&b.rows).then_with(|| b.text.cmp(&a.text));
+    let common = gaps.iter().filter(|gap| !is_rare(gap)).max_by(by_rows);
+    let mark = common.map_or(String::new(), |gap| gap.text.clone());
+    merge(gaps, is_rare, &mark);
 }
 
 /// Makes one value of the texts that fewer than `least` rows have; its name, if there are any.
 fn merged(values: &mut Vec<Value>, least: usize) -> Option<String> {
     let is_rare = |value: &Value| value.rows < least && !is_missing(&value.text);
+    merge(values, is_rare, OTHER).then(|| OTHER.into())
+}
+
+/// Gives the rows of rare values the text `into`. Returns whether there are any.
+fn merge(values: &mut Vec<Value>, is_rare: impl Fn(&Value) -> bool, into: &str) -> bool {
     let rows: usize = values.iter().filter(|value| is_rare(value)).map(|value| value.rows).sum();
     values.retain(|value| !is_rare(value));
-    if rows == 0 {
-        return None;
+    if rows > 0 {
+        match values.iter_mut().find(|value| value.text == into) {
+            Some(value) => value.rows += rows,
+            None => values.push(Value { text: into.into(), number: None, rows }),
+        }
     }
-    match values.iter_mut().find(|value| value.text == OTHER) {
-        Some(other) => other.rows += rows,
-        None => values.push(Value { text: OTHER.into(), number: None, rows }),
-    }
-    Some(OTHER.into())
+    rows > 0
 }
 
 /// The component that a number is drawn into, by their responsibilities; the likeliest one without draws.

@@ -315,16 +315,13 @@ impl Examined<'_> {
     /// What to type to make gaps of these texts too.
     fn as_gaps(&self, words: &[&str]) -> String {
         let all: Vec<&str> = words.iter().copied().chain(self.marks.iter().map(String::as_str)).collect();
-        match words.len() > GAPS || all.iter().any(|word| word.contains(['"', '`', '$', '\\'])) {
+        let listed = |word: &&str| if word.contains(',') { format!("\"{word}\"") } else { (*word).to_owned() };
+        let list = all.iter().map(listed).collect::<Vec<_>>().join(",");
+        // A list with quotes of its own stands between the others.
+        let quote = if list.contains('"') { '\'' } else { '"' };
+        match words.len() > GAPS || all.iter().any(|word| word.contains([quote, '"', '`', '$', '\\'])) {
             true => format!("`--missing` with it and {} others", words.len() - 1),
-            false if all.iter().any(|word| word.contains(',') && !word.contains('\'')) => {
-                let quoted = all.iter().map(|word| match word.contains(',') {
-                    true => format!("\"{word}\""),
-                    false => (*word).to_owned(),
-                });
-                format!("`--missing '{}'`", quoted.collect::<Vec<_>>().join(","))
-            }
-            false => format!("`--missing \"{}\"`", all.join(",")),
+            false => format!("`--missing {quote}{list}{quote}`"),
         }
     }
 
