@@ -138,10 +138,10 @@ fn a_file_that_changes_while_training_is_refused() {
             device.session(&Settings { stream: Some(false), ..s.clone() }, &dataset.clone().resident().unwrap());
         train(&mut session, 3);
         fs::OpenOptions::new().write(true).open(&s.data).unwrap().set_len(5000).unwrap();
-        // What was read ahead can still be trained on.
+        // What was read ahead, if anything was, can still be trained on.
         let error = (0..100).find_map(|_| session.train(1000).err()).expect("an error");
         assert!(error.to_string().contains("was cut short after it was opened"), "{error}");
-        assert!(session.step() > 3);
+        assert!(session.step() >= 3);
         train(&mut resident, session.step());
         same(&session.checkpoint().unwrap(), &resident.checkpoint().unwrap(), "what was trained before");
         let error = data::open(&s.data, &session::data_options(&s, Split::Train)).unwrap_err().to_string();
