@@ -50,6 +50,12 @@ fn refuse(error: &clap::Error) -> ! {
     {
         say(error, &hint);
     }
+    if let (ErrorKind::InvalidValue, Some(ContextValue::String(option)), Some(ContextValue::String(value))) =
+        (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+        && let Some(hint) = hints::valueless(option).filter(|_| value.is_empty())
+    {
+        say(error, hint);
+    }
     if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
         && let Some(hint) = hints::command(typed)

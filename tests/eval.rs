@@ -260,7 +260,9 @@ fn a_note_of_several_reports_stands_below_the_first() {
         let notes = notes.iter().map(|note| (*note).into()).collect();
         Report { title: "t".into(), rows: vec![], notes, tables: vec![] }
     };
-    let text = Report::tables(&[report(&["no held-out part"]), report(&["no held-out part", "few"])]);
+    let mut said = vec![];
+    let reports = [report(&["no held-out part"]), report(&["no held-out part", "few"])];
+    let text: String = reports.iter().map(|report| report.table_after(&mut said)).collect();
     assert_eq!(text, "t\n\n  no held-out part.\n\nt\n\n  few.\n");
 }
 

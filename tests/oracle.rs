@@ -291,21 +291,22 @@ const BY_LIKELIHOOD: [(&str, &str); 6] = [
     ("weight_decay", "0.3"),
     ("steps", "1500"),
 ];
-const IN_A_GAME: [(&str, &str); 14] = [
+const IN_A_GAME: [(&str, &str); 15] = [
     ("variant", "lstm-gan"),
-    ("units", "64"),
+    ("units", "128"),
+    ("dropout", "0.3"),
     ("latent_static", "1"),
-    ("lr_pretrain", "0.01"),
-    ("weight_decay", "0.2"),
+    ("lr_pretrain", "0.015"),
+    ("weight_decay", "0.3"),
     ("weight_decay_d", "0.01"),
-    ("pretrain", "1200"),
+    ("pretrain", "1500"),
     ("lr_g", "0.001"),
     ("lr_d", "0.002"),
     ("r1", "0"),
     ("r2", "0"),
     ("moments", "0"),
     ("ema", "0"),
-    ("steps", "1600"),
+    ("steps", "1900"),
 ];
 
 /// Pairs of neighbours.
@@ -338,7 +339,7 @@ fn an_oracle_of_five_thousand_symbols_is_learned() {
             while learner.training.step() < steps {
                 let until = learner.training.phase_end().min(steps);
                 learner.training.train(until - learner.training.step()).unwrap();
-                for temperature in [0.7, 0.8, 0.9, 1.0, 1.1, 1.2] {
+                for temperature in [0.7, 0.75, 0.8, 0.9, 1.0, 1.1] {
                     let model = &mut learner.at(temperature);
                     let samples = drawn(model, 2000);
                     let (nll, dual) = (oracle.nll(&samples), dual(model, oracle.symbols(), &held_out));

@@ -78,7 +78,10 @@ fn a_folder_and_archives_of_the_same_images() {
     assert!(packed.left_out.to_string().contains("images that cannot be read (1"), "{}", packed.left_out);
     assert!(packed.left_out.to_string().contains(".txt files (1"), "{}", packed.left_out);
     check(&out);
+    assert!(!packed.notes.iter().any(|note| note.contains("brought to")), "{:?}", packed.notes);
     assert!(pack(&folder, &root.path().join("a.bin"), &sized()).is_err());
+    let unsized_ = pack(&folder, &root.path().join("unsized.npy"), &Options::default()).unwrap();
+    assert!(unsized_.notes.iter().any(|note| note.contains("brought to 64x64, as no --size is given")));
 
     let zip = root.path().join("photos.zip");
     let mut writer = zip::ZipWriter::new(fs::File::create(&zip).unwrap());

@@ -1,16 +1,17 @@
 //! How many steps some epochs are, for those who count in epochs.
 
+use std::ops::Range;
+
 use clap::Parser;
 
 use super::{Cli, Command, train::by_data};
 use crate::{error::counted, models, session, settings::Settings};
 
-/// So many epochs of the training on a command line in steps; the option about them is the word `at`. None if the
+/// So many epochs of the training on a command line in steps; the words about them are those of `at`. None if the
 /// training, or its data, cannot be told.
-pub fn in_steps(words: &[String], at: usize, epochs: &str) -> Option<String> {
+pub fn in_steps(words: &[String], at: Range<usize>, epochs: &str) -> Option<String> {
     let epochs: u64 = epochs.parse().ok()?;
-    let taken = if words[at].contains('=') { 1 } else { 2 };
-    let rest = words.iter().take(at).chain(words.iter().skip(at + taken));
+    let rest = words[..at.start].iter().chain(&words[at.end.min(words.len())..]);
     let Command::Train(args) = Cli::try_parse_from(rest).ok()?.command else { return None };
     let layers = args.layers().ok()?;
     let settings = Settings::resolve(&models::menu(), &layers).ok()?;

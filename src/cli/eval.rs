@@ -147,22 +147,39 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     if let Err(error) = tidy_cache() {
         tell(format_args!("warning: {error}"));
     }
-    let mut reports = evaluation.reports()?;
-    let step = evaluation.session.step();
+    let mut notes = vec![];
     let before = folder.as_ref().and_then(Folder::held_out);
     if let Some(before) = before.filter(|before| Some(before) != held_out.as_ref()) {
         let note = format!(
             "the held-out examples are others than in the evaluation before ({before:.12}..): compare no scores"
         );
         tell(format_args!("warning: {note}"));
-        reports.iter_mut().for_each(|report| report.notes.push(note.clone()));
+        notes.push(note);
     }
     if held_out.is_some() && trained.checkpoint.meta.get(CHOSEN_ON) == held_out.as_ref() {
         let note = "this checkpoint was chosen by the examples that measure it here, which flatters it; a folder \
                     `valid` beside `train` and `test` would choose in their place";
-        reports.iter_mut().for_each(|report| report.notes.push(note.into()));
+        notes.push(note.into());
     }
-    reports.iter_mut().for_each(Report::judge);
+    let step = evaluation.session.step();
+    let (mut reports, mut said, mut printed) = (vec![], vec![], Ok(()));
+    let mut tables = format!("{variant} at step {step}\n");
+    // Scores are shown as they come: the next ones may take minutes. Should the reader of the output be gone, the files
+    // are written all the same.
+    evaluation.measure(&mut |mut report: Report| {
+        report.notes.extend_from_slice(&notes);
+        report.judge();
+        let table = format!("\n{}", report.table_after(&mut said));
+        let text = if reports.is_empty() { format!("{tables}{table}") } else { table.clone() };
+        if !args.json && printed.is_ok() {
+            printed = print(text.trim_end());
+        }
+        tables += &table;
+        reports.push(report);
+    })?;
+    if reports.is_empty() {
+        return Err(Error::failure(format!("nothing of what is measured fits `{}`", trained.settings.data)));
+    }
     let (seed, effort, count) = (args.seed, args.effort, args.count);
     let held_out = held_out.as_deref();
     let of = |run| reports.iter().map(move |report| Measured { run, step, seed, effort, count, held_out, report });
@@ -170,12 +187,12 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     let json = serde_json::to_string_pretty(&of(None).collect::<Vec<_>>()).expect(PLAIN);
     let name = run.to_string_lossy();
     let line = serde_json::to_string(&of(Some(&name)).collect::<Vec<_>>()).expect(PLAIN);
-    let tables = format!("{} at step {step}\n\n{}", trained.settings.variant, Report::tables(&reports));
-    // The files come first: printing fails if the reader of the output is gone.
     let written = folder.map(|folder| folder.write([&tables, &json], &evaluation.pictures)).transpose()?;
-    print(if args.json { line.as_str() } else { tables.trim_end() })?;
+    if args.json {
+        printed = print(line);
+    }
     written.into_iter().for_each(tell);
-    Ok(())
+    printed
 }
 
 /// So many samples in words, beside the number that was asked for if that is more.
@@ -192,22 +209,21 @@ fn has_machine(trained: &Asked) -> bool {
 }
 
 impl Evaluation<'_> {
-    fn reports(&mut self) -> Result<Vec<Report>> {
-        let mut reports: Vec<Report> = self.samples()?.into_iter().collect();
+    /// Gives all that fits the model and its data to `ready`, each report as soon as it is there.
+    fn measure(&mut self, ready: &mut dyn FnMut(Report)) -> Result<()> {
+        self.samples()?.into_iter().for_each(&mut *ready);
         if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
-            reports.push(self.music(&music)?);
+            ready(self.music(&music)?);
         }
         if self.session.has(BOUND) && self.args.importance != Some(0) && self.args.only_data.is_none() {
-            reports.extend(self.likelihood()?);
+            self.likelihood()?.into_iter().for_each(&mut *ready);
         }
         if has_machine(self.trained) && self.args.temperatures != Some(0) {
-            reports.push(self.machine()?);
+            ready(self.machine()?);
         }
-        reports.extend(probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)?);
-        if reports.is_empty() {
-            return Err(Error::failure(format!("nothing of what is measured fits `{}`", self.trained.settings.data)));
-        }
-        Ok(reports)
+        let probes = probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)?;
+        probes.into_iter().for_each(ready);
+        Ok(())
     }
 
     /// The report on samples, by the shape of the examples.
@@ -360,8 +376,10 @@ impl Evaluation<'_> {
             } else {
                 let (set, items) = self.measured();
                 let [steps, characters] = set.spelled(items.into_iter()).unwrap_or([steps as f64; 2]);
-                report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
-                if self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some()) {
+                let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
+                let of = if is_of_lines { "whole lines" } else { "windows, each by itself" };
+                report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower).note(of));
+                if is_of_lines {
                     report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
                 }
                 report.rows.extend(self.symbol_likelihood()?);

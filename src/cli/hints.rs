@@ -323,17 +323,31 @@ pub fn command(typed: &str) -> Option<String> {
     find(COMMANDS, typed).map(|hint| format!("`{typed}` {hint}"))
 }
 
-/// Refuses a second word beside the variant.
+/// Refuses words beside the variant: what a shell makes of a path with spaces or of `photos/*`, data without its
+/// option, or a second model.
 ///
 /// # Errors
-/// Always: with the path or set of data that one of the two names, or that there is one model only.
-pub fn second_word(one: &str, another: &str) -> Error {
-    let is_data = |word: &&str| BUILT_IN.iter().any(|(name, _)| name == word) || Path::new(word).exists();
-    let is_variant = |word: &str| VARIANTS.iter().any(|variant| variant.name == word);
-    match [one, another].into_iter().filter(|word| !is_variant(word)).find(is_data) {
-        Some(data) => Error::usage(format!("`{data}` is data: saddle train {one} --data {data}")),
-        None => Error::usage(format!("`{one}` and `{another}`: a run trains one model")),
+/// Such words, with what to type.
+pub fn check_words(words: &[String], data: Option<&str>) -> Result<()> {
+    let (variants, others): (Vec<_>, Vec<_>) =
+        words.iter().map(String::as_str).partition(|word| VARIANTS.iter().any(|variant| variant.name == *word));
+    let paths: Vec<&str> = data.into_iter().chain(others.iter().copied()).collect();
+    if let [one, another, ..] = paths[..] {
+        let whole = paths.join(" ");
+        if Path::new(&whole).exists() {
+            return Err(Error::usage(format!("`{whole}` has spaces: --data {}", quoted(Path::new(&whole)))));
+        }
+        let folder = |path| Path::new(path).parent().filter(|folder| *folder != Path::new(""));
+        if let Some(same) = folder(one).filter(|one| folder(another) == Some(one)) {
+            return Err(Error::usage(format!("{} paths where one is wanted: --data {}", paths.len(), quoted(same))));
+        }
     }
+    let [one, another, ..] = words else { return Ok(()) };
+    let is_data = |word: &&&str| BUILT_IN.iter().any(|(name, _)| name == *word) || Path::new(word).exists();
+    Err(Error::usage(match (others.iter().find(is_data), variants.first()) {
+        (Some(data), Some(variant)) => format!("`{data}` is data: saddle train {variant} --data {data}"),
+        _ => format!("`{one}` and `{another}`: a run trains one model"),
+    }))
 }
 
 /// Refuses a word in the place of a variant that means something else, with what to type.
@@ -398,10 +412,14 @@ pub fn check_assignment(assignment: &str, variant: Option<&str>) -> Result<()> {
         return Err(Error::usage(format!("objective `{value}` {hint}")));
     }
     let option = || find(OPTIONS, key).filter(|_| !is_setting(key));
-    match find(SETTINGS, key).or_else(option) {
-        Some(hint) => Err(Error::usage(format!("`{key}` {}", with_value(hint, value, variant)))),
-        None => Ok(()),
-    }
+    let Some(hint) = find(SETTINGS, key).or_else(option) else { return Ok(()) };
+    let in_steps = value.filter(|_| key == "epochs").and_then(|epochs| {
+        let words: Vec<String> = std::env::args().collect();
+        let at = words.iter().position(|word| word.trim_start_matches("--set=") == assignment)?;
+        let from = if words[at - 1] == "--set" { at - 1 } else { at };
+        epochs::in_steps(&words, from..at + 1, epochs)
+    });
+    Err(Error::usage(format!("`{key}` {}", in_steps.unwrap_or_else(|| with_value(hint, value, variant)))))
 }
 
 fn is_setting(key: &str) -> bool {
@@ -414,6 +432,14 @@ fn is_objective(word: &str) -> bool {
 
 /// The commands that take settings.
 const TAKE_SETTINGS: [&str; 4] = ["train", "data", "pack", "bench"];
+
+/// What to say of an option without its value, beyond what the parser does.
+pub fn valueless(option: &str) -> Option<&'static str> {
+    option.starts_with("--adapter").then_some(
+        "`--adapter` (`--gpu`, `--device`) takes the number or name of a device, which `saddle devices` lists; without \
+         it the best GPU is taken",
+    )
+}
 
 /// What to say of an option that there is not, `--lr` or `--objective=wgan`, by the words of the command line.
 pub fn option(typed: &str, words: &[String]) -> Option<String> {
@@ -434,7 +460,8 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let variant = variants.into_iter().find(|word| VARIANTS.iter().any(|variant| variant.name == word));
     let hint = |hint: &'static Hint| {
         let in_steps = value.filter(|_| hint.typed.contains(&"epochs") && name.ends_with("epochs"));
-        let said = in_steps.and_then(|epochs| epochs::in_steps(words, at?, epochs));
+        let about = |at: usize| at..at + if words[at].contains('=') { 1 } else { 2 };
+        let said = in_steps.and_then(|epochs| epochs::in_steps(words, about(at?), epochs));
         format!("`{dashes}{name}` {}", said.unwrap_or_else(|| with_value(hint, value, variant.as_deref())))
     };
     find(OPTIONS, name).map(hint).or(setting).or_else(|| find(SETTINGS, &key).map(hint))

@@ -46,7 +46,7 @@ mod watch;
 mod way_back;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -56,6 +56,7 @@ pub use args::{
     TrainArgs, VariantsArgs, WatchArgs,
 };
 
+use console::{Alignment, Term, measure_text_width, pad_str};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::error::{Error, Result, escaped, plain};
@@ -140,16 +141,34 @@ fn say(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", plain(&text.to_string()));
 }
 
-/// Lines of cells, each as wide as the widest of its column.
+/// Lines of cells, each as wide as the widest of its column. Columns that do not fit the width of a terminal follow
+/// below, beside the first column again.
 fn table(lines: &[Vec<String>]) -> Vec<String> {
+    let room = io::stdout().is_terminal().then(|| usize::from(Term::stdout().size().1));
+    blocks(lines, room.unwrap_or(usize::MAX)).join(&String::new())
+}
+
+/// The table in blocks of columns, each in so many characters as far as two columns are.
+fn blocks(lines: &[Vec<String>], room: usize) -> Vec<Vec<String>> {
+    const GAP: &str = "  ";
     let columns = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| lines.iter().map(|line| measure_text_width(&line[column])).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let joined = |line: &Vec<String>| {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    lines.iter().map(joined).collect()
+    let (mut blocks, mut next) = (vec![], 1);
+    while next < columns || blocks.is_empty() {
+        let (from, mut taken) = (next, widths.first().map_or(0, |width| *width));
+        while next < columns && (next == from || taken + GAP.len() + widths[next] <= room) {
+            taken += GAP.len() + widths[next];
+            next += 1;
+        }
+        let joined = |line: &Vec<String>| {
+            let cell = |column: usize| pad_str(&line[column], widths[column], Alignment::Left, None).into_owned();
+            let cells: Vec<String> = (0..columns.min(1)).chain(from..next).map(cell).collect();
+            cells.join(GAP).trim_end().to_owned()
+        };
+        blocks.push(lines.iter().map(joined).collect());
+    }
+    blocks
 }
 
 /// A path as part of a line, with characters escaped that a terminal would not print.
@@ -183,7 +202,18 @@ pub fn print(text: impl Display) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::whole;
+    use super::{blocks, whole};
+
+    #[test]
+    fn columns_beyond_the_terminal_follow_below() {
+        let lines = [["run", "step", "data"], ["a", "10/20", "\u{6570}"], ["bcd", "5", ""]];
+        let lines = lines.map(|line| line.map(String::from).to_vec());
+        assert_eq!(blocks(&lines, 80), [["run  step   data", "a    10/20  \u{6570}", "bcd  5"]]);
+        assert_eq!(blocks(&lines, 16), [["run  step   data", "a    10/20  \u{6570}", "bcd  5"]]);
+        let two = [["run  step", "a    10/20", "bcd  5"], ["run  data", "a    \u{6570}", "bcd"]];
+        assert_eq!(blocks(&lines, 15), two);
+        assert_eq!(blocks(&lines, 3), two);
+    }
 
     #[test]
     fn terminals_get_whole_signs() {

@@ -6,6 +6,7 @@ use super::{
     arrays::{npy, table},
     destination::Destination,
     print,
+    progress::Patient,
     sample::{Drawn, Wanted},
     shown, tell,
     trained::Asked,
@@ -82,7 +83,9 @@ pub fn draw(
         return Err(Error::usage("--project: the model draws a class at a time; say which by --class"));
     }
     let (len, seed) = (numel(&trained.examples.shape), wanted.args.seed);
-    let found = session.project(&given.values, seed, class)?;
+    let mut patient = Patient::new("latent vectors");
+    let found = session.project(&given.values, seed, class, &mut |done, all| patient.seen(done, all))?;
+    patient.finish();
     let samples = session.decode(&found.z, found.errors.len(), seed, class)?;
     let [place, names] = files(&wanted.to)?;
     let count = found.errors.len();

@@ -465,6 +465,9 @@ impl Training {
     /// or the disk is full.
     fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
+        if last && self.session.is_fitted() {
+            self.progress.note("fitting the codes and the shares of values by which samples are drawn");
+        }
         let checkpoint = self.checkpoint()?;
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {

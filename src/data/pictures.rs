@@ -1,10 +1,11 @@
 //! Folders of image files; sub-folders are classes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::decode::{Picture, Reading, color, picture};
 use super::folder::{self, Files, in_order};
@@ -112,7 +113,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     check_memory(folder, "image", classed.files.len(), most_channels * size.width * size.height, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| picture(file, reading, &budget)).collect();
-    let (mut pictures, mut ids, mut names, mut small, mut sides) = (vec![], vec![], vec![], vec![], BTreeSet::new());
+    let (mut pictures, mut ids, mut names, mut small, mut sides) = (vec![], vec![], vec![], vec![], Sides::default());
     for (i, picture) in read.into_iter().enumerate() {
         match picture {
             Ok(picture) => {
@@ -120,7 +121,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
                 if 4 * width < size.width || 4 * height < size.height {
                     small.push(format!("{} ({width}x{height})", below(root, &classed.files[i])));
                 }
-                sides.insert((width, height));
+                sides.add((width, height));
                 pictures.push(picture);
                 names.extend(options.known.as_ref().map(|_| below(root, &classed.files[i])));
                 ids.extend(classed.ids.get(i));
@@ -175,7 +176,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
         }
     };
     notes.extend(far_smaller(&small, size));
-    notes.extend(others(&sides, size).filter(|_| options.size.is_none() && train.is_none()));
+    notes.extend(sides.others(size).filter(|_| options.size.is_none() && train.is_none()));
     let (levels, range) = match options.range {
         None => (None, String::new()),
         Some(range) => {
@@ -211,15 +212,24 @@ fn far_smaller(names: &[String], size: Size) -> Option<String> {
     (!names.is_empty()).then(|| format!("{what} with sides of less than a quarter of {size}, enlarged: {some}{more}"))
 }
 
-/// The note on images whose sides, width and height, are not the size that nobody asked for.
-fn others(sides: &BTreeSet<(usize, usize)>, size: Size) -> Option<String> {
-    let brought = format!("brought to {}x{}, as no --size is given", size.width, size.height);
-    match sides.iter().collect::<Vec<_>>()[..] {
-        [] => None,
-        [&(width, height)] if (width, height) == (size.width, size.height) => None,
-        [&(width, height)] => Some(format!("images of {width}x{height} {brought}: --size {width}x{height} keeps them")),
-        [(width, height), .., (wide, high)] => {
-            Some(format!("images of {} sizes, {width}x{height} to {wide}x{high}, {brought}", sides.len()))
+/// Width and height of the narrowest and of the widest of some images.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Sides(Option<[(usize, usize); 2]>);
+
+impl Sides {
+    pub fn add(&mut self, stored: (usize, usize)) {
+        let [least, most] = self.0.unwrap_or([stored; 2]);
+        self.0 = Some([least.min(stored), most.max(stored)]);
+    }
+
+    /// The note on images that are brought to a size that nobody asked for.
+    pub fn others(self, size: Size) -> Option<String> {
+        let brought = format!("brought to {}x{}, as no --size is given", size.width, size.height);
+        let [(width, height), (wide, high)] = self.0?;
+        match (width, height) == (wide, high) {
+            true if (width, height) == (size.width, size.height) => None,
+            true => Some(format!("images of {width}x{height} {brought}: --size {width}x{height} keeps them")),
+            false => Some(format!("images of {width}x{height} to {wide}x{high} {brought}")),
         }
     }
 }

@@ -171,8 +171,8 @@ impl Report {
         self.rows.iter_mut().for_each(|row| row.verdict = row.verdict.or_else(|| row.judged()));
     }
 
-    /// The table, its notes below.
-    pub fn table(&self) -> String {
+    /// The table, its notes below, without those that are in `said`: what stands above need not be said again.
+    pub fn table_after(&self, said: &mut Vec<String>) -> String {
         let head = ["", "value", "", "", "perfect", "real", "lstm", "published"].map(str::to_string);
         let mut lines: Vec<_> = std::iter::once(head).chain(self.rows.iter().map(cells)).map(Vec::from).collect();
         // Names and the literature are aligned to the left, numbers to the right.
@@ -194,25 +194,19 @@ impl Report {
             let is_left: Vec<bool> = (0..=table.columns.len()).map(|column| column == 0).collect();
             text += &format!("\n{}\n\n{}", table.title, aligned(&lines, &is_left));
         }
+        let notes: Vec<String> = self.notes.iter().filter(|note| !said.contains(note)).cloned().collect();
+        said.extend_from_slice(&notes);
         let row_notes = self.rows.iter().filter_map(|row| Some(format!("{}: {}", row.measure, row.note.as_ref()?)));
-        for (i, note) in self.notes.iter().cloned().chain(row_notes).enumerate() {
+        for (i, note) in notes.into_iter().chain(row_notes).enumerate() {
             text += if i == 0 { "\n" } else { "" };
             text += &format!("  {note}.\n");
         }
         text
     }
 
-    /// The tables of reports, one below the other; a note that several of them have stands below the first.
-    pub fn tables(reports: &[Self]) -> String {
-        let mut said = vec![];
-        let mut tables = vec![];
-        for report in reports {
-            let mut report = report.clone();
-            report.notes.retain(|note| !said.contains(note));
-            said.extend_from_slice(&report.notes);
-            tables.push(report.table());
-        }
-        tables.join("\n")
+    /// The table, all its notes below.
+    pub fn table(&self) -> String {
+        self.table_after(&mut vec![])
     }
 
     /// The report as JSON; values that are missing or not finite are null.

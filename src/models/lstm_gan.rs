@@ -46,6 +46,7 @@ pub const VARIANT: Variant = Variant {
         "Objective",
         "Game",
         "Recurrent",
+        "dropout",
         "latent",
         "latent_static",
         "latent_dist",

@@ -26,6 +26,12 @@ const LARGEST: f64 = 8.0;
 const SEED: u64 = 0x0ca1_1b8a;
 
 impl Session {
+    /// Whether checkpoints have what is fitted after rounds of training, which may take a while.
+    pub fn is_fitted(&self) -> bool {
+        let is_table = matches!(self.examples.series, Some(Series::Table(_)));
+        self.has(CODES) || is_table && self.settings.calibrate
+    }
+
     /// Fits to the states as they are now what only samples read: rounds of training do not.
     ///
     /// # Errors

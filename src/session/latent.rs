@@ -109,11 +109,17 @@ impl Session {
 
     /// The latent vectors whose samples are nearest to the values `x` of examples, by several descents for each: from
     /// its code, where the model has an encoder of such vectors, and from the nearest of some random samples. The model
-    /// must have the graph [`PROJECT`].
+    /// must have the graph [`PROJECT`]. `seen` hears how many of all are found.
     ///
     /// # Errors
     /// More examples than there is memory for; a device that fails.
-    pub fn project(&mut self, x: &[f32], seed: u64, class: Option<usize>) -> Result<Projected> {
+    pub fn project(
+        &mut self,
+        x: &[f32],
+        seed: u64,
+        class: Option<usize>,
+        seen: &mut dyn FnMut(usize, usize),
+    ) -> Result<Projected> {
         let (len, size) = (numel(&self.examples.values(1)), self.latent_size());
         let count = x.len() / len;
         self.ensure(count)?;
@@ -139,6 +145,7 @@ impl Session {
                 projected.z.extend(&z[best * size..][..size]);
                 projected.errors.push(errors[best]);
             }
+            seen(projected.errors.len(), count);
         }
         Ok(projected)
     }

@@ -51,6 +51,13 @@ fn names_of_other_tools_are_answered() {
             "`--epochs` is counted in steps, one batch each: 3 epochs of 100000 examples in batches of 100 are --steps \
              3000\n",
         ),
+        (
+            "train gan --data ring --set epochs=3 --batch 100",
+            "`epochs` is counted in steps, one batch each: 3 epochs of 100000 examples in batches of 100 are --steps \
+             3000\n",
+        ),
+        ("train gan --data ring epochs=1 --batch 100", "`epochs` is counted in steps, one batch each: 1 epoch of 100000"),
+        ("train gan --data ring --gpu", "`--adapter` (`--gpu`, `--device`) takes the number or name of a device"),
         ("train --epochs", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --iters=7", "`--iters` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --workers 4", "`--workers` has no part"),
@@ -64,6 +71,7 @@ fn names_of_other_tools_are_answered() {
         ("train gan lr=0.1", "`lr` is a setting of each network"),
         ("train gan vae", "`gan` and `vae`: a run trains one model"),
         ("train gan ring", "`ring` is data: saddle train gan --data ring"),
+        ("train ring gan", "`ring` is data: saddle train gan --data ring"),
         ("train gan --latent_dim 8", "`--latent_dim` is a setting: saddle train gan --set latent=8"),
         ("train vae --nz 8", "`--nz` is a setting: saddle train vae --set latent=8"),
         ("train gan --n-critic=3", "`--n-critic` is a setting: saddle train gan --set critic_steps=3"),
@@ -120,6 +128,13 @@ fn data_in_the_place_of_a_variant_is_answered_with_a_model() {
         assert_eq!(said.code, Some(2), "{word}: {}", said.err);
         assert!(said.err.starts_with(&format!("error: {sentence}")), "{word}: {}", said.err);
     }
+    for line in ["train lstm --data my book.txt", "train --data my book.txt", "train lstm my book.txt"] {
+        let said = place.saddle(line);
+        assert_eq!(said.code, Some(2), "{line}: {}", said.err);
+        assert_eq!(said.err, "error: `my book.txt` has spaces: --data 'my book.txt'\n", "{line}");
+    }
+    let said = place.saddle("train dcgan --data photos/cats/1.png photos/cats/2.png photos/cats/3.png");
+    assert_eq!(said.err, "error: 3 paths where one is wanted: --data photos/cats\n");
     let said = place.process("train").arg("my book.txt").output().unwrap();
     assert!(String::from_utf8_lossy(&said.stderr).contains("lstm --data 'my book.txt'"), "{said:?}");
 }

@@ -234,10 +234,9 @@ impl TrainArgs {
             layers.push(Layer::from_file(file, self.case)?);
         }
         let (assigned, variants): (Vec<_>, Vec<_>) = self.words.iter().partition(|word| word.contains('='));
-        if let [one, another, ..] = variants[..] {
-            return Err(hints::second_word(one, another));
-        }
-        let variant = variants.first().map(|word| hints::variant(word));
+        let variants: Vec<String> = variants.into_iter().map(|word| hints::variant(word)).collect();
+        hints::check_words(&variants, self.data.as_deref())?;
+        let variant = variants.into_iter().next();
         variant.iter().try_for_each(|word| hints::check_variant(word))?;
         self.data.iter().try_for_each(|word| hints::check_data(word))?;
         let mut flags = Layer::default();

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{beside, said};
 use crate::data::LeftOut;
 use crate::data::digest;
+use crate::data::pictures::Sides;
 use crate::data::packed::{self, Description};
 use crate::error::{Error, Result};
 use crate::files;
@@ -38,6 +39,9 @@ pub struct Journal {
     pub left_out: LeftOut,
     /// Number of images with transparent pixels.
     pub transparent: usize,
+    /// Sides of the images as stored; unfinished files of an earlier version do not say.
+    #[serde(default)]
+    pub sides: Sides,
 }
 
 /// The unfinished files.

@@ -143,20 +143,21 @@ pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: W
     let pixels = |&i: &u32| {
         let (bytes, share) = source.bytes(i as usize, &budget)?;
         let picture = decode::picture_of(bytes, share, reading, &budget)?;
-        let (is_transparent, image) = (picture.is_transparent(), picture.image);
+        let (is_transparent, stored, image) = (picture.is_transparent(), picture.stored, picture.image);
         let pixels = match channels {
             1 => image.into_luma8().into_raw(),
             2 => image.into_luma_alpha8().into_raw(),
             3 => image.into_rgb8().into_raw(),
             _ => image.into_rgba8().into_raw(),
         };
-        Ok((pixels, is_transparent && [1, 3].contains(&channels)))
+        Ok((pixels, stored, is_transparent && [1, 3].contains(&channels)))
     };
     for some in order[part.journal.done..].chunks(TOGETHER) {
-        let read: Vec<Result<(Vec<u8>, bool), String>> = some.par_iter().map(pixels).collect();
+        let read: Vec<Result<_, String>> = some.par_iter().map(pixels).collect();
         for (&i, read) in some.iter().zip(read) {
             match read {
-                Ok((pixels, transparent)) => {
+                Ok((pixels, stored, transparent)) => {
+                    part.journal.sides.add(stored);
                     part.push(&pixels, source.ids.get(i as usize).copied())?;
                     part.journal.transparent += usize::from(transparent);
                 }
@@ -174,6 +175,7 @@ pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: W
         let count = counted(part.journal.transparent, "image");
         notes.push(format!("{count} with transparent pixels, laid on white: channels=4 keeps them transparent"));
     }
+    notes.extend(part.journal.sides.others(size).filter(|_| options.size.is_none()));
     let mut left_out = source.left_out;
     left_out.extend(&part.journal.left_out);
     let found = Description {
