@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::memory;
 
 /// Prefix of the names of half-written files; a file that keeps it was left by a process that died.
@@ -206,6 +206,19 @@ pub fn quoted(path: &Path) -> String {
             format!("$'{dash}{}'", bytes.iter().map(escaped).collect::<String>())
         }
     }
+}
+
+/// What lies beside a path that does not exist and is named much like it, perhaps with another ending, of the paths
+/// that `fits` takes.
+pub fn near(path: &Path, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names = names(folder).ok()?;
+    names.retain(|name| fits(&folder.join(name)));
+    let wanted = path.file_name()?.to_str()?;
+    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
+    let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
+    Some(path.with_file_name(name))
 }
 
 /// The names in a folder; a folder that does not exist has none.

@@ -7,7 +7,7 @@ use saddle::{
     data::{self, Dataset, Items, Labels, Options, Split},
     error::Result,
     eval::{
-        Better, Report, Row, Setup,
+        Better, Report, Row, Setup, Verdict,
         classifier::Classifier,
         images::{Images, images},
         likelihood::likelihood,
@@ -258,7 +258,7 @@ fn pictures_show_both_kinds_of_windows() {
 fn a_note_of_several_reports_stands_below_the_first() {
     let report = |notes: &[&str]| {
         let notes = notes.iter().map(|note| (*note).into()).collect();
-        Report { title: "t".into(), rows: vec![], notes, tables: vec![] }
+        Report { title: "t".into(), notes, ..Report::default() }
     };
     let mut said = vec![];
     let reports = [report(&["no held-out part"]), report(&["no held-out part", "few"])];
@@ -276,7 +276,7 @@ fn a_table_is_aligned_and_json_has_every_field() {
             Row::new("tiny", 0.0000123, Better::Lower),
         ],
         notes: vec!["10 samples".into()],
-        tables: vec![],
+        ..Report::default()
     };
     let want = "Images of `a`
 
@@ -289,11 +289,27 @@ fn a_table_is_aligned_and_json_has_every_field() {
   distance: ± is of 3.
 ";
     assert_eq!(report.table(), want);
+    let plain = Report { rows: vec![Row::new("tiny", 0.5, Better::Lower)], ..Report::default() };
+    assert_eq!(plain.table(), "\n\n          value\n  tiny ↓  0.5000\n", "columns without a cell are left out");
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(json["rows"][0]["better"], "higher");
     assert_eq!(json["rows"][1]["deviation"], 0.25);
     assert_eq!(json["rows"][1]["floor"], serde_json::Value::Null);
     assert_eq!(json["notes"][0], "10 samples");
+}
+
+/// Few examples allow no word but `far`, and chance is as far from the best as can be.
+#[test]
+fn verdicts_know_how_few_examples_there_are_and_what_chance_is() {
+    let verdicts = |compared| {
+        let rows = [("good", 0.98), ("chance", 0.55), ("poor", 0.2)];
+        let row = |(name, value)| Row::new(name, value, Better::Higher).real(1.0).chance(0.5);
+        let mut report = Report { rows: rows.map(row).into(), compared: Some(compared), ..Report::default() };
+        report.judge();
+        report.rows.iter().map(|row| row.verdict.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(100), [Verdict::AsGood, Verdict::Far, Verdict::Far]);
+    assert_eq!(verdicts(99), [Verdict::Unsure, Verdict::Far, Verdict::Far]);
 }
 
 /// The values of a range of examples, one example after the other.

@@ -68,6 +68,11 @@ pub fn examples(trained: &Trained, spec: Option<&str>, held_out: bool) -> Result
             data.about.notes.iter().for_each(tell);
         }
     }
+    if let (Some(_), Some(symbols)) = (spec, trained.examples.text().filter(|symbols| symbols.end.is_none())) {
+        let windows = counted(data.len(), "window");
+        let of = format!("{} {}s", data.shape[0], symbols.noun());
+        tell(format_args!("{windows} of {of}, which overlap; a model of lines (lines=true) reads a line at a time"));
+    }
     Ok(data)
 }
 

@@ -162,11 +162,17 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
         notes.push(note.into());
     }
     let step = evaluation.session.step();
-    let (mut reports, mut said, mut printed) = (vec![], vec![], Ok(()));
+    let (mut reports, mut said, mut printed, mut written) = (vec![], vec![], Ok(()), None);
     let mut tables = format!("{variant} at step {step}\n");
-    // Scores are shown as they come: the next ones may take minutes. Should the reader of the output be gone, the files
-    // are written all the same.
-    evaluation.measure(&mut |mut report: Report| {
+    let (seed, effort, count) = (args.seed, args.effort, args.count);
+    let held_out = held_out.as_deref();
+    let json = |reports: &[Report], run| {
+        let of = reports.iter().map(|report| Measured { run, step, seed, effort, count, held_out, report });
+        serde_json::to_value(of.collect::<Vec<_>>()).expect("plain data is JSON")
+    };
+    // Scores are shown and written as they come: the next ones may take minutes, and be interrupted. Should the reader
+    // of the output be gone, the files are written all the same.
+    evaluation.measure(&mut |mut report: Report, pictures: &[(&str, RgbImage)]| {
         report.notes.extend_from_slice(&notes);
         report.judge();
         let table = format!("\n{}", report.table_after(&mut said));
@@ -176,30 +182,26 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
         }
         tables += &table;
         reports.push(report);
+        let json = format!("{:#}", json(&reports, None));
+        written = folder.as_ref().map(|folder| folder.write([&tables, &json], pictures)).transpose()?;
+        Ok(())
     })?;
     if reports.is_empty() {
         return Err(Error::failure(format!("nothing of what is measured fits `{}`", trained.settings.data)));
     }
-    let (seed, effort, count) = (args.seed, args.effort, args.count);
-    let held_out = held_out.as_deref();
-    let of = |run| reports.iter().map(move |report| Measured { run, step, seed, effort, count, held_out, report });
-    const PLAIN: &str = "plain data is JSON";
-    let json = serde_json::to_string_pretty(&of(None).collect::<Vec<_>>()).expect(PLAIN);
-    let name = run.to_string_lossy();
-    let line = serde_json::to_string(&of(Some(&name)).collect::<Vec<_>>()).expect(PLAIN);
-    let written = folder.map(|folder| folder.write([&tables, &json], &evaluation.pictures)).transpose()?;
     if args.json {
-        printed = print(line);
+        printed = print(json(&reports, Some(&*run.to_string_lossy())));
     }
     written.into_iter().for_each(tell);
     printed
 }
 
-/// So many samples in words, beside the number that was asked for if that is more.
-fn asked(args: &EvalArgs, count: usize) -> String {
+/// So many samples of a step in words, and why they are fewer than asked for.
+fn asked(args: &EvalArgs, count: usize, step: u64) -> String {
+    let samples = format!("{} of step {step}", counted(count, "sample"));
     match args.count {
-        Some(more) if more > count => format!("{count} of the {more} samples asked for: there is no more to compare"),
-        _ => counted(count, "sample"),
+        Some(more) if more > count => format!("{samples}, not {more}: there is no more to compare them with"),
+        _ => samples,
     }
 }
 
@@ -209,21 +211,26 @@ fn has_machine(trained: &Asked) -> bool {
 }
 
 impl Evaluation<'_> {
-    /// Gives all that fits the model and its data to `ready`, each report as soon as it is there.
-    fn measure(&mut self, ready: &mut dyn FnMut(Report)) -> Result<()> {
-        self.samples()?.into_iter().for_each(&mut *ready);
-        if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
-            ready(self.music(&music)?);
+    /// Gives all that fits the model and its data to `ready`, each report as soon as it is there, with the pictures so
+    /// far.
+    fn measure(&mut self, ready: &mut dyn FnMut(Report, &[(&str, RgbImage)]) -> Result<()>) -> Result<()> {
+        if let Some(report) = self.samples()? {
+            ready(report, &self.pictures)?;
         }
-        if self.session.has(BOUND) && self.args.importance != Some(0) && self.args.only_data.is_none() {
-            self.likelihood()?.into_iter().for_each(&mut *ready);
+        if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
+            ready(self.music(&music)?, &self.pictures)?;
+        }
+        let bounded = self.session.has(BOUND) && self.args.importance != Some(0) && self.args.only_data.is_none();
+        if let Some(report) = if bounded { self.likelihood()? } else { None } {
+            ready(report, &self.pictures)?;
         }
         if has_machine(self.trained) && self.args.temperatures != Some(0) {
-            ready(self.machine()?);
+            ready(self.machine()?, &self.pictures)?;
         }
-        let probes = probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)?;
-        probes.into_iter().for_each(ready);
-        Ok(())
+        match probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)? {
+            Some(report) => ready(report, &self.pictures),
+            None => Ok(()),
+        }
     }
 
     /// The report on samples, by the shape of the examples.
@@ -254,7 +261,7 @@ impl Evaluation<'_> {
     /// `wanted` samples, or `--count` if that is fewer.
     fn generate(&mut self, wanted: usize) -> Result<Vec<f32>> {
         let count = self.args.count.map_or(wanted, |most| most.min(wanted));
-        tell(format_args!("{} of step {}", asked(self.args, count), self.session.step()));
+        tell(asked(self.args, count, self.session.step()));
         match self.drawn(count) {
             Some(classes) => self.session.generate_of(&classes, self.args.seed),
             None => self.session.generate(count, self.args.seed, None),
@@ -334,12 +341,17 @@ impl Evaluation<'_> {
         let set = self.test.as_ref().unwrap_or(&self.train);
         let (items, steps) = (set.evenly(music::WINDOWS), set.shape[0]);
         // Silence by which a piece is filled up is no music; all windows may have some.
-        let full: Vec<f32> = items.clone().filter(|i| set.is_full(*i)).flat_map(|i| set.example(i)).collect();
-        let real = if full.is_empty() { items.flat_map(|i| set.example(i)).collect() } else { full };
+        let full: Vec<usize> = items.clone().filter(|i| set.is_full(*i)).collect();
+        let short = if full.is_empty() { 0 } else { items.clone().count() - full.len() };
+        let full = if full.is_empty() { items.collect() } else { full };
+        let real: Vec<f32> = full.into_iter().flat_map(|i| set.example(i)).collect();
+        let pieces = set.whole_pieces()?;
         let generated = self.generate(music::WINDOWS)?;
         let series = self.train.series.as_ref().expect("music is a series");
         let [real, generated] = [series.pieces(&real, steps)?, series.pieces(&generated, steps)?];
-        let mut report = music::music(&self.train.name, &real, &generated, music)?;
+        let mut report = music::music(&self.train.name, &real, &pieces, &generated, music)?;
+        let left_out = format!("{} of pieces shorter than that are left out", counted(short, "window"));
+        report.notes.extend((short > 0).then_some(left_out));
         report.notes.extend(self.stand_in());
         Ok(report)
     }
@@ -364,6 +376,7 @@ impl Evaluation<'_> {
             Ok([elbo, weights])
         };
         let mut report = likelihood(&self.train.name, &numbers, self.args.seed, &mut bound)?;
+        let count = examples.len() / numel(&self.trained.examples.values(1));
         let mut nll = report.rows.last().map_or(0.0, |row| row.value);
         if numbers.is_empty() {
             report.rows[0].measure = "log-likelihood".into();
@@ -377,13 +390,18 @@ impl Evaluation<'_> {
                 let (set, items) = self.measured();
                 let [steps, characters] = set.spelled(items.into_iter()).unwrap_or([steps as f64; 2]);
                 let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
-                let of = if is_of_lines { "whole lines" } else { "windows, each by itself" };
-                report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower).note(of));
+                report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
                 if is_of_lines {
                     report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
                 }
                 report.rows.extend(self.symbol_likelihood()?);
             }
+        }
+        if let [steps, _] = self.train.shape[..] {
+            let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
+            let what = if is_of_lines { "line".into() } else { format!("window of {steps} steps, by itself") };
+            let name = &self.train.name;
+            report.notes[0] = format!("{count} {whose} examples of `{name}`, in nats; each is a {what}");
         }
         report.notes.extend(note.map(String::from).into_iter().chain(stand_in).chain(self.unknown_words()));
         Ok(Some(report))
@@ -418,7 +436,7 @@ impl Evaluation<'_> {
         let most = args.count.unwrap_or((symbols::SAMPLES as f64 * setup.effort) as usize);
         let real = Real::of(train, test.as_ref(), most)?;
         let count = real.count();
-        tell(format_args!("{} of step {}", asked(args, count), session.step()));
+        tell(asked(args, count, session.step()));
         let samples = match session.has(CONTINUE) {
             true => written(session, [count, window], s.temperature.into(), args.seed)?,
             false => generated(session, &trained.examples, count, args.seed)?,

@@ -254,7 +254,7 @@ pub const SETTINGS: &[Hint] = &[
     hint(&["image_size", "img_size", "resolution"], "is short here", "saddle train dcgan --set size=64"),
     hint(&["amp", "fp16"], "has another name", "saddle train --set half=true"),
     hint(&["device", "gpu"], "has another name", "saddle train --set adapter=cpu"),
-    hint(&["rnn_size", "hidden_size"], "has another name", "saddle train lstm --set units=128"),
+    hint(&["rnn_size", "hidden_size", "hidden"], "has another name", "saddle train lstm --set units=128"),
     hint(&["num_layers", "n_layers"], "has another name", "saddle train lstm --set depth=2"),
     hint(
         &["seq_length", "seq_len", "block_size"],
@@ -320,7 +320,30 @@ pub fn variant(word: &str) -> String {
 
 /// What to say of a command that there is not.
 pub fn command(typed: &str) -> Option<String> {
-    find(COMMANDS, typed).map(|hint| format!("`{typed}` {hint}"))
+    let hint = || find(COMMANDS, typed).map(|hint| format!("`{typed}` {hint}"));
+    let is_of_training = is_variant(typed) || is_data(typed) || find(MODELS, typed).is_some();
+    hint().or_else(|| {
+        is_of_training.then(|| format!("`{typed}` comes after a command: saddle train {}", quoted(Path::new(typed))))
+    })
+}
+
+/// What to say of a path that is one word too many: half of one with spaces, or data without its option.
+pub fn path(typed: &str, words: &[String]) -> Option<String> {
+    let at = words.iter().position(|word| word == typed)?;
+    let whole = |first: usize| words[first..=at].join(" ");
+    if let Some(path) = (2..at).rev().map(whole).find(|path| Path::new(path).exists()) {
+        return Some(format!("`{path}` has spaces: {}", quoted(Path::new(&path))));
+    }
+    let reads_data = ["encode", "score", "classify", "eval", "sample"].contains(&words.get(1)?.as_str());
+    (reads_data && Path::new(typed).exists()).then(|| format!("`{typed}` is data: --data {}", quoted(Path::new(typed))))
+}
+
+fn is_variant(word: &str) -> bool {
+    VARIANTS.iter().any(|variant| variant.name == word)
+}
+
+fn is_data(word: &str) -> bool {
+    BUILT_IN.iter().any(|(name, _)| *name == word) || Path::new(word).exists()
 }
 
 /// Refuses words beside the variant: what a shell makes of a path with spaces or of `photos/*`, data without its
@@ -329,8 +352,7 @@ pub fn command(typed: &str) -> Option<String> {
 /// # Errors
 /// Such words, with what to type.
 pub fn check_words(words: &[String], data: Option<&str>) -> Result<()> {
-    let (variants, others): (Vec<_>, Vec<_>) =
-        words.iter().map(String::as_str).partition(|word| VARIANTS.iter().any(|variant| variant.name == *word));
+    let (variants, others): (Vec<_>, Vec<_>) = words.iter().map(String::as_str).partition(|word| is_variant(word));
     let paths: Vec<&str> = data.into_iter().chain(others.iter().copied()).collect();
     if let [one, another, ..] = paths[..] {
         let whole = paths.join(" ");
@@ -343,8 +365,7 @@ pub fn check_words(words: &[String], data: Option<&str>) -> Result<()> {
         }
     }
     let [one, another, ..] = words else { return Ok(()) };
-    let is_data = |word: &&&str| BUILT_IN.iter().any(|(name, _)| name == *word) || Path::new(word).exists();
-    Err(Error::usage(match (others.iter().find(is_data), variants.first()) {
+    Err(Error::usage(match (others.iter().find(|word| is_data(word)), variants.first()) {
         (Some(data), Some(variant)) => format!("`{data}` is data: saddle train {variant} --data {data}"),
         _ => format!("`{one}` and `{another}`: a run trains one model"),
     }))
@@ -355,7 +376,7 @@ pub fn check_words(words: &[String], data: Option<&str>) -> Result<()> {
 /// # Errors
 /// Such a word.
 pub fn check_variant(word: &str) -> Result<()> {
-    if VARIANTS.iter().any(|variant| variant.name == word) {
+    if is_variant(word) {
         return Ok(());
     }
     if BUILT_IN.iter().any(|(name, _)| *name == word) {
@@ -457,7 +478,7 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
         format!("`{}` is a setting of a training{there}: --set {key}={value}", at.map_or(typed, |at| &words[at]))
     });
     let variants = words.iter().map(|word| variant(word));
-    let variant = variants.into_iter().find(|word| VARIANTS.iter().any(|variant| variant.name == word));
+    let variant = variants.into_iter().find(|word| is_variant(word));
     let hint = |hint: &'static Hint| {
         let in_steps = value.filter(|_| hint.typed.contains(&"epochs") && name.ends_with("epochs"));
         let about = |at: usize| at..at + if words[at].contains('=') { 1 } else { 2 };

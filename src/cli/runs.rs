@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{RunsArgs, print, shown, table};
 use crate::{
     error::{Error, Result},
+    health::HEALTH,
     record::{Record, measures},
     run::{RUNS, is_training},
 };
@@ -25,6 +26,7 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
                 "run": record.run.folder(), "variant": record.run.settings().variant,
                 "data": record.run.settings().data, "step": record.step, "steps": record.run.settings().steps,
                 "ending": record.ending().map(|ending| ending.to_string()),
+                "unhealthy": is_ill(record),
                 "settings": differing,
                 "measure": score.as_ref().map(|(name, _)| name), "value": score.as_ref().map(|(_, value)| value),
             })
@@ -34,20 +36,37 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
     if records.is_empty() {
         return print(format!("no runs in {}", shown(folder)));
     }
-    let mut lines = vec![["run", "step", "state", "data", "differs in", "last score"].map(String::from).to_vec()];
+    let head = ["run", "model", "step", "state", "data", "differs in", "last score"];
+    let mut lines = vec![head.map(String::from).to_vec()];
     for ((record, differing), score) in each {
         let (folder, settings) = (record.run.folder(), record.run.settings());
         let differing: Vec<String> = differing.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}"));
         let step = format!("{}/{}", record.step, settings.steps);
         let state = match record.ending() {
+            Some(ending) if is_ill(record) => format!("{}, unhealthy", ending.how),
             Some(ending) => ending.how.to_string(),
             None if is_training(folder) => "trains".to_owned(),
             None => String::new(),
         };
-        lines.push(vec![shown(folder), step, state, settings.data.clone(), differing.join(" "), score]);
+        let variant = settings.variant.clone();
+        lines.push(vec![shown(folder), variant, step, state, settings.data.clone(), differing.join(" "), score]);
+    }
+    // What no run has needs no column.
+    for column in (0..head.len()).rev() {
+        if lines[1..].iter().all(|line| line[column].is_empty()) {
+            lines.iter_mut().for_each(|line| drop(line.remove(column)));
+        }
     }
     table(&lines).iter().try_for_each(print)
+}
+
+/// Whether the last line of metrics says what was wrong at the end.
+fn is_ill(record: &Record) -> bool {
+    record
+        .last_metrics()
+        .into_iter()
+        .any(|(name, value)| name == HEALTH && value.as_object().is_some_and(|o| !o.is_empty()))
 }
 
 /// The newest runs, for a command that names none.

@@ -288,7 +288,8 @@ fn write_on<S: Step>(
     prompt: &[S],
     length: usize,
 ) -> Result<Vec<Vec<S>>> {
-    let (args, mut patient) = (wanted.args, Patient::new("samples"));
+    let (args, mut patient) =
+        (wanted.args, Patient::new(if prompt.is_empty() { "samples" } else { "the prompt, then samples" }));
     let seen = |done: usize, all: usize| patient.seen(done, all);
     let written = session.write(prompt, wanted.count, length, choice(args, trained), args.seed, seen);
     patient.finish();

@@ -304,7 +304,6 @@ impl Training {
         }
         let sequences = self.held_out.as_ref().and_then(|held_out| held_out.sequences.as_ref());
         if let (Some(nats), Some(Sequences { spelled, .. })) = (self.held_out_nats, sequences) {
-            line.insert(HELD_OUT.into(), Value::from(nats as f32));
             // Windows of their own, also where training carries states from one to the next.
             let from = if self.settings.carry { ", each window from zeros" } else { "" };
             texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
@@ -443,6 +442,7 @@ impl Training {
         let Some(sequences) = held_out.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(()) };
         let (nats, chosen_on) = (sequences.nats(session, settings.seed)?, sequences.digest.clone());
         self.held_out_nats = Some(nats);
+        self.measured.insert(HELD_OUT.into(), (nats as f32).into());
         if self.best.is_none_or(|(least, _)| nats < least) {
             self.best = Some((nats, self.session.step()));
             let mut checkpoint = self.checkpoint()?;

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chord, Dataset, Items, Records, Series, product};
+use super::{Chord, Dataset, Items, Records, Series, SymbolKind, product};
 use crate::error::{counted, escaped};
 
 /// Number of names to keep for each reason of leaving items out.
@@ -138,8 +138,18 @@ impl Dataset {
         match (self.about.names.get(i), self.rows_of(i).first()) {
             (Some(name), _) => name.clone(),
             (None, Some(row)) => row.to_string(),
-            (None, None) => i.to_string(),
+            (None, None) => self.spelled_item(i).unwrap_or_else(|| i.to_string()),
         }
+    }
+
+    /// A window of a text in one line.
+    fn spelled_item(&self, i: usize) -> Option<String> {
+        let symbols = match &self.series {
+            Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text => symbols,
+            _ => return None,
+        };
+        let ids: Vec<usize> = self.symbols(i)?.iter().map(|id| usize::from(*id)).collect();
+        Some(symbols.spelled(&ids).replace('\n', "\\n"))
     }
 
     /// The rows of a table that item `i` is made of, counted from 0; empty if nobody asked.

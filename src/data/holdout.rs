@@ -152,6 +152,8 @@ pub(super) fn cut<T>(
     if options.split == Split::Test && !is_cut {
         return None;
     }
+    // Both parts count a piece that gives to both.
+    let in_two = pieces.len() > 1 && parts().any(|(piece, before)| (1..piece.len()).contains(before));
     if is_cut {
         // In place, as a text may fill much of the memory.
         for (piece, before) in pieces.iter_mut().zip(before) {
@@ -162,7 +164,8 @@ pub(super) fn cut<T>(
         }
         pieces.retain(|piece| !piece.is_empty());
     }
-    let part = said(steps, if is_cut { steps - cut } else { 0 }, &format!("{unit}s"), options);
+    let mut part = said(steps, if is_cut { steps - cut } else { 0 }, &format!("{unit}s"), options);
+    part += if is_cut && in_two { ", one piece cut in two" } else { "" };
     Some((pieces, part))
 }
 

@@ -1,4 +1,4 @@
-//! MIDI files as pieces of music on a grid of steps: melodies of the highest voice, or rolls of all voices; and pieces
+//! MIDI files as pieces of music on a grid of steps: melodies of the highest notes, or rolls of all voices; and pieces
 //! as MIDI files.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::options::Holds;
 use super::pieces::{self, Pieces};
 use super::unpack::{ending, read as bytes_of};
 use super::{About, Dataset, LeftOut, Options, Split};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::memory;
 use crate::settings::Voices;
 
@@ -42,6 +42,8 @@ pub struct Tune {
     pub music: Music,
     /// Number of notes that begin in the same step as another one of their key, and are lost.
     pub merged: usize,
+    /// Whether it has drums, which are left out.
+    pub has_drums: bool,
 }
 
 /// All voices of a MIDI file, drums aside, on a grid of `steps_per_beat` steps to a quarter note.
@@ -62,7 +64,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     )
 }
 
-/// The music of MIDI files, drums aside: melodies of the highest voice, or rolls of all voices. Without a part to test
+/// The music of MIDI files, drums aside: melodies of the highest notes, or rolls of all voices. Without a part to test
 /// with (`own_test`), the last steps are held out where the options say so.
 pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Result<Option<Dataset>> {
     let is_roll = options.voices == Voices::All;
@@ -94,11 +96,12 @@ fn load_all<'a, T>(
 ) -> Result<Loaded<'a, T>> {
     let Files { root, train, part, mut left_out, said } = files;
     let steps_per_beat = options.steps_per_beat.unwrap_or(Music::default().steps_per_beat);
-    let (mut found, mut digests, mut played, mut refused, mut merged) = (vec![], vec![], vec![], None, 0);
+    let (mut found, mut digests, mut played, mut refused, mut merged, mut drums) = (vec![], vec![], vec![], None, 0, 0);
     for file in part {
         match load(file, steps_per_beat) {
             Ok((tune, digest)) => {
                 merged += tune.merged;
+                drums += usize::from(tune.has_drums);
                 found.push((file.clone(), kept(tune.piece)));
                 played.push(tune.music);
                 digests.push(digest);
@@ -122,7 +125,9 @@ fn load_all<'a, T>(
         played = of_train;
         pieces
     });
-    let about = About { part: said, left_out, source: digest::of_files(&digests), ..About::default() };
+    let without_drums = format!("the drums of {} are not learned: their keys are no pitches", counted(drums, "file"));
+    let notes = (drums > 0).then_some(without_drums).into_iter().collect();
+    let about = About { part: said, left_out, notes, source: digest::of_files(&digests), ..About::default() };
     let music = usual(&played, steps_per_beat);
     Ok(Loaded { set: Pieces { root, own_test, music, about, options }, found, learned })
 }
@@ -208,7 +213,7 @@ fn tune(bytes: &[u8], steps_per_beat: u64) -> Result<Tune, String> {
     // Two notes of one key in one step are one.
     let begun: u32 = piece.iter().map(|chord| chord.begins.count_ones()).sum();
     let merged = spans().count() - begun as usize;
-    Ok(Tune { piece, music, merged })
+    Ok(Tune { piece, music, merged, has_drums: tracks.iter().any(|track| track.has_drums) })
 }
 
 /// The value of the earliest event, each with its tick.

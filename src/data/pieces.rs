@@ -61,16 +61,18 @@ fn add_transposed<T>(pieces: &mut Vec<Vec<T>>, transposed: impl Fn(&[T], i32) ->
 /// Why a piece is missing in some key.
 const BEYOND: &str = "pieces in some key, where they leave the keys that there are";
 
-/// The highest voice as symbols: at each step the pitch that begins there, or that the last one is held, or a rest.
+/// The highest notes as symbols: at each step the pitch that begins there, or that the last one is held, or a rest. A
+/// note that goes on below a higher one has ended when that ends (the skyline of Uitdenbogerd and Zobel 1998).
 pub(super) fn melody(piece: &[Chord]) -> Vec<u8> {
-    let mut last = None;
+    let mut held = None;
     let symbol = |chord: &Chord| {
         let highest = chord.sounds.checked_ilog2().map(|pitch| pitch as u8);
-        let is_held = highest == std::mem::replace(&mut last, highest);
-        match highest {
-            None => REST,
-            Some(pitch) if is_held && chord.begins >> pitch & 1 == 0 => HOLD,
+        let (before, begun) = (held, highest.filter(|pitch| chord.begins >> pitch & 1 == 1));
+        held = begun.or(before.filter(|_| before == highest));
+        match begun {
             Some(pitch) => PITCHES + pitch,
+            None if held.is_some() => HOLD,
+            None => REST,
         }
     };
     piece.iter().map(symbol).collect()
@@ -153,14 +155,14 @@ pub(super) fn melodies(
         let left_out = &set.about.left_out;
         return Err(Error::failure(format!("`{}` holds no melody to use: {left_out}", root.display())));
     }
-    set.about.findings = vec![match melodies.len() {
-        1 => "1 melody".into(),
-        count => format!("{count} melodies"),
-    }];
     let stride = windows::symbol_stride(options);
     let Some((mut melodies, part)) = set.part(melodies, |steps| windows::count(steps, window, stride)) else {
         return Ok(None);
     };
+    set.about.findings = vec![match melodies.iter().filter(|melody| melody.len() >= window).count() {
+        1 => "1 melody".into(),
+        count => format!("{count} melodies"),
+    }];
     if set.is_transposed() {
         let beyond = add_transposed(&mut melodies, transposed_melody);
         set.about.left_out.add_some(BEYOND, beyond);

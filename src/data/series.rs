@@ -361,7 +361,7 @@ impl Symbols {
         pieces::of_names(sequence.iter().map(|&id| self.names[id].as_str()))
     }
 
-    /// The melody of the highest voice of a piece: the inverse of [`Symbols::piece`].
+    /// The melody of the highest notes of a piece: the inverse of [`Symbols::piece`].
     ///
     /// # Errors
     /// `Usage` for a pitch that the model does not know.

@@ -65,9 +65,18 @@ pub(super) fn of_files(files: Files, own_test: bool, options: &Options) -> Resul
         _ => symbols(&place, learned, options, &mut about)?,
     };
     about.source = digest::of_files(texts.iter().map(|text| &text.digest));
-    let mut encodings: Vec<String> = texts.iter().filter_map(|text| text.encoding.clone()).collect();
-    encodings.dedup();
-    about.findings.extend(encodings.iter().take(3).map(|name| format!("read as {name}")));
+    let mut encodings: Vec<(&Option<String>, Vec<&Text>)> = vec![];
+    for text in texts.iter().filter(|text| text.encoding.is_some()) {
+        match encodings.iter_mut().find(|(encoding, _)| **encoding == text.encoding) {
+            Some((_, some)) => some.push(text),
+            None => encodings.push((&text.encoding, vec![text])),
+        }
+    }
+    about.findings.extend(encodings.iter().take(3).filter_map(|(encoding, some)| {
+        let more = if some.len() > 1 { format!(" and {} more", some.len() - 1) } else { String::new() };
+        let whose = format!("`{}`{more} ", listing::below(root, some[0].file));
+        Some(format!("{}read as {}", if texts.len() > 1 { &whose } else { "" }, encoding.as_ref()?))
+    }));
     if texts.len() > 1 {
         about.findings.insert(0, counted(texts.len(), "text"));
     }
@@ -309,7 +318,10 @@ impl Texts<'_> {
         }
         about.tell(lines.iter().map(|line| line.len).sum(), strange, &symbols);
         about.left_out.add_some("blank lines", blank);
-        about.left_out.add_some(&format!("lines that do not fit into a window of {window} with their end"), long);
+        about.left_out.add_some(
+            &format!("lines that do not fit into a window of {window} with their end, which window=auto has room for"),
+            long,
+        );
         if !own_test {
             let files = holdout::files(texts.len(), options);
             let has = |held| lines.iter().any(|line| files[line.file] == held);
@@ -414,7 +426,10 @@ impl About {
     /// Tells how many symbols there are, and how many lines were left out for symbols that are not in the alphabet.
     fn tell(&mut self, all: usize, strange: usize, symbols: &Symbols) {
         let different = symbols.names.len() - usize::from(symbols.end.is_some());
-        self.findings.insert(0, format!("{}, {different} different", counted(all, symbols.noun())));
-        self.left_out.add_some("lines with characters that the part to learn from has not", strange);
+        // Not all byte pairs of an alphabet need occur.
+        let of = if symbols.spelling == Spelling::BytePairs { "in the alphabet" } else { "different" };
+        self.findings.insert(0, format!("{}, {different} {of}", counted(all, symbols.noun())));
+        let reason = format!("lines with {}s that the part to learn from has not", symbols.noun());
+        self.left_out.add_some(&reason, strange);
     }
 }

@@ -60,6 +60,9 @@ const ELSEWHERE: [(&[&str], &str); 11] = [
 
 /// What to say of data that there is not, with what may have been meant.
 pub(super) fn unknown(spec: &str) -> Error {
+    if let Some(folder) = Path::new(spec).parent().filter(|folder| spec.contains(['*', '?']) && folder.is_dir()) {
+        return Error::usage(format!("`{spec}` is many files: name their folder, `{}`", folder.display()));
+    }
     if spec.contains(['/', '.', std::path::MAIN_SEPARATOR]) {
         let hint = near(Path::new(spec)).map_or(String::new(), |near| format!(": did you mean `{}`?", near.display()));
         return Error::usage(format!("the path `{spec}` does not exist{hint}"));
@@ -72,16 +75,9 @@ pub(super) fn unknown(spec: &str) -> Error {
     Error::usage(format!("`{spec}` is neither a path nor a built-in data set ({all}){hint}"))
 }
 
-/// What lies beside a path that does not exist and is named much like it, perhaps with another ending.
+/// What lies beside a path that does not exist and is named much like it, if it may be data.
 fn near(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut names = files::names(folder).ok()?;
-    names.retain(|name| is_understood(Path::new(name)) || folder.join(name).is_dir());
-    let wanted = path.file_name()?.to_str()?;
-    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
-    let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
-    Some(path.with_file_name(name))
+    files::near(path, |near| is_understood(near) || near.is_dir())
 }
 
 /// Whether a file is named like one of Parquet, which is only packed.

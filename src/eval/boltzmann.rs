@@ -55,5 +55,5 @@ pub fn boltzmann(
         "the bounds are lower bounds on log p; with too few temperatures log Z is too small and the bounds are too high"
             .into(),
     ];
-    Ok(Report { title: format!("Boltzmann machine on `{set}`"), rows, notes, tables: vec![] })
+    Ok(Report { title: format!("Boltzmann machine on `{set}`"), rows, notes, ..Report::default() })
 }

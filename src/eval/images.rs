@@ -136,7 +136,7 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
             "the set has no held-out part: training images take its place, and memorisation is not measured".into(),
         );
     }
-    Ok(Report { title: format!("Images of `{set}`"), rows, notes, tables: vec![] })
+    Ok(Report { title: format!("Images of `{set}`"), rows, notes, compared: Some(parts.count), ..Report::default() })
 }
 
 const FRECHET: &str = "Fréchet distance";
@@ -197,17 +197,21 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
     let gan_train = trained_on(parts.generated.to_vec(), classes.to_vec())?;
     let real_train = trained_on(parts.first.images(), parts.first.classes())?;
     let train = Row::new("GAN-train accuracy", gan_train, Better::Higher).real(real_train).share_of(parts.count);
+    let train = train.chance(1.0 / names.len() as f64);
     let Some(wanted) = parts.wanted else {
         let train = train.note(
             "accuracy on held-out images of a classifier trained on the samples; the model has no classes, so the \
              classifier of real images labels the samples",
         );
-        let test = Row::new("GAN-test confidence", samples.confidence(), Better::Higher).real(held_out.confidence());
+        let test = Row::new("GAN-test confidence", samples.confidence(), Better::Neither).real(held_out.confidence());
         return Ok(vec![train, test.note("mean probability of the class that the classifier of real images sees")]);
     };
     let train = train.note("accuracy on held-out images of a classifier trained on the samples");
     let test = Row::new("GAN-test accuracy", samples.accuracy(wanted), Better::Higher).real(held_out.accuracy(&truth));
-    let test = test.share_of(parts.count).note("accuracy of the classifier of real images on the samples");
+    let test = test
+        .share_of(parts.count)
+        .chance(1.0 / names.len() as f64)
+        .note("accuracy of the classifier of real images on the samples");
     Ok(vec![train, test])
 }
 

@@ -58,5 +58,5 @@ pub fn likelihood(set: &str, importance_samples: &[usize], seed: u64, bound: &mu
          entropy of the data, is not known"
             .into(),
     ];
-    Ok(Report { title: format!("Likelihood of `{set}`"), rows, notes, tables: vec![] })
+    Ok(Report { title: format!("Likelihood of `{set}`"), rows, notes, ..Report::default() })
 }

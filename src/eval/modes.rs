@@ -60,7 +60,7 @@ pub fn points(name: &str, generated: &[f32], setup: &Setup) -> Result<Report> {
         "perfect: fresh draws from the mixture; real: the set's test part".into(),
         "published: Lin et al. 2018, table 1, means of 10 runs".into(),
     ];
-    Ok(Report { title: format!("Modes of `{name}`"), rows, notes, tables: vec![] })
+    Ok(Report { title: format!("Modes of `{name}`"), rows, notes, ..Report::default() })
 }
 
 /// Modes found and KL divergence to the uniform distribution of stacked images `[N, 3, H, W]` in -1 to 1: every channel
@@ -114,5 +114,5 @@ pub fn stacked(train: &Dataset, test: Option<&Dataset>, generated: &[f32], setup
             .into(),
         "published: 26,000 samples of stacked MNIST, Lin et al. 2018, table 2, and Huang et al. 2024".into(),
     ];
-    Ok(Report { title: format!("Modes of stacked `{}`", train.name), rows, notes, tables: vec![] })
+    Ok(Report { title: format!("Modes of stacked `{}`", train.name), rows, notes, ..Report::default() })
 }

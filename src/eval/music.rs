@@ -30,11 +30,18 @@ const MEASURES: [Measure; 7] = [
     ("entropy of pitch classes, bits", |piece| piece.pitch_class_entropy()),
 ];
 
-/// Measures of generated windows beside those of real ones; they are equally long.
+/// Measures of generated windows beside those of real ones, all equally long. Between halves of the real `pieces`
+/// there are the distances that two samples of such music have.
 ///
 /// # Errors
 /// No window on one side.
-pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &Music) -> Result<Report> {
+pub fn music(
+    set: &str,
+    real: &[Vec<Chord>],
+    pieces: &[Vec<Chord>],
+    generated: &[Vec<Chord>],
+    music: &Music,
+) -> Result<Report> {
     if real.is_empty() || generated.is_empty() {
         return Err(Error::failure("without windows of music there is nothing to measure"));
     }
@@ -55,25 +62,36 @@ pub fn music(set: &str, real: &[Vec<Chord>], generated: &[Vec<Chord>], music: &M
     rows.extend(MEASURES.iter().map(|(name, measure)| row(name.to_string(), measure)));
     let repetitions = |length: usize| row(format!("repetitions of {length} tones"), &|piece| piece.repetitions(length));
     rows.extend(REPETITIONS.map(repetitions));
-    // In turn, as neighbours are of one piece, and pieces may be in some order.
-    let half = |n: usize| of_real.iter().skip(n).step_by(2).cloned().collect::<Vec<_>>();
-    let halves = [half(0), half(1)];
+    // Pieces in turn, as they may be in some order, and never windows, which overlap.
+    let halves = match pieces {
+        [one] => [&one[..one.len() / 2], &one[one.len() / 2..]].map(|half| vec![notes(half)]),
+        _ => [0, 1].map(|n| pieces.iter().skip(n).step_by(2).map(|piece| notes(piece)).collect()),
+    };
     for (name, what) in
         [("pitches", Counted::Pitch), ("intervals", Counted::Interval), ("durations", Counted::Duration)]
     {
         let distance = histogram_distance(what, &of_generated, &of_real);
         let row = Row::new(format!("distance of {name}"), distance, Better::Lower);
         let between = histogram_distance(what, &halves[0], &halves[1]);
-        rows.push(if halves[1].is_empty() { row } else { row.real(between) });
+        rows.push(row.real(between));
     }
     // There is no mean over windows without a note.
     rows.retain(|row| row.value.is_finite());
     let [made, had] = [generated, real].map(|pieces| counted(pieces.len(), "window"));
     let notes = vec![
         format!("{made} of {steps} steps, generated, beside {had} of `{set}`; means over windows with a note"),
-        "distances are total variations of histograms; real: between halves of the real windows".into(),
+        format!(
+            "distances are total variations of histograms; real: between {}",
+            if pieces.len() == 1 { "the halves of the real piece" } else { "every second real piece and the others" }
+        ),
     ];
-    Ok(Report { title: format!("Music of `{set}`"), rows, notes, ..Report::default() })
+    Ok(Report {
+        title: format!("Music of `{set}`"),
+        rows,
+        notes,
+        compared: Some(real.len().min(generated.len())),
+        ..Report::default()
+    })
 }
 
 /// The mean negative log-likelihood of the steps of whole pieces, in nats.

@@ -99,7 +99,7 @@ pub fn probes(
     let title = "Share of held-out examples whose class is told right".to_string();
     let columns = columns.map(String::from).to_vec();
     let tables = vec![Table { title, columns, rows }];
-    Ok(Report { title: "What codes tell of the classes".into(), rows: vec![], notes, tables })
+    Ok(Report { title: "What codes tell of the classes".into(), notes, tables, ..Report::default() })
 }
 
 /// The values of a row; those that cannot be measured are NaN.

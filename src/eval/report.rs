@@ -65,6 +65,9 @@ pub struct Row {
     pub floor: Option<f64>,
     /// Score of real data in the place of the samples.
     pub real: Option<f64>,
+    /// Score of one that knows nothing, from which distances to the best are measured: 0, or chance.
+    #[serde(skip)]
+    pub chance: f64,
     /// Score of an `lstm` that was trained by likelihood, the baseline of models of text.
     pub baseline: Option<f64>,
     /// Published figures, with their sources.
@@ -82,7 +85,8 @@ impl Row {
     pub fn new(measure: impl Into<String>, value: f64, better: Better) -> Self {
         let measure = measure.into();
         let [deviation, floor, real, baseline] = [None; 4];
-        Self { measure, value, deviation, floor, real, baseline, published: None, better, verdict: None, note: None }
+        let (chance, published, verdict, note) = (0.0, None, None, None);
+        Self { measure, value, deviation, floor, real, chance, baseline, published, better, verdict, note }
     }
 
     /// With the deviation over repetitions.
@@ -111,6 +115,11 @@ impl Row {
         Self { real: Some(real), ..self }
     }
 
+    /// With the score of one that knows nothing.
+    pub fn chance(self, chance: f64) -> Self {
+        Self { chance, ..self }
+    }
+
     /// With published figures.
     pub fn published(self, published: impl Into<String>) -> Self {
         Self { published: Some(published.into()), ..self }
@@ -124,7 +133,7 @@ impl Row {
             Better::Lower => self.value - best,
             Better::Neither => return None,
         };
-        let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * best.abs());
+        let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * (best - self.chance).abs());
         Some(match worse_by {
             by if by > half + error => Verdict::Far,
             _ if error > half => Verdict::Unsure,
@@ -160,15 +169,22 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Remarks on all measures.
     pub notes: Vec<String>,
+    /// Number of samples, or of the real examples beside them if those are fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<usize>,
     /// Tables of what one value for each measure does not say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Table>,
 }
 
 impl Report {
-    /// Sets the verdict of each measure that has none.
+    /// Sets the verdict of each measure that has none. Of few examples nothing but `far` can be told.
     pub fn judge(&mut self) {
         self.rows.iter_mut().for_each(|row| row.verdict = row.verdict.or_else(|| row.judged()));
+        let Some(count) = self.compared.filter(|count| *count < FEW) else { return };
+        let doubtful = self.rows.iter_mut().filter_map(|row| row.verdict.as_mut());
+        doubtful.filter(|verdict| **verdict != Verdict::Far).for_each(|verdict| *verdict = Verdict::Unsure);
+        self.notes.insert(0, format!("{count} examples on one side are too few for any word but `far`"));
     }
 
     /// The table, its notes below, without those that are in `said`: what stands above need not be said again.
@@ -177,11 +193,11 @@ impl Report {
         let mut lines: Vec<_> = std::iter::once(head).chain(self.rows.iter().map(cells)).map(Vec::from).collect();
         // Names and the literature are aligned to the left, numbers to the right.
         let mut is_left = vec![true, false, true, true, false, false, false, true];
-        let [baselines, verdicts] =
-            [self.rows.iter().any(|row| row.baseline.is_some()), self.rows.iter().any(|row| row.verdict.is_some())];
-        for (column, _) in [(BASELINE, baselines), (VERDICT, verdicts)].into_iter().filter(|(_, is_there)| !is_there) {
-            lines.iter_mut().for_each(|line| drop(line.remove(column)));
-            is_left.remove(column);
+        for column in (0..is_left.len()).rev().filter(|column| !self.rows.is_empty() && *column > 0) {
+            if lines[1..].iter().all(|line| line[column].is_empty()) {
+                lines.iter_mut().for_each(|line| drop(line.remove(column)));
+                is_left.remove(column);
+            }
         }
         let measures = if self.rows.is_empty() { String::new() } else { format!("\n{}", aligned(&lines, &is_left)) };
         let mut text = format!("{}\n{measures}", self.title);
@@ -215,9 +231,8 @@ impl Report {
     }
 }
 
-/// Columns of the baseline and of verdicts, which some reports do not have; the later one first.
-const BASELINE: usize = 6;
-const VERDICT: usize = 3;
+/// Fewest examples from which on a verdict is more than chance.
+const FEW: usize = 100;
 
 /// Lines of cells, as wide as the widest of their column; the deviation belongs to the value before it.
 fn aligned(lines: &[Vec<String>], is_left: &[bool]) -> String {

@@ -81,7 +81,7 @@ pub fn sequences(input: &Sequences, setup: &Setup) -> Result<Report> {
     } else if features == 1 {
         notes.push("a series of one feature has no predictive score".into());
     }
-    Ok(Report { title: format!("Sequences of `{}`", input.set), rows, notes, tables: vec![] })
+    Ok(Report { title: format!("Sequences of `{}`", input.set), rows, notes, ..Report::default() })
 }
 
 /// |accuracy - 1/2| of a network that tells real from generated (Yoon et al. 2019, section 5).

@@ -63,7 +63,8 @@ pub const EVERY: &[Score] = &[
     },
     Score {
         names: &["distinct-1", "distinct-2", "distinct-3", "distinct-4"],
-        better: Better::Higher,
+        // More different ones than real text has are noise.
+        better: Better::Neither,
         against: Against::HeldOut,
         of: |samples, _| (1..=4).map(|order| distinct(grams(&samples.sequences, order))).collect(),
         note: Some("different n-grams of symbols / n-grams; it falls with the number of samples"),

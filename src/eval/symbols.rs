@@ -21,7 +21,7 @@ pub const SAMPLES: usize = 10_000;
 const MEASURED: usize = 1 << 20;
 const COUNTED: usize = 1 << 22;
 /// Symbols before the predicted one in the tables of counts that are reported.
-const ORDERS: [usize; 3] = [1, 3, 5];
+const ORDERS: [usize; 5] = [1, 2, 3, 4, 5];
 /// Symbols before the predicted one in the tables of counts by which samples and real sequences score each other.
 const ORDER: usize = 4;
 /// Temperatures at which a model that was trained by likelihood shows what quality costs in diversity (Caccia et al.
@@ -160,8 +160,14 @@ impl<'a> Real<'a> {
         let row = |order| {
             let counts = NGram::new(order, self.symbols.names.len(), self.train.slices());
             let nats = counts.nats(self.held_text.slices());
-            Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither)
-                .note("counts of the training part (Witten and Bell 1991): what a model must beat")
+            let row = Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither);
+            match order == ORDERS[0] {
+                true => row.note(
+                    "this and more symbols, counted in the training part (Witten and Bell 1991), read on along the \
+                     held-out part: what a model must beat",
+                ),
+                false => row,
+            }
         };
         ORDERS.into_par_iter().map(row).collect()
     }
@@ -238,7 +244,9 @@ impl<'a> Real<'a> {
             rows: curve,
         };
         let (title, notes) = (format!("Samples of `{}`", self.set), self.notes(&samples, is_baseline));
-        Ok(Report { title, rows: self.rows(&samples, baseline.as_ref()), notes, tables: vec![table] })
+        let (rows, compared) =
+            (self.rows(&samples, baseline.as_ref()), Some(self.count().min(self.held_out.sequences.len())));
+        Ok(Report { title, rows, notes, tables: vec![table], compared })
     }
 
     fn notes(&self, samples: &Corpus, is_baseline: bool) -> Vec<String> {

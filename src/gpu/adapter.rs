@@ -191,10 +191,7 @@ fn pick(request: &str, source: &str) -> Result<Choice> {
 fn unknown(adapters: &[Adapter], request: &str, source: &str) -> String {
     let there: Vec<String> =
         adapters.iter().enumerate().map(|(i, a)| format!("{i}: {}", title(a))).chain(["cpu".into()]).collect();
-    let names = adapters.iter().map(|a| a.get_info().name).chain(["cpu".into()]);
-    let likeness = |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &request.to_lowercase());
-    let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
-    format!("{source} {request}: no such adapter; the nearest is `{nearest}`, there are {}", there.join(", "))
+    format!("{source} {request}: no such adapter; by number or name there are {}", there.join("; "))
 }
 
 /// What `saddle devices` shows: every adapter, and why a run would use the one that it would; where none is picked, the

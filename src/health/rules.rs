@@ -154,6 +154,15 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "samples_scatter",
+        is_wrong: |line| Some(line.number("spread")? > 1.75),
+        steps: AT_END,
+        columns: &[],
+        sentence: "samples differ far more from each other than the data does at the end",
+        over: "samples differ from each other about as the data does",
+        advice: |s| format!("more --steps, or {}", lower(s, "lr_g", s.lr_g)),
+    },
+    Rule {
         name: "modes_missing",
         is_wrong: |line| {
             let all = data::modes(&line.settings.data)?.centres.len();
@@ -167,7 +176,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "code_unused",
-        is_wrong: |line| Some(line.number("active")? < 1.0 && line.number("divergence")? < 0.1),
+        is_wrong: |line| Some(line.number("active")? < 1.0),
         steps: 400,
         columns: &[],
         sentence: "the decoder has not used the latent vector for {steps} steps: every code says the same",

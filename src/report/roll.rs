@@ -61,11 +61,17 @@ pub fn rolls(pieces: &[Vec<Chord>], originals: &[Vec<Chord>], name: &str, music:
         panels: shown.iter().map(|(title, piece, colour)| roll.panel(title, piece, *colour)).collect(),
         columns,
         plot: [cell[0] * steps, cell[1] * (keys[1] - keys[0] + 1)],
-        legend: way.legend((!originals.is_empty()).then_some(name)),
+        legend: way.legend((!originals.is_empty()).then_some(name)).into_iter().chain([held()]).collect(),
         note: drawn(&Vec::from_iter((there < all).then(|| format!("{there} of {all} pieces")))),
         ..Figure::default()
     }
     .draw()
+}
+
+/// The legend of held notes: as light as these are drawn.
+fn held() -> (String, Colour) {
+    let lighter = |level: u8| (f32::from(level) * HELD + 255.0 * (1.0 - HELD)) as u8;
+    ("held".into(), GENERATED.map(lighter))
 }
 
 /// The lowest and the highest key to show: whole octaves around what sounds, from C to B.

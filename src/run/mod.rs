@@ -92,12 +92,15 @@ impl Run {
     pub fn open(folder: &Path, variants: &[Menu]) -> Result<Self> {
         let name = folder.display();
         let problem = match fs::metadata(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match Path::new(RUNS).join(folder) {
-                near if near.join(RUN_FILE).exists() => {
-                    format!("it does not exist; did you mean `{}`?", near.display())
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let names = [Some(folder.as_os_str()), folder.file_name()].into_iter().flatten();
+                let below = names.map(|name| Path::new(RUNS).join(name));
+                let is_run = |near: &Path| near.join(RUN_FILE).exists();
+                match below.filter(|near| is_run(near)).chain(files::near(folder, is_run)).next() {
+                    Some(near) => format!("it does not exist; did you mean `{}`?", near.display()),
+                    None => "it does not exist".into(),
                 }
-                _ => "it does not exist".into(),
-            },
+            }
             Err(error) => error.to_string(),
             Ok(found) if !found.is_dir() => "it is a file, and a run is a folder such as runs/dcgan-digits-001".into(),
             Ok(_) if is_lost(folder)? => {

@@ -56,7 +56,10 @@ fn names_of_other_tools_are_answered() {
             "`epochs` is counted in steps, one batch each: 3 epochs of 100000 examples in batches of 100 are --steps \
              3000\n",
         ),
-        ("train gan --data ring epochs=1 --batch 100", "`epochs` is counted in steps, one batch each: 1 epoch of 100000"),
+        (
+            "train gan --data ring epochs=1 --batch 100",
+            "`epochs` is counted in steps, one batch each: 1 epoch of 100000",
+        ),
         ("train gan --data ring --gpu", "`--adapter` (`--gpu`, `--device`) takes the number or name of a device"),
         ("train --epochs", "`--epochs` is counted in steps, one batch each: saddle train --steps 5000"),
         ("train --iters=7", "`--iters` is counted in steps, one batch each: saddle train --steps 5000"),
@@ -84,6 +87,8 @@ fn names_of_other_tools_are_answered() {
         ("train --dataroot x", "`--dataroot` is the path or the name of the data: saddle train --data x"),
         ("generate RUN", "`generate` draws samples here: saddle sample RUN"),
         ("fid RUN", "`fid` is part of the evaluation: saddle eval RUN"),
+        ("dcgan train", "`dcgan` comes after a command: saddle train dcgan\n"),
+        ("train lstm --set hidden=8", "`hidden` has another name: saddle train lstm --set units=8\n"),
     ] {
         let said = place.saddle(line);
         assert_eq!(said.code, Some(2), "{line}: {}", said.err);
@@ -135,6 +140,16 @@ fn data_in_the_place_of_a_variant_is_answered_with_a_model() {
     }
     let said = place.saddle("train dcgan --data photos/cats/1.png photos/cats/2.png photos/cats/3.png");
     assert_eq!(said.err, "error: 3 paths where one is wanted: --data photos/cats\n");
+    for (line, sentence) in [
+        ("data my book.txt", "`my book.txt` has spaces: 'my book.txt'\n"),
+        ("encode runs/a shake.txt", "`shake.txt` is data: --data shake.txt\n"),
+        ("train --data photos/cats/*.png", "`photos/cats/*.png` is many files: name their folder, `photos/cats`\n"),
+        ("sample runs/b", "cannot open the run `runs/b`: it does not exist; did you mean `runs/a`?\n"),
+        ("sample run/a", "cannot open the run `run/a`: it does not exist; did you mean `runs/a`?\n"),
+    ] {
+        let said = place.saddle(line);
+        assert_eq!((said.code, said.err), (Some(2), format!("error: {sentence}")), "{line}");
+    }
     let said = place.process("train").arg("my book.txt").output().unwrap();
     assert!(String::from_utf8_lossy(&said.stderr).contains("lstm --data 'my book.txt'"), "{said:?}");
 }

@@ -79,7 +79,7 @@ fn wrong_requests_are_explained() {
         ("--set objective=wagn", &["did you mean `wgan`?"]),
         ("--set =3", &["unknown setting ``"]),
         ("--set steps", &["has no `=`; write KEY=VALUE"]),
-        ("--adapter cpuu", &["--adapter cpuu: no such adapter; the nearest is `cpu`"]),
+        ("--adapter cpuu", &["--adapter cpuu: no such adapter; by number or name there are"]),
         ("--adapter 99", &["--adapter 99: no such adapter"]),
         // values
         ("--steps 0", &["--steps", "1 or more", "`0`"]),

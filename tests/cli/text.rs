@@ -166,7 +166,7 @@ fn lines_to_test_with_are_as_long_as_those_to_learn_from() {
         let said = place.saddle("eval a --adapter cpu");
         assert!(said.code == Some(0) && said.out.contains("NLL per step "), "{}{}", said.out, said.err);
         let said = place.saddle("data pets --variant lstm --set lines=true --set tokens=words");
-        let note = "lines that do not fit into a window of 6 with their end (1)";
+        let note = "lines that do not fit into a window of 6 with their end, which window=auto has room for (1)";
         assert_eq!(said.out.contains(note), left_out, "{}", said.out);
     }
 }

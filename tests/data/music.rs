@@ -43,7 +43,7 @@ fn a_roll_is_what_sounds_and_what_begins() {
     let csv = String::from_utf8(series.to_csv(&example, 4)).unwrap();
     assert!(csv.starts_with("series,step,A0,A#0,B0,C1,") && csv.lines().next().unwrap().ends_with(",C8 begins"));
     assert!(set.in_full().contains("C4 E4\n") && set.in_full().contains("(C4) (E4)\n"), "{}", set.in_full());
-    // Melodies of the same file are the highest voice.
+    // Melodies of the same file are the highest notes.
     let set = open_file("a.mid", file, &windows(4, None)).unwrap();
     let Some(Series::Symbols(symbols)) = &set.series else { panic!("no melody") };
     assert_eq!(symbols.names, ["rest", "hold", "60", "64"]);

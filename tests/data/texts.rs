@@ -168,7 +168,11 @@ fn lines_are_sequences_with_an_end() {
     let short = Options { window: Some(3), ..lines(tokens(Tokens::Characters, 0)) };
     let set = open_file("a.txt", text, &short).unwrap();
     assert_eq!((spelled(&set), set.shape[0]), (vec!["ab".to_owned(), "a".into()], 3));
-    assert!(set.to_string().contains("lines that do not fit into a window of 3 with their end (1)"), "{set}");
+    assert!(
+        set.to_string()
+            .contains("lines that do not fit into a window of 3 with their end, which window=auto has room for (1)"),
+        "{set}"
+    );
     let long = format!("ab\nb\n{}\na\n", "ab".repeat(500_000));
     let of = |window| open_file("a.txt", &long, &Options { window, ..lines(tokens(Tokens::Characters, 0)) });
     assert_failure(of(None), &["line 3 of `", "a.txt` has 1000000 characters", "4095", "window="]);

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::{beside, said};
 use crate::data::LeftOut;
 use crate::data::digest;
-use crate::data::pictures::Sides;
 use crate::data::packed::{self, Description};
+use crate::data::pictures::Sides;
 use crate::error::{Error, Result};
 use crate::files;
 
