@@ -346,7 +346,9 @@ impl Training {
         }
     }
 
+    /// Samples as `saddle sample` draws them from a checkpoint of this step.
     fn draw_samples(&mut self) -> Result<Vec<f32>> {
+        self.session.fit()?;
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
