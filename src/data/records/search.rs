@@ -134,27 +134,12 @@ impl<'a> Search<'a> {
                 self.try_one(Relation::Percent, last, &first);
             }
         }
-        let columns = self.columns;
-        let whole = |column: usize| move |row: usize| columns.number(column, row);
-        let largest: Vec<_> = self.numbers.iter().map(|first| (*first, columns.largest(whole(*first)))).collect();
-        // What is an amount times a factor comes before what is one by a factor, which rounding may look like.
-        for is_by in [false, true] {
-            for &last in lasts.iter().rev().filter(|last| ties.iter().all(|(sum, _)| sum != *last)) {
-                for (first, largest) in &largest {
-                    let ratio = columns.ratio(last, largest).filter(|_| self.is_open(last, &[*first]));
-                    let factor = ratio.and_then(|ratio| match is_by {
-                        false => short(ratio),
-                        true => short(ratio.recip()).map(f64::recip),
-                    });
-                    // Where two columns are nearly always equal, the rows in which they are not are what is told.
-                    if let Some(factor) = factor.filter(|factor| self.spare == 0 || *factor != 1.0) {
-                        self.try_one(Relation::Share(factor), last, &[*first]);
-                    }
-                }
-            }
-        }
+        let others: Vec<usize> = lasts.iter().copied().filter(|last| ties.iter().all(|(sum, _)| sum != last)).collect();
+        self.shares(&others, short);
         // What products and shares compute, a sum need not.
         ties.into_iter().for_each(|(last, first)| self.try_tie(Weights::SUM, last, &first));
+        // What is an amount by a factor comes last, as the rounding of one times a factor looks like it.
+        self.shares(&others, |ratio| short(ratio.recip()).map(f64::recip));
         for [a, b] in self.pairs(WIDEST) {
             for (&last, first) in lasts.iter().flat_map(|last| [(last, [a, b]), (last, [b, a])]) {
                 RATES.iter().for_each(|rate| _ = self.try_one(Relation::Rated(*rate), last, &first));
@@ -165,6 +150,7 @@ impl<'a> Search<'a> {
                 RATES.iter().for_each(|rate| _ = self.try_one(Relation::Unrated(*rate), last, &first));
             }
         }
+        let columns = self.columns;
         for [a, b] in self.pairs(OF_THREE) {
             for (first, sign) in [([a, b], 1.0), ([a, b], -1.0), ([b, a], -1.0)] {
                 let largest =
@@ -180,6 +166,24 @@ impl<'a> Search<'a> {
             }
         }
         self.spans(lasts);
+    }
+
+    /// Shares of others, by the factor that a ratio nearly is.
+    fn shares(&mut self, lasts: &[usize], factor: impl Fn(f64) -> Option<f64>) {
+        let columns = self.columns;
+        let whole = |column: usize| move |row: usize| columns.number(column, row);
+        let largest: Vec<_> = self.numbers.iter().map(|first| (*first, columns.largest(whole(*first)))).collect();
+        for &last in lasts.iter().rev() {
+            for (first, largest) in largest.iter().filter(|(first, _)| first != &last) {
+                // Where two columns are nearly always equal, the rows in which they are not are what is told.
+                if self.is_open(last, &[*first])
+                    && let Some(factor) = columns.ratio(last, largest).and_then(&factor)
+                    && (self.spare == 0 || factor != 1.0)
+                {
+                    self.try_one(Relation::Share(factor), last, &[*first]);
+                }
+            }
+        }
     }
 
     fn of_three(&mut self, lasts: &[usize]) {
