@@ -63,6 +63,14 @@ fn refuse(error: &clap::Error) -> ! {
     {
         say(error, &hint);
     }
+    if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(typed)), Some(ContextValue::String(before))) =
+        (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::PriorArg))
+        && typed == before
+    {
+        // An option that takes several values says so by the dots.
+        let list = if typed.contains(",..") { ", with commas between its values" } else { "" };
+        say(error, &format!("{typed} is given twice: give it once{list}"));
+    }
     let text = error.render().to_string();
     let shown = escaped(&text, "\n");
     if shown == text {

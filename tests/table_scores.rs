@@ -6,7 +6,7 @@ use saddle::metrics::{
     mean,
     table::{
         Column, Design, Factor, Forest, Logistic, MISSING, Scores, Table, Target, Utility, area_under_curve,
-        boundary_adherence, category_coverage, column_shapes, logistic_detection, missing_value_similarity,
+        boundary_adherence, category_coverage, column_shapes, copies, logistic_detection, missing_value_similarity,
         new_row_synthesis, overall, overfitting_protection, pair_trends, range_coverage, train_and_test,
         tree_detection,
     },
@@ -106,6 +106,10 @@ fn copies_are_found_as_sdmetrics_finds_them() {
     assert!(protection.chance == 0.5 && protection.known.abs() < 2.0 * protection.error, "{protection:?}");
     let new = new_row_synthesis(&real, &generated, MOST, 1).unwrap();
     assert_near(new.score, fixture.new_rows, 1e-9);
+    // Equal rows are counted, gaps too.
+    let mixed = real.pick(&(0..real.rows()).map(|row| row / 2).collect::<Vec<_>>());
+    let shares = [&real, &mixed, &held_out].map(|rows| copies(&real, rows).unwrap());
+    assert!(shares[..2] == [1.0, 1.0] && shares[2] < 0.01, "{shares:?}");
     // The training rows themselves.
     let copies = overfitting_protection(&real, &held_out, &real, MOST, 1).unwrap();
     assert!(copies.closer_to_training > 0.95 && copies.score < 0.1 && copies.known > 0.9, "{copies:?}");

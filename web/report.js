@@ -498,6 +498,17 @@ function drawTables() {
             ]),
         ),
         ...[...new Set(notes)].map((note) => element('p', { className: 'dim' }, `${note}.`)),
+        ...runs.flatMap((run) =>
+            run.evaluation
+                .flatMap((report) => report.tables ?? [])
+                .flatMap((table) => [
+                    element('p', {}, ...(runs.length > 1 ? [swatch(run), `${label(run)}: `] : []), table.title),
+                    rows(
+                        ['', ...table.columns],
+                        table.rows.map(([name, values]) => [name, ...values.map(figure)]),
+                    ),
+                ]),
+        ),
     );
     byId('plots').replaceChildren(
         ...runs.flatMap((run) =>

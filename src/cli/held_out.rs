@@ -26,6 +26,9 @@ const SAMPLES: usize = 2000;
 /// Most rows to learn from for that: more of them are hardly learned by heart.
 const MOST: usize = 5000;
 
+/// Largest standard error of that share: half of the share from which on training warns.
+const CLEAR: f64 = 0.1;
+
 /// Examples that a training does not learn from.
 pub struct HeldOut {
     /// Sequences of symbols or keys, which choose the best checkpoint.
@@ -97,12 +100,13 @@ impl HeldOut {
         Ok(measures.then_some(held_out))
     }
 
-    /// The share of samples that lie nearer to rows that are learned than to held-out ones, beyond chance; of tables.
+    /// The share of samples that lie nearer to rows that are learned than to held-out ones, beyond chance; of tables
+    /// where the rows are enough to tell.
     pub fn by_heart(&self, session: &mut Session, settings: &Settings) -> Result<Option<f64>> {
         let Some((records, [learned, held_out])) = &self.rows else { return Ok(None) };
         let samples = table(records, &session.generate(SAMPLES, settings.seed, None)?);
         let found = overfitting_protection(learned, held_out, &samples, SAMPLES, settings.seed);
-        Ok(found.map(|found| found.known))
+        Ok(found.filter(|found| found.error <= CLEAR).map(|found| found.known))
     }
 
     /// Names of the graphs that measure them.

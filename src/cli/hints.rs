@@ -1,7 +1,11 @@
 //! What people type who know other tools, and what to type here. The documentation lists the same tables
 //! (`docs/other-tools.md`).
 
+mod words;
+
 use std::{fmt, path::Path};
+
+pub use words::{check_words, path};
 
 use super::epochs;
 use crate::{
@@ -327,48 +331,12 @@ pub fn command(typed: &str) -> Option<String> {
     })
 }
 
-/// What to say of a path that is one word too many: half of one with spaces, or data without its option.
-pub fn path(typed: &str, words: &[String]) -> Option<String> {
-    let at = words.iter().position(|word| word == typed)?;
-    let whole = |first: usize| words[first..=at].join(" ");
-    if let Some(path) = (2..at).rev().map(whole).find(|path| Path::new(path).exists()) {
-        return Some(format!("`{path}` has spaces: {}", quoted(Path::new(&path))));
-    }
-    let reads_data = ["encode", "score", "classify", "eval", "sample"].contains(&words.get(1)?.as_str());
-    (reads_data && Path::new(typed).exists()).then(|| format!("`{typed}` is data: --data {}", quoted(Path::new(typed))))
-}
-
 fn is_variant(word: &str) -> bool {
     VARIANTS.iter().any(|variant| variant.name == word)
 }
 
 fn is_data(word: &str) -> bool {
     BUILT_IN.iter().any(|(name, _)| *name == word) || Path::new(word).exists()
-}
-
-/// Refuses words beside the variant: what a shell makes of a path with spaces or of `photos/*`, data without its
-/// option, or a second model.
-///
-/// # Errors
-/// Such words, with what to type.
-pub fn check_words(words: &[String], data: Option<&str>) -> Result<()> {
-    let (variants, others): (Vec<_>, Vec<_>) = words.iter().map(String::as_str).partition(|word| is_variant(word));
-    let paths: Vec<&str> = data.into_iter().chain(others.iter().copied()).collect();
-    if let [one, another, ..] = paths[..] {
-        let whole = paths.join(" ");
-        if Path::new(&whole).exists() {
-            return Err(Error::usage(format!("`{whole}` has spaces: --data {}", quoted(Path::new(&whole)))));
-        }
-        let folder = |path| Path::new(path).parent().filter(|folder| *folder != Path::new(""));
-        if let Some(same) = folder(one).filter(|one| folder(another) == Some(one)) {
-            return Err(Error::usage(format!("{} paths where one is wanted: --data {}", paths.len(), quoted(same))));
-        }
-    }
-    let [one, another, ..] = words else { return Ok(()) };
-    Err(Error::usage(match (others.iter().find(|word| is_data(word)), variants.first()) {
-        (Some(data), Some(variant)) => format!("`{data}` is data: saddle train {variant} --data {data}"),
-        _ => format!("`{one}` and `{another}`: a run trains one model"),
-    }))
 }
 
 /// Refuses a word in the place of a variant that means something else, with what to type.

@@ -172,7 +172,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         let bytes = rows::rows(&mut session, records, wanted.count, args.seed, &conditions)?;
         let files = wanted.to.write(&bytes)?;
         let rows = counted(wanted.count, "row");
-        let other = |encoding| format!("{rows} in UTF-8 (the data is in {encoding})");
+        let other = |encoding| format!("{rows} in UTF-8 with a byte order mark (the data is in {encoding})");
         let what = records.encoding.as_ref().map_or(rows.clone(), other);
         return wanted.tell(&what, session.step(), files);
     }

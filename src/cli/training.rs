@@ -229,6 +229,9 @@ impl Training {
             };
             let step = self.session.step();
             if due(step, s.sample_every) {
+                if step == s.steps && self.session.is_fitted() {
+                    self.progress.note("fitting the codes and the shares of values by which samples are drawn");
+                }
                 self.look();
                 self.measure()?;
             }
@@ -345,7 +348,9 @@ impl Training {
         }
     }
 
+    /// Samples as `saddle sample` draws them from a checkpoint of this step.
     fn draw_samples(&mut self) -> Result<Vec<f32>> {
+        self.session.fit()?;
         self.session.generate(self.session.sample_rows(), self.settings.seed, None)
     }
 
@@ -465,9 +470,6 @@ impl Training {
     /// or the disk is full.
     fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
-        if last && self.session.is_fitted() {
-            self.progress.note("fitting the codes and the shares of values by which samples are drawn");
-        }
         let checkpoint = self.checkpoint()?;
         let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {

@@ -7,7 +7,7 @@ use csv::StringRecord;
 use super::Options;
 use super::cells::{self, DATES};
 use super::column::{Column, Role};
-use super::dialect::{Sheet, shown};
+use super::dialect::{Sheet, likewise, shown};
 use super::ends::Ends;
 use super::header::looks_like_header;
 use super::scaling::in_every_row;
@@ -272,11 +272,14 @@ impl Table {
                 Some(_) => format!("is larger than Saddle can hold, {:.1e} at most", cells::MAX),
                 None => "is not a finite number".into(),
             };
+            let is_flaw = |row: &usize| column.values[*row].is_nan() || column.values[*row].abs() > cells::MAX;
+            let others: Vec<usize> = (0..self.rows()).filter(is_flaw).skip(1).collect();
             return Err(Error::failure(format!(
-                "{file}:{}: {} {fault} (column `{}`): {cure}, or name the columns to learn by columns=",
+                "{file}:{}: {} {fault} (column `{}`){}: {cure}, or name the columns to learn by columns=",
                 sheet.line(at),
                 shown(cell),
-                column.name
+                column.name,
+                likewise(others.iter().map(|row| self.line(sheet, *row)))
             )));
         }
         for i in &chosen {

@@ -405,21 +405,6 @@ impl Dataset {
         self.text().map(|text| &text[first..last + self.item_len()])
     }
 
-    /// The pieces of music of which the items are windows; of a melody what its overlapping windows cover.
-    ///
-    /// # Errors
-    /// Items that are no music.
-    pub fn whole_pieces(&self) -> Result<Vec<Vec<Chord>>> {
-        let (Items::Symbols { starts, .. }, Some(series)) = (&self.items, &self.series) else {
-            return Ok(self.pieces.clone());
-        };
-        let items: Vec<usize> = (0..self.len()).collect();
-        let overlap = |a: &usize, b: &usize| starts[*b] - starts[*a] < self.shape[0] as u32;
-        let melodies = items.chunk_by(overlap).filter_map(|windows| self.covered(windows));
-        let piece = |ids: &[u16]| series.pieces(&ids.iter().map(|id| f32::from(*id)).collect::<Vec<_>>(), ids.len());
-        Ok(melodies.map(piece).collect::<Result<Vec<_>>>()?.concat())
-    }
-
     /// At most `count` items, evenly from the first to the last.
     pub fn evenly(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
         evenly(self.len(), count)

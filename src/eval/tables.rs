@@ -6,8 +6,8 @@ use super::{Better, Report, Row, Verdict};
 use crate::{
     data::{Rule, Values},
     metrics::table::{
-        self, Column, MISSING, Scores, Table, Utility, logistic_detection, new_row_synthesis, overfitting_protection,
-        train_and_test, tree_detection,
+        self, Column, MISSING, Protection, Scores, Table, Utility, copies, logistic_detection, new_row_synthesis,
+        overfitting_protection, train_and_test, tree_detection,
     },
 };
 
@@ -100,6 +100,40 @@ impl Similarity {
 /// The largest error of the share of rows that are known by heart with which they may be said to be none.
 const CLEAR: f64 = 0.1;
 
+/// So many standard errors are no chance.
+const SURE: f64 = 3.0;
+
+/// Whether rows hold rows that were held out: more of them equal one than of the rows learned from, beyond chance.
+fn hold(held_out: &Table, training: &Table, rows: &Table) -> bool {
+    let [usual, found] = [training, rows].map(|rows| copies(held_out, rows).unwrap_or(0.0));
+    let share = usual.max(found);
+    found - usual > SURE * (share * (1.0 - share) / rows.rows() as f64).sqrt()
+}
+
+/// The scores of how near rows lie to those learned from, beside those held out.
+fn protected(found: &Protection) -> [Row; 2] {
+    let perfect = (2.0 * (1.0 - found.chance)).min(1.0);
+    let verdict = match 2.0 * found.error {
+        error if found.known > error => Verdict::Far,
+        error if error > CLEAR => Verdict::Unsure,
+        _ => Verdict::AsGood,
+    };
+    let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
+    let protection = Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect);
+    [
+        protection.note(format!(
+            "twice the share of the rows that lie nearer to held-out rows, 1 at most; {:.0} % of the real rows are \
+             held out, and by chance as many rows lie nearer to them: {perfect:.4} is perfect here, and 1 with as many \
+             held out as learned",
+            100.0 * (1.0 - found.chance)
+        )),
+        Row { verdict: Some(verdict), ..known }.note(
+            "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies; \
+             far: train for fewer steps before you give rows away",
+        ),
+    ]
+}
+
 /// The scores. Real data are the held-out rows in place of the samples.
 pub fn tables(rows: &Rows) -> Report {
     let mut ids: Vec<HashMap<String, u32>> = vec![HashMap::new(); rows.names.len()];
@@ -117,23 +151,23 @@ pub fn tables(rows: &Rows) -> Report {
             report.rows.push(Row { real, ..Row::new(*measure, value, *better) });
         }
     }
+    if let Some(share) = copies(&training, &generated) {
+        let row = Row::new("copies of learned rows", share, Better::Lower).share_of(generated.rows());
+        let real = held_out.as_ref().and_then(|held_out| copies(&training, held_out));
+        report.rows.push(Row { real, ..row }.note("share of the rows that equal a row learned from in every column"));
+    }
     if let Some(held_out) = &held_out {
         let seed = rows.seed;
-        let protection = overfitting_protection(&training, held_out, &generated, DISTANCES, seed);
-        if let Some(found) = protection {
-            let perfect = (2.0 * (1.0 - found.chance)).min(1.0);
-            report.rows.push(Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect));
-            let verdict = match 2.0 * found.error {
-                error if found.known > error => Verdict::Far,
-                error if error > CLEAR => Verdict::Unsure,
-                _ => Verdict::AsGood,
-            };
-            let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
-            let known = Row { verdict: Some(verdict), ..known };
-            report.rows.push(known.note(
-                "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies; \
-                 far: train for fewer steps before you give rows away",
-            ));
+        match overfitting_protection(&training, held_out, &generated, DISTANCES, seed) {
+            Some(found) if hold(held_out, &training, &generated) || found.known < -SURE * found.error => {
+                let equal = 100.0 * copies(held_out, &generated).unwrap_or(0.0);
+                report.notes.push(format!(
+                    "known by heart and DCROverfittingProtection are left out: they compare with held-out rows, which \
+                     these rows hold or lie at beyond chance ({equal:.1} % equal one)"
+                ));
+            }
+            Some(found) => report.rows.extend(protected(&found)),
+            None => {}
         }
         if let Some(target) = rows.target {
             report.rows.extend(predicted([&generated, &training], held_out, target, &rows.names[target], seed));
@@ -180,7 +214,7 @@ fn predicted(tables: [&Table; 2], test: &Table, target: usize, name: &str, seed:
     };
     match (generated, real) {
         (Some(Utility::Class { auc, f1, accuracy }), Some(Utility::Class { auc: a, f1: f, accuracy: c })) => {
-            vec![row("area", auc, a), row("F1", f1, f), row("accuracy", accuracy, c)]
+            vec![row("area", auc, a).chance(0.5), row("F1", f1, f), row("accuracy", accuracy, c)]
         }
         (Some(Utility::Number { r2 }), Some(Utility::Number { r2: real })) => vec![row("R2", r2, real)],
         _ => vec![],

@@ -26,17 +26,20 @@ const LARGEST: f64 = 8.0;
 const SEED: u64 = 0x0ca1_1b8a;
 
 impl Session {
-    /// Whether checkpoints have what is fitted after rounds of training, which may take a while.
+    /// Whether samples are drawn by what is fitted after rounds of training, which may take a while.
     pub fn is_fitted(&self) -> bool {
         let is_table = matches!(self.examples.series, Some(Series::Table(_)));
         self.has(CODES) || is_table && self.settings.calibrate
     }
 
-    /// Fits to the states as they are now what only samples read: rounds of training do not.
+    /// Fits to the states as they are now what only samples read, once for each step: rounds of training do not.
     ///
     /// # Errors
     /// Those of running the model.
-    pub(super) fn fit(&mut self) -> Result<()> {
+    pub fn fit(&mut self) -> Result<()> {
+        if self.fitted == Some(self.step) {
+            return Ok(());
+        }
         if self.has(CODES) {
             self.fit_prior()?;
         }
@@ -48,13 +51,15 @@ impl Session {
             let log_shares: Vec<f32> = records.given().into_iter().flat_map(of).collect();
             self.set_correction("log_shares", &log_shares)?;
         }
-        match (&self.examples.series, self.settings.calibrate) {
-            (Some(Series::Table(records)), true) => self.correct(&records.clone()),
-            _ => Ok(()),
+        if let (Some(Series::Table(records)), true) = (&self.examples.series, self.settings.calibrate) {
+            self.correct(&records.clone())?;
         }
+        self.fitted = Some(self.step);
+        Ok(())
     }
 
     fn fit_prior(&mut self) -> Result<()> {
+        self.calibrate()?;
         let codes = self.engine.aside(CODES, |engine| {
             engine.set_clock(Clock { step: 0, seed: SEED ^ SAMPLING })?;
             engine.ask(CODES, &[])

@@ -53,6 +53,8 @@ pub struct Session {
     step: u64,
     /// The step at which this session began.
     begun: u64,
+    /// The step whose states [`Session::fit`] was made for.
+    fitted: Option<u64>,
     /// See [`Session::truncate`].
     truncation: f32,
     /// See [`Session::start_from`].
@@ -121,6 +123,7 @@ impl Session {
             phase: 0,
             step: 0,
             begun: 0,
+            fitted: None,
             truncation: 1.0,
             vectors: vec![],
             compared: Instant::now(),
@@ -450,6 +453,7 @@ impl Session {
             self.engine.write(&item, &tensor.data)?;
         }
         self.step = step;
+        self.fitted = None;
         self.begun = step;
         self.phase = self.phase_of(self.step.saturating_sub(1));
         self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })

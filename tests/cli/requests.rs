@@ -84,6 +84,8 @@ fn wrong_requests_are_explained() {
         // values
         ("--steps 0", &["--steps", "1 or more", "`0`"]),
         ("--steps many", &["--steps", "1 or more", "`many`"]),
+        ("--types a=id --types b=skip", &["--types <COLUMN=TYPE,..> is given twice: give it once, with commas"]),
+        ("--steps 3 --steps 4", &["--steps <N> is given twice: give it once"]),
         ("--batch -1", &["--batch", "1 to 65536", "`-1`"]),
         ("--seed 99999999999999999999", &["--seed"]),
         ("--set ema=1", &["`ema` takes a number from 0 up to but not 1"]),

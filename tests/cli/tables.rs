@@ -110,6 +110,7 @@ fn conditions_hold_or_nothing_is_written() {
         ("member<ja", &["`member` is a category, which has no order"]),
         ("day<soon", &["`soon` is no date of `day`, which are written d.m.Y"]),
         ("size=big", &["`big` is no value of `size`"]),
+        ("size>20.5", &["`20.5` is no value of `size`: its decimal mark is `,`, as in `20,5`"]),
         ("kind", &["`kind` is no condition"]),
     ] {
         refused(&place, &format!("sample run --where {condition} --adapter cpu --out no.csv"), 2, words);
@@ -150,6 +151,12 @@ fn scores_are_of_samples_or_of_rows_of_another_program() {
     let [again, turned] = ["again.csv", "turned.csv"].map(|file| report(&place, &format!("run --only-data {file}")));
     assert!(value(&again, "Column Shapes") > 0.97, "{again}");
     assert_eq!(again["rows"], turned["rows"]);
+
+    // Copies are counted. The file holds the held-out rows too, so that nothing is left to compare with.
+    assert!(value(&own, "copies of learned rows") < 0.5 && value(&again, "copies of learned rows") > 0.8, "{again}");
+    assert!(value(&own, "known by heart") < 0.9 && value(&own, "DCROverfittingProtection") <= 1.0, "{own}");
+    let parts = [own, again.clone()].map(|report| report["notes"].to_string().contains("known by heart and DCR"));
+    assert_eq!((parts, again["rows"].to_string().contains("known by heart")), ([false, true], false), "{again}");
 
     let short: String = real.lines().map(|line| line.rsplit_once(';').unwrap().0.to_owned() + "\n").collect();
     place.write("short.csv", short.as_bytes());

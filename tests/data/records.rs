@@ -213,7 +213,7 @@ fn types_can_be_said() {
     }
     assert_failure(
         open_file("a.csv", &text, &typed("d=number")),
-        &["`01/01/2020` in column `d` (line 2) is no number"],
+        &["`01/01/2020` in column `d` (line 2) (likewise 39 more lines: 3, 4, 5, ..) is no number"],
     );
     assert_failure(open_file("a.csv", &text, &typed("d=date:d.m.Y")), &["is no date in the pattern d.m.Y"]);
     assert_failure(open_file("a.csv", &text, &typed("n=date")), &["is no date of a known pattern"]);
@@ -345,5 +345,51 @@ fn a_folder_of_two_tables_has_a_test_part() {
     let points = |split| open_at(folder.path(), &Options { split, ..Options::default() }).unwrap();
     assert_eq!((points(Split::Train).len(), points(Split::Test).len()), (30, 4));
     let folder = folder_of(&[("train.csv", train.as_bytes()), ("test.csv", b"n,d\n1,x\n")]);
-    assert_failure(open_at(folder.path(), &Options::default()), &["test.csv", "does not begin with the line of names"]);
+    assert_failure(
+        open_at(folder.path(), &Options::default()),
+        &["test.csv` has `d` in place of the columns `c` of `"],
+    );
+    // The order of the columns does not matter, their names do.
+    let turned: String =
+        back(&tested).lines().map(|line| line.split(',').rev().collect::<Vec<_>>().join(",") + "\n").collect();
+    for (content, wanted) in [
+        (turned.as_str(), None),
+        ("n\n1\n", Some("lacks the columns `c`")),
+        ("c,n,m\nx,1,2\n", Some("has the columns `m` beside those")),
+        ("n,n\n1,x\n", Some("lacks the columns `c`")),
+    ] {
+        let folder = folder_of(&[("train.csv", train.as_bytes()), ("test.csv", content.as_bytes())]);
+        let set = open_at(folder.path(), &Options { split: Split::Test, ..Options::default() });
+        match wanted {
+            None => assert_eq!(back(&set.unwrap()), back(&tested)),
+            Some(words) => assert_failure(set, &["test.csv", words]),
+        }
+    }
+}
+
+/// All rows with a fault are said at once, as far as there is room.
+#[test]
+fn faults_of_several_rows_are_said_together() {
+    let text = |wrong: &dyn Fn(usize) -> Option<&'static str>| {
+        let row = |i: usize| wrong(i).map_or_else(|| format!("{}.5,{}\n", i * 7919 % 997, i % 7), str::to_owned);
+        format!("n,c\n{}", (0..300).map(row).collect::<String>())
+    };
+    let bad = text(&|i| [(5, "x1,1\n"), (7, "x2,1\n"), (20, "x1,2\n")].iter().find(|bad| bad.0 == i).map(|bad| bad.1));
+    for options in [Options::default(), typed("n=number")] {
+        let words = "`x1` in column `n` (line 7) (likewise 2 more lines: 9, 22) is no number";
+        assert_failure(open_file("a.csv", &bad, &options), &[words]);
+    }
+    let plain = Options { columns: Some("n,c".into()), encode: Some(Encode::None), ..Options::default() };
+    let words = ":7: `x1` is not a finite number (column `n`) (likewise 2 more lines: 9, 22): mend it";
+    assert_failure(open_file("a.csv", &bad, &plain), &[words]);
+    let short = text(&|i| (i % 50 == 3).then_some("1\n"));
+    let words = ":5: 1 value where the first row has 2 (likewise 5 more lines: 55, 105, 155, ..): mend it";
+    assert_failure(open_file("a.csv", &short, &Options::default()), &[words]);
+}
+
+/// Excel takes a file without the mark for one in its own encoding.
+#[test]
+fn what_was_in_another_encoding_comes_back_with_a_mark() {
+    let set = open_file("a.csv", b"c;n\r\nGr\xf6\xdfe;1,5\r\nx;2,5\r\nx;3,5\r\n", &Options::default()).unwrap();
+    assert_eq!(back(&set), "\u{feff}c;n\r\nGröße;1,5\r\nx;2,5\r\nx;3,5\r\n");
 }

@@ -23,7 +23,10 @@ fn values_below_a_limit_are_gaps_that_come_back() {
     assert!(said(&set).contains(command), "{}", said(&set));
     assert_failure(
         open_file("a.csv", &text, &Options { levels: 20, ..Options::default() }),
-        &["`<0,5` in column `value` (line 6) is no number", "--missing '\"<0,5\",n.b.,NA'"],
+        &[
+            "`<0,5` in column `value` (line 6) (likewise 32 more lines: 15, 18, 24, ..) is no number",
+            "--missing '\"<0,5\",n.b.,NA'",
+        ],
     );
     // Without quotes too, the comma belongs to the cell, and 5 and 0,5 are numbers.
     let set =
@@ -88,7 +91,7 @@ fn a_column_that_is_said_to_be_numbers_names_the_gaps_to_type() {
     };
     let text = format!("sum,kind\n{}", (0..300).map(row).collect::<String>());
     let said = open_file("a.csv", &text, &typed("sum=number")).unwrap_err().to_string();
-    assert!(said.contains("`offen` in column `sum` (line 42) is no number"), "{said}");
+    assert!(said.contains("`offen` in column `sum` (line 42) (likewise line 52) is no number"), "{said}");
     assert!(said.contains("make it a gap, `--missing \"offen,n.a.\"`"), "{said}");
     let missing = Some("offen,n.a.".to_owned());
     assert!(open_file("a.csv", &text, &Options { missing, ..typed("sum=number") }).is_ok());

@@ -2,6 +2,7 @@
 
 use super::{Cell, Column, Kind, Records, Role};
 use crate::error::{Error, Result, unknown};
+use crate::settings::Decimal;
 
 /// How a cell is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +75,20 @@ impl Condition {
                     let letters = pattern.letters();
                     Error::usage(format!("`{value}` is no date of `{}`, which are written {letters}", column.name))
                 }
-                _ => Error::usage(format!("`{value}` is no value of `{}`", column.name)),
+                kind => {
+                    let (name, [own, other]) = (
+                        &column.name,
+                        match records.decimal {
+                            Decimal::Comma => [',', '.'],
+                            Decimal::Point => ['.', ','],
+                        },
+                    );
+                    let turned = value.replace(other, &own.to_string());
+                    let hint = kind
+                        .number(&turned, records.decimal)
+                        .map_or(String::new(), |_| format!(": its decimal mark is `{own}`, as in `{turned}`"));
+                    Error::usage(format!("`{value}` is no value of `{name}`{hint}"))
+                }
             });
         }
         Ok(Self { column: place, relation, text: value.to_owned(), number })

@@ -90,8 +90,10 @@ impl<'a> Finder<'a> {
         }
         // The column with the fewest values tells, so that one that tells of it tells of both.
         let mut follows: Vec<&Rule> = rules.iter().filter(|rule| rule.relation == Relation::Follows).collect();
-        let different = |rule: &&Rule| (std::cmp::Reverse(rule.last), self.different(&self.columns[rule.first[0]]));
-        follows.sort_by_cached_key(different);
+        let firsts: HashSet<usize> = follows.iter().map(|rule| rule.first[0]).collect();
+        let different: HashMap<usize, usize> =
+            firsts.into_iter().map(|first| (first, self.different(&self.columns[first]))).collect();
+        follows.sort_by_key(|rule| (std::cmp::Reverse(rule.last), different[&rule.first[0]]));
         for rule in follows {
             self.try_one(rule.relation, rule.last, &rule.first);
         }
@@ -110,7 +112,12 @@ impl<'a> Finder<'a> {
             }
         }
         let kept = |rule: Rule| {
-            let (mut broken, by_samples) = (self.broken(&rule), self.keeps(&rule));
+            let by_samples = self.keeps(&rule);
+            // A column stands beside the values of others only where all rows have it so.
+            let mut broken = match rule.relation {
+                Relation::Follows if by_samples => vec![],
+                _ => self.broken(&rule),
+            };
             if by_samples && rule.relation.is_exact() {
                 broken.extend(self.untold(rule.relation, rule.last, &rule.first));
                 broken.sort_unstable();

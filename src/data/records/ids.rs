@@ -12,6 +12,8 @@ pub const MANY: usize = 100;
 pub const DIFFERENT: f64 = 0.95;
 /// Share of different values from which on a name is believed.
 const NAMED: f64 = 0.5;
+/// Numbers of ids are smaller.
+const LONGEST: u64 = 1_000_000_000_000_000_000;
 
 /// Words of names of ids, and how longer words of them end.
 const WORDS: &str =
@@ -88,17 +90,20 @@ pub fn counts(raw: &Raw) -> Counts {
     }
 }
 
-/// Ids that none of the data is: a prefix and numbers of at least `width` digits, which go on after the largest of the
-/// data, or the digits of such numbers in the places of those of a shape; or digits that are drawn.
+/// Ids that none of the data is: a prefix and numbers of at least `width` digits, or the digits of such numbers in the
+/// places of those of a shape, which go on after the largest of the data; or digits that are drawn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ids {
     /// What stands before the number.
     pub prefix: String,
     /// Least number of digits.
     pub width: usize,
-    /// The largest number of the data.
+    /// The number before that of the first sample: the largest of the data, or the last one below a gap.
     #[serde(default)]
     pub after: u64,
+    /// How many numbers are free in that gap. What comes after them has more digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    room: Option<u64>,
     /// An id with zeros in place of its digits, such as `000/0000000`; empty for a prefix.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub shape: String,
@@ -108,44 +113,96 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Ids beside these: drawn where they are spread, or after the largest, with the prefix that all of them have, or
-    /// in the shape of most of them. Ids without digits get the name of their column.
+    /// Ids beside these: drawn where they are spread; else with the prefix that all of them have, or in the shape of
+    /// most of them, or between the ends of all; after the largest, or in a gap if all have one width that has no room
+    /// above. Ids without digits and such ends get the name of their column.
     pub(super) fn beside<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let shape = shape(ids.clone());
-        if let Some(drawn) = Drawn::of(ids.clone().filter(|id| outline(id) == shape)) {
-            return Self { shape, drawn: Some(drawn), ..Self::default() };
+        let mut found = Self { shape: shape(ids.clone()), ..Self::default() };
+        found.drawn = Drawn::of(ids.clone().filter(|id| outline(id) == found.shape));
+        if found.drawn.is_some() {
+            return found;
         }
-        let Some((prefix, width)) = pattern(ids.clone()) else {
-            let digits = |id: &str| id.chars().filter(char::is_ascii_digit).collect::<String>();
-            let number = |id: &str| match shape.as_str() {
-                "" => id.parse().ok(),
-                _ => digits(id).parse().ok(),
-            };
-            let after = ids.clone().filter_map(number).max().unwrap_or(0);
-            let has_digits = ids.into_iter().any(|id| !digits(id).is_empty());
-            let prefix = if has_digits { String::new() } else { format!("{column} ") };
-            return Self { prefix, width: 0, after, shape, drawn: None };
-        };
-        let number = |id: &str| {
-            let digits = id.strip_prefix(prefix.as_str())?;
-            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            // A longer number is never reached.
-            let digits = digits.trim_start_matches('0');
-            (is_number && digits.len() < 19).then(|| digits.parse().unwrap_or(0))
-        };
-        let after = ids.filter_map(number).max().unwrap_or(0);
-        Self { prefix, width, after, ..Self::default() }
+        let digits = |id: &str| id.chars().filter(char::is_ascii_digit).collect::<String>();
+        if let Some(pattern) = pattern(ids.clone()) {
+            (found.prefix, found.width) = pattern;
+            found.shape.clear();
+        } else if found.shape.is_empty() {
+            let [begin, end] = ends(ids.clone());
+            if !(begin.is_empty() && end.is_empty()) {
+                return Self { shape: format!("{begin}0{end}"), ..found };
+            }
+            let has_digits = ids.clone().any(|id| !digits(id).is_empty());
+            found.prefix = if has_digits { String::new() } else { format!("{column} ") };
+        }
+        let digits = ids.map(|id| match found.shape.is_empty() {
+            true => id.strip_prefix(&found.prefix).unwrap_or_default().to_owned(),
+            false => digits(id),
+        });
+        let digits: Vec<String> = digits.collect();
+        // A number that is too long is never reached.
+        let is_number = |text: &&String| text.bytes().all(|byte| byte.is_ascii_digit());
+        let numbers = || digits.iter().filter(is_number).filter_map(|digits| digits.parse::<u64>().ok());
+        found.after = numbers().filter(|number| *number < LONGEST).max().unwrap_or(0);
+        let width = found.digits();
+        let are_alike = digits.iter().all(|digits| digits.len() == width) && numbers().count() == digits.len();
+        if are_alike && 10u64.saturating_pow(width as u32) <= LONGEST {
+            let is_padded = digits.iter().any(|digits| digits.starts_with('0'));
+            (found.after, found.room) = gap(numbers().collect(), width, is_padded);
+        }
+        found
+    }
+
+    /// Number of digits that ids have at least.
+    fn digits(&self) -> usize {
+        if self.shape.is_empty() { self.width } else { self.shape.matches('0').count() }
     }
 
     /// The id of a sample, by its number from 1 on; `seed` decides digits that are drawn.
     pub fn id(&self, number: usize, seed: u64) -> String {
-        let Self { prefix, width, after, shape, drawn } = self;
+        let Self { prefix, width, after, shape, drawn, .. } = self;
         if let Some(drawn) = drawn {
             return shaped(shape, &drawn.digits(number - 1, seed));
         }
-        let number = after + number as u64;
+        let number = match self.room {
+            Some(room) if number as u64 > room => {
+                10u64.saturating_pow(self.digits() as u32).saturating_add(number as u64 - room - 1)
+            }
+            _ => after.saturating_add(number as u64),
+        };
         if shape.is_empty() { format!("{prefix}{number:0width$}") } else { shaped(shape, &number.to_string()) }
     }
+}
+
+/// The number before those of samples, beside numbers of so many digits, and how many there are: those above the
+/// largest, if they are as many as the numbers, or else those of the widest gap.
+fn gap(mut numbers: Vec<u64>, digits: usize, is_padded: bool) -> (u64, Option<u64>) {
+    let end = 10u64.pow(digits as u32);
+    numbers.sort_unstable();
+    let largest = numbers.last().copied().unwrap_or(0);
+    if end - 1 - largest >= numbers.len() as u64 {
+        return (largest, None);
+    }
+    let below = if is_padded { 0 } else { end / 10 - 1 };
+    let all: Vec<u64> = [below].into_iter().chain(numbers).chain([end]).collect();
+    let gaps = all.windows(2).map(|pair| (pair[0], (pair[1] - pair[0]).saturating_sub(1)));
+    let (after, room) = gaps.max_by_key(|(_, room)| *room).unwrap_or((largest, 0));
+    (after, Some(room))
+}
+
+/// How all ids begin and end, as far as these are whole words without digits. Addresses of mail are given to nobody.
+fn ends<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> [String; 2] {
+    if ids.clone().all(|id| id.contains('@')) {
+        return ["user".into(), "@example.org".into()];
+    }
+    let first = ids.clone().next().unwrap_or_default();
+    let alike = |a: &mut dyn Iterator<Item = char>, b: &mut dyn Iterator<Item = char>| {
+        a.zip(b).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>()
+    };
+    let begin = ids.clone().map(|id| alike(&mut first.chars(), &mut id.chars())).min().unwrap_or(0);
+    let end = ids.map(|id| alike(&mut first.chars().rev(), &mut id.chars().rev())).min().unwrap_or(0);
+    let begin = first[..begin].trim_end_matches(char::is_alphanumeric);
+    let end = first[first.len() - end..].trim_start_matches(char::is_alphanumeric);
+    [begin, end].map(|part| if part.contains(|c: char| c.is_ascii_digit()) { String::new() } else { part.to_owned() })
 }
 
 /// The prefix that all ids share before their number, and the least number of digits, if they have such a pattern.
@@ -208,11 +265,25 @@ mod tests {
             (&["A007", "A012"][..], "A013"),
             (&["P9", "P10"], "P11"),
             (&["075/0000179", "075/0000567"], "075/0000568"),
-            (&["7/21-X", "9/99-X"], "10/00-X"),
+            (&["7/21-X", "9/99-X"], "1/00-X"),
             (&["Ann Lee", "Bo Chen"], "Name 1"),
             (&["a1b", "77-x"], "1"),
+            // Of one width: above the largest, where there is room, or in the widest gap.
+            (&["0013", "0021"], "0022"),
+            (&["9991", "9999", "9400"], "1000"),
+            (&["99998", "99999"], "10000"),
+            (&["097", "099", "998", "999"], "100"),
+            (&["A-98", "A-99", "A-97"], "A-10"),
+            (&["8/1", "9/9"], "1/0"),
+            (&["ann@web.de", "bo.chen@gmx.net"], "user1@example.org"),
+            (&["Ulm Bau GmbH", "Holz GmbH"], "1 GmbH"),
+            (&["http://a.de/x", "http://b.de/y"], "http://1"),
         ] {
             assert_eq!(Ids::beside("Name", ids.iter().copied()).id(1, 0), next, "{ids:?}");
         }
+        // No id of the data comes, nor one twice, also when the gap is full.
+        let known: Vec<String> = (0..100).map(|n| format!("{:02}", n * 37 % 100)).filter(|id| id != "41").collect();
+        let ids = Ids::beside("Name", known.iter().map(String::as_str));
+        assert_eq!([1, 2, 3].map(|n| ids.id(n, 0)), ["41", "100", "101"]);
     }
 }

@@ -280,9 +280,10 @@ impl Records {
     }
 
     /// Rows as a file like the one that was read: the same columns, separator, decimal mark, quotes and ends of lines.
+    /// Programs that read another encoding unasked, as Excel does, know UTF-8 by its mark.
     pub fn to_csv(&self, rows: impl Iterator<Item = Vec<Cell>>) -> Vec<u8> {
         let (separator, end) = (byte(self.separator), if self.crlf { "\r\n" } else { "\n" });
-        let mut text = if self.mark { "\u{feff}".to_owned() } else { String::new() };
+        let mut text = if self.mark || self.encoding.is_some() { "\u{feff}".to_owned() } else { String::new() };
         let mut add = |cells: &mut dyn Iterator<Item = String>| {
             let start = text.len();
             for (n, cell) in cells.enumerate() {

@@ -10,7 +10,7 @@ use super::types::{Examined, Found, Texts, Wish, moments, texts, wishes};
 use super::{Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
-use crate::data::dialect::Sheet;
+use crate::data::dialect::{Sheet, shown};
 use crate::data::random::Root;
 use crate::data::{About, Dataset, Options, Series, Split, Wanted, check_memory};
 use crate::error::{Error, Result, counted};
@@ -260,14 +260,22 @@ fn ruled(rules: &[Kept], columns: &[Column]) -> Option<String> {
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let is_number =
         |rule: &&&Rule| rule.relation == Relation::Follows && matches!(columns[rule.first[0]].kind, Kind::Number(_));
-    let advice = rules.iter().find(is_number).map_or(String::new(), |rule| {
+    let by_number = rules.iter().find(is_number).map_or(String::new(), |rule| {
         format!("; samples keep what `--types \"{}=category\"` tells", names[rule.first[0]])
+    });
+    let merges = |rule: &&&Rule| {
+        let coding = columns[rule.first[0]].coding();
+        rule.relation == Relation::Follows && coding.is_some_and(|coding| coding.others.is_some())
+    };
+    let by_merged = rules.iter().find(merges).map_or(String::new(), |rule| {
+        let [first, last] = [rule.first[0], rule.last].map(|column| shown(&names[column]));
+        format!("; `rare` makes one value of several of {first}, which tells no {last}")
     });
     let said: Vec<String> = rules.iter().take(SAID).map(|rule| rule.said(&names)).collect();
     let more = if rules.len() > SAID { format!(" (and {} more)", rules.len() - SAID) } else { String::new() };
     (!rules.is_empty()).then(|| {
         format!(
-            "in all rows {}{more}: samples need not keep that (`saddle eval` says how many do){advice}",
+            "in all rows {}{more}: samples need not keep that (`saddle eval` says how many do){by_number}{by_merged}",
             said.join(", ")
         )
     })

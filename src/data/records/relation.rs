@@ -20,6 +20,8 @@ pub(super) enum Relation {
     Percent,
     /// The product of all but the last, and of 1 and this many times the last, rounded.
     Rated(f64),
+    /// The first by 1 and this many times the second, rounded: what an amount was before its rate.
+    Unrated(f64),
     /// The first and this many times the second, by this factor, and by the third if there is one, rounded.
     Of(f64, f64),
     /// This many times the first by the second, rounded.
@@ -93,7 +95,7 @@ impl Relation {
     pub fn counts(self) -> std::ops::RangeInclusive<usize> {
         match self {
             Self::Follows | Self::Share(_) => 1..=1,
-            Self::Quotient(_) => 2..=2,
+            Self::Quotient(_) | Self::Unrated(_) => 2..=2,
             Self::Of(..) => 2..=3,
             Self::Linear(_) => 1..=3,
             _ => 1..=usize::MAX,
@@ -113,6 +115,7 @@ impl Relation {
                 let last = others.next_back().unwrap_or(f64::NAN);
                 others.product::<f64>() * (1.0 + rate * last)
             }
+            Self::Unrated(rate) => next() / (1.0 + rate * next()),
             Self::Of(sign, factor) => factor * (next() + sign * next()) * first.skip(2).product::<f64>(),
             Self::Quotient(factor) => factor * next() / next(),
             Self::Share(factor) => factor * next(),
@@ -138,10 +141,11 @@ impl Relation {
             Self::Linear(weights) => weights.told(&first),
             Self::Product => first.join(" x "),
             Self::Percent => format!("{} / 100", first.join(" x ")),
-            Self::Rated(rate) => {
+            Self::Rated(rate) | Self::Unrated(rate) => {
                 let (others, rated) = first.split_at(first.len() - 1);
                 let (sign, unit) = (if rate < 0.0 { "-" } else { "+" }, if rate.abs() < 1.0 { " / 100" } else { "" });
-                format!("{} x (1 {sign} {}{unit})", others.join(" x "), rated[0])
+                let by = if matches!(self, Self::Unrated(_)) { "/" } else { "x" };
+                format!("{} {by} (1 {sign} {}{unit})", others.join(" x "), rated[0])
             }
             Self::Of(sign, factor) => {
                 let of = format!("({} {} {})", first[0], if sign < 0.0 { "-" } else { "+" }, first[1]);
@@ -152,9 +156,18 @@ impl Relation {
             }
             Self::Quotient(1.0) => first.join(" / "),
             Self::Quotient(factor) => format!("{factor} x {}", first.join(" / ")),
-            Self::Share(factor) if factor != 1.0 => format!("{factor} x {}", first[0]),
+            Self::Share(factor) if rounded(factor) == factor => match factor {
+                1.0 => first.concat(),
+                _ => format!("{factor} x {}", first[0]),
+            },
+            Self::Share(factor) => format!("{} / {}", first[0], rounded(factor.recip())),
             Self::NotBelow => first.join(" or "),
-            Self::Share(_) | Self::Follows => first.concat(),
+            Self::Follows => first.concat(),
         }
     }
+}
+
+/// A factor with the four decimals that factors of rules have.
+pub(super) fn rounded(factor: f64) -> f64 {
+    (factor * 1e4).round() / 1e4
 }

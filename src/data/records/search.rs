@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Values;
 use super::encode::FEW;
-use super::relation::{Relation, UNITS, Weights};
+use super::relation::{Relation, UNITS, Weights, rounded};
 use super::rules::{Cell, LEAST, Rule, rounding};
 
 /// Least number of rows that would break a rule if the cells of its last column were mixed, and how many times as many
@@ -134,34 +134,31 @@ impl<'a> Search<'a> {
                 self.try_one(Relation::Percent, last, &first);
             }
         }
-        let columns = self.columns;
-        let whole = |column: usize| move |row: usize| columns.number(column, row);
-        let largest: Vec<_> = self.numbers.iter().map(|first| (*first, columns.largest(whole(*first)))).collect();
-        for &last in lasts.iter().rev().filter(|last| ties.iter().all(|(sum, _)| sum != *last)) {
-            for (first, largest) in &largest {
-                if self.is_open(last, &[*first])
-                    && let Some(factor) = columns.factor(last, largest)
-                    // Where two columns are nearly always equal, the rows in which they are not are what is told.
-                    && (self.spare == 0 || factor != 1.0)
-                {
-                    self.try_one(Relation::Share(factor), last, &[*first]);
-                }
-            }
-        }
+        let others: Vec<usize> = lasts.iter().copied().filter(|last| ties.iter().all(|(sum, _)| sum != last)).collect();
+        self.shares(&others, short);
         // What products and shares compute, a sum need not.
         ties.into_iter().for_each(|(last, first)| self.try_tie(Weights::SUM, last, &first));
+        // What is an amount by a factor comes last, as the rounding of one times a factor looks like it.
+        self.shares(&others, |ratio| short(ratio.recip()).map(f64::recip));
         for [a, b] in self.pairs(WIDEST) {
             for (&last, first) in lasts.iter().flat_map(|last| [(last, [a, b]), (last, [b, a])]) {
                 RATES.iter().for_each(|rate| _ = self.try_one(Relation::Rated(*rate), last, &first));
             }
         }
+        for [a, b] in self.pairs(WIDEST) {
+            for (&last, first) in lasts.iter().flat_map(|last| [(last, [a, b]), (last, [b, a])]) {
+                RATES.iter().for_each(|rate| _ = self.try_one(Relation::Unrated(*rate), last, &first));
+            }
+        }
+        let columns = self.columns;
         for [a, b] in self.pairs(OF_THREE) {
             for (first, sign) in [([a, b], 1.0), ([a, b], -1.0), ([b, a], -1.0)] {
                 let largest =
                     columns.largest(|row| columns.number(first[0], row) + sign * columns.number(first[1], row));
                 for &last in lasts {
                     if self.is_open(last, &first)
-                        && let Some(factor) = columns.factor(last, &largest).filter(|factor| *factor != 1.0)
+                        && let Some(factor) = columns.ratio(last, &largest).and_then(short)
+                        && factor != 1.0
                     {
                         self.try_one(Relation::Of(sign, factor), last, &first);
                     }
@@ -169,6 +166,24 @@ impl<'a> Search<'a> {
             }
         }
         self.spans(lasts);
+    }
+
+    /// Shares of others, by the factor that a ratio nearly is.
+    fn shares(&mut self, lasts: &[usize], factor: impl Fn(f64) -> Option<f64>) {
+        let columns = self.columns;
+        let whole = |column: usize| move |row: usize| columns.number(column, row);
+        let largest: Vec<_> = self.numbers.iter().map(|first| (*first, columns.largest(whole(*first)))).collect();
+        for &last in lasts.iter().rev() {
+            for (first, largest) in largest.iter().filter(|(first, _)| first != &last) {
+                // Where two columns are nearly always equal, the rows in which they are not are what is told.
+                if self.is_open(last, &[*first])
+                    && let Some(factor) = columns.ratio(last, largest).and_then(&factor)
+                    && (self.spare == 0 || factor != 1.0)
+                {
+                    self.try_one(Relation::Share(factor), last, &[*first]);
+                }
+            }
+        }
     }
 
     fn of_three(&mut self, lasts: &[usize]) {
@@ -294,15 +309,13 @@ impl<'a> Columns<'a> {
         all
     }
 
-    /// The factor between a column and other numbers, of three digits at most.
-    fn factor(&self, share: usize, largest: &[(usize, f64)]) -> Option<f64> {
+    /// The ratio of a column to other numbers.
+    fn ratio(&self, share: usize, largest: &[(usize, f64)]) -> Option<f64> {
         let numbers = largest.iter().map(|(row, of)| self.number(share, *row) / of);
         // In the middle, as a number that was typed wrong may be the largest of all.
         let mut factors: Vec<f64> = numbers.filter(|factor| !factor.is_nan()).collect();
         factors.sort_by(f64::total_cmp);
-        let factor = *factors.get(factors.len() / 2)?;
-        let digits = (factor * 1e4).round() / 1e4;
-        (digits != 0.0 && digits.is_finite() && (digits - factor).abs() <= 1e-3 * factor.abs()).then_some(digits)
+        factors.get(factors.len() / 2).copied()
     }
 
     /// Whether all rows but `spare` keep a rule on numbers, which many would break by chance.
@@ -334,7 +347,7 @@ impl<'a> Columns<'a> {
         // A sum with nothing is an equality, as is a product with 1.
         let counts = |(place, column): (usize, &usize)| {
             let idle: &[f64] = match relation {
-                Relation::Rated(_) if place + 1 == first.len() => &[0.0],
+                Relation::Rated(_) | Relation::Unrated(_) if place + 1 == first.len() => &[0.0],
                 _ => &[0.0, 1.0],
             };
             let does = |row: &&usize| !idle.contains(&self.number(*column, **row));
@@ -370,4 +383,10 @@ impl<'a> Columns<'a> {
 /// Whether chance would break a rule in many more rows than do.
 fn is_more(chance: f64, broken: usize) -> bool {
     chance >= BROKEN * broken.max(1) as f64
+}
+
+/// A factor of few digits, which a ratio is nearly.
+fn short(ratio: f64) -> Option<f64> {
+    let digits = rounded(ratio);
+    (digits != 0.0 && digits.is_finite() && (digits - ratio).abs() <= 1e-3 * ratio.abs()).then_some(digits)
 }

@@ -1,6 +1,6 @@
 //! The types of the columns of a table, decided by every cell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::dates::{Dates, Pattern, odd_one, recognise, year_of, year_or_day_first};
 use super::gaps::Gaps;
@@ -9,7 +9,7 @@ use super::{Kind, Style};
 use crate::data::Options;
 use crate::data::column::Column as Raw;
 use crate::data::columns::{Table, names_in};
-use crate::data::dialect::{Sheet, shown};
+use crate::data::dialect::{Sheet, likewise, shown};
 use crate::data::looks::framed;
 use crate::error::{Error, Result, unknown};
 use crate::settings::Decimal;
@@ -180,7 +180,7 @@ impl Examined<'_> {
             return Ok((Found::Skipped, None));
         }
         if let Some(infinite) = self.values().find(|text| is_infinite(text)).filter(|_| self.raw.is_numeric()) {
-            return Err(self.at_text(infinite, "is not finite: mend it, or add it to `missing`"));
+            return Err(self.at_texts(&[infinite], "is not finite: mend it, or add it to `missing`"));
         }
         if let Some(row) = self.raw.values.iter().position(|value| value.is_infinite()) {
             return Err(Error::failure(format!(
@@ -244,7 +244,7 @@ impl Examined<'_> {
         let other_mark = self.with_other_mark();
         if let Some(cell) = other_mark.filter(|_| different > self.levels) {
             let advice = "write one mark in all columns, or say the type with `types`";
-            return Err(self.at_text(cell, &format!("{OTHER_MARK}: {advice}")));
+            return Err(self.at_texts(&[cell], &format!("{OTHER_MARK}: {advice}")));
         }
         let odd = self.odd_ones(different).filter(|_| other_mark.is_none());
         if let Some((words, what)) = odd.as_ref().filter(|_| different > self.levels) {
@@ -252,7 +252,7 @@ impl Examined<'_> {
                 "and most others are: mend it, make it a gap, {}, or say the type with `types`",
                 self.as_gaps(words)
             );
-            return Err(self.at_text(words[0], &format!("is no {what}, {advice}")));
+            return Err(self.at_texts(words, &format!("is no {what}, {advice}")));
         }
         let file = &self.sheet.name;
         let note = match (odd, self.raw.too_long(), like(self.values(), different)) {
@@ -392,25 +392,24 @@ impl Examined<'_> {
 
     /// What a user says that the column is, if that.
     fn wished(&self, wish: &Wish) -> Result<Option<Found>> {
-        let refuse =
-            |text: &str, what: &str| Err(self.at_text(text, &format!("is no {what}, which `types` says that it is")));
+        let refuse = |texts: &[&str], what: &str| {
+            Err(self.at_texts(texts, &format!("is no {what}, which `types` says that it is")))
+        };
         let kind = match wish {
             Wish::Number => {
                 let is_word = |text: &&str| self.raw.number(text, self.sheet.decimal).is_none();
                 let words: Vec<&str> = self.values().filter(is_word).collect();
-                match words.first() {
-                    Some(word) => {
-                        let gaps = self.as_gaps(&words);
-                        return refuse(word, &format!("number (mend it, or make it a gap, {gaps})"));
-                    }
-                    None => Kind::Number(Style::of(self.raw)),
+                if !words.is_empty() {
+                    let gaps = self.as_gaps(&words);
+                    return refuse(&words, &format!("number (mend it, or make it a gap, {gaps})"));
                 }
+                Kind::Number(Style::of(self.raw))
             }
             Wish::Date(None) => match recognise(self.values()) {
                 Dates::In(pattern) | Dates::Either(pattern, _) => Kind::Date(pattern.with_century(self.values())),
                 Dates::No => match year_or_day_first(self.values()) {
                     Some(patterns) => Kind::Date(self.of_two(patterns).0),
-                    None => return refuse(self.values().next().unwrap_or("a number"), "date of a known pattern"),
+                    None => return refuse(&[self.values().next().unwrap_or("a number")], "date of a known pattern"),
                 },
             },
             Wish::Date(Some(pattern)) => {
@@ -424,8 +423,9 @@ impl Examined<'_> {
                     None => {
                         let read = padded.each_ref().map(Pattern::reader);
                         let wrong = |text: &&str| read.iter().all(|read| read(text).is_none());
-                        let wrong = self.values().find(wrong).unwrap_or("a number");
-                        return refuse(wrong, &format!("date in the pattern {}", pattern.letters()));
+                        let mut wrong: Vec<&str> = self.values().filter(wrong).collect();
+                        wrong.extend(wrong.is_empty().then_some("a number"));
+                        return refuse(&wrong, &format!("date in the pattern {}", pattern.letters()));
                     }
                 }
             }
@@ -436,13 +436,20 @@ impl Examined<'_> {
         Ok(Some(Found::Learned(kind)))
     }
 
-    /// The error that names a cell, with the line of its first row in the file.
-    fn at_text(&self, text: &str, what: &str) -> Error {
+    /// The error that names the first of these texts, with the line of its first row in the file and those of the other
+    /// rows that have one of them.
+    fn at_texts(&self, texts: &[&str], what: &str) -> Error {
         let (file, name) = (&self.sheet.file, shown(&self.raw.name));
-        let row = self.texts.all.iter().position(|other| other == text);
-        let row = row.and_then(|id| self.texts.ids.iter().position(|other| *other == id as u32));
-        let place = row.map_or(String::new(), |row| format!(" (line {})", self.table.line(self.sheet, row)));
-        Error::failure(format!("`{file}`: {} in column {name}{place} {what}", shown(text)))
+        let wanted: HashSet<&str> = texts.iter().copied().collect();
+        let is_one: Vec<bool> = self.texts.all.iter().map(|text| wanted.contains(text.as_str())).collect();
+        let rows = self.texts.ids.iter().enumerate();
+        let rows = rows.filter(|(_, id)| is_one.get(**id as usize) == Some(&true)).map(|(row, _)| row);
+        let rows: Vec<usize> = rows.collect();
+        let line = |row: &usize| self.table.line(self.sheet, *row);
+        let place = rows.split_first().map_or(String::new(), |(first, others)| {
+            format!(" (line {}){}", line(first), likewise(others.iter().map(line)))
+        });
+        Error::failure(format!("`{file}`: {} in column {name}{place} {what}", shown(texts[0])))
     }
 }
 

@@ -1,11 +1,17 @@
 //! Whether generated rows are copies of training rows.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 
 use super::{Column, Rows, Table, similarity::range};
 
 /// How far numbers may be apart that match, as a share of the generated one.
 const TOLERANCE: f64 = 0.01;
+
+/// Square of how much the space around a held-out row differs from that around others, as a share of it: less than this
+/// in tables of one column and more.
+const PLACES: f64 = 0.25;
 
 /// Most training rows, and most held-out rows, that nearest ones are looked for in.
 const SEARCHED: usize = 50_000;
@@ -23,7 +29,7 @@ pub struct Protection {
     /// Distances are by the ranges of both tables together: SDMetrics divides by the range of the table that is
     /// searched, so that all rows seem nearer to the table that holds an outlier. Rows as near to both tell nothing.
     pub known: f64,
-    /// The standard error of `known` where it is 0.
+    /// The standard error of `known` where it is 0, by chance of the generated rows and of those that were held out.
     pub error: f64,
     /// Generated rows that were compared.
     pub rows: usize,
@@ -64,7 +70,7 @@ pub fn overfitting_protection(
         closer_to_training,
         chance,
         known: (closer - chance) / (1.0 - chance),
-        error: (chance / (1.0 - chance) / rows as f64).sqrt(),
+        error: (chance / (1.0 - chance) / rows as f64 + PLACES / held_out).sqrt(),
         rows,
     })
 }
@@ -94,6 +100,18 @@ fn nearest(from: &Table, to: &Table, ranges: &[Option<f64>]) -> Vec<f64> {
 fn width(column: &Column) -> Option<f64> {
     let Column::Number(values) = column else { return None };
     range(values).map(|range| range.end - range.start).filter(|&width| width > 0.0)
+}
+
+/// The share of the rows that equal a row of `real` in every column; `None` if there are no rows.
+pub fn copies(real: &Table, rows: &Table) -> Option<f64> {
+    let [real, rows] = [real, rows].map(Rows::of);
+    let bits = |row: &[f64]| -> Vec<u64> {
+        row.iter().map(|cell| if cell.is_nan() { u64::MAX } else { cell.to_bits() }).collect()
+    };
+    let known: HashSet<Vec<u64>> = real.iter().map(bits).collect();
+    let count = rows.iter().len();
+    let equal = rows.iter().filter(|row| known.contains(&bits(row))).count();
+    (count > 0).then(|| equal as f64 / count as f64)
 }
 
 /// How many generated rows are new.
