@@ -69,8 +69,8 @@ impl Evaluation<'_> {
             (Items::Bytes(_), _) => {
                 let grey: Vec<f32> = examples.iter().map(|x| (x + 1.0) / 2.0).collect();
                 let binary = binarized(&grey);
-                let note = "of images that were binarised once, by a fixed seed: `bound` in training is of grey levels, and \
-                            does not compare";
+                let note = "of images that were binarised once, by a fixed seed, which does not compare with `bound` \
+                            in training";
                 let drawn = (binary != grey).then_some(note);
                 Some((binary.iter().map(|x| x * 2.0 - 1.0).collect(), drawn))
             }
