@@ -216,9 +216,8 @@ pub fn near(path: &Path, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     names.retain(|name| fits(&folder.join(name)));
     let wanted = path.file_name()?.to_str()?;
     let stem = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let same = names.iter().find(|name| stem(name) == stem(wanted)).cloned();
-    let name = same.or_else(|| nearest(wanted, names.iter().map(String::as_str)).map(String::from))?;
-    Some(path.with_file_name(name))
+    let same = || names.iter().map(String::as_str).find(|name| stem(name) == stem(wanted));
+    nearest(wanted, names.iter().map(String::as_str)).or_else(same).map(|name| path.with_file_name(name))
 }
 
 /// The names in a folder; a folder that does not exist has none.

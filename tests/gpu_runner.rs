@@ -213,8 +213,8 @@ fn bad_programs_are_errors_that_name_the_step() {
 }
 
 #[test]
-fn unknown_adapters_are_named_with_the_nearest() {
-    refused(saddle::gpu::choose(Some("lavapip")).map(|_| ()), &["lavapip", "nearest", "cpu"]);
+fn unknown_adapters_are_answered_with_all() {
+    refused(saddle::gpu::choose(Some("lavapip")).map(|_| ()), &["lavapip", "no such adapter", "0: ", "cpu"]);
     refused(saddle::gpu::choose(Some("99")).map(|_| ()), &["99", "cpu"]);
     assert!(matches!(saddle::gpu::choose(Some("CPU")), Ok(saddle::gpu::Choice::Cpu { .. })));
     assert!(matches!(saddle::gpu::choose(Some("0")), Ok(saddle::gpu::Choice::Gpu { .. })));

@@ -71,7 +71,7 @@ pub fn examples(trained: &Trained, spec: Option<&str>, held_out: bool) -> Result
     if let (Some(_), Some(symbols)) = (spec, trained.examples.text().filter(|symbols| symbols.end.is_none())) {
         let windows = counted(data.len(), "window");
         let of = format!("{} {}s", data.shape[0], symbols.noun());
-        tell(format_args!("{windows} of {of}, which overlap; a model of lines (lines=true) reads a line at a time"));
+        tell(format_args!("{windows} of {of}, not lines: a model of lines (lines=true) reads a line at a time"));
     }
     Ok(data)
 }
@@ -127,10 +127,16 @@ fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Re
             write_atomically(out, &npz(&members)?)
         }
         _ => {
+            let has_text = data.text_of(0).is_some();
             let row = |(i, name): (usize, &String)| {
-                [i.to_string(), name.clone(), class(data, i).unwrap_or_default().to_owned()]
+                let row = [i.to_string(), name.clone(), class(data, i).unwrap_or_default().to_owned()];
+                row.into_iter().chain(data.text_of(i)).collect::<Vec<String>>()
             };
-            let header = ["row", "name", "class"].map(String::from);
+            let header: Vec<String> = ["row", "name", "class", "text"]
+                .into_iter()
+                .take(3 + usize::from(has_text))
+                .map(String::from)
+                .collect();
             let named = table(&header, names.iter().enumerate().map(row));
             write_atomically(out, &npy(values, &shape)?)?;
             write_atomically(&out.with_extension("names.csv"), &named)

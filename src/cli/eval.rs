@@ -45,6 +45,9 @@ const POINTS: usize = 10 * modes::POINTS;
 /// Fewest real images that samples are compared with.
 const FEWEST_IMAGES: usize = 10;
 
+/// The last line of a report of which more is being measured.
+const UNFINISHED: &str = "Unfinished: more was being measured.";
+
 /// A model that is being measured.
 struct Evaluation<'a> {
     args: &'a EvalArgs,
@@ -159,13 +162,13 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     let mut tables = format!("{variant} at step {step}\n");
     let (seed, effort, count) = (args.seed, args.effort, args.count);
     let held_out = held_out.as_deref();
-    let json = |reports: &[Report], run| {
-        let of = reports.iter().map(|report| Measured { run, step, seed, effort, count, held_out, report });
+    let json = |reports: &[Report], run, unfinished| {
+        let of = reports.iter().map(|report| Measured { run, step, seed, effort, count, held_out, unfinished, report });
         serde_json::to_value(of.collect::<Vec<_>>()).expect("plain data is JSON")
     };
     // Scores are shown and written as they come: the next ones may take minutes, and be interrupted. Should the reader
     // of the output be gone, the files are written all the same.
-    evaluation.measure(&mut |mut report: Report, pictures: &[(&str, RgbImage)]| {
+    let measured = evaluation.measure(&mut |mut report: Report| {
         report.notes.extend_from_slice(&notes);
         report.judge();
         let table = format!("\n{}", report.table_after(&mut said));
@@ -175,15 +178,23 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
         }
         tables += &table;
         reports.push(report);
-        let json = format!("{:#}", json(&reports, None));
-        written = folder.as_ref().map(|folder| folder.write([&tables, &json], pictures)).transpose()?;
+        let texts = [&format!("{tables}\n{UNFINISHED}\n"), &format!("{:#}", json(&reports, None, true))];
+        written = folder.as_ref().map(|folder| folder.write(texts.map(String::as_str), &[])).transpose()?;
         Ok(())
-    })?;
+    });
+    if let Err(error) = measured {
+        written.into_iter().for_each(tell);
+        return Err(error);
+    }
     if reports.is_empty() {
         return Err(Error::failure(format!("nothing of what is measured fits `{}`", trained.settings.data)));
     }
+    if let Some(folder) = folder {
+        let json = format!("{:#}", json(&reports, None, false));
+        written = Some(folder.write([&tables, &json], &evaluation.pictures)?);
+    }
     if args.json {
-        printed = print(json(&reports, Some(&*run.to_string_lossy())));
+        printed = print(json(&reports, Some(&*run.to_string_lossy()), false));
     }
     written.into_iter().for_each(tell);
     printed
@@ -193,7 +204,7 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
 fn asked(args: &EvalArgs, count: usize, step: u64) -> String {
     let samples = format!("{} of step {step}", counted(count, "sample"));
     match args.count {
-        Some(more) if more > count => format!("{samples}, not {more}: there is no more to compare them with"),
+        Some(more) if more > count => format!("{samples}, not {more}: more are not compared"),
         _ => samples,
     }
 }
@@ -204,24 +215,23 @@ fn has_machine(trained: &Asked) -> bool {
 }
 
 impl Evaluation<'_> {
-    /// Gives all that fits the model and its data to `ready`, each report as soon as it is there, with the pictures so
-    /// far.
-    fn measure(&mut self, ready: &mut dyn FnMut(Report, &[(&str, RgbImage)]) -> Result<()>) -> Result<()> {
+    /// Gives all that fits the model and its data to `ready`, each report as soon as it is there.
+    fn measure(&mut self, ready: &mut dyn FnMut(Report) -> Result<()>) -> Result<()> {
         if let Some(report) = self.samples()? {
-            ready(report, &self.pictures)?;
+            ready(report)?;
         }
         if let Some(music) = self.train.series.as_ref().and_then(Series::music) {
-            ready(self.music(&music)?, &self.pictures)?;
+            ready(self.music(&music)?)?;
         }
         let bounded = self.session.has(BOUND) && self.args.importance != Some(0) && self.args.only_data.is_none();
         if let Some(report) = if bounded { self.likelihood()? } else { None } {
-            ready(report, &self.pictures)?;
+            ready(report)?;
         }
         if has_machine(self.trained) && self.args.temperatures != Some(0) {
-            ready(self.machine()?, &self.pictures)?;
+            ready(self.machine()?)?;
         }
         match probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)? {
-            Some(report) => ready(report, &self.pictures),
+            Some(report) => ready(report),
             None => Ok(()),
         }
     }
@@ -338,12 +348,13 @@ impl Evaluation<'_> {
         let short = if full.is_empty() { 0 } else { items.clone().count() - full.len() };
         let full = if full.is_empty() { items.collect() } else { full };
         let real: Vec<f32> = full.into_iter().flat_map(|i| set.example(i)).collect();
-        let pieces = set.whole_pieces()?;
+        let pieces = set.pieces.clone();
         let generated = self.generate(music::WINDOWS)?;
         let series = self.train.series.as_ref().expect("music is a series");
         let [real, generated] = [series.pieces(&real, steps)?, series.pieces(&generated, steps)?];
         let mut report = music::music(&self.train.name, &real, &pieces, &generated, music)?;
-        let left_out = format!("{} of pieces shorter than that are left out", counted(short, "window"));
+        let whole = "as their pieces are shorter";
+        let left_out = format!("{} with silence at their end are left out, {whole}", counted(short, "window"));
         report.notes.extend((short > 0).then_some(left_out));
         report.notes.extend(self.stand_in());
         Ok(report)

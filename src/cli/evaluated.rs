@@ -26,6 +26,9 @@ pub struct Measured<'a> {
     pub count: Option<usize>,
     /// SHA-256 of the held-out items; none if training data replaced them.
     pub held_out: Option<&'a str>,
+    /// Whether more was being measured when it was written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     #[serde(flatten)]
     pub report: &'a Report,
 }

@@ -325,7 +325,7 @@ pub fn variant(word: &str) -> String {
 /// What to say of a command that there is not.
 pub fn command(typed: &str) -> Option<String> {
     let hint = || find(COMMANDS, typed).map(|hint| format!("`{typed}` {hint}"));
-    let is_of_training = is_variant(typed) || is_data(typed) || find(MODELS, typed).is_some();
+    let is_of_training = is_variant(typed) || find(MODELS, typed).is_some();
     hint().or_else(|| {
         is_of_training.then(|| format!("`{typed}` comes after a command: saddle train {}", quoted(Path::new(typed))))
     })
@@ -403,9 +403,18 @@ pub fn check_assignment(assignment: &str, variant: Option<&str>) -> Result<()> {
     let option = || find(OPTIONS, key).filter(|_| !is_setting(key));
     let Some(hint) = find(SETTINGS, key).or_else(option) else { return Ok(()) };
     let in_steps = value.filter(|_| key == "epochs").and_then(|epochs| {
-        let words: Vec<String> = std::env::args().collect();
+        let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        // Of a second one the training without this one would have to be told.
+        let are_several =
+            words.iter().filter(|word| word.trim_start_matches("--set=").starts_with("epochs=")).count() > 1;
         let at = words.iter().position(|word| word.trim_start_matches("--set=") == assignment)?;
-        let from = if words[at - 1] == "--set" { at - 1 } else { at };
+        let from = if are_several {
+            return None;
+        } else if words[at - 1] == "--set" {
+            at - 1
+        } else {
+            at
+        };
         epochs::in_steps(&words, from..at + 1, epochs)
     });
     Err(Error::usage(format!("`{key}` {}", in_steps.unwrap_or_else(|| with_value(hint, value, variant)))))

@@ -68,7 +68,8 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     }
     print("the most unusual:")?;
     let highest = found.order().into_iter().take(PRINTED);
-    highest.map(|i| format!("  {:.6}  {}", found.scores[i], found.name(&data, i))).try_for_each(print)?;
+    let text = |i| data.text_of(i).map_or(String::new(), |text| format!(": {text}"));
+    highest.map(|i| format!("  {:.6}  {}{}", found.scores[i], found.name(&data, i), text(i))).try_for_each(print)?;
     if let (Some(is_unusual), Some(name)) = (normal, &args.normal) {
         let [area, precision] = area_and_precision(&found.of_examples, &is_unusual);
         let usual = is_unusual.iter().filter(|is_unusual| !**is_unusual).count();

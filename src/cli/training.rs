@@ -230,7 +230,7 @@ impl Training {
             let step = self.session.step();
             if due(step, s.sample_every) {
                 if step == s.steps && self.session.is_fitted() {
-                    self.progress.note("fitting the codes and the shares of values by which samples are drawn");
+                    self.progress.note("fitting what samples are drawn by");
                 }
                 self.look();
                 self.measure()?;

@@ -138,12 +138,12 @@ impl Dataset {
         match (self.about.names.get(i), self.rows_of(i).first()) {
             (Some(name), _) => name.clone(),
             (None, Some(row)) => row.to_string(),
-            (None, None) => self.spelled_item(i).unwrap_or_else(|| i.to_string()),
+            (None, None) => i.to_string(),
         }
     }
 
-    /// A window of a text in one line.
-    fn spelled_item(&self, i: usize) -> Option<String> {
+    /// What item `i` spells, in one line; `None` for items that are no text.
+    pub fn text_of(&self, i: usize) -> Option<String> {
         let symbols = match &self.series {
             Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text => symbols,
             _ => return None,

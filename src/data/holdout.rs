@@ -165,7 +165,7 @@ pub(super) fn cut<T>(
         pieces.retain(|piece| !piece.is_empty());
     }
     let mut part = said(steps, if is_cut { steps - cut } else { 0 }, &format!("{unit}s"), options);
-    part += if is_cut && in_two { ", one piece cut in two" } else { "" };
+    part += if is_cut && in_two { "; one lies in both parts" } else { "" };
     Some((pieces, part))
 }
 

@@ -125,7 +125,7 @@ fn load_all<'a, T>(
         played = of_train;
         pieces
     });
-    let without_drums = format!("the drums of {} are not learned: their keys are no pitches", counted(drums, "file"));
+    let without_drums = format!("drums, whose keys are no pitches, are not learned ({})", counted(drums, "file"));
     let notes = (drums > 0).then_some(without_drums).into_iter().collect();
     let about = About { part: said, left_out, notes, source: digest::of_files(&digests), ..About::default() };
     let music = usual(&played, steps_per_beat);

@@ -114,7 +114,7 @@ pub struct Dataset {
     pub mirror: bool,
     /// The meaning of the features of sequences, and of the columns of points from a file; `None` for other examples.
     pub series: Option<Series>,
-    /// The whole pieces that the windows of rolls are cut from, before any transposition; none of other data.
+    /// The whole pieces that the windows of music are cut from, before any transposition; none of other data.
     pub pieces: Vec<Vec<Chord>>,
     /// How the files were understood, for the user.
     pub about: About,

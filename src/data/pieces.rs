@@ -163,6 +163,11 @@ pub(super) fn melodies(
         1 => "1 melody".into(),
         count => format!("{count} melodies"),
     }];
+    let spelled = |melody: &Vec<u8>| {
+        let names: Vec<String> = melody.iter().map(|symbol| name(*symbol)).collect();
+        of_names(names.iter().map(String::as_str))
+    };
+    let pieces: Vec<Vec<Chord>> = melodies.iter().map(spelled).collect::<Result<_>>()?;
     if set.is_transposed() {
         let beyond = add_transposed(&mut melodies, transposed_melody);
         set.about.left_out.add_some(BEYOND, beyond);
@@ -173,7 +178,7 @@ pub(super) fn melodies(
     let names = used.iter().map(|symbol| name(*symbol)).collect();
     let symbols = Symbols { music: Some(set.music), ..Symbols::new(names, SymbolKind::Midi) };
     let windows = windows::of_symbols(root, melodies, symbols, options)?;
-    Ok(Some(Dataset { about: About { part, ..set.about }, ..windows }))
+    Ok(Some(Dataset { pieces, about: About { part, ..set.about }, ..windows }))
 }
 
 /// The first steps of the windows of a piece. Where the last steps do not fill one, the last window begins earlier, so
@@ -244,21 +249,4 @@ pub(super) fn rolls(mut set: Pieces, mut pieces: Vec<Vec<Chord>>, begins: bool) 
         about: About { part, ..set.about },
         ..Dataset::of_floats(set_name(root), vec![], vec![], Some(Series::Roll(roll)))
     }))
-}
-
-impl Dataset {
-    /// The pieces of music of which the items are windows; of a melody what its overlapping windows cover.
-    ///
-    /// # Errors
-    /// Items that are no music.
-    pub fn whole_pieces(&self) -> Result<Vec<Vec<Chord>>> {
-        let (Items::Symbols { starts, .. }, Some(series)) = (&self.items, &self.series) else {
-            return Ok(self.pieces.clone());
-        };
-        let items: Vec<usize> = (0..self.len()).collect();
-        let overlap = |a: &usize, b: &usize| starts[*b] - starts[*a] < self.shape[0] as u32;
-        let melodies = items.chunk_by(overlap).filter_map(|windows| self.covered(windows));
-        let piece = |ids: &[u16]| series.pieces(&ids.iter().map(|id| f32::from(*id)).collect::<Vec<_>>(), ids.len());
-        Ok(melodies.map(piece).collect::<Result<Vec<_>>>()?.concat())
-    }
 }

@@ -134,10 +134,11 @@ impl Row {
             Better::Neither => return None,
         };
         let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * (best - self.chance).abs());
+        let close = 0.05 * best.abs();
         Some(match worse_by {
-            by if by > half + error => Verdict::Far,
+            by if by > half.max(close) + error => Verdict::Far,
             _ if error > half => Verdict::Unsure,
-            by if by <= error.max(0.05 * best.abs()) => Verdict::AsGood,
+            by if by <= error.max(close) => Verdict::AsGood,
             by if by <= half => Verdict::Near,
             _ => Verdict::Far,
         })
@@ -184,7 +185,7 @@ impl Report {
         let Some(count) = self.compared.filter(|count| *count < FEW) else { return };
         let doubtful = self.rows.iter_mut().filter_map(|row| row.verdict.as_mut());
         doubtful.filter(|verdict| **verdict != Verdict::Far).for_each(|verdict| *verdict = Verdict::Unsure);
-        self.notes.insert(0, format!("{count} examples on one side are too few for any word but `far`"));
+        self.notes.push(format!("only {count} examples were compared: no word but `far` is sure"));
     }
 
     /// The table, its notes below, without those that are in `said`: what stands above need not be said again.

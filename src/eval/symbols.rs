@@ -163,8 +163,8 @@ impl<'a> Real<'a> {
             let row = Row::new(format!("NLL per step, {}-gram", order + 1), nats, Better::Neither);
             match order == ORDERS[0] {
                 true => row.note(
-                    "this and more symbols, counted in the training part (Witten and Bell 1991), read on along the \
-                     held-out part: what a model must beat",
+                    "n-grams are counted in the training part (Witten and Bell 1991) and read the held-out part \
+                     without a break: a model must beat the best of them",
                 ),
                 false => row,
             }

@@ -181,9 +181,10 @@ pub const RULES: &[Rule] = &[
         columns: &[],
         sentence: "the decoder has not used the latent vector for {steps} steps: every code says the same",
         over: "the decoder uses the latent vector",
-        advice: |s| match s.word_dropout {
-            0.0 => "cycles=4, free_bits=0.1, or of sequences word_dropout=0.3".into(),
-            _ => "cycles=4 or free_bits=0.1".into(),
+        advice: |s| match (s.free_bits, s.word_dropout) {
+            (0.0, 0.0) => "cycles=4, free_bits=0.1, or of sequences word_dropout=0.3".into(),
+            (0.0, _) => "cycles=4 or free_bits=0.1".into(),
+            _ => format!("cycles=4 or {}", lower(s, "lr_g", s.lr_g)),
         },
     },
 ];

@@ -1,9 +1,10 @@
 //! Tables that lie in two files, one to learn from and one to test with.
 
-use csv::{StringRecord, Trim, WriterBuilder};
+use csv::{StringRecord, Trim};
 
 use super::{SEPARATORS, byte, reader};
 use crate::data::columns::listed;
+use crate::data::quotes;
 use crate::settings::Separator;
 
 /// The rows of `test` below its line of names, with the columns in the order that they have in `train`. What is wrong
@@ -38,13 +39,22 @@ pub(super) fn below_names(train: &str, test: &str) -> Result<String, String> {
             _ => "does not begin with the line of names".into(),
         });
     };
-    let mut rows = WriterBuilder::new().delimiter(byte(separator)).flexible(true).from_writer(vec![]);
+    // With the quotes of the rows to learn from: samples are written as all rows are.
+    let (_, quotes) = quotes::found(train, byte(separator), own.len(), true);
+    let mark = char::from(byte(separator)).to_string();
+    let mut rows = String::new();
     for row in reader(rest.as_bytes(), separator, Trim::None).records() {
         let row = row.map_err(|error| format!("cannot be read beside the names ({error})"))?;
-        let given = places.iter().map(|place| row.get(*place).unwrap_or_default());
-        let more = row.iter().skip(places.len());
-        rows.write_record(given.chain(more)).map_err(|error| error.to_string())?;
+        // A row that is too short is refused where all rows are looked at.
+        let order: Vec<usize> = match row.len() < places.len() {
+            true => (0..row.len()).collect(),
+            false => places.iter().copied().chain(places.len()..row.len()).collect(),
+        };
+        let written = |(column, place): (usize, usize)| {
+            quotes.get(column).copied().unwrap_or_default().written(&row[place], byte(separator))
+        };
+        rows += &order.into_iter().enumerate().map(written).collect::<Vec<_>>().join(&mark);
+        rows.push('\n');
     }
-    let bytes = rows.into_inner().map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+    Ok(rows)
 }

@@ -52,15 +52,13 @@ impl Sheet {
             };
             let more = row.len().saturating_sub(width);
             let is_odd = row.len() < width || more > 1 || more == 1 && !row[width].is_empty();
+            let is_below =
+                row.len() < width && cells::is_text(&row[0]) && (is_alone(row) || cells::is_summary(&row[0]));
             if let Some((.., others)) = &mut odd {
-                others.extend(is_odd.then_some(at));
+                others.extend((is_odd && !is_below).then_some(at));
                 return Ok(());
             }
-            if row.len() < width
-                && below.len() < ASIDE
-                && cells::is_text(&row[0])
-                && (is_alone(row) || cells::is_summary(&row[0]))
-            {
+            if is_below && below.len() < ASIDE {
                 below.push((at, row.clone()));
                 return Ok(());
             }

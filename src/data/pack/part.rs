@@ -39,8 +39,7 @@ pub struct Journal {
     pub left_out: LeftOut,
     /// Number of images with transparent pixels.
     pub transparent: usize,
-    /// Sides of the images as stored; unfinished files of an earlier version do not say.
-    #[serde(default)]
+    /// Sides of the images as stored.
     pub sides: Sides,
 }
 

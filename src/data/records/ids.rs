@@ -129,10 +129,11 @@ impl Ids {
         } else if found.shape.is_empty() {
             let [begin, end] = ends(ids.clone());
             if !(begin.is_empty() && end.is_empty()) {
-                return Self { shape: format!("{begin}0{end}"), ..found };
+                found.shape = format!("{begin}0{end}");
+            } else {
+                let has_digits = ids.clone().any(|id| !digits(id).is_empty());
+                found.prefix = if has_digits { String::new() } else { format!("{column} ") };
             }
-            let has_digits = ids.clone().any(|id| !digits(id).is_empty());
-            found.prefix = if has_digits { String::new() } else { format!("{column} ") };
         }
         let digits = ids.map(|id| match found.shape.is_empty() {
             true => id.strip_prefix(&found.prefix).unwrap_or_default().to_owned(),
