@@ -481,12 +481,18 @@ function drawTables() {
     const groups = parts(runs);
     const arrow = { higher: ' ↑', lower: ' ↓' };
     // What a score is worth: few samples, a quick look, or what a measure means.
-    const notes = runs.flatMap((run) =>
-        run.evaluation.flatMap((report) => [
+    const at = (run) => {
+        const step = run.evaluation[0]?.step;
+        const is_old = step !== undefined && run.rows.length && step < run.rows.at(-1).step;
+        return is_old ? [`${runs.length > 1 ? `${label(run)}: ` : ''}measured at step ${step}, and trained since`] : [];
+    };
+    const notes = runs.flatMap((run) => [
+        ...at(run),
+        ...run.evaluation.flatMap((report) => [
             ...(report.notes ?? []),
             ...(report.rows ?? []).filter((row) => row.note).map((row) => `${row.measure}: ${row.note}`),
         ]),
-    );
+    ]);
     byId('scored').replaceChildren(
         rows(
             ['', ...headsOf(groups), 'perfect', 'real data'],

@@ -41,7 +41,9 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
     for ((record, differing), score) in each {
         let (folder, settings) = (record.run.folder(), record.run.settings());
         let differing: Vec<String> = differing.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}"));
+        let measured = record.evaluation().first().and_then(|report| report.get("step")?.as_u64());
+        let of = measured.filter(|step| *step != record.step).map_or(String::new(), |step| format!(" of step {step}"));
+        let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}{of}"));
         let step = format!("{}/{}", record.step, settings.steps);
         let state = match record.ending() {
             Some(ending) if is_ill(record) => format!("{}, unhealthy", ending.how),

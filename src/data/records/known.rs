@@ -1,15 +1,16 @@
 //! Reading rows for a model that knows the columns of its table.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::encode::{Cells, encoded};
 use super::gaps::Gaps;
 use super::types::{Wish, moments, texts};
 use super::{Column, Kind, Records, Role};
+use crate::data::cells::is_missing;
 use crate::data::columns::Table;
-use crate::data::dialect::Sheet;
+use crate::data::dialect::{Sheet, shown};
 use crate::data::{About, Dataset, Options, Series, Split};
-use crate::error::Result;
+use crate::error::{Result, counted};
 
 /// The rows of a table as examples of a model that knows these columns; `None` for a test part without rows. Nothing is
 /// drawn: equal rows are equal examples.
@@ -22,7 +23,7 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     if rows.is_empty() {
         return Ok(None);
     }
-    let mut places = HashMap::new();
+    let mut places = BTreeMap::new();
     let mut wishes = HashMap::new();
     let needed = needed(known);
     for (n, column) in known.columns.iter().enumerate().filter(|(_, column)| column.is_compared()) {
@@ -66,14 +67,36 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
         let decimal = sheet.decimal;
         cell(&n).zip(from).is_some_and(|(own, from)| derived.is_broken(&column.kind, decimal, own, &from))
     };
-    let broken = |row: &usize| known.columns.iter().enumerate().filter(|column| breaks(*column, *row)).count() as u32;
+    // A cell that is neither of its column's type nor a gap is read as one, said, and as unusual as a broken tie.
+    let gaps: HashMap<usize, HashSet<&str>> =
+        read.keys().map(|n| (*n, known.columns[*n].texts().into_iter().collect())).collect();
+    let fault = |n: usize, row: usize| {
+        let (cells, is_category) = (&read[&n], known.columns[n].kind == Kind::Category);
+        let text = cells.text(row).filter(|_| !is_category && cells.number(row).is_none_or(f64::is_nan))?;
+        (!is_missing(text) && !gaps[&n].contains(text)).then_some(text)
+    };
+    let faults = |n: &usize| {
+        let mut faults = rows.iter().filter_map(|row| Some((*row, fault(*n, *row)?)));
+        let (row, example) = faults.next()?;
+        let (column, count, line) = (&known.columns[*n], counted(1 + faults.count(), "cell"), table.line(sheet, row));
+        let what = column.kind.lacks();
+        Some(format!(
+            "{}: {count}, such as {} (line {line}), {what}: read as gaps",
+            shown(&column.name),
+            shown(example)
+        ))
+    };
+    let broken = |row: &usize| {
+        let ties = known.columns.iter().enumerate().filter(|column| breaks(*column, *row)).count();
+        (ties + places.keys().filter(|n| fault(**n, *row).is_some()).count()) as u32
+    };
     let cells: Vec<Cells> = known.columns.iter().enumerate().filter_map(of).collect();
     let (values, unknown) = encoded(known, &cells, &rows, false);
     let notes =
         (unknown > 0).then(|| format!("`{}`: {unknown} cells have a value that the model never saw", sheet.name));
     let about = About {
         part: table.said(held.iter().filter(|held| **held).count(), options),
-        notes: sheet.notes.iter().cloned().chain(notes).collect(),
+        notes: sheet.notes.iter().cloned().chain(notes).chain(places.keys().filter_map(faults)).collect(),
         source: sheet.source.clone(),
         rows: rows.iter().map(|row| *row as u32).collect(),
         broken: rows.iter().map(broken).collect(),

@@ -444,6 +444,14 @@ impl Kind {
         }
     }
 
+    /// What cells are that are not of this kind.
+    fn lacks(&self) -> String {
+        match self {
+            Self::Date(pattern) => format!("are no dates that are written {}", pattern.letters()),
+            Self::Category | Self::Number(_) => "are no numbers".into(),
+        }
+    }
+
     /// The text of a number or date.
     fn write(&self, number: f64, decimal: Decimal) -> String {
         match self {

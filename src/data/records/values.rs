@@ -144,12 +144,9 @@ impl Records {
         let mut notes: Vec<String> = self.compared().zip(unknown).filter_map(note).collect();
         for (n, column) in self.compared().enumerate() {
             let (name, (count, example)) = (shown(&column.name), &wrong[n]);
-            let what = match &column.kind {
-                Kind::Date(pattern) => format!("no dates that are written {}", pattern.letters()),
-                _ => "no numbers".into(),
-            };
             if *count > 0 {
-                notes.push(format!("{name}: {count} of {rows} cells, such as {}, are {what}: wrong", shown(example)));
+                let what = column.kind.lacks();
+                notes.push(format!("{name}: {count} of {rows} cells, such as {}, {what}: wrong", shown(example)));
             }
             if parts[0][n].is_empty() && *count == 0 {
                 notes.push(format!("{name}: no cell has a value: scored as 0"));
