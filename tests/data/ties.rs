@@ -319,13 +319,13 @@ fn rows_of_other_files_that_break_ties_are_counted() {
 /// A model that knows a table says which cells of other rows it cannot read, and takes these rows for unusual.
 #[test]
 fn cells_that_a_model_cannot_read_are_said() {
-    let row = |i: usize| format!("{}.{:02}.2024,{},{}\n", i % 28 + 1, i % 12 + 1, 10 * i + 7, ["x", "y"][i % 2]);
+    let row = |i: usize| format!("{:02}.{:02}.2024,{},{}\n", i % 28 + 1, i % 12 + 1, 10 * i + 7, ["x", "y"][i % 2]);
     let text: String = std::iter::once("day,n,c\n".into()).chain((0..60).map(row)).collect();
     let set = open_file("a.csv", &text, &Options::default()).unwrap();
     let known = Known { series: set.series, range: String::new() };
     let options = Options { known: Some(known), holdout: 0.0, ..Options::default() };
     let read = |text: &str| open_file("b.csv", text, &options).unwrap().about;
-    let about = read("day,n,c\n2.03.2024,17,x\n2024-03-02,17,x\n2.03.2024,abc,y\n,,y\n2.03.2024,8,x\n");
+    let about = read("day,n,c\n02.03.2024,17,x\n2024-03-02,17,x\n02.03.2024,abc,y\n,,y\n02.03.2024,8,x\n");
     assert_eq!(about.broken, [0, 1, 1, 0, 0]);
     for note in [
         "`day`: 1 cell, such as `2024-03-02` (line 3), are no dates that are written d.m.Y: read as gaps",
@@ -333,5 +333,5 @@ fn cells_that_a_model_cannot_read_are_said() {
     ] {
         assert!(about.notes.iter().any(|said| said == note), "{:?}", about.notes);
     }
-    assert!(!read("day,n,c\n2.03.2024,17,x\n").notes.iter().any(|note| note.contains("read as gaps")));
+    assert!(!read("day,n,c\n02.03.2024,17,x\n").notes.iter().any(|note| note.contains("read as gaps")));
 }

@@ -139,8 +139,7 @@ impl<'a> Search<'a> {
         // What products and shares compute, a sum need not.
         ties.into_iter().for_each(|(last, first)| self.try_tie(Weights::SUM, last, &first));
         // What is an amount by a factor comes last, as the rounding of one times a factor looks like it.
-        let inverse = |ratio: f64| short(ratio.recip()).map(f64::recip).filter(|factor| short(*factor).is_none());
-        self.shares(&others, inverse);
+        self.shares(&others, |ratio| short(ratio.recip()).map(f64::recip));
         for [a, b] in self.pairs(WIDEST) {
             for (&last, first) in lasts.iter().flat_map(|last| [(last, [a, b]), (last, [b, a])]) {
                 RATES.iter().for_each(|rate| _ = self.try_one(Relation::Rated(*rate), last, &first));
