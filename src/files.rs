@@ -1,5 +1,6 @@
 //! Files that are either complete or absent.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -195,15 +196,21 @@ pub fn sha256(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
 
 /// A path quoted as one word of a shell's command line.
 pub fn quoted(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
+    // Else it would be an option.
+    let is_option = path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    if is_option { quoted_word(Path::new(".").join(path).as_os_str()) } else { quoted_word(path.as_os_str()) }
+}
+
+/// A word of a shell's command line, quoted if it must be.
+pub fn quoted_word(word: &OsStr) -> String {
+    let bytes = word.as_encoded_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);
-    let dash = if bytes.starts_with(b"-") { "./" } else { "" }; // else it would be a flag
-    match path.to_str() {
-        Some(text) if !text.is_empty() && bytes.iter().all(plain) => format!("{dash}{text}"),
-        Some(text) if !text.chars().any(char::is_control) => format!("'{dash}{}'", text.replace('\'', r"'\''")),
+    match word.to_str() {
+        Some(text) if !text.is_empty() && bytes.iter().all(plain) => text.to_owned(),
+        Some(text) if !text.chars().any(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
         _ => {
             let escaped = |byte: &u8| if plain(byte) { char::from(*byte).into() } else { format!("\\x{byte:02x}") };
-            format!("$'{dash}{}'", bytes.iter().map(escaped).collect::<String>())
+            format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
         }
     }
 }

@@ -46,7 +46,7 @@ fn refuse(error: &clap::Error) -> ! {
     }
     if let (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
-        && let words = std::env::args().collect::<Vec<_>>()
+        && let words = hints::typed()
         && let Some(hint) = hints::option(typed, &words).or_else(|| hints::path(typed, &words))
     {
         say(error, &hint);

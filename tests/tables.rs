@@ -121,8 +121,8 @@ fn scored(values: &[Values], ids: &mut HashMap<String, u32>) -> Table {
 #[test]
 fn samples_have_the_shapes_and_trends_of_the_data() {
     let (learned, mut ids) = (&*LEARNED, HashMap::new());
-    let real = scored(&learned.records.values(&learned.rows, 0), &mut ids);
-    let found = scored(&learned.records.values(&learned.samples, 0), &mut ids);
+    let real = scored(&learned.records.values(learned.records.rows(&learned.rows, 0, 0)), &mut ids);
+    let found = scored(&learned.records.values(learned.records.rows(&learned.samples, 0, 0)), &mut ids);
     let (shapes, trends) = (column_shapes(&real, &found), pair_trends(&real, &found));
     println!("shapes {shapes:?}, trends {trends:?}");
     assert!(shapes.mean.unwrap() > 0.98, "{shapes:?}");

@@ -35,6 +35,10 @@ function element(name, properties, ...children) {
     made.append(...children.filter((child) => child !== null && child !== undefined));
     return made;
 }
+// Small pictures are enlarged, and those with axes and names keep their size.
+function sized() {
+    this.classList.toggle('large', this.naturalWidth > 800);
+}
 function colour(run) {
     const i = runs.indexOf(run);
     return `--colour: var(--c${i % COLOURS}); --dash: ${DASHES[Math.floor(i / COLOURS) % DASHES.length]}`;
@@ -444,7 +448,7 @@ function drawSamples() {
                     ? null
                     : sample.text !== undefined
                       ? element('pre', {}, sample.text)
-                      : element('img', { src: sample.url, alt: `samples of step ${step}` }),
+                      : element('img', { src: sample.url, alt: `samples of step ${step}`, onload: sized }),
             );
         }),
     );
@@ -523,7 +527,7 @@ function drawTables() {
                     'figure',
                     {},
                     element('figcaption', {}, swatch(run), `${label(run)}: ${plot.name}`),
-                    element('img', { src: plot.url, alt: plot.name }),
+                    element('img', { src: plot.url, alt: plot.name, onload: sized }),
                 ),
             ),
         ),

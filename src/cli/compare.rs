@@ -234,7 +234,10 @@ fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
     };
     let mut lines = vec![
         line("", &|group| group.name.clone()),
-        line("runs", &|group| group.entries.len().to_string()),
+        line("run", &|group| match &group.entries[..] {
+            [one] => one.record.run.folder().display().to_string(),
+            several => format!("{} seeds", several.len()),
+        }),
         line("step", &steps),
     ];
     for name in names {

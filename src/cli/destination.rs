@@ -47,6 +47,7 @@ impl Destination {
             Some(path) => path.extension().unwrap_or_default().to_string_lossy().to_lowercase(),
             None => own.into(),
         };
+        let ending = if ending == "midi" { "mid".into() } else { ending };
         Self { path, ending, force, each }
     }
 

@@ -127,16 +127,12 @@ fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Re
             write_atomically(out, &npz(&members)?)
         }
         _ => {
-            let has_text = data.text_of(0).is_some();
             let row = |(i, name): (usize, &String)| {
                 let row = [i.to_string(), name.clone(), class(data, i).unwrap_or_default().to_owned()];
                 row.into_iter().chain(data.text_of(i)).collect::<Vec<String>>()
             };
-            let header: Vec<String> = ["row", "name", "class", "text"]
-                .into_iter()
-                .take(3 + usize::from(has_text))
-                .map(String::from)
-                .collect();
+            let text = data.text_of(0).map(|_| "text");
+            let header: Vec<String> = ["row", "name", "class"].into_iter().chain(text).map(String::from).collect();
             let named = table(&header, names.iter().enumerate().map(row));
             write_atomically(out, &npy(values, &shape)?)?;
             write_atomically(&out.with_extension("names.csv"), &named)

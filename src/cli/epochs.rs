@@ -1,26 +1,35 @@
 //! How many steps some epochs are, for those who count in epochs.
 
-use std::ops::Range;
-
 use clap::Parser;
 
-use super::{Cli, Command, train::by_data};
-use crate::{error::counted, models, session, settings::Settings};
+use super::{
+    Cli, Command, resume,
+    train::{by_data, with_model},
+};
+use crate::{error::counted, models, run::Run, session, settings::Settings};
 
-/// So many epochs of the training on a command line in steps; the words about them are those of `at`. None if the
-/// training, or its data, cannot be told.
-pub fn in_steps(words: &[String], at: Range<usize>, epochs: &str) -> Option<String> {
-    let epochs: u64 = epochs.parse().ok()?;
-    let rest = words[..at.start].iter().chain(&words[at.end.min(words.len())..]);
-    let Command::Train(args) = Cli::try_parse_from(rest).ok()?.command else { return None };
-    let layers = args.layers().ok()?;
-    let settings = Settings::resolve(&models::menu(), &layers).ok()?;
+/// So many epochs of the training on a command line in steps, and a sentence on it. None if the training, or its data,
+/// cannot be told.
+pub fn in_steps(words: &[String], epochs: &str) -> Option<(u64, String)> {
+    let epochs: u64 = epochs.parse().ok().filter(|epochs| *epochs > 0)?;
+    let Command::Train(args) = Cli::try_parse_from(words).ok()?.command else { return None };
+    let (settings, layers, done) = match resume::folder(&args, false) {
+        Some(folder) => {
+            let resumed = Run::resume(folder, &models::menu(), &[], None).ok()?;
+            (resumed.run.settings().clone(), vec![], resumed.step())
+        }
+        None => {
+            let (layers, _) = with_model(args.layers().ok()?);
+            (Settings::resolve(&models::menu(), &layers).ok()?, layers, 0)
+        }
+    };
     let dataset = session::open_data(&settings).ok()?;
-    let batch = by_data(settings, &layers, &session::examples(&dataset)).ok()?.batch;
+    let batch = match &layers[..] {
+        [] => settings.batch,
+        layers => by_data(settings, layers, &session::examples(&dataset)).ok()?.batch,
+    };
     let examples = dataset.len();
-    let steps = epochs.saturating_mul(examples as u64).div_ceil(batch as u64);
-    Some(format!(
-        "is counted in steps, one batch each: {} of {examples} examples in batches of {batch} are --steps {steps}",
-        counted(epochs as usize, "epoch")
-    ))
+    let steps = done + epochs.checked_mul(examples as u64)?.div_ceil(batch as u64);
+    let epochs = counted(epochs as usize, if done > 0 { "more epoch" } else { "epoch" });
+    Some((steps, format!("{epochs} of {examples} examples in batches of {batch} are --steps {steps}")))
 }

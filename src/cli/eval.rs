@@ -29,6 +29,7 @@ use crate::{
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
         modes, music,
         sequences::{self, Layout, Sequences},
+        statics::statics,
     },
     files::{cache_folder, quoted, tidy_cache},
     graph::numel,
@@ -127,7 +128,7 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     };
     let train = trained.data()?.resident()?;
     let test = trained.held_out()?.map(Dataset::resident).transpose()?;
-    let held_out = test.as_ref().map(origin::digest);
+    let held_out = test.as_ref().map(origin::identity);
     if test.is_none() {
         tell(format_args!("`{}` has no held-out part: what the model learned from stands in", trained.settings.data));
     }
@@ -160,7 +161,9 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     let step = evaluation.session.step();
     let (mut reports, mut said, mut printed, mut written) = (vec![], vec![], Ok(()), None);
     let mut tables = format!("{variant} at step {step}\n");
-    let (seed, effort, count) = (args.seed, args.effort, args.count);
+    // No network scores points and rows.
+    let effort = if evaluation.train.shape.len() > 1 { args.effort } else { 1.0 };
+    let (seed, count) = (args.seed, args.count);
     let held_out = held_out.as_deref();
     let json = |reports: &[Report], run, unfinished| {
         let of = reports.iter().map(|report| Measured { run, step, seed, effort, count, held_out, unfinished, report });
@@ -253,7 +256,7 @@ impl Evaluation<'_> {
         if let Some(report) = report.as_mut().filter(|_| self.drawn(1).is_some()) {
             report.notes.push("the classes of samples are drawn by their shares in the data".into());
         }
-        if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0) {
+        if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0 && self.train.shape.len() > 1) {
             report
                 .notes
                 .push(format!("the networks that score had {} of their training: a quick look", self.args.effort));
@@ -327,16 +330,23 @@ impl Evaluation<'_> {
             report.notes.push(format!("pictures of real and generated windows: {} and {}", first.0, second.0));
         }
         report.notes.push("the real windows are those that the model learned from, as in TimeGAN's code".into());
+        if let Some(Series::Columns(columns)) = &self.train.series {
+            statics(&mut report, columns, [real, &generated], shape);
+        }
         Ok(Some(report))
     }
 
     /// The report on rows of a table.
     fn table(&mut self) -> Result<Report> {
         let (trained, train, seed) = (self.trained, self.train.clone(), self.args.seed);
-        let asked =
+        let asks =
             rows::Asks { trained, target: self.args.target.as_deref(), file: self.args.only_data.as_deref(), seed };
         let has_test = self.test.is_some();
-        rows::scored(&asked, &train, has_test, |count| self.generate(count))
+        let count = self.args.count.map_or(train.len(), |most| most.min(train.len()));
+        if asks.file.is_none() {
+            tell(asked(self.args, count, self.session.step()));
+        }
+        rows::scored(&asks, &train, has_test, &mut self.session, count)
     }
 
     /// The report on samples of music.
@@ -388,24 +398,21 @@ impl Evaluation<'_> {
             nll = -nll;
         }
         if let [steps, _] = self.train.shape[..] {
+            let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
+            let what = if is_of_lines { "line".into() } else { format!("window of {steps} steps, by itself") };
+            let name = &self.train.name;
+            report.notes[0] = format!("{count} {whose} examples of `{name}`, in nats; each is a {what}");
             if self.train.is_roll() {
                 report.rows.extend(self.whole_pieces()?);
             } else {
                 let (set, items) = self.measured();
                 let [steps, characters] = set.spelled(items.into_iter()).unwrap_or([steps as f64; 2]);
-                let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
                 report.rows.push(Row::new("NLL per step", nll / steps, Better::Lower));
                 if is_of_lines {
                     report.rows.push(Row::new("bits per character", nll / characters / LN_2, Better::Lower));
                 }
                 report.rows.extend(self.symbol_likelihood()?);
             }
-        }
-        if let [steps, _] = self.train.shape[..] {
-            let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
-            let what = if is_of_lines { "line".into() } else { format!("window of {steps} steps, by itself") };
-            let name = &self.train.name;
-            report.notes[0] = format!("{count} {whose} examples of `{name}`, in nats; each is a {what}");
         }
         report.notes.extend(note.map(String::from).into_iter().chain(stand_in).chain(self.unknown_words()));
         Ok(Some(report))

@@ -81,7 +81,7 @@ impl HeldOut {
         let sequences = dataset.spelled(items.clone()).filter(|_| spells).map(|spelled| Sequences {
             x: items.flat_map(|i| dataset.example(i)).collect(),
             spelled,
-            digest: origin::digest(&dataset),
+            digest: origin::identity(&dataset),
         });
         // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat. Batches of
         // more than is measured take too long.

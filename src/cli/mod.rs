@@ -19,6 +19,7 @@ mod held_out;
 pub mod hints;
 mod job;
 mod manual;
+mod minutes;
 mod pack;
 mod picture;
 mod preview;

@@ -12,7 +12,7 @@ use crate::{
     origin::{self, Comparison, Origin},
     run::{Ending, How, Resumed, Run},
     session::{self, Session},
-    settings::{Change, Layer, Settings},
+    settings::{Change, Layer, Schedule, Settings},
 };
 
 /// The folder of the run that the command line resumes, if it does. With `--config`, which has all settings, a run that
@@ -170,17 +170,26 @@ pub fn resume(
 
 /// What more steps do to rates that a schedule lowers over the whole run: they rise again.
 fn rises(settings: &Settings, step: u64) -> Option<String> {
-    let longer = settings.changes.iter().rfind(|change| change.step == step && change.key == "steps")?;
-    let share = |steps: f64| settings.schedule.share((1.0 - step as f64 / steps).max(0.0));
-    let [before, now] = [share(longer.from.parse().ok()?), share(settings.steps as f64)];
-    if now <= before {
+    let changes = || settings.changes.iter().filter(|change| change.step == step);
+    changes().find(|change| change.key == "steps" && settings.schedule != Schedule::Constant)?;
+    let mut layer = Layer::default();
+    changes().rev().for_each(|change| layer.set(&change.key, &change.from, ""));
+    let former = settings.overlaid(&layer).ok()?;
+    let share = |s: &Settings| s.schedule.share((1.0 - step as f64 / s.steps as f64).max(0.0));
+    let [before, now] = [&former, settings].map(share);
+    let of = |(own, rate): ((&'static str, f32), (_, f32))| {
+        let (key, own) = (own.0, f64::from(own.1));
+        (key, own, own * before, f64::from(rate.1) * now)
+    };
+    let all = former.rates().into_iter().zip(settings.rates()).map(of);
+    let rising: Vec<_> = all.filter(|(_, _, before, now)| now > before).collect();
+    if rising.is_empty() {
         return None;
     }
-    let own: Vec<_> = settings.rates().into_iter().map(|(key, rate)| (key, f64::from(rate))).collect();
     // Two digits are enough to set, and 0 would stop the training.
     let short = |rate: f64| format!("{rate:.1e}").parse::<f64>().unwrap_or(rate);
-    let said = own.iter().map(|(key, rate)| format!("{key} from {} to {}", short(rate * before), short(rate * now)));
-    let flat = own.iter().map(|(key, rate)| format!(" --set {key}={}", short(rate * before.max(0.05))));
+    let said = rising.iter().map(|(key, _, before, now)| format!("{key} from {} to {}", short(*before), short(*now)));
+    let flat = rising.iter().map(|(key, own, before, _)| format!(" --set {key}={}", short(before.max(0.05 * own))));
     let (word, said, flat) = (settings.schedule.word(), said.collect::<Vec<_>>().join(", "), flat.collect::<String>());
     Some(format!(
         "warning: schedule={word} spans all {} steps, so that rates rise again: {said}; for a flat end, go on with \
@@ -201,24 +210,27 @@ pub fn tell_changes(layers: &[Layer]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Schedule;
 
     #[test]
     fn a_longer_run_says_that_scheduled_rates_rise_again() {
         let change = |from: &str| Change { step: 1000, key: "steps".into(), from: from.into(), to: "2000".into() };
-        let said = |schedule, from: &str, step| {
-            let changes = vec![change(from)];
-            let relevant = vec!["lr_g", "lr_d"];
-            let settings = Settings { schedule, steps: 2000, changes, relevant, ..Settings::default() };
-            rises(&settings, step)
+        let of = |schedule: &str, changes| {
+            let mut layer = Layer::default();
+            let own = [("variant", "gan"), ("steps", "2000"), ("lr_g", "0.0002"), ("lr_d", "0.0002")];
+            own.into_iter().chain([("schedule", schedule)]).for_each(|(key, value)| layer.set(key, value, ""));
+            Settings { changes, ..Settings::resolve(&models::menu(), &[layer]).unwrap() }
         };
-        let cosine = said(Schedule::Cosine, "1000", 1000).unwrap();
+        let said = |schedule, from: &str, step| rises(&of(schedule, vec![change(from)]), step);
+        let cosine = said("cosine", "1000", 1000).unwrap();
         assert!(cosine.contains("lr_g from 0 to 0.0001, lr_d from 0 to 0.0001; for a flat end"), "{cosine}");
         assert!(cosine.ends_with("--set schedule=constant --set lr_g=0.00001 --set lr_d=0.00001"), "{cosine}");
-        let geometric = said(Schedule::Geometric, "1000", 1000).unwrap();
+        let geometric = said("geometric", "1000", 1000).unwrap();
         assert!(geometric.contains("lr_g from 0.000002 to 0.00002"), "{geometric}");
-        assert_eq!(said(Schedule::Constant, "1000", 1000), None);
-        assert_eq!(said(Schedule::Linear, "3000", 1000), None, "a shorter run");
-        assert_eq!(said(Schedule::Linear, "1000", 1200), None, "an earlier change");
+        assert_eq!(said("constant", "1000", 1000), None);
+        assert_eq!(said("linear", "3000", 1000), None, "a shorter run");
+        assert_eq!(said("linear", "1000", 1200), None, "an earlier change");
+        // A schedule that begins lowers rates.
+        let begins = Change { step: 1000, key: "schedule".into(), from: "constant".into(), to: "linear".into() };
+        assert_eq!(rises(&of("linear", vec![change("1000"), begins]), 1000), None);
     }
 }

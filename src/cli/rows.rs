@@ -30,30 +30,52 @@ pub fn rows(
     seed: u64,
     conditions: &[Condition],
 ) -> Result<Vec<u8>> {
-    let mut rows: Vec<Vec<TableCell>> = vec![];
+    let (mut rows, said) = drawn(session, records, count, seed, conditions)?;
+    said.iter().for_each(tell);
+    rows.iter_mut().enumerate().for_each(|(n, row)| records.number(row, n + 1, seed));
+    Ok(records.to_csv(rows.into_iter()))
+}
+
+/// `count` rows that fulfil all conditions, and sentences on them. Rows whose computed numbers lie beyond those of the
+/// data are drawn anew: products and sums make much of small errors.
+fn drawn(
+    session: &mut Session,
+    records: &Records,
+    count: usize,
+    seed: u64,
+    conditions: &[Condition],
+) -> Result<(Vec<Vec<TableCell>>, Vec<String>)> {
+    let (mut rows, mut beyond): (Vec<Vec<TableCell>>, Vec<_>) = (vec![], vec![]);
     let mut drawn = 0;
     let at_once = AT_ONCE.next_multiple_of(session.sample_rows());
     while rows.len() < count {
-        let wanted = if conditions.is_empty() { (count - drawn).min(at_once) } else { at_once };
+        let left = (count - rows.len()).next_multiple_of(session.sample_rows());
+        let wanted = if conditions.is_empty() { left.min(at_once) } else { at_once };
         let samples = session.generate_from(drawn, wanted, seed)?;
-        rows.extend(records.rows(&samples, drawn, seed).filter(|row| conditions.iter().all(|c| c.holds(row))));
+        // Where hardly any row lies within, all are taken.
+        let is_strict = drawn < PATIENCE || rows.len() as f64 >= RAREST * drawn as f64;
+        for row in records.rows(&samples, drawn, seed).filter(|row| conditions.iter().all(|c| c.holds(row))) {
+            if is_strict && records.is_beyond(&row) { beyond.push(row) } else { rows.push(row) }
+        }
         drawn += wanted;
-        if drawn >= PATIENCE && (rows.len() as f64) < RAREST * drawn as f64 {
-            let share = rows.len() as f64 / drawn as f64;
+        let fulfilling = rows.len() + beyond.len();
+        if !conditions.is_empty() && drawn >= PATIENCE && (fulfilling as f64) < RAREST * drawn as f64 {
+            let share = fulfilling as f64 / drawn as f64;
             return Err(Error::failure(format!(
-                "--where: {} of {drawn} rows fulfil it ({:.4} %), too few to draw {count}: nothing is written",
-                rows.len(),
+                "--where: {fulfilling} of {drawn} rows fulfil it ({:.4} %), too few to draw {count}: nothing is \
+                 written",
                 100.0 * share
             )));
         }
     }
-    if !conditions.is_empty() {
-        tell(format_args!("{:.2} % of {drawn} rows fulfil --where", 100.0 * rows.len() as f64 / drawn as f64));
-    }
+    let share = 100.0 * (rows.len() + beyond.len()) as f64 / drawn as f64;
+    let fulfil = (!conditions.is_empty()).then(|| format!("{share:.2} % of {drawn} rows fulfil --where"));
+    let anew = records.beyond(&beyond, rows.len() + beyond.len());
+    let anew = anew.into_iter().map(|said| said + ": drawn anew");
     rows.truncate(count);
-    records.beyond(&rows).iter().for_each(tell);
-    rows.iter_mut().enumerate().for_each(|(n, row)| records.number(row, n + 1, seed));
-    Ok(records.to_csv(rows.into_iter()))
+    let kept: Vec<Vec<TableCell>> = rows.iter().filter(|row| records.is_beyond(row)).cloned().collect();
+    let kept = records.beyond(&kept, rows.len()).into_iter().map(|said| said + ": kept, as hardly any row lies within");
+    Ok((rows, fulfil.into_iter().chain(anew).chain(kept).collect()))
 }
 
 /// What `eval` is asked about a table.
@@ -66,16 +88,11 @@ pub struct Asks<'a> {
     pub seed: u64,
 }
 
-/// The scores of as many samples as there are rows in `train`, or of the rows of a file; `generate` makes samples.
+/// The scores of as many samples as there are rows in `train`, or so many, or of the rows of a file.
 ///
 /// # Errors
 /// Files that cannot be read or have other columns; an unknown column to predict.
-pub fn scored(
-    asks: &Asks,
-    train: &Dataset,
-    has_test: bool,
-    generate: impl FnOnce(usize) -> Result<Vec<f32>>,
-) -> Result<Report> {
+pub fn scored(asks: &Asks, train: &Dataset, has_test: bool, session: &mut Session, count: usize) -> Result<Report> {
     let records = train.records().expect("asked of tables only");
     let settings = asks.trained.at_data()?;
     let read = |path: &Path, holdout| {
@@ -84,7 +101,11 @@ pub fn scored(
     let [training, held_out] = read(Path::new(&settings.data), settings.holdout)?.parts;
     let names = || records.compared().map(|column| column.name.as_str());
     let target = asks.target.map(|name| {
-        names().position(|other| other == name).ok_or_else(|| unknown("column", name, names()).at("--target"))
+        let lacks = || match records.columns.iter().any(|column| column.name == name) {
+            true => Error::usage(format!("--target: nothing is learned of `{name}`, so that nothing predicts it")),
+            false => unknown("column", name, names()).at("--target"),
+        };
+        names().position(|other| other == name).ok_or_else(lacks)
     });
     let target = target.transpose()?;
     let (generated, wrong, notes) = match asks.file {
@@ -92,10 +113,15 @@ pub fn scored(
             let FileRows { parts: [rows, _], wrong, notes } = read(file, 0.0).map_err(|e| e.at("--only-data"))?;
             (rows, wrong, notes)
         }
-        None => (records.values(&generate(train.len())?, asks.seed), vec![0.0; names().count()], records.singles()),
+        None => {
+            let (rows, said) = drawn(session, records, count, asks.seed, &[])?;
+            let notes = records.singles().into_iter().chain(said).collect();
+            (records.values(rows.into_iter()), vec![0.0; names().count()], notes)
+        }
     };
     let mut report = tables::tables(&Rows {
         set: &train.name,
+        file: asks.file,
         names: names().map(String::from).collect(),
         training: &training,
         held_out: has_test.then_some(&held_out),

@@ -43,9 +43,15 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     }
     let data = examples(&trained, args.data.as_deref(), args.held_out)?;
     let normal = args.normal.as_deref().map(|name| is_unusual(&data, name)).transpose()?;
+    if args.by.is_none() && scorer.by == By::Critic {
+        tell("scores of a critic alone say little; --by neighbours compares with the run's data (docs/codes.md)");
+    }
     let scores = scored(&mut scorer, &data)?;
     let found = Found::of(&data, scores, args.steps);
     let threshold = threshold(&trained, &mut scorer, args)?;
+    if threshold.is_some() && was_learned(args, &trained) {
+        tell("these are examples that the model learned from, beside a threshold of ones that it did not");
+    }
     write_atomically(&out, &found.table(&data, threshold.map(|(threshold, _)| threshold), args.steps))?;
     let drawn = draw(&data, &found, threshold.map(|(threshold, _)| threshold))?;
     if let Some(drawn) = &drawn {
@@ -66,7 +72,8 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
             print(format!("this quantile is about their largest value, and means little: it takes {wanted} or more"))?;
         }
     }
-    print("the most unusual:")?;
+    let are_rows = found.rows.is_some() || data.records().is_some();
+    print(format!("the most unusual{}:", if are_rows { ", by rows counted from 0" } else { "" }))?;
     let highest = found.order().into_iter().take(PRINTED);
     let text = |i| data.text_of(i).map_or(String::new(), |text| format!(": {text}"));
     highest.map(|i| format!("  {:.6}  {}{}", found.scores[i], found.name(&data, i), text(i))).try_for_each(print)?;
@@ -79,6 +86,12 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
         ))?;
     }
     drawn.map_or(Ok(()), |_| print(format!("picture in {}", shown(&picture))))
+}
+
+/// Whether what is scored was learned from.
+fn was_learned(args: &ScoreArgs, trained: &Trained) -> bool {
+    let same = |spec: &String| Path::new(spec).components().eq(Path::new(&trained.settings.data).components());
+    !args.held_out && args.data.as_ref().is_none_or(same)
 }
 
 fn scored(scorer: &mut Scorer, data: &Dataset) -> Result<Scores> {
@@ -224,16 +237,25 @@ fn along(data: &Dataset, found: &Found, threshold: Option<f64>) -> Figure {
         let (place, score) = part.1.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("parts are not empty");
         [f64::from(part.0[place]), *score]
     };
-    let points: Vec<[f64; 2]> = rows.chunks(each).zip(found.scores.chunks(each)).map(highest).collect();
-    let ends = points.first().map(|first| first[0]).into_iter().chain(points.last().map(|last| last[0]));
+    // Rows without a score, which were held out, have no line.
+    let mut lines: Vec<Vec<[f64; 2]>> = vec![];
+    let mut scores = &found.scores[..];
+    for run in rows.chunk_by(|row, next| row + 1 == *next) {
+        let (own, rest) = scores.split_at(run.len());
+        lines.push(run.chunks(each).zip(own.chunks(each)).map(highest).collect());
+        scores = rest;
+    }
+    let points = || lines.iter().flatten();
+    let ends = points().next().into_iter().chain(points().next_back()).map(|point| point[0]);
     let level = threshold.map(|threshold| Mark {
         shape: Shape::Line(1.4),
-        points: ends.map(|row| [row, threshold]).collect(),
+        points: ends.clone().map(|row| [row, threshold]).collect(),
         ink: Ink(GENERATED, 0.9),
     });
-    let line = Mark { shape: Shape::Line(1.2), points, ink: Ink(REAL, 0.9) };
     let x = Axis { title: "row".into(), ticks: Ticks::Whole, range: None };
-    let panel = Panel { x, marks: [line].into_iter().chain(level).collect(), ..Panel::default() };
+    let line = |points| Mark { shape: Shape::Line(1.2), points, ink: Ink(REAL, 0.9) };
+    let marks = lines.iter().cloned().map(line).chain(level).collect();
+    let panel = Panel { x, marks, ..Panel::default() };
     let mut legend = vec![("score".to_owned(), REAL)];
     legend.extend(threshold.map(|_| ("threshold".to_owned(), GENERATED)));
     Figure { title: data.name.clone(), panels: vec![panel], columns: 1, plot: PLOT, legend, ..Figure::default() }

@@ -2,16 +2,19 @@
 
 use std::{
     env,
+    path::Path,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
     TrainArgs,
     fit::{self, Fit},
     held_out::HeldOut,
+    hints,
     job::Job,
+    minutes,
     preview::{dry_run, explain, shape},
     ranks,
     resume::{self, Offered, check_data},
@@ -22,7 +25,7 @@ use super::{
     way_back::with_way_back,
 };
 use crate::{
-    data::Symbols,
+    data::{self, Seems, Symbols},
     engine::Plans,
     error::{Error, Result, counted},
     files::{tidy_cache, write_atomically},
@@ -32,7 +35,7 @@ use crate::{
     origin::{self, FOLDER, Origin},
     run::{Run, resumption},
     session::{self, Session},
-    settings::{DEFAULT_PRESET, Layer, Order, Settings},
+    settings::{DEFAULT_PRESET, Layer, Likelihood, Order, Settings},
 };
 
 /// Most columns of a table that are told of.
@@ -53,7 +56,7 @@ pub fn train(args: &TrainArgs) -> Result<u8> {
 
 /// Trains as one of the processes of a job, of which the first one alone reads and writes the run, or alone.
 fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
-    let signals = Signals::watch()?;
+    let (begun, signals) = (Instant::now(), Signals::watch()?);
     let is_first = job.as_ref().is_none_or(|job| job.is_first());
     if !is_first {
         // The first rank decides when all end.
@@ -63,9 +66,10 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         job.compare_programs()?;
         tell(job.describe());
     }
-    let layers = args.layers()?;
     let resumes = resume::folder(args, job.is_none());
     let is_new = resumes.is_none();
+    let (layers, model) = if is_new { with_model(args.layers()?) } else { (args.layers()?, None) };
+    model.iter().for_each(tell);
     if let (true, Some(step)) = (is_new, args.from) {
         return Err(Error::usage(format!("--from {step} goes back in a run, and there is none yet")));
     }
@@ -152,7 +156,6 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         let shared = settings.overlaid(&parts);
         settings = shared.map_err(|e| e.at(&format!("{ranks} ranks share each batch")))?;
     }
-    let settings = settings;
     let device = match &mut job {
         Some(job) => {
             job.compare_settings(&settings, &origin)?;
@@ -160,6 +163,13 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         }
         None => devices[0].clone(),
     };
+    if let Some(minutes) = args.minutes {
+        if ranks > 1 {
+            return Err(Error::usage("--minutes: how many steps a time has is found on one device: say --steps"));
+        }
+        settings = minutes::within(minutes, begun, &settings, &dataset, device.as_deref())?;
+    }
+    let settings = settings;
     let (mut runner, caps, reason) = session::open_device(device.as_deref())?;
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
@@ -259,16 +269,40 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     status
 }
 
-/// The settings with the preset that fits the data, where none is named: `table` for tables with types.
+/// The layers above one with the model that learns such data, where the data is named and no model; and a sentence on
+/// it.
+pub(super) fn with_model(layers: Vec<Layer>) -> (Vec<Layer>, Option<String>) {
+    let value = |key: &str| layers.iter().rev().find_map(|layer| layer.value(key));
+    let named = value("data").filter(|_| value("variant").is_none());
+    let seems = named.and_then(|name| data::seems(Path::new(name)).ok());
+    let seems =
+        seems.map(|seems| if seems == Seems::Rows && value("window").is_some() { Seems::Series } else { seems });
+    let Some(variant) = seems.map(hints::learner).filter(|variant| *variant != Settings::default().variant) else {
+        return (layers, None);
+    };
+    let said = named.map(|name| format!("`{name}`: {variant} learns such data, and no model is named"));
+    let mut model = Layer::default();
+    model.set("variant", variant, "");
+    ([vec![model], layers].concat(), said)
+}
+
+/// The settings with what fits the data, where nothing else is named: the preset `table` for tables with types, a
+/// Gaussian likelihood for points, which are no shares of ink.
 pub(super) fn by_data(settings: Settings, layers: &[Layer], examples: &Examples) -> Result<Settings> {
     let presets = models::variant(&settings.variant)?.presets;
     let has_one = presets.iter().any(|preset| preset.name == TABLE);
-    if examples.heads().is_none() || !has_one || layers.iter().any(|layer| layer.is_given("preset")) {
+    let is_named = |key: &str| layers.iter().any(|layer| layer.has(key));
+    let mut layer = Layer::default();
+    let are_points = matches!(examples.shape[..], [_]) && examples.heads().is_none();
+    let has_ink = settings.relevant.contains(&"likelihood") && settings.likelihood == Likelihood::Bernoulli;
+    if are_points && has_ink && !is_named("likelihood") && !is_named("preset") {
+        layer.set("likelihood", Likelihood::Gaussian.word(), "");
+    } else if examples.heads().is_some() && has_one && !layers.iter().any(|layer| layer.is_given("preset")) {
+        layer.set("preset", TABLE, "");
+    } else {
         return Ok(settings);
     }
-    let mut preset = Layer::default();
-    preset.set("preset", TABLE, "");
-    Settings::resolve(&models::menu(), &[&[preset], layers].concat())
+    Settings::resolve(&models::menu(), &[&[layer], layers].concat())
 }
 
 /// Says what else a preset sets that came with the data, where somebody asks for another game than its own.

@@ -442,7 +442,7 @@ impl Training {
             self.measured.insert("d_lead".into(), (lead as f32).into());
         }
         if let Some(share) = held_out.by_heart(session, settings)? {
-            self.measured.insert("by_heart".into(), (share as f32).into());
+            self.measured.insert("known_by_heart".into(), (share as f32).into());
         }
         let Some(sequences) = held_out.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(()) };
         let (nats, chosen_on) = (sequences.nats(session, settings.seed)?, sequences.digest.clone());

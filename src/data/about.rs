@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chord, Dataset, Items, Records, Series, SymbolKind, product};
+use super::{Chord, Dataset, Items, Records, Series, product};
 use crate::error::{counted, escaped};
 
 /// Number of names to keep for each reason of leaving items out.
@@ -144,10 +144,7 @@ impl Dataset {
 
     /// What item `i` spells, in one line; `None` for items that are no text.
     pub fn text_of(&self, i: usize) -> Option<String> {
-        let symbols = match &self.series {
-            Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text => symbols,
-            _ => return None,
-        };
+        let symbols = self.series.as_ref()?.text()?;
         let ids: Vec<usize> = self.symbols(i)?.iter().map(|id| usize::from(*id)).collect();
         Some(symbols.spelled(&ids).replace('\n', "\\n"))
     }

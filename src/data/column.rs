@@ -16,6 +16,8 @@ pub(super) enum Role {
     Number,
     /// Numbers or texts that identify the series of a row.
     Entity,
+    /// Texts that are the same in all rows of a series.
+    Static,
     /// Left out for this reason, in words.
     Other(String),
     /// Numbers except for this cell; the byte offset of its row and its text.
@@ -82,6 +84,12 @@ impl Column {
             apart: None,
             role: Role::Number,
         }
+    }
+
+    /// A column that is 1 in some rows and 0 in the others.
+    pub fn of_choice(name: String, title: String, is_chosen: impl Iterator<Item = bool>) -> Self {
+        let values: Vec<f64> = is_chosen.map(|is_chosen| f64::from(u8::from(is_chosen))).collect();
+        Self { name, title, numbers: values.len(), values, ..Self::new() }
     }
 
     pub fn take(&mut self, at: usize, cell: &str, decimal: Decimal) {

@@ -7,11 +7,12 @@ use csv::StringRecord;
 use super::Options;
 use super::cells::{self, DATES};
 use super::column::{Column, Role};
-use super::dialect::{Sheet, likewise, shown};
+use super::dialect::{Line, Sheet, likewise, shown};
 use super::ends::Ends;
 use super::header::looks_like_header;
 use super::scaling::in_every_row;
-use super::{Split, holdout};
+use super::statics::Static;
+use super::{Series, Split, holdout};
 use crate::error::{Error, Result, counted, nearest};
 
 /// The columns of a table, and the series of its rows.
@@ -21,6 +22,8 @@ pub(super) struct Table {
     titles: usize,
     /// The name of the column that identifies a row's series, and the number of each row's series.
     pub group: Option<(String, Vec<u32>)>,
+    /// The texts whose values have columns, which are the last ones.
+    pub texts: Vec<Static>,
     /// Whether the rows of each series run backwards in time.
     pub is_reversed: bool,
     /// Rows before which time jumps.
@@ -90,6 +93,7 @@ impl Table {
             all,
             titles: usize::from(is_header),
             group: None,
+            texts: vec![],
             is_reversed: false,
             jumps: HashSet::new(),
             findings: vec![],
@@ -126,7 +130,13 @@ impl Table {
         if !self.all.iter().any(|column| column.numbers > 0) {
             return Err(holds_nothing(&sheet.file));
         }
-        self.find_roles(sheet, options)
+        self.find_roles(sheet, options)?;
+        match options.known_series() {
+            _ if options.window.is_none() => Ok(()),
+            Some(Series::Columns(columns)) => self.spread_texts(sheet, Some(columns)),
+            _ if options.statics => self.spread_texts(sheet, None),
+            _ => Ok(()),
+        }
     }
 
     /// Whether each row is held out: the rows of a file of their own, else a random choice.
@@ -200,17 +210,17 @@ impl Table {
         })
     }
 
-    /// The line of the file that this row of data begins in.
-    pub fn line(&self, sheet: &Sheet, row: usize) -> usize {
-        let (mut n, mut line) = (0, 0);
+    /// The line that this row of data begins in.
+    pub fn line<'s>(&self, sheet: &'s Sheet, row: usize) -> Line<'s> {
+        let (mut n, mut found) = (0, 0);
         let find = |at, _: &StringRecord| {
             if n == row {
-                line = sheet.line(at);
+                found = at;
             }
             n += 1;
         };
         // Every row was read before.
-        self.each_at(sheet, find).map_or(0, |()| line)
+        sheet.line(self.each_at(sheet, find).map_or(0, |()| found))
     }
 
     /// The rows of each series, in order.
@@ -219,6 +229,13 @@ impl Table {
         let mut series = vec![vec![]; ids.iter().max().map_or(0, |last| *last as usize + 1)];
         ids.iter().enumerate().for_each(|(row, id)| series[*id as usize].push(row));
         series
+    }
+
+    /// The number of series that have some of these rows, and none of the others.
+    pub fn only_in(&self, rows: &[Vec<usize>], others: &[Vec<usize>]) -> usize {
+        let Some((_, ids)) = &self.group else { return 0 };
+        let series = |rows: &[Vec<usize>]| rows.iter().flatten().map(|row| ids[*row]).collect::<HashSet<u32>>();
+        series(rows).difference(&series(others)).count()
     }
 
     /// The rows between which time goes on in its usual steps, in order of time.
@@ -234,7 +251,7 @@ impl Table {
     /// The index of the column that a setting names.
     pub fn find(&self, file: &str, name: &str, setting: &str) -> Result<usize> {
         self.all.iter().position(|column| column.name == name).ok_or_else(|| {
-            let names = || self.all.iter().map(|column| column.name.as_str());
+            let names = || self.all[self.own()].iter().map(|column| column.name.as_str());
             let hint = match nearest(name, names()) {
                 Some(near) => format!("did you mean {}?", shown(near)),
                 None => format!("it has {}", listed(names())),
@@ -253,9 +270,12 @@ impl Table {
                 chosen
             }
             None => {
-                (0..self.all.len()).filter(|i| matches!(self.all[*i].role, Role::Number | Role::Broken(..))).collect()
+                let is_learned =
+                    |i: &usize| matches!(self.all[*i].role, Role::Number | Role::Static | Role::Broken(..));
+                self.own().filter(is_learned).collect()
             }
         };
+        let chosen = self.spread(chosen);
         let broken = chosen.iter().filter(|i| !self.all[**i].has_only_numbers());
         let broken = broken.filter_map(|i| self.all[*i].flaw.as_ref().map(|(at, cell)| (*at, cell, *i)));
         if let Some((at, cell, i)) = broken.min_by_key(|(at, _, _)| *at) {
@@ -275,8 +295,8 @@ impl Table {
             let is_flaw = |row: &usize| column.values[*row].is_nan() || column.values[*row].abs() > cells::MAX;
             let others: Vec<usize> = (0..self.rows()).filter(is_flaw).skip(1).collect();
             return Err(Error::failure(format!(
-                "{file}:{}: {} {fault} (column `{}`){}: {cure}, or name the columns to learn by columns=",
-                sheet.line(at),
+                "{}: {} {fault} (column `{}`){}: {cure}, or name the columns to learn by columns=",
+                sheet.line(at).place(),
                 shown(cell),
                 column.name,
                 likewise(others.iter().map(|row| self.line(sheet, *row)))
@@ -312,8 +332,11 @@ impl Table {
     /// Adds the findings and notes on the learned columns and on those left out.
     pub fn tell(&mut self, sheet: &Sheet, chosen: &[usize], constant: &[usize]) {
         let file = &sheet.name;
-        let names = chosen.iter().filter(|i| !constant.contains(i)).map(|i| self.all[*i].name.as_str());
-        self.findings.push(format!("columns {}", listed(names)));
+        let names = chosen.iter().filter(|i| !constant.contains(i));
+        let mut names: Vec<&str> =
+            names.map(|i| if self.own().contains(i) { &*self.all[*i].name } else { &self.all[*i].title }).collect();
+        names.dedup();
+        self.findings.push(format!("columns {}", listed(names.into_iter())));
         let left = self.left_out(chosen, constant);
         if !left.is_empty() {
             self.notes.push(format!("`{file}`: left out {left}; columns= takes columns by name"));
@@ -333,9 +356,10 @@ impl Table {
             _ if chosen.contains(&i) => None,
             Role::Other(what) => Some(what.clone()),
             Role::Entity => Some("names a series".into()),
-            Role::Number | Role::Broken(..) => Some("not among `columns`".into()),
+            Role::Static if self.spread(vec![i]).iter().any(|i| chosen.contains(i)) => None,
+            Role::Static | Role::Number | Role::Broken(..) => Some("not among `columns`".into()),
         };
-        let left = (0..self.all.len()).filter_map(|i| Some(format!("{} ({})", shown(&self.all[i].name), reason(i)?)));
+        let left = self.own().filter_map(|i| Some(format!("{} ({})", shown(&self.all[i].name), reason(i)?)));
         joined(left.collect())
     }
 }

@@ -3,8 +3,9 @@
 mod joined;
 mod survey;
 
+use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
@@ -31,6 +32,8 @@ pub(super) struct Sheet {
     pub file: String,
     /// The last part of the path, for notes.
     pub name: String,
+    /// The files that it lies in: one, or the one to learn from and the one to test with.
+    files: Vec<PathBuf>,
     /// The digest of the file.
     pub source: String,
     text: String,
@@ -90,6 +93,7 @@ impl Sheet {
         let mut sheet = Self {
             file: path.display().to_string(),
             name: set_name(path),
+            files: parts.map_or_else(|| vec![path.to_owned()], Vec::from),
             source,
             text,
             start: 0,
@@ -107,8 +111,13 @@ impl Sheet {
         sheet.crlf = sheet.text.contains("\r\n");
         let declared = sheet.skip_preamble();
         let guessed = options.separator.or(declared).is_none();
-        sheet.separator =
-            options.separator.or(declared).unwrap_or_else(|| sheet.guess(options.decimal == Some(Decimal::Comma)));
+        let is_decimal_comma = options.decimal == Some(Decimal::Comma);
+        // No separator is in the text, or commas are decimal marks.
+        let usual = if is_decimal_comma { Separator::Semicolon } else { Separator::Comma };
+        let separator = options.separator.or(declared).or_else(|| sheet.guess(is_decimal_comma)).unwrap_or(usual);
+        let doubt = sheet.doubt_of(separator, options);
+        sheet.notes.extend(doubt);
+        sheet.separator = separator;
         if sheet.separator == Separator::Blank {
             // The text above the first row keeps its length, because `start` counts its bytes.
             let (above, table) = sheet.text.split_at(sheet.start);
@@ -151,8 +160,9 @@ impl Sheet {
         }
     }
 
-    /// The separator that splits the first rows most evenly into cells that are numbers or dates.
-    fn guess(&self, is_decimal_comma: bool) -> Separator {
+    /// The separator that splits the first rows most evenly into cells that are numbers or dates; `None` if none splits
+    /// them.
+    fn guess(&self, is_decimal_comma: bool) -> Option<Separator> {
         // The share of rows with the usual number of cells, and the share of recognised cells.
         let judge = |text: &str, separator| {
             let rows = first_rows(text, separator);
@@ -174,16 +184,30 @@ impl Sheet {
             }
         }
         if best.0 > 0.0 {
-            return best.2;
+            return Some(best.2);
         }
         // Many texts contain blanks, so blanks are separators only if nearly all cells are recognised.
         let first: String = text.split_inclusive('\n').take(FIRST).collect();
-        match judge(&tabs_for_blanks(&first), Separator::Tab) {
-            Some((alike, known)) if alike > 0.9 && known > 0.8 => Separator::Blank,
-            // No separator is in the text, or commas are decimal marks.
-            _ if is_decimal_comma => Separator::Semicolon,
-            _ => Separator::Comma,
-        }
+        let is_split = |(alike, known): &(f64, f64)| *alike > 0.9 && *known > 0.8;
+        judge(&tabs_for_blanks(&first), Separator::Tab).filter(is_split).map(|_| Separator::Blank)
+    }
+
+    /// The note on a separator that rows contradict, as settings ask for it.
+    fn doubt_of(&self, separator: Separator, options: &Options) -> Option<String> {
+        let other = self.guess(false).filter(|other| *other != separator)?;
+        let cells = || usual_width(&first_rows(&self.text[self.start..], other)).map_or(0, |(width, _)| width);
+        let setting = match (options.separator, options.decimal) {
+            (Some(_), _) => "separator",
+            // Two cells may be one number.
+            (None, Some(Decimal::Comma)) if cells() > 2 => "decimal",
+            _ => return None,
+        };
+        Some(format!(
+            "`{}`: its rows look separated by {}s, and are read by {}s, as `{setting}` is set",
+            self.name,
+            other.word(),
+            separator.word()
+        ))
     }
 
     /// Skips lines above the first row, such as the title of a report, if they are certainly no rows.
@@ -275,10 +299,18 @@ impl Sheet {
         (width > 1 && names.len() == width).then_some(names)
     }
 
-    /// The line of the row at byte offset `at`. The reader's rows include the blank lines above them.
-    pub fn line(&self, at: usize) -> usize {
+    /// The line of the row at byte offset `at` of its file. The reader's rows include the blank lines above them.
+    pub fn line(&self, at: usize) -> Line<'_> {
         let rest = &self.text[at..];
-        line(&self.text, at + rest.len() - rest.trim_start_matches(['\n', '\r']).len())
+        let at = at + rest.len() - rest.trim_start_matches(['\n', '\r']).len();
+        let number = line(&self.text, at);
+        match self.test {
+            // Its line of names was left out.
+            Some(test) if at >= test => {
+                Line { number: number - line(&self.text, test) + 2, file: &self.files[1], is_other: true }
+            }
+            _ => Line { number, file: &self.files[0], is_other: false },
+        }
     }
 }
 
@@ -313,8 +345,32 @@ fn name_of(found: Option<&str>) -> Option<String> {
     found?.split(',').next().filter(|name| *name != "UTF-8").map(str::to_owned)
 }
 
+/// A line of a table, for people: its number, and its file where that is not the one to learn from.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    number: usize,
+    file: &'a Path,
+    is_other: bool,
+}
+
+impl Line<'_> {
+    /// The path of the file and the number, as programs link them.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file.display(), self.number)
+    }
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.is_other {
+            true => write!(f, "{} of `{}`", self.number, set_name(self.file)),
+            false => write!(f, "{}", self.number),
+        }
+    }
+}
+
 /// The lines beside a first one that have the same fault: how many, and the first of them.
-pub(super) fn likewise(lines: impl ExactSizeIterator<Item = usize>) -> String {
+pub(super) fn likewise<'a>(lines: impl ExactSizeIterator<Item = Line<'a>>) -> String {
     let count = lines.len();
     let first: Vec<String> = lines.take(SAID).map(|line| line.to_string()).collect();
     let dots = if count > SAID { ", .." } else { "" };

@@ -171,7 +171,7 @@ fn take(values: &mut Vec<f64>, sheet: &Sheet, at: usize, row: &csv::StringRecord
     for &place in places {
         let cell = row.get(place).unwrap_or_default();
         let number = cells::number(cell, sheet.decimal).filter(|(value, _)| value.abs() <= cells::MAX);
-        let wrong = || Error::usage(format!("{}:{}: {} is no number", sheet.file, sheet.line(at), shown(cell)));
+        let wrong = || Error::usage(format!("{}: {} is no number", sheet.line(at).place(), shown(cell)));
         values.push(number.ok_or_else(wrong)?.0);
     }
     Ok(())

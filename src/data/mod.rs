@@ -43,6 +43,7 @@ mod seems;
 mod series;
 mod shapes;
 mod sines;
+mod statics;
 mod stroke;
 mod table;
 mod text;
@@ -78,6 +79,7 @@ pub use records::{
 };
 pub use seems::{Seems, seems};
 pub use series::{Columns, Roll, Series, SymbolKind, Symbols};
+pub use statics::Static;
 pub use tokens::{GLUE, Spelling};
 pub use windows::SYMBOLS;
 

@@ -73,6 +73,8 @@ pub struct Options {
     pub columns: Option<String>,
     /// Name of the column that identifies the series of a row, or `none`. `None`: found from the names and the cells.
     pub group: Option<String>,
+    /// Whether what is the same in all rows of a series is learned with it.
+    pub statics: bool,
     /// How the rows of a table are encoded. `None`: as plain numbers, if they are; else by ranks.
     pub encode: Option<Encode>,
     /// Types of columns, `COLUMN=TYPE` separated by commas. `None`: found from the cells.
@@ -155,6 +157,7 @@ impl Default for Options {
             decimal: None,
             columns: None,
             group: None,
+            statics: true,
             encode: None,
             types: None,
             derive: true,

@@ -279,17 +279,17 @@ impl Table {
 }
 
 /// The distinct texts of a column, numbered.
-#[derive(Default)]
-struct Codes {
-    names: HashMap<String, u32>,
-    ids: Vec<u32>,
+#[derive(Clone, Default)]
+pub(super) struct Codes {
+    pub names: HashMap<String, u32>,
+    pub ids: Vec<u32>,
     /// Whether there are too many distinct texts.
-    gave_up: bool,
+    pub gave_up: bool,
 }
 
 impl Codes {
     /// Adds the next row's text, unless there are more than `most` distinct texts.
-    fn take(&mut self, cell: &str, most: usize) {
+    pub fn take(&mut self, cell: &str, most: usize) {
         if self.gave_up {
             return;
         }

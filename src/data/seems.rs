@@ -20,13 +20,21 @@ pub enum Seems {
     Rows,
     /// Points, sequences or images of an array.
     Array,
+    /// Sequences of numbers.
+    Series,
 }
 
-/// What the data at a path seems to be, by names of files alone.
+/// What built-in data, or the data at a path, seems to be, by names alone.
 ///
 /// # Errors
 /// A path that does not exist, or that holds nothing that is read.
 pub fn seems(path: &Path) -> Result<Seems> {
+    match path.to_str() {
+        Some("digits" | "shapes") => return Ok(Seems::Images),
+        Some("ring" | "grid") => return Ok(Seems::Array),
+        Some("sines" | "sines-rcgan") => return Ok(Seems::Series),
+        _ => {}
+    }
     if !path.exists() {
         return Err(unknown(&path.to_string_lossy()));
     }

@@ -10,6 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::dialect::byte;
 use super::music::{Chord, KEYS, Music, pitch_name};
 use super::records::Records;
+use super::statics::Static;
 use super::tokens::{self, Spelling, Writer};
 use super::{bpe, pieces};
 use crate::error::{Error, Result, nearest};
@@ -50,6 +51,9 @@ pub struct Columns {
     /// The marks of the file that was read, which samples are written with too; `None`: commas, and decimal points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<(Separator, Decimal)>,
+    /// What is the same at all steps of a sequence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statics: Vec<Static>,
 }
 
 /// An alphabet.
@@ -113,6 +117,14 @@ impl Series {
         }
     }
 
+    /// The alphabet, if the sequences are pieces of text.
+    pub fn text(&self) -> Option<&Symbols> {
+        match self {
+            Self::Symbols(symbols) if symbols.kind == SymbolKind::Text => Some(symbols),
+            _ => None,
+        }
+    }
+
     /// How the sequences are played, if they are music.
     pub fn music(&self) -> Option<Music> {
         match self {
@@ -148,9 +160,10 @@ impl Series {
     pub fn to_csv(&self, samples: &[f32], steps: usize) -> Vec<u8> {
         const SPACE: &str = "memory takes every row";
         let mut csv = writer(if let Self::Columns(columns) = self { columns.marks } else { None });
-        let columns = match self {
-            Self::Symbols(_) => vec!["symbol".to_owned()],
-            Self::Columns(_) | Self::Roll(_) | Self::Table(_) => self.names().to_vec(),
+        let (columns, samples) = match self {
+            Self::Columns(columns) => (columns.titles(), &*columns.settled(samples.to_vec(), steps)),
+            Self::Symbols(_) => (vec!["symbol".to_owned()], samples),
+            Self::Roll(_) | Self::Table(_) => (self.names().to_vec(), samples),
         };
         csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
         let width = if let Self::Symbols(_) = self { 1 } else { self.names().len().max(1) };
@@ -178,7 +191,12 @@ impl Series {
 impl Columns {
     /// One row, converted from the data's units to the model's.
     pub(super) fn seen(&self, row: impl Iterator<Item = f64>) -> impl Iterator<Item = f32> {
-        row.zip(&self.zero).zip(&self.one).map(|((value, zero), one)| ((value - zero) / (one - zero)) as f32)
+        row.enumerate().map(|(column, value)| self.seen_at(column, value))
+    }
+
+    /// A value of a column in the data's units, as the model sees it.
+    pub(super) fn seen_at(&self, column: usize, value: f64) -> f32 {
+        ((value - self.zero[column]) / (self.one[column] - self.zero[column])) as f32
     }
 
     /// A value of a column as the model sees it, in the data's units.
@@ -206,11 +224,12 @@ impl Columns {
 
     /// One row in the data's units, with the file's decimal mark.
     fn written(&self, row: &[f32]) -> Vec<String> {
-        let cells = self.cells(row);
-        match self.marks {
-            Some((_, Decimal::Comma)) => cells.into_iter().map(|cell| cell.replace('.', ",")).collect(),
-            _ => cells,
-        }
+        let cells = self.cells(row).into_iter();
+        let cells = match self.marks {
+            Some((_, Decimal::Comma)) => cells.map(|cell| cell.replace('.', ",")).collect(),
+            _ => cells.collect(),
+        };
+        self.merged(cells, row)
     }
 
     /// One row in the data's units, as text.

@@ -70,7 +70,7 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Dataset> {
         zero: vec![waves.range[0]; waves.features],
         one: vec![waves.range[1]; waves.features],
         decimals: vec![None; waves.features],
-        marks: None,
+        ..Columns::default()
     };
     Ok(Dataset::of_floats(name.to_owned(), vec![steps, waves.features], values, Some(Series::Columns(columns))))
 }

@@ -67,6 +67,15 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     if options.split == Split::Test && test.is_empty() {
         return Ok(None);
     }
+    let whole = if cut.is_some() && sheet.test.is_none() { table.only_in(&test, &train) } else { 0 };
+    if whole > 0 {
+        table.notes.push(format!(
+            "`{}`: {} held out, as the ends of series are shorter than a window; a larger holdout= or a smaller window \
+             holds out ends of all",
+            sheet.name,
+            if whole == 1 { "1 whole series is".into() } else { format!("{whole} whole series are") }
+        ));
+    }
     let scale = options.scale_of(options.window.is_some());
     let of = |i: &usize| scaling::ends(1, train.iter().flatten().map(|row| table.all[*i].values[*row]), scale)[0];
     let ends: Vec<_> = chosen.iter().map(of).collect();
@@ -79,6 +88,10 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         }
     };
     let kept: Vec<usize> = kept.into_iter().map(|n| chosen[n]).collect();
+    let columns = match known {
+        None if cut.is_some() => Columns { statics: table.statics(&kept), ..columns },
+        _ => columns,
+    };
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
     if kept.is_empty() {
         let left = table.left_out(&chosen, &constant);
@@ -105,6 +118,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         None => (vec![kept.len()], values),
     };
     table.tell(&sheet, &chosen, &constant);
+    table.notes.extend(Table::said_of(&columns.statics, &sheet.name));
     if options.split == Split::Train && known.is_none() && cut.is_none() {
         let columns: Vec<_> = kept.iter().map(|i| (&*table.all[*i].name, &*table.all[*i].values)).collect();
         let computed = records::computed(&columns, &rows.concat());

@@ -15,6 +15,7 @@ pub mod probes;
 mod report;
 mod scorer;
 pub mod sequences;
+pub mod statics;
 mod symbol_scores;
 pub mod symbols;
 pub mod tables;

@@ -54,7 +54,8 @@ pub fn points(name: &str, generated: &[f32], setup: &Setup) -> Result<Report> {
     ];
     let notes = vec![
         format!(
-            "{} times {group} points, as PacGAN counts them: high quality is within 3 deviations of a mode",
+            "{} times {group} points, ± their deviation, as PacGAN counts them: high quality is within 3 deviations of \
+             a mode",
             values.len()
         ),
         "perfect: fresh draws from the mixture; real: the set's test part".into(),

@@ -29,7 +29,7 @@ impl Better {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Better, or within two standard deviations, or within 5 %.
+    /// Better, or within two standard deviations, or within 5 % of the best's distance from chance.
     AsGood,
     /// Worse by half at most.
     Near,
@@ -126,7 +126,7 @@ impl Row {
     }
 
     /// How the score stands beside the best that can be reached; `None` where that is not known.
-    fn judged(&self) -> Option<Verdict> {
+    pub(super) fn judged(&self) -> Option<Verdict> {
         let best = self.floor.or(self.real)?;
         let worse_by = match self.better {
             Better::Higher => best - self.value,
@@ -134,7 +134,7 @@ impl Row {
             Better::Neither => return None,
         };
         let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * (best - self.chance).abs());
-        let close = 0.05 * best.abs();
+        let close = 0.05 * (best - self.chance).abs();
         Some(match worse_by {
             by if by > half.max(close) + error => Verdict::Far,
             _ if error > half => Verdict::Unsure,

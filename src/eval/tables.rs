@@ -1,10 +1,12 @@
 //! How much generated rows of a table are like real ones, by SDMetrics' scores.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::{Better, Report, Row, Verdict};
 use crate::{
     data::{Rule, Values},
+    metrics::Estimate,
     metrics::table::{
         self, Column, MISSING, Protection, Scores, Table, Utility, copies, logistic_detection, new_row_synthesis,
         overfitting_protection, train_and_test, tree_detection,
@@ -22,6 +24,8 @@ const RULES: usize = 20;
 pub struct Rows<'a> {
     /// What the rows are of.
     pub set: &'a str,
+    /// The file that they lie in, if they are no samples.
+    pub file: Option<&'a Path>,
     /// The names of the columns.
     pub names: Vec<String>,
     /// What the model learned from.
@@ -63,22 +67,8 @@ struct Similarity {
 }
 
 impl Similarity {
-    /// Cells of another type take their share of a score, and a column without values has none: it scores 0.
     fn of(training: &Table, rows: &Table, wrong: &[f64]) -> Self {
-        let (shapes, trends) = (table::column_shapes(training, rows), table::pair_trends(training, rows));
-        let right: Vec<f64> = wrong.iter().map(|share| 1.0 - share).collect();
-        let has_any = |column: &Column| match column {
-            Column::Number(numbers) => numbers.iter().any(|number| !number.is_nan()),
-            Column::Category(ids) => ids.iter().any(|id| *id != MISSING),
-        };
-        let lacks: Vec<bool> =
-            training.columns.iter().zip(&rows.columns).map(|(a, b)| has_any(a) && !has_any(b)).collect();
-        let shapes = shapes.counted(|n, score| if lacks[n] { Some(0.0) } else { Some(score? * right[n]) });
-        let pairs: Vec<_> = table::pairs(right.len()).collect();
-        let trends = trends.counted(|n, score| {
-            let (a, b) = pairs[n];
-            if lacks[a] || lacks[b] { Some(0.0) } else { Some(score? * right[a] * right[b]) }
-        });
+        let [shapes, trends] = quality(training, rows, wrong);
         let trees = tree_detection(training, rows, TREES, 0);
         let values = [
             shapes.mean,
@@ -96,6 +86,72 @@ impl Similarity {
         Self { values, shapes, trends }
     }
 }
+
+/// The shape of each column, and the trend of each pair. Cells of another type take their share of a score, and a
+/// column without values has none: it scores 0.
+fn quality(training: &Table, rows: &Table, wrong: &[f64]) -> [Scores; 2] {
+    let (shapes, trends) = (table::column_shapes(training, rows), table::pair_trends(training, rows));
+    let right: Vec<f64> = wrong.iter().map(|share| 1.0 - share).collect();
+    let has_any = |column: &Column| match column {
+        Column::Number(numbers) => numbers.iter().any(|number| !number.is_nan()),
+        Column::Category(ids) => ids.iter().any(|id| *id != MISSING),
+    };
+    let lacks: Vec<bool> = training.columns.iter().zip(&rows.columns).map(|(a, b)| has_any(a) && !has_any(b)).collect();
+    let shapes = shapes.counted(|n, score| if lacks[n] { Some(0.0) } else { Some(score? * right[n]) });
+    let pairs: Vec<_> = table::pairs(right.len()).collect();
+    let trends = trends.counted(|n, score| {
+        let (a, b) = pairs[n];
+        if lacks[a] || lacks[b] { Some(0.0) } else { Some(score? * right[a] * right[b]) }
+    });
+    [shapes, trends]
+}
+
+/// Fewest rows whose columns are told from shuffled ones.
+const FEW: usize = 30;
+/// Times that as many rows are chosen as were held out.
+const CHOICES: u64 = 4;
+
+/// The words for Column Shapes, Column Pair Trends, and both. Few rows score lower than many, so they compare as many
+/// samples as rows were held out; and pairs of columns that know nothing of each other score far above 0, so distances
+/// are from those of real rows with shuffled columns.
+fn words(training: &Table, held_out: &Table, generated: &Table, wrong: &[f64]) -> [Option<Verdict>; 3] {
+    let count = held_out.rows().min(generated.rows()).min(training.rows());
+    if count < FEW {
+        return [Some(Verdict::Unsure); 3];
+    }
+    let scores = |rows: &dyn Fn(u64) -> Table, wrong: &[f64]| {
+        let each: Vec<[f64; 2]> = (0..CHOICES)
+            .map(|seed| quality(training, &rows(seed), wrong).map(|scores| scores.mean.unwrap_or(f64::NAN)))
+            .collect();
+        [0, 1].map(|n| Estimate::of(&each.iter().map(|scores| scores[n]).collect::<Vec<f64>>()))
+    };
+    let shuffled = |seed: u64| {
+        let of = |n: usize| training.sample(count, seed ^ ((1 + n as u64) << 8)).columns.swap_remove(n);
+        Table::new(training.names.clone(), (0..training.columns.len()).map(of).collect())
+    };
+    let none = vec![0.0; wrong.len()];
+    let own = scores(&|seed| generated.sample(count, seed), wrong);
+    let real = scores(&|seed| held_out.sample(count, seed), &none);
+    let chance = scores(&shuffled, &none)[1].mean;
+    let word = |n: usize| {
+        let (best, row) = (real[n].mean, Row::new("", own[n].mean, Better::Higher));
+        // Of columns that tell nothing of each other there is nothing to know.
+        let known = if n == 1 && best - chance > 0.01 { chance } else { 0.0 };
+        // The held-out rows are one choice of so many rows.
+        let row = row.real(best).chance(known).deviation(own[n].deviation);
+        row.judged().filter(|_| !(own[n].mean.is_nan() || best.is_nan()))
+    };
+    let [shapes, trends] = [word(0), word(1)];
+    let worse = |a: Verdict, b: Verdict| if a == Verdict::AsGood || b == Verdict::Far { b } else { a };
+    [shapes, trends, shapes.zip(trends).map(|(shapes, trends)| worse(shapes, trends))]
+}
+
+/// What the score for new rows counts.
+const MATCH: &str = "share of the rows that match no row learned from, where numbers match within 1 %; copies are \
+                     equal in every column";
+
+/// Share of cells of a column that cannot be read from which on nothing is said of copies.
+const UNREAD: f64 = 0.05;
 
 /// The largest error of the share of rows that are known by heart with which they may be said to be none.
 const CLEAR: f64 = 0.1;
@@ -120,8 +176,9 @@ fn protected(found: &Protection) -> [Row; 2] {
     };
     let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
     let protection = Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect);
+    let protection = protection.deviation(2.0 * (1.0 - found.chance) * found.error);
     [
-        protection.note(format!(
+        Row { verdict: Some(verdict), ..protection }.note(format!(
             "twice the share of the rows that lie nearer to held-out rows, 1 at most; {:.0} % of the real rows are \
              held out, and by chance as many rows lie nearer to them: {perfect:.4} is perfect here, and 1 with as many \
              held out as learned",
@@ -141,14 +198,21 @@ pub fn tables(rows: &Rows) -> Report {
         |values: &[Values]| Table::new(rows.names.clone(), values.iter().zip(&mut ids).map(column).collect());
     let (training, generated) = (typed(rows.training), typed(rows.generated));
     let held_out = rows.held_out.map(typed);
-    let mut report = Report { title: format!("Rows of `{}`", rows.set), ..Report::default() };
+    let title = match rows.file {
+        Some(file) => format!("Rows in `{}`, beside those of `{}`", file.display(), rows.set),
+        None => format!("Rows of `{}`", rows.set),
+    };
+    let mut report = Report { title, ..Report::default() };
     let found = Similarity::of(&training, &generated, rows.wrong);
     let none = vec![0.0; rows.names.len()];
     let real = held_out.as_ref().map(|held_out| Similarity::of(&training, held_out, &none));
+    let words = held_out.as_ref().map_or([None; 3], |held_out| words(&training, held_out, &generated, rows.wrong));
     for (n, (measure, better)) in MEASURES.iter().enumerate() {
         if let Some(value) = found.values[n] {
             let real = real.as_ref().and_then(|real| real.values[n]);
-            report.rows.push(Row { real, ..Row::new(*measure, value, *better) });
+            let verdict = words.get(n).copied().flatten();
+            let note = (*measure == "NewRowSynthesis").then(|| MATCH.to_owned());
+            report.rows.push(Row { real, verdict, note, ..Row::new(*measure, value, *better) });
         }
     }
     if let Some(share) = copies(&training, &generated) {
@@ -180,14 +244,38 @@ pub fn tables(rows: &Rows) -> Report {
         }
     }
     report.notes.push(format!(
-        "{} generated rows beside {} that the model learned from; real: held-out rows in place of the samples",
+        "{} {} beside {} that the model learned from; real: held-out rows in place of the samples",
         generated.rows(),
+        if rows.file.is_some() { "rows of the file" } else { "generated rows" },
         training.rows()
     ));
     report.notes.push("names and formulas are SDMetrics'; all from 0 to 1".into());
+    if held_out.is_some() {
+        report.notes.push(
+            "the words for Column Shapes, Pair Trends and quality compare as many samples as held-out rows; a trend's \
+             distance is from that of real rows with shuffled columns"
+                .into(),
+        );
+    }
+    // Rows that cannot be read are like no real row.
+    let unread = rows.wrong.iter().filter(|share| **share > UNREAD).count();
+    if unread > 0 {
+        let private = ["NewRowSynthesis", "copies of learned rows", "known by heart", "DCROverfittingProtection"];
+        report.rows.iter_mut().filter(|row| private.contains(&&*row.measure)).for_each(|row| {
+            row.verdict = Some(Verdict::Unsure);
+        });
+        report.notes.push(format!(
+            "{unread} columns of the rows cannot be read, so that no row equals a real one: what is said of copies is \
+             worth nothing"
+        ));
+    }
     let pair = |(a, b): (usize, usize)| format!("{}, {}", rows.names[a], rows.names[b]);
     let pairs: Vec<String> = table::pairs(rows.names.len()).map(pair).collect();
     let rules = Rule::find(rows.training);
+    let telling = rows.target.and_then(|target| rules.iter().find(|rule| rule.tells(target)));
+    report
+        .notes
+        .extend(telling.map(|rule| format!("{}: to predict it takes no more than that", rule.said(&rows.names))));
     if !rules.is_empty() {
         let parts = [Some(rows.training), Some(rows.generated), rows.held_out].into_iter().flatten();
         let kept: Vec<Vec<f64>> = rules.iter().map(|rule| rule.kept(rows.training, parts.clone())).collect();
@@ -204,8 +292,10 @@ pub fn tables(rows: &Rows) -> Report {
             rows: rules.iter().map(|rule| rule.said(&rows.names)).zip(kept).take(RULES).collect(),
         });
     }
-    report.tables.push(worst("Columns, the worst first", "shape", &rows.names, &found.shapes));
-    report.tables.extend((!pairs.is_empty()).then(|| worst("Pairs, the worst first", "trend", &pairs, &found.trends)));
+    let of_real = |scores: fn(&Similarity) -> &Scores| real.as_ref().map(|real| &scores(real).each[..]);
+    let shapes = worst("Columns, the worst first", "shape", &rows.names, &found.shapes, of_real(|real| &real.shapes));
+    let trends = worst("Pairs, the worst first", "trend", &pairs, &found.trends, of_real(|real| &real.trends));
+    report.tables.extend([shapes, trends].into_iter().filter(|table| !table.rows.is_empty()));
     report
 }
 
@@ -224,14 +314,18 @@ fn predicted(tables: [&Table; 2], test: &Table, target: usize, name: &str, seed:
     }
 }
 
-/// The score of each column or pair, the worst first.
-fn worst(title: &str, score: &str, names: &[String], scores: &Scores) -> super::Table {
+/// The score of each column or pair, and that of real data, the worst first.
+fn worst(title: &str, score: &str, names: &[String], scores: &Scores, real: Option<&[Option<f64>]>) -> super::Table {
     const SHOWN: usize = 12;
-    let mut rows: Vec<(String, Vec<f64>)> =
-        scores.each.iter().zip(names).filter_map(|(score, name)| Some((name.clone(), vec![(*score)?]))).collect();
+    let of = |(n, name): (usize, &String)| {
+        let beside = real.map(|real| real[n].unwrap_or(f64::NAN));
+        Some((name.clone(), [Some(scores.each[n]?), beside].into_iter().flatten().collect()))
+    };
+    let mut rows: Vec<(String, Vec<f64>)> = names.iter().enumerate().filter_map(of).collect();
     rows.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
     rows.truncate(SHOWN);
-    super::Table { title: title.into(), columns: vec![score.into()], rows }
+    let columns = [score].into_iter().chain(real.map(|_| "real")).map(String::from).collect();
+    super::Table { title: title.into(), columns, rows }
 }
 
 /// A column for scores; `ids` numbers its texts, for all tables that are compared.

@@ -58,8 +58,8 @@ pub const RULES: &[Rule] = &[
         is_wrong: |line| Some(line.number("d_lead")? >= 0.25),
         steps: 200,
         columns: &[],
-        sentence: "the discriminator has known the examples that it learns from by heart for {steps} steps: it takes \
-                   fewer of those that were held out for real",
+        sentence: "the discriminator has known the examples that it learns from by heart for {steps} steps: of those \
+                   that were held out it takes fewer as real",
         over: "the discriminator judges held-out examples as it judges those that it learns from",
         advice: |s| match s.r1 {
             0.0 if mixes(s) => "more data, r1=0.1 with norm_d=none, or a smaller discriminator".into(),
@@ -69,7 +69,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "known_by_heart",
-        is_wrong: |line| Some(line.number("by_heart")? >= 0.2),
+        is_wrong: |line| Some(line.number("known_by_heart")? >= 0.2),
         steps: 200,
         columns: &[],
         sentence: "a fifth of the samples or more have lain nearer to rows that were learned than to held-out ones, \
@@ -118,7 +118,10 @@ pub const RULES: &[Rule] = &[
         columns: GRADIENTS,
         sentence: "{which} has been a hundred times as large as it was for {steps} steps",
         over: "the gradients are as large as they were before",
-        advice: |s| format!("grad_clip=1, or {}", lower(s, "lr_g", s.lr_g)),
+        advice: |s| match s.grad_clip {
+            0.0 => format!("grad_clip=1, or {}", lower(s, "lr_g", s.lr_g)),
+            _ => lower(s, "lr_g", s.lr_g),
+        },
     },
     Rule {
         name: "diverged",

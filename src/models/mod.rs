@@ -23,7 +23,7 @@ pub use projection::{LATENT, PROJECT, ROUNDS as PROJECTION_ROUNDS, projection};
 use parts::{conv::Stages, heads::Heads, hidden::hidden, likely::likelihood, networks::Networks};
 
 use crate::{
-    data::{Series, SymbolKind, Symbols},
+    data::{Series, Symbols},
     error::{Error, Result},
     graph::{Graph, Node, Op, Var},
     nn::{Mode, Net},
@@ -109,10 +109,7 @@ impl Examples {
 
     /// The alphabet, if the examples are pieces of text.
     pub fn text(&self) -> Option<&Symbols> {
-        match &self.series {
-            Some(Series::Symbols(symbols)) if symbols.kind == SymbolKind::Text => Some(symbols),
-            _ => None,
-        }
+        self.series.as_ref()?.text()
     }
 
     /// The ending of files that show samples: `txt` for text, else `png`.
@@ -422,10 +419,13 @@ fn image_shape(variant: &str, examples: &Examples) -> Result<[usize; 3]> {
         };
         return Err(Error::usage(format!("{variant} generates images, and the examples of this data {what}")));
     };
+    // The nearest side that can be halved twice.
+    let even = |side: usize| (4 * ((side + 2) / 4)).max(8);
     if Stages::of([h, w]).filters.is_empty() {
         return Err(Error::usage(format!(
             "{variant} halves the sides of images while they are even and above 7, and these are {w}x{h}: choose \
-            another size, such as --size 64"
+            another size, such as --size {}",
+            if w == h { even(w).to_string() } else { format!("{}x{}", even(w), even(h)) }
         )));
     }
     Ok([c, h, w])

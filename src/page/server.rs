@@ -33,6 +33,8 @@ const PAUSE: Duration = Duration::from_millis(400);
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long the end of a training waits for browsers.
 const ENDING: Duration = Duration::from_secs(3);
+/// How long a browser takes to ask for a picture that it was told of.
+const FETCHING: Duration = Duration::from_secs(1);
 /// Most connections at once.
 const CONNECTIONS: usize = 64;
 
@@ -78,8 +80,15 @@ impl Server {
     /// Lets browsers have what is there by now, and waits for those that take it: the process may end after this.
     pub fn end(&self) {
         self.is_ending.store(true, Ordering::SeqCst);
-        let begun = Instant::now();
-        while self.open.load(Ordering::SeqCst) > 0 && begun.elapsed() < ENDING {
+        let (begun, mut busy) = (Instant::now(), None);
+        loop {
+            let is_open = self.open.load(Ordering::SeqCst) > 0;
+            busy = if is_open { Some(Instant::now()) } else { busy };
+            // A browser asks for the last pictures after it was told of them.
+            let may_ask = busy.is_some_and(|last| last.elapsed() < FETCHING);
+            if !(is_open || may_ask) || begun.elapsed() > ENDING {
+                return;
+            }
             thread::sleep(PAUSE / 10);
         }
     }

@@ -14,12 +14,15 @@ const COLUMNS: usize = 4;
 const BARS: usize = 10;
 /// Parts that the range of a number is cut into.
 const PARTS: usize = 24;
+/// Share of values at each end that are few, and how many times the range of the others they make a range wide.
+const FEW: f64 = 0.01;
+const WIDE: f64 = 2.0;
 /// Width and height of a plot in pixels.
 const PLOT: [u32; 2] = [240, 190];
 
 /// The shares of the values of each column, of the rows `[N, values]` in `compared`.
 pub fn shares(compared: &Compared, records: &Records) -> Figure {
-    let [generated, real] = [compared.generated, compared.real].map(|rows| records.values(rows, 0));
+    let [generated, real] = [compared.generated, compared.real].map(|rows| records.values(records.rows(rows, 0, 0)));
     let columns: Vec<_> = records.compared().collect();
     let panels: Vec<Panel> = columns
         .iter()
@@ -28,6 +31,10 @@ pub fn shares(compared: &Compared, records: &Records) -> Figure {
         .map(|(column, (generated, real))| {
             let share = "share of rows";
             let axis = |title: &str, ticks| Axis { title: title.into(), ticks, ..Axis::default() };
+            let from_zero = |marks: &[Mark]| {
+                let most = marks.iter().flat_map(|mark| &mark.points).map(|point| point[1]).fold(0.0, f64::max);
+                (most > 0.0).then_some([0.0, 1.08 * most])
+            };
             let (marks, x, y) = match (generated, real) {
                 (Values::Numbers(a), Values::Numbers(b)) if column.has_many() => {
                     let marks = of_numbers([b, a]);
@@ -38,7 +45,8 @@ pub fn shares(compared: &Compared, records: &Records) -> Figure {
                         }
                         _ => Ticks::Numbers,
                     };
-                    (marks, axis("", ticks), axis(share, Ticks::Numbers))
+                    let y = Axis { range: from_zero(&marks), ..axis(share, Ticks::Numbers) };
+                    (marks, axis("", ticks), y)
                 }
                 _ => {
                     let texts = |values: &Values| match values {
@@ -69,11 +77,16 @@ pub fn shares(compared: &Compared, records: &Records) -> Figure {
     }
 }
 
-/// Lines of the shares of equal parts of the real range.
+/// Lines of the shares of equal parts of the real range, without the few values that would take most of it; the first
+/// and the last part have what lies beyond.
 fn of_numbers([real, generated]: [&Vec<f64>; 2]) -> Vec<Mark> {
     let finite = |values: &[f64]| values.iter().copied().filter(|value| value.is_finite()).collect::<Vec<_>>();
-    let all = finite(if real.is_empty() { generated } else { real });
-    let (low, high) = all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+    let mut all = finite(if real.is_empty() { generated } else { real });
+    all.sort_by(f64::total_cmp);
+    let at = |share: f64| all.get((share * all.len().saturating_sub(1) as f64) as usize).copied().unwrap_or(0.0);
+    let [whole, inner] = [[0.0, 1.0], [FEW, 1.0 - FEW]].map(|ends| ends.map(at));
+    let [range, of_most] = [whole, inner].map(|[low, high]| high - low);
+    let [low, high] = if of_most > 0.0 && range > WIDE * of_most { inner } else { whole };
     let width = ((high - low) / PARTS as f64).max(1e-12);
     let line = |(values, colour): (&Vec<f64>, _)| {
         let mut counts = [0usize; PARTS];

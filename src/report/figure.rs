@@ -278,7 +278,10 @@ impl Panel {
         for (place, name) in &plot.marked[0].places {
             let x = plot.place([*place, 0.0])[0];
             canvas.area([[x, top], [x + 1.0, bottom]], Ink(GRID, 1.0));
-            canvas.text(name, [x, bottom + GAP + NUMBER], Align::Centre, NUMBER, FAINT);
+            // Long names, as of dates, stay below their plot.
+            let half = font::width(name, NUMBER).min(width) / 2.0;
+            let middle = if matches!(self.x.ticks, Ticks::Named(_)) { x.clamp(left + half, right - half) } else { x };
+            canvas.text(name, [middle, bottom + GAP + NUMBER], Align::Centre, NUMBER, FAINT);
         }
         for (place, name) in &plot.marked[1].places {
             let y = plot.place([0.0, *place])[1];

@@ -23,7 +23,7 @@ pub use writing::{Decoding, Step};
 
 use crate::{
     checkpoint::{Checkpoint, FORMAT, NEWEST_FORMAT, Tensor},
-    data::Dataset,
+    data::{Dataset, Series},
     engine::{Engine, Order, Plans},
     error::{Error, Result},
     graph::numel,
@@ -164,6 +164,12 @@ impl Session {
         self.engine.waited()
     }
 
+    /// Makes the round of this step the next one, with the states as they are: to time rounds of later phases.
+    pub fn go_to(&mut self, step: u64) -> Result<()> {
+        self.step = step;
+        self.engine.set_clock(Clock { step, seed: self.settings.seed })
+    }
+
     /// The device and its driver, for people.
     pub fn describe(&self) -> String {
         self.engine.describe()
@@ -299,7 +305,10 @@ impl Session {
             Ok(samples)
         })?;
         samples.truncate(count * len);
-        Ok(samples)
+        Ok(match (&self.examples.series, &self.examples.shape[..]) {
+            (Some(Series::Columns(columns)), [steps, _]) => columns.settled(samples, *steps),
+            _ => samples,
+        })
     }
 
     /// Encodes and decodes the values of examples: their reconstructions, in the same layout.

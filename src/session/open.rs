@@ -72,6 +72,7 @@ pub fn data_options(s: &Settings, split: Split) -> data::Options {
         decimal: s.decimal,
         columns: s.columns.clone(),
         group: s.group.clone(),
+        statics: s.statics,
         encode: s.encode,
         types: s.types.clone(),
         derive: s.derive,
@@ -160,7 +161,10 @@ pub fn examples_of(checkpoint: &Checkpoint) -> Result<Examples> {
         serde_json::from_str(&series).map_err(|e| Error::failure(format!("the checkpoint's `series`: {e}")))?;
     if let Some(series) = &series {
         let (names, features) = (series.names(), *shape.last().unwrap_or(&0));
-        let ranged = |columns: &Columns| [&columns.zero, &columns.one].iter().all(|range| range.len() == features);
+        let ranged = |columns: &Columns| {
+            let are_features = columns.statics.iter().all(|one| one.features().end <= features);
+            are_features && [&columns.zero, &columns.one].iter().all(|range| range.len() == features)
+        };
         if names.len() != features || matches!(series, Series::Columns(columns) if !ranged(columns)) {
             return Err(wrong("series", &format!("it is not of {features} features")));
         }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Rule, table::KEYS};
+use super::{Rule, SIGNS, table::KEYS};
 use crate::error::{Error, Result, counted, nearest};
 use crate::files;
 
@@ -66,6 +66,8 @@ impl Layer {
     /// Adds `key = text`; `key` may be an earlier name. `origin` is the source for error messages, such as `--steps`;
     /// empty if the message needs none.
     pub fn set(&mut self, key: &str, text: &str, origin: &str) {
+        let sign = SIGNS.iter().find(|(sign, _)| *sign == text && ["separator", "decimal"].contains(&key));
+        let text = sign.map_or(text, |(_, word)| word);
         self.entries.push(Entry { key: newest_name(key).into(), text: text.into(), origin: origin.into() });
     }
 
@@ -86,6 +88,11 @@ impl Layer {
     /// Whether a setting is assigned here.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// What is assigned to a setting here.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.entries.iter().rev().find(|entry| entry.key == key).map(|entry| entry.text.as_str())
     }
 
     /// Whether a flag or `--set` gives this setting.

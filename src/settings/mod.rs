@@ -15,8 +15,8 @@ pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
 pub use rule::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
-    Likelihood, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Rule, Scale, Schedule, Separator, Size,
-    Tokens, Voices,
+    Likelihood, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Rule, SIGNS, Scale, Schedule, Separator,
+    Size, Tokens, Voices,
 };
 use table::KEYS;
 pub use table::Settings;

@@ -35,6 +35,10 @@ pub enum Rule {
     Auto(&'static Rule),
 }
 
+/// Signs that stand for words of settings: separators and decimal marks.
+pub const SIGNS: [(&str, &str); 6] =
+    [(",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "pipe"), (" ", "blank"), (".", "point")];
+
 impl Rule {
     /// Whether `text` is an acceptable value.
     pub fn accepts(&self, text: &str) -> bool {

@@ -103,6 +103,8 @@ settings! {
         /// Column of a table that names the series of each row; no window spans two series; none: one series; auto: a
         /// column that looks like it
         group: Option<String> = "auto", Rule::Auto(&Rule::Text);
+        /// Whether texts, and numbers of few values, that are the same in all rows of a series are learned with it
+        statics: bool = "true", Rule::Switch, before "false";
         /// How the rows of a table with texts, dates or gaps are learned; auto: by ranks where a column is not of plain
         /// numbers; modes: as CTGAN does; none: columns of plain numbers only
         encode: Option<Encode> = "auto", Rule::OneOf(Encode::OPTIONS), before "none";

@@ -116,7 +116,7 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     assert_eq!(place.saddle("eval two --count 12 --effort 0.01 --adapter cpu").code, Some(0));
     let said = place.saddle("compare one two --out both.csv");
     let lines: Vec<&str> = said.out.lines().collect();
-    assert!(lines[0].trim() == "gan" && lines[1].ends_with(" 2"), "they differ in their seeds: {}", said.out);
+    assert!(lines[0].trim() == "gan" && lines[1].ends_with(" 2 seeds"), "they differ in their seeds: {}", said.out);
     assert!(lines.iter().any(|line| line.starts_with("d_loss ") && line.contains(" ± ")), "{}", said.out);
     let csv = String::from_utf8(place.read("both.csv")).unwrap();
     assert!(csv.starts_with("run,variant,step,seed,") && csv.contains("\ntwo,gan,20,2,"), "{csv}");

@@ -57,7 +57,7 @@ fn wrong_requests_are_explained() {
     for (line, words) in [
         // sizes and shapes
         ("dcgan --data small", &["6x6", "--size"][..]),
-        ("dcgan --data odd", &["9x15", "--size 64"]),
+        ("dcgan --data odd", &["9x15", "--size 8x16"]),
         ("dcgan --data ring", &["dcgan generates images", "are points: `gan` learns them"]),
         ("dcgan --data digits --preset article --size 28 --set channels=1", &["multiples of 8, not 28x28"]),
         ("--size 30x", &["--size", "WIDTHxHEIGHT", "`30x`"]),
@@ -120,7 +120,7 @@ fn wrong_requests_are_explained() {
         ("train lstm --stack 3", &["--stack: `stack` is no option of lstm"]),
         ("train dbm --conditional", &["--conditional: `conditional` is no option of dbm"]),
         ("train dbm --data shapes --adapter cpu", &["dbm learns grey images", "channels=1"]),
-        ("train ae --data ring --adapter cpu", &["likelihood=gaussian"]),
+        ("train ae --data ring --set likelihood=bernoulli --adapter cpu", &["likelihood=gaussian"]),
         ("train dbm --set optimizer=adam", &["--set: `optimizer` is no option of dbm"]),
         ("train rvae-gan --set each_step=true", &["--set: `each_step` is no option of rvae-gan"]),
         ("sample none", &["cannot open the run `none`"]),

@@ -160,3 +160,48 @@ fn a_batch_larger_than_the_data_is_said_and_trains() {
     let said = place.trained("--out b --batch 8 --steps 2");
     assert!(!said.err.contains("a batch of"), "{}", said.err);
 }
+
+#[test]
+fn a_time_becomes_a_number_of_steps() {
+    let place = Place::new();
+    let said = place.trained("--out a --minutes 0.05");
+    let line = said.err.lines().find(|line| line.starts_with("0.05 minutes are ")).unwrap_or_default();
+    let steps: u64 =
+        line.split(' ').nth(3).and_then(|steps| steps.parse().ok()).unwrap_or_else(|| panic!("{}", said.err));
+    let written = String::from_utf8(place.read("a/run.toml")).unwrap();
+    assert!(steps > 0 && written.contains(&format!("\nsteps = {steps} ")), "{line}: {written}");
+    assert!(said.out.contains(&format!("{steps} steps in ")), "{}", said.out);
+    for (line, words) in [
+        ("train gan --minutes 1 --steps 3", "'--minutes <N>' cannot be used with '--steps <N>'"),
+        ("train gan --minutes 0", "a number of minutes above 0 is right"),
+    ] {
+        let said = place.saddle(line);
+        assert!(said.code == Some(2) && said.err.contains(words), "{line}: {}", said.err);
+    }
+}
+
+#[test]
+fn data_without_a_model_has_the_one_that_learns_it() {
+    let place = Place::new();
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i * 37 % 101, ["x", "y"][i % 2])).collect();
+    place.write("rows.csv", format!("n,c\n{rows}").as_bytes());
+    place.write("book.txt", "words of a book. ".repeat(40).as_bytes());
+    for (line, model) in [
+        ("--data rows.csv", "vae"),
+        ("--data=rows.csv --set window=4", "lstm-gan"),
+        ("--data book.txt units=8", "lstm"),
+        ("data=ring", "gan"),
+        ("--data sines", "lstm-gan"),
+    ] {
+        let said = place.saddle(&format!("train {line} --dry-run"));
+        assert_eq!(said.code, Some(0), "{line}: {}", said.err);
+        assert!(said.out.contains(&format!("variant = \"{model}\"")), "{line}: {}", said.out);
+        assert!(said.err.contains(&format!("{model} learns such data, and no model is named")), "{line}: {}", said.err);
+    }
+    // Signs stand for words.
+    place.write("marks.csv", b"n;c\n1,5;2,5\n2,5;4,5\n7,5;1,5\n");
+    let said = place.saddle("train --data marks.csv --set separator=; --set decimal=, --dry-run");
+    assert!(said.out.contains("separator = \"semicolon\"") && said.out.contains("decimal = \"comma\""), "{}", said.err);
+    // Images have the default, of which nothing is said.
+    assert!(!place.saddle("train --data digits --dry-run").err.contains("no model is named"));
+}

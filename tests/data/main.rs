@@ -14,6 +14,7 @@ mod odd_arrays;
 mod odd_tables;
 mod offices;
 mod records;
+mod statics;
 mod symbols;
 mod tables;
 mod texts;

@@ -122,6 +122,7 @@ fn sampled_series_are_read_back_with_their_window() {
             one: vec![2.0, 5.0],
             decimals: vec![],
             marks,
+            ..Columns::default()
         });
         let samples: Vec<f32> = (0..count * 12 * 2).map(|i| (i * 37 % 101) as f32 / 101.0).collect();
         for holdout in [0.0, 0.1] {
@@ -175,4 +176,33 @@ fn decimal_commas_are_no_separators() {
     let rows: String = (0..60).map(|n| format!("{},{},{}\n", n, ["a;b", "a", "b;c;d"][n % 3], n * 7 % 11)).collect();
     let set = open_file("a.csv", format!("n,kinds,m\n{rows}"), &Options::default()).unwrap();
     assert_eq!(records(&set).columns.len(), 3, "{}", said(&set));
+}
+
+#[test]
+fn settings_that_the_file_contradicts_are_said() {
+    let comma = || Options { decimal: Some(Decimal::Comma), ..Options::default() };
+    let separated = |separator| Options { separator: Some(separator), ..Options::default() };
+    let turned = "a;b;c\n1,5;x;2\n2,5;y;3\n";
+    let look = "`a.csv`: its rows look separated by";
+    for (text, options, note) in [
+        (
+            turned,
+            separated(Separator::Comma),
+            format!("{look} semicolons, and are read by commas, as `separator` is set"),
+        ),
+        (
+            turned,
+            Options { decimal: Some(Decimal::Point), ..Options::default() },
+            "2 numbers written with a decimal comma".into(),
+        ),
+        ("a,b,c\n1,2,3\n4,5,1\n", separated(Separator::Tab), format!("{look} commas, and are read by tabs")),
+        ("a,b,c\n1,2,3\n4,5,1\n", comma(), format!("{look} commas, and are read by semicolons, as `decimal`")),
+        (turned, separated(Separator::Semicolon), String::new()),
+        ("v\n1,5\n2,5\n", comma(), String::new()),
+    ] {
+        let set = open_file("a.csv", text, &options).unwrap();
+        let said = said(&set);
+        assert!(said.contains(&note), "no `{note}` in {said}");
+        assert_eq!(said.contains("look") || said.contains("written with"), !note.is_empty(), "{said}");
+    }
 }

@@ -349,6 +349,14 @@ fn a_folder_of_two_tables_has_a_test_part() {
         open_at(folder.path(), &Options::default()),
         &["test.csv` has `d` in place of the columns `c` of `"],
     );
+    // Lines are those of the file that they stand in.
+    let beside = |content: &str| {
+        let folder = folder_of(&[("train.csv", train.as_bytes()), ("test.csv", content.as_bytes())]);
+        open_at(folder.path(), &Options::default())
+    };
+    assert_failure(beside("n,c\n1,x\n2\n"), &["test.csv:3: 1 value where the first row has 2"]);
+    assert_failure(beside("n,c\n1,x\n\n1e999,x\n"), &["test.csv:4: the number in column `n` is larger"]);
+    assert_failure(beside("n,c\r\n\r\n\r\n1,x\r\n2\r\n"), &["test.csv:5: 1 value where the first row has 2"]);
     // The order of the columns does not matter, their names do.
     let turned: String =
         back(&tested).lines().map(|line| line.split(',').rev().collect::<Vec<_>>().join(",") + "\n").collect();

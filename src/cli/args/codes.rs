@@ -77,7 +77,7 @@ pub struct DecodeArgs {
 
 const SCORE_EXAMPLES: &str = "\
 Higher is more unusual. The threshold is a quantile of the scores of the run's held-out part. Beside FILE.csv lies
-FILE.png, the most and the least unusual examples, or the scores along a table.
+FILE.png: of images and series the most and the least unusual, or the scores along the rows of a table of series.
 
 Examples:
   saddle score runs/vae-parts-001 --data new/ --out scores.csv

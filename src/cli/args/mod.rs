@@ -4,17 +4,18 @@ mod codes;
 mod export;
 mod offered;
 mod tools;
+mod values;
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::hints;
 use crate::error::{Error, Result};
-use crate::settings::{Layer, RUN_FILE, Settings};
+use crate::settings::{Layer, RUN_FILE};
 use crate::trained::Which;
 use offered::{Offered, presets, variants};
+use values::{at_least_zero, from_0_to_1, help, minutes, numbers, share};
 
 pub use codes::{ClassifyArgs, DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
@@ -126,6 +127,9 @@ pub struct TrainArgs {
     data: Option<String>,
     #[arg(long, value_name = "N", allow_negative_numbers = true, help = help("steps"))]
     steps: Option<String>,
+    /// As many steps as a time has, found by timing some first; schedules end with it
+    #[arg(long, value_name = "N", value_parser = minutes, conflicts_with_all = ["steps", "resume"])]
+    pub minutes: Option<f64>,
     #[arg(long, aliases = ["batch-size", "batch_size", "bs"], value_name = "N", allow_negative_numbers = true,
           help = help("batch"))]
     batch: Option<String>,
@@ -411,18 +415,6 @@ impl SampleArgs {
     }
 }
 
-/// A number from 0 to 1.
-fn from_0_to_1(text: &str) -> std::result::Result<f64, String> {
-    let number = text.parse().ok().filter(|x: &f64| (0.0..=1.0).contains(x));
-    number.ok_or_else(|| "a number from 0 to 1 is right".into())
-}
-
-/// A finite number, 0 or more.
-fn at_least_zero(text: &str) -> std::result::Result<f64, String> {
-    let number = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
-    number.ok_or_else(|| "a number, 0 or more, is right".into())
-}
-
 const EVAL_EXAMPLES: &str = "\
 Prints the scores of the model, of a perfect sampler and of real data, and writes them to the folder RUN/eval.
 Image scores use the features of a classifier, which is trained once for each data set, in minutes on a CPU.
@@ -476,21 +468,4 @@ pub struct EvalArgs {
     /// With --data: use the data even if it is not the data that the run learned from
     #[arg(long, requires = "data")]
     pub accept_changed_data: bool,
-}
-
-/// A number above 0 and at most 1.
-fn share(text: &str) -> std::result::Result<f64, String> {
-    let share = text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0);
-    share.ok_or_else(|| "a share is a number above 0 and at most 1".into())
-}
-
-/// The help line of the flag that sets `key`.
-fn help(key: &str) -> String {
-    let key = Settings::describe().iter().find(|candidate| candidate.name == key);
-    key.map_or(String::new(), |key| format!("{} [default: {}]", key.help, key.default))
-}
-
-/// Whole numbers from `least` to `most`.
-fn numbers(least: u64, most: u64) -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(least..=most)
 }

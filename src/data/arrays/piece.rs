@@ -38,7 +38,7 @@ pub(in crate::data) fn settled(stored: &Stored, items: &[u32], options: &Options
         zero: vec![0.0; width],
         one: vec![1.0; width],
         decimals: vec![array.is_whole().then_some(0); width],
-        marks: None,
+        ..Columns::default()
     };
     options.known = Some(Known { series: Some(Series::Columns(columns)), range: String::new() });
     Ok(options)

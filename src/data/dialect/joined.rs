@@ -13,7 +13,8 @@ pub(super) fn below_names(train: &str, test: &str) -> Result<String, String> {
     let [own, other] = [train, test].map(|text| text.lines().next().unwrap_or_default());
     let rest = &test[other.len()..];
     if own == other {
-        return Ok(rest.trim_start().into());
+        let below = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'));
+        return Ok(below.unwrap_or(rest).into());
     }
     let cells = |line: &str, separator: Separator| {
         reader(line.as_bytes(), separator, Trim::All).records().next().and_then(|row| row.ok()).unwrap_or_default()

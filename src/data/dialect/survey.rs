@@ -47,8 +47,8 @@ impl Sheet {
                     _ if is_second => format!("mend it, or take out line {} if that is no row", self.line(last.0)),
                     _ => "mend it, or take it out".into(),
                 };
-                let (line, count) = (self.line(at), counted(values.len(), "value"));
-                Some((format!("{}:{line}: {count} where the first row has {width}", self.file), advice, vec![]))
+                let (place, count) = (self.line(at).place(), counted(values.len(), "value"));
+                Some((format!("{place}: {count} where the first row has {width}"), advice, vec![]))
             };
             let more = row.len().saturating_sub(width);
             let is_odd = row.len() < width || more > 1 || more == 1 && !row[width].is_empty();
@@ -114,8 +114,8 @@ impl Sheet {
         }
         // A cell spans several lines only within quotes, so the text must end with a quote.
         if last.1 && !self.text.trim_end().ends_with('"') {
-            let line = self.line(last.0);
-            return Err(Error::failure(format!("{}:{line}: a quote begins here that has no end", self.file)));
+            let place = self.line(last.0).place();
+            return Err(Error::failure(format!("{place}: a quote begins here that has no end")));
         }
         if ended > 0 {
             let (name, rows) = (&self.name, counted(ended, "row"));
@@ -134,7 +134,19 @@ impl Sheet {
             self.notes.push(format!("`{}`: left out {lines} below the table, {}", self.name, shown(&line[0])));
             self.text.truncate(*at);
         }
-        if options.decimal.is_none() {
+        if let Some(said) = options.decimal {
+            let [own, other] = if said == Decimal::Point { sure } else { [sure[1], sure[0]] };
+            let mark = if said == Decimal::Point { Decimal::Comma } else { Decimal::Point };
+            self.notes.extend((other > own).then(|| {
+                format!(
+                    "`{}`: {} written with a decimal {}, which decimal={} makes texts",
+                    self.name,
+                    counted(other, "number"),
+                    mark.word(),
+                    said.word()
+                )
+            }));
+        } else {
             // In a table separated by commas, no comma is a decimal mark.
             let may_be = dotted.len() == FEW && (self.separator != Separator::Comma || width == 1);
             self.decide_decimal(sure, doubtful.or(dotted.pop().filter(|_| may_be)), &groups);

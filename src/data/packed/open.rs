@@ -174,7 +174,7 @@ fn columns(found: &[Column], scale: Scale) -> Columns {
         zero: found.iter().map(|column| ends(column).0).collect(),
         one: found.iter().map(|column| ends(column).1).collect(),
         decimals: found.iter().map(|column| column.decimals).collect(),
-        marks: None,
+        ..Columns::default()
     }
 }
 

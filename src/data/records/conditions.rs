@@ -50,7 +50,13 @@ impl Condition {
         let Some((place, column)) = found else {
             let name = text.split(['=', '<', '>', '!']).next().unwrap_or_default().trim();
             records.column(name)?;
-            return Err(Error::usage(format!("`{text}` is no condition: COLUMN=VALUE is one, or != < <= > >=")));
+            let quotes = match name == text.trim() {
+                true => format!(". A shell takes < and > for itself: --where \"{name}>=VALUE\""),
+                false => String::new(),
+            };
+            return Err(Error::usage(format!(
+                "`{text}` is no condition: COLUMN=VALUE is one, or != < <= > >={quotes}"
+            )));
         };
         let rest = text[column.name.len()..].trim_start();
         let (sign, relation) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign)).expect("found above");

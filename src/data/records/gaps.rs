@@ -1,6 +1,6 @@
 //! Which cells of a table are gaps.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::types::Texts;
 use crate::data::Options;
@@ -35,6 +35,17 @@ impl Gaps {
     pub fn said(&self, texts: &[Texts]) -> Vec<String> {
         let all = texts.iter().flat_map(|texts| &texts.all).filter(|text| !text.is_empty() && self.has(text));
         all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// How many cells of a column have each gap.
+    pub fn counts<'t>(&self, texts: &'t Texts) -> BTreeMap<&'t str, usize> {
+        let gaps: Vec<Option<&str>> =
+            texts.all.iter().map(|text| Some(text.as_str()).filter(|text| self.has(text))).collect();
+        let mut counts = BTreeMap::new();
+        // Cells of plain numbers have no text.
+        let found = texts.ids.iter().filter_map(|id| *gaps.get(*id as usize)?);
+        found.for_each(|gap| *counts.entry(gap).or_default() += 1);
+        counts
     }
 
     pub fn has(&self, cell: &str) -> bool {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::drawn::Drawn;
+use crate::data::Split;
 use crate::data::column::Column as Raw;
+use crate::data::random::Root;
 
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
 pub const MANY: usize = 100;
@@ -103,13 +105,16 @@ pub struct Ids {
     pub after: u64,
     /// How many numbers are free in that gap. What comes after them has more digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    room: Option<u64>,
+    pub(super) room: Option<u64>,
     /// An id with zeros in place of its digits, such as `000/0000000`; empty for a prefix.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub shape: String,
     /// How digits are drawn, where those of the data are spread so widely that the next ones would nearly be theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) drawn: Option<Drawn>,
+    /// The share of rows without an id, and what they have in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gaps: Option<(f32, String)>,
 }
 
 impl Ids {
@@ -156,6 +161,14 @@ impl Ids {
     /// Number of digits that ids have at least.
     fn digits(&self) -> usize {
         if self.shape.is_empty() { self.width } else { self.shape.matches('0').count() }
+    }
+
+    /// What a sample has in the column of this name, by its number from 1 on: an id, or by chance a gap.
+    pub fn cell(&self, column: &str, number: usize, seed: u64) -> String {
+        match &self.gaps {
+            Some((share, gap)) if Root::new(column, seed, Split::Train).stream(number).chance(*share) => gap.clone(),
+            _ => self.id(number, seed),
+        }
     }
 
     /// The id of a sample, by its number from 1 on; `seed` decides digits that are drawn.
@@ -282,6 +295,13 @@ mod tests {
         ] {
             assert_eq!(Ids::beside("Name", ids.iter().copied()).id(1, 0), next, "{ids:?}");
         }
+        // Of a column with gaps as many samples have one, always the same.
+        let ids = Ids { gaps: Some((0.25, "-".into())), ..Ids::beside("Name", ["A7", "A9"].into_iter()) };
+        let cells = |seed| (1..=4000).map(|n| ids.cell("Name", n, seed)).collect::<Vec<_>>();
+        let gaps = cells(1).iter().filter(|cell| *cell == "-").count();
+        assert!((900..1100).contains(&gaps), "{gaps} of 4000");
+        assert!(cells(1) == cells(1) && cells(1) != cells(2));
+        assert!(cells(1).iter().enumerate().all(|(n, cell)| cell == "-" || *cell == ids.id(n + 1, 0)));
         // No id of the data comes, nor one twice, also when the gap is full.
         let known: Vec<String> = (0..100).map(|n| format!("{:02}", n * 37 % 100)).filter(|id| id != "41").collect();
         let ids = Ids::beside("Name", known.iter().map(String::as_str));

@@ -274,7 +274,7 @@ impl Records {
     pub fn number(&self, row: &mut [Cell], number: usize, seed: u64) {
         for (cell, column) in row.iter_mut().zip(self.written()) {
             if let Role::Id(ids) = &column.role {
-                *cell = Cell { text: ids.id(number, seed), number: None };
+                *cell = Cell { text: ids.cell(&column.name, number, seed), number: None };
             }
         }
     }
@@ -340,17 +340,24 @@ impl Records {
         self.codings().filter_map(of).collect()
     }
 
-    /// Sentences on the columns whose computed numbers, in some of these rows, lie beyond those of the data.
-    pub fn beyond(&self, rows: &[Vec<Cell>]) -> Vec<String> {
+    /// Whether a computed number of a row lies beyond those of the data.
+    pub fn is_beyond(&self, row: &[Cell]) -> bool {
+        let is_beyond = |(cell, column): (&Cell, &Column)| match &column.role {
+            Role::Derived(derived) => cell.number.is_some_and(|number| derived.is_beyond(number)),
+            _ => false,
+        };
+        row.iter().zip(self.written()).any(is_beyond)
+    }
+
+    /// Sentences on the columns whose computed numbers, in these of so many rows, lie beyond those of the data.
+    pub fn beyond(&self, rows: &[Vec<Cell>], all: usize) -> Vec<String> {
         let of = |(n, column): (usize, &Column)| {
             let Role::Derived(derived) = &column.role else { return None };
             let is_beyond = |row: &&Vec<Cell>| row[n].number.is_some_and(|number| derived.is_beyond(number));
             let (count, [low, high]) = (rows.iter().filter(is_beyond).count(), derived.ends());
             (count > 0).then(|| {
                 format!(
-                    "{} of {} rows have a computed {} beyond the {} to {} of the data",
-                    count,
-                    rows.len(),
+                    "{count} of {all} rows had a computed {} beyond the {} to {} of the data",
                     shown(&column.name),
                     self.text(column, low),
                     self.text(column, high)

@@ -10,7 +10,7 @@ use super::types::{Examined, Found, Texts, Wish, moments, texts, wishes};
 use super::{Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
-use crate::data::dialect::{Sheet, shown};
+use crate::data::dialect::{Line, Sheet, shown};
 use crate::data::random::Root;
 use crate::data::{About, Dataset, Options, Series, Split, Wanted, check_memory};
 use crate::error::{Error, Result, counted};
@@ -282,7 +282,7 @@ fn ruled(rules: &[Kept], columns: &[Column]) -> Option<String> {
 }
 
 /// Sentences on the rules that a few of so many rows break, with the lines of these.
-fn nearly(rules: &[Kept], columns: &[Column], rows: usize, line: impl Fn(usize) -> usize) -> Vec<String> {
+fn nearly<'a>(rules: &[Kept], columns: &[Column], rows: usize, line: impl Fn(usize) -> Line<'a>) -> Vec<String> {
     let rules: Vec<&Kept> = rules.iter().filter(|kept| !kept.broken.is_empty()).collect();
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let of = |kept: &&Kept| {

@@ -54,6 +54,11 @@ impl Rule {
         rules
     }
 
+    /// Whether it tells all cells of a column.
+    pub fn tells(&self, column: usize) -> bool {
+        self.last == column && self.relation != Relation::NotBelow
+    }
+
     /// The rule in words, with the names of the columns.
     pub fn said(&self, names: &[String]) -> String {
         let first: Vec<&str> = self.first.iter().map(|column| names[*column].as_str()).collect();

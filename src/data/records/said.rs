@@ -17,7 +17,9 @@ pub fn of(column: &Column, columns: &[Column], decimal: Decimal) -> String {
         Role::Id(ids) => {
             let way =
                 if ids.drawn.is_some() { "samples have other digits, drawn, such as" } else { "samples count from" };
-            format!("id: not learned, {way} {}", shown(&ids.id(1, 0)))
+            let gaps =
+                ids.gaps.as_ref().map_or(String::new(), |(share, _)| format!(", {:.1} % are gaps", 100.0 * share));
+            format!("id: not learned, {way} {}{gaps}", shown(&ids.id(1, 0)))
         }
         Role::Derived(derived) => followed(column, derived, columns),
         Role::Learned(coding) => learned(column, coding, decimal),

@@ -184,9 +184,8 @@ impl Examined<'_> {
         }
         if let Some(row) = self.raw.values.iter().position(|value| value.is_infinite()) {
             return Err(Error::failure(format!(
-                "{}:{}: the number in column {name} is larger than a double can hold: mend it",
-                self.sheet.file,
-                self.table.line(self.sheet, row)
+                "{}: the number in column {name} is larger than a double can hold: mend it",
+                self.table.line(self.sheet, row).place()
             )));
         }
         if let Some(text) = self.constant() {
@@ -200,7 +199,7 @@ impl Examined<'_> {
             if counts == Counts::Rows {
                 let whole = |value: &f64| value.is_finite().then(|| value.to_string());
                 let texts: Vec<String> = self.raw.values.iter().filter_map(whole).collect();
-                return Ok((Found::Id(Ids::beside(&self.raw.name, texts.iter().map(String::as_str))), None));
+                return Ok((self.ids(texts.iter().map(String::as_str)), None));
             }
             if let Some(mixed) = self.raw.mixed_units(&self.sheet.name)? {
                 return Ok((Found::Learned(kind), Some(mixed)));
@@ -240,7 +239,8 @@ impl Examined<'_> {
             let (pattern, note) = self.of_two(patterns);
             return Ok((Found::Learned(Kind::Date(pattern)), Some(note)));
         }
-        let (different, cells) = (self.values().count(), self.texts.ids.len() - self.gap_count());
+        let gaps: usize = self.gaps.counts(self.texts).values().sum();
+        let (different, cells) = (self.values().count(), self.texts.ids.len() - gaps);
         let other_mark = self.with_other_mark();
         if let Some(cell) = other_mark.filter(|_| different > self.levels) {
             let advice = "write one mark in all columns, or say the type with `types`";
@@ -284,7 +284,7 @@ impl Examined<'_> {
             _ => None,
         };
         if ids::are_ids(self.raw, different, cells) {
-            return Ok((Found::Id(Ids::beside(&self.raw.name, self.values())), note));
+            return Ok((self.ids(self.values()), note));
         }
         Ok((Found::Learned(Kind::Category), note))
     }
@@ -361,9 +361,13 @@ impl Examined<'_> {
         self.texts.all.iter().map(String::as_str).filter(|text| !self.gaps.has(text))
     }
 
-    fn gap_count(&self) -> usize {
-        let is_gap: Vec<bool> = self.texts.all.iter().map(|text| self.gaps.has(text)).collect();
-        self.texts.ids.iter().filter(|id| **id != PLAIN && is_gap[**id as usize]).count()
+    /// Ids beside these, with gaps as often as the column has them, and as it writes most of them.
+    fn ids<'t>(&self, ids: impl Iterator<Item = &'t str> + Clone) -> Found {
+        let counts = self.gaps.counts(self.texts);
+        let usual = counts.iter().max_by_key(|(_, count)| **count);
+        let share = counts.values().sum::<usize>() as f32 / self.texts.ids.len() as f32;
+        let gaps = usual.map(|(gap, _)| (share, (*gap).to_owned()));
+        Found::Id(Ids { gaps, ..Ids::beside(&self.raw.name, ids) })
     }
 
     /// The text of every row, if there is only one.
@@ -399,6 +403,9 @@ impl Examined<'_> {
             Wish::Number => {
                 let is_word = |text: &&str| self.raw.number(text, self.sheet.decimal).is_none();
                 let words: Vec<&str> = self.values().filter(is_word).collect();
+                if 2 * words.len() > self.values().count() {
+                    return refuse(&words, "number (nor are most of its values: `category` takes texts)");
+                }
                 if !words.is_empty() {
                     let gaps = self.as_gaps(&words);
                     return refuse(&words, &format!("number (mend it, or make it a gap, {gaps})"));
@@ -429,7 +436,7 @@ impl Examined<'_> {
                     }
                 }
             }
-            Wish::Id => return Ok(Some(Found::Id(Ids::beside(&self.raw.name, self.values())))),
+            Wish::Id => return Ok(Some(self.ids(self.values()))),
             Wish::Category => Kind::Category,
             Wish::Learned | Wish::Skip => return Ok(None),
         };

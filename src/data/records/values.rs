@@ -64,11 +64,11 @@ impl Records {
         self.columns.iter().filter(|column| column.is_compared())
     }
 
-    /// The cells of the compared columns of samples `[N, values]`, flat; `seed` decides draws of rare values.
-    pub fn values(&self, samples: &[f32], seed: u64) -> Vec<Values> {
+    /// The cells of the compared columns of rows.
+    pub fn values(&self, rows: impl Iterator<Item = Vec<Cell>>) -> Vec<Values> {
         let is_compared: Vec<bool> = self.written().map(Column::is_compared).collect();
         let mut all: Vec<Values> = self.compared().map(Values::of).collect();
-        for row in self.rows(samples, 0, seed) {
+        for row in rows {
             let cells = row.iter().zip(&is_compared).filter(|(_, is_compared)| **is_compared);
             all.iter_mut().zip(cells).for_each(|(values, (cell, _))| values.add(cell));
         }
@@ -97,7 +97,7 @@ impl Records {
         let sheet = Sheet::open(path, options)?;
         let table = Table::read(&sheet, options)?;
         let place = |column: &Column| self.place_in(&table, column);
-        let wanted: Vec<&Column> = self.written().collect();
+        let wanted: Vec<&Column> = self.compared().collect();
         if let Some(column) = wanted.iter().find(|column| place(column).is_none()) {
             return Err(Error::failure(format!("`{}` has no column {}", sheet.file, shown(&column.name))));
         }

@@ -1,0 +1,93 @@
+//! `--minutes`: as many steps as a time has, so that schedules end with it.
+
+use std::time::{Duration, Instant};
+
+use super::tell;
+use crate::{
+    data::Dataset,
+    engine::Plans,
+    error::{Error, Result, counted},
+    models,
+    session::{self, Session},
+    settings::{Layer, Settings},
+};
+
+/// Rounds before those that are timed: the first ones prepare buffers and pipelines.
+const WARM: u64 = 2;
+/// Rounds that are timed at once, and for how long: a share of the time, within these bounds.
+const BLOCK: u64 = 8;
+const SHARE: f64 = 0.05;
+const TIMED: [f64; 2] = [2.0, 20.0];
+/// Share of the time that is planned, beside what is not timed.
+const PLANNED: f64 = 0.95;
+
+/// The settings with the steps that a training does in the minutes since `begun`, by rounds that are timed on the
+/// device and forgotten.
+///
+/// # Errors
+/// A time that has no step; those of running the model.
+pub fn within(
+    minutes: f64,
+    begun: Instant,
+    settings: &Settings,
+    dataset: &Dataset,
+    device: Option<&str>,
+) -> Result<Settings> {
+    let (mut runner, caps, _) = session::open_device(device)?;
+    let model = models::variant(&settings.variant)?.model(settings, &session::examples(dataset))?;
+    let plans =
+        Plans::new(model.training(), &caps, Some(session::placed(dataset, model.training(), settings, &caps)?))?;
+    session::ensure_memory(&plans, runner.as_ref())?;
+    session::supply(runner.as_mut(), dataset, settings, &plans)?;
+    let mut session = Session::new(runner, settings, session::examples(dataset), &model, plans)?;
+    let all = Duration::from_secs_f64(60.0 * minutes);
+    let left = |begun: Instant| all.saturating_sub(begun.elapsed()).as_secs_f64() * PLANNED;
+    let beside = beside(&mut session, settings)?;
+    let mut step = 0;
+    // What the rounds of the phases before take, which are timed only.
+    let mut taken = 0.0;
+    for (n, phase) in model.phases.iter().enumerate() {
+        session.go_to(step)?;
+        let each = round(&mut session, (SHARE * all.as_secs_f64()).clamp(TIMED[0], TIMED[1]))? + beside;
+        let fitting = ((left(begun) - taken) / each).max(0.0) as u64;
+        let rounds = phase.until.saturating_sub(step);
+        if n + 1 == model.phases.len() || fitting < rounds {
+            step += fitting;
+            break;
+        }
+        taken += rounds as f64 * each;
+        step = phase.until;
+    }
+    if step == 0 {
+        return Err(Error::usage(format!("--minutes {minutes}: a step takes longer than the time that is left")));
+    }
+    tell(format_args!("{minutes} minutes are {} here", counted(step as usize, "step")));
+    let mut layer = Layer::default();
+    layer.set("steps", &step.to_string(), "--minutes");
+    settings.overlaid(&layer)
+}
+
+/// Seconds that pictures and checkpoints take for each round.
+fn beside(session: &mut Session, settings: &Settings) -> Result<f64> {
+    let mut timed = |every: u64, work: &mut dyn FnMut(&mut Session) -> Result<()>| {
+        let begun = Instant::now();
+        match every {
+            0 => Ok(0.0),
+            every => work(session).map(|()| begun.elapsed().as_secs_f64() / every as f64),
+        }
+    };
+    let pictures = timed(settings.sample_every, &mut |session| {
+        session.generate(settings.samples, settings.seed, None).map(|_| ())
+    })?;
+    Ok(pictures + timed(settings.checkpoint_every, &mut |session| session.checkpoint().map(|_| ()))?)
+}
+
+/// Seconds that a round of the present phase takes, by so many seconds of them.
+fn round(session: &mut Session, seconds: f64) -> Result<f64> {
+    session.train(WARM)?;
+    let (begun, first, end) = (Instant::now(), session.step(), session.phase_end());
+    while begun.elapsed().as_secs_f64() < seconds && session.step() < end {
+        session.train(BLOCK)?;
+    }
+    Ok(begun.elapsed().as_secs_f64() / (session.step() - first).max(1) as f64)
+}
