@@ -125,7 +125,7 @@ impl Line<'_> {
             word.starts_with('-') && !word.contains('=') && self.option(name).unwrap_or_else(|| !is_switch())
         };
         (0..words.len())
-            .filter(move |n| !words[*n].starts_with('-') && !(*n > 0 && takes_value(&words[n - 1])))
+            .filter(move |n| !(words[*n].starts_with('-') || *n > 0 && takes_value(&words[n - 1])))
             .map(|n| &words[n])
     }
 
@@ -159,7 +159,7 @@ impl Line<'_> {
             if dashes == 0 {
                 match model(word).filter(|_| !self.has_model) {
                     Some(instead) => self.train(&instead)?,
-                    None if inline.is_some() => self.assign(word, &[word.clone()])?,
+                    None if inline.is_some() => self.assign(word, std::slice::from_ref(word))?,
                     None => self.parts.push((vec![word.clone()], false)),
                 }
             } else if name == "set" && self.option(name).is_some() {
