@@ -44,7 +44,14 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
         Way::Pairs(_) => (count, 1),
         Way::Paths(steps) => (count.div_ceil(steps.max(1)), steps.max(1)),
     };
-    let shown_features = if groups == 1 { features.min(MAX_PANELS) } else { features.min(COLUMNS) };
+    // What is the same at all steps and one of some texts has no course.
+    let is_text = |feature: &usize| {
+        let statics = columns.map_or(&[][..], |columns| &columns.statics);
+        statics.iter().any(|one| !one.values.is_empty() && one.features().contains(feature))
+    };
+    let changing: Vec<usize> = (0..features).filter(|feature| !is_text(feature)).collect();
+    let changing = if changing.is_empty() { (0..features).collect() } else { changing };
+    let shown_features = if groups == 1 { changing.len().min(MAX_PANELS) } else { changing.len().min(COLUMNS) };
     let shown_groups = groups.min((MAX_PANELS / shown_features).max(1));
     // Neighbours of the data can be much alike: evenly from the first to the last.
     let group_of = |row: usize| row * groups / shown_groups;
@@ -72,9 +79,10 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, range: None };
         Panel { title: name + &number, x, marks: marks(group, feature), ..Panel::default() }
     };
-    let places = (0..shown_groups).flat_map(|row| (0..shown_features).map(move |feature| (row, feature)));
+    let places =
+        (0..shown_groups).flat_map(|row| changing[..shown_features].iter().map(move |feature| (row, *feature)));
     let panels: Vec<Panel> = places.map(|(row, feature)| panel(group_of(row), feature)).collect();
-    let columns = match (groups, features) {
+    let columns = match (groups, changing.len()) {
         (1, _) | (_, 1) => panels.len().div_ceil(panels.len().div_ceil(COLUMNS).max(1)),
         _ => shown_features,
     };
@@ -86,8 +94,8 @@ pub fn curves(compared: &Compared, shape: [usize; 2], columns: Option<&Columns>)
     if shown_groups < groups {
         note.push(format!("{shown_groups} of {groups} {}s", compared.way.noun()));
     }
-    if shown_features < features {
-        note.push(format!("{shown_features} of {features} columns"));
+    if shown_features < changing.len() {
+        note.push(format!("{shown_features} of {} columns", changing.len()));
     }
     let plot = if panels.len() == 1 { SINGLE } else { PLOT };
     Ok(Figure { panels, columns, plot, legend, ramp, note: super::drawn(&note), ..Figure::default() })
