@@ -164,8 +164,8 @@ fn a_batch_larger_than_the_data_is_said_and_trains() {
 #[test]
 fn a_time_becomes_a_number_of_steps() {
     let place = Place::new();
-    let said = place.trained("--out a --minutes 0.05");
-    let line = said.err.lines().find(|line| line.starts_with("0.05 minutes are ")).unwrap_or_default();
+    let said = place.trained("--out a --minutes 0.2");
+    let line = said.err.lines().find(|line| line.starts_with("0.2 minutes are ")).unwrap_or_default();
     let steps: u64 =
         line.split(' ').nth(3).and_then(|steps| steps.parse().ok()).unwrap_or_else(|| panic!("{}", said.err));
     let written = String::from_utf8(place.read("a/run.toml")).unwrap();
