@@ -161,8 +161,7 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     let step = evaluation.session.step();
     let (mut reports, mut said, mut printed, mut written) = (vec![], vec![], Ok(()), None);
     let mut tables = format!("{variant} at step {step}\n");
-    // No network scores points and rows.
-    let effort = if evaluation.train.shape.len() > 1 { args.effort } else { 1.0 };
+    let effort = if evaluation.is_scored_by_networks() { args.effort } else { 1.0 };
     let (seed, count) = (args.seed, args.count);
     let held_out = held_out.as_deref();
     let json = |reports: &[Report], run, unfinished| {
@@ -239,6 +238,11 @@ impl Evaluation<'_> {
         }
     }
 
+    /// Whether networks that are trained for it score samples, as they do not of points and rows.
+    fn is_scored_by_networks(&self) -> bool {
+        self.train.shape.len() > 1
+    }
+
     /// The report on samples, by the shape of the examples.
     fn samples(&mut self) -> Result<Option<Report>> {
         let mut report = match self.train.shape[..] {
@@ -256,7 +260,7 @@ impl Evaluation<'_> {
         if let Some(report) = report.as_mut().filter(|_| self.drawn(1).is_some()) {
             report.notes.push("the classes of samples are drawn by their shares in the data".into());
         }
-        if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0 && self.train.shape.len() > 1) {
+        if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0 && self.is_scored_by_networks()) {
             report
                 .notes
                 .push(format!("the networks that score had {} of their training: a quick look", self.args.effort));

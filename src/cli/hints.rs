@@ -7,11 +7,11 @@ mod words;
 
 use std::{fmt, path::Path};
 
+use correct::Corrected;
 pub use correct::typed;
 pub use tables::{COMMANDS, DATA, MODELS, OPTIONS, SETTINGS};
 pub use words::{check_words, path};
 
-use super::epochs;
 use crate::{
     data::{self, BUILT_IN, Seems},
     error::{Error, Result},
@@ -66,7 +66,7 @@ pub fn command(typed: &str) -> Option<String> {
     let hint = || find(COMMANDS, typed).map(|hint| format!("`{typed}` {}", correct::said(hint, None, None)));
     let is_of_training = is_variant(typed) || find(MODELS, typed).is_some();
     hint().or_else(|| {
-        let command = || correct::corrected(&correct::typed());
+        let command = || Some(correct::corrected(&correct::typed())?.command);
         let usual = || format!("saddle train {}", quoted(Path::new(typed)));
         is_of_training.then(|| format!("`{typed}` comes after a command: {}", command().unwrap_or_else(usual)))
     })
@@ -99,7 +99,7 @@ pub fn check_variant(word: &str) -> Result<()> {
         return Err(Error::usage(format!("`{word}` {}", correct::said(hint, None, None))));
     }
     if is_objective(word) {
-        let command = correct::corrected(&correct::typed());
+        let command = correct::corrected(&correct::typed()).map(|corrected| corrected.command);
         let command = command.unwrap_or_else(|| format!("saddle train gan --set objective={word}"));
         return Err(Error::usage(format!("`{word}` is an objective: {command}")));
     }
@@ -160,15 +160,14 @@ pub fn check_assignment(assignment: &str, variant: Option<&str>) -> Result<()> {
     }
     let option = || find(OPTIONS, key).filter(|_| !is_setting(key));
     let Some(hint) = find(SETTINGS, key).or_else(option) else { return Ok(()) };
-    let epochs = value.filter(|_| hint.is_of_epochs());
-    let said = epochs.and_then(|epochs| counted_in_steps(&correct::typed(), epochs));
+    let said = value.filter(|_| hint.is_of_epochs()).and_then(|_| counted_in_steps(&correct::typed()));
     Err(Error::usage(format!("`{key}` {}", said.unwrap_or_else(|| correct::said(hint, value, variant)))))
 }
 
 /// What to say of a number of epochs: how many steps they are, and the command with these.
-fn counted_in_steps(words: &[String], epochs: &str) -> Option<String> {
-    let (_, sentence) = epochs::in_steps(&correct::without_epochs(words)?, epochs)?;
-    Some(format!("is counted in steps, one batch each: {sentence}: {}", correct::corrected(words)?))
+fn counted_in_steps(words: &[String]) -> Option<String> {
+    let Corrected { command, epochs } = correct::corrected(words)?;
+    Some(format!("is counted in steps, one batch each: {}: {command}", epochs?))
 }
 
 fn is_setting(key: &str) -> bool {
@@ -205,7 +204,7 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let setting = || {
         let typed = at.map_or(typed, |at| &words[at]);
         match correct::corrected(words) {
-            Some(command) if takes_settings => format!("`{typed}` is a setting: {command}"),
+            Some(Corrected { command, .. }) if takes_settings => format!("`{typed}` is a setting: {command}"),
             _ => {
                 let value = value.unwrap_or("VALUE");
                 let there = if takes_settings { "" } else { ", of `saddle train`" };
@@ -217,8 +216,7 @@ pub fn option(typed: &str, words: &[String]) -> Option<String> {
     let variant = variants.into_iter().find(|word| is_variant(word));
     let hint = |hint: &'static Hint| {
         let value = value.filter(|_| !hint.is_switch());
-        let epochs = value.filter(|_| hint.is_of_epochs());
-        let said = epochs.and_then(|epochs| counted_in_steps(words, epochs));
+        let said = value.filter(|_| hint.is_of_epochs()).and_then(|_| counted_in_steps(words));
         format!("`{dashes}{name}` {}", said.unwrap_or_else(|| correct::said(hint, value, variant.as_deref())))
     };
     let elsewhere = || {

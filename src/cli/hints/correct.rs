@@ -32,14 +32,21 @@ pub fn said(hint: &Hint, value: Option<&str>, variant: Option<&str>) -> String {
     };
     match corrected(&typed()) {
         _ if words.is_empty() => hint.is.to_owned(),
-        Some(command) => format!("{}: {command}", hint.is),
+        Some(Corrected { command, .. }) => format!("{}: {command}", hint.is),
         None => format!("{}: {}", hint.is, filled(for_variant(&words, variant).unwrap_or(words)).join(" ")),
     }
 }
 
+/// A corrected command line.
+pub struct Corrected {
+    pub command: String,
+    /// How many steps the epochs are that were typed.
+    pub epochs: Option<String>,
+}
+
 /// The corrected command line, where words that nobody knows stay; `None` if some word has no counterpart in the
 /// command.
-pub fn corrected(typed: &[String]) -> Option<String> {
+pub fn corrected(typed: &[String]) -> Option<Corrected> {
     let mut cli = Cli::command();
     cli.build();
     let word = typed.get(1)?;
@@ -57,28 +64,18 @@ pub fn corrected(typed: &[String]) -> Option<String> {
     let is_named = |word: &&String| *word != "RUN" || rest.is_empty();
     line.parts.push((first.iter().filter(is_named).cloned().collect(), false));
     line.read(&rest)?;
-    let words = line.words();
-    let words = match &line.epochs[..] {
-        [] => words,
+    let (mut words, mut said) = (line.words(), None);
+    match &line.epochs[..] {
+        [] => {}
         [one] => {
-            let (steps, _) = epochs::in_steps(&words, one)?;
-            [words, vec!["--steps".into(), steps.to_string()]].concat()
+            let (steps, sentence) = epochs::in_steps(&words, one)?;
+            words.extend(["--steps".into(), steps.to_string()]);
+            said = Some(sentence);
         }
         _ => return None,
-    };
-    Some(words.iter().map(|word| quoted_word(word.as_ref())).collect::<Vec<_>>().join(" "))
-}
-
-/// A command line without the words of other tools.
-pub fn without_epochs(typed: &[String]) -> Option<Vec<String>> {
-    let mut cli = Cli::command();
-    cli.build();
-    let command = cli.find_subcommand(typed.get(1)?)?;
-    let mut line =
-        Line { command, variant: None, has_model: false, parts: vec![(vec![typed[1].clone()], false)], epochs: vec![] };
-    line.variant = line.variant_of(&typed[2..]);
-    line.read(&typed[2..])?;
-    Some(line.words())
+    }
+    let command = words.iter().map(|word| quoted_word(word.as_ref())).collect::<Vec<_>>().join(" ");
+    Some(Corrected { command, epochs: said })
 }
 
 /// The commands that have an option of this name.
@@ -193,7 +190,12 @@ impl Line<'_> {
         if !std::mem::replace(&mut self.has_model, true) {
             self.parts.push((vec![variant], false));
         }
-        let settings = self.known(&instead[1..])?;
+        self.add_settings(&instead[1..])
+    }
+
+    /// Adds the settings of a model of other tools, those that this one has.
+    fn add_settings(&mut self, settings: &[String]) -> Option<()> {
+        let settings = self.known(settings)?;
         self.parts.extend(settings.chunks(2).map(|pair| (pair.to_vec(), true)));
         Some(())
     }
@@ -202,10 +204,7 @@ impl Line<'_> {
     fn assign(&mut self, assignment: &str, own: &[String]) -> Option<()> {
         let (key, value) = assignment.split_once('=').map(|(key, value)| (key.trim(), value.trim()))?;
         if key == "objective" && !is_objective(value) {
-            let instead = model(value)?;
-            let settings = self.known(&instead[1..])?;
-            self.parts.extend(settings.chunks(2).map(|pair| (pair.to_vec(), true)));
-            return Some(());
+            return self.add_settings(&model(value)?[1..]);
         }
         let option = || find(OPTIONS, key).filter(|_| !is_setting(key));
         match find(SETTINGS, key).or_else(option) {
